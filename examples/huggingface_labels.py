@@ -18,4 +18,4 @@ images = Dataset.from_dict({"file_name": original.images, "predicted": original.
 labelled = with_real_labels(images, image="file_name")
 scored = labelled.filter(lambda row: row["real_label"])  # an image without a valid class counts nowhere
 hits = sum(row["predicted"] in row["real_label"] for row in scored)
-print(f"ReaL accuracy of the original labels: {hits:,} of {len(scored):,}, {hits / len(scored):.4%}")
+print(f"ReaL accuracy of the original labels: {hits:,} of {len(scored):,}, {100 * hits / len(scored):.2f} %")

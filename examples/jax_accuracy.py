@@ -33,4 +33,5 @@ def batches() -> list[np.ndarray]:
 
 
 total = reduce(operator.add, (step(original.indices[rows], valid[rows], rows >= 0) for rows in batches()))
-print(f"ReaL top-1: {int(total.hits[0]):,} of {int(total.n):,}, {accuracy(total)[1]:.4%}; {int(total.empty):,} empty")
+percent = 100 * accuracy(total)[1]
+print(f"ReaL top-1: {int(total.hits[0]):,} of {int(total.n):,}, {percent:.2f} %; {int(total.empty):,} empty")

@@ -25,4 +25,4 @@ found = model.evaluate(original.indices, valid, batch_size=256, verbose=0, retur
 
 for metric in (top1, top5):
     counts = metric.counts()
-    print(f"{metric.name}: {counts.hits:,} of {counts.n:,}, {found[metric.name]:.4%}")
+    print(f"{metric.name}: {counts.hits:,} of {counts.n:,}, {100 * found[metric.name]:.2f} %")

@@ -24,4 +24,4 @@ for batch in with_real_labels(images, encoding="multi-hot"):
     valid = batch["real_label"]
     hits += tf.math.count_nonzero(tf.gather(valid, batch["predicted"], batch_dims=1))
     scored += tf.math.count_nonzero(tf.reduce_any(valid, axis=1))  # an image without a valid class counts nowhere
-print(f"ReaL accuracy of the original labels: {hits:,} of {scored:,}, {hits / scored:.4%}")
+print(f"ReaL accuracy of the original labels: {hits:,} of {scored:,}, {100 * hits / scored:.2f} %")

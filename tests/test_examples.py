@@ -10,13 +10,13 @@ from tests.helpers import python
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SHOWN = {
-    "demo.py": "90.02% [89.75%, 90.29%] (42,164 of 46,837)",
+    "demo.py": "90.02 % [89.75, 90.29] (42,164 of 46,837)",
     "digits_loop.py": " original labels that were changed, ",
-    "huggingface_labels.py": "42,164 of 46,837, 90.0228%",
+    "huggingface_labels.py": "42,164 of 46,837, 90.02 %",
     "jax_accuracy.py": "42,164 of 46,837",
     "keras_metric.py": "42,164 of 46,837",
     "photographs.py": "coffee.png: espresso",
-    "tensorflow_labels.py": "42,164 of 46,837, 90.0228%",
+    "tensorflow_labels.py": "42,164 of 46,837, 90.02 %",
     "tfds_build.py": "27 of 265 answers are yes",
     "timm_validate.py": "top-1 90.023 %, top-5 90.055 %",
     "torchmetrics_distributed.py": "5,000 images, ReaL top-1 0.904276 of 9,402",

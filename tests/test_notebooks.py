@@ -83,14 +83,14 @@ def test_every_list_of_results_has_its_columns() -> None:
     asked = open_questions([("b", models["b"], find_outcomes(models["b"], LABELS))], LABELS, None)
     votes = votes_of([(0, 0, 0), (0, 1, 1), (1, 0, 1)], items=("x", "y"), raters=("ann", "bo"), answers=("no", "yes"))
     tables = {
-        findings: "<td>a</td><td>100.00% [99.62%, 100.00%] (1,000 of 1,000)</td>",
-        rank_models(findings.panel): "<td>1</td><td>1 to 1</td><td>100.00</td><td>a</td>",
+        findings: "<td>a</td><td>100.0 % [99.62, 100.0] (1,000 of 1,000)</td>",
+        rank_models(findings.panel): "<td>1</td><td>1 to 1</td><td>100.0</td><td>a</td>",
         label_diff(LABELS, LabelSets.from_lists(IMAGES, [[2]] * 1000)): "<td>0</td><td>0</td><td>1,000</td>",
         asked: "<td>1.png</td><td>1</td><td>never proposed</td><td>1</td>",
         rater_reliability(votes): "<td>ann</td><td>2</td>",
         taxonomy(): "<td>remaining</td><td>1,000</td><td>100.0</td>",
         findings.panel: "<td>b</td><td>500</td><td>0</td><td>0</td>",
-        label_agreement(LABELS, SEVERAL): "<td>overlap</td><td>1,000</td><td>100.00</td>",
+        label_agreement(LABELS, SEVERAL): "<td>overlap</td><td>1,000</td><td>100.0</td>",
         co_occurrence(SEVERAL): "<td>0</td><td>2</td><td>1,000</td>",
         labelling_biases(findings.panel, SEVERAL, LABELS)[0]: "<td>all</td><td>0</td><td>-</td><td>-</td><td>-</td>",
         fit_dawid_skene(votes): "<td>ann</td><td>no</td><td>no 0.",

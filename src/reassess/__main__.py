@@ -1,6 +1,7 @@
 """`python -m reassess` and the console script: the command line, with a word where it is stopped while it loads."""
 
 import gc
+import os
 import sys
 
 __all__ = ["entry"]
@@ -9,6 +10,7 @@ __all__ = ["entry"]
 def entry() -> None:
     """Run the command of this process, and end it with the exit code."""
     gc.set_threshold(100_000)  # a command makes many objects, and seldom circles of them
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # threads that numpy starts sleep while they have no work
     try:
         from reassess.cli import main
 

@@ -17,6 +17,9 @@ __all__ = [
     "counted",
     "in_bytes",
     "nearest",
+    "percent",
+    "percentage",
+    "percents",
     "plain",
     "shared",
     "shortened",
@@ -122,6 +125,33 @@ def together(items: Sequence[object], *, most: int = 5) -> str:
         return some(items, most=most)
     *first, last = (shortened(str(item), _LONGEST_ITEM) for item in items)
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def percent(share: float) -> str:
+    """A share in percent, without the sign: two digits after the point, and no more than four in all.
+
+    >>> percent(0.68142), percent(1)
+    ('68.14', '100.0')
+    """
+    return percentage(100 * share)
+
+
+def percents(interval: tuple[float, float]) -> str:
+    """The bounds of a share in percent.
+
+    >>> percents((0.6772, 1.0))
+    '67.72 to 100.0'
+    """
+    return " to ".join(map(percent, interval))
+
+
+def percentage(value: float) -> str:
+    """As `percent`, of what is in percent already.
+
+    >>> percentage(68.142)
+    '68.14'
+    """
+    return f"{value:.2f}".replace("100.00", "100.0")
 
 
 def nearest(name: object, known: Iterable[object]) -> str | None:

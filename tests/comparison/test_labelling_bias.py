@@ -172,12 +172,12 @@ def test_the_words_tell_each_group_and_its_favourite() -> None:
     scores = scores_of({("a", 0): 0.8, ("a", 1): 0.9, ("b", 0): 0.8, ("b", 1): 0.9})
     bias = measured(images, scores, {0: "animals", 1: "animals", 2: "plants", 4: "others", 5: "others"})
     assert str(bias) == (
-        "one: says the original label, where several classes are valid, on 2 of 3 images, 66.7 % [20.8, 93.9]; by "
-        "chance 50.0 %, p = 1; by the raters' favourite 50.0 %\n"
-        "one, animals: on 1 of 2 images, 50.0 % [9.5, 90.5]; by "
-        "chance 50.0 %, p = 1; by the raters' favourite 50.0 %\n"
-        "one, others: on 1 of 1 images, 100.0 % [20.7, 100.0]; by "
-        "chance 50.0 %, p = 1"
+        "one: says the original label, where several classes are valid, on 2 of 3 images, 66.67 % [20.77, 93.85]; by "
+        "chance 50.00 %, p = 1; by the raters' favourite 50.00 %\n"
+        "one, animals: on 1 of 2 images, 50.00 % [9.45, 90.55]; by "
+        "chance 50.00 %, p = 1; by the raters' favourite 50.00 %\n"
+        "one, others: on 1 of 1 images, 100.0 % [20.65, 100.0]; by "
+        "chance 50.00 %, p = 1"
     )
     document = bias.to_json(Classes())
     assert document["raters_favourite"] == {
@@ -216,7 +216,7 @@ def test_the_original_labels_say_themselves_whenever_they_are_valid(
     (bias,) = labelling_biases(panel, real_labels, real_original)
     assert bias.total.original_chosen == Proportion(6_448, 6_448)
     assert bias.total.chance == pytest.approx(0.443, abs=0.0005)
-    assert str(bias).endswith("100.0 % [99.9, 100.0]; by chance 44.3 %, p < 1e-300")
+    assert str(bias).endswith("100.0 % [99.94, 100.0]; by chance 44.26 %, p < 1e-300")
     assert (bias.counts[:, 0, 1] == 0).all()
     assert (bias.counts[:, 1, 0] == 0).all()
 

@@ -229,8 +229,8 @@ def test_the_text_of_many_models_says_on_which_images_how_many_change_places_and
     orders = orders_of(MODELS_OF_TEXT, {"old": OLD, "new": NEW})
     assert str(orders) == (
         "top-1 accuracy on the 40 images of all models that all label sets score:\n"
-        "old: zero 100.00 %, half 75.00 %, one 50.00 %\n"
-        "new: one 100.00 %, zero 50.00 %, half 25.00 %\n"
+        "old: zero 100.0 %, half 75.00 %, one 50.00 %\n"
+        "new: one 100.0 %, zero 50.00 %, half 25.00 %\n"
         "old and new: Kendall's tau-b -0.333, 2 of 3 pairs change places\n"
         "leads that change by more than noise: 2, 2 of them of pairs that change places\n"
         "ahead by old, then by new; p of the change, by Holm:\n"
@@ -245,7 +245,7 @@ def test_the_text_of_two_models_says_who_is_ahead_by_each() -> None:
     assert str(orders_of(two, few)) == (
         "top-1 accuracy on the 3 images of all models that all label sets score:\n"
         "old: half 66.67 %, one 33.33 %\n"
-        "new: one 100.00 %, half 0.00 %\n"
+        "new: one 100.0 %, half 0.00 %\n"
         "ahead by old, then by new; p of the change, by Holm:\n"
         "  half by 33.33, then one by 100.00 points: may be noise, p = 0.5"
     )
@@ -255,7 +255,7 @@ def test_the_text_of_two_models_says_who_is_ahead_by_each() -> None:
 
 def test_the_text_of_one_model_is_its_accuracies() -> None:
     assert str(orders_of({"one": MODELS_OF_TEXT["one"]}, {"old": OLD, "new": NEW})) == (
-        "top-1 accuracy on the 40 images of all models that all label sets score:\nold: one 50.00 %\nnew: one 100.00 %"
+        "top-1 accuracy on the 40 images of all models that all label sets score:\nold: one 50.00 %\nnew: one 100.0 %"
     )
 
 

@@ -554,7 +554,7 @@ def test_a_name_that_fits_no_line_is_refused_where_ids_mean_nothing() -> None:
 def test_a_list_prints_what_it_is() -> None:
     other = ClassList(np.array([1, 0]), None, Proportion(1, 10), Proportion(9, 10), 1e-5, ())
     assert repr(other) == (
-        "ClassList(an order without a name: right 90.00% instead of 10.00%, 0 of 2 classes undecided)"
+        "ClassList(an order without a name: right 90.00 % instead of 10.00 %, 0 of 2 classes undecided)"
     )
     document = other.to_json(Classes())
     assert json.loads(json.dumps(document)) == document
@@ -622,9 +622,9 @@ def test_ids_of_another_list_are_an_error_that_names_it_unless_they_may_pass(ima
     hits, other = np.count_nonzero(said == imagenet.truth), imagenet.find(said)
     assert message(lambda: evaluate(said, imagenet.original, original=imagenet.original)) == (
         "the predictions agree with the original labels no more than chance would\n"
-        "  allowed: well above 0.10%\n"
-        f"  found:   {hits / 50_000:.2%} as given ({hits} of 50,000); {other.after.value:.2%} with the classes in "
-        "another order, on the half of the images that did not choose it\n"
+        "  allowed: well above 0.10 %\n"
+        f"  found:   {100 * hits / 50_000:.2f} % as given ({hits} of 50,000); {100 * other.after.value:.2f} % "
+        "with the classes in another order, on the half of the images that did not choose it\n"
         "  to mend: read the file with the outputs that find_class_list finds"
     )
     passed = find_outcomes(said, imagenet.original, original=imagenet.original, any_class_list=True)

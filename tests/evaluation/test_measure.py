@@ -444,18 +444,18 @@ def test_a_result_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
     table = np.eye(4, dtype=np.float32)[[2, 0, 0, 3]]
     result = evaluate(table, replace(LABELS, name="ReaL"), original=original, scores=scores, top_k=(1, 2))
     assert str(result) == (
-        "ReaL top-1             66.67% [20.77%, 93.85%] (2 of 3)\n"
-        "ReaL top-2             100.00% [43.85%, 100.00%] (3 of 3)\n"
-        "original top-1         25.00% [4.56%, 69.94%] (1 of 4)\n"
-        "original top-2         75.00% [30.06%, 95.44%] (3 of 4)\n"
-        "original top-1, scored 33.33% [6.15%, 79.23%] (1 of 3)\n"
-        "original top-2, scored 66.67% [20.77%, 93.85%] (2 of 3)\n"
+        "ReaL top-1             66.67 % [20.77, 93.85] (2 of 3)\n"
+        "ReaL top-2             100.0 % [43.85, 100.0] (3 of 3)\n"
+        "original top-1         25.00 % [4.56, 69.94] (1 of 4)\n"
+        "original top-2         75.00 % [30.06, 95.44] (3 of 4)\n"
+        "original top-1, scored 33.33 % [6.15, 79.23] (1 of 3)\n"
+        "original top-2, scored 66.67 % [20.77, 93.85] (2 of 3)\n"
         "soft ReaL              0.6000; the best that any model can reach is 0.9667\n"
         "recall at size         0.6667\n"
         "scored                 3 of 3 images with labels\n"
         "left out               1 with an empty label set"
     )
-    assert "<th>ReaL top-1</th><td>66.67% [20.77%, 93.85%] (2 of 3)</td>" in result._repr_html_()
+    assert "<th>ReaL top-1</th><td>66.67 % [20.77, 93.85] (2 of 3)</td>" in result._repr_html_()
 
 
 def test_a_result_is_headed_by_the_label_sets_name_and_lines_stay_aligned() -> None:
@@ -465,14 +465,14 @@ def test_a_result_is_headed_by_the_label_sets_name_and_lines_stay_aligned() -> N
         for name in ("", "<pets>")
     }
     assert str(named[""]) == (
-        "re-assessed top-1      66.67% [20.77%, 93.85%] (2 of 3)\n"
-        "original top-1         25.00% [4.56%, 69.94%] (1 of 4)\n"
-        "original top-1, scored 33.33% [6.15%, 79.23%] (1 of 3)\n"
+        "re-assessed top-1      66.67 % [20.77, 93.85] (2 of 3)\n"
+        "original top-1         25.00 % [4.56, 69.94] (1 of 4)\n"
+        "original top-1, scored 33.33 % [6.15, 79.23] (1 of 3)\n"
         "soft re-assessed       0.6000; the best that any model can reach is 0.9333\n"
         "scored                 3 of 3 images with labels\n"
         "left out               1 with an empty label set"
     )
-    assert str(named["<pets>"]).splitlines()[0] == "<pets> top-1           66.67% [20.77%, 93.85%] (2 of 3)"
+    assert str(named["<pets>"]).splitlines()[0] == "<pets> top-1           66.67 % [20.77, 93.85] (2 of 3)"
     assert "<th>&lt;pets&gt; top-1</th>" in named["<pets>"]._repr_html_()
     assert [one.to_json()["label_set"] for one in named.values()] == ["re-assessed", "<pets>"]
 

@@ -40,7 +40,7 @@ def numbered(first: int, n: int) -> list[str]:
 def no_better_than_chance(accuracy: str, mend: str) -> str:
     return (
         "the predictions agree with the original labels no more than chance would\n"
-        f"  allowed: well above 0.10%\n  found:   {accuracy}\n  to mend: {mend}"
+        f"  allowed: well above 0.10 %\n  found:   {accuracy}\n  to mend: {mend}"
     )
 
 
@@ -52,7 +52,7 @@ def test_class_folder_order_taken_for_validation_order_is_explained(
     real_labels: LabelSets, real_original: LabelSets
 ) -> None:
     predictions = Predictions.from_ids(in_folders(real_original))
-    expected = no_better_than_chance("0.11% as given (55 of 50,000); 100.00% in class-folder order", FOLDERS)
+    expected = no_better_than_chance("0.11 % as given (55 of 50,000); 100.0 % in class-folder order", FOLDERS)
     assert message(evaluate, predictions, real_labels, original=real_original) == expected
 
 
@@ -68,7 +68,7 @@ def test_ids_that_count_from_1_are_explained(real_labels: LabelSets, real_origin
     """Also where the last class, which would be out of range, is never predicted."""
     ids = real_original.indices
     without_last = Predictions.from_ids(np.where(ids == 999, 0, ids + 1))
-    expected = no_better_than_chance("0.00% as given (0 of 50,000); 99.90% with ids that count from 1", FROM_ONE)
+    expected = no_better_than_chance("0.00 % as given (0 of 50,000); 99.90 % with ids that count from 1", FROM_ONE)
     assert message(evaluate, without_last, real_labels, original=real_original) == expected
     assert message(evaluate, Predictions.from_ids(ids + 1), real_labels, original=real_original) == (
         "class id out of range\n"
@@ -82,7 +82,7 @@ def test_ids_that_count_from_1_are_explained(real_labels: LabelSets, real_origin
 def test_ids_that_lack_the_first_class_are_explained(real_labels: LabelSets, real_original: LabelSets) -> None:
     predictions = Predictions.from_ids(np.maximum(real_original.indices - 1, 0))
     expected = no_better_than_chance(
-        "0.10% as given (50 of 50,000); 99.90% with ids that lack the first class", LACKS_FIRST
+        "0.10 % as given (50 of 50,000); 99.90 % with ids that lack the first class", LACKS_FIRST
     )
     assert message(evaluate, predictions, real_labels, original=real_original) == expected
 
@@ -105,11 +105,9 @@ def test_image_numbers_off_by_one_are_explained(
     ids = real_original.indices[1:-1]
     predictions = Predictions.from_ids(ids, numbered(2 + step, 49_998))
     agree = np.count_nonzero(real_original.indices[1 + step : 49_999 + step] == ids)
-    accuracy = (
-        f"{agree / 49_998:.2%} as given ({agree} of 49,998); 100.00% with image numbers that are one {side} the right"
-    )
+    accuracy = f"{100 * agree / 49_998:.2f} % as given ({agree} of 49,998); 100.0 %"
     text = message(evaluate, predictions, real_labels, original=real_original)
-    assert text == no_better_than_chance(f"{accuracy} ones", mend)
+    assert text == no_better_than_chance(f"{accuracy} with image numbers that are one {side} the right ones", mend)
 
 
 @pytest.mark.parametrize(("first", "name", "mend"), [(0, "00000000", "add 1 to"), (2, "00050001", "subtract 1 from")])
@@ -130,7 +128,7 @@ def test_numbers_off_by_one_are_seen_also_when_unknown_images_are_ignored(
 ) -> None:
     predictions = Predictions.from_ids(real_original.indices, numbered(0, 50_000))
     expected = no_better_than_chance(
-        "0.09% as given (47 of 49,999); 100.00% with image numbers that are one below the right ones", ADD
+        "0.09 % as given (47 of 49,999); 100.0 % with image numbers that are one below the right ones", ADD
     )
     assert message(evaluate, predictions, real_labels, original=real_original, ignore_unknown=True) == expected
 
@@ -138,7 +136,7 @@ def test_numbers_off_by_one_are_seen_also_when_unknown_images_are_ignored(
 def test_combined_mistakes_are_explained_together(real_labels: LabelSets, real_original: LabelSets) -> None:
     predictions = Predictions.from_ids(np.minimum(in_folders(real_original) + 1, 999))
     assert message(evaluate, predictions, real_labels, original=real_original) == no_better_than_chance(
-        "0.11% as given (55 of 50,000); 99.90% in class-folder order and with ids that count from 1",
+        "0.11 % as given (55 of 50,000); 99.90 % in class-folder order and with ids that count from 1",
         f"{FOLDERS}, and {FROM_ONE}",
     )
     ids = np.maximum(real_original.indices[1:2001] - 1, 0)
@@ -165,8 +163,9 @@ def test_rows_of_which_few_stand_in_the_right_place_are_explained_too(
     hits, in_order = (np.count_nonzero(ids == truth) for truth in (real_original.indices, in_folders(real_original)))
     assert message(evaluate, Predictions.from_ids(ids), real_labels, original=real_original) == (
         "the predictions agree with the original labels far less than when they are read in another way\n"
-        "  allowed: well above 0.10%\n"
-        f"  found:   {hits / 50_000:.2%} as given ({hits:,} of 50,000); {in_order / 50_000:.2%} in class-folder order\n"
+        "  allowed: well above 0.10 %\n"
+        f"  found:   {100 * hits / 50_000:.2f} % as given ({hits:,} of 50,000); {100 * in_order / 50_000:.2f} % "
+        "in class-folder order\n"
         f"  to mend: {FOLDERS}"
     )
 
@@ -174,7 +173,7 @@ def test_rows_of_which_few_stand_in_the_right_place_are_explained_too(
 def test_random_ids_are_refused_as_fitting_nothing(real_labels: LabelSets, real_original: LabelSets) -> None:
     ids = np.random.default_rng(0).integers(0, 1000, 50_000)
     hits = np.count_nonzero(ids == real_original.indices)
-    expected = no_better_than_chance(f"{hits / 50_000:.2%} as given ({hits} of 50,000)", NOTHING_FITS)
+    expected = no_better_than_chance(f"{100 * hits / 50_000:.2f} % as given ({hits} of 50,000)", NOTHING_FITS)
     assert message(evaluate, Predictions.from_ids(ids), real_labels, original=real_original) == expected
 
 
@@ -212,8 +211,8 @@ def test_ten_classes_and_few_images_are_enough_to_see_class_folder_order(images:
     hits, chance = np.count_nonzero(ids == original.indices), expected_by_chance(ids, original.indices)
     assert message(evaluate, Predictions.from_ids(ids), original, original=original) == (
         "the predictions agree with the original labels no more than chance would\n"
-        f"  allowed: well above {chance:.2%}\n"
-        f"  found:   {hits / images:.2%} as given ({hits:,} of {images:,}); 100.00% in class-folder order\n"
+        f"  allowed: well above {100 * chance:.2f} %\n"
+        f"  found:   {100 * hits / images:.2f} % as given ({hits:,} of {images:,}); 100.0 % in class-folder order\n"
         f"  to mend: {FOLDERS}"
     )
 
@@ -233,8 +232,8 @@ def test_another_order_is_seen_also_where_most_rows_stay_right() -> None:
     original = LabelSets.from_lists([f"{row:03}.png" for row in range(100)], np.sort(truth)[:, None].tolist(), classes)
     assert message(evaluate, truth, original, original=original) == (
         "the predictions agree with the original labels far less than when they are read in another way\n"
-        "  allowed: well above 66.00%\n"
-        "  found:   80.00% as given (80 of 100); 100.00% in class-folder order\n"
+        "  allowed: well above 66.00 %\n"
+        "  found:   80.00 % as given (80 of 100); 100.0 % in class-folder order\n"
         f"  to mend: {FOLDERS}"
     )
 
@@ -258,15 +257,16 @@ def test_by_chance_on_enough_images_is_an_error_and_on_few_a_warning() -> None:
             if told == "error":
                 assert message(evaluate, ids, original, original=original) == (
                     "the predictions agree with the original labels no more than chance would\n"
-                    f"  allowed: well above {chance:.2%}\n"
-                    f"  found:   {hits / images:.2%} as given ({hits} of {images})\n"
+                    f"  allowed: well above {100 * chance:.2f} %\n"
+                    f"  found:   {100 * hits / images:.2f} % as given ({hits} of {images})\n"
                     f"  to mend: {NOTHING_FITS}"
                 )
             else:
                 evaluate(ids, original, original=original)
         assert [str(one.message) for one in caught] == (told == "warning") * [
             f"the model agrees with the original labels on {hits} of 40 images, no more than chance would "
-            f"({chance:.2%}): these are too few to tell, but check that its rows and its classes are in the right order"
+            f"({100 * chance:.2f} %): these are too few to tell, but check that its rows and its classes are in the "
+            "right order"
         ]
 
 
@@ -274,7 +274,7 @@ def test_a_warning_says_which_order_fits_better() -> None:
     original = ten_classes(12, 1)
     with pytest.warns(ReassessWarning) as caught:
         evaluate(in_folders(original), original, original=original)
-    assert ", and on 100.00% in class-folder order: these are too few to tell" in str(caught[0].message)
+    assert ", and on 100.0 % in class-folder order: these are too few to tell" in str(caught[0].message)
 
 
 def test_honest_models_of_few_classes_are_measured_without_a_word() -> None:

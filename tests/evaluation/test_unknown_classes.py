@@ -76,7 +76,7 @@ def test_no_class_is_not_the_first_class_of_ids_that_count_otherwise(own_class: 
     labels = numbered_labels(truth[:, None].tolist(), Classes(100))
     ids = np.r_[np.full(100, -1), (truth[100:] + 50) % 100]
     text = message(evaluate, predicted(ids), labels, original=labels)
-    assert "found:   0.00% as given (0 of 200)\n" in text
+    assert "found:   0.00 % as given (0 of 200)\n" in text
     assert "no known order of the images fits, and no other known order of the classes" in text
 
 

@@ -19,10 +19,10 @@ def test_the_figure_names_the_mistakes_the_most_frequent_first(tmp_path: Path) -
     draw_noise(tmp_path / "a.svg", noise)
     text = (tmp_path / "a.svg").read_text()
     words = [
-        "cat, called ant: 25 (62.5 % of the class)",
-        "ant, called b$e$e: 15 (15.0 % of the class)",
-        "ant, called cat: 5 (5.0 % of the class)",
-        "cat, called b$e$e: 1 (2.5 % of the class)",
+        "cat, called ant: 25 (62.50 % of the class)",
+        "ant, called b$e$e: 15 (15.00 % of the class)",
+        "ant, called cat: 5 (5.00 % of the class)",
+        "cat, called b$e$e: 1 (2.50 % of the class)",
     ]
     places = [text.index(word) for word in words]
     assert places == sorted(places)

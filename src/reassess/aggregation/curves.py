@@ -22,7 +22,7 @@ from reassess.text import Shown
 __all__ = ["Bands", "Curve", "Point", "precision_recall"]
 
 REPLICATES = 10_000
-_BLOCK = 1 << 22  # so many images are drawn at a time
+_BLOCK = 1 << 20  # so many images are drawn at a time
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean, likely_recipes
-from reassess.aggregation.recipe import makings, real_scores
+from reassess.aggregation.recipe import makings, scores_by_experts
 from reassess.core.checks import check_range
 from reassess.core.image_names import join
 from reassess.core.items import Items, as_questions, find_items, take_items
@@ -33,17 +33,22 @@ class Making:
 
     Parameters
     ----------
-    make
-        Makes scores of the raters' votes, the experts' votes, and the raters' votes on golden items.
+    maker
+        Of the raters' votes, the experts' votes, and the raters' votes on golden items: what makes scores of the
+        experts' votes, or of some of them, again and again.
     by_golden
         Whether the golden answers make the scores.
     of_all_votes
         Whether the scores of an image depend on the votes on other images, beside those on golden items.
     """
 
-    make: Callable[[Votes, Votes, Votes], Scores]
+    maker: Callable[[Votes, Votes, Votes], Callable[[Votes], Scores]]
     by_golden: bool = True
     of_all_votes: bool = False
+
+    def make(self, votes: Votes, experts: Votes, rater_golden: Votes) -> Scores:
+        """The scores of the raters' votes, the experts' votes, and the raters' votes on golden items."""
+        return self.maker(votes, experts, rater_golden)(experts)
 
 
 def likely_makings(
@@ -81,19 +86,19 @@ def likely_makings(
     [(False, False), (True, False), (False, True), (True, True)]
     """
     calibrated, fitted = partial(by_calibration, at_least=at_least), partial(by_em, at_least=at_least)
-    yield Making(lambda votes, *_: by_majority(votes).scores, by_golden=False)
+    yield Making(lambda votes, *_: lambda _: by_majority(votes).scores, by_golden=False)
     if votes.classes is None:
-        yield Making(lambda votes, *_: by_mean(votes).scores, by_golden=False)
+        yield Making(lambda votes, *_: lambda _: by_mean(votes).scores, by_golden=False)
         recipes = likely_recipes(published, at_least=at_least)
         for recipe, labels in makings(recipes, experts, original):
-            yield Making(partial(real_scores, original=labels, recipe=recipe))
+            yield Making(partial(scores_by_experts, original=labels, recipe=recipe))
     if votes.anonymous:
         return
     if votes.classes is not None:
-        yield Making(lambda votes, experts, golden: calibrated(votes, experts, rater_golden=golden).scores)
+        yield Making(lambda votes, _, golden: lambda some: calibrated(votes, some, rater_golden=golden).scores)
     if em:
-        yield Making(lambda votes, *_: by_em(votes).scores, by_golden=False, of_all_votes=True)
-        yield Making(lambda votes, experts, _: fitted(votes, experts=experts).scores, of_all_votes=True)
+        yield Making(lambda votes, *_: lambda _: by_em(votes).scores, by_golden=False, of_all_votes=True)
+        yield Making(lambda votes, *_: lambda some: fitted(votes, experts=some).scores, of_all_votes=True)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -147,9 +152,10 @@ class Provenance(Shown):
         parts = []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ReassessWarning)
+            make = self.making.maker(self.votes, self.experts, self.rater_golden)
             for number in track(numbers):
                 out = np.flatnonzero(fold == number)
-                scores = self.making.make(self.votes, self.experts.without(out), self.rater_golden)
+                scores = make(self.experts.without(out))
                 parts.append(_scores_of(scores, take_items(self.votes.items, rows[out][rows[out] >= 0])))
         return _together(parts, self.experts.images)
 

@@ -1,6 +1,6 @@
 """How ImageNet ReaL's scores follow from the votes: confusion matrices from golden pairs, then one Bayes posterior."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -21,7 +21,7 @@ from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 
-__all__ = ["makings", "original_votes", "real_model", "real_scores"]
+__all__ = ["makings", "original_votes", "real_model", "real_scores", "scores_by_experts"]
 
 
 def makings(
@@ -69,9 +69,22 @@ def real_scores(
     -----
     Source: Beyer et al., arXiv 2006.07159, section 3; the details follow from reproducing the published scores.
     """
+    return scores_by_experts(votes, experts, rater_golden, original, recipe=recipe)(experts)
+
+
+def scores_by_experts(
+    votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
+) -> Callable[[Votes], Scores]:
+    """What makes the scores of `real_scores` of the experts' votes, or of some of them, again and again.
+
+    Parameters
+    ----------
+    votes, experts, rater_golden, original, recipe
+        See `real_scores`.
+    """
     golden = _Golden.of(experts, rater_golden, original)
     label = _label_votes(votes, original, recipe, golden.raters.answers)
-    return _score(votes, label, _measure(golden, recipe))
+    return lambda some: _score(votes, label, _measure(replace(golden, experts=some), recipe))
 
 
 def real_model(

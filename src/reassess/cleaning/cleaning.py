@@ -57,7 +57,7 @@ def clean_by_consistency(held_out: HeldOutPredictions, *, at_least: int | None =
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0], [1], [1]])
     >>> model = Predictions.from_ids([0, 1, 1], images=labels.images)
     >>> clean_by_consistency(HeldOutPredictions.of({"model": model}, labels))
-    kept             3 of 3 images, 100.00 %
+    kept             3 of 3 images, 100.0 %
 
     Notes
     -----

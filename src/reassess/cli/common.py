@@ -20,6 +20,8 @@ from reassess.cli.screen import say
 from reassess.errors import OutputError
 from reassess.formats.files import exists
 from reassess.text import counted, plain
+from reassess.text import percent as in_percent
+from reassess.text import percents as in_percents
 
 if TYPE_CHECKING:
     from reassess.core.benchmark import Benchmark
@@ -282,12 +284,12 @@ def usable_cores() -> int:
 
 def percent(share: float | None) -> str | None:
     """A share in percent, as a cell of a table."""
-    return None if share is None else f"{100 * share:.2f}".replace("100.00", "100.0")
+    return None if share is None else in_percent(share)
 
 
 def percents(interval: tuple[float, float] | None) -> str | None:
     """An interval of a share in percent, as a cell of a table."""
-    return None if interval is None else " to ".join(str(percent(bound)) for bound in interval)
+    return None if interval is None else in_percents(interval)
 
 
 def refuse_repeated(files: Iterable[str | Path]) -> None:

@@ -14,7 +14,7 @@ from reassess.aggregation.golden import golden_truth
 from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
 from reassess.aggregation.methods import calibrated_recipe, likely_recipes
-from reassess.aggregation.operating_points import Goal
+from reassess.aggregation.operating_points import Goal, operating_point
 from reassess.aggregation.provenance import Provenance, known_provenance, likely_makings
 from reassess.aggregation.recipe import real_scores
 from reassess.aggregation.relabelling import Relabelling, relabel
@@ -337,12 +337,12 @@ class Findings(Shown):
                 origin=origin,
                 in_sample=self.in_sample,
                 leave_out="image",
-                goal=Goal("threshold", self.threshold),
-                original=self.original,
             )
+            goal = Goal("threshold", self.threshold)
+            chosen = operating_point(first.curve, goal, self.scores, original=self.original)
         except DataError as error:
             return Missing.because(error)
-        return first, *(replace(one, chosen=None) for one in again)  # the threshold was not chosen on these
+        return replace(first, chosen=chosen), *again  # the threshold was not chosen on the others
 
     def _origin(self, scores: Scores) -> Provenance | None:
         """How the scores follow from the votes; None if that is not known."""

@@ -12,7 +12,7 @@ from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels, label_keys
 from reassess.numeric.arrays import freeze, pair_keys
-from reassess.text import Listed, Shown, counted
+from reassess.text import Listed, Shown, counted, percent
 
 __all__ = ["AGREEMENTS", "SAYINGS", "LabelAgreement", "label_agreement"]
 
@@ -87,13 +87,13 @@ class LabelAgreement(Shown):
 
     def _list(self) -> Listed:
         counts, total = self.counts, len(self.images) or 1
-        rows = ((name.replace("_", " "), f"{n:,}", f"{100 * n / total:.2f}") for name, n in counts.items())
+        rows = ((name.replace("_", " "), f"{n:,}", percent(n / total)) for name, n in counts.items())
         return Listed(("the valid classes", "images", "%"), len(counts), rows)
 
     @property
     def _headline(self) -> str:
         n = self.counts
-        share = "" if self.equal_share is None else f" ({100 * self.equal_share:.2f} %)"
+        share = "" if self.equal_share is None else f" ({percent(self.equal_share)} %)"
         both = counted(sum(list(n.values())[:_BOTH_SPEAK]), "image")
         silent = [counted(n[name], "image") for name in AGREEMENTS[_BOTH_SPEAK:]]
         return (

@@ -23,7 +23,7 @@ from reassess.core.scores import Scores
 from reassess.numeric.arrays import freeze
 from reassess.numeric.exact_tests import chance_p_value
 from reassess.numeric.proportion import Proportion
-from reassess.text import Listed, Shown
+from reassess.text import Listed, Shown, percent
 
 __all__ = ["Choices", "LabellingBias", "labelling_biases"]
 
@@ -69,20 +69,20 @@ class Choices(Shown):
         """How often the original label is chosen: by the model, by chance, and by the raters' favourite, in percent."""
         favourite = None if self.favourite is None else self.favourite.value
         shares = self.original_chosen.value, self.chance, favourite
-        chosen, chance, preferred = ("-" if share is None else f"{100 * share:.1f}" for share in shares)
+        chosen, chance, preferred = ("-" if share is None else percent(share) for share in shares)
         return chosen, chance, preferred
 
     def __str__(self) -> str:
         chosen, favourite = self.original_chosen, self.favourite
         if chosen.value is None or chosen.interval is None:
             return _NO_IMAGES
-        low, high = (f"{100 * bound:.1f}" for bound in chosen.interval)
-        text = f"on {chosen.hits:,} of {chosen.n:,} images, {100 * chosen.value:.1f} % [{low}, {high}]"
+        low, high = map(percent, chosen.interval)
+        text = f"on {chosen.hits:,} of {chosen.n:,} images, {percent(chosen.value)} % [{low}, {high}]"
         p_value = self.p_value or 1.0
-        chance = f"{100 * (self.chance or 0):.1f} %, p {p_text(p_value)}"
+        chance = f"{percent(self.chance or 0)} %, p {p_text(p_value)}"
         if favourite is None or favourite.value is None:
             return f"{text}; by chance {chance}"
-        return f"{text}; by chance {chance}; by the raters' favourite {100 * favourite.value:.1f} %"
+        return f"{text}; by chance {chance}; by the raters' favourite {percent(favourite.value)} %"
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold; what is null has its reason beside it."""
@@ -130,8 +130,8 @@ class LabellingBias(Shown):
     --------
     >>> none = np.empty((0, 2), np.int32), np.empty((0, 2, 2), np.int64)
     >>> print(LabellingBias("one", Choices({2: Proportion(30, 40), 4: Proportion(6, 8)}, Proportion(24, 48)), *none))
-    one: says the original label, where several classes are valid, on 36 of 48 images, 75.0 % [61.2, 85.1]; by chance
-    45.8 %, p = 5.4e-05; by the raters' favourite 50.0 %
+    one: says the original label, where several classes are valid, on 36 of 48 images, 75.00 % [61.22, 85.08]; by
+    chance 45.83 %, p = 5.4e-05; by the raters' favourite 50.00 %
     """
 
     model: str

@@ -17,7 +17,7 @@ from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.numeric.proportion import Proportion
-from reassess.text import Shown
+from reassess.text import Shown, percent
 
 __all__ = ["Disagreements", "Preference", "Verdicts", "preferences"]
 
@@ -97,8 +97,8 @@ class Preference(Shown):
     --------
     >>> ten = Disagreements(10, 3, Verdicts(3, 1, 2), Verdicts(2, 1, 3))
     >>> print(Preference("one", ten))
-    one: 10 disagreements with the original labels, 6 of them rated: 50.0 % for the model [18.8, 81.2], 33.3 % for the
-    label; raters alone: 33.3 % for the model [9.7, 70.0], 50.0 % for the label
+    one: 10 disagreements with the original labels, 6 of them rated: 50.00 % for the model [18.76, 81.24], 33.33 % for
+    the label; raters alone: 33.33 % for the model [9.68, 70.00], 50.00 % for the label
     """
 
     model: str
@@ -224,6 +224,6 @@ def _in_words(start: str, verdicts: Verdicts) -> str:
     preferred = verdicts.preferred
     if preferred.value is None or preferred.interval is None:
         return ""
-    low, high = (f"{100 * bound:.1f}" for bound in preferred.interval)
-    share = f"{start}{100 * preferred.value:.1f} % for the model [{low}, {high}]"
-    return f"{share}, {100 * verdicts.label / preferred.n:.1f} % for the label"
+    low, high = map(percent, preferred.interval)
+    share = f"{start}{percent(preferred.value)} % for the model [{low}, {high}]"
+    return f"{share}, {percent(verdicts.label / preferred.n)} % for the label"

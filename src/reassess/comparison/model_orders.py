@@ -22,7 +22,7 @@ from reassess.numeric.arrays import freeze
 from reassess.numeric.exact_tests import holm, sign_flips
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.ranks import ranks
-from reassess.text import Shown, counted, some
+from reassess.text import Shown, counted, percent, some
 
 __all__ = ["ModelOrders", "OrderChange", "compare_orders"]
 
@@ -200,7 +200,7 @@ class ModelOrders(Shown):
         images = counted(len(self.images), "image")
         yield f"top-1 accuracy on the {images} of all models that all label sets score:"
         for name in self.label_sets:
-            order = [f"{model} {100 * (self.accuracy(name, model).value or 0):.2f} %" for model in self.order(name)]
+            order = [f"{model} {percent(self.accuracy(name, model).value or 0)} %" for model in self.order(name)]
             yield f"{name}: {some(order, most=_MOST)}"
         yield from (str(change) for change in self.changes if change.leads.size)
 
@@ -259,8 +259,8 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     ... )
     >>> print(orders)
     top-1 accuracy on the 3 images of all models that all label sets score:
-    old: one 100.00 %, two 33.33 %
-    new: two 100.00 %, one 66.67 %
+    old: one 100.0 %, two 33.33 %
+    new: two 100.0 %, one 66.67 %
     ahead by old, then by new; p of the change, by Holm:
       one by 66.67, then two by 33.33 points: may be noise, p = 0.5
 

@@ -15,7 +15,7 @@ from reassess.numeric.arrays import freeze
 from reassess.numeric.bootstrap import check_replicates, percentile_bounds, resampled_hits
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.ranks import ranks
-from reassess.text import Listed, Shown
+from reassess.text import Listed, Shown, percent
 
 __all__ = ["Gaps", "Ranking", "rank_models"]
 
@@ -95,14 +95,14 @@ class Ranking(Shown):
 
     def _list(self) -> Listed:
         rows = (
-            (f"{rank:,}", f"{low:,} to {high:,}", f"{100 * (real.value or 0):.2f}", model)
+            (f"{rank:,}", f"{low:,} to {high:,}", percent(real.value or 0), model)
             for rank, low, high, real, model in self._rows()
         )
         return Listed(("rank", "95 %", "accuracy %", "model"), len(self), rows)
 
     def __str__(self) -> str:
         return "\n".join(
-            f"{rank:>5} [{low}, {high}] {100 * (real.value or 0):6.2f} % {model}"
+            f"{rank:>5} [{low}, {high}] {percent(real.value or 0):>6} % {model}"
             for rank, low, high, real, model in self._rows()
         )
 

@@ -8,7 +8,7 @@ from reassess.comparison.taxonomy import ERROR_KINDS
 from reassess.comparison.words import gaps_in_words, probability_in_words
 from reassess.core.missing import Missing
 from reassess.numeric.proportion import Proportion
-from reassess.text import counted, together
+from reassess.text import counted, percent, percents, together
 
 __all__ = ["summary"]
 
@@ -128,5 +128,4 @@ def _model_or_label(findings: Findings) -> Iterator[str]:
 def _percent(part: Proportion) -> str:
     assert part.value is not None
     assert part.interval is not None
-    low, high = part.interval
-    return f"{100 * part.value:.2f} % ({100 * low:.2f} to {100 * high:.2f})"
+    return f"{percent(part.value)} % ({percents(part.interval)})"

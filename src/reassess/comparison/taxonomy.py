@@ -25,7 +25,7 @@ from reassess.core.votes import Votes
 from reassess.evaluation.mistakes import KINDS, known_kinds
 from reassess.evaluation.words import MISTAKES_IN_WORDS, counts_in_words
 from reassess.numeric.arrays import freeze, pair_keys
-from reassess.text import Listed, Shown
+from reassess.text import Listed, Shown, percent
 
 __all__ = ["ERROR_KINDS", "KINDS_IN_WORDS", "OFTEN", "Taxonomy", "taxonomies"]
 
@@ -102,7 +102,7 @@ class Taxonomy(Shown):
 
     def _list(self) -> Listed:
         known = {kind: n for kind, n in self.counts.items() if n is not None}
-        rows = ((KINDS_IN_WORDS[kind], f"{n:,}", f"{100 * n / (len(self) or 1):.1f}") for kind, n in known.items())
+        rows = ((KINDS_IN_WORDS[kind], f"{n:,}", percent(n / (len(self) or 1))) for kind, n in known.items())
         return Listed(("kind", "mistakes", "%"), len(known), rows)
 
     def to_json(self, classes: Classes, *, most: int = 5) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from reassess.core.classes import Classes
 from reassess.core.image_names import unique_images
 from reassess.core.label_noise import LabelNoise
 from reassess.numeric.arrays import freeze
-from reassess.text import Shown
+from reassess.text import Shown, percent
 
 __all__ = ["Cleaning"]
 
@@ -86,9 +86,9 @@ class Cleaning(Shown):
 
     def _summary(self) -> Iterator[tuple[str, str]]:
         kept = int(np.count_nonzero(self.kept))
-        yield "kept", f"{kept:,} of {len(self):,} images, {100 * kept / max(1, len(self)):.2f} %"
+        yield "kept", f"{kept:,} of {len(self):,} images, {percent(kept / max(1, len(self)))} %"
         if self.noise is not None:
-            yield "wrong labels", f"{100 * self.noise.share:.2f} % of all, by estimate"
+            yield "wrong labels", f"{percent(self.noise.share)} % of all, by estimate"
 
     @property
     def kept_images(self) -> tuple[str, ...]:

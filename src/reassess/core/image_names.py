@@ -145,6 +145,11 @@ def _keys(names: tuple[str, ...], match: Match) -> tuple[str, ...]:
     return tuple([number[0] if (number := search(name)) else composed(shorten(name)) for name in names])
 
 
+@lru_cache(maxsize=8)  # the same images are checked wherever labels, scores or predictions are made of others
+def _first_repeat(keys: tuple[str, ...]) -> tuple[int, int] | None:
+    return first_repeat(keys)
+
+
 @lru_cache(maxsize=4)  # curves join many small parts with the same labels
 def _positions(keys: tuple[str, ...]) -> Mapping[str, int]:
     return {key: i for i, key in enumerate(keys)}
@@ -188,11 +193,14 @@ def join(
     wanted = image_keys(names, match)
     _refuse_duplicates(names, wanted, match, where)
     known_keys = image_keys(known, match)
-    position = _positions(known_keys)
-    rows = np.fromiter(map(position.get, wanted, repeat(-1)), np.int64, len(wanted))
-    if len(position) < len(known_keys):
+    if len(_positions(known_keys)) < len(known_keys):
         _refuse_ambiguous(names, wanted, known, known_keys, match, known_where)
-    return rows
+    return _rows(wanted, known_keys).copy()
+
+
+@lru_cache(maxsize=4)  # every model is joined with the same labels, scores and experts
+def _rows(wanted: tuple[str, ...], known: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    return np.fromiter(map(_positions(known).get, wanted, repeat(-1)), np.int64, len(wanted))
 
 
 def unique_images(names: Sequence[str], where: str) -> None:
@@ -205,7 +213,7 @@ def unique_images(names: Sequence[str], where: str) -> None:
 
 
 def _refuse_duplicates(names: Sequence[str], keys: Sequence[str], match: Match, where: str | None) -> None:
-    repeat = first_repeat(keys)
+    repeat = _first_repeat(tuple(keys))
     if repeat is None:
         return
     before, row = repeat

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from reassess.core.classes import Classes
 from reassess.numeric.arrays import freeze
-from reassess.text import Shown
+from reassess.text import Shown, percent, percents
 
 __all__ = ["CheckedLabels", "LabelNoise"]
 
@@ -87,10 +87,9 @@ class LabelNoise(Shown):
         freeze(self, "counts")
 
     def _summary(self) -> Iterator[tuple[str, str]]:
-        yield "wrong labels", f"{100 * self.share:.2f} %"
+        yield "wrong labels", f"{percent(self.share)} %"
         if self.checked is not None:
-            low, high = self.checked.interval
-            yield "95 %", f"{100 * low:.2f} to {100 * high:.2f} %"
+            yield "95 %", f"{percents(self.checked.interval)} %"
             yield "checked", f"{self.checked.checked:,} labels, {self.checked.wrong:,} of them wrong"
         for truth, label, count, _ in self.largest(3):
             yield f"{self.classes.label(truth)}", f"called {self.classes.label(label)}: {count:,.0f} images"

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from reassess.core.checks import check_range, first_repeat
 from reassess.errors import DataError
 from reassess.numeric.ranks import ranks
-from reassess.text import Listed, Shown
+from reassess.text import Listed, Shown, percentage
 
 __all__ = ["Entry", "Leaderboard"]
 
@@ -123,7 +123,7 @@ class Leaderboard(Shown):
     def _list(self) -> Listed:
         rises = self.rises
         rows = (
-            (str(self.entries[row]), f"{self.real[row]:.2f}", f"{self.original[row]:.2f}", f"{rises[row]:+}")
+            (str(self.entries[row]), percentage(self.real[row]), percentage(self.original[row]), f"{rises[row]:+}")
             for row in self.best_first
         )
         return Listed(("model", f"{self.label_set} %", "original %", "places up"), len(self), rows)

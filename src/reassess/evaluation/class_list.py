@@ -9,6 +9,7 @@ import numpy.typing as npt
 from reassess.core.classes import Classes
 from reassess.core.predictions import Predictions
 from reassess.numeric.proportion import Proportion
+from reassess.text import percent
 
 __all__ = ["ClassList", "UndecidedClass"]
 
@@ -77,8 +78,8 @@ class ClassList:
 
     def __repr__(self) -> str:
         return (
-            f"ClassList({self.order or 'an order without a name'}: right {self.after.value:.2%} instead of "
-            f"{self.before.value:.2%}, {len(self.undecided):,} of {len(self.class_of):,} classes undecided)"
+            f"ClassList({self.order or 'an order without a name'}: right {percent(self.after.value or 0)} % instead of "
+            f"{percent(self.before.value or 0)} %, {len(self.undecided):,} of {len(self.class_of):,} classes undecided)"
         )
 
     @property

@@ -111,7 +111,7 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
     >>> sorted_as_text = sorted(range(20), key=str)  # what a reader of folders 0 to 19 makes of them
     >>> said = [sorted_as_text.index(i % 20) for i in range(200)]
     >>> find_class_list(find_outcomes(said, labels), labels)
-    ClassList(class numbers sorted as text: 0, 1, 10, 100: right 100.00% instead of 10.00%, 0 of 20 classes undecided)
+    ClassList(class numbers sorted as text: 0, 1, 10, 100: right 100.0 % instead of 10.00 %, 0 of 20 classes undecided)
     """
     _check(outcomes, labels, original)
     pairs, rows, classes = labelled_pairs(outcomes, labels, original)

@@ -56,7 +56,7 @@ class ImageSheet(Shown):
     candidates
         The classes that were proposed for it, the highest score first; () if it was never rated, None if that is not
         known, for lack of scores and votes. Where people chose one class of all, those that someone chose, that have a
-        score, or that are valid or the original label.
+        score, or that are valid or the original label; of equal scores, the one that most people chose first.
     predictions
         The first classes of each model, best first, by the model's name: None in the place of what is no class, unless
         no class comes after it. None where the model was not shown the image.
@@ -208,7 +208,8 @@ def _candidates(
     class_ids = score_of.keys() | of_raters.keys() | of_experts.keys()
     if not class_ids:
         return None if scores is None and votes is None else ()
-    if (scores is not None and scores.exclusive and score_of) or (votes is not None and votes.classes and of_raters):
+    is_chosen = votes is not None and votes.classes is not None
+    if (scores is not None and scores.exclusive and score_of) or (is_chosen and of_raters):
         class_ids |= others
     candidates = [
         Candidate(
@@ -219,7 +220,11 @@ def _candidates(
         )
         for class_id in class_ids
     ]
-    return tuple(sorted(candidates, key=lambda one: (-(one.score or 0.0), one.class_id)))
+
+    def place(one: Candidate) -> tuple[float, int, int]:
+        return -(one.score or 0.0), -len(one.votes) if is_chosen else 0, one.class_id
+
+    return tuple(sorted(candidates, key=place))
 
 
 def _answers(votes: Votes | None, key: str) -> dict[int, _Answers]:

@@ -29,6 +29,7 @@ from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.words import MEND_CLASS_LIST, no_list_in_words
 from reassess.numeric.exact_tests import mcnemar
+from reassess.text import percent
 
 __all__ = ["check_agreement"]
 
@@ -130,7 +131,7 @@ class _Reading:
 
     def share(self) -> str:
         """On how many images both agree, in words."""
-        return f"{self.hits / self.n:.2%} {self.name}"
+        return f"{percent(self.hits / self.n)} % {self.name}"
 
 
 def check_agreement(
@@ -181,7 +182,7 @@ def check_agreement(
             return
         order = "another order" if other.order is None else f"the order of {other.order}"
         chosen = "" if other.order else ", on the half of the images that did not choose it"
-        instead = f"; {other.after.value:.2%} with the classes in {order}{chosen}"
+        instead = f"; {percent(other.after.value or 0)} % with the classes in {order}{chosen}"
         raise _refused(as_given, by_chance, instead, MEND_CLASS_LIST)
     if as_given.is_unlikely(_KAPPA, _LEVEL):
         mend = (
@@ -194,7 +195,7 @@ def check_agreement(
         instead = f", and on {best.share()}" if best.fits_better_than(as_given, _BY_CHANCE) else ""
         warnings.warn(
             f"{called} agrees with the original labels on {as_given.hits:,} of {as_given.n:,} images, no more than "
-            f"chance would ({as_given.chance:.2%}){instead}: {_CHECK}",
+            f"chance would ({percent(as_given.chance)} %){instead}: {_CHECK}",
             ReassessWarning,
             stacklevel=4,
         )
@@ -204,8 +205,8 @@ def _refused(as_given: _Reading, by_chance: bool, instead: str, mend: str) -> Da
     how = "no more than chance would" if by_chance else "far less than when they are read in another way"
     return DataError(
         f"the predictions agree with the original labels {how}",
-        allowed=f"well above {as_given.chance:.2%}",
-        found=f"{as_given.hits / as_given.n:.2%} as given ({as_given.hits:,} of {as_given.n:,}){instead}",
+        allowed=f"well above {percent(as_given.chance)} %",
+        found=f"{percent(as_given.hits / as_given.n)} % as given ({as_given.hits:,} of {as_given.n:,}){instead}",
         mend=mend,
     )
 

@@ -11,7 +11,7 @@ from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.result import NONE_SCORED, Evaluation, ceiling_in_words, left_out_in_words
 from reassess.numeric.exact_tests import SMALLEST
 from reassess.numeric.proportion import Proportion
-from reassess.text import counted, plain, shortened, some, together
+from reassess.text import counted, percent, percents, plain, shortened, some, together
 
 __all__ = [
     "KNOWN_IN_WORDS",
@@ -141,5 +141,4 @@ def no_list_in_words(outcomes: Outcomes, labels: LabelSets, original: LabelSets 
 
 def _share(part: Proportion) -> str:
     assert part.interval is not None
-    low, high = part.interval
-    return f"{100 * part.hits / part.n:.2f} % ({100 * low:.2f} to {100 * high:.2f}; {part.hits:,} of {part.n:,})"
+    return f"{percent(part.hits / part.n)} % ({percents(part.interval)}; {part.hits:,} of {part.n:,})"

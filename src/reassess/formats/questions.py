@@ -85,6 +85,8 @@ def _parse_ids(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64] | None:
         return None
     for place in codes.T[:_DIGITS]:
         ended |= place == 0
+        if ended.all():
+            break
         digit = place.astype(np.int64) - ord("0")
         if (~ended & ((digit < 0) | (digit > 9))).any():
             return None

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from reassess.text import percent
+
 __all__ = ["Proportion", "difference_interval", "wilson"]
 
 _Z = 1.959963984540054  # the normal distribution's 97.5 % point
@@ -36,7 +38,7 @@ class Proportion:
     >>> Proportion(9, 10).value
     0.9
     >>> print(Proportion(9, 10))
-    90.00% [59.58%, 98.21%] (9 of 10)
+    90.00 % [59.58, 98.21] (9 of 10)
     """
 
     hits: int
@@ -56,7 +58,7 @@ class Proportion:
         if self.value is None or self.interval is None:
             return "- (no images)"
         low, high = self.interval
-        return f"{self.value:.2%} [{low:.2%}, {high:.2%}] ({self.hits:,} of {self.n:,})"
+        return f"{percent(self.value)} % [{percent(low)}, {percent(high)}] ({self.hits:,} of {self.n:,})"
 
     def __add__(self, other: "Proportion") -> "Proportion":
         return Proportion(self.hits + other.hits, self.n + other.n)

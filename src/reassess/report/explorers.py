@@ -6,13 +6,12 @@ from typing import Any
 
 from reassess.comparison.findings import Findings
 from reassess.evaluation.result import Evaluation
-from reassess.report.tables import COUNT, Column
+from reassess.report.tables import COUNT, PERCENT, Column
 
 __all__ = ["Explorer", "explorers"]
 
 _MOST_MODELS = 20  # the best
 _MOST_CONFUSIONS = 300  # of a model
-_SHARE = ".1f"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +52,7 @@ def explorers(findings: Findings) -> list[Explorer]:
 
 
 def _classes(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
-    counts = {"images": COUNT, "hits": COUNT, "accuracy %": _SHARE, "predicted": COUNT}
+    counts = {"images": COUNT, "hits": COUNT, "accuracy %": PERCENT, "predicted": COUNT}
     return Explorer(
         key="classes",
         title="Classes",

@@ -13,7 +13,7 @@ from reassess.evaluation.words import heading
 from reassess.numeric.regression import Estimate
 from reassess.report.figures import Drawing, along, save_figure
 from reassess.report.style import LONGEST, number
-from reassess.text import shortened
+from reassess.text import percentage, shortened
 
 __all__ = ["draw_leaderboard", "draw_levels", "frame_accuracies", "leaderboard_on"]
 
@@ -110,7 +110,9 @@ def _draw_placement(drawing: Drawing, placement: Placement, judge: str, brief: b
     drawing.axes.plot(*at.T, "*", color="#d00000", markersize=14, markeredgecolor="white", zorder=6)
     drawing.drawn.append(at)
     rank = f"rank {placement.real_rank:,} of {placement.of:,}"
-    text = f"{shortened(str(entry), LONGEST)}\n{rank}" if brief else f"{entry}\n{judge} {entry.real:.2f} %, {rank}"
+    text = (
+        f"{shortened(str(entry), LONGEST)}\n{rank}" if brief else f"{entry}\n{judge} {percentage(entry.real)} %, {rank}"
+    )
     if (expected := placement.expected) is not None and not brief:
         text += f"\n{abs(expected.residual):.2f} {expected.side} the line of the {expected.rows:,} nearest"
     drawing.name(text, at, color="#a00000", fontweight="bold")
@@ -134,7 +136,7 @@ def draw_levels(drawing: Drawing, level: float | None) -> None:
         ends = np.array([[x, level] for x in (left, right)])
         axes.plot(*ends.T, "-", color=_FRAME, linewidth=0.8, zorder=3)
         drawing.drawn.append(along(ends, _SAMPLES))
-        drawing.name(f"the original labels themselves: {level:.2f} %", along(ends, 12)[1:-1], color=_FRAME)
+        drawing.name(f"the original labels themselves: {percentage(level)} %", along(ends, 12)[1:-1], color=_FRAME)
 
 
 def _finish_axes(drawing: Drawing, trend: Trend, start: float) -> None:

@@ -14,7 +14,6 @@ from reassess.text import counted, shortened
 
 __all__ = ["bias_chart", "preference_chart", "taxonomy_chart"]
 
-_SHARE = ".1f"
 _HALF = LONGEST // 2
 
 
@@ -31,7 +30,7 @@ def taxonomy_chart(findings: Findings) -> Chart | Missing:
     ]
     drawn = taxonomies[:MOST_DRAWN]
     parts = {KINDS_IN_WORDS[kind]: [one.counts[kind] or 0 for one in drawn] for kind in ERROR_KINDS}
-    columns = {"model": TEXT, "kind": TEXT, "mistakes": COUNT, "of its mistakes, %": _SHARE}
+    columns = {"model": TEXT, "kind": TEXT, "mistakes": COUNT, "of its mistakes, %": PERCENT}
     numbers = table("taxonomy", "Mistakes by kind", columns, rows)
     stacks = Stacks(groups=[one.model for one in drawn], parts=parts, axis="mistakes, images")
     return stack_chart(stacks, numbers, only_some(len(taxonomies)))
@@ -62,7 +61,7 @@ def preference_chart(findings: Findings) -> Chart | Missing:
     }
     columns = {"model": TEXT, "classes": TEXT, "by": TEXT, "disagreements": COUNT, "compared": COUNT}
     columns |= {"for the model": COUNT, "both alike": COUNT, "for the label": COUNT}
-    columns |= {"model's class preferred, %": _SHARE, "95 %": _SHARE}
+    columns |= {"model's class preferred, %": PERCENT, "95 %": PERCENT}
     numbers = table("model-or-label", "Which class do the raters find more valid?", columns, rows)
     stacks = Stacks(groups=list(bars), parts=parts, axis="images on which model and original label disagree")
     note = only_some(sum(row[1] == "all" for row in rows), "comparisons")
@@ -95,7 +94,7 @@ def bias_chart(findings: Findings) -> Chart | Missing:
         ],
         series=marks,
         axis="original label chosen among the valid classes, %",
-        form=_SHARE,
+        form=".1f",
         chances=([percent(part.chance) for part in drawn], "any valid class at random"),
     )
     return interval_chart(intervals, numbers, only_some(len(findings.biases)))

@@ -9,7 +9,7 @@ from reassess.report.figures import Drawing, along
 from reassess.report.interval_figure import Mark
 from reassess.report.leaderboard_figure import draw_levels, frame_accuracies
 from reassess.report.style import LONGEST, MUTED, SERIES, Series
-from reassess.text import shortened
+from reassess.text import percentage, shortened
 
 __all__ = ["MOST_NAMED", "Spot", "scatter_on"]
 
@@ -41,7 +41,7 @@ def scatter_on(drawing: Drawing, spots: Sequence[Spot], level: float | None, lab
             drawing.axes.plot(*ends.T, "-", color=style.colour, linewidth=1.2, zorder=4)
             drawing.drawn.append(along(ends, _SAMPLES))
         drawing.axes.plot(*at.T, style.marker, color=style.colour, markersize=6, markeredgecolor="white", zorder=5)
-        values = f"{spot.original.value:.2f}, {label_set} {spot.real.value:.2f}"
+        values = f"{percentage(spot.original.value)}, {label_set} {percentage(spot.real.value)}"
         drawing.words.append(f"{spot.name}: original {values}")
         if i < MOST_NAMED:
             name = shortened(spot.name, LONGEST)

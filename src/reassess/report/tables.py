@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reassess.text import percentage
+
 __all__ = ["COUNT", "PERCENT", "POINTS", "P_VALUE", "SHARE", "TEXT", "Cell", "Column", "Interval", "Table"]
 
 Interval = tuple[float, float]
@@ -35,10 +37,10 @@ class Column:
         if cell is None:
             return _NOTHING
         if isinstance(cell, tuple):
-            return " to ".join(format(bound, self.form) for bound in cell)
+            return " to ".join(map(self.write, cell))
         if self.form == P_VALUE and isinstance(cell, float) and cell < _SMALLEST:
             return f"below {_SMALLEST:g}"
-        return format(cell, self.form)
+        return percentage(cell) if self.form == PERCENT and not isinstance(cell, str) else format(cell, self.form)
 
 
 @dataclass(frozen=True, eq=False)

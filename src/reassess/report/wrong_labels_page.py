@@ -15,6 +15,7 @@ from reassess.report.gallery import Card, Entry, Gallery, Line
 from reassess.report.page import Page
 from reassess.report.thumbnails import thumbnails
 from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, provenance, write_page
+from reassess.text import percent
 
 __all__ = ["write_wrong_labels"]
 
@@ -117,4 +118,4 @@ def _card(cleaning: Cleaning, row: int) -> Card:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.2f} %" if share >= _LEAST else "less than 0.01 %"
+    return f"{percent(share)} %" if share >= _LEAST else "less than 0.01 %"

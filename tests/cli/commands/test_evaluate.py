@@ -680,8 +680,8 @@ def test_class_folder_order_is_caught_and_can_be_asked_for(real: npt.NDArray[np.
     assert call.err == (
         "Error: the predictions agree with the original labels no more than chance would\n"
         "  where:   folders.npy\n"
-        "  allowed: well above 0.10%\n"
-        "  found:   0.11% as given (55 of 50,000); 100.00% in class-folder order\n"
+        "  allowed: well above 0.10 %\n"
+        "  found:   0.11 % as given (55 of 50,000); 100.0 % in class-folder order\n"
         "  to mend: pass --order class-folder (what a reader of class folders yields)\n"
     )
     (result,) = results_of(run, "evaluate", "folders.npy", "--order", "class-folder")

@@ -137,6 +137,32 @@ def test_no_expert_of_an_image_is_blank_where_people_chose_one_class(shop: Path,
     ]
 
 
+def test_of_many_raters_and_classes_the_first_are_shown_and_the_others_counted(
+    shop: Path, run: Callable[..., Run]
+) -> None:
+    Path("farm").mkdir()
+    chosen = ["hen"] * 40 + ["cow"] * 6 + [f"bird{i:02}" for i in range(14)]  # by 60 raters
+    rows = [f"a.jpg,r{i:02},{answer}\n" for i, answer in enumerate(chosen)]
+    Path("farm/votes.csv").write_text("image,rater,answer\n" + "".join(rows))
+    argv = ["show", "a.jpg", "--benchmark", "farm", "--scores", "none"]
+    result = run(*argv)
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
+    assert lines[4] == "the first 10 of 16 classes (--verbose shows all)"
+    cells = [" ".join(line.split()[1:]) for line in lines[7:17]]
+    assert cells == [
+        "hen - 40 of 60 r00, r01, r02, r03, r04 and 35 more",
+        "cow - 6 of 60 r40, r41, r42, r43, r44 and 1 more",
+        *(f"bird{i:02} - 1 of 60 r{46 + i}" for i in range(8)),
+    ]
+    assert lines[17:] == ["Raters chose one class of all.", "--verbose names every rater"]
+    lines = run(*argv, "--verbose").out.splitlines()
+    assert "r00, r01, r02, r03, r04, r05" in lines[6]
+    assert [line.count("r") for line in lines[6:8]] == [40, 6]
+    assert len(lines) == 23
+    assert lines[-1] == "Raters chose one class of all; of a class that is not listed here, none did."
+
+
 def test_a_folder_in_which_nothing_is_known_of_any_image_says_what_is_lacking(
     shop: Path, run: Callable[..., Run]
 ) -> None:

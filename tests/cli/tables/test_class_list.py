@@ -18,7 +18,7 @@ LOST = np.array([7, 4, 9, 11, 0, 10, 3, 1, 5, 2, 8, 6])  # the class of each id,
 SAID = np.argsort(LOST)[TRUTH]  # by a model that is always right
 NAMES = [f"n{i:08d}" for i in range(12)]
 ANIMALS = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibex", "jay", "kiwi", "lynx"]
-RIGHT = "100.00 % (96.90 to 100.00; 120 of 120)"
+RIGHT = "100.0 % (96.90 to 100.0; 120 of 120)"
 WRONG = "0.00 % (0.00 to 3.10; 0 of 120)"
 MEND_ONE = (
     "let reassess evaluate FILE --write-classes classes.txt write the list, then pass --classes FILE=classes.txt\n"
@@ -196,7 +196,7 @@ def test_undecided_classes_and_a_known_order_are_named(shop: Path, run: Evaluate
     done = run("evaluate", "text.npy", "--labels", "labels.json", "--quiet")
     assert done.err.splitlines()[:2] == [
         "Warning: text.npy: the ids are those of another class list: class numbers sorted as text: 0, 1, 10, 100",
-        "  right by it:    100.00 % (98.42 to 100.00; 240 of 240) of the images, p = 5e-54",
+        "  right by it:    100.0 % (98.42 to 100.0; 240 of 240) of the images, p = 5e-54",
     ]
 
 

@@ -53,7 +53,7 @@ def test_each_model_has_a_row_for_each_label_set_and_the_text_says_who_is_ahead_
     assert text == [
         "top-1 accuracy on the 3 images of all models that all label sets score:",
         "old.json: first.csv 66.67 %, second.csv 33.33 %",
-        "new.json: second.csv 100.00 %, first.csv 33.33 %",
+        "new.json: second.csv 100.0 %, first.csv 33.33 %",
         "ahead by old.json, then by new.json; p of the change, by Holm:",
         "  first.csv by 33.33, then second.csv by 66.67 points: may be noise, p = 0.5",
         f"each file: {read}",

@@ -31,9 +31,11 @@ from reassess.data.benchmark_folders import MADE_BY, part_path
 from reassess.data.benchmark_images import benchmark_names
 from reassess.evaluation.image_sheet import Candidate, ImageSheet, image_sheet
 from reassess.evaluation.words import KNOWN_IN_WORDS, score_in_words
+from reassess.text import some
 
 __all__ = ["show"]
 
+_MOST_CLASSES, _MOST_RATERS = 10, 5  # unless all are asked for: classes, and raters of each
 _MOSTLY_THERE = ("scores", "votes")  # of an own benchmark; golden answers are for those who want them
 
 
@@ -113,7 +115,7 @@ def show(
     if call.json:
         call.print_document("show", sheet.to_json(known.classes))
     else:
-        _print(sheet, judges)
+        _print(call, sheet, judges)
         given = {"scores": scores, "votes": votes, "golden": golden}
         notes = [
             *_lacking(judges, [part for part, source in given.items() if source is None]),
@@ -123,7 +125,7 @@ def show(
             call.note("\n" + "\n".join(notes))
 
 
-def _print(sheet: ImageSheet, judges: Judges) -> None:
+def _print(call: Call, sheet: ImageSheet, judges: Judges) -> None:
     classes = judges.labels.classes
     say(f"image      {sheet.image}")
     say(f"original   {'not known' if sheet.original is None else _named(classes, sheet.original)}")
@@ -134,9 +136,14 @@ def _print(sheet: ImageSheet, judges: Judges) -> None:
     elif sheet.candidates:
         score = "probability" if judges.scores is not None and judges.scores.exclusive else "score"
         headings = ["class", "name", score, "valid", "votes", "raters", "experts"]
-        print_table(headings, [_row(one, sheet, judges) for one in sheet.candidates], text_columns=7)
+        shown = sheet.candidates[: call.first_rows(len(sheet.candidates), _MOST_CLASSES, "classes")]
+        most = max(len(one.votes) for one in shown) if call.verbose else _MOST_RATERS
+        print_table(headings, [_row(one, sheet, judges, most) for one in shown], text_columns=7)
         if sheet.raters:
-            say("Raters chose one class of all; of a class that is not listed here, none did.")
+            others = "; of a class that is not listed here, none did" if len(shown) == len(sheet.candidates) else ""
+            say(f"Raters chose one class of all{others}.")
+        if any(len(one.votes) > most for one in shown):
+            call.note("--verbose names every rater")
     else:
         say("The image was never rated: no class was proposed for it.")
     for file, best in sheet.predictions.items():
@@ -177,7 +184,7 @@ def _predicted(best: tuple[int | None, ...] | None, sheet: ImageSheet, classes: 
     return "; ".join(words) or KNOWN_IN_WORDS["no_class"]
 
 
-def _row(one: Candidate, sheet: ImageSheet, judges: Judges) -> list[str | None]:
+def _row(one: Candidate, sheet: ImageSheet, judges: Judges, most: int) -> list[str | None]:
     if sheet.raters is None:
         raters = [f"{rater} {answer}" for rater, answer in one.votes]
     else:
@@ -188,7 +195,7 @@ def _row(one: Candidate, sheet: ImageSheet, judges: Judges) -> list[str | None]:
         None if one.score is None else score_in_words(one.score, judges.threshold(None), digits=4),
         "valid" if one.class_id in (sheet.valid or ()) else "",
         _vote_counts(one.votes, sheet.raters),
-        ", ".join(raters),
+        some(raters, most=most),
         _vote_counts(one.experts, sheet.experts),
     ]
 

@@ -17,7 +17,7 @@ from reassess.core.leaderboard import Leaderboard
 from reassess.evaluation.words import heading
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.regression import Estimate
-from reassess.text import counted, some
+from reassess.text import counted, percentage, some
 
 __all__ = ["Level", "print_leaderboard", "to_json"]
 
@@ -108,8 +108,8 @@ def _print_rows(board: Leaderboard, rows: Sequence[int]) -> None:
     for row in rows:
         entry = board.entries[row]
         millions = None if entry.parameters is None else f"{entry.parameters:,.1f}"
-        real = f"{entry.real:.2f}", f"{board.real_ranks[row]:,}"
-        original = f"{entry.original:.2f}", f"{board.original_ranks[row]:,}"
+        real = percentage(entry.real), f"{board.real_ranks[row]:,}"
+        original = percentage(entry.original), f"{board.original_ranks[row]:,}"
         cells.append([entry.model, entry.image_size, millions, *real, *original])
     print_table(columns, cells)
 
@@ -158,7 +158,7 @@ def _orders(trend: Trend, level: Level | None) -> Iterator[list[str | None]]:
             yield [f"{name} by {heading(board.label_set)}", f"{board.entries[row]}, {places}"]
     if level is not None:
         above = f"{level.above(board):,} of {len(board):,}"
-        yield [f"rows above the original labels' own {level.percent:.2f} %", above]
+        yield [f"rows above the original labels' own {percentage(level.percent)} %", above]
 
 
 def _furthest(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:
@@ -170,18 +170,18 @@ def _furthest(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:
 def _placement(placement: Placement) -> list[str | None]:
     entry, expected = placement.entry, placement.expected
     of = f"of {placement.of:,}"
-    cells = [f"{entry.real:.2f}", f"{placement.real_rank:,} {of}", f"{entry.original:.2f}"]
+    cells = [percentage(entry.real), f"{placement.real_rank:,} {of}", percentage(entry.original)]
     cells.append(f"{placement.original_rank:,} {of}")
     if expected is None:
         return [str(entry), *cells, None, None, None]
-    interval = f"{expected.low:.2f} to {expected.high:.2f}"
-    return [str(entry), *cells, f"{expected.real:.2f}", interval, f"{expected.residual:+.2f}"]
+    interval = f"{percentage(expected.low)} to {percentage(expected.high)}"
+    return [str(entry), *cells, percentage(expected.real), interval, f"{expected.residual:+.2f}"]
 
 
 def _print_neighbours(placement: Placement, judge: str) -> None:
     entry = placement.entry
     rows = [
-        [str(one), f"{one.real:.2f}", f"{one.real - entry.real:+.2f}", f"{one.original:.2f}"]
+        [str(one), percentage(one.real), f"{one.real - entry.real:+.2f}", percentage(one.original)]
         for one in (*placement.better, entry, *placement.others)
     ]
     print_table([f"next to {entry}", f"{judge} %", "difference", "original %"], rows)

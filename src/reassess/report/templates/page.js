@@ -28,7 +28,8 @@
     if (cell === null) return "-";
     if (typeof cell !== "number") return cell;
     const digits = form === ",d" ? 0 : Number(form.slice(1, -1));
-    return cell.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    return cell.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })
+      .replace(/^100\.00$/, "100.0");
   };
 
   // A long name breaks between its parts.

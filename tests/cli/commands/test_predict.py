@@ -89,6 +89,17 @@ def test_what_cannot_be_read_is_listed(pets: Path, run: Callable[..., Run]) -> N
     )
 
 
+@pytest.mark.parametrize("argv", [("predict", MODEL), ("scan",)])
+def test_pictures_that_are_passed_over_are_counted_once(
+    pets: Path, run: Callable[..., Run], argv: tuple[str, ...]
+) -> None:
+    images = {"scan": ("pets/images",), "predict": ("--images", "pets/images", "--benchmark", "pets")}[argv[0]]
+    write_files(pets, {"pets/images/cat/1.heic": b"", "pets/images/fox/notes.txt": b"", "pets/images/fox/2.HEIC": b""})
+    result = run(*argv, *images, "--workers", "0", "-o", "out.csv")
+    warning = "Warning: pets/images: 2 pictures passed over, of formats that are not read: 2 .heic\n"
+    assert (result.code, result.err) == (0, warning)
+
+
 def test_outputs_in_another_order_need_a_list(pets: Path, run: Callable[..., Run]) -> None:
     argv = ("predict", "python:pet_models:four", "--benchmark", "pets", "--workers", "0", "-o", "model.npy")
     assert run(*argv).err == (

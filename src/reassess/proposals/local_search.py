@@ -3,7 +3,8 @@
 Symbols: K models; a subset is bool of shape (K,). What is wanted is a number of hits, valid golden pairs that are
 proposed, with as few proposals as possible. A subset grows from a start by the model that brings the most hits for its
 proposals, until the hits are reached. Then it changes for the better, as long as that is possible, to the best of the
-subsets that reach the hits without one of its models, with another instead, or with one more instead.
+subsets that reach the hits without one of its models, or with another one instead. From the best of all starts, each
+model is then forced in or out, and the search goes on from there.
 """
 
 from collections.abc import Iterator
@@ -140,7 +141,6 @@ class _Search:
             self.seen(subset)
             hits, counts = self._hits(subset), self._proposals(subset)
             reach = hits >= need
-            reach[:-1][~subset] = False
             if always is not None:
                 reach[always] = False
             if never is not None:

@@ -11,84 +11,30 @@ The published files, and what is made of them in one of the folders that REASSES
 Three small networks are trained, in 281 seconds beside other work on two cores. Only sums over all images are printed.
 """
 
-import io
-import os
 import time
-import zipfile
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import torch
-from PIL import Image
+from _cifar10 import EPOCH, NAMES, found, outputs, read_images, step, train, wide
 from torch import nn
 
 from reassess import Classes, Golden, LabelSets, Predictions, Questions, choose_models, propose
 
-NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 AT_LEAST = 0.1  # of people's answers, for a class to be one of theirs
 PER_IMAGE, RECALL = 4.0, 0.95
-BATCH, SEED = 250, 0
-
-
-def found(name: str) -> Path:
-    """A file in one of the folders of REASSESS_DATA."""
-    folders = map(Path, os.environ.get("REASSESS_DATA", "").split(os.pathsep))
-    return next(folder / name for folder in folders if (folder / name).exists())
-
-
-def read_images(path: Path) -> tuple[list[str], torch.Tensor]:
-    """Names, and pictures from 0 to 255, uint8, shape (N, 3, 32, 32)."""
-    with zipfile.ZipFile(path) as archive:
-        names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
-        pictures = torch.empty((len(names), 3, 32, 32), dtype=torch.uint8)
-        for row, name in enumerate(names):
-            pictures[row] = torch.from_numpy(np.array(Image.open(io.BytesIO(archive.read(name))))).permute(2, 0, 1)
-    return names, pictures
-
-
-def step(inputs: int, outputs: int) -> list[nn.Module]:
-    """A convolution that halves the picture."""
-    return [nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+SEED = 0
 
 
 def models() -> dict[str, tuple[nn.Module, int]]:
     """Three networks, each with a number of epochs."""
     torch.manual_seed(SEED)
-    wide = [*step(3, 32), *step(32, 64), *step(64, 128), nn.Flatten(), nn.Linear(2048, 10)]
+    nets = {"wide": (wide(), 3)}
     pooled = [*step(3, 24), *step(24, 48), *step(48, 96), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(96, 10)]
     patches = [nn.Conv2d(3, 64, 4, 4), nn.ReLU(), nn.Flatten(), nn.Linear(4096, 128), nn.ReLU(), nn.Linear(128, 10)]
-    nets = {"wide": (wide, 3), "pooled": (pooled, 3), "patches": (patches, 4)}
+    nets |= {"pooled": (pooled, 3), "patches": (patches, 4)}
     return {name: (nn.Sequential(*layers), epochs) for name, (layers, epochs) in nets.items()}
-
-
-def as_input(pictures: torch.Tensor) -> torch.Tensor:
-    """Pictures with about mean 0 and deviation 1."""
-    return (pictures.float() / 255 - 0.47) / 0.25
-
-
-def train(net: nn.Module, epochs: int, pictures: torch.Tensor, truth: torch.Tensor) -> None:
-    """Minimize the cross entropy; every other batch is mirrored."""
-    optimizer = torch.optim.AdamW(net.parameters(), weight_decay=0.01)
-    steps = epochs * (len(truth) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.006, total_steps=steps)
-    rng = torch.Generator().manual_seed(SEED)
-    for _ in range(epochs):
-        for number, rows in enumerate(torch.randperm(len(truth), generator=rng).split(BATCH)):
-            batch = as_input(pictures[rows])
-            loss = nn.functional.cross_entropy(net(batch.flip(3) if number % 2 else batch), truth[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-
-
-def probabilities(net: nn.Module, pictures: torch.Tensor) -> np.ndarray:
-    """What a trained network says, float32, shape (N, 10)."""
-    net.eval()
-    with torch.inference_mode():
-        return np.concatenate([net(as_input(part)).softmax(1).numpy() for part in pictures.split(500)])
 
 
 start = time.perf_counter()
@@ -98,8 +44,8 @@ in_training = torch.tensor([file.startswith("train/") for file in files])
 images = [file for file in files if file.startswith("test/")]
 said = {}
 for name, (net, epochs) in models().items():
-    train(net, epochs, pictures[in_training], class_of[in_training])
-    said[name] = probabilities(net, pictures[~in_training])
+    train(net, EPOCH * epochs, pictures[in_training], class_of[in_training])
+    said[name] = outputs(net, pictures[~in_training]).softmax(1).numpy()
     right = (said[name].argmax(axis=1) == class_of[~in_training].numpy()).mean()
     print(f"{name}: top-1 {100 * right:.1f} %, {time.perf_counter() - start:.0f} s", flush=True)
 

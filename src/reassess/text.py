@@ -71,6 +71,15 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
+def about(count: float) -> str:
+    """An expected number of things, whole where it is not below 1.
+
+    >>> about(1234.4), about(0.97), about(0.034)
+    ('1,234', '1', '0.03')
+    """
+    return f"{count:,.0f}" if count >= 0.95 or not count else f"{count:.1g}"
+
+
 def in_bytes(count: int) -> str:
     """A number of bytes, in the unit that suits it.
 

@@ -114,7 +114,7 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
         lambda: golden_truth(experts([(0, 0, 0), (1, 0, 0)])),
         "no golden pair is valid\n"
         "  found:   2 pairs that are not valid\n"
-        "  to mend: without a valid pair there is no recall: let fewer experts be enough, or judge more pairs",
+        "  to mend: without a valid pair nothing can be measured: let fewer experts be enough, or judge more pairs",
     ),
     "empty": (
         lambda: Golden(Questions.from_columns([], np.empty(0, int)), np.empty(0, bool)),

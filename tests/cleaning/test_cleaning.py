@@ -337,6 +337,35 @@ def test_wrong_labels_are_found_by_a_model_that_is_calibrated_for_them(
     assert found / (~cleaning.kept).sum() >= precision - 0.02
 
 
+def test_a_poor_model_is_warned_of_as_its_mistakes_are_taken_for_wrong_labels(digits: Digits) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    images, labels = digits
+    blurred = images + np.random.default_rng(1).normal(0, 15 / 16 * images.max(), images.shape)
+    held_out = held_out_digits(blurred, labels, LogisticRegression(max_iter=200, C=0.25))
+    with pytest.warns(ReassessWarning) as caught:
+        cleaning = clean_by_posterior(held_out)
+    assert next(str(warning.message) for warning in caught) == (
+        "the label is the most probable class of 42.7 % of the images only; the mistakes of a poor model are taken for "
+        "wrong labels: have people check a sample of the labels"
+    )
+    assert cleaning.noise is not None
+    assert cleaning.noise.share > 0.3  # where none is wrong
+
+
+@pytest.mark.filterwarnings("ignore:the label is the most probable:reassess.ReassessWarning")
+@pytest.mark.parametrize("wrong", [0, 0.1])
+def test_a_model_that_is_sure_of_no_image_and_knows_it_is_not_made_sure(wrong: float) -> None:
+    rng = np.random.default_rng(0)
+    scores = np.exp(rng.normal(0, 1.2, (20_000, 10)))
+    scores /= scores.sum(axis=1, keepdims=True)
+    truth = (scores.cumsum(axis=1) < rng.random((20_000, 1))).sum(axis=1)
+    labels = wrong_labels(truth, 10, wrong, "uniform", rng)
+    cleaning = clean_by_posterior(held_out_of(scores, labels))
+    assert cleaning.noise is not None
+    assert cleaning.noise.share == pytest.approx(wrong, abs=0.04)
+
+
 def test_where_images_are_hardly_told_apart_people_find_the_share(digits: Digits) -> None:
     """Of labels of which 40 % are the next class, a model says hardly more than that either may be right."""
     images, truth = digits

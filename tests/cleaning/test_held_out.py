@@ -1,5 +1,7 @@
 """Held-out files: which images each holds, and whole messages of what is wrong with them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -29,7 +31,7 @@ def scores(*rows: int, columns: int = 2) -> Predictions:
     return Predictions.from_scores(values, [f"{row}.png" for row in rows])
 
 
-def held(labels: LabelSets = LABELS, *, folds: Folds | None = None, **files: Predictions) -> HeldOutPredictions:
+def held(labels: LabelSets = LABELS, *, folds: Sequence[Folds] = (), **files: Predictions) -> HeldOutPredictions:
     return HeldOutPredictions.of(files, labels, folds=folds)
 
 
@@ -198,7 +200,7 @@ SEVERAL = labels_of({"a.png": [0], "b.png": [0, 1], "c.png": []}, Classes(2))
 def test_what_files_may_not_hold(
     files: dict[str, Predictions], labels: LabelSets, folds: Folds | None, expected: str
 ) -> None:
-    assert message(HeldOutPredictions.of, files, labels, folds=folds) == expected
+    assert message(HeldOutPredictions.of, files, labels, folds=() if folds is None else [folds]) == expected
 
 
 def test_one_image_that_two_rows_name_is_refused() -> None:
@@ -212,7 +214,38 @@ def test_one_image_that_two_rows_name_is_refused() -> None:
 
 
 def test_a_fold_may_be_in_any_order_and_a_file_of_all_images_is_no_fold() -> None:
-    assert held(folds=FOLDS, a=ids(2, 0, 1), b=ids(5, 4, 3), c=ids(*range(6))).repetitions == 2
+    assert held(folds=[FOLDS], a=ids(2, 0, 1), b=ids(5, 4, 3), c=ids(*range(6))).repetitions == 2
+
+
+def test_repetitions_with_other_folds_have_a_table_each() -> None:
+    other = Folds(LABELS.images, np.array([0, 1, 0, 1, 0, 1]))
+    files = {"a": ids(2, 0, 1), "b": ids(5, 4, 3), "x": ids(0, 2, 4), "y": ids(1, 3, 5)}
+    assert held(folds=[FOLDS, other], **files).repetitions == 2
+    assert message(held, folds=[FOLDS], **files) == (
+        "a file does not hold one fold\n"
+        "  where:   x\n"
+        "  allowed: all images of one fold, and no others\n"
+        "  found:   images of fold 0 and images of fold 1\n"
+        "  to mend: predict each fold with the model that was trained on the others"
+    )
+
+
+def test_a_fold_with_two_classes_exchanged_is_refused() -> None:
+    values, truth = simulated(900, 6, 3.0, np.random.default_rng(0))
+    labels = labels_of_classes(truth, 6)
+    parts = [np.arange(number, 900, 3) for number in range(3)]
+    orders = ([0, 1, 2, 3, 4, 5], [0, 4, 2, 3, 1, 5], [0, 1, 2, 3, 4, 5])
+    files = {
+        f"fold-{number}": Predictions.from_scores(values[rows][:, order], [labels.images[row] for row in rows])
+        for number, (rows, order) in enumerate(zip(parts, orders, strict=True))
+    }
+    assert message(HeldOutPredictions.of, files, labels) == (
+        "a file has classes in another order than the others\n"
+        "  where:   fold-1\n"
+        "  allowed: one class order, as models of one training set have\n"
+        "  found:   most images of 1 are called 4, most images of 4 are called 1\n"
+        "  to mend: give the classes of its outputs in their order (--classes FILE=F)"
+    )
 
 
 def test_a_model_with_its_classes_in_another_order_is_refused() -> None:
@@ -236,9 +269,9 @@ def test_nan_names_the_file_and_the_image() -> None:
     truth = np.arange(6_000) % 2
     labels, values = labels_of_classes(truth, 2), np.eye(2)[truth]
     values[2_400, 1] = np.nan
-    held_out = HeldOutPredictions.of({"one.npz": Predictions.from_scores(values, labels.images)}, labels)
-    for call in (held_out.top1, lambda: ClassCandidates.of(held_out)):
-        assert message(call).startswith(f"a score is NaN\n  where:   one.npz, image {labels.images[2_400]}, row 2400")
+    files = {"one.npz": Predictions.from_scores(values, labels.images)}
+    text = message(lambda: HeldOutPredictions.of(files, labels))
+    assert text.startswith(f"a score is NaN\n  where:   one.npz, image {labels.images[2_400]}, row 2400")
 
 
 def test_candidates_are_the_most_probable_classes_and_the_label() -> None:

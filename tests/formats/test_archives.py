@@ -68,6 +68,17 @@ def test_an_npy_file_is_mapped_from_disk_whatever_its_type_and_order(tmp_path: P
     assert np.array_equal(mapped, array)
 
 
+def test_a_file_that_python_2_wrote_is_read_without_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "ids.npy"
+    np.save(path, np.arange(6))
+    path.write_bytes(path.read_bytes().replace(b"(6,), } ", b"(6L,), }"))
+    with pytest.warns(UserWarning, match="Python 2"):
+        np.load(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(read_npy(path), np.arange(6))
+
+
 def test_a_mapped_file_cannot_be_changed(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros(3))
     with pytest.raises(ValueError, match="read-only"):

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,13 +73,15 @@ def _same(value: Any, told: Any) -> bool:
     """Whether a cell holds what stands in the file, as text or as a number."""
     if value is None or told is None or isinstance(value, list | dict):
         return value is told or isinstance(value, list | dict)
+    if isinstance(told, list | dict):
+        return json.loads(value) == told
     if isinstance(value, float):
         return float(told) == value or (math.isnan(value) and math.isnan(float(told)))
     if isinstance(value, bool) or isinstance(told, bool):
         return str(value).lower() == str(told).lower()
     if isinstance(value, int):
         return int(told) == value
-    return value == told if isinstance(told, str) else float(value) == told  # a number among texts
+    return value == told if isinstance(told, str) else type(told)(value) == told  # a number among texts
 
 
 def check_labels(path: Path, labels: LabelSets) -> None:
@@ -103,7 +106,9 @@ def check_scores(path: Path, scores: Scores) -> None:
 def check_predictions(path: Path, predictions: Predictions) -> None:
     """Scores and ids of numpy's files are the numbers that numpy reads."""
     if path.suffix == ".npy":
-        array = np.load(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that Python 2 wrote it
+            array = np.load(path)
     elif path.suffix == ".npz":
         with np.load(path) as arrays:
             array = next(arrays[name] for name in arrays if name not in _NAMES)
@@ -204,11 +209,12 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _id(value: Any) -> Any:
-    """A number as such, however it is written; a text without the blanks around it."""
+    """A number as such, however it is written; a text without the blanks around it, as is the name `nan`."""
     try:
-        return float(value)
+        number = float(value)
     except ValueError:
         return str(value).strip()
+    return str(value).strip() if math.isnan(number) else number
 
 
 def check_posterior(path: Path, posterior: Posterior) -> None:

@@ -46,7 +46,7 @@ def test_the_least_likely_labels_come_first_and_kept_ones_not_at_all(written: Ca
     html = written(cleaning([False, True, False, False], [0.3, 0.9, 0.00001, 0.1], [1, 0, 2, 1]))
     assert in_order(html, "c.png", "less than 0.01 %", "d.png", "10.00 %", "a.png", "30.00 %")
     assert "b.png" not in html
-    assert "3 of the 3 images that are dropped" in html
+    assert "3 of the 3 images that are dropped, the least likely labels first." in html
     assert "<dd>&lt;eel&gt;</dd>" in html
 
 
@@ -60,6 +60,8 @@ def test_without_probabilities_the_reason_is_shown(written: Callable[..., str]) 
     html = written(cleaning([False, False], [np.nan, np.nan], [1, -1]))
     assert in_order(html, "a.png", "1 of 3 held-out predictions are the label", "b.png")
     assert "The label is right" not in html
+    assert "probability" not in html
+    assert "2 of the 2 images that are dropped." in html
 
 
 def test_a_picture_stands_on_the_page_and_what_is_missing_is_counted(tmp_path: Path) -> None:

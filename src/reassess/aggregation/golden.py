@@ -66,7 +66,7 @@ class Golden:
             raise DataError(
                 "no golden pair is valid",
                 found=f"{len(self):,} pairs that are not valid",
-                mend="without a valid pair there is no recall: let fewer experts be enough, or judge more pairs",
+                mend="without a valid pair nothing can be measured: let fewer experts be enough, or judge more pairs",
             )
         freeze(self, "valid")
 

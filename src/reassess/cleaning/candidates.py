@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.cleaning.held_out import HeldOutFile, HeldOutPredictions
-from reassess.core.predictions import refuse_nan
-from reassess.errors import DataError, at
+from reassess.errors import DataError
 from reassess.evaluation.probabilities import probability_blocks
 
 __all__ = ["CANDIDATES", "ClassCandidates"]
@@ -53,7 +52,7 @@ class ClassCandidates:
         Raises
         ------
         DataError
-            A file holds ids alone, or a score is NaN.
+            A file holds ids alone.
         """
         images, classes = len(held_out.labels), held_out.classes
         ids = np.empty((images, min(most, classes)), np.int32)
@@ -99,15 +98,8 @@ class _Reader:
         rows = self._row_of[part][there]
         as_they_are = self._file.kind == "probabilities"
         for block, values in probability_blocks(self._file.predictions, rows, as_they_are=as_they_are):
-            self._refuse_nan(values, rows[block])
             repetitions = self._file.repetitions[rows[block]]
             into[repetitions, there[block]] = np.log(np.maximum(values, _LEAST))
-
-    def _refuse_nan(self, values: npt.NDArray[np.float64], rows: npt.NDArray[np.int64]) -> None:
-        is_nan = np.isnan(values).any(axis=1)
-        if is_nan.any():
-            with at(self._file.name):
-                refuse_nan(self._file.predictions, int(rows[int(np.argmax(is_nan))]))
 
 
 def _most_probable(

@@ -22,6 +22,7 @@ __all__ = ["USUAL_KEEP", "CleaningMethod", "clean_by_confident_learning", "clean
 
 CleaningMethod = Literal["posterior", "consistent", "confident"]
 USUAL_KEEP = 0.5
+_FEW = 0.5  # images of which the label is first: of fewer, mistakes of the models were seen to count as wrong labels
 _Floats = npt.NDArray[np.float64]
 
 
@@ -43,7 +44,7 @@ def clean_by_consistency(held_out: HeldOutPredictions, *, at_least: int | None =
     Raises
     ------
     DataError
-        `at_least` is not from 1 to the number of repetitions; a score is NaN; or no image of a class is kept.
+        `at_least` is not from 1 to the number of repetitions, or no image of a class is kept.
 
     Warns
     -----
@@ -109,13 +110,13 @@ def clean_by_posterior(
     Raises
     ------
     DataError
-        A file holds ids alone; a score is NaN; a number is out of range; no checked pair is the label of an image; the
-        precision cannot be reached; or no image of a class is kept.
+        A file holds ids alone; a number is out of range; no checked pair is the label of an image; the precision cannot
+        be reached; or no image of a class is kept.
 
     Warns
     -----
     ReassessWarning
-        A class loses more than a third of its images.
+        A class loses more than a third of its images; or, without `checked`, the models name few of the labels first.
 
     Examples
     --------
@@ -137,6 +138,8 @@ def clean_by_posterior(
     by_name = np.array(sorted(range(len(held_out.labels)), key=image_keys(held_out.labels.images).__getitem__))
     images = ClassCandidates.of(held_out).of_rows(by_name)  # so that the order of the labels changes nothing
     known = known_labels(held_out, checked)
+    if checked is None:
+        _warn_of_poor_models(images)
     model, found = fit_noise(images, seed=seed)
     p_right, suggested = np.empty(by_name.size), np.empty(by_name.size, np.int32)
     p_right[by_name], suggested[by_name] = found.right, found.likeliest
@@ -162,6 +165,14 @@ def clean_by_posterior(
             checked=of_checked,
         ),
     )
+
+
+def _warn_of_poor_models(images: ClassCandidates) -> None:
+    share = float((np.argmax(images.logs, axis=1) == images.place).mean())
+    if share < _FEW:
+        text = f"the label is the most probable class of {100 * share:.1f} % of the images only"
+        advice = "the mistakes of a poor model are taken for wrong labels: have people check a sample of the labels"
+        warnings.warn(f"{text}; {advice}", ReassessWarning, stacklevel=3)
 
 
 def clean_by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:

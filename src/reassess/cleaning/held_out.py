@@ -1,17 +1,18 @@
 """What models say of images that they were not trained on: every image equally often."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from reassess.cleaning.exchanged_classes import exchanged_classes
 from reassess.cleaning.folding import single_classes
 from reassess.core.folds import Folds
 from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions, as_floats
+from reassess.core.predictions import Predictions
 from reassess.errors import DataError, at
 from reassess.evaluation.class_ranks import ranks_and_top1
 from reassess.evaluation.order_checks import check_agreement
@@ -67,6 +68,8 @@ class HeldOutPredictions:
         Number of classes.
     repetitions
         How often each image was held out.
+    best
+        For each file the most probable class of each of its rows; int32, shape (N,), -1 for none.
 
     Examples
     --------
@@ -84,6 +87,7 @@ class HeldOutPredictions:
     files: tuple[HeldOutFile, ...]
     classes: int
     repetitions: int
+    best: tuple[npt.NDArray[np.int32], ...]
 
     @classmethod
     def of(
@@ -91,7 +95,7 @@ class HeldOutPredictions:
         predictions: Mapping[str, Predictions],
         labels: LabelSets,
         *,
-        folds: Folds | None = None,
+        folds: Sequence[Folds] = (),
         match: Match = "path",
     ) -> "HeldOutPredictions":
         """Held-out predictions by the name of their file.
@@ -103,7 +107,8 @@ class HeldOutPredictions:
         labels
             The label of each image: label sets of one class each, in which each class of the predictions stands.
         folds
-            Where given, a file that holds a part of the images must hold one fold, and nothing else.
+            Those of each repetition: where given, a file that holds a part of the images must hold one fold of one
+            repetition, and nothing else.
         match
             Which part of a name identifies an image.
 
@@ -112,7 +117,8 @@ class HeldOutPredictions:
         DataError
             An image has no label or several; a file does not name its images, or names one that has no label; an image
             is in no file, or in more files than another; a file does not hold one fold; files hold other classes, or
-            a class has no label or no output; or a file agrees with the labels no more than chance would.
+            a class has no label or no output; a score is NaN; or a file agrees with the labels no more than chance
+            would, or has classes in another order than the others.
 
         Warns
         -----
@@ -125,13 +131,13 @@ class HeldOutPredictions:
                 "there is nothing to clean",
                 found=f"{counted(len(predictions), 'file')}, {counted(len(labels), 'label')}",
             )
-        fold_of = None if folds is None else folds.of(labels.images)
+        folds_of = [(of_repetition, of_repetition.of(labels.images)) for of_repetition in folds]
         files: list[HeldOutFile] = []
         held = np.zeros(len(labels), np.int64)
         for name, of_file in predictions.items():
             rows = _rows(name, of_file, labels, match)
-            if folds is not None and fold_of is not None and rows.size < len(labels):
-                _check_fold(name, fold_of[rows], folds)
+            if folds_of and rows.size < len(labels):
+                _check_fold(name, [(of_repetition, numbers[rows]) for of_repetition, numbers in folds_of])
             with at(name):
                 files.append(HeldOutFile(name, of_file.in_classes(labels.classes), rows, held[rows]))
             held[rows] += 1
@@ -139,31 +145,18 @@ class HeldOutPredictions:
             raise _uneven(labels, files, held)
         classes = _common_count(files, labels)
         _refuse_unseen(labels, files, classes)
+        best = tuple(_top1(file, labels, classes) for file in files)
         for file in files:
             with at(file.name):
                 _check_agreement(file, labels)
-        return cls(labels, tuple(files), classes, int(held[0]))
+        _refuse_exchanged(files, best, labels, classes)
+        return cls(labels, tuple(files), classes, int(held[0]), best)
 
     def top1(self) -> npt.NDArray[np.int32]:
-        """The most probable class of each image in each repetition; int32, shape (repetitions, images), -1 for none.
-
-        Raises
-        ------
-        DataError
-            A score is NaN; the message names the image.
-        """
+        """The most probable class of each image in each repetition; int32, shape (repetitions, images), -1 for none."""
         best = np.empty((self.repetitions, len(self.labels)), np.int32)
-        for file in self.files:
-            count = len(file.predictions)
-            with at(file.name):
-                _, top1 = ranks_and_top1(
-                    file.predictions,
-                    np.arange(count),
-                    np.arange(count + 1),
-                    self.labels.indices[file.rows],
-                    self.classes,
-                )
-            best[file.repetitions, file.rows] = top1
+        for file, of_file in zip(self.files, self.best, strict=True):
+            best[file.repetitions, file.rows] = of_file
         return best
 
 
@@ -188,15 +181,22 @@ def _rows(name: str, predictions: Predictions, labels: LabelSets, match: Match) 
     return rows
 
 
-def _check_fold(name: str, numbers: _Ints, folds: Folds) -> None:
-    """Refuse a file of images of these folds, -1 for none, unless they are one whole fold."""
+def _check_fold(name: str, numbers_in: list[tuple[Folds, _Ints]]) -> None:
+    """Refuse a file unless its images are one whole fold of a repetition; they have these numbers in each, -1 none."""
+    problems = [_no_fold(name, numbers, folds) for folds, numbers in numbers_in]
+    if None not in problems:
+        raise next(problem for problem in problems if problem is not None)
+
+
+def _no_fold(name: str, numbers: _Ints, folds: Folds) -> DataError | None:
+    """What is wrong if images are not one whole fold."""
     present = np.unique(numbers)
     whole = int(np.count_nonzero(folds.numbers == present[0])) if present.size else 0
     if present.size == 1 and present[0] >= 0 and numbers.size == whole:
-        return
+        return None
     parts = ["images in no fold" if number < 0 else f"images of fold {number}" for number in present[:3].tolist()]
     is_part = present.size == 1 and present[0] >= 0
-    raise DataError(
+    return DataError(
         "a file does not hold one fold",
         where=name,
         allowed="all images of one fold, and no others",
@@ -271,12 +271,37 @@ def _refuse_unseen(labels: LabelSets, files: list[HeldOutFile], classes: int) ->
             )
 
 
+def _top1(file: HeldOutFile, labels: LabelSets, classes: int) -> npt.NDArray[np.int32]:
+    """The most probable class of each row; `DataError` if a score is NaN."""
+    count = len(file.predictions)
+    with at(file.name):
+        _, top1 = ranks_and_top1(
+            file.predictions, np.arange(count), np.arange(count + 1), labels.indices[file.rows], classes
+        )
+    return top1
+
+
+def _refuse_exchanged(
+    files: list[HeldOutFile], best: tuple[npt.NDArray[np.int32], ...], labels: LabelSets, classes: int
+) -> None:
+    """Refuse a file in which classes have one another's names."""
+    found = exchanged_classes([labels.indices[file.rows] for file in files], best, classes)
+    if found is not None:
+        number, called = found
+        name = labels.classes.label
+        raise DataError(
+            "a file has classes in another order than the others",
+            where=files[number].name,
+            allowed="one class order, as models of one training set have",
+            found=some([f"most images of {name(a)} are called {name(b)}" for a, b in called.items()], most=3),
+            mend="give the classes of its outputs in their order (--classes FILE=F)",
+        )
+
+
 def _check_agreement(file: HeldOutFile, labels: LabelSets) -> None:
     """Refuse classes or rows in another order, by some of the rows."""
     predictions = file.predictions
     rows = np.unique(np.linspace(0, len(predictions), _LOOKED_AT, endpoint=False).astype(np.int64))[: len(predictions)]
-    if predictions.scores is not None:  # NaN is refused where all rows are read
-        rows = rows[~np.isnan(as_floats(predictions.scores[rows])).any(axis=1)]
     of_rows = replace(
         predictions,
         ids=None if predictions.ids is None else predictions.ids[rows],

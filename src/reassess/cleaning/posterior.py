@@ -10,13 +10,16 @@ A model that is calibrated for the labels as they are, mistakes and all, explain
 label in ten is another class, whatever the image, is then what it says of every image. Of true classes no model says
 that. So the sharpening is at least that at which some images are certain: 3 % of them to 99 %. Such images, whose true
 class is beyond doubt, are the anchor points of Patrini et al., "Making Deep Neural Networks Robust to Label Noise: a
-Loss Correction Approach" (CVPR 2017), who take the 97th percentile for them.
+Loss Correction Approach" (CVPR 2017), who take the 97th percentile for them. A poor model has none: if mistakes are
+then expected among its most certain images more often than their labels are another class, nothing is raised.
 """
 
 import math
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import brentq, minimize_scalar
 
 from reassess.cleaning.candidates import ClassCandidates
@@ -45,9 +48,9 @@ def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, Ex
     order = np.random.default_rng(seed).permutation(len(images))[: max(_SAMPLE, _SAMPLE_A_CLASS * images.classes)]
     if order.size < 2:
         return NoiseModel.start(images.classes, pull=PULL, smoothing=_SMOOTHINGS[0]).fitted(images, with_biases=False)
-    least = _least_sharpening(images.of_rows(order))
     halves = [images.of_rows(half) for half in np.array_split(order, 2)]
     first, *others = (_Trial(halves, *options) for options in product(_SMOOTHINGS, (False, True)))
+    least = _least_sharpening(images.of_rows(order), first.start)
     sharpening = max(least, first.sharpening())
     best = min((first, *others), key=lambda trial: trial.unlikelihood(sharpening))
     model = best.start.sharpened(max(least, best.sharpening()))
@@ -83,16 +86,31 @@ class _Trial:
         return math.exp(found.x)
 
 
-def _least_sharpening(images: ClassCandidates) -> float:
-    """That at which as many images are certain as must be, within the range in which it is sought."""
+def _least_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
+    """That at which as many images are certain as must be, if their labels do not speak against it."""
     logs = images.logs.astype(np.float64)
     lead = logs - logs.max(axis=1, keepdims=True)  # at most 0
 
+    def certainty(log_sharpening: float) -> npt.NDArray[np.float64]:
+        weights: npt.NDArray[np.float64] = np.exp(math.exp(log_sharpening) * lead).sum(axis=1)
+        return 1 / weights
+
     def missing(log_sharpening: float) -> float:
-        certain = 1 / np.exp(math.exp(log_sharpening) * lead).sum(axis=1)
-        return _CERTAIN - float(np.quantile(certain, 1 - _ANCHORS))
+        return _CERTAIN - float(np.quantile(certainty(log_sharpening), 1 - _ANCHORS))
 
     low, high = map(math.log, _SHARPENING)
     if missing(low) <= 0:
         return _SHARPENING[0]
-    return _SHARPENING[1] if missing(high) >= 0 else math.exp(brentq(missing, low, high, xtol=0.01))
+    found = high if missing(high) >= 0 else brentq(missing, low, high, xtol=0.01)
+    certain = certainty(found)
+    anchors = images.of_rows(np.flatnonzero(certain >= np.quantile(certain, 1 - _ANCHORS)))
+    model, _ = start.sharpened(math.exp(found)).fitted(images, with_biases=False, most=_STEPS)
+    return math.exp(found) if _explains(model, anchors) else _SHARPENING[0]
+
+
+def _explains(model: NoiseModel, anchors: ClassCandidates) -> bool:
+    """Whether labels are another class than the most probable as often as the model expects, but for chance."""
+    first = np.argmax(anchors.logs, axis=1).astype(np.int32)
+    others = int(np.count_nonzero(anchors.place != first))
+    expected = float((1 - np.exp(model.expect(replace(anchors, place=first)).logs)).sum())
+    return expected <= others + 2 * math.sqrt(others + 1)  # two standard errors of a count

@@ -4,6 +4,7 @@ import lzma
 import math
 import struct
 import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -195,7 +196,9 @@ def read_header(stream: IO[bytes], path: Path, name: str | None = None) -> tuple
         if version not in _VERSIONS:
             raise ValueError(f"npy version {version[0]}.{version[1]} is not known")
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(stream)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that Python 2 wrote the file, and reading it takes longer
+            shape, fortran, dtype = read(stream)
         if not all(0 <= size <= _MOST_ROWS for size in shape):
             raise ValueError(f"no array has the shape {shape}")
     except _BAD_HEAD as error:

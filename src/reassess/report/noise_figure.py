@@ -7,7 +7,7 @@ from reassess.core.label_noise import LabelNoise
 from reassess.errors import DataError
 from reassess.report.figures import Drawing, save_figure
 from reassess.report.style import LONGEST
-from reassess.text import plain, shortened
+from reassess.text import about, plain, shortened
 
 __all__ = ["draw_noise"]
 
@@ -49,11 +49,11 @@ def _noise_on(drawing: Drawing, noise: LabelNoise) -> None:
     names = [plain(shortened(f"{label(truth)}, called {label(given)}", LONGEST)) for truth, given, *_ in largest]
     counts = [count for *_, count, _ in largest]
     bars = drawing.axes.barh(range(len(largest)), counts, color=_BAR, height=0.7)
-    written = [f"{count:,.0f} ({100 * share:.1f} % of the class)" for *_, count, share in largest]
+    written = [f"{about(count)} ({100 * share:.1f} % of the class)" for *_, count, share in largest]
     drawing.axes.bar_label(bars, written, padding=3)
     drawing.words += [f"{name}: {text}" for name, text in zip(names, written, strict=True)]
     drawing.axes.set_yticks(range(len(largest)), names)
     drawing.axes.invert_yaxis()
     drawing.axes.set_xlim(0, 1.6 * max(counts))
-    drawing.axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    drawing.axes.xaxis.set_major_formatter(lambda value, _: about(value))
     drawing.axes.set_xlabel(f"expected images; {100 * noise.share:.2f} % of all labels are wrong, by the estimate")

@@ -74,15 +74,17 @@ def write_wrong_labels(
     rows = _least_likely(cleaning, most)
     pictures = thumbnails(Path(images), [cleaning.images[row] for row in rows.tolist()], match=match, track=track)
     dropped = int(np.count_nonzero(~cleaning.kept))
+    is_ranked = not np.isnan(cleaning.p_right).all()
+    order = ", the least likely labels first" if is_ranked else ""
+    last = "the probability that the label is right" if is_ranked else "why it is dropped"
     page = Page(
         title="Labels that are probably wrong",
-        subtitle=f"{rows.size:,} of the {dropped:,} images that are dropped, the least likely labels first.",
+        subtitle=f"{rows.size:,} of the {dropped:,} images that are dropped{order}.",
         summary=[],
         sections=[],
         explorers=[],
         gallery=Gallery(
-            intro="Under each picture: its label, the class that is likelier, and the probability that the label is "
-            "right.",
+            intro=f"Under each picture: its label, the class that is likelier, and {last}.",
             cards=[_card(cleaning, row) for row in rows.tolist()],
             pictures=pictures,
         ),

@@ -15,6 +15,7 @@ from tests.helpers import Run, document_of, results_of, write_csv
 NAMES = ("cat", "dog", "eel")
 COUNT = 90
 KEEP = "Error: --keep takes a number from 0 to 1, or precision= and one"
+FILES = ("output", "details", "page", "noise_file")
 CALL = ["clean", "all.npz", "--original", "train.csv", "-o", "clean.txt"]
 
 
@@ -75,10 +76,11 @@ class   images   dropped       %
 eel         35         5   14.29
 dog         27         3   11.11
 cat         28         2    7.14
-read: original train.csv, sha256 HASH
+read: original train.csv, sha256 HASH; predictions all.npz, sha256
+  MODEL
 all.npz: npz, array scores 90x3: scores, float64, taken in the sorted order of
   the 3 classes that the labels name
-""".replace("HASH", sha256(Path("train.csv"))[:12])
+""".replace("HASH", sha256(Path("train.csv"))[:12]).replace("MODEL", sha256(Path("all.npz"))[:12])
     )
     table = pl.read_csv("details.csv")
     assert table.columns == ["image", "class", "p_right", "suggested", "reason", "kept"]
@@ -176,19 +178,12 @@ def test_the_benchmark_gives_the_labels(training: Path, run: Callable[..., Run])
 
 
 def test_the_document_holds_what_it_takes_to_do_it_again(training: Path, run: Callable[..., Run]) -> None:
-    argv = [
-        "clean",
-        "fold-0.npz",
-        "fold-1.npz",
-        *CALL[2:],
-        "--folds",
-        "folds.csv",
-        "--keep",
-        "precision=0.97",
-        "--json",
-    ]
+    written = ["--noise", "noise.csv"]
+    how = ["--folds", "folds.csv", "--keep", "precision=0.97", "--json"]
+    argv = ["clean", "fold-0.npz", "fold-1.npz", *CALL[2:], *written, *how]
     document = document_of(run(*argv), "clean")
     assert document["command"][1:] == argv
+    assert Path("noise.csv").exists()
     assert [(entry["name"], entry["path"]) for entry in document["inputs"]] == [
         ("original", "train.csv"),
         ("folds", "folds.csv"),
@@ -197,9 +192,11 @@ def test_the_document_holds_what_it_takes_to_do_it_again(training: Path, run: Ca
     ]
     assert all(len(entry["sha256"]) == 64 for entry in document["inputs"])
     results = document["results"]
-    assert {name: results[name] for name in ("output", "details", "method", "keep", "at_least", "repetitions")} == {
+    assert {name: results[name] for name in (*FILES, "method", "keep", "at_least", "repetitions")} == {
         "output": "clean.txt",
         "details": None,
+        "page": None,
+        "noise_file": "noise.csv",
         "method": "posterior",
         "keep": "precision=0.97",
         "at_least": None,

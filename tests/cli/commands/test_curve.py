@@ -282,7 +282,7 @@ BAD = {
         ARGUMENTS,
         "no golden pair is valid\n"
         "  found:   1 pairs that are not valid\n"
-        "  to mend: without a valid pair there is no recall: let fewer experts be enough, or judge more pairs\n",
+        "  to mend: without a valid pair nothing can be measured: let fewer experts be enough, or judge more pairs\n",
     ),
     "too many experts": (
         {},

@@ -45,7 +45,7 @@ from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.noise_figure import draw_noise
 from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes
 from reassess.report.wrong_labels_page import write_wrong_labels
-from reassess.text import counted
+from reassess.text import about, counted
 
 __all__ = ["clean"]
 
@@ -109,7 +109,12 @@ _KINDS: dict[str | None, str] = {
     help="Of consistent: in how many repetitions the top-1 must be the label.  [default: more than half]",
 )
 @click.option(
-    "--folds", type=FILE, metavar="F", help="The fold of each image, as folds writes it: each file must hold one."
+    "--folds",
+    type=FILE,
+    multiple=True,
+    metavar="F",
+    help="The fold of each image, as folds writes it: each file must hold one. Several, if repetitions have folds of "
+    "their own.",
 )
 @benchmark_option
 @in_benchmark("--original", metavar="NAME|FILE", help="The labels to clean.  [default: the benchmark's]")
@@ -130,7 +135,7 @@ def clean(
     method: CleaningMethod,
     keep: str | None,
     at_least: int | None,
-    folds: Path | None,
+    folds: tuple[Path, ...],
     benchmark: Benchmark | None,
     original: str | None,
     votes: str | None,
@@ -164,7 +169,7 @@ def clean(
     )
     if judges.original is None:
         raise click.UsageError("The benchmark has no original labels: give --original FILE.")
-    parts = None if folds is None else _load_folds(call, folds, judges.benchmark)
+    parts = [_load_folds(call, path, judges.benchmark) for path in folds]
     read = dict(each_prediction(call, files, judges, **reading))
     held_out = HeldOutPredictions.of(read, judges.original, folds=parts, match=judges.benchmark.match or "path")
     checkers = judges.votes or judges.experts
@@ -173,8 +178,11 @@ def clean(
     call.keep_inputs(output, details, page, noise)
     shown = _write(call, cleaning, output, details, noise, page, images, judges.benchmark.match or "path")
     if call.json:
-        how = {"method": method, "keep": keep, "at_least": at_least}
-        call.print_document("clean", _to_json(cleaning, held_out, output, details, how))
+        written = {"output": output, "details": details, "page": None if shown is None else page, "noise_file": noise}
+        paths = {name: None if path is None else str(path) for name, path in written.items()}
+        how = {"method": method, "keep": keep, "at_least": at_least, "repetitions": held_out.repetitions}
+        found = cleaning.to_json()
+        call.print_document("clean", {**paths, **how, **found})
         return
     _print(call, cleaning, held_out, output)
     if shown is not None:
@@ -184,7 +192,7 @@ def clean(
         call.note(f"{file.name}: {file.predictions.detected}{kind}")
     if checked is not None and checked.by_experts is not None and checked.by_experts.note is not None:
         call.note(checked.by_experts.note)
-    call.note_hashes("original", "votes", "golden", "folds")
+    call.note_hashes("predictions", "original", "votes", "golden", "folds")
 
 
 def _check_call(
@@ -278,18 +286,6 @@ def _write(
         )
 
 
-def _to_json(
-    cleaning: Cleaning, held_out: HeldOutPredictions, output: Path, details: Path | None, how: dict[str, Any]
-) -> dict[str, Any]:
-    return {
-        "output": str(output),
-        "details": None if details is None else str(details),
-        **how,
-        "repetitions": held_out.repetitions,
-        **cleaning.to_json(),
-    }
-
-
 def _print(call: Call, cleaning: Cleaning, held_out: HeldOutPredictions, output: Path) -> None:
     kept = int(cleaning.kept.sum())
     call.tell(f"{output}: {kept:,} of {counted(len(cleaning), 'image')} kept, {percent(kept / len(cleaning))} %")
@@ -314,7 +310,7 @@ def _print_noise(call: Call, noise: LabelNoise) -> None:
         else _checked_in_words(noise)
     )
     rows = [
-        [noise.classes.label(truth), noise.classes.label(label), f"{count:,.0f}", percent(share)]
+        [noise.classes.label(truth), noise.classes.label(label), about(count), percent(share)]
         for truth, label, count, share in noise.largest(_MOST_SHOWN if call.verbose else _SHOWN)
     ]
     if not rows:

@@ -1,0 +1,137 @@
+"""How well wrong labels are found: people's on CIFAR-10N, and labels of digits that are wrong on purpose.
+
+`python benchmarks/label_noise.py` prints the tables of docs/cleaning.md and docs/decisions/ whose data are published
+or made here. Those of CIFAR-10 read `heldout-first-rater.npz`, `train-first-rater.csv` and `train-original.csv` in one
+of the folders of REASSESS_DATA. The rows of other models on CIFAR-10 need these trained, and are not made here.
+"""
+
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_digits
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier
+
+from reassess import (
+    Cleaning,
+    Golden,
+    HeldOutPredictions,
+    Questions,
+    clean_by_confident_learning,
+    clean_by_consistency,
+    clean_by_posterior,
+    read_original,
+    read_predictions,
+)
+from reassess.cleaning.checked_labels import corrected, known_labels
+from tests.cleaning.simulated import held_out_of, matrix_of, wrong_labels
+
+_Bools = npt.NDArray[np.bool_]
+METHODS: Mapping[str, Callable[[HeldOutPredictions], Cleaning]] = {
+    "posterior": clean_by_posterior,
+    "consistent": clean_by_consistency,
+    "confident": clean_by_confident_learning,
+}
+CHECKED, DRAWS = (100, 500, 2_000), 200
+MODELS: Mapping[str, Any] = {
+    "nearest neighbours": KNeighborsClassifier(15),
+    "calibrated": CalibratedClassifierCV(KNeighborsClassifier(15), cv=5),
+}
+
+
+def found(name: str) -> Path:
+    """A file in one of the folders of REASSESS_DATA."""
+    folders = map(Path, os.environ.get("REASSESS_DATA", "").split(os.pathsep))
+    return next(folder / name for folder in folders if (folder / name).exists())
+
+
+def shares(dropped: _Bools, wrong: _Bools) -> tuple[float, float]:
+    """Percent of the wrong labels that are dropped, and of the dropped labels that are wrong."""
+    both = np.count_nonzero(dropped & wrong)
+    return 100 * both / max(1, np.count_nonzero(wrong)), 100 * both / max(1, np.count_nonzero(dropped))
+
+
+def average_precision(ranked: _Bools) -> float:
+    """Of wrong labels, in order from the most suspicious one."""
+    return float((np.cumsum(ranked) / np.arange(1, ranked.size + 1))[ranked].mean())
+
+
+def best_f1(ranked: _Bools) -> float:
+    """At the best cut of an order."""
+    return float((2 * np.cumsum(ranked) / (np.arange(1, ranked.size + 1) + ranked.sum())).max())
+
+
+def print_people() -> None:
+    """The first rater of CIFAR-10N: how labels are ranked and dropped, and the share of wrong ones by a sample."""
+    labels = read_original(found("train-first-rater.csv"))
+    own = read_original(found("train-original.csv"), classes=labels.classes)
+    truth = own.indices[own.find(labels.images)].astype(np.int64)
+    wrong = truth != labels.indices
+    predictions = read_predictions(found("heldout-first-rater.npz"), labels.classes)
+    held_out = HeldOutPredictions.of({"held-out": predictions}, labels)
+    cleaning = clean_by_posterior(held_out)
+    assert cleaning.noise is not None
+    ranked = wrong[np.argsort(cleaning.p_right, kind="stable")]
+    off = np.abs(cleaning.noise.matrix - matrix_of(truth, labels.indices.astype(np.int64), 10)).mean()
+    print("| average precision | F1 at the best cut | matrix is off by | share | truly |\n|---|---|---|---|---|")
+    print(
+        f"| {average_precision(ranked):.4f} | {best_f1(ranked):.4f} | {off:.4f} | {100 * cleaning.noise.share:.2f} % "
+        f"| {100 * wrong.mean():.2f} % |\n"
+    )
+    print("| method | F1 as it is | wrong labels dropped % | dropped labels wrong % |\n|---|---|---|---|")
+    for name, clean in METHODS.items():
+        recall, precision = shares(~clean(held_out).kept, wrong)
+        print(
+            f"| {name} | {2 * recall * precision / (recall + precision) / 100:.4f} | {recall:.1f} | {precision:.1f} |"
+        )
+    print_samples(held_out, cleaning, wrong)
+
+
+def print_samples(held_out: HeldOutPredictions, cleaning: Cleaning, wrong: _Bools) -> None:
+    """How near the share of wrong labels is with checked labels of a random sample, and what its interval holds."""
+    labels, share = held_out.labels, wrong.mean()
+    print("\n| checked labels | within 1.5 points % | interval of 95 % holds the share % |\n|---|---|---|")
+    for count in CHECKED:
+        near, held = 0, 0
+        for seed in range(DRAWS):
+            rows = np.sort(np.random.default_rng(seed).permutation(len(labels))[:count])
+            images = [labels.images[row] for row in rows.tolist()]
+            pairs = Questions.from_columns(images, labels.indices[rows], labels.classes)
+            p_right, checked = corrected(cleaning.p_right, known_labels(held_out, Golden(pairs, ~wrong[rows])))
+            near += abs(1 - p_right.mean() - share) <= 0.015
+            held += checked.interval[0] <= share <= checked.interval[1]
+        print(f"| {count:,} | {100 * near / DRAWS:.1f} | {100 * held / DRAWS:.1f} |", flush=True)
+
+
+def print_digits(model: str) -> None:
+    """Labels of digits that are wrong on purpose: the share of wrong ones dropped, and of dropped ones wrong."""
+    pixels, truth = load_digits(return_X_y=True)
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    print(f"\n| {model}: wrong | " + " | ".join(METHODS) + " | share |\n|---" + "|---" * (len(METHODS) + 1) + "|")
+    for share in (0, 0.05, 0.1, 0.2, 0.4):
+        for kind in ("uniform", "pairs"):
+            labels = wrong_labels(truth, 10, share, kind, np.random.default_rng(0))
+            scores = cross_val_predict(MODELS[model], pixels / 16, labels, cv=folds, method="predict_proba")
+            held_out = held_out_of(scores, labels)
+            cleanings = {name: clean(held_out) for name, clean in METHODS.items()}
+            of_methods = [
+                " / ".join(f"{value:.1f}" for value in shares(~cleaning.kept, labels != truth))
+                + f" ({100 * (~cleaning.kept).mean():.1f} % dropped)"
+                for cleaning in cleanings.values()
+            ]
+            noise = cleanings["posterior"].noise
+            assert noise is not None
+            print(f"| {100 * share:.0f} %, {kind} | {' | '.join(of_methods)} | {100 * noise.share:.1f} % |", flush=True)
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    print_people()
+    for name in MODELS:
+        print_digits(name)

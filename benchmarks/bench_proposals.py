@@ -119,7 +119,7 @@ def test_the_choice_among_all_subsets(row: Any, folder: Path) -> None:
     name = f"{choice.subsets:,} subsets on {GOLDEN} golden images, chosen and measured on 10 folds"
     row(name, seconds, "20 s", 20, "<= 1")
     some = np.random.default_rng(0).integers(1, 2**MODELS, 20)
-    found = search_of(candidates).find(golden_pairs(candidates, golden))
+    found = search_of(candidates).find(golden_pairs(candidates, golden), 1)
     measured = measure_one_by_one(candidates, golden, some)
     assert measured == list(zip(found.proposals[some - 1].tolist(), found.hits[some - 1].tolist(), strict=True))
     one_by_one = seconds_of(measure_one_by_one, candidates, golden, some) / some.size * choice.subsets

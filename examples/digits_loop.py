@@ -95,10 +95,15 @@ reassess(f"tasks {FOLDER}/proposals.csv --benchmark {BENCHMARK} --size 4 --secon
 # 4. People answer. Here they are simulated; yours write a table with the columns image, class, rater and answer.
 def looks_right(image: str, class_id: int) -> bool:
     """What a simulated rater without errors would say."""
-    row = row_of[image]
-    if class_id == truth[row]:
+    if class_id == truth[row_of[image]]:
         return True
-    return bool(said[row, class_id] >= AMBIGUOUS and rng.random() < TAKEN_FOR_IT)
+    return is_ambiguous(image, class_id) and bool(rng.random() < TAKEN_FOR_IT)
+
+
+def is_ambiguous(image: str, class_id: int) -> bool:
+    """Whether the models take a digit for this other one."""
+    row = row_of[image]
+    return bool(class_id != truth[row] and said[row, class_id] >= AMBIGUOUS)
 
 
 def answers(questions: Questions, people: dict[str, float], votes: int) -> Iterator[tuple[object, ...]]:
@@ -121,10 +126,20 @@ raters, experts = (
 )
 classes = read_classes(BENCHMARK / "classes.txt")
 asked = read_tasks(FOLDER / "tasks.jsonl", classes).questions
+pairs = [(asked.images[i], c) for i, c in zip(asked.image_ids.tolist(), asked.class_ids.tolist(), strict=True)]
+ambiguous = [pair for pair in pairs if is_ambiguous(*pair)]
+print(
+    f"\nThe raters are simulated by the labels of the data set: {RATERS} raters, each wrong in "
+    f"{100 * LEAST_ERROR:.0f} to {100 * MOST_ERROR:.0f} % of the votes,\n"
+    f"and {EXPERTS} experts, each wrong in {100 * EXPERT_ERROR:.0f} %. "
+    f"Ambiguity is simulated too: {len(ambiguous)} questions are about another digit than\n"
+    f"the label, to which the models give {AMBIGUOUS} or more. "
+    f"Before errors, they are answered yes in {100 * TAKEN_FOR_IT:.0f} % of the votes."
+)
 chosen = rng.choice(asked.images, GOLDEN_IMAGES, replace=False).tolist()
 every = Questions.from_columns(np.repeat(chosen, 10).tolist(), np.tile(np.arange(10), GOLDEN_IMAGES), classes)
 judged = list(answers(every, experts, EXPERTS))  # all classes of some images, also those that nobody proposed
-proposed = {(asked.images[i], NAMES[c]) for i, c in zip(asked.image_ids, asked.class_ids, strict=True)}
+proposed = {(image, NAMES[class_id]) for image, class_id in pairs}
 write(BENCHMARK / "votes.csv", "image,class,rater,answer", answers(asked, raters, VOTES))
 write(BENCHMARK / "golden.csv", "image,class,rater,answer", (vote for vote in judged if vote[:2] in proposed))
 write(FOLDER / "judged.csv", "image,class,rater,answer", judged)
@@ -147,6 +162,8 @@ print(f"\nOf {len(changed)} original labels that were changed, {mended} are mend
 
 # 8. Digits that the models take for two, and with them the raters that were simulated from the models.
 several = [row for row, image in enumerate(images) if len(labels[image] or ()) > 1]
+both = sum(class_id in (labels[image] or ()) for image, class_id in ambiguous)
+print(f"Of {len(ambiguous)} questions that were made ambiguous, {both} are labels by the simulated raters.")
 print(f"{len(several)} digits have several labels. Those on which the models differ most:")
 for row in sorted(several, key=lambda row: float(said[row].max()))[:3]:
     called = " or ".join(NAMES[class_id] for class_id in labels[images[row]] or ())

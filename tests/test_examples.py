@@ -11,7 +11,7 @@ from tests.helpers import python
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SHOWN = {
     "demo.py": "90.02 % [89.75, 90.29] (42,164 of 46,837)",
-    "digits_loop.py": " original labels that were changed, ",
+    "digits_loop.py": " questions that were made ambiguous, ",
     "huggingface_labels.py": "42,164 of 46,837, 90.02 %",
     "jax_accuracy.py": "42,164 of 46,837",
     "keras_metric.py": "42,164 of 46,837",

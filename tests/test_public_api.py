@@ -39,6 +39,7 @@ CONSTANTS = {
     "NAMES_WITHOUT_LIST",
     "NO_ORIGINAL",
     "POOLING",
+    "PREDICTION_FORMATS",
     "REPORT_SUFFIXES",
     "STATES",
     "class_ids_of",

@@ -45,6 +45,25 @@ def test_every_command_takes_the_common_options(name: str) -> None:
         assert {"--json", "--force", "--quiet", "--offline"} <= options
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(("given", "why"), [("", "A path is not empty."), ("a\0b", "A path holds no null byte.")])
+def test_every_path_is_refused_that_no_system_knows(name: str, given: str, why: str) -> None:
+    command = app.get_command(click.Context(app), name)
+    assert command is not None
+    for leaf in leaves(command).values():
+        for param in leaf.params:
+            if isinstance(param.type, click.Path):
+                with pytest.raises(click.BadParameter) as caught:
+                    param.type.convert(given, param, None)
+                assert caught.value.message == why
+
+
+def test_an_empty_argument_is_a_usage_error(run: Callable[..., Run]) -> None:
+    result = run("propose", "", "-o", "x.csv")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.endswith("Error: Invalid value for 'FILE...': A path is not empty.\n")
+
+
 def test_the_version_is_that_of_the_package(run: Callable[..., Run]) -> None:
     result = run("--version")
     assert (result.code, result.out) == (0, f"reassess, version {__version__}\n")

@@ -42,7 +42,7 @@ REFUSED: dict[str, tuple[Callable[[], None], str]] = {
     ),
     "no upper bound, and infinite": (
         lambda: check_range(math.inf, 0, what="smoothing"),
-        "smoothing out of range\n  allowed: 0 or more\n  found:   inf",
+        "smoothing out of range\n  allowed: a finite number, 0 or more\n  found:   inf",
     ),
     "no bound, and infinite": (
         lambda: check_range([1, -math.inf], what="weight", where="answer {}".format, mend="give it"),

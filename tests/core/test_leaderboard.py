@@ -72,7 +72,8 @@ NO_ENTRIES = {
     ),
     "endless parameters": (
         ("a", 76.0, 90.0, 224, np.inf),
-        "millions of parameters out of range\n  where:   a at 224\n  allowed: 0 or more\n  found:   inf",
+        "millions of parameters out of range\n  where:   a at 224\n  allowed: a finite number, 0 or more\n"
+        "  found:   inf",
     ),
     "fewer parameters than none": (
         ("a", 76.0, 90.0, None, -4.0),

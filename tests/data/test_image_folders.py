@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.data.image_folders import list_images
+from reassess.data.image_folders import _OTHER_PICTURES, PICTURE_SUFFIXES, list_images
+from reassess.data.pictures import _FORMATS
+from reassess.errors import ReassessWarning
 from tests.helpers import message, write_files
 
 
@@ -53,6 +55,43 @@ def test_the_list_holds_each_picture_once_and_nothing_hidden(
             expected.append(path)
     place = write(tmp_path_factory.mktemp("any") / "pictures", paths)
     assert list_images(place) == tuple(sorted(expected))
+
+
+NOISE = [
+    "notes.txt",
+    "x.json",
+    ".DS_Store",
+    "no_suffix",
+    "heic",
+    ".x.heic",
+    ".y/x.heic",
+    "__MACOSX/x.heic",
+    "a.heic.txt",
+]
+
+
+@KINDS
+def test_pictures_of_formats_that_are_not_read_are_counted(tmp_path: Path, write: Callable[..., Path]) -> None:
+    names = ["a.jpg", "a/b.HEIC", "c.heic", "d.avif", "e.Jfif", "f.tif", "g.ppm", *NOISE]
+    place = write(tmp_path / "images", names)
+    with pytest.warns(ReassessWarning) as caught:
+        assert list_images(place) == ("a.jpg", "e.Jfif", "f.tif", "g.ppm")
+    assert [str(each.message) for each in caught] == [
+        f"{place}: 3 pictures passed over, of formats that are not read: 1 .avif, 2 .heic"
+    ]
+
+
+@KINDS
+def test_files_that_are_no_pictures_make_no_noise(tmp_path: Path, write: Callable[..., Path]) -> None:
+    assert list_images(write(tmp_path / "images", ["a.jpg", *NOISE])) == ("a.jpg",)
+
+
+def test_every_suffix_of_a_format_that_is_read_is_known(report_extra: None) -> None:
+    from PIL import Image
+
+    kinds = {suffix for suffix, kind in Image.registered_extensions().items() if kind in (*_FORMATS, "MPO")}
+    assert kinds - {".pfm"} == set(PICTURE_SUFFIXES), "pfm holds floats, which have no known range"
+    assert not {*PICTURE_SUFFIXES} & {*_OTHER_PICTURES}
 
 
 @pytest.mark.parametrize("write", [to_zip, to_tar])

@@ -94,7 +94,9 @@ def test_what_is_no_place_of_images_is_refused(tmp_path: Path) -> None:
         "  to mend: name the folder, zip, tar or list of the images"
     )
     assert message(open_images, tmp_path) == (
-        f"there is no image\n  where:   {tmp_path}\n  to mend: check the folder; pictures are known by their suffix"
+        f"there is no image\n  where:   {tmp_path}\n  to mend: check it; pictures that are on no list are known by "
+        "their suffix: .apng, .bmp, .gif, .jfif, .jpe, .jpeg, .jpg, .mpo, .pbm, .pgm, .png, .pnm, .ppm, .tif, .tiff, "
+        ".webp"
     )
     write_files(tmp_path, {"a.rar": b"x", "empty.txt": b"\n"})
     assert message(open_images, tmp_path / "a.rar") == (

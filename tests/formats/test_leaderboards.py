@@ -196,7 +196,8 @@ BAD = {
     ),
     "endless parameters": (
         {"m.csv": "model,original,real,param_count\na,76.1,82.9,inf\n"},
-        "millions of parameters out of range\n  where:   DIR/m.csv, a\n  allowed: 0 or more\n  found:   inf",
+        "millions of parameters out of range\n  where:   DIR/m.csv, a\n  allowed: a finite number, 0 or more\n"
+        "  found:   inf",
     ),
     "fewer parameters than none": (
         {"o.csv": ORIGINAL.replace("1,013.01", "-1"), "r.csv": REAL},

@@ -213,7 +213,7 @@ def test_all_subsets_at_once_are_as_one_by_one(seed: int, keep: bool) -> None:
     case = drawn(seed, keep)
     if not any(valid and is_spoken_of(case, image) for (image, _), valid in case.golden.items()):
         return
-    found = subset_search.search_of(case.candidates).find(golden_pairs(case.candidates, case.answers))
+    found = subset_search.search_of(case.candidates).find(golden_pairs(case.candidates, case.answers), 1)
     for row in range(15):
         models = tuple(name for name, is_in in zip(MODELS, found.subset(row), strict=True) if is_in)
         subset = slow(case, models)[0]
@@ -247,7 +247,7 @@ def frontier(every: list[ModelSubset]) -> list[tuple[int, int]]:
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=25)
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
-def test_a_greedy_search_says_what_it_is_and_measures_as_well(seed: int) -> None:
+def test_a_heuristic_search_says_what_it_is_and_measures_as_well(seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         case = drawn(seed)
         patch.setattr(subset_search, "MOST_EXHAUSTIVE", 3)
@@ -255,7 +255,8 @@ def test_a_greedy_search_says_what_it_is_and_measures_as_well(seed: int) -> None
         if not every.recall.hits:
             return
         choice = choose_models(case.candidates, case.answers, recall=every.recall.hits / every.recall.n)
-    assert (choice.search, choice.subsets) == ("greedy", len(MODELS))
+    assert choice.search == "heuristic"
+    assert choice.subsets <= 2 ** len(MODELS) - 1
     assert choice.chosen.recall.hits == every.recall.hits
     for subset in (choice.chosen, choice.all_models, *choice.frontier):
         assert subset == slow(case, subset.models)[0]
@@ -272,7 +273,7 @@ def test_a_model_that_adds_nothing_is_dropped_by_either_search(monkeypatch: pyte
     golden = Golden(Questions.from_columns(images, np.array([1, 2, 3])), np.ones(3, bool))
     assert choose_models(candidates, golden, recall=1).chosen.models == ("good",)
     monkeypatch.setattr(subset_search, "MOST_EXHAUSTIVE", 1)
-    assert choose_models(candidates, golden, recall=1).chosen.models == ("same",)
+    assert choose_models(candidates, golden, recall=1).chosen.models == ("good",)
 
 
 def test_the_choice_is_measured_on_images_on_which_it_was_not_made() -> None:

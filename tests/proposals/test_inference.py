@@ -18,9 +18,10 @@ import polars as pl
 import pytest
 
 from reassess import Benchmark, Classes, ImageModel, ImagePredictions, predict, read_predictions
-from reassess.errors import OutputError
+from reassess.errors import DataError, OutputError
 from reassess.formats import files
 from reassess.proposals.model_runs import Opener
+from reassess.proposals.prediction_files import files_of
 from tests.helpers import message, number_of, picture, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -194,6 +195,34 @@ def test_several_models_have_a_file_each(images: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         *("colours.npy", "colours.txt", "python-m-other.npy", "python-m-other.txt")
     ]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_several_models_may_have_a_table_each(images: Path, tmp_path: Path, kind: str) -> None:
+    other = ImageModel("python:m:other", lambda pictures: 2 * colours(pictures))
+    results = predict([MODEL, other], tmp_path / "out", images=images, file_format=kind)
+    assert [result.file.name for result in results] == [f"colours.{kind}", f"python-m-other.{kind}"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"colours.{kind}", f"python-m-other.{kind}"]
+    for model, result in zip([MODEL, other], results, strict=True):
+        run(images, tmp_path / f"alone.{kind}", model, force=True)
+        assert result.file.read_bytes() == (tmp_path / f"alone.{kind}").read_bytes()
+
+
+def test_a_run_of_several_models_goes_on_in_another_format(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shards hold all scores, so that a format is of no account until the end."""
+    predict(TWO, tmp_path / "whole", images=images, file_format="parquet")
+    with monkeypatch.context() as patched:
+        patched.setattr("reassess.proposals.model_runs.write_shards", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            predict(TWO, tmp_path / "out", images=images)
+    told: list[str] = []
+    predict(TWO, tmp_path / "out", images=images, file_format="parquet", tell=told.append)
+    assert told[1:] == [f"{tmp_path}/out.unfinished: goes on after 2 of 2 shards"]
+    made, whole = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("out", "whole"))
+    assert made == whole
+    assert not (tmp_path / "out.unfinished").exists()
 
 
 def test_it_is_said_of_how_many_images_float16_moves_the_best_class(images: Path, tmp_path: Path) -> None:
@@ -419,8 +448,42 @@ def test_models_are_named_once_and_their_output_is_a_folder(images: Path, tmp_pa
         message(predict, [MODEL, MODEL], tmp_path / "o", images=images) == "a model is named twice\n  found:   colours"
     )
     assert message(predict, [], tmp_path / "o", images=images).startswith("no model was given")
-    with pytest.raises(OutputError, match="of several models the output is a folder"):
-        predict([MODEL, other], tmp_path / "o.npy", images=images)
+    for name, mend in (("o.npy", "name it o"), ("o.parquet", 'name it o, with file_format="parquet"')):
+        with pytest.raises(OutputError) as caught:
+            predict([MODEL, other], tmp_path / name, images=images)
+        assert str(caught.value) == (
+            f"of several models the output is a folder\n  where:   {tmp_path / name}\n  to mend: {mend}"
+        )
+    assert message(predict, [MODEL, other], tmp_path / "o", images=images, file_format="xlsx") == (
+        "unknown format of predictions\n  allowed: npy, csv, tsv, jsonl, parquet\n  found:   'xlsx'"
+    )
+    assert message(predict, [MODEL], tmp_path / "o.csv", images=images, file_format="csv") == (
+        f"a format was given for one model, whose output says it by its suffix\n  where:   {tmp_path}/o.csv\n"
+        "  found:   csv\n  to mend: leave the format out"
+    )
+
+
+@pytest.mark.parametrize("output", ["", ".", "/", "..", "there/.."])
+@pytest.mark.parametrize("models", [[MODEL], [MODEL, ImageModel("other", colours)]])
+def test_an_output_without_a_name_is_refused(images: Path, output: str, models: list[ImageModel]) -> None:
+    with pytest.raises(OutputError) as caught:
+        predict(models, output, images=images)
+    assert str(caught.value) == (
+        f"the output has no name of its own\n  where:   {Path(output)}\n  to mend: name a file or a folder in it"
+    )
+
+
+def test_onnx_files_of_one_name_have_files_of_their_own(tmp_path: Path) -> None:
+    def named(*models: str) -> list[str]:
+        return [path.name for path in files_of(models, tmp_path / "out")]
+
+    assert named("onnx:a/m.onnx", "onnx:b/m.onnx") == ["onnx-a-m.npy", "onnx-b-m.npy"]
+    assert named("onnx:m.onnx", "onnx:b/m.onnx", "timm:m") == ["onnx-m.npy", "onnx-b-m.npy", "timm-m.npy"]
+    assert named("onnx:/x/a/m.onnx", "onnx:/y/a/m.onnx") == ["onnx-x-a-m.npy", "onnx-y-a-m.npy"]
+    assert named("onnx:a b/m.onnx", "onnx:c/n.onnx") == ["onnx-m.npy", "onnx-n.npy"]
+    assert message(named, "onnx:a/m.onnx", "onnx:./a/m.onnx") == (
+        f"an output is named twice\n  found:   {tmp_path}/out/onnx-a-m.npy\n  to mend: run the models one by one"
+    )
 
 
 # --- interruptions ----------------------------------------------------------------------------------------------------
@@ -504,10 +567,10 @@ def test_of_several_models_those_that_were_finished_are_not_run_again(images: Pa
     ("change", "found"),
     [
         ({"batch": 3}, "batch: 2 before, 3 now"),
-        ({"model": ImageModel("new", colours)}, "models, colours: another one before, nothing now\n"),
+        ({"model": ImageModel("new", colours)}, "models: colours before, new now\n"),
         (
             {"model": ImageModel("colours", colours, facts={"weights": "0f"})},
-            "models, colours, weights: nothing before, 0f now",
+            "models, colours, weights: none before, 0f now",
         ),
         ({"write": ["a/1.jpg"]}, "1 image changed: a/1.jpg"),
         ({"write": ["a/0.jpg", "b/0.jpg"]}, "2 images new: a/0.jpg, b/0.jpg"),
@@ -549,10 +612,50 @@ def test_of_a_list_another_order_is_refused(images: Path, tmp_path: Path, interr
     )
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        (["a", "b"], ["a", "c"], "models: b before, c now\n"),
+        (["a", "b"], ["b", "a", "c"], "models new: c\n"),
+        (["a", "b", "c", "d"], ["a", "d"], "models gone: b, c\n"),
+    ],
+)
+def test_of_other_models_those_that_are_gone_or_new_are_named(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: list[str], second: list[str], found: str
+) -> None:
+    monkeypatch.setattr("reassess.proposals.model_runs.write_shards", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        predict([ImageModel(name, colours) for name in first], tmp_path / "out", images=images)
+    text = message(predict, [ImageModel(name, colours) for name in second], tmp_path / "out", images=images)
+    assert f"  found:   {found}  to mend" in text
+
+
 def test_a_run_that_finished_nothing_may_begin_otherwise(images: Path, interrupted: Callable[..., Path]) -> None:
-    output = interrupted(0)
+    output = interrupted(1)
+    for shard in Path(f"{output}.unfinished").rglob("*.npz"):
+        shard.unlink()  # as if the process had been killed before
     run(images, output, batch=3)
     assert len(np.load(output)) == 5
+
+
+def test_a_run_that_ends_before_anything_was_finished_leaves_nothing(
+    images: Path, tmp_path: Path, interrupted: Callable[..., Path]
+) -> None:
+    interrupted(0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images"]
+    model = ImageModel("bright", lambda pictures: np.where(colours(pictures) == 4, np.nan, 0))
+    assert message(run, images, tmp_path / "out.npy", model).startswith("a score is NaN")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images"]
+
+
+def test_an_error_notes_what_was_finished(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reassess.proposals.model_runs._SHARD", 2)
+    model = ImageModel("bright", lambda pictures: np.where(colours(pictures) == 4, np.nan, 0))
+    with pytest.raises(DataError, match="a score is NaN") as caught:
+        run(images, tmp_path / "out.npy", model, batch=2)
+    kept = tmp_path / "out.npy.unfinished"
+    assert caught.value.__notes__ == [f"{kept} has what was finished; the same call goes on from there."]
+    assert len(list(kept.rglob("*.npz"))) == 1
 
 
 def test_a_folder_that_is_none_of_a_run_is_kept(images: Path, tmp_path: Path) -> None:

@@ -38,10 +38,10 @@ def test_the_figure_says_what_it_shows(tmp_path: Path) -> None:
     assert (tmp_path / "b.svg").read_bytes() == (tmp_path / "a.svg").read_bytes()
 
 
-def test_a_greedy_search_and_a_choice_without_folds_say_so(tmp_path: Path) -> None:
+def test_a_heuristic_search_and_a_choice_without_folds_say_so(tmp_path: Path) -> None:
     draw_choice(tmp_path / "a.svg", choice(None, exhaustive=False))
     text = (tmp_path / "a.svg").read_text()
-    assert "best that a greedy search found" in text
+    assert "best that a search found" in text
     assert "on images on which it was not chosen" not in text
     assert "bar: 95 %" not in text
 

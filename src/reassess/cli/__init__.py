@@ -98,8 +98,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 raise OutputError("standard output is closed", mend="leave it open, or send it to /dev/null")
             given = list(sys.argv[1:] if argv is None else argv)
             result = app.main(args=given, prog_name="reassess", standalone_mode=False, obj=given)
-        except click.Abort:
+        except click.Abort as stop:
             click.echo("Stopped.", err=True)
+            _say_notes(stop.__cause__)
             return 130
         except click.ClickException as error:
             if isinstance(error, click.UsageError) and error.ctx is not None:
@@ -108,16 +109,25 @@ def main(argv: Sequence[str] | None = None) -> int:
             return error.exit_code
         except ReassessError as error:
             say(f"Error: {error_in_words(error)}", err=True)
+            _say_notes(error)
             return 1
-        except MemoryError:
+        except MemoryError as error:
             mend = "use a machine with more memory, or give less data at a time"
             say(f"Error: {DataError('the memory of this machine is not enough', mend=mend)}", err=True)
+            _say_notes(error)
             return 1
         except OSError as error:  # of standard output, or of a file that went away while it was read
             where, why = error.filename or "standard output", error.strerror or error
             say(f"Error: {OutputError('a file cannot be read or written', where=where, found=why)}", err=True)
+            _say_notes(error)
             return 1
     return result if isinstance(result, int) else 0
+
+
+def _say_notes(error: BaseException | None) -> None:
+    """Say what was noted of an error, such as what is kept of a run."""
+    for note in getattr(error, "__notes__", ()):
+        say(note, err=True)
 
 
 def _show_warning(

@@ -209,13 +209,13 @@ _OPTIONS: dict[str, str] = {
 
 
 class Range(click.FloatRange):
-    """A number between two bounds; NaN is refused."""
+    """A finite number between two bounds."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The number; a usage error if the value is no number or lies outside the bounds."""
         number = super().convert(value, param, ctx)
-        if math.isnan(number):
-            self.fail(f"{value!r} is not a number.", param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a {'number' if math.isnan(number) else 'finite number'}.", param, ctx)
         return number
 
 

@@ -54,6 +54,8 @@ __all__ = [
 
 class _PathType(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value):
+            self.fail("A path is not empty.", param, ctx)
         if "\0" in str(value):
             self.fail("A path holds no null byte.", param, ctx)
         return super().convert(value, param, ctx)
@@ -275,7 +277,7 @@ def own_file(name: str, names: Sequence[str], given: Sequence[str], option: str)
     files = own or of_all
     if len(files) > 1:
         raise click.UsageError(f"{option} is given twice for {name}.")
-    return Path(files[0]) if files else None
+    return Path(FILE.convert(files[0], click.Option([option]), None)) if files else None
 
 
 def _load_predictions(

@@ -22,6 +22,7 @@ _CALLED = {
 }
 _ARGUMENTS = (
     "answers",
+    "file_format",
     "force",
     "ignore_unknown",
     "match",
@@ -32,6 +33,7 @@ _ARGUMENTS = (
     "unknown_class",
     "workers",
 )
+_OTHERWISE = {"top_k": "topk", "file_format": "format"}
 _GIVEN = re.compile(rf'\b({"|".join(_ARGUMENTS)})=(True|None|"[^"]*"|\[[^\]]*\]|[0-9]+)')
 
 
@@ -47,7 +49,7 @@ def in_options(advice: str) -> str:
 
 
 def _option(name: str, value: str) -> str:
-    option = f"--{'topk' if name == 'top_k' else name.replace('_', '-')}"
+    option = f"--{_OTHERWISE.get(name, name.replace('_', '-'))}"
     if value == "True":
         return option
     given = "none" if value == "None" else value.strip('[]"').replace(", ", ",")

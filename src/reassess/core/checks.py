@@ -91,6 +91,7 @@ def check_range(
         allowed = f"{low} to {high}" + (f", {high_is}" if high_is else "")
     else:
         allowed = f"{low} or more" if low > -math.inf else "a finite number"
+        allowed = f"a finite number, {allowed}" if array[at] == math.inf and low > -math.inf else allowed
     raise DataError(
         f"{what} out of range",
         where=_place(where, *map(int, at)),

@@ -1,4 +1,4 @@
-"""Which models are worth asking for proposals: what every subset, or a greedy row of them, would reach."""
+"""Which models are worth asking for proposals: what every subset, or those of a search, would reach."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -142,12 +142,12 @@ class ModelChoice(Shown):
     all_models
         What all models together reach.
     frontier
-        The subsets of which none with as few proposals has a higher recall, from the fewest proposals on; of a greedy
-        search, among those that it came by.
+        The subsets of which none with as few proposals has a higher recall, from the fewest proposals on; of a
+        heuristic search, among those that it came by.
     subsets
         How many were looked at.
     exhaustive
-        Whether these are all that there are; else the search was greedy, and there may be better ones.
+        Whether these are all that there are; else the search was heuristic, and there may be better ones.
     never_proposed
         Number of valid golden pairs that no model proposes, and that are not the original label.
     set_aside
@@ -181,7 +181,7 @@ class ModelChoice(Shown):
     @property
     def search(self) -> str:
         """How it was searched, in a word."""
-        return "exhaustive" if self.exhaustive else "greedy"
+        return "exhaustive" if self.exhaustive else "heuristic"
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""

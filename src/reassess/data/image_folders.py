@@ -6,6 +6,8 @@ These lie in class folders, in one folder, or in the archive as it is published.
 import os
 import posixpath
 import re
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,9 +17,9 @@ from reassess.core.checks import first_repeat
 from reassess.core.image_names import image_keys
 from reassess.data.tar_images import TarImages
 from reassess.data.zip_images import ZipImages
-from reassess.errors import DataError
+from reassess.errors import DataError, ReassessWarning
 from reassess.formats.files import check_input, suffix_of
-from reassess.text import some
+from reassess.text import counted, some
 
 __all__ = [
     "ARCHIVE",
@@ -33,8 +35,18 @@ __all__ = [
 
 SPLIT = "val"
 ARCHIVE = "ILSVRC2012_img_val.tar"
-PICTURE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-
+# Of the formats that are read; a picture is then known by its content.
+PICTURE_SUFFIXES = (
+    *(".apng", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".pbm", ".pgm", ".png", ".pnm", ".ppm"),
+    *(".tif", ".tiff", ".webp"),
+)
+# Of other formats of pictures, which are passed over and counted.
+_OTHER_PICTURES = (
+    *(".arw", ".avif", ".avifs", ".cr2", ".cr3", ".dcm", ".dds", ".dib", ".dng", ".eps", ".exr", ".fits"),
+    *(".hdr", ".heic", ".heics", ".heif", ".hif", ".icns", ".ico", ".j2c", ".j2k", ".jp2", ".jpf", ".jpx", ".jxl"),
+    *(".jxr", ".nef", ".orf", ".pcx", ".pfm", ".psd", ".qoi", ".raf", ".ras", ".rw2", ".sgi", ".svg", ".tga"),
+    *(".wdp", ".wmf", ".xbm", ".xcf", ".xpm"),
+)
 _HALF = re.compile("[\udc80-\udcff]")  # of a letter
 
 
@@ -86,13 +98,19 @@ def list_images(place: str | Path) -> tuple[str, ...]:
     Returns
     -------
     Names relative to the place, with slashes, sorted; where the place has slashes and backslashes, a name may stand
-    twice. Bytes that are no UTF-8 are written as in addresses, such as %E9. Other files than pictures, hidden ones and
-    those in ``__MACOSX`` are left out. A link to a folder is followed, unless the folder holds it.
+    twice. Bytes that are no UTF-8 are written as in addresses, such as %E9. Pictures are known by their suffix. Other
+    files, hidden ones and those in ``__MACOSX`` are left out. A link to a folder is followed, unless the folder holds
+    it.
 
     Raises
     ------
     DataError
         There is no such place, or it cannot be read.
+
+    Warns
+    -----
+    ReassessWarning
+        Pictures of formats that are not read, such as HEIC, are passed over.
 
     Examples
     --------
@@ -110,13 +128,31 @@ def list_images(place: str | Path) -> tuple[str, ...]:
 
 def pictures_in(place: Path) -> FolderImages | TarImages | ZipImages:
     """The images of `list_images`, of which each can be read."""
+    passed_over: Counter[str] = Counter()
+
+    def is_picture(stored: str) -> bool:
+        suffix = _suffix_in_sight(stored)
+        passed_over.update([suffix] if suffix in _OTHER_PICTURES else [])
+        return suffix in PICTURE_SUFFIXES
+
+    images = _pictures_in(place, is_picture)
+    if passed_over:
+        counts = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(passed_over.items()))
+        pictures = counted(passed_over.total(), "picture")
+        warnings.warn(
+            f"{place}: {pictures} passed over, of formats that are not read: {counts}", ReassessWarning, stacklevel=2
+        )
+    return images
+
+
+def _pictures_in(place: Path, is_picture: Callable[[str], bool]) -> FolderImages | TarImages | ZipImages:
     with _reading(place):
         is_folder = place.is_dir()
     if is_folder:
-        return FolderImages(place, tuple(sorted(filter(_is_picture, _walk(place)))))
+        return FolderImages(place, tuple(sorted(filter(is_picture, _walk(place)))))
     suffix = suffix_of(place, (".zip", ".tar"), "a set of images")
     check_input(place)
-    return (ZipImages if suffix == ".zip" else TarImages).indexed(place, _is_picture)
+    return (ZipImages if suffix == ".zip" else TarImages).indexed(place, is_picture)
 
 
 def names_of(images: FolderImages | TarImages | ZipImages) -> tuple[str, ...]:
@@ -188,10 +224,10 @@ def in_text(path: str) -> str:
     return _HALF.sub(lambda half: f"%{ord(half[0]) - 0xDC00:02X}", path)
 
 
-def _is_picture(stored: str) -> bool:
-    name = _with_slashes(stored)
-    path = f"/{name}"
-    return name.lower().endswith(PICTURE_SUFFIXES) and "/." not in path and "/__MACOSX/" not in path
+def _suffix_in_sight(stored: str) -> str:
+    """The suffix of a file, in lower case; none of one that is hidden."""
+    path = f"/{_with_slashes(stored)}"
+    return "" if "/." in path or "/__MACOSX/" in path else posixpath.splitext(path)[1].lower()
 
 
 def _entries(folder: Path) -> tuple[list[str], list[str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reassess.core.image_names import unique_images
-from reassess.data.image_folders import FolderImages, in_text, names_of, pictures_in
+from reassess.data.image_folders import PICTURE_SUFFIXES, FolderImages, in_text, names_of, pictures_in
 from reassess.errors import DataError
 from reassess.formats.files import exists, read_lines, suffix_of
 from reassess.formats.predictions.tables import read_image_names
@@ -109,7 +109,9 @@ def open_images(place: str | Path) -> ImageSource:
         names = tuple(path.replace("\\", "/") for path in _listed(place))
         files, rows = FolderImages(place.parent, names), tuple(range(len(names)))
     if not names:
-        raise DataError("there is no image", where=place, mend="check the folder; pictures are known by their suffix")
+        known = ", ".join(PICTURE_SUFFIXES)
+        mend = f"check it; pictures that are on no list are known by their suffix: {known}"
+        raise DataError("there is no image", where=place, mend=mend)
     unique_images(names, str(place))
     return ImageSource(place, names, files, rows)
 

@@ -57,6 +57,12 @@ def read_questions(path: str | Path, classes: Classes | None = None) -> Question
             where=f"{path}, column {votes[0]}",
             mend="give questions, or proposals: votes, and golden ones above all, are no questions to ask",
         )
+    if {"task", "classes"} <= set(table.columns):
+        raise DataError(
+            "the file holds tasks, whose questions are grouped already",
+            where=path,
+            mend="give what propose or questions wrote",
+        )
     if "source" in table.columns:
         return proposals_of_table(path, table, classes).questions
     with at(path):

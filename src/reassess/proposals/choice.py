@@ -35,11 +35,11 @@ def choose_models(
 ) -> ModelChoice:
     """The models whose proposals reach a recall of golden labels with the fewest proposals.
 
-    All subsets are measured if there are up to 22 models; of more, those to which a greedy search comes. A subset
-    proposes what `propose` would with its models alone and the N of all models. It sets aside the images on which those
-    of its models that hold them agree with the original label, which then alone counts as proposed; and of an image
-    that none of its models holds it proposes nothing. Recall is that of the same golden pairs for every subset: those
-    on images of which a model says anything.
+    All subsets are measured if there are up to 22 models; of more, those to which a search from many starts comes. A
+    subset proposes what `propose` would with its models alone and the N of all models. It sets aside the images on
+    which those of its models that hold them agree with the original label, which then alone counts as proposed; and of
+    an image that none of its models holds it proposes nothing. Recall is that of the same golden pairs for every
+    subset: those on images of which a model says anything.
 
     Parameters
     ----------
@@ -98,8 +98,9 @@ def choose_models(
     judged = golden_pairs(candidates, golden)
     search = search_of(candidates)
     measure = Measure(candidates, judged)
-    found = search.find(judged)
-    row, reached = found.fewest(_need(judged, recall))
+    need = _need(judged, recall)
+    found = search.find(judged, need)
+    row, reached = found.fewest(need)
     return ModelChoice(
         wanted=recall,
         chosen=measure(found.subset(row)) if reached else None,
@@ -131,8 +132,9 @@ def _held_out(
     proposals, short, same = [], 0, 0
     for fold in range(folds):
         others = golden.of_images(fold_of != fold)
-        found = search.find(others)
-        row, reached = found.fewest(_need(others, recall))
+        need = _need(others, recall)
+        found = search.find(others, need)
+        row, reached = found.fewest(need)
         subset = found.subset(row)
         inside = fold_of[golden.images] == fold
         proposed[inside] = golden.pairs.part(inside).proposed_by(subset)

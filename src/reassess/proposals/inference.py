@@ -33,6 +33,7 @@ def predict(
     *,
     images: str | Path | None = None,
     benchmark: Benchmark | None = None,
+    file_format: str | None = None,
     batch: int = 64,
     workers: int = 0,
     device: str | None = None,
@@ -53,12 +54,14 @@ def predict(
         Each by its name, such as ``timm:resnet50``, with its files, or ready to run.
     output
         Of one model a file: npy, float16 scores in the order of the benchmark's classes, with the names of the images
-        in a text file beside it; or a table with the 20 best classes. Of several a folder, with an npy file for each.
-        In npy, a class that is none of a model's outputs has the score 0 if all scores are from 0 to 1, and else -inf.
+        in a text file beside it; or a table with the 20 best classes. Of several a folder, with a file for each. In
+        npy, a class that is none of a model's outputs has the score 0 if all scores are from 0 to 1, and else -inf.
     images
         A folder, zip, tar or list, see `open_images`; by default the benchmark's.
     benchmark
         To which the images belong; by default the known one of which they are.
+    file_format
+        That of the files of several models: npy, as by default, csv, tsv, jsonl or parquet.
     batch
         How many images a model is given at once.
     workers
@@ -105,7 +108,7 @@ def predict(
     check_range(workers, 0, _MOST_WORKERS, what="number of workers")
     check_several(models, what="models")
     unfinished = Unfinished(Path(output))
-    files = files_of([name_of(source) for source in models], unfinished.output)
+    files = files_of([name_of(source) for source in models], unfinished.output, file_format)
     pictures = open_images(_place(images, benchmark))
 
     def may_replace(path: Path) -> bool:

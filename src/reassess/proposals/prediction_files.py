@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.benchmark import Benchmark
-from reassess.core.checks import check_unique
+from reassess.core.checks import check_known, check_unique
 from reassess.core.predictions import MOST_IDS
 from reassess.data.benchmark_outputs import check_place
 from reassess.data.image_sources import ImageSource
@@ -20,10 +20,11 @@ from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.shards import Shards
 
-__all__ = ["PREDICTED_SUFFIXES", "check_files", "files_of", "is_array", "write_shards"]
+__all__ = ["PREDICTION_FORMATS", "check_files", "files_of", "is_array", "write_shards"]
 
 _ARRAY = ".npy"
-PREDICTED_SUFFIXES = (_ARRAY, *TABLE_SUFFIXES)
+_SUFFIXES = (_ARRAY, *TABLE_SUFFIXES)
+PREDICTION_FORMATS = tuple(suffix.removeprefix(".") for suffix in _SUFFIXES)
 
 
 def is_array(file: Path) -> bool:
@@ -36,29 +37,66 @@ def _written_files(file: Path) -> tuple[Path, ...]:
     return (file, file.with_suffix(".txt")) if is_array(file) else (file,)
 
 
-def files_of(names: Sequence[str], output: Path) -> list[Path]:
-    """The file of each model."""
+def files_of(names: Sequence[str], output: Path, file_format: str | None = None) -> list[Path]:
+    """The file of each model: of one the output itself; of several a file in it, in a format that is npy by default.
+
+    Raises
+    ------
+    DataError
+        A model is named twice, or none; two models have one file; the format is not known, or given for one model.
+    OutputError
+        The output is no file for one model, or no folder for several.
+    """
     check_unique(names, thing="a model")
-    if len(names) == 1:
-        suffix_of(output, PREDICTED_SUFFIXES, "predictions of images")
-        return [output]
     if not names:
         raise DataError("no model was given", allowed="timm:NAME, torchvision:NAME, onnx:FILE, python:module:function")
-    if output.suffix.lower() in PREDICTED_SUFFIXES or (exists(output) and not output.is_dir()):
-        raise OutputError("of several models the output is a folder", where=output, mend=f"name it {output.stem}")
-    files = [output / f"{_file_name(name)}.npy" for name in names]
+    if output.name in ("", ".."):  # nothing beside it can be called after it
+        raise OutputError("the output has no name of its own", where=output, mend="name a file or a folder in it")
+    if len(names) == 1:
+        suffix_of(output, _SUFFIXES, "predictions of images")
+        if file_format is not None:
+            raise DataError(
+                "a format was given for one model, whose output says it by its suffix",
+                where=output,
+                found=file_format,
+                mend="leave the format out",
+            )
+        return [output]
+    if output.suffix.lower() in _SUFFIXES or (exists(output) and not output.is_dir()):
+        named = f"name it {output.stem}"
+        kind = output.suffix.lower().removeprefix(".")
+        mend = f'{named}, with file_format="{kind}"' if kind in PREDICTION_FORMATS[1:] else named
+        raise OutputError("of several models the output is a folder", where=output, mend=mend)
+    file_format = PREDICTION_FORMATS[0] if file_format is None else file_format
+    check_known([file_format], PREDICTION_FORMATS, thing="format of predictions")
+    files = [output / f"{name}.{file_format}" for name in _file_names(names)]
     check_unique(files, thing="an output", mend="run the models one by one")
     return files
 
 
-def _file_name(model: str) -> str:
-    """What the file of a model is called, without suffix.
+def _file_names(models: Sequence[str]) -> list[str]:
+    """What the file of each model is called, without suffix: ONNX files after as many folders as tell them apart.
 
-    >>> _file_name("timm:resnet18.a1_in1k"), _file_name("onnx:models/lite0.onnx")
-    ('timm-resnet18.a1_in1k', 'onnx-lite0')
+    >>> _file_names(["timm:resnet18.a1_in1k", "onnx:models/lite0.onnx"])
+    ['timm-resnet18.a1_in1k', 'onnx-lite0']
+    >>> _file_names(["onnx:a/lite0.onnx", "onnx:b/lite0.onnx"])
+    ['onnx-a-lite0', 'onnx-b-lite0']
     """
+    most = max(len(Path(model).parts) for model in models)
+    for parts in range(1, most + 1):
+        names = [_file_name(model, parts) for model in models]
+        if len(set(names)) == len(names):
+            break
+    return names
+
+
+def _file_name(model: str, parts: int) -> str:
+    """What the file of a model is called: an ONNX file after the last parts of its path."""
     kind, _, name = model.partition(":")
-    called = Path(name).stem if kind == "onnx" else re.sub(r"[^\w.-]", "-", name)
+    if kind == "onnx":
+        path = Path(name)
+        name = "-".join([*path.parent.parts, path.stem][-parts:])
+    called = re.sub(r"[^\w.-]", "-", name)
     return f"{kind}-{called}" if called else kind
 
 

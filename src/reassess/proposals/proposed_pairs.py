@@ -61,15 +61,6 @@ class Pairs:
         """`members` and `sends` in bits."""
         return np.packbits(self.members, axis=1), np.packbits(self.sends, axis=1)
 
-    def lost_without(self, subset: _Bools) -> _Ints:
-        """How many of the pairs that a subset proposes it would not propose without each model; int64, shape (K,)."""
-        proposed = self.proposed_by(subset)
-        lost = np.zeros((np.count_nonzero(proposed), subset.size), bool)
-        for part in (self.members[proposed], self.sends[proposed]):
-            alone = part[:, subset].sum(axis=1) == 1
-            lost |= part & alone[:, None]
-        return np.asarray(lost.sum(axis=0) * subset)
-
 
 @dataclass(frozen=True)
 class GoldenPairs:

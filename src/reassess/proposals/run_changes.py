@@ -14,14 +14,23 @@ __all__ = ["changed_images", "changes_of"]
 
 
 def changes_of(before: Any, now: Any, name: str = "") -> Iterator[str]:
-    """What differs between two objects.
+    """What differs between two objects; of the objects that one of the two lacks, such as models, the names alone.
 
     >>> list(changes_of({"batch": 64, "models": {"a": {"weights": "0f"}}}, {"batch": 32, "models": {"a": {}}}))
-    ['batch: 64 before, 32 now', 'models, a, weights: 0f before, nothing now']
+    ['batch: 64 before, 32 now', 'models, a, weights: 0f before, none now']
+    >>> list(changes_of({"models": {"a": {}, "b": {}}}, {"models": {"a": {}, "c": {}}}))
+    ['models: b before, c now']
     """
     if isinstance(before, dict) and isinstance(now, dict):
+        both = [key for key in before if key in now]
+        gone, new = ([key for key in one if key not in both and isinstance(one[key], dict)] for one in (before, now))
+        if gone and new:
+            yield f"{name}: {some(gone)} before, {some(new)} now"
+        elif gone or new:
+            yield f"{name} {'gone' if gone else 'new'}: {some(gone or new)}"
         for key in dict.fromkeys((*before, *now)):
-            yield from changes_of(before.get(key), now.get(key), f"{name}, {key}" if name else key)
+            if key not in (*gone, *new):
+                yield from changes_of(before.get(key), now.get(key), f"{name}, {key}" if name else key)
     elif before != now:
         yield f"{name}: {_in_words(before)} before, {_in_words(now)} now"
 
@@ -29,7 +38,7 @@ def changes_of(before: Any, now: Any, name: str = "") -> Iterator[str]:
 def _in_words(value: object) -> str:
     if isinstance(value, str):
         return value
-    return "nothing" if value is None else "another one" if isinstance(value, dict) else json.dumps(value)
+    return "none" if value is None else "one" if isinstance(value, dict) else json.dumps(value)
 
 
 def changed_images(path: Path, now: Mapping[str, tuple[int, int]]) -> Iterator[str]:

@@ -1,6 +1,5 @@
-"""Subsets of models by what they propose: all of them at once by bits, or greedily where they are too many."""
+"""Subsets of models by what they propose: all of them at once by bits, or some where they are too many."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -12,6 +11,7 @@ from reassess.core.candidates import Candidates
 from reassess.core.model_choice import ModelSubset
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.subsets import sums_outside
+from reassess.proposals.local_search import Changes, local_search
 from reassess.proposals.proposed_pairs import GoldenPairs, Pairs, held_images, sent_images, sent_pairs
 
 __all__ = ["MOST_EXHAUSTIVE", "Found", "Search", "search_of"]
@@ -82,14 +82,14 @@ class Found:
 class Search(Protocol):
     """A way to look for subsets."""
 
-    def find(self, golden: GoldenPairs) -> Found:
-        """The subsets, measured on some golden pairs."""
+    def find(self, golden: GoldenPairs, need: int) -> Found:
+        """The subsets, measured on some golden pairs, of which so many valid ones are wanted."""
 
 
 def search_of(candidates: Candidates) -> Search:
     """The search that suits the number of models."""
     pairs = sent_pairs(candidates)
-    return _Exhaustive(pairs) if pairs.members.shape[1] <= MOST_EXHAUSTIVE else _Greedy(pairs)
+    return _Exhaustive(pairs) if pairs.members.shape[1] <= MOST_EXHAUSTIVE else _Local(pairs)
 
 
 class _Exhaustive:
@@ -100,7 +100,7 @@ class _Exhaustive:
         self._proposals = len(pairs) - self._lost(pairs)
         self._sizes = np.bitwise_count(np.arange(1, 2**self._models)).astype(np.int64)
 
-    def find(self, golden: GoldenPairs) -> Found:
+    def find(self, golden: GoldenPairs, need: int) -> Found:  # noqa: ARG002 - all subsets are measured, whatever it is
         valid = golden.pairs.part(golden.valid)
         return Found(
             models=self._models,
@@ -119,32 +119,22 @@ class _Exhaustive:
         return sums_outside(self._models, masks, weights)[1:]
 
 
-class _Greedy:
-    """From all models down to one: without that which loses the fewest golden labels, of these the most proposals."""
+class _Local:
+    """Those that a search from many starts comes by."""
 
     def __init__(self, pairs: Pairs) -> None:
-        self._pairs = pairs
+        self._proposals = Changes(pairs)
 
-    def find(self, golden: GoldenPairs) -> Found:
-        valid = golden.pairs.part(golden.valid)
-        subsets = [np.ones(self._pairs.members.shape[1], bool)]
-        while subsets[-1].sum() > 1:
-            last = subsets[-1]
-            lost, saved = valid.lost_without(last), self._pairs.lost_without(last)
-            models = np.flatnonzero(last)
-            drop = models[np.lexsort((models, -saved[models], lost[models]))[0]]
-            subsets.append(last & (np.arange(last.size) != drop))
+    def find(self, golden: GoldenPairs, need: int) -> Found:
+        hits = Changes(golden.pairs.part(golden.valid))
+        subsets = local_search(self._proposals, hits, need)
         return Found(
-            models=subsets[0].size,
+            models=self._proposals.models,
             subsets=np.array(subsets),
-            hits=self._count(valid, subsets),
-            proposals=self._count(self._pairs, subsets),
+            hits=np.array([hits.count(subset) for subset in subsets]),
+            proposals=np.array([self._proposals.count(subset) for subset in subsets]),
             sizes=np.array([subset.sum() for subset in subsets]),
         )
-
-    @staticmethod
-    def _count(pairs: Pairs, subsets: Sequence[_Bools]) -> _Ints:
-        return np.array([pairs.count(subset) for subset in subsets])
 
 
 class Measure:

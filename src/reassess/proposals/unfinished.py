@@ -61,6 +61,8 @@ class Unfinished:
     def begun(self, run: Mapping[str, Any], images: ImageSource) -> Iterator[None]:
         """Begin a run, or go on with the one that is there; no other process can meanwhile.
 
+        If it is stopped, a note of the exception says what is kept; if nothing was finished, nothing is.
+
         Parameters
         ----------
         run
@@ -80,9 +82,12 @@ class Unfinished:
             (self.folder / _SHARDS).mkdir(exist_ok=True)
             try:
                 yield
-            except KeyboardInterrupt as error:
+            except BaseException as error:
                 if any(self.folder.rglob("*.npz")):
                     error.add_note(f"{self.folder} has what was finished; the same call goes on from there.")
+                else:
+                    with suppress(OSError):
+                        self.end()
                 raise
 
     def end(self) -> None:

@@ -20,6 +20,9 @@ def scores(pictures):
     numbers = [round(picture.getpixel((0, 0))[0] / 20) for picture in pictures]
     return np.array([[number % 3 == k for k in range(3)] for number in numbers], float)
 
+def twice(pictures):
+    return 2 * scores(pictures)
+
 def four(pictures):
     return np.tile(np.arange(4.0), (len(pictures), 1))
 """
@@ -86,6 +89,17 @@ def test_what_cannot_be_read_is_listed(pets: Path, run: Callable[..., Run]) -> N
     )
 
 
+@pytest.mark.parametrize("argv", [("predict", MODEL), ("scan",)])
+def test_pictures_that_are_passed_over_are_counted_once(
+    pets: Path, run: Callable[..., Run], argv: tuple[str, ...]
+) -> None:
+    images = {"scan": ("pets/images",), "predict": ("--images", "pets/images", "--benchmark", "pets")}[argv[0]]
+    write_files(pets, {"pets/images/cat/1.heic": b"", "pets/images/fox/notes.txt": b"", "pets/images/fox/2.HEIC": b""})
+    result = run(*argv, *images, "--workers", "0", "-o", "out.csv")
+    warning = "Warning: pets/images: 2 pictures passed over, of formats that are not read: 2 .heic\n"
+    assert (result.code, result.err) == (0, warning)
+
+
 def test_outputs_in_another_order_need_a_list(pets: Path, run: Callable[..., Run]) -> None:
     argv = ("predict", "python:pet_models:four", "--benchmark", "pets", "--workers", "0", "-o", "model.npy")
     assert run(*argv).err == (
@@ -136,6 +150,20 @@ def test_several_models_each_have_their_own_files(pets: Path, run: Callable[...,
     assert run(*argv, "--force").out.count("cat/x.png") == 1, "what no model can read is listed once"
 
 
+def test_several_models_may_have_a_table_each(pets: Path, run: Callable[..., Run]) -> None:
+    models = (MODEL, "python:pet_models:twice")
+    argv = ("--benchmark", "pets", "--workers", "0", "-o", "models", "--format", "parquet")
+    result = run("predict", *models, *argv)
+    files = [f"models/python-pet_models-{name}.parquet" for name in ("scores", "twice")]
+    assert (result.code, result.err) == (0, "")
+    assert result.out.splitlines()[-2:] == [
+        f"{file}: the best classes of 5 images, with their scores" for file in files
+    ]
+    write_files(pets, {"pets/labels.csv": "image,class\n" + "".join(f"{n},{n.split('/')[0]}\n" for n in FILES)})
+    evaluated = results_of(run, "evaluate", *files, "--benchmark", "pets")
+    assert [each["real"]["1"]["hits"] for each in evaluated] == [5, 5]
+
+
 def test_a_document_has_the_files_that_were_read_and_nothing_else(pets: Path, run: Callable[..., Run]) -> None:
     write_files(pets, {"outputs.txt": "cat\ndog\nfox\n"})
     result = run(
@@ -155,7 +183,7 @@ def test_a_run_goes_on_and_says_so(pets: Path, run: Callable[..., Run], monkeypa
     monkeypatch.setattr("reassess.proposals.model_runs.write_shards", interrupt)
     stopped = run(*argv)
     assert (stopped.code, Path("model.npy").exists()) == (130, False)
-    assert stopped.err == "model.npy.unfinished has what was finished; the same call goes on from there.\n\nStopped.\n"
+    assert stopped.err == "\nStopped.\nmodel.npy.unfinished has what was finished; the same call goes on from there.\n"
     monkeypatch.undo()
     monkeypatch.chdir(pets)
     assert run(*argv[:-4], "--batch", "3", "-o", "model.npy").err == (
@@ -166,6 +194,20 @@ def test_a_run_goes_on_and_says_so(pets: Path, run: Callable[..., Run], monkeypa
     assert run(*argv).out.splitlines()[1] == "model.npy.unfinished: goes on after 1 of 1 shard"
 
 
+def test_a_run_that_fails_says_what_was_finished(
+    pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reassess.proposals.model_runs._SHARD", 2)
+    (pets / "pets/images/fox/2.png").write_bytes(b"")
+    argv = ("predict", MODEL, "--benchmark", "pets", "--workers", "0", "--batch", "2", "-o", "model.npy")
+    assert run(*argv, "--strict").err == (
+        "Error: an image cannot be read\n  where:   pets/images, fox/2.png\n  found:   the file is empty\n"
+        "  to mend: mend or remove it, or pass over it without --strict\n"
+        "model.npy.unfinished has what was finished; the same call goes on from there.\n"
+    )
+    assert run(*argv).out.splitlines()[1] == "model.npy.unfinished: goes on after 1 of 3 shards"
+
+
 def test_a_run_that_is_stopped_before_anything_was_finished_promises_nothing(
     pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +216,7 @@ def test_a_run_that_is_stopped_before_anything_was_finished_promises_nothing(
 
     monkeypatch.setattr("reassess.proposals.inference.score_shards", interrupt)
     assert run("predict", MODEL, "--benchmark", "pets", "--workers", "0", "-o", "model.npy").err == "\nStopped.\n"
+    assert not list(pets.rglob("*.unfinished"))
 
 
 def test_a_file_for_all_models_is_of_those_that_take_one(
@@ -214,7 +257,21 @@ def test_a_file_for_all_models_is_of_those_that_take_one(
         (f"predict {MODEL} {MODEL} -o m --images pets/images", 1, f"a model is named twice\n  found:   {MODEL}"),
         (f"predict {MODEL} -o m.svg --images pets/images", 1, "wrong kind of file for predictions of images"),
         (f"predict {MODEL} -o m.npy --images pets/images --classes a --classes b", 2, "--classes is given twice for"),
-        (f"predict {MODEL} -o  --images pets/images", 1, "a folder was given where a file is read"),
+        (f"predict {MODEL} -o  --images pets/images", 2, "Invalid value for '-o' / '--output': A path is not empty."),
+        (f"predict {MODEL} -o m.npy --images ", 2, "Invalid value for '--images': A path is not empty."),
+        (
+            f"predict {MODEL} -o m.npy --images pets/images --classes ",
+            2,
+            "Invalid value for '--classes': A path is not empty.",
+        ),
+        (f"predict {MODEL} onnx:m.onnx -o / --images pets/images", 1, "the output has no name of its own"),
+        (f"predict {MODEL} -o m.csv --format csv --images pets/images", 1, "a format was given for one model"),
+        (f"predict {MODEL} -o m --format xls --images pets/images", 2, "Invalid value for '--format': 'xls' is not"),
+        (
+            f"predict {MODEL} {MODEL}s -o m.csv --images pets/images",
+            1,
+            "of several models the output is a folder\n  where:   m.csv\n  to mend: name it m, with --format csv\n",
+        ),
         (
             f"predict {MODEL} -o pets/labels.csv --benchmark pets",
             1,
@@ -246,12 +303,15 @@ def test_a_terminal_sees_how_far_it_is(pets: Path, run: Callable[..., Run], monk
 def test_the_record_of_a_run_names_what_it_hangs_on(
     pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    records: list[str] = []
+
     def interrupt(*_: object, **__: object) -> None:
+        records.append(Path("model.npy.unfinished/run.json").read_text())
         raise KeyboardInterrupt
 
     monkeypatch.setattr("reassess.proposals.inference.score_shards", interrupt)
     run("predict", MODEL, "--benchmark", "pets", "--workers", "0", "-o", "model.npy")
-    record = json.loads(Path("model.npy.unfinished/run.json").read_text())
+    record = json.loads(records[0])
     assert (record["schema"], record["version"], record["batch"]) == ("reassess/predict-run", 3, 64)
     assert record["models"][MODEL].keys() == {"code", "transform", "outputs"}
 

@@ -400,6 +400,11 @@ def test_agreed_images_may_be_kept_and_what_no_model_holds_is_counted(pets: Path
             "Error: Invalid value for '--per-image': 0.5 is not in the range x>=1.\n",
         ),
         (
+            [*ARGV[:-1], "inf", "-o", "out.csv"],
+            2,
+            "Error: Invalid value for '--per-image': 'inf' is not a finite number.\n",
+        ),
+        (
             [*ARGV, "--choose", "--recall", "0"],
             2,
             "Error: Invalid value for '--recall': 0.0 is not in the range 0<x<=1.\n",

@@ -139,7 +139,7 @@ def test_open_questions_are_grouped_too_in_the_order_of_their_file(questions: Pa
             [*ARGV, "--seconds", "endless.csv"],
             1,
             "Error: seconds of a vote out of range\n  where:   endless.csv, vote 0\n"
-            "  allowed: 0 or more\n  found:   inf\n",
+            "  allowed: a finite number, 0 or more\n  found:   inf\n",
         ),
         (
             [*ARGV, "--seconds", "no-times.csv"],
@@ -195,6 +195,16 @@ def test_votes_are_no_questions(questions: Path, run: Callable[..., Run]) -> Non
     assert result.err == (
         "Error: the file holds votes, and not questions\n  where:   golden.csv, column rater\n"
         "  to mend: give questions, or proposals: votes, and golden ones above all, are no questions to ask\n"
+    )
+
+
+def test_tasks_are_no_questions(questions: Path, run: Callable[..., Run]) -> None:
+    assert run(*ARGV).code == 0
+    result = run("tasks", ARGV[-1], "-o", "again.jsonl")
+    assert (result.code, Path("again.jsonl").exists()) == (1, False)
+    assert result.err == (
+        f"Error: the file holds tasks, whose questions are grouped already\n  where:   {ARGV[-1]}\n"
+        "  to mend: give what propose or questions wrote\n"
     )
 
 

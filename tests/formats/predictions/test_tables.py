@@ -17,6 +17,7 @@ from reassess.core.classes import GIVE_CLASSES, Classes
 from reassess.errors import DataError
 from reassess.formats.lists import unpacked, unquoted
 from reassess.formats.predictions import read_predictions
+from tests.helpers import message
 
 CLASSES = Classes(
     4,
@@ -49,6 +50,21 @@ def test_every_heading_of_names_and_of_ids_is_known(file: Callable[..., Path], h
     path = file("p.csv", f"{ids},{heading}\n3,a.png\n0,b.png\n")
     expected = (f"csv: images named by column {heading}; ids, top 1, column {ids}", ("a.png", "b.png"), [[3], [0]])
     assert said_of(read_predictions(path, CLASSES)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "thing"),
+    [
+        ("image,class,source,rank,probability\na.png,1,vit,1,0.5\n", "proposals"),
+        ("task,image,classes\n0,a,b\n", "tasks"),
+    ],
+)
+def test_what_is_made_of_predictions_is_called_by_its_name(file: Callable[..., Path], text: str, thing: str) -> None:
+    path = file("p.csv", text)
+    assert message(read_predictions, path, CLASSES) == (
+        f"the file holds {thing}, and not a model's predictions\n  where:   {path}\n"
+        "  to mend: give the predictions from which they were made"
+    )
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])

@@ -1,21 +1,21 @@
 """`reassess predict`: run models on images."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from reassess.cli.common import Call, call_options, counting, usable_cores
-from reassess.cli.help_pages import Command
+from reassess.cli.help_pages import Choice, Command
 from reassess.cli.inputs import FILE, OUTPUT, benchmark_option, own_file
-from reassess.cli.screen import print_table, say
+from reassess.cli.screen import print_table
 from reassess.core.benchmark import Benchmark
 from reassess.formats.files import read_lines
 from reassess.proposals.image_models import ModelSource
 from reassess.proposals.image_predictions import ImagePredictions
 from reassess.proposals.inference import predict as run_models
+from reassess.proposals.prediction_files import PREDICTION_FORMATS
 from reassess.text import counted
 
 __all__ = ["predict"]
@@ -40,7 +40,13 @@ _MOST_WORKERS = 16
     required=True,
     metavar="OUT",
     help="Write the predictions: npy, with the names of the images beside it; or csv, tsv, jsonl or parquet, with the "
-    "20 best classes. Of several models a folder.",
+    "20 best classes. Of several models a folder with a file for each, see --format.",
+)
+@click.option(
+    "--format",
+    "file_format",
+    type=Choice(PREDICTION_FORMATS),
+    help="How the files of several models are written.  [default: npy]",
 )
 @click.option(
     "--images",
@@ -97,6 +103,7 @@ def predict(
     call: Call,
     models: tuple[str, ...],
     output: Path,
+    file_format: str | None,
     images: Path | None,
     checkpoints: Sequence[str],
     transforms: Sequence[str],
@@ -116,12 +123,13 @@ def predict(
     if images is not None and images.is_file():
         call.read("images", images)
     call.keep_inputs(output, *([output.with_suffix(".txt")] if output.suffix.lower() == ".npy" else []))
-    with _interruptible(), counting(call) as progress:
+    with counting(call) as progress:
         results = run_models(
             sources,
             output,
             images=images,
             benchmark=benchmark,
+            file_format=file_format,
             batch=batch,
             workers=min(usable_cores() - 1, _MOST_WORKERS) if workers is None else workers,
             device=device,
@@ -157,17 +165,6 @@ def _source(
         call.read("model", Path(model.removeprefix("onnx:")))
     outputs = None if files["classes"] is None else read_lines(files["classes"])
     return ModelSource(model, checkpoint=files["checkpoint"], transform=files["transform"], outputs=outputs)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Say what remains of a run that the user stops."""
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        for note in getattr(error, "__notes__", ()):
-            say(note, err=True)
-        raise
 
 
 def _to_json(result: ImagePredictions) -> dict[str, Any]:

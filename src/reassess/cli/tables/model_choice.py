@@ -149,4 +149,4 @@ def _searched(choice: ModelChoice) -> str:
     subsets = counted(choice.subsets, "subset")
     if choice.exhaustive:
         return f"exhaustive search: all {subsets} were measured, with the N of all models"
-    return f"greedy search: {subsets} of too many to measure all, with the N of all models; there may be better ones"
+    return f"heuristic search: {subsets} of too many to measure all, with the N of all models; there may be better ones"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["find_scores"]
 
 _ALL_SCORES = ("prob", "logit")
+_OTHERS = {"proposals": {"class", "source"}, "tasks": {"task", "classes"}}  # and by which columns they are known
 _NUMBERED_SCORE = re.compile(r"(?:prob|logit)_(\d+)")
 
 
@@ -113,6 +114,12 @@ def _classes_of_headings(
     except DataError as error:
         if not error.what.startswith("none of the outputs"):
             raise
+        if thing := next((thing for thing, columns in _OTHERS.items() if columns <= set(table.columns)), None):
+            raise DataError(
+                f"the file holds {thing}, and not a model's predictions",
+                where=path,
+                mend="give the predictions from which they were made",
+            ) from error
         raise DataError(
             "no column holds predictions",
             where=path,

@@ -148,9 +148,9 @@ class HeldOutPredictions:
         classes = _common_count(files, labels)
         _refuse_unseen(labels, files, classes)
         best = tuple(_top1(file, labels, classes) for file in files)
-        for file in files:
+        for file, top1 in zip(files, best, strict=True):
             with at(file.name):
-                _check_agreement(file, labels)
+                _check_agreement(file, top1, labels)
         _refuse_exchanged(files, best, labels, classes)
         return cls(labels, tuple(files), classes, int(held[0]), best)
 
@@ -304,16 +304,11 @@ def _refuse_exchanged(
         )
 
 
-def _check_agreement(file: HeldOutFile, labels: LabelSets) -> None:
-    """Refuse classes or rows in another order, by some of the rows."""
-    predictions = file.predictions
-    rows = np.unique(np.linspace(0, len(predictions), _LOOKED_AT, endpoint=False).astype(np.int64))[: len(predictions)]
-    of_rows = replace(
-        predictions,
-        ids=None if predictions.ids is None else predictions.ids[rows],
-        scores=None if predictions.scores is None else predictions.scores[rows],
-        images=tuple(labels.images[row] for row in file.rows[rows].tolist()),
-    )
+def _check_agreement(file: HeldOutFile, best: npt.NDArray[np.int32], labels: LabelSets) -> None:
+    """Refuse classes or rows in another order, by the most probable class of some of the rows."""
+    rows = np.unique(np.linspace(0, best.size, _LOOKED_AT, endpoint=False).astype(np.int64))[: best.size]
+    images = tuple(labels.images[row] for row in file.rows[rows].tolist())
+    of_rows = replace(file.predictions, ids=best[rows, None], scores=None, columns=None, images=images)
     outcomes = join_and_rank(of_rows, labels, original=labels)
     try:
         check_agreement(outcomes, labels, labels, called=file.name)

@@ -95,7 +95,7 @@ def test_what_is_no_place_of_images_is_refused(tmp_path: Path) -> None:
     )
     assert message(open_images, tmp_path) == (
         f"there is no image\n  where:   {tmp_path}\n  to mend: check it; pictures that are on no list are known by "
-        "their suffix: .apng, .bmp, .gif, .jfif, .jpe, .jpeg, .jpg, .mpo, .pbm, .pgm, .png, .pnm, .ppm, .tif, .tiff, "
+        "their suffix: .apng, .bmp, .gif, .jfif, .jpe, .jpeg, .jpg, .mpo, .png, .tif, .tiff, "
         ".webp"
     )
     write_files(tmp_path, {"a.rar": b"x", "empty.txt": b"\n"})
@@ -107,6 +107,12 @@ def test_what_is_no_place_of_images_is_refused(tmp_path: Path) -> None:
 
 
 def test_two_names_of_one_image_are_refused(tmp_path: Path) -> None:
+    write_csv(tmp_path / "list.csv", "image", [["x/a.png"], ["x/b.png"]])
+    assert message(open_images, tmp_path / "list.csv") == (
+        f"no image of the list is there\n  where:   {tmp_path}/list.csv\n"
+        "  allowed: paths relative to the folder of the list\n  found:   x/a.png, x/b.png\n"
+        "  to mend: write the paths as seen from there, or put the list where they begin"
+    )
     write_csv(tmp_path / "list.csv", "image", [["a.png"], ["b.png"], ["a.png"]])
     assert message(open_images, tmp_path / "list.csv") == (
         f"an image is named twice\n  where:   {tmp_path}/list.csv\n  found:   a.png\n"

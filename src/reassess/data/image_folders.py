@@ -37,15 +37,14 @@ SPLIT = "val"
 ARCHIVE = "ILSVRC2012_img_val.tar"
 # Of the formats that are read; a picture is then known by its content.
 PICTURE_SUFFIXES = (
-    *(".apng", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".pbm", ".pgm", ".png", ".pnm", ".ppm"),
-    *(".tif", ".tiff", ".webp"),
+    *(".apng", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"),
 )
 # Of other formats of pictures, which are passed over and counted.
 _OTHER_PICTURES = (
     *(".arw", ".avif", ".avifs", ".cr2", ".cr3", ".dcm", ".dds", ".dib", ".dng", ".eps", ".exr", ".fits"),
     *(".hdr", ".heic", ".heics", ".heif", ".hif", ".icns", ".ico", ".j2c", ".j2k", ".jp2", ".jpf", ".jpx", ".jxl"),
-    *(".jxr", ".nef", ".orf", ".pcx", ".pfm", ".psd", ".qoi", ".raf", ".ras", ".rw2", ".sgi", ".svg", ".tga"),
-    *(".wdp", ".wmf", ".xbm", ".xcf", ".xpm"),
+    *(".jxr", ".nef", ".orf", ".pbm", ".pcx", ".pfm", ".pgm", ".pnm", ".ppm", ".psd", ".qoi", ".raf"),
+    *(".ras", ".rw2", ".sgi", ".svg", ".tga", ".wdp", ".wmf", ".xbm", ".xcf", ".xpm"),
 )
 _HALF = re.compile("[\udc80-\udcff]")  # of a letter
 

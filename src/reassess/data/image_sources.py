@@ -12,6 +12,7 @@ from reassess.errors import DataError
 from reassess.formats.files import exists, read_lines, suffix_of
 from reassess.formats.predictions.tables import read_image_names
 from reassess.formats.tables import TABLE_SUFFIXES
+from reassess.text import some
 
 __all__ = ["ImageSource", "open_images"]
 
@@ -87,15 +88,17 @@ def open_images(place: str | Path) -> ImageSource:
     Raises
     ------
     DataError
-        There is no such place; it cannot be read or holds no image; or two names are of one image.
+        There is no such place; it cannot be read or holds no image; two names are of one image; or no image of a list
+        is there.
 
     Examples
     --------
     >>> from tempfile import mkdtemp
     >>> place = Path(mkdtemp()) / "list.txt"
-    >>> _ = place.write_text("cats/tom.jpg\ndogs/rex.png\n")
+    >>> _ = place.write_text("tom.jpg\nrex.png\n")
+    >>> _ = (place.parent / "rex.png").write_bytes(b"")
     >>> open_images(place).names
-    ('cats/tom.jpg', 'dogs/rex.png')
+    ('tom.jpg', 'rex.png')
     """
     place = Path(place)
     if not exists(place):
@@ -113,6 +116,14 @@ def open_images(place: str | Path) -> ImageSource:
         mend = f"check it; pictures that are on no list are known by their suffix: {known}"
         raise DataError("there is no image", where=place, mend=mend)
     unique_images(names, str(place))
+    if isinstance(files, FolderImages) and not any(exists(files.place / name) for name in names):
+        raise DataError(
+            "no image of the list is there",
+            where=place,
+            allowed="paths relative to the folder of the list",
+            found=some(names, most=3),
+            mend="write the paths as seen from there, or put the list where they begin",
+        )
     return ImageSource(place, names, files, rows)
 
 

@@ -17,7 +17,7 @@ __all__ = ["MOST_PIXELS", "TooLargeError", "open_picture", "rgb"]
 
 # Pillow knows more formats, and picks one by what the file begins with; some of their readers run other programs.
 # MPO, of several JPEGs, is read as JPEG.
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MOST_PIXELS = 100_000_000  # 300 MB in memory
 _PIXELS = re.compile(r"\((\d+) pixels\)")  # in Pillow's error about a picture that has far more
 
@@ -80,7 +80,7 @@ def rgb(image: "Image.Image") -> "Image.Image":
     """
     from PIL import Image
 
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):  # which Pillow scales to 16 bits
+    if image.mode.startswith("I;16"):
         pixels = np.asarray(image)
         return Image.fromarray((pixels >> 8).astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):

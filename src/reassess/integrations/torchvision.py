@@ -44,7 +44,7 @@ _Given = TypeVar("_Given", LabelSets, Scores)
 
 
 def load_rgb(file: Any) -> Image.Image:
-    """An RGB image from a path, or from an open file: a JPEG, PNG, WebP, BMP, GIF, TIFF or PPM of a sane size."""
+    """An RGB image from a path, or from an open file: a JPEG, PNG, WebP, BMP, GIF or TIFF of a sane size."""
     with open_picture(file) as image:
         return image.convert("RGB")
 

@@ -35,7 +35,8 @@ def candidates_of(scores: Floats, class_ids: npt.ArrayLike) -> ClassCandidates:
     """All classes as candidates."""
     ids = np.broadcast_to(np.arange(scores.shape[1], dtype=np.int32), scores.shape)
     logs = np.log(np.maximum(scores, 1e-6)).astype(np.float32)
-    return ClassCandidates(ids, logs, np.asarray(class_ids, np.int32), scores.shape[1])
+    no_tails = np.full((len(scores), 2), -np.inf, np.float32)
+    return ClassCandidates(ids, logs, np.asarray(class_ids, np.int32), no_tails, scores.shape[1])
 
 
 def simulated(count: int, classes: int, sureness: float, rng: np.random.Generator) -> tuple[Floats, Ints]:

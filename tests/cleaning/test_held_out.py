@@ -290,6 +290,19 @@ def test_candidates_are_the_most_probable_classes_and_the_label() -> None:
         assert set(candidates.tolist()) == expected
         assert candidates[place] == labels[row]
         assert logs == pytest.approx(np.log(np.maximum(values[row, candidates], 1e-6)), rel=1e-5)
+        others = np.maximum(np.delete(values[row], candidates), 1e-6)
+        assert images.tails[row] == pytest.approx(np.log([others.sum(), (others**2).sum()]), rel=1e-5)
+
+
+@pytest.mark.parametrize("sharpening", [0.25, 0.7, 1.0, 2.0, 4.0])
+def test_the_certainty_of_an_image_counts_the_classes_that_are_no_candidates(sharpening: float) -> None:
+    """As many as there are, their sum and their squares exactly; between these and beyond, nearly."""
+    values, truth = simulated(400, 40, 2.0, np.random.default_rng(3))
+    truth[:40] = np.arange(40)
+    powers = np.maximum(values, 1e-6) ** sharpening
+    certain = ClassCandidates.of(held_out_of(values, truth)).certainty(sharpening)
+    is_exact = sharpening in (1.0, 2.0)
+    assert certain == pytest.approx(powers.max(axis=1) / powers.sum(axis=1), rel=1e-5 if is_exact else 0.1)
 
 
 def test_of_equally_probable_classes_those_of_lower_ids_are_candidates() -> None:

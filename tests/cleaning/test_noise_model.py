@@ -23,10 +23,13 @@ def some_case(seed: int, count: int = 30, classes: int = 4) -> tuple[ClassCandid
     scores = rng.dirichlet(np.full(classes, 0.5), count)
     images = candidates_of(scores, rng.integers(0, classes, count))
     if seed % 2:
-        width = classes - 1
-        ids = np.stack([rng.permutation(classes)[:width] for _ in range(count)]).astype(np.int32)
-        logs = np.take_along_axis(images.logs, ids, axis=1)
-        images = ClassCandidates(ids, logs, rng.integers(0, width, count).astype(np.int32), classes)
+        width = classes - 1 - seed % 3 % 2
+        order = np.stack([rng.permutation(classes) for _ in range(count)]).astype(np.int32)
+        logs = np.take_along_axis(images.logs, order, axis=1)
+        others = np.exp(logs[:, width:].astype(np.float64))
+        tails = np.log(np.stack([others.sum(axis=1), (others**2).sum(axis=1)], axis=1)).astype(np.float32)
+        place = rng.integers(0, width, count).astype(np.int32)
+        images = ClassCandidates(order[:, :width], logs[:, :width], place, tails, classes)
     model = NoiseModel(
         sharpening=float(rng.uniform(0.5, 2)),
         pull=float(rng.choice([0.0, 0.15, 0.6])),
@@ -47,16 +50,29 @@ def slow_expectation(images: ClassCandidates, model: NoiseModel) -> dict[str, li
     logs: list[object] = []
     right: list[object] = []
     likeliest: list[object] = []
-    for ids, q, place in zip(images.ids.tolist(), images.logs.tolist(), images.place.tolist(), strict=True):
+    others = classes - images.ids.shape[1]
+    elsewhere = [np.mean([model.noise[t, j] for t in range(classes) if t != j]) for j in range(classes)]
+    rows = zip(images.ids.tolist(), images.logs.tolist(), images.place.tolist(), images.tails.tolist(), strict=True)
+    for ids, q, place, (first, second) in rows:
         weights = {
             t: math.exp(model.sharpening * log) * math.exp(model.biases[t]) for t, log in zip(ids, q, strict=True)
         }
-        s = {t: weight / sum(weights.values()) for t, weight in weights.items()}
-        draw = [max(s.get(j, 0.0), floor) ** model.pull for j in range(classes)]
+        rest = 0.0
+        if others:  # a parabola through the logarithms of number, sum and sum of squares
+            b = model.sharpening
+            parts = (math.log(others) * (1 - b) * (2 - b) / 2, first * b * (2 - b), second * b * (b - 1) / 2)
+            rest = math.exp(sum(parts))
+        total = sum(weights.values()) + rest
+        s = {t: weight / total for t, weight in weights.items()}
+        of_each = rest / total / others if others else 0.0
+        draw = [max(s.get(j, of_each), floor) ** model.pull for j in range(classes)]
         seen = {t: sum(model.noise[t, k] * draw[k] for k in range(classes)) for t in ids}
         label = ids[place]
         joint = {t: s[t] * model.noise[t, label] * draw[label] / seen[t] for t in ids}
-        likelihood = sum(joint.values())
+        drawn = max(of_each, floor) ** model.pull
+        drawn += sum(elsewhere[j] * (draw[j] - max(of_each, floor) ** model.pull) for j in ids)
+        of_rest = rest / total * elsewhere[label] * draw[label] / drawn
+        likelihood = sum(joint.values()) + of_rest
         posterior = {t: joint[t] / likelihood for t in ids}
         for t in ids:
             chances[t] += s[t]
@@ -64,6 +80,14 @@ def slow_expectation(images: ClassCandidates, model: NoiseModel) -> dict[str, li
             counts[t][label] += posterior[t]
             for j in range(classes):
                 exposure[t][j] += posterior[t] * draw[j] / seen[t]
+        for t in range(classes):  # a true class that is no candidate is any but the label
+            chances[t] += rest / total / classes
+            if t != label:
+                part = of_rest / likelihood / (classes - 1)
+                truths[t] += part
+                counts[t][label] += part
+                for j in range(classes):
+                    exposure[t][j] += part
         logs.append(math.log(likelihood))
         right.append(posterior[label])
         likeliest.append(max(sorted(ids), key=posterior.__getitem__))
@@ -101,7 +125,8 @@ def test_chunks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_of_equal_classes_the_lower_id_is_the_likeliest() -> None:
     ids = np.array([[2, 0, 1]], np.int32)
-    images = ClassCandidates(ids, np.zeros((1, 3), np.float32), np.zeros(1, np.int32), 3)
+    no_tails = np.full((1, 2), -np.inf, np.float32)
+    images = ClassCandidates(ids, np.zeros((1, 3), np.float32), np.zeros(1, np.int32), no_tails, 3)
     even = replace(NoiseModel.start(3, pull=0.0, smoothing=1.0), noise=np.full((3, 3), 1 / 3))
     assert even.expect(images).likeliest.tolist() == [0]
 
@@ -126,8 +151,11 @@ def test_posteriors_and_rows_of_the_matrix_add_up_to_one(seed: int) -> None:
 @given(seed=cases, biases=st.booleans())
 @settings(max_examples=30, deadline=None)
 def test_the_likelihood_never_falls(seed: int, biases: bool) -> None:
-    """Of the matrix whatever the pull, and of the biases without one; without smoothing, of which it knows nothing."""
-    images, model = some_case(seed)
+    """Of the matrix whatever the pull, and of the biases without one; without smoothing, of which it knows nothing.
+
+    Every class is a candidate: of others an image says only how probable they are together.
+    """
+    images, model = some_case(2 * seed)
     model = replace(model, smoothing=1e-12, pull=0.0 if biases else model.pull)
     level = -np.inf
     for _ in range(15):
@@ -144,7 +172,7 @@ def test_the_likelihood_never_falls(seed: int, biases: bool) -> None:
 def test_other_numbers_of_the_classes_change_nothing_but_the_numbers(seed: int) -> None:
     images, model = some_case(seed)
     new = np.random.default_rng(seed).permutation(4).astype(np.int32)
-    renumbered = ClassCandidates(new[images.ids], images.logs, images.place, 4)
+    renumbered = ClassCandidates(new[images.ids], images.logs, images.place, images.tails, 4)
     moved_noise, moved_biases = np.empty((4, 4)), np.empty(4)
     moved_noise[np.ix_(new, new)] = model.noise
     moved_biases[new] = model.biases

@@ -1,5 +1,6 @@
 """The few classes that an image may be, by what models say of it when it is held out."""
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from reassess.cleaning.held_out import HeldOutFile, HeldOutPredictions
 from reassess.errors import DataError
 from reassess.evaluation.probabilities import probability_blocks
 from reassess.numeric.jit import thread_count
+from reassess.numeric.noise_kernels import tail_log
 
 __all__ = ["CANDIDATES", "ClassCandidates"]
 
@@ -31,6 +33,9 @@ class ClassCandidates:
         models or repetitions the mean of the logarithms.
     place
         int32, shape (images,): where among `ids` the label stands.
+    tails
+        float32, shape (images, 2): the logarithm of the sum of the probabilities of all other classes, and of the sum
+        of their squares; -inf where there are none.
     classes
         Number of classes.
     """
@@ -38,6 +43,7 @@ class ClassCandidates:
     ids: npt.NDArray[np.int32]
     logs: npt.NDArray[np.float32]
     place: npt.NDArray[np.int32]
+    tails: npt.NDArray[np.float32]
     classes: int
 
     @classmethod
@@ -59,6 +65,7 @@ class ClassCandidates:
         images, classes = len(held_out.labels), held_out.classes
         ids = np.empty((images, min(most, classes)), np.int32)
         logs, place = np.empty(ids.shape, np.float32), np.empty(images, np.int32)
+        tails = np.full((images, 2), -np.inf, np.float32)
         readers = [_Reader(file, images) for file in held_out.files]
 
         def read(start: int) -> None:
@@ -70,17 +77,31 @@ class ClassCandidates:
             mean = of_all.mean(axis=0)
             ids[part], place[part] = _most_probable(mean, held_out.labels.indices[part], ids.shape[1])
             logs[part] = np.take_along_axis(mean, ids[part], axis=1)
+            if ids.shape[1] < classes:
+                np.put_along_axis(mean, ids[part], -np.inf, axis=1)
+                np.exp(mean, out=mean)
+                tails[part] = np.log(np.stack([mean.sum(axis=1), np.square(mean, out=mean).sum(axis=1)], axis=1))
 
         with ThreadPoolExecutor(thread_count()) as pool:
             list(pool.map(read, range(0, images, _BLOCK)))  # so that an error is raised
-        return cls(ids, logs, place, classes)
+        return cls(ids, logs, place, tails, classes)
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def of_rows(self, rows: npt.NDArray[np.integer]) -> "ClassCandidates":
         """Those of some images."""
-        return ClassCandidates(self.ids[rows], self.logs[rows], self.place[rows], self.classes)
+        return ClassCandidates(self.ids[rows], self.logs[rows], self.place[rows], self.tails[rows], self.classes)
+
+    def certainty(self, sharpening: float) -> npt.NDArray[np.float64]:
+        """The probability of the most probable class of each image, if a sharpening calibrates them."""
+        logs = sharpening * self.logs.astype(np.float64)
+        highest = logs.max(axis=1)
+        weights: npt.NDArray[np.float64] = np.exp(logs - highest[:, None]).sum(axis=1)
+        others = self.classes - self.ids.shape[1]
+        if others:
+            weights += np.exp(tail_log(math.log(others), *self.tails.T.astype(np.float64), sharpening) - highest)
+        return 1 / weights
 
 
 class _Reader:

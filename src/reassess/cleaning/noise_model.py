@@ -91,18 +91,23 @@ class NoiseModel:
         for any number of threads.
         """
         count, classes = len(images), images.classes
+        others = classes - images.ids.shape[1]
+        elsewhere = (self.noise.sum(axis=0) - self.noise.diagonal()) / max(1, classes - 1)
         logs, right, likeliest = np.empty(count), np.empty(count), np.empty(count, np.int32)
         edges = [*range(0, count, max(_CHUNK, -(-count // _CHUNKS))), count]
 
         def step(part: slice) -> tuple[_Floats, _Floats]:
-            sums, image = np.zeros((2, classes, classes)), np.zeros((3, classes))
+            sums, image = np.zeros((2, classes, classes)), np.zeros((4, classes))
             expect_noise(
                 images.ids[part],
                 images.logs[part],
                 images.place[part],
+                images.tails[part],
+                others,
                 self.sharpening,
                 self.biases,
                 self.noise,
+                elsewhere,
                 self.pull,
                 _FLOOR / classes,
                 sums,
@@ -113,14 +118,20 @@ class NoiseModel:
             )
             return sums, image
 
-        total, per_class = np.zeros((2, classes, classes)), np.zeros((3, classes))
+        total, per_class = np.zeros((2, classes, classes)), np.zeros((4, classes))
         with ThreadPoolExecutor(thread_count()) as pool:
             for sums, image in pool.map(step, map(slice, edges[:-1], edges[1:])):
                 total += sums
                 per_class += image
-        chances, truths, shared = per_class
+        chances, truths, shared, of_others = per_class
+        if others:  # true classes that are no candidates: any but the label
+            spread = np.broadcast_to(of_others / (classes - 1), total[0].shape) * (1 - np.eye(classes))
+            total[0] += spread
+            chances += (count - chances.sum()) / classes
+            truths += spread.sum(axis=1)
+            shared += spread.sum(axis=1)
         if self.pull:
-            exposure = total[1] + (_FLOOR / classes) ** self.pull * shared[:, None]
+            exposure = total[1] + shared[:, None]
         else:
             exposure = np.broadcast_to(truths[:, None], total[0].shape)
         return Expectation(total[0], exposure, chances, truths, logs, right, likeliest)

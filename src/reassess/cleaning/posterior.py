@@ -19,7 +19,6 @@ from dataclasses import replace
 from itertools import product
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import brentq, minimize_scalar
 
 from reassess.cleaning.candidates import ClassCandidates
@@ -88,21 +87,14 @@ class _Trial:
 
 def _least_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
     """That at which as many images are certain as must be, if their labels do not speak against it."""
-    logs = images.logs.astype(np.float64)
-    lead = logs - logs.max(axis=1, keepdims=True)  # at most 0
-
-    def certainty(log_sharpening: float) -> npt.NDArray[np.float64]:
-        weights: npt.NDArray[np.float64] = np.exp(math.exp(log_sharpening) * lead).sum(axis=1)
-        return 1 / weights
-
     def missing(log_sharpening: float) -> float:
-        return _CERTAIN - float(np.quantile(certainty(log_sharpening), 1 - _ANCHORS))
+        return _CERTAIN - float(np.quantile(images.certainty(math.exp(log_sharpening)), 1 - _ANCHORS))
 
     low, high = map(math.log, _SHARPENING)
     if missing(low) <= 0:
         return _SHARPENING[0]
     found = high if missing(high) >= 0 else brentq(missing, low, high, xtol=0.01)
-    certain = certainty(found)
+    certain = images.certainty(math.exp(found))
     anchors = images.of_rows(np.flatnonzero(certain >= np.quantile(certain, 1 - _ANCHORS)))
     model, _ = start.sharpened(math.exp(found)).fitted(images, with_biases=False, most=_STEPS)
     return math.exp(found) if _explains(model, anchors) else _SHARPENING[0]
@@ -113,4 +105,4 @@ def _explains(model: NoiseModel, anchors: ClassCandidates) -> bool:
     first = np.argmax(anchors.logs, axis=1).astype(np.int32)
     others = int(np.count_nonzero(anchors.place != first))
     expected = float((1 - np.exp(model.expect(replace(anchors, place=first)).logs)).sum())
-    return expected <= others + 2 * math.sqrt(others + 1)  # two standard errors of a count
+    return expected <= others + math.sqrt(others + 1)  # a standard error of the count

@@ -6,11 +6,41 @@ import numpy as np
 
 from reassess.numeric.jit import compiled
 
-__all__ = ["expect_noise"]
+__all__ = ["expect_noise", "tail_log"]
 
 
 @compiled
-def expect_noise(ids, logs, place, sharpening, biases, noise, pull, floor, sums, image, given, right, likeliest):  # type: ignore[no-untyped-def]
+def tail_log(count, first, second, power):  # type: ignore[no-untyped-def]
+    """The logarithm of the sum of some probabilities to a power, by those of their number, sum and sum of squares.
+
+    Of probabilities whose logarithms are normally distributed it is this parabola; beyond the squares it goes straight
+    on, so that it does not rise again.
+    """
+    bend = (second - 2 * first + count) / 2
+    slope = first - count - bend
+    within = min(power, 2.0)
+    return count + slope * within + bend * within * within + (slope + 4 * bend) * (power - within)
+
+
+@compiled
+def expect_noise(  # type: ignore[no-untyped-def]
+    ids,
+    logs,
+    place,
+    tails,
+    others,
+    sharpening,
+    biases,
+    noise,
+    elsewhere,
+    pull,
+    floor,
+    sums,
+    image,
+    given,
+    right,
+    likeliest,
+):
     """Expected counts of true class and label, added to `sums`, and what is known of each image.
 
     Parameters
@@ -20,25 +50,31 @@ def expect_noise(ids, logs, place, sharpening, biases, noise, pull, floor, sums,
         probability that the model gives each.
     place
         int32, shape (images,): where among them the label stands.
+    tails, others
+        float32, shape (images, 2): the logarithm of the sum of the probabilities of all other classes, and of their
+        squares; and how many other classes there are.
     sharpening, biases
         The model's calibration: a class weighs exp(sharpening * log + bias), biases of shape (classes,).
     noise
         float64, shape (classes, classes): how much a true class, the row, draws a label, the column.
+    elsewhere
+        float64, shape (classes,): how much a class draws each label on average, if it is another one.
     pull, floor
-        The power of a class's calibrated probability, at least `floor`, with which it draws labels too; 0 for none.
+        The power of a class's calibrated probability, at least `floor`, with which it draws labels too; 0 for none. Of
+        other classes the mean probability counts.
     sums
         float64, shape (2, classes, classes), to which is added: the expected count of (true class, label); and the
         exposure, by which counts are divided for a new `noise`.
     image
-        float64, shape (3, classes), to which is added: the calibrated probabilities and the posteriors of each class,
-        and the exposure that all labels share, but for the factor ``floor**pull``.
+        float64, shape (4, classes), to which is added: the calibrated probabilities and the posteriors of each class,
+        and the exposure that all labels share; and for each label the posterior
+        that the true class is none of the candidates.
     given, right, likeliest
         Shape (images,), filled: log-probability of the label, float64; the posterior of the label's class, float64; and
         the most probable class, int32.
     """
     images, candidates = ids.shape
     chance, draw, seen, weight = np.empty((4, candidates))
-    least = floor**pull
     for i in range(images):
         highest = -math.inf
         for k in range(candidates):
@@ -48,6 +84,12 @@ def expect_noise(ids, logs, place, sharpening, biases, noise, pull, floor, sums,
         for k in range(candidates):
             chance[k] = math.exp(chance[k] - highest)
             total += chance[k]
+        rest = 0.0
+        if others > 0:
+            rest = math.exp(tail_log(math.log(others), tails[i, 0], tails[i, 1], sharpening) - highest)
+            total += rest
+            rest /= total
+        least = max(rest / others, floor) ** pull if others > 0 else floor**pull  # with which other classes draw labels
         label = ids[i, place[i]]
         for k in range(candidates):
             chance[k] /= total
@@ -63,6 +105,15 @@ def expect_noise(ids, logs, place, sharpening, biases, noise, pull, floor, sums,
                     seen[k] += row[ids[i, j]] * (draw[j] - least)
             weight[k] = chance[k] * row[label] * draw[place[i]] / seen[k]
             likelihood += weight[k]
+        if others > 0:
+            drawn = 1.0
+            if pull > 0:
+                drawn = least
+                for j in range(candidates):
+                    drawn += elsewhere[ids[i, j]] * (draw[j] - least)
+            rest *= elsewhere[label] * draw[place[i]] / drawn
+            likelihood += rest
+            image[3, label] += rest / likelihood
         best = 0
         for k in range(candidates):
             weight[k] /= likelihood
@@ -73,7 +124,7 @@ def expect_noise(ids, logs, place, sharpening, biases, noise, pull, floor, sums,
             sums[0, truth, label] += weight[k]
             if pull > 0:
                 share = weight[k] / seen[k]
-                image[2, truth] += share
+                image[2, truth] += share * least
                 for j in range(candidates):
                     sums[1, truth, ids[i, j]] += share * (draw[j] - least)
         given[i] = math.log(likelihood)

@@ -248,6 +248,23 @@ def test_a_fold_with_two_classes_exchanged_is_refused() -> None:
     )
 
 
+def test_two_classes_exchanged_in_the_only_file_are_warned_of() -> None:
+    values, truth = simulated(900, 6, 3.0, np.random.default_rng(0))
+    with pytest.warns(ReassessWarning) as caught:
+        held_out_of(values[:, [0, 4, 2, 3, 1, 5]], truth)
+    assert [str(warning.message) for warning in caught] == [
+        "most images of 1 are called 4, most images of 4 are called 1: either the labels of these classes or the "
+        "outputs of the models are exchanged"
+    ]
+
+
+def test_folds_and_files_of_a_wrong_type_are_refused() -> None:
+    assert message(HeldOutPredictions.of, {"a": ids(*range(6))}, LABELS, folds=FOLDS) == (
+        "wrong type of the folds\n  allowed: Sequence\n  found:   Folds\n  to mend: [folds], those of each repetition"
+    )
+    assert message(HeldOutPredictions.of, [ids(*range(6))], LABELS).startswith("wrong type of the held-out predictions")
+
+
 def test_a_model_with_its_classes_in_another_order_is_refused() -> None:
     rng = np.random.default_rng(0)
     values, truth = simulated(900, 6, 3.0, rng)

@@ -71,7 +71,7 @@ def test_the_class_at_the_end_of_a_stem_is_no_part_of_it() -> None:
             ["x/1.png", "y/1.png"],
             "name",
             "two images have a name that is on the training part of fold 0\n  found:   x/1.png and y/1.png\n"
-            "  to mend: rename one of them",
+            '  to mend: join by the whole path (match="path")',
         ),
     ],
 )

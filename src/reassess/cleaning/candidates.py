@@ -115,7 +115,7 @@ class _Reader:
                 allowed="scores of all classes, from which the probability that a label is right follows",
                 mend="give scores, or use the method consistent",
             )
-        self._file = file
+        self._file, self._is_given = file, file.kind == "probabilities"  # found out once, and not by each thread
         self._row_of = np.full(images, -1)
         self._row_of[file.rows] = np.arange(file.rows.size)
 
@@ -123,8 +123,7 @@ class _Reader:
         """Put the images of the part that the file holds into float64, shape (repetitions, images, classes)."""
         there = np.flatnonzero(self._row_of[part] >= 0)
         rows = self._row_of[part][there]
-        as_they_are = self._file.kind == "probabilities"
-        for block, values in probability_blocks(self._file.predictions, rows, as_they_are=as_they_are):
+        for block, values in probability_blocks(self._file.predictions, rows, as_they_are=self._is_given):
             repetitions = self._file.repetitions[rows[block]]
             into[repetitions, there[block]] = np.log(np.maximum(values, _LEAST))
 

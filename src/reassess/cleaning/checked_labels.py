@@ -1,19 +1,22 @@
 """Labels that people checked: which are known to be right, and what that says of all."""
 
 import math
+import warnings
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import expit, logit, stdtrit
 
-from reassess.aggregation.golden import Golden
+from reassess.aggregation.golden import Golden, golden_truth
 from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.core.image_names import join
 from reassess.core.label_noise import CheckedLabels
-from reassess.errors import DataError
+from reassess.core.votes import Votes
+from reassess.errors import DataError, ReassessWarning
+from reassess.text import counted
 
-__all__ = ["corrected", "known_labels"]
+__all__ = ["checked_truth", "corrected", "known_labels"]
 
 _Floats = npt.NDArray[np.float64]
 _BY_MODEL = 0.01  # standard error of the model's share: what it was off by where people's mistakes are known
@@ -28,6 +31,11 @@ def known_labels(held_out: HeldOutPredictions, checked: Golden | None) -> npt.ND
     ------
     DataError
         No checked pair is the label of an image.
+
+    Warns
+    -----
+    ReassessWarning
+        Some checked pairs are no image and its label.
     """
     known = np.zeros(len(held_out.labels), np.int8)
     if checked is None:
@@ -44,7 +52,43 @@ def known_labels(held_out: HeldOutPredictions, checked: Golden | None) -> npt.ND
             found=f"{len(pairs):,} pairs on {len(pairs.images):,} images",
             mend="check the labels of a random sample of the images",
         )
+    _warn_of_others(checked, rows, of_label)
     return known
+
+
+def checked_truth(answers: Votes) -> Golden:
+    """Whether labels are right, by more than half of those who answered; even ones on pairs are left out.
+
+    Raises
+    ------
+    DataError
+        As for `golden_truth`.
+
+    Warns
+    -----
+    ReassessWarning
+        As many said yes as did not.
+    """
+    if answers.classes is None:
+        counts = answers.counts()
+        is_even = (answers.sizes > 0) & (2 * counts[:, -1] == answers.sizes)
+        if is_even.any():
+            text = f"{counted(int(is_even.sum()), 'checked label')} left out, on which as many said yes as did not"
+            warnings.warn(text, ReassessWarning, stacklevel=2)
+            answers = answers.restrict(np.flatnonzero(~is_even))
+    return golden_truth(answers)
+
+
+def _warn_of_others(checked: Golden, rows: npt.NDArray[np.int64], of_label: npt.NDArray[np.bool_]) -> None:
+    """Count what says nothing of a label."""
+    if checked.exclusive:  # each image with every class
+        others = np.unique(checked.questions.image_ids[rows < 0]).size
+        text = f"{others:,} of {counted(len(checked.questions.images), 'checked image')} left out, which have no label"
+    else:
+        others = int(np.count_nonzero(~of_label))
+        text = f"{others:,} of {counted(of_label.size, 'checked pair')} left out, which are no image and its label"
+    if others:
+        warnings.warn(text, ReassessWarning, stacklevel=4)
 
 
 def corrected(p_right: _Floats, known: npt.NDArray[np.int8]) -> tuple[_Floats, CheckedLabels]:

@@ -1,5 +1,6 @@
 """Which images to keep: by what models say of them when they are held out."""
 
+import math
 import warnings
 from typing import Literal
 
@@ -100,7 +101,7 @@ def clean_by_posterior(
         The least probability that the label is right, in [0, 1].
     precision
         In place of `keep`: keep as many images as possible, the likeliest labels first, so that this share of the kept
-        labels is expected to be right; in (0, 1].
+        labels is expected to be right; in [0, 1].
     checked
         Whether the label of an image, as a pair of image and class, is valid: of a random sample of images that people
         looked at. The estimated share of wrong labels is then corrected by it, and gets an interval.
@@ -256,7 +257,7 @@ def _least_for(precision: float, p_right: _Floats) -> float:
     if not rows.size:
         raise DataError(
             "not even the most certain labels are right as often",
-            allowed=f"a precision of up to {ordered[0]:.4f}",
+            allowed=f"a precision of up to {math.floor(1e4 * ordered[0]) / 1e4:.4f}",
             found=precision,
             mend="ask for less",
         )

@@ -1,4 +1,4 @@
-"""Classes that one file has in another order than the others: most images of one are called another, in a circle."""
+"""Classes in another order in one file, or in all: most images of one are called another, in a circle."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -17,11 +17,12 @@ _Counts = Any  # a sparse array: scipy has no types
 
 def exchanged_classes(
     labels: Sequence[npt.NDArray[np.integer]], predicted: Sequence[npt.NDArray[np.integer]], classes: int
-) -> tuple[int, dict[int, int]] | None:
+) -> tuple[int | None, dict[int, int]] | None:
     """The number of a file that calls classes by one another's names, and what it calls each of these.
 
     In such a file more images of a class are called another one than by its own name, and of that one again, until the
-    first comes round; in the other files together it is not so. Both are tested.
+    first comes round; in the other files together it is not so. Both are tested. If it is so in all files together, the
+    labels may be exchanged as well as the outputs, and no file is named.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ def exchanged_classes(
 
     Returns
     -------
-    None if no file has exchanged classes, or there is but one.
+    None if no classes are exchanged; the number is None if they are so in all files together.
 
     Examples
     --------
@@ -49,7 +50,9 @@ def exchanged_classes(
                 _called_rightly(others, circle), _called_so(others, circle)
             ):
                 return number, circle
-    return None
+    circles = _circles(_called(total))
+    plain = (circle for circle in circles if _is_plain(_called_so(total, circle), _called_rightly(total, circle)))
+    return next(((None, circle) for circle in plain), None)
 
 
 def _counts(labels: npt.NDArray[np.integer], predicted: npt.NDArray[np.integer], classes: int) -> _Counts:

@@ -1,5 +1,6 @@
 """What models say of images that they were not trained on: every image equally often."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,11 +10,12 @@ import numpy.typing as npt
 
 from reassess.cleaning.exchanged_classes import exchanged_classes
 from reassess.cleaning.folding import single_classes
+from reassess.core.checks import check_type
 from reassess.core.folds import Folds
 from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
-from reassess.errors import DataError, at
+from reassess.errors import DataError, ReassessWarning, at
 from reassess.evaluation.class_ranks import ranks_and_top1
 from reassess.evaluation.order_checks import check_agreement
 from reassess.evaluation.outcomes import count_classes, join_and_rank
@@ -125,9 +127,12 @@ class HeldOutPredictions:
         Warns
         -----
         ReassessWarning
-            A file agrees with the labels no more than chance would, on too few images to tell.
+            A file agrees with the labels no more than chance would, on too few images to tell; or classes have one
+            another's names in all files.
         """
         single_classes(labels)
+        check_type(predictions, Mapping, what="the held-out predictions", mend="{name of the file: Predictions}")
+        check_type(folds, Sequence, what="the folds", mend="[folds], those of each repetition")
         if not predictions or not len(labels):
             raise DataError(
                 "there is nothing to clean",
@@ -292,16 +297,22 @@ def _refuse_exchanged(
 ) -> None:
     """Refuse a file in which classes have one another's names."""
     found = exchanged_classes([labels.indices[file.rows] for file in files], best, classes)
-    if found is not None:
-        number, called = found
-        name = labels.classes.label
-        raise DataError(
-            "a file has classes in another order than the others",
-            where=files[number].name,
-            allowed="one class order, as models of one training set have",
-            found=some([f"most images of {name(a)} are called {name(b)}" for a, b in called.items()], most=3),
-            mend="give the classes of its outputs in their order (--classes FILE=F)",
-        )
+    if found is None:
+        return
+    number, called = found
+    name = labels.classes.label
+    words = some([f"most images of {name(a)} are called {name(b)}" for a, b in called.items()], most=3)
+    if number is None:
+        text = f"{words}: either the labels of these classes or the outputs of the models are exchanged"
+        warnings.warn(text, ReassessWarning, stacklevel=3)
+        return
+    raise DataError(
+        "a file has classes in another order than the others",
+        where=files[number].name,
+        allowed="one class order, as models of one training set have",
+        found=words,
+        mend="give the classes of its outputs in their order (--classes FILE=F)",
+    )
 
 
 def _check_agreement(file: HeldOutFile, best: npt.NDArray[np.int32], labels: LabelSets) -> None:

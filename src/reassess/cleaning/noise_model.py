@@ -130,10 +130,7 @@ class NoiseModel:
             chances += (count - chances.sum()) / classes
             truths += spread.sum(axis=1)
             shared += spread.sum(axis=1)
-        if self.pull:
-            exposure = total[1] + shared[:, None]
-        else:
-            exposure = np.broadcast_to(truths[:, None], total[0].shape)
+        exposure = total[1] + shared[:, None] if self.pull else np.broadcast_to(truths[:, None], total[0].shape)
         return Expectation(total[0], exposure, chances, truths, logs, right, likeliest)
 
     def sharpened(self, sharpening: float) -> "NoiseModel":

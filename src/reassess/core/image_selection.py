@@ -101,7 +101,7 @@ class ImageSelection:
             raise DataError(
                 f"two images have a name that is on the {self.thing}",
                 found=f"{before} and {after}",
-                mend="rename one of them",
+                mend="rename one of them" if match == "path" else 'join by the whole path (match="path")',
             )
         return rows
 

@@ -14,6 +14,7 @@ from reassess.text import Shown, percent, percents
 __all__ = ["CheckedLabels", "LabelNoise"]
 
 _IN_JSON = 20
+_LEAST = 0.5  # images that a mistake is expected on, to be named
 
 
 @dataclass(frozen=True)
@@ -124,4 +125,4 @@ class LabelNoise(Shown):
         np.fill_diagonal(off, 0)
         rows, columns = np.unravel_index(np.argsort(-off, axis=None, kind="stable")[:most], off.shape)
         pairs, matrix = zip(rows.tolist(), columns.tolist(), strict=True), self.matrix
-        return [(t, y, float(off[t, y]), float(matrix[t, y])) for t, y in pairs if off[t, y] > 0]
+        return [(t, y, float(off[t, y]), float(matrix[t, y])) for t, y in pairs if off[t, y] >= _LEAST]

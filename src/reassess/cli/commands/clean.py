@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from reassess.aggregation.golden import Golden, golden_truth
+from reassess.aggregation.golden import Golden
+from reassess.cleaning.checked_labels import checked_truth
 from reassess.cleaning.cleaning import (
     USUAL_KEEP,
     CleaningMethod,
@@ -173,14 +174,15 @@ def clean(
     read = dict(each_prediction(call, files, judges, **reading))
     held_out = HeldOutPredictions.of(read, judges.original, folds=parts, match=judges.benchmark.match or "path")
     checkers = judges.votes or judges.experts
-    checked = None if checkers is None else golden_truth(checkers)
+    checked = None if checkers is None else checked_truth(checkers)
     cleaning = _cleaned(held_out, method, keep, at_least, checked)
     call.keep_inputs(output, details, page, noise)
     shown = _write(call, cleaning, output, details, noise, page, images, judges.benchmark.match or "path")
     if call.json:
         written = {"output": output, "details": details, "page": None if shown is None else page, "noise_file": noise}
         paths = {name: None if path is None else str(path) for name, path in written.items()}
-        how = {"method": method, "keep": keep, "at_least": at_least, "repetitions": held_out.repetitions}
+        used = keep or (str(USUAL_KEEP) if method == "posterior" else None)
+        how = {"method": method, "keep": used, "at_least": at_least, "repetitions": held_out.repetitions}
         found = cleaning.to_json()
         call.print_document("clean", {**paths, **how, **found})
         return
@@ -304,8 +306,9 @@ def _print(call: Call, cleaning: Cleaning, held_out: HeldOutPredictions, output:
 
 def _print_noise(call: Call, noise: LabelNoise) -> None:
     call.tell(
-        f"about {percent(noise.share)} % of the labels are wrong, if the mistakes of the model and of the labels are "
-        "independent given the true class, or nearly (docs/cleaning.md); check a sample to be sure (--golden)"
+        f"about {percent(noise.share)} % of the labels are wrong, by an estimate that takes the mistakes of the model "
+        "and of the labels for independent given the true class, or nearly; where it was checked it was off by 1 to 31 "
+        "points (docs/cleaning.md): check a sample to be sure (--golden)"
         if noise.checked is None
         else _checked_in_words(noise)
     )

@@ -142,7 +142,7 @@ def _print(call: Call, sheet: ImageSheet, judges: Judges) -> None:
         if sheet.raters:
             others = "; of a class that is not listed here, none did" if len(shown) == len(sheet.candidates) else ""
             say(f"Raters chose one class of all{others}.")
-        if any(len(one.votes) > most for one in shown):
+        if any(sum(rater is not None for rater, _ in one.votes) > most for one in shown):
             call.note("--verbose names every rater")
     else:
         say("The image was never rated: no class was proposed for it.")

@@ -8,10 +8,11 @@ labels correct what follows from it.
 
 A model that is calibrated for the labels as they are, mistakes and all, explains them without one mistake: that one
 label in ten is another class, whatever the image, is then what it says of every image. No model is that unsure of the
-true class of every image. So the sharpening is at least that at which some images are certain: 3 % of them to 99 %. Such images, whose true
-class is beyond doubt, are the anchor points of Patrini et al., "Making Deep Neural Networks Robust to Label Noise: a
-Loss Correction Approach" (CVPR 2017), who take the 97th percentile for them. A poor model has none: if mistakes are
-then expected among its most certain images more often than their labels are another class, nothing is raised.
+true class of every image. So the sharpening is at least that at which some images are certain: 3 % of them to 99 %.
+Such images, whose true class is beyond doubt, are the anchor points of Patrini et al., "Making Deep Neural Networks
+Robust to Label Noise: a Loss Correction Approach" (CVPR 2017), who take the 97th percentile for them. A poor model has
+none: if mistakes are then expected among its most certain images more often than their labels are another class,
+nothing is raised.
 """
 
 import math

@@ -1,3 +1,4 @@
+from .checked_labels import checked_truth as checked_truth
 from .cleaning import USUAL_KEEP as USUAL_KEEP
 from .cleaning import CleaningMethod as CleaningMethod
 from .cleaning import clean_by_confident_learning as clean_by_confident_learning

@@ -59,6 +59,11 @@ def known_labels(held_out: HeldOutPredictions, checked: Golden | None) -> npt.ND
 def checked_truth(answers: Votes) -> Golden:
     """Whether labels are right, by more than half of those who answered; even ones on pairs are left out.
 
+    Parameters
+    ----------
+    answers
+        Votes on pairs of an image and its label; or for one class an image.
+
     Raises
     ------
     DataError
@@ -67,7 +72,15 @@ def checked_truth(answers: Votes) -> Golden:
     Warns
     -----
     ReassessWarning
-        As many said yes as did not.
+        On some pairs as many said yes as did not.
+
+    Examples
+    --------
+    >>> from reassess.core.questions import Questions
+    >>> pairs = Questions.from_columns(["a.png", "b.png"], np.array([1, 2]))
+    >>> answers = Votes.from_columns(pairs, np.array([0, 1]), np.zeros(2, int), np.array([1, 0]), "x", ("no", "yes"))
+    >>> checked_truth(answers)
+    Golden(2 pairs on 2 images, 1 valid)
     """
     if answers.classes is None:
         counts = answers.counts()

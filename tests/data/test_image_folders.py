@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.data.image_folders import _OTHER_PICTURES, PICTURE_SUFFIXES, list_images
+from reassess.data.image_folders import _OTHER_PICTURES, PICTURE_SUFFIXES, list_images, pictures_in
 from reassess.data.pictures import _FORMATS
 from reassess.errors import ReassessWarning
 from tests.helpers import message, write_files
@@ -92,6 +92,14 @@ def test_every_suffix_of_a_format_that_is_read_is_known(report_extra: None) -> N
     kinds = {suffix for suffix, kind in Image.registered_extensions().items() if kind in (*_FORMATS, "MPO")}
     assert kinds == set(PICTURE_SUFFIXES)
     assert not {*PICTURE_SUFFIXES} & {*_OTHER_PICTURES}
+
+
+def test_a_member_of_a_zip_whose_name_is_no_text_cannot_be_unpacked(tmp_path: Path) -> None:
+    place = to_zip(tmp_path / "images", ["täg.jpg"])
+    place.write_bytes(place.read_bytes().replace("täg".encode(), b"t\xff\xfeg", 1))  # in the member's own head
+    assert message(pictures_in(place).source, 0).startswith(
+        f"an image cannot be unpacked\n  where:   {place}, täg.jpg\n  found:   'utf-8' codec can't decode byte 0xff"
+    )
 
 
 @pytest.mark.parametrize("write", [to_zip, to_tar])

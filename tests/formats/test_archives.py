@@ -305,6 +305,13 @@ def test_a_stored_array_that_is_not_as_long_as_the_directory_says_is_refused(
     assert text.startswith("the file is not a whole npz file\n  where:   DIR/a.npz\n  found:   ")
 
 
+def test_a_member_whose_name_is_no_text_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+    content = npz(täg=npy(np.zeros(3))).replace("täg".encode(), b"t\xff\xfeg", 1)  # in the member's own head
+    assert refused(lambda path: read(path, "täg"), file("a.npz", content)).startswith(
+        "the file is not a whole npz file\n  where:   DIR/a.npz\n  found:   'utf-8' codec can't decode byte 0xff"
+    )
+
+
 def test_an_encrypted_archive_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     content = bytearray(npz(x=npy(np.zeros(3))))
     content[6] |= 1  # the flag in the member's own head

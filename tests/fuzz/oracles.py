@@ -81,7 +81,7 @@ def _same(value: Any, told: Any) -> bool:
         return str(value).lower() == str(told).lower()
     if isinstance(value, int):
         return int(told) == value
-    return value == told if isinstance(told, str) else type(told)(value) == told  # a number among texts
+    return value == str(told) or (not isinstance(told, str) and float(value) == told)  # a number among texts
 
 
 def check_labels(path: Path, labels: LabelSets) -> None:
@@ -210,6 +210,8 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 def _id(value: Any) -> Any:
     """A number as such, however it is written; a text without the blanks around it, as is the name `nan`."""
+    if isinstance(value, list | dict):
+        return json.dumps(value)
     try:
         number = float(value)
     except ValueError:

@@ -52,7 +52,7 @@ class Excluded:
         text = f"{self.file}: another set repeats {counted(len(self.images), 'image')} of {self.name}"
         if self.images:
             text += f", {self.exact:,} exactly and {near:,} nearly"
-        return text + (f"; {self.unknown:,} of them are not in the benchmark" if self.unknown else "")
+        return text + (f"; {self.unknown:,} of them not in the benchmark" if self.unknown else "")
 
 
 def load_excluded(call: Call, given: str | None, judges: Judges) -> Excluded | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reassess.errors import DataError
+from reassess.formats.archives import BROKEN_ZIP
 from reassess.text import in_bytes
 
 __all__ = ["ZipImages"]
@@ -66,7 +67,7 @@ class ZipImages:
             )
         try:
             return BytesIO(self._archive.read(self.paths[row]))
-        except (zipfile.BadZipFile, OSError, RuntimeError, EOFError) as error:  # such as with a password
+        except BROKEN_ZIP as error:
             raise DataError(
                 "an image cannot be unpacked",
                 where=f"{self.place}, {self.paths[row]}",

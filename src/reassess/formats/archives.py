@@ -20,6 +20,7 @@ from reassess.errors import DataError
 from reassess.formats.files import check_input, other_suffix
 
 __all__ = [
+    "BROKEN_ZIP",
     "MAX_BYTES",
     "Archive",
     "check_declared",
@@ -39,7 +40,11 @@ _MOST_EMPTY = 10**6  # texts without a letter: an array of them takes no bytes i
 _LAST_CHARACTER = 0x10FFFF  # of Unicode
 _VERSIONS = ((1, 0), (2, 0), (3, 0))
 _BAD_HEAD = (ValueError, TypeError, ArithmeticError, SyntaxError, tokenize.TokenError, MemoryError, RecursionError)
-_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError)
+# What reading a member of a zip file may raise: also for one with a password, and for a name that cannot be decoded.
+BROKEN_ZIP = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, OSError, RuntimeError, UnicodeDecodeError),
+)
 
 
 def read_npy(path: Path) -> npt.NDArray[Any]:
@@ -119,7 +124,7 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
                 yield stream
         except DataError:
             raise
-        except _BROKEN as error:
+        except BROKEN_ZIP as error:
             raise _unreadable(self.path, error) from error
 
     def first_of(self, *names: str) -> npt.NDArray[Any]:
@@ -177,7 +182,7 @@ def declares_more(path: Path, thing: str, declared: int, max_bytes: int) -> Data
 def _opened(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except (*_BROKEN, ValueError) as error:
+    except (*BROKEN_ZIP, ValueError) as error:
         raise _unreadable(path, error) from error
 
 

@@ -1033,7 +1033,7 @@ def test_excluded_images_are_told_in_the_table_of_images(shop: Path, run: Callab
             [("a", "shop/1.jpg", 1, "exact"), ("b", "shop/1.jpg", 1, "exact")],
             "repeats.csv",
             "several sets of the repeats may be of these images\n  where:   repeats.csv\n  found:   a, b\n"
-            "  to mend: name the benchmark's set behind the file: --exclude repeats.csv:a\n",
+            "  to mend: name the benchmark's set behind the file, as in --exclude repeats.csv:a\n",
         ),
         (
             [("a", "1.jpg", 1, "exact"), ("b", "2.jpg", 1, "exact")],

@@ -248,6 +248,15 @@ def test_a_fold_with_two_classes_exchanged_is_refused() -> None:
     )
 
 
+def test_models_that_say_the_same_of_every_image_are_refused() -> None:
+    assert message(held_out_of, np.full((120, 3), 1 / 3), np.arange(120) % 3) == (
+        "the held-out predictions say the same of every image\n"
+        "  allowed: models that tell the 3 classes apart\n"
+        "  found:   class 0 for all 120 images\n"
+        "  to mend: check the scores, and that the models were trained"
+    )
+
+
 def test_two_classes_exchanged_in_the_only_file_are_warned_of() -> None:
     values, truth = simulated(900, 6, 3.0, np.random.default_rng(0))
     with pytest.warns(ReassessWarning) as caught:

@@ -50,6 +50,12 @@ def test_the_least_likely_labels_come_first_and_kept_ones_not_at_all(written: Ca
     assert "<dd>&lt;eel&gt;</dd>" in html
 
 
+def test_what_people_found_and_what_is_only_uncertain_are_told_apart(written: Callable[..., str]) -> None:
+    html = written(cleaning([False] * 3, [0.0, 0.3, 0.9], [1, 1, 0]))
+    assert in_order(html, "a.png", "no, by people who checked it", "b.png", "c.png")
+    assert html.count("not certain enough") == 1
+
+
 def test_no_more_are_shown_than_asked_for(written: Callable[..., str]) -> None:
     html = written(cleaning([False] * 3, [0.3, 0.2, 0.1], [1, 1, 1]), most=1)
     assert "1 of the 3 images that are dropped" in html

@@ -26,6 +26,7 @@ from reassess.text import counted, some, together
 __all__ = ["HeldOutFile", "HeldOutPredictions"]
 
 _LOOKED_AT = 5_000  # rows of a file at most, of which it is asked whether they agree with the labels at all
+_MANY = 100  # images of which no model that was trained says the same
 _PART = 1 << 16  # rows after which the memory of a mapped file is given back
 _Ints = npt.NDArray[np.int64]
 
@@ -121,8 +122,8 @@ class HeldOutPredictions:
         DataError
             An image has no label or several; a file does not name its images, or names one that has no label; an image
             is in no file, or in more files than another; a file does not hold one fold; files hold other classes, or
-            a class has no label or no output; a score is NaN; or a file agrees with the labels no more than chance
-            would, or has classes in another order than the others.
+            a class has no label or no output; a score is NaN; all images have one top-1; or a file agrees with the
+            labels no more than chance would, or has classes in another order than the others.
 
         Warns
         -----
@@ -153,6 +154,7 @@ class HeldOutPredictions:
         classes = _common_count(files, labels)
         _refuse_unseen(labels, files, classes)
         best = tuple(_top1(file, labels, classes) for file in files)
+        _refuse_one_class(best, labels)
         for file, top1 in zip(files, best, strict=True):
             with at(file.name):
                 _check_agreement(file, top1, labels)
@@ -290,6 +292,19 @@ def _top1(file: HeldOutFile, labels: LabelSets, classes: int) -> npt.NDArray[np.
         if predictions.scores is not None:
             release(predictions.scores)
     return best
+
+
+def _refuse_one_class(best: tuple[npt.NDArray[np.int32], ...], labels: LabelSets) -> None:
+    """Refuse models that say the same of every image, from which nothing follows of its label."""
+    said, wanted = np.unique(np.concatenate(best)), np.unique(labels.indices)
+    if said.size == 1 and wanted.size > 1 and len(labels) >= _MANY:
+        called = labels.classes.label(int(said[0])) if said[0] >= 0 else "none"
+        raise DataError(
+            "the held-out predictions say the same of every image",
+            allowed=f"models that tell the {wanted.size:,} classes apart",
+            found=f"class {called} for all {counted(len(labels), 'image')}",
+            mend="check the scores, and that the models were trained",
+        )
 
 
 def _refuse_exchanged(

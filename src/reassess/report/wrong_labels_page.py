@@ -1,5 +1,6 @@
 """The labels that are most surely wrong, as a page of pictures."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from reassess.text import percent
 __all__ = ["write_wrong_labels"]
 
 _MOST = 200
-_LEAST = 0.0001
+_LEAST, _EVEN = 0.0001, 0.5
 
 
 def write_wrong_labels(
@@ -107,15 +108,19 @@ def _least_likely(cleaning: Cleaning, most: int) -> npt.NDArray[np.int64]:
 def _card(cleaning: Cleaning, row: int) -> Card:
     label, suggested = int(cleaning.class_ids[row]), int(cleaning.suggested[row])
     named = cleaning.classes.label
-    lines = [Line("Label", [Entry(named(label), verdict="wrong", says="probably wrong")])]
+    p_right = float(cleaning.p_right[row])
+    says = "not certain enough" if p_right >= _EVEN else "probably wrong"
+    lines = [Line("Label", [Entry(named(label), verdict="wrong", says=says)])]
     if suggested >= 0 and suggested != label:
         lines.append(Line("Likelier", [Entry(named(suggested))]))
-    if not np.isnan(cleaning.p_right[row]):
-        lines.append(Line("The label is right", [Entry(_percent(float(cleaning.p_right[row])))]))
+    if not math.isnan(p_right):
+        lines.append(Line("The label is right", [Entry(_percent(p_right))]))
     else:
         lines.append(Line("Why", [Entry(cleaning.reasons[row])]))
     return Card(cleaning.images[row], lines, [named(class_id) for class_id in {label, suggested} if class_id >= 0])
 
 
 def _percent(share: float) -> str:
+    if not share:
+        return "no, by people who checked it"
     return f"{percent(share)} %" if share >= _LEAST else "less than 0.01 %"

@@ -190,6 +190,8 @@ def clean(
     if shown is not None:
         call.tell(f"{page}: {counted(shown.images, 'image')}, {shown.pictures:,} of them with a picture")
     for file in held_out.files:
+        if folds and file.rows.size == len(held_out.labels):
+            call.note(f"{file.name} holds all images, so that no fold of it is checked")
         kind = "" if method == "consistent" else _KINDS.get(file.kind, "")
         call.note(f"{file.name}: {file.predictions.detected}{kind}")
     if checked is not None and checked.by_experts is not None and checked.by_experts.note is not None:

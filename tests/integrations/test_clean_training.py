@@ -124,7 +124,8 @@ def test_a_list_of_other_images_is_an_error(tv: ModuleType, training: Any) -> No
 def test_two_images_of_a_listed_name_are_an_error_and_two_of_another_are_not(tv: ModuleType) -> None:
     dataset = dataset_of(["a/1.JPEG", "b/1.png", "b/2.JPEG"])
     assert message(lambda: tv.CleanTraining(dataset, ["1.JPEG"])) == (
-        "two images have a name that is on the list\n  found:   a/1.JPEG and b/1.png\n  to mend: rename one of them"
+        "two images have a name that is on the list\n  found:   a/1.JPEG and b/1.png\n"
+        '  to mend: join by the whole path (match="path")'
     )
     assert names(tv.CleanTraining(dataset, ["2.JPEG"]).samples) == ["2.JPEG"]
 

@@ -27,6 +27,12 @@ def test_long_names_lose_their_middle_and_a_mend_is_whole() -> None:
     assert str(error) == (f"no such image\n  where:   x.csv, {short}\n  found:   {item}, c.png\n  to mend: rm {name}")
 
 
+def test_half_a_letter_is_escaped_so_that_a_message_can_be_written() -> None:
+    assert (
+        str(DataError("an image has no label", found="b.n\ud800g")) == "an image has no label\n  found:   b.n\\ud800g"
+    )
+
+
 def test_a_part_of_several_lines_keeps_its_indentation() -> None:
     assert str(ReassessError("not there", found="here\nand there")) == (
         "not there\n  found:   here\n           and there"

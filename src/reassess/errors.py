@@ -70,7 +70,8 @@ class ReassessError(Exception):
         width = max(map(len, parts)) + 1
         told = {name: str(part) for name, part in parts.items() if part is not None}
         lines = [f"  {name + ':':{width}} {_in_brief(name, part)}" for name, part in told.items()]
-        return "\n".join([self.what, *(line.replace("\n", "\n" + " " * (width + 3)) for line in lines)])
+        text = "\n".join([self.what, *(line.replace("\n", "\n" + " " * (width + 3)) for line in lines)])
+        return text.encode(errors="backslashreplace").decode()  # half of a letter that stands in a file
 
 
 def _in_brief(name: str, part: str) -> str:

@@ -163,5 +163,6 @@ def _how_failed(case: Case, folder: Path) -> str:
     try:
         run_case(case, folder)
     except BaseException:
-        return f"{case.text}\n{traceback.format_exc().rstrip()}"
+        text = f"{case.text}\n{traceback.format_exc().rstrip()}"
+        return text.encode(errors="backslashreplace").decode()  # so that it can be printed
     return ""

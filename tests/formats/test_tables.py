@@ -344,5 +344,5 @@ def test_the_file_of_a_name_is_read_and_no_other_that_the_name_would_match(
 
 def test_a_name_of_bytes_that_are_no_text_is_said(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     assert refused(read_table, file("\udcff.csv", "a\n1\n")).startswith(
-        "the table cannot be read\n  where:   DIR/\udcff.csv\n  found:   'utf-8' codec can't encode character"
+        "the table cannot be read\n  where:   DIR/\\udcff.csv\n  found:   'utf-8' codec can't encode character"
     )

@@ -40,6 +40,17 @@ def test_another_code_is_another_model(tmp_path: Path) -> None:
     assert open_model("python:my_model:scores").facts != before
 
 
+def test_another_code_of_a_module_that_it_imports_is_another_model(tmp_path: Path) -> None:
+    write_files(tmp_path, {"my_model.py": "import my_scale\n" + CODE, "my_scale.py": "SCALE = 1\n"})
+    before = open_model("python:my_model:scores").facts
+    for name in ("my_model", "my_scale"):
+        del sys.modules[name]
+    (tmp_path / "my_scale.py").write_text("SCALE = 20\n")
+    after = open_model("python:my_model:scores").facts
+    del sys.modules["my_scale"]
+    assert {name for name in after if after[name] != before[name]} == {"code of my_scale"}
+
+
 MEND = "\n  to mend: check its name; modules are looked for in the working folder and in PYTHONPATH"
 
 

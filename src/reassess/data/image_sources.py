@@ -117,6 +117,8 @@ def open_images(place: str | Path) -> ImageSource:
         raise DataError("there is no image", where=place, mend=mend)
     unique_images(names, str(place))
     if isinstance(files, FolderImages) and not any(exists(files.place / name) for name in names):
+        if place.is_dir():
+            raise DataError("no image of the folder can be reached", where=place, found=some(names, most=3))
         raise DataError(
             "no image of the list is there",
             where=place,

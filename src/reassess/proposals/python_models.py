@@ -16,6 +16,8 @@ from reassess.text import nearest
 
 __all__ = ["open_python"]
 
+_INSTALLED = "site-packages"  # folder of modules that are no part of the model
+
 
 def open_python(source: ModelSource, name: str, device: str | None) -> ImageModel:
     """The function of a module; the module is imported, from the working folder too, and so its code runs."""
@@ -87,5 +89,17 @@ def _fails(model: str, name: str, error: BaseException) -> DataError:
 
 
 def _facts(module: ModuleType) -> dict[str, str]:
+    """The hashes of the module's file, and of the modules in its folder that are imported by now."""
     file = getattr(module, "__file__", None)
-    return {"code": sha256(Path(file))} if file and Path(file).is_file() else {}
+    if not file or not Path(file).is_file():
+        return {}
+    facts = {"code": sha256(Path(file))}
+    folder = Path(file).resolve().parent
+    if _INSTALLED in folder.parts:
+        return facts
+    for name, other in sorted(sys.modules.items()):
+        own = Path(getattr(other, "__file__", None) or ".").resolve()
+        is_beside = folder in own.parents and _INSTALLED not in own.parts and own.is_file()
+        if is_beside and other is not module and name != "__main__":
+            facts[f"code of {name}"] = sha256(own)
+    return facts

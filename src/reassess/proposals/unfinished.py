@@ -78,12 +78,16 @@ class Unfinished:
         """
         self._refuse_other()
         with _locked(self.folder / _LOCK):
-            self._record({"schema": "reassess/predict-run", "version": _VERSION, **run}, images)
-            (self.folder / _SHARDS).mkdir(exist_ok=True)
+            is_ours = False
             try:
+                self._record({"schema": "reassess/predict-run", "version": _VERSION, **run}, images)
+                (self.folder / _SHARDS).mkdir(exist_ok=True)
+                is_ours = True
                 yield
             except BaseException as error:
-                if any(self.folder.rglob("*.npz")):
+                if isinstance(error, DataError) and not is_ours:  # another run is there
+                    raise
+                if self._has_shards():
                     error.add_note(f"{self.folder} has what was finished; the same call goes on from there.")
                 else:
                     with suppress(OSError):
@@ -99,6 +103,9 @@ class Unfinished:
                 (self.folder / name).unlink(missing_ok=True)
             self.folder.rmdir()
 
+    def _has_shards(self) -> bool:
+        return any(self.folder.rglob("[!.]*.npz"))
+
     def _record(self, run: Mapping[str, Any], images: ImageSource) -> None:
         now = {name: images.stamp(row) for row, name in enumerate(images.names)}
         if (self.folder / _RECORD).exists():
@@ -106,7 +113,7 @@ class Unfinished:
             changes = [*changes_of(before, run), *changed_images(self.folder / _IMAGES, now)]
             if not changes:
                 return
-            if any(self.folder.rglob("*.npz")):  # else nothing was finished that would be lost
+            if self._has_shards():  # else nothing was finished that would be lost
                 raise DataError(
                     "the run that was interrupted was another one",
                     where=self.folder,

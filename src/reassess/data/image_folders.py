@@ -36,9 +36,7 @@ __all__ = [
 SPLIT = "val"
 ARCHIVE = "ILSVRC2012_img_val.tar"
 # Of the formats that are read; a picture is then known by its content.
-PICTURE_SUFFIXES = (
-    *(".apng", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"),
-)
+PICTURE_SUFFIXES = (".apng", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp")
 # Of other formats of pictures, which are passed over and counted.
 _OTHER_PICTURES = (
     *(".arw", ".avif", ".avifs", ".cr2", ".cr3", ".dcm", ".dds", ".dib", ".dng", ".eps", ".exr", ".fits"),

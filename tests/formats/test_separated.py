@@ -13,7 +13,7 @@ from reassess.formats.separated import line_of_row
 from reassess.formats.tables import read_table
 from tests.helpers import message
 
-PIECES = ["a", "b", "1", ",", ";", "\t", " ", "'", '"', '""', "\r", "\n", "\r\n", "é"]
+PIECES = ["a", "b", "1", ",", ";", "\t", " ", "'", '"', '""', "\r", "\n", "\r\n", "é", "\ufeff"]
 pieces = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
 
 
@@ -54,6 +54,11 @@ def test_a_quote_inside_a_field_is_part_of_it(file: Callable[..., Path]) -> None
     path = file("t.csv", 'image,5" floppy,n\na 5" x,0.5,1\nb,0.25,2\n')
     assert read_table(path).rows() == [('a 5" x', 0.5, 1), ("b", 0.25, 2)]
     assert read_table(path).columns == ["image", '5" floppy', "n"]
+
+
+def test_a_byte_order_mark_within_the_file_is_part_of_its_field(file: Callable[..., Path]) -> None:
+    """As where two files were written one behind the other."""
+    assert read_table(file("t.csv", "image,fold\n\ufeffa.png,1\n")).row(0) == ("\ufeffa.png", 1)
 
 
 def test_rows_are_counted_as_an_editor_counts_lines(file: Callable[..., Path]) -> None:

@@ -59,9 +59,14 @@ def _csv_rows(path: Path) -> Iterator[list[Any]]:
 
 
 def _json_rows(path: Path, headings: list[str]) -> Iterator[list[Any]]:
-    rows = [json.loads(line, object_pairs_hook=_once) for line in path.read_bytes().splitlines() if line.strip()]
+    rows = [json.loads(line, object_pairs_hook=_once) for line in _lines(path)]
     assert {heading for row in rows for heading in row} == set(headings)
     yield from ([row.get(heading) for heading in headings] for row in rows)
+
+
+def _lines(path: Path) -> list[bytes]:
+    """The lines that are not blank; a carriage return within one is a blank of JSON's."""
+    return [line for line in path.read_bytes().split(b"\n") if line.strip()]
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -150,7 +155,7 @@ def check_repeats(path: Path, repeats: Repeats) -> None:
 
 def check_tasks(path: Path, tasks: Tasks) -> None:
     """The lines, and the classes of each, are those that json finds."""
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8-sig").split("\n") if line.strip()]
+    lines = [json.loads(line.decode("utf-8-sig")) for line in _lines(path)]
     assert [line["task"] for line in lines] == tasks.numbers.tolist()
     assert [line["image"] for line in lines] == [tasks.image(task) for task in range(len(tasks))]
     assert [len(line["classes"]) for line in lines] == tasks.sizes.tolist()
@@ -186,7 +191,10 @@ def check_votes(path: Path, votes: Votes) -> None:
         cast = [row for row in rows if row[rater] is not None]
         assert _counts(votes.raters, votes.rater_ids) == Counter(_id(row[rater]) for row in cast)
         if votes.classes is None:
-            assert _counts(votes.answers, votes.answer_ids) == Counter(_id(row[answer]) for row in cast)
+            told = (row[answer] for row in cast)
+            known = {"no", "maybe", "yes"}  # however they are written
+            answers = (text.lower() if str(text).lower() in known else text for text in told)
+            assert _counts(votes.answers, votes.answer_ids) == Counter(map(_id, answers))
 
 
 _OF_VOTES = (("rater", "worker"), ("answer", "label"))
@@ -199,7 +207,7 @@ def _counts(names: Any, ids: Any) -> Counter[Any]:
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a table of text, by heading."""
     if path.suffix == ".jsonl":
-        lines = [json.loads(line) for line in path.read_bytes().splitlines() if line.strip()]
+        lines = [json.loads(line) for line in _lines(path)]
         headings = list(dict.fromkeys(heading for line in lines for heading in line))
         yield from ({heading: line.get(heading) for heading in headings} for line in lines)
         return

@@ -164,7 +164,8 @@ def _typed(cells: list[Any], dtype: Any) -> pl.Series:
         for kind in (dtype, None):
             try:
                 series = pl.Series(cells, dtype=kind, strict=kind is None)
-                if "Object" not in str(series.dtype):  # which no file can hold
+                # No file can hold objects, and of an array of lists polars may make more rows than cells.
+                if "Object" not in str(series.dtype) and len(series) == len(cells):
                     return series
             except (pl.exceptions.PolarsError, pl.exceptions.PanicException, TypeError, ValueError, OverflowError):
                 continue

@@ -117,7 +117,7 @@ def _by_polars(source: Path | io.BytesIO, path: Path, width: int, texts: set[int
         source,
         separator=SEPARATORS[path.suffix.lower()],
         has_header=False,
-        skip_lines=1,
+        skip_rows=1,
         new_columns=[str(i) for i in range(width)],
         schema_overrides={str(i): pl.String for i in texts},
         infer_schema_length=None,  # from all rows: a type that shows late is still the column's type

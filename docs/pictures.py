@@ -47,6 +47,14 @@ def curve() -> None:
     assert drawn == 0
 
 
+def stop() -> None:
+    """Votes that stop rules take of ReaL's, against the labels that are kept as by all votes."""
+    drawn = main(
+        ["curve", "imagenet-real-scores", "--stop", "0.01,0.99", "-o", str(FOLDER / "stop.svg"), "--force", "--quiet"]
+    )
+    assert drawn == 0
+
+
 def leaderboard() -> None:
     """ReaL accuracy over ImageNet accuracy of many models; timm's two tables must be in the working folder."""
     tables = ["results-imagenet.csv", "results-imagenet-real.csv"]
@@ -69,5 +77,6 @@ if __name__ == "__main__":
     plt.rcParams["font.family"] = "sans-serif"
     what_became()
     curve()
+    stop()
     leaderboard()
     differences()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.classes import GIVE_CLASSES, Classes, class_number
+from reassess.core.stop_rule import StopRule
 from reassess.data.benchmark_folders import (
     has_class_folders,
     open_benchmark,
@@ -90,9 +91,10 @@ def test_images_are_listed_once_and_only_when_they_are_asked_for(tmp_path: Path)
 
 
 def test_settings_are_defaults_of_the_benchmark(pets: Path) -> None:
-    update_benchmark(pets, name="animals", threshold=0.5, method="em", match="stem")
+    update_benchmark(pets, name="animals", threshold=0.5, method="em", match="stem", stop=StopRule(0.01, 0.99))
     benchmark = open_benchmark(pets)
     assert (benchmark.name, benchmark.threshold, benchmark.method, benchmark.match) == ("animals", 0.5, "em", "stem")
+    assert benchmark.stop == StopRule(0.01, 0.99)
 
 
 def test_class_folders_are_classes_and_original_labels(pets: Path) -> None:

@@ -17,12 +17,12 @@ from tests.helpers import message
         (
             "[]",
             "the JSON does not hold the settings of a benchmark\n  where:   DIR/benchmark.json\n"
-            "  allowed: an object with some of name, threshold, method, match, answers\n  found:   []",
+            "  allowed: an object with some of name, threshold, method, match, answers, stop\n  found:   []",
         ),
         (
             '{"treshold": 1}',
             "unknown setting of a benchmark\n  where:   DIR/benchmark.json\n"
-            "  allowed: name, threshold, method, match, answers\n  found:   'treshold'",
+            "  allowed: name, threshold, method, match, answers, stop\n  found:   'treshold'",
         ),
         (
             '{"threshold": 80}',
@@ -70,6 +70,16 @@ from tests.helpers import message
         (
             '{"answers": ["ja", "ja"]}',
             "an answer is named twice\n  where:   DIR/benchmark.json, key answers\n  found:   ja",
+        ),
+        (
+            '{"stop": 0.5}',
+            "the stop rule of a benchmark is no pair of bounds\n  where:   DIR/benchmark.json, key stop\n"
+            "  allowed: a list of two probabilities, the lower one first\n  found:   0.5",
+        ),
+        (
+            '{"stop": [0.9, 0.1]}',
+            "not a stop rule\n  where:   DIR/benchmark.json, key stop\n"
+            "  allowed: LOW,HIGH: two probabilities, the lower one first, such as 0.01,0.99\n  found:   0.9,0.1",
         ),
         (
             '{"name": "a", "name": "b"}',

@@ -50,4 +50,8 @@ from .reliability import rater_reliability as rater_reliability
 from .reliability_result import Rater as Rater
 from .reliability_result import Reliability as Reliability
 from .reliability_table import reliability_table as reliability_table
+from .stopping import USUAL_RULES as USUAL_RULES
+from .stopping import StopReplay as StopReplay
+from .stopping import replay_stops as replay_stops
+from .stopping import warn_of_stop as warn_of_stop
 from .thresholds import label_sets as label_sets

@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean, likely_recipes
-from reassess.aggregation.recipe import makings, scores_by_experts
+from reassess.aggregation.recipe import makings, model_with_labels, scores_by_experts
 from reassess.core.checks import check_range
 from reassess.core.image_names import join
 from reassess.core.items import Items, as_questions, find_items, take_items
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
+from reassess.core.rater_model import RaterModel
 from reassess.core.recipe import Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
@@ -40,11 +41,15 @@ class Making:
         Whether the golden answers make the scores.
     of_all_votes
         Whether the scores of an image depend on the votes on other images, beside those on golden items.
+    model
+        Of the same votes as `maker`: the rater model behind the scores, and the votes of the original labels on the
+        questions, None without them. None for a way without a rater model.
     """
 
     maker: Callable[[Votes, Votes, Votes], Callable[[Votes], Scores]]
     by_golden: bool = True
     of_all_votes: bool = False
+    model: Callable[[Votes, Votes, Votes], tuple[RaterModel | None, Votes | None]] | None = None
 
     def make(self, votes: Votes, experts: Votes, rater_golden: Votes) -> Scores:
         """The scores of the raters' votes, the experts' votes, and the raters' votes on golden items."""
@@ -91,14 +96,26 @@ def likely_makings(
         yield Making(lambda votes, *_: lambda _: by_mean(votes).scores, by_golden=False)
         recipes = likely_recipes(published, at_least=at_least)
         for recipe, labels in makings(recipes, experts, original):
-            yield Making(partial(scores_by_experts, original=labels, recipe=recipe))
+            yield Making(
+                partial(scores_by_experts, original=labels, recipe=recipe),
+                model=partial(model_with_labels, original=labels, recipe=recipe),
+            )
     if votes.anonymous:
         return
     if votes.classes is not None:
         yield Making(lambda votes, _, golden: lambda some: calibrated(votes, some, rater_golden=golden).scores)
     if em:
-        yield Making(lambda votes, *_: lambda _: by_em(votes).scores, by_golden=False, of_all_votes=True)
-        yield Making(lambda votes, *_: lambda some: fitted(votes, experts=some).scores, of_all_votes=True)
+        yield Making(
+            lambda votes, *_: lambda _: by_em(votes).scores,
+            by_golden=False,
+            of_all_votes=True,
+            model=lambda votes, *_: (by_em(votes).model, None),
+        )
+        yield Making(
+            lambda votes, *_: lambda some: fitted(votes, experts=some).scores,
+            of_all_votes=True,
+            model=lambda votes, experts, _: (fitted(votes, experts=experts).model, None),
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -215,8 +232,7 @@ def find_provenance(
                 return Provenance(votes=given, experts=experts, rater_golden=rater_golden, making=making)
             nearest = min(nearest, farthest)
     raise DataError(
-        "these scores do not follow from the votes in any way that was tried, and cannot be made again without an "
-        "image",
+        "these scores do not follow from the votes in any way that was tried",
         allowed=f"a difference of at most {_SAME:g} on every golden item",
         found=(f"{nearest:.3g}" if np.isfinite(nearest) else "golden items without a score") + refused,
         mend="give the votes, golden answers and original labels of which they were made; scores that were made with "

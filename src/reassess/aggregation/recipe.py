@@ -21,7 +21,7 @@ from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 
-__all__ = ["makings", "original_votes", "real_model", "real_scores", "scores_by_experts"]
+__all__ = ["makings", "model_with_labels", "original_votes", "real_model", "real_scores", "scores_by_experts"]
 
 
 def makings(
@@ -105,6 +105,20 @@ def real_model(
         matrices=raters.matrices if label is None else np.concatenate([raters.matrices, label.matrices]),
         prior=measured.prior,
     )
+
+
+def model_with_labels(
+    votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
+) -> tuple[RaterModel, Votes | None]:
+    """`real_model`, and the votes of the original labels that count in `real_scores`; None without labels.
+
+    Parameters
+    ----------
+    votes, experts, rater_golden, original, recipe
+        See `real_scores`.
+    """
+    model = real_model(experts, rater_golden, original, recipe=recipe)
+    return model, _label_votes(votes, original, recipe, model.answers)
 
 
 def original_votes(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -19,6 +19,7 @@ from reassess.core.image_names import MATCHES, image_keys, numbering_mistake
 from reassess.core.items import Id, normal_id
 from reassess.core.leaderboard import Leaderboard
 from reassess.core.predictions import Predictions
+from reassess.core.stop_rule import StopRule
 from reassess.data.benchmark_folders import MADE_BY, open_benchmark
 from reassess.data.benchmark_images import benchmark_names
 from reassess.data.benchmark_settings import update_benchmark
@@ -33,6 +34,8 @@ from reassess.text import some
 __all__ = [
     "FILE",
     "OUTPUT",
+    "STOP",
+    "ParsedType",
     "answers_option",
     "benchmark_option",
     "each_prediction",
@@ -52,6 +55,9 @@ __all__ = [
 ]
 
 
+_T = TypeVar("_T")
+
+
 class _PathType(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not str(value):
@@ -63,6 +69,24 @@ class _PathType(click.Path):
 
 FILE = _PathType(path_type=Path)  # that is read
 OUTPUT = _PathType(path_type=Path)  # that is written
+
+
+class ParsedType(click.ParamType[_T]):
+    """What a noun makes of a text, or refuses."""
+
+    def __init__(self, name: str, parse: Callable[[str], _T]) -> None:
+        self.name = name
+        self.parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> _T:
+        """The parsed value."""
+        try:
+            return self.parse(value)
+        except DataError as error:
+            self.fail(f"{value!r} is {error.what}: {error.allowed}", param, ctx)
+
+
+STOP = ParsedType("stop rule", StopRule.parse)
 _VARIABLE = "REASSESS_BENCHMARK"
 _IF_HERE = "if the images are ImageNet's and the file is here"
 

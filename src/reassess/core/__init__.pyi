@@ -45,6 +45,7 @@ from .repeats import REPEAT_KINDS as REPEAT_KINDS
 from .repeats import UNUSABLE_KINDS as UNUSABLE_KINDS
 from .repeats import Repeats as Repeats
 from .scores import Scores as Scores
+from .stop_rule import StopRule as StopRule
 from .tasks import Effort as Effort
 from .tasks import Tasks as Tasks
 from .training_targets import Loss as Loss

@@ -13,6 +13,7 @@ from reassess.core.image_names import Match, are_validation_images, image_keys, 
 from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.recipe import REAL_RECIPE, Recipe
+from reassess.core.stop_rule import StopRule
 
 __all__ = ["IMAGENET", "USUAL_THRESHOLD", "Benchmark", "benchmark_of", "class_folder_order"]
 
@@ -47,6 +48,8 @@ class Benchmark:
         Which part of a name identifies an image; None where none was chosen.
     answers
         All answers that its votes can hold, in their order; None where they are known by themselves.
+    stop
+        The rule by which its questions were closed when votes were taken; None where each got as many.
     folder
         The folder that holds its parts; None for a known benchmark.
 
@@ -68,6 +71,7 @@ class Benchmark:
     method: str | None = None
     match: Match | None = None
     answers: tuple[Id, ...] | None = None
+    stop: StopRule | None = None
     folder: Path | None = None
 
     @property

@@ -133,8 +133,8 @@ class Tasks:
         """The classes of a task, which is given by its place."""
         return self.questions.class_ids[self.indptr[task] : self.indptr[task + 1]]
 
-    def effort(self, votes_per_question: int, seconds_per_vote: float | None = None) -> Effort:
-        """What it takes if so many raters answer each question.
+    def effort(self, votes_per_question: float, seconds_per_vote: float | None = None) -> Effort:
+        """What it takes if so many raters answer each question, or so many on average.
 
         >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([7, 3]))
         >>> Tasks(questions, np.array([0, 2]), np.arange(1), ["all of the image"]).effort(5, 2.0).hours
@@ -148,6 +148,6 @@ class Tasks:
             images=len(self.questions.images),
             tasks=len(self),
             questions=questions,
-            votes=votes_per_question * questions,
+            votes=round(votes_per_question * questions),
             seconds_per_vote=seconds_per_vote,
         )

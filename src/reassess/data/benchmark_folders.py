@@ -8,6 +8,7 @@ from pathlib import Path
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.classes import NO_CLASS, Classes, check_classes, warn_of_capitals
 from reassess.core.labels import LabelSets
+from reassess.core.stop_rule import StopRule
 from reassess.data.benchmark_settings import read_settings
 from reassess.data.image_folders import list_images
 from reassess.data.sources import resolve
@@ -105,6 +106,7 @@ def open_benchmark(source: str | Path) -> Benchmark:
         method=settings.get("method"),
         match=settings.get("match"),
         answers=tuple(settings["answers"]) if "answers" in settings else None,
+        stop=StopRule(*settings["stop"]) if "stop" in settings else None,
         folder=folder,
     )
 

@@ -9,7 +9,8 @@ from typing import Any
 from reassess.core.checks import check_known, check_range, check_unique
 from reassess.core.image_names import MATCHES, Match
 from reassess.core.items import Id
-from reassess.errors import DataError
+from reassess.core.stop_rule import StopRule
+from reassess.errors import DataError, at
 from reassess.formats.files import exists, writing
 from reassess.formats.json_files import other_shape, read_json
 
@@ -65,6 +66,7 @@ def update_benchmark(
     method: str | None = None,
     match: Match | None = None,
     answers: Sequence[Id] | None = None,
+    stop: StopRule | None = None,
 ) -> None:
     """Write settings into benchmark.json of a benchmark's folder; what is not given stays as it is.
 
@@ -82,6 +84,8 @@ def update_benchmark(
         Which part of a name identifies an image: path, name or stem.
     answers
         All answers that votes can hold, in their order: words, or whole numbers.
+    stop
+        The rule by which questions were closed when votes were taken.
 
     Raises
     ------
@@ -104,7 +108,15 @@ def update_benchmark(
     """
     path = Path(folder) / SETTINGS_FILE
     listed = None if answers is None else list(answers)
-    given = {"name": name, "threshold": threshold, "method": method, "match": match, "answers": listed}
+    bounds = None if stop is None else [stop.low, stop.high]
+    given = {
+        "name": name,
+        "threshold": threshold,
+        "method": method,
+        "match": match,
+        "answers": listed,
+        "stop": bounds,
+    }
     settings = read_settings(Path(folder)) | {key: value for key, value in given.items() if value is not None}
     _check_settings(path, settings)
     with writing(path, force=True) as temporary:
@@ -136,6 +148,14 @@ def _check_answers(value: Any, where: str) -> None:
     check_unique(value, thing="an answer", where=where)
 
 
+def _check_stop(value: Any, where: str) -> None:
+    if not isinstance(value, list) or len(value) != 2 or not all(type(bound) in (int, float) for bound in value):
+        allowed = "a list of two probabilities, the lower one first"
+        raise DataError("the stop rule of a benchmark is no pair of bounds", where=where, allowed=allowed, found=value)
+    with at(where):
+        StopRule(*value)
+
+
 def _check_choice(value: Any, where: str, *, allowed: tuple[str, ...], thing: str) -> None:
     check_known([value], allowed, thing=thing, where=where)
 
@@ -146,4 +166,5 @@ _CHECKS: Mapping[str, Callable[[Any, str], None]] = {
     "method": partial(_check_choice, allowed=METHODS, thing="method"),
     "match": partial(_check_choice, allowed=MATCHES, thing="match"),
     "answers": _check_answers,
+    "stop": _check_stop,
 }

@@ -13,3 +13,4 @@ from .preprocessing import read_transform as read_transform
 from .tasks import USUAL_SIZE as USUAL_SIZE
 from .tasks import make_tasks as make_tasks
 from .tasks import seconds_per_vote as seconds_per_vote
+from .tasks import votes_until_closed as votes_until_closed

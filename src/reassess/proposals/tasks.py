@@ -12,14 +12,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from reassess.aggregation.stopping import replay_stops
 from reassess.core.checks import check_range
 from reassess.core.hierarchy import Hierarchy
 from reassess.core.questions import Questions
+from reassess.core.rater_model import RaterModel
+from reassess.core.stop_rule import StopRule
 from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 
-__all__ = ["USUAL_SIZE", "make_tasks", "seconds_per_vote"]
+__all__ = ["USUAL_SIZE", "make_tasks", "seconds_per_vote", "votes_until_closed"]
 
 USUAL_SIZE = 8  # classes of an image that a rater sees at once
 _WHOLE, _REST = "all of the image", "the rest of the image"
@@ -195,6 +198,38 @@ def _by_images(questions: Questions) -> tuple[_Distances, _Explain]:
         return _ALONE if images == 1 else f"any two together on {images} images or more"
 
     return distances, explain
+
+
+def votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, at_most: int) -> float:
+    """How many votes a question takes on average if a rule may end it, from 1 to `at_most`: as in earlier votes.
+
+    The earlier votes are replayed in random order; questions with fewer than `at_most` do not count.
+
+    Raises
+    ------
+    DataError
+        No question has so many votes; and as for `replay_stops`.
+
+    Examples
+    --------
+    >>> matrix = np.array([[0.9, 0.1], [0.2, 0.8]])
+    >>> model = RaterModel((), ("invalid", "valid"), ("no", "yes"), np.empty((0, 2, 2)), matrix, np.array([0.5, 0.5]))
+    >>> questions = Questions.from_columns(["a.png"], np.array([0]))
+    >>> none, raters = np.zeros(3, int), ("ann", "bo", "cy")
+    >>> votes = Votes.from_columns(questions, none, np.arange(3), none, raters, ("no", "yes"))
+    >>> votes_until_closed(votes, model, StopRule(0.05, 0.95), 3)
+    2.0
+    """
+    rows = np.flatnonzero(votes.sizes >= at_most)
+    if not rows.size:
+        raise DataError(
+            "the earlier votes do not show how many votes a question takes",
+            allowed=f"a question with {at_most:,} votes or more",
+            found=f"{int(votes.sizes.max(initial=0)):,} at most",
+            mend="ask for fewer votes, or give other earlier votes",
+        )
+    (replay,) = replay_stops(votes.restrict(rows), model, [stop], threshold=stop.high, at_most=at_most)
+    return float(replay.taken.mean()) / rows.size
 
 
 def seconds_per_vote(votes: Votes) -> float:

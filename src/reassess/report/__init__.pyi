@@ -5,6 +5,7 @@ from .choice_figure import draw_choice as draw_choice
 from .curve_figure import draw_curves as draw_curves
 from .leaderboard_figure import draw_leaderboard as draw_leaderboard
 from .noise_figure import draw_noise as draw_noise
+from .stop_figure import draw_replays as draw_replays
 from .tables import Column as Column
 from .tables import Table as Table
 from .writing import ShownMistakes as ShownMistakes

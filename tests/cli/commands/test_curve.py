@@ -15,6 +15,7 @@ from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.formats.scores import write_scores
 from tests.helpers import Run, results_of, write_files
+from tests.report.cases import BEGINNINGS
 
 GOLDEN = "image,class,rater,answer\n" + "".join(
     f"{image},{class_id},{expert},{'yes' if valid else 'no'}\n"
@@ -159,6 +160,61 @@ def test_points_are_written_as_a_table(here: Path, run: Callable[..., Run]) -> N
     assert table["chosen"].to_list() == [False, True] + [False] * 11
 
 
+REPLAY = """\
+closed at      votes taken %   questions changed   images changed   labels in common %
+──────────────────────────────────────────────────────────────────────────────────────
+"""
+
+
+@pytest.fixture
+def calibrated(here: Path, run: Callable[..., Run]) -> list[str]:
+    """The start of a call on scores that the golden answers made of the votes."""
+    argv = ["aggregate", "votes.csv", "--golden", "golden.csv", "-o", "calibrated.csv"]
+    assert run(*argv).code == 0
+    return ["curve", "calibrated.csv", "--golden", "golden.csv", "--votes", "votes.csv"]
+
+
+def test_a_stop_rule_is_replayed_beside_usual_ones(calibrated: list[str], run: Callable[..., Run]) -> None:
+    result = run(*calibrated, "--stop", "0.3,0.7", "--choose", "threshold=0.6")
+    assert (result.code, result.err) == (0, "")
+    table = result.out[result.out.index("closed at") :]
+    assert table.startswith(REPLAY)
+    rows = [line.split() for line in table.splitlines()[2:10]]
+    assert [" ".join(row[:2]) for row in rows][-2:] == ["0.1, 0.9", "0.3, 0.7"]
+    assert rows[-1][2] == "66.67"  # two votes of three on each question
+    assert table.splitlines()[10].startswith("calibrated.csv, closed at 0.3, 0.7: 66.67 % of 12 votes are taken; ")
+    assert "labels kept at 0.6; at least 2 votes a question" in table
+
+
+def test_replays_stand_in_the_document_and_in_a_table(calibrated: list[str], run: Callable[..., Run]) -> None:
+    results = results_of(run, *calibrated, "--stop", "0.3,0.7", "-o", "rules.csv")
+    replays = [row for row in results if "stop" in row]
+    assert [row["file"] for row in replays] == ["calibrated.csv"] * 8
+    assert replays[-1]["stop"]["taken"] == [8] * 10
+    table = pl.read_csv("rules.csv")
+    assert table["share_taken"].to_list() == [row["stop"]["share_taken"] for row in replays]
+    assert table["threshold"].unique().to_list() == [0.8]
+    assert table.row(-1, named=True)["questions_changed"] == sum(replays[-1]["stop"]["changed"]) / 10
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".png"])
+def test_replays_are_drawn(
+    calibrated: list[str], run: Callable[..., Run], needs: Callable[[str], None], suffix: str
+) -> None:
+    needs("matplotlib")
+    assert run(*calibrated, "--stop", "0.3,0.7", "-o", f"stop{suffix}").code == 0
+    content = Path(f"stop{suffix}").read_bytes()
+    assert content.startswith(BEGINNINGS[suffix])
+    assert suffix == ".png" or b"0.3, 0.7" in content
+
+
+def test_votes_of_em_are_replayed_with_its_model(here: Path, run: Callable[..., Run]) -> None:
+    assert run("aggregate", "votes.csv", "-o", "em.csv").code == 0
+    result = run("curve", "em.csv", "--golden", "golden.csv", "--votes", "votes.csv", "--stop", "0.3,0.7")
+    assert (result.code, result.err) == (0, "")
+    assert "em.csv, closed at 0.3, 0.7: " in result.out
+
+
 def test_without_matplotlib_the_error_names_the_extra(
     here: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,6 +307,15 @@ def test_none_means_without_the_votes_of_the_folder(folder: Path, run: Callable[
             "Error: --leave-out needs --votes, of which the scores were made.",
         ),
         (
+            ["scores.csv", "--golden", "golden.csv", "--stop", "0.1,0.9"],
+            "Error: --stop needs --votes, of which the scores were made.",
+        ),
+        (
+            ["scores.csv", "--golden", "golden.csv", "--stop", "0.9,0.1"],
+            "Error: Invalid value for '--stop': '0.9,0.1' is not a stop rule: LOW,HIGH: two probabilities, the lower "
+            "one first, such as 0.01,0.99\n",
+        ),
+        (
             ["scores.csv", "--golden", "none"],
             "Error: The scores are judged by --golden, which cannot be none.",
         ),
@@ -300,13 +365,20 @@ BAD = {
     "scores of another making": (
         {},
         [*ARGUMENTS, "--votes", "votes.csv", "--rater-golden", "votes.csv", "--leave-out", "image"],
-        "these scores do not follow from the votes in any way that was tried, and cannot be made again without an "
-        "image\n"
+        "these scores do not follow from the votes in any way that was tried\n"
         "  where:   scores.csv\n"
         "  allowed: a difference of at most 1e-06 on every golden item\n"
         "  found:   0.433\n"
         "  to mend: give the votes, golden answers and original labels of which they were made; scores that were made "
         "with other options, such as another pooling, cannot be made again\n",
+    ),
+    "a stop rule for shares of votes": (
+        {"scores.csv": "image,class,score\na,1,1\na,2,0\nb,1,0.6666666666666666\nc,1,0.3333333333333333\n"},
+        [*ARGUMENTS, "--votes", "votes.csv", "--stop", "0.1,0.9"],
+        "a stop rule needs scores that a rater model made\n"
+        "  where:   scores.csv\n"
+        "  found:   shares of votes\n"
+        "  to mend: make them with --method calibrated or em\n",
     ),
     "another kind of output": (
         {},

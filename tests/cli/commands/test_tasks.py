@@ -88,10 +88,65 @@ def test_the_document_holds_all_that_is_told(questions: Path, run: Callable[...,
         "seconds_per_vote": None,
         "hours": None,
         "votes_per_question": 5,
+        "stop": None,
         "size": 3,
         "by_size": {"2": 2, "3": 1},
         "not_in_hierarchy": 1,
     }
+
+
+EARLIER = "image,class,rater,answer\n" + "".join(
+    f"{image}.png,{name},{rater},{answer}\n"
+    for image, name, answer in [("x", "cat", "yes"), ("x", "dog", "no"), ("y", "cup", "yes"), ("z", "mug", "no")]
+    for rater in ("ann", "bo", "cy", "di")
+)
+GOLDEN = "image,class,rater,answer\nx.png,cat,eve,yes\nx.png,dog,eve,no\n"
+
+
+def test_earlier_votes_say_how_many_votes_a_stop_rule_takes(questions: Path, run: Callable[..., Run]) -> None:
+    """All raters agree, so that each question is closed after two votes: 14 of at most 28."""
+    write_files(questions, {"pets/votes.csv": EARLIER, "pets/golden.csv": GOLDEN})
+    argv = [*ARGV, "--benchmark", "pets", "--votes", "4", "--stop", "0.1,0.9"]
+    result = run(*argv)
+    assert (result.code, result.err) == (0, "")
+    assert "about 14 votes, 2.00 a question, closed at 0.1, 0.9; how long they take is not known" in result.out
+    results = document_of(run(*argv, "--json", "--force"), "tasks")["results"]
+    assert {name: results[name] for name in ("votes", "votes_per_question", "stop")} == {
+        "votes": 14,
+        "votes_per_question": 2.0,
+        "stop": [0.1, 0.9],
+    }
+    of_file = run(*ARGV, "--force", "--votes", "4", "--stop", "0.1,0.9", "--seconds", "pets/votes.csv")
+    assert of_file.code == 1
+    assert "no vote has a time" in of_file.err
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "expected"),
+    [
+        ([], 2, "Error: --stop needs earlier votes: give --seconds VOTES, or a --benchmark that has votes.\n"),
+        (
+            ["--seconds", "earlier.csv", "--votes", "5"],
+            1,
+            "Error: the earlier votes do not show how many votes a question takes\n"
+            "  allowed: a question with 5 votes or more\n  found:   4 at most\n"
+            "  to mend: ask for fewer votes, or give other earlier votes\n",
+        ),
+        (
+            ["--seconds", "votes.csv", "--votes", "1"],
+            1,
+            "Error: the votes are not on (image, class) questions\n  to mend: give the columns image and class\n",
+        ),
+    ],
+)
+def test_what_earlier_votes_cannot_say_is_refused(
+    questions: Path, run: Callable[..., Run], argv: list[str], code: int, expected: str
+) -> None:
+    (questions / "earlier.csv").write_text(EARLIER)
+    result = run(*ARGV, "--stop", "0.1,0.9", *argv)
+    assert (result.code, result.out) == (code, "")
+    assert result.err.endswith(expected)
+    assert not Path("tasks.jsonl").exists()
 
 
 def test_open_questions_are_grouped_too_in_the_order_of_their_file(questions: Path, run: Callable[..., Run]) -> None:

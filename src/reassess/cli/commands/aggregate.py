@@ -11,6 +11,7 @@ import click
 from reassess.aggregation.calibration import POOLING
 from reassess.aggregation.golden_items import golden_answers
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, by_mean, by_recipe
+from reassess.aggregation.stopping import warn_of_stop
 from reassess.cli.common import Call, Range, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.inputs import (
@@ -158,6 +159,8 @@ def aggregate(
     name, of_votes, result = make_scores(
         call, source, votes, asked, given, answers=answers, match=match, max_bytes=max_bytes
     )
+    if source.stop is not None and votes is None and name in ("majority", "mean"):
+        warn_of_stop(source.stop, f"their {name} is biased; take calibrated or em")
     if given["model"] and result.model is None:
         raise DataError(
             "no matrices of single raters are made of so many classes",

@@ -1,7 +1,6 @@
 """`reassess curve`: measure scores against golden answers, and choose a threshold."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -9,73 +8,47 @@ from typing import Any, Literal
 import click
 import numpy as np
 
-from reassess.aggregation.baseline_rules import Rule, simple_rules
-from reassess.aggregation.golden import Golden, golden_truth
-from reassess.aggregation.golden_items import golden_answers, golden_part, golden_sources
+from reassess.aggregation.baseline_rules import Rule
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
 from reassess.aggregation.operating_points import Goal
-from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, likely_makings
+from reassess.aggregation.provenance import Provenance
+from reassess.aggregation.stopping import USUAL_RULES, StopReplay, replay_stops
 from reassess.cli.common import Call, call_options, refuse_repeated, tracked
+from reassess.cli.curve_inputs import Answers, find_origin, load_curves
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import OUTPUT, answers_option, benchmark_option, match_option, max_bytes_option, part_option
+from reassess.cli.inputs import (
+    OUTPUT,
+    STOP,
+    ParsedType,
+    answers_option,
+    benchmark_option,
+    match_option,
+    max_bytes_option,
+    part_option,
+)
 from reassess.cli.judges import (
     NONE,
-    joined_parts,
-    matched,
-    needed_part,
-    read_classes_of,
-    read_original_of,
-    refuse_two_kinds,
 )
 from reassess.cli.screen import print_table
 from reassess.cli.tables.curve_points import write_points
-from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
-from reassess.core.class_lists import Classed
-from reassess.core.classes import Classes
+from reassess.cli.tables.stop_replays import print_replays, write_replays
+from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark
 from reassess.core.image_names import Match
 from reassess.core.items import Id
-from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
-from reassess.core.votes import Votes
-from reassess.data.benchmark_folders import part_path
+from reassess.core.stop_rule import StopRule
 from reassess.data.in_sample import known_in_sample
-from reassess.data.loading import load_scores, load_votes
 from reassess.errors import DataError, at
-from reassess.formats.archives import MAX_BYTES
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report.curve_figure import draw_curves
 from reassess.report.figures import FIGURE_SUFFIXES
+from reassess.report.stop_figure import draw_replays
 from reassess.text import counted, some
 
-__all__ = ["Answers", "curve", "load_curves", "measure"]
+__all__ = ["curve", "measure"]
 
 _MOST_VARIANTS = 8
 _LeaveOut = Literal["image"] | int | None
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What judges the scores, and what else is known of the golden pairs."""
-
-    benchmark: Benchmark
-    golden_file: Path
-    experts: Votes
-    golden: Golden
-    at_least: int | None
-    votes: Votes | None
-    rater_golden: Votes | None
-    original: LabelSets | None
-    rules: tuple[Rule, ...]
-
-
-class _GoalType(click.ParamType[Goal]):
-    name = "goal"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Goal:
-        try:
-            return Goal.parse(value)
-        except DataError as error:
-            self.fail(f"{value!r} is {error.what}: {error.allowed}", param, ctx)
 
 
 class _LeaveOutType(click.ParamType[Literal["image"] | int]):
@@ -134,15 +107,28 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
 @click.option(
     "--choose",
     "goal",
-    type=_GoalType(),
+    type=ParsedType("goal", Goal.parse),
     metavar="precision=P|recall=R|f1|threshold=T",
     help="Choose a threshold: the highest recall that reaches a precision, the highest precision that reaches a "
     "recall, the highest F1, or a given one.",
 )
+@click.option(
+    "--stop",
+    "stops",
+    type=STOP,
+    multiple=True,
+    metavar="LOW,HIGH",
+    help="Replay the votes, and end a question once the probability of its class leaves (LOW, HIGH) after at least 2 "
+    "votes: how many votes are taken, and how many labels change. Other rules are shown beside it.",
+)
 @match_option
 @max_bytes_option
 @click.option(
-    "-o", "--output", type=OUTPUT, metavar="FIGURE|CSV", help="A figure (svg, png, pdf) or a table of points."
+    "-o",
+    "--output",
+    type=OUTPUT,
+    metavar="FIGURE|CSV",
+    help="A figure (svg, png, pdf) or a table: of the points, or with --stop of the rules.",
 )
 @call_options
 def curve(
@@ -157,6 +143,7 @@ def curve(
     answers: tuple[Id, ...] | None,
     leave_out: _LeaveOut,
     goal: Goal | None,
+    stops: tuple[StopRule, ...],
     match: Match | None,
     max_bytes: int,
     output: Path | None,
@@ -179,19 +166,30 @@ def curve(
         original,
         at_least=golden_at_least,
         answers=answers,
-        votes_needed=leave_out is not None,
+        votes_needed_by="--stop" if stops else None if leave_out is None else "--leave-out",
         match=match,
         max_bytes=max_bytes,
     )
-    measured = [
-        one for file, (path, part) in scores.items() for one in measure(call, file, path, part, known, leave_out, goal)
-    ]
+    measured: list[MeasuredCurve] = []
+    replays: dict[str, tuple[StopReplay, ...]] = {}
+    for file, (path, part) in scores.items():
+        with at(file):
+            origin = find_origin(part, known, must=bool(stops) or leave_out is not None)
+        curves = measure(call, file, path, part, known, origin, leave_out, goal)
+        measured += curves
+        if stops and origin is not None:
+            replays[file] = _replay(call, curves[0], known, origin, stops)
     if output is not None:
-        _write(call, output, measured, known.rules)
+        _write(call, output, measured, known.rules, replays)
     if call.json:
-        call.print_document("curve", [one.to_json() for one in measured] + [rule.to_json() for rule in known.rules])
+        results = [one.to_json() for one in measured] + [rule.to_json() for rule in known.rules]
+        results += [{"file": file, "stop": one.to_json()} for file, each in replays.items() for one in each]
+        call.print_document("curve", results)
     else:
         _print(call, measured, known, leave_out, goal)
+        for file, each in replays.items():
+            click.echo()
+            print_replays(call, file, each, stops)
 
 
 def _check_call(
@@ -204,113 +202,15 @@ def _check_call(
     call.check_output(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve", benchmark=benchmark)
 
 
-def load_curves(
-    call: Call,
-    files: tuple[str, ...],
-    benchmark: Benchmark | None,
-    golden: str | None = None,
-    votes: str | None = None,
-    rater_golden: str | None = None,
-    original: str | None = None,
-    *,
-    at_least: int | None = None,
-    answers: tuple[Id, ...] | None = None,
-    votes_needed: bool = False,
-    match: Match | None = None,
-    max_bytes: int = MAX_BYTES,
-) -> tuple[dict[str, tuple[Path, Scores]], Answers]:
-    """The files of scores, each with its path, and what judges them; as the options say."""
-    files = files or (str(needed_part(call, benchmark, "scores")),)
-    classes = None if benchmark is None else read_classes_of(call, benchmark)
-    paths = {file: call.resolve("scores", file) for file in files}
-    read = [load_scores(path, classes=classes, max_bytes=max_bytes) for path in paths.values()]
-    if benchmark is None:
-        benchmark = _common_benchmark(read)
-    elif benchmark.folder is not None:
-        votes = votes or benchmark.sources.get("votes")
-    benchmark = matched(benchmark, match)
-    if votes_needed:
-        votes = votes or benchmark.sources.get("votes")
-        if votes in (None, NONE):
-            raise click.UsageError("--leave-out needs --votes, of which the scores were made.")
-    given = {f"scores {number}": part for number, part in enumerate(zip(paths.values(), read, strict=True), 1)}
-    scores, known = _load_answers(
-        call, benchmark, given, golden, at_least, votes, rater_golden, original, answers, classes, max_bytes
-    )
-    return dict(zip(files, zip(paths.values(), scores, strict=True), strict=True)), known
-
-
-def _common_benchmark(scores: Sequence[Scores]) -> Benchmark:
-    """The known benchmark to which the images of all scores belong."""
-    benchmarks = [benchmark_of(each.questions.images) for each in scores]
-    same = all(benchmark.name == benchmarks[0].name for benchmark in benchmarks)
-    return benchmarks[0] if same else Benchmark()
-
-
-def _load_answers(
-    call: Call,
-    benchmark: Benchmark,
-    scores: Mapping[str, tuple[Path, Scores]],
-    golden: str | None,
-    at_least: int | None,
-    votes: str | None,
-    rater_golden: str | None,
-    original: str | None,
-    answers: tuple[Id, ...] | None,
-    classes: Classes | None,
-    max_bytes: int,
-) -> tuple[list[Scores], Answers]:
-    """The scores, and what judges them; all in one list of classes and with the benchmark's names of images."""
-    sources = golden_sources(benchmark, golden)
-    if "golden" not in sources:
-        if benchmark.folder is not None:
-            part_path(benchmark, "golden", needed_by="curve")
-        raise click.UsageError(
-            "Give --golden or --benchmark: only ImageNet's validation images have known golden answers."
-        )
-    votes = None if votes == NONE else votes
-    if votes is not None and rater_golden is None:
-        rater_golden = sources.get("rater-golden")
-    rater_golden = None if rater_golden == NONE else rater_golden
-
-    order = answers or benchmark.answers
-    given: dict[str, tuple[Path, Classed]] = dict(scores)
-    for part, source in {"votes": votes, "golden": sources["golden"], "rater-golden": rater_golden}.items():
-        if source is not None:
-            path = call.resolve(part, source)
-            read = load_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
-            order = order or golden_answers(read)
-            given[part] = path, read
-    if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
-        given["original"] = of_original
-    refuse_two_kinds(given)
-    parts = joined_parts(given, benchmark, classes)
-    experts, rater_votes, original_labels = parts["golden"], parts.get("votes"), parts.get("original")
-    golden_votes = parts.get("rater-golden")
-    judged = [parts[part] for part in scores]
-    if rater_votes is not None:
-        golden_votes = golden_part(rater_votes, experts, golden_votes)
-    truth = golden_truth(experts, at_least=at_least, among=[each.questions for each in judged])
-    files = {
-        "votes": votes or "",
-        "rater_golden": rater_golden or votes or "",
-        "original": original or benchmark.sources.get("original", ""),
-    }
-    return judged, Answers(
-        benchmark=benchmark,
-        golden_file=given["golden"][0],
-        experts=experts,
-        golden=truth,
-        at_least=at_least,
-        votes=rater_votes,
-        rater_golden=golden_votes,
-        original=original_labels,
-        rules=simple_rules(truth, votes=rater_votes, rater_golden=golden_votes, original=original_labels, files=files),
-    )
-
-
 def measure(
-    call: Call, file: str, path: Path, scores: Scores, answers: Answers, leave_out: _LeaveOut, goal: Goal | None
+    call: Call,
+    file: str,
+    path: Path,
+    scores: Scores,
+    answers: Answers,
+    origin: Provenance | None,
+    leave_out: _LeaveOut,
+    goal: Goal | None,
 ) -> tuple[MeasuredCurve, ...]:
     """The curve of a file; and, if asked for, that of its scores made again without the image that is judged."""
     with at(file):
@@ -318,7 +218,7 @@ def measure(
             file,
             scores,
             answers.golden,
-            origin=_provenance(scores, answers, must=leave_out is not None),
+            origin=origin,
             leave_out=leave_out,
             in_sample=known_in_sample(path, answers.golden_file, benchmark=answers.benchmark),
             goal=goal,
@@ -327,25 +227,43 @@ def measure(
         )
 
 
-def _provenance(scores: Scores, answers: Answers, *, must: bool) -> Provenance | None:
-    """How the scores follow from the votes; None if that is not known, which is an error if it must be."""
-    if answers.votes is None or answers.rater_golden is None:
-        return None
-    find = find_provenance if must else known_provenance
-    makings = likely_makings(
-        answers.votes,
-        answers.experts,
-        answers.original,
-        published=answers.benchmark.recipe,
-        at_least=answers.at_least,
-        em=must,
-    )
-    return find(scores, answers.votes, answers.experts, answers.rater_golden, makings)
+def _replay(
+    call: Call, curve: MeasuredCurve, answers: Answers, origin: Provenance, stops: Sequence[StopRule]
+) -> tuple[StopReplay, ...]:
+    """What the rules, and usual ones, make of the votes behind the scores of a file."""
+    threshold = USUAL_THRESHOLD if answers.benchmark.threshold is None else answers.benchmark.threshold
+    if curve.chosen is not None and curve.chosen.point.threshold is not None:
+        threshold = curve.chosen.point.threshold
+    with at(curve.file):
+        behind = origin.making.model
+        model, first = (
+            (None, None)
+            if behind is None or answers.votes is None
+            else behind(answers.votes, origin.experts, origin.rater_golden)
+        )
+        if model is None or answers.votes is None:
+            raise DataError(
+                "a stop rule needs scores that a rater model made",
+                found="shares of votes",
+                mend="make them with --method calibrated or em",
+            )
+        rules = sorted({*stops, *USUAL_RULES}, key=lambda rule: (rule.low, -rule.high))
+        track = partial(tracked, call, what=f"{curve.file}, replayed")
+        return replay_stops(answers.votes, model, rules, threshold=threshold, first=first, track=track)
 
 
-def _write(call: Call, output: Path, measured: Sequence[MeasuredCurve], rules: Sequence[Rule]) -> None:
+def _write(
+    call: Call,
+    output: Path,
+    measured: Sequence[MeasuredCurve],
+    rules: Sequence[Rule],
+    replays: Mapping[str, Sequence[StopReplay]],
+) -> None:
     call.keep_inputs(output)
-    if output.suffix.lower() in FIGURE_SUFFIXES:
+    is_figure = output.suffix.lower() in FIGURE_SUFFIXES
+    if replays:
+        (draw_replays if is_figure else write_replays)(output, replays, force=call.force)
+    elif is_figure:
         draw_curves(output, measured, rules, force=call.force)
     else:
         write_points(output, measured, rules, force=call.force)

@@ -12,6 +12,7 @@ from reassess.aggregation.golden_items import GoldenVotes, golden_votes
 from reassess.aggregation.reliability import rater_reliability
 from reassess.aggregation.reliability_result import Reliability
 from reassess.aggregation.reliability_table import reliability_table
+from reassess.aggregation.stopping import warn_of_stop
 from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.inputs import OUTPUT, benchmark_option, golden_options, match_option, max_bytes_option
@@ -106,6 +107,8 @@ def raters(
         max_bytes=max_bytes,
     )
     result = rater_reliability(main, measured_on, seed=seed)
+    if benchmark is not None and benchmark.stop is not None and votes is None and result.alpha is not None:
+        warn_of_stop(benchmark.stop, "their alpha is biased, that of the golden votes is not")
     if output is not None:
         call.keep_inputs(output)
         write_table(output, reliability_table(result), force=call.force)

@@ -11,12 +11,13 @@ import numpy as np
 
 from reassess.aggregation.reliability import rater_reliability
 from reassess.cli.commands.aggregate import OF_METHODS, make_scores
-from reassess.cli.commands.curve import load_curves, measure
+from reassess.cli.commands.curve import measure
 from reassess.cli.commands.labels import cut_labels
 from reassess.cli.commands.propose import load_proposing
 from reassess.cli.commands.questions import load_asked
 from reassess.cli.commands.raters import load_raters
 from reassess.cli.common import Call
+from reassess.cli.curve_inputs import find_origin, load_curves
 from reassess.cli.findings_inputs import load_class_tables
 from reassess.cli.judges import Judges, load_judges
 from reassess.comparison.findings import Findings
@@ -112,7 +113,7 @@ def _labels(call: Call, benchmark: Benchmark) -> None:
 def _curve(call: Call, benchmark: Benchmark) -> None:
     scores, answers = load_curves(call, (), benchmark)
     for file, (path, of_file) in scores.items():
-        measure(call, file, path, of_file, answers, None, None)
+        measure(call, file, path, of_file, answers, find_origin(of_file, answers, must=False), None, None)
 
 
 def _predict(call: Call, benchmark: Benchmark) -> None:

@@ -8,23 +8,25 @@ from typing import Any
 import click
 import numpy as np
 
+from reassess.cli.commands.aggregate import OF_METHODS, make_scores
 from reassess.cli.common import Call, Range, call_options
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE, OUTPUT, answers_option, benchmark_option, max_bytes_option
+from reassess.cli.inputs import FILE, OUTPUT, STOP, answers_option, benchmark_option, max_bytes_option
 from reassess.cli.judges import read_classes_of
 from reassess.cli.screen import print_table
 from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.items import Id
+from reassess.core.stop_rule import StopRule
 from reassess.core.tasks import Effort, Tasks
 from reassess.data.benchmark_images import benchmark_names
 from reassess.data.common_images import warn_of_other_images
 from reassess.data.loading import load_votes
-from reassess.errors import at
+from reassess.errors import DataError, at
 from reassess.formats.class_tables import read_hierarchy
 from reassess.formats.files import exists
 from reassess.formats.open_questions import read_questions
 from reassess.formats.tasks import TASK_SUFFIXES, write_tasks
-from reassess.proposals.tasks import USUAL_SIZE, make_tasks, seconds_per_vote
+from reassess.proposals.tasks import USUAL_SIZE, make_tasks, seconds_per_vote, votes_until_closed
 from reassess.text import counted, some
 
 __all__ = ["tasks"]
@@ -85,6 +87,14 @@ class _SecondsType(click.ParamType[float | Path]):
     metavar="S|VOTES",
     help="How long a vote takes, in seconds; or earlier votes with the column seconds, of which it is the mean.",
 )
+@click.option(
+    "--stop",
+    type=STOP,
+    metavar="LOW,HIGH",
+    help="A question will be closed once the probability of its class leaves (LOW, HIGH) after at least 2 votes, and "
+    "--votes is the most it gets: how many it gets on average is taken from earlier votes, those of --seconds or of "
+    "--benchmark.",
+)
 @benchmark_option
 @answers_option
 @max_bytes_option
@@ -97,6 +107,7 @@ def tasks(
     hierarchy: Path | None,
     votes: int,
     seconds: float | Path | None,
+    stop: StopRule | None,
     benchmark: Benchmark | None,
     answers: tuple[Id, ...] | None,
     max_bytes: int,
@@ -117,25 +128,55 @@ def tasks(
         warn_of_other_images({"questions": asked}, {"questions": str(questions)}, benchmark)
     tree = None if hierarchy is None else read_hierarchy(call.read("hierarchy", hierarchy), asked.classes)
     made = make_tasks(asked, size=size, hierarchy=tree)
+    each: float = votes
+    if stop is not None:
+        each = _until_closed(call, stop, votes, seconds, benchmark, answers, max_bytes)
     if isinstance(seconds, Path):
         order = answers or (None if benchmark is None else benchmark.answers)
         path = call.read("votes", seconds)
         with at(path):
             seconds = seconds_per_vote(load_votes(path, answers=order, classes=classes, max_bytes=max_bytes))
-    effort = made.effort(votes, seconds)
+    effort = made.effort(each, seconds)
     call.keep_inputs(output)
     write_tasks(output, made, force=call.force)
     nowhere = [] if tree is None else [c for c in np.unique(asked.class_ids).tolist() if not tree.path(c)]
     if call.json:
-        results = {"output": str(output), **effort.to_json(), "votes_per_question": votes, "size": size}
+        results = {
+            "output": str(output),
+            **effort.to_json(),
+            "votes_per_question": each,
+            "stop": None if stop is None else [stop.low, stop.high],
+            "size": size,
+        }
         sizes = {str(n): int(count) for n, count in enumerate(np.bincount(made.sizes)) if count}
         call.print_document("tasks", {**results, "by_size": sizes, "not_in_hierarchy": len(nowhere)})
     else:
-        _print(call, made, effort, output, votes)
+        _print(call, made, effort, output, votes, stop)
         if nowhere:
             names = some([asked.classes.label(class_id) for class_id in nowhere], most=3)
             call.tell(f"{counted(len(nowhere), 'class', 'classes')} not in the hierarchy: {names}")
         call.note_hashes("hierarchy", "votes")
+
+
+def _until_closed(
+    call: Call,
+    stop: StopRule,
+    votes: int,
+    seconds: float | Path | None,
+    benchmark: Benchmark | None,
+    answers: tuple[Id, ...] | None,
+    max_bytes: int,
+) -> float:
+    """How many votes a question will get on average, as in earlier votes."""
+    earlier = str(seconds) if isinstance(seconds, Path) else None
+    source = benchmark or Benchmark()
+    if earlier is None and "votes" not in source.sources:
+        raise click.UsageError("--stop needs earlier votes: give --seconds VOTES, or a --benchmark that has votes.")
+    given = dict.fromkeys(OF_METHODS)
+    _, cast, result = make_scores(call, source, earlier, None, given, answers=answers, max_bytes=max_bytes)
+    if result.model is None:
+        raise DataError("the earlier votes give no rater model", found="counts of votes, without raters")
+    return votes_until_closed(cast, result.model, stop, votes)
 
 
 def _in_short(reason: str) -> str:
@@ -143,7 +184,7 @@ def _in_short(reason: str) -> str:
     return next((short for start, short in _IN_SHORT.items() if reason.startswith(start)), reason)
 
 
-def _print(call: Call, made: Tasks, effort: Effort, output: Path, votes: int) -> None:
+def _print(call: Call, made: Tasks, effort: Effort, output: Path, votes: int, stop: StopRule | None) -> None:
     counts = Counter(map(_in_short, made.reasons))
     rows = [[f"{n:,}", f"{count:,}"] for n, count in enumerate(np.bincount(made.sizes)) if count]
     print_table(["classes a task", "tasks"], rows, text_columns=0)
@@ -155,6 +196,9 @@ def _print(call: Call, made: Tasks, effort: Effort, output: Path, votes: int) ->
         "why classes stand together: " + ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))
     )
     each = f"{counted(effort.votes, 'vote')}, {votes:,} a question"
+    if stop is not None:
+        mean = effort.votes / effort.questions
+        each = f"about {counted(effort.votes, 'vote')}, {mean:.2f} a question, closed at {stop.low:g}, {stop.high:g}"
     if effort.hours is None:
         call.tell(f"{each}; how long they take is not known (--seconds)")
     else:

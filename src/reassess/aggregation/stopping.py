@@ -1,0 +1,201 @@
+"""What a stop rule would have saved, and changed: votes replayed in random order."""
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.aggregation.posteriors import code_table, posterior, vote_codes
+from reassess.core.checks import check_range
+from reassess.core.items import as_questions
+from reassess.core.rater_model import VALIDITY, RaterModel
+from reassess.core.stop_rule import StopRule
+from reassess.core.votes import Votes
+from reassess.errors import DataError, ReassessWarning
+from reassess.text import Shown, some
+
+__all__ = ["USUAL_RULES", "StopReplay", "replay_stops", "warn_of_stop"]
+
+USUAL_RULES = tuple(StopRule(low, 1 - low) for low in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1))
+_ORDERS = 10
+_Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StopReplay(Shown):
+    """What a stop rule would have saved, and changed, in some random orders of the votes.
+
+    Parameters
+    ----------
+    rule
+        The rule.
+    threshold
+        From which probability on a class is kept as valid.
+    votes, questions
+        Number of all votes, and of questions that have votes.
+    taken
+        Number of votes that were taken, int64, shape (orders,).
+    changed
+        Number of questions of which the label is kept by all votes and not by those taken, or the other way round;
+        int64, shape (orders,).
+    kept
+        Number of labels that both keep, int64, shape (orders,).
+    images_changed
+        Number of images whose set of labels is another one, int64, shape (orders,).
+    """
+
+    rule: StopRule
+    threshold: float
+    votes: int
+    questions: int
+    taken: _Counts
+    changed: _Counts
+    kept: _Counts
+    images_changed: _Counts
+
+    @property
+    def share_taken(self) -> float:
+        """Share of the votes that were taken, the mean of the orders."""
+        return float(self.taken.mean()) / self.votes
+
+    @property
+    def labels_in_common(self) -> float:
+        """Of the labels that all votes keep or those taken do, the share that both keep, the mean of the orders."""
+        either = self.kept + self.changed
+        return float(np.divide(self.kept, either, out=np.ones(either.shape), where=either > 0).mean())
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        return {
+            "low": self.rule.low,
+            "high": self.rule.high,
+            "at_least": self.rule.at_least,
+            "threshold": self.threshold,
+            "votes": self.votes,
+            "questions": self.questions,
+            "share_taken": self.share_taken,
+            "labels_in_common": self.labels_in_common,
+            **{name: getattr(self, name).tolist() for name in ("taken", "changed", "kept", "images_changed")},
+        }
+
+
+def warn_of_stop(rule: StopRule, what: str) -> None:
+    """Warn that the votes were ended by a rule, and of `what` follows.
+
+    Questions on which the first raters agreed have few votes, and those on which they did not have many.
+
+    Warns
+    -----
+    ReassessWarning
+        Always.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> with warnings.catch_warnings(record=True, action="always") as caught:
+    ...     warn_of_stop(StopRule(0.01, 0.99), "their majority is biased")
+    >>> print(caught[0].message)
+    the votes were ended by what they said (stop 0.01, 0.99): their majority is biased
+    """
+    warnings.warn(
+        f"the votes were ended by what they said (stop {rule.low:g}, {rule.high:g}): {what}",
+        ReassessWarning,
+        stacklevel=2,
+    )
+
+
+def replay_stops(
+    votes: Votes,
+    model: RaterModel,
+    rules: Sequence[StopRule] = USUAL_RULES,
+    *,
+    threshold: float,
+    first: Votes | None = None,
+    at_most: int | None = None,
+    orders: int = _ORDERS,
+    seed: int = 0,
+    track: Callable[[Sequence[int]], Iterable[int]] = iter,
+) -> tuple[StopReplay, ...]:
+    """Replay votes on (image, class) questions in random order, and end each question where a rule says so.
+
+    Parameters
+    ----------
+    votes
+        The votes.
+    model
+        How the raters answer, and how common valid classes are.
+    rules
+        The rules.
+    threshold
+        From which probability on, in [0, 1], a class is kept as valid.
+    first
+        Votes on the same questions that are there before the raters', such as `original_votes`.
+    at_most
+        Number of votes of a question that could be taken; by default all.
+    orders
+        Number of random orders.
+    seed
+        Of the orders.
+    track
+        Passes on the numbers of orders, so that progress can be shown.
+
+    Returns
+    -------
+    One result a rule.
+
+    Raises
+    ------
+    DataError
+        The votes are on other things than questions, there are none, or it is not known who voted; the model is of
+        other truths than invalid and valid; a number is out of range; no truth allows some votes.
+
+    Notes
+    -----
+    The rater model is taken as known from the first vote on, as where raters were measured on golden questions before.
+
+    Examples
+    --------
+    >>> from reassess.core.questions import Questions
+    >>> matrix = np.array([[0.9, 0.1], [0.2, 0.8]])
+    >>> model = RaterModel((), ("invalid", "valid"), ("no", "yes"), np.empty((0, 2, 2)), matrix, np.array([0.5, 0.5]))
+    >>> questions = Questions.from_columns(["a.png", "b.png"], np.array([0, 0]))
+    >>> item, rater, answer = np.repeat([0, 1], 4), np.tile(np.arange(4), 2), np.repeat([1, 0], 4)
+    >>> votes = Votes.from_columns(questions, item, rater, answer, ("ann", "bo", "cy", "di"), ("no", "yes"))
+    >>> (replay,) = replay_stops(votes, model, [StopRule.parse("0.05,0.95")], threshold=0.8, orders=1)
+    >>> replay.share_taken, replay.changed
+    (0.5, array([0]))
+    """
+    from reassess.numeric.stop_kernels import end_early, follow
+
+    questions = as_questions(votes.items)
+    check_range(threshold, 0, 1, what="threshold")
+    check_range(orders, 1, what="number of orders")
+    if model.truths != VALIDITY:
+        raise DataError("a stop rule needs a model of valid and invalid classes", found=some(model.truths))
+    if not len(votes):
+        raise DataError("there are no votes to replay")
+    most = int(votes.sizes.max()) if at_most is None else at_most
+    check_range(most, 1, what="most votes of a question")
+    start = np.full(len(questions), model.prior[1]) if first is None else posterior(first, model).of(VALIDITY[1])
+    cast = votes.with_answers(model.answers)
+    codes, table = vote_codes(cast), code_table(model.matrices_of(cast.raters))
+    by_all = posterior(votes, model, extra=None if first is None else (first, model)).of(VALIDITY[1])
+    path, taken, valid = np.empty(len(cast)), np.empty(len(questions), np.int64), np.empty(len(questions))
+    counts = np.empty((len(rules), 4, orders), np.int64)
+    for order in track(range(orders)):
+        draws = np.random.default_rng((seed, order)).random(len(cast))
+        follow(cast.indptr, codes, table, start, draws, path)
+        for row, rule in enumerate(rules):
+            end_early(cast.indptr, path, start, rule.low, rule.high, rule.at_least, most, taken, valid)
+            ended = np.where(taken < cast.sizes, valid, by_all)  # not by the rounding of another order
+            one, other = ended >= threshold, by_all >= threshold
+            changed = one != other
+            images = np.unique(questions.image_ids[changed]).size
+            counts[row, :, order] = taken.sum(), changed.sum(), (one & other).sum(), images
+    asked = int(np.count_nonzero(cast.sizes))
+    return tuple(
+        StopReplay(rule, threshold, len(cast), asked, *of_rule) for rule, of_rule in zip(rules, counts, strict=True)
+    )

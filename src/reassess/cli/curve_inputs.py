@@ -1,0 +1,171 @@
+"""What `reassess curve` reads: scores, the golden answers that judge them, and the votes of which they were made."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from reassess.aggregation.baseline_rules import Rule, simple_rules
+from reassess.aggregation.golden import Golden, golden_truth
+from reassess.aggregation.golden_items import golden_answers, golden_part, golden_sources
+from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, likely_makings
+from reassess.cli.common import Call
+from reassess.cli.judges import (
+    NONE,
+    joined_parts,
+    matched,
+    needed_part,
+    read_classes_of,
+    read_original_of,
+    refuse_two_kinds,
+)
+from reassess.core.benchmark import Benchmark, benchmark_of
+from reassess.core.class_lists import Classed
+from reassess.core.classes import Classes
+from reassess.core.image_names import Match
+from reassess.core.items import Id
+from reassess.core.labels import LabelSets
+from reassess.core.scores import Scores
+from reassess.core.votes import Votes
+from reassess.data.benchmark_folders import part_path
+from reassess.data.loading import load_scores, load_votes
+from reassess.formats.archives import MAX_BYTES
+
+__all__ = ["Answers", "find_origin", "load_curves"]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What judges the scores, and what else is known of the golden pairs."""
+
+    benchmark: Benchmark
+    golden_file: Path
+    experts: Votes
+    golden: Golden
+    at_least: int | None
+    votes: Votes | None
+    rater_golden: Votes | None
+    original: LabelSets | None
+    rules: tuple[Rule, ...]
+
+
+def load_curves(
+    call: Call,
+    files: tuple[str, ...],
+    benchmark: Benchmark | None,
+    golden: str | None = None,
+    votes: str | None = None,
+    rater_golden: str | None = None,
+    original: str | None = None,
+    *,
+    at_least: int | None = None,
+    answers: tuple[Id, ...] | None = None,
+    votes_needed_by: str | None = None,
+    match: Match | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> tuple[dict[str, tuple[Path, Scores]], Answers]:
+    """The files of scores, each with its path, and what judges them; as the options say."""
+    files = files or (str(needed_part(call, benchmark, "scores")),)
+    classes = None if benchmark is None else read_classes_of(call, benchmark)
+    paths = {file: call.resolve("scores", file) for file in files}
+    read = [load_scores(path, classes=classes, max_bytes=max_bytes) for path in paths.values()]
+    if benchmark is None:
+        benchmark = _common_benchmark(read)
+    elif benchmark.folder is not None:
+        votes = votes or benchmark.sources.get("votes")
+    benchmark = matched(benchmark, match)
+    if votes_needed_by is not None:
+        votes = votes or benchmark.sources.get("votes")
+        if votes in (None, NONE):
+            raise click.UsageError(f"{votes_needed_by} needs --votes, of which the scores were made.")
+    given = {f"scores {number}": part for number, part in enumerate(zip(paths.values(), read, strict=True), 1)}
+    scores, known = _load_answers(
+        call, benchmark, given, golden, at_least, votes, rater_golden, original, answers, classes, max_bytes
+    )
+    return dict(zip(files, zip(paths.values(), scores, strict=True), strict=True)), known
+
+
+def _common_benchmark(scores: Sequence[Scores]) -> Benchmark:
+    """The known benchmark to which the images of all scores belong."""
+    benchmarks = [benchmark_of(each.questions.images) for each in scores]
+    same = all(benchmark.name == benchmarks[0].name for benchmark in benchmarks)
+    return benchmarks[0] if same else Benchmark()
+
+
+def _load_answers(
+    call: Call,
+    benchmark: Benchmark,
+    scores: Mapping[str, tuple[Path, Scores]],
+    golden: str | None,
+    at_least: int | None,
+    votes: str | None,
+    rater_golden: str | None,
+    original: str | None,
+    answers: tuple[Id, ...] | None,
+    classes: Classes | None,
+    max_bytes: int,
+) -> tuple[list[Scores], Answers]:
+    """The scores, and what judges them; all in one list of classes and with the benchmark's names of images."""
+    sources = golden_sources(benchmark, golden)
+    if "golden" not in sources:
+        if benchmark.folder is not None:
+            part_path(benchmark, "golden", needed_by="curve")
+        raise click.UsageError(
+            "Give --golden or --benchmark: only ImageNet's validation images have known golden answers."
+        )
+    votes = None if votes == NONE else votes
+    if votes is not None and rater_golden is None:
+        rater_golden = sources.get("rater-golden")
+    rater_golden = None if rater_golden == NONE else rater_golden
+
+    order = answers or benchmark.answers
+    given: dict[str, tuple[Path, Classed]] = dict(scores)
+    for part, source in {"votes": votes, "golden": sources["golden"], "rater-golden": rater_golden}.items():
+        if source is not None:
+            path = call.resolve(part, source)
+            read = load_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
+            order = order or golden_answers(read)
+            given[part] = path, read
+    if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
+        given["original"] = of_original
+    refuse_two_kinds(given)
+    parts = joined_parts(given, benchmark, classes)
+    experts, rater_votes, original_labels = parts["golden"], parts.get("votes"), parts.get("original")
+    golden_votes = parts.get("rater-golden")
+    judged = [parts[part] for part in scores]
+    if rater_votes is not None:
+        golden_votes = golden_part(rater_votes, experts, golden_votes)
+    truth = golden_truth(experts, at_least=at_least, among=[each.questions for each in judged])
+    files = {
+        "votes": votes or "",
+        "rater_golden": rater_golden or votes or "",
+        "original": original or benchmark.sources.get("original", ""),
+    }
+    return judged, Answers(
+        benchmark=benchmark,
+        golden_file=given["golden"][0],
+        experts=experts,
+        golden=truth,
+        at_least=at_least,
+        votes=rater_votes,
+        rater_golden=golden_votes,
+        original=original_labels,
+        rules=simple_rules(truth, votes=rater_votes, rater_golden=golden_votes, original=original_labels, files=files),
+    )
+
+
+def find_origin(scores: Scores, answers: Answers, *, must: bool) -> Provenance | None:
+    """How the scores follow from the votes; None if that is not known, which is an error if it must be."""
+    if answers.votes is None or answers.rater_golden is None:
+        return None
+    find = find_provenance if must else known_provenance
+    makings = likely_makings(
+        answers.votes,
+        answers.experts,
+        answers.original,
+        published=answers.benchmark.recipe,
+        at_least=answers.at_least,
+        em=must,
+    )
+    return find(scores, answers.votes, answers.experts, answers.rater_golden, makings)

@@ -1,0 +1,168 @@
+"""Votes that are replayed under a stop rule: laws, a slow reference, and the figures of ReaL's own votes."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.aggregation.posteriors import posterior
+from reassess.aggregation.recipe import model_with_labels
+from reassess.aggregation.stopping import StopReplay, replay_stops
+from reassess.core.labels import LabelSets
+from reassess.core.questions import Questions
+from reassess.core.rater_model import VALIDITY, RaterModel
+from reassess.core.stop_rule import StopRule
+from reassess.core.votes import Votes
+from tests.helpers import WORDS, message, votes_of
+
+RATERS = ("ann", "bo", "cy", "di", "eve")
+MODEL = RaterModel(
+    raters=RATERS[:4],
+    truths=VALIDITY,
+    answers=WORDS,
+    matrices=np.array(
+        [
+            [[0.8, 0.15, 0.05], [0.1, 0.2, 0.7]],
+            [[0.6, 0.3, 0.1], [0.3, 0.3, 0.4]],
+            [[0.9, 0.05, 0.05], [0.05, 0.05, 0.9]],
+            [[1 / 3, 1 / 3, 1 / 3], [1 / 3, 1 / 3, 1 / 3]],
+        ]
+    ),
+    fallback=np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7]]),
+    prior=np.array([0.8, 0.2]),
+)
+ITEMS = 6
+QUESTIONS = Questions.from_columns([f"{i // 2}.png" for i in range(ITEMS)], np.arange(ITEMS))
+rows = st.lists(
+    st.tuples(st.integers(0, ITEMS - 1), st.integers(0, len(RATERS) - 1), st.integers(0, 2)), min_size=1, max_size=60
+)
+bounds = st.tuples(st.floats(0.001, 0.4), st.floats(0.6, 0.999), st.integers(1, 4)).map(lambda x: StopRule(*x))
+
+
+def replay(votes: Votes, *rules: StopRule, **options: object) -> tuple[StopReplay, ...]:
+    return replay_stops(votes, MODEL, rules, **({"threshold": 0.8, "orders": 3} | options))  # type: ignore[arg-type]
+
+
+@given(rows, bounds, st.none() | st.integers(1, 6))
+def test_equal_votes_end_where_the_posterior_of_so_many_leaves_the_bounds(
+    given_rows: list[tuple[int, int, int]], rule: StopRule, at_most: int | None
+) -> None:
+    """All votes on an item are made those of one rater with one answer, so that every order is the same."""
+    of_item = {item: (rater, answer) for item, rater, answer in given_rows}
+    same = [(item, *of_item[item]) for item, _, _ in given_rows]
+    taken, ended = slow_replay(votes_of(same, QUESTIONS, RATERS), rule, at_most)
+    by_all = posterior(votes_of(same, QUESTIONS, RATERS), MODEL).of("valid") >= 0.8
+    (one,) = replay(votes_of(same, QUESTIONS, RATERS), rule, at_most=at_most)
+    assert one.taken.tolist() == [taken] * 3
+    assert one.changed.tolist() == [int((by_all != ended).sum())] * 3
+    assert one.kept.tolist() == [int((by_all & ended).sum())] * 3
+
+
+def slow_replay(votes: Votes, rule: StopRule, at_most: int | None) -> tuple[int, np.ndarray]:
+    """Number of votes taken in the order that they have, and whether each label is kept at 0.8."""
+    taken, kept = 0, []
+    for item in range(ITEMS):
+        cast = [
+            (0, *vote)
+            for vote in zip(
+                *(
+                    column[votes.indptr[item] : votes.indptr[item + 1]].tolist()
+                    for column in (votes.rater_ids, votes.answer_ids)
+                ),
+                strict=True,
+            )
+        ]
+        for n in range(len(cast) + 1):
+            (valid,) = posterior(votes_of(cast[:n], ("x",), RATERS), MODEL).of("valid")
+            if n in (len(cast), at_most) or rule.closes(valid, n):
+                break
+        taken += n
+        kept.append(valid >= 0.8)
+    return taken, np.array(kept)
+
+
+@given(rows, st.integers(0, 3))
+def test_a_wider_rule_takes_as_many_votes_or_more_and_one_that_never_closes_takes_all(
+    given_rows: list[tuple[int, int, int]], seed: int
+) -> None:
+    votes = votes_of(given_rows, QUESTIONS, RATERS)
+    rules = [StopRule(0.2, 0.7), StopRule(0.05, 0.95), StopRule(0.001, 0.999), StopRule(0, 1)]
+    taken = np.array([one.taken for one in replay(votes, *rules, seed=seed)])
+    assert (np.diff(taken, axis=0) >= 0).all()
+    never = replay(votes, rules[-1], seed=seed)[0]
+    assert (never.taken == len(votes)).all()
+    assert not never.changed.any()
+    assert never.share_taken == never.labels_in_common == 1
+
+
+@given(rows)
+def test_votes_that_are_there_before_count_as_a_rater_who_never_waits(given_rows: list[tuple[int, int, int]]) -> None:
+    votes = votes_of(given_rows, QUESTIONS, RATERS)
+    first = votes_of([(item, 2, 2) for item in range(ITEMS)], QUESTIONS, RATERS)
+    prior = posterior(first.restrict(np.array([0])), MODEL).values[0]
+    as_prior = RaterModel(RATERS[:4], VALIDITY, WORDS, MODEL.matrices, MODEL.fallback, prior)
+    rule = StopRule(0.05, 0.95)
+    (one,), (other,) = replay(votes, rule, first=first), replay_stops(votes, as_prior, [rule], threshold=0.8, orders=3)
+    assert one.taken.tolist() == other.taken.tolist()
+
+
+def test_orders_are_random_and_the_same_for_a_seed() -> None:
+    rng = np.random.default_rng(0)
+    cast = [(item, rater, int(rng.integers(3))) for item in range(ITEMS) for rater in range(5)]
+    votes = votes_of(cast, QUESTIONS, RATERS)
+    one, again, other = (replay(votes, StopRule(0.1, 0.9), orders=20, seed=seed)[0].taken for seed in (0, 0, 1))
+    assert one.tolist() == again.tolist() != other.tolist()
+    assert len(set(one.tolist())) > 1
+
+
+def test_json_holds_each_order() -> None:
+    votes = votes_of([(0, 2, 2), (0, 2, 2), (0, 2, 2), (1, 2, 0)], QUESTIONS, RATERS)
+    (one,) = replay(votes, StopRule(0.1, 0.9), orders=2)
+    assert one.to_json() == {
+        "low": 0.1,
+        "high": 0.9,
+        "at_least": 2,
+        "threshold": 0.8,
+        "votes": 4,
+        "questions": 2,
+        "share_taken": 0.75,
+        "labels_in_common": 1.0,
+        "taken": [3, 3],
+        "changed": [0, 0],
+        "kept": [1, 1],
+        "images_changed": [0, 0],
+    }
+
+
+def test_what_cannot_be_replayed_is_refused() -> None:
+    votes = votes_of([(0, 0, 0)], QUESTIONS, RATERS)
+    assert message(replay, votes_of([], QUESTIONS, RATERS), StopRule(0, 1)) == "there are no votes to replay"
+    assert message(replay, votes_of([(0, 0, 0)]), StopRule(0, 1)).startswith("the votes are not on (image, class)")
+    assert message(replay, votes, StopRule(0, 1), threshold=2).startswith("threshold out of range")
+    assert message(replay, votes, StopRule(0, 1), orders=0).startswith("number of orders out of range")
+    assert message(replay, votes, StopRule(0, 1), at_most=0).startswith("most votes of a question out of range")
+    other = RaterModel((), ("cat", "dog"), WORDS, np.empty((0, 2, 3)), MODEL.fallback, MODEL.prior)
+    assert message(replay_stops, votes, other, threshold=0.8) == (
+        "a stop rule needs a model of valid and invalid classes\n  found:   cat, dog"
+    )
+
+
+def test_votes_of_real_end_as_measured_before(real_votes: Callable[[str], Votes], real_original: LabelSets) -> None:
+    """The table of one random order, made with other code: share of votes, questions changed, labels in common."""
+    votes, experts, golden = map(real_votes, ("raters.npz", "golden.npz", "raters_golden.npz"))
+    model, labels = model_with_labels(votes, experts, golden, real_original)
+    table = [
+        (0.005, 0.819, 4, 0.9999),
+        (0.01, 0.725, 84, 0.9974),
+        (0.02, 0.621, 460, 0.986),
+        (0.05, 0.498, 1938, 0.942),
+    ]
+    rules = [StopRule(low, 1 - low) for low, *_ in table]
+    replays = replay_stops(votes, model, rules, threshold=0.8, first=labels)
+    for one, (_, share, changed, common) in zip(replays, table, strict=True):
+        assert one.share_taken == pytest.approx(share, abs=0.0006)
+        assert one.changed.mean() == pytest.approx(changed, abs=3 * one.changed.std() + 1)
+        assert one.labels_in_common == pytest.approx(common, abs=0.002)
+        assert (one.votes, one.questions) == (924_810, 184_962)

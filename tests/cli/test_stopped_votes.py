@@ -1,0 +1,49 @@
+"""What is biased in votes that a stop rule ended is warned of, wherever the folder says that one did."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import Run, write_files
+
+VOTES = "image,class,rater,answer\n" + "".join(
+    f"{image}.png,0,{rater},{answer}\n"
+    for image, answers in (("a", "yyy"), ("b", "nn"), ("c", "yn"))
+    for rater, answer in zip(("ann", "bo", "cy"), ({"y": "yes", "n": "no"}[x] for x in answers), strict=False)
+)
+ENDED = "the votes were ended by what they said (stop 0.01, 0.99): "
+
+
+@pytest.fixture
+def pets(folder: Path) -> Path:
+    """A benchmark whose votes a stop rule ended."""
+    write_files(folder, {"pets/votes.csv": VOTES, "pets/benchmark.json": '{"stop": [0.01, 0.99]}'})
+    return folder / "pets"
+
+
+@pytest.mark.parametrize("method", ["majority", "mean"])
+def test_shares_of_votes_are_biased(pets: Path, run: Callable[..., Run], method: str) -> None:
+    result = run("aggregate", "--benchmark", "pets", "--method", method, "-o", "scores.csv")
+    assert result.code == 0
+    assert f"{ENDED}their {method} is biased; take calibrated or em\n" in result.err
+
+
+def test_a_rater_model_is_not(pets: Path, run: Callable[..., Run]) -> None:
+    result = run("aggregate", "--benchmark", "pets", "--method", "em", "-o", "scores.csv")
+    assert (result.code, ENDED in result.err) == (0, False)
+
+
+def test_alpha_is_biased(pets: Path, run: Callable[..., Run]) -> None:
+    result = run("raters", "--benchmark", "pets")
+    assert result.code == 0
+    assert f"{ENDED}their alpha is biased, that of the golden votes is not\n" in result.err
+
+
+@pytest.mark.parametrize(
+    "argv", [["raters", "other.csv"], ["aggregate", "other.csv", "--method", "mean", "-o", "s.csv"]]
+)
+def test_of_other_votes_the_folder_says_nothing(pets: Path, run: Callable[..., Run], argv: list[str]) -> None:
+    (pets.parent / "other.csv").write_text(VOTES)
+    result = run(*argv, "--benchmark", "pets")
+    assert (result.code, ENDED in result.err) == (0, False)

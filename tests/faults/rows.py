@@ -60,6 +60,7 @@ FUNCTIONS = (
     "draw_curves out.svg",
     "draw_leaderboard out.png",
     "draw_noise out.svg",
+    "draw_replays out.svg",
     "update_benchmark b",
     "write_chart out.pdf",
     "write_clean_list out.txt",
@@ -124,6 +125,12 @@ def _call(name: str, path: str, force: bool) -> None:
     elif name == "draw_noise":
         noise = reassess.LabelNoise(0.2, np.array([[6.0, 2.0], [0.0, 2.0]]), 1.0, False, reassess.Classes(2))
         reassess.draw_noise(Path(path), noise, force=force)
+    elif name == "draw_replays":
+        questions = reassess.Questions.from_columns(["a.png"], np.array([1]))
+        none, matrix = np.zeros(3, np.int64), np.array([[0.9, 0.1], [0.2, 0.8]])
+        votes = reassess.Votes.from_columns(questions, none, none, none, ("ann",), ("no", "yes"))
+        model = reassess.RaterModel((), reassess.VALIDITY, votes.answers, matrix[None][:0], matrix, np.ones(2) / 2)
+        reassess.draw_replays(Path(path), {"one": reassess.replay_stops(votes, model, threshold=0.8)}, force=force)
     elif name == "draw_leaderboard":
         board = reassess.read_leaderboard("board.csv")
         reassess.draw_leaderboard(Path(path), reassess.trend(board), force=force)

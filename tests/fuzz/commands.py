@@ -71,7 +71,8 @@ _WORDS = (
         "threshold=0.5",
         "(",
     ),
-    *("original=80,real=85", "70-80,75-90", "no,yes", "0.1,0.9", "labelling-bias", "scatter", "imagenet", "imagenet-real"),
+    *("original=80,real=85", "70-80,75-90", "no,yes", "0.1,0.9", "labelling-bias", "scatter", "imagenet"),
+    "imagenet-real",
 )
 
 

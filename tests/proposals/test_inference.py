@@ -266,7 +266,7 @@ def test_strict_stops_at_an_image_that_cannot_be_read(images: Path, tmp_path: Pa
     write_files(images, {"b/0.jpg": b""})
     expected = (
         f"an image cannot be read\n  where:   {images}, b/0.jpg\n  found:   the file is empty\n"
-        "  to mend: mend or remove it, or pass over it with strict=False"
+        "  to mend: mend it, or pass over it with strict=False"
     )
     assert message(run, images, tmp_path / "out.npy", strict=True) == expected
     run(images, tmp_path / "out.npy")
@@ -594,6 +594,51 @@ def test_another_model_option_or_image_is_refused_by_name(
     )
     assert text.endswith(f"  to mend: call it as before to go on, or begin anew: rm -r {output}.unfinished")
     assert not output.exists()
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_an_image_that_could_not_be_read_may_be_mended(
+    images: Path, tmp_path: Path, interrupted: Callable[..., Path], strict: bool
+) -> None:
+    write_files(images, {"a/2.jpg": b"", "b/1.png": b"x"})
+    output = interrupted(2)
+    write_files(images, {"a/2.jpg": picture(2), "b/1.png": picture(3, "PNG")})
+    told: list[str] = []
+    result = run(images, output, batch=2, strict=strict, tell=told.append)
+    assert (len(told), result.images, result.unreadable) == (1, 5, ()), "both shards are made anew"
+    run(images, tmp_path / "whole.npy", batch=2)
+    assert output.read_bytes() == (tmp_path / "whole.npy").read_bytes()
+    assert output.with_suffix(".txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
+
+
+def test_an_image_that_is_mended_for_one_model_only_is_refused(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one model's transform cannot cut, another model may have scored."""
+    write_files(images, {"a/1.jpg": b""})
+    monkeypatch.setattr("reassess.proposals.model_runs.write_shards", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        predict(TWO, tmp_path / "out", images=images, batch=2)
+    (shard,) = (tmp_path / "out.unfinished/shards/other").iterdir()
+    with np.load(shard) as held:
+        scores = np.vstack([np.zeros((1, 3), np.float16), held["scores"]])
+    rewrite(shard, rows=np.arange(5), scores=scores, unreadable=np.empty(0, int), reasons=np.empty(0, str))
+    write_files(images, {"a/1.jpg": picture(1)})
+    assert "  found:   1 image changed: a/1.jpg\n" in message(predict, TWO, tmp_path / "out", images=images, batch=2)
+
+
+def test_an_image_that_is_mended_and_then_changed_again_is_refused(
+    images: Path, interrupted: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_files(images, {"a/2.jpg": b""})
+    output = interrupted(1)
+    write_files(images, {"a/2.jpg": picture(2)})
+    with monkeypatch.context() as patched:
+        patched.setattr("reassess.proposals.model_runs.write_shards", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run(images, output, batch=2)
+    write_files(images, {"a/2.jpg": picture(7)})
+    assert "  found:   1 image changed: a/2.jpg\n" in message(run, images, output, batch=2)
 
 
 def test_of_a_list_another_order_is_refused(images: Path, tmp_path: Path, interrupted: Callable[..., Path]) -> None:

@@ -120,7 +120,7 @@ def predict(
     check_room(runs, unfinished, tell)
     _tell_unknown_outputs(runs, tell)
     record = {"batch": batch, "pillow": pillow, "models": {run.name: run.facts for run in runs}}
-    with unfinished.begun(record, pictures):
+    with unfinished.begun(record, pictures, [run.shards for run in runs]):
         _tell_what_is_there(runs, unfinished, tell)
         for run in runs:
             _score(run, opened, pictures, batch=batch, workers=workers, strict=strict, progress=progress)

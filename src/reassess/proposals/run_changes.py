@@ -10,7 +10,7 @@ from reassess.errors import DataError
 from reassess.formats.tables import read_table
 from reassess.text import counted, some
 
-__all__ = ["changed_images", "changes_of"]
+__all__ = ["changed_images", "changes_of", "recorded_images"]
 
 
 def changes_of(before: Any, now: Any, name: str = "") -> Iterator[str]:
@@ -41,15 +41,12 @@ def _in_words(value: object) -> str:
     return "none" if value is None else "one" if isinstance(value, dict) else json.dumps(value)
 
 
-def changed_images(path: Path, now: Mapping[str, tuple[int, int]]) -> Iterator[str]:
-    """What differs between the images of which a table has the size and the time of change, and those that are there.
+def changed_images(before: Mapping[str, tuple[int, int]], now: Mapping[str, tuple[int, int]]) -> Iterator[str]:
+    """What differs between images, each with the size and the time of change of its file.
 
-    Raises
-    ------
-    DataError
-        The table is missing or damaged.
+    >>> list(changed_images({"a.png": (7, 0), "b.png": (8, 0)}, {"a.png": (7, 1), "c.png": (8, 0)}))
+    ['1 image changed: a.png', '1 image new: c.png', '1 image gone: b.png']
     """
-    before = _recorded(path)
     kinds = {
         "changed": [image for image in now if image in before and now[image] != before[image]],
         "new": [image for image in now if image not in before],
@@ -62,7 +59,14 @@ def changed_images(path: Path, now: Mapping[str, tuple[int, int]]) -> Iterator[s
         yield "the images are in another order"
 
 
-def _recorded(path: Path) -> dict[str, tuple[int, int]]:
+def recorded_images(path: Path) -> dict[str, tuple[int, int]]:
+    """The images of a table of a run, each with the size and the time of change of its file.
+
+    Raises
+    ------
+    DataError
+        The table is missing or damaged.
+    """
     import polars as pl
 
     try:

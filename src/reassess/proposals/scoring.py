@@ -113,5 +113,5 @@ def refuse_unreadable(pictures: ImageSource, reasons: Mapping[int, str]) -> None
             "an image cannot be read",
             where=f"{pictures.place}, {pictures.names[row]}",
             found=reason,
-            mend="mend or remove it, or pass over it with strict=False",
+            mend="mend it, or pass over it with strict=False",
         )

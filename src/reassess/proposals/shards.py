@@ -1,6 +1,6 @@
 """The scores of a model in shards, so that a run that is interrupted loses little."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,8 @@ class Shards:
 
     def pending(self) -> list[int]:
         """The shards that are not there."""
-        return [number for number in range(self.count) if not self._path(number).exists()]
+        there = set(self._there())
+        return [number for number in range(self.count) if number not in there]
 
     def write(self, number: int, shard: Shard) -> None:
         """Write a shard, whole or not at all."""
@@ -114,16 +115,36 @@ class Shards:
         -------
         The files that were removed.
         """
-        damaged = []
-        for number in range(self.count):
-            if self._path(number).exists():
-                try:
-                    self._read(number)
-                except DataError:
-                    damaged.append(self._path(number))
+        damaged = [self._path(number) for number in self._there() if self._whole(number) is None]
         for path in damaged:
             path.unlink()
         return damaged
+
+    def scored(self, images: Iterable[int]) -> set[int]:
+        """Those of some images of which a shard holds scores."""
+        images = set(images)
+        there = set(self._there()) & {self._number(image) for image in images}
+        whole = filter(None, map(self._whole, there))
+        return images.intersection(row for shard in whole for row in shard.rows.tolist())
+
+    def remove(self, images: Iterable[int]) -> None:
+        """Remove the shards of some images, so that they are made anew."""
+        for number in {self._number(image) for image in images}:
+            self._path(number).unlink(missing_ok=True)
+
+    def _number(self, image: int) -> int:
+        """The shard of an image."""
+        return image // self.size
+
+    def _there(self) -> list[int]:
+        return [number for number in range(self.count) if self._path(number).exists()]
+
+    def _whole(self, number: int) -> Shard | None:
+        """A shard; None if it is damaged."""
+        try:
+            return self._read(number)
+        except DataError:
+            return None
 
     def _read(self, number: int) -> Shard:
         path = self._path(number)

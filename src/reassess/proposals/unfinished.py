@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,8 @@ from reassess.data.image_sources import ImageSource
 from reassess.errors import DataError
 from reassess.formats.files import exists, sha256, writing
 from reassess.formats.tables import write_table
-from reassess.proposals.run_changes import changed_images, changes_of
+from reassess.proposals.run_changes import changed_images, changes_of, recorded_images
+from reassess.proposals.shards import Shards
 
 __all__ = ["Unfinished"]
 
@@ -58,10 +59,12 @@ class Unfinished:
         _write_json(self.folder / _OUTPUTS, hashes)
 
     @contextmanager
-    def begun(self, run: Mapping[str, Any], images: ImageSource) -> Iterator[None]:
+    def begun(self, run: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]) -> Iterator[None]:
         """Begin a run, or go on with the one that is there; no other process can meanwhile.
 
-        If it is stopped, a note of the exception says what is kept; if nothing was finished, nothing is.
+        Images of which there are no scores yet, such as those that could not be read, may have changed; their shards
+        are then made anew. If the run is stopped, a note of the exception says what is kept; if nothing was finished,
+        nothing is.
 
         Parameters
         ----------
@@ -69,6 +72,8 @@ class Unfinished:
             What the scores depend on, apart from the images: numbers, texts and objects of them.
         images
             The images.
+        shards
+            Those of each model.
 
         Raises
         ------
@@ -80,7 +85,7 @@ class Unfinished:
         with _locked(self.folder / _LOCK):
             is_ours = False
             try:
-                self._record({"schema": "reassess/predict-run", "version": _VERSION, **run}, images)
+                self._record({"schema": "reassess/predict-run", "version": _VERSION, **run}, images, shards)
                 (self.folder / _SHARDS).mkdir(exist_ok=True)
                 is_ours = True
                 yield
@@ -106,12 +111,18 @@ class Unfinished:
     def _has_shards(self) -> bool:
         return any(self.folder.rglob("[!.]*.npz"))
 
-    def _record(self, run: Mapping[str, Any], images: ImageSource) -> None:
+    def _record(self, run: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]) -> None:
         now = {name: images.stamp(row) for row, name in enumerate(images.names)}
         if (self.folder / _RECORD).exists():
-            before = _recorded(self.folder / _RECORD)
-            changes = [*changes_of(before, run), *changed_images(self.folder / _IMAGES, now)]
+            before = recorded_images(self.folder / _IMAGES)
+            changes = [*changes_of(_recorded(self.folder / _RECORD), run)]
+            renewed = [] if changes else _renewed(before, now, shards)
+            changes += changed_images(before | {images.names[row]: now[images.names[row]] for row in renewed}, now)
             if not changes:
+                if renewed:
+                    for each in shards:
+                        each.remove(renewed)
+                    self._write_images(now)
                 return
             if self._has_shards():  # else nothing was finished that would be lost
                 raise DataError(
@@ -123,14 +134,17 @@ class Unfinished:
         self._begin_anew(run, now)
 
     def _begin_anew(self, run: Mapping[str, Any], now: Mapping[str, tuple[int, int]]) -> None:
-        import polars as pl
-
         if (self.folder / _SHARDS).is_dir():
             shutil.rmtree(self.folder / _SHARDS)
         (self.folder / _OUTPUTS).unlink(missing_ok=True)
+        self._write_images(now)
+        _write_json(self.folder / _RECORD, run)
+
+    def _write_images(self, now: Mapping[str, tuple[int, int]]) -> None:
+        import polars as pl
+
         stamps = zip(("size", "changed"), np.array(list(now.values())).T, strict=True)
         write_table(self.folder / _IMAGES, pl.DataFrame({"image": list(now), **dict(stamps)}), force=True)
-        _write_json(self.folder / _RECORD, run)
 
     def _refuse_other(self) -> None:
         """Refuse a file or a folder in which lies what no run keeps."""
@@ -142,6 +156,16 @@ class Unfinished:
 
     def _key(self, path: Path) -> str:
         return path.relative_to(self.output.parent).as_posix()
+
+
+def _renewed(
+    before: Mapping[str, tuple[int, int]], now: Mapping[str, tuple[int, int]], shards: Sequence[Shards]
+) -> list[int]:
+    """The images, by row, that changed and of which no shard has scores; none if they are not the same images."""
+    if list(before) != list(now):
+        return []
+    changed = {row for row, name in enumerate(now) if now[name] != before[name]}
+    return sorted(changed.difference(*(each.scored(changed) for each in shards)))
 
 
 def _write_json(path: Path, document: Mapping[str, Any]) -> None:

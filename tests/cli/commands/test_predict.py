@@ -85,7 +85,7 @@ def test_what_cannot_be_read_is_listed(pets: Path, run: Callable[..., Run]) -> N
     assert (strict.code, strict.err) == (
         1,
         "Error: an image cannot be read\n  where:   pets/images, cat/x00.png\n  found:   the file is empty\n"
-        "  to mend: mend or remove it, or pass over it without --strict\n",
+        "  to mend: mend it, or pass over it without --strict\n",
     )
 
 
@@ -202,10 +202,15 @@ def test_a_run_that_fails_says_what_was_finished(
     argv = ("predict", MODEL, "--benchmark", "pets", "--workers", "0", "--batch", "2", "-o", "model.npy")
     assert run(*argv, "--strict").err == (
         "Error: an image cannot be read\n  where:   pets/images, fox/2.png\n  found:   the file is empty\n"
-        "  to mend: mend or remove it, or pass over it without --strict\n"
+        "  to mend: mend it, or pass over it without --strict\n"
         "model.npy.unfinished has what was finished; the same call goes on from there.\n"
     )
-    assert run(*argv).out.splitlines()[1] == "model.npy.unfinished: goes on after 1 of 3 shards"
+    (pets / "pets/images/fox/2.png").write_bytes(picture(2, "PNG"))
+    assert run(*argv, "--strict").out.splitlines()[1] == "model.npy.unfinished: goes on after 1 of 3 shards"
+    assert run(*argv[:-1], "whole.npy").code == 0
+    assert [Path(f"model.{kind}").read_bytes() for kind in ("npy", "txt")] == [
+        Path(f"whole.{kind}").read_bytes() for kind in ("npy", "txt")
+    ]
 
 
 def test_a_run_that_is_stopped_before_anything_was_finished_promises_nothing(

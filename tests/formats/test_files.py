@@ -334,3 +334,17 @@ def test_two_outputs_that_are_one_file_are_refused(refused: Callable[..., str], 
         "two outputs are one file\n  where:   DIR/a.csv and DIR/link.csv\n  to mend: name two files"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["link.csv"]
+
+
+def test_of_a_mark_what_a_killed_process_left_is_removed_at_once(tmp_path: Path) -> None:
+    for name in (".reassess-m1-old.csv", ".reassess-m2-old.csv", ".reassess-old.csv"):
+        (tmp_path / name).touch()
+    with all_or_none(mark="m1"):
+        write(tmp_path / "a.csv", "new")
+        write(tmp_path / "b.csv", "new")
+        there = [path.name for path in tmp_path.glob(".reassess-m1-*")]
+        assert len(there) == 2
+        assert ".reassess-m1-old.csv" not in there
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *(".reassess-m2-old.csv", ".reassess-old.csv", "a.csv", "b.csv")
+    }

@@ -908,8 +908,7 @@ def test_a_run_that_is_killed_at_any_moment_and_begun_again_gives_the_same_bytes
     write_files(tmp_path, {"images/bad.png": b"", "go.py": _KILLED})
 
     def made() -> dict[str, bytes]:
-        """But for temporary files, which stay for a day."""
-        return {path.name: path.read_bytes() for path in sorted((tmp_path / "out").glob("[!.]*"))}
+        return {path.name: path.read_bytes() for path in sorted((tmp_path / "out").iterdir())}
 
     subprocess.run([sys.executable, "go.py", "0"], cwd=tmp_path, check=True)
     whole = made()
@@ -931,3 +930,43 @@ def test_a_run_that_is_killed_at_any_moment_and_begun_again_gives_the_same_bytes
         assert made() == whole, attempt
         shutil.rmtree(tmp_path / "out.unfinished", ignore_errors=True)
     assert killed > 10, "else the runs are too short to be killed"
+
+
+_KILLED_PLACING = """
+import os, signal, sys
+from reassess.formats import files
+from tests.proposals.test_inference import TWO, predict
+
+place, left = files._Written.place, int(sys.argv[1])
+
+def stopped(written):
+    global left
+    if written.path.parent.name == "out":
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+    place(written)
+
+files._Written.place = stopped
+predict(TWO, "out", images="images", file_format=sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize(("placed", "file_format"), [(0, "npy"), (3, "npy"), (1, "csv")])
+def test_what_a_run_left_that_was_killed_while_its_files_took_their_places_is_cleared(
+    images: Path, tmp_path: Path, placed: int, file_format: str
+) -> None:
+    """Temporary files, and those that were in place, of which another format makes no use."""
+    call = [sys.executable, "-c", _KILLED_PLACING, str(placed), file_format]
+    assert (
+        subprocess.run(call, cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}).returncode < 0
+    )
+    there = [path.name for path in (tmp_path / "out").iterdir()]
+    assert sum(name.startswith(files.TEMPORARY) for name in there) > 0
+    assert sum(not name.startswith(files.TEMPORARY) for name in there) == placed
+    write_files(tmp_path, {"out.unfinished/.reassess-x.json": b"", "out/.reassess-mine.csv": b"", "out/mine.npy": b""})
+    predict(TWO, tmp_path / "out", images=images, file_format="parquet")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        *(".reassess-mine.csv", "colours.parquet", "mine.npy", "other.parquet")
+    ]
+    assert not (tmp_path / "out.unfinished").exists()

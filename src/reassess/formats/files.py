@@ -8,13 +8,14 @@ from codecs import getincrementaldecoder
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 from reassess.errors import DataError, OutputError, ReassessError, UnreadableFileError
 
 __all__ = [
+    "TEMPORARY",
     "all_or_none",
     "check_input",
     "check_output",
@@ -27,7 +28,7 @@ __all__ = [
     "writing",
 ]
 
-_TEMPORARY = ".reassess-"
+TEMPORARY = ".reassess-"  # begins the names of files that are not complete yet
 _DAY = 24 * 60 * 60  # seconds
 # How files of some kinds begin; and those of text, of which the beginnings are alike.
 _BEGINS = {
@@ -42,7 +43,7 @@ _TEXTS = (".json", ".jsonl", ".csv", ".tsv", ".txt")
 _INSTEAD = dict.fromkeys((".xlsx", ".xls", ".ods"), (".csv",)) | dict.fromkeys((".pkl", ".pickle"), (".npz", ".csv"))
 _MOST_BYTES = 512
 _NO_TEXT = set(range(32)) - set(b"\t\n\r\f") | {127}
-_together: ContextVar["list[_Written] | None"] = ContextVar("_together", default=None)
+_together: ContextVar["_Together | None"] = ContextVar("_together", default=None)
 
 
 def exists(path: str | Path) -> bool:
@@ -168,7 +169,7 @@ def writing(path: Path, *, force: bool = False) -> Iterator[Path]:
     together, written = _together.get(), None
     try:
         with _no_output(path):
-            written = _Written.begun(path, force)
+            written = _Written.begun(path, force, together)
             yield written.temporary
             umask = os.umask(0)
             os.umask(umask)
@@ -176,9 +177,9 @@ def writing(path: Path, *, force: bool = False) -> Iterator[Path]:
             if together is None:
                 written.place()
             else:
-                together.append(written)
+                together.written.append(written)
     finally:
-        if written is not None and written not in (together or ()):
+        if written is not None and (together is None or written not in together.written):
             written.temporary.unlink(missing_ok=True)
 
 
@@ -187,21 +188,27 @@ def _do_nothing(_: object) -> None:
 
 
 @contextmanager
-def all_or_none(*, before: Callable[[Mapping[Path, Path]], object] = _do_nothing) -> Iterator[None]:
+def all_or_none(
+    *, before: Callable[[Mapping[Path, Path]], object] = _do_nothing, mark: str | None = None
+) -> Iterator[None]:
     """Files that are written in the block take their places at its end, when all of them are complete.
 
     Parameters
     ----------
     before
         Is called before the first takes its place: with the temporary file, now complete, of each path.
+    mark
+        Letters and digits in the names of temporary files, for blocks of which no two run at a time: what a killed one
+        left in the folders in which this one writes is removed at once.
 
     Raises
     ------
     OutputError
         As `writing`; or two of them are one file.
     """
-    written: list[_Written] = []
-    token = _together.set(written)
+    together = _Together(mark)
+    written = together.written
+    token = _together.set(together)
     try:
         try:
             yield
@@ -231,10 +238,11 @@ class _Written:
     force: bool
 
     @classmethod
-    def begun(cls, path: Path, force: bool) -> "_Written":
+    def begun(cls, path: Path, force: bool, together: "_Together | None") -> "_Written":
         target = Path(os.path.realpath(path))
         _remove_left(target.parent)
-        handle, name = tempfile.mkstemp(prefix=_TEMPORARY, suffix=path.suffix, dir=target.parent)
+        prefix = TEMPORARY if together is None else together.prefix_in(target.parent)
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=target.parent)
         os.close(handle)
         return cls(path, target, Path(name), force)
 
@@ -255,6 +263,25 @@ class _Written:
             self.temporary.replace(self.target)
 
 
+@dataclass
+class _Together:
+    """Files that take their places together."""
+
+    mark: str | None
+    written: list[_Written] = field(default_factory=list)
+
+    def prefix_in(self, folder: Path) -> str:
+        """How the names of its temporary files begin; those of an earlier block are no longer in the folder."""
+        if self.mark is None:
+            return TEMPORARY
+        prefix = f"{TEMPORARY}{self.mark}-"
+        own = {one.temporary for one in self.written}
+        for path in folder.glob(f"{prefix}*"):
+            if path not in own:
+                path.unlink(missing_ok=True)
+        return prefix
+
+
 @contextmanager
 def _no_output(path: Path) -> Iterator[None]:
     """An error of the system as one about the output."""
@@ -273,7 +300,7 @@ def _no_output(path: Path) -> Iterator[None]:
 
 def _remove_left(folder: Path) -> None:
     """Remove temporary files that no process writes to any more: of a day ago."""
-    for path in folder.glob(f"{_TEMPORARY}*"):
+    for path in folder.glob(f"{TEMPORARY}*"):
         with suppress(OSError):
             if path.stat().st_mtime < time.time() - _DAY:
                 path.unlink()

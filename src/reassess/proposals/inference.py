@@ -124,7 +124,7 @@ def predict(
         _tell_what_is_there(runs, unfinished, tell)
         for run in runs:
             _score(run, opened, pictures, batch=batch, workers=workers, strict=strict, progress=progress)
-        with all_or_none(before=unfinished.note_outputs):
+        with all_or_none(before=unfinished.note_outputs, mark=unfinished.mark):
             results = tuple(run.write(pictures, may_replace) for run in runs)
         unfinished.end()
     return results

@@ -1,5 +1,6 @@
 """What a run keeps beside its output until it is complete, so that it can go on after an interruption."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ import numpy as np
 
 from reassess.data.image_sources import ImageSource
 from reassess.errors import DataError
-from reassess.formats.files import exists, sha256, writing
+from reassess.formats.files import TEMPORARY, exists, sha256, writing
 from reassess.formats.tables import write_table
 from reassess.proposals.run_changes import changed_images, changes_of, recorded_images
 from reassess.proposals.shards import Shards
@@ -53,8 +54,19 @@ class Unfinished:
         made = _recorded(self.folder / _OUTPUTS).get(self._key(path))
         return made is not None and made == sha256(path)
 
+    @property
+    def mark(self) -> str:
+        """What tells the temporary files of a run of this output from those of others."""
+        return hashlib.sha256(os.fsencode(self.output.name)).hexdigest()[:8]
+
     def note_outputs(self, files: Mapping[Path, Path]) -> None:
-        """Record files that are about to take their places: the hash of each, which is complete at another path."""
+        """Record files that are about to take their places: the hash of each, which is complete at another path.
+
+        Those that took their places before the run was stopped, perhaps in another format, are removed.
+        """
+        for key in _recorded(self.folder / _OUTPUTS) if exists(self.folder / _OUTPUTS) else ():
+            if self.has_written(path := self.output.parent / key):
+                Path(os.path.realpath(path)).unlink()
         hashes = {self._key(path): sha256(complete) for path, complete in files.items()}
         _write_json(self.folder / _OUTPUTS, hashes)
 
@@ -104,8 +116,9 @@ class Unfinished:
         (self.folder / _RECORD).unlink(missing_ok=True)
         with suppress(OSError):  # such as for what else was put there
             shutil.rmtree(self.folder / _SHARDS)
-            for name in (_IMAGES, _OUTPUTS, _LOCK):
-                (self.folder / name).unlink(missing_ok=True)
+            left = self.folder.glob(f"{TEMPORARY}*")  # by a process that was killed
+            for path in (*left, *(self.folder / name for name in (_IMAGES, _OUTPUTS, _LOCK))):
+                path.unlink(missing_ok=True)
             self.folder.rmdir()
 
     def _has_shards(self) -> bool:

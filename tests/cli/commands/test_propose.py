@@ -177,9 +177,9 @@ unjudged: proposals on golden images that are no golden pairs; they count in nei
     )
     assert read_proposals("out.csv").sources == ("original", "alex", "ids")
     assert Path("frontier.csv").read_text() == (
-        "models,proposals,images,hits,valid,recall,judged,precision,unjudged,lacking,chosen\n"
-        "alex,2,1,3,4,0.75,4,0.75,0,0,false\n"
-        "alex; ids,5,2,4,4,1.0,6,0.6666666666666666,0,0,true\n"
+        "models,proposals,images,hits,valid,recall,judged,precision,unjudged,lacking,chosen,search\n"
+        "alex,2,1,3,4,0.75,4,0.75,0,0,false,exhaustive\n"
+        "alex; ids,5,2,4,4,1.0,6,0.6666666666666666,0,0,true,exhaustive\n"
     )
     assert run(*ARGV, "--choose", "--frontier", "frontier.parquet").code == 0
     assert read_table(Path("frontier.parquet"))["models"].to_list() == [["alex"], ["alex", "ids"]]
@@ -240,7 +240,7 @@ def test_where_no_models_reach_the_recall_the_frontier_is_shown_all_the_same(
         "exhaustive search: all 7 subsets were measured, with the N of all models",
     ]
     assert not Path("out.csv").exists()
-    assert Path("frontier.csv").read_text().splitlines()[1:] == ["alex,2,1,1,2,0.5,1,1.0,1,0,false"]
+    assert Path("frontier.csv").read_text().splitlines()[1:] == ["alex,2,1,1,2,0.5,1,1.0,1,0,false,exhaustive"]
     assert run(*argv, "--frontier", "frontier.svg").code == 1
     assert "chosen" not in Path("frontier.svg").read_text()
     result = run(*argv, "--json")
@@ -299,6 +299,15 @@ def test_of_many_models_the_answer_stands_in_the_first_lines(pets: Path, run: Ca
     Path("few.csv").write_text("image,class,rater,answer\nb.png,fox,x,yes\nc.png,fox,x,yes\n")
     out = run("propose", *files, "--benchmark", "pets", "--choose", "--golden", "few.csv", "--recall", "1").out
     assert "\nall models   all 19 " in out
+
+
+def test_a_heuristic_search_is_called_so(pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reassess.proposals.subset_search.MOST_EXHAUSTIVE", 2)
+    monkeypatch.setattr("reassess.cli.tables.model_choice._MOST_SUBSETS", 1)
+    lines = run(*ARGV, "--choose", "--recall", "1", "--frontier", "frontier.csv").out.splitlines()
+    assert "1 of the 2 best subsets that a search found (--verbose shows all)" in lines
+    assert any(line.startswith("heuristic search: ") for line in lines)
+    assert read_table(Path("frontier.csv"))["search"].to_list() == ["heuristic"] * 2
 
 
 def test_the_frontier_is_drawn_with_its_words(pets: Path, run: Callable[..., Run], report_extra: None) -> None:

@@ -20,7 +20,7 @@ _HEADINGS = ["subset", "models", "proposals", "an image", "recall", "precision",
 
 
 def write_frontier(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
-    """Write the frontier, a subset a row: its models (in csv and tsv separated by ``; ``), and what it reaches."""
+    """Write the frontier, a subset a row: its models (in csv and tsv separated by ``; ``), what it reaches, and how it was found."""
     import polars as pl
 
     rows = [
@@ -36,6 +36,7 @@ def write_frontier(path: Path, choice: ModelChoice, *, force: bool = False) -> N
             "unjudged": subset.unjudged,
             "lacking": subset.lacking,
             "chosen": subset == choice.chosen,
+            "search": choice.search,
         }
         for subset in choice.frontier
     ]
@@ -96,7 +97,8 @@ def _some_of(call: Call, choice: ModelChoice) -> Sequence[ModelSubset]:
         return frontier
     places = {round(place) for place in np.linspace(0, len(frontier) - 1, _MOST_SUBSETS - 1).tolist()}
     places |= set() if choice.chosen is None else {frontier.index(choice.chosen)}
-    call.tell(f"{len(places)} of the {len(frontier):,} best subsets (--verbose shows all)")
+    found = "" if choice.exhaustive else " that a search found"
+    call.tell(f"{len(places)} of the {len(frontier):,} best subsets{found} (--verbose shows all)")
     return [frontier[place] for place in sorted(places)]
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from reassess.core.classes import Classes, check_classes
+from reassess.core.image_names import image_keys
 from reassess.core.open_questions import OpenQuestions
 from reassess.core.questions import Questions
 from reassess.errors import DataError, at
@@ -31,7 +32,7 @@ def read_questions(path: str | Path, classes: Classes | None = None) -> Question
     Returns
     -------
     Questions
-        Images in the order of the file.
+        Images in the order of the file, which may put the most informative first; those of proposals by name.
 
     Raises
     ------
@@ -64,9 +65,17 @@ def read_questions(path: str | Path, classes: Classes | None = None) -> Question
             mend="give what propose or questions wrote",
         )
     if "source" in table.columns:
-        return proposals_of_table(path, table, classes).questions
+        return _by_name(proposals_of_table(path, table, classes).questions)
     with at(path):
         return questions_of_table(path, table, classes)
+
+
+def _by_name(questions: Questions) -> Questions:
+    """The same questions in the order of what identifies their images, which is none of the file's."""
+    keys = np.array(image_keys(questions.images), object)
+    order = np.argsort(keys[questions.image_ids], kind="stable")
+    images = [questions.images[image] for image in questions.image_ids[order].tolist()]
+    return Questions.from_columns(images, questions.class_ids[order], questions.classes)
 
 
 def write_open_questions(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -56,6 +57,20 @@ some two together on no other image 1
         (1, "a.png", ["cup", "mug"], "any two together on 2 images or more"),
         (2, "b.png", ["cup", "mug"], "all of the image"),
     ]
+
+
+@pytest.mark.parametrize("options", [(), ("--hierarchy", "is-a.csv"), ("--benchmark", "pets")])
+def test_rows_in_another_order_give_the_same_bytes(
+    questions: Path, run: Callable[..., Run], options: tuple[str, ...]
+) -> None:
+    head, *rows = PROPOSALS.splitlines()
+    made = []
+    for seed in range(5):
+        Random(seed).shuffle(rows)
+        (questions / "proposals.csv").write_text("\n".join([head, *rows]) + "\n")
+        assert run(*ARGV, *options, "--force").code == 0
+        made.append(Path("tasks.jsonl").read_bytes())
+    assert made == made[:1] * 5
 
 
 def test_a_hierarchy_says_which_classes_belong_together_and_votes_how_long_one_takes(

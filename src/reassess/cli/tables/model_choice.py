@@ -20,7 +20,10 @@ _HEADINGS = ["subset", "models", "proposals", "an image", "recall", "precision",
 
 
 def write_frontier(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
-    """Write the frontier, a subset a row: its models (in csv and tsv separated by ``; ``), what it reaches, and how it was found."""
+    """Write the frontier, a subset a row: its models (in csv and tsv separated by ``; ``), and what it reaches.
+
+    The column search is ``exhaustive``, or ``heuristic`` where there may be better subsets.
+    """
     import polars as pl
 
     rows = [

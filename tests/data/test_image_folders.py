@@ -77,7 +77,7 @@ def test_pictures_of_formats_that_are_not_read_are_counted(tmp_path: Path, write
     with pytest.warns(ReassessWarning) as caught:
         assert list_images(place) == ("a.jpg", "e.Jfif", "f.tif")
     assert [str(each.message) for each in caught] == [
-        f"{place}: 4 pictures passed over, of formats that are not read: 1 .avif, 2 .heic, 1 .ppm"
+        f"{place}: passed over 4 pictures of formats that are not read: 1 .avif, 2 .heic, 1 .ppm"
     ]
 
 

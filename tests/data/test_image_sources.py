@@ -93,17 +93,67 @@ def test_what_is_no_place_of_images_is_refused(tmp_path: Path) -> None:
         f"no such folder of images\n  where:   {tmp_path}/no\n"
         "  to mend: name the folder, zip, tar or list of the images"
     )
-    assert message(open_images, tmp_path) == (
-        f"there is no image\n  where:   {tmp_path}\n  to mend: check it; pictures that are on no list are known by "
-        "their suffix: .apng, .bmp, .gif, .jfif, .jpe, .jpeg, .jpg, .mpo, .png, .tif, .tiff, "
-        ".webp"
-    )
-    write_files(tmp_path, {"a.rar": b"x", "empty.txt": b"\n"})
+    write_files(tmp_path, {"a.rar": b"x"})
     assert message(open_images, tmp_path / "a.rar") == (
         f"wrong kind of file for a set of images\n  where:   {tmp_path}/a.rar\n"
         "  allowed: .zip, .tar, .txt, .csv, .tsv, .jsonl, .parquet\n  found:   .rar"
     )
-    assert message(open_images, tmp_path / "empty.txt").startswith("there is no image")
+
+
+SUFFIXES = (
+    "  allowed: files of the suffixes .apng, .bmp, .gif, .jfif, .jpe, .jpeg, .jpg, .mpo, .png, .tif, .tiff, .webp\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("files", "what", "found", "mend"),
+    [
+        ({}, "there is no picture", "an empty folder", "name the place where the pictures lie"),
+        ({"a.txt": b"", "b/c.md": b""}, "there is no picture", "a.txt, b", "name the place where the pictures lie"),
+        (
+            {"a.heic": b"x", "b/c.HEIC": b"x", "notes.txt": b""},
+            "there is no picture of a format that is read",
+            "2 pictures of formats that are not read: 2 .heic",
+            "save them in one of these formats",
+        ),
+    ],
+)
+def test_a_folder_without_pictures_says_what_it_holds(
+    tmp_path: Path, files: dict[str, bytes], what: str, found: str, mend: str
+) -> None:
+    assert message(open_images, write_files(tmp_path, files)) == (
+        f"{what}\n  where:   {tmp_path}\n{SUFFIXES}  found:   {found}\n  to mend: {mend}"
+    )
+
+
+def test_an_archive_without_pictures_is_called_so(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("notes.txt", "")
+    assert f"{SUFFIXES}  found:   an archive without images\n" in message(open_images, tmp_path / "a.zip")
+
+
+def test_a_list_of_blank_lines_names_no_image(tmp_path: Path) -> None:
+    for text, found in (("\n", "1 blank line"), ("\n \n\t\n", "3 blank lines")):
+        (tmp_path / "list.txt").write_text(text)
+        assert message(open_images, tmp_path / "list.txt") == (
+            f"the list names no image\n  where:   {tmp_path}/list.txt\n  found:   {found}\n"
+            "  to mend: write a path on each line"
+        )
+
+
+@pytest.mark.parametrize(
+    ("line", "mend"),
+    [("# my images", "remove the line"), (" a.png", "remove the blanks"), ("a.png\t", "remove the blanks")],
+)
+def test_a_line_of_a_list_is_a_path_and_nothing_else(tmp_path: Path, line: str, mend: str) -> None:
+    write_files(tmp_path, {"a.png": b"", "b.png": b"", "list.txt": f"b.png\n\n{line}\n"})
+    assert message(open_images, tmp_path / "list.txt") == (
+        f"a line of the list is no path\n  where:   {tmp_path}/list.txt, line 3\n"
+        "  allowed: one path a line, without blanks around it and without comments\n"
+        f"  found:   {line!r}\n  to mend: {mend}"
+    )
+    (tmp_path / line).write_bytes(b"")
+    assert open_images(tmp_path / "list.txt").names == ("b.png", line)
 
 
 def test_two_names_of_one_image_are_refused(tmp_path: Path) -> None:

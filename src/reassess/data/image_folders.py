@@ -123,8 +123,8 @@ def list_images(place: str | Path) -> tuple[str, ...]:
     return tuple(sorted(names_of(pictures_in(Path(place)))))
 
 
-def pictures_in(place: Path) -> FolderImages | TarImages | ZipImages:
-    """The images of `list_images`, of which each can be read."""
+def pictures_in(place: Path, *, needed: bool = False) -> FolderImages | TarImages | ZipImages:
+    """The images of `list_images`, of which each can be read; `DataError` if there is none and some are needed."""
     passed_over: Counter[str] = Counter()
 
     def is_picture(stored: str) -> bool:
@@ -133,12 +133,18 @@ def pictures_in(place: Path) -> FolderImages | TarImages | ZipImages:
         return suffix in PICTURE_SUFFIXES
 
     images = _pictures_in(place, is_picture)
-    if passed_over:
-        counts = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(passed_over.items()))
-        pictures = counted(passed_over.total(), "picture")
-        warnings.warn(
-            f"{place}: {pictures} passed over, of formats that are not read: {counts}", ReassessWarning, stacklevel=2
+    counts = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(passed_over.items()))
+    others = f"{counted(passed_over.total(), 'picture')} of formats that are not read: {counts}" if counts else ""
+    if needed and not images.paths:
+        raise DataError(
+            "there is no picture of a format that is read" if others else "there is no picture",
+            where=place,
+            allowed=f"files of the suffixes {', '.join(PICTURE_SUFFIXES)}",
+            found=others or _described(place),
+            mend="save them in one of these formats" if others else "name the place where the pictures lie",
         )
+    if others:
+        warnings.warn(f"{place}: passed over {others}", ReassessWarning, stacklevel=2)
     return images
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from reassess.core.image_names import unique_images
-from reassess.data.image_folders import PICTURE_SUFFIXES, FolderImages, in_text, names_of, pictures_in
+from reassess.data.image_folders import FolderImages, in_text, names_of, pictures_in
 from reassess.errors import DataError
 from reassess.formats.files import exists, read_lines, suffix_of
 from reassess.formats.predictions.tables import read_image_names
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.text import some
+from reassess.text import counted, some
 
 __all__ = ["ImageSource", "open_images"]
 
@@ -81,15 +81,15 @@ def open_images(place: str | Path) -> ImageSource:
     Parameters
     ----------
     place
-        A folder, a zip or a tar, as for `list_images`. Or a list: a text file with one path a line, or a table with a
-        column ``image`` (or another of those that name the images in predictions). Paths are relative to the folder of
-        the list, and are the names of the images; backslashes are slashes.
+        A folder, a zip or a tar, as for `list_images`. Or a list: a text file with one path a line, without comments,
+        or a table with a column ``image`` (or another of those that name the images in predictions). Paths are relative
+        to the folder of the list, and are the names of the images; backslashes are slashes.
 
     Raises
     ------
     DataError
-        There is no such place; it cannot be read or holds no image; two names are of one image; or no image of a list
-        is there.
+        There is no such place; it cannot be read or holds no image; a line of a list is no path; two names are of one
+        image; or no image of a list is there.
 
     Examples
     --------
@@ -104,17 +104,13 @@ def open_images(place: str | Path) -> ImageSource:
     if not exists(place):
         raise DataError("no such folder of images", where=place, mend="name the folder, zip, tar or list of the images")
     if place.is_dir() or place.suffix.lower() in _ARCHIVES:
-        files: Any = pictures_in(place)
+        files: Any = pictures_in(place, needed=True)
         names = names_of(files)
         rows = tuple(sorted(range(len(names)), key=names.__getitem__))
         names = tuple(names[row] for row in rows)
     else:
         names = tuple(path.replace("\\", "/") for path in _listed(place))
         files, rows = FolderImages(place.parent, names), tuple(range(len(names)))
-    if not names:
-        known = ", ".join(PICTURE_SUFFIXES)
-        mend = f"check it; pictures that are on no list are known by their suffix: {known}"
-        raise DataError("there is no image", where=place, mend=mend)
     unique_images(names, str(place))
     if isinstance(files, FolderImages) and not any(exists(files.place / name) for name in names):
         if place.is_dir():
@@ -130,6 +126,26 @@ def open_images(place: str | Path) -> ImageSource:
 
 
 def _listed(place: Path) -> tuple[str, ...]:
-    if suffix_of(place, (*_ARCHIVES, *_LISTS), "a set of images") == ".txt":
-        return tuple(line for line in read_lines(place) if line.strip())
-    return read_image_names(place)
+    if suffix_of(place, (*_ARCHIVES, *_LISTS), "a set of images") != ".txt":
+        return read_image_names(place)
+    lines = read_lines(place)
+    names = {number: line for number, line in enumerate(lines, 1) if line.strip()}
+    if not names:
+        blank = counted(len(lines), "blank line")
+        raise DataError("the list names no image", where=place, found=blank, mend="write a path on each line")
+    for number, line in names.items():
+        _refuse_no_path(line, place, number)
+    return tuple(names.values())
+
+
+def _refuse_no_path(line: str, place: Path, number: int) -> None:
+    """Refuse a comment, and blanks around a path, unless a file is called so."""
+    is_comment = line.lstrip().startswith("#")
+    if (is_comment or line != line.strip()) and not exists(place.parent / line.replace("\\", "/")):
+        raise DataError(
+            "a line of the list is no path",
+            where=f"{place}, line {number}",
+            allowed="one path a line, without blanks around it and without comments",
+            found=repr(line),
+            mend="remove the line" if is_comment else "remove the blanks",
+        )

@@ -96,7 +96,7 @@ def test_pictures_that_are_passed_over_are_counted_once(
     images = {"scan": ("pets/images",), "predict": ("--images", "pets/images", "--benchmark", "pets")}[argv[0]]
     write_files(pets, {"pets/images/cat/1.heic": b"", "pets/images/fox/notes.txt": b"", "pets/images/fox/2.HEIC": b""})
     result = run(*argv, *images, "--workers", "0", "-o", "out.csv")
-    warning = "Warning: pets/images: 2 pictures passed over, of formats that are not read: 2 .heic\n"
+    warning = "Warning: pets/images: passed over 2 pictures of formats that are not read: 2 .heic\n"
     assert (result.code, result.err) == (0, warning)
 
 

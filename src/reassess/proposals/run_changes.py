@@ -1,6 +1,7 @@
 """What differs between a run that was interrupted and the one that would go on, in words."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,17 @@ from reassess.text import counted, some
 
 __all__ = ["changed_images", "changes_of", "recorded_images"]
 
+_SHA256 = re.compile("[0-9a-f]{64}")
+_HASH = 12  # digits that tell hashes apart, as where inputs are named
+
 
 def changes_of(before: Any, now: Any, name: str = "") -> Iterator[str]:
     """What differs between two objects; of the objects that one of the two lacks, such as models, the names alone.
 
     >>> list(changes_of({"batch": 64, "models": {"a": {"weights": "0f"}}}, {"batch": 32, "models": {"a": {}}}))
     ['batch: 64 before, 32 now', 'models, a, weights: 0f before, none now']
+    >>> list(changes_of({"a": {"transform": None}}, {"a": {"transform": {"size": 256}}}))
+    ['a: without transform before, with one now']
     >>> list(changes_of({"models": {"a": {}, "b": {}}}, {"models": {"a": {}, "c": {}}}))
     ['models: b before, c now']
     """
@@ -31,14 +37,18 @@ def changes_of(before: Any, now: Any, name: str = "") -> Iterator[str]:
         for key in dict.fromkeys((*before, *now)):
             if key not in (*gone, *new):
                 yield from changes_of(before.get(key), now.get(key), f"{name}, {key}" if name else key)
+    elif {type(before), type(now)} == {dict, type(None)}:
+        above, _, own = name.rpartition(", ")
+        has = f"without {own} before, with one now" if before is None else f"with {own} before, without one now"
+        yield f"{above}: {has}" if above else has
     elif before != now:
         yield f"{name}: {_in_words(before)} before, {_in_words(now)} now"
 
 
 def _in_words(value: object) -> str:
     if isinstance(value, str):
-        return value
-    return "none" if value is None else "one" if isinstance(value, dict) else json.dumps(value)
+        return value[:_HASH] if _SHA256.fullmatch(value) else value
+    return "none" if value is None else json.dumps(value)
 
 
 def changed_images(before: Mapping[str, tuple[int, int]], now: Mapping[str, tuple[int, int]]) -> Iterator[str]:

@@ -1,0 +1,48 @@
+"""What changed between two runs, as a person would say it."""
+
+from typing import Any
+
+import pytest
+
+from reassess.proposals.run_changes import changed_images, changes_of
+
+HASH, OTHER = "0123456789abcdef" * 4, "f" * 64
+TRANSFORM = {"size": 256, "crop": [224, 224]}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        ({"batch": 64}, {"batch": 64}, []),
+        ({"a": {"weights": HASH}}, {"a": {"weights": OTHER}}, ["a, weights: 0123456789ab before, ffffffffffff now"]),
+        ({"a": {"weights": HASH[:-1]}}, {"a": {"weights": "0f"}}, [f"a, weights: {HASH[:-1]} before, 0f now"]),
+        ({"a": {"weights": HASH}}, {"a": {}}, ["a, weights: 0123456789ab before, none now"]),
+        (
+            {"a": {"transform": None}},
+            {"a": {"transform": TRANSFORM}},
+            ["a: without transform before, with one now"],
+        ),
+        (
+            {"a": {"transform": TRANSFORM}},
+            {"a": {"transform": None}},
+            ["a: with transform before, without one now"],
+        ),
+        ({"transform": None}, {"transform": TRANSFORM}, ["without transform before, with one now"]),
+        (
+            {"a": {"transform": TRANSFORM}},
+            {"a": {"transform": TRANSFORM | {"crop": [192, 192]}}},
+            ["a, transform, crop: [224, 224] before, [192, 192] now"],
+        ),
+    ],
+)
+def test_changes_are_in_words(before: dict[str, Any], now: dict[str, Any], expected: list[str]) -> None:
+    assert list(changes_of(before, now)) == expected
+
+
+def test_images_that_changed_are_counted_and_the_first_named() -> None:
+    before = {f"{n}.png": (n, 0) for n in range(5)}
+    assert list(changed_images(before, {name: (size, 1) for name, (size, _) in before.items()})) == [
+        "5 images changed: 0.png, 1.png, 2.png and 2 more"
+    ]
+    assert list(changed_images(before, dict(reversed(before.items())))) == ["the images are in another order"]
+    assert list(changed_images(before, before)) == []

@@ -48,7 +48,10 @@ def test_ids_are_classes_too() -> None:
     ],
 )
 def test_a_circle_is_refused(pairs: list[tuple[str, str]], found: str) -> None:
-    assert message(Hierarchy.from_pairs, pairs, CLASSES) == f"the hierarchy goes round in a circle\n  found:   {found}"
+    assert message(Hierarchy.from_pairs, pairs, CLASSES) == (
+        f"the hierarchy goes round in a circle\n  found:   {found}\n"
+        "  to mend: leave out one of these rows of the hierarchy"
+    )
 
 
 def test_a_long_chain_is_no_problem() -> None:

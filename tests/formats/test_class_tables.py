@@ -305,13 +305,14 @@ def test_further_parents_are_counted(file: Callable[..., Path]) -> None:
     [
         (
             "child,parent\ncat,animal\n",
-            "none of the benchmark's classes stands in the hierarchy\n  where:   DIR/h.csv\n"
-            "  allowed: wnids such as n00000001, names such as 'cup'\n  found:   cat\n"
-            "  to mend: name the class by id, wnid or name",
+            "no class stands in the hierarchy\n  where:   DIR/h.csv\n"
+            "  allowed: children that are wnids such as n00000001, names such as 'cup'\n  found:   cat\n"
+            "  to mend: call the children in the hierarchy as the classes are called",
         ),
         (
             "child,parent\ncup,cup\n",
-            "the hierarchy goes round in a circle\n  where:   DIR/h.csv\n  found:   cup is a cup",
+            "the hierarchy goes round in a circle\n  where:   DIR/h.csv\n  found:   cup is a cup\n"
+            "  to mend: leave out one of these rows of the hierarchy",
         ),
         (
             "child,parent\ncup,vessel\npot, \n",
@@ -327,3 +328,20 @@ def test_further_parents_are_counted(file: Callable[..., Path]) -> None:
 def test_what_is_no_hierarchy_is_refused(file: Callable[..., Path], text: str, expected: str) -> None:
     path = file("h.csv", text)
     assert message(read_hierarchy, path, KITCHEN).replace(str(path.parent), "DIR") == expected
+
+
+@pytest.mark.parametrize(
+    ("classes", "allowed", "mend"),
+    [
+        (Classes(3), "class ids", "; or give the names of the classes"),
+        (Classes.from_texts(["cup", "pot"]), "names such as 'cup', 'pot'", ""),
+    ],
+)
+def test_a_hierarchy_of_no_class_speaks_of_itself(
+    file: Callable[..., Path], classes: Classes, allowed: str, mend: str
+) -> None:
+    path = file("h.csv", "child,parent\ncat,animal\ncat,animal\n")
+    assert message(read_hierarchy, path, classes) == (
+        f"no class stands in the hierarchy\n  where:   {path}\n  allowed: children that are {allowed}\n  found:   cat\n"
+        f"  to mend: call the children in the hierarchy as the classes are called{mend}"
+    )

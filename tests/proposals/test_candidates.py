@@ -212,9 +212,7 @@ def test_an_image_that_a_model_lacks_is_set_aside_if_the_others_agree_and_what_n
         ("one", "probabilities", 0, 0),
         ("two", "probabilities", 1, 0),
     ]
-    assert str(found) == (
-        "images           2, of which 1 are set aside\nproposals        2, 2.00 an image\nN                4"
-    )
+    assert str(found) == ("images           2, 1 set aside\nproposals        2, 2.00 an image\nN                4")
 
 
 def test_images_that_no_file_knows_are_counted_or_refused() -> None:

@@ -448,7 +448,13 @@ def test_models_are_named_once_and_their_output_is_a_folder(images: Path, tmp_pa
         message(predict, [MODEL, MODEL], tmp_path / "o", images=images) == "a model is named twice\n  found:   colours"
     )
     assert message(predict, [], tmp_path / "o", images=images).startswith("no model was given")
-    for name, mend in (("o.npy", "name it o"), ("o.parquet", 'name it o, with file_format="parquet"')):
+    whole = f"name it {tmp_path}/o"
+    (tmp_path / "there").touch()
+    for name, mend in (
+        ("o.npy", whole),
+        ("o.parquet", f'{whole}, with file_format="parquet"'),
+        ("there", "choose another name"),
+    ):
         with pytest.raises(OutputError) as caught:
             predict([MODEL, other], tmp_path / name, images=images)
         assert str(caught.value) == (
@@ -481,9 +487,29 @@ def test_onnx_files_of_one_name_have_files_of_their_own(tmp_path: Path) -> None:
     assert named("onnx:m.onnx", "onnx:b/m.onnx", "timm:m") == ["onnx-m.npy", "onnx-b-m.npy", "timm-m.npy"]
     assert named("onnx:/x/a/m.onnx", "onnx:/y/a/m.onnx") == ["onnx-x-a-m.npy", "onnx-y-a-m.npy"]
     assert named("onnx:a b/m.onnx", "onnx:c/n.onnx") == ["onnx-m.npy", "onnx-n.npy"]
-    assert message(named, "onnx:a/m.onnx", "onnx:./a/m.onnx") == (
-        f"an output is named twice\n  found:   {tmp_path}/out/onnx-a-m.npy\n  to mend: run the models one by one"
+    assert message(named, "timm:a/m", "timm:a-m") == (
+        f"an output is named twice\n  found:   {tmp_path}/out/timm-a-m.npy\n  to mend: run the models one by one"
     )
+
+
+def test_one_onnx_file_by_two_paths_is_one_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_files(tmp_path, {"a/m.onnx": b""})
+    (tmp_path / "link.onnx").symlink_to("a/m.onnx")
+    for other in ("a/../a/m.onnx", f"{tmp_path}/a/m.onnx", "link.onnx"):
+        assert message(files_of, ["onnx:a/m.onnx", "timm:m", f"onnx:{other}"], tmp_path / "out") == (
+            f"two models are one file\n  found:   onnx:a/m.onnx and onnx:{other}\n  to mend: name it once"
+        )
+
+
+def test_a_name_with_a_line_break_needs_tables(images: Path, tmp_path: Path) -> None:
+    (images / "a\nb.png").write_bytes(picture(1, "PNG"))
+    assert message(run, images, tmp_path / "o.npy").endswith("to mend: write a table, such as .parquet")
+    assert message(predict, TWO, tmp_path / "o", images=images) == (
+        f"an image name holds a line break\n  where:   {tmp_path}/o/colours.npy, row 0\n  found:   'a\\nb.png'\n"
+        '  to mend: write tables, file_format="parquet"'
+    )
+    predict(TWO, tmp_path / "o", images=images, file_format="parquet")
 
 
 # --- interruptions ----------------------------------------------------------------------------------------------------

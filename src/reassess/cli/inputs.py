@@ -25,7 +25,7 @@ from reassess.data.benchmark_images import benchmark_names
 from reassess.data.benchmark_settings import update_benchmark
 from reassess.errors import DataError, ReassessError, at
 from reassess.formats.archives import MAX_BYTES
-from reassess.formats.files import read_lines
+from reassess.formats.files import exists, read_lines
 from reassess.formats.predictions import names_beside, read_predictions
 from reassess.formats.predictions.tables import read_image_names
 from reassess.formats.predictions.unknown_names import UNKNOWN_CLASS, UnknownClass
@@ -301,6 +301,10 @@ def own_file(name: str, names: Sequence[str], given: Sequence[str], option: str)
     files = own or of_all
     if len(files) > 1:
         raise click.UsageError(f"{option} is given twice for {name}.")
+    for text in of_all:
+        if "=" in text and not exists(text):
+            other = text.rpartition("=")[0]
+            raise click.UsageError(f"{option} is given for {other}, which is none of {some(names)}.")
     return Path(FILE.convert(files[0], click.Option([option]), None)) if files else None
 
 

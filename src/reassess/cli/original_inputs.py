@@ -10,6 +10,7 @@ from reassess.core.class_lists import Classed
 from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.data.loading import load_votes
+from reassess.errors import DataError
 from reassess.formats.archives import MAX_BYTES
 
 __all__ = ["load_original_judges"]
@@ -40,7 +41,12 @@ def load_original_judges(
     if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
         given["original"] = of_original
     for part, source in votes.items():
-        path = needed_part(call, benchmark, part, source)
+        try:
+            path = needed_part(call, benchmark, part, source)
+        except DataError as error:
+            if source is None:
+                error.mend = f"give --{part} FILE; or {error.mend}"
+            raise
         order = answers or benchmark.answers
         given[part] = path, load_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
     parts = joined_parts(given, benchmark, classes) if given else {}

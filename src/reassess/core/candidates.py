@@ -88,7 +88,7 @@ class Candidates(Shown):
     ... }
     >>> candidates = propose(models, LabelSets.from_lists(["a.png", "b.png"], [[0], [1]]))
     >>> candidates
-    images           2, of which 1 are set aside
+    images           2, 1 set aside
     proposals        2, 2.00 an image
     N                0
     >>> candidates.proposals.questions.images, candidates.set_aside.images
@@ -185,7 +185,7 @@ class Candidates(Shown):
     def _summary(self) -> list[tuple[str, str]]:
         mean = "none" if self.mean_per_image is None else f"{self.mean_per_image:.2f} an image"
         return [
-            ("images", f"{self.images:,}, of which {len(self.set_aside):,} are set aside"),
+            ("images", f"{self.images:,}, {len(self.set_aside):,} set aside"),
             ("proposals", f"{len(self.proposals):,}, {mean}"),
             ("N", f"{self.most_probable:,}"),
         ]

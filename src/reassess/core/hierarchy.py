@@ -79,6 +79,7 @@ def _way(node: _Node, parent: Mapping[_Node, _Node], names: Mapping[_Node, str])
             raise DataError(
                 "the hierarchy goes round in a circle",
                 found=" is a ".join(names[at] for at in [*way[way.index(above) :], above]),
+                mend="leave out one of these rows of the hierarchy",
             )
         way.append(above)
         met.add(above)

@@ -11,6 +11,7 @@ from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze, pair_keys
+from reassess.text import counted
 
 __all__ = ["ORIGINAL_SOURCE", "Proposals"]
 
@@ -132,7 +133,8 @@ class Proposals:
 
     def __repr__(self) -> str:
         sources = f", from {', '.join(self.sources)}" if self.sources else ""
-        return f"Proposals({len(self):,} proposals for {len(self.questions.images):,} images{sources})"
+        images = counted(len(self.questions.images), "image")
+        return f"Proposals({counted(len(self), 'proposal')} for {images}{sources})"
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from reassess.core.checks import check_length, check_range, check_text, check_un
 from reassess.core.questions import Questions
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
-from reassess.text import Shown
+from reassess.text import Shown, counted
 
 __all__ = ["Effort", "Tasks"]
 
@@ -117,8 +117,8 @@ class Tasks:
         return self.numbers.size
 
     def __repr__(self) -> str:
-        questions, images = len(self.questions), len(self.questions.images)
-        return f"Tasks({len(self):,} tasks, {questions:,} questions, {images:,} images)"
+        questions, images = counted(len(self.questions), "question"), counted(len(self.questions.images), "image")
+        return f"Tasks({counted(len(self), 'task')}, {questions}, {images})"
 
     @property
     def sizes(self) -> npt.NDArray[np.int64]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_classes", "read_collapsed", "read_groups", "read_hierarchy"]
 
+_CALL_CHILDREN = "call the children in the hierarchy as the classes are called"
 _TEXT = ("name", "wnid", "synonyms")
 
 
@@ -148,11 +149,11 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
         hierarchy = Hierarchy.from_pairs(zip(children, parents, strict=True), classes)
     if not hierarchy.paths:
         raise DataError(
-            "none of the benchmark's classes stands in the hierarchy",
+            "no class stands in the hierarchy",
             where=path,
-            allowed=classes.allowed,
-            found=some(children, most=3),
-            mend=GIVE_CLASSES if classes.ranked or not classes.texts else "name the class by id, wnid or name",
+            allowed=f"children that are {classes.allowed}",
+            found=some(list(dict.fromkeys(children)), most=3),
+            mend=_CALL_CHILDREN if classes.texts else f"{_CALL_CHILDREN}; or give the names of the classes",
         )
     if hierarchy.further_parents:
         text = f"{path}: {counted(hierarchy.further_parents, 'further parent')} left out: the first of a child counts"

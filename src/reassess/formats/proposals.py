@@ -54,7 +54,7 @@ def read_proposals(path: str | Path, classes: Classes | None = None) -> Proposal
     >>> path = Path(mkdtemp()) / "proposals.csv"
     >>> _ = path.write_text("image,class,source,rank,probability\na.png,1,original,,\na.png,0,vit,1,0.75\n")
     >>> read_proposals(path)
-    Proposals(2 proposals for 1 images, from original, vit)
+    Proposals(2 proposals for 1 image, from original, vit)
     """
     path = Path(path)
     check_classes(classes)

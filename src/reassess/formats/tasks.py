@@ -58,7 +58,7 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     >>> path = Path(mkdtemp()) / "tasks.jsonl"
     >>> _ = path.write_text('{"task": 0, "image": "a.png", "classes": [{"class": 7}, {"class": 3}]}\n')
     >>> read_tasks(path)
-    Tasks(1 tasks, 2 questions, 1 images)
+    Tasks(1 task, 2 questions, 1 image)
     """
     path = Path(path)
     check_classes(classes)

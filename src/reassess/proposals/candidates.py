@@ -84,7 +84,7 @@ def propose(
     ... }
     >>> candidates = propose(models, original, per_image=2)
     >>> candidates
-    images           2, of which 1 are set aside
+    images           2, 1 set aside
     proposals        2, 2.00 an image
     N                3
     >>> candidates.proposals.questions.images, candidates.proposals.questions.class_ids.tolist()

@@ -1,5 +1,6 @@
 """The files that a run writes: what they are called, whether they can be, and the scores of all shards in them."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.benchmark import Benchmark
-from reassess.core.checks import check_known, check_unique
+from reassess.core.checks import check_known, check_unique, first_repeat
 from reassess.core.predictions import MOST_IDS
 from reassess.data.benchmark_outputs import check_place
 from reassess.data.image_sources import ImageSource
@@ -43,11 +44,14 @@ def files_of(names: Sequence[str], output: Path, file_format: str | None = None)
     Raises
     ------
     DataError
-        A model is named twice, or none; two models have one file; the format is not known, or given for one model.
+        A model is named twice, or none; two models are one file, or would be written to one; the format is not known,
+        or given for one model.
     OutputError
         The output is no file for one model, or no folder for several.
     """
     check_unique(names, thing="a model")
+    if repeat := first_repeat([_identity(name) for name in names]):
+        raise DataError("two models are one file", found=" and ".join(names[at] for at in repeat), mend="name it once")
     if not names:
         raise DataError("no model was given", allowed="timm:NAME, torchvision:NAME, onnx:FILE, python:module:function")
     if output.name in ("", ".."):  # nothing beside it can be called after it
@@ -63,8 +67,8 @@ def files_of(names: Sequence[str], output: Path, file_format: str | None = None)
             )
         return [output]
     if output.suffix.lower() in _SUFFIXES or (exists(output) and not output.is_dir()):
-        named = f"name it {output.stem}"
         kind = output.suffix.lower().removeprefix(".")
+        named = f"name it {output.with_suffix('')}" if f".{kind}" in _SUFFIXES else "choose another name"
         mend = f'{named}, with file_format="{kind}"' if kind in PREDICTION_FORMATS[1:] else named
         raise OutputError("of several models the output is a folder", where=output, mend=mend)
     file_format = PREDICTION_FORMATS[0] if file_format is None else file_format
@@ -72,6 +76,12 @@ def files_of(names: Sequence[str], output: Path, file_format: str | None = None)
     files = [output / f"{name}.{file_format}" for name in _file_names(names)]
     check_unique(files, thing="an output", mend="run the models one by one")
     return files
+
+
+def _identity(model: str) -> str:
+    """What is equal for two names of one model: an ONNX file may be given by several paths."""
+    kind, _, name = model.partition(":")
+    return f"{kind}:{os.path.realpath(name)}" if kind == "onnx" else model
 
 
 def _file_names(models: Sequence[str]) -> list[str]:
@@ -130,8 +140,9 @@ def check_files(
     else:
         for path in written:
             check_output(path, force=may_replace(path))
+    mend = 'write tables, file_format="parquet"' if is_folder else None
     for file in filter(is_array, files):
-        name_lines(file, pictures.names)
+        name_lines(file, pictures.names, mend=mend)
 
 
 def write_shards(

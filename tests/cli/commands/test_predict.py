@@ -262,6 +262,11 @@ def test_a_file_for_all_models_is_of_those_that_take_one(
         (f"predict {MODEL} {MODEL} -o m --images pets/images", 1, f"a model is named twice\n  found:   {MODEL}"),
         (f"predict {MODEL} -o m.svg --images pets/images", 1, "wrong kind of file for predictions of images"),
         (f"predict {MODEL} -o m.npy --images pets/images --classes a --classes b", 2, "--classes is given twice for"),
+        (
+            f"predict {MODEL} onnx:m.onnx -o m --images pets/images --classes python:m:h=c.txt",
+            2,
+            f"--classes is given for python:m:h, which is none of {MODEL}, onnx:m.onnx.",
+        ),
         (f"predict {MODEL} -o  --images pets/images", 2, "Invalid value for '-o' / '--output': A path is not empty."),
         (f"predict {MODEL} -o m.npy --images ", 2, "Invalid value for '--images': A path is not empty."),
         (

@@ -346,6 +346,14 @@ def test_unknown_images_stop_the_command_or_are_counted(pets: Path, run: Callabl
     )
 
 
+def test_without_golden_answers_the_option_is_named(pets: Path, run: Callable[..., Run]) -> None:
+    Path("pets/golden.csv").unlink()
+    assert run(*ARGV, "--choose").err == (
+        "Error: the benchmark has no golden, which reassess propose needs\n  where:   pets\n"
+        "  to mend: give --golden FILE; or write golden.csv, with the experts' votes\n"
+    )
+
+
 def test_there_may_be_no_original_labels(pets: Path, run: Callable[..., Run]) -> None:
     argv = [
         "propose",
@@ -374,7 +382,7 @@ def test_agreed_images_may_be_kept_and_what_no_model_holds_is_counted(pets: Path
     result = run("propose", "ids.csv", "--benchmark", "pets", "--keep-agreed", "-o", "out.csv")
     assert (result.code, result.err) == (0, "")
     assert "set aside" not in result.out
-    assert "1 known image left out: no model holds them\n" in result.out
+    assert "1 known image left out, which no model holds\n" in result.out
     assert "out.csv: 4 proposals for 3 images, 1.33 an image\n" in result.out
 
 

@@ -43,7 +43,7 @@ def _tell_images(call: Call, candidates: Candidates) -> None:
     if candidates.without_original:
         call.tell(f"{counted(candidates.without_original, 'image')} without an original label")
     if candidates.unseen:
-        call.tell(f"{counted(candidates.unseen, 'known image')} left out: no model holds them")
+        call.tell(f"{counted(candidates.unseen, 'known image')} left out, which no model holds")
     if candidates.without_class:
         images = counted(candidates.without_class, "image")
         call.tell(f"{images} left out: no original label, and no first class of a model is one of the classes")

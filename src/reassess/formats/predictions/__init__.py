@@ -215,7 +215,7 @@ def names_beside(path: Path) -> Path | None:
     return beside if path.suffix.lower() == ".npy" and exists(beside) else None
 
 
-def name_lines(path: Path, names: Sequence[str]) -> str:
+def name_lines(path: Path, names: Sequence[str], *, mend: str | None = None) -> str:
     """The text of a file that names the images of an array, one a line; `DataError` if a name fits no line."""
     broken = next((row for row, name in enumerate(names) if "\n" in name or "\r" in name), None)
     if broken is not None:
@@ -223,7 +223,7 @@ def name_lines(path: Path, names: Sequence[str]) -> str:
             "an image name holds a line break",
             where=f"{path}, row {broken}",
             found=repr(names[broken]),
-            mend="write a table, such as .parquet",
+            mend=mend or "write a table, such as .parquet",
         )
     return "".join(f"{name}\n" for name in names)
 

@@ -60,6 +60,8 @@ def test_only_what_was_left_out_is_named() -> None:
     assert left_out_in_words(measured(["c.png"])) == "1 of the 2 labelled images have no prediction"
     many = replace(measured(), empty=1234, unlabelled=2, unknown=3)
     assert left_out_in_words(many) == "1,234 with an empty label set, 2 never rated, 3 unknown"
+    none = evaluate(Predictions.from_ids([0] * 3, images=IMAGES), LABELS, exclude=IMAGES)
+    assert left_out_in_words(none) == "3 excluded, so that no image is left"
     assert str(measured()).endswith("left out               1 with an empty label set")
     assert str(replace(measured(), empty=0)).endswith("left out               nothing")
 

@@ -274,7 +274,8 @@ def left_out_in_words(evaluation: Evaluation) -> str:
     left_out = [f"{count:,} {what}" for what, count in parts.items() if count]
     if missing := evaluation.scorable - evaluation.scored:
         left_out.append(f"{missing:,} of the {evaluation.scorable:,} labelled images have no prediction")
-    return ", ".join(left_out)
+    words = ", ".join(left_out)
+    return f"{words}, so that no image is left" if words and not evaluation.scored else words
 
 
 def ceiling_in_words(evaluations: Iterable[Evaluation]) -> str:

@@ -961,6 +961,15 @@ def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Callable[
     )
 
 
+def test_if_another_set_repeats_every_image_it_says_that_none_is_left(shop: Path, run: Callable[..., Run]) -> None:
+    every = [(name, f"shop/{number}.jpg", number, "exact") for number in range(1, 5) for name in ("train", "test")]
+    write_csv("repeats.csv", "set,image,repeat,kind", every)
+    result = run("evaluate", "poor.csv", "--labels", "labels.json", "--exclude", "repeats.csv:test")
+    assert result.code == 0
+    text = "4 excluded, 1 of the 1 labelled images have no prediction, so that no image is left"
+    assert f"poor.csv: left out: {text}" in result.out.splitlines()
+
+
 def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run: Callable[..., Run]) -> None:
     write_csv(
         "repeats.csv", "set,image,repeat,kind", [*REPEATS, ("test", "no.jpg", 4, "near"), ("train", "7.jpg", 4, "near")]

@@ -7,7 +7,7 @@ from .cleaning import clean_by_posterior as clean_by_posterior
 from .folding import USUAL_FOLDS as USUAL_FOLDS
 from .folding import groups_within as groups_within
 from .folding import make_folds as make_folds
-from .held_out import HeldOutFile as HeldOutFile
 from .held_out import HeldOutPredictions as HeldOutPredictions
+from .held_out_files import HeldOutFile as HeldOutFile
 from .targets import TargetKind as TargetKind
 from .targets import training_targets as training_targets

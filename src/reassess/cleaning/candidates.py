@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.cleaning.held_out import HeldOutFile, HeldOutPredictions
+from reassess.cleaning.held_out import HeldOutPredictions
+from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.errors import DataError
 from reassess.evaluation.probabilities import probability_blocks
 from reassess.numeric.jit import thread_count

@@ -1,0 +1,144 @@
+"""Files of held-out predictions: which images each holds, so that every image is held out equally often."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.folds import Folds
+from reassess.core.image_names import Match, join
+from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions
+from reassess.errors import DataError, at
+from reassess.evaluation.probabilities import ScoreKind, kind_of_scores
+from reassess.text import counted, some, together
+
+__all__ = ["HeldOutFile", "join_files"]
+
+_Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class HeldOutFile:
+    """Held-out predictions of some of the images.
+
+    Parameters
+    ----------
+    name
+        What the file is called, for messages.
+    predictions
+        What the model says, in the classes of the labels.
+    rows
+        int64, shape (N,): which image of the labels each row of the predictions is.
+    repetitions
+        int64, shape (N,): how many files before this one hold the image.
+    """
+
+    name: str
+    predictions: Predictions
+    rows: _Ints
+    repetitions: _Ints
+
+    @cached_property
+    def kind(self) -> ScoreKind | None:
+        """What the scores are; None of ids."""
+        with at(self.name):
+            return None if self.predictions.scores is None else kind_of_scores(self.predictions, refuse_odd=True)
+
+
+def join_files(
+    predictions: Mapping[str, Predictions], labels: LabelSets, folds: Sequence[Folds], match: Match
+) -> tuple[HeldOutFile, ...]:
+    """The files with the images that each of them holds.
+
+    Raises
+    ------
+    DataError
+        A file does not name its images, or names one that has no label; an image is in no file, or in more files than
+        another; or a file does not hold one fold.
+    """
+    folds_of = [(of_repetition, of_repetition.of(labels.images)) for of_repetition in folds]
+    files: list[HeldOutFile] = []
+    held = np.zeros(len(labels), np.int64)
+    for name, of_file in predictions.items():
+        rows = _rows(name, of_file, labels, match)
+        if folds_of and rows.size < len(labels):
+            _check_fold(name, [(of_repetition, numbers[rows]) for of_repetition, numbers in folds_of])
+        with at(name):
+            files.append(HeldOutFile(name, of_file.in_classes(labels.classes), rows, held[rows]))
+        held[rows] += 1
+    if held.min() != held.max():
+        raise _uneven(labels, files, held)
+    return tuple(files)
+
+
+def _rows(name: str, predictions: Predictions, labels: LabelSets, match: Match) -> _Ints:
+    if predictions.images is None:
+        raise DataError(
+            "held-out predictions do not name their images",
+            where=name,
+            mend="write an npz with the array names, or a table with a column of names",
+        )
+    with at(name):
+        rows = join(predictions.images, labels.images, match=match, where=None, known_where="the labels")
+    lost = [image for image, row in zip(predictions.images, rows.tolist(), strict=True) if row < 0]
+    if lost:
+        raise DataError(
+            "images have no label",
+            where=name,
+            allowed=f"names such as {some(labels.images, most=1)}",
+            found=f"{some(lost, most=3)} ({len(lost):,} of {len(rows):,})",
+            mend="leave them out, or give the labels of all images",
+        )
+    return rows
+
+
+def _check_fold(name: str, numbers_in: list[tuple[Folds, _Ints]]) -> None:
+    """Refuse a file unless its images are one whole fold of a repetition; they have these numbers in each, -1 none."""
+    problems = [_no_fold(name, numbers, folds) for folds, numbers in numbers_in]
+    if None not in problems:
+        raise next(problem for problem in problems if problem is not None)
+
+
+def _no_fold(name: str, numbers: _Ints, folds: Folds) -> DataError | None:
+    """What is wrong if images are not one whole fold."""
+    present = np.unique(numbers)
+    whole = int(np.count_nonzero(folds.numbers == present[0])) if present.size else 0
+    if present.size == 1 and present[0] >= 0 and numbers.size == whole:
+        return None
+    parts = ["images in no fold" if number < 0 else f"images of fold {number}" for number in present[:3].tolist()]
+    is_part = present.size == 1 and present[0] >= 0
+    return DataError(
+        "a file does not hold one fold",
+        where=name,
+        allowed="all images of one fold, and no others",
+        found=f"{numbers.size:,} of the {whole:,} {parts[0]}" if is_part else together(parts),
+        mend="predict each fold with the model that was trained on the others",
+    )
+
+
+def _uneven(labels: LabelSets, files: list[HeldOutFile], held: _Ints) -> DataError:
+    fewest, most = int(held.min()), int(held.max())
+    rare, often = np.flatnonzero(held == fewest), int(np.argmax(held))
+    found = f"{some([labels.images[row] for row in rare[:3].tolist()])} ({counted(rare.size, 'image')})"
+    if most == 1:
+        return DataError(
+            "images are in no file",
+            allowed=f"held-out predictions of all {len(labels):,} images",
+            found=found,
+            mend="give the files of all folds, or leave images without predictions out of the labels",
+        )
+    holding = [file.name for file in files if often in file.rows]
+    return DataError(
+        "an image is held out more often than others",
+        where=together(holding[:3]),
+        allowed="each image once, or in each repetition once",
+        found=f"image {labels.images[often]} {_times(most)}; {found} {_times(fewest)}",
+        mend="leave one of the files out, or give the files that are missing",
+    )
+
+
+def _times(count: int) -> str:
+    return ("never", "once", "twice")[count] if count < 3 else f"{count} times"

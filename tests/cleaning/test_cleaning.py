@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from reassess.aggregation.golden import Golden
 from reassess.cleaning import noise_model, posterior
-from reassess.cleaning.cleaning import clean_by_confident_learning, clean_by_consistency, clean_by_posterior
+from reassess.cleaning.cleaning import clean_by_posterior
+from reassess.cleaning.confident_learning import clean_by_confident_learning
+from reassess.cleaning.consistency import clean_by_consistency
 from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.core.cleaning import Cleaning
 from reassess.core.predictions import Predictions, UnknownClasses

@@ -11,7 +11,8 @@ import pytest
 
 from reassess.aggregation.golden import Golden
 from reassess.cleaning.checked_labels import corrected, known_labels
-from reassess.cleaning.cleaning import clean_by_consistency, clean_by_posterior
+from reassess.cleaning.cleaning import clean_by_posterior
+from reassess.cleaning.consistency import clean_by_consistency
 from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.core.cleaning import Cleaning
 from reassess.core.questions import Questions

@@ -92,6 +92,16 @@ all.npz: npz, array scores 90x3: scores, float64, taken in the sorted order of
     assert (table.filter(pl.col("kept") == 0)["p_right"] < 0.5).all()
 
 
+def test_tables_stand_apart_and_what_is_left_out_stands_above_each(training: Path, run: Callable[..., Run]) -> None:
+    assert "3.83\n\nclass   images" in run(*CALL, "--quiet").out
+    names = [f"c{number}" for number in range(6)]
+    labels = [(f"{row}.png", names[row % 6]) for row in range(120)]
+    write_csv("six.csv", "image,class", labels)
+    write_csv("model.csv", "image,prediction", labels)
+    out = run("clean", "model.csv", "--original", "six.csv", "-o", "six.txt", "--method", "consistent").out
+    assert "\n\nthe first 5 of 6 classes (--verbose shows all)\nclass   images" in out
+
+
 def test_folds_and_their_order_give_the_same_list(training: Path, run: Callable[..., Run]) -> None:
     assert run(*CALL).code == 0
     for files in ("fold-0.npz fold-1.npz", "fold-1.npz fold-0.npz", "fold-1.npz all.npz fold-0.npz"):
@@ -249,11 +259,10 @@ def test_cleanlab_may_be_asked(training: Path, run: Callable[..., Run], needs: C
         ),
         ("ALL --keep 1.5", 2, f"{KEEP}: found 1.5.\n"),
         ("ALL --at-least 2", 2, "Error: --at-least goes with --method consistent.\n"),
-        (
-            "ALL --method consistent --keep 0.5",
-            2,
-            "Error: --keep, --votes and --golden go with --method posterior.\n",
-        ),
+        ("ALL --method consistent --keep 0.5", 2, "Error: --keep goes with --method posterior.\n"),
+        ("ALL --method consistent --golden golden.csv", 2, "Error: --golden goes with --method posterior.\n"),
+        ("ALL --method confident --votes votes.csv", 2, "Error: --votes goes with --method posterior.\n"),
+        ("ALL --method consistent --noise n.csv", 2, "Error: --noise goes with --method posterior.\n"),
         (
             "ALL --votes votes.csv --golden golden.csv",
             2,

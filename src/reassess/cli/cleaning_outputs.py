@@ -1,0 +1,93 @@
+"""The files that `clean` writes: all that are asked for, or none."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from reassess.cli.common import Call, tracked
+from reassess.core.benchmark import Benchmark
+from reassess.core.cleaning import Cleaning
+from reassess.core.image_names import Match
+from reassess.formats.cleaning import CLEAN_LIST_SUFFIXES, write_clean_list, write_details, write_noise
+from reassess.formats.files import all_or_none
+from reassess.formats.tables import TABLE_SUFFIXES
+from reassess.report.figures import FIGURE_SUFFIXES
+from reassess.report.noise_figure import draw_noise
+from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes
+from reassess.report.wrong_labels_page import write_wrong_labels
+
+__all__ = ["CleaningOutputs"]
+
+
+@dataclass(frozen=True)
+class CleaningOutputs:
+    """Where each file goes; None for what is not asked for.
+
+    Parameters
+    ----------
+    clean_list
+        The images that are kept.
+    details
+        What is known of each label.
+    noise
+        Which labels images of each true class have, as a table or a figure.
+    page, images
+        A page of dropped images, and where their pictures are: both or neither.
+    """
+
+    clean_list: Path
+    details: Path | None
+    noise: Path | None
+    page: Path | None
+    images: Path | None
+
+    def check(self, call: Call, benchmark: Benchmark | None) -> None:
+        """Refuse, before any work, what cannot be written."""
+        if (self.page is None) != (self.images is None):
+            raise click.UsageError("--page and --images go together.")
+        for path, suffixes, thing in (
+            (self.clean_list, CLEAN_LIST_SUFFIXES, "a clean list"),
+            (self.details, TABLE_SUFFIXES, "details of cleaning"),
+            (self.page, REPORT_SUFFIXES, "a page"),
+            (self.noise, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a matrix of mistakes"),
+        ):
+            call.check_output(path, suffixes, thing, benchmark=benchmark)
+
+    def write(self, call: Call, cleaning: Cleaning, match: Match) -> ShownMistakes | None:
+        """Write the files, and say what the page shows; None without a page."""
+        call.keep_inputs(self.clean_list, self.details, self.page, self.noise)
+        with all_or_none():
+            write_clean_list(self.clean_list, cleaning, force=call.force)
+            if self.details is not None:
+                write_details(self.details, cleaning, force=call.force)
+            if self.noise is not None and cleaning.noise is not None:
+                write = draw_noise if self.noise.suffix.lower() in FIGURE_SUFFIXES else write_noise
+                write(self.noise, cleaning.noise, force=call.force)
+            return self._write_page(call, cleaning, match)
+
+    def _write_page(self, call: Call, cleaning: Cleaning, match: Match) -> ShownMistakes | None:
+        if self.page is None or self.images is None:
+            return None
+        if cleaning.kept.all():
+            call.tell(f"{self.page} is not written: no image is dropped")
+            return None
+        return write_wrong_labels(
+            self.page,
+            cleaning,
+            self.images,
+            match=match,
+            **call.record(),
+            force=call.force,
+            track=lambda names: tracked(call, names, "making pictures"),
+        )
+
+    def to_json(self, shown: ShownMistakes | None) -> dict[str, str | None]:
+        """The paths that JSON documents hold; null for a page that was not written."""
+        paths = {
+            "output": self.clean_list,
+            "details": self.details,
+            "page": None if shown is None else self.page,
+            "noise_file": self.noise,
+        }
+        return {name: None if path is None else str(path) for name, path in paths.items()}

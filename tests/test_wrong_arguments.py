@@ -11,18 +11,27 @@ from reassess import (
     Benchmark,
     Classes,
     Findings,
+    Folds,
     Golden,
+    HeldOutPredictions,
+    ImageSelection,
     LabelSets,
     Panel,
     Predictions,
     Questions,
+    Repeats,
     Scores,
+    TrainingTargets,
     Votes,
     by_calibration,
     by_em,
     by_majority,
     by_mean,
     by_recipe,
+    checked_truth,
+    clean_by_confident_learning,
+    clean_by_consistency,
+    clean_by_posterior,
     compare,
     evaluate,
     fit_dawid_skene,
@@ -33,6 +42,7 @@ from reassess import (
     label_uncertainty,
     labelling_biases,
     load_classes,
+    make_folds,
     open_benchmark,
     original_of_class_folders,
     precision_recall,
@@ -48,13 +58,19 @@ from reassess import (
     read_scores,
     read_votes,
     taxonomies,
+    training_targets,
     write_chart,
+    write_clean_list,
+    write_details,
+    write_folds,
     write_labels,
+    write_noise,
+    write_repeats,
     write_report,
     write_scores,
     write_votes,
 )
-from tests.helpers import message
+from tests.helpers import CURVE, message
 
 READERS: list[Callable[..., Any]] = [
     read_collapsed,
@@ -210,3 +226,171 @@ def test_names_are_no_list_in_which_classes_are_looked_up(make: Callable[[], obj
 def test_numbers_of_numpy_are_numbers() -> None:
     assert Classes(np.int64(2), names=("cat", "dog")).label(1) == "dog"
     assert LabelSets.from_lists(["a"], [np.array([1, 0], np.uint8)]).sets() == {"a": {0, 1}}
+
+
+# --- holding out, cleaning and training ------------------------------------------------------------------------------
+
+ONE_OF_THREE = LabelSets.from_lists([f"{row}.png" for row in range(12)], [[row % 3] for row in range(12)], Classes(3))
+HELD_OUT = HeldOutPredictions.of(
+    {"model": Predictions.from_scores(np.eye(3)[np.arange(12) % 3], ONE_OF_THREE.images)}, ONE_OF_THREE
+)
+TARGETS = training_targets(ONE_OF_THREE, "uniform")
+PARTS = Folds(ONE_OF_THREE.images, np.arange(12) % 3)
+REPEATS = Repeats.from_rows(["a", "b"], ["1.png", "2.png"], [1, 1], ["exact", "exact"])
+ONE_VOTE = Votes.from_columns(
+    Questions.from_columns(["a.png"], np.array([1])), np.array([0]), np.array([0]), np.array([1]), "x", ("no", "yes")
+)
+POSITIONS = "wrong type of the positions of images\n  allowed: integers of shape (rows,)\n  found:   "
+NO_NAMES = "these are no names of images\n  allowed: a list\n  found:   "
+NO_HELD_OUT = (
+    "wrong type of the held-out predictions\n  allowed: HeldOutPredictions\n  found:   Predictions\n"
+    "  to mend: HeldOutPredictions.of(...)"
+)
+
+
+def targets(**parts: Any) -> TrainingTargets:
+    """Of one image, changed in some parts."""
+    usual = {"indptr": np.array([0, 1]), "indices": np.array([0], np.int32), "values": np.array([1.0], np.float32)}
+    return TrainingTargets(**{"images": ("a",), **usual, "background": 0.0, "classes": 3, "loss": "sigmoid"} | parts)
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda: TARGETS.of_rows(np.array([0.5])), f"{POSITIONS}float64 (1,)"),
+        (lambda: TARGETS.of_rows("a"), f"{POSITIONS}<U1 ()"),
+        (lambda: TARGETS.of_rows(None), f"{POSITIONS}object ()"),
+        (lambda: TARGETS.of_rows(3), POSITIONS.replace("type", "shape") + "int64 ()"),
+        (lambda: TARGETS.of_rows([True, False]), f"{POSITIONS}bool (2,)"),
+        (lambda: TARGETS.of_rows(np.zeros((2, 2), np.int64)), POSITIONS.replace("type", "shape") + "int64 (2, 2)"),
+        (lambda: TARGETS.of(None), f"{NO_NAMES}NoneType"),
+        (lambda: list(TARGETS.blocks(1.5)), "number of rows is not a whole number\n  found:   1.5"),
+        (lambda: TARGETS.to_array(max_bytes=None), "number of bytes that are allowed is not a number\n  found:   None"),
+        (
+            lambda: training_targets(ONE_OF_THREE, "uniform", smoothing=[0.1, 0.2]),
+            "smoothing is not a number\n  found:   [0.1, 0.2]",
+        ),
+        (
+            lambda: training_targets(ONE_OF_THREE, "uniform", classes="3"),
+            "number of classes is not a whole number\n  found:   '3'",
+        ),
+        (
+            lambda: targets(indptr=[0, 1]),
+            "these are no indptr of targets\n  allowed: ndarray\n  found:   list\n  to mend: np.array(...)",
+        ),
+        (
+            lambda: targets(indptr=np.array([0, 5])),
+            "the indptr of targets does not fit their indices\n  allowed: numbers that rise from 0 to 1\n"
+            "  found:   0, 5",
+        ),
+        (lambda: targets(images="a"), "one text was given as names of images\n  found:   'a'\n  to mend: ['a']"),
+        (lambda: targets(classes=None), "number of classes is not a whole number\n  found:   None"),
+        (lambda: targets(background=None), "number of the other classes is not a number\n  found:   None"),
+        (lambda: targets(loss="hinge"), "unknown loss\n  allowed: sigmoid, soft-max\n  found:   'hinge'"),
+        (
+            lambda: make_folds(ONE_OF_THREE, k=3, repeats=None),
+            "these are no groups of images\n  allowed: a list\n  found:   NoneType\n"
+            "  to mend: groups_within(REPEATS, SET)",
+        ),
+        (
+            lambda: make_folds(ONE_OF_THREE, k=3, repeats=REPEATS),
+            "these are no groups of images\n  allowed: a list\n  found:   Repeats\n"
+            "  to mend: groups_within(REPEATS, SET)",
+        ),
+        (lambda: make_folds(ONE_OF_THREE, k=3, repeats=[1, 2]), f"{NO_NAMES}int"),
+        (lambda: make_folds(ONE_OF_THREE, k=True), "number of folds is not a whole number\n  found:   True"),
+        (lambda: PARTS.of("0.png"), "one text was given as names of images\n  found:   '0.png'\n  to mend: ['0.png']"),
+        (lambda: PARTS.of(None), f"{NO_NAMES}NoneType"),
+        (lambda: Folds(None, np.array([0, 1])), f"{NO_NAMES}NoneType"),
+        (
+            lambda: ImageSelection(("a",), others="b"),
+            "one text was given as names of images\n  found:   'b'\n  to mend: ['b']",
+        ),
+        (lambda: ImageSelection(("a",), others=3), f"{NO_NAMES}int"),
+        (lambda: ImageSelection(name for name in "ab"), f"{NO_NAMES}generator"),
+        (lambda: ImageSelection(("a",)).rows(None), f"{NO_NAMES}NoneType"),
+        (lambda: clean_by_posterior(MODEL), NO_HELD_OUT),
+        (lambda: clean_by_consistency(MODEL), NO_HELD_OUT),
+        (lambda: clean_by_confident_learning(MODEL), NO_HELD_OUT),
+        (
+            lambda: clean_by_posterior(HELD_OUT, keep=[0.5, 0.6]),
+            "least probability that a label is right is not a number\n  found:   [0.5, 0.6]",
+        ),
+        (
+            lambda: clean_by_posterior(HELD_OUT, precision="most"),
+            "share of right labels among the kept ones is not a number\n  found:   'most'",
+        ),
+        (
+            lambda: clean_by_posterior(HELD_OUT, checked={"0.png": True}),
+            "wrong type of the checked labels\n  allowed: Golden\n  found:   dict\n  to mend: checked_truth(ANSWERS)",
+        ),
+        (
+            lambda: clean_by_consistency(HELD_OUT, at_least=0.5),
+            "number of repetitions in which the top-1 is the label is not a whole number\n  found:   0.5",
+        ),
+        (
+            lambda: HeldOutPredictions.of({"model": np.eye(3)}, ONE_OF_THREE),
+            "wrong type of the predictions of model\n  allowed: Predictions\n  found:   ndarray\n"
+            "  to mend: read_predictions(FILE)",
+        ),
+        (
+            lambda: HeldOutPredictions.of({"model": MODEL}, ONE_OF_THREE, folds=["folds.csv"]),
+            "wrong type of the folds of a repetition\n  allowed: Folds\n  found:   str\n  to mend: read_folds(FILE)",
+        ),
+        (
+            lambda: evaluate(MODEL, LABELS, exclude=REPEATS),
+            f"{NO_NAMES}Repeats\n  to mend: REPEATS.repeated_elsewhere(SET)",
+        ),
+        (
+            lambda: evaluate(MODEL, LABELS, exclude="a.png"),
+            "one text was given as names of images\n  found:   'a.png'\n  to mend: ['a.png']",
+        ),
+    ],
+)
+def test_what_cleaning_cannot_take_is_refused(make: Callable[[], object], expected: str) -> None:
+    assert message(make) == expected
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (lambda: HeldOutPredictions.of({"model": MODEL}, None), "LabelSets"),
+        (lambda: checked_truth({"a.png": "yes"}), "Votes"),
+        (lambda: write_clean_list("any.txt", PARTS), "Cleaning"),
+        (lambda: write_details("any.csv", PARTS), "Cleaning"),
+        (lambda: write_noise("any.csv", PARTS), "LabelNoise"),
+        (lambda: write_folds("any.csv", REPEATS), "Folds"),
+        (lambda: write_repeats("any.csv", PARTS), "Repeats"),
+    ],
+)
+def test_other_kinds_are_refused_by_what_writes_and_checks(make: Callable[[], object], kind: str) -> None:
+    assert f"\n  allowed: {kind}\n" in message(make)
+
+
+SEEDED: list[Callable[[Any], object]] = [
+    lambda seed: make_folds(ONE_OF_THREE, k=3, seed=seed),
+    lambda seed: clean_by_posterior(HELD_OUT, seed=seed),
+    lambda seed: rank_models(Panel.from_predictions({"one": MODEL, "two": MODEL}, LABELS), seed=seed),
+    lambda seed: rater_reliability(ONE_VOTE, seed=seed),
+    lambda seed: CURVE.bands(np.array([0.5]), seed=seed),
+]
+
+
+@pytest.mark.parametrize("call", SEEDED)
+@pytest.mark.parametrize(
+    ("seed", "expected"),
+    [
+        (None, "seed is not a whole number\n  found:   None"),
+        ("0", "seed is not a whole number\n  found:   '0'"),
+        (1.5, "seed is not a whole number\n  found:   1.5"),
+        (-1, "seed out of range\n  allowed: 0 or more\n  found:   -1"),
+    ],
+)
+def test_a_seed_is_a_whole_number_from_0(call: Callable[[Any], object], seed: Any, expected: str) -> None:
+    assert message(call, seed) == expected
+
+
+def test_numbers_of_numpy_are_seeds_and_counts() -> None:
+    folds = make_folds(ONE_OF_THREE, k=np.int64(3), seed=np.uint8(1))
+    assert folds.numbers.tolist() == make_folds(ONE_OF_THREE, k=3, seed=1).numbers.tolist()
+    assert TARGETS.of_rows([0, 1]).shape == (2, 3)

@@ -181,7 +181,7 @@ def test_groups_are_of_one_set_and_of_its_images_alone() -> None:
             "  to mend: ask for fewer folds",
         ),
         ([0] * 3, {"k": 1}, "number of folds out of range\n  allowed: 2 or more\n  found:   1"),
-        ([0] * 3, {"k": 2.5}, "wrong type of the number of folds\n  allowed: int\n  found:   float"),
+        ([0] * 3, {"k": 2.5}, "number of folds is not a whole number\n  found:   2.5"),
         (
             [0] * 3,
             {"k": 2, "repeats": ["0.png"]},

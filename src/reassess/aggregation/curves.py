@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.golden import Golden
-from reassess.core.checks import check_instance, check_range
+from reassess.core.checks import check_instance, check_number, check_range
 from reassess.core.kinds import check_kind
 from reassess.core.scores import Scores
 from reassess.errors import DataError
@@ -209,6 +209,7 @@ class Curve:
         -----
         A replicate without a kept (or a valid) pair has no precision (or recall), and is left out of its interval.
         """
+        check_number(seed, 0, what="seed", whole=True)
         cut, questions = np.asarray(thresholds, np.float64), self.golden.questions
         keeps = self.values >= cut[:, None]
         pairs = np.concatenate([keeps, keeps & self.golden.valid, self.golden.valid[None]])

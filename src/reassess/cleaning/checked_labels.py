@@ -11,6 +11,7 @@ from scipy.special import expit, logit, stdtrit
 from reassess.aggregation.golden import Golden, golden_truth
 from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.core.image_names import join
+from reassess.core.kinds import check_kind
 from reassess.core.label_noise import CheckedLabels
 from reassess.core.votes import Votes
 from reassess.errors import DataError, ReassessWarning
@@ -82,6 +83,7 @@ def checked_truth(answers: Votes) -> Golden:
     >>> checked_truth(answers)
     Golden(2 pairs on 2 images, 1 valid)
     """
+    check_kind(Votes, answers)
     if answers.classes is None:
         counts = answers.counts()
         is_even = (answers.sizes > 0) & (2 * counts[:, -1] == answers.sizes)

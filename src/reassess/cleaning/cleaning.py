@@ -13,7 +13,7 @@ from reassess.cleaning.checked_labels import corrected, known_labels
 from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.cleaning.kept_images import cleaning_of
 from reassess.cleaning.posterior import fit_noise
-from reassess.core.checks import check_range
+from reassess.core.checks import check_number, check_type
 from reassess.core.cleaning import Cleaning
 from reassess.core.image_names import image_keys
 from reassess.core.label_noise import LabelNoise
@@ -83,7 +83,13 @@ def clean_by_posterior(
     After Dawid and Skene, "Maximum Likelihood Estimation of Observer Error-Rates Using the EM Algorithm" (1979), with
     the model in the place of one rater and the label of the other; the calibration and the pull are our own.
     """
-    check_range(keep, 0, 1, what="least probability that a label is right")
+    check_type(held_out, HeldOutPredictions, what="the held-out predictions", mend="HeldOutPredictions.of(...)")
+    check_number(keep, 0, 1, what="least probability that a label is right")
+    if precision is not None:
+        check_number(precision, 0, 1, what="share of right labels among the kept ones")
+    if checked is not None:
+        check_type(checked, Golden, what="the checked labels", mend="checked_truth(ANSWERS)")
+    check_number(seed, 0, what="seed", whole=True)
     by_name = np.array(sorted(range(len(held_out.labels)), key=image_keys(held_out.labels.images).__getitem__))
     images = ClassCandidates.of(held_out).of_rows(by_name)  # so that the order of the labels changes nothing
     known = known_labels(held_out, checked)
@@ -126,7 +132,6 @@ def _warn_of_poor_models(images: ClassCandidates) -> None:
 
 def _least_for(precision: float, p_right: _Floats) -> float:
     """The least probability of the longest list, the likeliest first, whose mean reaches a precision."""
-    check_range(precision, 0, 1, what="share of right labels among the kept ones")
     ordered = np.sort(p_right)[::-1]
     reached = np.cumsum(ordered) / np.arange(1, ordered.size + 1) >= precision
     last = np.append(ordered[1:] != ordered[:-1], True)  # equal ones are kept together

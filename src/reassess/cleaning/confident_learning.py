@@ -5,6 +5,7 @@ import numpy as np
 from reassess.cleaning.candidates import ClassCandidates
 from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.cleaning.kept_images import cleaning_of
+from reassess.core.checks import check_type
 from reassess.core.cleaning import Cleaning
 from reassess.errors import MissingPackageError
 
@@ -25,6 +26,7 @@ def clean_by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
     -----
     Source: Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70 (2021).
     """
+    check_type(held_out, HeldOutPredictions, what="the held-out predictions", mend="HeldOutPredictions.of(...)")
     try:
         from cleanlab.filter import find_label_issues
     except ImportError as error:

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.cleaning.kept_images import cleaning_of
-from reassess.core.checks import check_range
+from reassess.core.checks import check_number, check_type
 from reassess.core.cleaning import Cleaning
 
 __all__ = ["clean_by_consistency"]
@@ -48,9 +48,10 @@ def clean_by_consistency(held_out: HeldOutPredictions, *, at_least: int | None =
     -----
     Source: Beyer et al., arXiv 2006.07159, section 6, with one repetition of ten folds.
     """
+    check_type(held_out, HeldOutPredictions, what="the held-out predictions", mend="HeldOutPredictions.of(...)")
     repetitions = held_out.repetitions
     needed = repetitions // 2 + 1 if at_least is None else at_least
-    check_range(needed, 1, repetitions, what="number of repetitions in which the top-1 is the label")
+    check_number(needed, 1, repetitions, what="number of repetitions in which the top-1 is the label", whole=True)
     best, labels = held_out.top1(), held_out.labels.indices
     agreeing = (best == labels).sum(axis=0)
     words = [f"{n} of {repetitions} held-out predictions are the label" for n in range(repetitions + 1)]

@@ -8,7 +8,7 @@ from itertools import chain, islice
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_range, check_several, check_type
+from reassess.core.checks import check_number, check_several, check_type
 from reassess.core.folds import Folds
 from reassess.core.image_names import image_keys
 from reassess.core.kinds import check_kind
@@ -73,10 +73,11 @@ def make_folds(
     2006.07159, section 6.
     """
     check_kind(LabelSets, labels)
-    check_type(k, int, what="the number of folds")
-    check_type(seed, int, what="the seed")
-    check_range(seed, 0, what="seed")
-    check_range(k, 2, what="number of folds")
+    check_number(k, 2, what="number of folds", whole=True)
+    check_number(seed, 0, what="seed", whole=True)
+    check_several(repeats, what="groups of images", mend="groups_within(REPEATS, SET)")
+    for group in repeats:
+        check_several(group, what="names of images")
     class_ids = single_classes(labels)
     order, starts = _units(labels.images, repeats)
     if starts.size < k:
@@ -147,8 +148,6 @@ def _units(images: tuple[str, ...], repeats: Sequence[Sequence[str]]) -> tuple[_
     by_key = np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
     rank_of = {keys[row]: rank for rank, row in enumerate(by_key.tolist())} if repeats else {}
     first = np.arange(by_key.size)  # by rank: the rank of the first image of its unit
-    for group in repeats:
-        check_several(group, what="names of images")
     flat = iter(image_keys(tuple(chain.from_iterable(repeats))))
     links = [[rank_of[key] for key in islice(flat, len(group)) if key in rank_of] for group in repeats]
     if any(len(group) > 1 for group in links):

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_known, check_range, check_type
+from reassess.core.checks import check_known, check_number
 from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
@@ -78,14 +78,13 @@ def training_targets(
     check_known([kind], get_args(TargetKind), thing="kind of target")
     check_kind(Scores if kind == "scores" else LabelSets, labels)
     loss = _loss(kind, loss)
-    check_range(smoothing, 0, 1, what="smoothing")
+    check_number(smoothing, 0, 1, what="smoothing")
     images, indptr, ids, values = _of_scores(labels) if isinstance(labels, Scores) else _of_sets(labels)
     known = (labels.questions if isinstance(labels, Scores) else labels).classes
     classes = known.count if classes is None else classes
     if classes is None:
         raise DataError("the labels do not say how many classes there are", mend="give the number of classes")
-    check_type(classes, int, what="the number of classes")
-    check_range(classes, 1, what="number of classes")
+    check_number(classes, 1, what="number of classes", whole=True)
     sums = np.bincount(np.repeat(np.arange(len(images)), np.diff(indptr)), values, len(images))
     kept = sums > 0
     if not kept.any():

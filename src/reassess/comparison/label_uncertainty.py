@@ -22,6 +22,7 @@ import numpy.typing as npt
 from reassess.aggregation.relabelling import Relabelling
 from reassess.comparison.panel import Panel, check_panel
 from reassess.comparison.recounts import Counts, Recount
+from reassess.core.checks import check_number
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.numeric.bootstrap import check_replicates, normal_interval, times_drawn
@@ -216,6 +217,7 @@ def label_uncertainty(
     """
     check_panel(panel)
     check_replicates(replicates)
+    check_number(seed, 0, what="seed", whole=True)
     panel.check_scored()
     images, recount = len(panel.images), Recount.of(panel, relabelling)
     as_given = relabelling.kept(np.ones((1, relabelling.raters), np.int64)), np.ones((1, images), np.uint8)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from reassess.comparison.differences import EveryPair, every_pair
 from reassess.comparison.pairs import Comparison, compare
 from reassess.comparison.panel import Panel, check_panel
+from reassess.core.checks import check_number
 from reassess.numeric.arrays import freeze
 from reassess.numeric.bootstrap import check_replicates, percentile_bounds, resampled_hits
 from reassess.numeric.proportion import Proportion
@@ -182,6 +183,7 @@ def rank_models(panel: Panel, *, tests: EveryPair | None = None, replicates: int
     check_panel(panel)
     panel.check_scored()
     check_replicates(replicates)
+    check_number(seed, 0, what="seed", whole=True)
     hits, known = panel.valid[:, panel.scored], panel.original_known
     totals = np.count_nonzero(hits, axis=1)
     order = np.array(sorted(range(len(totals)), key=lambda row: (-totals[row], panel.models[row])))

@@ -6,7 +6,7 @@ from the position of the first bad value to its place, which is called for the m
 
 import math
 import re
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ __all__ = [
     "check_instance",
     "check_known",
     "check_length",
+    "check_number",
     "check_range",
     "check_several",
     "check_shape",
@@ -99,6 +100,21 @@ def check_range(
         found=array[at],
         mend=mend,
     )
+
+
+def check_number(value: Any, low: float = -math.inf, high: float = math.inf, *, what: str, whole: bool = False) -> None:
+    """Raise `DataError` unless a value is one number from `low` to `high`, and, where that is asked, a whole one.
+
+    >>> check_number(1.5, 0, what="seed", whole=True)
+    Traceback (most recent call last):
+        ...
+    reassess.errors.DataError: seed is not a whole number
+      found:   1.5
+    """
+    kinds: Any = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        raise DataError(f"{what} is not a {'whole ' * whole}number", found=repr(value))
+    check_range(value, low, high, what=what)
 
 
 def check_shape(
@@ -180,8 +196,10 @@ def check_instance(value: object, kind: type, *, what: str, mend: str | None = N
         raise DataError(f"these are no {what}", allowed=kind.__name__, found=type(value).__name__, mend=mend)
 
 
-def check_several(texts: object, *, what: str) -> None:
+def check_several(texts: object, *, what: str, mend: str | None = None) -> None:
     """Raise `DataError` if one text was given where several are, of which its letters would be taken for each.
+
+    What is not a list of any kind is refused, too.
 
     >>> check_several("cat", what="names of classes")
     Traceback (most recent call last):
@@ -192,6 +210,8 @@ def check_several(texts: object, *, what: str) -> None:
     """
     if isinstance(texts, str):
         raise DataError(f"one text was given as {what}", found=repr(texts), mend=[texts])
+    if not isinstance(texts, Collection):
+        raise DataError(f"these are no {what}", allowed="a list", found=type(texts).__name__, mend=mend)
 
 
 def check_text(texts: Sequence[str], *, what: str, where: object = None) -> None:

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_instance, check_length, check_range, check_shape
+from reassess.core.checks import check_instance, check_length, check_range, check_several, check_shape
 from reassess.core.image_names import join, unique_images
 from reassess.core.image_selection import ImageSelection
 from reassess.errors import DataError
@@ -47,6 +47,7 @@ class Folds:
     numbers: npt.NDArray[np.int64]
 
     def __post_init__(self) -> None:
+        check_several(self.images, what="names of images")
         unique_images(self.images, "the folds")
         check_instance(self.numbers, np.ndarray, what="numbers of folds", mend="np.array(...)")
         check_shape(self.numbers, ("images",), what="the numbers of folds", kind="integers")
@@ -97,6 +98,7 @@ class Folds:
 
     def of(self, images: tuple[str, ...]) -> npt.NDArray[np.int64]:
         """int64, shape (images,): the fold of each of some images, -1 of one that is in none."""
+        check_several(images, what="names of images")
         rows = join(images, self.images)
         return np.where(rows < 0, -1, self.numbers[rows])
 

@@ -62,6 +62,8 @@ class ImageSelection:
 
     def __post_init__(self) -> None:
         check_several(self.images, what="names of images")
+        if self.others is not None:
+            check_several(self.others, what="names of images")
         if not self.images:
             raise DataError("no image is wanted", where=f"the {self.thing}")
         unique_images((*self.images, *(self.others or ())), f"the {self.thing}")

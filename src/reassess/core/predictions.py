@@ -412,8 +412,10 @@ def refuse_nan(predictions: Predictions, row: int, image: str | None = None) -> 
 
 
 def _tuple(images: Sequence[str] | None) -> tuple[str, ...] | None:
+    if images is None:
+        return None
     check_several(images, what="names of images")
-    return None if images is None else tuple(images)
+    return tuple(images)
 
 
 def _check_columns(columns: npt.NDArray[np.int64], outputs: int | None) -> None:

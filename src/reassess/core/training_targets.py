@@ -2,17 +2,25 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_length, check_range
+from reassess.core.checks import (
+    check_instance,
+    check_known,
+    check_length,
+    check_number,
+    check_range,
+    check_several,
+    check_shape,
+)
 from reassess.core.image_names import unique_images
 from reassess.core.image_selection import ImageSelection
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze, runs
-from reassess.text import counted, in_bytes
+from reassess.text import counted, in_bytes, some
 
 __all__ = ["Loss", "TrainingTargets"]
 
@@ -73,12 +81,25 @@ class TrainingTargets:
     left_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for images in (self.images, self.left_out):
+            check_several(images, what="names of images")
         unique_images((*self.images, *self.left_out), "the targets")
+        for name, kind in (("indptr", "integers"), ("indices", "integers"), ("values", "floats")):
+            check_instance(getattr(self, name), np.ndarray, what=f"{name} of targets", mend="np.array(...)")
+            check_shape(getattr(self, name), (name,), what=f"the {name} of targets", kind=kind)
+        check_number(self.classes, 1, what="number of classes", whole=True)
+        check_known([self.loss], get_args(Loss), thing="loss")
         check_length(self.indptr.size - 1, len(self.images), things="rows of targets", each="image")
         check_length(self.values.size, self.indices.size, things="values of targets", each="class id")
+        if self.indptr[0] or self.indptr[-1] != self.indices.size or (np.diff(self.indptr) < 0).any():
+            raise DataError(
+                "the indptr of targets does not fit their indices",
+                allowed=f"numbers that rise from 0 to {self.indices.size:,}",
+                found=some(self.indptr.tolist(), most=5),
+            )
         check_range(self.indices, 0, self.classes - 1, what="class id", where="the targets")
         check_range(self.values, 0, 1, what="value of a target", where="the targets")
-        check_range(self.background, 0, 1, what="value of a target", where="the targets")
+        check_number(self.background, 0, 1, what="number of the other classes")
         freeze(self, "indptr", "indices", "values")
 
     def __len__(self) -> int:
@@ -94,7 +115,15 @@ class TrainingTargets:
         return ImageSelection(self.images, self.left_out, "training targets")
 
     def of_rows(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
-        """The targets of some images by position: float32, shape (rows, classes)."""
+        """The targets of some images by position: float32, shape (rows, classes).
+
+        Raises
+        ------
+        DataError
+            The positions are no whole numbers in one row, or one is out of range.
+        """
+        rows = np.asarray(rows)
+        check_shape(rows, ("rows",), what="the positions of images", kind="integers")
         check_range(rows, 0, len(self) - 1, what="position of an image")
         starts = self.indptr[:-1][rows]
         sizes = self.indptr[1:][rows] - starts
@@ -119,7 +148,7 @@ class TrainingTargets:
     def blocks(self, rows: int | None = None) -> Iterator[npt.NDArray[np.float32]]:
         """All targets in the order of the images, so many rows at once: float32, shape (rows or fewer, classes)."""
         rows = max(1, _BLOCK // (4 * self.classes)) if rows is None else rows
-        check_range(rows, 1, what="number of rows")
+        check_number(rows, 1, what="number of rows", whole=True)
         for start in range(0, len(self), rows):
             yield self.of_rows(np.arange(start, min(start + rows, len(self))))
 
@@ -137,6 +166,7 @@ class TrainingTargets:
 
 def check_size(targets: TrainingTargets, max_bytes: int, *, mend: str) -> None:
     """Raise `DataError` if all targets at once need more than so many bytes."""
+    check_number(max_bytes, 0, what="number of bytes that are allowed")
     size = 4 * len(targets) * targets.classes
     if size > max_bytes:
         raise DataError(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_several
 from reassess.core.image_names import Match, image_keys, join, numbering_mistake
 from reassess.core.labels import UNNAMED, LabelSets
 from reassess.core.name_fits import how_they_fit
@@ -105,6 +106,7 @@ class Outcomes(Shown):
         images
             Names, joined as the rows were.
         """
+        check_several(images, what="names of images", mend="REPEATS.repeated_elsewhere(SET)")
         left_out = set(image_keys(images, self.match))
         excluded = np.fromiter((key in left_out for key in image_keys(self.images, self.match)), bool, len(self))
         none = ("label_rows", "original_rows", "rank", "overlap", "original_rank")

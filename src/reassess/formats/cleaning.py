@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reassess.core.checks import check_type
 from reassess.core.cleaning import Cleaning
 from reassess.core.label_noise import LabelNoise
 from reassess.errors import DataError
@@ -35,6 +36,7 @@ def write_clean_list(path: str | Path, cleaning: Cleaning, *, force: bool = Fals
         The file exists, or cannot be written.
     """
     path = Path(path)
+    check_type(cleaning, Cleaning, what="the cleaning", mend="clean_by_posterior(HELD_OUT)")
     suffix_of(path, CLEAN_LIST_SUFFIXES, "a clean list")
     broken = [image for image in cleaning.kept_images if set(image) & {"\n", "\r"}]
     if broken:
@@ -70,6 +72,7 @@ def write_details(path: str | Path, cleaning: Cleaning, *, force: bool = False) 
     import polars as pl
 
     path = Path(path)
+    check_type(cleaning, Cleaning, what="the cleaning", mend="clean_by_posterior(HELD_OUT)")
     suffix_of(path, TABLE_SUFFIXES, "details of cleaning")
     known = cleaning.suggested >= 0
     suggested = cleaning.classes.column(np.where(known, cleaning.suggested, cleaning.class_ids))
@@ -111,6 +114,7 @@ def write_noise(path: str | Path, noise: LabelNoise, *, force: bool = False) -> 
     import polars as pl
 
     path = Path(path)
+    check_type(noise, LabelNoise, what="the mistakes of labels", mend="CLEANING.noise")
     suffix_of(path, TABLE_SUFFIXES, "a matrix of mistakes")
     truth, label = (part.ravel().astype(np.int32) for part in np.indices(noise.counts.shape))
     table = pl.DataFrame(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reassess.core.checks import check_range
+from reassess.core.checks import check_range, check_type
 from reassess.core.repeats import Repeats
 from reassess.errors import DataError, at
 from reassess.formats.files import suffix_of
@@ -94,6 +94,7 @@ def write_repeats(path: str | Path, repeats: Repeats, *, force: bool = False) ->
     import polars as pl
 
     path = Path(path)
+    check_type(repeats, Repeats, what="the repeats", mend="scan_images(PLACES).repeats")
     suffix_of(path, REPEATS_SUFFIXES, "repeats")
     sets = pl.Series("set", repeats.sets, dtype=pl.String).gather(repeats.set_ids)
     table = pl.DataFrame(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from reassess.aggregation.golden import Golden
 from reassess.aggregation.provenance import image_folds
 from reassess.core.candidates import Candidates
+from reassess.core.checks import check_number
 from reassess.core.model_choice import HeldOut, ModelChoice
 from reassess.errors import DataError
 from reassess.numeric.bootstrap import percentile_bounds, times_drawn_again
@@ -89,6 +90,7 @@ def choose_models(
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3, in outline.
     """
+    check_number(seed, 0, what="seed", whole=True)
     if not 0 < recall <= 1:
         raise DataError("recall out of range", allowed="above 0, to 1", found=recall)
     if not len(candidates.proposals):

@@ -10,7 +10,7 @@ from reassess.core.classes import Classes
 from reassess.core.cleaning import Cleaning
 from reassess.core.label_noise import LabelNoise
 from reassess.errors import OutputError
-from reassess.formats.cleaning import write_clean_list, write_details, write_noise
+from reassess.formats.cleaning import read_clean_list, write_clean_list, write_details, write_noise
 from reassess.formats.files import read_lines
 from tests.helpers import message
 
@@ -34,9 +34,32 @@ def test_the_list_has_a_kept_image_a_line(tmp_path: Path) -> None:
     write_clean_list(path, cleaning())
     assert path.read_bytes() == "cat/ä b.png\nz.png\n".encode()
     assert read_lines(path) == list(cleaning().kept_images)
+    assert read_clean_list(path).images == cleaning().kept_images
     with pytest.raises(OutputError):
         write_clean_list(path, cleaning())
     write_clean_list(path, cleaning(), force=True)
+
+
+def test_a_list_is_read_as_a_selection_for_every_data_set(tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_bytes(b"\xef\xbb\xbfcat/2.png\r\n\r\ncat/1.png\r\n")
+    selection = read_clean_list(str(path))
+    assert (selection.images, selection.others) == (("cat/2.png", "cat/1.png"), None)
+    assert selection.rows(["cat/1.png", "dog/1.png", "cat/2.png"]).tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("list.txt", "\n", "no image is wanted\n  where:   FILE, the list"),
+        ("list.txt", "a.png\nb.png\na.png\n", "an image is named twice\n  where:   FILE, the list\n"),
+        ("details.csv", "image,class\n", "wrong kind of file for a clean list\n  where:   FILE\n  allowed: .txt\n"),
+    ],
+)
+def test_what_is_no_list_is_refused(tmp_path: Path, name: str, text: str, expected: str) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    assert message(read_clean_list, path).replace(str(path), "FILE").startswith(expected)
 
 
 def test_a_name_that_breaks_a_line_is_refused(tmp_path: Path) -> None:

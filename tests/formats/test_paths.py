@@ -80,6 +80,7 @@ WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
 }
 READERS: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "read_classes": (".txt", "cat\ndog\n", ()),
+    "read_clean_list": (".txt", "a.png\nb.png\n", ()),
     "read_collapsed": (".csv", "class,also\ncat,fox\n", (CLASSES,)),
     "read_folds": (".csv", "image,fold\na.png,0\nb.png,1\n", ()),
     "read_groups": (".csv", "class,group\ncat,pets\n", (CLASSES,)),

@@ -109,6 +109,7 @@ READERS: Mapping[str, Target] = {
     ),
     "open_benchmark": Target(_of_folders(reassess.open_benchmark, "open_benchmark('b')"), _SHARE // 4),
     "read_classes": _reader(reassess.read_classes, "classes"),
+    "read_clean_list": _reader(reassess.read_clean_list, "classes"),
     "read_collapsed": _reader(reassess.read_collapsed, "collapsed", _LISTED),
     "read_folds": _reader(reassess.read_folds, "folds", check=check_folds),
     "read_groups": _reader(reassess.read_groups, "groups", _LISTED),

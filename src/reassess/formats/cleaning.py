@@ -6,14 +6,43 @@ import numpy as np
 
 from reassess.core.checks import check_type
 from reassess.core.cleaning import Cleaning
+from reassess.core.image_selection import ImageSelection
 from reassess.core.label_noise import LabelNoise
-from reassess.errors import DataError
-from reassess.formats.files import suffix_of, writing
+from reassess.errors import DataError, at
+from reassess.formats.files import read_lines, suffix_of, writing
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 
-__all__ = ["CLEAN_LIST_SUFFIXES", "write_clean_list", "write_details", "write_noise"]
+__all__ = ["CLEAN_LIST_SUFFIXES", "read_clean_list", "write_clean_list", "write_details", "write_noise"]
 
 CLEAN_LIST_SUFFIXES = (".txt",)
+
+
+def read_clean_list(path: str | Path) -> ImageSelection:
+    r"""Read the images that are kept, as a selection, which the data sets of every framework take.
+
+    Parameters
+    ----------
+    path
+        A txt file with the name of an image a line, such as `write_clean_list` makes; empty lines are passed over.
+
+    Raises
+    ------
+    DataError
+        The file is of another kind, is not UTF-8 text, names no image, or names one twice.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp(), "clean.txt")
+    >>> _ = path.write_text("cat/1.png\ncat/3.png\n")
+    >>> read_clean_list(path).rows(["cat/1.png", "cat/2.png", "cat/3.png"])
+    array([0, 2])
+    """
+    path = Path(path)
+    suffix_of(path, CLEAN_LIST_SUFFIXES, "a clean list")
+    names = tuple(name for line in read_lines(path) if (name := line.removesuffix("\r")))
+    with at(path):
+        return ImageSelection(names)
 
 
 def write_clean_list(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:

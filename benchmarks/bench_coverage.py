@@ -1,6 +1,6 @@
 """How often the intervals over images and raters hold the truth: simulated studies of several designs.
 
-`python benchmarks/bench_coverage.py [STUDIES]` prints the table of docs/decisions/; as a benchmark, a few studies each.
+`python -m benchmarks.bench_coverage [STUDIES]` prints the table of docs/decisions/; as a benchmark, a few studies each.
 """
 
 import sys

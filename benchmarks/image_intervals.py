@@ -1,6 +1,6 @@
 """How often intervals of differences hold the truth over images, and how far a seed moves those over raters.
 
-`python benchmarks/image_intervals.py` prints two tables of docs/decisions/. The first is of drawn differences on 500
+`python -m benchmarks.image_intervals` prints two tables of docs/decisions/. The first is of drawn differences on 500
 images, by how many images decide on average, and of what they say: -2 to 2. The second is of one study of
 tests/studies.py, "as ReaL, 20,000 images": how wide the interval of one difference over images and raters is, by the
 percentiles of the replicates and by their standard deviation, with several seeds.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ from reassess import (
     read_original,
     read_predictions,
 )
+from reassess.cleaning import posterior
 from reassess.cleaning.checked_labels import corrected, known_labels
 from tests.cleaning.simulated import held_out_of, matrix_of, simulated, wrong_labels
 
@@ -42,6 +44,7 @@ METHODS: Mapping[str, Callable[[HeldOutPredictions], Cleaning]] = {
     "confident": clean_by_confident_learning,
 }
 CHECKED, DRAWS = (50, 100, 500, 2_000), 200
+PULLS = 0, 0.1, 0.15, 0.2
 EXCHANGED = 0.1  # images of which an unfair model says what it says of another one
 MANY_CLASSES, OF_A_CLASS, SURENESS, WRONG = 1_000, 12, (2.5, 3.0), 0.175
 MODELS: Mapping[str, Any] = {
@@ -96,8 +99,19 @@ def print_people() -> None:
         print(
             f"| {name} | {2 * recall * precision / (recall + precision) / 100:.4f} | {recall:.1f} | {precision:.1f} |"
         )
+    print_pulls(held_out)
     print_samples("the network", held_out, cleaning, wrong)
     print_samples("an unfair one", unfair, clean_by_posterior(unfair), wrong)
+
+
+def print_pulls(held_out: HeldOutPredictions) -> None:
+    """The share of wrong labels that is estimated with pulls other than the one that is fixed."""
+    print("\n| pull | share % |\n|---|---|")
+    for pull in PULLS:
+        with patch.object(posterior, "PULL", pull):
+            noise = clean_by_posterior(held_out).noise
+        assert noise is not None
+        print(f"| {pull} | {100 * noise.share:.2f} |", flush=True)
 
 
 def exchanged(predictions: Predictions) -> Predictions:

@@ -124,7 +124,7 @@ SEVERAL = labels_of({"a.png": [0], "b.png": [0, 1], "c.png": []}, Classes(2))
             "  where:   a\n"
             "  allowed: all images of one fold, and no others\n"
             "  found:   images of fold 0 and images of fold 1\n"
-            "  to mend: predict each fold with the model that was trained on the others",
+            "  to mend: predict each fold with the model that was trained on the others; give these folds",
         ),
         (
             {"a": ids(0, 1), "b": ids(2, 3, 4, 5)},
@@ -134,7 +134,7 @@ SEVERAL = labels_of({"a.png": [0], "b.png": [0, 1], "c.png": []}, Classes(2))
             "  where:   a\n"
             "  allowed: all images of one fold, and no others\n"
             "  found:   2 of the 3 images of fold 0\n"
-            "  to mend: predict each fold with the model that was trained on the others",
+            "  to mend: predict each fold with the model that was trained on the others; give these folds",
         ),
         (
             {"a": ids(0, 1), "b": ids(2, 3, 4, 5)},
@@ -144,7 +144,7 @@ SEVERAL = labels_of({"a.png": [0], "b.png": [0, 1], "c.png": []}, Classes(2))
             "  where:   a\n"
             "  allowed: all images of one fold, and no others\n"
             "  found:   images in no fold and images of fold 0\n"
-            "  to mend: predict each fold with the model that was trained on the others",
+            "  to mend: predict each fold with the model that was trained on the others; give these folds",
         ),
         (
             {"a": ids(*range(6))},
@@ -226,7 +226,7 @@ def test_repetitions_with_other_folds_have_a_table_each() -> None:
         "  where:   x\n"
         "  allowed: all images of one fold, and no others\n"
         "  found:   images of fold 0 and images of fold 1\n"
-        "  to mend: predict each fold with the model that was trained on the others"
+        "  to mend: predict each fold with the model that was trained on the others; give these folds"
     )
 
 

@@ -75,7 +75,7 @@ def test_groups_may_be_numbers_in_a_table_and_classes_may_be_left_out(file: Call
             "a.csv",
             "a,b\ncup,mug\n",
             "the table has no column for the class\n  where:   DIR/a.csv\n  allowed: class\n  found:   a, b\n"
-            "  to mend: rename the column",
+            "  to mend: rename the column, or add it",
         ),
         (
             read_groups,
@@ -257,7 +257,7 @@ def test_words_give_wnids_their_names_which_two_may_share(file: Callable[..., Pa
             "a.csv",
             "class\ncup\n",
             "the table has no column for the name of a class\n  where:   DIR/a.csv\n  allowed: name\n"
-            "  found:   class\n  to mend: rename the column",
+            "  found:   class\n  to mend: rename the column, or add it",
         ),
         ("a.txt", "1\n0\n2\n", NUMBER.format("a.txt", "'1' (id 0), '0' (id 1)")),
         ("a.txt", "cup\n1.0\nNaN\n1e5\n", NUMBER.format("a.txt", "'NaN' (id 2), '1e5' (id 3)")),
@@ -321,7 +321,7 @@ def test_further_parents_are_counted(file: Callable[..., Path]) -> None:
         (
             "child,class\ncup,vessel\n",
             "the table has no column for the parent\n  where:   DIR/h.csv\n  allowed: parent\n"
-            "  found:   child, class\n  to mend: rename the column",
+            "  found:   child, class\n  to mend: rename the column, or add it",
         ),
     ],
 )

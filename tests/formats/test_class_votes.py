@@ -219,7 +219,7 @@ BAD = {
     "original labels alone": (
         "image,class\na,cat\n",
         "the table has no column for the rater\n  where:   {path}\n  allowed: rater or worker\n"
-        "  found:   image, class\n  to mend: rename the column",
+        "  found:   image, class\n  to mend: rename the column, or add it",
     ),
 }
 

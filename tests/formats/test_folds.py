@@ -35,7 +35,7 @@ def test_the_columns_are_as_documented_and_others_are_not_read(tmp_path: Path) -
         (
             "image,part\na.png,0\n",
             "the table has no column for the number of the fold\n  where:   DIR/f.csv\n  allowed: fold\n"
-            "  found:   image, part\n  to mend: rename the column",
+            "  found:   image, part\n  to mend: rename the column, or add it",
         ),
         (
             "image,fold\na.png,0\nb.png,\n",

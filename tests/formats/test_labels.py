@@ -313,13 +313,13 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
             "a.csv",
             "name,class\na,1\n",
             "the table has no column for the image\n  where:   DIR/a.csv\n  allowed: image\n  found:   name, class\n"
-            "  to mend: rename the column",
+            "  to mend: rename the column, or add it",
         ),
         (
             "a.csv",
             "image,label\na,1\n",
             "the table has no column for the class\n  where:   DIR/a.csv\n  allowed: class\n  found:   image, label\n"
-            "  to mend: rename the column",
+            "  to mend: rename the column, or add it",
         ),
         (
             "a.csv",

@@ -114,17 +114,17 @@ BAD = {
     "no real": (
         {"m.csv": WHOLE.replace("real", "other")},
         "the table has no column for ReaL accuracy\n  where:   DIR/m.csv\n  allowed: real\n"
-        "  found:   model, original, other\n  to mend: rename the column",
+        "  found:   model, original, other\n  to mend: rename the column, or add it",
     ),
     "no original": (
         {"m.csv": WHOLE.replace("original", "top1")},
         "the table has no column for original accuracy\n  where:   DIR/m.csv\n  allowed: original\n"
-        "  found:   model, top1, real\n  to mend: rename the column",
+        "  found:   model, top1, real\n  to mend: rename the column, or add it",
     ),
     "no model": (
         {"m.csv": WHOLE.replace("model", "name")},
         "the table has no column for the model\n  where:   DIR/m.csv\n  allowed: model\n"
-        "  found:   name, original, real\n  to mend: rename the column",
+        "  found:   name, original, real\n  to mend: rename the column, or add it",
     ),
     "a model without a name": (
         {"m.csv": WHOLE.replace("\na,", "\n,")},

@@ -244,7 +244,7 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
             "a.csv",
             "picture,valid\na,1\n",
             "the table has no column for the image\n  where:   DIR/a.csv\n  allowed: image or id\n"
-            "  found:   picture, valid\n  to mend: rename the column",
+            "  found:   picture, valid\n  to mend: rename the column, or add it",
         ),
         (
             "a.json",
@@ -265,7 +265,7 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
             "a.csv",
             "image,class\na,1\n",
             "the table has no column for the answer\n  where:   DIR/a.csv\n  allowed: answer\n"
-            "  found:   image, class\n  to mend: rename the column",
+            "  found:   image, class\n  to mend: rename the column, or add it",
         ),
         (
             "a.txt",

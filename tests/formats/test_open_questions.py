@@ -62,7 +62,7 @@ def test_the_order_of_the_rows_of_proposals_means_nothing(rows: list[str]) -> No
         (
             "image,label\na.png,dog\n",
             "the table has no column for the class\n  where:   DIR/q.csv\n  allowed: class\n"
-            "  found:   image, label\n  to mend: rename the column",
+            "  found:   image, label\n  to mend: rename the column, or add it",
         ),
         (
             "image,class,source\na.png,dog,vit\na.png,dog,vit\n",

@@ -99,7 +99,7 @@ def test_no_proposals_are_written_with_their_headings(tmp_path: Path) -> None:
         (
             "image,class\na.png,0\n",
             "the table has no column for who proposed it\n  where:   DIR/p.csv\n  allowed: source\n"
-            "  found:   image, class\n  to mend: rename the column",
+            "  found:   image, class\n  to mend: rename the column, or add it",
         ),
         (
             "image,class,source\na.png,0,vit\na.png,0,\n",

@@ -40,7 +40,7 @@ def test_a_table_is_written_as_the_docs_say(tmp_path: Path) -> None:
         (
             "set,image,kind\na,1.png,tiny\n",
             "the table has no column for the number of the group\n  where:   FILE\n  allowed: repeat\n"
-            "  found:   set, image, kind\n  to mend: rename the column",
+            "  found:   set, image, kind\n  to mend: rename the column, or add it",
         ),
         (
             HEADINGS + "a,,,tiny\n",

@@ -187,7 +187,7 @@ def test_quoted_numbers_are_numbers_and_names_stay_text(file: Callable[..., Path
         (
             "image,class\na,1\n",
             "the table has no column for the score\n  where:   DIR/a.csv\n  allowed: score or probability\n"
-            "  found:   image, class\n  to mend: rename the column",
+            "  found:   image, class\n  to mend: rename the column, or add it",
         ),
     ],
 )

@@ -233,7 +233,7 @@ def test_the_first_of_some_headings_is_the_column(tmp_path: Path) -> None:
 def test_a_column_that_is_missing_is_said(refused: Callable[..., str], tmp_path: Path) -> None:
     assert refused(column, tmp_path / "t.csv", pl.DataFrame({"b": [1], "c": [2]}), "a", "d", thing="the score") == (
         "the table has no column for the score\n  where:   DIR/t.csv\n  allowed: a or d\n  found:   b, c\n"
-        "  to mend: rename the column"
+        "  to mend: rename the column, or add it"
     )
 
 

@@ -375,7 +375,7 @@ BAD_TABLES = {
         "  where:   {path}\n"
         "  allowed: rater or worker\n"
         "  found:   item, answer\n"
-        "  to mend: rename the column",
+        "  to mend: rename the column, or add it",
     ),
     "no item": (
         "thing,rater,answer\nx,1,no\n",

@@ -17,6 +17,7 @@ from reassess.core.image_selection import ImageSelection
 from reassess.core.labels import LabelSets
 from reassess.core.training_targets import TrainingTargets
 from reassess.errors import DataError, ReassessWarning
+from reassess.formats.cleaning import read_clean_list
 from tests.helpers import message
 
 NAMES = ("cat/1.png", "cat/2.png", "cat/3.png", "dog/4.png", "dog/5.png", "eel/6.png")
@@ -85,6 +86,20 @@ def test_torch_parts_of_a_fold_are_all_images_once(images: Any, torch_training: 
     assert torch_training.image_names(held_out) == list(HELD_OUT)
     assert torch_training.image_names(torch_training.SelectedImages(held_out, ImageSelection(HELD_OUT[1:]))) == list(
         HELD_OUT[1:]
+    )
+
+
+def test_torch_takes_a_list_of_kept_images_as_a_selection(
+    images: Any, torch_training: ModuleType, tmp_path: Path
+) -> None:
+    path = tmp_path / "clean.txt"
+    path.write_text("\n".join(HELD_OUT[1:]))
+    assert torch_training.image_names(torch_training.SelectedImages(images, read_clean_list(path))) == list(
+        HELD_OUT[1:]
+    )
+    assert message(torch_training.SelectedImages, images, path) == (
+        f"wrong type of the selection\n  allowed: ImageSelection\n  found:   {type(path).__name__}\n"
+        "  to mend: read_clean_list(FILE) or ImageSelection(images)"
     )
 
 

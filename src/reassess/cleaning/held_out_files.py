@@ -115,7 +115,7 @@ def _no_fold(name: str, numbers: _Ints, folds: Folds) -> DataError | None:
         where=name,
         allowed="all images of one fold, and no others",
         found=f"{numbers.size:,} of the {whole:,} {parts[0]}" if is_part else together(parts),
-        mend="predict each fold with the model that was trained on the others",
+        mend="predict each fold with the model that was trained on the others; give these folds",
     )
 
 

@@ -40,7 +40,7 @@ _ARCHIVES = (".tar", ".zip")
 MADE_BY: Mapping[str, str] = {
     "classes": "write classes.txt, one name a line",
     "images": "put the images into the folder images, or pack them into images.zip or images.tar",
-    "original": f"put each image into the folder of its class, or {_WRITE_ORIGINAL}",
+    "original": f"put each image into the folder of its class, images/CLASS, or {_WRITE_ORIGINAL}",
     "labels": "reassess labels makes them of scores; or write labels.csv, with the columns image and class",
     "scores": "reassess aggregate makes them of votes",
     "votes": "write votes.csv, with the columns image, class (or none), rater and answer",

@@ -202,7 +202,7 @@ def column(path: Path, table: "pl.DataFrame", *names: str, thing: str) -> str:
         where=path,
         allowed=" or ".join(names),
         found=", ".join(table.columns[:12]),
-        mend="rename the column",
+        mend="rename the column, or add it",
     )
 
 

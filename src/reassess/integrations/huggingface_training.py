@@ -69,7 +69,7 @@ def select_images(
     >>> select_images(dataset, folds.held_out(0), image="file")["file"][:]
     ['c.png', 'a.png']
     """
-    check_type(selection, ImageSelection, what="the selection", mend="ImageSelection(images)")
+    check_type(selection, ImageSelection, what="the selection", mend="read_clean_list(FILE) or ImageSelection(images)")
     check_columns(dataset, image, None)
     if isinstance(dataset, datasets.Dataset):
         names = whole_names(file_names(dataset, image), image)

@@ -61,7 +61,7 @@ def select_images(
     >>> [element["file_name"].numpy() for element in select_images(images, folds.held_out(0))]
     [b'c.png', b'a.png']
     """
-    check_type(selection, ImageSelection, what="the selection", mend="ImageSelection(images)")
+    check_type(selection, ImageSelection, what="the selection", mend="read_clean_list(FILE) or ImageSelection(images)")
     find = _finder(dataset, selection, file_name, match, ignore_unknown)
     return dataset.filter(lambda element: find(element[file_name]) >= 0)
 

@@ -118,7 +118,9 @@ class SelectedImages(Subset):
     def __init__(
         self, dataset: Any, selection: ImageSelection, *, match: Match = "path", ignore_unknown: bool = False
     ) -> None:
-        check_type(selection, ImageSelection, what="the selection", mend="ImageSelection(images)")
+        check_type(
+            selection, ImageSelection, what="the selection", mend="read_clean_list(FILE) or ImageSelection(images)"
+        )
         names = image_names(dataset)
         rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
         super().__init__(dataset, rows.tolist())

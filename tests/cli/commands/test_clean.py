@@ -310,7 +310,7 @@ def test_cleanlab_may_be_asked(training: Path, run: Callable[..., Run], needs: C
             1,
             "Error: a file does not hold one fold\n  where:   fold-0.npz\n"
             "  allowed: all images of one fold, and no others\n  found:   images of fold 0 and images of fold 1\n"
-            "  to mend: predict each fold with the model that was trained on the others\n",
+            "  to mend: predict each fold with the model that was trained on the others; give these folds\n",
         ),
         (
             "clean all.npz --original two.csv -o clean.txt",

@@ -142,7 +142,9 @@ def test_many_folds_are_shown_in_part(training: Path, run: Callable[..., Run]) -
         (
             ["folds", "--benchmark", "empty", "-o", "f.csv"],
             1,
-            "Error: the benchmark has no original, which reassess folds needs\n  where:   empty\n",
+            "Error: the benchmark has no original, which reassess folds needs\n  where:   empty\n"
+            "  to mend: put each image into the folder of its class, images/CLASS, or write original.csv, with the "
+            "columns image and class\n",
         ),
     ],
 )

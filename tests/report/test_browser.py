@@ -215,6 +215,14 @@ def test_a_picture_is_enlarged_by_mouse_and_keyboard(opened: Callable[..., Any])
     assert dialog.is_visible()
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_small_pictures_are_enlarged(opened: Callable[..., Any], width: int) -> None:
+    script = "(all) => all.filter((image) => image.offsetParent).map((image) => image.getBoundingClientRect().width)"
+    widths = opened(width).eval_on_selector_all(".gallery img", script)
+    assert widths
+    assert min(widths) >= 112
+
+
 def test_chart_text_is_legible_on_a_telephone(opened: Callable[..., Any]) -> None:
     sizes = opened(360).eval_on_selector_all(
         ".chart svg text",

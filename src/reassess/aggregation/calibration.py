@@ -17,6 +17,7 @@ __all__ = [
     "POOLING",
     "calibrate",
     "fallback_of",
+    "model_of_counts",
     "natural_truths",
     "row_shares",
     "typical_matrix",
@@ -85,23 +86,67 @@ def calibrate(
     rows = golden_votes.rater_ids * np.int64(shape[1]) + np.repeat(truth, golden_votes.sizes) + 1
     cells = np.bincount(rows * shape[2] + golden_votes.answer_ids, minlength=int(np.prod(shape)))
     counts = cells.reshape(shape)[:, 1:]  # without the votes on items of unknown truth
-    measured = np.flatnonzero(counts.any(axis=(1, 2)))
-    if not measured.size:
+    if not counts.any():
         raise DataError("no golden item of known truth has a vote", mend="check that both files name the items alike")
+    return model_of_counts(
+        counts,
+        np.bincount(truth[known], minlength=len(truths)),
+        raters=golden_votes.raters,
+        truths=truths,
+        answers=golden_votes.answers,
+        typical=typical_matrix(natural_shares(golden_votes, truths)),
+        smoothing=smoothing,
+        pooling=pooling,
+    )
+
+
+def model_of_counts(
+    counts: npt.NDArray[np.integer],
+    items: npt.NDArray[np.integer],
+    *,
+    raters: Sequence[Id],
+    truths: Sequence[Id],
+    answers: Sequence[Id],
+    typical: npt.NDArray[np.float64],
+    smoothing: float = 0.0,
+    pooling: float = POOLING,
+) -> RaterModel:
+    """The rater model of `calibrate`, of counted answers to golden items.
+
+    Parameters
+    ----------
+    counts
+        Integers, shape (raters, truths, answers): how often each rater gave each answer to an item of each truth.
+    items
+        Integers, shape (truths,): number of golden items of each truth.
+    raters, truths, answers
+        Their ids.
+    typical
+        float64, shape (truths, answers): how a rater answers as far as is known before any vote, see `typical_matrix`.
+    smoothing, pooling
+        See `calibrate`.
+
+    Examples
+    --------
+    >>> typical = typical_matrix(np.eye(2))
+    >>> counts = np.array([[[8, 2], [1, 9]], [[0, 0], [0, 0]]])
+    >>> names = {"raters": ("ann", "bo"), "truths": VALIDITY, "answers": ("no", "yes")}
+    >>> model = model_of_counts(counts, np.array([10, 10]), typical=typical, **names)
+    >>> model.raters, model.matrices.round(3).tolist()
+    (('ann',), [[[0.796, 0.204], [0.112, 0.888]]])
+    """
+    measured = np.flatnonzero(counts.any(axis=(1, 2)))
     pseudo_votes = np.full(counts.shape[1:], float(smoothing))
     if pooling:
-        everyone = counts.sum(axis=0) + pooling * typical_matrix(natural_shares(golden_votes, truths))
-        pseudo_votes += pooling * row_shares(everyone, smoothing)
+        pseudo_votes += pooling * row_shares(counts.sum(axis=0) + pooling * typical, smoothing)
     matrices = row_shares(counts[measured], pseudo_votes)
-    prior = row_shares(np.bincount(truth[known], minlength=len(truths)), pooling / len(truths))
-    raters = tuple(golden_votes.raters[row] for row in measured.tolist())
     return RaterModel(
-        raters=raters,
+        raters=tuple(raters[row] for row in measured.tolist()),
         truths=tuple(truths),
-        answers=golden_votes.answers,
+        answers=tuple(answers),
         matrices=matrices,
         fallback=fallback_of(matrices, pseudo_votes, pooled=pooling > 0),
-        prior=prior,
+        prior=row_shares(items, pooling / len(truths)),
     )
 
 

@@ -1,0 +1,83 @@
+"""Who is asked what, and when a question has votes enough: rules that know no clock, no database and no chance."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Literal
+
+from reassess.core.checks import check_range
+from reassess.core.stop_rule import StopRule
+
+__all__ = ["Ending", "Rules"]
+
+Ending = Literal["rule", "votes"]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of a campaign.
+
+    Parameters
+    ----------
+    votes
+        How many votes of different raters a question gets; with a stop rule, at most.
+    stop
+        When a question is closed before; None if it never is.
+    golden_rate
+        Share of a rater's tasks that are golden, in [0, 1), as long as there are golden tasks that they have not had.
+    lease
+        Seconds for which a task is kept for a rater who does not answer.
+    seed
+        Of the order of tasks, and of where golden ones stand among them.
+
+    Raises
+    ------
+    DataError
+        A number is out of range.
+
+    Examples
+    --------
+    >>> rules = Rules(votes=3, stop=StopRule(0.01, 0.99))
+    >>> [rules.ending(votes, valid) for votes, valid in ((1, 0.999), (2, 0.5), (2, 0.999), (3, 0.5))]
+    [None, None, 'rule', 'votes']
+    >>> rules.free(votes=1, reserved=1)
+    1
+    """
+
+    votes: int = 5
+    stop: StopRule | None = None
+    golden_rate: float = 0.1
+    lease: float = 900.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_range(self.votes, 1, what="number of votes a question")
+        check_range(self.golden_rate, 0, 0.9, what="share of golden tasks")
+        check_range(self.lease, 1, what="seconds for which a task is kept")
+        check_range(self.seed, 0, what="seed")
+
+    def ending(self, votes: int, valid: float) -> Ending | None:
+        """Why a question is closed that has so many votes, by which its class is valid with a probability."""
+        if self.stop is not None and bool(self.stop.closes(valid, votes)):
+            return "rule"
+        return "votes" if votes >= self.votes else None
+
+    def free(self, votes: int, reserved: int) -> int:
+        """How many more raters an open question can be shown to, given its votes and to how many it is shown now."""
+        return max(0, self.votes - votes - reserved)
+
+    def is_golden(self, rater: int, task: int) -> bool:
+        """Whether a rater's task of a number, from 0, is to be a golden one; the same for the same seed.
+
+        >>> sum(Rules(golden_rate=0.25).is_golden(rater=7, task=task) for task in range(1000))
+        252
+        """
+        return self._draw("golden", rater, task) < self.golden_rate
+
+    def pick(self, rater: int, task: int, choices: int) -> int:
+        """Which of some golden tasks a rater gets as their task of a number; the same for the same seed."""
+        return int(self._draw("pick", rater, task) * choices)
+
+    def _draw(self, *what: object) -> float:
+        """A number in [0, 1) that depends on nothing but the seed and what it is for."""
+        digest = sha256(repr((self.seed, *what)).encode()).digest()
+        return int.from_bytes(digest[:6]) / (1 << 48)

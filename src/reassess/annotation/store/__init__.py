@@ -1,0 +1,1 @@
+"""All that speaks SQL: what is kept of a campaign, and each change of it as one transaction."""

@@ -1,0 +1,103 @@
+"""The votes of a campaign, as files of votes hold them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Select, func, select
+
+from reassess.annotation.store.campaigns import Campaign
+from reassess.annotation.store.database import reading
+from reassess.annotation.store.schema import answers, expert_answers, images, people, questions, tasks
+from reassess.core.answers import KNOWN_ANSWERS
+from reassess.core.classes import Classes
+from reassess.core.questions import Questions
+from reassess.core.votes import Votes
+
+__all__ = ["Exported", "export_votes"]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What people said in a campaign.
+
+    Parameters
+    ----------
+    votes
+        The counted votes.
+    golden
+        The experts' votes on golden questions; None if there are none.
+    rater_golden
+        The raters' votes on golden questions; None if there are none.
+    late
+        Number of answers that are kept and do not count, since the question had votes enough.
+    voided
+        Number of answers of voided raters.
+    """
+
+    votes: Votes
+    golden: Votes | None
+    rater_golden: Votes | None
+    late: int
+    voided: int
+
+
+def export_votes(campaign: Campaign, classes: Classes, *, names: bool = False) -> Exported:
+    """The votes of a campaign.
+
+    Parameters
+    ----------
+    campaign
+        The campaign.
+    classes
+        The list of classes in which it was made.
+    names
+        Whether raters are called by their names; else by numbers, which tell nothing of them.
+    """
+    with reading(campaign.engine) as connection:
+        rater = people.c.name if names else people.c.id
+        said: Any = select(images.c.name, questions.c.class_id, rater.label("rater"))
+        said = (
+            said.add_columns(answers.c.answer, answers.c.seconds)
+            .select_from(answers)
+            .join(people, people.c.id == answers.c.person)
+        )
+        said = _of_image(said.join(questions, questions.c.id == answers.c.question)).order_by(answers.c.id)
+        main, golden = questions.c.truth.is_(None), questions.c.truth.is_not(None)
+        of_experts: Any = select(images.c.name, questions.c.class_id, expert_answers.c.expert.label("rater"))
+        of_experts = of_experts.add_columns(expert_answers.c.answer).select_from(expert_answers)
+        of_experts = _of_image(of_experts.join(questions, questions.c.id == expert_answers.c.question))
+        counts = select(func.count()).select_from(answers.join(people).join(questions)).where(main)
+        return Exported(
+            votes=_votes(connection, said.where(main, answers.c.counted), classes),
+            golden=_some(_votes(connection, of_experts.order_by(questions.c.id), classes)),
+            rater_golden=_some(_votes(connection, said.where(golden, ~people.c.voided), classes)),
+            late=connection.scalar(counts.where(~answers.c.counted, ~people.c.voided)) or 0,
+            voided=connection.scalar(counts.where(people.c.voided)) or 0,
+        )
+
+
+def _of_image(said: Select[Any]) -> Select[Any]:
+    return said.join(tasks, tasks.c.id == questions.c.task).join(images, images.c.id == tasks.c.image)
+
+
+def _some(votes: Votes) -> Votes | None:
+    return votes if len(votes) else None
+
+
+def _votes(connection: Connection, said: Select[Any], classes: Classes) -> Votes:
+    rows = connection.execute(said).all()
+    place: dict[tuple[str, int], int] = {}  # questions in the order in which they were first answered
+    item_ids = [place.setdefault((row.name, row.class_id), len(place)) for row in rows]
+    raters = list(dict.fromkeys(str(row.rater) for row in rows))
+    number = {rater: row for row, rater in enumerate(raters)}
+    seconds = np.array([getattr(row, "seconds", None) for row in rows], np.float64)
+    return Votes.from_columns(
+        Questions.from_columns([name for name, _ in place], np.array([c for _, c in place], np.int64), classes),
+        np.array(item_ids, np.int64),
+        np.array([number[str(row.rater)] for row in rows], np.int64),
+        np.array([row.answer for row in rows], np.int64),
+        raters,
+        KNOWN_ANSWERS,
+        seconds=None if np.isnan(seconds).all() else seconds,
+    )

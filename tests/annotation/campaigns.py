@@ -1,0 +1,248 @@
+"""Small campaigns, and raters who are driven by one seed."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+from sqlalchemy import event, select
+
+from reassess.annotation.assignment import Rules
+from reassess.annotation.store.campaigns import Campaign, open_campaign
+from reassess.annotation.store.creation import add_person, create_campaign
+from reassess.annotation.store.database import reading
+from reassess.annotation.store.schema import ASKED, EXPIRED, MAIN, answers, cursors, questions, tasks, turns
+from reassess.annotation.store.turns import Turn, cannot_judge, next_turn
+from reassess.annotation.store.votes import Given, keep_answers, restore, void
+from reassess.core.classes import Classes
+from reassess.core.questions import Questions
+from reassess.core.stop_rule import StopRule
+from reassess.core.tasks import Tasks
+from reassess.core.votes import Votes
+from tests.helpers import WORDS
+
+CLASSES = Classes(6, names=tuple("abcdef"))
+
+
+def tasks_of(*sizes: int, prefix: str = "m") -> Tasks:
+    """Tasks with so many classes, each on an image of its own."""
+    images = [f"{prefix}{task}.png" for task, size in enumerate(sizes) for _ in range(size)]
+    class_ids = np.array([class_id for size in sizes for class_id in range(size)])
+    indptr = np.concatenate([[0], np.cumsum(sizes)])
+    return Tasks(
+        Questions.from_columns(images, class_ids, CLASSES), indptr, np.arange(len(sizes)), ["all"] * len(sizes)
+    )
+
+
+def golden_of(*sizes: int) -> tuple[Tasks, Votes]:
+    """Golden tasks, of which every other question is valid, and one expert."""
+    tasks = tasks_of(*sizes, prefix="g")
+    count = len(tasks.questions)
+    answers = np.where(np.arange(count) % 2, 2, 0)
+    experts = Votes.from_columns(tasks.questions, np.arange(count), np.zeros(count, int), answers, ("eve",), WORDS)
+    return tasks, experts
+
+
+def campaign_in(folder: Path, sizes: tuple[int, ...] = (3, 1, 2, 4), raters: int = 4, **rules: Any) -> Campaign:
+    """A campaign with golden tasks, and raters of the numbers 1, 2 and so on."""
+    path = folder / "campaign.db"
+    create_campaign(path, tasks_of(*sizes), rules=Rules(**rules), golden=golden_of(2, 3))
+    campaign = open_campaign(path)
+    for number in range(1, raters + 1):
+        assert add_person(campaign, f"rater {number}") == number
+    return campaign
+
+
+class KilledError(Exception):
+    """The server is killed in the middle of a transaction."""
+
+
+@dataclass
+class Simulation:
+    """Raters, the clock, retries, crashes and restarts, all by one seed.
+
+    A rater keeps the answers that were not acknowledged, and sends them again. What was acknowledged is noted.
+    """
+
+    folder: Path
+    random: Random
+    campaign: Campaign
+    raters: list[int]
+    now: float = 1e9
+    acknowledged: dict[tuple[int, int], int] = field(default_factory=dict)  # the answer, by rater and question
+    voided: set[int] = field(default_factory=set)
+    waiting: dict[int, list[Given]] = field(default_factory=dict)
+    shown: dict[int, list[Turn]] = field(default_factory=dict)
+
+    @classmethod
+    def begun(cls, folder: Path, seed: int) -> "Simulation":
+        """A simulation of a campaign that depends on nothing but the seed."""
+        random = Random(seed)
+        sizes = tuple(random.randint(1, 5) for _ in range(random.randint(3, 12)))
+        raters = random.randint(2, 7)
+        stop = None if random.random() < 0.3 else StopRule(0.1, 0.9)
+        rules = {"votes": random.randint(1, raters), "stop": stop, "golden_rate": 0.2, "lease": 60.0, "seed": seed}
+        campaign = campaign_in(folder, sizes, raters, **rules)
+        return cls(folder, random, campaign, list(range(1, raters + 1)))
+
+    def step(self) -> None:
+        """One thing happens."""
+        self.now += self.random.expovariate(1 / 3)
+        happens = self.random.choices(_EVENTS, _WEIGHTS)[0]
+        happens(self, self.random.choice(self.raters))
+
+    def ask(self, rater: int) -> None:
+        """A rater's page asks for what is next, and the response may be lost."""
+        shown = self.shown.setdefault(rater, [])
+        turn = next_turn(self.campaign, rater, self.now, held=[turn.task for turn in shown])
+        if turn is not None and self.random.random() < 0.9:
+            shown.append(turn)
+
+    def answer(self, rater: int) -> None:
+        """A rater answers some rows, which wait to be sent."""
+        if shown := self.shown.get(rater):
+            rows = [question for question, _ in shown[0].rows]
+            some = rows if self.random.random() < 0.7 else rows[: self.random.randint(0, len(rows))]
+            keys = (f"{rater}/{question}/{self.random.getrandbits(64)}" for question in some)
+            given = [Given(key, question, self.random.randrange(3)) for key, question in zip(keys, some, strict=True)]
+            self.waiting.setdefault(rater, []).extend(given)
+            if some == rows:
+                shown.pop(0)
+
+    def send(self, rater: int) -> None:
+        """The outbox is sent: it is acknowledged, or the response is lost, or the server is killed meanwhile."""
+        if not (waiting := self.waiting.get(rater)):
+            return
+        given = waiting[: self.random.randint(1, len(waiting))] * self.random.choice([1, 1, 1, 2])
+        try:
+            with self.killed_at(self.random.randint(1, 40) if self.random.random() < 0.2 else None):
+                keep_answers(self.campaign, rater, given, self.now)
+        except KilledError:
+            self.restart(rater)
+            return
+        if self.random.random() < 0.8:
+            for one in given:
+                self.acknowledged.setdefault((rater, one.question), one.answer)
+            self.waiting[rater] = [one for one in waiting if one not in given]
+
+    @contextmanager
+    def killed_at(self, statement: int | None) -> Iterator[None]:
+        """Kill the server before the statement of a number, if the block has so many."""
+        left = [statement]
+
+        def count(*_: Any) -> None:
+            if left[0] is not None:
+                left[0] -= 1
+                if left[0] == 0:
+                    raise KilledError
+
+        event.listen(self.campaign.engine, "before_cursor_execute", count)
+        try:
+            yield
+        finally:
+            event.remove(self.campaign.engine, "before_cursor_execute", count)
+
+    def restart(self, _: int) -> None:
+        """The server is started anew."""
+        self.campaign.close()
+        self.campaign = open_campaign(self.folder / "campaign.db")
+
+    def reload(self, rater: int) -> None:
+        """A rater closes the page, and loses what is on it, but not what waits to be sent."""
+        self.shown[rater] = []
+
+    def refuse(self, rater: int) -> None:
+        """A rater cannot judge a picture."""
+        if shown := self.shown.get(rater):
+            cannot_judge(self.campaign, rater, shown.pop(0).task)
+
+    def jump(self, _: int) -> None:
+        """The clock jumps, forwards or back."""
+        self.now += self.random.choice([70.0, 1000.0, -30.0, -5000.0])
+
+    def judge(self, rater: int) -> None:
+        """The keeper voids a rater, or restores them."""
+        change, other = (restore, self.voided.discard) if rater in self.voided else (void, self.voided.add)
+        change(self.campaign, rater, self.now)
+        other(rater)
+
+    def finish(self) -> None:
+        """All raters work until nothing is left for them."""
+        self.now += 10_000
+        idle = 0
+        while idle < len(self.raters):
+            idle = 0
+            for rater in self.raters:
+                self.waiting[rater] = []
+                self.shown[rater] = []
+                turn = next_turn(self.campaign, rater, self.now)
+                idle += turn is None
+                if turn is not None:
+                    given = [Given(f"end/{rater}/{q}", q, self.random.randrange(3)) for q, _ in turn.rows]
+                    keep_answers(self.campaign, rater, given, self.now)
+
+    def check(self) -> None:
+        """What must always be so."""
+        votes = self.campaign.rules.votes
+        with reading(self.campaign.engine) as connection:
+            said = connection.execute(select(answers)).all()
+            asked = {row.id: row for row in connection.execute(select(questions))}
+            turned = connection.execute(select(turns)).all()
+            places = connection.execute(select(tasks)).all()
+            passed = {row.person: row.position for row in connection.execute(select(cursors))}
+        kept = {(row.person, row.question): row.answer for row in said}
+        assert len(kept) == len(said)
+        assert kept.items() >= self.acknowledged.items()
+        counted = Counter(row.question for row in said if row.counted)
+        assert not [
+            row for row in said if row.counted and (row.person in self.voided or asked[row.question].truth is not None)
+        ]
+        held = Counter(
+            question
+            for turn in turned
+            if turn.state == ASKED
+            for question in turn.shown
+            if (turn.person, question) not in kept and asked[question].truth is None
+        )
+        free: dict[int, int] = {}
+        unanswered = set()  # rater and task, of a question with a free place
+        for row in asked.values():
+            assert row.votes == counted[row.id] <= votes
+            assert row.reserved == held[row.id]
+            assert row.ended == (None if row.truth is not None else row.ended)
+            assert (row.ended == "votes") <= (row.votes == votes)
+            assert (row.ended is None) <= (row.votes < votes)
+            places_left = 0 if row.ended or row.truth is not None else max(0, votes - row.votes - row.reserved)
+            free[row.task] = free.get(row.task, 0) + places_left
+            if places_left:
+                unanswered |= {(rater, row.task) for rater in self.raters if (rater, row.id) not in kept}
+        had = {(turn.person, turn.task) for turn in turned if turn.state != EXPIRED}
+        for task in places:
+            assert task.free == free[task.id]
+            if task.kind == MAIN and task.free:
+                for rater in self.raters:
+                    one = rater, task.id
+                    assert one in had or one not in unanswered or task.position >= passed[rater]
+
+    def check_end(self) -> None:
+        """Each question has votes enough, or had every rater."""
+        self.check()
+        with reading(self.campaign.engine) as connection:
+            is_open = questions.c.ended.is_(None), questions.c.truth.is_(None)
+            left = connection.execute(select(questions).where(*is_open)).all()
+            had = {(row.person, row.task) for row in connection.execute(select(turns).where(turns.c.state != EXPIRED))}
+            kept = {(row.person, row.question) for row in connection.execute(select(answers))}
+        for row in left:
+            for rater in set(self.raters) - self.voided:
+                assert (rater, row.task) in had or (rater, row.id) in kept
+
+
+_EVENTS = (
+    *(Simulation.ask, Simulation.answer, Simulation.send, Simulation.reload, Simulation.restart),
+    *(Simulation.refuse, Simulation.jump, Simulation.judge),
+)
+_WEIGHTS = (30, 30, 30, 3, 2, 2, 2, 1)

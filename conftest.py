@@ -46,6 +46,7 @@ _NEEDED_BY = {
     "report/typesetting": "jinja2",
     "report/writing": "jinja2",
 }
+_OF_DATABASES = ["tests/annotation", "src/reassess/annotation/store"]
 _OF_PICTURES = ["tests/fuzz", "tests/cli/commands/test_scan.py", "tests/data/test_scanning.py"]
 collect_ignore = [
     "tests/integrations/keras_on_a_backend.py",  # test_keras.py runs it, once for each backend
@@ -55,6 +56,7 @@ collect_ignore = [
         if find_spec(package) is None and not os.environ.get("REASSESS_REQUIRE_ALL")
     ),
     # Damaged files begin as whole ones, of which some are pictures.
+    *(_OF_DATABASES if find_spec("sqlalchemy") is None and not os.environ.get("REASSESS_REQUIRE_ALL") else []),
     *(_OF_PICTURES if find_spec("PIL") is None and not os.environ.get("REASSESS_REQUIRE_ALL") else []),
 ]
 

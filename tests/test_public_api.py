@@ -23,6 +23,7 @@ FACES = (
     "data",
     "proposals",
     "cleaning",
+    "annotation",
     "report",
     "numeric",
 )

@@ -8,6 +8,8 @@ SOURCE = TESTS.parent / "src" / "reassess"
 OF_SEVERAL = {
     "aggregation/test_scales.py": "every method, on answers on any scale",
     "aggregation/test_class_votes.py": "every method, on votes for one class an image",
+    "annotation/test_campaigns.py": "a campaign from its making to its votes",
+    "annotation/test_simulation.py": "the store of a campaign under raters, a clock and crashes",
     "cli/test_answers.py": "every command that reads answers",
     "cli/test_class_votes.py": "every command that takes votes, on votes for one class an image",
     "cli/test_main.py": "the command line as a whole",

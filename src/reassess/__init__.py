@@ -20,6 +20,7 @@ _FACES = (
     "data",
     "proposals",
     "cleaning",
+    "annotation",
     "report",
     "numeric",
 )

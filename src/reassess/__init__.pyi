@@ -1,4 +1,5 @@
 from .aggregation import *
+from .annotation import *
 from .cleaning import *
 from .comparison import *
 from .core import *

@@ -42,7 +42,7 @@ bounds = st.tuples(st.floats(0.001, 0.4), st.floats(0.6, 0.999), st.integers(1, 
 
 
 def replay(votes: Votes, *rules: StopRule, **options: object) -> tuple[StopReplay, ...]:
-    return replay_stops(votes, MODEL, rules, **({"threshold": 0.8, "orders": 3} | options))  # type: ignore[arg-type]
+    return replay_stops(votes, MODEL, rules, **({"threshold": 0.8, "orders": 3} | options))
 
 
 @given(rows, bounds, st.none() | st.integers(1, 6))

@@ -17,7 +17,7 @@ from reassess.annotation.store.creation import add_person, create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import ASKED, EXPIRED, MAIN, answers, cursors, questions, tasks, turns
 from reassess.annotation.store.turns import Turn, cannot_judge, next_turn
-from reassess.annotation.store.votes import Given, keep_answers, restore, void
+from reassess.annotation.store.votes import GivenAnswer, keep_answers, restore_rater, void_rater
 from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.core.stop_rule import StopRule
@@ -75,7 +75,7 @@ class Simulation:
     now: float = 1e9
     acknowledged: dict[tuple[int, int], int] = field(default_factory=dict)  # the answer, by rater and question
     voided: set[int] = field(default_factory=set)
-    waiting: dict[int, list[Given]] = field(default_factory=dict)
+    waiting: dict[int, list[GivenAnswer]] = field(default_factory=dict)
     shown: dict[int, list[Turn]] = field(default_factory=dict)
 
     @classmethod
@@ -108,7 +108,9 @@ class Simulation:
             rows = [question for question, _ in shown[0].rows]
             some = rows if self.random.random() < 0.7 else rows[: self.random.randint(0, len(rows))]
             keys = (f"{rater}/{question}/{self.random.getrandbits(64)}" for question in some)
-            given = [Given(key, question, self.random.randrange(3)) for key, question in zip(keys, some, strict=True)]
+            given = [
+                GivenAnswer(key, question, self.random.randrange(3)) for key, question in zip(keys, some, strict=True)
+            ]
             self.waiting.setdefault(rater, []).extend(given)
             if some == rows:
                 shown.pop(0)
@@ -166,7 +168,7 @@ class Simulation:
 
     def judge(self, rater: int) -> None:
         """The keeper voids a rater, or restores them."""
-        change, other = (restore, self.voided.discard) if rater in self.voided else (void, self.voided.add)
+        change, other = (restore_rater, self.voided.discard) if rater in self.voided else (void_rater, self.voided.add)
         change(self.campaign, rater, self.now)
         other(rater)
 
@@ -182,7 +184,7 @@ class Simulation:
                 turn = next_turn(self.campaign, rater, self.now)
                 idle += turn is None
                 if turn is not None:
-                    given = [Given(f"end/{rater}/{q}", q, self.random.randrange(3)) for q, _ in turn.rows]
+                    given = [GivenAnswer(f"end/{rater}/{q}", q, self.random.randrange(3)) for q, _ in turn.rows]
                     keep_answers(self.campaign, rater, given, self.now)
 
     def check(self) -> None:

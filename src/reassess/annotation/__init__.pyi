@@ -1,1 +1,14 @@
 from .assignment import Rules as Rules
+from .store.campaigns import Campaign as Campaign
+from .store.campaigns import open_campaign as open_campaign
+from .store.creation import add_person as add_person
+from .store.creation import create_campaign as create_campaign
+from .store.export import Exported as Exported
+from .store.export import export_votes as export_votes
+from .store.turns import Turn as Turn
+from .store.turns import cannot_judge as cannot_judge
+from .store.turns import next_turn as next_turn
+from .store.votes import GivenAnswer as GivenAnswer
+from .store.votes import keep_answers as keep_answers
+from .store.votes import restore_rater as restore_rater
+from .store.votes import void_rater as void_rater

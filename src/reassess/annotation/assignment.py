@@ -69,7 +69,7 @@ class Rules:
         """Whether a rater's task of a number, from 0, is to be a golden one; the same for the same seed.
 
         >>> sum(Rules(golden_rate=0.25).is_golden(rater=7, task=task) for task in range(1000))
-        252
+        270
         """
         return self._draw("golden", rater, task) < self.golden_rate
 

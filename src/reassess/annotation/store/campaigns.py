@@ -88,7 +88,8 @@ class Change:
     def rows(self, task: int) -> Sequence[Row[Any]]:
         """The questions of a task."""
         found = select(questions).where(questions.c.task == task).order_by(questions.c.id)
-        return self.connection.execute(found).all()
+        rows: Sequence[Row[Any]] = self.connection.execute(found).all()
+        return rows
 
     def free(self, row: Row[Any]) -> int:
         """How many more raters a question can be shown to."""

@@ -16,11 +16,11 @@ from reassess.core.checks import check_range
 from reassess.core.rater_model import RaterModel
 from reassess.errors import DataError
 
-__all__ = ["Given", "keep_answers", "restore", "void"]
+__all__ = ["GivenAnswer", "keep_answers", "restore_rater", "void_rater"]
 
 
 @dataclass(frozen=True)
-class Given:
+class GivenAnswer:
     """An answer as it was given.
 
     Parameters
@@ -44,7 +44,7 @@ class Given:
         check_range(self.answer, 0, len(KNOWN_ANSWERS) - 1, what="answer")
 
 
-def keep_answers(campaign: Campaign, person: int, given: Sequence[Given], now: float) -> None:
+def keep_answers(campaign: Campaign, person: int, given: Sequence[GivenAnswer], now: float) -> None:
     """Keep answers: when this returns, each is in the database, and is there once however often it is sent.
 
     Of two answers of a rater to a question the first is kept. One to a question that has votes enough is kept, and does
@@ -67,17 +67,17 @@ def keep_answers(campaign: Campaign, person: int, given: Sequence[Given], now: f
             _keep(change, campaign, turn, one, now, counts=not voided)
 
 
-def void(campaign: Campaign, person: int, now: float) -> None:
+def void_rater(campaign: Campaign, person: int, now: float) -> None:
     """Count the votes of a rater no more; their questions open again."""
     _judge(campaign, person, True, now)
 
 
-def restore(campaign: Campaign, person: int, now: float) -> None:
+def restore_rater(campaign: Campaign, person: int, now: float) -> None:
     """Count the votes of a rater again, as if they had never been voided."""
     _judge(campaign, person, False, now)
 
 
-def _keep(change: Change, campaign: Campaign, turn: Row[Any], given: Given, now: float, *, counts: bool) -> None:
+def _keep(change: Change, campaign: Campaign, turn: Row[Any], given: GivenAnswer, now: float, *, counts: bool) -> None:
     connection = change.connection
     theirs = answers.c.question == given.question, answers.c.person == turn.person
     if connection.execute(select(answers.c.id).where(*theirs)).one_or_none() is not None:
@@ -142,7 +142,8 @@ def _enough(change: Change, cast: _Cast, model: RaterModel) -> _Cast:
 def _cast(change: Change, question: int, which: Any) -> Sequence[Row[Any]]:
     """Some of the answers to a question, in the order in which they came."""
     found = select(answers).join(people, people.c.id == answers.c.person).where(answers.c.question == question, which)
-    return change.connection.execute(found.order_by(answers.c.id)).all()
+    rows: Sequence[Row[Any]] = change.connection.execute(found.order_by(answers.c.id)).all()
+    return rows
 
 
 def _settle(change: Change, question: int, counted: _Cast, model: RaterModel) -> None:

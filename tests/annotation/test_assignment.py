@@ -1,0 +1,56 @@
+"""When a question has votes enough, how many more it can be shown to, and which tasks are golden."""
+
+import pytest
+
+from reassess.annotation.assignment import Rules
+from reassess.core.stop_rule import StopRule
+from tests.helpers import message
+
+
+@pytest.mark.parametrize(
+    ("votes", "valid", "expected"),
+    [(0, 0.5, None), (1, 1.0, None), (2, 0.5, None), (2, 0.99, "rule"), (2, 0.01, "rule"), (3, 0.5, "votes")],
+)
+def test_a_question_ends_by_the_rule_or_with_its_last_vote(votes: int, valid: float, expected: str | None) -> None:
+    assert Rules(votes=3, stop=StopRule(0.01, 0.99)).ending(votes, valid) == expected
+
+
+def test_without_a_rule_only_the_number_of_votes_ends_a_question() -> None:
+    assert [Rules(votes=2).ending(votes, 1.0) for votes in range(3)] == [None, None, "votes"]
+
+
+def test_no_more_places_are_free_than_votes_are_wanted() -> None:
+    assert [Rules(votes=3).free(votes, reserved) for votes, reserved in ((0, 0), (1, 1), (2, 1), (2, 4))] == [
+        3,
+        1,
+        0,
+        0,
+    ]
+
+
+def test_golden_tasks_stand_at_random_places_that_a_seed_repeats() -> None:
+    rules = Rules(golden_rate=0.2)
+    places = [[task for task in range(2_000) if rules.is_golden(rater, task)] for rater in range(3)]
+    assert all(340 < len(each) < 460 for each in places)
+    assert places[0] != places[1] != places[2]
+    assert places[0] == [task for task in range(2_000) if Rules(golden_rate=0.2).is_golden(0, task)]
+    assert places[0] != [task for task in range(2_000) if Rules(golden_rate=0.2, seed=1).is_golden(0, task)]
+
+
+def test_each_of_some_golden_tasks_is_picked_as_often() -> None:
+    picked = [Rules().pick(rater, task, 4) for rater in range(40) for task in range(50)]
+    assert set(picked) == {0, 1, 2, 3}
+    assert all(420 < picked.count(one) < 580 for one in range(4))
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"votes": 0}, "number of votes a question out of range"),
+        ({"golden_rate": 1.0}, "share of golden tasks out of range"),
+        ({"lease": 0}, "seconds for which a task is kept out of range"),
+        ({"seed": -1}, "seed out of range"),
+    ],
+)
+def test_rules_that_cannot_be_are_refused(options: dict[str, float], expected: str) -> None:
+    assert message(Rules, **options).splitlines()[0] == expected

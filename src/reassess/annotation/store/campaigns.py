@@ -1,6 +1,7 @@
 """A campaign that is open, and changes of it.
 
-Locks are taken in one order, so that no two transactions wait for one another: tasks by number, then cursors by person.
+Locks are taken in one order, so that no two transactions wait for one another: a person, tasks by number, cursors by
+person. Who holds that of a person knows whether their votes count until the transaction ends.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, Engine, Row, select, update
 from reassess.annotation.assignment import Rules
 from reassess.annotation.store import schema
 from reassess.annotation.store.database import is_server, open_engine, reading
-from reassess.annotation.store.schema import MAIN, cursors, questions, tasks
+from reassess.annotation.store.schema import MAIN, cursors, people, questions, tasks
 from reassess.core.stop_rule import StopRule
 from reassess.errors import DataError
 
@@ -79,6 +80,11 @@ class Change:
     connection: Connection
     rules: Rules
     reopened: list[int] = field(default_factory=list)
+
+    def is_voided(self, person: int) -> bool:
+        """Whether the votes of a person do not count, which stays so until the transaction ends."""
+        found = select(people.c.voided).where(people.c.id == person).with_for_update(read=True)
+        return bool(self.connection.execute(found).scalar_one())
 
     def lock(self, numbers: Iterable[int]) -> None:
         """Lock tasks, before anything of them is read."""

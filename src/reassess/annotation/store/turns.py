@@ -16,7 +16,6 @@ from reassess.annotation.store.schema import (
     MAIN,
     answers,
     cursors,
-    people,
     questions,
     tasks,
     turns,
@@ -53,11 +52,10 @@ def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int
     """
     release(campaign, now)
     with changing(campaign) as change:
-        connection, rules = change.connection, campaign.rules
+        connection, rules, voided = change.connection, campaign.rules, change.is_voided(person)
         # Of one rater there is one such transaction at a time.
         cursor = connection.execute(select(cursors).where(cursors.c.person == person).with_for_update()).one()
-        voided = select(people.c.voided).where(people.c.id == person)
-        if connection.scalar(voided) or connection.scalar(select(schema.campaign.c.paused)):
+        if voided or connection.scalar(select(schema.campaign.c.paused)):
             return None
         theirs = select(turns).where(turns.c.person == person, turns.c.state == ASKED).order_by(turns.c.task)
         begun = connection.execute(theirs).all()

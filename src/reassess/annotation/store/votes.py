@@ -56,15 +56,15 @@ def keep_answers(campaign: Campaign, person: int, given: Sequence[GivenAnswer], 
         A question is in no task that the rater was shown; nothing of the call is kept.
     """
     with changing(campaign) as change:
+        counts = not change.is_voided(person)
         found = select(questions.c.id, questions.c.task).where(questions.c.id.in_([one.question for one in given]))
         task_of = {row.id: row.task for row in change.connection.execute(found)}
         change.lock(task_of.values())
-        voided = change.connection.execute(select(people.c.voided).where(people.c.id == person)).scalar_one()
         for one in given:
             if one.question not in task_of:
                 raise DataError("there is no such question", found=f"question {one.question}")
             turn = find_turn(change, person, task_of[one.question])
-            _keep(change, campaign, turn, one, now, counts=not voided)
+            _keep(change, campaign, turn, one, now, counts=counts)
 
 
 def void_rater(campaign: Campaign, person: int, now: float) -> None:
@@ -106,6 +106,7 @@ def _keep(change: Change, campaign: Campaign, turn: Row[Any], given: GivenAnswer
 def _judge(campaign: Campaign, person: int, voided: bool, now: float) -> None:
     """Count the answers to each question of a rater anew, in the order in which they came."""
     with changing(campaign) as change:
+        change.connection.execute(update(people).where(people.c.id == person).values(voided=voided))
         found = select(questions.c.id, questions.c.task).join(answers, answers.c.question == questions.c.id)
         theirs = found.where(answers.c.person == person, questions.c.truth.is_(None)).order_by(questions.c.id)
         asked = change.connection.execute(theirs).all()
@@ -113,7 +114,6 @@ def _judge(campaign: Campaign, person: int, voided: bool, now: float) -> None:
         change.lock([*(row.task for row in asked), *(turn.task for turn in begun)])
         for turn in begun if voided else ():
             end_turn(change, find_turn(change, person, turn.task), "voided")
-        change.connection.execute(update(people).where(people.c.id == person).values(voided=voided))
         model = _model(change, campaign)
         for row in asked:
             cast = _cast(change, row.id, ~people.c.voided)

@@ -185,3 +185,14 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path
     campaign = open_campaign(path)
     add_person(campaign, "ann")
     assert message(add_person, campaign, "ann").startswith("there is somebody of that name\n")
+
+
+def test_a_rater_with_more_votes_than_a_statement_can_hold_is_voided(tmp_path: Path) -> None:
+    campaign = campaign_in(tmp_path, (6,) * 200, raters=1, golden_rate=0)
+    while (turn := next_turn(campaign, 1, NOW)) is not None:
+        give(campaign, 1, turn, *[YES] * len(turn.rows))
+    assert len(export_votes(campaign, CLASSES).votes) == 1_200
+    void_rater(campaign, 1, NOW)
+    assert len(export_votes(campaign, CLASSES).votes) == 0
+    restore_rater(campaign, 1, NOW)
+    assert len(export_votes(campaign, CLASSES).votes) == 1_200

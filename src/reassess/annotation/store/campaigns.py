@@ -19,7 +19,9 @@ from reassess.annotation.store.schema import MAIN, cursors, people, questions, t
 from reassess.core.stop_rule import StopRule
 from reassess.errors import DataError
 
-__all__ = ["Campaign", "Change", "changing", "open_campaign"]
+__all__ = ["Campaign", "Change", "changing", "in_parts", "open_campaign"]
+
+_MOST = 1_000  # values of a statement
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,9 @@ class Change:
 
     def lock(self, numbers: Iterable[int]) -> None:
         """Lock tasks, before anything of them is read."""
-        found = select(tasks.c.id).where(tasks.c.id.in_(list(numbers))).order_by(tasks.c.id)
-        self.connection.execute(found.with_for_update()).all()
+        for some in in_parts(sorted(set(numbers))):
+            found = select(tasks.c.id).where(tasks.c.id.in_(some)).order_by(tasks.c.id)
+            self.connection.execute(found.with_for_update()).all()
 
     def rows(self, task: int) -> Sequence[Row[Any]]:
         """The questions of a task."""
@@ -126,6 +129,11 @@ class Change:
             found = select(cursors.c.person).where(behind).order_by(cursors.c.person).with_for_update()
             self.connection.execute(found).all()
             self.connection.execute(update(cursors).where(behind).values(position=min(self.reopened)))
+
+
+def in_parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Numbers in parts that a statement can hold."""
+    return (numbers[start : start + _MOST] for start in range(0, len(numbers), _MOST))
 
 
 @contextmanager

@@ -1,14 +1,14 @@
 """What raters answer, and which of it counts as a vote."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 
 from reassess.annotation.judging import current_model, probability_valid
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaigns import Campaign, Change, changing
+from reassess.annotation.store.campaigns import Campaign, Change, changing, in_parts
 from reassess.annotation.store.schema import ASKED, answers, golden_counts, people, questions, turns
 from reassess.annotation.store.turns import end_turn, find_turn
 from reassess.core.answers import KNOWN_ANSWERS
@@ -57,14 +57,27 @@ def keep_answers(campaign: Campaign, person: int, given: Sequence[GivenAnswer], 
     """
     with changing(campaign) as change:
         counts = not change.is_voided(person)
-        found = select(questions.c.id, questions.c.task).where(questions.c.id.in_([one.question for one in given]))
-        task_of = {row.id: row.task for row in change.connection.execute(found)}
-        change.lock(task_of.values())
+        first: dict[int, GivenAnswer] = {}
         for one in given:
-            if one.question not in task_of:
-                raise DataError("there is no such question", found=f"question {one.question}")
-            turn = find_turn(change, person, task_of[one.question])
-            _keep(change, campaign, turn, one, now, counts=counts)
+            first.setdefault(one.question, one)
+        turned = _turns_of(change, person, list(first))
+        asked = {row.id: row for task in turned for row in change.rows(task)}
+        theirs = select(answers.c.question).where(answers.c.person == person, answers.c.question.in_(list(asked)))
+        answered = set(change.connection.scalars(theirs))
+        new = [one for one in first.values() if one.question not in answered]
+        if not new:
+            return
+        rated = [asked[one.question] for one in new]
+        counted = [row.id for row in rated if counts and row.truth is None and row.ended is None]
+        rows = [{**vars(one), "person": person, "at": now, "counted": one.question in counted} for one in new]
+        change.connection.execute(answers.insert(), rows)
+        _count_golden(change, person, [(row.truth, one.answer) for row, one in zip(rated, new, strict=True)])
+        if counted:
+            _settle(change, _cast(change, counted, answers.c.counted), _model(change, campaign))
+        answered |= {one.question for one in new}
+        for task, turn in turned.items():
+            own = [row.id for row in rated if row.task == task]
+            _go_on(change, turn, own, answered, now)
 
 
 def void_rater(campaign: Campaign, person: int, now: float) -> None:
@@ -77,29 +90,35 @@ def restore_rater(campaign: Campaign, person: int, now: float) -> None:
     _judge(campaign, person, False, now)
 
 
-def _keep(change: Change, campaign: Campaign, turn: Row[Any], given: GivenAnswer, now: float, *, counts: bool) -> None:
-    connection = change.connection
-    theirs = answers.c.question == given.question, answers.c.person == turn.person
-    if connection.execute(select(answers.c.id).where(*theirs)).one_or_none() is not None:
-        return
-    row = connection.execute(select(questions).where(questions.c.id == given.question)).one()
-    counted = counts and row.truth is None and row.ended is None
-    kept = {**vars(given), "person": turn.person, "at": now, "counted": counted}
-    connection.execute(answers.insert().values(**kept))
-    if row.truth is not None:
-        cell = {"person": turn.person, "truth": row.truth, "answer": given.answer}
+def _turns_of(change: Change, person: int, given: Sequence[int]) -> dict[int, Row[Any]]:
+    """The turns of a rater in which some questions stand, by task; the tasks are locked."""
+    found = select(questions.c.id, questions.c.task).where(questions.c.id.in_(given))
+    task_of = {row.id: row.task for row in change.connection.execute(found)}
+    for question in given:
+        if question not in task_of:
+            raise DataError("there is no such question", found=f"question {question}")
+    numbers = sorted(set(task_of.values()))
+    change.lock(numbers)
+    return {task: find_turn(change, person, task) for task in numbers}
+
+
+def _count_golden(change: Change, person: int, said: Sequence[tuple[int | None, int]]) -> None:
+    """Count answers of a rater to golden questions: the truth, None of other questions, and the answer of each."""
+    for truth, answer in said:
+        if truth is None:
+            continue
+        cell = {"person": person, "truth": truth, "answer": answer}
         here = (golden_counts.c[name] == value for name, value in cell.items())
-        connection.execute(update(golden_counts).where(*here).values(n=golden_counts.c.n + 1))
-    elif counted:
-        cast = _cast(change, given.question, answers.c.counted)
-        _settle(change, given.question, [(one.person, one.answer) for one in cast], _model(change, campaign))
-    if turn.state == ASKED and given.question in turn.shown:
-        asked = select(answers.c.question).where(answers.c.person == turn.person, answers.c.question.in_(turn.shown))
-        done = set(connection.scalars(asked)) == set(turn.shown)
+        change.connection.execute(update(golden_counts).where(*here).values(n=golden_counts.c.n + 1))
+
+
+def _go_on(change: Change, turn: Row[Any], new: Sequence[int], answered: set[int], now: float) -> None:
+    """Give back the places of answered questions; a turn ends with its last one, and else has its lease anew."""
+    if turn.state == ASKED:
+        state = "done" if answered.issuperset(turn.shown) else ASKED
         own = turns.c.person == turn.person, turns.c.task == turn.task
-        state = {"state": "done" if done else ASKED, "expires": now + change.rules.lease}
-        connection.execute(update(turns).where(*own).values(**state))
-        change.reserve([given.question], -1)
+        change.connection.execute(update(turns).where(*own).values(state=state, expires=now + change.rules.lease))
+        change.reserve(sorted(set(turn.shown).intersection(new)), -1)
     change.renew(turn.task)
 
 
@@ -115,13 +134,13 @@ def _judge(campaign: Campaign, person: int, voided: bool, now: float) -> None:
         for turn in begun if voided else ():
             end_turn(change, find_turn(change, person, turn.task), "voided")
         model = _model(change, campaign)
-        for row in asked:
-            cast = _cast(change, row.id, ~people.c.voided)
-            counted = _enough(change, [(one.person, one.answer) for one in cast], model)
-            keys = [one.id for one in cast[: len(counted)]]
-            of_question = update(answers).where(answers.c.question == row.id)
-            change.connection.execute(of_question.values(counted=answers.c.id.in_(keys)))
-            _settle(change, row.id, counted, model)
+        for some in in_parts([row.id for row in asked]):
+            counted = {}
+            for question, cast in _cast(change, some, ~people.c.voided).items():
+                counted[question] = enough = _enough(change, cast, model)
+                counts = answers.c.person.in_([rater for rater, _ in enough])
+                change.connection.execute(update(answers).where(answers.c.question == question).values(counted=counts))
+            _settle(change, counted, model)
         for task in sorted({row.task for row in asked}):
             change.renew(task)
         entry = {"at": now, "who": "keeper", "what": "void" if voided else "restore", "detail": {"person": person}}
@@ -139,18 +158,24 @@ def _enough(change: Change, cast: _Cast, model: RaterModel) -> _Cast:
     return cast
 
 
-def _cast(change: Change, question: int, which: Any) -> Sequence[Row[Any]]:
-    """Some of the answers to a question, in the order in which they came."""
-    found = select(answers).join(people, people.c.id == answers.c.person).where(answers.c.question == question, which)
-    rows: Sequence[Row[Any]] = change.connection.execute(found.order_by(answers.c.id)).all()
-    return rows
+def _cast(change: Change, asked: Sequence[int], which: Any) -> dict[int, _Cast]:
+    """Some of the answers to each of some questions, in the order in which they came: rater and answer."""
+    found = select(answers).join(people, people.c.id == answers.c.person).where(answers.c.question.in_(asked), which)
+    cast: dict[int, list[tuple[int, int]]] = {question: [] for question in asked}
+    for row in change.connection.execute(found.order_by(answers.c.id)):
+        cast[row.question].append((row.person, row.answer))
+    return dict(cast)
 
 
-def _settle(change: Change, question: int, counted: _Cast, model: RaterModel) -> None:
-    """Note what the counted votes on a question say, and whether they are enough."""
-    valid = probability_valid(counted, model)
-    state = {"votes": len(counted), "valid": valid, "ended": change.rules.ending(len(counted), valid)}
-    change.connection.execute(update(questions).where(questions.c.id == question).values(**state))
+def _settle(change: Change, counted: Mapping[int, _Cast], model: RaterModel) -> None:
+    """Note what the counted votes on some questions say, and whether they are enough."""
+    states = []
+    for question, cast in counted.items():
+        valid = probability_valid(cast, model)
+        ended = change.rules.ending(len(cast), valid)
+        states.append({"question": question, "votes": len(cast), "valid": valid, "ended": ended})
+    values = {name: bindparam(name) for name in ("votes", "valid", "ended")}
+    change.connection.execute(update(questions).where(questions.c.id == bindparam("question")).values(**values), states)
 
 
 def _model(change: Change, campaign: Campaign) -> RaterModel:

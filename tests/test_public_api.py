@@ -23,7 +23,6 @@ FACES = (
     "data",
     "proposals",
     "cleaning",
-    "annotation",
     "report",
     "numeric",
 )

@@ -9,6 +9,8 @@ OF_SEVERAL = {
     "aggregation/test_scales.py": "every method, on answers on any scale",
     "aggregation/test_class_votes.py": "every method, on votes for one class an image",
     "annotation/test_campaigns.py": "a campaign from its making to its votes",
+    "annotation/test_packages.py": "the packages that a campaign needs",
+    "annotation/test_races.py": "the store of a campaign under processes that race",
     "annotation/test_simulation.py": "the store of a campaign under raters, a clock and crashes",
     "cli/test_answers.py": "every command that reads answers",
     "cli/test_class_votes.py": "every command that takes votes, on votes for one class an image",

@@ -20,7 +20,6 @@ _FACES = (
     "data",
     "proposals",
     "cleaning",
-    "annotation",
     "report",
     "numeric",
 )

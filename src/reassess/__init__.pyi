@@ -1,5 +1,4 @@
 from .aggregation import *
-from .annotation import *
 from .cleaning import *
 from .comparison import *
 from .core import *

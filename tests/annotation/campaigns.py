@@ -47,11 +47,10 @@ def golden_of(*sizes: int) -> tuple[Tasks, Votes]:
     return tasks, experts
 
 
-def campaign_in(folder: Path, sizes: tuple[int, ...] = (3, 1, 2, 4), raters: int = 4, **rules: Any) -> Campaign:
+def campaign_at(address: str | Path, sizes: tuple[int, ...], raters: int, **rules: Any) -> Campaign:
     """A campaign with golden tasks, and raters of the numbers 1, 2 and so on."""
-    path = folder / "campaign.db"
-    create_campaign(path, tasks_of(*sizes), rules=Rules(**rules), golden=golden_of(2, 3))
-    campaign = open_campaign(path)
+    create_campaign(address, tasks_of(*sizes), rules=Rules(**rules), golden=golden_of(2, 3))
+    campaign = open_campaign(address)
     for number in range(1, raters + 1):
         assert add_person(campaign, f"rater {number}") == number
     return campaign
@@ -68,7 +67,7 @@ class Simulation:
     A rater keeps the answers that were not acknowledged, and sends them again. What was acknowledged is noted.
     """
 
-    folder: Path
+    address: str | Path
     random: Random
     campaign: Campaign
     raters: list[int]
@@ -79,15 +78,15 @@ class Simulation:
     shown: dict[int, list[Turn]] = field(default_factory=dict)
 
     @classmethod
-    def begun(cls, folder: Path, seed: int) -> "Simulation":
+    def begun(cls, address: str | Path, seed: int) -> "Simulation":
         """A simulation of a campaign that depends on nothing but the seed."""
         random = Random(seed)
         sizes = tuple(random.randint(1, 5) for _ in range(random.randint(3, 12)))
         raters = random.randint(2, 7)
         stop = None if random.random() < 0.3 else StopRule(0.1, 0.9)
         rules = {"votes": random.randint(1, raters), "stop": stop, "golden_rate": 0.2, "lease": 60.0, "seed": seed}
-        campaign = campaign_in(folder, sizes, raters, **rules)
-        return cls(folder, random, campaign, list(range(1, raters + 1)))
+        campaign = campaign_at(address, sizes, raters, **rules)
+        return cls(address, random, campaign, list(range(1, raters + 1)))
 
     def step(self) -> None:
         """One thing happens."""
@@ -151,7 +150,7 @@ class Simulation:
     def restart(self, _: int) -> None:
         """The server is started anew."""
         self.campaign.close()
-        self.campaign = open_campaign(self.folder / "campaign.db")
+        self.campaign = open_campaign(self.address)
 
     def reload(self, rater: int) -> None:
         """A rater closes the page, and loses what is on it, but not what waits to be sent."""

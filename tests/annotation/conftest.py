@@ -1,10 +1,17 @@
-"""Folders of which the files are in memory, where there are such."""
+"""Where campaigns of tests are kept: in files in memory, and on a PostgreSQL server that ends with the tests."""
 
+import os
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
+
+from reassess.annotation.store.database import open_engine
 
 _MEMORY = Path("/dev/shm")
 
@@ -14,3 +21,37 @@ def memory_folder() -> Iterator[Path]:
     """An empty folder, in memory where the system has a folder that is."""
     with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
         yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The address of a server, to which the name of a database is to be put in place of NAME."""
+    found = [*map(Path, filter(None, [shutil.which("initdb")])), *Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    if not found:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    binaries = found[-1].parent
+    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []  # it does not run as root
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    if as_user:
+        shutil.chown(folder, "postgres")
+    options = f"-k {folder} -c listen_addresses= -c fsync=off"
+    control = [*as_user, binaries / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log"]
+    try:
+        made = [*as_user, binaries / "initdb", "-D", folder / "data", "-A", "trust", "-U", "postgres"]
+        subprocess.run(made, check=True, capture_output=True)
+        subprocess.run([*control, "-o", options, "start"], check=True, stdout=subprocess.DEVNULL)
+        yield f"postgresql://postgres@/NAME?host={folder}"
+        subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL)
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def database(server: str) -> str:
+    """The address of an empty database."""
+    name = f"campaign_{uuid4().hex}"
+    engine = open_engine(server.replace("NAME", "postgres"))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return server.replace("NAME", name)

@@ -15,7 +15,7 @@ from reassess.core.classes import Classes
 from reassess.core.stop_rule import StopRule
 from reassess.core.tasks import Tasks
 from reassess.errors import OutputError
-from tests.annotation.campaigns import CLASSES, campaign_in, golden_of, tasks_of
+from tests.annotation.campaigns import CLASSES, campaign_at, golden_of, tasks_of
 from tests.helpers import message
 
 NO, MAYBE, YES = range(3)
@@ -42,7 +42,7 @@ def exported(campaign: Campaign) -> list[tuple[str, int, list[tuple[str, str]]]]
 
 
 def test_each_question_gets_its_votes_of_different_raters_and_no_more(tmp_path: Path) -> None:
-    campaign = campaign_in(tmp_path, (2,), raters=3, votes=2, golden_rate=0)
+    campaign = campaign_at(tmp_path / "c.db", (2,), raters=3, votes=2, golden_rate=0)
     for person in (1, 2):
         turn = turn_of(campaign, person)
         assert [class_id for _, class_id in turn.rows] == [0, 1]
@@ -56,7 +56,7 @@ def test_each_question_gets_its_votes_of_different_raters_and_no_more(tmp_path: 
 
 
 def test_a_place_is_kept_for_a_rater_until_the_lease_ends(tmp_path: Path) -> None:
-    campaign = campaign_in(tmp_path, (1,), raters=2, votes=1, golden_rate=0, lease=60.0)
+    campaign = campaign_at(tmp_path / "c.db", (1,), raters=2, votes=1, golden_rate=0, lease=60.0)
     turn = turn_of(campaign, 1)
     assert next_turn(campaign, 2, NOW + 59) is None
     assert next_turn(campaign, 1, NOW + 59) == turn
@@ -68,14 +68,14 @@ def test_a_place_is_kept_for_a_rater_until_the_lease_ends(tmp_path: Path) -> Non
 
 
 def test_a_clock_that_is_set_back_keeps_no_place_for_ever(tmp_path: Path) -> None:
-    campaign = campaign_in(tmp_path, (1,), raters=2, votes=1, golden_rate=0, lease=60.0)
+    campaign = campaign_at(tmp_path / "c.db", (1,), raters=2, votes=1, golden_rate=0, lease=60.0)
     turn_of(campaign, 1)
     assert next_turn(campaign, 2, NOW - 30) is None
     assert next_turn(campaign, 2, NOW - 3600) is not None
 
 
 def test_the_next_task_can_be_had_before_the_last_is_answered(tmp_path: Path) -> None:
-    campaign = campaign_in(tmp_path, (1, 1, 1), raters=1, golden_rate=0)
+    campaign = campaign_at(tmp_path / "c.db", (1, 1, 1), raters=1, golden_rate=0)
     first = turn_of(campaign, 1)
     second = next_turn(campaign, 1, NOW, held=[first.task])
     assert second is not None
@@ -86,7 +86,7 @@ def test_the_next_task_can_be_had_before_the_last_is_answered(tmp_path: Path) ->
 
 
 def test_a_page_that_is_loaded_again_shows_the_rows_that_are_left(tmp_path: Path) -> None:
-    campaign = campaign_in(tmp_path, (3,), raters=1, golden_rate=0)
+    campaign = campaign_at(tmp_path / "c.db", (3,), raters=1, golden_rate=0)
     turn = turn_of(campaign, 1)
     give(campaign, 1, turn, YES)
     assert next_turn(campaign, 1, NOW) == Turn(turn.task, turn.image, turn.rows[1:])
@@ -94,7 +94,7 @@ def test_a_page_that_is_loaded_again_shows_the_rows_that_are_left(tmp_path: Path
 
 def test_a_question_is_closed_once_its_probability_has_left_the_bounds(tmp_path: Path) -> None:
     """Two raters who know every golden question agree on one class and not on the other: that alone stays open."""
-    campaign = campaign_in(tmp_path, (2,), raters=3, votes=3, golden_rate=0.9, stop=StopRule(0.1, 0.9))
+    campaign = campaign_at(tmp_path / "c.db", (2,), raters=3, votes=3, golden_rate=0.9, stop=StopRule(0.1, 0.9))
     for person, second in ((1, NO), (2, YES)):
         while (turn := next_turn(campaign, person, NOW)) is not None:
             is_main = turn.task == 1
@@ -108,7 +108,7 @@ def test_a_question_is_closed_once_its_probability_has_left_the_bounds(tmp_path:
 
 
 def test_votes_of_a_voided_rater_do_not_count_and_their_questions_open_again(tmp_path: Path) -> None:
-    campaign = campaign_in(tmp_path, (1,), raters=3, votes=2, golden_rate=0)
+    campaign = campaign_at(tmp_path / "c.db", (1,), raters=3, votes=2, golden_rate=0)
     for person, said in ((1, YES), (2, NO)):
         give(campaign, person, turn_of(campaign, person), said)
     void_rater(campaign, 1, NOW)
@@ -122,7 +122,7 @@ def test_votes_of_a_voided_rater_do_not_count_and_their_questions_open_again(tmp
 
 
 def test_a_picture_that_cannot_be_judged_is_no_vote_and_is_left_to_others(tmp_path: Path) -> None:
-    campaign = campaign_in(tmp_path, (1,), raters=2, votes=1, golden_rate=0)
+    campaign = campaign_at(tmp_path / "c.db", (1,), raters=2, votes=1, golden_rate=0)
     cannot_judge(campaign, 1, turn_of(campaign, 1).task)
     assert next_turn(campaign, 1, NOW) is None
     assert next_turn(campaign, 2, NOW) is not None
@@ -130,7 +130,7 @@ def test_a_picture_that_cannot_be_judged_is_no_vote_and_is_left_to_others(tmp_pa
 
 
 def test_golden_answers_are_exported_apart_and_without_voided_raters(tmp_path: Path) -> None:
-    campaign = campaign_in(tmp_path, (1,), raters=2, golden_rate=0.9)
+    campaign = campaign_at(tmp_path / "c.db", (1,), raters=2, golden_rate=0.9)
     for person in (1, 2):
         while (turn := next_turn(campaign, person, NOW)) is not None:
             give(campaign, person, turn, *[YES] * len(turn.rows))
@@ -145,7 +145,7 @@ def test_golden_answers_are_exported_apart_and_without_voided_raters(tmp_path: P
 
 
 def test_what_was_not_asked_is_refused_and_nothing_of_the_call_is_kept(tmp_path: Path) -> None:
-    campaign = campaign_in(tmp_path, (1, 1), raters=2, golden_rate=0)
+    campaign = campaign_at(tmp_path / "c.db", (1, 1), raters=2, golden_rate=0)
     turn = turn_of(campaign, 1)
     ((asked, _),) = turn.rows
     given = [GivenAnswer("a", asked, YES), GivenAnswer("b", 3 - asked, YES)]
@@ -188,7 +188,7 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path
 
 
 def test_a_rater_with_more_votes_than_a_statement_can_hold_is_voided(tmp_path: Path) -> None:
-    campaign = campaign_in(tmp_path, (6,) * 200, raters=1, golden_rate=0)
+    campaign = campaign_at(tmp_path / "c.db", (6,) * 200, raters=1, golden_rate=0)
     while (turn := next_turn(campaign, 1, NOW)) is not None:
         give(campaign, 1, turn, *[YES] * len(turn.rows))
     assert len(export_votes(campaign, CLASSES).votes) == 1_200

@@ -5,6 +5,8 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
+from reassess.errors import MissingPackageError
+
 __all__ = ["is_server", "open_engine", "reading"]
 
 _PATIENCE = 10_000  # milliseconds that one writer waits for another
@@ -23,6 +25,11 @@ def open_engine(campaign: str | Path) -> Engine:
     campaign
         The path of an SQLite file, or an address that begins with ``postgresql://``.
 
+    Raises
+    ------
+    MissingPackageError
+        psycopg, which a server needs, is not installed.
+
     Notes
     -----
     SQLite keeps a write-ahead log and waits for the disk at each commit, so that what was acknowledged survives a kill
@@ -30,6 +37,10 @@ def open_engine(campaign: str | Path) -> Engine:
     """
     text = str(campaign)
     if is_server(text):
+        try:
+            import psycopg  # noqa: F401
+        except ImportError as error:
+            raise MissingPackageError("psycopg", extra="postgresql", purpose="a campaign on a server") from error
         return create_engine(make_url(text).set(drivername="postgresql+psycopg"))
     engine = create_engine(URL.create("sqlite", database=text))
     event.listen(engine, "connect", _prepare)

@@ -22,7 +22,7 @@ __all__ = ["Expectation", "NoiseModel"]
 
 _Floats = npt.NDArray[np.float64]
 _FLOOR = 0.01  # of an even chance: the least probability that pulls
-_CHUNK, _CHUNKS = 1 << 14, 16  # images at least, and number at most
+_CHUNK, _CHUNKS = 1 << 14, 16  # images at most, while there are no more chunks than the number
 _TOLERANCE = 1e-6  # of the mean log-likelihood
 _MOST_STEPS = 200
 _START = 0.8  # share of right labels
@@ -94,10 +94,13 @@ class NoiseModel:
         others = classes - images.ids.shape[1]
         elsewhere = (self.noise.sum(axis=0) - self.noise.diagonal()) / max(1, classes - 1)
         logs, right, likeliest = np.empty(count), np.empty(count), np.empty(count, np.int32)
-        edges = [*range(0, count, max(_CHUNK, -(-count // _CHUNKS))), count]
+        chunks = min(_CHUNKS, -(-count // _CHUNK))
+        edges = [count * chunk // chunks for chunk in range(chunks + 1)]  # even, so that no thread waits for another
 
-        def step(part: slice) -> tuple[_Floats, _Floats]:
-            sums, image = np.zeros((2, classes, classes)), np.zeros((4, classes))
+        def step(part: slice) -> tuple[_Floats, _Floats, _Floats]:
+            pairs = np.zeros((classes, classes, 2))
+            pairs[:, :, 0] = self.noise
+            counts, image = np.zeros((classes, classes)), np.zeros((4, classes))
             expect_noise(
                 images.ids[part],
                 images.logs[part],
@@ -106,32 +109,33 @@ class NoiseModel:
                 others,
                 self.sharpening,
                 self.biases,
-                self.noise,
+                pairs,
                 elsewhere,
                 self.pull,
                 _FLOOR / classes,
-                sums,
+                counts,
                 image,
                 logs[part],
                 right[part],
                 likeliest[part],
             )
-            return sums, image
+            return counts, pairs[:, :, 1], image
 
-        total, per_class = np.zeros((2, classes, classes)), np.zeros((4, classes))
+        counts, exposure, per_class = np.zeros((classes, classes)), np.zeros((classes, classes)), np.zeros((4, classes))
         with ThreadPoolExecutor(thread_count()) as pool:
-            for sums, image in pool.map(step, map(slice, edges[:-1], edges[1:])):
-                total += sums
+            for of_part, exposure_of_part, image in pool.map(step, map(slice, edges[:-1], edges[1:])):
+                counts += of_part
+                exposure += exposure_of_part
                 per_class += image
         chances, truths, shared, of_others = per_class
         if others:  # true classes that are no candidates: any but the label
-            spread = np.broadcast_to(of_others / (classes - 1), total[0].shape) * (1 - np.eye(classes))
-            total[0] += spread
+            spread = np.broadcast_to(of_others / (classes - 1), counts.shape) * (1 - np.eye(classes))
+            counts += spread
             chances += (count - chances.sum()) / classes
             truths += spread.sum(axis=1)
             shared += spread.sum(axis=1)
-        exposure = total[1] + shared[:, None] if self.pull else np.broadcast_to(truths[:, None], total[0].shape)
-        return Expectation(total[0], exposure, chances, truths, logs, right, likeliest)
+        exposure = exposure + shared[:, None] if self.pull else np.broadcast_to(truths[:, None], counts.shape)
+        return Expectation(counts, exposure, chances, truths, logs, right, likeliest)
 
     def sharpened(self, sharpening: float) -> "NoiseModel":
         """The same parameters with another sharpening."""

@@ -31,17 +31,17 @@ def expect_noise(  # type: ignore[no-untyped-def]
     others,
     sharpening,
     biases,
-    noise,
+    pairs,
     elsewhere,
     pull,
     floor,
-    sums,
+    counts,
     image,
     given,
     right,
     likeliest,
 ):
-    """Expected counts of true class and label, added to `sums`, and what is known of each image.
+    """Expected counts of true class and label, added to `counts`, and what is known of each image.
 
     Parameters
     ----------
@@ -55,16 +55,17 @@ def expect_noise(  # type: ignore[no-untyped-def]
         squares; and how many other classes there are.
     sharpening, biases
         The model's calibration: a class weighs exp(sharpening * log + bias), biases of shape (classes,).
-    noise
-        float64, shape (classes, classes): how much a true class, the row, draws a label, the column.
+    pairs
+        float64, shape (classes, classes, 2), of each true class and label: how much the class draws the label; and the
+        exposure, to which is added, by which counts are divided for a new matrix. They lie side by side, since both
+        are looked up for the same pairs, all over a matrix that no cache holds.
     elsewhere
         float64, shape (classes,): how much a class draws each label on average, if it is another one.
     pull, floor
         The power of a class's calibrated probability, at least `floor`, with which it draws labels too; 0 for none. Of
         other classes the mean probability counts.
-    sums
-        float64, shape (2, classes, classes), to which is added: the expected count of (true class, label); and the
-        exposure, by which counts are divided for a new `noise`.
+    counts
+        float64, shape (classes, classes), to which is added: the expected count of (true class, label).
     image
         float64, shape (4, classes), to which is added: the calibrated probabilities and the posteriors of each class,
         and the exposure that all labels share; and for each label the posterior
@@ -97,13 +98,14 @@ def expect_noise(  # type: ignore[no-untyped-def]
             draw[k] = max(chance[k], floor) ** pull if pull > 0 else 1.0
         likelihood = 0.0
         for k in range(candidates):
-            row = noise[ids[i, k]]
-            seen[k] = 1.0
+            row = pairs[ids[i, k]]
+            of_row = 1.0
             if pull > 0:
-                seen[k] = least
+                of_row = least
                 for j in range(candidates):
-                    seen[k] += row[ids[i, j]] * (draw[j] - least)
-            weight[k] = chance[k] * row[label] * draw[place[i]] / seen[k]
+                    of_row += row[ids[i, j], 0] * (draw[j] - least)
+            seen[k] = of_row
+            weight[k] = chance[k] * row[label, 0] * draw[place[i]] / seen[k]
             likelihood += weight[k]
         if others > 0:
             drawn = 1.0
@@ -121,12 +123,12 @@ def expect_noise(  # type: ignore[no-untyped-def]
                 best = k
             truth = ids[i, k]
             image[1, truth] += weight[k]
-            sums[0, truth, label] += weight[k]
+            counts[truth, label] += weight[k]
             if pull > 0:
                 share = weight[k] / seen[k]
                 image[2, truth] += share * least
                 for j in range(candidates):
-                    sums[1, truth, ids[i, j]] += share * (draw[j] - least)
+                    pairs[truth, ids[i, j], 1] += share * (draw[j] - least)
         given[i] = math.log(likelihood)
         right[i] = weight[place[i]]
         likeliest[i] = ids[i, best]

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -90,10 +91,10 @@ def _same(value: Any, told: Any) -> bool:
 
 
 def check_labels(path: Path, labels: LabelSets) -> None:
-    """Label sets by id are those that json finds."""
+    """Label sets by id are those that json finds; null is of an image that was never rated."""
     if path.suffix != ".json" or labels.classes.texts:
         return
-    document = json.loads(path.read_bytes())
+    document = {image: ids for image, ids in json.loads(path.read_bytes()).items() if ids is not None}
     assert list(document) == list(labels.images)
     for row, ids in enumerate(document.values()):
         held = labels.indices[labels.indptr[row] : labels.indptr[row + 1]].tolist()
@@ -141,8 +142,13 @@ def check_proposals(path: Path, proposals: Proposals) -> None:
 def check_folds(path: Path, folds: Folds) -> None:
     """Each row of the table is one, with its fold."""
     if path.suffix != ".parquet":
-        told = [(_id(row["image"]), float(row["fold"])) for row in _rows(path)]
-        assert list(zip(map(_id, folds.images), folds.numbers.tolist(), strict=True)) == told
+        rows = list(_rows(path))
+        assert list(map(_id, folds.images)) == [_id(row["image"]) for row in rows]
+        for held, row in zip(folds.numbers.tolist(), rows, strict=True):
+            assert held in (
+                float(row["fold"]),
+                Fraction(row["fold"]),
+            )  # a large one as it stands, or as the nearest float
 
 
 def check_repeats(path: Path, repeats: Repeats) -> None:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,18 +31,19 @@ def server() -> Iterator[str]:
     if not found:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     binaries = found[-1].parent
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []  # it does not run as root
+    user = "postgres" if os.geteuid() == 0 else None  # it does not run as root
     folder = Path(tempfile.mkdtemp(prefix="pg"))
-    if as_user:
-        shutil.chown(folder, "postgres")
+    if user:
+        shutil.chown(folder, user)
     options = f"-k {folder} -c listen_addresses= -c fsync=off"
-    control = [*as_user, binaries / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log"]
+    control = [binaries / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log"]
     try:
-        made = [*as_user, binaries / "initdb", "-D", folder / "data", "-A", "trust", "-U", "postgres"]
-        subprocess.run(made, check=True, capture_output=True)
-        subprocess.run([*control, "-o", options, "start"], check=True, stdout=subprocess.DEVNULL)
+        made = [binaries / "initdb", "-D", folder / "data", "-A", "trust", "-U", "postgres"]
+        run = partial(subprocess.run, check=True, stdout=subprocess.DEVNULL, user=user, cwd=folder)
+        run(made)
+        run([*control, "-o", options, "start"])
         yield f"postgresql://postgres@/NAME?host={folder}"
-        subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL)
+        run([*control, "-m", "immediate", "stop"])
     finally:
         shutil.rmtree(folder)
 

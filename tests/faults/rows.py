@@ -6,6 +6,7 @@ None of it depends on the time, so that a file is whole if it holds what an undi
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -56,6 +57,7 @@ WRITING = (
     "tasks b/scores.csv --benchmark b -o out.jsonl",
 )
 FUNCTIONS = (
+    "create_campaign out.db",
     "draw_choice out.svg",
     "draw_curves out.svg",
     "draw_leaderboard out.png",
@@ -90,6 +92,8 @@ def needed_by(row: str) -> tuple[str, ...]:
         return ("jinja2", "matplotlib")
     if row.startswith("scan"):
         return ("PIL",)
+    if row.startswith("create_campaign"):
+        return ("sqlalchemy",)
     draws = row.startswith("draw_") or any(word.endswith((".svg", ".pdf", ".png")) for word in row.split())
     return ("matplotlib",) if draws else ()
 
@@ -113,6 +117,14 @@ def run_row(row: str, *, force: bool) -> None:
 def _call(name: str, path: str, force: bool) -> None:
     if name == "update_benchmark":
         reassess.update_benchmark(path, threshold=0.75)
+    elif name == "create_campaign":
+        from reassess.annotation import create_campaign
+
+        questions = reassess.Questions.from_columns(["a.png", "b.png"], np.array([0, 1]), reassess.Classes(2))
+        tasks = reassess.Tasks(questions, np.arange(3), np.arange(2), ["all of the image"] * 2)
+        addresses = iter(("one", "two"))  # which are else drawn anew
+        with patch("reassess.annotation.store.creation.token_hex", lambda _: next(addresses)):
+            create_campaign(path, tasks, force=force)
     elif name == "draw_curves":
         reassess.draw_curves(Path(path), [reassess.MeasuredCurve("one", CURVE)], force=force)
     elif name == "draw_choice":

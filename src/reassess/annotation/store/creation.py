@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from reassess.aggregation.expert_truth import expert_truth
 from reassess.annotation.assignment import Rules
@@ -89,6 +90,8 @@ def create_campaign(
         try:
             with engine.begin() as connection:
                 _fill(connection, tasks, golden, truth, name, rules)
+        except OperationalError as error:  # such as of a full disk
+            raise OSError(str(error.orig)) from error
         finally:
             engine.dispose()  # which brings what is in the write-ahead log into the file
 
@@ -101,8 +104,6 @@ def add_person(campaign: Campaign, name: str, role: str = "rater") -> int:
     DataError
         There is somebody of that name.
     """
-    from sqlalchemy.exc import IntegrityError
-
     try:
         with campaign.engine.begin() as connection:
             added = schema.people.insert().values(name=name, role=role).returning(schema.people.c.id)

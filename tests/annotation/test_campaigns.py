@@ -158,6 +158,16 @@ def test_what_was_not_asked_is_refused_and_nothing_of_the_call_is_kept(tmp_path:
     assert message(cannot_judge, campaign, 2, turn.task).startswith("the rater was not shown this task")
 
 
+def test_a_key_that_stands_for_another_answer_is_refused(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (2,), raters=1, golden_rate=0)
+    (first, _), (second, _) = turn_of(campaign, 1).rows
+    keep_answers(campaign, 1, [GivenAnswer("a", first, YES)], NOW)
+    assert message(keep_answers, campaign, 1, [GivenAnswer("a", second, NO)], NOW) == (
+        "a key stands for another answer\n  to mend: make a new key for each answer"
+    )
+    assert exported(campaign) == [("m0.png", 0, [("rater 1", "yes")])]
+
+
 def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
     path, tasks, (golden, experts) = tmp_path / "c.db", tasks_of(1), golden_of(2)
     rules = Rules(stop=StopRule(0.1, 0.9))
@@ -175,7 +185,7 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path
     asked = golden.questions.in_classes(Classes(7, names=tuple("abcdefg")))
     other = Tasks(asked, golden.indptr, golden.numbers, golden.reasons)
     assert message(create_campaign, path, tasks, golden=(other, experts)) == (
-        "the golden tasks are in another list of classes than the tasks"
+        "the golden tasks are in another list of classes than the tasks\n  to mend: make both with one list of classes"
     )
     assert message(open_campaign, path).startswith("there is no campaign\n")
     assert not list(tmp_path.iterdir())

@@ -23,7 +23,8 @@ class Rules:
     stop
         When a question is closed before; None if it never is.
     golden_rate
-        Share of a rater's tasks that are golden, in [0, 1), as long as there are golden tasks that they have not had.
+        Share of a rater's tasks that are golden, from 0 to 0.9, as long as there are golden tasks that they have not
+        had.
     lease
         Seconds for which a task is kept for a rater who does not answer.
     seed

@@ -148,6 +148,13 @@ def test_earlier_votes_say_how_many_votes_a_stop_rule_takes(questions: Path, run
             "  to mend: ask for fewer votes, or give other earlier votes\n",
         ),
         (
+            ["--seconds", "counts.csv", "--votes", "1"],
+            1,
+            "Error: the earlier votes give no rater model, which a stop rule needs\n"
+            "  found:   counts of votes, without raters\n"
+            "  to mend: give votes with raters, or leave out --stop\n",
+        ),
+        (
             ["--seconds", "votes.csv", "--votes", "1"],
             1,
             "Error: the votes are not on (image, class) questions\n  to mend: give the columns image and class\n",
@@ -158,6 +165,7 @@ def test_what_earlier_votes_cannot_say_is_refused(
     questions: Path, run: Callable[..., Run], argv: list[str], code: int, expected: str
 ) -> None:
     (questions / "earlier.csv").write_text(EARLIER)
+    (questions / "counts.csv").write_text("image,class,count\nx.png,cat,2\n")
     result = run(*ARGV, "--stop", "0.1,0.9", *argv)
     assert (result.code, result.out) == (code, "")
     assert result.err.endswith(expected)

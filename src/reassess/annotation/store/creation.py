@@ -121,7 +121,9 @@ def _truth(tasks: Tasks, golden: GoldenTasks, at_least: int | None) -> np.ndarra
     """Whether each golden question is valid, in the order of the golden tasks."""
     asked, experts = golden[0].questions, golden[1]
     if asked.classes != tasks.questions.classes:
-        raise DataError("the golden tasks are in another list of classes than the tasks")
+        raise DataError(
+            "the golden tasks are in another list of classes than the tasks", mend="make both with one list of classes"
+        )
     rows = experts.find(asked)
     known = np.where(rows >= 0, expert_truth(experts, at_least=at_least).values[rows], -1)
     if (known < 0).any():

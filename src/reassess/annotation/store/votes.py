@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy.exc import IntegrityError
 
 from reassess.annotation.judging import current_model, probability_valid
 from reassess.annotation.store import schema
@@ -53,7 +54,8 @@ def keep_answers(campaign: Campaign, person: int, given: Sequence[GivenAnswer], 
     Raises
     ------
     DataError
-        A question is in no task that the rater was shown; nothing of the call is kept.
+        A question is in no task that the rater was shown, or a key stands for another answer; nothing of the call is
+        kept.
     """
     with changing(campaign) as change:
         counts = not change.is_voided(person)
@@ -70,7 +72,10 @@ def keep_answers(campaign: Campaign, person: int, given: Sequence[GivenAnswer], 
         rated = [asked[one.question] for one in new]
         counted = [row.id for row in rated if counts and row.truth is None and row.ended is None]
         rows = [{**vars(one), "person": person, "at": now, "counted": one.question in counted} for one in new]
-        change.connection.execute(answers.insert(), rows)
+        try:
+            change.connection.execute(answers.insert(), rows)
+        except IntegrityError as error:
+            raise DataError("a key stands for another answer", mend="make a new key for each answer") from error
         _count_golden(change, person, [(row.truth, one.answer) for row, one in zip(rated, new, strict=True)])
         if counted:
             _settle(change, _cast(change, counted, answers.c.counted), _model(change, campaign))

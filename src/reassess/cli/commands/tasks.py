@@ -175,7 +175,11 @@ def _until_closed(
     given = dict.fromkeys(OF_METHODS)
     _, cast, result = make_scores(call, source, earlier, None, given, answers=answers, max_bytes=max_bytes)
     if result.model is None:
-        raise DataError("the earlier votes give no rater model", found="counts of votes, without raters")
+        raise DataError(
+            "the earlier votes give no rater model, which a stop rule needs",
+            found="counts of votes, without raters",
+            mend="give votes with raters, or leave out --stop",
+        )
     return votes_until_closed(cast, result.model, stop, votes)
 
 

@@ -1,8 +1,9 @@
 """A campaign that is open, and changes of it.
 
 Locks are taken in one order, so that no two transactions wait for one another: a person, tasks by number, the campaign
-where golden answers are counted, cursors by person. Who holds that of a person knows until the end of the
-whether their votes count. On SQLite a transaction that changes something is alone.
+where golden answers are counted, cursors by person. Who holds that of a person knows until the transaction ends whether
+their votes count. No number changes, so the locks are those beside which other rows may refer to what is locked. On
+SQLite a transaction that changes something is alone.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from reassess.annotation.app.application import make_app
+from reassess.annotation.app.security import csrf_of
 from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store.campaigns import Campaign, open_campaign
@@ -69,12 +70,13 @@ class Site:
         client = TestClient(self.app, follow_redirects=False, raise_server_exceptions=False, **options)
         if name is not None:
             assert client.post("/enter", json={"token": self.tokens[name]}).status_code == 204
-            client.headers["X-CSRF-Token"] = csrf(client)
+            (secret,) = client.cookies.values()
+            client.headers["X-CSRF-Token"] = csrf_of(secret)
         return client
 
 
 def csrf(client: TestClient) -> str:
-    """What the page of a client has to send along."""
+    """What the page of a client sends along."""
     return re.search('<meta name="csrf" content="([0-9a-f]{64})">', client.get("/").text)[1]
 
 
@@ -83,7 +85,7 @@ def make_site(
     *,
     sizes: Sequence[int] = (3, 2, 1),
     practice: int = 0,
-    raters: Sequence[str] = ("ann", "bob"),
+    raters: Sequence[str] = ("ann", "ben"),
     name: str = f"Shapes {HOSTILE}",
     rules: Rules | None = None,
     **plan: Any,

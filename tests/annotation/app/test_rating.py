@@ -62,7 +62,7 @@ def test_nothing_has_a_reason(site: Site, tmp_path: Path) -> None:
     void_rater(site.campaign, site.ids["ann"], site.now)
     assert next_task(client) == {"nothing": "voided"}
     pause(site.campaign, site.now)
-    assert next_task(site.client("bob")) == {"nothing": "paused"}
+    assert next_task(site.client("ben")) == {"nothing": "paused"}
     asking = make_site(tmp_path / "asking", consent="Do you agree?").client("ann")
     assert next_task(asking) == {"nothing": "consent"}
     assert asking.post("/consent", json={}).status_code == 204

@@ -9,7 +9,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from reassess.annotation.app.security import csrf_of, said_in
-from reassess.annotation.app.sessions import Caller, Site, caller_of, drop_cookie, keep_cookie, posted
+from reassess.annotation.app.sessions import Caller, caller_of, drop_cookie, keep_cookie, posted
+from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.people import consent, sign_in, sign_out
 
 __all__ = ["ROUTES"]
@@ -25,7 +26,7 @@ async def _page(request: Request) -> Response:
     if caller.person.role == "keeper":
         return _to(request, "keeper")
     shown = {
-        "title": _title(caller.site),
+        "title": _title(caller.campaign),
         "consent": caller.campaign.consent,
         "csrf": csrf_of(caller.secret),
         "owner": caller.person.id,
@@ -41,7 +42,7 @@ _MODULES = [
 
 
 async def _enter_page(request: Request) -> Response:
-    shown = {"title": _title(request.app.state.site)}
+    shown = {"title": _title(request.app.state.site.campaign)}
     page: Response = request.app.state.templates.TemplateResponse(request, "enter.html", shown)
     return page
 
@@ -54,7 +55,8 @@ async def _enter(request: Request) -> Response:
         error = {"error": f"Too many wrong links were tried. Please wait {wait} seconds."}
         return JSONResponse(error, 429, headers={"Retry-After": str(wait)})
     token = said.get("token")
-    secret = await run_in_threadpool(sign_in, site.campaign, token, now) if isinstance(token, str) else None
+    is_token = isinstance(token, str) and token.isascii()
+    secret = await run_in_threadpool(sign_in, site.campaign, token, now) if is_token else None
     if secret is None:
         tries.add(address, now)
         return JSONResponse({"error": "This link is not known, or no longer. Please ask for a new one."}, 403)
@@ -70,15 +72,17 @@ def _consent(caller: Caller, _: Mapping[str, Any]) -> Response:
 
 def _leave(caller: Caller, _: Mapping[str, Any]) -> Response:
     sign_out(caller.campaign, caller.secret)
-    return Response(status_code=204)
+    response = Response(status_code=204)
+    drop_cookie(response, caller.request)
+    return response
 
 
 def _to(request: Request, page: str) -> Response:
     return RedirectResponse(f"{request.scope.get('root_path', '')}/{page}", 303)
 
 
-def _title(site: Site) -> str:
-    return site.campaign.name or "Pictures"
+def _title(campaign: Campaign) -> str:
+    return campaign.name or "Pictures"
 
 
 ROUTES = [

@@ -7,7 +7,6 @@ from hashlib import sha256
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -57,17 +56,17 @@ def _suggest(caller: Caller, said: Mapping[str, Any]) -> Response:
     return Response(status_code=204)
 
 
-def _classes(request: Request, caller: Caller) -> Response:
+def _classes(caller: Caller) -> Response:
     body = _list_of_classes(caller.campaign)
     headers = {"ETag": f'"{sha256(body).hexdigest()[:32]}"', "Cache-Control": "private, no-cache"}
-    if request.headers.get("If-None-Match", "").removeprefix("W/") == headers["ETag"]:
+    if caller.request.headers.get("If-None-Match", "").removeprefix("W/") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type="application/json")
 
 
-def _image(request: Request, caller: Caller) -> Response:
-    images = request.app.state.images
-    found = image_at(caller.campaign, request.path_params["address"])
+def _image(caller: Caller) -> Response:
+    images = caller.request.app.state.images
+    found = image_at(caller.campaign, caller.request.path_params["address"])
     if found is None or images is None:
         raise HTTPException(404, "there is no such picture")
     try:
@@ -78,8 +77,8 @@ def _image(request: Request, caller: Caller) -> Response:
     return _picture(content, media_type)
 
 
-def _example(request: Request, caller: Caller) -> Response:
-    found = example_at(caller.campaign, request.path_params["address"])
+def _example(caller: Caller) -> Response:
+    found = example_at(caller.campaign, caller.request.path_params["address"])
     if found is None:
         raise HTTPException(404, "there is no such picture")
     return _picture(found.picture, found.media_type)

@@ -46,8 +46,8 @@ class Caller:
 
     Parameters
     ----------
-    site
-        What all routes know.
+    request
+        What they ask.
     person
         Who it is.
     secret
@@ -56,7 +56,7 @@ class Caller:
         When they ask.
     """
 
-    site: Site
+    request: Request
     person: Person
     secret: str
     now: float
@@ -64,7 +64,8 @@ class Caller:
     @property
     def campaign(self) -> Campaign:
         """The campaign."""
-        return self.site.campaign
+        site: Site = self.request.app.state.site
+        return site.campaign
 
 
 def caller_of(request: Request) -> Caller | None:
@@ -73,14 +74,14 @@ def caller_of(request: Request) -> Caller | None:
     secret = request.cookies.get(site.cookie, "")
     now = site.clock()
     person = person_of_session(site.campaign, secret, now) if secret else None
-    return None if person is None else Caller(site, person, secret, now)
+    return None if person is None else Caller(request, person, secret, now)
 
 
-def asked(answer: Callable[[Request, Caller], Response], roles: tuple[str, ...]) -> Endpoint:
+def asked(answer: Callable[[Caller], Response], roles: tuple[str, ...]) -> Endpoint:
     """A route that those of some roles may ask."""
 
     async def endpoint(request: Request) -> Response:
-        return await run_in_threadpool(lambda: answer(request, _admitted(request, roles)))
+        return await run_in_threadpool(lambda: answer(_admitted(request, roles)))
 
     return endpoint
 

@@ -58,7 +58,7 @@ export class Rows {
   reveal(truths) {
     this.#turn.rows.forEach((row, number) => {
       const truth = truths.get(String(row.question));
-      const line = this.#elements[number].querySelector(".truth");
+      const line = this.#elements[number].querySelector(".right");
       const isSame = truth === (row.answer === 2 ? 1 : row.answer === 0 ? 0 : null);
       line.textContent = `The experts say ${truth === 1 ? "yes" : "no"}${isSame ? ", as you do" : ""}.`;
       line.classList.toggle("same", isSame);

@@ -12,11 +12,14 @@ import numpy as np
 from sqlalchemy import event, select
 
 from reassess.annotation.assignment import Rules
+from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store.campaigns import Campaign, open_campaign
-from reassess.annotation.store.creation import add_person, create_campaign
+from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
+from reassess.annotation.store.people import add_person
 from reassess.annotation.store.schema import ASKED, EXPIRED, MAIN, answers, cursors, questions, tasks, turns
-from reassess.annotation.store.turns import Turn, cannot_judge, next_turn
+from reassess.annotation.store.suggestions import suggest
+from reassess.annotation.store.turns import Nothing, Turn, cannot_judge, last_turn, next_turn
 from reassess.annotation.store.votes import GivenAnswer, keep_answers, restore_rater, void_rater
 from reassess.core.classes import Classes
 from reassess.core.questions import Questions
@@ -48,12 +51,19 @@ def golden_of(*sizes: int) -> tuple[Tasks, Votes]:
 
 
 def campaign_at(address: str | Path, sizes: tuple[int, ...], raters: int, **rules: Any) -> Campaign:
-    """A campaign with golden tasks, and raters of the numbers 1, 2 and so on."""
-    create_campaign(address, tasks_of(*sizes), rules=Rules(**rules), golden=golden_of(2, 3))
+    """A campaign with golden tasks, and raters of the numbers 2, 3 and so on; 1 is the expert."""
+    golden, experts = golden_of(2, 3)
+    plan = CampaignPlan(tasks_of(*sizes), rules=Rules(**rules), golden_tasks=golden, experts=experts)
+    create_campaign(address, plan)
     campaign = open_campaign(address)
-    for number in range(1, raters + 1):
+    for number in raters_of(raters):
         assert add_person(campaign, f"rater {number}") == number
     return campaign
+
+
+def raters_of(count: int) -> list[int]:
+    """Their numbers."""
+    return list(range(2, count + 2))
 
 
 class KilledError(Exception):
@@ -72,7 +82,8 @@ class Simulation:
     campaign: Campaign
     raters: list[int]
     now: float = 1e9
-    acknowledged: dict[tuple[int, int], int] = field(default_factory=dict)  # the answer, by rater and question
+    # Revision and answer, by rater and question.
+    acknowledged: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     voided: set[int] = field(default_factory=set)
     waiting: dict[int, list[GivenAnswer]] = field(default_factory=dict)
     shown: dict[int, list[Turn]] = field(default_factory=dict)
@@ -86,7 +97,7 @@ class Simulation:
         stop = None if random.random() < 0.3 else StopRule(0.1, 0.9)
         rules = {"votes": random.randint(1, raters), "stop": stop, "golden_rate": 0.2, "lease": 60.0, "seed": seed}
         campaign = campaign_at(address, sizes, raters, **rules)
-        return cls(address, random, campaign, list(range(1, raters + 1)))
+        return cls(address, random, campaign, raters_of(raters))
 
     def step(self) -> None:
         """One thing happens."""
@@ -98,18 +109,26 @@ class Simulation:
         """A rater's page asks for what is next, and the response may be lost."""
         shown = self.shown.setdefault(rater, [])
         turn = next_turn(self.campaign, rater, self.now, held=[turn.task for turn in shown])
-        if turn is not None and self.random.random() < 0.9:
+        if isinstance(turn, Turn) and self.random.random() < 0.9:
             shown.append(turn)
+
+    def undo(self, rater: int) -> None:
+        """A rater goes back to their last task, and changes what they said."""
+        turn = last_turn(self.campaign, rater, self.now)
+        if turn is not None:
+            self.shown.setdefault(rater, []).insert(0, turn)
+
+    def suggest(self, rater: int) -> None:
+        """A rater sees something else in a picture."""
+        if shown := self.shown.get(rater):
+            suggest(self.campaign, rater, shown[0].task, self.random.randrange(len(CLASSES.names)), self.now)
 
     def answer(self, rater: int) -> None:
         """A rater answers some rows, which wait to be sent."""
         if shown := self.shown.get(rater):
-            rows = [question for question, _ in shown[0].rows]
+            rows = shown[0].rows
             some = rows if self.random.random() < 0.7 else rows[: self.random.randint(0, len(rows))]
-            keys = (f"{rater}/{question}/{self.random.getrandbits(64)}" for question in some)
-            given = [
-                GivenAnswer(key, question, self.random.randrange(3)) for key, question in zip(keys, some, strict=True)
-            ]
+            given = [GivenAnswer(row.question, self.random.randrange(3), revision=row.revision) for row in some]
             self.waiting.setdefault(rater, []).extend(given)
             if some == rows:
                 shown.pop(0)
@@ -127,7 +146,10 @@ class Simulation:
             return
         if self.random.random() < 0.8:
             for one in given:
-                self.acknowledged.setdefault((rater, one.question), one.answer)
+                own = rater, one.question
+                before = self.acknowledged.get(own)
+                if before is None or before[0] < one.revision:
+                    self.acknowledged[own] = one.revision, one.answer
             self.waiting[rater] = [one for one in waiting if one not in given]
 
     @contextmanager
@@ -159,7 +181,7 @@ class Simulation:
     def refuse(self, rater: int) -> None:
         """A rater cannot judge a picture."""
         if shown := self.shown.get(rater):
-            cannot_judge(self.campaign, rater, shown.pop(0).task)
+            cannot_judge(self.campaign, rater, shown.pop(0).task, self.now)
 
     def jump(self, _: int) -> None:
         """The clock jumps, forwards or back."""
@@ -181,10 +203,12 @@ class Simulation:
                 self.waiting[rater] = []
                 self.shown[rater] = []
                 turn = next_turn(self.campaign, rater, self.now)
-                idle += turn is None
-                if turn is not None:
-                    given = [GivenAnswer(f"end/{rater}/{q}", q, self.random.randrange(3)) for q, _ in turn.rows]
-                    keep_answers(self.campaign, rater, given, self.now)
+                if isinstance(turn, Nothing):
+                    idle += 1
+                    continue
+                left = [row for row in turn.rows if row.answer is None]
+                given = [GivenAnswer(row.question, self.random.randrange(3)) for row in left]
+                keep_answers(self.campaign, rater, given, self.now)
 
     def check(self) -> None:
         """What must always be so."""
@@ -195,29 +219,28 @@ class Simulation:
             turned = connection.execute(select(turns)).all()
             places = connection.execute(select(tasks)).all()
             passed = {row.person: row.position for row in connection.execute(select(cursors))}
-        kept = {(row.person, row.question): row.answer for row in said}
+        kept = {(row.person, row.question): (row.revision, row.answer) for row in said}
         assert len(kept) == len(said)
-        assert kept.items() >= self.acknowledged.items()
+        for own, (revision, answer) in self.acknowledged.items():
+            assert kept[own] == (revision, answer) or kept[own][0] > revision  # changed, and the response was lost
         counted = Counter(row.question for row in said if row.counted)
-        assert not [
-            row for row in said if row.counted and (row.person in self.voided or asked[row.question].truth is not None)
-        ]
+        assert not [row for row in said if row.counted and (row.person in self.voided or asked[row.question].golden)]
         held = Counter(
             question
             for turn in turned
             if turn.state == ASKED
             for question in turn.shown
-            if (turn.person, question) not in kept and asked[question].truth is None
+            if (turn.person, question) not in kept and not asked[question].golden
         )
         free: dict[int, int] = {}
         unanswered = set()  # rater and task, of a question with a free place
         for row in asked.values():
             assert row.votes == counted[row.id] <= votes
             assert row.reserved == held[row.id]
-            assert row.ended == (None if row.truth is not None else row.ended)
+            assert not (row.golden and row.ended)
             assert (row.ended == "votes") <= (row.votes == votes)
             assert (row.ended is None) <= (row.votes < votes)
-            places_left = 0 if row.ended or row.truth is not None else max(0, votes - row.votes - row.reserved)
+            places_left = 0 if row.ended or row.golden else max(0, votes - row.votes - row.reserved)
             free[row.task] = free.get(row.task, 0) + places_left
             if places_left:
                 unanswered |= {(rater, row.task) for rater in self.raters if (rater, row.id) not in kept}
@@ -233,7 +256,7 @@ class Simulation:
         """Each question has votes enough, or had every rater."""
         self.check()
         with reading(self.campaign.engine) as connection:
-            is_open = questions.c.ended.is_(None), questions.c.truth.is_(None)
+            is_open = questions.c.ended.is_(None), ~questions.c.golden
             left = connection.execute(select(questions).where(*is_open)).all()
             had = {(row.person, row.task) for row in connection.execute(select(turns).where(turns.c.state != EXPIRED))}
             kept = {(row.person, row.question) for row in connection.execute(select(answers))}
@@ -244,6 +267,6 @@ class Simulation:
 
 _EVENTS = (
     *(Simulation.ask, Simulation.answer, Simulation.send, Simulation.reload, Simulation.restart),
-    *(Simulation.refuse, Simulation.jump, Simulation.judge),
+    *(Simulation.refuse, Simulation.jump, Simulation.judge, Simulation.undo, Simulation.suggest),
 )
-_WEIGHTS = (30, 30, 30, 3, 2, 2, 2, 1)
+_WEIGHTS = (30, 30, 30, 3, 2, 2, 2, 1, 4, 1)

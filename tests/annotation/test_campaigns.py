@@ -1,17 +1,25 @@
 """A campaign from its making to its votes: what is refused, what counts, and what is exported."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
 from reassess.annotation.assignment import Rules
+from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store.campaigns import Campaign, open_campaign
-from reassess.annotation.store.creation import add_person, create_campaign
+from reassess.annotation.store.creation import create_campaign
+from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.turns import Turn, cannot_judge, next_turn
+from reassess.annotation.store.people import add_person
+from reassess.annotation.store.schema import images
+from reassess.annotation.store.turns import Nothing, Turn, cannot_judge, last_turn, next_turn
 from reassess.annotation.store.votes import GivenAnswer, keep_answers, restore_rater, void_rater
 from reassess.core.classes import Classes
+from reassess.core.labels import LabelSets
 from reassess.core.stop_rule import StopRule
 from reassess.core.tasks import Tasks
 from reassess.errors import OutputError
@@ -22,16 +30,28 @@ NO, MAYBE, YES = range(3)
 NOW = 1e9
 
 
-def turn_of(campaign: Campaign, person: int, now: float = NOW) -> Turn:
-    turn = next_turn(campaign, person, now)
-    assert turn is not None
+def turn_of(campaign: Campaign, person: int, now: float = NOW, **options: Any) -> Turn:
+    turn = next_turn(campaign, person, now, **options)
+    assert isinstance(turn, Turn)
     return turn
 
 
 def give(campaign: Campaign, person: int, turn: Turn, *said: int, now: float = NOW) -> None:
     """Answer the first rows of a turn."""
     rows = zip(turn.rows, said, strict=False)
-    keep_answers(campaign, person, [GivenAnswer(f"{person}/{q}", q, answer, 2.0) for (q, _), answer in rows], now)
+    keep_answers(campaign, person, [GivenAnswer(row.question, answer, 2.0) for row, answer in rows], now)
+
+
+def why(campaign: Campaign, person: int, now: float = NOW, **options: Any) -> str:
+    """Why nothing is shown."""
+    nothing = next_turn(campaign, person, now, **options)
+    assert isinstance(nothing, Nothing)
+    return nothing.why
+
+
+def address_of(campaign: Campaign, name: str) -> str:
+    with reading(campaign.engine) as connection:
+        return connection.execute(select(images.c.address).where(images.c.name == name)).scalar_one()
 
 
 def exported(campaign: Campaign) -> list[tuple[str, int, list[tuple[str, str]]]]:
@@ -43,155 +63,185 @@ def exported(campaign: Campaign) -> list[tuple[str, int, list[tuple[str, str]]]]
 
 def test_each_question_gets_its_votes_of_different_raters_and_no_more(tmp_path: Path) -> None:
     campaign = campaign_at(tmp_path / "c.db", (2,), raters=3, votes=2, golden_rate=0)
-    for person in (1, 2):
+    for person in (2, 3):
         turn = turn_of(campaign, person)
-        assert [class_id for _, class_id in turn.rows] == [0, 1]
-        give(campaign, person, turn, YES, NO)
-        assert next_turn(campaign, person, NOW) is None
-    assert next_turn(campaign, 3, NOW) is None
+        give(campaign, person, turn, *(NO if row.class_id else YES for row in turn.rows))
+        assert why(campaign, person) == "finished"
+    assert why(campaign, 4) == "finished"
     assert exported(campaign) == [
-        ("m0.png", 0, [("rater 1", "yes"), ("rater 2", "yes")]),
-        ("m0.png", 1, [("rater 1", "no"), ("rater 2", "no")]),
+        ("m0.png", 0, [("rater 2", "yes"), ("rater 3", "yes")]),
+        ("m0.png", 1, [("rater 2", "no"), ("rater 3", "no")]),
     ]
 
 
 def test_a_place_is_kept_for_a_rater_until_the_lease_ends(tmp_path: Path) -> None:
     campaign = campaign_at(tmp_path / "c.db", (1,), raters=2, votes=1, golden_rate=0, lease=60.0)
-    turn = turn_of(campaign, 1)
-    assert next_turn(campaign, 2, NOW + 59) is None
-    assert next_turn(campaign, 1, NOW + 59) == turn
-    give(campaign, 2, turn_of(campaign, 2, NOW + 61), NO, now=NOW + 62)
-    give(campaign, 1, turn, YES, now=NOW + 63)  # late: kept, and not counted
+    turn = turn_of(campaign, 2)
+    assert why(campaign, 3, NOW + 59) == "waiting"
+    assert next_turn(campaign, 2, NOW + 59) == turn
+    give(campaign, 3, turn_of(campaign, 3, NOW + 61), NO, now=NOW + 62)
+    give(campaign, 2, turn, YES, now=NOW + 63)  # late: kept, and not counted
     result = export_votes(campaign, CLASSES)
     assert (len(result.votes), result.late, result.voided) == (1, 1, 0)
-    assert exported(campaign) == [("m0.png", 0, [("rater 2", "no")])]
+    assert exported(campaign) == [("m0.png", 0, [("rater 3", "no")])]
 
 
 def test_a_clock_that_is_set_back_keeps_no_place_for_ever(tmp_path: Path) -> None:
     campaign = campaign_at(tmp_path / "c.db", (1,), raters=2, votes=1, golden_rate=0, lease=60.0)
-    turn_of(campaign, 1)
-    assert next_turn(campaign, 2, NOW - 30) is None
-    assert next_turn(campaign, 2, NOW - 3600) is not None
+    turn_of(campaign, 2)
+    assert why(campaign, 3, NOW - 30) == "waiting"
+    turn_of(campaign, 3, NOW - 3600)
 
 
 def test_the_next_task_can_be_had_before_the_last_is_answered(tmp_path: Path) -> None:
     campaign = campaign_at(tmp_path / "c.db", (1, 1, 1), raters=1, golden_rate=0)
-    first = turn_of(campaign, 1)
-    second = next_turn(campaign, 1, NOW, held=[first.task])
-    assert second is not None
+    first = turn_of(campaign, 2)
+    second = next_turn(campaign, 2, NOW, held=[first.task])
+    assert isinstance(second, Turn)
     assert second.task != first.task
-    assert next_turn(campaign, 1, NOW, held=[first.task, second.task]) is None
-    give(campaign, 1, first, YES)
-    assert next_turn(campaign, 1, NOW, held=[second.task]) is not None
+    assert why(campaign, 2, held=[first.task, second.task]) == "waiting"
+    give(campaign, 2, first, YES)
+    assert isinstance(next_turn(campaign, 2, NOW, held=[second.task]), Turn)
 
 
-def test_a_page_that_is_loaded_again_shows_the_rows_that_are_left(tmp_path: Path) -> None:
+def test_a_page_that_is_loaded_again_shows_what_was_answered(tmp_path: Path) -> None:
     campaign = campaign_at(tmp_path / "c.db", (3,), raters=1, golden_rate=0)
-    turn = turn_of(campaign, 1)
-    give(campaign, 1, turn, YES)
-    assert next_turn(campaign, 1, NOW) == Turn(turn.task, turn.image, turn.rows[1:])
+    turn = turn_of(campaign, 2)
+    give(campaign, 2, turn, YES)
+    again = turn_of(campaign, 2)
+    assert again == replace(turn, rows=(replace(turn.rows[0], answer=YES, revision=1), *turn.rows[1:]))
 
 
 def test_a_question_is_closed_once_its_probability_has_left_the_bounds(tmp_path: Path) -> None:
     """Two raters who know every golden question agree on one class and not on the other: that alone stays open."""
     campaign = campaign_at(tmp_path / "c.db", (2,), raters=3, votes=3, golden_rate=0.9, stop=StopRule(0.1, 0.9))
-    for person, second in ((1, NO), (2, YES)):
-        while (turn := next_turn(campaign, person, NOW)) is not None:
-            is_main = turn.task == 1
-            said = (YES, second) if is_main else [YES if class_id % 2 else NO for _, class_id in turn.rows]
-            give(campaign, person, turn, *said)
+    shown = address_of(campaign, "m0.png")
+    for person, second in ((2, NO), (3, YES)):
+        while isinstance(turn := next_turn(campaign, person, NOW), Turn):
+            main = (YES, second) if turn.image == shown else (NO, YES, NO)
+            give(campaign, person, turn, *(main[row.class_id] for row in turn.rows))
     left: list[Turn] = []
-    while (turn := next_turn(campaign, 3, NOW)) is not None:
-        left += [turn] if turn.task == 1 else []
-        give(campaign, 3, turn, *[NO] * len(turn.rows))
-    assert [[class_id for _, class_id in turn.rows] for turn in left] == [[1]]
+    while isinstance(turn := next_turn(campaign, 4, NOW), Turn):
+        left += [turn] if turn.image == shown else []
+        give(campaign, 4, turn, *[NO] * len(turn.rows))
+    assert [[row.class_id for row in turn.rows] for turn in left] == [[1]]
 
 
 def test_votes_of_a_voided_rater_do_not_count_and_their_questions_open_again(tmp_path: Path) -> None:
     campaign = campaign_at(tmp_path / "c.db", (1,), raters=3, votes=2, golden_rate=0)
-    for person, said in ((1, YES), (2, NO)):
+    for person, said in ((2, YES), (3, NO)):
         give(campaign, person, turn_of(campaign, person), said)
-    void_rater(campaign, 1, NOW)
-    assert exported(campaign) == [("m0.png", 0, [("rater 2", "no")])]
+    void_rater(campaign, 2, NOW)
+    assert exported(campaign) == [("m0.png", 0, [("rater 3", "no")])]
     assert export_votes(campaign, CLASSES).voided == 1
-    assert next_turn(campaign, 1, NOW) is None
-    give(campaign, 3, turn_of(campaign, 3), MAYBE)
-    restore_rater(campaign, 1, NOW)
-    assert exported(campaign) == [("m0.png", 0, [("rater 1", "yes"), ("rater 2", "no")])]
+    assert why(campaign, 2) == "voided"
+    give(campaign, 4, turn_of(campaign, 4), MAYBE)
+    restore_rater(campaign, 2, NOW)
+    assert exported(campaign) == [("m0.png", 0, [("rater 2", "yes"), ("rater 3", "no")])]
     assert export_votes(campaign, CLASSES).late == 1
 
 
 def test_a_picture_that_cannot_be_judged_is_no_vote_and_is_left_to_others(tmp_path: Path) -> None:
     campaign = campaign_at(tmp_path / "c.db", (1,), raters=2, votes=1, golden_rate=0)
-    cannot_judge(campaign, 1, turn_of(campaign, 1).task)
-    assert next_turn(campaign, 1, NOW) is None
-    assert next_turn(campaign, 2, NOW) is not None
+    cannot_judge(campaign, 2, turn_of(campaign, 2).task, NOW)
+    assert why(campaign, 2) == "finished"
+    turn_of(campaign, 3)
     assert len(export_votes(campaign, CLASSES).votes) == 0
 
 
 def test_golden_answers_are_exported_apart_and_without_voided_raters(tmp_path: Path) -> None:
     campaign = campaign_at(tmp_path / "c.db", (1,), raters=2, golden_rate=0.9)
-    for person in (1, 2):
-        while (turn := next_turn(campaign, person, NOW)) is not None:
+    for person in (2, 3):
+        while isinstance(turn := next_turn(campaign, person, NOW), Turn):
             give(campaign, person, turn, *[YES] * len(turn.rows))
     result = export_votes(campaign, CLASSES)
     assert result.golden is not None
     assert result.rater_golden is not None
     assert (len(result.votes), len(result.golden), len(result.rater_golden)) == (2, 5, 10)
-    assert set(result.golden.raters) == {"eve"}
+    assert set(result.golden.raters) == {"expert 1"}
     assert result.golden.counts().tolist() == [[1, 0, 0], [0, 0, 1], [1, 0, 0], [0, 0, 1], [1, 0, 0]]
-    void_rater(campaign, 2, NOW)
-    assert export_votes(campaign, CLASSES, names=True).rater_golden.raters == ("rater 1",)
+    void_rater(campaign, 3, NOW)
+    assert export_votes(campaign, CLASSES, names=True).rater_golden.raters == ("rater 2",)
 
 
 def test_what_was_not_asked_is_refused_and_nothing_of_the_call_is_kept(tmp_path: Path) -> None:
     campaign = campaign_at(tmp_path / "c.db", (1, 1), raters=2, golden_rate=0)
-    turn = turn_of(campaign, 1)
-    ((asked, _),) = turn.rows
-    given = [GivenAnswer("a", asked, YES), GivenAnswer("b", 3 - asked, YES)]
-    assert message(keep_answers, campaign, 1, given, NOW).startswith("the rater was not shown this task")
-    assert message(keep_answers, campaign, 1, [GivenAnswer("a", 99, YES)], NOW) == (
+    turn = turn_of(campaign, 2)
+    (row,) = turn.rows
+    (other,) = turn_of(campaign, 3).rows  # of a task that begins before another does
+    assert other == row
+    (other,) = turn_of(campaign, 3, held=[turn.task]).rows
+    given = [GivenAnswer(row.question, YES), GivenAnswer(other.question, YES)]
+    assert message(keep_answers, campaign, 2, given, NOW).startswith("the rater was not shown this task")
+    assert message(keep_answers, campaign, 2, [GivenAnswer(99, YES)], NOW) == (
         "there is no such question\n  found:   question 99"
     )
     assert len(export_votes(campaign, CLASSES).votes) == 0
-    assert message(GivenAnswer, "a", asked, 3).startswith("answer out of range")
-    assert message(cannot_judge, campaign, 2, turn.task).startswith("the rater was not shown this task")
+    assert message(GivenAnswer, row.question, 3).startswith("answer out of range")
+    assert message(cannot_judge, campaign, 1, turn.task, NOW).startswith("the rater was not shown this task")
 
 
-def test_a_key_that_stands_for_another_answer_is_refused(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (2,), raters=1, golden_rate=0)
-    (first, _), (second, _) = turn_of(campaign, 1).rows
-    keep_answers(campaign, 1, [GivenAnswer("a", first, YES)], NOW)
-    assert message(keep_answers, campaign, 1, [GivenAnswer("a", second, NO)], NOW) == (
-        "a key stands for another answer\n  to mend: make a new key for each answer"
-    )
-    assert exported(campaign) == [("m0.png", 0, [("rater 1", "yes")])]
+def test_an_answer_is_changed_by_one_of_a_higher_revision_alone(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (1,), raters=1, golden_rate=0)
+    turn = turn_of(campaign, 2)
+    (row,) = turn.rows
+    give(campaign, 2, turn, YES)
+    give(campaign, 2, turn, NO)  # such as of another tab
+    assert exported(campaign) == [("m0.png", 0, [("rater 2", "yes")])]
+    undone = last_turn(campaign, 2, NOW)
+    assert undone == replace(turn, rows=(replace(row, answer=YES, revision=1),))
+    for _ in range(2):
+        keep_answers(campaign, 2, [GivenAnswer(row.question, MAYBE, revision=1)], NOW)
+        give(campaign, 2, turn, YES)  # the first one, which was on its way
+    assert exported(campaign) == [("m0.png", 0, [("rater 2", "maybe")])]
+
+
+def test_a_changed_answer_opens_a_question_that_was_closed_by_it(tmp_path: Path) -> None:
+    rules = {"votes": 3, "stop": StopRule(0.2, 0.8), "golden_rate": 0}
+    campaign = campaign_at(tmp_path / "c.db", (1,), raters=3, **rules)
+    turns = {}
+    for person in (2, 3):
+        turns[person] = turn_of(campaign, person)
+        give(campaign, person, turns[person], YES)
+    assert why(campaign, 4) == "finished"
+    keep_answers(campaign, 3, [GivenAnswer(turns[3].rows[0].question, NO, revision=1)], NOW)
+    assert turn_of(campaign, 4).task == turns[2].task
 
 
 def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
     path, tasks, (golden, experts) = tmp_path / "c.db", tasks_of(1), golden_of(2)
-    rules = Rules(stop=StopRule(0.1, 0.9))
-    assert message(create_campaign, path, tasks, rules=rules) == (
-        "a stop rule needs golden questions, by which the raters are measured\n"
-        "  found:   no golden questions\n"
-        "  to mend: give the experts' votes with golden, or leave the stop rule out"
-    )
-    few = experts.restrict(np.array([0]))
-    assert message(create_campaign, path, tasks, golden=(golden, few)) == (
-        "no truth follows from the experts' votes on a golden question\n"
-        "  where:   image g0.png, class b\n"
-        "  to mend: leave it out of the golden tasks"
-    )
+    original = LabelSets(("m0.png",), np.array([0, 1]), np.array([0]), CLASSES)
+    for options, what in (
+        ({"rules": Rules(stop=StopRule(0.1, 0.9))}, "a stop rule"),
+        ({"practice": 1}, "a practice round"),
+        ({"original": original}, "a vote of the original labels"),
+    ):
+        assert message(CampaignPlan, tasks, **options) == (
+            f"{what} needs golden questions, by which it is known how far answers can be trusted\n"
+            "  found:   no golden questions\n"
+            f"  to mend: give the experts' votes with golden, or leave {what} out"
+        )
     asked = golden.questions.in_classes(Classes(7, names=tuple("abcdefg")))
     other = Tasks(asked, golden.indptr, golden.numbers, golden.reasons)
-    assert message(create_campaign, path, tasks, golden=(other, experts)) == (
+    assert message(CampaignPlan, tasks, golden_tasks=other, experts=experts) == (
         "the golden tasks are in another list of classes than the tasks\n  to mend: make both with one list of classes"
+    )
+    assert message(CampaignPlan, tasks, golden_tasks=tasks_of(2)) == (
+        "a question is golden, and to be voted on as well\n"
+        "  where:   image m0.png, class a\n"
+        "  to mend: leave it out of the tasks, or of the golden questions"
+    )
+    assert message(CampaignPlan, tasks, golden_tasks=golden, experts=experts, practice=1) == (
+        "no golden task is left for raters who work\n"
+        "  allowed: fewer than 1 practice tasks\n"
+        "  found:   1\n"
+        "  to mend: give more golden questions, or a smaller practice round"
     )
     assert message(open_campaign, path).startswith("there is no campaign\n")
     assert not list(tmp_path.iterdir())
-    create_campaign(path, tasks)
+    create_campaign(path, CampaignPlan(tasks))
     with pytest.raises(OutputError, match="exists"):
-        create_campaign(path, tasks)
+        create_campaign(path, CampaignPlan(tasks))
     campaign = open_campaign(path)
     add_person(campaign, "ann")
     assert message(add_person, campaign, "ann").startswith("there is somebody of that name\n")
@@ -199,10 +249,10 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path
 
 def test_a_rater_with_more_votes_than_a_statement_can_hold_is_voided(tmp_path: Path) -> None:
     campaign = campaign_at(tmp_path / "c.db", (6,) * 200, raters=1, golden_rate=0)
-    while (turn := next_turn(campaign, 1, NOW)) is not None:
-        give(campaign, 1, turn, *[YES] * len(turn.rows))
+    while isinstance(turn := next_turn(campaign, 2, NOW), Turn):
+        give(campaign, 2, turn, *[YES] * len(turn.rows))
     assert len(export_votes(campaign, CLASSES).votes) == 1_200
-    void_rater(campaign, 1, NOW)
+    void_rater(campaign, 2, NOW)
     assert len(export_votes(campaign, CLASSES).votes) == 0
-    restore_rater(campaign, 1, NOW)
+    restore_rater(campaign, 2, NOW)
     assert len(export_votes(campaign, CLASSES).votes) == 1_200

@@ -8,7 +8,7 @@ from reassess.aggregation.calibration import model_of_counts, typical_matrix
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.rater_model import VALIDITY, RaterModel
 
-__all__ = ["current_model", "probability_valid"]
+__all__ = ["agreement", "current_model", "probability_by_label", "probability_valid", "truth_of"]
 
 # How much no, maybe and yes speak for invalid and valid.
 _SHARES = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
@@ -48,16 +48,71 @@ def current_model(
     )
 
 
-def probability_valid(votes: Iterable[tuple[int, int]], model: RaterModel) -> float:
+def probability_by_label(said: Iterable[tuple[int | None, int | None]]) -> tuple[float, float]:
+    """The probability that a class is valid which is not the original label of its image, and of one that is.
+
+    Parameters
+    ----------
+    said
+        Of golden questions the truth, and whether the class is the original label; what is None does not count.
+
+    >>> no, yes = probability_by_label([(1, 1)] * 9 + [(0, 1)] + [(0, 0)] * 9 + [(1, 0)])
+    >>> round(no, 3), round(yes, 3)
+    (0.112, 0.888)
+    """
+    table = np.zeros((1, len(VALIDITY), 2), np.int64)
+    for truth, label in said:
+        if truth is not None and label is not None:
+            table[0, truth, label] += 1
+    typical = typical_matrix(np.eye(2))
+    model = model_of_counts(
+        table, table[0].sum(axis=1), raters=("label",), truths=VALIDITY, answers=("no", "yes"), typical=typical
+    )
+    weights = model.prior[:, None] * model.matrices_of(["label"])[0]
+    no, yes = weights[1] / weights.sum(axis=0)
+    return float(no), float(yes)
+
+
+def probability_valid(votes: Iterable[tuple[int, int]], model: RaterModel, prior: float | None = None) -> float:
     """The probability that a class is valid, given some votes: (rater, answer) of each.
+
+    The probability before them is the `prior`, by default the share of golden questions that are valid.
 
     >>> model = current_model([(7, 0, 0, 8), (7, 1, 2, 9)], (10, 10), [7])
     >>> round(probability_valid([(7, 2)], model), 3), probability_valid([], model)
     (0.981, 0.5)
     """
     votes = list(votes)
-    weights = model.prior.copy()
+    weights = model.prior.copy() if prior is None else np.array([1 - prior, prior])
     for matrix, (_, answer) in zip(model.matrices_of([rater for rater, _ in votes]), votes, strict=True):
         weights *= matrix[:, answer]
         weights /= weights.sum()
     return float(weights[1])
+
+
+def truth_of(answers: Sequence[int], at_least: int | None) -> int | None:
+    """Whether a golden question is valid, 1 or 0, by the answers of experts; None if too few have answered.
+
+    It is valid if more than half of them, or `at_least` so many, said yes.
+
+    >>> truth_of([2, 2, 0], None), truth_of([2, 0], None), truth_of([2, 0], 1), truth_of([2], 2), truth_of([], None)
+    (1, 0, 1, None, None)
+    """
+    if len(answers) < (at_least or 1):
+        return None
+    yes = sum(answer == len(KNOWN_ANSWERS) - 1 for answer in answers)
+    return int(yes >= at_least if at_least else 2 * yes > len(answers))
+
+
+def agreement(said: Sequence[tuple[int, int]]) -> float:
+    """How far answers agree with the truth, from 0 to 1: the mean, of which a maybe is one half; 1 if there are none.
+
+    Parameters
+    ----------
+    said
+        The truth, 0 invalid or 1 valid, and the answer, 0 no, 1 maybe or 2 yes, of each.
+
+    >>> agreement([(1, 2), (0, 0), (1, 1), (0, 2)]), agreement([])
+    (0.625, 1.0)
+    """
+    return float(np.mean([_SHARES[answer, truth] for truth, answer in said])) if said else 1.0

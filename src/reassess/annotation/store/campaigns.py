@@ -1,25 +1,27 @@
 """A campaign that is open, and changes of it.
 
-Locks are taken in one order, so that no two transactions wait for one another: a person, tasks by number, cursors by
-person. Who holds that of a person knows whether their votes count until the transaction ends.
+Locks are taken in one order, so that no two transactions wait for one another: a person, tasks by number, the campaign
+where golden answers are counted, cursors by person. Who holds that of a person knows until the end of the transaction
+whether their votes count. On SQLite a transaction that changes something is alone.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, select, update
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.store import schema
 from reassess.annotation.store.database import is_server, open_engine, reading
-from reassess.annotation.store.schema import MAIN, cursors, people, questions, tasks
+from reassess.annotation.store.schema import cursors, log, people, questions, tasks
 from reassess.core.stop_rule import StopRule
 from reassess.errors import DataError
 
-__all__ = ["Campaign", "Change", "changing", "in_parts", "open_campaign"]
+__all__ = ["Campaign", "Change", "changing", "in_parts", "open_campaign", "pause", "resume"]
 
 _MOST = 1_000  # values of a statement
 
@@ -32,15 +34,30 @@ class Campaign:
     ----------
     engine
         Of its database.
+    name
+        What raters read above the page.
     rules
         The rules.
-    golden
-        Number of golden questions that are invalid, and that are valid.
+    bar
+        The share of practice questions that a rater must answer as the experts did, from 0 to 1; None if all go on.
+    at_least
+        So many experts make the truth; None for more than half of those who answered.
+    consent
+        What people agree to before they begin; empty if nothing.
+    settings
+        Of the benchmark, as its benchmark.json has them.
+    gate
+        Changes of this process pass it one after the other where the database can make no two at a time.
     """
 
     engine: Engine
+    name: str
     rules: Rules
-    golden: tuple[int, int]
+    bar: float | None
+    at_least: int | None
+    consent: str
+    settings: dict[str, Any]
+    gate: AbstractContextManager[Any]
 
     def close(self) -> None:
         """Close the connections."""
@@ -61,74 +78,110 @@ def open_campaign(address: str | Path) -> Campaign:
     with reading(engine) as connection:
         row = connection.execute(select(schema.campaign)).one()
     stop = None if row.stop_low is None else StopRule(row.stop_low, row.stop_high)
-    rules = Rules(votes=row.votes, stop=stop, golden_rate=row.golden_rate, lease=row.lease, seed=row.seed)
-    return Campaign(engine, rules, (row.golden_invalid, row.golden_valid))
+    return Campaign(
+        engine=engine,
+        name=row.name,
+        rules=Rules(votes=row.votes, stop=stop, golden_rate=row.golden_rate, lease=row.lease, seed=row.seed),
+        bar=row.bar,
+        at_least=row.at_least,
+        consent=row.consent,
+        settings=row.settings,
+        gate=nullcontext() if is_server(address) else Lock(),
+    )
+
+
+_PERSON = select(people).where(people.c.id == bindparam("number")).with_for_update()
+_CAMPAIGN = select(schema.campaign.c.id).with_for_update()
+_LOCKED = (
+    select(tasks.c.id).where(tasks.c.id.in_(bindparam("numbers", expanding=True))).order_by(tasks.c.id)
+).with_for_update()
+_OF_TASK = select(questions).where(questions.c.task == bindparam("number")).order_by(questions.c.id)
+_RESERVE = (
+    update(questions)
+    .where(questions.c.id.in_(bindparam("numbers", expanding=True)), ~questions.c.golden)
+    .values(reserved=questions.c.reserved + bindparam("places"))
+)
+_TASK = select(tasks).where(tasks.c.id == bindparam("number"))
+_FREE = update(tasks).where(tasks.c.id == bindparam("number")).values(free=bindparam("places"))
+_BEHIND = cursors.c.position > bindparam("least")
+_LOCKED_BEHIND = select(cursors.c.person).where(_BEHIND).order_by(cursors.c.person).with_for_update()
+_LOWER = update(cursors).where(_BEHIND).values(position=bindparam("least"))
 
 
 @dataclass
 class Change:
-    """A transaction on some tasks.
+    """A transaction.
 
     Parameters
     ----------
     connection
         Its connection.
-    rules
-        The rules of the campaign.
+    campaign
+        The campaign.
     reopened
         Positions of main tasks that have a place again.
     """
 
     connection: Connection
-    rules: Rules
+    campaign: Campaign
     reopened: list[int] = field(default_factory=list)
 
-    def is_voided(self, person: int) -> bool:
-        """Whether the votes of a person do not count, which stays so until the transaction ends."""
-        found = select(people.c.voided).where(people.c.id == person).with_for_update(read=True)
-        return bool(self.connection.execute(found).scalar_one())
+    @property
+    def rules(self) -> Rules:
+        """The rules of the campaign."""
+        return self.campaign.rules
+
+    def person(self, number: int) -> Row[Any]:
+        """A person: nobody else changes them until the transaction ends."""
+        found = self.connection.execute(_PERSON, {"number": number}).one_or_none()
+        if found is None:
+            raise DataError("there is no such person", found=f"person {number}")
+        return found
 
     def lock(self, numbers: Iterable[int]) -> None:
         """Lock tasks, before anything of them is read."""
-        for some in in_parts(sorted(set(numbers))):
-            found = select(tasks.c.id).where(tasks.c.id.in_(some)).order_by(tasks.c.id)
-            self.connection.execute(found.with_for_update()).all()
+        if self.connection.dialect.name != "sqlite":
+            for some in in_parts(sorted(set(numbers))):
+                self.connection.execute(_LOCKED, {"numbers": some}).all()
+
+    def lock_campaign(self) -> None:
+        """Let no other transaction count golden answers, or add a task."""
+        if self.connection.dialect.name != "sqlite":
+            self.connection.execute(_CAMPAIGN).all()
 
     def rows(self, task: int) -> Sequence[Row[Any]]:
         """The questions of a task."""
-        found = select(questions).where(questions.c.task == task).order_by(questions.c.id)
-        rows: Sequence[Row[Any]] = self.connection.execute(found).all()
+        rows: Sequence[Row[Any]] = self.connection.execute(_OF_TASK, {"number": task}).all()
         return rows
 
     def free(self, row: Row[Any]) -> int:
         """How many more raters a question can be shown to."""
-        return 0 if row.ended is not None else self.rules.free(row.votes, row.reserved)
+        return 0 if row.golden or row.ended is not None else self.rules.free(row.votes, row.reserved)
 
     def reserve(self, shown: Sequence[int], places: int) -> None:
         """Add places that are reserved, or take them away, on questions that are voted on."""
         if shown:
-            voted_on = questions.c.id.in_(shown), questions.c.truth.is_(None)
-            reserved = questions.c.reserved + places
-            self.connection.execute(update(questions).where(*voted_on).values(reserved=reserved))
+            self.connection.execute(_RESERVE, {"numbers": shown, "places": places})
 
-    def renew(self, task: int, *, reopened: bool = False) -> None:
-        """Note how many places are free on a task; it may be `reopened` for a rater although they are no more."""
-        before = self.connection.execute(select(tasks).where(tasks.c.id == task)).one()
-        if before.kind != MAIN:
-            return
-        free = sum(map(self.free, self.rows(task)))
-        if free != before.free:
-            self.connection.execute(update(tasks).where(tasks.c.id == task).values(free=free))
-        if reopened or free > before.free:
-            self.reopened.append(before.position)
+    def renew(self, number: int, *, reopened: bool = False) -> None:
+        """Note how many places are free on a main task; it may be `reopened` for a rater although they are no more."""
+        task = self.connection.execute(_TASK, {"number": number}).one()
+        free = sum(map(self.free, self.rows(number)))
+        if free != task.free:
+            self.connection.execute(_FREE, {"number": number, "places": free})
+        if reopened or free > task.free:
+            self.reopened.append(task.position)
 
     def lower_cursors(self) -> None:
         """Let raters who have passed a task that is open again look at it."""
         if self.reopened:
-            behind = cursors.c.position > min(self.reopened)
-            found = select(cursors.c.person).where(behind).order_by(cursors.c.person).with_for_update()
-            self.connection.execute(found).all()
-            self.connection.execute(update(cursors).where(behind).values(position=min(self.reopened)))
+            least = {"least": min(self.reopened)}
+            self.connection.execute(_LOCKED_BEHIND, least).all()
+            self.connection.execute(_LOWER, least)
+
+    def note(self, now: float, what: str, by: int | None = None, **detail: Any) -> None:
+        """Write into the log who did what; `by` is None for the command line."""
+        self.connection.execute(log.insert(), {"at": now, "person": by, "what": what, "detail": detail})
 
 
 def in_parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -139,7 +192,23 @@ def in_parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
 @contextmanager
 def changing(campaign: Campaign) -> Iterator[Change]:
     """A transaction: all of the block, or nothing if it raises."""
-    with campaign.engine.begin() as connection:
-        change = Change(connection, campaign.rules)
+    with campaign.gate, campaign.engine.begin() as connection:
+        change = Change(connection, campaign)
         yield change
         change.lower_cursors()
+
+
+def pause(campaign: Campaign, now: float, by: int | None = None) -> None:
+    """Ask nothing more until the campaign is resumed; answers to what was asked are kept."""
+    _set_paused(campaign, True, now, by)
+
+
+def resume(campaign: Campaign, now: float, by: int | None = None) -> None:
+    """Ask again."""
+    _set_paused(campaign, False, now, by)
+
+
+def _set_paused(campaign: Campaign, paused: bool, now: float, by: int | None) -> None:
+    with changing(campaign) as change:
+        change.connection.execute(update(schema.campaign).values(paused=paused))
+        change.note(now, "pause" if paused else "resume", by)

@@ -1,87 +1,62 @@
-"""A campaign is made, and people are added to it."""
+"""A campaign is made from its plan."""
 
 from collections.abc import Iterator
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
-from secrets import token_hex
+from secrets import randbelow, token_hex
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, inspect
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import OperationalError
 
-from reassess.aggregation.expert_truth import expert_truth
-from reassess.annotation.assignment import Rules
 from reassess.annotation.judging import current_model
+from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import is_server, open_engine
-from reassess.annotation.store.schema import GOLDEN, MAIN
+from reassess.annotation.store.people import insert_person
+from reassess.annotation.store.schema import EXPERT, GOLDEN, MAIN, PRACTICE, RATING
 from reassess.core.answers import KNOWN_ANSWERS
-from reassess.core.classes import Classes
-from reassess.core.rater_model import VALIDITY
 from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
-from reassess.errors import DataError, OutputError
+from reassess.errors import OutputError
 from reassess.formats.files import writing
 
-__all__ = ["GoldenTasks", "add_person", "create_campaign"]
+__all__ = ["create_campaign", "random_ids"]
 
 _ADDRESS = 16  # bytes
-GoldenTasks = tuple[Tasks, Votes]
+_LARGEST_ID = 1 << 48  # JavaScript's numbers hold it
 
 
-def create_campaign(
-    address: str | Path,
-    tasks: Tasks,
-    *,
-    name: str = "",
-    rules: Rules | None = None,
-    golden: GoldenTasks | None = None,
-    at_least: int | None = None,
-    force: bool = False,
-) -> None:
+def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0, force: bool = False) -> None:
     """Make a campaign.
 
     Parameters
     ----------
     address
         The path of an SQLite file, or an address that begins with ``postgresql://``.
-    tasks
-        What raters are to vote on.
-    name
-        What raters read above the page.
-    rules
-        The rules; by default the usual ones.
-    golden
-        Tasks of golden questions, and the experts' votes on these.
-    at_least
-        So many experts make the truth; by default more than half of those who answered.
+    plan
+        What it is made of.
+    now
+        The time, in seconds.
     force
         Overwrite a file.
 
     Raises
     ------
     DataError
-        The golden tasks and the experts' votes are on different questions, or in another list of classes than the
-        tasks; the truth of a golden question does not follow from the experts' votes; a stop rule has no golden tasks.
+        As for the parts of the plan.
     OutputError
         The file exists or cannot be written; the database holds a campaign.
     """
-    rules = rules or Rules()
-    if rules.stop is not None and golden is None:
-        raise DataError(
-            "a stop rule needs golden questions, by which the raters are measured",
-            found="no golden questions",
-            mend="give the experts' votes with golden, or leave the stop rule out",
-        )
-    truth = None if golden is None else _truth(tasks, golden, at_least)
     if is_server(address):
         engine = open_engine(address)
         try:
             with engine.begin() as connection:
                 if inspect(connection).has_table(schema.campaign.name):
                     raise OutputError("the database holds a campaign", where=address, mend="take another database")
-                _fill(connection, tasks, golden, truth, name, rules)
+                _fill(connection, plan, now)
         finally:
             engine.dispose()
         return
@@ -89,99 +64,50 @@ def create_campaign(
         engine = open_engine(temporary)
         try:
             with engine.begin() as connection:
-                _fill(connection, tasks, golden, truth, name, rules)
+                _fill(connection, plan, now)
         except OperationalError as error:  # such as of a full disk
             raise OSError(str(error.orig)) from error
         finally:
             engine.dispose()  # which brings what is in the write-ahead log into the file
 
 
-def add_person(campaign: Campaign, name: str, role: str = "rater") -> int:
-    """Add a rater, an expert or a keeper; their number.
-
-    Raises
-    ------
-    DataError
-        There is somebody of that name.
-    """
-    try:
-        with campaign.engine.begin() as connection:
-            added = schema.people.insert().values(name=name, role=role).returning(schema.people.c.id)
-            person = connection.execute(added).scalar_one()
-            connection.execute(schema.cursors.insert().values(person=person))
-            cells = [(truth, answer) for truth in range(len(VALIDITY)) for answer in range(len(KNOWN_ANSWERS))]
-            counts = [{"person": person, "truth": truth, "answer": answer, "n": 0} for truth, answer in cells]
-            connection.execute(schema.golden_counts.insert(), counts)
-    except IntegrityError as error:
-        raise DataError("there is somebody of that name", found=name, mend="take another name") from error
-    return int(person)
+def random_ids(count: int) -> list[int]:
+    """So many numbers that tell nothing, each once, in an order that tells nothing."""
+    found: dict[int, None] = {}
+    while len(found) < count:
+        found[randbelow(_LARGEST_ID)] = None
+    return list(found)
 
 
-def _truth(tasks: Tasks, golden: GoldenTasks, at_least: int | None) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Whether each golden question is valid, in the order of the golden tasks."""
-    asked, experts = golden[0].questions, golden[1]
-    if asked.classes != tasks.questions.classes:
-        raise DataError(
-            "the golden tasks are in another list of classes than the tasks", mend="make both with one list of classes"
-        )
-    rows = experts.find(asked)
-    known = np.where(rows >= 0, expert_truth(experts, at_least=at_least).values[rows], -1)
-    if (known < 0).any():
-        raise DataError(
-            "no truth follows from the experts' votes on a golden question",
-            where=asked.at(int(np.argmax(known < 0))),
-            mend="leave it out of the golden tasks",
-        )
-    return known
-
-
-def _fill(
-    connection: Connection, tasks: Tasks, golden: GoldenTasks | None, truth: Any, name: str, rules: Rules
-) -> None:
+def _fill(connection: Connection, plan: CampaignPlan, now: float) -> None:
     schema.metadata.create_all(connection)
-    counts = [0, 0] if truth is None else np.bincount(truth, minlength=len(VALIDITY)).tolist()
-    stop = rules.stop
+    rules, counts = plan.rules, plan.golden_counts()
     row = {name: getattr(rules, name) for name in ("votes", "golden_rate", "lease", "seed")}
-    row |= {"id": 1, "name": name, "golden_invalid": counts[0], "golden_valid": counts[1]}
-    row |= {"stop_low": None if stop is None else stop.low, "stop_high": None if stop is None else stop.high}
-    connection.execute(schema.campaign.insert().values(**row))
-    kinds: list[tuple[str, Tasks]] = [(MAIN, tasks)]
-    if golden is not None:
-        kinds.append((GOLDEN, golden[0]))
-    images = list(dict.fromkeys(image for _, each in kinds for image in each.questions.images))
-    number = {image: row for row, image in enumerate(images, 1)}
-    addressed = [{"id": row, "name": image, "address": token_hex(_ADDRESS)} for image, row in number.items()]
-    _insert(connection, schema.images, addressed)
-    _insert(connection, schema.classes, list(_classes(tasks.questions.classes, [each for _, each in kinds])))
-    valid = float(current_model([], (counts[0], counts[1]), []).prior[1])
-    first_task, first_question = 1, 1
-    rng = np.random.default_rng(rules.seed)
-    for kind, each in kinds:
-        asked, sizes = each.questions, each.sizes
-        free = rules.votes if kind == MAIN else 0
-        positions = rng.permutation(len(each)).tolist()
-        rows = [
-            {
-                "id": first_task + i,
-                "image": number[each.image(i)],
-                "kind": kind,
-                "position": positions[i],
-                "free": n * free,
-            }
-            for i, n in enumerate(sizes.tolist())
-        ]
-        _insert(connection, schema.tasks, rows)
-        of_task = np.repeat(np.arange(len(each)), sizes).tolist()
-        truths = [None] * len(asked) if kind == MAIN else truth.tolist()
-        columns = zip(of_task, asked.class_ids.tolist(), truths, strict=True)
-        inserted = [
-            {"id": first_question + i, "task": first_task + task, "class_id": c, "truth": t, "valid": valid}
-            for i, (task, c, t) in enumerate(columns)
-        ]
-        _insert(connection, schema.questions, inserted)
-        if golden is not None and kind == GOLDEN:
-            _insert(connection, schema.expert_answers, list(_experts(golden, first_question)))
-        first_task, first_question = first_task + len(each), first_question + len(asked)
+    row |= {name: getattr(plan, name) for name in ("name", "at_least", "bar", "consent")}
+    row |= {"id": 1, "golden_invalid": counts[0], "golden_valid": counts[1], "settings": dict(plan.settings)}
+    row |= {name: None if rules.stop is None else getattr(rules.stop, name[5:]) for name in ("stop_low", "stop_high")}
+    connection.execute(schema.campaign.insert(), row)
+    parts = [plan.tasks] if plan.golden_tasks is None else [plan.tasks, plan.golden_tasks]
+    number = {name: row for row, name in enumerate(dict.fromkeys(chain(*(part.questions.images for part in parts))), 1)}
+    images = [
+        {"id": row, "name": name, "address": token_hex(_ADDRESS), "sha256": plan.hashes.get(name)}
+        for name, row in number.items()
+    ]
+    _insert(connection, schema.images, images)
+    _insert(connection, schema.classes, list(_classes(plan, parts)))
+    pictures = [{**vars(each), "address": token_hex(_ADDRESS)} for each in plan.examples]
+    _insert(connection, schema.examples, pictures)
+    valid = float(current_model([], counts, []).prior[1])
+    for part in parts:
+        questions = _questions(plan, part, valid)
+        tasks = _tasks(plan, part, number)
+        for question, task in zip(questions, np.repeat(np.arange(len(part)), part.sizes).tolist(), strict=True):
+            question["task"] = tasks[task]["id"]
+        _insert(connection, schema.tasks, sorted(tasks, key=itemgetter("id")))
+        _insert(connection, schema.questions, sorted(questions, key=itemgetter("id")))
+        if part is plan.golden_tasks and plan.experts is not None:
+            _insert_experts(connection, plan.experts, part, [question["id"] for question in questions], now)
+    connection.execute(schema.log.insert(), {"at": now, "person": None, "what": "create", "detail": {}})
 
 
 def _insert(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
@@ -189,20 +115,65 @@ def _insert(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> N
         connection.execute(table.insert(), rows)
 
 
-def _classes(classes: Classes, asked: list[Tasks]) -> Iterator[dict[str, Any]]:
+def _classes(plan: CampaignPlan, parts: list[Tasks]) -> Iterator[dict[str, Any]]:
     """All classes of the list; of a list that is not known, those that are asked about."""
-    ids = range(classes.count or 0) or np.unique(np.concatenate([each.questions.class_ids for each in asked])).tolist()
+    classes = plan.tasks.questions.classes
+    ids = range(classes.count or 0) or np.unique(np.concatenate([part.questions.class_ids for part in parts])).tolist()
     for class_id in ids:
         yield {
             "id": class_id,
             "name": classes.names[class_id] if classes.names else None,
             "wnid": classes.wnids[class_id] if classes.wnids else None,
+            "synonyms": list(classes.synonyms[class_id]) if classes.synonyms else [],
+            "definition": plan.definitions.get(class_id),
         }
 
 
-def _experts(golden: GoldenTasks, first: int) -> Iterator[dict[str, Any]]:
-    """The experts' answers to the golden questions; the last of an expert who gave several."""
-    asked, experts = golden[0].questions, golden[1].with_answers(KNOWN_ANSWERS)
-    for number, row in enumerate(experts.find(asked).tolist(), first):
-        said = {str(expert): KNOWN_ANSWERS.index(str(answer)) for expert, answer in experts.on(row)}
-        yield from ({"question": number, "expert": expert, "answer": answer} for expert, answer in said.items())
+def _tasks(plan: CampaignPlan, part: Tasks, number: dict[str, int]) -> list[dict[str, Any]]:
+    """Tasks, in an order that the seed gives."""
+    golden = part is plan.golden_tasks
+    kinds = np.where(plan.is_practice, PRACTICE, GOLDEN).tolist() if golden else [MAIN] * len(part)
+    position = np.random.default_rng(plan.rules.seed).permutation(len(part)).tolist()
+    free = np.zeros(len(part), int) if golden else plan.rules.votes * part.sizes
+    images = part.questions.image_ids[part.indptr[:-1]].tolist()
+    columns = zip(random_ids(len(part)), images, kinds, position, free.tolist(), strict=True)
+    names = part.questions.images
+    return [
+        {"id": own, "image": number[names[image]], "kind": kind, "position": position, "free": free}
+        for own, image, kind, position, free in columns
+    ]
+
+
+def _questions(plan: CampaignPlan, part: Tasks, valid: float) -> list[dict[str, Any]]:
+    """The questions of tasks, one after the other, as they are before any vote."""
+    golden, asked = part is plan.golden_tasks, part.questions
+    truths = plan.truth if golden else [None] * len(asked)
+    columns = zip(random_ids(len(asked)), asked.class_ids.tolist(), truths, plan.priors(asked), strict=True)
+    return [
+        {
+            "id": own,
+            "class_id": class_id,
+            "golden": golden,
+            "truth": truth,
+            "prior": prior,
+            "valid": valid if prior is None else prior,
+        }
+        for own, class_id, truth, prior in columns
+    ]
+
+
+def _insert_experts(connection: Connection, experts: Votes, part: Tasks, numbers: list[int], now: float) -> None:
+    """Experts, and their answers to golden questions; the last of an expert who gave several."""
+    experts = experts.with_answers(KNOWN_ANSWERS)
+    said = {}
+    for number, row in zip(numbers, experts.find(part.questions).tolist(), strict=True):
+        if row >= 0:
+            for expert, answer in experts.on(row):
+                said[number, str(expert)] = KNOWN_ANSWERS.index(str(answer))
+    person = {name: insert_person(connection, name, EXPERT, RATING) for name in dict.fromkeys(name for _, name in said)}
+    rest = {"revision": 0, "at": now, "counted": False}
+    rows = [
+        {"question": number, "person": person[name], "answer": answer, **rest}
+        for (number, name), answer in said.items()
+    ]
+    _insert(connection, schema.answers, rows)

@@ -8,7 +8,16 @@ from sqlalchemy import Connection, Select, func, select
 
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.schema import answers, expert_answers, images, people, questions, tasks
+from reassess.annotation.store.schema import (
+    EXPERT,
+    GOLDEN,
+    RATER,
+    answers,
+    images,
+    people,
+    questions,
+    tasks,
+)
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.classes import Classes
 from reassess.core.questions import Questions
@@ -55,30 +64,27 @@ def export_votes(campaign: Campaign, classes: Classes, *, names: bool = False) -
         Whether raters are called by their names; else by numbers, which tell nothing of them.
     """
     with reading(campaign.engine) as connection:
-        rater = people.c.name if names else people.c.id
-        said: Any = select(images.c.name, questions.c.class_id, rater.label("rater"))
-        said = (
-            said.add_columns(answers.c.answer, answers.c.seconds)
-            .select_from(answers)
-            .join(people, people.c.id == answers.c.person)
+        rater = people.c.name if names else func.concat(people.c.role, " ", people.c.id)
+        said: Any = select(
+            images.c.name, questions.c.class_id, rater.label("rater"), answers.c.answer, answers.c.seconds
         )
-        said = _of_image(said.join(questions, questions.c.id == answers.c.question)).order_by(answers.c.id)
-        main, golden = questions.c.truth.is_(None), questions.c.truth.is_not(None)
-        of_experts: Any = select(images.c.name, questions.c.class_id, expert_answers.c.expert.label("rater"))
-        of_experts = of_experts.add_columns(expert_answers.c.answer).select_from(expert_answers)
-        of_experts = _of_image(of_experts.join(questions, questions.c.id == expert_answers.c.question))
-        counts = select(func.count()).select_from(answers.join(people).join(questions)).where(main)
+        said = (
+            said.select_from(answers)
+            .join(people, people.c.id == answers.c.person)
+            .join(questions, questions.c.id == answers.c.question)
+            .join(tasks, tasks.c.id == questions.c.task)
+            .join(images, images.c.id == tasks.c.image)
+            .order_by(images.c.id, questions.c.class_id, answers.c.id)
+        )
+        of_raters = people.c.role == RATER, ~people.c.voided
+        counts = select(func.count()).select_from(answers.join(people).join(questions)).where(~questions.c.golden)
         return Exported(
-            votes=_votes(connection, said.where(main, answers.c.counted), classes),
-            golden=_some(_votes(connection, of_experts.order_by(questions.c.id), classes)),
-            rater_golden=_some(_votes(connection, said.where(golden, ~people.c.voided), classes)),
-            late=connection.scalar(counts.where(~answers.c.counted, ~people.c.voided)) or 0,
+            votes=_votes(connection, said.where(answers.c.counted), classes),
+            golden=_some(_votes(connection, said.where(people.c.role == EXPERT), classes)),
+            rater_golden=_some(_votes(connection, said.where(tasks.c.kind == GOLDEN, *of_raters), classes)),
+            late=connection.scalar(counts.where(~answers.c.counted, *of_raters)) or 0,
             voided=connection.scalar(counts.where(people.c.voided)) or 0,
         )
-
-
-def _of_image(said: Select[Any]) -> Select[Any]:
-    return said.join(tasks, tasks.c.id == questions.c.task).join(images, images.c.id == tasks.c.image)
 
 
 def _some(votes: Votes) -> Votes | None:
@@ -87,7 +93,7 @@ def _some(votes: Votes) -> Votes | None:
 
 def _votes(connection: Connection, said: Select[Any], classes: Classes) -> Votes:
     rows = connection.execute(said).all()
-    place: dict[tuple[str, int], int] = {}  # questions in the order in which they were first answered
+    place: dict[tuple[str, int], int] = {}  # questions in the order in which they are exported
     item_ids = [place.setdefault((row.name, row.class_id), len(place)) for row in rows]
     raters = list(dict.fromkeys(str(row.rater) for row in rows))
     number = {rater: row for row, rater in enumerate(raters)}

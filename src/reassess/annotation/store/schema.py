@@ -3,45 +3,68 @@
 A task is some questions on one image. A rater is shown those that are open: that is their turn. A turn reserves a place
 on each question that it shows, until they answer, say that they cannot judge, or the lease ends. A question holds the
 number of its counted votes, so that no more are counted than were asked for; what comes late is kept and not counted.
-Tasks of the kind `golden` are of questions of which the truth is known; nothing that a rater sees tells them apart.
+Golden questions are those that experts answer too, from which the truth follows. Nothing that a rater sees tells their
+tasks from others: numbers of tasks and questions, and the addresses of images, are drawn at random. Those of the kind
+`practice` are for new raters alone, who are shown what is right.
 """
 
 from sqlalchemy import (
+    DDL,
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Float,
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
     UniqueConstraint,
+    event,
 )
 
 __all__ = [
     "ASKED",
+    "DONE",
+    "EXPERT",
     "EXPIRED",
+    "FAILED",
     "GOLDEN",
+    "KEEPER",
     "MAIN",
+    "PRACTICE",
+    "RATER",
+    "RATING",
+    "SUGGESTED",
+    "UNFIT",
+    "VOIDED",
     "answers",
     "campaign",
     "classes",
     "cursors",
-    "expert_answers",
+    "examples",
     "golden_counts",
     "images",
     "log",
     "metadata",
     "people",
     "questions",
+    "sessions",
+    "suggestions",
     "tasks",
     "turns",
 ]
 
-MAIN, GOLDEN = "main", "golden"  # kinds of tasks
-ASKED, EXPIRED = "asked", "expired"  # states of turns
+MAIN, GOLDEN, PRACTICE = "main", "golden", "practice"  # kinds of tasks; the last is also a stage of a rater
+RATING, FAILED = "rating", "failed"  # stages of a rater after their practice round
+RATER, EXPERT, KEEPER = "rater", "expert", "keeper"  # roles
+# States of turns. A turn that is suggested was never shown: the rater asked the question themselves.
+ASKED, DONE, UNFIT, EXPIRED, VOIDED, SUGGESTED = "asked", "done", "unfit", "expired", "voided", "suggested"
+
+_Random = BigInteger().with_variant(Integer, "sqlite")  # of which a primary key is the table's own order
 
 metadata = MetaData(
     naming_convention={
@@ -64,8 +87,12 @@ campaign = Table(
     Column("lease", Float, nullable=False),
     Column("seed", Integer, nullable=False),
     Column("paused", Boolean, nullable=False, default=False),
-    Column("golden_invalid", Integer, nullable=False),  # number of golden questions of each truth
-    Column("golden_valid", Integer, nullable=False),
+    Column("golden_invalid", Integer, nullable=False, default=0),  # questions of golden tasks, of each truth
+    Column("golden_valid", Integer, nullable=False, default=0),
+    Column("at_least", Integer),  # so many experts make the truth; null for more than half
+    Column("bar", Float),  # the share of practice questions that a rater must answer as the experts did
+    Column("consent", String, nullable=False, default=""),  # what people agree to before they begin
+    Column("settings", JSON, nullable=False),  # of the benchmark
 )
 classes = Table(
     "classes",
@@ -74,6 +101,7 @@ classes = Table(
     Column("name", String),
     Column("wnid", String),
     Column("definition", String),
+    Column("synonyms", JSON, nullable=False),
 )
 images = Table(
     "images",
@@ -81,13 +109,22 @@ images = Table(
     Column("id", Integer, primary_key=True),
     Column("name", String, nullable=False, unique=True),
     Column("address", String, nullable=False, unique=True),  # which tells nothing of the name
-    Column("sha256", String),
+    Column("sha256", String),  # null until it has been read
+)
+examples = Table(
+    "examples",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("class_id", Integer, ForeignKey("classes.id"), nullable=False, index=True),
+    Column("address", String, nullable=False, unique=True),
+    Column("picture", LargeBinary, nullable=False),  # PNG or JPEG, without metadata
+    Column("media_type", String, nullable=False),
 )
 tasks = Table(
     "tasks",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("image", Integer, ForeignKey("images.id"), nullable=False),
+    Column("id", _Random, primary_key=True, autoincrement=False),
+    Column("image", Integer, ForeignKey("images.id"), nullable=False, index=True),
     Column("kind", String, nullable=False),
     Column("position", Integer, nullable=False),
     Column("free", Integer, nullable=False),  # places on its open questions, all together
@@ -103,13 +140,15 @@ Index(
 questions = Table(
     "questions",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("task", Integer, ForeignKey("tasks.id"), nullable=False, index=True),
+    Column("id", _Random, primary_key=True, autoincrement=False),
+    Column("task", _Random, ForeignKey("tasks.id"), nullable=False, index=True),
     Column("class_id", Integer, ForeignKey("classes.id"), nullable=False),
-    Column("truth", Integer),  # 0 invalid, 1 valid; null if it is not known
+    Column("golden", Boolean, nullable=False),  # or of a practice task: experts answer it, and no vote on it counts
+    Column("truth", Integer),  # of a golden one: 0 invalid, 1 valid; null as long as it does not follow
     Column("votes", Integer, nullable=False, default=0),
     Column("reserved", Integer, nullable=False, default=0),
-    Column("valid", Float, nullable=False),  # probability, by the counted votes
+    Column("prior", Float),  # probability that it is valid, by its original label; null for the share of golden ones
+    Column("valid", Float, nullable=False),  # the same, by the counted votes
     Column("ended", String),  # "rule" or "votes"; null while it is open
 )
 people = Table(
@@ -118,8 +157,17 @@ people = Table(
     Column("id", Integer, primary_key=True),
     Column("name", String, nullable=False, unique=True),
     Column("role", String, nullable=False),
+    Column("stage", String, nullable=False, default=RATING),
     Column("token", String, unique=True),  # its SHA-256
     Column("voided", Boolean, nullable=False, default=False),
+    Column("consented", Float),  # when
+)
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("secret", String, primary_key=True),  # its SHA-256
+    Column("person", Integer, ForeignKey("people.id"), nullable=False, index=True),
+    Column("expires", Float, nullable=False),
 )
 cursors = Table(
     "cursors",
@@ -132,9 +180,10 @@ turns = Table(
     "turns",
     metadata,
     Column("person", Integer, ForeignKey("people.id"), primary_key=True),
-    Column("task", Integer, ForeignKey("tasks.id"), primary_key=True),
+    Column("task", _Random, ForeignKey("tasks.id"), primary_key=True),
+    Column("number", Integer, nullable=False),  # which of the person's turns it is
     Column("shown", JSON, nullable=False),  # the questions
-    Column("state", String, nullable=False),  # asked; done, unfit, expired or voided
+    Column("state", String, nullable=False),
     Column("expires", Float, nullable=False),
 )
 Index(
@@ -147,21 +196,24 @@ answers = Table(
     "answers",
     metadata,
     Column("id", Integer, primary_key=True),  # in the order in which they came
-    Column("key", String, nullable=False, unique=True),  # made where the answer was given: sent twice, it is one
-    Column("question", Integer, ForeignKey("questions.id"), nullable=False),
+    Column("question", _Random, ForeignKey("questions.id"), nullable=False),
     Column("person", Integer, ForeignKey("people.id"), nullable=False),
+    Column("revision", Integer, nullable=False),  # how often they have changed it
     Column("answer", Integer, nullable=False),
     Column("seconds", Float),
     Column("at", Float, nullable=False),
     Column("counted", Boolean, nullable=False),
     UniqueConstraint("question", "person"),
 )
-expert_answers = Table(
-    "expert_answers",
+suggestions = Table(
+    "suggestions",
     metadata,
-    Column("question", Integer, ForeignKey("questions.id"), primary_key=True),
-    Column("expert", String, primary_key=True),
-    Column("answer", Integer, nullable=False),
+    Column("id", Integer, primary_key=True),
+    Column("person", Integer, ForeignKey("people.id"), nullable=False),
+    Column("task", _Random, ForeignKey("tasks.id"), nullable=False),  # that they were shown
+    Column("class_id", Integer, ForeignKey("classes.id"), nullable=False),
+    Column("at", Float, nullable=False),
+    UniqueConstraint("person", "task", "class_id"),
 )
 golden_counts = Table(
     "golden_counts",
@@ -176,7 +228,22 @@ log = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("at", Float, nullable=False),
-    Column("who", String, nullable=False),
+    Column("person", Integer, ForeignKey("people.id")),  # who did it; null for the command line
     Column("what", String, nullable=False),
     Column("detail", JSON, nullable=False),
 )
+_ONLY_GROWS = {
+    "sqlite": [
+        f"CREATE TRIGGER log_no_{change} BEFORE {change} ON log BEGIN SELECT RAISE(ABORT, 'the log only grows'); END"
+        for change in ("UPDATE", "DELETE")
+    ],
+    "postgresql": [
+        "CREATE FUNCTION log_only_grows() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$BEGIN RAISE EXCEPTION 'the log only grows'; END$$",
+        "CREATE TRIGGER log_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON log "
+        "FOR EACH STATEMENT EXECUTE FUNCTION log_only_grows()",
+    ],
+}
+for _dialect, _statements in _ONLY_GROWS.items():
+    for _statement in _statements:
+        event.listen(log, "after_create", DDL(_statement).execute_if(dialect=_dialect))

@@ -1,81 +1,175 @@
 """What raters are shown: turns begin, and end with the last answer, without one, or with their lease."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Row, exists, or_, select, update
+from sqlalchemy import Row, and_, bindparam, exists, or_, select, update
 
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign, Change, changing
 from reassess.annotation.store.database import reading
+from reassess.annotation.store.practice import end_practice
 from reassess.annotation.store.schema import (
     ASKED,
+    DONE,
+    EXPERT,
     EXPIRED,
+    FAILED,
     GOLDEN,
     MAIN,
+    PRACTICE,
+    UNFIT,
     answers,
     cursors,
+    images,
     questions,
     tasks,
     turns,
 )
 from reassess.errors import DataError
 
-__all__ = ["Turn", "cannot_judge", "end_turn", "find_turn", "next_turn", "release"]
+__all__ = [
+    "ASKED_OF",
+    "Nothing",
+    "ShownRow",
+    "Turn",
+    "cannot_judge",
+    "end_turn",
+    "find_turn",
+    "last_turn",
+    "next_turn",
+    "release",
+]
 
 _MOST_HELD = 2  # turns of a rater at a time: the one on the screen, and the next
+
+Why = Literal["consent", "paused", "voided", "failed", "waiting", "finished"]
+
+
+@dataclass(frozen=True)
+class ShownRow:
+    """A row of a task as it is shown.
+
+    Parameters
+    ----------
+    question
+        The number of the question.
+    class_id
+        The class that is asked about.
+    answer
+        What they have answered: 0 no, 1 maybe, 2 yes; None if nothing.
+    revision
+        Of the answer that they give next.
+    """
+
+    question: int
+    class_id: int
+    answer: int | None = None
+    revision: int = 0
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What a rater is shown: a task, its image, and the (question, class) of each row."""
+    """What somebody is shown.
+
+    Parameters
+    ----------
+    task
+        The number of the task.
+    image
+        The address of its image, which tells nothing of its name.
+    rows
+        What is asked, in an order that tells nothing.
+    practice
+        Whether it is of the practice round, in which they are shown what is right.
+    """
 
     task: int
-    image: int
-    rows: tuple[tuple[int, int], ...]
+    image: str
+    rows: tuple[ShownRow, ...]
+    practice: bool = False
 
 
-def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int] = ()) -> Turn | None:
-    """What a rater is shown next; None if there is nothing for them now.
+@dataclass(frozen=True)
+class Nothing:
+    """There is nothing to show somebody, and why.
+
+    Parameters
+    ----------
+    why
+        ``"consent"``: they must agree first; ``"paused"``: the campaign is; ``"voided"``: their votes do not count;
+        ``"failed"``: they did not reach the bar in the practice round; ``"waiting"``: what is left is shown to others
+        now; ``"finished"``: nothing is left for them.
+    """
+
+    why: Why
+
+
+def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int] = ()) -> Turn | Nothing:
+    """What somebody is shown next.
 
     Parameters
     ----------
     campaign
         The campaign.
     person
-        The rater.
+        A rater, or an expert, who is shown golden tasks alone.
     now
         The time, in seconds.
     held
-        Tasks that the rater's page has already.
+        Tasks that their page has already.
+
+    Raises
+    ------
+    DataError
+        There is no such person.
     """
     release(campaign, now)
     with changing(campaign) as change:
-        connection, rules, voided = change.connection, campaign.rules, change.is_voided(person)
-        # Of one rater there is one such transaction at a time.
-        cursor = connection.execute(select(cursors).where(cursors.c.person == person).with_for_update()).one()
-        if voided or connection.scalar(select(schema.campaign.c.paused)):
-            return None
-        theirs = select(turns).where(turns.c.person == person, turns.c.state == ASKED).order_by(turns.c.task)
-        begun = connection.execute(theirs).all()
+        row = change.person(person)
+        if (why := _unready(change, row)) is not None:
+            return Nothing(why)
+        begun = change.connection.execute(_BEGUN, {"who": person}).all()
         for turn in begun:
             if turn.task not in held:
-                return _as_shown(change, turn)
+                return _again(change, turn)
         if len(begun) >= _MOST_HELD:
-            return None
-        task = _golden_task(change, cursor) if rules.is_golden(person, cursor.turns) else None
-        task = task or _main_task(change, cursor)
+            return Nothing("waiting")
+        cursor = change.connection.execute(_CURSOR, {"who": person}).one()
+        task = _next_task(change, row, cursor)
+        if task is None and row.stage == PRACTICE and not begun:
+            row = end_practice(change, row)
+            if row.stage == FAILED:
+                return Nothing("failed")
+            task = _next_task(change, row, cursor)
         if task is None:
-            return None
+            begins_later = bool(begun) or change.connection.scalar(_LEFT, {"who": person})
+            return Nothing("waiting" if begins_later else "finished")
         position = task.position if task.kind == MAIN else cursor.position
-        own = cursors.c.person == person
-        connection.execute(update(cursors).where(own).values(position=position, turns=cursor.turns + 1))
-        return _begin(change, person, task, now + rules.lease)
+        moved = {"who": person, "place": position, "next": cursor.turns + 1}
+        change.connection.execute(_MOVE, moved)
+        return _begin(change, person, task, cursor.turns, now + change.rules.lease)
 
 
-def cannot_judge(campaign: Campaign, person: int, task: int) -> None:
-    """Note that a rater cannot judge a picture: their places on its questions are free again.
+def last_turn(campaign: Campaign, person: int, now: float) -> Turn | None:
+    """The task that somebody has finished last, with what they answered; None if there is none, or it was practice.
+
+    One of which they could not judge the picture is begun again, if others have left places on it.
+    """
+    with changing(campaign) as change:
+        change.person(person)
+        turn = change.connection.execute(_LAST, {"who": person}).first()
+        if turn is None or turn.kind == PRACTICE:
+            return None
+        if turn.turn_state == DONE:
+            return _again(change, turn)
+        again = _begin(change, person, turn, turn.number, now + change.rules.lease)
+        return again if again.rows else None
+
+
+def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None:
+    """Note that somebody cannot judge a picture: their places on its questions are free again.
 
     Raises
     ------
@@ -83,26 +177,29 @@ def cannot_judge(campaign: Campaign, person: int, task: int) -> None:
         They were not shown the task.
     """
     with changing(campaign) as change:
+        change.person(person)
         change.lock([task])
-        end_turn(change, find_turn(change, person, task), "unfit")
+        end_turn(change, find_turn(change, person, task), UNFIT)
+        change.note(now, "cannot judge", person, task=task)
 
 
 def release(campaign: Campaign, now: float) -> None:
     """End the turns of which the lease has ended; or never would, since the clock was set back."""
-    over = or_(turns.c.expires < now, turns.c.expires > now + 2 * campaign.rules.lease)
+    times = {"now": now, "latest": now + 2 * campaign.rules.lease}
     with reading(campaign.engine) as connection:
-        late = connection.execute(select(turns.c.person, turns.c.task).where(turns.c.state == ASKED, over)).all()
-    if late:
+        late = connection.execute(_LATE, times).all()
+    for turn in late:
         with changing(campaign) as change:
-            change.lock(turn.task for turn in late)
-            for turn in late:
-                end_turn(change, find_turn(change, turn.person, turn.task), EXPIRED)
+            change.person(turn.person)
+            change.lock([turn.task])
+            found = find_turn(change, turn.person, turn.task)
+            if not now <= found.expires <= times["latest"]:
+                end_turn(change, found, EXPIRED)
 
 
 def find_turn(change: Change, person: int, task: int) -> Row[Any]:
-    """A turn of a rater; `DataError` if they were not shown the task."""
-    found = select(turns).where(turns.c.person == person, turns.c.task == task)
-    turn = change.connection.execute(found).one_or_none()
+    """A turn of somebody; `DataError` if they were not shown the task."""
+    turn = change.connection.execute(_TURN, {"who": person, "of_task": task}).one_or_none()
     if turn is None:
         raise DataError("the rater was not shown this task", found=f"task {task}")
     return turn
@@ -112,66 +209,125 @@ def end_turn(change: Change, turn: Row[Any], state: str) -> None:
     """End a turn that has not ended; places on questions without an answer are free again."""
     if turn.state != ASKED:
         return
-    own = turns.c.person == turn.person, turns.c.task == turn.task
-    change.connection.execute(update(turns).where(*own).values(state=state))
-    change.reserve(sorted(set(turn.shown) - _answered(change, turn)), -1)
-    change.renew(turn.task, reopened=state == EXPIRED)
+    change.connection.execute(_END, {"who": turn.person, "of_task": turn.task, "ended": state})
+    asked = change.connection.execute(ASKED_OF, {"who": turn.person, "of_task": turn.task}).all()
+    change.reserve([row.id for row in asked if row.answer is None and row.id in turn.shown], -1)
+    if asked and not asked[0].golden:
+        change.renew(turn.task, reopened=state == EXPIRED)
 
 
-def _answered(change: Change, turn: Row[Any]) -> set[int]:
-    found = select(answers.c.question).where(answers.c.person == turn.person, answers.c.question.in_(turn.shown))
-    return set(change.connection.scalars(found))
-
-
-def _not_had(person: int) -> Any:
-    """Of a task: the rater has not had it, or has let its lease end."""
-    return ~exists().where(turns.c.task == tasks.c.id, turns.c.person == person, turns.c.state != EXPIRED)
-
-
-def _not_answered(person: int) -> Any:
-    """Of a question: the rater has not answered it."""
-    return ~exists().where(answers.c.question == questions.c.id, answers.c.person == person)
-
-
-def _main_task(change: Change, cursor: Row[Any]) -> Row[Any] | None:
-    """The first task with a free place on a question that the rater has not answered."""
-    place = exists().where(
-        questions.c.task == tasks.c.id,
-        questions.c.ended.is_(None),
-        questions.c.votes + questions.c.reserved < change.rules.votes,
-        _not_answered(cursor.person),
+_OWN = turns.c.person == bindparam("who")
+_TURN = select(turns).where(_OWN, turns.c.task == bindparam("of_task"))
+_OF_PERSON = (
+    select(
+        *(turns.c.person, turns.c.task, turns.c.shown, turns.c.number, turns.c.state.label("turn_state")),
+        *(tasks.c.id, tasks.c.kind, tasks.c.position, images.c.address),
     )
-    open_to_them = tasks.c.kind == MAIN, tasks.c.free > 0, tasks.c.position >= cursor.position, _not_had(cursor.person)
-    found = select(tasks).where(*open_to_them, place).order_by(tasks.c.position).limit(1)
-    return change.connection.execute(found.with_for_update(skip_locked=True)).one_or_none()
+    .select_from(turns)
+    .join(tasks, tasks.c.id == turns.c.task)
+    .join(images, images.c.id == tasks.c.image)
+    .where(_OWN)
+)
+_BEGUN = _OF_PERSON.where(turns.c.state == ASKED).order_by(turns.c.number)
+_LAST = _OF_PERSON.where(turns.c.state.in_([DONE, UNFIT])).order_by(turns.c.number.desc()).limit(1)
+_LATE = select(turns.c.person, turns.c.task).where(
+    turns.c.state == ASKED, or_(turns.c.expires < bindparam("now"), turns.c.expires > bindparam("latest"))
+)
+_END = update(turns).where(_OWN, turns.c.task == bindparam("of_task")).values(state=bindparam("ended"))
+_CURSOR = select(cursors).where(cursors.c.person == bindparam("who")).with_for_update()
+_MOVE = (
+    update(cursors)
+    .where(cursors.c.person == bindparam("who"))
+    .values(position=bindparam("place"), turns=bindparam("next"))
+)
+_THEIRS = and_(answers.c.question == questions.c.id, answers.c.person == bindparam("who"))
+ASKED_OF = (
+    select(questions, answers.c.answer, answers.c.revision)
+    .select_from(questions)
+    .outerjoin(answers, _THEIRS)
+    .where(questions.c.task == bindparam("of_task"))
+    .order_by(questions.c.id)
+)
+_UNANSWERED = exists().where(questions.c.task == tasks.c.id, ~exists().where(_THEIRS))
+# Tasks that somebody has not had, or of which they have let the lease end, and which of their turns it was then.
+_NOT_HAD = (
+    select(tasks.c.id, tasks.c.kind, tasks.c.position, images.c.address, turns.c.state.label("turn_state"))
+    .select_from(tasks)
+    .join(images, images.c.id == tasks.c.image)
+    .outerjoin(turns, and_(turns.c.task == tasks.c.id, _OWN))
+    .where(or_(turns.c.state.is_(None), turns.c.state == EXPIRED))
+)
+_PLACE = exists().where(
+    questions.c.task == tasks.c.id,
+    questions.c.ended.is_(None),
+    questions.c.votes + questions.c.reserved < bindparam("most"),
+    ~exists().where(_THEIRS),
+)
+_MAIN_TASK = (
+    _NOT_HAD.where(tasks.c.kind == MAIN, tasks.c.free > 0, tasks.c.position >= bindparam("place"), _PLACE)
+    .order_by(tasks.c.position)
+    .limit(1)
+    .with_for_update(of=tasks, skip_locked=True)
+)
+_KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None), ~exists().where(_THEIRS))
+_OF_KIND = _NOT_HAD.where(tasks.c.kind.in_(bindparam("kinds", expanding=True))).order_by(tasks.c.kind, tasks.c.position)
+_GOLDEN_TASKS, _EXPERT_TASKS = _OF_KIND.where(_KNOWN), _OF_KIND.where(_UNANSWERED)
+_LEFT = select(
+    _NOT_HAD.where(
+        tasks.c.kind == MAIN,
+        exists().where(questions.c.task == tasks.c.id, questions.c.ended.is_(None), ~exists().where(_THEIRS)),
+    ).exists()
+)
 
 
-def _golden_task(change: Change, cursor: Row[Any]) -> Row[Any] | None:
-    """One of the golden tasks that the rater has not had."""
-    found = select(tasks).where(tasks.c.kind == GOLDEN, _not_had(cursor.person)).order_by(tasks.c.position)
-    unanswered = exists().where(questions.c.task == tasks.c.id, _not_answered(cursor.person))
-    left = change.connection.execute(found.where(unanswered)).all()
-    return left[change.rules.pick(cursor.person, cursor.turns, len(left))] if left else None
+def _unready(change: Change, person: Row[Any]) -> Why | None:
+    """Why somebody is shown nothing, whatever is left."""
+    if change.campaign.consent and person.consented is None:
+        return "consent"
+    if person.voided:
+        return "voided"
+    if person.stage == FAILED:
+        return "failed"
+    return "paused" if change.connection.scalar(select(schema.campaign.c.paused)) else None
 
 
-def _begin(change: Change, person: int, task: Row[Any], expires: float) -> Turn:
-    found = select(questions.c.id).where(questions.c.task == task.id, _not_answered(person))
-    unanswered = set(change.connection.scalars(found))
-    rows = [row for row in change.rows(task.id) if row.id in unanswered and (row.truth is not None or change.free(row))]
+def _next_task(change: Change, person: Row[Any], cursor: Row[Any]) -> Row[Any] | None:
+    """A task that somebody has not had: of the practice round, for an expert, golden, or to be voted on."""
+    own = {"who": person.id}
+    if person.role == EXPERT:
+        return change.connection.execute(_EXPERT_TASKS, own | {"kinds": [GOLDEN, PRACTICE]}).first()
+    if person.stage == PRACTICE:
+        return change.connection.execute(_GOLDEN_TASKS, own | {"kinds": [PRACTICE]}).first()
+    if change.rules.is_golden(person.id, cursor.turns):
+        left = change.connection.execute(_GOLDEN_TASKS, own | {"kinds": [GOLDEN]}).all()
+        if left:
+            return left[change.rules.pick(person.id, cursor.turns, len(left))]
+    open_to_them = own | {"place": cursor.position, "most": change.rules.votes}
+    return change.connection.execute(_MAIN_TASK, open_to_them).one_or_none()
+
+
+def _begin(change: Change, person: int, task: Row[Any], number: int, expires: float) -> Turn:
+    rows = change.connection.execute(ASKED_OF, {"who": person, "of_task": task.id}).all()
+    rows = [row for row in rows if row.answer is None and (row.golden or change.free(row))]
     shown = [row.id for row in rows]
-    own = {"person": person, "task": task.id}
-    state = {"shown": shown, "state": ASKED, "expires": expires}
-    again = update(turns).where(*(turns.c[name] == value for name, value in own.items())).values(**state)
-    if not change.connection.execute(again).rowcount:
-        change.connection.execute(turns.insert().values(**own, **state))
-    change.reserve(shown, 1)
-    change.renew(task.id)
-    return Turn(task.id, task.image, tuple((row.id, row.class_id) for row in rows))
+    state = {"number": number, "shown": shown, "state": ASKED, "expires": expires}
+    if task.turn_state is None:
+        change.connection.execute(turns.insert(), {"person": person, "task": task.id, **state})
+    else:
+        again = turns.c.person == person, turns.c.task == task.id
+        change.connection.execute(update(turns).where(*again).values(**state))
+    if task.kind == MAIN:
+        change.reserve(shown, 1)
+        change.renew(task.id)
+    return _shown(task, rows)
 
 
-def _as_shown(change: Change, turn: Row[Any]) -> Turn:
-    """A turn that was begun, without the rows that were answered."""
-    left = set(turn.shown) - _answered(change, turn)
-    found = select(tasks.c.image).where(tasks.c.id == turn.task)
-    rows = tuple((row.id, row.class_id) for row in change.rows(turn.task) if row.id in left)
-    return Turn(turn.task, change.connection.execute(found).scalar_one(), rows)
+def _again(change: Change, turn: Row[Any]) -> Turn:
+    """A turn with what was answered in it."""
+    rows = change.connection.execute(ASKED_OF, {"who": turn.person, "of_task": turn.task}).all()
+    return _shown(turn, [row for row in rows if row.id in turn.shown])
+
+
+def _shown(task: Row[Any], rows: Iterable[Row[Any]]) -> Turn:
+    each = (ShownRow(row.id, row.class_id, row.answer, 0 if row.answer is None else row.revision + 1) for row in rows)
+    return Turn(task.id, task.address, tuple(each), practice=task.kind == PRACTICE)

@@ -1,17 +1,30 @@
-"""What raters answer, and which of it counts as a vote."""
+"""What people answer, and which of it counts as a vote."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Row, Select, and_, bindparam, case, func, select, update
 
 from reassess.annotation.judging import current_model, probability_valid
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign, Change, changing, in_parts
-from reassess.annotation.store.schema import ASKED, answers, golden_counts, people, questions, turns
-from reassess.annotation.store.turns import end_turn, find_turn
+from reassess.annotation.store.expert_answers import count_golden, renew_truth
+from reassess.annotation.store.schema import (
+    ASKED,
+    DONE,
+    EXPERT,
+    PRACTICE,
+    RATER,
+    VOIDED,
+    answers,
+    golden_counts,
+    people,
+    questions,
+    tasks,
+    turns,
+)
+from reassess.annotation.store.turns import ASKED_OF, end_turn, find_turn
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_range
 from reassess.core.rater_model import RaterModel
@@ -26,163 +39,284 @@ class GivenAnswer:
 
     Parameters
     ----------
-    key
-        Made where it was given: an answer that is sent twice has one key.
     question
         The question.
     answer
         0 no, 1 maybe, 2 yes.
     seconds
         How long it took; None if that is not known.
-    """
-
-    key: str
-    question: int
-    answer: int
-    seconds: float | None = None
-
-    def __post_init__(self) -> None:
-        check_range(self.answer, 0, len(KNOWN_ANSWERS) - 1, what="answer")
-
-
-def keep_answers(campaign: Campaign, person: int, given: Sequence[GivenAnswer], now: float) -> None:
-    """Keep answers: when this returns, each is in the database, and is there once however often it is sent.
-
-    Of two answers of a rater to a question the first is kept. One to a question that has votes enough is kept, and does
-    not count.
+    revision
+        How often they have changed it. Person, question and revision are the key by which an answer that is sent twice
+        is kept once.
 
     Raises
     ------
     DataError
-        A question is in no task that the rater was shown, or a key stands for another answer; nothing of the call is
-        kept.
+        A number is out of range.
+    """
+
+    question: int
+    answer: int
+    seconds: float | None = None
+    revision: int = 0
+
+    def __post_init__(self) -> None:
+        check_range(self.answer, 0, len(KNOWN_ANSWERS) - 1, what="answer")
+        check_range(self.revision, 0, what="revision")
+        if self.seconds is not None:
+            check_range(self.seconds, 0, what="seconds")
+
+
+def keep_answers(campaign: Campaign, person: int, given: Sequence[GivenAnswer], now: float) -> dict[int, int]:
+    """Keep answers: when this returns, each is in the database, and is there once however often it is sent.
+
+    Of the answers of a person to a question that of the highest revision is kept, and of several the first. One to a
+    question that has votes enough is kept, and does not count.
+
+    Returns
+    -------
+    The truth, 0 invalid or 1 valid, of each question of the practice round that is among them.
+
+    Raises
+    ------
+    DataError
+        A question is in no task that they were shown; nothing of the call is kept.
     """
     with changing(campaign) as change:
-        counts = not change.is_voided(person)
-        first: dict[int, GivenAnswer] = {}
+        row = change.person(person)
+        latest: dict[int, GivenAnswer] = {}
         for one in given:
-            first.setdefault(one.question, one)
-        turned = _turns_of(change, person, list(first))
-        asked = {row.id: row for task in turned for row in change.rows(task)}
-        theirs = select(answers.c.question).where(answers.c.person == person, answers.c.question.in_(list(asked)))
-        answered = set(change.connection.scalars(theirs))
-        new = [one for one in first.values() if one.question not in answered]
-        if not new:
-            return
-        rated = [asked[one.question] for one in new]
-        counted = [row.id for row in rated if counts and row.truth is None and row.ended is None]
-        rows = [{**vars(one), "person": person, "at": now, "counted": one.question in counted} for one in new]
-        try:
-            change.connection.execute(answers.insert(), rows)
-        except IntegrityError as error:
-            raise DataError("a key stands for another answer", mend="make a new key for each answer") from error
-        _count_golden(change, person, [(row.truth, one.answer) for row, one in zip(rated, new, strict=True)])
-        if counted:
-            _settle(change, _cast(change, counted, answers.c.counted), _model(change, campaign))
-        answered |= {one.question for one in new}
-        for task, turn in turned.items():
-            own = [row.id for row in rated if row.task == task]
-            _go_on(change, turn, own, answered, now)
+            if one.question not in latest or one.revision > latest[one.question].revision:
+                latest[one.question] = one
+        truths: dict[int, int] = {}
+        for task in _tasks_of(change, list(latest)):
+            kept = _Kept(change, row, find_turn(change, person, task.id), task.kind, latest, now)
+            kept.keep()
+            if task.kind == PRACTICE:
+                truths |= {each.id: each.truth for each in kept.asked if each.id in latest and each.truth is not None}
+        return truths
 
 
-def void_rater(campaign: Campaign, person: int, now: float) -> None:
-    """Count the votes of a rater no more; their questions open again."""
-    _judge(campaign, person, True, now)
+class _Kept:
+    """Answers of a person to questions of one task."""
+
+    def __init__(
+        self, change: Change, person: Any, turn: Any, kind: str, given: Mapping[int, GivenAnswer], now: float
+    ) -> None:
+        self.change, self.person, self.turn, self.kind, self.given, self.now = change, person, turn, kind, given, now
+        own = {"who": person.id, "of_task": turn.task}
+        self.asked = change.connection.execute(ASKED_OF, own).all()
+
+    def keep(self) -> None:
+        """Keep those that are new, and those that change what was said."""
+        answered = [row for row in self.asked if row.id in self.given]
+        new = [row for row in answered if row.answer is None]
+        changed = [row for row in answered if row.answer is not None and self.given[row.id].revision > row.revision]
+        changed = [] if self.kind == PRACTICE else changed  # there they know by then what is right
+        if new or changed:
+            counted = [row for row in new if self._counts(row)]
+            self._insert(new, {row.id for row in counted})
+            self._revise(changed)
+            self._judge(new, changed, [row.id for row in counted])
+            self._go_on(new)
+
+    def _counts(self, row: Row[Any]) -> bool:
+        is_rater = self.person.role == RATER and not self.person.voided
+        return is_rater and not row.golden and row.ended is None
+
+    def _insert(self, new: Sequence[Row[Any]], counted: set[int]) -> None:
+        rows = [
+            {**vars(self.given[row.id]), "person": self.person.id, "at": self.now, "counted": row.id in counted}
+            for row in new
+        ]
+        if rows:
+            self.change.connection.execute(answers.insert(), rows)
+
+    def _revise(self, changed: Sequence[Row[Any]]) -> None:
+        for row in changed:
+            one = self.given[row.id]
+            own = answers.c.person == self.person.id, answers.c.question == row.id
+            values = {"answer": one.answer, "seconds": one.seconds, "revision": one.revision}
+            self.change.connection.execute(update(answers).where(*own).values(**values))
+            self.change.note(self.now, "change", self.person.id, question=row.id, was=row.answer, answer=one.answer)
+
+    def _judge(self, new: Sequence[Row[Any]], changed: Sequence[Row[Any]], counted: Sequence[int]) -> None:
+        """Note what the answers say: of the truth, of the rater, or of the question."""
+        change = self.change
+        if self.kind != schema.MAIN:
+            change.lock_campaign()
+        if self.person.role == EXPERT:
+            renew_truth(change, [*new, *changed], self.kind)
+        elif self.kind == schema.GOLDEN:
+            for row in (*new, *changed):
+                count_golden(change, self.person.id, row.truth, row.answer, -1)
+                count_golden(change, self.person.id, row.truth, self.given[row.id].answer, +1)
+        else:
+            if counted:
+                _settle(change, _cast(change, counted, _COUNTED_VOTES))
+            if changed and not changed[0].golden:
+                _count_anew(change, [row.id for row in changed])
+
+    def _go_on(self, new: Sequence[Row[Any]]) -> None:
+        """Give back the places of answered questions; a turn ends with its last one, and else has its lease anew."""
+        change, turn = self.change, self.turn
+        if turn.state == ASKED:
+            answered = {row.id for row in self.asked if row.answer is not None} | {row.id for row in new}
+            state = DONE if answered.issuperset(turn.shown) else ASKED
+            expires = self.now + change.rules.lease
+            own = {"who": turn.person, "of_task": turn.task}
+            change.connection.execute(_GO_ON, {**own, "then": state, "until": expires})
+            change.reserve([row.id for row in new if row.id in turn.shown], -1)
+        if self.kind == schema.MAIN:
+            change.renew(turn.task)
 
 
-def restore_rater(campaign: Campaign, person: int, now: float) -> None:
-    """Count the votes of a rater again, as if they had never been voided."""
-    _judge(campaign, person, False, now)
+def void_rater(campaign: Campaign, person: int, now: float, by: int | None = None) -> None:
+    """Count the votes of a rater no more; their questions open again.
+
+    Raises
+    ------
+    DataError
+        There is no such rater.
+    """
+    _set_voided(campaign, person, True, now, by)
 
 
-def _turns_of(change: Change, person: int, given: Sequence[int]) -> dict[int, Row[Any]]:
-    """The turns of a rater in which some questions stand, by task; the tasks are locked."""
-    found = select(questions.c.id, questions.c.task).where(questions.c.id.in_(given))
-    task_of = {row.id: row.task for row in change.connection.execute(found)}
-    for question in given:
-        if question not in task_of:
-            raise DataError("there is no such question", found=f"question {question}")
-    numbers = sorted(set(task_of.values()))
-    change.lock(numbers)
-    return {task: find_turn(change, person, task) for task in numbers}
+def restore_rater(campaign: Campaign, person: int, now: float, by: int | None = None) -> None:
+    """Count the votes of a rater again, as if they had never been voided.
+
+    Raises
+    ------
+    DataError
+        There is no such rater.
+    """
+    _set_voided(campaign, person, False, now, by)
 
 
-def _count_golden(change: Change, person: int, said: Sequence[tuple[int | None, int]]) -> None:
-    """Count answers of a rater to golden questions: the truth, None of other questions, and the answer of each."""
-    for truth, answer in said:
-        if truth is None:
-            continue
-        cell = {"person": person, "truth": truth, "answer": answer}
-        here = (golden_counts.c[name] == value for name, value in cell.items())
-        change.connection.execute(update(golden_counts).where(*here).values(n=golden_counts.c.n + 1))
-
-
-def _go_on(change: Change, turn: Row[Any], new: Sequence[int], answered: set[int], now: float) -> None:
-    """Give back the places of answered questions; a turn ends with its last one, and else has its lease anew."""
-    if turn.state == ASKED:
-        state = "done" if answered.issuperset(turn.shown) else ASKED
-        own = turns.c.person == turn.person, turns.c.task == turn.task
-        change.connection.execute(update(turns).where(*own).values(state=state, expires=now + change.rules.lease))
-        change.reserve(sorted(set(turn.shown).intersection(new)), -1)
-    change.renew(turn.task)
-
-
-def _judge(campaign: Campaign, person: int, voided: bool, now: float) -> None:
+def _set_voided(campaign: Campaign, person: int, voided: bool, now: float, by: int | None) -> None:
     """Count the answers to each question of a rater anew, in the order in which they came."""
     with changing(campaign) as change:
+        row = change.person(person)
+        if row.role != RATER:
+            raise DataError("only the votes of a rater can be voided", found=f"{row.name}, of the role {row.role}")
         change.connection.execute(update(people).where(people.c.id == person).values(voided=voided))
         found = select(questions.c.id, questions.c.task).join(answers, answers.c.question == questions.c.id)
-        theirs = found.where(answers.c.person == person, questions.c.truth.is_(None)).order_by(questions.c.id)
+        theirs = found.where(answers.c.person == person, ~questions.c.golden).order_by(questions.c.id)
         asked = change.connection.execute(theirs).all()
         begun = change.connection.execute(select(turns).where(turns.c.person == person, turns.c.state == ASKED)).all()
         change.lock([*(row.task for row in asked), *(turn.task for turn in begun)])
         for turn in begun if voided else ():
-            end_turn(change, find_turn(change, person, turn.task), "voided")
-        model = _model(change, campaign)
+            end_turn(change, find_turn(change, person, turn.task), VOIDED)
         for some in in_parts([row.id for row in asked]):
-            counted = {}
-            for question, cast in _cast(change, some, ~people.c.voided).items():
-                counted[question] = enough = _enough(change, cast, model)
-                counts = answers.c.person.in_([rater for rater, _ in enough])
-                change.connection.execute(update(answers).where(answers.c.question == question).values(counted=counts))
-            _settle(change, counted, model)
+            _count_anew(change, some)
         for task in sorted({row.task for row in asked}):
             change.renew(task)
-        entry = {"at": now, "who": "keeper", "what": "void" if voided else "restore", "detail": {"person": person}}
-        change.connection.execute(schema.log.insert().values(**entry))
+        change.note(now, "void" if voided else "restore", by, person=person)
 
 
-_Cast = Sequence[tuple[int, int]]
+_TASKS_OF = (
+    select(questions.c.id.label("question"), tasks.c.id, tasks.c.kind)
+    .join(tasks, tasks.c.id == questions.c.task)
+    .where(questions.c.id.in_(bindparam("numbers", expanding=True)))
+)
+_GO_ON = (
+    update(turns)
+    .where(turns.c.person == bindparam("who"), turns.c.task == bindparam("of_task"))
+    .values(state=bindparam("then"), expires=bindparam("until"))
+)
+_STANDING = answers.c.person.in_(select(people.c.id).where(~people.c.voided))
+_COUNTED_VOTES, _STANDING_VOTES = (
+    select(questions.c.id, questions.c.prior, answers.c.person, answers.c.answer)
+    .select_from(questions)
+    .outerjoin(answers, and_(answers.c.question == questions.c.id, which))
+    .where(questions.c.id.in_(bindparam("numbers", expanding=True)))
+    .order_by(answers.c.id)
+    for which in (answers.c.counted, _STANDING)
+)
+_STATE = (
+    update(questions)
+    .where(questions.c.id == bindparam("question"))
+    .values(votes=bindparam("counted"), valid=bindparam("probability"), ended=bindparam("why"))
+)
+_COUNT = (
+    update(answers)
+    .where(answers.c.question == bindparam("of"))
+    .values(counted=answers.c.person.in_(bindparam("raters", expanding=True)))
+)
+_RATER = case((golden_counts.c.person.in_(bindparam("raters", expanding=True)), golden_counts.c.person), else_=0)
+_GOLDEN_ANSWERS = (
+    select(_RATER.label("rater"), golden_counts.c.truth, golden_counts.c.answer, func.sum(golden_counts.c.n))
+    .join(people, people.c.id == golden_counts.c.person)
+    .where(~people.c.voided, golden_counts.c.n > 0)
+    .group_by("rater", golden_counts.c.truth, golden_counts.c.answer)
+)
+_GOLDEN_QUESTIONS = select(schema.campaign.c.golden_invalid, schema.campaign.c.golden_valid)
+
+
+class _Cast(NamedTuple):
+    """Votes on a question in the order in which they came, and the probability that it is valid before them."""
+
+    prior: float | None
+    votes: Sequence[tuple[int, int]]  # rater and answer
+
+    def valid(self, model: RaterModel, votes: int | None = None) -> float:
+        """The probability by the first of them, or by all."""
+        return probability_valid(self.votes[:votes], model, self.prior)
+
+
+def _tasks_of(change: Change, given: Sequence[int]) -> list[Row[Any]]:
+    """The tasks in which some questions stand, by number; they are locked."""
+    found = change.connection.execute(_TASKS_OF, {"numbers": given}).all()
+    unknown = set(given) - {row.question for row in found}
+    if unknown:
+        raise DataError("there is no such question", found=f"question {min(unknown)}")
+    by_number = {row.id: row for row in found}
+    change.lock(by_number)
+    return [by_number[number] for number in sorted(by_number)]
+
+
+def _count_anew(change: Change, asked: Sequence[int]) -> None:
+    """Count the answers to some questions in the order in which they came, until they are enough."""
+    cast = _cast(change, asked, _STANDING_VOTES)
+    model = _model(change, cast)
+    counted = {question: _enough(change, each, model) for question, each in cast.items()}
+    for question, enough in counted.items():
+        change.connection.execute(_COUNT, {"of": question, "raters": [rater for rater, _ in enough.votes]})
+    _settle(change, counted)
 
 
 def _enough(change: Change, cast: _Cast, model: RaterModel) -> _Cast:
     """The first of some votes, until they are enough."""
-    for votes in range(len(cast)):
-        if change.rules.ending(votes, probability_valid(cast[:votes], model)) is not None:
-            return cast[:votes]
+    for votes in range(len(cast.votes)):
+        if change.rules.ending(votes, cast.valid(model, votes)) is not None:
+            return cast._replace(votes=cast.votes[:votes])
     return cast
 
 
-def _cast(change: Change, asked: Sequence[int], which: Any) -> dict[int, _Cast]:
-    """Some of the answers to each of some questions, in the order in which they came: rater and answer."""
-    found = select(answers).join(people, people.c.id == answers.c.person).where(answers.c.question.in_(asked), which)
-    cast: dict[int, list[tuple[int, int]]] = {question: [] for question in asked}
-    for row in change.connection.execute(found.order_by(answers.c.id)):
-        cast[row.question].append((row.person, row.answer))
-    return dict(cast)
+def _cast(change: Change, asked: Sequence[int], which: Select[Any]) -> dict[int, _Cast]:
+    """Some of the votes on each of some questions."""
+    cast: dict[int, tuple[float | None, list[tuple[int, int]]]] = {}
+    for row in change.connection.execute(which, {"numbers": asked}):
+        _, votes = cast.setdefault(row.id, (row.prior, []))
+        if row.person is not None:
+            votes.append((row.person, row.answer))
+    return {question: _Cast(*each) for question, each in cast.items()}
 
 
-def _settle(change: Change, counted: Mapping[int, _Cast], model: RaterModel) -> None:
+def _settle(change: Change, counted: Mapping[int, _Cast]) -> None:
     """Note what the counted votes on some questions say, and whether they are enough."""
+    model = _model(change, counted)
     states = []
     for question, cast in counted.items():
-        valid = probability_valid(cast, model)
-        ended = change.rules.ending(len(cast), valid)
-        states.append({"question": question, "votes": len(cast), "valid": valid, "ended": ended})
-    values = {name: bindparam(name) for name in ("votes", "valid", "ended")}
-    change.connection.execute(update(questions).where(questions.c.id == bindparam("question")).values(**values), states)
+        valid = cast.valid(model)
+        why = change.rules.ending(len(cast.votes), valid)
+        states.append({"question": question, "counted": len(cast.votes), "probability": valid, "why": why})
+    change.connection.execute(_STATE, states)
 
 
-def _model(change: Change, campaign: Campaign) -> RaterModel:
-    counts = change.connection.execute(select(golden_counts).where(golden_counts.c.n > 0)).all()
-    return current_model(map(tuple, counts), campaign.golden, sorted({row.person for row in counts}))
+def _model(change: Change, cast: Mapping[int, _Cast]) -> RaterModel:
+    """The rater model by the golden answers so far, of those who voted; all others count together."""
+    raters = sorted({rater for each in cast.values() for rater, _ in each.votes})
+    counts = change.connection.execute(_GOLDEN_ANSWERS, {"raters": raters}).all()
+    golden = change.connection.execute(_GOLDEN_QUESTIONS).one()
+    return current_model(map(tuple, counts), (golden[0], golden[1]), [0, *raters])

@@ -1,0 +1,196 @@
+"""What a campaign is made of, before it is anywhere."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.aggregation.expert_truth import expert_truth
+from reassess.aggregation.recipe import original_votes
+from reassess.annotation.assignment import Rules
+from reassess.annotation.judging import probability_by_label
+from reassess.core.checks import check_range
+from reassess.core.labels import LabelSets
+from reassess.core.questions import Questions
+from reassess.core.tasks import Tasks
+from reassess.core.votes import Votes
+from reassess.errors import DataError
+
+__all__ = ["CampaignPlan", "ExamplePicture"]
+
+
+@dataclass(frozen=True)
+class ExamplePicture:
+    """A picture that shows raters what a class is.
+
+    Parameters
+    ----------
+    class_id
+        The class.
+    picture
+        A PNG or JPEG file.
+    media_type
+        ``"image/png"`` or ``"image/jpeg"``.
+    """
+
+    class_id: int
+    picture: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, eq=False)
+class CampaignPlan:
+    """What a campaign is made of.
+
+    Parameters
+    ----------
+    tasks
+        What raters are to vote on.
+    name
+        What raters read above the page.
+    rules
+        The rules.
+    golden_tasks
+        Tasks of golden questions; None if there are none.
+    experts
+        Experts' votes on golden questions; None if all of them are to be given in the campaign.
+    at_least
+        So many experts make the truth; by default more than half of those who answered.
+    practice
+        Number of golden tasks that are for the practice round of new raters, and for nothing else.
+    bar
+        The share of practice questions that a rater must answer as the experts did, from 0 to 1, a maybe for one half;
+        None if all go on.
+    original
+        The labels as they were, of which each is a vote before all others; None if they are none.
+    consent
+        What people agree to before they begin.
+    definitions
+        What a class is, in words, by class id.
+    examples
+        Pictures of classes.
+    hashes
+        SHA-256 of image files, by name.
+    settings
+        Of the benchmark, as its benchmark.json has them.
+
+    Raises
+    ------
+    DataError
+        The golden tasks are in another list of classes than the tasks; there is a practice round or a stop rule without
+        golden tasks; the practice round takes all golden tasks; a number is out of range.
+    """
+
+    tasks: Tasks
+    name: str = ""
+    rules: Rules = field(default_factory=Rules)
+    golden_tasks: Tasks | None = None
+    experts: Votes | None = None
+    at_least: int | None = None
+    practice: int = 0
+    bar: float | None = None
+    original: LabelSets | None = None
+    consent: str = ""
+    definitions: Mapping[int, str] = field(default_factory=dict)
+    examples: Sequence[ExamplePicture] = ()
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_range(self.practice, 0, what="number of practice tasks")
+        if self.bar is not None:
+            check_range(self.bar, 0, 1, what="share of practice questions")
+        golden = self.golden_tasks
+        if golden is None:
+            self._refuse_without_golden()
+        elif golden.questions.classes != self.tasks.questions.classes:
+            raise DataError(
+                "the golden tasks are in another list of classes than the tasks",
+                mend="make both with one list of classes",
+            )
+        elif (same := _first_common(golden, self.tasks)) is not None:
+            raise DataError(
+                "a question is golden, and to be voted on as well",
+                where=same,
+                mend="leave it out of the tasks, or of the golden questions",
+            )
+        elif self.practice and self.practice >= len(golden):
+            raise DataError(
+                "no golden task is left for raters who work",
+                allowed=f"fewer than {len(golden)} practice tasks",
+                found=self.practice,
+                mend="give more golden questions, or a smaller practice round",
+            )
+
+    def _refuse_without_golden(self) -> None:
+        for is_asked, what in (
+            (self.rules.stop is not None, "a stop rule"),
+            (self.practice > 0, "a practice round"),
+            (self.original is not None, "a vote of the original labels"),
+        ):
+            if is_asked:
+                raise DataError(
+                    f"{what} needs golden questions, by which it is known how far answers can be trusted",
+                    found="no golden questions",
+                    mend=f"give the experts' votes with golden, or leave {what} out",
+                )
+
+    @cached_property
+    def truth(self) -> tuple[int | None, ...]:
+        """Whether each golden question is valid, 1 or 0, in the order of the golden tasks; None if it is not known."""
+        if self.golden_tasks is None:
+            return ()
+        if self.experts is None:
+            return (None,) * len(self.golden_tasks.questions)
+        rows = self.experts.find(self.golden_tasks.questions)
+        known = np.where(rows >= 0, expert_truth(self.experts, at_least=self.at_least).values[rows], -1)
+        return tuple(None if truth < 0 else truth for truth in known.tolist())
+
+    @cached_property
+    def is_practice(self) -> npt.NDArray[np.bool_]:
+        """Which of the golden tasks are for practice: drawn by the seed of the rules, of those whose truth is known."""
+        golden = self.golden_tasks
+        if golden is None:
+            return np.zeros(0, bool)
+        known = np.array([truth is not None for truth in self.truth])
+        first = np.flatnonzero(np.logical_or.reduceat(known, golden.indptr[:-1]))
+        chosen = np.zeros(len(golden), bool)
+        chosen[np.random.default_rng(self.rules.seed).permutation(first)[: self.practice]] = True
+        return chosen
+
+    def golden_counts(self) -> tuple[int, int]:
+        """Number of golden questions that are invalid, and valid, without those for practice."""
+        golden = self.golden_tasks
+        if golden is None:
+            return 0, 0
+        practice = np.repeat(self.is_practice, golden.sizes).tolist()
+        truth = [t for t, is_practice in zip(self.truth, practice, strict=True) if not is_practice]
+        return truth.count(0), truth.count(1)
+
+    def priors(self, asked: Questions) -> list[float | None]:
+        """The probability that each question is valid before any vote, by its original label; None without one."""
+        if self.original is None or self.golden_tasks is None:
+            return [None] * len(asked)
+        measured = _said(self.golden_tasks.questions, self.original)
+        valid = probability_by_label(zip(self.truth, measured, strict=True))
+        return [None if said is None else valid[said] for said in _said(asked, self.original)]
+
+
+def _said(asked: Questions, original: LabelSets) -> list[int | None]:
+    """Whether the original label is the class of each question, 1 or 0; None of an image without one."""
+    votes = original_votes(asked, original)
+    said: list[int | None] = [None] * len(asked)
+    for row, answer in zip(votes.item_ids.tolist(), votes.answer_ids.tolist(), strict=True):
+        said[row] = int(answer > 0)
+    return said
+
+
+def _first_common(golden: Tasks, tasks: Tasks) -> str | None:
+    """A question of both, in words."""
+    asked = tasks.questions
+    rows = asked.rows_of(golden.questions.images)[golden.questions.image_ids]
+    found = np.flatnonzero(asked.find(rows, golden.questions.class_ids) >= 0)
+    return golden.questions.at(int(found[0])) if found.size else None

@@ -1,0 +1,67 @@
+"""What experts say of golden questions: the truth follows from it, and from the truth what is known of raters."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, bindparam, select, update
+
+from reassess.annotation.judging import truth_of
+from reassess.annotation.store.campaigns import Change
+from reassess.annotation.store.schema import (
+    EXPERT,
+    GOLDEN,
+    RATER,
+    answers,
+    campaign,
+    golden_counts,
+    people,
+    questions,
+)
+
+__all__ = ["count_golden", "renew_truth"]
+
+_COUNT = (
+    update(golden_counts)
+    .where(
+        golden_counts.c.person == bindparam("who"),
+        golden_counts.c.truth == bindparam("is"),
+        golden_counts.c.answer == bindparam("said"),
+    )
+    .values(n=golden_counts.c.n + bindparam("more"))
+)
+_SAID = (
+    select(answers.c.answer, answers.c.person, people.c.role)
+    .join(people, people.c.id == answers.c.person)
+    .where(answers.c.question == bindparam("of"))
+    .order_by(answers.c.id)
+)
+
+
+def count_golden(change: Change, person: int, truth: int | None, answer: int | None, more: int) -> None:
+    """Count an answer of a rater to a golden question, or take it away; nothing if there is no truth or answer."""
+    if truth is not None and answer is not None:
+        change.connection.execute(_COUNT, {"who": person, "is": truth, "said": answer, "more": more})
+
+
+def renew_truth(change: Change, asked: Sequence[Row[Any]], kind: str) -> None:
+    """Note the truth of golden questions after experts have answered them, and count the raters' answers by it."""
+    for row in asked:
+        said = change.connection.execute(_SAID, {"of": row.id}).all()
+        experts = [each.answer for each in said if each.role == EXPERT]
+        truth = truth_of(experts, change.campaign.at_least)
+        if truth == row.truth:
+            continue
+        change.connection.execute(update(questions).where(questions.c.id == row.id).values(truth=truth))
+        if kind != GOLDEN:
+            continue
+        for value, more in ((row.truth, -1), (truth, +1)):
+            _count_question(change, value, more)
+            for each in said:
+                if each.role == RATER:
+                    count_golden(change, each.person, value, each.answer, more)
+
+
+def _count_question(change: Change, truth: int | None, more: int) -> None:
+    if truth is not None:
+        column = (campaign.c.golden_invalid, campaign.c.golden_valid)[truth]
+        change.connection.execute(update(campaign).values({column: column + more}))

@@ -1,0 +1,239 @@
+"""Raters, experts and keepers: their links, their sessions, and what is kept of them."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from secrets import token_urlsafe
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy.exc import IntegrityError
+
+from reassess.annotation.store.campaigns import Campaign, Change, changing
+from reassess.annotation.store.database import reading
+from reassess.annotation.store.schema import (
+    FAILED,
+    KEEPER,
+    PRACTICE,
+    RATER,
+    RATING,
+    cursors,
+    golden_counts,
+    people,
+    sessions,
+    tasks,
+)
+from reassess.core.answers import KNOWN_ANSWERS
+from reassess.core.rater_model import VALIDITY
+from reassess.errors import DataError
+
+__all__ = [
+    "Person",
+    "add_person",
+    "admit",
+    "consent",
+    "find_person",
+    "forget_person",
+    "insert_person",
+    "make_link",
+    "people_of",
+    "person_of_session",
+    "revoke_link",
+    "sign_in",
+    "sign_out",
+]
+
+_SECRET = 32  # bytes
+_SESSION = 30 * 24 * 3600.0  # seconds
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who takes part in a campaign.
+
+    Parameters
+    ----------
+    id
+        Their number.
+    name
+        Their name.
+    role
+        rater, expert or keeper.
+    stage
+        Of a rater: practice, rating, or failed if they did not reach the bar in their practice round.
+    voided
+        Whether their votes do not count.
+    consented
+        Whether they have agreed to what the keeper asks them to agree to.
+    linked
+        Whether there is a link by which they can enter.
+    """
+
+    id: int
+    name: str
+    role: str
+    stage: str
+    voided: bool
+    consented: bool
+    linked: bool
+
+
+def add_person(campaign: Campaign, name: str, role: str = RATER, *, now: float = 0.0, by: int | None = None) -> int:
+    """Add a rater, an expert or a keeper; their number.
+
+    Raises
+    ------
+    DataError
+        There is somebody of that name, or the name is empty.
+    """
+    if not name.strip():
+        raise DataError("a person needs a name", found="an empty one")
+    try:
+        with changing(campaign) as change:
+            practice = role == RATER and change.connection.scalar(_PRACTICE_TASKS)
+            person = insert_person(change.connection, name, role, PRACTICE if practice else RATING)
+            change.note(now, "add", by, person=person, role=role)
+    except IntegrityError as error:
+        raise DataError("there is somebody of that name", found=name, mend="take another name") from error
+    return person
+
+
+_PRACTICE_TASKS = select(func.count()).select_from(tasks).where(tasks.c.kind == PRACTICE)
+
+
+def insert_person(connection: Connection, name: str, role: str, stage: str) -> int:
+    """Insert a person, with all that is counted of them."""
+    added = people.insert().values(name=name, role=role, stage=stage).returning(people.c.id)
+    person: int = connection.execute(added).scalar_one()
+    connection.execute(cursors.insert().values(person=person))
+    cells = [(truth, answer) for truth in range(len(VALIDITY)) for answer in range(len(KNOWN_ANSWERS))]
+    counts = [{"person": person, "truth": truth, "answer": answer, "n": 0} for truth, answer in cells]
+    connection.execute(golden_counts.insert(), counts)
+    return person
+
+
+def make_link(campaign: Campaign, person: int, now: float, by: int | None = None) -> str:
+    """A token by which somebody enters. It is not kept; what they had before, and their sessions, end.
+
+    The address of their link is that of the page, ``enter#`` and the token.
+    """
+    token = token_urlsafe(_SECRET)
+    with changing(campaign) as change:
+        change.person(person)
+        _end_link(change, person, _digest(token))
+        change.note(now, "link", by, person=person)
+    return token
+
+
+def revoke_link(campaign: Campaign, person: int, now: float, by: int | None = None) -> None:
+    """Let nobody enter by the link of a person any more; their sessions end."""
+    with changing(campaign) as change:
+        change.person(person)
+        _end_link(change, person, None)
+        change.note(now, "revoke", by, person=person)
+
+
+def sign_in(campaign: Campaign, token: str, now: float) -> str | None:
+    """The secret of a new session; None if the token is of nobody."""
+    secret = token_urlsafe(_SECRET)
+    with changing(campaign) as change:
+        found = select(people.c.id).where(people.c.token == _digest(token)).with_for_update()
+        person = change.connection.scalar(found)
+        if person is None:
+            return None
+        change.connection.execute(delete(sessions).where(sessions.c.expires < now))
+        row = {"secret": _digest(secret), "person": person, "expires": now + _SESSION}
+        change.connection.execute(sessions.insert(), row)
+        change.note(now, "enter", person)
+    return secret
+
+
+def sign_out(campaign: Campaign, secret: str) -> None:
+    """End a session."""
+    with changing(campaign) as change:
+        change.connection.execute(delete(sessions).where(sessions.c.secret == _digest(secret)))
+
+
+def person_of_session(campaign: Campaign, secret: str, now: float) -> Person | None:
+    """Whose session it is; None if it has ended, or is none."""
+    its = sessions.c.secret == _digest(secret), sessions.c.expires > now
+    found = select(people).join(sessions, sessions.c.person == people.c.id).where(*its)
+    with reading(campaign.engine) as connection:
+        row = connection.execute(found).one_or_none()
+    return None if row is None else _person(row)
+
+
+def people_of(campaign: Campaign) -> list[Person]:
+    """All people of a campaign, by number."""
+    with reading(campaign.engine) as connection:
+        return [_person(row) for row in connection.execute(select(people).order_by(people.c.id))]
+
+
+def find_person(campaign: Campaign, name: str) -> Person:
+    """Somebody by name.
+
+    Raises
+    ------
+    DataError
+        There is nobody of that name.
+    """
+    everybody = people_of(campaign)
+    for person in everybody:
+        if person.name == name:
+            return person
+    names = ", ".join(person.name for person in everybody) or "nobody"
+    raise DataError("there is nobody of that name", allowed=names, found=name)
+
+
+def consent(campaign: Campaign, person: int, now: float) -> None:
+    """Note that somebody agrees to what the keeper asks them to agree to."""
+    with changing(campaign) as change:
+        change.connection.execute(update(people).where(people.c.id == person).values(consented=now))
+        change.note(now, "consent", person)
+
+
+def admit(campaign: Campaign, person: int, now: float, by: int | None = None) -> None:
+    """Let a rater begin who did not reach the bar, or has not finished the practice round."""
+    with changing(campaign) as change:
+        waits = people.c.id == person, people.c.stage.in_([FAILED, PRACTICE])
+        change.connection.execute(update(people).where(*waits).values(stage=RATING))
+        change.note(now, "admit", by, person=person)
+
+
+def forget_person(campaign: Campaign, person: int, now: float, by: int | None = None) -> None:
+    """Take away the name of a person, their link and their sessions; what they said stays, under a number.
+
+    Raises
+    ------
+    DataError
+        There is no such person, or they are the only keeper.
+    """
+    with changing(campaign) as change:
+        row = change.person(person)
+        others = select(func.count()).select_from(people).where(people.c.role == KEEPER, people.c.id != person)
+        if row.role == KEEPER and not change.connection.scalar(others):
+            raise DataError("the only keeper cannot be forgotten", found=row.name, mend="invite another keeper first")
+        _end_link(change, person, None)
+        nameless = {"name": f"forgotten {person}", "consented": None}
+        change.connection.execute(update(people).where(people.c.id == person).values(**nameless))
+        change.note(now, "forget", by, person=person)
+
+
+def _end_link(change: Change, person: int, token: str | None) -> None:
+    change.connection.execute(update(people).where(people.c.id == person).values(token=token))
+    change.connection.execute(delete(sessions).where(sessions.c.person == person))
+
+
+def _digest(secret: str) -> str:
+    return sha256(secret.encode()).hexdigest()
+
+
+def _person(row: Any) -> Person:
+    return Person(
+        id=row.id,
+        name=row.name,
+        role=row.role,
+        stage=row.stage,
+        voided=row.voided,
+        consented=row.consented is not None,
+        linked=row.token is not None,
+    )

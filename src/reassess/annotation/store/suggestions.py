@@ -1,0 +1,68 @@
+"""Classes that raters see in a picture and were not asked about: each is a new question, for others."""
+
+from sqlalchemy import func, insert, select
+
+from reassess.annotation.judging import current_model
+from reassess.annotation.store import schema
+from reassess.annotation.store.campaigns import Campaign, changing
+from reassess.annotation.store.creation import random_ids
+from reassess.annotation.store.schema import MAIN, SUGGESTED, questions, suggestions, tasks, turns
+from reassess.annotation.store.turns import find_turn
+from reassess.errors import DataError
+
+__all__ = ["suggest"]
+
+_MOST = 8  # suggestions of a rater on a task
+
+
+def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: float) -> None:
+    """Note that somebody sees something else in a picture. It is no vote: if nobody was asked, others will be.
+
+    Parameters
+    ----------
+    campaign
+        The campaign.
+    person
+        The rater or expert.
+    task
+        A task that they were shown.
+    class_id
+        What they see.
+    now
+        The time, in seconds.
+
+    Raises
+    ------
+    DataError
+        They were not shown the task; there is no such class; they have suggested as many for this task as they may.
+    """
+    with changing(campaign) as change:
+        connection, rules = change.connection, campaign.rules
+        change.person(person)
+        find_turn(change, person, task)
+        if connection.scalar(select(schema.classes.c.id).where(schema.classes.c.id == class_id)) is None:
+            raise DataError("there is no such class", found=f"class {class_id}")
+        own = suggestions.c.person == person, suggestions.c.task == task
+        before = set(connection.scalars(select(suggestions.c.class_id).where(*own)))
+        if class_id in before:
+            return
+        if len(before) >= _MOST:
+            raise DataError("too many suggestions for one picture", allowed=f"up to {_MOST}", found=len(before) + 1)
+        connection.execute(insert(suggestions).values(person=person, task=task, class_id=class_id, at=now))
+        change.lock_campaign()
+        image = connection.execute(select(tasks.c.image).where(tasks.c.id == task)).scalar_one()
+        same = select(questions.c.id).join(tasks, tasks.c.id == questions.c.task)
+        if connection.execute(same.where(tasks.c.image == image, questions.c.class_id == class_id)).first():
+            return
+        ((new_task,), (question,)) = random_ids(1), random_ids(1)
+        last = select(func.coalesce(func.max(tasks.c.position), -1)).where(tasks.c.kind == MAIN)
+        place = {"kind": MAIN, "position": connection.execute(last).scalar_one() + 1, "free": rules.votes}
+        connection.execute(tasks.insert().values(id=new_task, image=image, **place))
+        golden = connection.execute(select(schema.campaign.c.golden_invalid, schema.campaign.c.golden_valid)).one()
+        valid = float(current_model([], (golden[0], golden[1]), []).prior[1])
+        asked = {"task": new_task, "class_id": class_id, "golden": False, "valid": valid}
+        connection.execute(questions.insert().values(id=question, **asked))
+        # Who suggests it is not asked.
+        turn = {"shown": [], "state": SUGGESTED, "number": 0, "expires": now}
+        connection.execute(turns.insert().values(person=person, task=new_task, **turn))
+        change.note(now, "suggest", person, task=new_task)

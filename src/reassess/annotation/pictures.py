@@ -62,9 +62,8 @@ class CampaignImages:
             It is not there, a link leads out of the folder, it is another file than the one of the campaign, or it is
             no picture.
         """
-        content = self.content(name)
-        found = sha256(content).hexdigest()
-        if digest is not None and found != digest:
+        content = self._content(name)
+        if digest not in (None, found := sha256(content).hexdigest()):
             raise DataError(
                 "the image has changed since the campaign was made",
                 where=name,
@@ -74,12 +73,18 @@ class CampaignImages:
             )
         return bare_picture(content, name)
 
-    def content(self, name: str) -> bytes:
-        """The bytes of an image's file; `DataError` if it is not there, or a link leads out of the folder."""
+    def digest(self, name: str) -> str:
+        """The SHA-256 of an image's file, in hexadecimal digits; errors are those of `picture`."""
+        return sha256(self._content(name)).hexdigest()
+
+    def _content(self, name: str) -> bytes:
         row = self._row.get(name)
         if row is None:
             raise DataError(
-                "there is no such image", where=self.source.place, found=name, mend="name the folder with --images"
+                "there is no such image",
+                where=self.source.place,
+                found=name,
+                mend="give the folder, zip or tar that holds it",
             )
         self._refuse_link_out(row)
         file = self.source.file(row)
@@ -200,6 +205,6 @@ def _in_srgb(picture: "Image.Image") -> "Image.Image":
         if "srgb" in ImageCms.getProfileDescription(own).lower():
             return picture
         converted = ImageCms.profileToProfile(picture, own, ImageCms.createProfile("sRGB"), outputMode=mode)
-    except ImageCms.PyCMSError:  # a damaged profile; the picture is still one
+    except (ImageCms.PyCMSError, OSError, ValueError):  # a damaged profile; the picture is still one
         return picture
     return picture if converted is None else converted

@@ -30,8 +30,8 @@ CLASSES = Classes(
     6,
     names=("circle", "square", "triangle", HOSTILE, "star", "line"),
     synonyms=(("disc", "round"), (), (), ("</script><script>alert(2)</script>",), (), ()),
+    definitions=("all of it is as far from the middle", "four equal sides", "", "<b>bold</b> & more", "", ""),
 )
-DEFINITIONS = {0: "all of it is as far from the middle", 1: "four equal sides", 3: "<b>bold</b> & more"}
 
 
 def draw_images(folder: Path, names: Sequence[str]) -> None:
@@ -105,7 +105,6 @@ def make_site(
         golden_tasks=golden,
         experts=experts,
         practice=practice,
-        definitions=DEFINITIONS,
         **plan,
     )
     create_campaign(folder / "campaign", whole)

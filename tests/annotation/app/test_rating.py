@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from reassess.annotation.plan import ExamplePicture
 from reassess.annotation.store.campaigns import pause
 from reassess.annotation.store.votes import void_rater
-from tests.annotation.app.sites import HOSTILE, Site, make_site
+from tests.annotation.app.sites import HOSTILE, Site, draw_images, make_site
 
 
 def given(task: dict[str, Any], answer: int = 2, revision: int = 0) -> list[dict[str, Any]]:
@@ -133,6 +133,14 @@ def test_pictures_come_by_an_address_that_tells_nothing(tmp_path: Path) -> None:
     assert "Content-Disposition" not in image.headers
     (example,) = client.get("/classes").json()[1]["examples"]
     assert client.get("/" + example).content == b"\x89PNG of a square"
+
+
+def test_a_picture_that_changes_after_it_was_shown_is_shown_no_more(site: Site) -> None:
+    client = site.client("ann")
+    address = "/" + next_task(client)["task"]["image"]
+    assert client.get(address).status_code == 200
+    draw_images(site.folder / "images", ["main/2.png", "main/0.png", "main/1.png"])
+    assert client.get(address).status_code == 404
 
 
 def test_a_picture_that_is_gone_or_broken_is_a_small_error_without_its_name(

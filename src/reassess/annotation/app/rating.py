@@ -12,8 +12,8 @@ from starlette.routing import Route
 
 from reassess.annotation.app.sessions import Caller, asked, posted
 from reassess.annotation.store.campaigns import Campaign
-from reassess.annotation.store.classes import classes_of
-from reassess.annotation.store.pictures import example_at, image_at
+from reassess.annotation.store.class_list import shown_classes
+from reassess.annotation.store.pictures import find_example, find_image, keep_hash
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Nothing, Turn, cannot_judge, last_turn, next_turn
 from reassess.annotation.store.votes import GivenAnswer, keep_answers
@@ -66,11 +66,13 @@ def _classes(caller: Caller) -> Response:
 
 def _image(caller: Caller) -> Response:
     images = caller.request.app.state.images
-    found = image_at(caller.campaign, caller.request.path_params["address"])
+    found = find_image(caller.campaign, caller.request.path_params["address"])
     if found is None or images is None:
         raise HTTPException(404, "there is no such picture")
     try:
         content, media_type = images.picture(found.name, found.sha256)
+        if found.sha256 is None:
+            keep_hash(caller.campaign, found.name, images.digest(found.name))
     except DataError as error:  # of which a rater learns nothing, since it names the file
         _logger.error("a picture cannot be shown\n%s", error)
         raise HTTPException(404, "the picture cannot be shown") from error
@@ -78,7 +80,7 @@ def _image(caller: Caller) -> Response:
 
 
 def _example(caller: Caller) -> Response:
-    found = example_at(caller.campaign, caller.request.path_params["address"])
+    found = find_example(caller.campaign, caller.request.path_params["address"])
     if found is None:
         raise HTTPException(404, "there is no such picture")
     return _picture(found.picture, found.media_type)
@@ -97,19 +99,16 @@ def _shown(turn: Turn) -> dict[str, Any]:
 
 
 def _list_of_classes(campaign: Campaign) -> bytes:
-    each = []
-    for one in classes_of(campaign):
-        # Of a synset, its words.
-        name, *others = (one.name or "").split(", ") if one.wnid else [one.name]
-        each.append(
-            {
-                "id": one.id,
-                "name": name or one.wnid,
-                "definition": one.definition,
-                "synonyms": [*others, *one.synonyms],
-                "examples": [f"examples/{address}" for address in one.examples],
-            }
-        )
+    each = [
+        {
+            "id": one.id,
+            "name": one.name,
+            "definition": one.definition,
+            "synonyms": one.synonyms,
+            "examples": [f"examples/{address}" for address in one.examples],
+        }
+        for one in shown_classes(campaign)
+    ]
     return json.dumps(each, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 

@@ -21,6 +21,7 @@ export function showPanel(name) {
 }
 
 export const isRating = () => !rating.hidden;
+export const isShown = (name) => !document.querySelector(`[data-panel="${name}"]`).hidden;
 
 // To be read, for a while.
 export function tell(text) {

@@ -6,7 +6,7 @@ import { ask as askForClass } from "./class_search.js";
 import { lap } from "./clock.js";
 import { listen } from "./keys.js";
 import { Outbox } from "./outbox.js";
-import { announce, isRating, showPanel, showRating, showWaiting, tell } from "./panels.js";
+import { announce, isRating, isShown, showPanel, showRating, showWaiting, tell } from "./panels.js";
 import * as picture from "./picture.js";
 import { Rows } from "./rows.js";
 import { get, post, Refused, SignedOut } from "./server.js";
@@ -230,8 +230,7 @@ async function once(work) {
   }
 }
 
-const RESTS = ["finished", "waiting", "paused"];
-const canGoBack = () => isRating() || RESTS.some((name) => !find(`[data-panel="${name}"]`).hidden);
+const canGoBack = () => isRating() || ["finished", "waiting", "paused"].some(isShown);
 
 function pressed(key, target) {
   if (key === "?") find("#help").showModal();
@@ -308,7 +307,7 @@ async function start() {
     timer = setTimeout(start, 1000 * pause);
     return;
   }
-  addEventListener("online", () => outbox.send());
+  addEventListener("online", () => (isShown("offline") ? look() : outbox.send()));
   await look();
 }
 

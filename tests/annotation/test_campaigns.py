@@ -56,7 +56,7 @@ def address_of(campaign: Campaign, name: str) -> str:
 
 def exported(campaign: Campaign) -> list[tuple[str, int, list[tuple[str, str]]]]:
     """Of each question with votes: image, class, and who said what."""
-    votes = export_votes(campaign, CLASSES, names=True).votes
+    votes = export_votes(campaign, names=True).votes
     pairs = zip(votes.items.image_ids.tolist(), votes.items.class_ids.tolist(), strict=True)
     return [(votes.items.images[i], c, list(votes.on(row))) for row, (i, c) in enumerate(pairs)]
 
@@ -81,7 +81,7 @@ def test_a_place_is_kept_for_a_rater_until_the_lease_ends(tmp_path: Path) -> Non
     assert next_turn(campaign, 2, NOW + 59) == turn
     give(campaign, 3, turn_of(campaign, 3, NOW + 61), NO, now=NOW + 62)
     give(campaign, 2, turn, YES, now=NOW + 63)  # late: kept, and not counted
-    result = export_votes(campaign, CLASSES)
+    result = export_votes(campaign)
     assert (len(result.votes), result.late, result.voided) == (1, 1, 0)
     assert exported(campaign) == [("m0.png", 0, [("rater 3", "no")])]
 
@@ -133,12 +133,12 @@ def test_votes_of_a_voided_rater_do_not_count_and_their_questions_open_again(tmp
         give(campaign, person, turn_of(campaign, person), said)
     void_rater(campaign, 2, NOW)
     assert exported(campaign) == [("m0.png", 0, [("rater 3", "no")])]
-    assert export_votes(campaign, CLASSES).voided == 1
+    assert export_votes(campaign).voided == 1
     assert why(campaign, 2) == "voided"
     give(campaign, 4, turn_of(campaign, 4), MAYBE)
     restore_rater(campaign, 2, NOW)
     assert exported(campaign) == [("m0.png", 0, [("rater 2", "yes"), ("rater 3", "no")])]
-    assert export_votes(campaign, CLASSES).late == 1
+    assert export_votes(campaign).late == 1
 
 
 def test_a_picture_that_cannot_be_judged_is_no_vote_and_is_left_to_others(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_picture_that_cannot_be_judged_is_no_vote_and_is_left_to_others(tmp_pa
     cannot_judge(campaign, 2, turn_of(campaign, 2).task, NOW)
     assert why(campaign, 2) == "finished"
     turn_of(campaign, 3)
-    assert len(export_votes(campaign, CLASSES).votes) == 0
+    assert len(export_votes(campaign).votes) == 0
 
 
 def test_golden_answers_are_exported_apart_and_without_voided_raters(tmp_path: Path) -> None:
@@ -154,14 +154,14 @@ def test_golden_answers_are_exported_apart_and_without_voided_raters(tmp_path: P
     for person in (2, 3):
         while isinstance(turn := next_turn(campaign, person, NOW), Turn):
             give(campaign, person, turn, *[YES] * len(turn.rows))
-    result = export_votes(campaign, CLASSES)
+    result = export_votes(campaign)
     assert result.golden is not None
     assert result.rater_golden is not None
     assert (len(result.votes), len(result.golden), len(result.rater_golden)) == (2, 5, 10)
     assert set(result.golden.raters) == {"expert 1"}
     assert result.golden.counts().tolist() == [[1, 0, 0], [0, 0, 1], [1, 0, 0], [0, 0, 1], [1, 0, 0]]
     void_rater(campaign, 3, NOW)
-    assert export_votes(campaign, CLASSES, names=True).rater_golden.raters == ("rater 2",)
+    assert export_votes(campaign, names=True).rater_golden.raters == ("rater 2",)
 
 
 def test_what_was_not_asked_is_refused_and_nothing_of_the_call_is_kept(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_what_was_not_asked_is_refused_and_nothing_of_the_call_is_kept(tmp_path:
     assert message(keep_answers, campaign, 2, [GivenAnswer(99, YES)], NOW) == (
         "there is no such question\n  found:   question 99"
     )
-    assert len(export_votes(campaign, CLASSES).votes) == 0
+    assert len(export_votes(campaign).votes) == 0
     assert message(GivenAnswer, row.question, 3).startswith("answer out of range")
     assert message(cannot_judge, campaign, 1, turn.task, NOW).startswith("the rater was not shown this task")
 
@@ -251,8 +251,8 @@ def test_a_rater_with_more_votes_than_a_statement_can_hold_is_voided(tmp_path: P
     campaign = campaign_at(tmp_path / "c.db", (6,) * 200, raters=1, golden_rate=0)
     while isinstance(turn := next_turn(campaign, 2, NOW), Turn):
         give(campaign, 2, turn, *[YES] * len(turn.rows))
-    assert len(export_votes(campaign, CLASSES).votes) == 1_200
+    assert len(export_votes(campaign).votes) == 1_200
     void_rater(campaign, 2, NOW)
-    assert len(export_votes(campaign, CLASSES).votes) == 0
+    assert len(export_votes(campaign).votes) == 0
     restore_rater(campaign, 2, NOW)
-    assert len(export_votes(campaign, CLASSES).votes) == 1_200
+    assert len(export_votes(campaign).votes) == 1_200

@@ -74,6 +74,7 @@ FUNCTIONS = (
     "write_posterior out.parquet",
     "write_predictions out.npy",
     "write_predictions out.tsv",
+    "write_classes out.csv",
     "write_proposals out.csv",
     "write_rater_model out.npz",
     "write_repeats out.parquet",

@@ -14,7 +14,7 @@ import reassess
 from reassess.core.classes import GIVE_CLASSES, Classes, class_number
 from reassess.data.loading import load_collapsed
 from reassess.errors import ReassessWarning
-from reassess.formats.class_tables import read_classes, read_collapsed, read_groups, read_hierarchy
+from reassess.formats.class_tables import read_classes, read_collapsed, read_groups, read_hierarchy, write_classes
 from tests.helpers import message
 
 KITCHEN = Classes(3, wnids=("n00000001", "n00000002", "n00000003"), names=("cup", "mug, beaker", "pot"))
@@ -345,3 +345,23 @@ def test_a_hierarchy_of_no_class_speaks_of_itself(
         f"no class stands in the hierarchy\n  where:   {path}\n  allowed: children that are {allowed}\n  found:   cat\n"
         f"  to mend: call the children in the hierarchy as the classes are called{mend}"
     )
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+def test_classes_that_are_written_are_read_as_they_were(suffix: str, tmp_path: Path) -> None:
+    classes = Classes(
+        2,
+        wnids=("n01440764", "n01443537"),
+        names=("tench", "goldfish, Carassius"),
+        synonyms=((), ("carp", "koi")),
+        definitions=("a freshwater fish", ""),
+    )
+    write_classes(tmp_path / f"classes{suffix}", classes)
+    read = read_classes(tmp_path / f"classes{suffix}")
+    assert (read, read.synonyms, read.definitions) == (classes, classes.synonyms, classes.definitions)
+
+
+def test_classes_without_names_are_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "classes.csv"
+    assert message(write_classes, path, Classes(2)) == "the classes have no names\n  to mend: name every class"
+    assert not path.exists()

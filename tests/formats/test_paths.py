@@ -61,6 +61,7 @@ FINDINGS = Findings.from_predictions({"one": PREDICTIONS}, LABELS)
 # The suffix of a file, and what else the writer takes; and so for readers, with what the file holds.
 WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "write_chart": (".svg", ("label-count", FINDINGS)),
+    "write_classes": (".csv", (CLASSES,)),
     "write_folds": (".csv", (FOLDS,)),
     "write_clean_list": (".txt", (CLEANING,)),
     "write_details": (".csv", (CLEANING,)),

@@ -68,8 +68,6 @@ class CampaignPlan:
         The labels as they were, of which each is a vote before all others; None if they are none.
     consent
         What people agree to before they begin.
-    definitions
-        What a class is, in words, by class id.
     examples
         Pictures of classes.
     hashes
@@ -94,7 +92,6 @@ class CampaignPlan:
     bar: float | None = None
     original: LabelSets | None = None
     consent: str = ""
-    definitions: Mapping[int, str] = field(default_factory=dict)
     examples: Sequence[ExamplePicture] = ()
     hashes: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 import re
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any
@@ -99,6 +99,8 @@ class Classes(Shown):
         Name of each class, or empty; several words for one class are separated by commas.
     synonyms
         Other names of each class, or empty.
+    definitions
+        What each class is, in words, or empty; it plays no part when lists are compared.
     ranked
         Whether these are only the classes that some file names, in sorted order: an id then means nothing outside it.
 
@@ -122,12 +124,16 @@ class Classes(Shown):
     names: tuple[str, ...] = ()
     ranked: bool = False
     synonyms: tuple[tuple[str, ...], ...] = ()
+    definitions: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.count is not None:
             check_shape(np.asarray(self.count), (), what="the number of classes", kind="integers")
             check_range(self.count, 0, MOST_CLASSES, what="number of classes")
-        for things, texts in (("wnids", self.wnids), ("class names", self.names), ("synonyms", self.synonyms)):
+        for things, texts in (
+            *(("wnids", self.wnids), ("class names", self.names)),
+            *(("synonyms", self.synonyms), ("definitions", self.definitions)),
+        ):
             check_several(texts, what=things)
             if texts:
                 check_length(len(texts), self.count or 0, things=things, each="class")
@@ -147,7 +153,7 @@ class Classes(Shown):
         Blanks around a name are no part of it; capitals are, see `differ_in_capitals`. Names are kept as Unicode NFC.
 
         >>> Classes.from_texts(["dog", "cat", "dog"])
-        Classes(count=2, wnids=(), names=('cat', 'dog'), ranked=True, synonyms=())
+        Classes(count=2, wnids=(), names=('cat', 'dog'), ranked=True, synonyms=(), definitions=())
         """
         check_several(texts, what="names of classes")
         names = tuple(sorted({composed(text.strip()) for text in texts}))

@@ -2,6 +2,7 @@ from .class_tables import read_classes as read_classes
 from .class_tables import read_collapsed as read_collapsed
 from .class_tables import read_groups as read_groups
 from .class_tables import read_hierarchy as read_hierarchy
+from .class_tables import write_classes as write_classes
 from .cleaning import read_clean_list as read_clean_list
 from .cleaning import write_clean_list as write_clean_list
 from .cleaning import write_details as write_details

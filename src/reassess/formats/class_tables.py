@@ -14,16 +14,16 @@ from reassess.core.hierarchy import Hierarchy
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.files import read_lines, suffix_of
 from reassess.formats.json_files import other_shape, read_json
-from reassess.formats.tables import TABLE_SUFFIXES, column, integers, place, read_table, refuse_missing
+from reassess.formats.tables import TABLE_SUFFIXES, column, integers, place, read_table, refuse_missing, write_table
 from reassess.text import composed, counted, some
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["read_classes", "read_collapsed", "read_groups", "read_hierarchy"]
+__all__ = ["read_classes", "read_collapsed", "read_groups", "read_hierarchy", "write_classes"]
 
 _CALL_CHILDREN = "call the children in the hierarchy as the classes are called"
-_TEXT = ("name", "wnid", "synonyms")
+_TEXT = ("name", "wnid", "synonyms", "definition")
 
 
 def read_collapsed(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
@@ -197,8 +197,8 @@ def read_classes(path: str | Path, words: str | Path | None = None) -> Classes:
     ----------
     path
         Text: one name or wnid a line; its id is the line, from 0. CSV, TSV, JSON lines or Parquet: a column name, and
-        perhaps id, from 0 and in any order, without which the id is the row; wnid; and synonyms, other names separated
-        by ``;``. Other columns, such as a definition, are not read.
+        perhaps id, from 0 and in any order, without which the id is the row; wnid; synonyms, other names separated by
+        ``;``; and definition, what the class is. Other columns are not read.
     words
         Text: the names of wnids that `path` lists one a line. A line a wnid: the wnid, a tab, the words, separated by
         commas. It may hold more wnids than are classes, and a name may be that of two classes.
@@ -234,6 +234,50 @@ def read_classes(path: str | Path, words: str | Path | None = None) -> Classes:
         return Classes(len(texts), wnids=texts) if are_wnids(texts) else Classes(len(texts), names=texts)
 
 
+def write_classes(path: str | Path, classes: Classes, *, force: bool = False) -> None:
+    """Write a list of classes, as `read_classes` reads it.
+
+    Parameters
+    ----------
+    path
+        CSV, TSV, JSON lines or Parquet: id, name, and what is known of wnid, synonyms and definition.
+    classes
+        The classes, of which each has a name or a wnid.
+    force
+        Overwrite a file.
+
+    Raises
+    ------
+    DataError
+        The classes have neither names nor wnids; the suffix is another.
+    OutputError
+        The file exists or cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "classes.csv"
+    >>> write_classes(path, Classes(2, names=("plate", "mug"), synonyms=((), ("beaker", "cup"))))
+    >>> print(path.read_text())
+    id,name,synonyms
+    0,plate,
+    1,mug,beaker;cup
+    <BLANKLINE>
+    """
+    import polars as pl
+
+    if not classes.texts:
+        raise DataError("the classes have no names", mend="name every class")
+    columns: dict[str, list[str | None]] = {
+        "name": list(classes.names or classes.wnids),
+        "wnid": list(classes.wnids),
+        "synonyms": [";".join(each) or None for each in classes.synonyms],
+        "definition": [text or None for text in classes.definitions],
+    }
+    known = {name: pl.Series(texts, dtype=pl.String) for name, texts in columns.items() if texts}
+    write_table(Path(path), pl.DataFrame(known).with_row_index("id"), force=force)
+
+
 def _with_words(wnids: Path, words: Path) -> Classes:
     order = read_lines(wnids)
     name_of = dict(line.split("\t", 1) for line in read_lines(words) if "\t" in line)
@@ -259,6 +303,7 @@ def _classes_of_table(path: Path) -> Classes:
         tuple(text for part in cell.split(";") if (text := composed(part.strip())))
         for cell in columns["synonyms"].fill_null("")
     ]
+    definitions = [composed(cell.strip()) for cell in columns["definition"].fill_null("")]
     _check_names(names, synonyms or [()] * len(names), lambda row: f"{path}, class {ids[row]}")
     refuse_missing(path, columns["wnid"])
     wnids = [text.strip() for text in columns["wnid"]]
@@ -269,6 +314,7 @@ def _classes_of_table(path: Path) -> Classes:
             wnids=tuple(wnids),
             names=tuple(names),
             synonyms=tuple(synonyms) if any(synonyms) else (),
+            definitions=tuple(definitions) if any(definitions) else (),
         )
 
 

@@ -1,8 +1,9 @@
 """A campaign that is open, and changes of it.
 
 Locks are taken in one order, so that no two transactions wait for one another: a person, tasks by number, the campaign
-where golden answers are counted, cursors by person. Who holds that of a person knows until the end of the transaction
-whether their votes count. On SQLite a transaction that changes something is alone.
+where golden answers are counted, cursors by person. Who holds that of a person knows until the transaction ends whether
+their votes count. No number changes, so the locks are those beside which other rows may refer to what is locked. On
+SQLite a transaction that changes something is alone.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -90,11 +91,11 @@ def open_campaign(address: str | Path) -> Campaign:
     )
 
 
-_PERSON = select(people).where(people.c.id == bindparam("number")).with_for_update()
-_CAMPAIGN = select(schema.campaign.c.id).with_for_update()
+_PERSON = select(people).where(people.c.id == bindparam("number")).with_for_update(key_share=True)
+_CAMPAIGN = select(schema.campaign.c.id).with_for_update(key_share=True)
 _LOCKED = (
     select(tasks.c.id).where(tasks.c.id.in_(bindparam("numbers", expanding=True))).order_by(tasks.c.id)
-).with_for_update()
+).with_for_update(key_share=True)
 _OF_TASK = select(questions).where(questions.c.task == bindparam("number")).order_by(questions.c.id)
 _RESERVE = (
     update(questions)
@@ -104,7 +105,7 @@ _RESERVE = (
 _TASK = select(tasks).where(tasks.c.id == bindparam("number"))
 _FREE = update(tasks).where(tasks.c.id == bindparam("number")).values(free=bindparam("places"))
 _BEHIND = cursors.c.position > bindparam("least")
-_LOCKED_BEHIND = select(cursors.c.person).where(_BEHIND).order_by(cursors.c.person).with_for_update()
+_LOCKED_BEHIND = select(cursors.c.person).where(_BEHIND).order_by(cursors.c.person).with_for_update(key_share=True)
 _LOWER = update(cursors).where(_BEHIND).values(position=bindparam("least"))
 
 

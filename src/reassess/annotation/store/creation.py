@@ -84,6 +84,7 @@ def _fill(connection: Connection, plan: CampaignPlan, now: float) -> None:
     rules, counts = plan.rules, plan.golden_counts()
     row = {name: getattr(rules, name) for name in ("votes", "golden_rate", "lease", "seed")}
     row |= {name: getattr(plan, name) for name in ("name", "at_least", "bar", "consent")}
+    row |= {"classes": plan.tasks.questions.classes.count, "ranked": plan.tasks.questions.classes.ranked}
     row |= {"id": 1, "golden_invalid": counts[0], "golden_valid": counts[1], "settings": dict(plan.settings)}
     row |= {name: None if rules.stop is None else getattr(rules.stop, name[5:]) for name in ("stop_low", "stop_high")}
     connection.execute(schema.campaign.insert(), row)
@@ -125,7 +126,7 @@ def _classes(plan: CampaignPlan, parts: list[Tasks]) -> Iterator[dict[str, Any]]
             "name": classes.names[class_id] if classes.names else None,
             "wnid": classes.wnids[class_id] if classes.wnids else None,
             "synonyms": list(classes.synonyms[class_id]) if classes.synonyms else [],
-            "definition": plan.definitions.get(class_id),
+            "definition": classes.definitions[class_id] if classes.definitions else None,
         }
 
 

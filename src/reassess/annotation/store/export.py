@@ -7,6 +7,7 @@ import numpy as np
 from sqlalchemy import Connection, Select, func, select
 
 from reassess.annotation.store.campaigns import Campaign
+from reassess.annotation.store.class_list import classes_of
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import (
     EXPERT,
@@ -51,18 +52,17 @@ class Exported:
     voided: int
 
 
-def export_votes(campaign: Campaign, classes: Classes, *, names: bool = False) -> Exported:
+def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
     """The votes of a campaign.
 
     Parameters
     ----------
     campaign
         The campaign.
-    classes
-        The list of classes in which it was made.
     names
         Whether raters are called by their names; else by numbers, which tell nothing of them.
     """
+    classes = classes_of(campaign)
     with reading(campaign.engine) as connection:
         rater = people.c.name if names else func.concat(people.c.role, " ", people.c.id)
         said: Any = select(

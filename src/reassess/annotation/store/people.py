@@ -136,7 +136,7 @@ def sign_in(campaign: Campaign, token: str, now: float) -> str | None:
     """The secret of a new session; None if the token is of nobody."""
     secret = token_urlsafe(_SECRET)
     with changing(campaign) as change:
-        found = select(people.c.id).where(people.c.token == _digest(token)).with_for_update()
+        found = select(people.c.id).where(people.c.token == _digest(token)).with_for_update(key_share=True)
         person = change.connection.scalar(found)
         if person is None:
             return None

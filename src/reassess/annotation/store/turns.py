@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Row, and_, bindparam, exists, or_, select, update
+from sqlalchemy import Row, and_, bindparam, exists, func, or_, select, update
 
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign, Change, changing
@@ -146,8 +146,9 @@ def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int
         if task is None:
             begins_later = bool(begun) or change.connection.scalar(_LEFT, {"who": person})
             return Nothing("waiting" if begins_later else "finished")
-        position = task.position if task.kind == MAIN else cursor.position
-        moved = {"who": person, "place": position, "next": cursor.turns + 1}
+        moved = {"who": person, "place": cursor.position, "next": cursor.turns + 1}
+        if task.kind == MAIN:
+            moved["place"] = _first_place(change, person, cursor, task)
         change.connection.execute(_MOVE, moved)
         return _begin(change, person, task, cursor.turns, now + change.rules.lease)
 
@@ -234,7 +235,7 @@ _LATE = select(turns.c.person, turns.c.task).where(
     turns.c.state == ASKED, or_(turns.c.expires < bindparam("now"), turns.c.expires > bindparam("latest"))
 )
 _END = update(turns).where(_OWN, turns.c.task == bindparam("of_task")).values(state=bindparam("ended"))
-_CURSOR = select(cursors).where(cursors.c.person == bindparam("who")).with_for_update()
+_CURSOR = select(cursors).where(cursors.c.person == bindparam("who")).with_for_update(key_share=True)
 _MOVE = (
     update(cursors)
     .where(cursors.c.person == bindparam("who"))
@@ -263,11 +264,13 @@ _PLACE = exists().where(
     questions.c.votes + questions.c.reserved < bindparam("most"),
     ~exists().where(_THEIRS),
 )
+_OPEN = tasks.c.kind == MAIN, tasks.c.free > 0, tasks.c.position >= bindparam("place"), _PLACE
+_FIRST = select(func.min(_NOT_HAD.where(*_OPEN).subquery().c.position))
 _MAIN_TASK = (
-    _NOT_HAD.where(tasks.c.kind == MAIN, tasks.c.free > 0, tasks.c.position >= bindparam("place"), _PLACE)
+    _NOT_HAD.where(*_OPEN)
     .order_by(tasks.c.position)
     .limit(1)
-    .with_for_update(of=tasks, skip_locked=True)
+    .with_for_update(of=tasks, key_share=True, skip_locked=True)
 )
 _KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None), ~exists().where(_THEIRS))
 _OF_KIND = _NOT_HAD.where(tasks.c.kind.in_(bindparam("kinds", expanding=True))).order_by(tasks.c.kind, tasks.c.position)
@@ -304,6 +307,15 @@ def _next_task(change: Change, person: Row[Any], cursor: Row[Any]) -> Row[Any] |
             return left[change.rules.pick(person.id, cursor.turns, len(left))]
     open_to_them = own | {"place": cursor.position, "most": change.rules.votes}
     return change.connection.execute(_MAIN_TASK, open_to_them).one_or_none()
+
+
+def _first_place(change: Change, person: int, cursor: Row[Any], chosen: Row[Any]) -> int:
+    """Position of the first main task that is open to somebody: of those before the chosen one others hold the lock."""
+    if change.connection.dialect.name == "sqlite":
+        return int(chosen.position)
+    open_to_them = {"who": person, "place": cursor.position, "most": change.rules.votes}
+    first = change.connection.scalar(_FIRST, open_to_them)
+    return int(chosen.position if first is None else min(first, chosen.position))
 
 
 def _begin(change: Change, person: int, task: Row[Any], number: int, expires: float) -> Turn:

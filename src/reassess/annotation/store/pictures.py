@@ -1,0 +1,56 @@
+"""Which picture an address stands for: an address tells nothing of the name of the image, or of its class."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+
+from reassess.annotation.plan import ExamplePicture
+from reassess.annotation.store.campaigns import Campaign, changing
+from reassess.annotation.store.database import reading
+from reassess.annotation.store.schema import examples, images
+
+__all__ = ["StoredImage", "find_example", "find_image", "image_names", "keep_hash"]
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """An image of a campaign.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    sha256
+        Of its file; None until it has been read.
+    """
+
+    name: str
+    sha256: str | None
+
+
+def find_image(campaign: Campaign, address: str) -> StoredImage | None:
+    """The image of an address; None if there is none."""
+    with reading(campaign.engine) as connection:
+        found = select(images.c.name, images.c.sha256).where(images.c.address == address)
+        row = connection.execute(found).one_or_none()
+    return None if row is None else StoredImage(row.name, row.sha256)
+
+
+def find_example(campaign: Campaign, address: str) -> ExamplePicture | None:
+    """The example picture of an address; None if there is none."""
+    with reading(campaign.engine) as connection:
+        row = connection.execute(select(examples).where(examples.c.address == address)).one_or_none()
+    return None if row is None else ExamplePicture(row.class_id, row.picture, row.media_type)
+
+
+def keep_hash(campaign: Campaign, name: str, sha256: str) -> None:
+    """Keep the SHA-256 of an image of which none is known: from now on the file may not change."""
+    with changing(campaign) as change:
+        unknown = images.c.name == name, images.c.sha256.is_(None)
+        change.connection.execute(update(images).where(*unknown).values(sha256=sha256))
+
+
+def image_names(campaign: Campaign) -> list[str]:
+    """The names of all images of a campaign, in the order in which it was made."""
+    with reading(campaign.engine) as connection:
+        return list(connection.scalars(select(images.c.name).order_by(images.c.id)))

@@ -1,0 +1,126 @@
+"""Experts answer golden questions in the page: the truth follows, and what is known of raters follows from it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from reassess.annotation.assignment import Rules
+from reassess.annotation.plan import CampaignPlan
+from reassess.annotation.store.campaigns import Campaign, open_campaign
+from reassess.annotation.store.creation import create_campaign
+from reassess.annotation.store.database import reading
+from reassess.annotation.store.export import export_votes
+from reassess.annotation.store.people import add_person, admit
+from reassess.annotation.store.schema import campaign as settings
+from reassess.annotation.store.schema import golden_counts, questions
+from reassess.annotation.store.turns import Nothing, Turn, next_turn
+from reassess.annotation.store.votes import GivenAnswer, keep_answers, void_rater
+from tests.annotation.campaigns import golden_of, tasks_of
+from tests.helpers import message
+
+NO, MAYBE, YES = range(3)
+NOW = 1e9
+
+
+def made(tmp_path: Path, **options: Any) -> Campaign:
+    """A campaign in which all that is asked of raters is golden, as long as there is any."""
+    create_campaign(tmp_path / "c.db", CampaignPlan(tasks_of(1), rules=Rules(golden_rate=0.9), **options))
+    return open_campaign(tmp_path / "c.db")
+
+
+def answer_all(campaign: Campaign, person: int, said: int) -> list[Turn]:
+    """Answer whatever is shown."""
+    shown = []
+    while isinstance(turn := next_turn(campaign, person, NOW), Turn):
+        keep_answers(campaign, person, [GivenAnswer(row.question, said) for row in turn.rows], NOW)
+        shown.append(turn)
+    return shown
+
+
+def known(campaign: Campaign) -> tuple[list[int | None], tuple[int, int], dict[int, list[tuple[int, int, int]]]]:
+    """The truths, how many golden questions are of each, and what is counted of raters."""
+    with reading(campaign.engine) as connection:
+        truths = connection.scalars(select(questions.c.truth).where(questions.c.golden).order_by(questions.c.class_id))
+        counts = connection.execute(select(settings.c.golden_invalid, settings.c.golden_valid)).one()
+        cells: dict[int, list[tuple[int, int, int]]] = {}
+        for row in connection.execute(select(golden_counts).where(golden_counts.c.n > 0)):
+            cells.setdefault(row.person, []).append((row.truth, row.answer, row.n))
+        return list(truths), (counts[0], counts[1]), cells
+
+
+def test_the_truth_follows_from_the_experts_and_counts_for_raters_who_have_answered(tmp_path: Path) -> None:
+    golden, experts = golden_of(2)  # the expert of the file says no and yes
+    campaign = made(tmp_path, golden_tasks=golden, experts=experts)
+    rater, other = add_person(campaign, "ann"), add_person(campaign, "kim", "expert")
+    answer_all(campaign, rater, YES)
+    assert known(campaign) == ([0, 1], (1, 1), {rater: [(0, YES, 1), (1, YES, 1)]})
+    answer_all(campaign, other, NO)  # of two experts one says yes: not more than half
+    assert known(campaign) == ([0, 0], (2, 0), {rater: [(0, YES, 2)]})
+
+
+def test_an_expert_is_shown_golden_questions_alone_and_no_vote_of_theirs_counts(tmp_path: Path) -> None:
+    campaign = made(tmp_path, golden_tasks=golden_of(2, 3)[0])
+    expert = add_person(campaign, "kim", "expert")
+    assert known(campaign)[:2] == ([None] * 5, (0, 0))
+    shown = answer_all(campaign, expert, YES)
+    assert sorted(len(turn.rows) for turn in shown) == [2, 3]
+    assert known(campaign)[:2] == ([1] * 5, (0, 5))
+    exported = export_votes(campaign)
+    assert exported.golden is not None
+    assert (len(exported.votes), len(exported.golden)) == (0, 5)
+
+
+def test_a_golden_question_without_truth_is_asked_of_no_rater(tmp_path: Path) -> None:
+    campaign = made(tmp_path, golden_tasks=golden_of(2)[0])
+    rater = add_person(campaign, "ann")
+    assert [len(turn.rows) for turn in answer_all(campaign, rater, YES)] == [1]
+
+
+def test_a_changed_answer_of_an_expert_changes_the_truth(tmp_path: Path) -> None:
+    campaign = made(tmp_path, golden_tasks=golden_of(1)[0])
+    expert = add_person(campaign, "kim", "expert")
+    (turn,) = answer_all(campaign, expert, YES)
+    keep_answers(campaign, expert, [GivenAnswer(turn.rows[0].question, NO, revision=1)], NOW)
+    assert known(campaign)[:2] == ([0], (1, 0))
+
+
+def test_the_votes_of_experts_are_not_voided(tmp_path: Path) -> None:
+    campaign = made(tmp_path, golden_tasks=golden_of(1)[0])
+    expert = add_person(campaign, "kim", "expert")
+    assert message(void_rater, campaign, expert, NOW) == (
+        "only the votes of a rater can be voided\n  found:   kim, of the role expert"
+    )
+
+
+@pytest.mark.parametrize(("said", "passes"), [(MAYBE, True), (NO, False)])
+def test_a_practice_round_shows_what_is_right_and_lets_those_begin_who_reach_the_bar(
+    tmp_path: Path, said: int, passes: bool
+) -> None:
+    """All practice questions are of one image of which the one class is invalid, and the other valid."""
+    golden, experts = golden_of(2, 2, 2)
+    campaign = made(tmp_path, golden_tasks=golden, experts=experts, practice=2, bar=0.5)
+    rater = add_person(campaign, "ann")
+    for _ in range(2):
+        turn = next_turn(campaign, rater, NOW)
+        assert isinstance(turn, Turn)
+        assert turn.practice
+        wrong = {0: YES, 1: NO}
+        given = [GivenAnswer(row.question, said if said == MAYBE else wrong[row.class_id]) for row in turn.rows]
+        truths = keep_answers(campaign, rater, given, NOW)
+        assert truths == {row.question: row.class_id for row in turn.rows}
+        assert keep_answers(campaign, rater, [GivenAnswer(turn.rows[0].question, YES, revision=1)], NOW)
+    assert known(campaign)[2] == {}
+    turn = next_turn(campaign, rater, NOW)
+    if passes:
+        assert isinstance(turn, Turn)
+        assert not turn.practice
+    else:
+        assert turn == Nothing("failed")
+        admit(campaign, rater, NOW)
+        assert isinstance(next_turn(campaign, rater, NOW), Turn)
+    answer_all(campaign, rater, YES)
+    exported = export_votes(campaign)
+    assert exported.rater_golden is not None
+    assert len(exported.rater_golden) == 2  # of the one golden task that is not for practice

@@ -1,0 +1,157 @@
+"""Links, sessions, consent, and what is forgotten."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import DatabaseError
+
+from reassess.annotation.plan import CampaignPlan
+from reassess.annotation.store.campaigns import Campaign, changing, open_campaign, pause, resume
+from reassess.annotation.store.creation import create_campaign
+from reassess.annotation.store.database import reading
+from reassess.annotation.store.export import export_votes
+from reassess.annotation.store.people import (
+    add_person,
+    consent,
+    find_person,
+    forget_person,
+    make_link,
+    people_of,
+    person_of_session,
+    revoke_link,
+    sign_in,
+    sign_out,
+)
+from reassess.annotation.store.schema import log, people, sessions
+from reassess.annotation.store.turns import Nothing, Turn, next_turn
+from reassess.annotation.store.votes import GivenAnswer, keep_answers
+from tests.annotation.campaigns import tasks_of
+from tests.helpers import message
+
+NOW = 1e9
+_MONTH = 30 * 24 * 3600
+
+
+@pytest.fixture(params=["file", "server"])
+def campaign(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Campaign]:
+    address = request.getfixturevalue("database") if request.param == "server" else tmp_path / "c.db"
+    create_campaign(address, CampaignPlan(tasks_of(2), consent="We keep your votes."))
+    campaign = open_campaign(address)
+    yield campaign
+    campaign.close()
+
+
+def entered(campaign: Campaign, name: str = "ann") -> tuple[int, str]:
+    """A person, and the secret of their session."""
+    person = add_person(campaign, name)
+    secret = sign_in(campaign, make_link(campaign, person, NOW), NOW)
+    assert secret is not None
+    return person, secret
+
+
+def test_who_has_a_link_enters_and_a_session_ends_after_a_month_or_when_they_leave(campaign: Campaign) -> None:
+    person, secret = entered(campaign)
+    own = person_of_session(campaign, secret, NOW)
+    assert own is not None
+    assert (own.id, own.name, own.role, own.consented) == (person, "ann", "rater", False)
+    assert person_of_session(campaign, secret, NOW + _MONTH - 1) is not None
+    assert person_of_session(campaign, secret, NOW + _MONTH + 1) is None
+    sign_out(campaign, secret)
+    assert person_of_session(campaign, secret, NOW) is None
+
+
+def test_a_token_that_is_forged_or_of_an_older_link_or_revoked_lets_nobody_enter(campaign: Campaign) -> None:
+    person = add_person(campaign, "ann")
+    first = make_link(campaign, person, NOW)
+    secret = sign_in(campaign, first, NOW)
+    second = make_link(campaign, person, NOW)
+    assert secret is not None
+    assert person_of_session(campaign, secret, NOW) is None
+    assert sign_in(campaign, first, NOW) is None
+    assert sign_in(campaign, second + "A", NOW) is None
+    secret = sign_in(campaign, second, NOW)
+    assert secret is not None
+    revoke_link(campaign, person, NOW)
+    assert person_of_session(campaign, secret, NOW) is None
+    assert sign_in(campaign, second, NOW) is None
+
+
+def test_neither_a_token_nor_the_secret_of_a_session_is_kept(campaign: Campaign) -> None:
+    person = add_person(campaign, "ann")
+    token = make_link(campaign, person, NOW)
+    secret = sign_in(campaign, token, NOW)
+    assert secret is not None
+    with reading(campaign.engine) as connection:
+        kept = str([connection.execute(select(table)).all() for table in (people, sessions, log)])
+    assert token not in kept
+    assert secret not in kept
+
+
+def test_nothing_is_shown_before_somebody_consents(campaign: Campaign) -> None:
+    person, _ = entered(campaign)
+    assert next_turn(campaign, person, NOW) == Nothing("consent")
+    consent(campaign, person, NOW)
+    assert isinstance(next_turn(campaign, person, NOW), Turn)
+
+
+def test_nothing_is_shown_while_the_campaign_is_paused(campaign: Campaign) -> None:
+    person, _ = entered(campaign)
+    consent(campaign, person, NOW)
+    turn = next_turn(campaign, person, NOW)
+    assert isinstance(turn, Turn)
+    pause(campaign, NOW)
+    assert next_turn(campaign, person, NOW) == Nothing("paused")
+    keep_answers(campaign, person, [GivenAnswer(turn.rows[0].question, 2)], NOW)
+    assert len(export_votes(campaign).votes) == 1
+    resume(campaign, NOW)
+    assert isinstance(next_turn(campaign, person, NOW), Turn)
+
+
+def test_the_name_of_somebody_who_is_forgotten_is_nowhere_and_their_votes_stay(campaign: Campaign) -> None:
+    person, secret = entered(campaign, "Ann Example")
+    consent(campaign, person, NOW)
+    turn = next_turn(campaign, person, NOW)
+    assert isinstance(turn, Turn)
+    keep_answers(campaign, person, [GivenAnswer(turn.rows[0].question, 2)], NOW)
+    forget_person(campaign, person, NOW)
+    assert person_of_session(campaign, secret, NOW) is None
+    with reading(campaign.engine) as connection:
+        assert "Ann" not in str([connection.execute(select(table)).all() for table in (people, sessions, log)])
+    assert export_votes(campaign, names=True).votes.raters == (f"forgotten {person}",)
+
+
+def test_the_only_keeper_stays(campaign: Campaign) -> None:
+    keeper = add_person(campaign, "kim", "keeper")
+    assert message(forget_person, campaign, keeper, NOW) == (
+        "the only keeper cannot be forgotten\n  found:   kim\n  to mend: invite another keeper first"
+    )
+    add_person(campaign, "lee", "keeper")
+    forget_person(campaign, keeper, NOW)
+    assert [person.name for person in people_of(campaign)] == [f"forgotten {keeper}", "lee"]
+
+
+def test_names_that_are_there_or_empty_or_of_nobody_are_refused(campaign: Campaign) -> None:
+    add_person(campaign, "ann")
+    assert message(add_person, campaign, "ann") == (
+        "there is somebody of that name\n  found:   ann\n  to mend: take another name"
+    )
+    assert message(add_person, campaign, " ") == "a person needs a name\n  found:   an empty one"
+    assert message(find_person, campaign, "bo") == "there is nobody of that name\n  allowed: ann\n  found:   bo"
+    assert message(make_link, campaign, 99, NOW) == "there is no such person\n  found:   person 99"
+
+
+@pytest.mark.parametrize("change", ["UPDATE log SET what = 'nothing'", "DELETE FROM log"])
+def test_what_is_in_the_log_stays(campaign: Campaign, change: str) -> None:
+    person = add_person(campaign, "ann", now=NOW)
+    make_link(campaign, person, NOW + 1)
+    with pytest.raises(DatabaseError, match="the log only grows"), changing(campaign) as changed:
+        changed.connection.execute(text(change))
+    with reading(campaign.engine) as connection:
+        said = [(row.what, row.person, row.detail) for row in connection.execute(select(log).order_by(log.c.id))]
+    assert said == [
+        ("create", None, {}),
+        ("add", None, {"person": person, "role": "rater"}),
+        ("link", None, {"person": person}),
+    ]

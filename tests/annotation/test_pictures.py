@@ -120,12 +120,12 @@ def test_transparency_and_sixteen_bits_are_kept_as_far_as_a_browser_shows_them()
 
 @pytest.mark.parametrize("content", [b"", b"no picture", file_of(scene(1), "PNG")[:200], b"<svg/>"])
 def test_what_is_no_picture_is_refused(content: bytes) -> None:
-    with pytest.raises(DataError, match="^the picture cannot be read\n  where:   a\n  found: "):
+    with pytest.raises(DataError, match=r"^the picture cannot be read\n  where:   a\n  found: "):
         bare_picture(content, "a")
 
 
 def test_a_picture_of_absurd_size_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="^the picture is too large"):
+    with pytest.raises(DataError, match=r"^the picture is too large"):
         bare_picture(claim(tmp_path / "a.png", 50_000, 50_000).read_bytes(), "a")
 
 
@@ -197,5 +197,5 @@ def test_a_path_of_a_list_that_leads_out_of_its_folder_is_refused(folder: Path) 
     (folder / "list.txt").write_text("cat/1.jpg\n../secret.jpg\n")
     images = CampaignImages(open_images(folder / "list.txt"))
     assert images.picture("cat/1.jpg")[1] == "image/jpeg"
-    with pytest.raises(DataError, match="^a link leads out of the folder of images"):
+    with pytest.raises(DataError, match=r"^a link leads out of the folder of images"):
         images.picture("../secret.jpg")

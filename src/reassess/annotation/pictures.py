@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reassess.data.image_folders import FolderImages
@@ -91,8 +92,7 @@ class CampaignImages:
         if isinstance(file, BytesIO):
             return file.getvalue()
         try:
-            with open(file, "rb") as opened:
-                return opened.read()
+            return Path(file).read_bytes()
         except OSError as error:
             raise DataError("an image cannot be read", where=file, found=error.strerror) from error
 

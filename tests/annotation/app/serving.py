@@ -5,7 +5,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-
 _SERVE = """
 import sys
 from reassess.annotation.app.application import make_app

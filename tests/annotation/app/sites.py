@@ -46,12 +46,12 @@ def draw_images(folder: Path, names: Sequence[str]) -> None:
         image.save(path)
 
 
-def shape_tasks(images: Sequence[str], sizes: Sequence[int]) -> Tasks:
+def shape_tasks(images: Sequence[str], sizes: Sequence[int], classes: Classes) -> Tasks:
     """A task on each image, with so many classes."""
     asked = [image for image, size in zip(images, sizes, strict=True) for _ in range(size)]
     class_ids = np.array([class_id for size in sizes for class_id in range(size)])
     indptr = np.concatenate([[0], np.cumsum(sizes)])
-    return Tasks(Questions.from_columns(asked, class_ids, CLASSES), indptr, np.arange(len(sizes)), ["all"] * len(sizes))
+    return Tasks(Questions.from_columns(asked, class_ids, classes), indptr, np.arange(len(sizes)), ["all"] * len(sizes))
 
 
 @dataclass
@@ -88,18 +88,19 @@ def make_site(
     raters: Sequence[str] = ("ann", "ben"),
     name: str = f"Shapes {HOSTILE}",
     rules: Rules | None = None,
+    classes: Classes = CLASSES,
     **plan: Any,
 ) -> Site:
     """A campaign of drawn shapes; golden questions of even number are not valid, the others are."""
     images = [f"main/{number}.png" for number in range(len(sizes))]
     golden_images = [f"golden/{number}.jpg" for number in range(practice + 1)]
     draw_images(folder / "images", [*images, *golden_images])
-    golden = shape_tasks(golden_images, [2] * len(golden_images))
+    golden = shape_tasks(golden_images, [2] * len(golden_images), classes)
     count = len(golden.questions)
     said = np.where(np.arange(count) % 2, 2, 0)
-    experts = Votes.from_columns(golden.questions, np.arange(count), np.zeros(count, int), said, ("eve",), WORDS)
+    experts = Votes.from_columns(golden.questions, np.arange(count), np.zeros(count, int), said, ("expert-7",), WORDS)
     whole = CampaignPlan(
-        shape_tasks(images, sizes),
+        shape_tasks(images, sizes, classes),
         name=name,
         rules=rules or Rules(votes=2, golden_rate=0.0),
         golden_tasks=golden,

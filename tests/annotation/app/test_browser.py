@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
-from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import ExamplePicture
 from reassess.annotation.store.campaigns import pause, resume
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.people import make_link
-from reassess.annotation.store.schema import answers, people, suggestions, turns
+from reassess.annotation.store.schema import answers, suggestions, turns
 from reassess.annotation.store.votes import void_rater
-from sqlalchemy import func, select
 from tests.annotation.app.serving import Server
 from tests.annotation.app.sites import HOSTILE, Site, make_site
 from tests.pictures import scene

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 from reassess.annotation.plan import ExamplePicture
 from reassess.annotation.store.campaigns import pause
 from reassess.annotation.store.votes import void_rater
+from reassess.core.classes import Classes
 from tests.annotation.app.sites import HOSTILE, Site, draw_images, make_site
 
 
@@ -94,6 +95,7 @@ def test_an_expert_gets_golden_tasks_in_the_same_page(site: Site) -> None:
     task = next_task(client)["task"]
     assert len(task["rows"]) == 2
     assert client.post("/answers", json={"answers": given(task)}).json()["truths"] == {}
+    assert next_task(client) == {"nothing": "finished"}
 
 
 def test_a_picture_that_cannot_be_judged_and_something_else_in_it(site: Site) -> None:
@@ -121,6 +123,15 @@ def test_classes_are_sent_once(site: Site) -> None:
     assert hostile["name"] == HOSTILE
     again = client.get("/classes", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_of_a_synset_the_first_word_is_the_name(tmp_path: Path) -> None:
+    names = ("tench, Tinca tinca", "goldfish", "crane", "ray", "eel, sea eel, marine eel", "")
+    wnids = tuple(f"n0144{number}" for number in range(1000, 1006))
+    client = make_site(tmp_path, classes=Classes(6, names=names, wnids=wnids)).client("ann")
+    shown = [(one["name"], one["synonyms"]) for one in client.get("/classes").json()]
+    assert shown[0] == ("tench", ["Tinca tinca"])
+    assert shown[4:] == [("eel", ["sea eel", "marine eel"]), ("n01441005", [])]
 
 
 def test_pictures_come_by_an_address_that_tells_nothing(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_pages_and_answers_are_kept_nowhere(site: Site) -> None:
 
 def test_no_page_has_a_script_or_a_style_in_it(site: Site) -> None:
     for page in (site.client().get("/enter").text, site.client("ann").get("/").text):
-        assert page.count("<script") == page.count("<script type=\"module\" src=\"static/")
+        assert page.count("<script") == page.count('<script type="module" src="static/')
         assert "<style" not in page
         assert " style=" not in page
         assert " on" not in page.replace(" on ", " ").replace(" one", " ").replace(" only", " ").replace(" once", " ")

@@ -47,7 +47,8 @@ def test_below_a_path_of_a_proxy_every_address_stays_below_it(tmp_path: Path) ->
     request = urllib.request.Request(server.address)
     with pytest.raises(urllib.error.HTTPError) as redirected:
         urllib.request.build_opener(NoRedirect).open(request, timeout=10)
-    assert redirected.value.headers["Location"] == "/rating/enter"
+    with redirected.value as response:
+        assert response.headers["Location"] == "/rating/enter"
     assert "static/enter.js" in get(f"{server.address}enter")[1]
     assert get(f"{server.address}static/enter.js")[0] == 200
     server.stop()

@@ -13,7 +13,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
-from starlette.types import Scope
 
 from reassess.annotation.app import entering, rating
 from reassess.annotation.app.security import SecureHeaders
@@ -42,7 +41,7 @@ def make_app(
         Tells the time, in seconds.
     """
     app = Starlette(
-        routes=[*entering.ROUTES, *rating.ROUTES, Mount("/static", _Static(packages=[(__package__, "static")]))],
+        routes=[*entering.ROUTES, *rating.ROUTES, Mount("/static", StaticFiles(packages=[(__package__, "static")]))],
         middleware=[Middleware(SecureHeaders), Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=6)],
         exception_handlers={HTTPException: _refuse, ReassessError: _refuse_data, Exception: _fail},
     )
@@ -60,15 +59,6 @@ def make_app(
     return app
 
 
-class _Static(StaticFiles):
-    """Scripts and styles, of which a browser asks each time whether they are still the same."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
-        response.headers["Cache-Control"] = "no-cache"
-        return response
-
-
 async def _refuse(_: Request, error: HTTPException) -> Response:
     return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
 
@@ -77,5 +67,5 @@ async def _refuse_data(_: Request, error: ReassessError) -> Response:
     return JSONResponse({"error": str(error)}, 400)
 
 
-async def _fail(_: Request, error: Exception) -> Response:
+async def _fail(*_: object) -> Response:
     return JSONResponse({"error": "the server could not do this; its log says why"}, 500)

@@ -28,7 +28,7 @@ _HEADERS = {
 class SecureHeaders:
     """An application with headers that let its pages load nothing from elsewhere, and be in no other page.
 
-    Nothing is kept by a browser or a proxy unless a response says so.
+    Browsers keep nothing unless a response says so, but for what they can ask about whether it is still the same.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -41,7 +41,7 @@ class SecureHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(_HEADERS)
-                headers.setdefault("Cache-Control", "no-store")
+                headers.setdefault("Cache-Control", "no-cache" if "ETag" in headers else "no-store")
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -51,7 +51,6 @@ def serve(
     What a proxy says of the client's address and scheme is taken from one on this machine alone. The log holds no part
     of an address after its ``?``.
     """
-    listening = _listen(host, port)
     config = uvicorn.Config(
         app,
         root_path=root_path.rstrip("/"),
@@ -64,8 +63,9 @@ def serve(
     )
     logging.getLogger("uvicorn.access").addFilter(_without_query)
     name = f"[{host}]" if ":" in host else host
-    started(f"http://{name}:{listening.getsockname()[1]}{config.root_path}/")
-    uvicorn.Server(config).run(sockets=[listening])
+    with _listen(host, port) as listening:
+        started(f"http://{name}:{listening.getsockname()[1]}{config.root_path}/")
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 @contextmanager
@@ -108,7 +108,7 @@ def _listen(host: str, port: int) -> socket.socket:
         raise DataError(
             "the address cannot be served",
             where=f"{host}:{port}",
-            found=error.strerror or str(error),
+            found=os.strerror(error.errno) if error.errno else str(error),
             mend="choose another --port, or a --host of this machine",
         ) from error
 

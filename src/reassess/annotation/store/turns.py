@@ -19,6 +19,7 @@ from reassess.annotation.store.schema import (
     GOLDEN,
     MAIN,
     PRACTICE,
+    RATER,
     UNFIT,
     answers,
     cursors,
@@ -144,7 +145,8 @@ def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int
                 return Nothing("failed")
             task = _next_task(change, row, cursor)
         if task is None:
-            begins_later = bool(begun) or change.connection.scalar(_LEFT, {"who": person})
+            is_left = row.role == RATER and change.connection.scalar(_LEFT, {"who": person})
+            begins_later = bool(begun) or bool(is_left)
             return Nothing("waiting" if begins_later else "finished")
         moved = {"who": person, "place": cursor.position, "next": cursor.turns + 1}
         if task.kind == MAIN:

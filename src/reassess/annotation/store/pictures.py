@@ -7,9 +7,9 @@ from sqlalchemy import select, update
 from reassess.annotation.plan import ExamplePicture
 from reassess.annotation.store.campaigns import Campaign, changing
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.schema import examples, images
+from reassess.annotation.store.schema import examples, images, questions, tasks
 
-__all__ = ["StoredImage", "find_example", "find_image", "image_names", "keep_hash"]
+__all__ = ["StoredImage", "find_example", "find_image", "golden_truths", "image_addresses", "image_names", "keep_hash"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,22 @@ def keep_hash(campaign: Campaign, name: str, sha256: str) -> None:
     with changing(campaign) as change:
         unknown = images.c.name == name, images.c.sha256.is_(None)
         change.connection.execute(update(images).where(*unknown).values(sha256=sha256))
+
+
+def image_addresses(campaign: Campaign) -> dict[str, str]:
+    """The name of each image by its address."""
+    with reading(campaign.engine) as connection:
+        found = connection.execute(select(images.c.address, images.c.name).order_by(images.c.id))
+        return {row.address: row.name for row in found}
+
+
+def golden_truths(campaign: Campaign) -> dict[tuple[str, int], bool]:
+    """Whether each golden question is valid whose truth is known, by the address of its image and the class id."""
+    known = select(images.c.address, questions.c.class_id, questions.c.truth).where(questions.c.truth.is_not(None))
+    known = known.select_from(questions).join(tasks, tasks.c.id == questions.c.task)
+    with reading(campaign.engine) as connection:
+        rows = connection.execute(known.join(images, images.c.id == tasks.c.image))
+        return {(row.address, row.class_id): bool(row.truth) for row in rows}
 
 
 def image_names(campaign: Campaign) -> list[str]:

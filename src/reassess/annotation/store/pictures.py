@@ -1,15 +1,16 @@
 """Which picture an address stands for: an address tells nothing of the name of the image, or of its class."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from reassess.annotation.plan import ExamplePicture
 from reassess.annotation.store.campaigns import Campaign, changing
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import examples, images
 
-__all__ = ["StoredImage", "find_example", "find_image", "image_names", "keep_hash"]
+__all__ = ["StoredImage", "find_example", "find_image", "image_names", "keep_hash", "mark_of"]
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,21 @@ def find_example(campaign: Campaign, address: str) -> ExamplePicture | None:
     return None if row is None else ExamplePicture(row.class_id, row.picture, row.media_type)
 
 
-def keep_hash(campaign: Campaign, name: str, sha256: str) -> None:
+def keep_hash(campaign: Campaign, name: str, digest: str) -> None:
     """Keep the SHA-256 of an image of which none is known: from now on the file may not change."""
     with changing(campaign) as change:
         unknown = images.c.name == name, images.c.sha256.is_(None)
-        change.connection.execute(update(images).where(*unknown).values(sha256=sha256))
+        change.connection.execute(update(images).where(*unknown).values(sha256=digest))
 
 
 def image_names(campaign: Campaign) -> list[str]:
     """The names of all images of a campaign, in the order in which it was made."""
     with reading(campaign.engine) as connection:
         return list(connection.scalars(select(images.c.name).order_by(images.c.id)))
+
+
+def mark_of(campaign: Campaign) -> str:
+    """What tells a campaign from every other: it follows from the addresses of its images, which chance has drawn."""
+    with reading(campaign.engine) as connection:
+        address = connection.execute(select(func.min(images.c.address))).scalar_one()
+    return sha256(address.encode()).hexdigest()[:16]

@@ -1,3 +1,6 @@
+from .app.application import make_app as make_app
+from .app.server import only_server as only_server
+from .app.server import serve as serve
 from .assignment import Rules as Rules
 from .plan import CampaignPlan as CampaignPlan
 from .plan import ExamplePicture as ExamplePicture

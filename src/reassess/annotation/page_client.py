@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import urlsplit
@@ -83,14 +84,19 @@ class PageClient:
 
     def say_and_lose(self, what: str, said: dict[str, Any]) -> None:
         """Send something, and lose the connection before the answer comes."""
-        self._send("POST", what, said)
+        with suppress(OSError, HTTPException):
+            self._send("POST", what, said)
         self._connection.close()
 
     def fetch(self, path: str) -> int:
-        """Number of bytes of a picture; 0 if the server has none."""
-        self._send("GET", path, None)
-        response = self._connection.getresponse()
-        return len(response.read()) if response.status == 200 else 0
+        """Number of bytes of a picture; 0 if the server has none, or cannot be reached."""
+        try:
+            self._send("GET", path, None)
+            response = self._connection.getresponse()
+            return len(response.read()) if response.status == 200 else 0
+        except (OSError, HTTPException):
+            self._connection.close()
+            return 0
 
     def close(self) -> None:
         """Close the connection."""

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 _SERVE = """
 import sys
@@ -27,6 +28,7 @@ class Server:
     port: int = 0
     root_path: str = ""
     process: "subprocess.Popen[str] | None" = None
+    reading: "Thread | None" = None
     log: str = ""  # of requests, once it has ended
 
     @property
@@ -40,14 +42,24 @@ class Server:
             self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=log, text=True)
         said = self.process.stdout.readline()
         self.port = int(said.split(":")[2].split("/")[0])
+        self.reading = Thread(target=self._read, daemon=True)  # a server whose output nobody reads comes to a halt
+        self.reading.start()
+
+    def _read(self) -> None:
+        self.log = self.process.stdout.read()
 
     def kill(self) -> None:
         """Kill it, if it runs, in a way that it cannot catch."""
         if self.process.poll() is None:
             self.process.kill()
-            self.process.communicate()
+            self._wait()
 
     def stop(self) -> None:
         """Ask it to end."""
         self.process.terminate()
-        self.log, _ = self.process.communicate(timeout=20)
+        self._wait()
+
+    def _wait(self) -> None:
+        self.process.wait(timeout=20)
+        self.reading.join()
+        self.process.stdout.close()

@@ -156,7 +156,7 @@ def test_a_rater_through_a_whole_campaign_by_keyboard_alone(
     address = shown(view)
     for name in view.locator(".row .name span").all_inner_texts():
         view.keyboard.press({"circle": "n", "square": "y"}[name])  # as the experts did
-    assert "Practice" in view.inner_text("#stage")
+    assert view.inner_text("#stage") == "Practice: 1 of 1"
     view.keyboard.press("Enter")
     view.wait_for_selector(".right:visible")
     told = ["The experts say no, as you do.", "The experts say yes, as you do."]
@@ -165,6 +165,7 @@ def test_a_rater_through_a_whole_campaign_by_keyboard_alone(
     view.keyboard.press("Enter")
     wait_for_next(view, address)
 
+    assert view.inner_text("#stage") == "Picture 2"
     look("picture")
     for key, dialog in (("?", "help"), ("z", "closer"), ("c", "judge"), ("s", "other")):
         view.keyboard.press(key)

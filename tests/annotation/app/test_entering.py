@@ -39,7 +39,8 @@ def test_the_cookie_is_unseen_by_scripts_and_of_this_site_alone(site: Site) -> N
         client = TestClient(site.app, base_url=base, root_path=path if path != "/" else "")
         cookie = client.post("enter", json={"token": site.tokens["ann"]}).headers["Set-Cookie"]
         assert re.fullmatch(
-            rf"reassess-[0-9a-f]{{8}}=[\w-]{{43}}; HttpOnly; Max-Age=2592000; Path={path}; SameSite=lax{ending}", cookie
+            rf"reassess-[0-9a-f]{{16}}=[\w-]{{43}}; HttpOnly; Max-Age=2592000; Path={path}; SameSite=lax{ending}",
+            cookie,
         )
 
 

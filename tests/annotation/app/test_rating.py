@@ -28,7 +28,7 @@ def test_a_rater_answers_one_task_after_the_other_until_nothing_is_left(site: Si
     client = site.client("ann")
     seen = []
     while task := next_task(client).get("task"):
-        assert set(task) == {"task", "image", "practice", "rows"}
+        assert set(task) == {"task", "image", "practice", "number", "rows"}
         assert [set(row) for row in task["rows"]] == [{"question", "class", "answer", "revision"}] * len(task["rows"])
         answers = given(task)
         said = client.post("/answers", json={"answers": answers})

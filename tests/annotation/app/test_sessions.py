@@ -76,7 +76,7 @@ def test_what_a_rater_gets_tells_nothing_of_where_it_is_from(site: Site) -> None
         texts.append(json.dumps(task))
         image = client.get("/" + task["image"])
         texts.append(str(dict(image.headers)) + image.content.decode("latin-1"))
-        assert set(task) == {"task", "image", "practice", "rows"}
+        assert set(task) == {"task", "image", "practice", "number", "rows"}
     for text in texts:
         for secret in ("main/", "golden", ".png", ".jpg", "truth", "posterior", "original", "votes", "ben", "expert-7"):
             assert secret not in text

@@ -20,6 +20,8 @@ from reassess.annotation.app.sessions import Site
 from reassess.annotation.app.tries import Tries
 from reassess.annotation.pictures import CampaignImages
 from reassess.annotation.store.campaigns import Campaign
+from reassess.annotation.store.pictures import mark_of
+from reassess.annotation.store.practice import practice_size
 from reassess.data.image_sources import ImageSource
 from reassess.errors import ReassessError
 
@@ -52,7 +54,7 @@ def make_app(
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    app.state.site = Site(campaign, clock)
+    app.state.site = Site(campaign, clock, mark=mark_of(campaign), practice=practice_size(campaign))
     app.state.images = None if images is None else CampaignImages(images)
     app.state.templates = Jinja2Templates(env=environment)
     app.state.tries = Tries()

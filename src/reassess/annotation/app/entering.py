@@ -29,7 +29,8 @@ async def _page(request: Request) -> Response:
         "title": _title(caller.campaign),
         "consent": caller.campaign.consent,
         "csrf": csrf_of(caller.secret),
-        "owner": caller.person.id,
+        "owner": f"{caller.site.mark} {caller.person.id}",
+        "practice": caller.site.practice,
         "modules": _MODULES,
     }
     page: Response = request.app.state.templates.TemplateResponse(request, "rate.html", shown)

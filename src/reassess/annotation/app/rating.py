@@ -95,7 +95,8 @@ def _shown(turn: Turn) -> dict[str, Any]:
         {"question": row.question, "class": row.class_id, "answer": row.answer, "revision": row.revision}
         for row in turn.rows
     ]
-    return {"task": turn.task, "image": f"images/{turn.image}", "practice": turn.practice, "rows": rows}
+    image = f"images/{turn.image}"
+    return {"task": turn.task, "image": image, "practice": turn.practice, "number": turn.number, "rows": rows}
 
 
 def _list_of_classes(campaign: Campaign) -> bytes:

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -29,15 +28,21 @@ class Site:
         The campaign.
     clock
         Tells the time, in seconds.
+    mark
+        What tells the campaign from every other.
+    practice
+        Number of tasks of the practice round.
     """
 
     campaign: Campaign
     clock: Callable[[], float]
+    mark: str
+    practice: int
 
     @property
     def cookie(self) -> str:
         """The name of the cookie: of two campaigns on one machine each has its own."""
-        return f"reassess-{sha256(str(self.campaign.engine.url).encode()).hexdigest()[:8]}"
+        return f"reassess-{self.mark}"
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,15 @@ class Caller:
     now: float
 
     @property
+    def site(self) -> Site:
+        """What all routes know."""
+        site: Site = self.request.app.state.site
+        return site
+
+    @property
     def campaign(self) -> Campaign:
         """The campaign."""
-        site: Site = self.request.app.state.site
-        return site.campaign
+        return self.site.campaign
 
 
 def caller_of(request: Request) -> Caller | None:

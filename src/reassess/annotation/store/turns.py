@@ -84,12 +84,15 @@ class Turn:
         What is asked, in an order that tells nothing.
     practice
         Whether it is of the practice round, in which they are shown what is right.
+    number
+        How many turns they had before.
     """
 
     task: int
     image: str
     rows: tuple[ShownRow, ...]
     practice: bool = False
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -333,15 +336,15 @@ def _begin(change: Change, person: int, task: Row[Any], number: int, expires: fl
     if task.kind == MAIN:
         change.reserve(shown, 1)
         change.renew(task.id)
-    return _shown(task, rows)
+    return _shown(task, rows, number)
 
 
 def _again(change: Change, turn: Row[Any]) -> Turn:
     """A turn with what was answered in it."""
     rows = change.connection.execute(ASKED_OF, {"who": turn.person, "of_task": turn.task}).all()
-    return _shown(turn, [row for row in rows if row.id in turn.shown])
+    return _shown(turn, [row for row in rows if row.id in turn.shown], turn.number)
 
 
-def _shown(task: Row[Any], rows: Iterable[Row[Any]]) -> Turn:
+def _shown(task: Row[Any], rows: Iterable[Row[Any]], number: int) -> Turn:
     each = (ShownRow(row.id, row.class_id, row.answer, 0 if row.answer is None else row.revision + 1) for row in rows)
-    return Turn(task.id, task.address, tuple(each), practice=task.kind == PRACTICE)
+    return Turn(task.id, task.address, tuple(each), practice=task.kind == PRACTICE, number=number)

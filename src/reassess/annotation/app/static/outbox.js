@@ -7,7 +7,7 @@ import { post, Refused, SignedOut } from "./server.js";
 
 const AT_ONCE = 100; // answers of a request
 const SOON = 3; // seconds until what waits is sent
-const LATE = 30; // seconds at most between two tries
+const LATE = 15; // seconds at most between two tries
 
 const settled = (request) =>
   new Promise((resolve, reject) => {

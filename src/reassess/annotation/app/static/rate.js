@@ -11,12 +11,14 @@ import * as picture from "./picture.js";
 import { Rows } from "./rows.js";
 import { get, post, Refused, SignedOut } from "./server.js";
 
-const AGAIN = 30; // seconds until the server is asked again when there is nothing, and at most if it is not reached
+const AGAIN = 30; // seconds until the server is asked again when there is nothing
+const LATE = 8; // seconds at most until it is, if it was not reached
 const STALE = 600; // seconds for which a picture that was fetched may wait
 const SLOW = 300; // milliseconds after which the page says that it waits
 const NO_CONNECTION = "There is no connection. Please try again in a moment.";
 
 const find = (selector) => document.querySelector(selector);
+const PRACTICE = Number(find("meta[name=practice]").content); // pictures of the practice round
 const next = find("#next");
 const stage = find("#stage");
 
@@ -64,7 +66,7 @@ function fail(error) {
     showPanel("trouble");
   } else {
     showPanel("offline");
-    pause = Math.min(2 * pause, AGAIN);
+    pause = Math.min(2 * pause, LATE);
     timer = setTimeout(look, 1000 * pause);
   }
 }
@@ -120,7 +122,8 @@ function show(shown) {
 
 function said() {
   if (turn.isLast) return "Your last picture: change what you want, then go on.";
-  return turn.practice ? "Practice" : "";
+  const place = turn.number + 1;
+  return turn.practice ? `Practice: ${Math.min(place, PRACTICE)} of ${PRACTICE}` : `Picture ${place}`;
 }
 
 function update() {

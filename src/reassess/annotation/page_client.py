@@ -40,17 +40,23 @@ class PageClient:
         self.took: dict[str, list[float]] = {}  # seconds of each request that was answered, by what was asked
         self.statuses: dict[int, int] = {}  # how often the server gave each status
         try:
-            self._send("POST", "enter", {"token": token})
-            response = self._connection.getresponse()
-            said = response.read()
-            if response.status != 204:
-                raise DataError("a link is refused", where=address, found=said.decode(errors="replace"))
-            self._headers["Cookie"] = response.getheader("Set-Cookie", "").partition(";")[0]
-            self._send("GET", "", None)
-            page = self._connection.getresponse().read().decode()
+            self._enter(address, token)
         except (OSError, HTTPException) as error:
+            self.close()
             raise DataError("the server cannot be reached", where=address, found=str(error)) from error
-        found = _CSRF.search(page)
+        except DataError:
+            self.close()
+            raise
+
+    def _enter(self, address: str, token: str) -> None:
+        self._send("POST", "enter", {"token": token})
+        response = self._connection.getresponse()
+        said = response.read().decode(errors="replace")
+        if response.status != 204:
+            raise DataError("a link is refused", where=address, found=said)
+        self._headers["Cookie"] = response.getheader("Set-Cookie", "").partition(";")[0]
+        self._send("GET", "", None)
+        found = _CSRF.search(self._connection.getresponse().read().decode(errors="replace"))
         if found is None:
             raise DataError("the page is none of a rater", where=address)
         self._headers["X-CSRF-Token"] = found[1]

@@ -1,9 +1,9 @@
 """The compiled loop of the model of label noise: one step of EM over images, each with a few classes that it may be.
 
-What it costs is to look up pairs of classes all over a matrix that no cache holds. So images that follow one another are
-best of one label, and a true class whose posterior is negligible is left out before its row of the matrix is read: the
-posterior is at most its share of chance times entry of the matrix, times the strongest draw over the weakest, since
-what a class draws on average lies between these.
+Most of its time goes into looking up pairs of classes, all over a matrix that no cache holds. So images of one label
+are best given side by side; and a true class whose posterior is negligible is left out before its row is read. Its
+posterior is at most its part of the sum over true classes of chance times entry of the matrix, times the strongest
+draw over the weakest, since what a true class draws on average lies between these.
 """
 
 import math
@@ -14,7 +14,7 @@ from reassess.numeric.jit import compiled
 
 __all__ = ["NEGLIGIBLE", "expect_noise", "tail_log"]
 
-NEGLIGIBLE = 1e-6  # a posterior that is surely lower is taken for 0, which spares most of the work
+NEGLIGIBLE = 1e-6  # a posterior that is surely lower is taken for 0, but the label's
 
 
 @compiled

@@ -130,8 +130,8 @@ class _Reader:
 
 def _geometric_mean(of_all: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Of the repetitions, along the first axis; their order changes nothing."""
-    if len(of_all) == 1:
-        return of_all[0]
-    logs = np.log(of_all, out=of_all)
-    logs.sort(axis=0)
-    return np.asarray(np.exp(logs.mean(axis=0)))
+    if len(of_all) > 1:
+        logs = np.log(of_all, out=of_all)
+        logs.sort(axis=0)
+        of_all = np.exp(logs.mean(axis=0, keepdims=True))
+    return np.asarray(of_all[0])

@@ -1,7 +1,7 @@
 """The compiled loop of the model of label noise: one step of EM over images, each with a few classes that it may be.
 
 Most of its time goes into looking up pairs of classes, all over a matrix that no cache holds. So images of one label
-are best given side by side; and a true class whose posterior is negligible is left out before its row is read. Its
+are best given side by side; and of a true class whose posterior is negligible, the row is not read. Its
 posterior is at most its part of the sum over true classes of chance times entry of the matrix, times the strongest
 draw over the weakest, since what a true class draws on average lies between these.
 """
@@ -14,7 +14,7 @@ from reassess.numeric.jit import compiled
 
 __all__ = ["NEGLIGIBLE", "expect_noise", "tail_log"]
 
-NEGLIGIBLE = 1e-6  # a posterior that is surely lower is taken for 0, but the label's
+NEGLIGIBLE = 1e-6  # a posterior that is surely lower is not counted, but the label's
 
 
 @compiled
@@ -117,6 +117,7 @@ def expect_noise(  # type: ignore[no-untyped-def]
         likelihood, best = 0.0, -1
         for k in range(candidates):
             if weight[k] < threshold and k != at:
+                likelihood += weight[k] * draw[at] / strongest  # at least so much, so that nothing is certain
                 weight[k] = 0.0
                 continue
             row = pairs[ids[i, k]]

@@ -126,7 +126,14 @@ def test_only_true_classes_that_are_negligible_are_left_out(seed: int) -> None:
     pruned, whole = model.expect(one).counts, np.array(slow_expectation(one, model)["counts"])
     assert ((pruned == 0) & (whole > 0)).sum() >= 1
     assert not (whole[pruned == 0] > NEGLIGIBLE).any()
-    assert ((found.right > 0) & (found.right < 1)).all()
+    assert (found.right > 0).all()
+
+
+def test_no_label_is_certain_however_negligible_all_other_classes_are() -> None:
+    images = candidates_of(np.array([[1.0, 0.0, 0.0]]), [0])
+    found = NoiseModel.start(3, pull=0.15, smoothing=1.0).sharpened(2.0).expect(images)
+    assert np.count_nonzero(found.counts) == 1
+    assert 0 < 1 - found.right[0] < NEGLIGIBLE
 
 
 def test_chunks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

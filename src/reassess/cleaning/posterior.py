@@ -46,7 +46,7 @@ def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, Ex
     seed
         Of the sample on which the calibration is found, and of its halves.
     """
-    by_label = np.argsort(images.labels(), kind="stable")  # side by side they share what is looked up: it is in a cache
+    by_label = np.argsort(images.labels(), kind="stable")  # those of a label look up the same: then it is in a cache
     back = np.argsort(by_label)
     side_by_side = images.of_rows(by_label)
     model, with_biases = _calibrated(side_by_side, back[_drawn(images, seed)])

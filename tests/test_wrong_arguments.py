@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import reassess
 from reassess import (
     Benchmark,
     Classes,
@@ -146,6 +147,24 @@ def test_names_are_no_list_of_classes(read: Callable[..., Any], given: Any) -> N
         f"these are no classes\n  allowed: Classes\n  found:   {type(given).__name__}\n"
         '  to mend: classes=Classes(2, names=("cat", "dog")), or those of read_classes(FILE) or open_benchmark(FOLDER)'
     )
+
+
+FROM_FILES = [name for name in dir(reassess) if name.startswith(("read_", "load_"))]
+
+
+@pytest.mark.parametrize("name", FROM_FILES)
+@pytest.mark.parametrize("given", [None, 3, b"any.csv"])
+def test_what_is_no_path_is_refused_by_everything_that_reads_a_file(name: str, given: Any) -> None:
+    options = {"classes": Classes(3)} if name in ("read_collapsed", "read_groups", "read_hierarchy") else {}
+    text = message(getattr(reassess, name), given, **options)
+    if name not in ("load_classes", "load_collapsed"):  # which take a benchmark
+        assert text == f"this is no path of a file\n  allowed: a text or a Path\n  found:   {type(given).__name__}"
+
+
+def test_what_is_no_path_is_refused_by_what_writes_a_file() -> None:
+    for write, noun in ((write_folds, PARTS), (write_repeats, REPEATS), (write_labels, LABELS)):
+        assert message(write, None, noun).startswith("this is no path of a file\n")
+    assert len(FROM_FILES) > 20
 
 
 LABELS = LabelSets.from_lists(["a.png"], [[0]])

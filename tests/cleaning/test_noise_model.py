@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from reassess.cleaning import noise_model
 from reassess.cleaning.candidates import ClassCandidates
 from reassess.cleaning.noise_model import NoiseModel
+from reassess.numeric.noise_kernels import NEGLIGIBLE
 from tests.cleaning.simulated import candidates_of, matrix_of, simulated, wrong_labels
 
 Floats = npt.NDArray[np.float64]
@@ -108,6 +109,31 @@ def test_an_expectation_is_that_of_the_slow_reference(seed: int) -> None:
     found = model.expect(images)
     for name, expected in slow_expectation(images, model).items():
         assert getattr(found, name) == pytest.approx(np.array(expected), rel=1e-6), name
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_only_true_classes_that_are_negligible_are_left_out(seed: int) -> None:
+    """Of sure models, with a strong pull, of which the bound must take account: and the label's own never is."""
+    rng = np.random.default_rng(seed)
+    images = candidates_of(rng.dirichlet(np.full(12, 0.1), 300), rng.integers(0, 12, 300))
+    noise = rng.dirichlet(np.full(12, 0.3), 12) + 1e-5
+    model = NoiseModel(2.0, 0.6, np.zeros(12), noise / noise.sum(axis=1, keepdims=True), 1.0)
+    found, expected = model.expect(images), slow_expectation(images, model)
+    for name in ("right", "counts", "truths"):
+        off = np.abs(getattr(found, name) - np.array(expected[name]))
+        assert off.max() <= 12 * NEGLIGIBLE * (1 if name == "right" else len(images)), name
+    one = images.of_rows(np.arange(1))
+    pruned, whole = model.expect(one).counts, np.array(slow_expectation(one, model)["counts"])
+    assert ((pruned == 0) & (whole > 0)).sum() >= 1
+    assert not (whole[pruned == 0] > NEGLIGIBLE).any()
+    assert (found.right > 0).all()
+
+
+def test_no_label_is_certain_however_negligible_all_other_classes_are() -> None:
+    images = candidates_of(np.array([[1.0, 0.0, 0.0]]), [0])
+    found = NoiseModel.start(3, pull=0.15, smoothing=1.0).sharpened(2.0).expect(images)
+    assert np.count_nonzero(found.counts) == 1
+    assert 0 < 1 - found.right[0] < NEGLIGIBLE
 
 
 def test_chunks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,13 +83,25 @@ def test_a_row_that_is_none_of_probabilities_among_many_is_an_error_if_asked(row
     scores = np.array([[0.5, 0.25, 0.25]] * 1_500 + [row] + [[0.5, 0.25, 0.25]] * 1_500)
     assert not are_probabilities(Predictions.from_scores(scores))
     assert message(kind_of_scores, Predictions.from_scores(scores), refuse_odd=True) == (
-        "the scores of an image do not add up to 1, as those of most images do\n  where:   row 1500\n"
-        f"  allowed: 0 to 1, and a sum of 1 but for 0.01\n  found:   {found}\n"
+        "the scores of an image do not add up to 1, as those of others do\n  where:   row 1500\n"
+        f"  allowed: 0 to 1, and a sum of 1 but for 0.01\n  found:   {found}; 3,000 of 3,001 add up\n"
         "  to mend: give the probabilities of each image, or logits of all"
     )
     named = Predictions.from_scores(scores[1_499:1_502], images=["a.png", "b.png", "c.png"])
     assert "where:   image b.png" in message(kind_of_scores, named, refuse_odd=True)
-    assert kind_of_scores(Predictions.from_scores(scores[1_499:1_501]), refuse_odd=True) != "probabilities"
+
+
+def test_one_row_of_probabilities_among_scores_from_0_to_1_is_an_error_if_asked_and_among_logits_is_none() -> None:
+    """For a row of logits may look like probabilities by chance."""
+    bounded = np.array([[0.5, 0.25, 0.25]] + [[0.9, 0.8, 0.7]] * 2_000)
+    assert kind_of_scores(Predictions.from_scores(bounded)) == "bounded"
+    assert "a sum of 2.4; 1 of 2,001 add up" in message(
+        kind_of_scores, Predictions.from_scores(bounded), refuse_odd=True
+    )
+    assert kind_of_scores(Predictions.from_scores(bounded[1:]), refuse_odd=True) == "bounded"
+    logits = np.array([[0.5, 0.25, 0.25], [3.0, -1.0, 0.5]])
+    assert kind_of_scores(Predictions.from_scores(logits), refuse_odd=True) == "logits"
+    assert "1 of 1" not in message(kind_of_scores, Predictions.from_scores(logits[[0, 0, 1]]), refuse_odd=True)
 
 
 def test_probabilities_of_more_outputs_than_classes_are_taken_as_they_are() -> None:

@@ -11,6 +11,7 @@ from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.errors import DataError
 from reassess.evaluation.probabilities import probability_blocks
+from reassess.numeric.candidate_kernels import take_candidates
 from reassess.numeric.jit import thread_count
 from reassess.numeric.noise_kernels import tail_log
 
@@ -18,7 +19,7 @@ __all__ = ["CANDIDATES", "ClassCandidates"]
 
 CANDIDATES = 16  # classes of an image that are looked at, where there are more
 _LEAST = 1e-6  # the lowest probability: float16 knows none between 0 and 6e-8, and few below 6e-5
-_BLOCK = 2048
+_BLOCK = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ class ClassCandidates:
         images, classes = len(held_out.labels), held_out.classes
         ids = np.empty((images, min(most, classes)), np.int32)
         logs, place = np.empty(ids.shape, np.float32), np.empty(images, np.int32)
-        tails = np.full((images, 2), -np.inf, np.float32)
+        tails = np.empty((images, 2), np.float32)
         readers = [_Reader(file, images) for file in held_out.files]
 
         def read(start: int) -> None:
@@ -74,14 +75,8 @@ class ClassCandidates:
             of_all = np.empty((held_out.repetitions, part.stop - part.start, classes))
             for reader in readers:
                 reader.read(part, of_all)
-            of_all.sort(axis=0)  # so that the sum does not depend on the order of the files
-            mean = of_all.mean(axis=0)
-            ids[part], place[part] = _most_probable(mean, held_out.labels.indices[part], ids.shape[1])
-            logs[part] = np.take_along_axis(mean, ids[part], axis=1)
-            if ids.shape[1] < classes:
-                np.put_along_axis(mean, ids[part], -np.inf, axis=1)
-                np.exp(mean, out=mean)
-                tails[part] = np.log(np.stack([mean.sum(axis=1), np.square(mean, out=mean).sum(axis=1)], axis=1))
+            labels = held_out.labels.indices[part]
+            take_candidates(_geometric_mean(of_all), labels, ids[part], logs[part], place[part], tails[part])
 
         with ThreadPoolExecutor(thread_count()) as pool:
             list(pool.map(read, range(0, images, _BLOCK)))  # so that an error is raised
@@ -89,6 +84,10 @@ class ClassCandidates:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def labels(self) -> npt.NDArray[np.int32]:
+        """The label of each image: int32, shape (images,)."""
+        return np.take_along_axis(self.ids, self.place[:, None], axis=1)[:, 0]
 
     def of_rows(self, rows: npt.NDArray[np.integer]) -> "ClassCandidates":
         """Those of some images."""
@@ -106,7 +105,7 @@ class ClassCandidates:
 
 
 class _Reader:
-    """The logarithms of the probabilities in one file."""
+    """The probabilities in one file, none of them 0."""
 
     def __init__(self, file: HeldOutFile, images: int) -> None:
         if file.predictions.scores is None:
@@ -126,21 +125,13 @@ class _Reader:
         rows = self._row_of[part][there]
         for block, values in probability_blocks(self._file.predictions, rows, as_they_are=self._is_given):
             repetitions = self._file.repetitions[rows[block]]
-            into[repetitions, there[block]] = np.log(np.maximum(values, _LEAST))
+            into[repetitions, there[block]] = np.maximum(values, _LEAST, out=values)
 
 
-def _most_probable(
-    logs: npt.NDArray[np.float64], labels: npt.NDArray[np.int32], count: int
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """The most probable classes by id, the label in the place of the least probable where it is not among them."""
-    if count == logs.shape[1]:
-        return np.broadcast_to(np.arange(count, dtype=np.int32), logs.shape), labels.astype(np.int32)
-    raised = logs.copy()
-    raised[np.arange(labels.size), labels] = np.inf
-    # Equal ones by id: what is not above the threshold is taken in order until there are enough.
-    threshold = np.partition(raised, -count, axis=1)[:, -count, None]
-    above, level = raised > threshold, raised == threshold
-    missing = count - above.sum(axis=1, keepdims=True)
-    chosen = above | (level & (np.cumsum(level, axis=1) <= missing))
-    ids = np.nonzero(chosen)[1].reshape(-1, count).astype(np.int32)
-    return ids, np.argmax(ids == labels[:, None], axis=1).astype(np.int32)
+def _geometric_mean(of_all: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Of the repetitions, along the first axis; their order changes nothing."""
+    if len(of_all) > 1:
+        logs = np.log(of_all, out=of_all)
+        logs.sort(axis=0)
+        of_all = np.exp(logs.mean(axis=0, keepdims=True))
+    return np.asarray(of_all[0])

@@ -53,6 +53,10 @@ class Expectation:
     right: _Floats
     likeliest: npt.NDArray[np.int32]
 
+    def of_rows(self, rows: npt.NDArray[np.integer]) -> "Expectation":
+        """The posterior of some images; counts stay those of all."""
+        return replace(self, logs=self.logs[rows], right=self.right[rows], likeliest=self.likeliest[rows])
+
 
 @dataclass(frozen=True)
 class NoiseModel:
@@ -129,12 +133,13 @@ class NoiseModel:
                 per_class += image
         chances, truths, shared, of_others = per_class
         if others:  # true classes that are no candidates: any but the label
-            spread = np.broadcast_to(of_others / (classes - 1), counts.shape) * (1 - np.eye(classes))
+            spread = of_others / (classes - 1)
             counts += spread
+            counts[np.diag_indices(classes)] -= spread
             chances += (count - chances.sum()) / classes
-            truths += spread.sum(axis=1)
-            shared += spread.sum(axis=1)
-        exposure = exposure + shared[:, None] if self.pull else np.broadcast_to(truths[:, None], counts.shape)
+            truths += spread.sum() - spread
+            shared += spread.sum() - spread
+        exposure += (shared if self.pull else truths)[:, None]
         return Expectation(counts, exposure, chances, truths, logs, right, likeliest)
 
     def sharpened(self, sharpening: float) -> "NoiseModel":
@@ -145,9 +150,10 @@ class NoiseModel:
         """The parameters that an expectation asks for; sharpening and pull stay."""
         classes = self.biases.size
         wrong = 1 - np.trace(found.counts) / found.counts.sum()
-        usual = np.full((classes, classes), wrong / max(1, classes - 1))
-        np.fill_diagonal(usual, 1 - wrong)
-        noise = (found.counts + self.smoothing * usual) / (found.exposure + self.smoothing)
+        of_each = wrong / max(1, classes - 1)
+        noise = found.counts + self.smoothing * of_each
+        noise[np.diag_indices(classes)] += self.smoothing * (1 - wrong - of_each)
+        noise /= found.exposure + self.smoothing
         noise /= noise.sum(axis=1, keepdims=True)
         moved = np.log((found.truths + 1) / (found.chances + 1))
         return replace(self, noise=noise, biases=self.biases + moved if with_biases else self.biases)

@@ -20,6 +20,7 @@ from dataclasses import replace
 from itertools import product
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import brentq, minimize_scalar
 
 from reassess.cleaning.candidates import ClassCandidates
@@ -32,7 +33,7 @@ _SHARPENING = 0.25, 8.0  # among which it is sought
 _ANCHORS, _CERTAIN = 0.03, 0.99  # the share of images that are so certain at least
 _SMOOTHINGS = 1.0, 10.0, 100.0
 _SAMPLE, _SAMPLE_A_CLASS = 50_000, 100  # images on which the calibration is found, the larger of the two
-_STEPS = 15  # of EM for each sharpening that is tried: each goes on from the last
+_STEPS = 8  # of EM for each sharpening that is tried: each goes on from the last
 
 
 def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, Expectation]:
@@ -45,16 +46,30 @@ def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, Ex
     seed
         Of the sample on which the calibration is found, and of its halves.
     """
-    order = np.random.default_rng(seed).permutation(len(images))[: max(_SAMPLE, _SAMPLE_A_CLASS * images.classes)]
-    if order.size < 2:
-        return NoiseModel.start(images.classes, pull=PULL, smoothing=_SMOOTHINGS[0]).fitted(images, with_biases=False)
-    halves = [images.of_rows(half) for half in np.array_split(order, 2)]
+    by_label = np.argsort(images.labels(), kind="stable")  # those of a label look up the same: then it is in a cache
+    back = np.argsort(by_label)
+    side_by_side = images.of_rows(by_label)
+    model, with_biases = _calibrated(side_by_side, back[_drawn(images, seed)])
+    model, found = model.fitted(side_by_side, with_biases=with_biases)
+    return model, found.of_rows(back)
+
+
+def _drawn(images: ClassCandidates, seed: int) -> npt.NDArray[np.int64]:
+    """Images on which the calibration is found, by chance."""
+    most = max(_SAMPLE, _SAMPLE_A_CLASS * images.classes)
+    return np.random.default_rng(seed).permutation(len(images))[:most]
+
+
+def _calibrated(images: ClassCandidates, drawn: npt.NDArray[np.int64]) -> tuple[NoiseModel, bool]:
+    """A model to start from, with the sharpening and the smoothing that suit some images; and whether it has biases."""
+    if drawn.size < 2:
+        return NoiseModel.start(images.classes, pull=PULL, smoothing=_SMOOTHINGS[0]), False
+    halves = [images.of_rows(np.sort(half)) for half in np.array_split(drawn, 2)]
     first, *others = (_Trial(halves, *options) for options in product(_SMOOTHINGS, (False, True)))
-    least = _least_sharpening(images.of_rows(order), first.start)
+    least = _least_sharpening(images.of_rows(np.sort(drawn)), first.start)
     sharpening = max(least, first.sharpening())
     best = min((first, *others), key=lambda trial: trial.unlikelihood(sharpening))
-    model = best.start.sharpened(max(least, best.sharpening()))
-    return model.fitted(images, with_biases=best.with_biases)
+    return best.start.sharpened(max(least, best.sharpening())), best.with_biases
 
 
 class _Trial:

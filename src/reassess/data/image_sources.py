@@ -9,7 +9,7 @@ from typing import Any
 from reassess.core.image_names import unique_images
 from reassess.data.image_folders import FolderImages, in_text, names_of, pictures_in
 from reassess.errors import DataError
-from reassess.formats.files import exists, read_lines, suffix_of
+from reassess.formats.files import as_path, exists, read_lines, suffix_of
 from reassess.formats.predictions.tables import read_image_names
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import counted, some
@@ -100,7 +100,7 @@ def open_images(place: str | Path) -> ImageSource:
     >>> open_images(place).names
     ('tom.jpg', 'rex.png')
     """
-    place = Path(place)
+    place = as_path(place)
     if not exists(place):
         raise DataError("no such folder of images", where=place, mend="name the folder, zip, tar or list of the images")
     if place.is_dir() or place.suffix.lower() in _ARCHIVES:

@@ -85,6 +85,7 @@ def load_collapsed(benchmark: Benchmark = IMAGENET, *, classes: Classes | None =
     >>> load_collapsed()[-2:].tolist()
     [[836, 837], [837, 836]]
     """
+    check_kind(Benchmark, benchmark)
     source = benchmark.sources.get("collapsed")
     return None if source is None else read_collapsed(resolve(source), classes or benchmark.classes)
 

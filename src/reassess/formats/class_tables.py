@@ -12,7 +12,7 @@ from reassess.core.checks import check_range, check_unique
 from reassess.core.classes import GIVE_CLASSES, NO_CLASS, Classes, are_wnids, check_classes
 from reassess.core.hierarchy import Hierarchy
 from reassess.errors import DataError, ReassessWarning, at
-from reassess.formats.files import read_lines, suffix_of
+from reassess.formats.files import as_path, read_lines, suffix_of
 from reassess.formats.json_files import other_shape, read_json
 from reassess.formats.tables import TABLE_SUFFIXES, column, integers, place, read_table, refuse_missing, write_table
 from reassess.text import composed, counted, some
@@ -54,7 +54,7 @@ def read_collapsed(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
     >>> read_collapsed(path, Classes(2, names=("cup", "mug")))
     array([[1, 0]])
     """
-    path = Path(path)
+    path = as_path(path)
     check_classes(classes)
     first, second = (_ids(path, texts, classes) for texts in _columns(path, "class", "also"))
     same = first == second
@@ -94,7 +94,7 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
     >>> read_groups(path, Classes(2, names=("cup", "mug")))
     {0: 'crockery', 1: 'crockery'}
     """
-    path = Path(path)
+    path = as_path(path)
     check_classes(classes)
     is_json = suffix_of(path, (".json", *TABLE_SUFFIXES), "groups of classes") == ".json"
     texts, names = _object(path) if is_json else _columns(path, "class", "group")
@@ -136,7 +136,7 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
     >>> read_hierarchy(path, Classes(2, names=("cup", "poodle"))).path(1)
     ('animal', 'dog', 'poodle')
     """
-    path = Path(path)
+    path = as_path(path)
     check_classes(classes)
     children, parents = _columns(path, "child", "parent")
     for heading, texts in (("child", children), ("parent", parents)):
@@ -222,7 +222,7 @@ def read_classes(path: str | Path, words: str | Path | None = None) -> Classes:
     >>> classes.names, classes.find("Beaker")
     (('plate', 'mug'), 1)
     """
-    path = Path(path)
+    path = as_path(path)
     if words is not None:
         return _with_words(path, Path(words))
     if suffix_of(path, (".txt", *TABLE_SUFFIXES), "a list of classes") != ".txt":

@@ -9,7 +9,7 @@ from reassess.core.cleaning import Cleaning
 from reassess.core.image_selection import ImageSelection
 from reassess.core.label_noise import LabelNoise
 from reassess.errors import DataError, at
-from reassess.formats.files import read_lines, suffix_of, writing
+from reassess.formats.files import as_path, read_lines, suffix_of, writing
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 
 __all__ = ["CLEAN_LIST_SUFFIXES", "read_clean_list", "write_clean_list", "write_details", "write_noise"]
@@ -38,7 +38,7 @@ def read_clean_list(path: str | Path) -> ImageSelection:
     >>> read_clean_list(path).rows(["cat/1.png", "cat/2.png", "cat/3.png"])
     array([0, 2])
     """
-    path = Path(path)
+    path = as_path(path)
     suffix_of(path, CLEAN_LIST_SUFFIXES, "a clean list")
     names = tuple(name for line in read_lines(path) if (name := line.removesuffix("\r")))
     with at(path):
@@ -64,7 +64,7 @@ def write_clean_list(path: str | Path, cleaning: Cleaning, *, force: bool = Fals
     OutputError
         The file exists, or cannot be written.
     """
-    path = Path(path)
+    path = as_path(path)
     check_type(cleaning, Cleaning, what="the cleaning", mend="clean_by_posterior(HELD_OUT)")
     suffix_of(path, CLEAN_LIST_SUFFIXES, "a clean list")
     broken = [image for image in cleaning.kept_images if set(image) & {"\n", "\r"}]
@@ -100,7 +100,7 @@ def write_details(path: str | Path, cleaning: Cleaning, *, force: bool = False) 
     """
     import polars as pl
 
-    path = Path(path)
+    path = as_path(path)
     check_type(cleaning, Cleaning, what="the cleaning", mend="clean_by_posterior(HELD_OUT)")
     suffix_of(path, TABLE_SUFFIXES, "details of cleaning")
     known = cleaning.suggested >= 0
@@ -142,7 +142,7 @@ def write_noise(path: str | Path, noise: LabelNoise, *, force: bool = False) -> 
     """
     import polars as pl
 
-    path = Path(path)
+    path = as_path(path)
     check_type(noise, LabelNoise, what="the mistakes of labels", mend="CLEANING.noise")
     suffix_of(path, TABLE_SUFFIXES, "a matrix of mistakes")
     truth, label = (part.ravel().astype(np.int32) for part in np.indices(noise.counts.shape))

@@ -17,6 +17,7 @@ from reassess.errors import DataError, OutputError, ReassessError, UnreadableFil
 __all__ = [
     "TEMPORARY",
     "all_or_none",
+    "as_path",
     "check_input",
     "check_output",
     "exists",
@@ -44,6 +45,21 @@ _INSTEAD = dict.fromkeys((".xlsx", ".xls", ".ods"), (".csv",)) | dict.fromkeys((
 _MOST_BYTES = 512
 _NO_TEXT = set(range(32)) - set(b"\t\n\r\f") | {127}
 _together: ContextVar["_Together | None"] = ContextVar("_together", default=None)
+
+
+def as_path(given: object) -> Path:
+    """What a caller gives as the path of a file.
+
+    >>> as_path(None)
+    Traceback (most recent call last):
+        ...
+    reassess.errors.DataError: this is no path of a file
+      allowed: a text or a Path
+      found:   NoneType
+    """
+    if not isinstance(given, str | os.PathLike):
+        raise DataError("this is no path of a file", allowed="a text or a Path", found=type(given).__name__)
+    return Path(given)
 
 
 def exists(path: str | Path) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 from reassess.core.checks import check_range, check_type
 from reassess.core.folds import Folds
 from reassess.errors import at
-from reassess.formats.files import suffix_of
+from reassess.formats.files import as_path, suffix_of
 from reassess.formats.tables import (
     TABLE_SUFFIXES,
     as_text,
@@ -43,7 +43,7 @@ def read_folds(path: str | Path) -> Folds:
     >>> read_folds(path)
     Folds(3 images in 2 folds of 1 to 2)
     """
-    path = Path(path)
+    path = as_path(path)
     suffix_of(path, TABLE_SUFFIXES, "folds")
     table = read_table(path, text=("image",))
     images = as_text(path, table[column(path, table, "image", thing="the image")])
@@ -76,7 +76,7 @@ def write_folds(path: str | Path, folds: Folds, *, force: bool = False) -> None:
     """
     import polars as pl
 
-    path = Path(path)
+    path = as_path(path)
     check_type(folds, Folds, what="the folds")
     suffix_of(path, TABLE_SUFFIXES, "folds")
     table = pl.DataFrame({"image": pl.Series(folds.images, dtype=pl.String), "fold": folds.numbers})

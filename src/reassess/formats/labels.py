@@ -15,7 +15,7 @@ from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, at
 from reassess.formats.class_columns import ids_of_texts
-from reassess.formats.files import read_lines, suffix_of, writing
+from reassess.formats.files import as_path, read_lines, suffix_of, writing
 from reassess.formats.json_files import other_shape, read_json
 from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, refuse_missing, write_table
 from reassess.text import some
@@ -49,7 +49,7 @@ def read_labels(path: str | Path, *, classes: Classes | None = None) -> LabelSet
     DataError
         The file does not hold label sets; the message says where.
     """
-    path = Path(path)
+    path = as_path(path)
     check_classes(classes)
     is_json = suffix_of(path, LABEL_SUFFIXES, "a label set") == ".json"
     return plain_labels(path, read_json(path) if is_json else read_table(path, text=(_NAME,)), classes)
@@ -93,7 +93,7 @@ def read_original(path: str | Path, *, classes: Classes | None = None) -> LabelS
     >>> original, original.classes.names
     (LabelSets(2 images, 2 labels, 0 empty), ('cat', 'dog'))
     """
-    path = Path(path)
+    path = as_path(path)
     check_classes(classes)
     suffix = suffix_of(path, (".txt", *LABEL_SUFFIXES), "a list of original labels")
     if suffix == ".txt":
@@ -142,7 +142,7 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     >>> path.read_text()
     '{"a.png": [1, 3], "b.png": []}'
     """
-    path = Path(path)
+    path = as_path(path)
     check_kind(LabelSets, labels)
     called = labels.classes.in_files
     if suffix_of(path, LABEL_SUFFIXES, "a label set") != ".json":

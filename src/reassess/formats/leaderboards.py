@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reassess.core.checks import check_range, first_repeat
 from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.errors import DataError, at
-from reassess.formats.files import suffix_of
+from reassess.formats.files import as_path, suffix_of
 from reassess.formats.json_files import read_json
 from reassess.formats.tables import (
     TABLE_SUFFIXES,
@@ -68,7 +68,7 @@ def read_leaderboard(*paths: str | Path, family: re.Pattern[str] = Leaderboard.f
     >>> read_leaderboard(path)
     Leaderboard(2 rows, 2 models)
     """
-    files = [Path(path) for path in paths]
+    files = [as_path(path) for path in paths]
     kinds = {path: suffix_of(path, (*TABLE_SUFFIXES, ".json"), "a leaderboard") for path in files}
     tables = [_Table(path, read_table(path, text=("model",))) for path in files if kinds[path] != ".json"]
     entries = [entry for table in tables if table.is_whole for entry in table.entries()]

@@ -15,7 +15,7 @@ from reassess.core.classes import Classes, check_classes
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.errors import DataError, ReassessWarning, at
-from reassess.formats.files import suffix_of
+from reassess.formats.files import as_path, suffix_of
 from reassess.formats.json_files import other_shape, read_json
 from reassess.formats.labels import LABEL_SUFFIXES, class_ids, plain_labels, read_original
 from reassess.formats.tables import column, integers, numbers, place, read_table, refuse_missing
@@ -70,7 +70,7 @@ def read_any_labels(
     DataError
         The file holds nothing of the kind; the message says where.
     """
-    path = Path(path)
+    path = as_path(path)
     check_classes(classes)
     if suffix_of(path, (*LABEL_SUFFIXES, ".txt"), "a label set") == ".txt":
         return read_original(path, classes=classes)
@@ -123,7 +123,7 @@ def read_multi_labels(path: str | Path, *, classes: Classes | None = None) -> Mu
     Source of the table with one row an image: the review of Vasudevan et al., "When does dough become a bagel?", arXiv
     2205.04596, as Kisel et al., "Flaws of ImageNet", ICLR 2025 blog posts, give it.
     """
-    path = Path(path)
+    path = as_path(path)
     check_classes(classes)
     suffix_of(path, LABEL_SUFFIXES, "a multi-label set")
     return _multi_labels(path, _parsed(path), classes)

@@ -9,7 +9,7 @@ from reassess.core.image_names import image_keys
 from reassess.core.open_questions import OpenQuestions
 from reassess.core.questions import Questions
 from reassess.errors import DataError, at
-from reassess.formats.files import suffix_of
+from reassess.formats.files import as_path, suffix_of
 from reassess.formats.proposals import proposals_of_table
 from reassess.formats.questions import questions_of_table
 from reassess.formats.tables import TABLE_SUFFIXES, read_table, write_table
@@ -47,7 +47,7 @@ def read_questions(path: str | Path, classes: Classes | None = None) -> Question
     >>> read_questions(path)
     Questions(2 questions, 2 images)
     """
-    path = Path(path)
+    path = as_path(path)
     check_classes(classes)
     suffix_of(path, TABLE_SUFFIXES, "questions or proposals")
     table = read_table(path, text=("image", "source"))
@@ -110,7 +110,7 @@ def write_open_questions(
     """
     import polars as pl
 
-    path = Path(path)
+    path = as_path(path)
     flat = suffix_of(path, TABLE_SUFFIXES, "a list of questions") in (".csv", ".tsv")
     rows = range(len(questions))[:limit]
     class_ids = questions.questions.class_ids[: len(rows)]

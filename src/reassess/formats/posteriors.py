@@ -8,6 +8,7 @@ from reassess.core.checks import check_distribution
 from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
 from reassess.errors import DataError
+from reassess.formats.files import as_path
 from reassess.formats.tables import column, numbers, read_table, refuse_missing, write_table
 from reassess.formats.votes.tables import coded_ids
 
@@ -22,7 +23,7 @@ def read_posterior(path: str | Path) -> Posterior:
     DataError
         The table lacks a column, an item does not have each answer once, or its probabilities do not add up to 1.
     """
-    path = Path(path)
+    path = as_path(path)
     table = read_table(path, text=("item", "answer"))
     item, answer, probability = (
         table[column(path, table, name, thing=f"the {name}")] for name in ("item", "answer", "probability")
@@ -62,4 +63,4 @@ def write_posterior(path: str | Path, posterior: Posterior, *, force: bool = Fal
             "probability": posterior.values.ravel(),
         }
     )
-    write_table(Path(path), table, force=force)
+    write_table(as_path(path), table, force=force)

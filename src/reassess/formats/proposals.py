@@ -11,7 +11,7 @@ from reassess.core.classes import Classes, check_classes
 from reassess.core.proposals import Proposals
 from reassess.errors import DataError, at
 from reassess.formats.class_columns import ids_of_column
-from reassess.formats.files import suffix_of
+from reassess.formats.files import as_path, suffix_of
 from reassess.formats.questions import columns_of_questions
 from reassess.formats.tables import (
     TABLE_SUFFIXES,
@@ -56,7 +56,7 @@ def read_proposals(path: str | Path, classes: Classes | None = None) -> Proposal
     >>> read_proposals(path)
     Proposals(2 proposals for 1 image, from original, vit)
     """
-    path = Path(path)
+    path = as_path(path)
     check_classes(classes)
     suffix_of(path, TABLE_SUFFIXES, "proposals")
     return proposals_of_table(path, read_table(path, text=("image", "source")), classes)
@@ -156,7 +156,7 @@ def write_proposals(path: str | Path, proposals: Proposals, *, force: bool = Fal
     """
     import polars as pl
 
-    path = Path(path)
+    path = as_path(path)
     suffix_of(path, TABLE_SUFFIXES, "proposals")
     table = pl.DataFrame(columns_of_questions(proposals.questions, proposals.question_ids.astype(np.int64)))
     table = table.with_columns(

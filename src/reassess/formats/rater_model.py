@@ -11,7 +11,7 @@ from reassess.core.items import Id, normal_id
 from reassess.core.rater_model import RaterModel
 from reassess.errors import at
 from reassess.formats.archives import MAX_BYTES, Archive, open_archive, write_npz
-from reassess.formats.files import suffix_of, writing
+from reassess.formats.files import as_path, suffix_of, writing
 
 __all__ = ["read_rater_model", "write_rater_model"]
 
@@ -35,7 +35,7 @@ def read_rater_model(path: str | Path, *, max_bytes: int = MAX_BYTES) -> RaterMo
     DataError
         The file does not hold a rater model; the message says where.
     """
-    path = Path(path)
+    path = as_path(path)
     suffix_of(path, (".npz",), "a rater model")
     with open_archive(path, max_bytes=max_bytes) as archive:
         raters, truths, answers = (_ids(archive, name) for name in _IDS)
@@ -48,7 +48,7 @@ def read_rater_model(path: str | Path, *, max_bytes: int = MAX_BYTES) -> RaterMo
 
 def write_rater_model(path: str | Path, model: RaterModel, *, force: bool = False) -> None:
     """Write a rater model as an npz file."""
-    path = Path(path)
+    path = as_path(path)
     suffix_of(path, (".npz",), "a rater model")
     arrays: dict[str, npt.NDArray[Any]] = {name: np.array(getattr(model, name)) for name in (*_IDS, *_NUMBERS)}
     with writing(path, force=force) as temporary:

@@ -8,7 +8,7 @@ import numpy as np
 from reassess.core.checks import check_range, check_type
 from reassess.core.repeats import Repeats
 from reassess.errors import DataError, at
-from reassess.formats.files import suffix_of
+from reassess.formats.files import as_path, suffix_of
 from reassess.formats.tables import (
     as_text,
     column,
@@ -53,7 +53,7 @@ def read_repeats(path: str | Path) -> Repeats:
     >>> read_repeats(path)
     Repeats(3 rows, 1 group, of train, val)
     """
-    path = Path(path)
+    path = as_path(path)
     suffix_of(path, REPEATS_SUFFIXES, "repeats")
     table = read_table(path, text=tuple(_TEXTS), rows_needed=False)
     texts = {name: _texts(path, table, name, thing) for name, thing in _TEXTS.items()}
@@ -93,7 +93,7 @@ def write_repeats(path: str | Path, repeats: Repeats, *, force: bool = False) ->
     """
     import polars as pl
 
-    path = Path(path)
+    path = as_path(path)
     check_type(repeats, Repeats, what="the repeats", mend="scan_images(PLACES).repeats")
     suffix_of(path, REPEATS_SUFFIXES, "repeats")
     sets = pl.Series("set", repeats.sets, dtype=pl.String).gather(repeats.set_ids)

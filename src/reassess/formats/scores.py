@@ -11,7 +11,7 @@ from reassess.core.kinds import check_kind
 from reassess.core.scores import Scores
 from reassess.errors import at
 from reassess.formats.archives import MAX_BYTES, open_archive, write_npz
-from reassess.formats.files import suffix_of, writing
+from reassess.formats.files import as_path, suffix_of, writing
 from reassess.formats.questions import columns_of_questions, info_of_questions, questions_of_info, questions_of_table
 from reassess.formats.tables import (
     TABLE_SUFFIXES,
@@ -50,7 +50,7 @@ def read_scores(path: str | Path, *, classes: Classes | None = None, max_bytes: 
     DataError
         The file does not hold scores; the message says where.
     """
-    path = Path(path)
+    path = as_path(path)
     check_classes(classes)
     suffix = suffix_of(path, (".npz", *TABLE_SUFFIXES), "scores")
     with at(path):
@@ -89,7 +89,7 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
     >>> read_scores(path).values
     array([0.9, 0.2])
     """
-    path = Path(path)
+    path = as_path(path)
     check_kind(Scores, scores)
     if path.suffix.lower() == ".npz":
         with writing(path, force=force) as temporary:

@@ -13,7 +13,7 @@ from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
 from reassess.errors import DataError, at
 from reassess.formats.class_columns import ids_of_column
-from reassess.formats.files import check_input, not_utf8, suffix_of, writing
+from reassess.formats.files import as_path, check_input, not_utf8, suffix_of, writing
 from reassess.formats.json_files import each_once
 from reassess.text import shortened
 
@@ -60,7 +60,7 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     >>> read_tasks(path)
     Tasks(1 task, 2 questions, 1 image)
     """
-    path = Path(path)
+    path = as_path(path)
     check_classes(classes)
     suffix_of(path, TASK_SUFFIXES, "tasks")
     lines = list(_lines(path))
@@ -180,7 +180,7 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
     >>> print(path.read_text().strip())
     {"task": 0, "image": "a.png", "classes": [{"class": "dog", "name": "dog"}], "reason": "all of the image"}
     """
-    path = Path(path)
+    path = as_path(path)
     suffix_of(path, TASK_SUFFIXES, "tasks")
     questions = tasks.questions
     called = questions.classes.column(questions.class_ids).to_list()

@@ -1,4 +1,10 @@
-"""The compiled loop of the model of label noise: one step of EM over images, each with a few classes that it may be."""
+"""The compiled loop of the model of label noise: one step of EM over images, each with a few classes that it may be.
+
+Most of its time goes into looking up pairs of classes, all over a matrix that no cache holds. So images of one label
+are best given side by side; and of a true class whose posterior is negligible, the row is not read. Its
+posterior is at most its part of the sum over true classes of chance times entry of the matrix, times the strongest
+draw over the weakest, since what a true class draws on average lies between these.
+"""
 
 import math
 
@@ -6,7 +12,9 @@ import numpy as np
 
 from reassess.numeric.jit import compiled
 
-__all__ = ["expect_noise", "tail_log"]
+__all__ = ["NEGLIGIBLE", "expect_noise", "tail_log"]
+
+NEGLIGIBLE = 1e-6  # a posterior that is surely lower is not counted, but the label's
 
 
 @compiled
@@ -76,28 +84,42 @@ def expect_noise(  # type: ignore[no-untyped-def]
     """
     images, candidates = ids.shape
     chance, draw, seen, weight = np.empty((4, candidates))
+    log_floor = math.log(floor)
     for i in range(images):
+        at = place[i]
+        label = ids[i, at]
         highest = -math.inf
         for k in range(candidates):
             chance[k] = sharpening * logs[i, k] + biases[ids[i, k]]
             highest = max(highest, chance[k])
         total = 0.0
         for k in range(candidates):
-            chance[k] = math.exp(chance[k] - highest)
+            draw[k] = chance[k] - highest
+            chance[k] = math.exp(draw[k])
             total += chance[k]
         rest = 0.0
         if others > 0:
             rest = math.exp(tail_log(math.log(others), tails[i, 0], tails[i, 1], sharpening) - highest)
             total += rest
             rest /= total
+        log_total = math.log(total)
         least = max(rest / others, floor) ** pull if others > 0 else floor**pull  # with which other classes draw labels
-        label = ids[i, place[i]]
+        weakest, strongest = least, least
+        joint = 0.0
         for k in range(candidates):
             chance[k] /= total
             image[0, ids[i, k]] += chance[k]
-            draw[k] = max(chance[k], floor) ** pull if pull > 0 else 1.0
-        likelihood = 0.0
+            draw[k] = math.exp(pull * max(draw[k] - log_total, log_floor)) if pull > 0 else 1.0
+            weakest, strongest = min(weakest, draw[k]), max(strongest, draw[k])
+            weight[k] = chance[k] * pairs[ids[i, k], label, 0]
+            joint += weight[k]
+        threshold = NEGLIGIBLE * joint * weakest / strongest  # `seen` lies between the weakest and the strongest draw
+        likelihood, best = 0.0, -1
         for k in range(candidates):
+            if weight[k] < threshold and k != at:
+                likelihood += weight[k] * draw[at] / strongest  # at least so much, so that nothing is certain
+                weight[k] = 0.0
+                continue
             row = pairs[ids[i, k]]
             of_row = 1.0
             if pull > 0:
@@ -105,22 +127,23 @@ def expect_noise(  # type: ignore[no-untyped-def]
                 for j in range(candidates):
                     of_row += row[ids[i, j], 0] * (draw[j] - least)
             seen[k] = of_row
-            weight[k] = chance[k] * row[label, 0] * draw[place[i]] / seen[k]
+            weight[k] *= draw[at] / seen[k]
             likelihood += weight[k]
+            if best < 0 or weight[k] > weight[best] or (weight[k] == weight[best] and ids[i, k] < ids[i, best]):
+                best = k
         if others > 0:
             drawn = 1.0
             if pull > 0:
                 drawn = least
                 for j in range(candidates):
                     drawn += elsewhere[ids[i, j]] * (draw[j] - least)
-            rest *= elsewhere[label] * draw[place[i]] / drawn
+            rest *= elsewhere[label] * draw[at] / drawn
             likelihood += rest
             image[3, label] += rest / likelihood
-        best = 0
         for k in range(candidates):
+            if weight[k] == 0:
+                continue
             weight[k] /= likelihood
-            if weight[k] > weight[best] or (weight[k] == weight[best] and ids[i, k] < ids[i, best]):
-                best = k
             truth = ids[i, k]
             image[1, truth] += weight[k]
             counts[truth, label] += weight[k]
@@ -130,5 +153,5 @@ def expect_noise(  # type: ignore[no-untyped-def]
                 for j in range(candidates):
                     pairs[truth, ids[i, j], 1] += share * (draw[j] - least)
         given[i] = math.log(likelihood)
-        right[i] = weight[place[i]]
+        right[i] = weight[at]
         likeliest[i] = ids[i, best]

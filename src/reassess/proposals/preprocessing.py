@@ -13,7 +13,7 @@ import numpy.typing as npt
 from reassess.core.checks import check_known, check_range
 from reassess.data.pictures import MOST_PIXELS
 from reassess.errors import DataError, at
-from reassess.formats.files import check_input, not_utf8, suffix_of
+from reassess.formats.files import as_path, check_input, not_utf8, suffix_of
 from reassess.formats.json_files import each_once
 
 __all__ = ["INTERPOLATIONS", "Interpolation", "Transform", "read_transform"]
@@ -135,7 +135,7 @@ def read_transform(path: str | Path) -> Transform:
     >>> read_transform(path).crop
     (224, 224)
     """
-    path = Path(path)
+    path = as_path(path)
     suffix = suffix_of(path, (".json", ".toml"), "a transform")
     check_input(path)
     with at(path):

@@ -8,6 +8,7 @@ from reassess.comparison.findings import Findings
 from reassess.core.checks import check_instance, check_known
 from reassess.core.missing import Missing
 from reassess.errors import DataError
+from reassess.formats.files import as_path
 from reassess.report.accuracy_charts import difference_chart, label_count_chart, leaderboard_chart, scatter_chart
 from reassess.report.chart import Chart, table
 from reassess.report.curve_figure import curves_on
@@ -80,5 +81,5 @@ def write_chart(path: str | Path, kind: str, findings: Findings, *, force: bool 
     chart = CHARTS[kind](findings)
     if isinstance(chart, Missing):
         raise DataError(f"there is no {kind} chart of this: {chart}")
-    save_figure(Path(path), chart.draw, title=chart.title, size=chart.size, force=force)
+    save_figure(as_path(path), chart.draw, title=chart.title, size=chart.size, force=force)
     return chart

@@ -14,7 +14,7 @@ from reassess.comparison.findings import Findings
 from reassess.comparison.summary import summary
 from reassess.core.checks import check_instance
 from reassess.errors import DataError
-from reassess.formats.files import suffix_of, writing
+from reassess.formats.files import as_path, suffix_of, writing
 from reassess.report.chart import Chart
 from reassess.report.content import sections
 from reassess.report.explorers import explorers
@@ -114,7 +114,7 @@ def write_report(
     True
     """
     check_instance(findings, Findings, what="findings", mend="Findings.from_predictions(MODELS, LABELS)")
-    path = Path(path)
+    path = as_path(path)
     suffix_of(path, REPORT_SUFFIXES, "a report")
     if not findings.evaluations:
         raise DataError("these findings hold no evaluations", mend="make them with Findings.from_predictions")

@@ -11,7 +11,7 @@ from reassess.core.checks import check_range
 from reassess.core.cleaning import Cleaning
 from reassess.core.image_names import Match
 from reassess.errors import DataError
-from reassess.formats.files import suffix_of
+from reassess.formats.files import as_path, suffix_of
 from reassess.report.gallery import Card, Entry, Gallery, Line
 from reassess.report.page import Page
 from reassess.report.thumbnails import thumbnails
@@ -70,11 +70,11 @@ def write_wrong_labels(
     OutputError
         The file exists and `force` is not given, or cannot be written.
     """
-    path = Path(path)
+    path = as_path(path)
     suffix_of(path, REPORT_SUFFIXES, "a page")
     check_range(most, 1, what="number of images that are shown")
     rows = _least_likely(cleaning, most)
-    pictures = thumbnails(Path(images), [cleaning.images[row] for row in rows.tolist()], match=match, track=track)
+    pictures = thumbnails(as_path(images), [cleaning.images[row] for row in rows.tolist()], match=match, track=track)
     dropped = int(np.count_nonzero(~cleaning.kept))
     is_ranked = not np.isnan(cleaning.p_right).all()
     order = ", the least likely labels first" if is_ranked else ""

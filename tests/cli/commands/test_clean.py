@@ -67,7 +67,7 @@ about 12.44 % of the labels are wrong, by an estimate that takes the mistakes of
 true class   label   images   % of the class
 ────────────────────────────────────────────
 dog          eel          4            13.02
-cat          dog          2             6.93
+cat          dog          2             6.94
 cat          eel          2             5.32
 dog          cat          2             5.26
 eel          dog          1             3.83
@@ -141,6 +141,24 @@ def test_what_scores_are_is_said(training: Path, run: Callable[..., Run], file: 
     last = run("clean", file, *CALL[2:]).out.splitlines()[-1]
     assert last.startswith(f"{file}: npz, array scores 90x3: scores, float64, ")
     assert last.endswith(said)
+
+
+def test_an_output_of_a_class_that_no_label_has_is_left_out_and_said_unless_the_labels_list_it(
+    training: Path, run: Callable[..., Run]
+) -> None:
+    """A model that was trained for more classes knows more; a class of the labels' own list would be lost."""
+    given = dict(np.load("logits.npz"))
+    given["scores"] = np.c_[given["scores"], np.full(COUNT, -5.0)]
+    np.savez("four.npz", **given)
+    Path("four.txt").write_text("cat\ndog\neel\nfox\n")
+    said = run("clean", "four.npz", *CALL[2:], "--classes", "four.txt")
+    assert said.code == 0
+    assert "; 1 output left out (no such class): fox; logits, of which the softmax was taken" in said.out
+    Path("pets/classes.txt").write_text("cat\ndog\neel\nfox\n")
+    refused = run("clean", "four.npz", "--benchmark", "pets", "-o", "other.txt")
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.startswith("Error: classes have no label\n")
+    assert "  found:   fox (1)\n" in refused.err
 
 
 def test_checked_labels_correct_the_share(training: Path, run: Callable[..., Run]) -> None:
@@ -313,6 +331,24 @@ def test_cleanlab_may_be_asked(training: Path, run: Callable[..., Run], needs: C
             "  to mend: predict each fold with the model that was trained on the others; give these folds\n",
         ),
         (
+            "ALL --golden three-valued.csv",
+            1,
+            "Error: an answer is no class of the labels\n  where:   three-valued.csv\n"
+            "  allowed: the class that is right for an image: cat, dog, eel; or, with a column class that holds "
+            "the label, yes, maybe and no\n  found:   perhaps\n  to mend: correct the answers, or leave these out\n",
+        ),
+        (
+            "ALL --golden pairs.csv",
+            1,
+            "Error: it is not known how an answer speaks for the class\n  where:   pairs.csv, line 2\n"
+            "  allowed: no, maybe and yes; ",
+        ),
+        (
+            "clean mixed.npz --original train.csv -o clean.txt",
+            1,
+            "Error: the scores of an image do not add up to 1, as those of others do\n  where:   mixed.npz, image ",
+        ),
+        (
             "clean all.npz --original two.csv -o clean.txt",
             1,
             "Error: an image has not exactly one original label\n",
@@ -329,6 +365,12 @@ def test_what_cannot_be_cleaned_is_one_error(
 ) -> None:
     table = pl.read_csv("folds.csv")
     table.with_columns(pl.col("fold").sort()).write_csv("swapped.csv")
+    images = pl.read_csv("golden.csv")["image"].to_list()
+    write_csv("three-valued.csv", "image,rater,answer", [(images[0], "x", "perhaps"), (images[1], "x", "cat")])
+    write_csv("pairs.csv", "image,class,rater,answer", [(images[0], "cat", "x", "perhaps")])
+    mixed = dict(np.load("bounded.npz"))
+    mixed["scores"][0] /= 0.9
+    np.savez("mixed.npz", **mixed)
     Path("two.csv").write_text(Path("train.csv").read_text() + "cat/0.png,\ncat/1.png,cat\ncat/1.png,dog\n")
     result = run(*argv.replace("ALL", " ".join(CALL)).split())
     assert (result.code, result.out) == (code, "")

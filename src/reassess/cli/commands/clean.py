@@ -1,10 +1,12 @@
 """`reassess clean`: which training images are worth keeping, by what models say of them when they are held out."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from reassess.cleaning.checked_labels import checked_truth
 from reassess.cleaning.cleaning import USUAL_KEEP, CleaningMethod
@@ -29,10 +31,12 @@ from reassess.core.benchmark import Benchmark
 from reassess.core.folds import Folds
 from reassess.core.image_names import Match
 from reassess.core.items import Id
+from reassess.core.labels import LabelSets
+from reassess.core.votes import Votes
 from reassess.data.benchmark_images import benchmark_names
-from reassess.errors import at
+from reassess.errors import DataError, at
 from reassess.formats.folds import read_folds
-from reassess.text import counted
+from reassess.text import counted, some
 
 __all__ = ["clean"]
 
@@ -151,6 +155,7 @@ def clean(
     )
     if judges.original is None:
         raise click.UsageError("The benchmark has no original labels: give --original FILE.")
+    _refuse_other_answers(judges.original, judges.files, {"votes": judges.votes, "golden": judges.experts})
     how = judges.benchmark.match or "path"
     parts = [_load_folds(call, path, judges.benchmark) for path in folds]
     read = dict(each_prediction(call, files, judges, **reading))
@@ -180,6 +185,26 @@ def _check_method(method: CleaningMethod, noise: Path | None, votes: str | None,
                 raise click.UsageError(f"{option} goes with --method posterior.")
     if votes is not None and golden is not None:
         raise click.UsageError("Give --votes or --golden: the labels are checked by one of them.")
+
+
+def _refuse_other_answers(original: LabelSets, files: Mapping[str, Path], answers: Mapping[str, Votes | None]) -> None:
+    """Refuse an answer that was taken for a class, as all are where the question names none, and that no label has."""
+    for part, votes in answers.items():
+        if votes is None or votes.classes is None:
+            continue
+        others = [
+            votes.classes.label(class_id) for class_id in np.setdiff1d(votes.class_ids, original.indices).tolist()
+        ]
+        if others:
+            known = [original.classes.label(class_id) for class_id in np.unique(original.indices).tolist()]
+            raise DataError(
+                "an answer is no class of the labels",
+                where=files[part],
+                allowed=f"the class that is right for an image: {some(known, most=3)}; "
+                "or, with a column class that holds the label, yes, maybe and no",
+                found=some(others, most=3),
+                mend="correct the answers, or leave these out",
+            )
 
 
 def _load_folds(call: Call, path: Path, benchmark: Benchmark) -> Folds:

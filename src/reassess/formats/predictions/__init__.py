@@ -14,7 +14,7 @@ from reassess.core.classes import Classes, check_classes, classes_of_ids
 from reassess.core.predictions import MOST_IDS, Predictions, as_floats
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.archives import MAX_BYTES
-from reassess.formats.files import all_or_none, check_output, exists, read_lines, suffix_of, writing
+from reassess.formats.files import all_or_none, as_path, check_output, exists, read_lines, suffix_of, writing
 from reassess.formats.predictions.arrays import ARRAY_SUFFIXES, read_prediction_array
 from reassess.formats.predictions.outputs import are_of_names, exchanged_names, refuse_blank_lines
 from reassess.formats.predictions.tables import read_prediction_table
@@ -106,7 +106,7 @@ def read_predictions(
     >>> predictions.class_ids.tolist(), predictions.unknown_classes
     ([[-1, 1]], UnknownClasses(predictions=1, names=('jar',)))
     """
-    path = Path(path)
+    path = as_path(path)
     check_classes(classes)
     classes = classes or Classes()
     check_known([unknown_class], UNKNOWN_CLASS, thing="value of unknown_class")
@@ -177,7 +177,7 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
     OutputError
         A file exists and `force` is not given, or cannot be written.
     """
-    path = Path(path)
+    path = as_path(path)
     if path.suffix.lower() != ".npy":
         write_table(path, _table(predictions, min(top_k, predictions.depth)), force=force)
         return

@@ -9,7 +9,7 @@ from reassess.core.kinds import check_kind
 from reassess.core.votes import Votes
 from reassess.errors import at
 from reassess.formats.archives import MAX_BYTES
-from reassess.formats.files import suffix_of, writing
+from reassess.formats.files import as_path, suffix_of, writing
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.formats.votes.archives import check_fits_archive, read_archive, write_archive
 from reassess.formats.votes.tables import read_vote_table, vote_table
@@ -64,7 +64,7 @@ def read_votes(
     >>> read_votes(path)
     Votes(9 votes by unknown raters on 2 images, answers cat, dog)
     """
-    path = Path(path)
+    path = as_path(path)
     check_classes(classes)
     readers: dict[str, Callable[[], Votes]] = {
         ".npz": lambda: read_archive(path, answers, classes, max_bytes),
@@ -84,7 +84,7 @@ def write_votes(path: str | Path, votes: Votes, *, force: bool = False) -> None:
         The file exists and `force` is not given, or cannot be written; or an archive cannot hold these votes: plain
         items, times, or two votes of a rater on an item.
     """
-    path = Path(path)
+    path = as_path(path)
     check_kind(Votes, votes)
     if path.suffix.lower() == ".npz":
         check_fits_archive(path, votes)

@@ -1,20 +1,19 @@
 """How a campaign's database is opened: an SQLite file, or PostgreSQL."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from reassess.errors import MissingPackageError
+from reassess.annotation.addresses import is_server, shown_address
+from reassess.errors import DataError, MissingPackageError
 
-__all__ = ["is_server", "open_engine", "reading"]
+__all__ = ["database_errors", "is_server", "open_engine", "reading"]
 
 _PATIENCE = 10_000  # milliseconds that one writer waits for another
-
-
-def is_server(campaign: str | Path) -> bool:
-    """Whether a campaign is in a database that a server keeps."""
-    return str(campaign).startswith("postgresql")
 
 
 def open_engine(campaign: str | Path) -> Engine:
@@ -51,6 +50,41 @@ def open_engine(campaign: str | Path) -> Engine:
 def reading(engine: Engine) -> Connection:
     """A connection that reads what was there when it began, and writes nothing."""
     return engine.connect().execution_options(reading=True)
+
+
+@contextmanager
+def database_errors(campaign: str | Path) -> Iterator[None]:
+    """What the database of a campaign refuses, as an error of this package.
+
+    Raises
+    ------
+    DataError
+        The database cannot be reached, is locked, has no room, or is none.
+    """
+    try:
+        yield
+    except ArgumentError as error:
+        raise DataError(
+            "this is no address of a database",
+            where=shown_address(campaign),
+            allowed="postgresql://USER@HOST/DATABASE",
+        ) from error
+    except DBAPIError as error:
+        found = str(error.orig).strip()
+        raise DataError(
+            "the database of the campaign cannot be used",
+            where=shown_address(campaign),
+            found=found,
+            mend=next((mend for text, mend in _MENDS.items() if text in found), None),
+        ) from error
+
+
+_MENDS = {
+    "is locked": "wait until the other process has written, and try again",
+    "not a database": "name the file of a campaign",
+    "full": "make room on the disk",
+    "onnection": "check the address, and that the server runs",
+}
 
 
 def _begin(connection: Connection) -> None:

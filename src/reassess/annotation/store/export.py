@@ -1,9 +1,11 @@
-"""The votes of a campaign, as files of votes hold them."""
+"""The votes of a campaign, as files of votes hold them, and what else people said."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Connection, Select, func, select
 
 from reassess.annotation.store.campaigns import Campaign
@@ -17,14 +19,37 @@ from reassess.annotation.store.schema import (
     images,
     people,
     questions,
+    suggestions,
     tasks,
 )
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.classes import Classes
+from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 
-__all__ = ["Exported", "export_votes"]
+__all__ = ["Exported", "Suggestion", "export_votes"]
+
+_ROWS = 100_000  # that are read at a time
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A class that people saw in an image and were not asked about.
+
+    Parameters
+    ----------
+    image
+        The image.
+    class_id
+        The class.
+    people
+        How many saw it.
+    """
+
+    image: str
+    class_id: int
+    people: int
 
 
 @dataclass(frozen=True)
@@ -39,6 +64,10 @@ class Exported:
         The experts' votes on golden questions; None if there are none.
     rater_golden
         The raters' votes on golden questions; None if there are none.
+    original
+        The labels as they were; None if they are not known.
+    suggestions
+        What people saw and were not asked about, by image and class.
     late
         Number of answers that are kept and do not count, since the question had votes enough.
     voided
@@ -48,6 +77,8 @@ class Exported:
     votes: Votes
     golden: Votes | None
     rater_golden: Votes | None
+    original: LabelSets | None
+    suggestions: tuple[Suggestion, ...]
     late: int
     voided: int
 
@@ -64,46 +95,77 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
     """
     classes = classes_of(campaign)
     with reading(campaign.engine) as connection:
-        rater = people.c.name if names else func.concat(people.c.role, " ", people.c.id)
-        said: Any = select(
-            images.c.name, questions.c.class_id, rater.label("rater"), answers.c.answer, answers.c.seconds
-        )
+        named = {row.id: row.name for row in connection.execute(select(images.c.id, images.c.name))}
+        called = {row.id: row.name if names else f"{row.role} {row.id}" for row in connection.execute(select(people))}
         said = (
-            said.select_from(answers)
+            select(tasks.c.image, questions.c.class_id, answers.c.id, answers.c.person, *_WHAT)
+            .select_from(answers)
             .join(people, people.c.id == answers.c.person)
             .join(questions, questions.c.id == answers.c.question)
             .join(tasks, tasks.c.id == questions.c.task)
-            .join(images, images.c.id == tasks.c.image)
-            .order_by(images.c.id, questions.c.class_id, answers.c.id)
         )
         of_raters = people.c.role == RATER, ~people.c.voided
+
+        def votes(*which: Any) -> Votes:
+            return _votes(_columns(connection, said.where(*which)), named, called, classes)
+
         counts = select(func.count()).select_from(answers.join(people).join(questions)).where(~questions.c.golden)
         return Exported(
-            votes=_votes(connection, said.where(answers.c.counted), classes),
-            golden=_some(_votes(connection, said.where(people.c.role == EXPERT), classes)),
-            rater_golden=_some(_votes(connection, said.where(tasks.c.kind == GOLDEN, *of_raters), classes)),
+            votes=votes(answers.c.counted),
+            golden=_some(votes(people.c.role == EXPERT)),
+            rater_golden=_some(votes(tasks.c.kind == GOLDEN, *of_raters)),
+            original=_original(connection, classes),
+            suggestions=tuple(Suggestion(*row) for row in connection.execute(_SUGGESTED).all()),
             late=connection.scalar(counts.where(~answers.c.counted, *of_raters)) or 0,
             voided=connection.scalar(counts.where(people.c.voided)) or 0,
         )
+
+
+_WHAT = answers.c.answer, answers.c.seconds
+_SUGGESTED = (
+    select(images.c.name, suggestions.c.class_id, func.count(suggestions.c.person.distinct()))
+    .select_from(suggestions)
+    .join(tasks, tasks.c.id == suggestions.c.task)
+    .join(images, images.c.id == tasks.c.image)
+    .join(people, people.c.id == suggestions.c.person)
+    .where(~people.c.voided)
+    .group_by(images.c.id, images.c.name, suggestions.c.class_id)
+    .order_by(images.c.id, suggestions.c.class_id)
+)
 
 
 def _some(votes: Votes) -> Votes | None:
     return votes if len(votes) else None
 
 
-def _votes(connection: Connection, said: Select[Any], classes: Classes) -> Votes:
-    rows = connection.execute(said).all()
-    place: dict[tuple[str, int], int] = {}  # questions in the order in which they are exported
-    item_ids = [place.setdefault((row.name, row.class_id), len(place)) for row in rows]
-    raters = list(dict.fromkeys(str(row.rater) for row in rows))
-    number = {rater: row for row, rater in enumerate(raters)}
-    seconds = np.array([getattr(row, "seconds", None) for row in rows], np.float64)
+def _columns(connection: Connection, said: Select[Any]) -> npt.NDArray[np.float64]:
+    """The columns of a query, float64, shape (columns, rows); NaN for what is null."""
+    parts = [np.empty((len(said.selected_columns), 0))]
+    for rows in connection.execute(said).partitions(_ROWS):
+        parts.append(np.array(list(zip(*rows, strict=True)), np.float64))
+    return np.concatenate(parts, axis=1)
+
+
+def _votes(
+    columns: npt.NDArray[np.float64], images: Mapping[int, str], people: Mapping[int, str], classes: Classes
+) -> Votes:
+    """Votes by image, class and the order in which they came; image and person of each are numbers."""
+    image, class_id, _, person, answer, seconds = columns[:, np.lexsort(columns[2::-1])]
+    is_first = np.append(True, (np.diff(image) != 0) | (np.diff(class_id) != 0))[: image.size]
+    raters, rater_ids = np.unique(person.astype(np.int64), return_inverse=True)
+    names = [images[number] for number in image[is_first].astype(np.int64).tolist()]
     return Votes.from_columns(
-        Questions.from_columns([name for name, _ in place], np.array([c for _, c in place], np.int64), classes),
-        np.array(item_ids, np.int64),
-        np.array([number[str(row.rater)] for row in rows], np.int64),
-        np.array([row.answer for row in rows], np.int64),
-        raters,
+        Questions.from_columns(names, class_id[is_first].astype(np.int64), classes),
+        np.cumsum(is_first) - 1,
+        rater_ids,
+        answer.astype(np.int64),
+        [people[number] for number in raters.tolist()],
         KNOWN_ANSWERS,
         seconds=None if np.isnan(seconds).all() else seconds,
     )
+
+
+def _original(connection: Connection, classes: Classes) -> LabelSets | None:
+    known = select(images.c.name, images.c.original).where(images.c.original.is_not(None)).order_by(images.c.id)
+    rows = connection.execute(known).all()
+    return LabelSets.from_lists([row.name for row in rows], [[row.original] for row in rows], classes) if rows else None

@@ -17,7 +17,20 @@ from reassess.annotation.store.campaigns import Campaign, open_campaign
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.people import add_person
-from reassess.annotation.store.schema import ASKED, EXPIRED, MAIN, answers, cursors, questions, tasks, turns
+from reassess.annotation.store.schema import (
+    ASKED,
+    EXPERT,
+    EXPIRED,
+    MAIN,
+    answers,
+    cursors,
+    golden_counts,
+    people,
+    questions,
+    tasks,
+    turns,
+)
+from reassess.annotation.store.schema import campaign as settings
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Nothing, Turn, cannot_judge, last_turn, next_turn
 from reassess.annotation.store.votes import GivenAnswer, keep_answers, restore_rater, void_rater
@@ -219,6 +232,17 @@ class Simulation:
             turned = connection.execute(select(turns)).all()
             places = connection.execute(select(tasks)).all()
             passed = {row.person: row.position for row in connection.execute(select(cursors))}
+            golden = connection.execute(select(golden_counts).where(golden_counts.c.n > 0)).all()
+            truths = connection.execute(select(settings.c.golden_invalid, settings.c.golden_valid)).one()
+            experts = set(connection.scalars(select(people.c.id).where(people.c.role == EXPERT)))
+        known = Counter(
+            (row.person, asked[row.question].truth, row.answer)
+            for row in said
+            if asked[row.question].truth is not None and row.person not in experts
+        )
+        assert {(row.person, row.truth, row.answer): row.n for row in golden} == known
+        of_truth = Counter(row.truth for row in asked.values() if row.truth is not None)
+        assert tuple(truths) == (of_truth[0], of_truth[1])
         kept = {(row.person, row.question): (row.revision, row.answer) for row in said}
         assert len(kept) == len(said)
         for own, (revision, answer) in self.acknowledged.items():

@@ -3,18 +3,22 @@
 import multiprocessing
 import random
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from reassess.annotation.store.campaigns import open_campaign
+from reassess.annotation.store.campaigns import Campaign, open_campaign
 from reassess.annotation.store.database import reading
+from reassess.annotation.store.people import add_person
 from reassess.annotation.store.schema import people
-from reassess.annotation.store.turns import Nothing, cannot_judge, next_turn
+from reassess.annotation.store.suggestions import suggest
+from reassess.annotation.store.turns import Nothing, Turn, cannot_judge, last_turn, next_turn
 from reassess.annotation.store.votes import GivenAnswer, keep_answers, restore_rater, void_rater
 from reassess.core.stop_rule import StopRule
-from tests.annotation.campaigns import Simulation, campaign_at, raters_of
+from tests.annotation.campaigns import CLASSES, Simulation, campaign_at, raters_of
 
 _RATERS = 4
 _TURNS = 25
@@ -35,6 +39,10 @@ def rate(address: str | Path, rater: int) -> dict[tuple[int, int], tuple[int, in
             keep_answers(campaign, rater, given, time.time())
         for one in given:
             kept.setdefault((rater, one.question), (0, one.answer))
+        if chance.random() < 0.2:
+            suggest(campaign, rater, turn.task, chance.randrange(len(CLASSES.names)), time.time())
+        if chance.random() < 0.2 and (undone := last_turn(campaign, rater, time.time())) is not None:
+            revise(campaign, rater, undone, chance, kept)
         if chance.random() < 0.1:
             cannot_judge(campaign, rater, turn.task, time.time())
         if chance.random() < 0.1:
@@ -44,13 +52,37 @@ def rate(address: str | Path, rater: int) -> dict[tuple[int, int], tuple[int, in
     return kept
 
 
+def revise(campaign: Campaign, person: int, turn: Turn, chance: random.Random, kept: dict[Any, Any]) -> None:
+    """Somebody changes what they said."""
+    given = [GivenAnswer(row.question, chance.randrange(3), revision=row.revision) for row in turn.rows]
+    keep_answers(campaign, person, given, time.time())
+    kept |= {(person, one.question): (one.revision, one.answer) for one in given}
+
+
+def answer_as_expert(address: str | Path, expert: int) -> dict[tuple[int, int], tuple[int, int]]:
+    """An expert answers the golden questions, and changes their mind, so that the truth changes under the raters."""
+    campaign, chance = open_campaign(address), random.Random(expert)
+    kept: dict[tuple[int, int], tuple[int, int]] = {}
+    turns = []
+    while isinstance(turn := next_turn(campaign, expert, time.time()), Turn):
+        turns.append(turn)
+        revise(campaign, expert, turn, chance, kept)
+    for again in range(1, _TURNS):
+        turn = chance.choice(turns)
+        revise(campaign, expert, replace(turn, rows=[replace(row, revision=again) for row in turn.rows]), chance, kept)
+    campaign.close()
+    return kept
+
+
 @pytest.mark.parametrize("where", ["server", "file"])
 def test_what_must_hold_holds_where_processes_race(where: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     address = request.getfixturevalue("database") if where == "server" else tmp_path / "campaign.db"
     sizes = tuple(random.Random(0).randint(1, 5) for _ in range(40))
     campaign = campaign_at(address, sizes, _RATERS, votes=3, stop=StopRule(0.05, 0.95), golden_rate=0.1, lease=60.0)
-    with multiprocessing.get_context("spawn").Pool(_RATERS) as pool:
-        kept = pool.starmap(rate, [(address, rater) for rater in raters_of(_RATERS)])
+    expert = add_person(campaign, "kim", "expert")
+    with multiprocessing.get_context("spawn").Pool(_RATERS + 1) as pool:
+        judging = pool.apply_async(answer_as_expert, (address, expert))
+        kept = [*pool.starmap(rate, [(address, rater) for rater in raters_of(_RATERS)]), judging.get()]
     with reading(campaign.engine) as connection:
         voided = set(connection.scalars(select(people.c.id).where(people.c.voided)))
     simulation = Simulation(address, random.Random(0), campaign, raters_of(_RATERS), now=time.time())

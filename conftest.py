@@ -49,6 +49,7 @@ _NEEDED_BY = {
 _OF_DATABASES = ["tests/annotation", "src/reassess/annotation/store"]
 _OF_PICTURES = ["tests/fuzz", "tests/cli/commands/test_scan.py", "tests/data/test_scanning.py"]
 collect_ignore = [
+    "src/reassess/annotation/store/migrations",  # modules that Alembic runs
     "tests/integrations/keras_on_a_backend.py",  # test_keras.py runs it, once for each backend
     *(
         f"src/reassess/{name}.py"

@@ -6,6 +6,7 @@ from .image_hashes import hash_images as hash_images
 from .image_hashes import stored_names as stored_names
 from .plan import CampaignPlan as CampaignPlan
 from .plan import ExamplePicture as ExamplePicture
+from .store.backup import backup_campaign as backup_campaign
 from .store.campaigns import Campaign as Campaign
 from .store.campaigns import open_campaign as open_campaign
 from .store.campaigns import pause as pause
@@ -27,6 +28,9 @@ from .store.people import person_of_session as person_of_session
 from .store.people import revoke_link as revoke_link
 from .store.people import sign_in as sign_in
 from .store.people import sign_out as sign_out
+from .store.progress import Progress as Progress
+from .store.progress import RaterProgress as RaterProgress
+from .store.progress import progress_of as progress_of
 from .store.suggestions import suggest as suggest
 from .store.turns import Nothing as Nothing
 from .store.turns import ShownRow as ShownRow
@@ -34,6 +38,8 @@ from .store.turns import Turn as Turn
 from .store.turns import cannot_judge as cannot_judge
 from .store.turns import last_turn as last_turn
 from .store.turns import next_turn as next_turn
+from .store.versions import Upgraded as Upgraded
+from .store.versions import upgrade_campaign as upgrade_campaign
 from .store.votes import GivenAnswer as GivenAnswer
 from .store.votes import keep_answers as keep_answers
 from .store.votes import restore_rater as restore_rater

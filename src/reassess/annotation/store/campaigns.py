@@ -17,8 +17,9 @@ from sqlalchemy import Connection, Engine, Row, bindparam, select, update
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.store import schema
-from reassess.annotation.store.database import database_errors, is_server, open_engine, reading
+from reassess.annotation.store.database import database_errors, existing, is_server, open_engine, reading
 from reassess.annotation.store.schema import cursors, log, people, questions, tasks
+from reassess.annotation.store.versions import check_form
 from reassess.core.stop_rule import StopRule
 from reassess.errors import DataError
 
@@ -74,12 +75,11 @@ def open_campaign(address: str | Path) -> Campaign:
     Raises
     ------
     DataError
-        There is none.
+        There is none; it was made by another version, with other tables.
     """
-    if not is_server(address) and not Path(address).is_file():
-        raise DataError("there is no campaign", where=address, mend="make one with reassess annotate create")
-    engine = open_engine(address)
+    engine = open_engine(existing(address))
     with reading(engine) as connection:
+        check_form(connection, address)
         row = connection.execute(select(schema.campaign)).one()
     stop = None if row.stop_low is None else StopRule(row.stop_low, row.stop_high)
     return Campaign(

@@ -18,6 +18,7 @@ from reassess.annotation.store import schema
 from reassess.annotation.store.database import database_errors, is_server, open_engine
 from reassess.annotation.store.people import insert_person
 from reassess.annotation.store.schema import EXPERT, GOLDEN, MAIN, PRACTICE, RATING
+from reassess.annotation.store.versions import note_form
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
@@ -84,6 +85,7 @@ def random_ids(count: int) -> list[int]:
 
 def _fill(connection: Connection, plan: CampaignPlan, now: float) -> None:
     schema.metadata.create_all(connection)
+    note_form(connection)
     rules, counts = plan.rules, plan.golden_counts()
     row = {name: getattr(rules, name) for name in ("votes", "golden_rate", "lease", "seed")}
     row |= {name: getattr(plan, name) for name in ("name", "at_least", "bar", "consent", "original_votes")}

@@ -1,5 +1,6 @@
 """How a campaign's database is opened: an SQLite file, or PostgreSQL."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from reassess.annotation.addresses import is_server, shown_address
 from reassess.errors import DataError, MissingPackageError
 
-__all__ = ["database_errors", "is_server", "open_engine", "reading"]
+__all__ = ["database_errors", "existing", "is_server", "open_engine", "reading"]
 
 _PATIENCE = 10_000  # milliseconds that one writer waits for another
 
@@ -47,6 +48,13 @@ def open_engine(campaign: str | Path) -> Engine:
     return engine
 
 
+def existing(campaign: str | Path) -> str | Path:
+    """The address of a campaign, of which a file is there; `DataError` if it is not, since SQLite would make one."""
+    if not is_server(campaign) and not Path(campaign).is_file():
+        raise DataError("there is no campaign", where=campaign, mend="make one with reassess annotate create")
+    return campaign
+
+
 def reading(engine: Engine) -> Connection:
     """A connection that reads what was there when it began, and writes nothing."""
     return engine.connect().execution_options(reading=True)
@@ -69,8 +77,8 @@ def database_errors(campaign: str | Path) -> Iterator[None]:
             where=shown_address(campaign),
             allowed="postgresql://USER@HOST/DATABASE",
         ) from error
-    except DBAPIError as error:
-        found = str(error.orig).strip()
+    except (DBAPIError, sqlite3.Error) as error:
+        found = str(error.orig if isinstance(error, DBAPIError) else error).strip()
         raise DataError(
             "the database of the campaign cannot be used",
             where=shown_address(campaign),
@@ -82,6 +90,7 @@ def database_errors(campaign: str | Path) -> Iterator[None]:
 _MENDS = {
     "is locked": "wait until the other process has written, and try again",
     "not a database": "name the file of a campaign",
+    "no such table": "name the file of a campaign",
     "full": "make room on the disk",
     "onnection": "check the address, and that the server runs",
 }

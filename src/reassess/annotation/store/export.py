@@ -1,6 +1,5 @@
 """The votes of a campaign, as files of votes hold them, and what else people said."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +27,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 
-__all__ = ["Exported", "Suggestion", "export_votes"]
+__all__ = ["Exported", "Suggestion", "export_votes", "golden_votes_of"]
 
 _ROWS = 100_000  # that are read at a time
 
@@ -93,35 +92,69 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
     names
         Whether raters are called by their names; else by numbers, which tell nothing of them.
     """
-    classes = classes_of(campaign)
     with reading(campaign.engine) as connection:
-        named = {row.id: row.name for row in connection.execute(select(images.c.id, images.c.name))}
-        called = {row.id: row.name if names else f"{row.role} {row.id}" for row in connection.execute(select(people))}
-        said = (
-            select(tasks.c.image, questions.c.class_id, answers.c.id, answers.c.person, *_WHAT)
-            .select_from(answers)
-            .join(people, people.c.id == answers.c.person)
-            .join(questions, questions.c.id == answers.c.question)
-            .join(tasks, tasks.c.id == questions.c.task)
-        )
-        of_raters = people.c.role == RATER, ~people.c.voided
-
-        def votes(*which: Any) -> Votes:
-            return _votes(_columns(connection, said.where(*which)), named, called, classes)
-
+        classes = classes_of(campaign)
+        said = _Said(connection, classes, names)
+        golden, rater_golden = said.golden()
         counts = select(func.count()).select_from(answers.join(people).join(questions)).where(~questions.c.golden)
         return Exported(
-            votes=votes(answers.c.counted),
-            golden=_some(votes(people.c.role == EXPERT)),
-            rater_golden=_some(votes(tasks.c.kind == GOLDEN, *of_raters)),
+            votes=said.votes(answers.c.counted),
+            golden=golden,
+            rater_golden=rater_golden,
             original=_original(connection, classes),
-            suggestions=tuple(Suggestion(*row) for row in connection.execute(_SUGGESTED).all()),
-            late=connection.scalar(counts.where(~answers.c.counted, *of_raters)) or 0,
+            suggestions=tuple(Suggestion(*row) for row in connection.execute(_SUGGESTED)),
+            late=connection.scalar(counts.where(~answers.c.counted, *_OF_RATERS)) or 0,
             voided=connection.scalar(counts.where(people.c.voided)) or 0,
         )
 
 
-_WHAT = answers.c.answer, answers.c.seconds
+def golden_votes_of(campaign: Campaign, *, names: bool = False) -> tuple[Votes | None, Votes | None]:
+    """The experts' votes on golden questions, and the raters', as `export_votes` gives them among others."""
+    with reading(campaign.engine) as connection:
+        return _Said(connection, classes_of(campaign), names).golden()
+
+
+class _Said:
+    """What was said, by image, class and the order in which it came."""
+
+    def __init__(self, connection: Connection, classes: Classes, names: bool) -> None:
+        self.connection, self.classes = connection, classes
+        self.images = {row.id: row.name for row in connection.execute(select(images.c.id, images.c.name))}
+        everybody = connection.execute(select(people.c.id, people.c.name, people.c.role))
+        self.people = {row.id: row.name if names else f"{row.role} {row.id}" for row in everybody}
+
+    def golden(self) -> tuple[Votes | None, Votes | None]:
+        """The votes of experts, and those of raters on golden questions; None where there are none."""
+        experts = self.votes(people.c.role == EXPERT)
+        raters = self.votes(tasks.c.kind == GOLDEN, *_OF_RATERS)
+        return experts if len(experts) else None, raters if len(raters) else None
+
+    def votes(self, *which: Any) -> Votes:
+        """Some of the answers."""
+        columns = _columns(self.connection, _ANSWERS.where(*which))
+        image, class_id, _, person, answer, seconds = columns[:, np.lexsort(columns[2::-1])]
+        is_first = np.append(True, (np.diff(image) != 0) | (np.diff(class_id) != 0))[: image.size]
+        raters, rater_ids = np.unique(person.astype(np.int64), return_inverse=True)
+        names = [self.images[number] for number in image[is_first].astype(np.int64).tolist()]
+        return Votes.from_columns(
+            Questions.from_columns(names, class_id[is_first].astype(np.int64), self.classes),
+            np.cumsum(is_first) - 1,
+            rater_ids,
+            answer.astype(np.int64),
+            [self.people[number] for number in raters.tolist()],
+            KNOWN_ANSWERS,
+            seconds=None if np.isnan(seconds).all() else seconds,
+        )
+
+
+_ANSWERS = (
+    select(tasks.c.image, questions.c.class_id, answers.c.id, answers.c.person, answers.c.answer, answers.c.seconds)
+    .select_from(answers)
+    .join(people, people.c.id == answers.c.person)
+    .join(questions, questions.c.id == answers.c.question)
+    .join(tasks, tasks.c.id == questions.c.task)
+)
+_OF_RATERS = people.c.role == RATER, ~people.c.voided
 _SUGGESTED = (
     select(images.c.name, suggestions.c.class_id, func.count(suggestions.c.person.distinct()))
     .select_from(suggestions)
@@ -134,35 +167,12 @@ _SUGGESTED = (
 )
 
 
-def _some(votes: Votes) -> Votes | None:
-    return votes if len(votes) else None
-
-
 def _columns(connection: Connection, said: Select[Any]) -> npt.NDArray[np.float64]:
     """The columns of a query, float64, shape (columns, rows); NaN for what is null."""
     parts = [np.empty((len(said.selected_columns), 0))]
     for rows in connection.execute(said).partitions(_ROWS):
         parts.append(np.array(list(zip(*rows, strict=True)), np.float64))
     return np.concatenate(parts, axis=1)
-
-
-def _votes(
-    columns: npt.NDArray[np.float64], images: Mapping[int, str], people: Mapping[int, str], classes: Classes
-) -> Votes:
-    """Votes by image, class and the order in which they came; image and person of each are numbers."""
-    image, class_id, _, person, answer, seconds = columns[:, np.lexsort(columns[2::-1])]
-    is_first = np.append(True, (np.diff(image) != 0) | (np.diff(class_id) != 0))[: image.size]
-    raters, rater_ids = np.unique(person.astype(np.int64), return_inverse=True)
-    names = [images[number] for number in image[is_first].astype(np.int64).tolist()]
-    return Votes.from_columns(
-        Questions.from_columns(names, class_id[is_first].astype(np.int64), classes),
-        np.cumsum(is_first) - 1,
-        rater_ids,
-        answer.astype(np.int64),
-        [people[number] for number in raters.tolist()],
-        KNOWN_ANSWERS,
-        seconds=None if np.isnan(seconds).all() else seconds,
-    )
 
 
 def _original(connection: Connection, classes: Classes) -> LabelSets | None:

@@ -39,8 +39,8 @@ _SETTINGS = ("name", "threshold", "match")
     cls=Command,
     docs="docs/annotate.md",
     examples=[
-        "reassess annotate create pets.db --benchmark pets --tasks tasks.jsonl",
-        "reassess annotate create cats.db --benchmark pets --tasks tasks.jsonl --votes 5 --stop 0.01,0.99",
+        "reassess annotate create animals.db --benchmark pets --tasks ask.jsonl --stop 0.01,0.99",
+        "reassess annotate create cats.db --benchmark pets --tasks ask.jsonl --votes 3 --practice 1",
     ],
 )
 @campaign_argument

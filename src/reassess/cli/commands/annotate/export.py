@@ -63,11 +63,10 @@ def export(call: Call, campaign: str | Path, output: Path, names: bool) -> None:
             call.tell(f"golden: {counted(len(votes), 'vote')} by {what}")
     if exported.suggestions:
         call.tell(f"{counted(len(exported.suggestions), 'suggested class', 'suggested classes')} of images")
-    if exported.late or exported.voided:
-        call.tell(
-            f"left out: {counted(exported.late, 'answer')} to questions that had votes enough, "
-            f"{exported.voided:,} of voided raters"
-        )
+    left_out = {"of voided raters": exported.voided, "to questions that had votes enough": exported.late}
+    for why, count in left_out.items():
+        if count:
+            call.tell(f"left out: {counted(count, 'answer')} {why}")
     call.tell("labels: nobody has voted yet" if rebuild is None else f"labels: {rebuild}")
 
 

@@ -27,8 +27,8 @@ _ADDRESS = "http://127.0.0.1:8000"
     cls=Command,
     docs="docs/annotate.md",
     examples=[
-        "reassess annotate invite pets.db ann bob",
-        "reassess annotate invite pets.db eve --role expert --address https://rate.example.org/pets",
+        "reassess annotate invite pets.db ann dora",
+        "reassess annotate invite pets.db ida --role expert --address https://rate.example.org/pets",
     ],
 )
 @campaign_argument

@@ -50,6 +50,7 @@ _OF_CAMPAIGNS = ["tests/annotation", "src/reassess/annotation"]
 _NEEDED_BY_CAMPAIGNS = ("sqlalchemy", "starlette", "uvicorn", "jinja2", "PIL", "httpx2")
 _OF_PICTURES = ["tests/fuzz", "tests/cli/commands/test_scan.py", "tests/data/test_scanning.py"]
 collect_ignore = [
+    "src/reassess/annotation/store/migrations",  # modules that Alembic runs
     "tests/integrations/keras_on_a_backend.py",  # test_keras.py runs it, once for each backend
     *(
         f"src/reassess/{name}.py"

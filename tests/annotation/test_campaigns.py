@@ -223,7 +223,7 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path
     for options, what in (
         ({"rules": Rules(stop=StopRule(0.1, 0.9))}, "a stop rule"),
         ({"practice": 1}, "a practice round"),
-        ({"original": original}, "a vote of the original labels"),
+        ({"original": original, "original_votes": True}, "a vote of the original labels"),
     ):
         assert message(CampaignPlan, tasks, **options) == (
             f"{what} needs golden questions, by which it is known how far answers can be trusted\n"

@@ -65,7 +65,9 @@ class CampaignPlan:
         The share of practice questions that a rater must answer as the experts did, from 0 to 1, a maybe for one half;
         None if all go on.
     original
-        The labels as they were, of which each is a vote before all others; None if they are none.
+        The labels as they were; None if they are not known.
+    original_votes
+        Whether each of them is a vote before all others.
     consent
         What people agree to before they begin.
     examples
@@ -78,8 +80,9 @@ class CampaignPlan:
     Raises
     ------
     DataError
-        The golden tasks are in another list of classes than the tasks; there is a practice round or a stop rule without
-        golden tasks; the practice round takes all golden tasks; a number is out of range.
+        The golden tasks are in another list of classes than the tasks; there is a practice round, a stop rule or a vote
+        of the original labels without golden tasks; the practice round takes all golden tasks; original labels that are
+        to vote are not known; a number is out of range.
     """
 
     tasks: Tasks
@@ -91,6 +94,7 @@ class CampaignPlan:
     practice: int = 0
     bar: float | None = None
     original: LabelSets | None = None
+    original_votes: bool = False
     consent: str = ""
     examples: Sequence[ExamplePicture] = ()
     hashes: Mapping[str, str] = field(default_factory=dict)
@@ -100,6 +104,8 @@ class CampaignPlan:
         check_range(self.practice, 0, what="number of practice tasks")
         if self.bar is not None:
             check_range(self.bar, 0, 1, what="share of practice questions")
+        if self.original_votes and self.original is None:
+            raise DataError("no original labels are known that could vote", mend="give them, or let them have no vote")
         golden = self.golden_tasks
         if golden is None:
             self._refuse_without_golden()
@@ -126,7 +132,7 @@ class CampaignPlan:
         for is_asked, what in (
             (self.rules.stop is not None, "a stop rule"),
             (self.practice > 0, "a practice round"),
-            (self.original is not None, "a vote of the original labels"),
+            (self.original_votes, "a vote of the original labels"),
         ):
             if is_asked:
                 raise DataError(
@@ -168,8 +174,8 @@ class CampaignPlan:
         return truth.count(0), truth.count(1)
 
     def priors(self, asked: Questions) -> list[float | None]:
-        """The probability that each question is valid before any vote, by its original label; None without one."""
-        if self.original is None or self.golden_tasks is None:
+        """The probability that each question is valid before any vote, by its original label; None if it has none."""
+        if not self.original_votes or self.original is None or self.golden_tasks is None:
             return [None] * len(asked)
         measured = _said(self.golden_tasks.questions, self.original)
         valid = probability_by_label(zip(self.truth, measured, strict=True))

@@ -17,12 +17,13 @@ from sqlalchemy import Connection, Engine, Row, bindparam, select, update
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.store import schema
-from reassess.annotation.store.database import is_server, open_engine, reading
+from reassess.annotation.store.database import database_errors, existing, is_server, open_engine, reading
 from reassess.annotation.store.schema import cursors, log, people, questions, tasks
+from reassess.annotation.store.versions import check_form
 from reassess.core.stop_rule import StopRule
 from reassess.errors import DataError
 
-__all__ = ["Campaign", "Change", "changing", "in_parts", "open_campaign", "pause", "resume"]
+__all__ = ["Campaign", "Change", "changing", "in_parts", "open_campaign", "pause", "resume", "using_campaign"]
 
 _MOST = 1_000  # values of a statement
 
@@ -43,6 +44,8 @@ class Campaign:
         The share of practice questions that a rater must answer as the experts did, from 0 to 1; None if all go on.
     at_least
         So many experts make the truth; None for more than half of those who answered.
+    original_votes
+        Whether each original label is a vote before all others.
     consent
         What people agree to before they begin; empty if nothing.
     settings
@@ -56,6 +59,7 @@ class Campaign:
     rules: Rules
     bar: float | None
     at_least: int | None
+    original_votes: bool
     consent: str
     settings: dict[str, Any]
     gate: AbstractContextManager[Any]
@@ -71,12 +75,11 @@ def open_campaign(address: str | Path) -> Campaign:
     Raises
     ------
     DataError
-        There is none.
+        There is none; it was made by another version, with other tables.
     """
-    if not is_server(address) and not Path(address).is_file():
-        raise DataError("there is no campaign", where=address, mend="make one with reassess annotate create")
-    engine = open_engine(address)
+    engine = open_engine(existing(address))
     with reading(engine) as connection:
+        check_form(connection, address)
         row = connection.execute(select(schema.campaign)).one()
     stop = None if row.stop_low is None else StopRule(row.stop_low, row.stop_high)
     return Campaign(
@@ -85,10 +88,28 @@ def open_campaign(address: str | Path) -> Campaign:
         rules=Rules(votes=row.votes, stop=stop, golden_rate=row.golden_rate, lease=row.lease, seed=row.seed),
         bar=row.bar,
         at_least=row.at_least,
+        original_votes=row.original_votes,
         consent=row.consent,
         settings=row.settings,
         gate=nullcontext() if is_server(address) else Lock(),
     )
+
+
+@contextmanager
+def using_campaign(address: str | Path) -> Iterator[Campaign]:
+    """A campaign that is open in a block; what its database refuses there is an error of this package.
+
+    Raises
+    ------
+    DataError
+        As for `open_campaign`; the database cannot be reached, is locked, or has no room.
+    """
+    with database_errors(address):
+        campaign = open_campaign(address)
+        try:
+            yield campaign
+        finally:
+            campaign.close()
 
 
 _PERSON = select(people).where(people.c.id == bindparam("number")).with_for_update(key_share=True)

@@ -14,7 +14,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
-from reassess.annotation.app import entering, rating
+from reassess.annotation.app import entering, keeping, rating
 from reassess.annotation.app.security import SecureHeaders
 from reassess.annotation.app.sessions import Site
 from reassess.annotation.app.tries import Tries
@@ -43,7 +43,12 @@ def make_app(
         Tells the time, in seconds.
     """
     app = Starlette(
-        routes=[*entering.ROUTES, *rating.ROUTES, Mount("/static", StaticFiles(packages=[(__package__, "static")]))],
+        routes=[
+            *entering.ROUTES,
+            *rating.ROUTES,
+            *keeping.ROUTES,
+            Mount("/static", StaticFiles(packages=[(__package__, "static")])),
+        ],
         middleware=[Middleware(SecureHeaders), Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=6)],
         exception_handlers={HTTPException: _refuse, ReassessError: _refuse_data, Exception: _fail},
     )

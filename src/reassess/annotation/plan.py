@@ -74,6 +74,8 @@ class CampaignPlan:
         Pictures of classes.
     hashes
         SHA-256 of image files, by name.
+    images
+        Where the images lie: a folder or an archive; None if that is not known.
     settings
         Of the benchmark, as its benchmark.json has them.
 
@@ -98,6 +100,7 @@ class CampaignPlan:
     consent: str = ""
     examples: Sequence[ExamplePicture] = ()
     hashes: Mapping[str, str] = field(default_factory=dict)
+    images: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

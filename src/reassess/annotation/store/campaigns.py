@@ -48,6 +48,8 @@ class Campaign:
         Whether each original label is a vote before all others.
     consent
         What people agree to before they begin; empty if nothing.
+    images
+        Where the images lie: a folder or an archive; None if that is not known.
     settings
         Of the benchmark, as its benchmark.json has them.
     gate
@@ -61,6 +63,7 @@ class Campaign:
     at_least: int | None
     original_votes: bool
     consent: str
+    images: str | None
     settings: dict[str, Any]
     gate: AbstractContextManager[Any]
 
@@ -90,6 +93,7 @@ def open_campaign(address: str | Path) -> Campaign:
         at_least=row.at_least,
         original_votes=row.original_votes,
         consent=row.consent,
+        images=row.images,
         settings=row.settings,
         gate=nullcontext() if is_server(address) else Lock(),
     )

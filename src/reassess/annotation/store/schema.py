@@ -94,6 +94,7 @@ campaign = Table(
     Column("bar", Float),  # the share of practice questions that a rater must answer as the experts did
     Column("consent", String, nullable=False, default=""),  # what people agree to before they begin
     Column("settings", JSON, nullable=False),  # of the benchmark
+    Column("images", String),  # where they lie
     Column("classes", Integer),  # number of classes in the list; null if there is none, and an id is all that is known
     Column("ranked", Boolean, nullable=False),  # whether an id means nothing outside the campaign
 )

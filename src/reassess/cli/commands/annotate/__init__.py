@@ -12,11 +12,14 @@ __all__ = ["COMMANDS", "annotate"]
 COMMANDS = {
     "create": "Make a campaign of tasks.",
     "invite": "Add people, and print the link by which each enters.",
+    "serve": "Serve the pages in which people answer.",
     "status": "Say how far a campaign is, and how each rater does.",
     "void": "Count the votes of a rater no more.",
     "restore": "Count the votes of a rater again.",
     "export": "Write the votes as a benchmark's folder.",
     "backup": "Copy a campaign while it is served.",
+    "simulate": "Let programs answer, to try a campaign before people do.",
+    "demo": "Open a small campaign of drawn shapes.",
     "upgrade": "Bring a campaign of an earlier version to the form of this one.",
 }
 

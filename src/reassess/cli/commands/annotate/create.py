@@ -173,6 +173,7 @@ def create(
         consent="" if consent is None else "\n".join(read_lines(call.read("consent", consent))),
         examples=_examples(examples, parts, hashes),
         hashes=hashes,
+        images=None if source is None else str(source.place.resolve()),
         settings=_settings(parts.benchmark),
         **options,
     )
@@ -264,5 +265,5 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", source: Imag
     examples = f", {counted(len(plan.examples), 'example picture')}" if plan.examples else ""
     call.tell(f"images: {images:,}, {f'hashed in {source.place}' if source else 'not hashed'}{examples}")
     call.tell(f"next: reassess annotate invite {place} NAME...")
-    call.tell(f"then: reassess annotate serve {place} --images {source.place if source else 'FOLDER'}")
+    call.tell(f"then: reassess annotate serve {place}{'' if source else ' --images FOLDER'}")
     call.note_hashes("tasks", "golden", "questions", "original")

@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("bar", sa.Float(), nullable=True),
         sa.Column("consent", sa.String(), nullable=False),
         sa.Column("settings", sa.JSON(), nullable=False),
+        sa.Column("images", sa.String(), nullable=True),
         sa.Column("classes", sa.Integer(), nullable=True),
         sa.Column("ranked", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_campaign"),

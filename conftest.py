@@ -46,7 +46,8 @@ _NEEDED_BY = {
     "report/typesetting": "jinja2",
     "report/writing": "jinja2",
 }
-_OF_DATABASES = ["tests/annotation", "src/reassess/annotation/store"]
+_OF_CAMPAIGNS = ["tests/annotation", "src/reassess/annotation"]
+_NEEDED_BY_CAMPAIGNS = ("sqlalchemy", "starlette", "uvicorn", "jinja2", "PIL", "httpx2")
 _OF_PICTURES = ["tests/fuzz", "tests/cli/commands/test_scan.py", "tests/data/test_scanning.py"]
 collect_ignore = [
     "src/reassess/annotation/store/migrations",  # modules that Alembic runs
@@ -57,7 +58,11 @@ collect_ignore = [
         if find_spec(package) is None and not os.environ.get("REASSESS_REQUIRE_ALL")
     ),
     # Damaged files begin as whole ones, of which some are pictures.
-    *(_OF_DATABASES if find_spec("sqlalchemy") is None and not os.environ.get("REASSESS_REQUIRE_ALL") else []),
+    *(
+        _OF_CAMPAIGNS
+        if None in map(find_spec, _NEEDED_BY_CAMPAIGNS) and not os.environ.get("REASSESS_REQUIRE_ALL")
+        else []
+    ),
     *(_OF_PICTURES if find_spec("PIL") is None and not os.environ.get("REASSESS_REQUIRE_ALL") else []),
 ]
 

@@ -8,6 +8,7 @@ SOURCE = TESTS.parent / "src" / "reassess"
 OF_SEVERAL = {
     "aggregation/test_scales.py": "every method, on answers on any scale",
     "aggregation/test_class_votes.py": "every method, on votes for one class an image",
+    "annotation/app/test_browser.py": "the pages of a campaign, in a browser",
     "annotation/test_campaigns.py": "a campaign from its making to its votes",
     "annotation/test_packages.py": "the packages that a campaign needs",
     "annotation/test_races.py": "the store of a campaign under processes that race",

@@ -4,25 +4,41 @@ import sys
 
 import pytest
 
+from reassess.annotation.pictures import CampaignImages
 from reassess.annotation.store.database import open_engine
 from reassess.errors import MissingPackageError
 from tests.helpers import python
 
 
-def test_without_sqlalchemy_the_error_names_the_extra() -> None:
-    code = """
+@pytest.mark.parametrize(
+    ("package", "name", "purpose"),
+    [
+        ("sqlalchemy", "create_campaign", "a campaign"),
+        ("starlette", "make_app", "the pages of a campaign"),
+        ("uvicorn", "serve", "the pages of a campaign"),
+        ("jinja2", "make_app", "the pages of a campaign"),
+    ],
+)
+def test_without_its_packages_the_error_names_the_extra(package: str, name: str, purpose: str) -> None:
+    code = f"""
 import sys
-sys.modules["sqlalchemy"] = None
+sys.modules["{package}"] = None
 from reassess.errors import ReassessError
 import reassess.annotation
 try:
-    reassess.annotation.create_campaign
+    reassess.annotation.{name}
 except ReassessError as error:
     print(error)
 """
     assert python("-c", code).out == (
-        "a campaign needs the package sqlalchemy, which is not installed\n  to mend: pip install 'reassess[annotate]'\n"
+        f"{purpose} needs the package {package}, which is not installed\n  to mend: pip install 'reassess[annotate]'\n"
     )
+
+
+def test_without_pillow_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(MissingPackageError, match=r"reassess\[annotate\]"):
+        CampaignImages(None)
 
 
 def test_without_psycopg_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

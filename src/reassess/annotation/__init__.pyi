@@ -1,4 +1,7 @@
 from .addresses import shown_address as shown_address
+from .app.application import make_app as make_app
+from .app.server import only_server as only_server
+from .app.server import serve as serve
 from .assignment import Rules as Rules
 from .example_pictures import read_examples as read_examples
 from .export_folder import write_export as write_export

@@ -22,11 +22,11 @@ class ShownClass:
     id
         The class id.
     name
-        Its name; what files call it, if it has none.
+        Its name, of a synset (a class with a wnid) the first word; what files call it, if it has none.
     definition
         What it is, in words; None if that is not known.
     synonyms
-        Other names.
+        Other names, of a synset its other words first.
     examples
         Addresses of pictures.
     """
@@ -45,16 +45,20 @@ def shown_classes(campaign: Campaign) -> list[ShownClass]:
         found = select(examples.c.class_id, examples.c.address).order_by(examples.c.id)
         for row in connection.execute(found):
             pictures.setdefault(row.class_id, []).append(row.address)
-        return [
+        rows = connection.execute(select(classes).order_by(classes.c.id)).all()
+    shown = []
+    for row in rows:
+        words = (row.name or row.wnid or str(row.id)).split(", ") if row.wnid else [row.name or str(row.id)]
+        shown.append(
             ShownClass(
                 id=row.id,
-                name=row.name or row.wnid or str(row.id),
+                name=words[0],
                 definition=row.definition,
-                synonyms=tuple(row.synonyms),
+                synonyms=(*words[1:], *row.synonyms),
                 examples=tuple(pictures.get(row.id, ())),
             )
-            for row in connection.execute(select(classes).order_by(classes.c.id))
-        ]
+        )
+    return shown
 
 
 def classes_of(campaign: Campaign) -> Classes:

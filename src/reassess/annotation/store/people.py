@@ -27,6 +27,7 @@ from reassess.core.rater_model import VALIDITY
 from reassess.errors import DataError
 
 __all__ = [
+    "SESSION_SECONDS",
     "Person",
     "add_person",
     "admit",
@@ -43,7 +44,7 @@ __all__ = [
 ]
 
 _SECRET = 32  # bytes
-_SESSION = 30 * 24 * 3600.0  # seconds
+SESSION_SECONDS = 30 * 24 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def sign_in(campaign: Campaign, token: str, now: float) -> str | None:
         if person is None:
             return None
         change.connection.execute(delete(sessions).where(sessions.c.expires < now))
-        row = {"secret": _digest(secret), "person": person, "expires": now + _SESSION}
+        row = {"secret": _digest(secret), "person": person, "expires": now + SESSION_SECONDS}
         change.connection.execute(sessions.insert(), row)
         change.note(now, "enter", person)
     return secret

@@ -2,13 +2,22 @@
 
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, func, select, update
 
 from reassess.annotation.judging import agreement
-from reassess.annotation.store.campaigns import Change
+from reassess.annotation.store.campaigns import Campaign, Change
+from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import FAILED, PRACTICE, RATING, answers, people, questions, tasks
 
-__all__ = ["end_practice"]
+__all__ = ["end_practice", "practice_size"]
+
+
+def practice_size(campaign: Campaign) -> int:
+    """Number of tasks of the practice round."""
+    with reading(campaign.engine) as connection:
+        found = select(func.count()).select_from(tasks).where(tasks.c.kind == PRACTICE)
+        size: int = connection.execute(found).scalar_one()
+    return size
 
 
 def end_practice(change: Change, person: Row[Any]) -> Row[Any]:

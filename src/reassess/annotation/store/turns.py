@@ -19,6 +19,7 @@ from reassess.annotation.store.schema import (
     GOLDEN,
     MAIN,
     PRACTICE,
+    RATER,
     UNFIT,
     answers,
     cursors,
@@ -83,12 +84,15 @@ class Turn:
         What is asked, in an order that tells nothing.
     practice
         Whether it is of the practice round, in which they are shown what is right.
+    number
+        How many turns they had before.
     """
 
     task: int
     image: str
     rows: tuple[ShownRow, ...]
     practice: bool = False
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -137,18 +141,20 @@ def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int
         if len(begun) >= _MOST_HELD:
             return Nothing("waiting")
         cursor = change.connection.execute(_CURSOR, {"who": person}).one()
-        task = _next_task(change, row, cursor)
+        held = sorted(set(held) - {turn.task for turn in begun})  # of which the lease has ended
+        task = _next_task(change, row, cursor, held)
         if task is None and row.stage == PRACTICE and not begun:
             row = end_practice(change, row)
             if row.stage == FAILED:
                 return Nothing("failed")
-            task = _next_task(change, row, cursor)
+            task = _next_task(change, row, cursor, held)
         if task is None:
-            begins_later = bool(begun) or change.connection.scalar(_LEFT, {"who": person})
+            is_left = row.role == RATER and change.connection.scalar(_LEFT, {"who": person, "held": []})
+            begins_later = bool(begun) or bool(is_left)
             return Nothing("waiting" if begins_later else "finished")
         moved = {"who": person, "place": cursor.position, "next": cursor.turns + 1}
         if task.kind == MAIN:
-            moved["place"] = _first_place(change, person, cursor, task)
+            moved["place"] = _first_place(change, person, cursor, task, held)
         change.connection.execute(_MOVE, moved)
         return _begin(change, person, task, cursor.turns, now + change.rules.lease)
 
@@ -256,7 +262,9 @@ _NOT_HAD = (
     .select_from(tasks)
     .join(images, images.c.id == tasks.c.image)
     .outerjoin(turns, and_(turns.c.task == tasks.c.id, _OWN))
-    .where(or_(turns.c.state.is_(None), turns.c.state == EXPIRED))
+    .where(
+        or_(turns.c.state.is_(None), turns.c.state == EXPIRED), tasks.c.id.not_in(bindparam("held", expanding=True))
+    )
 )
 _PLACE = exists().where(
     questions.c.task == tasks.c.id,
@@ -294,9 +302,9 @@ def _unready(change: Change, person: Row[Any]) -> Why | None:
     return "paused" if change.connection.scalar(select(schema.campaign.c.paused)) else None
 
 
-def _next_task(change: Change, person: Row[Any], cursor: Row[Any]) -> Row[Any] | None:
-    """A task that somebody has not had: of the practice round, for an expert, golden, or to be voted on."""
-    own = {"who": person.id}
+def _next_task(change: Change, person: Row[Any], cursor: Row[Any], held: Sequence[int]) -> Row[Any] | None:
+    """A task that somebody has not had, nor holds: of the practice round, for an expert, golden, or to be voted on."""
+    own = {"who": person.id, "held": held}
     if person.role == EXPERT:
         return change.connection.execute(_EXPERT_TASKS, own | {"kinds": [GOLDEN, PRACTICE]}).first()
     if person.stage == PRACTICE:
@@ -309,11 +317,14 @@ def _next_task(change: Change, person: Row[Any], cursor: Row[Any]) -> Row[Any] |
     return change.connection.execute(_MAIN_TASK, open_to_them).one_or_none()
 
 
-def _first_place(change: Change, person: int, cursor: Row[Any], chosen: Row[Any]) -> int:
-    """Position of the first main task that is open to somebody: of those before the chosen one others hold the lock."""
-    if change.connection.dialect.name == "sqlite":
+def _first_place(change: Change, person: int, cursor: Row[Any], chosen: Row[Any], held: Sequence[int]) -> int:
+    """Position of the first main task that is open to somebody.
+
+    Of those before the chosen one another transaction has the lock, or their page holds them still.
+    """
+    if change.connection.dialect.name == "sqlite" and not held:
         return int(chosen.position)
-    open_to_them = {"who": person, "place": cursor.position, "most": change.rules.votes}
+    open_to_them = {"who": person, "place": cursor.position, "most": change.rules.votes, "held": []}
     first = change.connection.scalar(_FIRST, open_to_them)
     return int(chosen.position if first is None else min(first, chosen.position))
 
@@ -331,15 +342,15 @@ def _begin(change: Change, person: int, task: Row[Any], number: int, expires: fl
     if task.kind == MAIN:
         change.reserve(shown, 1)
         change.renew(task.id)
-    return _shown(task, rows)
+    return _shown(task, rows, number)
 
 
 def _again(change: Change, turn: Row[Any]) -> Turn:
     """A turn with what was answered in it."""
     rows = change.connection.execute(ASKED_OF, {"who": turn.person, "of_task": turn.task}).all()
-    return _shown(turn, [row for row in rows if row.id in turn.shown])
+    return _shown(turn, [row for row in rows if row.id in turn.shown], turn.number)
 
 
-def _shown(task: Row[Any], rows: Iterable[Row[Any]]) -> Turn:
+def _shown(task: Row[Any], rows: Iterable[Row[Any]], number: int) -> Turn:
     each = (ShownRow(row.id, row.class_id, row.answer, 0 if row.answer is None else row.revision + 1) for row in rows)
-    return Turn(task.id, task.address, tuple(each), practice=task.kind == PRACTICE)
+    return Turn(task.id, task.address, tuple(each), practice=task.kind == PRACTICE, number=number)

@@ -1,0 +1,73 @@
+"""The application that serves the pages of one campaign."""
+
+import time
+from collections.abc import Callable
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.templating import Jinja2Templates
+
+from reassess.annotation.app import entering, rating
+from reassess.annotation.app.security import SecureHeaders
+from reassess.annotation.app.sessions import Site
+from reassess.annotation.app.tries import Tries
+from reassess.annotation.pictures import CampaignImages
+from reassess.annotation.store.campaigns import Campaign
+from reassess.annotation.store.pictures import mark_of
+from reassess.annotation.store.practice import practice_size
+from reassess.data.image_sources import ImageSource
+from reassess.errors import ReassessError
+
+__all__ = ["make_app"]
+
+
+def make_app(
+    campaign: Campaign, images: ImageSource | None = None, *, clock: Callable[[], float] = time.time
+) -> Starlette:
+    """The pages of a campaign, as an ASGI application.
+
+    Parameters
+    ----------
+    campaign
+        The campaign.
+    images
+        Where its images lie; without them no picture is shown.
+    clock
+        Tells the time, in seconds.
+    """
+    app = Starlette(
+        routes=[*entering.ROUTES, *rating.ROUTES, Mount("/static", StaticFiles(packages=[(__package__, "static")]))],
+        middleware=[Middleware(SecureHeaders), Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=6)],
+        exception_handlers={HTTPException: _refuse, ReassessError: _refuse_data, Exception: _fail},
+    )
+    environment = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    app.state.site = Site(campaign, clock, mark=mark_of(campaign), practice=practice_size(campaign))
+    app.state.images = None if images is None else CampaignImages(images)
+    app.state.templates = Jinja2Templates(env=environment)
+    app.state.tries = Tries()
+    return app
+
+
+async def _refuse(_: Request, error: HTTPException) -> Response:
+    return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
+
+
+async def _refuse_data(_: Request, error: ReassessError) -> Response:
+    return JSONResponse({"error": str(error)}, 400)
+
+
+async def _fail(*_: object) -> Response:
+    return JSONResponse({"error": "the server could not do this; its log says why"}, 500)

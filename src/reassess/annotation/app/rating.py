@@ -1,0 +1,158 @@
+"""What the page of a rater or an expert asks: the next task, what they answer, and all that they can say besides."""
+
+import json
+import logging
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from reassess.annotation.app.sessions import Caller, asked, posted
+from reassess.annotation.store.campaigns import Campaign
+from reassess.annotation.store.class_list import shown_classes
+from reassess.annotation.store.pictures import find_example, find_image, keep_hash
+from reassess.annotation.store.suggestions import suggest
+from reassess.annotation.store.turns import Nothing, Turn, cannot_judge, last_turn, next_turn
+from reassess.annotation.store.votes import GivenAnswer, keep_answers
+from reassess.errors import DataError
+
+__all__ = ["ROUTES"]
+
+_RATERS = ("rater", "expert")
+_MOST_ANSWERS = 500  # of a request
+_MOST_HELD = 10
+_logger = logging.getLogger("reassess.annotation")
+
+
+def _next(caller: Caller, said: Mapping[str, Any]) -> Response:
+    held = [_number(task) for task in _list(said, "held", _MOST_HELD)]
+    turn = next_turn(caller.campaign, caller.person.id, caller.now, held=held)
+    return JSONResponse({"nothing": turn.why} if isinstance(turn, Nothing) else {"task": _shown(turn)})
+
+
+def _undo(caller: Caller, _: Mapping[str, Any]) -> Response:
+    turn = last_turn(caller.campaign, caller.person.id, caller.now)
+    return JSONResponse({"nothing": "none"} if turn is None else {"task": _shown(turn)})
+
+
+def _answers(caller: Caller, said: Mapping[str, Any]) -> Response:
+    given = [_given(one) for one in _list(said, "answers", _MOST_ANSWERS)]
+    truths = keep_answers(caller.campaign, caller.person.id, given, caller.now)
+    kept = [[one.question, one.revision] for one in given]
+    return JSONResponse({"kept": kept, "truths": {str(question): truth for question, truth in truths.items()}})
+
+
+def _unfit(caller: Caller, said: Mapping[str, Any]) -> Response:
+    cannot_judge(caller.campaign, caller.person.id, _number(said.get("task")), caller.now)
+    return Response(status_code=204)
+
+
+def _suggest(caller: Caller, said: Mapping[str, Any]) -> Response:
+    task, class_id = _number(said.get("task")), _number(said.get("class"))
+    suggest(caller.campaign, caller.person.id, task, class_id, caller.now)
+    return Response(status_code=204)
+
+
+def _classes(caller: Caller) -> Response:
+    body = _list_of_classes(caller.campaign)
+    headers = {"ETag": f'"{sha256(body).hexdigest()[:32]}"', "Cache-Control": "private, no-cache"}
+    if caller.request.headers.get("If-None-Match", "").removeprefix("W/") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type="application/json")
+
+
+def _image(caller: Caller) -> Response:
+    images = caller.request.app.state.images
+    found = find_image(caller.campaign, caller.request.path_params["address"])
+    if found is None or images is None:
+        raise HTTPException(404, "there is no such picture")
+    try:
+        content, media_type = images.picture(found.name, found.sha256)
+        if found.sha256 is None:
+            keep_hash(caller.campaign, found.name, images.digest(found.name))
+    except DataError as error:  # of which a rater learns nothing, since it names the file
+        _logger.error("a picture cannot be shown\n%s", error)
+        raise HTTPException(404, "the picture cannot be shown") from error
+    return _picture(content, media_type)
+
+
+def _example(caller: Caller) -> Response:
+    found = find_example(caller.campaign, caller.request.path_params["address"])
+    if found is None:
+        raise HTTPException(404, "there is no such picture")
+    return _picture(found.picture, found.media_type)
+
+
+def _picture(content: bytes, media_type: str) -> Response:
+    return Response(content, media_type=media_type, headers={"Cache-Control": "private, max-age=3600"})
+
+
+def _shown(turn: Turn) -> dict[str, Any]:
+    rows = [
+        {"question": row.question, "class": row.class_id, "answer": row.answer, "revision": row.revision}
+        for row in turn.rows
+    ]
+    image = f"images/{turn.image}"
+    return {"task": turn.task, "image": image, "practice": turn.practice, "number": turn.number, "rows": rows}
+
+
+def _list_of_classes(campaign: Campaign) -> bytes:
+    each = [
+        {
+            "id": one.id,
+            "name": one.name,
+            "definition": one.definition,
+            "synonyms": one.synonyms,
+            "examples": [f"examples/{address}" for address in one.examples],
+        }
+        for one in shown_classes(campaign)
+    ]
+    return json.dumps(each, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
+def _given(said: Any) -> GivenAnswer:
+    if not isinstance(said, dict):
+        raise HTTPException(400, "an answer is an object")
+    seconds = said.get("seconds")
+    if seconds is not None and (type(seconds) not in (int, float) or not 0 <= seconds < 1e9):
+        raise HTTPException(400, "seconds are a number that is not negative")
+    question, answer, revision = (_number(said.get(name)) for name in ("question", "answer", "revision"))
+    return GivenAnswer(question=question, answer=answer, seconds=seconds, revision=revision)
+
+
+def _list(said: Mapping[str, Any], name: str, most: int) -> list[Any]:
+    found = said.get(name)
+    if not isinstance(found, list) or len(found) > most:
+        raise HTTPException(400, f"{name} is a list of at most {most}")
+    return found
+
+
+def _number(found: Any) -> int:
+    if type(found) is not int or not 0 <= found < 1 << 53:
+        raise HTTPException(400, "a number is a whole one that is not negative")
+    return found
+
+
+ROUTES = [
+    *(
+        Route(path, posted(answer, _RATERS), methods=["POST"])
+        for path, answer in {
+            "/next": _next,
+            "/answers": _answers,
+            "/unfit": _unfit,
+            "/suggest": _suggest,
+            "/undo": _undo,
+        }.items()
+    ),
+    *(
+        Route(path, asked(answer, _RATERS))
+        for path, answer in {
+            "/classes": _classes,
+            "/images/{address}": _image,
+            "/examples/{address}": _example,
+        }.items()
+    ),
+]

@@ -1,0 +1,89 @@
+"""What each response forbids browsers, and what requests that change something must have."""
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Any
+
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["MOST_BYTES", "SecureHeaders", "check_csrf", "csrf_of", "said_in"]
+
+MOST_BYTES = 65_536  # of the body of a request
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class SecureHeaders:
+    """An application with headers that let its pages load nothing from elsewhere, and be in no other page.
+
+    Browsers keep nothing unless a response says so, but for what they can ask about whether it is still the same.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(_HEADERS)
+                headers.setdefault("Cache-Control", "no-cache" if "ETag" in headers else "no-store")
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def csrf_of(secret: str) -> str:
+    """What a page of a session sends along; it tells nothing of the session's secret.
+
+    >>> csrf_of("secret")[:8]
+    'c0cbdcb1'
+    """
+    return sha256(f"csrf{secret}".encode()).hexdigest()
+
+
+def check_csrf(request: Request, secret: str) -> None:
+    """Refuse, with status 403, what no page of this session has sent."""
+    given = request.headers.get("X-CSRF-Token", "")
+    if not compare_digest(given.encode(), csrf_of(secret).encode()):
+        raise HTTPException(403, "the page is of another session: load it again")
+
+
+async def said_in(request: Request) -> Mapping[str, Any]:
+    """The JSON object that a request brings.
+
+    A form of another site cannot send the type that is asked for.
+
+    Raises
+    ------
+    HTTPException
+        Of status 415: it says that it is of another type; 413: it is larger than `MOST_BYTES`; 400: it is no object.
+    """
+    if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, "the body of a request is application/json")
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            raise HTTPException(413, f"the body of a request has at most {MOST_BYTES:,} bytes")
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict):
+        raise HTTPException(400, "the body of a request is a JSON object")
+    return said

@@ -1,0 +1,125 @@
+"""The server of a campaign's pages."""
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from reassess.annotation.store.database import is_server
+from reassess.errors import DataError
+
+__all__ = ["only_server", "serve"]
+
+_PROXY = "127.0.0.1"  # whose word on a request's address and scheme is taken
+_GRACE = 10  # seconds for requests that have begun when the server is stopped
+
+
+def serve(
+    app: ASGIApp,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    root_path: str = "",
+    started: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Serve pages until the process is told to stop.
+
+    Parameters
+    ----------
+    app
+        The application.
+    host, port
+        Where; 0 is any free port.
+    root_path
+        The path below which a proxy shows the pages, such as ``/rating``; the proxy takes it away.
+    started
+        Is told the address at which the pages can be opened.
+
+    Raises
+    ------
+    DataError
+        The address is taken, or none of this machine.
+
+    Notes
+    -----
+    What a proxy says of the client's address and scheme is taken from one on this machine alone. The log holds no part
+    of an address after its ``?``.
+    """
+    config = uvicorn.Config(
+        app,
+        root_path=root_path.rstrip("/"),
+        lifespan="off",
+        ws="none",
+        proxy_headers=True,
+        forwarded_allow_ips=_PROXY,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE,
+    )
+    logging.getLogger("uvicorn.access").addFilter(_without_query)
+    name = f"[{host}]" if ":" in host else host
+    with _listen(host, port) as listening:
+        started(f"http://{name}:{listening.getsockname()[1]}{config.root_path}/")
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+@contextmanager
+def only_server(address: str | Path) -> Iterator[None]:
+    """Be the only server of a campaign in an SQLite file; there may be many of one on a database server.
+
+    Raises
+    ------
+    DataError
+        Another process serves it.
+    """
+    if is_server(address):
+        yield
+        return
+    import fcntl
+
+    path = Path(f"{address}.lock")
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise DataError(
+                "another server has this campaign open",
+                where=address,
+                found=f"process {file.read()}",
+                mend="stop it first; for several servers, keep the campaign in PostgreSQL",
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family, backlog=2048)
+        # Connections have it from here: asyncio sets it only on sockets that it makes, and without it a response waits
+        # up to 40 ms for the client's acknowledgement of its first part.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening
+    except OSError as error:
+        raise DataError(
+            "the address cannot be served",
+            where=f"{host}:{port}",
+            found=os.strerror(error.errno) if error.errno else str(error),
+            mend="choose another --port, or a --host of this machine",
+        ) from error
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Take away what stands after the ? of an address in an entry of the access log."""
+    if isinstance(record.args, tuple):
+        cut: list[Any] = [str(one).partition("?")[0] if place == 2 else one for place, one in enumerate(record.args)]
+        record.args = tuple(cut)
+    return True

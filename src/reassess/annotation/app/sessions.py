@@ -1,0 +1,137 @@
+"""Who asks: the session of a request, and the cookie that holds its secret."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from reassess.annotation.app.security import check_csrf, said_in
+from reassess.annotation.store.campaigns import Campaign
+from reassess.annotation.store.people import SESSION_SECONDS, Person, person_of_session
+
+__all__ = ["Caller", "Site", "asked", "caller_of", "drop_cookie", "keep_cookie", "posted"]
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Site:
+    """What all routes know.
+
+    Parameters
+    ----------
+    campaign
+        The campaign.
+    clock
+        Tells the time, in seconds.
+    mark
+        What tells the campaign from every other.
+    practice
+        Number of tasks of the practice round.
+    """
+
+    campaign: Campaign
+    clock: Callable[[], float]
+    mark: str
+    practice: int
+
+    @property
+    def cookie(self) -> str:
+        """The name of the cookie: of two campaigns on one machine each has its own."""
+        return f"reassess-{self.mark}"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody who is signed in, as a request knows them.
+
+    Parameters
+    ----------
+    request
+        What they ask.
+    person
+        Who it is.
+    secret
+        Of their session.
+    now
+        When they ask.
+    """
+
+    request: Request
+    person: Person
+    secret: str
+    now: float
+
+    @property
+    def site(self) -> Site:
+        """What all routes know."""
+        site: Site = self.request.app.state.site
+        return site
+
+    @property
+    def campaign(self) -> Campaign:
+        """The campaign."""
+        return self.site.campaign
+
+
+def caller_of(request: Request) -> Caller | None:
+    """Who asks; None if they are not signed in. It reads the database."""
+    site: Site = request.app.state.site
+    secret = request.cookies.get(site.cookie, "")
+    now = site.clock()
+    person = person_of_session(site.campaign, secret, now) if secret else None
+    return None if person is None else Caller(request, person, secret, now)
+
+
+def asked(answer: Callable[[Caller], Response], roles: tuple[str, ...]) -> Endpoint:
+    """A route that those of some roles may ask."""
+
+    async def endpoint(request: Request) -> Response:
+        return await run_in_threadpool(lambda: answer(_admitted(request, roles)))
+
+    return endpoint
+
+
+def posted(answer: Callable[[Caller, Mapping[str, Any]], Response], roles: tuple[str, ...]) -> Endpoint:
+    """A route by which those of some roles may change something, from a page of their session."""
+
+    async def endpoint(request: Request) -> Response:
+        said = await said_in(request)
+
+        def work() -> Response:
+            caller = _admitted(request, roles)
+            check_csrf(request, caller.secret)
+            return answer(caller, said)
+
+        return await run_in_threadpool(work)
+
+    return endpoint
+
+
+def keep_cookie(response: Response, request: Request, secret: str) -> None:
+    """Let the browser keep the secret of a session, unseen by scripts."""
+    site: Site = request.app.state.site
+    response.set_cookie(site.cookie, secret, max_age=int(SESSION_SECONDS), **_scope_of(request))
+
+
+def drop_cookie(response: Response, request: Request) -> None:
+    """Let the browser forget the secret of a session."""
+    response.delete_cookie(request.app.state.site.cookie, **_scope_of(request))
+
+
+def _scope_of(request: Request) -> dict[str, Any]:
+    path = request.scope.get("root_path") or "/"
+    return {"path": path, "secure": request.url.scheme == "https", "httponly": True, "samesite": "lax"}
+
+
+def _admitted(request: Request, roles: tuple[str, ...]) -> Caller:
+    caller = caller_of(request)
+    if caller is None:
+        raise HTTPException(401, "you are not signed in: open your personal link")
+    if caller.person.role not in roles:
+        raise HTTPException(404, "there is no such page")
+    return caller

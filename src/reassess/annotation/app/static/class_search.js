@@ -1,0 +1,81 @@
+// A class is found by typing a part of its name or of another name for it: first those that begin so, then those of
+// which a word does.
+import { nameOf } from "./rows.js";
+
+const MOST = 30;
+
+const dialog = document.querySelector("#other");
+const text = document.querySelector("#other-text");
+const list = document.querySelector("#other-list");
+const notice = document.querySelector("#other-notice");
+
+let choices = []; // {id, name, about, words}
+let found = [];
+let current = 0;
+let chosen = () => {};
+
+// Ask for one of some classes; `choose` gets its id, and returns what to say if it could not be kept.
+export function ask(classes, choose) {
+  choices = classes.map((one) => ({
+    id: one.id,
+    name: nameOf(one, one.id),
+    about: one.definition ?? "",
+    words: ["", one.name, ...(one.synonyms ?? [])].join("\n").toLowerCase(),
+  }));
+  chosen = choose;
+  text.value = "";
+  notice.textContent = "";
+  search();
+  dialog.showModal();
+  text.focus();
+}
+
+function search() {
+  const typed = text.value.trim().toLowerCase();
+  const rank = ({ words }) => ["\n", " ", ""].findIndex((before) => words.includes(before + typed));
+  const ranked = choices.map((choice) => [rank(choice), choice]).filter(([place]) => place >= 0);
+  ranked.sort(([a], [b]) => a - b);
+  found = ranked.slice(0, MOST).map(([, choice]) => choice);
+  list.replaceChildren(...found.map(option));
+  notice.textContent = found.length ? "" : "No class is called so.";
+  mark(0);
+}
+
+function option(choice, number) {
+  const made = document.createElement("li");
+  made.id = `other-${number}`;
+  made.role = "option";
+  made.append(choice.name);
+  if (choice.about) {
+    const about = document.createElement("span");
+    about.className = "also";
+    about.textContent = ` ${choice.about}`;
+    made.append(about);
+  }
+  made.addEventListener("click", () => choose(number));
+  return made;
+}
+
+function mark(number) {
+  current = Math.min(Math.max(number, 0), found.length - 1);
+  [...list.children].forEach((one, row) => one.setAttribute("aria-selected", String(row === current)));
+  if (found.length) text.setAttribute("aria-activedescendant", `other-${current}`);
+  else text.removeAttribute("aria-activedescendant");
+  list.children[current]?.scrollIntoView({ block: "nearest" });
+}
+
+async function choose(number) {
+  if (!found[number]) return;
+  const problem = await chosen(found[number].id, found[number].name);
+  if (problem) notice.textContent = problem;
+  else dialog.close();
+}
+
+text.addEventListener("input", search);
+text.addEventListener("keydown", (event) => {
+  if (event.key === "ArrowDown") mark(current + 1);
+  else if (event.key === "ArrowUp") mark(current - 1);
+  else if (event.key === "Enter") choose(current);
+  else return;
+  event.preventDefault();
+});

@@ -1,0 +1,18 @@
+// How long an answer takes, without the time in which the page was not in sight.
+
+let since = performance.now();
+let spent = 0;
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) spent += performance.now() - since;
+  since = performance.now();
+});
+
+// Seconds since the last lap.
+export function lap() {
+  const now = performance.now();
+  const seconds = (spent + (document.hidden ? 0 : now - since)) / 1000;
+  spent = 0;
+  since = now;
+  return Math.round(1000 * seconds) / 1000;
+}

@@ -1,0 +1,116 @@
+// Answers that are on their way: each is written down when it is given, and stays until the server has it.
+//
+// They are kept in the browser's database, by the person who gave them and the question. So they outlive a closed tab,
+// and nobody sends those of somebody else. A question has one answer here, the last; the server knows by its revision
+// whether it has it already.
+import { post, Refused, SignedOut } from "./server.js";
+
+const AT_ONCE = 100; // answers of a request
+const SOON = 3; // seconds until what waits is sent
+const LATE = 15; // seconds at most between two tries
+
+const settled = (request) =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = request.oncomplete = () => resolve(request.result);
+    request.onerror = request.onabort = () => reject(request.error);
+  });
+
+export class Outbox {
+  truths = new Map(); // what is right, by practice question, as far as the server has said it
+  refused = ""; // why an answer is not taken
+  isLate = false; // whether the last try failed
+  #database;
+  #owner;
+  #changed;
+  #signedOut;
+  #sending = Promise.resolve();
+  #timer = null;
+  #pause = SOON;
+
+  // `changed` is called with the number of answers that wait, `signedOut` when the session has ended.
+  static async open(owner, { changed, signedOut }) {
+    const request = indexedDB.open(`reassess ${location.pathname}`, 1);
+    request.onupgradeneeded = () => request.result.createObjectStore("answers", { keyPath: ["owner", "question"] });
+    const outbox = new Outbox();
+    outbox.#database = await settled(request);
+    outbox.#owner = owner;
+    outbox.#changed = changed;
+    outbox.#signedOut = signedOut;
+    return outbox;
+  }
+
+  async put(answer) {
+    await this.#write((store) => store.put({ ...answer, owner: this.#owner }));
+    this.#later();
+  }
+
+  async waiting() {
+    const store = this.#database.transaction("answers").objectStore("answers");
+    return settled(store.getAll(IDBKeyRange.bound([this.#owner], [this.#owner, []])));
+  }
+
+  // Send what waits; whether all of it has arrived. Until it has, further tries follow by themselves.
+  send() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#sending = this.#sending.then(() => this.#sendAll());
+    return this.#sending;
+  }
+
+  async #sendAll() {
+    const given = await this.waiting();
+    try {
+      for (let first = 0; first < given.length; first += AT_ONCE) {
+        await this.#deliver(given.slice(first, first + AT_ONCE));
+      }
+      this.isLate = false;
+      this.#pause = SOON;
+    } catch (error) {
+      this.isLate = true;
+      this.#pause = Math.min(2 * this.#pause, LATE);
+      if (error instanceof SignedOut) this.#signedOut();
+      else this.#later();
+    }
+    await this.#tell();
+    return !this.isLate;
+  }
+
+  async #deliver(given) {
+    try {
+      const answers = given.map(({ owner, ...answer }) => answer);
+      const { kept, truths } = await post("answers", { answers }, { keepalive: true });
+      for (const [question, truth] of Object.entries(truths)) this.truths.set(question, truth);
+      await this.#remove(kept);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      if (given.length === 1) this.refused = error.message;
+      else for (const one of given) await this.#deliver([one]);
+    }
+  }
+
+  // Of an answer that was changed meanwhile, the later one stays.
+  async #remove(kept) {
+    await this.#write((store) => {
+      for (const [question, revision] of kept) {
+        const key = [this.#owner, question];
+        const request = store.get(key);
+        request.onsuccess = () => request.result?.revision <= revision && store.delete(key);
+      }
+    });
+  }
+
+  async #write(change) {
+    const transaction = this.#database.transaction("answers", "readwrite", { durability: "strict" });
+    change(transaction.objectStore("answers"));
+    await settled(transaction);
+    await this.#tell();
+  }
+
+  async #tell() {
+    this.#changed((await this.waiting()).length);
+  }
+
+  #later() {
+    this.#timer ??= setTimeout(() => this.send(), 1000 * this.#pause);
+  }
+}

@@ -1,0 +1,120 @@
+// The classes of a picture, each with its answer.
+
+const ANSWERS = ["no", "maybe", "yes"];
+const MOST_EXAMPLES = 6;
+
+const place = document.querySelector("#rows");
+const template = document.querySelector("#row").content.firstElementChild;
+
+export class Rows {
+  current = 0;
+  #turn;
+  #elements = [];
+
+  // `answered` is called with the number of a row and its answer when a button is pressed.
+  constructor(answered) {
+    place.addEventListener("click", (event) => {
+      const element = event.target.closest(".row");
+      if (!element || !this.#turn) return;
+      const row = this.#elements.indexOf(element);
+      const button = event.target.closest("button");
+      if (button) answered(row, Number(button.dataset.answer));
+      else this.choose(row);
+    });
+  }
+
+  show(turn, classes) {
+    this.#turn = turn;
+    this.#elements = turn.rows.map((row, number) => element(row, number, classes.get(row.class)));
+    place.replaceChildren(...this.#elements);
+    place.scrollTop = 0;
+    scrollTo(0, 0);
+    this.#elements.forEach((_, row) => this.#mark(row));
+    this.choose(Math.max(0, turn.rows.findIndex((row) => row.answer === null)));
+  }
+
+  get isComplete() {
+    return this.#turn.rows.every((row) => row.answer !== null);
+  }
+
+  choose(row) {
+    if (row < 0 || row >= this.#elements.length) return;
+    this.#elements[this.current]?.classList.remove("current");
+    this.current = row;
+    const element = this.#elements[row];
+    element.classList.add("current");
+    element.focus({ preventScroll: true });
+    element.scrollIntoView({ block: "nearest" });
+  }
+
+  // Show the answer of a row, and go on to the next one without an answer.
+  answer(row) {
+    this.#mark(row);
+    const open = this.#turn.rows.map((one, number) => number).filter((number) => this.#turn.rows[number].answer === null);
+    this.choose(open.find((number) => number > row) ?? open[0] ?? row);
+  }
+
+  // Show what is right beside what was answered; the answers stay as they are.
+  reveal(truths) {
+    this.#turn.rows.forEach((row, number) => {
+      const truth = truths.get(String(row.question));
+      const line = this.#elements[number].querySelector(".right");
+      const isSame = truth === (row.answer === 2 ? 1 : row.answer === 0 ? 0 : null);
+      line.textContent = `The experts say ${truth === 1 ? "yes" : "no"}${isSame ? ", as you do" : ""}.`;
+      line.classList.toggle("same", isSame);
+      line.hidden = truth === undefined;
+      for (const button of this.#elements[number].querySelectorAll("button")) button.disabled = true;
+    });
+  }
+
+  // In words, for those who hear the page.
+  get said() {
+    return `${this.#turn.rows.length} ${this.#turn.rows.length === 1 ? "class" : "classes"}`;
+  }
+
+  #mark(row) {
+    const { answer } = this.#turn.rows[row];
+    const element = this.#elements[row];
+    element.dataset.answered = answer === null ? "" : ANSWERS[answer];
+    for (const button of element.querySelectorAll("button")) {
+      button.setAttribute("aria-pressed", String(Number(button.dataset.answer) === answer));
+    }
+  }
+}
+
+export const nameOf = (found, id) => found?.name ?? `class ${id}`;
+
+function element(row, number, found) {
+  const made = template.cloneNode(true);
+  const [name, about, examples] = [".name", ".about", ".examples"].map((part) => made.querySelector(part));
+  name.querySelector("kbd").textContent = number + 1;
+  name.querySelector("span").textContent = nameOf(found, row.class);
+  name.id = `name-${number}`;
+  about.id = `about-${number}`;
+  made.setAttribute("aria-labelledby", name.id);
+  made.setAttribute("aria-describedby", about.id);
+  about.append(...aboutClass(found));
+  for (const address of (found?.examples ?? []).slice(0, MOST_EXAMPLES)) {
+    const image = new Image();
+    image.loading = "lazy";
+    image.alt = `Example of ${nameOf(found, row.class)}`;
+    image.src = address;
+    examples.append(image);
+  }
+  examples.hidden = !examples.childElementCount;
+  return made;
+}
+
+// What a class means, and its other names.
+function aboutClass(found) {
+  const others = (found?.synonyms ?? []).join(", ");
+  const parts = [];
+  if (found?.definition) parts.push(found.definition);
+  if (others) {
+    const also = document.createElement("span");
+    also.className = "also";
+    also.textContent = `Also: ${others}`;
+    parts.push(parts.length ? " " : "", also);
+  }
+  return parts;
+}

@@ -1,0 +1,118 @@
+"""Small campaigns of drawn shapes, with their pages; and people who enter."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from reassess.annotation.app.application import make_app
+from reassess.annotation.app.security import csrf_of
+from reassess.annotation.assignment import Rules
+from reassess.annotation.plan import CampaignPlan
+from reassess.annotation.store.campaigns import Campaign, open_campaign
+from reassess.annotation.store.creation import create_campaign
+from reassess.annotation.store.people import add_person, make_link
+from reassess.core.classes import Classes
+from reassess.core.questions import Questions
+from reassess.core.tasks import Tasks
+from reassess.core.votes import Votes
+from reassess.data.image_sources import open_images
+from tests.helpers import WORDS
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+CLASSES = Classes(
+    6,
+    names=("circle", "square", "triangle", HOSTILE, "star", "line"),
+    synonyms=(("disc", "round"), (), (), ("</script><script>alert(2)</script>",), (), ()),
+    definitions=("all of it is as far from the middle", "four equal sides", "", "<b>bold</b> & more", "", ""),
+)
+
+
+def draw_images(folder: Path, names: Sequence[str]) -> None:
+    """Draw a shape for each name."""
+    for number, name in enumerate(names):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = Image.new("RGB", (320, 240), ("#f2e9dc", "#dfe8ee", "#e6efe0")[number % 3])
+        pen = ImageDraw.Draw(image)
+        place = (90 + 5 * number, 50, 210 + 5 * number, 170)
+        (pen.ellipse if number % 2 else pen.rectangle)(place, fill=("#a33b20", "#20639a", "#3c7a2e")[number % 3])
+        image.save(path)
+
+
+def shape_tasks(images: Sequence[str], sizes: Sequence[int], classes: Classes) -> Tasks:
+    """A task on each image, with so many classes."""
+    asked = [image for image, size in zip(images, sizes, strict=True) for _ in range(size)]
+    class_ids = np.array([class_id for size in sizes for class_id in range(size)])
+    indptr = np.concatenate([[0], np.cumsum(sizes)])
+    return Tasks(Questions.from_columns(asked, class_ids, classes), indptr, np.arange(len(sizes)), ["all"] * len(sizes))
+
+
+@dataclass
+class Site:
+    """A campaign, its pages, and the tokens of its people by name."""
+
+    folder: Path
+    campaign: Campaign
+    app: Starlette
+    tokens: dict[str, str]
+    now: float = 1e9
+    ids: dict[str, int] = field(default_factory=dict)
+
+    def client(self, name: str | None = None, **options: Any) -> TestClient:
+        """A browser without scripts, in which somebody has entered; it sends along what their page would."""
+        client = TestClient(self.app, follow_redirects=False, raise_server_exceptions=False, **options)
+        if name is not None:
+            assert client.post("/enter", json={"token": self.tokens[name]}).status_code == 204
+            (secret,) = client.cookies.values()
+            client.headers["X-CSRF-Token"] = csrf_of(secret)
+        return client
+
+
+def csrf(client: TestClient) -> str:
+    """What the page of a client sends along."""
+    return re.search('<meta name="csrf" content="([0-9a-f]{64})">', client.get("/").text)[1]
+
+
+def make_site(
+    folder: Path,
+    *,
+    sizes: Sequence[int] = (3, 2, 1),
+    practice: int = 0,
+    raters: Sequence[str] = ("ann", "ben"),
+    name: str = f"Shapes {HOSTILE}",
+    rules: Rules | None = None,
+    classes: Classes = CLASSES,
+    **plan: Any,
+) -> Site:
+    """A campaign of drawn shapes; golden questions of even number are not valid, the others are."""
+    images = [f"main/{number}.png" for number in range(len(sizes))]
+    golden_images = [f"golden/{number}.jpg" for number in range(practice + 1)]
+    draw_images(folder / "images", [*images, *golden_images])
+    golden = shape_tasks(golden_images, [2] * len(golden_images), classes)
+    count = len(golden.questions)
+    said = np.where(np.arange(count) % 2, 2, 0)
+    experts = Votes.from_columns(golden.questions, np.arange(count), np.zeros(count, int), said, ("expert-7",), WORDS)
+    whole = CampaignPlan(
+        shape_tasks(images, sizes, classes),
+        name=name,
+        rules=rules or Rules(votes=2, golden_rate=0.0),
+        golden_tasks=golden,
+        experts=experts,
+        practice=practice,
+        **plan,
+    )
+    create_campaign(folder / "campaign", whole)
+    campaign = open_campaign(folder / "campaign")
+    roles = dict.fromkeys(raters, "rater") | {"eva": "expert", "kim": "keeper"}
+    ids = {name: add_person(campaign, name, role) for name, role in roles.items()}
+    tokens = {name: make_link(campaign, number, 1e9) for name, number in ids.items()}
+    site = Site(folder, campaign, None, tokens, ids=ids)
+    site.app = make_app(campaign, open_images(folder / "images"), clock=lambda: site.now)
+    return site

@@ -1,0 +1,420 @@
+"""The page of a rater in a browser: by keyboard alone, without a connection, in two tabs."""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from reassess.annotation.plan import ExamplePicture
+from reassess.annotation.store.campaigns import pause, resume
+from reassess.annotation.store.database import reading
+from reassess.annotation.store.people import make_link
+from reassess.annotation.store.schema import answers, suggestions, turns
+from reassess.annotation.store.votes import void_rater
+from tests.annotation.app.serving import Server
+from tests.annotation.app.sites import HOSTILE, Site, make_site
+from tests.pictures import scene
+
+WIDTHS = (1366, 360)
+SCHEMES = ("light", "dark")
+_LOST = "Failed to load resource"  # a browser says so of requests that are refused, or do not arrive
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium of the system, without a window."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@dataclass
+class Work:
+    """A campaign that is served, and browsers of its people."""
+
+    browser: Any
+    site: Site
+    server: Server
+    contexts: list[Any] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def enter(self, name: str, width: int = 1366, scheme: str = "light") -> Any:
+        """The page of somebody, in a browser of their own."""
+        context = self.browser.new_context(viewport={"width": width, "height": 768}, color_scheme=scheme)
+        self.contexts.append(context)
+        view = self.tab(context)
+        view.goto(f"{self.server.address}enter#{self.site.tokens[name]}")
+        view.wait_for_url(self.server.address)
+        return view
+
+    def tab(self, context: Any) -> Any:
+        """A tab; what it complains of fails the test, but for requests."""
+        view = context.new_page()
+        view.on("console", lambda said: None if _LOST in said.text else self.complaints.append(said.text))
+        view.on("pageerror", lambda error: self.complaints.append(str(error)))
+        view.on("dialog", lambda dialog: self.complaints.append(dialog.message) or dialog.dismiss())
+        view.set_default_timeout(15_000)
+        return view
+
+    def kept(self, name: str = "ann") -> list[int]:
+        """The answers of somebody that the server has, sorted."""
+        own = answers.c.person == self.site.ids[name]
+        with reading(self.site.campaign.engine) as connection:
+            return list(connection.scalars(select(answers.c.answer).where(own).order_by(answers.c.answer)))
+
+
+@pytest.fixture
+def work(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Work]]:
+    """Serves a campaign; what a page complains of fails the test."""
+    begun: list[Work] = []
+
+    def begin(root_path: str = "", **plan: Any) -> Work:
+        begun.append(Work(browser, make_site(tmp_path, **plan), Server(tmp_path, root_path=root_path)))
+        begun[-1].server.start()
+        return begun[-1]
+
+    yield begin
+    for one in begun:
+        for context in one.contexts:
+            context.close()
+        one.server.kill()
+        one.site.campaign.close()
+        assert one.complaints == []
+
+
+def check_page(view: Any) -> None:
+    """Axe finds nothing to object to, and nothing is wider than the screen."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(view).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"], one["nodes"][0]["failureSummary"]) for one in found] == []
+    assert view.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def shown(view: Any) -> str:
+    """The address of the picture on the screen."""
+    view.wait_for_selector("#picture img:visible")
+    return view.locator("#picture img").get_attribute("src")
+
+
+def wait_for_next(view: Any, before: str) -> None:
+    """Wait until another picture is on the screen, or none."""
+    view.wait_for_selector(f"#picture img[src='{before}']", state="hidden")
+
+
+def wait_for_text(view: Any, selector: str, text: str) -> None:
+    """Wait until an element begins with a text."""
+    view.locator(selector).filter(has_text=text).wait_for(state="attached")
+
+
+def answer_all(view: Any, keys: str = "y") -> str:
+    """Answer all rows of a picture by their keys; its address."""
+    address = shown(view)
+    for number in range(view.locator(".row").count()):
+        view.keyboard.press(keys[number % len(keys)])
+    assert view.get_attribute("#next", "aria-disabled") == "false"
+    return address
+
+
+def panel(view: Any, name: str) -> None:
+    view.wait_for_selector(f"[data-panel={name}]:visible")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_rater_through_a_whole_campaign_by_keyboard_alone(
+    work: Callable[..., Work], width: int, scheme: str, tmp_path: Path
+) -> None:
+    shots = Path(os.environ.get("REASSESS_SHOTS", tmp_path))
+
+    def look(name: str) -> None:
+        check_page(view)
+        view.screenshot(path=shots / f"{name}-{width}-{scheme}.png")
+
+    example = tmp_path / "example.png"
+    scene(3).save(example)
+    examples = [ExamplePicture(0, example.read_bytes(), "image/png")] * 3
+    campaign = work(sizes=(5, 3, 2), practice=1, bar=0.5, consent="<b>Do</b> you agree?", examples=examples)
+    view = campaign.enter("ann", width, scheme)
+    panel(view, "consent")
+    assert "<b>Do</b> you agree?" in view.inner_text("[data-panel=consent]")
+    look("consent")
+    view.keyboard.press("Enter")
+
+    address = shown(view)
+    for name in view.locator(".row .name span").all_inner_texts():
+        view.keyboard.press({"circle": "n", "square": "y"}[name])  # as the experts did
+    assert view.inner_text("#stage") == "Practice: 1 of 1"
+    view.keyboard.press("Enter")
+    view.wait_for_selector(".right:visible")
+    told = ["The experts say no, as you do.", "The experts say yes, as you do."]
+    assert sorted(view.locator(".right").all_inner_texts()) == told
+    look("practice")
+    view.keyboard.press("Enter")
+    wait_for_next(view, address)
+
+    assert view.inner_text("#stage") == "Picture 2"
+    look("picture")
+    for key, dialog in (("?", "help"), ("z", "closer"), ("c", "judge"), ("s", "other")):
+        view.keyboard.press(key)
+        view.wait_for_selector(f"#{dialog}:visible")
+        look(dialog)
+        view.keyboard.press("Escape")
+        view.wait_for_selector(f"#{dialog}", state="hidden")
+
+    rows = view.locator(".row")
+    count = rows.count()
+    view.keyboard.press("ArrowDown")
+    assert "current" in rows.nth(1).get_attribute("class")
+    view.keyboard.press("1")
+    view.keyboard.press("m")
+    view.keyboard.press("Enter")
+    assert view.inner_text("#notice") == "A class has no answer yet."
+    for _ in range(count - 1):
+        view.keyboard.press("n")
+    look("answered")
+    pressed = view.locator("[aria-pressed=true]").all_inner_texts()
+    assert pressed == ["Maybe", *["No"] * (count - 1)]
+    view.keyboard.press("s")
+    view.keyboard.type("lin")
+    view.keyboard.press("Enter")
+    view.wait_for_selector("#other", state="hidden")
+    assert view.inner_text("#notice") == "Thank you. Others will be asked about line."
+    address = shown(view)
+    view.keyboard.press("Enter")
+    wait_for_next(view, address)
+
+    view.keyboard.press("u")
+    wait_for_text(view, "#stage", "Your last picture")
+    assert shown(view) == address
+    assert view.locator("[aria-pressed=true]").all_inner_texts() == pressed
+    view.keyboard.press("1")
+    view.keyboard.press("y")
+    view.keyboard.press("Enter")
+    wait_for_next(view, address)
+    second = view.locator(".row").count()
+    address = answer_all(view)
+    view.keyboard.press("Enter")
+    wait_for_next(view, address)
+
+    view.keyboard.press("c")
+    view.keyboard.press("Enter")
+    panel(view, "finished")
+    look("finished")
+    assert Counter(campaign.kept()) == {0: 1 + count - 1, 2: 1 + 1 + second}
+    with reading(campaign.site.campaign.engine) as connection:
+        assert connection.scalar(select(func.count()).select_from(suggestions)) == 1
+        assert connection.scalar(select(func.count()).select_from(turns).where(turns.c.state == "unfit")) == 1
+
+
+def test_without_a_connection_answers_wait_and_are_sent_once_it_is_back(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(2, 2, 2, 2))
+    view = campaign.enter("ann")
+    address = answer_all(view)
+    view.wait_for_timeout(500)  # the next picture is there
+    view.context.set_offline(True)
+    view.keyboard.press("Enter")
+    wait_for_next(view, address)
+    view.keyboard.press("n")
+    wait_for_text(view, "#saving", "3 answers waiting")
+    view.keyboard.press("n")
+    view.keyboard.press("Enter")
+    panel(view, "offline")
+    assert view.inner_text("#saving") == "4 answers waiting"
+    check_page(view)
+    assert campaign.kept() == []
+    view.context.set_offline(False)
+    answer_all(view)
+    assert view.inner_text("#saving") == ""
+    assert campaign.kept() == [0, 0, 2, 2]
+
+
+def test_a_server_that_is_killed_and_started_again_loses_nothing(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(2, 2, 2))
+    view = campaign.enter("ann")
+    address = answer_all(view)
+    view.wait_for_timeout(500)  # the next picture is there
+    campaign.server.kill()
+    view.keyboard.press("Enter")
+    wait_for_next(view, address)
+    answer_all(view, "n")
+    view.keyboard.press("Enter")
+    panel(view, "offline")
+    assert view.inner_text("#saving") == "4 answers waiting"
+    campaign.server.start()
+    answer_all(view, "m")
+    address = shown(view)
+    view.keyboard.press("Enter")
+    panel(view, "finished")
+    assert campaign.kept() == [0, 0, 1, 1, 2, 2]
+
+
+def test_answers_of_a_closed_tab_are_sent_when_the_page_is_opened_again(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(3,))
+    view = campaign.enter("ann")
+    shown(view)
+    campaign.server.kill()
+    for key in "yn":
+        view.keyboard.press(key)
+    wait_for_text(view, "#saving", "2 answers waiting")
+    view.close()
+    campaign.server.start()
+    again = campaign.tab(campaign.contexts[0])
+    again.goto(campaign.server.address)
+    shown(again)
+    assert again.locator("[aria-pressed=true]").all_inner_texts() == ["Yes", "No"]
+    assert campaign.kept() == [0, 2]
+    again.keyboard.press("m")
+    again.keyboard.press("Enter")
+    panel(again, "finished")
+    assert campaign.kept() == [0, 1, 2]
+
+
+def test_of_two_tabs_of_one_rater_the_last_is_at_work_and_nothing_is_doubled(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(3, 2))
+    first = campaign.enter("ann")
+    address = shown(first)
+    first.keyboard.press("y")
+    second = campaign.tab(first.context)
+    second.goto(campaign.server.address)
+    panel(first, "elsewhere")
+    check_page(first)
+    assert shown(second) == address
+    assert second.locator("[aria-pressed=true]").count() == 1
+    answer_all(second, "n")
+    first.bring_to_front()
+    first.keyboard.press("Enter")  # go on here
+    panel(second, "elsewhere")
+    assert shown(first)
+    while not first.is_visible("[data-panel=finished]"):
+        answer_all(first)
+        first.keyboard.press("Enter")
+        first.wait_for_timeout(300)
+    assert len(campaign.kept()) == 5
+
+
+def test_when_the_session_has_ended_answers_wait_for_the_same_person(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(2, 2))
+    view = campaign.enter("ann")
+    shown(view)
+    campaign.site.tokens["ann"] = make_link(campaign.site.campaign, campaign.site.ids["ann"], 1e9)
+    view.keyboard.press("y")
+    panel(view, "ended")
+    check_page(view)
+    assert view.inner_text("#saving") == "1 answer waiting"
+    for name in ("ben", "ann"):
+        view.goto(f"{campaign.server.address}enter#{campaign.site.tokens[name]}")
+        view.wait_for_url(campaign.server.address)
+        shown(view)
+    assert (campaign.kept("ben"), campaign.kept("ann")) == ([], [2])
+    assert view.locator("[aria-pressed=true]").all_inner_texts() == ["Yes"]
+
+
+def test_who_entered_as_another_in_a_second_tab_answers_as_themselves(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(2, 2))
+    view = campaign.enter("ann")
+    shown(view)
+    other = campaign.tab(view.context)
+    other.goto(f"{campaign.server.address}enter#{campaign.site.tokens['ben']}")
+    answer_all(other, "n")
+    view.bring_to_front()
+    panel(view, "elsewhere")
+    view.keyboard.press("Enter")
+    panel(view, "ended")
+    assert campaign.kept("ann") == []
+
+
+def test_there_is_nothing_and_why(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(2,), raters=("ann", "ben", "cas"))
+    pause(campaign.site.campaign, 1e9)
+    view = campaign.enter("ann")
+    panel(view, "paused")
+    check_page(view)
+    resume(campaign.site.campaign, 1e9)
+    view.reload()
+    shown(view)
+    shown(campaign.enter("ben"))
+    third = campaign.enter("cas")
+    panel(third, "waiting")
+    check_page(third)
+    void_rater(campaign.site.campaign, campaign.site.ids["ann"], 1e9)
+    view.reload()
+    panel(view, "voided")
+    check_page(view)
+    view.get_by_role("button", name="Leave").click()
+    view.wait_for_url(f"{campaign.server.address}enter")
+    check_page(view)
+    view.goto(campaign.server.address)
+    view.wait_for_url(f"{campaign.server.address}enter")
+
+
+def test_a_wrong_link_is_told(work: Callable[..., Work]) -> None:
+    campaign = work()
+    view = campaign.enter("ann")
+    view.goto(f"{campaign.server.address}enter#wrong")
+    wait_for_text(view, "#notice", "This link is not known")
+    assert "#" not in view.url
+    check_page(view)
+    view.fill("#link", f"{campaign.server.address}enter#{campaign.site.tokens['ben']}")
+    view.keyboard.press("Enter")
+    view.wait_for_url(campaign.server.address)
+
+
+def test_a_picture_that_cannot_be_shown_is_told_and_names_are_no_html(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(5,))
+    for path in (campaign.site.folder / "images" / "main").iterdir():
+        path.write_bytes(b"broken")
+    view = campaign.enter("ann")
+    view.wait_for_selector(".lacking:visible")
+    assert HOSTILE in view.locator(".row .name span").all_inner_texts()
+    told = "<b>bold</b> & more Also: </script><script>alert(2)</script>"
+    assert told in view.locator(".row .about").all_inner_texts()
+    check_page(view)
+    view.keyboard.press("c")
+    view.keyboard.press("Enter")
+    panel(view, "finished")
+
+
+def test_an_expert_and_a_mouse(work: Callable[..., Work]) -> None:
+    campaign = work()
+    view = campaign.enter("eva")
+    shown(view)
+    for row in view.locator(".row").all():
+        row.get_by_role("button", name="Yes").click()
+    view.locator("#next").click()
+    panel(view, "finished")
+    assert campaign.kept("eva") == [2, 2]
+
+
+TIMED = """async () => {
+  const source = () => document.querySelector("#picture img")?.getAttribute("src");
+  const before = source();
+  const begun = performance.now();
+  document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+  while (source() === before) await new Promise(requestAnimationFrame);
+  await document.querySelector("#picture img").decode();
+  await new Promise(requestAnimationFrame);
+  return performance.now() - begun;
+}"""
+
+
+def test_from_enter_to_the_next_picture_are_100_milliseconds_at_most(work: Callable[..., Work]) -> None:
+    view = work(sizes=(4,) * 12).enter("ann")
+    times = []
+    for _ in range(10):
+        answer_all(view)
+        view.wait_for_timeout(300)  # as short as somebody looks
+        times.append(view.evaluate(TIMED))
+    assert sorted(times)[5] <= 100

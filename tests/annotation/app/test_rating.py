@@ -1,0 +1,204 @@
+"""What the page of a rater asks."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from reassess.annotation.plan import ExamplePicture
+from reassess.annotation.store.campaigns import pause
+from reassess.annotation.store.votes import void_rater
+from reassess.core.classes import Classes
+from tests.annotation.app.sites import HOSTILE, Site, draw_images, make_site
+
+
+def given(task: dict[str, Any], answer: int = 2, revision: int = 0) -> list[dict[str, Any]]:
+    """The answers to all rows of a task."""
+    return [
+        {"question": row["question"], "answer": answer, "revision": revision, "seconds": 1.5} for row in task["rows"]
+    ]
+
+
+def next_task(client: TestClient, held: tuple[int, ...] = ()) -> dict[str, Any]:
+    return client.post("/next", json={"held": list(held)}).json()
+
+
+def test_a_rater_answers_one_task_after_the_other_until_nothing_is_left(site: Site) -> None:
+    client = site.client("ann")
+    seen = []
+    while task := next_task(client).get("task"):
+        assert set(task) == {"task", "image", "practice", "number", "rows"}
+        assert [set(row) for row in task["rows"]] == [{"question", "class", "answer", "revision"}] * len(task["rows"])
+        answers = given(task)
+        said = client.post("/answers", json={"answers": answers})
+        assert said.json() == {"kept": [[row["question"], 0] for row in answers], "truths": {}}
+        seen.append(len(answers))
+    assert sorted(seen) == [1, 2, 3]
+    assert next_task(client) == {"nothing": "finished"}
+
+
+def test_an_answer_that_is_sent_again_changes_nothing_and_a_later_one_replaces_it(site: Site) -> None:
+    client = site.client("ann")
+    task = next_task(client)["task"]
+    for answer, revision in ((2, 0), (0, 0), (1, 1), (0, 0)):
+        assert client.post("/answers", json={"answers": given(task, answer, revision)}).status_code == 200
+    last = client.post("/undo", json={}).json()["task"]
+    assert [(row["question"], row["answer"], row["revision"]) for row in last["rows"]] == [
+        (row["question"], 1, 2) for row in task["rows"]
+    ]
+
+
+def test_two_turns_are_held_and_no_more(site: Site) -> None:
+    client = site.client("ann")
+    first = next_task(client)["task"]["task"]
+    second = next_task(client, (first,))["task"]["task"]
+    assert second != first
+    assert next_task(client, (first, second)) == {"nothing": "waiting"}
+
+
+def test_nothing_has_a_reason(site: Site, tmp_path: Path) -> None:
+    client = site.client("ann")
+    assert client.post("/undo", json={}).json() == {"nothing": "none"}
+    void_rater(site.campaign, site.ids["ann"], site.now)
+    assert next_task(client) == {"nothing": "voided"}
+    pause(site.campaign, site.now)
+    assert next_task(site.client("ben")) == {"nothing": "paused"}
+    asking = make_site(tmp_path / "asking", consent="Do you agree?").client("ann")
+    assert next_task(asking) == {"nothing": "consent"}
+    assert asking.post("/consent", json={}).status_code == 204
+    assert "task" in next_task(asking)
+
+
+def test_after_practice_what_is_right_is_told_and_only_then(tmp_path: Path) -> None:
+    client = make_site(tmp_path, practice=2, bar=0.5).client("ann")
+    for _ in range(2):
+        task = next_task(client)["task"]
+        assert task["practice"]
+        truths = client.post("/answers", json={"answers": given(task, 0)}).json()["truths"]
+        assert sorted(truths) == sorted(str(row["question"]) for row in task["rows"])
+        assert sorted(truths.values()) == [0, 1]
+    task = next_task(client)["task"]
+    assert not task["practice"]
+    assert client.post("/answers", json={"answers": given(task)}).json()["truths"] == {}
+
+
+def test_who_does_not_reach_the_bar_is_told_so(tmp_path: Path) -> None:
+    client = make_site(tmp_path, practice=1, bar=1.0).client("ann")
+    client.post("/answers", json={"answers": given(next_task(client)["task"], 1)})
+    assert next_task(client) == {"nothing": "failed"}
+
+
+def test_an_expert_gets_golden_tasks_in_the_same_page(site: Site) -> None:
+    client = site.client("eva")
+    assert client.get("/").text.count("<template") == 1
+    task = next_task(client)["task"]
+    assert len(task["rows"]) == 2
+    assert client.post("/answers", json={"answers": given(task)}).json()["truths"] == {}
+    assert next_task(client) == {"nothing": "finished"}
+
+
+def test_a_picture_that_cannot_be_judged_and_something_else_in_it(site: Site) -> None:
+    client = site.client("ann")
+    task = next_task(client)["task"]["task"]
+    assert client.post("/suggest", json={"task": task, "class": 5}).status_code == 204
+    assert client.post("/unfit", json={"task": task}).status_code == 204
+    assert next_task(client)["task"]["task"] != task
+    wrong = client.post("/suggest", json={"task": task, "class": 6})
+    assert (wrong.status_code, wrong.json()) == (400, {"error": "there is no such class\n  found:   class 6"})
+
+
+def test_classes_are_sent_once(site: Site) -> None:
+    client = site.client("ann")
+    first = client.get("/classes")
+    assert first.headers["Cache-Control"] == "private, no-cache"
+    circle, *_, hostile, _, _ = first.json()
+    assert circle == {
+        "id": 0,
+        "name": "circle",
+        "definition": "all of it is as far from the middle",
+        "synonyms": ["disc", "round"],
+        "examples": [],
+    }
+    assert hostile["name"] == HOSTILE
+    again = client.get("/classes", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_of_a_synset_the_first_word_is_the_name(tmp_path: Path) -> None:
+    names = ("tench, Tinca tinca", "goldfish", "crane", "ray", "eel, sea eel, marine eel", "")
+    wnids = tuple(f"n0144{number}" for number in range(1000, 1006))
+    client = make_site(tmp_path, classes=Classes(6, names=names, wnids=wnids)).client("ann")
+    shown = [(one["name"], one["synonyms"]) for one in client.get("/classes").json()]
+    assert shown[0] == ("tench", ["Tinca tinca"])
+    assert shown[4:] == [("eel", ["sea eel", "marine eel"]), ("n01441005", [])]
+
+
+def test_pictures_come_by_an_address_that_tells_nothing(tmp_path: Path) -> None:
+    site = make_site(tmp_path, examples=[ExamplePicture(1, b"\x89PNG of a square", "image/png")])
+    client = site.client("ann")
+    image = client.get("/" + next_task(client)["task"]["image"])
+    assert image.status_code == 200
+    assert image.headers["Content-Type"] == "image/png"
+    assert image.headers["Cache-Control"] == "private, max-age=3600"
+    assert "Content-Disposition" not in image.headers
+    (example,) = client.get("/classes").json()[1]["examples"]
+    assert client.get("/" + example).content == b"\x89PNG of a square"
+
+
+def test_a_picture_that_changes_after_it_was_shown_is_shown_no_more(site: Site) -> None:
+    client = site.client("ann")
+    address = "/" + next_task(client)["task"]["image"]
+    assert client.get(address).status_code == 200
+    draw_images(site.folder / "images", ["main/2.png", "main/0.png", "main/1.png"])
+    assert client.get(address).status_code == 404
+
+
+def test_a_picture_that_is_gone_or_broken_is_a_small_error_without_its_name(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = site.client("ann")
+    address = "/" + next_task(client)["task"]["image"]
+    for path in (site.folder / "images" / "main").iterdir():
+        path.write_bytes(b"no picture")
+    broken = client.get(address)
+    assert (broken.status_code, broken.json()) == (404, {"error": "the picture cannot be shown"})
+    assert "main/" in caplog.text
+    other = client.get("/images/" + "0" * 32)
+    assert (other.status_code, other.json()) == (404, {"error": "there is no such picture"})
+
+
+@pytest.mark.parametrize(
+    ("route", "said", "error"),
+    [
+        ("next", {}, "held is a list of at most 10"),
+        ("next", {"held": [0] * 11}, "held is a list of at most 10"),
+        ("next", {"held": [1.5]}, "a number is a whole one that is not negative"),
+        ("next", {"held": [True]}, "a number is a whole one that is not negative"),
+        ("answers", {"answers": {}}, "answers is a list of at most 500"),
+        ("answers", {"answers": [7]}, "an answer is an object"),
+        ("answers", {"answers": [{"question": 1, "answer": 2}]}, "a number is a whole one that is not negative"),
+        (
+            "answers",
+            {"answers": [{"question": 1, "answer": 2, "revision": 0, "seconds": -1}]},
+            "seconds are a number that is not negative",
+        ),
+        (
+            "answers",
+            {"answers": [{"question": 1, "answer": 3, "revision": 0}]},
+            "answer out of range\n  allowed: 0 to 2\n  found:   3",
+        ),
+        (
+            "answers",
+            {"answers": [{"question": 1, "answer": 2, "revision": 0}]},
+            "there is no such question\n  found:   question 1",
+        ),
+        ("unfit", {"task": -1}, "a number is a whole one that is not negative"),
+        ("unfit", {"task": 1}, "the rater was not shown this task\n  found:   task 1"),
+        ("suggest", {"task": 1, "class": 2}, "the rater was not shown this task\n  found:   task 1"),
+        ("suggest", {"task": 1 << 53, "class": 2}, "a number is a whole one that is not negative"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(site: Site, route: str, said: dict[str, Any], error: str) -> None:
+    response = site.client("ann").post(f"/{route}", json=said)
+    assert (response.status_code, response.json()) == (400, {"error": error})

@@ -1,0 +1,93 @@
+"""What every response forbids, and what every request that changes something must have."""
+
+import pytest
+
+from tests.annotation.app.sites import Site
+
+CHANGES = ["/next", "/answers", "/unfit", "/suggest", "/undo", "/consent", "/leave"]
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+@pytest.mark.parametrize("path", ["/", "/enter", "/classes", "/images/0", "/static/rate.js", "/nowhere", "/next"])
+def test_every_response_has_the_headers(site: Site, path: str) -> None:
+    for client in (site.client(), site.client("ann")):
+        headers = client.get(path).headers
+        assert {name: headers[name] for name in HEADERS} == HEADERS
+        assert "Server" not in headers
+
+
+def test_pages_and_answers_are_kept_nowhere(site: Site) -> None:
+    client = site.client("ann")
+    for response in (client.get("/"), client.post("/next", json={"held": []}), client.get("/nowhere")):
+        assert response.headers["Cache-Control"] == "no-store"
+    assert client.get("/static/page.css").headers["Cache-Control"] == "no-cache"
+
+
+def test_no_page_has_a_script_or_a_style_in_it(site: Site) -> None:
+    for page in (site.client().get("/enter").text, site.client("ann").get("/").text):
+        assert page.count("<script") == page.count('<script type="module" src="static/')
+        assert "<style" not in page
+        assert " style=" not in page
+        assert " on" not in page.replace(" on ", " ").replace(" one", " ").replace(" only", " ").replace(" once", " ")
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_who_is_not_signed_in_changes_nothing(site: Site, path: str) -> None:
+    response = site.client().post(path, json={})
+    assert (response.status_code, response.json()) == (
+        401,
+        {"error": "you are not signed in: open your personal link"},
+    )
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_a_request_that_no_page_of_the_session_sent_changes_nothing(site: Site, path: str) -> None:
+    client = site.client("ann")
+    other = site.client("ben").headers["X-CSRF-Token"]
+    for token in (None, "", "0" * 64, other, "é"):
+        client.headers.pop("X-CSRF-Token", None)
+        headers = {} if token is None else {"X-CSRF-Token": token.encode()}
+        response = client.post(path, json={}, headers=headers)
+        assert (response.status_code, response.json()) == (
+            403,
+            {"error": "the page is of another session: load it again"},
+        )
+
+
+@pytest.mark.parametrize("path", [*CHANGES, "/enter"])
+def test_a_form_of_another_site_is_refused(site: Site, path: str) -> None:
+    client = site.client("ann")
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", None):
+        headers = {} if kind is None else {"Content-Type": kind}
+        response = client.post(path, content=b'{"token": "x", "held": []}', headers=headers)
+        assert (response.status_code, response.json()) == (
+            415,
+            {"error": "the body of a request is application/json"},
+        )
+
+
+@pytest.mark.parametrize("path", [*CHANGES, "/enter"])
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_large_body_is_refused(site: Site, path: str, announced: bool) -> None:
+    client = site.client("ann")
+    body = b'{"held": "' + b"x" * 65_536 + b'"}'
+    content = body if announced else iter([body[:40_000], body[40_000:]])
+    response = client.post(path, content=content, headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.json()) == (
+        413,
+        {"error": "the body of a request has at most 65,536 bytes"},
+    )
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"[" * 60_000, b"7", b'"held"'])
+def test_a_body_that_is_no_object_is_refused(site: Site, body: bytes) -> None:
+    response = site.client("ann").post("/next", content=body, headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.json()) == (400, {"error": "the body of a request is a JSON object"})

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -27,6 +27,8 @@ from reassess.formats.tasks import read_tasks
 from reassess.proposals.tasks import make_tasks
 
 __all__ = ["CampaignParts", "load_campaign_parts"]
+
+_Noun = TypeVar("_Noun", Questions, Votes | None, LabelSets | None)
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,25 @@ class CampaignParts:
     golden_tasks: Tasks | None
     experts: Votes | None
     original: LabelSets | None
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The names of all images that people are asked about."""
+        golden = () if self.golden_tasks is None else self.golden_tasks.questions.images
+        return tuple(dict.fromkeys((*self.tasks.questions.images, *golden)))
+
+    def renamed(self, names: Mapping[str, str]) -> "CampaignParts":
+        """The same with other names for the images: those of `images` are given."""
+
+        def noun(one: _Noun) -> _Noun:
+            return one if one is None else one.renamed([names.get(name, name) for name in one.images])
+
+        def tasks(one: Tasks) -> Tasks:
+            return replace(one, questions=noun(one.questions))
+
+        golden = None if self.golden_tasks is None else tasks(self.golden_tasks)
+        experts, original = noun(self.experts), noun(self.original)
+        return replace(self, tasks=tasks(self.tasks), golden_tasks=golden, experts=experts, original=original)
 
 
 def load_campaign_parts(

@@ -81,9 +81,13 @@ def open_campaign(address: str | Path) -> Campaign:
         There is none; it was made by another version, with other tables.
     """
     engine = open_engine(existing(address))
-    with reading(engine) as connection:
-        check_form(connection, address)
-        row = connection.execute(select(schema.campaign)).one()
+    try:
+        with reading(engine) as connection:
+            check_form(connection, address)
+            row = connection.execute(select(schema.campaign)).one()
+    except BaseException:
+        engine.dispose()
+        raise
     stop = None if row.stop_low is None else StopRule(row.stop_low, row.stop_high)
     return Campaign(
         engine=engine,

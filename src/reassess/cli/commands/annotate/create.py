@@ -3,7 +3,6 @@
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,6 @@ from reassess.core.benchmark import Benchmark
 from reassess.core.image_names import Match
 from reassess.core.items import Id
 from reassess.core.stop_rule import StopRule
-from reassess.core.tasks import Tasks
 from reassess.data.benchmark_outputs import check_place
 from reassess.data.image_sources import ImageSource, open_images
 from reassess.formats.files import check_output, read_lines
@@ -153,10 +151,10 @@ def create(
     source = _open_images(parts.benchmark, images)
     hashes: dict[str, str] = {}
     if source is not None:
-        parts = _with_stored_names(parts, source)
-        names = _images_of(parts.tasks, parts.golden_tasks)
+        stored = annotation.stored_names(source, parts.images, match=parts.benchmark.match or "path")
+        parts = parts.renamed(dict(zip(parts.images, stored, strict=True)))
         with counting(call) as progress:
-            hashes = annotation.hash_images(source, names, progress=progress)
+            hashes = annotation.hash_images(source, parts.images, progress=progress)
     plan = annotation.CampaignPlan(
         tasks=parts.tasks,
         name=parts.benchmark.name if name is None else name,
@@ -180,7 +178,7 @@ def create(
     if isinstance(campaign, Path):
         call.keep_inputs(campaign)
     annotation.create_campaign(campaign, plan, now=time.time(), force=call.force)
-    _report(call, campaign, plan, source)
+    _report(call, campaign, plan, parts, source)
 
 
 def _check_output(call: Call, campaign: str | Path, benchmark: Benchmark | None) -> None:
@@ -197,31 +195,10 @@ def _open_images(benchmark: Benchmark, images: Path | None) -> ImageSource | Non
     return None if place is None else open_images(place)
 
 
-def _images_of(tasks: Tasks, golden: Tasks | None) -> tuple[str, ...]:
-    """The names of all images."""
-    return tuple(dict.fromkeys((*tasks.questions.images, *(() if golden is None else golden.questions.images))))
-
-
-def _with_stored_names(parts: CampaignParts, source: ImageSource) -> CampaignParts:
-    """The same tasks, each image called as the place of the images calls it."""
-    names = _images_of(parts.tasks, parts.golden_tasks)
-    match = parts.benchmark.match or "path"
-    stored = dict(zip(names, annotation.stored_names(source, names, match=match), strict=True))
-
-    def renamed(tasks: Tasks) -> Tasks:
-        asked = tasks.questions
-        return replace(tasks, questions=asked.renamed([stored[name] for name in asked.images]))
-
-    golden = None if parts.golden_tasks is None else renamed(parts.golden_tasks)
-    return replace(parts, tasks=renamed(parts.tasks), golden_tasks=golden)
-
-
 def _examples(folder: Path | None, parts: CampaignParts, hashes: dict[str, str]) -> "Sequence[ExamplePicture]":
     if folder is None:
         return ()
-    classes = parts.tasks.questions.classes
-    images = _images_of(parts.tasks, parts.golden_tasks)
-    return annotation.read_examples(folder, classes, images=images, hashes=hashes)
+    return annotation.read_examples(folder, parts.tasks.questions.classes, images=parts.images, hashes=hashes)
 
 
 def _settings(benchmark: Benchmark) -> dict[str, Any]:
@@ -230,9 +207,11 @@ def _settings(benchmark: Benchmark) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value}
 
 
-def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", source: ImageSource | None) -> None:
+def _report(
+    call: Call, campaign: str | Path, plan: "CampaignPlan", parts: CampaignParts, source: ImageSource | None
+) -> None:
     asked, golden = plan.tasks.questions, plan.golden_tasks
-    place, images = annotation.shown_address(campaign), len(_images_of(plan.tasks, golden))
+    place, images = annotation.shown_address(campaign), len(parts.images)
     most = plan.rules.votes * len(asked)
     known = len(plan.truth) - plan.truth.count(None)
     if call.json:

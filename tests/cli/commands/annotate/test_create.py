@@ -37,7 +37,7 @@ def test_it_says_what_was_made_and_what_comes_next(create: Create) -> None:
         "golden: 4 tasks with 8 questions, of which experts have answered 8",
         "images: 8, hashed in pets/images",
         "next: reassess annotate invite pets.db NAME...",
-        "then: reassess annotate serve pets.db --images pets/images",
+        "then: reassess annotate serve pets.db",
     ]
     assert result.out.splitlines()[-1].startswith("read: tasks tasks.jsonl, sha256 ")
 

@@ -2,14 +2,15 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Thread
 
 from reassess.errors import DataError
 
-__all__ = ["serving"]
+__all__ = ["running", "serving"]
 
 _SERVE = """
 import sys
@@ -39,23 +40,42 @@ def serving(campaign: str | Path, images: str | Path | None = None) -> Iterator[
     DataError
         The server does not start.
     """
-    command = [sys.executable, "-c", _SERVE, str(campaign), str(images or "")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stderr is not None
-    said: list[str] = []
-    # A process whose output nobody reads comes to a halt.
-    errors = Thread(target=lambda: said.extend(process.stderr or ()), daemon=True)
-    errors.start()
-    try:
-        address = process.stdout.readline().strip()
-        if not address:
-            errors.join()
-            raise DataError("the server does not start", where=campaign, found="".join(said[-1:]).strip())
-        Thread(target=lambda: [None for _ in process.stdout or ()], daemon=True).start()
+    with running([sys.executable, "-c", _SERVE, str(campaign), str(images or "")], what=campaign) as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait()
-        process.stderr.close()
-        process.stdout.close()
+
+
+@contextmanager
+def running(command: Sequence[str], *, what: object) -> Iterator[str]:
+    """Run a server, of which the first line says where it is, as long as the block runs; gives that address.
+
+    Parameters
+    ----------
+    command
+        The program and its arguments.
+    what
+        What it serves, for messages.
+
+    Raises
+    ------
+    DataError
+        The server does not start.
+    """
+    with TemporaryFile("w+") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+        with process:
+            assert process.stdout is not None
+            try:
+                address = process.stdout.readline().strip()
+                if not address:
+                    process.wait()
+                    errors.seek(0)
+                    found = errors.read().strip().rpartition("\n")[2]
+                    raise DataError("the server does not start", where=what, found=found)
+                # A process whose output nobody reads comes to a halt.
+                reading = Thread(target=process.stdout.read)
+                reading.start()
+                yield address
+                process.terminate()
+                reading.join()
+            finally:
+                process.kill()

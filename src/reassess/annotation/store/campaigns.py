@@ -120,7 +120,12 @@ def using_campaign(address: str | Path) -> Iterator[Campaign]:
             campaign.close()
 
 
-_PERSON = select(people).where(people.c.id == bindparam("number")).with_for_update(key_share=True)
+_PERSON = (
+    select(people, schema.campaign.c.paused)
+    .join(schema.campaign, schema.campaign.c.id == 1)
+    .where(people.c.id == bindparam("number"))
+    .with_for_update(of=people, key_share=True)
+)
 _CAMPAIGN = select(schema.campaign.c.id).with_for_update(key_share=True)
 _LOCKED = (
     select(tasks.c.id).where(tasks.c.id.in_(bindparam("numbers", expanding=True))).order_by(tasks.c.id)
@@ -162,7 +167,7 @@ class Change:
         return self.campaign.rules
 
     def person(self, number: int) -> Row[Any]:
-        """A person: nobody else changes them until the transaction ends."""
+        """A person, and whether the campaign is paused: nobody else changes the person until the transaction ends."""
         found = self.connection.execute(_PERSON, {"number": number}).one_or_none()
         if found is None:
             raise DataError("there is no such person", found=f"person {number}")
@@ -198,9 +203,13 @@ class Change:
         task = self.connection.execute(_TASK, {"number": number}).one()
         free = sum(map(self.free, self.rows(number)))
         if free != task.free:
-            self.connection.execute(_FREE, {"number": number, "places": free})
+            self.note_free(number, free)
         if reopened or free > task.free:
             self.reopened.append(task.position)
+
+    def note_free(self, number: int, places: int) -> None:
+        """Note how many places are free on a task."""
+        self.connection.execute(_FREE, {"number": number, "places": places})
 
     def lower_cursors(self) -> None:
         """Let raters who have passed a task that is open again look at it."""

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from sqlalchemy import Row, and_, bindparam, exists, func, or_, select, update
 
-from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign, Change, changing
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.practice import end_practice
@@ -297,7 +296,7 @@ def _unready(change: Change, person: Row[Any]) -> Why | None:
         return "voided"
     if person.stage == FAILED:
         return "failed"
-    return "paused" if change.connection.scalar(select(schema.campaign.c.paused)) else None
+    return "paused" if person.paused else None
 
 
 def _next_task(change: Change, person: Row[Any], cursor: Row[Any], held: Sequence[int]) -> Row[Any] | None:
@@ -328,8 +327,8 @@ def _first_place(change: Change, person: int, cursor: Row[Any], chosen: Row[Any]
 
 
 def _begin(change: Change, person: int, task: Row[Any], number: int, expires: float) -> Turn:
-    rows = change.connection.execute(ASKED_OF, {"who": person, "of_task": task.id}).all()
-    rows = [row for row in rows if row.answer is None and (row.golden or change.free(row))]
+    asked = change.connection.execute(ASKED_OF, {"who": person, "of_task": task.id}).all()
+    rows = [row for row in asked if row.answer is None and (row.golden or change.free(row))]
     shown = [row.id for row in rows]
     state = {"number": number, "shown": shown, "state": ASKED, "expires": expires}
     if task.turn_state is None:
@@ -339,7 +338,7 @@ def _begin(change: Change, person: int, task: Row[Any], number: int, expires: fl
         change.connection.execute(update(turns).where(*again).values(**state))
     if task.kind == MAIN:
         change.reserve(shown, 1)
-        change.renew(task.id)
+        change.note_free(task.id, sum(map(change.free, asked)) - len(shown))
     return _shown(task, rows, number)
 
 

@@ -398,6 +398,62 @@ def test_an_expert_and_a_mouse(work: Callable[..., Work]) -> None:
     assert campaign.kept("eva") == [2, 2]
 
 
+def test_the_last_picture_can_be_changed_when_all_are_done(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(2,))
+    view = campaign.enter("ann")
+    answer_all(view)
+    view.keyboard.press("Enter")
+    panel(view, "finished")
+    view.keyboard.press("Backspace")
+    answer_all(view, "n")
+    view.keyboard.press("u")
+    assert view.inner_text("#notice") == "Only the last picture can be changed."
+    view.keyboard.press("Enter")
+    panel(view, "finished")
+    assert campaign.kept() == [0, 0]
+
+
+def test_a_key_that_is_held_down_answers_one_row_and_shortcuts_can_be_turned_off(work: Callable[..., Work]) -> None:
+    view = work(sizes=(4,)).enter("ann")
+    shown(view)
+    for _ in range(5):
+        view.keyboard.down("y")
+    view.keyboard.up("y")
+    assert view.locator("[aria-pressed=true]").count() == 1
+    view.keyboard.press("?")
+    view.uncheck("#keys")
+    view.keyboard.press("Escape")
+    view.reload()
+    shown(view)
+    for key in ("y", "2", "u", "?", "c"):
+        view.keyboard.press(key)
+    assert view.locator("[aria-pressed=true], dialog[open]").count() == 1
+    for _ in range(2):  # the next row without an answer has the focus
+        view.keyboard.press("Tab")
+    view.keyboard.press("Enter")
+    assert view.locator("[aria-pressed=true]").all_inner_texts() == ["Yes", "Maybe"]
+
+
+def test_a_picture_is_looked_at_closer_by_keyboard(work: Callable[..., Work]) -> None:
+    view = work(sizes=(2,)).enter("ann")
+    shown(view)
+    view.keyboard.press("z")
+    width = "document.querySelector('#closer-view img').getBoundingClientRect().width"
+    first = view.evaluate(width)
+    view.keyboard.press("+")
+    assert view.evaluate(width) > first
+    before = view.evaluate("document.querySelector('#closer-view').scrollLeft")
+    view.keyboard.press("ArrowRight")
+    view.wait_for_timeout(300)
+    assert view.evaluate("document.querySelector('#closer-view').scrollLeft") > before
+    for _ in range(5):
+        view.keyboard.press("-")
+    assert view.evaluate(width) <= 1366
+    view.keyboard.press("z")
+    assert not view.is_visible("#closer")
+    assert view.locator("[aria-pressed=true]").count() == 0
+
+
 TIMED = """async () => {
   const source = () => document.querySelector("#picture img")?.getAttribute("src");
   const before = source();

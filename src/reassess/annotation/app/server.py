@@ -103,7 +103,11 @@ def only_server(address: str | Path) -> Iterator[None]:
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listening = socket.create_server((host, port), family=family, backlog=2048)
+        # Connections have it from here: asyncio sets it only on sockets that it makes, and without it a response waits
+        # up to 40 ms for the client's acknowledgement of its first part.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening
     except OSError as error:
         raise DataError(
             "the address cannot be served",

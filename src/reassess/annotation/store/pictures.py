@@ -8,9 +8,17 @@ from sqlalchemy import func, select, update
 from reassess.annotation.plan import ExamplePicture
 from reassess.annotation.store.campaigns import Campaign, changing
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.schema import examples, images
+from reassess.annotation.store.schema import examples, images, questions, tasks
 
-__all__ = ["StoredImage", "find_example", "find_image", "image_names", "keep_hash", "mark_of"]
+__all__ = [
+    "StoredImage",
+    "find_example",
+    "find_image",
+    "golden_truths",
+    "image_addresses",
+    "keep_hash",
+    "mark_of",
+]
 
 
 @dataclass(frozen=True)
@@ -51,10 +59,20 @@ def keep_hash(campaign: Campaign, name: str, digest: str) -> None:
         change.connection.execute(update(images).where(*unknown).values(sha256=digest))
 
 
-def image_names(campaign: Campaign) -> list[str]:
-    """The names of all images of a campaign, in the order in which it was made."""
+def image_addresses(campaign: Campaign) -> dict[str, str]:
+    """The name of each image by its address."""
     with reading(campaign.engine) as connection:
-        return list(connection.scalars(select(images.c.name).order_by(images.c.id)))
+        found = connection.execute(select(images.c.address, images.c.name).order_by(images.c.id))
+        return {row.address: row.name for row in found}
+
+
+def golden_truths(campaign: Campaign) -> dict[tuple[str, int], bool]:
+    """Whether each golden question is valid whose truth is known, by the address of its image and the class id."""
+    known = select(images.c.address, questions.c.class_id, questions.c.truth).where(questions.c.truth.is_not(None))
+    known = known.select_from(questions).join(tasks, tasks.c.id == questions.c.task)
+    with reading(campaign.engine) as connection:
+        rows = connection.execute(known.join(images, images.c.id == tasks.c.image))
+        return {(row.address, row.class_id): bool(row.truth) for row in rows}
 
 
 def mark_of(campaign: Campaign) -> str:

@@ -86,6 +86,15 @@ def test_a_place_is_kept_for_a_rater_until_the_lease_ends(tmp_path: Path) -> Non
     assert exported(campaign) == [("m0.png", 0, [("rater 3", "no")])]
 
 
+def test_a_task_that_a_page_holds_is_not_shown_on_it_again_when_its_lease_has_ended(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (1, 1), raters=1, votes=1, golden_rate=0, lease=60.0)
+    first = turn_of(campaign, 2)
+    second = turn_of(campaign, 2, NOW + 100, held=[first.task])
+    assert second.task != first.task
+    give(campaign, 2, second, YES, now=NOW + 100)
+    assert turn_of(campaign, 2, NOW + 100).task == first.task  # such as after the page was closed
+
+
 def test_a_clock_that_is_set_back_keeps_no_place_for_ever(tmp_path: Path) -> None:
     campaign = campaign_at(tmp_path / "c.db", (1,), raters=2, votes=1, golden_rate=0, lease=60.0)
     turn_of(campaign, 2)

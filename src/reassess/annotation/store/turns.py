@@ -141,19 +141,20 @@ def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int
         if len(begun) >= _MOST_HELD:
             return Nothing("waiting")
         cursor = change.connection.execute(_CURSOR, {"who": person}).one()
-        task = _next_task(change, row, cursor)
+        held = sorted(set(held) - {turn.task for turn in begun})  # of which the lease has ended
+        task = _next_task(change, row, cursor, held)
         if task is None and row.stage == PRACTICE and not begun:
             row = end_practice(change, row)
             if row.stage == FAILED:
                 return Nothing("failed")
-            task = _next_task(change, row, cursor)
+            task = _next_task(change, row, cursor, held)
         if task is None:
-            is_left = row.role == RATER and change.connection.scalar(_LEFT, {"who": person})
+            is_left = row.role == RATER and change.connection.scalar(_LEFT, {"who": person, "held": []})
             begins_later = bool(begun) or bool(is_left)
             return Nothing("waiting" if begins_later else "finished")
         moved = {"who": person, "place": cursor.position, "next": cursor.turns + 1}
         if task.kind == MAIN:
-            moved["place"] = _first_place(change, person, cursor, task)
+            moved["place"] = _first_place(change, person, cursor, task, held)
         change.connection.execute(_MOVE, moved)
         return _begin(change, person, task, cursor.turns, now + change.rules.lease)
 
@@ -261,7 +262,9 @@ _NOT_HAD = (
     .select_from(tasks)
     .join(images, images.c.id == tasks.c.image)
     .outerjoin(turns, and_(turns.c.task == tasks.c.id, _OWN))
-    .where(or_(turns.c.state.is_(None), turns.c.state == EXPIRED))
+    .where(
+        or_(turns.c.state.is_(None), turns.c.state == EXPIRED), tasks.c.id.not_in(bindparam("held", expanding=True))
+    )
 )
 _PLACE = exists().where(
     questions.c.task == tasks.c.id,
@@ -299,9 +302,9 @@ def _unready(change: Change, person: Row[Any]) -> Why | None:
     return "paused" if change.connection.scalar(select(schema.campaign.c.paused)) else None
 
 
-def _next_task(change: Change, person: Row[Any], cursor: Row[Any]) -> Row[Any] | None:
-    """A task that somebody has not had: of the practice round, for an expert, golden, or to be voted on."""
-    own = {"who": person.id}
+def _next_task(change: Change, person: Row[Any], cursor: Row[Any], held: Sequence[int]) -> Row[Any] | None:
+    """A task that somebody has not had, nor holds: of the practice round, for an expert, golden, or to be voted on."""
+    own = {"who": person.id, "held": held}
     if person.role == EXPERT:
         return change.connection.execute(_EXPERT_TASKS, own | {"kinds": [GOLDEN, PRACTICE]}).first()
     if person.stage == PRACTICE:
@@ -314,11 +317,14 @@ def _next_task(change: Change, person: Row[Any], cursor: Row[Any]) -> Row[Any] |
     return change.connection.execute(_MAIN_TASK, open_to_them).one_or_none()
 
 
-def _first_place(change: Change, person: int, cursor: Row[Any], chosen: Row[Any]) -> int:
-    """Position of the first main task that is open to somebody: of those before the chosen one others hold the lock."""
-    if change.connection.dialect.name == "sqlite":
+def _first_place(change: Change, person: int, cursor: Row[Any], chosen: Row[Any], held: Sequence[int]) -> int:
+    """Position of the first main task that is open to somebody.
+
+    Of those before the chosen one another transaction has the lock, or their page holds them still.
+    """
+    if change.connection.dialect.name == "sqlite" and not held:
         return int(chosen.position)
-    open_to_them = {"who": person, "place": cursor.position, "most": change.rules.votes}
+    open_to_them = {"who": person, "place": cursor.position, "most": change.rules.votes, "held": []}
     first = change.connection.scalar(_FIRST, open_to_them)
     return int(chosen.position if first is None else min(first, chosen.position))
 

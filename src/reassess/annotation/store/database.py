@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import OperationalError as UnavailableError
 
 from reassess.errors import MissingPackageError
 
-__all__ = ["is_server", "open_engine", "reading"]
+__all__ = ["UnavailableError", "is_server", "open_engine", "reading"]
 
 _PATIENCE = 10_000  # milliseconds that one writer waits for another
 

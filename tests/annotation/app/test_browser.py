@@ -234,11 +234,56 @@ def test_without_a_connection_answers_wait_and_are_sent_once_it_is_back(work: Ca
     panel(view, "offline")
     assert view.inner_text("#saving") == "4 answers waiting"
     check_page(view)
+    view.get_by_role("button", name="Leave").click()
+    wait_for_text(view, "#notice", "Answers are still waiting. Please leave when they have been sent.")
     assert campaign.kept() == []
     view.context.set_offline(False)
     answer_all(view)
     assert view.inner_text("#saving") == ""
     assert campaign.kept() == [0, 0, 2, 2]
+
+
+def test_what_needs_a_connection_says_so_and_works_once_there_is_one(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(2, 2))
+    view = campaign.enter("ann")
+    address = shown(view)
+    view.context.set_offline(True)
+    for keys, close in ((("c", "Enter"), None), (("s", "s", "Enter"), "Escape"), (("u",), None)):
+        for key in keys:
+            view.keyboard.press(key)
+        wait_for_text(view, "#other-notice" if close else "#notice", "There is no connection.")
+        if close:
+            view.keyboard.press(close)
+    assert shown(view) == address
+    view.context.set_offline(False)
+    view.keyboard.press("c")
+    view.keyboard.press("Enter")
+    wait_for_text(view, "#notice", "Thank you: the picture is noted.")
+    wait_for_next(view, address)
+
+
+def test_an_answer_that_is_refused_is_told_and_holds_up_no_other(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(3,))
+    view = campaign.enter("ann")
+    shown(view)
+    view.evaluate(FOREIGN, view.get_attribute("meta[name=owner]", "content"))
+    answer_all(view)
+    view.keyboard.press("Enter")
+    panel(view, "finished")
+    assert campaign.kept() == [2, 2, 2]
+    assert view.inner_text("#saving").startswith("1 answer waiting: there is no such question")
+    check_page(view)
+
+
+# Puts an answer into the outbox that no server takes.
+FOREIGN = """(owner) => new Promise((done) => {
+  const request = indexedDB.open(`reassess ${location.pathname}`, 1);
+  request.onsuccess = () => {
+    const change = request.result.transaction("answers", "readwrite");
+    change.objectStore("answers").put({ owner, question: 7, revision: 0, answer: 1, seconds: 1 });
+    change.oncomplete = done;
+  };
+})"""
 
 
 def test_a_server_that_is_killed_and_started_again_loses_nothing(work: Callable[..., Work]) -> None:

@@ -31,17 +31,18 @@ let upcoming = Promise.resolve(null);
 let timer = null;
 let pause = 1;
 let isBusy = false;
+let isHere = true; // and not in another tab
 
 // ---- from picture to picture
 
+// Ask for what is next, with nothing in hand.
 async function look() {
   clearTimeout(timer);
   [turn, aside, upcoming] = [null, null, Promise.resolve(null)];
-  const slow = setTimeout(() => showPanel("loading"), SLOW);
   try {
-    await outbox.send();
-    const found = await ask([]);
+    const found = await patiently(outbox.send().then(() => ask([])));
     pause = 1;
+    if (!isHere) return;
     if (found.nothing) rest(found.nothing);
     else {
       show(found);
@@ -49,6 +50,14 @@ async function look() {
     }
   } catch (error) {
     fail(error);
+  }
+}
+
+// What is waited for; the page says so when it takes long.
+async function patiently(promise) {
+  const slow = setTimeout(() => isHere && showPanel("loading"), SLOW);
+  try {
+    return await promise;
   } finally {
     clearTimeout(slow);
   }
@@ -65,6 +74,7 @@ function fail(error) {
     find("#trouble").textContent = error.message;
     showPanel("trouble");
   } else {
+    tell("");
     showPanel("offline");
     pause = Math.min(2 * pause, LATE);
     timer = setTimeout(look, 1000 * pause);
@@ -99,7 +109,8 @@ async function fetchNext(after, sent = true) {
 async function goOn() {
   const sent = outbox.send();
   const put = aside;
-  const ready = put ?? (await upcoming);
+  const ready = put ?? (await patiently(upcoming));
+  if (!isHere) return;
   if (!ready || (!put && Date.now() - ready.since > 1000 * STALE)) {
     await look();
     return;
@@ -182,7 +193,7 @@ async function goBack() {
 }
 
 function giveUp() {
-  if (turn.isLast) return tell("You have answered this picture already.");
+  if (turn.isRevealed || (turn.isLast && rows.isComplete)) return tell("You have answered this picture already.");
   find("#judge").returnValue = "";
   find("#judge").showModal();
 }
@@ -238,7 +249,8 @@ const canGoBack = () => isRating() || ["finished", "waiting", "paused"].some(isS
 function pressed(key, target) {
   if (key === "?") find("#help").showModal();
   else if (key === "u" && canGoBack()) once(goBack);
-  else if (!isRating() || isBusy) return false;
+  else if (!isRating()) return false;
+  else if (isBusy) return true;
   else if (key === "up") rows.choose(rows.current - 1);
   else if (key === "down") rows.choose(rows.current + 1);
   else if (key === "z") picture.look();
@@ -258,11 +270,12 @@ function watchTabs() {
   const tabs = new BroadcastChannel(`reassess ${location.pathname}`);
   tabs.onmessage = () => {
     clearTimeout(timer);
-    turn = null;
+    isHere = false;
     showPanel("elsewhere");
   };
   const takeOver = () => tabs.postMessage("here");
   find("#here").addEventListener("click", () => {
+    isHere = true;
     takeOver();
     look();
   });

@@ -432,6 +432,17 @@ def test_a_picture_that_cannot_be_shown_is_told_and_names_are_no_html(work: Call
     panel(view, "finished")
 
 
+def test_a_picture_that_did_not_arrive_is_asked_for_again(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(2, 2))
+    view = campaign.enter("ann")
+    address = shown(view)
+    view.route("**/images/*", lambda route: route.abort())
+    view.reload()
+    panel(view, "offline")
+    view.unroute("**/images/*")
+    assert shown(view) == address
+
+
 def test_an_expert_and_a_mouse(work: Callable[..., Work]) -> None:
     campaign = work()
     view = campaign.enter("eva")

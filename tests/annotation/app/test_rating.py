@@ -176,6 +176,17 @@ def test_a_picture_that_is_gone_or_broken_is_a_small_error_without_its_name(
     assert (other.status_code, other.json()) == (404, {"error": "there is no such picture"})
 
 
+def test_a_link_out_of_the_folder_is_an_error_like_any_other(site: Site, tmp_path: Path) -> None:
+    client = site.client("ann")
+    address = "/" + next_task(client)["task"]["image"]
+    draw_images(tmp_path, ["secret.png"])
+    for path in (site.folder / "images" / "main").iterdir():
+        path.unlink()
+        path.symlink_to(tmp_path / "secret.png")
+    response = client.get(address)
+    assert (response.status_code, response.json()) == (404, {"error": "the picture cannot be shown"})
+
+
 @pytest.mark.parametrize(
     ("route", "said", "error"),
     [

@@ -10,10 +10,10 @@ import { announce, isRating, isShown, showPanel, showRating, showWaiting, tell }
 import * as picture from "./picture.js";
 import { Rows } from "./rows.js";
 import { get, post, Refused, SignedOut } from "./server.js";
+import { Turns } from "./turns.js";
 
 const AGAIN = 30; // seconds until the server is asked again when there is nothing
 const LATE = 8; // seconds at most until it is, if it was not reached
-const STALE = 600; // seconds for which a picture that was fetched may wait
 const SLOW = 300; // milliseconds after which the page says that it waits
 const NO_CONNECTION = "There is no connection. Please try again in a moment.";
 
@@ -25,9 +25,9 @@ const stage = find("#stage");
 const classes = new Map();
 const rows = new Rows(answer);
 let outbox;
+let turns;
 let turn = null; // on the screen
 let aside = null; // while the last one is on the screen again
-let upcoming = Promise.resolve(null);
 let timer = null;
 let pause = 1;
 let isBusy = false;
@@ -38,15 +38,16 @@ let isHere = true; // and not in another tab
 // Ask for what is next, with nothing in hand.
 async function look() {
   clearTimeout(timer);
-  [turn, aside, upcoming] = [null, null, Promise.resolve(null)];
+  [turn, aside] = [null, null];
+  turns.forget();
   try {
-    const found = await patiently(outbox.send().then(() => ask([])));
+    const found = await patiently(outbox.send().then(() => turns.ask()));
     pause = 1;
     if (!isHere) return;
     if (found.nothing) rest(found.nothing);
     else {
       show(found);
-      if (!found.practice) upcoming = fetchNext(found);
+      if (!found.practice) turns.fetchAfter(found);
     }
   } catch (error) {
     fail(error);
@@ -69,6 +70,7 @@ function rest(why) {
 }
 
 function fail(error) {
+  if (!isHere) return;
   if (error instanceof SignedOut) showPanel("ended");
   else if (error instanceof Refused) {
     find("#trouble").textContent = error.message;
@@ -81,43 +83,20 @@ function fail(error) {
   }
 }
 
-async function ask(held) {
-  const { task, nothing } = await post("next", { held });
-  return task ? prepare(task) : { nothing };
-}
-
-// A task with its picture, and with answers that the server has not got yet.
-async function prepare(task) {
-  const [waiting, image] = await Promise.all([outbox.waiting(), picture.load(task.image)]);
-  const own = new Map(waiting.map((one) => [one.question, one]));
-  const given = (row) => own.get(row.question) ?? { answer: row.answer, revision: row.revision - 1 };
-  return {
-    ...task,
-    image,
-    since: Date.now(),
-    rows: task.rows.map((row) => ({ ...row, answer: given(row).answer, revision: given(row).revision + 1, spent: 0 })),
-  };
-}
-
-// What comes after a turn, when all answers to what went before have arrived; null if it has to be asked for again.
-async function fetchNext(after, sent = true) {
-  if (!(await sent)) return null;
-  const found = await ask([after.task]).catch(() => null);
-  return found?.nothing ? null : found;
-}
-
 async function goOn() {
   const sent = outbox.send();
-  const put = aside;
-  const ready = put ?? (await patiently(upcoming));
+  const before = aside;
+  const ready = before ?? (await patiently(turns.fetched()));
   if (!isHere) return;
-  if (!ready || (!put && Date.now() - ready.since > 1000 * STALE)) {
+  if (!ready) {
     await look();
     return;
   }
   aside = null;
   show(ready);
-  if (!put) upcoming = ready.practice ? Promise.resolve(null) : fetchNext(ready, sent);
+  if (before) return;
+  turns.forget();
+  if (!ready.practice) turns.fetchAfter(ready, sent);
 }
 
 function show(shown) {
@@ -178,15 +157,14 @@ async function reveal() {
   rows.reveal(outbox.truths);
   update();
   announce("The answers of the experts are shown. Press Enter to go on.");
-  upcoming = fetchNext(turn);
+  turns.fetchAfter(turn);
 }
 
 async function goBack() {
   if (turn?.isLast) return tell("Only the last picture can be changed.");
   if (!(await outbox.send())) return tell(NO_CONNECTION);
-  const { task } = await post("undo");
-  if (!task) return tell("There is no picture to go back to.");
-  const last = await prepare(task);
+  const last = await turns.last();
+  if (!last) return tell("There is no picture to go back to.");
   clearTimeout(timer);
   aside = turn;
   show({ ...last, isLast: true });
@@ -311,6 +289,7 @@ async function begin() {
     lose();
     return;
   }
+  turns = new Turns(outbox);
   await start();
 }
 

@@ -23,6 +23,7 @@ from tests.pictures import scene
 
 WIDTHS = (1366, 360)
 SCHEMES = ("light", "dark")
+_IS_PICTURE = "(one) => one.name.includes('/images/') && one.responseEnd > 0"
 _LOST = "Failed to load resource"  # a browser says so of requests that are refused, or do not arrive
 
 
@@ -112,6 +113,12 @@ def shown(view: Any) -> str:
 def wait_for_next(view: Any, before: str) -> None:
     """Wait until another picture is on the screen, or none."""
     view.wait_for_selector(f"#picture img[src='{before}']", state="hidden")
+
+
+def wait_for_pictures(view: Any, count: int) -> None:
+    """Wait until a page has loaded so many pictures: the next one is loaded while one is on the screen."""
+    while view.evaluate(f"performance.getEntriesByType('resource').filter({_IS_PICTURE}).length") < count:
+        view.wait_for_timeout(50)
 
 
 def wait_for_text(view: Any, selector: str, text: str) -> None:
@@ -223,7 +230,7 @@ def test_without_a_connection_answers_wait_and_are_sent_once_it_is_back(work: Ca
     campaign = work(sizes=(2, 2, 2, 2))
     view = campaign.enter("ann")
     address = answer_all(view)
-    view.wait_for_timeout(500)  # the next picture is there
+    wait_for_pictures(view, 2)
     view.context.set_offline(True)
     view.keyboard.press("Enter")
     wait_for_next(view, address)
@@ -290,7 +297,7 @@ def test_a_server_that_is_killed_and_started_again_loses_nothing(work: Callable[
     campaign = work(sizes=(2, 2, 2))
     view = campaign.enter("ann")
     address = answer_all(view)
-    view.wait_for_timeout(500)  # the next picture is there
+    wait_for_pictures(view, 2)
     campaign.server.kill()
     view.keyboard.press("Enter")
     wait_for_next(view, address)
@@ -344,9 +351,10 @@ def test_of_two_tabs_of_one_rater_the_last_is_at_work_and_nothing_is_doubled(wor
     panel(second, "elsewhere")
     assert shown(first)
     while not first.is_visible("[data-panel=finished]"):
-        answer_all(first)
+        before = answer_all(first)
         first.keyboard.press("Enter")
-        first.wait_for_timeout(300)
+        wait_for_next(first, before)
+        first.wait_for_selector("#rating:visible, [data-panel=finished]:visible")
     assert len(campaign.kept()) == 5
 
 
@@ -525,8 +533,9 @@ TIMED = """async () => {
 def test_from_enter_to_the_next_picture_are_100_milliseconds_at_most(work: Callable[..., Work]) -> None:
     view = work(sizes=(4,) * 12).enter("ann")
     times = []
-    for _ in range(10):
+    for number in range(10):
         answer_all(view)
-        view.wait_for_timeout(300)  # as short as somebody looks
+        wait_for_pictures(view, number + 2)
+        view.wait_for_timeout(100)
         times.append(view.evaluate(TIMED))
     assert sorted(times)[5] <= 100

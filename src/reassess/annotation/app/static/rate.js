@@ -126,6 +126,7 @@ function update() {
 function answer(row, value) {
   const one = turn.rows[row];
   if (turn.isRevealed) return;
+  tell("");
   if (one.answer !== value) {
     one.spent += lap();
     const { question, revision } = one;

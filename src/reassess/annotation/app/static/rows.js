@@ -66,6 +66,7 @@ export class Rows {
       line.hidden = truth === undefined;
       for (const button of this.#elements[number].querySelectorAll("button")) button.disabled = true;
     });
+    this.choose(0);
   }
 
   // In words, for those who hear the page.

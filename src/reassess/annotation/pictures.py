@@ -170,7 +170,7 @@ def _as_png(picture: "Image.Image") -> tuple[bytes, str]:
     transparency = made.info.get("transparency")
     made.info = {} if transparency is None else {"transparency": transparency}
     file = BytesIO()
-    made.save(file, "PNG", compress_level=3)
+    made.save(file, "PNG", compress_level=1)
     return file.getvalue(), "image/png"
 
 

@@ -23,6 +23,7 @@ from tests.pictures import scene
 
 WIDTHS = (1366, 360)
 SCHEMES = ("light", "dark")
+_IS_PICTURE = "(one) => one.name.includes('/images/') && one.responseEnd > 0"
 _LOST = "Failed to load resource"  # a browser says so of requests that are refused, or do not arrive
 
 
@@ -112,6 +113,12 @@ def shown(view: Any) -> str:
 def wait_for_next(view: Any, before: str) -> None:
     """Wait until another picture is on the screen, or none."""
     view.wait_for_selector(f"#picture img[src='{before}']", state="hidden")
+
+
+def wait_for_pictures(view: Any, count: int) -> None:
+    """Wait until a page has loaded so many pictures: the next one is loaded while one is on the screen."""
+    while view.evaluate(f"performance.getEntriesByType('resource').filter({_IS_PICTURE}).length") < count:
+        view.wait_for_timeout(50)
 
 
 def wait_for_text(view: Any, selector: str, text: str) -> None:
@@ -223,7 +230,7 @@ def test_without_a_connection_answers_wait_and_are_sent_once_it_is_back(work: Ca
     campaign = work(sizes=(2, 2, 2, 2))
     view = campaign.enter("ann")
     address = answer_all(view)
-    view.wait_for_timeout(500)  # the next picture is there
+    wait_for_pictures(view, 2)
     view.context.set_offline(True)
     view.keyboard.press("Enter")
     wait_for_next(view, address)
@@ -234,6 +241,8 @@ def test_without_a_connection_answers_wait_and_are_sent_once_it_is_back(work: Ca
     panel(view, "offline")
     assert view.inner_text("#saving") == "4 answers waiting"
     check_page(view)
+    view.get_by_role("button", name="Leave").click()
+    wait_for_text(view, "#notice", "Answers are still waiting. Please leave when they have been sent.")
     assert campaign.kept() == []
     view.context.set_offline(False)
     answer_all(view)
@@ -241,11 +250,54 @@ def test_without_a_connection_answers_wait_and_are_sent_once_it_is_back(work: Ca
     assert campaign.kept() == [0, 0, 2, 2]
 
 
+def test_what_needs_a_connection_says_so_and_works_once_there_is_one(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(2, 2))
+    view = campaign.enter("ann")
+    address = shown(view)
+    view.context.set_offline(True)
+    for keys, close in ((("c", "Enter"), None), (("s", "s", "Enter"), "Escape"), (("u",), None)):
+        for key in keys:
+            view.keyboard.press(key)
+        wait_for_text(view, "#other-notice" if close else "#notice", "There is no connection.")
+        if close:
+            view.keyboard.press(close)
+    assert shown(view) == address
+    view.context.set_offline(False)
+    view.keyboard.press("c")
+    view.keyboard.press("Enter")
+    wait_for_text(view, "#notice", "Thank you: the picture is noted.")
+    wait_for_next(view, address)
+
+
+def test_an_answer_that_is_refused_is_told_and_holds_up_no_other(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(3,))
+    view = campaign.enter("ann")
+    shown(view)
+    view.evaluate(FOREIGN, view.get_attribute("meta[name=owner]", "content"))
+    answer_all(view)
+    view.keyboard.press("Enter")
+    panel(view, "finished")
+    assert campaign.kept() == [2, 2, 2]
+    assert view.inner_text("#saving").startswith("1 answer waiting: there is no such question")
+    check_page(view)
+
+
+# Puts an answer into the outbox that no server takes.
+FOREIGN = """(owner) => new Promise((done) => {
+  const request = indexedDB.open(`reassess ${location.pathname}`, 1);
+  request.onsuccess = () => {
+    const change = request.result.transaction("answers", "readwrite");
+    change.objectStore("answers").put({ owner, question: 7, revision: 0, answer: 1, seconds: 1 });
+    change.oncomplete = done;
+  };
+})"""
+
+
 def test_a_server_that_is_killed_and_started_again_loses_nothing(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2, 2, 2))
     view = campaign.enter("ann")
     address = answer_all(view)
-    view.wait_for_timeout(500)  # the next picture is there
+    wait_for_pictures(view, 2)
     campaign.server.kill()
     view.keyboard.press("Enter")
     wait_for_next(view, address)
@@ -299,9 +351,10 @@ def test_of_two_tabs_of_one_rater_the_last_is_at_work_and_nothing_is_doubled(wor
     panel(second, "elsewhere")
     assert shown(first)
     while not first.is_visible("[data-panel=finished]"):
-        answer_all(first)
+        before = answer_all(first)
         first.keyboard.press("Enter")
-        first.wait_for_timeout(300)
+        wait_for_next(first, before)
+        first.wait_for_selector("#rating:visible, [data-panel=finished]:visible")
     assert len(campaign.kept()) == 5
 
 
@@ -387,6 +440,17 @@ def test_a_picture_that_cannot_be_shown_is_told_and_names_are_no_html(work: Call
     panel(view, "finished")
 
 
+def test_a_picture_that_did_not_arrive_is_asked_for_again(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(2, 2))
+    view = campaign.enter("ann")
+    address = shown(view)
+    view.route("**/images/*", lambda route: route.abort())
+    view.reload()
+    panel(view, "offline")
+    view.unroute("**/images/*")
+    assert shown(view) == address
+
+
 def test_an_expert_and_a_mouse(work: Callable[..., Work]) -> None:
     campaign = work()
     view = campaign.enter("eva")
@@ -396,6 +460,62 @@ def test_an_expert_and_a_mouse(work: Callable[..., Work]) -> None:
     view.locator("#next").click()
     panel(view, "finished")
     assert campaign.kept("eva") == [2, 2]
+
+
+def test_the_last_picture_can_be_changed_when_all_are_done(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(2,))
+    view = campaign.enter("ann")
+    answer_all(view)
+    view.keyboard.press("Enter")
+    panel(view, "finished")
+    view.keyboard.press("Backspace")
+    answer_all(view, "n")
+    view.keyboard.press("u")
+    assert view.inner_text("#notice") == "Only the last picture can be changed."
+    view.keyboard.press("Enter")
+    panel(view, "finished")
+    assert campaign.kept() == [0, 0]
+
+
+def test_a_key_that_is_held_down_answers_one_row_and_shortcuts_can_be_turned_off(work: Callable[..., Work]) -> None:
+    view = work(sizes=(4,)).enter("ann")
+    shown(view)
+    for _ in range(5):
+        view.keyboard.down("y")
+    view.keyboard.up("y")
+    assert view.locator("[aria-pressed=true]").count() == 1
+    view.keyboard.press("?")
+    view.uncheck("#keys")
+    view.keyboard.press("Escape")
+    view.reload()
+    shown(view)
+    for key in ("y", "2", "u", "?", "c"):
+        view.keyboard.press(key)
+    assert view.locator("[aria-pressed=true], dialog[open]").count() == 1
+    for _ in range(2):  # the next row without an answer has the focus
+        view.keyboard.press("Tab")
+    view.keyboard.press("Enter")
+    assert view.locator("[aria-pressed=true]").all_inner_texts() == ["Yes", "Maybe"]
+
+
+def test_a_picture_is_looked_at_closer_by_keyboard(work: Callable[..., Work]) -> None:
+    view = work(sizes=(2,)).enter("ann")
+    shown(view)
+    view.keyboard.press("z")
+    width = "document.querySelector('#closer-view img').getBoundingClientRect().width"
+    first = view.evaluate(width)
+    view.keyboard.press("+")
+    assert view.evaluate(width) > first
+    before = view.evaluate("document.querySelector('#closer-view').scrollLeft")
+    view.keyboard.press("ArrowRight")
+    view.wait_for_timeout(300)
+    assert view.evaluate("document.querySelector('#closer-view').scrollLeft") > before
+    for _ in range(5):
+        view.keyboard.press("-")
+    assert view.evaluate(width) <= 1366
+    view.keyboard.press("z")
+    assert not view.is_visible("#closer")
+    assert view.locator("[aria-pressed=true]").count() == 0
 
 
 TIMED = """async () => {
@@ -413,8 +533,9 @@ TIMED = """async () => {
 def test_from_enter_to_the_next_picture_are_100_milliseconds_at_most(work: Callable[..., Work]) -> None:
     view = work(sizes=(4,) * 12).enter("ann")
     times = []
-    for _ in range(10):
+    for number in range(10):
         answer_all(view)
-        view.wait_for_timeout(300)  # as short as somebody looks
+        wait_for_pictures(view, number + 2)
+        view.wait_for_timeout(100)
         times.append(view.evaluate(TIMED))
     assert sorted(times)[5] <= 100

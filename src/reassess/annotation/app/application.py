@@ -1,5 +1,6 @@
 """The application that serves the pages of one campaign."""
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -20,12 +21,15 @@ from reassess.annotation.app.sessions import Site
 from reassess.annotation.app.tries import Tries
 from reassess.annotation.pictures import CampaignImages
 from reassess.annotation.store.campaigns import Campaign
+from reassess.annotation.store.database import UnavailableError
 from reassess.annotation.store.pictures import mark_of
 from reassess.annotation.store.practice import practice_size
 from reassess.data.image_sources import ImageSource
 from reassess.errors import ReassessError
 
 __all__ = ["make_app"]
+
+_logger = logging.getLogger("reassess.annotation")
 
 
 def make_app(
@@ -50,7 +54,12 @@ def make_app(
             Mount("/static", StaticFiles(packages=[(__package__, "static")])),
         ],
         middleware=[Middleware(SecureHeaders), Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=6)],
-        exception_handlers={HTTPException: _refuse, ReassessError: _refuse_data, Exception: _fail},
+        exception_handlers={
+            HTTPException: _refuse,
+            ReassessError: _refuse_data,
+            UnavailableError: _defer,
+            Exception: _fail,
+        },
     )
     environment = Environment(
         loader=PackageLoader(__package__),
@@ -72,6 +81,12 @@ async def _refuse(_: Request, error: HTTPException) -> Response:
 
 async def _refuse_data(_: Request, error: ReassessError) -> Response:
     return JSONResponse({"error": str(error)}, 400)
+
+
+async def _defer(_: Request, error: UnavailableError) -> Response:
+    """The database is full, locked or away: what was to be changed is not, and pages try again by themselves."""
+    _logger.error("the database of the campaign cannot be used now: %s", error.orig)
+    return JSONResponse({"error": "the campaign cannot be read or changed now; please try again later"}, 503)
 
 
 async def _fail(*_: object) -> Response:

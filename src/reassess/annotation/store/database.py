@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import OperationalError as UnavailableError
 
 from reassess.annotation.addresses import is_server, shown_address
 from reassess.errors import DataError, MissingPackageError
 
-__all__ = ["database_errors", "existing", "is_server", "open_engine", "reading"]
+__all__ = ["UnavailableError", "database_errors", "existing", "is_server", "open_engine", "reading"]
 
 _PATIENCE = 10_000  # milliseconds that one writer waits for another
 

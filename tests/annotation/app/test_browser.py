@@ -1,10 +1,8 @@
 """The page of a rater in a browser: by keyboard alone, without a connection, in two tabs."""
 
 import os
-import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,93 +13,13 @@ from reassess.annotation.plan import ExamplePicture
 from reassess.annotation.store.campaigns import pause, resume
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.people import make_link
-from reassess.annotation.store.schema import answers, suggestions, turns
+from reassess.annotation.store.schema import suggestions, turns
 from reassess.annotation.store.votes import void_rater
-from tests.annotation.app.serving import Server
-from tests.annotation.app.sites import HOSTILE, Site, make_site
+from tests.annotation.app.browsing import SCHEMES, WIDTHS, Work, check_page
+from tests.annotation.app.sites import HOSTILE
 from tests.pictures import scene
 
-WIDTHS = (1366, 360)
-SCHEMES = ("light", "dark")
 _IS_PICTURE = "(one) => one.name.includes('/images/') && one.responseEnd > 0"
-_LOST = "Failed to load resource"  # a browser says so of requests that are refused, or do not arrive
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium of the system, without a window."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("there is no Chromium: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@dataclass
-class Work:
-    """A campaign that is served, and browsers of its people."""
-
-    browser: Any
-    site: Site
-    server: Server
-    contexts: list[Any] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
-    def enter(self, name: str, width: int = 1366, scheme: str = "light") -> Any:
-        """The page of somebody, in a browser of their own."""
-        context = self.browser.new_context(viewport={"width": width, "height": 768}, color_scheme=scheme)
-        self.contexts.append(context)
-        view = self.tab(context)
-        view.goto(f"{self.server.address}enter#{self.site.tokens[name]}")
-        view.wait_for_url(self.server.address)
-        return view
-
-    def tab(self, context: Any) -> Any:
-        """A tab; what it complains of fails the test, but for requests."""
-        view = context.new_page()
-        view.on("console", lambda said: None if _LOST in said.text else self.complaints.append(said.text))
-        view.on("pageerror", lambda error: self.complaints.append(str(error)))
-        view.on("dialog", lambda dialog: self.complaints.append(dialog.message) or dialog.dismiss())
-        view.set_default_timeout(15_000)
-        return view
-
-    def kept(self, name: str = "ann") -> list[int]:
-        """The answers of somebody that the server has, sorted."""
-        own = answers.c.person == self.site.ids[name]
-        with reading(self.site.campaign.engine) as connection:
-            return list(connection.scalars(select(answers.c.answer).where(own).order_by(answers.c.answer)))
-
-
-@pytest.fixture
-def work(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Work]]:
-    """Serves a campaign; what a page complains of fails the test."""
-    begun: list[Work] = []
-
-    def begin(root_path: str = "", **plan: Any) -> Work:
-        begun.append(Work(browser, make_site(tmp_path, **plan), Server(tmp_path, root_path=root_path)))
-        begun[-1].server.start()
-        return begun[-1]
-
-    yield begin
-    for one in begun:
-        for context in one.contexts:
-            context.close()
-        one.server.kill()
-        one.site.campaign.close()
-        assert one.complaints == []
-
-
-def check_page(view: Any) -> None:
-    """Axe finds nothing to object to, and nothing is wider than the screen."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(view).response["violations"]
-    assert [(one["id"], one["nodes"][0]["html"], one["nodes"][0]["failureSummary"]) for one in found] == []
-    assert view.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def shown(view: Any) -> str:

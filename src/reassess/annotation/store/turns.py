@@ -262,9 +262,7 @@ _NOT_HAD = (
     .select_from(tasks)
     .join(images, images.c.id == tasks.c.image)
     .outerjoin(turns, and_(turns.c.task == tasks.c.id, _OWN))
-    .where(
-        or_(turns.c.state.is_(None), turns.c.state == EXPIRED), tasks.c.id.not_in(bindparam("held", expanding=True))
-    )
+    .where(or_(turns.c.state.is_(None), turns.c.state == EXPIRED), tasks.c.id.not_in(bindparam("held", expanding=True)))
 )
 _PLACE = exists().where(
     questions.c.task == tasks.c.id,

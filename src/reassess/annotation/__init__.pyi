@@ -4,7 +4,7 @@ from .app.server import only_server as only_server
 from .app.server import serve as serve
 from .assignment import Rules as Rules
 from .example_pictures import read_examples as read_examples
-from .export_folder import write_export as write_export
+from .export_folder import export_campaign as export_campaign
 from .image_hashes import hash_images as hash_images
 from .image_hashes import stored_names as stored_names
 from .plan import CampaignPlan as CampaignPlan

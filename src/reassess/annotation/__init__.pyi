@@ -31,6 +31,7 @@ from .store.people import person_of_session as person_of_session
 from .store.people import revoke_link as revoke_link
 from .store.people import sign_in as sign_in
 from .store.people import sign_out as sign_out
+from .store.pictures import image_addresses as image_addresses
 from .store.progress import Progress as Progress
 from .store.progress import RaterProgress as RaterProgress
 from .store.progress import progress_of as progress_of

@@ -10,6 +10,7 @@ OF_SEVERAL = {
     "aggregation/test_class_votes.py": "every method, on votes for one class an image",
     "annotation/app/test_browser.py": "the pages of a campaign, in a browser",
     "annotation/test_campaigns.py": "a campaign from its making to its votes",
+    "annotation/test_commands.py": "the commands of a campaign that is kept on a server",
     "annotation/test_packages.py": "the packages that a campaign needs",
     "annotation/test_races.py": "the store of a campaign under processes that race",
     "annotation/test_simulation.py": "the store of a campaign under raters, a clock and crashes",

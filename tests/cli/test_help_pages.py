@@ -145,6 +145,7 @@ def test_the_help_of_plot_names_every_chart(run: Callable[..., Run]) -> None:
     ("argv", "expected"),
     [
         (["evalute"], "Error: No such command 'evalute'. Did you mean 'evaluate'?\n"),
+        (["annotate", "exprt"], "Did you mean 'export'?\n"),
         (["data", "fech"], "Error: No such command 'fech'. Did you mean 'fetch'?\n"),
         (["plot", "scater", "a.npz", "-o", "a.svg"], "Did you mean 'scatter'?\n"),
         (["data", "where", "imagenet-rel"], "Did you mean 'imagenet-real'?\n"),

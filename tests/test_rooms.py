@@ -12,6 +12,7 @@ OF_SEVERAL = {
     "annotation/test_campaigns.py": "a campaign from its making to its votes",
     "annotation/test_digits.py": "a campaign of digits, from raters whose matrices are known to labels",
     "annotation/app/test_keeper_browser.py": "the page of a keeper, in a browser",
+    "annotation/test_commands.py": "the commands of a campaign that is kept on a server",
     "annotation/test_packages.py": "the packages that a campaign needs",
     "annotation/test_races.py": "the store of a campaign under processes that race",
     "annotation/test_simulation.py": "the store of a campaign under raters, a clock and crashes",

@@ -75,7 +75,7 @@ def test_an_image_that_raters_are_asked_about_is_refused_by_name_and_by_hash(tmp
 def test_a_picture_that_is_damaged_is_named(tmp_path: Path) -> None:
     write_files(tmp_path, {"cat/a.png": picture(1, "PNG")[:60]})
     assert message(examples_of, tmp_path).startswith(
-        f"an example picture cannot be read\n  where:   {tmp_path}/cat/a.png\n  found:   "
+        f"the picture cannot be read\n  where:   {tmp_path}/cat/a.png\n  found:   "
     )
 
 

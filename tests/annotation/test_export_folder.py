@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from reassess.annotation.assignment import Rules
-from reassess.annotation.export_folder import write_export
+from reassess.annotation.export_folder import export_campaign
 from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store.campaigns import Campaign, open_campaign
 from reassess.annotation.store.creation import create_campaign
-from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.people import add_person
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Turn, next_turn
@@ -50,7 +49,7 @@ def campaign(tmp_path: Path) -> Campaign:
 
 def export(campaign: Campaign, folder: Path, **options: Any) -> list[str]:
     """The names of the files in the folder."""
-    write_export(folder, export_votes(campaign), campaign, **options)
+    export_campaign(campaign, folder, **options)
     return sorted(path.name for path in folder.iterdir())
 
 
@@ -143,7 +142,7 @@ def test_what_fails_leaves_no_folder(campaign: Campaign, tmp_path: Path, monkeyp
     def fail(*_: object, **__: object) -> None:
         raise OSError("no room")
 
-    monkeypatch.setattr("reassess.annotation.export_folder.update_benchmark", fail)
+    monkeypatch.setattr("reassess.annotation.export_folder.write_votes", fail)
     with pytest.raises(OSError, match="no room"):
         export(campaign, tmp_path / "rated")
     assert not (tmp_path / "rated").exists()

@@ -10,6 +10,7 @@ import click
 from hypothesis import strategies as st
 
 from reassess.cli import app, main
+from tests.faults.inputs import INPUTS
 from tests.fuzz.cases import Case, Target
 from tests.fuzz.contents import contents, folders
 from tests.fuzz.seeds import archives
@@ -22,6 +23,14 @@ __all__ = ["COMMANDS"]
 # How each command is called, and its share of all cases: charts and pages take long.
 _CALLS: Mapping[str, tuple[str, int]] = {
     "aggregate": ("-o out.csv --benchmark b", 4),
+    "annotate backup": ("c.db -o out.db", 1),
+    "annotate create": ("out.db --benchmark b --tasks tasks.jsonl", 4),
+    "annotate export": ("c.db -o out", 2),
+    "annotate invite": ("c.db ann", 1),
+    "annotate restore": ("c.db bob", 1),
+    "annotate status": ("c.db", 1),
+    "annotate upgrade": ("c.db", 1),
+    "annotate void": ("c.db bob", 1),
     "clean": ("heldout.csv --benchmark b -o out.txt", 4),
     "compare": ("one.csv two.csv --replicates 40 --benchmark b", 2),
     "curve": ("--benchmark b", 4),
@@ -57,6 +66,7 @@ _WORDS = (
         "b/votes.csv",
         "b/classes.csv",
         "b",
+        "c.db",
         "out.csv",
     ),
     *(
@@ -93,6 +103,11 @@ def _cases(draw: Draw, name: str, command: click.Command) -> Case:
     if name in ("evaluate", "folds"):
         suffix, content = draw(contents("repeats"))
         files |= {f"repeats{suffix}": content}
+    if name == "annotate create":
+        suffix, content = draw(contents("tasks"))
+        files |= {f"tasks{suffix}": content}
+    elif name.startswith("annotate"):
+        files |= {"c.db": INPUTS["c.db"]}
     if name == "scan":
         files |= archives()
     call = [*_CALLS[name][0].split(), *draw(_options(command))]

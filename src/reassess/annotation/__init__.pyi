@@ -6,7 +6,7 @@ from .assignment import Rules as Rules
 from .demo import demo_plan as demo_plan
 from .demo import draw_images as draw_images
 from .example_pictures import read_examples as read_examples
-from .export_folder import write_export as write_export
+from .export_folder import export_campaign as export_campaign
 from .image_hashes import hash_images as hash_images
 from .image_hashes import stored_names as stored_names
 from .local_server import serving as serving

@@ -5,18 +5,17 @@ from collections.abc import Collection, Mapping
 from io import BytesIO
 from pathlib import Path
 
+from reassess.annotation.pictures import bare_picture, require_pillow
 from reassess.annotation.plan import ExamplePicture
 from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys
 from reassess.data.image_sources import ImageSource, open_images
-from reassess.data.pictures import open_picture, rgb
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import DataError
 
 __all__ = ["read_examples"]
 
 _MOST = 3  # pictures of a class
 _SIDE = 320  # pixels at most
-_QUALITY = 90
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
@@ -39,7 +38,7 @@ def read_examples(
 
     Returns
     -------
-    list of ExamplePicture: of at most 320 pixels a side, turned as their EXIF data says, and with nothing else of it.
+    list of ExamplePicture: as of `bare_picture`, of at most 320 pixels a side.
 
     Raises
     ------
@@ -59,10 +58,7 @@ def read_examples(
     >>> [(one.class_id, one.media_type, Image.open(BytesIO(one.picture)).size) for one in examples]
     [(1, 'image/png', (320, 240))]
     """
-    try:
-        import PIL  # noqa: F401
-    except ImportError as error:
-        raise MissingPackageError("pillow", extra="annotate", purpose="showing example pictures") from error
+    require_pillow("showing example pictures")
     source = open_images(folder)
     shown = set(image_keys(list(images))), set(hashes.values())
     return [
@@ -104,24 +100,4 @@ def _example(source: ImageSource, row: int, class_id: int, shown: tuple[set[str]
             found=name,
             mend="take a picture that is in no task",
         )
-    try:
-        return ExamplePicture(class_id, *_bare(content))
-    except (MemoryError, DataError):
-        raise
-    except Exception as error:  # Pillow raises whatever its parts raise on damaged files
-        raise DataError("an example picture cannot be read", where=f"{source.place}/{name}", found=error) from error
-
-
-def _bare(content: bytes) -> tuple[bytes, str]:
-    """A small picture with nothing but its pixels, and its media type."""
-    from PIL import Image, ImageOps
-
-    with open_picture(BytesIO(content)) as opened:
-        kind = "PNG" if opened.format == "PNG" else "JPEG"
-        picture = rgb(ImageOps.exif_transpose(opened))
-    picture.thumbnail((_SIDE, _SIDE))
-    bare = Image.new("RGB", picture.size)
-    bare.paste(picture)
-    file = BytesIO()
-    bare.save(file, kind, quality=_QUALITY)
-    return file.getvalue(), f"image/{kind.lower()}"
+    return ExamplePicture(class_id, *bare_picture(content, f"{source.place}/{name}", side=_SIDE))

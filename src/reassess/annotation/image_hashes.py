@@ -1,14 +1,11 @@
 """The image files of a campaign as they are when it is made: each is known by its hash from then on."""
 
-import hashlib
 from collections.abc import Callable, Sequence
-from io import BytesIO
-from pathlib import Path
 
+from reassess.annotation.pictures import CampaignImages
 from reassess.core.image_names import Match, join
 from reassess.data.image_sources import ImageSource
 from reassess.errors import DataError
-from reassess.formats.files import sha256
 from reassess.text import counted, some
 
 __all__ = ["hash_images", "stored_names"]
@@ -33,6 +30,7 @@ def stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "p
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> from tempfile import mkdtemp
     >>> from reassess.data.image_sources import open_images
     >>> folder = Path(mkdtemp())
@@ -70,10 +68,11 @@ def hash_images(
     Raises
     ------
     DataError
-        An image cannot be read.
+        An image cannot be read, or a link leads out of the folder.
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> from tempfile import mkdtemp
     >>> from reassess.data.image_sources import open_images
     >>> folder = Path(mkdtemp())
@@ -81,20 +80,10 @@ def hash_images(
     >>> hash_images(open_images(folder), ["tom.png"])["tom.png"][:12]
     '92b2fa580289'
     """
-    row_of = {name: row for row, name in enumerate(images.names)}
+    files = CampaignImages(images)
     hashes = {}
     for done, name in enumerate(names, 1):
-        hashes[name] = _sha256(images, row_of[name])
+        hashes[name] = files.digest(name)
         if progress is not None:
             progress("hashing images", done, len(names))
     return hashes
-
-
-def _sha256(images: ImageSource, row: int) -> str:
-    file = images.file(row)
-    if isinstance(file, BytesIO):
-        return hashlib.sha256(file.getbuffer()).hexdigest()
-    try:
-        return sha256(Path(file))
-    except OSError as error:
-        raise DataError("an image cannot be read", where=file, found=error.strerror) from error

@@ -37,8 +37,7 @@ def export(call: Call, campaign: str | Path, output: Path, names: bool) -> None:
     them is printed.
     """
     with annotation.using_campaign(campaign) as opened:
-        exported = annotation.export_votes(opened, names=names)
-        annotation.write_export(output, exported, opened, force=call.force)
+        exported = annotation.export_campaign(opened, output, names=names, force=call.force)
         rebuild = _rebuild(output, exported, opened)
     raters = {rater for votes in (exported.votes, exported.rater_golden) if votes for rater in votes.raters}
     if call.json:

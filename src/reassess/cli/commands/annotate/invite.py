@@ -28,7 +28,7 @@ _ADDRESS = "http://127.0.0.1:8000"
     docs="docs/annotate.md",
     examples=[
         "reassess annotate invite pets.db ann dora",
-        "reassess annotate invite pets.db ida --role expert --address https://rate.example.org/pets",
+        "reassess annotate invite pets.db ida --role expert --address https://rate.example.org",
     ],
 )
 @campaign_argument

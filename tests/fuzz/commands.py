@@ -2,9 +2,11 @@
 
 import io
 import json
-from collections.abc import Mapping
-from contextlib import redirect_stderr, redirect_stdout
+import webbrowser
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
+from unittest.mock import patch
 
 import click
 from hypothesis import strategies as st
@@ -24,6 +26,9 @@ __all__ = ["COMMANDS"]
 _CALLS: Mapping[str, tuple[str, int]] = {
     "aggregate": ("-o out.csv --benchmark b", 4),
     "annotate backup": ("c.db -o out.db", 1),
+    "annotate demo": ("--no-browser --port 0", 1),
+    "annotate serve": ("c.db --port 0", 1),
+    "annotate simulate": ("c.db --seconds 0.1 --raters 1", 1),
     "annotate create": ("out.db --benchmark b --tasks tasks.jsonl", 4),
     "annotate export": ("c.db -o out", 2),
     "annotate invite": ("c.db ann", 1),
@@ -140,7 +145,7 @@ def _options(draw: Draw, command: click.Command) -> list[str]:
 def _run(argv: list[str]) -> None:
     """Run a command, which must end with a code and a message of ours, and print what UTF-8 and JSON can hold."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
-    with redirect_stdout(out), redirect_stderr(err):
+    with redirect_stdout(out), redirect_stderr(err), _no_server():
         code = main(argv)
     printed, said = (stream.buffer.getvalue().decode() for stream in _flushed(out, err))
     assert code in (0, 1, 2), f"exit code {code}"
@@ -148,6 +153,19 @@ def _run(argv: list[str]) -> None:
     assert "Traceback" not in said, said
     if code == 0 and "--json" in argv and "--help" not in argv:
         json.loads(printed, parse_constant=_no_json)
+
+
+@contextmanager
+def _no_server() -> Iterator[None]:
+    """Let a server end as it starts, and open no browser."""
+    with patch.object(webbrowser, "open"):
+        try:
+            import uvicorn
+        except ImportError:
+            yield
+            return
+        with patch.object(uvicorn.Server, "run"):
+            yield
 
 
 def _flushed(*streams: io.TextIOWrapper) -> tuple[Any, ...]:

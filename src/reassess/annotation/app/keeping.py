@@ -13,10 +13,9 @@ from starlette.routing import Route
 
 from reassess.annotation.app.security import csrf_of
 from reassess.annotation.app.sessions import Caller, asked, posted
-from reassess.annotation.export_folder import write_export
+from reassess.annotation.export_folder import export_campaign
 from reassess.annotation.store.campaigns import pause, resume
 from reassess.annotation.store.class_list import shown_classes
-from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.keeping import disputed_golden, last_entries, uncertain_questions
 from reassess.annotation.store.people import add_person, admit, forget_person, make_link, revoke_link
 from reassess.annotation.store.progress import Progress, progress_of
@@ -98,8 +97,7 @@ def _export(caller: Caller, said: Mapping[str, Any]) -> Response:
     """The folder of the export, as a zip file."""
     with TemporaryDirectory() as place:
         folder = Path(place) / "export"
-        exported = export_votes(caller.campaign, names=said.get("names") is True)
-        write_export(folder, exported, caller.campaign)
+        export_campaign(caller.campaign, folder, names=said.get("names") is True)
         packed = Path(shutil.make_archive(str(folder), "zip", place, folder.name)).read_bytes()
     with_name = {"Content-Disposition": 'attachment; filename="export.zip"'}
     return Response(packed, media_type="application/zip", headers=with_name)

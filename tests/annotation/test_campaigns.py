@@ -238,7 +238,8 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path
     assert message(CampaignPlan, tasks, golden_tasks=tasks_of(2)) == (
         "a question is golden, and to be voted on as well\n"
         "  where:   image m0.png, class a\n"
-        "  to mend: leave it out of the tasks, or of the golden questions"
+        "  found:   1 such of 2 golden questions\n"
+        "  to mend: leave them out of the tasks, or of the golden questions, which are best on images of their own"
     )
     assert message(CampaignPlan, tasks, golden_tasks=golden, experts=experts, practice=1) == (
         "no golden task is left for raters who work\n"

@@ -199,3 +199,15 @@ def test_a_server_that_cannot_be_reached_is_said_without_its_password(
     assert "where:   postgresql://eve:***@127.0.0.1:1/pets\n" in result.err
     assert "to mend: check the address, and that the server runs" in result.err
     assert "secret" not in result.err
+
+
+def test_without_a_list_the_classes_are_the_names_in_the_files(create: Create, pets: Path) -> None:
+    (pets / "pets/classes.txt").unlink()
+    (pets / "pets/original.csv").unlink()
+    write_files(pets, {"pets/golden.csv": "image,class,rater,answer\n4.png,dog,eve,yes\n4.png,ant,eve,no\n"})
+    result = create()
+    assert (result.code, result.err) == (0, "")
+    assert [(one.id, one.name) for one in shown_classes(opened())] == [(0, "ant"), (1, "cat"), (2, "dog")]
+    exported = export_votes(opened())
+    assert exported.golden.items.class_ids.tolist() == [0, 2]
+    assert exported.golden.counts().tolist() == [[1, 0, 0], [0, 0, 1]]

@@ -247,6 +247,15 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path
         "  found:   1\n"
         "  to mend: give more golden questions, or a smaller practice round"
     )
+    assert message(CampaignPlan, tasks, golden_tasks=golden_of(1, 1)[0], practice=1) == (
+        "in the practice round raters are shown what experts said, and they have not said enough\n"
+        "  allowed: up to 0 practice tasks\n"
+        "  found:   1\n"
+        "  to mend: give more answers of experts, or a smaller practice round"
+    )
+    assert message(CampaignPlan, tasks, golden_tasks=golden, original_votes=True) == (
+        "no original labels are known that could vote\n  to mend: give them, or let them have no vote"
+    )
     assert message(open_campaign, path).startswith("there is no campaign\n")
     assert not list(tmp_path.iterdir())
     create_campaign(path, CampaignPlan(tasks))

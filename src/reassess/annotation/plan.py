@@ -82,7 +82,8 @@ class CampaignPlan:
     ------
     DataError
         The golden tasks are in another list of classes than the tasks; there is a practice round, a stop rule or a vote
-        of the original labels without golden tasks; the practice round takes all golden tasks; original labels that are
+        of the original labels without golden tasks; the practice round takes all golden tasks, or more than have a
+        known truth; original labels that are
         to vote are not known; a number is out of range.
     """
 
@@ -128,6 +129,13 @@ class CampaignPlan:
                 allowed=f"fewer than {len(golden)} practice tasks",
                 found=self.practice,
                 mend="give more golden questions, or a smaller practice round",
+            )
+        elif self.practice > (known := int(self.is_practice.sum())):
+            raise DataError(
+                "in the practice round raters are shown what experts said, and they have not said enough",
+                allowed=f"up to {counted(known, 'practice task')}",
+                found=self.practice,
+                mend="give more answers of experts, or a smaller practice round",
             )
 
     def _refuse_without_golden(self) -> None:

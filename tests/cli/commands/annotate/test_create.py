@@ -154,6 +154,7 @@ def test_example_pictures_are_kept(create: Create, pets: Path) -> None:
     [
         (["--golden", "none", "--stop", "0.01,0.99"], 1, "a stop rule needs golden questions, by which"),
         (["--practice", "4"], 1, "no golden task is left for raters who work"),
+        (["--bar", "0.5"], 2, "--bar goes with --practice."),
         (["--stop", "0.99"], 2, "'0.99' is not a stop rule: LOW,HIGH: two probabilities"),
         (["--golden-questions", "proposals.csv"], 1, "a question is golden, and to be voted on as well"),
         (["--golden", "items.csv"], 1, "the golden answers are not on images and classes, as tasks are"),

@@ -18,6 +18,7 @@ from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
 from reassess.errors import DataError
+from reassess.text import counted
 
 __all__ = ["CampaignPlan", "ExamplePicture"]
 
@@ -83,7 +84,8 @@ class CampaignPlan:
     ------
     DataError
         The golden tasks are in another list of classes than the tasks; there is a practice round, a stop rule or a vote
-        of the original labels without golden tasks; the practice round takes all golden tasks; original labels that are
+        of the original labels without golden tasks; the practice round takes all golden tasks, or more than have a
+        known truth; original labels that are
         to vote are not known; a number is out of range.
     """
 
@@ -117,11 +119,12 @@ class CampaignPlan:
                 "the golden tasks are in another list of classes than the tasks",
                 mend="make both with one list of classes",
             )
-        elif (same := _first_common(golden, self.tasks)) is not None:
+        elif (same := _common(golden, self.tasks)).size:
             raise DataError(
                 "a question is golden, and to be voted on as well",
-                where=same,
-                mend="leave it out of the tasks, or of the golden questions",
+                where=golden.questions.at(int(same[0])),
+                found=f"{same.size:,} such of {counted(len(golden.questions), 'golden question')}",
+                mend="leave them out of the tasks, or of the golden questions, which are best on images of their own",
             )
         elif self.practice and self.practice >= len(golden):
             raise DataError(
@@ -129,6 +132,13 @@ class CampaignPlan:
                 allowed=f"fewer than {len(golden)} practice tasks",
                 found=self.practice,
                 mend="give more golden questions, or a smaller practice round",
+            )
+        elif self.practice > (known := int(self.is_practice.sum())):
+            raise DataError(
+                "in the practice round raters are shown what experts said, and they have not said enough",
+                allowed=f"up to {counted(known, 'practice task')}",
+                found=self.practice,
+                mend="give more answers of experts, or a smaller practice round",
             )
 
     def _refuse_without_golden(self) -> None:
@@ -194,9 +204,8 @@ def _said(asked: Questions, original: LabelSets) -> list[int | None]:
     return said
 
 
-def _first_common(golden: Tasks, tasks: Tasks) -> str | None:
-    """A question of both, in words."""
+def _common(golden: Tasks, tasks: Tasks) -> npt.NDArray[np.int64]:
+    """The golden questions that stand in other tasks too."""
     asked = tasks.questions
     rows = asked.rows_of(golden.questions.images)[golden.questions.image_ids]
-    found = np.flatnonzero(asked.find(rows, golden.questions.class_ids) >= 0)
-    return golden.questions.at(int(found[0])) if found.size else None
+    return np.flatnonzero(asked.find(rows, golden.questions.class_ids) >= 0)

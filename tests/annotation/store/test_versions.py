@@ -126,6 +126,8 @@ def test_an_upgrade_that_fails_changes_nothing(older: str | Path) -> None:
     if isinstance(older, Path):
         with pytest.raises(OutputError, match="the output file exists"):  # the copy as it was is kept
             upgrade_campaign(older)
+    (versions._MIGRATIONS / "versions" / "form_0002.py").write_text(NEXT)
+    assert upgrade_campaign(older, force=True).after == "0002"
 
 
 def test_a_campaign_of_a_later_form_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ def check_form(connection: Connection, address: str | Path) -> None:
         )
 
 
-def upgrade_campaign(address: str | Path) -> Upgraded:
+def upgrade_campaign(address: str | Path, *, force: bool = False) -> Upgraded:
     """Give a campaign of an earlier version the form of today. All of it is done, or nothing.
 
     Parameters
@@ -68,6 +68,8 @@ def upgrade_campaign(address: str | Path) -> Upgraded:
     address
         The path of an SQLite file, of which a copy is kept beside it; or an address that begins with
         ``postgresql://``.
+    force
+        Overwrite a copy that is there, such as of an upgrade that failed.
 
     Raises
     ------
@@ -95,7 +97,7 @@ def upgrade_campaign(address: str | Path) -> Upgraded:
             if not is_server(address):
                 path = Path(address)
                 backup = path.with_name(f"{path.stem}-{before}{path.suffix}")
-                backup_campaign(path, backup)
+                backup_campaign(path, backup, force=force)
             config = Config()
             config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
             with engine.begin() as connection:

@@ -154,6 +154,7 @@ def test_example_pictures_are_kept(create: Create, pets: Path) -> None:
     [
         (["--golden", "none", "--stop", "0.01,0.99"], 1, "a stop rule needs golden questions, by which"),
         (["--practice", "4"], 1, "no golden task is left for raters who work"),
+        (["--bar", "0.5"], 2, "--bar goes with --practice."),
         (["--stop", "0.99"], 2, "'0.99' is not a stop rule: LOW,HIGH: two probabilities"),
         (["--golden-questions", "proposals.csv"], 1, "a question is golden, and to be voted on as well"),
         (["--golden", "items.csv"], 1, "the golden answers are not on images and classes, as tasks are"),
@@ -199,3 +200,15 @@ def test_a_server_that_cannot_be_reached_is_said_without_its_password(
     assert "where:   postgresql://eve:***@127.0.0.1:1/pets\n" in result.err
     assert "to mend: check the address, and that the server runs" in result.err
     assert "secret" not in result.err
+
+
+def test_without_a_list_the_classes_are_the_names_in_the_files(create: Create, pets: Path) -> None:
+    (pets / "pets/classes.txt").unlink()
+    (pets / "pets/original.csv").unlink()
+    write_files(pets, {"pets/golden.csv": "image,class,rater,answer\n4.png,dog,eve,yes\n4.png,ant,eve,no\n"})
+    result = create()
+    assert (result.code, result.err) == (0, "")
+    assert [(one.id, one.name) for one in shown_classes(opened())] == [(0, "ant"), (1, "cat"), (2, "dog")]
+    exported = export_votes(opened())
+    assert exported.golden.items.class_ids.tolist() == [0, 2]
+    assert exported.golden.counts().tolist() == [[1, 0, 0], [0, 0, 1]]

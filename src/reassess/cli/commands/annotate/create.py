@@ -144,6 +144,8 @@ def create(
     those of reassess tasks; golden questions, of which experts know the answer, are mixed in when people rate. The hash
     of each image is kept, and another image is not shown in its place.
     """
+    if options["bar"] is not None and not options["practice"]:
+        raise click.UsageError("--bar goes with --practice.")
     _check_output(call, campaign, benchmark)
     parts = load_campaign_parts(
         call, benchmark, tasks, golden, golden_questions, answers=answers, match=match, max_bytes=max_bytes

@@ -25,7 +25,7 @@ def upgrade(call: Call, campaign: str | Path) -> None:
     Stop the server first. A copy of an SQLite file as it was is kept beside it; of a campaign on a server, make one
     with pg_dump. If anything fails, the campaign is as it was.
     """
-    done = annotation.upgrade_campaign(campaign)
+    done = annotation.upgrade_campaign(campaign, force=call.force)
     if call.json:
         results = {"before": done.before, "after": done.after, "backup": done.backup and str(done.backup)}
         call.print_document("annotate", results)

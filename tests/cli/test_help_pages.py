@@ -2,6 +2,7 @@
 
 import shlex
 import shutil
+import webbrowser
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -127,6 +128,9 @@ def test_every_example_runs_as_it_stands(
 ) -> None:
     """And a terminal of 80 columns shows it without a line that is wider, unless that is one path."""
     monkeypatch.setattr(screen, "terminal_width", lambda **_: 80)
+    monkeypatch.setattr(webbrowser, "open", lambda _: None)
+    if find_spec("uvicorn") is not None:
+        monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)  # a server ends as it starts
     for example in command.examples:
         program, *argv = shlex.split(example)
         assert (program, " ".join(argv).startswith(name)) == ("reassess", True)

@@ -20,7 +20,7 @@ _HOST, _PORT = "127.0.0.1", 8000
     docs="docs/annotate.md",
     examples=[
         "reassess annotate serve pets.db",
-        "reassess annotate serve pets.db --port 9000 --images /mnt/pets --root-path /rating",
+        "reassess annotate serve pets.db --port 9000 --images photos --root-path /rating",
     ],
 )
 @campaign_argument

@@ -46,7 +46,7 @@ class _MatrixType(click.ParamType[tuple[tuple[float, ...], ...]]):
     docs="docs/annotate.md",
     examples=[
         "reassess annotate simulate pets.db --raters 8 --think 1 --seconds 30",
-        "reassess annotate simulate pets.db --labels original.csv --output tried.db",
+        "reassess annotate simulate pets.db --matrix 0.8,0.1,0.1/0.1,0.1,0.8 -o tried.db",
     ],
 )
 @campaign_argument

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Row, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, exists, func, or_, select, update
 
 from reassess.annotation.store.campaigns import Campaign, Change, changing
 from reassess.annotation.store.database import reading
@@ -128,34 +128,12 @@ def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int
     DataError
         There is no such person.
     """
+    with changing(campaign) as change:
+        if not _late(change.connection, campaign, now):
+            return _next_turn(change, person, now, held)
     release(campaign, now)
     with changing(campaign) as change:
-        row = change.person(person)
-        if (why := _unready(change, row)) is not None:
-            return Nothing(why)
-        begun = change.connection.execute(_BEGUN, {"who": person}).all()
-        for turn in begun:
-            if turn.task not in held:
-                return _again(change, turn)
-        if len(begun) >= _MOST_HELD:
-            return Nothing("waiting")
-        cursor = change.connection.execute(_CURSOR, {"who": person}).one()
-        held = sorted(set(held) - {turn.task for turn in begun})  # of which the lease has ended
-        task = _next_task(change, row, cursor, held)
-        if task is None and row.stage == PRACTICE and not begun:
-            row = end_practice(change, row)
-            if row.stage == FAILED:
-                return Nothing("failed")
-            task = _next_task(change, row, cursor, held)
-        if task is None:
-            is_left = row.role == RATER and change.connection.scalar(_LEFT, {"who": person, "held": []})
-            begins_later = bool(begun) or bool(is_left)
-            return Nothing("waiting" if begins_later else "finished")
-        moved = {"who": person, "place": cursor.position, "next": cursor.turns + 1}
-        if task.kind == MAIN:
-            moved["place"] = _first_place(change, person, cursor, task, held)
-        change.connection.execute(_MOVE, moved)
-        return _begin(change, person, task, cursor.turns, now + change.rules.lease)
+        return _next_turn(change, person, now, held)
 
 
 def last_turn(campaign: Campaign, person: int, now: float) -> Turn | None:
@@ -191,16 +169,14 @@ def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None
 
 def release(campaign: Campaign, now: float) -> None:
     """End the turns of which the lease has ended; or never would, since the clock was set back."""
-    times = {"now": now, "latest": now + 2 * campaign.rules.lease}
     with reading(campaign.engine) as connection:
-        late = connection.execute(_LATE, times).all()
+        late = _late(connection, campaign, now)
     for turn in late:
         with changing(campaign) as change:
             change.person(turn.person)
             change.lock([turn.task])
-            found = find_turn(change, turn.person, turn.task)
-            if not now <= found.expires <= times["latest"]:
-                end_turn(change, found, EXPIRED)
+            if turn in _late(change.connection, campaign, now):
+                end_turn(change, find_turn(change, turn.person, turn.task), EXPIRED)
 
 
 def find_turn(change: Change, person: int, task: int) -> Row[Any]:
@@ -286,6 +262,39 @@ _LEFT = select(
         exists().where(questions.c.task == tasks.c.id, questions.c.ended.is_(None), ~exists().where(_THEIRS)),
     ).exists()
 )
+
+
+def _late(connection: Connection, campaign: Campaign, now: float) -> Sequence[Row[Any]]:
+    rows: Sequence[Row[Any]] = connection.execute(_LATE, {"now": now, "latest": now + 2 * campaign.rules.lease}).all()
+    return rows
+
+
+def _next_turn(change: Change, person: int, now: float, held: Sequence[int]) -> Turn | Nothing:
+    row = change.person(person)
+    if (why := _unready(change, row)) is not None:
+        return Nothing(why)
+    begun = change.connection.execute(_BEGUN, {"who": person}).all()
+    for turn in begun:
+        if turn.task not in held:
+            return _again(change, turn)
+    if len(begun) >= _MOST_HELD:
+        return Nothing("waiting")
+    cursor = change.connection.execute(_CURSOR, {"who": person}).one()
+    held = sorted(set(held) - {turn.task for turn in begun})  # of which the lease has ended
+    task = _next_task(change, row, cursor, held)
+    if task is None and row.stage == PRACTICE and not begun:
+        row = end_practice(change, row)
+        if row.stage == FAILED:
+            return Nothing("failed")
+        task = _next_task(change, row, cursor, held)
+    if task is None:
+        is_left = row.role == RATER and change.connection.scalar(_LEFT, {"who": person, "held": []})
+        return Nothing("waiting" if begun or is_left else "finished")
+    moved = {"who": person, "place": cursor.position, "next": cursor.turns + 1}
+    if task.kind == MAIN:
+        moved["place"] = _first_place(change, person, cursor, task, held)
+    change.connection.execute(_MOVE, moved)
+    return _begin(change, person, task, cursor.turns, now + change.rules.lease)
 
 
 def _unready(change: Change, person: Row[Any]) -> Why | None:

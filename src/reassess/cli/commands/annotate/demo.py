@@ -42,10 +42,13 @@ def demo(call: Call, port: int, browser: bool) -> None:
             }
 
             def started(address: str) -> None:
-                for role, token in tokens.items():
-                    call.tell(f"{role}: {address}enter#{token}")
+                links = {role: f"{address}enter#{token}" for role, token in tokens.items()}
+                if call.json:
+                    call.print_document("annotate", links)
+                for role, link in links.items():
+                    call.tell(f"{role}: {link}")
                 call.tell("stop with Ctrl-C")
                 if browser:
-                    webbrowser.open(f"{address}enter#{tokens['rater']}")
+                    webbrowser.open(links["rater"])
 
             annotation.serve(annotation.make_app(opened, open_images(folder / "images")), port=port, started=started)

@@ -44,6 +44,11 @@ def serve(call: Call, campaign: str | Path, host: str, port: int, root_path: str
     """
     with annotation.using_campaign(campaign) as opened, annotation.only_server(campaign):
         app = annotation.make_app(opened, images_of(opened, images))
-        annotation.serve(
-            app, host=host, port=port, root_path=root_path, started=lambda url: call.tell(f"{opened.name}: {url}")
-        )
+
+        def started(address: str) -> None:
+            if call.json:
+                call.print_document("annotate", {"address": address})
+            else:
+                call.tell(f"{opened.name}: {address}")
+
+        annotation.serve(app, host=host, port=port, root_path=root_path, started=started)

@@ -46,10 +46,11 @@ _NEEDED_BY = {
     "report/typesetting": "jinja2",
     "report/writing": "jinja2",
 }
-_OF_CAMPAIGNS = ["tests/annotation", "src/reassess/annotation"]
-_NEEDED_BY_CAMPAIGNS = ("sqlalchemy", "starlette", "uvicorn", "jinja2", "PIL", "httpx2")
+_OF_CAMPAIGNS = ["tests/annotation", "tests/cli/commands/annotate", "src/reassess/annotation"]
+_NEEDED_BY_CAMPAIGNS = ("sqlalchemy", "alembic", "starlette", "uvicorn", "jinja2", "PIL", "httpx2")
 _OF_PICTURES = ["tests/fuzz", "tests/cli/commands/test_scan.py", "tests/data/test_scanning.py"]
 collect_ignore = [
+    "src/reassess/annotation/store/migrations",  # modules that Alembic runs
     "tests/integrations/keras_on_a_backend.py",  # test_keras.py runs it, once for each backend
     *(
         f"src/reassess/{name}.py"

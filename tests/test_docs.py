@@ -23,6 +23,7 @@ _BLOCK = re.compile(r"^```(python|pycon|console)\n(.*?)^```$", re.MULTILINE | re
 _FILE = re.compile(r"^```python title=\"(.*?)\"\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What a page shows of these is not compared: they set up an environment, or their output differs from run to run.
 _NOT_RUN = ("make", "pip", "git")
+_DRAWN = re.compile(r"(?<=/enter#)[\w-]{43}|\d{4}(-\d\d){2} \d\d:\d\d(?= UTC)")
 # What a page asks the reader to get from elsewhere.
 _GOT = ("results-imagenet.csv", "results-imagenet-real.csv")
 # The files of known label sets that no page but theirs uses.
@@ -55,8 +56,8 @@ def _run_session(block: str, names: dict[str, object], page: Path) -> dict[str, 
 
 
 def _shape(text: str) -> str:
-    """Text without the white space at line ends, which editors drop."""
-    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+    """Text without the white space at line ends, which editors drop, and without links and times of campaigns."""
+    return _DRAWN.sub("…", "\n".join(line.rstrip() for line in text.strip().splitlines()))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -57,3 +57,9 @@ def database(server: str) -> str:
         connection.execute(text(f"CREATE DATABASE {name}"))
     engine.dispose()
     return server.replace("NAME", name)
+
+
+@pytest.fixture(params=["file", "server"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
+    """Where a campaign can be made: in a file, and on a server."""
+    return tmp_path / "c.db" if request.param == "file" else str(request.getfixturevalue("database"))

@@ -223,7 +223,7 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path
     for options, what in (
         ({"rules": Rules(stop=StopRule(0.1, 0.9))}, "a stop rule"),
         ({"practice": 1}, "a practice round"),
-        ({"original": original}, "a vote of the original labels"),
+        ({"original": original, "original_votes": True}, "a vote of the original labels"),
     ):
         assert message(CampaignPlan, tasks, **options) == (
             f"{what} needs golden questions, by which it is known how far answers can be trusted\n"
@@ -238,13 +238,23 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path
     assert message(CampaignPlan, tasks, golden_tasks=tasks_of(2)) == (
         "a question is golden, and to be voted on as well\n"
         "  where:   image m0.png, class a\n"
-        "  to mend: leave it out of the tasks, or of the golden questions"
+        "  found:   1 such of 2 golden questions\n"
+        "  to mend: leave them out of the tasks, or of the golden questions, which are best on images of their own"
     )
     assert message(CampaignPlan, tasks, golden_tasks=golden, experts=experts, practice=1) == (
         "no golden task is left for raters who work\n"
         "  allowed: fewer than 1 practice tasks\n"
         "  found:   1\n"
         "  to mend: give more golden questions, or a smaller practice round"
+    )
+    assert message(CampaignPlan, tasks, golden_tasks=golden_of(1, 1)[0], practice=1) == (
+        "in the practice round raters are shown what experts said, and they have not said enough\n"
+        "  allowed: up to 0 practice tasks\n"
+        "  found:   1\n"
+        "  to mend: give more answers of experts, or a smaller practice round"
+    )
+    assert message(CampaignPlan, tasks, golden_tasks=golden, original_votes=True) == (
+        "no original labels are known that could vote\n  to mend: give them, or let them have no vote"
     )
     assert message(open_campaign, path).startswith("there is no campaign\n")
     assert not list(tmp_path.iterdir())

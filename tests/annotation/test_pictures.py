@@ -77,14 +77,21 @@ def test_a_picture_is_turned_as_its_data_says() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     for kind in ("JPEG", "PNG", "TIFF"):
-        bare, _ = bare_picture(file_of(scene(1), kind, exif=exif), "a")
+        bare, _ = bare_picture(file_of(scene(1), kind, exif=exif, comment=SECRET), "a")
         assert opened(bare).size == (64, 96)
+        assert SECRET not in bare
 
 
 def test_a_large_picture_is_made_smaller() -> None:
     for kind, mode in (("JPEG", "RGB"), ("JPEG", "L"), ("PNG", "RGBA"), ("PNG", "P"), ("PNG", "1")):
         bare, _ = bare_picture(file_of(Image.new(mode, (5000, 2500)), kind), "a")
         assert opened(bare).size == (2048, 1024)
+
+
+def test_a_picture_that_is_made_smaller_has_no_more_to_tell_than_another() -> None:
+    bare, _ = bare_picture(file_of(Image.new("RGB", (500, 250)), "JPEG", comment=SECRET), "a", side=320)
+    assert opened(bare).size == (320, 160)
+    assert SECRET not in bare
 
 
 def profile_of_swapped_colours() -> bytes:

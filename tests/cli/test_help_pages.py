@@ -2,6 +2,7 @@
 
 import shlex
 import shutil
+import webbrowser
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +11,7 @@ import click
 import numpy as np
 import pytest
 
-from reassess.cli import COMMANDS, app, screen
+from reassess.cli import COMMANDS, app, main, screen
 from reassess.cli.help_pages import Command
 from reassess.core.labels import LabelSets
 from reassess.report.charts import CHARTS
@@ -82,6 +83,13 @@ def here(
         np.savez(f"{name}.npz", scores=held_out[rows], names=[f"{n}.png" for n in range(30)][rows])
     (tmp_path / "copies.csv").write_text("set,image,repeat,kind\ntrain,1.png,1,exact\ntrain,2.png,1,exact\n")
     (tmp_path / "is-a.csv").write_text("child,parent\ncat,animal\ndog,animal\n")
+    (tmp_path / "ask.jsonl").write_text(
+        '{"task": 0, "image": "kit.png", "classes": [{"class": "cat"}, {"class": "dog"}]}\n'
+        '{"task": 1, "image": "rex.png", "classes": [{"class": "cat"}, {"class": "dog"}]}\n'
+    )
+    if find_spec("sqlalchemy") is not None:
+        assert main(["annotate", "create", "pets.db", "--tasks", "ask.jsonl", "--benchmark", "pets", "--quiet"]) == 0
+        assert main(["annotate", "invite", "pets.db", "bob", "--quiet"]) == 0
     return tmp_path
 
 
@@ -120,6 +128,9 @@ def test_every_example_runs_as_it_stands(
 ) -> None:
     """And a terminal of 80 columns shows it without a line that is wider, unless that is one path."""
     monkeypatch.setattr(screen, "terminal_width", lambda **_: 80)
+    monkeypatch.setattr(webbrowser, "open", lambda _: None)
+    if find_spec("uvicorn") is not None:
+        monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)  # a server ends as it starts
     for example in command.examples:
         program, *argv = shlex.split(example)
         assert (program, " ".join(argv).startswith(name)) == ("reassess", True)
@@ -138,6 +149,7 @@ def test_the_help_of_plot_names_every_chart(run: Callable[..., Run]) -> None:
     ("argv", "expected"),
     [
         (["evalute"], "Error: No such command 'evalute'. Did you mean 'evaluate'?\n"),
+        (["annotate", "exprt"], "Did you mean 'export'?\n"),
         (["data", "fech"], "Error: No such command 'fech'. Did you mean 'fetch'?\n"),
         (["plot", "scater", "a.npz", "-o", "a.svg"], "Did you mean 'scatter'?\n"),
         (["data", "where", "imagenet-rel"], "Did you mean 'imagenet-real'?\n"),

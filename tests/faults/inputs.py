@@ -1,6 +1,15 @@
 """Small files from which every command can make something."""
 
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from reassess.core.classes import Classes
+from reassess.core.questions import Questions
+from reassess.core.tasks import Tasks
 
 __all__ = ["INPUTS"]
 
@@ -44,6 +53,34 @@ _PICTURE = (
     + bytes(2)
 )
 
+
+def _campaign() -> bytes:
+    """A campaign with a vote of a rater; nothing where the packages that it needs are not installed."""
+    if find_spec("sqlalchemy") is None:
+        return b""
+    from reassess.annotation import (
+        CampaignPlan,
+        GivenAnswer,
+        Turn,
+        add_person,
+        create_campaign,
+        keep_answers,
+        next_turn,
+        using_campaign,
+    )
+
+    questions = Questions.from_columns(["a.png", "b.png"], np.array([0, 1]), Classes(2, names=("cat", "dog")))
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "c.db")
+        create_campaign(path, CampaignPlan(Tasks(questions, np.arange(3), np.arange(2), ["all of the image"] * 2)))
+        with using_campaign(path) as campaign:
+            rater = add_person(campaign, "bob")
+            turn = next_turn(campaign, rater, 1e9)
+            assert isinstance(turn, Turn)
+            keep_answers(campaign, rater, [GivenAnswer(turn.rows[0].question, 2, 1.5)], 1e9)
+        return path.read_bytes()
+
+
 INPUTS: Mapping[str, str | bytes] = {
     "one.csv": _classes("prediction", 0),
     "two.csv": _classes("prediction", 2),
@@ -66,6 +103,9 @@ INPUTS: Mapping[str, str | bytes] = {
     "b/votes.csv": _votes("ABC", 5),
     "b/golden.csv": _votes("XY", 50),
     "b/rater-golden.csv": _votes("ABC", 7),
+    "ask.jsonl": '{"task": 0, "image": "a.png", "classes": [{"class": "cup"}]}\n',
+    "c.db": _campaign(),
+    "rated/notes.txt": "an export is written beside what is there\n",
     "train/a.bmp": _PICTURE,
     "val/b.bmp": _PICTURE,
     "b/benchmark.json": '{"name": "pets", "threshold": 0.5}\n',

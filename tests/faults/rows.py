@@ -4,9 +4,11 @@ None of it depends on the time, so that a file is whole if it holds what an undi
 """
 
 import sys
+from importlib import import_module
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
@@ -30,11 +32,19 @@ PRINTING = (
     "data where imagenet-real",
     f"evaluate {_JUDGED} --json",
     "show a.png --predictions one.csv --benchmark b",
+    "annotate invite c.db ann",
+    "annotate restore c.db bob",
+    "annotate status c.db",
+    "annotate upgrade c.db",
+    "annotate void c.db bob",
 )
 WRITING = (
     "aggregate b/votes.csv --golden b/golden.csv --rater-golden b/rater-golden.csv -o out.npz --model model.npz",
     "aggregate items.csv --method majority -o out.parquet",
     "aggregate --benchmark b --method em -o b/scores.csv --force",
+    "annotate backup c.db -o out.db",
+    "annotate create --benchmark b --tasks ask.jsonl --seed 1 out.db",
+    "annotate export c.db -o rated --force",
     "clean one.csv --benchmark b --method consistent -o out.txt --details out.csv",
     "clean held-out.csv --benchmark b --noise out.svg -o out.txt",
     "clean held-out.csv --benchmark b --method consistent --page out.html --images train -o out.txt",
@@ -93,8 +103,8 @@ def needed_by(row: str) -> tuple[str, ...]:
         return ("jinja2", "matplotlib")
     if row.startswith("scan"):
         return ("PIL",)
-    if row.startswith("create_campaign"):
-        return ("sqlalchemy",)
+    if row.startswith(("annotate", "create_campaign")):
+        return ("sqlalchemy", "alembic", "PIL")
     draws = row.startswith("draw_") or any(word.endswith((".svg", ".pdf", ".png")) for word in row.split())
     return ("matplotlib",) if draws else ()
 
@@ -111,6 +121,8 @@ def run_row(row: str, *, force: bool) -> None:
         files = (KnownFile(f"{name}.txt", digest, "https://toy.invalid"),)
         SOURCES[name] = Source(name, "a toy", files, "CC0-1.0", "nobody")
     vars(sources)["download"] = _download
+    if row.startswith("annotate"):
+        take_away_chance()
     sys.argv = ["reassess", *row.split(), *(["--force"] if force else [])]
     entry()
 
@@ -119,13 +131,12 @@ def _call(name: str, path: str, force: bool) -> None:
     if name == "update_benchmark":
         reassess.update_benchmark(path, threshold=0.75)
     elif name == "create_campaign":
-        from reassess.annotation import create_campaign
+        from reassess.annotation import CampaignPlan, create_campaign
 
         questions = reassess.Questions.from_columns(["a.png", "b.png"], np.array([0, 1]), reassess.Classes(2))
         tasks = reassess.Tasks(questions, np.arange(3), np.arange(2), ["all of the image"] * 2)
-        addresses = iter(("one", "two"))  # which are else drawn anew
-        with patch("reassess.annotation.store.creation.token_hex", lambda _: next(addresses)):
-            create_campaign(path, tasks, force=force)
+        take_away_chance()
+        create_campaign(path, CampaignPlan(tasks), force=force)
     elif name == "draw_curves":
         reassess.draw_curves(Path(path), [reassess.MeasuredCurve("one", CURVE)], force=force)
     elif name == "draw_choice":
@@ -151,6 +162,20 @@ def _call(name: str, path: str, force: bool) -> None:
         from tests.formats.test_paths import WRITERS  # what each writes is made here
 
         getattr(reassess, name)(path, *WRITERS[name][1], force=force)
+
+
+def take_away_chance() -> None:
+    """Let nothing of a campaign depend on the time, on what is drawn, or on the order of a set."""
+    from reassess.annotation.store import creation, people, schema
+
+    for table in schema.metadata.tables.values():
+        table.indexes = sorted(table.indexes, key=lambda index: str(index.name))
+    drawn = count()
+    vars(creation)["token_hex"] = vars(people)["token_urlsafe"] = lambda _: f"{next(drawn)}"
+    vars(creation)["randbelow"] = lambda _: next(drawn)
+    for command in ("create", "invite", "restore", "void"):
+        module = import_module(f"reassess.cli.commands.annotate.{command}")
+        vars(module)["time"] = SimpleNamespace(time=lambda: 1e9)
 
 
 def _download(url: str, path: Path, **_: Any) -> None:

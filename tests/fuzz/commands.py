@@ -2,14 +2,17 @@
 
 import io
 import json
-from collections.abc import Mapping
-from contextlib import redirect_stderr, redirect_stdout
+import webbrowser
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
+from unittest.mock import patch
 
 import click
 from hypothesis import strategies as st
 
 from reassess.cli import app, main
+from tests.faults.inputs import INPUTS
 from tests.fuzz.cases import Case, Target
 from tests.fuzz.contents import contents, folders
 from tests.fuzz.seeds import archives
@@ -22,6 +25,17 @@ __all__ = ["COMMANDS"]
 # How each command is called, and its share of all cases: charts and pages take long.
 _CALLS: Mapping[str, tuple[str, int]] = {
     "aggregate": ("-o out.csv --benchmark b", 4),
+    "annotate backup": ("c.db -o out.db", 1),
+    "annotate demo": ("--no-browser --port 0", 1),
+    "annotate serve": ("c.db --port 0", 1),
+    "annotate simulate": ("c.db --seconds 0.1 --raters 1", 1),
+    "annotate create": ("out.db --benchmark b --tasks tasks.jsonl", 4),
+    "annotate export": ("c.db -o out", 2),
+    "annotate invite": ("c.db ann", 1),
+    "annotate restore": ("c.db bob", 1),
+    "annotate status": ("c.db", 1),
+    "annotate upgrade": ("c.db", 1),
+    "annotate void": ("c.db bob", 1),
     "clean": ("heldout.csv --benchmark b -o out.txt", 4),
     "compare": ("one.csv two.csv --replicates 40 --benchmark b", 2),
     "curve": ("--benchmark b", 4),
@@ -57,6 +71,7 @@ _WORDS = (
         "b/votes.csv",
         "b/classes.csv",
         "b",
+        "c.db",
         "out.csv",
     ),
     *(
@@ -93,6 +108,11 @@ def _cases(draw: Draw, name: str, command: click.Command) -> Case:
     if name in ("evaluate", "folds"):
         suffix, content = draw(contents("repeats"))
         files |= {f"repeats{suffix}": content}
+    if name == "annotate create":
+        suffix, content = draw(contents("tasks"))
+        files |= {f"tasks{suffix}": content}
+    elif name.startswith("annotate"):
+        files |= {"c.db": INPUTS["c.db"]}
     if name == "scan":
         files |= archives()
     call = [*_CALLS[name][0].split(), *draw(_options(command))]
@@ -125,7 +145,7 @@ def _options(draw: Draw, command: click.Command) -> list[str]:
 def _run(argv: list[str]) -> None:
     """Run a command, which must end with a code and a message of ours, and print what UTF-8 and JSON can hold."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
-    with redirect_stdout(out), redirect_stderr(err):
+    with redirect_stdout(out), redirect_stderr(err), _no_server():
         code = main(argv)
     printed, said = (stream.buffer.getvalue().decode() for stream in _flushed(out, err))
     assert code in (0, 1, 2), f"exit code {code}"
@@ -133,6 +153,19 @@ def _run(argv: list[str]) -> None:
     assert "Traceback" not in said, said
     if code == 0 and "--json" in argv and "--help" not in argv:
         json.loads(printed, parse_constant=_no_json)
+
+
+@contextmanager
+def _no_server() -> Iterator[None]:
+    """Let a server end as it starts, and open no browser."""
+    with patch.object(webbrowser, "open"):
+        try:
+            import uvicorn
+        except ImportError:
+            yield
+            return
+        with patch.object(uvicorn.Server, "run"):
+            yield
 
 
 def _flushed(*streams: io.TextIOWrapper) -> tuple[Any, ...]:

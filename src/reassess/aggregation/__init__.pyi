@@ -46,6 +46,7 @@ from .provenance import known_provenance as known_provenance
 from .provenance import likely_makings as likely_makings
 from .relabelling import Relabelling as Relabelling
 from .relabelling import relabel as relabel
+from .reliability import rater_flags as rater_flags
 from .reliability import rater_reliability as rater_reliability
 from .reliability_result import Rater as Rater
 from .reliability_result import Reliability as Reliability

@@ -1,7 +1,7 @@
 """How far each rater can be relied on, and the raters as a whole."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,7 @@ from reassess.numeric.information import Information, measure, resampling
 from reassess.numeric.proportion import Proportion
 from reassess.text import some
 
-__all__ = ["rater_reliability", "right_answers"]
+__all__ = ["rater_flags", "rater_reliability", "right_answers"]
 
 _ONE_ANSWER = 0.99  # the share of one answer from which a rater is flagged
 _FEW = 20  # with fewer votes on a truth, or on fewer images, bootstrap intervals are too narrow
@@ -114,6 +114,50 @@ def rater_reliability(
         if dependent is not None and dependent.pairs:
             warnings.warn(_in_words(dependent, where), DependenceWarning, stacklevel=2)
     return result
+
+
+def rater_flags(
+    golden: GoldenVotes | None, answers: Mapping[Id, npt.NDArray[np.integer]], *, resamples: int = 1_000, seed: int = 0
+) -> dict[Id, tuple[str, ...]]:
+    """The flags that `rater_reliability` gives, without all else that it measures.
+
+    Parameters
+    ----------
+    golden
+        Votes on golden items and the truth of each; without, nobody is uninformative or has given few.
+    answers
+        Of each rater, how often they gave each answer in the main job.
+    resamples, seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    dict by rater: of those in `answers`, and of those who gave golden votes.
+
+    Raises
+    ------
+    DataError
+        There are no golden votes on an item of known truth, or all such items have one truth.
+
+    Examples
+    --------
+    >>> truth = np.tile([0, 1], 30)
+    >>> answer_ids = np.concatenate([truth, 0 * truth])
+    >>> rater, item = np.indices((2, 60)).reshape(2, -1)
+    >>> votes = Votes.from_columns(range(60), item, rater, answer_ids, ("ann", "bo"), ("no", "yes"))
+    >>> rater_flags(GoldenVotes(votes, truth, truths=("no", "yes")), {"ann": np.array([7, 9])})
+    {'ann': (), 'bo': ('uninformative',)}
+    """
+    measures: dict[Id, _Measure] = {}
+    if golden is not None:
+        truths = tuple(golden.truths or natural_truths(golden.votes))
+        weights = _golden_weights(golden.votes, golden.truth, truths)
+        measures = dict(_measures(golden.votes, weights, resamples, seed))
+    none = np.zeros(0, np.int64)
+    return {
+        name: tuple(_flags(answers.get(name, none), measures.get(name)))
+        for name in dict.fromkeys((*answers, *measures))
+    }
 
 
 def right_answers(
@@ -282,7 +326,7 @@ def _seconds(seconds: Floats) -> tuple[float, float] | None:
     return (float(known.mean()), float(np.median(known))) if known.size else None
 
 
-def _flags(answers: npt.NDArray[np.int64], measure: _Measure | None) -> Iterator[str]:
+def _flags(answers: npt.NDArray[np.integer], measure: _Measure | None) -> Iterator[str]:
     uninformative, one_answer, few = FLAGS
     if measure is not None and not measure.information.excludes_none:
         yield uninformative

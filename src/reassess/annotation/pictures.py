@@ -17,12 +17,20 @@ from reassess.errors import DataError, MissingPackageError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["CampaignImages", "bare_picture"]
+__all__ = ["CampaignImages", "bare_picture", "require_pillow"]
 
 _SIDE = 2048  # pixels at most
 _QUALITY = 95
 _ORIENTATION = 0x0112  # of EXIF data
 _AS_THEY_ARE = ("1", "L", "LA", "P", "RGB", "RGBA")  # modes that a PNG keeps, of 8 bits a value at most
+
+
+def require_pillow(purpose: str) -> None:
+    """Raise `MissingPackageError` if Pillow is not installed, which something needs."""
+    try:
+        import PIL  # noqa: F401
+    except ImportError as error:
+        raise MissingPackageError("pillow", extra="annotate", purpose=purpose) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +46,7 @@ class CampaignImages:
     source: ImageSource
 
     def __post_init__(self) -> None:
-        try:
-            import PIL  # noqa: F401
-        except ImportError as error:
-            raise MissingPackageError("pillow", extra="annotate", purpose="showing pictures") from error
+        require_pillow("showing pictures")
 
     @cached_property
     def _row(self) -> Mapping[str, int]:
@@ -111,7 +116,7 @@ class CampaignImages:
                 )
 
 
-def bare_picture(content: bytes, name: str) -> tuple[bytes, str]:
+def bare_picture(content: bytes, name: str, *, side: int = _SIDE) -> tuple[bytes, str]:
     """A picture without metadata, and its media type.
 
     Parameters
@@ -120,10 +125,12 @@ def bare_picture(content: bytes, name: str) -> tuple[bytes, str]:
         Of its file.
     name
         Of the image, for messages.
+    side
+        Number of pixels that the larger side has at most.
 
     Returns
     -------
-    A JPEG of a JPEG, a PNG of all else. The larger side has at most 2,048 pixels. It is turned as its EXIF data says,
+    A JPEG of a JPEG, a PNG of all else. It is turned as its EXIF data says,
     and its colours are those of sRGB.
 
     Raises
@@ -142,19 +149,19 @@ def bare_picture(content: bytes, name: str) -> tuple[bytes, str]:
     """
     try:
         with open_picture(BytesIO(content)) as picture:
-            return _as_jpeg(picture) if picture.format in ("JPEG", "MPO") else _as_png(picture)
+            return (_as_jpeg if picture.format in ("JPEG", "MPO") else _as_png)(picture, side)
     except (MemoryError, DataError):
         raise
     except Exception as error:  # Pillow raises whatever its parts raise on damaged files
         raise DataError("the picture cannot be read", where=name, found=str(error), mend="replace the file") from error
 
 
-def _as_jpeg(picture: "Image.Image") -> tuple[bytes, str]:
-    picture.draft(None, (_SIDE, _SIDE))
-    made = _made_upright(picture)
+def _as_jpeg(picture: "Image.Image", side: int) -> tuple[bytes, str]:
+    picture.draft(None, (side, side))
+    made = _made_upright(picture, side)
     # Then it is stored as it was, so that it loses next to nothing.
     is_same = made is picture and picture.format == "JPEG" and picture.mode in ("L", "RGB")
-    picture.info = {}
+    made.info = {}
     file = BytesIO()
     if is_same:
         made.save(file, "JPEG", quality="keep")
@@ -163,18 +170,18 @@ def _as_jpeg(picture: "Image.Image") -> tuple[bytes, str]:
     return file.getvalue(), "image/jpeg"
 
 
-def _as_png(picture: "Image.Image") -> tuple[bytes, str]:
-    made = _made_upright(picture)
+def _as_png(picture: "Image.Image", side: int) -> tuple[bytes, str]:
+    made = _made_upright(picture, side)
     if made.mode not in _AS_THEY_ARE:
         made = rgb(made)
     transparency = made.info.get("transparency")
     made.info = {} if transparency is None else {"transparency": transparency}
     file = BytesIO()
-    made.save(file, "PNG", compress_level=3)
+    made.save(file, "PNG", compress_level=1)
     return file.getvalue(), "image/png"
 
 
-def _made_upright(picture: "Image.Image") -> "Image.Image":
+def _made_upright(picture: "Image.Image", side: int) -> "Image.Image":
     """A picture turned as its EXIF data says, in sRGB, and no larger than is shown; the same one if it is all that."""
     from PIL import Image, ImageOps
 
@@ -185,10 +192,10 @@ def _made_upright(picture: "Image.Image") -> "Image.Image":
     except Exception:  # damaged EXIF data; the picture is still one
         made = picture
     made = _in_srgb(made)
-    if max(made.size) > _SIDE:
+    if max(made.size) > side:
         if made.mode not in ("L", "RGB", "RGBA"):
             made = rgb(made)
-        made = ImageOps.contain(made, (_SIDE, _SIDE), Image.Resampling.LANCZOS)
+        made = ImageOps.contain(made, (side, side), Image.Resampling.LANCZOS)
     return made
 
 

@@ -18,6 +18,7 @@ from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
 from reassess.errors import DataError
+from reassess.text import counted
 
 __all__ = ["CampaignPlan", "ExamplePicture"]
 
@@ -65,21 +66,27 @@ class CampaignPlan:
         The share of practice questions that a rater must answer as the experts did, from 0 to 1, a maybe for one half;
         None if all go on.
     original
-        The labels as they were, of which each is a vote before all others; None if they are none.
+        The labels as they were; None if they are not known.
+    original_votes
+        Whether each of them is a vote before all others.
     consent
         What people agree to before they begin.
     examples
         Pictures of classes.
     hashes
         SHA-256 of image files, by name.
+    images
+        Where the images lie: a folder or an archive; None if that is not known.
     settings
         Of the benchmark, as its benchmark.json has them.
 
     Raises
     ------
     DataError
-        The golden tasks are in another list of classes than the tasks; there is a practice round or a stop rule without
-        golden tasks; the practice round takes all golden tasks; a number is out of range.
+        The golden tasks are in another list of classes than the tasks; there is a practice round, a stop rule or a vote
+        of the original labels without golden tasks; the practice round takes all golden tasks, or more than have a
+        known truth; original labels that are
+        to vote are not known; a number is out of range.
     """
 
     tasks: Tasks
@@ -91,15 +98,19 @@ class CampaignPlan:
     practice: int = 0
     bar: float | None = None
     original: LabelSets | None = None
+    original_votes: bool = False
     consent: str = ""
     examples: Sequence[ExamplePicture] = ()
     hashes: Mapping[str, str] = field(default_factory=dict)
+    images: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_range(self.practice, 0, what="number of practice tasks")
         if self.bar is not None:
             check_range(self.bar, 0, 1, what="share of practice questions")
+        if self.original_votes and self.original is None:
+            raise DataError("no original labels are known that could vote", mend="give them, or let them have no vote")
         golden = self.golden_tasks
         if golden is None:
             self._refuse_without_golden()
@@ -108,11 +119,12 @@ class CampaignPlan:
                 "the golden tasks are in another list of classes than the tasks",
                 mend="make both with one list of classes",
             )
-        elif (same := _first_common(golden, self.tasks)) is not None:
+        elif (same := _common(golden, self.tasks)).size:
             raise DataError(
                 "a question is golden, and to be voted on as well",
-                where=same,
-                mend="leave it out of the tasks, or of the golden questions",
+                where=golden.questions.at(int(same[0])),
+                found=f"{same.size:,} such of {counted(len(golden.questions), 'golden question')}",
+                mend="leave them out of the tasks, or of the golden questions, which are best on images of their own",
             )
         elif self.practice and self.practice >= len(golden):
             raise DataError(
@@ -121,12 +133,19 @@ class CampaignPlan:
                 found=self.practice,
                 mend="give more golden questions, or a smaller practice round",
             )
+        elif self.practice > (known := int(self.is_practice.sum())):
+            raise DataError(
+                "in the practice round raters are shown what experts said, and they have not said enough",
+                allowed=f"up to {counted(known, 'practice task')}",
+                found=self.practice,
+                mend="give more answers of experts, or a smaller practice round",
+            )
 
     def _refuse_without_golden(self) -> None:
         for is_asked, what in (
             (self.rules.stop is not None, "a stop rule"),
             (self.practice > 0, "a practice round"),
-            (self.original is not None, "a vote of the original labels"),
+            (self.original_votes, "a vote of the original labels"),
         ):
             if is_asked:
                 raise DataError(
@@ -168,8 +187,8 @@ class CampaignPlan:
         return truth.count(0), truth.count(1)
 
     def priors(self, asked: Questions) -> list[float | None]:
-        """The probability that each question is valid before any vote, by its original label; None without one."""
-        if self.original is None or self.golden_tasks is None:
+        """The probability that each question is valid before any vote, by its original label; None if it has none."""
+        if not self.original_votes or self.original is None or self.golden_tasks is None:
             return [None] * len(asked)
         measured = _said(self.golden_tasks.questions, self.original)
         valid = probability_by_label(zip(self.truth, measured, strict=True))
@@ -185,9 +204,8 @@ def _said(asked: Questions, original: LabelSets) -> list[int | None]:
     return said
 
 
-def _first_common(golden: Tasks, tasks: Tasks) -> str | None:
-    """A question of both, in words."""
+def _common(golden: Tasks, tasks: Tasks) -> npt.NDArray[np.int64]:
+    """The golden questions that stand in other tasks too."""
     asked = tasks.questions
     rows = asked.rows_of(golden.questions.images)[golden.questions.image_ids]
-    found = np.flatnonzero(asked.find(rows, golden.questions.class_ids) >= 0)
-    return golden.questions.at(int(found[0])) if found.size else None
+    return np.flatnonzero(asked.find(rows, golden.questions.class_ids) >= 0)

@@ -62,13 +62,12 @@ class SimulatedRater:
     def __post_init__(self) -> None:
         check_range(self.think, 0, what="seconds of think time")
         check_range(self.drop, 0, 0.9, what="probability of a lost connection")
-        matrix = np.asarray(self.matrix, np.float64)
-        shape = len(VALIDITY), len(KNOWN_ANSWERS)
-        if matrix.shape != shape or (matrix < 0).any() or np.abs(matrix.sum(axis=1) - 1).max() > 1e-6:
+        sizes = [len(row) for row in self.matrix]
+        if sizes != [len(KNOWN_ANSWERS)] * len(VALIDITY) or not all(map(_adds_up, self.matrix)):
             raise DataError(
                 "the confusion matrix of a rater is none",
                 allowed="2 rows, invalid and valid, of 3 probabilities, no, maybe and yes, that add up to 1",
-                found=matrix.tolist(),
+                found=[list(row) for row in self.matrix],
             )
 
     def answer(self, valid: bool, chance: Random) -> int:
@@ -104,6 +103,14 @@ class Simulated(Shown):
     next_seconds: npt.NDArray[np.float64]
     answer_seconds: npt.NDArray[np.float64]
     statuses: Mapping[int, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold; times are the median, the 95 % point and the longest, in seconds."""
+        times = {
+            name: np.quantile(took, (0.5, 0.95, 1.0)).tolist() if took.size else None
+            for name, took in (("next_seconds", self.next_seconds), ("answer_seconds", self.answer_seconds))
+        }
+        return {**vars(self), **times, "statuses": {str(status): n for status, n in sorted(self.statuses.items())}}
 
 
 def rate(
@@ -246,6 +253,10 @@ class _AtWork:
                 if perf_counter() - begin > _PATIENCE:
                     raise DataError("the server is away", where=what, found=str(error)) from error
                 sleep(_RETRY)
+
+
+def _adds_up(row: Sequence[float]) -> bool:
+    return min(row) >= 0 and abs(sum(row) - 1) < 1e-6
 
 
 def _together(clients: Sequence[PageClient], what: str) -> npt.NDArray[np.float64]:

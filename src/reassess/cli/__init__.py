@@ -7,13 +7,12 @@ import sys
 import warnings
 from collections.abc import Sequence
 from functools import partial
-from importlib import import_module
 from typing import TextIO
 
 import click
 
 from reassess import __version__
-from reassess.cli.help_pages import Group
+from reassess.cli.help_pages import LazyGroup
 from reassess.cli.options_in_words import error_in_words, in_options
 from reassess.cli.screen import say
 from reassess.errors import DataError, OutputError, ReassessError, ReassessWarning
@@ -22,6 +21,7 @@ __all__ = ["COMMANDS", "app", "main"]
 
 COMMANDS = {
     "aggregate": "Make scores of votes.",
+    "annotate": "Let people answer questions: make a campaign, invite people, and export what they say.",
     "clean": "Choose the training images that are worth keeping.",
     "compare": "Compare models on the same images.",
     "curve": "Measure precision and recall of scores, and choose a threshold.",
@@ -42,33 +42,10 @@ COMMANDS = {
 }
 
 
-class _LazyGroup(Group):
-    """A group that knows its commands' one-line help, and imports a command only to run it."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = getattr(import_module(f"reassess.cli.commands.{cmd_name}"), cmd_name)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.NoSuchCommand as error:
-            raise click.NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx) from None
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
 @click.group(
-    cls=_LazyGroup,
+    cls=LazyGroup,
+    package="reassess.cli.commands",
+    lines=COMMANDS,
     docs="README.md",
     examples=["reassess data fetch imagenet-real imagenet-original", "reassess evaluate a.npz b.npz"],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

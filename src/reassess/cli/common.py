@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reassess import __version__
+from reassess import __version__, annotation
 from reassess.cli.help_pages import in_general
 from reassess.cli.screen import say
 from reassess.errors import OutputError
@@ -178,7 +178,8 @@ class Call:
         return {"command": shlex.join(self._words()), "inputs": self._hashed_inputs()}
 
     def _words(self) -> list[str]:
-        return ["reassess", *click.get_current_context().find_root().obj]
+        """The command line; without the password in the address of a campaign."""
+        return ["reassess", *map(annotation.shown_address, click.get_current_context().find_root().obj)]
 
     def _hashed_inputs(self) -> list[dict[str, str | None]]:
         from reassess.formats.files import sha256

@@ -1,12 +1,13 @@
 """The form of a command's help: its options in sections, then examples."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import click
 
-__all__ = ["Choice", "Command", "Group", "Option", "in_benchmark", "in_general", "in_reading"]
+__all__ = ["Choice", "Command", "Group", "LazyGroup", "Option", "in_benchmark", "in_general", "in_reading"]
 
 _OWN = "Options"
 _BENCHMARK = "The benchmark and its parts"
@@ -45,6 +46,47 @@ class _Taught(click.Command):
 
 class Group(_Taught, click.Group):
     """A group of commands."""
+
+
+class LazyGroup(Group):
+    """A group that knows its commands' one-line help, and imports a command only to run it.
+
+    Parameters
+    ----------
+    package
+        The package that holds a module for each command, called as the command is.
+    lines
+        The one-line help of each command, by name.
+    """
+
+    def __init__(self, *arguments: Any, package: str, lines: Mapping[str, str], **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.package, self.lines = package, lines
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of the commands, in their order."""
+        return list(self.lines)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command by its name; None if there is none."""
+        if cmd_name not in self.lines:
+            return None
+        command: click.Command = getattr(import_module(f"{self.package}.{cmd_name}"), cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that was called; an error that names one called much the same."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            raise click.NoSuchCommand(error.command_name, possibilities=self.lines, ctx=ctx) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a line for each command."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.lines.items()))
 
 
 class Command(_Taught):

@@ -1,4 +1,4 @@
-"""Label sets, scores, votes and predictions in one list of classes."""
+"""Label sets, questions, scores, votes and predictions in one list of classes."""
 
 from collections.abc import Mapping
 from typing import TypeVar, cast
@@ -18,13 +18,13 @@ from reassess.text import some
 
 __all__ = ["Classed", "class_ids_of", "classes_of", "in_one_list"]
 
-Classed = LabelSets | MultiLabels | Scores | Votes
+Classed = LabelSets | MultiLabels | Questions | Scores | Votes
 _Noun = TypeVar("_Noun", bound=Classed | Predictions)
 
 
 def classes_of(noun: Classed | Predictions) -> Classes:
     """The classes that a noun is of; those of votes on plain items are not known."""
-    if isinstance(noun, LabelSets | Predictions):
+    if isinstance(noun, LabelSets | Predictions | Questions):
         return noun.classes
     if isinstance(noun, MultiLabels):
         return noun.valid.classes
@@ -35,7 +35,7 @@ def classes_of(noun: Classed | Predictions) -> Classes:
 
 
 def in_one_list(nouns: Mapping[str, _Noun], classes: Classes | None = None) -> dict[str, _Noun]:
-    """The same label sets, scores, votes and predictions in one list, so that an id is the same class in all of them.
+    """The same nouns in one list of classes, so that an id is the same class in all of them.
 
     The list is that of a benchmark where one of them has such a list, and else all names that they hold, in sorted
     order; where all of them hold ids, these stay as they are.
@@ -88,6 +88,8 @@ def class_ids_of(noun: Classed | Predictions) -> npt.NDArray[np.integer]:
         return noun.indices
     if isinstance(noun, Predictions):
         return noun.held_ids
+    if isinstance(noun, Questions):
+        return noun.class_ids
     if isinstance(noun, MultiLabels):
         return np.concatenate([part.indices for part in (noun.valid, noun.unclear, noun.wrong)])
     if isinstance(noun, Votes) and noun.classes is not None:

@@ -19,7 +19,7 @@ _Classed = TypeVar("_Classed", bound=Classed)
 def in_one_benchmark(
     nouns: Mapping[str, _Classed], benchmark: Benchmark, classes: Classes | None = None
 ) -> dict[str, _Classed]:
-    """The same label sets, scores and votes in one list of classes, each image called as the benchmark calls it.
+    """The same nouns in one list of classes, each image called as the benchmark calls it.
 
     The path of the benchmark's folder is no part of a name, and names are joined as `Benchmark.match` says.
 

@@ -14,7 +14,7 @@ from reassess.errors import DataError, at
 from reassess.formats.files import exists, writing
 from reassess.formats.json_files import other_shape, read_json
 
-__all__ = ["METHODS", "SETTINGS_FILE", "read_settings", "update_benchmark"]
+__all__ = ["METHODS", "SETTINGS_FILE", "read_settings", "update_benchmark", "write_settings"]
 
 SETTINGS_FILE = "benchmark.json"
 METHODS = ("calibrated", "em", "mean", "majority")
@@ -118,8 +118,21 @@ def update_benchmark(
         "stop": bounds,
     }
     settings = read_settings(Path(folder)) | {key: value for key, value in given.items() if value is not None}
+    write_settings(path, settings, force=True)
+
+
+def write_settings(path: Path, settings: Mapping[str, Any], *, force: bool = False) -> None:
+    """Write the settings of a benchmark, some of those of `update_benchmark`, as they stand in the file.
+
+    Raises
+    ------
+    DataError
+        A value is wrong.
+    OutputError
+        The file exists and `force` is not given, or cannot be written.
+    """
     _check_settings(path, settings)
-    with writing(path, force=True) as temporary:
+    with writing(path, force=force) as temporary:
         ordered = {key: settings[key] for key in _CHECKS if key in settings}
         temporary.write_text(json.dumps(ordered, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

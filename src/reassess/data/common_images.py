@@ -57,9 +57,7 @@ def check_common_images(
             raise _nothing_in_common(both, files, benchmark)
 
 
-def warn_of_other_images(
-    parts: Mapping[str, Classed | Questions], files: Mapping[str, str], benchmark: Benchmark
-) -> None:
+def warn_of_other_images(parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark) -> None:
     """Warn of images in a file that are not among those in the benchmark's folder, such as of a misspelled name.
 
     Parameters

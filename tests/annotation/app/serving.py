@@ -2,9 +2,9 @@
 
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 
 _SERVE = """
 import sys
@@ -27,39 +27,38 @@ class Server:
     folder: Path
     port: int = 0
     root_path: str = ""
-    process: "subprocess.Popen[str] | None" = None
-    reading: "Thread | None" = None
-    log: str = ""  # of requests, once it has ended
+    process: "subprocess.Popen[bytes] | None" = None
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}/"
 
+    @property
+    def out(self) -> Path:
+        """What it said: its address, and what was asked."""
+        return self.folder / "out"
+
+    @property
+    def log(self) -> Path:
+        """What else it said."""
+        return self.folder / "log"
+
     def start(self) -> None:
         """Start it, at the port that it had before."""
         argv = [sys.executable, "-c", _SERVE, str(self.folder), str(self.port), self.root_path]
-        with (self.folder / "log").open("a") as log:
-            self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=log, text=True)
-        said = self.process.stdout.readline()
+        with self.out.open("w") as out, self.log.open("a") as log:
+            self.process = subprocess.Popen(argv, stdout=out, stderr=log)
+        while "\n" not in (said := self.out.read_text()):
+            assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.05)
         self.port = int(said.split(":")[2].split("/")[0])
-        self.reading = Thread(target=self._read, daemon=True)  # a server whose output nobody reads comes to a halt
-        self.reading.start()
-
-    def _read(self) -> None:
-        self.log = self.process.stdout.read()
 
     def kill(self) -> None:
         """Kill it, if it runs, in a way that it cannot catch."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self._wait()
+        self.process.kill()
+        self.process.wait()
 
     def stop(self) -> None:
         """Ask it to end."""
         self.process.terminate()
-        self._wait()
-
-    def _wait(self) -> None:
-        self.process.wait(timeout=20)
-        self.reading.join()
-        self.process.stdout.close()
+        self.process.wait(20)

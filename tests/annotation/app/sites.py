@@ -83,6 +83,7 @@ def csrf(client: TestClient) -> str:
 def make_site(
     folder: Path,
     *,
+    address: str | None = None,
     sizes: Sequence[int] = (3, 2, 1),
     practice: int = 0,
     raters: Sequence[str] = ("ann", "ben"),
@@ -108,8 +109,9 @@ def make_site(
         practice=practice,
         **plan,
     )
-    create_campaign(folder / "campaign", whole)
-    campaign = open_campaign(folder / "campaign")
+    place = address or folder / "campaign"
+    create_campaign(place, whole)
+    campaign = open_campaign(place)
     roles = dict.fromkeys(raters, "rater") | {"eva": "expert", "kim": "keeper"}
     ids = {name: add_person(campaign, name, role) for name, role in roles.items()}
     tokens = {name: make_link(campaign, number, 1e9) for name, number in ids.items()}

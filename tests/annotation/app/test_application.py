@@ -2,13 +2,19 @@
 
 import gzip
 import re
+import sqlite3
 from importlib.resources import files
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from reassess.annotation.app import rating
 from reassess.annotation.app.application import make_app
+from reassess.annotation.store import database
 from tests.annotation.app.sites import Site
+
+UNAVAILABLE = {"error": "the campaign cannot be read or changed now; please try again later"}
 
 
 def test_page_script_and_style_are_small(site: Site) -> None:
@@ -17,7 +23,7 @@ def test_page_script_and_style_are_small(site: Site) -> None:
     assert page.headers["Content-Encoding"] == "gzip"
     linked = set(re.findall(r'(?:href|src)="(static/[^"]+)"', page.text))
     static = {f"static/{path.name}" for path in (files("reassess.annotation.app") / "static").iterdir()}
-    assert linked == static - {"static/enter.js"}
+    assert linked == static - {"static/enter.js", "static/keeper.css", "static/keeper.js"}
     parts = [page.content, *(client.get(f"/{path}").content for path in linked)]
     assert sum(len(gzip.compress(part)) for part in parts) < 20_000
 
@@ -48,3 +54,48 @@ def test_without_images_no_picture_is_shown(site: Site) -> None:
     client = site.client("ann")
     image = client.post("/next", json={"held": []}).json()["task"]["image"]
     assert client.get(f"/{image}").status_code == 404
+
+
+def test_on_a_full_disk_it_is_told_and_answers_are_kept_once_there_is_room(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = site.client("ann")
+    task = client.post("/next", json={"held": []}).json()["task"]
+    said = {"answers": [{"question": row["question"], "answer": 2, "revision": 0} for row in task["rows"]]}
+    room = [1]  # pages of the file at most; those that it has stay
+
+    def limit(connection: Any, *_: object) -> None:
+        connection.execute(f"PRAGMA max_page_count={room[0]}")
+
+    event.listen(site.campaign.engine, "connect", limit)
+    site.campaign.engine.dispose()
+    refused = site.client().post("/enter", json={"token": site.tokens["ben"]})
+    tries = 0
+    while refused.status_code == 204:  # as long as there is room in the pages that the file has
+        refused = site.client().post("/enter", json={"token": site.tokens["ben"]})
+        tries += 1
+        assert tries < 500
+    assert (refused.status_code, refused.json()) == (503, UNAVAILABLE)
+    assert "the database of the campaign cannot be used now: database or disk is full" in caplog.text
+    room[0] = 100_000
+    site.campaign.engine.dispose()
+    assert len(client.post("/answers", json=said).json()["kept"]) == len(task["rows"])
+
+
+def test_while_another_program_has_locked_the_database_nothing_is_lost_and_it_is_told(
+    site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = site.client("ann")
+    task = client.post("/next", json={"held": []}).json()["task"]
+    said = {"answers": [{"question": row["question"], "answer": 2, "revision": 0} for row in task["rows"]]}
+    monkeypatch.setattr(database, "_PATIENCE", 10)
+    site.campaign.engine.dispose()
+    with sqlite3.connect(site.folder / "campaign", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        refused = client.post("/answers", json=said)
+        other.execute("ROLLBACK")
+    other.close()
+    assert (refused.status_code, refused.json()) == (503, UNAVAILABLE)
+    assert "the database of the campaign cannot be used now: database is locked" in caplog.text
+    kept = client.post("/answers", json=said)
+    assert len(kept.json()["kept"]) == len(task["rows"])

@@ -1,10 +1,8 @@
 """The page of a rater in a browser: by keyboard alone, without a connection, in two tabs."""
 
 import os
-import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,92 +13,13 @@ from reassess.annotation.plan import ExamplePicture
 from reassess.annotation.store.campaigns import pause, resume
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.people import make_link
-from reassess.annotation.store.schema import answers, suggestions, turns
+from reassess.annotation.store.schema import suggestions, turns
 from reassess.annotation.store.votes import void_rater
-from tests.annotation.app.serving import Server
-from tests.annotation.app.sites import HOSTILE, Site, make_site
+from tests.annotation.app.browsing import SCHEMES, WIDTHS, Work, check_page
+from tests.annotation.app.sites import HOSTILE
 from tests.pictures import scene
 
-WIDTHS = (1366, 360)
-SCHEMES = ("light", "dark")
-_LOST = "Failed to load resource"  # a browser says so of requests that are refused, or do not arrive
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium of the system, without a window."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("there is no Chromium: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@dataclass
-class Work:
-    """A campaign that is served, and browsers of its people."""
-
-    browser: Any
-    site: Site
-    server: Server
-    contexts: list[Any] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
-    def enter(self, name: str, width: int = 1366, scheme: str = "light") -> Any:
-        """The page of somebody, in a browser of their own."""
-        context = self.browser.new_context(viewport={"width": width, "height": 768}, color_scheme=scheme)
-        self.contexts.append(context)
-        view = self.tab(context)
-        view.goto(f"{self.server.address}enter#{self.site.tokens[name]}")
-        view.wait_for_url(self.server.address)
-        return view
-
-    def tab(self, context: Any) -> Any:
-        """A tab; what it complains of fails the test, but for requests."""
-        view = context.new_page()
-        view.on("console", lambda said: None if _LOST in said.text else self.complaints.append(said.text))
-        view.on("pageerror", lambda error: self.complaints.append(str(error)))
-        view.on("dialog", lambda dialog: self.complaints.append(dialog.message) or dialog.dismiss())
-        view.set_default_timeout(15_000)
-        return view
-
-    def kept(self, name: str = "ann") -> list[int]:
-        """The answers of somebody that the server has, sorted."""
-        own = answers.c.person == self.site.ids[name]
-        with reading(self.site.campaign.engine) as connection:
-            return list(connection.scalars(select(answers.c.answer).where(own).order_by(answers.c.answer)))
-
-
-@pytest.fixture
-def work(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Work]]:
-    """Serves a campaign; what a page complains of fails the test."""
-    begun: list[Work] = []
-
-    def begin(root_path: str = "", **plan: Any) -> Work:
-        begun.append(Work(browser, make_site(tmp_path, **plan), Server(tmp_path, root_path=root_path)))
-        begun[-1].server.start()
-        return begun[-1]
-
-    yield begin
-    for one in begun:
-        for context in one.contexts:
-            context.close()
-        one.server.kill()
-        one.site.campaign.close()
-        assert one.complaints == []
-
-
-def check_page(view: Any) -> None:
-    """Axe finds nothing to object to, and nothing is wider than the screen."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(view).response["violations"]
-    assert [(one["id"], one["nodes"][0]["html"], one["nodes"][0]["failureSummary"]) for one in found] == []
-    assert view.evaluate("document.documentElement.scrollWidth <= innerWidth")
+_IS_PICTURE = "(one) => one.name.includes('/images/') && one.responseEnd > 0"
 
 
 def shown(view: Any) -> str:
@@ -112,6 +31,12 @@ def shown(view: Any) -> str:
 def wait_for_next(view: Any, before: str) -> None:
     """Wait until another picture is on the screen, or none."""
     view.wait_for_selector(f"#picture img[src='{before}']", state="hidden")
+
+
+def wait_for_pictures(view: Any, count: int) -> None:
+    """Wait until a page has loaded so many pictures: the next one is loaded while one is on the screen."""
+    while view.evaluate(f"performance.getEntriesByType('resource').filter({_IS_PICTURE}).length") < count:
+        view.wait_for_timeout(50)
 
 
 def wait_for_text(view: Any, selector: str, text: str) -> None:
@@ -223,7 +148,7 @@ def test_without_a_connection_answers_wait_and_are_sent_once_it_is_back(work: Ca
     campaign = work(sizes=(2, 2, 2, 2))
     view = campaign.enter("ann")
     address = answer_all(view)
-    view.wait_for_timeout(500)  # the next picture is there
+    wait_for_pictures(view, 2)
     view.context.set_offline(True)
     view.keyboard.press("Enter")
     wait_for_next(view, address)
@@ -234,6 +159,8 @@ def test_without_a_connection_answers_wait_and_are_sent_once_it_is_back(work: Ca
     panel(view, "offline")
     assert view.inner_text("#saving") == "4 answers waiting"
     check_page(view)
+    view.get_by_role("button", name="Leave").click()
+    wait_for_text(view, "#notice", "Answers are still waiting. Please leave when they have been sent.")
     assert campaign.kept() == []
     view.context.set_offline(False)
     answer_all(view)
@@ -241,11 +168,54 @@ def test_without_a_connection_answers_wait_and_are_sent_once_it_is_back(work: Ca
     assert campaign.kept() == [0, 0, 2, 2]
 
 
+def test_what_needs_a_connection_says_so_and_works_once_there_is_one(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(2, 2))
+    view = campaign.enter("ann")
+    address = shown(view)
+    view.context.set_offline(True)
+    for keys, close in ((("c", "Enter"), None), (("s", "s", "Enter"), "Escape"), (("u",), None)):
+        for key in keys:
+            view.keyboard.press(key)
+        wait_for_text(view, "#other-notice" if close else "#notice", "There is no connection.")
+        if close:
+            view.keyboard.press(close)
+    assert shown(view) == address
+    view.context.set_offline(False)
+    view.keyboard.press("c")
+    view.keyboard.press("Enter")
+    wait_for_text(view, "#notice", "Thank you: the picture is noted.")
+    wait_for_next(view, address)
+
+
+def test_an_answer_that_is_refused_is_told_and_holds_up_no_other(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(3,))
+    view = campaign.enter("ann")
+    shown(view)
+    view.evaluate(FOREIGN, view.get_attribute("meta[name=owner]", "content"))
+    answer_all(view)
+    view.keyboard.press("Enter")
+    panel(view, "finished")
+    assert campaign.kept() == [2, 2, 2]
+    assert view.inner_text("#saving").startswith("1 answer waiting: there is no such question")
+    check_page(view)
+
+
+# Puts an answer into the outbox that no server takes.
+FOREIGN = """(owner) => new Promise((done) => {
+  const request = indexedDB.open(`reassess ${location.pathname}`, 1);
+  request.onsuccess = () => {
+    const change = request.result.transaction("answers", "readwrite");
+    change.objectStore("answers").put({ owner, question: 7, revision: 0, answer: 1, seconds: 1 });
+    change.oncomplete = done;
+  };
+})"""
+
+
 def test_a_server_that_is_killed_and_started_again_loses_nothing(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2, 2, 2))
     view = campaign.enter("ann")
     address = answer_all(view)
-    view.wait_for_timeout(500)  # the next picture is there
+    wait_for_pictures(view, 2)
     campaign.server.kill()
     view.keyboard.press("Enter")
     wait_for_next(view, address)
@@ -299,9 +269,10 @@ def test_of_two_tabs_of_one_rater_the_last_is_at_work_and_nothing_is_doubled(wor
     panel(second, "elsewhere")
     assert shown(first)
     while not first.is_visible("[data-panel=finished]"):
-        answer_all(first)
+        before = answer_all(first)
         first.keyboard.press("Enter")
-        first.wait_for_timeout(300)
+        wait_for_next(first, before)
+        first.wait_for_selector("#rating:visible, [data-panel=finished]:visible")
     assert len(campaign.kept()) == 5
 
 
@@ -387,6 +358,17 @@ def test_a_picture_that_cannot_be_shown_is_told_and_names_are_no_html(work: Call
     panel(view, "finished")
 
 
+def test_a_picture_that_did_not_arrive_is_asked_for_again(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(2, 2))
+    view = campaign.enter("ann")
+    address = shown(view)
+    view.route("**/images/*", lambda route: route.abort())
+    view.reload()
+    panel(view, "offline")
+    view.unroute("**/images/*")
+    assert shown(view) == address
+
+
 def test_an_expert_and_a_mouse(work: Callable[..., Work]) -> None:
     campaign = work()
     view = campaign.enter("eva")
@@ -396,6 +378,62 @@ def test_an_expert_and_a_mouse(work: Callable[..., Work]) -> None:
     view.locator("#next").click()
     panel(view, "finished")
     assert campaign.kept("eva") == [2, 2]
+
+
+def test_the_last_picture_can_be_changed_when_all_are_done(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(2,))
+    view = campaign.enter("ann")
+    answer_all(view)
+    view.keyboard.press("Enter")
+    panel(view, "finished")
+    view.keyboard.press("Backspace")
+    answer_all(view, "n")
+    view.keyboard.press("u")
+    assert view.inner_text("#notice") == "Only the last picture can be changed."
+    view.keyboard.press("Enter")
+    panel(view, "finished")
+    assert campaign.kept() == [0, 0]
+
+
+def test_a_key_that_is_held_down_answers_one_row_and_shortcuts_can_be_turned_off(work: Callable[..., Work]) -> None:
+    view = work(sizes=(4,)).enter("ann")
+    shown(view)
+    for _ in range(5):
+        view.keyboard.down("y")
+    view.keyboard.up("y")
+    assert view.locator("[aria-pressed=true]").count() == 1
+    view.keyboard.press("?")
+    view.uncheck("#keys")
+    view.keyboard.press("Escape")
+    view.reload()
+    shown(view)
+    for key in ("y", "2", "u", "?", "c"):
+        view.keyboard.press(key)
+    assert view.locator("[aria-pressed=true], dialog[open]").count() == 1
+    for _ in range(2):  # the next row without an answer has the focus
+        view.keyboard.press("Tab")
+    view.keyboard.press("Enter")
+    assert view.locator("[aria-pressed=true]").all_inner_texts() == ["Yes", "Maybe"]
+
+
+def test_a_picture_is_looked_at_closer_by_keyboard(work: Callable[..., Work]) -> None:
+    view = work(sizes=(2,)).enter("ann")
+    shown(view)
+    view.keyboard.press("z")
+    width = "document.querySelector('#closer-view img').getBoundingClientRect().width"
+    first = view.evaluate(width)
+    view.keyboard.press("+")
+    assert view.evaluate(width) > first
+    before = view.evaluate("document.querySelector('#closer-view').scrollLeft")
+    view.keyboard.press("ArrowRight")
+    view.wait_for_timeout(300)
+    assert view.evaluate("document.querySelector('#closer-view').scrollLeft") > before
+    for _ in range(5):
+        view.keyboard.press("-")
+    assert view.evaluate(width) <= 1366
+    view.keyboard.press("z")
+    assert not view.is_visible("#closer")
+    assert view.locator("[aria-pressed=true]").count() == 0
 
 
 TIMED = """async () => {
@@ -413,8 +451,9 @@ TIMED = """async () => {
 def test_from_enter_to_the_next_picture_are_100_milliseconds_at_most(work: Callable[..., Work]) -> None:
     view = work(sizes=(4,) * 12).enter("ann")
     times = []
-    for _ in range(10):
+    for number in range(10):
         answer_all(view)
-        view.wait_for_timeout(300)  # as short as somebody looks
+        wait_for_pictures(view, number + 2)
+        view.wait_for_timeout(100)
         times.append(view.evaluate(TIMED))
     assert sorted(times)[5] <= 100

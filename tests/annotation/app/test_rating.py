@@ -24,18 +24,26 @@ def next_task(client: TestClient, held: tuple[int, ...] = ()) -> dict[str, Any]:
     return client.post("/next", json={"held": list(held)}).json()
 
 
-def test_a_rater_answers_one_task_after_the_other_until_nothing_is_left(site: Site) -> None:
+@pytest.mark.parametrize("where", ["sqlite", "postgresql"])
+def test_a_rater_answers_one_task_after_the_other_until_nothing_is_left(
+    where: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    address = None if where == "sqlite" else request.getfixturevalue("database")
+    site = make_site(tmp_path, address=address)
     client = site.client("ann")
+    assert client.get("/classes").status_code == 200
     seen = []
     while task := next_task(client).get("task"):
         assert set(task) == {"task", "image", "practice", "number", "rows"}
         assert [set(row) for row in task["rows"]] == [{"question", "class", "answer", "revision"}] * len(task["rows"])
+        assert client.get("/" + task["image"]).status_code == 200
         answers = given(task)
         said = client.post("/answers", json={"answers": answers})
         assert said.json() == {"kept": [[row["question"], 0] for row in answers], "truths": {}}
         seen.append(len(answers))
     assert sorted(seen) == [1, 2, 3]
     assert next_task(client) == {"nothing": "finished"}
+    site.campaign.close()
 
 
 def test_an_answer_that_is_sent_again_changes_nothing_and_a_later_one_replaces_it(site: Site) -> None:
@@ -166,6 +174,17 @@ def test_a_picture_that_is_gone_or_broken_is_a_small_error_without_its_name(
     assert "main/" in caplog.text
     other = client.get("/images/" + "0" * 32)
     assert (other.status_code, other.json()) == (404, {"error": "there is no such picture"})
+
+
+def test_a_link_out_of_the_folder_is_an_error_like_any_other(site: Site, tmp_path: Path) -> None:
+    client = site.client("ann")
+    address = "/" + next_task(client)["task"]["image"]
+    draw_images(tmp_path, ["secret.png"])
+    for path in (site.folder / "images" / "main").iterdir():
+        path.unlink()
+        path.symlink_to(tmp_path / "secret.png")
+    response = client.get(address)
+    assert (response.status_code, response.json()) == (404, {"error": "the picture cannot be shown"})
 
 
 @pytest.mark.parametrize(

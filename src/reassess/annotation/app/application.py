@@ -1,5 +1,6 @@
 """The application that serves the pages of one campaign."""
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -14,18 +15,21 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
-from reassess.annotation.app import entering, rating
+from reassess.annotation.app import entering, keeping, rating
 from reassess.annotation.app.security import SecureHeaders
 from reassess.annotation.app.sessions import Site
 from reassess.annotation.app.tries import Tries
 from reassess.annotation.pictures import CampaignImages
 from reassess.annotation.store.campaigns import Campaign
+from reassess.annotation.store.database import UnavailableError
 from reassess.annotation.store.pictures import mark_of
 from reassess.annotation.store.practice import practice_size
 from reassess.data.image_sources import ImageSource
 from reassess.errors import ReassessError
 
 __all__ = ["make_app"]
+
+_logger = logging.getLogger("reassess.annotation")
 
 
 def make_app(
@@ -43,9 +47,19 @@ def make_app(
         Tells the time, in seconds.
     """
     app = Starlette(
-        routes=[*entering.ROUTES, *rating.ROUTES, Mount("/static", StaticFiles(packages=[(__package__, "static")]))],
+        routes=[
+            *entering.ROUTES,
+            *rating.ROUTES,
+            *keeping.ROUTES,
+            Mount("/static", StaticFiles(packages=[(__package__, "static")])),
+        ],
         middleware=[Middleware(SecureHeaders), Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=6)],
-        exception_handlers={HTTPException: _refuse, ReassessError: _refuse_data, Exception: _fail},
+        exception_handlers={
+            HTTPException: _refuse,
+            ReassessError: _refuse_data,
+            UnavailableError: _defer,
+            Exception: _fail,
+        },
     )
     environment = Environment(
         loader=PackageLoader(__package__),
@@ -67,6 +81,12 @@ async def _refuse(_: Request, error: HTTPException) -> Response:
 
 async def _refuse_data(_: Request, error: ReassessError) -> Response:
     return JSONResponse({"error": str(error)}, 400)
+
+
+async def _defer(_: Request, error: UnavailableError) -> Response:
+    """The database is full, locked or away: what was to be changed is not, and pages try again by themselves."""
+    _logger.error("the database of the campaign cannot be used now: %s", error.orig)
+    return JSONResponse({"error": "the campaign cannot be read or changed now; please try again later"}, 503)
 
 
 async def _fail(*_: object) -> Response:

@@ -16,6 +16,10 @@ from reassess.annotation.store.people import consent, sign_in, sign_out
 __all__ = ["ROUTES"]
 
 _EVERYBODY = ("rater", "expert", "keeper")
+_MODULES = (  # that the script of the page imports
+    *("class_search.js", "clock.js", "keys.js", "outbox.js", "panels.js", "picture.js", "rows.js", "server.js"),
+    "turns.js",
+)
 
 
 async def _page(request: Request) -> Response:
@@ -35,11 +39,6 @@ async def _page(request: Request) -> Response:
     }
     page: Response = request.app.state.templates.TemplateResponse(request, "rate.html", shown)
     return page
-
-
-_MODULES = [
-    *("class_search.js", "clock.js", "keys.js", "outbox.js", "panels.js", "picture.js", "rows.js", "server.js"),
-]
 
 
 async def _enter_page(request: Request) -> Response:

@@ -147,12 +147,7 @@ ROUTES = [
             "/undo": _undo,
         }.items()
     ),
-    *(
-        Route(path, asked(answer, _RATERS))
-        for path, answer in {
-            "/classes": _classes,
-            "/images/{address}": _image,
-            "/examples/{address}": _example,
-        }.items()
-    ),
+    Route("/classes", asked(_classes, _RATERS)),
+    Route("/images/{address}", asked(_image, (*_RATERS, "keeper"))),
+    Route("/examples/{address}", asked(_example, _RATERS)),
 ]

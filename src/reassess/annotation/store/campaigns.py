@@ -17,12 +17,13 @@ from sqlalchemy import Connection, Engine, Row, bindparam, select, update
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.store import schema
-from reassess.annotation.store.database import is_server, open_engine, reading
+from reassess.annotation.store.database import database_errors, existing, is_server, open_engine, reading
 from reassess.annotation.store.schema import cursors, log, people, questions, tasks
+from reassess.annotation.store.versions import check_form
 from reassess.core.stop_rule import StopRule
 from reassess.errors import DataError
 
-__all__ = ["Campaign", "Change", "changing", "in_parts", "open_campaign", "pause", "resume"]
+__all__ = ["Campaign", "Change", "changing", "in_parts", "open_campaign", "pause", "resume", "using_campaign"]
 
 _MOST = 1_000  # values of a statement
 
@@ -43,8 +44,12 @@ class Campaign:
         The share of practice questions that a rater must answer as the experts did, from 0 to 1; None if all go on.
     at_least
         So many experts make the truth; None for more than half of those who answered.
+    original_votes
+        Whether each original label is a vote before all others.
     consent
         What people agree to before they begin; empty if nothing.
+    images
+        Where the images lie: a folder or an archive; None if that is not known.
     settings
         Of the benchmark, as its benchmark.json has them.
     gate
@@ -56,7 +61,9 @@ class Campaign:
     rules: Rules
     bar: float | None
     at_least: int | None
+    original_votes: bool
     consent: str
+    images: str | None
     settings: dict[str, Any]
     gate: AbstractContextManager[Any]
 
@@ -71,13 +78,16 @@ def open_campaign(address: str | Path) -> Campaign:
     Raises
     ------
     DataError
-        There is none.
+        There is none; it was made by another version, with other tables.
     """
-    if not is_server(address) and not Path(address).is_file():
-        raise DataError("there is no campaign", where=address, mend="make one with reassess annotate create")
-    engine = open_engine(address)
-    with reading(engine) as connection:
-        row = connection.execute(select(schema.campaign)).one()
+    engine = open_engine(existing(address))
+    try:
+        with reading(engine) as connection:
+            check_form(connection, address)
+            row = connection.execute(select(schema.campaign)).one()
+    except BaseException:
+        engine.dispose()
+        raise
     stop = None if row.stop_low is None else StopRule(row.stop_low, row.stop_high)
     return Campaign(
         engine=engine,
@@ -85,13 +95,37 @@ def open_campaign(address: str | Path) -> Campaign:
         rules=Rules(votes=row.votes, stop=stop, golden_rate=row.golden_rate, lease=row.lease, seed=row.seed),
         bar=row.bar,
         at_least=row.at_least,
+        original_votes=row.original_votes,
         consent=row.consent,
+        images=row.images,
         settings=row.settings,
         gate=nullcontext() if is_server(address) else Lock(),
     )
 
 
-_PERSON = select(people).where(people.c.id == bindparam("number")).with_for_update(key_share=True)
+@contextmanager
+def using_campaign(address: str | Path) -> Iterator[Campaign]:
+    """A campaign that is open in a block; what its database refuses there is an error of this package.
+
+    Raises
+    ------
+    DataError
+        As for `open_campaign`; the database cannot be reached, is locked, or has no room.
+    """
+    with database_errors(address):
+        campaign = open_campaign(address)
+        try:
+            yield campaign
+        finally:
+            campaign.close()
+
+
+_PERSON = (
+    select(people, schema.campaign.c.paused)
+    .join(schema.campaign, schema.campaign.c.id == 1)
+    .where(people.c.id == bindparam("number"))
+    .with_for_update(of=people, key_share=True)
+)
 _CAMPAIGN = select(schema.campaign.c.id).with_for_update(key_share=True)
 _LOCKED = (
     select(tasks.c.id).where(tasks.c.id.in_(bindparam("numbers", expanding=True))).order_by(tasks.c.id)
@@ -133,7 +167,7 @@ class Change:
         return self.campaign.rules
 
     def person(self, number: int) -> Row[Any]:
-        """A person: nobody else changes them until the transaction ends."""
+        """A person, and whether the campaign is paused: nobody else changes the person until the transaction ends."""
         found = self.connection.execute(_PERSON, {"number": number}).one_or_none()
         if found is None:
             raise DataError("there is no such person", found=f"person {number}")
@@ -169,9 +203,13 @@ class Change:
         task = self.connection.execute(_TASK, {"number": number}).one()
         free = sum(map(self.free, self.rows(number)))
         if free != task.free:
-            self.connection.execute(_FREE, {"number": number, "places": free})
+            self.note_free(number, free)
         if reopened or free > task.free:
             self.reopened.append(task.position)
+
+    def note_free(self, number: int, places: int) -> None:
+        """Note how many places are free on a task."""
+        self.connection.execute(_FREE, {"number": number, "places": places})
 
     def lower_cursors(self) -> None:
         """Let raters who have passed a task that is open again look at it."""

@@ -11,12 +11,14 @@ import numpy as np
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import OperationalError
 
+from reassess.annotation.addresses import shown_address
 from reassess.annotation.judging import current_model
 from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store import schema
-from reassess.annotation.store.database import is_server, open_engine
+from reassess.annotation.store.database import database_errors, is_server, open_engine
 from reassess.annotation.store.people import insert_person
 from reassess.annotation.store.schema import EXPERT, GOLDEN, MAIN, PRACTICE, RATING
+from reassess.annotation.store.versions import note_form
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
@@ -46,16 +48,18 @@ def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0
     Raises
     ------
     DataError
-        As for the parts of the plan.
+        As for the parts of the plan; the server cannot be reached.
     OutputError
         The file exists or cannot be written; the database holds a campaign.
     """
     if is_server(address):
         engine = open_engine(address)
         try:
-            with engine.begin() as connection:
+            with database_errors(address), engine.begin() as connection:
                 if inspect(connection).has_table(schema.campaign.name):
-                    raise OutputError("the database holds a campaign", where=address, mend="take another database")
+                    raise OutputError(
+                        "the database holds a campaign", where=shown_address(address), mend="take another database"
+                    )
                 _fill(connection, plan, now)
         finally:
             engine.dispose()
@@ -81,9 +85,10 @@ def random_ids(count: int) -> list[int]:
 
 def _fill(connection: Connection, plan: CampaignPlan, now: float) -> None:
     schema.metadata.create_all(connection)
+    note_form(connection)
     rules, counts = plan.rules, plan.golden_counts()
     row = {name: getattr(rules, name) for name in ("votes", "golden_rate", "lease", "seed")}
-    row |= {name: getattr(plan, name) for name in ("name", "at_least", "bar", "consent")}
+    row |= {name: getattr(plan, name) for name in ("name", "at_least", "bar", "consent", "original_votes", "images")}
     row |= {"classes": plan.tasks.questions.classes.count, "ranked": plan.tasks.questions.classes.ranked}
     row |= {"id": 1, "golden_invalid": counts[0], "golden_valid": counts[1], "settings": dict(plan.settings)}
     row |= {name: None if rules.stop is None else getattr(rules.stop, name[5:]) for name in ("stop_low", "stop_high")}
@@ -91,8 +96,8 @@ def _fill(connection: Connection, plan: CampaignPlan, now: float) -> None:
     parts = [plan.tasks] if plan.golden_tasks is None else [plan.tasks, plan.golden_tasks]
     number = {name: row for row, name in enumerate(dict.fromkeys(chain(*(part.questions.images for part in parts))), 1)}
     images = [
-        {"id": row, "name": name, "address": token_hex(_ADDRESS), "sha256": plan.hashes.get(name)}
-        for name, row in number.items()
+        {"id": row, "name": name, "address": token_hex(_ADDRESS), "sha256": plan.hashes.get(name), "original": label}
+        for (name, row), label in zip(number.items(), _labels(plan, list(number)), strict=True)
     ]
     _insert(connection, schema.images, images)
     _insert(connection, schema.classes, list(_classes(plan, parts)))
@@ -116,10 +121,23 @@ def _insert(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> N
         connection.execute(table.insert(), rows)
 
 
+def _labels(plan: CampaignPlan, images: list[str]) -> list[int | None]:
+    """The original label of each image; None where it is not known."""
+    if plan.original is None:
+        return [None] * len(images)
+    class_ids, indptr = plan.original.indices.tolist(), plan.original.indptr.tolist()
+    found = plan.original.find(images).tolist()
+    return [next(iter(class_ids[indptr[row] : indptr[row + 1]]), None) if row >= 0 else None for row in found]
+
+
 def _classes(plan: CampaignPlan, parts: list[Tasks]) -> Iterator[dict[str, Any]]:
-    """All classes of the list; of a list that is not known, those that are asked about."""
+    """All classes of the list; of a list that is not known, those that are asked about or have examples."""
     classes = plan.tasks.questions.classes
-    ids = range(classes.count or 0) or np.unique(np.concatenate([part.questions.class_ids for part in parts])).tolist()
+    shown = np.array([each.class_id for each in plan.examples], np.int64)
+    ids = (
+        range(classes.count or 0)
+        or np.unique(np.concatenate([shown, *(part.questions.class_ids for part in parts)])).tolist()
+    )
     for class_id in ids:
         yield {
             "id": class_id,

@@ -1,20 +1,21 @@
 """How a campaign's database is opened: an SQLite file, or PostgreSQL."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import OperationalError as UnavailableError
 
-from reassess.errors import MissingPackageError
+from reassess.annotation.addresses import is_server, shown_address
+from reassess.errors import DataError, MissingPackageError
 
-__all__ = ["is_server", "open_engine", "reading"]
+__all__ = ["UnavailableError", "database_errors", "existing", "is_server", "open_engine", "reading"]
 
 _PATIENCE = 10_000  # milliseconds that one writer waits for another
-
-
-def is_server(campaign: str | Path) -> bool:
-    """Whether a campaign is in a database that a server keeps."""
-    return str(campaign).startswith("postgresql")
 
 
 def open_engine(campaign: str | Path) -> Engine:
@@ -48,9 +49,52 @@ def open_engine(campaign: str | Path) -> Engine:
     return engine
 
 
+def existing(campaign: str | Path) -> str | Path:
+    """The address of a campaign, of which a file is there; `DataError` if it is not, since SQLite would make one."""
+    if not is_server(campaign) and not Path(campaign).is_file():
+        raise DataError("there is no campaign", where=campaign, mend="make one with reassess annotate create")
+    return campaign
+
+
 def reading(engine: Engine) -> Connection:
     """A connection that reads what was there when it began, and writes nothing."""
     return engine.connect().execution_options(reading=True)
+
+
+@contextmanager
+def database_errors(campaign: str | Path) -> Iterator[None]:
+    """What the database of a campaign refuses, as an error of this package.
+
+    Raises
+    ------
+    DataError
+        The database cannot be reached, is locked, has no room, or is none.
+    """
+    try:
+        yield
+    except ArgumentError as error:
+        raise DataError(
+            "this is no address of a database",
+            where=shown_address(campaign),
+            allowed="postgresql://USER@HOST/DATABASE",
+        ) from error
+    except (DBAPIError, sqlite3.Error) as error:
+        found = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+        raise DataError(
+            "the database of the campaign cannot be used",
+            where=shown_address(campaign),
+            found=found,
+            mend=next((mend for text, mend in _MENDS.items() if text in found), None),
+        ) from error
+
+
+_MENDS = {
+    "is locked": "wait until the other process has written, and try again",
+    "not a database": "name the file of a campaign",
+    "no such table": "name the file of a campaign",
+    "full": "make room on the disk",
+    "onnection": "check the address, and that the server runs",
+}
 
 
 def _begin(connection: Connection) -> None:

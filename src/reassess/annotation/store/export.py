@@ -1,9 +1,10 @@
-"""The votes of a campaign, as files of votes hold them."""
+"""The votes of a campaign, as files of votes hold them, and what else people said."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Connection, Select, func, select
 
 from reassess.annotation.store.campaigns import Campaign
@@ -17,14 +18,37 @@ from reassess.annotation.store.schema import (
     images,
     people,
     questions,
+    suggestions,
     tasks,
 )
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.classes import Classes
+from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 
-__all__ = ["Exported", "export_votes"]
+__all__ = ["Exported", "Suggestion", "export_votes", "golden_votes_of"]
+
+_ROWS = 100_000  # that are read at a time
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A class that people saw in an image and were not asked about.
+
+    Parameters
+    ----------
+    image
+        The image.
+    class_id
+        The class.
+    people
+        How many saw it.
+    """
+
+    image: str
+    class_id: int
+    people: int
 
 
 @dataclass(frozen=True)
@@ -39,6 +63,10 @@ class Exported:
         The experts' votes on golden questions; None if there are none.
     rater_golden
         The raters' votes on golden questions; None if there are none.
+    original
+        The labels as they were; None if they are not known.
+    suggestions
+        What people saw and were not asked about, by image and class.
     late
         Number of answers that are kept and do not count, since the question had votes enough.
     voided
@@ -48,6 +76,8 @@ class Exported:
     votes: Votes
     golden: Votes | None
     rater_golden: Votes | None
+    original: LabelSets | None
+    suggestions: tuple[Suggestion, ...]
     late: int
     voided: int
 
@@ -62,48 +92,90 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
     names
         Whether raters are called by their names; else by numbers, which tell nothing of them.
     """
-    classes = classes_of(campaign)
     with reading(campaign.engine) as connection:
-        rater = people.c.name if names else func.concat(people.c.role, " ", people.c.id)
-        said: Any = select(
-            images.c.name, questions.c.class_id, rater.label("rater"), answers.c.answer, answers.c.seconds
-        )
-        said = (
-            said.select_from(answers)
-            .join(people, people.c.id == answers.c.person)
-            .join(questions, questions.c.id == answers.c.question)
-            .join(tasks, tasks.c.id == questions.c.task)
-            .join(images, images.c.id == tasks.c.image)
-            .order_by(images.c.id, questions.c.class_id, answers.c.id)
-        )
-        of_raters = people.c.role == RATER, ~people.c.voided
+        classes = classes_of(campaign)
+        said = _Said(connection, classes, names)
+        golden, rater_golden = said.golden()
         counts = select(func.count()).select_from(answers.join(people).join(questions)).where(~questions.c.golden)
         return Exported(
-            votes=_votes(connection, said.where(answers.c.counted), classes),
-            golden=_some(_votes(connection, said.where(people.c.role == EXPERT), classes)),
-            rater_golden=_some(_votes(connection, said.where(tasks.c.kind == GOLDEN, *of_raters), classes)),
-            late=connection.scalar(counts.where(~answers.c.counted, *of_raters)) or 0,
+            votes=said.votes(answers.c.counted),
+            golden=golden,
+            rater_golden=rater_golden,
+            original=_original(connection, classes),
+            suggestions=tuple(Suggestion(*row) for row in connection.execute(_SUGGESTED)),
+            late=connection.scalar(counts.where(~answers.c.counted, *_OF_RATERS)) or 0,
             voided=connection.scalar(counts.where(people.c.voided)) or 0,
         )
 
 
-def _some(votes: Votes) -> Votes | None:
-    return votes if len(votes) else None
+def golden_votes_of(campaign: Campaign, *, names: bool = False) -> tuple[Votes | None, Votes | None]:
+    """The experts' votes on golden questions, and the raters', as `export_votes` gives them among others."""
+    with reading(campaign.engine) as connection:
+        return _Said(connection, classes_of(campaign), names).golden()
 
 
-def _votes(connection: Connection, said: Select[Any], classes: Classes) -> Votes:
-    rows = connection.execute(said).all()
-    place: dict[tuple[str, int], int] = {}  # questions in the order in which they are exported
-    item_ids = [place.setdefault((row.name, row.class_id), len(place)) for row in rows]
-    raters = list(dict.fromkeys(str(row.rater) for row in rows))
-    number = {rater: row for row, rater in enumerate(raters)}
-    seconds = np.array([getattr(row, "seconds", None) for row in rows], np.float64)
-    return Votes.from_columns(
-        Questions.from_columns([name for name, _ in place], np.array([c for _, c in place], np.int64), classes),
-        np.array(item_ids, np.int64),
-        np.array([number[str(row.rater)] for row in rows], np.int64),
-        np.array([row.answer for row in rows], np.int64),
-        raters,
-        KNOWN_ANSWERS,
-        seconds=None if np.isnan(seconds).all() else seconds,
-    )
+class _Said:
+    """What was said, by image, class and the order in which it came."""
+
+    def __init__(self, connection: Connection, classes: Classes, names: bool) -> None:
+        self.connection, self.classes = connection, classes
+        self.images = {row.id: row.name for row in connection.execute(select(images.c.id, images.c.name))}
+        everybody = connection.execute(select(people.c.id, people.c.name, people.c.role))
+        self.people = {row.id: row.name if names else f"{row.role} {row.id}" for row in everybody}
+
+    def golden(self) -> tuple[Votes | None, Votes | None]:
+        """The votes of experts, and those of raters on golden questions; None where there are none."""
+        experts = self.votes(people.c.role == EXPERT)
+        raters = self.votes(tasks.c.kind == GOLDEN, *_OF_RATERS)
+        return experts if len(experts) else None, raters if len(raters) else None
+
+    def votes(self, *which: Any) -> Votes:
+        """Some of the answers."""
+        columns = _columns(self.connection, _ANSWERS.where(*which))
+        image, class_id, _, person, answer, seconds = columns[:, np.lexsort(columns[2::-1])]
+        is_first = np.append(True, (np.diff(image) != 0) | (np.diff(class_id) != 0))[: image.size]
+        raters, rater_ids = np.unique(person.astype(np.int64), return_inverse=True)
+        names = [self.images[number] for number in image[is_first].astype(np.int64).tolist()]
+        return Votes.from_columns(
+            Questions.from_columns(names, class_id[is_first].astype(np.int64), self.classes),
+            np.cumsum(is_first) - 1,
+            rater_ids,
+            answer.astype(np.int64),
+            [self.people[number] for number in raters.tolist()],
+            KNOWN_ANSWERS,
+            seconds=None if np.isnan(seconds).all() else seconds,
+        )
+
+
+_ANSWERS = (
+    select(tasks.c.image, questions.c.class_id, answers.c.id, answers.c.person, answers.c.answer, answers.c.seconds)
+    .select_from(answers)
+    .join(people, people.c.id == answers.c.person)
+    .join(questions, questions.c.id == answers.c.question)
+    .join(tasks, tasks.c.id == questions.c.task)
+)
+_OF_RATERS = people.c.role == RATER, ~people.c.voided
+_SUGGESTED = (
+    select(images.c.name, suggestions.c.class_id, func.count(suggestions.c.person.distinct()))
+    .select_from(suggestions)
+    .join(tasks, tasks.c.id == suggestions.c.task)
+    .join(images, images.c.id == tasks.c.image)
+    .join(people, people.c.id == suggestions.c.person)
+    .where(~people.c.voided)
+    .group_by(images.c.id, images.c.name, suggestions.c.class_id)
+    .order_by(images.c.id, suggestions.c.class_id)
+)
+
+
+def _columns(connection: Connection, said: Select[Any]) -> npt.NDArray[np.float64]:
+    """The columns of a query, float64, shape (columns, rows); NaN for what is null."""
+    parts = [np.empty((len(said.selected_columns), 0))]
+    for rows in connection.execute(said).partitions(_ROWS):
+        parts.append(np.array(list(zip(*rows, strict=True)), np.float64))
+    return np.concatenate(parts, axis=1)
+
+
+def _original(connection: Connection, classes: Classes) -> LabelSets | None:
+    known = select(images.c.name, images.c.original).where(images.c.original.is_not(None)).order_by(images.c.id)
+    rows = connection.execute(known).all()
+    return LabelSets.from_lists([row.name for row in rows], [[row.original] for row in rows], classes) if rows else None

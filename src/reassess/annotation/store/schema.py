@@ -86,6 +86,7 @@ campaign = Table(
     Column("golden_rate", Float, nullable=False),
     Column("lease", Float, nullable=False),
     Column("seed", Integer, nullable=False),
+    Column("original_votes", Boolean, nullable=False),  # whether each original label is a vote before all others
     Column("paused", Boolean, nullable=False, default=False),
     Column("golden_invalid", Integer, nullable=False, default=0),  # questions of golden tasks, of each truth
     Column("golden_valid", Integer, nullable=False, default=0),
@@ -93,6 +94,7 @@ campaign = Table(
     Column("bar", Float),  # the share of practice questions that a rater must answer as the experts did
     Column("consent", String, nullable=False, default=""),  # what people agree to before they begin
     Column("settings", JSON, nullable=False),  # of the benchmark
+    Column("images", String),  # where they lie
     Column("classes", Integer),  # number of classes in the list; null if there is none, and an id is all that is known
     Column("ranked", Boolean, nullable=False),  # whether an id means nothing outside the campaign
 )
@@ -112,6 +114,7 @@ images = Table(
     Column("name", String, nullable=False, unique=True),
     Column("address", String, nullable=False, unique=True),  # which tells nothing of the name
     Column("sha256", String),  # null until it has been read
+    Column("original", Integer),  # the class that it had; null if that is not known
 )
 examples = Table(
     "examples",

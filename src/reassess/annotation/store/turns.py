@@ -4,9 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Row, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, exists, func, or_, select, update
 
-from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign, Change, changing
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.practice import end_practice
@@ -129,34 +128,12 @@ def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int
     DataError
         There is no such person.
     """
+    with changing(campaign) as change:
+        if not _late(change.connection, campaign, now):
+            return _next_turn(change, person, now, held)
     release(campaign, now)
     with changing(campaign) as change:
-        row = change.person(person)
-        if (why := _unready(change, row)) is not None:
-            return Nothing(why)
-        begun = change.connection.execute(_BEGUN, {"who": person}).all()
-        for turn in begun:
-            if turn.task not in held:
-                return _again(change, turn)
-        if len(begun) >= _MOST_HELD:
-            return Nothing("waiting")
-        cursor = change.connection.execute(_CURSOR, {"who": person}).one()
-        held = sorted(set(held) - {turn.task for turn in begun})  # of which the lease has ended
-        task = _next_task(change, row, cursor, held)
-        if task is None and row.stage == PRACTICE and not begun:
-            row = end_practice(change, row)
-            if row.stage == FAILED:
-                return Nothing("failed")
-            task = _next_task(change, row, cursor, held)
-        if task is None:
-            is_left = row.role == RATER and change.connection.scalar(_LEFT, {"who": person, "held": []})
-            begins_later = bool(begun) or bool(is_left)
-            return Nothing("waiting" if begins_later else "finished")
-        moved = {"who": person, "place": cursor.position, "next": cursor.turns + 1}
-        if task.kind == MAIN:
-            moved["place"] = _first_place(change, person, cursor, task, held)
-        change.connection.execute(_MOVE, moved)
-        return _begin(change, person, task, cursor.turns, now + change.rules.lease)
+        return _next_turn(change, person, now, held)
 
 
 def last_turn(campaign: Campaign, person: int, now: float) -> Turn | None:
@@ -192,16 +169,14 @@ def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None
 
 def release(campaign: Campaign, now: float) -> None:
     """End the turns of which the lease has ended; or never would, since the clock was set back."""
-    times = {"now": now, "latest": now + 2 * campaign.rules.lease}
     with reading(campaign.engine) as connection:
-        late = connection.execute(_LATE, times).all()
+        late = _late(connection, campaign, now)
     for turn in late:
         with changing(campaign) as change:
             change.person(turn.person)
             change.lock([turn.task])
-            found = find_turn(change, turn.person, turn.task)
-            if not now <= found.expires <= times["latest"]:
-                end_turn(change, found, EXPIRED)
+            if turn in _late(change.connection, campaign, now):
+                end_turn(change, find_turn(change, turn.person, turn.task), EXPIRED)
 
 
 def find_turn(change: Change, person: int, task: int) -> Row[Any]:
@@ -262,9 +237,7 @@ _NOT_HAD = (
     .select_from(tasks)
     .join(images, images.c.id == tasks.c.image)
     .outerjoin(turns, and_(turns.c.task == tasks.c.id, _OWN))
-    .where(
-        or_(turns.c.state.is_(None), turns.c.state == EXPIRED), tasks.c.id.not_in(bindparam("held", expanding=True))
-    )
+    .where(or_(turns.c.state.is_(None), turns.c.state == EXPIRED), tasks.c.id.not_in(bindparam("held", expanding=True)))
 )
 _PLACE = exists().where(
     questions.c.task == tasks.c.id,
@@ -291,6 +264,39 @@ _LEFT = select(
 )
 
 
+def _late(connection: Connection, campaign: Campaign, now: float) -> Sequence[Row[Any]]:
+    rows: Sequence[Row[Any]] = connection.execute(_LATE, {"now": now, "latest": now + 2 * campaign.rules.lease}).all()
+    return rows
+
+
+def _next_turn(change: Change, person: int, now: float, held: Sequence[int]) -> Turn | Nothing:
+    row = change.person(person)
+    if (why := _unready(change, row)) is not None:
+        return Nothing(why)
+    begun = change.connection.execute(_BEGUN, {"who": person}).all()
+    for turn in begun:
+        if turn.task not in held:
+            return _again(change, turn)
+    if len(begun) >= _MOST_HELD:
+        return Nothing("waiting")
+    cursor = change.connection.execute(_CURSOR, {"who": person}).one()
+    held = sorted(set(held) - {turn.task for turn in begun})  # of which the lease has ended
+    task = _next_task(change, row, cursor, held)
+    if task is None and row.stage == PRACTICE and not begun:
+        row = end_practice(change, row)
+        if row.stage == FAILED:
+            return Nothing("failed")
+        task = _next_task(change, row, cursor, held)
+    if task is None:
+        is_left = row.role == RATER and change.connection.scalar(_LEFT, {"who": person, "held": []})
+        return Nothing("waiting" if begun or is_left else "finished")
+    moved = {"who": person, "place": cursor.position, "next": cursor.turns + 1}
+    if task.kind == MAIN:
+        moved["place"] = _first_place(change, person, cursor, task, held)
+    change.connection.execute(_MOVE, moved)
+    return _begin(change, person, task, cursor.turns, now + change.rules.lease)
+
+
 def _unready(change: Change, person: Row[Any]) -> Why | None:
     """Why somebody is shown nothing, whatever is left."""
     if change.campaign.consent and person.consented is None:
@@ -299,7 +305,7 @@ def _unready(change: Change, person: Row[Any]) -> Why | None:
         return "voided"
     if person.stage == FAILED:
         return "failed"
-    return "paused" if change.connection.scalar(select(schema.campaign.c.paused)) else None
+    return "paused" if person.paused else None
 
 
 def _next_task(change: Change, person: Row[Any], cursor: Row[Any], held: Sequence[int]) -> Row[Any] | None:
@@ -330,8 +336,8 @@ def _first_place(change: Change, person: int, cursor: Row[Any], chosen: Row[Any]
 
 
 def _begin(change: Change, person: int, task: Row[Any], number: int, expires: float) -> Turn:
-    rows = change.connection.execute(ASKED_OF, {"who": person, "of_task": task.id}).all()
-    rows = [row for row in rows if row.answer is None and (row.golden or change.free(row))]
+    asked = change.connection.execute(ASKED_OF, {"who": person, "of_task": task.id}).all()
+    rows = [row for row in asked if row.answer is None and (row.golden or change.free(row))]
     shown = [row.id for row in rows]
     state = {"number": number, "shown": shown, "state": ASKED, "expires": expires}
     if task.turn_state is None:
@@ -341,7 +347,7 @@ def _begin(change: Change, person: int, task: Row[Any], number: int, expires: fl
         change.connection.execute(update(turns).where(*again).values(**state))
     if task.kind == MAIN:
         change.reserve(shown, 1)
-        change.renew(task.id)
+        change.note_free(task.id, sum(map(change.free, asked)) - len(shown))
     return _shown(task, rows, number)
 
 

@@ -1,15 +1,16 @@
-// A class is found by typing a part of its name or of another name for it: first those that begin so, then those of
-// which a word does.
+// A class is found by typing a part of its name or of another name for it.
 import { nameOf } from "./rows.js";
 
 const MOST = 30;
+// Where in a name what was typed stands, the best place first: English names end in what a thing is.
+const PLACES = [["\n", "\n"], [" ", "\n"], ["\n", " "], [" ", " "], ["\n", ""], [" ", ""], ["", ""]];
 
 const dialog = document.querySelector("#other");
 const text = document.querySelector("#other-text");
 const list = document.querySelector("#other-list");
 const notice = document.querySelector("#other-notice");
 
-let choices = []; // {id, name, about, words}
+let choices = []; // {id, name, about, others, words}
 let found = [];
 let current = 0;
 let chosen = () => {};
@@ -20,7 +21,8 @@ export function ask(classes, choose) {
     id: one.id,
     name: nameOf(one, one.id),
     about: one.definition ?? "",
-    words: ["", one.name, ...(one.synonyms ?? [])].join("\n").toLowerCase(),
+    others: one.synonyms,
+    words: ["", one.name, ...one.synonyms, ""].join("\n").toLowerCase(),
   }));
   chosen = choose;
   text.value = "";
@@ -32,26 +34,25 @@ export function ask(classes, choose) {
 
 function search() {
   const typed = text.value.trim().toLowerCase();
-  const rank = ({ words }) => ["\n", " ", ""].findIndex((before) => words.includes(before + typed));
+  const rank = ({ words }) => PLACES.findIndex(([before, after]) => words.includes(before + typed + after));
   const ranked = choices.map((choice) => [rank(choice), choice]).filter(([place]) => place >= 0);
   ranked.sort(([a], [b]) => a - b);
   found = ranked.slice(0, MOST).map(([, choice]) => choice);
-  list.replaceChildren(...found.map(option));
+  list.replaceChildren(...found.map((choice, number) => option(choice, number, typed)));
   notice.textContent = found.length ? "" : "No class is called so.";
   mark(0);
 }
 
-function option(choice, number) {
+function option(choice, number, typed) {
   const made = document.createElement("li");
+  const about = document.createElement("span");
+  const byOther = !choice.name.toLowerCase().includes(typed);
+  const other = byOther ? choice.others.find((name) => name.toLowerCase().includes(typed)) : "";
+  about.className = "also";
+  about.textContent = [other, choice.about].filter(Boolean).join(": ");
   made.id = `other-${number}`;
   made.role = "option";
-  made.append(choice.name);
-  if (choice.about) {
-    const about = document.createElement("span");
-    about.className = "also";
-    about.textContent = ` ${choice.about}`;
-    made.append(about);
-  }
+  made.append(choice.name, " ", about);
   made.addEventListener("click", () => choose(number));
   return made;
 }

@@ -11,7 +11,7 @@ SWITCH.addEventListener("change", () => localStorage.setItem(KEPT, SWITCH.checke
 // `pressed` gets the name of a key, and returns whether it was of use.
 export function listen(pressed) {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
     if (document.querySelector("dialog[open]") || event.target.closest("input")) return;
     const name = nameOf(event);
     if (!name || (event.repeat && name !== "up" && name !== "down")) return;

@@ -5,7 +5,6 @@
 // whether it has it already.
 import { post, Refused, SignedOut } from "./server.js";
 
-const AT_ONCE = 100; // answers of a request
 const SOON = 3; // seconds until what waits is sent
 const LATE = 15; // seconds at most between two tries
 
@@ -60,9 +59,7 @@ export class Outbox {
   async #sendAll() {
     const given = await this.waiting();
     try {
-      for (let first = 0; first < given.length; first += AT_ONCE) {
-        await this.#deliver(given.slice(first, first + AT_ONCE));
-      }
+      if (given.length) await this.#deliver(given);
       this.isLate = false;
       this.#pause = SOON;
     } catch (error) {

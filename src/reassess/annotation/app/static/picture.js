@@ -1,21 +1,23 @@
 // The picture on the page, and a closer look at it.
+import { reach } from "./server.js";
 
 const place = document.querySelector("#picture");
 const dialog = document.querySelector("#closer");
 const view = document.querySelector("#closer-view");
 const STEPS = [1, 1.5, 2, 3, 4, 6, 8];
 
-// An image that is decoded before it is shown; null if there is none to show.
+// An image that is decoded before it is shown; null if the server has none to show.
 export async function load(address) {
   const image = new Image();
   image.alt = "The picture to judge";
   image.src = address;
   try {
     await image.decode();
+    return image;
   } catch {
+    await reach(address); // or else it is the connection that was lost
     return null;
   }
-  return image;
 }
 
 export function show(image) {

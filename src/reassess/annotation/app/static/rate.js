@@ -10,10 +10,10 @@ import { announce, isRating, isShown, showPanel, showRating, showWaiting, tell }
 import * as picture from "./picture.js";
 import { Rows } from "./rows.js";
 import { get, post, Refused, SignedOut } from "./server.js";
+import { Turns } from "./turns.js";
 
 const AGAIN = 30; // seconds until the server is asked again when there is nothing
 const LATE = 8; // seconds at most until it is, if it was not reached
-const STALE = 600; // seconds for which a picture that was fetched may wait
 const SLOW = 300; // milliseconds after which the page says that it waits
 const NO_CONNECTION = "There is no connection. Please try again in a moment.";
 
@@ -25,30 +25,40 @@ const stage = find("#stage");
 const classes = new Map();
 const rows = new Rows(answer);
 let outbox;
+let turns;
 let turn = null; // on the screen
 let aside = null; // while the last one is on the screen again
-let upcoming = Promise.resolve(null);
 let timer = null;
 let pause = 1;
 let isBusy = false;
+let isHere = true; // and not in another tab
 
 // ---- from picture to picture
 
+// Ask for what is next, with nothing in hand.
 async function look() {
   clearTimeout(timer);
-  [turn, aside, upcoming] = [null, null, Promise.resolve(null)];
-  const slow = setTimeout(() => showPanel("loading"), SLOW);
+  [turn, aside] = [null, null];
+  turns.forget();
   try {
-    await outbox.send();
-    const found = await ask([]);
+    const found = await patiently(outbox.send().then(() => turns.ask()));
     pause = 1;
+    if (!isHere) return;
     if (found.nothing) rest(found.nothing);
     else {
       show(found);
-      if (!found.practice) upcoming = fetchNext(found);
+      if (!found.practice) turns.fetchAfter(found);
     }
   } catch (error) {
     fail(error);
+  }
+}
+
+// What is waited for; the page says so when it takes long.
+async function patiently(promise) {
+  const slow = setTimeout(() => isHere && showPanel("loading"), SLOW);
+  try {
+    return await promise;
   } finally {
     clearTimeout(slow);
   }
@@ -60,53 +70,33 @@ function rest(why) {
 }
 
 function fail(error) {
+  if (!isHere) return;
   if (error instanceof SignedOut) showPanel("ended");
   else if (error instanceof Refused) {
     find("#trouble").textContent = error.message;
     showPanel("trouble");
   } else {
+    tell("");
     showPanel("offline");
     pause = Math.min(2 * pause, LATE);
     timer = setTimeout(look, 1000 * pause);
   }
 }
 
-async function ask(held) {
-  const { task, nothing } = await post("next", { held });
-  return task ? prepare(task) : { nothing };
-}
-
-// A task with its picture, and with answers that the server has not got yet.
-async function prepare(task) {
-  const [waiting, image] = await Promise.all([outbox.waiting(), picture.load(task.image)]);
-  const own = new Map(waiting.map((one) => [one.question, one]));
-  const given = (row) => own.get(row.question) ?? { answer: row.answer, revision: row.revision - 1 };
-  return {
-    ...task,
-    image,
-    since: Date.now(),
-    rows: task.rows.map((row) => ({ ...row, answer: given(row).answer, revision: given(row).revision + 1, spent: 0 })),
-  };
-}
-
-// What comes after a turn, when all answers to what went before have arrived; null if it has to be asked for again.
-async function fetchNext(after, sent = true) {
-  if (!(await sent)) return null;
-  const found = await ask([after.task]).catch(() => null);
-  return found?.nothing ? null : found;
-}
-
 async function goOn() {
   const sent = outbox.send();
-  const put = aside;
-  const ready = put ?? (await upcoming);
-  if (!ready || (!put && Date.now() - ready.since > 1000 * STALE)) {
+  const before = aside;
+  const ready = before ?? (await patiently(turns.fetched()));
+  if (!isHere) return;
+  if (!ready) {
     await look();
     return;
   }
   aside = null;
   show(ready);
-  if (!put) upcoming = ready.practice ? Promise.resolve(null) : fetchNext(ready, sent);
+  if (before) return;
+  turns.forget();
+  if (!ready.practice) turns.fetchAfter(ready, sent);
 }
 
 function show(shown) {
@@ -136,6 +126,7 @@ function update() {
 function answer(row, value) {
   const one = turn.rows[row];
   if (turn.isRevealed) return;
+  tell("");
   if (one.answer !== value) {
     one.spent += lap();
     const { question, revision } = one;
@@ -167,22 +158,21 @@ async function reveal() {
   rows.reveal(outbox.truths);
   update();
   announce("The answers of the experts are shown. Press Enter to go on.");
-  upcoming = fetchNext(turn);
+  turns.fetchAfter(turn);
 }
 
 async function goBack() {
   if (turn?.isLast) return tell("Only the last picture can be changed.");
   if (!(await outbox.send())) return tell(NO_CONNECTION);
-  const { task } = await post("undo");
-  if (!task) return tell("There is no picture to go back to.");
-  const last = await prepare(task);
+  const last = await turns.last();
+  if (!last) return tell("There is no picture to go back to.");
   clearTimeout(timer);
   aside = turn;
   show({ ...last, isLast: true });
 }
 
 function giveUp() {
-  if (turn.isLast) return tell("You have answered this picture already.");
+  if (turn.isRevealed || (turn.isLast && rows.isComplete)) return tell("You have answered this picture already.");
   find("#judge").returnValue = "";
   find("#judge").showModal();
 }
@@ -238,7 +228,8 @@ const canGoBack = () => isRating() || ["finished", "waiting", "paused"].some(isS
 function pressed(key, target) {
   if (key === "?") find("#help").showModal();
   else if (key === "u" && canGoBack()) once(goBack);
-  else if (!isRating() || isBusy) return false;
+  else if (!isRating()) return false;
+  else if (isBusy) return true;
   else if (key === "up") rows.choose(rows.current - 1);
   else if (key === "down") rows.choose(rows.current + 1);
   else if (key === "z") picture.look();
@@ -258,11 +249,12 @@ function watchTabs() {
   const tabs = new BroadcastChannel(`reassess ${location.pathname}`);
   tabs.onmessage = () => {
     clearTimeout(timer);
-    turn = null;
+    isHere = false;
     showPanel("elsewhere");
   };
   const takeOver = () => tabs.postMessage("here");
   find("#here").addEventListener("click", () => {
+    isHere = true;
     takeOver();
     look();
   });
@@ -298,6 +290,7 @@ async function begin() {
     lose();
     return;
   }
+  turns = new Turns(outbox);
   await start();
 }
 

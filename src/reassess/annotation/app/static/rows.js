@@ -47,11 +47,12 @@ export class Rows {
     element.scrollIntoView({ block: "nearest" });
   }
 
-  // Show the answer of a row, and go on to the next one without an answer.
+  // Show the answer of a row, and go on to the next one without an answer; in the last picture to the next one.
   answer(row) {
     this.#mark(row);
-    const open = this.#turn.rows.map((one, number) => number).filter((number) => this.#turn.rows[number].answer === null);
-    this.choose(open.find((number) => number > row) ?? open[0] ?? row);
+    const { rows, isLast } = this.#turn;
+    const open = [...rows.keys()].filter((number) => rows[number].answer === null);
+    this.choose(open.find((number) => number > row) ?? open[0] ?? (isLast ? row + 1 : row));
   }
 
   // Show what is right beside what was answered; the answers stay as they are.
@@ -65,6 +66,7 @@ export class Rows {
       line.hidden = truth === undefined;
       for (const button of this.#elements[number].querySelectorAll("button")) button.disabled = true;
     });
+    this.choose(0);
   }
 
   // In words, for those who hear the page.

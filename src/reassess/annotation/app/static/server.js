@@ -26,13 +26,14 @@ export async function post(route, content = {}, { keepalive = false } = {}) {
 }
 
 export async function get(route) {
-  const response = await reach(route, {});
+  const response = await reach(route);
   if (response.status === 401) throw new SignedOut();
   if (!response.ok) throw new Refused();
   return response.json();
 }
 
-async function reach(route, options) {
+// A response, of whatever status; `Unreachable` if there is none, or the server is in trouble.
+export async function reach(route, options = {}) {
   let response;
   try {
     response = await fetch(route, { ...options, redirect: "error", signal: AbortSignal.timeout(PATIENCE) });

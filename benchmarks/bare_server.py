@@ -1,0 +1,71 @@
+"""The least that a server of tasks can do: Starlette and SQLAlchemy, one row read and some rows written a task.
+
+It speaks as the pages of a campaign do, knows no rater, keeps no rule, and checks nothing.
+"""
+
+import sys
+from functools import partial
+from itertools import count
+from typing import Any
+
+from sqlalchemy import Column, Integer, MetaData, Table, bindparam, select
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from reassess.annotation.app.server import serve
+from reassess.annotation.store.database import open_engine
+
+_QUESTIONS = 4  # of a task
+metadata = MetaData()
+answers = Table(
+    "answers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("question", Integer),
+    Column("answer", Integer),
+)
+_LAST = select(answers.c.question).where(answers.c.id == bindparam("number"))
+
+
+def make_app(address: str) -> Starlette:
+    engine, task = open_engine(address), count(1)
+    metadata.create_all(engine)
+
+    async def enter(_: Request) -> Response:
+        return Response(status_code=204, headers={"Set-Cookie": "session=1"})
+
+    async def page(_: Request) -> Response:
+        return HTMLResponse('<meta name="csrf" content="0">')
+
+    async def next_task(request: Request) -> Response:
+        await request.json()
+        number = next(task)
+
+        def read() -> None:
+            with engine.connect() as connection:
+                connection.execute(_LAST, {"number": number}).one_or_none()
+
+        await run_in_threadpool(read)
+        rows = [{"question": number * 10 + i, "class": i, "answer": None, "revision": 0} for i in range(_QUESTIONS)]
+        return JSONResponse({"task": {"task": number, "image": "images/0", "practice": False, "rows": rows}})
+
+    async def keep(request: Request) -> Response:
+        said: Any = await request.json()
+        rows = [{"question": one["question"], "answer": one["answer"]} for one in said["answers"]]
+
+        def write() -> None:
+            with engine.begin() as connection:
+                connection.execute(answers.insert(), rows)
+
+        await run_in_threadpool(write)
+        return JSONResponse({})
+
+    routes = (("/enter", enter, "POST"), ("/", page, "GET"), ("/next", next_task, "POST"), ("/answers", keep, "POST"))
+    return Starlette(routes=[Route(path, endpoint, methods=[method]) for path, endpoint, method in routes])
+
+
+if __name__ == "__main__":
+    serve(make_app(sys.argv[1]), port=0, started=partial(print, flush=True))

@@ -1,0 +1,169 @@
+"""Speed of a campaign: simulated raters, and the server beside a bare one, on one machine.
+
+PostgreSQL is used where REASSESS_POSTGRESQL is the address of an empty database, and of another for the bare server in
+REASSESS_POSTGRESQL_BARE.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reassess import Classes, Questions, Tasks
+from reassess.annotation import (
+    CampaignPlan,
+    Rules,
+    Simulated,
+    SimulatedRater,
+    add_person,
+    create_campaign,
+    export_votes,
+    make_link,
+    open_campaign,
+    rate,
+    serving,
+)
+from reassess.annotation.local_server import running
+from reassess.annotation.store.schema import answers, questions
+
+_TASKS, _EACH = 50_000, 4
+_SECONDS = 60.0  # so that the first requests, of which each statement is compiled, are few
+_CLASSES = Classes(1000, names=tuple(f"class {number}" for number in range(1000)))
+
+
+def tasks_of(count: int, each: int) -> Tasks:
+    names = [f"{number:06}.jpg" for number in range(count) for _ in range(each)]
+    asked = Questions.from_columns(names, np.arange(count * each) % 1000, _CLASSES)
+    return Tasks(asked, np.arange(0, count * each + 1, each), np.arange(count), ["all"] * count)
+
+
+def bare(address: str) -> AbstractContextManager[str]:
+    return running([sys.executable, str(Path(__file__).with_name("bare_server.py")), address], what=address)
+
+
+def rated(address: str, raters: int, think: float) -> Simulated:
+    """What comes of raters in a new campaign."""
+    create_campaign(address, CampaignPlan(tasks_of(_TASKS, _EACH), rules=Rules(votes=3)))
+    campaign, now = open_campaign(address), time.time()
+    tokens = [make_link(campaign, add_person(campaign, f"rater {number}"), now) for number in range(raters)]
+    campaign.close()
+    with serving(address) as pages:
+        return work(pages, tokens, think)
+
+
+def work(pages: str, tokens: list[str], think: float) -> Simulated:
+    raters = [SimulatedRater(think=think)] * len(tokens)
+    return rate(pages, tokens, raters, lambda *_: True, seconds=_SECONDS, pictures=False)
+
+
+def at(took: Any, share: float) -> float:
+    return float(np.quantile(took, share))
+
+
+def compare_with_bare(row: Any, name: str, address: str, bare_address: str, raters: int, think: float) -> Simulated:
+    """Rows for the times of the server beside a bare one; it may not fail."""
+    with bare(bare_address) as pages:
+        least = work(pages, [""] * raters, think)
+    found = rated(address, raters, think)
+    assert max(found.statuses) < 500, found.statuses
+    rate_of, least_rate = found.answers / found.seconds, least.answers / least.seconds
+    print(f"{name}: {rate_of:.0f} answers a second, a bare server {least_rate:.0f}; statuses {dict(found.statuses)}")
+    for what, took, bare_took in (
+        ("next", found.next_seconds, least.next_seconds),
+        ("submit", found.answer_seconds, least.answer_seconds),
+    ):
+        for share in (0.5, 0.95):
+            against = "a bare server"
+            row(f"{name}, {what}, {share:.0%}", at(took, share), against, at(bare_took, share), "<= 10")
+    return found
+
+
+def test_eight_raters_who_think_a_second(row: Any, tmp_path: Path) -> None:
+    name = "8 raters, 1 s of thought, SQLite"
+    found = compare_with_bare(row, name, str(tmp_path / "c.db"), str(tmp_path / "bare.db"), 8, 1.0)
+    row(f"{name}, next, 50%", at(found.next_seconds, 0.5), "5 ms", 0.005, "<= 1")
+    row(f"{name}, next, 95%", at(found.next_seconds, 0.95), "25 ms", 0.025, "<= 1")
+    row(f"{name}, submit, 95%", at(found.answer_seconds, 0.95), "25 ms", 0.025, "<= 1")
+
+
+@pytest.mark.parametrize(("where", "raters", "think"), [("SQLite", 8, 0.0), ("PostgreSQL", 50, 1.0)])
+def test_as_many_answers_as_can_be(row: Any, tmp_path: Path, where: str, raters: int, think: float) -> None:
+    name = f"{raters} raters, {think:g} s of thought, {where}"
+    addresses = str(tmp_path / "c.db"), str(tmp_path / "bare.db")
+    if where == "PostgreSQL":
+        if "REASSESS_POSTGRESQL" not in os.environ:
+            pytest.skip("REASSESS_POSTGRESQL is not given")
+        addresses = os.environ["REASSESS_POSTGRESQL"], os.environ["REASSESS_POSTGRESQL_BARE"]
+    found = compare_with_bare(row, name, *addresses, raters, think)
+    row(f"{name}, 200 answers", 200 * found.seconds / found.answers, "1 s", 1.0, "<= 1")
+    row(f"{name}, next, 95%", at(found.next_seconds, 0.95), "50 ms", 0.05, "<= 1")
+    row(f"{name}, submit, 95%", at(found.answer_seconds, 0.95), "50 ms", 0.05, "<= 1")
+
+
+def timed(do: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    do()
+    return time.perf_counter() - begin
+
+
+def test_start_to_first_page(row: Any, tmp_path: Path) -> None:
+    create_campaign(tmp_path / "c.db", CampaignPlan(tasks_of(_TASKS, _EACH)))
+
+    def first_page() -> None:
+        with serving(tmp_path / "c.db") as pages, urllib.request.urlopen(f"{pages}enter", timeout=10) as page:
+            page.read()
+
+    first_page()  # byte code is kept
+    row("start to first page", timed(first_page), "2 s", 2.0, "<= 1")
+
+
+def test_create(row: Any, tmp_path: Path) -> None:
+    tasks = tasks_of(46_250, 4)
+    seconds = timed(lambda: create_campaign(tmp_path / "c.db", CampaignPlan(tasks)))
+    row("create a campaign of 185,000 questions", seconds, "20 s", 20.0, "<= 1")
+
+
+def test_export(row: Any, tmp_path: Path) -> None:
+    create_campaign(tmp_path / "c.db", CampaignPlan(tasks_of(_TASKS, _EACH)))
+    campaign = open_campaign(tmp_path / "c.db")
+    raters = [add_person(campaign, f"rater {number}") for number in range(5)]
+    with campaign.engine.begin() as connection:
+        ids = [row.id for row in connection.execute(questions.select())]
+        rest = {"revision": 0, "answer": 2, "seconds": 1.5, "at": 1e9, "counted": True}
+        for rater in raters:
+            connection.execute(answers.insert(), [{"question": own, "person": rater, **rest} for own in ids])
+    exported = []
+    seconds = timed(lambda: exported.append(export_votes(campaign)))
+    assert len(exported[0].votes) == 1_000_000
+    campaign.close()
+    row("export of 1,000,000 votes", seconds, "20 s", 20.0, "<= 1")
+
+
+def test_install(row: Any, tmp_path: Path) -> None:
+    """What the extra brings beyond the core, in environments that are made for it."""
+    sizes = []
+    for extra in ("", "[annotate]"):
+        place = tmp_path / f"site{extra.strip('[]')}"
+        project = f"{Path(__file__).parent.parent}{extra}"
+        subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--target", place, project], check=True)
+        listed = subprocess.run(
+            [sys.executable, "-m", "pip", "list", "--path", place, "--format=json"],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        mib = sum(file.stat().st_size for file in place.rglob("*") if file.is_file()) / 1e6
+        sizes.append((len(json.loads(listed.stdout)), mib))
+    packages, megabytes = (more - core for core, more in zip(*sizes, strict=True))
+    print(f"the extra brings {packages} packages, {megabytes:.0f} MB")
+    row("packages beyond the core", packages, "16 packages", 16, "<= 1")
+    row("megabytes beyond the core", megabytes, "70 MB", 70, "<= 1")

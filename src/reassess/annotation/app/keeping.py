@@ -1,0 +1,144 @@
+"""The keeper's page: how far the campaign is, how each rater does, and what a keeper can do about it."""
+
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from reassess.annotation.app.security import csrf_of
+from reassess.annotation.app.sessions import Caller, asked, posted
+from reassess.annotation.export_folder import export_campaign
+from reassess.annotation.store.campaigns import pause, resume
+from reassess.annotation.store.class_list import shown_classes
+from reassess.annotation.store.keeping import disputed_golden, last_entries, uncertain_questions
+from reassess.annotation.store.people import add_person, admit, forget_person, make_link, revoke_link
+from reassess.annotation.store.progress import Progress, progress_of
+from reassess.annotation.store.votes import restore_rater, void_rater
+from reassess.core.answers import KNOWN_ANSWERS
+from reassess.core.rater_model import VALIDITY
+from reassess.numeric.proportion import Proportion
+
+__all__ = ["ROUTES"]
+
+_KEEPERS = ("keeper",)
+_MOST_LISTED = 25
+_ROLES = ("rater", "expert", "keeper")
+# What is done to a person, by its address.
+_OF_PERSON = {
+    "void": void_rater,
+    "restore": restore_rater,
+    "admit": admit,
+    "revoke": revoke_link,
+    "forget": forget_person,
+}
+
+
+def _page(caller: Caller) -> Response:
+    campaign = caller.campaign
+    progress = progress_of(campaign, caller.now)
+    names = {one.id: one.name for one in progress.raters}
+    shown = {
+        "title": campaign.name or "A campaign",
+        "csrf": csrf_of(caller.secret),
+        "own": caller.person.id,
+        "progress": progress,
+        "parts": _parts(progress),
+        "matrices": {one.id: _matrix(one.confusion.tolist()) for one in progress.raters if one.confusion.any()},
+        "disputed": disputed_golden(campaign, _MOST_LISTED),
+        "uncertain": uncertain_questions(campaign, _MOST_LISTED),
+        "classes": {one.id: one.name for one in shown_classes(campaign)},
+        "entries": last_entries(campaign, _MOST_LISTED),
+        "names": names,
+        "time": _time,
+        "truths": VALIDITY,
+        "answers": KNOWN_ANSWERS,
+        "roles": _ROLES,
+    }
+    page: Response = caller.request.app.state.templates.TemplateResponse(caller.request, "keeper.html", shown)
+    return page
+
+
+def _pause(caller: Caller, _: Mapping[str, Any]) -> Response:
+    pause(caller.campaign, caller.now, caller.person.id)
+    return Response(status_code=204)
+
+
+def _resume(caller: Caller, _: Mapping[str, Any]) -> Response:
+    resume(caller.campaign, caller.now, caller.person.id)
+    return Response(status_code=204)
+
+
+def _invite(caller: Caller, said: Mapping[str, Any]) -> Response:
+    """A link for somebody new, or a new one for somebody who is there; it is shown this once."""
+    name, role, person = said.get("name"), said.get("role"), said.get("person")
+    if person is None:
+        if not isinstance(name, str) or role not in _ROLES:
+            raise HTTPException(400, "give a name, and one of the roles rater, expert and keeper")
+        person = add_person(caller.campaign, name.strip(), role, now=caller.now, by=caller.person.id)
+    token = make_link(caller.campaign, _number(person), caller.now, caller.person.id)
+    return JSONResponse({"link": f"enter#{token}"})
+
+
+def _do(caller: Caller, said: Mapping[str, Any]) -> Response:
+    change = _OF_PERSON.get(caller.request.path_params["what"])
+    if change is None:
+        raise HTTPException(404, "there is no such page")
+    change(caller.campaign, _number(said.get("person")), caller.now, caller.person.id)
+    return Response(status_code=204)
+
+
+def _export(caller: Caller, said: Mapping[str, Any]) -> Response:
+    """The folder of the export, as a zip file."""
+    with TemporaryDirectory() as place:
+        folder = Path(place) / "export"
+        export_campaign(caller.campaign, folder, names=said.get("names") is True)
+        packed = Path(shutil.make_archive(str(folder), "zip", place, folder.name)).read_bytes()
+    with_name = {"Content-Disposition": 'attachment; filename="export.zip"'}
+    return Response(packed, media_type="application/zip", headers=with_name)
+
+
+def _parts(progress: Progress) -> list[tuple[str, int, float]]:
+    """The states of questions: name, number, and share in percent."""
+    every = max(progress.questions, 1)
+    states = [
+        ("with all their votes", progress.closed_by_votes),
+        ("closed by the stop rule", progress.closed_by_rule),
+        ("open", progress.open),
+    ]
+    return [(name, count, 100 * count / every) for name, count in states]
+
+
+def _matrix(confusion: list[list[int]]) -> list[list[Proportion]]:
+    """The share of each answer to golden questions of each truth, with its interval."""
+    return [[Proportion(count, sum(row)) for count in row] for row in confusion]
+
+
+def _time(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _number(found: Any) -> int:
+    if type(found) is not int or not 0 < found < 1 << 53:
+        raise HTTPException(400, "a person is called by a number")
+    return found
+
+
+ROUTES = [
+    Route("/keeper", asked(_page, _KEEPERS)),
+    *(
+        Route(f"/keeper/{path}", posted(answer, _KEEPERS), methods=["POST"])
+        for path, answer in {
+            "pause": _pause,
+            "resume": _resume,
+            "invite": _invite,
+            "export": _export,
+            "people/{what}": _do,
+        }.items()
+    ),
+]

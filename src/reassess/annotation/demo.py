@@ -1,0 +1,135 @@
+"""A small campaign of drawn shapes, to see what rating is like."""
+
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from math import cos, pi, sin
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reassess.annotation.assignment import Rules
+from reassess.annotation.plan import CampaignPlan, ExamplePicture
+from reassess.core.answers import KNOWN_ANSWERS
+from reassess.core.classes import Classes
+from reassess.core.questions import Questions
+from reassess.core.tasks import Tasks
+from reassess.core.votes import Votes
+from reassess.errors import MissingPackageError
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageDraw
+
+__all__ = ["CLASSES", "demo_plan", "draw_images"]
+
+CLASSES = Classes(
+    5,
+    names=("circle", "square", "triangle", "star", "ring"),
+    synonyms=(("disc",), (), (), (), ("annulus",)),
+    definitions=(
+        "round, and filled",
+        "four sides of one length, and filled; it may stand on a corner",
+        "three sides, and filled",
+        "five points",
+        "round, with a hole in it",
+    ),
+)
+_SIDE = 480  # pixels
+_PAPER = ("#f3ead9", "#dfe9ef", "#e8eee0", "#efe3ea")
+_INKS = ("#a8402a", "#22618f", "#3f7a31", "#7a4a94", "#8f6a14")
+_GOLDEN, _PRACTICE = 8, 2  # images with golden questions, and how many of them are for practice
+
+
+def draw_images(folder: Path, count: int, seed: int = 0) -> list[set[int]]:
+    """Draw images with up to three shapes into a folder that exists; the class ids that are in each.
+
+    Raises
+    ------
+    MissingPackageError
+        Pillow is not installed.
+    """
+    chance = Random(seed)
+    shapes = [set(chance.sample(range(len(CLASSES.names)), chance.randint(1, 3))) for _ in range(count)]
+    for number, there in enumerate(shapes):
+        _drawn(sorted(there), chance).save(folder / f"{number:03}.png")
+    return shapes
+
+
+def demo_plan(shapes: Sequence[set[int]], seed: int = 0) -> CampaignPlan:
+    """A campaign on images of `draw_images`, each a task of all classes; the first ones are golden.
+
+    Parameters
+    ----------
+    shapes
+        As of `draw_images`, of more images than are golden.
+    seed
+        Of the order of tasks.
+    """
+    golden = _tasks(range(_GOLDEN))
+    asked = golden.questions
+    names = [int(asked.images[image].partition(".")[0]) for image in asked.image_ids]
+    valid = [class_id in shapes[name] for name, class_id in zip(names, asked.class_ids.tolist(), strict=True)]
+    experts = Votes.from_columns(
+        asked, np.arange(len(asked)), np.zeros(len(asked), int), np.where(valid, 2, 0), ("demo",), KNOWN_ANSWERS
+    )
+    return CampaignPlan(
+        tasks=_tasks(range(_GOLDEN, len(shapes))),
+        name="Which shapes are there?",
+        rules=Rules(votes=3, golden_rate=0.2, seed=seed),
+        golden_tasks=golden,
+        experts=experts,
+        practice=_PRACTICE,
+        examples=list(_examples()),
+    )
+
+
+def _tasks(images: Sequence[int]) -> Tasks:
+    each = len(CLASSES.names)
+    names = [f"{number:03}.png" for number in images for _ in range(each)]
+    questions = Questions.from_columns(names, np.tile(np.arange(each), len(images)), CLASSES)
+    reasons = ["all of the image"] * len(images)
+    return Tasks(questions, np.arange(0, each * len(images) + 1, each), np.arange(len(images)), reasons)
+
+
+def _examples() -> Iterator[ExamplePicture]:
+    for class_id in range(len(CLASSES.names)):
+        file = BytesIO()
+        _drawn([class_id], Random(f"example {class_id}")).resize((160, 160)).save(file, "PNG")
+        yield ExamplePicture(class_id, file.getvalue(), "image/png")
+
+
+def _drawn(class_ids: Sequence[int], chance: Random) -> "Image.Image":
+    try:
+        from PIL import Image, ImageDraw
+    except ImportError as error:
+        raise MissingPackageError("pillow", extra="annotate", purpose="the demo") from error
+    paper = chance.choice(_PAPER)
+    image = Image.new("RGB", (_SIDE, _SIDE), paper)
+    pen = ImageDraw.Draw(image)
+    places = chance.sample([(x, y) for x in (0.28, 0.72) for y in (0.28, 0.72)], len(class_ids))
+    for class_id, (x, y) in zip(class_ids, places, strict=True):
+        _draw(pen, class_id, x * _SIDE, y * _SIDE, chance.uniform(0.1, 0.18) * _SIDE, paper, chance)
+    return image
+
+
+def _draw(
+    pen: "ImageDraw.ImageDraw", class_id: int, x: float, y: float, size: float, paper: str, chance: Random
+) -> None:
+    ink, turn = chance.choice(_INKS), chance.uniform(0, pi)
+
+    def corners(count: int, *radii: float) -> list[tuple[float, float]]:
+        angles = [turn + 2 * pi * corner / count for corner in range(count)]
+        return [
+            (x + radii[i % len(radii)] * size * cos(angle), y + radii[i % len(radii)] * size * sin(angle))
+            for i, angle in enumerate(angles)
+        ]
+
+    name = CLASSES.names[class_id]
+    if name in ("circle", "ring"):
+        pen.ellipse((x - size, y - size, x + size, y + size), fill=ink)
+        if name == "ring":
+            pen.ellipse((x - size / 2, y - size / 2, x + size / 2, y + size / 2), fill=paper)
+    else:
+        points = {"square": corners(4, 1), "triangle": corners(3, 1.1), "star": corners(10, 1.2, 0.5)}
+        pen.polygon(points[name], fill=ink)

@@ -1,0 +1,103 @@
+"""Pictures that show raters what a class is: of images that are in no task, small, and without metadata."""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from io import BytesIO
+from pathlib import Path
+
+from reassess.annotation.pictures import bare_picture, require_pillow
+from reassess.annotation.plan import ExamplePicture
+from reassess.core.classes import Classes
+from reassess.core.image_names import image_keys
+from reassess.data.image_sources import ImageSource, open_images
+from reassess.errors import DataError
+
+__all__ = ["read_examples"]
+
+_MOST = 3  # pictures of a class
+_SIDE = 320  # pixels at most
+_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+def read_examples(
+    folder: str | Path, classes: Classes, *, images: Collection[str], hashes: Mapping[str, str]
+) -> list[ExamplePicture]:
+    """Example pictures of classes.
+
+    Parameters
+    ----------
+    folder
+        It holds a folder for each class, called as the class is: by its name, wnid or id. Of the JPEG and PNG files in
+        it, the first three in the order of their names are taken.
+    classes
+        The classes.
+    images
+        Names of the images of the campaign, of which none may be shown as an example.
+    hashes
+        SHA-256 of their files by name, as far as they are known.
+
+    Returns
+    -------
+    list of ExamplePicture: as of `bare_picture`, of at most 320 pixels a side.
+
+    Raises
+    ------
+    DataError
+        A folder is called as no class; a picture lies in none, cannot be read, or is one of the images.
+    MissingPackageError
+        Pillow is not installed.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from PIL import Image
+    >>> place = Path(mkdtemp()) / "cat"
+    >>> place.mkdir()
+    >>> Image.new("RGB", (640, 480)).save(place / "tom.png")
+    >>> examples = read_examples(place.parent, Classes(2, names=("dog", "cat")), images=(), hashes={})
+    >>> [(one.class_id, one.media_type, Image.open(BytesIO(one.picture)).size) for one in examples]
+    [(1, 'image/png', (320, 240))]
+    """
+    require_pillow("showing example pictures")
+    source = open_images(folder)
+    shown = set(image_keys(list(images))), set(hashes.values())
+    return [
+        _example(source, row, class_id, shown)
+        for class_id, rows in _rows_by_class(source, classes).items()
+        for row in rows[:_MOST]
+    ]
+
+
+def _rows_by_class(source: ImageSource, classes: Classes) -> dict[int, list[int]]:
+    """The rows of pictures of each class."""
+    rows: dict[int, list[int]] = {}
+    for row, name in enumerate(source.names):
+        called, _, file = name.rpartition("/")
+        if not file.lower().endswith(_SUFFIXES):
+            continue
+        class_id = classes.id_of(called, where=f"{source.place}/{called}")
+        if class_id < 0:
+            raise DataError(
+                "an example picture lies in no folder of a class",
+                where=source.place,
+                allowed=f"CLASS/{file}, with the name, wnid or id of a class",
+                found=name,
+                mend="put it into the folder of its class, or take it away",
+            )
+        rows.setdefault(class_id, []).append(row)
+    return rows
+
+
+def _example(source: ImageSource, row: int, class_id: int, shown: tuple[set[str], set[str]]) -> ExamplePicture:
+    name = source.names[row]
+    file = source.file(row)
+    content = file.getvalue() if isinstance(file, BytesIO) else Path(file).read_bytes()
+    names, hashes = shown
+    if image_keys([name])[0] in names or hashlib.sha256(content).hexdigest() in hashes:
+        raise DataError(
+            "an example picture is of an image that raters are asked about",
+            where=source.place,
+            found=name,
+            mend="take a picture that is in no task",
+        )
+    return ExamplePicture(class_id, *bare_picture(content, f"{source.place}/{name}", side=_SIDE))

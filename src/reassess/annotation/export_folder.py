@@ -1,0 +1,127 @@
+"""The votes of a campaign as the folder of a benchmark, from which the other commands go on."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from reassess.core.answers import KNOWN_ANSWERS
+from reassess.core.benchmark import Benchmark
+from reassess.core.classes import Classes
+from reassess.data.benchmark_folders import places_of_parts
+from reassess.data.benchmark_outputs import check_place
+from reassess.data.benchmark_settings import SETTINGS_FILE, write_settings
+from reassess.errors import OutputError
+from reassess.formats.class_tables import write_classes
+from reassess.formats.files import TEMPORARY, all_or_none, check_output, exists
+from reassess.formats.labels import write_labels
+from reassess.formats.tables import write_table
+from reassess.formats.votes import write_votes
+from reassess.text import some
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from reassess.annotation.store.campaigns import Campaign
+    from reassess.annotation.store.export import Exported, Suggestion
+    from reassess.core.questions import Questions
+
+__all__ = ["export_campaign"]
+
+_CLASSES, _ORIGINAL, _SUGGESTIONS = "classes.csv", "original.csv", "suggestions.csv"
+_VOTES, _GOLDEN, _RATER_GOLDEN = "votes.parquet", "golden.parquet", "rater-golden.parquet"
+_FILES = frozenset({_CLASSES, _ORIGINAL, _SUGGESTIONS, _VOTES, _GOLDEN, _RATER_GOLDEN})
+
+
+def export_campaign(
+    campaign: "Campaign", folder: str | Path, *, names: bool = False, force: bool = False
+) -> "Exported":
+    """Write what people said as the folder of a benchmark, see `reassess.open_benchmark`.
+
+    Parameters
+    ----------
+    campaign
+        The campaign.
+    folder
+        It is made if it is not there. Written are benchmark.json, and of classes.csv, votes.parquet, golden.parquet,
+        rater-golden.parquet, original.csv and suggestions.csv (image, class, people) those of which there is something.
+    names
+        As for `export_votes`.
+    force
+        Write into a folder that is not empty. Other files in it stay; those of an earlier export do not.
+
+    Raises
+    ------
+    OutputError
+        The folder is not empty and `force` is not given; it holds votes, or another part, in a file of another name; or
+        it cannot be written. Then nothing is written.
+    """
+    from reassess.annotation.store.export import export_votes
+
+    folder = Path(folder)
+    _check_folder(folder, force=force)
+    exported = export_votes(campaign, names=names)
+    parts = _parts(exported, campaign)
+    is_new = not exists(folder)
+    try:
+        folder.mkdir(exist_ok=True)
+        with all_or_none():
+            for name, (write, content) in parts.items():
+                write(folder / name, content, force=force)
+    except BaseException:
+        if is_new:
+            with suppress(OSError):  # where a process that was killed has left something
+                folder.rmdir()
+        raise
+    for name in _FILES.difference(parts):  # of an earlier export
+        (folder / name).unlink(missing_ok=True)
+    return exported
+
+
+def _parts(exported: "Exported", campaign: "Campaign") -> dict[str, tuple[Callable[..., None], Any]]:
+    """What each file holds, and how it is written; files of which there is nothing are left out."""
+    classes = cast("Questions", exported.votes.items).classes
+    stop = campaign.rules.stop
+    settings = {**campaign.settings, "answers": list(KNOWN_ANSWERS)}
+    parts: dict[str, tuple[Callable[..., None], Any]] = {
+        SETTINGS_FILE: (write_settings, settings if stop is None else settings | {"stop": [stop.low, stop.high]}),
+        _CLASSES: (write_classes, classes if classes.texts else None),
+        _VOTES: (write_votes, exported.votes if len(exported.votes) else None),
+        _GOLDEN: (write_votes, exported.golden),
+        _RATER_GOLDEN: (write_votes, exported.rater_golden),
+        _ORIGINAL: (write_labels, exported.original),
+        _SUGGESTIONS: (write_table, _table(exported.suggestions, classes) if exported.suggestions else None),
+    }
+    return {name: (write, content) for name, (write, content) in parts.items() if content is not None}
+
+
+def _table(suggestions: "Sequence[Suggestion]", classes: Classes) -> "pl.DataFrame":
+    import polars as pl
+
+    class_ids = np.array([one.class_id for one in suggestions])
+    columns = {"class": classes.column(class_ids), "people": [one.people for one in suggestions]}
+    return pl.DataFrame({"image": [one.image for one in suggestions], **columns})
+
+
+def _check_folder(folder: Path, *, force: bool) -> None:
+    """Refuse a folder that cannot take the files."""
+    if not exists(folder):
+        check_output(folder)
+        return
+    if not folder.is_dir():
+        raise OutputError("the output is a folder, and a file is in its place", where=folder, mend="name a folder")
+    held = sorted(path.name for path in folder.iterdir() if not path.name.startswith(TEMPORARY))
+    if held and not force:
+        raise OutputError(
+            "the output folder is not empty",
+            where=folder,
+            found=some(held, most=3),
+            mend="choose another name, or overwrite files in it with force=True",
+        )
+    places = places_of_parts(folder)
+    sources = {part: str(places[part][0]) for part in places}
+    for name in sorted(_FILES):
+        check_output(folder / name, force=force)
+        check_place(folder / name, Benchmark(sources=sources, folder=folder), Path(name).stem)

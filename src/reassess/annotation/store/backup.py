@@ -1,0 +1,46 @@
+"""A copy of a campaign, made while it is served."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from reassess.annotation.addresses import is_server, shown_address
+from reassess.annotation.store.database import database_errors, existing
+from reassess.errors import DataError
+from reassess.formats.files import writing
+
+__all__ = ["backup_campaign"]
+
+
+def backup_campaign(address: str | Path, path: str | Path, *, force: bool = False) -> None:
+    """Copy a campaign in an SQLite file: all that was acknowledged when the copy begins. Nobody has to wait for it.
+
+    Parameters
+    ----------
+    address
+        The file.
+    path
+        The copy, which is a campaign too.
+    force
+        Overwrite a file.
+
+    Raises
+    ------
+    DataError
+        There is no such file, it is no database, or the campaign is on a server, which has tools of its own.
+    OutputError
+        The copy exists or cannot be written.
+    """
+    if is_server(address):
+        raise DataError(
+            "a campaign on a server is copied by the server's own tools",
+            where=shown_address(address),
+            mend="pg_dump --format=custom --file=FILE ADDRESS; and pg_restore",
+        )
+    with database_errors(address), closing(sqlite3.connect(existing(address))) as source:
+        source.execute("SELECT id FROM campaign")  # an error if it is none
+        with writing(Path(path), force=force) as temporary, closing(sqlite3.connect(temporary)) as target:
+            try:
+                source.backup(target)
+            except sqlite3.Error as error:  # such as of a full disk
+                raise OSError(str(error)) from error

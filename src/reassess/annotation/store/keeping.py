@@ -1,0 +1,119 @@
+"""What a keeper looks at: golden questions that raters answer otherwise than experts, open questions, and the log."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, case, func, select
+
+from reassess.annotation.store.campaigns import Campaign
+from reassess.annotation.store.database import reading
+from reassess.annotation.store.schema import RATER, answers, images, log, people, questions, tasks
+
+__all__ = ["ListedQuestion", "LogEntry", "disputed_golden", "last_entries", "uncertain_questions"]
+
+
+@dataclass(frozen=True)
+class ListedQuestion:
+    """A question as a keeper sees it.
+
+    Parameters
+    ----------
+    image
+        Name of its image.
+    address
+        Address of its image.
+    class_id
+        The class that is asked about.
+    truth
+        Of a golden question: 1 valid, 0 invalid; None of another.
+    valid
+        The probability that the class is valid, by the counted votes.
+    ended
+        ``"rule"`` or ``"votes"``; None while it is open.
+    said
+        How many raters said no, maybe and yes; of a question that is not golden, in votes that count.
+    """
+
+    image: str
+    address: str
+    class_id: int
+    truth: int | None
+    valid: float
+    ended: str | None
+    said: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """Who did what.
+
+    Parameters
+    ----------
+    at
+        When, in seconds.
+    who
+        The number of the person; None for the command line.
+    what
+        What they did.
+    detail
+        To whom or what.
+    """
+
+    at: float
+    who: int | None
+    what: str
+    detail: dict[str, Any]
+
+
+def disputed_golden(campaign: Campaign, most: int) -> list[ListedQuestion]:
+    """Golden questions that fewer than half of the raters answered as the experts did, the most disputed first."""
+    right = func.sum(case((answers.c.answer == 2 * questions.c.truth, 1), else_=0))
+    found = _questions(people.c.role == RATER, ~people.c.voided, questions.c.truth.is_not(None))
+    found = found.having(2 * right < func.count())
+    return _listed(campaign, found.order_by((func.count() - right).desc(), questions.c.id).limit(most))
+
+
+def uncertain_questions(campaign: Campaign, most: int) -> list[ListedQuestion]:
+    """Questions with votes, those first of which it is least known whether the class is valid."""
+    found = _questions(answers.c.counted)
+    return _listed(campaign, found.order_by(func.abs(questions.c.valid - 0.5), questions.c.id).limit(most))
+
+
+def last_entries(campaign: Campaign, most: int) -> list[LogEntry]:
+    """The last entries of the log, the latest first."""
+    with reading(campaign.engine) as connection:
+        rows = connection.execute(select(log).order_by(log.c.id.desc()).limit(most)).all()
+    return [LogEntry(at=row.at, who=row.person, what=row.what, detail=row.detail) for row in rows]
+
+
+def _questions(*which: Any) -> Select[Any]:
+    """Questions, with how often each answer was given, of some answers."""
+    shown = questions.c.id, questions.c.class_id, questions.c.truth, questions.c.valid, questions.c.ended
+    image = images.c.name, images.c.address
+    said = (func.sum(case((answers.c.answer == answer, 1), else_=0)).label(f"said_{answer}") for answer in range(3))
+    return (
+        select(*shown, *image, *said)
+        .select_from(questions)
+        .join(answers, answers.c.question == questions.c.id)
+        .join(people, people.c.id == answers.c.person)
+        .join(tasks, tasks.c.id == questions.c.task)
+        .join(images, images.c.id == tasks.c.image)
+        .where(*which)
+        .group_by(*shown, *image)
+    )
+
+
+def _listed(campaign: Campaign, found: Select[Any]) -> list[ListedQuestion]:
+    with reading(campaign.engine) as connection:
+        return [
+            ListedQuestion(
+                image=row.name,
+                address=row.address,
+                class_id=row.class_id,
+                truth=row.truth,
+                valid=row.valid,
+                ended=row.ended,
+                said=(row.said_0, row.said_1, row.said_2),
+            )
+            for row in connection.execute(found)
+        ]

@@ -1,0 +1,254 @@
+"""How far a campaign is, and how each of its people does."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Integer, Row, and_, bindparam, case, cast, func, select
+
+from reassess.aggregation.golden_items import golden_votes
+from reassess.aggregation.reliability import rater_flags, right_answers
+from reassess.annotation.store import schema
+from reassess.annotation.store.campaigns import Campaign
+from reassess.annotation.store.database import reading
+from reassess.annotation.store.export import golden_votes_of
+from reassess.annotation.store.schema import answers, golden_counts, people, questions
+from reassess.core.answers import KNOWN_ANSWERS, known_weights
+from reassess.core.items import Id
+from reassess.core.rater_model import VALIDITY
+from reassess.errors import DataError
+from reassess.numeric.proportion import Proportion
+
+__all__ = ["Progress", "RaterProgress", "progress_of"]
+
+_HOUR, _DAY = 3600.0, 86_400.0  # seconds
+_TENTHS = 10  # of a second, to which times are read
+_LONGEST = 3600.0  # seconds, which longer times count as
+
+
+@dataclass(frozen=True, eq=False)
+class RaterProgress:
+    """How a rater, expert or keeper does.
+
+    Parameters
+    ----------
+    id, name, role, stage, voided, linked
+        As of `Person`.
+    answers
+        int64, shape (3,): how often they said no, maybe and yes in votes that count.
+    given
+        Number of all their answers: also to golden questions, and those that do not count.
+    seconds
+        Median time of an answer; None if no time is known.
+    confusion
+        int64, shape (2, 3): how often they gave each answer to golden questions that are invalid, and valid.
+    golden
+        Right answers, of all to golden questions; a maybe is never right.
+    flags
+        As of `reassess.Rater`, by golden questions.
+    last
+        When they gave their last answer; None if they gave none.
+    """
+
+    id: int
+    name: str
+    role: str
+    stage: str
+    voided: bool
+    linked: bool
+    answers: npt.NDArray[np.int64]
+    given: int
+    seconds: float | None
+    confusion: npt.NDArray[np.int64]
+    golden: Proportion
+    flags: tuple[str, ...]
+    last: float | None
+
+    @property
+    def votes(self) -> int:
+        """Number of their votes that count."""
+        return int(self.answers.sum())
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        return {
+            **vars(self),
+            "votes": self.votes,
+            "answers": self.answers.tolist(),
+            "confusion": self.confusion.tolist(),
+            "golden": self.golden.to_json(),
+            "flags": list(self.flags),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """How far a campaign is.
+
+    Parameters
+    ----------
+    name
+        What raters read above the page.
+    paused
+        Whether nothing is asked now.
+    now
+        The time, in seconds.
+    open, closed_by_rule, closed_by_votes
+        Number of questions that are open, that the stop rule closed, and that have as many votes as they can get.
+    votes
+        Number of counted votes.
+    wanted
+        Number of votes that are still wanted, at most.
+    last_hour, last_day
+        Number of those of the last hour, and of the last 24 hours.
+    ends
+        When all of them are in at the pace of the last 24 hours, or since the first vote; None if there was none.
+    golden_invalid, golden_valid, golden_unknown
+        Number of golden questions of each truth, and of which experts have not said enough.
+    raters
+        The people, in the order in which they were added.
+    """
+
+    name: str
+    paused: bool
+    now: float
+    open: int
+    closed_by_rule: int
+    closed_by_votes: int
+    votes: int
+    wanted: int
+    last_hour: int
+    last_day: int
+    ends: float | None
+    golden_invalid: int
+    golden_valid: int
+    golden_unknown: int
+    raters: tuple[RaterProgress, ...]
+
+    @property
+    def questions(self) -> int:
+        """Number of questions that raters vote on."""
+        return self.open + self.closed_by_rule + self.closed_by_votes
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        return {**vars(self), "questions": self.questions, "raters": [one.to_json() for one in self.raters]}
+
+
+def progress_of(campaign: Campaign, now: float) -> Progress:
+    """How far a campaign is, and how each of its people does.
+
+    Parameters
+    ----------
+    campaign
+        The campaign.
+    now
+        The time, in seconds.
+    """
+    with reading(campaign.engine) as connection:
+        is_paused = bool(connection.scalar(select(schema.campaign.c.paused)))
+        closed = {row.ended: row for row in connection.execute(_QUESTIONS)}
+        truths = {row.truth: row.n for row in connection.execute(_TRUTHS)}
+        everybody = connection.execute(select(people).order_by(people.c.id)).all()
+        said: dict[int, list[Row[Any]]] = {row.id: [] for row in everybody}
+        for row in connection.execute(_SAID, {"hour": now - _HOUR, "day": now - _DAY}):
+            said[row.person].append(row)
+        counts = np.zeros((len(said), len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
+        confusion = dict(zip(said, counts, strict=True))
+        for row in connection.execute(select(golden_counts)):
+            confusion[row.person][row.truth, row.answer] = row.n
+    answers_of = {number: _by_answer(rows) for number, rows in said.items()}
+    flags = _flags(campaign, {f"{row.role} {row.id}": answers_of[row.id] for row in everybody})
+    raters = tuple(
+        RaterProgress(
+            **{name: getattr(row, name) for name in ("id", "name", "role", "stage", "voided")},
+            linked=row.token is not None,
+            answers=answers_of[row.id],
+            given=sum(one.given for one in said[row.id]),
+            seconds=_median(said[row.id]),
+            confusion=confusion[row.id],
+            golden=Proportion(int(confusion[row.id][_RIGHT].sum()), int(confusion[row.id].sum())),
+            flags=flags.get(f"{row.role} {row.id}", ()),
+            last=max((one.last for one in said[row.id]), default=None),
+        )
+        for row in everybody
+    )
+    every = [row for rows in said.values() for row in rows]
+    last_day = sum(row.last_day for row in every)
+    wanted = campaign.rules.votes * closed[None].n - closed[None].votes if None in closed else 0
+    begun = min((row.first for row in every if row.first is not None), default=now)
+    taken = min(max(now - begun, 1.0), _DAY)
+    return Progress(
+        name=campaign.name,
+        paused=is_paused,
+        now=now,
+        **{
+            name: closed[why].n if why in closed else 0
+            for name, why in (("open", None), ("closed_by_rule", "rule"), ("closed_by_votes", "votes"))
+        },
+        votes=sum(one.votes for one in raters),
+        wanted=wanted,
+        last_hour=sum(row.last_hour for row in every),
+        last_day=last_day,
+        ends=now + wanted * taken / last_day if last_day else None,
+        **{f"golden_{what}": truths.get(truth, 0) for what, truth in _GOLDEN},
+        raters=raters,
+    )
+
+
+_GOLDEN = ("invalid", 0), ("valid", 1), ("unknown", None)
+_RIGHT = right_answers(VALIDITY, KNOWN_ANSWERS, known_weights(KNOWN_ANSWERS))
+_QUESTIONS = (
+    select(questions.c.ended, func.count().label("n"), func.sum(questions.c.votes).label("votes"))
+    .where(~questions.c.golden)
+    .group_by(questions.c.ended)
+)
+_TRUTHS = select(questions.c.truth, func.count().label("n")).where(questions.c.golden).group_by(questions.c.truth)
+_LENGTH = case((answers.c.seconds > _LONGEST, _LONGEST), else_=answers.c.seconds)
+
+
+def _sum(*conditions: Any) -> Any:
+    return func.sum(case((and_(answers.c.counted, *conditions), 1), else_=0))
+
+
+_SAID = select(
+    answers.c.person,
+    answers.c.answer,
+    cast(func.round(_LENGTH * _TENTHS), Integer).label("tenths"),
+    func.count().label("given"),
+    _sum().label("counted"),
+    _sum(answers.c.at > bindparam("hour")).label("last_hour"),
+    _sum(answers.c.at > bindparam("day")).label("last_day"),
+    func.min(case((answers.c.counted, answers.c.at))).label("first"),
+    func.max(answers.c.at).label("last"),
+).group_by(answers.c.person, answers.c.answer, "tenths")
+
+
+def _by_answer(rows: Sequence[Row[Any]]) -> npt.NDArray[np.int64]:
+    """How often each answer was given in votes that count."""
+    counts = np.zeros(len(KNOWN_ANSWERS), np.int64)
+    for row in rows:
+        counts[row.answer] += row.counted
+    return counts
+
+
+def _median(rows: Sequence[Row[Any]]) -> float | None:
+    """The median time of answers, of those whose time is known, in seconds."""
+    known = sorted((row.tenths, row.given) for row in rows if row.tenths is not None)
+    if not known:
+        return None
+    tenths, counts = np.array(known).T
+    return float(tenths[np.searchsorted(np.cumsum(counts), counts.sum() / 2)]) / _TENTHS
+
+
+def _flags(campaign: Campaign, answers_of: Mapping[Id, npt.NDArray[np.int64]]) -> dict[Id, tuple[str, ...]]:
+    """The flags of raters, by role and number."""
+    experts, raters = golden_votes_of(campaign)
+    if experts is not None and raters is not None:
+        try:
+            return rater_flags(golden_votes(experts, raters, at_least=campaign.at_least), answers_of)
+        except DataError:  # such as of one truth alone
+            pass
+    return rater_flags(None, answers_of)

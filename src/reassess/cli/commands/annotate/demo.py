@@ -1,0 +1,54 @@
+"""`reassess annotate demo`: a campaign of drawn shapes."""
+
+import time
+import webbrowser
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from reassess import annotation
+from reassess.cli.common import Call, call_options
+from reassess.cli.help_pages import Command
+from reassess.data.image_sources import open_images
+
+__all__ = ["demo"]
+
+_IMAGES = 24
+
+
+@click.command(
+    cls=Command,
+    docs="docs/annotate.md",
+    examples=["reassess annotate demo", "reassess annotate demo --port 9000 --no-browser"],
+)
+@click.option("--port", type=click.IntRange(0, 65_535), default=0, show_default=True, help="0 takes a free one.")
+@click.option("--browser/--no-browser", default=True, show_default=True, help="Open the rater's page.")
+@call_options
+def demo(call: Call, port: int, browser: bool) -> None:
+    """Open a small campaign of drawn shapes, until Ctrl-C; then all of it is gone.
+
+    It prints a link for a rater and one for the keeper, who sees what the rater does.
+    """
+    with TemporaryDirectory() as place:
+        folder, now = Path(place), time.time()
+        (folder / "images").mkdir()
+        plan = annotation.demo_plan(annotation.draw_images(folder / "images", _IMAGES))
+        annotation.create_campaign(folder / "demo.db", plan, now=now)
+        with annotation.using_campaign(folder / "demo.db") as opened:
+            tokens = {
+                role: annotation.make_link(opened, annotation.add_person(opened, role, role, now=now), now)
+                for role in ("rater", "keeper")
+            }
+
+            def started(address: str) -> None:
+                links = {role: f"{address}enter#{token}" for role, token in tokens.items()}
+                if call.json:
+                    call.print_document("annotate", links)
+                for role, link in links.items():
+                    call.tell(f"{role}: {link}")
+                call.tell("stop with Ctrl-C")
+                if browser:
+                    webbrowser.open(links["rater"])
+
+            annotation.serve(annotation.make_app(opened, open_images(folder / "images")), port=port, started=started)

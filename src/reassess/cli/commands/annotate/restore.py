@@ -1,0 +1,34 @@
+"""`reassess annotate restore`: count the votes of a rater again."""
+
+import time
+from pathlib import Path
+
+import click
+
+from reassess import annotation
+from reassess.cli.campaigns import campaign_argument
+from reassess.cli.common import Call, call_options
+from reassess.cli.help_pages import Command
+
+__all__ = ["restore"]
+
+
+@click.command(
+    cls=Command,
+    docs="docs/annotate.md",
+    examples=["reassess annotate restore pets.db bob", "reassess annotate restore pets.db bob --quiet"],
+)
+@campaign_argument
+@click.argument("name")
+@call_options
+def restore(call: Call, campaign: str | Path, name: str) -> None:
+    """Count the votes of a rater again.
+
+    They count as if they had never been voided: of each question those that came first, until it has enough.
+    """
+    with annotation.using_campaign(campaign) as opened:
+        annotation.restore_rater(opened, annotation.find_person(opened, name).id, time.time())
+    if call.json:
+        call.print_document("annotate", {"name": name, "voided": False})
+        return
+    call.tell(f"{name}: their votes count again")

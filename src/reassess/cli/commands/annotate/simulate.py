@@ -1,0 +1,169 @@
+"""`reassess annotate simulate`: programs rate, in a copy of a campaign."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from reassess import annotation
+from reassess.cli.campaigns import campaign_argument
+from reassess.cli.common import Call, Range, call_options, counting
+from reassess.cli.help_pages import Command
+from reassess.cli.inputs import FILE
+from reassess.cli.screen import print_table, say
+from reassess.formats.files import check_output
+from reassess.formats.labels import read_labels
+from reassess.text import counted
+
+if TYPE_CHECKING:
+    from reassess.annotation import Campaign, Simulated
+
+__all__ = ["simulate"]
+
+_RATERS, _SECONDS = 6, 60.0
+_CAREFUL = "0.9,0.05,0.05/0.05,0.05,0.9"
+
+
+class _MatrixType(click.ParamType[tuple[tuple[float, ...], ...]]):
+    name = "matrix"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(tuple(float(part) for part in row.split(",")) for row in value.split("/"))
+        except ValueError:
+            self.fail(f"{value!r} is no matrix, such as {_CAREFUL}.", param, ctx)
+
+
+@click.command(
+    cls=Command,
+    docs="docs/annotate.md",
+    examples=[
+        "reassess annotate simulate pets.db --raters 8 --think 1 --seconds 30",
+        "reassess annotate simulate pets.db --matrix 0.8,0.1,0.1/0.1,0.1,0.8 -o tried.db",
+    ],
+)
+@campaign_argument
+@click.option(
+    "--raters", type=click.IntRange(1, 200), default=_RATERS, show_default=True, metavar="N", help="How many."
+)
+@click.option(
+    "--matrix",
+    "matrices",
+    type=_MatrixType(),
+    multiple=True,
+    default=[_CAREFUL],
+    metavar="MATRIX",
+    help="How a rater answers: the probabilities of no, maybe and yes to a class that is invalid, and after a slash to "
+    f"one that is valid. Several are given to the raters in turn.  [default: {_CAREFUL}]",
+)
+@click.option("--think", type=Range(0), default=0.0, show_default=True, metavar="S", help="Seconds a task, on average.")
+@click.option(
+    "--drop",
+    type=Range(0, 0.9),
+    default=0.02,
+    show_default=True,
+    metavar="P",
+    help="How often a connection is lost as answers are sent.",
+)
+@click.option("--seconds", type=Range(0), default=_SECONDS, show_default=True, help="How long they work at most.")
+@click.option(
+    "--labels",
+    type=FILE,
+    metavar="FILE",
+    help="The valid classes of each image.  [default: those of golden questions, and others by chance]",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of what they answer.")
+@click.option("-o", "--output", type=FILE, metavar="FILE", help="Keep the copy in which they rated.")
+@call_options
+def simulate(
+    call: Call,
+    campaign: str | Path,
+    raters: int,
+    matrices: Sequence[Sequence[Sequence[float]]],
+    think: float,
+    drop: float,
+    seconds: float,
+    labels: Path | None,
+    seed: int,
+    output: Path | None,
+) -> None:
+    """Let programs answer, to try a campaign before people do, and to see how fast it is.
+
+    They ask and answer as the page does, of a server on this machine, in a copy of the campaign: the campaign itself
+    stays as it is.
+    """
+    if output is not None:
+        check_output(output, force=call.force)
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / "campaign.db"
+        annotation.backup_campaign(campaign, copy)
+        with annotation.using_campaign(copy) as opened:
+            known = (
+                None
+                if labels is None
+                else read_labels(call.read("labels", labels), classes=annotation.classes_of(opened))
+            )
+            truth = annotation.truth_of_campaign(opened, known, seed=seed)
+            tokens = _tokens(opened, raters)
+            working = [
+                annotation.SimulatedRater(matrices[number % len(matrices)], think=think, drop=drop)
+                for number in range(raters)
+            ]
+            with annotation.serving(copy, opened.images) as address, counting(call) as progress:
+                simulated = annotation.rate(
+                    address, tokens, working, truth, seconds=seconds, seed=seed, progress=_adding(progress)
+                )
+        if output is not None:
+            annotation.backup_campaign(copy, output, force=call.force)
+    _report(call, simulated, output)
+
+
+def _adding(progress: Callable[[str, int, int], None]) -> Callable[[int], None]:
+    """What is told of some answers, and shows how many there are by now."""
+    lock, done = Lock(), 0
+
+    def add(more: int) -> None:
+        nonlocal done
+        with lock:
+            done += more
+            progress("answers", done, done)
+
+    return add
+
+
+def _tokens(campaign: "Campaign", raters: int) -> list[str]:
+    now = time.time()
+    people = [annotation.add_person(campaign, f"simulated {number}", now=now) for number in range(1, raters + 1)]
+    for person in people:
+        annotation.consent(campaign, person, now)
+    return [annotation.make_link(campaign, person, now) for person in people]
+
+
+def _report(call: Call, simulated: "Simulated", output: Path | None) -> None:
+    if call.json:
+        call.print_document("annotate", simulated.to_json())
+        return
+    rate = simulated.answers / simulated.seconds
+    lost = f", {counted(simulated.lost, 'connection')} lost" if simulated.lost else ""
+    say(
+        f"{counted(simulated.raters, 'rater')}: {counted(simulated.tasks, 'task')} and "
+        f"{counted(simulated.answers, 'answer')} in {simulated.seconds:.1f} s, {rate:.1f} answers a second{lost}"
+    )
+    rows = [
+        (what, f"{took.size:,}", *(f"{1000 * at:.1f}" for at in np.quantile(took, (0.5, 0.95, 1.0))))
+        for what, took in (("next task", simulated.next_seconds), ("keep answers", simulated.answer_seconds))
+        if took.size
+    ]
+    print_table(("request", "times", "median ms", "95 % ms", "longest ms"), rows, text_columns=1)
+    failed = sum(count for status, count in simulated.statuses.items() if status >= 500)
+    if failed:
+        call.note(f"the server failed in {counted(failed, 'request')}")
+    if output is not None:
+        call.tell(f"kept: {output}; go on with reassess annotate status, or export")

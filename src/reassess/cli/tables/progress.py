@@ -1,0 +1,75 @@
+"""What `reassess annotate status` prints."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from reassess.cli.common import Call, percent, percents
+from reassess.cli.screen import print_table, say
+from reassess.text import counted
+
+if TYPE_CHECKING:
+    from reassess.annotation import Progress, RaterProgress
+
+__all__ = ["print_progress"]
+
+_EXPLAINED = {
+    "uninformative": "the 95 % interval of what a vote tells of the truth includes 0",
+    "one answer": "one answer makes up 99 % of the votes",
+    "few": "fewer than 20 votes on golden questions of one truth, or on 20 images",
+}
+
+
+def print_progress(call: Call, progress: "Progress") -> None:
+    """Print how far a campaign is, a line each, and a table with a row for each of its people."""
+    for line in _summary(progress):
+        say(line)
+    if not progress.raters:
+        call.tell("nobody has been invited yet")
+        return
+    columns = ("name", "role", "stage", "votes", "seconds", "golden right %", "95 %", "last answer", "flags")
+    print_table(columns, map(_row, progress.raters), text_columns=3)
+    call.note(
+        "seconds: the median time of an answer; right: of all answers to golden questions; a maybe is never right"
+    )
+    for flag, why in _EXPLAINED.items():
+        if any(flag in one.flags for one in progress.raters):
+            call.note(f"{flag}: {why}")
+
+
+def _summary(progress: "Progress") -> Iterator[str]:
+    closed = f"{progress.closed_by_votes:,} with all their votes"
+    if progress.closed_by_rule:
+        closed = f"{progress.closed_by_rule:,} closed by the stop rule, {closed}"
+    yield f"{counted(progress.questions, 'question')}: {progress.open:,} open, {closed}"
+    known = progress.golden_invalid + progress.golden_valid
+    if known or progress.golden_unknown:
+        truths = f"{progress.golden_valid:,} valid, {progress.golden_invalid:,} invalid"
+        unknown = f", {progress.golden_unknown:,} without enough answers of experts" if progress.golden_unknown else ""
+        yield f"golden: {truths}{unknown}"
+    yield (
+        f"{counted(progress.votes, 'vote')}, {progress.last_hour:,} in the last hour, {progress.last_day:,} in the "
+        f"last 24 hours; at most {progress.wanted:,} more are wanted"
+    )
+    if progress.paused:
+        yield "paused: nothing is asked now"
+    elif progress.wanted and progress.ends is not None:
+        yield f"at the pace of the last 24 hours, or since the first vote, all are in by {_time(progress.ends)}"
+
+
+def _row(one: "RaterProgress") -> list[str | None]:
+    return [
+        one.name,
+        one.role,
+        "voided" if one.voided else one.stage,
+        f"{one.votes:,}",
+        None if one.seconds is None else f"{one.seconds:.1f}",
+        percent(one.golden.value),
+        percents(one.golden.interval),
+        None if one.last is None else _time(one.last),
+        ", ".join(one.flags),
+    ]
+
+
+def _time(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,107 @@
+"""The page of a keeper in a browser: a whole campaign by keyboard alone."""
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reassess.annotation.assignment import Rules
+from reassess.annotation.store.people import find_person
+from reassess.annotation.store.turns import Turn, next_turn
+from reassess.annotation.store.votes import GivenAnswer, keep_answers
+from tests.annotation.app.browsing import SCHEMES, WIDTHS, Work, check_page
+from tests.annotation.app.sites import HOSTILE
+
+
+def answer_all(work: Work, name: str) -> None:
+    """Somebody answers whatever is left for them."""
+    campaign, person = work.site.campaign, work.site.ids[name]
+    while isinstance(turn := next_turn(campaign, person, 1e9), Turn):
+        keep_answers(campaign, person, [GivenAnswer(row.question, 2, 1.5) for row in turn.rows], 1e9)
+
+
+def go_to(view: Any, name: str) -> None:
+    """Move the focus with the tabulator until it is on a button or field of this name."""
+    for _ in range(80):
+        view.keyboard.press("Tab")
+        found = view.evaluate(
+            "(document.activeElement.getAttribute('aria-label') || document.activeElement.innerText || "
+            "document.activeElement.name || '').trim()"
+        )
+        if found.startswith(name):
+            return
+    raise AssertionError(f"the focus comes to no {name}")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_keeper_through_a_whole_campaign_by_keyboard_alone(
+    width: int, scheme: str, work: Callable[..., Work], tmp_path: Path
+) -> None:
+    begun = work(sizes=(3, 2))
+    answer_all(begun, "ann")
+    view = begun.enter("kim", width, scheme, page="keeper")
+    check_page(view)
+    view.keyboard.press("Tab")
+    go_to(view, "Pause")
+    view.keyboard.press("Enter")
+    view.wait_for_selector("text=Go on asking")
+    go_to(view, "Go on asking")
+    view.keyboard.press("Enter")
+    view.wait_for_selector("button:has-text('Pause')")
+
+    go_to(view, "Void the votes of ann")
+    view.keyboard.press("Enter")
+    view.wait_for_selector("#sure[open]")
+    check_page(view)
+    view.keyboard.press("Escape")
+    view.wait_for_selector("#sure", state="hidden")
+    assert not find_person(begun.site.campaign, "ann").voided
+    view.keyboard.press("Enter")  # the focus is where it was
+    view.wait_for_selector("#sure[open]")
+    view.keyboard.press("Enter")
+    view.wait_for_selector("text=rater, voided")
+    assert find_person(begun.site.campaign, "ann").voided
+    go_to(view, "Restore the votes of ann")
+    view.keyboard.press("Enter")
+    view.wait_for_selector("text=rater, voided", state="detached")
+
+    go_to(view, "name")
+    view.keyboard.type(f"zoe {HOSTILE}")
+    view.keyboard.press("Enter")
+    view.wait_for_selector("#link[open]")
+    link = view.input_value("#link-text")
+    assert link.startswith(f"{begun.server.address}enter#")
+    check_page(view)
+    view.keyboard.press("Escape")
+    view.wait_for_selector("#link", state="hidden")
+    assert view.input_value("#link-text") == ""
+    view.wait_for_selector("text=zoe <img")
+    other = begun.browser.new_context()
+    begun.contexts.append(other)
+    page = begun.tab(other)
+    page.goto(link)
+    page.wait_for_url(begun.server.address)
+
+    view.keyboard.press("Tab")
+    go_to(view, "Export votes")
+    with view.expect_download() as download:
+        view.keyboard.press("Enter")
+    download.value.save_as(tmp_path / "export.zip")
+    assert "export/votes.parquet" in zipfile.ZipFile(tmp_path / "export.zip").namelist()
+    view.screenshot(path=tmp_path / "keeper.png", full_page=True)
+    go_to(view, "Leave")
+    view.keyboard.press("Enter")
+    view.wait_for_url("**/enter")
+
+
+def test_the_numbers_stay_up_to_date_and_what_is_open_stays_open(work: Callable[..., Work]) -> None:
+    begun = work(sizes=(3, 2), rules=Rules(golden_rate=0.9))
+    answer_all(begun, "ann")
+    view = begun.enter("kim", page="keeper")
+    view.click("summary >> nth=0")
+    answer_all(begun, "ben")
+    view.wait_for_selector("text=How ben answers golden questions", timeout=20_000)
+    assert view.locator("details[open]").count() == 1

@@ -1,0 +1,155 @@
+"""What the keeper's page shows, what its buttons do, and that nobody else can."""
+
+import io
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from reassess import load_votes, open_benchmark
+from reassess.annotation.assignment import Rules
+from reassess.annotation.store.keeping import disputed_golden, last_entries, uncertain_questions
+from reassess.annotation.store.people import find_person
+from reassess.annotation.store.turns import Nothing, Turn, next_turn
+from reassess.annotation.store.votes import GivenAnswer, keep_answers
+from tests.annotation.app.sites import HOSTILE, Site, make_site
+
+CHANGES = (
+    *("keeper/pause", "keeper/resume", "keeper/invite", "keeper/export"),
+    *(f"keeper/people/{what}" for what in ("void", "restore", "admit", "revoke", "forget")),
+)
+
+
+def answer_all(site: Site, name: str, answer: int) -> None:
+    """Answer whatever is shown to somebody."""
+    while isinstance(turn := next_turn(site.campaign, site.ids[name], site.now), Turn):
+        given = [GivenAnswer(row.question, answer, 2.5) for row in turn.rows]
+        keep_answers(site.campaign, site.ids[name], given, site.now)
+
+
+@pytest.mark.parametrize("name", ["ann", "eva", None])
+def test_a_keepers_page_is_the_keepers_alone(site: Site, name: str | None) -> None:
+    client = site.client(name)
+    error = (
+        (404, {"error": "there is no such page"})
+        if name
+        else (401, {"error": "you are not signed in: open your personal link"})
+    )
+    response = client.get("/keeper")
+    assert (response.status_code, response.json()) == error
+    for path in CHANGES:
+        response = client.post(f"/{path}", json={"person": site.ids["ben"], "name": "x", "role": "keeper"})
+        assert (response.status_code, response.json()) == error
+    assert not find_person(site.campaign, "ben").voided
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_a_request_that_no_page_of_the_keeper_sent_changes_nothing(site: Site, path: str) -> None:
+    client = site.client("kim")
+    client.headers["X-CSRF-Token"] = site.client("ann").headers["X-CSRF-Token"]
+    assert client.post(f"/{path}", json={"person": site.ids["ben"], "name": "x", "role": "rater"}).status_code == 403
+    assert not find_person(site.campaign, "ben").voided
+
+
+def test_a_rater_is_voided_and_restored_and_the_log_says_by_whom(site: Site) -> None:
+    client, ben = site.client("kim"), {"person": site.ids["ben"]}
+    for what, voided in (("void", True), ("restore", False)):
+        assert client.post(f"/keeper/people/{what}", json=ben).status_code == 204
+        assert find_person(site.campaign, "ben").voided is voided
+        entry = last_entries(site.campaign, 1)[0]
+        assert (entry.what, entry.who, entry.detail) == (what, site.ids["kim"], ben)
+
+
+def test_a_campaign_is_paused_and_goes_on(site: Site) -> None:
+    client = site.client("kim")
+    assert client.post("/keeper/pause", json={}).status_code == 204
+    assert next_turn(site.campaign, site.ids["ann"], site.now) == Nothing("paused")
+    assert "Go on asking" in client.get("/keeper").text
+    assert client.post("/keeper/resume", json={}).status_code == 204
+    assert isinstance(next_turn(site.campaign, site.ids["ann"], site.now), Turn)
+
+
+def test_a_link_is_made_for_somebody_new_and_anew_for_who_is_there(site: Site) -> None:
+    client = site.client("kim")
+    links = [
+        client.post("/keeper/invite", json=said).json()["link"]
+        for said in ({"name": " zoe ", "role": "rater"}, {"person": site.ids["ann"]})
+    ]
+    for name, link in zip(("zoe", "ann"), links, strict=True):
+        token = link.removeprefix("enter#")
+        assert site.client().post("/enter", json={"token": token}).status_code == 204
+        assert name in client.get("/keeper").text
+        assert token not in client.get("/keeper").text
+    assert site.client().post("/enter", json={"token": site.tokens["ann"]}).status_code == 403
+
+
+def test_a_name_is_forgotten(site: Site) -> None:
+    client = site.client("kim")
+    assert ">ben<" in client.get("/keeper").text
+    assert client.post("/keeper/people/forget", json={"person": site.ids["ben"]}).status_code == 204
+    assert "ben" not in client.get("/keeper").text
+    response = client.post("/keeper/people/forget", json={"person": site.ids["kim"]})
+    assert (response.status_code, response.json()["error"].partition("\n")[0]) == (
+        400,
+        "the only keeper cannot be forgotten",
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "status"),
+    [
+        ("people/void", {}, 400),
+        ("people/void", {"person": "1"}, 400),
+        ("people/void", {"person": 99}, 400),
+        ("people/delete", {"person": 1}, 404),
+        ("invite", {"name": "ann", "role": "rater"}, 400),
+        ("invite", {"name": "", "role": "rater"}, 400),
+        ("invite", {"name": "x", "role": "king"}, 400),
+        ("invite", {"person": 0}, 400),
+    ],
+)
+def test_what_makes_no_sense_is_refused(site: Site, path: str, said: dict[str, object], status: int) -> None:
+    response = site.client("kim").post(f"/keeper/{path}", json=said)
+    assert response.status_code == status
+    assert response.json()["error"]
+
+
+def test_names_are_text_and_nothing_else(site: Site) -> None:
+    client = site.client("kim")
+    client.post("/keeper/invite", json={"name": HOSTILE, "role": "rater"})
+    answer_all(site, "ann", 2)
+    page = client.get("/keeper").text
+    assert HOSTILE not in page
+    assert "&lt;img src=x onerror=alert(1)&gt;" in page
+
+
+def test_the_export_is_a_benchmark(site: Site, tmp_path: Path) -> None:
+    answer_all(site, "ann", 2)
+    client = site.client("kim")
+    for said, raters in (({}, {"rater"}), ({"names": True}, {"ann"})):
+        response = client.post("/keeper/export", json=said)
+        assert response.headers["content-disposition"] == 'attachment; filename="export.zip"'
+        folder = tmp_path / str(len(said))
+        with zipfile.ZipFile(io.BytesIO(response.content)) as packed:
+            packed.extractall(folder)
+        assert {"votes", "golden"} <= set(open_benchmark(folder / "export").sources)
+        votes = load_votes(folder / "export" / "votes.parquet")
+        assert {str(rater).split()[0] for rater in votes.raters} == raters
+
+
+def test_the_page_lists_what_is_uncertain_and_where_raters_and_experts_disagree(tmp_path: Path) -> None:
+    site = make_site(tmp_path, sizes=(2, 1), rules=Rules(votes=2, golden_rate=0.9))
+    answer_all(site, "ann", 2)
+    answer_all(site, "ben", 0)
+    uncertain = uncertain_questions(site.campaign, 10)
+    assert [row.said for row in uncertain] == [(1, 0, 1)] * 3
+    assert disputed_golden(site.campaign, 10) == []  # one of two is right
+    site.client("kim").post("/keeper/people/void", json={"person": site.ids["ann"]})
+    assert [row.said for row in uncertain_questions(site.campaign, 10)] == [(1, 0, 0)] * 3
+    disputed = disputed_golden(site.campaign, 10)
+    assert [(row.truth, row.said) for row in disputed] == [(1, (1, 0, 0))]
+    page = site.client("kim").get("/keeper").text
+    assert re.search(r"How ben answers golden questions", page)
+    assert disputed[0].image in page
+    site.campaign.close()

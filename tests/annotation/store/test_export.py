@@ -1,0 +1,109 @@
+"""What is exported: votes in the order in which they came, original labels, and what people suggested."""
+
+from pathlib import Path
+
+import numpy as np
+
+from reassess.annotation.plan import CampaignPlan
+from reassess.annotation.store.campaigns import open_campaign
+from reassess.annotation.store.creation import create_campaign
+from reassess.annotation.store.export import Suggestion, export_votes, golden_votes_of
+from reassess.annotation.store.people import add_person
+from reassess.annotation.store.suggestions import suggest
+from reassess.annotation.store.turns import Turn, next_turn
+from reassess.annotation.store.votes import GivenAnswer, keep_answers, void_rater
+from reassess.core.labels import LabelSets
+from reassess.core.votes import Votes
+from tests.annotation.campaigns import CLASSES, campaign_at, tasks_of, vote_on_all
+
+NOW = 1e9
+
+
+def rows_of(votes: Votes) -> list[tuple[object, ...]]:
+    items, seconds = votes.items, votes.seconds
+    return [
+        (items.images[items.image_ids[row]], int(items.class_ids[row]), *said)
+        for row in range(len(items))
+        for said in zip(votes.on(row), seconds[votes.indptr[row] : votes.indptr[row + 1]].tolist(), strict=True)
+    ]
+
+
+def test_votes_come_by_image_and_class_and_as_they_were_given(address: str | Path) -> None:
+    campaign = campaign_at(address, (2, 1), raters=3, golden_rate=0)
+    for rater, seconds in ((3, None), (2, 1.5)):
+        while isinstance(turn := next_turn(campaign, rater, NOW), Turn):
+            keep_answers(campaign, rater, [GivenAnswer(row.question, rater - 1, seconds) for row in turn.rows], NOW)
+    votes = export_votes(campaign, names=True).votes
+    assert [row[:3] for row in rows_of(votes)] == [
+        (image, class_id, said)
+        for image, class_id in (("m0.png", 0), ("m0.png", 1), ("m1.png", 0))
+        for said in (("rater 3", "yes"), ("rater 2", "maybe"))
+    ]
+    assert np.isnan(votes.seconds).tolist() == [True, False] * 3
+    assert votes.items.classes == CLASSES
+    campaign.close()
+
+
+def test_of_times_that_nobody_knows_there_is_no_column(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (1,), raters=1, golden_rate=0)
+    turn = next_turn(campaign, 2, NOW)
+    assert isinstance(turn, Turn)
+    keep_answers(campaign, 2, [GivenAnswer(turn.rows[0].question, 2)], NOW)
+    assert export_votes(campaign).votes.seconds is None
+    campaign.close()
+
+
+def test_golden_votes_alone_are_those_of_the_export(address: str | Path) -> None:
+    campaign = campaign_at(address, (1,), raters=2, golden_rate=0.9)
+    experts, raters = golden_votes_of(campaign)
+    assert (len(experts), raters) == (5, None)
+    vote_on_all(campaign, raters=2)
+    void_rater(campaign, 2, NOW)
+    _, raters = golden_votes_of(campaign)
+    exported = export_votes(campaign)
+    assert raters is not None
+    assert exported.rater_golden is not None
+    assert raters.raters == ("rater 3",)
+    assert rows_of(raters) == rows_of(exported.rater_golden)
+    campaign.close()
+
+
+def test_original_labels_are_kept_of_the_images_that_have_one(address: str | Path) -> None:
+    labels = LabelSets.from_lists(["m1.png", "x.png", "m2.png"], [[4], [1], [0]], CLASSES)
+    create_campaign(address, CampaignPlan(tasks_of(1, 1, 1), original=labels))
+    campaign = open_campaign(address)
+    exported = export_votes(campaign)
+    assert exported.original is not None
+    assert exported.original.sets() == {"m1.png": {4}, "m2.png": {0}}
+    assert exported.original.classes == CLASSES
+    assert not campaign.original_votes
+    campaign.close()
+
+
+def test_without_original_labels_none_are_exported(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (1,), raters=1)
+    assert export_votes(campaign).original is None
+    campaign.close()
+
+
+def test_suggestions_say_how_many_people_saw_a_class(address: str | Path) -> None:
+    campaign = campaign_at(address, (2,), raters=3, golden_rate=0)
+    for rater, class_ids in ((2, (5, 3)), (3, (5,)), (4, (5, 4))):
+        turn = next_turn(campaign, rater, NOW)
+        assert isinstance(turn, Turn)
+        for class_id in class_ids:
+            suggest(campaign, rater, turn.task, class_id, NOW)
+    void_rater(campaign, 4, NOW)
+    assert export_votes(campaign).suggestions == (Suggestion("m0.png", 3, 1), Suggestion("m0.png", 5, 2))
+    campaign.close()
+
+
+def test_pseudonyms_tell_nothing_of_names(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (1,), raters=0, golden_rate=0.9)
+    assert add_person(campaign, "ann") == 2
+    vote_on_all(campaign, raters=1)
+    for names, rater, expert in ((False, "rater 2", "expert 1"), (True, "ann", "eve")):
+        exported = export_votes(campaign, names=names)
+        assert exported.votes.raters == exported.rater_golden.raters == (rater,)
+        assert exported.golden.raters == (expert,)
+    campaign.close()

@@ -1,0 +1,161 @@
+"""The form of a campaign's tables: noted, checked when it is opened, and brought to that of today."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, inspect, text
+
+from reassess.annotation.addresses import shown_address
+from reassess.annotation.store import schema, versions
+from reassess.annotation.store.campaigns import open_campaign
+from reassess.annotation.store.database import open_engine
+from reassess.annotation.store.export import export_votes
+from reassess.annotation.store.versions import FORM, Upgraded, upgrade_campaign
+from reassess.errors import DataError, MissingPackageError, OutputError
+from tests.annotation.campaigns import campaign_at, vote_on_all
+from tests.helpers import message
+
+# A further form, in which images have a column `original`.
+NEXT = """
+import sqlalchemy as sa
+from alembic import op
+revision = "0002"
+down_revision = "0001"
+def upgrade() -> None:
+    op.add_column("images", sa.Column("original", sa.Integer()))
+"""
+
+
+def differences(engine: Engine) -> list[object]:
+    """What tables have that the schema has not, and the other way round."""
+    with engine.connect() as connection:
+        options = {"compare_type": True, "compare_server_default": True}
+        return compare_metadata(MigrationContext.configure(connection, opts=options), schema.metadata)
+
+
+def triggers(engine: Engine) -> list[str]:
+    of_dialect = {
+        "sqlite": "SELECT sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name",
+        "postgresql": "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
+    }
+    with engine.connect() as connection:
+        return list(connection.scalars(text(of_dialect[engine.dialect.name])))
+
+
+def test_the_migrations_make_the_tables_of_today(address: str | Path, request: pytest.FixtureRequest) -> None:
+    engine = open_engine(address)
+    config = Config()
+    config.set_main_option("script_location", str(Path(versions.__file__).parent / "migrations"))
+    assert ScriptDirectory.from_config(config).get_current_head() == FORM
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    assert differences(engine) == []
+    made = triggers(engine)
+    with engine.begin() as connection:
+        schema.metadata.drop_all(connection)
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("DROP FUNCTION log_only_grows"))
+        schema.metadata.create_all(connection)
+    assert made == triggers(engine) != []
+    engine.dispose()
+
+
+def test_the_comparison_would_notice_a_column_an_index_and_a_type(tmp_path: Path) -> None:
+    engine = open_engine(tmp_path / "c.db")
+    schema.metadata.create_all(engine)
+    for change in ("ALTER TABLE images DROP COLUMN sha256", "DROP INDEX ix_tasks_image"):
+        with engine.begin() as connection:
+            connection.execute(text(change))
+    assert sorted(difference[0] for difference in differences(engine)) == ["add_column", "add_index"]
+    engine.dispose()
+
+
+@pytest.fixture
+def older(address: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str | Path:
+    """A campaign with votes, made before images had the column `original`, and the migration that adds it."""
+    campaign = campaign_at(address, (2, 1), raters=2)
+    vote_on_all(campaign, raters=2)
+    with campaign.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE images DROP COLUMN original"))
+    campaign.close()
+    shutil.copytree(versions._MIGRATIONS, tmp_path / "migrations 100 %")
+    (tmp_path / "migrations 100 %" / "versions" / "form_0002.py").write_text(NEXT)
+    monkeypatch.setattr(versions, "_MIGRATIONS", tmp_path / "migrations 100 %")
+    monkeypatch.setattr(versions, "FORM", "0002")
+    return address
+
+
+def test_a_campaign_of_an_earlier_form_is_upgraded_with_its_votes(older: str | Path) -> None:
+    assert message(open_campaign, older) == (
+        "the campaign was made by an earlier version of reassess\n"
+        f"  where:   {older}\n"
+        "  allowed: the form 0002\n"
+        "  found:   the form 0001\n"
+        f"  to mend: reassess annotate upgrade {older}"
+    )
+    on_server = not isinstance(older, Path)
+    backup = None if on_server else older.with_name("c-0001.db")
+    assert upgrade_campaign(older) == Upgraded("0001", "0002", backup)
+    campaign = open_campaign(older)
+    assert differences(campaign.engine) == []
+    assert len(export_votes(campaign).votes) == 6
+    campaign.close()
+    assert upgrade_campaign(older) == Upgraded("0002", "0002", None)
+    if backup is not None:
+        engine = open_engine(backup)
+        assert "original" not in {column["name"] for column in inspect(engine).get_columns("images")}
+        engine.dispose()
+
+
+def test_an_upgrade_that_fails_changes_nothing(older: str | Path) -> None:
+    (versions._MIGRATIONS / "versions" / "form_0002.py").write_text(NEXT + '    op.execute("SELECT no_such_column")\n')
+    with pytest.raises(DataError, match="no_such_column"):
+        upgrade_campaign(older)
+    assert message(open_campaign, older).startswith("the campaign was made by an earlier version")
+    engine = open_engine(older)
+    assert "original" not in {column["name"] for column in inspect(engine).get_columns("images")}
+    engine.dispose()
+    if isinstance(older, Path):
+        with pytest.raises(OutputError, match="the output file exists"):  # the copy as it was is kept
+            upgrade_campaign(older)
+    (versions._MIGRATIONS / "versions" / "form_0002.py").write_text(NEXT)
+    assert upgrade_campaign(older, force=True).after == "0002"
+
+
+def test_a_campaign_of_a_later_form_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "c.db"
+    campaign_at(path, (1,), raters=1).close()
+    monkeypatch.setattr(versions, "FORM", "0000")
+    for function in (open_campaign, upgrade_campaign):
+        assert message(function, path) == (
+            "the campaign was made by a later version of reassess\n"
+            f"  where:   {path}\n"
+            "  allowed: the form 0000\n"
+            "  found:   the form 0001\n"
+            "  to mend: install that version"
+        )
+
+
+def test_what_is_no_campaign_is_refused(address: str | Path) -> None:
+    if isinstance(address, Path):
+        address.touch()
+    for function in (open_campaign, upgrade_campaign):
+        assert message(function, address) == (
+            "this is no campaign\n"
+            f"  where:   {shown_address(address)}\n"
+            "  to mend: make one with reassess annotate create"
+        )
+
+
+def test_without_alembic_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "alembic", None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'reassess\[annotate\]'"):
+        upgrade_campaign(tmp_path / "c.db")

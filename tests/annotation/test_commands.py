@@ -1,0 +1,74 @@
+"""`reassess annotate` on a PostgreSQL server: a campaign from its making to its votes; no output tells the password."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reassess.annotation.store.campaigns import open_campaign
+from reassess.annotation.store.people import people_of
+from reassess.annotation.store.turns import Turn, next_turn
+from reassess.annotation.store.votes import GivenAnswer, keep_answers
+from reassess.data.loading import load_labels
+from tests.helpers import Run, document_of, write_files
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with tasks on two images, and golden answers on two others."""
+    monkeypatch.chdir(tmp_path)
+    line = '{{"task": {0}, "image": "{0}.png", "classes": [{{"class": "cat"}}, {{"class": "dog"}}]}}\n'
+    golden = "".join(
+        f"{number}.png,{name},eve,{said}\n" for number in "23" for name, said in (("cat", "yes"), ("dog", "no"))
+    )
+    files = {
+        "tasks.jsonl": line.format(0) + line.format(1),
+        "pets/classes.txt": "cat\ndog\n",
+        "pets/golden.csv": f"image,class,rater,answer\n{golden}",
+    }
+    return write_files(tmp_path, files)
+
+
+def test_a_campaign_on_a_server_from_its_making_to_its_labels(
+    here: Path, run: Callable[..., Run], database: str
+) -> None:
+    def annotate(command: str, *argv: str) -> Run:
+        result = run("annotate", command, database, *argv)
+        assert (result.code, result.err) == (0, "")
+        return result
+
+    made = annotate("create", "--benchmark", "pets", "--tasks", "tasks.jsonl", "--votes", "2", "--golden-rate", "0.9")
+    assert made.out.startswith(f"{database}: 2 tasks with 4 questions, 8 votes, 2 a question\n")
+    annotate("invite", "ann", "bob")
+    campaign = open_campaign(database)
+    for person in people_of(campaign):
+        while person.role == "rater" and isinstance(turn := next_turn(campaign, person.id, 1e9), Turn):
+            given = [GivenAnswer(row.question, 0 if row.class_id else 2, 3.0) for row in turn.rows]
+            keep_answers(campaign, person.id, given, 1e9)
+    campaign.close()
+    assert annotate("status").out.startswith(
+        "4 questions: 0 open, 4 with all their votes\ngolden: 2 valid, 2 invalid\n"
+    )
+    annotate("void", "ann")
+    annotate("restore", "ann")
+    assert annotate("upgrade").out.endswith("nothing is to be done\n")
+    line = annotate("export", "-o", "rated").out.splitlines()[-1].removeprefix("labels: ")
+    for command in line.split(" && "):
+        assert run(*command.split()[1:]).code == 0
+    assert load_labels("rated/labels.csv").sets() == {"0.png": {0}, "1.png": {0}}
+    again = run("annotate", "create", database, "--benchmark", "pets", "--tasks", "tasks.jsonl", "--force")
+    assert (
+        again.err == f"Error: the database holds a campaign\n  where:   {database}\n  to mend: take another database\n"
+    )
+    assert run("annotate", "backup", database, "-o", "copy.db").err.startswith(
+        "Error: a campaign on a server is copied"
+    )
+
+
+def test_no_output_tells_the_password(here: Path, run: Callable[..., Run], database: str) -> None:
+    address = database.replace("postgres@", "postgres:secret@")
+    argv = ["annotate", "create", address, "--benchmark", "pets", "--tasks", "tasks.jsonl"]
+    document = document_of(run(*argv, "--json"), "annotate")
+    assert document["results"]["campaign"] == document["command"][3] == database.replace("postgres@", "postgres:***@")
+    for again in (run(*argv), run("annotate", "upgrade", address), run("annotate", "void", address, "ann")):
+        assert "secret" not in again.out + again.err

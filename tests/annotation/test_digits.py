@@ -1,0 +1,152 @@
+"""A campaign of digits: raters whose matrices are known, one who answers at random, and what comes of their votes."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import polars as pl
+import pytest
+
+from reassess.annotation.assignment import Rules
+from reassess.annotation.plan import CampaignPlan
+from reassess.annotation.simulated_raters import AT_RANDOM, SimulatedRater
+from reassess.annotation.store.campaigns import Campaign, open_campaign
+from reassess.annotation.store.creation import create_campaign
+from reassess.annotation.store.people import add_person
+from reassess.annotation.store.pictures import image_addresses
+from reassess.annotation.store.progress import progress_of
+from reassess.annotation.store.turns import Turn, next_turn
+from reassess.annotation.store.votes import GivenAnswer, keep_answers
+from reassess.core.classes import Classes
+from reassess.core.questions import Questions
+from reassess.core.tasks import Tasks
+from reassess.core.votes import Votes
+from reassess.numeric.proportion import wilson
+from tests.helpers import WORDS, Run
+
+sklearn_datasets = pytest.importorskip("sklearn.datasets")
+
+_RUNS = int(os.environ.get("REASSESS_DIGITS_SEEDS", "5"))
+_DIGITS = Classes(10, names=tuple(f"digit {number}" for number in range(10)))
+_MAIN, _GOLDEN = 40, 60  # images
+_MATRICES = (
+    ((0.95, 0.03, 0.02), (0.02, 0.03, 0.95)),
+    ((0.9, 0.05, 0.05), (0.05, 0.05, 0.9)),
+    ((0.8, 0.1, 0.1), (0.05, 0.1, 0.85)),
+    ((0.7, 0.1, 0.2), (0.1, 0.1, 0.8)),
+    ((0.9, 0.02, 0.08), (0.3, 0.1, 0.6)),
+    ((0.75, 0.2, 0.05), (0.05, 0.25, 0.7)),
+    AT_RANDOM,
+)
+_RANDOM = "rater 7"
+
+
+def tasks_of(images: Sequence[int], truth: Sequence[int], chance: Random) -> Tasks:
+    """A task an image: the digit that it is, and two others."""
+    names, class_ids = [], []
+    for image in images:
+        others = chance.sample([number for number in range(10) if number != truth[image]], 2)
+        names += [f"{image:04}.png"] * 3
+        class_ids += chance.sample([truth[image], *others], 3)
+    count = len(images)
+    questions = Questions.from_columns(names, np.array(class_ids), _DIGITS)
+    return Tasks(questions, np.arange(0, 3 * count + 1, 3), np.arange(count), ["all"] * count)
+
+
+@dataclass
+class Rated:
+    """A campaign in which all raters have answered what they are shown, in turn; and what they said.
+
+    Of each answer: image, class, rater and answer.
+    """
+
+    campaign: Campaign
+    truth: list[int]
+    main: list[tuple[str, str, str, str]] = field(default_factory=list)
+    golden: list[tuple[str, str, str, str]] = field(default_factory=list)
+    experts: list[tuple[str, str, str, str]] = field(default_factory=list)
+
+
+def rated(path: Path, seed: int) -> Rated:
+    chance = Random(seed)
+    truth: list[int] = sklearn_datasets.load_digits().target.tolist()
+    images = chance.sample(range(len(truth)), _MAIN + _GOLDEN)
+    main, golden = tasks_of(images[:_MAIN], truth, chance), tasks_of(images[_MAIN:], truth, chance)
+    asked = golden.questions
+    digits = np.array([truth[int(name[:4])] for name in asked.images])[asked.image_ids]
+    rows = np.arange(len(asked))
+    experts = Votes.from_columns(
+        asked, rows, np.zeros(rows.size, int), np.where(digits == asked.class_ids, 2, 0), ("eve",), WORDS
+    )
+    rules = Rules(votes=7, golden_rate=0.6, seed=seed)
+    create_campaign(path, CampaignPlan(main, rules=rules, golden_tasks=golden, experts=experts))
+    campaign = open_campaign(path)
+    done, own = Rated(campaign, truth), set(main.questions.images)
+    done.experts = [
+        (asked.images[image], _DIGITS.names[class_id], "eve", "yes" if digit == class_id else "no")
+        for image, class_id, digit in zip(asked.image_ids, asked.class_ids, digits, strict=True)
+    ]
+    address = image_addresses(campaign)
+    raters = {add_person(campaign, f"rater {number}"): SimulatedRater(m) for number, m in enumerate(_MATRICES, 1)}
+    number_of = {person: number for number, person in enumerate(raters, 1)}
+    working = list(raters)
+    while working:
+        for person in tuple(working):
+            turn = next_turn(campaign, person, 1e9)
+            if not isinstance(turn, Turn):
+                working.remove(person)
+                continue
+            name, rater = address[turn.image], raters[person]
+            said = [rater.answer(row.class_id == truth[int(name[:4])], chance) for row in turn.rows]
+            given = [GivenAnswer(row.question, answer) for row, answer in zip(turn.rows, said, strict=True)]
+            keep_answers(campaign, person, given, 1e9)
+            votes = done.main if name in own else done.golden
+            for row, answer in zip(turn.rows, said, strict=True):
+                votes.append((name, _DIGITS.names[row.class_id], f"rater {number_of[person]}", WORDS[answer]))
+    return done
+
+
+def test_the_label_sets_are_those_of_the_same_votes_given_as_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None, run: Callable[..., Run], memory_folder: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = rated(memory_folder / "digits.db", seed=0)
+    done.campaign.close()
+    assert run("annotate", "export", memory_folder / "digits.db", "-o", "rated", "--names").code == 0
+    for name, said in (("v", done.main), ("g", done.experts), ("rg", done.golden)):
+        pl.DataFrame(said, ["image", "class", "rater", "answer"], orient="row").write_csv(f"{name}.csv")
+    assert run("aggregate", "--benchmark", "rated", "-o", "scores.csv").code == 0
+    assert run("labels", "scores.csv", "--threshold", "0.5", "-o", "labels.csv").code == 0
+    files = ("v.csv", "--golden", "g.csv", "--rater-golden", "rg.csv")
+    assert run("aggregate", *files, "-o", "by-files.csv").code == 0
+    assert run("labels", "by-files.csv", "--threshold", "0.5", "-o", "labels-by-files.csv").code == 0
+    labels, by_files = (pl.read_csv(path).sort("image", "class") for path in ("labels.csv", "labels-by-files.csv"))
+    assert labels.equals(by_files)
+    assert labels["image"].n_unique() == _MAIN
+    right = [name == f"digit {done.truth[int(image[:4])]}" for image, name in labels.iter_rows()]
+    assert np.mean(right) > 0.9
+
+
+def test_the_rater_who_answers_at_random_is_flagged_and_no_other(memory_folder: Path) -> None:
+    campaign = rated(memory_folder / "digits.db", seed=0).campaign
+    flagged = {one.name for one in progress_of(campaign, 1e9).raters if "uninformative" in one.flags}
+    campaign.close()
+    assert flagged == {_RANDOM}
+
+
+def test_intervals_of_confusion_matrices_hold_the_truth(memory_folder: Path) -> None:
+    """Of 95 % intervals 90 to 99 % do; REASSESS_DIGITS_SEEDS says over how many campaigns."""
+    held = []
+    for seed in range(_RUNS):
+        campaign = rated(memory_folder / f"{seed}.db", seed).campaign
+        raters = {one.name: one for one in progress_of(campaign, 1e9).raters}
+        campaign.close()
+        for number, matrix in enumerate(_MATRICES, 1):
+            for row, counts in zip(matrix, raters[f"rater {number}"].confusion.tolist(), strict=True):
+                for share, count in zip(row, counts, strict=True):
+                    low, high = wilson(count, sum(counts))
+                    held.append(low <= share <= high)
+    assert 0.9 <= np.mean(held) <= 0.99, np.mean(held)

@@ -1,0 +1,148 @@
+"""The votes of a campaign as a benchmark's folder: what it holds, and what it never spoils."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reassess.annotation.assignment import Rules
+from reassess.annotation.export_folder import export_campaign
+from reassess.annotation.plan import CampaignPlan
+from reassess.annotation.store.campaigns import Campaign, open_campaign
+from reassess.annotation.store.creation import create_campaign
+from reassess.annotation.store.people import add_person
+from reassess.annotation.store.suggestions import suggest
+from reassess.annotation.store.turns import Turn, next_turn
+from reassess.annotation.store.votes import void_rater
+from reassess.core.labels import LabelSets
+from reassess.core.questions import Questions
+from reassess.core.stop_rule import StopRule
+from reassess.core.tasks import Tasks
+from reassess.data.benchmark_folders import open_benchmark
+from reassess.data.loading import load_original, load_votes
+from reassess.errors import OutputError
+from tests.annotation.campaigns import CLASSES, golden_of, tasks_of, vote_on_all
+
+NOW = 1e9
+
+
+@pytest.fixture
+def campaign(tmp_path: Path) -> Campaign:
+    """A campaign with golden answers, original labels, a suggestion, and votes of one rater."""
+    golden, experts = golden_of(2, 3)
+    original = LabelSets.from_lists(["m0.png"], [[1]], CLASSES)
+    rules = Rules(stop=StopRule(0.01, 0.99), golden_rate=0.9)
+    settings = {"name": "letters", "threshold": 0.7, "match": "name"}
+    plan = CampaignPlan(
+        tasks_of(2, 1), rules=rules, golden_tasks=golden, experts=experts, original=original, settings=settings
+    )
+    create_campaign(tmp_path / "c.db", plan)
+    campaign = open_campaign(tmp_path / "c.db")
+    assert add_person(campaign, "ann") == 2
+    turn = next_turn(campaign, 2, NOW)
+    assert isinstance(turn, Turn)
+    suggest(campaign, 2, turn.task, 5, NOW)
+    vote_on_all(campaign, raters=1)
+    return campaign
+
+
+def export(campaign: Campaign, folder: Path, **options: Any) -> list[str]:
+    """The names of the files in the folder."""
+    export_campaign(campaign, folder, **options)
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_folder_is_a_benchmark_with_all_that_was_said(campaign: Campaign, tmp_path: Path) -> None:
+    assert export(campaign, tmp_path / "rated") == [
+        "benchmark.json",
+        "classes.csv",
+        "golden.parquet",
+        "original.csv",
+        "rater-golden.parquet",
+        "suggestions.csv",
+        "votes.parquet",
+    ]
+    benchmark = open_benchmark(tmp_path / "rated")
+    assert json.loads((tmp_path / "rated/benchmark.json").read_text()) == {
+        "name": "letters",
+        "threshold": 0.7,
+        "match": "name",
+        "answers": ["no", "maybe", "yes"],
+        "stop": [0.01, 0.99],
+    }
+    assert benchmark.classes == CLASSES
+    read = {part: load_votes(benchmark.sources[part], classes=CLASSES) for part in ("votes", "golden", "rater-golden")}
+    assert {part: (len(votes), votes.raters) for part, votes in read.items()} == {
+        "votes": (3, ("rater 2",)),
+        "golden": (5, ("expert 1",)),
+        "rater-golden": (5, ("rater 2",)),
+    }
+    assert read["votes"].seconds.tolist() == [2.0] * 3
+    assert load_original(benchmark.sources["original"], classes=CLASSES).sets() == {"m0.png": {1}}
+    text = (tmp_path / "rated/suggestions.csv").read_text()
+    assert text.startswith("image,class,people\n")
+    assert text.endswith(".png,f,1\n")
+
+
+def test_a_campaign_of_ids_alone_has_no_list_of_classes(tmp_path: Path) -> None:
+    asked = tasks_of(2)
+    questions = Questions.from_columns(["a.png"] * 2, asked.questions.class_ids + 7)
+    create_campaign(tmp_path / "c.db", CampaignPlan(Tasks(questions, asked.indptr, asked.numbers, asked.reasons)))
+    campaign = open_campaign(tmp_path / "c.db")
+    add_person(campaign, "ann")
+    assert export(campaign, tmp_path / "rated") == ["benchmark.json"]  # nobody has voted
+    campaign.close()
+
+
+def test_a_folder_that_is_not_empty_is_kept_without_force(campaign: Campaign, tmp_path: Path) -> None:
+    folder = tmp_path / "rated"
+    folder.mkdir()
+    (folder / ".reassess-left").touch()  # of a process that was killed
+    export(campaign, folder)
+    (folder / "scores.npz").write_bytes(b"kept")
+    with pytest.raises(OutputError) as caught:
+        export(campaign, folder)
+    assert str(caught.value) == (
+        "the output folder is not empty\n"
+        f"  where:   {folder}\n"
+        "  found:   benchmark.json, classes.csv, golden.parquet and 5 more\n"
+        "  to mend: choose another name, or overwrite files in it with force=True"
+    )
+    void_rater(campaign, 2, NOW)
+    held = export(campaign, folder, force=True)  # of a campaign without votes, and without raters' golden answers
+    assert [name for name in held if not name.startswith(".")] == [
+        "benchmark.json",
+        "classes.csv",
+        "golden.parquet",
+        "original.csv",
+        "scores.npz",
+    ]
+    assert (folder / "scores.npz").read_bytes() == b"kept"
+
+
+def test_votes_of_another_suffix_would_be_read_beside_these_and_are_refused(campaign: Campaign, tmp_path: Path) -> None:
+    folder = tmp_path / "rated"
+    folder.mkdir()
+    (folder / "votes.csv").write_text("image,class,rater,answer\na.png,a,x,yes\n")
+    with pytest.raises(OutputError, match="the benchmark would have two files of one part"):
+        export(campaign, folder, force=True)
+    assert [path.name for path in folder.iterdir()] == ["votes.csv"]
+
+
+def test_what_is_no_folder_is_refused(campaign: Campaign, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="the output is a folder, and a file is in its place"):
+        export(campaign, tmp_path / "file", force=True)
+    with pytest.raises(OutputError, match="the folder of the output file does not exist"):
+        export(campaign, tmp_path / "nowhere" / "rated")
+
+
+def test_what_fails_leaves_no_folder(campaign: Campaign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr("reassess.annotation.export_folder.write_votes", fail)
+    with pytest.raises(OSError, match="no room"):
+        export(campaign, tmp_path / "rated")
+    assert not (tmp_path / "rated").exists()

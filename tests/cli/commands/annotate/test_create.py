@@ -1,0 +1,214 @@
+"""`reassess annotate create`: what a campaign is made of, what is said of it, and what is refused."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from reassess.annotation.store import schema
+from reassess.annotation.store.campaigns import Campaign, open_campaign
+from reassess.annotation.store.class_list import shown_classes
+from reassess.annotation.store.export import export_votes
+from tests.helpers import Run, document_of, picture, write_files
+
+Create = Callable[..., Run]
+
+
+def opened() -> Campaign:
+    return open_campaign("pets.db")
+
+
+def rows(table: Any) -> list[Any]:
+    campaign = opened()
+    with campaign.engine.connect() as connection:
+        found = list(connection.execute(select(table)))
+    campaign.close()
+    return found
+
+
+def test_it_says_what_was_made_and_what_comes_next(create: Create) -> None:
+    result = create()
+    assert (result.code, result.err) == (0, "")
+    assert result.out.splitlines()[:-1] == [
+        "pets.db: 4 tasks with 8 questions, 40 votes, 5 a question",
+        "golden: 4 tasks with 8 questions, of which experts have answered 8",
+        "images: 8, hashed in pets/images",
+        "next: reassess annotate invite pets.db NAME...",
+        "then: reassess annotate serve pets.db",
+    ]
+    assert result.out.splitlines()[-1].startswith("read: tasks tasks.jsonl, sha256 ")
+
+
+def test_the_campaign_holds_what_was_asked_for(create: Create) -> None:
+    Path("consent.txt").write_text("We keep your votes.\nYou may leave.\n")
+    options = ["--votes", "3", "--stop", "0.05,0.95", "--golden-rate", "0.25", "--practice", "1", "--bar", "0.75"]
+    options += ["--consent", "consent.txt", "--name", "Cats?", "--seed", "7", "--golden-at-least", "1"]
+    assert create(*options, "--original-votes").out.splitlines()[:2] == [
+        "pets.db: 4 tasks with 8 questions, at most 24 votes, at most 3 a question",
+        "golden: 4 tasks with 8 questions, of which experts have answered 8; 1 task for practice",
+    ]
+    campaign = opened()
+    rules = campaign.rules
+    assert (rules.votes, rules.stop.low, rules.stop.high, rules.golden_rate, rules.seed) == (3, 0.05, 0.95, 0.25, 7)
+    assert (campaign.name, campaign.consent, campaign.bar) == ("Cats?", "We keep your votes.\nYou may leave.", 0.75)
+    assert (campaign.at_least, campaign.original_votes, campaign.settings) == (1, True, {"name": "pets"})
+    assert [row.kind for row in rows(schema.tasks)].count("practice") == 1
+    campaign.close()
+
+
+def test_the_seed_is_drawn_and_the_document_does_not_tell_it(create: Create) -> None:
+    seeds = set()
+    for _ in range(2):
+        results = document_of(create("--json", "--force"), "annotate")["results"]
+        seeds.add(opened().rules.seed)
+    assert len(seeds) == 2
+    assert results == {
+        "campaign": "pets.db",
+        "name": "pets",
+        "tasks": 4,
+        "questions": 8,
+        "images": 8,
+        "hashed_images": 8,
+        "votes_at_most": 40,
+        "stop": None,
+        "golden_tasks": 4,
+        "golden_questions": 8,
+        "answered_by_experts": 8,
+        "practice_tasks": 0,
+        "example_pictures": 0,
+    }
+
+
+def test_every_image_is_kept_with_its_hash_and_original_label(create: Create) -> None:
+    create()
+    assert {(row.name, row.sha256, row.original) for row in rows(schema.images)} == {
+        (f"{number}.png", hashlib.sha256(picture(number, "PNG")).hexdigest(), 0) for number in range(8)
+    }
+
+
+def test_images_elsewhere_are_called_as_they_are_there(create: Create, pets: Path) -> None:
+    write_files(pets, {f"moved/cats/{number}.png": picture(number, "PNG") for number in range(8)})
+    result = create("--images", "moved", "--match", "name")
+    assert (result.code, result.err) == (0, "")
+    assert {row.name for row in rows(schema.images)} == {f"cats/{number}.png" for number in range(8)}
+    exported = export_votes(opened())
+    assert len(exported.original) == len(exported.golden) == 8
+    assert [row.truth for row in rows(schema.questions)].count(1) == 4
+
+
+def test_an_image_that_is_missing_is_an_error_that_names_it(create: Create) -> None:
+    Path("pets/images/3.png").unlink()
+    result = create()
+    assert (result.code, result.out) == (1, "")
+    assert result.err.endswith(
+        "Error: an image of the campaign is not there\n"
+        "  where:   pets/images\n"
+        "  found:   without 1 image: 3.png\n"
+        "  to mend: give the folder, zip or tar that holds all of them\n"
+    )
+    assert not Path("pets.db").exists()
+
+
+def test_golden_questions_are_asked_in_tasks_no_larger_than_the_others(create: Create) -> None:
+    text = Path("tasks.jsonl").read_text().splitlines()
+    single = [line.replace(', {"class": "dog"', ', {"not": "dog"').split(', {"not"')[0] + "]}" for line in text]
+    Path("tasks.jsonl").write_text("".join(f"{line}\n" for line in single))
+    assert "golden: 8 tasks with 8 questions" in create().out
+
+
+def test_golden_questions_without_answers_are_left_to_experts(create: Create) -> None:
+    Path("more.csv").write_text("image,class\n7.png,cat\n0.png,fish\n")
+    assert "a class is not one of the benchmark's" in create("--golden-questions", "more.csv").err
+    Path("pets/images/8.png").write_bytes(picture(8, "PNG"))
+    Path("more.csv").write_text("image,class\n7.png,cat\n8.png,cat\n8.png,dog\n")
+    for golden, line in (
+        ([], "golden: 5 tasks with 10 questions, of which experts have answered 8"),
+        (["--golden", "none"], "golden: 2 tasks with 3 questions, of which experts have answered 0"),
+    ):
+        result = create("--golden-questions", "more.csv", *golden, "--force")
+        assert (result.code, result.err) == (0, "")
+        assert result.out.splitlines()[1] == line
+
+
+def test_without_golden_questions_it_says_what_will_not_be_known(create: Create) -> None:
+    assert create("--golden", "none").out.splitlines()[1] == (
+        "golden: none, so that it will not be known how far each rater can be trusted"
+    )
+
+
+def test_example_pictures_are_kept(create: Create, pets: Path) -> None:
+    write_files(pets, {"show/cat/a.png": picture(9, "PNG"), "show/dog/b.jpg": picture(10)})
+    assert "images: 8, hashed in pets/images, 2 example pictures\n" in create("--examples", "show").out
+    assert [len(one.examples) for one in shown_classes(opened())] == [1, 1]
+    write_files(pets, {"show/cat/0.png": picture(0, "PNG")})  # of another name there, and of the same content
+    result = create("--examples", "show", "--force")
+    assert result.code == 1
+    assert result.err.startswith("Error: an example picture is of an image that raters are asked about\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "expected"),
+    [
+        (["--golden", "none", "--stop", "0.01,0.99"], 1, "a stop rule needs golden questions, by which"),
+        (["--practice", "4"], 1, "no golden task is left for raters who work"),
+        (["--bar", "0.5"], 2, "--bar goes with --practice."),
+        (["--stop", "0.99"], 2, "'0.99' is not a stop rule: LOW,HIGH: two probabilities"),
+        (["--golden-questions", "proposals.csv"], 1, "a question is golden, and to be voted on as well"),
+        (["--golden", "items.csv"], 1, "the golden answers are not on images and classes, as tasks are"),
+        (["--golden", "scale.csv"], 1, "unknown answer"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_nothing_is_made(
+    create: Create, options: list[str], code: int, expected: str
+) -> None:
+    Path("items.csv").write_text("item,rater,answer\nx,eve,yes\n")
+    Path("scale.csv").write_text("image,class,rater,answer\n4.png,cat,eve,1\n4.png,dog,eve,0\n")
+    result = create(*options)
+    assert (result.code, result.out) == (code, "")
+    assert expected in result.err
+    assert not Path("pets.db").exists()
+
+
+def test_a_file_that_exists_is_kept_without_force(create: Create) -> None:
+    Path("pets.db").write_text("kept")
+    result = create()
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        "Error: the output file exists\n  where:   pets.db\n"
+        "  to mend: choose another name, or overwrite it with --force\n"
+    )
+    assert Path("pets.db").read_text() == "kept"
+    assert create("--force").code == 0
+
+
+def test_the_campaign_takes_no_place_of_what_was_read(create: Create, run: Callable[..., Run]) -> None:
+    argv = ["annotate", "create", "tasks.jsonl", "--tasks", "tasks.jsonl", "--benchmark", "pets", "--force"]
+    assert run(*argv).err.startswith("Error: the output file is one of the inputs\n")
+    assert "is another part of it" in run(*[*argv[:2], "pets/labels.csv", *argv[3:]]).err
+
+
+def test_a_server_that_cannot_be_reached_is_said_without_its_password(
+    pets: Path, run: Callable[..., Run], needs: Callable[[str], None]
+) -> None:
+    needs("psycopg")
+    address = "postgresql://eve:secret@127.0.0.1:1/pets"
+    result = run("annotate", "create", address, "--tasks", "tasks.jsonl", "--benchmark", "pets")
+    assert (result.code, result.out) == (1, "")
+    assert "where:   postgresql://eve:***@127.0.0.1:1/pets\n" in result.err
+    assert "to mend: check the address, and that the server runs" in result.err
+    assert "secret" not in result.err
+
+
+def test_without_a_list_the_classes_are_the_names_in_the_files(create: Create, pets: Path) -> None:
+    (pets / "pets/classes.txt").unlink()
+    (pets / "pets/original.csv").unlink()
+    write_files(pets, {"pets/golden.csv": "image,class,rater,answer\n4.png,dog,eve,yes\n4.png,ant,eve,no\n"})
+    result = create()
+    assert (result.code, result.err) == (0, "")
+    assert [(one.id, one.name) for one in shown_classes(opened())] == [(0, "ant"), (1, "cat"), (2, "dog")]
+    exported = export_votes(opened())
+    assert exported.golden.items.class_ids.tolist() == [0, 2]
+    assert exported.golden.counts().tolist() == [[1, 0, 0], [0, 0, 1]]

@@ -1,0 +1,149 @@
+"""`reassess annotate export`: what is written, what is left out, and the line that makes labels of it."""
+
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reassess.data.loading import load_labels, load_votes
+from tests.helpers import Run, document_of
+
+Export = Callable[..., Run]
+
+
+@pytest.fixture
+def export(create: Callable[..., Run], run: Callable[..., Run], work: Callable[..., None]) -> Export:
+    """Export a campaign with two raters into the folder rated; it is made with some options."""
+
+    def call(*options: str, made: tuple[str, ...] = ("--golden-rate", "0.9"), votes: bool = True) -> Run:
+        if not Path("pets.db").exists():
+            assert create(*made).code == 0
+            assert run("annotate", "invite", "pets.db", "ann", "bob").code == 0
+            if votes:
+                work()
+        return run("annotate", "export", "pets.db", "-o", "rated", *options)
+
+    return call
+
+
+def rebuilt(line: str, run: Callable[..., Run]) -> dict[str, frozenset[int]]:
+    """The label sets that the printed line makes."""
+    for command in line.split(" && "):
+        program, *argv = shlex.split(command)
+        result = run(*argv)
+        assert (program, result.code) == ("reassess", 0), result.err
+    return dict(load_labels("rated/labels.csv").sets())
+
+
+def test_the_votes_are_written_and_the_printed_line_makes_labels_of_them(
+    export: Export, run: Callable[..., Run]
+) -> None:
+    result = export()
+    assert (result.code, result.err) == (0, "")
+    *lines, labels = result.out.splitlines()
+    assert lines == [
+        "rated: 16 votes by 2 raters on 8 questions",
+        "golden: 8 votes by experts",
+        "golden: 16 votes by raters",
+    ]
+    assert labels == (
+        "labels: reassess aggregate --benchmark rated -o rated/scores.npz && "
+        "reassess labels --benchmark rated -o rated/labels.csv --threshold 0.8"
+    )
+    sets = rebuilt(labels.removeprefix("labels: "), run)
+    assert sets == {f"{number}.png": frozenset({0}) for number in range(8)}  # of the last four, the original label
+
+
+def test_labels_are_those_of_the_same_votes_given_as_files(export: Export, run: Callable[..., Run]) -> None:
+    line = export("--names").out.splitlines()[-1].removeprefix("labels: ")
+    sets = rebuilt(line, run)
+    for part in ("votes", "golden", "rater-golden"):
+        votes = load_votes(f"rated/{part}.parquet")
+        rows = (
+            f"{votes.items.images[image]},{votes.items.classes.label(class_id)},{rater},{answer}\n"
+            for row, (image, class_id) in enumerate(
+                zip(votes.items.image_ids.tolist(), votes.items.class_ids.tolist(), strict=True)
+            )
+            for rater, answer in votes.on(row)
+        )
+        Path(f"pets/{part}.csv").write_text("image,class,rater,answer\n" + "".join(rows))
+    assert run("aggregate", "--benchmark", "pets", "-o", "pets/scores.npz").code == 0
+    assert run("labels", "--benchmark", "pets", "-o", "pets/labels.csv", "--threshold", "0.8").code == 0
+    assert dict(load_labels("pets/labels.csv").sets()) == sets
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (("--golden", "none"), ""),
+        (("--golden-rate", "0"), " --golden none"),  # no rater was measured
+        (("--golden-rate", "0.9", "--golden-at-least", "1"), " --golden-at-least 1"),
+        (("--golden-rate", "0.9", "--original-votes"), " --original rated/original.csv"),
+    ],
+)
+def test_the_line_makes_labels_by_the_rules_of_the_campaign(
+    export: Export, run: Callable[..., Run], made: tuple[str, ...], expected: str
+) -> None:
+    line = export(made=made).out.splitlines()[-1]
+    assert line.startswith(f"labels: reassess aggregate --benchmark rated -o rated/scores.npz{expected} && ")
+    sets = rebuilt(line.removeprefix("labels: "), run)
+    assert {f"{number}.png" for number in range(4)} <= set(sets)
+
+
+def test_a_benchmark_with_a_threshold_needs_none_in_the_line(
+    export: Export, run: Callable[..., Run], pets: Path
+) -> None:
+    (pets / "pets/benchmark.json").write_text('{"threshold": 0.6, "method": "majority"}')
+    line = export().out.splitlines()[-1]
+    assert line.endswith(" && reassess labels --benchmark rated -o rated/labels.csv")
+    assert json.loads(Path("rated/benchmark.json").read_text())["threshold"] == 0.6
+    assert rebuilt(line.removeprefix("labels: "), run)
+
+
+def test_raters_have_numbers_unless_names_are_asked_for(export: Export) -> None:
+    export()
+    assert load_votes("rated/votes.parquet").raters == ("rater 2", "rater 3")
+    assert export("--names", "--force").code == 0
+    assert load_votes("rated/votes.parquet").raters == ("ann", "bob")
+    assert load_votes("rated/golden.parquet").raters == ("eve",)
+
+
+def test_it_says_how_many_answers_are_left_out(export: Export, run: Callable[..., Run]) -> None:
+    export()
+    assert run("annotate", "void", "pets.db", "ann").code == 0
+    result = export("--force")
+    assert "left out: 8 answers of voided raters\n" in result.out
+    results = document_of(export("--force", "--json"), "annotate")["results"]
+    rebuild = results.pop("rebuild")
+    assert rebuild.startswith("reassess aggregate ")
+    assert results == {
+        "output": "rated",
+        "votes": 8,
+        "questions": 8,
+        "raters": 1,
+        "golden_votes": 8,
+        "rater_golden_votes": 8,
+        "suggestions": 0,
+        "late": 0,
+        "voided": 8,
+    }
+
+
+def test_a_campaign_without_votes_has_no_line(export: Export) -> None:
+    result = export(votes=False)
+    assert (result.code, result.err) == (0, "")
+    assert result.out.splitlines() == [
+        "rated: 0 votes by 0 raters on 0 questions",
+        "golden: 8 votes by experts",
+        "labels: nobody has voted yet",
+    ]
+
+
+def test_a_folder_that_is_not_empty_is_kept_without_force(export: Export) -> None:
+    export()
+    result = export()
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("Error: the output folder is not empty\n  where:   rated\n")
+    assert result.err.endswith("to mend: choose another name, or overwrite files in it with --force\n")

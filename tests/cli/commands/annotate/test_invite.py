@@ -1,0 +1,126 @@
+"""`reassess annotate invite`: links are shown once, and end."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reassess.annotation.store.campaigns import open_campaign
+from reassess.annotation.store.people import people_of, sign_in
+from tests.helpers import Run, document_of
+
+Invite = Callable[..., Run]
+
+
+@pytest.fixture
+def invite(create: Callable[..., Run], run: Callable[..., Run]) -> Invite:
+    assert create().code == 0
+    return lambda *argv: run("annotate", "invite", "pets.db", *argv)
+
+
+def enters(link: str) -> bool:
+    campaign = open_campaign("pets.db")
+    found = sign_in(campaign, link.partition("#")[2], 1e9)
+    campaign.close()
+    return found is not None
+
+
+def links_of(result: Run) -> dict[str, str]:
+    return dict(re.findall(r"^(\S+): (http\S+)$", result.out, re.MULTILINE))
+
+
+def test_people_are_added_and_each_link_is_printed_and_kept_nowhere(invite: Invite) -> None:
+    result = invite("ann", "bob")
+    assert (result.code, result.err) == (0, "")
+    links = links_of(result)
+    assert result.out == (
+        f"ann: {links['ann']}\nbob: {links['bob']}\n"
+        "each link is shown this once: whoever has it enters as that person\n"
+    )
+    for link in links.values():
+        assert re.fullmatch(r"http://127\.0\.0\.1:8000/enter#[\w-]{43}", link)
+        assert enters(link)
+        held = b"".join(path.read_bytes() for path in Path().glob("pets.db*"))
+        assert link.partition("#")[2].encode() not in held
+    assert [(one.name, one.role, one.linked) for one in people_of(open_campaign("pets.db"))] == [
+        ("eve", "expert", False),
+        ("ann", "rater", True),
+        ("bob", "rater", True),
+    ]
+
+
+def test_a_link_is_the_result_and_has_the_address_of_the_pages(invite: Invite) -> None:
+    result = invite("ida", "--role", "keeper", "--address", "https://rate.example.org/pets/", "--quiet")
+    assert re.fullmatch(r"ida: https://rate\.example\.org/pets/enter#[\w-]{43}\n", result.out)
+    (one,) = document_of(invite("jo", "--json"), "annotate")["results"]
+    assert (one["name"], one["role"]) == ("jo", "rater")
+    assert enters(one["link"])
+
+
+def test_a_name_that_is_there_is_an_error_and_nobody_is_added(invite: Invite) -> None:
+    invite("ann")
+    result = invite("bob", "ann", "eve")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        "Error: there is somebody of that name\n"
+        "  found:   ann, eve\n"
+        "  to mend: take another name; or give --again for a new link, or --revoke to end the old one\n"
+    )
+    assert [one.name for one in people_of(open_campaign("pets.db"))] == ["eve", "ann"]
+
+
+def test_a_new_link_ends_the_old_one_and_a_revoked_one_lets_nobody_enter(invite: Invite) -> None:
+    first = links_of(invite("ann"))["ann"]
+    second = links_of(invite("ann", "--again"))["ann"]
+    assert (enters(first), enters(second)) == (False, True)
+    assert invite("ann", "--revoke").out == "ann: nobody enters by their link any more\n"
+    assert not enters(second)
+    assert links_of(invite("eve", "--again")).keys() == {"eve"}  # an expert whose votes were given
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "expected"),
+    [
+        (["ann", "--again", "--revoke"], 2, "Error: Give --again or --revoke.\n"),
+        (["eve", "--again", "--role", "rater"], 2, "Error: --role is of people who are added; others keep theirs.\n"),
+        (["ann", "ann"], 2, "Error: ann is given twice.\n"),
+        (["ann", "--role", "rator"], 2, "'rater', 'expert', 'keeper'. Did you mean 'rater'?\n"),
+        ([" "], 1, "Error: a person needs a name\n  found:   an empty one\n"),
+        (
+            ["ann", "--again"],
+            1,
+            "Error: there is nobody of that name\n  allowed: eve\n  found:   ann\n",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused(invite: Invite, argv: list[str], code: int, expected: str) -> None:
+    result = invite(*argv)
+    assert (result.code, result.out) == (code, "")
+    assert result.err.endswith(expected)
+
+
+def test_a_campaign_that_is_not_there_is_an_error(folder: Path, run: Callable[..., Run]) -> None:
+    result = run("annotate", "invite", "none.db", "ann")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        "Error: there is no campaign\n  where:   none.db\n  to mend: make one with reassess annotate create\n"
+    )
+    assert not list(folder.iterdir())
+
+
+def test_a_campaign_that_another_process_writes_is_said_to_be_locked(
+    invite: Invite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reassess.annotation.store.database._PATIENCE", 1)
+    campaign = open_campaign("pets.db")
+    with campaign.engine.begin():  # which has the right to write
+        result = invite("ann")
+    campaign.close()
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        "Error: the database of the campaign cannot be used\n"
+        "  where:   pets.db\n"
+        "  found:   database is locked\n"
+        "  to mend: wait until the other process has written, and try again\n"
+    )

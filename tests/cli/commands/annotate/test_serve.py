@@ -1,0 +1,106 @@
+"""`reassess annotate serve` and `demo`: pages are there until Ctrl-C, and what cannot be served is refused."""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from reassess.annotation.page_client import PageClient
+from tests.helpers import Run
+
+Create = Callable[..., Run]
+
+
+@contextmanager
+def started(*argv: str, lines: int = 1) -> Iterator[tuple["subprocess.Popen[str]", list[str]]]:
+    """A command that runs until it is told to end, and its first lines."""
+    command = [sys.executable, "-m", "reassess", "annotate", *argv]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        yield process, [process.stdout.readline().rstrip() for _ in range(lines)]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def page(address: str) -> str:
+    with urllib.request.urlopen(address, timeout=10) as response:
+        return response.read().decode()
+
+
+def test_pages_are_served_until_ctrl_c(create: Create) -> None:
+    create("--name", "Cats?")
+    with started("serve", "pets.db", "--port", "0") as (process, (line,)):
+        found = re.fullmatch(r"Cats\?: (http://127\.0\.0\.1:\d+/)", line)
+        assert found, line
+        assert "<title>Cats?" in page(f"{found[1]}enter")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+    assert process.returncode in (130, -signal.SIGINT)
+    assert "Traceback" not in out
+
+
+def test_images_that_moved_are_found_and_others_are_refused(create: Create, run: Callable[..., Run]) -> None:
+    create()
+    Path("pets/images").rename("moved")
+    gone = run("annotate", "serve", "pets.db", "--port", "0")
+    assert gone.code == 1
+    assert "pets/images" in gone.err
+    Path("other").mkdir()
+    shutil.copy("moved/0.png", "other/0.png")
+    assert run("annotate", "serve", "pets.db", "--images", "other").err == (
+        "Error: an image of the campaign is not there\n"
+        "  where:   other\n"
+        "  found:   without 7 images: 1.png, 2.png, 3.png and 4 more\n"
+        "  to mend: give the folder, zip or tar that holds all of them\n"
+    )
+    invited = run("annotate", "invite", "pets.db", "ann").out
+    token = re.search("enter#(\\S+)", invited)[1]
+    with started("serve", "pets.db", "--port", "0", "--images", "moved") as (_, (line,)):
+        client = PageClient(line.split()[-1], token)
+        task = client.ask("next", {"held": []})["task"]
+        assert client.fetch(task["image"]) > 0
+        client.close()
+
+
+def test_a_campaign_is_served_once(create: Create, run: Callable[..., Run]) -> None:
+    create()
+    with started("serve", "pets.db", "--port", "0") as (process, _):
+        assert run("annotate", "serve", "pets.db", "--port", "0").err == (
+            "Error: another server has this campaign open\n"
+            "  where:   pets.db\n"
+            f"  found:   process {process.pid}\n"
+            "  to mend: stop it first; for several servers, keep the campaign in PostgreSQL\n"
+        )
+
+
+@pytest.mark.usefixtures("folder")
+def test_there_is_nothing_to_serve(run: Callable[..., Run]) -> None:
+    result = run("annotate", "serve", "none.db")
+    assert (result.code, result.err.partition("\n")[0]) == (1, "Error: there is no campaign")
+
+
+def test_the_demo_gives_a_link_to_a_rater_and_to_the_keeper() -> None:
+    with started("demo", "--no-browser", lines=3) as (process, lines):
+        rater, keeper = (
+            re.fullmatch(rf"{role}: (\S+/)enter#(\S+)", line)
+            for role, line in zip(("rater", "keeper"), lines, strict=False)
+        )
+        assert lines[2] == "stop with Ctrl-C"
+        client = PageClient(rater[1], rater[2])
+        shown = client.ask("next", {"held": []})["task"]
+        assert shown["practice"]
+        assert len(shown["rows"]) == 5
+        assert client.fetch(shown["image"]) > 1_000
+        client.close()
+        assert "Which shapes are there?" in page(f"{keeper[1]}enter")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+    assert "Traceback" not in out

@@ -1,0 +1,83 @@
+"""`reassess annotate simulate`: programs rate in a copy of a campaign, and what came of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reassess.annotation.store.campaigns import open_campaign
+from reassess.annotation.store.export import export_votes
+from reassess.annotation.store.people import people_of
+from tests.helpers import Run, document_of
+
+Create = Callable[..., Run]
+
+
+def votes_of(path: str) -> list[tuple[str, int, tuple[tuple[object, object], ...]]]:
+    """Image, class and votes of each question."""
+    campaign = open_campaign(path)
+    votes = export_votes(campaign, names=True).votes
+    campaign.close()
+    asked = votes.items
+    return [
+        (asked.images[asked.image_ids[row]], int(asked.class_ids[row]), tuple(sorted(votes.on(row))))
+        for row in range(len(asked))
+    ]
+
+
+def test_programs_rate_a_copy_and_the_campaign_stays_as_it_is(create: Create, run: Callable[..., Run]) -> None:
+    create("--votes", "2")
+    before = Path("pets.db").read_bytes()
+    result = run("annotate", "simulate", "pets.db", "--raters", "2", "--drop", "0.5", "-o", "tried.db")
+    assert result.code == 0, result.err
+    first, head, _, *rows, kept = result.out.splitlines()
+    assert first.startswith("2 raters: ")
+    assert head.split() == ["request", "times", "median", "ms", "95", "%", "ms", "longest", "ms"]
+    assert [row.split("  ")[0] for row in rows] == ["next task", "keep answers"]
+    assert kept == "kept: tried.db; go on with reassess annotate status, or export"
+    assert Path("pets.db").read_bytes() == before
+    campaign = open_campaign("tried.db")
+    assert [one.name for one in people_of(campaign) if one.role == "rater"] == ["simulated 1", "simulated 2"]
+    campaign.close()
+    assert len(votes_of("tried.db")) == 8
+
+
+def test_a_rater_says_the_same_for_the_same_seed(create: Create, run: Callable[..., Run]) -> None:
+    create("--votes", "3")
+    said = []
+    for seed, path in ((1, "a.db"), (1, "b.db"), (2, "c.db")):
+        options = ("--raters", "3", "--seed", str(seed), "--matrix", "0.5,0.2,0.3/0.3,0.2,0.5", "--drop", "0")
+        assert run("annotate", "simulate", "pets.db", *options, "-o", path).code == 0
+        said.append(votes_of(path))
+    assert said[0] == said[1]
+    assert said[0] != said[2]
+
+
+def test_raters_who_are_always_right_say_what_the_labels_say(create: Create, run: Callable[..., Run]) -> None:
+    create("--votes", "1")
+    options = ("--matrix", "1,0,0/0,0,1", "--labels", "pets/original.csv", "-o", "tried.db")
+    assert run("annotate", "simulate", "pets.db", *options).code == 0
+    assert {(class_id, answer) for _, class_id, ((_, answer),) in votes_of("tried.db")} == {(0, "yes"), (1, "no")}
+
+
+def test_the_document_counts_what_was_done(create: Create, run: Callable[..., Run]) -> None:
+    create("--votes", "1", "--golden-rate", "0")
+    results = document_of(run("annotate", "simulate", "pets.db", "--raters", "1", "--json"), "annotate")["results"]
+    assert (results["raters"], results["answers"], list(results["statuses"])) == (1, 8, ["200"])
+    assert results["next_seconds"][0] > 0
+
+
+@pytest.mark.parametrize("matrix", ["x", "1,0", "1,2/3", "0.5,0.2,0.2/0,0,1"])
+def test_a_matrix_that_is_none_is_refused(matrix: str, create: Create, run: Callable[..., Run]) -> None:
+    create()
+    result = run("annotate", "simulate", "pets.db", "--matrix", matrix)
+    assert result.code in (1, 2)
+    assert "matrix" in result.err
+    assert "Traceback" not in result.err
+
+
+def test_what_is_there_is_not_overwritten(create: Create, run: Callable[..., Run]) -> None:
+    create()
+    before = Path("tasks.jsonl").read_bytes()
+    assert run("annotate", "simulate", "pets.db", "-o", "tasks.jsonl").code == 1
+    assert Path("tasks.jsonl").read_bytes() == before

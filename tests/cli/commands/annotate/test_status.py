@@ -1,0 +1,101 @@
+"""`reassess annotate status`: whole outputs, and the same in a document."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.helpers import Run, document_of
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def status(create: Callable[..., Run], run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
+    """The status of a campaign with two raters, at the time 10^9 and some hours."""
+    monkeypatch.setattr("time.time", lambda: 1e9 - HOUR)
+    assert create("--votes", "3", "--golden-rate", "0.9").code == 0
+    assert run("annotate", "invite", "pets.db", "ann", "bob").code == 0
+
+    def call(*options: str, hours: float = 0) -> Run:
+        monkeypatch.setattr("time.time", lambda: 1e9 + hours * HOUR)
+        return run("annotate", "status", "pets.db", *options)
+
+    return call
+
+
+def test_it_says_how_far_a_campaign_is_and_how_each_rater_does(
+    status: Callable[..., Run], work: Callable[..., None]
+) -> None:
+    work()
+    result = status(hours=4)
+    assert (result.code, result.err) == (0, "")
+    assert (
+        result.out
+        == """\
+8 questions: 8 open, 0 with all their votes
+golden: 4 valid, 4 invalid
+16 votes, 0 in the last hour, 16 in the last 24 hours; at most 8 more are wanted
+at the pace of the last 24 hours, or since the first vote, all are in by 2001-09-09 07:46 UTC
+name   role     stage    votes   seconds   golden right %             95 %            last answer   flags
+─────────────────────────────────────────────────────────────────────────────────────────────────────────
+eve    expert   rating       0         -                -                -   2001-09-09 00:46 UTC
+ann    rater    rating       8       3.0            100.0   67.56 to 100.0   2001-09-09 01:46 UTC     few
+bob    rater    rating       8       3.0            100.0   67.56 to 100.0   2001-09-09 01:46 UTC     few
+seconds: the median time of an answer; right: of all answers to golden questions; a maybe is never right
+few: fewer than 20 votes on golden questions of one truth, or on 20 images
+"""
+    )
+
+
+def test_a_campaign_that_nobody_has_begun_says_so(status: Callable[..., Run]) -> None:
+    lines = status().out.splitlines()
+    assert lines[2] == "0 votes, 0 in the last hour, 0 in the last 24 hours; at most 24 more are wanted"
+    assert not any("pace" in line for line in lines)
+
+
+def test_a_voided_rater_is_shown_as_such(
+    status: Callable[..., Run], work: Callable[..., None], run: Callable[..., Run]
+) -> None:
+    work()
+    run("annotate", "void", "pets.db", "ann")
+    (ann,) = [line.split() for line in status().out.splitlines() if line.startswith("ann")]
+    assert ann[:4] == ["ann", "rater", "voided", "0"]
+
+
+def test_the_document_holds_all_that_is_told(status: Callable[..., Run], work: Callable[..., None]) -> None:
+    work()
+    results = document_of(status("--json", hours=4), "annotate")["results"]
+    raters = results.pop("raters")
+    assert results == {
+        "name": "pets",
+        "paused": False,
+        "now": 1e9 + 4 * HOUR,
+        "questions": 8,
+        "open": 8,
+        "closed_by_rule": 0,
+        "closed_by_votes": 0,
+        "votes": 16,
+        "wanted": 8,
+        "last_hour": 0,
+        "last_day": 16,
+        "ends": 1e9 + 6 * HOUR,
+        "golden_invalid": 4,
+        "golden_valid": 4,
+        "golden_unknown": 0,
+    }
+    assert raters[1] == {
+        "id": 2,
+        "name": "ann",
+        "role": "rater",
+        "stage": "rating",
+        "voided": False,
+        "linked": True,
+        "answers": [4, 0, 4],
+        "votes": 8,
+        "given": 16,
+        "seconds": 3.0,
+        "confusion": [[4, 0, 0], [0, 0, 4]],
+        "golden": {"hits": 8, "n": 8, "accuracy": 1.0, "low": pytest.approx(0.6756, abs=1e-4), "high": 1.0},
+        "flags": ["few"],
+        "last": 1e9,
+    }

@@ -1,0 +1,50 @@
+"""`reassess annotate void` and `restore`: votes that count no more, and again."""
+
+from collections.abc import Callable
+
+import pytest
+
+from reassess.annotation.store.campaigns import open_campaign
+from reassess.annotation.store.export import export_votes
+from tests.helpers import Run, document_of
+
+
+def votes() -> int:
+    campaign = open_campaign("pets.db")
+    count = len(export_votes(campaign).votes)
+    campaign.close()
+    return count
+
+
+@pytest.fixture
+def voted(create: Callable[..., Run], run: Callable[..., Run], work: Callable[..., None]) -> None:
+    """A campaign with the votes of two raters."""
+    create("--golden-rate", "0")
+    run("annotate", "invite", "pets.db", "ann", "bob")
+    work()
+
+
+def test_votes_of_a_voided_rater_do_not_count_until_they_are_restored(voted: None, run: Callable[..., Run]) -> None:
+    assert votes() == 16
+    result = run("annotate", "void", "pets.db", "ann")
+    assert (result.code, result.out) == (0, "ann: their votes do not count, and the questions are open again\n")
+    assert votes() == 8
+    result = run("annotate", "restore", "pets.db", "ann")
+    assert (result.code, result.out) == (0, "ann: their votes count again\n")
+    assert votes() == 16
+
+
+@pytest.mark.parametrize(("verb", "voided"), [("void", True), ("restore", False)])
+def test_the_document_says_what_is_so_now(voted: None, run: Callable[..., Run], verb: str, voided: bool) -> None:
+    document = document_of(run("annotate", verb, "pets.db", "bob", "--json"), "annotate")
+    assert document["results"] == {"name": "bob", "voided": voided}
+
+
+@pytest.mark.parametrize("verb", ["void", "restore"])
+def test_nobody_and_who_is_no_rater_are_refused(voted: None, run: Callable[..., Run], verb: str) -> None:
+    assert run("annotate", verb, "pets.db", "cy").err == (
+        "Error: there is nobody of that name\n  allowed: eve, ann, bob\n  found:   cy\n"
+    )
+    assert run("annotate", verb, "pets.db", "eve").err == (
+        "Error: only the votes of a rater can be voided\n  found:   eve, of the role expert\n"
+    )

@@ -8,7 +8,7 @@ from secrets import randbelow, token_hex
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from reassess.annotation.addresses import shown_address
@@ -114,6 +114,8 @@ def _fill(connection: Connection, plan: CampaignPlan, now: float) -> None:
         if part is plan.golden_tasks and plan.experts is not None:
             _insert_experts(connection, plan.experts, part, [question["id"] for question in questions], now)
     connection.execute(schema.log.insert(), {"at": now, "person": None, "what": "create", "detail": {}})
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("ANALYZE"))  # a server that knows nothing of the tables reads all of them for each task
 
 
 def _insert(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, exists, literal_column, or_, select, update
 
 from reassess.annotation.store.campaigns import Campaign, Change, changing
 from reassess.annotation.store.database import reading
@@ -245,14 +245,14 @@ _PLACE = exists().where(
     questions.c.votes + questions.c.reserved < bindparam("most"),
     ~exists().where(_THEIRS),
 )
-_OPEN = tasks.c.kind == MAIN, tasks.c.free > 0, tasks.c.position >= bindparam("place"), _PLACE
-_FIRST = select(func.min(_NOT_HAD.where(*_OPEN).subquery().c.position))
-_MAIN_TASK = (
-    _NOT_HAD.where(*_OPEN)
+# As they stand in the index ix_tasks_free, and no parameters: a plan that is kept for all parameters could not use it.
+_FREE = tasks.c.kind == literal_column(f"'{MAIN}'"), tasks.c.free > literal_column("0")
+_FIRST = (
+    _NOT_HAD.where(*_FREE, tasks.c.position >= bindparam("place"), _PLACE)
     .order_by(tasks.c.position)
-    .limit(1)
-    .with_for_update(of=tasks, key_share=True, skip_locked=True)
+    .limit(literal_column("1"))
 )
+_MAIN_TASK = _FIRST.with_for_update(of=tasks, key_share=True, skip_locked=True)
 _KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None), ~exists().where(_THEIRS))
 _OF_KIND = _NOT_HAD.where(tasks.c.kind.in_(bindparam("kinds", expanding=True))).order_by(tasks.c.kind, tasks.c.position)
 _GOLDEN_TASKS, _EXPERT_TASKS = _OF_KIND.where(_KNOWN), _OF_KIND.where(_UNANSWERED)
@@ -331,8 +331,8 @@ def _first_place(change: Change, person: int, cursor: Row[Any], chosen: Row[Any]
     if change.connection.dialect.name == "sqlite" and not held:
         return int(chosen.position)
     open_to_them = {"who": person, "place": cursor.position, "most": change.rules.votes, "held": []}
-    first = change.connection.scalar(_FIRST, open_to_them)
-    return int(chosen.position if first is None else min(first, chosen.position))
+    first = change.connection.execute(_FIRST, open_to_them).one_or_none()
+    return int(chosen.position if first is None else min(first.position, chosen.position))
 
 
 def _begin(change: Change, person: int, task: Row[Any], number: int, expires: float) -> Turn:

@@ -35,7 +35,7 @@ from reassess.annotation import (
 from reassess.annotation.local_server import running
 from reassess.annotation.store.schema import answers, questions
 
-_TASKS, _EACH = 50_000, 4
+_TASKS, _EACH = 50_000, 6  # 50 raters who think a second a task can give 300 answers a second
 _SECONDS = 60.0  # so that the first requests, of which each statement is compiled, are few
 _CLASSES = Classes(1000, names=tuple(f"class {number}" for number in range(1000)))
 

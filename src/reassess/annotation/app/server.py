@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from reassess.errors import DataError
 __all__ = ["only_server", "serve"]
 
 _PROXY = "127.0.0.1"  # whose word on a request's address and scheme is taken
+# As uvicorn's own, but that nothing of it stands where a program reads the address.
+_LOGGING = deepcopy(uvicorn.config.LOGGING_CONFIG)
+_LOGGING["handlers"]["access"]["stream"] = "ext://sys.stderr"
 _GRACE = 10  # seconds for requests that have begun when the server is stopped
 
 
@@ -53,6 +57,7 @@ def serve(
     """
     config = uvicorn.Config(
         app,
+        log_config=_LOGGING,
         root_path=root_path.rstrip("/"),
         lifespan="off",
         ws="none",

@@ -45,9 +45,10 @@ def demo(call: Call, port: int, browser: bool) -> None:
                 links = {role: f"{address}enter#{token}" for role, token in tokens.items()}
                 if call.json:
                     call.print_document("annotate", links)
-                for role, link in links.items():
-                    call.tell(f"{role}: {link}")
-                call.tell("stop with Ctrl-C")
+                else:
+                    for role, link in links.items():
+                        call.tell(f"{role}: {link}")
+                    call.tell("stop with Ctrl-C")
                 if browser:
                     webbrowser.open(links["rater"])
 

@@ -10,21 +10,23 @@ from sqlalchemy import select
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan
+from reassess.annotation.store.backup import backup_campaign
 from reassess.annotation.store.campaigns import Campaign, open_campaign
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.people import add_person
-from reassess.annotation.store.schema import images
+from reassess.annotation.store.schema import golden_counts, images
 from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn
 from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, restore_rater, void_rater
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.stop_rule import StopRule
 from reassess.core.tasks import Tasks
+from reassess.core.votes import Votes
 from reassess.errors import OutputError
 from tests.annotation.campaigns import CLASSES, campaign_at, golden_of, tasks_of
-from tests.helpers import message
+from tests.helpers import WORDS, message
 
 NO, MAYBE, YES = range(3)
 NOW = 1e9
@@ -275,3 +277,78 @@ def test_a_rater_with_more_votes_than_a_statement_can_hold_is_voided(tmp_path: P
     assert len(export_votes(campaign).votes) == 0
     restore_rater(campaign, 2, NOW)
     assert len(export_votes(campaign).votes) == 1_200
+
+
+def test_what_was_answered_about_a_picture_that_cannot_be_judged_does_not_count(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (2,), raters=2, votes=1, golden_rate=0)
+    turn = turn_of(campaign, 2)
+    give(campaign, 2, turn, YES)
+    cannot_judge(campaign, 2, turn.task, NOW)
+    keep_answers(campaign, 2, [GivenAnswer(turn.rows[1].question, YES)], NOW)  # which was on its way
+    assert exported(campaign) == []
+    assert last_turn(campaign, 2) is None
+    give(campaign, 3, turn_of(campaign, 3), NO, NO)
+    assert {said for _, _, votes in exported(campaign) for _, said in votes} == {"no"}
+
+
+def test_a_golden_answer_about_a_picture_that_cannot_be_judged_does_not_count(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (1,), raters=1, golden_rate=0.9)
+    while len((turn := turn_of(campaign, 2)).rows) == 1:
+        give(campaign, 2, turn, YES)
+    give(campaign, 2, turn, *[YES] * len(turn.rows))
+    cannot_judge(campaign, 2, turn.task, NOW)
+    with reading(campaign.engine) as connection:
+        assert sum(connection.scalars(select(golden_counts.c.n))) == 0
+    assert export_votes(campaign).rater_golden is None
+
+
+def test_a_restored_rater_is_shown_again_what_they_had_begun(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (1,), raters=1, golden_rate=0)
+    turn = turn_of(campaign, 2)
+    void_rater(campaign, 2, NOW)
+    restore_rater(campaign, 2, NOW)
+    assert turn_of(campaign, 2).task == turn.task
+
+
+def test_a_rater_who_is_voided_is_shown_nothing_to_change(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (1, 1), raters=1, golden_rate=0)
+    give(campaign, 2, turn_of(campaign, 2), YES)
+    assert last_turn(campaign, 2) is not None
+    void_rater(campaign, 2, NOW)
+    assert last_turn(campaign, 2) is None
+
+
+def test_the_last_answer_of_an_expert_makes_the_truth_and_is_kept(tmp_path: Path) -> None:
+    golden, _ = golden_of(1)
+    item, expert, answer = np.array([[0, 0, YES], [0, 0, YES], [0, 0, NO], [0, 1, NO], [0, 2, YES]]).T
+    experts = Votes.from_columns(golden.questions, item, expert, answer, ("x", "y", "z"), WORDS)
+    plan = CampaignPlan(tasks_of(1), golden_tasks=golden, experts=experts)
+    assert plan.truth == (0,)
+    create_campaign(tmp_path / "c.db", plan)
+    kept = export_votes(open_campaign(tmp_path / "c.db"), names=True).golden
+    assert kept is not None
+    assert sorted(kept.on(0)) == [("x", "no"), ("y", "no"), ("z", "yes")]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_campaign_that_is_open_or_was_not_closed_is_not_overwritten(force: bool, tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    campaign = campaign_at(path, (1,), raters=1)
+    turn_of(campaign, 2)
+    backup_campaign(path, tmp_path / "copy.db")
+    refused = (
+        "a campaign of that name is open, or was not closed\n"
+        f"  where:   {path}\n"
+        "  found:   c.db-wal, which holds its newest answers\n"
+        "  to mend: stop its server; reassess annotate status closes what a server left that was killed; or take "
+        "another name"
+    )
+    with pytest.raises(OutputError) as created:
+        create_campaign(path, CampaignPlan(tasks_of(1)), force=force)
+    with pytest.raises(OutputError) as copied:
+        backup_campaign(tmp_path / "copy.db", path, force=force)
+    assert [str(created.value), str(copied.value)] == [refused, refused]
+    with pytest.raises(OutputError, match="the copy would take the place of the campaign"):
+        backup_campaign(path, tmp_path / "." / "c.db", force=force)
+    campaign.close()
+    create_campaign(path, CampaignPlan(tasks_of(1)), force=True)

@@ -109,15 +109,18 @@ def test_a_folder_that_is_not_empty_is_kept_without_force(campaign: Campaign, tm
         "  found:   benchmark.json, classes.csv, golden.parquet and 5 more\n"
         "  to mend: choose another name, or overwrite files in it with force=True"
     )
+    assert export(campaign, folder, force=True)
     void_rater(campaign, 2, NOW)
-    held = export(campaign, folder, force=True)  # of a campaign without votes, and without raters' golden answers
-    assert [name for name in held if not name.startswith(".")] == [
-        "benchmark.json",
-        "classes.csv",
-        "golden.parquet",
-        "original.csv",
-        "scores.npz",
-    ]
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(OutputError) as other:  # a campaign without votes now, and without raters' golden answers
+        export(campaign, folder, force=True)
+    assert str(other.value) == (
+        "the folder holds a part of which there is nothing in the campaign\n"
+        f"  where:   {folder}\n"
+        "  found:   rater-golden.parquet, suggestions.csv, votes.parquet\n"
+        "  to mend: remove it, or choose another folder"
+    )
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert (folder / "scores.npz").read_bytes() == b"kept"
 
 

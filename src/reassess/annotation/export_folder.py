@@ -1,6 +1,6 @@
 """The votes of a campaign as the folder of a benchmark, from which the other commands go on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -50,13 +50,13 @@ def export_campaign(
     names
         As for `export_votes`.
     force
-        Write into a folder that is not empty. Other files in it stay; those of an earlier export do not.
+        Write into a folder that is not empty. Other files in it stay.
 
     Raises
     ------
     OutputError
-        The folder is not empty and `force` is not given; it holds votes, or another part, in a file of another name; or
-        it cannot be written. Then nothing is written.
+        The folder is not empty and `force` is not given; it holds votes, or another part, in a file of another name, or
+        a part of which there is nothing in the campaign; or it cannot be written. Then nothing is written.
     """
     from reassess.annotation.store.export import export_votes
 
@@ -64,6 +64,7 @@ def export_campaign(
     _check_folder(folder, force=force)
     exported = export_votes(campaign, names=names)
     parts = _parts(exported, campaign)
+    _refuse_others(folder, parts)
     is_new = not exists(folder)
     try:
         folder.mkdir(exist_ok=True)
@@ -75,9 +76,19 @@ def export_campaign(
             with suppress(OSError):  # where a process that was killed has left something
                 folder.rmdir()
         raise
-    for name in _FILES.difference(parts):  # of an earlier export
-        (folder / name).unlink(missing_ok=True)
     return exported
+
+
+def _refuse_others(folder: Path, parts: Collection[str]) -> None:
+    """Refuse a folder with parts of a benchmark that this export lacks, and that would be taken for its own."""
+    others = sorted(name for name in _FILES.difference(parts) if exists(folder / name))
+    if others:
+        raise OutputError(
+            "the folder holds a part of which there is nothing in the campaign",
+            where=folder,
+            found=some(others, most=3),
+            mend="remove it, or choose another folder",
+        )
 
 
 def _parts(exported: "Exported", campaign: "Campaign") -> dict[str, tuple[Callable[..., None], Any]]:

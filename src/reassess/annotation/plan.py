@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.expert_truth import expert_truth
 from reassess.aggregation.recipe import original_votes
 from reassess.annotation.assignment import Rules
-from reassess.annotation.judging import probability_by_label
+from reassess.annotation.judging import probability_by_label, truth_of
+from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_range
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
@@ -161,9 +161,26 @@ class CampaignPlan:
             return ()
         if self.experts is None:
             return (None,) * len(self.golden_tasks.questions)
-        rows = self.experts.find(self.golden_tasks.questions)
-        known = np.where(rows >= 0, expert_truth(self.experts, at_least=self.at_least).values[rows], -1)
-        return tuple(None if truth < 0 else truth for truth in known.tolist())
+        said: list[list[int]] = [[] for _ in range(len(self.golden_tasks.questions))]
+        for (row, _), answer in self.expert_answers.items():
+            said[row].append(answer)
+        if self.at_least is not None:
+            check_range(self.at_least, 1, max(map(len, said), default=0), what="number of experts")
+        return tuple(truth_of(answers, self.at_least) for answers in said)
+
+    @cached_property
+    def expert_answers(self) -> dict[tuple[int, str], int]:
+        """What each expert says of each golden question, by its place: 0 no, 1 maybe, 2 yes; the last answer counts."""
+        if self.golden_tasks is None or self.experts is None:
+            return {}
+        experts = self.experts.with_answers(KNOWN_ANSWERS)
+        rows = experts.find(self.golden_tasks.questions).tolist()
+        return {
+            (place, str(expert)): KNOWN_ANSWERS.index(str(answer))
+            for place, row in enumerate(rows)
+            if row >= 0
+            for expert, answer in experts.on(row)
+        }
 
     @cached_property
     def is_practice(self) -> npt.NDArray[np.bool_]:

@@ -29,7 +29,7 @@ def test_pages_are_served_and_the_log_holds_no_token(tmp_path: Path) -> None:
     assert get(f"{server.address}enter?token={site.tokens['ann']}")[0] == 200
     server.stop()
     assert server.process.returncode == -signal.SIGTERM
-    out = server.out.read_text()
+    out = server.log.read_text()
     assert re.findall(r'"(.*?)" (\d+)', out) == [
         ("GET / HTTP/1.1", "303"),
         ("GET /enter HTTP/1.1", "200"),

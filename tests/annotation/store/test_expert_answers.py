@@ -15,8 +15,8 @@ from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.people import add_person, admit
 from reassess.annotation.store.schema import campaign as settings
 from reassess.annotation.store.schema import golden_counts, questions
-from reassess.annotation.store.turns import Nothing, Turn, next_turn
-from reassess.annotation.store.votes import GivenAnswer, keep_answers, void_rater
+from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn
+from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, void_rater
 from tests.annotation.campaigns import golden_of, tasks_of
 from tests.helpers import message
 
@@ -108,7 +108,8 @@ def test_a_practice_round_shows_what_is_right_and_lets_those_begin_who_reach_the
         assert turn.practice
         wrong = {0: YES, 1: NO}
         given = [GivenAnswer(row.question, said if said == MAYBE else wrong[row.class_id]) for row in turn.rows]
-        truths = keep_answers(campaign, rater, given, NOW)
+        assert keep_answers(campaign, rater, given[:1], NOW) == {}  # not before all of it is answered
+        truths = keep_answers(campaign, rater, given[1:], NOW)
         assert truths == {row.question: row.class_id for row in turn.rows}
         assert keep_answers(campaign, rater, [GivenAnswer(turn.rows[0].question, YES, revision=1)], NOW)
     assert known(campaign)[2] == {}
@@ -124,3 +125,27 @@ def test_a_practice_round_shows_what_is_right_and_lets_those_begin_who_reach_the
     exported = export_votes(campaign)
     assert exported.rater_golden is not None
     assert len(exported.rater_golden) == 2  # of the one golden task that is not for practice
+
+
+def test_who_judges_no_practice_picture_does_not_reach_the_bar(tmp_path: Path) -> None:
+    golden, experts = golden_of(2, 2)
+    campaign = made(tmp_path, golden_tasks=golden, experts=experts, practice=1, bar=0.5)
+    rater = add_person(campaign, "ann")
+    turn = next_turn(campaign, rater, NOW)
+    assert isinstance(turn, Turn)
+    cannot_judge(campaign, rater, turn.task, NOW)
+    assert next_turn(campaign, rater, NOW) == Nothing("failed")
+
+
+def test_to_an_expert_practice_tasks_are_golden_ones_and_nothing_is_told(tmp_path: Path) -> None:
+    golden, experts = golden_of(2, 2)
+    campaign = made(tmp_path, golden_tasks=golden, experts=experts, practice=1)
+    expert = add_person(campaign, "kim", "expert")
+    for _ in range(2):
+        turn = next_turn(campaign, expert, NOW)
+        assert isinstance(turn, Turn)
+        assert not turn.practice
+        assert keep_answers(campaign, expert, [GivenAnswer(row.question, YES) for row in turn.rows], NOW) == {}
+        again = last_turn(campaign, expert)
+        assert again is not None
+        assert again.task == turn.task

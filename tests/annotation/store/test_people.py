@@ -127,7 +127,7 @@ def test_the_only_keeper_stays(campaign: Campaign) -> None:
     assert message(forget_person, campaign, keeper, NOW) == (
         "the only keeper cannot be forgotten\n  found:   kim\n  to mend: invite another keeper first"
     )
-    add_person(campaign, "lee", "keeper")
+    make_link(campaign, add_person(campaign, "lee", "keeper"), NOW)
     forget_person(campaign, keeper, NOW)
     assert [person.name for person in people_of(campaign)] == [f"forgotten {keeper}", "lee"]
 

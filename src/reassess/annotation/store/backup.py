@@ -5,9 +5,9 @@ from contextlib import closing
 from pathlib import Path
 
 from reassess.annotation.addresses import is_server, shown_address
+from reassess.annotation.store.campaign_files import writing_campaign
 from reassess.annotation.store.database import database_errors, existing
-from reassess.errors import DataError
-from reassess.formats.files import writing
+from reassess.errors import DataError, OutputError
 
 __all__ = ["backup_campaign"]
 
@@ -29,7 +29,7 @@ def backup_campaign(address: str | Path, path: str | Path, *, force: bool = Fals
     DataError
         There is no such file, it is no database, or the campaign is on a server, which has tools of its own.
     OutputError
-        The copy exists or cannot be written.
+        The copy exists, is the campaign itself, or that of a campaign that is open; or it cannot be written.
     """
     if is_server(address):
         raise DataError(
@@ -37,9 +37,11 @@ def backup_campaign(address: str | Path, path: str | Path, *, force: bool = Fals
             where=shown_address(address),
             mend="pg_dump --format=custom --file=FILE ADDRESS; and pg_restore",
         )
+    if Path(path).resolve() == Path(address).resolve():
+        raise OutputError("the copy would take the place of the campaign", where=path, mend="choose another name")
     with database_errors(address), closing(sqlite3.connect(existing(address))) as source:
         source.execute("SELECT id FROM campaign")  # an error if it is none
-        with writing(Path(path), force=force) as temporary, closing(sqlite3.connect(temporary)) as target:
+        with writing_campaign(Path(path), force=force) as temporary, closing(sqlite3.connect(temporary)) as target:
             try:
                 source.backup(target)
             except sqlite3.Error as error:  # such as of a full disk

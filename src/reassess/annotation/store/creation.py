@@ -15,15 +15,13 @@ from reassess.annotation.addresses import shown_address
 from reassess.annotation.judging import current_model
 from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store import schema
+from reassess.annotation.store.campaign_files import writing_campaign
 from reassess.annotation.store.database import database_errors, is_server, open_engine
 from reassess.annotation.store.people import insert_person
 from reassess.annotation.store.schema import EXPERT, GOLDEN, MAIN, PRACTICE, RATING
 from reassess.annotation.store.versions import note_form
-from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.tasks import Tasks
-from reassess.core.votes import Votes
 from reassess.errors import OutputError
-from reassess.formats.files import writing
 
 __all__ = ["create_campaign", "random_ids"]
 
@@ -64,7 +62,7 @@ def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0
         finally:
             engine.dispose()
         return
-    with writing(Path(address), force=force) as temporary:
+    with writing_campaign(Path(address), force=force) as temporary:
         engine = open_engine(temporary)
         try:
             with engine.begin() as connection:
@@ -111,8 +109,8 @@ def _fill(connection: Connection, plan: CampaignPlan, now: float) -> None:
             question["task"] = tasks[task]["id"]
         _insert(connection, schema.tasks, sorted(tasks, key=itemgetter("id")))
         _insert(connection, schema.questions, sorted(questions, key=itemgetter("id")))
-        if part is plan.golden_tasks and plan.experts is not None:
-            _insert_experts(connection, plan.experts, part, [question["id"] for question in questions], now)
+        if part is plan.golden_tasks:
+            _insert_experts(connection, plan, [question["id"] for question in questions], now)
     connection.execute(schema.log.insert(), {"at": now, "person": None, "what": "create", "detail": {}})
     if connection.dialect.name == "postgresql":
         connection.execute(text("ANALYZE"))  # a server that knows nothing of the tables reads all of them for each task
@@ -183,18 +181,13 @@ def _questions(plan: CampaignPlan, part: Tasks, valid: float) -> list[dict[str, 
     ]
 
 
-def _insert_experts(connection: Connection, experts: Votes, part: Tasks, numbers: list[int], now: float) -> None:
-    """Experts, and their answers to golden questions; the last of an expert who gave several."""
-    experts = experts.with_answers(KNOWN_ANSWERS)
-    said = {}
-    for number, row in zip(numbers, experts.find(part.questions).tolist(), strict=True):
-        if row >= 0:
-            for expert, answer in experts.on(row):
-                said[number, str(expert)] = KNOWN_ANSWERS.index(str(answer))
+def _insert_experts(connection: Connection, plan: CampaignPlan, numbers: list[int], now: float) -> None:
+    """Experts, and their answers to golden questions, of which the numbers are given."""
+    said = plan.expert_answers
     person = {name: insert_person(connection, name, EXPERT, RATING) for name in dict.fromkeys(name for _, name in said)}
     rest = {"revision": 0, "at": now, "counted": False}
     rows = [
-        {"question": number, "person": person[name], "answer": answer, **rest}
-        for (number, name), answer in said.items()
+        {"question": numbers[place], "person": person[name], "answer": answer, **rest}
+        for (place, name), answer in said.items()
     ]
     _insert(connection, schema.answers, rows)

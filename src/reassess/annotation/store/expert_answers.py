@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, and_, bindparam, or_, select, update
 
 from reassess.annotation.judging import truth_of
 from reassess.annotation.store.campaigns import Change
@@ -11,11 +11,13 @@ from reassess.annotation.store.schema import (
     EXPERT,
     GOLDEN,
     RATER,
+    UNFIT,
     answers,
     campaign,
     golden_counts,
     people,
     questions,
+    turns,
 )
 
 __all__ = ["count_golden", "renew_truth"]
@@ -31,8 +33,11 @@ _COUNT = (
 )
 _SAID = (
     select(answers.c.answer, answers.c.person, people.c.role)
+    .select_from(answers)
     .join(people, people.c.id == answers.c.person)
-    .where(answers.c.question == bindparam("of"))
+    .join(questions, questions.c.id == answers.c.question)
+    .outerjoin(turns, and_(turns.c.task == questions.c.task, turns.c.person == answers.c.person))
+    .where(answers.c.question == bindparam("of"), or_(turns.c.state.is_(None), turns.c.state != UNFIT))
     .order_by(answers.c.id)
 )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, exists, func, select
 
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.class_list import classes_of
@@ -14,12 +14,14 @@ from reassess.annotation.store.schema import (
     EXPERT,
     GOLDEN,
     RATER,
+    UNFIT,
     answers,
     images,
     people,
     questions,
     suggestions,
     tasks,
+    turns,
 )
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.classes import Classes
@@ -126,7 +128,7 @@ class _Said:
     def golden(self) -> tuple[Votes | None, Votes | None]:
         """The votes of experts, and those of raters on golden questions; None where there are none."""
         experts = self.votes(people.c.role == EXPERT)
-        raters = self.votes(tasks.c.kind == GOLDEN, *_OF_RATERS)
+        raters = self.votes(tasks.c.kind == GOLDEN, _JUDGED, *_OF_RATERS)
         return experts if len(experts) else None, raters if len(raters) else None
 
     def votes(self, *which: Any) -> Votes:
@@ -154,6 +156,7 @@ _ANSWERS = (
     .join(questions, questions.c.id == answers.c.question)
     .join(tasks, tasks.c.id == questions.c.task)
 )
+_JUDGED = ~exists().where(turns.c.person == answers.c.person, turns.c.task == tasks.c.id, turns.c.state == UNFIT)
 _OF_RATERS = people.c.role == RATER, ~people.c.voided
 _SUGGESTED = (
     select(images.c.name, suggestions.c.class_id, func.count(suggestions.c.person.distinct()))

@@ -210,7 +210,11 @@ def forget_person(campaign: Campaign, person: int, now: float, by: int | None = 
     """
     with changing(campaign) as change:
         row = change.person(person)
-        others = select(func.count()).select_from(people).where(people.c.role == KEEPER, people.c.id != person)
+        others = (
+            select(func.count())
+            .select_from(people)
+            .where(people.c.role == KEEPER, people.c.id != person, people.c.token.is_not(None))
+        )
         if row.role == KEEPER and not change.connection.scalar(others):
             raise DataError("the only keeper cannot be forgotten", found=row.name, mend="invite another keeper first")
         _end_link(change, person, None)

@@ -23,7 +23,7 @@ from reassess.numeric.proportion import Proportion
 
 __all__ = ["Progress", "RaterProgress", "progress_of"]
 
-_HOUR, _DAY = 3600.0, 86_400.0  # seconds
+_HOUR, _DAY, _CENTURY = 3600.0, 86_400.0, 3.2e9  # seconds
 _TENTHS = 10  # of a second, to which times are read
 _LONGEST = 3600.0  # seconds, which longer times count as
 
@@ -104,7 +104,8 @@ class Progress:
     last_hour, last_day
         Number of those of the last hour, and of the last 24 hours.
     ends
-        When all of them are in at the pace of the last 24 hours, or since the first vote; None if there was none.
+        When all of them are in at the pace of the last 24 hours, or since the first vote; None if there was
+        none, or if it would take a century.
     golden_invalid, golden_valid, golden_unknown
         Number of golden questions of each truth, and of which experts have not said enough.
     raters
@@ -192,7 +193,7 @@ def progress_of(campaign: Campaign, now: float) -> Progress:
         wanted=wanted,
         last_hour=sum(row.last_hour for row in every),
         last_day=last_day,
-        ends=now + wanted * taken / last_day if last_day else None,
+        ends=now + wanted * taken / last_day if last_day and wanted * taken / last_day < _CENTURY else None,
         **{f"golden_{what}": truths.get(truth, 0) for what, truth in _GOLDEN},
         raters=raters,
     )

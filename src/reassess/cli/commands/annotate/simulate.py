@@ -16,6 +16,7 @@ from reassess.cli.common import Call, Range, call_options, counting
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE
 from reassess.cli.screen import print_table, say
+from reassess.errors import OutputError
 from reassess.formats.files import check_output
 from reassess.formats.labels import read_labels
 from reassess.text import counted
@@ -100,6 +101,8 @@ def simulate(
     stays as it is.
     """
     if output is not None:
+        if output.resolve() == Path(campaign).resolve():
+            raise OutputError("the copy would take the place of the campaign", where=output, mend="choose another name")
         check_output(output, force=call.force)
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "campaign.db"

@@ -63,7 +63,9 @@ def test_the_seed_is_drawn_and_the_document_does_not_tell_it(create: Create) -> 
     seeds = set()
     for _ in range(2):
         results = document_of(create("--json", "--force"), "annotate")["results"]
-        seeds.add(opened().rules.seed)
+        campaign = opened()
+        seeds.add(campaign.rules.seed)
+        campaign.close()
     assert len(seeds) == 2
     assert results == {
         "campaign": "pets.db",

@@ -78,6 +78,11 @@ def test_a_token_that_is_forged_or_of_an_older_link_or_revoked_lets_nobody_enter
     assert sign_in(campaign, second, NOW) is None
 
 
+def test_a_wrong_token_takes_no_turn_among_changes(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("reassess.annotation.store.people.changing")
+    assert sign_in(campaign, "wrong", NOW) is None
+
+
 def test_neither_a_token_nor_the_secret_of_a_session_is_kept(campaign: Campaign) -> None:
     person = add_person(campaign, "ann")
     token = make_link(campaign, person, NOW)

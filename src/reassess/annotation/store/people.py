@@ -134,11 +134,14 @@ def revoke_link(campaign: Campaign, person: int, now: float, by: int | None = No
 
 
 def sign_in(campaign: Campaign, token: str, now: float) -> str | None:
-    """The secret of a new session; None if the token is of nobody."""
+    """The secret of a new session; None if the token is of nobody, for which no other change has to wait."""
+    found = select(people.c.id).where(people.c.token == _digest(token))
+    with reading(campaign.engine) as connection:
+        if connection.scalar(found) is None:
+            return None
     secret = token_urlsafe(_SECRET)
     with changing(campaign) as change:
-        found = select(people.c.id).where(people.c.token == _digest(token)).with_for_update(key_share=True)
-        person = change.connection.scalar(found)
+        person = change.connection.scalar(found.with_for_update(key_share=True))
         if person is None:
             return None
         change.connection.execute(delete(sessions).where(sessions.c.expires < now))

@@ -24,6 +24,8 @@ __all__ = ["ROUTES"]
 _RATERS = ("rater", "expert")
 _MOST_ANSWERS = 500  # of a request
 _MOST_HELD = 10
+_LARGEST = (1 << 53) - 1  # that JavaScript's numbers hold
+_LARGEST_INTEGER = (1 << 31) - 1  # that the database's columns hold
 _logger = logging.getLogger("reassess.annotation")
 
 
@@ -51,7 +53,7 @@ def _unfit(caller: Caller, said: Mapping[str, Any]) -> Response:
 
 
 def _suggest(caller: Caller, said: Mapping[str, Any]) -> Response:
-    task, class_id = _number(said.get("task")), _number(said.get("class"))
+    task, class_id = _number(said.get("task")), _number(said.get("class"), _LARGEST_INTEGER)
     suggest(caller.campaign, caller.person.id, task, class_id, caller.now)
     return Response(status_code=204)
 
@@ -119,7 +121,8 @@ def _given(said: Any) -> GivenAnswer:
     seconds = said.get("seconds")
     if seconds is not None and (type(seconds) not in (int, float) or not 0 <= seconds < 1e9):
         raise HTTPException(400, "seconds are a number that is not negative")
-    question, answer, revision = (_number(said.get(name)) for name in ("question", "answer", "revision"))
+    question, answer = _number(said.get("question")), _number(said.get("answer"))
+    revision = _number(said.get("revision"), _LARGEST_INTEGER)
     return GivenAnswer(question=question, answer=answer, seconds=seconds, revision=revision)
 
 
@@ -130,9 +133,9 @@ def _list(said: Mapping[str, Any], name: str, most: int) -> list[Any]:
     return found
 
 
-def _number(found: Any) -> int:
-    if type(found) is not int or not 0 <= found < 1 << 53:
-        raise HTTPException(400, "a number is a whole one that is not negative")
+def _number(found: Any, largest: int = _LARGEST) -> int:
+    if type(found) is not int or not 0 <= found <= largest:
+        raise HTTPException(400, f"a number is a whole one from 0 to {largest}")
     return found
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 _SERVE = """
 import sys
 from reassess.annotation.app.application import make_app
-from reassess.annotation.app.server import only_server, serve
+from reassess.annotation.app.server import serve
 from reassess.annotation.store.campaigns import open_campaign
+from reassess.annotation.store.locking import only_process
 from reassess.data.image_sources import open_images
 
 folder, port, root_path = sys.argv[1:]
-with only_server(folder + "/campaign"):
+with only_process(folder + "/campaign"):
     app = make_app(open_campaign(folder + "/campaign"), open_images(folder + "/images"))
     serve(app, port=int(port), root_path=root_path, started=lambda address: print(address, flush=True))
 """

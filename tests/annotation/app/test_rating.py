@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from reassess.annotation.pictures import bare_picture
 from reassess.annotation.plan import ExamplePicture
 from reassess.annotation.store.campaigns import pause
 from reassess.annotation.store.votes import void_rater
@@ -159,6 +160,18 @@ def test_a_picture_that_changes_after_it_was_shown_is_shown_no_more(site: Site) 
     address = "/" + next_task(client)["task"]["image"]
     assert client.get(address).status_code == 200
     draw_images(site.folder / "images", ["main/2.png", "main/0.png", "main/1.png"])
+    assert client.get(address).status_code == 404
+
+
+def test_the_hash_that_is_kept_is_of_the_picture_that_was_shown(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def show_and_replace(content: bytes, name: str) -> tuple[bytes, str]:
+        draw_images(site.folder / "images", ["main/2.png", "main/0.png", "main/1.png"])
+        return bare_picture(content, name)
+
+    client = site.client("ann")
+    address = "/" + next_task(client)["task"]["image"]
+    monkeypatch.setattr("reassess.annotation.pictures.bare_picture", show_and_replace)
+    assert client.get(address).status_code == 200
     assert client.get(address).status_code == 404
 
 

@@ -72,12 +72,12 @@ def _image(caller: Caller) -> Response:
     if found is None or images is None:
         raise HTTPException(404, "there is no such picture")
     try:
-        content, media_type = images.picture(found.name, found.sha256)
-        if found.sha256 is None:
-            keep_hash(caller.campaign, found.name, images.digest(found.name))
+        content, media_type, digest = images.picture(found.name, found.sha256)
     except DataError as error:  # of which a rater learns nothing, since it names the file
         _logger.error("a picture cannot be shown\n%s", error)
         raise HTTPException(404, "the picture cannot be shown") from error
+    if found.sha256 is None:
+        keep_hash(caller.campaign, found.name, digest)
     return _picture(content, media_type)
 
 

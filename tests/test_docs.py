@@ -23,7 +23,11 @@ _BLOCK = re.compile(r"^```(python|pycon|console)\n(.*?)^```$", re.MULTILINE | re
 _FILE = re.compile(r"^```python title=\"(.*?)\"\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What a page shows of these is not compared: they set up an environment, or their output differs from run to run.
 _NOT_RUN = ("make", "pip", "git")
-_DRAWN = re.compile(r"(?<=/enter#)[\w-]{43}|\d{4}(-\d\d){2} \d\d:\d\d(?= UTC)")
+_DRAWN = re.compile(
+    r"(?<=/enter#)[\w-]{43}|\d{4}(-\d\d){2} \d\d:\d\d(?= UTC)"
+    r"|(?<= raters: )\d.* a second.*|(?<=^next task)( +[\d.,]+){4}$|(?<=^keep answers)( +[\d.,]+){4}$",
+    re.MULTILINE,
+)
 # What a page asks the reader to get from elsewhere.
 _GOT = ("results-imagenet.csv", "results-imagenet-real.csv")
 # The files of known label sets that no page but theirs uses.
@@ -56,7 +60,7 @@ def _run_session(block: str, names: dict[str, object], page: Path) -> dict[str, 
 
 
 def _shape(text: str) -> str:
-    """Text without the white space at line ends, which editors drop, and without links and times of campaigns."""
+    """Text without the white space at line ends, which editors drop, and what is drawn or timed in campaigns."""
     return _DRAWN.sub("…", "\n".join(line.rstrip() for line in text.strip().splitlines()))
 
 

@@ -22,6 +22,7 @@ from reassess.annotation.store.schema import (
     EXPERT,
     EXPIRED,
     MAIN,
+    UNFIT,
     answers,
     cursors,
     golden_counts,
@@ -32,8 +33,8 @@ from reassess.annotation.store.schema import (
 )
 from reassess.annotation.store.schema import campaign as settings
 from reassess.annotation.store.suggestions import suggest
-from reassess.annotation.store.turns import Nothing, Turn, cannot_judge, last_turn, next_turn
-from reassess.annotation.store.votes import GivenAnswer, keep_answers, restore_rater, void_rater
+from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn
+from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, restore_rater, void_rater
 from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.core.stop_rule import StopRule
@@ -135,13 +136,13 @@ class Simulation:
 
     def undo(self, rater: int) -> None:
         """A rater goes back to their last task, and changes what they said."""
-        turn = last_turn(self.campaign, rater, self.now)
+        turn = last_turn(self.campaign, rater)
         if turn is not None:
             self.shown.setdefault(rater, []).insert(0, turn)
 
     def suggest(self, rater: int) -> None:
         """A rater sees something else in a picture."""
-        if shown := self.shown.get(rater):
+        if (shown := self.shown.get(rater)) and rater not in self.voided:
             suggest(self.campaign, rater, shown[0].task, self.random.randrange(len(CLASSES.names)), self.now)
 
     def answer(self, rater: int) -> None:
@@ -243,10 +244,15 @@ class Simulation:
             golden = connection.execute(select(golden_counts).where(golden_counts.c.n > 0)).all()
             truths = connection.execute(select(settings.c.golden_invalid, settings.c.golden_valid)).one()
             experts = set(connection.scalars(select(people.c.id).where(people.c.role == EXPERT)))
+        assert all(turn.shown for turn in turned if turn.state == ASKED)
+        unfit = {(turn.person, turn.task) for turn in turned if turn.state == UNFIT}
+        assert not [row for row in said if row.counted and (row.person, asked[row.question].task) in unfit]
         known = Counter(
             (row.person, asked[row.question].truth, row.answer)
             for row in said
-            if asked[row.question].truth is not None and row.person not in experts
+            if asked[row.question].truth is not None
+            and row.person not in experts
+            and (row.person, asked[row.question].task) not in unfit
         )
         assert {(row.person, row.truth, row.answer): row.n for row in golden} == known
         of_truth = Counter(row.truth for row in asked.values() if row.truth is not None)

@@ -16,8 +16,8 @@ from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.people import add_person
 from reassess.annotation.store.schema import images
-from reassess.annotation.store.turns import Nothing, Turn, cannot_judge, last_turn, next_turn
-from reassess.annotation.store.votes import GivenAnswer, keep_answers, restore_rater, void_rater
+from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn
+from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, restore_rater, void_rater
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.stop_rule import StopRule
@@ -197,7 +197,7 @@ def test_an_answer_is_changed_by_one_of_a_higher_revision_alone(tmp_path: Path) 
     give(campaign, 2, turn, YES)
     give(campaign, 2, turn, NO)  # such as of another tab
     assert exported(campaign) == [("m0.png", 0, [("rater 2", "yes")])]
-    undone = last_turn(campaign, 2, NOW)
+    undone = last_turn(campaign, 2)
     assert undone == replace(turn, rows=(replace(row, answer=YES, revision=1),))
     for _ in range(2):
         keep_answers(campaign, 2, [GivenAnswer(row.question, MAYBE, revision=1)], NOW)

@@ -3,6 +3,7 @@
 import multiprocessing
 import random
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from reassess.annotation.store.database import reading
 from reassess.annotation.store.people import add_person
 from reassess.annotation.store.schema import people
 from reassess.annotation.store.suggestions import suggest
-from reassess.annotation.store.turns import Nothing, Turn, cannot_judge, last_turn, next_turn
-from reassess.annotation.store.votes import GivenAnswer, keep_answers, restore_rater, void_rater
+from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn
+from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, restore_rater, void_rater
 from reassess.core.stop_rule import StopRule
+from reassess.errors import DataError
 from tests.annotation.campaigns import CLASSES, Simulation, campaign_at, raters_of
 
 _RATERS = 4
@@ -40,8 +42,9 @@ def rate(address: str | Path, rater: int) -> dict[tuple[int, int], tuple[int, in
         for one in given:
             kept.setdefault((rater, one.question), (0, one.answer))
         if chance.random() < 0.2:
-            suggest(campaign, rater, turn.task, chance.randrange(len(CLASSES.names)), time.time())
-        if chance.random() < 0.2 and (undone := last_turn(campaign, rater, time.time())) is not None:
+            with suppress(DataError):  # they are voided
+                suggest(campaign, rater, turn.task, chance.randrange(len(CLASSES.names)), time.time())
+        if chance.random() < 0.2 and (undone := last_turn(campaign, rater)) is not None:
             revise(campaign, rater, undone, chance, kept)
         if chance.random() < 0.1:
             cannot_judge(campaign, rater, turn.task, time.time())

@@ -47,12 +47,12 @@ from .store.suggestions import suggest as suggest
 from .store.turns import Nothing as Nothing
 from .store.turns import ShownRow as ShownRow
 from .store.turns import Turn as Turn
-from .store.turns import cannot_judge as cannot_judge
 from .store.turns import last_turn as last_turn
 from .store.turns import next_turn as next_turn
 from .store.versions import Upgraded as Upgraded
 from .store.versions import upgrade_campaign as upgrade_campaign
 from .store.votes import GivenAnswer as GivenAnswer
+from .store.votes import cannot_judge as cannot_judge
 from .store.votes import keep_answers as keep_answers
 from .store.votes import restore_rater as restore_rater
 from .store.votes import void_rater as void_rater

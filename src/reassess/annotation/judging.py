@@ -104,15 +104,17 @@ def truth_of(answers: Sequence[int], at_least: int | None) -> int | None:
     return int(yes >= at_least if at_least else 2 * yes > len(answers))
 
 
-def agreement(said: Sequence[tuple[int, int]]) -> float:
+def agreement(said: Sequence[tuple[int, int | None]]) -> float:
     """How far answers agree with the truth, from 0 to 1: the mean, of which a maybe is one half; 1 if there are none.
 
     Parameters
     ----------
     said
-        The truth, 0 invalid or 1 valid, and the answer, 0 no, 1 maybe or 2 yes, of each.
+        The truth, 0 invalid or 1 valid, and the answer, 0 no, 1 maybe or 2 yes, of each; None, if there is no answer,
+        does not agree.
 
-    >>> agreement([(1, 2), (0, 0), (1, 1), (0, 2)]), agreement([])
-    (0.625, 1.0)
+    >>> agreement([(1, 2), (0, 0), (1, 1), (0, 2)]), agreement([(1, 2), (0, None)]), agreement([])
+    (0.625, 0.5, 1.0)
     """
-    return float(np.mean([_SHARES[answer, truth] for truth, answer in said])) if said else 1.0
+    agreeing = [0.0 if answer is None else _SHARES[answer, truth] for truth, answer in said]
+    return float(np.mean(agreeing)) if agreeing else 1.0

@@ -15,8 +15,8 @@ from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.class_list import shown_classes
 from reassess.annotation.store.pictures import find_example, find_image, keep_hash
 from reassess.annotation.store.suggestions import suggest
-from reassess.annotation.store.turns import Nothing, Turn, cannot_judge, last_turn, next_turn
-from reassess.annotation.store.votes import GivenAnswer, keep_answers
+from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn
+from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers
 from reassess.errors import DataError
 
 __all__ = ["ROUTES"]
@@ -36,7 +36,7 @@ def _next(caller: Caller, said: Mapping[str, Any]) -> Response:
 
 
 def _undo(caller: Caller, _: Mapping[str, Any]) -> Response:
-    turn = last_turn(caller.campaign, caller.person.id, caller.now)
+    turn = last_turn(caller.campaign, caller.person.id)
     return JSONResponse({"nothing": "none"} if turn is None else {"task": _shown(turn)})
 
 

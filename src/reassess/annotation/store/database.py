@@ -58,7 +58,10 @@ def existing(campaign: str | Path) -> str | Path:
 
 def reading(engine: Engine) -> Connection:
     """A connection that reads what was there when it began, and writes nothing."""
-    return engine.connect().execution_options(reading=True)
+    connection = engine.connect()
+    if engine.dialect.name == "postgresql":  # where else each statement sees what was committed meanwhile
+        connection = connection.execution_options(isolation_level="REPEATABLE READ")
+    return connection.execution_options(reading=True)
 
 
 @contextmanager

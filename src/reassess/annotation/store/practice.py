@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, and_, func, select, update
 
 from reassess.annotation.judging import agreement
 from reassess.annotation.store.campaigns import Campaign, Change
@@ -22,9 +22,10 @@ def practice_size(campaign: Campaign) -> int:
 
 def end_practice(change: Change, person: Row[Any]) -> Row[Any]:
     """Let a rater begin who has answered as the experts did often enough."""
-    theirs = answers.c.person == person.id, tasks.c.kind == PRACTICE, questions.c.truth.is_not(None)
-    found = select(questions.c.truth, answers.c.answer).select_from(answers).where(*theirs)
-    found = found.join(questions, questions.c.id == answers.c.question).join(tasks, tasks.c.id == questions.c.task)
+    theirs = and_(answers.c.question == questions.c.id, answers.c.person == person.id)
+    found = select(questions.c.truth, answers.c.answer).select_from(questions).outerjoin(answers, theirs)
+    found = found.join(tasks, tasks.c.id == questions.c.task)
+    found = found.where(tasks.c.kind == PRACTICE, questions.c.truth.is_not(None))
     said = change.connection.execute(found).all()
     bar = change.campaign.bar
     failed = bar is not None and agreement([(row.truth, row.answer) for row in said]) < bar

@@ -38,7 +38,9 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
     """
     with changing(campaign) as change:
         connection, rules = change.connection, campaign.rules
-        change.person(person)
+        row = change.person(person)
+        if row.voided or row.paused:
+            raise DataError("nothing can be suggested now", found="paused" if row.paused else "a voided rater")
         find_turn(change, person, task)
         if connection.scalar(select(schema.classes.c.id).where(schema.classes.c.id == class_id)) is None:
             raise DataError("there is no such class", found=f"class {class_id}")
@@ -51,8 +53,16 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
         connection.execute(insert(suggestions).values(person=person, task=task, class_id=class_id, at=now))
         change.lock_campaign()
         image = connection.execute(select(tasks.c.image).where(tasks.c.id == task)).scalar_one()
-        same = select(questions.c.id).join(tasks, tasks.c.id == questions.c.task)
-        if connection.execute(same.where(tasks.c.image == image, questions.c.class_id == class_id)).first():
+        same = select(questions.c.task).join(tasks, tasks.c.id == questions.c.task)
+        asked_in = connection.scalar(same.where(tasks.c.image == image, questions.c.class_id == class_id))
+        # Who suggests it is not asked.
+        turn = {"person": person, "shown": [], "state": SUGGESTED, "number": 0, "expires": now}
+        if asked_in is not None:
+            suggested = suggestions.c.class_id == class_id, turns.c.task == asked_in, turns.c.state == SUGGESTED
+            known = select(turns.c.task).join(suggestions, suggestions.c.person == turns.c.person).where(*suggested)
+            had = select(turns.c.task).where(turns.c.task == asked_in, turns.c.person == person)
+            if connection.scalar(known) is not None and connection.scalar(had) is None:
+                connection.execute(turns.insert().values(task=asked_in, **turn))
             return
         ((new_task,), (question,)) = random_ids(1), random_ids(1)
         last = select(func.coalesce(func.max(tasks.c.position), -1)).where(tasks.c.kind == MAIN)
@@ -62,7 +72,5 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
         valid = float(current_model([], (golden[0], golden[1]), []).prior[1])
         asked = {"task": new_task, "class_id": class_id, "golden": False, "valid": valid}
         connection.execute(questions.insert().values(id=question, **asked))
-        # Who suggests it is not asked.
-        turn = {"shown": [], "state": SUGGESTED, "number": 0, "expires": now}
-        connection.execute(turns.insert().values(person=person, task=new_task, **turn))
+        connection.execute(turns.insert().values(task=new_task, **turn))
         change.note(now, "suggest", person, task=new_task)

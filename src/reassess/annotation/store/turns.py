@@ -20,6 +20,7 @@ from reassess.annotation.store.schema import (
     PRACTICE,
     RATER,
     UNFIT,
+    VOIDED,
     answers,
     cursors,
     images,
@@ -34,9 +35,9 @@ __all__ = [
     "Nothing",
     "ShownRow",
     "Turn",
-    "cannot_judge",
     "end_turn",
     "find_turn",
+    "is_practice",
     "last_turn",
     "next_turn",
     "release",
@@ -136,35 +137,16 @@ def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int
         return _next_turn(change, person, now, held)
 
 
-def last_turn(campaign: Campaign, person: int, now: float) -> Turn | None:
-    """The task that somebody has finished last, with what they answered; None if there is none, or it was practice.
+def last_turn(campaign: Campaign, person: int) -> Turn | None:
+    """The task that somebody has finished last, with what they answered.
 
-    One of which they could not judge the picture is begun again, if others have left places on it.
+    None if there is none, if they could not judge its picture, if it was practice, or while nothing is asked of them.
     """
     with changing(campaign) as change:
-        change.person(person)
+        row = change.person(person)
         turn = change.connection.execute(_LAST, {"who": person}).first()
-        if turn is None or turn.kind == PRACTICE:
-            return None
-        if turn.turn_state == DONE:
-            return _again(change, turn)
-        again = _begin(change, person, turn, turn.number, now + change.rules.lease)
-        return again if again.rows else None
-
-
-def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None:
-    """Note that somebody cannot judge a picture: their places on its questions are free again.
-
-    Raises
-    ------
-    DataError
-        They were not shown the task.
-    """
-    with changing(campaign) as change:
-        change.person(person)
-        change.lock([task])
-        end_turn(change, find_turn(change, person, task), UNFIT)
-        change.note(now, "cannot judge", person, task=task)
+        shows = turn is not None and turn.turn_state == DONE and not is_practice(row, turn.kind)
+        return _again(change, turn, row) if shows and _unready(change, row) is None else None
 
 
 def release(campaign: Campaign, now: float) -> None:
@@ -231,13 +213,16 @@ ASKED_OF = (
     .order_by(questions.c.id)
 )
 _UNANSWERED = exists().where(questions.c.task == tasks.c.id, ~exists().where(_THEIRS))
-# Tasks that somebody has not had, or of which they have let the lease end, and which of their turns it was then.
+# Tasks that somebody has not had, or that ended without them; and which of their turns it was then.
 _NOT_HAD = (
     select(tasks.c.id, tasks.c.kind, tasks.c.position, images.c.address, turns.c.state.label("turn_state"))
     .select_from(tasks)
     .join(images, images.c.id == tasks.c.image)
     .outerjoin(turns, and_(turns.c.task == tasks.c.id, _OWN))
-    .where(or_(turns.c.state.is_(None), turns.c.state == EXPIRED), tasks.c.id.not_in(bindparam("held", expanding=True)))
+    .where(
+        or_(turns.c.state.is_(None), turns.c.state.in_([EXPIRED, VOIDED])),
+        tasks.c.id.not_in(bindparam("held", expanding=True)),
+    )
 )
 _PLACE = exists().where(
     questions.c.task == tasks.c.id,
@@ -276,7 +261,7 @@ def _next_turn(change: Change, person: int, now: float, held: Sequence[int]) -> 
     begun = change.connection.execute(_BEGUN, {"who": person}).all()
     for turn in begun:
         if turn.task not in held:
-            return _again(change, turn)
+            return _again(change, turn, row)
     if len(begun) >= _MOST_HELD:
         return Nothing("waiting")
     cursor = change.connection.execute(_CURSOR, {"who": person}).one()
@@ -290,11 +275,14 @@ def _next_turn(change: Change, person: int, now: float, held: Sequence[int]) -> 
     if task is None:
         is_left = row.role == RATER and change.connection.scalar(_LEFT, {"who": person, "held": []})
         return Nothing("waiting" if begun or is_left else "finished")
+    turn = _begin(change, row, task, cursor.turns, now + change.rules.lease)
+    if turn is None:  # its last place went while it was chosen
+        return Nothing("waiting")
     moved = {"who": person, "place": cursor.position, "next": cursor.turns + 1}
     if task.kind == MAIN:
         moved["place"] = _first_place(change, person, cursor, task, held)
     change.connection.execute(_MOVE, moved)
-    return _begin(change, person, task, cursor.turns, now + change.rules.lease)
+    return turn
 
 
 def _unready(change: Change, person: Row[Any]) -> Why | None:
@@ -313,8 +301,8 @@ def _next_task(change: Change, person: Row[Any], cursor: Row[Any], held: Sequenc
     own = {"who": person.id, "held": held}
     if person.role == EXPERT:
         return change.connection.execute(_EXPERT_TASKS, own | {"kinds": [GOLDEN, PRACTICE]}).first()
-    if person.stage == PRACTICE:
-        return change.connection.execute(_GOLDEN_TASKS, own | {"kinds": [PRACTICE]}).first()
+    if person.stage == PRACTICE:  # of which none is passed over
+        return change.connection.execute(_GOLDEN_TASKS, {"who": person.id, "held": [], "kinds": [PRACTICE]}).first()
     if change.rules.is_golden(person.id, cursor.turns):
         left = change.connection.execute(_GOLDEN_TASKS, own | {"kinds": [GOLDEN]}).all()
         if left:
@@ -335,28 +323,37 @@ def _first_place(change: Change, person: int, cursor: Row[Any], chosen: Row[Any]
     return int(chosen.position if first is None else min(first.position, chosen.position))
 
 
-def _begin(change: Change, person: int, task: Row[Any], number: int, expires: float) -> Turn:
-    asked = change.connection.execute(ASKED_OF, {"who": person, "of_task": task.id}).all()
+def _begin(change: Change, person: Row[Any], task: Row[Any], number: int, expires: float) -> Turn | None:
+    """Begin a turn; None if no place is left."""
+    asked = change.connection.execute(ASKED_OF, {"who": person.id, "of_task": task.id}).all()
     rows = [row for row in asked if row.answer is None and (row.golden or change.free(row))]
+    if not rows:
+        return None
     shown = [row.id for row in rows]
     state = {"number": number, "shown": shown, "state": ASKED, "expires": expires}
     if task.turn_state is None:
-        change.connection.execute(turns.insert(), {"person": person, "task": task.id, **state})
+        change.connection.execute(turns.insert(), {"person": person.id, "task": task.id, **state})
     else:
-        again = turns.c.person == person, turns.c.task == task.id
+        again = turns.c.person == person.id, turns.c.task == task.id
         change.connection.execute(update(turns).where(*again).values(**state))
     if task.kind == MAIN:
         change.reserve(shown, 1)
         change.note_free(task.id, sum(map(change.free, asked)) - len(shown))
-    return _shown(task, rows, number)
+    return _shown(task, rows, number, practice=is_practice(person, task.kind))
 
 
-def _again(change: Change, turn: Row[Any]) -> Turn:
+def _again(change: Change, turn: Row[Any], person: Row[Any]) -> Turn:
     """A turn with what was answered in it."""
     rows = change.connection.execute(ASKED_OF, {"who": turn.person, "of_task": turn.task}).all()
-    return _shown(turn, [row for row in rows if row.id in turn.shown], turn.number)
+    shown = [row for row in rows if row.id in turn.shown]
+    return _shown(turn, shown, turn.number, practice=is_practice(person, turn.kind))
 
 
-def _shown(task: Row[Any], rows: Iterable[Row[Any]], number: int) -> Turn:
+def is_practice(person: Row[Any], kind: str) -> bool:
+    """Whether a task of a kind is of somebody's practice round: experts answer it as all golden ones."""
+    return kind == PRACTICE and person.role == RATER
+
+
+def _shown(task: Row[Any], rows: Iterable[Row[Any]], number: int, *, practice: bool) -> Turn:
     each = (ShownRow(row.id, row.class_id, row.answer, 0 if row.answer is None else row.revision + 1) for row in rows)
-    return Turn(task.id, task.address, tuple(each), practice=task.kind == PRACTICE, number=number)
+    return Turn(task.id, task.address, tuple(each), practice=practice, number=number)

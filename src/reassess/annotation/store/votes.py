@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, and_, bindparam, case, func, select, update
+from sqlalchemy import Row, Select, and_, bindparam, case, exists, func, select, update
 
 from reassess.annotation.judging import current_model, probability_valid
 from reassess.annotation.store import schema
@@ -14,23 +14,25 @@ from reassess.annotation.store.schema import (
     ASKED,
     DONE,
     EXPERT,
-    PRACTICE,
+    GOLDEN,
     RATER,
+    UNFIT,
     VOIDED,
     answers,
+    cursors,
     golden_counts,
     people,
     questions,
     tasks,
     turns,
 )
-from reassess.annotation.store.turns import ASKED_OF, end_turn, find_turn
+from reassess.annotation.store.turns import ASKED_OF, end_turn, find_turn, is_practice
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_range
 from reassess.core.rater_model import RaterModel
 from reassess.errors import DataError
 
-__all__ = ["GivenAnswer", "keep_answers", "restore_rater", "void_rater"]
+__all__ = ["GivenAnswer", "cannot_judge", "keep_answers", "restore_rater", "void_rater"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def keep_answers(campaign: Campaign, person: int, given: Sequence[GivenAnswer], 
 
     Returns
     -------
-    The truth, 0 invalid or 1 valid, of each question of the practice round that is among them.
+    The truth, 0 invalid or 1 valid, of each question of those practice tasks that are answered as a whole by now.
 
     Raises
     ------
@@ -91,9 +93,8 @@ def keep_answers(campaign: Campaign, person: int, given: Sequence[GivenAnswer], 
         truths: dict[int, int] = {}
         for task in _tasks_of(change, list(latest)):
             kept = _Kept(change, row, find_turn(change, person, task.id), task.kind, latest, now)
-            kept.keep()
-            if task.kind == PRACTICE:
-                truths |= {each.id: each.truth for each in kept.asked if each.id in latest and each.truth is not None}
+            if kept.keep() and is_practice(row, task.kind):
+                truths |= {each.id: each.truth for each in kept.asked if each.truth is not None}
         return truths
 
 
@@ -107,22 +108,25 @@ class _Kept:
         own = {"who": person.id, "of_task": turn.task}
         self.asked = change.connection.execute(ASKED_OF, own).all()
 
-    def keep(self) -> None:
-        """Keep those that are new, and those that change what was said."""
+    def keep(self) -> bool:
+        """Keep those that are new, and those that change what was said; whether all that was shown is answered."""
         answered = [row for row in self.asked if row.id in self.given]
         new = [row for row in answered if row.answer is None]
         changed = [row for row in answered if row.answer is not None and self.given[row.id].revision > row.revision]
-        changed = [] if self.kind == PRACTICE else changed  # there they know by then what is right
+        if is_practice(self.person, self.kind) and self.turn.state != ASKED:
+            changed = []  # by then they know what is right
         if new or changed:
             counted = [row for row in new if self._counts(row)]
             self._insert(new, {row.id for row in counted})
             self._revise(changed)
             self._judge(new, changed, [row.id for row in counted])
             self._go_on(new)
+        said = {row.id for row in self.asked if row.answer is not None} | {row.id for row in new}
+        return said.issuperset(self.turn.shown)
 
     def _counts(self, row: Row[Any]) -> bool:
         is_rater = self.person.role == RATER and not self.person.voided
-        return is_rater and not row.golden and row.ended is None
+        return is_rater and not row.golden and row.ended is None and self.turn.state != UNFIT
 
     def _insert(self, new: Sequence[Row[Any]], counted: set[int]) -> None:
         rows = [
@@ -147,15 +151,16 @@ class _Kept:
             change.lock_campaign()
         if self.person.role == EXPERT:
             renew_truth(change, [*new, *changed], self.kind)
-        elif self.kind == schema.GOLDEN:
+        elif self.kind == GOLDEN and self.turn.state != UNFIT:
             for row in (*new, *changed):
                 count_golden(change, self.person.id, row.truth, row.answer, -1)
                 count_golden(change, self.person.id, row.truth, self.given[row.id].answer, +1)
         else:
             if counted:
                 _settle(change, _cast(change, counted, _COUNTED_VOTES))
-            if changed and not changed[0].golden:
-                _count_anew(change, [row.id for row in changed])
+            other = [row.id for row in changed if not row.golden and self.given[row.id].answer != row.answer]
+            if other:
+                _count_anew(change, other)
 
     def _go_on(self, new: Sequence[Row[Any]]) -> None:
         """Give back the places of answered questions; a turn ends with its last one, and else has its lease anew."""
@@ -169,6 +174,35 @@ class _Kept:
             change.reserve([row.id for row in new if row.id in turn.shown], -1)
         if self.kind == schema.MAIN:
             change.renew(turn.task)
+
+
+def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None:
+    """Note that somebody cannot judge a picture: what they answered about it is kept, and counts no more.
+
+    Raises
+    ------
+    DataError
+        They were not shown the task.
+    """
+    with changing(campaign) as change:
+        row = change.person(person)
+        change.lock([task])
+        turn = find_turn(change, person, task)
+        if turn.state not in (ASKED, DONE):
+            return
+        (of_task,) = change.connection.execute(_KIND, {"of_task": task})
+        asked = change.connection.execute(ASKED_OF, {"who": person, "of_task": task}).all()
+        answered = [each for each in asked if each.answer is not None]
+        end_turn(change, turn, UNFIT)
+        change.connection.execute(_GO_ON, {"who": person, "of_task": task, "then": UNFIT, "until": now})
+        if of_task.kind == GOLDEN and row.role == RATER:
+            change.lock_campaign()
+            for each in answered:
+                count_golden(change, person, each.truth, each.answer, -1)
+        if of_task.kind == schema.MAIN and answered:
+            _count_anew(change, [each.id for each in answered])
+            change.renew(task)
+        change.note(now, "cannot judge", person, task=task)
 
 
 def void_rater(campaign: Campaign, person: int, now: float, by: int | None = None) -> None:
@@ -211,6 +245,8 @@ def _set_voided(campaign: Campaign, person: int, voided: bool, now: float, by: i
             _count_anew(change, some)
         for task in sorted({row.task for row in asked}):
             change.renew(task)
+        if not voided:  # for what they had begun when they were voided
+            change.connection.execute(update(cursors).where(cursors.c.person == person).values(position=0))
         change.note(now, "void" if voided else "restore", by, person=person)
 
 
@@ -219,12 +255,16 @@ _TASKS_OF = (
     .join(tasks, tasks.c.id == questions.c.task)
     .where(questions.c.id.in_(bindparam("numbers", expanding=True)))
 )
+_KIND = select(tasks.c.kind).where(tasks.c.id == bindparam("of_task"))
 _GO_ON = (
     update(turns)
     .where(turns.c.person == bindparam("who"), turns.c.task == bindparam("of_task"))
     .values(state=bindparam("then"), expires=bindparam("until"))
 )
-_STANDING = answers.c.person.in_(select(people.c.id).where(~people.c.voided))
+_STANDING = and_(
+    answers.c.person.in_(select(people.c.id).where(~people.c.voided)),
+    ~exists().where(turns.c.person == answers.c.person, turns.c.task == questions.c.task, turns.c.state == UNFIT),
+)
 _COUNTED_VOTES, _STANDING_VOTES = (
     select(questions.c.id, questions.c.prior, answers.c.person, answers.c.answer)
     .select_from(questions)

@@ -1,0 +1,106 @@
+"""Take the pictures of the pages in docs/annotate.md from the demo: python docs/page_pictures.py.
+
+It needs Playwright and the system's Chromium: pip install 'reassess[annotate,browser]', apt-get install chromium.
+"""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urljoin
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from reassess import annotation
+from reassess.annotation.demo import CLASSES
+
+FOLDER = Path(__file__).with_name("images")
+SIZE = {"width": 1280, "height": 800}
+COLOURS = 96  # of the pictures, which are small by it
+DRAWN = 24  # pictures of the demo
+OTHERS = {"ann": 20, "ben": 12}  # who rate too, and how many pictures
+RATED = 16
+
+Shapes = Mapping[bytes, set[str]]
+
+
+def pixels(file: object) -> bytes:
+    return Image.open(file).convert("RGB").tobytes()
+
+
+def what_is_there() -> Shapes:
+    """The names of the shapes in each picture of the demo, by its pixels."""
+    with TemporaryDirectory() as folder:
+        drawn = annotation.draw_images(Path(folder), DRAWN)
+        files = sorted(Path(folder).iterdir())
+        return {pixels(file): {CLASSES.names[one] for one in there} for file, there in zip(files, drawn, strict=True)}
+
+
+def enter(browser: Browser, link: str) -> Page:
+    """The page of somebody."""
+    page = browser.new_page(viewport=SIZE)
+    page.goto(link)
+    page.wait_for_selector("#picture img:visible, #people")
+    return page
+
+
+def invite(keeper: Page, name: str) -> str:
+    """The link of somebody new, made on the keeper's page."""
+    keeper.fill("#invite [name=name]", name)
+    keeper.press("#invite [name=name]", "Enter")
+    keeper.wait_for_selector("#link[open]")
+    link = keeper.input_value("#link-text")
+    keeper.press("#link", "Escape")
+    return link
+
+
+def right(page: Page, shapes: Shapes) -> str:
+    """The keys of what is right for the picture on the screen."""
+    address = urljoin(page.url, page.locator("#picture img").get_attribute("src"))
+    there = shapes[pixels(BytesIO(page.request.get(address).body()))]
+    return "".join("y" if name in there else "n" for name in page.locator(".row .name span").all_inner_texts())
+
+
+def rate(page: Page, shapes: Shapes, pictures: int) -> None:
+    """Answer some pictures, of every fourth one with less than certainty."""
+    for number in range(pictures):
+        before = page.locator("#picture img").get_attribute("src")
+        keys = right(page, shapes)
+        page.keyboard.type(keys if number % 4 else keys.replace("y", "m"), delay=100)
+        page.keyboard.press("Enter")
+        if page.locator("#stage").inner_text().startswith("Practice"):
+            page.wait_for_selector(".right:visible")
+            page.keyboard.press("Enter")
+        page.wait_for_selector(f"#picture img[src='{before}']", state="hidden")
+
+
+def keep(page: Page, name: str) -> None:
+    """Keep what the window shows, in few colours."""
+    shot = Image.open(BytesIO(page.screenshot())).convert("RGB")
+    shot.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / name, optimize=True)
+
+
+def main() -> None:
+    """People rate; the pages of a rater and of the keeper are kept."""
+    shapes, command = what_is_there(), [sys.executable, "-m", "reassess", "annotate", "demo", "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo, sync_playwright() as playwright:
+        links = dict(demo.stdout.readline().strip().split(": ") for _ in ("rater", "keeper"))
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        keeper = enter(browser, links["keeper"])
+        for name, pictures in OTHERS.items():
+            rate(enter(browser, invite(keeper, name)), shapes, pictures)
+        rater = enter(browser, links["rater"])
+        rate(rater, shapes, RATED)
+        rater.keyboard.type(right(rater, shapes)[:2], delay=100)
+        keep(rater, "rating.png")
+        keep(enter(browser, links["keeper"]), "keeper.png")
+        browser.close()
+        demo.terminate()
+
+
+if __name__ == "__main__":
+    main()

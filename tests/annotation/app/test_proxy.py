@@ -1,0 +1,258 @@
+"""The pages behind nginx, below a path, and as a service: with the files of docs/serving."""
+
+import json
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPMessage, HTTPSConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.annotation.app.browsing import Work
+from tests.annotation.app.serving import Server
+from tests.annotation.app.sites import Site, make_site
+
+SERVING = Path(__file__).parents[3] / "docs" / "serving"
+JSON = "application/json"
+MOST_TRIES = 10
+# What a configuration of its own has around the file, for whoever runs the tests.
+_AROUND = """
+daemon off;
+master_process off;
+pid nginx.pid;
+events {{}}
+http {{
+    client_body_temp_path temp; proxy_temp_path temp; fastcgi_temp_path temp; uwsgi_temp_path temp; scgi_temp_path temp;
+{}
+}}
+"""
+
+
+def program(name: str, package: str) -> str:
+    """The path of a program, without which a test is skipped."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+    if found is None:
+        pytest.skip(f"{name} is not installed: apt-get install {package}")
+    return found
+
+
+@dataclass
+class Front:
+    """nginx in front of a server, speaking http or https at one port, and sending to https at another one."""
+
+    folder: Path
+    scheme: str
+    port: int
+    plain_port: int
+
+    @property
+    def address(self) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.port}/rating/"
+
+
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: HTTPMessage
+    body: bytes
+
+
+def ask(address: str, said: object = None, *, client: str = "127.0.0.1", **headers: str) -> Answer:
+    """Get a page, or send it something, as a client at an address of its own."""
+    parts, options = urlsplit(address), {"timeout": 10, "source_address": (client, 0)}
+    if parts.scheme == "https":
+        connection = HTTPSConnection(parts.netloc, context=ssl._create_unverified_context(), **options)
+    else:
+        connection = HTTPConnection(parts.netloc, **options)
+    body = None if said is None else json.dumps(said)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    with closing(connection):
+        connection.request("GET" if body is None else "POST", parts.path, body, {"Content-Type": JSON} | named)
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read())
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+    return port
+
+
+def file_of(folder: Path, server: Server, scheme: str, port: int, plain_port: int) -> str:
+    """The configuration of the docs, with places on this machine in it."""
+    text = (SERVING / "nginx.conf").read_text()
+    tls = " ssl" if scheme == "https" else ""
+    places = {
+        r" +listen \[::\].*\n": "",
+        r"listen 80;": f"listen 127.0.0.1:{plain_port};",
+        r"listen 443 ssl;": f"listen 127.0.0.1:{port}{tls};",
+        r"/etc/letsencrypt/live/rate\.example\.org": str(folder),
+        r"/var/log/nginx": str(folder),
+        r"proxy_pass http://127\.0\.0\.1:8000/;": f"proxy_pass http://127.0.0.1:{server.port}/;",
+    }
+    for place, here in places.items():
+        text, count = re.subn(place, here, text)
+        assert count, place
+    return text
+
+
+def make_certificate(folder: Path) -> None:
+    """A certificate that nobody has signed but its own key."""
+    openssl = program("openssl", "openssl")
+    files = ["-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"]
+    made = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subprocess.run([*made, "-days", "1", "-subj", "/CN=rate.example.org", *files], check=True, capture_output=True)
+
+
+@pytest.fixture
+def put_in_front(tmp_path: Path) -> Iterator[Callable[[Server, str], Front]]:
+    """Puts nginx in front of a server that runs."""
+    nginx, folder = program("nginx", "nginx"), tmp_path / "nginx"
+    folder.mkdir()
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def put(server: Server, scheme: str) -> Front:
+        front = Front(folder, scheme, free_port(), free_port())
+        make_certificate(folder)
+        text = file_of(folder, server, scheme, front.port, front.plain_port)
+        (folder / "whole.conf").write_text(_AROUND.format(text))
+        argv = [nginx, "-p", folder, "-c", "whole.conf", "-e", "error.log"]
+        begun.append(subprocess.Popen(argv, stderr=subprocess.DEVNULL))
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", front.port)).close()
+                return front
+            except ConnectionRefusedError:
+                assert begun[-1].poll() is None, (folder / "error.log").read_text()
+                time.sleep(0.02)
+
+    yield put
+    for one in begun:
+        one.terminate()
+        one.wait(20)
+
+
+@pytest.fixture
+def behind(tmp_path: Path) -> Iterator[tuple[Site, Server]]:
+    """A campaign that is served below /rating."""
+    site, server = make_site(tmp_path), Server(tmp_path, root_path="/rating")
+    server.start()
+    yield site, server
+    server.kill()
+    site.campaign.close()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_rater_enters_below_the_path_and_gets_a_task_and_its_picture(
+    behind: tuple[Site, Server], put_in_front: Callable[[Server, str], Front], scheme: str
+) -> None:
+    site, server = behind
+    front = put_in_front(server, scheme)
+    there = ask(front.address[:-1])
+    assert (there.status, there.headers["Location"]) == (301, front.address)
+    first = ask(front.address)
+    assert (first.status, first.headers["Location"]) == (303, "/rating/enter")
+    assert ask(f"{front.address}static/enter.js").status == 200
+    entered = ask(f"{front.address}enter", {"token": site.tokens["ann"]})
+    ending = "; Secure" if scheme == "https" else ""
+    assert entered.status == 204
+    assert re.fullmatch(
+        rf"reassess-[0-9a-f]{{16}}=[\w-]{{43}}; HttpOnly; Max-Age=\d+; Path=/rating; SameSite=lax{ending}",
+        entered.headers["Set-Cookie"],
+    )
+    cookie = entered.headers["Set-Cookie"].partition(";")[0]
+    page = ask(front.address, Cookie=cookie)
+    own = {"Cookie": cookie, "X_CSRF_Token": re.search(b'"csrf" content="(.*?)"', page.body)[1].decode()}
+    task = json.loads(ask(f"{front.address}next", {"held": []}, **own).body)["task"]
+    picture = ask(front.address + task["image"], Cookie=cookie)
+    assert (picture.status, picture.headers["Content-Type"]) == (200, "image/png")
+    given = [{"question": row["question"], "answer": 2, "revision": 0, "seconds": 1} for row in task["rows"]]
+    assert len(json.loads(ask(f"{front.address}answers", {"answers": given}, **own).body)["kept"]) == len(given)
+    assert ask(front.address.replace("rating", "elsewhere")).status == 404
+    asked = (front.folder / "rating.log").read_text()
+    assert '"POST /rating/enter HTTP/1.1" 204' in asked
+    assert site.tokens["ann"] not in asked + server.out.read_text() + server.log.read_text()
+
+
+def test_http_leads_to_https(behind: tuple[Site, Server], put_in_front: Callable[[Server, str], Front]) -> None:
+    front = put_in_front(behind[1], "https")
+    moved = ask(f"http://127.0.0.1:{front.plain_port}/rating/enter", Host="rate.example.org")
+    assert (moved.status, moved.headers["Location"]) == (301, "https://rate.example.org/rating/enter")
+
+
+def test_tries_are_counted_by_the_address_of_the_client_whatever_it_says_of_itself(
+    behind: tuple[Site, Server], put_in_front: Callable[[Server, str], Front]
+) -> None:
+    site, server = behind
+    front = put_in_front(server, "http")
+    enter, wrong = f"{front.address}enter", {"token": "wrong"}
+    for number in range(MOST_TRIES):
+        tried = ask(enter, wrong, client="127.0.0.2", X_Forwarded_For=f"192.0.2.{number}")
+        assert tried.status == 403
+    forged = {"X_Forwarded_For": "192.0.2.99", "X_Real_IP": "192.0.2.99", "Forwarded": "for=192.0.2.99"}
+    assert ask(enter, wrong, client="127.0.0.2", **forged).status == 429
+    assert ask(enter, {"token": site.tokens["ann"]}, client="127.0.0.2").status == 429
+    assert ask(f"{server.address}enter", wrong, client="127.0.0.2", **forged).status == 429
+    assert ask(enter, {"token": site.tokens["ann"]}, client="127.0.0.3").status == 204
+
+
+def test_a_client_cannot_say_that_it_speaks_https(
+    behind: tuple[Site, Server], put_in_front: Callable[[Server, str], Front]
+) -> None:
+    site, server = behind
+    front = put_in_front(server, "http")
+    entered = ask(f"{front.address}enter", {"token": site.tokens["ann"]}, X_Forwarded_Proto="https")
+    assert "Secure" not in entered.headers["Set-Cookie"]
+
+
+def test_a_body_that_no_page_sends_does_not_reach_the_server(
+    behind: tuple[Site, Server], put_in_front: Callable[[Server, str], Front]
+) -> None:
+    server = behind[1]
+    front = put_in_front(server, "http")
+    assert ask(f"{front.address}enter", {"token": "x" * 64_000}).status == 403
+    assert ask(f"{front.address}enter", {"token": "x" * 66_000}).status == 413
+    assert " 413 " not in server.out.read_text()
+
+
+def test_a_rater_works_in_a_browser_below_the_path(
+    work: Callable[..., Work], put_in_front: Callable[[Server, str], Front]
+) -> None:
+    begun = work(root_path="/rating")
+    front = put_in_front(begun.server, "https")
+    begun.contexts.append(begun.browser.new_context(ignore_https_errors=True))
+    view = begun.tab(begun.contexts[-1])
+    view.goto(f"{front.address}enter#{begun.site.tokens['ann']}")
+    view.wait_for_url(front.address)
+    for _ in range(3):
+        view.wait_for_selector("#picture img:visible")
+        before = view.locator("#picture img").get_attribute("src")
+        assert view.evaluate("document.querySelector('#picture img').naturalWidth") == 320
+        for _ in range(view.locator(".row").count()):
+            view.keyboard.press("y")
+        view.keyboard.press("Enter")
+        view.wait_for_selector(f"#picture img[src='{before}']", state="hidden")
+    view.wait_for_selector("[data-panel=finished]:visible")
+    assert begun.kept() == [2] * 6
+
+
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    analyze = program("systemd-analyze", "systemd")
+    unit = (SERVING / "reassess-annotate.service").read_text()
+    assert "ExecStart=/opt/reassess/bin/reassess annotate serve " in unit
+    file = tmp_path / "reassess-annotate.service"
+    file.write_text(unit.replace("/opt/reassess/bin/reassess", shutil.which("true")))
+    verified = subprocess.run([analyze, "verify", "--man=no", file], capture_output=True, text=True)
+    assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
+    exposure = [analyze, "security", "--offline=true", "--no-pager", "--threshold=20", file]
+    assert subprocess.run(exposure, capture_output=True).returncode == 0

@@ -1,8 +1,12 @@
 """Addresses of campaigns: what is a file, what a server, and that no password is shown."""
 
+from collections.abc import Callable
+
 import pytest
 
 from reassess.annotation.addresses import is_server, shown_address
+from reassess.annotation.store.campaigns import open_campaign
+from reassess.annotation.store.creation import create_campaign
 from tests.helpers import message
 
 
@@ -44,3 +48,11 @@ def test_a_file_may_have_the_name_of_a_database() -> None:
         False,
         True,
     ]
+
+
+@pytest.mark.parametrize("function", [open_campaign, lambda address: create_campaign(address, None)])
+@pytest.mark.parametrize("rest", ["eve:secret", "eve@h:port/d"])
+def test_an_address_that_cannot_be_read_is_refused(function: Callable[[str], object], rest: str) -> None:
+    assert message(function, f"postgresql://{rest}") == (
+        "this is no address of a database\n  where:   postgresql://***\n  allowed: postgresql://USER@HOST/DATABASE"
+    )

@@ -36,12 +36,12 @@ class Server:
 
     @property
     def out(self) -> Path:
-        """What it said: its address, and what was asked."""
+        """What it said: its address."""
         return self.folder / "out"
 
     @property
     def log(self) -> Path:
-        """What else it said."""
+        """What else it said, and what was asked."""
         return self.folder / "log"
 
     def start(self) -> None:

@@ -32,13 +32,13 @@ def test_pages_are_served_and_the_log_holds_no_token(tmp_path: Path) -> None:
     assert get(f"{server.address}enter?token={site.tokens['ann']}")[0] == 200
     server.stop()
     assert server.process.returncode == -signal.SIGTERM
-    out = server.out.read_text()
-    assert re.findall(r'"(.*?)" (\d+)', out) == [
+    log = server.log.read_text()
+    assert re.findall(r'"(.*?)" (\d+)', log) == [
         ("GET / HTTP/1.1", "303"),
         ("GET /enter HTTP/1.1", "200"),
         ("GET /enter HTTP/1.1", "200"),
     ]
-    assert site.tokens["ann"] not in out + server.log.read_text()
+    assert site.tokens["ann"] not in log + server.out.read_text()
 
 
 def test_below_a_path_of_a_proxy_every_address_stays_below_it(tmp_path: Path) -> None:

@@ -149,6 +149,7 @@ def test_an_image_is_found_in_a_folder_and_in_archives(folder: Path) -> None:
         archive.write(folder / "cat" / "1.jpg", "cat/1.jpg")
     digest = sha256((folder / "cat" / "1.jpg").read_bytes()).hexdigest()
     expected = CampaignImages(open_images(folder)).picture("cat/1.jpg", digest)
+    assert expected[2] == digest
     assert CampaignImages(open_images(folder.with_suffix(".zip"))).picture("cat/1.jpg", digest) == expected
 
 

@@ -1,6 +1,5 @@
 from .addresses import shown_address as shown_address
 from .app.application import make_app as make_app
-from .app.server import only_server as only_server
 from .app.server import serve as serve
 from .assignment import Rules as Rules
 from .demo import demo_plan as demo_plan
@@ -27,6 +26,7 @@ from .store.creation import create_campaign as create_campaign
 from .store.export import Exported as Exported
 from .store.export import Suggestion as Suggestion
 from .store.export import export_votes as export_votes
+from .store.locking import only_process as only_process
 from .store.people import Person as Person
 from .store.people import add_person as add_person
 from .store.people import admit as admit

@@ -52,8 +52,8 @@ class CampaignImages:
     def _row(self) -> Mapping[str, int]:
         return {name: row for row, name in enumerate(self.source.names)}
 
-    def picture(self, name: str, digest: str | None = None) -> tuple[bytes, str]:
-        """A picture and its media type, as `bare_picture` makes it.
+    def picture(self, name: str, digest: str | None = None) -> tuple[bytes, str, str]:
+        """A picture and its media type, as `bare_picture` makes it, and the SHA-256 of the file of which it was made.
 
         Parameters
         ----------
@@ -69,7 +69,8 @@ class CampaignImages:
             no picture.
         """
         content = self._content(name)
-        if digest not in (None, found := sha256(content).hexdigest()):
+        found = sha256(content).hexdigest()
+        if digest not in (None, found):
             raise DataError(
                 "the image has changed since the campaign was made",
                 where=name,
@@ -77,7 +78,7 @@ class CampaignImages:
                 found=f"SHA-256 {found}",
                 mend="put the file back; or make a campaign of the images as they are now",
             )
-        return bare_picture(content, name)
+        return *bare_picture(content, name), found
 
     def digest(self, name: str) -> str:
         """The SHA-256 of an image's file, in hexadecimal digits; errors are those of `picture`."""

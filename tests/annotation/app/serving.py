@@ -9,12 +9,13 @@ from pathlib import Path
 _SERVE = """
 import sys
 from reassess.annotation.app.application import make_app
-from reassess.annotation.app.server import only_server, serve
+from reassess.annotation.app.server import serve
 from reassess.annotation.store.campaigns import open_campaign
+from reassess.annotation.store.locking import only_process
 from reassess.data.image_sources import open_images
 
 folder, port, root_path = sys.argv[1:]
-with only_server(folder + "/campaign"):
+with only_process(folder + "/campaign"):
     app = make_app(open_campaign(folder + "/campaign"), open_images(folder + "/images"))
     serve(app, port=int(port), root_path=root_path, started=lambda address: print(address, flush=True))
 """
@@ -35,12 +36,12 @@ class Server:
 
     @property
     def out(self) -> Path:
-        """What it said: its address, and what was asked."""
+        """What it said: its address."""
         return self.folder / "out"
 
     @property
     def log(self) -> Path:
-        """What else it said."""
+        """What else it said, and what was asked."""
         return self.folder / "log"
 
     def start(self) -> None:

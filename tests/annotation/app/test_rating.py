@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from reassess.annotation.pictures import bare_picture
 from reassess.annotation.plan import ExamplePicture
 from reassess.annotation.store.campaigns import pause
 from reassess.annotation.store.votes import void_rater
@@ -162,6 +163,18 @@ def test_a_picture_that_changes_after_it_was_shown_is_shown_no_more(site: Site) 
     assert client.get(address).status_code == 404
 
 
+def test_the_hash_that_is_kept_is_of_the_picture_that_was_shown(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def show_and_replace(content: bytes, name: str) -> tuple[bytes, str]:
+        draw_images(site.folder / "images", ["main/2.png", "main/0.png", "main/1.png"])
+        return bare_picture(content, name)
+
+    client = site.client("ann")
+    address = "/" + next_task(client)["task"]["image"]
+    monkeypatch.setattr("reassess.annotation.pictures.bare_picture", show_and_replace)
+    assert client.get(address).status_code == 200
+    assert client.get(address).status_code == 404
+
+
 def test_a_picture_that_is_gone_or_broken_is_a_small_error_without_its_name(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -192,11 +205,11 @@ def test_a_link_out_of_the_folder_is_an_error_like_any_other(site: Site, tmp_pat
     [
         ("next", {}, "held is a list of at most 10"),
         ("next", {"held": [0] * 11}, "held is a list of at most 10"),
-        ("next", {"held": [1.5]}, "a number is a whole one that is not negative"),
-        ("next", {"held": [True]}, "a number is a whole one that is not negative"),
+        ("next", {"held": [1.5]}, f"a number is a whole one from 0 to {(1 << 53) - 1}"),
+        ("next", {"held": [True]}, f"a number is a whole one from 0 to {(1 << 53) - 1}"),
         ("answers", {"answers": {}}, "answers is a list of at most 500"),
         ("answers", {"answers": [7]}, "an answer is an object"),
-        ("answers", {"answers": [{"question": 1, "answer": 2}]}, "a number is a whole one that is not negative"),
+        ("answers", {"answers": [{"question": 1, "answer": 2}]}, "a number is a whole one from 0 to 2147483647"),
         (
             "answers",
             {"answers": [{"question": 1, "answer": 2, "revision": 0, "seconds": -1}]},
@@ -212,10 +225,16 @@ def test_a_link_out_of_the_folder_is_an_error_like_any_other(site: Site, tmp_pat
             {"answers": [{"question": 1, "answer": 2, "revision": 0}]},
             "there is no such question\n  found:   question 1",
         ),
-        ("unfit", {"task": -1}, "a number is a whole one that is not negative"),
+        (
+            "answers",
+            {"answers": [{"question": 1, "answer": 2, "revision": 1 << 31}]},
+            "a number is a whole one from 0 to 2147483647",
+        ),
+        ("suggest", {"task": 1, "class": 1 << 31}, "a number is a whole one from 0 to 2147483647"),
+        ("unfit", {"task": -1}, f"a number is a whole one from 0 to {(1 << 53) - 1}"),
         ("unfit", {"task": 1}, "the rater was not shown this task\n  found:   task 1"),
         ("suggest", {"task": 1, "class": 2}, "the rater was not shown this task\n  found:   task 1"),
-        ("suggest", {"task": 1 << 53, "class": 2}, "a number is a whole one that is not negative"),
+        ("suggest", {"task": 1 << 53, "class": 2}, f"a number is a whole one from 0 to {(1 << 53) - 1}"),
     ],
 )
 def test_what_makes_no_sense_is_refused(site: Site, route: str, said: dict[str, Any], error: str) -> None:

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from reassess.annotation.app.server import only_server, serve
+from reassess.annotation.app.server import serve
+from reassess.annotation.store.locking import only_process
+from reassess.annotation.store.versions import upgrade_campaign
 from reassess.errors import DataError
 from tests.annotation.app.serving import Server
 from tests.annotation.app.sites import make_site
+from tests.helpers import message
 
 
 def get(address: str, **headers: str) -> "tuple[int, str]":
@@ -29,13 +32,13 @@ def test_pages_are_served_and_the_log_holds_no_token(tmp_path: Path) -> None:
     assert get(f"{server.address}enter?token={site.tokens['ann']}")[0] == 200
     server.stop()
     assert server.process.returncode == -signal.SIGTERM
-    out = server.log.read_text()
-    assert re.findall(r'"(.*?)" (\d+)', out) == [
+    log = server.log.read_text()
+    assert re.findall(r'"(.*?)" (\d+)', log) == [
         ("GET / HTTP/1.1", "303"),
         ("GET /enter HTTP/1.1", "200"),
         ("GET /enter HTTP/1.1", "200"),
     ]
-    assert site.tokens["ann"] not in out + server.log.read_text()
+    assert site.tokens["ann"] not in log + server.out.read_text()
 
 
 def test_below_a_path_of_a_proxy_every_address_stays_below_it(tmp_path: Path) -> None:
@@ -57,22 +60,37 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def test_two_servers_of_one_file_are_one_too_many(tmp_path: Path) -> None:
+def test_two_servers_of_one_file_are_one_too_many_and_none_is_upgraded_below_one(tmp_path: Path) -> None:
     make_site(tmp_path)
+    link = tmp_path / "link" / "pets.db"
+    link.parent.mkdir()
+    link.symlink_to(tmp_path / "campaign")
     server = Server(tmp_path)
     server.start()
-    with pytest.raises(DataError) as refused, only_server(tmp_path / "campaign"):
-        pass
-    assert str(refused.value) == (
-        "another server has this campaign open\n"
-        f"  where:   {tmp_path / 'campaign'}\n"
-        f"  found:   process {server.process.pid}\n"
-        "  to mend: stop it first; for several servers, keep the campaign in PostgreSQL"
-    )
+    for change in (serve_nothing, upgrade_campaign):
+        for place in (tmp_path / "campaign", link):
+            assert message(change, place) == (
+                "another process serves or upgrades this campaign\n"
+                f"  where:   {place}\n"
+                f"  found:   process {server.process.pid}\n"
+                "  to mend: stop it first; for several servers, keep the campaign in PostgreSQL"
+            )
     server.kill()
-    with only_server(tmp_path / "campaign"):
+    with only_process(link):
         assert (tmp_path / "campaign.lock").read_text() == str(os.getpid())
-    with only_server("postgresql://somewhere/campaign"), only_server("postgresql://somewhere/campaign"):
+    assert upgrade_campaign(link).backup is None
+    assert list(link.parent.iterdir()) == [link]
+
+
+def test_there_may_be_many_servers_of_a_database_server_and_none_of_no_file(tmp_path: Path) -> None:
+    with only_process("postgresql://somewhere/campaign"), only_process("postgresql://somewhere/campaign"):
+        pass
+    assert message(serve_nothing, tmp_path / "none.db").startswith("there is no campaign\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def serve_nothing(address: Path) -> None:
+    with only_process(address):
         pass
 
 

@@ -1,43 +1,69 @@
 """A bound on wrong tries, of one address and of all."""
 
+import asyncio
+
+import httpx
+import pytest
+
 from reassess.annotation.app.tries import Tries
 from tests.annotation.app.sites import Site
 
 
 def test_one_address_waits_until_its_first_try_is_a_minute_old() -> None:
     tries = Tries(of_one=2)
-    tries.add("a", 0.0)
-    assert tries.wait("a", 1.0) == 0
-    tries.add("a", 10.0)
-    assert [tries.wait("a", now) for now in (10.0, 59.5, 60.0)] == [50, 1, 0]
-    tries.add("a", 60.0)
-    assert tries.wait("a", 60.0) == 10
-    assert tries.wait("b", 60.0) == 0
+    assert [tries.count("a", now) for now in (0.0, 10.0)] == [0, 0]
+    assert [tries.count("a", now) for now in (10.0, 59.5, 60.0)] == [50, 1, 0]
+    assert tries.count("a", 60.0) == 10
+    assert tries.count("b", 60.0) == 0
 
 
 def test_all_addresses_together_wait_too_and_no_more_tries_are_kept() -> None:
     tries = Tries(of_all=3)
-    for number in range(3):
-        assert tries.wait(str(number), float(number)) == 0
-        tries.add(str(number), float(number))
-    assert tries.wait("new", 3.0) == 57
-    assert tries.wait("new", 60.0) == 0
+    assert [tries.count(str(number), float(number)) for number in range(3)] == [0, 0, 0]
+    assert [tries.count(f"new {number}", 3.0) for number in range(100)] == [57] * 100
+    assert len(tries._wrong) == 3
+    assert tries.count("new", 60.0) == 0
 
 
 def test_a_clock_that_is_set_back_locks_nobody_out() -> None:
     tries = Tries(of_one=1)
-    tries.add("a", 1000.0)
-    assert tries.wait("a", 10.0) == 0
+    tries.count("a", 1000.0)
+    assert tries.count("a", 10.0) == 0
 
 
-def test_a_flood_of_wrong_tokens_is_told_to_wait_and_then_a_right_one_opens(site: Site) -> None:
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8::1", "2001:db8::ffff:1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:192.0.2.7", "::ffff:192.0.2.8", False),
+        ("::ffff:192.0.2.7", "192.0.2.7", True),
+    ],
+)
+def test_a_network_of_one_owner_is_one_address(one: str, other: str, same: bool) -> None:
+    tries = Tries(of_one=1)
+    tries.count(one, 0.0)
+    assert (tries.count(other, 0.0) > 0) == same
+
+
+def test_a_flood_of_wrong_tokens_is_told_to_wait_and_a_right_one_opens(site: Site) -> None:
     client = site.client()
-    statuses = [client.post("/enter", json={"token": f"wrong {n}"}).status_code for n in range(15)]
-    assert statuses == [403] * 10 + [429] * 5
+    responses = [client.post("/enter", json={"token": f"wrong {n}"}) for n in range(15)]
+    assert [response.status_code for response in responses] == [403] * 10 + [429] * 5
+    assert responses[-1].headers["Retry-After"] == "60"
+    assert responses[-1].json() == {"error": "Too many wrong links were tried. Please wait 60 seconds."}
     right = {"token": site.tokens["ann"]}
-    waits = client.post("/enter", json=right)
-    assert (waits.status_code, waits.headers["Retry-After"]) == (429, "60")
-    assert waits.json() == {"error": "Too many wrong links were tried. Please wait 60 seconds."}
-    assert site.client(client=("192.0.2.7", 5000)).post("/enter", json=right).status_code == 204
-    site.now += 60
     assert client.post("/enter", json=right).status_code == 204
+    site.now += 60
+    assert [client.post("/enter", json=right).status_code for _ in range(12)] == [204] * 12
+    assert client.post("/enter", json={"token": "wrong"}).status_code == 403
+
+
+def test_wrong_tokens_at_the_same_time_pass_no_bound(site: Site) -> None:
+    async def flood() -> list[int]:
+        transport = httpx.ASGITransport(site.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            asked = (client.post("/enter", json={"token": f"wrong {number}"}) for number in range(15))
+            return [response.status_code for response in await asyncio.gather(*asked)]
+
+    assert sorted(asyncio.run(flood())) == [403] * 10 + [429] * 5

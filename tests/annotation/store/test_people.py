@@ -14,6 +14,7 @@ from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.people import (
     add_person,
+    admit,
     consent,
     find_person,
     forget_person,
@@ -78,6 +79,11 @@ def test_a_token_that_is_forged_or_of_an_older_link_or_revoked_lets_nobody_enter
     assert sign_in(campaign, second, NOW) is None
 
 
+def test_a_wrong_token_takes_no_turn_among_changes(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("reassess.annotation.store.people.changing")
+    assert sign_in(campaign, "wrong", NOW) is None
+
+
 def test_neither_a_token_nor_the_secret_of_a_session_is_kept(campaign: Campaign) -> None:
     person = add_person(campaign, "ann")
     token = make_link(campaign, person, NOW)
@@ -140,6 +146,43 @@ def test_names_that_are_there_or_empty_or_of_nobody_are_refused(campaign: Campai
     assert message(add_person, campaign, " ") == "a person needs a name\n  found:   an empty one"
     assert message(find_person, campaign, "bo") == "there is nobody of that name\n  allowed: ann\n  found:   bo"
     assert message(make_link, campaign, 99, NOW) == "there is no such person\n  found:   person 99"
+
+
+@pytest.mark.parametrize(
+    ("letter", "shown"), [("\ud800", r"'\ud800'"), ("\0", r"'\x00'"), ("\n", r"'\n'"), ("\u2028", r"'\u2028'")]
+)
+def test_a_name_is_one_line_of_text(campaign: Campaign, letter: str, shown: str) -> None:
+    assert message(add_person, campaign, f"ann{letter}lee") == (
+        f"the name holds what is no letter\n  found:   {shown}\n  to mend: write it in one line of text"
+    )
+
+
+def test_a_name_has_an_end(campaign: Campaign) -> None:
+    assert message(add_person, campaign, "a" * 201) == (
+        "the name is too long\n  allowed: up to 200 letters\n  found:   201 letters"
+    )
+    add_person(campaign, "é" * 200)
+
+
+def test_who_is_forgotten_has_no_name_that_another_has(campaign: Campaign) -> None:
+    person = add_person(campaign, "ann")
+    add_person(campaign, f"forgotten {person}")
+    forget_person(campaign, person, NOW)
+    assert [one.name for one in people_of(campaign)] == [f"forgotten {person}-again", f"forgotten {person}"]
+    forget_person(campaign, person, NOW)
+    assert people_of(campaign)[0].name == f"forgotten {person}-again"
+
+
+def test_only_a_rater_who_waits_is_let_in(campaign: Campaign) -> None:
+    assert message(admit, campaign, 99, NOW) == "there is no such person\n  found:   person 99"
+    for name, role in (("ann", "rater"), ("eva", "expert")):
+        assert message(admit, campaign, add_person(campaign, name, role), NOW) == (
+            "the person does not wait to begin\n"
+            "  allowed: a rater of the stage practice or failed\n"
+            f"  found:   {name}: {role}, rating"
+        )
+    with reading(campaign.engine) as connection:
+        assert "admit" not in set(connection.scalars(select(log.c.what)))
 
 
 @pytest.mark.parametrize("change", ["UPDATE log SET what = 'nothing'", "DELETE FROM log"])

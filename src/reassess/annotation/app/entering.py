@@ -51,15 +51,17 @@ async def _enter(request: Request) -> Response:
     said = await said_in(request)
     site, tries = request.app.state.site, request.app.state.tries
     now, address = site.clock(), request.client.host if request.client else ""
-    if wait := tries.wait(address, now):
-        error = {"error": f"Too many wrong links were tried. Please wait {wait} seconds."}
-        return JSONResponse(error, 429, headers={"Retry-After": str(wait)})
+    wait = tries.count(address, now)
     token = said.get("token")
     is_token = isinstance(token, str) and token.isascii()
     secret = await run_in_threadpool(sign_in, site.campaign, token, now) if is_token else None
+    if secret is None and wait:
+        error = {"error": f"Too many wrong links were tried. Please wait {wait} seconds."}
+        return JSONResponse(error, 429, headers={"Retry-After": str(wait)})
     if secret is None:
-        tries.add(address, now)
         return JSONResponse({"error": "This link is not known, or no longer. Please ask for a new one."}, 403)
+    if not wait:
+        tries.take_back(address, now)
     response = Response(status_code=204)
     keep_cookie(response, request, secret)
     return response

@@ -24,6 +24,8 @@ __all__ = ["ROUTES"]
 _RATERS = ("rater", "expert")
 _MOST_ANSWERS = 500  # of a request
 _MOST_HELD = 10
+_LARGEST = (1 << 53) - 1  # that JavaScript's numbers hold
+_LARGEST_INTEGER = (1 << 31) - 1  # that the database's columns hold
 _logger = logging.getLogger("reassess.annotation")
 
 
@@ -51,7 +53,7 @@ def _unfit(caller: Caller, said: Mapping[str, Any]) -> Response:
 
 
 def _suggest(caller: Caller, said: Mapping[str, Any]) -> Response:
-    task, class_id = _number(said.get("task")), _number(said.get("class"))
+    task, class_id = _number(said.get("task")), _number(said.get("class"), _LARGEST_INTEGER)
     suggest(caller.campaign, caller.person.id, task, class_id, caller.now)
     return Response(status_code=204)
 
@@ -70,12 +72,12 @@ def _image(caller: Caller) -> Response:
     if found is None or images is None:
         raise HTTPException(404, "there is no such picture")
     try:
-        content, media_type = images.picture(found.name, found.sha256)
-        if found.sha256 is None:
-            keep_hash(caller.campaign, found.name, images.digest(found.name))
+        content, media_type, digest = images.picture(found.name, found.sha256)
     except DataError as error:  # of which a rater learns nothing, since it names the file
         _logger.error("a picture cannot be shown\n%s", error)
         raise HTTPException(404, "the picture cannot be shown") from error
+    if found.sha256 is None:
+        keep_hash(caller.campaign, found.name, digest)
     return _picture(content, media_type)
 
 
@@ -119,7 +121,8 @@ def _given(said: Any) -> GivenAnswer:
     seconds = said.get("seconds")
     if seconds is not None and (type(seconds) not in (int, float) or not 0 <= seconds < 1e9):
         raise HTTPException(400, "seconds are a number that is not negative")
-    question, answer, revision = (_number(said.get(name)) for name in ("question", "answer", "revision"))
+    question, answer = _number(said.get("question")), _number(said.get("answer"))
+    revision = _number(said.get("revision"), _LARGEST_INTEGER)
     return GivenAnswer(question=question, answer=answer, seconds=seconds, revision=revision)
 
 
@@ -130,9 +133,9 @@ def _list(said: Mapping[str, Any], name: str, most: int) -> list[Any]:
     return found
 
 
-def _number(found: Any) -> int:
-    if type(found) is not int or not 0 <= found < 1 << 53:
-        raise HTTPException(400, "a number is a whole one that is not negative")
+def _number(found: Any, largest: int = _LARGEST) -> int:
+    if type(found) is not int or not 0 <= found <= largest:
+        raise HTTPException(400, f"a number is a whole one from 0 to {largest}")
     return found
 
 

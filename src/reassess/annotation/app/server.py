@@ -3,19 +3,16 @@
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from reassess.annotation.store.database import is_server
 from reassess.errors import DataError
 
-__all__ = ["only_server", "serve"]
+__all__ = ["serve"]
 
 _PROXY = "127.0.0.1"  # whose word on a request's address and scheme is taken
 # As uvicorn's own, but that nothing of it stands where a program reads the address.
@@ -71,38 +68,6 @@ def serve(
     with _listen(host, port) as listening:
         started(f"http://{name}:{listening.getsockname()[1]}{config.root_path}/")
         uvicorn.Server(config).run(sockets=[listening])
-
-
-@contextmanager
-def only_server(address: str | Path) -> Iterator[None]:
-    """Be the only server of a campaign in an SQLite file; there may be many of one on a database server.
-
-    Raises
-    ------
-    DataError
-        Another process serves it.
-    """
-    if is_server(address):
-        yield
-        return
-    import fcntl
-
-    path = Path(f"{address}.lock")
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            raise DataError(
-                "another server has this campaign open",
-                where=address,
-                found=f"process {file.read()}",
-                mend="stop it first; for several servers, keep the campaign in PostgreSQL",
-            ) from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
 
 
 def _listen(host: str, port: int) -> socket.socket:

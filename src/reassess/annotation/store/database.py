@@ -28,6 +28,8 @@ def open_engine(campaign: str | Path) -> Engine:
 
     Raises
     ------
+    DataError
+        It is an address of another kind, or none that can be read.
     MissingPackageError
         psycopg, which a server needs, is not installed.
 
@@ -42,7 +44,15 @@ def open_engine(campaign: str | Path) -> Engine:
             import psycopg  # noqa: F401
         except ImportError as error:
             raise MissingPackageError("psycopg", extra="postgresql", purpose="a campaign on a server") from error
-        return create_engine(make_url(text).set(drivername="postgresql+psycopg"))
+        try:
+            url = make_url(text)
+        except (ArgumentError, ValueError):  # which may hold a part of a password
+            raise DataError(
+                "this is no address of a database",
+                where=shown_address(campaign),
+                allowed="postgresql://USER@HOST/DATABASE",
+            ) from None
+        return create_engine(url.set(drivername="postgresql+psycopg"))
     engine = create_engine(URL.create("sqlite", database=text))
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
@@ -75,12 +85,6 @@ def database_errors(campaign: str | Path) -> Iterator[None]:
     """
     try:
         yield
-    except ArgumentError as error:
-        raise DataError(
-            "this is no address of a database",
-            where=shown_address(campaign),
-            allowed="postgresql://USER@HOST/DATABASE",
-        ) from error
     except (DBAPIError, sqlite3.Error) as error:
         found = str(error.orig if isinstance(error, DBAPIError) else error).strip()
         raise DataError(

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import count
 from secrets import token_urlsafe
 from typing import Any
+from unicodedata import category
 
 from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
@@ -44,6 +46,8 @@ __all__ = [
 ]
 
 _SECRET = 32  # bytes
+_LONGEST_NAME = 200
+_NO_LETTERS = ("Cc", "Cs", "Zl", "Zp")  # controls, halves of letters, and ends of lines and paragraphs
 SESSION_SECONDS = 30 * 24 * 3600.0
 
 
@@ -84,10 +88,14 @@ def add_person(campaign: Campaign, name: str, role: str = RATER, *, now: float =
     Raises
     ------
     DataError
-        There is somebody of that name, or the name is empty.
+        There is somebody of that name; or the name is empty, too long, or of more than one line of text.
     """
     if not name.strip():
         raise DataError("a person needs a name", found="an empty one")
+    if len(name) > _LONGEST_NAME:
+        raise DataError("the name is too long", allowed=f"up to {_LONGEST_NAME} letters", found=f"{len(name)} letters")
+    if wrong := [letter for letter in name if category(letter) in _NO_LETTERS]:
+        raise DataError("the name holds what is no letter", found=ascii(wrong[0]), mend="write it in one line of text")
     try:
         with changing(campaign) as change:
             practice = role == RATER and change.connection.scalar(_PRACTICE_TASKS)
@@ -134,11 +142,14 @@ def revoke_link(campaign: Campaign, person: int, now: float, by: int | None = No
 
 
 def sign_in(campaign: Campaign, token: str, now: float) -> str | None:
-    """The secret of a new session; None if the token is of nobody."""
+    """The secret of a new session; None if the token is of nobody, for which no other change has to wait."""
+    found = select(people.c.id).where(people.c.token == _digest(token))
+    with reading(campaign.engine) as connection:
+        if connection.scalar(found) is None:
+            return None
     secret = token_urlsafe(_SECRET)
     with changing(campaign) as change:
-        found = select(people.c.id).where(people.c.token == _digest(token)).with_for_update(key_share=True)
-        person = change.connection.scalar(found)
+        person = change.connection.scalar(found.with_for_update(key_share=True))
         if person is None:
             return None
         change.connection.execute(delete(sessions).where(sessions.c.expires < now))
@@ -193,10 +204,22 @@ def consent(campaign: Campaign, person: int, now: float) -> None:
 
 
 def admit(campaign: Campaign, person: int, now: float, by: int | None = None) -> None:
-    """Let a rater begin who did not reach the bar, or has not finished the practice round."""
+    """Let a rater begin who did not reach the bar, or has not finished the practice round.
+
+    Raises
+    ------
+    DataError
+        There is no such person, or they are no rater who waits.
+    """
     with changing(campaign) as change:
-        waits = people.c.id == person, people.c.stage.in_([FAILED, PRACTICE])
-        change.connection.execute(update(people).where(*waits).values(stage=RATING))
+        row = change.person(person)
+        if row.role != RATER or row.stage not in (FAILED, PRACTICE):
+            raise DataError(
+                "the person does not wait to begin",
+                allowed=f"a {RATER} of the stage {PRACTICE} or {FAILED}",
+                found=f"{row.name}: {row.role}, {row.stage}",
+            )
+        change.connection.execute(update(people).where(people.c.id == person).values(stage=RATING))
         change.note(now, "admit", by, person=person)
 
 
@@ -218,7 +241,10 @@ def forget_person(campaign: Campaign, person: int, now: float, by: int | None = 
         if row.role == KEEPER and not change.connection.scalar(others):
             raise DataError("the only keeper cannot be forgotten", found=row.name, mend="invite another keeper first")
         _end_link(change, person, None)
-        nameless = {"name": f"forgotten {person}", "consented": None}
+        others_named = select(people.c.name).where(people.c.id != person)
+        taken = set(change.connection.scalars(others_named.where(people.c.name.startswith("forgotten "))))
+        pseudonyms = (f"forgotten {person}{'-again' * times}" for times in count())
+        nameless = {"name": next(name for name in pseudonyms if name not in taken), "consented": None}
         change.connection.execute(update(people).where(people.c.id == person).values(**nameless))
         change.note(now, "forget", by, person=person)
 

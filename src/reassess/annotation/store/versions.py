@@ -7,7 +7,8 @@ from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, Strin
 
 from reassess.annotation.addresses import is_server, shown_address
 from reassess.annotation.store.backup import backup_campaign
-from reassess.annotation.store.database import database_errors, existing, open_engine, reading
+from reassess.annotation.store.database import database_errors, open_engine, reading
+from reassess.annotation.store.locking import only_process
 from reassess.errors import DataError, MissingPackageError
 
 __all__ = ["FORM", "Upgraded", "check_form", "note_form", "upgrade_campaign"]
@@ -74,7 +75,8 @@ def upgrade_campaign(address: str | Path, *, force: bool = False) -> Upgraded:
     Raises
     ------
     DataError
-        There is no campaign; it was made by a later version; or the database cannot be used.
+        There is no campaign; it was made by a later version; it is in a file that is served; or the database cannot be
+        used.
     OutputError
         The copy exists or cannot be written.
     MissingPackageError
@@ -85,8 +87,8 @@ def upgrade_campaign(address: str | Path, *, force: bool = False) -> Upgraded:
         from alembic.config import Config
     except ImportError as error:
         raise MissingPackageError("alembic", extra="annotate", purpose="upgrading a campaign") from error
-    with database_errors(address):
-        engine = open_engine(existing(address))
+    with database_errors(address), only_process(address):
+        engine = open_engine(address)
         try:
             with reading(engine) as connection:
                 before = _form(connection, address)

@@ -74,7 +74,7 @@ def test_a_campaign_is_served_once(create: Create, run: Callable[..., Run]) -> N
     create()
     with started("serve", "pets.db", "--port", "0") as (process, _):
         assert run("annotate", "serve", "pets.db", "--port", "0").err == (
-            "Error: another server has this campaign open\n"
+            "Error: another process serves or upgrades this campaign\n"
             "  where:   pets.db\n"
             f"  found:   process {process.pid}\n"
             "  to mend: stop it first; for several servers, keep the campaign in PostgreSQL\n"

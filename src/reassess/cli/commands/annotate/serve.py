@@ -42,7 +42,7 @@ def serve(call: Call, campaign: str | Path, host: str, port: int, root_path: str
     Everybody enters by the link that reassess annotate invite printed. Beyond this machine, put the pages behind a
     proxy that speaks https.
     """
-    with annotation.using_campaign(campaign) as opened, annotation.only_server(campaign):
+    with annotation.only_process(campaign), annotation.using_campaign(campaign) as opened:
         app = annotation.make_app(opened, images_of(opened, images))
 
         def started(address: str) -> None:

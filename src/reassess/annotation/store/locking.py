@@ -1,0 +1,46 @@
+"""That one process at a time serves or upgrades a campaign in a file."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from reassess.annotation.addresses import is_server
+from reassess.annotation.store.database import existing
+from reassess.errors import DataError
+
+__all__ = ["only_process"]
+
+
+@contextmanager
+def only_process(address: str | Path) -> Iterator[None]:
+    """Be the only process that serves or upgrades a campaign in an SQLite file; on a database server there may be many.
+
+    The lock stands beside the file itself, which may be opened by a link to it.
+
+    Raises
+    ------
+    DataError
+        There is no such file, or another process serves or upgrades it.
+    """
+    if is_server(address):
+        yield
+        return
+    import fcntl
+
+    path = Path(f"{os.path.realpath(existing(address))}.lock")
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise DataError(
+                "another process serves or upgrades this campaign",
+                where=address,
+                found=f"process {file.read()}",
+                mend="stop it first; for several servers, keep the campaign in PostgreSQL",
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

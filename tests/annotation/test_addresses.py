@@ -1,0 +1,58 @@
+"""Addresses of campaigns: what is a file, what a server, and that no password is shown."""
+
+from collections.abc import Callable
+
+import pytest
+
+from reassess.annotation.addresses import is_server, shown_address
+from reassess.annotation.store.campaigns import open_campaign
+from reassess.annotation.store.creation import create_campaign
+from tests.helpers import message
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("pets.db", "pets.db"),
+        ("postgresql://eve@h/d?host=/run", "postgresql://eve@h/d?host=/run"),
+        ("postgresql://eve:secret@h:5432/d", "postgresql://eve:***@h:5432/d"),
+        ("postgresql://eve@h/d?password=secret", "postgresql://eve@h/d"),
+        ("postgresql://eve@h/d?sslpassword=secret&sslmode=require", "postgresql://eve@h/d?sslmode=require"),
+        ("postgresql://eve:secret@h/d?password=secret", "postgresql://eve:***@h/d"),
+        ("postgresql://eve:sec@ret@h/d", "postgresql://***"),
+        ("postgresql://eve:s@h/sec@ret/d", "postgresql://***"),
+        ("postgresql://eve:sec%40ret@h/d", "postgresql://eve:***@h/d"),
+        ("postgresql://eve:sec/ret@h/d", "postgresql://eve:***@h/d"),
+        ("postgresql://eve:secret", "postgresql://***"),
+        ("postgres://eve:secret@h/d", "postgres://eve:***@h/d"),
+        ("--campaign=postgresql://eve:secret@h/d", "--campaign=postgresql://***"),
+    ],
+)
+def test_no_password_is_shown(address: str, shown: str) -> None:
+    assert shown_address(address) == shown
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "mysql", "postgresql+psycopg", "sqlite"])
+def test_an_address_of_another_kind_is_refused(scheme: str) -> None:
+    assert message(is_server, f"{scheme}://eve:secret@h/d") == (
+        "a campaign is not kept at such an address\n"
+        f"  where:   {scheme}://eve:***@h/d\n"
+        "  allowed: a file, or an address that begins with postgresql://\n"
+        f"  found:   {scheme}://"
+    )
+
+
+def test_a_file_may_have_the_name_of_a_database() -> None:
+    assert [is_server(address) for address in ("postgresql-pets.db", "postgresql", "postgresql://h/d")] == [
+        False,
+        False,
+        True,
+    ]
+
+
+@pytest.mark.parametrize("function", [open_campaign, lambda address: create_campaign(address, None)])
+@pytest.mark.parametrize("rest", ["eve:secret", "eve@h:port/d"])
+def test_an_address_that_cannot_be_read_is_refused(function: Callable[[str], object], rest: str) -> None:
+    assert message(function, f"postgresql://{rest}") == (
+        "this is no address of a database\n  where:   postgresql://***\n  allowed: postgresql://USER@HOST/DATABASE"
+    )

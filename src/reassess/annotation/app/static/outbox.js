@@ -22,6 +22,7 @@ export class Outbox {
   #owner;
   #changed;
   #signedOut;
+  #fresh = new Map(); // answers given on this page that the server has not got yet, by question
   #sending = Promise.resolve();
   #timer = null;
   #pause = SOON;
@@ -39,6 +40,7 @@ export class Outbox {
   }
 
   async put(answer) {
+    this.#fresh.set(answer.question, answer);
     await this.#write((store) => store.put({ ...answer, owner: this.#owner }));
     this.#later();
   }
@@ -56,9 +58,14 @@ export class Outbox {
     return this.#sending;
   }
 
+  // Send what was given here, now: the page may be closed before it could look into the database.
+  hurry() {
+    if (this.#fresh.size) this.#deliver([...this.#fresh.values()]).catch(() => {}); // a later try says what failed
+  }
+
   async #sendAll() {
-    const given = await this.waiting();
     try {
+      const given = await this.waiting();
       if (given.length) await this.#deliver(given);
       this.isLate = false;
       this.#pause = SOON;
@@ -87,6 +94,9 @@ export class Outbox {
 
   // Of an answer that was changed meanwhile, the later one stays.
   async #remove(kept) {
+    for (const [question, revision] of kept) {
+      if (this.#fresh.get(question)?.revision <= revision) this.#fresh.delete(question);
+    }
     await this.#write((store) => {
       for (const [question, revision] of kept) {
         const key = [this.#owner, question];
@@ -103,8 +113,10 @@ export class Outbox {
     await this.#tell();
   }
 
+  // If the database cannot be read, the page goes on saying what it said.
   async #tell() {
-    this.#changed((await this.waiting()).length);
+    const given = await this.waiting().catch(() => null);
+    if (given) this.#changed(given.length);
   }
 
   #later() {

@@ -304,6 +304,7 @@ async function start() {
     return;
   }
   addEventListener("online", () => (isShown("offline") ? look() : outbox.send()));
+  document.addEventListener("visibilitychange", () => document.hidden && outbox.hurry());
   await look();
 }
 

@@ -196,17 +196,32 @@ def test_what_needs_a_connection_says_so_and_works_once_there_is_one(work: Calla
     wait_for_next(view, address)
 
 
-def test_an_answer_that_is_refused_is_told_and_holds_up_no_other(work: Callable[..., Work]) -> None:
+@pytest.mark.parametrize("width", WIDTHS)
+def test_an_answer_that_is_refused_is_told_once_dropped_and_holds_up_no_other(
+    work: Callable[..., Work], width: int, tmp_path: Path
+) -> None:
     campaign = work(sizes=(3,))
-    view = campaign.enter("ann")
+    view = campaign.enter("ann", width)
     shown(view)
     view.evaluate(FOREIGN, view.get_attribute("meta[name=owner]", "content"))
     answer_all(view)
     view.keyboard.press("Enter")
     panel(view, "finished")
     assert campaign.kept() == [2, 2, 2]
-    assert view.inner_text("#saving").startswith("1 answer waiting: there is no such question")
+    assert view.inner_text("#saving") == "1 answer was not accepted by the server. Drop"
+    assert campaign.complaints == ["The answer to question 7 was refused: there is no such question\n  found:   question 7"]
+    campaign.complaints.clear()
     check_page(view)
+    view.screenshot(path=Path(os.environ.get("REASSESS_SHOTS", tmp_path)) / f"refused-{width}.png")
+    requests: list[str] = []
+    view.on("request", lambda request: requests.append(request.url))
+    view.evaluate("dispatchEvent(new Event('online'))")  # after which all that waits is sent
+    view.get_by_role("button", name="Drop").click()
+    view.wait_for_function("document.querySelector('#saving').innerText === ''")
+    view.reload()
+    panel(view, "finished")
+    assert view.inner_text("#saving") == ""
+    assert not any(url.endswith("/answers") for url in requests)
 
 
 # Puts an answer into the outbox that no server takes.

@@ -16,18 +16,19 @@ const settled = (request) =>
 
 export class Outbox {
   truths = new Map(); // what is right, by practice question, as far as the server has said it
-  refused = ""; // why an answer is not taken
   isLate = false; // whether the last try failed
   #database;
   #owner;
   #changed;
   #signedOut;
+  #refused = new Map(); // revisions that the server does not take, by question; they are not sent again by this page
   #fresh = new Map(); // answers given on this page that the server has not got yet, by question
   #sending = Promise.resolve();
   #timer = null;
   #pause = SOON;
 
-  // `changed` is called with the number of answers that wait, `signedOut` when the session has ended.
+  // `changed` is called with the numbers of answers that wait and that were refused, `signedOut` when the session has
+  // ended.
   static async open(owner, { changed, signedOut }) {
     const request = indexedDB.open(`reassess ${location.pathname}`, 1);
     request.onupgradeneeded = () => request.result.createObjectStore("answers", { keyPath: ["owner", "question"] });
@@ -60,12 +61,13 @@ export class Outbox {
 
   // Send what was given here, now: the page may be closed before it could look into the database.
   hurry() {
-    if (this.#fresh.size) this.#deliver([...this.#fresh.values()]).catch(() => {}); // a later try says what failed
+    const given = [...this.#fresh.values()].filter((one) => !this.#isRefused(one));
+    if (given.length) this.#deliver(given).catch(() => {}); // a later try says what failed
   }
 
   async #sendAll() {
     try {
-      const given = await this.waiting();
+      const given = (await this.waiting()).filter((one) => !this.#isRefused(one));
       if (given.length) await this.#deliver(given);
       this.isLate = false;
       this.#pause = SOON;
@@ -87,9 +89,23 @@ export class Outbox {
       await this.#remove(kept);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      if (given.length === 1) this.refused = error.message;
+      if (given.length === 1) this.#refuse(given[0], error);
       else for (const one of given) await this.#deliver([one]);
     }
+  }
+
+  #refuse({ question, revision }, error) {
+    console.warn(`The answer to question ${question} was refused: ${error.message}`);
+    this.#refused.set(question, revision);
+  }
+
+  #isRefused({ question, revision }) {
+    return this.#refused.get(question) === revision;
+  }
+
+  // Forget the answers that were refused.
+  drop() {
+    return this.#remove([...this.#refused]);
   }
 
   // Of an answer that was changed meanwhile, the later one stays.
@@ -116,7 +132,9 @@ export class Outbox {
   // If the database cannot be read, the page goes on saying what it said.
   async #tell() {
     const given = await this.waiting().catch(() => null);
-    if (given) this.#changed(given.length);
+    if (!given) return;
+    const refused = given.filter((one) => this.#isRefused(one)).length;
+    this.#changed({ waiting: given.length - refused, refused });
   }
 
   #later() {

@@ -5,12 +5,16 @@ import re
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sqlalchemy import Connection, event, select
 
 from reassess import load_votes, open_benchmark
 from reassess.annotation.assignment import Rules
+from reassess.annotation.store.campaigns import changing
 from reassess.annotation.store.keeping import disputed_golden, last_entries, uncertain_questions
 from reassess.annotation.store.people import find_person
+from reassess.annotation.store.schema import answers, questions, tasks
 from reassess.annotation.store.turns import Nothing, Turn, next_turn
 from reassess.annotation.store.votes import GivenAnswer, keep_answers
 from tests.annotation.app.sites import HOSTILE, Site, make_site
@@ -153,3 +157,31 @@ def test_the_page_lists_what_is_uncertain_and_where_raters_and_experts_disagree(
     assert re.search(r"How ben answers golden questions", page)
     assert disputed[0].image in page
     site.campaign.close()
+
+
+def test_practice_is_not_disputed(tmp_path: Path) -> None:
+    site = make_site(tmp_path, sizes=(1,), practice=3)
+    answer_all(site, "ann", 1)
+    assert disputed_golden(site.campaign, 10) == []
+    site.campaign.close()
+
+
+def test_of_many_questions_the_few_least_certain_are_listed_with_little_work(site: Site) -> None:
+    count, steps = 10_000, []
+
+    def watch(connection: Connection) -> None:
+        connection.connection.dbapi_connection.set_progress_handler(lambda: steps.append(1), 1)
+
+    with changing(site.campaign) as change:
+        task = change.connection.scalar(select(tasks.c.id).where(tasks.c.kind == "main").limit(1))
+        valid = np.random.default_rng(0).random(count).tolist()
+        own = {"task": task, "class_id": 0, "golden": False, "votes": 1}
+        rows = [{**own, "id": number, "valid": share} for number, share in enumerate(valid)]
+        change.connection.execute(questions.insert(), rows)
+        said = {"person": site.ids["ann"], "revision": 0, "answer": 2, "at": 1e9, "counted": True}
+        change.connection.execute(answers.insert(), [{**said, "question": number} for number in range(count)])
+    event.listen(site.campaign.engine, "engine_connect", watch)
+    listed = uncertain_questions(site.campaign, 3)
+    assert len(steps) < 25 * count  # steps of SQLite: one look at each question, and none at its answers
+    assert [row.valid for row in listed] == sorted(valid, key=lambda share: abs(share - 0.5))[:3]
+    assert {row.said for row in listed} == {(0, 0, 1)}

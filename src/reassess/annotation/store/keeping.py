@@ -7,7 +7,7 @@ from sqlalchemy import Select, case, func, select
 
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.schema import RATER, answers, images, log, people, questions, tasks
+from reassess.annotation.store.schema import GOLDEN, RATER, answers, images, log, people, questions, tasks
 
 __all__ = ["ListedQuestion", "LogEntry", "disputed_golden", "last_entries", "uncertain_questions"]
 
@@ -66,17 +66,22 @@ class LogEntry:
 
 
 def disputed_golden(campaign: Campaign, most: int) -> list[ListedQuestion]:
-    """Golden questions that fewer than half of the raters answered as the experts did, the most disputed first."""
+    """Golden questions that fewer than half of the raters answered as the experts did, the most disputed first.
+
+    Those of the practice round are left out: who answers them is still learning.
+    """
     right = func.sum(case((answers.c.answer == 2 * questions.c.truth, 1), else_=0))
-    found = _questions(people.c.role == RATER, ~people.c.voided, questions.c.truth.is_not(None))
+    golden = tasks.c.kind == GOLDEN, questions.c.truth.is_not(None)
+    found = _questions(*golden, people.c.role == RATER, ~people.c.voided)
     found = found.having(2 * right < func.count())
     return _listed(campaign, found.order_by((func.count() - right).desc(), questions.c.id).limit(most))
 
 
 def uncertain_questions(campaign: Campaign, most: int) -> list[ListedQuestion]:
     """Questions with votes, those first of which it is least known whether the class is valid."""
-    found = _questions(answers.c.counted)
-    return _listed(campaign, found.order_by(func.abs(questions.c.valid - 0.5), questions.c.id).limit(most))
+    least = func.abs(questions.c.valid - 0.5), questions.c.id
+    few = select(questions.c.id).where(questions.c.votes > 0).order_by(*least).limit(most)
+    return _listed(campaign, _questions(questions.c.id.in_(few), answers.c.counted).order_by(*least))
 
 
 def last_entries(campaign: Campaign, most: int) -> list[LogEntry]:

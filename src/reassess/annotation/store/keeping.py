@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import Select, case, func, or_, select
 
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import reading
@@ -57,12 +57,18 @@ class LogEntry:
         What they did.
     detail
         To whom or what.
+    image
+        Name of the image of the question or task that it is about; None if it is about none.
+    class_ids
+        The classes that are asked about there.
     """
 
     at: float
     who: int | None
     what: str
     detail: dict[str, Any]
+    image: str | None = None
+    class_ids: tuple[int, ...] = ()
 
 
 def disputed_golden(campaign: Campaign, most: int) -> list[ListedQuestion]:
@@ -88,7 +94,21 @@ def last_entries(campaign: Campaign, most: int) -> list[LogEntry]:
     """The last entries of the log, the latest first."""
     with reading(campaign.engine) as connection:
         rows = connection.execute(select(log).order_by(log.c.id.desc()).limit(most)).all()
-    return [LogEntry(at=row.at, who=row.person, what=row.what, detail=row.detail) for row in rows]
+        about = {kind: [row.detail[kind] for row in rows if kind in row.detail] for kind in ("question", "task")}
+        which = or_(questions.c.id.in_(about["question"]), questions.c.task.in_(about["task"]))
+        asked = connection.execute(
+            select(questions.c.id, questions.c.task, questions.c.class_id, images.c.name)
+            .join(tasks, tasks.c.id == questions.c.task)
+            .join(images, images.c.id == tasks.c.image)
+            .where(which)
+            .order_by(questions.c.class_id)
+        ).all()
+    entries = []
+    for row in rows:
+        of = [one for one in asked if row.detail.get("question") == one.id or row.detail.get("task") == one.task]
+        image, class_ids = next((one.name for one in of), None), tuple(one.class_id for one in of)
+        entries.append(LogEntry(row.at, row.person, row.what, row.detail, image, class_ids))
+    return entries
 
 
 def _questions(*which: Any) -> Select[Any]:

@@ -1,7 +1,7 @@
 """The keeper's page: how far the campaign is, how each rater does, and what a keeper can do about it."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -127,7 +127,8 @@ def _told(entry: LogEntry, names: Mapping[int, str], classes: Mapping[int, str])
     def name(person: int) -> str:
         return names.get(person, f"person {person}")
 
-    in_words = {"person": name, "was": KNOWN_ANSWERS.__getitem__, "answer": KNOWN_ANSWERS.__getitem__}
+    answer = KNOWN_ANSWERS.__getitem__
+    in_words: dict[str, Callable[[int], str]] = {"person": name, "was": answer, "answer": answer}
     words = {kind: in_words.get(kind, str)(one) for kind, one in entry.detail.items()}
     asked = {"image": entry.image, "classes": ", ".join(classes[one] for one in entry.class_ids)}
     who = "command line" if entry.who is None else name(entry.who)

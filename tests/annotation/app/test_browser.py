@@ -1,6 +1,7 @@
 """The page of a rater in a browser: by keyboard alone, without a connection, in two tabs."""
 
 import os
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +52,14 @@ def answer_all(view: Any, keys: str = "y") -> str:
         view.keyboard.press(keys[number % len(keys)])
     assert view.get_attribute("#next", "aria-disabled") == "false"
     return address
+
+
+def wait_for_answers(campaign: Work, kept: list[int]) -> None:
+    """Wait, less long than until a page sends by itself, until the server has these answers and no others."""
+    end = time.monotonic() + 2
+    while campaign.kept() != kept and time.monotonic() < end:
+        time.sleep(0.05)
+    assert campaign.kept() == kept
 
 
 def panel(view: Any, name: str) -> None:
@@ -187,17 +196,34 @@ def test_what_needs_a_connection_says_so_and_works_once_there_is_one(work: Calla
     wait_for_next(view, address)
 
 
-def test_an_answer_that_is_refused_is_told_and_holds_up_no_other(work: Callable[..., Work]) -> None:
+@pytest.mark.parametrize("width", WIDTHS)
+def test_an_answer_that_is_refused_is_told_once_dropped_and_holds_up_no_other(
+    work: Callable[..., Work], width: int, tmp_path: Path
+) -> None:
     campaign = work(sizes=(3,))
-    view = campaign.enter("ann")
+    view = campaign.enter("ann", width)
     shown(view)
     view.evaluate(FOREIGN, view.get_attribute("meta[name=owner]", "content"))
     answer_all(view)
     view.keyboard.press("Enter")
     panel(view, "finished")
     assert campaign.kept() == [2, 2, 2]
-    assert view.inner_text("#saving").startswith("1 answer waiting: there is no such question")
+    assert view.inner_text("#saving") == "1 answer was not accepted by the server. Drop"
+    assert campaign.complaints == [
+        "The answer to question 7 was refused: there is no such question\n  found:   question 7"
+    ]
+    campaign.complaints.clear()
     check_page(view)
+    view.screenshot(path=Path(os.environ.get("REASSESS_SHOTS", tmp_path)) / f"refused-{width}.png")
+    requests: list[str] = []
+    view.on("request", lambda request: requests.append(request.url))
+    view.evaluate("dispatchEvent(new Event('online'))")  # after which all that waits is sent
+    view.get_by_role("button", name="Drop").click()
+    view.wait_for_function("document.querySelector('#saving').innerText === ''")
+    view.reload()
+    panel(view, "finished")
+    assert view.inner_text("#saving") == ""
+    assert not any(url.endswith("/answers") for url in requests)
 
 
 # Puts an answer into the outbox that no server takes.
@@ -250,6 +276,37 @@ def test_answers_of_a_closed_tab_are_sent_when_the_page_is_opened_again(work: Ca
     again.keyboard.press("Enter")
     panel(again, "finished")
     assert campaign.kept() == [0, 1, 2]
+
+
+def test_an_answer_is_sent_when_the_tab_is_closed_right_after_it(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(3,))
+    view = campaign.enter("ann")
+    shown(view)
+    view.keyboard.press("y")
+    view.keyboard.press("m")
+    view.close()
+    wait_for_answers(campaign, [1, 2])
+
+
+def test_answers_are_sent_again_once_the_database_of_the_browser_can_be_read_again(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(3, 2))
+    view = campaign.enter("ann")
+    address = shown(view)
+    view.evaluate(UNREADABLE)
+    answer_all(view)
+    view.keyboard.press("u")
+    wait_for_text(view, "#notice", "There is no connection.")
+    view.evaluate("() => { IDBObjectStore.prototype.getAll = readable; }")
+    view.keyboard.press("Enter")
+    wait_for_next(view, address)
+    wait_for_answers(campaign, [2, 2, 2])
+
+
+# No answer can be read from the database until `readable` is put back.
+UNREADABLE = """() => {
+  window.readable = IDBObjectStore.prototype.getAll;
+  IDBObjectStore.prototype.getAll = () => { throw new DOMException("no", "UnknownError"); };
+}"""
 
 
 def test_of_two_tabs_of_one_rater_the_last_is_at_work_and_nothing_is_doubled(work: Callable[..., Work]) -> None:

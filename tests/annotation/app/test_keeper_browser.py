@@ -105,3 +105,34 @@ def test_the_numbers_stay_up_to_date_and_what_is_open_stays_open(work: Callable[
     answer_all(begun, "ben")
     view.wait_for_selector("text=How ben answers golden questions", timeout=20_000)
     assert view.locator("details[open]").count() == 1
+
+
+def test_the_numbers_are_asked_for_again_only_once_they_have_come(work: Callable[..., Work]) -> None:
+    view = work(sizes=(2,)).enter("kim", page="keeper")
+    view.clock.install()
+    view.reload()
+    view.evaluate(SLOW)
+    view.clock.run_for(60_000)
+    assert view.evaluate("looks.length") == 1
+    view.get_by_role("button", name="Pause").click()
+    view.wait_for_function("changes === 1")
+    assert view.evaluate("looks.length") == 1
+    view.evaluate("() => looks[0]()")
+    view.wait_for_function("looks.length === 2")  # that of the button waited for the first
+    view.evaluate("() => looks[1]()")
+    view.wait_for_selector("text=Go on asking")
+    view.clock.run_for(10_000)
+    view.wait_for_function("looks.length === 3")
+
+
+# Holds back each look at the numbers until its place in `looks` is called.
+SLOW = """() => {
+  const real = window.fetch;
+  window.looks = [];
+  window.changes = 0;
+  window.fetch = (path, options = {}) => {
+    const answer = real(path, options);
+    if (options.method === "POST") return answer.finally(() => { changes += 1; });
+    return new Promise((done) => looks.push(() => done(answer)));
+  };
+}"""

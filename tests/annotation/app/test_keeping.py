@@ -5,15 +5,21 @@ import re
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sqlalchemy import Connection, event, select
 
 from reassess import load_votes, open_benchmark
+from reassess.annotation.app import keeping
 from reassess.annotation.assignment import Rules
+from reassess.annotation.store.campaigns import changing, pause
 from reassess.annotation.store.keeping import disputed_golden, last_entries, uncertain_questions
 from reassess.annotation.store.people import find_person
+from reassess.annotation.store.progress import progress_of
+from reassess.annotation.store.schema import answers, questions, tasks
 from reassess.annotation.store.turns import Nothing, Turn, next_turn
 from reassess.annotation.store.votes import GivenAnswer, keep_answers
-from tests.annotation.app.sites import HOSTILE, Site, make_site
+from tests.annotation.app.sites import CLASSES, HOSTILE, Site, make_site
 
 CHANGES = (
     *("keeper/pause", "keeper/resume", "keeper/invite", "keeper/export"),
@@ -153,3 +159,94 @@ def test_the_page_lists_what_is_uncertain_and_where_raters_and_experts_disagree(
     assert re.search(r"How ben answers golden questions", page)
     assert disputed[0].image in page
     site.campaign.close()
+
+
+ROLES = {"ann": "rater", "eva": "expert", "kim": "keeper"}
+
+
+def log_of(site: Site) -> list[tuple[str, str]]:
+    """Who did what, as the keeper's page says it, the first first."""
+    section = site.client("kim").get("/keeper").text.partition('aria-labelledby="log"')[2]
+    return re.findall("<tr><td>.* UTC</td><td>(.*)</td><td>(.*)</td></tr>", section)[::-1]
+
+
+def test_the_log_says_in_words_who_did_what(tmp_path: Path) -> None:
+    site = make_site(tmp_path, sizes=(2,), raters=("ann",), consent="Do you agree?")
+    ann, kim = site.client("ann"), site.client("kim")
+    ann.post("/consent", json={})
+    turn = next_turn(site.campaign, site.ids["ann"], site.now)
+    for revision, answer in enumerate((2, 0)):
+        given = [GivenAnswer(turn.rows[0].question, answer, 2.5, revision)]
+        keep_answers(site.campaign, site.ids["ann"], given, site.now)
+    ann.post("/suggest", json={"task": turn.task, "class": 4})
+    ann.post("/unfit", json={"task": turn.task})
+    kim.post("/keeper/invite", json={"name": "zoe", "role": "expert"})
+    zoe = find_person(site.campaign, "zoe").id
+    for what, person in (("void", "ann"), ("restore", "ann"), ("admit", "ann"), ("revoke", "zoe"), ("forget", "zoe")):
+        kim.post(f"/keeper/people/{what}", json={"person": site.ids.get(person, zoe)})
+    kim.post("/keeper/pause", json={})
+    kim.post("/keeper/resume", json={})
+    asked = CLASSES.names[turn.rows[0].class_id]
+    assert log_of(site) == [
+        ("command line", "made the campaign"),
+        *(("command line", f"added {name} as {role}") for name, role in ROLES.items()),
+        *(("command line", f"made a link for {name}") for name in ROLES),
+        ("ann", "entered"),
+        ("kim", "entered"),
+        ("ann", "agreed to take part"),
+        ("ann", f"changed an answer from yes to no: {asked} in main/0.png"),
+        ("ann", "suggested star for main/0.png"),
+        ("ann", "could not judge main/0.png"),
+        ("kim", f"added forgotten {zoe} as expert"),
+        ("kim", f"made a link for forgotten {zoe}"),
+        ("kim", "voided the votes of ann"),
+        ("kim", "restored the votes of ann"),
+        ("kim", "let ann begin"),
+        ("kim", f"ended the link of forgotten {zoe}"),
+        ("kim", f"deleted the name of forgotten {zoe}"),
+        ("kim", "paused the campaign"),
+        ("kim", "went on asking"),
+        ("kim", "entered"),
+    ]
+    site.campaign.close()
+
+
+def test_somebody_who_is_added_while_the_page_is_made_is_called_by_a_number(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = progress_of(site.campaign, site.now)
+    site.client("kim").post("/keeper/invite", json={"name": "zoe", "role": "keeper"})
+    zoe = find_person(site.campaign, "zoe").id
+    pause(site.campaign, site.now, zoe)
+    monkeypatch.setattr(keeping, "progress_of", lambda *_: before)
+    log = log_of(site)
+    assert (f"person {zoe}", "paused the campaign") in log
+    assert ("kim", f"made a link for person {zoe}") in log
+
+
+def test_practice_is_not_disputed(tmp_path: Path) -> None:
+    site = make_site(tmp_path, sizes=(1,), practice=3)
+    answer_all(site, "ann", 1)
+    assert disputed_golden(site.campaign, 10) == []
+    site.campaign.close()
+
+
+def test_of_many_questions_the_few_least_certain_are_listed_with_little_work(site: Site) -> None:
+    count, steps = 10_000, []
+
+    def watch(connection: Connection) -> None:
+        connection.connection.dbapi_connection.set_progress_handler(lambda: steps.append(1), 1)
+
+    with changing(site.campaign) as change:
+        task = change.connection.scalar(select(tasks.c.id).where(tasks.c.kind == "main").limit(1))
+        valid = np.random.default_rng(0).random(count).tolist()
+        own = {"task": task, "class_id": 0, "golden": False, "votes": 1}
+        rows = [{**own, "id": number, "valid": share} for number, share in enumerate(valid)]
+        change.connection.execute(questions.insert(), rows)
+        said = {"person": site.ids["ann"], "revision": 0, "answer": 2, "at": 1e9, "counted": True}
+        change.connection.execute(answers.insert(), [{**said, "question": number} for number in range(count)])
+    event.listen(site.campaign.engine, "engine_connect", watch)
+    listed = uncertain_questions(site.campaign, 3)
+    assert len(steps) < 25 * count  # steps of SQLite: one look at each question, and none at its answers
+    assert [row.valid for row in listed] == sorted(valid, key=lambda share: abs(share - 0.5))[:3]
+    assert {row.said for row in listed} == {(0, 0, 1)}

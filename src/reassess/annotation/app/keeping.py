@@ -1,7 +1,7 @@
 """The keeper's page: how far the campaign is, how each rater does, and what a keeper can do about it."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +16,7 @@ from reassess.annotation.app.sessions import Caller, asked, posted
 from reassess.annotation.export_folder import export_campaign
 from reassess.annotation.store.campaigns import pause, resume
 from reassess.annotation.store.class_list import shown_classes
-from reassess.annotation.store.keeping import disputed_golden, last_entries, uncertain_questions
+from reassess.annotation.store.keeping import LogEntry, disputed_golden, last_entries, uncertain_questions
 from reassess.annotation.store.people import add_person, admit, forget_person, make_link, revoke_link
 from reassess.annotation.store.progress import Progress, progress_of
 from reassess.annotation.store.votes import restore_rater, void_rater
@@ -37,11 +37,30 @@ _OF_PERSON = {
     "revoke": revoke_link,
     "forget": forget_person,
 }
+# What somebody did, by its name in the log.
+_DONE = {
+    "create": "made the campaign",
+    "pause": "paused the campaign",
+    "resume": "went on asking",
+    "add": "added {person} as {role}",
+    "link": "made a link for {person}",
+    "revoke": "ended the link of {person}",
+    "admit": "let {person} begin",
+    "forget": "deleted the name of {person}",
+    "void": "voided the votes of {person}",
+    "restore": "restored the votes of {person}",
+    "enter": "entered",
+    "consent": "agreed to take part",
+    "suggest": "suggested {classes} for {image}",
+    "cannot judge": "could not judge {image}",
+    "change": "changed an answer from {was} to {answer}: {classes} in {image}",
+}
 
 
 def _page(caller: Caller) -> Response:
     campaign = caller.campaign
     progress = progress_of(campaign, caller.now)
+    classes = {one.id: one.name for one in shown_classes(campaign)}
     names = {one.id: one.name for one in progress.raters}
     shown = {
         "title": campaign.name or "A campaign",
@@ -52,9 +71,8 @@ def _page(caller: Caller) -> Response:
         "matrices": {one.id: _matrix(one.confusion.tolist()) for one in progress.raters if one.confusion.any()},
         "disputed": disputed_golden(campaign, _MOST_LISTED),
         "uncertain": uncertain_questions(campaign, _MOST_LISTED),
-        "classes": {one.id: one.name for one in shown_classes(campaign)},
-        "entries": last_entries(campaign, _MOST_LISTED),
-        "names": names,
+        "classes": classes,
+        "entries": [_told(one, names, classes) for one in last_entries(campaign, _MOST_LISTED)],
         "time": _time,
         "truths": VALIDITY,
         "answers": KNOWN_ANSWERS,
@@ -101,6 +119,20 @@ def _export(caller: Caller, said: Mapping[str, Any]) -> Response:
         packed = Path(shutil.make_archive(str(folder), "zip", place, folder.name)).read_bytes()
     with_name = {"Content-Disposition": 'attachment; filename="export.zip"'}
     return Response(packed, media_type="application/zip", headers=with_name)
+
+
+def _told(entry: LogEntry, names: Mapping[int, str], classes: Mapping[int, str]) -> tuple[str, str, str]:
+    """When who did what, in words; somebody who was added since the names were read is called by their number."""
+
+    def name(person: int) -> str:
+        return names.get(person, f"person {person}")
+
+    answer = KNOWN_ANSWERS.__getitem__
+    in_words: dict[str, Callable[[int], str]] = {"person": name, "was": answer, "answer": answer}
+    words = {kind: in_words.get(kind, str)(one) for kind, one in entry.detail.items()}
+    asked = {"image": entry.image, "classes": ", ".join(classes[one] for one in entry.class_ids)}
+    who = "command line" if entry.who is None else name(entry.who)
+    return _time(entry.at), who, _DONE.get(entry.what, entry.what).format(**words, **asked)
 
 
 def _parts(progress: Progress) -> list[tuple[str, int, float]]:

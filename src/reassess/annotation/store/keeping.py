@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import Select, case, func, or_, select
 
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.schema import RATER, answers, images, log, people, questions, tasks
+from reassess.annotation.store.schema import GOLDEN, RATER, answers, images, log, people, questions, tasks
 
 __all__ = ["ListedQuestion", "LogEntry", "disputed_golden", "last_entries", "uncertain_questions"]
 
@@ -57,33 +57,58 @@ class LogEntry:
         What they did.
     detail
         To whom or what.
+    image
+        Name of the image of the question or task that it is about; None if it is about none.
+    class_ids
+        The classes that are asked about there.
     """
 
     at: float
     who: int | None
     what: str
     detail: dict[str, Any]
+    image: str | None = None
+    class_ids: tuple[int, ...] = ()
 
 
 def disputed_golden(campaign: Campaign, most: int) -> list[ListedQuestion]:
-    """Golden questions that fewer than half of the raters answered as the experts did, the most disputed first."""
+    """Golden questions that fewer than half of the raters answered as the experts did, the most disputed first.
+
+    Those of the practice round are left out: who answers them is still learning.
+    """
     right = func.sum(case((answers.c.answer == 2 * questions.c.truth, 1), else_=0))
-    found = _questions(people.c.role == RATER, ~people.c.voided, questions.c.truth.is_not(None))
+    golden = tasks.c.kind == GOLDEN, questions.c.truth.is_not(None)
+    found = _questions(*golden, people.c.role == RATER, ~people.c.voided)
     found = found.having(2 * right < func.count())
     return _listed(campaign, found.order_by((func.count() - right).desc(), questions.c.id).limit(most))
 
 
 def uncertain_questions(campaign: Campaign, most: int) -> list[ListedQuestion]:
     """Questions with votes, those first of which it is least known whether the class is valid."""
-    found = _questions(answers.c.counted)
-    return _listed(campaign, found.order_by(func.abs(questions.c.valid - 0.5), questions.c.id).limit(most))
+    least = func.abs(questions.c.valid - 0.5), questions.c.id
+    few = select(questions.c.id).where(questions.c.votes > 0).order_by(*least).limit(most)
+    return _listed(campaign, _questions(questions.c.id.in_(few), answers.c.counted).order_by(*least))
 
 
 def last_entries(campaign: Campaign, most: int) -> list[LogEntry]:
     """The last entries of the log, the latest first."""
     with reading(campaign.engine) as connection:
         rows = connection.execute(select(log).order_by(log.c.id.desc()).limit(most)).all()
-    return [LogEntry(at=row.at, who=row.person, what=row.what, detail=row.detail) for row in rows]
+        about = {kind: [row.detail[kind] for row in rows if kind in row.detail] for kind in ("question", "task")}
+        which = or_(questions.c.id.in_(about["question"]), questions.c.task.in_(about["task"]))
+        asked = connection.execute(
+            select(questions.c.id, questions.c.task, questions.c.class_id, images.c.name)
+            .join(tasks, tasks.c.id == questions.c.task)
+            .join(images, images.c.id == tasks.c.image)
+            .where(which)
+            .order_by(questions.c.class_id)
+        ).all()
+    entries = []
+    for row in rows:
+        of = [one for one in asked if row.detail.get("question") == one.id or row.detail.get("task") == one.task]
+        image, class_ids = next((one.name for one in of), None), tuple(one.class_id for one in of)
+        entries.append(LogEntry(row.at, row.person, row.what, row.detail, image, class_ids))
+    return entries
 
 
 def _questions(*which: Any) -> Select[Any]:

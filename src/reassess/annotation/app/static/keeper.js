@@ -1,6 +1,7 @@
 // The keeper's page: what its buttons do, and that its numbers stay up to date.
 
-const EVERY = 10_000; // milliseconds between looks at the numbers
+const EVERY = 10_000; // milliseconds from one look at the numbers to the next
+const PATIENCE = 60_000; // milliseconds that one may take
 const csrf = document.querySelector("meta[name=csrf]").content;
 const byId = (id) => document.getElementById(id);
 
@@ -30,18 +31,27 @@ function isSure(question) {
   });
 }
 
-/** Show the numbers as they are now; what is open stays open, and what has the focus keeps it. */
-async function renew() {
-  let answer;
+let renewing = Promise.resolve();
+
+/** Show the numbers as they are now, after any look at them that has begun. */
+function renew() {
+  renewing = renewing.then(look);
+  return renewing;
+}
+
+/** Look at the numbers; what is open stays open, and what has the focus keeps it. */
+async function look() {
+  let answer, text;
   try {
-    answer = await fetch("keeper");
+    answer = await fetch("keeper", { signal: AbortSignal.timeout(PATIENCE) });
+    text = await answer.text();
   } catch {
     byId("notice").textContent = "The server cannot be reached.";
     return;
   }
   if (answer.redirected || answer.status === 401) return location.assign("enter");
   if (!answer.ok) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const page = new DOMParser().parseFromString(text, "text/html");
   const open = [...document.querySelectorAll("details[open]")].map((one) => one.id);
   const focused = document.activeElement?.getAttribute("aria-label");
   byId("live").replaceWith(document.adoptNode(page.getElementById("live")));
@@ -94,4 +104,9 @@ byId("invite").addEventListener("submit", async (event) => {
   form.reset();
 });
 
-setInterval(() => { if (!document.hidden && !document.querySelector("dialog[open]")) renew(); }, EVERY);
+async function keepUp() {
+  if (!document.hidden && !document.querySelector("dialog[open]")) await renew();
+  setTimeout(keepUp, EVERY);
+}
+
+setTimeout(keepUp, EVERY);

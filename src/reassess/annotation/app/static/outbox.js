@@ -16,17 +16,19 @@ const settled = (request) =>
 
 export class Outbox {
   truths = new Map(); // what is right, by practice question, as far as the server has said it
-  refused = ""; // why an answer is not taken
   isLate = false; // whether the last try failed
   #database;
   #owner;
   #changed;
   #signedOut;
+  #refused = new Map(); // revisions that the server does not take, by question; they are not sent again by this page
+  #fresh = new Map(); // answers given on this page that the server has not got yet, by question
   #sending = Promise.resolve();
   #timer = null;
   #pause = SOON;
 
-  // `changed` is called with the number of answers that wait, `signedOut` when the session has ended.
+  // `changed` is called with the numbers of answers that wait and that were refused, `signedOut` when the session has
+  // ended.
   static async open(owner, { changed, signedOut }) {
     const request = indexedDB.open(`reassess ${location.pathname}`, 1);
     request.onupgradeneeded = () => request.result.createObjectStore("answers", { keyPath: ["owner", "question"] });
@@ -39,6 +41,7 @@ export class Outbox {
   }
 
   async put(answer) {
+    this.#fresh.set(answer.question, answer);
     await this.#write((store) => store.put({ ...answer, owner: this.#owner }));
     this.#later();
   }
@@ -56,9 +59,15 @@ export class Outbox {
     return this.#sending;
   }
 
+  // Send what was given here, now: the page may be closed before it could look into the database.
+  hurry() {
+    const given = [...this.#fresh.values()].filter((one) => !this.#isRefused(one));
+    if (given.length) this.#deliver(given).catch(() => {}); // a later try says what failed
+  }
+
   async #sendAll() {
-    const given = await this.waiting();
     try {
+      const given = (await this.waiting()).filter((one) => !this.#isRefused(one));
       if (given.length) await this.#deliver(given);
       this.isLate = false;
       this.#pause = SOON;
@@ -80,13 +89,30 @@ export class Outbox {
       await this.#remove(kept);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      if (given.length === 1) this.refused = error.message;
+      if (given.length === 1) this.#refuse(given[0], error);
       else for (const one of given) await this.#deliver([one]);
     }
   }
 
+  #refuse({ question, revision }, error) {
+    console.warn(`The answer to question ${question} was refused: ${error.message}`);
+    this.#refused.set(question, revision);
+  }
+
+  #isRefused({ question, revision }) {
+    return this.#refused.get(question) === revision;
+  }
+
+  // Forget the answers that were refused.
+  drop() {
+    return this.#remove([...this.#refused]);
+  }
+
   // Of an answer that was changed meanwhile, the later one stays.
   async #remove(kept) {
+    for (const [question, revision] of kept) {
+      if (this.#fresh.get(question)?.revision <= revision) this.#fresh.delete(question);
+    }
     await this.#write((store) => {
       for (const [question, revision] of kept) {
         const key = [this.#owner, question];
@@ -103,8 +129,12 @@ export class Outbox {
     await this.#tell();
   }
 
+  // If the database cannot be read, the page goes on saying what it said.
   async #tell() {
-    this.#changed((await this.waiting()).length);
+    const given = await this.waiting().catch(() => null);
+    if (!given) return;
+    const refused = given.filter((one) => this.#isRefused(one)).length;
+    this.#changed({ waiting: given.length - refused, refused });
   }
 
   #later() {

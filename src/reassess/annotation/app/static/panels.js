@@ -35,8 +35,21 @@ export function announce(text) {
   live.textContent = text;
 }
 
-export function showWaiting(count, { isLate, refused }) {
-  const waiting = `${count} ${count === 1 ? "answer" : "answers"} waiting`;
-  const text = count && refused ? `${waiting}: ${refused}` : count && isLate ? waiting : "";
-  if (saving.textContent !== text) saving.textContent = text;
+// What the server has not got; what it refuses can be dropped.
+export function showUnsent({ waiting, refused }, outbox) {
+  const said = [];
+  if (waiting && outbox.isLate) said.push(`${answers(waiting)} waiting`);
+  if (refused) said.push(`${answers(refused)} ${refused === 1 ? "was" : "were"} not accepted by the server.`);
+  if (saving.firstChild?.textContent === said.join(". ")) return;
+  saving.replaceChildren(...(said.length ? [said.join(". ")] : []));
+  if (refused) saving.append(" ", dropping(outbox));
+}
+
+const answers = (count) => `${count} ${count === 1 ? "answer" : "answers"}`;
+
+function dropping(outbox) {
+  const button = document.createElement("button");
+  Object.assign(button, { type: "button", className: "plain", textContent: "Drop" });
+  button.addEventListener("click", () => outbox.drop());
+  return button;
 }

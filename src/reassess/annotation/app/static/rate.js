@@ -6,7 +6,7 @@ import { ask as askForClass } from "./class_search.js";
 import { lap } from "./clock.js";
 import { listen } from "./keys.js";
 import { Outbox } from "./outbox.js";
-import { announce, isRating, isShown, showPanel, showRating, showWaiting, tell } from "./panels.js";
+import { announce, isRating, isShown, showPanel, showRating, showUnsent, tell } from "./panels.js";
 import * as picture from "./picture.js";
 import { Rows } from "./rows.js";
 import { get, post, Refused, SignedOut } from "./server.js";
@@ -283,7 +283,7 @@ async function begin() {
   watchTabs();
   try {
     outbox = await Outbox.open(find("meta[name=owner]").content, {
-      changed: (count) => showWaiting(count, outbox),
+      changed: (count) => showUnsent(count, outbox),
       signedOut: () => showPanel("ended"),
     });
   } catch {
@@ -304,6 +304,7 @@ async function start() {
     return;
   }
   addEventListener("online", () => (isShown("offline") ? look() : outbox.send()));
+  document.addEventListener("visibilitychange", () => document.hidden && outbox.hurry());
   await look();
 }
 

@@ -219,7 +219,7 @@ def test_an_answer_that_is_refused_is_told_once_dropped_and_holds_up_no_other(
     view.on("request", lambda request: requests.append(request.url))
     view.evaluate("dispatchEvent(new Event('online'))")  # after which all that waits is sent
     view.get_by_role("button", name="Drop").click()
-    view.wait_for_function("document.querySelector('#saving').innerText === ''")
+    view.wait_for_selector("#saving:empty", state="attached")
     view.reload()
     panel(view, "finished")
     assert view.inner_text("#saving") == ""

@@ -115,14 +115,16 @@ def test_the_numbers_are_asked_for_again_only_once_they_have_come(work: Callable
     view.clock.run_for(60_000)
     assert view.evaluate("looks.length") == 1
     view.get_by_role("button", name="Pause").click()
-    view.wait_for_function("changes === 1")
+    while not view.evaluate("changes"):
+        view.wait_for_timeout(50)
     assert view.evaluate("looks.length") == 1
     view.evaluate("() => looks[0]()")
-    view.wait_for_function("looks.length === 2")  # that of the button waited for the first
+    while view.evaluate("looks.length") < 2:  # that of the button waited for the first
+        view.wait_for_timeout(50)
     view.evaluate("() => looks[1]()")
     view.wait_for_selector("text=Go on asking")
     view.clock.run_for(10_000)
-    view.wait_for_function("looks.length === 3")
+    assert view.evaluate("looks.length") == 3
 
 
 # Holds back each look at the numbers until its place in `looks` is called.

@@ -11,6 +11,7 @@ OF_SEVERAL = {
     "annotation/app/test_browser.py": "the pages of a campaign, in a browser",
     "annotation/test_campaigns.py": "a campaign from its making to its votes",
     "annotation/test_digits.py": "a campaign of digits, from raters whose matrices are known to labels",
+    "annotation/app/test_proxy.py": "the pages behind nginx, and the unit of the service",
     "annotation/app/test_keeper_browser.py": "the page of a keeper, in a browser",
     "annotation/test_commands.py": "the commands of a campaign that is kept on a server",
     "annotation/test_packages.py": "the packages that a campaign needs",

@@ -2,7 +2,7 @@
 
 import asyncio
 
-import httpx
+import httpx2
 import pytest
 
 from reassess.annotation.app.tries import Tries
@@ -61,8 +61,8 @@ def test_a_flood_of_wrong_tokens_is_told_to_wait_and_a_right_one_opens(site: Sit
 
 def test_wrong_tokens_at_the_same_time_pass_no_bound(site: Site) -> None:
     async def flood() -> list[int]:
-        transport = httpx.ASGITransport(site.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        transport = httpx2.ASGITransport(site.app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
             asked = (client.post("/enter", json={"token": f"wrong {number}"}) for number in range(15))
             return [response.status_code for response in await asyncio.gather(*asked)]
 

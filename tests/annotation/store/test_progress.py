@@ -1,6 +1,7 @@
 """How far a campaign is: what is counted by the database equals what follows from the export."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from reassess.annotation.store.campaigns import Campaign, open_campaign, pause
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.people import add_person
+from reassess.annotation.store.pictures import image_addresses
 from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import answers
 from reassess.annotation.store.turns import Turn, next_turn
-from reassess.annotation.store.votes import GivenAnswer, keep_answers, void_rater
+from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, void_rater
 from reassess.core.stop_rule import StopRule
 from reassess.numeric.proportion import Proportion
 from tests.annotation.campaigns import campaign_at, golden_of, tasks_of, vote_on_all
@@ -69,6 +71,20 @@ def test_raters_are_measured_on_golden_questions(campaign: Campaign) -> None:
     assert rater.golden == Proportion(5, 5)
     assert (rater.votes, rater.given, rater.seconds, rater.last) == (3, 8, 2.0, NOW)
     assert rater.flags == ("few",)
+
+
+def test_images_that_somebody_could_not_judge_are_named_by_how_many(campaign: Campaign) -> None:
+    assert progress_of(campaign, NOW).unfit == ()
+    named = Counter[str]()
+    for person, pictures in ((2, 2), (3, 1)):
+        for _ in range(pictures):
+            turn = next_turn(campaign, person, NOW)
+            assert isinstance(turn, Turn)
+            named[image_addresses(campaign)[turn.image]] += 1
+            cannot_judge(campaign, person, turn.task, NOW)
+    unfit = progress_of(campaign, NOW).unfit
+    assert dict(unfit) == named
+    assert [times for _, times in unfit] == sorted(named.values(), reverse=True)
 
 
 def test_a_voided_rater_has_no_votes_and_is_still_measured(campaign: Campaign) -> None:

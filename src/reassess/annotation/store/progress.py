@@ -14,7 +14,7 @@ from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import golden_votes_of
-from reassess.annotation.store.schema import answers, golden_counts, people, questions
+from reassess.annotation.store.schema import UNFIT, answers, golden_counts, images, people, questions, tasks, turns
 from reassess.core.answers import KNOWN_ANSWERS, known_weights
 from reassess.core.items import Id
 from reassess.core.rater_model import VALIDITY
@@ -106,6 +106,8 @@ class Progress:
     ends
         When all of them are in at the pace of the last 24 hours, or since the first vote; None if there was
         none, or if it would take a century.
+    unfit
+        Images that somebody could not judge, the most often named first, and by how many people.
     golden_invalid, golden_valid, golden_unknown
         Number of golden questions of each truth, and of which experts have not said enough.
     raters
@@ -123,6 +125,7 @@ class Progress:
     last_hour: int
     last_day: int
     ends: float | None
+    unfit: tuple[tuple[str, int], ...]
     golden_invalid: int
     golden_valid: int
     golden_unknown: int
@@ -153,6 +156,7 @@ def progress_of(campaign: Campaign, now: float) -> Progress:
         closed = {row.ended: row for row in connection.execute(_QUESTIONS)}
         truths = {row.truth: row.n for row in connection.execute(_TRUTHS)}
         everybody = connection.execute(select(people).order_by(people.c.id)).all()
+        unfit = tuple((row.name, row.n) for row in connection.execute(_UNFIT))
         said: dict[int, list[Row[Any]]] = {row.id: [] for row in everybody}
         for row in connection.execute(_SAID, {"hour": now - _HOUR, "day": now - _DAY}):
             said[row.person].append(row)
@@ -194,6 +198,7 @@ def progress_of(campaign: Campaign, now: float) -> Progress:
         last_hour=sum(row.last_hour for row in every),
         last_day=last_day,
         ends=now + wanted * taken / last_day if last_day and wanted * taken / last_day < _CENTURY else None,
+        unfit=unfit,
         **{f"golden_{what}": truths.get(truth, 0) for what, truth in _GOLDEN},
         raters=raters,
     )
@@ -205,6 +210,15 @@ _QUESTIONS = (
     select(questions.c.ended, func.count().label("n"), func.sum(questions.c.votes).label("votes"))
     .where(~questions.c.golden)
     .group_by(questions.c.ended)
+)
+_UNFIT = (
+    select(images.c.name, func.count().label("n"))
+    .select_from(turns)
+    .join(tasks, tasks.c.id == turns.c.task)
+    .join(images, images.c.id == tasks.c.image)
+    .where(turns.c.state == UNFIT)
+    .group_by(images.c.id, images.c.name)
+    .order_by(func.count().desc(), images.c.id)
 )
 _TRUTHS = select(questions.c.truth, func.count().label("n")).where(questions.c.golden).group_by(questions.c.truth)
 _LENGTH = case((answers.c.seconds > _LONGEST, _LONGEST), else_=answers.c.seconds)

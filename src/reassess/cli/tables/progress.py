@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reassess.cli.common import Call, percent, percents
 from reassess.cli.screen import print_table, say
-from reassess.text import counted
+from reassess.text import counted, some
 
 if TYPE_CHECKING:
     from reassess.annotation import Progress, RaterProgress
@@ -51,6 +51,9 @@ def _summary(progress: "Progress") -> Iterator[str]:
         f"{counted(progress.votes, 'vote')}, {progress.last_hour:,} in the last hour, {progress.last_day:,} in the "
         f"last 24 hours; at most {progress.wanted:,} more are wanted"
     )
+    if progress.unfit:
+        named = some([name for name, _ in progress.unfit], most=3)
+        yield f"{counted(len(progress.unfit), 'image')} that somebody could not judge: {named}"
     if progress.paused:
         yield "paused: nothing is asked now"
     elif progress.wanted and progress.ends is not None:

@@ -4,6 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
+from reassess.annotation.store.campaigns import open_campaign
+from reassess.annotation.store.people import find_person
+from reassess.annotation.store.pictures import image_addresses
+from reassess.annotation.store.turns import Turn, next_turn
+from reassess.annotation.store.votes import cannot_judge
 from tests.helpers import Run, document_of
 
 HOUR = 3600.0
@@ -79,6 +84,7 @@ def test_the_document_holds_all_that_is_told(status: Callable[..., Run], work: C
         "last_hour": 0,
         "last_day": 16,
         "ends": 1e9 + 6 * HOUR,
+        "unfit": [],
         "golden_invalid": 4,
         "golden_valid": 4,
         "golden_unknown": 0,
@@ -99,3 +105,14 @@ def test_the_document_holds_all_that_is_told(status: Callable[..., Run], work: C
         "flags": ["few"],
         "last": 1e9,
     }
+
+
+def test_images_that_somebody_could_not_judge_are_named(status: Callable[..., Run]) -> None:
+    campaign = open_campaign("pets.db")
+    ann = find_person(campaign, "ann").id
+    turn = next_turn(campaign, ann, 1e9)
+    assert isinstance(turn, Turn)
+    name = image_addresses(campaign)[turn.image]
+    cannot_judge(campaign, ann, turn.task, 1e9)
+    campaign.close()
+    assert f"1 image that somebody could not judge: {name}" in status().out.splitlines()

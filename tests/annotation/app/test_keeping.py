@@ -113,6 +113,7 @@ def test_a_name_is_forgotten(site: Site) -> None:
         ("invite", {"name": "", "role": "rater"}, 400),
         ("invite", {"name": "x", "role": "king"}, 400),
         ("invite", {"person": 0}, 400),
+        ("people/void", {"person": 1 << 31}, 400),
     ],
 )
 def test_what_makes_no_sense_is_refused(site: Site, path: str, said: dict[str, object], status: int) -> None:

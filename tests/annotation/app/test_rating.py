@@ -155,6 +155,14 @@ def test_pictures_come_by_an_address_that_tells_nothing(tmp_path: Path) -> None:
     assert client.get("/" + example).content == b"\x89PNG of a square"
 
 
+def test_what_a_database_refuses_is_no_address(tmp_path: Path, database: str) -> None:
+    site = make_site(tmp_path, address=database)
+    client = site.client("ann")
+    for path in ("/images/x%00y", "/examples/%00", "/images/é"):
+        assert client.get(path).status_code == 404
+    site.campaign.close()
+
+
 def test_a_picture_that_changes_after_it_was_shown_is_shown_no_more(site: Site) -> None:
     client = site.client("ann")
     address = "/" + next_task(client)["task"]["image"]

@@ -156,7 +156,7 @@ def _time(seconds: float | None) -> str:
 
 
 def _number(found: Any) -> int:
-    if type(found) is not int or not 0 < found < 1 << 53:
+    if type(found) is not int or not 0 < found < 1 << 31:
         raise HTTPException(400, "a person is called by a number")
     return found
 

@@ -68,7 +68,7 @@ def _classes(caller: Caller) -> Response:
 
 def _image(caller: Caller) -> Response:
     images = caller.request.app.state.images
-    found = find_image(caller.campaign, caller.request.path_params["address"])
+    found = find_image(caller.campaign, _address(caller))
     if found is None or images is None:
         raise HTTPException(404, "there is no such picture")
     try:
@@ -82,10 +82,18 @@ def _image(caller: Caller) -> Response:
 
 
 def _example(caller: Caller) -> Response:
-    found = find_example(caller.campaign, caller.request.path_params["address"])
+    found = find_example(caller.campaign, _address(caller))
     if found is None:
         raise HTTPException(404, "there is no such picture")
     return _picture(found.picture, found.media_type)
+
+
+def _address(caller: Caller) -> str:
+    """The address of a picture, of letters and digits alone: a database refuses some others."""
+    address: str = caller.request.path_params["address"]
+    if not (address.isascii() and address.isalnum()):
+        raise HTTPException(404, "there is no such picture")
+    return address
 
 
 def _picture(content: bytes, media_type: str) -> Response:

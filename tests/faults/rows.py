@@ -23,6 +23,8 @@ __all__ = ["FUNCTIONS", "PRINTING", "RESUMED", "WRITING", "needed_by", "run_row"
 
 # It keeps what is finished in a folder of its own: tests of predict stop it, and let it go on.
 RESUMED = "predict"
+# They run a server, which does not end by itself; what simulate keeps is written as backup writes.
+SERVING = ("annotate demo", "annotate serve", "annotate simulate")
 
 _JUDGED = "one.csv two.csv --benchmark b"
 PRINTING = (

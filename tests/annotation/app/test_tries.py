@@ -1,6 +1,7 @@
 """A bound on wrong tries, of one address and of all."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
@@ -66,4 +67,6 @@ def test_wrong_tokens_at_the_same_time_pass_no_bound(site: Site) -> None:
             asked = (client.post("/enter", json={"token": f"wrong {number}"}) for number in range(15))
             return [response.status_code for response in await asyncio.gather(*asked)]
 
-    assert sorted(asyncio.run(flood())) == [403] * 10 + [429] * 5
+    with ThreadPoolExecutor(1) as pool:  # where no other loop runs, such as that of a browser
+        statuses = pool.submit(lambda: asyncio.run(flood())).result()
+    assert sorted(statuses) == [403] * 10 + [429] * 5

@@ -1,12 +1,15 @@
 """Nobody gets at what is of somebody else."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from tests.annotation.app.sites import Site
+from reassess.annotation.assignment import Rules
+from reassess.annotation.store.pictures import find_image
+from tests.annotation.app.sites import Site, make_site
 
 
 def next_task(client: TestClient, held: tuple[int, ...] = ()) -> dict[str, Any]:
@@ -53,8 +56,6 @@ def forged(site: Site) -> TestClient:
 
 
 def test_the_cookie_of_another_campaign_opens_nothing(site: Site, tmp_path_factory: pytest.TempPathFactory) -> None:
-    from tests.annotation.app.sites import make_site
-
     other = make_site(tmp_path_factory.mktemp("other"))
     client = site.client()
     ((_, secret),) = other.client("ann").cookies.items()
@@ -62,6 +63,25 @@ def test_the_cookie_of_another_campaign_opens_nothing(site: Site, tmp_path_facto
     client.cookies.set(name, secret)
     assert client.post("/next", json={"held": []}).status_code == 401
     assert list(other.client("ann").cookies) != [name]
+
+
+def test_a_golden_task_looks_like_all_others(tmp_path: Path) -> None:
+    site = make_site(tmp_path, sizes=(2,) * 6, rules=Rules(votes=2, golden_rate=0.5))
+    client = site.client("ann")
+    looks: dict[bool, set[str]] = {True: set(), False: set()}
+    while task := client.post("/next", json={"held": []}).json().get("task"):
+        address = task["image"].rpartition("/")[2]
+        found = find_image(site.campaign, address)
+        assert found is not None
+        kinds = {name: type(value).__name__ for name, value in task.items()}
+        rows = {(name, type(value).__name__) for row in task["rows"] for name, value in row.items()}
+        given = [{"question": row["question"], "answer": 2, "revision": 0} for row in task["rows"]]
+        kept = client.post("/answers", json={"answers": given}).json()
+        look = [kinds, sorted(rows), len(address), kept["truths"], sorted(kept)]
+        looks[found.name.startswith("golden")].add(json.dumps(look))
+    assert looks[True]
+    assert looks[True] == looks[False]
+    site.campaign.close()
 
 
 def test_what_a_rater_gets_tells_nothing_of_where_it_is_from(site: Site) -> None:

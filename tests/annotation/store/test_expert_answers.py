@@ -149,3 +149,13 @@ def test_to_an_expert_practice_tasks_are_golden_ones_and_nothing_is_told(tmp_pat
         again = last_turn(campaign, expert)
         assert again is not None
         assert again.task == turn.task
+
+
+def test_what_an_expert_said_of_a_picture_that_cannot_be_judged_makes_no_truth(tmp_path: Path) -> None:
+    campaign = made(tmp_path, golden_tasks=golden_of(1)[0])
+    expert = add_person(campaign, "kim", "expert")
+    (turn,) = answer_all(campaign, expert, YES)
+    assert known(campaign)[:2] == ([1], (0, 1))
+    cannot_judge(campaign, expert, turn.task, NOW)
+    assert known(campaign)[:2] == ([None], (0, 0))
+    assert export_votes(campaign).golden is None

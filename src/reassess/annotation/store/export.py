@@ -127,7 +127,7 @@ class _Said:
 
     def golden(self) -> tuple[Votes | None, Votes | None]:
         """The votes of experts, and those of raters on golden questions; None where there are none."""
-        experts = self.votes(people.c.role == EXPERT)
+        experts = self.votes(people.c.role == EXPERT, _JUDGED)
         raters = self.votes(tasks.c.kind == GOLDEN, _JUDGED, *_OF_RATERS)
         return experts if len(experts) else None, raters if len(raters) else None
 

@@ -195,11 +195,14 @@ def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None
         answered = [each for each in asked if each.answer is not None]
         end_turn(change, turn, UNFIT)
         change.connection.execute(_GO_ON, {"who": person, "of_task": task, "then": UNFIT, "until": now})
-        if of_task.kind == GOLDEN and row.role == RATER:
+        if of_task.kind != schema.MAIN:
             change.lock_campaign()
+        if row.role == EXPERT:
+            renew_truth(change, answered, of_task.kind)
+        elif of_task.kind == GOLDEN:
             for each in answered:
                 count_golden(change, person, each.truth, each.answer, -1)
-        if of_task.kind == schema.MAIN and answered:
+        elif of_task.kind == schema.MAIN and answered:
             _count_anew(change, [each.id for each in answered])
             change.renew(task)
         change.note(now, "cannot judge", person, task=task)

@@ -20,8 +20,8 @@ from reassess.annotation.store.people import add_person
 from reassess.annotation.store.schema import (
     ASKED,
     EXPERT,
-    EXPIRED,
     MAIN,
+    SUGGESTED,
     UNFIT,
     answers,
     cursors,
@@ -270,21 +270,22 @@ class Simulation:
             for question in turn.shown
             if (turn.person, question) not in kept and not asked[question].golden
         )
+        rules = self.campaign.rules
         free: dict[int, int] = {}
-        unanswered = set()  # rater and task, of a question with a free place
+        unanswered = set()  # rater and task, of a question that is open
         for row in asked.values():
             assert row.votes == counted[row.id] <= votes
             assert row.reserved == held[row.id]
             assert not (row.golden and row.ended)
             assert (row.ended == "votes") <= (row.votes == votes)
             assert (row.ended is None) <= (row.votes < votes)
-            places_left = 0 if row.ended or row.golden else max(0, votes - row.votes - row.reserved)
-            free[row.task] = free.get(row.task, 0) + places_left
-            if places_left:
+            if row.ended is None and not row.golden:
+                places_left = rules.free(row.votes, row.reserved)
+                free[row.task] = min(free.get(row.task, places_left), places_left)
                 unanswered |= {(rater, row.task) for rater in self.raters if (rater, row.id) not in kept}
-        had = {(turn.person, turn.task) for turn in turned if turn.state != EXPIRED}
+        had = {(turn.person, turn.task) for turn in turned if turn.state in _HAD}
         for task in places:
-            assert task.free == free[task.id]
+            assert task.free == free.get(task.id, 0)
             if task.kind == MAIN and task.free:
                 for rater in self.raters:
                     one = rater, task.id
@@ -296,13 +297,14 @@ class Simulation:
         with reading(self.campaign.engine) as connection:
             is_open = questions.c.ended.is_(None), ~questions.c.golden
             left = connection.execute(select(questions).where(*is_open)).all()
-            had = {(row.person, row.task) for row in connection.execute(select(turns).where(turns.c.state != EXPIRED))}
+            had = {(row.person, row.task) for row in connection.execute(select(turns).where(turns.c.state.in_(_HAD)))}
             kept = {(row.person, row.question) for row in connection.execute(select(answers))}
         for row in left:
             for rater in set(self.raters) - self.voided:
                 assert (rater, row.task) in had or (rater, row.id) in kept
 
 
+_HAD = (ASKED, UNFIT, SUGGESTED)  # turns after which nothing of the task is asked again
 _EVENTS = (
     *(Simulation.ask, Simulation.answer, Simulation.send, Simulation.reload, Simulation.restart),
     *(Simulation.refuse, Simulation.jump, Simulation.judge, Simulation.undo, Simulation.suggest),

@@ -16,6 +16,7 @@ from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.people import add_person
+from reassess.annotation.store.pictures import image_addresses
 from reassess.annotation.store.schema import golden_counts, images
 from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn
 from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, restore_rater, void_rater
@@ -161,14 +162,14 @@ def test_a_picture_that_cannot_be_judged_is_no_vote_and_is_left_to_others(tmp_pa
 
 
 def test_golden_answers_are_exported_apart_and_without_voided_raters(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (1,), raters=2, golden_rate=0.9)
+    campaign = campaign_at(tmp_path / "c.db", (3,), raters=2, golden_rate=0.9)
     for person in (2, 3):
         while isinstance(turn := next_turn(campaign, person, NOW), Turn):
             give(campaign, person, turn, *[YES] * len(turn.rows))
     result = export_votes(campaign)
     assert result.golden is not None
     assert result.rater_golden is not None
-    assert (len(result.votes), len(result.golden), len(result.rater_golden)) == (2, 5, 10)
+    assert (len(result.votes), len(result.golden), len(result.rater_golden)) == (6, 5, 10)
     assert set(result.golden.raters) == {"expert 1"}
     assert result.golden.counts().tolist() == [[1, 0, 0], [0, 0, 1], [1, 0, 0], [0, 0, 1], [1, 0, 0]]
     void_rater(campaign, 3, NOW)
@@ -293,7 +294,7 @@ def test_what_was_answered_about_a_picture_that_cannot_be_judged_does_not_count(
 
 def test_a_golden_answer_about_a_picture_that_cannot_be_judged_does_not_count(tmp_path: Path) -> None:
     campaign = campaign_at(tmp_path / "c.db", (1,), raters=1, golden_rate=0.9)
-    while len((turn := turn_of(campaign, 2)).rows) == 1:
+    while image_addresses(campaign)[(turn := turn_of(campaign, 2)).image].startswith("m"):
         give(campaign, 2, turn, YES)
     give(campaign, 2, turn, *[YES] * len(turn.rows))
     cannot_judge(campaign, 2, turn.task, NOW)
@@ -352,3 +353,54 @@ def test_a_campaign_that_is_open_or_was_not_closed_is_not_overwritten(force: boo
         backup_campaign(path, tmp_path / "." / "c.db", force=force)
     campaign.close()
     create_campaign(path, CampaignPlan(tasks_of(1)), force=True)
+
+
+def test_a_golden_task_shows_as_many_questions_as_the_main_task_in_whose_place_it_stands(tmp_path: Path) -> None:
+    """Two raters who know the golden questions agree on two of three classes: others are asked for the third alone."""
+    golden, experts = golden_of(*[6] * 20)
+    rules = Rules(votes=4, stop=StopRule(0.1, 0.9), golden_rate=0.9)
+    create_campaign(tmp_path / "c.db", CampaignPlan(tasks_of(3), rules=rules, golden_tasks=golden, experts=experts))
+    campaign = open_campaign(tmp_path / "c.db")
+    main, truth = address_of(campaign, "m0.png"), (NO, YES) * 3
+    shown: list[list[int]] = []
+    for third in (NO, YES, NO):
+        person, sizes = add_person(campaign, f"rater {len(shown)}"), []
+        while isinstance(turn := next_turn(campaign, person, NOW), Turn):
+            sizes.append(len(turn.rows))
+            said = (NO, YES, third) if turn.image == main else truth
+            give(campaign, person, turn, *(said[row.class_id] for row in turn.rows))
+        shown.append(sizes)
+    assert [set(sizes) for sizes in shown] == [{3}, {3}, {1}]
+    assert min(map(len, shown)) > 1
+
+
+def test_with_a_stop_rule_an_undecided_question_is_shown_to_one_more_rater_at_a_time(tmp_path: Path) -> None:
+    campaign = campaign_at(
+        tmp_path / "c.db", (2,), raters=4, votes=4, golden_rate=0, stop=StopRule(0.001, 0.999), lease=60.0
+    )
+    first, second = turn_of(campaign, 2), turn_of(campaign, 3)
+    assert (why(campaign, 4), why(campaign, 5)) == ("waiting", "waiting")
+    give(campaign, 2, first, YES, YES)
+    give(campaign, 3, second, NO)  # a row of theirs is not answered: all of the task waits for it
+    assert why(campaign, 4) == "waiting"
+    give(campaign, 3, second, NO, NO)
+    third = turn_of(campaign, 4)
+    assert len(third.rows) == 2
+    assert why(campaign, 5) == "waiting"
+    assert len(turn_of(campaign, 5, NOW + 61).rows) == 2  # the lease of the third has ended
+
+
+def test_a_question_that_opens_again_is_asked_of_raters_who_have_had_the_others_of_its_task(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (2,), raters=3, votes=2, golden_rate=0, lease=60.0)
+    one, other = turn_of(campaign, 2), turn_of(campaign, 3)
+    give(campaign, 2, one, YES, YES)
+    give(campaign, 3, other, YES)
+    later = NOW + 61  # the second question lacks a vote
+    give(campaign, 4, turn_of(campaign, 4, later), NO, now=later)
+    assert why(campaign, 4, later) == "finished"
+    void_rater(campaign, 2, later)
+    for person, row in ((4, other.rows[0]), (3, other.rows[1])):
+        turn = turn_of(campaign, person, later)
+        assert [each.question for each in turn.rows] == [row.question]
+        give(campaign, person, turn, NO, now=later)
+    assert {len(votes) for _, _, votes in exported(campaign)} == {2}

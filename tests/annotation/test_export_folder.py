@@ -35,7 +35,7 @@ def campaign(tmp_path: Path) -> Campaign:
     rules = Rules(stop=StopRule(0.01, 0.99), golden_rate=0.9)
     settings = {"name": "letters", "threshold": 0.7, "match": "name"}
     plan = CampaignPlan(
-        tasks_of(2, 1), rules=rules, golden_tasks=golden, experts=experts, original=original, settings=settings
+        tasks_of(3), rules=rules, golden_tasks=golden, experts=experts, original=original, settings=settings
     )
     create_campaign(tmp_path / "c.db", plan)
     campaign = open_campaign(tmp_path / "c.db")

@@ -61,22 +61,29 @@ def test_every_answer_is_kept_once_and_is_what_the_rater_says(tmp_path: Path) ->
 
 
 def test_of_a_server_that_is_killed_every_answer_that_was_acknowledged_is_there_once(tmp_path: Path) -> None:
-    site = make_site(tmp_path, sizes=(4,) * 60 * _KILLS, raters=_RATERS, rules=Rules(votes=8, lease=5.0))
+    """It is killed after every hundred answers or so, which is while raters work, however fast they are."""
+    site = make_site(tmp_path, sizes=(4,) * 6 * _KILLS, raters=_RATERS, rules=Rules(votes=8, golden_rate=0, lease=5.0))
     server = Server(tmp_path)
     server.start()
     tokens, chance = [site.tokens[name] for name in _RATERS], Random(0)
     raters = [SimulatedRater(think=0.02, drop=0.05)] * len(_RATERS)
+    acknowledged: list[int] = []
     with ThreadPoolExecutor(1) as pool:
-        working = pool.submit(rate, server.address, tokens, raters, lambda *_: True, seconds=_KILLS * 4.0)
-        for _ in range(_KILLS):
-            time.sleep(chance.uniform(0.2, 1.0))
+        working = pool.submit(
+            *(rate, server.address, tokens, raters, lambda *_: True),
+            seconds=60.0 * _KILLS,
+            progress=acknowledged.append,
+        )
+        for kill in range(_KILLS):
+            while sum(acknowledged) < 180 * kill + chance.randint(20, 160) and not working.done():
+                time.sleep(0.01)
             server.kill()
             server.start()
         result = working.result()
     server.stop()
     said = of_raters(site.campaign, site.ids, _RATERS)
     assert result.answers == len(said) == len({row[:3] for row in said})
-    assert result.answers > 20 * _KILLS
+    assert result.answers == 6 * _KILLS * 4 * 8
     assert result.statuses.keys() == {200}
 
 

@@ -1,5 +1,6 @@
 """Who is asked what, and when a question has votes enough: rules that know no clock, no database and no chance."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
@@ -24,7 +25,7 @@ class Rules:
         When a question is closed before; None if it never is.
     golden_rate
         Share of a rater's tasks that are golden, from 0 to 0.9, as long as there are golden tasks that they have not
-        had.
+        had. Each stands in the place of a main task, and shows as many questions as that would.
     lease
         Seconds for which a task is kept for a rater who does not answer.
     seed
@@ -63,8 +64,16 @@ class Rules:
         return "votes" if votes >= self.votes else None
 
     def free(self, votes: int, reserved: int) -> int:
-        """How many more raters an open question can be shown to, given its votes and to how many it is shown now."""
-        return max(0, self.votes - votes - reserved)
+        """How many more raters an open question can be shown to, given its votes and to how many it is shown now.
+
+        With a stop rule it is shown to no more raters at once than it needs votes to be closed: to one, after the first
+        two. So no vote is on its way when it closes.
+
+        >>> [Rules(votes=5, stop=StopRule(0.01, 0.99)).free(votes, 0) for votes in range(6)]
+        [2, 1, 1, 1, 1, 0]
+        """
+        most = self.votes if self.stop is None else min(self.votes, max(self.stop.at_least, votes + 1))
+        return max(0, most - votes - reserved)
 
     def is_golden(self, rater: int, task: int) -> bool:
         """Whether a rater's task of a number, from 0, is to be a golden one; the same for the same seed.
@@ -74,9 +83,27 @@ class Rules:
         """
         return self._draw("golden", rater, task) < self.golden_rate
 
-    def pick(self, rater: int, task: int, choices: int) -> int:
-        """Which of some golden tasks a rater gets as their task of a number; the same for the same seed."""
-        return int(self._draw("pick", rater, task) * choices)
+    def pick(self, rater: int, task: int, sizes: Sequence[int], size: int) -> int:
+        """Which of some golden tasks a rater gets as their task of a number; the same for the same seed.
+
+        Parameters
+        ----------
+        rater, task
+            The rater, and how many tasks they had before.
+        sizes
+            How many questions each golden task has.
+        size
+            How many the main task has in whose place it stands: one that has as many is taken, or else a largest one.
+
+        >>> sorted({Rules().pick(7, task, sizes=[2, 5, 6, 5], size=5) for task in range(50)})
+        [1, 2, 3]
+        """
+        like = [place for place, its in enumerate(sizes) if its >= min(size, max(sizes))]
+        return like[int(self._draw("pick", rater, task) * len(like))]
+
+    def rank(self, rater: int, question: int) -> float:
+        """In [0, 1): the golden questions of a task that a rater is shown are those of the lowest rank."""
+        return self._draw("rank", rater, question)
 
     def _draw(self, *what: object) -> float:
         """A number in [0, 1) that depends on nothing but the seed and what it is for."""

@@ -26,7 +26,7 @@ NOW = 1e9
 
 def made(tmp_path: Path, **options: Any) -> Campaign:
     """A campaign in which all that is asked of raters is golden, as long as there is any."""
-    create_campaign(tmp_path / "c.db", CampaignPlan(tasks_of(1), rules=Rules(golden_rate=0.9), **options))
+    create_campaign(tmp_path / "c.db", CampaignPlan(tasks_of(2), rules=Rules(golden_rate=0.9), **options))
     return open_campaign(tmp_path / "c.db")
 
 
@@ -75,7 +75,7 @@ def test_an_expert_is_shown_golden_questions_alone_and_no_vote_of_theirs_counts(
 def test_a_golden_question_without_truth_is_asked_of_no_rater(tmp_path: Path) -> None:
     campaign = made(tmp_path, golden_tasks=golden_of(2)[0])
     rater = add_person(campaign, "ann")
-    assert [len(turn.rows) for turn in answer_all(campaign, rater, YES)] == [1]
+    assert [len(turn.rows) for turn in answer_all(campaign, rater, YES)] == [2]
 
 
 def test_a_changed_answer_of_an_expert_changes_the_truth(tmp_path: Path) -> None:

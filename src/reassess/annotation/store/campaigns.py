@@ -9,11 +9,13 @@ SQLite a transaction that changes something is alone.
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, bindparam, select, update
+from sqlalchemy import Connection, Engine, Row, and_, bindparam, select, update
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.store import schema
@@ -130,13 +132,17 @@ _CAMPAIGN = select(schema.campaign.c.id).with_for_update(key_share=True)
 _LOCKED = (
     select(tasks.c.id).where(tasks.c.id.in_(bindparam("numbers", expanding=True))).order_by(tasks.c.id)
 ).with_for_update(key_share=True)
-_OF_TASK = select(questions).where(questions.c.task == bindparam("number")).order_by(questions.c.id)
+_OPEN = (
+    select(tasks.c.id, tasks.c.position, tasks.c.free, questions.c.votes, questions.c.reserved)
+    .outerjoin(questions, and_(questions.c.task == tasks.c.id, questions.c.ended.is_(None)))
+    .where(tasks.c.id.in_(bindparam("numbers", expanding=True)))
+    .order_by(tasks.c.id)
+)
 _RESERVE = (
     update(questions)
     .where(questions.c.id.in_(bindparam("numbers", expanding=True)), ~questions.c.golden)
     .values(reserved=questions.c.reserved + bindparam("places"))
 )
-_TASK = select(tasks).where(tasks.c.id == bindparam("number"))
 _FREE = update(tasks).where(tasks.c.id == bindparam("number")).values(free=bindparam("places"))
 _BEHIND = cursors.c.position > bindparam("least")
 _LOCKED_BEHIND = select(cursors.c.person).where(_BEHIND).order_by(cursors.c.person).with_for_update(key_share=True)
@@ -184,32 +190,28 @@ class Change:
         if self.connection.dialect.name != "sqlite":
             self.connection.execute(_CAMPAIGN).all()
 
-    def rows(self, task: int) -> Sequence[Row[Any]]:
-        """The questions of a task."""
-        rows: Sequence[Row[Any]] = self.connection.execute(_OF_TASK, {"number": task}).all()
-        return rows
-
-    def free(self, row: Row[Any]) -> int:
-        """How many more raters a question can be shown to."""
-        return 0 if row.golden or row.ended is not None else self.rules.free(row.votes, row.reserved)
-
     def reserve(self, shown: Sequence[int], places: int) -> None:
         """Add places that are reserved, or take them away, on questions that are voted on."""
         if shown:
             self.connection.execute(_RESERVE, {"numbers": shown, "places": places})
 
-    def renew(self, number: int, *, reopened: bool = False) -> None:
-        """Note how many places are free on a main task; it may be `reopened` for a rater although they are no more."""
-        task = self.connection.execute(_TASK, {"number": number}).one()
-        free = sum(map(self.free, self.rows(number)))
-        if free != task.free:
-            self.note_free(number, free)
-        if reopened or free > task.free:
-            self.reopened.append(task.position)
+    def renew(self, numbers: Iterable[int], *, reopened: bool = False) -> None:
+        """Note how many raters some main tasks can be shown to: each of their open questions needs a place for them.
 
-    def note_free(self, number: int, places: int) -> None:
-        """Note how many places are free on a task."""
-        self.connection.execute(_FREE, {"number": number, "places": places})
+        They may be `reopened` for a rater although that was so before.
+        """
+        for some in in_parts(sorted(set(numbers))):
+            places = []
+            for task, rows in groupby(self.connection.execute(_OPEN, {"numbers": some}), key=itemgetter(0, 1, 2)):
+                number, position, before = task
+                is_open = [row for row in rows if row.votes is not None]
+                free = min((self.rules.free(row.votes, row.reserved) for row in is_open), default=0)
+                if free != before:
+                    places.append({"number": number, "places": free})
+                if free and (reopened or not before):
+                    self.reopened.append(position)
+            if places:
+                self.connection.execute(_FREE, places)
 
     def lower_cursors(self) -> None:
         """Let raters who have passed a task that is open again look at it."""

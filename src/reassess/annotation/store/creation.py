@@ -153,13 +153,13 @@ def _tasks(plan: CampaignPlan, part: Tasks, number: dict[str, int]) -> list[dict
     golden = part is plan.golden_tasks
     kinds = np.where(plan.is_practice, PRACTICE, GOLDEN).tolist() if golden else [MAIN] * len(part)
     position = np.random.default_rng(plan.rules.seed).permutation(len(part)).tolist()
-    free = np.zeros(len(part), int) if golden else plan.rules.votes * part.sizes
+    free = 0 if golden else plan.rules.free(votes=0, reserved=0)
     images = part.questions.image_ids[part.indptr[:-1]].tolist()
-    columns = zip(random_ids(len(part)), images, kinds, position, free.tolist(), strict=True)
+    columns = zip(random_ids(len(part)), images, kinds, position, strict=True)
     names = part.questions.images
     return [
         {"id": own, "image": number[names[image]], "kind": kind, "position": position, "free": free}
-        for own, image, kind, position, free in columns
+        for own, image, kind, position in columns
     ]
 
 

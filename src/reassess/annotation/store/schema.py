@@ -64,7 +64,7 @@ RATER, EXPERT, KEEPER = "rater", "expert", "keeper"  # roles
 # States of turns. A turn that is suggested was never shown: the rater asked the question themselves.
 ASKED, DONE, UNFIT, EXPIRED, VOIDED, SUGGESTED = "asked", "done", "unfit", "expired", "voided", "suggested"
 
-_Random = BigInteger().with_variant(Integer, "sqlite")  # of which a primary key is the table's own order
+_Large = BigInteger().with_variant(Integer, "sqlite")  # of which a primary key is the table's own order
 
 metadata = MetaData(
     naming_convention={
@@ -85,7 +85,7 @@ campaign = Table(
     Column("stop_high", Float),
     Column("golden_rate", Float, nullable=False),
     Column("lease", Float, nullable=False),
-    Column("seed", Integer, nullable=False),
+    Column("seed", _Large, nullable=False),
     Column("original_votes", Boolean, nullable=False),  # whether each original label is a vote before all others
     Column("paused", Boolean, nullable=False, default=False),
     Column("golden_invalid", Integer, nullable=False, default=0),  # questions of golden tasks, of each truth
@@ -128,11 +128,11 @@ examples = Table(
 tasks = Table(
     "tasks",
     metadata,
-    Column("id", _Random, primary_key=True, autoincrement=False),
+    Column("id", _Large, primary_key=True, autoincrement=False),
     Column("image", Integer, ForeignKey("images.id"), nullable=False, index=True),
     Column("kind", String, nullable=False),
     Column("position", Integer, nullable=False),
-    Column("free", Integer, nullable=False),  # places on its open questions, all together
+    Column("free", Integer, nullable=False),  # to how many more raters all its open questions can be shown
     UniqueConstraint("kind", "position"),
 )
 Index(
@@ -145,8 +145,8 @@ Index(
 questions = Table(
     "questions",
     metadata,
-    Column("id", _Random, primary_key=True, autoincrement=False),
-    Column("task", _Random, ForeignKey("tasks.id"), nullable=False, index=True),
+    Column("id", _Large, primary_key=True, autoincrement=False),
+    Column("task", _Large, ForeignKey("tasks.id"), nullable=False, index=True),
     Column("class_id", Integer, ForeignKey("classes.id"), nullable=False),
     Column("golden", Boolean, nullable=False),  # or of a practice task: experts answer it, and no vote on it counts
     Column("truth", Integer),  # of a golden one: 0 invalid, 1 valid; null as long as it does not follow
@@ -185,7 +185,7 @@ turns = Table(
     "turns",
     metadata,
     Column("person", Integer, ForeignKey("people.id"), primary_key=True),
-    Column("task", _Random, ForeignKey("tasks.id"), primary_key=True),
+    Column("task", _Large, ForeignKey("tasks.id"), primary_key=True),
     Column("number", Integer, nullable=False),  # which of the person's turns it is
     Column("shown", JSON, nullable=False),  # the questions
     Column("state", String, nullable=False),
@@ -201,7 +201,7 @@ answers = Table(
     "answers",
     metadata,
     Column("id", Integer, primary_key=True),  # in the order in which they came
-    Column("question", _Random, ForeignKey("questions.id"), nullable=False),
+    Column("question", _Large, ForeignKey("questions.id"), nullable=False),
     Column("person", Integer, ForeignKey("people.id"), nullable=False),
     Column("revision", Integer, nullable=False),  # how often they have changed it
     Column("answer", Integer, nullable=False),
@@ -215,7 +215,7 @@ suggestions = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("person", Integer, ForeignKey("people.id"), nullable=False),
-    Column("task", _Random, ForeignKey("tasks.id"), nullable=False),  # that they were shown
+    Column("task", _Large, ForeignKey("tasks.id"), nullable=False),  # that they were shown
     Column("class_id", Integer, ForeignKey("classes.id"), nullable=False),
     Column("at", Float, nullable=False),
     UniqueConstraint("person", "task", "class_id"),

@@ -37,7 +37,7 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
         They were not shown the task; there is no such class; they have suggested as many for this task as they may.
     """
     with changing(campaign) as change:
-        connection, rules = change.connection, campaign.rules
+        connection = change.connection
         row = change.person(person)
         if row.voided or row.paused:
             raise DataError("nothing can be suggested now", found="paused" if row.paused else "a voided rater")
@@ -66,7 +66,8 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
             return
         ((new_task,), (question,)) = random_ids(1), random_ids(1)
         last = select(func.coalesce(func.max(tasks.c.position), -1)).where(tasks.c.kind == MAIN)
-        place = {"kind": MAIN, "position": connection.execute(last).scalar_one() + 1, "free": rules.votes}
+        position = connection.execute(last).scalar_one() + 1
+        place = {"kind": MAIN, "position": position, "free": campaign.rules.free(votes=0, reserved=0)}
         connection.execute(tasks.insert().values(id=new_task, image=image, **place))
         golden = connection.execute(select(schema.campaign.c.golden_invalid, schema.campaign.c.golden_valid)).one()
         valid = float(current_model([], (golden[0], golden[1]), []).prior[1])

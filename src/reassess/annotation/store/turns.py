@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, bindparam, exists, literal_column, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, exists, func, literal_column, or_, select, update
 
 from reassess.annotation.store.campaigns import Campaign, Change, changing
 from reassess.annotation.store.database import reading
@@ -19,6 +19,7 @@ from reassess.annotation.store.schema import (
     MAIN,
     PRACTICE,
     RATER,
+    SUGGESTED,
     UNFIT,
     VOIDED,
     answers,
@@ -177,7 +178,7 @@ def end_turn(change: Change, turn: Row[Any], state: str) -> None:
     asked = change.connection.execute(ASKED_OF, {"who": turn.person, "of_task": turn.task}).all()
     change.reserve([row.id for row in asked if row.answer is None and row.id in turn.shown], -1)
     if asked and not asked[0].golden:
-        change.renew(turn.task, reopened=state == EXPIRED)
+        change.renew([turn.task], reopened=state == EXPIRED)
 
 
 _OWN = turns.c.person == bindparam("who")
@@ -213,40 +214,42 @@ ASKED_OF = (
     .order_by(questions.c.id)
 )
 _UNANSWERED = exists().where(questions.c.task == tasks.c.id, ~exists().where(_THEIRS))
-# Tasks that somebody has not had, or that ended without them; and which of their turns it was then.
-_NOT_HAD = (
+_TURNS_OF = (
     select(tasks.c.id, tasks.c.kind, tasks.c.position, images.c.address, turns.c.state.label("turn_state"))
     .select_from(tasks)
     .join(images, images.c.id == tasks.c.image)
     .outerjoin(turns, and_(turns.c.task == tasks.c.id, _OWN))
-    .where(
-        or_(turns.c.state.is_(None), turns.c.state.in_([EXPIRED, VOIDED])),
-        tasks.c.id.not_in(bindparam("held", expanding=True)),
-    )
+    .where(tasks.c.id.not_in(bindparam("held", expanding=True)))
 )
-_PLACE = exists().where(
-    questions.c.task == tasks.c.id,
-    questions.c.ended.is_(None),
-    questions.c.votes + questions.c.reserved < bindparam("most"),
-    ~exists().where(_THEIRS),
+# Main tasks with an open question that somebody was not shown, or did not answer before the lease ended.
+_ASKABLE = _TURNS_OF.where(
+    or_(turns.c.state.is_(None), turns.c.state.not_in([ASKED, UNFIT, SUGGESTED])),
+    exists().where(questions.c.task == tasks.c.id, questions.c.ended.is_(None), ~exists().where(_THEIRS)),
 )
 # As they stand in the index ix_tasks_free, and no parameters: a plan that is kept for all parameters could not use it.
 _FREE = tasks.c.kind == literal_column(f"'{MAIN}'"), tasks.c.free > literal_column("0")
 _FIRST = (
-    _NOT_HAD.where(*_FREE, tasks.c.position >= bindparam("place"), _PLACE)
-    .order_by(tasks.c.position)
-    .limit(literal_column("1"))
+    _ASKABLE.where(*_FREE, tasks.c.position >= bindparam("place")).order_by(tasks.c.position).limit(literal_column("1"))
 )
 _MAIN_TASK = _FIRST.with_for_update(of=tasks, key_share=True, skip_locked=True)
-_KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None), ~exists().where(_THEIRS))
-_OF_KIND = _NOT_HAD.where(tasks.c.kind.in_(bindparam("kinds", expanding=True))).order_by(tasks.c.kind, tasks.c.position)
-_GOLDEN_TASKS, _EXPERT_TASKS = _OF_KIND.where(_KNOWN), _OF_KIND.where(_UNANSWERED)
-_LEFT = select(
-    _NOT_HAD.where(
-        tasks.c.kind == MAIN,
-        exists().where(questions.c.task == tasks.c.id, questions.c.ended.is_(None), ~exists().where(_THEIRS)),
-    ).exists()
+_LEFT = select(_ASKABLE.where(tasks.c.kind == MAIN).exists())
+# Other tasks that somebody has not had, or that ended without them.
+_OF_KIND = (
+    _TURNS_OF.where(
+        or_(turns.c.state.is_(None), turns.c.state.in_([EXPIRED, VOIDED])),
+        tasks.c.kind.in_(bindparam("kinds", expanding=True)),
+    )
+    .add_columns(
+        select(func.count())
+        .select_from(questions)
+        .where(questions.c.task == tasks.c.id, ~exists().where(_THEIRS))
+        .scalar_subquery()
+        .label("size")
+    )
+    .order_by(tasks.c.kind, tasks.c.position)
 )
+_KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None), ~exists().where(_THEIRS))
+_GOLDEN_TASKS, _EXPERT_TASKS = _OF_KIND.where(_KNOWN), _OF_KIND.where(_UNANSWERED)
 
 
 def _late(connection: Connection, campaign: Campaign, now: float) -> Sequence[Row[Any]]:
@@ -266,23 +269,22 @@ def _next_turn(change: Change, person: int, now: float, held: Sequence[int]) -> 
         return Nothing("waiting")
     cursor = change.connection.execute(_CURSOR, {"who": person}).one()
     held = sorted(set(held) - {turn.task for turn in begun})  # of which the lease has ended
-    task = _next_task(change, row, cursor, held)
-    if task is None and row.stage == PRACTICE and not begun:
+    shown = _next_rows(change, row, cursor, held)
+    if shown is None and row.stage == PRACTICE and not begun:
         row = end_practice(change, row)
         if row.stage == FAILED:
             return Nothing("failed")
-        task = _next_task(change, row, cursor, held)
-    if task is None:
+        shown = _next_rows(change, row, cursor, held)
+    if shown is None:
         is_left = row.role == RATER and change.connection.scalar(_LEFT, {"who": person, "held": []})
         return Nothing("waiting" if begun or is_left else "finished")
-    turn = _begin(change, row, task, cursor.turns, now + change.rules.lease)
-    if turn is None:  # its last place went while it was chosen
-        return Nothing("waiting")
+    task, rows = shown
+    _begin(change, row, task, rows, cursor.turns, now + change.rules.lease)
     moved = {"who": person, "place": cursor.position, "next": cursor.turns + 1}
     if task.kind == MAIN:
         moved["place"] = _first_place(change, person, cursor, task, held)
     change.connection.execute(_MOVE, moved)
-    return turn
+    return _shown(task, rows, cursor.turns, practice=is_practice(row, task.kind))
 
 
 def _unready(change: Change, person: Row[Any]) -> Why | None:
@@ -296,19 +298,42 @@ def _unready(change: Change, person: Row[Any]) -> Why | None:
     return "paused" if person.paused else None
 
 
-def _next_task(change: Change, person: Row[Any], cursor: Row[Any], held: Sequence[int]) -> Row[Any] | None:
-    """A task that somebody has not had, nor holds: of the practice round, for an expert, golden, or to be voted on."""
+def _next_rows(
+    change: Change, person: Row[Any], cursor: Row[Any], held: Sequence[int]
+) -> tuple[Row[Any], Sequence[Row[Any]]] | None:
+    """A task that somebody does not hold, and what they are asked of it: all that they were not asked before.
+
+    Experts are shown golden tasks, and new raters those of the practice round. All others are shown main tasks. Golden
+    ones stand in their place, and show no more questions: so their size does not tell them.
+    """
     own = {"who": person.id, "held": held}
     if person.role == EXPERT:
-        return change.connection.execute(_EXPERT_TASKS, own | {"kinds": [GOLDEN, PRACTICE]}).first()
+        task = change.connection.execute(_EXPERT_TASKS, own | {"kinds": [GOLDEN, PRACTICE]}).first()
+        return None if task is None else (task, _unanswered(change, person, task))
     if person.stage == PRACTICE:  # of which none is passed over
-        return change.connection.execute(_GOLDEN_TASKS, {"who": person.id, "held": [], "kinds": [PRACTICE]}).first()
+        task = change.connection.execute(_GOLDEN_TASKS, own | {"held": [], "kinds": [PRACTICE]}).first()
+        return None if task is None else (task, _unanswered(change, person, task))
+    task = change.connection.execute(_MAIN_TASK, own | {"place": cursor.position}).one_or_none()
+    rows = [] if task is None else [row for row in _unanswered(change, person, task) if row.ended is None]
+    if not rows:  # or they went while they were chosen
+        return None
     if change.rules.is_golden(person.id, cursor.turns):
         left = change.connection.execute(_GOLDEN_TASKS, own | {"kinds": [GOLDEN]}).all()
         if left:
-            return left[change.rules.pick(person.id, cursor.turns, len(left))]
-    open_to_them = own | {"place": cursor.position, "most": change.rules.votes}
-    return change.connection.execute(_MAIN_TASK, open_to_them).one_or_none()
+            task = left[change.rules.pick(person.id, cursor.turns, [one.size for one in left], len(rows))]
+            return task, _sample(change, person, _unanswered(change, person, task), len(rows))
+    return task, rows
+
+
+def _unanswered(change: Change, person: Row[Any], task: Row[Any]) -> Sequence[Row[Any]]:
+    asked = change.connection.execute(ASKED_OF, {"who": person.id, "of_task": task.id})
+    return [row for row in asked if row.answer is None]
+
+
+def _sample(change: Change, person: Row[Any], rows: Sequence[Row[Any]], size: int) -> Sequence[Row[Any]]:
+    """Some golden questions, those first of which the truth is known; in the order in which they stood."""
+    chosen = sorted(rows, key=lambda row: (row.truth is None, change.rules.rank(person.id, row.id)))[:size]
+    return [row for row in rows if row in chosen]
 
 
 def _first_place(change: Change, person: int, cursor: Row[Any], chosen: Row[Any], held: Sequence[int]) -> int:
@@ -318,17 +343,15 @@ def _first_place(change: Change, person: int, cursor: Row[Any], chosen: Row[Any]
     """
     if change.connection.dialect.name == "sqlite" and not held:
         return int(chosen.position)
-    open_to_them = {"who": person, "place": cursor.position, "most": change.rules.votes, "held": []}
+    open_to_them = {"who": person, "place": cursor.position, "held": []}
     first = change.connection.execute(_FIRST, open_to_them).one_or_none()
     return int(chosen.position if first is None else min(first.position, chosen.position))
 
 
-def _begin(change: Change, person: Row[Any], task: Row[Any], number: int, expires: float) -> Turn | None:
-    """Begin a turn; None if no place is left."""
-    asked = change.connection.execute(ASKED_OF, {"who": person.id, "of_task": task.id}).all()
-    rows = [row for row in asked if row.answer is None and (row.golden or change.free(row))]
-    if not rows:
-        return None
+def _begin(
+    change: Change, person: Row[Any], task: Row[Any], rows: Sequence[Row[Any]], number: int, expires: float
+) -> None:
+    """Begin a turn, which reserves a place on each main question that it shows."""
     shown = [row.id for row in rows]
     state = {"number": number, "shown": shown, "state": ASKED, "expires": expires}
     if task.turn_state is None:
@@ -338,8 +361,7 @@ def _begin(change: Change, person: Row[Any], task: Row[Any], number: int, expire
         change.connection.execute(update(turns).where(*again).values(**state))
     if task.kind == MAIN:
         change.reserve(shown, 1)
-        change.note_free(task.id, sum(map(change.free, asked)) - len(shown))
-    return _shown(task, rows, number, practice=is_practice(person, task.kind))
+        change.renew([task.id])
 
 
 def _again(change: Change, turn: Row[Any], person: Row[Any]) -> Turn:

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, and_, bindparam, case, exists, func, select, update
+from sqlalchemy import Row, and_, bindparam, case, exists, func, select, update
 
 from reassess.annotation.judging import current_model, probability_valid
 from reassess.annotation.store import schema
@@ -120,7 +122,7 @@ class _Kept:
             self._insert(new, {row.id for row in counted})
             self._revise(changed)
             self._judge(new, changed, [row.id for row in counted])
-            self._go_on(new)
+            self._go_on(new, anew=bool(changed))
         said = {row.id for row in self.asked if row.answer is not None} | {row.id for row in new}
         return said.issuperset(self.turn.shown)
 
@@ -157,12 +159,13 @@ class _Kept:
                 count_golden(change, self.person.id, row.truth, self.given[row.id].answer, +1)
         else:
             if counted:
-                _settle(change, _cast(change, counted, _COUNTED_VOTES))
+                cast = _cast(change, counted)
+                _settle(change, {question: each.only("counted") for question, each in cast.items()})
             other = [row.id for row in changed if not row.golden and self.given[row.id].answer != row.answer]
             if other:
                 _count_anew(change, other)
 
-    def _go_on(self, new: Sequence[Row[Any]]) -> None:
+    def _go_on(self, new: Sequence[Row[Any]], *, anew: bool) -> None:
         """Give back the places of answered questions; a turn ends with its last one, and else has its lease anew."""
         change, turn = self.change, self.turn
         if turn.state == ASKED:
@@ -173,7 +176,7 @@ class _Kept:
             change.connection.execute(_GO_ON, {**own, "then": state, "until": expires})
             change.reserve([row.id for row in new if row.id in turn.shown], -1)
         if self.kind == schema.MAIN:
-            change.renew(turn.task)
+            change.renew([turn.task], reopened=anew)
 
 
 def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None:
@@ -204,7 +207,7 @@ def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None
                 count_golden(change, person, each.truth, each.answer, -1)
         elif of_task.kind == schema.MAIN and answered:
             _count_anew(change, [each.id for each in answered])
-            change.renew(task)
+            change.renew([task], reopened=True)
         change.note(now, "cannot judge", person, task=task)
 
 
@@ -246,8 +249,7 @@ def _set_voided(campaign: Campaign, person: int, voided: bool, now: float, by: i
             end_turn(change, find_turn(change, person, turn.task), VOIDED)
         for some in in_parts([row.id for row in asked]):
             _count_anew(change, some)
-        for task in sorted({row.task for row in asked}):
-            change.renew(task)
+        change.renew([row.task for row in asked], reopened=True)
         if not voided:  # for what they had begun when they were voided
             change.connection.execute(update(cursors).where(cursors.c.person == person).values(position=0))
         change.note(now, "void" if voided else "restore", by, person=person)
@@ -264,17 +266,20 @@ _GO_ON = (
     .where(turns.c.person == bindparam("who"), turns.c.task == bindparam("of_task"))
     .values(state=bindparam("then"), expires=bindparam("until"))
 )
+# That of somebody who is not voided, about a picture that they could judge.
 _STANDING = and_(
     answers.c.person.in_(select(people.c.id).where(~people.c.voided)),
     ~exists().where(turns.c.person == answers.c.person, turns.c.task == questions.c.task, turns.c.state == UNFIT),
 )
-_COUNTED_VOTES, _STANDING_VOTES = (
-    select(questions.c.id, questions.c.prior, answers.c.person, answers.c.answer)
+_ANSWERS = (
+    select(
+        *(questions.c.id, questions.c.prior, answers.c.id.label("number"), answers.c.person, answers.c.answer),
+        *(answers.c.counted, _STANDING.label("stands")),
+    )
     .select_from(questions)
-    .outerjoin(answers, and_(answers.c.question == questions.c.id, which))
+    .outerjoin(answers, answers.c.question == questions.c.id)
     .where(questions.c.id.in_(bindparam("numbers", expanding=True)))
-    .order_by(answers.c.id)
-    for which in (answers.c.counted, _STANDING)
+    .order_by(questions.c.id, answers.c.id)
 )
 _STATE = (
     update(questions)
@@ -282,9 +287,7 @@ _STATE = (
     .values(votes=bindparam("counted"), valid=bindparam("probability"), ended=bindparam("why"))
 )
 _COUNT = (
-    update(answers)
-    .where(answers.c.question == bindparam("of"))
-    .values(counted=answers.c.person.in_(bindparam("raters", expanding=True)))
+    update(answers).where(answers.c.id.in_(bindparam("numbers", expanding=True))).values(counted=bindparam("counts"))
 )
 _RATER = case((golden_counts.c.person.in_(bindparam("raters", expanding=True)), golden_counts.c.person), else_=0)
 _GOLDEN_ANSWERS = (
@@ -297,14 +300,18 @@ _GOLDEN_QUESTIONS = select(schema.campaign.c.golden_invalid, schema.campaign.c.g
 
 
 class _Cast(NamedTuple):
-    """Votes on a question in the order in which they came, and the probability that it is valid before them."""
+    """Answers to a question in the order in which they came, and the probability that it is valid before them."""
 
     prior: float | None
-    votes: Sequence[tuple[int, int]]  # rater and answer
+    votes: Sequence[Row[Any]]
+
+    def only(self, which: str) -> "_Cast":
+        """Those of which a column is true."""
+        return self._replace(votes=[vote for vote in self.votes if getattr(vote, which)])
 
     def valid(self, model: RaterModel, votes: int | None = None) -> float:
         """The probability by the first of them, or by all."""
-        return probability_valid(self.votes[:votes], model, self.prior)
+        return probability_valid([(vote.person, vote.answer) for vote in self.votes[:votes]], model, self.prior)
 
 
 def _tasks_of(change: Change, given: Sequence[int]) -> list[Row[Any]]:
@@ -320,11 +327,15 @@ def _tasks_of(change: Change, given: Sequence[int]) -> list[Row[Any]]:
 
 def _count_anew(change: Change, asked: Sequence[int]) -> None:
     """Count the answers to some questions in the order in which they came, until they are enough."""
-    cast = _cast(change, asked, _STANDING_VOTES)
-    model = _model(change, cast)
-    counted = {question: _enough(change, each, model) for question, each in cast.items()}
-    for question, enough in counted.items():
-        change.connection.execute(_COUNT, {"of": question, "raters": [rater for rater, _ in enough.votes]})
+    cast = _cast(change, asked)
+    before = {vote.number for each in cast.values() for vote in each.votes if vote.counted}
+    standing = {question: each.only("stands") for question, each in cast.items()}
+    model = _model(change, standing)
+    counted = {question: _enough(change, each, model) for question, each in standing.items()}
+    after = {vote.number for each in counted.values() for vote in each.votes}
+    for counts, numbers in ((False, before - after), (True, after - before)):
+        for some in in_parts(sorted(numbers)):
+            change.connection.execute(_COUNT, {"numbers": some, "counts": counts})
     _settle(change, counted)
 
 
@@ -336,14 +347,13 @@ def _enough(change: Change, cast: _Cast, model: RaterModel) -> _Cast:
     return cast
 
 
-def _cast(change: Change, asked: Sequence[int], which: Select[Any]) -> dict[int, _Cast]:
-    """Some of the votes on each of some questions."""
-    cast: dict[int, tuple[float | None, list[tuple[int, int]]]] = {}
-    for row in change.connection.execute(which, {"numbers": asked}):
-        _, votes = cast.setdefault(row.id, (row.prior, []))
-        if row.person is not None:
-            votes.append((row.person, row.answer))
-    return {question: _Cast(*each) for question, each in cast.items()}
+def _cast(change: Change, asked: Sequence[int]) -> dict[int, _Cast]:
+    """All answers to each of some questions."""
+    cast = {}
+    for question, found in groupby(change.connection.execute(_ANSWERS, {"numbers": asked}), key=itemgetter(0)):
+        rows = list(found)
+        cast[question] = _Cast(rows[0].prior, [row for row in rows if row.number is not None])
+    return cast
 
 
 def _settle(change: Change, counted: Mapping[int, _Cast]) -> None:
@@ -359,7 +369,7 @@ def _settle(change: Change, counted: Mapping[int, _Cast]) -> None:
 
 def _model(change: Change, cast: Mapping[int, _Cast]) -> RaterModel:
     """The rater model by the golden answers so far, of those who voted; all others count together."""
-    raters = sorted({rater for each in cast.values() for rater, _ in each.votes})
+    raters = sorted({vote.person for each in cast.values() for vote in each.votes})
     counts = change.connection.execute(_GOLDEN_ANSWERS, {"raters": raters}).all()
     golden = change.connection.execute(_GOLDEN_QUESTIONS).one()
     return current_model(map(tuple, counts), (golden[0], golden[1]), [0, *raters])

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["create"]
 
 _VOTES, _GOLDEN_RATE = 5, 0.1
-_SEEDS = 1 << 31
+_SEEDS = 1 << 63
 _SETTINGS = ("name", "threshold", "match")
 
 

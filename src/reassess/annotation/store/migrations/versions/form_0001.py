@@ -6,7 +6,7 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
-_RANDOM = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_LARGE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _ONLY_GROWS = {
     "sqlite": [
         f"CREATE TRIGGER log_no_{change} BEFORE {change} ON log BEGIN SELECT RAISE(ABORT, 'the log only grows'); END"
@@ -32,7 +32,7 @@ def upgrade() -> None:
         sa.Column("stop_high", sa.Float(), nullable=True),
         sa.Column("golden_rate", sa.Float(), nullable=False),
         sa.Column("lease", sa.Float(), nullable=False),
-        sa.Column("seed", sa.Integer(), nullable=False),
+        sa.Column("seed", _LARGE, nullable=False),
         sa.Column("original_votes", sa.Boolean(), nullable=False),
         sa.Column("paused", sa.Boolean(), nullable=False),
         sa.Column("golden_invalid", sa.Integer(), nullable=False),
@@ -129,7 +129,7 @@ def upgrade() -> None:
     op.create_index("ix_sessions_person", "sessions", ["person"], unique=False)
     op.create_table(
         "tasks",
-        sa.Column("id", _RANDOM, autoincrement=False, nullable=False),
+        sa.Column("id", _LARGE, autoincrement=False, nullable=False),
         sa.Column("image", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
@@ -149,8 +149,8 @@ def upgrade() -> None:
     op.create_index("ix_tasks_image", "tasks", ["image"], unique=False)
     op.create_table(
         "questions",
-        sa.Column("id", _RANDOM, autoincrement=False, nullable=False),
-        sa.Column("task", _RANDOM, nullable=False),
+        sa.Column("id", _LARGE, autoincrement=False, nullable=False),
+        sa.Column("task", _LARGE, nullable=False),
         sa.Column("class_id", sa.Integer(), nullable=False),
         sa.Column("golden", sa.Boolean(), nullable=False),
         sa.Column("truth", sa.Integer(), nullable=True),
@@ -168,7 +168,7 @@ def upgrade() -> None:
         "suggestions",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("person", sa.Integer(), nullable=False),
-        sa.Column("task", _RANDOM, nullable=False),
+        sa.Column("task", _LARGE, nullable=False),
         sa.Column("class_id", sa.Integer(), nullable=False),
         sa.Column("at", sa.Float(), nullable=False),
         sa.ForeignKeyConstraint(["class_id"], ["classes.id"], name="fk_suggestions_class_id"),
@@ -180,7 +180,7 @@ def upgrade() -> None:
     op.create_table(
         "turns",
         sa.Column("person", sa.Integer(), nullable=False),
-        sa.Column("task", _RANDOM, nullable=False),
+        sa.Column("task", _LARGE, nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("shown", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
@@ -200,7 +200,7 @@ def upgrade() -> None:
     op.create_table(
         "answers",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("question", _RANDOM, nullable=False),
+        sa.Column("question", _LARGE, nullable=False),
         sa.Column("person", sa.Integer(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("answer", sa.Integer(), nullable=False),

@@ -99,3 +99,15 @@ def test_while_another_program_has_locked_the_database_nothing_is_lost_and_it_is
     assert "the database of the campaign cannot be used now: database is locked" in caplog.text
     kept = client.post("/answers", json=said)
     assert len(kept.json()["kept"]) == len(task["rows"])
+
+
+def test_requests_do_not_wait_one_after_the_other_for_a_database_that_takes_no_change(
+    site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = site.client("ann")
+    monkeypatch.setattr(database, "_PATIENCE", 10)
+    with site.campaign.gate:  # another request waits there for the database
+        refused = client.post("/next", json={"held": []})
+    assert (refused.status_code, refused.json()) == (503, UNAVAILABLE)
+    assert "cannot be used now: the database takes no change of this process" in caplog.text
+    assert "task" in client.post("/next", json={"held": []}).json()

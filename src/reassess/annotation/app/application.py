@@ -21,7 +21,7 @@ from reassess.annotation.app.sessions import Site
 from reassess.annotation.app.tries import Tries
 from reassess.annotation.pictures import CampaignImages
 from reassess.annotation.store.campaigns import Campaign
-from reassess.annotation.store.database import UnavailableError
+from reassess.annotation.store.database import UnavailableError, WaitedTooLongError
 from reassess.annotation.store.pictures import mark_of
 from reassess.annotation.store.practice import practice_size
 from reassess.data.image_sources import ImageSource
@@ -58,6 +58,7 @@ def make_app(
             HTTPException: _refuse,
             ReassessError: _refuse_data,
             UnavailableError: _defer,
+            WaitedTooLongError: _defer,
             Exception: _fail,
         },
     )
@@ -83,9 +84,9 @@ async def _refuse_data(_: Request, error: ReassessError) -> Response:
     return JSONResponse({"error": str(error)}, 400)
 
 
-async def _defer(_: Request, error: UnavailableError) -> Response:
+async def _defer(_: Request, error: UnavailableError | WaitedTooLongError) -> Response:
     """The database is full, locked or away: what was to be changed is not, and pages try again by themselves."""
-    _logger.error("the database of the campaign cannot be used now: %s", error.orig)
+    _logger.error("the database of the campaign cannot be used now: %s", getattr(error, "orig", error))
     return JSONResponse({"error": "the campaign cannot be read or changed now; please try again later"}, 503)
 
 

@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, and_, bindparam, select, update
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.store import schema
-from reassess.annotation.store.database import database_errors, existing, is_server, open_engine, reading
+from reassess.annotation.store.database import Gate, database_errors, existing, is_server, open_engine, reading
 from reassess.annotation.store.schema import cursors, log, people, questions, tasks
 from reassess.annotation.store.versions import check_form
 from reassess.core.stop_rule import StopRule
@@ -101,7 +100,7 @@ def open_campaign(address: str | Path) -> Campaign:
         consent=row.consent,
         images=row.images,
         settings=row.settings,
-        gate=nullcontext() if is_server(address) else Lock(),
+        gate=nullcontext() if is_server(address) else Gate(),
     )
 
 

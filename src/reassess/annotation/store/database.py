@@ -4,18 +4,43 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import OperationalError as UnavailableError
+from sqlalchemy.exc import TimeoutError as WaitedTooLongError
 
 from reassess.annotation.addresses import is_server, shown_address
 from reassess.errors import DataError, MissingPackageError
 
-__all__ = ["UnavailableError", "database_errors", "existing", "is_server", "open_engine", "reading"]
+__all__ = [
+    "Gate",
+    "UnavailableError",
+    "WaitedTooLongError",
+    "database_errors",
+    "existing",
+    "is_server",
+    "open_engine",
+    "reading",
+]
 
 _PATIENCE = 10_000  # milliseconds that one writer waits for another
+
+
+class Gate:
+    """Lets one thread pass at a time; `WaitedTooLongError` for one that waits too long, as of a pool of connections."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=_PATIENCE / 1000):
+            raise WaitedTooLongError("the database takes no change of this process")
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 def open_engine(campaign: str | Path) -> Engine:
@@ -52,7 +77,11 @@ def open_engine(campaign: str | Path) -> Engine:
                 where=shown_address(campaign),
                 allowed="postgresql://USER@HOST/DATABASE",
             ) from None
-        return create_engine(url.set(drivername="postgresql+psycopg"))
+        return create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            pool_timeout=_PATIENCE / 1000,
+            connect_args={"options": f"-c lock_timeout={_PATIENCE}"},
+        )
     engine = create_engine(URL.create("sqlite", database=text))
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)

@@ -17,7 +17,7 @@ from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.people import add_person
 from reassess.annotation.store.pictures import image_addresses
-from reassess.annotation.store.schema import golden_counts, images
+from reassess.annotation.store.schema import golden_counts, images, tasks
 from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn
 from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, restore_rater, void_rater
 from reassess.core.classes import Classes
@@ -404,3 +404,24 @@ def test_a_question_that_opens_again_is_asked_of_raters_who_have_had_the_others_
         assert [each.question for each in turn.rows] == [row.question]
         give(campaign, person, turn, NO, now=later)
     assert {len(votes) for _, _, votes in exported(campaign)} == {2}
+
+
+@pytest.mark.parametrize("stop", [None, StopRule(0.01, 0.99)])
+def test_questions_that_are_begun_are_asked_before_others(tmp_path: Path, stop: StopRule | None) -> None:
+    """Raters come in an order that is drawn: nobody begins a task while a begun one has a place for them."""
+    campaign = campaign_at(tmp_path / "c.db", (2,) * 12, raters=5, votes=4, stop=stop, golden_rate=0)
+    rng, begun = np.random.default_rng(0), dict[int, set[int]]()
+    held: dict[int, Turn] = {}
+    for person in rng.integers(2, 7, 400).tolist():
+        if (before := held.pop(person, None)) is not None:
+            give(campaign, person, before, *rng.integers(0, 3, len(before.rows)).tolist())
+            continue
+        if not isinstance(turn := next_turn(campaign, person, NOW), Turn):
+            continue
+        if turn.task not in begun:
+            with reading(campaign.engine) as connection:
+                free = set(connection.scalars(select(tasks.c.id).where(tasks.c.free > 0)))
+            assert not [task for task, had in begun.items() if task in free and person not in had]
+        begun.setdefault(turn.task, set()).add(person)
+        held[person] = turn
+    assert len(begun) == 12

@@ -101,9 +101,9 @@ class Rules:
         like = [place for place, its in enumerate(sizes) if its >= min(size, max(sizes))]
         return like[int(self._draw("pick", rater, task) * len(like))]
 
-    def rank(self, rater: int, question: int) -> float:
-        """In [0, 1): the golden questions of a task that a rater is shown are those of the lowest rank."""
-        return self._draw("rank", rater, question)
+    def rank(self, rater: int, task: int, class_id: int) -> float:
+        """In [0, 1), of a class of a golden task: those of the lowest rank are shown."""
+        return self._draw("rank", rater, task, class_id)
 
     def _draw(self, *what: object) -> float:
         """A number in [0, 1) that depends on nothing but the seed and what it is for."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, and_, bindparam, exists, func, literal_column, or_, select, update
@@ -321,19 +322,15 @@ def _next_rows(
         left = change.connection.execute(_GOLDEN_TASKS, own | {"kinds": [GOLDEN]}).all()
         if left:
             task = left[change.rules.pick(person.id, cursor.turns, [one.size for one in left], len(rows))]
-            return task, _sample(change, person, _unanswered(change, person, task), len(rows))
+            asked = _unanswered(change, person, task)
+            asked.sort(key=lambda row: (row.truth is None, change.rules.rank(person.id, cursor.turns, row.class_id)))
+            return task, sorted(asked[: len(rows)], key=attrgetter("id"))  # an order that tells nothing
     return task, rows
 
 
-def _unanswered(change: Change, person: Row[Any], task: Row[Any]) -> Sequence[Row[Any]]:
+def _unanswered(change: Change, person: Row[Any], task: Row[Any]) -> list[Row[Any]]:
     asked = change.connection.execute(ASKED_OF, {"who": person.id, "of_task": task.id})
     return [row for row in asked if row.answer is None]
-
-
-def _sample(change: Change, person: Row[Any], rows: Sequence[Row[Any]], size: int) -> Sequence[Row[Any]]:
-    """Some golden questions, those first of which the truth is known; in the order in which they stood."""
-    chosen = sorted(rows, key=lambda row: (row.truth is None, change.rules.rank(person.id, row.id)))[:size]
-    return [row for row in rows if row in chosen]
 
 
 def _first_place(change: Change, person: int, cursor: Row[Any], chosen: Row[Any], held: Sequence[int]) -> int:

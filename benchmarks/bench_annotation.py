@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess import Classes, Questions, Tasks
+from reassess import Classes, Questions, Tasks, Votes
 from reassess.annotation import (
     CampaignPlan,
     Rules,
@@ -34,16 +34,34 @@ from reassess.annotation import (
 )
 from reassess.annotation.local_server import running
 from reassess.annotation.store.schema import answers, questions
+from reassess.core.answers import KNOWN_ANSWERS
+from reassess.core.stop_rule import StopRule
 
 _TASKS, _EACH = 50_000, 6  # 50 raters who think a second a task can give 300 answers a second
 _SECONDS = 60.0  # so that the first requests, of which each statement is compiled, are few
+_GOLDEN = 200  # tasks
 _CLASSES = Classes(1000, names=tuple(f"class {number}" for number in range(1000)))
 
 
-def tasks_of(count: int, each: int) -> Tasks:
-    names = [f"{number:06}.jpg" for number in range(count) for _ in range(each)]
+def tasks_of(count: int, each: int, prefix: str = "") -> Tasks:
+    names = [f"{prefix}{number:06}.jpg" for number in range(count) for _ in range(each)]
     asked = Questions.from_columns(names, np.arange(count * each) % 1000, _CLASSES)
     return Tasks(asked, np.arange(0, count * each + 1, each), np.arange(count), ["all"] * count)
+
+
+def is_valid(_: str, class_id: int) -> bool:
+    """What experts say, and raters see."""
+    return class_id % 3 == 0
+
+
+def plan_of_golden_and_stop() -> CampaignPlan:
+    """Golden questions among the tasks, and a rule by which questions close."""
+    golden = tasks_of(_GOLDEN, _EACH, "golden ")
+    asked = golden.questions
+    said = np.array([2 * is_valid("", class_id) for class_id in asked.class_ids.tolist()])
+    experts = Votes.from_columns(asked, np.arange(len(asked)), np.zeros(len(asked), int), said, ("eve",), KNOWN_ANSWERS)
+    rules = Rules(votes=5, stop=StopRule(0.01, 0.99))
+    return CampaignPlan(tasks_of(_TASKS, _EACH), rules=rules, golden_tasks=golden, experts=experts)
 
 
 def bare(address: str) -> AbstractContextManager[str]:
@@ -52,7 +70,7 @@ def bare(address: str) -> AbstractContextManager[str]:
 
 def rated(address: str, raters: int, think: float) -> Simulated:
     """What comes of raters in a new campaign."""
-    create_campaign(address, CampaignPlan(tasks_of(_TASKS, _EACH), rules=Rules(votes=3)))
+    create_campaign(address, plan_of_golden_and_stop())
     campaign, now = open_campaign(address), time.time()
     tokens = [make_link(campaign, add_person(campaign, f"rater {number}"), now) for number in range(raters)]
     campaign.close()
@@ -62,7 +80,7 @@ def rated(address: str, raters: int, think: float) -> Simulated:
 
 def work(pages: str, tokens: list[str], think: float) -> Simulated:
     raters = [SimulatedRater(think=think)] * len(tokens)
-    return rate(pages, tokens, raters, lambda *_: True, seconds=_SECONDS, pictures=False)
+    return rate(pages, tokens, raters, is_valid, seconds=_SECONDS, pictures=False)
 
 
 def at(took: Any, share: float) -> float:

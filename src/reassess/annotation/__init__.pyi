@@ -31,6 +31,7 @@ from .store.people import Person as Person
 from .store.people import add_person as add_person
 from .store.people import admit as admit
 from .store.people import consent as consent
+from .store.people import ever_linked as ever_linked
 from .store.people import find_person as find_person
 from .store.people import forget_person as forget_person
 from .store.people import make_link as make_link

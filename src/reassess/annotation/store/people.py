@@ -20,6 +20,7 @@ from reassess.annotation.store.schema import (
     RATING,
     cursors,
     golden_counts,
+    log,
     people,
     sessions,
     tasks,
@@ -34,6 +35,7 @@ __all__ = [
     "add_person",
     "admit",
     "consent",
+    "ever_linked",
     "find_person",
     "forget_person",
     "insert_person",
@@ -139,6 +141,13 @@ def revoke_link(campaign: Campaign, person: int, now: float, by: int | None = No
         change.person(person)
         _end_link(change, person, None)
         change.note(now, "revoke", by, person=person)
+
+
+def ever_linked(campaign: Campaign) -> frozenset[int]:
+    """The numbers of people who have a link by which they can enter, or had one."""
+    with reading(campaign.engine) as connection:
+        made = connection.scalars(select(log.c.detail).where(log.c.what == "link"))
+        return frozenset(detail["person"] for detail in made)
 
 
 def sign_in(campaign: Campaign, token: str, now: float) -> str | None:

@@ -211,34 +211,44 @@ def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None
         change.note(now, "cannot judge", person, task=task)
 
 
-def void_rater(campaign: Campaign, person: int, now: float, by: int | None = None) -> None:
+def void_rater(campaign: Campaign, person: int, now: float, by: int | None = None) -> bool:
     """Count the votes of a rater no more; their questions open again.
 
+    Returns
+    -------
+    Whether their votes counted before; if not, nothing is changed.
+
     Raises
     ------
     DataError
         There is no such rater.
     """
-    _set_voided(campaign, person, True, now, by)
+    return _set_voided(campaign, person, True, now, by)
 
 
-def restore_rater(campaign: Campaign, person: int, now: float, by: int | None = None) -> None:
+def restore_rater(campaign: Campaign, person: int, now: float, by: int | None = None) -> bool:
     """Count the votes of a rater again, as if they had never been voided.
 
+    Returns
+    -------
+    Whether they were voided before; if not, nothing is changed.
+
     Raises
     ------
     DataError
         There is no such rater.
     """
-    _set_voided(campaign, person, False, now, by)
+    return _set_voided(campaign, person, False, now, by)
 
 
-def _set_voided(campaign: Campaign, person: int, voided: bool, now: float, by: int | None) -> None:
+def _set_voided(campaign: Campaign, person: int, voided: bool, now: float, by: int | None) -> bool:
     """Count the answers to each question of a rater anew, in the order in which they came."""
     with changing(campaign) as change:
         row = change.person(person)
         if row.role != RATER:
             raise DataError("only the votes of a rater can be voided", found=f"{row.name}, of the role {row.role}")
+        if row.voided == voided:
+            return False
         change.connection.execute(update(people).where(people.c.id == person).values(voided=voided))
         found = select(questions.c.id, questions.c.task).join(answers, answers.c.question == questions.c.id)
         theirs = found.where(answers.c.person == person, ~questions.c.golden).order_by(questions.c.id)
@@ -253,6 +263,7 @@ def _set_voided(campaign: Campaign, person: int, voided: bool, now: float, by: i
         if not voided:  # for what they had begun when they were voided
             change.connection.execute(update(cursors).where(cursors.c.person == person).values(position=0))
         change.note(now, "void" if voided else "restore", by, person=person)
+    return True
 
 
 _TASKS_OF = (

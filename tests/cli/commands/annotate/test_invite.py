@@ -37,6 +37,7 @@ def test_people_are_added_and_each_link_is_printed_and_kept_nowhere(invite: Invi
     assert result.out == (
         f"ann: {links['ann']}\nbob: {links['bob']}\n"
         "each link is shown this once: whoever has it enters as that person\n"
+        "the pages are served there by reassess annotate serve pets.db\n"
     )
     for link in links.values():
         assert re.fullmatch(r"http://127\.0\.0\.1:8000/enter#[\w-]{43}", link)
@@ -60,14 +61,69 @@ def test_a_link_is_the_result_and_has_the_address_of_the_pages(invite: Invite) -
 
 def test_a_name_that_is_there_is_an_error_and_nobody_is_added(invite: Invite) -> None:
     invite("ann")
-    result = invite("bob", "ann", "eve")
+    result = invite("bob", "ann")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         "Error: there is somebody of that name\n"
-        "  found:   ann, eve\n"
+        "  found:   ann\n"
         "  to mend: take another name; or give --again for a new link, or --revoke to end the old one\n"
     )
     assert [one.name for one in people_of(open_campaign("pets.db"))] == ["eve", "ann"]
+
+
+def test_an_expert_whose_answers_were_given_gets_a_link_once(invite: Invite) -> None:
+    result = invite("eve")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        "Error: there is somebody of that name, of another role\n"
+        "  found:   eve, expert\n"
+        "  to mend: take another name; or give their --role for a link\n"
+    )
+    links = links_of(invite("eve", "fay", "--role", "expert"))
+    assert all(map(enters, links.values()))
+    assert [(one.name, one.role) for one in people_of(open_campaign("pets.db"))] == [
+        ("eve", "expert"),
+        ("fay", "expert"),
+    ]
+    assert invite("eve", "--revoke").code == 0
+    assert invite("eve", "--role", "expert").err.startswith("Error: there is somebody of that name\n  found:   eve\n")
+
+
+@pytest.mark.parametrize(
+    ("address", "served"),
+    [
+        ("http://localhost:9000/", "there by reassess annotate serve pets.db --port 9000"),
+        ("http://[::1]", "there by reassess annotate serve pets.db --port 80"),
+        ("https://rate.example.org", ", behind the proxy there, by reassess annotate serve pets.db"),
+        ("HTTP://x.org/a/", ", behind the proxy there, by reassess annotate serve pets.db --root-path /a"),
+    ],
+)
+def test_what_must_run_for_the_links_is_said(invite: Invite, address: str, served: str) -> None:
+    first, _, last = invite("ann", "--address", address).out.splitlines()
+    assert first.startswith(f"ann: {address.rstrip('/')}/enter#")
+    assert last.startswith("the pages are served")
+    assert last.endswith(served)
+
+
+@pytest.mark.parametrize(
+    ("address", "wrong"),
+    [
+        ("rate.example.org/a", "lacks the scheme: give https://rate.example.org/a."),
+        ("localhost:9000", "lacks the scheme: give http://localhost:9000."),
+        *(
+            (address, "is no address of pages, such as https://rate.example.org/rating.")
+            for address in (
+                *("", "/", "https://", "ftp://rate.example.org", "https://x.org?a=1", "https://x.org/#a"),
+                *("https://eve@x.org", "https://x.org:port", "https://x.org:0", "https://x .org", "https://[x"),
+            )
+        ),
+    ],
+)
+def test_what_is_no_address_of_pages_is_refused(invite: Invite, address: str, wrong: str) -> None:
+    result = invite("ann", "--address", address)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.endswith(f"Error: Invalid value for '--address': {address!r} {wrong}\n")
+    assert [one.name for one in people_of(open_campaign("pets.db"))] == ["eve"]
 
 
 def test_a_new_link_ends_the_old_one_and_a_revoked_one_lets_nobody_enter(invite: Invite) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from reassess.annotation.store.campaigns import open_campaign
 from reassess.annotation.store.export import export_votes
+from reassess.annotation.store.keeping import LogEntry, last_entries
 from tests.helpers import Run, document_of
 
 
@@ -14,6 +15,13 @@ def votes() -> int:
     count = len(export_votes(campaign).votes)
     campaign.close()
     return count
+
+
+def entries() -> list[LogEntry]:
+    campaign = open_campaign("pets.db")
+    found = last_entries(campaign, 100)
+    campaign.close()
+    return found
 
 
 @pytest.fixture
@@ -37,7 +45,25 @@ def test_votes_of_a_voided_rater_do_not_count_until_they_are_restored(voted: Non
 @pytest.mark.parametrize(("verb", "voided"), [("void", True), ("restore", False)])
 def test_the_document_says_what_is_so_now(voted: None, run: Callable[..., Run], verb: str, voided: bool) -> None:
     document = document_of(run("annotate", verb, "pets.db", "bob", "--json"), "annotate")
-    assert document["results"] == {"name": "bob", "voided": voided}
+    assert document["results"] == {"name": "bob", "voided": voided, "changed": voided}
+
+
+@pytest.mark.parametrize(
+    ("verb", "told"),
+    [
+        ("void", "ann: voided before; nothing is changed\n"),
+        ("restore", "ann: not voided; nothing is changed\n"),
+    ],
+)
+def test_what_is_so_already_is_said_and_not_logged(
+    voted: None, run: Callable[..., Run], verb: str, told: str
+) -> None:
+    if verb == "void":
+        run("annotate", "void", "pets.db", "ann")
+    before = entries()
+    result = run("annotate", verb, "pets.db", "ann")
+    assert (result.code, result.out) == (0, told)
+    assert entries() == before
 
 
 @pytest.mark.parametrize("verb", ["void", "restore"])
@@ -45,6 +71,10 @@ def test_nobody_and_who_is_no_rater_are_refused(voted: None, run: Callable[..., 
     assert run("annotate", verb, "pets.db", "cy").err == (
         "Error: there is nobody of that name\n  allowed: eve, ann, bob\n  found:   cy\n"
     )
-    assert run("annotate", verb, "pets.db", "eve").err == (
-        "Error: only the votes of a rater can be voided\n  found:   eve, of the role expert\n"
-    )
+    run("annotate", "invite", "pets.db", "ida", "--role", "keeper")
+    for name, role in (("eve", "expert"), ("ida", "keeper")):
+        result = run("annotate", verb, "pets.db", name)
+        assert (result.code, result.out) == (1, "")
+        assert result.err == (
+            f"Error: only the votes of a rater can be voided\n  found:   {name}, of the role {role}\n"
+        )

@@ -11,6 +11,7 @@ from reassess import annotation
 from reassess.cli.campaigns import campaign_argument
 from reassess.cli.common import Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Choice, Command
+from reassess.cli.page_addresses import PAGES, served_by
 from reassess.cli.screen import say
 from reassess.errors import DataError
 from reassess.text import some
@@ -42,6 +43,7 @@ _ADDRESS = "http://127.0.0.1:8000"
 @click.option("--revoke", is_flag=True, help="End the links of people, and make none.")
 @click.option(
     "--address",
+    type=PAGES,
     default=_ADDRESS,
     show_default=True,
     metavar="URL",
@@ -60,7 +62,7 @@ def invite(
     """Add people, and print the link by which each enters.
 
     A link is shown once: the campaign keeps no more of it than its hash. Who has it enters as that person, so send it
-    to nobody else.
+    to nobody else. Experts whose answers were given by create are there already, and get a link too.
     """
     refuse_repeated(names)
     if again and revoke:
@@ -70,16 +72,14 @@ def invite(
     now = time.time()
     with annotation.using_campaign(campaign) as opened:
         if not (again or revoke):
-            _refuse_known(opened, names)
-            for name in names:
-                annotation.add_person(opened, name, role or "rater", now=now)
+            _add(opened, names, role or "rater", now)
         people = [annotation.find_person(opened, name) for name in names]
         links: dict[str, str | None] = {}
         for person in people:
             if revoke:
                 annotation.revoke_link(opened, person.id, now)
             token = None if revoke else annotation.make_link(opened, person.id, now)
-            links[person.name] = token and f"{address.rstrip('/')}/enter#{token}"
+            links[person.name] = token and f"{address}/enter#{token}"
     if call.json:
         results = [{"name": person.name, "role": person.role, "link": links[person.name]} for person in people]
         call.print_document("annotate", results)
@@ -88,15 +88,28 @@ def invite(
         say(f"{name}: {link or 'nobody enters by their link any more'}")
     if not revoke:
         call.tell("each link is shown this once: whoever has it enters as that person")
+        call.tell(served_by(campaign, address))
 
 
-def _refuse_known(campaign: "Campaign", names: Sequence[str]) -> None:
-    """Refuse names of people who are there, before anybody is added."""
-    known = {person.name for person in annotation.people_of(campaign)}
-    there = [name for name in names if name in known]
-    if there:
+def _add(campaign: "Campaign", names: Sequence[str], role: str, now: float) -> None:
+    """Add people who are not there; those who are had no link before, such as experts whose answers were given.
+
+    Names of others are refused before anybody is added.
+    """
+    known = {person.name: person for person in annotation.people_of(campaign) if person.name in names}
+    linked = annotation.ever_linked(campaign)
+    if there := [name for name, person in known.items() if person.id in linked]:
         raise DataError(
             "there is somebody of that name",
             found=some(there),
             mend="take another name; or give --again for a new link, or --revoke to end the old one",
         )
+    if others := [f"{name}, {person.role}" for name, person in known.items() if person.role != role]:
+        raise DataError(
+            "there is somebody of that name, of another role",
+            found=some(others),
+            mend="take another name; or give their --role for a link",
+        )
+    for name in names:
+        if name not in known:
+            annotation.add_person(campaign, name, role, now=now)

@@ -27,8 +27,11 @@ def restore(call: Call, campaign: str | Path, name: str) -> None:
     They count as if they had never been voided: of each question those that came first, until it has enough.
     """
     with annotation.using_campaign(campaign) as opened:
-        annotation.restore_rater(opened, annotation.find_person(opened, name).id, time.time())
+        changed = annotation.restore_rater(opened, annotation.find_person(opened, name).id, time.time())
     if call.json:
-        call.print_document("annotate", {"name": name, "voided": False})
+        call.print_document("annotate", {"name": name, "voided": False, "changed": changed})
         return
-    call.tell(f"{name}: their votes count again")
+    if changed:
+        call.tell(f"{name}: their votes count again")
+    else:
+        call.tell(f"{name}: not voided; nothing is changed")

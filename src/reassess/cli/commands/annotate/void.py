@@ -28,8 +28,11 @@ def void(call: Call, campaign: str | Path, name: str) -> None:
     for others.
     """
     with annotation.using_campaign(campaign) as opened:
-        annotation.void_rater(opened, annotation.find_person(opened, name).id, time.time())
+        changed = annotation.void_rater(opened, annotation.find_person(opened, name).id, time.time())
     if call.json:
-        call.print_document("annotate", {"name": name, "voided": True})
+        call.print_document("annotate", {"name": name, "voided": True, "changed": changed})
         return
-    call.tell(f"{name}: their votes do not count, and the questions are open again")
+    if changed:
+        call.tell(f"{name}: their votes do not count, and the questions are open again")
+    else:
+        call.tell(f"{name}: voided before; nothing is changed")

@@ -1,0 +1,61 @@
+"""Where people reach the pages of a campaign: an address that links begin with, and the server that it leads to."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from reassess import annotation
+
+__all__ = ["PAGES", "served_by"]
+
+_SCHEMES = ("http", "https")
+_HERE = ("127.0.0.1", "localhost", "::1")
+_PORT = 8000  # at which `serve` serves unless told
+
+
+class _AddressType(click.ParamType[str]):
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        if _is_address(text):
+            return text.rstrip("/")
+        with_scheme = f"{'http' if text.startswith(_HERE) else 'https'}://{text}"
+        if "://" not in text and _is_address(with_scheme):
+            self.fail(f"{text!r} lacks the scheme: give {with_scheme}.", param, ctx)
+        self.fail(f"{text!r} is no address of pages, such as https://rate.example.org/rating.", param, ctx)
+
+
+PAGES = _AddressType()
+
+
+def served_by(campaign: str | Path, address: str) -> str:
+    """What must run for links at an address to lead to the pages, in words.
+
+    >>> served_by("pets.db", "http://127.0.0.1:9000")
+    'the pages are served there by reassess annotate serve pets.db --port 9000'
+    >>> served_by("pets.db", "https://rate.example.org/rating")
+    'the pages are served, behind the proxy there, by reassess annotate serve pets.db --root-path /rating'
+    """
+    parts = urlsplit(address)
+    serve = ["reassess", "annotate", "serve", annotation.shown_address(campaign)]
+    if parts.scheme == "http" and parts.hostname in _HERE and not parts.path:
+        port = parts.port or 80
+        options = [] if port == _PORT else ["--port", str(port)]
+        return f"the pages are served there by {shlex.join(serve + options)}"
+    options = ["--root-path", parts.path] if parts.path else []
+    return f"the pages are served, behind the proxy there, by {shlex.join(serve + options)}"
+
+
+def _is_address(text: str) -> bool:
+    """Whether a text is the address of a site, or of a path of it, and nothing more."""
+    try:
+        parts = urlsplit(text)
+        at_port = parts.port is None or parts.port > 0
+    except ValueError:  # such as of a port that is no number
+        return False
+    is_plain = text.isprintable() and not set(text) & set("?#@\\ ")
+    return is_plain and at_port and parts.scheme in _SCHEMES and bool(parts.hostname)

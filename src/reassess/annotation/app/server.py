@@ -40,7 +40,7 @@ def serve(
     root_path
         The path below which a proxy shows the pages, such as ``/rating``; the proxy takes it away.
     started
-        Is told the address at which the pages can be opened.
+        Is told the address at which the server can be asked; below a root path, by the proxy alone.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def serve(
     logging.getLogger("uvicorn.access").addFilter(_without_query)
     name = f"[{host}]" if ":" in host else host
     with _listen(host, port) as listening:
-        started(f"http://{name}:{listening.getsockname()[1]}{config.root_path}/")
+        started(f"http://{name}:{listening.getsockname()[1]}/")
         uvicorn.Server(config).run(sockets=[listening])
 
 

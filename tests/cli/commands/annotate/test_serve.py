@@ -47,6 +47,14 @@ def test_pages_are_served_until_ctrl_c(create: Create) -> None:
     assert "Traceback" not in out
 
 
+def test_below_a_path_of_a_proxy_it_says_what_the_proxy_asks(create: Create) -> None:
+    create()
+    with started("serve", "pets.db", "--port", "0", "--root-path", "/rating") as (_, (line,)):
+        found = re.fullmatch(r"pets: below /rating of the proxy, which asks (http://127\.0\.0\.1:\d+/)", line)
+        assert found, line
+        assert "<title>pets" in page(f"{found[1]}enter")
+
+
 def test_images_that_moved_are_found_and_others_are_refused(create: Create, run: Callable[..., Run]) -> None:
     create()
     Path("pets/images").rename("moved")

@@ -55,9 +55,7 @@ def test_the_document_says_what_is_so_now(voted: None, run: Callable[..., Run], 
         ("restore", "ann: not voided; nothing is changed\n"),
     ],
 )
-def test_what_is_so_already_is_said_and_not_logged(
-    voted: None, run: Callable[..., Run], verb: str, told: str
-) -> None:
+def test_what_is_so_already_is_said_and_not_logged(voted: None, run: Callable[..., Run], verb: str, told: str) -> None:
     if verb == "void":
         run("annotate", "void", "pets.db", "ann")
     before = entries()

@@ -27,7 +27,11 @@ _HOST, _PORT = "127.0.0.1", 8000
 @click.option("--host", default=_HOST, show_default=True, metavar="NAME", help="0.0.0.0 lets other machines reach it.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=_PORT, show_default=True, help="0 takes a free one.")
 @click.option(
-    "--root-path", default="", metavar="PATH", help="The path below which a proxy shows the pages, such as /rating."
+    "--root-path",
+    default="",
+    metavar="PATH",
+    help="The path below which a proxy shows the pages, such as /rating, and which it takes away. They open there "
+    "alone.",
 )
 @click.option(
     "--images",
@@ -47,7 +51,9 @@ def serve(call: Call, campaign: str | Path, host: str, port: int, root_path: str
 
         def started(address: str) -> None:
             if call.json:
-                call.print_document("annotate", {"address": address})
+                call.print_document("annotate", {"address": address, "root_path": root_path})
+            elif below := root_path.rstrip("/"):
+                call.tell(f"{opened.name}: below {below} of the proxy, which asks {address}")
             else:
                 call.tell(f"{opened.name}: {address}")
 

@@ -21,7 +21,7 @@ from reassess.core.stop_rule import StopRule
 from reassess.core.tasks import Tasks
 from reassess.data.benchmark_folders import open_benchmark
 from reassess.data.loading import load_original, load_votes
-from reassess.errors import OutputError
+from reassess.errors import OutputError, ReassessWarning
 from tests.annotation.campaigns import CLASSES, golden_of, tasks_of, vote_on_all
 
 NOW = 1e9
@@ -109,7 +109,9 @@ def test_a_folder_that_is_not_empty_is_kept_without_force(campaign: Campaign, tm
         "  found:   benchmark.json, classes.csv, golden.parquet and 5 more\n"
         "  to mend: choose another name, or overwrite files in it with force=True"
     )
-    assert export(campaign, folder, force=True)
+    with pytest.warns(ReassessWarning) as warned:
+        assert export(campaign, folder, force=True)
+    assert [str(one.message) for one in warned] == [f"{folder} holds what was made of earlier votes: scores.npz"]
     void_rater(campaign, 2, NOW)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(OutputError) as other:  # a campaign without votes now, and without raters' golden answers

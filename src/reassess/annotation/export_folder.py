@@ -1,5 +1,6 @@
 """The votes of a campaign as the folder of a benchmark, from which the other commands go on."""
 
+import warnings
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,10 +11,10 @@ import numpy as np
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
-from reassess.data.benchmark_folders import places_of_parts
+from reassess.data.benchmark_folders import one_place, places_of_parts
 from reassess.data.benchmark_outputs import check_place
 from reassess.data.benchmark_settings import SETTINGS_FILE, write_settings
-from reassess.errors import OutputError
+from reassess.errors import OutputError, ReassessWarning
 from reassess.formats.class_tables import write_classes
 from reassess.formats.files import TEMPORARY, all_or_none, check_output, exists
 from reassess.formats.labels import write_labels
@@ -32,6 +33,7 @@ __all__ = ["export_campaign"]
 
 _CLASSES, _ORIGINAL, _SUGGESTIONS = "classes.csv", "original.csv", "suggestions.csv"
 _VOTES, _GOLDEN, _RATER_GOLDEN = "votes.parquet", "golden.parquet", "rater-golden.parquet"
+_MADE_OF_VOTES = ("scores", "labels")
 _FILES = frozenset({_CLASSES, _ORIGINAL, _SUGGESTIONS, _VOTES, _GOLDEN, _RATER_GOLDEN})
 
 
@@ -50,7 +52,8 @@ def export_campaign(
     names
         As for `export_votes`.
     force
-        Write into a folder that is not empty. Other files in it stay.
+        Write into a folder that is not empty. Other files in it stay. Scores and labels among them, which
+        were made of earlier votes, are named in a `ReassessWarning`.
 
     Raises
     ------
@@ -66,6 +69,8 @@ def export_campaign(
     parts = _parts(exported, campaign)
     _refuse_others(folder, parts)
     is_new = not exists(folder)
+    if not is_new:
+        _warn_of_earlier(folder)
     try:
         folder.mkdir(exist_ok=True)
         with all_or_none():
@@ -88,6 +93,15 @@ def _refuse_others(folder: Path, parts: Collection[str]) -> None:
             where=folder,
             found=some(others, most=3),
             mend="remove it, or choose another folder",
+        )
+
+
+def _warn_of_earlier(folder: Path) -> None:
+    """Warn of what was made of earlier votes, and would be taken for what these say."""
+    places = places_of_parts(folder)
+    if earlier := [path.name for part in _MADE_OF_VOTES for path in places.get(part, [])]:
+        warnings.warn(
+            f"{folder} holds what was made of earlier votes: {', '.join(earlier)}", ReassessWarning, stacklevel=3
         )
 
 
@@ -131,8 +145,7 @@ def _check_folder(folder: Path, *, force: bool) -> None:
             found=some(held, most=3),
             mend="choose another name, or overwrite files in it with force=True",
         )
-    places = places_of_parts(folder)
-    sources = {part: str(places[part][0]) for part in places}
+    sources = {part: str(one_place(folder, part, places)) for part, places in places_of_parts(folder).items()}
     for name in sorted(_FILES):
         check_output(folder / name, force=force)
         check_place(folder / name, Benchmark(sources=sources, folder=folder), Path(name).stem)

@@ -21,12 +21,12 @@ class _AddressType(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text = str(value)
-        if _is_address(text):
-            return text.rstrip("/")
-        with_scheme = f"{'http' if text.startswith(_HERE) else 'https'}://{text}"
-        if "://" not in text and _is_address(with_scheme):
-            self.fail(f"{text!r} lacks the scheme: give {with_scheme}.", param, ctx)
-        self.fail(f"{text!r} is no address of pages, such as https://rate.example.org/rating.", param, ctx)
+        if not _is_address(text):
+            with_scheme = f"{'http' if text.startswith(_HERE) else 'https'}://{text}"
+            if "://" not in text and _is_address(with_scheme):
+                self.fail(f"{text!r} lacks the scheme: give {with_scheme}.", param, ctx)
+            self.fail(f"{text!r} is no address of pages, such as https://rate.example.org/rating.", param, ctx)
+        return text.rstrip("/")
 
 
 PAGES = _AddressType()

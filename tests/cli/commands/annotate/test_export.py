@@ -28,13 +28,13 @@ def export(create: Callable[..., Run], run: Callable[..., Run], work: Callable[.
     return call
 
 
-def rebuilt(line: str, run: Callable[..., Run]) -> dict[str, frozenset[int]]:
+def rebuilt(line: str, run: Callable[..., Run], labels: str = "rated/labels.csv") -> dict[str, frozenset[int]]:
     """The label sets that the printed line makes."""
     for command in line.split(" && "):
         program, *argv = shlex.split(command)
         result = run(*argv)
         assert (program, result.code) == ("reassess", 0), result.err
-    return dict(load_labels("rated/labels.csv").sets())
+    return dict(load_labels(labels).sets())
 
 
 def test_the_votes_are_written_and_the_printed_line_makes_labels_of_them(
@@ -90,6 +90,22 @@ def test_the_line_makes_labels_by_the_rules_of_the_campaign(
     assert line.startswith(f"labels: reassess aggregate --benchmark rated -o rated/scores.npz{expected} && ")
     sets = rebuilt(line.removeprefix("labels: "), run)
     assert {f"{number}.png" for number in range(4)} <= set(sets)
+
+
+def test_scores_and_labels_of_an_earlier_export_are_named_and_made_anew_in_their_place(
+    export: Export, run: Callable[..., Run]
+) -> None:
+    rebuilt(export().out.splitlines()[-1].removeprefix("labels: "), run)
+    Path("rated/labels.csv").unlink()
+    assert run("labels", "--benchmark", "rated", "-o", "rated/labels.json", "--threshold", "0.5").code == 0
+    again = export("--force")
+    assert again.err == "Warning: rated holds what was made of earlier votes: scores.npz, labels.json\n"
+    line = again.out.splitlines()[-1].removeprefix("labels: ")
+    assert line == (
+        "reassess aggregate --benchmark rated -o rated/scores.npz --force && "
+        "reassess labels --benchmark rated -o rated/labels.json --force --threshold 0.8"
+    )
+    assert rebuilt(line, run, labels="rated/labels.json")
 
 
 def test_a_benchmark_with_a_threshold_needs_none_in_the_line(

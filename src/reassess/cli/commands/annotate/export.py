@@ -12,6 +12,7 @@ from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import OUTPUT
 from reassess.core.benchmark import USUAL_THRESHOLD
+from reassess.data.benchmark_folders import places_of_parts
 from reassess.text import counted
 
 if TYPE_CHECKING:
@@ -73,14 +74,19 @@ def _rebuild(folder: Path, exported: "Exported", campaign: "Campaign") -> str | 
     """The line that makes labels of the votes; None without votes."""
     if not len(exported.votes):
         return None
-    aggregate = ["reassess", "aggregate", "--benchmark", str(folder), "-o", str(folder / "scores.npz")]
+    places = places_of_parts(folder)
+
+    def output(part: str, usual: str) -> list[str]:
+        return ["-o", str(places[part][0]), "--force"] if part in places else ["-o", str(folder / usual)]
+
+    aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *output("scores", "scores.npz")]
     if exported.golden is not None and exported.rater_golden is None:
         aggregate += ["--golden", "none"]  # on which nobody was measured
     elif exported.golden is not None and campaign.at_least is not None:
         aggregate += ["--golden-at-least", str(campaign.at_least)]
     if campaign.original_votes:
         aggregate += ["--original", str(folder / "original.csv")]
-    labels = ["reassess", "labels", "--benchmark", str(folder), "-o", str(folder / "labels.csv")]
+    labels = ["reassess", "labels", "--benchmark", str(folder), *output("labels", "labels.csv")]
     if "threshold" not in campaign.settings:
         labels += ["--threshold", str(USUAL_THRESHOLD)]
     return f"{shlex.join(aggregate)} && {shlex.join(labels)}"

@@ -61,9 +61,13 @@ def test_a_campaign_on_a_server_from_its_making_to_its_labels(
     assert (
         again.err == f"Error: the database holds a campaign\n  where:   {database}\n  to mend: take another database\n"
     )
-    assert run("annotate", "backup", database, "-o", "copy.db").err.startswith(
-        "Error: a campaign on a server is copied"
-    )
+    annotate("backup", "-o", "copy.db")
+    told = document_of(annotate("simulate", "--raters", "1", "-o", "tried.db", "--json"), "annotate")
+    assert told["results"]["raters"] == 1
+    for copy, people in (("copy.db", 3), ("tried.db", 4)):
+        campaign = open_campaign(copy)
+        assert len(people_of(campaign)) == people
+        campaign.close()
 
 
 def test_no_output_tells_the_password(here: Path, run: Callable[..., Run], database: str) -> None:

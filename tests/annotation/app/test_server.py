@@ -12,7 +12,7 @@ import pytest
 
 from reassess.annotation.app.server import serve
 from reassess.annotation.store.locking import only_process
-from reassess.annotation.store.versions import upgrade_campaign
+from reassess.annotation.store.upgrades import upgrade_campaign
 from reassess.errors import DataError
 from tests.annotation.app.serving import Server
 from tests.annotation.app.sites import make_site

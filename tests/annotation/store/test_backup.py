@@ -2,40 +2,73 @@
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from reassess.annotation.store import database as database_module
 from reassess.annotation.store.backup import backup_campaign
-from reassess.annotation.store.campaigns import open_campaign
+from reassess.annotation.store.campaigns import Campaign, open_campaign
+from reassess.annotation.store.database import _prepare, is_server, reading
 from reassess.annotation.store.export import export_votes
+from reassess.annotation.store.schema import metadata
 from reassess.errors import OutputError
 from tests.annotation.campaigns import campaign_at, vote_on_all
 from tests.helpers import message
 
 
-def test_a_copy_holds_what_was_acknowledged_while_the_campaign_is_open_and_written(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (2, 1), raters=2)
+def rows_of(campaign: Campaign) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of all tables."""
+    with reading(campaign.engine) as connection:
+        tables = metadata.sorted_tables
+        found = {table.name: connection.execute(select(table).order_by(*table.primary_key)).all() for table in tables}
+    return {name: [tuple(row) for row in rows] for name, rows in found.items()}
+
+
+def test_a_copy_holds_what_was_acknowledged_while_the_campaign_is_open_and_written(
+    address: str | Path, tmp_path: Path
+) -> None:
+    campaign = campaign_at(address, (2, 1), raters=2)
     vote_on_all(campaign, raters=1)
-    assert (tmp_path / "c.db-wal").stat().st_size  # so that a copy of the file alone would lack votes
+    if not is_server(address):
+        assert (tmp_path / "c.db-wal").stat().st_size  # so that a copy of the file alone would lack votes
+    acknowledged = rows_of(campaign)
     with campaign.engine.connect() as connection:  # which has the right to write
         connection.exec_driver_sql("UPDATE campaign SET paused = TRUE")
-        backup_campaign(tmp_path / "c.db", tmp_path / "copy.db")
+        backup_campaign(address, tmp_path / "copy.db")
     vote_on_all(campaign, raters=2)
     assert len(export_votes(campaign).votes) == 6
     copy = open_campaign(tmp_path / "copy.db")
+    assert rows_of(copy) == acknowledged
     assert len(export_votes(copy).votes) == 3
+    vote_on_all(copy, raters=2)
+    assert len(export_votes(copy).votes) == 6
     copy.close()
     campaign.close()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.db", "copy.db"]
+    assert {path.name for path in tmp_path.iterdir()} == {"copy.db"} | ({"c.db"} if not is_server(address) else set())
+
+
+def test_a_full_disk_spoils_no_copy_of_a_campaign_on_a_server(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign_at(database, (2,), raters=1).close()
+
+    def fill(connection: Any, record: Any) -> None:
+        _prepare(connection, record)
+        connection.execute("PRAGMA max_page_count=5")
+
+    monkeypatch.setattr(database_module, "_prepare", fill)
+    with pytest.raises(OutputError, match="database or disk is full"):
+        backup_campaign(database, tmp_path / "copy.db")
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_cannot_be_copied_is_refused(tmp_path: Path) -> None:
     campaign_at(tmp_path / "c.db", (1,), raters=1).close()
     copy = tmp_path / "copy.db"
-    assert message(backup_campaign, "postgresql://eve:secret@somewhere/pets", copy) == (
-        "a campaign on a server is copied by the server's own tools\n"
-        "  where:   postgresql://eve:***@somewhere/pets\n"
-        "  to mend: pg_dump --format=custom --file=FILE ADDRESS; and pg_restore"
+    assert message(backup_campaign, "postgresql://eve:secret@127.0.0.1:1/pets", copy).startswith(
+        "the database of the campaign cannot be used\n  where:   postgresql://eve:***@127.0.0.1:1/pets\n"
     )
     assert message(backup_campaign, tmp_path / "none.db", copy).startswith("there is no campaign\n")
     (tmp_path / "text.db").write_text("no database, but as long as the head of one" * 10)

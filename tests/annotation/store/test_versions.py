@@ -13,11 +13,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
 from reassess.annotation.addresses import shown_address
-from reassess.annotation.store import schema, versions
+from reassess.annotation.store import schema, upgrades, versions
 from reassess.annotation.store.campaigns import open_campaign
 from reassess.annotation.store.database import open_engine
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.versions import FORM, Upgraded, upgrade_campaign
+from reassess.annotation.store.upgrades import Upgraded, upgrade_campaign
+from reassess.annotation.store.versions import FORM
 from reassess.errors import DataError, MissingPackageError, OutputError
 from tests.annotation.campaigns import campaign_at, vote_on_all
 from tests.helpers import message
@@ -86,9 +87,9 @@ def older(address: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with campaign.engine.begin() as connection:
         connection.execute(text("ALTER TABLE images DROP COLUMN original"))
     campaign.close()
-    shutil.copytree(versions._MIGRATIONS, tmp_path / "migrations 100 %")
+    shutil.copytree(upgrades._MIGRATIONS, tmp_path / "migrations 100 %")
     (tmp_path / "migrations 100 %" / "versions" / "form_0002.py").write_text(NEXT)
-    monkeypatch.setattr(versions, "_MIGRATIONS", tmp_path / "migrations 100 %")
+    monkeypatch.setattr(upgrades, "_MIGRATIONS", tmp_path / "migrations 100 %")
     monkeypatch.setattr(versions, "FORM", "0002")
     return address
 
@@ -116,7 +117,7 @@ def test_a_campaign_of_an_earlier_form_is_upgraded_with_its_votes(older: str | P
 
 
 def test_an_upgrade_that_fails_changes_nothing(older: str | Path) -> None:
-    (versions._MIGRATIONS / "versions" / "form_0002.py").write_text(NEXT + '    op.execute("SELECT no_such_column")\n')
+    (upgrades._MIGRATIONS / "versions" / "form_0002.py").write_text(NEXT + '    op.execute("SELECT no_such_column")\n')
     with pytest.raises(DataError, match="no_such_column"):
         upgrade_campaign(older)
     assert message(open_campaign, older).startswith("the campaign was made by an earlier version")
@@ -126,7 +127,7 @@ def test_an_upgrade_that_fails_changes_nothing(older: str | Path) -> None:
     if isinstance(older, Path):
         with pytest.raises(OutputError, match="the output file exists"):  # the copy as it was is kept
             upgrade_campaign(older)
-    (versions._MIGRATIONS / "versions" / "form_0002.py").write_text(NEXT)
+    (upgrades._MIGRATIONS / "versions" / "form_0002.py").write_text(NEXT)
     assert upgrade_campaign(older, force=True).after == "0002"
 
 

@@ -4,21 +4,28 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from reassess.annotation.addresses import is_server, shown_address
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError
+
+from reassess.annotation.addresses import is_server
 from reassess.annotation.store.campaign_files import writing_campaign
-from reassess.annotation.store.database import database_errors, existing
-from reassess.errors import DataError, OutputError
+from reassess.annotation.store.database import database_errors, existing, open_engine, reading
+from reassess.annotation.store.schema import metadata
+from reassess.annotation.store.versions import check_form, note_form
+from reassess.errors import OutputError
 
 __all__ = ["backup_campaign"]
 
+_ROWS = 10_000  # that are copied at a time
+
 
 def backup_campaign(address: str | Path, path: str | Path, *, force: bool = False) -> None:
-    """Copy a campaign in an SQLite file: all that was acknowledged when the copy begins. Nobody has to wait for it.
+    """Copy a campaign into an SQLite file: all that was acknowledged when the copy begins. Nobody has to wait for it.
 
     Parameters
     ----------
     address
-        The file.
+        The path of an SQLite file, or an address that begins with ``postgresql://``.
     path
         The copy, which is a campaign too.
     force
@@ -27,22 +34,53 @@ def backup_campaign(address: str | Path, path: str | Path, *, force: bool = Fals
     Raises
     ------
     DataError
-        There is no such file, it is no database, or the campaign is on a server, which has tools of its own.
+        There is no such campaign; it is on a server and was made by another version; or the database cannot be used.
     OutputError
         The copy exists, is the campaign itself, or that of a campaign that is open; or it cannot be written.
     """
     if is_server(address):
-        raise DataError(
-            "a campaign on a server is copied by the server's own tools",
-            where=shown_address(address),
-            mend="pg_dump --format=custom --file=FILE ADDRESS; and pg_restore",
-        )
-    if Path(path).resolve() == Path(address).resolve():
+        _copy_from_server(str(address), Path(path), force=force)
+    else:
+        _copy_file(Path(address), Path(path), force=force)
+
+
+def _copy_file(address: Path, path: Path, *, force: bool) -> None:
+    if path.resolve() == address.resolve():
         raise OutputError("the copy would take the place of the campaign", where=path, mend="choose another name")
     with database_errors(address), closing(sqlite3.connect(existing(address))) as source:
         source.execute("SELECT id FROM campaign")  # an error if it is none
-        with writing_campaign(Path(path), force=force) as temporary, closing(sqlite3.connect(temporary)) as target:
+        with writing_campaign(path, force=force) as temporary, closing(sqlite3.connect(temporary)) as target:
             try:
                 source.backup(target)
             except sqlite3.Error as error:  # such as of a full disk
                 raise OSError(str(error)) from error
+
+
+def _copy_from_server(address: str, path: Path, *, force: bool) -> None:
+    server = open_engine(address)
+    try:
+        with database_errors(address), reading(server) as source:
+            check_form(source, address)
+            with writing_campaign(path, force=force) as temporary:
+                file = open_engine(temporary)
+                try:
+                    with file.begin() as target:
+                        _copy_rows(source, target)
+                except DBAPIError as error:
+                    if isinstance(error.orig, sqlite3.Error):  # such as of a full disk
+                        raise OSError(str(error.orig)) from error
+                    raise
+                finally:
+                    file.dispose()  # which brings what is in the write-ahead log into the file
+    finally:
+        server.dispose()
+
+
+def _copy_rows(source: Connection, target: Connection) -> None:
+    """Make the tables of a campaign, with all rows of another one."""
+    metadata.create_all(target)
+    note_form(target)
+    streaming = source.execution_options(stream_results=True)
+    for table in metadata.sorted_tables:
+        for rows in streaming.execute(select(table).order_by(*table.primary_key)).mappings().partitions(_ROWS):
+            target.execute(table.insert(), [dict(row) for row in rows])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reassess.annotation.store import versions
-from reassess.annotation.store.versions import Upgraded
+from reassess.annotation.store.upgrades import Upgraded
 from tests.helpers import Run, document_of
 
 

@@ -30,7 +30,8 @@ def backup(call: Call, campaign: str | Path, output: Path) -> None:
     """Copy a campaign while it is served.
 
     Nobody has to wait meanwhile, and no answer that was acknowledged before is left out. Copy an SQLite file in no
-    other way: newer answers are in a file beside it. A campaign on a server is copied by pg_dump.
+    other way: newer answers are in a file beside it. The copy of a campaign on a server is an SQLite file too; what
+    the server can take back, pg_dump makes.
     """
     check_output(output, force=call.force)
     annotation.backup_campaign(campaign, output, force=call.force)

@@ -57,3 +57,5 @@ from .store.votes import cannot_judge as cannot_judge
 from .store.votes import keep_answers as keep_answers
 from .store.votes import restore_rater as restore_rater
 from .store.votes import void_rater as void_rater
+from .trial import Trial as Trial
+from .trial import trial_of as trial_of

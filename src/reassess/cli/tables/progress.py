@@ -11,7 +11,7 @@ from reassess.text import counted, some
 if TYPE_CHECKING:
     from reassess.annotation import Progress, RaterProgress
 
-__all__ = ["print_progress"]
+__all__ = ["print_progress", "states_in_words"]
 
 _EXPLAINED = {
     "uninformative": "the 95 % interval of what a vote tells of the truth includes 0",
@@ -37,11 +37,16 @@ def print_progress(call: Call, progress: "Progress") -> None:
             call.note(f"{flag}: {why}")
 
 
-def _summary(progress: "Progress") -> Iterator[str]:
+def states_in_words(progress: "Progress") -> str:
+    """How many questions are open, and how many are closed by what."""
     closed = f"{progress.closed_by_votes:,} with all their votes"
     if progress.closed_by_rule:
         closed = f"{progress.closed_by_rule:,} closed by the stop rule, {closed}"
-    yield f"{counted(progress.questions, 'question')}: {progress.open:,} open, {closed}"
+    return f"{progress.open:,} open, {closed}"
+
+
+def _summary(progress: "Progress") -> Iterator[str]:
+    yield f"{counted(progress.questions, 'question')}: {states_in_words(progress)}"
     known = progress.golden_invalid + progress.golden_valid
     if known or progress.golden_unknown:
         truths = f"{progress.golden_valid:,} valid, {progress.golden_invalid:,} invalid"

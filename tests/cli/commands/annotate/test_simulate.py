@@ -1,5 +1,6 @@
 """`reassess annotate simulate`: programs rate in a copy of a campaign, and what came of it."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,10 +31,14 @@ def test_programs_rate_a_copy_and_the_campaign_stays_as_it_is(create: Create, ru
     before = Path("pets.db").read_bytes()
     result = run("annotate", "simulate", "pets.db", "--raters", "2", "--drop", "0.5", "-o", "tried.db")
     assert result.code == 0, result.err
-    first, head, _, *rows, kept = result.out.splitlines()
+    first, head, _, *rows, states, votes, labels, kept = result.out.splitlines()
     assert first.startswith("2 raters: ")
     assert head.split() == ["request", "times", "median", "ms", "95", "%", "ms", "longest", "ms"]
     assert [row.split("  ")[0] for row in rows] == ["next task", "keep answers"]
+    assert states == "questions: 0 open, 8 with all their votes"
+    assert re.fullmatch("votes: 16 of at most 16(; \\d+ answers? came when the question had votes enough)?", votes)
+    missed = r"8 questions with votes; \d valid missed, \d invalid taken"
+    assert re.fullmatch(rf"labels at 0\.8: [\d.]+ % as the simulated truth, on {missed}", labels)
     assert kept == "kept: tried.db; go on with reassess annotate status, or export"
     assert Path("pets.db").read_bytes() == before
     campaign = open_campaign("tried.db")
@@ -65,6 +70,12 @@ def test_the_document_counts_what_was_done(create: Create, run: Callable[..., Ru
     results = document_of(run("annotate", "simulate", "pets.db", "--raters", "1", "--json"), "annotate")["results"]
     assert (results["raters"], results["answers"], list(results["statuses"])) == (1, 8, ["200"])
     assert results["next_seconds"][0] > 0
+    tried = results["campaign"]
+    labels = tried.pop("labels")
+    states = {"questions": 8, "open": 0, "closed_by_rule": 0, "closed_by_votes": 8}
+    assert tried == states | {"votes": 8, "votes_at_most": 8, "late": 0}
+    assert (labels["threshold"], labels["voted"]) == (0.8, 8)
+    assert labels["right"] + labels["missed"] + labels["mistaken"] == 8
 
 
 @pytest.mark.parametrize("matrix", ["x", "1,0", "1,2/3", "0.5,0.2,0.2/0,0,1"])

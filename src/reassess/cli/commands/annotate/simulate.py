@@ -12,17 +12,18 @@ import numpy as np
 
 from reassess import annotation
 from reassess.cli.campaigns import campaign_argument
-from reassess.cli.common import Call, Range, call_options, counting
+from reassess.cli.common import Call, Range, call_options, counting, percent
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE
 from reassess.cli.screen import print_table, say
+from reassess.cli.tables.progress import states_in_words
 from reassess.errors import OutputError
 from reassess.formats.files import check_output
 from reassess.formats.labels import read_labels
 from reassess.text import counted
 
 if TYPE_CHECKING:
-    from reassess.annotation import Campaign, Simulated
+    from reassess.annotation import Campaign, Simulated, Trial
 
 __all__ = ["simulate"]
 
@@ -98,7 +99,7 @@ def simulate(
     """Let programs answer, to try a campaign before people do, and to see how fast it is.
 
     They ask and answer as the page does, of a server on this machine, in a copy of the campaign: the campaign itself
-    stays as it is.
+    stays as it is. How good its labels would be is measured against the truth by which they answer.
     """
     if output is not None:
         if output.resolve() == Path(campaign).resolve():
@@ -123,9 +124,10 @@ def simulate(
                 simulated = annotation.rate(
                     address, tokens, working, truth, seconds=seconds, seed=seed, progress=_adding(progress)
                 )
+            trial = annotation.trial_of(opened, truth, time.time())
         if output is not None:
             annotation.backup_campaign(copy, output, force=call.force)
-    _report(call, simulated, output)
+    _report(call, simulated, trial, output)
 
 
 def _adding(progress: Callable[[str, int, int], None]) -> Callable[[int], None]:
@@ -149,9 +151,9 @@ def _tokens(campaign: "Campaign", raters: int) -> list[str]:
     return [annotation.make_link(campaign, person, now) for person in people]
 
 
-def _report(call: Call, simulated: "Simulated", output: Path | None) -> None:
+def _report(call: Call, simulated: "Simulated", trial: "Trial", output: Path | None) -> None:
     if call.json:
-        call.print_document("annotate", simulated.to_json())
+        call.print_document("annotate", {**simulated.to_json(), "campaign": trial.to_json()})
         return
     rate = simulated.answers / simulated.seconds
     lost = f", {counted(simulated.lost, 'connection')} lost" if simulated.lost else ""
@@ -165,6 +167,15 @@ def _report(call: Call, simulated: "Simulated", output: Path | None) -> None:
         if took.size
     ]
     print_table(("request", "times", "median ms", "95 % ms", "longest ms"), rows, text_columns=1)
+    say(f"questions: {states_in_words(trial.progress)}")
+    late = f"; {counted(trial.late, 'answer')} came when the question had votes enough" if trial.late else ""
+    say(f"votes: {trial.progress.votes:,} of at most {trial.most:,}{late}")
+    if trial.voted:
+        say(
+            f"labels at {trial.threshold}: {percent(trial.right / trial.voted)} % as the simulated truth, on "
+            f"{counted(trial.voted, 'question')} with votes; {trial.missed:,} valid missed, {trial.mistaken:,} invalid "
+            "taken"
+        )
     failed = sum(count for status, count in simulated.statuses.items() if status >= 500)
     if failed:
         call.note(f"the server failed in {counted(failed, 'request')}")

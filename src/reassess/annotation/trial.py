@@ -1,0 +1,118 @@
+"""What came of a campaign that simulated raters tried: its votes, and how right the labels are that they make."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reassess.aggregation.methods import by_calibration, by_em
+from reassess.annotation.store.campaigns import Campaign
+from reassess.annotation.store.export import Exported, export_votes
+from reassess.annotation.store.pictures import image_addresses
+from reassess.annotation.store.progress import Progress, progress_of
+from reassess.core.benchmark import USUAL_THRESHOLD
+from reassess.core.scores import Scores
+
+__all__ = ["Trial", "trial_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What came of a campaign whose truth is known.
+
+    Parameters
+    ----------
+    progress
+        How far the campaign is.
+    most
+        Number of votes that it can get at most.
+    late
+        Number of answers that do not count, since their question had votes enough.
+    threshold
+        The score from which on a class is a label.
+    right
+        Number of questions with votes of which the label is as the truth.
+    missed
+        Number of valid classes among them that are no label.
+    mistaken
+        Number of invalid classes among them that are a label.
+    """
+
+    progress: Progress
+    most: int
+    late: int
+    threshold: float
+    right: int
+    missed: int
+    mistaken: int
+
+    @property
+    def voted(self) -> int:
+        """Number of questions with votes."""
+        return self.right + self.missed + self.mistaken
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        states = ("questions", "open", "closed_by_rule", "closed_by_votes", "votes")
+        labels = ("threshold", "voted", "right", "missed", "mistaken")
+        return {
+            **{name: getattr(self.progress, name) for name in states},
+            "votes_at_most": self.most,
+            "late": self.late,
+            "labels": {name: getattr(self, name) for name in labels},
+        }
+
+
+def trial_of(campaign: Campaign, truth: Callable[[str, int], bool], now: float) -> Trial:
+    """What came of a campaign whose truth is known.
+
+    Its labels are those that the exported votes make, at the threshold of its benchmark or else the usual one.
+
+    Parameters
+    ----------
+    campaign
+        The campaign.
+    truth
+        Whether a class is valid, by the address of its image and the class id.
+    now
+        The time, in seconds.
+    """
+    progress, exported = progress_of(campaign, now), export_votes(campaign)
+    threshold = campaign.settings.get("threshold", USUAL_THRESHOLD)
+    label = valid = np.zeros(0, bool)
+    if len(exported.votes):
+        is_measured = any(rater.confusion.any() for rater in progress.raters)
+        scores = _scores(campaign, exported, is_measured=is_measured)
+        label, valid = scores.values >= threshold, _truths(campaign, scores, truth)
+    return Trial(
+        progress=progress,
+        most=campaign.rules.votes * progress.questions,
+        late=exported.late,
+        threshold=threshold,
+        right=int(np.count_nonzero(label == valid)),
+        missed=int(np.count_nonzero(valid & ~label)),
+        mistaken=int(np.count_nonzero(label & ~valid)),
+    )
+
+
+def _scores(campaign: Campaign, exported: Exported, *, is_measured: bool) -> Scores:
+    """The scores of the votes, calibrated if raters are measured on golden questions."""
+    experts, raters = exported.golden, exported.rater_golden
+    if not is_measured or experts is None or raters is None:
+        return by_em(exported.votes).scores
+    return by_calibration(
+        exported.votes,
+        experts,
+        rater_golden=raters.restrict(np.flatnonzero(experts.find(raters.items) >= 0)),
+        original=exported.original if campaign.original_votes else None,
+        at_least=campaign.at_least,
+    ).scores
+
+
+def _truths(campaign: Campaign, scores: Scores, truth: Callable[[str, int], bool]) -> Any:
+    """Whether each class with a score is valid."""
+    address = {name: address for address, name in image_addresses(campaign).items()}
+    asked = scores.questions
+    columns = zip(asked.image_ids.tolist(), asked.class_ids.tolist(), strict=True)
+    return np.array([truth(address[asked.images[image]], class_id) for image, class_id in columns], bool)

@@ -104,7 +104,7 @@ def _scores(campaign: Campaign, exported: Exported, *, is_measured: bool) -> Sco
     return by_calibration(
         exported.votes,
         experts,
-        rater_golden=raters.restrict(np.flatnonzero(experts.find(raters.items) >= 0)),
+        rater_golden=raters,
         original=exported.original if campaign.original_votes else None,
         at_least=campaign.at_least,
     ).scores

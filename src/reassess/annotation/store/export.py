@@ -126,9 +126,14 @@ class _Said:
         self.people = {row.id: row.name if names else f"{row.role} {row.id}" for row in everybody}
 
     def golden(self) -> tuple[Votes | None, Votes | None]:
-        """The votes of experts, and those of raters on golden questions; None where there are none."""
+        """The votes of experts, and those of raters on golden questions; None where there are none.
+
+        Where experts have judged some, the raters' votes on others tell nothing yet, and are left out.
+        """
         experts = self.votes(people.c.role == EXPERT, _JUDGED)
         raters = self.votes(tasks.c.kind == GOLDEN, _JUDGED, *_OF_RATERS)
+        if len(experts):
+            raters = raters.restrict(np.flatnonzero(experts.find(raters.items) >= 0))
         return experts if len(experts) else None, raters if len(raters) else None
 
     def votes(self, *which: Any) -> Votes:

@@ -92,6 +92,16 @@ def test_the_line_makes_labels_by_the_rules_of_the_campaign(
     assert {f"{number}.png" for number in range(4)} <= set(sets)
 
 
+def test_golden_questions_that_no_expert_has_judged_yet_are_left_out(
+    export: Export, run: Callable[..., Run], pets: Path
+) -> None:
+    (pets / "pets/golden.csv").write_text("image,class,rater,answer\n5.png,cat,eve,yes\n")
+    (pets / "open.csv").write_text("image,class\n5.png,dog\n")  # which stands in the same task
+    result = export(made=("--golden-rate", "0.9", "--golden-questions", "open.csv"))
+    assert "golden: 1 vote by experts\ngolden: 2 votes by raters\n" in result.out
+    assert rebuilt(result.out.splitlines()[-1].removeprefix("labels: "), run)
+
+
 def test_scores_and_labels_of_an_earlier_export_are_named_and_made_anew_in_their_place(
     export: Export, run: Callable[..., Run]
 ) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from reassess.aggregation.methods import by_calibration, by_em
 from reassess.annotation.store.campaigns import Campaign
@@ -13,6 +14,7 @@ from reassess.annotation.store.pictures import image_addresses
 from reassess.annotation.store.progress import Progress, progress_of
 from reassess.core.benchmark import USUAL_THRESHOLD
 from reassess.core.scores import Scores
+from reassess.core.votes import Votes
 
 __all__ = ["Trial", "trial_of"]
 
@@ -32,7 +34,7 @@ class Trial:
     threshold
         The score from which on a class is a label.
     right
-        Number of questions with votes of which the label is as the truth.
+        Number of the questions that had no votes before, and have some now, of which the label is as the truth.
     missed
         Number of valid classes among them that are no label.
     mistaken
@@ -49,7 +51,7 @@ class Trial:
 
     @property
     def voted(self) -> int:
-        """Number of questions with votes."""
+        """Number of the questions that had no votes before, and have some now."""
         return self.right + self.missed + self.mistaken
 
     def to_json(self) -> dict[str, Any]:
@@ -64,7 +66,7 @@ class Trial:
         }
 
 
-def trial_of(campaign: Campaign, truth: Callable[[str, int], bool], now: float) -> Trial:
+def trial_of(campaign: Campaign, before: Votes, truth: Callable[[str, int], bool], now: float) -> Trial:
     """What came of a campaign whose truth is known.
 
     Its labels are those that the exported votes make, at the threshold of its benchmark or else the usual one.
@@ -73,6 +75,8 @@ def trial_of(campaign: Campaign, truth: Callable[[str, int], bool], now: float) 
     ----------
     campaign
         The campaign.
+    before
+        The votes that were there before, of people, for whom another truth held.
     truth
         Whether a class is valid, by the address of its image and the class id.
     now
@@ -84,7 +88,8 @@ def trial_of(campaign: Campaign, truth: Callable[[str, int], bool], now: float) 
     if len(exported.votes):
         is_measured = any(rater.confusion.any() for rater in progress.raters)
         scores = _scores(campaign, exported, is_measured=is_measured)
-        label, valid = scores.values >= threshold, _truths(campaign, scores, truth)
+        is_new = before.find(scores.questions) < 0
+        label, valid = (scores.values >= threshold)[is_new], _truths(campaign, scores, truth)[is_new]
     return Trial(
         progress=progress,
         most=campaign.rules.votes * progress.questions,
@@ -110,7 +115,7 @@ def _scores(campaign: Campaign, exported: Exported, *, is_measured: bool) -> Sco
     ).scores
 
 
-def _truths(campaign: Campaign, scores: Scores, truth: Callable[[str, int], bool]) -> Any:
+def _truths(campaign: Campaign, scores: Scores, truth: Callable[[str, int], bool]) -> npt.NDArray[np.bool_]:
     """Whether each class with a score is valid."""
     address = {name: address for address, name in image_addresses(campaign).items()}
     asked = scores.questions

@@ -37,7 +37,7 @@ def test_programs_rate_a_copy_and_the_campaign_stays_as_it_is(create: Create, ru
     assert [row.split("  ")[0] for row in rows] == ["next task", "keep answers"]
     assert states == "questions: 0 open, 8 with all their votes"
     assert re.fullmatch("votes: 16 of at most 16(; \\d+ answers? came when the question had votes enough)?", votes)
-    missed = r"8 questions with votes; \d valid missed, \d invalid taken"
+    missed = r"8 questions with votes of programs alone; \d valid missed, \d invalid taken"
     assert re.fullmatch(rf"labels at 0\.8: [\d.]+ % as the simulated truth, on {missed}", labels)
     assert kept == "kept: tried.db; go on with reassess annotate status, or export"
     assert Path("pets.db").read_bytes() == before
@@ -63,6 +63,17 @@ def test_raters_who_are_always_right_say_what_the_labels_say(create: Create, run
     options = ("--matrix", "1,0,0/0,0,1", "--labels", "pets/original.csv", "-o", "tried.db")
     assert run("annotate", "simulate", "pets.db", *options).code == 0
     assert {(class_id, answer) for _, class_id, ((_, answer),) in votes_of("tried.db")} == {(0, "yes"), (1, "no")}
+
+
+def test_labels_of_what_people_voted_on_are_not_held_against_a_simulated_truth(
+    create: Create, run: Callable[..., Run], work: Callable[..., None]
+) -> None:
+    create("--votes", "2")
+    run("annotate", "invite", "pets.db", "ann")
+    work()
+    result = run("annotate", "simulate", "pets.db", "--raters", "1")
+    assert "\nvotes: 16 of at most 16\n" in result.out
+    assert "labels" not in result.out
 
 
 def test_the_document_counts_what_was_done(create: Create, run: Callable[..., Run]) -> None:

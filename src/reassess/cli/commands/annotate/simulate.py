@@ -114,6 +114,7 @@ def simulate(
                 if labels is None
                 else read_labels(call.read("labels", labels), classes=annotation.classes_of(opened))
             )
+            before = annotation.export_votes(opened).votes
             truth = annotation.truth_of_campaign(opened, known, seed=seed)
             tokens = _tokens(opened, raters)
             working = [
@@ -124,7 +125,7 @@ def simulate(
                 simulated = annotation.rate(
                     address, tokens, working, truth, seconds=seconds, seed=seed, progress=_adding(progress)
                 )
-            trial = annotation.trial_of(opened, truth, time.time())
+            trial = annotation.trial_of(opened, before, truth, time.time())
         if output is not None:
             annotation.backup_campaign(copy, output, force=call.force)
     _report(call, simulated, trial, output)
@@ -173,8 +174,8 @@ def _report(call: Call, simulated: "Simulated", trial: "Trial", output: Path | N
     if trial.voted:
         say(
             f"labels at {trial.threshold}: {percent(trial.right / trial.voted)} % as the simulated truth, on "
-            f"{counted(trial.voted, 'question')} with votes; {trial.missed:,} valid missed, {trial.mistaken:,} invalid "
-            "taken"
+            f"{counted(trial.voted, 'question')} with votes of programs alone; {trial.missed:,} valid missed, "
+            f"{trial.mistaken:,} invalid taken"
         )
     failed = sum(count for status, count in simulated.statuses.items() if status >= 500)
     if failed:

@@ -12,7 +12,7 @@ from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import OUTPUT
 from reassess.core.benchmark import USUAL_THRESHOLD
-from reassess.data.benchmark_folders import places_of_parts
+from reassess.data.benchmark_folders import open_benchmark
 from reassess.text import counted
 
 if TYPE_CHECKING:
@@ -74,10 +74,10 @@ def _rebuild(folder: Path, exported: "Exported", campaign: "Campaign") -> str | 
     """The line that makes labels of the votes; None without votes."""
     if not len(exported.votes):
         return None
-    places = places_of_parts(folder)
+    sources = open_benchmark(folder).sources
 
     def output(part: str, usual: str) -> list[str]:
-        return ["-o", str(places[part][0]), "--force"] if part in places else ["-o", str(folder / usual)]
+        return ["-o", sources[part], "--force"] if part in sources else ["-o", str(folder / usual)]
 
     aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *output("scores", "scores.npz")]
     if exported.golden is not None and exported.rater_golden is None:

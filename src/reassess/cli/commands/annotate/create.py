@@ -24,7 +24,7 @@ from reassess.formats.files import check_output, read_lines
 from reassess.text import counted
 
 if TYPE_CHECKING:
-    from reassess.annotation import CampaignPlan, ExamplePicture
+    from reassess.annotation import CampaignPlan, ExamplePicture, Rules
 
 __all__ = ["create"]
 
@@ -151,26 +151,16 @@ def create(
         call, benchmark, tasks, golden, golden_questions, answers=answers, match=match, max_bytes=max_bytes
     )
     source = _open_images(parts.benchmark, images)
-    hashes: dict[str, str] = {}
-    if source is not None:
-        stored = annotation.stored_names(source, parts.images, match=parts.benchmark.match or "path")
-        parts = parts.renamed(dict(zip(parts.images, stored, strict=True)))
-        with counting(call) as progress:
-            hashes = annotation.hash_images(source, parts.images, progress=progress)
+    parts, hashes = (parts, {}) if source is None else _hash_images(call, parts, source)
     plan = annotation.CampaignPlan(
         tasks=parts.tasks,
         name=parts.benchmark.name if name is None else name,
-        rules=annotation.Rules(
-            votes=votes,
-            stop=stop,
-            golden_rate=golden_rate,
-            seed=secrets.randbelow(_SEEDS) if seed is None else seed,
-        ),
+        rules=_rules(votes, stop, golden_rate, seed),
         golden_tasks=parts.golden_tasks,
         experts=parts.experts,
         at_least=golden_at_least,
         original=parts.original,
-        consent="" if consent is None else "\n".join(read_lines(call.read("consent", consent))),
+        consent=_consent(call, consent),
         examples=_examples(examples, parts, hashes),
         hashes=hashes,
         images=None if source is None else str(source.place.resolve()),
@@ -195,6 +185,25 @@ def _open_images(benchmark: Benchmark, images: Path | None) -> ImageSource | Non
     """The images as given, or the benchmark's; None if it has none."""
     place = benchmark.sources.get("images") if images is None else images
     return None if place is None else open_images(place)
+
+
+def _hash_images(call: Call, parts: CampaignParts, source: ImageSource) -> tuple[CampaignParts, dict[str, str]]:
+    """The parts with the names by which the images are stored, and the hash of each."""
+    stored = annotation.stored_names(source, parts.images, match=parts.benchmark.match or "path")
+    parts = parts.renamed(dict(zip(parts.images, stored, strict=True)))
+    with counting(call) as progress:
+        return parts, annotation.hash_images(source, parts.images, progress=progress)
+
+
+def _rules(votes: int, stop: StopRule | None, golden_rate: float, seed: int | None) -> "Rules":
+    """The rules; without a seed, by a secret one."""
+    own = secrets.randbelow(_SEEDS) if seed is None else seed
+    return annotation.Rules(votes=votes, stop=stop, golden_rate=golden_rate, seed=own)
+
+
+def _consent(call: Call, file: Path | None) -> str:
+    """What people must agree to; empty if nothing."""
+    return "" if file is None else "\n".join(read_lines(call.read("consent", file)))
 
 
 def _examples(folder: Path | None, parts: CampaignParts, hashes: dict[str, str]) -> "Sequence[ExamplePicture]":

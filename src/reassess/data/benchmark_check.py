@@ -7,15 +7,9 @@ from itertools import chain, starmap
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from reassess.core.benchmark import Benchmark
 from reassess.core.classes import NO_CLASS, Classes
 from reassess.core.items import Id
-from reassess.core.labels import LabelSets
-from reassess.core.multi_labels import MultiLabels
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
 from reassess.data.benchmark_folders import (
     KNOWN_BENCHMARKS,
     MADE_BY,
@@ -30,6 +24,7 @@ from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
 from reassess.data.image_folders import list_images
 from reassess.data.loading import load_original
 from reassess.data.name_problems import NameProblem, duplicate_images, image_mismatches, name_problem
+from reassess.data.part_contents import PartContents
 from reassess.data.sources import find_all
 from reassess.errors import ReassessError, at
 from reassess.formats.class_tables import read_classes, read_collapsed, read_groups
@@ -241,16 +236,6 @@ def _places(source: str | Path) -> tuple[Path | None, dict[str, _Place]]:
     }
 
 
-@dataclass(frozen=True)
-class _Held:
-    """What is kept of a part that was read; classes are those that it names, or the list in which it was read."""
-
-    counts: Mapping[str, int]
-    images: tuple[str, ...] = ()
-    classes: Classes | None = None
-    answers: Mapping[Id, int] = field(default_factory=dict)
-
-
 @dataclass
 class _Reader:
     """Reads part after part: what was read says how the parts after it are read."""
@@ -259,7 +244,7 @@ class _Reader:
     settings: dict[str, Any] = field(default_factory=dict)
     listed: Classes | None = None
     parts: dict[str, PartCheck] = field(default_factory=dict)
-    held: dict[str, _Held] = field(default_factory=dict)
+    held: dict[str, PartContents] = field(default_factory=dict)
     unlisted: list[NameProblem] = field(default_factory=list)
 
     def check(self, part: str, place: _Place) -> None:
@@ -298,19 +283,21 @@ class _Reader:
         self.unlisted.append(name_problem("class", f"in {check.part} and not in {where}", lacking))
         return replace(check, error=error, counts=held.counts, answers=held.answers)
 
-    def _read(self, check: PartCheck, listed: Classes | None) -> _Held:
+    def _read(self, check: PartCheck, listed: Classes | None) -> PartContents:
         path = check.paths[0]
-        readers: dict[str, Callable[[], _Held]] = {
+        readers: dict[str, Callable[[], PartContents]] = {
             SETTINGS_FILE: lambda: self._read_settings(path.parent),
             "classes": lambda: self._read_classes(check.paths),
-            "images": lambda: _of_images(list_images(path)),
+            "images": lambda: PartContents.of_images(list_images(path)),
             "original": lambda: self._read_original(check, listed),
-            "labels": lambda: _of_labels(read_any_labels(path, original=load_original, classes=listed)),
-            "scores": lambda: _of_questions(read_scores(path, classes=listed).questions),
-            "groups": lambda: _of_groups(read_groups(path, listed or self._named())),
-            "collapsed": lambda: _Held(counts={"pairs": len(read_collapsed(path, listed or self._named()))}),
+            "labels": lambda: PartContents.of_labels(read_any_labels(path, original=load_original, classes=listed)),
+            "scores": lambda: PartContents.of_questions(read_scores(path, classes=listed).questions),
+            "groups": lambda: PartContents.of_groups(read_groups(path, listed or self._named())),
+            "collapsed": lambda: PartContents(counts={"pairs": len(read_collapsed(path, listed or self._named()))}),
         }
-        return readers.get(check.part, lambda: _of_votes(read_votes(path, answers=self._answers(), classes=listed)))()
+        return readers.get(
+            check.part, lambda: PartContents.of_votes(read_votes(path, answers=self._answers(), classes=listed))
+        )()
 
     def _answers(self) -> Sequence[Id] | None:
         """The answers with which votes are read: of the settings, or those of the votes for the golden answers."""
@@ -322,22 +309,22 @@ class _Reader:
         named = [held.classes for held in self.held.values() if held.classes is not None and held.classes.texts]
         return reduce(Classes.unite, named) if named else Classes()
 
-    def _read_settings(self, folder: Path) -> _Held:
+    def _read_settings(self, folder: Path) -> PartContents:
         self.settings = read_settings(folder)
-        return _Held(counts={"settings": len(self.settings)})
+        return PartContents(counts={"settings": len(self.settings)})
 
-    def _read_classes(self, paths: tuple[Path, ...]) -> _Held:
+    def _read_classes(self, paths: tuple[Path, ...]) -> PartContents:
         self.listed = read_classes(*paths)
-        return _Held(counts={"classes": self.listed.count or 0})
+        return PartContents(counts={"classes": self.listed.count or 0})
 
-    def _read_original(self, check: PartCheck, listed: Classes | None) -> _Held:
+    def _read_original(self, check: PartCheck, listed: Classes | None) -> PartContents:
         if check.format != _CLASS_FOLDERS:
-            return _of_labels(read_original(check.paths[0], classes=listed))
+            return PartContents.of_labels(read_original(check.paths[0], classes=listed))
         with at(check.paths[0]):
             original = original_of_class_folders(self.held["images"].images, listed)
         if self.parts["classes"].format is None:
             self.listed = original.classes
-        return replace(_of_labels(original), images=())  # they are those of the part images
+        return replace(PartContents.of_labels(original), images=())  # they are those of the part images
 
     def class_problems(self) -> tuple[NameProblem, ...]:
         """Classes that the list lacks, or that without a list cannot be told."""
@@ -353,47 +340,6 @@ class _Reader:
 
 def _format(path: Path) -> str:
     return "folder" if path.is_dir() else path.suffix.removeprefix(".")
-
-
-def _of_labels(labels: LabelSets | MultiLabels) -> _Held:
-    valid = labels.valid if isinstance(labels, MultiLabels) else labels
-    counts = {"images": len(valid), "labels": valid.indices.size, "classes": np.unique(valid.indices).size}
-    if valid.empty_images:
-        counts["empty sets"] = valid.empty_images
-    return _Held(counts=counts, images=valid.images, classes=valid.classes)
-
-
-def _of_questions(questions: Questions) -> _Held:
-    counts = {
-        "questions": len(questions),
-        "images": len(questions.images),
-        "classes": np.unique(questions.class_ids).size,
-    }
-    return _Held(counts=counts, images=questions.images, classes=questions.classes)
-
-
-def _of_votes(votes: Votes) -> _Held:
-    items = votes.items
-    if isinstance(items, Questions):
-        held = _of_questions(items)
-    elif votes.classes is not None:
-        counts = {"images": len(items), "classes": len(votes.answers)}
-        held = _Held(counts=counts, images=votes.images, classes=votes.classes)
-    else:
-        held = _Held(counts={"items": len(items)})
-    counts = {"votes": len(votes), "raters": len(votes.raters), **held.counts}
-    if votes.classes is not None:
-        return replace(held, counts=counts)
-    given = np.bincount(votes.answer_ids, minlength=len(votes.answers)).tolist()
-    return replace(held, counts=counts, answers=dict(zip(votes.answers, given, strict=True)))
-
-
-def _of_images(images: tuple[str, ...]) -> _Held:
-    return _Held(counts={"images": len(images)}, images=images)
-
-
-def _of_groups(groups: Mapping[int, str]) -> _Held:
-    return _Held(counts={"classes": len(groups), "groups": len(set(groups.values()))})
 
 
 def _others(folder: Path, places: Iterable[_Place]) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.predictions import Predictions, as_floats, refuse_nan
+from reassess.core.predictions import Predictions, refuse_nan
+from reassess.core.score_arrays import as_floats
 from reassess.errors import DataError
 from reassess.numeric.arrays import release
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_instance, check_length
 from reassess.core.labels import LabelSets
-from reassess.core.predictions import as_floats, as_scores
+from reassess.core.score_arrays import as_floats, as_scores
 from reassess.errors import DataError
 from reassess.evaluation.batch_targets import even, read_targets
 from reassess.evaluation.class_ranks import best_ranks_of_scores, check_top_k, count_hits, proportions

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 from keras.backend import standardize_dtype
 
-from reassess.core.predictions import infinity_bits
+from reassess.core.score_arrays import infinity_bits
 from reassess.evaluation.batch_targets import PADDING
 
 __all__ = ["rank_best"]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length
-from reassess.core.predictions import as_floats, as_scores
+from reassess.core.score_arrays import as_floats, as_scores
 from reassess.errors import DataError, ReassessError, at
 from reassess.proposals.preprocessing import Transform
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_known
 from reassess.core.classes import Classes, check_classes, classes_of_ids
-from reassess.core.predictions import MOST_IDS, Predictions, as_floats
+from reassess.core.predictions import MOST_IDS, Predictions
+from reassess.core.score_arrays import as_floats
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import all_or_none, as_path, check_output, exists, read_lines, suffix_of, writing

@@ -1,12 +1,10 @@
 """A copy of a campaign, made while it is served."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 from reassess.annotation.addresses import is_server, shown_address
 from reassess.annotation.store.campaign_files import writing_campaign
-from reassess.annotation.store.database import database_errors, existing
+from reassess.annotation.store.database import connect, database_errors, existing
 from reassess.errors import DataError, OutputError
 
 __all__ = ["backup_campaign"]
@@ -39,10 +37,7 @@ def backup_campaign(address: str | Path, path: str | Path, *, force: bool = Fals
         )
     if Path(path).resolve() == Path(address).resolve():
         raise OutputError("the copy would take the place of the campaign", where=path, mend="choose another name")
-    with database_errors(address), closing(sqlite3.connect(existing(address))) as source:
+    with database_errors(address), connect(existing(address)) as source:
         source.execute("SELECT id FROM campaign")  # an error if it is none
-        with writing_campaign(Path(path), force=force) as temporary, closing(sqlite3.connect(temporary)) as target:
-            try:
-                source.backup(target)
-            except sqlite3.Error as error:  # such as of a full disk
-                raise OSError(str(error)) from error
+        with writing_campaign(Path(path), force=force) as temporary, connect(temporary) as target:
+            source.backup(target)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reassess.annotation.addresses import is_server
-from reassess.annotation.store.database import existing
+from reassess.annotation.store.database import ALLOW_WRITING, existing
 from reassess.errors import DataError
 
 __all__ = ["only_process"]
@@ -21,7 +21,7 @@ def only_process(address: str | Path) -> Iterator[None]:
     Raises
     ------
     DataError
-        There is no such file, or another process serves or upgrades it.
+        There is no such file, its folder may not be written, or another process serves or upgrades it.
     """
     if is_server(address):
         yield
@@ -29,7 +29,16 @@ def only_process(address: str | Path) -> Iterator[None]:
     import fcntl
 
     path = Path(f"{os.path.realpath(existing(address))}.lock")
-    with path.open("a+") as file:
+    try:
+        file = path.open("a+")
+    except OSError as error:
+        raise DataError(
+            "the campaign cannot be served or upgraded: its folder may not be written",
+            where=address,
+            found=error.strerror,
+            mend=ALLOW_WRITING,
+        ) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

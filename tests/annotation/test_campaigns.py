@@ -256,6 +256,13 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path
         "  found:   1\n"
         "  to mend: give more answers of experts, or a smaller practice round"
     )
+    for options, expected in (
+        ({"practice": -1}, "number of practice tasks out of range\n  allowed: 0 or more\n  found:   -1"),
+        ({"practice": 0.5}, "number of practice tasks is not a whole number\n  found:   0.5"),
+        ({"at_least": 10**30}, f"number of experts out of range\n  allowed: 1 to 1000\n  found:   {10**30}"),
+        ({"at_least": 0}, "number of experts out of range\n  allowed: 1 to 1000\n  found:   0"),
+    ):
+        assert message(CampaignPlan, tasks, golden_tasks=golden, **options) == expected
     assert message(CampaignPlan, tasks, golden_tasks=golden, original_votes=True) == (
         "no original labels are known that could vote\n  to mend: give them, or let them have no vote"
     )

@@ -106,7 +106,7 @@ def test_a_form_may_be_null(path: Path) -> None:
         ),
         (
             "UPDATE campaign SET votes = 'many'",
-            "number of votes a question is not a number\n  where:   FILE\n  found:   'many'",
+            "number of votes a question is not a whole number\n  where:   FILE\n  found:   'many'",
         ),
     ],
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reassess import annotation
+from reassess.annotation.assignment import LARGEST_SEED, MOST_VOTES
 from reassess.cli.campaign_inputs import CampaignParts, load_campaign_parts
 from reassess.cli.campaigns import campaign_argument
 from reassess.cli.common import Call, Range, call_options, counting
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["create"]
 
 _VOTES, _GOLDEN_RATE = 5, 0.1
-_SEEDS = 1 << 63
 _SETTINGS = ("name", "threshold", "match")
 
 
@@ -45,7 +45,7 @@ _SETTINGS = ("name", "threshold", "match")
 @click.option("--tasks", type=FILE, required=True, metavar="FILE", help="What raters are asked: jsonl, as of tasks.")
 @click.option(
     "--votes",
-    type=click.IntRange(1),
+    type=click.IntRange(1, MOST_VOTES),
     default=_VOTES,
     show_default=True,
     metavar="N",
@@ -101,7 +101,7 @@ _SETTINGS = ("name", "threshold", "match")
 @click.option("--name", metavar="TEXT", help="What raters read above the page.  [default: the benchmark's name]")
 @click.option(
     "--seed",
-    type=click.IntRange(0, _SEEDS - 1),
+    type=click.IntRange(0, LARGEST_SEED),
     help="The seed of the order of tasks, and of where golden ones stand. Who knows it can tell them from others.  "
     "[default: a secret one]",
 )
@@ -164,7 +164,7 @@ def create(
             votes=votes,
             stop=stop,
             golden_rate=golden_rate,
-            seed=secrets.randbelow(_SEEDS) if seed is None else seed,
+            seed=secrets.randbelow(LARGEST_SEED + 1) if seed is None else seed,
         ),
         golden_tasks=parts.golden_tasks,
         experts=parts.experts,

@@ -5,13 +5,15 @@ from pathlib import Path
 import click
 
 from reassess import annotation
+from reassess.annotation.addresses import root_path_of
 from reassess.cli.campaigns import campaign_argument, images_of
 from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE
+from reassess.cli.inputs import FILE, ParsedType
 
 __all__ = ["serve"]
 
+_ROOT_PATH = ParsedType("path", root_path_of)
 _HOST, _PORT = "127.0.0.1", 8000
 
 
@@ -27,7 +29,11 @@ _HOST, _PORT = "127.0.0.1", 8000
 @click.option("--host", default=_HOST, show_default=True, metavar="NAME", help="0.0.0.0 lets other machines reach it.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=_PORT, show_default=True, help="0 takes a free one.")
 @click.option(
-    "--root-path", default="", metavar="PATH", help="The path below which a proxy shows the pages, such as /rating."
+    "--root-path",
+    type=_ROOT_PATH,
+    default="",
+    metavar="PATH",
+    help="The path below which a proxy shows the pages, such as /rating.",
 )
 @click.option(
     "--images",

@@ -28,6 +28,7 @@ from .store.export import Suggestion as Suggestion
 from .store.export import export_votes as export_votes
 from .store.locking import only_process as only_process
 from .store.people import Person as Person
+from .store.people import add_people as add_people
 from .store.people import add_person as add_person
 from .store.people import admit as admit
 from .store.people import consent as consent

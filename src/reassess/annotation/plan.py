@@ -12,7 +12,7 @@ from reassess.aggregation.recipe import original_votes
 from reassess.annotation.assignment import Rules
 from reassess.annotation.judging import probability_by_label, truth_of
 from reassess.core.answers import KNOWN_ANSWERS
-from reassess.core.checks import check_number, check_range
+from reassess.core.checks import check_number, check_range, check_text
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
@@ -111,6 +111,8 @@ class CampaignPlan:
         check_number(self.practice, 0, whole=True, what="number of practice tasks")
         if self.at_least is not None:
             check_number(self.at_least, 1, _MOST_EXPERTS, whole=True, what="number of experts")
+        check_text([self.name], what="the name of the campaign")
+        check_text([self.images or ""], what="the path of the images")
         if self.bar is not None:
             check_range(self.bar, 0, 1, what="share of practice questions")
         if self.original_votes and self.original is None:

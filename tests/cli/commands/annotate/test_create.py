@@ -1,6 +1,7 @@
 """`reassess annotate create`: what a campaign is made of, what is said of it, and what is refused."""
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,25 @@ def test_what_cannot_be_is_refused_and_nothing_is_made(
     result = create(*options)
     assert (result.code, result.out) == (code, "")
     assert expected in result.err
+    assert not Path("pets.db").exists()
+
+
+@pytest.mark.parametrize("part", ["name", "images"])
+def test_a_name_or_a_folder_that_is_no_text_is_refused(create: Create, part: str) -> None:
+    given = "b\udcff"
+    if part == "images":
+        shutil.copytree("pets/images", given)
+    result = create(f"--{part}", given)
+    what, found = (
+        ("path of the images", str(Path(given).resolve())) if part == "images" else ("name of the campaign", given)
+    )
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        f"Error: the {what} holds half of a character\n"
+        "  allowed: text that UTF-8 can write\n"
+        f"  found:   {found!r}\n"
+        "  to mend: spell it anew\n"
+    )
     assert not Path("pets.db").exists()
 
 

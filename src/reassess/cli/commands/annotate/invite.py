@@ -71,8 +71,7 @@ def invite(
     with annotation.using_campaign(campaign) as opened:
         if not (again or revoke):
             _refuse_known(opened, names)
-            for name in names:
-                annotation.add_person(opened, name, role or "rater", now=now)
+            annotation.add_people(opened, names, role or "rater", now=now)
         people = [annotation.find_person(opened, name) for name in names]
         links: dict[str, str | None] = {}
         for person in people:

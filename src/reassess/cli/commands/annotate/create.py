@@ -2,7 +2,9 @@
 
 import secrets
 import time
+import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ from reassess.core.items import Id
 from reassess.core.stop_rule import StopRule
 from reassess.data.benchmark_outputs import check_place
 from reassess.data.image_sources import ImageSource, open_images
+from reassess.errors import ReassessWarning
 from reassess.formats.files import check_output, read_lines
 from reassess.text import counted
 
@@ -62,10 +65,9 @@ _SETTINGS = ("name", "threshold", "match")
 @click.option(
     "--golden-rate",
     type=Range(0, 0.9),
-    default=_GOLDEN_RATE,
-    show_default=True,
     metavar="R",
-    help="The share of a rater's tasks that are golden, as long as there are such that they have not had.",
+    help="The share of a rater's tasks that are golden, as long as there are such that they have not had.  "
+    f"[default: {_GOLDEN_RATE}]",
 )
 @click.option(
     "--golden-questions",
@@ -95,7 +97,7 @@ _SETTINGS = ("name", "threshold", "match")
     type=FILE,
     metavar="FOLDER",
     help="Pictures that show what a class is, in folders that are called as the classes: the first three of each. None "
-    "may be of an image in the tasks.",
+    "may be of an image that is asked about, golden ones too.",
 )
 @click.option("--images", type=FILE, metavar="FOLDER|ZIP|TAR", help="The images.  [default: the benchmark's]")
 @click.option("--name", metavar="TEXT", help="What raters read above the page.  [default: the benchmark's name]")
@@ -123,7 +125,7 @@ def create(
     tasks: Path,
     votes: int,
     stop: StopRule | None,
-    golden_rate: float,
+    golden_rate: float | None,
     golden_at_least: int | None,
     consent: Path | None,
     examples: Path | None,
@@ -146,24 +148,33 @@ def create(
     """
     if options["bar"] is not None and not options["practice"]:
         raise click.UsageError("--bar goes with --practice.")
+    if stop is not None and votes < stop.at_least:
+        raise click.UsageError(f"--stop closes no question before {stop.at_least} votes: give --votes 2 or more.")
     _check_output(call, campaign, benchmark)
     parts = load_campaign_parts(
         call, benchmark, tasks, golden, golden_questions, answers=answers, match=match, max_bytes=max_bytes
     )
+    if parts.golden_tasks is None:
+        for option, value in (("--golden-rate", golden_rate), ("--golden-at-least", golden_at_least)):
+            if value is not None:
+                raise click.UsageError(f"{option} goes with golden questions, and there are none.")
+    if not parts.tasks.questions.classes.texts:
+        warnings.warn(
+            f"{tasks}: raters will read numbers, since no list of classes names them: give one by --benchmark",
+            ReassessWarning,
+            stacklevel=2,
+        )
     source = _open_images(parts.benchmark, images)
-    hashes: dict[str, str] = {}
     if source is not None:
         stored = annotation.stored_names(source, parts.images, match=parts.benchmark.match or "path")
         parts = parts.renamed(dict(zip(parts.images, stored, strict=True)))
-        with counting(call) as progress:
-            hashes = annotation.hash_images(source, parts.images, progress=progress)
     plan = annotation.CampaignPlan(
         tasks=parts.tasks,
         name=parts.benchmark.name if name is None else name,
         rules=annotation.Rules(
             votes=votes,
             stop=stop,
-            golden_rate=golden_rate,
+            golden_rate=_GOLDEN_RATE if golden_rate is None else golden_rate,
             seed=secrets.randbelow(LARGEST_SEED + 1) if seed is None else seed,
         ),
         golden_tasks=parts.golden_tasks,
@@ -171,12 +182,15 @@ def create(
         at_least=golden_at_least,
         original=parts.original,
         consent="" if consent is None else "\n".join(read_lines(call.read("consent", consent))),
-        examples=_examples(examples, parts, hashes),
-        hashes=hashes,
         images=None if source is None else str(source.place.resolve()),
         settings=_settings(parts.benchmark),
         **options,
     )
+    hashes: dict[str, str] = {}
+    if source is not None:
+        with counting(call) as progress:
+            hashes = annotation.hash_images(source, parts.images, progress=progress)
+    plan = replace(plan, hashes=hashes, examples=_examples(examples, parts, hashes))
     if isinstance(campaign, Path):
         call.keep_inputs(campaign)
     annotation.create_campaign(campaign, plan, now=time.time(), force=call.force)

@@ -218,12 +218,16 @@ def test_a_campaign_that_may_not_be_written_is_read_and_copied_and_nothing_is_le
     fixed.chmod(0o777)
 
 
-def test_a_campaign_that_may_not_be_written_is_not_served(path: Path, memory_folder: Path) -> None:
-    memory_folder.chmod(0o555)
+@pytest.mark.parametrize(("folder", "file"), [(0o555, 0o666), (0o777, 0o444)])
+def test_a_campaign_that_may_not_be_written_is_not_served(
+    path: Path, memory_folder: Path, folder: int, file: int
+) -> None:
     kept = Path(shutil.copy(path, memory_folder / "c.db"))
+    kept.chmod(file)
+    memory_folder.chmod(folder)
     with as_nobody():
         assert message(only_process(kept).__enter__) == (
-            "the campaign cannot be served or upgraded: its folder may not be written\n"
+            "the campaign cannot be served or upgraded: it may not be written\n"
             f"  where:   {kept}\n"
             "  found:   Permission denied\n"
             "  to mend: allow that the file and its folder are written"

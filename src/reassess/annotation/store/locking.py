@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EACCES
 from pathlib import Path
 
 from reassess.annotation.addresses import is_server
@@ -21,19 +22,21 @@ def only_process(address: str | Path) -> Iterator[None]:
     Raises
     ------
     DataError
-        There is no such file, its folder may not be written, or another process serves or upgrades it.
+        There is no such file, it may not be written, or another process serves or upgrades it.
     """
     if is_server(address):
         yield
         return
     import fcntl
 
-    path = Path(f"{os.path.realpath(existing(address))}.lock")
+    path = os.path.realpath(existing(address))
     try:
-        file = path.open("a+")
+        if not os.access(path, os.W_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES))
+        file = Path(f"{path}.lock").open("a+")
     except OSError as error:
         raise DataError(
-            "the campaign cannot be served or upgraded: its folder may not be written",
+            "the campaign cannot be served or upgraded: it may not be written",
             where=address,
             found=error.strerror,
             mend=ALLOW_WRITING,

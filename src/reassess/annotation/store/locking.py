@@ -30,10 +30,11 @@ def only_process(address: str | Path) -> Iterator[None]:
     import fcntl
 
     path = os.path.realpath(existing(address))
+    lock = Path(f"{path}.lock")
     try:
         if not os.access(path, os.W_OK):
             raise PermissionError(EACCES, os.strerror(EACCES))
-        file = Path(f"{path}.lock").open("a+")
+        file = lock.open("a+")
     except OSError as error:
         raise DataError(
             "the campaign cannot be served or upgraded: it may not be written",

@@ -265,8 +265,8 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path
     ):
         assert message(CampaignPlan, tasks, golden_tasks=golden, **wrong) == expected
     large = shape_tasks(["m0.png", "m1.png", "m2.png"], [1, 9, 12], Classes(12))
-    for wrong in ({"tasks": large}, {"tasks": tasks, "golden_tasks": large}):
-        assert message(CampaignPlan, **wrong) == (
+    for too_large in ({"tasks": large}, {"tasks": tasks, "golden_tasks": large}):
+        assert message(CampaignPlan, **too_large) == (
             "a task has more classes than a page shows\n"
             "  where:   task 1, image m1.png\n"
             "  allowed: up to 8 classes\n"

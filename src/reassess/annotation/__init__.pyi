@@ -1,6 +1,9 @@
+from .addresses import root_path_of as root_path_of
 from .addresses import shown_address as shown_address
 from .app.application import make_app as make_app
 from .app.server import serve as serve
+from .assignment import LARGEST_SEED as LARGEST_SEED
+from .assignment import MOST_VOTES as MOST_VOTES
 from .assignment import Rules as Rules
 from .demo import demo_plan as demo_plan
 from .demo import draw_images as draw_images

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reassess import annotation
-from reassess.annotation.assignment import LARGEST_SEED, MOST_VOTES
 from reassess.cli.campaign_inputs import CampaignParts, load_campaign_parts
 from reassess.cli.campaigns import campaign_argument
 from reassess.cli.common import Call, Range, call_options, counting
@@ -48,7 +47,7 @@ _SETTINGS = ("name", "threshold", "match")
 @click.option("--tasks", type=FILE, required=True, metavar="FILE", help="What raters are asked: jsonl, as of tasks.")
 @click.option(
     "--votes",
-    type=click.IntRange(1, MOST_VOTES),
+    type=click.IntRange(1, annotation.MOST_VOTES),
     default=_VOTES,
     show_default=True,
     metavar="N",
@@ -103,7 +102,7 @@ _SETTINGS = ("name", "threshold", "match")
 @click.option("--name", metavar="TEXT", help="What raters read above the page.  [default: the benchmark's name]")
 @click.option(
     "--seed",
-    type=click.IntRange(0, LARGEST_SEED),
+    type=click.IntRange(0, annotation.LARGEST_SEED),
     help="The seed of the order of tasks, and of where golden ones stand. Who knows it can tell them from others.  "
     "[default: a secret one]",
 )
@@ -175,7 +174,7 @@ def create(
             votes=votes,
             stop=stop,
             golden_rate=_GOLDEN_RATE if golden_rate is None else golden_rate,
-            seed=secrets.randbelow(LARGEST_SEED + 1) if seed is None else seed,
+            seed=secrets.randbelow(annotation.LARGEST_SEED + 1) if seed is None else seed,
         ),
         golden_tasks=parts.golden_tasks,
         experts=parts.experts,

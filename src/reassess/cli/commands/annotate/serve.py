@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from reassess import annotation
-from reassess.annotation.addresses import root_path_of
 from reassess.cli.campaigns import campaign_argument, images_of
 from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Command
@@ -13,7 +12,7 @@ from reassess.cli.inputs import FILE, ParsedType
 
 __all__ = ["serve"]
 
-_ROOT_PATH = ParsedType("path", root_path_of)
+_ROOT_PATH = ParsedType("path", annotation.root_path_of)
 _HOST, _PORT = "127.0.0.1", 8000
 
 

@@ -44,7 +44,7 @@ class Rules:
     >>> [rules.ending(votes, valid) for votes, valid in ((1, 0.999), (2, 0.5), (2, 0.999), (3, 0.5))]
     [None, None, 'rule', 'votes']
     >>> rules.free(votes=1, reserved=1)
-    1
+    0
     """
 
     votes: int = 5

@@ -26,6 +26,7 @@ from reassess.core.stop_rule import StopRule
 from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
 from reassess.errors import OutputError
+from tests.annotation.app.sites import shape_tasks
 from tests.annotation.campaigns import CLASSES, campaign_at, golden_of, tasks_of
 from tests.helpers import WORDS, message
 
@@ -256,6 +257,22 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path
         "  found:   1\n"
         "  to mend: give more answers of experts, or a smaller practice round"
     )
+    for wrong, expected in (
+        ({"practice": -1}, "number of practice tasks out of range\n  allowed: 0 or more\n  found:   -1"),
+        ({"practice": 0.5}, "number of practice tasks is not a whole number\n  found:   0.5"),
+        ({"at_least": 10**30}, f"number of experts out of range\n  allowed: 1 to 1000\n  found:   {10**30}"),
+        ({"at_least": 0}, "number of experts out of range\n  allowed: 1 to 1000\n  found:   0"),
+    ):
+        assert message(CampaignPlan, tasks, golden_tasks=golden, **wrong) == expected
+    large = shape_tasks(["m0.png", "m1.png", "m2.png"], [1, 9, 12], Classes(12))
+    for too_large in ({"tasks": large}, {"tasks": tasks, "golden_tasks": large}):
+        assert message(CampaignPlan, **too_large) == (
+            "a task has more classes than a page shows\n"
+            "  where:   task 1, image m1.png\n"
+            "  allowed: up to 8 classes\n"
+            "  found:   9 classes; 2 such of 3 tasks\n"
+            "  to mend: make smaller tasks: reassess tasks --size 8"
+        )
     assert message(CampaignPlan, tasks, golden_tasks=golden, original_votes=True) == (
         "no original labels are known that could vote\n  to mend: give them, or let them have no vote"
     )

@@ -62,10 +62,10 @@ def test_an_image_that_raters_are_asked_about_is_refused_by_name_and_by_hash(tmp
     content = picture(1, "PNG")
     write_files(tmp_path, {"cat/a.png": content})
     refused = (
-        "an example picture is of an image that raters are asked about\n"
+        "an example picture is of an image that people are asked about\n"
         f"  where:   {tmp_path}\n"
         "  found:   cat/a.png\n"
-        "  to mend: take a picture that is in no task"
+        "  to mend: take a picture of an image that is neither in a task nor golden"
     )
     assert message(examples_of, tmp_path, ("cat/a.png",)) == refused
     assert message(examples_of, tmp_path, ("x.png",), x=hashlib.sha256(content).hexdigest()) == refused
@@ -74,9 +74,25 @@ def test_an_image_that_raters_are_asked_about_is_refused_by_name_and_by_hash(tmp
 
 def test_a_picture_that_is_damaged_is_named(tmp_path: Path) -> None:
     write_files(tmp_path, {"cat/a.png": picture(1, "PNG")[:60]})
-    assert message(examples_of, tmp_path).startswith(
-        f"the picture cannot be read\n  where:   {tmp_path}/cat/a.png\n  found:   "
+    assert message(examples_of, tmp_path) == (
+        "the picture cannot be read\n"
+        f"  where:   {tmp_path}/cat/a.png\n"
+        "  found:   image file is truncated\n"
+        "  to mend: replace the file"
     )
+
+
+def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    write_files(tmp_path, {"secret.png": picture(1, "PNG"), "kept/b.png": picture(2, "PNG"), "show/cat/x.txt": b""})
+    for link, to in (("show/cat/a.png", "secret.png"), ("show/dog", "kept")):
+        (tmp_path / link).symlink_to(tmp_path / to)
+        assert message(examples_of, tmp_path / "show") == (
+            "a link leads out of the folder of images\n"
+            f"  where:   {tmp_path / link}{'/b.png' * (to == 'kept')}\n"
+            f"  found:   {tmp_path / to}{'/b.png' * (to == 'kept')}\n"
+            "  to mend: put the image itself into the folder"
+        )
+        (tmp_path / link).unlink()
 
 
 def test_without_pillow_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 from reassess.annotation.pictures import CampaignImages, bare_picture
 from reassess.data.image_sources import open_images
 from reassess.errors import DataError
+from tests.helpers import message
 from tests.pictures import claim, scene
 
 SECRET = b"cat/001.jpg"
@@ -125,15 +126,28 @@ def test_transparency_and_sixteen_bits_are_kept_as_far_as_a_browser_shows_them()
     assert (deep.mode, deep.getpixel((0, 0))) == ("RGB", (128, 128, 128))
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", file_of(scene(1), "PNG")[:200], b"<svg/>"])
-def test_what_is_no_picture_is_refused(content: bytes) -> None:
-    with pytest.raises(DataError, match=r"^the picture cannot be read\n  where:   a\n  found: "):
-        bare_picture(content, "a")
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", "the file is empty"),
+        (b"<svg/>", "this is no picture of a known format"),
+        (file_of(scene(1), "PNG")[:200], "image file is truncated"),
+    ],
+)
+def test_what_is_no_picture_is_refused(content: bytes, found: str) -> None:
+    assert message(bare_picture, content, "a") == (
+        f"the picture cannot be read\n  where:   a\n  found:   {found}\n  to mend: replace the file"
+    )
 
 
 def test_a_picture_of_absurd_size_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"^the picture is too large"):
-        bare_picture(claim(tmp_path / "a.png", 50_000, 50_000).read_bytes(), "a")
+    assert message(bare_picture, claim(tmp_path / "a.png", 50_000, 50_000).read_bytes(), "a") == (
+        "the picture is too large\n"
+        "  where:   a\n"
+        "  allowed: at most 100,000,000 pixels\n"
+        "  found:   2,500,000,000 pixels\n"
+        "  to mend: check the file: a small one may claim any size; or make the picture smaller"
+    )
 
 
 @pytest.fixture

@@ -190,6 +190,12 @@ def test_words_give_wnids_their_names_which_two_may_share(file: Callable[..., Pa
     assert read_classes(file("wnids.txt", "n1\nn3\n"), words) == Classes(2, ("n1", "n3"), ("crane, bird", "crane"))
 
 
+def test_of_a_table_with_wnids_two_classes_may_share_names(tmp_path: Path) -> None:
+    classes = Classes(2, ("n00000001", "n00000002"), ("crane", "crane"), synonyms=(("lift",), ("lift", "bird")))
+    write_classes(tmp_path / "classes.csv", classes)
+    assert read_classes(tmp_path / "classes.csv") == classes
+
+
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [

@@ -1,6 +1,9 @@
+from .addresses import root_path_of as root_path_of
 from .addresses import shown_address as shown_address
 from .app.application import make_app as make_app
 from .app.server import serve as serve
+from .assignment import LARGEST_SEED as LARGEST_SEED
+from .assignment import MOST_VOTES as MOST_VOTES
 from .assignment import Rules as Rules
 from .demo import demo_plan as demo_plan
 from .demo import draw_images as draw_images
@@ -28,6 +31,7 @@ from .store.export import Suggestion as Suggestion
 from .store.export import export_votes as export_votes
 from .store.locking import only_process as only_process
 from .store.people import Person as Person
+from .store.people import add_people as add_people
 from .store.people import add_person as add_person
 from .store.people import admit as admit
 from .store.people import consent as consent

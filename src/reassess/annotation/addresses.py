@@ -1,12 +1,14 @@
-"""Where a campaign is kept, as a text."""
+"""Where a campaign is kept, and where its pages are, as a text."""
 
+import re
 from pathlib import Path
 
 from reassess.errors import DataError
 
-__all__ = ["is_server", "shown_address"]
+__all__ = ["is_server", "root_path_of", "shown_address"]
 
 _SCHEME = "postgresql"
+_ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
 _SECRETS = ("password", "sslpassword")  # parts of an address after its ?
 
 
@@ -57,3 +59,25 @@ def shown_address(campaign: str | Path) -> str:
         return nothing
     without = url.difference_update_query(_SECRETS)
     return text if without == url and url.password is None else without.render_as_string(hide_password=True)
+
+
+def root_path_of(text: str) -> str:
+    """A path below which a proxy shows pages, without a slash at its end.
+
+    Raises
+    ------
+    DataError
+        It is none, or browsers and proxies would not all take it for the same.
+
+    Examples
+    --------
+    >>> root_path_of("/rating/"), root_path_of("/")
+    ('/rating', '')
+    """
+    if not _ROOT_PATH.fullmatch(text):
+        raise DataError(
+            "no path of a site",
+            allowed="a path such as /rating: after each slash letters, digits and -._~, not a point first",
+            found=repr(text),
+        )
+    return text.rstrip("/")

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
-from reassess.core.checks import check_range
+from reassess.core.checks import check_number, check_range
 from reassess.core.stop_rule import StopRule
 
-__all__ = ["Ending", "Rules"]
+__all__ = ["LARGEST_SEED", "MOST_VOTES", "Ending", "Rules"]
 
+MOST_VOTES = 1_000  # of a question
+LARGEST_SEED = (1 << 63) - 1  # that a column of a database holds
 Ending = Literal["rule", "votes"]
 
 
@@ -20,7 +22,7 @@ class Rules:
     Parameters
     ----------
     votes
-        How many votes of different raters a question gets; with a stop rule, at most.
+        How many votes of different raters a question gets, up to 1,000; with a stop rule, at most.
     stop
         When a question is closed before; None if it never is.
     golden_rate
@@ -29,7 +31,7 @@ class Rules:
     lease
         Seconds for which a task is kept for a rater who does not answer.
     seed
-        Of the order of tasks, and of where golden ones stand among them.
+        Of the order of tasks, and of where golden ones stand among them: below 2^63.
 
     Raises
     ------
@@ -42,7 +44,7 @@ class Rules:
     >>> [rules.ending(votes, valid) for votes, valid in ((1, 0.999), (2, 0.5), (2, 0.999), (3, 0.5))]
     [None, None, 'rule', 'votes']
     >>> rules.free(votes=1, reserved=1)
-    1
+    0
     """
 
     votes: int = 5
@@ -52,10 +54,10 @@ class Rules:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_range(self.votes, 1, what="number of votes a question")
+        check_number(self.votes, 1, MOST_VOTES, whole=True, what="number of votes a question")
         check_range(self.golden_rate, 0, 0.9, what="share of golden tasks")
         check_range(self.lease, 1, what="seconds for which a task is kept")
-        check_range(self.seed, 0, what="seed")
+        check_number(self.seed, 0, LARGEST_SEED, whole=True, what="seed")
 
     def ending(self, votes: int, valid: float) -> Ending | None:
         """Why a question is closed that has so many votes, by which its class is valid with a probability."""

@@ -2,10 +2,9 @@
 
 import hashlib
 from collections.abc import Collection, Mapping
-from io import BytesIO
 from pathlib import Path
 
-from reassess.annotation.pictures import bare_picture, require_pillow
+from reassess.annotation.pictures import CampaignImages, bare_picture, require_pillow
 from reassess.annotation.plan import ExamplePicture
 from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys
@@ -32,7 +31,7 @@ def read_examples(
     classes
         The classes.
     images
-        Names of the images of the campaign, of which none may be shown as an example.
+        Names of the images of the campaign, golden ones too, of which none may be shown as an example.
     hashes
         SHA-256 of their files by name, as far as they are known.
 
@@ -43,13 +42,15 @@ def read_examples(
     Raises
     ------
     DataError
-        A folder is called as no class; a picture lies in none, cannot be read, or is one of the images.
+        A folder is called as no class; a picture lies in none, cannot be read, or is one of the images; or a link leads
+        out of the folder.
     MissingPackageError
         Pillow is not installed.
 
     Examples
     --------
     >>> from tempfile import mkdtemp
+    >>> from io import BytesIO
     >>> from PIL import Image
     >>> place = Path(mkdtemp()) / "cat"
     >>> place.mkdir()
@@ -59,19 +60,19 @@ def read_examples(
     [(1, 'image/png', (320, 240))]
     """
     require_pillow("showing example pictures")
-    source = open_images(folder)
+    pictures = CampaignImages(open_images(folder))
     shown = set(image_keys(list(images))), set(hashes.values())
     return [
-        _example(source, row, class_id, shown)
-        for class_id, rows in _rows_by_class(source, classes).items()
-        for row in rows[:_MOST]
+        _example(pictures, name, class_id, shown)
+        for class_id, names in _names_by_class(pictures.source, classes).items()
+        for name in names[:_MOST]
     ]
 
 
-def _rows_by_class(source: ImageSource, classes: Classes) -> dict[int, list[int]]:
-    """The rows of pictures of each class."""
-    rows: dict[int, list[int]] = {}
-    for row, name in enumerate(source.names):
+def _names_by_class(source: ImageSource, classes: Classes) -> dict[int, list[str]]:
+    """The names of pictures of each class."""
+    names: dict[int, list[str]] = {}
+    for name in source.names:
         called, _, file = name.rpartition("/")
         if not file.lower().endswith(_SUFFIXES):
             continue
@@ -84,20 +85,18 @@ def _rows_by_class(source: ImageSource, classes: Classes) -> dict[int, list[int]
                 found=name,
                 mend="put it into the folder of its class, or take it away",
             )
-        rows.setdefault(class_id, []).append(row)
-    return rows
+        names.setdefault(class_id, []).append(name)
+    return names
 
 
-def _example(source: ImageSource, row: int, class_id: int, shown: tuple[set[str], set[str]]) -> ExamplePicture:
-    name = source.names[row]
-    file = source.file(row)
-    content = file.getvalue() if isinstance(file, BytesIO) else Path(file).read_bytes()
+def _example(pictures: CampaignImages, name: str, class_id: int, shown: tuple[set[str], set[str]]) -> ExamplePicture:
+    place, content = pictures.source.place, pictures.content(name)
     names, hashes = shown
     if image_keys([name])[0] in names or hashlib.sha256(content).hexdigest() in hashes:
         raise DataError(
-            "an example picture is of an image that raters are asked about",
-            where=source.place,
+            "an example picture is of an image that people are asked about",
+            where=place,
             found=name,
-            mend="take a picture that is in no task",
+            mend="take a picture of an image that is neither in a task nor golden",
         )
-    return ExamplePicture(class_id, *bare_picture(content, f"{source.place}/{name}", side=_SIDE))
+    return ExamplePicture(class_id, *bare_picture(content, f"{place}/{name}", side=_SIDE))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from reassess.annotation.pictures import CampaignImages
 from reassess.core.image_names import Match, join
 from reassess.data.image_sources import ImageSource
+from reassess.data.picture_reading import fault_of
 from reassess.errors import DataError
 from reassess.text import counted, some
 
@@ -54,7 +55,7 @@ def stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "p
 def hash_images(
     images: ImageSource, names: Sequence[str], *, progress: Callable[[str, int, int], None] | None = None
 ) -> dict[str, str]:
-    """SHA-256 of image files, in hexadecimal, by name.
+    """SHA-256 of image files, in hexadecimal, by name, if all of them begin as pictures do.
 
     Parameters
     ----------
@@ -68,7 +69,8 @@ def hash_images(
     Raises
     ------
     DataError
-        An image cannot be read, or a link leads out of the folder.
+        Images cannot be read, are no pictures of a known format, damaged as far as `CampaignImages.digest` tells, or
+        too large; or a link leads out of the folder.
 
     Examples
     --------
@@ -76,14 +78,25 @@ def hash_images(
     >>> from tempfile import mkdtemp
     >>> from reassess.data.image_sources import open_images
     >>> folder = Path(mkdtemp())
-    >>> _ = (folder / "tom.png").write_bytes(b"a picture")
-    >>> hash_images(open_images(folder), ["tom.png"])["tom.png"][:12]
-    '92b2fa580289'
+    >>> from PIL import Image
+    >>> Image.new("1", (1, 1)).save(folder / "tom.bmp")
+    >>> hash_images(open_images(folder), ["tom.bmp"])["tom.bmp"][:12]
+    '36f84398b6c3'
     """
     files = CampaignImages(images)
-    hashes = {}
+    hashes, faults = {}, []
     for done, name in enumerate(names, 1):
-        hashes[name] = files.digest(name)
+        try:
+            hashes[name] = files.digest(name)
+        except DataError as error:
+            faults.append(f"{name}: {fault_of(error, 0)}")
         if progress is not None:
             progress("hashing images", done, len(names))
+    if faults:
+        raise DataError(
+            "images of the campaign cannot be shown",
+            where=images.place,
+            found=f"{counted(len(faults), 'image')}: {some(faults, most=3)}",
+            mend="replace their files; or leave them out of the tasks and the golden questions",
+        )
     return hashes

@@ -1,7 +1,8 @@
 """Pictures as raters get them: with nothing in them that tells where they are from."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from reassess.data.image_folders import FolderImages
 from reassess.data.image_sources import ImageSource
-from reassess.data.pictures import open_picture, rgb
-from reassess.errors import DataError, MissingPackageError
+from reassess.data.picture_reading import fault_of
+from reassess.data.pictures import check_values, open_picture, rgb
+from reassess.errors import DataError, MissingPackageError, at
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -68,7 +70,7 @@ class CampaignImages:
             It is not there, a link leads out of the folder, it is another file than the one of the campaign, or it is
             no picture.
         """
-        content = self._content(name)
+        content = self.content(name)
         found = sha256(content).hexdigest()
         if digest not in (None, found):
             raise DataError(
@@ -81,10 +83,19 @@ class CampaignImages:
         return *bare_picture(content, name), found
 
     def digest(self, name: str) -> str:
-        """The SHA-256 of an image's file, in hexadecimal digits; errors are those of `picture`."""
-        return sha256(self._content(name)).hexdigest()
+        """The SHA-256 of an image's file, in hexadecimal digits.
 
-    def _content(self, name: str) -> bytes:
+        Errors are those of `picture`, but for what decoding alone would tell: the head of the file is read, and the
+        checksums of a PNG.
+        """
+        content = self.content(name)
+        with _opened(content, name) as picture:
+            check_values(picture)
+            picture.verify()
+        return sha256(content).hexdigest()
+
+    def content(self, name: str) -> bytes:
+        """The file of an image; `DataError` if it is not there, cannot be read, or a link leads out of the folder."""
         row = self._row.get(name)
         if row is None:
             raise DataError(
@@ -148,13 +159,21 @@ def bare_picture(content: bytes, name: str, *, side: int = _SIDE) -> tuple[bytes
     >>> media_type, b"a cat" in file.getvalue(), b"a cat" in content
     ('image/jpeg', True, False)
     """
+    with _opened(content, name) as picture:
+        return (_as_jpeg if picture.format in ("JPEG", "MPO") else _as_png)(picture, side)
+
+
+@contextmanager
+def _opened(content: bytes, name: str) -> "Iterator[Image.Image]":
+    """A picture; whatever the block finds wrong with it is a `DataError`."""
     try:
-        with open_picture(BytesIO(content)) as picture:
-            return (_as_jpeg if picture.format in ("JPEG", "MPO") else _as_png)(picture, side)
-    except (MemoryError, DataError):
+        with at(name), open_picture(BytesIO(content)) as picture:
+            yield picture
+    except DataError:
         raise
-    except Exception as error:  # Pillow raises whatever its parts raise on damaged files
-        raise DataError("the picture cannot be read", where=name, found=str(error), mend="replace the file") from error
+    except Exception as error:
+        found = fault_of(error, len(content))
+        raise DataError("the picture cannot be read", where=name, found=found, mend="replace the file") from error
 
 
 def _as_jpeg(picture: "Image.Image", side: int) -> tuple[bytes, str]:

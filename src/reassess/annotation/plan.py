@@ -12,7 +12,7 @@ from reassess.aggregation.recipe import original_votes
 from reassess.annotation.assignment import Rules
 from reassess.annotation.judging import probability_by_label, truth_of
 from reassess.core.answers import KNOWN_ANSWERS
-from reassess.core.checks import check_range
+from reassess.core.checks import check_number, check_range, check_text
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
@@ -21,6 +21,9 @@ from reassess.errors import DataError
 from reassess.text import counted
 
 __all__ = ["CampaignPlan", "ExamplePicture"]
+
+_MOST_EXPERTS = 1_000
+_MOST_CLASSES = 8  # of a task: so many keys choose one on the page
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,10 @@ class CampaignPlan:
     Raises
     ------
     DataError
-        The golden tasks are in another list of classes than the tasks; there is a practice round, a stop rule or a vote
-        of the original labels without golden tasks; the practice round takes all golden tasks, or more than have a
-        known truth; original labels that are
-        to vote are not known; a number is out of range.
+        A task has more classes than a page shows; the golden tasks are in another list of classes than the tasks; there
+        is a practice round, a stop rule or a vote of the original labels without golden tasks; the practice round takes
+        all golden tasks, or more than have a known truth; original labels that are to vote are not known; a number is
+        out of range; a name or path is no text.
     """
 
     tasks: Tasks
@@ -106,7 +109,13 @@ class CampaignPlan:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_range(self.practice, 0, what="number of practice tasks")
+        check_number(self.practice, 0, whole=True, what="number of practice tasks")
+        if self.at_least is not None:
+            check_number(self.at_least, 1, _MOST_EXPERTS, whole=True, what="number of experts")
+        for tasks in filter(None, (self.tasks, self.golden_tasks)):
+            _check_sizes(tasks)
+        check_text([self.name], what="the name of the campaign")
+        check_text([self.images or ""], what="the path of the images")
         if self.bar is not None:
             check_range(self.bar, 0, 1, what="share of practice questions")
         if self.original_votes and self.original is None:
@@ -210,6 +219,17 @@ class CampaignPlan:
         measured = _said(self.golden_tasks.questions, self.original)
         valid = probability_by_label(zip(self.truth, measured, strict=True))
         return [None if said is None else valid[said] for said in _said(asked, self.original)]
+
+
+def _check_sizes(tasks: Tasks) -> None:
+    if (large := np.flatnonzero(tasks.sizes > _MOST_CLASSES)).size:
+        raise DataError(
+            "a task has more classes than a page shows",
+            where=f"task {tasks.numbers[large[0]]}, image {tasks.image(int(large[0]))}",
+            allowed=f"up to {_MOST_CLASSES} classes",
+            found=f"{tasks.sizes[large[0]]} classes; {large.size:,} such of {counted(len(tasks), 'task')}",
+            mend=f"make smaller tasks: reassess tasks --size {_MOST_CLASSES}",
+        )
 
 
 def _said(asked: Questions, original: LabelSets) -> list[int | None]:

@@ -11,7 +11,7 @@ from reassess.errors import DataError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["EMPTY_FILE", "read_picture"]
+__all__ = ["EMPTY_FILE", "fault_of", "read_picture"]
 
 EMPTY_FILE = "the file is empty"
 _Made = TypeVar("_Made")
@@ -27,20 +27,31 @@ def read_picture(images: ImageSource, row: int, make: "Callable[[Image.Image], _
     make
         Takes the picture as `rgb` gives it, and returns no text.
     """
-    from PIL import UnidentifiedImageError
-
+    file: str | BytesIO | None = None
     try:
         file = images.file(row)
         with open_picture(file) as picture:
             return make(rgb(picture))
-    except MemoryError:
-        raise
-    except DataError as error:
+    except Exception as error:
+        return fault_of(error, len(file.getbuffer()) if isinstance(file, BytesIO) else images.stamp(row)[0])
+
+
+def fault_of(error: Exception, size: int) -> str:
+    """Why a picture cannot be read, in words, by the error and the number of bytes of its file.
+
+    Raises
+    ------
+    MemoryError
+        As given: it is no fault of the picture.
+    """
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, MemoryError):
+        raise error
+    if isinstance(error, DataError):
         return error.what if error.found is None else f"{error.what}: {error.found}"
-    except UnidentifiedImageError:
-        size = len(file.getbuffer()) if isinstance(file, BytesIO) else images.stamp(row)[0]
-        return EMPTY_FILE if size == 0 else "this is no picture of a known format"
-    except OSError as error:
+    if isinstance(error, UnidentifiedImageError):
+        return "this is no picture of a known format" if size else EMPTY_FILE
+    if isinstance(error, OSError):
         return error.strerror or str(error)
-    except Exception as error:  # Pillow raises whatever its parts raise on damaged files
-        return f"the picture is damaged: {error}"
+    return f"the picture is damaged: {error}"  # Pillow raises whatever its parts raise on damaged files

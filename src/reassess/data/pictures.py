@@ -13,7 +13,7 @@ from reassess.errors import DataError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["MOST_PIXELS", "TooLargeError", "open_picture", "rgb"]
+__all__ = ["MOST_PIXELS", "TooLargeError", "check_values", "open_picture", "rgb"]
 
 # Pillow knows more formats, and picks one by what the file begins with; some of their readers run other programs.
 # MPO, of several JPEGs, is read as JPEG.
@@ -83,7 +83,12 @@ def rgb(image: "Image.Image") -> "Image.Image":
     if image.mode.startswith("I;16"):
         pixels = np.asarray(image)
         return Image.fromarray((pixels >> 8).astype(np.uint8)).convert("RGB")
+    check_values(image)
+    return image.convert("RGB")
+
+
+def check_values(image: "Image.Image") -> None:
+    """Raise `DataError` if the values of a picture have no known range: floats, or 32 bits."""
     if image.mode in ("I", "F"):
         kind = "32 bits" if image.mode == "I" else "floats"
         raise DataError("the values of the picture have no known range", allowed="8 or 16 bits a value", found=kind)
-    return image.convert("RGB")

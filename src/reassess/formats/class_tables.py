@@ -210,8 +210,8 @@ def read_classes(path: str | Path, words: str | Path | None = None) -> Classes:
     Raises
     ------
     DataError
-        The file holds no classes; a class has no name; a name, wnid or synonym is that of two classes, or a number that
-        is not the class's id; or the ids are not 0, 1, ..., each once.
+        The file holds no classes; a class has no name; a wnid is that of two classes or, without wnids, a name or
+        synonym is; a name is a number that is not the class's id; or the ids are not 0, 1, ..., each once.
 
     Examples
     --------
@@ -228,7 +228,8 @@ def read_classes(path: str | Path, words: str | Path | None = None) -> Classes:
     if suffix_of(path, (".txt", *TABLE_SUFFIXES), "a list of classes") != ".txt":
         return _classes_of_table(path)
     names = [composed(line.strip()) for line in read_lines(path)]
-    _check_names(names, [()] * len(names), lambda row: f"{path}, line {row + 1}")
+    _check_names(names, lambda row: f"{path}, line {row + 1}")
+    _check_apart(names, [()] * len(names), lambda row: f"{path}, line {row + 1}")
     with at(path):
         texts = tuple(names)
         return Classes(len(texts), wnids=texts) if are_wnids(texts) else Classes(len(texts), names=texts)
@@ -304,10 +305,12 @@ def _classes_of_table(path: Path) -> Classes:
         for cell in columns["synonyms"].fill_null("")
     ]
     definitions = [composed(cell.strip()) for cell in columns["definition"].fill_null("")]
-    _check_names(names, synonyms or [()] * len(names), lambda row: f"{path}, class {ids[row]}")
     refuse_missing(path, columns["wnid"])
     wnids = [text.strip() for text in columns["wnid"]]
     check_unique(wnids, thing="a wnid", where=lambda row: f"{path}, class {ids[row]}")
+    _check_names(names, lambda row: f"{path}, class {ids[row]}")
+    if not wnids:  # which would tell classes apart
+        _check_apart(names, synonyms or [()] * len(names), lambda row: f"{path}, class {ids[row]}")
     with at(path):
         return Classes(
             count=len(names),
@@ -327,12 +330,15 @@ def _ids_in_order(path: Path, series: "pl.Series") -> "pl.Series":
     return ids
 
 
-def _check_names(names: Sequence[str], synonyms: Sequence[Sequence[str]], place: Callable[[int], str]) -> None:
-    """Refuse a class without a name, and a name or synonym of two classes; capitals do not tell classes apart."""
+def _check_names(names: Sequence[str], place: Callable[[int], str]) -> None:
+    if "" in names:
+        raise DataError("a class has no name", where=place(names.index("")), mend="name every class")
+
+
+def _check_apart(names: Sequence[str], synonyms: Sequence[Sequence[str]], place: Callable[[int], str]) -> None:
+    """Refuse a name or synonym of two classes; capitals do not tell classes apart."""
     row_of: dict[str, int] = {}
     for row, name in enumerate(names):
-        if not name:
-            raise DataError("a class has no name", where=place(row), mend="name every class")
         before = row_of.setdefault(name.casefold(), row)
         if before != row:
             raise DataError(

@@ -1,5 +1,8 @@
 """What every response forbids, and what every request that changes something must have."""
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from tests.annotation.app.sites import Site
@@ -85,6 +88,27 @@ def test_a_large_body_is_refused(site: Site, path: str, announced: bool) -> None
         413,
         {"error": "the body of a request has at most 65,536 bytes"},
     )
+
+
+@pytest.mark.parametrize("pause", [0.01, 3600])
+def test_a_body_that_does_not_come_to_an_end_is_refused_and_the_connection_closed(
+    site: Site, monkeypatch: pytest.MonkeyPatch, pause: float
+) -> None:
+    monkeypatch.setattr("reassess.annotation.app.security._PATIENCE", 0.2)
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(pause)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/enter", "query_string": b"", "root_path": ""}
+    asyncio.run(site.app({**scope, "headers": [(b"content-type", b"application/json")]}, receive, send))
+    start, body = sent
+    assert (start["status"], dict(start["headers"])[b"connection"]) == (408, b"close")
+    assert body["body"] == b'{"error":"the body of a request takes at most 0 seconds"}'
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"[" * 60_000, b"7", b'"held"'])

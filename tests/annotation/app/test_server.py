@@ -13,7 +13,6 @@ import pytest
 from reassess.annotation.app.server import serve
 from reassess.annotation.store.locking import only_process
 from reassess.annotation.store.upgrades import upgrade_campaign
-from reassess.errors import DataError
 from tests.annotation.app.serving import Server
 from tests.annotation.app.sites import make_site
 from tests.helpers import message
@@ -97,11 +96,39 @@ def serve_nothing(address: Path) -> None:
 def test_an_address_that_is_taken_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(DataError) as refused:
-            serve(None, port=port)
-    assert str(refused.value) == (
+        assert message(serve, None, port=port) == not_served("127.0.0.1", port, "Address already in use")
+
+
+def not_served(host: str, port: int, found: str) -> str:
+    return (
         "the address cannot be served\n"
-        f"  where:   127.0.0.1:{port}\n"
-        "  found:   Address already in use\n"
-        "  to mend: choose another --port, or a --host of this machine"
+        f"  where:   host {host!r}, port {port}\n"
+        f"  found:   {found}\n"
+        "  to mend: choose another --port, or a --host of this machine, which is a name or an address alone"
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "found"),
+    [
+        ("", "no name"),
+        ("127.0.0.1:9000", "Name or service not known"),
+        ("[::1]", "Name or service not known"),
+        ("192.0.2.1", "Cannot assign requested address"),
+        ("a\udcff", "no name"),
+    ],
+)
+def test_what_is_no_name_or_address_of_this_machine_is_refused(host: str, found: str) -> None:
+    assert message(serve, None, host=host, port=0) == not_served(host, 0, found)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["rating", "//evil", "/a//b", "/..", "/a/../b", "/.", "/é", "/a?b", "/a#b", "/a b", "/a\n", "/%2e", "\\a", "?"],
+)
+def test_what_is_no_path_of_a_site_is_refused(path: str) -> None:
+    assert message(serve, None, root_path=path) == (
+        "no path of a site\n"
+        "  allowed: a path such as /rating: after each slash letters, digits and -._~, not a point first\n"
+        f"  found:   {path!r}"
     )

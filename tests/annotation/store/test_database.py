@@ -1,10 +1,252 @@
-"""How long a change waits for another one."""
+"""How a campaign's database is opened: what is no whole campaign is refused in one message, and left as it is.
+
+And how long a change waits for another one.
+"""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import NoResultFound
 
 from reassess.annotation.store import database as store
-from reassess.annotation.store.campaigns import changing
-from tests.annotation.campaigns import campaign_at
+from reassess.annotation.store.backup import backup_campaign
+from reassess.annotation.store.campaigns import changing, open_campaign, using_campaign
+from reassess.annotation.store.database import database_errors
+from reassess.annotation.store.export import export_votes
+from reassess.annotation.store.locking import only_process
+from reassess.annotation.store.people import add_person
+from reassess.annotation.store.progress import progress_of
+from reassess.annotation.store.upgrades import upgrade_campaign
+from tests.annotation.campaigns import campaign_at, vote_on_all
+from tests.helpers import message
+
+NO_CAMPAIGN = "this is no campaign\n  where:   FILE\n  to mend: make one with reassess annotate create"
+RESTORE = "  to mend: take a copy that reassess annotate backup made"
+FORM = (
+    "it is not known by which version of reassess the campaign was made\n"
+    "  where:   FILE\n"
+    "  allowed: one form in the table alembic_version, from 0001 on\n"
+    f"  found:   {{}}\n{RESTORE}"
+)
+NO_COLUMNS = f"the tables of the campaign lack columns\n  where:   FILE\n  found:   no {{}}\n{RESTORE}"
+NO_SETTINGS = f"the settings of the campaign cannot be read\n  where:   FILE\n  found:   {{}}\n{RESTORE}"
+ROWS = (
+    "the table campaign holds the settings of a campaign\n  where:   FILE\n  allowed: 1 row\n"
+    f"  found:   0 rows\n{RESTORE}"
+)
+NO_JSON = f"the database holds a text that is no JSON where it should\n  where:   FILE\n  found:   {{}}\n{RESTORE}"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A campaign with votes."""
+    campaign = campaign_at(tmp_path / "c.db", (2, 1), raters=2)
+    vote_on_all(campaign, raters=2)
+    campaign.close()
+    return tmp_path / "c.db"
+
+
+def execute(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("DROP TABLE alembic_version", NO_CAMPAIGN),
+        ("DROP TABLE campaign", NO_CAMPAIGN),
+        ("DELETE FROM alembic_version", FORM.format("none")),
+        ("INSERT INTO alembic_version VALUES ('0002')", FORM.format("0001, 0002")),
+        ("UPDATE alembic_version SET version_num = '0000'", FORM.format("0000")),
+        ("UPDATE alembic_version SET version_num = 'ae1027a6acf'", FORM.format("ae1027a6acf")),
+        (
+            "DROP TABLE golden_counts",
+            NO_COLUMNS.format("golden_counts.person, golden_counts.truth, golden_counts.answer and 1 more"),
+        ),
+        ("ALTER TABLE images DROP COLUMN original", NO_COLUMNS.format("images.original")),
+    ],
+)
+def test_what_is_no_campaign_of_a_known_form_is_neither_opened_nor_upgraded(
+    address: str | Path, statement: str, expected: str
+) -> None:
+    campaign = campaign_at(address, (1,), raters=1)
+    with campaign.engine.begin() as connection:
+        connection.execute(text(statement))
+    campaign.close()
+    for function in (open_campaign, upgrade_campaign):
+        assert message(function, address) == expected.replace("FILE", str(address))
+
+
+def test_a_form_may_be_null(path: Path) -> None:
+    execute(path, "DROP TABLE alembic_version", "CREATE TABLE alembic_version (version_num)")
+    execute(path, "INSERT INTO alembic_version VALUES (NULL)")
+    assert message(open_campaign, path) == FORM.format("None").replace("FILE", str(path))
+    execute(path, "ALTER TABLE alembic_version RENAME COLUMN version_num TO form")
+    for function in (open_campaign, upgrade_campaign):
+        assert message(function, path) == (
+            "the database of the campaign cannot be used\n"
+            f"  where:   {path}\n"
+            "  found:   no such column: alembic_version.version_num\n"
+            "  to mend: name the file of a campaign"
+        )
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("DELETE FROM campaign", ROWS),
+        ("UPDATE campaign SET settings = 'cat'", NO_JSON.format("'cat'")),
+        ("UPDATE campaign SET settings = 3", NO_JSON.format("3")),
+        ("UPDATE campaign SET settings = 'true'", NO_SETTINGS.format("'bool' object is not iterable")),
+        (
+            "UPDATE campaign SET stop_low = 0.1",
+            NO_SETTINGS.format("'<' not supported between instances of 'float' and 'NoneType'"),
+        ),
+        (
+            "UPDATE campaign SET votes = 'many'",
+            "number of votes a question is not a whole number\n  where:   FILE\n  found:   'many'",
+        ),
+    ],
+)
+def test_a_campaign_of_which_the_settings_cannot_be_read_is_not_opened(
+    path: Path, statement: str, expected: str
+) -> None:
+    execute(path, statement)
+    assert message(open_campaign, path) == expected.replace("FILE", str(path))
+
+
+def test_what_the_database_layer_refuses_of_itself_is_told_in_the_same_form() -> None:
+    def fail() -> None:
+        with database_errors("c.db"):
+            raise NoResultFound("No row was found when one was required")
+
+    assert message(fail) == (
+        "the database of the campaign cannot be used\n"
+        "  where:   c.db\n"
+        "  found:   No row was found when one was required"
+    )
+
+
+def test_a_damaged_page_is_told_with_the_copy_as_a_mend(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+    assert message(open_campaign, path) == (
+        "the database of the campaign cannot be used\n"
+        f"  where:   {path}\n"
+        "  found:   database disk image is malformed\n"
+        f"{RESTORE}"
+    )
+
+
+def read_all(path: Path) -> int:
+    """Read what status and export read; the number of votes."""
+    with using_campaign(path) as campaign:
+        progress_of(campaign, 1e9)
+        return len(export_votes(campaign).votes)
+
+
+@pytest.mark.parametrize("statement", [None, "CREATE TABLE cats (name)", "CREATE TABLE campaign (id)"])
+def test_the_database_of_another_program_is_left_as_it_is(tmp_path: Path, statement: str | None) -> None:
+    path = tmp_path / "other.db"
+    path.touch()
+    if statement is not None:
+        execute(path, statement)
+    content = path.read_bytes()
+    for function in (read_all, upgrade_campaign):
+        assert message(function, path) == NO_CAMPAIGN.replace("FILE", str(path))
+    assert path.read_bytes() == content
+    assert not list(tmp_path.glob("*.db-*"))
+
+
+def test_a_campaign_and_its_copy_keep_a_write_ahead_log_when_they_are_written(path: Path, tmp_path: Path) -> None:
+    backup_campaign(path, tmp_path / "copy.db")
+    for place in (path, tmp_path / "copy.db"):
+        with using_campaign(place) as campaign:
+            add_person(campaign, "zoe")
+            assert (tmp_path / f"{place.name}-wal").stat().st_size
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Without the rights of root, to whom all is allowed."""
+    if os.geteuid():
+        yield
+        return
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+@pytest.mark.parametrize("folder", [0o555, 0o777])
+def test_a_campaign_that_may_not_be_written_is_read_and_copied_and_nothing_is_left_beside_it(
+    path: Path, memory_folder: Path, folder: int
+) -> None:
+    read_all(path)  # which imports what nobody may read
+    memory_folder.chmod(0o755)
+    fixed, copies = memory_folder / "fixed", memory_folder / "copies"
+    fixed.mkdir()
+    copies.mkdir()
+    copies.chmod(0o777)
+    kept = Path(shutil.copy(path, fixed / "100 %? #.db"))
+    kept.chmod(0o444)
+    fixed.chmod(folder)
+    with as_nobody():
+        assert read_all(kept) == 6
+        backup_campaign(kept, copies / "copy.db")
+        assert read_all(copies / "copy.db") == 6
+        with using_campaign(copies / "copy.db") as campaign:
+            add_person(campaign, "zoe")
+
+        def write() -> None:
+            with using_campaign(kept) as campaign:
+                add_person(campaign, "zoe")
+
+        assert message(write) == (
+            "the database of the campaign cannot be used\n"
+            f"  where:   {kept}\n"
+            "  found:   attempt to write a readonly database\n"
+            "  to mend: allow that the file and its folder are written"
+        )
+        assert [one.name for one in fixed.iterdir()] == [kept.name]
+    fixed.chmod(0o777)
+
+
+@pytest.mark.parametrize(("folder", "file"), [(0o555, 0o666), (0o777, 0o444)])
+def test_a_campaign_that_may_not_be_written_is_not_served(
+    path: Path, memory_folder: Path, folder: int, file: int
+) -> None:
+    kept = Path(shutil.copy(path, memory_folder / "c.db"))
+    kept.chmod(file)
+    memory_folder.chmod(folder)
+    with as_nobody():
+        assert message(only_process(kept).__enter__) == (
+            "the campaign cannot be served or upgraded: it may not be written\n"
+            f"  where:   {kept}\n"
+            "  found:   Permission denied\n"
+            "  to mend: allow that the file and its folder are written"
+        )
+    memory_folder.chmod(0o755)
+
+
+def test_a_campaign_that_somebody_else_serves_is_read_as_it_is_now(path: Path, memory_folder: Path) -> None:
+    memory_folder.chmod(0o755)
+    kept = Path(shutil.copy(path, memory_folder / "c.db"))
+    kept.chmod(0o644)
+    with using_campaign(kept) as campaign:
+        add_person(campaign, "zoe")
+        with as_nobody(), using_campaign(kept) as read:
+            assert "zoe" in [one.name for one in progress_of(read, 1e9).raters]
 
 
 def test_on_a_server_a_change_does_not_wait_for_ever_for_another(

@@ -13,6 +13,7 @@ from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.people import (
+    add_people,
     add_person,
     admit,
     consent,
@@ -153,8 +154,18 @@ def test_names_that_are_there_or_empty_or_of_nobody_are_refused(campaign: Campai
 )
 def test_a_name_is_one_line_of_text(campaign: Campaign, letter: str, shown: str) -> None:
     assert message(add_person, campaign, f"ann{letter}lee") == (
-        f"the name holds what is no letter\n  found:   {shown}\n  to mend: write it in one line of text"
+        "the name holds what is no letter\n"
+        f"  found:   {shown} in {f'ann{letter}lee'!a}\n"
+        "  to mend: write it in one line of text"
     )
+
+
+@pytest.mark.parametrize("last", ["cy\n", "", "a" * 201, "ann", "bob"])
+def test_of_people_who_are_added_together_all_are_or_none(campaign: Campaign, last: str) -> None:
+    add_person(campaign, "bob")
+    message(add_people, campaign, ["ann", last], "expert", now=NOW)
+    assert [one.name for one in people_of(campaign)] == ["bob"]
+    assert add_people(campaign, ["ann", "cy"]) == [one.id for one in people_of(campaign)[1:]]
 
 
 def test_a_name_has_an_end(campaign: Campaign) -> None:

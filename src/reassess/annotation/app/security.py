@@ -1,5 +1,6 @@
 """What each response forbids browsers, and what requests that change something must have."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from hashlib import sha256
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 __all__ = ["MOST_BYTES", "SecureHeaders", "check_csrf", "csrf_of", "said_in"]
 
 MOST_BYTES = 65_536  # of the body of a request
+_PATIENCE = 30.0  # seconds that it may take; the page waits for 20
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
@@ -75,15 +77,21 @@ async def said_in(request: Request) -> Mapping[str, Any]:
     Raises
     ------
     HTTPException
-        Of status 415: it says that it is of another type; 413: it is larger than `MOST_BYTES`; 400: it is no object.
+        Of status 415: it says that it is of another type; 413: it is larger than `MOST_BYTES`; 408: it takes more than
+        half a minute; 400: it is no object.
     """
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "the body of a request is application/json")
     body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BYTES:
-            raise HTTPException(413, f"the body of a request has at most {MOST_BYTES:,} bytes")
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            async for part in request.stream():
+                body += part
+                if len(body) > MOST_BYTES:
+                    raise HTTPException(413, f"the body of a request has at most {MOST_BYTES:,} bytes")
+    except TimeoutError:
+        detail = f"the body of a request takes at most {_PATIENCE:.0f} seconds"
+        raise HTTPException(408, detail, {"Connection": "close"}) from None
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):

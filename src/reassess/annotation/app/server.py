@@ -1,7 +1,6 @@
 """The server of a campaign's pages."""
 
 import logging
-import os
 import socket
 from collections.abc import Callable
 from copy import deepcopy
@@ -10,6 +9,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from reassess.annotation.addresses import root_path_of
 from reassess.errors import DataError
 
 __all__ = ["serve"]
@@ -45,7 +45,7 @@ def serve(
     Raises
     ------
     DataError
-        The address is taken, or none of this machine.
+        The address is taken, or none of this machine; the root path is no path of a site.
 
     Notes
     -----
@@ -55,7 +55,7 @@ def serve(
     config = uvicorn.Config(
         app,
         log_config=_LOGGING,
-        root_path=root_path.rstrip("/"),
+        root_path=root_path_of(root_path),
         lifespan="off",
         ws="none",
         proxy_headers=True,
@@ -73,17 +73,19 @@ def serve(
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        if not host or not host.isprintable():  # an empty one would be every address of this machine
+            raise ValueError("no name")
         listening = socket.create_server((host, port), family=family, backlog=2048)
         # Connections have it from here: asyncio sets it only on sockets that it makes, and without it a response waits
         # up to 40 ms for the client's acknowledgement of its first part.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listening
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise DataError(
             "the address cannot be served",
-            where=f"{host}:{port}",
-            found=os.strerror(error.errno) if error.errno else str(error),
-            mend="choose another --port, or a --host of this machine",
+            where=f"host {host!r}, port {port}",
+            found=str(getattr(error, "strerror", error)).partition(" (while")[0],
+            mend="choose another --port, or a --host of this machine, which is a name or an address alone",
         ) from error
 
 

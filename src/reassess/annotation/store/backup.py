@@ -1,15 +1,12 @@
 """A copy of a campaign, made while it is served."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Connection, select
-from sqlalchemy.exc import DBAPIError
 
 from reassess.annotation.addresses import is_server
 from reassess.annotation.store.campaign_files import writing_campaign
-from reassess.annotation.store.database import database_errors, existing, open_engine, reading
+from reassess.annotation.store.database import connect, database_errors, existing, keep_log, open_engine, reading
 from reassess.annotation.store.schema import metadata
 from reassess.annotation.store.versions import check_form, note_form
 from reassess.errors import OutputError
@@ -47,13 +44,10 @@ def backup_campaign(address: str | Path, path: str | Path, *, force: bool = Fals
 def _copy_file(address: Path, path: Path, *, force: bool) -> None:
     if path.resolve() == address.resolve():
         raise OutputError("the copy would take the place of the campaign", where=path, mend="choose another name")
-    with database_errors(address), closing(sqlite3.connect(existing(address))) as source:
+    with database_errors(address), connect(existing(address)) as source:
         source.execute("SELECT id FROM campaign")  # an error if it is none
-        with writing_campaign(path, force=force) as temporary, closing(sqlite3.connect(temporary)) as target:
-            try:
-                source.backup(target)
-            except sqlite3.Error as error:  # such as of a full disk
-                raise OSError(str(error)) from error
+        with writing_campaign(path, force=force) as temporary, connect(temporary) as target:
+            source.backup(target)
 
 
 def _copy_from_server(address: str, path: Path, *, force: bool) -> None:
@@ -62,14 +56,11 @@ def _copy_from_server(address: str, path: Path, *, force: bool) -> None:
         with database_errors(address), reading(server) as source:
             check_form(source, address)
             with writing_campaign(path, force=force) as temporary:
+                keep_log(temporary)
                 file = open_engine(temporary)
                 try:
                     with file.begin() as target:
                         _copy_rows(source, target)
-                except DBAPIError as error:
-                    if isinstance(error.orig, sqlite3.Error):  # such as of a full disk
-                        raise OSError(str(error.orig)) from error
-                    raise
                 finally:
                     file.dispose()  # which brings what is in the write-ahead log into the file
     finally:

@@ -1,9 +1,11 @@
 """A campaign's file takes its place: never that of a campaign that is open."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from reassess.annotation.store.database import UnavailableError
 from reassess.errors import OutputError
 from reassess.formats.files import writing
 
@@ -24,7 +26,10 @@ def writing_campaign(path: Path, *, force: bool = False) -> Iterator[Path]:
     """
     _refuse_open(path)
     with writing(path, force=force) as temporary:
-        yield temporary
+        try:
+            yield temporary
+        except (sqlite3.Error, UnavailableError) as error:  # such as of a full disk
+            raise OSError(str(getattr(error, "orig", error))) from error
         _refuse_open(path)
 
 

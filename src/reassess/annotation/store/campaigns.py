@@ -16,13 +16,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, and_, bindparam, select, update
 
+from reassess.annotation.addresses import shown_address
 from reassess.annotation.assignment import Rules
 from reassess.annotation.store import schema
-from reassess.annotation.store.database import Gate, database_errors, existing, is_server, open_engine, reading
+from reassess.annotation.store.database import RESTORE, Gate, database_errors, existing, is_server, open_engine, reading
 from reassess.annotation.store.schema import cursors, log, people, questions, tasks
 from reassess.annotation.store.versions import check_form
 from reassess.core.stop_rule import StopRule
-from reassess.errors import DataError
+from reassess.errors import DataError, at
+from reassess.text import counted
 
 __all__ = ["Campaign", "Change", "changing", "in_parts", "open_campaign", "pause", "resume", "using_campaign"]
 
@@ -79,29 +81,46 @@ def open_campaign(address: str | Path) -> Campaign:
     Raises
     ------
     DataError
-        There is none; it was made by another version, with other tables.
+        There is none; it was made by another version, with other tables; the database is damaged, or cannot be used.
     """
     engine = open_engine(existing(address))
     try:
-        with reading(engine) as connection:
+        with database_errors(address), at(shown_address(address)), reading(engine) as connection:
             check_form(connection, address)
-            row = connection.execute(select(schema.campaign)).one()
+            return _campaign(connection, nullcontext() if is_server(address) else Gate())
     except BaseException:
         engine.dispose()
         raise
-    stop = None if row.stop_low is None else StopRule(row.stop_low, row.stop_high)
-    return Campaign(
-        engine=engine,
-        name=row.name,
-        rules=Rules(votes=row.votes, stop=stop, golden_rate=row.golden_rate, lease=row.lease, seed=row.seed),
-        bar=row.bar,
-        at_least=row.at_least,
-        original_votes=row.original_votes,
-        consent=row.consent,
-        images=row.images,
-        settings=row.settings,
-        gate=nullcontext() if is_server(address) else Gate(),
-    )
+
+
+def _campaign(connection: Connection, gate: AbstractContextManager[Any]) -> Campaign:
+    try:
+        rows = connection.execute(select(schema.campaign)).all()
+        if len(rows) != 1:
+            raise DataError(
+                "the table campaign holds the settings of a campaign",
+                allowed="1 row",
+                found=counted(len(rows), "row"),
+                mend=RESTORE,
+            )
+        (row,) = rows
+        stop = None if row.stop_low is None else StopRule(row.stop_low, row.stop_high)
+        return Campaign(
+            engine=connection.engine,
+            name=row.name,
+            rules=Rules(votes=row.votes, stop=stop, golden_rate=row.golden_rate, lease=row.lease, seed=row.seed),
+            bar=row.bar,
+            at_least=row.at_least,
+            original_votes=row.original_votes,
+            consent=row.consent,
+            images=row.images,
+            settings=dict(row.settings),
+            gate=gate,
+        )
+    except DataError:
+        raise
+    except (TypeError, ValueError) as error:  # SQLite keeps a text in a column of numbers
+        raise DataError("the settings of the campaign cannot be read", found=str(error), mend=RESTORE) from error
 
 
 @contextmanager

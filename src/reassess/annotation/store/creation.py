@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import OperationalError
 
 from reassess.annotation.addresses import shown_address
 from reassess.annotation.judging import current_model
 from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaign_files import writing_campaign
-from reassess.annotation.store.database import database_errors, is_server, open_engine
+from reassess.annotation.store.database import database_errors, is_server, keep_log, open_engine
 from reassess.annotation.store.people import insert_person
 from reassess.annotation.store.schema import EXPERT, GOLDEN, MAIN, PRACTICE, RATING
 from reassess.annotation.store.versions import note_form
@@ -63,12 +62,11 @@ def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0
             engine.dispose()
         return
     with writing_campaign(Path(address), force=force) as temporary:
+        keep_log(temporary)
         engine = open_engine(temporary)
         try:
             with engine.begin() as connection:
                 _fill(connection, plan, now)
-        except OperationalError as error:  # such as of a full disk
-            raise OSError(str(error.orig)) from error
         finally:
             engine.dispose()  # which brings what is in the write-ahead log into the file
 

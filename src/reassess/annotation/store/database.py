@@ -1,14 +1,17 @@
 """How a campaign's database is opened: an SQLite file, or PostgreSQL."""
 
+import json
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.exc import OperationalError as UnavailableError
 from sqlalchemy.exc import TimeoutError as WaitedTooLongError
 
@@ -16,16 +19,22 @@ from reassess.annotation.addresses import is_server, shown_address
 from reassess.errors import DataError, MissingPackageError
 
 __all__ = [
+    "ALLOW_WRITING",
+    "RESTORE",
     "Gate",
     "UnavailableError",
     "WaitedTooLongError",
+    "connect",
     "database_errors",
     "existing",
     "is_server",
+    "keep_log",
     "open_engine",
     "reading",
 ]
 
+ALLOW_WRITING = "allow that the file and its folder are written"
+RESTORE = "take a copy that reassess annotate backup made"
 _PATIENCE = 10_000  # milliseconds that one writer waits for another
 
 
@@ -60,8 +69,8 @@ def open_engine(campaign: str | Path) -> Engine:
 
     Notes
     -----
-    SQLite keeps a write-ahead log and waits for the disk at each commit, so that what was acknowledged survives a kill
-    and a power failure. Each transaction takes the right to write at its beginning: two never wait for one another.
+    SQLite waits for the disk at each commit, so that what was acknowledged survives a kill and a power failure. Each
+    transaction takes the right to write at its beginning: two never wait for one another.
     """
     text = str(campaign)
     if is_server(text):
@@ -82,10 +91,25 @@ def open_engine(campaign: str | Path) -> Engine:
             pool_timeout=_PATIENCE / 1000,
             connect_args={"options": f"-c lock_timeout={_PATIENCE}"},
         )
-    engine = create_engine(URL.create("sqlite", database=text))
+    url = URL.create("sqlite", database=_uri(text), query={"uri": "true"})
+    engine = create_engine(url, json_deserializer=_from_json)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def connect(path: str | Path) -> "closing[sqlite3.Connection]":
+    """A connection to an SQLite file, without what `open_engine` sets."""
+    return closing(sqlite3.connect(_uri(path), uri=True))
+
+
+def keep_log(path: Path) -> None:
+    """Let whoever writes to an SQLite file from now on keep a write-ahead log, beside which others can read.
+
+    The file itself says so, and each copy that `backup_campaign` makes of it.
+    """
+    with connect(path) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
 
 
 def existing(campaign: str | Path) -> str | Path:
@@ -110,12 +134,12 @@ def database_errors(campaign: str | Path) -> Iterator[None]:
     Raises
     ------
     DataError
-        The database cannot be reached, is locked, has no room, or is none.
+        The database cannot be reached, is locked, has no room, may not be written, is damaged, or is none.
     """
     try:
         yield
-    except (DBAPIError, sqlite3.Error) as error:
-        found = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        found = str(getattr(error, "orig", None) or error).strip()
         raise DataError(
             "the database of the campaign cannot be used",
             where=shown_address(campaign),
@@ -128,9 +152,34 @@ _MENDS = {
     "is locked": "wait until the other process has written, and try again",
     "not a database": "name the file of a campaign",
     "no such table": "name the file of a campaign",
+    "no such column": "name the file of a campaign",
+    "malformed": RESTORE,
+    "readonly": ALLOW_WRITING,
+    "unable to open": ALLOW_WRITING,
     "full": "make room on the disk",
     "onnection": "check the address, and that the server runs",
+    "does not exist": "name the database of a campaign",
 }
+
+
+def _uri(path: str | Path) -> str:
+    """The address by which SQLite opens a file.
+
+    Where it may not write, it can keep no log, and reads the file as it is: unless somebody else keeps one beside it.
+    """
+    file = Path(os.path.realpath(path))
+    may_write = all(os.access(place, os.W_OK) for place in (file, file.parent))
+    is_fixed = file.exists() and not may_write and not file.with_name(f"{file.name}-wal").exists()
+    return f"file:{quote(os.fsencode(file))}{'?immutable=1' if is_fixed else ''}"
+
+
+def _from_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError) as error:
+        raise DataError(
+            "the database holds a text that is no JSON where it should", found=repr(text), mend=RESTORE
+        ) from error
 
 
 def _begin(connection: Connection) -> None:
@@ -140,5 +189,5 @@ def _begin(connection: Connection) -> None:
 
 def _prepare(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # transactions begin where they are begun, not at the first change
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_PATIENCE}"):
+    for setting in ("synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_PATIENCE}"):
         connection.execute(f"PRAGMA {setting}")

@@ -3,10 +3,11 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EACCES
 from pathlib import Path
 
 from reassess.annotation.addresses import is_server
-from reassess.annotation.store.database import existing
+from reassess.annotation.store.database import ALLOW_WRITING, existing
 from reassess.errors import DataError
 
 __all__ = ["only_process"]
@@ -21,15 +22,27 @@ def only_process(address: str | Path) -> Iterator[None]:
     Raises
     ------
     DataError
-        There is no such file, or another process serves or upgrades it.
+        There is no such file, it may not be written, or another process serves or upgrades it.
     """
     if is_server(address):
         yield
         return
     import fcntl
 
-    path = Path(f"{os.path.realpath(existing(address))}.lock")
-    with path.open("a+") as file:
+    path = os.path.realpath(existing(address))
+    lock = Path(f"{path}.lock")
+    try:
+        if not os.access(path, os.W_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES))
+        file = lock.open("a+")
+    except OSError as error:
+        raise DataError(
+            "the campaign cannot be served or upgraded: it may not be written",
+            where=address,
+            found=error.strerror,
+            mend=ALLOW_WRITING,
+        ) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

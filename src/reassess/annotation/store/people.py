@@ -1,5 +1,6 @@
 """Raters, experts and keepers: their links, their sessions, and what is kept of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import count
@@ -32,6 +33,7 @@ from reassess.errors import DataError
 __all__ = [
     "SESSION_SECONDS",
     "Person",
+    "add_people",
     "add_person",
     "admit",
     "consent",
@@ -85,27 +87,47 @@ class Person:
 
 
 def add_person(campaign: Campaign, name: str, role: str = RATER, *, now: float = 0.0, by: int | None = None) -> int:
-    """Add a rater, an expert or a keeper; their number.
+    """Add a rater, an expert or a keeper; their number. Errors are those of `add_people`."""
+    (person,) = add_people(campaign, [name], role, now=now, by=by)
+    return person
+
+
+def add_people(
+    campaign: Campaign, names: Sequence[str], role: str = RATER, *, now: float = 0.0, by: int | None = None
+) -> list[int]:
+    """Add raters, experts or keepers, all of them or none; their numbers.
 
     Raises
     ------
     DataError
-        There is somebody of that name; or the name is empty, too long, or of more than one line of text.
+        There is somebody of a name; or a name is empty, too long, or of more than one line of text.
     """
+    for name in names:
+        _check_name(name)
+    added = []
+    try:
+        with changing(campaign) as change:
+            practice = role == RATER and change.connection.scalar(_PRACTICE_TASKS)
+            for name in names:
+                person = insert_person(change.connection, name, role, PRACTICE if practice else RATING)
+                change.note(now, "add", by, person=person, role=role)
+                added.append(person)
+    except IntegrityError as error:
+        raise DataError("there is somebody of that name", found=name, mend="take another name") from error
+    return added
+
+
+def _check_name(name: str) -> None:
     if not name.strip():
         raise DataError("a person needs a name", found="an empty one")
     if len(name) > _LONGEST_NAME:
         raise DataError("the name is too long", allowed=f"up to {_LONGEST_NAME} letters", found=f"{len(name)} letters")
     if wrong := [letter for letter in name if category(letter) in _NO_LETTERS]:
-        raise DataError("the name holds what is no letter", found=ascii(wrong[0]), mend="write it in one line of text")
-    try:
-        with changing(campaign) as change:
-            practice = role == RATER and change.connection.scalar(_PRACTICE_TASKS)
-            person = insert_person(change.connection, name, role, PRACTICE if practice else RATING)
-            change.note(now, "add", by, person=person, role=role)
-    except IntegrityError as error:
-        raise DataError("there is somebody of that name", found=name, mend="take another name") from error
-    return person
+        raise DataError(
+            "the name holds what is no letter",
+            found=f"{wrong[0]!a} in {name!a}",
+            mend="write it in one line of text",
+        )
 
 
 _PRACTICE_TASKS = select(func.count()).select_from(tasks).where(tasks.c.kind == PRACTICE)

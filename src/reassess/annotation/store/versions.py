@@ -1,11 +1,15 @@
 """Which form the tables of a campaign have."""
 
+import re
 from pathlib import Path
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, select
 
 from reassess.annotation.addresses import shown_address
+from reassess.annotation.store import schema
+from reassess.annotation.store.database import RESTORE
 from reassess.errors import DataError
+from reassess.text import some
 
 __all__ = ["FORM", "check_form", "form_of", "note_form"]
 
@@ -26,10 +30,9 @@ def note_form(connection: Connection) -> None:
 
 
 def check_form(connection: Connection, address: str | Path) -> None:
-    """Raise `DataError` unless the tables have the form of today."""
-    found = form_of(connection, address)
+    """Raise `DataError` unless the tables have the form of today, and all their columns."""
+    found, place = form_of(connection, address), shown_address(address)
     if found != FORM:
-        place = shown_address(address)
         raise DataError(
             f"the campaign was made by {'an earlier' if found < FORM else 'a later'} version of reassess",
             where=place,
@@ -37,13 +40,27 @@ def check_form(connection: Connection, address: str | Path) -> None:
             found=f"the form {found}",
             mend=f"reassess annotate upgrade {place}" if found < FORM else "install that version",
         )
+    tables = inspect(connection).get_multi_columns(filter_names=list(schema.metadata.tables))
+    there = {f"{table}.{column['name']}" for (_, table), columns in tables.items() for column in columns}
+    columns = [str(column) for table in schema.metadata.sorted_tables for column in table.columns]
+    if lacking := [column for column in columns if column not in there]:
+        raise DataError(
+            "the tables of the campaign lack columns", where=place, found=f"no {some(lacking, most=3)}", mend=RESTORE
+        )
 
 
 def form_of(connection: Connection, address: str | Path) -> str:
-    """The form of the tables; `DataError` if they are of no campaign."""
-    if not inspect(connection).has_table(_forms.name):
+    """The form of the tables; `DataError` if they are of no campaign, or it is not known."""
+    place, tables = shown_address(address), inspect(connection)
+    if not all(tables.has_table(table.name) for table in (_forms, schema.campaign)):
+        raise DataError("this is no campaign", where=place, mend="make one with reassess annotate create")
+    forms: list[str] = list(connection.scalars(select(_forms.c.version_num)))
+    if len(forms) != 1 or not re.fullmatch(r"(?!0000)\d{4}", str(forms[0])):
         raise DataError(
-            "this is no campaign", where=shown_address(address), mend="make one with reassess annotate create"
+            "it is not known by which version of reassess the campaign was made",
+            where=place,
+            allowed=f"one form in the table {_forms.name}, from 0001 on",
+            found=some([str(form) for form in forms]) or "none",
+            mend=RESTORE,
         )
-    form: str = connection.execute(select(_forms.c.version_num)).scalar_one()
-    return form
+    return forms[0]

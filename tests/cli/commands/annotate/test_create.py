@@ -1,6 +1,7 @@
 """`reassess annotate create`: what a campaign is made of, what is said of it, and what is refused."""
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,52 @@ def test_an_image_that_is_missing_is_an_error_that_names_it(create: Create) -> N
     assert not Path("pets.db").exists()
 
 
+def test_images_that_cannot_be_shown_are_an_error_that_names_them(create: Create) -> None:
+    for name, content in (("0.png", b""), ("3.png", b"<svg/>"), ("5.png", picture(5, "PNG")[:60])):
+        Path("pets/images", name).write_bytes(content)
+    result = create()
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        "Error: images of the campaign cannot be shown\n"
+        "  where:   pets/images\n"
+        "  found:   3 images: 0.png: the picture cannot be read: the file is empty, 3.png: the picture cannot be read: "
+        "this is no picture of a known format, 5.png: the picture cannot be read: Truncated File Read\n"
+        "  to mend: replace their files; or leave them out of the tasks and the golden questions\n"
+    )
+    assert not Path("pets.db").exists()
+
+
+def test_tasks_that_a_page_does_not_show_are_refused(create: Create, pets: Path) -> None:
+    names = "abcdefghi"
+    classes = ", ".join(f'{{"class": "{name}"}}' for name in names)
+    Path("tasks.jsonl").write_text(f'{{"task": 4, "image": "0.png", "classes": [{classes}]}}\n')
+    (pets / "pets/classes.txt").write_text("".join(f"{name}\n" for name in ("cat", "dog", *names)))
+    result = create()
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        "Error: a task has more classes than a page shows\n"
+        "  where:   task 4, image 0.png\n"
+        "  allowed: up to 8 classes\n"
+        "  found:   9 classes; 1 such of 1 task\n"
+        "  to mend: make smaller tasks: reassess tasks --size 8\n"
+    )
+
+
+def test_without_a_benchmark_a_campaign_is_made_and_what_raters_could_not_read_is_said(
+    pets: Path, run: Callable[..., Run]
+) -> None:
+    argv = ["annotate", "create", "pets.db", "--tasks", "tasks.jsonl", "--images", "pets/images", "--force"]
+    result = run(*argv)
+    assert (result.code, result.err) == (0, "")
+    assert [row.name for row in rows(schema.classes)] == ["cat", "dog"]
+    Path("tasks.jsonl").write_text('{"task": 0, "image": "0.png", "classes": [{"class": 7}]}\n')
+    result = run(*argv)
+    assert result.code == 0
+    assert result.err == (
+        "Warning: tasks.jsonl: raters will read numbers, since no list of classes names them: give one by --benchmark\n"
+    )
+
+
 def test_golden_questions_are_asked_in_tasks_no_larger_than_the_others(create: Create) -> None:
     text = Path("tasks.jsonl").read_text().splitlines()
     single = [line.replace(', {"class": "dog"', ', {"not": "dog"').split(', {"not"')[0] + "]}" for line in text]
@@ -148,7 +195,7 @@ def test_example_pictures_are_kept(create: Create, pets: Path) -> None:
     write_files(pets, {"show/cat/0.png": picture(0, "PNG")})  # of another name there, and of the same content
     result = create("--examples", "show", "--force")
     assert result.code == 1
-    assert result.err.startswith("Error: an example picture is of an image that raters are asked about\n")
+    assert result.err.startswith("Error: an example picture is of an image that people are asked about\n")
 
 
 @pytest.mark.parametrize(
@@ -156,7 +203,26 @@ def test_example_pictures_are_kept(create: Create, pets: Path) -> None:
     [
         (["--golden", "none", "--stop", "0.01,0.99"], 1, "a stop rule needs golden questions, by which"),
         (["--practice", "4"], 1, "no golden task is left for raters who work"),
-        (["--bar", "0.5"], 2, "--bar goes with --practice."),
+        (["--bar", "0.5"], 2, "Error: --bar goes with --practice.\n"),
+        (
+            ["--votes", "1", "--stop", "0.01,0.99"],
+            2,
+            "Error: --stop closes no question before 2 votes: give --votes 2 or more.\n",
+        ),
+        (
+            ["--golden", "none", "--golden-rate", "0.1"],
+            2,
+            "Error: --golden-rate goes with golden questions, and there are none.\n",
+        ),
+        (
+            ["--golden", "none", "--golden-at-least", "2"],
+            2,
+            "Error: --golden-at-least goes with golden questions, and there are none.\n",
+        ),
+        (["--votes", "1" + "0" * 30], 2, "is not in the range 1<=x<=1000."),
+        (["--golden-at-least", "1" + "0" * 30], 1, "number of experts out of range\n  allowed: 1 to 1000\n"),
+        (["--practice", "1" + "0" * 30], 1, "no golden task is left for raters who work"),
+        (["--seed", "9223372036854775808"], 2, "is not in the range 0<=x<=9223372036854775807."),
         (["--stop", "0.99"], 2, "'0.99' is not a stop rule: LOW,HIGH: two probabilities"),
         (["--golden-questions", "proposals.csv"], 1, "a question is golden, and to be voted on as well"),
         (["--golden", "items.csv"], 1, "the golden answers are not on images and classes, as tasks are"),
@@ -171,6 +237,25 @@ def test_what_cannot_be_is_refused_and_nothing_is_made(
     result = create(*options)
     assert (result.code, result.out) == (code, "")
     assert expected in result.err
+    assert not Path("pets.db").exists()
+
+
+@pytest.mark.parametrize("part", ["name", "images"])
+def test_a_name_or_a_folder_that_is_no_text_is_refused(create: Create, part: str) -> None:
+    given = "b\udcff"
+    if part == "images":
+        shutil.copytree("pets/images", given)
+    result = create(f"--{part}", given)
+    what, found = (
+        ("path of the images", str(Path(given).resolve())) if part == "images" else ("name of the campaign", given)
+    )
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        f"Error: the {what} holds half of a character\n"
+        "  allowed: text that UTF-8 can write\n"
+        f"  found:   {found!r}\n"
+        "  to mend: spell it anew\n"
+    )
     assert not Path("pets.db").exists()
 
 

@@ -126,6 +126,17 @@ def test_what_is_no_address_of_pages_is_refused(invite: Invite, address: str, wr
     assert [one.name for one in people_of(open_campaign("pets.db"))] == ["eve"]
 
 
+def test_a_name_that_is_none_is_an_error_and_nobody_is_added(invite: Invite) -> None:
+    result = invite("ann", "b\udcffb")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        "Error: the name holds what is no letter\n"
+        "  found:   '\\udcff' in 'b\\udcffb'\n"
+        "  to mend: write it in one line of text\n"
+    )
+    assert [one.name for one in people_of(open_campaign("pets.db"))] == ["eve"]
+
+
 def test_a_new_link_ends_the_old_one_and_a_revoked_one_lets_nobody_enter(invite: Invite) -> None:
     first = links_of(invite("ann"))["ann"]
     second = links_of(invite("ann", "--again"))["ann"]

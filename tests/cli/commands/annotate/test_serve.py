@@ -89,6 +89,16 @@ def test_a_campaign_is_served_once(create: Create, run: Callable[..., Run]) -> N
         )
 
 
+@pytest.mark.parametrize("path", ["rating", "//evil", "/a/../b"])
+def test_a_root_path_that_is_none_is_a_usage_error(run: Callable[..., Run], path: str) -> None:
+    result = run("annotate", "serve", "none.db", "--root-path", path)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.endswith(
+        f"Error: Invalid value for '--root-path': {path!r} is no path of a site: a path such as /rating: after each "
+        "slash letters, digits and -._~, not a point first\n"
+    )
+
+
 @pytest.mark.usefixtures("folder")
 def test_there_is_nothing_to_serve(run: Callable[..., Run]) -> None:
     result = run("annotate", "serve", "none.db")

@@ -2,7 +2,9 @@
 
 import secrets
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ from reassess.core.items import Id
 from reassess.core.stop_rule import StopRule
 from reassess.data.benchmark_outputs import check_place
 from reassess.data.image_sources import ImageSource, open_images
+from reassess.errors import ReassessWarning
 from reassess.formats.files import check_output, read_lines
 from reassess.text import counted
 
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["create"]
 
 _VOTES, _GOLDEN_RATE = 5, 0.1
-_SEEDS = 1 << 63
 _SETTINGS = ("name", "threshold", "match")
 
 
@@ -45,7 +47,7 @@ _SETTINGS = ("name", "threshold", "match")
 @click.option("--tasks", type=FILE, required=True, metavar="FILE", help="What raters are asked: jsonl, as of tasks.")
 @click.option(
     "--votes",
-    type=click.IntRange(1),
+    type=click.IntRange(1, annotation.MOST_VOTES),
     default=_VOTES,
     show_default=True,
     metavar="N",
@@ -62,10 +64,9 @@ _SETTINGS = ("name", "threshold", "match")
 @click.option(
     "--golden-rate",
     type=Range(0, 0.9),
-    default=_GOLDEN_RATE,
-    show_default=True,
     metavar="R",
-    help="The share of a rater's tasks that are golden, as long as there are such that they have not had.",
+    help="The share of a rater's tasks that are golden, as long as there are such that they have not had.  "
+    f"[default: {_GOLDEN_RATE}]",
 )
 @click.option(
     "--golden-questions",
@@ -95,13 +96,13 @@ _SETTINGS = ("name", "threshold", "match")
     type=FILE,
     metavar="FOLDER",
     help="Pictures that show what a class is, in folders that are called as the classes: the first three of each. None "
-    "may be of an image in the tasks.",
+    "may be of an image that is asked about, golden ones too.",
 )
 @click.option("--images", type=FILE, metavar="FOLDER|ZIP|TAR", help="The images.  [default: the benchmark's]")
 @click.option("--name", metavar="TEXT", help="What raters read above the page.  [default: the benchmark's name]")
 @click.option(
     "--seed",
-    type=click.IntRange(0, _SEEDS - 1),
+    type=click.IntRange(0, annotation.LARGEST_SEED),
     help="The seed of the order of tasks, and of where golden ones stand. Who knows it can tell them from others.  "
     "[default: a secret one]",
 )
@@ -123,7 +124,7 @@ def create(
     tasks: Path,
     votes: int,
     stop: StopRule | None,
-    golden_rate: float,
+    golden_rate: float | None,
     golden_at_least: int | None,
     consent: Path | None,
     examples: Path | None,
@@ -146,12 +147,17 @@ def create(
     """
     if options["bar"] is not None and not options["practice"]:
         raise click.UsageError("--bar goes with --practice.")
+    if stop is not None and votes < stop.at_least:
+        raise click.UsageError(f"--stop closes no question before {stop.at_least} votes: give --votes 2 or more.")
     _check_output(call, campaign, benchmark)
     parts = load_campaign_parts(
         call, benchmark, tasks, golden, golden_questions, answers=answers, match=match, max_bytes=max_bytes
     )
+    _check_parts(parts, tasks, {"--golden-rate": golden_rate, "--golden-at-least": golden_at_least})
     source = _open_images(parts.benchmark, images)
-    parts, hashes = (parts, {}) if source is None else _hash_images(call, parts, source)
+    if source is not None:
+        stored = annotation.stored_names(source, parts.images, match=parts.benchmark.match or "path")
+        parts = parts.renamed(dict(zip(parts.images, stored, strict=True)))
     plan = annotation.CampaignPlan(
         tasks=parts.tasks,
         name=parts.benchmark.name if name is None else name,
@@ -161,12 +167,15 @@ def create(
         at_least=golden_at_least,
         original=parts.original,
         consent=_consent(call, consent),
-        examples=_examples(examples, parts, hashes),
-        hashes=hashes,
         images=None if source is None else str(source.place.resolve()),
         settings=_settings(parts.benchmark),
         **options,
     )
+    if source is not None:
+        with counting(call) as progress:
+            plan = replace(plan, hashes=annotation.hash_images(source, parts.images, progress=progress))
+    if examples is not None:
+        plan = replace(plan, examples=_examples(examples, parts, plan))
     if isinstance(campaign, Path):
         call.keep_inputs(campaign)
     annotation.create_campaign(campaign, plan, now=time.time(), force=call.force)
@@ -181,24 +190,33 @@ def _check_output(call: Call, campaign: str | Path, benchmark: Benchmark | None)
         check_output(campaign, force=call.force)
 
 
+def _check_parts(parts: CampaignParts, tasks: Path, of_golden: Mapping[str, float | None]) -> None:
+    """Refuse options of golden questions where there are none, and warn where no class has a name."""
+    for option, value in of_golden.items():
+        if value is not None and parts.golden_tasks is None:
+            raise click.UsageError(f"{option} goes with golden questions, and there are none.")
+    if not parts.tasks.questions.classes.texts:
+        warnings.warn(
+            f"{tasks}: raters will read numbers, since no list of classes names them: give one by --benchmark",
+            ReassessWarning,
+            stacklevel=2,
+        )
+
+
 def _open_images(benchmark: Benchmark, images: Path | None) -> ImageSource | None:
     """The images as given, or the benchmark's; None if it has none."""
     place = benchmark.sources.get("images") if images is None else images
     return None if place is None else open_images(place)
 
 
-def _hash_images(call: Call, parts: CampaignParts, source: ImageSource) -> tuple[CampaignParts, dict[str, str]]:
-    """The parts with the names by which the images are stored, and the hash of each."""
-    stored = annotation.stored_names(source, parts.images, match=parts.benchmark.match or "path")
-    parts = parts.renamed(dict(zip(parts.images, stored, strict=True)))
-    with counting(call) as progress:
-        return parts, annotation.hash_images(source, parts.images, progress=progress)
-
-
-def _rules(votes: int, stop: StopRule | None, golden_rate: float, seed: int | None) -> "Rules":
+def _rules(votes: int, stop: StopRule | None, golden_rate: float | None, seed: int | None) -> "Rules":
     """The rules; without a seed, by a secret one."""
-    own = secrets.randbelow(_SEEDS) if seed is None else seed
-    return annotation.Rules(votes=votes, stop=stop, golden_rate=golden_rate, seed=own)
+    return annotation.Rules(
+        votes=votes,
+        stop=stop,
+        golden_rate=_GOLDEN_RATE if golden_rate is None else golden_rate,
+        seed=secrets.randbelow(annotation.LARGEST_SEED + 1) if seed is None else seed,
+    )
 
 
 def _consent(call: Call, file: Path | None) -> str:
@@ -206,10 +224,9 @@ def _consent(call: Call, file: Path | None) -> str:
     return "" if file is None else "\n".join(read_lines(call.read("consent", file)))
 
 
-def _examples(folder: Path | None, parts: CampaignParts, hashes: dict[str, str]) -> "Sequence[ExamplePicture]":
-    if folder is None:
-        return ()
-    return annotation.read_examples(folder, parts.tasks.questions.classes, images=parts.images, hashes=hashes)
+def _examples(folder: Path, parts: CampaignParts, plan: "CampaignPlan") -> "Sequence[ExamplePicture]":
+    classes = parts.tasks.questions.classes
+    return annotation.read_examples(folder, classes, images=parts.images, hashes=plan.hashes)
 
 
 def _settings(benchmark: Benchmark) -> dict[str, Any]:

@@ -110,6 +110,4 @@ def _add(campaign: "Campaign", names: Sequence[str], role: str, now: float) -> N
             found=some(others),
             mend="take another name; or give their --role for a link",
         )
-    for name in names:
-        if name not in known:
-            annotation.add_person(campaign, name, role, now=now)
+    annotation.add_people(campaign, [name for name in names if name not in known], role, now=now)

@@ -8,10 +8,11 @@ from reassess import annotation
 from reassess.cli.campaigns import campaign_argument, images_of
 from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE
+from reassess.cli.inputs import FILE, ParsedType
 
 __all__ = ["serve"]
 
+_ROOT_PATH = ParsedType("path", annotation.root_path_of)
 _HOST, _PORT = "127.0.0.1", 8000
 
 
@@ -28,6 +29,7 @@ _HOST, _PORT = "127.0.0.1", 8000
 @click.option("--port", type=click.IntRange(0, 65_535), default=_PORT, show_default=True, help="0 takes a free one.")
 @click.option(
     "--root-path",
+    type=_ROOT_PATH,
     default="",
     metavar="PATH",
     help="The path below which a proxy shows the pages, such as /rating, and which it takes away. They open there "

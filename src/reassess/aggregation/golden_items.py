@@ -22,6 +22,7 @@ __all__ = [
     "golden_part",
     "golden_sources",
     "golden_votes",
+    "with_golden_votes",
 ]
 
 
@@ -149,6 +150,45 @@ def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None)
         text = f"{of_all} are not among the votes, and are not used: {examples}"
         warnings.warn(text, ReassessWarning, stacklevel=2)
     return votes.restrict(rows[rows >= 0])
+
+
+def with_golden_votes(votes: Votes, rater_golden: Votes | None) -> Votes:
+    """The raters' votes, and on golden items that have none their golden votes: what scores are made of.
+
+    In a campaign golden questions are asked as golden alone; so their scores come about as those of all others. Golden
+    items that have votes in the main job are scored by these.
+
+    Parameters
+    ----------
+    votes
+        The raters' votes of the main job.
+    rater_golden
+        The raters' votes on golden items, where these are apart. Votes of raters and counts of votes without raters are
+        not joined.
+
+    Returns
+    -------
+    The votes themselves where there is no such item; else new items come after those of `votes`.
+
+    Raises
+    ------
+    DataError
+        The votes are on things of different kinds.
+
+    Examples
+    --------
+    >>> both, zero = np.array([0, 1]), np.zeros(2, int)
+    >>> votes = Votes.from_columns(("x", "y"), both, zero, both, ("ann",), ("no", "yes"))
+    >>> golden = Votes.from_columns(("y", "z"), both, zero, zero, ("ann",), ("no", "yes"))
+    >>> rated = with_golden_votes(votes, golden)
+    >>> rated.items, rated.on(1), rated.on(2)
+    (('x', 'y', 'z'), (('ann', 'yes'),), (('ann', 'no'),))
+    """
+    if rater_golden is None or rater_golden.anonymous != votes.anonymous:
+        return votes
+    others = np.append(votes.sizes, 0)[votes.find(rater_golden.items)]
+    alone = np.flatnonzero((others == 0) & (rater_golden.sizes > 0))
+    return votes.append(rater_golden.restrict(alone)) if alone.size else votes
 
 
 def golden_sources(benchmark: Benchmark, golden: str | None = None) -> dict[str, str]:

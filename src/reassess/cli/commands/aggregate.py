@@ -271,6 +271,8 @@ def _usual_method(benchmark: Benchmark, given: dict[str, Any]) -> str:
     """The method where none is asked for: the preset of a known benchmark, or as there are golden answers."""
     presets = [name for name, preset in _PRESETS.items() if preset is benchmark]
     has_golden = given["golden"] is not None or "golden" in benchmark.sources
+    if given["rater_golden"] is not None and not has_golden:
+        raise click.UsageError("--rater-golden goes with --golden, or with a --method.")
     return next(iter(presets), "calibrated" if has_golden else "em")
 
 

@@ -156,6 +156,26 @@ def test_golden_items_without_other_votes_have_their_golden_votes() -> None:
     assert with_golden_votes(rated, golden) is rated
 
 
+def test_an_image_of_which_some_golden_questions_were_asked_stays_unrated() -> None:
+    """But one that is rated in the main job gets what golden votes there are."""
+    asked = Questions.from_columns(list("aabbccd"), np.array([1, 2, 1, 2, 1, 2, 1]))
+    judged = votes_of([(row, 0, 2) for row in range(6)], asked, ("eve",))  # and not on d
+    golden = votes_of([(0, 0, 0), (1, 0, 0), (2, 0, 0), (4, 0, 0), (6, 0, 0)], asked)
+    votes = votes_of([(0, 0, 2)], Questions.from_columns(["c"], np.array([7])))
+
+    def rated(*experts: Votes) -> list[tuple[str, int]]:
+        joined = with_golden_votes(votes, golden, *experts)
+        assert with_golden_votes(joined, golden, *experts) is joined
+        items = joined.items
+        assert isinstance(items, Questions)
+        return [(items.images[i], c) for i, c in zip(items.image_ids, items.class_ids.tolist(), strict=True)]
+
+    assert rated(judged) == [("c", 7), ("a", 1), ("a", 2), ("c", 1), ("d", 1)]
+    assert rated() == [("c", 7), ("a", 1), ("a", 2), ("b", 1), ("c", 1), ("d", 1)]
+    more = votes_of([(0, 0, 2)], Questions.from_columns(["b"], np.array([2])))
+    assert with_golden_votes(more, golden, judged).images == ("b", "a", "d")  # b is rated in full by both
+
+
 def test_votes_stay_as_they_are_where_there_is_nothing_to_join() -> None:
     votes = votes_of([(0, 0, 2), (1, 0, 2), (2, 1, 0)])
     assert with_golden_votes(votes, None) is votes

@@ -10,7 +10,8 @@ from reassess.aggregation.calibration import natural_truths
 from reassess.aggregation.expert_truth import ExpertTruth, expert_truth
 from reassess.core.answers import whole_scale
 from reassess.core.benchmark import Benchmark
-from reassess.core.items import Id, describe
+from reassess.core.image_names import join
+from reassess.core.items import Id, Items, as_questions, describe
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes, in_common_classes
 from reassess.errors import DataError, ReassessWarning
@@ -152,11 +153,12 @@ def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None)
     return votes.restrict(rows[rows >= 0])
 
 
-def with_golden_votes(votes: Votes, rater_golden: Votes | None) -> Votes:
+def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes | None = None) -> Votes:
     """The raters' votes, and on golden items that have none their golden votes: what scores are made of.
 
     In a campaign golden questions are asked as golden alone; so their scores come about as those of all others. Golden
-    items that have votes in the main job are scored by these.
+    items that have votes in the main job are scored by these. An image of which raters answered some golden questions,
+    and nothing else, stays unrated: its label set would lack the classes that nobody was asked about.
 
     Parameters
     ----------
@@ -165,6 +167,8 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None) -> Votes:
     rater_golden
         The raters' votes on golden items, where these are apart. Votes of raters and counts of votes without raters are
         not joined.
+    experts
+        The experts' votes: by them it is known which golden questions an image has.
 
     Returns
     -------
@@ -186,9 +190,23 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None) -> Votes:
     """
     if rater_golden is None or rater_golden.anonymous != votes.anonymous:
         return votes
-    others = np.append(votes.sizes, 0)[votes.find(rater_golden.items)]
-    alone = np.flatnonzero((others == 0) & (rater_golden.sizes > 0))
-    return votes.append(rater_golden.restrict(alone)) if alone.size else votes
+    counted = (_votes_on(rater_golden.items, votes) == 0) & (rater_golden.sizes > 0)
+    if experts is not None and isinstance(rater_golden.items, Questions):
+        counted &= _rated_in_full(votes, rater_golden, experts)[rater_golden.items.image_ids]
+    return votes.append(rater_golden.restrict(np.flatnonzero(counted))) if counted.any() else votes
+
+
+def _votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
+    """Number of votes on each item."""
+    return np.append(votes.sizes, 0)[votes.find(items)]
+
+
+def _rated_in_full(votes: Votes, rater_golden: Votes, experts: Votes) -> npt.NDArray[np.bool_]:
+    """Which images with golden votes have a vote on each golden question, or are rated in the main job anyway."""
+    asked = as_questions(experts.items)
+    unanswered = (_votes_on(asked, votes) == 0) & (_votes_on(asked, rater_golden) == 0) & (experts.sizes > 0)
+    in_part = [asked.images[image] for image in np.unique(asked.image_ids[unanswered]).tolist()]
+    return (join(rater_golden.images, in_part) < 0) | (join(rater_golden.images, votes.images) >= 0)
 
 
 def golden_sources(benchmark: Benchmark, golden: str | None = None) -> dict[str, str]:

@@ -141,7 +141,7 @@ def _load_answers(
     truth = golden_truth(experts, at_least=at_least, among=[each.questions for each in judged])
     rated = rater_votes
     if rater_votes is not None:
-        rated = with_golden_votes(rater_votes, golden_votes)
+        rated = with_golden_votes(rater_votes, golden_votes, experts)
         golden_votes = golden_part(rater_votes, experts, golden_votes)
         truth = truth.without_unrated(rated, judged)
     files = {

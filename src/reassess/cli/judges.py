@@ -264,7 +264,7 @@ def _judges(
         sets=sets,
         original=moved.get("original"),
         scores=moved.get("scores"),
-        votes=None if votes is None else with_golden_votes(votes, moved.get("rater-golden")),
+        votes=None if votes is None else with_golden_votes(votes, moved.get("rater-golden"), moved.get("golden")),
         experts=moved.get("golden"),
         rater_golden=moved.get("rater-golden"),
         reviewed=only if isinstance(only, MultiLabels) else None,

@@ -290,7 +290,7 @@ class Findings(Shown):
     @cached_property
     def _rated(self) -> Votes | None:
         """The raters' votes, of which the scores were made."""
-        return None if self.votes is None else with_golden_votes(self.votes, self.rater_golden)
+        return None if self.votes is None else with_golden_votes(self.votes, self.rater_golden, self.experts)
 
     @cached_property
     def raters_alone(self) -> Scores | Missing:

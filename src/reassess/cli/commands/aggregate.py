@@ -253,7 +253,7 @@ def make_scores(
         read[part] = place, load_original(place, classes=classes) if part == "original" else load(place)
     refuse_two_kinds(read)
     parts = joined_parts(read, matched(benchmark, match), classes)
-    rated = with_golden_votes(parts["votes"], parts.get("rater-golden"))
+    rated = with_golden_votes(parts["votes"], parts.get("rater-golden"), parts.get("golden"))
     return MadeScores(name, parts["votes"], rated, _METHODS[name](parts | {"votes": rated}, given))
 
 
@@ -295,6 +295,8 @@ def _further_parts(call: Call, benchmark: Benchmark, name: str, given: dict[str,
             places[part] = find_part(call, benchmark, part, of_part)
         elif (source := benchmark.sources.get(part) if of_part is None else of_part) is not None:
             places[part] = call.resolve(part, source)
+    if "golden" not in _USED[name] and places.get("rater-golden") is not None:  # which says what golden images lack
+        places["golden"] = find_part(call, benchmark, "golden", None)
     if name in _PRESETS or given["original"] is not None:
         places["original"] = find_part(call, benchmark, "original", given["original"])
     return {part: place for part, place in places.items() if place is not None}

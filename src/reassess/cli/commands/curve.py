@@ -291,8 +291,8 @@ def _print(
         call.tell(golden.by_experts.note)
     _tell_of_golden_votes(call, answers)
     if golden.unrated:
-        what = counted(golden.unrated, "golden pair has", "golden pairs have")
-        call.tell(f"left out: {what} no votes of raters, and no score")
+        pairs = counted(golden.unrated, "golden pair")
+        call.tell(f"left out: {pairs} without a score, on images that were not rated on all of their golden pairs")
     if golden.exclusive:
         call.note("a golden image is judged on every class; a class without a score counts as a score of 0")
     if any(one.curve.in_sample for one in measured):

@@ -131,7 +131,7 @@ def test_tasks_do_not_count_on_golden_votes(rated: Path, run: Callable[..., Run]
 def test_findings_are_of_golden_images_too(rated: Path) -> None:
     """Label sets follow from the votes on all images that were rated, and curves are measured."""
     votes, experts, golden = parts()
-    scores = by_calibration(with_golden_votes(votes, golden), experts, rater_golden=golden).scores
+    scores = by_calibration(with_golden_votes(votes, golden, experts), experts, rater_golden=golden).scores
     labels = label_sets(scores, 0.8)
     models = {"one": Predictions.from_ids(np.zeros(len(labels), int), labels.images, classes=labels.classes)}
     known = {"scores": scores, "votes": votes, "experts": experts, "rater_golden": golden}

@@ -20,6 +20,7 @@ OF_SEVERAL = {
     "cli/test_answers.py": "every command that reads answers",
     "cli/test_class_votes.py": "every command that takes votes, on votes for one class an image",
     "cli/test_main.py": "the command line as a whole",
+    "cli/test_golden_apart.py": "every command that takes votes, on golden questions that were asked as golden alone",
     "cli/test_stopped_votes.py": "every command that takes votes, on those that a stop rule ended",
     "cli/test_label_set_names.py": "every command that judges, by label sets of any name",
     "cli/test_named_benchmark.py": "every command, on a folder with classes by name",

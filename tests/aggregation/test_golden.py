@@ -6,14 +6,21 @@ import numpy as np
 import pytest
 
 from reassess.aggregation.golden import Golden, golden_truth
-from reassess.aggregation.golden_items import GoldenVotes, golden_answers, golden_part, golden_sources, golden_votes
+from reassess.aggregation.golden_items import (
+    GoldenVotes,
+    golden_answers,
+    golden_part,
+    golden_sources,
+    golden_votes,
+    with_golden_votes,
+)
 from reassess.aggregation.reliability import rater_reliability
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.items import Items
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError, ReassessWarning
-from tests.helpers import votes_of
+from tests.helpers import scores_of, votes_of
 
 PAIRS = Questions.from_columns(["a", "a", "b"], np.array([1, 2, 1]))
 
@@ -133,3 +140,68 @@ def test_bad_golden_answers_are_refused(name: str) -> None:
     with pytest.raises(DataError) as caught:
         make()
     assert str(caught.value) == message
+
+
+def test_golden_items_without_other_votes_have_their_golden_votes() -> None:
+    """Such as have other votes do not; new items come after the others, and raters are joined by their ids."""
+    votes = votes_of([(0, 0, 2), (0, 1, 2)], ("x", "y"))
+    golden = votes_of([(0, 0, 0), (1, 1, 0), (2, 0, 1), (2, 1, 2)], ("x", "y", "g", "h"), ("bo", "cy"))
+    rated = with_golden_votes(votes, golden)
+    assert rated.items == ("x", "y", "g")
+    assert [rated.on(row) for row in range(3)] == [
+        (("ann", "yes"), ("bo", "yes")),
+        (("cy", "no"),),
+        (("bo", "maybe"), ("cy", "yes")),
+    ]
+    assert with_golden_votes(rated, golden) is rated
+
+
+def test_an_image_of_which_some_golden_questions_were_asked_stays_unrated() -> None:
+    """But one that is rated in the main job gets what golden votes there are."""
+    asked = Questions.from_columns(list("aabbccd"), np.array([1, 2, 1, 2, 1, 2, 1]))
+    judged = votes_of([(row, 0, 2) for row in range(6)], asked, ("eve",))  # and not on d
+    golden = votes_of([(0, 0, 0), (1, 0, 0), (2, 0, 0), (4, 0, 0), (6, 0, 0)], asked)
+    votes = votes_of([(0, 0, 2)], Questions.from_columns(["c"], np.array([7])))
+
+    def rated(*experts: Votes) -> list[tuple[str, int]]:
+        joined = with_golden_votes(votes, golden, *experts)
+        assert with_golden_votes(joined, golden, *experts) is joined
+        items = joined.items
+        assert isinstance(items, Questions)
+        return [(items.images[i], c) for i, c in zip(items.image_ids, items.class_ids.tolist(), strict=True)]
+
+    assert rated(judged) == [("c", 7), ("a", 1), ("a", 2), ("c", 1), ("d", 1)]
+    assert rated() == [("c", 7), ("a", 1), ("a", 2), ("b", 1), ("c", 1), ("d", 1)]
+    more = votes_of([(0, 0, 2)], Questions.from_columns(["b"], np.array([2])))
+    assert with_golden_votes(more, golden, judged).images == ("b", "a", "d")  # b is rated in full by both
+
+
+def test_votes_stay_as_they_are_where_there_is_nothing_to_join() -> None:
+    votes = votes_of([(0, 0, 2), (1, 0, 2), (2, 1, 0)])
+    assert with_golden_votes(votes, None) is votes
+    assert with_golden_votes(votes, votes_of([(0, 0, 0)])) is votes
+    counts = votes_of([(0, -1, 0)], ("g",), ())
+    assert with_golden_votes(votes, counts) is votes
+    assert with_golden_votes(counts, votes) is counts
+    nothing = votes_of([], ())
+    assert with_golden_votes(nothing, votes).on(2) == (("bo", "no"),)
+
+
+def test_all_golden_pairs_of_real_have_other_votes(real_votes: Callable[[str], Votes]) -> None:
+    votes = real_votes("raters.npz")
+    assert with_golden_votes(votes, real_votes("raters_golden.npz")) is votes
+
+
+def test_pairs_without_votes_and_without_a_score_are_left_out() -> None:
+    golden = Golden(PAIRS, np.array([True, False, True]))
+    scores = scores_of({("a", 1): 0.5, ("a", 7): 0.5})
+    voted = votes_of([(0, 0, 0)], Questions.from_columns(["b"], np.array([1])))
+    kept = golden.without_unrated(voted, [scores])
+    assert (kept.questions.images, kept.questions.class_ids.tolist()) == (("a", "b"), [1, 1])
+    assert (kept.valid.tolist(), kept.unrated, kept.to_json()["unrated"]) == ([True, True], 1, 1)
+    other = scores_of({("a", 1): 0.5, ("a", 2): 0.5, ("b", 1): 0.5})
+    assert golden.without_unrated(voted, [other]) is golden
+    assert len(golden.without_unrated(voted, [other, scores])) == 2  # each file must have it
+    image = Golden(PAIRS, np.array([True, False, True]), exclusive=True)
+    assert len(image.without_unrated(voted, [scores])) == 3  # every class of an image that is rated
+    assert len(image.without_unrated(votes_of([], ()), [scores])) == 2

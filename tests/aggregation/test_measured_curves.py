@@ -41,7 +41,7 @@ def test_json_of_a_curve_is_as_the_contract_says() -> None:
             {"threshold": 0.6, "precision": 2 / 3, "recall": 1.0},
         ],
         "chosen": None,
-        "golden": {"pairs": 3, "valid": 2, "rule": None, "left_out": 0},
+        "golden": {"pairs": 3, "valid": 2, "rule": None, "left_out": 0, "unrated": 0},
     }
 
 

@@ -25,7 +25,8 @@ from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
 from reassess.numeric.proportion import wilson
-from tests.helpers import WORDS, Run
+from tests.helpers import WORDS, Run, results_of
+from tests.references import average_precision
 
 sklearn_datasets = pytest.importorskip("sklearn.datasets")
 
@@ -125,9 +126,62 @@ def test_the_label_sets_are_those_of_the_same_votes_given_as_files(
     assert run("labels", "by-files.csv", "--threshold", "0.5", "-o", "labels-by-files.csv").code == 0
     labels, by_files = (pl.read_csv(path).sort("image", "class") for path in ("labels.csv", "labels-by-files.csv"))
     assert labels.equals(by_files)
-    assert labels["image"].n_unique() == _MAIN
+    assert set(labels["image"]) == {image for image, *_ in done.main + done.golden}
     right = [name == f"digit {done.truth[int(image[:4])]}" for image, name in labels.iter_rows()]
     assert np.mean(right) > 0.9
+
+
+def scores_by_hand(done: Rated, without: str = "") -> dict[tuple[str, str], float]:
+    """P(class valid) of each question, by votes in the main job or golden ones; `without` experts on one image."""
+    truth = {(image, name): answer == "yes" for image, name, _, answer in done.experts if image != without}
+    shares = {True: [1 / 6, 1 / 3, 1 / 2], False: [1 / 2, 1 / 3, 1 / 6]}
+    counts: dict[str, dict[bool, list[float]]] = {}
+    for image, name, rater, answer in done.golden:
+        own = counts.setdefault(rater, {True: [0.0] * 3, False: [0.0] * 3})
+        if (image, name) in truth:
+            own[truth[image, name]][WORDS.index(answer)] += 1
+    mean, odds = {}, {}
+    for valid in (True, False):
+        row = [sum(own[valid][i] for own in counts.values()) + 4 * shares[valid][i] for i in range(3)]
+        mean[valid] = [cell / sum(row) for cell in row]
+    for rater, own in counts.items():
+        yes, no = ([own[valid][i] + 4 * mean[valid][i] for i in range(3)] for valid in (True, False))
+        odds[rater] = [yes[i] / sum(yes) * sum(no) / no[i] for i in range(3)]
+    golden = sum(truth.values())
+    of: dict[tuple[str, str], float] = {}
+    for image, name, rater, answer in done.main + done.golden:
+        prior = (golden + 2) / (len(truth) - golden + 2)
+        of[image, name] = of.get((image, name), prior) * odds[rater][WORDS.index(answer)]
+    return {pair: ratio / (1 + ratio) for pair, ratio in of.items()}
+
+
+def test_golden_images_are_scored_labelled_and_measured_as_computed_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None, run: Callable[..., Run], memory_folder: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = rated(memory_folder / "digits.db", seed=0)
+    done.campaign.close()
+    assert run("annotate", "export", memory_folder / "digits.db", "-o", "rated", "--names").code == 0
+    golden = {(image, name) for image, name, *_ in done.golden}
+    made = results_of(run, "aggregate", "--benchmark", "rated", "-o", "rated/scores.csv")
+    assert (made["by_golden_votes"], made["votes"]) == (len(golden), len(done.main) + len(done.golden))
+    by_hand = scores_by_hand(done)
+    scores = {(image, name): score for image, name, score, _ in pl.read_csv("rated/scores.csv").iter_rows()}
+    assert scores == pytest.approx(by_hand, abs=1e-9)
+
+    assert run("labels", "--benchmark", "rated", "--threshold", "0.5", "-o", "rated/labels.csv").code == 0
+    labels = set(pl.read_csv("rated/labels.csv").drop_nulls().iter_rows())
+    assert labels == {pair for pair, score in by_hand.items() if score >= 0.5}
+
+    truth = {(image, name): answer == "yes" for image, name, _, answer in done.experts if (image, name) in golden}
+    alone = [scores_by_hand(done, without=image)[image, name] for image, name in truth]
+    expected = [average_precision(truth.values(), values) for values in ([by_hand[pair] for pair in truth], alone)]
+    given, left_out, *_ = results_of(run, "curve", "--benchmark", "rated", "--leave-out", "image")
+    assert (given["in_sample"], left_out["in_sample"]) == (True, False)
+    assert [given["average_precision"], left_out["average_precision"]] == pytest.approx(expected, abs=1e-9)
+    assert left_out["points"][-1]["threshold"] == pytest.approx(min(alone), abs=1e-9)
+    assert given["golden"]["unrated"] == len(done.experts) - len(truth)
+    assert run("data", "check", "--benchmark", "rated").code == 0
 
 
 def test_the_rater_who_answers_at_random_is_flagged_and_no_other(memory_folder: Path) -> None:

@@ -184,7 +184,7 @@ def test_golden_items_without_a_truth_are_counted_and_named(folder: Path, run: C
         assert results_of(run, argv[0], *argv[1:], "--golden", "golden.csv")["golden"] == golden
     assert note in run("curve", "scores.csv", "--golden", "golden.csv").out.splitlines()
     (curve,) = results_of(run, "curve", "scores.csv", "--golden", "golden.csv")
-    assert curve["golden"] == {"pairs": 4, "valid": 2, "rule": golden["rule"], "left_out": 1}
+    assert curve["golden"] == {"pairs": 4, "valid": 2, "rule": golden["rule"], "left_out": 1, "unrated": 0}
 
 
 def test_a_misspelled_image_is_said_by_every_command(folder: Path, run: Callable[..., Run]) -> None:

@@ -66,7 +66,7 @@ WRITING = (
     "raters --benchmark b -o out.csv",
     "scan train val --workers 0 -o out.csv",
     f"report {_JUDGED} -o out.html",
-    "tasks b/scores.csv --benchmark b -o out.jsonl",
+    "tasks b/scores.csv --benchmark b --golden none -o out.jsonl",
 )
 FUNCTIONS = (
     "create_campaign out.db",

@@ -176,6 +176,21 @@ def test_no_questions_are_no_tasks() -> None:
     )
 
 
+def test_golden_questions_are_in_no_task() -> None:
+    """Of experts who chose one class for each image, all questions on these images are golden."""
+    classes = Classes.from_texts(["cat", "dog", "fox"])
+    questions = Questions.from_columns(
+        ["a.png", "a.png", "b.png", "b.png", "c.png"], np.array([0, 1, 1, 2, 2]), classes
+    )
+    own = Questions.from_columns(
+        ["b.png", "c.png", "c.png"], np.array([1, 1, 2]), Classes.from_texts(["cow", "dog", "fox"])
+    )
+    tasks = make_tasks(questions, golden=votes_of([(0, 0, 0), (1, 0, 2), (2, 0, 0)], own))
+    assert listed(tasks) == [("a.png", ["cat", "dog"], "all of the image"), ("b.png", ["fox"], "all of the image")]
+    chosen = votes_of([(0, 0, 0)], ("b.png",), answers=("fox",), classes=Classes.from_texts(["fox"]))
+    assert [image for image, *_ in listed(make_tasks(questions, golden=chosen))] == ["a.png", "c.png"]
+
+
 def test_a_size_below_1_is_refused() -> None:
     assert message(make_tasks, drawn(0), size=0) == (
         "number of classes a task out of range\n  allowed: 1 or more\n  found:   0"

@@ -23,6 +23,7 @@ from .golden_items import golden_answers as golden_answers
 from .golden_items import golden_part as golden_part
 from .golden_items import golden_sources as golden_sources
 from .golden_items import golden_votes as golden_votes
+from .golden_items import with_golden_votes as with_golden_votes
 from .measured_curves import MeasuredCurve as MeasuredCurve
 from .measured_curves import measure_curves as measure_curves
 from .methods import Aggregation as Aggregation

@@ -1,7 +1,7 @@
 """Golden truth: questions of which experts have said whether the class is valid."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from reassess.aggregation.expert_truth import ExpertTruth, expert_truth
 from reassess.core.checks import check_all, check_shape
+from reassess.core.class_lists import classes_of
 from reassess.core.classes import Classes
+from reassess.core.image_names import join
 from reassess.core.items import Items, as_questions, find_items, take_items
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
@@ -40,6 +42,8 @@ class Golden:
         without a score has 0 if its image has scores.
     by_experts
         What the experts say of the golden items, and by which rule; None where the truth comes from elsewhere.
+    unrated
+        Number of pairs that `without_unrated` has left out.
 
     Raises
     ------
@@ -57,6 +61,7 @@ class Golden:
     valid: npt.NDArray[np.bool_]
     exclusive: bool = False
     by_experts: ExpertTruth | None = None
+    unrated: int = 0
 
     def __post_init__(self) -> None:
         check_shape(self.valid, (len(self.questions),), what="the truth of golden pairs")
@@ -85,7 +90,36 @@ class Golden:
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
         source = {"rule": None, "left_out": 0} if self.by_experts is None else self.by_experts.to_json()
-        return {"pairs": len(self), "valid": self.positives, "rule": source["rule"], "left_out": source["left_out"]}
+        counts = {"pairs": len(self), "valid": self.positives}
+        return {**counts, "rule": source["rule"], "left_out": source["left_out"], "unrated": self.unrated}
+
+    def without_unrated(self, votes: Votes, scores: Sequence[Scores]) -> "Golden":
+        """The pairs that raters voted on, or that have scores: not those of a campaign's practice round, for example.
+
+        Parameters
+        ----------
+        votes
+            The raters' votes.
+        scores
+            All that are to be judged: a pair without votes stays if it is in each of them.
+
+        Raises
+        ------
+        DataError
+            No pair is left, or no valid one.
+        """
+        scored = np.logical_and.reduce([self._asked_in(each) for each in scores])
+        rows = np.flatnonzero(scored | self._asked_in(votes))
+        if rows.size == len(self):
+            return self
+        questions = as_questions(take_items(self.questions, rows))
+        return replace(self, questions=questions, valid=self.valid[rows], unrated=len(self) - rows.size)
+
+    def _asked_in(self, noun: Votes | Scores) -> npt.NDArray[np.bool_]:
+        """About which pairs people were asked; of exclusive classes, about which images."""
+        pairs = self.questions.in_classes(self.questions.classes.unite(classes_of(noun)))
+        rows = join(pairs.images, noun.images)[pairs.image_ids]
+        return rows >= 0 if self.exclusive else noun.in_classes(pairs.classes).asked(rows, pairs.class_ids)
 
     def rows_in(self, items: Items, what: str) -> npt.NDArray[np.int64]:
         """Position of each golden pair among other items, int64, shape (questions,).

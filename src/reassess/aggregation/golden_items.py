@@ -10,7 +10,8 @@ from reassess.aggregation.calibration import natural_truths
 from reassess.aggregation.expert_truth import ExpertTruth, expert_truth
 from reassess.core.answers import whole_scale
 from reassess.core.benchmark import Benchmark
-from reassess.core.items import Id, describe
+from reassess.core.image_names import join
+from reassess.core.items import Id, Items, as_questions, describe
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes, in_common_classes
 from reassess.errors import DataError, ReassessWarning
@@ -22,6 +23,7 @@ __all__ = [
     "golden_part",
     "golden_sources",
     "golden_votes",
+    "with_golden_votes",
 ]
 
 
@@ -149,6 +151,62 @@ def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None)
         text = f"{of_all} are not among the votes, and are not used: {examples}"
         warnings.warn(text, ReassessWarning, stacklevel=2)
     return votes.restrict(rows[rows >= 0])
+
+
+def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes | None = None) -> Votes:
+    """The raters' votes, and on golden items that have none their golden votes: what scores are made of.
+
+    In a campaign golden questions are asked as golden alone; so their scores come about as those of all others. Golden
+    items that have votes in the main job are scored by these. An image of which raters answered some golden questions,
+    and nothing else, stays unrated: its label set would lack the classes that nobody was asked about.
+
+    Parameters
+    ----------
+    votes
+        The raters' votes of the main job.
+    rater_golden
+        The raters' votes on golden items, where these are apart. Votes of raters and counts of votes without raters are
+        not joined.
+    experts
+        The experts' votes: by them it is known which golden questions an image has.
+
+    Returns
+    -------
+    The votes themselves where there is no such item; else new items come after those of `votes`.
+
+    Raises
+    ------
+    DataError
+        The votes are on things of different kinds.
+
+    Examples
+    --------
+    >>> both, zero = np.array([0, 1]), np.zeros(2, int)
+    >>> votes = Votes.from_columns(("x", "y"), both, zero, both, ("ann",), ("no", "yes"))
+    >>> golden = Votes.from_columns(("y", "z"), both, zero, zero, ("ann",), ("no", "yes"))
+    >>> rated = with_golden_votes(votes, golden)
+    >>> rated.items, rated.on(1), rated.on(2)
+    (('x', 'y', 'z'), (('ann', 'yes'),), (('ann', 'no'),))
+    """
+    if rater_golden is None or rater_golden.anonymous != votes.anonymous:
+        return votes
+    counted = (_votes_on(rater_golden.items, votes) == 0) & (rater_golden.sizes > 0)
+    if experts is not None and isinstance(rater_golden.items, Questions):
+        counted &= _rated_in_full(votes, rater_golden, experts)[rater_golden.items.image_ids]
+    return votes.append(rater_golden.restrict(np.flatnonzero(counted))) if counted.any() else votes
+
+
+def _votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
+    """Number of votes on each item."""
+    return np.append(votes.sizes, 0)[votes.find(items)]
+
+
+def _rated_in_full(votes: Votes, rater_golden: Votes, experts: Votes) -> npt.NDArray[np.bool_]:
+    """Which images with golden votes have a vote on each golden question, or are rated in the main job anyway."""
+    asked = as_questions(experts.items)
+    unanswered = (_votes_on(asked, votes) == 0) & (_votes_on(asked, rater_golden) == 0) & (experts.sizes > 0)
+    in_part = [asked.images[image] for image in np.unique(asked.image_ids[unanswered]).tolist()]
+    return (join(rater_golden.images, in_part) < 0) | (join(rater_golden.images, votes.images) >= 0)
 
 
 def golden_sources(benchmark: Benchmark, golden: str | None = None) -> dict[str, str]:

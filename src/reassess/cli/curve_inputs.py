@@ -8,7 +8,7 @@ import click
 
 from reassess.aggregation.baseline_rules import Rule, simple_rules
 from reassess.aggregation.golden import Golden, golden_truth
-from reassess.aggregation.golden_items import golden_answers, golden_part, golden_sources
+from reassess.aggregation.golden_items import golden_answers, golden_part, golden_sources, with_golden_votes
 from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, likely_makings
 from reassess.cli.common import Call
 from reassess.cli.judges import (
@@ -37,7 +37,10 @@ __all__ = ["Answers", "find_origin", "load_curves"]
 
 @dataclass(frozen=True)
 class Answers:
-    """What judges the scores, and what else is known of the golden pairs."""
+    """What judges the scores, and what else is known of the golden pairs.
+
+    Of the raters' votes, `rated` also holds their golden votes on golden items that have no others.
+    """
 
     benchmark: Benchmark
     golden_file: Path
@@ -45,6 +48,7 @@ class Answers:
     golden: Golden
     at_least: int | None
     votes: Votes | None
+    rated: Votes | None
     rater_golden: Votes | None
     original: LabelSets | None
     rules: tuple[Rule, ...]
@@ -134,9 +138,12 @@ def _load_answers(
     experts, rater_votes, original_labels = parts["golden"], parts.get("votes"), parts.get("original")
     golden_votes = parts.get("rater-golden")
     judged = [parts[part] for part in scores]
-    if rater_votes is not None:
-        golden_votes = golden_part(rater_votes, experts, golden_votes)
     truth = golden_truth(experts, at_least=at_least, among=[each.questions for each in judged])
+    rated = rater_votes
+    if rater_votes is not None:
+        rated = with_golden_votes(rater_votes, golden_votes, experts)
+        golden_votes = golden_part(rater_votes, experts, golden_votes)
+        truth = truth.without_unrated(rated, judged)
     files = {
         "votes": votes or "",
         "rater_golden": rater_golden or votes or "",
@@ -149,23 +156,24 @@ def _load_answers(
         golden=truth,
         at_least=at_least,
         votes=rater_votes,
+        rated=rated,
         rater_golden=golden_votes,
         original=original_labels,
-        rules=simple_rules(truth, votes=rater_votes, rater_golden=golden_votes, original=original_labels, files=files),
+        rules=simple_rules(truth, votes=rated, rater_golden=golden_votes, original=original_labels, files=files),
     )
 
 
 def find_origin(scores: Scores, answers: Answers, *, must: bool) -> Provenance | None:
     """How the scores follow from the votes; None if that is not known, which is an error if it must be."""
-    if answers.votes is None or answers.rater_golden is None:
+    if answers.rated is None or answers.rater_golden is None:
         return None
     find = find_provenance if must else known_provenance
     makings = likely_makings(
-        answers.votes,
+        answers.rated,
         answers.experts,
         answers.original,
         published=answers.benchmark.recipe,
         at_least=answers.at_least,
         em=must,
     )
-    return find(scores, answers.votes, answers.experts, answers.rater_golden, makings)
+    return find(scores, answers.rated, answers.experts, answers.rater_golden, makings)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from reassess.aggregation.golden_items import golden_answers, golden_sources
+from reassess.aggregation.golden_items import golden_answers, golden_sources, with_golden_votes
 from reassess.aggregation.thresholds import label_sets
 from reassess.cli.common import Call, refuse_repeated
 from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark, benchmark_of
@@ -79,8 +79,10 @@ class Judges:
         The first file that names or numbers a class; None where none does.
     sets
         The label sets: by the threshold at which they were cut; several, by name as they were given; or one, by None.
-    original, scores, votes, experts, rater_golden
+    original, scores, experts, rater_golden
         As for `reassess.Findings`.
+    votes
+        The raters' votes, and their golden votes on golden items that have no others.
     reviewed
         Of one label set that also says what is unclear, wrong or problematic, all that it says.
     """
@@ -253,6 +255,7 @@ def _judges(
     else:
         sets = {cut: _cut(moved, cut, label_set_name(files["scores"])) for cut in thresholds}
     only = None if names else moved.get("labels")
+    votes = moved.get("votes")
     return Judges(
         benchmark=benchmark,
         by_default=by_default,
@@ -261,7 +264,7 @@ def _judges(
         sets=sets,
         original=moved.get("original"),
         scores=moved.get("scores"),
-        votes=moved.get("votes"),
+        votes=None if votes is None else with_golden_votes(votes, moved.get("rater-golden"), moved.get("golden")),
         experts=moved.get("golden"),
         rater_golden=moved.get("rater-golden"),
         reviewed=only if isinstance(only, MultiLabels) else None,

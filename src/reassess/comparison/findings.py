@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.golden import golden_truth
-from reassess.aggregation.golden_items import golden_part
+from reassess.aggregation.golden_items import golden_part, with_golden_votes
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
 from reassess.aggregation.methods import calibrated_recipe, likely_recipes
 from reassess.aggregation.operating_points import Goal, operating_point
@@ -76,7 +76,8 @@ class Findings(Shown):
         Whose images they are.
     votes, experts, rater_golden
         The raters' votes, the experts' votes on golden questions, and the raters' votes on these; by default the
-        latter are among the votes.
+        latter are among the votes. Golden questions without other votes count by these, see
+        `reassess.with_golden_votes`.
     threshold
         At which the label sets were cut from the scores.
     score_source
@@ -287,19 +288,24 @@ class Findings(Shown):
         return label_uncertainty(self.panel, self.relabelling, **drawn)
 
     @cached_property
+    def _rated(self) -> Votes | None:
+        """The raters' votes, of which the scores were made."""
+        return None if self.votes is None else with_golden_votes(self.votes, self.rater_golden, self.experts)
+
+    @cached_property
     def raters_alone(self) -> Scores | Missing:
         """The scores that the raters' votes give without the original label, by matrices like the benchmark's."""
-        if self.votes is None:
+        if self._rated is None:
             return Missing("no votes are at hand")
-        if self.votes.classes is not None:
+        if self._rated.classes is not None:
             return Missing("the votes are for one class an image, and not on (image, class) questions")
         if self.experts is None:
             return Missing("no golden answers are at hand, on which to measure the raters")
         try:
-            golden = golden_part(self.votes, self.experts, self.rater_golden)
+            golden = golden_part(self._rated, self.experts, self.rater_golden)
             rules = self.benchmark.recipe or calibrated_recipe()
             recipe = calibrated_recipe(smoothing=rules.smoothing, pooling=rules.pooling)
-            return real_scores(self.votes, self.experts, golden, None, recipe=recipe)
+            return real_scores(self._rated, self.experts, golden, None, recipe=recipe)
         except DataError as error:
             return Missing.because(error)
 
@@ -308,9 +314,9 @@ class Findings(Shown):
         """How the label sets follow from the votes."""
         if isinstance(self.raters_alone, Missing):
             return self.raters_alone
-        assert self.votes is not None
+        assert self._rated is not None
         assert self.experts is not None
-        votes = self.votes, self.experts, golden_part(self.votes, self.experts, self.rater_golden)
+        votes = self._rated, self.experts, golden_part(self._rated, self.experts, self.rater_golden)
         recipes = likely_recipes(self.benchmark.recipe)
         try:
             return relabel(self.labels, *votes, self.original, threshold=self.threshold, recipes=recipes)
@@ -330,10 +336,11 @@ class Findings(Shown):
             return Missing("no golden answers are at hand")
         origin = self._origin(self.scores)
         try:
+            golden = golden_truth(self.experts, among=[self.scores.questions])
             first, *again = measure_curves(
                 self.score_source,
                 self.scores,
-                golden_truth(self.experts, among=[self.scores.questions]),
+                golden if self._rated is None else golden.without_unrated(self._rated, [self.scores]),
                 origin=origin,
                 in_sample=self.in_sample,
                 leave_out="image",
@@ -346,15 +353,15 @@ class Findings(Shown):
 
     def _origin(self, scores: Scores) -> Provenance | None:
         """How the scores follow from the votes; None if that is not known."""
-        if self.votes is None or self.experts is None:
+        if self._rated is None or self.experts is None:
             return None
         try:
-            golden = golden_part(self.votes, self.experts, self.rater_golden)
+            golden = golden_part(self._rated, self.experts, self.rater_golden)
         except DataError:
             return None
         published = self.benchmark.recipe
-        makings = likely_makings(self.votes, self.experts, self.original, published=published)
-        return known_provenance(scores, self.votes, self.experts, golden, makings)
+        makings = likely_makings(self._rated, self.experts, self.original, published=published)
+        return known_provenance(scores, self._rated, self.experts, golden, makings)
 
     @cached_property
     def taxonomies(self) -> tuple[Taxonomy, ...]:

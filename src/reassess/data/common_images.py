@@ -108,7 +108,7 @@ def _joined(parts: Sequence[str], with_one_another: bool) -> Iterator[tuple[str,
         if part in main:
             yield part, [other for other in main if other != part and with_one_another]
         elif part == "rater-golden":
-            yield part, ["golden"]
+            yield part, ["golden"] if "golden" in parts else []
         else:
             yield part, [*main, "rater-golden"] if part == "golden" and "rater-golden" in parts else main
 

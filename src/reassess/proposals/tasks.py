@@ -14,7 +14,10 @@ import numpy.typing as npt
 
 from reassess.aggregation.stopping import replay_stops
 from reassess.core.checks import check_range
+from reassess.core.class_lists import classes_of
 from reassess.core.hierarchy import Hierarchy
+from reassess.core.image_names import join
+from reassess.core.items import as_questions, take_items
 from reassess.core.questions import Questions
 from reassess.core.rater_model import RaterModel
 from reassess.core.stop_rule import StopRule
@@ -37,7 +40,9 @@ _Distances = Callable[[_Ints], npt.NDArray[np.float64]]  # of some classes of an
 _Explain = Callable[[_Ints], str]
 
 
-def make_tasks(questions: Questions, *, size: int = USUAL_SIZE, hierarchy: Hierarchy | None = None) -> Tasks:
+def make_tasks(
+    questions: Questions, *, size: int = USUAL_SIZE, hierarchy: Hierarchy | None = None, golden: Votes | None = None
+) -> Tasks:
     """Group questions into tasks: some classes of one image that belong together.
 
     Parameters
@@ -48,12 +53,14 @@ def make_tasks(questions: Questions, *, size: int = USUAL_SIZE, hierarchy: Hiera
         How many classes a task may hold.
     hierarchy
         Which classes belong together; without one, those that are often proposed for the same images do.
+    golden
+        Experts' votes: questions that they answered are in no task, since a campaign asks them apart.
 
     Returns
     -------
     Tasks
-        Every question in exactly one; an image has as few tasks as can be, of sizes that differ by 1 at most. Classes
-        stand by id within a task.
+        Every other question in exactly one; an image has as few tasks as can be, of sizes that differ by 1 at most.
+        Classes stand by id within a task.
 
     Raises
     ------
@@ -68,8 +75,17 @@ def make_tasks(questions: Questions, *, size: int = USUAL_SIZE, hierarchy: Hiera
     [('a.png', [0, 2], 'any two together on 2 images or more'),
      ('a.png', [1], 'the rest of the image'),
      ('b.png', [0, 2], 'all of the image')]
+
+    An expert says no to the first question.
+
+    >>> none = np.zeros(1, int)
+    >>> experts = Votes.from_columns(questions, none, none, none, ("eve",), ("no", "yes")).restrict(none)
+    >>> make_tasks(questions, golden=experts).class_ids(0).tolist()
+    [1, 2]
     """
     check_range(size, 1, what="number of classes a task")
+    if golden is not None:
+        questions = _without_golden(questions, golden)
     distances, explain = _by_images(questions) if hierarchy is None else _by_hierarchy(hierarchy)
     groups: list[tuple[int, _Ints, str]] = []
     order = np.lexsort((questions.class_ids, questions.image_ids))
@@ -84,6 +100,14 @@ def make_tasks(questions: Questions, *, size: int = USUAL_SIZE, hierarchy: Hiera
         parts.sort(key=lambda part: int(part[0]))
         groups += [(image, part, explain(part) if part.size > 1 else _REST) for part in parts]
     return _tasks(questions, groups)
+
+
+def _without_golden(questions: Questions, golden: Votes) -> Questions:
+    classes = questions.classes.unite(classes_of(golden))
+    questions, golden = questions.in_classes(classes), golden.in_classes(classes)
+    image_rows = join(questions.images, golden.images)[questions.image_ids]
+    others = np.flatnonzero(~golden.asked(image_rows, questions.class_ids))
+    return as_questions(take_items(questions, others))
 
 
 def _tasks(questions: Questions, groups: Sequence[tuple[int, _Ints, str]]) -> Tasks:

@@ -121,7 +121,10 @@ def test_golden_answers_of_plain_items_calibrate_the_raters(run: Run, plain: Pat
         (["--method", "em"], "Give VOTES, --benchmark or --preset."),
         (["VOTES", "--method", "mean", "--smoothing", "1"], "mean has no use for --smoothing."),
         (["VOTES", "--method", "majority", "--model", "m.npz"], "majority has no use for --model."),
-        (["VOTES", "--rater-golden", "VOTES"], "em has no use for --rater-golden."),
+        (
+            ["VOTES", "--rater-golden", "VOTES"],
+            "--rater-golden goes with --golden, or with a --method.",
+        ),
         (["VOTES", "--method", "calibrated"], "calibrated measures raters on golden answers: give --golden."),
         (["VOTES", "--model", "OUT"], "-o and --model name one file."),
     ],

@@ -65,6 +65,7 @@ def test_json_holds_the_curve_as_the_contract_says(here: Path, run: Callable[...
                 "valid": 2,
                 "rule": "valid: more than half of its experts said yes",
                 "left_out": 0,
+                "unrated": 0,
             },
         }
     ]

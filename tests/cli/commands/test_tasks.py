@@ -99,6 +99,7 @@ def test_the_document_holds_all_that_is_told(questions: Path, run: Callable[...,
         "images": 2,
         "tasks": 3,
         "questions": 7,
+        "golden": 0,
         "votes": 35,
         "seconds_per_vote": None,
         "hours": None,
@@ -108,6 +109,41 @@ def test_the_document_holds_all_that_is_told(questions: Path, run: Callable[...,
         "by_size": {"2": 2, "3": 1},
         "not_in_hierarchy": 1,
     }
+
+
+GOLDEN_ASKED = "image,class,rater,answer\na.png,cat,eve,yes\nb.png,mug,eve,no\nb.png,cup,eve,no\nc.png,cat,eve,no\n"
+
+
+@pytest.mark.parametrize("golden", [(), ("--golden", "other.csv")])
+def test_golden_questions_are_in_no_task(questions: Path, run: Callable[..., Run], golden: tuple[str, ...]) -> None:
+    """Neither those of the benchmark, nor others that are given; an image of which all are golden has no task."""
+    write_files(questions, {"other.csv" if golden else "pets/golden.csv": GOLDEN_ASKED})
+    argv = [*ARGV, "--benchmark", "pets", *golden]
+    result = run(*argv)
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
+    assert lines[3] == "tasks.jsonl: 2 tasks with 4 questions on 1 image"
+    assert "left out: 3 golden questions, mixed in when people rate" in lines
+    assert [(image, classes) for _, image, classes, _ in lines_of()] == [
+        ("a.png", ["dog", "cup"]),
+        ("a.png", ["mug", "fox"]),
+    ]
+    results = document_of(run(*argv, "--force", "--json"), "tasks")["results"]
+    assert (results["questions"], results["golden"]) == (4, 3)
+    assert run(*ARGV, "--benchmark", "pets", "--golden", "none", "--force").code == 0
+    assert len(lines_of()) == 3
+
+
+def test_golden_questions_alone_are_no_tasks(questions: Path, run: Callable[..., Run]) -> None:
+    write_files(questions, {"pets/golden.csv": GOLDEN_ASKED, "few.csv": "image,class\na.png,cat\n"})
+    result = run("tasks", "few.csv", "--benchmark", "pets", "-o", "tasks.jsonl")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        "Error: all questions are golden, and raters are asked these apart\n"
+        "  where:   few.csv\n"
+        "  found:   1 question\n"
+        "  to mend: give other questions, or --golden none\n"
+    )
 
 
 EARLIER = "image,class,rater,answer\n" + "".join(

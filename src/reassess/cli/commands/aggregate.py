@@ -1,15 +1,16 @@
 """`reassess aggregate`: from votes to scores."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from reassess.aggregation.calibration import POOLING
-from reassess.aggregation.golden_items import golden_answers
+from reassess.aggregation.golden_items import golden_answers, with_golden_votes
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, by_mean, by_recipe
 from reassess.aggregation.stopping import warn_of_stop
 from reassess.cli.common import Call, Range, call_options
@@ -50,16 +51,16 @@ from reassess.formats.scores import write_scores
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import counted, some
 
-__all__ = ["OF_METHODS", "aggregate", "make_scores"]
+__all__ = ["OF_METHODS", "MadeScores", "aggregate", "make_scores"]
 
 _PRESETS = {"imagenet-real": IMAGENET}
 # The options that a method has a use for: any other is an error, so that none is ignored silently.
 _USED = {
     "imagenet-real": ("golden", "rater_golden", "golden_at_least", "original", "pooling", "smoothing", "model"),
     "calibrated": ("truths", "golden", "rater_golden", "golden_at_least", "original", "pooling", "smoothing", "model"),
-    "em": ("truths", "golden", "golden_at_least", "pooling", "smoothing", "model"),
-    "mean": (),
-    "majority": (),
+    "em": ("truths", "golden", "rater_golden", "golden_at_least", "pooling", "smoothing", "model"),
+    "mean": ("rater_golden",),
+    "majority": ("rater_golden",),
 }
 OF_METHODS = tuple(dict.fromkeys(option for options in _USED.values() for option in options))
 
@@ -95,7 +96,10 @@ _NEEDED = {"imagenet-real": ("golden", "rater-golden"), "calibrated": ("golden",
     "--golden", metavar="NAME|FILE", help="The experts' answers, or none; em keeps golden items at their truth."
 )
 @in_benchmark(
-    "--rater-golden", metavar="NAME|FILE", help="The raters' golden answers, or none.  [default: those in VOTES]"
+    "--rater-golden",
+    metavar="NAME|FILE",
+    help="The raters' golden answers, or none; of a golden item without other votes, its score is made of them.  "
+    "[default: those in VOTES]",
 )
 @in_benchmark(
     "--golden-at-least",
@@ -156,11 +160,10 @@ def aggregate(
     if benchmark is None and preset is None and votes is None:
         raise click.UsageError("Give VOTES, --benchmark or --preset.")
     asked = preset or method or source.method
-    name, of_votes, result = make_scores(
-        call, source, votes, asked, given, answers=answers, match=match, max_bytes=max_bytes
-    )
-    if source.stop is not None and votes is None and name in ("majority", "mean"):
-        warn_of_stop(source.stop, f"their {name} is biased; take calibrated or em")
+    made = make_scores(call, source, votes, asked, given, answers=answers, match=match, max_bytes=max_bytes)
+    of_votes, result = made.rated, made.aggregation
+    if source.stop is not None and votes is None and made.method in ("majority", "mean"):
+        warn_of_stop(source.stop, f"their {made.method} is biased; take calibrated or em")
     if given["model"] and result.model is None:
         raise DataError(
             "no matrices of single raters are made of so many classes",
@@ -176,8 +179,35 @@ def aggregate(
             write_posterior(output, result.posterior, force=call.force)
         if given["model"] and result.model:
             write_rater_model(given["model"], result.model, force=call.force)
-        keep_settings(benchmark, output, "scores", method=name, match=match, answers=answers)
-    _report(call, name, of_votes, result, output)
+        keep_settings(benchmark, output, "scores", method=made.method, match=match, answers=answers)
+    _report(call, made, output)
+
+
+@dataclass(frozen=True)
+class MadeScores:
+    """What came of votes.
+
+    Parameters
+    ----------
+    method
+        The method or preset.
+    votes
+        The raters' votes.
+    rated
+        The same, and their golden votes on golden items that have no others.
+    aggregation
+        What the method made of `rated`.
+    """
+
+    method: str
+    votes: Votes
+    rated: Votes
+    aggregation: Aggregation
+
+    @property
+    def by_golden_votes(self) -> int:
+        """Number of golden items for which the raters' golden votes count."""
+        return int(np.count_nonzero(self.rated.sizes) - np.count_nonzero(self.votes.sizes))
 
 
 def make_scores(
@@ -190,7 +220,7 @@ def make_scores(
     answers: Sequence[Id] | None = None,
     match: Match | None = None,
     max_bytes: int = MAX_BYTES,
-) -> tuple[str, Votes, Aggregation]:
+) -> MadeScores:
     """Read the votes and whatever else a method takes, and make scores of them.
 
     Parameters
@@ -207,10 +237,6 @@ def make_scores(
         As given, or None for the benchmark's own.
     max_bytes
         Larger archives are refused.
-
-    Returns
-    -------
-    The method, the votes, and what came of them.
     """
     benchmark = _without_none(benchmark, given)
     name = asked or _usual_method(benchmark, given)
@@ -227,7 +253,8 @@ def make_scores(
         read[part] = place, load_original(place, classes=classes) if part == "original" else load(place)
     refuse_two_kinds(read)
     parts = joined_parts(read, matched(benchmark, match), classes)
-    return name, parts["votes"], _METHODS[name](parts, given)
+    rated = with_golden_votes(parts["votes"], parts.get("rater-golden"), parts.get("golden"))
+    return MadeScores(name, parts["votes"], rated, _METHODS[name](parts | {"votes": rated}, given))
 
 
 def _without_none(benchmark: Benchmark, given: dict[str, Any]) -> Benchmark:
@@ -244,6 +271,8 @@ def _usual_method(benchmark: Benchmark, given: dict[str, Any]) -> str:
     """The method where none is asked for: the preset of a known benchmark, or as there are golden answers."""
     presets = [name for name, preset in _PRESETS.items() if preset is benchmark]
     has_golden = given["golden"] is not None or "golden" in benchmark.sources
+    if given["rater_golden"] is not None and not has_golden:
+        raise click.UsageError("--rater-golden goes with --golden, or with a --method.")
     return next(iter(presets), "calibrated" if has_golden else "em")
 
 
@@ -261,8 +290,13 @@ def _further_parts(call: Call, benchmark: Benchmark, name: str, given: dict[str,
     for part in ("golden", "rater-golden"):
         if part.replace("-", "_") not in _USED[name]:
             continue
-        source = benchmark.sources.get(part) if (of_part := given[part.replace("-", "_")]) is None else of_part
-        places[part] = None if source is None else call.resolve(part, source)
+        of_part = given[part.replace("-", "_")]
+        if part == "rater-golden" and name not in _NEEDED:  # no rater is measured on it: it is not fetched
+            places[part] = find_part(call, benchmark, part, of_part)
+        elif (source := benchmark.sources.get(part) if of_part is None else of_part) is not None:
+            places[part] = call.resolve(part, source)
+    if "golden" not in _USED[name] and places.get("rater-golden") is not None:  # which says what golden images lack
+        places["golden"] = find_part(call, benchmark, "golden", None)
     if name in _PRESETS or given["original"] is not None:
         places["original"] = find_part(call, benchmark, "original", given["original"])
     return {part: place for part, place in places.items() if place is not None}
@@ -311,7 +345,8 @@ _METHODS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Aggregation]] = {
 }
 
 
-def _report(call: Call, name: str, votes: Votes, result: Aggregation, output: Path) -> None:
+def _report(call: Call, made: MadeScores, output: Path) -> None:
+    name, votes, result = made.method, made.rated, made.aggregation
     prior = None
     if result.model is not None:
         prior = dict(zip(map(str, result.model.truths), result.model.prior.tolist(), strict=True))
@@ -319,13 +354,17 @@ def _report(call: Call, name: str, votes: Votes, result: Aggregation, output: Pa
     scale = votes.on_whole_scale().answers if isinstance(votes.items, Questions) else None
     counts = {"votes": len(votes), "raters": raters, "items": len(votes.items), "answers": scale}
     golden = None if result.by_experts is None else result.by_experts.to_json()
-    facts = {"method": name, "output": str(output), **counts, "prior": prior, "golden": golden, **result.facts}
+    facts = {"method": name, "output": str(output), **counts, "prior": prior, "golden": golden}
+    facts |= {"by_golden_votes": made.by_golden_votes, **result.facts}
     if call.json:
         call.print_document("aggregate", facts)
         return
     items = counted(len(result.posterior), "item" if votes.classes is None else "score")
     by = "unknown raters" if raters is None else counted(raters, "rater")
     call.tell(f"{output}: {items} of {counted(len(votes), 'vote')} by {by}, {name}")
+    if made.by_golden_votes:
+        what = counted(made.by_golden_votes, "golden item has", "golden items have")
+        call.tell(f"{what} no other votes: the raters' golden votes count for them")
     if (classes := classes_of(votes)).ranked:
         names = counted(len(classes.texts), "name")
         call.tell(f"classes: the {names} in the votes, sorted: {some(classes.texts, most=5)}")

@@ -190,6 +190,8 @@ def curve(
         for file, each in replays.items():
             click.echo()
             print_replays(call, file, each, stops)
+        if replays and known.rated is not known.votes:
+            call.note("golden votes are not replayed: a golden question is never closed")
 
 
 def _check_call(
@@ -238,8 +240,8 @@ def _replay(
         behind = origin.making.model
         model, first = (
             (None, None)
-            if behind is None or answers.votes is None
-            else behind(answers.votes, origin.experts, origin.rater_golden)
+            if behind is None or answers.rated is None
+            else behind(answers.rated, origin.experts, origin.rater_golden)
         )
         if model is None or answers.votes is None:
             raise DataError(
@@ -247,6 +249,8 @@ def _replay(
                 found="shares of votes",
                 mend="make them with --method calibrated or em",
             )
+        if first is not None:
+            first = first.restrict(first.find(answers.votes.items))
         rules = sorted({*stops, *USUAL_RULES}, key=lambda rule: (rule.low, -rule.high))
         track = partial(tracked, call, what=f"{curve.file}, replayed")
         return replay_stops(answers.votes, model, rules, threshold=threshold, first=first, track=track)
@@ -285,6 +289,10 @@ def _print(
     call.tell(f"{pairs} on {images}, {golden.positives:,} of them valid")
     if golden.by_experts is not None and golden.by_experts.note is not None:
         call.tell(golden.by_experts.note)
+    _tell_of_golden_votes(call, answers)
+    if golden.unrated:
+        pairs = counted(golden.unrated, "golden pair")
+        call.tell(f"left out: {pairs} without a score, on images that were not rated on all of their golden pairs")
     if golden.exclusive:
         call.note("a golden image is judged on every class; a class without a score counts as a score of 0")
     if any(one.curve.in_sample for one in measured):
@@ -298,6 +306,18 @@ def _print(
         call.note("95 %: bootstrap over images; all golden pairs of an image together")
         unrated = "left out" if answers.original is None else "given their original label"
         call.note(f"labels and empty images: of all images, those never rated being {unrated}")
+
+
+def _tell_of_golden_votes(call: Call, answers: Answers) -> None:
+    """Say where golden votes count, and how many they are: of more votes come better scores than others have."""
+    votes, rated = answers.votes, answers.rated
+    if votes is None or rated is None or rated is votes:
+        return
+    asked, scored = (int(np.count_nonzero(each.sizes)) for each in (votes, rated))
+    what = counted(scored - asked, "golden item has", "golden items have")
+    each = (len(rated) - len(votes)) / (scored - asked)
+    others = f", where others have {len(votes) / asked:.1f} votes" if asked else ""
+    call.tell(f"{what} golden votes alone: {each:.1f} each{others}")
 
 
 def _row(one: MeasuredCurve) -> list[str | None]:

@@ -10,15 +10,16 @@ import numpy as np
 
 from reassess.cli.commands.aggregate import OF_METHODS, make_scores
 from reassess.cli.common import Call, Range, call_options
-from reassess.cli.help_pages import Command
+from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.inputs import FILE, OUTPUT, STOP, answers_option, benchmark_option, max_bytes_option
-from reassess.cli.judges import read_classes_of
+from reassess.cli.judges import find_part, read_classes_of
 from reassess.cli.screen import print_table
 from reassess.core.benchmark import Benchmark, benchmark_of
+from reassess.core.class_lists import Classed
 from reassess.core.items import Id
 from reassess.core.stop_rule import StopRule
 from reassess.core.tasks import Effort, Tasks
-from reassess.data.benchmark_images import benchmark_names
+from reassess.data.benchmark_images import in_one_benchmark
 from reassess.data.common_images import warn_of_other_images
 from reassess.data.loading import load_votes
 from reassess.errors import DataError, at
@@ -96,6 +97,11 @@ class _SecondsType(click.ParamType[float | Path]):
     "--benchmark.",
 )
 @benchmark_option
+@in_benchmark(
+    "--golden",
+    metavar="NAME|FILE",
+    help="Experts' votes, whose questions are left out, or none.  [default: the benchmark's]",
+)
 @answers_option
 @max_bytes_option
 @call_options
@@ -109,30 +115,42 @@ def tasks(
     seconds: float | Path | None,
     stop: StopRule | None,
     benchmark: Benchmark | None,
+    golden: str | None,
     answers: tuple[Id, ...] | None,
     max_bytes: int,
 ) -> None:
     """Group questions into tasks for raters, and say what it takes to answer them.
 
     PROPOSALS are what propose writes, QUESTIONS what questions writes. A task holds classes of one image that belong
-    together; every question is in exactly one. No golden question is among them: these are mixed in when people rate.
+    together; every question is in exactly one, but for golden ones: these are mixed in when people rate.
     """
     call.check_output(output, TASK_SUFFIXES, "tasks", benchmark=benchmark)
     classes = None if benchmark is None else read_classes_of(call, benchmark)
     asked = read_questions(call.read("questions", questions), classes)
+    images_of = benchmark_of(asked.images) if benchmark is None else benchmark
     if benchmark is None:
-        classes = read_classes_of(call, benchmark_of(asked.images))
-        asked = asked if classes is None else asked.in_classes(classes)
-    else:
-        asked = asked.renamed(benchmark_names(asked.images, benchmark))
-        warn_of_other_images({"questions": asked}, {"questions": str(questions)}, benchmark)
+        classes = read_classes_of(call, images_of)
+    order = answers or images_of.answers
+    given: dict[str, tuple[Path, Classed]] = {"questions": (questions, asked)}
+    if (of_experts := find_part(call, images_of, "golden", golden)) is not None:
+        given["golden"] = of_experts, load_votes(of_experts, answers=order, classes=classes, max_bytes=max_bytes)
+    named = {f"{path} ({part})": noun for part, (path, noun) in given.items()}
+    parts: dict[str, Any] = dict(zip(given, in_one_benchmark(named, images_of, classes).values(), strict=True))
+    warn_of_other_images(parts, {part: str(path) for part, (path, _) in given.items()}, images_of)
+    asked = parts["questions"]
     tree = None if hierarchy is None else read_hierarchy(call.read("hierarchy", hierarchy), asked.classes)
-    made = make_tasks(asked, size=size, hierarchy=tree)
+    made = make_tasks(asked, size=size, hierarchy=tree, golden=parts.get("golden"))
+    if len(asked) and not len(made):
+        raise DataError(
+            "all questions are golden, and raters are asked these apart",
+            where=questions,
+            found=counted(len(asked), "question"),
+            mend="give other questions, or --golden none",
+        )
     each: float = votes
     if stop is not None:
         each = _until_closed(call, stop, votes, seconds, benchmark, answers, max_bytes)
     if isinstance(seconds, Path):
-        order = answers or (None if benchmark is None else benchmark.answers)
         path = call.read("votes", seconds)
         with at(path):
             seconds = seconds_per_vote(load_votes(path, answers=order, classes=classes, max_bytes=max_bytes))
@@ -144,6 +162,7 @@ def tasks(
         results = {
             "output": str(output),
             **effort.to_json(),
+            "golden": len(asked) - len(made.questions),
             "votes_per_question": each,
             "stop": None if stop is None else [stop.low, stop.high],
             "size": size,
@@ -152,10 +171,12 @@ def tasks(
         call.print_document("tasks", {**results, "by_size": sizes, "not_in_hierarchy": len(nowhere)})
     else:
         _print(call, made, effort, output, votes, stop)
+        if left_out := len(asked) - len(made.questions):
+            call.tell(f"left out: {counted(left_out, 'golden question')}, mixed in when people rate")
         if nowhere:
             names = some([asked.classes.label(class_id) for class_id in nowhere], most=3)
             call.tell(f"{counted(len(nowhere), 'class', 'classes')} not in the hierarchy: {names}")
-        call.note_hashes("hierarchy", "votes")
+        call.note_hashes("golden", "hierarchy", "votes")
 
 
 def _until_closed(
@@ -173,14 +194,14 @@ def _until_closed(
     if earlier is None and "votes" not in source.sources:
         raise click.UsageError("--stop needs earlier votes: give --seconds VOTES, or a --benchmark that has votes.")
     given = dict.fromkeys(OF_METHODS)
-    _, cast, result = make_scores(call, source, earlier, None, given, answers=answers, max_bytes=max_bytes)
-    if result.model is None:
+    made = make_scores(call, source, earlier, None, given, answers=answers, max_bytes=max_bytes)
+    if made.aggregation.model is None:
         raise DataError(
             "the earlier votes give no rater model, which a stop rule needs",
             found="counts of votes, without raters",
             mend="give votes with raters, or leave out --stop",
         )
-    return votes_until_closed(cast, result.model, stop, votes)
+    return votes_until_closed(made.votes, made.aggregation.model, stop, votes)
 
 
 def _in_short(reason: str) -> str:

@@ -1,0 +1,144 @@
+"""A folder as a campaign exports it: golden questions have votes of experts, golden votes of raters, and no others."""
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from reassess.aggregation.golden import golden_truth
+from reassess.aggregation.golden_items import with_golden_votes
+from reassess.aggregation.methods import by_calibration, calibrated_recipe
+from reassess.aggregation.recipe import model_with_labels
+from reassess.aggregation.stopping import replay_stops
+from reassess.aggregation.thresholds import label_sets
+from reassess.comparison.findings import Findings
+from reassess.core.classes import Classes
+from reassess.core.missing import Missing
+from reassess.core.predictions import Predictions
+from reassess.core.stop_rule import StopRule
+from reassess.core.votes import Votes
+from reassess.data.loading import load_original, load_votes
+from tests.helpers import Run, results_of, write_files
+
+RATERS, CLASSES = ("ann", "bo", "cy"), ("cat", "dog")
+MAIN, GOLDEN, IN_PART = 12, 8, 1  # images
+LINES = (
+    "16 golden items have no other votes: the raters' golden votes count for them\n",
+    "16 golden items have golden votes alone: 3.0 each, where others have 2.5 votes\n",
+    "left out: 2 golden pairs without a score, on images that were not rated on all of their golden pairs\n",
+)
+
+
+@pytest.fixture
+def rated(folder: Path) -> Path:
+    """Main images with two votes or three a question, golden ones with three, the last one asked about in part."""
+    rng = np.random.default_rng(0)
+    votes: dict[str, list[tuple[str, str, str, str]]] = {"votes": [], "rater-golden": [], "golden": []}
+    original = ""
+    for image in range(MAIN + GOLDEN + IN_PART):
+        truth = CLASSES[int(rng.integers(2))]
+        original += f"{image}.png,{truth if rng.random() < 0.8 else 'cat'}\n"
+        for name, (number, rater) in product(CLASSES, enumerate(RATERS)):
+            said = name == truth if rng.random() < 0.8 else name != truth
+            row = (f"{image}.png", name, rater, "yes" if said else "no")
+            if image < MAIN and number < 2 + image % 2:
+                votes["votes"].append(row)
+            elif MAIN <= image < MAIN + GOLDEN or (image >= MAIN and name == "cat"):
+                votes["rater-golden"].append(row)
+        if image >= MAIN:
+            votes["golden"] += [(f"{image}.png", name, "eve", "yes" if name == truth else "no") for name in CLASSES]
+    for part, rows in votes.items():
+        (folder / "rated").mkdir(exist_ok=True)
+        pl.DataFrame(rows, ["image", "class", "rater", "answer"], orient="row").write_csv(f"rated/{part}.csv")
+    write_files(folder, {"rated/classes.txt": "cat\ndog\n", "rated/original.csv": f"image,class\n{original}"})
+    return folder / "rated"
+
+
+def parts() -> Iterator[Votes]:
+    """The raters' votes, the experts', and the raters' golden votes."""
+    for part in ("votes", "golden", "rater-golden"):
+        yield load_votes(f"rated/{part}.csv", classes=Classes.from_texts(CLASSES))
+
+
+@pytest.mark.parametrize(
+    "options", ["calibrated", "calibrated --original rated/original.csv", "em", "mean", "majority"]
+)
+def test_every_method_scores_golden_images(rated: Path, run: Callable[..., Run], options: str) -> None:
+    argv = ("aggregate", "--benchmark", "rated", "--method", *options.split())
+    result = run(*argv, "-o", "rated/scores.csv")
+    assert (result.code, result.err) == (0, "")
+    assert LINES[0] in result.out
+    assert len(pl.read_csv("rated/scores.csv")) == 2 * (MAIN + GOLDEN)
+    assert results_of(run, *argv, "-o", "again.csv")["by_golden_votes"] == 2 * GOLDEN
+    labels = run("labels", "--benchmark", "rated", "--threshold", "0.5", "-o", "rated/labels.csv")
+    assert f"{IN_PART} image was never rated and keeps its original label" in labels.out
+    told = run("curve", "--benchmark", "rated", "--leave-out", "image")
+    assert (told.code, told.err) == (0, "")
+    assert LINES[1] in told.out
+    assert LINES[2] in told.out
+    assert ("each image left out" in told.out) is (options not in ("mean", "majority"))
+    assert run("data", "check", "--benchmark", "rated").code == 0
+    assert f"{GOLDEN + MAIN - 1}.png" in run("show", f"{GOLDEN + MAIN - 1}.png", "--benchmark", "rated").out
+
+
+def test_golden_votes_can_be_left_out(rated: Path, run: Callable[..., Run]) -> None:
+    argv = ("aggregate", "--benchmark", "rated", "--rater-golden", "none")
+    assert results_of(run, *argv, "--method", "mean", "-o", "mean.csv")["by_golden_votes"] == 0
+    assert len(pl.read_csv("mean.csv")) == 2 * MAIN
+    assert "two files have no image in common" in run(*argv, "-o", "calibrated.csv").err
+
+
+def test_raters_and_their_alpha_know_them_apart(rated: Path, run: Callable[..., Run]) -> None:
+    """Alpha is that of the votes alone, and no golden answer is one that a rater gave again."""
+    whole = results_of(run, "raters", "--benchmark", "rated")
+    alone = results_of(run, "raters", "rated/votes.csv")
+    assert whole["alpha"] == alone["alpha"]
+    assert [one["repeated"] for one in whole["raters"]] == [None] * 3
+
+
+@pytest.mark.parametrize("original", [(), ("--original", "rated/original.csv")])
+def test_golden_votes_are_not_replayed(rated: Path, run: Callable[..., Run], original: tuple[str, ...]) -> None:
+    assert run("aggregate", "--benchmark", "rated", *original, "-o", "rated/scores.csv").code == 0
+    argv = ("curve", "--benchmark", "rated", "--stop", "0.2,0.8")
+    told = [one["stop"] for one in results_of(run, *argv) if "stop" in one]
+    votes, experts, golden = parts()
+    labels = load_original("rated/original.csv", classes=Classes.from_texts(CLASSES)) if original else None
+    model, first = model_with_labels(votes, experts, golden, labels, recipe=calibrated_recipe())
+    rules = [StopRule(one["low"], one["high"]) for one in told]
+    replays = replay_stops(votes, model, rules, threshold=0.8, first=first)
+    assert told == [replay.to_json() for replay in replays]
+    assert told[0]["votes"] == len(votes)
+    assert "golden votes are not replayed: a golden question is never closed\n" in run(*argv).out
+
+
+def test_tasks_do_not_count_on_golden_votes(rated: Path, run: Callable[..., Run]) -> None:
+    """Every second question has three votes: were golden votes among them, others would take part in the mean."""
+    write_files(rated.parent, {"p.csv": "image,class,source\n0.png,cat,m\n12.png,cat,m\n"})
+    argv = ("tasks", "p.csv", "--benchmark", "rated", "--votes", "3", "--stop", "0.2,0.8", "-o", "t.jsonl")
+    with_golden = results_of(run, *argv)
+    assert with_golden["questions"] == 1
+    votes, experts, golden = parts()
+    model = by_calibration(votes, experts, rater_golden=golden).model
+    (replay,) = replay_stops(
+        votes.restrict(np.flatnonzero(votes.sizes >= 3)), model, [StopRule(0.2, 0.8)], threshold=0.8, at_most=3
+    )
+    assert with_golden["votes_per_question"] == pytest.approx(replay.taken.mean() / MAIN)
+
+
+def test_findings_are_of_golden_images_too(rated: Path) -> None:
+    """Label sets follow from the votes on all images that were rated, and curves are measured."""
+    votes, experts, golden = parts()
+    scores = by_calibration(with_golden_votes(votes, golden, experts), experts, rater_golden=golden).scores
+    labels = label_sets(scores, 0.8)
+    models = {"one": Predictions.from_ids(np.zeros(len(labels), int), labels.images, classes=labels.classes)}
+    known = {"scores": scores, "votes": votes, "experts": experts, "rater_golden": golden}
+    findings = Findings.from_predictions(models, labels, **known, threshold=0.8)
+    assert not isinstance(findings.relabelling, Missing)
+    assert findings.relabelling.questions.images == scores.images
+    assert not isinstance(findings.curves, Missing)
+    given, left_out = findings.curves
+    assert (given.curve.in_sample, left_out.curve.in_sample) == (True, False)
+    assert given.curve.golden.unrated == len(golden_truth(experts)) - 2 * GOLDEN

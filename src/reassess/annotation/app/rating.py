@@ -30,13 +30,12 @@ _logger = logging.getLogger("reassess.annotation")
 
 
 def _next(caller: Caller, said: Mapping[str, Any]) -> Response:
-    held = [_number(task) for task in _list(said, "held", _MOST_HELD)]
-    turn = next_turn(caller.campaign, caller.person.id, caller.now, held=held)
+    turn = next_turn(caller.campaign, caller.person.id, caller.now, held=_held(said))
     return JSONResponse({"nothing": turn.why} if isinstance(turn, Nothing) else {"task": _shown(turn)})
 
 
-def _undo(caller: Caller, _: Mapping[str, Any]) -> Response:
-    turn = last_turn(caller.campaign, caller.person.id)
+def _undo(caller: Caller, said: Mapping[str, Any]) -> Response:
+    turn = last_turn(caller.campaign, caller.person.id, held=_held(said))
     return JSONResponse({"nothing": "none"} if turn is None else {"task": _shown(turn)})
 
 
@@ -121,6 +120,11 @@ def _list_of_classes(campaign: Campaign) -> bytes:
         for one in shown_classes(campaign)
     ]
     return json.dumps(each, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
+def _held(said: Mapping[str, Any]) -> list[int]:
+    """The tasks that a page has already."""
+    return [_number(task) for task in _list(said, "held", _MOST_HELD)]
 
 
 def _given(said: Any) -> GivenAnswer:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, event, select
 from reassess import load_votes, open_benchmark
 from reassess.annotation.app import keeping
 from reassess.annotation.assignment import Rules
+from reassess.annotation.export_folder import export_campaign
 from reassess.annotation.store.campaigns import changing, pause
 from reassess.annotation.store.keeping import disputed_golden, last_entries, uncertain_questions
 from reassess.annotation.store.people import find_person
@@ -174,19 +175,24 @@ def log_of(site: Site) -> list[tuple[str, str]]:
 def test_the_log_says_in_words_who_did_what(tmp_path: Path) -> None:
     site = make_site(tmp_path, sizes=(2,), raters=("ann",), consent="Do you agree?")
     ann, kim = site.client("ann"), site.client("kim")
-    ann.post("/consent", json={})
+    for _ in range(2):  # what changes nothing is no entry
+        ann.post("/consent", json={})
     turn = next_turn(site.campaign, site.ids["ann"], site.now)
     for revision, answer in enumerate((2, 0)):
         given = [GivenAnswer(turn.rows[0].question, answer, 2.5, revision)]
         keep_answers(site.campaign, site.ids["ann"], given, site.now)
     ann.post("/suggest", json={"task": turn.task, "class": 4})
-    ann.post("/unfit", json={"task": turn.task})
+    for _ in range(2):
+        ann.post("/unfit", json={"task": turn.task})
     kim.post("/keeper/invite", json={"name": "zoe", "role": "expert"})
     zoe = find_person(site.campaign, "zoe").id
-    for what, person in (("void", "ann"), ("restore", "ann"), ("revoke", "zoe"), ("forget", "zoe")):
+    for what, person in (("void", "ann"), ("restore", "ann"), ("revoke", "zoe"), ("revoke", "zoe"), ("forget", "zoe")):
         kim.post(f"/keeper/people/{what}", json={"person": site.ids.get(person, zoe)})
-    kim.post("/keeper/pause", json={})
-    kim.post("/keeper/resume", json={})
+    for what in ("pause", "pause", "resume", "resume"):
+        kim.post(f"/keeper/{what}", json={})
+    for names in (False, True):
+        kim.post("/keeper/export", json={"names": names})
+    export_campaign(site.campaign, tmp_path / "rated")
     asked = CLASSES.names[turn.rows[0].class_id]
     assert log_of(site) == [
         ("command line", "made the campaign"),
@@ -206,6 +212,9 @@ def test_the_log_says_in_words_who_did_what(tmp_path: Path) -> None:
         ("kim", f"deleted the name of forgotten {zoe}"),
         ("kim", "paused the campaign"),
         ("kim", "went on asking"),
+        ("kim", "exported the votes"),
+        ("kim", "exported the votes with names"),
+        ("command line", "exported the votes"),
         ("kim", "entered"),
     ]
     site.campaign.close()

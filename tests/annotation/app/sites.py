@@ -89,12 +89,13 @@ def make_site(
     golden_size: int = 2,
     raters: Sequence[str] = ("ann", "ben"),
     name: str = f"Shapes {HOSTILE}",
+    folder_name: str = "main",
     rules: Rules | None = None,
     classes: Classes = CLASSES,
     **plan: Any,
 ) -> Site:
     """A campaign of drawn shapes; golden questions of even number are not valid, the others are."""
-    images = [f"main/{number}.png" for number in range(len(sizes))]
+    images = [f"{folder_name}/{number}.png" for number in range(len(sizes))]
     golden_images = [f"golden/{number}.jpg" for number in range(practice + 1)]
     draw_images(folder / "images", [*images, *golden_images])
     golden = shape_tasks(golden_images, [golden_size] * len(golden_images), classes)

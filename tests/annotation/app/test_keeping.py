@@ -132,6 +132,28 @@ def test_names_are_text_and_nothing_else(site: Site) -> None:
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
 
 
+def test_names_of_images_are_text_and_nothing_else(tmp_path: Path) -> None:
+    site = make_site(tmp_path, folder_name=HOSTILE)
+    answer_all(site, "ann", 2)
+    page = site.client("kim").get("/keeper").text
+    assert HOSTILE not in page
+    assert "&lt;img src=x onerror=alert(1)&gt;/0.png" in page
+    site.campaign.close()
+
+
+def test_the_page_says_how_far_experts_are_and_what_is_expected(site: Site) -> None:
+    answer_all(site, "ann", 2)
+    turn = next_turn(site.campaign, site.ids["eva"], site.now)
+    keep_answers(site.campaign, site.ids["eva"], [GivenAnswer(turn.rows[0].question, 2)], site.now)
+    page = re.sub(r"<[^>]*>|\s+", " ", site.client("kim").get("/keeper").text)
+    page = re.sub(" +", " ", page)
+    assert "expert-7 expert 0 - 2 of 2 answered with the campaign" in page
+    assert "eva expert 0 - 1 of 2 answered 2001-09-09 01:46 UTC" in page
+    assert "at this pace, all are expected by 2001-09-09" in page
+    answer_all(site, "ben", 2)
+    assert "expected by" not in site.client("kim").get("/keeper").text
+
+
 def test_the_export_is_a_benchmark(site: Site, tmp_path: Path) -> None:
     answer_all(site, "ann", 2)
     client = site.client("kim")

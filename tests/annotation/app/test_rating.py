@@ -64,10 +64,10 @@ def test_the_task_before_the_one_in_hand_is_shown_again(site: Site) -> None:
     client.post("/answers", json={"answers": given(first)})
     second = next_task(client)["task"]
     client.post("/answers", json={"answers": given(second)})
-    for held, last in (((), second), ((second["task"],), first)):
-        assert client.post("/undo", json={"held": list(held)}).json()["task"]["task"] == last["task"]
-    held = [first["task"], second["task"]]
-    assert client.post("/undo", json={"held": held}).json() == {"nothing": "none"}
+    one, two = first["task"], second["task"]
+    for held, last in (([], two), ([two], one)):
+        assert client.post("/undo", json={"held": held}).json()["task"]["task"] == last
+    assert client.post("/undo", json={"held": [one, two]}).json() == {"nothing": "none"}
 
 
 def test_two_turns_are_held_and_no_more(site: Site) -> None:

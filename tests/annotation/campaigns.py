@@ -23,6 +23,7 @@ from reassess.annotation.store.schema import (
     MAIN,
     SUGGESTED,
     UNFIT,
+    WITHDRAWN,
     answers,
     cursors,
     golden_counts,
@@ -277,6 +278,7 @@ class Simulation:
             assert row.votes == counted[row.id] <= votes
             assert row.reserved == held[row.id]
             assert not (row.golden and row.ended)
+            assert row.ended != WITHDRAWN or not row.votes + row.reserved
             assert (row.ended == "votes") <= (row.votes == votes)
             assert (row.ended is None) <= (row.votes < votes)
             if row.ended is None and not row.golden:

@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.export_folder import export_campaign
 from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store.campaigns import Campaign, open_campaign
 from reassess.annotation.store.creation import create_campaign
+from reassess.annotation.store.keeping import LogEntry, last_entries
 from reassess.annotation.store.people import add_person
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Turn, next_turn
@@ -83,6 +86,17 @@ def test_the_folder_is_a_benchmark_with_all_that_was_said(campaign: Campaign, tm
     text = (tmp_path / "rated/suggestions.csv").read_text()
     assert text.startswith("image,class,people\n")
     assert text.endswith(".png,f,1\n")
+
+
+def test_the_log_says_who_exported_unless_the_campaign_can_only_be_read(campaign: Campaign, tmp_path: Path) -> None:
+    export(campaign, tmp_path / "one", now=NOW, by=2, names=True)
+    assert last_entries(campaign, 1) == [LogEntry(NOW, 2, "export", {"names": True})]
+    event.listen(campaign.engine, "connect", lambda connection, _: connection.execute("PRAGMA query_only=ON"))
+    campaign.engine.dispose()
+    assert export(campaign, tmp_path / "two") == export(campaign, tmp_path / "three")
+    with pytest.raises(OperationalError):  # to a keeper nothing is given unnoticed
+        export(campaign, tmp_path / "four", now=NOW, by=2)
+    assert last_entries(campaign, 1)[0].detail == {"names": True}
 
 
 def test_a_campaign_of_ids_alone_has_no_list_of_classes(tmp_path: Path) -> None:

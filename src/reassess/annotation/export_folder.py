@@ -1,5 +1,6 @@
 """The votes of a campaign as the folder of a benchmark, from which the other commands go on."""
 
+import time
 import warnings
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
@@ -38,9 +39,15 @@ _FILES = frozenset({_CLASSES, _ORIGINAL, _SUGGESTIONS, _VOTES, _GOLDEN, _RATER_G
 
 
 def export_campaign(
-    campaign: "Campaign", folder: str | Path, *, names: bool = False, force: bool = False
+    campaign: "Campaign",
+    folder: str | Path,
+    *,
+    names: bool = False,
+    force: bool = False,
+    now: float | None = None,
+    by: int | None = None,
 ) -> "Exported":
-    """Write what people said as the folder of a benchmark, see `reassess.open_benchmark`.
+    """Write what people said as the folder of a benchmark, see `reassess.open_benchmark`; the log says so.
 
     Parameters
     ----------
@@ -54,6 +61,10 @@ def export_campaign(
     force
         Write into a folder that is not empty. Other files in it stay. Scores and labels among them, which
         were made of earlier votes, are named in a `ReassessWarning`.
+    now
+        When, in seconds; by default the time of this machine.
+    by
+        The number of the keeper who asked for it; None for the command line.
 
     Raises
     ------
@@ -61,7 +72,7 @@ def export_campaign(
         The folder is not empty and `force` is not given; it holds votes, or another part, in a file of another name, or
         a part of which there is nothing in the campaign; or it cannot be written. Then nothing is written.
     """
-    from reassess.annotation.store.export import export_votes
+    from reassess.annotation.store.export import export_votes, note_export
 
     folder = Path(folder)
     _check_folder(folder, force=force)
@@ -81,6 +92,7 @@ def export_campaign(
             with suppress(OSError):  # where a process that was killed has left something
                 folder.rmdir()
         raise
+    note_export(campaign, time.time() if now is None else now, by, names=names)
     return exported
 
 

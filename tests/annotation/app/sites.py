@@ -86,17 +86,19 @@ def make_site(
     address: str | None = None,
     sizes: Sequence[int] = (3, 2, 1),
     practice: int = 0,
+    golden_size: int = 2,
     raters: Sequence[str] = ("ann", "ben"),
     name: str = f"Shapes {HOSTILE}",
+    folder_name: str = "main",
     rules: Rules | None = None,
     classes: Classes = CLASSES,
     **plan: Any,
 ) -> Site:
     """A campaign of drawn shapes; golden questions of even number are not valid, the others are."""
-    images = [f"main/{number}.png" for number in range(len(sizes))]
+    images = [f"{folder_name}/{number}.png" for number in range(len(sizes))]
     golden_images = [f"golden/{number}.jpg" for number in range(practice + 1)]
     draw_images(folder / "images", [*images, *golden_images])
-    golden = shape_tasks(golden_images, [2] * len(golden_images), classes)
+    golden = shape_tasks(golden_images, [golden_size] * len(golden_images), classes)
     count = len(golden.questions)
     said = np.where(np.arange(count) % 2, 2, 0)
     experts = Votes.from_columns(golden.questions, np.arange(count), np.zeros(count, int), said, ("expert-7",), WORDS)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import func, select
 
@@ -16,6 +17,7 @@ from reassess.annotation.store.database import reading
 from reassess.annotation.store.people import make_link
 from reassess.annotation.store.schema import suggestions, turns
 from reassess.annotation.store.votes import void_rater
+from reassess.core.classes import Classes
 from tests.annotation.app.browsing import SCHEMES, WIDTHS, Work, check_page
 from tests.annotation.app.sites import HOSTILE
 from tests.pictures import scene
@@ -93,8 +95,7 @@ def test_a_rater_through_a_whole_campaign_by_keyboard_alone(
     assert view.inner_text("#stage") == "Practice: 1 of 1"
     view.keyboard.press("Enter")
     view.wait_for_selector(".right:visible")
-    told = ["The experts say no, as you do.", "The experts say yes, as you do."]
-    assert sorted(view.locator(".right").all_inner_texts()) == told
+    assert view.locator(".right").all_inner_texts() == ["Experts agree."] * 2
     look("practice")
     view.keyboard.press("Enter")
     wait_for_next(view, address)
@@ -446,7 +447,7 @@ def test_the_last_picture_can_be_changed_when_all_are_done(work: Callable[..., W
     view.keyboard.press("Backspace")
     answer_all(view, "n")
     view.keyboard.press("u")
-    assert view.inner_text("#notice") == "Only the last picture can be changed."
+    assert view.inner_text("#notice") == "You can go back by one picture only."
     view.keyboard.press("Enter")
     panel(view, "finished")
     assert campaign.kept() == [0, 0]
@@ -493,6 +494,163 @@ def test_a_picture_is_looked_at_closer_by_keyboard(work: Callable[..., Work]) ->
     assert view.locator("[aria-pressed=true]").count() == 0
 
 
+# The part of the picture, across and down, that is in the middle of the closer look.
+SEEN = """() => {
+  const [view, image] = ["#closer-view", "#closer-view img"].map((one) => document.querySelector(one))
+    .map((one) => one.getBoundingClientRect());
+  const [x, y] = [view.left + view.width / 2, view.top + view.height / 2];
+  return [(x - image.left) / image.width, (y - image.top) / image.height];
+}"""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_closer_look_is_at_the_middle_or_where_the_pointer_was(work: Callable[..., Work], width: int) -> None:
+    view = work(sizes=(2,)).enter("ann", width)
+    shown(view)
+    view.keyboard.press("z")
+    assert view.evaluate(SEEN) == pytest.approx([0.5, 0.5], abs=0.01)
+    view.keyboard.press("+")
+    assert view.evaluate(SEEN) == pytest.approx([0.5, 0.5], abs=0.01)
+    view.keyboard.press("Escape")
+    box = view.locator("#picture img").bounding_box()
+    drawn = min(box["width"], box["height"] * 4 / 3)  # of 320 and 240 pixels
+    left = box["x"] + (box["width"] - drawn) / 2
+    view.mouse.click(left + 0.4 * drawn, box["y"] + 0.5 * box["height"])
+    assert view.evaluate(SEEN) == pytest.approx([0.4, 0.5], abs=0.01)
+    wheel = view.locator("#closer-view").bounding_box()
+    view.mouse.move(wheel["x"] + wheel["width"] / 2, wheel["y"] + wheel["height"] / 2)
+    before = view.evaluate("document.querySelector('#closer-view img').getBoundingClientRect().width")
+    view.mouse.wheel(0, -100)
+    view.wait_for_function(f"document.querySelector('#closer-view img').getBoundingClientRect().width > {before}")
+    assert view.evaluate(SEEN) == pytest.approx([0.4, 0.5], abs=0.01)
+
+
+def test_when_all_classes_are_asked_about_nothing_else_can_be_chosen(work: Callable[..., Work]) -> None:
+    view = work(sizes=(6, 2)).enter("ann")
+    for told in ("All classes are asked about already.", ""):
+        address = answer_all(view)
+        view.keyboard.press("s")
+        assert view.inner_text("#other-notice") == told
+        view.keyboard.type("zebra")
+        assert view.inner_text("#other-notice") == (told or "No class is called so.")
+        view.keyboard.press("Escape")
+        view.keyboard.press("Enter")
+        wait_for_next(view, address)
+
+
+def test_who_touches_the_screen_is_told_of_buttons_and_not_of_keys(work: Callable[..., Work], tmp_path: Path) -> None:
+    campaign = work(sizes=(3,))
+    context = campaign.browser.new_context(viewport={"width": 360, "height": 768}, has_touch=True, is_mobile=True)
+    campaign.contexts.append(context)
+    view = campaign.tab(context)
+    view.goto(f"{campaign.server.address}enter#{campaign.site.tokens['ann']}")
+    shown(view)
+    view.locator("#show-help").tap()
+    told = view.inner_text("#help")
+    for button in view.locator(".actions button").all_inner_texts():
+        assert button in told
+    assert view.locator("kbd:visible").all_inner_texts() == ["1", "2", "3"]
+    check_page(view)
+    view.screenshot(path=Path(os.environ.get("REASSESS_SHOTS", tmp_path)) / "help-touch.png")
+    assert view.evaluate("(one => one.scrollHeight <= one.clientHeight)(document.querySelector('#help'))")
+
+
+MANY = Classes(
+    8,
+    names=tuple(f"class with the long name {number}" for number in range(8)),
+    synonyms=(("another name", "and one more name"),) * 8,
+    definitions=("what this class is, in a sentence that takes more than one line on any page",) * 8,
+)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_what_experts_say_is_in_view_and_still_there_after_a_reload(
+    work: Callable[..., Work], width: int, scheme: str, tmp_path: Path
+) -> None:
+    shots = Path(os.environ.get("REASSESS_SHOTS", tmp_path))
+    campaign = work(sizes=(2,), practice=2, golden_size=8, classes=MANY, raters=("ann",))
+    view = campaign.enter("ann", width, scheme)
+    for number in (1, 2):
+        address = answer_all(view)
+        view.keyboard.press("Enter")
+        told = f"Practice: {number} of 2. You and the experts agree on 4 of 8."
+        for reload in (False, True):
+            if reload:
+                view.reload()
+            wait_for_text(view, "#stage", told)
+            assert shown(view) == address
+            lines = view.locator(".right")
+            assert sorted(lines.all_inner_texts()) == [
+                *["Experts agree."] * 4,
+                *["Experts say no."] * 4,
+            ]
+            for line in lines.all():
+                assert line.evaluate(IS_IN_VIEW)
+        view.screenshot(path=shots / f"practice-{number}-{width}-{scheme}.png")
+        check_page(view)
+        view.keyboard.press("Enter")
+        wait_for_next(view, address)
+    assert view.inner_text("#stage") == "Picture 3"
+    assert campaign.kept() == [2] * 16
+    view.keyboard.press("u")
+    wait_for_text(view, "#stage", told)
+    view.keyboard.press("Enter")
+    wait_for_text(view, "#stage", "Picture 3")
+
+
+# Whether all of an element is on the screen, and nothing over it.
+IS_IN_VIEW = """(one) => {
+  const { left, top, bottom } = one.getBoundingClientRect();
+  return [top + 1, bottom - 1].every((y) => one.contains(document.elementFromPoint(left + 1, y)));
+}"""
+
+
+@pytest.mark.parametrize("tab", ["the same", "another"])
+def test_a_picture_is_on_the_screen_until_its_rater_goes_on(work: Callable[..., Work], tab: str) -> None:
+    campaign = work(sizes=(2, 2, 2))
+    view = campaign.enter("ann")
+
+    def load_again() -> Any:
+        if tab == "another":
+            other = campaign.tab(view.context)
+            other.goto(campaign.server.address)
+            return other
+        view.reload()
+        return view
+
+    first = answer_all(view)
+    view = load_again()
+    assert shown(view) == first
+    assert view.locator("[aria-pressed=true]").all_inner_texts() == ["Yes", "Yes"]
+    assert view.inner_text("#stage") == "Picture 1"
+    view.keyboard.press("n")
+    view.keyboard.press("Enter")
+    wait_for_next(view, first)
+    view = load_again()
+    second = answer_all(view, "m")
+    assert second != first
+    view.keyboard.press("u")  # from one that is answered to the one before
+    wait_for_text(view, "#stage", "Your last picture")
+    assert shown(view) == first
+    view = load_again()
+    assert shown(view) == second
+    view.keyboard.press("u")
+    wait_for_next(view, second)
+    view.keyboard.press("Enter")
+    wait_for_next(view, first)
+    assert shown(view) == second
+    view.keyboard.press("Enter")
+    wait_for_next(view, second)
+    third = answer_all(view)
+    view.keyboard.press("Enter")
+    panel(view, "finished")
+    view = load_again()
+    panel(view, "finished")
+    assert third not in (first, second)
+    assert campaign.kept() == [0, 1, 1, 2, 2, 2]
+
+
 TIMED = """async () => {
   const source = () => document.querySelector("#picture img")?.getAttribute("src");
   const before = source();
@@ -506,11 +664,11 @@ TIMED = """async () => {
 
 
 def test_from_enter_to_the_next_picture_are_100_milliseconds_at_most(work: Callable[..., Work]) -> None:
-    view = work(sizes=(4,) * 12).enter("ann")
+    view = work(sizes=(4,) * 22).enter("ann")
     times = []
-    for number in range(10):
+    for number in range(20):
         answer_all(view)
         wait_for_pictures(view, number + 2)
         view.wait_for_timeout(100)
         times.append(view.evaluate(TIMED))
-    assert sorted(times)[5] <= 100
+    assert np.percentile(times, 95) <= 100, times

@@ -1,5 +1,6 @@
 """The page of a keeper in a browser: a whole campaign by keyboard alone."""
 
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -91,10 +92,64 @@ def test_a_keeper_through_a_whole_campaign_by_keyboard_alone(
         view.keyboard.press("Enter")
     download.value.save_as(tmp_path / "export.zip")
     assert "export/votes.parquet" in zipfile.ZipFile(tmp_path / "export.zip").namelist()
-    view.screenshot(path=tmp_path / "keeper.png", full_page=True)
+    shots = Path(os.environ.get("REASSESS_SHOTS", tmp_path))
+    view.screenshot(path=shots / f"keeper-{width}-{scheme}.png", full_page=True)
     go_to(view, "Leave")
     view.keyboard.press("Enter")
     view.wait_for_url("**/enter")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_cannot_be_undone_looks_so_and_no_is_chosen_first(
+    width: int, scheme: str, work: Callable[..., Work], tmp_path: Path
+) -> None:
+    begun = work(sizes=(2,))
+    view = begun.enter("kim", width, scheme, page="keeper")
+    forget = view.get_by_role("button", name="Delete the name of ann")
+    color = "(one) => getComputedStyle(one).color"
+    assert forget.evaluate(color) != view.get_by_role("button", name="New link for ann").evaluate(color)
+    forget.click()
+    view.wait_for_selector("#sure[open]")
+    check_page(view)
+    shots = Path(os.environ.get("REASSESS_SHOTS", tmp_path))
+    view.screenshot(path=shots / f"forget-{width}-{scheme}.png")
+    view.keyboard.press("Enter")
+    view.wait_for_selector("#sure", state="hidden")
+    assert find_person(begun.site.campaign, "ann")
+    forget.click()
+    view.locator("#sure").get_by_role("button", name="Yes").click()
+    view.wait_for_selector("text=deleted the name of forgotten")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_people_are_invited_beside_their_table_and_a_name_that_is_taken_is_told_in_lines(
+    work: Callable[..., Work], width: int
+) -> None:
+    view = work(sizes=(2,)).enter("kim", width, page="keeper")
+    form, people = (view.locator(one).bounding_box() for one in ("#invite", "[aria-label='Table of people']"))
+    assert 0 <= people["y"] - (form["y"] + form["height"]) < 40
+    name = view.locator("#invite input")
+    name.fill("ann")
+    view.keyboard.press("Enter")
+    view.wait_for_selector("#notice:not(:empty)")
+    told = ["there is somebody of that name", "  found:   ann", "  to mend: take another name"]
+    assert view.locator("#notice").text_content().split("\n") == told
+    assert view.inner_text("#notice").count("\n") == 2
+    check_page(view)
+    view.get_by_role("button", name="Pause").click()
+    view.wait_for_selector("text=Go on asking")
+    assert name.input_value() == "ann"  # what was typed is there still, although the numbers are new
+    assert view.inner_text("#notice") == ""
+
+
+@pytest.mark.parametrize("width", [1280, 1366])
+def test_the_buttons_of_a_person_stand_in_one_row(work: Callable[..., Work], width: int) -> None:
+    begun = work(sizes=(2,), practice=1, raters=("ann", "somebody of a longer name"))
+    view = begun.enter("kim", width, page="keeper")
+    for cell in view.locator(".actions-of").all():
+        assert len({button.bounding_box()["y"] for button in cell.locator("button").all()}) == 1
+    assert view.evaluate("(one => one.scrollWidth <= one.clientWidth)(document.querySelector('.wide'))")
 
 
 def test_the_numbers_stay_up_to_date_and_what_is_open_stays_open(work: Callable[..., Work]) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, event, select
 from reassess import load_votes, open_benchmark
 from reassess.annotation.app import keeping
 from reassess.annotation.assignment import Rules
+from reassess.annotation.export_folder import export_campaign
 from reassess.annotation.store.campaigns import changing, pause
 from reassess.annotation.store.keeping import disputed_golden, last_entries, uncertain_questions
 from reassess.annotation.store.people import find_person
@@ -131,6 +132,28 @@ def test_names_are_text_and_nothing_else(site: Site) -> None:
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
 
 
+def test_names_of_images_are_text_and_nothing_else(tmp_path: Path) -> None:
+    site = make_site(tmp_path, folder_name=HOSTILE)
+    answer_all(site, "ann", 2)
+    page = site.client("kim").get("/keeper").text
+    assert HOSTILE not in page
+    assert "&lt;img src=x onerror=alert(1)&gt;/0.png" in page
+    site.campaign.close()
+
+
+def test_the_page_says_how_far_experts_are_and_what_is_expected(site: Site) -> None:
+    answer_all(site, "ann", 2)
+    turn = next_turn(site.campaign, site.ids["eva"], site.now)
+    keep_answers(site.campaign, site.ids["eva"], [GivenAnswer(turn.rows[0].question, 2)], site.now)
+    page = re.sub(r"<[^>]*>|\s+", " ", site.client("kim").get("/keeper").text)
+    page = re.sub(" +", " ", page)
+    assert "expert-7 expert 0 - 2 of 2 answered with the campaign" in page
+    assert "eva expert 0 - 1 of 2 answered 2001-09-09 01:46 UTC" in page
+    assert "at this pace, all are expected by 2001-09-09" in page
+    answer_all(site, "ben", 2)
+    assert "expected by" not in site.client("kim").get("/keeper").text
+
+
 def test_the_export_is_a_benchmark(site: Site, tmp_path: Path) -> None:
     answer_all(site, "ann", 2)
     client = site.client("kim")
@@ -174,19 +197,24 @@ def log_of(site: Site) -> list[tuple[str, str]]:
 def test_the_log_says_in_words_who_did_what(tmp_path: Path) -> None:
     site = make_site(tmp_path, sizes=(2,), raters=("ann",), consent="Do you agree?")
     ann, kim = site.client("ann"), site.client("kim")
-    ann.post("/consent", json={})
+    for _ in range(2):  # what changes nothing is no entry
+        ann.post("/consent", json={})
     turn = next_turn(site.campaign, site.ids["ann"], site.now)
     for revision, answer in enumerate((2, 0)):
         given = [GivenAnswer(turn.rows[0].question, answer, 2.5, revision)]
         keep_answers(site.campaign, site.ids["ann"], given, site.now)
     ann.post("/suggest", json={"task": turn.task, "class": 4})
-    ann.post("/unfit", json={"task": turn.task})
+    for _ in range(2):
+        ann.post("/unfit", json={"task": turn.task})
     kim.post("/keeper/invite", json={"name": "zoe", "role": "expert"})
     zoe = find_person(site.campaign, "zoe").id
-    for what, person in (("void", "ann"), ("restore", "ann"), ("revoke", "zoe"), ("forget", "zoe")):
+    for what, person in (("void", "ann"), ("restore", "ann"), ("revoke", "zoe"), ("revoke", "zoe"), ("forget", "zoe")):
         kim.post(f"/keeper/people/{what}", json={"person": site.ids.get(person, zoe)})
-    kim.post("/keeper/pause", json={})
-    kim.post("/keeper/resume", json={})
+    for what in ("pause", "pause", "resume", "resume"):
+        kim.post(f"/keeper/{what}", json={})
+    for names in (False, True):
+        kim.post("/keeper/export", json={"names": names})
+    export_campaign(site.campaign, tmp_path / "rated")
     asked = CLASSES.names[turn.rows[0].class_id]
     assert log_of(site) == [
         ("command line", "made the campaign"),
@@ -206,6 +234,9 @@ def test_the_log_says_in_words_who_did_what(tmp_path: Path) -> None:
         ("kim", f"deleted the name of forgotten {zoe}"),
         ("kim", "paused the campaign"),
         ("kim", "went on asking"),
+        ("kim", "exported the votes"),
+        ("kim", "exported the votes with names"),
+        ("command line", "exported the votes"),
         ("kim", "entered"),
     ]
     site.campaign.close()

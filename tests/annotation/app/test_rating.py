@@ -52,10 +52,22 @@ def test_an_answer_that_is_sent_again_changes_nothing_and_a_later_one_replaces_i
     task = next_task(client)["task"]
     for answer, revision in ((2, 0), (0, 0), (1, 1), (0, 0)):
         assert client.post("/answers", json={"answers": given(task, answer, revision)}).status_code == 200
-    last = client.post("/undo", json={}).json()["task"]
+    last = client.post("/undo", json={"held": []}).json()["task"]
     assert [(row["question"], row["answer"], row["revision"]) for row in last["rows"]] == [
         (row["question"], 1, 2) for row in task["rows"]
     ]
+
+
+def test_the_task_before_the_one_in_hand_is_shown_again(site: Site) -> None:
+    client = site.client("ann")
+    first = next_task(client)["task"]
+    client.post("/answers", json={"answers": given(first)})
+    second = next_task(client)["task"]
+    client.post("/answers", json={"answers": given(second)})
+    one, two = first["task"], second["task"]
+    for held, last in (([], two), ([two], one)):
+        assert client.post("/undo", json={"held": held}).json()["task"]["task"] == last
+    assert client.post("/undo", json={"held": [one, two]}).json() == {"nothing": "none"}
 
 
 def test_two_turns_are_held_and_no_more(site: Site) -> None:
@@ -68,7 +80,7 @@ def test_two_turns_are_held_and_no_more(site: Site) -> None:
 
 def test_nothing_has_a_reason(site: Site, tmp_path: Path) -> None:
     client = site.client("ann")
-    assert client.post("/undo", json={}).json() == {"nothing": "none"}
+    assert client.post("/undo", json={"held": []}).json() == {"nothing": "none"}
     void_rater(site.campaign, site.ids["ann"], site.now)
     assert next_task(client) == {"nothing": "voided"}
     pause(site.campaign, site.now)
@@ -87,6 +99,9 @@ def test_after_practice_what_is_right_is_told_and_only_then(tmp_path: Path) -> N
         truths = client.post("/answers", json={"answers": given(task, 0)}).json()["truths"]
         assert sorted(truths) == sorted(str(row["question"]) for row in task["rows"])
         assert sorted(truths.values()) == [0, 1]
+        again = client.post("/undo", json={"held": []}).json()["task"]
+        assert (again["task"], again["practice"]) == (task["task"], True)
+        assert client.post("/answers", json={"answers": given(again, 0)}).json()["truths"] == truths
     task = next_task(client)["task"]
     assert not task["practice"]
     assert client.post("/answers", json={"answers": given(task)}).json()["truths"] == {}
@@ -213,6 +228,7 @@ def test_a_link_out_of_the_folder_is_an_error_like_any_other(site: Site, tmp_pat
     [
         ("next", {}, "held is a list of at most 10"),
         ("next", {"held": [0] * 11}, "held is a list of at most 10"),
+        ("undo", {}, "held is a list of at most 10"),
         ("next", {"held": [1.5]}, f"a number is a whole one from 0 to {(1 << 53) - 1}"),
         ("next", {"held": [True]}, f"a number is a whole one from 0 to {(1 << 53) - 1}"),
         ("answers", {"answers": {}}, "answers is a list of at most 500"),

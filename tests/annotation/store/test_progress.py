@@ -45,6 +45,7 @@ def test_a_campaign_that_was_just_made_wants_all_its_votes(campaign: Campaign) -
     assert (progress.golden_invalid, progress.golden_valid, progress.golden_unknown) == (3, 2, 0)
     expert, rater, _ = progress.raters
     assert (expert.name, expert.role, expert.votes, expert.given) == ("eve", "expert", 0, 5)
+    assert (progress.golden, expert.last) == (5, None)  # of answers that came with the campaign
     assert (rater.name, rater.stage, rater.linked, rater.votes, rater.seconds) == ("rater 2", "rating", False, 0, None)
     assert (rater.golden, rater.flags, rater.last) == (Proportion(0, 0), (), None)
 
@@ -148,6 +149,27 @@ def test_flags_are_those_of_raters_on_the_export(tmp_path: Path) -> None:
     assert found == expected
     assert list(found.values()) == [(), ("uninformative",), ("one answer",), ("few",)]
     campaign.close()
+
+
+def test_by_few_golden_answers_nobody_is_called_uninformative(campaign: Campaign) -> None:
+    while isinstance(turn := next_turn(campaign, 2, NOW), Turn):
+        keep_answers(campaign, 2, [GivenAnswer(row.question, 1) for row in turn.rows], NOW)
+    exported = export_votes(campaign)
+    assert exported.golden is not None
+    assert exported.rater_golden is not None
+    measured = golden_votes(exported.golden, exported.rater_golden)
+    (rater,) = rater_reliability(exported.votes, measured).raters
+    assert rater.flags == ("uninformative", "one answer", "few")
+    assert progress_of(campaign, NOW).raters[1].flags == ("one answer", "few")
+
+
+def test_an_expert_who_answers_in_the_campaign_has_a_last_answer(campaign: Campaign) -> None:
+    expert = add_person(campaign, "eva", "expert")
+    turn = next_turn(campaign, expert, NOW)
+    assert isinstance(turn, Turn)
+    keep_answers(campaign, expert, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
+    own = progress_of(campaign, NOW).raters[-1]
+    assert (own.given, own.last) == (len(turn.rows), NOW)
 
 
 def test_without_golden_answers_one_answer_alone_is_flagged(tmp_path: Path) -> None:

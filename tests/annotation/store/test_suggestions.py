@@ -4,12 +4,14 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
+from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import questions, suggestions
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Nothing, Turn, next_turn
-from reassess.annotation.store.votes import GivenAnswer, keep_answers
+from reassess.annotation.store.votes import GivenAnswer, keep_answers, restore_rater, void_rater
 from tests.annotation.campaigns import campaign_at
 from tests.helpers import message
 
@@ -50,3 +52,52 @@ def test_what_cannot_be_suggested_is_refused(tmp_path: Path) -> None:
     assert message(suggest, campaign, 3, turn.task, 5, NOW) == (
         f"the rater was not shown this task\n  found:   task {turn.task}"
     )
+
+
+def states(campaign: Campaign) -> dict[int, str | None]:
+    """Why each question that is no golden one has ended, by class."""
+    with reading(campaign.engine) as connection:
+        return {row.class_id: row.ended for row in connection.execute(select(questions).where(~questions.c.golden))}
+
+
+def is_asked(campaign: Campaign, person: int, class_id: int) -> bool:
+    """Whether a class is among what somebody is asked until nothing is left; they answer all else."""
+    while isinstance(turn := next_turn(campaign, person, NOW), Turn):
+        if class_id in [row.class_id for row in turn.rows]:
+            return True
+        keep_answers(campaign, person, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
+    return False
+
+
+def test_what_only_a_voided_rater_suggested_is_asked_no_more_until_they_are_restored(address: str | Path) -> None:
+    campaign = campaign_at(address, (2,), raters=2, votes=2, golden_rate=0)
+    turn = next_turn(campaign, 2, NOW)
+    assert isinstance(turn, Turn)
+    suggest(campaign, 2, turn.task, 5, NOW)
+    void_rater(campaign, 2, NOW)
+    assert states(campaign) == {0: None, 1: None, 5: "withdrawn"}
+    assert not is_asked(campaign, 3, 5)
+    assert next_turn(campaign, 3, NOW) == Nothing("finished")
+    assert progress_of(campaign, NOW).questions == 2
+    restore_rater(campaign, 2, NOW)
+    assert states(campaign)[5] is None
+    assert is_asked(campaign, 3, 5)
+    campaign.close()
+
+
+def test_what_others_suggest_too_or_have_begun_to_answer_is_asked_still(address: str | Path) -> None:
+    campaign = campaign_at(address, (2,), raters=4, votes=3, golden_rate=0)
+    shown = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
+    suggest(campaign, 2, shown[2].task, 4, NOW)
+    suggest(campaign, 2, shown[2].task, 5, NOW)
+    assert is_asked(campaign, 4, 4)
+    void_rater(campaign, 2, NOW)
+    assert states(campaign) == {0: None, 1: None, 4: None, 5: "withdrawn"}  # one is on somebody's screen
+    suggest(campaign, 3, shown[3].task, 5, NOW)
+    assert states(campaign)[5] is None
+    void_rater(campaign, 3, NOW)
+    assert states(campaign)[5] == "withdrawn"
+    restore_rater(campaign, 2, NOW)
+    void_rater(campaign, 3, NOW)
+    assert states(campaign)[5] is None
+    campaign.close()

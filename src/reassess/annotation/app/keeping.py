@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from reassess.annotation.app.security import csrf_of
+from reassess.annotation.app.security import csrf_of, whole_number
 from reassess.annotation.app.sessions import Caller, asked, posted
 from reassess.annotation.export_folder import export_campaign
 from reassess.annotation.store.campaigns import pause, resume
@@ -53,6 +53,7 @@ _DONE = {
     "consent": "agreed to take part",
     "suggest": "suggested {classes} for {image}",
     "cannot judge": "could not judge {image}",
+    "export": "exported the votes{names}",
     "change": "changed an answer from {was} to {answer}: {classes} in {image}",
 }
 
@@ -99,7 +100,7 @@ def _invite(caller: Caller, said: Mapping[str, Any]) -> Response:
         if not isinstance(name, str) or role not in _ROLES:
             raise HTTPException(400, "give a name, and one of the roles rater, expert and keeper")
         person = add_person(caller.campaign, name.strip(), role, now=caller.now, by=caller.person.id)
-    token = make_link(caller.campaign, _number(person), caller.now, caller.person.id)
+    token = make_link(caller.campaign, whole_number(person), caller.now, caller.person.id)
     return JSONResponse({"link": f"enter#{token}"})
 
 
@@ -107,7 +108,7 @@ def _do(caller: Caller, said: Mapping[str, Any]) -> Response:
     change = _OF_PERSON.get(caller.request.path_params["what"])
     if change is None:
         raise HTTPException(404, "there is no such page")
-    change(caller.campaign, _number(said.get("person")), caller.now, caller.person.id)
+    change(caller.campaign, whole_number(said.get("person")), caller.now, caller.person.id)
     return Response(status_code=204)
 
 
@@ -115,7 +116,8 @@ def _export(caller: Caller, said: Mapping[str, Any]) -> Response:
     """The folder of the export, as a zip file."""
     with TemporaryDirectory() as place:
         folder = Path(place) / "export"
-        export_campaign(caller.campaign, folder, names=said.get("names") is True)
+        names = said.get("names") is True
+        export_campaign(caller.campaign, folder, names=names, now=caller.now, by=caller.person.id)
         packed = Path(shutil.make_archive(str(folder), "zip", place, folder.name)).read_bytes()
     with_name = {"Content-Disposition": 'attachment; filename="export.zip"'}
     return Response(packed, media_type="application/zip", headers=with_name)
@@ -128,7 +130,12 @@ def _told(entry: LogEntry, names: Mapping[int, str], classes: Mapping[int, str])
         return names.get(person, f"person {person}")
 
     answer = KNOWN_ANSWERS.__getitem__
-    in_words: dict[str, Callable[[int], str]] = {"person": name, "was": answer, "answer": answer}
+    in_words: dict[str, Callable[[int], str]] = {
+        "person": name,
+        "was": answer,
+        "answer": answer,
+        "names": lambda given: " with names" if given else "",
+    }
     words = {kind: in_words.get(kind, str)(one) for kind, one in entry.detail.items()}
     asked = {"image": entry.image, "classes": ", ".join(classes[one] for one in entry.class_ids)}
     who = "command line" if entry.who is None else name(entry.who)
@@ -153,12 +160,6 @@ def _matrix(confusion: list[list[int]]) -> list[list[Proportion]]:
 
 def _time(seconds: float | None) -> str:
     return "-" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _number(found: Any) -> int:
-    if type(found) is not int or not 0 < found < 1 << 31:
-        raise HTTPException(400, "a person is called by a number")
-    return found
 
 
 ROUTES = [

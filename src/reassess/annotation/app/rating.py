@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from reassess.annotation.app.security import whole_number
 from reassess.annotation.app.sessions import Caller, asked, posted
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.class_list import shown_classes
@@ -24,19 +25,17 @@ __all__ = ["ROUTES"]
 _RATERS = ("rater", "expert")
 _MOST_ANSWERS = 500  # of a request
 _MOST_HELD = 10
-_LARGEST = (1 << 53) - 1  # that JavaScript's numbers hold
-_LARGEST_INTEGER = (1 << 31) - 1  # that the database's columns hold
+_LARGEST = (1 << 53) - 1  # that JavaScript's numbers hold, as numbers of tasks and questions are
 _logger = logging.getLogger("reassess.annotation")
 
 
 def _next(caller: Caller, said: Mapping[str, Any]) -> Response:
-    held = [_number(task) for task in _list(said, "held", _MOST_HELD)]
-    turn = next_turn(caller.campaign, caller.person.id, caller.now, held=held)
+    turn = next_turn(caller.campaign, caller.person.id, caller.now, held=_held(said))
     return JSONResponse({"nothing": turn.why} if isinstance(turn, Nothing) else {"task": _shown(turn)})
 
 
-def _undo(caller: Caller, _: Mapping[str, Any]) -> Response:
-    turn = last_turn(caller.campaign, caller.person.id)
+def _undo(caller: Caller, said: Mapping[str, Any]) -> Response:
+    turn = last_turn(caller.campaign, caller.person.id, held=_held(said))
     return JSONResponse({"nothing": "none"} if turn is None else {"task": _shown(turn)})
 
 
@@ -48,12 +47,12 @@ def _answers(caller: Caller, said: Mapping[str, Any]) -> Response:
 
 
 def _unfit(caller: Caller, said: Mapping[str, Any]) -> Response:
-    cannot_judge(caller.campaign, caller.person.id, _number(said.get("task")), caller.now)
+    cannot_judge(caller.campaign, caller.person.id, whole_number(said.get("task"), _LARGEST), caller.now)
     return Response(status_code=204)
 
 
 def _suggest(caller: Caller, said: Mapping[str, Any]) -> Response:
-    task, class_id = _number(said.get("task")), _number(said.get("class"), _LARGEST_INTEGER)
+    task, class_id = whole_number(said.get("task"), _LARGEST), whole_number(said.get("class"))
     suggest(caller.campaign, caller.person.id, task, class_id, caller.now)
     return Response(status_code=204)
 
@@ -123,14 +122,19 @@ def _list_of_classes(campaign: Campaign) -> bytes:
     return json.dumps(each, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
+def _held(said: Mapping[str, Any]) -> list[int]:
+    """The tasks that a page has already."""
+    return [whole_number(task, _LARGEST) for task in _list(said, "held", _MOST_HELD)]
+
+
 def _given(said: Any) -> GivenAnswer:
     if not isinstance(said, dict):
         raise HTTPException(400, "an answer is an object")
     seconds = said.get("seconds")
     if seconds is not None and (type(seconds) not in (int, float) or not 0 <= seconds < 1e9):
         raise HTTPException(400, "seconds are a number that is not negative")
-    question, answer = _number(said.get("question")), _number(said.get("answer"))
-    revision = _number(said.get("revision"), _LARGEST_INTEGER)
+    question = whole_number(said.get("question"), _LARGEST)
+    answer, revision = whole_number(said.get("answer")), whole_number(said.get("revision"))
     return GivenAnswer(question=question, answer=answer, seconds=seconds, revision=revision)
 
 
@@ -138,12 +142,6 @@ def _list(said: Mapping[str, Any], name: str, most: int) -> list[Any]:
     found = said.get(name)
     if not isinstance(found, list) or len(found) > most:
         raise HTTPException(400, f"{name} is a list of at most {most}")
-    return found
-
-
-def _number(found: Any, largest: int = _LARGEST) -> int:
-    if type(found) is not int or not 0 <= found <= largest:
-        raise HTTPException(400, f"a number is a whole one from 0 to {largest}")
     return found
 
 

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["MOST_BYTES", "SecureHeaders", "check_csrf", "csrf_of", "said_in"]
+__all__ = ["MOST_BYTES", "SecureHeaders", "check_csrf", "csrf_of", "said_in", "whole_number"]
 
 MOST_BYTES = 65_536  # of the body of a request
 _PATIENCE = 30.0  # seconds that it may take; the page waits for 20
@@ -99,3 +99,16 @@ async def said_in(request: Request) -> Mapping[str, Any]:
     if not isinstance(said, dict):
         raise HTTPException(400, "the body of a request is a JSON object")
     return said
+
+
+def whole_number(found: Any, largest: int = (1 << 31) - 1) -> int:
+    """A number that a request brings: by default one that the database's columns of integers hold.
+
+    Raises
+    ------
+    HTTPException
+        Of status 400: it is none, negative, or larger.
+    """
+    if type(found) is not int or not 0 <= found <= largest:
+        raise HTTPException(400, f"a number is a whole one from 0 to {largest}")
+    return found

@@ -269,5 +269,6 @@ def resume(campaign: Campaign, now: float, by: int | None = None) -> None:
 
 def _set_paused(campaign: Campaign, paused: bool, now: float, by: int | None) -> None:
     with changing(campaign) as change:
-        change.connection.execute(update(schema.campaign).values(paused=paused))
-        change.note(now, "pause" if paused else "resume", by)
+        other = update(schema.campaign).where(schema.campaign.c.paused != paused)
+        if change.connection.execute(other.values(paused=paused)).rowcount:
+            change.note(now, "pause" if paused else "resume", by)

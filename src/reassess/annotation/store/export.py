@@ -1,13 +1,15 @@
 """The votes of a campaign, as files of votes hold them, and what else people said."""
 
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, Select, exists, func, select
+from sqlalchemy.exc import DBAPIError
 
-from reassess.annotation.store.campaigns import Campaign
+from reassess.annotation.store.campaigns import Campaign, changing
 from reassess.annotation.store.class_list import classes_of
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import (
@@ -29,7 +31,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 
-__all__ = ["Exported", "Suggestion", "export_votes", "golden_votes_of"]
+__all__ = ["Exported", "Suggestion", "export_votes", "golden_votes_of", "note_export"]
 
 _ROWS = 100_000  # that are read at a time
 
@@ -108,6 +110,15 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
             late=connection.scalar(counts.where(~answers.c.counted, *_OF_RATERS)) or 0,
             voided=connection.scalar(counts.where(people.c.voided)) or 0,
         )
+
+
+def note_export(campaign: Campaign, now: float, by: int | None = None, *, names: bool) -> None:
+    """Write into the log that the votes were exported.
+
+    The command line exports a campaign that it can only read, too; then nothing is written.
+    """
+    with suppress(DBAPIError) if by is None else nullcontext(), changing(campaign) as change:
+        change.note(now, "export", by, names=names)
 
 
 def golden_votes_of(campaign: Campaign, *, names: bool = False) -> tuple[Votes | None, Votes | None]:

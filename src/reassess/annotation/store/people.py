@@ -160,9 +160,9 @@ def make_link(campaign: Campaign, person: int, now: float, by: int | None = None
 def revoke_link(campaign: Campaign, person: int, now: float, by: int | None = None) -> None:
     """Let nobody enter by the link of a person any more; their sessions end."""
     with changing(campaign) as change:
-        change.person(person)
-        _end_link(change, person, None)
-        change.note(now, "revoke", by, person=person)
+        if change.person(person).token is not None:
+            _end_link(change, person, None)
+            change.note(now, "revoke", by, person=person)
 
 
 def ever_linked(campaign: Campaign) -> frozenset[int]:
@@ -228,10 +228,11 @@ def find_person(campaign: Campaign, name: str) -> Person:
 
 
 def consent(campaign: Campaign, person: int, now: float) -> None:
-    """Note that somebody agrees to what the keeper asks them to agree to."""
+    """Note that somebody agrees to what the keeper asks them to agree to; the first time counts."""
     with changing(campaign) as change:
-        change.connection.execute(update(people).where(people.c.id == person).values(consented=now))
-        change.note(now, "consent", person)
+        if change.person(person).consented is None:
+            change.connection.execute(update(people).where(people.c.id == person).values(consented=now))
+            change.note(now, "consent", person)
 
 
 def admit(campaign: Campaign, person: int, now: float, by: int | None = None) -> None:

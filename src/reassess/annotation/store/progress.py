@@ -1,20 +1,22 @@
 """How far a campaign is, and how each of its people does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Integer, Row, and_, bindparam, case, cast, func, select
+from sqlalchemy import Connection, Integer, Row, and_, bindparam, case, cast, func, select
 
 from reassess.aggregation.golden_items import golden_votes
 from reassess.aggregation.reliability import rater_flags, right_answers
+from reassess.aggregation.reliability_result import FLAGS
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import golden_votes_of
-from reassess.annotation.store.schema import UNFIT, answers, golden_counts, images, people, questions, tasks, turns
+from reassess.annotation.store.schema import UNFIT, answers, golden_counts, images, log, people, questions, tasks, turns
 from reassess.core.answers import KNOWN_ANSWERS, known_weights
 from reassess.core.items import Id
 from reassess.core.rater_model import VALIDITY
@@ -39,7 +41,8 @@ class RaterProgress:
     answers
         int64, shape (3,): how often they said no, maybe and yes in votes that count.
     given
-        Number of all their answers: also to golden questions, and those that do not count.
+        Number of all their answers: also to golden questions, and those that do not count. Experts answer golden
+        questions alone.
     seconds
         Median time of an answer; None if no time is known.
     confusion
@@ -47,9 +50,9 @@ class RaterProgress:
     golden
         Right answers, of all to golden questions; a maybe is never right.
     flags
-        As of `reassess.Rater`, by golden questions.
+        As of `reassess.Rater`, by golden questions; who has answered few of them is not called uninformative yet.
     last
-        When they gave their last answer; None if they gave none.
+        When they gave their last answer; None if they gave none but those with which the campaign was made.
     """
 
     id: int
@@ -136,6 +139,11 @@ class Progress:
         """Number of questions that raters vote on."""
         return self.open + self.closed_by_rule + self.closed_by_votes
 
+    @property
+    def golden(self) -> int:
+        """Number of golden questions, those of the practice round among them."""
+        return self.golden_invalid + self.golden_valid + self.golden_unknown
+
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
         return {**vars(self), "questions": self.questions, "raters": [one.to_json() for one in self.raters]}
@@ -155,36 +163,12 @@ def progress_of(campaign: Campaign, now: float) -> Progress:
         is_paused = bool(connection.scalar(select(schema.campaign.c.paused)))
         closed = {row.ended: row for row in connection.execute(_QUESTIONS)}
         truths = {row.truth: row.n for row in connection.execute(_TRUTHS)}
-        everybody = connection.execute(select(people).order_by(people.c.id)).all()
         unfit = tuple((row.name, row.n) for row in connection.execute(_UNFIT))
-        said: dict[int, list[Row[Any]]] = {row.id: [] for row in everybody}
-        for row in connection.execute(_SAID, {"hour": now - _HOUR, "day": now - _DAY}):
-            said[row.person].append(row)
-        counts = np.zeros((len(said), len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
-        confusion = dict(zip(said, counts, strict=True))
-        for row in connection.execute(select(golden_counts)):
-            confusion[row.person][row.truth, row.answer] = row.n
-    answers_of = {number: _by_answer(rows) for number, rows in said.items()}
-    flags = _flags(campaign, {f"{row.role} {row.id}": answers_of[row.id] for row in everybody})
-    raters = tuple(
-        RaterProgress(
-            **{name: getattr(row, name) for name in ("id", "name", "role", "stage", "voided")},
-            linked=row.token is not None,
-            answers=answers_of[row.id],
-            given=sum(one.given for one in said[row.id]),
-            seconds=_median(said[row.id]),
-            confusion=confusion[row.id],
-            golden=Proportion(int(confusion[row.id][_RIGHT].sum()), int(confusion[row.id].sum())),
-            flags=flags.get(f"{row.role} {row.id}", ()),
-            last=max((one.last for one in said[row.id]), default=None),
-        )
-        for row in everybody
-    )
+        everybody = connection.execute(select(people).order_by(people.c.id)).all()
+        said, confusion = _said(connection, everybody, now), _confusion(connection, everybody)
+    raters = tuple(_raters(campaign, everybody, said, confusion))
     every = [row for rows in said.values() for row in rows]
-    last_day = sum(row.last_day for row in every)
     wanted = campaign.rules.votes * closed[None].n - closed[None].votes if None in closed else 0
-    begun = min((row.first for row in every if row.first is not None), default=now)
-    taken = min(max(now - begun, 1.0), _DAY)
     return Progress(
         name=campaign.name,
         paused=is_paused,
@@ -196,12 +180,61 @@ def progress_of(campaign: Campaign, now: float) -> Progress:
         votes=sum(one.votes for one in raters),
         wanted=wanted,
         last_hour=sum(row.last_hour for row in every),
-        last_day=last_day,
-        ends=now + wanted * taken / last_day if last_day and wanted * taken / last_day < _CENTURY else None,
+        last_day=sum(row.last_day for row in every),
+        ends=_end(every, wanted, now),
         unfit=unfit,
         **{f"golden_{what}": truths.get(truth, 0) for what, truth in _GOLDEN},
         raters=raters,
     )
+
+
+def _said(connection: Connection, everybody: Sequence[Row[Any]], now: float) -> dict[int, list[Row[Any]]]:
+    """What each person said, by answer and time that it took."""
+    said: dict[int, list[Row[Any]]] = {row.id: [] for row in everybody}
+    created = connection.scalar(_CREATED)
+    for row in connection.execute(_SAID, {"hour": now - _HOUR, "day": now - _DAY, "created": created}):
+        said[row.person].append(row)
+    return said
+
+
+def _confusion(connection: Connection, everybody: Sequence[Row[Any]]) -> dict[int, npt.NDArray[np.int64]]:
+    """How each person answered golden questions of each truth."""
+    counts = np.zeros((len(everybody), len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
+    confusion = {row.id: own for row, own in zip(everybody, counts, strict=True)}
+    for row in connection.execute(select(golden_counts)):
+        confusion[row.person][row.truth, row.answer] = row.n
+    return confusion
+
+
+def _raters(
+    campaign: Campaign,
+    everybody: Sequence[Row[Any]],
+    said: Mapping[int, Sequence[Row[Any]]],
+    confusion: Mapping[int, npt.NDArray[np.int64]],
+) -> Iterator[RaterProgress]:
+    answers_of = {number: _by_answer(rows) for number, rows in said.items()}
+    flags = _flags(campaign, {f"{row.role} {row.id}": answers_of[row.id] for row in everybody})
+    for row in everybody:
+        own = confusion[row.id]
+        yield RaterProgress(
+            **{name: getattr(row, name) for name in ("id", "name", "role", "stage", "voided")},
+            linked=row.token is not None,
+            answers=answers_of[row.id],
+            given=sum(one.given for one in said[row.id]),
+            seconds=_median(said[row.id]),
+            confusion=own,
+            golden=Proportion(int(own[_RIGHT].sum()), int(own.sum())),
+            flags=flags.get(f"{row.role} {row.id}", ()),
+            last=max((one.last for one in said[row.id] if one.last is not None), default=None),
+        )
+
+
+def _end(said: Sequence[Row[Any]], wanted: int, now: float) -> float | None:
+    """When all votes that are wanted are in, at the pace of the last day, or since the first vote."""
+    last_day = sum(row.last_day for row in said)
+    begun = min((row.first for row in said if row.first is not None), default=now)
+    taken = min(max(now - begun, 1.0), _DAY)
+    return now + wanted * taken / last_day if last_day and wanted * taken / last_day < _CENTURY else None
 
 
 _GOLDEN = ("invalid", 0), ("valid", 1), ("unknown", None)
@@ -221,6 +254,7 @@ _UNFIT = (
     .order_by(func.count().desc(), images.c.id)
 )
 _TRUTHS = select(questions.c.truth, func.count().label("n")).where(questions.c.golden).group_by(questions.c.truth)
+_CREATED = select(log.c.at).order_by(log.c.id).limit(1)
 _LENGTH = case((answers.c.seconds > _LONGEST, _LONGEST), else_=answers.c.seconds)
 
 
@@ -237,7 +271,7 @@ _SAID = select(
     _sum(answers.c.at > bindparam("hour")).label("last_hour"),
     _sum(answers.c.at > bindparam("day")).label("last_day"),
     func.min(case((answers.c.counted, answers.c.at))).label("first"),
-    func.max(answers.c.at).label("last"),
+    func.max(case((answers.c.at != bindparam("created"), answers.c.at))).label("last"),
 ).group_by(answers.c.person, answers.c.answer, "tenths")
 
 
@@ -259,11 +293,14 @@ def _median(rows: Sequence[Row[Any]]) -> float | None:
 
 
 def _flags(campaign: Campaign, answers_of: Mapping[Id, npt.NDArray[np.int64]]) -> dict[Id, tuple[str, ...]]:
-    """The flags of raters, by role and number."""
+    """The flags of raters, by role and number; by few golden answers nobody is called uninformative."""
     experts, raters = golden_votes_of(campaign)
+    found = rater_flags(None, answers_of)
     if experts is not None and raters is not None:
-        try:
-            return rater_flags(golden_votes(experts, raters, at_least=campaign.at_least), answers_of)
-        except DataError:  # such as of one truth alone
-            pass
-    return rater_flags(None, answers_of)
+        with suppress(DataError):  # such as of one truth alone
+            found = rater_flags(golden_votes(experts, raters, at_least=campaign.at_least), answers_of)
+    uninformative, _, few = FLAGS
+    return {
+        name: tuple(flag for flag in flags if flag != uninformative or few not in flags)
+        for name, flags in found.items()
+    }

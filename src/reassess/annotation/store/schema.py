@@ -41,6 +41,7 @@ __all__ = [
     "SUGGESTED",
     "UNFIT",
     "VOIDED",
+    "WITHDRAWN",
     "answers",
     "campaign",
     "classes",
@@ -63,6 +64,7 @@ RATING, FAILED = "rating", "failed"  # stages of a rater after their practice ro
 RATER, EXPERT, KEEPER = "rater", "expert", "keeper"  # roles
 # States of turns. A turn that is suggested was never shown: the rater asked the question themselves.
 ASKED, DONE, UNFIT, EXPIRED, VOIDED, SUGGESTED = "asked", "done", "unfit", "expired", "voided", "suggested"
+WITHDRAWN = "withdrawn"  # why a question ended that only voided raters suggested
 
 _Large = BigInteger().with_variant(Integer, "sqlite")  # of which a primary key is the table's own order
 
@@ -154,7 +156,7 @@ questions = Table(
     Column("reserved", Integer, nullable=False, default=0),
     Column("prior", Float),  # probability that it is valid, by its original label; null for the share of golden ones
     Column("valid", Float, nullable=False),  # the same, by the counted votes
-    Column("ended", String),  # "rule" or "votes"; null while it is open
+    Column("ended", String),  # "rule", "votes" or "withdrawn"; null while it is open
 )
 people = Table(
     "people",

@@ -1,16 +1,26 @@
 """Classes that raters see in a picture and were not asked about: each is a new question, for others."""
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import exists, func, insert, or_, select, update
 
 from reassess.annotation.judging import current_model
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaigns import Campaign, changing
+from reassess.annotation.store.campaigns import Campaign, Change, changing
 from reassess.annotation.store.creation import random_ids
-from reassess.annotation.store.schema import MAIN, SUGGESTED, questions, suggestions, tasks, turns
+from reassess.annotation.store.schema import (
+    MAIN,
+    SUGGESTED,
+    WITHDRAWN,
+    answers,
+    people,
+    questions,
+    suggestions,
+    tasks,
+    turns,
+)
 from reassess.annotation.store.turns import find_turn
 from reassess.errors import DataError
 
-__all__ = ["suggest"]
+__all__ = ["renew_suggested", "suggest"]
 
 _MOST = 8  # suggestions of a rater on a task
 
@@ -51,8 +61,9 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
         if len(before) >= _MOST:
             raise DataError("too many suggestions for one picture", allowed=f"up to {_MOST}", found=len(before) + 1)
         connection.execute(insert(suggestions).values(person=person, task=task, class_id=class_id, at=now))
-        change.lock_campaign()
         image = connection.execute(select(tasks.c.image).where(tasks.c.id == task)).scalar_one()
+        change.lock(connection.scalars(select(tasks.c.id).where(tasks.c.image == image)))
+        change.lock_campaign()
         same = select(questions.c.task).join(tasks, tasks.c.id == questions.c.task)
         asked_in = connection.scalar(same.where(tasks.c.image == image, questions.c.class_id == class_id))
         # Who suggests it is not asked.
@@ -63,6 +74,7 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
             had = select(turns.c.task).where(turns.c.task == asked_in, turns.c.person == person)
             if connection.scalar(known) is not None and connection.scalar(had) is None:
                 connection.execute(turns.insert().values(task=asked_in, **turn))
+                _renew(change, asked_in)
             return
         ((new_task,), (question,)) = random_ids(1), random_ids(1)
         last = select(func.coalesce(func.max(tasks.c.position), -1)).where(tasks.c.kind == MAIN)
@@ -75,3 +87,26 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
         connection.execute(questions.insert().values(id=question, **asked))
         connection.execute(turns.insert().values(task=new_task, **turn))
         change.note(now, "suggest", person, task=new_task)
+
+
+def renew_suggested(change: Change, person: int) -> None:
+    """Ask no more what a voided rater suggested, unless somebody has begun to answer it or others suggest it too.
+
+    It is asked again once one of those who suggested it is not voided.
+    """
+    own = select(turns.c.task).where(turns.c.person == person, turns.c.state == SUGGESTED)
+    for task in change.connection.scalars(own).all():
+        _renew(change, task)
+
+
+def _renew(change: Change, task: int) -> None:
+    its = questions.c.task == task
+    is_suggested = exists().where(
+        turns.c.task == task, turns.c.state == SUGGESTED, people.c.id == turns.c.person, ~people.c.voided
+    )
+    is_begun = or_(questions.c.reserved > 0, exists().where(answers.c.question == questions.c.id))
+    withdraw = update(questions).where(its, questions.c.ended.is_(None), ~is_begun, ~is_suggested)
+    ask = update(questions).where(its, questions.c.ended == WITHDRAWN, is_suggested)
+    change.connection.execute(withdraw.values(ended=WITHDRAWN))
+    change.connection.execute(ask.values(ended=None))
+    change.renew([task])

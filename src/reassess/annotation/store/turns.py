@@ -139,15 +139,15 @@ def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int
         return _next_turn(change, person, now, held)
 
 
-def last_turn(campaign: Campaign, person: int) -> Turn | None:
-    """The task that somebody has finished last, with what they answered.
+def last_turn(campaign: Campaign, person: int, *, held: Sequence[int] = ()) -> Turn | None:
+    """The task that somebody has finished last, of those that their page has not already, with what they answered.
 
-    None if there is none, if they could not judge its picture, if it was practice, or while nothing is asked of them.
+    None if there is none, if they could not judge its picture, or while nothing is asked of them.
     """
     with changing(campaign) as change:
         row = change.person(person)
-        turn = change.connection.execute(_LAST, {"who": person}).first()
-        shows = turn is not None and turn.turn_state == DONE and not is_practice(row, turn.kind)
+        turn = change.connection.execute(_LAST, {"who": person, "held": held}).first()
+        shows = turn is not None and turn.turn_state == DONE
         return _again(change, turn, row) if shows and _unready(change, row) is None else None
 
 
@@ -195,7 +195,8 @@ _OF_PERSON = (
     .where(_OWN)
 )
 _BEGUN = _OF_PERSON.where(turns.c.state == ASKED).order_by(turns.c.number)
-_LAST = _OF_PERSON.where(turns.c.state.in_([DONE, UNFIT])).order_by(turns.c.number.desc()).limit(1)
+_FINISHED = turns.c.state.in_([DONE, UNFIT]), tasks.c.id.not_in(bindparam("held", expanding=True))
+_LAST = _OF_PERSON.where(*_FINISHED).order_by(turns.c.number.desc()).limit(1)
 _LATE = select(turns.c.person, turns.c.task).where(
     turns.c.state == ASKED, or_(turns.c.expires < bindparam("now"), turns.c.expires > bindparam("latest"))
 )

@@ -18,6 +18,7 @@ from reassess.annotation.store.schema import (
     EXPERT,
     GOLDEN,
     RATER,
+    SUGGESTED,
     UNFIT,
     VOIDED,
     answers,
@@ -28,6 +29,7 @@ from reassess.annotation.store.schema import (
     tasks,
     turns,
 )
+from reassess.annotation.store.suggestions import renew_suggested
 from reassess.annotation.store.turns import ASKED_OF, end_turn, find_turn, is_practice
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_range
@@ -253,13 +255,16 @@ def _set_voided(campaign: Campaign, person: int, voided: bool, now: float, by: i
         found = select(questions.c.id, questions.c.task).join(answers, answers.c.question == questions.c.id)
         theirs = found.where(answers.c.person == person, ~questions.c.golden).order_by(questions.c.id)
         asked = change.connection.execute(theirs).all()
-        begun = change.connection.execute(select(turns).where(turns.c.person == person, turns.c.state == ASKED)).all()
+        begun = change.connection.execute(
+            select(turns).where(turns.c.person == person, turns.c.state.in_([ASKED, SUGGESTED]))
+        ).all()
         change.lock([*(row.task for row in asked), *(turn.task for turn in begun)])
         for turn in begun if voided else ():
             end_turn(change, find_turn(change, person, turn.task), VOIDED)
         for some in in_parts([row.id for row in asked]):
             _count_anew(change, some)
         change.renew([row.task for row in asked], reopened=True)
+        renew_suggested(change, person)
         if not voided:  # for what they had begun when they were voided
             change.connection.execute(update(cursors).where(cursors.c.person == person).values(position=0))
         change.note(now, "void" if voided else "restore", by, person=person)

@@ -27,11 +27,14 @@ def print_progress(call: Call, progress: "Progress") -> None:
     if not progress.raters:
         call.tell("nobody has been invited yet")
         return
-    columns = ("name", "role", "stage", "votes", "seconds", "golden right %", "95 %", "last answer", "flags")
-    print_table(columns, map(_row, progress.raters), text_columns=3)
+    columns = ("name", "role", "stage", "votes", "seconds", "golden", "right %", "95 %", "last answer", "flags")
+    print_table(columns, [_row(one, progress.golden) for one in progress.raters], text_columns=3)
     call.note(
-        "seconds: the median time of an answer; right: of all answers to golden questions; a maybe is never right"
+        "seconds: the median time of an answer; golden: answers to golden questions; right: of those; a maybe is never "
+        "right"
     )
+    if any(one.role == "expert" and one.given and one.last is None for one in progress.raters):
+        call.note("an expert without a last answer: the answers came with the campaign")
     for flag, why in _EXPLAINED.items():
         if any(flag in one.flags for one in progress.raters):
             call.note(f"{flag}: {why}")
@@ -62,16 +65,17 @@ def _summary(progress: "Progress") -> Iterator[str]:
     if progress.paused:
         yield "paused: nothing is asked now"
     elif progress.wanted and progress.ends is not None:
-        yield f"at the pace of the last 24 hours, or since the first vote, all are in by {_time(progress.ends)}"
+        yield f"at the pace of the last 24 hours, or since the first vote, all are expected by {_time(progress.ends)}"
 
 
-def _row(one: "RaterProgress") -> list[str | None]:
+def _row(one: "RaterProgress", golden: int) -> list[str | None]:
     return [
         one.name,
         one.role,
         "voided" if one.voided else one.stage,
         f"{one.votes:,}",
         None if one.seconds is None else f"{one.seconds:.1f}",
+        f"{one.given:,} of {golden:,}" if one.role == "expert" else f"{one.golden.n:,}",
         percent(one.golden.value),
         percents(one.golden.interval),
         None if one.last is None else _time(one.last),

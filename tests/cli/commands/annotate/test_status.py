@@ -40,13 +40,14 @@ def test_it_says_how_far_a_campaign_is_and_how_each_rater_does(
 8 questions: 8 open, 0 with all their votes
 golden: 4 valid, 4 invalid
 16 votes, 0 in the last hour, 16 in the last 24 hours; at most 8 more are wanted
-at the pace of the last 24 hours, or since the first vote, all are in by 2001-09-09 07:46 UTC
-name   role     stage    votes   seconds   golden right %             95 %            last answer   flags
-─────────────────────────────────────────────────────────────────────────────────────────────────────────
-eve    expert   rating       0         -                -                -   2001-09-09 00:46 UTC
-ann    rater    rating       8       3.0            100.0   67.56 to 100.0   2001-09-09 01:46 UTC     few
-bob    rater    rating       8       3.0            100.0   67.56 to 100.0   2001-09-09 01:46 UTC     few
-seconds: the median time of an answer; right: of all answers to golden questions; a maybe is never right
+at the pace of the last 24 hours, or since the first vote, all are expected by 2001-09-09 07:46 UTC
+name   role     stage    votes   seconds   golden   right %             95 %            last answer   flags
+───────────────────────────────────────────────────────────────────────────────────────────────────────────
+eve    expert   rating       0         -   8 of 8         -                -                      -
+ann    rater    rating       8       3.0        8     100.0   67.56 to 100.0   2001-09-09 01:46 UTC     few
+bob    rater    rating       8       3.0        8     100.0   67.56 to 100.0   2001-09-09 01:46 UTC     few
+seconds: the median time of an answer; golden: answers to golden questions; right: of those; a maybe is never right
+an expert without a last answer: the answers came with the campaign
 few: fewer than 20 votes on golden questions of one truth, or on 20 images
 """
     )

@@ -26,7 +26,6 @@ export function ask(classes, choose) {
   }));
   chosen = choose;
   text.value = "";
-  notice.textContent = "";
   search();
   dialog.showModal();
   text.focus();
@@ -39,7 +38,8 @@ function search() {
   ranked.sort(([a], [b]) => a - b);
   found = ranked.slice(0, MOST).map(([, choice]) => choice);
   list.replaceChildren(...found.map((choice, number) => option(choice, number, typed)));
-  notice.textContent = found.length ? "" : "No class is called so.";
+  if (found.length) notice.textContent = "";
+  else notice.textContent = choices.length ? "No class is called so." : "All classes are asked about already.";
   mark(0);
 }
 

@@ -15,7 +15,6 @@ const settled = (request) =>
   });
 
 export class Outbox {
-  truths = new Map(); // what is right, by practice question, as far as the server has said it
   isLate = false; // whether the last try failed
   #database;
   #owner;
@@ -84,8 +83,7 @@ export class Outbox {
   async #deliver(given) {
     try {
       const answers = given.map(({ owner, ...answer }) => answer);
-      const { kept, truths } = await post("answers", { answers }, { keepalive: true });
-      for (const [question, truth] of Object.entries(truths)) this.truths.set(question, truth);
+      const { kept } = await post("answers", { answers }, { keepalive: true });
       await this.#remove(kept);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;

@@ -31,7 +31,7 @@ export function show(image) {
   place.replaceChildren(words);
 }
 
-place.addEventListener("click", () => look());
+place.addEventListener("click", look);
 dialog.addEventListener("click", (event) => {
   const button = event.target.closest("[data-zoom]");
   if (button) zoom(Number(button.dataset.zoom));
@@ -45,36 +45,59 @@ dialog.addEventListener("keydown", (event) => {
 });
 view.addEventListener("wheel", (event) => {
   event.preventDefault();
-  zoom(event.deltaY < 0 ? 1 : -1);
+  zoom(event.deltaY < 0 ? 1 : -1, [event.clientX, event.clientY]);
 }, { passive: false });
 
 let step = 0;
 
-export function look() {
+// Look closer at what the pointer was on, or at the middle.
+export function look(event) {
   const shown = place.querySelector("img");
   if (!shown) return;
+  const part = event ? partAt(fitted(shown), [event.clientX, event.clientY]) : [0.5, 0.5];
   const copy = new Image();
   copy.src = shown.src;
   copy.alt = shown.alt;
   view.replaceChildren(copy);
   dialog.showModal();
   step = 0;
-  zoom(2);
+  resize(2);
+  move(part, middle(view.getBoundingClientRect()));
   view.focus();
 }
 
-// Sizes are steps of what fits the window; the middle of the view stays where it is.
-function zoom(steps) {
-  const image = view.firstElementChild;
-  const middle = [
-    (view.scrollLeft + view.clientWidth / 2) / view.scrollWidth,
-    (view.scrollTop + view.clientHeight / 2) / view.scrollHeight,
-  ];
+// What is at a point of the window stays there.
+function zoom(steps, point = middle(view.getBoundingClientRect())) {
+  const part = partAt(view.firstElementChild.getBoundingClientRect(), point);
+  resize(steps);
+  move(part, point);
+}
+
+// Sizes are steps of what fits the window.
+function resize(steps) {
+  const { naturalWidth, naturalHeight } = place.querySelector("img");
+  const { style } = view.firstElementChild;
   step = Math.min(STEPS.length - 1, Math.max(0, step + steps));
-  const shown = place.querySelector("img");
-  const fit = Math.min(view.clientWidth / shown.naturalWidth, view.clientHeight / shown.naturalHeight);
-  image.style.width = `${Math.floor(shown.naturalWidth * fit * STEPS[step])}px`;
-  image.style.height = `${Math.floor(shown.naturalHeight * fit * STEPS[step])}px`;
-  view.scrollLeft = middle[0] * view.scrollWidth - view.clientWidth / 2;
-  view.scrollTop = middle[1] * view.scrollHeight - view.clientHeight / 2;
+  const fit = Math.min(view.clientWidth / naturalWidth, view.clientHeight / naturalHeight);
+  style.width = `${Math.floor(naturalWidth * fit * STEPS[step])}px`;
+  style.height = `${Math.floor(naturalHeight * fit * STEPS[step])}px`;
+}
+
+// Move a part of the picture to a point of the window, as far as there is anything to move.
+function move([across, down], [x, y]) {
+  const box = view.firstElementChild.getBoundingClientRect();
+  view.scrollLeft += box.left + across * box.width - x;
+  view.scrollTop += box.top + down * box.height - y;
+}
+
+const middle = (box) => [box.left + box.width / 2, box.top + box.height / 2];
+const partAt = (box, [x, y]) => [(x - box.left) / box.width, (y - box.top) / box.height];
+
+// Where the picture on the page is, without what is left free beside it.
+function fitted(image) {
+  const box = image.getBoundingClientRect();
+  const scale = Math.min(box.width / image.naturalWidth, box.height / image.naturalHeight);
+  const [width, height] = [scale * image.naturalWidth, scale * image.naturalHeight];
+  const [x, y] = middle(box);
+  return { left: x - width / 2, top: y - height / 2, width, height };
 }

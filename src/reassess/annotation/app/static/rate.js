@@ -35,20 +35,22 @@ let isHere = true; // and not in another tab
 
 // ---- from picture to picture
 
-// Ask for what is next, with nothing in hand.
+// Show what was on the screen, or is next, with nothing in hand.
 async function look() {
   clearTimeout(timer);
   [turn, aside] = [null, null];
   turns.forget();
   try {
-    const found = await patiently(outbox.send().then(() => turns.ask()));
+    const found = await patiently(outbox.send().then(() => turns.stay()));
     pause = 1;
     if (!isHere) return;
-    if (found.nothing) rest(found.nothing);
-    else {
-      show(found);
-      if (!found.practice) turns.fetchAfter(found);
+    if (found.nothing) {
+      rest(found.nothing);
+      return;
     }
+    show(found);
+    if (!found.practice) turns.fetchAfter(found);
+    else if (rows.isComplete) await reveal();
   } catch (error) {
     fail(error);
   }
@@ -84,6 +86,7 @@ function fail(error) {
 }
 
 async function goOn() {
+  turns.leave();
   const sent = outbox.send();
   const before = aside;
   const ready = before ?? (await patiently(turns.fetched()));
@@ -101,6 +104,7 @@ async function goOn() {
 
 function show(shown) {
   turn = shown;
+  if (!turn.isLast) turns.arrive(turn);
   showRating();
   picture.show(turn.image);
   rows.show(turn, classes);
@@ -111,9 +115,9 @@ function show(shown) {
 }
 
 function said() {
-  if (turn.isLast) return "Your last picture: change what you want, then go on.";
   const place = turn.number + 1;
-  return turn.practice ? `Practice: ${Math.min(place, PRACTICE)} of ${PRACTICE}` : `Picture ${place}`;
+  if (turn.practice) return `Practice: ${Math.min(place, PRACTICE)} of ${PRACTICE}`;
+  return turn.isLast ? "Your last picture: change what you want, then go on." : `Picture ${place}`;
 }
 
 function update() {
@@ -154,21 +158,24 @@ async function advance() {
 
 async function reveal() {
   if (!(await outbox.send())) return tell(NO_CONNECTION);
+  const told = rows.reveal(await turns.truths(turn));
   turn.isRevealed = true;
-  rows.reveal(outbox.truths);
+  stage.textContent = `${said()}. ${told}`;
   update();
-  announce("The answers of the experts are shown. Press Enter to go on.");
-  turns.fetchAfter(turn);
+  rows.chooseOther();
+  announce(`${told} Press Enter to go on.`);
+  if (!turn.isLast) turns.fetchAfter(turn);
 }
 
 async function goBack() {
-  if (turn?.isLast) return tell("Only the last picture can be changed.");
+  if (turn?.isLast) return tell("You can go back by one picture only.");
   if (!(await outbox.send())) return tell(NO_CONNECTION);
-  const last = await turns.last();
+  const last = await turns.last(turn ? [turn.task] : []);
   if (!last) return tell("There is no picture to go back to.");
   clearTimeout(timer);
   aside = turn;
   show({ ...last, isLast: true });
+  if (turn.practice) await reveal();
 }
 
 function giveUp() {
@@ -281,8 +288,9 @@ function watchButtons() {
 async function begin() {
   watchButtons();
   watchTabs();
+  const owner = find("meta[name=owner]").content;
   try {
-    outbox = await Outbox.open(find("meta[name=owner]").content, {
+    outbox = await Outbox.open(owner, {
       changed: (count) => showUnsent(count, outbox),
       signedOut: () => showPanel("ended"),
     });
@@ -290,7 +298,7 @@ async function begin() {
     lose();
     return;
   }
-  turns = new Turns(outbox);
+  turns = new Turns(outbox, owner);
   await start();
 }
 

@@ -1,6 +1,7 @@
 // The classes of a picture, each with its answer.
 
 const ANSWERS = ["no", "maybe", "yes"];
+const SAID = [0, null, 1]; // the truth, of which an answer is right
 const MOST_EXAMPLES = 6;
 
 const place = document.querySelector("#rows");
@@ -26,6 +27,7 @@ export class Rows {
   show(turn, classes) {
     this.#turn = turn;
     this.#elements = turn.rows.map((row, number) => element(row, number, classes.get(row.class)));
+    place.classList.remove("revealed");
     place.replaceChildren(...this.#elements);
     place.scrollTop = 0;
     scrollTo(0, 0);
@@ -55,18 +57,26 @@ export class Rows {
     this.choose(open.find((number) => number > row) ?? open[0] ?? (isLast ? row + 1 : row));
   }
 
-  // Show what is right beside what was answered; the answers stay as they are.
+  // Show what is right beside what was answered, which stays as it is; in words, how often both are the same.
   reveal(truths) {
+    place.classList.add("revealed");
+    const known = this.#turn.rows.filter((row) => row.question in truths);
+    const same = known.filter((row) => truths[row.question] === SAID[row.answer]);
     this.#turn.rows.forEach((row, number) => {
-      const truth = truths.get(String(row.question));
       const line = this.#elements[number].querySelector(".right");
-      const isSame = truth === (row.answer === 2 ? 1 : row.answer === 0 ? 0 : null);
-      line.textContent = `The experts say ${truth === 1 ? "yes" : "no"}${isSame ? ", as you do" : ""}.`;
+      const isSame = same.includes(row);
+      line.textContent = isSame ? "Experts agree." : `Experts say ${truths[row.question] ? "yes" : "no"}.`;
       line.classList.toggle("same", isSame);
-      line.hidden = truth === undefined;
+      line.hidden = !known.includes(row);
       for (const button of this.#elements[number].querySelectorAll("button")) button.disabled = true;
     });
-    this.choose(0);
+    return `You and the experts agree on ${same.length} of ${known.length}.`;
+  }
+
+  // Choose the first class of which the experts say something else, with all of them in view if there is room.
+  chooseOther() {
+    place.scrollIntoView({ block: "end" });
+    this.choose(Math.max(0, this.#elements.findIndex((one) => one.querySelector(".right:not(.same, [hidden])"))));
   }
 
   // In words, for those who hear the page.

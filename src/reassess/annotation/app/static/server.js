@@ -8,22 +8,29 @@ export class Unreachable extends Error {} // later it may work
 
 const csrf = document.querySelector("meta[name=csrf]")?.content ?? "";
 
-// The answer to a request; with `keepalive` it is sent even if the page is closed meanwhile.
-export async function post(route, content = {}, { keepalive = false } = {}) {
+// What the server says to a request; with `keepalive` it is sent even if the page is closed meanwhile.
+export async function post(route, content, options) {
+  const response = await send(route, content, options);
+  return response.status === 204 ? {} : said(response);
+}
+
+// The response to a request, unless it is refused.
+export async function send(route, content = {}, options = {}) {
   const response = await reach(route, {
     method: "POST",
     headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
     body: JSON.stringify(content),
-    keepalive,
+    ...options,
   });
-  if (response.status === 204) return {};
-  const said = await response.json().catch(() => {
+  if (response.ok) return response;
+  const { error } = await said(response);
+  throw response.status === 401 || response.status === 403 ? new SignedOut(error) : new Refused(error);
+}
+
+const said = (response) =>
+  response.json().catch(() => {
     throw new Unreachable("the answer is not the server's");
   });
-  if (response.status === 401 || response.status === 403) throw new SignedOut(said.error);
-  if (!response.ok) throw new Refused(said.error);
-  return said;
-}
 
 export async function get(route) {
   const response = await reach(route);
@@ -33,10 +40,10 @@ export async function get(route) {
 }
 
 // A response, of whatever status; `Unreachable` if there is none, or the server is in trouble.
-export async function reach(route, options = {}) {
+export async function reach(route, { patience = PATIENCE, ...options } = {}) {
   let response;
   try {
-    response = await fetch(route, { ...options, redirect: "error", signal: AbortSignal.timeout(PATIENCE) });
+    response = await fetch(route, { ...options, redirect: "error", signal: AbortSignal.timeout(patience) });
   } catch (error) {
     throw new Unreachable(error.message);
   }

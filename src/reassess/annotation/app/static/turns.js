@@ -1,4 +1,7 @@
 // What somebody is shown next: asked for and decoded before it is needed.
+//
+// A picture of which all classes have an answer is still on the screen until its rater goes on. The browser notes which
+// one that is, so that a page that is loaded again, or opened a second time, shows it again.
 import { load } from "./picture.js";
 import { post } from "./server.js";
 
@@ -6,10 +9,12 @@ const STALE = 600; // seconds for which a picture that was fetched may wait
 
 export class Turns {
   #outbox;
+  #note;
   #coming = Promise.resolve(null);
 
-  constructor(outbox) {
+  constructor(outbox, owner) {
     this.#outbox = outbox;
+    this.#note = `reassess picture ${owner}`;
   }
 
   // A task with its picture, or {nothing: why}; those in `held` are in hand already.
@@ -18,10 +23,33 @@ export class Turns {
     return task ? this.#prepare(task) : { nothing };
   }
 
-  // The task that was finished last; null if there is none.
-  async last() {
-    const { task } = await post("undo");
+  // The task that was finished last, of those that are not in hand; null if there is none.
+  async last(held = []) {
+    const { task } = await post("undo", { held });
     return task ? this.#prepare(task) : null;
+  }
+
+  // The task from which nobody has gone on yet; else that which is asked next.
+  async stay() {
+    const noted = localStorage.getItem(this.#note);
+    const last = noted === null ? null : await this.last();
+    return last && String(last.task) === noted ? last : this.ask();
+  }
+
+  // Note what is on the screen.
+  arrive({ task }) {
+    localStorage.setItem(this.#note, task);
+  }
+
+  // Note that its rater has gone on.
+  leave() {
+    localStorage.removeItem(this.#note);
+  }
+
+  // What is right in a practice task, by question: the server says it to who has answered all of the task.
+  async truths({ rows }) {
+    const answers = rows.map(({ question, answer, revision }) => ({ question, answer, revision: revision - 1 }));
+    return (await post("answers", { answers })).truths;
   }
 
   // Fetch what comes after a turn, once `sent` says that all answers to what went before have arrived.

@@ -24,7 +24,8 @@ __all__ = ["status"]
 def status(call: Call, campaign: str | Path) -> None:
     """Say how far a campaign is, and how each rater does.
 
-    The raters are measured on golden questions, and flagged as by reassess raters.
+    The raters are measured on golden questions, and flagged as by reassess raters; but who has answered few of them is
+    not called uninformative yet.
     """
     with annotation.using_campaign(campaign) as opened:
         progress = annotation.progress_of(opened, time.time())

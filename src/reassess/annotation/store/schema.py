@@ -195,6 +195,7 @@ turns = Table(
 )
 Index(
     "ix_turns_asked",
+    turns.c.person,
     turns.c.expires,
     sqlite_where=turns.c.state == ASKED,
     postgresql_where=turns.c.state == ASKED,

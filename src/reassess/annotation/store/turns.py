@@ -182,6 +182,8 @@ def end_turn(change: Change, turn: Row[Any], state: str) -> None:
         change.renew([turn.task], reopened=state == EXPIRED)
 
 
+# Conditions of indexes, here and in `_FREE`, hold no parameters: a plan that is kept for all of them could not use it.
+_IS_ASKED = turns.c.state == literal_column(f"'{ASKED}'")
 _OWN = turns.c.person == bindparam("who")
 _TURN = select(turns).where(_OWN, turns.c.task == bindparam("of_task"))
 _OF_PERSON = (
@@ -194,11 +196,11 @@ _OF_PERSON = (
     .join(images, images.c.id == tasks.c.image)
     .where(_OWN)
 )
-_BEGUN = _OF_PERSON.where(turns.c.state == ASKED).order_by(turns.c.number)
+_BEGUN = _OF_PERSON.where(_IS_ASKED).order_by(turns.c.number)
 _FINISHED = turns.c.state.in_([DONE, UNFIT]), tasks.c.id.not_in(bindparam("held", expanding=True))
 _LAST = _OF_PERSON.where(*_FINISHED).order_by(turns.c.number.desc()).limit(1)
 _LATE = select(turns.c.person, turns.c.task).where(
-    turns.c.state == ASKED, or_(turns.c.expires < bindparam("now"), turns.c.expires > bindparam("latest"))
+    _IS_ASKED, or_(turns.c.expires < bindparam("now"), turns.c.expires > bindparam("latest"))
 )
 _END = update(turns).where(_OWN, turns.c.task == bindparam("of_task")).values(state=bindparam("ended"))
 _CURSOR = select(cursors).where(cursors.c.person == bindparam("who")).with_for_update(key_share=True)
@@ -228,7 +230,6 @@ _ASKABLE = _TURNS_OF.where(
     or_(turns.c.state.is_(None), turns.c.state.not_in([ASKED, UNFIT, SUGGESTED])),
     exists().where(questions.c.task == tasks.c.id, questions.c.ended.is_(None), ~exists().where(_THEIRS)),
 )
-# As they stand in the index ix_tasks_free, and no parameters: a plan that is kept for all parameters could not use it.
 _FREE = tasks.c.kind == literal_column(f"'{MAIN}'"), tasks.c.free > literal_column("0")
 _FIRST = (
     _ASKABLE.where(*_FREE, tasks.c.position >= bindparam("place")).order_by(tasks.c.position).limit(literal_column("1"))

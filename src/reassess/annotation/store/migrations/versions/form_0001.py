@@ -192,7 +192,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_turns_asked",
         "turns",
-        ["expires"],
+        ["person", "expires"],
         unique=False,
         sqlite_where=sa.text("state = 'asked'"),
         postgresql_where=sa.text("state = 'asked'"),

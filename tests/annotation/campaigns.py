@@ -241,7 +241,6 @@ class Simulation:
             asked = {row.id: row for row in connection.execute(select(questions))}
             turned = connection.execute(select(turns)).all()
             places = connection.execute(select(tasks)).all()
-            passed = {row.person: row.position for row in connection.execute(select(cursors))}
             golden = connection.execute(select(golden_counts).where(golden_counts.c.n > 0)).all()
             truths = connection.execute(select(settings.c.golden_invalid, settings.c.golden_valid)).one()
             experts = set(connection.scalars(select(people.c.id).where(people.c.role == EXPERT)))
@@ -273,7 +272,6 @@ class Simulation:
         )
         rules = self.campaign.rules
         free: dict[int, int] = {}
-        unanswered = set()  # rater and task, of a question that is open
         for row in asked.values():
             assert row.votes == counted[row.id] <= votes
             assert row.reserved == held[row.id]
@@ -284,14 +282,22 @@ class Simulation:
             if row.ended is None and not row.golden:
                 places_left = rules.free(row.votes, row.reserved)
                 free[row.task] = min(free.get(row.task, places_left), places_left)
-                unanswered |= {(rater, row.task) for rater in self.raters if (rater, row.id) not in kept}
-        had = {(turn.person, turn.task) for turn in turned if turn.state in _HAD}
-        for task in places:
-            assert task.free == free.get(task.id, 0)
-            if task.kind == MAIN and task.free:
+        assert all(task.free == free.get(task.id, 0) for task in places)
+
+    def check_cursors(self) -> None:
+        """No rater has passed a task that they can be shown, since no two transactions are at work at a time."""
+        with reading(self.campaign.engine) as connection:
+            passed = {row.person: row.position for row in connection.execute(select(cursors))}
+            had = {(row.person, row.task) for row in connection.execute(select(turns).where(turns.c.state.in_(_HAD)))}
+            kept = {(row.person, row.question) for row in connection.execute(select(answers))}
+            found = select(questions.c.id, questions.c.task, tasks.c.position).join(
+                tasks, tasks.c.id == questions.c.task
+            )
+            is_free = tasks.c.kind == MAIN, tasks.c.free > 0, questions.c.ended.is_(None)
+            for row in connection.execute(found.where(*is_free)):
                 for rater in set(self.raters) - self.voided:
-                    one = rater, task.id
-                    assert one in had or one not in unanswered or task.position >= passed[rater]
+                    is_asked = (rater, row.id) in kept or (rater, row.task) in had
+                    assert is_asked or row.position >= passed[rater]
 
     def check_end(self) -> None:
         """Each question has votes enough, or had every rater."""

@@ -185,7 +185,7 @@ def test_what_was_not_asked_is_refused_and_nothing_of_the_call_is_kept(tmp_path:
     assert other == row
     (other,) = turn_of(campaign, 3, held=[turn.task]).rows
     given = [GivenAnswer(row.question, YES), GivenAnswer(other.question, YES)]
-    assert message(keep_answers, campaign, 2, given, NOW).startswith("the rater was not shown this task")
+    assert message(keep_answers, campaign, 2, given, NOW).startswith("the rater was not shown this question")
     assert message(keep_answers, campaign, 2, [GivenAnswer(99, YES)], NOW) == (
         "there is no such question\n  found:   question 99"
     )

@@ -25,6 +25,7 @@ def simulate(address: str | Path, seed: int) -> list[tuple[object, ...]]:
             simulation.step()
             if step % 20 == 0:
                 simulation.check()
+                simulation.check_cursors()
         simulation.finish()
         simulation.check_end()
     with reading(simulation.campaign.engine) as connection:

@@ -1,12 +1,12 @@
 """A campaign that is open, and changes of it.
 
-Locks are taken in one order, so that no two transactions wait for one another: a person, tasks by number, the campaign
-where golden answers are counted, cursors by person. Who holds that of a person knows until the transaction ends whether
-their votes count. No number changes, so the locks are those beside which other rows may refer to what is locked. On
-SQLite a transaction that changes something is alone.
+Locks are taken in one order, so that no two transactions wait for one another: a person with their cursor, tasks by
+number, the campaign where golden answers are counted. Nobody waits for the cursors of others. Who holds that of a
+person knows until the transaction ends whether their votes count. No number changes, so the locks are those beside
+which other rows may refer to what is locked. On SQLite a transaction that changes something is alone.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -141,10 +141,12 @@ def using_campaign(address: str | Path) -> Iterator[Campaign]:
 
 
 _PERSON = (
-    select(people, schema.campaign.c.paused)
+    select(people, schema.campaign.c.paused, cursors.c.position, cursors.c.turns)
+    .select_from(people)
     .join(schema.campaign, schema.campaign.c.id == 1)
+    .join(cursors, cursors.c.person == people.c.id)
     .where(people.c.id == bindparam("number"))
-    .with_for_update(of=people, key_share=True)
+    .with_for_update(of=[people, cursors], key_share=True)
 )
 _CAMPAIGN = select(schema.campaign.c.id).with_for_update(key_share=True)
 _LOCKED = (
@@ -163,8 +165,8 @@ _RESERVE = (
 )
 _FREE = update(tasks).where(tasks.c.id == bindparam("number")).values(free=bindparam("places"))
 _BEHIND = cursors.c.position > bindparam("least")
-_LOCKED_BEHIND = select(cursors.c.person).where(_BEHIND).order_by(cursors.c.person).with_for_update(key_share=True)
-_LOWER = update(cursors).where(_BEHIND).values(position=bindparam("least"))
+_WAITING = select(cursors.c.person).where(_BEHIND).with_for_update(key_share=True, skip_locked=True)
+_LOWER = update(cursors).where(cursors.c.person.in_(_WAITING)).values(position=bindparam("least"))
 
 
 @dataclass
@@ -191,7 +193,7 @@ class Change:
         return self.campaign.rules
 
     def person(self, number: int) -> Row[Any]:
-        """A person, and whether the campaign is paused: nobody else changes the person until the transaction ends."""
+        """A person with their cursor, which nobody else changes until the end, and whether the campaign is paused."""
         found = self.connection.execute(_PERSON, {"number": number}).one_or_none()
         if found is None:
             raise DataError("there is no such person", found=f"person {number}")
@@ -228,15 +230,17 @@ class Change:
                     places.append({"number": number, "places": free})
                 if free and (reopened or not before):
                     self.reopened.append(position)
-            if places:
-                self.connection.execute(_FREE, places)
+            self.note_free(places)
+
+    def note_free(self, places: Sequence[Mapping[str, int]]) -> None:
+        """Note how many `places` tasks have by `number`."""
+        if places:
+            self.connection.execute(_FREE, places)
 
     def lower_cursors(self) -> None:
-        """Let raters who have passed a task that is open again look at it."""
+        """Let raters who have passed a task that is open again look at it first: but not who is being shown one now."""
         if self.reopened:
-            least = {"least": min(self.reopened)}
-            self.connection.execute(_LOCKED_BEHIND, least).all()
-            self.connection.execute(_LOWER, least)
+            self.connection.execute(_LOWER, {"least": min(self.reopened)})
 
     def note(self, now: float, what: str, by: int | None = None, **detail: Any) -> None:
         """Write into the log who did what; `by` is None for the command line."""

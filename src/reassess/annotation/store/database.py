@@ -119,11 +119,11 @@ def existing(campaign: str | Path) -> str | Path:
     return campaign
 
 
-def reading(engine: Engine) -> Connection:
-    """A connection that reads what was there when it began, and writes nothing."""
+def reading(engine: Engine, *, once: bool = False) -> Connection:
+    """A connection that reads what was there when it began, by one statement if `once`, and writes nothing."""
     connection = engine.connect()
     if engine.dialect.name == "postgresql":  # where else each statement sees what was committed meanwhile
-        connection = connection.execution_options(isolation_level="REPEATABLE READ")
+        connection = connection.execution_options(isolation_level="AUTOCOMMIT" if once else "REPEATABLE READ")
     return connection.execution_options(reading=True)
 
 

@@ -200,7 +200,7 @@ def person_of_session(campaign: Campaign, secret: str, now: float) -> Person | N
     """Whose session it is; None if it has ended, or is none."""
     its = sessions.c.secret == _digest(secret), sessions.c.expires > now
     found = select(people).join(sessions, sessions.c.person == people.c.id).where(*its)
-    with reading(campaign.engine) as connection:
+    with reading(campaign.engine, once=True) as connection:
         row = connection.execute(found).one_or_none()
     return None if row is None else _person(row)
 

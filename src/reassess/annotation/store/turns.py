@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, bindparam, exists, func, literal_column, or_, select, update
 
@@ -46,6 +46,7 @@ __all__ = [
 ]
 
 _MOST_HELD = 2  # turns of a rater at a time: the one on the screen, and the next
+_NEAR = 16  # tasks
 
 Why = Literal["consent", "paused", "voided", "failed", "waiting", "finished"]
 
@@ -131,12 +132,12 @@ def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int
     DataError
         There is no such person.
     """
-    with changing(campaign) as change:
-        if not _late(change.connection, campaign, now):
-            return _next_turn(change, person, now, held)
-    release(campaign, now)
-    with changing(campaign) as change:
-        return _next_turn(change, person, now, held)
+    while True:
+        with changing(campaign) as change:
+            shown = _next_turn(change, person, now, held)
+        if shown is not None:
+            return shown
+        release(campaign, now)
 
 
 def last_turn(campaign: Campaign, person: int, *, held: Sequence[int] = ()) -> Turn | None:
@@ -186,7 +187,7 @@ def end_turn(change: Change, turn: Row[Any], state: str) -> None:
 _IS_ASKED = turns.c.state == literal_column(f"'{ASKED}'")
 _OWN = turns.c.person == bindparam("who")
 _TURN = select(turns).where(_OWN, turns.c.task == bindparam("of_task"))
-_OF_PERSON = (
+_WITH_TASKS = (
     select(
         *(turns.c.person, turns.c.task, turns.c.shown, turns.c.number, turns.c.state.label("turn_state")),
         *(tasks.c.id, tasks.c.kind, tasks.c.position, images.c.address),
@@ -194,16 +195,15 @@ _OF_PERSON = (
     .select_from(turns)
     .join(tasks, tasks.c.id == turns.c.task)
     .join(images, images.c.id == tasks.c.image)
-    .where(_OWN)
 )
-_BEGUN = _OF_PERSON.where(_IS_ASKED).order_by(turns.c.number)
 _FINISHED = turns.c.state.in_([DONE, UNFIT]), tasks.c.id.not_in(bindparam("held", expanding=True))
-_LAST = _OF_PERSON.where(*_FINISHED).order_by(turns.c.number.desc()).limit(1)
-_LATE = select(turns.c.person, turns.c.task).where(
-    _IS_ASKED, or_(turns.c.expires < bindparam("now"), turns.c.expires > bindparam("latest"))
+_LAST = _WITH_TASKS.where(_OWN, *_FINISHED).order_by(turns.c.number.desc()).limit(1)
+_IS_LATE = or_(turns.c.expires < bindparam("now"), turns.c.expires > bindparam("latest"))
+_LATE = select(turns.c.person, turns.c.task).where(_IS_ASKED, _IS_LATE)
+_BEGUN_OR_LATE = (
+    _WITH_TASKS.add_columns(_IS_LATE.label("is_late")).where(_IS_ASKED, or_(_OWN, _IS_LATE)).order_by(turns.c.number)
 )
 _END = update(turns).where(_OWN, turns.c.task == bindparam("of_task")).values(state=bindparam("ended"))
-_CURSOR = select(cursors).where(cursors.c.person == bindparam("who")).with_for_update(key_share=True)
 _MOVE = (
     update(cursors)
     .where(cursors.c.person == bindparam("who"))
@@ -256,38 +256,42 @@ _GOLDEN_TASKS, _EXPERT_TASKS = _OF_KIND.where(_KNOWN), _OF_KIND.where(_UNANSWERE
 
 
 def _late(connection: Connection, campaign: Campaign, now: float) -> Sequence[Row[Any]]:
-    rows: Sequence[Row[Any]] = connection.execute(_LATE, {"now": now, "latest": now + 2 * campaign.rules.lease}).all()
+    rows: Sequence[Row[Any]] = connection.execute(_LATE, _at(campaign, now)).all()
     return rows
 
 
-def _next_turn(change: Change, person: int, now: float, held: Sequence[int]) -> Turn | Nothing:
+def _at(campaign: Campaign, now: float) -> dict[str, float]:
+    """By what it is known that a lease has ended, or would end later than any can."""
+    return {"now": now, "latest": now + 2 * campaign.rules.lease}
+
+
+def _next_turn(change: Change, person: int, now: float, held: Sequence[int]) -> Turn | Nothing | None:
+    """What somebody is shown next; None if leases have ended, of whomever, which are to be released first."""
     row = change.person(person)
     if (why := _unready(change, row)) is not None:
         return Nothing(why)
-    begun = change.connection.execute(_BEGUN, {"who": person}).all()
+    begun = change.connection.execute(_BEGUN_OR_LATE, {"who": person, **_at(change.campaign, now)}).all()
+    if any(turn.is_late for turn in begun):
+        return None
     for turn in begun:
         if turn.task not in held:
             return _again(change, turn, row)
     if len(begun) >= _MOST_HELD:
         return Nothing("waiting")
-    cursor = change.connection.execute(_CURSOR, {"who": person}).one()
     held = sorted(set(held) - {turn.task for turn in begun})  # of which the lease has ended
-    shown = _next_rows(change, row, cursor, held)
-    if shown is None and row.stage == PRACTICE and not begun:
+    choice = _choose(change, row, held)
+    if choice is None and row.stage == PRACTICE and not begun:
         row = end_practice(change, row)
         if row.stage == FAILED:
             return Nothing("failed")
-        shown = _next_rows(change, row, cursor, held)
-    if shown is None:
+        choice = _choose(change, row, held)
+    if choice is None:
         is_left = row.role == RATER and change.connection.scalar(_LEFT, {"who": person, "held": []})
         return Nothing("waiting" if begun or is_left else "finished")
-    task, rows = shown
-    _begin(change, row, task, rows, cursor.turns, now + change.rules.lease)
-    moved = {"who": person, "place": cursor.position, "next": cursor.turns + 1}
-    if task.kind == MAIN:
-        moved["place"] = _first_place(change, person, cursor, task, held)
-    change.connection.execute(_MOVE, moved)
-    return _shown(task, rows, cursor.turns, practice=is_practice(row, task.kind))
+    _begin(change, row, choice, now + change.rules.lease)
+    place = _first_place(change, row, choice.task) if choice.task.kind == MAIN else row.position
+    change.connection.execute(_MOVE, {"who": person, "place": place, "next": row.turns + 1})
+    return _shown(choice.task, choice.rows, row.turns, practice=is_practice(row, choice.task.kind))
 
 
 def _unready(change: Change, person: Row[Any]) -> Why | None:
@@ -301,10 +305,16 @@ def _unready(change: Change, person: Row[Any]) -> Why | None:
     return "paused" if person.paused else None
 
 
-def _next_rows(
-    change: Change, person: Row[Any], cursor: Row[Any], held: Sequence[int]
-) -> tuple[Row[Any], Sequence[Row[Any]]] | None:
-    """A task that somebody does not hold, and what they are asked of it: all that they were not asked before.
+class _Choice(NamedTuple):
+    """A task that somebody is shown, with the questions that they are asked of it."""
+
+    task: Row[Any]
+    rows: Sequence[Row[Any]]
+    free: int = 0  # places that are left on a main task then
+
+
+def _choose(change: Change, person: Row[Any], held: Sequence[int]) -> _Choice | None:
+    """A task that somebody does not hold, and all of it that they were not asked before.
 
     Experts are shown golden tasks, and new raters those of the practice round. All others are shown main tasks. Golden
     ones stand in their place, and show no more questions: so their size does not tell them.
@@ -312,22 +322,36 @@ def _next_rows(
     own = {"who": person.id, "held": held}
     if person.role == EXPERT:
         task = change.connection.execute(_EXPERT_TASKS, own | {"kinds": [GOLDEN, PRACTICE]}).first()
-        return None if task is None else (task, _unanswered(change, person, task))
+        return None if task is None else _Choice(task, _unanswered(change, person, task))
     if person.stage == PRACTICE:  # of which none is passed over
         task = change.connection.execute(_GOLDEN_TASKS, own | {"held": [], "kinds": [PRACTICE]}).first()
-        return None if task is None else (task, _unanswered(change, person, task))
-    task = change.connection.execute(_MAIN_TASK, own | {"place": cursor.position}).one_or_none()
-    rows = [] if task is None else [row for row in _unanswered(change, person, task) if row.ended is None]
-    if not rows:  # or they went while they were chosen
-        return None
-    if change.rules.is_golden(person.id, cursor.turns):
-        left = change.connection.execute(_GOLDEN_TASKS, own | {"kinds": [GOLDEN]}).all()
-        if left:
-            task = left[change.rules.pick(person.id, cursor.turns, [one.size for one in left], len(rows))]
-            asked = _unanswered(change, person, task)
-            asked.sort(key=lambda row: (row.truth is None, change.rules.rank(person.id, cursor.turns, row.class_id)))
-            return task, sorted(asked[: len(rows)], key=attrgetter("id"))  # an order that tells nothing
-    return task, rows
+        return None if task is None else _Choice(task, _unanswered(change, person, task))
+    main = _choose_main(change, person, own)
+    if main is None or not change.rules.is_golden(person.id, person.turns):
+        return main
+    left = change.connection.execute(_GOLDEN_TASKS, own | {"kinds": [GOLDEN]}).all()
+    return _choose_golden(change, person, left, len(main.rows)) if left else main
+
+
+def _choose_main(change: Change, person: Row[Any], own: dict[str, Any]) -> _Choice | None:
+    """The first main task from the cursor on, or else of all: one may be open again that the cursor has passed."""
+    for place in sorted({0, person.position}, reverse=True):
+        task = change.connection.execute(_MAIN_TASK, own | {"place": place}).one_or_none()
+        if task is not None:
+            asked = change.connection.execute(ASKED_OF, {"who": person.id, "of_task": task.id})
+            is_open = [row for row in asked if row.ended is None]
+            rows = [row for row in is_open if row.answer is None]
+            free = min((change.rules.free(row.votes, row.reserved + (row in rows)) for row in is_open), default=0)
+            return _Choice(task, rows, free) if rows else None  # or they went while they were chosen
+    return None
+
+
+def _choose_golden(change: Change, person: Row[Any], left: Sequence[Row[Any]], size: int) -> _Choice:
+    """One of the golden tasks that are left, and so many of its questions, those first of which the truth is known."""
+    task = left[change.rules.pick(person.id, person.turns, [one.size for one in left], size)]
+    rows = _unanswered(change, person, task)
+    rows.sort(key=lambda row: (row.truth is None, change.rules.rank(person.id, person.turns, row.class_id)))
+    return _Choice(task, sorted(rows[:size], key=attrgetter("id")))  # in an order that tells nothing
 
 
 def _unanswered(change: Change, person: Row[Any], task: Row[Any]) -> list[Row[Any]]:
@@ -335,24 +359,22 @@ def _unanswered(change: Change, person: Row[Any], task: Row[Any]) -> list[Row[An
     return [row for row in asked if row.answer is None]
 
 
-def _first_place(change: Change, person: int, cursor: Row[Any], chosen: Row[Any], held: Sequence[int]) -> int:
-    """Position of the first main task that is open to somebody.
+def _first_place(change: Change, person: Row[Any], chosen: Row[Any]) -> int:
+    """Where the cursor of somebody stands from now on.
 
-    Of those before the chosen one another transaction has the lock, or their page holds them still.
+    Before the chosen task there may be one of which another transaction has the lock, or that their page holds still.
+    So the cursor stays until it is far behind.
     """
-    if change.connection.dialect.name == "sqlite" and not held:
-        return int(chosen.position)
-    open_to_them = {"who": person, "place": cursor.position, "held": []}
-    first = change.connection.execute(_FIRST, open_to_them).one_or_none()
+    if person.position <= chosen.position <= person.position + _NEAR:
+        return int(person.position)
+    first = change.connection.execute(_FIRST, {"who": person.id, "place": person.position, "held": []}).one_or_none()
     return int(chosen.position if first is None else min(first.position, chosen.position))
 
 
-def _begin(
-    change: Change, person: Row[Any], task: Row[Any], rows: Sequence[Row[Any]], number: int, expires: float
-) -> None:
+def _begin(change: Change, person: Row[Any], choice: _Choice, expires: float) -> None:
     """Begin a turn, which reserves a place on each main question that it shows."""
-    shown = [row.id for row in rows]
-    state = {"number": number, "shown": shown, "state": ASKED, "expires": expires}
+    task, shown = choice.task, [row.id for row in choice.rows]
+    state = {"number": person.turns, "shown": shown, "state": ASKED, "expires": expires}
     if task.turn_state is None:
         change.connection.execute(turns.insert(), {"person": person.id, "task": task.id, **state})
     else:
@@ -360,7 +382,7 @@ def _begin(
         change.connection.execute(update(turns).where(*again).values(**state))
     if task.kind == MAIN:
         change.reserve(shown, 1)
-        change.renew([task.id])
+        change.note_free([{"number": task.id, "places": choice.free}])
 
 
 def _again(change: Change, turn: Row[Any], person: Row[Any]) -> Turn:

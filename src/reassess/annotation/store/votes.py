@@ -1,12 +1,12 @@
 """What people answer, and which of it counts as a vote."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, and_, bindparam, case, exists, func, select, update
+from sqlalchemy import Row, and_, bindparam, case, exists, func, select, true, update
 
 from reassess.annotation.judging import current_model, probability_valid
 from reassess.annotation.store import schema
@@ -95,9 +95,9 @@ def keep_answers(campaign: Campaign, person: int, given: Sequence[GivenAnswer], 
             if one.question not in latest or one.revision > latest[one.question].revision:
                 latest[one.question] = one
         truths: dict[int, int] = {}
-        for task in _tasks_of(change, list(latest)):
-            kept = _Kept(change, row, find_turn(change, person, task.id), task.kind, latest, now)
-            if kept.keep() and is_practice(row, task.kind):
+        for turn in _turns_of(change, person, list(latest)):
+            kept = _Kept(change, row, turn, latest, now)
+            if kept.keep() and is_practice(row, turn.kind):
                 truths |= {each.id: each.truth for each in kept.asked if each.truth is not None}
         return truths
 
@@ -106,9 +106,16 @@ class _Kept:
     """Answers of a person to questions of one task."""
 
     def __init__(
-        self, change: Change, person: Any, turn: Any, kind: str, given: Mapping[int, GivenAnswer], now: float
+        self, change: Change, person: Row[Any], turn: Row[Any], given: Mapping[int, GivenAnswer], now: float
     ) -> None:
-        self.change, self.person, self.turn, self.kind, self.given, self.now = change, person, turn, kind, given, now
+        self.change, self.person, self.turn, self.kind, self.given, self.now = (
+            change,
+            person,
+            turn,
+            turn.kind,
+            given,
+            now,
+        )
         own = {"who": person.id, "of_task": turn.task}
         self.asked = change.connection.execute(ASKED_OF, own).all()
 
@@ -120,11 +127,11 @@ class _Kept:
         if is_practice(self.person, self.kind) and self.turn.state != ASKED:
             changed = []  # by then they know what is right
         if new or changed:
-            counted = [row for row in new if self._counts(row)]
-            self._insert(new, {row.id for row in counted})
+            counted = [row.id for row in new if self._counts(row)]
+            self._insert(new, counted)
             self._revise(changed)
-            self._judge(new, changed, [row.id for row in counted])
-            self._go_on(new, anew=bool(changed))
+            self._judge(new, changed, counted)
+            self._go_on([row.id for row in new], counted, anew=bool(changed))
         said = {row.id for row in self.asked if row.answer is not None} | {row.id for row in new}
         return said.issuperset(self.turn.shown)
 
@@ -132,7 +139,7 @@ class _Kept:
         is_rater = self.person.role == RATER and not self.person.voided
         return is_rater and not row.golden and row.ended is None and self.turn.state != UNFIT
 
-    def _insert(self, new: Sequence[Row[Any]], counted: set[int]) -> None:
+    def _insert(self, new: Sequence[Row[Any]], counted: Sequence[int]) -> None:
         rows = [
             {**vars(self.given[row.id]), "person": self.person.id, "at": self.now, "counted": row.id in counted}
             for row in new
@@ -162,21 +169,29 @@ class _Kept:
         else:
             if counted:
                 cast = _cast(change, counted)
-                _settle(change, {question: each.only("counted") for question, each in cast.items()})
+                votes = {question: each.only("counted") for question, each in cast.items()}
+                _settle(change, votes, places=self._reserved(counted))
             other = [row.id for row in changed if not row.golden and self.given[row.id].answer != row.answer]
             if other:
                 _count_anew(change, other)
 
-    def _go_on(self, new: Sequence[Row[Any]], *, anew: bool) -> None:
-        """Give back the places of answered questions; a turn ends with its last one, and else has its lease anew."""
+    def _reserved(self, asked: Iterable[int]) -> list[int]:
+        """Those of some questions on which the turn has a place."""
+        return [question for question in asked if self.turn.state == ASKED and question in self.turn.shown]
+
+    def _go_on(self, new: Sequence[int], counted: Sequence[int], *, anew: bool) -> None:
+        """Give back places on questions whose answers do not count, as `_judge` does where they do.
+
+        A turn ends with its last answer, and else has its lease anew.
+        """
         change, turn = self.change, self.turn
         if turn.state == ASKED:
-            answered = {row.id for row in self.asked if row.answer is not None} | {row.id for row in new}
+            answered = {row.id for row in self.asked if row.answer is not None}.union(new)
             state = DONE if answered.issuperset(turn.shown) else ASKED
             expires = self.now + change.rules.lease
             own = {"who": turn.person, "of_task": turn.task}
             change.connection.execute(_GO_ON, {**own, "then": state, "until": expires})
-            change.reserve([row.id for row in new if row.id in turn.shown], -1)
+            change.reserve(self._reserved(set(new).difference(counted)), -1)
         if self.kind == schema.MAIN:
             change.renew([turn.task], reopened=anew)
 
@@ -271,9 +286,11 @@ def _set_voided(campaign: Campaign, person: int, voided: bool, now: float, by: i
     return True
 
 
-_TASKS_OF = (
-    select(questions.c.id.label("question"), tasks.c.id, tasks.c.kind)
+_TURNS_OF = (
+    select(questions.c.id.label("question"), tasks.c.kind, turns)
+    .select_from(questions)
     .join(tasks, tasks.c.id == questions.c.task)
+    .outerjoin(turns, and_(turns.c.task == tasks.c.id, turns.c.person == bindparam("who")))
     .where(questions.c.id.in_(bindparam("numbers", expanding=True)))
 )
 _KIND = select(tasks.c.kind).where(tasks.c.id == bindparam("of_task"))
@@ -300,19 +317,28 @@ _ANSWERS = (
 _STATE = (
     update(questions)
     .where(questions.c.id == bindparam("question"))
-    .values(votes=bindparam("counted"), valid=bindparam("probability"), ended=bindparam("why"))
+    .values(
+        votes=bindparam("counted"),
+        valid=bindparam("probability"),
+        ended=bindparam("why"),
+        reserved=questions.c.reserved - bindparam("back"),
+    )
 )
 _COUNT = (
     update(answers).where(answers.c.id.in_(bindparam("numbers", expanding=True))).values(counted=bindparam("counts"))
 )
 _RATER = case((golden_counts.c.person.in_(bindparam("raters", expanding=True)), golden_counts.c.person), else_=0)
-_GOLDEN_ANSWERS = (
-    select(_RATER.label("rater"), golden_counts.c.truth, golden_counts.c.answer, func.sum(golden_counts.c.n))
+_COUNTS = (
+    select(_RATER.label("rater"), golden_counts.c.truth, golden_counts.c.answer, func.sum(golden_counts.c.n).label("n"))
     .join(people, people.c.id == golden_counts.c.person)
     .where(~people.c.voided, golden_counts.c.n > 0)
     .group_by("rater", golden_counts.c.truth, golden_counts.c.answer)
+    .subquery()
 )
-_GOLDEN_QUESTIONS = select(schema.campaign.c.golden_invalid, schema.campaign.c.golden_valid)
+# How many golden questions there are of each truth; and beside it what raters said of them, if they did.
+_GOLDEN_ANSWERS = select(schema.campaign.c.golden_invalid, schema.campaign.c.golden_valid, _COUNTS).outerjoin(
+    _COUNTS, true()
+)
 
 
 class _Cast(NamedTuple):
@@ -330,15 +356,17 @@ class _Cast(NamedTuple):
         return probability_valid([(vote.person, vote.answer) for vote in self.votes[:votes]], model, self.prior)
 
 
-def _tasks_of(change: Change, given: Sequence[int]) -> list[Row[Any]]:
-    """The tasks in which some questions stand, by number; they are locked."""
-    found = change.connection.execute(_TASKS_OF, {"numbers": given}).all()
+def _turns_of(change: Change, person: int, given: Sequence[int]) -> list[Row[Any]]:
+    """Somebody's turns of the tasks in which some questions stand, by number of the task; the tasks are locked."""
+    found = change.connection.execute(_TURNS_OF, {"who": person, "numbers": given}).all()
     unknown = set(given) - {row.question for row in found}
     if unknown:
         raise DataError("there is no such question", found=f"question {min(unknown)}")
-    by_number = {row.id: row for row in found}
-    change.lock(by_number)
-    return [by_number[number] for number in sorted(by_number)]
+    if others := [row.question for row in found if row.task is None]:
+        raise DataError("the rater was not shown this question", found=f"question {min(others)}")
+    by_task = {row.task: row for row in found}
+    change.lock(by_task)
+    return [by_task[task] for task in sorted(by_task)]
 
 
 def _count_anew(change: Change, asked: Sequence[int]) -> None:
@@ -372,20 +400,21 @@ def _cast(change: Change, asked: Sequence[int]) -> dict[int, _Cast]:
     return cast
 
 
-def _settle(change: Change, counted: Mapping[int, _Cast]) -> None:
-    """Note what the counted votes on some questions say, and whether they are enough."""
+def _settle(change: Change, counted: Mapping[int, _Cast], *, places: Sequence[int] = ()) -> None:
+    """Note what the counted votes on some questions say, and whether they are enough; give back some of the places."""
     model = _model(change, counted)
     states = []
     for question, cast in counted.items():
         valid = cast.valid(model)
         why = change.rules.ending(len(cast.votes), valid)
-        states.append({"question": question, "counted": len(cast.votes), "probability": valid, "why": why})
+        state = {"counted": len(cast.votes), "probability": valid, "why": why, "back": int(question in places)}
+        states.append({"question": question, **state})
     change.connection.execute(_STATE, states)
 
 
 def _model(change: Change, cast: Mapping[int, _Cast]) -> RaterModel:
     """The rater model by the golden answers so far, of those who voted; all others count together."""
     raters = sorted({vote.person for each in cast.values() for vote in each.votes})
-    counts = change.connection.execute(_GOLDEN_ANSWERS, {"raters": raters}).all()
-    golden = change.connection.execute(_GOLDEN_QUESTIONS).one()
-    return current_model(map(tuple, counts), (golden[0], golden[1]), [0, *raters])
+    rows = change.connection.execute(_GOLDEN_ANSWERS, {"raters": raters}).all()
+    counts = [(row.rater, row.truth, row.answer, row.n) for row in rows if row.rater is not None]
+    return current_model(counts, (rows[0].golden_invalid, rows[0].golden_valid), [0, *raters])

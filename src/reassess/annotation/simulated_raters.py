@@ -205,17 +205,18 @@ class _AtWork:
     def work(self, until: float) -> _Done:
         """Answer tasks, and hold the next one before the last is answered, as the page does."""
         chance, done = Random(f"{self.seed} {self.number}"), _Done()
+        self._wait(chance.uniform(0, self.rater.think), until)  # they do not come at one moment
         shown = self._next([])
         while perf_counter() < until:
             if not (task := shown.get("task")):
                 if shown["nothing"] not in ("waiting", "paused"):
                     break
-                sleep(min(_LOOK_AGAIN, max(0.0, until - perf_counter())))
+                self._wait(_LOOK_AGAIN, until)
                 shown = self._next([])
                 continue
             after = self._next([task["task"]])
             if self.rater.think:
-                sleep(min(chance.expovariate(1 / self.rater.think), max(0.0, until - perf_counter())))
+                self._wait(chance.expovariate(1 / self.rater.think), until)
             given, lost = self._given(task), chance.random() < self.rater.drop
             if lost:
                 self.client.say_and_lose("answers", {"answers": given})
@@ -224,6 +225,9 @@ class _AtWork:
             done = replace(done, tasks=done.tasks + 1, answers=done.answers + len(given), lost=done.lost + int(lost))
             shown = after if "task" in after else self._next([])
         return done
+
+    def _wait(self, seconds: float, until: float) -> None:
+        sleep(min(seconds, max(0.0, until - perf_counter())))
 
     def _next(self, held: list[int]) -> dict[str, Any]:
         shown = self._keep_asking("next", {"held": held})

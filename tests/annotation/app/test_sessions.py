@@ -30,7 +30,7 @@ def test_tasks_and_questions_of_others_are_as_unknown_as_those_that_are_not(site
     ):
         response = ben.post(path, json=said)
         assert response.status_code == 400
-        assert response.json()["error"].startswith("the rater was not shown this question")
+        assert response.json()["error"].startswith("the rater was not shown this ")
 
 
 @pytest.mark.parametrize("path", ["/next", "/answers", "/unfit", "/suggest", "/undo"])

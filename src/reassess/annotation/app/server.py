@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import sys
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -18,6 +19,7 @@ _PROXY = "127.0.0.1"  # whose word on a request's address and scheme is taken
 # As uvicorn's own, but that nothing of it stands where a program reads the address.
 _LOGGING = deepcopy(uvicorn.config.LOGGING_CONFIG)
 _LOGGING["handlers"]["access"]["stream"] = "ext://sys.stderr"
+_TURN = 0.001  # seconds until a thread lets others go on: requests wait for the database, and for one another, often
 _GRACE = 10  # seconds for requests that have begun when the server is stopped
 
 
@@ -67,6 +69,7 @@ def serve(
     name = f"[{host}]" if ":" in host else host
     with _listen(host, port) as listening:
         started(f"http://{name}:{listening.getsockname()[1]}/")
+        sys.setswitchinterval(_TURN)
         uvicorn.Server(config).run(sockets=[listening])
 
 

@@ -1,16 +1,14 @@
-"""What people answer, and which of it counts as a vote."""
+"""What people answer, and what they say besides."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, case, exists, func, select, true, update
+from sqlalchemy import Row, and_, bindparam, select, update
 
-from reassess.annotation.judging import current_model, probability_valid
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign, Change, changing, in_parts
+from reassess.annotation.store.counting import count_anew, count_new
 from reassess.annotation.store.expert_answers import count_golden, renew_truth
 from reassess.annotation.store.schema import (
     ASKED,
@@ -23,7 +21,6 @@ from reassess.annotation.store.schema import (
     VOIDED,
     answers,
     cursors,
-    golden_counts,
     people,
     questions,
     tasks,
@@ -33,7 +30,6 @@ from reassess.annotation.store.suggestions import renew_suggested
 from reassess.annotation.store.turns import ASKED_OF, end_turn, find_turn, is_practice
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_range
-from reassess.core.rater_model import RaterModel
 from reassess.errors import DataError
 
 __all__ = ["GivenAnswer", "cannot_judge", "keep_answers", "restore_rater", "void_rater"]
@@ -168,12 +164,10 @@ class _Kept:
                 count_golden(change, self.person.id, row.truth, self.given[row.id].answer, +1)
         else:
             if counted:
-                cast = _cast(change, counted)
-                votes = {question: each.only("counted") for question, each in cast.items()}
-                _settle(change, votes, places=self._reserved(counted))
+                count_new(change, counted, places=self._reserved(counted))
             other = [row.id for row in changed if not row.golden and self.given[row.id].answer != row.answer]
             if other:
-                _count_anew(change, other)
+                count_anew(change, other)
 
     def _reserved(self, asked: Iterable[int]) -> list[int]:
         """Those of some questions on which the turn has a place."""
@@ -223,7 +217,7 @@ def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None
             for each in answered:
                 count_golden(change, person, each.truth, each.answer, -1)
         elif of_task.kind == schema.MAIN and answered:
-            _count_anew(change, [each.id for each in answered])
+            count_anew(change, [each.id for each in answered])
             change.renew([task], reopened=True)
         change.note(now, "cannot judge", person, task=task)
 
@@ -277,7 +271,7 @@ def _set_voided(campaign: Campaign, person: int, voided: bool, now: float, by: i
         for turn in begun if voided else ():
             end_turn(change, find_turn(change, person, turn.task), VOIDED)
         for some in in_parts([row.id for row in asked]):
-            _count_anew(change, some)
+            count_anew(change, some)
         change.renew([row.task for row in asked], reopened=True)
         renew_suggested(change, person)
         if not voided:  # for what they had begun when they were voided
@@ -299,61 +293,6 @@ _GO_ON = (
     .where(turns.c.person == bindparam("who"), turns.c.task == bindparam("of_task"))
     .values(state=bindparam("then"), expires=bindparam("until"))
 )
-# That of somebody who is not voided, about a picture that they could judge.
-_STANDING = and_(
-    answers.c.person.in_(select(people.c.id).where(~people.c.voided)),
-    ~exists().where(turns.c.person == answers.c.person, turns.c.task == questions.c.task, turns.c.state == UNFIT),
-)
-_ANSWERS = (
-    select(
-        *(questions.c.id, questions.c.prior, answers.c.id.label("number"), answers.c.person, answers.c.answer),
-        *(answers.c.counted, _STANDING.label("stands")),
-    )
-    .select_from(questions)
-    .outerjoin(answers, answers.c.question == questions.c.id)
-    .where(questions.c.id.in_(bindparam("numbers", expanding=True)))
-    .order_by(questions.c.id, answers.c.id)
-)
-_STATE = (
-    update(questions)
-    .where(questions.c.id == bindparam("question"))
-    .values(
-        votes=bindparam("counted"),
-        valid=bindparam("probability"),
-        ended=bindparam("why"),
-        reserved=questions.c.reserved - bindparam("back"),
-    )
-)
-_COUNT = (
-    update(answers).where(answers.c.id.in_(bindparam("numbers", expanding=True))).values(counted=bindparam("counts"))
-)
-_RATER = case((golden_counts.c.person.in_(bindparam("raters", expanding=True)), golden_counts.c.person), else_=0)
-_COUNTS = (
-    select(_RATER.label("rater"), golden_counts.c.truth, golden_counts.c.answer, func.sum(golden_counts.c.n).label("n"))
-    .join(people, people.c.id == golden_counts.c.person)
-    .where(~people.c.voided, golden_counts.c.n > 0)
-    .group_by("rater", golden_counts.c.truth, golden_counts.c.answer)
-    .subquery()
-)
-# How many golden questions there are of each truth; and beside it what raters said of them, if they did.
-_GOLDEN_ANSWERS = select(schema.campaign.c.golden_invalid, schema.campaign.c.golden_valid, _COUNTS).outerjoin(
-    _COUNTS, true()
-)
-
-
-class _Cast(NamedTuple):
-    """Answers to a question in the order in which they came, and the probability that it is valid before them."""
-
-    prior: float | None
-    votes: Sequence[Row[Any]]
-
-    def only(self, which: str) -> "_Cast":
-        """Those of which a column is true."""
-        return self._replace(votes=[vote for vote in self.votes if getattr(vote, which)])
-
-    def valid(self, model: RaterModel, votes: int | None = None) -> float:
-        """The probability by the first of them, or by all."""
-        return probability_valid([(vote.person, vote.answer) for vote in self.votes[:votes]], model, self.prior)
 
 
 def _turns_of(change: Change, person: int, given: Sequence[int]) -> list[Row[Any]]:
@@ -367,54 +306,3 @@ def _turns_of(change: Change, person: int, given: Sequence[int]) -> list[Row[Any
     by_task = {row.task: row for row in found}
     change.lock(by_task)
     return [by_task[task] for task in sorted(by_task)]
-
-
-def _count_anew(change: Change, asked: Sequence[int]) -> None:
-    """Count the answers to some questions in the order in which they came, until they are enough."""
-    cast = _cast(change, asked)
-    before = {vote.number for each in cast.values() for vote in each.votes if vote.counted}
-    standing = {question: each.only("stands") for question, each in cast.items()}
-    model = _model(change, standing)
-    counted = {question: _enough(change, each, model) for question, each in standing.items()}
-    after = {vote.number for each in counted.values() for vote in each.votes}
-    for counts, numbers in ((False, before - after), (True, after - before)):
-        for some in in_parts(sorted(numbers)):
-            change.connection.execute(_COUNT, {"numbers": some, "counts": counts})
-    _settle(change, counted)
-
-
-def _enough(change: Change, cast: _Cast, model: RaterModel) -> _Cast:
-    """The first of some votes, until they are enough."""
-    for votes in range(len(cast.votes)):
-        if change.rules.ending(votes, cast.valid(model, votes)) is not None:
-            return cast._replace(votes=cast.votes[:votes])
-    return cast
-
-
-def _cast(change: Change, asked: Sequence[int]) -> dict[int, _Cast]:
-    """All answers to each of some questions."""
-    cast = {}
-    for question, found in groupby(change.connection.execute(_ANSWERS, {"numbers": asked}), key=itemgetter(0)):
-        rows = list(found)
-        cast[question] = _Cast(rows[0].prior, [row for row in rows if row.number is not None])
-    return cast
-
-
-def _settle(change: Change, counted: Mapping[int, _Cast], *, places: Sequence[int] = ()) -> None:
-    """Note what the counted votes on some questions say, and whether they are enough; give back some of the places."""
-    model = _model(change, counted)
-    states = []
-    for question, cast in counted.items():
-        valid = cast.valid(model)
-        why = change.rules.ending(len(cast.votes), valid)
-        state = {"counted": len(cast.votes), "probability": valid, "why": why, "back": int(question in places)}
-        states.append({"question": question, **state})
-    change.connection.execute(_STATE, states)
-
-
-def _model(change: Change, cast: Mapping[int, _Cast]) -> RaterModel:
-    """The rater model by the golden answers so far, of those who voted; all others count together."""
-    raters = sorted({vote.person for each in cast.values() for vote in each.votes})
-    rows = change.connection.execute(_GOLDEN_ANSWERS, {"raters": raters}).all()
-    counts = [(row.rater, row.truth, row.answer, row.n) for row in rows if row.rater is not None]
-    return current_model(counts, (rows[0].golden_invalid, rows[0].golden_valid), [0, *raters])

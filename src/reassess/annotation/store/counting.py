@@ -1,0 +1,126 @@
+"""Which answers count as votes, and when a question has enough of them."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, and_, bindparam, case, exists, func, select, true, update
+
+from reassess.annotation.judging import current_model, probability_valid
+from reassess.annotation.store.campaigns import Change, in_parts
+from reassess.annotation.store.schema import UNFIT, answers, campaign, golden_counts, people, questions, turns
+from reassess.core.rater_model import RaterModel
+
+__all__ = ["count_anew", "count_new"]
+
+# That of somebody who is not voided, about a picture that they could judge.
+_STANDING = and_(
+    answers.c.person.in_(select(people.c.id).where(~people.c.voided)),
+    ~exists().where(turns.c.person == answers.c.person, turns.c.task == questions.c.task, turns.c.state == UNFIT),
+)
+_ANSWERS = (
+    select(
+        *(questions.c.id, questions.c.prior, answers.c.id.label("number"), answers.c.person, answers.c.answer),
+        *(answers.c.counted, _STANDING.label("stands")),
+    )
+    .select_from(questions)
+    .outerjoin(answers, answers.c.question == questions.c.id)
+    .where(questions.c.id.in_(bindparam("numbers", expanding=True)))
+    .order_by(questions.c.id, answers.c.id)
+)
+_STATE = (
+    update(questions)
+    .where(questions.c.id == bindparam("question"))
+    .values(
+        votes=bindparam("counted"),
+        valid=bindparam("probability"),
+        ended=bindparam("why"),
+        reserved=questions.c.reserved - bindparam("back"),
+    )
+)
+_COUNT = (
+    update(answers).where(answers.c.id.in_(bindparam("numbers", expanding=True))).values(counted=bindparam("counts"))
+)
+_RATER = case((golden_counts.c.person.in_(bindparam("raters", expanding=True)), golden_counts.c.person), else_=0)
+_COUNTS = (
+    select(_RATER.label("rater"), golden_counts.c.truth, golden_counts.c.answer, func.sum(golden_counts.c.n).label("n"))
+    .join(people, people.c.id == golden_counts.c.person)
+    .where(~people.c.voided, golden_counts.c.n > 0)
+    .group_by("rater", golden_counts.c.truth, golden_counts.c.answer)
+    .subquery()
+)
+# How many golden questions there are of each truth; and beside it what raters said of them, if they did.
+_GOLDEN_ANSWERS = select(campaign.c.golden_invalid, campaign.c.golden_valid, _COUNTS).outerjoin(_COUNTS, true())
+
+
+class _Cast(NamedTuple):
+    """Answers to a question in the order in which they came, and the probability that it is valid before them."""
+
+    prior: float | None
+    votes: Sequence[Row[Any]]
+
+    def only(self, which: str) -> "_Cast":
+        """Those of which a column is true."""
+        return self._replace(votes=[vote for vote in self.votes if getattr(vote, which)])
+
+    def valid(self, model: RaterModel, votes: int | None = None) -> float:
+        """The probability by the first of them, or by all."""
+        return probability_valid([(vote.person, vote.answer) for vote in self.votes[:votes]], model, self.prior)
+
+
+def count_new(change: Change, asked: Sequence[int], *, places: Sequence[int]) -> None:
+    """Note what the votes on some questions say after new ones; of some of them, a place is given back."""
+    cast = _cast(change, asked)
+    _settle(change, {question: each.only("counted") for question, each in cast.items()}, places=places)
+
+
+def count_anew(change: Change, asked: Sequence[int]) -> None:
+    """Count the answers to some questions in the order in which they came, until they are enough."""
+    cast = _cast(change, asked)
+    before = {vote.number for each in cast.values() for vote in each.votes if vote.counted}
+    standing = {question: each.only("stands") for question, each in cast.items()}
+    model = _model(change, standing)
+    counted = {question: _enough(change, each, model) for question, each in standing.items()}
+    after = {vote.number for each in counted.values() for vote in each.votes}
+    for counts, numbers in ((False, before - after), (True, after - before)):
+        for some in in_parts(sorted(numbers)):
+            change.connection.execute(_COUNT, {"numbers": some, "counts": counts})
+    _settle(change, counted)
+
+
+def _enough(change: Change, cast: _Cast, model: RaterModel) -> _Cast:
+    """The first of some votes, until they are enough."""
+    for votes in range(len(cast.votes)):
+        if change.rules.ending(votes, cast.valid(model, votes)) is not None:
+            return cast._replace(votes=cast.votes[:votes])
+    return cast
+
+
+def _cast(change: Change, asked: Sequence[int]) -> dict[int, _Cast]:
+    """All answers to each of some questions."""
+    cast = {}
+    for question, found in groupby(change.connection.execute(_ANSWERS, {"numbers": asked}), key=itemgetter(0)):
+        rows = list(found)
+        cast[question] = _Cast(rows[0].prior, [row for row in rows if row.number is not None])
+    return cast
+
+
+def _settle(change: Change, counted: Mapping[int, _Cast], *, places: Sequence[int] = ()) -> None:
+    """Note what the counted votes on some questions say, and whether they are enough; give back some of the places."""
+    model = _model(change, counted)
+    states = []
+    for question, cast in counted.items():
+        valid = cast.valid(model)
+        why = change.rules.ending(len(cast.votes), valid)
+        state = {"counted": len(cast.votes), "probability": valid, "why": why, "back": int(question in places)}
+        states.append({"question": question, **state})
+    change.connection.execute(_STATE, states)
+
+
+def _model(change: Change, cast: Mapping[int, _Cast]) -> RaterModel:
+    """The rater model by the golden answers so far, of those who voted; all others count together."""
+    raters = sorted({vote.person for each in cast.values() for vote in each.votes})
+    rows = change.connection.execute(_GOLDEN_ANSWERS, {"raters": raters}).all()
+    counts = [(row.rater, row.truth, row.answer, row.n) for row in rows if row.rater is not None]
+    return current_model(counts, (rows[0].golden_invalid, rows[0].golden_valid), [0, *raters])

@@ -19,7 +19,16 @@ from sqlalchemy import Connection, Engine, Row, and_, bindparam, select, update
 from reassess.annotation.addresses import shown_address
 from reassess.annotation.assignment import Rules
 from reassess.annotation.store import schema
-from reassess.annotation.store.database import RESTORE, Gate, database_errors, existing, is_server, open_engine, reading
+from reassess.annotation.store.database import (
+    RESTORE,
+    Gate,
+    batched,
+    database_errors,
+    existing,
+    is_server,
+    open_engine,
+    reading,
+)
 from reassess.annotation.store.schema import cursors, log, people, questions, tasks
 from reassess.annotation.store.versions import check_form
 from reassess.core.stop_rule import StopRule
@@ -255,7 +264,7 @@ def in_parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
 @contextmanager
 def changing(campaign: Campaign) -> Iterator[Change]:
     """A transaction: all of the block, or nothing if it raises."""
-    with campaign.gate, campaign.engine.begin() as connection:
+    with campaign.gate, campaign.engine.begin() as connection, batched(connection):
         change = Change(connection, campaign)
         yield change
         change.lower_cursors()

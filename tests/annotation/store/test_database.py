@@ -265,8 +265,9 @@ def test_on_a_server_a_change_does_not_wait_for_ever_for_another(
 def test_what_the_server_refuses_last_is_told_and_nothing_of_the_change_is_kept(address: str | Path) -> None:
     """Statements that answer nothing are sent to a server with the next one: here there is none."""
     campaign = campaign_at(address, (2,), raters=1, golden_rate=0)
+    named = update(people).where(people.c.id == 2).values(name="bo")
+    wrong = named, update(cursors).where(cursors.c.person == 2).values(person=99)
     with pytest.raises(IntegrityError), changing(campaign) as change:
-        change.connection.execute(update(people).where(people.c.id == 2).values(name="bo"))
-        change.connection.execute(update(cursors).where(cursors.c.person == 2).values(person=99))
+        list(map(change.connection.execute, wrong))
     assert find_person(campaign, "rater 2").id == 2
     campaign.close()

@@ -49,6 +49,7 @@ def same(one: Cleaning, other: Cleaning) -> None:
     assert one.reasons == tuple(other.reasons[row] for row in rows)
 
 
+@pytest.mark.filterwarnings("ignore:.*no more than chance would")
 @given(seed=st.integers(0, 10_000), repetitions=st.integers(1, 5), data=st.data())
 @settings(max_examples=40, deadline=None)
 def test_consistency_is_what_counting_says(seed: int, repetitions: int, data: st.DataObject) -> None:

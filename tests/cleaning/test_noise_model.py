@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reassess.cleaning import noise_model
@@ -161,6 +161,7 @@ cases = st.integers(0, 10_000)
 
 
 @given(seed=cases)
+@example(seed=41)  # most labels are wrong
 @settings(max_examples=30, deadline=None)
 def test_posteriors_and_rows_of_the_matrix_add_up_to_one(seed: int) -> None:
     images, model = some_case(seed)

@@ -137,7 +137,8 @@ def expect_noise(  # type: ignore[no-untyped-def]
                 drawn = least
                 for j in range(candidates):
                     drawn += elsewhere[ids[i, j]] * (draw[j] - least)
-            rest *= elsewhere[label] * draw[at] / drawn
+            # No mean of draws lies below the weakest; where most labels are wrong, `elsewhere` adds up to more than 1.
+            rest *= elsewhere[label] * draw[at] / max(drawn, weakest)
             likelihood += rest
             image[3, label] += rest / likelihood
         for k in range(candidates):

@@ -201,8 +201,9 @@ _LAST = _WITH_TASKS.where(_OWN, *_FINISHED).order_by(turns.c.number.desc()).limi
 _IS_LATE = or_(turns.c.expires < bindparam("now"), turns.c.expires > bindparam("latest"))
 _LATE = select(turns.c.person, turns.c.task).where(_IS_ASKED, _IS_LATE)
 _BEGUN_OR_LATE = (
-    _WITH_TASKS.add_columns(_IS_LATE.label("is_late")).where(_IS_ASKED, or_(_OWN, _IS_LATE)).order_by(turns.c.number)
+    select(turns.c.task, _IS_LATE.label("is_late")).where(_IS_ASKED, or_(_OWN, _IS_LATE)).order_by(turns.c.number)
 )
+_WITH_TASK = _WITH_TASKS.where(_OWN, turns.c.task == bindparam("of_task"))
 _END = update(turns).where(_OWN, turns.c.task == bindparam("of_task")).values(state=bindparam("ended"))
 _MOVE = (
     update(cursors)
@@ -275,7 +276,8 @@ def _next_turn(change: Change, person: int, now: float, held: Sequence[int]) -> 
         return None
     for turn in begun:
         if turn.task not in held:
-            return _again(change, turn, row)
+            own = change.connection.execute(_WITH_TASK, {"who": person, "of_task": turn.task}).one()
+            return _again(change, own, row)
     if len(begun) >= _MOST_HELD:
         return Nothing("waiting")
     held = sorted(set(held) - {turn.task for turn in begun})  # of which the lease has ended

@@ -17,8 +17,10 @@ from reassess.cli.screen import print_table
 from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.class_lists import Classed
 from reassess.core.items import Id
+from reassess.core.questions import Questions
 from reassess.core.stop_rule import StopRule
 from reassess.core.tasks import Effort, Tasks
+from reassess.core.votes import Votes
 from reassess.data.benchmark_images import in_one_benchmark
 from reassess.data.common_images import warn_of_other_images
 from reassess.data.loading import load_votes
@@ -125,26 +127,15 @@ def tasks(
     together; every question is in exactly one, but for golden ones: these are mixed in when people rate.
     """
     call.check_output(output, TASK_SUFFIXES, "tasks", benchmark=benchmark)
-    classes = None if benchmark is None else read_classes_of(call, benchmark)
-    asked = read_questions(call.read("questions", questions), classes)
-    images_of = benchmark_of(asked.images) if benchmark is None else benchmark
-    if benchmark is None:
-        classes = read_classes_of(call, images_of)
-    order = answers or images_of.answers
-    given: dict[str, tuple[Path, Classed]] = {"questions": (questions, asked)}
-    if (of_experts := find_part(call, images_of, "golden", golden)) is not None:
-        given["golden"] = of_experts, load_votes(of_experts, answers=order, classes=classes, max_bytes=max_bytes)
-    named = {f"{path} ({part})": noun for part, (path, noun) in given.items()}
-    parts: dict[str, Any] = dict(zip(given, in_one_benchmark(named, images_of, classes).values(), strict=True))
-    warn_of_other_images(parts, {part: str(path) for part, (path, _) in given.items()}, images_of)
-    asked = parts["questions"]
+    images_of, asked, experts = _read(call, questions, benchmark, golden, answers, max_bytes)
     tree = None if hierarchy is None else read_hierarchy(call.read("hierarchy", hierarchy), asked.classes)
-    made = make_tasks(asked, size=size, hierarchy=tree, golden=parts.get("golden"))
-    if len(asked) and not len(made):
+    made = make_tasks(asked, size=size, hierarchy=tree, golden=experts)
+    left_out = len(asked) - len(made.questions)
+    if left_out and not len(made):
         raise DataError(
             "all questions are golden, and raters are asked these apart",
             where=questions,
-            found=counted(len(asked), "question"),
+            found=counted(left_out, "question"),
             mend="give other questions, or --golden none",
         )
     each: float = votes
@@ -153,7 +144,8 @@ def tasks(
     if isinstance(seconds, Path):
         path = call.read("votes", seconds)
         with at(path):
-            seconds = seconds_per_vote(load_votes(path, answers=order, classes=classes, max_bytes=max_bytes))
+            order = answers or images_of.answers
+            seconds = seconds_per_vote(load_votes(path, answers=order, classes=asked.classes, max_bytes=max_bytes))
     effort = made.effort(each, seconds)
     call.keep_inputs(output)
     write_tasks(output, made, force=call.force)
@@ -162,7 +154,7 @@ def tasks(
         results = {
             "output": str(output),
             **effort.to_json(),
-            "golden": len(asked) - len(made.questions),
+            "golden": left_out,
             "votes_per_question": each,
             "stop": None if stop is None else [stop.low, stop.high],
             "size": size,
@@ -171,12 +163,36 @@ def tasks(
         call.print_document("tasks", {**results, "by_size": sizes, "not_in_hierarchy": len(nowhere)})
     else:
         _print(call, made, effort, output, votes, stop)
-        if left_out := len(asked) - len(made.questions):
+        if left_out:
             call.tell(f"left out: {counted(left_out, 'golden question')}, mixed in when people rate")
         if nowhere:
             names = some([asked.classes.label(class_id) for class_id in nowhere], most=3)
             call.tell(f"{counted(len(nowhere), 'class', 'classes')} not in the hierarchy: {names}")
         call.note_hashes("golden", "hierarchy", "votes")
+
+
+def _read(
+    call: Call,
+    questions: Path,
+    benchmark: Benchmark | None,
+    golden: str | None,
+    answers: tuple[Id, ...] | None,
+    max_bytes: int,
+) -> tuple[Benchmark, Questions, Votes | None]:
+    """The benchmark whose images they are, the questions, and the experts' votes on golden ones."""
+    classes = None if benchmark is None else read_classes_of(call, benchmark)
+    asked = read_questions(call.read("questions", questions), classes)
+    if benchmark is None:
+        benchmark = benchmark_of(asked.images)
+        classes = read_classes_of(call, benchmark)
+    given: dict[str, tuple[Path, Classed]] = {"questions": (questions, asked)}
+    if (of_experts := find_part(call, benchmark, "golden", golden)) is not None:
+        order = answers or benchmark.answers
+        given["golden"] = of_experts, load_votes(of_experts, answers=order, classes=classes, max_bytes=max_bytes)
+    named = {f"{path} ({part})": noun for part, (path, noun) in given.items()}
+    parts: dict[str, Any] = dict(zip(given, in_one_benchmark(named, benchmark, classes).values(), strict=True))
+    warn_of_other_images(parts, {part: str(path) for part, (path, _) in given.items()}, benchmark)
+    return benchmark, parts["questions"], parts.get("golden")
 
 
 def _until_closed(

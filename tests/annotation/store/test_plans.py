@@ -1,0 +1,41 @@
+"""However many answers there are, what a rater asks and says reads a few rows of each table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+
+from reassess.annotation.store.turns import next_turn
+from reassess.core.stop_rule import StopRule
+from tests.annotation.campaigns import campaign_at, vote_on_all
+
+# Tables that grow with the images or the answers, and the indexes that hold a few of their rows.
+_LARGE = ("answers", "images", "log", "questions", "tasks", "turns")
+_FEW = ("ix_tasks_free", "ix_turns_asked")
+
+
+def test_no_table_that_grows_is_read_as_a_whole(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (3,) * 6, raters=3, votes=3, stop=StopRule(0.1, 0.9), golden_rate=0.3)
+    sent: dict[str, Any] = {}
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        sent[statement] = parameters[0] if isinstance(parameters, list) else parameters
+
+    event.listen(campaign.engine, "before_cursor_execute", note)
+    vote_on_all(campaign, raters=3)
+    next_turn(campaign, 2, 1e9)
+    event.remove(campaign.engine, "before_cursor_execute", note)
+    assert len(sent) > 15
+    with campaign.engine.connect() as connection:
+        for statement, parameters in sent.items():
+            if not statement.startswith(("BEGIN", "COMMIT")):
+                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+                assert scanned([row[-1] for row in plan]) == [], statement
+    campaign.close()
+
+
+def scanned(plan: Sequence[str]) -> list[str]:
+    """The steps of a plan that read all rows of a table that grows."""
+    scans = [step for step in plan if step.startswith("SCAN ") and step.split()[1].partition("_")[0] in _LARGE]
+    return [step for step in scans if not step.endswith(_FEW)]

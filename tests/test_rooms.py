@@ -13,6 +13,7 @@ OF_SEVERAL = {
     "annotation/test_digits.py": "a campaign of digits, from raters whose matrices are known to labels",
     "annotation/app/test_proxy.py": "the pages behind nginx, and the unit of the service",
     "annotation/app/test_keeper_browser.py": "the page of a keeper, in a browser",
+    "annotation/store/test_plans.py": "the statements of what raters ask and say",
     "annotation/test_commands.py": "the commands of a campaign that is kept on a server",
     "annotation/test_packages.py": "the packages that a campaign needs",
     "annotation/test_races.py": "the store of a campaign under processes that race",

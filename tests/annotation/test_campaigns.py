@@ -391,6 +391,25 @@ def test_a_golden_task_shows_as_many_questions_as_the_main_task_in_whose_place_i
     assert min(map(len, shown)) > 1
 
 
+def test_a_golden_task_of_as_many_questions_goes_first_and_then_the_largest(tmp_path: Path) -> None:
+    golden, experts = golden_of(2, 1, 3, 5, 2, 4)
+    plan = CampaignPlan(tasks_of(*[3] * 40), rules=Rules(golden_rate=0.9), golden_tasks=golden, experts=experts)
+    create_campaign(tmp_path / "c.db", plan)
+    campaign = open_campaign(tmp_path / "c.db")
+    known, first = {address_of(campaign, f"g{number}.png") for number in range(6)}, set()
+    for number in range(20):
+        rater = add_person(campaign, f"rater {number}")
+        shown: list[Turn] = []
+        while len(shown) < len(known):
+            turn = turn_of(campaign, rater)
+            give(campaign, rater, turn, *[YES] * len(turn.rows))
+            shown += [turn] if turn.image in known else []
+        assert [len(turn.rows) for turn in shown] == [3, 3, 3, 2, 2, 1]
+        first.add(shown[0].image)
+    assert first == {address_of(campaign, f"g{number}.png") for number in (2, 3, 5)}
+    campaign.close()
+
+
 def test_with_a_stop_rule_an_undecided_question_is_shown_to_one_more_rater_at_a_time(tmp_path: Path) -> None:
     campaign = campaign_at(
         tmp_path / "c.db", (2,), raters=4, votes=4, golden_rate=0, stop=StopRule(0.001, 0.999), lease=60.0

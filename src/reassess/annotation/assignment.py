@@ -1,6 +1,5 @@
 """Who is asked what, and when a question has votes enough: rules that know no clock, no database and no chance."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
@@ -85,23 +84,9 @@ class Rules:
         """
         return self._draw("golden", rater, task) < self.golden_rate
 
-    def pick(self, rater: int, task: int, sizes: Sequence[int], size: int) -> int:
-        """Which of some golden tasks a rater gets as their task of a number; the same for the same seed.
-
-        Parameters
-        ----------
-        rater, task
-            The rater, and how many tasks they had before.
-        sizes
-            How many questions each golden task has.
-        size
-            How many the main task has in whose place it stands: one that has as many is taken, or else a largest one.
-
-        >>> sorted({Rules().pick(7, task, sizes=[2, 5, 6, 5], size=5) for task in range(50)})
-        [1, 2, 3]
-        """
-        like = [place for place, its in enumerate(sizes) if its >= min(size, max(sizes))]
-        return like[int(self._draw("pick", rater, task) * len(like))]
+    def golden_start(self, rater: int, task: int) -> float:
+        """In [0, 1), where among the golden tasks the one is looked for that a rater gets as their task of a number."""
+        return self._draw("start", rater, task)
 
     def rank(self, rater: int, task: int, class_id: int) -> float:
         """In [0, 1), of a class of a golden task: those of the lowest rank are shown."""

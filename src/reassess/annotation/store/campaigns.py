@@ -1,9 +1,10 @@
 """A campaign that is open, and changes of it.
 
 Locks are taken in one order, so that no two transactions wait for one another: a person with their cursor, tasks by
-number, the campaign where golden answers are counted. Nobody waits for the cursors of others. Who holds that of a
-person knows until the transaction ends whether their votes count. No number changes, so the locks are those beside
-which other rows may refer to what is locked. On SQLite a transaction that changes something is alone.
+number, the campaign where golden answers are counted: raters together with others, and experts alone. Nobody waits for
+the cursors of others. Who holds that of a person knows until the transaction ends whether their votes count. No number
+changes, so the locks are those beside which other rows may refer to what is locked. On SQLite a transaction that
+changes something is alone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -158,6 +159,7 @@ _PERSON = (
     .with_for_update(of=[people, cursors], key_share=True)
 )
 _CAMPAIGN = select(schema.campaign.c.id).with_for_update(key_share=True)
+_CAMPAIGN_WITH_OTHERS = select(schema.campaign.c.id).with_for_update(read=True)
 _LOCKED = (
     select(tasks.c.id).where(tasks.c.id.in_(bindparam("numbers", expanding=True))).order_by(tasks.c.id)
 ).with_for_update(key_share=True)
@@ -214,10 +216,10 @@ class Change:
             for some in in_parts(sorted(set(numbers))):
                 self.connection.execute(_LOCKED, {"numbers": some}).all()
 
-    def lock_campaign(self) -> None:
-        """Let no other transaction count golden answers, or add a task."""
+    def lock_campaign(self, *, with_others: bool = False) -> None:
+        """Let no other transaction change a truth, or add a task: `with_others` who do the same, to count answers."""
         if self.connection.dialect.name != "sqlite":
-            self.connection.execute(_CAMPAIGN).all()
+            self.connection.execute(_CAMPAIGN_WITH_OTHERS if with_others else _CAMPAIGN).all()
 
     def reserve(self, shown: Sequence[int], places: int) -> None:
         """Add places that are reserved, or take them away, on questions that are voted on."""

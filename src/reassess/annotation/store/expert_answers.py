@@ -1,6 +1,7 @@
 """What experts say of golden questions: the truth follows from it, and from the truth what is known of raters."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, or_, select, update
@@ -42,10 +43,22 @@ _SAID = (
 )
 
 
-def count_golden(change: Change, person: int, truth: int | None, answer: int | None, more: int) -> None:
-    """Count an answer of a rater to a golden question, or take it away; nothing if there is no truth or answer."""
-    if truth is not None and answer is not None:
-        change.connection.execute(_COUNT, {"who": person, "is": truth, "said": answer, "more": more})
+def count_golden(change: Change, said: Iterable[tuple[int, int | None, int | None, int]]) -> None:
+    """Count answers of raters to golden questions, or take them away: rater, truth, answer, and +1 or -1 of each.
+
+    What has no truth or no answer counts nothing.
+    """
+    counts: Counter[tuple[int, int, int]] = Counter()
+    for person, truth, answer, more in said:
+        if truth is not None and answer is not None:
+            counts[person, truth, answer] += more
+    rows = [
+        {"who": person, "is": truth, "said": answer, "more": more}
+        for (person, truth, answer), more in sorted(counts.items())
+        if more
+    ]
+    if rows:
+        change.connection.execute(_COUNT, rows)
 
 
 def renew_truth(change: Change, asked: Sequence[Row[Any]], kind: str) -> None:
@@ -59,11 +72,11 @@ def renew_truth(change: Change, asked: Sequence[Row[Any]], kind: str) -> None:
         change.connection.execute(update(questions).where(questions.c.id == row.id).values(truth=truth))
         if kind != GOLDEN:
             continue
-        for value, more in ((row.truth, -1), (truth, +1)):
+        both = (row.truth, -1), (truth, +1)
+        for value, more in both:
             _count_question(change, value, more)
-            for each in said:
-                if each.role == RATER:
-                    count_golden(change, each.person, value, each.answer, more)
+        raters = [each for each in said if each.role == RATER]
+        count_golden(change, [(each.person, value, each.answer, more) for each in raters for value, more in both])
 
 
 def _count_question(change: Change, truth: int | None, more: int) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, bindparam, exists, func, literal_column, or_, select, update
+from sqlalchemy import Connection, Float, Row, and_, bindparam, exists, func, literal_column, or_, select, update
 
 from reassess.annotation.store.campaigns import Campaign, Change, changing
 from reassess.annotation.store.database import reading
@@ -237,23 +237,28 @@ _FIRST = (
 )
 _MAIN_TASK = _FIRST.with_for_update(of=tasks, key_share=True, skip_locked=True)
 _LEFT = select(_ASKABLE.where(tasks.c.kind == MAIN).exists())
-# Other tasks that somebody has not had, or that ended without them.
+# The first other task that somebody has not had, or that ended without them.
 _OF_KIND = (
     _TURNS_OF.where(
         or_(turns.c.state.is_(None), turns.c.state.in_([EXPIRED, VOIDED])),
         tasks.c.kind.in_(bindparam("kinds", expanding=True)),
     )
-    .add_columns(
-        select(func.count())
-        .select_from(questions)
-        .where(questions.c.task == tasks.c.id, ~exists().where(_THEIRS))
-        .scalar_subquery()
-        .label("size")
-    )
     .order_by(tasks.c.kind, tasks.c.position)
+    .limit(literal_column("1"))
 )
 _KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None), ~exists().where(_THEIRS))
-_GOLDEN_TASKS, _EXPERT_TASKS = _OF_KIND.where(_KNOWN), _OF_KIND.where(_UNANSWERED)
+_EXPERT_TASK, _KNOWN_TASK = _OF_KIND.where(_UNANSWERED), _OF_KIND.where(_KNOWN)
+_SIZE = (
+    select(func.count())
+    .select_from(questions)
+    .where(questions.c.task == tasks.c.id, ~exists().where(_THEIRS))
+    .scalar_subquery()
+)
+_others = tasks.alias()
+_GOLDEN = select(func.count()).select_from(_others).where(_others.c.kind == GOLDEN).scalar_subquery()
+_START = bindparam("share", type_=Float) * _GOLDEN
+_GOLDEN_TASK = _KNOWN_TASK.where(bindparam("size") <= _SIZE, tasks.c.position >= _START)
+_LARGEST_GOLDEN_TASK = _KNOWN_TASK.order_by(None).order_by(_SIZE.desc(), tasks.c.position)
 
 
 def _late(connection: Connection, campaign: Campaign, now: float) -> Sequence[Row[Any]]:
@@ -323,16 +328,15 @@ def _choose(change: Change, person: Row[Any], held: Sequence[int]) -> _Choice | 
     """
     own = {"who": person.id, "held": held}
     if person.role == EXPERT:
-        task = change.connection.execute(_EXPERT_TASKS, own | {"kinds": [GOLDEN, PRACTICE]}).first()
+        task = change.connection.execute(_EXPERT_TASK, own | {"kinds": [GOLDEN, PRACTICE]}).one_or_none()
         return None if task is None else _Choice(task, _unanswered(change, person, task))
     if person.stage == PRACTICE:  # of which none is passed over
-        task = change.connection.execute(_GOLDEN_TASKS, own | {"held": [], "kinds": [PRACTICE]}).first()
+        task = change.connection.execute(_KNOWN_TASK, own | {"held": [], "kinds": [PRACTICE]}).one_or_none()
         return None if task is None else _Choice(task, _unanswered(change, person, task))
     main = _choose_main(change, person, own)
     if main is None or not change.rules.is_golden(person.id, person.turns):
         return main
-    left = change.connection.execute(_GOLDEN_TASKS, own | {"kinds": [GOLDEN]}).all()
-    return _choose_golden(change, person, left, len(main.rows)) if left else main
+    return _choose_golden(change, person, own, len(main.rows)) or main
 
 
 def _choose_main(change: Change, person: Row[Any], own: dict[str, Any]) -> _Choice | None:
@@ -348,12 +352,20 @@ def _choose_main(change: Change, person: Row[Any], own: dict[str, Any]) -> _Choi
     return None
 
 
-def _choose_golden(change: Change, person: Row[Any], left: Sequence[Row[Any]], size: int) -> _Choice:
-    """One of the golden tasks that are left, and so many of its questions, those first of which the truth is known."""
-    task = left[change.rules.pick(person.id, person.turns, [one.size for one in left], size)]
-    rows = _unanswered(change, person, task)
-    rows.sort(key=lambda row: (row.truth is None, change.rules.rank(person.id, person.turns, row.class_id)))
-    return _Choice(task, sorted(rows[:size], key=attrgetter("id")))  # in an order that tells nothing
+def _choose_golden(change: Change, person: Row[Any], own: dict[str, Any], size: int) -> _Choice | None:
+    """A golden task, and so many of its questions, those first of which the truth is known.
+
+    It is the first that has as many, from a place that is drawn; or else the largest.
+    """
+    start = change.rules.golden_start(person.id, person.turns)
+    for statement, share in ((_GOLDEN_TASK, start), (_GOLDEN_TASK, 0.0), (_LARGEST_GOLDEN_TASK, 0.0)):
+        limits = {"kinds": [GOLDEN], "size": size, "share": share}
+        task = change.connection.execute(statement, own | limits).one_or_none()
+        if task is not None:
+            rows = _unanswered(change, person, task)
+            rows.sort(key=lambda row: (row.truth is None, change.rules.rank(person.id, person.turns, row.class_id)))
+            return _Choice(task, sorted(rows[:size], key=attrgetter("id")))  # in an order that tells nothing
+    return None
 
 
 def _unanswered(change: Change, person: Row[Any], task: Row[Any]) -> list[Row[Any]]:

@@ -155,13 +155,13 @@ class _Kept:
         """Note what the answers say: of the truth, of the rater, or of the question."""
         change = self.change
         if self.kind != schema.MAIN:
-            change.lock_campaign()
+            change.lock_campaign(with_others=self.person.role != EXPERT)
         if self.person.role == EXPERT:
             renew_truth(change, [*new, *changed], self.kind)
         elif self.kind == GOLDEN and self.turn.state != UNFIT:
-            for row in (*new, *changed):
-                count_golden(change, self.person.id, row.truth, row.answer, -1)
-                count_golden(change, self.person.id, row.truth, self.given[row.id].answer, +1)
+            said = [(row, row.answer, -1) for row in changed]
+            said += [(row, self.given[row.id].answer, +1) for row in (*new, *changed)]
+            count_golden(change, [(self.person.id, row.truth, answer, more) for row, answer, more in said])
         else:
             if counted:
                 count_new(change, counted, places=self._reserved(counted))
@@ -210,12 +210,11 @@ def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None
         end_turn(change, turn, UNFIT)
         change.connection.execute(_GO_ON, {"who": person, "of_task": task, "then": UNFIT, "until": now})
         if of_task.kind != schema.MAIN:
-            change.lock_campaign()
+            change.lock_campaign(with_others=row.role != EXPERT)
         if row.role == EXPERT:
             renew_truth(change, answered, of_task.kind)
         elif of_task.kind == GOLDEN:
-            for each in answered:
-                count_golden(change, person, each.truth, each.answer, -1)
+            count_golden(change, [(person, each.truth, each.answer, -1) for each in answered])
         elif of_task.kind == schema.MAIN and answered:
             count_anew(change, [each.id for each in answered])
             change.renew([task], reopened=True)

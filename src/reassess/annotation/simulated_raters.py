@@ -217,6 +217,8 @@ class _AtWork:
             after = self._next([task["task"]])
             if self.rater.think:
                 self._wait(chance.expovariate(1 / self.rater.think), until)
+                if perf_counter() >= until:  # or all would answer at that moment, before they have looked long enough
+                    break
             given, lost = self._given(task), chance.random() < self.rater.drop
             if lost:
                 self.client.say_and_lose("answers", {"answers": given})

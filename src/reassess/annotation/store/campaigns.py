@@ -23,7 +23,6 @@ from reassess.annotation.store import schema
 from reassess.annotation.store.database import (
     RESTORE,
     Gate,
-    batched,
     database_errors,
     existing,
     is_server,
@@ -266,7 +265,7 @@ def in_parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
 @contextmanager
 def changing(campaign: Campaign) -> Iterator[Change]:
     """A transaction: all of the block, or nothing if it raises."""
-    with campaign.gate, campaign.engine.begin() as connection, batched(connection):
+    with campaign.gate, campaign.engine.begin() as connection:
         change = Change(connection, campaign)
         yield change
         change.lower_cursors()

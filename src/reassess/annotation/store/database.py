@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.exc import OperationalError as UnavailableError
 from sqlalchemy.exc import TimeoutError as WaitedTooLongError
 
@@ -24,7 +24,6 @@ __all__ = [
     "Gate",
     "UnavailableError",
     "WaitedTooLongError",
-    "batched",
     "connect",
     "database_errors",
     "existing",
@@ -36,7 +35,7 @@ __all__ = [
 
 ALLOW_WRITING = "allow that the file and its folder are written"
 RESTORE = "take a copy that reassess annotate backup made"
-_PIPELINE = "pipeline"
+_CONNECTIONS = 8  # of a process to a server, which stay open: a new one takes longer than what is asked of it
 _PATIENCE = 10_000  # milliseconds that one writer waits for another
 
 
@@ -88,13 +87,13 @@ def open_engine(campaign: str | Path) -> Engine:
                 where=shown_address(campaign),
                 allowed="postgresql://USER@HOST/DATABASE",
             ) from None
-        server = create_engine(
+        return create_engine(
             url.set(drivername="postgresql+psycopg"),
+            pool_size=_CONNECTIONS,
+            max_overflow=0,
             pool_timeout=_PATIENCE / 1000,
             connect_args={"options": f"-c lock_timeout={_PATIENCE}"},
         )
-        event.listen(server, "after_cursor_execute", _receive)
-        return server
     url = URL.create("sqlite", database=_uri(text), query={"uri": "true"})
     engine = create_engine(url, json_deserializer=_from_json)
     event.listen(engine, "connect", _prepare)
@@ -129,36 +128,6 @@ def reading(engine: Engine, *, once: bool = False) -> Connection:
     if engine.dialect.name == "postgresql":  # where else each statement sees what was committed meanwhile
         connection = connection.execution_options(isolation_level="AUTOCOMMIT" if once else "REPEATABLE READ")
     return connection.execution_options(reading=True)
-
-
-@contextmanager
-def batched(connection: Connection) -> Iterator[None]:
-    """Send statements that answer nothing together with the next one that does: on a server each way takes its time.
-
-    Raises
-    ------
-    DBAPIError
-        The server refuses one of them.
-    """
-    if connection.dialect.name != "postgresql":
-        yield
-        return
-    import psycopg
-
-    try:
-        with connection.connection.dbapi_connection.pipeline() as pipeline:
-            connection.info[_PIPELINE] = pipeline
-            yield
-    except psycopg.Error as error:  # of a statement that was sent last
-        raise DBAPIError.instance("", None, error, psycopg.Error, dialect=connection.dialect) from error
-    finally:
-        connection.info.pop(_PIPELINE, None)
-
-
-def _receive(connection: Connection, _: Any, statement: str, *__: Any) -> None:
-    pipeline = connection.info.get(_PIPELINE)
-    if pipeline is not None and (statement.startswith("SELECT") or " RETURNING " in statement):
-        pipeline.sync()
 
 
 @contextmanager

@@ -96,8 +96,8 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
     names
         Whether raters are called by their names; else by numbers, which tell nothing of them.
     """
+    classes = classes_of(campaign)
     with reading(campaign.engine) as connection:
-        classes = classes_of(campaign)
         said = _Said(connection, classes, names)
         golden, rater_golden = said.golden()
         counts = select(func.count()).select_from(answers.join(people).join(questions)).where(~questions.c.golden)
@@ -123,8 +123,9 @@ def note_export(campaign: Campaign, now: float, by: int | None = None, *, names:
 
 def golden_votes_of(campaign: Campaign, *, names: bool = False) -> tuple[Votes | None, Votes | None]:
     """The experts' votes on golden questions, and the raters', as `export_votes` gives them among others."""
+    classes = classes_of(campaign)
     with reading(campaign.engine) as connection:
-        return _Said(connection, classes_of(campaign), names).golden()
+        return _Said(connection, classes, names).golden()
 
 
 class _Said:

@@ -8,7 +8,7 @@ from secrets import token_urlsafe
 from typing import Any
 from unicodedata import category
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from reassess.annotation.store.campaigns import Campaign, Change, changing
@@ -196,12 +196,17 @@ def sign_out(campaign: Campaign, secret: str) -> None:
         change.connection.execute(delete(sessions).where(sessions.c.secret == _digest(secret)))
 
 
+_OF_SESSION = (
+    select(people)
+    .join(sessions, sessions.c.person == people.c.id)
+    .where(sessions.c.secret == bindparam("own"), sessions.c.expires > bindparam("now"))
+)
+
+
 def person_of_session(campaign: Campaign, secret: str, now: float) -> Person | None:
     """Whose session it is; None if it has ended, or is none."""
-    its = sessions.c.secret == _digest(secret), sessions.c.expires > now
-    found = select(people).join(sessions, sessions.c.person == people.c.id).where(*its)
     with reading(campaign.engine, once=True) as connection:
-        row = connection.execute(found).one_or_none()
+        row = connection.execute(_OF_SESSION, {"own": _digest(secret), "now": now}).one_or_none()
     return None if row is None else _person(row)
 
 

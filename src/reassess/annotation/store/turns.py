@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 _MOST_HELD = 2  # turns of a rater at a time: the one on the screen, and the next
-_NEAR = 16  # tasks
+_NEAR = 128  # tasks
 
 Why = Literal["consent", "paused", "voided", "failed", "waiting", "finished"]
 

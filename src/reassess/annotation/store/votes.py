@@ -285,6 +285,8 @@ _TURNS_OF = (
     .join(tasks, tasks.c.id == questions.c.task)
     .outerjoin(turns, and_(turns.c.task == tasks.c.id, turns.c.person == bindparam("who")))
     .where(questions.c.id.in_(bindparam("numbers", expanding=True)))
+    .order_by(tasks.c.id)
+    .with_for_update(of=tasks, key_share=True)
 )
 _KIND = select(tasks.c.kind).where(tasks.c.id == bindparam("of_task"))
 _GO_ON = (
@@ -302,6 +304,4 @@ def _turns_of(change: Change, person: int, given: Sequence[int]) -> list[Row[Any
         raise DataError("there is no such question", found=f"question {min(unknown)}")
     if others := [row.question for row in found if row.task is None]:
         raise DataError("the rater was not shown this question", found=f"question {min(others)}")
-    by_task = {row.task: row for row in found}
-    change.lock(by_task)
-    return [by_task[task] for task in sorted(by_task)]
+    return list({row.task: row for row in found}.values())

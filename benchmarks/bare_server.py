@@ -18,7 +18,7 @@ from starlette.routing import Route
 from reassess.annotation.app.server import serve
 from reassess.annotation.store.database import open_engine
 
-_QUESTIONS = 6  # of a task
+_QUESTIONS = 8  # of a task
 metadata = MetaData()
 answers = Table(
     "answers",

@@ -37,7 +37,7 @@ from reassess.annotation.store.schema import answers, questions
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.stop_rule import StopRule
 
-_TASKS, _EACH = 50_000, 6  # 50 raters who think a second a task can give 300 answers a second
+_TASKS, _EACH = 50_000, 8  # as many questions as a page shows, of which a stop rule leaves two thirds open
 _SECONDS = 60.0  # so that the first requests, of which each statement is compiled, are few
 _GOLDEN = 200  # tasks
 _CLASSES = Classes(1000, names=tuple(f"class {number}" for number in range(1000)))
@@ -151,7 +151,7 @@ def test_create(row: Any, tmp_path: Path) -> None:
 
 
 def test_export(row: Any, tmp_path: Path) -> None:
-    create_campaign(tmp_path / "c.db", CampaignPlan(tasks_of(_TASKS, _EACH)))
+    create_campaign(tmp_path / "c.db", CampaignPlan(tasks_of(25_000, _EACH)))
     campaign = open_campaign(tmp_path / "c.db")
     raters = [add_person(campaign, f"rater {number}") for number in range(5)]
     with campaign.engine.begin() as connection:

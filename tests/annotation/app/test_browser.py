@@ -599,6 +599,23 @@ def test_what_experts_say_is_in_view_and_still_there_after_a_reload(
     wait_for_text(view, "#stage", "Picture 3")
 
 
+def test_practice_answers_that_have_arrived_can_be_changed_until_what_is_right_is_shown(
+    work: Callable[..., Work],
+) -> None:
+    campaign = work(sizes=(2,), practice=1, golden_size=2, raters=("ann",))
+    view = campaign.enter("ann")
+    address = answer_all(view)
+    view.reload()  # which sends them
+    wait_for_answers(campaign, [2, 2])
+    assert shown(view) == address
+    assert view.locator(".right:visible").count() == 0
+    view.keyboard.press("1")
+    view.keyboard.press("m")
+    view.keyboard.press("Enter")
+    wait_for_text(view, "#stage", "Practice: 1 of 1. You and the experts agree on ")
+    assert sorted(campaign.kept()) == [1, 2]
+
+
 # Whether all of an element is on the screen, and nothing over it.
 IS_IN_VIEW = """(one) => {
   const { left, top, bottom } = one.getBoundingClientRect();

@@ -127,6 +127,29 @@ def test_a_practice_round_shows_what_is_right_and_lets_those_begin_who_reach_the
     assert len(exported.rater_golden) == 2  # of the one golden task that is not for practice
 
 
+def test_until_what_is_right_is_told_a_practice_answer_can_be_changed(tmp_path: Path) -> None:
+    golden, experts = golden_of(2, 2)
+    campaign = made(tmp_path, golden_tasks=golden, experts=experts, practice=1, bar=1.0)
+    rater = add_person(campaign, "ann")
+    turn = next_turn(campaign, rater, NOW)
+    assert isinstance(turn, Turn)
+    right = [GivenAnswer(row.question, 2 * row.class_id, revision=1) for row in turn.rows]
+    wrong = [GivenAnswer(row.question, MAYBE) for row in turn.rows]
+    assert keep_answers(campaign, rater, wrong, NOW, reveal=False) == {}
+    again = next_turn(campaign, rater, NOW)
+    assert isinstance(again, Turn)
+    assert (again.task, [row.answer for row in again.rows]) == (turn.task, [MAYBE] * 2)
+    assert keep_answers(campaign, rater, right, NOW, reveal=False) == {}
+    truths = {row.question: row.class_id for row in turn.rows}
+    assert keep_answers(campaign, rater, right, NOW) == truths
+    late = [GivenAnswer(row.question, MAYBE, revision=2) for row in turn.rows]
+    assert keep_answers(campaign, rater, late, NOW) == truths
+    following = next_turn(campaign, rater, NOW)
+    assert isinstance(following, Turn)
+    assert not following.practice
+    campaign.close()
+
+
 def test_who_judges_no_practice_picture_does_not_reach_the_bar(tmp_path: Path) -> None:
     golden, experts = golden_of(2, 2)
     campaign = made(tmp_path, golden_tasks=golden, experts=experts, practice=1, bar=0.5)

@@ -41,7 +41,8 @@ def _undo(caller: Caller, said: Mapping[str, Any]) -> Response:
 
 def _answers(caller: Caller, said: Mapping[str, Any]) -> Response:
     given = [_given(one) for one in _list(said, "answers", _MOST_ANSWERS)]
-    truths = keep_answers(caller.campaign, caller.person.id, given, caller.now)
+    reveal = said.get("reveal") is not False
+    truths = keep_answers(caller.campaign, caller.person.id, given, caller.now, reveal=reveal)
     kept = [[one.question, one.revision] for one in given]
     return JSONResponse({"kept": kept, "truths": {str(question): truth for question, truth in truths.items()}})
 

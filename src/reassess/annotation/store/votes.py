@@ -69,15 +69,31 @@ class GivenAnswer:
             check_range(self.seconds, 0, what="seconds")
 
 
-def keep_answers(campaign: Campaign, person: int, given: Sequence[GivenAnswer], now: float) -> dict[int, int]:
+def keep_answers(
+    campaign: Campaign, person: int, given: Sequence[GivenAnswer], now: float, *, reveal: bool = True
+) -> dict[int, int]:
     """Keep answers: when this returns, each is in the database, and is there once however often it is sent.
 
     Of the answers of a person to a question that of the highest revision is kept, and of several the first. One to a
     question that has votes enough is kept, and does not count.
 
+    Parameters
+    ----------
+    campaign
+        The campaign.
+    person
+        Who answers.
+    given
+        What they answer.
+    now
+        The time, in seconds.
+    reveal
+        Whether practice tasks that are answered as a whole by now end, and what is right is told. Without it their
+        answers can be changed still.
+
     Returns
     -------
-    The truth, 0 invalid or 1 valid, of each question of those practice tasks that are answered as a whole by now.
+    The truth, 0 invalid or 1 valid, of each question of those practice tasks that have ended; else nothing.
 
     Raises
     ------
@@ -92,8 +108,8 @@ def keep_answers(campaign: Campaign, person: int, given: Sequence[GivenAnswer], 
                 latest[one.question] = one
         truths: dict[int, int] = {}
         for turn in _turns_of(change, person, list(latest)):
-            kept = _Kept(change, row, turn, latest, now)
-            if kept.keep() and is_practice(row, turn.kind):
+            kept = _Kept(change, row, turn, latest, now, reveal or not is_practice(row, turn.kind))
+            if kept.keep() and reveal and is_practice(row, turn.kind):
                 truths |= {each.id: each.truth for each in kept.asked if each.truth is not None}
         return truths
 
@@ -102,16 +118,16 @@ class _Kept:
     """Answers of a person to questions of one task."""
 
     def __init__(
-        self, change: Change, person: Row[Any], turn: Row[Any], given: Mapping[int, GivenAnswer], now: float
+        self,
+        change: Change,
+        person: Row[Any],
+        turn: Row[Any],
+        given: Mapping[int, GivenAnswer],
+        now: float,
+        ends: bool,
     ) -> None:
-        self.change, self.person, self.turn, self.kind, self.given, self.now = (
-            change,
-            person,
-            turn,
-            turn.kind,
-            given,
-            now,
-        )
+        self.change, self.person, self.turn, self.kind = change, person, turn, turn.kind
+        self.given, self.now, self.ends = given, now, ends
         own = {"who": person.id, "of_task": turn.task}
         self.asked = change.connection.execute(ASKED_OF, own).all()
 
@@ -122,7 +138,7 @@ class _Kept:
         changed = [row for row in answered if row.answer is not None and self.given[row.id].revision > row.revision]
         if is_practice(self.person, self.kind) and self.turn.state != ASKED:
             changed = []  # by then they know what is right
-        if new or changed:
+        if new or changed or self.turn.state == ASKED:
             counted = [row.id for row in new if self._counts(row)]
             self._insert(new, counted)
             self._revise(changed)
@@ -176,12 +192,12 @@ class _Kept:
     def _go_on(self, new: Sequence[int], counted: Sequence[int], *, anew: bool) -> None:
         """Give back places on questions whose answers do not count, as `_judge` does where they do.
 
-        A turn ends with its last answer, and else has its lease anew.
+        A turn ends with its last answer, if it `ends` so, and else has its lease anew.
         """
         change, turn = self.change, self.turn
         if turn.state == ASKED:
             answered = {row.id for row in self.asked if row.answer is not None}.union(new)
-            state = DONE if answered.issuperset(turn.shown) else ASKED
+            state = DONE if self.ends and answered.issuperset(turn.shown) else ASKED
             expires = self.now + change.rules.lease
             own = {"who": turn.person, "of_task": turn.task}
             change.connection.execute(_GO_ON, {**own, "then": state, "until": expires})

@@ -83,7 +83,7 @@ export class Outbox {
   async #deliver(given) {
     try {
       const answers = given.map(({ owner, ...answer }) => answer);
-      const { kept } = await post("answers", { answers }, { keepalive: true });
+      const { kept } = await post("answers", { answers, reveal: false }, { keepalive: true });
       await this.#remove(kept);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;

@@ -50,7 +50,7 @@ async function look() {
     }
     show(found);
     if (!found.practice) turns.fetchAfter(found);
-    else if (rows.isComplete) await reveal();
+    else if (found.isOver) await reveal();
   } catch (error) {
     fail(error);
   }

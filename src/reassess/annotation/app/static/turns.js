@@ -33,7 +33,7 @@ export class Turns {
   async stay() {
     const noted = localStorage.getItem(this.#note);
     const last = noted === null ? null : await this.last();
-    return last && String(last.task) === noted ? last : this.ask();
+    return last && String(last.task) === noted ? { ...last, isOver: true } : this.ask();
   }
 
   // Note what is on the screen.
@@ -46,10 +46,11 @@ export class Turns {
     localStorage.removeItem(this.#note);
   }
 
-  // What is right in a practice task, by question: the server says it to who has answered all of the task.
+  // What is right in a practice task, by question: the server says it to who has answered all of the task, and takes no
+  // other answer from then on.
   async truths({ rows }) {
     const answers = rows.map(({ question, answer, revision }) => ({ question, answer, revision: revision - 1 }));
-    return (await post("answers", { answers })).truths;
+    return (await post("answers", { answers, reveal: true })).truths;
   }
 
   // Fetch what comes after a turn, once `sent` says that all answers to what went before have arrived.

@@ -40,6 +40,15 @@ def test_alpha_is_biased(pets: Path, run: Callable[..., Run]) -> None:
     assert f"{ENDED}their alpha is biased, that of the golden votes is not\n" in result.err
 
 
+def test_the_savings_of_a_stop_rule_are_understated(pets: Path, run: Callable[..., Run]) -> None:
+    write_files(pets, {"golden.csv": VOTES})
+    assert run("aggregate", "--benchmark", "pets", "--method", "em", "-o", "pets/scores.csv").code == 0
+    result = run("curve", "--benchmark", "pets", "--stop", "0.01,0.99")
+    assert result.code == 0
+    assert f"{ENDED}what a stop rule saves is understated\n" in result.err
+    assert ENDED not in run("curve", "--benchmark", "pets").err
+
+
 @pytest.mark.parametrize(
     "argv", [["raters", "other.csv"], ["aggregate", "other.csv", "--method", "mean", "-o", "s.csv"]]
 )

@@ -12,7 +12,7 @@ from reassess.aggregation.baseline_rules import Rule
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
 from reassess.aggregation.operating_points import Goal
 from reassess.aggregation.provenance import Provenance
-from reassess.aggregation.stopping import USUAL_RULES, StopReplay, replay_stops
+from reassess.aggregation.stopping import USUAL_RULES, StopReplay, replay_stops, warn_of_stop
 from reassess.cli.common import Call, call_options, refuse_repeated, tracked
 from reassess.cli.curve_inputs import Answers, find_origin, load_curves
 from reassess.cli.help_pages import Command, in_benchmark
@@ -179,6 +179,8 @@ def curve(
         measured += curves
         if stops and origin is not None:
             replays[file] = _replay(call, curves[0], known, origin, stops)
+    if replays and votes is None and known.benchmark.stop is not None:
+        warn_of_stop(known.benchmark.stop, "what a stop rule saves is understated")
     if output is not None:
         _write(call, output, measured, known.rules, replays)
     if call.json:

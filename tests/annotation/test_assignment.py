@@ -37,11 +37,22 @@ def test_golden_tasks_stand_at_random_places_that_a_seed_repeats() -> None:
     assert places[0] != [task for task in range(2_000) if Rules(golden_rate=0.2, seed=1).is_golden(0, task)]
 
 
-def test_golden_tasks_are_looked_for_from_everywhere_as_often() -> None:
-    starts = [Rules().golden_start(rater, task) for rater in range(40) for task in range(50)]
-    assert min(starts) >= 0
-    assert max(starts) < 1
-    assert all(420 < sum(quarter <= 4 * start < quarter + 1 for start in starts) < 580 for quarter in range(4))
+def test_each_of_some_golden_tasks_is_picked_as_often() -> None:
+    sizes = [2, 3, 2, 5]
+    picked = [Rules().pick(rater, task, sizes, 2) for rater in range(40) for task in range(50)]
+    assert set(picked) == {0, 1, 2, 3}
+    assert all(420 < picked.count(one) < 580 for one in range(4))
+
+
+def test_each_place_is_drawn_as_often() -> None:
+    drawn = [place for rater in range(20) for task in range(50) for place in Rules().places(rater, task, 4)]
+    assert set(drawn) == {0, 1, 2, 3}
+    assert all(1850 < drawn.count(place) < 2150 for place in range(4))
+
+
+@pytest.mark.parametrize(("size", "places"), [(1, {0, 1, 2}), (3, {1, 2}), (4, {2}), (8, {2})])
+def test_a_golden_task_is_as_large_as_the_main_task_in_its_place_if_there_is_one(size: int, places: set[int]) -> None:
+    assert {Rules().pick(1, task, [2, 3, 5], size) for task in range(50)} == places
 
 
 def test_with_a_stop_rule_no_more_raters_are_asked_at_once_than_can_be_needed() -> None:

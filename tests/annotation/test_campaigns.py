@@ -1,11 +1,13 @@
 """A campaign from its making to its votes: what is refused, what counts, and what is exported."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import chisquare
 from sqlalchemy import select
 
 from reassess.annotation.assignment import Rules
@@ -15,7 +17,7 @@ from reassess.annotation.store.campaigns import Campaign, open_campaign
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.people import add_person
+from reassess.annotation.store.people import add_person, admit
 from reassess.annotation.store.pictures import image_addresses
 from reassess.annotation.store.schema import golden_counts, images, tasks
 from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn
@@ -85,6 +87,9 @@ def test_a_place_is_kept_for_a_rater_until_the_lease_ends(tmp_path: Path) -> Non
     assert next_turn(campaign, 2, NOW + 59) == turn
     give(campaign, 3, turn_of(campaign, 3, NOW + 61), NO, now=NOW + 62)
     give(campaign, 2, turn, YES, now=NOW + 63)  # late: kept, and not counted
+    undone = last_turn(campaign, 2)
+    assert undone is not None
+    assert undone.task == turn.task
     result = export_votes(campaign)
     assert (len(result.votes), result.late, result.voided) == (1, 1, 0)
     assert exported(campaign) == [("m0.png", 0, [("rater 3", "no")])]
@@ -407,6 +412,25 @@ def test_a_golden_task_of_as_many_questions_goes_first_and_then_the_largest(tmp_
         assert [len(turn.rows) for turn in shown] == [3, 3, 3, 2, 2, 1]
         first.add(shown[0].image)
     assert first == {address_of(campaign, f"g{number}.png") for number in (2, 3, 5)}
+    campaign.close()
+
+
+def test_golden_tasks_are_the_first_of_as_many_raters_each(tmp_path: Path) -> None:
+    """Also where those of the practice round have places among theirs."""
+    golden, experts = golden_of(*[2] * 30)
+    tasks, rules = tasks_of(*[2] * 300), Rules(golden_rate=0.9)
+    plan = CampaignPlan(tasks, rules=rules, golden_tasks=golden, experts=experts, practice=20)
+    create_campaign(tmp_path / "c.db", plan)
+    campaign, first = open_campaign(tmp_path / "c.db"), Counter[str]()
+    known = {address_of(campaign, f"g{number}.png") for number in range(30)}
+    for number in range(120):
+        rater = add_person(campaign, f"rater {number}")
+        admit(campaign, rater, NOW)
+        turn = turn_of(campaign, rater)
+        if turn.image in known:
+            first[turn.image] += 1
+    assert len(first) == 10
+    assert chisquare(list(first.values())).pvalue > 0.01
     campaign.close()
 
 

@@ -15,7 +15,7 @@ from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.people import add_person, admit
 from reassess.annotation.store.schema import campaign as settings
 from reassess.annotation.store.schema import golden_counts, questions
-from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn
+from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn, release
 from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, void_rater
 from tests.annotation.campaigns import golden_of, tasks_of
 from tests.helpers import message
@@ -145,6 +145,22 @@ def test_until_what_is_right_is_told_a_practice_answer_can_be_changed(tmp_path: 
     late = [GivenAnswer(row.question, MAYBE, revision=2) for row in turn.rows]
     assert keep_answers(campaign, rater, late, NOW) == truths
     following = next_turn(campaign, rater, NOW)
+    assert isinstance(following, Turn)
+    assert not following.practice
+    campaign.close()
+
+
+def test_a_practice_answer_can_be_changed_after_the_lease_has_ended(tmp_path: Path) -> None:
+    golden, experts = golden_of(2, 2)
+    campaign = made(tmp_path, golden_tasks=golden, experts=experts, practice=1, bar=1.0)
+    rater = add_person(campaign, "ann")
+    turn = next_turn(campaign, rater, NOW)
+    assert isinstance(turn, Turn)
+    keep_answers(campaign, rater, [GivenAnswer(turn.rows[0].question, MAYBE)], NOW)
+    release(campaign, NOW + 1e6)
+    right = [GivenAnswer(row.question, 2 * row.class_id, revision=1) for row in turn.rows]
+    assert len(keep_answers(campaign, rater, right, NOW + 1e6)) == 2
+    following = next_turn(campaign, rater, NOW + 1e6)
     assert isinstance(following, Turn)
     assert not following.practice
     campaign.close()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, Float, Row, and_, bindparam, exists, func, literal_column, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, exists, func, literal_column, or_, select, update
 
 from reassess.annotation.store.campaigns import Campaign, Change, changing
 from reassess.annotation.store.database import reading
@@ -237,28 +237,23 @@ _FIRST = (
 )
 _MAIN_TASK = _FIRST.with_for_update(of=tasks, key_share=True, skip_locked=True)
 _LEFT = select(_ASKABLE.where(tasks.c.kind == MAIN).exists())
-# The first other task that somebody has not had, or that ended without them.
-_OF_KIND = (
-    _TURNS_OF.where(
-        or_(turns.c.state.is_(None), turns.c.state.in_([EXPIRED, VOIDED])),
-        tasks.c.kind.in_(bindparam("kinds", expanding=True)),
-    )
-    .order_by(tasks.c.kind, tasks.c.position)
-    .limit(literal_column("1"))
+# Other tasks that somebody has not had, or that ended without them.
+_OTHER = _TURNS_OF.where(or_(turns.c.state.is_(None), turns.c.state.in_([EXPIRED, VOIDED]))).order_by(
+    tasks.c.kind, tasks.c.position
 )
 _KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None), ~exists().where(_THEIRS))
-_EXPERT_TASK, _KNOWN_TASK = _OF_KIND.where(_UNANSWERED), _OF_KIND.where(_KNOWN)
+_EXPERT_TASK = _OTHER.where(tasks.c.kind.in_([GOLDEN, PRACTICE]), _UNANSWERED).limit(1)
+_PRACTICE_TASK = _OTHER.where(tasks.c.kind == PRACTICE, _KNOWN).limit(1)
 _SIZE = (
     select(func.count())
     .select_from(questions)
     .where(questions.c.task == tasks.c.id, ~exists().where(_THEIRS))
     .scalar_subquery()
 )
-_others = tasks.alias()
-_GOLDEN = select(func.count()).select_from(_others).where(_others.c.kind == GOLDEN).scalar_subquery()
-_START = bindparam("share", type_=Float) * _GOLDEN
-_GOLDEN_TASK = _KNOWN_TASK.where(bindparam("size") <= _SIZE, tasks.c.position >= _START)
-_LARGEST_GOLDEN_TASK = _KNOWN_TASK.order_by(None).order_by(_SIZE.desc(), tasks.c.position)
+_IS_GOLDEN = tasks.c.kind == literal_column(f"'{GOLDEN}'")
+_LAST_GOLDEN = select(func.max(tasks.c.position)).where(_IS_GOLDEN)
+_GOLDEN_TASKS = _OTHER.where(_IS_GOLDEN, _KNOWN).add_columns(_SIZE.label("size"))
+_GOLDEN_AT = _GOLDEN_TASKS.where(tasks.c.position.in_(bindparam("places", expanding=True)), bindparam("least") <= _SIZE)
 
 
 def _late(connection: Connection, campaign: Campaign, now: float) -> Sequence[Row[Any]]:
@@ -328,10 +323,10 @@ def _choose(change: Change, person: Row[Any], held: Sequence[int]) -> _Choice | 
     """
     own = {"who": person.id, "held": held}
     if person.role == EXPERT:
-        task = change.connection.execute(_EXPERT_TASK, own | {"kinds": [GOLDEN, PRACTICE]}).one_or_none()
+        task = change.connection.execute(_EXPERT_TASK, own).one_or_none()
         return None if task is None else _Choice(task, _unanswered(change, person, task))
     if person.stage == PRACTICE:  # of which none is passed over
-        task = change.connection.execute(_KNOWN_TASK, own | {"held": [], "kinds": [PRACTICE]}).one_or_none()
+        task = change.connection.execute(_PRACTICE_TASK, own | {"held": []}).one_or_none()
         return None if task is None else _Choice(task, _unanswered(change, person, task))
     main = _choose_main(change, person, own)
     if main is None or not change.rules.is_golden(person.id, person.turns):
@@ -342,30 +337,34 @@ def _choose(change: Change, person: Row[Any], held: Sequence[int]) -> _Choice | 
 def _choose_main(change: Change, person: Row[Any], own: dict[str, Any]) -> _Choice | None:
     """The first main task from the cursor on, or else of all: one may be open again that the cursor has passed."""
     for place in sorted({0, person.position}, reverse=True):
-        task = change.connection.execute(_MAIN_TASK, own | {"place": place}).one_or_none()
-        if task is not None:
+        while (task := change.connection.execute(_MAIN_TASK, own | {"place": place}).one_or_none()) is not None:
             asked = change.connection.execute(ASKED_OF, {"who": person.id, "of_task": task.id})
             is_open = [row for row in asked if row.ended is None]
             rows = [row for row in is_open if row.answer is None]
-            free = min((change.rules.free(row.votes, row.reserved + (row in rows)) for row in is_open), default=0)
-            return _Choice(task, rows, free) if rows else None  # or they went while they were chosen
+            if rows:
+                free = min(change.rules.free(row.votes, row.reserved + (row in rows)) for row in is_open)
+                return _Choice(task, rows, free)
+            place = task.position + 1  # its questions went while it was chosen
     return None
 
 
 def _choose_golden(change: Change, person: Row[Any], own: dict[str, Any], size: int) -> _Choice | None:
-    """A golden task, and so many of its questions, those first of which the truth is known.
-
-    It is the first that has as many, from a place that is drawn; or else the largest.
-    """
-    start = change.rules.golden_start(person.id, person.turns)
-    for statement, share in ((_GOLDEN_TASK, start), (_GOLDEN_TASK, 0.0), (_LARGEST_GOLDEN_TASK, 0.0)):
-        limits = {"kinds": [GOLDEN], "size": size, "share": share}
-        task = change.connection.execute(statement, own | limits).one_or_none()
-        if task is not None:
-            rows = _unanswered(change, person, task)
-            rows.sort(key=lambda row: (row.truth is None, change.rules.rank(person.id, person.turns, row.class_id)))
-            return _Choice(task, sorted(rows[:size], key=attrgetter("id")))  # in an order that tells nothing
-    return None
+    """A golden task with at least so many questions, or else a largest one; and so many of them, known ones first."""
+    rules, connection = change.rules, change.connection
+    last = connection.scalar(_LAST_GOLDEN)
+    if last is None:
+        return None
+    places = rules.places(person.id, person.turns, last + 1)
+    found = {task.position: task for task in connection.execute(_GOLDEN_AT, own | {"places": places, "least": size})}
+    task = next((found[place] for place in places if place in found), None)
+    if task is None:
+        left = connection.execute(_GOLDEN_TASKS, own).all()
+        if not left:
+            return None
+        task = left[rules.pick(person.id, person.turns, [one.size for one in left], size)]
+    rows = _unanswered(change, person, task)
+    rows.sort(key=lambda row: (row.truth is None, rules.rank(person.id, person.turns, row.class_id)))
+    return _Choice(task, sorted(rows[:size], key=attrgetter("id")))  # in an order that tells nothing
 
 
 def _unanswered(change: Change, person: Row[Any], task: Row[Any]) -> list[Row[Any]]:

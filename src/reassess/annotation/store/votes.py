@@ -14,6 +14,7 @@ from reassess.annotation.store.schema import (
     ASKED,
     DONE,
     EXPERT,
+    EXPIRED,
     GOLDEN,
     RATER,
     SUGGESTED,
@@ -136,9 +137,9 @@ class _Kept:
         answered = [row for row in self.asked if row.id in self.given]
         new = [row for row in answered if row.answer is None]
         changed = [row for row in answered if row.answer is not None and self.given[row.id].revision > row.revision]
-        if is_practice(self.person, self.kind) and self.turn.state != ASKED:
+        if is_practice(self.person, self.kind) and self.turn.state == DONE:
             changed = []  # by then they know what is right
-        if new or changed or self.turn.state == ASKED:
+        if new or changed or self.turn.state in (ASKED, EXPIRED):
             counted = [row.id for row in new if self._counts(row)]
             self._insert(new, counted)
             self._revise(changed)
@@ -192,12 +193,13 @@ class _Kept:
     def _go_on(self, new: Sequence[int], counted: Sequence[int], *, anew: bool) -> None:
         """Give back places on questions whose answers do not count, as `_judge` does where they do.
 
-        A turn ends with its last answer, if it `ends` so, and else has its lease anew.
+        A turn ends with its last answer, if it `ends` so, and else has its lease anew, unless that has ended.
         """
         change, turn = self.change, self.turn
-        if turn.state == ASKED:
-            answered = {row.id for row in self.asked if row.answer is not None}.union(new)
-            state = DONE if self.ends and answered.issuperset(turn.shown) else ASKED
+        answered = {row.id for row in self.asked if row.answer is not None}.union(new)
+        is_over = self.ends and answered.issuperset(turn.shown)
+        if turn.state == ASKED or (turn.state == EXPIRED and is_over):
+            state = DONE if is_over else ASKED
             expires = self.now + change.rules.lease
             own = {"who": turn.person, "of_task": turn.task}
             change.connection.execute(_GO_ON, {**own, "then": state, "until": expires})

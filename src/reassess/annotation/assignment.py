@@ -60,9 +60,12 @@ class Rules:
         check_range(self.lease, 1, what="seconds for which a task is kept")
         check_number(self.seed, 0, LARGEST_SEED, whole=True, what="seed")
 
-    def ending(self, votes: int, valid: float) -> Ending | None:
-        """Why a question is closed that has so many votes, by which its class is valid with a probability."""
-        if self.stop is not None and bool(self.stop.closes(valid, votes)):
+    def ending(self, votes: int, valid: float, *, measured: bool = True) -> Ending | None:
+        """Why a question is closed that has so many votes, by which its class is valid with a probability.
+
+        A stop rule closes none before raters can be `measured`, by golden questions of which the truth is known.
+        """
+        if measured and self.stop is not None and bool(self.stop.closes(valid, votes)):
             return "rule"
         return "votes" if votes >= self.votes else None
 

@@ -17,6 +17,7 @@ from reassess.annotation.store.schema import campaign as settings
 from reassess.annotation.store.schema import golden_counts, questions
 from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn, release
 from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, void_rater
+from reassess.core.stop_rule import StopRule
 from tests.annotation.campaigns import golden_of, tasks_of
 from tests.helpers import message
 
@@ -163,6 +164,22 @@ def test_a_practice_answer_can_be_changed_after_the_lease_has_ended(tmp_path: Pa
     following = next_turn(campaign, rater, NOW + 1e6)
     assert isinstance(following, Turn)
     assert not following.practice
+    campaign.close()
+
+
+def test_a_stop_rule_closes_nothing_before_an_expert_has_answered(tmp_path: Path) -> None:
+    rules = Rules(votes=9, golden_rate=0, stop=StopRule(0.3, 0.7))
+    create_campaign(tmp_path / "c.db", CampaignPlan(tasks_of(1), rules=rules, golden_tasks=golden_of(2)[0]))
+    campaign = open_campaign(tmp_path / "c.db")
+    ended = select(questions.c.ended).where(~questions.c.golden)
+    for rater in range(3):
+        answer_all(campaign, add_person(campaign, f"rater {rater}"), YES)
+        with reading(campaign.engine) as connection:
+            assert connection.scalar(ended) is None
+    answer_all(campaign, add_person(campaign, "eve", role="expert"), YES)
+    answer_all(campaign, add_person(campaign, "rater 4"), YES)
+    with reading(campaign.engine) as connection:
+        assert connection.scalar(ended) == "rule"
     campaign.close()
 
 

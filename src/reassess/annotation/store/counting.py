@@ -69,6 +69,13 @@ class _Cast(NamedTuple):
         return probability_valid([(vote.person, vote.answer) for vote in self.votes[:votes]], model, self.prior)
 
 
+class _Known(NamedTuple):
+    """The rater model, and whether the truth of any golden question is known by which it was made."""
+
+    model: RaterModel
+    golden: bool
+
+
 def count_new(change: Change, asked: Sequence[int], *, places: Sequence[int]) -> None:
     """Note what the votes on some questions say after new ones; of some of them, a place is given back."""
     cast = _cast(change, asked)
@@ -80,8 +87,8 @@ def count_anew(change: Change, asked: Sequence[int]) -> None:
     cast = _cast(change, asked)
     before = {vote.number for each in cast.values() for vote in each.votes if vote.counted}
     standing = {question: each.only("stands") for question, each in cast.items()}
-    model = _model(change, standing)
-    counted = {question: _enough(change, each, model) for question, each in standing.items()}
+    known = _known(change, standing)
+    counted = {question: _enough(change, each, known) for question, each in standing.items()}
     after = {vote.number for each in counted.values() for vote in each.votes}
     for counts, numbers in ((False, before - after), (True, after - before)):
         for some in in_parts(sorted(numbers)):
@@ -89,10 +96,10 @@ def count_anew(change: Change, asked: Sequence[int]) -> None:
     _settle(change, counted)
 
 
-def _enough(change: Change, cast: _Cast, model: RaterModel) -> _Cast:
+def _enough(change: Change, cast: _Cast, known: _Known) -> _Cast:
     """The first of some votes, until they are enough."""
     for votes in range(len(cast.votes)):
-        if change.rules.ending(votes, cast.valid(model, votes)) is not None:
+        if change.rules.ending(votes, cast.valid(known.model, votes), measured=known.golden) is not None:
             return cast._replace(votes=cast.votes[:votes])
     return cast
 
@@ -108,19 +115,20 @@ def _cast(change: Change, asked: Sequence[int]) -> dict[int, _Cast]:
 
 def _settle(change: Change, counted: Mapping[int, _Cast], *, places: Sequence[int] = ()) -> None:
     """Note what the counted votes on some questions say, and whether they are enough; give back some of the places."""
-    model = _model(change, counted)
+    known = _known(change, counted)
     states = []
     for question, cast in counted.items():
-        valid = cast.valid(model)
-        why = change.rules.ending(len(cast.votes), valid)
+        valid = cast.valid(known.model)
+        why = change.rules.ending(len(cast.votes), valid, measured=known.golden)
         state = {"counted": len(cast.votes), "probability": valid, "why": why, "back": int(question in places)}
         states.append({"question": question, **state})
     change.connection.execute(_STATE, states)
 
 
-def _model(change: Change, cast: Mapping[int, _Cast]) -> RaterModel:
-    """The rater model by the golden answers so far, of those who voted; all others count together."""
+def _known(change: Change, cast: Mapping[int, _Cast]) -> _Known:
+    """What golden answers so far say of those who voted; all others count together."""
     raters = sorted({vote.person for each in cast.values() for vote in each.votes})
     rows = change.connection.execute(_GOLDEN_ANSWERS, {"raters": raters}).all()
     counts = [(row.rater, row.truth, row.answer, row.n) for row in rows if row.rater is not None]
-    return current_model(counts, (rows[0].golden_invalid, rows[0].golden_valid), [0, *raters])
+    truths = rows[0].golden_invalid, rows[0].golden_valid
+    return _Known(current_model(counts, truths, [0, *raters]), golden=any(truths))

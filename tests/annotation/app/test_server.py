@@ -81,6 +81,22 @@ def test_two_servers_of_one_file_are_one_too_many_and_none_is_upgraded_below_one
     assert list(link.parent.iterdir()) == [link]
 
 
+def test_a_file_with_a_second_name_is_not_served(tmp_path: Path) -> None:
+    """By each name it would have a log of answers of its own, of which one would be lost."""
+    make_site(tmp_path)
+    other = tmp_path / "other"
+    other.hardlink_to(tmp_path / "campaign")
+    assert message(serve_nothing, other) == (
+        "the campaign's file has several names\n"
+        f"  where:   {other}\n"
+        "  allowed: 1\n"
+        "  found:   2 hard links\n"
+        "  to mend: delete the other names, or serve a copy that reassess annotate backup made"
+    )
+    other.unlink()
+    serve_nothing(tmp_path / "campaign")
+
+
 def test_there_may_be_many_servers_of_a_database_server_and_none_of_no_file(tmp_path: Path) -> None:
     with only_process("postgresql://somewhere/campaign"), only_process("postgresql://somewhere/campaign"):
         pass

@@ -87,3 +87,17 @@ def test_what_cannot_be_copied_is_refused(tmp_path: Path) -> None:
     assert copy.read_text() == "kept"
     backup_campaign(tmp_path / "c.db", copy, force=True)
     open_campaign(copy).close()
+
+
+def test_a_damaged_campaign_takes_no_place_of_a_good_copy(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (2,) * 200, raters=1)
+    campaign.close()
+    backup_campaign(tmp_path / "c.db", tmp_path / "copy.db")
+    good = (tmp_path / "copy.db").read_bytes()
+    with (tmp_path / "c.db").open("r+b") as file:
+        file.seek(8192)
+        file.write(bytes(range(256)) * 64)
+    refused = message(backup_campaign, tmp_path / "c.db", tmp_path / "copy.db", force=True)
+    assert "damaged" in refused or "malformed" in refused
+    assert refused.endswith("\n  to mend: take a copy that reassess annotate backup made")
+    assert (tmp_path / "copy.db").read_bytes() == good

@@ -6,10 +6,18 @@ from sqlalchemy import Connection, select
 
 from reassess.annotation.addresses import is_server
 from reassess.annotation.store.campaign_files import writing_campaign
-from reassess.annotation.store.database import connect, database_errors, existing, keep_log, open_engine, reading
+from reassess.annotation.store.database import (
+    RESTORE,
+    connect,
+    database_errors,
+    existing,
+    keep_log,
+    open_engine,
+    reading,
+)
 from reassess.annotation.store.schema import metadata
 from reassess.annotation.store.versions import check_form, note_form
-from reassess.errors import OutputError
+from reassess.errors import DataError, OutputError
 
 __all__ = ["backup_campaign"]
 
@@ -31,7 +39,8 @@ def backup_campaign(address: str | Path, path: str | Path, *, force: bool = Fals
     Raises
     ------
     DataError
-        There is no such campaign; it is on a server and was made by another version; or the database cannot be used.
+        There is no such campaign; it is damaged; it is on a server and was made by another version; or the database
+        cannot be used.
     OutputError
         The copy exists, is the campaign itself, or that of a campaign that is open; or it cannot be written.
     """
@@ -48,6 +57,9 @@ def _copy_file(address: Path, path: Path, *, force: bool) -> None:
         source.execute("SELECT id FROM campaign")  # an error if it is none
         with writing_campaign(path, force=force) as temporary, connect(temporary) as target:
             source.backup(target)
+            (state,) = target.execute("PRAGMA quick_check(1)").fetchone()
+            if state != "ok":
+                raise DataError("the campaign is damaged", where=address, found=state, mend=RESTORE)
 
 
 def _copy_from_server(address: str, path: Path, *, force: bool) -> None:

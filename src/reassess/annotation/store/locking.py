@@ -22,7 +22,8 @@ def only_process(address: str | Path) -> Iterator[None]:
     Raises
     ------
     DataError
-        There is no such file, it may not be written, or another process serves or upgrades it.
+        There is no such file, it may not be written, another process serves or upgrades it, or it has a second name
+        by which one could.
     """
     if is_server(address):
         yield
@@ -31,6 +32,14 @@ def only_process(address: str | Path) -> Iterator[None]:
 
     path = os.path.realpath(existing(address))
     lock = Path(f"{path}.lock")
+    if (names := Path(path).stat().st_nlink) > 1:  # each of which would have a log of answers of its own
+        raise DataError(
+            "the campaign's file has several names",
+            where=address,
+            allowed="1",
+            found=f"{names} hard links",
+            mend="delete the other names, or serve a copy that reassess annotate backup made",
+        )
     try:
         if not os.access(path, os.W_OK):
             raise PermissionError(EACCES, os.strerror(EACCES))

@@ -19,6 +19,7 @@ from .simulated_raters import SimulatedRater as SimulatedRater
 from .simulated_raters import rate as rate
 from .simulated_truth import truth_of_campaign as truth_of_campaign
 from .store.backup import backup_campaign as backup_campaign
+from .store.campaign_files import refuse_answered as refuse_answered
 from .store.campaigns import Campaign as Campaign
 from .store.campaigns import open_campaign as open_campaign
 from .store.campaigns import pause as pause

@@ -2,14 +2,33 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from reassess.annotation.store.database import UnavailableError
+from reassess.annotation.store.database import UnavailableError, connect
 from reassess.errors import OutputError
-from reassess.formats.files import writing
+from reassess.formats.files import exists, writing
+from reassess.text import counted
 
-__all__ = ["writing_campaign"]
+__all__ = ["refuse_answered", "writing_campaign"]
+
+_GIVEN = "SELECT count(*) FROM answers WHERE at != (SELECT at FROM log ORDER BY id LIMIT 1)"  # and not brought along
+
+
+def refuse_answered(path: Path) -> None:
+    """Raise `OutputError` if `path` is the file of a campaign in which people have answered, or that is open."""
+    _refuse_open(path)
+    given = 0
+    if exists(path) and path.is_file():
+        with suppress(sqlite3.Error), connect(path) as connection:  # an error if it is no campaign
+            (given,) = connection.execute(_GIVEN).fetchone()
+    if given:
+        raise OutputError(
+            "the file is a campaign in which people have answered, and is not overwritten",
+            where=path,
+            found=counted(given, "answer"),
+            mend="choose another name, or delete the file",
+        )
 
 
 @contextmanager
@@ -35,7 +54,7 @@ def writing_campaign(path: Path, *, force: bool = False) -> Iterator[Path]:
 
 def _refuse_open(path: Path) -> None:
     log = Path(f"{path.resolve()}-wal")
-    if log.exists():
+    if exists(log):
         raise OutputError(
             "a campaign of that name is open, or was not closed",
             where=path,

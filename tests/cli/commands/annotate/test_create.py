@@ -191,7 +191,9 @@ def test_without_golden_questions_it_says_what_will_not_be_known(create: Create)
 def test_example_pictures_are_kept(create: Create, pets: Path) -> None:
     write_files(pets, {"show/cat/a.png": picture(9, "PNG"), "show/dog/b.jpg": picture(10)})
     assert "images: 8, hashed in pets/images, 2 example pictures\n" in create("--examples", "show").out
-    assert [len(one.examples) for one in shown_classes(opened())] == [1, 1]
+    campaign = opened()
+    assert [len(one.examples) for one in shown_classes(campaign)] == [1, 1]
+    campaign.close()
     write_files(pets, {"show/cat/0.png": picture(0, "PNG")})  # of another name there, and of the same content
     result = create("--examples", "show", "--force")
     assert result.code == 1
@@ -269,6 +271,32 @@ def test_a_file_that_exists_is_kept_without_force(create: Create) -> None:
     )
     assert Path("pets.db").read_text() == "kept"
     assert create("--force").code == 0
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_a_campaign_that_holds_answers_is_kept_also_with_force(
+    create: Create, run: Callable[..., Run], work: Callable[..., None], force: tuple[str, ...]
+) -> None:
+    create()
+    assert create("--golden-rate", "0", "--force").code == 0  # what experts said before is no answer that would be lost
+    run("annotate", "invite", "pets.db", "ann")
+    work()
+    before = Path("pets.db").read_bytes()
+    result = create(*force)
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        "Error: the file is a campaign in which people have answered, and is not overwritten\n"
+        "  where:   pets.db\n"
+        "  found:   8 answers\n"
+        "  to mend: choose another name, or delete the file\n"
+    )
+    assert Path("pets.db").read_bytes() == before
+
+
+def test_a_name_that_is_too_long_for_a_file_is_an_error(pets: Path, run: Callable[..., Run]) -> None:
+    result = run("annotate", "create", f"{'x' * 300}.db", "--tasks", "tasks.jsonl", "--benchmark", "pets")
+    assert (result.code, result.out) == (1, "")
+    assert "  found:   File name too long\n" in result.err
 
 
 def test_the_campaign_takes_no_place_of_what_was_read(create: Create, run: Callable[..., Run]) -> None:

@@ -187,6 +187,7 @@ def _check_output(call: Call, campaign: str | Path, benchmark: Benchmark | None)
     if isinstance(campaign, Path):
         if benchmark is not None:
             check_place(campaign, benchmark)
+        annotation.refuse_answered(campaign)
         check_output(campaign, force=call.force)
 
 

@@ -68,6 +68,11 @@ def test_classes_with_wnids_are_written_by_id_and_other_keys_are_not_read(tmp_pa
     [
         ("[1]", f"the line holds no task\n  where:   DIR, line 1\n  allowed: an object, as in {FORM}\n  found:   [1]"),
         (
+            '{"image": "a.png", "class": "cat"}',
+            "the line holds a question, and not a task\n  where:   DIR, line 1\n"
+            "  to mend: make tasks of questions with reassess tasks",
+        ),
+        (
             '{"task": true, "image": "a.png", "classes": [{"class": 1}]}',
             f"the line holds no task\n  where:   DIR, line 1\n  allowed: task: a whole number from 0, as in {FORM}\n"
             "  found:   true",

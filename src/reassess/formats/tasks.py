@@ -50,7 +50,7 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     Raises
     ------
     DataError
-        A line holds no task; a name is no class, or fits two; a question stands in two tasks.
+        A line holds no task, such as a question; a name is no class, or fits two; a question stands in two tasks.
 
     Examples
     --------
@@ -105,6 +105,10 @@ def _line(text: str, where: str) -> _Line:
         raise DataError("the line is no JSON", where=where, found=str(error), mend="write the file again") from error
     if not isinstance(task, dict):
         raise _no_task(where, "an object", task)
+    if "class" in task and not task.keys() & {"task", "classes"}:
+        raise DataError(
+            "the line holds a question, and not a task", where=where, mend="make tasks of questions with reassess tasks"
+        )
     number, image, reason = task.get("task", -1), task.get("image"), task.get("reason", "")
     if not _is_number(number, _MOST_NUMBER):
         raise _no_task(where, "task: a whole number from 0", number)

@@ -43,6 +43,14 @@ def test_it_says_what_was_made_and_what_comes_next(create: Create) -> None:
     assert result.out.splitlines()[-1].startswith("read: tasks tasks.jsonl, sha256 ")
 
 
+def test_a_name_with_a_space_is_quoted_in_what_comes_next(pets: Path, run: Callable[..., Run]) -> None:
+    told = run("annotate", "create", "my pets.db", "--benchmark", "pets", "--tasks", "tasks.jsonl").out.splitlines()
+    assert told[3:5] == [
+        "next: reassess annotate invite 'my pets.db' NAME...",
+        "then: reassess annotate serve 'my pets.db'",
+    ]
+
+
 def test_the_campaign_holds_what_was_asked_for(create: Create) -> None:
     Path("consent.txt").write_text("We keep your votes.\nYou may leave.\n")
     options = ["--votes", "3", "--stop", "0.05,0.95", "--golden-rate", "0.25", "--practice", "1", "--bar", "0.75"]
@@ -227,6 +235,7 @@ def test_example_pictures_are_kept(create: Create, pets: Path) -> None:
         (["--seed", "9223372036854775808"], 2, "is not in the range 0<=x<=9223372036854775807."),
         (["--stop", "0.99"], 2, "'0.99' is not a stop rule: LOW,HIGH: two probabilities"),
         (["--golden-questions", "proposals.csv"], 1, "a question is golden, and to be voted on as well"),
+        (["--name", " "], 2, "--name is empty: give a text, or leave it out."),
         (["--golden", "items.csv"], 1, "the golden answers are not on images and classes, as tasks are"),
         (["--golden", "scale.csv"], 1, "unknown answer"),
     ],

@@ -1,6 +1,7 @@
 """`reassess annotate create`: a campaign is made of tasks."""
 
 import secrets
+import shlex
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -39,8 +40,8 @@ _SETTINGS = ("name", "threshold", "match")
     cls=Command,
     docs="docs/annotate.md",
     examples=[
-        "reassess annotate create animals.db --benchmark pets --tasks ask.jsonl --stop 0.01,0.99",
-        "reassess annotate create cats.db --benchmark pets --tasks ask.jsonl --votes 3 --practice 1",
+        "reassess annotate create a.db --benchmark pets --tasks ask.jsonl --stop .1,.9",
+        "reassess annotate create b.db --benchmark pets --tasks ask.jsonl --practice 1",
     ],
 )
 @campaign_argument
@@ -147,6 +148,8 @@ def create(
     """
     if options["bar"] is not None and not options["practice"]:
         raise click.UsageError("--bar goes with --practice.")
+    if name is not None and not name.strip():
+        raise click.UsageError("--name is empty: give a text, or leave it out.")
     if stop is not None and votes < stop.at_least:
         raise click.UsageError(f"--stop closes no question before {stop.at_least} votes: give --votes 2 or more.")
     _check_output(call, campaign, benchmark)
@@ -272,6 +275,7 @@ def _report(
         call.tell(f"golden: {tasks}, of which experts have answered {known:,}{practice}")
     examples = f", {counted(len(plan.examples), 'example picture')}" if plan.examples else ""
     call.tell(f"images: {images:,}, {f'hashed in {source.place}' if source else 'not hashed'}{examples}")
-    call.tell(f"next: reassess annotate invite {place} NAME...")
-    call.tell(f"then: reassess annotate serve {place}{'' if source else ' --images FOLDER'}")
+    called = shlex.quote(place)
+    call.tell(f"next: reassess annotate invite {called} NAME...")
+    call.tell(f"then: reassess annotate serve {called}{'' if source else ' --images FOLDER'}")
     call.note_hashes("tasks", "golden", "questions", "original")

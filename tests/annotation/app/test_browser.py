@@ -538,6 +538,20 @@ def test_when_all_classes_are_asked_about_nothing_else_can_be_chosen(work: Calla
         wait_for_next(view, address)
 
 
+def test_a_class_that_is_asked_about_is_not_said_to_be_none(work: Callable[..., Work]) -> None:
+    view = work(sizes=(2,)).enter("ann")
+    shown(view)
+    view.keyboard.press("s")
+    told = {"squ": "square", "DISC": "circle", "roun": "circle"}  # by a part of a name, and by others for it
+    for typed, name in told.items():
+        view.fill("#other-text", typed)
+        assert view.inner_text("#other-notice") == f"It is asked about already: {name}."
+    view.fill("#other-text", "zebra")
+    assert view.inner_text("#other-notice") == "No class is called so."
+    view.fill("#other-text", "tri")
+    assert view.inner_text("#other-notice") == ""
+
+
 def test_who_touches_the_screen_is_told_of_buttons_and_not_of_keys(work: Callable[..., Work], tmp_path: Path) -> None:
     campaign = work(sizes=(3,))
     context = campaign.browser.new_context(viewport={"width": 360, "height": 768}, has_touch=True, is_mobile=True)

@@ -11,19 +11,23 @@ const list = document.querySelector("#other-list");
 const notice = document.querySelector("#other-notice");
 
 let choices = []; // {id, name, about, others, words}
+let asked = []; // the same
 let found = [];
 let current = 0;
 let chosen = () => {};
 
-// Ask for one of some classes; `choose` gets its id, and returns what to say if it could not be kept.
-export function ask(classes, choose) {
-  choices = classes.map((one) => ({
+// Ask for one of some classes, but for those that are shown, by id; `choose` gets the id, and returns what to say if it
+// could not be kept.
+export function ask(classes, shown, choose) {
+  const all = classes.map((one) => ({
     id: one.id,
     name: nameOf(one, one.id),
     about: one.definition ?? "",
     others: one.synonyms,
     words: ["", one.name, ...one.synonyms, ""].join("\n").toLowerCase(),
   }));
+  choices = all.filter(({ id }) => !shown.has(id));
+  asked = all.filter(({ id }) => shown.has(id));
   chosen = choose;
   text.value = "";
   search();
@@ -38,9 +42,14 @@ function search() {
   ranked.sort(([a], [b]) => a - b);
   found = ranked.slice(0, MOST).map(([, choice]) => choice);
   list.replaceChildren(...found.map((choice, number) => option(choice, number, typed)));
-  if (found.length) notice.textContent = "";
-  else notice.textContent = choices.length ? "No class is called so." : "All classes are asked about already.";
+  notice.textContent = found.length ? "" : whyNone(typed);
   mark(0);
+}
+
+function whyNone(typed) {
+  if (!choices.length) return "All classes are asked about already.";
+  const same = asked.find(({ words }) => words.includes(typed));
+  return same ? `It is asked about already: ${same.name}.` : "No class is called so.";
 }
 
 function option(choice, number, typed) {

@@ -194,7 +194,7 @@ async function sendUnfit() {
 function suggest() {
   const { task } = turn;
   const shown = new Set(turn.rows.map((row) => row.class));
-  askForClass([...classes.values()].filter((one) => !shown.has(one.id)), async (id, name) => {
+  askForClass([...classes.values()], shown, async (id, name) => {
     try {
       await post("suggest", { task, class: id });
     } catch (error) {

@@ -26,7 +26,7 @@ from reassess.formats.open_questions import read_questions
 from reassess.formats.tasks import read_tasks
 from reassess.proposals.tasks import make_tasks
 
-__all__ = ["CampaignParts", "load_campaign_parts"]
+__all__ = ["CampaignParts", "load_campaign_parts", "with_unanswered"]
 
 _Noun = TypeVar("_Noun", Questions, Votes | None, LabelSets | None)
 
@@ -135,10 +135,16 @@ def _experts(parts: Mapping[str, Any], files: Mapping[str, str]) -> Votes | None
         with at(files["golden"]):
             experts = _on_questions(parts["golden"])
     if "questions" in parts:
-        none = np.zeros(0, np.int64)
-        unanswered = Votes.from_columns(parts["questions"], none, none, none, (), KNOWN_ANSWERS)
-        experts = unanswered if experts is None else experts.append(unanswered)
+        return with_unanswered(experts, parts["questions"])
     return experts
+
+
+def with_unanswered(experts: Votes | None, questions: Questions) -> Votes:
+    """Experts' votes, if there are any, and golden questions on which there may be none."""
+    none = np.zeros(0, np.int64)
+    answers = KNOWN_ANSWERS if experts is None else experts.answers
+    unanswered = Votes.from_columns(questions, none, none, none, (), answers)
+    return unanswered if experts is None else experts.append(unanswered)
 
 
 def _on_questions(golden: Votes) -> Votes:

@@ -134,6 +134,18 @@ def test_golden_questions_are_in_no_task(questions: Path, run: Callable[..., Run
     assert len(lines_of()) == 3
 
 
+@pytest.mark.parametrize("answered", [(), ("--golden", "other.csv")])
+def test_golden_questions_that_experts_are_to_answer_are_in_no_task(
+    questions: Path, run: Callable[..., Run], answered: tuple[str, ...]
+) -> None:
+    write_files(questions, {"golden.csv": "image,class\nb.png,mug\nb.png,cup\n", "other.csv": GOLDEN_ASKED})
+    result = run(*ARGV, "--benchmark", "pets", "--golden-questions", "golden.csv", *answered)
+    assert (result.code, result.err) == (0, "")
+    assert f"left out: {3 if answered else 2} golden questions, mixed in when people rate" in result.out
+    assert {image for _, image, _, _ in lines_of()} == {"a.png"}
+    assert "golden questions golden.csv, sha256 " in result.out.splitlines()[-1]
+
+
 def test_golden_questions_alone_are_no_tasks(questions: Path, run: Callable[..., Run]) -> None:
     write_files(questions, {"pets/golden.csv": GOLDEN_ASKED, "few.csv": "image,class\na.png,cat\n"})
     result = run("tasks", "few.csv", "--benchmark", "pets", "-o", "tasks.jsonl")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 import numpy as np
 
+from reassess.cli.campaign_inputs import with_unanswered
 from reassess.cli.commands.aggregate import OF_METHODS, make_scores
 from reassess.cli.common import Call, Range, call_options
 from reassess.cli.help_pages import Command, in_benchmark
@@ -98,6 +99,12 @@ class _SecondsType(click.ParamType[float | Path]):
     "--votes is the most it gets: how many it gets on average is taken from earlier votes, those of --seconds or of "
     "--benchmark.",
 )
+@click.option(
+    "--golden-questions",
+    type=FILE,
+    metavar="FILE",
+    help="Golden questions that experts are to answer in the campaign, as for annotate create: they are left out too.",
+)
 @benchmark_option
 @in_benchmark(
     "--golden",
@@ -116,6 +123,7 @@ def tasks(
     votes: int,
     seconds: float | Path | None,
     stop: StopRule | None,
+    golden_questions: Path | None,
     benchmark: Benchmark | None,
     golden: str | None,
     answers: tuple[Id, ...] | None,
@@ -127,7 +135,7 @@ def tasks(
     together; every question is in exactly one, but for golden ones: these are mixed in when people rate.
     """
     call.check_output(output, TASK_SUFFIXES, "tasks", benchmark=benchmark)
-    images_of, asked, experts = _read(call, questions, benchmark, golden, answers, max_bytes)
+    images_of, asked, experts = _read(call, questions, benchmark, golden, golden_questions, answers, max_bytes)
     tree = None if hierarchy is None else read_hierarchy(call.read("hierarchy", hierarchy), asked.classes)
     made = make_tasks(asked, size=size, hierarchy=tree, golden=experts)
     left_out = len(asked) - len(made.questions)
@@ -168,7 +176,7 @@ def tasks(
         if nowhere:
             names = some([asked.classes.label(class_id) for class_id in nowhere], most=3)
             call.tell(f"{counted(len(nowhere), 'class', 'classes')} not in the hierarchy: {names}")
-        call.note_hashes("golden", "hierarchy", "votes")
+        call.note_hashes("golden", "golden questions", "hierarchy", "votes")
 
 
 def _read(
@@ -176,10 +184,11 @@ def _read(
     questions: Path,
     benchmark: Benchmark | None,
     golden: str | None,
+    golden_questions: Path | None,
     answers: tuple[Id, ...] | None,
     max_bytes: int,
 ) -> tuple[Benchmark, Questions, Votes | None]:
-    """The benchmark whose images they are, the questions, and the experts' votes on golden ones."""
+    """The benchmark whose images they are, the questions, and the golden ones with the experts' votes on them."""
     classes = None if benchmark is None else read_classes_of(call, benchmark)
     asked = read_questions(call.read("questions", questions), classes)
     if benchmark is None:
@@ -189,10 +198,16 @@ def _read(
     if (of_experts := find_part(call, benchmark, "golden", golden)) is not None:
         order = answers or benchmark.answers
         given["golden"] = of_experts, load_votes(of_experts, answers=order, classes=classes, max_bytes=max_bytes)
+    if golden_questions is not None:
+        found = read_questions(call.read("golden questions", golden_questions), classes)
+        given["golden questions"] = golden_questions, found
     named = {f"{path} ({part})": noun for part, (path, noun) in given.items()}
     parts: dict[str, Any] = dict(zip(given, in_one_benchmark(named, benchmark, classes).values(), strict=True))
     warn_of_other_images(parts, {part: str(path) for part, (path, _) in given.items()}, benchmark)
-    return benchmark, parts["questions"], parts.get("golden")
+    experts = parts.get("golden")
+    if golden_questions is not None:
+        experts = with_unanswered(experts, parts["golden questions"])
+    return benchmark, parts["questions"], experts
 
 
 def _until_closed(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.store.people import find_person
@@ -141,6 +142,26 @@ def test_people_are_invited_beside_their_table_and_a_name_that_is_taken_is_told_
     view.wait_for_selector("text=Go on asking")
     assert name.input_value() == "ann"  # what was typed is there still, although the numbers are new
     assert view.inner_text("#notice") == ""
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_table_that_is_wider_than_the_screen_has_a_shadow_where_it_goes_on(
+    work: Callable[..., Work], scheme: str, tmp_path: Path
+) -> None:
+    begun = work(sizes=(3,), rules=Rules(votes=1, golden_rate=0.0))
+    answer_all(begun, "ann")
+    view = begun.enter("kim", 360, scheme, page="keeper")
+    table = view.locator("[aria-label='Table of people']")
+    assert table.evaluate("(one) => one.scrollWidth > one.clientWidth")
+    shots = Path(os.environ.get("REASSESS_SHOTS", tmp_path))
+    for is_at_end in (False, True):
+        table.evaluate("(one, end) => { one.scrollLeft = end ? one.scrollWidth : 0; }", is_at_end)
+        path = shots / f"shadow-{scheme}-{'end' if is_at_end else 'begin'}.png"
+        table.screenshot(path=path)
+        with Image.open(path) as shot:
+            paper = shot.convert("RGB").getpixel((shot.width // 2, 1))
+            assert (shot.convert("RGB").getpixel((shot.width - 1, 1)) == paper) == is_at_end
+    check_page(view)
 
 
 @pytest.mark.parametrize("width", [1280, 1366])

@@ -4,15 +4,18 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from reassess.annotation.store.campaigns import Campaign
+from reassess.annotation.plan import CampaignPlan
+from reassess.annotation.store.campaigns import Campaign, open_campaign
+from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
+from reassess.annotation.store.people import add_person
 from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import questions, suggestions
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Nothing, Turn, next_turn
 from reassess.annotation.store.votes import GivenAnswer, keep_answers, restore_rater, void_rater
-from tests.annotation.campaigns import campaign_at
+from tests.annotation.campaigns import campaign_at, golden_of, tasks_of
 from tests.helpers import message
 
 NOW = 1e9
@@ -100,4 +103,30 @@ def test_what_others_suggest_too_or_have_begun_to_answer_is_asked_still(address:
     restore_rater(campaign, 2, NOW)
     void_rater(campaign, 3, NOW)
     assert states(campaign)[5] is None
+    campaign.close()
+
+
+def suggested(campaign: Campaign) -> list[tuple[int, int]]:
+    """What is exported of suggestions: class, and how many people."""
+    return [(one.class_id, one.people) for one in export_votes(campaign).suggestions]
+
+
+def test_what_is_suggested_of_a_practice_picture_is_noted_and_not_asked(tmp_path: Path) -> None:
+    golden, experts = golden_of(2, 2)
+    plan = CampaignPlan(tasks_of(2), golden_tasks=golden, experts=experts, practice=1, bar=1.0)
+    create_campaign(tmp_path / "c.db", plan)
+    campaign = open_campaign(tmp_path / "c.db")
+    rater = add_person(campaign, "ann")
+    turn = next_turn(campaign, rater, NOW)
+    assert isinstance(turn, Turn)
+    assert turn.practice
+    suggest(campaign, rater, turn.task, 5, NOW)
+    assert set(states(campaign)) == {0, 1}
+    assert suggested(campaign) == [(5, 1)]
+    keep_answers(campaign, rater, [GivenAnswer(row.question, 1) for row in turn.rows], NOW)
+    assert next_turn(campaign, rater, NOW) == Nothing("failed")
+    assert message(suggest, campaign, rater, turn.task, 4, NOW) == (
+        "nothing can be suggested now\n  found:   a rater who did not reach the bar"
+    )
+    assert suggested(campaign) == [(5, 1)]
     campaign.close()

@@ -7,7 +7,9 @@ from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign, Change, changing
 from reassess.annotation.store.creation import random_ids
 from reassess.annotation.store.schema import (
+    FAILED,
     MAIN,
+    PRACTICE,
     SUGGESTED,
     WITHDRAWN,
     answers,
@@ -28,6 +30,8 @@ _MOST = 8  # suggestions of a rater on a task
 def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: float) -> None:
     """Note that somebody sees something else in a picture. It is no vote: if nobody was asked, others will be.
 
+    Of a picture of the practice round it is noted alone.
+
     Parameters
     ----------
     campaign
@@ -44,13 +48,19 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
     Raises
     ------
     DataError
-        They were not shown the task; there is no such class; they have suggested as many for this task as they may.
+        They can suggest nothing now; they were not shown the task; there is no such class; they have suggested as many
+        for this task as they may.
     """
     with changing(campaign) as change:
         connection = change.connection
         row = change.person(person)
-        if row.voided or row.paused:
-            raise DataError("nothing can be suggested now", found="paused" if row.paused else "a voided rater")
+        refused = {
+            "paused": row.paused,
+            "a voided rater": row.voided,
+            "a rater who did not reach the bar": row.stage == FAILED,
+        }
+        if any(refused.values()):
+            raise DataError("nothing can be suggested now", found=next(why for why, is_so in refused.items() if is_so))
         find_turn(change, person, task)
         if connection.scalar(select(schema.classes.c.id).where(schema.classes.c.id == class_id)) is None:
             raise DataError("there is no such class", found=f"class {class_id}")
@@ -61,7 +71,9 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
         if len(before) >= _MOST:
             raise DataError("too many suggestions for one picture", allowed=f"up to {_MOST}", found=len(before) + 1)
         connection.execute(insert(suggestions).values(person=person, task=task, class_id=class_id, at=now))
-        image = connection.execute(select(tasks.c.image).where(tasks.c.id == task)).scalar_one()
+        image, kind = connection.execute(select(tasks.c.image, tasks.c.kind).where(tasks.c.id == task)).one()
+        if kind == PRACTICE:  # which is used for nothing else
+            return
         change.lock(connection.scalars(select(tasks.c.id).where(tasks.c.image == image)))
         change.lock_campaign()
         same = select(questions.c.task).join(tasks, tasks.c.id == questions.c.task)

@@ -13,7 +13,7 @@ from reassess.annotation.store.people import add_person
 from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import questions, suggestions
 from reassess.annotation.store.suggestions import suggest
-from reassess.annotation.store.turns import Nothing, Turn, next_turn
+from reassess.annotation.store.turns import Nothing, Turn, next_turn, release
 from reassess.annotation.store.votes import GivenAnswer, keep_answers, restore_rater, void_rater
 from tests.annotation.campaigns import campaign_at, golden_of, tasks_of
 from tests.helpers import message
@@ -129,4 +129,26 @@ def test_what_is_suggested_of_a_practice_picture_is_noted_and_not_asked(tmp_path
         "nothing can be suggested now\n  found:   a rater who did not reach the bar"
     )
     assert suggested(campaign) == [(5, 1)]
+    campaign.close()
+
+
+def test_an_answer_to_a_withdrawn_question_counts_once_it_is_asked_again(address: str | Path) -> None:
+    """It came after the lease had ended, and is changed before the question is asked again: neither opens it."""
+    campaign = campaign_at(address, (2,), raters=2, votes=2, golden_rate=0, lease=60.0)
+    turn = next_turn(campaign, 2, NOW)
+    assert isinstance(turn, Turn)
+    suggest(campaign, 2, turn.task, 5, NOW)
+    assert is_asked(campaign, 3, 5)
+    turn = next_turn(campaign, 3, NOW)
+    assert isinstance(turn, Turn)
+    release(campaign, NOW + 100)
+    void_rater(campaign, 2, NOW + 100)
+    (row,) = turn.rows
+    for revision, answer in enumerate((0, 2)):
+        keep_answers(campaign, 3, [GivenAnswer(row.question, answer, revision=revision)], NOW + 100)
+        assert states(campaign)[5] == "withdrawn"
+    restore_rater(campaign, 2, NOW + 100)
+    assert states(campaign)[5] is None
+    votes = export_votes(campaign, names=True).votes
+    assert list(votes.on(votes.items.class_ids.tolist().index(5))) == [("rater 3", "yes")]
     campaign.close()

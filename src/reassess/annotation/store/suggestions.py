@@ -5,6 +5,7 @@ from sqlalchemy import exists, func, insert, or_, select, update
 from reassess.annotation.judging import current_model
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign, Change, changing
+from reassess.annotation.store.counting import count_anew
 from reassess.annotation.store.creation import random_ids
 from reassess.annotation.store.schema import (
     FAILED,
@@ -120,5 +121,6 @@ def _renew(change: Change, task: int) -> None:
     withdraw = update(questions).where(its, questions.c.ended.is_(None), ~is_begun, ~is_suggested)
     ask = update(questions).where(its, questions.c.ended == WITHDRAWN, is_suggested)
     change.connection.execute(withdraw.values(ended=WITHDRAWN))
-    change.connection.execute(ask.values(ended=None))
+    asked = change.connection.scalars(ask.values(ended=None).returning(questions.c.id)).all()
+    count_anew(change, asked)  # somebody may have answered since it was withdrawn
     change.renew([task])

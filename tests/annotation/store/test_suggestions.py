@@ -1,14 +1,18 @@
 """A class that a rater sees is a new question for others."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import event, select, text
 
 from reassess.annotation.plan import CampaignPlan
-from reassess.annotation.store.campaigns import Campaign, open_campaign
+from reassess.annotation.store.campaigns import Campaign, changing, open_campaign
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
+from reassess.annotation.store.keeping import last_entries
 from reassess.annotation.store.people import add_person
 from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import questions, suggestions
@@ -152,3 +156,54 @@ def test_an_answer_to_a_withdrawn_question_counts_once_it_is_asked_again(address
     votes = export_votes(campaign, names=True).votes
     assert list(votes.on(votes.items.class_ids.tolist().index(5))) == [("rater 3", "yes")]
     campaign.close()
+
+
+def test_the_log_has_everybody_who_suggests_a_class(tmp_path: Path) -> None:
+    """Twice is once; and what is asked already, and what others suggested before, is in it too."""
+    campaign = campaign_at(tmp_path / "c.db", (2,), raters=2, votes=2, golden_rate=0)
+    for person in (2, 3):
+        turn = next_turn(campaign, person, NOW)
+        assert isinstance(turn, Turn)
+        for class_id in (1, 5, 5):
+            suggest(campaign, person, turn.task, class_id, NOW)
+    found = [(one.who, one.image, one.class_ids) for one in last_entries(campaign, 4)]
+    assert found == [(person, "m0.png", (class_id,)) for person in (3, 2) for class_id in (5, 1)]
+    campaign.close()
+
+
+def waiting(campaign: Campaign, count: int) -> None:
+    """Wait until so many transactions wait for a lock."""
+    is_blocked = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    for _ in range(1000):
+        with reading(campaign.engine, once=True) as connection:
+            if connection.scalar(is_blocked) >= count:
+                return
+        sleep(0.01)
+    raise AssertionError
+
+
+def test_a_task_that_another_makes_meanwhile_is_locked_before_it_is_changed(database: str) -> None:
+    campaign = campaign_at(database, (2,), raters=2, votes=2, golden_rate=0)
+    shown = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
+    locked: list[int] = []
+
+    def note(_: Any, __: Any, statement: str, given: Any, *___: Any) -> None:
+        if "FROM tasks" in statement and statement.endswith("FOR NO KEY UPDATE"):
+            locked.extend(given.values())
+
+    other = open_campaign(database)
+    event.listen(other.engine, "before_cursor_execute", note)
+    with ThreadPoolExecutor(2) as pool:
+        with changing(campaign) as change:
+            change.lock_campaign()
+            first = pool.submit(suggest, campaign, 2, shown[2].task, 5, NOW)
+            waiting(campaign, 1)
+            second = pool.submit(suggest, other, 3, shown[3].task, 5, NOW)
+            waiting(campaign, 2)
+        first.result()
+        second.result()
+    with reading(campaign.engine) as connection:
+        (made,) = connection.scalars(select(questions.c.task).where(questions.c.class_id == 5))
+    assert locked == [made]
+    campaign.close()
+    other.close()

@@ -1,6 +1,8 @@
 """Classes that raters see in a picture and were not asked about: each is a new question, for others."""
 
-from sqlalchemy import exists, func, insert, or_, select, update
+from typing import Any
+
+from sqlalchemy import Row, bindparam, exists, func, insert, or_, select, update
 
 from reassess.annotation.judging import current_model
 from reassess.annotation.store import schema
@@ -14,6 +16,7 @@ from reassess.annotation.store.schema import (
     SUGGESTED,
     WITHDRAWN,
     answers,
+    images,
     people,
     questions,
     suggestions,
@@ -72,34 +75,48 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
         if len(before) >= _MOST:
             raise DataError("too many suggestions for one picture", allowed=f"up to {_MOST}", found=len(before) + 1)
         connection.execute(insert(suggestions).values(person=person, task=task, class_id=class_id, at=now))
-        image, kind = connection.execute(select(tasks.c.image, tasks.c.kind).where(tasks.c.id == task)).one()
-        if kind == PRACTICE:  # which is used for nothing else
+        change.note(now, "suggest", person, task=task, class_id=class_id)
+        image = connection.execute(_IMAGE, {"of_task": task}).one()  # to which nobody else adds a task now
+        if image.kind == PRACTICE:  # which is used for nothing else
             return
-        change.lock(connection.scalars(select(tasks.c.id).where(tasks.c.image == image)))
-        change.lock_campaign()
         same = select(questions.c.task).join(tasks, tasks.c.id == questions.c.task)
-        asked_in = connection.scalar(same.where(tasks.c.image == image, questions.c.class_id == class_id))
+        asked_in = connection.scalar(same.where(tasks.c.image == image.id, questions.c.class_id == class_id))
         # Who suggests it is not asked.
         turn = {"person": person, "shown": [], "state": SUGGESTED, "number": 0, "expires": now}
-        if asked_in is not None:
-            suggested = suggestions.c.class_id == class_id, turns.c.task == asked_in, turns.c.state == SUGGESTED
-            known = select(turns.c.task).join(suggestions, suggestions.c.person == turns.c.person).where(*suggested)
-            had = select(turns.c.task).where(turns.c.task == asked_in, turns.c.person == person)
-            if connection.scalar(known) is not None and connection.scalar(had) is None:
-                connection.execute(turns.insert().values(task=asked_in, **turn))
-                _renew(change, asked_in)
+        if asked_in is None:
+            connection.execute(turns.insert().values(task=_ask(change, image, class_id), **turn))
             return
-        ((new_task,), (question,)) = random_ids(1), random_ids(1)
-        last = select(func.coalesce(func.max(tasks.c.position), -1)).where(tasks.c.kind == MAIN)
-        position = connection.execute(last).scalar_one() + 1
-        place = {"kind": MAIN, "position": position, "free": campaign.rules.free(votes=0, reserved=0)}
-        connection.execute(tasks.insert().values(id=new_task, image=image, **place))
-        golden = connection.execute(select(schema.campaign.c.golden_invalid, schema.campaign.c.golden_valid)).one()
-        valid = float(current_model([], (golden[0], golden[1]), []).prior[1])
-        asked = {"task": new_task, "class_id": class_id, "golden": False, "valid": valid}
-        connection.execute(questions.insert().values(id=question, **asked))
-        connection.execute(turns.insert().values(task=new_task, **turn))
-        change.note(now, "suggest", person, task=new_task)
+        change.lock([asked_in])
+        suggested = suggestions.c.class_id == class_id, turns.c.task == asked_in, turns.c.state == SUGGESTED
+        known = select(turns.c.task).join(suggestions, suggestions.c.person == turns.c.person).where(*suggested)
+        had = select(turns.c.task).where(turns.c.task == asked_in, turns.c.person == person)
+        if connection.scalar(known) is not None and connection.scalar(had) is None:
+            connection.execute(turns.insert().values(task=asked_in, **turn))
+            _renew(change, asked_in)
+
+
+_IMAGE = (
+    select(images.c.id, images.c.original, tasks.c.kind)
+    .join(tasks, tasks.c.image == images.c.id)
+    .where(tasks.c.id == bindparam("of_task"))
+    .with_for_update(of=images, key_share=True)
+)
+
+
+def _ask(change: Change, image: Row[Any], class_id: int) -> int:
+    """Ask about a class in a new task, the last one."""
+    change.lock_campaign()
+    connection = change.connection
+    ((task,), (question,)) = random_ids(1), random_ids(1)
+    last = select(func.coalesce(func.max(tasks.c.position), -1)).where(tasks.c.kind == MAIN)
+    position = connection.execute(last).scalar_one() + 1
+    place = {"kind": MAIN, "position": position, "free": change.rules.free(votes=0, reserved=0)}
+    connection.execute(tasks.insert().values(id=task, image=image.id, **place))
+    golden = connection.execute(select(schema.campaign.c.golden_invalid, schema.campaign.c.golden_valid)).one()
+    valid = float(current_model([], (golden[0], golden[1]), []).prior[1])
+    asked = {"task": task, "class_id": class_id, "golden": False, "valid": valid}
+    connection.execute(questions.insert().values(id=question, **asked))
+    return task
 
 
 def renew_suggested(change: Change, person: int) -> None:

@@ -5,9 +5,12 @@ from pathlib import Path
 from time import sleep
 from typing import Any
 
+import pytest
 from sqlalchemy import event, select, text
 
+from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan
+from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign, changing, open_campaign
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
@@ -15,11 +18,12 @@ from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.keeping import last_entries
 from reassess.annotation.store.people import add_person
 from reassess.annotation.store.progress import progress_of
-from reassess.annotation.store.schema import questions, suggestions
+from reassess.annotation.store.schema import questions, suggestions, tasks
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Nothing, Turn, next_turn, release
 from reassess.annotation.store.votes import GivenAnswer, keep_answers, restore_rater, void_rater
-from tests.annotation.campaigns import campaign_at, golden_of, tasks_of
+from reassess.core.labels import LabelSets
+from tests.annotation.campaigns import CLASSES, campaign_at, golden_of, tasks_of
 from tests.helpers import message
 
 NOW = 1e9
@@ -207,3 +211,30 @@ def test_a_task_that_another_makes_meanwhile_is_locked_before_it_is_changed(data
     assert locked == [made]
     campaign.close()
     other.close()
+
+
+@pytest.mark.parametrize("votes", [True, False])
+def test_the_original_label_says_as_much_of_a_suggested_class_as_of_others(address: str | Path, votes: bool) -> None:
+    golden, experts = golden_of(3, 3)
+    images = ["g0.png", "g1.png", "m0.png", "m1.png"]
+    original = LabelSets.from_lists(images, [[1], [0], [5], [0]], CLASSES)
+    known = {"golden_tasks": golden, "experts": experts, "original": original, "original_votes": votes}
+    plan = CampaignPlan(tasks_of(1, 1, 1), rules=Rules(golden_rate=0), **known)
+    create_campaign(address, plan)
+    campaign = open_campaign(address)
+    rater = add_person(campaign, "ann")
+    for _ in range(3):
+        turn = next_turn(campaign, rater, NOW)
+        assert isinstance(turn, Turn)
+        for class_id in (4, 5):
+            suggest(campaign, rater, turn.task, class_id, NOW)
+        keep_answers(campaign, rater, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
+    found = select(schema.images.c.name, questions.c.class_id, questions.c.prior, questions.c.valid)
+    found = found.join(tasks, tasks.c.image == schema.images.c.id).join(questions, questions.c.task == tasks.c.id)
+    with reading(campaign.engine) as connection:
+        of = {row[:2]: row[2:] for row in connection.execute(found.where(questions.c.class_id > 3))}
+    no, yes = plan.priors(tasks_of(1, 1).questions)
+    priors = {(f"m{image}.png", c): (no, yes)[(image, c) == (0, 5)] for image in (0, 1) for c in (4, 5)}
+    assert {key: prior for key, (prior, _) in of.items()} == priors | {("m2.png", 4): None, ("m2.png", 5): None}
+    assert all(prior is None or valid == prior for prior, valid in of.values())
+    campaign.close()

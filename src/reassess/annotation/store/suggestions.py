@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import Integer, Row, bindparam, cast, exists, func, insert, or_, select, update
 
-from reassess.annotation.judging import current_model
+from reassess.annotation.judging import current_model, probability_by_label
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign, Change, changing
 from reassess.annotation.store.counting import count_anew
@@ -113,10 +113,27 @@ def _ask(change: Change, image: Row[Any], class_id: int) -> int:
     place = {"kind": MAIN, "position": position, "free": change.rules.free(votes=0, reserved=0)}
     connection.execute(tasks.insert().values(id=task, image=image.id, **place))
     golden = connection.execute(select(schema.campaign.c.golden_invalid, schema.campaign.c.golden_valid)).one()
-    valid = float(current_model([], (golden[0], golden[1]), []).prior[1])
-    asked = {"task": task, "class_id": class_id, "golden": False, "valid": valid}
+    prior = _prior(change, image, class_id)
+    valid = float(current_model([], (golden[0], golden[1]), []).prior[1]) if prior is None else prior
+    asked = {"task": task, "class_id": class_id, "golden": False, "prior": prior, "valid": valid}
     connection.execute(questions.insert().values(id=question, **asked))
     return task
+
+
+_SAID = (
+    select(questions.c.truth, cast(questions.c.class_id == images.c.original, Integer))
+    .join(tasks, tasks.c.id == questions.c.task)
+    .join(images, images.c.id == tasks.c.image)
+    .where(questions.c.golden)
+)
+
+
+def _prior(change: Change, image: Row[Any], class_id: int) -> float | None:
+    """The probability that a class is valid before any vote, by the original label of its image, if that is a vote."""
+    if not change.campaign.original_votes or image.original is None:
+        return None
+    said = [(row[0], row[1]) for row in change.connection.execute(_SAID)]
+    return probability_by_label(said)[class_id == image.original]
 
 
 def renew_suggested(change: Change, person: int) -> None:

@@ -157,11 +157,11 @@ def test_golden_items_without_other_votes_have_their_golden_votes() -> None:
 
 
 def test_an_image_of_which_some_golden_questions_were_asked_stays_unrated() -> None:
-    """But one that is rated in the main job gets what golden votes there are."""
-    asked = Questions.from_columns(list("aabbccd"), np.array([1, 2, 1, 2, 1, 2, 1]))
-    judged = votes_of([(row, 0, 2) for row in range(6)], asked, ("eve",))  # and not on d
+    """So does one with votes on other classes, such as are suggested: not if the main job has golden questions too."""
+    asked = Questions.from_columns(list("aabbccdee"), np.array([1, 2, 1, 2, 1, 2, 1, 1, 2]))
+    judged = votes_of([(row, 0, 2) for row in (0, 1, 2, 3, 4, 5, 7, 8)], asked, ("eve",))  # and not on d
     golden = votes_of([(0, 0, 0), (1, 0, 0), (2, 0, 0), (4, 0, 0), (6, 0, 0)], asked)
-    votes = votes_of([(0, 0, 2)], Questions.from_columns(["c"], np.array([7])))
+    votes = votes_of([(0, 0, 2), (1, 0, 2)], Questions.from_columns(["c", "e"], np.array([7, 1])))
 
     def rated(*experts: Votes) -> list[tuple[str, int]]:
         joined = with_golden_votes(votes, golden, *experts)
@@ -170,8 +170,9 @@ def test_an_image_of_which_some_golden_questions_were_asked_stays_unrated() -> N
         assert isinstance(items, Questions)
         return [(items.images[i], c) for i, c in zip(items.image_ids, items.class_ids.tolist(), strict=True)]
 
-    assert rated(judged) == [("c", 7), ("a", 1), ("a", 2), ("c", 1), ("d", 1)]
-    assert rated() == [("c", 7), ("a", 1), ("a", 2), ("b", 1), ("c", 1), ("d", 1)]
+    with pytest.warns(ReassessWarning, match=r"^golden questions have no votes, so images stay unrated \(1\): c$"):
+        assert rated(judged) == [("e", 1), ("a", 1), ("a", 2), ("d", 1)]
+    assert rated() == [("c", 7), ("e", 1), ("a", 1), ("a", 2), ("b", 1), ("c", 1), ("d", 1)]
     more = votes_of([(0, 0, 2)], Questions.from_columns(["b"], np.array([2])))
     assert with_golden_votes(more, golden, judged).images == ("b", "a", "d")  # b is rated in full by both
 
@@ -189,7 +190,7 @@ def test_votes_stay_as_they_are_where_there_is_nothing_to_join() -> None:
 
 def test_all_golden_pairs_of_real_have_other_votes(real_votes: Callable[[str], Votes]) -> None:
     votes = real_votes("raters.npz")
-    assert with_golden_votes(votes, real_votes("raters_golden.npz")) is votes
+    assert with_golden_votes(votes, real_votes("raters_golden.npz"), real_votes("golden.npz")) is votes
 
 
 def test_pairs_without_votes_and_without_a_score_are_left_out() -> None:

@@ -262,6 +262,11 @@ class Simulation:
         for own, (revision, answer) in self.acknowledged.items():
             assert kept[own] == (revision, answer) or kept[own][0] > revision  # changed, and the response was lost
         counted = Counter(row.question for row in said if row.counted)
+        standing = Counter(
+            row.question
+            for row in said
+            if row.person not in self.voided and (row.person, asked[row.question].task) not in unfit
+        )
         assert not [row for row in said if row.counted and (row.person in self.voided or asked[row.question].golden)]
         held = Counter(
             question
@@ -280,6 +285,7 @@ class Simulation:
             assert (row.ended == "votes") <= (row.votes == votes)
             assert (row.ended is None) <= (row.votes < votes)
             if row.ended is None and not row.golden:
+                assert row.votes == standing[row.id]  # none is left out until there are enough
                 places_left = rules.free(row.votes, row.reserved)
                 free[row.task] = min(free.get(row.task, places_left), places_left)
         assert all(task.free == free.get(task.id, 0) for task in places)

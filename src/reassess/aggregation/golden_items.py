@@ -157,8 +157,9 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
     """The raters' votes, and on golden items that have none their golden votes: what scores are made of.
 
     In a campaign golden questions are asked as golden alone; so their scores come about as those of all others. Golden
-    items that have votes in the main job are scored by these. An image of which raters answered some golden questions,
-    and nothing else, stays unrated: its label set would lack the classes that nobody was asked about.
+    items that have votes in the main job are scored by these. An image of which some golden questions have no vote, and
+    none has one in the main job, stays unrated, even if it has votes on classes that raters suggested: its label set
+    would lack the classes that nobody was asked about.
 
     Parameters
     ----------
@@ -172,7 +173,7 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
 
     Returns
     -------
-    The votes themselves where there is no such item; else new items come after those of `votes`.
+    The votes themselves where there is no such item or image; else new items come after those of `votes`.
 
     Raises
     ------
@@ -190,10 +191,14 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
     """
     if rater_golden is None or rater_golden.anonymous != votes.anonymous:
         return votes
-    counted = (_votes_on(rater_golden.items, votes) == 0) & (rater_golden.sizes > 0)
     if experts is not None and isinstance(rater_golden.items, Questions):
-        counted &= _rated_in_full(votes, rater_golden, experts)[rater_golden.items.image_ids]
-    return votes.append(rater_golden.restrict(np.flatnonzero(counted))) if counted.any() else votes
+        in_part = _rated_in_part(votes, rater_golden, experts)
+        if lost := sorted(set(in_part).intersection(votes.images)):
+            text = f"golden questions have no votes, so images stay unrated ({len(lost):,}): {some(lost, most=3)}"
+            warnings.warn(text, ReassessWarning, stacklevel=2)
+        votes, rater_golden = (_without_images(each, in_part) for each in (votes, rater_golden))
+    is_new = (_votes_on(rater_golden.items, votes) == 0) & (rater_golden.sizes > 0)
+    return votes.append(rater_golden.restrict(np.flatnonzero(is_new))) if is_new.any() else votes
 
 
 def _votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
@@ -201,12 +206,20 @@ def _votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
     return np.append(votes.sizes, 0)[votes.find(items)]
 
 
-def _rated_in_full(votes: Votes, rater_golden: Votes, experts: Votes) -> npt.NDArray[np.bool_]:
-    """Which images with golden votes have a vote on each golden question, or are rated in the main job anyway."""
+def _rated_in_part(votes: Votes, rater_golden: Votes, experts: Votes) -> list[str]:
+    """Images with a golden question without any vote, and no golden question among the votes of the main job."""
     asked = as_questions(experts.items)
-    unanswered = (_votes_on(asked, votes) == 0) & (_votes_on(asked, rater_golden) == 0) & (experts.sizes > 0)
-    in_part = [asked.images[image] for image in np.unique(asked.image_ids[unanswered]).tolist()]
-    return (join(rater_golden.images, in_part) < 0) | (join(rater_golden.images, votes.images) >= 0)
+    in_main_job = _votes_on(asked, votes) > 0
+    unanswered = ~in_main_job & (_votes_on(asked, rater_golden) == 0) & (experts.sizes > 0)
+    in_part = np.setdiff1d(asked.image_ids[unanswered], asked.image_ids[in_main_job])
+    return [asked.images[image] for image in in_part.tolist()]
+
+
+def _without_images(votes: Votes, left_out: list[str]) -> Votes:
+    """Votes without those on some images."""
+    asked = as_questions(votes.items)
+    kept = (join(asked.images, left_out) < 0)[asked.image_ids]
+    return votes if kept.all() else votes.restrict(np.flatnonzero(kept))
 
 
 def golden_sources(benchmark: Benchmark, golden: str | None = None) -> dict[str, str]:

@@ -1,18 +1,29 @@
 """A class that a rater sees is a new question for others."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
+from typing import Any
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import event, select, text
 
-from reassess.annotation.store.campaigns import Campaign
+from reassess.annotation.assignment import Rules
+from reassess.annotation.plan import CampaignPlan
+from reassess.annotation.store import schema
+from reassess.annotation.store.campaigns import Campaign, changing, open_campaign
+from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
+from reassess.annotation.store.keeping import last_entries
+from reassess.annotation.store.people import add_person
 from reassess.annotation.store.progress import progress_of
-from reassess.annotation.store.schema import questions, suggestions
+from reassess.annotation.store.schema import questions, suggestions, tasks
 from reassess.annotation.store.suggestions import suggest
-from reassess.annotation.store.turns import Nothing, Turn, next_turn
+from reassess.annotation.store.turns import Nothing, Turn, next_turn, release
 from reassess.annotation.store.votes import GivenAnswer, keep_answers, restore_rater, void_rater
-from tests.annotation.campaigns import campaign_at
+from reassess.core.labels import LabelSets
+from tests.annotation.campaigns import CLASSES, campaign_at, golden_of, tasks_of
 from tests.helpers import message
 
 NOW = 1e9
@@ -100,4 +111,130 @@ def test_what_others_suggest_too_or_have_begun_to_answer_is_asked_still(address:
     restore_rater(campaign, 2, NOW)
     void_rater(campaign, 3, NOW)
     assert states(campaign)[5] is None
+    campaign.close()
+
+
+def suggested(campaign: Campaign) -> list[tuple[int, int]]:
+    """What is exported of suggestions: class, and how many people."""
+    return [(one.class_id, one.people) for one in export_votes(campaign).suggestions]
+
+
+def test_what_is_suggested_of_a_practice_picture_is_noted_and_not_asked(tmp_path: Path) -> None:
+    golden, experts = golden_of(2, 2)
+    plan = CampaignPlan(tasks_of(2), golden_tasks=golden, experts=experts, practice=1, bar=1.0)
+    create_campaign(tmp_path / "c.db", plan)
+    campaign = open_campaign(tmp_path / "c.db")
+    rater = add_person(campaign, "ann")
+    turn = next_turn(campaign, rater, NOW)
+    assert isinstance(turn, Turn)
+    assert turn.practice
+    suggest(campaign, rater, turn.task, 5, NOW)
+    assert set(states(campaign)) == {0, 1}
+    assert suggested(campaign) == [(5, 1)]
+    keep_answers(campaign, rater, [GivenAnswer(row.question, 1) for row in turn.rows], NOW)
+    assert next_turn(campaign, rater, NOW) == Nothing("failed")
+    assert message(suggest, campaign, rater, turn.task, 4, NOW) == (
+        "nothing can be suggested now\n  found:   a rater who did not reach the bar"
+    )
+    assert suggested(campaign) == [(5, 1)]
+    campaign.close()
+
+
+def test_an_answer_to_a_withdrawn_question_counts_once_it_is_asked_again(address: str | Path) -> None:
+    """It came after the lease had ended, and is changed before the question is asked again: neither opens it."""
+    campaign = campaign_at(address, (2,), raters=2, votes=2, golden_rate=0, lease=60.0)
+    turn = next_turn(campaign, 2, NOW)
+    assert isinstance(turn, Turn)
+    suggest(campaign, 2, turn.task, 5, NOW)
+    assert is_asked(campaign, 3, 5)
+    turn = next_turn(campaign, 3, NOW)
+    assert isinstance(turn, Turn)
+    release(campaign, NOW + 100)
+    void_rater(campaign, 2, NOW + 100)
+    (row,) = turn.rows
+    for revision, answer in enumerate((0, 2)):
+        keep_answers(campaign, 3, [GivenAnswer(row.question, answer, revision=revision)], NOW + 100)
+        assert states(campaign)[5] == "withdrawn"
+    restore_rater(campaign, 2, NOW + 100)
+    assert states(campaign)[5] is None
+    votes = export_votes(campaign, names=True).votes
+    assert list(votes.on(votes.items.class_ids.tolist().index(5))) == [("rater 3", "yes")]
+    campaign.close()
+
+
+def test_the_log_has_everybody_who_suggests_a_class(tmp_path: Path) -> None:
+    """Twice is once; and what is asked already, and what others suggested before, is in it too."""
+    campaign = campaign_at(tmp_path / "c.db", (2,), raters=2, votes=2, golden_rate=0)
+    for person in (2, 3):
+        turn = next_turn(campaign, person, NOW)
+        assert isinstance(turn, Turn)
+        for class_id in (1, 5, 5):
+            suggest(campaign, person, turn.task, class_id, NOW)
+    found = [(one.who, one.image, one.class_ids) for one in last_entries(campaign, 4)]
+    assert found == [(person, "m0.png", (class_id,)) for person in (3, 2) for class_id in (5, 1)]
+    campaign.close()
+
+
+def waiting(campaign: Campaign, count: int) -> None:
+    """Wait until so many transactions wait for a lock."""
+    is_blocked = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    for _ in range(1000):
+        with reading(campaign.engine, once=True) as connection:
+            if connection.scalar(is_blocked) >= count:
+                return
+        sleep(0.01)
+    raise AssertionError
+
+
+def test_a_task_that_another_makes_meanwhile_is_locked_before_it_is_changed(database: str) -> None:
+    campaign = campaign_at(database, (2,), raters=2, votes=2, golden_rate=0)
+    shown = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
+    locked: list[int] = []
+
+    def note(_: Any, __: Any, statement: str, given: Any, *___: Any) -> None:
+        if "FROM tasks" in statement and statement.endswith("FOR NO KEY UPDATE"):
+            locked.extend(given.values())
+
+    other = open_campaign(database)
+    event.listen(other.engine, "before_cursor_execute", note)
+    with ThreadPoolExecutor(2) as pool:
+        with changing(campaign) as change:
+            change.lock_campaign()
+            first = pool.submit(suggest, campaign, 2, shown[2].task, 5, NOW)
+            waiting(campaign, 1)
+            second = pool.submit(suggest, other, 3, shown[3].task, 5, NOW)
+            waiting(campaign, 2)
+        first.result()
+        second.result()
+    with reading(campaign.engine) as connection:
+        (made,) = connection.scalars(select(questions.c.task).where(questions.c.class_id == 5))
+    assert locked == [made]
+    campaign.close()
+    other.close()
+
+
+@pytest.mark.parametrize("votes", [True, False])
+def test_the_original_label_says_as_much_of_a_suggested_class_as_of_others(address: str | Path, votes: bool) -> None:
+    golden, experts = golden_of(3, 3)
+    images = ["g0.png", "g1.png", "m0.png", "m1.png"]
+    original = LabelSets.from_lists(images, [[1], [0], [5], [0]], CLASSES)
+    known = {"golden_tasks": golden, "experts": experts, "original": original, "original_votes": votes}
+    plan = CampaignPlan(tasks_of(1, 1, 1), rules=Rules(golden_rate=0), **known)
+    create_campaign(address, plan)
+    campaign = open_campaign(address)
+    rater = add_person(campaign, "ann")
+    for _ in range(3):
+        turn = next_turn(campaign, rater, NOW)
+        assert isinstance(turn, Turn)
+        for class_id in (4, 5):
+            suggest(campaign, rater, turn.task, class_id, NOW)
+        keep_answers(campaign, rater, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
+    found = select(schema.images.c.name, questions.c.class_id, questions.c.prior, questions.c.valid)
+    found = found.join(tasks, tasks.c.image == schema.images.c.id).join(questions, questions.c.task == tasks.c.id)
+    with reading(campaign.engine) as connection:
+        of = {row[:2]: row[2:] for row in connection.execute(found.where(questions.c.class_id > 3))}
+    no, yes = plan.priors(tasks_of(1, 1).questions)
+    priors = {(f"m{image}.png", c): (no, yes)[(image, c) == (0, 5)] for image in (0, 1) for c in (4, 5)}
+    assert {key: prior for key, (prior, _) in of.items()} == priors | {("m2.png", 4): None, ("m2.png", 5): None}
+    assert all(prior is None or valid == prior for prior, valid in of.values())
     campaign.close()

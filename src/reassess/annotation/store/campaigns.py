@@ -1,10 +1,10 @@
 """A campaign that is open, and changes of it.
 
-Locks are taken in one order, so that no two transactions wait for one another: a person with their cursor, tasks by
-number, the campaign where golden answers are counted: raters together with others, and experts alone. Nobody waits for
-the cursors of others. Who holds that of a person knows until the transaction ends whether their votes count. No number
-changes, so the locks are those beside which other rows may refer to what is locked. On SQLite a transaction that
-changes something is alone.
+Locks are taken in one order, so that no two transactions wait for one another: a person with their cursor, an image to
+which a task may be added, tasks by number, the campaign where golden answers are counted, by raters together with
+others and by experts alone, or where a task is added. Nobody waits for the cursors of others. Who holds that of a
+person knows until the transaction ends whether their votes count. No number changes, so the locks are those beside
+which other rows may refer to what is locked. On SQLite a transaction that changes something is alone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

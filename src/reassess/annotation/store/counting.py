@@ -9,7 +9,16 @@ from sqlalchemy import Row, and_, bindparam, case, exists, func, select, true, u
 
 from reassess.annotation.judging import current_model, probability_valid
 from reassess.annotation.store.campaigns import Change, in_parts
-from reassess.annotation.store.schema import UNFIT, answers, campaign, golden_counts, people, questions, turns
+from reassess.annotation.store.schema import (
+    UNFIT,
+    WITHDRAWN,
+    answers,
+    campaign,
+    golden_counts,
+    people,
+    questions,
+    turns,
+)
 from reassess.core.rater_model import RaterModel
 
 __all__ = ["count_anew", "count_new"]
@@ -26,7 +35,7 @@ _ANSWERS = (
     )
     .select_from(questions)
     .outerjoin(answers, answers.c.question == questions.c.id)
-    .where(questions.c.id.in_(bindparam("numbers", expanding=True)))
+    .where(questions.c.id.in_(bindparam("numbers", expanding=True)), questions.c.ended.is_distinct_from(WITHDRAWN))
     .order_by(questions.c.id, answers.c.id)
 )
 _STATE = (
@@ -83,7 +92,10 @@ def count_new(change: Change, asked: Sequence[int], *, places: Sequence[int]) ->
 
 
 def count_anew(change: Change, asked: Sequence[int]) -> None:
-    """Count the answers to some questions in the order in which they came, until they are enough."""
+    """Count the answers to some questions in the order in which they came, until they are enough.
+
+    No answer counts to those that are withdrawn.
+    """
     cast = _cast(change, asked)
     before = {vote.number for each in cast.values() for vote in each.votes if vote.counted}
     standing = {question: each.only("stands") for question, each in cast.items()}
@@ -105,7 +117,7 @@ def _enough(change: Change, cast: _Cast, known: _Known) -> _Cast:
 
 
 def _cast(change: Change, asked: Sequence[int]) -> dict[int, _Cast]:
-    """All answers to each of some questions."""
+    """All answers to each of some questions that are not withdrawn."""
     cast = {}
     for question, found in groupby(change.connection.execute(_ANSWERS, {"numbers": asked}), key=itemgetter(0)):
         rows = list(found)
@@ -122,7 +134,8 @@ def _settle(change: Change, counted: Mapping[int, _Cast], *, places: Sequence[in
         why = change.rules.ending(len(cast.votes), valid, measured=known.golden)
         state = {"counted": len(cast.votes), "probability": valid, "why": why, "back": int(question in places)}
         states.append({"question": question, **state})
-    change.connection.execute(_STATE, states)
+    if states:
+        change.connection.execute(_STATE, states)
 
 
 def _known(change: Change, cast: Mapping[int, _Cast]) -> _Known:

@@ -60,7 +60,7 @@ class LogEntry:
     image
         Name of the image of the question or task that it is about; None if it is about none.
     class_ids
-        The classes that are asked about there.
+        The classes that are asked about there, or the one that was suggested.
     """
 
     at: float
@@ -106,7 +106,9 @@ def last_entries(campaign: Campaign, most: int) -> list[LogEntry]:
     entries = []
     for row in rows:
         of = [one for one in asked if row.detail.get("question") == one.id or row.detail.get("task") == one.task]
-        image, class_ids = next((one.name for one in of), None), tuple(one.class_id for one in of)
+        image = next((one.name for one in of), None)
+        suggested = row.detail.get("class_id")
+        class_ids = tuple(one.class_id for one in of) if suggested is None else (suggested,)
         entries.append(LogEntry(row.at, row.person, row.what, row.detail, image, class_ids))
     return entries
 

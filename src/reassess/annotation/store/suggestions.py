@@ -1,16 +1,22 @@
 """Classes that raters see in a picture and were not asked about: each is a new question, for others."""
 
-from sqlalchemy import exists, func, insert, or_, select, update
+from typing import Any
 
-from reassess.annotation.judging import current_model
+from sqlalchemy import Integer, Row, bindparam, cast, exists, func, insert, or_, select, update
+
+from reassess.annotation.judging import current_model, probability_by_label
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign, Change, changing
+from reassess.annotation.store.counting import count_anew
 from reassess.annotation.store.creation import random_ids
 from reassess.annotation.store.schema import (
+    FAILED,
     MAIN,
+    PRACTICE,
     SUGGESTED,
     WITHDRAWN,
     answers,
+    images,
     people,
     questions,
     suggestions,
@@ -28,6 +34,8 @@ _MOST = 8  # suggestions of a rater on a task
 def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: float) -> None:
     """Note that somebody sees something else in a picture. It is no vote: if nobody was asked, others will be.
 
+    Of a picture of the practice round it is noted alone.
+
     Parameters
     ----------
     campaign
@@ -44,13 +52,19 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
     Raises
     ------
     DataError
-        They were not shown the task; there is no such class; they have suggested as many for this task as they may.
+        They can suggest nothing now; they were not shown the task; there is no such class; they have suggested as many
+        for this task as they may.
     """
     with changing(campaign) as change:
         connection = change.connection
         row = change.person(person)
-        if row.voided or row.paused:
-            raise DataError("nothing can be suggested now", found="paused" if row.paused else "a voided rater")
+        refused = {
+            "paused": row.paused,
+            "a voided rater": row.voided,
+            "a rater who did not reach the bar": row.stage == FAILED,
+        }
+        if any(refused.values()):
+            raise DataError("nothing can be suggested now", found=next(why for why, is_so in refused.items() if is_so))
         find_turn(change, person, task)
         if connection.scalar(select(schema.classes.c.id).where(schema.classes.c.id == class_id)) is None:
             raise DataError("there is no such class", found=f"class {class_id}")
@@ -61,32 +75,65 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
         if len(before) >= _MOST:
             raise DataError("too many suggestions for one picture", allowed=f"up to {_MOST}", found=len(before) + 1)
         connection.execute(insert(suggestions).values(person=person, task=task, class_id=class_id, at=now))
-        image = connection.execute(select(tasks.c.image).where(tasks.c.id == task)).scalar_one()
-        change.lock(connection.scalars(select(tasks.c.id).where(tasks.c.image == image)))
-        change.lock_campaign()
+        change.note(now, "suggest", person, task=task, class_id=class_id)
+        image = connection.execute(_IMAGE, {"of_task": task}).one()  # to which nobody else adds a task now
+        if image.kind == PRACTICE:  # which is used for nothing else
+            return
         same = select(questions.c.task).join(tasks, tasks.c.id == questions.c.task)
-        asked_in = connection.scalar(same.where(tasks.c.image == image, questions.c.class_id == class_id))
+        asked_in = connection.scalar(same.where(tasks.c.image == image.id, questions.c.class_id == class_id))
         # Who suggests it is not asked.
         turn = {"person": person, "shown": [], "state": SUGGESTED, "number": 0, "expires": now}
-        if asked_in is not None:
-            suggested = suggestions.c.class_id == class_id, turns.c.task == asked_in, turns.c.state == SUGGESTED
-            known = select(turns.c.task).join(suggestions, suggestions.c.person == turns.c.person).where(*suggested)
-            had = select(turns.c.task).where(turns.c.task == asked_in, turns.c.person == person)
-            if connection.scalar(known) is not None and connection.scalar(had) is None:
-                connection.execute(turns.insert().values(task=asked_in, **turn))
-                _renew(change, asked_in)
+        if asked_in is None:
+            connection.execute(turns.insert().values(task=_ask(change, image, class_id), **turn))
             return
-        ((new_task,), (question,)) = random_ids(1), random_ids(1)
-        last = select(func.coalesce(func.max(tasks.c.position), -1)).where(tasks.c.kind == MAIN)
-        position = connection.execute(last).scalar_one() + 1
-        place = {"kind": MAIN, "position": position, "free": campaign.rules.free(votes=0, reserved=0)}
-        connection.execute(tasks.insert().values(id=new_task, image=image, **place))
-        golden = connection.execute(select(schema.campaign.c.golden_invalid, schema.campaign.c.golden_valid)).one()
-        valid = float(current_model([], (golden[0], golden[1]), []).prior[1])
-        asked = {"task": new_task, "class_id": class_id, "golden": False, "valid": valid}
-        connection.execute(questions.insert().values(id=question, **asked))
-        connection.execute(turns.insert().values(task=new_task, **turn))
-        change.note(now, "suggest", person, task=new_task)
+        change.lock([asked_in])
+        suggested = suggestions.c.class_id == class_id, turns.c.task == asked_in, turns.c.state == SUGGESTED
+        known = select(turns.c.task).join(suggestions, suggestions.c.person == turns.c.person).where(*suggested)
+        had = select(turns.c.task).where(turns.c.task == asked_in, turns.c.person == person)
+        if connection.scalar(known) is not None and connection.scalar(had) is None:
+            connection.execute(turns.insert().values(task=asked_in, **turn))
+            _renew(change, asked_in)
+
+
+_IMAGE = (
+    select(images.c.id, images.c.original, tasks.c.kind)
+    .join(tasks, tasks.c.image == images.c.id)
+    .where(tasks.c.id == bindparam("of_task"))
+    .with_for_update(of=images, key_share=True)
+)
+
+
+def _ask(change: Change, image: Row[Any], class_id: int) -> int:
+    """Ask about a class in a new task, the last one."""
+    change.lock_campaign()
+    connection = change.connection
+    ((task,), (question,)) = random_ids(1), random_ids(1)
+    last = select(func.coalesce(func.max(tasks.c.position), -1)).where(tasks.c.kind == MAIN)
+    position = connection.execute(last).scalar_one() + 1
+    place = {"kind": MAIN, "position": position, "free": change.rules.free(votes=0, reserved=0)}
+    connection.execute(tasks.insert().values(id=task, image=image.id, **place))
+    golden = connection.execute(select(schema.campaign.c.golden_invalid, schema.campaign.c.golden_valid)).one()
+    prior = _prior(change, image, class_id)
+    valid = float(current_model([], (golden[0], golden[1]), []).prior[1]) if prior is None else prior
+    asked = {"task": task, "class_id": class_id, "golden": False, "prior": prior, "valid": valid}
+    connection.execute(questions.insert().values(id=question, **asked))
+    return task
+
+
+_SAID = (
+    select(questions.c.truth, cast(questions.c.class_id == images.c.original, Integer))
+    .join(tasks, tasks.c.id == questions.c.task)
+    .join(images, images.c.id == tasks.c.image)
+    .where(questions.c.golden)
+)
+
+
+def _prior(change: Change, image: Row[Any], class_id: int) -> float | None:
+    """The probability that a class is valid before any vote, by the original label of its image, if that is a vote."""
+    if not change.campaign.original_votes or image.original is None:
+        return None
+    said = [(row[0], row[1]) for row in change.connection.execute(_SAID)]
+    return probability_by_label(said)[class_id == image.original]
 
 
 def renew_suggested(change: Change, person: int) -> None:
@@ -108,5 +155,6 @@ def _renew(change: Change, task: int) -> None:
     withdraw = update(questions).where(its, questions.c.ended.is_(None), ~is_begun, ~is_suggested)
     ask = update(questions).where(its, questions.c.ended == WITHDRAWN, is_suggested)
     change.connection.execute(withdraw.values(ended=WITHDRAWN))
-    change.connection.execute(ask.values(ended=None))
+    asked = change.connection.scalars(ask.values(ended=None).returning(questions.c.id)).all()
+    count_anew(change, asked)  # somebody may have answered since it was withdrawn
     change.renew([task])

@@ -2,9 +2,10 @@
 
 Locks are taken in one order, so that no two transactions wait for one another: a person with their cursor, tasks by
 number, the campaign where golden answers are counted: raters together with others, and experts alone. Nobody waits for
-the cursors of others. Who holds that of a person knows until the transaction ends whether their votes count. No number
-changes, so the locks are those beside which other rows may refer to what is locked. On SQLite a transaction that
-changes something is alone.
+the cursors of others. Who holds that of a person knows until the transaction ends whether their votes count. The locks
+are those beside which other rows may refer to what is locked. Names and tokens of people are keys too, and for a change
+of one PostgreSQL waits for rows that refer to the person, as an entry of the log does to who made it: so that change
+locks both people first, by number. On SQLite a transaction that changes something is alone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -208,6 +209,11 @@ class Change:
         if found is None:
             raise DataError("there is no such person", found=f"person {number}")
         return found
+
+    def person_with(self, number: int, by: int | None) -> Row[Any]:
+        """A person as of `person`, to change their name or their link, and locked beside them who does that."""
+        locked = {each: self.person(each) for each in sorted({number, number if by is None else by})}
+        return locked[number]
 
     def lock(self, numbers: Iterable[int]) -> None:
         """Lock tasks, before anything of them is read."""

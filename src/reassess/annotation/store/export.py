@@ -17,6 +17,7 @@ from reassess.annotation.store.schema import (
     GOLDEN,
     RATER,
     UNFIT,
+    WITHDRAWN,
     answers,
     images,
     people,
@@ -73,6 +74,10 @@ class Exported:
         What people saw and were not asked about, by image and class.
     late
         Number of answers that are kept and do not count, since the question had votes enough.
+    unfit
+        Number of those that do not count since their rater could not judge the picture.
+    withdrawn
+        Number of those to questions that were withdrawn.
     voided
         Number of answers of voided raters.
     """
@@ -83,6 +88,8 @@ class Exported:
     original: LabelSets | None
     suggestions: tuple[Suggestion, ...]
     late: int
+    unfit: int
+    withdrawn: int
     voided: int
 
 
@@ -100,14 +107,25 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
     with reading(campaign.engine) as connection:
         said = _Said(connection, classes, names)
         golden, rater_golden = said.golden()
-        counts = select(func.count()).select_from(answers.join(people).join(questions)).where(~questions.c.golden)
+        counts = (
+            select(func.count())
+            .select_from(answers.join(people).join(questions).join(tasks))
+            .where(~questions.c.golden)
+        )
+        is_withdrawn = func.coalesce(questions.c.ended, "") == WITHDRAWN
+
+        def uncounted(*why: Any) -> int:
+            return connection.scalar(counts.where(~answers.c.counted, *_OF_RATERS, *why)) or 0
+
         return Exported(
             votes=said.votes(answers.c.counted),
             golden=golden,
             rater_golden=rater_golden,
             original=_original(connection, classes),
             suggestions=tuple(Suggestion(*row) for row in connection.execute(_SUGGESTED)),
-            late=connection.scalar(counts.where(~answers.c.counted, *_OF_RATERS)) or 0,
+            late=uncounted(_JUDGED, ~is_withdrawn),
+            unfit=uncounted(~_JUDGED),
+            withdrawn=uncounted(_JUDGED, is_withdrawn),
             voided=connection.scalar(counts.where(people.c.voided)) or 0,
         )
 

@@ -1,6 +1,5 @@
 """The votes of a campaign, as files of votes hold them, and what else people said."""
 
-from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from reassess.annotation.store.campaigns import Campaign, changing
 from reassess.annotation.store.class_list import classes_of
-from reassess.annotation.store.database import reading
+from reassess.annotation.store.database import forbids_writing, reading
 from reassess.annotation.store.schema import (
     EXPERT,
     GOLDEN,
@@ -135,8 +134,12 @@ def note_export(campaign: Campaign, now: float, by: int | None = None, *, names:
 
     The command line exports a campaign that it can only read, too; then nothing is written.
     """
-    with suppress(DBAPIError) if by is None else nullcontext(), changing(campaign) as change:
-        change.note(now, "export", by, names=names)
+    try:
+        with changing(campaign) as change:
+            change.note(now, "export", by, names=names)
+    except DBAPIError as error:
+        if by is not None or not forbids_writing(error):
+            raise
 
 
 def golden_votes_of(campaign: Campaign, *, names: bool = False) -> tuple[Votes | None, Votes | None]:

@@ -282,13 +282,15 @@ def pause(campaign: Campaign, now: float, by: int | None = None) -> None:
     _set_paused(campaign, True, now, by)
 
 
-def resume(campaign: Campaign, now: float, by: int | None = None) -> None:
-    """Ask again."""
-    _set_paused(campaign, False, now, by)
+def resume(campaign: Campaign, now: float, by: int | None = None) -> bool:
+    """Ask again; whether the campaign was paused before."""
+    return _set_paused(campaign, False, now, by)
 
 
-def _set_paused(campaign: Campaign, paused: bool, now: float, by: int | None) -> None:
+def _set_paused(campaign: Campaign, paused: bool, now: float, by: int | None) -> bool:
     with changing(campaign) as change:
         other = update(schema.campaign).where(schema.campaign.c.paused != paused)
-        if change.connection.execute(other.values(paused=paused)).rowcount:
+        is_other = change.connection.execute(other.values(paused=paused)).rowcount > 0
+        if is_other:
             change.note(now, "pause" if paused else "resume", by)
+    return is_other

@@ -1,14 +1,16 @@
 """`reassess annotate simulate`: programs rate in a copy of a campaign, and what came of it."""
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from reassess.annotation.store.campaigns import open_campaign
+from reassess.annotation.store.campaigns import open_campaign, pause
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.people import people_of
+from reassess.annotation.store.people import find_person, people_of
+from reassess.annotation.store.turns import Turn, next_turn
 from tests.helpers import Run, document_of
 
 Create = Callable[..., Run]
@@ -74,6 +76,22 @@ def test_labels_of_what_people_voted_on_are_not_held_against_a_simulated_truth(
     result = run("annotate", "simulate", "pets.db", "--raters", "1")
     assert "\nvotes: 16 of at most 16\n" in result.out
     assert "labels" not in result.out
+
+
+def test_programs_are_asked_what_people_hold_and_in_a_campaign_that_is_paused(
+    create: Create, run: Callable[..., Run]
+) -> None:
+    create("--votes", "1", "--golden-rate", "0")
+    run("annotate", "invite", "pets.db", "ann")
+    campaign = open_campaign("pets.db")
+    ann = find_person(campaign, "ann").id
+    assert isinstance(next_turn(campaign, ann, time.time()), Turn)
+    pause(campaign, time.time())
+    campaign.close()
+    result = run("annotate", "simulate", "pets.db", "--raters", "1", "--seconds", "5")
+    first, second, *_ = result.out.splitlines()
+    assert first == "the campaign is paused; its copy was resumed"
+    assert second.startswith("1 rater: 4 tasks and 8 answers in ")
 
 
 def test_the_document_counts_what_was_done(create: Create, run: Callable[..., Run]) -> None:

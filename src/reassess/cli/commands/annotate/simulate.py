@@ -1,5 +1,6 @@
 """`reassess annotate simulate`: programs rate, in a copy of a campaign."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -114,6 +115,9 @@ def simulate(
                 if labels is None
                 else read_labels(call.read("labels", labels), classes=annotation.classes_of(opened))
             )
+            if annotation.resume(opened, time.time()):
+                call.tell_first("the campaign is paused; its copy was resumed")
+            annotation.release(opened, math.inf)  # what people have begun, who do not go on in the copy
             before = annotation.export_votes(opened).votes
             truth = annotation.truth_of_campaign(opened, known, seed=seed)
             tokens = _tokens(opened, raters)

@@ -290,7 +290,7 @@ def resume(campaign: Campaign, now: float, by: int | None = None) -> bool:
 def _set_paused(campaign: Campaign, paused: bool, now: float, by: int | None) -> bool:
     with changing(campaign) as change:
         other = update(schema.campaign).where(schema.campaign.c.paused != paused)
-        is_other = change.connection.execute(other.values(paused=paused)).rowcount > 0
+        is_other = bool(change.connection.execute(other.values(paused=paused)).rowcount)
         if is_other:
             change.note(now, "pause" if paused else "resume", by)
     return is_other

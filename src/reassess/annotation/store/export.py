@@ -31,7 +31,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 
-__all__ = ["Exported", "Suggestion", "export_votes", "golden_votes_of", "note_export"]
+__all__ = ["JUDGED", "OF_RATERS", "Exported", "Suggestion", "export_votes", "golden_votes_of", "note_export"]
 
 _ROWS = 100_000  # that are read at a time
 
@@ -114,7 +114,7 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
         is_withdrawn = func.coalesce(questions.c.ended, "") == WITHDRAWN
 
         def uncounted(*why: Any) -> int:
-            return connection.scalar(counts.where(~answers.c.counted, *_OF_RATERS, *why)) or 0
+            return connection.scalar(counts.where(~answers.c.counted, *OF_RATERS, *why)) or 0
 
         return Exported(
             votes=said.votes(answers.c.counted),
@@ -122,9 +122,9 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
             rater_golden=rater_golden,
             original=_original(connection, classes),
             suggestions=tuple(Suggestion(*row) for row in connection.execute(_SUGGESTED)),
-            late=uncounted(_JUDGED, ~is_withdrawn),
-            unfit=uncounted(~_JUDGED),
-            withdrawn=uncounted(_JUDGED, is_withdrawn),
+            late=uncounted(JUDGED, ~is_withdrawn),
+            unfit=uncounted(~JUDGED),
+            withdrawn=uncounted(JUDGED, is_withdrawn),
             voided=connection.scalar(counts.where(people.c.voided)) or 0,
         )
 
@@ -163,8 +163,8 @@ class _Said:
 
         Where experts have judged some, the raters' votes on others tell nothing yet, and are left out.
         """
-        experts = self.votes(people.c.role == EXPERT, _JUDGED)
-        raters = self.votes(tasks.c.kind == GOLDEN, _JUDGED, *_OF_RATERS)
+        experts = self.votes(people.c.role == EXPERT, JUDGED)
+        raters = self.votes(tasks.c.kind == GOLDEN, JUDGED, *OF_RATERS)
         if len(experts):
             raters = raters.restrict(np.flatnonzero(experts.find(raters.items) >= 0))
         return experts if len(experts) else None, raters if len(raters) else None
@@ -194,8 +194,8 @@ _ANSWERS = (
     .join(questions, questions.c.id == answers.c.question)
     .join(tasks, tasks.c.id == questions.c.task)
 )
-_JUDGED = ~exists().where(turns.c.person == answers.c.person, turns.c.task == tasks.c.id, turns.c.state == UNFIT)
-_OF_RATERS = people.c.role == RATER, ~people.c.voided
+JUDGED = ~exists().where(turns.c.person == answers.c.person, turns.c.task == tasks.c.id, turns.c.state == UNFIT)
+OF_RATERS = people.c.role == RATER, ~people.c.voided
 _SUGGESTED = (
     select(images.c.name, suggestions.c.class_id, func.count(suggestions.c.person.distinct()))
     .select_from(suggestions)

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InternalError, OperationalError, ProgrammingError
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.export_folder import export_campaign
 from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store.campaigns import Campaign, open_campaign
 from reassess.annotation.store.creation import create_campaign
+from reassess.annotation.store.database import open_engine
 from reassess.annotation.store.keeping import LogEntry, last_entries
 from reassess.annotation.store.people import add_person
 from reassess.annotation.store.suggestions import suggest
@@ -97,6 +98,34 @@ def test_the_log_says_who_exported_unless_the_campaign_can_only_be_read(campaign
     with pytest.raises(OperationalError):  # to a keeper nothing is given unnoticed
         export(campaign, tmp_path / "four", now=NOW, by=2)
     assert last_entries(campaign, 1)[0].detail == {"names": True}
+
+
+def test_what_the_log_cannot_say_is_not_exported(campaign: Campaign, tmp_path: Path) -> None:
+    event.listen(campaign.engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=1"))
+    campaign.engine.dispose()
+    with open_engine(tmp_path / "c.db").begin(), pytest.raises(OperationalError, match="is locked"):
+        export_campaign(campaign, tmp_path / "rated", names=True)
+    assert not (tmp_path / "rated").exists()
+
+
+@pytest.mark.parametrize(
+    "forbid", ["SET default_transaction_read_only = on", "SET ROLE pg_read_all_data"], ids=["read-only", "not granted"]
+)
+def test_a_campaign_on_a_server_that_can_only_be_read_is_exported(database: str, tmp_path: Path, forbid: str) -> None:
+    create_campaign(database, CampaignPlan(tasks_of(2)))
+    campaign = open_campaign(database)
+
+    def forbid_writing(connection: Any, _: object) -> None:
+        connection.execute(forbid)
+        connection.commit()
+
+    event.listen(campaign.engine, "connect", forbid_writing)
+    campaign.engine.dispose()
+    export_campaign(campaign, tmp_path / "rated")
+    assert [entry.what for entry in last_entries(campaign, 9)] == ["create"]
+    with pytest.raises(ProgrammingError if "ROLE" in forbid else InternalError):
+        export_campaign(campaign, tmp_path / "given", by=1)
+    campaign.close()
 
 
 def test_a_campaign_of_ids_alone_has_no_list_of_classes(tmp_path: Path) -> None:

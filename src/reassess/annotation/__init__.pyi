@@ -55,6 +55,7 @@ from .store.turns import ShownRow as ShownRow
 from .store.turns import Turn as Turn
 from .store.turns import last_turn as last_turn
 from .store.turns import next_turn as next_turn
+from .store.turns import release as release
 from .store.upgrades import Upgraded as Upgraded
 from .store.upgrades import upgrade_campaign as upgrade_campaign
 from .store.votes import GivenAnswer as GivenAnswer

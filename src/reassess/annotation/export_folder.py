@@ -87,12 +87,12 @@ def export_campaign(
         with all_or_none():
             for name, (write, content) in parts.items():
                 write(folder / name, content, force=force)
+            note_export(campaign, time.time() if now is None else now, by, names=names)
     except BaseException:
         if is_new:
             with suppress(OSError):  # where a process that was killed has left something
                 folder.rmdir()
         raise
-    note_export(campaign, time.time() if now is None else now, by, names=names)
     return exported
 
 

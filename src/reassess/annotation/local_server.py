@@ -1,5 +1,6 @@
 """The server of a campaign in a process of its own, for simulated raters."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -69,7 +70,7 @@ def running(command: Sequence[str], *, what: object) -> Iterator[str]:
                 if not address:
                     process.wait()
                     errors.seek(0)
-                    found = errors.read().strip().rpartition("\n")[2]
+                    *_, found = re.split(r"\n(?=\S)", errors.read().strip())  # the error is told at the end
                     raise DataError("the server does not start", where=what, found=found)
                 # A process whose output nobody reads comes to a halt.
                 reading = Thread(target=process.stdout.read)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reassess.annotation import Campaign
     from reassess.data.image_sources import ImageSource
 
-__all__ = ["campaign_argument", "images_of"]
+__all__ = ["campaign_argument", "images_of", "images_option"]
 
 
 class _CampaignType(click.ParamType[str | Path]):
@@ -25,9 +25,15 @@ class _CampaignType(click.ParamType[str | Path]):
 
 
 campaign_argument = click.argument("campaign", type=_CampaignType(), metavar="CAMPAIGN")
+images_option = click.option(
+    "--images",
+    type=FILE,
+    metavar="FOLDER|ZIP|TAR",
+    help="Where the images lie now.  [default: where they lay when the campaign was made]",
+)
 
 
-def images_of(campaign: "Campaign", place: Path | None) -> "ImageSource":
+def images_of(campaign: "Campaign", place: str | Path | None) -> "ImageSource":
     """The images of a campaign, where they lie now; `DataError` if one is not there."""
     where = place or campaign.images
     if where is None:

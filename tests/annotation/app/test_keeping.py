@@ -14,12 +14,13 @@ from reassess.annotation.app import keeping
 from reassess.annotation.assignment import Rules
 from reassess.annotation.export_folder import export_campaign
 from reassess.annotation.store.campaigns import changing, pause
+from reassess.annotation.store.database import reading
 from reassess.annotation.store.keeping import disputed_golden, last_entries, uncertain_questions
 from reassess.annotation.store.people import find_person
 from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import answers, questions, tasks
 from reassess.annotation.store.turns import Nothing, Turn, next_turn
-from reassess.annotation.store.votes import GivenAnswer, keep_answers
+from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers
 from tests.annotation.app.sites import CLASSES, HOSTILE, Site, make_site
 
 CHANGES = (
@@ -253,6 +254,19 @@ def test_somebody_who_is_added_while_the_page_is_made_is_called_by_a_number(
     log = log_of(site)
     assert (f"person {zoe}", "paused the campaign") in log
     assert ("kim", f"made a link for person {zoe}") in log
+
+
+def test_an_answer_that_was_taken_back_is_not_disputed(tmp_path: Path) -> None:
+    site = make_site(tmp_path, sizes=(2, 1), rules=Rules(votes=2, golden_rate=0.9))
+    answer_all(site, "ben", 0)
+    assert len(disputed_golden(site.campaign, 10)) == 1
+    ben = site.ids["ben"]
+    with reading(site.campaign.engine) as connection:
+        golden = connection.scalars(select(tasks.c.id).where(tasks.c.kind == "golden")).all()
+    for task in golden:
+        cannot_judge(site.campaign, ben, task, site.now)
+    assert disputed_golden(site.campaign, 10) == []
+    site.campaign.close()
 
 
 def test_practice_is_not_disputed(tmp_path: Path) -> None:

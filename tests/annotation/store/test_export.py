@@ -11,10 +11,10 @@ from reassess.annotation.store.export import Suggestion, export_votes, golden_vo
 from reassess.annotation.store.people import add_person
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Turn, next_turn
-from reassess.annotation.store.votes import GivenAnswer, keep_answers, void_rater
+from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, void_rater
 from reassess.core.labels import LabelSets
 from reassess.core.votes import Votes
-from tests.annotation.campaigns import CLASSES, campaign_at, tasks_of, vote_on_all
+from tests.annotation.campaigns import CLASSES, campaign_at, raters_of, tasks_of, vote_on_all
 
 NOW = 1e9
 
@@ -95,6 +95,33 @@ def test_suggestions_say_how_many_people_saw_a_class(address: str | Path) -> Non
             suggest(campaign, rater, turn.task, class_id, NOW)
     void_rater(campaign, 4, NOW)
     assert export_votes(campaign).suggestions == (Suggestion("m0.png", 3, 1), Suggestion("m0.png", 5, 2))
+    campaign.close()
+
+
+def test_answers_that_do_not_count_are_told_apart_by_why(address: str | Path) -> None:
+    campaign = campaign_at(address, (1,), raters=5, votes=1, golden_rate=0, lease=60.0)
+    *raters, suggesting = raters_of(5)
+
+    def shown(person: int, now: float = NOW) -> Turn:
+        turn = next_turn(campaign, person, now)
+        assert isinstance(turn, Turn)
+        return turn
+
+    def answer(person: int, turn: Turn) -> None:
+        keep_answers(campaign, person, [GivenAnswer(row.question, 2) for row in turn.rows], NOW + 100)
+
+    task = shown(suggesting).task
+    suggest(campaign, suggesting, task, 5, NOW)
+    cannot_judge(campaign, suggesting, task, NOW)
+    answer(raters[0], shown(raters[0]))
+    cannot_judge(campaign, raters[0], task, NOW)
+    late, asked_of_suggested = shown(raters[1]), shown(raters[2])
+    answer(raters[3], shown(raters[3], NOW + 100))  # when their leases have ended
+    void_rater(campaign, suggesting, NOW + 100)
+    answer(raters[1], late)
+    answer(raters[2], asked_of_suggested)
+    exported = export_votes(campaign)
+    assert (len(exported.votes), exported.late, exported.unfit, exported.withdrawn) == (1, 1, 1, 1)
     campaign.close()
 
 

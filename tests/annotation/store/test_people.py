@@ -1,7 +1,9 @@
 """Links, sessions, consent, and what is forgotten."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from sqlalchemy import select, text
@@ -78,6 +80,23 @@ def test_a_token_that_is_forged_or_of_an_older_link_or_revoked_lets_nobody_enter
     revoke_link(campaign, person, NOW)
     assert person_of_session(campaign, secret, NOW) is None
     assert sign_in(campaign, second, NOW) is None
+
+
+@pytest.mark.parametrize("change", [make_link, revoke_link, forget_person])
+def test_people_who_change_one_another_do_not_wait_for_ever(campaign: Campaign, change: Callable[..., object]) -> None:
+    kim, lee = add_people(campaign, ["kim", "lee"], "expert")
+    together = Barrier(2, timeout=20)
+
+    def change_often(person: int, by: int) -> None:
+        for _ in range(20):
+            make_link(campaign, person, NOW)
+            together.wait()
+            change(campaign, person, NOW, by=by)
+
+    with ThreadPoolExecutor() as threads:
+        for done in [threads.submit(change_often, kim, lee), threads.submit(change_often, lee, kim)]:
+            done.result()
+    assert [one.linked for one in people_of(campaign)] == [change is make_link] * 2
 
 
 def test_a_wrong_token_takes_no_turn_among_changes(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,6 +86,8 @@ def test_images_that_somebody_could_not_judge_are_named_by_how_many(campaign: Ca
     unfit = progress_of(campaign, NOW).unfit
     assert dict(unfit) == named
     assert [times for _, times in unfit] == sorted(named.values(), reverse=True)
+    void_rater(campaign, 2, NOW)
+    assert [times for _, times in progress_of(campaign, NOW).unfit] == [1]
 
 
 def test_a_voided_rater_has_no_votes_and_is_still_measured(campaign: Campaign) -> None:

@@ -3,8 +3,10 @@
 Locks are taken in one order, so that no two transactions wait for one another: a person with their cursor, an image to
 which a task may be added, tasks by number, the campaign where golden answers are counted, by raters together with
 others and by experts alone, or where a task is added. Nobody waits for the cursors of others. Who holds that of a
-person knows until the transaction ends whether their votes count. No number changes, so the locks are those beside
-which other rows may refer to what is locked. On SQLite a transaction that changes something is alone.
+person knows until the transaction ends whether their votes count. The locks are those beside which other rows may refer
+to what is locked. Names and tokens of people are keys too, and for a change of one PostgreSQL waits for rows that refer
+to the person, as an entry of the log does to who made it: so that change locks both people first, by number. On SQLite
+a transaction that changes something is alone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -209,6 +211,11 @@ class Change:
             raise DataError("there is no such person", found=f"person {number}")
         return found
 
+    def person_with(self, number: int, by: int | None) -> Row[Any]:
+        """A person as of `person`, to change their name or their link, and locked beside them who does that."""
+        locked = {each: self.person(each) for each in sorted({number, number if by is None else by})}
+        return locked[number]
+
     def lock(self, numbers: Iterable[int]) -> None:
         """Lock tasks, before anything of them is read."""
         if self.connection.dialect.name != "sqlite":
@@ -276,13 +283,15 @@ def pause(campaign: Campaign, now: float, by: int | None = None) -> None:
     _set_paused(campaign, True, now, by)
 
 
-def resume(campaign: Campaign, now: float, by: int | None = None) -> None:
-    """Ask again."""
-    _set_paused(campaign, False, now, by)
+def resume(campaign: Campaign, now: float, by: int | None = None) -> bool:
+    """Ask again; whether the campaign was paused before."""
+    return _set_paused(campaign, False, now, by)
 
 
-def _set_paused(campaign: Campaign, paused: bool, now: float, by: int | None) -> None:
+def _set_paused(campaign: Campaign, paused: bool, now: float, by: int | None) -> bool:
     with changing(campaign) as change:
         other = update(schema.campaign).where(schema.campaign.c.paused != paused)
-        if change.connection.execute(other.values(paused=paused)).rowcount:
+        is_other = bool(change.connection.execute(other.values(paused=paused)).rowcount)
+        if is_other:
             change.note(now, "pause" if paused else "resume", by)
+    return is_other

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import OperationalError as UnavailableError
 from sqlalchemy.exc import TimeoutError as WaitedTooLongError
 
@@ -27,6 +27,7 @@ __all__ = [
     "connect",
     "database_errors",
     "existing",
+    "forbids_writing",
     "is_server",
     "keep_log",
     "open_engine",
@@ -151,6 +152,12 @@ def database_errors(campaign: str | Path) -> Iterator[None]:
         ) from error
 
 
+def forbids_writing(error: DBAPIError) -> bool:
+    """Whether a database refused a change since it may only be read, by whoever asked."""
+    return "readonly" in str(error.orig) or getattr(error.orig, "sqlstate", None) in _READ_ONLY
+
+
+_READ_ONLY = ("25006", "42501")  # of PostgreSQL: a transaction that only reads, and a right that was not granted
 _MENDS = {
     "is locked": "wait until the other process has written, and try again",
     "not a database": "name the file of a campaign",

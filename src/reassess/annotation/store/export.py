@@ -1,6 +1,5 @@
 """The votes of a campaign, as files of votes hold them, and what else people said."""
 
-from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +10,13 @@ from sqlalchemy.exc import DBAPIError
 
 from reassess.annotation.store.campaigns import Campaign, changing
 from reassess.annotation.store.class_list import classes_of
-from reassess.annotation.store.database import reading
+from reassess.annotation.store.database import forbids_writing, reading
 from reassess.annotation.store.schema import (
     EXPERT,
     GOLDEN,
     RATER,
     UNFIT,
+    WITHDRAWN,
     answers,
     images,
     people,
@@ -31,7 +31,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 
-__all__ = ["Exported", "Suggestion", "export_votes", "golden_votes_of", "note_export"]
+__all__ = ["JUDGED", "OF_RATERS", "Exported", "Suggestion", "export_votes", "golden_votes_of", "note_export"]
 
 _ROWS = 100_000  # that are read at a time
 
@@ -73,6 +73,10 @@ class Exported:
         What people saw and were not asked about, by image and class.
     late
         Number of answers that are kept and do not count, since the question had votes enough.
+    unfit
+        Number of those that do not count since their rater could not judge the picture.
+    withdrawn
+        Number of those to questions that were withdrawn.
     voided
         Number of answers of voided raters.
     """
@@ -83,6 +87,8 @@ class Exported:
     original: LabelSets | None
     suggestions: tuple[Suggestion, ...]
     late: int
+    unfit: int
+    withdrawn: int
     voided: int
 
 
@@ -100,14 +106,25 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
     with reading(campaign.engine) as connection:
         said = _Said(connection, classes, names)
         golden, rater_golden = said.golden()
-        counts = select(func.count()).select_from(answers.join(people).join(questions)).where(~questions.c.golden)
+        counts = (
+            select(func.count())
+            .select_from(answers.join(people).join(questions).join(tasks))
+            .where(~questions.c.golden)
+        )
+        is_withdrawn = func.coalesce(questions.c.ended, "") == WITHDRAWN
+
+        def uncounted(*why: Any) -> int:
+            return connection.scalar(counts.where(~answers.c.counted, *OF_RATERS, *why)) or 0
+
         return Exported(
             votes=said.votes(answers.c.counted),
             golden=golden,
             rater_golden=rater_golden,
             original=_original(connection, classes),
             suggestions=tuple(Suggestion(*row) for row in connection.execute(_SUGGESTED)),
-            late=connection.scalar(counts.where(~answers.c.counted, *_OF_RATERS)) or 0,
+            late=uncounted(JUDGED, ~is_withdrawn),
+            unfit=uncounted(~JUDGED),
+            withdrawn=uncounted(JUDGED, is_withdrawn),
             voided=connection.scalar(counts.where(people.c.voided)) or 0,
         )
 
@@ -117,8 +134,12 @@ def note_export(campaign: Campaign, now: float, by: int | None = None, *, names:
 
     The command line exports a campaign that it can only read, too; then nothing is written.
     """
-    with suppress(DBAPIError) if by is None else nullcontext(), changing(campaign) as change:
-        change.note(now, "export", by, names=names)
+    try:
+        with changing(campaign) as change:
+            change.note(now, "export", by, names=names)
+    except DBAPIError as error:
+        if by is not None or not forbids_writing(error):
+            raise
 
 
 def golden_votes_of(campaign: Campaign, *, names: bool = False) -> tuple[Votes | None, Votes | None]:
@@ -142,8 +163,8 @@ class _Said:
 
         Where experts have judged some, the raters' votes on others tell nothing yet, and are left out.
         """
-        experts = self.votes(people.c.role == EXPERT, _JUDGED)
-        raters = self.votes(tasks.c.kind == GOLDEN, _JUDGED, *_OF_RATERS)
+        experts = self.votes(people.c.role == EXPERT, JUDGED)
+        raters = self.votes(tasks.c.kind == GOLDEN, JUDGED, *OF_RATERS)
         if len(experts):
             raters = raters.restrict(np.flatnonzero(experts.find(raters.items) >= 0))
         return experts if len(experts) else None, raters if len(raters) else None
@@ -173,8 +194,8 @@ _ANSWERS = (
     .join(questions, questions.c.id == answers.c.question)
     .join(tasks, tasks.c.id == questions.c.task)
 )
-_JUDGED = ~exists().where(turns.c.person == answers.c.person, turns.c.task == tasks.c.id, turns.c.state == UNFIT)
-_OF_RATERS = people.c.role == RATER, ~people.c.voided
+JUDGED = ~exists().where(turns.c.person == answers.c.person, turns.c.task == tasks.c.id, turns.c.state == UNFIT)
+OF_RATERS = people.c.role == RATER, ~people.c.voided
 _SUGGESTED = (
     select(images.c.name, suggestions.c.class_id, func.count(suggestions.c.person.distinct()))
     .select_from(suggestions)

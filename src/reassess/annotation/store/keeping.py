@@ -7,7 +7,8 @@ from sqlalchemy import Select, case, func, or_, select
 
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.schema import GOLDEN, RATER, answers, images, log, people, questions, tasks
+from reassess.annotation.store.export import JUDGED, OF_RATERS
+from reassess.annotation.store.schema import GOLDEN, answers, images, log, people, questions, tasks
 
 __all__ = ["ListedQuestion", "LogEntry", "disputed_golden", "last_entries", "uncertain_questions"]
 
@@ -78,7 +79,7 @@ def disputed_golden(campaign: Campaign, most: int) -> list[ListedQuestion]:
     """
     right = func.sum(case((answers.c.answer == 2 * questions.c.truth, 1), else_=0))
     golden = tasks.c.kind == GOLDEN, questions.c.truth.is_not(None)
-    found = _questions(*golden, people.c.role == RATER, ~people.c.voided)
+    found = _questions(*golden, *OF_RATERS, JUDGED)
     found = found.having(2 * right < func.count())
     return _listed(campaign, found.order_by((func.count() - right).desc(), questions.c.id).limit(most))
 

@@ -151,7 +151,7 @@ def make_link(campaign: Campaign, person: int, now: float, by: int | None = None
     """
     token = token_urlsafe(_SECRET)
     with changing(campaign) as change:
-        change.person(person)
+        change.person_with(person, by)
         _end_link(change, person, _digest(token))
         change.note(now, "link", by, person=person)
     return token
@@ -160,7 +160,7 @@ def make_link(campaign: Campaign, person: int, now: float, by: int | None = None
 def revoke_link(campaign: Campaign, person: int, now: float, by: int | None = None) -> None:
     """Let nobody enter by the link of a person any more; their sessions end."""
     with changing(campaign) as change:
-        if change.person(person).token is not None:
+        if change.person_with(person, by).token is not None:
             _end_link(change, person, None)
             change.note(now, "revoke", by, person=person)
 
@@ -269,7 +269,7 @@ def forget_person(campaign: Campaign, person: int, now: float, by: int | None = 
         There is no such person, or they are the only keeper.
     """
     with changing(campaign) as change:
-        row = change.person(person)
+        row = change.person_with(person, by)
         others = (
             select(func.count())
             .select_from(people)

@@ -110,7 +110,7 @@ class Progress:
         When all of them are in at the pace of the last 24 hours, or since the first vote; None if there was
         none, or if it would take a century.
     unfit
-        Images that somebody could not judge, the most often named first, and by how many people.
+        Images that somebody could not judge who is not voided, the most often named first, and by how many people.
     golden_invalid, golden_valid, golden_unknown
         Number of golden questions of each truth, and of which experts have not said enough.
     raters
@@ -249,7 +249,8 @@ _UNFIT = (
     .select_from(turns)
     .join(tasks, tasks.c.id == turns.c.task)
     .join(images, images.c.id == tasks.c.image)
-    .where(turns.c.state == UNFIT)
+    .join(people, people.c.id == turns.c.person)
+    .where(turns.c.state == UNFIT, ~people.c.voided)
     .group_by(images.c.id, images.c.name)
     .order_by(func.count().desc(), images.c.id)
 )

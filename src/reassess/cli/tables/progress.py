@@ -35,6 +35,10 @@ def print_progress(call: Call, progress: "Progress") -> None:
     )
     if any(one.role == "expert" and one.given and one.last is None for one in progress.raters):
         call.note("an expert without a last answer: the answers came with the campaign")
+    if any(one.stage == "failed" and not one.voided for one in progress.raters):
+        call.note(
+            "failed: who did not reach the bar in the practice round is asked nothing until a keeper lets them in"
+        )
     for flag, why in _EXPLAINED.items():
         if any(flag in one.flags for one in progress.raters):
             call.note(f"{flag}: {why}")

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from reassess.annotation.store.campaigns import open_campaign
+from reassess.annotation.store.people import find_person
+from reassess.annotation.store.turns import last_turn
+from reassess.annotation.store.votes import cannot_judge
 from reassess.data.loading import load_labels, load_votes
 from tests.helpers import Run, document_of
 
@@ -153,8 +157,26 @@ def test_it_says_how_many_answers_are_left_out(export: Export, run: Callable[...
         "rater_golden_votes": 8,
         "suggestions": 0,
         "late": 0,
+        "unfit": 0,
+        "withdrawn": 0,
         "voided": 8,
     }
+
+
+def test_answers_about_pictures_that_somebody_could_not_judge_did_not_come_late(
+    export: Export, run: Callable[..., Run]
+) -> None:
+    export()
+    campaign = open_campaign("pets.db")
+    ann = find_person(campaign, "ann").id
+    last = last_turn(campaign, ann)
+    assert last is not None
+    cannot_judge(campaign, ann, last.task, 1e9)
+    campaign.close()
+    lines = export("--force").out.splitlines()
+    assert [line for line in lines if "left out" in line] == [
+        "left out: 2 answers about pictures that their rater could not judge"
+    ]
 
 
 def test_a_campaign_without_votes_has_no_line(export: Export) -> None:

@@ -1,14 +1,16 @@
 """`reassess annotate simulate`: programs rate in a copy of a campaign, and what came of it."""
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from reassess.annotation.store.campaigns import open_campaign
+from reassess.annotation.store.campaigns import open_campaign, pause
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.people import people_of
+from reassess.annotation.store.people import find_person, people_of
+from reassess.annotation.store.turns import Turn, next_turn
 from tests.helpers import Run, document_of
 
 Create = Callable[..., Run]
@@ -76,10 +78,27 @@ def test_labels_of_what_people_voted_on_are_not_held_against_a_simulated_truth(
     assert "labels" not in result.out
 
 
+def test_programs_are_asked_what_people_hold_and_in_a_campaign_that_is_paused(
+    create: Create, run: Callable[..., Run]
+) -> None:
+    create("--votes", "1", "--golden-rate", "0")
+    run("annotate", "invite", "pets.db", "ann")
+    campaign = open_campaign("pets.db")
+    ann = find_person(campaign, "ann").id
+    assert isinstance(next_turn(campaign, ann, time.time()), Turn)
+    pause(campaign, time.time())
+    campaign.close()
+    result = run("annotate", "simulate", "pets.db", "--raters", "1", "--seconds", "5")
+    first, second, *_ = result.out.splitlines()
+    assert first == "the campaign is paused; its copy was resumed"
+    assert second.startswith("1 rater: 4 tasks and 8 answers in ")
+
+
 def test_the_document_counts_what_was_done(create: Create, run: Callable[..., Run]) -> None:
     create("--votes", "1", "--golden-rate", "0")
     results = document_of(run("annotate", "simulate", "pets.db", "--raters", "1", "--json"), "annotate")["results"]
     assert (results["raters"], results["answers"], list(results["statuses"])) == (1, 8, ["200"])
+    assert results["failed"] == 0
     assert results["next_seconds"][0] > 0
     tried = results["campaign"]
     labels = tried.pop("labels")
@@ -87,6 +106,26 @@ def test_the_document_counts_what_was_done(create: Create, run: Callable[..., Ru
     assert tried == states | {"votes": 8, "votes_at_most": 8, "late": 0}
     assert (labels["threshold"], labels["voted"]) == (0.8, 8)
     assert labels["right"] + labels["missed"] + labels["mistaken"] == 8
+
+
+def test_raters_who_do_not_reach_the_bar_are_counted(create: Create, run: Callable[..., Run]) -> None:
+    create("--practice", "1", "--bar", "1", "--votes", "1")
+    matrices = ("--matrix", "0,0,1/1,0,0", "--matrix", "1,0,0/0,0,1")
+    result = run("annotate", "simulate", "pets.db", "--raters", "2", *matrices, "-o", "tried.db")
+    assert result.out.splitlines()[1] == "practice: 1 of 2 raters did not reach the bar, and voted on nothing"
+    told = "failed: who did not reach the bar in the practice round is asked nothing until a keeper lets them in\n"
+    assert told in run("annotate", "status", "tried.db").out
+    assert "failed" not in run("annotate", "status", "pets.db").out
+
+
+def test_images_that_moved_are_found_and_others_are_refused(create: Create, run: Callable[..., Run]) -> None:
+    create()
+    Path("pets/images").rename("moved")
+    simulate = ("annotate", "simulate", "pets.db", "--raters", "1")
+    result = run(*simulate)
+    assert (result.code, result.err) == (1, run("annotate", "serve", "pets.db").err)
+    assert "pets/images" in result.err
+    assert run(*simulate, "--images", "moved").code == 0
 
 
 @pytest.mark.parametrize("matrix", ["x", "1,0", "1,2/3", "0.5,0.2,0.2/0,0,1"])

@@ -51,6 +51,8 @@ def export(call: Call, campaign: str | Path, output: Path, names: bool) -> None:
             "rater_golden_votes": len(exported.rater_golden or ()),
             "suggestions": len(exported.suggestions),
             "late": exported.late,
+            "unfit": exported.unfit,
+            "withdrawn": exported.withdrawn,
             "voided": exported.voided,
             "rebuild": rebuild,
         }
@@ -63,7 +65,12 @@ def export(call: Call, campaign: str | Path, output: Path, names: bool) -> None:
             call.tell(f"golden: {counted(len(votes), 'vote')} by {what}")
     if exported.suggestions:
         call.tell(f"{counted(len(exported.suggestions), 'suggested class', 'suggested classes')} of images")
-    left_out = {"of voided raters": exported.voided, "to questions that had votes enough": exported.late}
+    left_out = {
+        "of voided raters": exported.voided,
+        "to questions that had votes enough": exported.late,
+        "about pictures that their rater could not judge": exported.unfit,
+        "to questions that were withdrawn": exported.withdrawn,
+    }
     for why, count in left_out.items():
         if count:
             call.tell(f"left out: {counted(count, 'answer')} {why}")

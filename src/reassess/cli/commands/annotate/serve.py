@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from reassess import annotation
-from reassess.cli.campaigns import campaign_argument, images_of
+from reassess.cli.campaigns import campaign_argument, images_of, images_option
 from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE, ParsedType
+from reassess.cli.inputs import ParsedType
 
 __all__ = ["serve"]
 
@@ -35,12 +35,7 @@ _HOST, _PORT = "127.0.0.1", 8000
     help="The path below which a proxy shows the pages, such as /rating, and which it takes away. They open there "
     "alone.",
 )
-@click.option(
-    "--images",
-    type=FILE,
-    metavar="FOLDER|ZIP|TAR",
-    help="Where the images lie now.  [default: where they lay when the campaign was made]",
-)
+@images_option
 @call_options
 def serve(call: Call, campaign: str | Path, host: str, port: int, root_path: str, images: Path | None) -> None:
     """Serve the pages in which people answer, until Ctrl-C.

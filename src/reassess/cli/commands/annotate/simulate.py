@@ -1,5 +1,6 @@
 """`reassess annotate simulate`: programs rate, in a copy of a campaign."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import click
 import numpy as np
 
 from reassess import annotation
-from reassess.cli.campaigns import campaign_argument
+from reassess.cli.campaigns import campaign_argument, images_of, images_option
 from reassess.cli.common import Call, Range, call_options, counting, percent
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE
@@ -81,6 +82,7 @@ class _MatrixType(click.ParamType[tuple[tuple[float, ...], ...]]):
     metavar="FILE",
     help="The valid classes of each image.  [default: those of golden questions, and others by chance]",
 )
+@images_option
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of what they answer.")
 @click.option("-o", "--output", type=FILE, metavar="FILE", help="Keep the copy in which they rated.")
 @call_options
@@ -93,6 +95,7 @@ def simulate(
     drop: float,
     seconds: float,
     labels: Path | None,
+    images: Path | None,
     seed: int,
     output: Path | None,
 ) -> None:
@@ -114,6 +117,12 @@ def simulate(
                 if labels is None
                 else read_labels(call.read("labels", labels), classes=annotation.classes_of(opened))
             )
+            where = images or opened.images
+            if where is not None:
+                images_of(opened, where)  # or the server would not start, and could not say why
+            if annotation.resume(opened, time.time()):
+                call.tell_first("the campaign is paused; its copy was resumed")
+            annotation.release(opened, math.inf)  # what people have begun, who do not go on in the copy
             before = annotation.export_votes(opened).votes
             truth = annotation.truth_of_campaign(opened, known, seed=seed)
             tokens = _tokens(opened, raters)
@@ -121,7 +130,7 @@ def simulate(
                 annotation.SimulatedRater(matrices[number % len(matrices)], think=think, drop=drop)
                 for number in range(raters)
             ]
-            with annotation.serving(copy, opened.images) as address, counting(call) as progress:
+            with annotation.serving(copy, where) as address, counting(call) as progress:
                 simulated = annotation.rate(
                     address, tokens, working, truth, seconds=seconds, seed=seed, progress=_adding(progress)
                 )
@@ -153,8 +162,9 @@ def _tokens(campaign: "Campaign", raters: int) -> list[str]:
 
 
 def _report(call: Call, simulated: "Simulated", trial: "Trial", output: Path | None) -> None:
+    failed = sum(one.stage == "failed" for one in trial.progress.raters[-simulated.raters :])
     if call.json:
-        call.print_document("annotate", {**simulated.to_json(), "campaign": trial.to_json()})
+        call.print_document("annotate", {**simulated.to_json(), "failed": failed, "campaign": trial.to_json()})
         return
     rate = simulated.answers / simulated.seconds
     lost = f", {counted(simulated.lost, 'connection')} lost" if simulated.lost else ""
@@ -162,6 +172,8 @@ def _report(call: Call, simulated: "Simulated", trial: "Trial", output: Path | N
         f"{counted(simulated.raters, 'rater')}: {counted(simulated.tasks, 'task')} and "
         f"{counted(simulated.answers, 'answer')} in {simulated.seconds:.1f} s, {rate:.1f} answers a second{lost}"
     )
+    if failed:
+        say(f"practice: {failed:,} of {counted(simulated.raters, 'rater')} did not reach the bar, and voted on nothing")
     rows = [
         (what, f"{took.size:,}", *(f"{1000 * at:.1f}" for at in np.quantile(took, (0.5, 0.95, 1.0))))
         for what, took in (("next task", simulated.next_seconds), ("keep answers", simulated.answer_seconds))
@@ -177,8 +189,7 @@ def _report(call: Call, simulated: "Simulated", trial: "Trial", output: Path | N
             f"{counted(trial.voted, 'question')} with votes of programs alone; {trial.missed:,} valid missed, "
             f"{trial.mistaken:,} invalid taken"
         )
-    failed = sum(count for status, count in simulated.statuses.items() if status >= 500)
-    if failed:
-        call.note(f"the server failed in {counted(failed, 'request')}")
+    if errors := sum(count for status, count in simulated.statuses.items() if status >= 500):
+        call.note(f"the server failed in {counted(errors, 'request')}")
     if output is not None:
         call.tell(f"kept: {output}; go on with reassess annotate status, or export")

@@ -190,6 +190,18 @@ def test_golden_questions_without_answers_are_left_to_experts(create: Create) ->
         assert result.out.splitlines()[1] == line
 
 
+def test_it_says_what_golden_questions_are_not_good_for_yet(create: Create) -> None:
+    Path("more.csv").write_text("image,class\n7.png,cat\n6.png,dog\n")
+    result = create("--golden", "none", "--golden-questions", "more.csv", "--stop", "0.1,0.9")
+    assert (result.code, result.err) == (0, "")
+    told = result.out.splitlines()
+    assert told[2] == "the stop rule closes nothing before experts have answered: invite them first"
+    assert told[-1] == (
+        "4 tasks have more questions than any golden task, so that raters can tell golden ones by their size; reassess "
+        "tasks --size makes smaller tasks"
+    )
+
+
 def test_without_golden_questions_it_says_what_will_not_be_known(create: Create) -> None:
     assert create("--golden", "none").out.splitlines()[1] == (
         "golden: none, so that it will not be known how far each rater can be trusted"

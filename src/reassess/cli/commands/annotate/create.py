@@ -273,6 +273,13 @@ def _report(
         tasks = f"{counted(len(golden), 'task')} with {counted(len(plan.truth), 'question')}"
         practice = f"; {counted(plan.practice, 'task')} for practice" if plan.practice else ""
         call.tell(f"golden: {tasks}, of which experts have answered {known:,}{practice}")
+        if plan.rules.stop is not None and not known:
+            call.tell("the stop rule closes nothing before experts have answered: invite them first")
+        if larger := int((plan.tasks.sizes > golden.sizes.max()).sum()):
+            call.note(
+                f"{counted(larger, 'task')} {'has' if larger == 1 else 'have'} more questions than any golden task, so "
+                "that raters can tell golden ones by their size; reassess tasks --size makes smaller tasks"
+            )
     examples = f", {counted(len(plan.examples), 'example picture')}" if plan.examples else ""
     call.tell(f"images: {images:,}, {f'hashed in {source.place}' if source else 'not hashed'}{examples}")
     called = shlex.quote(place)

@@ -163,7 +163,8 @@ def test_names_that_are_there_or_empty_or_of_nobody_are_refused(campaign: Campai
     assert message(add_person, campaign, "ann") == (
         "there is somebody of that name\n  found:   ann\n  to mend: take another name"
     )
-    assert message(add_person, campaign, " ") == "a person needs a name\n  found:   an empty one"
+    for name, found in ((" ", "' '"), ("", "''"), ("\u200b", "'\\u200b'")):
+        assert message(add_person, campaign, name) == f"a name is needed that can be seen\n  found:   {found}"
     assert message(find_person, campaign, "bo") == "there is nobody of that name\n  allowed: ann\n  found:   bo"
     assert message(make_link, campaign, 99, NOW) == "there is no such person\n  found:   person 99"
 

@@ -16,7 +16,7 @@ from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaign_files import writing_campaign
 from reassess.annotation.store.database import database_errors, is_server, keep_log, open_engine
-from reassess.annotation.store.people import insert_person
+from reassess.annotation.store.people import check_name, insert_person
 from reassess.annotation.store.schema import EXPERT, GOLDEN, MAIN, PRACTICE, RATING
 from reassess.annotation.store.versions import note_form
 from reassess.core.tasks import Tasks
@@ -80,6 +80,8 @@ def random_ids(count: int) -> list[int]:
 
 
 def _fill(connection: Connection, plan: CampaignPlan, now: float) -> None:
+    if plan.name:
+        check_name(plan.name)
     schema.metadata.create_all(connection)
     note_form(connection)
     rules, counts = plan.rules, plan.golden_counts()
@@ -182,7 +184,10 @@ def _questions(plan: CampaignPlan, part: Tasks, valid: float) -> list[dict[str, 
 def _insert_experts(connection: Connection, plan: CampaignPlan, numbers: list[int], now: float) -> None:
     """Experts, and their answers to golden questions, of which the numbers are given."""
     said = plan.expert_answers
-    person = {name: insert_person(connection, name, EXPERT, RATING) for name in dict.fromkeys(name for _, name in said)}
+    person = {}
+    for name in dict.fromkeys(name for _, name in said):
+        check_name(name)
+        person[name] = insert_person(connection, name, EXPERT, RATING)
     rest = {"revision": 0, "at": now, "counted": False}
     rows = [
         {"question": numbers[place], "person": person[name], "answer": answer, **rest}

@@ -36,6 +36,7 @@ __all__ = [
     "add_people",
     "add_person",
     "admit",
+    "check_name",
     "consent",
     "ever_linked",
     "find_person",
@@ -103,7 +104,7 @@ def add_people(
         There is somebody of a name; or a name is empty, too long, or of more than one line of text.
     """
     for name in names:
-        _check_name(name)
+        check_name(name)
     added = []
     try:
         with changing(campaign) as change:
@@ -117,9 +118,10 @@ def add_people(
     return added
 
 
-def _check_name(name: str) -> None:
-    if not name.strip():
-        raise DataError("a person needs a name", found="an empty one")
+def check_name(name: str) -> None:
+    """`DataError` unless a name can be that of a person or a campaign: one line of text that can be seen."""
+    if all(category(letter)[0] in "CZ" for letter in name):
+        raise DataError("a name is needed that can be seen", found=ascii(name))
     if len(name) > _LONGEST_NAME:
         raise DataError("the name is too long", allowed=f"up to {_LONGEST_NAME} letters", found=f"{len(name)} letters")
     if wrong := [letter for letter in name if category(letter) in _NO_LETTERS]:

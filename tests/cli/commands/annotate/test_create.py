@@ -190,6 +190,16 @@ def test_golden_questions_without_answers_are_left_to_experts(create: Create) ->
         assert result.out.splitlines()[1] == line
 
 
+def test_names_of_experts_and_of_the_campaign_are_one_line_of_text(create: Create) -> None:
+    wrong = create("--name", "a\nb")
+    assert (wrong.code, wrong.err.splitlines()[0]) == (1, "Error: the name holds what is no letter")
+    golden = Path("pets/golden.csv")
+    golden.write_text(golden.read_text().replace("eve", "e" * 300))
+    wrong = create()
+    assert (wrong.code, wrong.err.splitlines()[0]) == (1, "Error: the name is too long")
+    assert not Path("pets.db").exists()
+
+
 def test_it_says_what_golden_questions_are_not_good_for_yet(create: Create) -> None:
     Path("more.csv").write_text("image,class\n7.png,cat\n6.png,dog\n")
     result = create("--golden", "none", "--golden-questions", "more.csv", "--stop", "0.1,0.9")

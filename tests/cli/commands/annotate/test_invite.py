@@ -153,7 +153,7 @@ def test_a_new_link_ends_the_old_one_and_a_revoked_one_lets_nobody_enter(invite:
         (["eve", "--again", "--role", "rater"], 2, "Error: --role is of people who are added; others keep theirs.\n"),
         (["ann", "ann"], 2, "Error: ann is given twice.\n"),
         (["ann", "--role", "rator"], 2, "'rater', 'expert', 'keeper'. Did you mean 'rater'?\n"),
-        ([" "], 1, "Error: a person needs a name\n  found:   an empty one\n"),
+        ([" "], 1, "Error: a name is needed that can be seen\n  found:   ' '\n"),
         (
             ["ann", "--again"],
             1,

@@ -377,6 +377,15 @@ def test_a_campaign_that_is_open_or_was_not_closed_is_not_overwritten(force: boo
     create_campaign(path, CampaignPlan(tasks_of(1)), force=True)
 
 
+def test_a_campaign_in_which_people_have_answered_is_not_overwritten(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (1,), raters=1, golden_rate=0)
+    give(campaign, 2, turn_of(campaign, 2), YES)
+    campaign.close()
+    with pytest.raises(OutputError, match="a campaign in which people have answered"):
+        create_campaign(tmp_path / "c.db", CampaignPlan(tasks_of(1)), force=True)
+    assert len(export_votes(open_campaign(tmp_path / "c.db")).votes) == 1
+
+
 def test_a_golden_task_shows_as_many_questions_as_the_main_task_in_whose_place_it_stands(tmp_path: Path) -> None:
     """Two raters who know the golden questions agree on two of three classes: others are asked for the third alone."""
     golden, experts = golden_of(*[6] * 20)

@@ -128,6 +128,16 @@ def test_classes_with_wnids_are_written_by_id_and_other_keys_are_not_read(tmp_pa
             "classes are neither all ids nor all names\n  where:   DIR\n  allowed: whole numbers, or text",
         ),
         (
+            '{"task": 0, "image": "a.png", "classes": [{"class": 0, "name": "cat"}, {"class": 1}]}\n'
+            '{"task": 1, "image": "b.png", "classes": [{"class": 1, "name": "cock"}]}',
+            "class 1 has another name in the benchmark\n  where:   DIR, line 2\n  allowed: dog\n  found:   cock\n"
+            "  to mend: make the tasks again, by questions of this benchmark",
+        ),
+        (
+            '{"task": 0, "image": "a.png", "classes": [{"class": 1, "name": NaN}]}',
+            f"the line holds no task\n  where:   DIR, line 1\n  allowed: name: text, as in {FORM}\n  found:   [NaN]",
+        ),
+        (
             "\n",
             f"the file holds no task\n  where:   DIR\n  allowed: lines such as {FORM}\n  to mend: write it again",
         ),

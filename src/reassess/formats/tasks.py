@@ -1,7 +1,7 @@
 """Tasks as JSON lines, one task a line."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,11 @@ _SHOWN = 60  # letters
 class _Line:
     """A task as it stands in a file."""
 
+    where: str
     number: int
     image: str
     classes: list[int | str]
+    names: list[str | None]
     reason: str
 
 
@@ -42,8 +44,8 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     ----------
     path
         JSON lines: ``task`` (a whole number from 0, each once), ``image``, ``classes`` (a list of objects, each with
-        ``class``, an id, wnid or name) and ``reason`` (text; may be missing). Other keys, such as the names of classes,
-        are for people and are not read.
+        ``class``, an id, wnid or name, and its ``name``, which may be missing) and ``reason`` (text; may be missing).
+        Other keys are not read.
     classes
         The classes of the benchmark.
 
@@ -68,6 +70,7 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
         raise DataError("the file holds no task", where=path, allowed=f"lines such as {_FORM}", mend="write it again")
     sizes = np.array([len(line.classes) for line in lines])
     class_ids, classes = _class_ids(path, [called for line in lines for called in line.classes], classes)
+    _check_names(lines, class_ids.tolist(), classes)
     position: dict[str, int] = {}
     image_ids = np.array([position.setdefault(line.image, len(position)) for line in lines], np.int32)
     with at(path):
@@ -124,7 +127,10 @@ def _line(text: str, where: str) -> _Line:
         all(isinstance(each, str) for each in called) or all(_is_number(each, MOST_CLASSES - 1) for each in called)
     ):
         raise _no_task(where, "class: an id from 0, or text, in all of the list", called)
-    return _Line(number, image, called, reason)
+    names = [each.get("name") for each in given]
+    if not all(name is None or isinstance(name, str) for name in names):
+        raise _no_task(where, "name: text", names)
+    return _Line(where, number, image, called, names, reason)
 
 
 def _is_number(value: Any, most: int) -> bool:
@@ -138,6 +144,22 @@ def _no_task(where: str, allowed: str, found: Any) -> DataError:
         allowed=f"{allowed}, as in {_FORM}",
         found=shortened(json.dumps(found), _SHOWN),
     )
+
+
+def _check_names(lines: Sequence[_Line], class_ids: Sequence[int], classes: Classes) -> None:
+    """Refuse tasks of another list of classes, in which the ids are those of other things."""
+    if classes.names is None:
+        return
+    named = ((line, name) for line in lines for name in line.names)
+    for (line, name), class_id in zip(named, class_ids, strict=True):
+        if name not in (None, classes.label(class_id)):
+            raise DataError(
+                f"class {class_id} has another name in the benchmark",
+                where=line.where,
+                allowed=classes.label(class_id),
+                found=name,
+                mend="make the tasks again, by questions of this benchmark",
+            )
 
 
 def _class_ids(

@@ -101,3 +101,21 @@ def test_a_damaged_campaign_takes_no_place_of_a_good_copy(tmp_path: Path) -> Non
     assert "damaged" in refused or "malformed" in refused
     assert refused.endswith("\n  to mend: take a copy that reassess annotate backup made")
     assert (tmp_path / "copy.db").read_bytes() == good
+
+
+@pytest.mark.parametrize("ending", ["-wal", "-shm", "-journal", ".lock"])
+def test_no_copy_takes_the_place_of_a_file_beside_a_campaign(tmp_path: Path, ending: str) -> None:
+    """A log that is overwritten while its campaign is open loses what was acknowledged."""
+    campaign = campaign_at(tmp_path / "c.db", (2,), raters=1)
+    vote_on_all(campaign, raters=1)
+    place = tmp_path / f"c.db{ending}"
+    before = place.read_bytes() if place.exists() else None
+    with pytest.raises(OutputError) as refused:
+        backup_campaign(tmp_path / "c.db", place, force=True)
+    assert str(refused.value) == (
+        f"a campaign cannot have a name that ends in {ending}, as a file beside a campaign has\n"
+        f"  where:   {place}\n"
+        "  to mend: choose another name"
+    )
+    assert (place.read_bytes() if place.exists() else None) == before
+    campaign.close()

@@ -153,6 +153,11 @@ def test_the_only_keeper_stays(campaign: Campaign) -> None:
     assert message(forget_person, campaign, keeper, NOW) == (
         "the only keeper cannot be forgotten\n  found:   kim\n  to mend: invite another keeper first"
     )
+    make_link(campaign, keeper, NOW)
+    assert message(revoke_link, campaign, keeper, NOW, keeper) == (
+        "the link of the only keeper cannot be revoked\n  found:   kim\n  to mend: invite another keeper first"
+    )
+    revoke_link(campaign, keeper, NOW)  # by the command line, which can make a new one
     make_link(campaign, add_person(campaign, "lee", "keeper"), NOW)
     forget_person(campaign, keeper, NOW)
     assert [person.name for person in people_of(campaign)] == [f"forgotten {keeper}", "lee"]

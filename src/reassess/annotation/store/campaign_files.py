@@ -12,12 +12,13 @@ from reassess.text import counted
 
 __all__ = ["refuse_answered", "writing_campaign"]
 
+_BESIDE = ("-wal", "-shm", "-journal", ".lock")
 _GIVEN = "SELECT count(*) FROM answers WHERE at != (SELECT at FROM log ORDER BY id LIMIT 1)"  # and not brought along
 
 
 def refuse_answered(path: Path) -> None:
     """Raise `OutputError` if `path` is the file of a campaign in which people have answered, or that is open."""
-    _refuse_open(path)
+    _refuse_place(path)
     given = 0
     if exists(path) and path.is_file():
         with suppress(sqlite3.Error), connect(path) as connection:  # an error if it is no campaign
@@ -41,18 +42,25 @@ def writing_campaign(path: Path, *, force: bool = False) -> Iterator[Path]:
     Raises
     ------
     OutputError
-        As `writing`; or there is such a log, also with `force`.
+        As `writing`; or there is such a log, or the name is that of a file beside a campaign, also with `force`.
     """
-    _refuse_open(path)
+    _refuse_place(path)
     with writing(path, force=force) as temporary:
         try:
             yield temporary
         except (sqlite3.Error, UnavailableError) as error:  # such as of a full disk
             raise OSError(str(getattr(error, "orig", error))) from error
-        _refuse_open(path)
+        _refuse_place(path)
 
 
-def _refuse_open(path: Path) -> None:
+def _refuse_place(path: Path) -> None:
+    for ending in _BESIDE:
+        if path.resolve().name.endswith(ending):
+            raise OutputError(
+                f"a campaign cannot have a name that ends in {ending}, as a file beside a campaign has",
+                where=path,
+                mend="choose another name",
+            )
     log = Path(f"{path.resolve()}-wal")
     if exists(log):
         raise OutputError(

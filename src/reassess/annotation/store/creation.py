@@ -14,7 +14,7 @@ from reassess.annotation.addresses import shown_address
 from reassess.annotation.judging import current_model
 from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaign_files import writing_campaign
+from reassess.annotation.store.campaign_files import refuse_answered, writing_campaign
 from reassess.annotation.store.database import database_errors, is_server, keep_log, open_engine
 from reassess.annotation.store.people import check_name, insert_person
 from reassess.annotation.store.schema import EXPERT, GOLDEN, MAIN, PRACTICE, RATING
@@ -40,14 +40,15 @@ def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0
     now
         The time, in seconds.
     force
-        Overwrite a file.
+        Overwrite a file, unless it is a campaign in which people have answered.
 
     Raises
     ------
     DataError
         As for the parts of the plan; the server cannot be reached.
     OutputError
-        The file exists or cannot be written; the database holds a campaign.
+        The file exists or cannot be written; the database holds a campaign, or the file one in which people have
+        answered.
     """
     if is_server(address):
         engine = open_engine(address)
@@ -61,6 +62,7 @@ def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0
         finally:
             engine.dispose()
         return
+    refuse_answered(Path(address))
     with writing_campaign(Path(address), force=force) as temporary:
         keep_log(temporary)
         engine = open_engine(temporary)

@@ -8,7 +8,7 @@ from secrets import token_urlsafe
 from typing import Any
 from unicodedata import category
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from reassess.annotation.store.campaigns import Campaign, Change, changing
@@ -160,9 +160,18 @@ def make_link(campaign: Campaign, person: int, now: float, by: int | None = None
 
 
 def revoke_link(campaign: Campaign, person: int, now: float, by: int | None = None) -> None:
-    """Let nobody enter by the link of a person any more; their sessions end."""
+    """Let nobody enter by the link of a person any more; their sessions end.
+
+    Raises
+    ------
+    DataError
+        There is no such person, or a keeper does so to the only keeper.
+    """
     with changing(campaign) as change:
-        if change.person_with(person, by).token is not None:
+        row = change.person_with(person, by)
+        if by is not None:
+            _refuse_only_keeper(change, row, "the link of the only keeper cannot be revoked")
+        if row.token is not None:
             _end_link(change, person, None)
             change.note(now, "revoke", by, person=person)
 
@@ -272,13 +281,7 @@ def forget_person(campaign: Campaign, person: int, now: float, by: int | None = 
     """
     with changing(campaign) as change:
         row = change.person_with(person, by)
-        others = (
-            select(func.count())
-            .select_from(people)
-            .where(people.c.role == KEEPER, people.c.id != person, people.c.token.is_not(None))
-        )
-        if row.role == KEEPER and not change.connection.scalar(others):
-            raise DataError("the only keeper cannot be forgotten", found=row.name, mend="invite another keeper first")
+        _refuse_only_keeper(change, row, "the only keeper cannot be forgotten")
         _end_link(change, person, None)
         others_named = select(people.c.name).where(people.c.id != person)
         taken = set(change.connection.scalars(others_named.where(people.c.name.startswith("forgotten "))))
@@ -286,6 +289,15 @@ def forget_person(campaign: Campaign, person: int, now: float, by: int | None = 
         nameless = {"name": next(name for name in pseudonyms if name not in taken), "consented": None}
         change.connection.execute(update(people).where(people.c.id == person).values(**nameless))
         change.note(now, "forget", by, person=person)
+
+
+_KEEPERS = select(people.c.id).where(people.c.role == KEEPER, people.c.token.is_not(None))
+
+
+def _refuse_only_keeper(change: Change, person: Row[Any], what: str) -> None:
+    others = _KEEPERS.where(people.c.id != person.id)
+    if person.role == KEEPER and change.connection.scalar(others) is None:
+        raise DataError(what, found=person.name, mend="invite another keeper first")
 
 
 def _end_link(change: Change, person: int, token: str | None) -> None:

@@ -2,38 +2,31 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, bindparam, exists, func, literal_column, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, literal_column, or_, select, update
 
 from reassess.annotation.store.campaigns import Campaign, Change, changing
+from reassess.annotation.store.choosing import ASKED_OF, Choice, choose, first_place, is_left
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.practice import end_practice
 from reassess.annotation.store.schema import (
     ASKED,
     DONE,
-    EXPERT,
     EXPIRED,
     FAILED,
-    GOLDEN,
     MAIN,
     PRACTICE,
     RATER,
-    SUGGESTED,
     UNFIT,
-    VOIDED,
-    answers,
     cursors,
     images,
-    questions,
     tasks,
     turns,
 )
 from reassess.errors import DataError
 
 __all__ = [
-    "ASKED_OF",
     "Nothing",
     "ShownRow",
     "Turn",
@@ -46,7 +39,6 @@ __all__ = [
 ]
 
 _MOST_HELD = 2  # turns of a rater at a time: the one on the screen, and the next
-_NEAR = 128  # tasks
 
 Why = Literal["consent", "paused", "voided", "failed", "waiting", "finished"]
 
@@ -183,7 +175,7 @@ def end_turn(change: Change, turn: Row[Any], state: str) -> None:
         change.renew([turn.task], reopened=state == EXPIRED)
 
 
-# Conditions of indexes, here and in `_FREE`, hold no parameters: a plan that is kept for all of them could not use it.
+# Conditions of indexes hold no parameters, here and in choosing.py: a plan kept for all could not use the index.
 _IS_ASKED = turns.c.state == literal_column(f"'{ASKED}'")
 _OWN = turns.c.person == bindparam("who")
 _TURN = select(turns).where(_OWN, turns.c.task == bindparam("of_task"))
@@ -203,57 +195,13 @@ _LATE = select(turns.c.person, turns.c.task).where(_IS_ASKED, _IS_LATE)
 _BEGUN_OR_LATE = (
     select(turns.c.task, _IS_LATE.label("is_late")).where(_IS_ASKED, or_(_OWN, _IS_LATE)).order_by(turns.c.number)
 )
-_WITH_TASK = _WITH_TASKS.where(_OWN, turns.c.task == bindparam("of_task"))
+_OWN_WITH_TASK = _WITH_TASKS.where(_OWN, turns.c.task == bindparam("of_task"))
 _END = update(turns).where(_OWN, turns.c.task == bindparam("of_task")).values(state=bindparam("ended"))
 _MOVE = (
     update(cursors)
     .where(cursors.c.person == bindparam("who"))
     .values(position=bindparam("place"), turns=bindparam("next"))
 )
-_THEIRS = and_(answers.c.question == questions.c.id, answers.c.person == bindparam("who"))
-ASKED_OF = (
-    select(questions, answers.c.answer, answers.c.revision)
-    .select_from(questions)
-    .outerjoin(answers, _THEIRS)
-    .where(questions.c.task == bindparam("of_task"))
-    .order_by(questions.c.id)
-)
-_UNANSWERED = exists().where(questions.c.task == tasks.c.id, ~exists().where(_THEIRS))
-_TURNS_OF = (
-    select(tasks.c.id, tasks.c.kind, tasks.c.position, images.c.address, turns.c.state.label("turn_state"))
-    .select_from(tasks)
-    .join(images, images.c.id == tasks.c.image)
-    .outerjoin(turns, and_(turns.c.task == tasks.c.id, _OWN))
-    .where(tasks.c.id.not_in(bindparam("held", expanding=True)))
-)
-# Main tasks with an open question that somebody was not shown, or did not answer before the lease ended.
-_ASKABLE = _TURNS_OF.where(
-    or_(turns.c.state.is_(None), turns.c.state.not_in([ASKED, UNFIT, SUGGESTED])),
-    exists().where(questions.c.task == tasks.c.id, questions.c.ended.is_(None), ~exists().where(_THEIRS)),
-)
-_FREE = tasks.c.kind == literal_column(f"'{MAIN}'"), tasks.c.free > literal_column("0")
-_FIRST = (
-    _ASKABLE.where(*_FREE, tasks.c.position >= bindparam("place")).order_by(tasks.c.position).limit(literal_column("1"))
-)
-_MAIN_TASK = _FIRST.with_for_update(of=tasks, key_share=True, skip_locked=True)
-_LEFT = select(_ASKABLE.where(tasks.c.kind == MAIN).exists())
-# Other tasks that somebody has not had, or that ended without them.
-_OTHER = _TURNS_OF.where(or_(turns.c.state.is_(None), turns.c.state.in_([EXPIRED, VOIDED]))).order_by(
-    tasks.c.kind, tasks.c.position
-)
-_KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None), ~exists().where(_THEIRS))
-_EXPERT_TASK = _OTHER.where(tasks.c.kind.in_([GOLDEN, PRACTICE]), _UNANSWERED).limit(1)
-_PRACTICE_TASK = _OTHER.where(tasks.c.kind == PRACTICE, _KNOWN).limit(1)
-_SIZE = (
-    select(func.count())
-    .select_from(questions)
-    .where(questions.c.task == tasks.c.id, ~exists().where(_THEIRS))
-    .scalar_subquery()
-)
-_IS_GOLDEN = tasks.c.kind == literal_column(f"'{GOLDEN}'")
-_LAST_GOLDEN = select(func.max(tasks.c.position)).where(_IS_GOLDEN)
-_GOLDEN_TASKS = _OTHER.where(_IS_GOLDEN, _KNOWN).add_columns(_SIZE.label("size"))
-_GOLDEN_AT = _GOLDEN_TASKS.where(tasks.c.position.in_(bindparam("places", expanding=True)), bindparam("least") <= _SIZE)
 
 
 def _late(connection: Connection, campaign: Campaign, now: float) -> Sequence[Row[Any]]:
@@ -276,22 +224,21 @@ def _next_turn(change: Change, person: int, now: float, held: Sequence[int]) -> 
         return None
     for turn in begun:
         if turn.task not in held:
-            own = change.connection.execute(_WITH_TASK, {"who": person, "of_task": turn.task}).one()
+            own = change.connection.execute(_OWN_WITH_TASK, {"who": person, "of_task": turn.task}).one()
             return _again(change, own, row)
     if len(begun) >= _MOST_HELD:
         return Nothing("waiting")
     held = sorted(set(held) - {turn.task for turn in begun})  # of which the lease has ended
-    choice = _choose(change, row, held)
+    choice = choose(change, row, held)
     if choice is None and row.stage == PRACTICE and not begun:
         row = end_practice(change, row)
         if row.stage == FAILED:
             return Nothing("failed")
-        choice = _choose(change, row, held)
+        choice = choose(change, row, held)
     if choice is None:
-        is_left = row.role == RATER and change.connection.scalar(_LEFT, {"who": person, "held": []})
-        return Nothing("waiting" if begun or is_left else "finished")
+        return Nothing("waiting" if begun or is_left(change, row) else "finished")
     _begin(change, row, choice, now + change.rules.lease)
-    place = _first_place(change, row, choice.task) if choice.task.kind == MAIN else row.position
+    place = first_place(change, row, choice.task) if choice.task.kind == MAIN else row.position
     change.connection.execute(_MOVE, {"who": person, "place": place, "next": row.turns + 1})
     return _shown(choice.task, choice.rows, row.turns, practice=is_practice(row, choice.task.kind))
 
@@ -307,84 +254,7 @@ def _unready(change: Change, person: Row[Any]) -> Why | None:
     return "paused" if person.paused else None
 
 
-class _Choice(NamedTuple):
-    """A task that somebody is shown, with the questions that they are asked of it."""
-
-    task: Row[Any]
-    rows: Sequence[Row[Any]]
-    free: int = 0  # places that are left on a main task then
-
-
-def _choose(change: Change, person: Row[Any], held: Sequence[int]) -> _Choice | None:
-    """A task that somebody does not hold, and all of it that they were not asked before.
-
-    Experts are shown golden tasks, and new raters those of the practice round. All others are shown main tasks. Golden
-    ones stand in their place, and show no more questions: so their size does not tell them.
-    """
-    own = {"who": person.id, "held": held}
-    if person.role == EXPERT:
-        task = change.connection.execute(_EXPERT_TASK, own).one_or_none()
-        return None if task is None else _Choice(task, _unanswered(change, person, task))
-    if person.stage == PRACTICE:  # of which none is passed over
-        task = change.connection.execute(_PRACTICE_TASK, own | {"held": []}).one_or_none()
-        return None if task is None else _Choice(task, _unanswered(change, person, task))
-    main = _choose_main(change, person, own)
-    if main is None or not change.rules.is_golden(person.id, person.turns):
-        return main
-    return _choose_golden(change, person, own, len(main.rows)) or main
-
-
-def _choose_main(change: Change, person: Row[Any], own: dict[str, Any]) -> _Choice | None:
-    """The first main task from the cursor on, or else of all: one may be open again that the cursor has passed."""
-    for place in sorted({0, person.position}, reverse=True):
-        while (task := change.connection.execute(_MAIN_TASK, own | {"place": place}).one_or_none()) is not None:
-            asked = change.connection.execute(ASKED_OF, {"who": person.id, "of_task": task.id})
-            is_open = [row for row in asked if row.ended is None]
-            rows = [row for row in is_open if row.answer is None]
-            if rows:
-                free = min(change.rules.free(row.votes, row.reserved + (row in rows)) for row in is_open)
-                return _Choice(task, rows, free)
-            place = task.position + 1  # its questions went while it was chosen
-    return None
-
-
-def _choose_golden(change: Change, person: Row[Any], own: dict[str, Any], size: int) -> _Choice | None:
-    """A golden task with at least so many questions, or else a largest one; and so many of them, known ones first."""
-    rules, connection = change.rules, change.connection
-    last = connection.scalar(_LAST_GOLDEN)
-    if last is None:
-        return None
-    places = rules.places(person.id, person.turns, last + 1)
-    found = {task.position: task for task in connection.execute(_GOLDEN_AT, own | {"places": places, "least": size})}
-    task = next((found[place] for place in places if place in found), None)
-    if task is None:
-        left = connection.execute(_GOLDEN_TASKS, own).all()
-        if not left:
-            return None
-        task = left[rules.pick(person.id, person.turns, [one.size for one in left], size)]
-    rows = _unanswered(change, person, task)
-    rows.sort(key=lambda row: (row.truth is None, rules.rank(person.id, person.turns, row.class_id)))
-    return _Choice(task, sorted(rows[:size], key=attrgetter("id")))  # in an order that tells nothing
-
-
-def _unanswered(change: Change, person: Row[Any], task: Row[Any]) -> list[Row[Any]]:
-    asked = change.connection.execute(ASKED_OF, {"who": person.id, "of_task": task.id})
-    return [row for row in asked if row.answer is None]
-
-
-def _first_place(change: Change, person: Row[Any], chosen: Row[Any]) -> int:
-    """Where the cursor of somebody stands from now on.
-
-    Before the chosen task there may be one of which another transaction has the lock, or that their page holds still.
-    So the cursor stays until it is far behind.
-    """
-    if person.position <= chosen.position <= person.position + _NEAR:
-        return int(person.position)
-    first = change.connection.execute(_FIRST, {"who": person.id, "place": person.position, "held": []}).one_or_none()
-    return int(chosen.position if first is None else min(first.position, chosen.position))
-
-
-def _begin(change: Change, person: Row[Any], choice: _Choice, expires: float) -> None:
+def _begin(change: Change, person: Row[Any], choice: Choice, expires: float) -> None:
     """Begin a turn, which reserves a place on each main question that it shows."""
     task, shown = choice.task, [row.id for row in choice.rows]
     state = {"number": person.turns, "shown": shown, "state": ASKED, "expires": expires}

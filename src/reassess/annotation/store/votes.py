@@ -8,6 +8,7 @@ from sqlalchemy import Row, and_, bindparam, select, update
 
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign, Change, changing, in_parts
+from reassess.annotation.store.choosing import ASKED_OF
 from reassess.annotation.store.counting import count_anew, count_new
 from reassess.annotation.store.expert_answers import count_golden, renew_truth
 from reassess.annotation.store.schema import (
@@ -28,7 +29,7 @@ from reassess.annotation.store.schema import (
     turns,
 )
 from reassess.annotation.store.suggestions import renew_suggested
-from reassess.annotation.store.turns import ASKED_OF, end_turn, find_turn, is_practice
+from reassess.annotation.store.turns import end_turn, find_turn, is_practice
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_range
 from reassess.errors import DataError

@@ -1,0 +1,158 @@
+"""Which task somebody is shown next, and which of its questions."""
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, and_, bindparam, exists, func, literal_column, or_, select
+
+from reassess.annotation.store.campaigns import Change
+from reassess.annotation.store.schema import (
+    ASKED,
+    EXPERT,
+    EXPIRED,
+    GOLDEN,
+    MAIN,
+    PRACTICE,
+    RATER,
+    SUGGESTED,
+    UNFIT,
+    VOIDED,
+    answers,
+    images,
+    questions,
+    tasks,
+    turns,
+)
+
+__all__ = ["ASKED_OF", "Choice", "choose", "first_place", "is_left"]
+
+_NEAR = 128  # tasks
+
+
+class Choice(NamedTuple):
+    """A task that somebody is shown, with the questions that they are asked of it."""
+
+    task: Row[Any]
+    rows: Sequence[Row[Any]]
+    free: int = 0  # places that are left on a main task then
+
+
+def choose(change: Change, person: Row[Any], held: Sequence[int]) -> Choice | None:
+    """A task that somebody does not hold, and all of it that they were not asked before.
+
+    Experts are shown golden tasks, and new raters those of the practice round. All others are shown main tasks. Golden
+    ones stand in their place, and show no more questions: so their size does not tell them.
+    """
+    own = {"who": person.id, "held": held}
+    if person.role == EXPERT:
+        task = change.connection.execute(_EXPERT_TASK, own).one_or_none()
+        return None if task is None else Choice(task, _unanswered(change, person, task))
+    if person.stage == PRACTICE:  # of which none is passed over
+        task = change.connection.execute(_PRACTICE_TASK, own | {"held": []}).one_or_none()
+        return None if task is None else Choice(task, _unanswered(change, person, task))
+    main = _choose_main(change, person, own)
+    if main is None or not change.rules.is_golden(person.id, person.turns):
+        return main
+    return _choose_golden(change, person, own, len(main.rows)) or main
+
+
+def _choose_main(change: Change, person: Row[Any], own: dict[str, Any]) -> Choice | None:
+    """The first main task from the cursor on, or else of all: one may be open again that the cursor has passed."""
+    for place in sorted({0, person.position}, reverse=True):
+        while (task := change.connection.execute(_MAIN_TASK, own | {"place": place}).one_or_none()) is not None:
+            asked = change.connection.execute(ASKED_OF, {"who": person.id, "of_task": task.id})
+            is_open = [row for row in asked if row.ended is None]
+            rows = [row for row in is_open if row.answer is None]
+            if rows:
+                free = min(change.rules.free(row.votes, row.reserved + (row in rows)) for row in is_open)
+                return Choice(task, rows, free)
+            place = task.position + 1  # its questions went while it was chosen
+    return None
+
+
+def _choose_golden(change: Change, person: Row[Any], own: dict[str, Any], size: int) -> Choice | None:
+    """A golden task with at least so many questions, or else a largest one; and so many of them, known ones first."""
+    rules, connection = change.rules, change.connection
+    last = connection.scalar(_LAST_GOLDEN)
+    if last is None:
+        return None
+    places = rules.places(person.id, person.turns, last + 1)
+    found = {task.position: task for task in connection.execute(_GOLDEN_AT, own | {"places": places, "least": size})}
+    task = next((found[place] for place in places if place in found), None)
+    if task is None:
+        left = connection.execute(_GOLDEN_TASKS, own).all()
+        if not left:
+            return None
+        task = left[rules.pick(person.id, person.turns, [one.size for one in left], size)]
+    rows = _unanswered(change, person, task)
+    rows.sort(key=lambda row: (row.truth is None, rules.rank(person.id, person.turns, row.class_id)))
+    return Choice(task, sorted(rows[:size], key=attrgetter("id")))  # in an order that tells nothing
+
+
+def _unanswered(change: Change, person: Row[Any], task: Row[Any]) -> list[Row[Any]]:
+    asked = change.connection.execute(ASKED_OF, {"who": person.id, "of_task": task.id})
+    return [row for row in asked if row.answer is None]
+
+
+def first_place(change: Change, person: Row[Any], chosen: Row[Any]) -> int:
+    """Where the cursor of somebody stands from now on.
+
+    Before the chosen task there may be one of which another transaction has the lock, or that their page holds still.
+    So the cursor stays until it is far behind.
+    """
+    if person.position <= chosen.position <= person.position + _NEAR:
+        return int(person.position)
+    first = change.connection.execute(_FIRST, {"who": person.id, "place": person.position, "held": []}).one_or_none()
+    return int(chosen.position if first is None else min(first.position, chosen.position))
+
+
+def is_left(change: Change, person: Row[Any]) -> bool:
+    """Whether there are main tasks for a rater, of which others are shown some now."""
+    return person.role == RATER and bool(change.connection.scalar(_LEFT, {"who": person.id, "held": []}))
+
+
+_THEIRS = and_(answers.c.question == questions.c.id, answers.c.person == bindparam("who"))
+ASKED_OF = (
+    select(questions, answers.c.answer, answers.c.revision)
+    .select_from(questions)
+    .outerjoin(answers, _THEIRS)
+    .where(questions.c.task == bindparam("of_task"))
+    .order_by(questions.c.id)
+)
+_UNANSWERED = exists().where(questions.c.task == tasks.c.id, ~exists().where(_THEIRS))
+_WITH_TURN = (
+    select(tasks.c.id, tasks.c.kind, tasks.c.position, images.c.address, turns.c.state.label("turn_state"))
+    .select_from(tasks)
+    .join(images, images.c.id == tasks.c.image)
+    .outerjoin(turns, and_(turns.c.task == tasks.c.id, turns.c.person == bindparam("who")))
+    .where(tasks.c.id.not_in(bindparam("held", expanding=True)))
+)
+# Main tasks with an open question that somebody was not shown, or did not answer before the lease ended.
+_ASKABLE = _WITH_TURN.where(
+    or_(turns.c.state.is_(None), turns.c.state.not_in([ASKED, UNFIT, SUGGESTED])),
+    exists().where(questions.c.task == tasks.c.id, questions.c.ended.is_(None), ~exists().where(_THEIRS)),
+)
+_FREE = tasks.c.kind == literal_column(f"'{MAIN}'"), tasks.c.free > literal_column("0")
+_FIRST = (
+    _ASKABLE.where(*_FREE, tasks.c.position >= bindparam("place")).order_by(tasks.c.position).limit(literal_column("1"))
+)
+_MAIN_TASK = _FIRST.with_for_update(of=tasks, key_share=True, skip_locked=True)
+_LEFT = select(_ASKABLE.where(tasks.c.kind == MAIN).exists())
+# Other tasks that somebody has not had, or that ended without them.
+_OTHER = _WITH_TURN.where(or_(turns.c.state.is_(None), turns.c.state.in_([EXPIRED, VOIDED]))).order_by(
+    tasks.c.kind, tasks.c.position
+)
+_KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None), ~exists().where(_THEIRS))
+_EXPERT_TASK = _OTHER.where(tasks.c.kind.in_([GOLDEN, PRACTICE]), _UNANSWERED).limit(1)
+_PRACTICE_TASK = _OTHER.where(tasks.c.kind == PRACTICE, _KNOWN).limit(1)
+_SIZE = (
+    select(func.count())
+    .select_from(questions)
+    .where(questions.c.task == tasks.c.id, ~exists().where(_THEIRS))
+    .scalar_subquery()
+)
+_IS_GOLDEN = tasks.c.kind == literal_column(f"'{GOLDEN}'")
+_LAST_GOLDEN = select(func.max(tasks.c.position)).where(_IS_GOLDEN)
+_GOLDEN_TASKS = _OTHER.where(_IS_GOLDEN, _KNOWN).add_columns(_SIZE.label("size"))
+_GOLDEN_AT = _GOLDEN_TASKS.where(tasks.c.position.in_(bindparam("places", expanding=True)), bindparam("least") <= _SIZE)

@@ -386,6 +386,23 @@ def test_a_campaign_in_which_people_have_answered_is_not_overwritten(tmp_path: P
     assert len(export_votes(open_campaign(tmp_path / "c.db")).votes) == 1
 
 
+def test_a_file_whose_answers_cannot_be_counted_is_not_overwritten(tmp_path: Path) -> None:
+    campaign_at(tmp_path / "c.db", (1,), raters=1, golden_rate=0).close()
+    good = (tmp_path / "c.db").read_bytes()
+    damaged = good[:4096] + bytes(range(256)) * ((len(good) - 4096) // 256)
+    (tmp_path / "c.db").write_bytes(damaged)
+    refused = message(create_campaign, tmp_path / "c.db", CampaignPlan(tasks_of(1)), force=True)
+    assert refused.startswith("the database of the campaign cannot be used\n")
+    assert "  found:   database disk image is malformed\n" in refused
+    assert (tmp_path / "c.db").read_bytes() == damaged
+
+
+def test_a_file_that_is_no_campaign_is_overwritten_if_forced(tmp_path: Path) -> None:
+    (tmp_path / "c.db").write_text("of something else")
+    create_campaign(tmp_path / "c.db", CampaignPlan(tasks_of(1)), force=True)
+    open_campaign(tmp_path / "c.db").close()
+
+
 def test_a_golden_task_shows_as_many_questions_as_the_main_task_in_whose_place_it_stands(tmp_path: Path) -> None:
     """Two raters who know the golden questions agree on two of three classes: others are asked for the third alone."""
     golden, experts = golden_of(*[6] * 20)

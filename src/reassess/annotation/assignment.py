@@ -92,7 +92,7 @@ class Rules:
     def places(self, rater: int, task: int, end: int) -> list[int]:
         """Positions below an end at which a rater's golden task of a number is looked for first, in this order.
 
-        That which is found at them is any of those that fit, each as often: it is found faster than by reading all.
+        The first that fits there is any of those that fit, each as often. To look there is faster than to read all.
 
         >>> Rules().places(rater=7, task=0, end=100)
         [32, 44, 37, 81, 66, 70, 11, 43]

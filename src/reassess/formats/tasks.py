@@ -52,7 +52,8 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     Raises
     ------
     DataError
-        A line holds no task, such as a question; a name is no class, or fits two; a question stands in two tasks.
+        A line holds no task, such as a question; a name is no class, or fits two; a class has another name in the
+        benchmark; a question stands in two tasks.
 
     Examples
     --------

@@ -31,6 +31,16 @@ def made(tmp_path: Path, **options: Any) -> Campaign:
     return open_campaign(tmp_path / "c.db")
 
 
+def in_practice(tmp_path: Path, bar: float) -> tuple[Campaign, int, Turn]:
+    """A campaign with one practice task of two classes, and a rater who is shown it."""
+    golden, experts = golden_of(2, 2)
+    campaign = made(tmp_path, golden_tasks=golden, experts=experts, practice=1, bar=bar)
+    rater = add_person(campaign, "ann")
+    turn = next_turn(campaign, rater, NOW)
+    assert isinstance(turn, Turn)
+    return campaign, rater, turn
+
+
 def answer_all(campaign: Campaign, person: int, said: int) -> list[Turn]:
     """Answer whatever is shown."""
     shown = []
@@ -129,11 +139,7 @@ def test_a_practice_round_shows_what_is_right_and_lets_those_begin_who_reach_the
 
 
 def test_until_what_is_right_is_told_a_practice_answer_can_be_changed(tmp_path: Path) -> None:
-    golden, experts = golden_of(2, 2)
-    campaign = made(tmp_path, golden_tasks=golden, experts=experts, practice=1, bar=1.0)
-    rater = add_person(campaign, "ann")
-    turn = next_turn(campaign, rater, NOW)
-    assert isinstance(turn, Turn)
+    campaign, rater, turn = in_practice(tmp_path, bar=1.0)
     right = [GivenAnswer(row.question, 2 * row.class_id, revision=1) for row in turn.rows]
     wrong = [GivenAnswer(row.question, MAYBE) for row in turn.rows]
     assert keep_answers(campaign, rater, wrong, NOW, reveal=False) == {}
@@ -152,11 +158,7 @@ def test_until_what_is_right_is_told_a_practice_answer_can_be_changed(tmp_path: 
 
 
 def test_a_practice_answer_can_be_changed_after_the_lease_has_ended(tmp_path: Path) -> None:
-    golden, experts = golden_of(2, 2)
-    campaign = made(tmp_path, golden_tasks=golden, experts=experts, practice=1, bar=1.0)
-    rater = add_person(campaign, "ann")
-    turn = next_turn(campaign, rater, NOW)
-    assert isinstance(turn, Turn)
+    campaign, rater, turn = in_practice(tmp_path, bar=1.0)
     keep_answers(campaign, rater, [GivenAnswer(turn.rows[0].question, MAYBE)], NOW)
     release(campaign, NOW + 1e6)
     right = [GivenAnswer(row.question, 2 * row.class_id, revision=1) for row in turn.rows]
@@ -184,11 +186,7 @@ def test_a_stop_rule_closes_nothing_before_an_expert_has_answered(tmp_path: Path
 
 
 def test_who_judges_no_practice_picture_does_not_reach_the_bar(tmp_path: Path) -> None:
-    golden, experts = golden_of(2, 2)
-    campaign = made(tmp_path, golden_tasks=golden, experts=experts, practice=1, bar=0.5)
-    rater = add_person(campaign, "ann")
-    turn = next_turn(campaign, rater, NOW)
-    assert isinstance(turn, Turn)
+    campaign, rater, turn = in_practice(tmp_path, bar=0.5)
     cannot_judge(campaign, rater, turn.task, NOW)
     assert next_turn(campaign, rater, NOW) == Nothing("failed")
 

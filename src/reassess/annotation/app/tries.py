@@ -1,4 +1,4 @@
-"""A bound on how often wrong tokens are tried, so that a flood of them costs nothing but an answer."""
+"""A bound on how often wrong tokens are tried, so that nobody finds one by trying many."""
 
 import math
 from collections import deque

@@ -2,10 +2,10 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from reassess.annotation.store.database import UnavailableError, connect
+from reassess.annotation.store.database import UnavailableError, connect, database_errors
 from reassess.errors import OutputError
 from reassess.formats.files import exists, writing
 from reassess.text import counted
@@ -17,12 +17,15 @@ _GIVEN = "SELECT count(*) FROM answers WHERE at != (SELECT at FROM log ORDER BY 
 
 
 def refuse_answered(path: Path) -> None:
-    """Raise `OutputError` if `path` is the file of a campaign in which people have answered, or that is open."""
+    """Raise `OutputError` if `path` is the file of a campaign in which people have answered, or that is open.
+
+    `DataError` if that cannot be known, since the database is locked or damaged.
+    """
     _refuse_place(path)
     given = 0
     if exists(path) and path.is_file():
-        with suppress(sqlite3.Error), connect(path) as connection:  # an error if it is no campaign
-            (given,) = connection.execute(_GIVEN).fetchone()
+        with database_errors(path), connect(path) as connection:
+            given = _answers(connection)
     if given:
         raise OutputError(
             "the file is a campaign in which people have answered, and is not overwritten",
@@ -30,6 +33,17 @@ def refuse_answered(path: Path) -> None:
             found=counted(given, "answer"),
             mend="choose another name, or delete the file",
         )
+
+
+def _answers(connection: sqlite3.Connection) -> int:
+    """How many answers people have given; 0 in a file that is no campaign."""
+    try:
+        (given,) = connection.execute(_GIVEN).fetchone()
+    except sqlite3.Error as error:
+        if not any(text in str(error) for text in ("not a database", "no such")):
+            raise
+        return 0
+    return int(given)
 
 
 @contextmanager

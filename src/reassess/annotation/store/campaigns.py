@@ -212,7 +212,7 @@ class Change:
         return found
 
     def person_with(self, number: int, by: int | None) -> Row[Any]:
-        """A person as of `person`, to change their name or their link, and locked beside them who does that."""
+        """As `person`, to change their name or link; who does that is locked too, both by number."""
         locked = {each: self.person(each) for each in sorted({number, number if by is None else by})}
         return locked[number]
 
@@ -223,7 +223,7 @@ class Change:
                 self.connection.execute(_LOCKED, {"numbers": some}).all()
 
     def lock_campaign(self, *, with_others: bool = False) -> None:
-        """Let no other transaction change a truth, or add a task: `with_others` who do the same, to count answers."""
+        """Let no other transaction change a truth or add a task; `with_others`, others may count answers meanwhile."""
         if self.connection.dialect.name != "sqlite":
             self.connection.execute(_CAMPAIGN_WITH_OTHERS if with_others else _CAMPAIGN).all()
 

@@ -42,7 +42,7 @@ def choose(change: Change, person: Row[Any], held: Sequence[int]) -> Choice | No
     """A task that somebody does not hold, and all of it that they were not asked before.
 
     Experts are shown golden tasks, and new raters those of the practice round. All others are shown main tasks. Golden
-    ones stand in their place, and show no more questions: so their size does not tell them.
+    ones stand in their place, and show as many questions if they have them: so their size does not tell them.
     """
     own = {"who": person.id, "held": held}
     if person.role == EXPERT:

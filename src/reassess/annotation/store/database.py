@@ -71,8 +71,9 @@ def open_engine(campaign: str | Path) -> Engine:
 
     Notes
     -----
-    SQLite waits for the disk at each commit, so that what was acknowledged survives a kill and a power failure. Each
-    transaction takes the right to write at its beginning: two never wait for one another.
+    SQLite waits for the disk at each commit, so that what was acknowledged survives a kill and a power failure. A
+    transaction that changes something takes the right to write at its beginning, for which it waits 10 seconds at most:
+    so no two wait for one another.
     """
     text = str(campaign)
     if is_server(text):

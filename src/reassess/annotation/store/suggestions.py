@@ -58,13 +58,13 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
     with changing(campaign) as change:
         connection = change.connection
         row = change.person(person)
-        refused = {
-            "paused": row.paused,
-            "a voided rater": row.voided,
-            "a rater who did not reach the bar": row.stage == FAILED,
-        }
-        if any(refused.values()):
-            raise DataError("nothing can be suggested now", found=next(why for why, is_so in refused.items() if is_so))
+        for is_so, why in (
+            (row.paused, "paused"),
+            (row.voided, "a voided rater"),
+            (row.stage == FAILED, "a rater who did not reach the bar"),
+        ):
+            if is_so:
+                raise DataError("nothing can be suggested now", found=why)
         find_turn(change, person, task)
         if connection.scalar(select(schema.classes.c.id).where(schema.classes.c.id == class_id)) is None:
             raise DataError("there is no such class", found=f"class {class_id}")
@@ -156,5 +156,6 @@ def _renew(change: Change, task: int) -> None:
     ask = update(questions).where(its, questions.c.ended == WITHDRAWN, is_suggested)
     change.connection.execute(withdraw.values(ended=WITHDRAWN))
     asked = change.connection.scalars(ask.values(ended=None).returning(questions.c.id)).all()
-    count_anew(change, asked)  # somebody may have answered since it was withdrawn
+    if asked:  # somebody may have answered since it was withdrawn
+        count_anew(change, asked)
     change.renew([task])

@@ -153,16 +153,21 @@ def _adding(progress: Callable[[str, int, int], None]) -> Callable[[int], None]:
     return add
 
 
+def _names(raters: int) -> list[str]:
+    return [f"simulated {number}" for number in range(1, raters + 1)]
+
+
 def _tokens(campaign: "Campaign", raters: int) -> list[str]:
     now = time.time()
-    people = [annotation.add_person(campaign, f"simulated {number}", now=now) for number in range(1, raters + 1)]
+    people = [annotation.add_person(campaign, name, now=now) for name in _names(raters)]
     for person in people:
         annotation.consent(campaign, person, now)
     return [annotation.make_link(campaign, person, now) for person in people]
 
 
 def _report(call: Call, simulated: "Simulated", trial: "Trial", output: Path | None) -> None:
-    failed = sum(one.stage == "failed" for one in trial.progress.raters[-simulated.raters :])
+    names = _names(simulated.raters)
+    failed = sum(one.stage == "failed" and one.name in names for one in trial.progress.raters)
     if call.json:
         call.print_document("annotate", {**simulated.to_json(), "failed": failed, "campaign": trial.to_json()})
         return

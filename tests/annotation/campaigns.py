@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from time import sleep
 from typing import Any
 
 import numpy as np
-from sqlalchemy import event, select
+from sqlalchemy import event, select, text
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan
@@ -87,6 +88,17 @@ def vote_on_all(campaign: Campaign, *, raters: int, now: float = 1e9, seconds: f
         while isinstance(turn := next_turn(campaign, rater, now), Turn):
             given = [GivenAnswer(row.question, 2 * (row.class_id == 1), seconds) for row in turn.rows]
             keep_answers(campaign, rater, given, now)
+
+
+def waiting(campaign: Campaign, count: int) -> None:
+    """Wait until so many transactions wait for a lock."""
+    is_blocked = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    for _ in range(1000):
+        with reading(campaign.engine, once=True) as connection:
+            if connection.scalar(is_blocked) >= count:
+                return
+        sleep(0.01)
+    raise AssertionError
 
 
 class KilledError(Exception):

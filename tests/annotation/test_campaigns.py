@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.stats import chisquare
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan
@@ -214,6 +214,21 @@ def test_an_answer_is_changed_by_one_of_a_higher_revision_alone(tmp_path: Path) 
     assert exported(campaign) == [("m0.png", 0, [("rater 2", "maybe")])]
 
 
+def test_a_revision_that_no_page_reaches_is_refused_so_that_an_answer_can_always_be_changed(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (2,), raters=1, golden_rate=0)
+    turn = turn_of(campaign, 2)
+    row, other = turn.rows
+    given = [GivenAnswer(other.question, YES), GivenAnswer(row.question, YES, revision=1001)]
+    assert message(keep_answers, campaign, 2, given, NOW) == (
+        f"revision out of range\n  where:   question {row.question}\n  allowed: 0 to 1000\n  found:   1001"
+    )
+    assert exported(campaign) == []
+    for revision, answer in ((1000, YES), (3, NO), (2000, NO), (1999, YES)):  # and one that was on its way
+        keep_answers(campaign, 2, [GivenAnswer(row.question, answer, revision=revision)], NOW)
+    assert [said for _, _, said in exported(campaign)] == [[("rater 2", "no")]]
+    assert message(keep_answers, campaign, 2, [GivenAnswer(row.question, YES, revision=3001)], NOW).endswith("3001")
+
+
 def test_a_changed_answer_opens_a_question_that_was_closed_by_it(tmp_path: Path) -> None:
     rules = {"votes": 3, "stop": StopRule(0.2, 0.8), "golden_rate": 0}
     campaign = campaign_at(tmp_path / "c.db", (1,), raters=3, **rules)
@@ -312,6 +327,19 @@ def test_what_was_answered_about_a_picture_that_cannot_be_judged_does_not_count(
     assert last_turn(campaign, 2) is None
     give(campaign, 3, turn_of(campaign, 3), NO, NO)
     assert {said for _, _, votes in exported(campaign) for _, said in votes} == {"no"}
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_turn_ends_by_one_statement_if_its_picture_cannot_be_judged(tmp_path: Path, answered: bool) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (1,), raters=1, golden_rate=0)
+    turn = turn_of(campaign, 2)
+    if answered:
+        give(campaign, 2, turn, YES)
+    said: list[str] = []
+    event.listen(campaign.engine, "before_cursor_execute", lambda *given: said.append(given[2].split(" SET")[0]))
+    cannot_judge(campaign, 2, turn.task, NOW)
+    assert said.count("UPDATE turns") == 1
+    assert why(campaign, 2) == "finished"
 
 
 def test_a_golden_answer_about_a_picture_that_cannot_be_judged_does_not_count(tmp_path: Path) -> None:

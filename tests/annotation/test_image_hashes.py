@@ -39,10 +39,10 @@ def test_images_of_imagenet_are_found_by_number(tmp_path: Path) -> None:
 
 def test_an_image_that_is_not_there_is_named(folder: Path) -> None:
     assert message(stored_names, open_images(folder), ["cat/1.png", "cat/2.png", "fox.png"]) == (
-        "an image of the campaign is not there\n"
+        "images of the campaign are not there\n"
         f"  where:   {folder}\n"
         "  found:   without 2 images: cat/2.png, fox.png\n"
-        "  to mend: give the folder, zip or tar that holds all of them"
+        "  to mend: put them there, or give the folder, zip or tar that holds all of them"
     )
 
 

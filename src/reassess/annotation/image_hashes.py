@@ -44,10 +44,10 @@ def stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "p
     missing = [name for name, row in zip(names, rows, strict=True) if row < 0]
     if missing:
         raise DataError(
-            "an image of the campaign is not there",
+            "images of the campaign are not there",
             where=images.place,
             found=f"without {counted(len(missing), 'image')}: {some(missing, most=3)}",
-            mend="give the folder, zip or tar that holds all of them",
+            mend="put them there, or give the folder, zip or tar that holds all of them",
         )
     return tuple(images.names[row] for row in rows)
 

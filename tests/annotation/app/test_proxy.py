@@ -98,6 +98,7 @@ def file_of(folder: Path, server: Server, scheme: str, port: int, plain_port: in
         r"listen 443 ssl;": f"listen 127.0.0.1:{port}{tls};",
         r"/etc/letsencrypt/live/rate\.example\.org": str(folder),
         r"/var/log/nginx": str(folder),
+        r"client_header_timeout 10s;": "client_header_timeout 1s;",
         r"proxy_pass http://127\.0\.0\.1:8000/;": f"proxy_pass http://127.0.0.1:{server.port}/;",
     }
     for place, here in places.items():
@@ -188,6 +189,17 @@ def test_http_leads_to_https(behind: tuple[Site, Server], put_in_front: Callable
     front = put_in_front(behind[1], "https")
     moved = ask(f"http://127.0.0.1:{front.plain_port}/rating/enter", Host="rate.example.org")
     assert (moved.status, moved.headers["Location"]) == (301, "https://rate.example.org/rating/enter")
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /rating/ HTTP/1.1\r\nHost: rate.example.org\r\nX-Half: "])
+def test_who_sends_half_a_request_and_waits_is_cut_off(
+    behind: tuple[Site, Server], put_in_front: Callable[[Server, str], Front], begun: bytes
+) -> None:
+    front = put_in_front(behind[1], "http")
+    for port in (front.port, front.plain_port):
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+            connection.sendall(begun)
+            assert connection.recv(1) == b""
 
 
 def test_tries_are_counted_by_the_address_of_the_client_whatever_it_says_of_itself(

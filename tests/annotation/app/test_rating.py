@@ -58,6 +58,18 @@ def test_an_answer_that_is_sent_again_changes_nothing_and_a_later_one_replaces_i
     ]
 
 
+def test_after_the_largest_revision_that_is_taken_an_answer_can_be_changed_still(site: Site) -> None:
+    client = site.client("ann")
+    task = next_task(client)["task"]
+    refused = client.post("/answers", json={"answers": given(task, 2, (1 << 31) - 1)})
+    assert refused.status_code == 400
+    assert "  allowed: 0 to 1000\n" in refused.json()["error"]
+    for answer, revision in ((2, 1000), (0, 1001)):
+        assert client.post("/answers", json={"answers": given(task, answer, revision)}).status_code == 200
+    last = client.post("/undo", json={"held": []}).json()["task"]
+    assert {(row["answer"], row["revision"]) for row in last["rows"]} == {(0, 1002)}
+
+
 def test_the_task_before_the_one_in_hand_is_shown_again(site: Site) -> None:
     client = site.client("ann")
     first = next_task(client)["task"]

@@ -118,3 +118,19 @@ def test_a_body_that_does_not_come_to_an_end_is_refused_and_the_connection_close
 def test_a_body_that_is_no_object_is_refused(site: Site, body: bytes) -> None:
     response = site.client("ann").post("/next", content=body, headers={"Content-Type": "application/json"})
     assert (response.status_code, response.json()) == (400, {"error": "the body of a request is a JSON object"})
+
+
+def test_a_body_that_says_something_twice_is_refused(site: Site) -> None:
+    body = b'{"held": [], "held": [1]}'
+    response = site.client("ann").post("/next", content=body, headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.json()) == (
+        400,
+        {"error": "a key is named twice\n  where:   the body of a request\n  found:   held"},
+    )
+
+
+@pytest.mark.parametrize("path", ["/", "/keeper", "/keeper/", "/enter/", "/static", "/static/", "/keeper/pause/"])
+def test_no_redirect_leads_where_the_client_says_that_the_site_is(site: Site, path: str) -> None:
+    for name in (None, "kim"):
+        response = site.client(name).get(path, headers={"Host": "evil.example"})
+        assert "evil" not in str(response.headers) + response.text

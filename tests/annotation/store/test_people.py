@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 from sqlalchemy.exc import DatabaseError
 
 from reassess.annotation.plan import CampaignPlan
@@ -31,7 +32,7 @@ from reassess.annotation.store.people import (
 from reassess.annotation.store.schema import log, people, sessions
 from reassess.annotation.store.turns import Nothing, Turn, next_turn
 from reassess.annotation.store.votes import GivenAnswer, keep_answers
-from tests.annotation.campaigns import tasks_of
+from tests.annotation.campaigns import tasks_of, waiting
 from tests.helpers import message
 
 NOW = 1e9
@@ -191,6 +192,25 @@ def test_of_people_who_are_added_together_all_are_or_none(campaign: Campaign, la
     message(add_people, campaign, ["ann", last], "expert", now=NOW)
     assert [one.name for one in people_of(campaign)] == ["bob"]
     assert add_people(campaign, ["ann", "cy"]) == [one.id for one in people_of(campaign)[1:]]
+
+
+def test_two_who_add_the_same_people_in_two_orders_do_not_wait_for_one_another(database: str) -> None:
+    create_campaign(database, CampaignPlan(tasks_of(2)))
+    campaign, other = open_campaign(database), open_campaign(database)
+    later: list[Any] = []
+
+    def begin_the_other(_: Any, __: Any, statement: str, given: Any, *___: Any) -> None:
+        if statement.startswith("INSERT INTO people") and given["name"] == "bob":  # when ann is added
+            later.append(pool.submit(message, add_people, other, ["bob", "ann"]))
+            waiting(other, 1)
+
+    event.listen(campaign.engine, "before_cursor_execute", begin_the_other)
+    with ThreadPoolExecutor(1) as pool:
+        add_people(campaign, ["ann", "bob"])
+        assert later[0].result().startswith("there is somebody of that name\n")
+    assert [one.name for one in people_of(campaign)] == ["ann", "bob"]
+    campaign.close()
+    other.close()
 
 
 def test_a_name_has_an_end(campaign: Campaign) -> None:

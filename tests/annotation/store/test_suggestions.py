@@ -2,11 +2,10 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select, text
+from sqlalchemy import event, select
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan
@@ -23,7 +22,7 @@ from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Nothing, Turn, next_turn, release
 from reassess.annotation.store.votes import GivenAnswer, keep_answers, restore_rater, void_rater
 from reassess.core.labels import LabelSets
-from tests.annotation.campaigns import CLASSES, campaign_at, golden_of, tasks_of
+from tests.annotation.campaigns import CLASSES, campaign_at, golden_of, tasks_of, waiting
 from tests.helpers import message
 
 NOW = 1e9
@@ -114,6 +113,28 @@ def test_what_others_suggest_too_or_have_begun_to_answer_is_asked_still(address:
     campaign.close()
 
 
+@pytest.mark.parametrize("voided", [False, True])
+def test_who_was_shown_a_withdrawn_question_without_an_answer_suggests_it_like_others(
+    address: str | Path, voided: bool
+) -> None:
+    campaign = campaign_at(address, (2,), raters=3, votes=2, golden_rate=0, lease=60.0)
+    first = next_turn(campaign, 2, NOW)
+    assert isinstance(first, Turn)
+    suggest(campaign, 2, first.task, 5, NOW)
+    assert is_asked(campaign, 3, 5)
+    if voided:
+        void_rater(campaign, 3, NOW)
+        restore_rater(campaign, 3, NOW)
+    release(campaign, NOW + 100)
+    void_rater(campaign, 2, NOW + 100)
+    assert states(campaign)[5] == "withdrawn"
+    suggest(campaign, 3, first.task, 5, NOW + 100)
+    assert states(campaign)[5] is None
+    assert not is_asked(campaign, 3, 5)
+    assert is_asked(campaign, 4, 5)
+    campaign.close()
+
+
 def suggested(campaign: Campaign) -> list[tuple[int, int]]:
     """What is exported of suggestions: class, and how many people."""
     return [(one.class_id, one.people) for one in export_votes(campaign).suggestions]
@@ -173,17 +194,6 @@ def test_the_log_has_everybody_who_suggests_a_class(tmp_path: Path) -> None:
     found = [(one.who, one.image, one.class_ids) for one in last_entries(campaign, 4)]
     assert found == [(person, "m0.png", (class_id,)) for person in (3, 2) for class_id in (5, 1)]
     campaign.close()
-
-
-def waiting(campaign: Campaign, count: int) -> None:
-    """Wait until so many transactions wait for a lock."""
-    is_blocked = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-    for _ in range(1000):
-        with reading(campaign.engine, once=True) as connection:
-            if connection.scalar(is_blocked) >= count:
-                return
-        sleep(0.01)
-    raise AssertionError
 
 
 def test_a_task_that_another_makes_meanwhile_is_locked_before_it_is_changed(database: str) -> None:

@@ -62,6 +62,7 @@ def make_app(
             Exception: _fail,
         },
     )
+    app.router.redirect_slashes = False  # a redirect would name the site as the client calls it
     environment = Environment(
         loader=PackageLoader(__package__),
         autoescape=True,

@@ -11,6 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from reassess.errors import DataError
+from reassess.formats.json_files import each_once
+
 __all__ = ["MOST_BYTES", "SecureHeaders", "check_csrf", "csrf_of", "said_in", "whole_number"]
 
 MOST_BYTES = 65_536  # of the body of a request
@@ -79,6 +82,8 @@ async def said_in(request: Request) -> Mapping[str, Any]:
     HTTPException
         Of status 415: it says that it is of another type; 413: it is larger than `MOST_BYTES`; 408: it takes more than
         half a minute; 400: it is no object.
+    DataError
+        A key stands twice in it.
     """
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "the body of a request is application/json")
@@ -93,7 +98,9 @@ async def said_in(request: Request) -> Mapping[str, Any]:
         detail = f"the body of a request takes at most {_PATIENCE:.0f} seconds"
         raise HTTPException(408, detail, {"Connection": "close"}) from None
     try:
-        said = json.loads(body)
+        said = json.loads(body, object_pairs_hook=each_once("the body of a request"))
+    except DataError:
+        raise
     except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):

@@ -108,6 +108,7 @@ def add_people(
     added = []
     try:
         with changing(campaign) as change:
+            change.lock_campaign()  # two who add the same names would else wait for one another
             practice = role == RATER and change.connection.scalar(_PRACTICE_TASKS)
             for name in names:
                 person = insert_person(change.connection, name, role, PRACTICE if practice else RATING)

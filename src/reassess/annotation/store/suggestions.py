@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Integer, Row, bindparam, cast, exists, func, insert, or_, select, update
+from sqlalchemy import Integer, Row, bindparam, cast, delete, exists, func, insert, or_, select, update
 
 from reassess.annotation.judging import current_model, probability_by_label
 from reassess.annotation.store import schema
@@ -10,10 +10,12 @@ from reassess.annotation.store.campaigns import Campaign, Change, changing
 from reassess.annotation.store.counting import count_anew
 from reassess.annotation.store.creation import random_ids
 from reassess.annotation.store.schema import (
+    EXPIRED,
     FAILED,
     MAIN,
     PRACTICE,
     SUGGESTED,
+    VOIDED,
     WITHDRAWN,
     answers,
     images,
@@ -87,10 +89,14 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
             connection.execute(turns.insert().values(task=_ask(change, image, class_id), **turn))
             return
         change.lock([asked_in])
+        own_turn = turns.c.task == asked_in, turns.c.person == person
         suggested = suggestions.c.class_id == class_id, turns.c.task == asked_in, turns.c.state == SUGGESTED
         known = select(turns.c.task).join(suggestions, suggestions.c.person == turns.c.person).where(*suggested)
-        had = select(turns.c.task).where(turns.c.task == asked_in, turns.c.person == person)
-        if connection.scalar(known) is not None and connection.scalar(had) is None:
+        if connection.scalar(known) is None:
+            return
+        # Their turn that ended without an answer gives way.
+        connection.execute(delete(turns).where(*own_turn, turns.c.state.in_([EXPIRED, VOIDED])))
+        if connection.scalar(select(turns.c.task).where(*own_turn)) is None:
             connection.execute(turns.insert().values(task=asked_in, **turn))
             _renew(change, asked_in)
 

@@ -157,7 +157,7 @@ def release(campaign: Campaign, now: float) -> None:
 
 
 def find_turn(change: Change, person: int, task: int) -> Row[Any]:
-    """A turn of somebody; `DataError` if they were not shown the task."""
+    """A turn of somebody, with the kind of its task; `DataError` if they were not shown the task."""
     turn = change.connection.execute(_TURN, {"who": person, "of_task": task}).one_or_none()
     if turn is None:
         raise DataError("the rater was not shown this task", found=f"task {task}")
@@ -165,10 +165,10 @@ def find_turn(change: Change, person: int, task: int) -> Row[Any]:
 
 
 def end_turn(change: Change, turn: Row[Any], state: str) -> None:
-    """End a turn that has not ended; places on questions without an answer are free again."""
+    """End a turn; if it had not ended before, places on questions without an answer are free again."""
+    change.connection.execute(_END, {"who": turn.person, "of_task": turn.task, "ended": state})
     if turn.state != ASKED:
         return
-    change.connection.execute(_END, {"who": turn.person, "of_task": turn.task, "ended": state})
     asked = change.connection.execute(ASKED_OF, {"who": turn.person, "of_task": turn.task}).all()
     change.reserve([row.id for row in asked if row.answer is None and row.id in turn.shown], -1)
     if asked and not asked[0].golden:
@@ -178,7 +178,7 @@ def end_turn(change: Change, turn: Row[Any], state: str) -> None:
 # Conditions of indexes hold no parameters, here and in choosing.py: a plan kept for all could not use the index.
 _IS_ASKED = turns.c.state == literal_column(f"'{ASKED}'")
 _OWN = turns.c.person == bindparam("who")
-_TURN = select(turns).where(_OWN, turns.c.task == bindparam("of_task"))
+_TURN = select(turns, tasks.c.kind).join(tasks).where(_OWN, tasks.c.id == bindparam("of_task"))
 _WITH_TASKS = (
     select(
         *(turns.c.person, turns.c.task, turns.c.shown, turns.c.number, turns.c.state.label("turn_state")),

@@ -36,6 +36,8 @@ from reassess.errors import DataError
 
 __all__ = ["GivenAnswer", "cannot_judge", "keep_answers", "restore_rater", "void_rater"]
 
+_MOST_CHANGES = 1_000  # of an answer, of which the server has not heard; after the largest revision there is none
+
 
 @dataclass(frozen=True)
 class GivenAnswer:
@@ -100,7 +102,8 @@ def keep_answers(
     Raises
     ------
     DataError
-        A question is in no task that they were shown; nothing of the call is kept.
+        A question is in no task that they were shown, or a revision is far beyond the one that is kept; nothing of the
+        call is kept.
     """
     with changing(campaign) as change:
         row = change.person(person)
@@ -110,14 +113,16 @@ def keep_answers(
                 latest[one.question] = one
         truths: dict[int, int] = {}
         for turn in _turns_of(change, person, list(latest)):
-            kept = _Kept(change, row, turn, latest, now, reveal or not is_practice(row, turn.kind))
-            if kept.keep() and reveal and is_practice(row, turn.kind):
+            reveals = reveal and is_practice(row, turn.kind)
+            kept = _Kept(change, row, turn, latest, now, ends=reveals or not is_practice(row, turn.kind))
+            kept.keep()
+            if reveals and kept.is_whole:
                 truths |= {each.id: each.truth for each in kept.asked if each.truth is not None}
         return truths
 
 
 class _Kept:
-    """Answers of a person to questions of one task."""
+    """Answers of a person to questions of one task: those that are new, and those that change what was said."""
 
     def __init__(
         self,
@@ -126,64 +131,66 @@ class _Kept:
         turn: Row[Any],
         given: Mapping[int, GivenAnswer],
         now: float,
+        *,
         ends: bool,
     ) -> None:
-        self.change, self.person, self.turn, self.kind = change, person, turn, turn.kind
+        self.change, self.person, self.turn = change, person, turn
         self.given, self.now, self.ends = given, now, ends
-        own = {"who": person.id, "of_task": turn.task}
-        self.asked = change.connection.execute(ASKED_OF, own).all()
-
-    def keep(self) -> bool:
-        """Keep those that are new, and those that change what was said; whether all that was shown is answered."""
-        answered = [row for row in self.asked if row.id in self.given]
-        new = [row for row in answered if row.answer is None]
-        changed = [row for row in answered if row.answer is not None and self.given[row.id].revision > row.revision]
-        if is_practice(self.person, self.kind) and self.turn.state == DONE:
-            changed = []  # by then they know what is right
-        if new or changed or self.turn.state in (ASKED, EXPIRED):
-            counted = [row.id for row in new if self._counts(row)]
-            self._insert(new, counted)
-            self._revise(changed)
-            self._judge(new, changed, counted)
-            self._go_on([row.id for row in new], counted, anew=bool(changed))
-        said = {row.id for row in self.asked if row.answer is not None} | {row.id for row in new}
-        return said.issuperset(self.turn.shown)
+        self.asked = change.connection.execute(ASKED_OF, {"who": person.id, "of_task": turn.task}).all()
+        answered = [row for row in self.asked if row.id in given]
+        for row in answered:
+            most = (row.revision or 0) + _MOST_CHANGES
+            check_range(given[row.id].revision, 0, most, what="revision", where=f"question {row.id}")
+        self.new = [row for row in answered if row.answer is None]
+        later = [row for row in answered if row.answer is not None and given[row.id].revision > row.revision]
+        knows = turn.state == DONE and is_practice(person, turn.kind)  # what is right
+        self.changed = [] if knows else later
+        self.counted = [row.id for row in self.new if self._counts(row)]
+        said = {row.id for row in self.asked if row.answer is not None or row.id in given}
+        self.is_whole = said.issuperset(turn.shown)  # all that was shown has an answer
 
     def _counts(self, row: Row[Any]) -> bool:
         is_rater = self.person.role == RATER and not self.person.voided
         return is_rater and not row.golden and row.ended is None and self.turn.state != UNFIT
 
-    def _insert(self, new: Sequence[Row[Any]], counted: Sequence[int]) -> None:
+    def keep(self) -> None:
+        """Write them down, with all that follows from them."""
+        self._insert()
+        self._revise()
+        self._judge()
+        self._go_on()
+
+    def _insert(self) -> None:
         rows = [
-            {**vars(self.given[row.id]), "person": self.person.id, "at": self.now, "counted": row.id in counted}
-            for row in new
+            {**vars(self.given[row.id]), "person": self.person.id, "at": self.now, "counted": row.id in self.counted}
+            for row in self.new
         ]
         if rows:
             self.change.connection.execute(answers.insert(), rows)
 
-    def _revise(self, changed: Sequence[Row[Any]]) -> None:
-        for row in changed:
+    def _revise(self) -> None:
+        for row in self.changed:
             one = self.given[row.id]
             own = answers.c.person == self.person.id, answers.c.question == row.id
             values = {"answer": one.answer, "seconds": one.seconds, "revision": one.revision}
             self.change.connection.execute(update(answers).where(*own).values(**values))
             self.change.note(self.now, "change", self.person.id, question=row.id, was=row.answer, answer=one.answer)
 
-    def _judge(self, new: Sequence[Row[Any]], changed: Sequence[Row[Any]], counted: Sequence[int]) -> None:
+    def _judge(self) -> None:
         """Note what the answers say: of the truth, of the rater, or of the question."""
-        change = self.change
-        if self.kind != schema.MAIN:
+        change, kind = self.change, self.turn.kind
+        if kind != schema.MAIN:
             change.lock_campaign(with_others=self.person.role != EXPERT)
         if self.person.role == EXPERT:
-            renew_truth(change, [*new, *changed], self.kind)
-        elif self.kind == GOLDEN and self.turn.state != UNFIT:
-            said = [(row, row.answer, -1) for row in changed]
-            said += [(row, self.given[row.id].answer, +1) for row in (*new, *changed)]
+            renew_truth(change, [*self.new, *self.changed], kind)
+        elif kind == GOLDEN and self.turn.state != UNFIT:
+            said = [(row, row.answer, -1) for row in self.changed]
+            said += [(row, self.given[row.id].answer, +1) for row in (*self.new, *self.changed)]
             count_golden(change, [(self.person.id, row.truth, answer, more) for row, answer, more in said])
         else:
-            if counted:
-                count_new(change, counted, places=self._reserved(counted))
-            other = [row.id for row in changed if not row.golden and self.given[row.id].answer != row.answer]
+            if self.counted:
+                count_new(change, self.counted, places=self._reserved(self.counted))
+            other = [row.id for row in self.changed if not row.golden and self.given[row.id].answer != row.answer]
             if other:
                 count_anew(change, other)
 
@@ -191,22 +198,20 @@ class _Kept:
         """Those of some questions on which the turn has a place."""
         return [question for question in asked if self.turn.state == ASKED and question in self.turn.shown]
 
-    def _go_on(self, new: Sequence[int], counted: Sequence[int], *, anew: bool) -> None:
+    def _go_on(self) -> None:
         """Give back places on questions whose answers do not count, as `_judge` does where they do.
 
         A turn ends with its last answer, if it `ends` so, and else has its lease anew, unless that has ended.
         """
         change, turn = self.change, self.turn
-        answered = {row.id for row in self.asked if row.answer is not None}.union(new)
-        is_over = self.ends and answered.issuperset(turn.shown)
+        is_over = self.ends and self.is_whole
         if turn.state == ASKED or (turn.state == EXPIRED and is_over):
-            state = DONE if is_over else ASKED
-            expires = self.now + change.rules.lease
             own = {"who": turn.person, "of_task": turn.task}
-            change.connection.execute(_GO_ON, {**own, "then": state, "until": expires})
-            change.reserve(self._reserved(set(new).difference(counted)), -1)
-        if self.kind == schema.MAIN:
-            change.renew([turn.task], reopened=anew)
+            then = {"then": DONE if is_over else ASKED, "until": self.now + change.rules.lease}
+            change.connection.execute(_GO_ON, own | then)
+            change.reserve(self._reserved({row.id for row in self.new}.difference(self.counted)), -1)
+        if turn.kind == schema.MAIN:
+            change.renew([turn.task], reopened=bool(self.changed))
 
 
 def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None:
@@ -223,18 +228,16 @@ def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None
         turn = find_turn(change, person, task)
         if turn.state not in (ASKED, DONE):
             return
-        (of_task,) = change.connection.execute(_KIND, {"of_task": task})
+        end_turn(change, turn, UNFIT)
         asked = change.connection.execute(ASKED_OF, {"who": person, "of_task": task}).all()
         answered = [each for each in asked if each.answer is not None]
-        end_turn(change, turn, UNFIT)
-        change.connection.execute(_GO_ON, {"who": person, "of_task": task, "then": UNFIT, "until": now})
-        if of_task.kind != schema.MAIN:
+        if turn.kind != schema.MAIN:
             change.lock_campaign(with_others=row.role != EXPERT)
         if row.role == EXPERT:
-            renew_truth(change, answered, of_task.kind)
-        elif of_task.kind == GOLDEN:
+            renew_truth(change, answered, turn.kind)
+        elif turn.kind == GOLDEN:
             count_golden(change, [(person, each.truth, each.answer, -1) for each in answered])
-        elif of_task.kind == schema.MAIN and answered:
+        elif turn.kind == schema.MAIN and answered:
             count_anew(change, [each.id for each in answered])
             change.renew([task], reopened=True)
         change.note(now, "cannot judge", person, task=task)
@@ -286,8 +289,9 @@ def _set_voided(campaign: Campaign, person: int, voided: bool, now: float, by: i
             select(turns).where(turns.c.person == person, turns.c.state.in_([ASKED, SUGGESTED]))
         ).all()
         change.lock([*(row.task for row in asked), *(turn.task for turn in begun)])
-        for turn in begun if voided else ():
-            end_turn(change, find_turn(change, person, turn.task), VOIDED)
+        for turn in begun:
+            if voided and turn.state == ASKED:
+                end_turn(change, turn, VOIDED)
         for some in in_parts([row.id for row in asked]):
             count_anew(change, some)
         change.renew([row.task for row in asked], reopened=True)
@@ -307,7 +311,6 @@ _TURNS_OF = (
     .order_by(tasks.c.id)
     .with_for_update(of=tasks, key_share=True)
 )
-_KIND = select(tasks.c.kind).where(tasks.c.id == bindparam("of_task"))
 _GO_ON = (
     update(turns)
     .where(turns.c.person == bindparam("who"), turns.c.task == bindparam("of_task"))

@@ -115,10 +115,10 @@ def test_an_image_that_is_missing_is_an_error_that_names_it(create: Create) -> N
     result = create()
     assert (result.code, result.out) == (1, "")
     assert result.err.endswith(
-        "Error: an image of the campaign is not there\n"
+        "Error: images of the campaign are not there\n"
         "  where:   pets/images\n"
         "  found:   without 1 image: 3.png\n"
-        "  to mend: give the folder, zip or tar that holds all of them\n"
+        "  to mend: put them there, or give the folder, zip or tar that holds all of them\n"
     )
     assert not Path("pets.db").exists()
 

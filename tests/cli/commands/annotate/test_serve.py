@@ -64,10 +64,10 @@ def test_images_that_moved_are_found_and_others_are_refused(create: Create, run:
     Path("other").mkdir()
     shutil.copy("moved/0.png", "other/0.png")
     assert run("annotate", "serve", "pets.db", "--images", "other").err == (
-        "Error: an image of the campaign is not there\n"
+        "Error: images of the campaign are not there\n"
         "  where:   other\n"
         "  found:   without 7 images: 1.png, 2.png, 3.png and 4 more\n"
-        "  to mend: give the folder, zip or tar that holds all of them\n"
+        "  to mend: put them there, or give the folder, zip or tar that holds all of them\n"
     )
     invited = run("annotate", "invite", "pets.db", "ann").out
     token = re.search("enter#(\\S+)", invited)[1]

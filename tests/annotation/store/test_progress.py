@@ -89,6 +89,18 @@ def test_questions_that_all_have_had_who_can_enter_wait_for_another_rater(campai
     assert progress_of(campaign, NOW).waiting == 3
 
 
+def test_each_question_waits_for_itself(campaign: Campaign) -> None:
+    """One rater alone has answered one of three."""
+    revoke_link(campaign, 2, NOW)
+    turn = next_turn(campaign, 3, NOW)
+    while image_addresses(campaign)[turn.image].startswith("g"):
+        keep_answers(campaign, 3, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
+        turn = next_turn(campaign, 3, NOW)
+    assert progress_of(campaign, NOW).waiting == 0
+    keep_answers(campaign, 3, [GivenAnswer(turn.rows[0].question, 2)], NOW)
+    assert progress_of(campaign, NOW).waiting == 1
+
+
 def test_golden_questions_whose_truth_no_majority_of_experts_said_are_counted(campaign: Campaign) -> None:
     """Of five, a second expert says yes to one that the first called invalid, and maybe to one called valid."""
     assert (progress_of(campaign, NOW).golden_split, split_golden(campaign)) == (0, [])

@@ -276,15 +276,17 @@ _QUESTIONS = (
     .group_by(questions.c.ended)
 )
 _CAN_RATE = people.c.role == RATER, ~people.c.voided, people.c.stage != FAILED, people.c.token.is_not(None)
-_ANSWERED = exists().where(answers.c.question == questions.c.id, answers.c.person == people.c.id)
-_PASSED_OVER = exists().where(
-    turns.c.task == questions.c.task, turns.c.person == people.c.id, turns.c.state.in_([UNFIT, SUGGESTED])
+_HAVE_HAD = (
+    exists().where(answers.c.question == questions.c.id, answers.c.person == people.c.id),
+    exists().where(
+        turns.c.task == questions.c.task, turns.c.person == people.c.id, turns.c.state.in_([UNFIT, SUGGESTED])
+    ),
 )
 _WAITING = (
     select(func.count())
     .select_from(questions)
     .where(~questions.c.golden, questions.c.ended.is_(None))
-    .where(~exists().where(*_CAN_RATE, ~_ANSWERED, ~_PASSED_OVER))
+    .where(~exists().where(*_CAN_RATE, *(~one.correlate(questions, people) for one in _HAVE_HAD)))
 )
 _UNFIT = (
     select(images.c.name, func.count().label("n"))

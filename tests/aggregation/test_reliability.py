@@ -153,7 +153,7 @@ def test_everything_of_a_rater_is_counted() -> None:
     assert ann.repeated == Proportion(1, 3)
     assert ann.seconds == (4, 2)
     assert (bo.seconds, bo.right, bo.information, bo.repeated, bo.matrix) == (None, None, None, None, [None, None])
-    assert bo.flags == ("one answer",)
+    assert bo.flags == ()
     assert (di.votes, di.shares, di.right, di.matrix) == (0, None, Proportion(1, 1), [None, [0, 0, 1]])
     assert di.flags == ("uninformative", "few")
     assert [rater.rater for rater in result.raters] == ["ann", "bo", "di"]
@@ -186,9 +186,11 @@ def test_golden_answers_that_the_main_votes_lack_are_added_in_their_order() -> N
     assert result.raters[0].confusion.tolist() == [[0, 1, 0], [0, 0, 1]]
 
 
-@pytest.mark.parametrize(("no", "flagged"), [(98, False), (99, True), (100, True)])
-def test_one_answer_is_flagged_from_99_percent(no: int, flagged: bool) -> None:
-    rows = [(i, 0, 0 if i < no else 2) for i in range(100)]
+@pytest.mark.parametrize(
+    ("no", "of", "flagged"), [(98, 100, False), (99, 100, True), (100, 100, True), (20, 20, True), (19, 19, False)]
+)
+def test_one_answer_is_flagged_from_99_percent_of_20_votes(no: int, of: int, flagged: bool) -> None:
+    rows = [(i, 0, 0 if i < no else 2) for i in range(of)]
     votes = votes_of(rows, questions_of(100))
     golden = votes_of([(0, 0, 0), (1, 0, 2)], questions_of(100))
     ann = rater_reliability(votes, GoldenVotes(golden, np.arange(100) % 2)).raters[0]

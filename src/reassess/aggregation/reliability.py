@@ -28,6 +28,7 @@ __all__ = ["rater_flags", "rater_reliability", "right_answers"]
 
 _ONE_ANSWER = 0.99  # the share of one answer from which a rater is flagged
 _FEW = 20  # with fewer votes on a truth, or on fewer images, bootstrap intervals are too narrow
+_ALIKE = 20  # so many first votes are seldom alike, also where most items are invalid
 _AN_ITEM = 0.5  # a truth that is expected of fewer items is one that EM has given up
 _MOST_GROUPS = 400  # that a resample draws: more would make it no better
 _MOST_CELLS = 1 << 24
@@ -330,7 +331,7 @@ def _flags(answers: npt.NDArray[np.integer], measure: _Measure | None) -> Iterat
     uninformative, one_answer, few = FLAGS
     if measure is not None and not measure.information.excludes_none:
         yield uninformative
-    if answers.max(initial=0) >= max(_ONE_ANSWER * answers.sum(), 1):
+    if answers.sum() >= _ALIKE and answers.max() >= _ONE_ANSWER * answers.sum():
         yield one_answer
     if measure is not None and measure.few:
         yield few

@@ -42,8 +42,8 @@ class Rater(Shown):
         Mean and median time a vote, of the votes whose time is known; None if none is.
     flags
         Of `FLAGS`: "uninformative", the interval of the information includes 0; "one answer", it makes up 99 % of the
-        main votes; "few", there are fewer than 20 votes on a truth, or on fewer than 20 images (of plain items, items),
-        so that the interval is too narrow.
+        main votes, which are 20 or more; "few", there are fewer than 20 votes on a truth, or on fewer than 20 images
+        (of plain items, items), so that the interval is too narrow.
     """
 
     rater: Id

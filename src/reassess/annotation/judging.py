@@ -8,7 +8,7 @@ from reassess.aggregation.calibration import model_of_counts, typical_matrix
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.rater_model import VALIDITY, RaterModel
 
-__all__ = ["agreement", "current_model", "probability_by_label", "probability_valid", "truth_of"]
+__all__ = ["agreeing", "current_model", "probability_by_label", "probability_valid", "truth_of"]
 
 # How much no, maybe and yes speak for invalid and valid.
 _SHARES = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
@@ -104,8 +104,8 @@ def truth_of(answers: Sequence[int], at_least: int | None) -> int | None:
     return int(yes >= at_least if at_least else 2 * yes > len(answers))
 
 
-def agreement(said: Sequence[tuple[int, int | None]]) -> float:
-    """How far answers agree with the truth, from 0 to 1: the mean, of which a maybe is one half; 1 if there are none.
+def agreeing(said: Iterable[tuple[int, int | None]]) -> float:
+    """How many answers agree with the truth; a maybe is half of one.
 
     Parameters
     ----------
@@ -113,8 +113,7 @@ def agreement(said: Sequence[tuple[int, int | None]]) -> float:
         The truth, 0 invalid or 1 valid, and the answer, 0 no, 1 maybe or 2 yes, of each; None, if there is no answer,
         does not agree.
 
-    >>> agreement([(1, 2), (0, 0), (1, 1), (0, 2)]), agreement([(1, 2), (0, None)]), agreement([])
-    (0.625, 0.5, 1.0)
+    >>> agreeing([(1, 2), (0, 0), (1, 1), (0, 2)]), agreeing([(1, 2), (0, None)]), agreeing([])
+    (2.5, 1.0, 0.0)
     """
-    agreeing = [0.0 if answer is None else _SHARES[answer, truth] for truth, answer in said]
-    return float(np.mean(agreeing)) if agreeing else 1.0
+    return float(sum(_SHARES[answer, truth] for truth, answer in said if answer is not None))

@@ -10,18 +10,21 @@ import pytest
 from PIL import Image
 
 from reassess.annotation.assignment import Rules
-from reassess.annotation.store.people import find_person
+from reassess.annotation.store.people import admit, find_person
 from reassess.annotation.store.turns import Turn, next_turn
 from reassess.annotation.store.votes import GivenAnswer, keep_answers
+from reassess.core.stop_rule import StopRule
 from tests.annotation.app.browsing import SCHEMES, WIDTHS, Work, check_page
 from tests.annotation.app.sites import HOSTILE
 
 
-def answer_all(work: Work, name: str) -> None:
-    """Somebody answers whatever is left for them."""
+def answer_all(work: Work, name: str, no: int = 2) -> None:
+    """Somebody answers whatever is left for them: yes, or something else where experts say no."""
     campaign, person = work.site.campaign, work.site.ids[name]
     while isinstance(turn := next_turn(campaign, person, 1e9), Turn):
-        keep_answers(campaign, person, [GivenAnswer(row.question, 2, 1.5) for row in turn.rows], 1e9)
+        keep_answers(
+            campaign, person, [GivenAnswer(row.question, 2 if row.class_id % 2 else no, 1.5) for row in turn.rows], 1e9
+        )
 
 
 def go_to(view: Any, name: str) -> None:
@@ -173,6 +176,19 @@ def test_the_buttons_of_a_person_stand_in_one_row(work: Callable[..., Work], wid
     assert view.evaluate("(one => one.scrollWidth <= one.clientWidth)(document.querySelector('.wide'))")
 
 
+def test_no_word_is_broken_on_a_narrow_screen(work: Callable[..., Work]) -> None:
+    begun = work(sizes=(3, 2), practice=1, rules=Rules(votes=3, golden_rate=0.9, stop=StopRule(0.2, 0.8)))
+    for name in ("ann", "ben"):
+        admit(begun.site.campaign, begun.site.ids[name], 1e9)
+        answer_all(begun, name, no=0)
+    answer_all(begun, "eva")
+    view = begun.enter("kim", 360, page="keeper")
+    view.evaluate("() => document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    assert "closed by the rule" in view.inner_text("main")
+    assert view.evaluate(BROKEN) == []
+    check_page(view)
+
+
 def test_the_numbers_stay_up_to_date_and_what_is_open_stays_open(work: Callable[..., Work]) -> None:
     begun = work(sizes=(3, 2), rules=Rules(golden_rate=0.9))
     answer_all(begun, "ann")
@@ -202,6 +218,20 @@ def test_the_numbers_are_asked_for_again_only_once_they_have_come(work: Callable
     view.clock.run_for(10_000)
     assert view.evaluate("looks.length") == 3
 
+
+# Words of the page that stand on more than one line.
+BROKEN = r"""() => {
+  const broken = [], texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    for (const { 0: word, index } of texts.currentNode.data.matchAll(/\S+/g)) {
+      const range = document.createRange();
+      range.setStart(texts.currentNode, index);
+      range.setEnd(texts.currentNode, index + word.length);
+      if (new Set([...range.getClientRects()].map((part) => part.top)).size > 1) broken.push(word);
+    }
+  }
+  return broken;
+}"""
 
 # Holds back each look at the numbers until its place in `looks` is called.
 SLOW = """() => {

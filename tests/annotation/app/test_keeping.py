@@ -155,6 +155,51 @@ def test_the_page_says_how_far_experts_are_and_what_is_expected(site: Site) -> N
     assert "expected by" not in site.client("kim").get("/keeper").text
 
 
+def words(site: Site) -> str:
+    """The text of the keeper's page."""
+    return " ".join(re.sub(r"<[^>]*>", " ", site.client("kim").get("/keeper").text).split())
+
+
+def test_the_page_says_that_more_raters_are_needed_and_no_time(tmp_path: Path) -> None:
+    site = make_site(tmp_path, sizes=(2,), rules=Rules(votes=3, golden_rate=0.0))
+    for name, said in (("ann", False), ("ben", True)):
+        answer_all(site, name, 2)
+        page = words(site)
+        assert ("More raters needed: 2 questions wait for somebody who has not answered them." in page) == said
+        assert ("expected by" in page) != said
+    site.campaign.close()
+
+
+def test_the_page_lists_golden_questions_on_which_experts_do_not_agree(site: Site) -> None:
+    assert "Golden questions on which experts do not agree None." in words(site)
+    answer_all(site, "eva", 2)
+    page = words(site)
+    assert "of them, experts do not agree on 1 " in page
+    assert "more than half of them said yes, and else invalid" in page
+    assert "image class counts as no maybe yes golden/0.jpg circle invalid 1 0 1 Golden" in page
+
+
+def test_of_many_golden_questions_on_which_experts_do_not_agree_some_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = make_site(tmp_path, golden_size=6, at_least=1)
+    answer_all(site, "eva", 2)
+    monkeypatch.setattr(keeping, "_MOST_LISTED", 2)
+    page = words(site)
+    assert "if 1 or more of them said yes" in page
+    assert "2 of 3 are listed." in page
+    site.campaign.close()
+
+
+def test_the_page_says_how_practice_went(tmp_path: Path) -> None:
+    site = make_site(tmp_path, sizes=(1,), practice=2, bar=0.6)
+    answer_all(site, "ann", 2)
+    page = words(site)
+    assert "ann rater, failed 2 of 4 failed 0 " in page
+    assert "ben rater, practice - 0 " in page
+    site.campaign.close()
+
+
 def test_the_export_is_a_benchmark(site: Site, tmp_path: Path) -> None:
     answer_all(site, "ann", 2)
     client = site.client("kim")
@@ -192,7 +237,7 @@ ROLES = {"ann": "rater", "eva": "expert", "kim": "keeper"}
 def log_of(site: Site) -> list[tuple[str, str]]:
     """Who did what, as the keeper's page says it, the first first."""
     section = site.client("kim").get("/keeper").text.partition('aria-labelledby="log"')[2]
-    return re.findall("<tr><td>.* UTC</td><td>(.*)</td><td>(.*)</td></tr>", section)[::-1]
+    return re.findall("<tr><td[^>]*>.* UTC</td><td>(.*)</td><td>(.*)</td></tr>", section)[::-1]
 
 
 def test_the_log_says_in_words_who_did_what(tmp_path: Path) -> None:

@@ -2,12 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Row, select, update
 
 from reassess.aggregation.golden_items import golden_votes
 from reassess.aggregation.reliability import rater_reliability
@@ -16,15 +17,17 @@ from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store.campaigns import Campaign, open_campaign, pause
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.people import add_person
+from reassess.annotation.store.keeping import split_golden
+from reassess.annotation.store.people import add_person, make_link, revoke_link
 from reassess.annotation.store.pictures import image_addresses
+from reassess.annotation.store.practice import PracticeResult
 from reassess.annotation.store.progress import progress_of
-from reassess.annotation.store.schema import answers
+from reassess.annotation.store.schema import answers, images, questions, tasks
 from reassess.annotation.store.turns import Turn, next_turn
 from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, void_rater
 from reassess.core.stop_rule import StopRule
 from reassess.numeric.proportion import Proportion
-from tests.annotation.campaigns import campaign_at, golden_of, tasks_of, vote_on_all
+from tests.annotation.campaigns import campaign_at, golden_of, raters_of, tasks_of, vote_on_all
 
 NOW = 1e9
 HOUR = 3600.0
@@ -34,6 +37,8 @@ HOUR = 3600.0
 def campaign(address: str | Path) -> Iterator[Campaign]:
     """A campaign of three questions for two raters, and an expert."""
     campaign = campaign_at(address, (3,), raters=2, votes=2, golden_rate=0.9)
+    for rater in raters_of(2):
+        make_link(campaign, rater, NOW)
     yield campaign
     campaign.close()
 
@@ -46,8 +51,8 @@ def test_a_campaign_that_was_just_made_wants_all_its_votes(campaign: Campaign) -
     expert, rater, _ = progress.raters
     assert (expert.name, expert.role, expert.votes, expert.given) == ("eve", "expert", 0, 5)
     assert (progress.golden, expert.last) == (5, None)  # of answers that came with the campaign
-    assert (rater.name, rater.stage, rater.linked, rater.votes, rater.seconds) == ("rater 2", "rating", False, 0, None)
-    assert (rater.golden, rater.flags, rater.last) == (Proportion(0, 0), (), None)
+    assert (rater.name, rater.stage, rater.linked, rater.votes, rater.seconds) == ("rater 2", "rating", True, 0, None)
+    assert (rater.golden, rater.practice, rater.flags, rater.last) == (Proportion(0, 0), None, (), None)
 
 
 def test_votes_of_the_last_hour_and_day_give_the_end(campaign: Campaign) -> None:
@@ -62,6 +67,89 @@ def test_votes_of_the_last_hour_and_day_give_the_end(campaign: Campaign) -> None
     pause(campaign, NOW)
     vote_on_all(campaign, raters=2, now=NOW)
     assert progress_of(campaign, NOW).paused
+
+
+def test_questions_that_all_have_had_who_can_enter_wait_for_another_rater(campaign: Campaign) -> None:
+    """And then no time is given by which all votes are in."""
+    vote_on_all(campaign, raters=1, now=NOW)
+    assert (progress_of(campaign, NOW + HOUR).waiting, progress_of(campaign, NOW + HOUR).ends) == (0, NOW + 2 * HOUR)
+    revoke_link(campaign, 3, NOW)
+    assert (progress_of(campaign, NOW + HOUR).waiting, progress_of(campaign, NOW + HOUR).ends) == (3, None)
+    make_link(campaign, 3, NOW)
+    assert progress_of(campaign, NOW).waiting == 0
+    while isinstance(turn := next_turn(campaign, 3, NOW), Turn):
+        cannot_judge(campaign, 3, turn.task, NOW)
+    assert progress_of(campaign, NOW).waiting == 3
+    rater = add_person(campaign, "zoe")
+    make_link(campaign, rater, NOW)
+    assert progress_of(campaign, NOW).waiting == 0
+    void_rater(campaign, rater, NOW)
+    assert progress_of(campaign, NOW).waiting == 3
+    make_link(campaign, add_person(campaign, "kim", "keeper"), NOW)
+    assert progress_of(campaign, NOW).waiting == 3
+
+
+def test_each_question_waits_for_itself(campaign: Campaign) -> None:
+    """One rater alone has answered one of three."""
+    revoke_link(campaign, 2, NOW)
+    turn = next_turn(campaign, 3, NOW)
+    while image_addresses(campaign)[turn.image].startswith("g"):
+        keep_answers(campaign, 3, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
+        turn = next_turn(campaign, 3, NOW)
+    assert progress_of(campaign, NOW).waiting == 0
+    keep_answers(campaign, 3, [GivenAnswer(turn.rows[0].question, 2)], NOW)
+    assert progress_of(campaign, NOW).waiting == 1
+
+
+def test_golden_questions_whose_truth_no_majority_of_experts_said_are_counted(campaign: Campaign) -> None:
+    """Of five, a second expert says yes to one that the first called invalid, and maybe to one called valid."""
+    assert (progress_of(campaign, NOW).golden_split, split_golden(campaign)) == (0, [])
+    first = {(row.image, row.class_id): row.truth for row in _golden(campaign)}
+    eva = add_person(campaign, "eva", "expert")
+    other = {0: 2, 1: 1}
+    while isinstance(turn := next_turn(campaign, eva, NOW), Turn):
+        image = image_addresses(campaign)[turn.image]
+        given = [
+            GivenAnswer(row.question, other.pop(truth, 2 * truth))
+            for row in turn.rows
+            for truth in [first[image, row.class_id]]
+        ]
+        keep_answers(campaign, eva, given, NOW)
+    progress, split = progress_of(campaign, NOW), split_golden(campaign)
+    assert (progress.golden_invalid, progress.golden_valid, progress.golden_split) == (4, 1, 2)
+    assert sorted((row.truth, row.said) for row in split) == [(0, (0, 1, 1)), (0, (1, 0, 1))]
+    vote_on_all(campaign, raters=2)
+    assert split_golden(campaign) == split
+
+
+def _golden(campaign: Campaign) -> Sequence[Row[Any]]:
+    found = select(images.c.name.label("image"), questions.c.class_id, questions.c.truth).where(questions.c.golden)
+    joined = found.join(tasks, tasks.c.id == questions.c.task).join(images, images.c.id == tasks.c.image)
+    with campaign.engine.connect() as connection:
+        return connection.execute(joined.select_from(questions)).all()
+
+
+@pytest.mark.parametrize(("bar", "passed"), [(None, (None, None)), (0.5, (True, False))])
+def test_how_practice_went_is_told_of_each_rater(
+    tmp_path: Path, bar: float | None, passed: tuple[bool | None, bool | None]
+) -> None:
+    """One is right twice of four and says maybe once, one is never right, and one has answered half of it."""
+    golden, experts = golden_of(2, 2, 2)
+    plan = CampaignPlan(tasks_of(1), golden_tasks=golden, experts=experts, practice=2, bar=bar)
+    create_campaign(tmp_path / "c.db", plan)
+    campaign = open_campaign(tmp_path / "c.db")
+    for name, said in {"ann": [0, 2, 1, 0], "bo": [2, 0, 2, 0], "cy": [0, 2]}.items():
+        number = add_person(campaign, name)
+        while said and isinstance(turn := next_turn(campaign, number, NOW), Turn):
+            rows = sorted(turn.rows, key=lambda row: row.class_id)
+            keep_answers(campaign, number, [GivenAnswer(row.question, said.pop(0)) for row in rows], NOW)
+        if name != "cy":
+            next_turn(campaign, number, NOW)
+    add_person(campaign, "di")
+    ann, bo, cy, di = (one.practice for one in progress_of(campaign, NOW).raters if one.role == "rater")
+    assert (ann, bo) == (PracticeResult(2.5, 4, passed[0]), PracticeResult(0.0, 4, passed[1]))
+    assert (cy, di) == (PracticeResult(2.0, 2, None), None)
+    campaign.close()
 
 
 def test_raters_are_measured_on_golden_questions(campaign: Campaign) -> None:
@@ -161,8 +249,8 @@ def test_by_few_golden_answers_nobody_is_called_uninformative(campaign: Campaign
     assert exported.rater_golden is not None
     measured = golden_votes(exported.golden, exported.rater_golden)
     (rater,) = rater_reliability(exported.votes, measured).raters
-    assert rater.flags == ("uninformative", "one answer", "few")
-    assert progress_of(campaign, NOW).raters[1].flags == ("one answer", "few")
+    assert rater.flags == ("uninformative", "few")
+    assert progress_of(campaign, NOW).raters[1].flags == ("few",)
 
 
 def test_an_expert_who_answers_in_the_campaign_has_a_last_answer(campaign: Campaign) -> None:

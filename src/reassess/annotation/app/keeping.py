@@ -16,7 +16,7 @@ from reassess.annotation.app.sessions import Caller, asked, posted
 from reassess.annotation.export_folder import export_campaign
 from reassess.annotation.store.campaigns import pause, resume
 from reassess.annotation.store.class_list import shown_classes
-from reassess.annotation.store.keeping import LogEntry, disputed_golden, last_entries, uncertain_questions
+from reassess.annotation.store.keeping import LogEntry, disputed_golden, last_entries, split_golden, uncertain_questions
 from reassess.annotation.store.people import add_person, admit, forget_person, make_link, revoke_link
 from reassess.annotation.store.progress import Progress, progress_of
 from reassess.annotation.store.votes import restore_rater, void_rater
@@ -70,6 +70,9 @@ def _page(caller: Caller) -> Response:
         "progress": progress,
         "parts": _parts(progress),
         "matrices": {one.id: _matrix(one.confusion.tolist()) for one in progress.raters if one.confusion.any()},
+        "practised": any(one.practice for one in progress.raters),
+        "at_least": campaign.at_least,
+        "split": split_golden(campaign)[:_MOST_LISTED],
         "disputed": disputed_golden(campaign, _MOST_LISTED),
         "uncertain": uncertain_questions(campaign, _MOST_LISTED),
         "classes": classes,

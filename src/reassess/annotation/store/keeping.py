@@ -1,4 +1,4 @@
-"""What a keeper looks at: golden questions that raters answer otherwise than experts, open questions, and the log."""
+"""What a keeper looks at: golden questions on which people differ, open questions, and the log."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,9 +8,9 @@ from sqlalchemy import Select, case, func, or_, select
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import JUDGED, OF_RATERS
-from reassess.annotation.store.schema import GOLDEN, answers, images, log, people, questions, tasks
+from reassess.annotation.store.schema import EXPERT, GOLDEN, answers, images, log, people, questions, tasks
 
-__all__ = ["ListedQuestion", "LogEntry", "disputed_golden", "last_entries", "uncertain_questions"]
+__all__ = ["ListedQuestion", "LogEntry", "disputed_golden", "last_entries", "split_golden", "uncertain_questions"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ListedQuestion:
     ended
         ``"rule"`` or ``"votes"``; None while it is open.
     said
-        How many raters said no, maybe and yes; of a question that is not golden, in votes that count.
+        How many said no, maybe and yes: experts or raters; of a question that is not golden, in votes that count.
     """
 
     image: str
@@ -77,11 +77,16 @@ def disputed_golden(campaign: Campaign, most: int) -> list[ListedQuestion]:
 
     Those of the practice round are left out: who answers them is still learning.
     """
-    right = func.sum(case((answers.c.answer == 2 * questions.c.truth, 1), else_=0))
     golden = tasks.c.kind == GOLDEN, questions.c.truth.is_not(None)
-    found = _questions(*golden, *OF_RATERS, JUDGED)
-    found = found.having(2 * right < func.count())
-    return _listed(campaign, found.order_by((func.count() - right).desc(), questions.c.id).limit(most))
+    found = _questions(*golden, *OF_RATERS, JUDGED).having(func.count() > 2 * _RIGHT)
+    return _listed(campaign, found.order_by((func.count() - _RIGHT).desc(), questions.c.id).limit(most))
+
+
+def split_golden(campaign: Campaign) -> list[ListedQuestion]:
+    """Golden questions whose truth no more than half of their experts said, the fewest first."""
+    found = _questions(questions.c.truth.is_not(None), people.c.role == EXPERT, JUDGED)
+    found = found.having(func.count() >= 2 * _RIGHT)
+    return _listed(campaign, found.order_by(2 * _RIGHT - func.count(), questions.c.id))
 
 
 def uncertain_questions(campaign: Campaign, most: int) -> list[ListedQuestion]:
@@ -112,6 +117,9 @@ def last_entries(campaign: Campaign, most: int) -> list[LogEntry]:
         class_ids = tuple(one.class_id for one in of) if suggested is None else (suggested,)
         entries.append(LogEntry(row.at, row.person, row.what, row.detail, image, class_ids))
     return entries
+
+
+_RIGHT = func.sum(case((answers.c.answer == 2 * questions.c.truth, 1), else_=0))
 
 
 def _questions(*which: Any) -> Select[Any]:

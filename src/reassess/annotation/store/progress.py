@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Integer, Row, and_, bindparam, case, cast, func, select
+from sqlalchemy import Connection, Integer, Row, and_, bindparam, case, cast, exists, func, select
 
 from reassess.aggregation.golden_items import golden_votes
 from reassess.aggregation.reliability import rater_flags, right_answers
@@ -16,7 +16,22 @@ from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import golden_votes_of
-from reassess.annotation.store.schema import UNFIT, answers, golden_counts, images, log, people, questions, tasks, turns
+from reassess.annotation.store.keeping import split_golden
+from reassess.annotation.store.practice import PracticeResult, practice_results
+from reassess.annotation.store.schema import (
+    FAILED,
+    RATER,
+    SUGGESTED,
+    UNFIT,
+    answers,
+    golden_counts,
+    images,
+    log,
+    people,
+    questions,
+    tasks,
+    turns,
+)
 from reassess.core.answers import KNOWN_ANSWERS, known_weights
 from reassess.core.items import Id
 from reassess.core.rater_model import VALIDITY
@@ -49,6 +64,8 @@ class RaterProgress:
         int64, shape (2, 3): how often they gave each answer to golden questions that are invalid, and valid.
     golden
         Right answers, of all to golden questions; a maybe is never right.
+    practice
+        How a rater answered in the practice round; None if they have had none.
     flags
         As of `reassess.Rater`, by golden questions; who has answered few of them is not called uninformative yet.
     last
@@ -66,6 +83,7 @@ class RaterProgress:
     seconds: float | None
     confusion: npt.NDArray[np.int64]
     golden: Proportion
+    practice: PracticeResult | None
     flags: tuple[str, ...]
     last: float | None
 
@@ -82,6 +100,7 @@ class RaterProgress:
             "answers": self.answers.tolist(),
             "confusion": self.confusion.tolist(),
             "golden": self.golden.to_json(),
+            "practice": self.practice and vars(self.practice),
             "flags": list(self.flags),
         }
 
@@ -104,15 +123,19 @@ class Progress:
         Number of counted votes.
     wanted
         Number of votes that are still wanted, at most.
+    waiting
+        Number of open questions that wait for another rater: all who can enter and rate have had them.
     last_hour, last_day
         Number of those of the last hour, and of the last 24 hours.
     ends
         When all of them are in at the pace of the last 24 hours, or since the first vote; None if there was
-        none, or if it would take a century.
+        none, if it would take a century, or if questions wait for another rater.
     unfit
         Images that somebody could not judge who is not voided, the most often named first, and by how many people.
     golden_invalid, golden_valid, golden_unknown
         Number of golden questions of each truth, and of which experts have not said enough.
+    golden_split
+        Number of those whose truth no more than half of their experts said.
     raters
         The people, in the order in which they were added.
     """
@@ -125,6 +148,7 @@ class Progress:
     closed_by_votes: int
     votes: int
     wanted: int
+    waiting: int
     last_hour: int
     last_day: int
     ends: float | None
@@ -132,6 +156,7 @@ class Progress:
     golden_invalid: int
     golden_valid: int
     golden_unknown: int
+    golden_split: int
     raters: tuple[RaterProgress, ...]
 
     @property
@@ -165,8 +190,10 @@ def progress_of(campaign: Campaign, now: float) -> Progress:
         truths = {row.truth: row.n for row in connection.execute(_TRUTHS)}
         unfit = tuple((row.name, row.n) for row in connection.execute(_UNFIT))
         everybody = connection.execute(select(people).order_by(people.c.id)).all()
+        waiting = connection.scalar(_WAITING) or 0
         said, confusion = _said(connection, everybody, now), _confusion(connection, everybody)
-    raters = tuple(_raters(campaign, everybody, said, confusion))
+        practice = practice_results(connection, campaign.bar)
+    raters = tuple(_raters(campaign, everybody, said, confusion, practice))
     every = [row for rows in said.values() for row in rows]
     wanted = campaign.rules.votes * closed[None].n - closed[None].votes if None in closed else 0
     return Progress(
@@ -179,11 +206,13 @@ def progress_of(campaign: Campaign, now: float) -> Progress:
         },
         votes=sum(one.votes for one in raters),
         wanted=wanted,
+        waiting=waiting,
         last_hour=sum(row.last_hour for row in every),
         last_day=sum(row.last_day for row in every),
-        ends=_end(every, wanted, now),
+        ends=None if waiting else _end(every, wanted, now),
         unfit=unfit,
         **{f"golden_{what}": truths.get(truth, 0) for what, truth in _GOLDEN},
+        golden_split=len(split_golden(campaign)),
         raters=raters,
     )
 
@@ -211,6 +240,7 @@ def _raters(
     everybody: Sequence[Row[Any]],
     said: Mapping[int, Sequence[Row[Any]]],
     confusion: Mapping[int, npt.NDArray[np.int64]],
+    practice: Mapping[int, PracticeResult],
 ) -> Iterator[RaterProgress]:
     answers_of = {number: _by_answer(rows) for number, rows in said.items()}
     flags = _flags(campaign, {f"{row.role} {row.id}": answers_of[row.id] for row in everybody})
@@ -224,6 +254,7 @@ def _raters(
             seconds=_median(said[row.id]),
             confusion=own,
             golden=Proportion(int(own[_RIGHT].sum()), int(own.sum())),
+            practice=practice.get(row.id),
             flags=flags.get(f"{row.role} {row.id}", ()),
             last=max((one.last for one in said[row.id] if one.last is not None), default=None),
         )
@@ -243,6 +274,19 @@ _QUESTIONS = (
     select(questions.c.ended, func.count().label("n"), func.sum(questions.c.votes).label("votes"))
     .where(~questions.c.golden)
     .group_by(questions.c.ended)
+)
+_CAN_RATE = people.c.role == RATER, ~people.c.voided, people.c.stage != FAILED, people.c.token.is_not(None)
+_HAVE_HAD = (
+    exists().where(answers.c.question == questions.c.id, answers.c.person == people.c.id),
+    exists().where(
+        turns.c.task == questions.c.task, turns.c.person == people.c.id, turns.c.state.in_([UNFIT, SUGGESTED])
+    ),
+)
+_WAITING = (
+    select(func.count())
+    .select_from(questions)
+    .where(~questions.c.golden, questions.c.ended.is_(None))
+    .where(~exists().where(*_CAN_RATE, *(~one.correlate(questions, people) for one in _HAVE_HAD)))
 )
 _UNFIT = (
     select(images.c.name, func.count().label("n"))

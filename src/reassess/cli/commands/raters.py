@@ -38,7 +38,7 @@ _MOST_RATERS = 10
 
 _EXPLAINED = {
     "uninformative": "the 95 % interval of the information includes 0: the votes may tell nothing of the truth",
-    "one answer": "one answer makes up 99 % of the votes",
+    "one answer": "one answer makes up 99 % of the votes, which are 20 or more",
     "few": "fewer than 20 votes on one of the truths, or on 20 images: the interval is too narrow",
 }
 

@@ -15,7 +15,7 @@ __all__ = ["print_progress", "states_in_words"]
 
 _EXPLAINED = {
     "uninformative": "the 95 % interval of what a vote tells of the truth includes 0",
-    "one answer": "one answer makes up 99 % of the votes",
+    "one answer": "one answer makes up 99 % of the votes, which are 20 or more",
     "few": "fewer than 20 votes on golden questions of one truth, or on 20 images",
 }
 
@@ -27,12 +27,20 @@ def print_progress(call: Call, progress: "Progress") -> None:
     if not progress.raters:
         call.tell("nobody has been invited yet")
         return
-    columns = ("name", "role", "stage", "votes", "seconds", "golden", "right %", "95 %", "last answer", "flags")
-    print_table(columns, [_row(one, progress.golden) for one in progress.raters], text_columns=3)
+    rows = [_row(one, progress.golden) for one in progress.raters]
+    columns = ["name", "role", "stage", "votes", "seconds", "golden", "right %", "95 %", "last answer", "flags"]
+    practised = any(one.practice for one in progress.raters)
+    if practised:
+        columns.insert(3, "practice")
+        for row, one in zip(rows, progress.raters, strict=True):
+            row.insert(3, _practice(one))
+    print_table(columns, rows, text_columns=3)
     call.note(
         "seconds: the median time of an answer; golden: answers to golden questions; right: of those; a maybe is never "
         "right"
     )
+    if practised:
+        call.note("practice: right answers of the practice round, of which a maybe is one half")
     if any(one.role == "expert" and one.given and one.last is None for one in progress.raters):
         call.note("an expert without a last answer: the answers came with the campaign")
     if any(one.stage == "failed" and not one.voided for one in progress.raters):
@@ -59,6 +67,8 @@ def _summary(progress: "Progress") -> Iterator[str]:
         truths = f"{progress.golden_valid:,} valid, {progress.golden_invalid:,} invalid"
         unknown = f", {progress.golden_unknown:,} without enough answers of experts" if progress.golden_unknown else ""
         yield f"golden: {truths}{unknown}"
+    if split := progress.golden_split:
+        yield f"golden questions whose truth no more than half of their experts said: {split:,}, on the keeper's page"
     yield (
         f"{counted(progress.votes, 'vote')}, {progress.last_hour:,} in the last hour, {progress.last_day:,} in the "
         f"last 24 hours; at most {progress.wanted:,} more are wanted"
@@ -68,7 +78,14 @@ def _summary(progress: "Progress") -> Iterator[str]:
         yield f"{counted(len(progress.unfit), 'image')} that somebody could not judge: {named}"
     if progress.paused:
         yield "paused: nothing is asked now"
-    elif progress.wanted and progress.ends is not None:
+    if progress.waiting:
+        waiting = counted(
+            progress.waiting,
+            "question waits for somebody who has not answered it",
+            "questions wait for somebody who has not answered them",
+        )
+        yield f"more raters needed: {waiting}"
+    elif not progress.paused and progress.wanted and progress.ends is not None:
         yield f"at the pace of the last 24 hours, or since the first vote, all are expected by {_time(progress.ends)}"
 
 
@@ -85,6 +102,13 @@ def _row(one: "RaterProgress", golden: int) -> list[str | None]:
         None if one.last is None else _time(one.last),
         ", ".join(one.flags),
     ]
+
+
+def _practice(one: "RaterProgress") -> str | None:
+    if one.practice is None:
+        return None
+    passed = {True: ", passed", False: ", failed", None: ""}[one.practice.passed]
+    return f"{one.practice.right:g} of {one.practice.asked:,}{passed}"
 
 
 def _time(seconds: float) -> str:

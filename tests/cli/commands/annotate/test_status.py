@@ -1,6 +1,7 @@
 """`reassess annotate status`: whole outputs, and the same in a document."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -40,7 +41,7 @@ def test_it_says_how_far_a_campaign_is_and_how_each_rater_does(
 8 questions: 8 open, 0 with all their votes
 golden: 4 valid, 4 invalid
 16 votes, 0 in the last hour, 16 in the last 24 hours; at most 8 more are wanted
-at the pace of the last 24 hours, or since the first vote, all are expected by 2001-09-09 07:46 UTC
+more raters needed: 8 questions wait for somebody who has not answered them
 name   role     stage    votes   seconds   golden   right %             95 %            last answer   flags
 ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 eve    expert   rating       0         -   8 of 8         -                -                      -
@@ -51,6 +52,32 @@ an expert without a last answer: the answers came with the campaign
 few: fewer than 20 votes on golden questions of one truth, or on 20 images
 """
     )
+
+
+def test_while_somebody_can_answer_what_is_left_the_time_is_given(
+    status: Callable[..., Run], work: Callable[..., None], run: Callable[..., Run]
+) -> None:
+    work()
+    run("annotate", "invite", "pets.db", "cy")
+    expected = "at the pace of the last 24 hours, or since the first vote, all are expected by 2001-09-09 07:46 UTC"
+    assert status(hours=4).out.splitlines()[3] == expected
+
+
+def test_what_experts_do_not_agree_on_and_how_practice_went_is_told(
+    create: Callable[..., Run], run: Callable[..., Run], work: Callable[..., None]
+) -> None:
+    golden = Path("pets/golden.csv")
+    golden.write_text(golden.read_text() + "4.png,cat,abe,no\n5.png,dog,abe,no\n")
+    assert create("--practice", "2", "--bar", "0.9", "--seed", "1").code == 0
+    assert run("annotate", "invite", "pets.db", "ann").code == 0
+    work()
+    lines = run("annotate", "status", "pets.db").out.splitlines()
+    assert lines[2] == "golden questions whose truth no more than half of their experts said: 1, on the keeper's page"
+    (heading,) = [line for line in lines if line.startswith("name")]
+    (ann,) = [line for line in lines if line.startswith("ann")]
+    column = slice(heading.index("practice") + len("practice") - len("3 of 4, failed"), heading.index("practice") + 8)
+    assert ann[column] == "3 of 4, failed"
+    assert "practice: right answers of the practice round, of which a maybe is one half" in lines
 
 
 def test_a_campaign_that_nobody_has_begun_says_so(status: Callable[..., Run]) -> None:
@@ -82,13 +109,15 @@ def test_the_document_holds_all_that_is_told(status: Callable[..., Run], work: C
         "closed_by_votes": 0,
         "votes": 16,
         "wanted": 8,
+        "waiting": 8,
         "last_hour": 0,
         "last_day": 16,
-        "ends": 1e9 + 6 * HOUR,
+        "ends": None,
         "unfit": [],
         "golden_invalid": 4,
         "golden_valid": 4,
         "golden_unknown": 0,
+        "golden_split": 0,
     }
     assert raters[1] == {
         "id": 2,
@@ -103,6 +132,7 @@ def test_the_document_holds_all_that_is_told(status: Callable[..., Run], work: C
         "seconds": 3.0,
         "confusion": [[4, 0, 0], [0, 0, 4]],
         "golden": {"hits": 8, "n": 8, "accuracy": 1.0, "low": pytest.approx(0.6756, abs=1e-4), "high": 1.0},
+        "practice": None,
         "flags": ["few"],
         "last": 1e9,
     }

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import NoResultFound
+from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 
 from reassess.annotation.store import database as store
 from reassess.annotation.store.backup import backup_campaign
 from reassess.annotation.store.campaigns import changing, open_campaign, using_campaign
-from reassess.annotation.store.database import database_errors
+from reassess.annotation.store.database import database_errors, reading
 from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.locking import only_process
 from reassess.annotation.store.people import add_person
@@ -259,3 +259,11 @@ def test_on_a_server_a_change_does_not_wait_for_ever_for_another(
         with pytest.raises(store.UnavailableError, match="lock timeout"), changing(campaign) as other:
             other.person(2)
     campaign.close()
+
+
+def test_an_error_of_the_database_tells_no_values_so_that_no_log_does(address: str | Path) -> None:
+    campaign = campaign_at(address, (2,), raters=1)
+    with pytest.raises(SQLAlchemyError) as caught, reading(campaign.engine) as connection:
+        connection.execute(text("SELECT nothing FROM people WHERE name = :name"), {"name": "secret"})
+    campaign.close()
+    assert "secret" not in str(caught.value)

@@ -95,9 +95,10 @@ def open_engine(campaign: str | Path) -> Engine:
             max_overflow=0,
             pool_timeout=_PATIENCE / 1000,
             connect_args={"options": f"-c lock_timeout={_PATIENCE}"},
+            hide_parameters=True,
         )
     url = URL.create("sqlite", database=_uri(text), query={"uri": "true"})
-    engine = create_engine(url, json_deserializer=_from_json)
+    engine = create_engine(url, json_deserializer=_from_json, hide_parameters=True)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine

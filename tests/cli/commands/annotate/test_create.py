@@ -196,7 +196,12 @@ def test_names_of_experts_and_of_the_campaign_are_one_line_of_text(create: Creat
     golden = Path("pets/golden.csv")
     golden.write_text(golden.read_text().replace("eve", "e" * 300))
     wrong = create()
-    assert (wrong.code, wrong.err.splitlines()[0]) == (1, "Error: the name is too long")
+    assert (wrong.code, wrong.err.splitlines()[:2]) == (
+        1,
+        ["Error: the name is too long", "  where:   the experts' votes"],
+    )
+    golden.write_text(golden.read_text().replace("e" * 300, "eve").replace("7.png,dog,eve", "7.png,dog,Eve"))
+    assert "  where:   the experts' votes\n  found:   Eve, beside eve\n" in create().err
     assert not Path("pets.db").exists()
 
 

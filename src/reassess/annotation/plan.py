@@ -170,26 +170,44 @@ class CampaignPlan:
             return ()
         if self.experts is None:
             return (None,) * len(self.golden_tasks.questions)
-        said: list[list[int]] = [[] for _ in range(len(self.golden_tasks.questions))]
-        for (row, _), answer in self.expert_answers.items():
-            said[row].append(answer)
         if self.at_least is not None:
-            check_range(self.at_least, 1, max(map(len, said), default=0), what="number of experts")
-        return tuple(truth_of(answers, self.at_least) for answers in said)
+            check_range(self.at_least, 1, max(map(len, self._by_question), default=0), what="number of experts")
+        return tuple(truth_of(answers, self.at_least) for answers in self._by_question)
+
+    @cached_property
+    def disagreed(self) -> tuple[int, ...]:
+        """The golden questions to which experts give different answers, by their places in the golden tasks."""
+        return tuple(place for place, answers in enumerate(self._by_question) if len(set(answers)) > 1)
+
+    @cached_property
+    def _by_question(self) -> list[list[int]]:
+        """The experts' answers to each golden question."""
+        said: list[list[int]] = [
+            [] for _ in range(0 if self.golden_tasks is None else len(self.golden_tasks.questions))
+        ]
+        for (place, _), answer in self.expert_answers.items():
+            said[place].append(answer)
+        return said
 
     @cached_property
     def expert_answers(self) -> dict[tuple[int, str], int]:
-        """What each expert says of each golden question, by its place: 0 no, 1 maybe, 2 yes; the last answer counts."""
+        """What each expert says of each golden question, by its place: 0 no, 1 maybe, 2 yes; `DataError` for two."""
         if self.golden_tasks is None or self.experts is None:
             return {}
         experts = self.experts.with_answers(KNOWN_ANSWERS)
         rows = experts.find(self.golden_tasks.questions).tolist()
-        return {
-            (place, str(expert)): KNOWN_ANSWERS.index(str(answer))
-            for place, row in enumerate(rows)
-            if row >= 0
-            for expert, answer in experts.on(row)
-        }
+        said: dict[tuple[int, str], int] = {}
+        for place, row in enumerate(rows):
+            for expert, answer in experts.on(row) if row >= 0 else ():
+                number = KNOWN_ANSWERS.index(str(answer))
+                if (before := said.setdefault((place, str(expert)), number)) != number:
+                    raise DataError(
+                        "an expert gives two answers to a golden question",
+                        where=self.golden_tasks.questions.at(place),
+                        found=f"{expert}: {KNOWN_ANSWERS[before]}, then {answer}",
+                        mend="leave out the one that does not hold",
+                    )
+        return said
 
     @cached_property
     def is_practice(self) -> npt.NDArray[np.bool_]:

@@ -132,7 +132,7 @@ def existing(campaign: str | Path) -> str | Path:
     raise DataError(
         "there is no campaign",
         where=campaign,
-        found=f"a link to {os.readlink(campaign)}, which is not there" if is_link else None,
+        found=f"a link to {Path(campaign).readlink()}, which is not there" if is_link else None,
         mend="mend the link" if is_link else "make one with reassess annotate create",
     )
 

@@ -259,6 +259,7 @@ def _report(
             "golden_tasks": 0 if golden is None else len(golden),
             "golden_questions": len(plan.truth),
             "answered_by_experts": known,
+            "experts_disagree": len(plan.disagreed),
             "practice_tasks": plan.practice,
             "example_pictures": len(plan.examples),
         }
@@ -273,6 +274,13 @@ def _report(
         tasks = f"{counted(len(golden), 'task')} with {counted(len(plan.truth), 'question')}"
         practice = f"; {counted(plan.practice, 'task')} for practice" if plan.practice else ""
         call.tell(f"golden: {tasks}, of which experts have answered {known:,}{practice}")
+        if plan.disagreed:
+            invalid = sum(plan.truth[place] == 0 for place in plan.disagreed)
+            rule = f"at least {plan.at_least}" if plan.at_least else "more than half"
+            call.tell(
+                f"experts disagree on {counted(len(plan.disagreed), 'golden question')}, of which {invalid:,} count as "
+                f"invalid (valid: {rule} of its experts said yes)"
+            )
         if plan.rules.stop is not None and not known:
             call.tell("the stop rule closes nothing before experts have answered: invite them first")
         if larger := int((plan.tasks.sizes > golden.sizes.max()).sum()):

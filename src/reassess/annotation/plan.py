@@ -175,9 +175,13 @@ class CampaignPlan:
         return tuple(truth_of(answers, self.at_least) for answers in self._by_question)
 
     @cached_property
-    def disagreed(self) -> tuple[int, ...]:
-        """The golden questions to which experts give different answers, by their places in the golden tasks."""
-        return tuple(place for place, answers in enumerate(self._by_question) if len(set(answers)) > 1)
+    def golden_split(self) -> int:
+        """Number of golden questions whose truth no more than half of their experts said."""
+        said = zip(self.truth, self._by_question, strict=True) if self.experts is not None else ()
+        return sum(
+            truth is not None and 2 * answers.count(truth * (len(KNOWN_ANSWERS) - 1)) <= len(answers)
+            for truth, answers in said
+        )
 
     @cached_property
     def _by_question(self) -> list[list[int]]:

@@ -91,7 +91,7 @@ def test_the_seed_is_drawn_and_the_document_does_not_tell_it(create: Create) -> 
         "golden_tasks": 4,
         "golden_questions": 8,
         "answered_by_experts": 8,
-        "experts_disagree": 0,
+        "golden_split": 0,
         "practice_tasks": 0,
         "example_pictures": 0,
     }
@@ -209,20 +209,26 @@ def test_names_of_experts_and_of_the_campaign_are_one_line_of_text(create: Creat
     assert not Path("pets.db").exists()
 
 
-def test_it_says_on_how_many_golden_questions_experts_disagree_and_what_becomes_of_them(create: Create) -> None:
+def test_it_says_on_how_many_golden_questions_experts_disagree_and_what_becomes_of_them(
+    create: Create, run: Callable[..., Run]
+) -> None:
     more = "".join(f"{image},cat,{expert},{said}\n" for image, expert, said in DISAGREED)
     Path("pets/golden.csv").write_text(Path("pets/golden.csv").read_text() + more)
-    for options, line in (
-        ([], "experts disagree on 3 golden questions, of which 2 count as invalid (valid: more than half"),
-        (
-            ["--golden-at-least", "1"],
-            "experts disagree on 3 golden questions, of which 0 count as invalid (valid: at least 1",
-        ),
+    for options, rule in (
+        ([], "more than half"),
+        (["--golden-at-least", "1"], "1 or more"),
     ):
         result = create(*options, "--force")
         assert (result.code, result.err) == (0, "")
-        assert result.out.splitlines()[2] == f"{line} of its experts said yes)"
-    assert document_of(create("--force", "--json"), "annotate")["results"]["experts_disagree"] == 3
+        assert result.out.splitlines()[2] == (
+            "experts do not agree on 2 golden questions: no more than half of them said what it counts as "
+            f"(valid: {rule} of its experts said yes; else invalid)"
+        )
+    assert document_of(create("--force", "--json"), "annotate")["results"]["golden_split"] == 2
+    assert (
+        "golden questions whose truth no more than half of their experts said: 2,"
+        in run("annotate", "status", "pets.db").out
+    )
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])

@@ -259,7 +259,7 @@ def _report(
             "golden_tasks": 0 if golden is None else len(golden),
             "golden_questions": len(plan.truth),
             "answered_by_experts": known,
-            "experts_disagree": len(plan.disagreed),
+            "golden_split": plan.golden_split,
             "practice_tasks": plan.practice,
             "example_pictures": len(plan.examples),
         }
@@ -274,12 +274,11 @@ def _report(
         tasks = f"{counted(len(golden), 'task')} with {counted(len(plan.truth), 'question')}"
         practice = f"; {counted(plan.practice, 'task')} for practice" if plan.practice else ""
         call.tell(f"golden: {tasks}, of which experts have answered {known:,}{practice}")
-        if plan.disagreed:
-            invalid = sum(plan.truth[place] == 0 for place in plan.disagreed)
-            rule = f"at least {plan.at_least}" if plan.at_least else "more than half"
+        if plan.golden_split:
+            rule = f"{plan.at_least} or more" if plan.at_least else "more than half"
             call.tell(
-                f"experts disagree on {counted(len(plan.disagreed), 'golden question')}, of which {invalid:,} count as "
-                f"invalid (valid: {rule} of its experts said yes)"
+                f"experts do not agree on {counted(plan.golden_split, 'golden question')}: no more than half of them "
+                f"said what it counts as (valid: {rule} of its experts said yes; else invalid)"
             )
         if plan.rules.stop is not None and not known:
             call.tell("the stop rule closes nothing before experts have answered: invite them first")

@@ -376,7 +376,7 @@ def test_what_an_expert_says_twice_counts_once_and_two_answers_are_refused(tmp_p
     plan = CampaignPlan(tasks_of(1), golden_tasks=golden, experts=experts)
     answers = np.where(np.arange(6) == 1, YES, answer)
     other = Votes.from_columns(golden.questions, item, expert, answers, ("x", "y", "z"), WORDS)
-    assert message(create_campaign, tmp_path / "c.db", replace(plan, experts=other)) == (
+    assert message(replace, plan, experts=other) == (
         "an expert gives two answers to a golden question\n"
         "  where:   image g0.png, class a\n"
         "  found:   x: no, then yes\n"

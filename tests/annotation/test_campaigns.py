@@ -369,11 +369,19 @@ def test_a_rater_who_is_voided_is_shown_nothing_to_change(tmp_path: Path) -> Non
     assert last_turn(campaign, 2) is None
 
 
-def test_the_last_answer_of_an_expert_makes_the_truth_and_is_kept(tmp_path: Path) -> None:
+def test_what_an_expert_says_twice_counts_once_and_two_answers_are_refused(tmp_path: Path) -> None:
     golden, _ = golden_of(1)
-    item, expert, answer = np.array([[0, 0, YES], [0, 0, YES], [0, 0, NO], [0, 1, NO], [0, 2, YES]]).T
+    item, expert, answer = np.array([[0, 0, NO], [0, 0, NO], [0, 1, NO], [0, 2, YES], [0, 2, YES], [0, 2, YES]]).T
     experts = Votes.from_columns(golden.questions, item, expert, answer, ("x", "y", "z"), WORDS)
     plan = CampaignPlan(tasks_of(1), golden_tasks=golden, experts=experts)
+    answers = np.where(np.arange(6) == 1, YES, answer)
+    other = Votes.from_columns(golden.questions, item, expert, answers, ("x", "y", "z"), WORDS)
+    assert message(replace, plan, experts=other) == (
+        "an expert gives two answers to a golden question\n"
+        "  where:   image g0.png, class a\n"
+        "  found:   x: no, then yes\n"
+        "  to mend: leave out the one that does not hold"
+    )
     assert plan.truth == (0,)
     create_campaign(tmp_path / "c.db", plan)
     kept = export_votes(open_campaign(tmp_path / "c.db"), names=True).golden

@@ -64,6 +64,14 @@ def test_an_empty_argument_is_a_usage_error(run: Callable[..., Run]) -> None:
     assert result.err.endswith("Error: Invalid value for 'FILE...': A path is not empty.\n")
 
 
+@pytest.mark.parametrize("given", ["-1", "0"])
+@pytest.mark.parametrize("argv", [["evaluate", "a.csv"], ["annotate", "create", "c.db", "--tasks", "t.jsonl"]])
+def test_no_archive_is_small_enough_for_no_bytes(run: Callable[..., Run], argv: list[str], given: str) -> None:
+    result = run(*argv, "--max-bytes", given)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.endswith(f"Error: Invalid value for '--max-bytes': {given} is not in the range x>=1.\n")
+
+
 def test_the_version_is_that_of_the_package(run: Callable[..., Run]) -> None:
     result = run("--version")
     assert (result.code, result.out) == (0, f"reassess, version {__version__}\n")

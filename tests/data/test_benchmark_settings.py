@@ -83,7 +83,7 @@ from tests.helpers import message
         ),
         (
             '{"name": "a", "name": "b"}',
-            "a key is named twice\n  where:   DIR/benchmark.json\n  found:   name",
+            "a key is named twice\n  where:   DIR/benchmark.json\n  found:   name\n  to mend: leave one out",
         ),
     ],
 )

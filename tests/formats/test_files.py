@@ -1,6 +1,7 @@
 """Files as such: what cannot be read or written is said, and a failed write loses nothing."""
 
 import errno
+import gzip
 import os
 import stat
 import subprocess
@@ -45,6 +46,15 @@ def test_what_cannot_be_read_is_said_before_it_is_tried(
         file(there, "x")
     file("empty.csv.gz", "")
     assert refused(check_input, tmp_path / name) == expected
+
+
+def test_a_compressed_file_is_to_be_unpacked_before_it_is_read(
+    refused: Callable[..., str], file: Callable[..., Path]
+) -> None:
+    assert refused(read_lines, file("a.jsonl", gzip.compress(b"{}"))) == (
+        "the file is not UTF-8 text\n  where:   DIR/a.jsonl\n  found:   the byte 0x8b\n"
+        "  to mend: it looks like a gz file: if it is one, unpack it"
+    )
 
 
 LONG = "x" * 300 + ".csv"

@@ -255,7 +255,11 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
             "  allowed: 50,000 entries\n  found:   2 entries\n"
             "  to mend: get the whole file, or name the images in a JSON object or a table",
         ),
-        ("a.json", '{"a": [1], "b": [2], "a": [3]}', "a key is named twice\n  where:   DIR/a.json\n  found:   a"),
+        (
+            "a.json",
+            '{"a": [1], "b": [2], "a": [3]}',
+            "a key is named twice\n  where:   DIR/a.json\n  found:   a\n  to mend: leave one out",
+        ),
         ("a.json", '{"a": [[1]]}', KINDS.format("a.json", "list")),
         ("a.json", '{"a": [1.0]}', KINDS.format("a.json", "float")),
         ("a.json", '{"a": [NaN]}', KINDS.format("a.json", "float")),

@@ -182,7 +182,9 @@ def test_a_key_that_stands_twice_in_a_line_is_an_error(
     refused: Callable[..., str], file: Callable[..., Path], second: str
 ) -> None:
     path = file("t.jsonl", f'{{"image": "a", "class": 1}}\n\n{{"image": "b", "class": 1, {second}}}\n')
-    assert refused(read_table, path) == "a key is named twice\n  where:   DIR/t.jsonl, line 3\n  found:   class"
+    assert refused(read_table, path) == (
+        "a key is named twice\n  where:   DIR/t.jsonl, line 3\n  found:   class\n  to mend: leave one out"
+    )
 
 
 @pytest.mark.parametrize("row", [r'{"image": "\ud800.png"}', r'{"image": "a", "b": ["x\"", "\ud800.png"]}'])

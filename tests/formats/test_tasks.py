@@ -98,7 +98,7 @@ def test_classes_with_wnids_are_written_by_id_and_other_keys_are_not_read(tmp_pa
         ),
         (
             '{"task": 0, "image": "a.png", "image": "b.png"}',
-            "a key is named twice\n  where:   DIR, line 1\n  found:   image",
+            "a key is named twice\n  where:   DIR, line 1\n  found:   image\n  to mend: leave one out",
         ),
         (
             '{"task": 0,',
@@ -107,20 +107,37 @@ def test_classes_with_wnids_are_written_by_id_and_other_keys_are_not_read(tmp_pa
             "  to mend: write the file again",
         ),
         (
-            '{"task": 0, "image": "a.png", "classes": [{"class": "cow"}]}',
-            "a class is not one of the benchmark's\n  where:   DIR\n"
+            '{"task": 0, "image": "a.png", "classes": [{"class": "1"}]}\n\n'
+            '{"task": 1, "image": "a.png", "classes": [{"class": "cow"}]}',
+            "a class is not one of the benchmark's\n  where:   DIR, line 3\n"
             "  allowed: names such as 'cat', 'dog', 'cup, beaker'\n  found:   cow\n"
             "  to mend: check the spelling, or add the class to the list of classes",
         ),
         (
             '{"task": 0, "image": "a.png", "classes": [{"class": 1}]}\n'
             '{"task": 1, "image": "a.png", "classes": [{"class": 1}]}',
-            "a question is asked twice\n  where:   DIR, image a.png, class dog\n  found:   rows 0 and 1",
+            "a question is asked twice\n  where:   DIR, image a.png, class dog\n  found:   lines 1 and 2\n"
+            "  to mend: leave one out",
+        ),
+        (
+            '\n{"task": 0, "image": "a.png", "classes": [{"class": 1}, {"class": 1}]}',
+            "a question is asked twice\n  where:   DIR, image a.png, class dog\n  found:   line 2, twice\n"
+            "  to mend: leave one out",
+        ),
+        (
+            '{"task": 0, "image": "a.png", "classes": [{"class": 1}]}\n'
+            '{"task": 1, "image": "a.png", "classes": [{"class": 3}]}',
+            "class id out of range\n  where:   DIR, line 2\n  allowed: 0 to 2\n  found:   3",
+        ),
+        (
+            '{"task": 0, "image": "a.png", "classes": [{"class": "cat"}, {"class": " "}]}',
+            "the line holds no task\n  where:   DIR, line 1\n"
+            f'  allowed: class: an id from 0, or text, in all of the list, as in {FORM}\n  found:   ["cat", " "]',
         ),
         (
             '{"task": 0, "image": "a.png", "classes": [{"class": 1}]}\n'
             '{"task": 0, "image": "b.png", "classes": [{"class": 1}]}',
-            "a task is named twice\n  where:   DIR\n  found:   0",
+            "task 0 stands twice\n  where:   DIR\n  found:   lines 1 and 2\n  to mend: number the tasks anew",
         ),
         (
             '{"task": 0, "image": "a.png", "classes": [{"class": 1}]}\n'

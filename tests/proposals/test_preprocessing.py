@@ -126,7 +126,11 @@ def test_a_missing_value_is_named(tmp_path: Path) -> None:
     [
         ("t.json", b"{", "the file cannot be read\n  where:   {}\n  allowed: JSON\n  found:   Expecting property name"),
         ("t.json", b"[" * 100_000, "the file cannot be read\n  where:   {}\n  allowed: JSON\n  found:   "),
-        ("t.json", b'{"size": 8, "size": 9}', "a key is named twice\n  where:   {}\n  found:   size"),
+        (
+            "t.json",
+            b'{"size": 8, "size": 9}',
+            "a key is named twice\n  where:   {}\n  found:   size\n  to mend: leave one out",
+        ),
         ("t.json", b"[1]", "the file holds no object\n  where:   {}\n  allowed: size, crop, mean and deviation"),
         ("t.toml", b"size 3", "the file cannot be read\n  where:   {}\n  allowed: TOML\n  found:   "),
         ("t.toml", b"\xff", "the file is not UTF-8 text\n  where:   {}\n  found:   the byte 0xff"),

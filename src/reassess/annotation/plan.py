@@ -88,8 +88,8 @@ class CampaignPlan:
     DataError
         A task has more classes than a page shows; the golden tasks are in another list of classes than the tasks; there
         is a practice round, a stop rule or a vote of the original labels without golden tasks; the practice round takes
-        all golden tasks, or more than have a known truth; original labels that are to vote are not known; a number is
-        out of range; a name or path is no text.
+        all golden tasks, or more than have a known truth; an expert gives two answers to a golden question; original
+        labels that are to vote are not known; a number is out of range; a name or path is no text.
     """
 
     tasks: Tasks
@@ -170,26 +170,48 @@ class CampaignPlan:
             return ()
         if self.experts is None:
             return (None,) * len(self.golden_tasks.questions)
-        said: list[list[int]] = [[] for _ in range(len(self.golden_tasks.questions))]
-        for (row, _), answer in self.expert_answers.items():
-            said[row].append(answer)
         if self.at_least is not None:
-            check_range(self.at_least, 1, max(map(len, said), default=0), what="number of experts")
-        return tuple(truth_of(answers, self.at_least) for answers in said)
+            check_range(self.at_least, 1, max(map(len, self._by_question), default=0), what="number of experts")
+        return tuple(truth_of(answers, self.at_least) for answers in self._by_question)
+
+    @cached_property
+    def golden_split(self) -> int:
+        """Number of golden questions whose truth no more than half of their experts said."""
+        said = zip(self.truth, self._by_question, strict=True) if self.experts is not None else ()
+        return sum(
+            truth is not None and 2 * answers.count(truth * (len(KNOWN_ANSWERS) - 1)) <= len(answers)
+            for truth, answers in said
+        )
+
+    @cached_property
+    def _by_question(self) -> list[list[int]]:
+        """The experts' answers to each golden question."""
+        said: list[list[int]] = [
+            [] for _ in range(0 if self.golden_tasks is None else len(self.golden_tasks.questions))
+        ]
+        for (place, _), answer in self.expert_answers.items():
+            said[place].append(answer)
+        return said
 
     @cached_property
     def expert_answers(self) -> dict[tuple[int, str], int]:
-        """What each expert says of each golden question, by its place: 0 no, 1 maybe, 2 yes; the last answer counts."""
+        """What each expert says of each golden question, by its place: 0 no, 1 maybe, 2 yes; `DataError` for two."""
         if self.golden_tasks is None or self.experts is None:
             return {}
         experts = self.experts.with_answers(KNOWN_ANSWERS)
         rows = experts.find(self.golden_tasks.questions).tolist()
-        return {
-            (place, str(expert)): KNOWN_ANSWERS.index(str(answer))
-            for place, row in enumerate(rows)
-            if row >= 0
-            for expert, answer in experts.on(row)
-        }
+        said: dict[tuple[int, str], int] = {}
+        for place, row in enumerate(rows):
+            for expert, answer in experts.on(row) if row >= 0 else ():
+                number = KNOWN_ANSWERS.index(str(answer))
+                if (before := said.setdefault((place, str(expert)), number)) != number:
+                    raise DataError(
+                        "an expert gives two answers to a golden question",
+                        where=self.golden_tasks.questions.at(place),
+                        found=f"{expert}: {KNOWN_ANSWERS[before]}, then {answer}",
+                        mend="leave out the one that does not hold",
+                    )
+        return said
 
     @cached_property
     def is_practice(self) -> npt.NDArray[np.bool_]:

@@ -1,6 +1,7 @@
 """What a campaign is made of, as files hold it: tasks, golden questions, experts' votes and original labels."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -12,6 +13,7 @@ from reassess.cli.judges import find_part, matched, read_classes_of, read_origin
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.class_lists import Classed
+from reassess.core.classes import Classes
 from reassess.core.image_names import Match
 from reassess.core.items import Id
 from reassess.core.labels import LabelSets
@@ -26,7 +28,7 @@ from reassess.formats.open_questions import read_questions
 from reassess.formats.tasks import read_tasks
 from reassess.proposals.tasks import make_tasks
 
-__all__ = ["CampaignParts", "load_campaign_parts", "with_unanswered"]
+__all__ = ["CampaignParts", "load_campaign_parts", "load_experts", "with_unanswered"]
 
 _Noun = TypeVar("_Noun", Questions, Votes | None, LabelSets | None)
 
@@ -110,7 +112,10 @@ def load_campaign_parts(
         given["original"] = of_original
     if (of_experts := find_part(call, benchmark, "golden", golden)) is not None:
         order = answers or benchmark.answers
-        given["golden"] = of_experts, load_votes(of_experts, answers=order, classes=classes, max_bytes=max_bytes)
+        given["golden"] = (
+            of_experts,
+            load_experts(of_experts, answers=order, classes=classes, max_bytes=max_bytes, once=True),
+        )
     if golden_questions is not None:
         given["questions"] = golden_questions, read_questions(call.read("questions", golden_questions), classes)
     named = {f"{path} ({part})": noun for part, (path, noun) in given.items()}
@@ -126,6 +131,17 @@ def load_campaign_parts(
         experts=experts if experts else None,
         original=parts.get("original"),
     )
+
+
+def load_experts(path: Path, *, classes: Classes | None, **reading: Any) -> Votes:
+    """The experts' votes of a file; the error for questions without votes leads to the option that takes them."""
+    try:
+        return load_votes(path, classes=classes, **reading)
+    except DataError as error:
+        with suppress(DataError):
+            read_questions(path, classes)
+            error.mend = "give questions that experts are to answer in the campaign with --golden-questions"
+        raise
 
 
 def _experts(parts: Mapping[str, Any], files: Mapping[str, str]) -> Votes | None:

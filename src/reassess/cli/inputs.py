@@ -160,7 +160,7 @@ def judge_options(command: Callable[..., Any], *, several: bool = False) -> Call
 
 
 max_bytes_option = in_reading(
-    "--max-bytes", type=int, default=MAX_BYTES, show_default=True, help="Refuse larger archives."
+    "--max-bytes", type=click.IntRange(1), default=MAX_BYTES, show_default=True, help="Refuse larger archives."
 )
 
 

@@ -299,6 +299,7 @@ def load_votes(
     classes: Classes | None = None,
     offline: bool = False,
     max_bytes: int = MAX_BYTES,
+    once: bool = False,
 ) -> Votes:
     """Votes of a file or a known source.
 
@@ -314,6 +315,8 @@ def load_votes(
         Use no network.
     max_bytes
         An archive that declares more is refused.
+    once
+        As for `formats.votes.read_votes`.
 
     Returns
     -------
@@ -331,7 +334,7 @@ def load_votes(
     >>> load_votes("imagenet-real-raters")
     Votes(924,810 votes by 85 raters on 184,962 items, answers no, maybe, yes)
     """
-    return read_votes(_path(source, offline), answers=answers, classes=classes, max_bytes=max_bytes)
+    return read_votes(_path(source, offline), answers=answers, classes=classes, max_bytes=max_bytes, once=once)
 
 
 def _path(source: str | Path, offline: bool) -> Path:

@@ -120,7 +120,7 @@ def not_utf8(path: Path, error: UnicodeDecodeError) -> DataError:
 
 
 def other_suffix(path: Path) -> str | None:
-    """The suffix that a file should have by its first bytes, as a way to mend it; None if they tell nothing else."""
+    """The kind of a file by its first bytes, as a way to mend another suffix; None if they tell nothing else."""
     with path.open("rb") as file:
         begins = file.read(_MOST_BYTES)
     kinds = [suffix for magic, suffix in _BEGINS.items() if begins.startswith(magic)]
@@ -130,7 +130,8 @@ def other_suffix(path: Path) -> str | None:
             kinds = [".json" if text.lstrip()[:1] in ("{", "[") else ".csv"]
     if not kinds or path.suffix.lower() in (*kinds, *(_TEXTS if kinds[0] in _TEXTS else ())):
         return None
-    return f"it looks like a {kinds[0][1:]} file: if it is one, call it {path.stem}{kinds[0]}"
+    mend = "unpack it" if kinds[0] == ".gz" else f"call it {path.stem}{kinds[0]}"
+    return f"it looks like a {kinds[0][1:]} file: if it is one, {mend}"
 
 
 def suffix_of(path: Path, known: Collection[str], thing: str) -> str:

@@ -34,7 +34,7 @@ def each_once(where: object) -> Callable[[list[tuple[str, Any]]], dict[str, Any]
     def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         document = dict(pairs)
         if len(document) < len(pairs):
-            check_unique([name for name, _ in pairs], thing="a key", where=where)
+            check_unique([name for name, _ in pairs], thing="a key", where=where, mend="leave one out")
         return document
 
     return made

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from reassess.core.classes import MOST_CLASSES, Classes, check_classes
+from reassess.core.checks import check_range, first_repeat
+from reassess.core.classes import MOST_CLASSES, NO_CLASS, Classes, check_classes
 from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
 from reassess.errors import DataError, at
@@ -29,6 +30,7 @@ _SHOWN = 60  # letters
 class _Line:
     """A task as it stands in a file."""
 
+    at: int
     where: str
     number: int
     image: str
@@ -70,8 +72,11 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     if not lines:
         raise DataError("the file holds no task", where=path, allowed=f"lines such as {_FORM}", mend="write it again")
     sizes = np.array([len(line.classes) for line in lines])
-    class_ids, classes = _class_ids(path, [called for line in lines for called in line.classes], classes)
+    asked = [line for line in lines for _ in line.classes]
+    class_ids, classes = _class_ids(path, lines, classes)
+    check_range(class_ids, 0, classes.largest_id, what="class id", where=lambda row: asked[row].where)
     _check_names(lines, class_ids.tolist(), classes)
+    _refuse_repeats(path, lines, asked, class_ids.tolist(), classes)
     position: dict[str, int] = {}
     image_ids = np.array([position.setdefault(line.image, len(position)) for line in lines], np.int32)
     with at(path):
@@ -97,10 +102,10 @@ def _lines(path: Path) -> Iterator[_Line]:
         raise not_utf8(path, error) from error
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
-            yield _line(line, f"{path}, line {number}")
+            yield _line(line, number, f"{path}, line {number}")
 
 
-def _line(text: str, where: str) -> _Line:
+def _line(text: str, place: int, where: str) -> _Line:
     try:
         task = json.loads(text, object_pairs_hook=each_once(where))
     except (ValueError, RecursionError) as error:
@@ -125,13 +130,14 @@ def _line(text: str, where: str) -> _Line:
         raise _no_task(where, "classes: a list of objects, each with a class", given)
     called = [each.get("class") for each in given]
     if not (
-        all(isinstance(each, str) for each in called) or all(_is_number(each, MOST_CLASSES - 1) for each in called)
+        all(isinstance(each, str) and each.strip() for each in called)
+        or all(_is_number(each, MOST_CLASSES - 1) for each in called)
     ):
         raise _no_task(where, "class: an id from 0, or text, in all of the list", called)
     names = [each.get("name") for each in given]
     if not all(name is None or isinstance(name, str) for name in names):
         raise _no_task(where, "name: text", names)
-    return _Line(where, number, image, called, names, reason)
+    return _Line(place, where, number, image, called, names, reason)
 
 
 def _is_number(value: Any, most: int) -> bool:
@@ -163,15 +169,49 @@ def _check_names(lines: Sequence[_Line], class_ids: Sequence[int], classes: Clas
             )
 
 
+def _refuse_repeats(
+    path: Path, lines: Sequence[_Line], asked: Sequence[_Line], class_ids: Sequence[int], classes: Classes
+) -> None:
+    """Refuse a task or a question that stands in two lines, or twice in one."""
+    if repeat := first_repeat([line.number for line in lines]):
+        raise DataError(
+            f"task {lines[repeat[0]].number} stands twice",
+            where=path,
+            found=_both(*(lines[place] for place in repeat)),
+            mend="number the tasks anew",
+        )
+    if repeat := first_repeat([(line.image, class_id) for line, class_id in zip(asked, class_ids, strict=True)]):
+        first, again = (asked[place] for place in repeat)
+        raise DataError(
+            "a question is asked twice",
+            where=f"{path}, image {first.image}, class {classes.label(class_ids[repeat[0]])}",
+            found=_both(first, again),
+            mend="leave one out",
+        )
+
+
+def _both(first: _Line, again: _Line) -> str:
+    return f"line {first.at}, twice" if first is again else f"lines {first.at} and {again.at}"
+
+
 def _class_ids(
-    path: Path, called: list[int | str], classes: Classes | None
+    path: Path, lines: Sequence[_Line], classes: Classes | None
 ) -> "tuple[np.ndarray[Any, np.dtype[np.int32]], Classes]":
     import polars as pl
 
+    called = [each for line in lines for each in line.classes]
     if len({type(each) for each in called}) > 1:
         raise DataError("classes are neither all ids nor all names", where=path, allowed="whole numbers, or text")
     dtype = pl.String if isinstance(called[0], str) else pl.Int64
-    class_ids, classes = ids_of_column(path, pl.Series("class", called, dtype), classes)
+    try:
+        class_ids, classes = ids_of_column(path, pl.Series("class", called, dtype), classes)
+    except DataError as error:
+        if error.what == NO_CLASS and classes is not None:
+            lost = (
+                line.where for line in lines if any(classes.id_of(str(each), where="") < 0 for each in line.classes)
+            )
+            error.where = next(lost)
+        raise
     return class_ids.astype(np.int32), classes
 
 

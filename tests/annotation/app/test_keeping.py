@@ -112,6 +112,7 @@ def test_a_name_is_forgotten(site: Site) -> None:
         ("people/void", {"person": 99}, 400),
         ("people/delete", {"person": 1}, 404),
         ("invite", {"name": "ann", "role": "rater"}, 400),
+        ("invite", {"name": "Ann", "role": "rater"}, 400),
         ("invite", {"name": "", "role": "rater"}, 400),
         ("invite", {"name": "x", "role": "king"}, 400),
         ("invite", {"person": 0}, 400),

@@ -1,6 +1,7 @@
 """A copy of a campaign, made while it is served."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +120,52 @@ def test_no_copy_takes_the_place_of_a_file_beside_a_campaign(tmp_path: Path, end
     )
     assert (place.read_bytes() if place.exists() else None) == before
     campaign.close()
+
+
+def campaign_of(path: Path, *, raters: int) -> Path:
+    """A campaign in which some of two raters have voted."""
+    campaign = campaign_at(path, (2, 1), raters=2, golden_rate=0)
+    vote_on_all(campaign, raters=raters)
+    campaign.close()
+    return path
+
+
+def test_no_copy_takes_the_place_of_answers_that_it_lacks(tmp_path: Path) -> None:
+    path, other = campaign_of(tmp_path / "c.db", raters=2), campaign_of(tmp_path / "other.db", raters=1)
+    refused = (
+        "the file is a campaign in which people have answered, and is not overwritten\n"
+        "  where:   {}\n"
+        "  found:   {} answers that the new file lacks\n"
+        "  to mend: choose another name, or delete the file"
+    )
+    before = other.read_bytes()
+    with pytest.raises(OutputError) as copied:
+        backup_campaign(path, other, force=True)
+    assert str(copied.value) == refused.format(other, 3)
+    assert other.read_bytes() == before
+    assert {one.name for one in tmp_path.iterdir()} == {"c.db", "other.db"}
+
+
+def test_an_earlier_copy_is_overwritten_and_a_later_campaign_is_not(tmp_path: Path) -> None:
+    path, copy = campaign_of(tmp_path / "c.db", raters=1), tmp_path / "copy.db"
+    backup_campaign(path, copy)
+    for _ in range(2):
+        backup_campaign(path, copy, force=True)
+    with closing(open_campaign(path)) as campaign:
+        vote_on_all(campaign, raters=2, now=2e9)
+    with pytest.raises(OutputError, match="in which people have answered") as copied:
+        backup_campaign(copy, path, force=True)
+    assert "\n  found:   3 answers that" in str(copied.value)
+    with closing(open_campaign(copy)) as campaign:  # somebody goes on in the copy
+        vote_on_all(campaign, raters=2, now=3e9)
+    with pytest.raises(OutputError, match="in which people have answered"):
+        backup_campaign(path, copy, force=True)
+
+
+def test_a_copy_from_a_server_takes_no_place_of_answers_that_it_lacks(database: str, tmp_path: Path) -> None:
+    campaign_at(database, (1,), raters=1).close()
+    other = campaign_of(tmp_path / "other.db", raters=1)
+    with pytest.raises(OutputError, match="in which people have answered"):
+        backup_campaign(database, other, force=True)
+    backup_campaign(database, tmp_path / "copy.db")
+    backup_campaign(database, tmp_path / "copy.db", force=True)

@@ -171,7 +171,14 @@ def test_names_that_are_there_or_empty_or_of_nobody_are_refused(campaign: Campai
     )
     for name, found in ((" ", "' '"), ("", "''"), ("\u200b", "'\\u200b'")):
         assert message(add_person, campaign, name) == f"a name is needed that can be seen\n  found:   {found}"
-    assert message(find_person, campaign, "bo") == "there is nobody of that name\n  allowed: ann\n  found:   bo"
+    assert message(find_person, campaign, "bo") == (
+        "there is nobody of that name\n  allowed: ann\n  found:   bo\n"
+        "  to mend: reassess annotate status shows everybody"
+    )
+    assert message(find_person, campaign, "anna").endswith("\n  to mend: did you mean ann?")
+    add_people(campaign, [f"r{number}" for number in range(20)])
+    assert "\n  allowed: ann, r0, " in (told := message(find_person, campaign, "bo"))
+    assert "r10 and 9 more\n" in told
     assert message(make_link, campaign, 99, NOW) == "there is no such person\n  found:   person 99"
 
 
@@ -186,7 +193,27 @@ def test_a_name_is_one_line_of_text(campaign: Campaign, letter: str, shown: str)
     )
 
 
-@pytest.mark.parametrize("last", ["cy\n", "", "a" * 201, "ann", "bob"])
+@pytest.mark.parametrize("name", ["ann ", " ann", "ann\u00a0"])
+def test_a_name_has_no_blanks_around_it(campaign: Campaign, name: str) -> None:
+    assert message(add_person, campaign, name) == (
+        f"the name has blanks around it\n  found:   {name!r}\n  to mend: leave them out: 'ann'"
+    )
+
+
+@pytest.mark.parametrize(("name", "other"), [("Ann", "ann"), ("STRASSE", "Straße"), ("Zoe\u0301", "zo\u00e9")])
+def test_names_that_differ_in_capitals_alone_are_no_two_people(campaign: Campaign, name: str, other: str) -> None:
+    refused = (
+        "there is somebody whose name differs in capitals alone, and nobody could tell them apart\n"
+        f"  found:   {other}, beside {name}\n"
+        "  to mend: write it in the same way if they are one person; or take another name"
+    )
+    assert message(add_people, campaign, [name, other]) == refused
+    assert people_of(campaign) == []
+    add_person(campaign, name)
+    assert message(add_person, campaign, other, "expert") == refused
+
+
+@pytest.mark.parametrize("last", ["cy\n", "", "a" * 201, "ann", "bob", "Bob"])
 def test_of_people_who_are_added_together_all_are_or_none(campaign: Campaign, last: str) -> None:
     add_person(campaign, "bob")
     message(add_people, campaign, ["ann", last], "expert", now=NOW)

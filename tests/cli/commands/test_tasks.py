@@ -146,6 +146,21 @@ def test_golden_questions_that_experts_are_to_answer_are_in_no_task(
     assert "golden questions golden.csv, sha256 " in result.out.splitlines()[-1]
 
 
+def test_golden_questions_without_answers_are_led_to_their_option(questions: Path, run: Callable[..., Run]) -> None:
+    write_files(questions, {"golden.csv": "image,class\nb.png,mug\n", "odd.csv": "image,name\nb.png,mug\n"})
+    result = run(*ARGV, "--benchmark", "pets", "--golden", "golden.csv")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        "Error: the table has no column for the rater\n"
+        "  where:   golden.csv\n"
+        "  allowed: rater or worker\n"
+        "  found:   image, class\n"
+        "  to mend: give questions that experts are to answer in the campaign with --golden-questions\n"
+    )
+    odd = run(*ARGV, "--benchmark", "pets", "--golden", "odd.csv")
+    assert odd.err.endswith("  to mend: rename the column, or add it\n")
+
+
 def test_golden_questions_alone_are_no_tasks(questions: Path, run: Callable[..., Run]) -> None:
     write_files(questions, {"pets/golden.csv": GOLDEN_ASKED, "few.csv": "image,class\na.png,cat\n"})
     result = run("tasks", "few.csv", "--benchmark", "pets", "-o", "tasks.jsonl")

@@ -395,7 +395,7 @@ def test_json_of_another_shape_is_refused(refused: Callable[..., str], file: Cal
         ),
         (
             json.dumps({"a": {"index": 1}})[:-1] + ', "a": {"index": 2}}',
-            "a key is named twice\n  where:   DIR/p.json\n  found:   a",
+            "a key is named twice\n  where:   DIR/p.json\n  found:   a\n  to mend: leave one out",
         ),
         (
             '{"columns": ["filename", "index"], "data": []}',

@@ -34,7 +34,7 @@ def backup_campaign(address: str | Path, path: str | Path, *, force: bool = Fals
     path
         The copy, which is a campaign too.
     force
-        Overwrite a file.
+        Overwrite a file, unless it is a campaign with answers of people that the copy lacks.
 
     Raises
     ------
@@ -42,7 +42,8 @@ def backup_campaign(address: str | Path, path: str | Path, *, force: bool = Fals
         There is no such campaign; it is damaged; it is on a server and was made by another version; or the database
         cannot be used.
     OutputError
-        The copy exists, is the campaign itself, or that of a campaign that is open; or it cannot be written.
+        The copy exists, is the campaign itself, that of a campaign that is open, or one with answers of people that the
+        campaign lacks; or it cannot be written.
     """
     if is_server(address):
         _copy_from_server(str(address), Path(path), force=force)

@@ -13,32 +13,45 @@ from reassess.text import counted
 __all__ = ["refuse_answered", "writing_campaign"]
 
 _BESIDE = ("-wal", "-shm", "-journal", ".lock")
-_GIVEN = "SELECT count(*) FROM answers WHERE at != (SELECT at FROM log ORDER BY id LIMIT 1)"  # and not brought along
+# Answers that were neither brought along by experts nor given by the raters of reassess annotate simulate.
+_GIVEN = """
+SELECT count(*) FROM answers WHERE at != (SELECT at FROM log ORDER BY id LIMIT 1)
+AND person NOT IN (SELECT id FROM people WHERE name GLOB 'simulated [0-9]*')
+"""
+_LACKING = """
+AND NOT EXISTS (
+    SELECT 1 FROM other.answers AS same WHERE same.question = answers.question AND same.person = answers.person
+    AND (same.revision > answers.revision OR same.at = answers.at)
+)
+"""
 
 
-def refuse_answered(path: Path) -> None:
+def refuse_answered(path: Path, instead: Path | None = None) -> None:
     """Raise `OutputError` if `path` is the file of a campaign in which people have answered, or that is open.
 
-    `DataError` if that cannot be known, since the database is locked or damaged.
+    Answers that the campaign `instead` has too, which is to take the place of the file, do not count. `DataError` if
+    that cannot be known, since the database is locked or damaged.
     """
     _refuse_place(path)
     given = 0
     if exists(path) and path.is_file():
         with database_errors(path), connect(path) as connection:
-            given = _answers(connection)
+            given = _answers(connection, instead)
     if given:
         raise OutputError(
             "the file is a campaign in which people have answered, and is not overwritten",
             where=path,
-            found=counted(given, "answer"),
+            found=counted(given, "answer") + ("" if instead is None else " that the new file lacks"),
             mend="choose another name, or delete the file",
         )
 
 
-def _answers(connection: sqlite3.Connection) -> int:
-    """How many answers people have given; 0 in a file that is no campaign."""
+def _answers(connection: sqlite3.Connection, instead: Path | None) -> int:
+    """How many answers people have given which another campaign lacks; 0 in a file that is no campaign."""
     try:
-        (given,) = connection.execute(_GIVEN).fetchone()
+        if instead is not None:
+            connection.execute("ATTACH ? AS other", (str(instead.resolve()),))
+        (given,) = connection.execute(_GIVEN + ("" if instead is None else _LACKING)).fetchone()
     except sqlite3.Error as error:
         if not any(text in str(error) for text in ("not a database", "no such")):
             raise
@@ -56,7 +69,8 @@ def writing_campaign(path: Path, *, force: bool = False) -> Iterator[Path]:
     Raises
     ------
     OutputError
-        As `writing`; or there is such a log, or the name is that of a file beside a campaign, also with `force`.
+        As `writing`; or there is such a log, or the name is that of a file beside a campaign, or the file is a campaign
+        with answers of people that the new one lacks, also with `force`.
     """
     _refuse_place(path)
     with writing(path, force=force) as temporary:
@@ -64,7 +78,7 @@ def writing_campaign(path: Path, *, force: bool = False) -> Iterator[Path]:
             yield temporary
         except (sqlite3.Error, UnavailableError) as error:  # such as of a full disk
             raise OSError(str(getattr(error, "orig", error))) from error
-        _refuse_place(path)
+        refuse_answered(path, temporary)
 
 
 def _refuse_place(path: Path) -> None:

@@ -20,7 +20,7 @@ from reassess.annotation.store.people import check_name, insert_person
 from reassess.annotation.store.schema import EXPERT, GOLDEN, MAIN, PRACTICE, RATING
 from reassess.annotation.store.versions import note_form
 from reassess.core.tasks import Tasks
-from reassess.errors import OutputError
+from reassess.errors import OutputError, at
 
 __all__ = ["create_campaign", "random_ids"]
 
@@ -187,9 +187,9 @@ def _insert_experts(connection: Connection, plan: CampaignPlan, numbers: list[in
     """Experts, and their answers to golden questions, of which the numbers are given."""
     said = plan.expert_answers
     person = {}
-    for name in dict.fromkeys(name for _, name in said):
-        check_name(name)
-        person[name] = insert_person(connection, name, EXPERT, RATING)
+    with at("the experts' votes"):
+        for name in dict.fromkeys(name for _, name in said):
+            person[name] = insert_person(connection, name, EXPERT, RATING)
     rest = {"revision": 0, "at": now, "counted": False}
     rows = [
         {"question": numbers[place], "person": person[name], "answer": answer, **rest}

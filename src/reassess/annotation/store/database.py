@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as WaitedTooLongError
 
 from reassess.annotation.addresses import is_server, shown_address
 from reassess.errors import DataError, MissingPackageError
+from reassess.formats.files import exists
 
 __all__ = [
     "ALLOW_WRITING",
@@ -120,9 +121,20 @@ def keep_log(path: Path) -> None:
 
 def existing(campaign: str | Path) -> str | Path:
     """The address of a campaign, of which a file is there; `DataError` if it is not, since SQLite would make one."""
-    if not is_server(campaign) and not Path(campaign).is_file():
-        raise DataError("there is no campaign", where=campaign, mend="make one with reassess annotate create")
-    return campaign
+    if is_server(campaign) or os.path.isfile(campaign):  # noqa: PTH113 - of a name too long, a Path raises an error
+        return campaign
+    if exists(campaign):
+        kind = "a folder" if Path(campaign).is_dir() else "a pipe or a device"
+        raise DataError(
+            f"{kind} was given where a campaign is read", where=campaign, mend="name the file of a campaign"
+        )
+    is_link = os.path.islink(campaign)  # noqa: PTH114
+    raise DataError(
+        "there is no campaign",
+        where=campaign,
+        found=f"a link to {Path(campaign).readlink()}, which is not there" if is_link else None,
+        mend="mend the link" if is_link else "make one with reassess annotate create",
+    )
 
 
 def reading(engine: Engine, *, once: bool = False) -> Connection:

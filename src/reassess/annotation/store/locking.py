@@ -7,7 +7,8 @@ from errno import EACCES
 from pathlib import Path
 
 from reassess.annotation.addresses import is_server
-from reassess.annotation.store.database import ALLOW_WRITING, existing
+from reassess.annotation.store.database import ALLOW_WRITING, database_errors, existing, open_engine, reading
+from reassess.annotation.store.versions import form_of
 from reassess.errors import DataError
 
 __all__ = ["only_process"]
@@ -22,8 +23,8 @@ def only_process(address: str | Path) -> Iterator[None]:
     Raises
     ------
     DataError
-        There is no such file, it may not be written, another process serves or upgrades it, or it has a second name
-        by which one could.
+        There is no such file, it is no campaign or may not be written, another process serves or upgrades it, or it has
+        a second name by which one could.
     """
     if is_server(address):
         yield
@@ -40,6 +41,7 @@ def only_process(address: str | Path) -> Iterator[None]:
             found=f"{names} hard links",
             mend="delete the other names, or serve a copy that reassess annotate backup made",
         )
+    _refuse_other(address)
     try:
         if not os.access(path, os.W_OK):
             raise PermissionError(EACCES, os.strerror(EACCES))
@@ -66,3 +68,13 @@ def only_process(address: str | Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _refuse_other(address: str | Path) -> None:
+    """`DataError` for a file that is no campaign, beside which no lock is left."""
+    engine = open_engine(address)
+    try:
+        with database_errors(address), reading(engine) as connection:
+            form_of(connection, address)
+    finally:
+        engine.dispose()

@@ -29,6 +29,7 @@ from reassess.annotation.store.schema import (
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.rater_model import VALIDITY
 from reassess.errors import DataError
+from reassess.text import composed, nearest, some
 
 __all__ = [
     "SESSION_SECONDS",
@@ -52,6 +53,7 @@ __all__ = [
 
 _SECRET = 32  # bytes
 _LONGEST_NAME = 200
+_MOST_NAMES = 12  # that a message lists
 _NO_LETTERS = ("Cc", "Cs", "Zl", "Zp")  # controls, halves of letters, and ends of lines and paragraphs
 SESSION_SECONDS = 30 * 24 * 3600.0
 
@@ -101,10 +103,9 @@ def add_people(
     Raises
     ------
     DataError
-        There is somebody of a name; or a name is empty, too long, or of more than one line of text.
+        There is somebody of a name, or of one that differs in capitals alone; or a name is empty, too long, of more
+        than one line of text, or has blanks around it.
     """
-    for name in names:
-        check_name(name)
     added = []
     try:
         with changing(campaign) as change:
@@ -131,13 +132,27 @@ def check_name(name: str) -> None:
             found=f"{wrong[0]!a} in {name!a}",
             mend="write it in one line of text",
         )
+    if name != name.strip():
+        raise DataError("the name has blanks around it", found=repr(name), mend=f"leave them out: {name.strip()!r}")
+
+
+def _refuse_alike(connection: Connection, name: str) -> None:
+    for other in connection.scalars(select(people.c.name)):
+        if other != name and composed(other.casefold()) == composed(name.casefold()):
+            raise DataError(
+                "there is somebody whose name differs in capitals alone, and nobody could tell them apart",
+                found=f"{name}, beside {other}",
+                mend="write it in the same way if they are one person; or take another name",
+            )
 
 
 _PRACTICE_TASKS = select(func.count()).select_from(tasks).where(tasks.c.kind == PRACTICE)
 
 
 def insert_person(connection: Connection, name: str, role: str, stage: str) -> int:
-    """Insert a person, with all that is counted of them."""
+    """Insert a person, with all that is counted of them; `DataError` for a name that cannot be theirs."""
+    check_name(name)
+    _refuse_alike(connection, name)
     added = people.insert().values(name=name, role=role, stage=stage).returning(people.c.id)
     person: int = connection.execute(added).scalar_one()
     connection.execute(cursors.insert().values(person=person))
@@ -240,8 +255,13 @@ def find_person(campaign: Campaign, name: str) -> Person:
     for person in everybody:
         if person.name == name:
             return person
-    names = ", ".join(person.name for person in everybody) or "nobody"
-    raise DataError("there is nobody of that name", allowed=names, found=name)
+    names = [person.name for person in everybody]
+    raise DataError(
+        "there is nobody of that name",
+        allowed=some(names, most=_MOST_NAMES) or "nobody",
+        found=name,
+        mend=nearest(name, names) or "reassess annotate status shows everybody",
+    )
 
 
 def consent(campaign: Campaign, person: int, now: float) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import numpy as np
 
-from reassess.cli.campaign_inputs import with_unanswered
+from reassess.cli.campaign_inputs import load_experts, with_unanswered
 from reassess.cli.commands.aggregate import OF_METHODS, make_scores
 from reassess.cli.common import Call, Range, call_options
 from reassess.cli.help_pages import Command, in_benchmark
@@ -197,7 +197,7 @@ def _read(
     given: dict[str, tuple[Path, Classed]] = {"questions": (questions, asked)}
     if (of_experts := find_part(call, benchmark, "golden", golden)) is not None:
         order = answers or benchmark.answers
-        given["golden"] = of_experts, load_votes(of_experts, answers=order, classes=classes, max_bytes=max_bytes)
+        given["golden"] = of_experts, load_experts(of_experts, answers=order, classes=classes, max_bytes=max_bytes)
     if golden_questions is not None:
         found = read_questions(call.read("golden questions", golden_questions), classes)
         given["golden questions"] = golden_questions, found

@@ -23,6 +23,7 @@ def read_votes(
     answers: Sequence[Id] | None = None,
     classes: Classes | None = None,
     max_bytes: int = MAX_BYTES,
+    once: bool = False,
 ) -> Votes:
     r"""Votes of a file.
 
@@ -49,6 +50,8 @@ def read_votes(
         names, in sorted order.
     max_bytes
         An archive that declares more is refused.
+    once
+        Whether it is an error that a rater gives two different answers to a question, which is a vote each else.
 
     Raises
     ------
@@ -68,7 +71,7 @@ def read_votes(
     check_classes(classes)
     readers: dict[str, Callable[[], Votes]] = {
         ".npz": lambda: read_archive(path, answers, classes, max_bytes),
-        **dict.fromkeys(TABLE_SUFFIXES, lambda: read_vote_table(path, answers, classes)),
+        **dict.fromkeys(TABLE_SUFFIXES, lambda: read_vote_table(path, answers, classes, once=once)),
     }
     read = readers[suffix_of(path, readers, "votes")]
     with at(path):

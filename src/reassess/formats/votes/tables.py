@@ -15,7 +15,7 @@ from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.formats.class_columns import ids_of_column, ids_of_texts
 from reassess.formats.questions import columns_of_questions
-from reassess.formats.tables import column, floats, read_table, refuse_missing
+from reassess.formats.tables import column, floats, place, read_table, refuse_missing
 from reassess.formats.votes.answers import place_answers
 from reassess.formats.votes.counts import count_table, holds_counts, named_answers, read_counts
 from reassess.text import some
@@ -28,7 +28,9 @@ __all__ = ["coded_ids", "read_vote_table", "vote_table"]
 _ITEM, _RATER, _ANSWER = ("item", "task", "question"), ("rater", "worker"), ("answer", "label")
 
 
-def read_vote_table(path: Path, answers: Sequence[Id] | None, classes: Classes | None = None) -> Votes:
+def read_vote_table(
+    path: Path, answers: Sequence[Id] | None, classes: Classes | None = None, *, once: bool = False
+) -> Votes:
     """Votes of a table. See `formats.votes.read_votes`."""
     table = read_table(path, text=("image", *_ITEM, *_RATER, *_ANSWER))
     names = set(table.columns)
@@ -56,8 +58,31 @@ def read_vote_table(path: Path, answers: Sequence[Id] | None, classes: Classes |
         return Votes.from_columns(**columns, **named_answers(path, class_ids, listed, answers))
     given, answer_ids = coded_ids(answer.filter(cast))
     on_questions = isinstance(items, Questions)
-    order, placed = place_answers(path, given, answer_ids, np.flatnonzero(voted), answers, on_questions=on_questions)
+    rows = np.flatnonzero(voted)
+    order, placed = place_answers(path, given, answer_ids, rows, answers, on_questions=on_questions)
+    if once:
+        _refuse_two_answers(path, item_ids[voted] * len(raters) + rater_ids, answer.filter(cast), placed, rows)
     return Votes.from_columns(**columns, answer_ids=placed, answers=order)
+
+
+def _refuse_two_answers(
+    path: Path,
+    cells: npt.NDArray[np.int64],
+    given: "pl.Series",
+    answer_ids: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
+) -> None:
+    """Refuse different answers in one cell, of a rater and an item."""
+    order = np.argsort(cells, kind="stable")
+    changed = np.flatnonzero((np.diff(cells[order]) == 0) & (np.diff(answer_ids[order]) != 0))
+    if changed.size:
+        first, again = order[changed[0] : changed[0] + 2].tolist()
+        raise DataError(
+            "a rater gives two answers to one question",
+            where=place(path, int(rows[first])),
+            found=f"{given[first]}, and {given[again]} in {place(path, int(rows[again])).removeprefix(f'{path}, ')}",
+            mend="leave out the one that does not hold",
+        )
 
 
 def _listed(path: Path, answers: Sequence[Id] | None, classes: Classes | None) -> Classes | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from sqlalchemy import select
 
@@ -16,6 +17,8 @@ from reassess.annotation.store.export import export_votes
 from tests.helpers import Run, document_of, picture, write_files
 
 Create = Callable[..., Run]
+# Image, expert and what they say of cats, of which another expert says yes.
+DISAGREED = [("4.png", "fay", "no"), ("5.png", "fay", "maybe"), ("6.png", "fay", "no"), ("6.png", "gus", "yes")]
 
 
 def opened() -> Campaign:
@@ -88,6 +91,7 @@ def test_the_seed_is_drawn_and_the_document_does_not_tell_it(create: Create) -> 
         "golden_tasks": 4,
         "golden_questions": 8,
         "answered_by_experts": 8,
+        "golden_split": 0,
         "practice_tasks": 0,
         "example_pictures": 0,
     }
@@ -196,8 +200,67 @@ def test_names_of_experts_and_of_the_campaign_are_one_line_of_text(create: Creat
     golden = Path("pets/golden.csv")
     golden.write_text(golden.read_text().replace("eve", "e" * 300))
     wrong = create()
-    assert (wrong.code, wrong.err.splitlines()[0]) == (1, "Error: the name is too long")
+    assert (wrong.code, wrong.err.splitlines()[:2]) == (
+        1,
+        ["Error: the name is too long", "  where:   the experts' votes"],
+    )
+    golden.write_text(golden.read_text().replace("e" * 300, "eve").replace("7.png,dog,eve", "7.png,dog,Eve"))
+    assert "  where:   the experts' votes\n  found:   Eve, beside eve\n" in create().err
     assert not Path("pets.db").exists()
+
+
+def test_it_says_on_how_many_golden_questions_experts_disagree_and_what_becomes_of_them(
+    create: Create, run: Callable[..., Run]
+) -> None:
+    more = "".join(f"{image},cat,{expert},{said}\n" for image, expert, said in DISAGREED)
+    Path("pets/golden.csv").write_text(Path("pets/golden.csv").read_text() + more)
+    for options, rule in (
+        ([], "more than half"),
+        (["--golden-at-least", "1"], "1 or more"),
+    ):
+        result = create(*options, "--force")
+        assert (result.code, result.err) == (0, "")
+        assert result.out.splitlines()[2] == (
+            "experts do not agree on 2 golden questions: no more than half of them said what it counts as "
+            f"(valid: {rule} of its experts said yes; else invalid)"
+        )
+    assert document_of(create("--force", "--json"), "annotate")["results"]["golden_split"] == 2
+    assert (
+        "golden questions whose truth no more than half of their experts said: 2,"
+        in run("annotate", "status", "pets.db").out
+    )
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_an_expert_who_says_two_things_of_a_question_is_named_with_both_lines(create: Create, suffix: str) -> None:
+    golden = Path("pets/golden.csv")
+    golden.write_text(golden.read_text() + "5.png,cat,eve,yes\n4.png,dog,eve,Yes\n")
+    table = pl.read_csv(golden)
+    golden.unlink()
+    {"csv": table.write_csv, "jsonl": table.write_ndjson, "parquet": table.write_parquet}[suffix](
+        f"pets/golden.{suffix}"
+    )
+    first, again = {"csv": ("line 3", "line 11"), "jsonl": ("line 2", "line 10"), "parquet": ("row 2", "row 10")}[
+        suffix
+    ]
+    result = create()
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        "Error: a rater gives two answers to one question\n"
+        f"  where:   pets/golden.{suffix}, {first}\n"
+        f"  found:   no, and Yes in {again}\n"
+        "  to mend: leave out the one that does not hold\n"
+    )
+    assert not Path("pets.db").exists()
+
+
+def test_golden_questions_without_answers_are_led_to_their_option(create: Create) -> None:
+    Path("ask.csv").write_text("image,class\n7.png,cat\n")
+    result = create("--golden", "ask.csv")
+    assert (result.code, result.out) == (1, "")
+    assert result.err.endswith(
+        "  to mend: give questions that experts are to answer in the campaign with --golden-questions\n"
+    )
 
 
 def test_it_says_what_golden_questions_are_not_good_for_yet(create: Create) -> None:

@@ -154,10 +154,19 @@ def test_a_new_link_ends_the_old_one_and_a_revoked_one_lets_nobody_enter(invite:
         (["ann", "ann"], 2, "Error: ann is given twice.\n"),
         (["ann", "--role", "rator"], 2, "'rater', 'expert', 'keeper'. Did you mean 'rater'?\n"),
         ([" "], 1, "Error: a name is needed that can be seen\n  found:   ' '\n"),
+        (["ann "], 1, "Error: the name has blanks around it\n  found:   'ann '\n  to mend: leave them out: 'ann'\n"),
+        (
+            ["Eve", "--role", "expert"],
+            1,
+            "Error: there is somebody whose name differs in capitals alone, and nobody could tell them apart\n"
+            "  found:   Eve, beside eve\n"
+            "  to mend: write it in the same way if they are one person; or take another name\n",
+        ),
         (
             ["ann", "--again"],
             1,
-            "Error: there is nobody of that name\n  allowed: eve\n  found:   ann\n",
+            "Error: there is nobody of that name\n  allowed: eve\n  found:   ann\n"
+            "  to mend: reassess annotate status shows everybody\n",
         ),
     ],
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reassess.annotation.store import versions
 from reassess.annotation.store.campaigns import open_campaign, pause
 from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.people import find_person, people_of
@@ -142,3 +143,37 @@ def test_what_is_there_is_not_overwritten(create: Create, run: Callable[..., Run
     before = Path("tasks.jsonl").read_bytes()
     assert run("annotate", "simulate", "pets.db", "-o", "tasks.jsonl").code == 1
     assert Path("tasks.jsonl").read_bytes() == before
+
+
+def test_a_campaign_of_another_version_is_named_as_it_was_given(
+    create: Create, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create()
+    monkeypatch.setattr(versions, "FORM", "9999")
+    result = run("annotate", "simulate", "pets.db")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        "Error: the campaign was made by an earlier version of reassess\n"
+        "  where:   pets.db\n"
+        "  allowed: the form 9999\n"
+        "  found:   the form 0001\n"
+        "  to mend: reassess annotate upgrade pets.db\n"
+    )
+
+
+def test_what_was_tried_before_is_overwritten_if_forced_and_answers_of_people_are_not(
+    create: Create, run: Callable[..., Run], work: Callable[..., None]
+) -> None:
+    create("--votes", "1")
+    simulate = ("annotate", "simulate", "pets.db", "--raters", "1", "--force", "-o")
+    for _ in range(2):
+        assert run(*simulate, "tried.db").code == 0
+    Path("pets.db").rename("empty.db")
+    create("--votes", "1")
+    run("annotate", "invite", "pets.db", "ann")
+    work()
+    result = run("annotate", "simulate", "empty.db", *simulate[3:], "pets.db")
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith(
+        "Error: the file is a campaign in which people have answered, and is not overwritten\n"
+    )

@@ -31,7 +31,8 @@ def backup(call: Call, campaign: str | Path, output: Path) -> None:
 
     Nobody has to wait meanwhile, and no answer that was acknowledged before is left out. Copy an SQLite file in no
     other way: newer answers are in a file beside it. The copy of a campaign on a server is an SQLite file too; what
-    the server can take back, pg_dump makes.
+    the server can take back, pg_dump makes. With --force an earlier copy is overwritten, but no campaign in which
+    people gave answers that the copy lacks.
     """
     check_output(output, force=call.force)
     annotation.backup_campaign(campaign, output, force=call.force)

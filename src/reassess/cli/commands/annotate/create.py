@@ -259,6 +259,7 @@ def _report(
             "golden_tasks": 0 if golden is None else len(golden),
             "golden_questions": len(plan.truth),
             "answered_by_experts": known,
+            "golden_split": plan.golden_split,
             "practice_tasks": plan.practice,
             "example_pictures": len(plan.examples),
         }
@@ -273,6 +274,12 @@ def _report(
         tasks = f"{counted(len(golden), 'task')} with {counted(len(plan.truth), 'question')}"
         practice = f"; {counted(plan.practice, 'task')} for practice" if plan.practice else ""
         call.tell(f"golden: {tasks}, of which experts have answered {known:,}{practice}")
+        if plan.golden_split:
+            rule = f"{plan.at_least} or more" if plan.at_least else "more than half"
+            call.tell(
+                f"experts do not agree on {counted(plan.golden_split, 'golden question')}: no more than half of them "
+                f"said what it counts as (valid: {rule} of its experts said yes; else invalid)"
+            )
         if plan.rules.stop is not None and not known:
             call.tell("the stop rule closes nothing before experts have answered: invite them first")
         if larger := int((plan.tasks.sizes > golden.sizes.max()).sum()):

@@ -110,7 +110,10 @@ def simulate(
         check_output(output, force=call.force)
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "campaign.db"
-        annotation.backup_campaign(campaign, copy)
+        with annotation.using_campaign(campaign):  # which its errors name, and not the copy
+            annotation.backup_campaign(campaign, copy)
+        if output is not None:
+            annotation.refuse_answered(output, copy)
         with annotation.using_campaign(copy) as opened:
             known = (
                 None

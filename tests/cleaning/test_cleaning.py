@@ -19,8 +19,9 @@ from reassess.cleaning.confident_learning import clean_by_confident_learning
 from reassess.cleaning.consistency import clean_by_consistency
 from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.core.cleaning import Cleaning
-from reassess.core.predictions import Predictions, UnknownClasses
+from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
+from reassess.core.unknown_classes import UnknownClasses
 from reassess.errors import MissingPackageError, ReassessWarning
 from tests.cleaning.simulated import held_out_of, labels_of_classes, simulated, wrong_labels
 from tests.helpers import message

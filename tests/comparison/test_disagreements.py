@@ -2,7 +2,8 @@
 
 from reassess.comparison.disagreements import disagreements_table
 from reassess.comparison.panel import Panel
-from reassess.core.predictions import Predictions, UnknownClasses
+from reassess.core.predictions import Predictions
+from reassess.core.unknown_classes import UnknownClasses
 from tests.helpers import numbered_labels
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from reassess.core.class_lists import in_one_list
-from reassess.core.classes import GIVE_CLASSES, LIST_CLASSES, Classes, class_number
+from reassess.core.class_names import class_number
+from reassess.core.classes import GIVE_CLASSES, LIST_CLASSES, Classes
 from reassess.core.labels import LabelSets
 from reassess.data.loading import load_classes
 from reassess.errors import ReassessWarning
@@ -24,33 +25,12 @@ def imagenet(needs: Callable[[str], None]) -> Classes:
     return load_classes()
 
 
-@pytest.mark.parametrize("text", ["n02", "dog", "hound", "dog, hound", " Dog ", "HOUND", "N02"])
-def test_a_class_is_found_by_wnid_by_whole_name_and_by_each_of_its_words(text: str) -> None:
-    assert NAMED.find(text) == 1
-
-
-@pytest.mark.parametrize("text", ["", "do", "1", "n05"])
-def test_what_names_no_class_is_not_found(text: str) -> None:
-    assert NAMED.find(text) is None
-
-
 def test_a_shared_name_is_an_error_that_names_both_classes() -> None:
     assert message(lambda: NAMED.find("Crane")) == (
         "a class name is shared by two classes\n"
         "  found:   'Crane': 0 n01 crane, 2 n03 crane\n"
         "  to mend: name the class by its wnid or id"
     )
-
-
-@pytest.mark.parametrize("names", [("mug, cup", "cup"), ("mug, cup", "Cup", "saucer, cup")])
-def test_a_class_that_is_called_so_as_a_whole_goes_before_words_between_commas(names: tuple[str, ...]) -> None:
-    classes = Classes(len(names), names=names)
-    assert [classes.find(text) for text in ("cup", "CUP", " cup ", "mug", "mug, cup")] == [1, 1, 1, 0, 0]
-
-
-def test_a_synonym_is_a_whole_name() -> None:
-    classes = Classes(2, names=("mug, cup", "beaker"), synonyms=((), ("cup",)))
-    assert classes.find("cup") == 1
 
 
 def test_a_word_of_two_classes_that_none_is_called_by_as_a_whole_is_an_error() -> None:
@@ -179,13 +159,6 @@ def test_a_class_may_be_called_by_a_number_only_if_that_is_its_id(text: str) -> 
 
 def test_names_without_ids_may_be_no_number_at_all() -> None:
     assert message(Classes.from_texts, ["cat", "0"]) == (f"{NUMBER}\n  found:   '0'\n  to mend: {CALL_OTHERWISE}")
-
-
-@pytest.mark.parametrize(
-    "text", ["", "-", "1 2", "1,5", "1_000", "0x1", "1e", "e5", ".", "1.2.3", "infinite", "n01", "٣x"]
-)
-def test_what_no_table_reads_as_a_number_is_a_name(text: str) -> None:
-    assert class_number(text) is None
 
 
 def test_a_number_between_commas_is_no_word_for_a_class() -> None:

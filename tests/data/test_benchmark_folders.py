@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.classes import GIVE_CLASSES, Classes, class_number
+from reassess.core.class_names import class_number
+from reassess.core.classes import GIVE_CLASSES, Classes
 from reassess.core.stop_rule import StopRule
 from reassess.data.benchmark_folders import (
     has_class_folders,

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from reassess.core.classes import Classes
 from reassess.core.multi_labels import MultiLabels
-from reassess.core.predictions import Predictions, UnknownClasses
+from reassess.core.predictions import Predictions
+from reassess.core.unknown_classes import UnknownClasses
 from reassess.evaluation.image_sheet import image_sheet
 from reassess.evaluation.measure import evaluate, find_outcomes
 from reassess.evaluation.multi_label_accuracy import multi_label_accuracy

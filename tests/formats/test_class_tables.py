@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reassess
-from reassess.core.classes import GIVE_CLASSES, Classes, class_number
+from reassess.core.class_names import class_number
+from reassess.core.classes import GIVE_CLASSES, Classes
 from reassess.data.loading import load_collapsed
 from reassess.errors import ReassessWarning
 from reassess.formats.class_tables import read_classes, read_collapsed, read_groups, read_hierarchy, write_classes

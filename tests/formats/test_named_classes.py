@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from reassess.core.classes import GIVE_CLASSES, Classes
-from reassess.core.predictions import UnknownClasses
+from reassess.core.unknown_classes import UnknownClasses
 from reassess.errors import ReassessWarning
 from reassess.formats.labels import read_labels
 from reassess.formats.predictions import read_predictions

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from reassess.core.classes import GIVE_CLASSES, Classes
-from reassess.core.predictions import Predictions, UnknownClasses
+from reassess.core.predictions import Predictions
+from reassess.core.unknown_classes import UnknownClasses
 from reassess.errors import ReassessWarning
 from reassess.formats.files import read_lines
 from reassess.formats.predictions import read_predictions, write_predictions

@@ -14,9 +14,10 @@ from reassess.aggregation.golden import Golden
 from reassess.core.benchmark import Benchmark
 from reassess.core.candidates import Candidates
 from reassess.core.model_choice import ModelSubset
-from reassess.core.predictions import Predictions, UnknownClasses
+from reassess.core.predictions import Predictions
 from reassess.core.proposals import Proposals
 from reassess.core.questions import Questions
+from reassess.core.unknown_classes import UnknownClasses
 from reassess.numeric.proportion import Proportion, wilson
 from reassess.proposals import subset_search
 from reassess.proposals.candidates import propose

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from reassess.core.labels import LabelSets
 from reassess.core.open_questions import OpenQuestions
-from reassess.core.predictions import Predictions, UnknownClasses
+from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
+from reassess.core.unknown_classes import UnknownClasses
 from reassess.errors import DataError
 from reassess.evaluation.measure import find_outcomes
 from reassess.proposals.open_questions import open_questions

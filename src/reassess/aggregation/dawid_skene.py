@@ -180,39 +180,25 @@ def fit_dawid_skene(
     if given is not None and (given <= 0).any():
         raise DataError("EM cannot use a prior of 0", found=given.tolist(), mend="leave out the truth that cannot be")
     needed = start is None or weights is not None
-    shares = answer_shares(votes, names, weights) if needed else natural_shares(votes, names)
-    may_swap = len(names) == len(VALIDITY) and start is None and given is None and pinned is None
-
-    def run(cast: Votes, pseudo_votes: npt.NDArray[np.float64], first: RaterModel | None) -> DawidSkeneFit:
-        em = EM(
-            cast,
-            names,
-            pseudo_votes=pseudo_votes + smoothing,
-            pseudo_items=pooling / len(names),
-            prior=given,
-            pinned=pinned,
-            threads=threads,
-        )
-        if first is None:
-            em.start_from_answers(shares)
-        else:
-            em.start_from_model(first)
-        history, converged = em.run(tolerance, max_iterations)
-        if may_swap:
-            em.order_truths(shares[:, 1])
-        classes = votes.classes if names == votes.answers else None
-        result = Posterior(items=votes.items, truths=names, values=em.posterior, classes=classes)
-        return DawidSkeneFit(model=em.model(), posterior=result, history=history, converged=converged)
-
+    runs = _Runs(
+        truths=names,
+        shares=answer_shares(votes, names, weights) if needed else natural_shares(votes, names),
+        may_swap=len(names) == len(VALIDITY) and start is None and given is None and pinned is None,
+        prior=given,
+        pinned=pinned,
+        smoothing=smoothing,
+        pooling=pooling,
+        tolerance=tolerance,
+        max_iterations=max_iterations,
+        threads=threads,
+    )
     pseudo_votes = np.zeros((len(names), len(votes.answers)))
     if pooling:
-        as_of_one = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=_ONE)
-        first = None if start is None else _of_all_raters(start, start.fallback)
-        together = run(as_of_one, pooling * typical_matrix(shares), first).model
+        together = runs.fit_as_one(votes, start)
         mean = together.matrices_of(_ONE)[0]
         pseudo_votes = pooling * mean
         start = start or _of_all_raters(together, mean)
-    fitted = run(votes, pseudo_votes, start)
+    fitted = runs.fit(votes, pseudo_votes, start)
     if not fitted.converged:
         warnings.warn(
             f"EM was stopped after {max_iterations:,} iterations, before its posteriors changed by less than "
@@ -221,6 +207,50 @@ def fit_dawid_skene(
             stacklevel=2,
         )
     return fitted
+
+
+@dataclass(frozen=True, eq=False)
+class _Runs:
+    """What the runs of EM on some votes share: that on all raters as one, and that on each."""
+
+    truths: tuple[Id, ...]
+    shares: npt.NDArray[np.float64]
+    may_swap: bool
+    prior: npt.NDArray[np.float64] | None
+    pinned: Pinned | None
+    smoothing: float
+    pooling: float
+    tolerance: float
+    max_iterations: int
+    threads: int | None
+
+    def fit_as_one(self, votes: Votes, start: RaterModel | None) -> RaterModel:
+        """The mean matrix and the prior, all votes being taken as those of one rater."""
+        one = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=_ONE)
+        first = None if start is None else _of_all_raters(start, start.fallback)
+        return self.fit(one, self.pooling * typical_matrix(self.shares), first).model
+
+    def fit(self, votes: Votes, pseudo_votes: npt.NDArray[np.float64], start: RaterModel | None) -> DawidSkeneFit:
+        """EM from a model, or from what the answers say; the pseudo-votes are those of pooling alone."""
+        em = EM(
+            votes,
+            self.truths,
+            pseudo_votes=pseudo_votes + self.smoothing,
+            pseudo_items=self.pooling / len(self.truths),
+            prior=self.prior,
+            pinned=self.pinned,
+            threads=self.threads,
+        )
+        if start is None:
+            em.start_from_answers(self.shares)
+        else:
+            em.start_from_model(start)
+        history, converged = em.run(self.tolerance, self.max_iterations)
+        if self.may_swap:
+            em.order_truths(self.shares[:, 1])
+        classes = votes.classes if self.truths == votes.answers else None
+        result = Posterior(items=votes.items, truths=self.truths, values=em.posterior, classes=classes)
+        return DawidSkeneFit(model=em.model(), posterior=result, history=history, converged=converged)
 
 
 def _of_all_raters(model: RaterModel, matrix: npt.NDArray[np.float64]) -> RaterModel:

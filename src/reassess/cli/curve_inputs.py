@@ -111,26 +111,14 @@ def _load_answers(
     max_bytes: int,
 ) -> tuple[list[Scores], Answers]:
     """The scores, and what judges them; all in one list of classes and with the benchmark's names of images."""
-    sources = golden_sources(benchmark, golden)
-    if "golden" not in sources:
-        if benchmark.folder is not None:
-            part_path(benchmark, "golden", needed_by="curve")
-        raise click.UsageError(
-            "Give --golden or --benchmark: only ImageNet's validation images have known golden answers."
-        )
-    votes = None if votes == NONE else votes
-    if votes is not None and rater_golden is None:
-        rater_golden = sources.get("rater-golden")
-    rater_golden = None if rater_golden == NONE else rater_golden
-
+    sources = _answer_sources(benchmark, golden, votes, rater_golden)
     order = answers or benchmark.answers
     given: dict[str, tuple[Path, Classed]] = dict(scores)
-    for part, source in {"votes": votes, "golden": sources["golden"], "rater-golden": rater_golden}.items():
-        if source is not None:
-            path = call.resolve(part, source)
-            read = load_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
-            order = order or golden_answers(read)
-            given[part] = path, read
+    for part, source in sources.items():
+        path = call.resolve(part, source)
+        read = load_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
+        order = order or golden_answers(read)
+        given[part] = path, read
     if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
         given["original"] = of_original
     refuse_two_kinds(given)
@@ -145,8 +133,8 @@ def _load_answers(
         golden_votes = golden_part(rater_votes, experts, golden_votes)
         truth = truth.without_unrated(rated, judged)
     files = {
-        "votes": votes or "",
-        "rater_golden": rater_golden or votes or "",
+        "votes": sources.get("votes", ""),
+        "rater_golden": sources.get("rater-golden") or sources.get("votes", ""),
         "original": original or benchmark.sources.get("original", ""),
     }
     return judged, Answers(
@@ -161,6 +149,23 @@ def _load_answers(
         original=original_labels,
         rules=simple_rules(truth, votes=rated, rater_golden=golden_votes, original=original_labels, files=files),
     )
+
+
+def _answer_sources(
+    benchmark: Benchmark, golden: str | None, votes: str | None, rater_golden: str | None
+) -> dict[str, str]:
+    """Where the votes and the golden answers come from; raters' golden votes go with the votes where none are given."""
+    known = golden_sources(benchmark, golden)
+    if "golden" not in known:
+        if benchmark.folder is not None:
+            part_path(benchmark, "golden", needed_by="curve")
+        raise click.UsageError(
+            "Give --golden or --benchmark: only ImageNet's validation images have known golden answers."
+        )
+    if votes not in (None, NONE) and rater_golden is None:
+        rater_golden = known.get("rater-golden")
+    wanted = {"votes": votes, "golden": known["golden"], "rater-golden": rater_golden}
+    return {part: source for part, source in wanted.items() if source is not None and source != NONE}
 
 
 def find_origin(scores: Scores, answers: Answers, *, must: bool) -> Provenance | None:

@@ -10,7 +10,6 @@ import click
 from reassess.cli.common import Call, refuse_repeated, tracked
 from reassess.cli.inputs import (
     FILE,
-    each_prediction,
     family_option,
     golden_options,
     joining_options,
@@ -20,6 +19,7 @@ from reassess.cli.inputs import (
     votes_option,
 )
 from reassess.cli.judges import Judges, find_part, load_judges
+from reassess.cli.prediction_inputs import each_prediction
 from reassess.comparison.findings import Findings
 from reassess.comparison.model_names import short_names
 from reassess.core.benchmark import IMAGENET, Benchmark

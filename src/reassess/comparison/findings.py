@@ -173,29 +173,17 @@ class Findings(Shown):
         DataError
             As for `reassess.evaluate`; no image is common to all models.
         """
-        outcomes: dict[str, Outcomes] = {}
-        evaluations: dict[str, Evaluation] = {}
-        class_lists: dict[str, ClassList] = {}
         benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
-        for name, predictions in models.items() if isinstance(models, Mapping) else models:
-            check_unique([*outcomes, name], thing="a model")
-            with at(name):
-                outcomes[name] = find_outcomes(
-                    predictions,
-                    labels,
-                    original=original,
-                    scores=scores,
-                    benchmark=benchmark,
-                    match=match,
-                    ignore_unknown=ignore_unknown,
-                    called=name,
-                    any_class_list=True,
-                )
-                evaluations[name] = summarize(outcomes[name], labels, scores=scores, experts=experts)
-            other = find_class_list(outcomes[name], labels, original)
-            if other is not None:
-                class_lists[name] = other
-                warnings.warn(f"{name}: {class_list_in_words(other, labels.classes)}", ReassessWarning, stacklevel=2)
+        outcomes, evaluations, class_lists = _evaluate_each(
+            models.items() if isinstance(models, Mapping) else models,
+            labels,
+            original=original,
+            scores=scores,
+            experts=experts,
+            benchmark=benchmark,
+            match=match,
+            ignore_unknown=ignore_unknown,
+        )
         panel = Panel.from_outcomes(outcomes)
         hits = dict(zip(panel.models, np.count_nonzero(panel.valid, axis=1).tolist(), strict=True))
         return cls(
@@ -438,3 +426,39 @@ class Findings(Shown):
             if original is not None and real is not None and original.value is not None and real.value is not None:
                 entries.append(Entry(model=model, original=100 * original.value, real=100 * real.value))
         return tuple(place(self.leaderboard, entry) for entry in entries)
+
+
+def _evaluate_each(
+    models: Iterable[tuple[str, Predictions]],
+    labels: LabelSets,
+    *,
+    original: LabelSets | None,
+    scores: Scores | None,
+    experts: Votes | None,
+    **joining: Any,
+) -> tuple[dict[str, Outcomes], dict[str, Evaluation], dict[str, ClassList]]:
+    """Outcomes and evaluation of each model on its own images; and the class list of each whose ids are of another one.
+
+    Parameters are those of `Findings.from_predictions`; `joining` says whose the images are, and how they are joined.
+    """
+    outcomes: dict[str, Outcomes] = {}
+    evaluations: dict[str, Evaluation] = {}
+    class_lists: dict[str, ClassList] = {}
+    for name, predictions in models:
+        check_unique([*outcomes, name], thing="a model")
+        with at(name):
+            outcomes[name] = find_outcomes(
+                predictions,
+                labels,
+                original=original,
+                scores=scores,
+                called=name,
+                any_class_list=True,
+                **joining,
+            )
+            evaluations[name] = summarize(outcomes[name], labels, scores=scores, experts=experts)
+        other = find_class_list(outcomes[name], labels, original)
+        if other is not None:
+            class_lists[name] = other
+            warnings.warn(f"{name}: {class_list_in_words(other, labels.classes)}", ReassessWarning, stacklevel=3)
+    return outcomes, evaluations, class_lists

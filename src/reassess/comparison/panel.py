@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_instance, check_range, check_shape, check_unique
-from reassess.core.classes import MOST_CLASSES, classes_of_ids
+from reassess.core.class_names import MOST_CLASSES
+from reassess.core.classes import classes_of_ids
 from reassess.core.image_names import Match, image_keys, join
 from reassess.core.labels import UNNAMED, LabelSets
 from reassess.core.predictions import Predictions

@@ -31,7 +31,6 @@ from .multi_labels import MultiLabels as MultiLabels
 from .open_questions import OpenQuestions as OpenQuestions
 from .posterior import Posterior as Posterior
 from .predictions import Predictions as Predictions
-from .predictions import UnknownClasses as UnknownClasses
 from .proposals import ORIGINAL_SOURCE as ORIGINAL_SOURCE
 from .proposals import Proposals as Proposals
 from .questions import Questions as Questions
@@ -50,4 +49,5 @@ from .tasks import Effort as Effort
 from .tasks import Tasks as Tasks
 from .training_targets import Loss as Loss
 from .training_targets import TrainingTargets as TrainingTargets
+from .unknown_classes import UnknownClasses as UnknownClasses
 from .votes import Votes as Votes

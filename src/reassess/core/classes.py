@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, count
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_instance, check_length, check_range, check_several, check_shape, check_text
+from reassess.core.class_names import MOST_CLASSES, ClassNames, are_wnids, class_number
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Shown, composed, some
 
@@ -22,14 +23,11 @@ __all__ = [
     "GIVE_CLASSES",
     "IDS_OF_NAMES",
     "LIST_CLASSES",
-    "MOST_CLASSES",
     "NAMES_BESIDE_IDS",
     "NAMES_WITHOUT_LIST",
     "NO_CLASS",
     "Classes",
-    "are_wnids",
     "check_classes",
-    "class_number",
     "classes_of_ids",
     "names_without_list",
     "warn_of_capitals",
@@ -51,30 +49,7 @@ GIVE_CLASSES = (
 
 LIST_CLASSES = f"use names in both or ids in both, or {GIVE_CLASSES}"
 
-MOST_CLASSES = 2**31  # class ids are int32
-
-_WNID = re.compile(r"n\d{8}")
 _BREAK = re.compile(r"[\t\n\r]")
-# What the reader of some table takes for a number.
-_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|[-+]?(?:inf|infinity|nan)", re.IGNORECASE)
-
-
-def class_number(text: str) -> int | None:
-    r"""The class id that a text writes as a number; -1 for a number that is no id, None for what is no number.
-
-    >>> [class_number(text) for text in (" 007", "+1", "2.0\x1f", "-1", "1.5", "nan", "cat")]
-    [7, 1, 2, -1, -1, -1, None]
-    """
-    stripped = text.strip()  # also of separators such as \x1f, which float() refuses
-    if not _NUMBER.fullmatch(stripped):
-        return None
-    number = float(stripped)
-    return int(number) if 0 <= number < MOST_CLASSES and number.is_integer() else -1
-
-
-def are_wnids(texts: Collection[str]) -> bool:
-    """Whether some texts are wnids, all of them."""
-    return bool(texts) and all(map(_WNID.fullmatch, texts))
 
 
 def names_without_list(names: Sequence[str], *, where: object = None) -> DataError:
@@ -243,7 +218,7 @@ class Classes(Shown):
         >>> Classes(2, names=("mug, cup", "cup")).find("cup")
         1
         """
-        ids = self._called(text)
+        ids = self._class_names.ids_of(text)
         if len(ids) > 1:
             raise DataError(
                 "a class name is shared by two classes",
@@ -266,7 +241,7 @@ class Classes(Shown):
         ['0', 'dog', '2']
         """
         text = self.texts[class_id] if self.texts else str(class_id)
-        if not self.texts or (self._called(text) == (class_id,) and not _BREAK.search(text)):
+        if not self.texts or (self._class_names.ids_of(text) == (class_id,) and not _BREAK.search(text)):
             return text
         if self.ranked:
             raise DataError("a class cannot be called by its name in a list of one a line", found=repr(text))
@@ -410,11 +385,9 @@ class Classes(Shown):
         """
         return not other.texts and len(self.texts) == other.count and (bool(self.wnids) or not self.ranked)
 
-    def _called(self, text: str) -> tuple[int, ...]:
-        """The classes that are called by a text, as `find` says."""
-        name = composed(text.strip())
-        folded = name.casefold()
-        return self._by_name.get(name) or self._by_folded_name.get(folded) or self._by_text.get(folded, ())
+    @cached_property
+    def _class_names(self) -> ClassNames:
+        return ClassNames(wnids=self.wnids, names=self.names, synonyms=self.synonyms)
 
     def _refuse_numbers(self) -> None:
         called = [*enumerate(self.wnids), *enumerate(self.names)]
@@ -455,34 +428,6 @@ class Classes(Shown):
             alike[name.casefold()] = (*alike.get(name.casefold(), ()), name)
         return tuple(names for names in alike.values() if len(names) > 1)
 
-    @cached_property
-    def _by_name(self) -> dict[str, tuple[int, ...]]:
-        return _ids_by_text(self._whole_names())
-
-    @cached_property
-    def _by_folded_name(self) -> dict[str, tuple[int, ...]]:
-        return _ids_by_text({name.casefold() for name in names} for names in self._whole_names())
-
-    @cached_property
-    def _by_text(self) -> dict[str, tuple[int, ...]]:
-        return _ids_by_text(self._texts())
-
-    def _whole_names(self) -> Iterator[set[str]]:
-        """The name and the synonyms of each class; none in a list with wnids."""
-        if not self.wnids:
-            synonyms = self.synonyms or ((),) * len(self.names)
-            for name, others in zip(self.names, synonyms, strict=True):
-                yield {composed(text.strip()) for text in (name, *others)} - {""}
-
-    def _texts(self) -> Iterator[set[str]]:
-        """All that each class may be called."""
-        wnids = self.wnids or ("",) * len(self.names)
-        names = self.names or ("",) * len(self.wnids)
-        synonyms = self.synonyms or ((),) * len(names)
-        for wnid, name, others in zip(wnids, names, synonyms, strict=True):
-            words = (word for word in name.split(",") if class_number(word) is None)
-            yield {composed(text.strip()).casefold() for text in (wnid, name, *words, *others)} - {""}
-
 
 def check_classes(given: object) -> None:
     """Raise `DataError` if a list of classes was given as anything else, such as names.
@@ -519,12 +464,3 @@ def warn_of_capitals(classes: Classes, *, where: object = None, known: Collectio
     if alike:
         text = f"names that differ only in capitals are different classes: {some(alike, most=3)}"
         warnings.warn(text if where is None else f"{where}: {text}", ReassessWarning, stacklevel=3)
-
-
-def _ids_by_text(texts: Iterable[set[str]]) -> dict[str, tuple[int, ...]]:
-    """The classes that each text calls, of what each class may be called."""
-    ids_of: dict[str, tuple[int, ...]] = {}
-    for class_id, called in enumerate(texts):
-        for text in called:
-            ids_of[text] = (*ids_of.get(text, ()), class_id)
-    return ids_of

@@ -14,45 +14,15 @@ from reassess.core.checks import check_length, check_range, check_several, check
 from reassess.core.classes import Classes
 from reassess.core.image_names import unique_images
 from reassess.core.score_arrays import as_floats, as_scores, infinity_bits
+from reassess.core.unknown_classes import UnknownClasses
 from reassess.errors import DataError
 from reassess.numeric.arrays import as_array
-from reassess.text import counted
 
-__all__ = [
-    "MOST_IDS",
-    "Predictions",
-    "UnknownClasses",
-    "refuse_nan",
-]
+__all__ = ["MOST_IDS", "Predictions", "refuse_nan"]
 
 _BLOCK = 1024
+_NONE_UNKNOWN = UnknownClasses()
 MOST_IDS = 20  # an integer array with more columns is not a list of the best classes
-
-
-@dataclass(frozen=True)
-class UnknownClasses:
-    """Predictions by names that no class has: how many, and each name once; of several parts they add up.
-
-    Examples
-    --------
-    >>> UnknownClasses(3, ("saucer", "jar")) + UnknownClasses(1, ("jar",))
-    UnknownClasses(predictions=4, names=('saucer', 'jar'))
-    """
-
-    predictions: int = 0
-    names: tuple[str, ...] = ()
-
-    def __add__(self, other: UnknownClasses) -> UnknownClasses:
-        names = tuple(dict.fromkeys((*self.names, *other.names)))
-        return UnknownClasses(predictions=self.predictions + other.predictions, names=names)
-
-    def __str__(self) -> str:
-        predictions, names = counted(self.predictions, "prediction"), counted(len(self.names), "name")
-        return f"{predictions} by {names} that no class has"
-
-    def to_json(self) -> dict[str, int]:
-        """The object that JSON documents hold: both counts."""
-        return {"predictions": self.predictions, "names": len(self.names)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +93,7 @@ class Predictions:
         *,
         columns: npt.NDArray[np.int64] | None = None,
         detected: str = "ids",
-        unknown_classes: UnknownClasses = UnknownClasses(),
+        unknown_classes: UnknownClasses = _NONE_UNKNOWN,
         classes: Classes | None = None,
     ) -> Predictions:
         """Predictions from class ids, shape (N,) for the top-1 or (N, k) best first; of any library's arrays.

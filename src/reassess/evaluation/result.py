@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from reassess.core.labels import UNNAMED
-from reassess.core.predictions import UnknownClasses
+from reassess.core.unknown_classes import UnknownClasses
 from reassess.errors import DataError
 from reassess.evaluation.per_class import PerClass
 from reassess.numeric.proportion import Proportion

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import NO_CLASS, Classes, class_number, classes_of_ids, warn_of_capitals
+from reassess.core.class_names import class_number
+from reassess.core.classes import NO_CLASS, Classes, classes_of_ids, warn_of_capitals
 from reassess.errors import DataError, at
 from reassess.formats.tables import as_text, integers, place, refuse_missing
 from reassess.text import composed, shortened, some

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_range, check_unique
-from reassess.core.classes import GIVE_CLASSES, NO_CLASS, Classes, are_wnids, check_classes
+from reassess.core.class_names import are_wnids
+from reassess.core.classes import GIVE_CLASSES, NO_CLASS, Classes, check_classes
 from reassess.core.hierarchy import Hierarchy
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.files import as_path, read_lines, suffix_of

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_range, check_shape
-from reassess.core.classes import MOST_CLASSES, Classes, classes_of_ids
+from reassess.core.class_names import MOST_CLASSES
+from reassess.core.classes import Classes, classes_of_ids
 from reassess.core.questions import Questions
 from reassess.formats.class_columns import ids_of_column, ids_of_texts
 from reassess.formats.tables import column, refuse_missing

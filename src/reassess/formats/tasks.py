@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from reassess.core.checks import check_range, first_repeat
-from reassess.core.classes import MOST_CLASSES, NO_CLASS, Classes, check_classes
+from reassess.core.class_names import MOST_CLASSES
+from reassess.core.classes import NO_CLASS, Classes, check_classes
 from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
 from reassess.errors import DataError, at

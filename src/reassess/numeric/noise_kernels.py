@@ -4,6 +4,8 @@ Most of its time goes into looking up pairs of classes, all over a matrix that n
 are best given side by side; and of a true class whose posterior is negligible, the row is not read. Its
 posterior is at most its part of the sum over true classes of chance times entry of the matrix, times the strongest
 draw over the weakest, since what a true class draws on average lies between these.
+
+The steps are written out: as functions of their own they take up to a fifth longer.
 """
 
 import math

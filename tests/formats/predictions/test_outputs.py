@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core.classes import Classes
-from reassess.core.predictions import UnknownClasses
+from reassess.core.unknown_classes import UnknownClasses
 from reassess.errors import ReassessWarning
 from reassess.formats.predictions import read_predictions
 from tests.helpers import write_csv

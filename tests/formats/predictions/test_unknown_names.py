@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions, UnknownClasses
+from reassess.core.predictions import Predictions
+from reassess.core.unknown_classes import UnknownClasses
 from reassess.errors import ReassessWarning
 from reassess.evaluation.measure import evaluate, find_outcomes
 from reassess.formats.predictions import read_predictions, write_predictions

@@ -9,7 +9,6 @@ from reassess.cli.common import Call, call_options, refuse_repeated, tracked
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import (
     FILE,
-    each_prediction,
     golden_options,
     joining_options,
     judge_options,
@@ -18,6 +17,7 @@ from reassess.cli.inputs import (
     votes_option,
 )
 from reassess.cli.judges import load_judges
+from reassess.cli.prediction_inputs import each_prediction
 from reassess.cli.tables.compare import print_compared, to_json
 from reassess.comparison.disagreements import disagreements_table
 from reassess.comparison.findings import Findings

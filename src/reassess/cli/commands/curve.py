@@ -1,12 +1,11 @@
 """`reassess curve`: measure scores against golden answers, and choose a threshold."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import click
-import numpy as np
 
 from reassess.aggregation.baseline_rules import Rule
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
@@ -26,10 +25,8 @@ from reassess.cli.inputs import (
     max_bytes_option,
     part_option,
 )
-from reassess.cli.judges import (
-    NONE,
-)
-from reassess.cli.screen import print_table
+from reassess.cli.judges import NONE
+from reassess.cli.tables.curve import print_curves
 from reassess.cli.tables.curve_points import write_points
 from reassess.cli.tables.stop_replays import print_replays, write_replays
 from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark
@@ -43,11 +40,9 @@ from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report.curve_figure import draw_curves
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.stop_figure import draw_replays
-from reassess.text import counted, some
 
 __all__ = ["curve", "measure"]
 
-_MOST_VARIANTS = 8
 _LeaveOut = Literal["image"] | int | None
 
 
@@ -188,7 +183,7 @@ def curve(
         results += [{"file": file, "stop": one.to_json()} for file, each in replays.items() for one in each]
         call.print_document("curve", results)
     else:
-        _print(call, measured, known, leave_out, goal)
+        print_curves(call, measured, known, left_out=leave_out is not None, goal=goal)
         for file, each in replays.items():
             click.echo()
             print_replays(call, file, each, stops)
@@ -273,74 +268,3 @@ def _write(
         draw_curves(output, measured, rules, force=call.force)
     else:
         write_points(output, measured, rules, force=call.force)
-
-
-def _print(
-    call: Call, measured: Sequence[MeasuredCurve], answers: Answers, leave_out: _LeaveOut, goal: Goal | None
-) -> None:
-    headings = ["scores", "average precision"]
-    if goal is not None:
-        headings += ["threshold", "precision", "95 %", "recall", "95 %", "labels", "empty images"]
-    print_table(headings, [_row(one) for one in measured])
-    if answers.rules:
-        click.echo()
-        rows = [row for rule in answers.rules for row in _rule_rows(rule)]
-        print_table(["rule", "variant", "precision", "recall"], rows, text_columns=2)
-    golden = answers.golden
-    pairs, images = counted(len(golden), "golden pair"), counted(len(golden.questions.images), "image")
-    call.tell(f"{pairs} on {images}, {golden.positives:,} of them valid")
-    if golden.by_experts is not None and golden.by_experts.note is not None:
-        call.tell(golden.by_experts.note)
-    _tell_of_golden_votes(call, answers)
-    if golden.unrated:
-        pairs = counted(golden.unrated, "golden pair")
-        call.tell(f"left out: {pairs} without a score, on images that were not rated on all of their golden pairs")
-    if golden.exclusive:
-        call.note("a golden image is judged on every class; a class without a score counts as a score of 0")
-    if any(one.curve.in_sample for one in measured):
-        call.tell("in-sample: the scores were made with the golden answers that judge them")
-        if leave_out is None:
-            call.note("(--leave-out image makes them again without the image that is judged)")
-    unmoved = [one.file for one in measured if one.curve.in_sample is False and one.left_out is None]
-    if leave_out is not None and unmoved:
-        call.tell(f"no golden answers made {some(unmoved)}: leaving them out changes nothing")
-    if goal is not None:
-        call.note("95 %: bootstrap over images; all golden pairs of an image together")
-        unrated = "left out" if answers.original is None else "given their original label"
-        call.note(f"labels and empty images: of all images, those never rated being {unrated}")
-
-
-def _tell_of_golden_votes(call: Call, answers: Answers) -> None:
-    """Say where golden votes count, and how many they are: of more votes come better scores than others have."""
-    votes, rated = answers.votes, answers.rated
-    if votes is None or rated is None or rated is votes:
-        return
-    asked, scored = (int(np.count_nonzero(each.sizes)) for each in (votes, rated))
-    what = counted(scored - asked, "golden item has", "golden items have")
-    each = (len(rated) - len(votes)) / (scored - asked)
-    others = f", where others have {len(votes) / asked:.1f} votes" if asked else ""
-    call.tell(f"{what} golden votes alone: {each:.1f} each{others}")
-
-
-def _row(one: MeasuredCurve) -> list[str | None]:
-    cells: list[str | None] = [one.name, f"{one.curve.average_precision:.4f}"]
-    if one.chosen is None:
-        return cells
-    point = one.chosen.point
-    cells.append(repr(point.threshold))  # in full: a rounded one might keep other pairs
-    figures = (point.precision, one.chosen.precision_interval), (point.recall, one.chosen.recall_interval)
-    for part, interval in figures:
-        cells.append(None if part.value is None else f"{part.value:.4f}")
-        cells.append(None if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}")
-    return [*cells, f"{one.chosen.labels:,}", f"{one.chosen.empty_images:,}"]
-
-
-def _rule_rows(rule: Rule) -> Iterator[list[str]]:
-    """A row for each variant; of many, the median and the extremes."""
-    figures = np.array([(point.precision.value, point.recall.value) for point in rule.points], np.float64)
-    if len(figures) <= _MOST_VARIANTS:
-        for variant, (precision, recall) in zip(rule.variants, figures.tolist(), strict=True):
-            yield [rule.name, "" if variant == rule.name else str(variant), f"{precision:.4f}", f"{recall:.4f}"]
-        return
-    cells = [f"{np.median(part):.4f} ({part.min():.2f} to {part.max():.2f})" for part in figures.T]
-    yield [rule.name, f"median of {len(figures)}", *cells]

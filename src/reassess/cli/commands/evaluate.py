@@ -11,8 +11,9 @@ import click
 from reassess.cli.common import Call, call_options, refuse_repeated
 from reassess.cli.exclusion_inputs import Excluded, load_excluded
 from reassess.cli.help_pages import Choice, Command
-from reassess.cli.inputs import FILE, OUTPUT, each_prediction, joining_options, judge_options, prediction_options
+from reassess.cli.inputs import FILE, OUTPUT, joining_options, judge_options, prediction_options
 from reassess.cli.judges import Judges, load_judges
+from reassess.cli.prediction_inputs import each_prediction
 from reassess.cli.tables.class_list import report_class_list
 from reassess.cli.tables.evaluate import Cut, Measured, Ranking, print_measured, to_json
 from reassess.comparison.common_images import on_common_images

@@ -1,19 +1,18 @@
 """`reassess labels`: cut label sets from scores, show what changed between two, or how far several agree."""
 
-from itertools import chain, combinations, islice
+from itertools import chain, combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from reassess.aggregation.thresholds import label_sets
-from reassess.cli.common import Call, call_options, percent, refuse_repeated
+from reassess.cli.common import Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.inputs import OUTPUT, benchmark_option, keep_settings, match_option, max_bytes_option
 from reassess.cli.judges import joined_parts, judging, matched, needed_part, read_classes_of, read_original_of
-from reassess.cli.screen import print_table, say
-from reassess.comparison.label_agreement import AGREEMENTS, SAYINGS, LabelAgreement, label_agreement
-from reassess.comparison.label_changes import LabelDiff, label_diff
+from reassess.cli.tables.labels import class_table, print_agreements, print_classes, print_diff, print_sayings
+from reassess.comparison.label_agreement import label_agreement
+from reassess.comparison.label_changes import label_diff
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
 from reassess.core.class_lists import Classed
 from reassess.core.classes import Classes
@@ -33,13 +32,7 @@ from reassess.formats.labels import write_labels
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
 
-if TYPE_CHECKING:
-    import polars as pl
-
 __all__ = ["cut_labels", "labels"]
-
-_MOST_CLASSES = 20
-_Agreements = dict[tuple[str, str], LabelAgreement]
 
 
 @click.command(
@@ -227,33 +220,7 @@ def _show_diff(call: Call, first: str, second: str, benchmark: Benchmark | None,
     if call.json:
         call.print_document("labels", {"first": first, "second": second, **diff.to_json()})
         return
-    _print_diff(call, diff)
-
-
-def _print_diff(call: Call, diff: LabelDiff) -> None:
-    rows: list[list[str | None]] = [
-        ["images in both", f"{diff.images:,}"],
-        ["images whose set changed", f"{len(diff.added):,}"],
-        ["became empty", f"{diff.emptied:,}"],
-        ["no longer empty", f"{diff.filled:,}"],
-        ["images in the first only", f"{len(diff.only_first):,}"],
-        ["images in the second only", f"{len(diff.only_second):,}"],
-        ["labels in both", f"{diff.both:,}"],
-        ["labels added", f"{diff.added.indices.size:,}"],
-        ["labels removed", f"{diff.removed.indices.size:,}"],
-        ["Jaccard index of the labels", None if diff.jaccard is None else f"{diff.jaccard:.4f}"],
-    ]
-    print_table(["from the first to the second", ""], rows)
-    changes = diff.by_class()
-    if changes:
-        classes = diff.added.classes
-        click.echo()
-        shown = call.first_rows(len(changes), _MOST_CLASSES, "classes")
-        print_table(
-            ["class", "name", "added", "removed"],
-            [[i, classes.label(i), added, removed] for i, (added, removed) in islice(changes.items(), shown)],
-            text_columns=2,
-        )
+    print_diff(call, diff)
 
 
 def _show_agreement(
@@ -273,68 +240,17 @@ def _show_agreement(
     agreements = {(a, b): label_agreement(sets[a], sets[b]) for a, b in combinations(files, 2)}
     if output is not None:
         call.keep_inputs(output)
-        write_table(output, _class_table(agreements), force=call.force)
+        write_table(output, class_table(agreements), force=call.force)
     if call.json:
         results = [{"first": a, "second": b, **agreement.to_json()} for (a, b), agreement in agreements.items()]
         call.print_document("labels", results)
         return
-    _print_agreements(call, agreements)
+    print_agreements(call, agreements)
     for (a, b), agreement in agreements.items():
         if any(isinstance(sets[given], MultiLabels) for given in (a, b)):
-            _print_sayings(a, b, agreement)
+            print_sayings(a, b, agreement)
     for (a, b), agreement in agreements.items():
         if by == "class":
-            _print_classes(call, f"{a} and {b}", agreement)
+            print_classes(call, f"{a} and {b}", agreement)
     for given in partial:
         call.note(f"{given} judges one class of an image, the original label: of others it is silent")
-
-
-def _class_table(agreements: _Agreements) -> "pl.DataFrame":
-    import polars as pl
-
-    rows = [
-        {"first": a, "second": b, **entry}
-        for (a, b), agreement in agreements.items()
-        for entry in agreement.to_json()["by_class"]
-    ]
-    schema = {"first": pl.String, "second": pl.String, "class": pl.Int64, "name": pl.String}
-    return pl.DataFrame(rows, schema=schema | dict.fromkeys(AGREEMENTS[:-1], pl.Int64))
-
-
-def _print_agreements(call: Call, agreements: _Agreements) -> None:
-    headings = ["first", "second", "images", "equal", "overlap", "disjoint", "equal %"]
-    rows: list[list[str | None]] = []
-    for (a, b), agreement in agreements.items():
-        n = {name: f"{count:,}" for name, count in agreement.counts.items()}
-        cells = [n[name] for name in AGREEMENTS[:3]]
-        silent = [n[name] for name in AGREEMENTS[3:]]
-        rows.append([a, b, f"{len(agreement):,}", *cells, percent(agreement.equal_share), *silent])
-    print_table([*headings, "first silent", "second silent", "both silent"], rows, text_columns=2)
-    call.note("overlap: they share a class and are not equal; silent: no valid class, or the image is not there")
-    call.note("equal %: of the images on which neither is silent")
-
-
-def _print_sayings(first: str, second: str, agreement: LabelAgreement) -> None:
-    """What each of two says of the classes that either names; rows and columns without any are left out."""
-    counts = agreement.sayings
-    rows, columns = ([i for i in range(len(SAYINGS)) if part[i]] for part in (counts.sum(axis=1), counts.sum(axis=0)))
-    words = [name.replace("_", " ") for name in SAYINGS]
-    say(f"\nlabels on the images of both: what {first} says (rows) and what {second} says (columns)")
-    print_table(
-        ["", *(words[i] for i in columns)],
-        [[words[row], *(f"{counts[row, column]:,}" for column in columns)] for row in rows],
-    )
-
-
-def _print_classes(call: Call, title: str, agreement: LabelAgreement) -> None:
-    """The classes of most images on which the two are disjoint or overlap."""
-    entries = [entry for entry in agreement.to_json()["by_class"] if entry["disjoint"] or entry["overlap"]]
-    entries.sort(key=lambda entry: (-entry["disjoint"], -entry["overlap"]))
-    click.echo()
-    shown = call.first_rows(len(entries), _MOST_CLASSES, "classes")
-    print_table(
-        ["class", "name", *(name.replace("_", " ") for name in AGREEMENTS[:-1])],
-        [list(entry.values()) for entry in entries[:shown]],
-        title=title,
-        text_columns=2,
-    )

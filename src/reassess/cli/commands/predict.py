@@ -8,7 +8,8 @@ import click
 
 from reassess.cli.common import Call, call_options, counting, usable_cores
 from reassess.cli.help_pages import Choice, Command
-from reassess.cli.inputs import FILE, OUTPUT, benchmark_option, own_file
+from reassess.cli.inputs import FILE, OUTPUT, benchmark_option
+from reassess.cli.prediction_inputs import own_file
 from reassess.cli.screen import print_table
 from reassess.core.benchmark import Benchmark
 from reassess.formats.files import read_lines

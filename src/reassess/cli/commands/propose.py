@@ -15,13 +15,13 @@ from reassess.cli.inputs import (
     OUTPUT,
     answers_option,
     benchmark_option,
-    each_prediction,
     joining_options,
     part_option,
     prediction_options,
 )
 from reassess.cli.judges import NONE, Judges, matched
 from reassess.cli.original_inputs import load_original_judges
+from reassess.cli.prediction_inputs import each_prediction
 from reassess.cli.tables.candidates import print_candidates, tell_written
 from reassess.cli.tables.model_choice import print_choice, write_frontier
 from reassess.comparison.model_names import short_names

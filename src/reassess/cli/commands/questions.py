@@ -11,15 +11,9 @@ import numpy as np
 
 from reassess.cli.common import Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import (
-    FILE,
-    OUTPUT,
-    each_prediction,
-    joining_options,
-    judge_options,
-    prediction_options,
-)
+from reassess.cli.inputs import FILE, OUTPUT, joining_options, judge_options, prediction_options
 from reassess.cli.judges import Judges, load_judges, taken_for_imagenet
+from reassess.cli.prediction_inputs import each_prediction
 from reassess.cli.screen import print_table
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.classes import Classes

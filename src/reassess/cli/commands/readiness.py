@@ -10,7 +10,6 @@ import click
 import numpy as np
 
 from reassess.aggregation.reliability import rater_reliability
-from reassess.cli.commands.aggregate import OF_METHODS, make_scores
 from reassess.cli.commands.curve import measure
 from reassess.cli.commands.labels import cut_labels
 from reassess.cli.commands.propose import load_proposing
@@ -20,6 +19,7 @@ from reassess.cli.common import Call
 from reassess.cli.curve_inputs import find_origin, load_curves
 from reassess.cli.findings_inputs import load_class_tables
 from reassess.cli.judges import Judges, load_judges
+from reassess.cli.made_scores import OF_METHODS, make_scores
 from reassess.comparison.findings import Findings
 from reassess.core.benchmark import USUAL_THRESHOLD, Benchmark
 from reassess.core.predictions import Predictions

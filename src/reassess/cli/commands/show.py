@@ -13,7 +13,6 @@ from reassess.cli.help_pages import Command
 from reassess.cli.inputs import (
     FILE,
     answers_option,
-    each_prediction,
     judge_options,
     match_option,
     part_option,
@@ -21,6 +20,7 @@ from reassess.cli.inputs import (
     votes_option,
 )
 from reassess.cli.judges import Judges, load_judges, taken_for_imagenet
+from reassess.cli.prediction_inputs import each_prediction
 from reassess.cli.screen import print_table, say
 from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import Classes, class_number, names_without_list
+from reassess.core.class_names import class_number
+from reassess.core.classes import Classes, names_without_list
 from reassess.errors import DataError
 from reassess.formats.lists import flattened, unpacked, unquoted
 from reassess.formats.predictions.outputs import refuse_ids

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import Classes, class_number
+from reassess.core.class_names import class_number
+from reassess.core.classes import Classes
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.lists import flattened, unpacked

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.classes import Classes
-from reassess.core.predictions import Predictions, UnknownClasses
+from reassess.core.predictions import Predictions
+from reassess.core.unknown_classes import UnknownClasses
 from reassess.errors import DataError
 from reassess.formats.predictions.id_columns import IdColumns
 from reassess.text import counted, some

@@ -1,0 +1,160 @@
+"""Models' predictions, read as the options of `prediction_options` say."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reassess.cli.common import Call, tracked
+from reassess.cli.inputs import FILE
+from reassess.cli.judges import OWN_LABELS, Judges, taken_for_imagenet
+from reassess.comparison.model_names import relative_names
+from reassess.core.benchmark import IMAGENET, class_folder_order
+from reassess.core.classes import IDS_OF_NAMES, NAMES_BESIDE_IDS, NAMES_WITHOUT_LIST
+from reassess.core.image_names import image_keys, numbering_mistake
+from reassess.core.predictions import Predictions
+from reassess.data.benchmark_folders import MADE_BY
+from reassess.data.benchmark_images import benchmark_names
+from reassess.errors import DataError, ReassessError, at
+from reassess.formats.files import exists, read_lines
+from reassess.formats.predictions import names_beside, read_predictions
+from reassess.formats.predictions.tables import read_image_names
+from reassess.formats.predictions.unknown_names import UnknownClass
+from reassess.text import some
+
+__all__ = ["each_prediction", "own_file"]
+
+
+def each_prediction(
+    call: Call,
+    files: Sequence[Path],
+    judges: Judges,
+    *,
+    name_lists: Sequence[str],
+    class_lists: Sequence[str],
+    **reading: Any,
+) -> Iterator[tuple[str, Predictions]]:
+    """Each file and its predictions, one file in memory at a time, as the options of `prediction_options` say.
+
+    Several files are called by their paths without the folders that all share; in a JSON document as they were given.
+    """
+    given = list(map(str, files))
+    names = dict(zip(files, given if call.json or len(given) == 1 else relative_names(given), strict=True))
+    named = {path: own_file(str(path), given, name_lists, "--names") for path in files}
+    lists = {path: own_file(str(path), given, class_lists, "--classes") for path in files}
+    for path in tracked(call, files, "reading"):
+        yield names[path], _load_predictions(call, path, judges, names=named[path], classes=lists[path], **reading)
+
+
+def own_file(name: str, names: Sequence[str], given: Sequence[str], option: str) -> Path | None:
+    """The file that an option gives for one of some names: that of this name, and else the one that is of no name.
+
+    Parameters
+    ----------
+    name, names
+        Which one, and all.
+    given
+        What the option was given: files, or a name and its file with an equals sign between them.
+    option
+        What it is called, for the message.
+    """
+    own = [text.removeprefix(f"{name}=") for text in given if text.startswith(f"{name}=")]
+    of_all = [text for text in given if not text.startswith(tuple(f"{other}=" for other in names))]
+    files = own or of_all
+    if len(files) > 1:
+        raise click.UsageError(f"{option} is given twice for {name}.")
+    for text in of_all:
+        if "=" in text and not exists(text):
+            other = text.rpartition("=")[0]
+            raise click.UsageError(f"{option} is given for {other}, which is none of {some(names)}.")
+    return Path(FILE.convert(files[0], click.Option([option]), None)) if files else None
+
+
+def _load_predictions(
+    call: Call,
+    path: Path,
+    judges: Judges,
+    *,
+    names: Path | None,
+    order: str | None,
+    classes: Path | None,
+    unknown_class: UnknownClass,
+    max_bytes: int,
+) -> Predictions:
+    try:
+        predictions = read_predictions(
+            call.read("predictions", path),
+            judges.labels.classes,
+            names=None if names is None else read_lines(call.read("names", names)),
+            outputs=None if classes is None else read_lines(call.read("classes", classes)),
+            unknown_class=unknown_class,
+            max_bytes=max_bytes,
+        )
+    except DataError as error:
+        if error.what in (IDS_OF_NAMES, NAMES_WITHOUT_LIST) and judges.naming is not None:
+            error.where = f"{error.where} and {judges.naming}"
+            error.found = error.found if error.what == IDS_OF_NAMES else f"{error.found}, and ids"
+            error.what = NAMES_BESIDE_IDS
+        if judges.by_default:
+            _refuse_other_images(path, _images_alone(path), judges)
+        with taken_for_imagenet(judges.by_default):
+            raise
+    if judges.by_default:
+        _refuse_other_images(path, predictions.images, judges)
+    if names is None and predictions.images is not None and (beside := names_beside(path)) is not None:
+        call.read("names", beside)
+    if predictions.images is not None:
+        with at(path):
+            predictions = predictions.named(benchmark_names(predictions.images, judges.benchmark))
+    return predictions if order is None else _in_order(predictions, order, judges, path)
+
+
+def _images_alone(path: Path) -> tuple[str, ...] | None:
+    """The images of a table of which nothing else could be read; None of another file, or where it names none."""
+    try:
+        return read_image_names(path)
+    except ReassessError:
+        return None
+
+
+def _refuse_other_images(path: Path, images: tuple[str, ...] | None, judges: Judges) -> None:
+    """Refuse images of which ImageNet's label sets, by which models are judged by default, hold none."""
+    if images and set(image_keys(images)).isdisjoint(image_keys(judges.labels.images)):
+        raise DataError(
+            "these are not ImageNet's images, and no label set was given for them",
+            where=path,
+            allowed=f"names such as {some(judges.labels.images, most=1)}",
+            found=some(images, most=3),
+            mend=numbering_mistake(images) or OWN_LABELS,
+        )
+
+
+def _in_order(predictions: Predictions, order: str, judges: Judges, path: Path) -> Predictions:
+    """The predictions of a file without names, named in the order that was given."""
+    if predictions.images is not None:
+        raise DataError("the file names its images: rows need no order", where=path, mend="leave --order out")
+    images = _images_in_order(order, judges)
+    if len(images) != len(predictions):
+        raise DataError(
+            f"not as many rows as the {order} order has images",
+            where=path,
+            allowed=f"{len(images):,} rows",
+            found=f"{len(predictions):,} rows",
+            mend="name the images of the rows (--names FILE)",
+        )
+    return predictions.named(images, detected=f"{predictions.detected}, rows in {order} order")
+
+
+def _images_in_order(order: str, judges: Judges) -> tuple[str, ...]:
+    """The images in the order in which a file lists them without names."""
+    if order == "validation":
+        return IMAGENET.images
+    if judges.original is None:
+        raise DataError(
+            "class-folder order follows from the original labels, which are not at hand",
+            mend=f"reassess data fetch {IMAGENET.sources['original']}, or pass --original FILE"
+            if judges.benchmark.folder is None
+            else f"pass --original FILE, or {MADE_BY['original']}",
+        )
+    return tuple(judges.original.images[row] for row in class_folder_order(judges.original).tolist())

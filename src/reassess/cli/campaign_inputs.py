@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from reassess.cli.common import Call
-from reassess.cli.judges import find_part, matched, read_classes_of, read_original_of
+from reassess.cli.part_inputs import find_part, matched, read_classes_of, read_original_of
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.class_lists import Classed

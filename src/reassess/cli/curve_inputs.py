@@ -11,7 +11,7 @@ from reassess.aggregation.golden import Golden, golden_truth
 from reassess.aggregation.golden_items import golden_answers, golden_part, golden_sources, with_golden_votes
 from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, likely_makings
 from reassess.cli.common import Call
-from reassess.cli.judges import (
+from reassess.cli.part_inputs import (
     NONE,
     joined_parts,
     matched,

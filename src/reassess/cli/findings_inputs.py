@@ -18,7 +18,8 @@ from reassess.cli.inputs import (
     threshold_option,
     votes_option,
 )
-from reassess.cli.judges import Judges, find_part, load_judges
+from reassess.cli.judges import Judges, load_judges
+from reassess.cli.part_inputs import find_part
 from reassess.cli.prediction_inputs import each_prediction
 from reassess.comparison.findings import Findings
 from reassess.comparison.model_names import short_names

@@ -12,7 +12,7 @@ import numpy as np
 from reassess.aggregation.golden_items import golden_answers, with_golden_votes
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, by_mean, by_recipe
 from reassess.cli.common import Call
-from reassess.cli.judges import (
+from reassess.cli.part_inputs import (
     NONE,
     find_part,
     joined_parts,

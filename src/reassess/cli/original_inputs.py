@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reassess.cli.common import Call
-from reassess.cli.judges import Judges, joined_parts, needed_part, read_classes_of, read_original_of
+from reassess.cli.judges import Judges
+from reassess.cli.part_inputs import joined_parts, needed_part, read_classes_of, read_original_of
 from reassess.core.benchmark import Benchmark
 from reassess.core.class_lists import Classed
 from reassess.core.items import Id

@@ -16,8 +16,8 @@ from reassess.cli.cleaning_rules import METHODS, CleaningRule
 from reassess.cli.common import Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.inputs import FILE, OUTPUT, answers_option, benchmark_option, match_option, prediction_options
-from reassess.cli.judges import matched
 from reassess.cli.original_inputs import load_original_judges
+from reassess.cli.part_inputs import matched
 from reassess.cli.prediction_inputs import each_prediction
 from reassess.cli.tables.cleaning import print_cleaning
 from reassess.core.benchmark import Benchmark

@@ -25,7 +25,7 @@ from reassess.cli.inputs import (
     max_bytes_option,
     part_option,
 )
-from reassess.cli.judges import NONE
+from reassess.cli.part_inputs import NONE
 from reassess.cli.tables.curve import print_curves
 from reassess.cli.tables.curve_points import write_points
 from reassess.cli.tables.stop_replays import print_replays, write_replays

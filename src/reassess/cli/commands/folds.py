@@ -12,7 +12,7 @@ from reassess.cleaning.folding import USUAL_FOLDS, groups_within, make_folds
 from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.inputs import OUTPUT, benchmark_option, match_option
-from reassess.cli.judges import joined_parts, matched, needed_part, read_classes_of, read_original_of
+from reassess.cli.part_inputs import joined_parts, matched, needed_part, read_classes_of, read_original_of
 from reassess.cli.repeats_inputs import load_repeats
 from reassess.cli.screen import print_table
 from reassess.core.benchmark import IMAGENET, Benchmark

@@ -9,7 +9,8 @@ from reassess.aggregation.thresholds import label_sets
 from reassess.cli.common import Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.inputs import OUTPUT, benchmark_option, keep_settings, match_option, max_bytes_option
-from reassess.cli.judges import joined_parts, judging, matched, needed_part, read_classes_of, read_original_of
+from reassess.cli.judges import judging
+from reassess.cli.part_inputs import joined_parts, matched, needed_part, read_classes_of, read_original_of
 from reassess.cli.tables.labels import class_table, print_agreements, print_classes, print_diff, print_sayings
 from reassess.comparison.label_agreement import label_agreement
 from reassess.comparison.label_changes import label_diff

@@ -10,7 +10,7 @@ import click
 from reassess.cli.common import Call, Range, call_options, refuse_repeated
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE, OUTPUT, benchmark_option, family_option
-from reassess.cli.judges import find_part, joined_parts, read_classes_of, read_original_of
+from reassess.cli.part_inputs import find_part, joined_parts, read_classes_of, read_original_of
 from reassess.cli.tables.leaderboard import Level, print_leaderboard, to_json
 from reassess.comparison.placement import original_level, place
 from reassess.comparison.trends import BANDS, Band, trend

@@ -19,8 +19,9 @@ from reassess.cli.inputs import (
     part_option,
     prediction_options,
 )
-from reassess.cli.judges import NONE, Judges, matched
+from reassess.cli.judges import Judges
 from reassess.cli.original_inputs import load_original_judges
+from reassess.cli.part_inputs import NONE, matched
 from reassess.cli.prediction_inputs import each_prediction
 from reassess.cli.tables.candidates import print_candidates, tell_written
 from reassess.cli.tables.model_choice import print_choice, write_frontier

@@ -11,7 +11,7 @@ from reassess.aggregation.stopping import warn_of_stop
 from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.inputs import OUTPUT, benchmark_option, golden_options, match_option, max_bytes_option
-from reassess.cli.judges import joined_parts, load_golden, matched, needed_part, read_classes_of, refuse_two_kinds
+from reassess.cli.part_inputs import joined_parts, load_golden, matched, needed_part, read_classes_of, refuse_two_kinds
 from reassess.cli.tables.raters import print_reliability
 from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.image_names import Match

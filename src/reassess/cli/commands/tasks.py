@@ -12,8 +12,8 @@ from reassess.cli.campaign_inputs import load_experts, with_unanswered
 from reassess.cli.common import Call, Range, call_options
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.inputs import FILE, OUTPUT, STOP, answers_option, benchmark_option, max_bytes_option
-from reassess.cli.judges import find_part, read_classes_of
 from reassess.cli.made_scores import OF_METHODS, make_scores
+from reassess.cli.part_inputs import find_part, read_classes_of
 from reassess.cli.screen import print_table
 from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.class_lists import Classed

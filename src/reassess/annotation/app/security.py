@@ -35,7 +35,8 @@ _HEADERS = [
 class SecureHeaders:
     """An application with headers that let its pages load nothing from elsewhere, and be in no other page.
 
-    Browsers keep nothing unless a response says so, but for what they can ask about whether it is still the same.
+    Browsers keep no response unless it says that they may. They keep scripts and styles, and ask each time whether
+    these have changed.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -235,7 +235,7 @@ class Change:
     def renew(self, numbers: Iterable[int], *, reopened: bool = False) -> None:
         """Note how many raters some main tasks can be shown to: each of their open questions needs a place for them.
 
-        They may be `reopened` for a rater although that was so before.
+        `reopened`: raters who had passed them by may find something in them, also if others could be shown them before.
         """
         for some in in_parts(sorted(set(numbers))):
             places = []

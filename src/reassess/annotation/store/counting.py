@@ -63,13 +63,13 @@ _COUNTS = (
 _GOLDEN_ANSWERS = select(campaign.c.golden_invalid, campaign.c.golden_valid, _COUNTS).outerjoin(_COUNTS, true())
 
 
-class _Cast(NamedTuple):
+class _Votes(NamedTuple):
     """Answers to a question in the order in which they came, and the probability that it is valid before them."""
 
     prior: float | None
     votes: Sequence[Row[Any]]
 
-    def only(self, which: str) -> "_Cast":
+    def only(self, which: str) -> "_Votes":
         """Those of which a column is true."""
         return self._replace(votes=[vote for vote in self.votes if getattr(vote, which)])
 
@@ -87,8 +87,8 @@ class _Known(NamedTuple):
 
 def count_new(change: Change, asked: Sequence[int], *, places: Sequence[int]) -> None:
     """Note what the votes on some questions say after new ones; of some of them, a place is given back."""
-    cast = _cast(change, asked)
-    _settle(change, {question: each.only("counted") for question, each in cast.items()}, places=places)
+    said = _votes_on(change, asked)
+    _settle(change, {question: each.only("counted") for question, each in said.items()}, places=places)
 
 
 def count_anew(change: Change, asked: Sequence[int]) -> None:
@@ -96,9 +96,9 @@ def count_anew(change: Change, asked: Sequence[int]) -> None:
 
     No answer counts to those that are withdrawn.
     """
-    cast = _cast(change, asked)
-    before = {vote.number for each in cast.values() for vote in each.votes if vote.counted}
-    standing = {question: each.only("stands") for question, each in cast.items()}
+    said = _votes_on(change, asked)
+    before = {vote.number for each in said.values() for vote in each.votes if vote.counted}
+    standing = {question: each.only("stands") for question, each in said.items()}
     known = _known(change, standing)
     counted = {question: _enough(change, each, known) for question, each in standing.items()}
     after = {vote.number for each in counted.values() for vote in each.votes}
@@ -108,39 +108,39 @@ def count_anew(change: Change, asked: Sequence[int]) -> None:
     _settle(change, counted)
 
 
-def _enough(change: Change, cast: _Cast, known: _Known) -> _Cast:
+def _enough(change: Change, said: _Votes, known: _Known) -> _Votes:
     """The first of some votes, until they are enough."""
-    for votes in range(len(cast.votes)):
-        if change.rules.ending(votes, cast.valid(known.model, votes), measured=known.golden) is not None:
-            return cast._replace(votes=cast.votes[:votes])
-    return cast
+    for votes in range(len(said.votes)):
+        if change.rules.ending(votes, said.valid(known.model, votes), measured=known.golden) is not None:
+            return said._replace(votes=said.votes[:votes])
+    return said
 
 
-def _cast(change: Change, asked: Sequence[int]) -> dict[int, _Cast]:
+def _votes_on(change: Change, asked: Sequence[int]) -> dict[int, _Votes]:
     """All answers to each of some questions that are not withdrawn."""
-    cast = {}
+    said = {}
     for question, found in groupby(change.connection.execute(_ANSWERS, {"numbers": asked}), key=itemgetter(0)):
         rows = list(found)
-        cast[question] = _Cast(rows[0].prior, [row for row in rows if row.number is not None])
-    return cast
+        said[question] = _Votes(rows[0].prior, [row for row in rows if row.number is not None])
+    return said
 
 
-def _settle(change: Change, counted: Mapping[int, _Cast], *, places: Sequence[int] = ()) -> None:
+def _settle(change: Change, counted: Mapping[int, _Votes], *, places: Sequence[int] = ()) -> None:
     """Note what the counted votes on some questions say, and whether they are enough; give back some of the places."""
     known = _known(change, counted)
     states = []
-    for question, cast in counted.items():
-        valid = cast.valid(known.model)
-        why = change.rules.ending(len(cast.votes), valid, measured=known.golden)
-        state = {"counted": len(cast.votes), "probability": valid, "why": why, "back": int(question in places)}
+    for question, said in counted.items():
+        valid = said.valid(known.model)
+        why = change.rules.ending(len(said.votes), valid, measured=known.golden)
+        state = {"counted": len(said.votes), "probability": valid, "why": why, "back": int(question in places)}
         states.append({"question": question, **state})
     if states:
         change.connection.execute(_STATE, states)
 
 
-def _known(change: Change, cast: Mapping[int, _Cast]) -> _Known:
+def _known(change: Change, said: Mapping[int, _Votes]) -> _Known:
     """What golden answers so far say of those who voted; all others count together."""
-    raters = sorted({vote.person for each in cast.values() for vote in each.votes})
+    raters = sorted({vote.person for each in said.values() for vote in each.votes})
     rows = change.connection.execute(_GOLDEN_ANSWERS, {"raters": raters}).all()
     counts = [(row.rater, row.truth, row.answer, row.n) for row in rows if row.rater is not None]
     truths = rows[0].golden_invalid, rows[0].golden_valid

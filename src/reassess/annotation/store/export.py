@@ -100,7 +100,7 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
     campaign
         The campaign.
     names
-        Whether raters are called by their names; else by numbers, which tell nothing of them.
+        Whether raters are called by their names; else by numbers, in the order in which they were invited.
     """
     classes = classes_of(campaign)
     with reading(campaign.engine) as connection:

@@ -180,7 +180,7 @@ cursors = Table(
     "cursors",
     metadata,
     Column("person", Integer, ForeignKey("people.id"), primary_key=True),
-    Column("position", Integer, nullable=False, default=0),  # no main task before it is free for them
+    Column("position", Integer, nullable=False, default=0),  # where the search for their next main task begins
     Column("turns", Integer, nullable=False, default=0),  # number of turns that they have had
 )
 turns = Table(

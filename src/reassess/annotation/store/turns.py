@@ -145,7 +145,7 @@ def last_turn(campaign: Campaign, person: int, *, held: Sequence[int] = ()) -> T
 
 
 def release(campaign: Campaign, now: float) -> None:
-    """End the turns of which the lease has ended; or never would, since the clock was set back."""
+    """End the turns whose lease has ended, and those whose lease is too far ahead since the clock was set back."""
     with reading(campaign.engine) as connection:
         late = _late(connection, campaign, now)
     for turn in late:

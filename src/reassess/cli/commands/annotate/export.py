@@ -28,7 +28,11 @@ __all__ = ["export"]
 )
 @campaign_argument
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="FOLDER", help="The folder.")
-@click.option("--names", is_flag=True, help="Call raters by their names; else by numbers, which tell nothing of them.")
+@click.option(
+    "--names",
+    is_flag=True,
+    help="Call raters by their names; else by numbers, in the order in which they were invited.",
+)
 @call_options
 def export(call: Call, campaign: str | Path, output: Path, names: bool) -> None:
     """Write the votes as a benchmark's folder.

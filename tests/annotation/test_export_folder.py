@@ -24,6 +24,7 @@ from reassess.core.questions import Questions
 from reassess.core.stop_rule import StopRule
 from reassess.core.tasks import Tasks
 from reassess.data.benchmark_folders import open_benchmark
+from reassess.data.benchmark_settings import update_benchmark
 from reassess.data.loading import load_original, load_votes
 from reassess.errors import OutputError, ReassessWarning
 from tests.annotation.campaigns import CLASSES, golden_of, tasks_of, vote_on_all
@@ -35,7 +36,7 @@ NOW = 1e9
 def campaign(tmp_path: Path) -> Campaign:
     """A campaign with golden answers, original labels, a suggestion, and votes of one rater."""
     golden, experts = golden_of(2, 3)
-    original = LabelSets.from_lists(["m0.png"], [[1]], CLASSES)
+    original = LabelSets.from_lists(["m0.png", "unasked.png"], [[1], [2]], CLASSES)
     rules = Rules(stop=StopRule(0.01, 0.99), golden_rate=0.9)
     settings = {"name": "letters", "threshold": 0.7, "match": "name"}
     plan = CampaignPlan(
@@ -83,7 +84,7 @@ def test_the_folder_is_a_benchmark_with_all_that_was_said(campaign: Campaign, tm
         "rater-golden": (5, ("rater 2",)),
     }
     assert read["votes"].seconds.tolist() == [2.0] * 3
-    assert load_original(benchmark.sources["original"], classes=CLASSES).sets() == {"m0.png": {1}}
+    assert load_original(benchmark.sources["original"], classes=CLASSES).sets() == {"m0.png": {1}, "unasked.png": {2}}
     text = (tmp_path / "rated/suggestions.csv").read_text()
     assert text.startswith("image,class,people\n")
     assert text.endswith(".png,f,1\n")
@@ -167,6 +168,20 @@ def test_a_folder_that_is_not_empty_is_kept_without_force(campaign: Campaign, tm
     )
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert (folder / "scores.npz").read_bytes() == b"kept"
+
+
+def test_settings_of_the_folder_stay_but_for_those_of_the_votes(campaign: Campaign, tmp_path: Path) -> None:
+    export(campaign, tmp_path / "rated")
+    update_benchmark(tmp_path / "rated", threshold=0.5, method="em", stop=StopRule(0.2, 0.8))
+    export(campaign, tmp_path / "rated", force=True)
+    assert json.loads((tmp_path / "rated/benchmark.json").read_text()) == {
+        "name": "letters",
+        "threshold": 0.5,
+        "method": "em",
+        "match": "name",
+        "answers": ["no", "maybe", "yes"],
+        "stop": [0.01, 0.99],
+    }
 
 
 def test_votes_of_another_suffix_would_be_read_beside_these_and_are_refused(campaign: Campaign, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -14,7 +14,7 @@ from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
 from reassess.data.benchmark_folders import one_place, places_of_parts
 from reassess.data.benchmark_outputs import check_place
-from reassess.data.benchmark_settings import SETTINGS_FILE, write_settings
+from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings, write_settings
 from reassess.errors import OutputError, ReassessWarning
 from reassess.formats.class_tables import write_classes
 from reassess.formats.files import TEMPORARY, all_or_none, check_output, exists
@@ -59,8 +59,8 @@ def export_campaign(
     names
         As for `export_votes`.
     force
-        Write into a folder that is not empty. Other files in it stay. Scores and labels among them, which
-        were made of earlier votes, are named in a `ReassessWarning`.
+        Write into a folder that is not empty. Other files in it stay, and so do settings that are not of the votes.
+        Scores and labels among them, which were made of earlier votes, are named in a `ReassessWarning`.
     now
         When, in seconds; by default the time of this machine.
     by
@@ -68,6 +68,8 @@ def export_campaign(
 
     Raises
     ------
+    DataError
+        The folder holds settings that cannot be read.
     OutputError
         The folder is not empty and `force` is not given; it holds votes, or another part, in a file of another name, or
         a part of which there is nothing in the campaign; or it cannot be written. Then nothing is written.
@@ -77,7 +79,7 @@ def export_campaign(
     folder = Path(folder)
     _check_folder(folder, force=force)
     exported = export_votes(campaign, names=names)
-    parts = _parts(exported, campaign)
+    parts = _parts(exported, campaign, read_settings(folder))
     _refuse_others(folder, parts)
     is_new = not exists(folder)
     if not is_new:
@@ -117,13 +119,19 @@ def _warn_of_earlier(folder: Path) -> None:
         )
 
 
-def _parts(exported: "Exported", campaign: "Campaign") -> dict[str, tuple[Callable[..., None], Any]]:
-    """What each file holds, and how it is written; files of which there is nothing are left out."""
+def _parts(
+    exported: "Exported", campaign: "Campaign", settings: Mapping[str, Any]
+) -> dict[str, tuple[Callable[..., None], Any]]:
+    """What each file holds, and how it is written; files of which there is nothing are left out.
+
+    The `settings` of the folder stay, but for those of the votes.
+    """
     classes = cast("Questions", exported.votes.items).classes
     stop = campaign.rules.stop
-    settings = {**campaign.settings, "answers": list(KNOWN_ANSWERS)}
+    of_votes = {"answers": list(KNOWN_ANSWERS), "stop": None if stop is None else [stop.low, stop.high]}
+    all_of_them = {**campaign.settings, **settings, **of_votes}
     parts: dict[str, tuple[Callable[..., None], Any]] = {
-        SETTINGS_FILE: (write_settings, settings if stop is None else settings | {"stop": [stop.low, stop.high]}),
+        SETTINGS_FILE: (write_settings, {key: value for key, value in all_of_them.items() if value is not None}),
         _CLASSES: (write_classes, classes if classes.texts else None),
         _VOTES: (write_votes, exported.votes if len(exported.votes) else None),
         _GOLDEN: (write_votes, exported.golden),

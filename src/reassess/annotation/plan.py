@@ -69,7 +69,7 @@ class CampaignPlan:
         The share of practice questions that a rater must answer as the experts did, from 0 to 1, a maybe for one half;
         None if all go on.
     original
-        The labels as they were; None if they are not known.
+        The labels as they were, also of images that nobody is asked about; None if they are not known.
     original_votes
         Whether each of them is a vote before all others.
     consent

@@ -87,7 +87,9 @@ def warn_of_other_images(parts: Mapping[str, Classed], files: Mapping[str, str],
 
 
 def _nothing_in_common(parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark) -> DataError:
-    thing, fits = "item", None
+    thing, fits, otherwise = "item", None, "leave one of them out"
+    if set(map(_kind, parts)) == {"votes", "golden"}:
+        otherwise = "give the raters' votes on golden questions too, as rater-golden of the benchmark"
     names = [noun.images or _names(noun) for noun in parts.values()]
     if not any(map(_is_plain, parts.values())):
         thing, setting = "image", SETTINGS_FILE if benchmark.folder else ""
@@ -97,7 +99,7 @@ def _nothing_in_common(parts: Mapping[str, Classed], files: Mapping[str, str], b
         f"two files have no {thing} in common",
         where=" and ".join(f"{files[part]} ({_kind(part)})" for part in parts),
         found="; and ".join(some(each, most=2) for each in names),
-        mend=fits or f"check that both files are of the same {thing}s, or leave one of them out",
+        mend=fits or f"check that both files are of the same {thing}s, or {otherwise}",
     )
 
 

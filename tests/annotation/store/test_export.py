@@ -68,13 +68,13 @@ def test_golden_votes_alone_are_those_of_the_export(address: str | Path) -> None
     campaign.close()
 
 
-def test_original_labels_are_kept_of_the_images_that_have_one(address: str | Path) -> None:
+def test_original_labels_are_kept_also_of_images_that_nobody_is_asked_about(address: str | Path) -> None:
     labels = LabelSets.from_lists(["m1.png", "x.png", "m2.png"], [[4], [1], [0]], CLASSES)
     create_campaign(address, CampaignPlan(tasks_of(1, 1, 1), original=labels))
     campaign = open_campaign(address)
     exported = export_votes(campaign)
     assert exported.original is not None
-    assert exported.original.sets() == {"m1.png": {4}, "m2.png": {0}}
+    assert exported.original.sets() == {"m1.png": {4}, "m2.png": {0}, "x.png": {1}}
     assert exported.original.classes == CLASSES
     assert not campaign.original_votes
     campaign.close()

@@ -280,7 +280,8 @@ def test_golden_answers_on_other_images_are_refused(run: Callable[..., Run], tmp
         "Error: two files have no image in common\n"
         f"  where:   {votes} (votes) and {golden} (golden)\n"
         "  found:   00000000.png, 00000001.png and 198 more; and other 0.png, other 1.png and 7 more\n"
-        "  to mend: check that both files are of the same images, or leave one of them out\n"
+        "  to mend: check that both files are of the same images, or give the raters' votes on golden questions too, "
+        "as rater-golden of the benchmark\n"
     )
 
 

@@ -1,6 +1,6 @@
 """A campaign is made from its plan."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
@@ -100,6 +100,7 @@ def _fill(connection: Connection, plan: CampaignPlan, now: float) -> None:
         for (name, row), label in zip(number.items(), _labels(plan, list(number)), strict=True)
     ]
     _insert(connection, schema.images, images)
+    _insert(connection, schema.unasked, _unasked(plan, number))
     _insert(connection, schema.classes, list(_classes(plan, parts)))
     pictures = [{**vars(each), "address": token_hex(_ADDRESS)} for each in plan.examples]
     _insert(connection, schema.examples, pictures)
@@ -130,6 +131,15 @@ def _labels(plan: CampaignPlan, images: list[str]) -> list[int | None]:
     class_ids, indptr = plan.original.indices.tolist(), plan.original.indptr.tolist()
     found = plan.original.find(images).tolist()
     return [next(iter(class_ids[indptr[row] : indptr[row + 1]]), None) if row >= 0 else None for row in found]
+
+
+def _unasked(plan: CampaignPlan, asked: Collection[str]) -> list[dict[str, Any]]:
+    """The original labels of images that nobody is asked about."""
+    if plan.original is None:
+        return []
+    names = [name for name in plan.original.images if name not in asked]
+    labels = zip(names, _labels(plan, names), strict=True)
+    return [{"name": name, "original": label} for name, label in labels if label is not None]
 
 
 def _classes(plan: CampaignPlan, parts: list[Tasks]) -> Iterator[dict[str, Any]]:

@@ -24,6 +24,7 @@ from reassess.annotation.store.schema import (
     suggestions,
     tasks,
     turns,
+    unasked,
 )
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.classes import Classes
@@ -68,7 +69,7 @@ class Exported:
     rater_golden
         The raters' votes on golden questions; None if there are none.
     original
-        The labels as they were; None if they are not known.
+        The labels as they were, also of images that nobody was asked about; None if they are not known.
     suggestions
         What people saw and were not asked about, by image and class.
     late
@@ -217,6 +218,11 @@ def _columns(connection: Connection, said: Select[Any]) -> npt.NDArray[np.float6
 
 
 def _original(connection: Connection, classes: Classes) -> LabelSets | None:
-    known = select(images.c.name, images.c.original).where(images.c.original.is_not(None)).order_by(images.c.id)
-    rows = connection.execute(known).all()
+    rows = [
+        row
+        for table in (images, unasked)
+        for row in connection.execute(
+            select(table.c.name, table.c.original).where(table.c.original.is_not(None)).order_by(table.c.id)
+        )
+    ]
     return LabelSets.from_lists([row.name for row in rows], [[row.original] for row in rows], classes) if rows else None

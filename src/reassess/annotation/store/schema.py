@@ -57,6 +57,7 @@ __all__ = [
     "suggestions",
     "tasks",
     "turns",
+    "unasked",
 ]
 
 MAIN, GOLDEN, PRACTICE = "main", "golden", "practice"  # kinds of tasks; the last is also a stage of a rater
@@ -117,6 +118,13 @@ images = Table(
     Column("address", String, nullable=False, unique=True),  # which tells nothing of the name
     Column("sha256", String),  # null until it has been read
     Column("original", Integer),  # the class that it had; null if that is not known
+)
+unasked = Table(
+    "unasked",  # images of the benchmark that are in no task, which keep their label
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("original", Integer, nullable=False),  # the class that it had
 )
 examples = Table(
     "examples",

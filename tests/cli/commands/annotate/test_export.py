@@ -117,8 +117,8 @@ def test_scores_and_labels_of_an_earlier_export_are_named_and_made_anew_in_their
     line = again.out.splitlines()[-1].removeprefix("labels: ")
     assert line == (
         "reassess aggregate --benchmark rated -o rated/scores.npz --force && "
-        "reassess labels --benchmark rated -o rated/labels.json --force --threshold 0.8"
-    )
+        "reassess labels --benchmark rated -o rated/labels.json --force"
+    )  # at the threshold that the folder has by now
     assert rebuilt(line, run, labels="rated/labels.json")
 
 

@@ -85,7 +85,8 @@ def _rebuild(folder: Path, exported: "Exported", campaign: "Campaign") -> str | 
     """The line that makes labels of the votes; None without votes."""
     if not len(exported.votes):
         return None
-    sources = open_benchmark(folder).sources
+    benchmark = open_benchmark(folder)
+    sources = benchmark.sources
 
     def output(part: str, usual: str) -> list[str]:
         return ["-o", sources[part], "--force"] if part in sources else ["-o", str(folder / usual)]
@@ -98,6 +99,6 @@ def _rebuild(folder: Path, exported: "Exported", campaign: "Campaign") -> str | 
     if campaign.original_votes:
         aggregate += ["--original", str(folder / "original.csv")]
     labels = ["reassess", "labels", "--benchmark", str(folder), *output("labels", "labels.csv")]
-    if "threshold" not in campaign.settings:
+    if benchmark.threshold is None:
         labels += ["--threshold", str(USUAL_THRESHOLD)]
     return f"{shlex.join(aggregate)} && {shlex.join(labels)}"

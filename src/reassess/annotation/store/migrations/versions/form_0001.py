@@ -67,6 +67,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name="uq_images_name"),
     )
     op.create_table(
+        "unasked",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("original", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_unasked"),
+        sa.UniqueConstraint("name", name="uq_unasked_name"),
+    )
+    op.create_table(
         "people",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 
 __all__ = ["entry"]
@@ -11,6 +12,7 @@ def entry() -> None:
     """Run the command of this process, and end it with the exit code."""
     gc.set_threshold(100_000)  # a command makes many objects, and seldom circles of them
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # threads that numpy starts sleep while they have no work
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # who is told to end cleans up, as after Ctrl-C
     try:
         from reassess.cli import main
 

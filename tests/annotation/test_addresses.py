@@ -51,8 +51,10 @@ def test_a_file_may_have_the_name_of_a_database() -> None:
 
 
 @pytest.mark.parametrize("function", [open_campaign, lambda address: create_campaign(address, None)])
-@pytest.mark.parametrize("rest", ["eve:secret", "eve@h:port/d"])
+@pytest.mark.parametrize("rest", ["eve:secret", "eve@h:port/d", "eve:p@ss@h/d"])
 def test_an_address_that_cannot_be_read_is_refused(function: Callable[[str], object], rest: str) -> None:
     assert message(function, f"postgresql://{rest}") == (
-        "this is no address of a database\n  where:   postgresql://***\n  allowed: postgresql://USER@HOST/DATABASE"
+        "this is no address of a database\n"
+        "  where:   postgresql://***\n"
+        "  allowed: postgresql://USER@HOST/DATABASE, with %40 in place of an @ in the password"
     )

@@ -496,6 +496,25 @@ def test_golden_tasks_are_the_first_of_as_many_raters_each(tmp_path: Path) -> No
     campaign.close()
 
 
+def test_what_somebody_lets_lapse_is_shown_again_golden_or_not(tmp_path: Path) -> None:
+    """So nobody learns from a lapse which it was."""
+    golden, experts = golden_of(*[6] * 20)
+    rules = Rules(golden_rate=0.5, lease=60.0)
+    plan = CampaignPlan(tasks_of(*[3] * 40), rules=rules, golden_tasks=golden, experts=experts)
+    create_campaign(tmp_path / "c.db", plan)
+    campaign = open_campaign(tmp_path / "c.db")
+    person, shown = add_person(campaign, "ann"), Counter[bool]()
+    known = {address_of(campaign, f"g{number}.png") for number in range(20)}
+    for number in range(30):
+        turn = turn_of(campaign, person, NOW + 1000 * number)
+        again = turn_of(campaign, person, NOW + 1000 * number + 100)
+        assert again == turn
+        give(campaign, person, again, *[YES] * len(again.rows), now=NOW + 1000 * number + 100)
+        shown[turn.image in known] += 1
+    assert min(shown.values()) > 5
+    campaign.close()
+
+
 def test_with_a_stop_rule_an_undecided_question_is_shown_to_one_more_rater_at_a_time(tmp_path: Path) -> None:
     campaign = campaign_at(
         tmp_path / "c.db", (2,), raters=4, votes=4, golden_rate=0, stop=StopRule(0.001, 0.999), lease=60.0

@@ -58,6 +58,11 @@ def test_every_path_is_refused_that_no_system_knows(name: str, given: str, why: 
                 assert caught.value.message == why
 
 
+@pytest.mark.parametrize("argv", [(), ("annotate",), ("data",)], ids=" ".join)
+def test_who_names_no_command_reads_the_help(argv: tuple[str, ...], run: Callable[..., Run]) -> None:
+    assert run(*argv) == Run(2, "", run(*argv, "--help").out.rstrip("\n") + "\n")
+
+
 def test_an_empty_argument_is_a_usage_error(run: Callable[..., Run]) -> None:
     result = run("propose", "", "-o", "x.csv")
     assert (result.code, result.out) == (2, "")

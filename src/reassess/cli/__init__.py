@@ -79,6 +79,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             click.echo("Stopped.", err=True)
             _say_notes(stop.__cause__)
             return 130
+        except click.exceptions.NoArgsIsHelpError as error:
+            say(error.format_message(), err=True)
+            return error.exit_code
         except click.ClickException as error:
             if isinstance(error, click.UsageError) and error.ctx is not None:
                 say(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n", err=True)

@@ -1,12 +1,16 @@
 """What the page of a rater asks."""
 
+import asyncio
+import os
+import time
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from reassess.annotation.pictures import bare_picture
+from reassess.annotation.pictures import CampaignImages, bare_picture
 from reassess.annotation.plan import ExamplePicture
 from reassess.annotation.store.campaigns import pause
 from reassess.annotation.store.votes import void_rater
@@ -222,6 +226,33 @@ def test_a_picture_that_is_gone_or_broken_is_a_small_error_without_its_name(
     assert "main/" in caplog.text
     other = client.get("/images/" + "0" * 32)
     assert (other.status_code, other.json()) == (404, {"error": "there is no such picture"})
+
+
+def test_pictures_are_made_a_few_at_a_time_so_that_many_keep_no_answer_waiting(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = site.client("ann")
+    address = "/" + next_task(client)["task"]["image"]
+    made, most, picture = [], [], CampaignImages.picture
+
+    def slow_picture(*given: Any) -> Any:
+        made.append(1)
+        most.append(len(made))
+        time.sleep(0.02)
+        made.pop()
+        return picture(*given)
+
+    async def ask_for_many() -> None:
+        transport = httpx2.ASGITransport(site.app)
+        async with httpx2.AsyncClient(
+            transport=transport, base_url="http://testserver", cookies=client.cookies
+        ) as many:
+            answers = await asyncio.gather(*(many.get(address) for _ in range(5 * os.cpu_count())))
+        assert {answer.status_code for answer in answers} == {200}
+
+    monkeypatch.setattr(CampaignImages, "picture", slow_picture)
+    asyncio.run(ask_for_many())
+    assert max(most) == os.cpu_count()
 
 
 def test_a_link_out_of_the_folder_is_an_error_like_any_other(site: Site, tmp_path: Path) -> None:

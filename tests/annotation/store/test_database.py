@@ -267,3 +267,15 @@ def test_an_error_of_the_database_tells_no_values_so_that_no_log_does(address: s
         connection.execute(text("SELECT nothing FROM people WHERE name = :name"), {"name": "secret"})
     campaign.close()
     assert "secret" not in str(caught.value)
+
+
+def test_a_campaign_of_which_the_file_is_gone_takes_no_change(path: Path, tmp_path: Path) -> None:
+    with using_campaign(path) as campaign:
+        path.rename(tmp_path / "moved.db")
+        for _ in range(2):  # the second time, another file is in its place
+            with pytest.raises(store.UnavailableError, match="was moved, deleted or replaced since it was opened"):
+                add_person(campaign, "zoe")
+            shutil.copy(tmp_path / "moved.db", path)
+        path.unlink()
+        (tmp_path / "moved.db").rename(path)
+        add_person(campaign, "zoe")

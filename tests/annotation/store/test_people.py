@@ -183,7 +183,15 @@ def test_names_that_are_there_or_empty_or_of_nobody_are_refused(campaign: Campai
 
 
 @pytest.mark.parametrize(
-    ("letter", "shown"), [("\ud800", r"'\ud800'"), ("\0", r"'\x00'"), ("\n", r"'\n'"), ("\u2028", r"'\u2028'")]
+    ("letter", "shown"),
+    [
+        ("\ud800", r"'\ud800'"),
+        ("\0", r"'\x00'"),
+        ("\n", r"'\n'"),
+        ("\u2028", r"'\u2028'"),
+        ("\u200b", r"'\u200b'"),
+        ("\u202e", r"'\u202e'"),
+    ],
 )
 def test_a_name_is_one_line_of_text(campaign: Campaign, letter: str, shown: str) -> None:
     assert message(add_person, campaign, f"ann{letter}lee") == (
@@ -200,10 +208,12 @@ def test_a_name_has_no_blanks_around_it(campaign: Campaign, name: str) -> None:
     )
 
 
-@pytest.mark.parametrize(("name", "other"), [("Ann", "ann"), ("STRASSE", "Straße"), ("Zoe\u0301", "zo\u00e9")])
-def test_names_that_differ_in_capitals_alone_are_no_two_people(campaign: Campaign, name: str, other: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "other"), [("Ann", "ann"), ("STRASSE", "Straße"), ("Zoe\u0301", "zo\u00e9"), ("ann", "an\u200dn")]
+)
+def test_names_that_look_nearly_the_same_are_no_two_people(campaign: Campaign, name: str, other: str) -> None:
     refused = (
-        "there is somebody whose name differs in capitals alone, and nobody could tell them apart\n"
+        "there is somebody whose name looks nearly the same, and nobody could tell them apart\n"
         f"  found:   {other}, beside {name}\n"
         "  to mend: write it in the same way if they are one person; or take another name"
     )

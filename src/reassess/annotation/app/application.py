@@ -1,7 +1,9 @@
 """The application that serves the pages of one campaign."""
 
 import logging
+import os
 import time
+from asyncio import Semaphore
 from collections.abc import Callable
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -74,6 +76,7 @@ def make_app(
     app.state.images = None if images is None else CampaignImages(images)
     app.state.templates = Jinja2Templates(env=environment)
     app.state.tries = Tries()
+    app.state.few = Semaphore(os.cpu_count() or 1)  # so that many pictures keep no answer waiting
     return app
 
 

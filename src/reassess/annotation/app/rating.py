@@ -158,6 +158,6 @@ ROUTES = [
         }.items()
     ),
     Route("/classes", asked(_classes, _RATERS)),
-    Route("/images/{address}", asked(_image, (*_RATERS, "keeper"))),
+    Route("/images/{address}", asked(_image, (*_RATERS, "keeper"), few=True)),
     Route("/examples/{address}", asked(_example, _RATERS)),
 ]

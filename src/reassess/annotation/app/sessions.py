@@ -1,6 +1,7 @@
 """Who asks: the session of a request, and the cookie that holds its secret."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,11 +88,12 @@ def caller_of(request: Request) -> Caller | None:
     return None if person is None else Caller(request, person, secret, now)
 
 
-def asked(answer: Callable[[Caller], Response], roles: tuple[str, ...]) -> Endpoint:
-    """A route that those of some roles may ask."""
+def asked(answer: Callable[[Caller], Response], roles: tuple[str, ...], *, few: bool = False) -> Endpoint:
+    """A route that those of some roles may ask; `few` at a time, if each takes much of the machine."""
 
     async def endpoint(request: Request) -> Response:
-        return await run_in_threadpool(lambda: answer(_admitted(request, roles)))
+        async with request.app.state.few if few else nullcontext():
+            return await run_in_threadpool(lambda: answer(_admitted(request, roles)))
 
     return endpoint
 

@@ -5,6 +5,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -84,11 +85,13 @@ def open_engine(campaign: str | Path) -> Engine:
             raise MissingPackageError("psycopg", extra="postgresql", purpose="a campaign on a server") from error
         try:
             url = make_url(text)
+            if "@" in (url.host or ""):
+                raise ValueError("the end of a password was taken for the host")
         except (ArgumentError, ValueError):  # which may hold a part of a password
             raise DataError(
                 "this is no address of a database",
                 where=shown_address(campaign),
-                allowed="postgresql://USER@HOST/DATABASE",
+                allowed="postgresql://USER@HOST/DATABASE, with %40 in place of an @ in the password",
             ) from None
         return create_engine(
             url.set(drivername="postgresql+psycopg"),
@@ -98,10 +101,11 @@ def open_engine(campaign: str | Path) -> Engine:
             connect_args={"options": f"-c lock_timeout={_PATIENCE}"},
             hide_parameters=True,
         )
+    path = os.path.realpath(text)
     url = URL.create("sqlite", database=_uri(text), query={"uri": "true"})
     engine = create_engine(url, json_deserializer=_from_json, hide_parameters=True)
     event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "begin", partial(_begin, path, _identity(path)))
     return engine
 
 
@@ -206,9 +210,23 @@ def _from_json(text: str) -> Any:
         ) from error
 
 
-def _begin(connection: Connection) -> None:
-    is_reading = connection.get_execution_options().get("reading")
-    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+def _identity(path: str) -> tuple[int, int] | None:
+    """What tells a file from another one that has taken its place; None if there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a third of the time
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _begin(path: str, identity: tuple[int, int] | None, connection: Connection) -> None:
+    if connection.get_execution_options().get("reading"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    if identity is not None and _identity(path) != identity:  # a change would be kept where nobody finds it
+        gone = sqlite3.OperationalError(f"{path} was moved, deleted or replaced since it was opened")
+        raise UnavailableError("BEGIN IMMEDIATE", None, gone)
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _prepare(connection: Any, _: Any) -> None:

@@ -54,7 +54,8 @@ __all__ = [
 _SECRET = 32  # bytes
 _LONGEST_NAME = 200
 _MOST_NAMES = 12  # that a message lists
-_NO_LETTERS = ("Cc", "Cs", "Zl", "Zp")  # controls, halves of letters, and ends of lines and paragraphs
+_NO_LETTERS = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, what is not seen, halves of letters, ends of lines
+_JOINERS = "\u200c\u200d"  # which some scripts need between letters
 SESSION_SECONDS = 30 * 24 * 3600.0
 
 
@@ -103,7 +104,7 @@ def add_people(
     Raises
     ------
     DataError
-        There is somebody of a name, or of one that differs in capitals alone; or a name is empty, too long, of more
+        There is somebody of a name, or of one that looks nearly the same; or a name is empty, too long, of more
         than one line of text, or has blanks around it.
     """
     added = []
@@ -126,7 +127,7 @@ def check_name(name: str) -> None:
         raise DataError("a name is needed that can be seen", found=ascii(name))
     if len(name) > _LONGEST_NAME:
         raise DataError("the name is too long", allowed=f"up to {_LONGEST_NAME} letters", found=f"{len(name)} letters")
-    if wrong := [letter for letter in name if category(letter) in _NO_LETTERS]:
+    if wrong := [letter for letter in name if category(letter) in _NO_LETTERS and letter not in _JOINERS]:
         raise DataError(
             "the name holds what is no letter",
             found=f"{wrong[0]!a} in {name!a}",
@@ -138,12 +139,17 @@ def check_name(name: str) -> None:
 
 def _refuse_alike(connection: Connection, name: str) -> None:
     for other in connection.scalars(select(people.c.name)):
-        if other != name and composed(other.casefold()) == composed(name.casefold()):
+        if other != name and _as_seen(other) == _as_seen(name):
             raise DataError(
-                "there is somebody whose name differs in capitals alone, and nobody could tell them apart",
+                "there is somebody whose name looks nearly the same, and nobody could tell them apart",
                 found=f"{name}, beside {other}",
                 mend="write it in the same way if they are one person; or take another name",
             )
+
+
+def _as_seen(name: str) -> str:
+    """A name without what is hardly seen in it: capitals, joiners, and forms of one letter."""
+    return composed(name.translate(dict.fromkeys(map(ord, _JOINERS))).casefold())
 
 
 _PRACTICE_TASKS = select(func.count()).select_from(tasks).where(tasks.c.kind == PRACTICE)

@@ -154,6 +154,7 @@ def release(campaign: Campaign, now: float) -> None:
             change.lock([turn.task])
             if turn in _late(change.connection, campaign, now):
                 end_turn(change, find_turn(change, turn.person, turn.task), EXPIRED)
+                change.connection.execute(_AGAIN, {"who": turn.person})
 
 
 def find_turn(change: Change, person: int, task: int) -> Row[Any]:
@@ -197,6 +198,8 @@ _BEGUN_OR_LATE = (
 )
 _OWN_WITH_TASK = _WITH_TASKS.where(_OWN, turns.c.task == bindparam("of_task"))
 _END = update(turns).where(_OWN, turns.c.task == bindparam("of_task")).values(state=bindparam("ended"))
+# The turn after one that nobody answered takes its number: so it is golden if that was, which a lapse does not tell.
+_AGAIN = update(cursors).where(cursors.c.person == bindparam("who")).values(turns=cursors.c.turns - 1)
 _MOVE = (
     update(cursors)
     .where(cursors.c.person == bindparam("who"))

@@ -68,7 +68,7 @@ def _summary(progress: "Progress") -> Iterator[str]:
         unknown = f", {progress.golden_unknown:,} without enough answers of experts" if progress.golden_unknown else ""
         yield f"golden: {truths}{unknown}"
     if split := progress.golden_split:
-        yield f"golden questions whose truth no more than half of their experts said: {split:,}, on the keeper's page"
+        yield f"experts are not sure, or do not agree, on {counted(split, 'golden question')}: see the keeper's page"
     yield (
         f"{counted(progress.votes, 'vote')}, {progress.last_hour:,} in the last hour, {progress.last_day:,} in the "
         f"last 24 hours; at most {progress.wanted:,} more are wanted"

@@ -54,6 +54,17 @@ def test_a_name_with_a_space_is_quoted_in_what_comes_next(pets: Path, run: Calla
     ]
 
 
+def test_a_text_to_agree_to_is_not_empty(create: Create) -> None:
+    Path("consent.txt").write_text(" \n\n")
+    result = create("--consent", "consent.txt")
+    assert (result.code, result.err) == (
+        1,
+        "Error: the text that people are to agree to is empty\n"
+        "  where:   consent.txt\n"
+        "  to mend: leave out --consent\n",
+    )
+
+
 def test_the_campaign_holds_what_was_asked_for(create: Create) -> None:
     Path("consent.txt").write_text("We keep your votes.\nYou may leave.\n")
     options = ["--votes", "3", "--stop", "0.05,0.95", "--golden-rate", "0.25", "--practice", "1", "--bar", "0.75"]
@@ -221,14 +232,11 @@ def test_it_says_on_how_many_golden_questions_experts_disagree_and_what_becomes_
         result = create(*options, "--force")
         assert (result.code, result.err) == (0, "")
         assert result.out.splitlines()[2] == (
-            "experts do not agree on 2 golden questions: no more than half of them said what it counts as "
-            f"(valid: {rule} of its experts said yes; else invalid)"
+            "experts are not sure, or do not agree, on 2 golden questions: a class counts as valid if "
+            f"{rule} of its experts said yes, and else as invalid"
         )
     assert document_of(create("--force", "--json"), "annotate")["results"]["golden_split"] == 2
-    assert (
-        "golden questions whose truth no more than half of their experts said: 2,"
-        in run("annotate", "status", "pets.db").out
-    )
+    assert "experts are not sure, or do not agree, on 2 golden questions" in run("annotate", "status", "pets.db").out
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])

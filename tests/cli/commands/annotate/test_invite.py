@@ -158,7 +158,7 @@ def test_a_new_link_ends_the_old_one_and_a_revoked_one_lets_nobody_enter(invite:
         (
             ["Eve", "--role", "expert"],
             1,
-            "Error: there is somebody whose name differs in capitals alone, and nobody could tell them apart\n"
+            "Error: there is somebody whose name looks nearly the same, and nobody could tell them apart\n"
             "  found:   Eve, beside eve\n"
             "  to mend: write it in the same way if they are one person; or take another name\n",
         ),

@@ -30,21 +30,33 @@ def started(*argv: str, lines: int = 1) -> Iterator[tuple["subprocess.Popen[str]
         process.communicate()
 
 
+def enter(address: str, invited: str) -> None:
+    """Enter by the link of somebody who was invited."""
+    PageClient(address, re.search("enter#(.*)", invited)[1]).close()
+
+
 def page(address: str) -> str:
     with urllib.request.urlopen(address, timeout=10) as response:
         return response.read().decode()
 
 
-def test_pages_are_served_until_ctrl_c(create: Create) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_pages_are_served_until_it_is_told_to_end_and_all_is_in_the_file_then(
+    create: Create, run: Callable[..., Run], number: signal.Signals
+) -> None:
     create("--name", "Cats?")
     with started("serve", "pets.db", "--port", "0") as (process, (line,)):
         found = re.fullmatch(r"Cats\?: (http://127\.0\.0\.1:\d+/)", line)
         assert found, line
         assert "<title>Cats?" in page(f"{found[1]}enter")
-        process.send_signal(signal.SIGINT)
+        enter(found[1], run("annotate", "invite", "pets.db", "ann").out)
+        assert Path("pets.db-wal").stat().st_size
+        process.send_signal(number)
         out, _ = process.communicate(timeout=20)
-    assert process.returncode in (130, -signal.SIGINT)
-    assert "Traceback" not in out
+    assert (process.returncode, out.splitlines()[-1]) == (130, "Stopped.")
+    assert not list(Path().glob("pets.db-*"))
+    Path("pets.db").rename("moved.db")
+    assert "ann" in run("annotate", "status", "moved.db").out
 
 
 def test_below_a_path_of_a_proxy_it_says_what_the_proxy_asks(create: Create) -> None:

@@ -72,7 +72,7 @@ def test_what_experts_do_not_agree_on_and_how_practice_went_is_told(
     assert run("annotate", "invite", "pets.db", "ann").code == 0
     work()
     lines = run("annotate", "status", "pets.db").out.splitlines()
-    assert lines[2] == "golden questions whose truth no more than half of their experts said: 1, on the keeper's page"
+    assert lines[2] == "experts are not sure, or do not agree, on 1 golden question: see the keeper's page"
     (heading,) = [line for line in lines if line.startswith("name")]
     (ann,) = [line for line in lines if line.startswith("ann")]
     column = slice(heading.index("practice") + len("practice") - len("3 of 4, failed"), heading.index("practice") + 8)

@@ -23,7 +23,7 @@ from reassess.core.items import Id
 from reassess.core.stop_rule import StopRule
 from reassess.data.benchmark_outputs import check_place
 from reassess.data.image_sources import ImageSource, open_images
-from reassess.errors import ReassessWarning
+from reassess.errors import DataError, ReassessWarning
 from reassess.formats.files import check_output, read_lines
 from reassess.text import counted
 
@@ -225,7 +225,12 @@ def _rules(votes: int, stop: StopRule | None, golden_rate: float | None, seed: i
 
 def _consent(call: Call, file: Path | None) -> str:
     """What people must agree to; empty if nothing."""
-    return "" if file is None else "\n".join(read_lines(call.read("consent", file)))
+    if file is None:
+        return ""
+    text = "\n".join(read_lines(call.read("consent", file)))
+    if not text.strip():
+        raise DataError("the text that people are to agree to is empty", where=file, mend="leave out --consent")
+    return text
 
 
 def _examples(folder: Path, parts: CampaignParts, plan: "CampaignPlan") -> "Sequence[ExamplePicture]":
@@ -277,8 +282,8 @@ def _report(
         if plan.golden_split:
             rule = f"{plan.at_least} or more" if plan.at_least else "more than half"
             call.tell(
-                f"experts do not agree on {counted(plan.golden_split, 'golden question')}: no more than half of them "
-                f"said what it counts as (valid: {rule} of its experts said yes; else invalid)"
+                f"experts are not sure, or do not agree, on {counted(plan.golden_split, 'golden question')}: a class "
+                f"counts as valid if {rule} of its experts said yes, and else as invalid"
             )
         if plan.rules.stop is not None and not known:
             call.tell("the stop rule closes nothing before experts have answered: invite them first")

@@ -623,10 +623,16 @@ def test_practice_answers_that_have_arrived_can_be_changed_until_what_is_right_i
     assert shown(view) == address
     assert campaign.kept() == [2, 2]
     assert view.locator(".right:visible").count() == 0
+    view.keyboard.press("s")
+    assert view.inner_text("#other-hint") == "In the practice round it is noted, and nobody is asked about it."
+    view.keyboard.type("lin")
+    view.keyboard.press("Enter")
+    wait_for_text(view, "#notice", "Thank you: line is noted.")
     view.keyboard.press("1")
     view.keyboard.press("m")
     view.keyboard.press("Enter")
     wait_for_text(view, "#stage", "Practice: 1 of 1. You and the experts agree on ")
+    assert view.inner_text("#stage").endswith(".5 of 2: a maybe is one half.")
     assert sorted(campaign.kept()) == [1, 2]
 
 

@@ -74,12 +74,11 @@ def _tell_models(call: Call, candidates: Candidates, detected: Mapping[str, str]
     models = {model.name: model for model in candidates.models}
     told = [
         {name: detected[name] for name in models},
-        {name: _SAID_OF[model.kind] for name, model in models.items() if model.kind in _SAID_OF},
-        {name: f"{model.unknown:,} unknown left out" for name, model in models.items() if model.unknown},
+        {name: _SAID_OF.get(model.kind, "") for name, model in models.items()},
+        {name: f"{model.unknown:,} unknown left out" if model.unknown else "" for name, model in models.items()},
         {
-            name: f"no say on {counted(model.lacking, 'image')} that others hold"
+            name: f"no say on {counted(model.lacking, 'image')} that others hold" if model.lacking else ""
             for name, model in models.items()
-            if model.lacking
         },
     ]
     for line in chain.from_iterable(map(shared, told)):

@@ -204,8 +204,8 @@ def _print_rest(call: Call, ranking: Ranking, classes: Classes, by: str | None) 
             _print_by_class(call, file, result, classes)
     for line in shared({file: result.detected for file, result in ranking.items()}):
         call.tell(line)
-    left_out = {file: f"left out: {text}" for file, result in ranking.items() if (text := left_out_in_words(result))}
-    for line in shared(left_out):
+    left_out = {file: left_out_in_words(result) for file, result in ranking.items()}
+    for line in shared({file: text and f"left out: {text}" for file, text in left_out.items()}):
         call.tell(line)
     if others := "; ".join(_on_scored_images(ranking)):
         call.tell(f"original on the scored images: {others}")

@@ -78,8 +78,9 @@ def _read_and_left_out(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iter
     models = next(iter(rankings.values()))
     yield from shared({model: result.detected for model, result in models.items()})
     for name, ranking in rankings.items():
-        left_out = {model: f"left out: {words}" for model in models if (words := left_out_in_words(ranking[model]))}
-        yield from (f"{name}: {line}" for line in shared(left_out))
+        left_out = {model: left_out_in_words(ranking[model]) for model in models}
+        told = shared({model: text and f"left out: {text}" for model, text in left_out.items()})
+        yield from (f"{name}: {line}" for line in told)
 
 
 def _row(model: str, name: str, result: Evaluation, rank: list[int]) -> list[object]:

@@ -277,6 +277,7 @@ def test_it_says_what_golden_questions_are_not_good_for_yet(create: Create) -> N
     assert (result.code, result.err) == (0, "")
     told = result.out.splitlines()
     assert told[2] == "the stop rule closes nothing before experts have answered: invite them first"
+    assert "next: reassess annotate invite pets.db NAME... --role expert" in told
     assert told[-1] == (
         "4 tasks have more questions than any golden task, so that raters can tell golden ones by their size; reassess "
         "tasks --size makes smaller tasks"

@@ -192,7 +192,10 @@ async function sendUnfit() {
 }
 
 function suggest() {
-  const { task } = turn;
+  const { task, practice } = turn;
+  find("#other-hint").textContent = practice
+    ? "In the practice round it is noted, and nobody is asked about it."
+    : "Others will be asked whether it is there.";
   const shown = new Set(turn.rows.map((row) => row.class));
   askForClass([...classes.values()], shown, async (id, name) => {
     try {
@@ -200,7 +203,7 @@ function suggest() {
     } catch (error) {
       return error instanceof Refused ? error.message : NO_CONNECTION;
     }
-    tell(`Thank you. Others will be asked about ${name}.`);
+    tell(practice ? `Thank you: ${name} is noted.` : `Thank you. Others will be asked about ${name}.`);
     return null;
   });
 }

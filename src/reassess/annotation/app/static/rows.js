@@ -70,7 +70,8 @@ export class Rows {
       line.hidden = !known.includes(row);
       for (const button of this.#elements[number].querySelectorAll("button")) button.disabled = true;
     });
-    return `You and the experts agree on ${same.length} of ${known.length}.`;
+    const half = known.filter((row) => SAID[row.answer] === null).length / 2;
+    return `You and the experts agree on ${same.length + half} of ${known.length}${half ? ": a maybe is one half" : ""}.`;
   }
 
   // Choose the first class of which the experts say something else, with all of them in view if there is room.

@@ -295,6 +295,7 @@ def _report(
     examples = f", {counted(len(plan.examples), 'example picture')}" if plan.examples else ""
     call.tell(f"images: {images:,}, {f'hashed in {source.place}' if source else 'not hashed'}{examples}")
     called = shlex.quote(place)
-    call.tell(f"next: reassess annotate invite {called} NAME...")
+    experts = "" if golden is None or known else " --role expert"
+    call.tell(f"next: reassess annotate invite {called} NAME...{experts}")
     call.tell(f"then: reassess annotate serve {called}{'' if source else ' --images FOLDER'}")
     call.note_hashes("tasks", "golden", "questions", "original")

@@ -1,4 +1,4 @@
-"""Raters, clock, retries, crashes and restarts by one seed, against the real store: what must hold, holds."""
+"""People, clock, retries, crashes and restarts by one seed, against the real store: what must hold, holds."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from sqlalchemy import select
 from reassess.annotation.store import creation
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import answers
-from tests.annotation.campaigns import Simulation
+from tests.annotation.simulation import Simulation
 
 _STEPS = 400
 _RUNS = int(os.environ.get("REASSESS_SIMULATED_STEPS", "20_000")) // _STEPS
@@ -25,7 +25,6 @@ def simulate(address: str | Path, seed: int) -> list[tuple[object, ...]]:
             simulation.step()
             if step % 20 == 0:
                 simulation.check()
-                simulation.check_cursors()
         simulation.finish()
         simulation.check_end()
     with reading(simulation.campaign.engine) as connection:

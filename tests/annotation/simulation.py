@@ -26,7 +26,7 @@ from tests.annotation import invariants
 from tests.annotation.campaigns import CLASSES, golden_of, tasks_of
 from tests.annotation.invariants import State
 
-_KILLED = 1 / 200  # statements before which the server is killed
+_KILLED = 1 / 300  # statements before which the server is killed
 
 
 class KilledError(Exception):

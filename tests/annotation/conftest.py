@@ -10,8 +10,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
+from reassess.annotation.store import campaigns
 from reassess.annotation.store.database import open_engine
 
 _MEMORY = Path("/dev/shm")
@@ -60,6 +61,15 @@ def database(server: str) -> str:
 
 
 @pytest.fixture(params=["file", "server"])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
-    """Where a campaign can be made: in a file, and on a server."""
-    return tmp_path / "c.db" if request.param == "file" else str(request.getfixturevalue("database"))
+def address(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str | Path]:
+    """Where a campaign can be made: in a file, and on a server. What is opened there is closed after the test."""
+    opened: list[Engine] = []
+
+    def open_noted(where: str | Path) -> Engine:
+        opened.append(open_engine(where))
+        return opened[-1]
+
+    monkeypatch.setattr(campaigns, "open_engine", open_noted)
+    yield tmp_path / "c.db" if request.param == "file" else str(request.getfixturevalue("database"))
+    for engine in opened:
+        engine.dispose()

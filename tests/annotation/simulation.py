@@ -76,7 +76,8 @@ class Simulation:
     now: float = 1e9
     # Revision and answer, by person and question.
     acknowledged: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
-    told: set[tuple[int, int]] = field(default_factory=set)  # who knows what is right, so that no change is kept
+    told: set[tuple[int, int]] = field(default_factory=set)  # who knows of which question what is right
+    final: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)  # what they said then
     voided: set[int] = field(default_factory=set)
     paused: bool = False
     waiting: dict[int, list[GivenAnswer]] = field(default_factory=dict)
@@ -245,6 +246,7 @@ class Simulation:
         invariants.check(state, self.acknowledged)
         invariants.check_cursors(state, self.raters)
         self._check_keeper(state)
+        self._check_told(state)
 
     def _check_keeper(self, state: State) -> None:
         """What keepers have done stays so."""
@@ -252,6 +254,13 @@ class Simulation:
         assert {person for person, row in state.people.items() if row.voided} == self.voided
         forgotten = {person for person, row in state.people.items() if row.name.startswith("forgotten ")}
         assert forgotten == state.people.keys() - self.at_work
+
+    def _check_told(self, state: State) -> None:
+        """Who knows what is right changes no answer that measures them."""
+        for own in self.told:
+            kept = state.kept[own]
+            said = kept.revision, kept.answer
+            assert state.is_unfit(kept) or self.final.setdefault(own, said) == said
 
     def check_end(self) -> None:
         """What must be so when nothing is left."""

@@ -12,7 +12,6 @@ import click
 import numpy as np
 
 from reassess import annotation
-from reassess.annotation.addresses import is_server
 from reassess.cli.campaigns import campaign_argument, images_of, images_option
 from reassess.cli.common import Call, Range, call_options, counting, percent
 from reassess.cli.help_pages import Command
@@ -125,7 +124,7 @@ def simulate(
             where = images or opened.images
             if where is not None:
                 images_of(opened, where)  # or the server would not start, and could not say why
-            if is_server(campaign):
+            if isinstance(campaign, str):  # an address, and no file
                 call.tell_first(
                     "the campaign is on a database server, its copy an SQLite file: the times are of SQLite"
                 )

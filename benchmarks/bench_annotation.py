@@ -1,17 +1,13 @@
-"""Speed of a campaign: simulated raters, and the server beside a bare one, on one machine.
-
-PostgreSQL is used where REASSESS_POSTGRESQL is the address of an empty database, and of another for the bare server in
-REASSESS_POSTGRESQL_BARE.
-"""
+"""Speed of a campaign: simulated raters, and the server beside a bare one, on one machine."""
 
 import json
-import os
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +22,15 @@ from reassess.annotation import (
     SimulatedRater,
     add_person,
     create_campaign,
-    export_votes,
     make_link,
     open_campaign,
     rate,
     serving,
 )
 from reassess.annotation.local_server import running
-from reassess.annotation.store.schema import answers, questions
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.stop_rule import StopRule
+from tests.annotation.postgresql import new_database, running_server
 
 _TASKS, _EACH = 50_000, 8  # as many questions as a page shows, of which a stop rule leaves two thirds open
 _SECONDS = 60.0  # so that the first requests, of which each statement is compiled, are few
@@ -64,8 +59,12 @@ def plan_of_golden_and_stop() -> CampaignPlan:
     return CampaignPlan(tasks_of(_TASKS, _EACH), rules=rules, golden_tasks=golden, experts=experts)
 
 
+def bare_command(address: str) -> list[str]:
+    return [sys.executable, str(Path(__file__).with_name("bare_server.py")), address]
+
+
 def bare(address: str) -> AbstractContextManager[str]:
-    return running([sys.executable, str(Path(__file__).with_name("bare_server.py")), address], what=address)
+    return running(bare_command(address), what=address)
 
 
 def rated(address: str, raters: int, think: float) -> Simulated:
@@ -116,12 +115,12 @@ def test_eight_raters_who_think_a_second(row: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("where", "raters", "think"), [("SQLite", 8, 0.0), ("PostgreSQL", 50, 1.0)])
 def test_as_many_answers_as_can_be(row: Any, tmp_path: Path, where: str, raters: int, think: float) -> None:
     name = f"{raters} raters, {think:g} s of thought, {where}"
-    addresses = str(tmp_path / "c.db"), str(tmp_path / "bare.db")
-    if where == "PostgreSQL":
-        if "REASSESS_POSTGRESQL" not in os.environ:
-            pytest.skip("REASSESS_POSTGRESQL is not given")
-        addresses = os.environ["REASSESS_POSTGRESQL"], os.environ["REASSESS_POSTGRESQL_BARE"]
-    found = compare_with_bare(row, name, *addresses, raters, think)
+    with ExitStack() as stack:
+        addresses = [str(tmp_path / "c.db"), str(tmp_path / "bare.db")]
+        if where == "PostgreSQL":
+            server = stack.enter_context(running_server(durable=True))
+            addresses = [new_database(server) for _ in addresses]
+        found = compare_with_bare(row, name, *addresses, raters, think)
     row(f"{name}, 200 answers", 200 * found.seconds / found.answers, "1 s", 1.0, "<= 1")
     row(f"{name}, next, 95%", at(found.next_seconds, 0.95), "50 ms", 0.05, "<= 1")
     row(f"{name}, submit, 95%", at(found.answer_seconds, 0.95), "50 ms", 0.05, "<= 1")
@@ -133,37 +132,27 @@ def timed(do: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
+def first_page(command: Sequence[str]) -> None:
+    """Start a server, of which the first line ends with its address, and get the page of those who enter."""
+    with running(command, what=command[-1]) as said, urllib.request.urlopen(said.split()[-1], timeout=60) as page:
+        page.read()
+
+
 def test_start_to_first_page(row: Any, tmp_path: Path) -> None:
-    create_campaign(tmp_path / "c.db", CampaignPlan(tasks_of(_TASKS, _EACH)))
-
-    def first_page() -> None:
-        with serving(tmp_path / "c.db") as pages, urllib.request.urlopen(f"{pages}enter", timeout=10) as page:
-            page.read()
-
-    first_page()  # byte code is kept
-    row("start to first page", timed(first_page), "2 s", 2.0, "<= 1")
-
-
-def test_create(row: Any, tmp_path: Path) -> None:
-    tasks = tasks_of(46_250, 4)
-    seconds = timed(lambda: create_campaign(tmp_path / "c.db", CampaignPlan(tasks)))
-    row("create a campaign of 185,000 questions", seconds, "20 s", 20.0, "<= 1")
-
-
-def test_export(row: Any, tmp_path: Path) -> None:
-    create_campaign(tmp_path / "c.db", CampaignPlan(tasks_of(25_000, _EACH)))
-    campaign = open_campaign(tmp_path / "c.db")
-    raters = [add_person(campaign, f"rater {number}") for number in range(5)]
-    with campaign.engine.begin() as connection:
-        ids = [row.id for row in connection.execute(questions.select())]
-        rest = {"revision": 0, "answer": 2, "seconds": 1.5, "at": 1e9, "counted": True}
-        for rater in raters:
-            connection.execute(answers.insert(), [{"question": own, "person": rater, **rest} for own in ids])
-    exported = []
-    seconds = timed(lambda: exported.append(export_votes(campaign)))
-    assert len(exported[0].votes) == 1_000_000
-    campaign.close()
-    row("export of 1,000,000 votes", seconds, "20 s", 20.0, "<= 1")
+    """With an image of each task, which `serve` looks for."""
+    (tmp_path / "images").mkdir()
+    plan = replace(plan_of_golden_and_stop(), images=str(tmp_path / "images"))
+    for part in (plan.tasks, plan.golden_tasks):
+        for name in dict.fromkeys(part.questions.images):
+            (tmp_path / "images" / name).touch()
+    create_campaign(tmp_path / "c.db", plan)
+    serve = [sys.executable, "-m", "reassess", "annotate", "serve", "--port", "0", str(tmp_path / "c.db")]
+    bare_serve = bare_command(str(tmp_path / "bare.db"))
+    for command in (serve, bare_serve):
+        first_page(command)  # byte code is kept
+    seconds, bare_seconds = timed(lambda: first_page(serve)), timed(lambda: first_page(bare_serve))
+    row("start to first page", seconds, "2 s", 2.0, "<= 1")
+    row("start to first page", seconds, "a bare server", bare_seconds, "<= 10")
 
 
 def test_install(row: Any, tmp_path: Path) -> None:
@@ -179,8 +168,8 @@ def test_install(row: Any, tmp_path: Path) -> None:
             capture_output=True,
             text=True,
         )
-        mib = sum(file.stat().st_size for file in place.rglob("*") if file.is_file()) / 1e6
-        sizes.append((len(json.loads(listed.stdout)), mib))
+        megabytes = sum(file.stat().st_size for file in place.rglob("*") if file.is_file()) / 1e6
+        sizes.append((len(json.loads(listed.stdout)), megabytes))
     packages, megabytes = (more - core for core, more in zip(*sizes, strict=True))
     print(f"the extra brings {packages} packages, {megabytes:.0f} MB")
     row("packages beyond the core", packages, "16 packages", 16, "<= 1")

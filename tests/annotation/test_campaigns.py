@@ -67,8 +67,8 @@ def exported(campaign: Campaign) -> list[tuple[str, int, list[tuple[str, str]]]]
     return [(votes.items.images[i], c, list(votes.on(row))) for row, (i, c) in enumerate(pairs)]
 
 
-def test_each_question_gets_its_votes_of_different_raters_and_no_more(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (2,), raters=3, votes=2, golden_rate=0)
+def test_each_question_gets_its_votes_of_different_raters_and_no_more(address: str | Path) -> None:
+    campaign = campaign_at(address, (2,), raters=3, votes=2, golden_rate=0)
     for person in (2, 3):
         turn = turn_of(campaign, person)
         give(campaign, person, turn, *(NO if row.class_id else YES for row in turn.rows))
@@ -80,8 +80,8 @@ def test_each_question_gets_its_votes_of_different_raters_and_no_more(tmp_path: 
     ]
 
 
-def test_a_place_is_kept_for_a_rater_until_the_lease_ends(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (1,), raters=2, votes=1, golden_rate=0, lease=60.0)
+def test_a_place_is_kept_for_a_rater_until_the_lease_ends(address: str | Path) -> None:
+    campaign = campaign_at(address, (1,), raters=2, votes=1, golden_rate=0, lease=60.0)
     turn = turn_of(campaign, 2)
     assert why(campaign, 3, NOW + 59) == "waiting"
     assert next_turn(campaign, 2, NOW + 59) == turn
@@ -95,8 +95,8 @@ def test_a_place_is_kept_for_a_rater_until_the_lease_ends(tmp_path: Path) -> Non
     assert exported(campaign) == [("m0.png", 0, [("rater 3", "no")])]
 
 
-def test_a_task_that_a_page_holds_is_not_shown_on_it_again_when_its_lease_has_ended(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (1, 1), raters=1, votes=1, golden_rate=0, lease=60.0)
+def test_a_task_that_a_page_holds_is_not_shown_on_it_again_when_its_lease_has_ended(address: str | Path) -> None:
+    campaign = campaign_at(address, (1, 1), raters=1, votes=1, golden_rate=0, lease=60.0)
     first = turn_of(campaign, 2)
     second = turn_of(campaign, 2, NOW + 100, held=[first.task])
     assert second.task != first.task
@@ -104,15 +104,15 @@ def test_a_task_that_a_page_holds_is_not_shown_on_it_again_when_its_lease_has_en
     assert turn_of(campaign, 2, NOW + 100).task == first.task  # such as after the page was closed
 
 
-def test_a_clock_that_is_set_back_keeps_no_place_for_ever(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (1,), raters=2, votes=1, golden_rate=0, lease=60.0)
+def test_a_clock_that_is_set_back_keeps_no_place_for_ever(address: str | Path) -> None:
+    campaign = campaign_at(address, (1,), raters=2, votes=1, golden_rate=0, lease=60.0)
     turn_of(campaign, 2)
     assert why(campaign, 3, NOW - 30) == "waiting"
     turn_of(campaign, 3, NOW - 3600)
 
 
-def test_the_next_task_can_be_had_before_the_last_is_answered(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (1, 1, 1), raters=1, golden_rate=0)
+def test_the_next_task_can_be_had_before_the_last_is_answered(address: str | Path) -> None:
+    campaign = campaign_at(address, (1, 1, 1), raters=1, golden_rate=0)
     first = turn_of(campaign, 2)
     second = next_turn(campaign, 2, NOW, held=[first.task])
     assert isinstance(second, Turn)
@@ -122,17 +122,17 @@ def test_the_next_task_can_be_had_before_the_last_is_answered(tmp_path: Path) ->
     assert isinstance(next_turn(campaign, 2, NOW, held=[second.task]), Turn)
 
 
-def test_a_page_that_is_loaded_again_shows_what_was_answered(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (3,), raters=1, golden_rate=0)
+def test_a_page_that_is_loaded_again_shows_what_was_answered(address: str | Path) -> None:
+    campaign = campaign_at(address, (3,), raters=1, golden_rate=0)
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, YES)
     again = turn_of(campaign, 2)
     assert again == replace(turn, rows=(replace(turn.rows[0], answer=YES, revision=1), *turn.rows[1:]))
 
 
-def test_a_question_is_closed_once_its_probability_has_left_the_bounds(tmp_path: Path) -> None:
+def test_a_question_is_closed_once_its_probability_has_left_the_bounds(address: str | Path) -> None:
     """Two raters who know every golden question agree on one class and not on the other: that alone stays open."""
-    campaign = campaign_at(tmp_path / "c.db", (2,), raters=3, votes=3, golden_rate=0.9, stop=StopRule(0.1, 0.9))
+    campaign = campaign_at(address, (2,), raters=3, votes=3, golden_rate=0.9, stop=StopRule(0.1, 0.9))
     shown = address_of(campaign, "m0.png")
     for person, second in ((2, NO), (3, YES)):
         while isinstance(turn := next_turn(campaign, person, NOW), Turn):
@@ -145,8 +145,8 @@ def test_a_question_is_closed_once_its_probability_has_left_the_bounds(tmp_path:
     assert [[row.class_id for row in turn.rows] for turn in left] == [[1]]
 
 
-def test_votes_of_a_voided_rater_do_not_count_and_their_questions_open_again(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (1,), raters=3, votes=2, golden_rate=0)
+def test_votes_of_a_voided_rater_do_not_count_and_their_questions_open_again(address: str | Path) -> None:
+    campaign = campaign_at(address, (1,), raters=3, votes=2, golden_rate=0)
     for person, said in ((2, YES), (3, NO)):
         give(campaign, person, turn_of(campaign, person), said)
     void_rater(campaign, 2, NOW)
@@ -159,16 +159,16 @@ def test_votes_of_a_voided_rater_do_not_count_and_their_questions_open_again(tmp
     assert export_votes(campaign).late == 1
 
 
-def test_a_picture_that_cannot_be_judged_is_no_vote_and_is_left_to_others(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (1,), raters=2, votes=1, golden_rate=0)
+def test_a_picture_that_cannot_be_judged_is_no_vote_and_is_left_to_others(address: str | Path) -> None:
+    campaign = campaign_at(address, (1,), raters=2, votes=1, golden_rate=0)
     cannot_judge(campaign, 2, turn_of(campaign, 2).task, NOW)
     assert why(campaign, 2) == "finished"
     turn_of(campaign, 3)
     assert len(export_votes(campaign).votes) == 0
 
 
-def test_golden_answers_are_exported_apart_and_without_voided_raters(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (3,), raters=2, golden_rate=0.9)
+def test_golden_answers_are_exported_apart_and_without_voided_raters(address: str | Path) -> None:
+    campaign = campaign_at(address, (3,), raters=2, golden_rate=0.9)
     for person in (2, 3):
         while isinstance(turn := next_turn(campaign, person, NOW), Turn):
             give(campaign, person, turn, *[YES] * len(turn.rows))
@@ -182,8 +182,8 @@ def test_golden_answers_are_exported_apart_and_without_voided_raters(tmp_path: P
     assert export_votes(campaign, names=True).rater_golden.raters == ("rater 2",)
 
 
-def test_what_was_not_asked_is_refused_and_nothing_of_the_call_is_kept(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (1, 1), raters=2, golden_rate=0)
+def test_what_was_not_asked_is_refused_and_nothing_of_the_call_is_kept(address: str | Path) -> None:
+    campaign = campaign_at(address, (1, 1), raters=2, golden_rate=0)
     turn = turn_of(campaign, 2)
     (row,) = turn.rows
     (other,) = turn_of(campaign, 3).rows  # of a task that begins before another does
@@ -199,8 +199,8 @@ def test_what_was_not_asked_is_refused_and_nothing_of_the_call_is_kept(tmp_path:
     assert message(cannot_judge, campaign, 1, turn.task, NOW).startswith("the rater was not shown this task")
 
 
-def test_an_answer_is_changed_by_one_of_a_higher_revision_alone(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (1,), raters=1, golden_rate=0)
+def test_an_answer_is_changed_by_one_of_a_higher_revision_alone(address: str | Path) -> None:
+    campaign = campaign_at(address, (1,), raters=1, golden_rate=0)
     turn = turn_of(campaign, 2)
     (row,) = turn.rows
     give(campaign, 2, turn, YES)
@@ -214,8 +214,10 @@ def test_an_answer_is_changed_by_one_of_a_higher_revision_alone(tmp_path: Path) 
     assert exported(campaign) == [("m0.png", 0, [("rater 2", "maybe")])]
 
 
-def test_a_revision_that_no_page_reaches_is_refused_so_that_an_answer_can_always_be_changed(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (2,), raters=1, golden_rate=0)
+def test_a_revision_that_no_page_reaches_is_refused_so_that_an_answer_can_always_be_changed(
+    address: str | Path,
+) -> None:
+    campaign = campaign_at(address, (2,), raters=1, golden_rate=0)
     turn = turn_of(campaign, 2)
     row, other = turn.rows
     given = [GivenAnswer(other.question, YES), GivenAnswer(row.question, YES, revision=1001)]
@@ -229,9 +231,9 @@ def test_a_revision_that_no_page_reaches_is_refused_so_that_an_answer_can_always
     assert message(keep_answers, campaign, 2, [GivenAnswer(row.question, YES, revision=3001)], NOW).endswith("3001")
 
 
-def test_a_changed_answer_opens_a_question_that_was_closed_by_it(tmp_path: Path) -> None:
+def test_a_changed_answer_opens_a_question_that_was_closed_by_it(address: str | Path) -> None:
     rules = {"votes": 3, "stop": StopRule(0.2, 0.8), "golden_rate": 0}
-    campaign = campaign_at(tmp_path / "c.db", (1,), raters=3, **rules)
+    campaign = campaign_at(address, (1,), raters=3, **rules)
     turns = {}
     for person in (2, 3):
         turns[person] = turn_of(campaign, person)
@@ -317,8 +319,8 @@ def test_a_rater_with_more_votes_than_a_statement_can_hold_is_voided(tmp_path: P
     assert len(export_votes(campaign).votes) == 1_200
 
 
-def test_what_was_answered_about_a_picture_that_cannot_be_judged_does_not_count(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (2,), raters=2, votes=1, golden_rate=0)
+def test_what_was_answered_about_a_picture_that_cannot_be_judged_does_not_count(address: str | Path) -> None:
+    campaign = campaign_at(address, (2,), raters=2, votes=1, golden_rate=0)
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, YES)
     cannot_judge(campaign, 2, turn.task, NOW)
@@ -330,8 +332,8 @@ def test_what_was_answered_about_a_picture_that_cannot_be_judged_does_not_count(
 
 
 @pytest.mark.parametrize("answered", [False, True])
-def test_a_turn_ends_by_one_statement_if_its_picture_cannot_be_judged(tmp_path: Path, answered: bool) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (1,), raters=1, golden_rate=0)
+def test_a_turn_ends_by_one_statement_if_its_picture_cannot_be_judged(address: str | Path, answered: bool) -> None:
+    campaign = campaign_at(address, (1,), raters=1, golden_rate=0)
     turn = turn_of(campaign, 2)
     if answered:
         give(campaign, 2, turn, YES)
@@ -342,8 +344,8 @@ def test_a_turn_ends_by_one_statement_if_its_picture_cannot_be_judged(tmp_path: 
     assert why(campaign, 2) == "finished"
 
 
-def test_a_golden_answer_about_a_picture_that_cannot_be_judged_does_not_count(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (1,), raters=1, golden_rate=0.9)
+def test_a_golden_answer_about_a_picture_that_cannot_be_judged_does_not_count(address: str | Path) -> None:
+    campaign = campaign_at(address, (1,), raters=1, golden_rate=0.9)
     while image_addresses(campaign)[(turn := turn_of(campaign, 2)).image].startswith("m"):
         give(campaign, 2, turn, YES)
     give(campaign, 2, turn, *[YES] * len(turn.rows))
@@ -353,23 +355,23 @@ def test_a_golden_answer_about_a_picture_that_cannot_be_judged_does_not_count(tm
     assert export_votes(campaign).rater_golden is None
 
 
-def test_a_restored_rater_is_shown_again_what_they_had_begun(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (1,), raters=1, golden_rate=0)
+def test_a_restored_rater_is_shown_again_what_they_had_begun(address: str | Path) -> None:
+    campaign = campaign_at(address, (1,), raters=1, golden_rate=0)
     turn = turn_of(campaign, 2)
     void_rater(campaign, 2, NOW)
     restore_rater(campaign, 2, NOW)
     assert turn_of(campaign, 2).task == turn.task
 
 
-def test_a_rater_who_is_voided_is_shown_nothing_to_change(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (1, 1), raters=1, golden_rate=0)
+def test_a_rater_who_is_voided_is_shown_nothing_to_change(address: str | Path) -> None:
+    campaign = campaign_at(address, (1, 1), raters=1, golden_rate=0)
     give(campaign, 2, turn_of(campaign, 2), YES)
     assert last_turn(campaign, 2) is not None
     void_rater(campaign, 2, NOW)
     assert last_turn(campaign, 2) is None
 
 
-def test_what_an_expert_says_twice_counts_once_and_two_answers_are_refused(tmp_path: Path) -> None:
+def test_what_an_expert_says_twice_counts_once_and_two_answers_are_refused(address: str | Path) -> None:
     golden, _ = golden_of(1)
     item, expert, answer = np.array([[0, 0, NO], [0, 0, NO], [0, 1, NO], [0, 2, YES], [0, 2, YES], [0, 2, YES]]).T
     experts = Votes.from_columns(golden.questions, item, expert, answer, ("x", "y", "z"), WORDS)
@@ -383,8 +385,8 @@ def test_what_an_expert_says_twice_counts_once_and_two_answers_are_refused(tmp_p
         "  to mend: leave out the one that does not hold"
     )
     assert plan.truth == (0,)
-    create_campaign(tmp_path / "c.db", plan)
-    kept = export_votes(open_campaign(tmp_path / "c.db"), names=True).golden
+    create_campaign(address, plan)
+    kept = export_votes(open_campaign(address), names=True).golden
     assert kept is not None
     assert sorted(kept.on(0)) == [("x", "no"), ("y", "no"), ("z", "yes")]
 
@@ -439,12 +441,12 @@ def test_a_file_that_is_no_campaign_is_overwritten_if_forced(tmp_path: Path) -> 
     open_campaign(tmp_path / "c.db").close()
 
 
-def test_a_golden_task_shows_as_many_questions_as_the_main_task_in_whose_place_it_stands(tmp_path: Path) -> None:
+def test_a_golden_task_shows_as_many_questions_as_the_main_task_in_whose_place_it_stands(address: str | Path) -> None:
     """Two raters who know the golden questions agree on two of three classes: others are asked for the third alone."""
     golden, experts = golden_of(*[6] * 20)
     rules = Rules(votes=4, stop=StopRule(0.1, 0.9), golden_rate=0.9)
-    create_campaign(tmp_path / "c.db", CampaignPlan(tasks_of(3), rules=rules, golden_tasks=golden, experts=experts))
-    campaign = open_campaign(tmp_path / "c.db")
+    create_campaign(address, CampaignPlan(tasks_of(3), rules=rules, golden_tasks=golden, experts=experts))
+    campaign = open_campaign(address)
     main, truth = address_of(campaign, "m0.png"), (NO, YES) * 3
     shown: list[list[int]] = []
     for third in (NO, YES, NO):
@@ -458,11 +460,11 @@ def test_a_golden_task_shows_as_many_questions_as_the_main_task_in_whose_place_i
     assert min(map(len, shown)) > 1
 
 
-def test_a_golden_task_of_as_many_questions_goes_first_and_then_the_largest(tmp_path: Path) -> None:
+def test_a_golden_task_of_as_many_questions_goes_first_and_then_the_largest(address: str | Path) -> None:
     golden, experts = golden_of(2, 1, 3, 5, 2, 4)
     plan = CampaignPlan(tasks_of(*[3] * 40), rules=Rules(golden_rate=0.9), golden_tasks=golden, experts=experts)
-    create_campaign(tmp_path / "c.db", plan)
-    campaign = open_campaign(tmp_path / "c.db")
+    create_campaign(address, plan)
+    campaign = open_campaign(address)
     known, first = {address_of(campaign, f"g{number}.png") for number in range(6)}, set()
     for number in range(20):
         rater = add_person(campaign, f"rater {number}")
@@ -496,13 +498,13 @@ def test_golden_tasks_are_the_first_of_as_many_raters_each(tmp_path: Path) -> No
     campaign.close()
 
 
-def test_what_somebody_lets_lapse_is_shown_again_golden_or_not(tmp_path: Path) -> None:
+def test_what_somebody_lets_lapse_is_shown_again_golden_or_not(address: str | Path) -> None:
     """So nobody learns from a lapse which it was."""
     golden, experts = golden_of(*[6] * 20)
     rules = Rules(golden_rate=0.5, lease=60.0)
     plan = CampaignPlan(tasks_of(*[3] * 40), rules=rules, golden_tasks=golden, experts=experts)
-    create_campaign(tmp_path / "c.db", plan)
-    campaign = open_campaign(tmp_path / "c.db")
+    create_campaign(address, plan)
+    campaign = open_campaign(address)
     person, shown = add_person(campaign, "ann"), Counter[bool]()
     known = {address_of(campaign, f"g{number}.png") for number in range(20)}
     for number in range(30):
@@ -515,10 +517,8 @@ def test_what_somebody_lets_lapse_is_shown_again_golden_or_not(tmp_path: Path) -
     campaign.close()
 
 
-def test_with_a_stop_rule_an_undecided_question_is_shown_to_one_more_rater_at_a_time(tmp_path: Path) -> None:
-    campaign = campaign_at(
-        tmp_path / "c.db", (2,), raters=4, votes=4, golden_rate=0, stop=StopRule(0.001, 0.999), lease=60.0
-    )
+def test_with_a_stop_rule_an_undecided_question_is_shown_to_one_more_rater_at_a_time(address: str | Path) -> None:
+    campaign = campaign_at(address, (2,), raters=4, votes=4, golden_rate=0, stop=StopRule(0.001, 0.999), lease=60.0)
     first, second = turn_of(campaign, 2), turn_of(campaign, 3)
     assert (why(campaign, 4), why(campaign, 5)) == ("waiting", "waiting")
     give(campaign, 2, first, YES, YES)
@@ -531,8 +531,10 @@ def test_with_a_stop_rule_an_undecided_question_is_shown_to_one_more_rater_at_a_
     assert len(turn_of(campaign, 5, NOW + 61).rows) == 2  # the lease of the third has ended
 
 
-def test_a_question_that_opens_again_is_asked_of_raters_who_have_had_the_others_of_its_task(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (2,), raters=3, votes=2, golden_rate=0, lease=60.0)
+def test_a_question_that_opens_again_is_asked_of_raters_who_have_had_the_others_of_its_task(
+    address: str | Path,
+) -> None:
+    campaign = campaign_at(address, (2,), raters=3, votes=2, golden_rate=0, lease=60.0)
     one, other = turn_of(campaign, 2), turn_of(campaign, 3)
     give(campaign, 2, one, YES, YES)
     give(campaign, 3, other, YES)
@@ -548,9 +550,9 @@ def test_a_question_that_opens_again_is_asked_of_raters_who_have_had_the_others_
 
 
 @pytest.mark.parametrize("stop", [None, StopRule(0.01, 0.99)])
-def test_questions_that_are_begun_are_asked_before_others(tmp_path: Path, stop: StopRule | None) -> None:
+def test_questions_that_are_begun_are_asked_before_others(address: str | Path, stop: StopRule | None) -> None:
     """Raters come in an order that is drawn: nobody begins a task while a begun one has a place for them."""
-    campaign = campaign_at(tmp_path / "c.db", (2,) * 12, raters=5, votes=4, stop=stop, golden_rate=0)
+    campaign = campaign_at(address, (2,) * 12, raters=5, votes=4, stop=stop, golden_rate=0)
     rng, begun = np.random.default_rng(0), dict[int, set[int]]()
     held: dict[int, Turn] = {}
     for person in rng.integers(2, 7, 400).tolist():

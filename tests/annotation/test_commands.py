@@ -64,6 +64,8 @@ def test_a_campaign_on_a_server_from_its_making_to_its_labels(
     annotate("backup", "-o", "copy.db")
     told = document_of(annotate("simulate", "--raters", "1", "-o", "tried.db", "--json"), "annotate")
     assert told["results"]["raters"] == 1
+    first, *_ = annotate("simulate", "--raters", "1").out.splitlines()
+    assert first == "the campaign is on a database server, its copy an SQLite file: the times are of SQLite"
     for copy, people in (("copy.db", 3), ("tried.db", 4)):
         campaign = open_campaign(copy)
         assert len(people_of(campaign)) == people

@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from reassess.annotation.store.campaigns import Campaign, open_campaign
-from reassess.annotation.store.database import reading
 from reassess.annotation.store.people import add_person
-from reassess.annotation.store.schema import people
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn
 from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, restore_rater, void_rater
 from reassess.core.stop_rule import StopRule
 from reassess.errors import DataError
-from tests.annotation.campaigns import CLASSES, Simulation, campaign_at, raters_of
+from tests.annotation.campaigns import CLASSES, campaign_at, raters_of
+from tests.annotation.invariants import State, check, check_end
+from tests.annotation.simulation import Simulation
 
 _RATERS = 4
 _TURNS = 25
@@ -86,13 +85,10 @@ def test_what_must_hold_holds_where_processes_race(where: str, tmp_path: Path, r
     with multiprocessing.get_context("spawn").Pool(_RATERS + 1) as pool:
         judging = pool.apply_async(answer_as_expert, (address, expert))
         kept = [*pool.starmap(rate, [(address, rater) for rater in raters_of(_RATERS)]), judging.get()]
-    with reading(campaign.engine) as connection:
-        voided = set(connection.scalars(select(people.c.id).where(people.c.voided)))
-    simulation = Simulation(address, random.Random(0), campaign, raters_of(_RATERS), now=time.time())
-    simulation.voided = voided
-    for each in kept:
-        simulation.acknowledged |= each
-    simulation.check()
+    acknowledged = {own: said for each in kept for own, said in each.items()}
+    check(State.of(campaign), acknowledged)
+    simulation = Simulation(address, random.Random(0), campaign, raters_of(_RATERS), [1, expert], now=time.time())
     simulation.finish()
-    simulation.check_end()
+    check(State.of(campaign), acknowledged)
+    check_end(State.of(campaign), simulation.at_work)
     campaign.close()

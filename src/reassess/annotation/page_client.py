@@ -38,7 +38,8 @@ class PageClient:
         self._connection = HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT)
         self._headers = {"Content-Type": "application/json"}
         self.took: dict[str, list[float]] = {}  # seconds of each request that was answered, by what was asked
-        self.statuses: dict[int, int] = {}  # how often the server gave each status
+        self.statuses: dict[int, int] = {}  # how often the server gave each status, after they had entered
+        self.not_shown = 0  # pictures that were asked for in vain
         try:
             self._enter(address, token)
         except (OSError, HTTPException) as error:
@@ -72,19 +73,12 @@ class PageClient:
             The server refuses what is said.
         """
         begin = time.perf_counter()
-        try:
-            self._send("POST", what, said)
-            response = self._connection.getresponse()
-            body = response.read()
-        except (OSError, HTTPException) as error:
-            self._connection.close()
-            raise ConnectionError(str(error)) from error
+        status, body = self._exchange("POST", what, said)
         self.took.setdefault(what, []).append(time.perf_counter() - begin)
-        self.statuses[response.status] = self.statuses.get(response.status, 0) + 1
-        if response.status >= 500:
-            raise ConnectionError(f"status {response.status}")
-        if response.status >= 300:
-            found = f"status {response.status}, {body.decode(errors='replace')}"
+        if status >= 500:
+            raise ConnectionError(f"status {status}")
+        if status >= 300:
+            found = f"status {status}, {body.decode(errors='replace')}"
             raise DataError("the server refuses what a rater says", where=what, found=found)
         return json.loads(body) if body else {}
 
@@ -95,18 +89,34 @@ class PageClient:
         self._connection.close()
 
     def fetch(self, path: str) -> int:
-        """Number of bytes of a picture; 0 if the server has none, or cannot be reached."""
-        try:
-            self._send("GET", path, None)
-            response = self._connection.getresponse()
-            return len(response.read()) if response.status == 200 else 0
-        except (OSError, HTTPException):
-            self._connection.close()
-            return 0
+        """Number of bytes of a picture; 0 if the server does not show it.
+
+        Raises
+        ------
+        ConnectionError
+            The connection is lost.
+        """
+        status, body = self._exchange("GET", path, None)
+        if status == 200:
+            return len(body)
+        self.not_shown += 1
+        return 0
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+    def _exchange(self, method: str, path: str, said: dict[str, Any] | None) -> tuple[int, bytes]:
+        """The status and the body of what the server answers; `ConnectionError` if the connection is lost."""
+        try:
+            self._send(method, path, said)
+            response = self._connection.getresponse()
+            body = response.read()
+        except (OSError, HTTPException) as error:
+            self._connection.close()
+            raise ConnectionError(str(error)) from error
+        self.statuses[response.status] = self.statuses.get(response.status, 0) + 1
+        return response.status, body
 
     def _send(self, method: str, path: str, said: dict[str, Any] | None) -> None:
         body = None if said is None else json.dumps(said).encode()

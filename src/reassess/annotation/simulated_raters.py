@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from random import Random
 from time import perf_counter, sleep
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ _PATIENCE = 30.0  # seconds for which a server may be away
 _LOOK_AGAIN = 0.5  # seconds, where there is nothing to do now
 
 Truth = Callable[[str, int], bool]
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class SimulatedRater:
     think
         Seconds that they look at a task, on average: exponentially distributed.
     drop
-        Probability that the connection is lost before they learn that answers were kept, from 0 to below 1. They send
-        these again.
+        Probability that the connection is lost before they learn that answers were kept, from 0 to 0.9. They send these
+        again.
 
     Raises
     ------
@@ -92,7 +93,10 @@ class Simulated(Shown):
     next_seconds, answer_seconds
         float64: how long the server took to show a next task, and to keep answers, each time that it did.
     statuses
-        How often the server gave each HTTP status.
+        How often the server gave each HTTP status, to requests for tasks and pictures and to answers.
+    not_shown
+        Number of requests for a picture in which the server showed none: its file is not there, is damaged or has
+        changed.
     """
 
     raters: int
@@ -103,6 +107,7 @@ class Simulated(Shown):
     next_seconds: npt.NDArray[np.float64]
     answer_seconds: npt.NDArray[np.float64]
     statuses: Mapping[int, int]
+    not_shown: int
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold; times are the median, the 95 % point and the longest, in seconds."""
@@ -180,6 +185,7 @@ def rate(
         next_seconds=_together(clients, "next"),
         answer_seconds=_together(clients, "answers"),
         statuses=statuses,
+        not_shown=sum(client.not_shown for client in clients),
     )
 
 
@@ -222,7 +228,7 @@ class _AtWork:
             given, lost = self._given(task), chance.random() < self.rater.drop
             if lost:
                 self.client.say_and_lose("answers", {"answers": given})
-            self._keep_asking("answers", {"answers": given})
+            self._ask("answers", {"answers": given})
             self.progress(len(given))
             done = replace(done, tasks=done.tasks + 1, answers=done.answers + len(given), lost=done.lost + int(lost))
             shown = after if "task" in after else self._next([])
@@ -232,9 +238,10 @@ class _AtWork:
         sleep(min(seconds, max(0.0, until - perf_counter())))
 
     def _next(self, held: list[int]) -> dict[str, Any]:
-        shown = self._keep_asking("next", {"held": held})
+        shown = self._ask("next", {"held": held})
         if self.pictures and "task" in shown:
-            self.client.fetch(shown["task"]["image"])
+            image = shown["task"]["image"]
+            self._keep_asking(image, lambda: self.client.fetch(image))
         return shown
 
     def _given(self, task: dict[str, Any]) -> list[dict[str, Any]]:
@@ -249,12 +256,15 @@ class _AtWork:
                 )
         return given
 
-    def _keep_asking(self, what: str, said: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, what: str, said: dict[str, Any]) -> dict[str, Any]:
+        return self._keep_asking(what, lambda: self.client.ask(what, said))
+
+    def _keep_asking(self, what: str, ask: Callable[[], _Answer]) -> _Answer:
         """Ask until the server answers: a lost connection is one of those things."""
         begin = perf_counter()
         while True:
             try:
-                return self.client.ask(what, said)
+                return ask()
             except ConnectionError as error:
                 if perf_counter() - begin > _PATIENCE:
                     raise DataError("the server is away", where=what, found=str(error)) from error

@@ -25,16 +25,16 @@ NO, MAYBE, YES = range(3)
 NOW = 1e9
 
 
-def made(tmp_path: Path, **options: Any) -> Campaign:
+def made(address: str | Path, **options: Any) -> Campaign:
     """A campaign in which all that is asked of raters is golden, as long as there is any."""
-    create_campaign(tmp_path / "c.db", CampaignPlan(tasks_of(2), rules=Rules(golden_rate=0.9), **options))
-    return open_campaign(tmp_path / "c.db")
+    create_campaign(address, CampaignPlan(tasks_of(2), rules=Rules(golden_rate=0.9), **options))
+    return open_campaign(address)
 
 
-def in_practice(tmp_path: Path, bar: float) -> tuple[Campaign, int, Turn]:
+def in_practice(address: str | Path, bar: float) -> tuple[Campaign, int, Turn]:
     """A campaign with one practice task of two classes, and a rater who is shown it."""
     golden, experts = golden_of(2, 2)
-    campaign = made(tmp_path, golden_tasks=golden, experts=experts, practice=1, bar=bar)
+    campaign = made(address, golden_tasks=golden, experts=experts, practice=1, bar=bar)
     rater = add_person(campaign, "ann")
     turn = next_turn(campaign, rater, NOW)
     assert isinstance(turn, Turn)
@@ -61,9 +61,9 @@ def known(campaign: Campaign) -> tuple[list[int | None], tuple[int, int], dict[i
         return list(truths), (counts[0], counts[1]), cells
 
 
-def test_the_truth_follows_from_the_experts_and_counts_for_raters_who_have_answered(tmp_path: Path) -> None:
+def test_the_truth_follows_from_the_experts_and_counts_for_raters_who_have_answered(address: str | Path) -> None:
     golden, experts = golden_of(2)  # the expert of the file says no and yes
-    campaign = made(tmp_path, golden_tasks=golden, experts=experts)
+    campaign = made(address, golden_tasks=golden, experts=experts)
     rater, other = add_person(campaign, "ann"), add_person(campaign, "kim", "expert")
     answer_all(campaign, rater, YES)
     assert known(campaign) == ([0, 1], (1, 1), {rater: [(0, YES, 1), (1, YES, 1)]})
@@ -71,8 +71,8 @@ def test_the_truth_follows_from_the_experts_and_counts_for_raters_who_have_answe
     assert known(campaign) == ([0, 0], (2, 0), {rater: [(0, YES, 2)]})
 
 
-def test_an_expert_is_shown_golden_questions_alone_and_no_vote_of_theirs_counts(tmp_path: Path) -> None:
-    campaign = made(tmp_path, golden_tasks=golden_of(2, 3)[0])
+def test_an_expert_is_shown_golden_questions_alone_and_no_vote_of_theirs_counts(address: str | Path) -> None:
+    campaign = made(address, golden_tasks=golden_of(2, 3)[0])
     expert = add_person(campaign, "kim", "expert")
     assert known(campaign)[:2] == ([None] * 5, (0, 0))
     shown = answer_all(campaign, expert, YES)
@@ -83,22 +83,22 @@ def test_an_expert_is_shown_golden_questions_alone_and_no_vote_of_theirs_counts(
     assert (len(exported.votes), len(exported.golden)) == (0, 5)
 
 
-def test_a_golden_question_without_truth_is_asked_of_no_rater(tmp_path: Path) -> None:
-    campaign = made(tmp_path, golden_tasks=golden_of(2)[0])
+def test_a_golden_question_without_truth_is_asked_of_no_rater(address: str | Path) -> None:
+    campaign = made(address, golden_tasks=golden_of(2)[0])
     rater = add_person(campaign, "ann")
     assert [len(turn.rows) for turn in answer_all(campaign, rater, YES)] == [2]
 
 
-def test_a_changed_answer_of_an_expert_changes_the_truth(tmp_path: Path) -> None:
-    campaign = made(tmp_path, golden_tasks=golden_of(1)[0])
+def test_a_changed_answer_of_an_expert_changes_the_truth(address: str | Path) -> None:
+    campaign = made(address, golden_tasks=golden_of(1)[0])
     expert = add_person(campaign, "kim", "expert")
     (turn,) = answer_all(campaign, expert, YES)
     keep_answers(campaign, expert, [GivenAnswer(turn.rows[0].question, NO, revision=1)], NOW)
     assert known(campaign)[:2] == ([0], (1, 0))
 
 
-def test_the_votes_of_experts_are_not_voided(tmp_path: Path) -> None:
-    campaign = made(tmp_path, golden_tasks=golden_of(1)[0])
+def test_the_votes_of_experts_are_not_voided(address: str | Path) -> None:
+    campaign = made(address, golden_tasks=golden_of(1)[0])
     expert = add_person(campaign, "kim", "expert")
     assert message(void_rater, campaign, expert, NOW) == (
         "only the votes of a rater can be voided\n  found:   kim, of the role expert"
@@ -107,11 +107,11 @@ def test_the_votes_of_experts_are_not_voided(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("said", "passes"), [(MAYBE, True), (NO, False)])
 def test_a_practice_round_shows_what_is_right_and_lets_those_begin_who_reach_the_bar(
-    tmp_path: Path, said: int, passes: bool
+    address: str | Path, said: int, passes: bool
 ) -> None:
     """All practice questions are of one image of which the one class is invalid, and the other valid."""
     golden, experts = golden_of(2, 2, 2)
-    campaign = made(tmp_path, golden_tasks=golden, experts=experts, practice=2, bar=0.5)
+    campaign = made(address, golden_tasks=golden, experts=experts, practice=2, bar=0.5)
     rater = add_person(campaign, "ann")
     for _ in range(2):
         turn = next_turn(campaign, rater, NOW)
@@ -138,8 +138,8 @@ def test_a_practice_round_shows_what_is_right_and_lets_those_begin_who_reach_the
     assert len(exported.rater_golden) == 2  # of the one golden task that is not for practice
 
 
-def test_until_what_is_right_is_told_a_practice_answer_can_be_changed(tmp_path: Path) -> None:
-    campaign, rater, turn = in_practice(tmp_path, bar=1.0)
+def test_until_what_is_right_is_told_a_practice_answer_can_be_changed(address: str | Path) -> None:
+    campaign, rater, turn = in_practice(address, bar=1.0)
     right = [GivenAnswer(row.question, 2 * row.class_id, revision=1) for row in turn.rows]
     wrong = [GivenAnswer(row.question, MAYBE) for row in turn.rows]
     assert keep_answers(campaign, rater, wrong, NOW, reveal=False) == {}
@@ -157,8 +157,8 @@ def test_until_what_is_right_is_told_a_practice_answer_can_be_changed(tmp_path: 
     campaign.close()
 
 
-def test_a_practice_answer_can_be_changed_after_the_lease_has_ended(tmp_path: Path) -> None:
-    campaign, rater, turn = in_practice(tmp_path, bar=1.0)
+def test_a_practice_answer_can_be_changed_after_the_lease_has_ended(address: str | Path) -> None:
+    campaign, rater, turn = in_practice(address, bar=1.0)
     keep_answers(campaign, rater, [GivenAnswer(turn.rows[0].question, MAYBE)], NOW)
     release(campaign, NOW + 1e6)
     right = [GivenAnswer(row.question, 2 * row.class_id, revision=1) for row in turn.rows]
@@ -169,10 +169,10 @@ def test_a_practice_answer_can_be_changed_after_the_lease_has_ended(tmp_path: Pa
     campaign.close()
 
 
-def test_a_stop_rule_closes_nothing_before_an_expert_has_answered(tmp_path: Path) -> None:
+def test_a_stop_rule_closes_nothing_before_an_expert_has_answered(address: str | Path) -> None:
     rules = Rules(votes=9, golden_rate=0, stop=StopRule(0.3, 0.7))
-    create_campaign(tmp_path / "c.db", CampaignPlan(tasks_of(1), rules=rules, golden_tasks=golden_of(2)[0]))
-    campaign = open_campaign(tmp_path / "c.db")
+    create_campaign(address, CampaignPlan(tasks_of(1), rules=rules, golden_tasks=golden_of(2)[0]))
+    campaign = open_campaign(address)
     ended = select(questions.c.ended).where(~questions.c.golden)
     for rater in range(3):
         answer_all(campaign, add_person(campaign, f"rater {rater}"), YES)
@@ -185,15 +185,15 @@ def test_a_stop_rule_closes_nothing_before_an_expert_has_answered(tmp_path: Path
     campaign.close()
 
 
-def test_who_judges_no_practice_picture_does_not_reach_the_bar(tmp_path: Path) -> None:
-    campaign, rater, turn = in_practice(tmp_path, bar=0.5)
+def test_who_judges_no_practice_picture_does_not_reach_the_bar(address: str | Path) -> None:
+    campaign, rater, turn = in_practice(address, bar=0.5)
     cannot_judge(campaign, rater, turn.task, NOW)
     assert next_turn(campaign, rater, NOW) == Nothing("failed")
 
 
-def test_to_an_expert_practice_tasks_are_golden_ones_and_nothing_is_told(tmp_path: Path) -> None:
+def test_to_an_expert_practice_tasks_are_golden_ones_and_nothing_is_told(address: str | Path) -> None:
     golden, experts = golden_of(2, 2)
-    campaign = made(tmp_path, golden_tasks=golden, experts=experts, practice=1)
+    campaign = made(address, golden_tasks=golden, experts=experts, practice=1)
     expert = add_person(campaign, "kim", "expert")
     for _ in range(2):
         turn = next_turn(campaign, expert, NOW)
@@ -205,8 +205,8 @@ def test_to_an_expert_practice_tasks_are_golden_ones_and_nothing_is_told(tmp_pat
         assert again.task == turn.task
 
 
-def test_what_an_expert_said_of_a_picture_that_cannot_be_judged_makes_no_truth(tmp_path: Path) -> None:
-    campaign = made(tmp_path, golden_tasks=golden_of(1)[0])
+def test_what_an_expert_said_of_a_picture_that_cannot_be_judged_makes_no_truth(address: str | Path) -> None:
+    campaign = made(address, golden_tasks=golden_of(1)[0])
     expert = add_person(campaign, "kim", "expert")
     (turn,) = answer_all(campaign, expert, YES)
     assert known(campaign)[:2] == ([1], (0, 1))

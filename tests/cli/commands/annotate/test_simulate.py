@@ -109,6 +109,21 @@ def test_the_document_counts_what_was_done(create: Create, run: Callable[..., Ru
     assert labels["right"] + labels["missed"] + labels["mistaken"] == 8
 
 
+def test_pictures_that_are_not_shown_are_counted_and_told(create: Create, run: Callable[..., Run]) -> None:
+    create("--votes", "1", "--golden-rate", "0")
+    for image in Path("pets/images").iterdir():
+        image.write_bytes(b"no picture")
+    simulate = ("annotate", "simulate", "pets.db", "--raters", "1", "--drop", "0")
+    results = document_of(run(*simulate, "--json"), "annotate")["results"]
+    assert results["not_shown"] == results["statuses"]["404"] >= 4
+    result = run(*simulate)
+    assert result.code == 0
+    assert result.out.splitlines()[-1] == (
+        f"no picture was shown in {results['not_shown']} requests: its file is damaged, has changed since the campaign "
+        "was made, or is not there"
+    )
+
+
 def test_raters_who_do_not_reach_the_bar_are_counted(create: Create, run: Callable[..., Run]) -> None:
     create("--practice", "1", "--bar", "1", "--votes", "1")
     matrices = ("--matrix", "0,0,1/1,0,0", "--matrix", "1,0,0/0,0,1")

@@ -102,7 +102,8 @@ def simulate(
     """Let programs answer, to try a campaign before people do, and to see how fast it is.
 
     They ask and answer as the page does, of a server on this machine, in a copy of the campaign: the campaign itself
-    stays as it is. How good its labels would be is measured against the truth by which they answer.
+    stays as it is. The copy is an SQLite file, also of a campaign on a database server: the times are those of SQLite.
+    How good the labels would be is measured against the truth by which they answer.
     """
     if output is not None:
         if output.resolve() == Path(campaign).resolve():
@@ -123,6 +124,10 @@ def simulate(
             where = images or opened.images
             if where is not None:
                 images_of(opened, where)  # or the server would not start, and could not say why
+            if isinstance(campaign, str):  # an address, and no file
+                call.tell_first(
+                    "the campaign is on a database server, its copy an SQLite file: the times are of SQLite"
+                )
             if annotation.resume(opened, time.time()):
                 call.tell_first("the campaign is paused; its copy was resumed")
             annotation.release(opened, math.inf)  # what people have begun, who do not go on in the copy
@@ -199,5 +204,9 @@ def _report(call: Call, simulated: "Simulated", trial: "Trial", output: Path | N
         )
     if errors := sum(count for status, count in simulated.statuses.items() if status >= 500):
         call.note(f"the server failed in {counted(errors, 'request')}")
+    if simulated.not_shown:
+        requests = counted(simulated.not_shown, "request")
+        why = "its file is damaged, has changed since the campaign was made, or is not there"
+        call.note(f"no picture was shown in {requests}: {why}")
     if output is not None:
         call.tell(f"kept: {output}; go on with reassess annotate status, or export")

@@ -1,0 +1,214 @@
+"""What must hold in every campaign, whatever happened in it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from reassess.annotation.assignment import Rules
+from reassess.annotation.judging import truth_of
+from reassess.annotation.store.campaigns import Campaign
+from reassess.annotation.store.database import reading
+from reassess.annotation.store.export import export_votes
+from reassess.annotation.store.schema import (
+    ASKED,
+    EXPERT,
+    GOLDEN,
+    MAIN,
+    PRACTICE,
+    RATER,
+    RATING,
+    SUGGESTED,
+    UNFIT,
+    WITHDRAWN,
+    answers,
+    cursors,
+    golden_counts,
+    people,
+    questions,
+    tasks,
+    turns,
+)
+from reassess.annotation.store.schema import campaign as settings
+
+Acknowledged = Mapping[tuple[int, int], tuple[int, int]]  # revision and answer, by person and question
+_HAD = (ASKED, UNFIT, SUGGESTED)  # turns after which nothing of the task is asked again
+
+
+@dataclass(frozen=True)
+class State:
+    """All that a database holds of a campaign, by number, or by person and task or question."""
+
+    rules: Rules
+    settings: Row[Any]
+    people: Mapping[int, Row[Any]]
+    tasks: Mapping[int, Row[Any]]
+    questions: Mapping[int, Row[Any]]
+    turns: Mapping[tuple[int, int], Row[Any]]
+    answers: Sequence[Row[Any]]
+    golden_counts: Sequence[Row[Any]]
+    positions: Mapping[int, int]
+
+    @classmethod
+    def of(cls, campaign: Campaign) -> "State":
+        with reading(campaign.engine) as connection:
+            return cls(
+                campaign.rules,
+                connection.execute(select(settings)).one(),
+                {row.id: row for row in connection.execute(select(people))},
+                {row.id: row for row in connection.execute(select(tasks))},
+                {row.id: row for row in connection.execute(select(questions))},
+                {(row.person, row.task): row for row in connection.execute(select(turns))},
+                connection.execute(select(answers)).all(),
+                connection.execute(select(golden_counts).where(golden_counts.c.n > 0)).all(),
+                {row.person: row.position for row in connection.execute(select(cursors))},
+            )
+
+    @cached_property
+    def kept(self) -> dict[tuple[int, int], Row[Any]]:
+        """Answers by person and question."""
+        return {(row.person, row.question): row for row in self.answers}
+
+    @cached_property
+    def standing(self) -> list[Row[Any]]:
+        """Answers of people who are not voided, about pictures that they could judge."""
+        return [row for row in self.answers if not self.people[row.person].voided and not self.is_unfit(row)]
+
+    def is_unfit(self, answer: Row[Any]) -> bool:
+        turn = self.turns.get((answer.person, self.questions[answer.question].task))
+        return turn is not None and turn.state == UNFIT
+
+    def kind(self, question: Row[Any]) -> str:
+        return str(self.tasks[question.task].kind)
+
+    def had(self, person: int, question: Row[Any]) -> bool:
+        """Whether somebody has answered a question, or is not to be asked again."""
+        turn = self.turns.get((person, question.task))
+        return (person, question.id) in self.kept or (turn is not None and turn.state in _HAD)
+
+
+def check(state: State, acknowledged: Acknowledged) -> None:
+    """What must hold at every moment."""
+    _no_answer_is_lost_or_doubled(state, acknowledged)
+    _only_what_may_count_counts(state)
+    _no_question_has_too_many_votes(state)
+    _places_are_those_of_turns(state)
+    _truths_are_what_experts_say(state)
+    _raters_are_measured_by_golden_answers(state)
+    _everybody_is_shown_what_is_for_them(state)
+
+
+def _no_answer_is_lost_or_doubled(state: State, acknowledged: Acknowledged) -> None:
+    assert len(state.kept) == len(state.answers)
+    for own, (revision, answer) in acknowledged.items():
+        kept = state.kept[own]
+        # Of a higher revision it is where the response to the change was lost.
+        assert (kept.revision, kept.answer) == (revision, answer) or kept.revision > revision
+
+
+def _only_what_may_count_counts(state: State) -> None:
+    """No vote is golden, of the practice round, an expert's, a voided rater's, or of a picture nobody could judge."""
+    standing = {row.id for row in state.standing}
+    for row in state.answers:
+        may_count = state.people[row.person].role == RATER and row.id in standing
+        assert not row.counted or (may_count and state.kind(state.questions[row.question]) == MAIN)
+
+
+def _no_question_has_too_many_votes(state: State) -> None:
+    """A question has as many votes as count, up to the wanted number, and of an open one none is left out."""
+    counted = Counter(row.question for row in state.answers if row.counted)
+    standing = Counter(row.question for row in state.standing)
+    most = state.rules.votes
+    for row in state.questions.values():
+        assert row.votes == counted[row.id] <= most
+        assert not (row.golden and row.ended)
+        assert row.ended != WITHDRAWN or not row.votes + row.reserved
+        assert row.ended != "rule" or (state.rules.stop is not None and row.votes >= state.rules.stop.at_least)
+        assert (row.ended == "votes") <= (row.votes == most)
+        assert (row.ended is None) <= (row.votes < most)
+        assert row.ended is not None or row.golden or row.votes == standing[row.id]
+
+
+def _places_are_those_of_turns(state: State) -> None:
+    """Each turn that goes on has a place on what it shows and is not answered, and nobody else has one."""
+    held: Counter[int] = Counter()
+    free: dict[int, int] = {}
+    for turn in state.turns.values():
+        if turn.state == ASKED:
+            assert turn.shown
+            held.update(question for question in turn.shown if (turn.person, question) not in state.kept)
+    for row in state.questions.values():
+        assert row.reserved == (0 if row.golden else held[row.id])
+        if row.ended is None and not row.golden:
+            left = state.rules.free(row.votes, row.reserved)
+            free[row.task] = min(free.get(row.task, left), left)
+    assert all(task.free == free.get(task.id, 0) for task in state.tasks.values())
+
+
+def _truths_are_what_experts_say(state: State) -> None:
+    said: dict[int, list[int]] = {}
+    for row in state.answers:
+        if state.people[row.person].role == EXPERT and not state.is_unfit(row):
+            said.setdefault(row.question, []).append(row.answer)
+    golden = [row for row in state.questions.values() if row.golden]
+    assert all(row.truth == truth_of(said.get(row.id, []), state.settings.at_least) for row in golden)
+    truths = Counter(row.truth for row in golden if state.kind(row) == GOLDEN)
+    assert (state.settings.golden_invalid, state.settings.golden_valid) == (truths[0], truths[1])
+
+
+def _raters_are_measured_by_golden_answers(state: State) -> None:
+    """By those alone of which the truth is known; and not by practice."""
+    known: Counter[tuple[int, int, int]] = Counter()
+    for row in state.answers:
+        question = state.questions[row.question]
+        is_known = state.kind(question) == GOLDEN and question.truth is not None
+        if is_known and state.people[row.person].role == RATER and not state.is_unfit(row):
+            known[row.person, question.truth, row.answer] += 1
+    assert {(row.person, row.truth, row.answer): row.n for row in state.golden_counts} == known
+
+
+def _everybody_is_shown_what_is_for_them(state: State) -> None:
+    """Experts are shown golden questions, and who has not passed the practice round nothing else."""
+    for (person, task), turn in state.turns.items():
+        who, kind = state.people[person], state.tasks[task].kind
+        if turn.state != SUGGESTED:
+            assert who.role != EXPERT or kind in (GOLDEN, PRACTICE)
+            assert who.role != RATER or who.stage == RATING or kind == PRACTICE
+
+
+def check_cursors(state: State, raters: Sequence[int]) -> None:
+    """No rater has passed a task that they can be shown, where no two transactions are at work at a time."""
+    for row in state.questions.values():
+        task = state.tasks[row.task]
+        if task.kind == MAIN and task.free and row.ended is None:
+            for rater in raters:
+                is_voided = state.people[rater].voided
+                assert is_voided or state.had(rater, row) or task.position >= state.positions[rater]
+
+
+def check_end(state: State, at_work: Sequence[int]) -> None:
+    """Nothing blocks for ever: each question has votes enough, or had everybody who works; golden ones each expert."""
+    for person in at_work:
+        who = state.people[person]
+        for row in state.questions.values():
+            if row.golden if who.role == EXPERT else not row.golden and row.ended is None:
+                assert who.voided or (who.role == RATER and who.stage != RATING) or state.had(person, row)
+
+
+def check_export(state: State, campaign: Campaign) -> None:
+    """The votes that are exported are those that count, and none of them is golden."""
+    exported = export_votes(campaign)
+    assert len(exported.votes) == sum(row.counted for row in state.answers)
+    assert len(exported.rater_golden or ()) == _golden_answers_of_raters(state)
+    for golden in filter(None, (exported.golden, exported.rater_golden)):
+        assert (exported.votes.find(golden.items) < 0).all()
+
+
+def _golden_answers_of_raters(state: State) -> int:
+    """Those to questions that an expert has judged, or all if none has been."""
+    asked = [state.questions[row.question] for row in state.standing if state.people[row.person].role == RATER]
+    golden = [row for row in asked if state.kind(row) == GOLDEN]
+    return sum(row.truth is not None for row in golden)

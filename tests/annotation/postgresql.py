@@ -1,0 +1,55 @@
+"""A PostgreSQL server of one's own, for tests and benchmarks."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from reassess.annotation.store.database import open_engine
+
+
+@contextmanager
+def running_server(*, durable: bool = False) -> Iterator[str]:
+    """The address of a server, to which the name of a database is to be put in place of NAME.
+
+    It waits for the disk at each commit if it is `durable`; the test is skipped where PostgreSQL is not installed.
+    """
+    found = [*map(Path, filter(None, [shutil.which("initdb")])), *Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    if not found:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    binaries = found[-1].parent
+    user = "postgres" if os.geteuid() == 0 else None  # it does not run as root
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    if user:
+        shutil.chown(folder, user)
+    options = f"-k {folder} -c listen_addresses= -c fsync={'on' if durable else 'off'}"
+    control = [binaries / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log"]
+    try:
+        made = [binaries / "initdb", "-D", folder / "data", "-A", "trust", "-U", "postgres"]
+        run = partial(subprocess.run, check=True, stdout=subprocess.DEVNULL, user=user, cwd=folder)
+        run(made)
+        run([*control, "-o", options, "start"])
+        try:
+            yield f"postgresql://postgres@/NAME?host={folder}"
+        finally:
+            run([*control, "-m", "immediate", "stop"])
+    finally:
+        shutil.rmtree(folder)
+
+
+def new_database(server: str) -> str:
+    """The address of an empty database."""
+    name = f"campaign_{uuid4().hex}"
+    engine = open_engine(server.replace("NAME", "postgres"))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return server.replace("NAME", name)

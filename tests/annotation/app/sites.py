@@ -86,6 +86,8 @@ def make_site(
     address: str | None = None,
     sizes: Sequence[int] = (3, 2, 1),
     practice: int = 0,
+    golden: int = 1,
+    golden_type: str = "jpg",
     golden_size: int = 2,
     raters: Sequence[str] = ("ann", "ben"),
     name: str = f"Shapes {HOSTILE}",
@@ -96,17 +98,18 @@ def make_site(
 ) -> Site:
     """A campaign of drawn shapes; golden questions of even number are not valid, the others are."""
     images = [f"{folder_name}/{number}.png" for number in range(len(sizes))]
-    golden_images = [f"golden/{number}.jpg" for number in range(practice + 1)]
+    golden_images = [f"golden/{number}.{golden_type}" for number in range(practice + golden)]
     draw_images(folder / "images", [*images, *golden_images])
-    golden = shape_tasks(golden_images, [golden_size] * len(golden_images), classes)
-    count = len(golden.questions)
+    golden_tasks = shape_tasks(golden_images, [golden_size] * len(golden_images), classes)
+    count = len(golden_tasks.questions)
     said = np.where(np.arange(count) % 2, 2, 0)
-    experts = Votes.from_columns(golden.questions, np.arange(count), np.zeros(count, int), said, ("expert-7",), WORDS)
+    by = np.zeros(count, int)
+    experts = Votes.from_columns(golden_tasks.questions, np.arange(count), by, said, ("expert-7",), WORDS)
     whole = CampaignPlan(
         shape_tasks(images, sizes, classes),
         name=name,
         rules=rules or Rules(votes=2, golden_rate=0.0),
-        golden_tasks=golden,
+        golden_tasks=golden_tasks,
         experts=experts,
         practice=practice,
         **plan,

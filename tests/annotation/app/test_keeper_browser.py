@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from reassess import load_votes
 from reassess.annotation.assignment import Rules
-from reassess.annotation.store.people import admit, find_person
+from reassess.annotation.store.campaigns import pause, resume
+from reassess.annotation.store.people import admit, find_person, make_link
 from reassess.annotation.store.turns import Turn, next_turn
 from reassess.annotation.store.votes import GivenAnswer, keep_answers
 from reassess.core.stop_rule import StopRule
@@ -29,7 +31,7 @@ def answer_all(work: Work, name: str, no: int = 2) -> None:
 
 def go_to(view: Any, name: str) -> None:
     """Move the focus with the tabulator until it is on a button or field of this name."""
-    for _ in range(80):
+    for _ in range(150):
         view.keyboard.press("Tab")
         found = view.evaluate(
             "(document.activeElement.getAttribute('aria-label') || document.activeElement.innerText || "
@@ -40,19 +42,51 @@ def go_to(view: Any, name: str) -> None:
     raise AssertionError(f"the focus comes to no {name}")
 
 
+def shown_link(begun: Work, view: Any) -> str:
+    """The link that the page shows, which is closed then."""
+    view.wait_for_selector("#link[open]")
+    link = view.input_value("#link-text")
+    assert link.startswith(f"{begun.server.address}enter#")
+    check_page(view)
+    view.keyboard.press("Escape")
+    view.wait_for_selector("#link", state="hidden")
+    assert view.input_value("#link-text") == ""
+    return link
+
+
+def open_link(begun: Work, link: str) -> None:
+    """Somebody enters by a link, in a browser of their own."""
+    begun.contexts.append(begun.browser.new_context())
+    page = begun.tab(begun.contexts[-1])
+    page.goto(link)
+    page.wait_for_url(begun.server.address)
+
+
+def exported_raters(path: Path) -> list[str]:
+    """The raters of the votes in an export."""
+    with zipfile.ZipFile(path) as packed:
+        packed.extract("export/votes.parquet", path.parent)
+    return [str(name) for name in load_votes(path.parent / "export" / "votes.parquet").raters]
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_keeper_through_a_whole_campaign_by_keyboard_alone(
     width: int, scheme: str, work: Callable[..., Work], tmp_path: Path
 ) -> None:
-    begun = work(sizes=(3, 2))
+    begun = work(sizes=(3, 2), practice=1, rules=Rules(votes=2, golden_rate=0.9))
+    campaign, shots = begun.site.campaign, Path(os.environ.get("REASSESS_SHOTS", tmp_path))
     answer_all(begun, "ann")
     view = begun.enter("kim", width, scheme, page="keeper")
     check_page(view)
-    view.keyboard.press("Tab")
+    go_to(view, "How ann answers golden questions")
+    view.keyboard.press("Enter")
+    view.wait_for_selector("details[open]")
+    check_page(view)
     go_to(view, "Pause")
     view.keyboard.press("Enter")
     view.wait_for_selector("text=Go on asking")
+    check_page(view)
     go_to(view, "Go on asking")
     view.keyboard.press("Enter")
     view.wait_for_selector("button:has-text('Pause')")
@@ -63,44 +97,146 @@ def test_a_keeper_through_a_whole_campaign_by_keyboard_alone(
     check_page(view)
     view.keyboard.press("Escape")
     view.wait_for_selector("#sure", state="hidden")
-    assert not find_person(begun.site.campaign, "ann").voided
+    assert not find_person(campaign, "ann").voided
     view.keyboard.press("Enter")  # the focus is where it was
     view.wait_for_selector("#sure[open]")
     view.keyboard.press("Enter")
     view.wait_for_selector("text=rater, voided")
-    assert find_person(begun.site.campaign, "ann").voided
+    assert find_person(campaign, "ann").voided
+    check_page(view)
     go_to(view, "Restore the votes of ann")
     view.keyboard.press("Enter")
     view.wait_for_selector("text=rater, voided", state="detached")
+    go_to(view, "Let ben begin")
+    view.keyboard.press("Enter")
+    view.wait_for_selector("text=rater, practice", state="detached")
+    assert find_person(campaign, "ben").stage == "rating"
 
     go_to(view, "name")
     view.keyboard.type(f"zoe {HOSTILE}")
-    view.keyboard.press("Enter")
-    view.wait_for_selector("#link[open]")
-    link = view.input_value("#link-text")
-    assert link.startswith(f"{begun.server.address}enter#")
-    check_page(view)
-    view.keyboard.press("Escape")
-    view.wait_for_selector("#link", state="hidden")
-    assert view.input_value("#link-text") == ""
-    view.wait_for_selector("text=zoe <img")
-    other = begun.browser.new_context()
-    begun.contexts.append(other)
-    page = begun.tab(other)
-    page.goto(link)
-    page.wait_for_url(begun.server.address)
-
     view.keyboard.press("Tab")
-    go_to(view, "Export votes")
-    with view.expect_download() as download:
-        view.keyboard.press("Enter")
-    download.value.save_as(tmp_path / "export.zip")
-    assert "export/votes.parquet" in zipfile.ZipFile(tmp_path / "export.zip").namelist()
-    shots = Path(os.environ.get("REASSESS_SHOTS", tmp_path))
+    view.keyboard.type("expert")
+    view.keyboard.press("Tab")
+    view.keyboard.press("Enter")
+    link = shown_link(begun, view)
+    view.wait_for_selector("text=zoe <img")
+    assert find_person(campaign, f"zoe {HOSTILE}").role == "expert"
+    open_link(begun, link)
+    go_to(view, "New link for ann")
+    view.keyboard.press("Enter")
+    view.wait_for_selector("#sure[open]")
+    check_page(view)
+    view.keyboard.press("Enter")
+    link = shown_link(begun, view)
+    view.wait_for_selector("text=made a link for ann >> nth=1")
+    assert view.evaluate("document.activeElement.ariaLabel") == "New link for ann"
+    open_link(begun, link)
+    go_to(view, "End the link of ann")
+    view.keyboard.press("Enter")
+    view.wait_for_selector("#sure[open]")
+    check_page(view)
+    view.keyboard.press("Enter")
+    view.wait_for_selector("text=ended the link of ann")
+    assert not find_person(campaign, "ann").linked
+    go_to(view, "Delete the name of ben")
+    view.keyboard.press("Enter")
+    view.wait_for_selector("#sure[open]")
+    check_page(view)
+    view.keyboard.press("Shift+Tab")  # from no, which is chosen first
+    view.keyboard.press("Enter")
+    view.wait_for_selector("text=deleted the name of forgotten")
+
+    for button, name in (("Export votes", "rater"), ("Export with names", "ann")):
+        go_to(view, button)
+        with view.expect_download() as download:
+            view.keyboard.press("Enter")
+        download.value.save_as(tmp_path / "export.zip")
+        assert name in str(exported_raters(tmp_path / "export.zip"))
+    check_page(view)
     view.screenshot(path=shots / f"keeper-{width}-{scheme}.png", full_page=True)
     go_to(view, "Leave")
     view.keyboard.press("Enter")
     view.wait_for_url("**/enter")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_parts_of_lists_are_turned_to_by_keyboard(
+    width: int, scheme: str, work: Callable[..., Work], tmp_path: Path
+) -> None:
+    begun = work(sizes=(6,) * 5)
+    answer_all(begun, "ann")
+    for _ in range(12):
+        pause(begun.site.campaign, 1e9)
+        resume(begun.site.campaign, 1e9)
+    view = begun.enter("kim", width, scheme, page="keeper")
+    go_to(view, "More questions: questions that are least certain")
+    check_page(view)
+    view.keyboard.press("Enter")
+    view.wait_for_url("**/keeper?questions=25#uncertain")
+    view.wait_for_selector("[aria-labelledby=uncertain] >> text=26 to 30")
+    assert view.locator("[aria-labelledby=uncertain] tbody tr").count() == 5
+    assert 0 <= view.locator("#uncertain").bounding_box()["y"] < 768  # where it was
+    view.keyboard.press("Tab")
+    assert view.evaluate("document.activeElement.closest('[aria-labelledby=uncertain]') !== null")
+    check_page(view)
+    go_to(view, "Earlier entries: who did what")
+    view.keyboard.press("Enter")
+    view.wait_for_url("**/keeper?questions=25&log=25#log")
+    shots = Path(os.environ.get("REASSESS_SHOTS", tmp_path))
+    view.screenshot(path=shots / f"parts-{width}-{scheme}.png")
+    go_to(view, "Pause")
+    view.keyboard.press("Enter")
+    view.wait_for_selector("text=Go on asking")  # the numbers are new, and what is chosen is chosen still
+    assert view.locator("[aria-labelledby=uncertain] tbody tr").count() == 5
+    assert view.locator("[aria-labelledby=log] tbody").inner_text().endswith("made the campaign")
+    go_to(view, "Questions before: questions that are least certain")
+    view.keyboard.press("Enter")
+    view.wait_for_url("**/keeper?log=25&questions=0#uncertain")
+    assert view.locator("[aria-labelledby=uncertain] tbody tr").count() == 25
+
+
+def test_a_link_is_shown_until_it_is_closed_although_the_session_has_ended(work: Callable[..., Work]) -> None:
+    begun = work(sizes=(2,))
+    view = begun.enter("kim", page="keeper")
+
+    def answer_and_end(route: Any) -> None:
+        answer = route.fetch()
+        make_link(begun.site.campaign, begun.site.ids["kim"], 1e9)
+        route.fulfill(response=answer)
+
+    view.route("**/keeper/invite", answer_and_end)
+    view.get_by_role("button", name="New link for ann").click()
+    view.keyboard.press("Enter")
+    view.wait_for_selector("#link[open]")
+    view.wait_for_timeout(1_000)
+    assert view.input_value("#link-text").startswith(f"{begun.server.address}enter#")
+    view.keyboard.press("Escape")
+    view.wait_for_url("**/enter")
+
+
+def test_a_button_says_that_it_works_for_as_long_as_that_takes(work: Callable[..., Work], tmp_path: Path) -> None:
+    begun, held = work(sizes=(2,)), []
+    view = begun.enter("kim", page="keeper")
+    view.evaluate(PATIENCE)
+    view.route("**/keeper/people/void", lambda route: held.append(route))
+    button = view.get_by_role("button", name="Void the votes of ann")
+    button.click()
+    view.keyboard.press("Enter")
+    view.wait_for_selector("[aria-busy=true]")
+    assert button.get_attribute("aria-busy") == "true"
+    check_page(view)
+    view.screenshot(path=Path(os.environ.get("REASSESS_SHOTS", tmp_path)) / "busy.png")
+    button.click()  # once is enough
+    view.get_by_role("button", name="Pause").click()
+    assert view.locator("#sure").is_hidden()
+    assert view.evaluate("patience") == [120_000]
+    (request,) = held
+    request.continue_()
+    view.wait_for_selector("text=rater, voided")
+    assert view.locator("[aria-busy]").count() == 0
+    view.get_by_role("button", name="Pause").click()
+    view.wait_for_selector("text=Go on asking")
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -171,7 +307,7 @@ def test_a_table_that_is_wider_than_the_screen_has_a_shadow_where_it_goes_on(
 def test_the_buttons_of_a_person_stand_in_one_row(work: Callable[..., Work], width: int) -> None:
     begun = work(sizes=(2,), practice=1, raters=("ann", "somebody of a longer name"))
     view = begun.enter("kim", width, page="keeper")
-    for cell in view.locator(".actions-of").all():
+    for cell in view.locator(".actions-of:has(button)").all():
         assert len({button.bounding_box()["y"] for button in cell.locator("button").all()}) == 1
     assert view.evaluate("(one => one.scrollWidth <= one.clientWidth)(document.querySelector('.wide'))")
 
@@ -231,6 +367,13 @@ BROKEN = r"""() => {
     }
   }
   return broken;
+}"""
+
+# Notes for how long each request is waited for.
+PATIENCE = """() => {
+  const real = AbortSignal.timeout.bind(AbortSignal);
+  window.patience = [];
+  AbortSignal.timeout = (wait) => { patience.push(wait); return real(wait); };
 }"""
 
 # Holds back each look at the numbers until its place in `looks` is called.

@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,23 @@ def test_a_link_is_made_for_somebody_new_and_anew_for_who_is_there(site: Site) -
         assert name in client.get("/keeper").text
         assert token not in client.get("/keeper").text
     assert site.client().post("/enter", json={"token": site.tokens["ann"]}).status_code == 403
+
+
+def test_a_keeper_ends_no_session_of_their_own_by_a_new_link(site: Site) -> None:
+    client, kim = site.client("kim"), {"person": site.ids["kim"]}
+    page = client.get("/keeper").text
+    assert [f"New link for {name}" in page for name in ("ann", "eva", "kim")] == [True, True, False]
+    response = client.post("/keeper/invite", json=kim)
+    assert (response.status_code, response.json()["error"].split("\n")) == (
+        400,
+        [
+            "a new link of your own would end the session that shows it",
+            "  found:   kim",
+            "  to mend: reassess annotate invite --again makes it; or another keeper does",
+        ],
+    )
+    assert client.get("/keeper").status_code == 200
+    assert site.client("kim").get("/keeper").status_code == 200  # by the link that was there
 
 
 def test_a_name_is_forgotten(site: Site) -> None:
@@ -180,15 +198,78 @@ def test_the_page_lists_golden_questions_on_which_experts_do_not_agree(site: Sit
     assert "image class counts as no maybe yes golden/0.jpg circle invalid 1 0 1 Golden" in page
 
 
-def test_of_many_golden_questions_on_which_experts_do_not_agree_some_are_listed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def section_of(page: str, place: str) -> str:
+    """A list of the keeper's page."""
+    return page.partition(f'aria-labelledby="{place}"')[2].partition("</section>")[0]
+
+
+def rows_of(page: str, place: str) -> list[str]:
+    """The rows of a list, as text."""
+    rows = re.findall("<tr>(.*?)</tr>", section_of(page, place).partition("<tbody>")[2], re.DOTALL)
+    return [" ".join(re.sub(r"<[^>]*>", " ", row).split()) for row in rows]
+
+
+def link_of(page: str, place: str, *words: str) -> str | None:
+    """Where a link below a list leads that is of one of some words; None if there is none."""
+    links = re.findall('<a href="([^"]*)"[^>]*>(.*?)</a>', section_of(page, place))
+    return next((unescape(address) for address, word in links if word in words), None)
+
+
+@pytest.mark.parametrize(("place", "count"), [("split", 3), ("disputed", 2), ("uncertain", 6), ("log", 8)])
+def test_a_list_is_shown_in_parts_of_which_none_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, count: int
 ) -> None:
-    site = make_site(tmp_path, golden_size=6, at_least=1)
+    site = make_site(tmp_path, golden_size=6, at_least=1, rules=Rules(votes=2, golden_rate=0.9), raters=("ann",))
+    answer_all(site, "ann", 0)
     answer_all(site, "eva", 2)
-    monkeypatch.setattr(keeping, "_MOST_LISTED", 2)
-    page = words(site)
-    assert "if 1 or more of them said yes" in page
-    assert "2 of 3 are listed." in page
+    client = site.client("kim")
+    page = client.get("/keeper").text
+    whole = rows_of(page, place)
+    assert (len(whole), "<nav class=" in page) == (count, False)
+    monkeypatch.setattr(keeping, "_LISTED", 1)
+    others = "split=1&disputed=1&questions=1&log=1"
+    address: str | None = "keeper?" + others.replace(f"{KEYS[place]}=1", f"{KEYS[place]}=0")
+    parts, back = [], 0
+    while address:
+        page = client.get(f"/{address}").text
+        parts.append(rows_of(page, place))
+        address = link_of(page, place, "More questions", "Earlier entries")
+        assert address is None or address.endswith(f"#{place}")
+    assert [row for part in parts for row in part] == whole
+    while address := link_of(page, place, "Questions before", "Later entries"):
+        page, back = client.get(f"/{address}").text, back + 1
+    assert (back, rows_of(page, place)) == (len(parts) - 1, parts[0])
+    for other in set(KEYS) - {place}:
+        assert "2 to 2" in section_of(page, other)
+    site.campaign.close()
+
+
+KEYS = {"split": "split", "disputed": "disputed", "uncertain": "questions", "log": "log"}
+
+
+def test_beyond_the_end_of_a_list_there_is_a_way_back(site: Site) -> None:
+    answer_all(site, "ann", 2)
+    page = site.client("kim").get("/keeper?questions=50&log=999999999").text
+    backs = {"uncertain": "keeper?log=999999999&questions=25", "log": "keeper?questions=50&log=999999974"}
+    for place, back in backs.items():
+        assert rows_of(page, place) == []
+        assert "nothing is left here" in section_of(page, place)
+        assert link_of(page, place, "Questions before", "Later entries") == f"{back}#{place}"
+    assert "There are no votes yet" not in page
+
+
+@pytest.mark.parametrize("name", KEYS.values())
+@pytest.mark.parametrize("said", ["", "-1", "x", "1.5", "+1", "1_0", "\u0661", "1000000000", "9" * 5000])
+def test_a_part_of_a_list_begins_at_a_number_of_rows(site: Site, name: str, said: str) -> None:
+    response = site.client("kim").get("/keeper", params={name: said})
+    error = f"{name} is how many rows come before: a whole number from 0 to 999999999"
+    assert (response.status_code, response.json()) == (400, {"error": error})
+
+
+def test_the_truth_of_a_split_golden_question_is_explained(tmp_path: Path) -> None:
+    site = make_site(tmp_path, at_least=1)
+    answer_all(site, "eva", 2)
+    assert "if 1 or more of them said yes" in words(site)
     site.campaign.close()
 
 

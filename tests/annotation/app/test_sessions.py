@@ -1,12 +1,16 @@
 """Nobody gets at what is of somebody else."""
 
-import json
+import itertools
+import re
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from httpx import Response
 from starlette.testclient import TestClient
 
+from reassess.annotation.app import application
 from reassess.annotation.assignment import Rules
 from reassess.annotation.store.pictures import find_image
 from tests.annotation.app.sites import Site, make_site
@@ -65,38 +69,64 @@ def test_the_cookie_of_another_campaign_opens_nothing(site: Site, tmp_path_facto
     assert list(other.client("ann").cookies) != [name]
 
 
-def test_a_golden_task_looks_like_all_others(tmp_path: Path) -> None:
-    site = make_site(tmp_path, sizes=(2,) * 6, rules=Rules(votes=2, golden_rate=0.5))
-    client = site.client("ann")
-    looks: dict[bool, set[str]] = {True: set(), False: set()}
-    while task := client.post("/next", json={"held": []}).json().get("task"):
-        address = task["image"].rpartition("/")[2]
-        found = find_image(site.campaign, address)
+SECRETS = ("golden", "n01440764", ".png", "expert-7", "eva", "ben", "posterior", "proposed", "original")
+
+
+def form_of(response: Response) -> tuple[str, ...]:
+    """What a response looks like: all of it, but for lengths, numbers, addresses, and the pixels of a picture."""
+    values = {name: value for name, value in response.headers.multi_items() if name != "content-length"}
+    is_json = response.headers.get("content-type") == "application/json"
+    text = re.sub("images/[0-9a-f]{32}", "images/*", response.text) if is_json else ""
+    return str(response.status_code), str(values), str(list(response.headers)), re.sub("[0-9]+", "0", text)
+
+
+def test_in_a_whole_session_golden_tasks_look_like_all_others_and_nothing_tells_of_them(tmp_path: Path) -> None:
+    """Neither their responses, nor names of files, what others said, or which questions are golden."""
+    rules = Rules(votes=2, golden_rate=0.5)
+    plan = {"golden": 24, "golden_type": "png", "golden_size": 4, "folder_name": "n01440764"}
+    site = make_site(tmp_path, sizes=(1, 2, 3) * 8, rules=rules, name="Shapes", **plan)
+    ann, ben = site.client("ann"), site.client("ben")
+    static = Path(application.__file__).parent / "static"
+    said = [ann.get(path) for path in ("/", "/classes", *(f"/static/{one.name}" for one in static.iterdir()))]
+    forms: dict[bool, set[tuple[str, ...]]] = {True: set(), False: set()}
+    tasks: dict[bool, list[int]] = {True: [], False: []}
+    questions: dict[bool, list[int]] = {True: [], False: []}
+    shown = ann.post("/next", json={"held": []})
+    for turn in itertools.count():
+        task = shown.json().get("task")
+        if task is None:
+            break
+        number, rows, address = task["task"], task["rows"], "/" + task["image"]
+        found = find_image(site.campaign, address.rpartition("/")[2])
         assert found is not None
-        kinds = {name: type(value).__name__ for name, value in task.items()}
-        rows = {(name, type(value).__name__) for row in task["rows"] for name, value in row.items()}
-        given = [{"question": row["question"], "answer": 2, "revision": 0} for row in task["rows"]]
-        kept = client.post("/answers", json={"answers": given}).json()
-        look = [kinds, sorted(rows), len(address), kept["truths"], sorted(kept)]
-        looks[found.name.startswith("golden")].add(json.dumps(look))
-    assert looks[True]
-    assert looks[True] == looks[False]
+        after = ann.post("/next", json={"held": [number]})
+        given = {"answers": [{"question": row["question"], "answer": 2, "revision": 0, "seconds": 1.5} for row in rows]}
+        asked = {
+            "shown": shown,
+            "image": ann.get(address),
+            "head": ann.head(address),
+            "of another": ben.post("/answers", json=given),
+            "unfit for another": ben.post("/unfit", json={"task": number}),
+            "suggested": ann.post("/suggest", json={"task": number, "class": 5}) if turn % 4 == 1 else None,
+            "unfit": ann.post("/unfit", json={"task": number}) if turn % 4 == 2 else None,
+            "answers": ann.post("/answers", json=given),
+            "again": ann.post("/answers", json=given),
+            "undone": ann.post("/undo", json={"held": []}),
+        }
+        is_golden = found.name.startswith("golden")
+        in_order = rows == sorted(rows, key=itemgetter("question"))
+        got = {what: response for what, response in asked.items() if response is not None}
+        forms[is_golden] |= {(what, str(in_order), *form_of(response)) for what, response in got.items()}
+        tasks[is_golden].append(number)
+        questions[is_golden] += [row["question"] for row in rows]
+        said += got.values()
+        shown = after
+    assert min(len(tasks[True]), len(tasks[False])) > 10
+    assert forms[True] == forms[False]
+    for numbers in (tasks, questions):  # those of neither kind are all smaller than those of the other
+        assert min(numbers[True]) < max(numbers[False])
+        assert min(numbers[False]) < max(numbers[True])
+    for response in [*said, shown]:
+        text = str(response.headers.multi_items()) + response.content.decode("latin-1")
+        assert [secret for secret in SECRETS if secret in text.lower()] == []
     site.campaign.close()
-
-
-def test_what_a_rater_gets_tells_nothing_of_where_it_is_from(site: Site) -> None:
-    """Neither names of files, nor which questions are golden, nor what others said."""
-    site.client("ben").post("/answers", json={"answers": []})
-    client = site.client("ann")
-    texts = [client.get("/").text, client.get("/classes").text]
-    held: tuple[int, ...] = ()
-    for _ in range(2):
-        task = next_task(client, held)
-        held = (*held, task["task"])
-        texts.append(json.dumps(task))
-        image = client.get("/" + task["image"])
-        texts.append(str(dict(image.headers)) + image.content.decode("latin-1"))
-        assert set(task) == {"task", "image", "practice", "number", "rows"}
-    for text in texts:
-        for secret in ("main/", "golden", ".png", ".jpg", "truth", "posterior", "original", "votes", "ben", "expert-7"):
-            assert secret not in text

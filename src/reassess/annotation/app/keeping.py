@@ -1,7 +1,9 @@
 """The keeper's page: how far the campaign is, how each rater does, and what a keeper can do about it."""
 
+import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +16,7 @@ from starlette.routing import Route
 from reassess.annotation.app.security import csrf_of, whole_number
 from reassess.annotation.app.sessions import Caller, asked, posted
 from reassess.annotation.export_folder import export_campaign
-from reassess.annotation.store.campaigns import pause, resume
+from reassess.annotation.store.campaigns import Campaign, pause, resume
 from reassess.annotation.store.class_list import shown_classes
 from reassess.annotation.store.keeping import LogEntry, disputed_golden, last_entries, split_golden, uncertain_questions
 from reassess.annotation.store.people import add_person, admit, forget_person, make_link, revoke_link
@@ -27,7 +29,7 @@ from reassess.numeric.proportion import Proportion
 __all__ = ["ROUTES"]
 
 _KEEPERS = ("keeper",)
-_MOST_LISTED = 25
+_LISTED = 25  # rows of a part of a list
 _ROLES = ("rater", "expert", "keeper")
 # What is done to a person, by its address.
 _OF_PERSON = {
@@ -58,11 +60,22 @@ _DONE = {
 }
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A part of a list, and the addresses of the parts beside it; None where there is none."""
+
+    rows: Sequence[Any]
+    first: int
+    before: str | None
+    after: str | None
+
+
 def _page(caller: Caller) -> Response:
     campaign = caller.campaign
     progress = progress_of(campaign, caller.now)
     classes = {one.id: one.name for one in shown_classes(campaign)}
     names = {one.id: one.name for one in progress.raters}
+    log = _part(caller, "log", last_entries)
     shown = {
         "title": campaign.name or "A campaign",
         "csrf": csrf_of(caller.secret),
@@ -72,11 +85,12 @@ def _page(caller: Caller) -> Response:
         "matrices": {one.id: _matrix(one.confusion.tolist()) for one in progress.raters if one.confusion.any()},
         "practised": any(one.practice for one in progress.raters),
         "at_least": campaign.at_least,
-        "split": split_golden(campaign)[:_MOST_LISTED],
-        "disputed": disputed_golden(campaign, _MOST_LISTED),
-        "uncertain": uncertain_questions(campaign, _MOST_LISTED),
+        "split": _part(caller, "split", lambda of, most, skip: split_golden(of)[skip : skip + most]),
+        "disputed": _part(caller, "disputed", disputed_golden),
+        "uncertain": _part(caller, "questions", uncertain_questions),
         "classes": classes,
-        "entries": [_told(one, names, classes) for one in last_entries(campaign, _MOST_LISTED)],
+        "log": log,
+        "entries": [_told(one, names, classes) for one in log.rows],
         "time": _time,
         "truths": VALIDITY,
         "answers": KNOWN_ANSWERS,
@@ -124,6 +138,23 @@ def _export(caller: Caller, said: Mapping[str, Any]) -> Response:
         packed = Path(shutil.make_archive(str(folder), "zip", place, folder.name)).read_bytes()
     with_name = {"Content-Disposition": 'attachment; filename="export.zip"'}
     return Response(packed, media_type="application/zip", headers=with_name)
+
+
+def _part(caller: Caller, name: str, listed: Callable[[Campaign, int, int], Sequence[Any]]) -> _Part:
+    """The part of a list that the page's address names, as in ``keeper?log=25``; the others stay as they are."""
+    request = caller.request
+    said = request.query_params.get(name, "0")
+    if not re.fullmatch("[0-9]{1,9}", said):
+        raise HTTPException(400, f"{name} is how many rows come before: a whole number from 0 to 999999999")
+
+    def beginning(row: int) -> str:
+        return f"keeper?{request.url.include_query_params(**{name: row}).query}"
+
+    skip = int(said)
+    rows = listed(caller.campaign, _LISTED + 1, skip)
+    before = beginning(max(0, skip - _LISTED)) if skip else None
+    after = beginning(skip + _LISTED) if len(rows) > _LISTED else None
+    return _Part(rows[:_LISTED], skip + 1, before, after)
 
 
 def _told(entry: LogEntry, names: Mapping[int, str], classes: Mapping[int, str]) -> tuple[str, str, str]:

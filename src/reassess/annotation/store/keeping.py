@@ -72,14 +72,16 @@ class LogEntry:
     class_ids: tuple[int, ...] = ()
 
 
-def disputed_golden(campaign: Campaign, most: int) -> list[ListedQuestion]:
+def disputed_golden(campaign: Campaign, most: int, skip: int = 0) -> list[ListedQuestion]:
     """Golden questions that fewer than half of the raters answered as the experts did, the most disputed first.
 
-    Those of the practice round are left out: who answers them is still learning.
+    So many at most, after those that are skipped. Those of the practice round are left out: who answers them is still
+    learning.
     """
     golden = tasks.c.kind == GOLDEN, questions.c.truth.is_not(None)
     found = _questions(*golden, *OF_RATERS, JUDGED).having(func.count() > 2 * _RIGHT)
-    return _listed(campaign, found.order_by((func.count() - _RIGHT).desc(), questions.c.id).limit(most))
+    most_disputed = (func.count() - _RIGHT).desc(), questions.c.id
+    return _listed(campaign, found.order_by(*most_disputed).limit(most).offset(skip))
 
 
 def split_golden(campaign: Campaign) -> list[ListedQuestion]:
@@ -89,17 +91,20 @@ def split_golden(campaign: Campaign) -> list[ListedQuestion]:
     return _listed(campaign, found.order_by(2 * _RIGHT - func.count(), questions.c.id))
 
 
-def uncertain_questions(campaign: Campaign, most: int) -> list[ListedQuestion]:
-    """Questions with votes, those first of which it is least known whether the class is valid."""
+def uncertain_questions(campaign: Campaign, most: int, skip: int = 0) -> list[ListedQuestion]:
+    """Questions with votes, those first of which it is least known whether the class is valid.
+
+    So many at most, after those that are skipped.
+    """
     least = func.abs(questions.c.valid - 0.5), questions.c.id
-    few = select(questions.c.id).where(questions.c.votes > 0).order_by(*least).limit(most)
+    few = select(questions.c.id).where(questions.c.votes > 0).order_by(*least).limit(most).offset(skip)
     return _listed(campaign, _questions(questions.c.id.in_(few), answers.c.counted).order_by(*least))
 
 
-def last_entries(campaign: Campaign, most: int) -> list[LogEntry]:
-    """The last entries of the log, the latest first."""
+def last_entries(campaign: Campaign, most: int, skip: int = 0) -> list[LogEntry]:
+    """The last entries of the log, the latest first: so many at most, after those that are skipped."""
     with reading(campaign.engine) as connection:
-        rows = connection.execute(select(log).order_by(log.c.id.desc()).limit(most)).all()
+        rows = connection.execute(select(log).order_by(log.c.id.desc()).limit(most).offset(skip)).all()
         about = {kind: [row.detail[kind] for row in rows if kind in row.detail] for kind in ("question", "task")}
         which = or_(questions.c.id.in_(about["question"]), questions.c.task.in_(about["task"]))
         asked = connection.execute(

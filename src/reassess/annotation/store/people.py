@@ -172,10 +172,21 @@ def make_link(campaign: Campaign, person: int, now: float, by: int | None = None
     """A token by which somebody enters. It is not kept; what they had before, and their sessions, end.
 
     The address of their link is that of the page, ``enter#`` and the token.
+
+    Raises
+    ------
+    DataError
+        There is no such person, or a keeper does so for themselves: it ends the session in which the link is shown.
     """
     token = token_urlsafe(_SECRET)
     with changing(campaign) as change:
-        change.person_with(person, by)
+        row = change.person_with(person, by)
+        if person == by:
+            raise DataError(
+                "a new link of your own would end the session that shows it",
+                found=row.name,
+                mend="reassess annotate invite --again makes it; or another keeper does",
+            )
         _end_link(change, person, _digest(token))
         change.note(now, "link", by, person=person)
     return token

@@ -252,7 +252,7 @@ def test_pictures_are_made_a_few_at_a_time_so_that_many_keep_no_answer_waiting(
 
     monkeypatch.setattr(CampaignImages, "picture", slow_picture)
     asyncio.run(ask_for_many())
-    assert max(most) == os.cpu_count()
+    assert max(most) <= os.cpu_count()
 
 
 def test_a_link_out_of_the_folder_is_an_error_like_any_other(site: Site, tmp_path: Path) -> None:

@@ -277,6 +277,16 @@ def test_an_image_is_for_practice_if_something_is_known_in_each_of_its_tasks() -
         assert replace(plan, experts=experts, rules=Rules(seed=seed)).is_practice.tolist() == [True, *[False] * 5]
 
 
+def test_an_image_that_is_voted_on_is_not_for_practice() -> None:
+    """Of four golden images two are in tasks as well."""
+    golden, experts = golden_of(1, 1, 1, 1)
+    asked = Questions.from_columns(["g1.png", "g2.png"], np.array([5, 5]), CLASSES)
+    tasks = Tasks(asked, np.arange(3), np.arange(2), ["all"] * 2)
+    plan = CampaignPlan(tasks, golden_tasks=golden, experts=experts, practice=2)
+    assert plan.is_practice.tolist() == [True, False, False, True]
+    assert "\n  allowed: up to 2 practice tasks\n  found:   3\n" in message(replace, plan, practice=3)
+
+
 def test_practice_tells_nothing_of_original_labels() -> None:
     """Of the golden images one is for practice, and its label alone is wrong."""
     golden, experts = golden_of(*[2] * 9)
@@ -323,10 +333,11 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path
     )
     assert "\n  allowed: up to 3 practice tasks\n  found:   4\n" in message(plan_of_cut_images, 4)
     assert message(CampaignPlan, tasks, golden_tasks=golden_of(1, 1)[0], practice=1) == (
-        "in the practice round raters are shown what experts said, and they have not said enough\n"
+        "in the practice round raters are shown what experts said of images that do not come again, and too few of the "
+        "golden ones are such\n"
         "  allowed: up to 0 practice tasks\n"
         "  found:   1\n"
-        "  to mend: give more answers of experts, or a smaller practice round"
+        "  to mend: give experts' answers on more images that are in no other task, or a smaller practice round"
     )
     for wrong, expected in (
         ({"practice": -1}, "number of practice tasks out of range\n  allowed: 0 or more\n  found:   -1"),

@@ -65,7 +65,7 @@ class CampaignPlan:
         So many experts make the truth; by default more than half of those who answered.
     practice
         Number of golden tasks that are for the practice round of new raters, and for nothing else. An image is for it
-        with all of its golden tasks, or with none, so that there can be more.
+        with all of its golden tasks, or with none, so that there can be more. It is in no task to be voted on.
     bar
         The share of practice questions that a rater must answer as the experts did, from 0 to 1, a maybe for one half;
         None if all go on.
@@ -145,10 +145,11 @@ class CampaignPlan:
             )
         elif self.practice > (known := int(self.is_practice.sum())):
             raise DataError(
-                "in the practice round raters are shown what experts said, and they have not said enough",
+                "in the practice round raters are shown what experts said of images that do not come again, and too "
+                "few of the golden ones are such",
                 allowed=f"up to {counted(known, 'practice task')}",
                 found=self.practice,
-                mend="give more answers of experts, or a smaller practice round",
+                mend="give experts' answers on more images that are in no other task, or a smaller practice round",
             )
 
     def _refuse_without_golden(self) -> None:
@@ -218,17 +219,18 @@ class CampaignPlan:
     def is_practice(self) -> npt.NDArray[np.bool_]:
         """Which of the golden tasks are for practice: bool, in their order.
 
-        Images are drawn by the seed of the rules, until they have tasks enough, of those of which something is known
-        in each task. All tasks of an image are for it, or none: who has been told what is in a picture is not blind to
-        it.
+        Images are drawn by the seed of the rules, until they have tasks enough, of those of which something is known in
+        each task, and that are in no task to be voted on. All tasks of an image are for it, or none: who has been told
+        what is in a picture is not blind to it.
         """
         golden = self.golden_tasks
         if golden is None:
             return np.zeros(0, bool)
         known = np.array([truth is not None for truth in self.truth])
-        unknown_tasks = ~np.logical_or.reduceat(known, golden.indptr[:-1])
+        is_known = np.logical_or.reduceat(known, golden.indptr[:-1])
         sizes, image_of = _tasks_of_images(golden), golden.questions.image_ids[golden.indptr[:-1]]
-        usable = np.setdiff1d(image_of, image_of[unknown_tasks])
+        is_asked = self.tasks.questions.rows_of(golden.questions.images)[image_of] >= 0
+        usable = np.setdiff1d(image_of, image_of[~is_known | is_asked])
         drawn = np.random.default_rng(self.rules.seed).permutation(usable)
         before = np.cumsum(sizes[drawn]) - sizes[drawn]
         return np.isin(image_of, drawn[before < self.practice])

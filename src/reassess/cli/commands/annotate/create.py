@@ -82,8 +82,8 @@ _SETTINGS = ("name", "threshold", "match")
     default=0,
     show_default=True,
     metavar="N",
-    help="How many golden tasks a new rater answers first, and is shown what experts said: more, if an image has more, "
-    "since all of an image are, or none. They are used for nothing else.",
+    help="How many golden tasks a new rater answers first, and is shown what experts said: at least so many, since "
+    "all of an image are, or none. They are used for nothing else.",
 )
 @click.option(
     "--bar",

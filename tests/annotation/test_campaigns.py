@@ -17,13 +17,16 @@ from reassess.annotation.store.campaigns import Campaign, open_campaign
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
+from reassess.annotation.store.keeping import last_entries
 from reassess.annotation.store.people import add_person, admit
 from reassess.annotation.store.pictures import image_addresses
+from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import golden_counts, images, tasks
-from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn
+from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn, release
 from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, restore_rater, void_rater
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
+from reassess.core.questions import Questions
 from reassess.core.stop_rule import StopRule
 from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
@@ -243,6 +246,63 @@ def test_a_changed_answer_opens_a_question_that_was_closed_by_it(address: str | 
     assert turn_of(campaign, 4).task == turns[2].task
 
 
+def plan_of_cut_images(practice: int, **options: Any) -> CampaignPlan:
+    """A plan of three golden images, with one, two and three tasks of two classes each, of which one is known each."""
+    names, classes = np.repeat(["g0.png", "g1.png", "g2.png"], [2, 4, 6]), [*range(2), *range(4), *range(6)]
+    asked = Questions.from_columns(names.tolist(), np.array(classes), CLASSES)
+    golden = Tasks(asked, np.arange(0, 13, 2), np.arange(6), ["some"] * 6)
+    known = np.arange(0, 12, 2)
+    experts = Votes.from_columns(asked, known, np.zeros(6, int), np.full(6, YES), ("eve",), WORDS)
+    return CampaignPlan(tasks_of(2), golden_tasks=golden, experts=experts, practice=practice, **options)
+
+
+def test_all_golden_tasks_of_an_image_are_for_practice_or_none() -> None:
+    """So a picture of which somebody was told what is right does not come again."""
+    image_of, sizes = np.repeat([0, 1, 2], [1, 2, 3]), np.array([1, 2, 3])
+    drawn = set()
+    for seed in range(20):
+        for practice in range(4):
+            is_practice = plan_of_cut_images(practice, rules=Rules(seed=seed)).is_practice
+            chosen = np.unique(image_of[is_practice])
+            assert is_practice.tolist() == np.isin(image_of, chosen).tolist()
+            assert is_practice.sum() >= practice
+            assert practice == 0 or is_practice.sum() - sizes[chosen].max() < practice
+            assert (practice == 0) <= (chosen.size == 0)
+            drawn.add(tuple(chosen))
+    assert drawn == {(), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2)}
+
+
+def test_an_image_is_for_practice_if_something_is_known_in_each_of_its_tasks() -> None:
+    plan = plan_of_cut_images(1)
+    experts = plan.experts.restrict(np.array([0, 1, 3]))  # all of the first two images but the last task of each
+    for seed in range(10):
+        assert replace(plan, experts=experts, rules=Rules(seed=seed)).is_practice.tolist() == [True, *[False] * 5]
+
+
+def test_an_image_that_is_voted_on_is_not_for_practice() -> None:
+    """Of four golden images two are in tasks as well."""
+    golden, experts = golden_of(1, 1, 1, 1)
+    asked = Questions.from_columns(["g1.png", "g2.png"], np.array([5, 5]), CLASSES)
+    tasks = Tasks(asked, np.arange(3), np.arange(2), ["all"] * 2)
+    plan = CampaignPlan(tasks, golden_tasks=golden, experts=experts, practice=2)
+    assert plan.is_practice.tolist() == [True, False, False, True]
+    assert "\n  allowed: up to 2 practice tasks\n  found:   3\n" in message(replace, plan, practice=3)
+
+
+def test_practice_tells_nothing_of_original_labels() -> None:
+    """Of the golden images one is for practice, and its label alone is wrong."""
+    golden, experts = golden_of(*[2] * 9)
+    names = golden.questions.images
+    plan = CampaignPlan(tasks_of(1), golden_tasks=golden, experts=experts, practice=1)
+    practised = int(np.flatnonzero(plan.is_practice)[0])
+    priors = []
+    for label in (0, 1):
+        labels = [[label] if image == practised else [1] for image in range(9)]
+        original = LabelSets.from_lists([*names, "m0.png"], [*labels, [0]], CLASSES)
+        priors.append(replace(plan, original=original, original_votes=True).priors(plan.tasks.questions))
+    assert priors[0] == priors[1]
+
+
 def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
     path, tasks, (golden, experts) = tmp_path / "c.db", tasks_of(1), golden_of(2)
     original = LabelSets(("m0.png",), np.array([0, 1]), np.array([0]), CLASSES)
@@ -269,15 +329,17 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path
     )
     assert message(CampaignPlan, tasks, golden_tasks=golden, experts=experts, practice=1) == (
         "no golden task is left for raters who work\n"
-        "  allowed: fewer than 1 practice tasks\n"
-        "  found:   1\n"
-        "  to mend: give more golden questions, or a smaller practice round"
-    )
-    assert message(CampaignPlan, tasks, golden_tasks=golden_of(1, 1)[0], practice=1) == (
-        "in the practice round raters are shown what experts said, and they have not said enough\n"
         "  allowed: up to 0 practice tasks\n"
         "  found:   1\n"
-        "  to mend: give more answers of experts, or a smaller practice round"
+        "  to mend: give golden questions on more images, or a smaller practice round"
+    )
+    assert "\n  allowed: up to 3 practice tasks\n  found:   4\n" in message(plan_of_cut_images, 4)
+    assert message(CampaignPlan, tasks, golden_tasks=golden_of(1, 1)[0], practice=1) == (
+        "in the practice round raters are shown what experts said of images that do not come again, and too few of the "
+        "golden ones are such\n"
+        "  allowed: up to 0 practice tasks\n"
+        "  found:   1\n"
+        "  to mend: give experts' answers on more images that are in no other task, or a smaller practice round"
     )
     for wrong, expected in (
         ({"practice": -1}, "number of practice tasks out of range\n  allowed: 0 or more\n  found:   -1"),
@@ -329,6 +391,34 @@ def test_what_was_answered_about_a_picture_that_cannot_be_judged_does_not_count(
     assert last_turn(campaign, 2) is None
     give(campaign, 3, turn_of(campaign, 3), NO, NO)
     assert {said for _, _, votes in exported(campaign) for _, said in votes} == {"no"}
+
+
+def test_that_a_picture_cannot_be_judged_is_noted_after_the_lease_as_well(address: str | Path) -> None:
+    campaign = campaign_at(address, (2,), raters=2, votes=1, golden_rate=0, lease=60.0)
+    turn = turn_of(campaign, 2)
+    give(campaign, 2, turn, YES)
+    release(campaign, NOW + 100)
+    for _ in range(2):  # of which the second was sent since the response was lost
+        cannot_judge(campaign, 2, turn.task, NOW + 100)
+    assert [entry.what for entry in last_entries(campaign, 9)].count("cannot judge") == 1
+    assert progress_of(campaign, NOW).unfit == (("m0.png", 1),)
+    assert exported(campaign) == []
+    assert export_votes(campaign).unfit == 1
+    assert why(campaign, 2, NOW + 100) == "finished"
+    assert len(turn_of(campaign, 3, NOW + 100).rows) == 2
+    campaign.close()
+
+
+def test_a_voided_rater_may_say_that_they_cannot_judge(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (2,), raters=1, votes=1, golden_rate=0)
+    turn = turn_of(campaign, 2)
+    give(campaign, 2, turn, YES)
+    void_rater(campaign, 2, NOW)
+    cannot_judge(campaign, 2, turn.task, NOW)
+    assert last_entries(campaign, 1)[0].what == "cannot judge"
+    restore_rater(campaign, 2, NOW)
+    assert exported(campaign) == []
+    assert progress_of(campaign, NOW).unfit == (("m0.png", 1),)
 
 
 @pytest.mark.parametrize("answered", [False, True])

@@ -5,17 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 from sqlalchemy.exc import InternalError, OperationalError, ProgrammingError
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.export_folder import export_campaign
 from reassess.annotation.plan import CampaignPlan
-from reassess.annotation.store.campaigns import Campaign, open_campaign
+from reassess.annotation.store.campaigns import Campaign, changing, open_campaign
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import open_engine
+from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.keeping import LogEntry, last_entries
 from reassess.annotation.store.people import add_person
+from reassess.annotation.store.schema import questions
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Turn, next_turn
 from reassess.annotation.store.votes import void_rater
@@ -64,6 +66,7 @@ def test_the_folder_is_a_benchmark_with_all_that_was_said(campaign: Campaign, tm
         "classes.csv",
         "golden.parquet",
         "original.csv",
+        "questions.csv",
         "rater-golden.parquet",
         "suggestions.csv",
         "votes.parquet",
@@ -88,6 +91,25 @@ def test_the_folder_is_a_benchmark_with_all_that_was_said(campaign: Campaign, tm
     text = (tmp_path / "rated/suggestions.csv").read_text()
     assert text.startswith("image,class,people\n")
     assert text.endswith(".png,f,1\n")
+
+
+def test_how_each_question_stands_is_a_table(campaign: Campaign, tmp_path: Path) -> None:
+    """One rater has said no, yes and no to three, and suggested a class, which waits for another."""
+    export(campaign, tmp_path / "rated")
+    heading, *rows = (tmp_path / "rated/questions.csv").read_text().splitlines()
+    assert heading == "image,class,votes,state,probability"
+    told = [row.split(",") for row in rows]
+    assert [row[:4] for row in told[:3]] == [["m0.png", name, "1", "open"] for name in "abc"]
+    assert [row[1:4] for row in told[3:]] == [["f", "0", "open"]]
+    assert [float(row[4]) for row in told] == [one.valid for one in export_votes(campaign).questions]
+    no, yes, other, suggested = (float(row[4]) for row in told)
+    assert no == other < suggested < yes
+    with changing(campaign) as change:
+        change.connection.execute(update(questions).where(questions.c.class_id == 0).values(ended="rule"))
+        change.connection.execute(update(questions).where(questions.c.class_id == 1).values(ended="votes"))
+    export(campaign, tmp_path / "rated", force=True)
+    again = [row.split(",") for row in (tmp_path / "rated/questions.csv").read_text().splitlines()]
+    assert [row[3] for row in again[1:]] == ["closed by rule", "closed by votes", "open", "open"]
 
 
 def test_the_log_says_who_exported_unless_the_campaign_can_only_be_read(campaign: Campaign, tmp_path: Path) -> None:
@@ -135,7 +157,7 @@ def test_a_campaign_of_ids_alone_has_no_list_of_classes(tmp_path: Path) -> None:
     create_campaign(tmp_path / "c.db", CampaignPlan(Tasks(questions, asked.indptr, asked.numbers, asked.reasons)))
     campaign = open_campaign(tmp_path / "c.db")
     add_person(campaign, "ann")
-    assert export(campaign, tmp_path / "rated") == ["benchmark.json"]  # nobody has voted
+    assert export(campaign, tmp_path / "rated") == ["benchmark.json", "questions.csv"]  # nobody has voted
     campaign.close()
 
 
@@ -150,7 +172,7 @@ def test_a_folder_that_is_not_empty_is_kept_without_force(campaign: Campaign, tm
     assert str(caught.value) == (
         "the output folder is not empty\n"
         f"  where:   {folder}\n"
-        "  found:   benchmark.json, classes.csv, golden.parquet and 5 more\n"
+        "  found:   benchmark.json, classes.csv, golden.parquet and 6 more\n"
         "  to mend: choose another name, or overwrite files in it with force=True"
     )
     with pytest.warns(ReassessWarning) as warned:

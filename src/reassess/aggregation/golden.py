@@ -94,7 +94,7 @@ class Golden:
         return {**counts, "rule": source["rule"], "left_out": source["left_out"], "unrated": self.unrated}
 
     def without_unrated(self, votes: Votes, scores: Sequence[Scores]) -> "Golden":
-        """The pairs that raters voted on, or that have scores: not those of a campaign's practice round, for example.
+        """The pairs that raters voted on, or that have scores: not those that nobody was asked about yet.
 
         Parameters
         ----------

@@ -27,6 +27,7 @@ from .store.campaigns import resume as resume
 from .store.campaigns import using_campaign as using_campaign
 from .store.class_list import classes_of as classes_of
 from .store.creation import create_campaign as create_campaign
+from .store.export import AskedQuestion as AskedQuestion
 from .store.export import Exported as Exported
 from .store.export import Suggestion as Suggestion
 from .store.export import export_votes as export_votes

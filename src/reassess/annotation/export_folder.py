@@ -27,15 +27,16 @@ if TYPE_CHECKING:
     import polars as pl
 
     from reassess.annotation.store.campaigns import Campaign
-    from reassess.annotation.store.export import Exported, Suggestion
+    from reassess.annotation.store.export import AskedQuestion, Exported, Suggestion
     from reassess.core.questions import Questions
 
 __all__ = ["export_campaign"]
 
-_CLASSES, _ORIGINAL, _SUGGESTIONS = "classes.csv", "original.csv", "suggestions.csv"
+_CLASSES, _ORIGINAL, _SUGGESTIONS, _QUESTIONS = "classes.csv", "original.csv", "suggestions.csv", "questions.csv"
 _VOTES, _GOLDEN, _RATER_GOLDEN = "votes.parquet", "golden.parquet", "rater-golden.parquet"
 _MADE_OF_VOTES = ("scores", "labels")
-_FILES = frozenset({_CLASSES, _ORIGINAL, _SUGGESTIONS, _VOTES, _GOLDEN, _RATER_GOLDEN})
+_FILES = frozenset({_CLASSES, _ORIGINAL, _SUGGESTIONS, _QUESTIONS, _VOTES, _GOLDEN, _RATER_GOLDEN})
+_STATES = {None: "open", "rule": "closed by rule", "votes": "closed by votes"}
 
 
 def export_campaign(
@@ -54,8 +55,9 @@ def export_campaign(
     campaign
         The campaign.
     folder
-        It is made if it is not there. Written are benchmark.json, and of classes.csv, votes.parquet, golden.parquet,
-        rater-golden.parquet, original.csv and suggestions.csv (image, class, people) those of which there is something.
+        It is made if it is not there. Written are benchmark.json, questions.csv (image, class, votes, state,
+        probability), and of classes.csv, votes.parquet, golden.parquet, rater-golden.parquet, original.csv and
+        suggestions.csv (image, class, people) those of which there is something.
     names
         As for `export_votes`.
     force
@@ -137,17 +139,33 @@ def _parts(
         _GOLDEN: (write_votes, exported.golden),
         _RATER_GOLDEN: (write_votes, exported.rater_golden),
         _ORIGINAL: (write_labels, exported.original),
-        _SUGGESTIONS: (write_table, _table(exported.suggestions, classes) if exported.suggestions else None),
+        _SUGGESTIONS: (write_table, _suggestions(exported.suggestions, classes) if exported.suggestions else None),
+        _QUESTIONS: (write_table, _questions(exported.questions, classes)),
     }
     return {name: (write, content) for name, (write, content) in parts.items() if content is not None}
 
 
-def _table(suggestions: "Sequence[Suggestion]", classes: Classes) -> "pl.DataFrame":
+def _suggestions(suggestions: "Sequence[Suggestion]", classes: Classes) -> "pl.DataFrame":
+    return _table(suggestions, classes, {"people": [one.people for one in suggestions]})
+
+
+def _questions(questions: "Sequence[AskedQuestion]", classes: Classes) -> "pl.DataFrame":
+    columns: dict[str, list[Any]] = {
+        "votes": [one.votes for one in questions],
+        "state": [_STATES[one.ended] for one in questions],
+        "probability": [one.valid for one in questions],
+    }
+    return _table(questions, classes, columns)
+
+
+def _table(
+    rows: "Sequence[Suggestion | AskedQuestion]", classes: Classes, columns: Mapping[str, Sequence[Any]]
+) -> "pl.DataFrame":
+    """Images and classes, with some columns of them."""
     import polars as pl
 
-    class_ids = np.array([one.class_id for one in suggestions])
-    columns = {"class": classes.column(class_ids), "people": [one.people for one in suggestions]}
-    return pl.DataFrame({"image": [one.image for one in suggestions], **columns})
+    class_ids = classes.column(np.array([one.class_id for one in rows]))
+    return pl.DataFrame({"image": [one.image for one in rows], "class": class_ids, **columns})
 
 
 def _check_folder(folder: Path, *, force: bool) -> None:

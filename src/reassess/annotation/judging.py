@@ -104,16 +104,15 @@ def truth_of(answers: Sequence[int], at_least: int | None) -> int | None:
     return int(yes >= at_least if at_least else 2 * yes > len(answers))
 
 
-def agreeing(said: Iterable[tuple[int, int | None]]) -> float:
+def agreeing(said: Iterable[tuple[int, int]]) -> float:
     """How many answers agree with the truth; a maybe is half of one.
 
     Parameters
     ----------
     said
-        The truth, 0 invalid or 1 valid, and the answer, 0 no, 1 maybe or 2 yes, of each; None, if there is no answer,
-        does not agree.
+        The truth, 0 invalid or 1 valid, and the answer, 0 no, 1 maybe or 2 yes, of each.
 
-    >>> agreeing([(1, 2), (0, 0), (1, 1), (0, 2)]), agreeing([(1, 2), (0, None)]), agreeing([])
-    (2.5, 1.0, 0.0)
+    >>> agreeing([(1, 2), (0, 0), (1, 1), (0, 2)]), agreeing([])
+    (2.5, 0.0)
     """
-    return float(sum(_SHARES[answer, truth] for truth, answer in said if answer is not None))
+    return float(sum(_SHARES[answer, truth] for truth, answer in said))

@@ -64,7 +64,8 @@ class CampaignPlan:
     at_least
         So many experts make the truth; by default more than half of those who answered.
     practice
-        Number of golden tasks that are for the practice round of new raters, and for nothing else.
+        Number of golden tasks that are for the practice round of new raters, and for nothing else. An image is for it
+        with all of its golden tasks, or with none, so that there can be more. It is in no task to be voted on.
     bar
         The share of practice questions that a rater must answer as the experts did, from 0 to 1, a maybe for one half;
         None if all go on.
@@ -135,19 +136,20 @@ class CampaignPlan:
                 found=f"{same.size:,} such of {counted(len(golden.questions), 'golden question')}",
                 mend="leave them out of the tasks, or of the golden questions, which are best on images of their own",
             )
-        elif self.practice and self.practice >= len(golden):
+        elif self.practice > (most := len(golden) - int(_tasks_of_images(golden).max(initial=0))):
             raise DataError(
                 "no golden task is left for raters who work",
-                allowed=f"fewer than {len(golden)} practice tasks",
+                allowed=f"up to {counted(most, 'practice task')}",
                 found=self.practice,
-                mend="give more golden questions, or a smaller practice round",
+                mend="give golden questions on more images, or a smaller practice round",
             )
         elif self.practice > (known := int(self.is_practice.sum())):
             raise DataError(
-                "in the practice round raters are shown what experts said, and they have not said enough",
+                "in the practice round raters are shown what experts said of images that do not come again, and too "
+                "few of the golden ones are such",
                 allowed=f"up to {counted(known, 'practice task')}",
                 found=self.practice,
-                mend="give more answers of experts, or a smaller practice round",
+                mend="give experts' answers on more images that are in no other task, or a smaller practice round",
             )
 
     def _refuse_without_golden(self) -> None:
@@ -215,31 +217,40 @@ class CampaignPlan:
 
     @cached_property
     def is_practice(self) -> npt.NDArray[np.bool_]:
-        """Which of the golden tasks are for practice: drawn by the seed of the rules, of those whose truth is known."""
+        """Which of the golden tasks are for practice: bool, in their order.
+
+        Images are drawn by the seed of the rules, until they have tasks enough, of those of which something is known in
+        each task, and that are in no task to be voted on. All tasks of an image are for it, or none: who has been told
+        what is in a picture is not blind to it.
+        """
         golden = self.golden_tasks
         if golden is None:
             return np.zeros(0, bool)
         known = np.array([truth is not None for truth in self.truth])
-        first = np.flatnonzero(np.logical_or.reduceat(known, golden.indptr[:-1]))
-        chosen = np.zeros(len(golden), bool)
-        chosen[np.random.default_rng(self.rules.seed).permutation(first)[: self.practice]] = True
-        return chosen
+        is_known = np.logical_or.reduceat(known, golden.indptr[:-1])
+        sizes, image_of = _tasks_of_images(golden), golden.questions.image_ids[golden.indptr[:-1]]
+        is_asked = self.tasks.questions.rows_of(golden.questions.images)[image_of] >= 0
+        usable = np.setdiff1d(image_of, image_of[~is_known | is_asked])
+        drawn = np.random.default_rng(self.rules.seed).permutation(usable)
+        before = np.cumsum(sizes[drawn]) - sizes[drawn]
+        return np.isin(image_of, drawn[before < self.practice])
 
     def golden_counts(self) -> tuple[int, int]:
         """Number of golden questions that are invalid, and valid, without those for practice."""
-        golden = self.golden_tasks
-        if golden is None:
-            return 0, 0
-        practice = np.repeat(self.is_practice, golden.sizes).tolist()
-        truth = [t for t, is_practice in zip(self.truth, practice, strict=True) if not is_practice]
-        return truth.count(0), truth.count(1)
+        return self._measuring.count(0), self._measuring.count(1)
+
+    @property
+    def _measuring(self) -> list[int | None]:
+        """The truth of each golden question; None also of those for practice, which measure nothing."""
+        practice = () if self.golden_tasks is None else np.repeat(self.is_practice, self.golden_tasks.sizes).tolist()
+        return [None if is_practice else t for t, is_practice in zip(self.truth, practice, strict=True)]
 
     def priors(self, asked: Questions) -> list[float | None]:
         """The probability that each question is valid before any vote, by its original label; None if it has none."""
         if not self.original_votes or self.original is None or self.golden_tasks is None:
             return [None] * len(asked)
         measured = _said(self.golden_tasks.questions, self.original)
-        valid = probability_by_label(zip(self.truth, measured, strict=True))
+        valid = probability_by_label(zip(self._measuring, measured, strict=True))
         return [None if said is None else valid[said] for said in _said(asked, self.original)]
 
 
@@ -252,6 +263,11 @@ def _check_sizes(tasks: Tasks) -> None:
             found=f"{tasks.sizes[large[0]]} classes; {large.size:,} such of {counted(len(tasks), 'task')}",
             mend=f"make smaller tasks: reassess tasks --size {_MOST_CLASSES}",
         )
+
+
+def _tasks_of_images(golden: Tasks) -> npt.NDArray[np.int64]:
+    """Number of tasks of each image."""
+    return np.bincount(golden.questions.image_ids[golden.indptr[:-1]], minlength=len(golden.questions.images))
 
 
 def _said(asked: Questions, original: LabelSets) -> list[int | None]:

@@ -5,18 +5,24 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import select
 
+from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store import database as database_module
 from reassess.annotation.store.backup import backup_campaign
 from reassess.annotation.store.campaigns import Campaign, open_campaign
+from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import _prepare, is_server, reading
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.schema import metadata
+from reassess.annotation.store.schema import answers, metadata
+from reassess.annotation.store.turns import Turn, last_turn, next_turn
+from reassess.annotation.store.votes import GivenAnswer, keep_answers
+from reassess.core.votes import Votes
 from reassess.errors import OutputError
-from tests.annotation.campaigns import campaign_at, vote_on_all
-from tests.helpers import message
+from tests.annotation.campaigns import campaign_at, tasks_of, vote_on_all
+from tests.helpers import WORDS, message
 
 
 def rows_of(campaign: Campaign) -> dict[str, list[tuple[object, ...]]]:
@@ -160,6 +166,47 @@ def test_an_earlier_copy_is_overwritten_and_a_later_campaign_is_not(tmp_path: Pa
         vote_on_all(campaign, raters=2, now=3e9)
     with pytest.raises(OutputError, match="in which people have answered"):
         backup_campaign(path, copy, force=True)
+
+
+def change_answers(path: Path, person: int, answer: int) -> None:
+    """Change what somebody said of the task that they have finished last."""
+    with closing(open_campaign(path)) as campaign:
+        turn = last_turn(campaign, person)
+        assert turn is not None
+        given = [GivenAnswer(row.question, answer, revision=row.revision) for row in turn.rows]
+        keep_answers(campaign, person, given, 2e9)
+
+
+def test_no_copy_takes_the_place_of_answers_that_were_changed_since(tmp_path: Path) -> None:
+    path, copy = campaign_of(tmp_path / "c.db", raters=1), tmp_path / "copy.db"
+    backup_campaign(path, copy)
+    change_answers(path, 2, 1)
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match="in which people have answered"):
+        backup_campaign(copy, path, force=True)
+    assert path.read_bytes() == before
+    change_answers(copy, 2, 0)
+    with pytest.raises(OutputError, match="in which people have answered"):  # as often changed, and to another one
+        backup_campaign(path, copy, force=True)
+    change_answers(path, 2, 1)
+    backup_campaign(path, copy, force=True)
+
+
+def test_what_experts_brought_along_and_changed_is_not_overwritten(tmp_path: Path) -> None:
+    path, copy = tmp_path / "c.db", tmp_path / "copy.db"
+    golden = tasks_of(2, prefix="g")
+    experts = Votes.from_columns(golden.questions, *np.array([[0], [0], [2]]), ("eve",), WORDS)
+    create_campaign(path, CampaignPlan(tasks_of(1), golden_tasks=golden, experts=experts))
+    backup_campaign(path, copy)
+    with closing(open_campaign(path)) as campaign:
+        turn = next_turn(campaign, 1, 1e9)
+        assert isinstance(turn, Turn)
+        with reading(campaign.engine) as connection:
+            (known,) = connection.scalars(select(answers.c.question))
+        keep_answers(campaign, 1, [GivenAnswer(known, 0, revision=1)], 1e9)
+    with pytest.raises(OutputError) as refused:
+        backup_campaign(copy, path, force=True)
+    assert "\n  found:   1 answer that the new file lacks\n" in str(refused.value)
 
 
 def test_a_copy_from_a_server_takes_no_place_of_answers_that_it_lacks(database: str, tmp_path: Path) -> None:

@@ -4,15 +4,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan
-from reassess.annotation.store.campaigns import Campaign, open_campaign
+from reassess.annotation.store.campaigns import Campaign, changing, open_campaign
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
+from reassess.annotation.store.keeping import last_entries
 from reassess.annotation.store.people import add_person, admit
+from reassess.annotation.store.practice import PracticeResult
+from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import campaign as settings
 from reassess.annotation.store.schema import golden_counts, questions
 from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn, release
@@ -185,10 +188,52 @@ def test_a_stop_rule_closes_nothing_before_an_expert_has_answered(address: str |
     campaign.close()
 
 
-def test_who_judges_no_practice_picture_does_not_reach_the_bar(address: str | Path) -> None:
-    campaign, rater, turn = in_practice(address, bar=0.5)
+def practised(campaign: Campaign) -> PracticeResult | None:
+    """How the last person answered in the practice round."""
+    return progress_of(campaign, NOW).raters[-1].practice
+
+
+@pytest.mark.parametrize("bar", [0.5, 0])
+def test_who_judges_no_practice_picture_does_not_reach_the_bar(address: str | Path, bar: float) -> None:
+    campaign, rater, turn = in_practice(address, bar=bar)
     cannot_judge(campaign, rater, turn.task, NOW)
     assert next_turn(campaign, rater, NOW) == Nothing("failed")
+    assert practised(campaign) == PracticeResult(0.0, 0, False)
+
+
+def test_a_practice_picture_that_cannot_be_judged_does_not_count(address: str | Path) -> None:
+    """Also if some of it was answered."""
+    golden, experts = golden_of(2, 2, 2)
+    campaign = made(address, golden_tasks=golden, experts=experts, practice=2, bar=1.0)
+    rater = add_person(campaign, "ann")
+    broken = next_turn(campaign, rater, NOW)
+    assert isinstance(broken, Turn)
+    keep_answers(campaign, rater, [GivenAnswer(broken.rows[0].question, MAYBE)], NOW)
+    cannot_judge(campaign, rater, broken.task, NOW)
+    turn = next_turn(campaign, rater, NOW)
+    assert isinstance(turn, Turn)
+    assert turn.practice
+    keep_answers(campaign, rater, [GivenAnswer(row.question, 2 * row.class_id) for row in turn.rows], NOW)
+    assert isinstance(next_turn(campaign, rater, NOW), Turn)
+    assert practised(campaign) == PracticeResult(2.0, 2, True)
+
+
+def test_nobody_gets_rid_of_a_wrong_practice_answer_when_what_is_right_was_told(address: str | Path) -> None:
+    campaign, rater, turn = in_practice(address, bar=0.5)
+    assert keep_answers(campaign, rater, [GivenAnswer(row.question, 2 - 2 * row.class_id) for row in turn.rows], NOW)
+    cannot_judge(campaign, rater, turn.task, NOW)
+    assert last_entries(campaign, 1)[0].what == "cannot judge"
+    assert next_turn(campaign, rater, NOW) == Nothing("failed")
+    assert practised(campaign) == PracticeResult(0.0, 2, False)
+
+
+def test_who_can_be_asked_nothing_for_practice_begins(address: str | Path) -> None:
+    """The truth of the practice question is not known any more."""
+    golden, experts = golden_of(1, 1)
+    campaign = made(address, golden_tasks=golden, experts=experts, practice=1, bar=0.5)
+    with changing(campaign) as change:
+        change.connection.execute(update(questions).where(questions.c.golden).values(truth=None))
+    assert isinstance(next_turn(campaign, add_person(campaign, "ann"), NOW), Turn)
 
 
 def test_to_an_expert_practice_tasks_are_golden_ones_and_nothing_is_told(address: str | Path) -> None:

@@ -10,11 +10,11 @@ from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.export import Suggestion, export_votes, golden_votes_of
 from reassess.annotation.store.people import add_person
 from reassess.annotation.store.suggestions import suggest
-from reassess.annotation.store.turns import Turn, next_turn
+from reassess.annotation.store.turns import Turn, next_turn, release
 from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, void_rater
 from reassess.core.labels import LabelSets
 from reassess.core.votes import Votes
-from tests.annotation.campaigns import CLASSES, campaign_at, raters_of, tasks_of, vote_on_all
+from tests.annotation.campaigns import CLASSES, campaign_at, golden_of, raters_of, tasks_of, vote_on_all
 
 NOW = 1e9
 
@@ -122,6 +122,39 @@ def test_answers_that_do_not_count_are_told_apart_by_why(address: str | Path) ->
     answer(raters[2], asked_of_suggested)
     exported = export_votes(campaign)
     assert (len(exported.votes), exported.late, exported.unfit, exported.withdrawn) == (1, 1, 1, 1)
+    campaign.close()
+
+
+def test_what_experts_said_of_practice_questions_is_left_out(address: str | Path) -> None:
+    golden, experts = golden_of(2, 2)
+    create_campaign(address, CampaignPlan(tasks_of(1), golden_tasks=golden, experts=experts, practice=1))
+    campaign = open_campaign(address)
+    exported = export_votes(campaign)
+    assert exported.golden is not None
+    assert (len(exported.golden), len(exported.golden.items.images), exported.practice) == (2, 1, 2)
+    campaign.close()
+
+
+def test_it_is_told_how_each_question_stands(address: str | Path) -> None:
+    """One has votes enough; of two suggested classes one waits, and one is withdrawn."""
+    campaign = campaign_at(address, (2,), raters=3, votes=1, golden_rate=0, lease=60.0)
+    turn = next_turn(campaign, 2, NOW)
+    assert isinstance(turn, Turn)
+    suggest(campaign, 2, turn.task, 5, NOW)
+    second = next(row for row in turn.rows if row.class_id == 1)
+    keep_answers(campaign, 2, [GivenAnswer(second.question, 2)], NOW)
+    release(campaign, NOW + 100)
+    turn = next_turn(campaign, 3, NOW)
+    assert isinstance(turn, Turn)
+    suggest(campaign, 3, turn.task, 4, NOW)
+    void_rater(campaign, 3, NOW)
+    first, closed, suggested = export_votes(campaign).questions
+    assert [(one.image, one.class_id, one.votes, one.ended) for one in (first, closed, suggested)] == [
+        ("m0.png", 0, 0, None),
+        ("m0.png", 1, 1, "votes"),
+        ("m0.png", 5, 0, None),
+    ]
+    assert first.valid == suggested.valid < closed.valid < 1
     campaign.close()
 
 

@@ -152,6 +152,16 @@ def test_how_practice_went_is_told_of_each_rater(
     campaign.close()
 
 
+@pytest.mark.parametrize(
+    ("seconds", "median"), [(2.25, 2.3), (2.35, 2.4), (0.05, 0.1), (2.2499, 2.2), (2.2501, 2.3), (3600.5, 3600.0)]
+)
+def test_the_half_of_a_tenth_of_a_second_is_rounded_up(address: str | Path, seconds: float, median: float) -> None:
+    campaign = campaign_at(address, (1,), raters=1, golden_rate=0)
+    vote_on_all(campaign, raters=1, seconds=seconds)
+    assert progress_of(campaign, NOW).raters[1].seconds == median
+    campaign.close()
+
+
 def test_raters_are_measured_on_golden_questions(campaign: Campaign) -> None:
     vote_on_all(campaign, raters=1)
     rater = progress_of(campaign, NOW).raters[1]

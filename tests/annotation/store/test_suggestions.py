@@ -15,7 +15,7 @@ from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.keeping import last_entries
-from reassess.annotation.store.people import add_person
+from reassess.annotation.store.people import add_person, admit
 from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import questions, suggestions, tasks
 from reassess.annotation.store.suggestions import suggest
@@ -229,10 +229,11 @@ def test_the_original_label_says_as_much_of_a_suggested_class_as_of_others(addre
     images = ["g0.png", "g1.png", "m0.png", "m1.png"]
     original = LabelSets.from_lists(images, [[1], [0], [5], [0]], CLASSES)
     known = {"golden_tasks": golden, "experts": experts, "original": original, "original_votes": votes}
-    plan = CampaignPlan(tasks_of(1, 1, 1), rules=Rules(golden_rate=0), **known)
+    plan = CampaignPlan(tasks_of(1, 1, 1), rules=Rules(golden_rate=0), practice=1, **known)
     create_campaign(address, plan)
     campaign = open_campaign(address)
     rater = add_person(campaign, "ann")
+    admit(campaign, rater, NOW)
     for _ in range(3):
         turn = next_turn(campaign, rater, NOW)
         assert isinstance(turn, Turn)

@@ -13,15 +13,17 @@ from reassess.text import counted
 __all__ = ["refuse_answered", "writing_campaign"]
 
 _BESIDE = ("-wal", "-shm", "-journal", ".lock")
-# Answers that were neither brought along by experts nor given by the raters of reassess annotate simulate.
+# Answers that were neither brought along by experts, or have been changed since, nor given by the raters of reassess
+# annotate simulate.
 _GIVEN = """
-SELECT count(*) FROM answers WHERE at != (SELECT at FROM log ORDER BY id LIMIT 1)
+SELECT count(*) FROM answers WHERE (revision > 0 OR at != (SELECT at FROM log ORDER BY id LIMIT 1))
 AND person NOT IN (SELECT id FROM people WHERE name GLOB 'simulated [0-9]*')
 """
 _LACKING = """
 AND NOT EXISTS (
     SELECT 1 FROM other.answers AS same WHERE same.question = answers.question AND same.person = answers.person
-    AND (same.revision > answers.revision OR same.at = answers.at)
+    AND (same.revision > answers.revision
+         OR same.revision = answers.revision AND same.answer = answers.answer AND same.at = answers.at)
 )
 """
 

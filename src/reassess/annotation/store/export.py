@@ -14,6 +14,7 @@ from reassess.annotation.store.database import forbids_writing, reading
 from reassess.annotation.store.schema import (
     EXPERT,
     GOLDEN,
+    PRACTICE,
     RATER,
     UNFIT,
     WITHDRAWN,
@@ -32,7 +33,16 @@ from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 
-__all__ = ["JUDGED", "OF_RATERS", "Exported", "Suggestion", "export_votes", "golden_votes_of", "note_export"]
+__all__ = [
+    "JUDGED",
+    "OF_RATERS",
+    "AskedQuestion",
+    "Exported",
+    "Suggestion",
+    "export_votes",
+    "golden_votes_of",
+    "note_export",
+]
 
 _ROWS = 100_000  # that are read at a time
 
@@ -57,6 +67,31 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
+class AskedQuestion:
+    """A question that raters vote on, as it stands.
+
+    Parameters
+    ----------
+    image
+        The image.
+    class_id
+        The class.
+    votes
+        Number of votes that count.
+    ended
+        ``"rule"`` if the stop rule closed it, ``"votes"`` if it has as many as it can get; None while it is open.
+    valid
+        The probability that the class is valid, by which it was closed, or by the votes so far.
+    """
+
+    image: str
+    class_id: int
+    votes: int
+    ended: str | None
+    valid: float
+
+
+@dataclass(frozen=True)
 class Exported:
     """What people said in a campaign.
 
@@ -65,13 +100,15 @@ class Exported:
     votes
         The counted votes.
     golden
-        The experts' votes on golden questions; None if there are none.
+        The experts' votes on golden questions, without those for practice; None if there are none.
     rater_golden
         The raters' votes on golden questions; None if there are none.
     original
         The labels as they were, also of images that nobody was asked about; None if they are not known.
     suggestions
         What people saw and were not asked about, by image and class.
+    questions
+        How each question stands that raters vote on, by image and class, without those that were withdrawn.
     late
         Number of answers that are kept and do not count, since the question had votes enough.
     unfit
@@ -80,6 +117,8 @@ class Exported:
         Number of those to questions that were withdrawn.
     voided
         Number of answers of voided raters.
+    practice
+        Number of experts' votes on questions for practice, which are used for nothing else.
     """
 
     votes: Votes
@@ -87,10 +126,12 @@ class Exported:
     rater_golden: Votes | None
     original: LabelSets | None
     suggestions: tuple[Suggestion, ...]
+    questions: tuple[AskedQuestion, ...]
     late: int
     unfit: int
     withdrawn: int
     voided: int
+    practice: int
 
 
 def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
@@ -107,11 +148,8 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
     with reading(campaign.engine) as connection:
         said = _Said(connection, classes, names)
         golden, rater_golden = said.golden()
-        counts = (
-            select(func.count())
-            .select_from(answers.join(people).join(questions).join(tasks))
-            .where(~questions.c.golden)
-        )
+        every = select(func.count()).select_from(answers.join(people).join(questions).join(tasks))
+        counts = every.where(~questions.c.golden)
         is_withdrawn = func.coalesce(questions.c.ended, "") == WITHDRAWN
 
         def uncounted(*why: Any) -> int:
@@ -123,10 +161,12 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
             rater_golden=rater_golden,
             original=_original(connection, classes),
             suggestions=tuple(Suggestion(*row) for row in connection.execute(_SUGGESTED)),
+            questions=tuple(AskedQuestion(*row) for row in connection.execute(_ASKED)),
             late=uncounted(JUDGED, ~is_withdrawn),
             unfit=uncounted(~JUDGED),
             withdrawn=uncounted(JUDGED, is_withdrawn),
             voided=connection.scalar(counts.where(people.c.voided)) or 0,
+            practice=connection.scalar(every.where(tasks.c.kind == PRACTICE, people.c.role == EXPERT, JUDGED)) or 0,
         )
 
 
@@ -160,11 +200,11 @@ class _Said:
         self.people = {row.id: row.name if names else f"{row.role} {row.id}" for row in everybody}
 
     def golden(self) -> tuple[Votes | None, Votes | None]:
-        """The votes of experts, and those of raters on golden questions; None where there are none.
+        """Experts' and raters' votes on golden questions, without those for practice; None where there are none.
 
         Where experts have judged some, the raters' votes on others tell nothing yet, and are left out.
         """
-        experts = self.votes(people.c.role == EXPERT, JUDGED)
+        experts = self.votes(tasks.c.kind == GOLDEN, people.c.role == EXPERT, JUDGED)
         raters = self.votes(tasks.c.kind == GOLDEN, JUDGED, *OF_RATERS)
         if len(experts):
             raters = raters.restrict(np.flatnonzero(experts.find(raters.items) >= 0))
@@ -206,6 +246,14 @@ _SUGGESTED = (
     .where(~people.c.voided)
     .group_by(images.c.id, images.c.name, suggestions.c.class_id)
     .order_by(images.c.id, suggestions.c.class_id)
+)
+_ASKED = (
+    select(images.c.name, questions.c.class_id, questions.c.votes, questions.c.ended, questions.c.valid)
+    .select_from(questions)
+    .join(tasks, tasks.c.id == questions.c.task)
+    .join(images, images.c.id == tasks.c.image)
+    .where(~questions.c.golden, questions.c.ended.is_distinct_from(WITHDRAWN))
+    .order_by(images.c.id, questions.c.class_id)
 )
 
 

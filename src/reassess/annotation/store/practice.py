@@ -12,7 +12,6 @@ from reassess.annotation.judging import agreeing
 from reassess.annotation.store.campaigns import Campaign, Change
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import (
-    DONE,
     FAILED,
     PRACTICE,
     RATER,
@@ -37,9 +36,10 @@ class PracticeResult:
     right
         How many answers were as the experts'; a maybe is half of one.
     asked
-        Of how many questions.
+        Of how many questions; those of pictures that they could not judge do not count.
     passed
-        Whether that reaches the bar; None without a bar, or while they practise.
+        Whether that reaches the bar; None without a bar, or while they practise. Who has judged none of the pictures
+        has not passed.
     """
 
     right: float
@@ -72,20 +72,23 @@ def practice_results(connection: Connection, bar: float | None) -> dict[int, Pra
     }
 
 
-# What raters said of practice questions that they have answered, or have been asked in vain.
+# What raters said of practice questions that they have answered, or could not judge.
 _SAID = (
-    select(people.c.id, people.c.stage, questions.c.truth, answers.c.answer)
+    select(people.c.id, people.c.stage, questions.c.truth, answers.c.answer, turns.c.state)
     .select_from(turns)
     .join(people, people.c.id == turns.c.person)
     .join(tasks, tasks.c.id == turns.c.task)
     .join(questions, questions.c.task == tasks.c.id)
     .outerjoin(answers, and_(answers.c.question == questions.c.id, answers.c.person == people.c.id))
     .where(people.c.role == RATER, tasks.c.kind == PRACTICE, questions.c.truth.is_not(None))
-    .where(or_(answers.c.answer.is_not(None), turns.c.state.in_([DONE, UNFIT])))
+    .where(or_(answers.c.answer.is_not(None), turns.c.state == UNFIT))
 )
 
 
 def _result(rows: Iterable[Row[Any]], bar: float | None) -> PracticeResult:
-    said = [(row.truth, row.answer) for row in rows]
+    rows = list(rows)
+    said = [(row.truth, row.answer) for row in rows if row.state != UNFIT]
     right, asked = agreeing(said), len(said)
-    return PracticeResult(right, asked, None if bar is None else not asked or right / asked >= bar)
+    if bar is None:
+        return PracticeResult(right, asked, None)
+    return PracticeResult(right, asked, right / asked >= bar if asked else not rows)

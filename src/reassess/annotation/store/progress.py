@@ -300,7 +300,9 @@ _UNFIT = (
 )
 _TRUTHS = select(questions.c.truth, func.count().label("n")).where(questions.c.golden).group_by(questions.c.truth)
 _CREATED = select(log.c.at).order_by(log.c.id).limit(1)
-_LENGTH = case((answers.c.seconds > _LONGEST, _LONGEST), else_=answers.c.seconds)
+_LENGTH = case((answers.c.seconds > _LONGEST, _LONGEST), else_=answers.c.seconds) * _TENTHS
+_NEAREST = func.round(_LENGTH)  # of a half, the larger number in SQLite, and the even one in PostgreSQL
+_ROUNDED = case((_LENGTH - _NEAREST == 0.5, _NEAREST + 1), else_=_NEAREST)
 
 
 def _sum(*conditions: Any) -> Any:
@@ -310,7 +312,7 @@ def _sum(*conditions: Any) -> Any:
 _SAID = select(
     answers.c.person,
     answers.c.answer,
-    cast(func.round(_LENGTH * _TENTHS), Integer).label("tenths"),
+    cast(_ROUNDED, Integer).label("tenths"),
     func.count().label("given"),
     _sum().label("counted"),
     _sum(answers.c.at > bindparam("hour")).label("last_hour"),

@@ -12,6 +12,7 @@ from reassess.annotation.store.creation import random_ids
 from reassess.annotation.store.schema import (
     EXPIRED,
     FAILED,
+    GOLDEN,
     MAIN,
     PRACTICE,
     SUGGESTED,
@@ -130,7 +131,7 @@ _SAID = (
     select(questions.c.truth, cast(questions.c.class_id == images.c.original, Integer))
     .join(tasks, tasks.c.id == questions.c.task)
     .join(images, images.c.id == tasks.c.image)
-    .where(questions.c.golden)
+    .where(tasks.c.kind == GOLDEN)
 )
 
 

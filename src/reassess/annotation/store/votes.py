@@ -143,8 +143,7 @@ class _Kept:
             check_range(given[row.id].revision, 0, most, what="revision", where=f"question {row.id}")
         self.new = [row for row in answered if row.answer is None]
         later = [row for row in answered if row.answer is not None and given[row.id].revision > row.revision]
-        knows = turn.state == DONE and is_practice(person, turn.kind)  # what is right
-        self.changed = [] if knows else later
+        self.changed = [] if _knows(person, turn) else later
         self.counted = [row.id for row in self.new if self._counts(row)]
         said = {row.id for row in self.asked if row.answer is not None or row.id in given}
         self.is_whole = said.issuperset(turn.shown)  # all that was shown has an answer
@@ -214,8 +213,15 @@ class _Kept:
             change.renew([turn.task], reopened=bool(self.changed))
 
 
+def _knows(person: Row[Any], turn: Row[Any]) -> bool:
+    """Whether a turn was of somebody's practice round, and they were told what is right."""
+    return turn.state == DONE and is_practice(person, turn.kind)
+
+
 def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None:
     """Note that somebody cannot judge a picture: what they answered about it is kept, and counts no more.
+
+    It may come after the lease has ended. What they answered for practice stays once they were told what is right.
 
     Raises
     ------
@@ -226,7 +232,10 @@ def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None
         row = change.person(person)
         change.lock([task])
         turn = find_turn(change, person, task)
-        if turn.state not in (ASKED, DONE):
+        if turn.state in (UNFIT, SUGGESTED):
+            return
+        change.note(now, "cannot judge", person, task=task)
+        if _knows(row, turn):
             return
         end_turn(change, turn, UNFIT)
         asked = change.connection.execute(ASKED_OF, {"who": person, "of_task": task}).all()
@@ -240,7 +249,6 @@ def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None
         elif turn.kind == schema.MAIN and answered:
             count_anew(change, [each.id for each in answered])
             change.renew([task], reopened=True)
-        change.note(now, "cannot judge", person, task=task)
 
 
 def void_rater(campaign: Campaign, person: int, now: float, by: int | None = None) -> bool:

@@ -160,7 +160,21 @@ def test_it_says_how_many_answers_are_left_out(export: Export, run: Callable[...
         "unfit": 0,
         "withdrawn": 0,
         "voided": 8,
+        "practice": 0,
     }
+
+
+def test_votes_of_experts_for_practice_are_left_out_and_their_image_keeps_its_label(
+    export: Export, run: Callable[..., Run], pets: Path
+) -> None:
+    (pets / "pets/original.csv").write_text("image,class\n" + "".join(f"{number}.png,dog\n" for number in range(8)))
+    result = export(made=("--golden-rate", "0.9", "--practice", "1"))
+    assert "golden: 6 votes by experts\ngolden: 12 votes by raters\n" in result.out
+    assert "left out: 2 answers of experts to questions for practice\n" in result.out
+    assert document_of(export("--force", "--json"), "annotate")["results"]["practice"] == 2
+    sets = rebuilt(result.out.splitlines()[-1].removeprefix("labels: "), run)
+    assert len(sets) == 8
+    assert sorted(map(sorted, sets.values())) == [[0]] * 7 + [[1]]
 
 
 def test_answers_about_pictures_that_somebody_could_not_judge_did_not_come_late(

@@ -82,8 +82,8 @@ _SETTINGS = ("name", "threshold", "match")
     default=0,
     show_default=True,
     metavar="N",
-    help="How many golden tasks a new rater answers first, and is shown what experts said. They are used for nothing "
-    "else.",
+    help="How many golden tasks a new rater answers first, and is shown what experts said: at least so many, since "
+    "all of an image are, or none. They are used for nothing else.",
 )
 @click.option(
     "--bar",
@@ -251,6 +251,7 @@ def _report(
     place, images = annotation.shown_address(campaign), len(parts.images)
     most = plan.rules.votes * len(asked)
     known = len(plan.truth) - plan.truth.count(None)
+    practised = int(plan.is_practice.sum())
     if call.json:
         results = {
             "campaign": place,
@@ -265,7 +266,7 @@ def _report(
             "golden_questions": len(plan.truth),
             "answered_by_experts": known,
             "golden_split": plan.golden_split,
-            "practice_tasks": plan.practice,
+            "practice_tasks": practised,
             "example_pictures": len(plan.examples),
         }
         call.print_document("annotate", results)
@@ -277,8 +278,9 @@ def _report(
         call.tell("golden: none, so that it will not be known how far each rater can be trusted")
     else:
         tasks = f"{counted(len(golden), 'task')} with {counted(len(plan.truth), 'question')}"
-        practice = f"; {counted(plan.practice, 'task')} for practice" if plan.practice else ""
-        call.tell(f"golden: {tasks}, of which experts have answered {known:,}{practice}")
+        practice = f"; {counted(practised, 'task')} for practice" if practised else ""
+        more = f", since all of an image are, or none ({plan.practice:,} given)" if practised > plan.practice else ""
+        call.tell(f"golden: {tasks}, of which experts have answered {known:,}{practice}{more}")
         if plan.golden_split:
             rule = f"{plan.at_least} or more" if plan.at_least else "more than half"
             call.tell(

@@ -227,6 +227,18 @@ def test_nobody_gets_rid_of_a_wrong_practice_answer_when_what_is_right_was_told(
     assert practised(campaign) == PracticeResult(0.0, 2, False)
 
 
+def test_what_is_right_is_told_of_no_turn_that_was_voided_or_could_not_be_judged(address: str | Path) -> None:
+    """Their answers do not end it, and could be changed after."""
+    campaign, rater, turn = in_practice(address, bar=0.5)
+    said = [GivenAnswer(row.question, YES) for row in turn.rows]
+    void_rater(campaign, rater, NOW)
+    assert keep_answers(campaign, rater, said, NOW) == {}
+    other = add_person(campaign, "bob")
+    assert isinstance(next_turn(campaign, other, NOW), Turn)
+    cannot_judge(campaign, other, turn.task, NOW)
+    assert keep_answers(campaign, other, said, NOW) == {}
+
+
 def test_who_can_be_asked_nothing_for_practice_begins(address: str | Path) -> None:
     """The truth of the practice question is not known any more."""
     golden, experts = golden_of(1, 1)

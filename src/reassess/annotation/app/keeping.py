@@ -45,6 +45,7 @@ _DONE = {
     "pause": "paused the campaign",
     "resume": "went on asking",
     "add": "added {person} as {role}",
+    "simulate": "added {person} as {role}, a program",
     "link": "made a link for {person}",
     "revoke": "ended the link of {person}",
     "admit": "let {person} begin",

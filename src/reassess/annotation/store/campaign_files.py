@@ -17,7 +17,7 @@ _BESIDE = ("-wal", "-shm", "-journal", ".lock")
 # annotate simulate.
 _GIVEN = """
 SELECT count(*) FROM answers WHERE (revision > 0 OR at != (SELECT at FROM log ORDER BY id LIMIT 1))
-AND person NOT IN (SELECT id FROM people WHERE name GLOB 'simulated [0-9]*')
+AND person NOT IN (SELECT json_extract(detail, '$.person') FROM log WHERE what = 'simulate')
 """
 _LACKING = """
 AND NOT EXISTS (

@@ -97,9 +97,17 @@ def add_person(campaign: Campaign, name: str, role: str = RATER, *, now: float =
 
 
 def add_people(
-    campaign: Campaign, names: Sequence[str], role: str = RATER, *, now: float = 0.0, by: int | None = None
+    campaign: Campaign,
+    names: Sequence[str],
+    role: str = RATER,
+    *,
+    now: float = 0.0,
+    by: int | None = None,
+    simulated: bool = False,
 ) -> list[int]:
     """Add raters, experts or keepers, all of them or none; their numbers.
+
+    The log says of those who are `simulated` that they are no people, whose answers are not to be lost.
 
     Raises
     ------
@@ -114,7 +122,7 @@ def add_people(
             practice = role == RATER and change.connection.scalar(_PRACTICE_TASKS)
             for name in names:
                 person = insert_person(change.connection, name, role, PRACTICE if practice else RATING)
-                change.note(now, "add", by, person=person, role=role)
+                change.note(now, "simulate" if simulated else "add", by, person=person, role=role)
                 added.append(person)
     except IntegrityError as error:
         raise DataError("there is somebody of that name", found=name, mend="take another name") from error

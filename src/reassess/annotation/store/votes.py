@@ -113,7 +113,7 @@ def keep_answers(
                 latest[one.question] = one
         truths: dict[int, int] = {}
         for turn in _turns_of(change, person, list(latest)):
-            reveals = reveal and is_practice(row, turn.kind)
+            reveals = reveal and is_practice(row, turn.kind) and turn.state in (ASKED, EXPIRED, DONE)
             kept = _Kept(change, row, turn, latest, now, ends=reveals or not is_practice(row, turn.kind))
             kept.keep()
             if reveals and kept.is_whole:

@@ -185,7 +185,7 @@ def test_what_was_tried_before_is_overwritten_if_forced_and_answers_of_people_ar
         assert run(*simulate, "tried.db").code == 0
     Path("pets.db").rename("empty.db")
     create("--votes", "1")
-    run("annotate", "invite", "pets.db", "ann")
+    run("annotate", "invite", "pets.db", "simulated 1")  # whatever they are called
     work()
     result = run("annotate", "simulate", "empty.db", *simulate[3:], "pets.db")
     assert (result.code, result.out) == (1, "")

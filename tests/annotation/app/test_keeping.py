@@ -194,7 +194,7 @@ def test_the_page_lists_golden_questions_on_which_experts_do_not_agree(site: Sit
     answer_all(site, "eva", 2)
     page = words(site)
     assert "of them, experts do not agree on 1 " in page
-    assert "more than half of them said yes, and else invalid" in page
+    assert "more than half of them said yes, and else as invalid" in page
     assert "image class counts as no maybe yes golden/0.jpg circle invalid 1 0 1 Golden" in page
 
 
@@ -320,6 +320,14 @@ def log_of(site: Site) -> list[tuple[str, str]]:
     """Who did what, as the keeper's page says it, the first first."""
     section = site.client("kim").get("/keeper").text.partition('aria-labelledby="log"')[2]
     return re.findall("<tr><td[^>]*>.* UTC</td><td>(.*)</td><td>(.*)</td></tr>", section)[::-1]
+
+
+def test_the_page_names_pictures_that_somebody_could_not_judge(tmp_path: Path) -> None:
+    site = make_site(tmp_path, sizes=(2,), raters=("ann",))
+    assert "images that somebody could not judge 0 golden" in words(site)
+    turn = next_turn(site.campaign, site.ids["ann"], site.now)
+    site.client("ann").post("/unfit", json={"task": turn.task})
+    assert "images that somebody could not judge 1 main/0.png golden" in words(site)
 
 
 def test_the_log_says_in_words_who_did_what(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from reassess.annotation.store.votes import restore_rater, void_rater
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.rater_model import VALIDITY
 from reassess.numeric.proportion import Proportion
+from reassess.text import some
 
 __all__ = ["ROUTES"]
 
@@ -85,6 +86,7 @@ def _page(caller: Caller) -> Response:
         "parts": _parts(progress),
         "matrices": {one.id: _matrix(one.confusion.tolist()) for one in progress.raters if one.confusion.any()},
         "practised": any(one.practice for one in progress.raters),
+        "unfit": some([name for name, _ in progress.unfit], most=3),
         "at_least": campaign.at_least,
         "split": _part(caller, "split", lambda of, most, skip: split_golden(of)[skip : skip + most]),
         "disputed": _part(caller, "disputed", disputed_golden),

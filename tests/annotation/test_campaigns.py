@@ -335,8 +335,8 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path
     )
     assert "\n  allowed: up to 3 practice tasks\n  found:   4\n" in message(plan_of_cut_images, 4)
     assert message(CampaignPlan, tasks, golden_tasks=golden_of(1, 1)[0], practice=1) == (
-        "in the practice round raters are shown what experts said of images that do not come again, and too few of the "
-        "golden ones are such\n"
+        "the practice round takes golden images that experts have answered and that are in no other task, and there are "
+        "too few\n"
         "  allowed: up to 0 practice tasks\n"
         "  found:   1\n"
         "  to mend: give experts' answers on more images that are in no other task, or a smaller practice round"
@@ -600,10 +600,30 @@ def test_what_somebody_lets_lapse_is_shown_again_golden_or_not(address: str | Pa
     for number in range(30):
         turn = turn_of(campaign, person, NOW + 1000 * number)
         again = turn_of(campaign, person, NOW + 1000 * number + 100)
-        assert again == turn
+        assert again == replace(turn, number=turn.number + 1)
         give(campaign, person, again, *[YES] * len(again.rows), now=NOW + 1000 * number + 100)
         shown[turn.image in known] += 1
     assert min(shown.values()) > 5
+    campaign.close()
+
+
+@pytest.mark.parametrize("lapses", [False, True])
+def test_who_answers_late_is_shown_as_many_golden_tasks(tmp_path: Path, lapses: bool) -> None:
+    golden, experts = golden_of(*[3] * 40)
+    rules = Rules(golden_rate=0.3, lease=60.0)
+    plan = CampaignPlan(tasks_of(*[3] * 60), rules=rules, golden_tasks=golden, experts=experts)
+    create_campaign(tmp_path / "c.db", plan)
+    campaign = open_campaign(tmp_path / "c.db")
+    person, shown = add_person(campaign, "ann"), 0
+    known = {address_of(campaign, f"g{number}.png") for number in range(40)}
+    for number in range(30):
+        turn = turn_of(campaign, person, NOW + 1000 * number)
+        if lapses:
+            release(campaign, NOW + 1000 * number + 100)
+        give(campaign, person, turn, *[YES] * len(turn.rows), now=NOW + 1000 * number + 100)
+        assert turn.number == number
+        shown += turn.image in known
+    assert shown == 7
     campaign.close()
 
 

@@ -66,7 +66,7 @@ def test_the_folder_is_a_benchmark_with_all_that_was_said(campaign: Campaign, tm
         "classes.csv",
         "golden.parquet",
         "original.csv",
-        "questions.csv",
+        "question-states.csv",
         "rater-golden.parquet",
         "suggestions.csv",
         "votes.parquet",
@@ -96,7 +96,7 @@ def test_the_folder_is_a_benchmark_with_all_that_was_said(campaign: Campaign, tm
 def test_how_each_question_stands_is_a_table(campaign: Campaign, tmp_path: Path) -> None:
     """One rater has said no, yes and no to three, and suggested a class, which waits for another."""
     export(campaign, tmp_path / "rated")
-    heading, *rows = (tmp_path / "rated/questions.csv").read_text().splitlines()
+    heading, *rows = (tmp_path / "rated/question-states.csv").read_text().splitlines()
     assert heading == "image,class,votes,state,probability"
     told = [row.split(",") for row in rows]
     assert [row[:4] for row in told[:3]] == [["m0.png", name, "1", "open"] for name in "abc"]
@@ -108,8 +108,8 @@ def test_how_each_question_stands_is_a_table(campaign: Campaign, tmp_path: Path)
         change.connection.execute(update(questions).where(questions.c.class_id == 0).values(ended="rule"))
         change.connection.execute(update(questions).where(questions.c.class_id == 1).values(ended="votes"))
     export(campaign, tmp_path / "rated", force=True)
-    again = [row.split(",") for row in (tmp_path / "rated/questions.csv").read_text().splitlines()]
-    assert [row[3] for row in again[1:]] == ["closed by rule", "closed by votes", "open", "open"]
+    again = [row.split(",") for row in (tmp_path / "rated/question-states.csv").read_text().splitlines()]
+    assert [row[3] for row in again[1:]] == ["closed by the rule", "has all votes", "open", "open"]
 
 
 def test_the_log_says_who_exported_unless_the_campaign_can_only_be_read(campaign: Campaign, tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_campaign_of_ids_alone_has_no_list_of_classes(tmp_path: Path) -> None:
     create_campaign(tmp_path / "c.db", CampaignPlan(Tasks(questions, asked.indptr, asked.numbers, asked.reasons)))
     campaign = open_campaign(tmp_path / "c.db")
     add_person(campaign, "ann")
-    assert export(campaign, tmp_path / "rated") == ["benchmark.json", "questions.csv"]  # nobody has voted
+    assert export(campaign, tmp_path / "rated") == ["benchmark.json", "question-states.csv"]  # nobody has voted
     campaign.close()
 
 

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 __all__ = ["export_campaign"]
 
-_CLASSES, _ORIGINAL, _SUGGESTIONS, _QUESTIONS = "classes.csv", "original.csv", "suggestions.csv", "questions.csv"
+_CLASSES, _ORIGINAL, _SUGGESTIONS, _QUESTIONS = "classes.csv", "original.csv", "suggestions.csv", "question-states.csv"
 _VOTES, _GOLDEN, _RATER_GOLDEN = "votes.parquet", "golden.parquet", "rater-golden.parquet"
 _MADE_OF_VOTES = ("scores", "labels")
 _FILES = frozenset({_CLASSES, _ORIGINAL, _SUGGESTIONS, _QUESTIONS, _VOTES, _GOLDEN, _RATER_GOLDEN})
-_STATES = {None: "open", "rule": "closed by rule", "votes": "closed by votes"}
+_STATES = {None: "open", "rule": "closed by the rule", "votes": "has all votes"}
 
 
 def export_campaign(
@@ -55,7 +55,7 @@ def export_campaign(
     campaign
         The campaign.
     folder
-        It is made if it is not there. Written are benchmark.json, questions.csv (image, class, votes, state,
+        It is made if it is not there. Written are benchmark.json, question-states.csv (image, class, votes, state,
         probability), and of classes.csv, votes.parquet, golden.parquet, rater-golden.parquet, original.csv and
         suggestions.csv (image, class, people) those of which there is something.
     names

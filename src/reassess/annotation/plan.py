@@ -145,8 +145,8 @@ class CampaignPlan:
             )
         elif self.practice > (known := int(self.is_practice.sum())):
             raise DataError(
-                "in the practice round raters are shown what experts said of images that do not come again, and too "
-                "few of the golden ones are such",
+                "the practice round takes golden images that experts have answered and that are in no other task, and "
+                "there are too few",
                 allowed=f"up to {counted(known, 'practice task')}",
                 found=self.practice,
                 mend="give experts' answers on more images that are in no other task, or a smaller practice round",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reassess.annotation.store.database import UnavailableError, connect, database_errors
+from reassess.annotation.store.database import UnavailableError, connect, database_errors, file_uri
 from reassess.errors import OutputError
 from reassess.formats.files import exists, writing
 from reassess.text import counted
@@ -52,10 +52,10 @@ def _answers(connection: sqlite3.Connection, instead: Path | None) -> int:
     """How many answers people have given which another campaign lacks; 0 in a file that is no campaign."""
     try:
         if instead is not None:
-            connection.execute("ATTACH ? AS other", (str(instead.resolve()),))
+            connection.execute("ATTACH ? AS other", (file_uri(instead),))
         (given,) = connection.execute(_GIVEN + ("" if instead is None else _LACKING)).fetchone()
     except sqlite3.Error as error:
-        if not any(text in str(error) for text in ("not a database", "no such")):
+        if not any(text in str(error) for text in ("not a database", "no such table")):
             raise
         return 0
     return int(given)

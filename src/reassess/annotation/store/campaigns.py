@@ -152,7 +152,7 @@ def using_campaign(address: str | Path) -> Iterator[Campaign]:
 
 
 _PERSON = (
-    select(people, schema.campaign.c.paused, cursors.c.position, cursors.c.turns)
+    select(people, schema.campaign.c.paused, cursors.c.position, cursors.c.turns, cursors.c.draws)
     .select_from(people)
     .join(schema.campaign, schema.campaign.c.id == 1)
     .join(cursors, cursors.c.person == people.c.id)

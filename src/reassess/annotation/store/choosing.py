@@ -52,7 +52,7 @@ def choose(change: Change, person: Row[Any], held: Sequence[int]) -> Choice | No
         task = change.connection.execute(_PRACTICE_TASK, own | {"held": []}).one_or_none()
         return None if task is None else Choice(task, _unanswered(change, person, task))
     main = _choose_main(change, person, own)
-    if main is None or not change.rules.is_golden(person.id, person.turns):
+    if main is None or not change.rules.is_golden(person.id, person.draws):
         return main
     return _choose_golden(change, person, own, len(main.rows)) or main
 
@@ -77,16 +77,16 @@ def _choose_golden(change: Change, person: Row[Any], own: dict[str, Any], size: 
     last = connection.scalar(_LAST_GOLDEN)
     if last is None:
         return None
-    places = rules.places(person.id, person.turns, last + 1)
+    places = rules.places(person.id, person.draws, last + 1)
     found = {task.position: task for task in connection.execute(_GOLDEN_AT, own | {"places": places, "least": size})}
     task = next((found[place] for place in places if place in found), None)
     if task is None:
         left = connection.execute(_GOLDEN_TASKS, own).all()
         if not left:
             return None
-        task = left[rules.pick(person.id, person.turns, [one.size for one in left], size)]
+        task = left[rules.pick(person.id, person.draws, [one.size for one in left], size)]
     rows = _unanswered(change, person, task)
-    rows.sort(key=lambda row: (row.truth is None, rules.rank(person.id, person.turns, row.class_id)))
+    rows.sort(key=lambda row: (row.truth is None, rules.rank(person.id, person.draws, row.class_id)))
     return Choice(task, sorted(rows[:size], key=attrgetter("id")))  # in an order that tells nothing
 
 

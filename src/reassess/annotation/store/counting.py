@@ -10,6 +10,7 @@ from sqlalchemy import Row, and_, bindparam, case, exists, func, select, true, u
 from reassess.annotation.judging import current_model, probability_valid
 from reassess.annotation.store.campaigns import Change, in_parts
 from reassess.annotation.store.schema import (
+    SUGGESTED,
     UNFIT,
     WITHDRAWN,
     answers,
@@ -23,10 +24,13 @@ from reassess.core.rater_model import RaterModel
 
 __all__ = ["count_anew", "count_new"]
 
-# That of somebody who is not voided, about a picture that they could judge.
+# That of somebody who is not voided, about a picture that they could judge, to a question that they did not suggest.
 _STANDING = and_(
     answers.c.person.in_(select(people.c.id).where(~people.c.voided)),
-    ~exists().where(turns.c.person == answers.c.person, turns.c.task == questions.c.task, turns.c.state == UNFIT),
+    ~exists().where(
+        *(turns.c.person == answers.c.person, turns.c.task == questions.c.task),
+        turns.c.state.in_([UNFIT, SUGGESTED]),
+    ),
 )
 _ANSWERS = (
     select(

@@ -29,6 +29,7 @@ __all__ = [
     "connect",
     "database_errors",
     "existing",
+    "file_uri",
     "forbids_writing",
     "is_server",
     "keep_log",
@@ -102,7 +103,7 @@ def open_engine(campaign: str | Path) -> Engine:
             hide_parameters=True,
         )
     path = os.path.realpath(text)
-    url = URL.create("sqlite", database=_uri(text), query={"uri": "true"})
+    url = URL.create("sqlite", database=file_uri(text), query={"uri": "true"})
     engine = create_engine(url, json_deserializer=_from_json, hide_parameters=True)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", partial(_begin, path, _identity(path)))
@@ -111,7 +112,7 @@ def open_engine(campaign: str | Path) -> Engine:
 
 def connect(path: str | Path) -> "closing[sqlite3.Connection]":
     """A connection to an SQLite file, without what `open_engine` sets."""
-    return closing(sqlite3.connect(_uri(path), uri=True))
+    return closing(sqlite3.connect(file_uri(path), uri=True))
 
 
 def keep_log(path: Path) -> None:
@@ -190,7 +191,7 @@ _MENDS = {
 }
 
 
-def _uri(path: str | Path) -> str:
+def file_uri(path: str | Path) -> str:
     """The address by which SQLite opens a file.
 
     Where it may not write, it can keep no log, and reads the file as it is: unless somebody else keeps one beside it.

@@ -190,6 +190,7 @@ cursors = Table(
     Column("person", Integer, ForeignKey("people.id"), primary_key=True),
     Column("position", Integer, nullable=False, default=0),  # where the search for their next main task begins
     Column("turns", Integer, nullable=False, default=0),  # number of turns that they have had
+    Column("draws", Integer, nullable=False, default=0),  # the same without those that lapsed: which is golden
 )
 turns = Table(
     "turns",

@@ -30,6 +30,7 @@ __all__ = [
     "Nothing",
     "ShownRow",
     "Turn",
+    "count_draw",
     "end_turn",
     "find_turn",
     "is_practice",
@@ -154,7 +155,7 @@ def release(campaign: Campaign, now: float) -> None:
             change.lock([turn.task])
             if turn in _late(change.connection, campaign, now):
                 end_turn(change, find_turn(change, turn.person, turn.task), EXPIRED)
-                change.connection.execute(_AGAIN, {"who": turn.person})
+                count_draw(change, turn.person, -1)
 
 
 def find_turn(change: Change, person: int, task: int) -> Row[Any]:
@@ -174,6 +175,14 @@ def end_turn(change: Change, turn: Row[Any], state: str) -> None:
     change.reserve([row.id for row in asked if row.answer is None and row.id in turn.shown], -1)
     if asked and not asked[0].golden:
         change.renew([turn.task], reopened=state == EXPIRED)
+
+
+def count_draw(change: Change, person: int, more: int) -> None:
+    """Count a turn that lapsed no more among those by which it is drawn which are golden; or again, if it ends late.
+
+    So the turn after one that lapsed is golden if that was, and to let it lapse does not tell.
+    """
+    change.connection.execute(_DRAW, {"who": person, "more": more})
 
 
 # Conditions of indexes hold no parameters, here and in choosing.py: a plan kept for all could not use the index.
@@ -198,12 +207,11 @@ _BEGUN_OR_LATE = (
 )
 _OWN_WITH_TASK = _WITH_TASKS.where(_OWN, turns.c.task == bindparam("of_task"))
 _END = update(turns).where(_OWN, turns.c.task == bindparam("of_task")).values(state=bindparam("ended"))
-# The turn after one that nobody answered takes its number: so it is golden if that was, which a lapse does not tell.
-_AGAIN = update(cursors).where(cursors.c.person == bindparam("who")).values(turns=cursors.c.turns - 1)
+_DRAW = update(cursors).where(cursors.c.person == bindparam("who")).values(draws=cursors.c.draws + bindparam("more"))
 _MOVE = (
     update(cursors)
     .where(cursors.c.person == bindparam("who"))
-    .values(position=bindparam("place"), turns=bindparam("next"))
+    .values(position=bindparam("place"), turns=cursors.c.turns + 1, draws=cursors.c.draws + 1)
 )
 
 
@@ -242,7 +250,7 @@ def _next_turn(change: Change, person: int, now: float, held: Sequence[int]) -> 
         return Nothing("waiting" if begun or is_left(change, row) else "finished")
     _begin(change, row, choice, now + change.rules.lease)
     place = first_place(change, row, choice.task) if choice.task.kind == MAIN else row.position
-    change.connection.execute(_MOVE, {"who": person, "place": place, "next": row.turns + 1})
+    change.connection.execute(_MOVE, {"who": person, "place": place})
     return _shown(choice.task, choice.rows, row.turns, practice=is_practice(row, choice.task.kind))
 
 

@@ -29,7 +29,7 @@ from reassess.annotation.store.schema import (
     turns,
 )
 from reassess.annotation.store.suggestions import renew_suggested
-from reassess.annotation.store.turns import end_turn, find_turn, is_practice
+from reassess.annotation.store.turns import count_draw, end_turn, find_turn, is_practice
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_range
 from reassess.errors import DataError
@@ -150,7 +150,7 @@ class _Kept:
 
     def _counts(self, row: Row[Any]) -> bool:
         is_rater = self.person.role == RATER and not self.person.voided
-        return is_rater and not row.golden and row.ended is None and self.turn.state != UNFIT
+        return is_rater and not row.golden and row.ended is None and self.turn.state not in (UNFIT, SUGGESTED)
 
     def keep(self) -> None:
         """Write them down, with all that follows from them."""
@@ -208,6 +208,8 @@ class _Kept:
             own = {"who": turn.person, "of_task": turn.task}
             then = {"then": DONE if is_over else ASKED, "until": self.now + change.rules.lease}
             change.connection.execute(_GO_ON, own | then)
+            if turn.state == EXPIRED:
+                count_draw(change, turn.person, 1)
             change.reserve(self._reserved({row.id for row in self.new}.difference(self.counted)), -1)
         if turn.kind == schema.MAIN:
             change.renew([turn.task], reopened=bool(self.changed))
@@ -221,7 +223,7 @@ def _knows(person: Row[Any], turn: Row[Any]) -> bool:
 def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None:
     """Note that somebody cannot judge a picture: what they answered about it is kept, and counts no more.
 
-    It may come after the lease has ended. What they answered for practice stays once they were told what is right.
+    It may come after the lease has ended. Nothing is changed once they were told what is right, in practice.
 
     Raises
     ------
@@ -232,12 +234,12 @@ def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None
         row = change.person(person)
         change.lock([task])
         turn = find_turn(change, person, task)
-        if turn.state in (UNFIT, SUGGESTED):
+        if turn.state in (UNFIT, SUGGESTED) or _knows(row, turn):
             return
         change.note(now, "cannot judge", person, task=task)
-        if _knows(row, turn):
-            return
         end_turn(change, turn, UNFIT)
+        if turn.state == EXPIRED:
+            count_draw(change, person, 1)
         asked = change.connection.execute(ASKED_OF, {"who": person, "of_task": task}).all()
         answered = [each for each in asked if each.answer is not None]
         if turn.kind != schema.MAIN:
@@ -304,7 +306,9 @@ def _set_voided(campaign: Campaign, person: int, voided: bool, now: float, by: i
             count_anew(change, some)
         change.renew([row.task for row in asked], reopened=True)
         renew_suggested(change, person)
-        if not voided:  # for what they had begun when they were voided
+        if not voided:  # what they had begun when they were voided is as if its lease had ended
+            own = turns.c.person == person, turns.c.state == VOIDED
+            change.connection.execute(update(turns).where(*own).values(state=EXPIRED))
             change.connection.execute(update(cursors).where(cursors.c.person == person).values(position=0))
         change.note(now, "void" if voided else "restore", by, person=person)
     return True

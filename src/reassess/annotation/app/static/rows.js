@@ -70,6 +70,7 @@ export class Rows {
       line.hidden = !known.includes(row);
       for (const button of this.#elements[number].querySelectorAll("button")) button.disabled = true;
     });
+    if (!known.length) return "";
     const half = known.filter((row) => SAID[row.answer] === null).length / 2;
     return `You and the experts agree on ${same.length + half} of ${known.length}${half ? ": a maybe is one half" : ""}.`;
   }

@@ -82,8 +82,8 @@ _SETTINGS = ("name", "threshold", "match")
     default=0,
     show_default=True,
     metavar="N",
-    help="How many golden tasks a new rater answers first, and is shown what experts said: at least so many, since "
-    "all of an image are, or none. They are used for nothing else.",
+    help="How many golden tasks a new rater answers first, and is shown what experts said; or more, since all golden "
+    "tasks of an image are for practice, or none. They are used for nothing else.",
 )
 @click.option(
     "--bar",
@@ -279,7 +279,7 @@ def _report(
     else:
         tasks = f"{counted(len(golden), 'task')} with {counted(len(plan.truth), 'question')}"
         practice = f"; {counted(practised, 'task')} for practice" if practised else ""
-        more = f", since all of an image are, or none ({plan.practice:,} given)" if practised > plan.practice else ""
+        more = f", all of an image ({plan.practice:,} given)" if practised > plan.practice else ""
         call.tell(f"golden: {tasks}, of which experts have answered {known:,}{practice}{more}")
         if plan.golden_split:
             rule = f"{plan.at_least} or more" if plan.at_least else "more than half"

@@ -38,8 +38,8 @@ def export(call: Call, campaign: str | Path, output: Path, names: bool) -> None:
     """Write the votes as a benchmark's folder.
 
     It holds the counted votes, the experts' and the raters' votes on golden questions, the classes, the original labels
-    if they are known, questions.csv: how each question stands, and suggestions.csv: what people saw and were not asked
-    about. The command that makes labels of them is printed.
+    if they are known, question-states.csv: how each question stands, and suggestions.csv: what people saw and were not
+    asked about. The command that makes labels of them is printed.
     """
     with annotation.using_campaign(campaign) as opened:
         exported = annotation.export_campaign(opened, output, names=names, force=call.force)

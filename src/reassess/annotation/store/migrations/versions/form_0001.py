@@ -92,6 +92,7 @@ def upgrade() -> None:
         sa.Column("person", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("turns", sa.Integer(), nullable=False),
+        sa.Column("draws", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["person"], ["people.id"], name="fk_cursors_person"),
         sa.PrimaryKeyConstraint("person", name="pk_cursors"),
     )

@@ -335,8 +335,8 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path
     )
     assert "\n  allowed: up to 3 practice tasks\n  found:   4\n" in message(plan_of_cut_images, 4)
     assert message(CampaignPlan, tasks, golden_tasks=golden_of(1, 1)[0], practice=1) == (
-        "the practice round takes golden images that experts have answered and that are in no other task, and there are "
-        "too few\n"
+        "the practice round takes golden images that experts have answered and that are in no other task, and there "
+        "are too few\n"
         "  allowed: up to 0 practice tasks\n"
         "  found:   1\n"
         "  to mend: give experts' answers on more images that are in no other task, or a smaller practice round"

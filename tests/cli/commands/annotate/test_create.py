@@ -87,8 +87,8 @@ def test_it_says_if_more_tasks_are_for_practice_since_all_of_an_image_are(pets: 
     assert run("tasks", "proposals.csv", "--benchmark", "pets", "--size", "1", "-o", "one.jsonl").code == 0
     made = ["annotate", "create", "pets.db", "--benchmark", "pets", "--tasks", "one.jsonl", "--practice", "1"]
     assert run(*made).out.splitlines()[1] == (
-        "golden: 8 tasks with 8 questions, of which experts have answered 8; 2 tasks for practice, since all of an "
-        "image are, or none (1 given)"
+        "golden: 8 tasks with 8 questions, of which experts have answered 8; 2 tasks for practice, all of an "
+        "image (1 given)"
     )
     assert document_of(run(*made, "--force", "--json"), "annotate")["results"]["practice_tasks"] == 2
     assert len({row.image for row in rows(schema.tasks) if row.kind == "practice"}) == 1

@@ -1,5 +1,6 @@
 """A copy of a campaign, made while it is served."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -216,3 +217,13 @@ def test_a_copy_from_a_server_takes_no_place_of_answers_that_it_lacks(database: 
         backup_campaign(database, other, force=True)
     backup_campaign(database, tmp_path / "copy.db")
     backup_campaign(database, tmp_path / "copy.db", force=True)
+
+
+def test_a_copy_is_made_anew_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"\xff # %41")
+    folder.mkdir()
+    campaign = campaign_at(folder / "c.db", (2,), raters=1)
+    vote_on_all(campaign, raters=1)
+    for force in (False, True):
+        backup_campaign(folder / "c.db", folder / "copy.db", force=force)
+    campaign.close()

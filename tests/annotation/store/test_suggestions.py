@@ -132,6 +132,12 @@ def test_who_was_shown_a_withdrawn_question_without_an_answer_suggests_it_like_o
     assert states(campaign)[5] is None
     assert not is_asked(campaign, 3, 5)
     assert is_asked(campaign, 4, 5)
+    with reading(campaign.engine) as connection:
+        question = connection.scalar(select(questions.c.id).where(questions.c.class_id == 5))
+    keep_answers(campaign, 3, [GivenAnswer(question, 2)], NOW + 100)  # which their page held still
+    void_rater(campaign, 3, NOW + 100)
+    restore_rater(campaign, 3, NOW + 100)
+    assert 5 not in export_votes(campaign).votes.items.class_ids
     campaign.close()
 
 

@@ -14,7 +14,8 @@ from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store.campaigns import Campaign, open_campaign, pause, resume
 from reassess.annotation.store.creation import create_campaign
-from reassess.annotation.store.people import add_person, admit, forget_person, people_of
+from reassess.annotation.store.links import forget_person
+from reassess.annotation.store.people import add_person, admit, people_of
 from reassess.annotation.store.schema import EXPERT, FAILED, PRACTICE, RATER
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn

@@ -17,7 +17,8 @@ from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store.campaigns import Campaign, open_campaign
 from reassess.annotation.store.creation import create_campaign
-from reassess.annotation.store.people import add_person, make_link
+from reassess.annotation.store.links import make_link
+from reassess.annotation.store.people import add_person
 from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from reassess.annotation.plan import ExamplePicture
 from reassess.annotation.store.campaigns import pause, resume
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.people import make_link
+from reassess.annotation.store.links import make_link
 from reassess.annotation.store.schema import suggestions, turns
 from reassess.annotation.store.votes import void_rater
 from reassess.core.classes import Classes

@@ -18,7 +18,8 @@ from reassess.annotation.store.campaigns import Campaign, open_campaign, pause
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.keeping import split_golden
-from reassess.annotation.store.people import add_person, make_link, revoke_link
+from reassess.annotation.store.links import make_link, revoke_link
+from reassess.annotation.store.people import add_person
 from reassess.annotation.store.pictures import image_addresses
 from reassess.annotation.store.practice import PracticeResult
 from reassess.annotation.store.progress import progress_of

@@ -11,7 +11,8 @@ from starlette.routing import Route
 from reassess.annotation.app.security import csrf_of, said_in
 from reassess.annotation.app.sessions import Caller, caller_of, drop_cookie, keep_cookie, posted
 from reassess.annotation.store.campaigns import Campaign
-from reassess.annotation.store.people import consent, sign_in, sign_out
+from reassess.annotation.store.links import sign_in, sign_out
+from reassess.annotation.store.people import consent
 
 __all__ = ["ROUTES"]
 

@@ -19,7 +19,8 @@ from reassess.annotation.export_folder import export_campaign
 from reassess.annotation.store.campaigns import Campaign, pause, resume
 from reassess.annotation.store.class_list import shown_classes
 from reassess.annotation.store.keeping import LogEntry, disputed_golden, last_entries, split_golden, uncertain_questions
-from reassess.annotation.store.people import add_person, admit, forget_person, make_link, revoke_link
+from reassess.annotation.store.links import forget_person, make_link, revoke_link
+from reassess.annotation.store.people import add_person, admit
 from reassess.annotation.store.progress import Progress, progress_of
 from reassess.annotation.store.votes import restore_rater, void_rater
 from reassess.core.answers import KNOWN_ANSWERS

@@ -12,7 +12,8 @@ from starlette.responses import Response
 
 from reassess.annotation.app.security import check_csrf, said_in
 from reassess.annotation.store.campaigns import Campaign
-from reassess.annotation.store.people import SESSION_SECONDS, Person, person_of_session
+from reassess.annotation.store.links import SESSION_SECONDS, person_of_session
+from reassess.annotation.store.people import Person
 
 __all__ = ["Caller", "Site", "asked", "caller_of", "drop_cookie", "keep_cookie", "posted"]
 

@@ -12,11 +12,12 @@ from sqlalchemy import Connection, inspect, text
 
 from reassess.annotation.addresses import shown_address
 from reassess.annotation.judging import current_model
+from reassess.annotation.person_names import check_name
 from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaign_files import refuse_answered, writing_campaign
 from reassess.annotation.store.database import database_errors, is_server, keep_log, open_engine
-from reassess.annotation.store.people import check_name, insert_person
+from reassess.annotation.store.people import insert_person
 from reassess.annotation.store.schema import EXPERT, GOLDEN, MAIN, PRACTICE, RATING
 from reassess.annotation.store.versions import note_form
 from reassess.core.tasks import Tasks

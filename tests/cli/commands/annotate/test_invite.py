@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from reassess.annotation.store.campaigns import open_campaign
-from reassess.annotation.store.people import people_of, sign_in
+from reassess.annotation.store.links import sign_in
+from reassess.annotation.store.people import people_of
 from tests.helpers import Run, document_of
 
 Invite = Callable[..., Run]

@@ -89,8 +89,9 @@ class CampaignPlan:
     DataError
         A task has more classes than a page shows; the golden tasks are in another list of classes than the tasks; there
         is a practice round, a stop rule or a vote of the original labels without golden tasks; the practice round takes
-        all golden tasks, or more than have a known truth; an expert gives two answers to a golden question; original
-        labels that are to vote are not known; a number is out of range; a name or path is no text.
+        all golden tasks, or more than there are on images that experts have answered and that are in no other task; an
+        expert gives two answers to a golden question; original labels that are to vote are not known; a number is out
+        of range; a name or path is no text.
     """
 
     tasks: Tasks

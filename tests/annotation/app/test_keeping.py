@@ -385,7 +385,7 @@ def test_somebody_who_is_added_while_the_page_is_made_is_called_by_a_number(
     site.client("kim").post("/keeper/invite", json={"name": "zoe", "role": "keeper"})
     zoe = find_person(site.campaign, "zoe").id
     pause(site.campaign, site.now, zoe)
-    monkeypatch.setattr(keeping, "progress_of", lambda *_: before)
+    monkeypatch.setattr("reassess.annotation.store.progress.progress_of", lambda *_: before)
     log = log_of(site)
     assert (f"person {zoe}", "paused the campaign") in log
     assert ("kim", f"made a link for person {zoe}") in log

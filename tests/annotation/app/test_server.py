@@ -4,6 +4,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -38,6 +40,11 @@ def test_pages_are_served_and_the_log_holds_no_token(tmp_path: Path) -> None:
         ("GET /enter HTTP/1.1", "200"),
     ]
     assert site.tokens["ann"] not in log + server.out.read_text()
+
+
+def test_a_server_starts_without_what_the_page_of_a_keeper_alone_needs() -> None:
+    code = "import sys; from reassess.annotation.app import application; print({'numba', 'scipy'} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
 
 
 def test_below_a_path_of_a_proxy_every_address_stays_below_it(tmp_path: Path) -> None:

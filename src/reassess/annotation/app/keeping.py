@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
@@ -21,12 +21,14 @@ from reassess.annotation.store.class_list import shown_classes
 from reassess.annotation.store.keeping import LogEntry, disputed_golden, last_entries, split_golden, uncertain_questions
 from reassess.annotation.store.links import forget_person, make_link, revoke_link
 from reassess.annotation.store.people import add_person, admit
-from reassess.annotation.store.progress import Progress, progress_of
 from reassess.annotation.store.votes import restore_rater, void_rater
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.rater_model import VALIDITY
 from reassess.numeric.proportion import Proportion
 from reassess.text import some
+
+if TYPE_CHECKING:
+    from reassess.annotation.store.progress import Progress
 
 __all__ = ["ROUTES"]
 
@@ -74,6 +76,8 @@ class _Part:
 
 
 def _page(caller: Caller) -> Response:
+    from reassess.annotation.store.progress import progress_of  # of which numba takes long, when a server starts
+
     campaign = caller.campaign
     progress = progress_of(campaign, caller.now)
     classes = {one.id: one.name for one in shown_classes(campaign)}
@@ -180,7 +184,7 @@ def _told(entry: LogEntry, names: Mapping[int, str], classes: Mapping[int, str])
     return _time(entry.at), who, _DONE.get(entry.what, entry.what).format(**words, **asked)
 
 
-def _parts(progress: Progress) -> list[tuple[str, int, float]]:
+def _parts(progress: "Progress") -> list[tuple[str, int, float]]:
     """The states of questions: name, number, and share in percent."""
     every = max(progress.questions, 1)
     states = [

@@ -7,8 +7,9 @@ import sys
 from importlib import import_module
 from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -122,7 +123,7 @@ def run_row(row: str, *, force: bool) -> None:
     for name, digest in {"imagenet-real": GOOD_SHA, "imagenet-train-clean": None}.items():
         files = (KnownFile(f"{name}.txt", digest, "https://toy.invalid"),)
         SOURCES[name] = Source(name, "a toy", files, "CC0-1.0", "nobody")
-    vars(sources)["download"] = _download
+    put(sources, "download", _download)
     if row.startswith("annotate"):
         take_away_chance()
     sys.argv = ["reassess", *row.split(), *(["--force"] if force else [])]
@@ -172,17 +173,23 @@ def take_away_chance() -> None:
     The log that an export leaves in its campaign is taken away too: it is a change as of the other commands, and the
     rows of an export are about its folder.
     """
-    from reassess.annotation.store import creation, export, people, schema
+    from reassess.annotation.store import creation, export, links, schema
 
-    vars(export)["note_export"] = lambda *_, **__: None
+    put(export, "note_export", lambda *_, **__: None)
     for table in schema.metadata.tables.values():
         table.indexes = sorted(table.indexes, key=lambda index: str(index.name))
     drawn = count()
-    vars(creation)["token_hex"] = vars(people)["token_urlsafe"] = lambda _: f"{next(drawn)}"
-    vars(creation)["randbelow"] = lambda _: next(drawn)
+    put(creation, "token_hex", lambda _: f"{next(drawn)}")
+    put(creation, "randbelow", lambda _: next(drawn))
+    put(links, "token_urlsafe", lambda _: f"{next(drawn)}")
     for command in ("create", "invite", "restore", "void"):
         module = import_module(f"reassess.cli.commands.annotate.{command}")
-        vars(module)["time"] = SimpleNamespace(time=lambda: 1e9)
+        put(module, "time", SimpleNamespace(time=lambda: 1e9))
+
+
+def put(module: ModuleType, name: str, value: object) -> None:
+    """In the place of what the module calls so, to the end of the process; a name that it lacks is an error."""
+    mock.patch.object(module, name, value).start()
 
 
 def _download(url: str, path: Path, **_: Any) -> None:

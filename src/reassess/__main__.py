@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+from typing import TextIO
 
 __all__ = ["entry"]
 
@@ -16,10 +17,22 @@ def entry() -> None:
     try:
         from reassess.cli import main
 
-        sys.exit(main())
+        code = main()
+        _let_go(sys.stdout)
+        sys.exit(code)
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")
         sys.exit(130)
+
+
+def _let_go(output: TextIO | None) -> None:
+    """Drop what an output did not take, of which `main` has told; else Python tries again as it ends, with code 120."""
+    if output is None:  # closed before the process began
+        return
+    try:
+        output.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
 
 
 if __name__ == "__main__":

@@ -96,6 +96,16 @@ def test_a_command_whose_output_is_closed_stops_before_it_reads_or_writes(
     )
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is of Linux")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_is_full_is_one_error(monkeypatch: pytest.MonkeyPatch, unbuffered: str) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    command = f"{sys.executable} -m reassess data list >/dev/full"
+    full = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    error = "Error: a file cannot be read or written\n  where:   standard output\n  found:   No space left on device\n"
+    assert (full.returncode, full.stderr) == (1, error)
+
+
 def test_an_interrupt_while_the_program_loads_is_said_in_a_word(tmp_path: Path) -> None:
     (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")  # in the place of the package
     result = python("-m", "reassess", code=130, PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))

@@ -55,13 +55,14 @@ class Nursery:
     """The process whose children run rows."""
 
     def __enter__(self) -> Self:
+        variables = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=_ROOT,
-            env={**os.environ, "REASSESS_DATA": "", "REASSESS_CACHE": "cache", "REASSESS_BENCHMARK": ""},
+            env={**variables, "REASSESS_DATA": "", "REASSESS_CACHE": "cache", "REASSESS_BENCHMARK": ""},
         )
         return self
 

@@ -18,14 +18,14 @@ def entry() -> None:
         from reassess.cli import main
 
         code = main()
-        _let_go(sys.stdout)
+        _drop_unwritten(sys.stdout)
         sys.exit(code)
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")
         sys.exit(130)
 
 
-def _let_go(output: TextIO | None) -> None:
+def _drop_unwritten(output: TextIO | None) -> None:
     """Drop what an output did not take, of which `main` has told; else Python tries again as it ends, with code 120."""
     if output is None:  # closed before the process began
         return

@@ -173,7 +173,7 @@ BAD = {
     ),
     "two original labels": (
         (VOTES, EXPERTS, RATERS, LabelSets.from_lists(["a"], [[1, 2]])),
-        "not one original label an image\n  allowed: 1\n  found:   2 on a",
+        "an image has not exactly one original label\n  where:   image a\n  allowed: one class\n  found:   2 classes",
     ),
 }
 

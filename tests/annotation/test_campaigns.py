@@ -360,6 +360,13 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path
     assert message(CampaignPlan, tasks, golden_tasks=golden, original_votes=True) == (
         "no original labels are known that could vote\n  to mend: give them, or let them have no vote"
     )
+    two = LabelSets.from_lists(["m0.png", "x.png"], [[0], [1, 2]], CLASSES)
+    assert message(CampaignPlan, tasks, original=two) == (
+        "an image has not exactly one original label\n"
+        "  where:   image x.png\n"
+        "  allowed: one class\n"
+        "  found:   2 classes"
+    )
     assert message(open_campaign, path).startswith("there is no campaign\n")
     assert not list(tmp_path.iterdir())
     create_campaign(path, CampaignPlan(tasks))

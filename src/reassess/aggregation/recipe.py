@@ -13,13 +13,12 @@ from reassess.aggregation.posteriors import posterior
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_all
 from reassess.core.items import Id, as_questions
-from reassess.core.labels import LabelSets
+from reassess.core.labels import LabelSets, check_original
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY, RaterModel
 from reassess.core.recipe import REAL_RECIPE, Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.errors import DataError
 
 __all__ = ["makings", "model_with_labels", "original_votes", "real_model", "real_scores", "scores_by_experts"]
 
@@ -143,10 +142,7 @@ def original_votes(
     """
     rows = original.find(questions.images)[questions.image_ids]
     original = original.in_classes(questions.classes)
-    if (original.sizes != 1).any():
-        row = int(np.argmax(original.sizes != 1))
-        labels_of_image = f"{original.sizes[row]} on {original.images[row]}"
-        raise DataError("not one original label an image", allowed="1", found=labels_of_image)
+    check_original(original)
     voted = rows >= 0 if below is None else (rows >= 0) & (questions.class_ids < below)
     item_ids = np.flatnonzero(voted)
     own = questions.class_ids[item_ids] == original.indices[rows[item_ids]]

@@ -13,7 +13,7 @@ from reassess.annotation.assignment import Rules
 from reassess.annotation.judging import probability_by_label, truth_of
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_number, check_range, check_text
-from reassess.core.labels import LabelSets
+from reassess.core.labels import LabelSets, check_original
 from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
@@ -90,8 +90,9 @@ class CampaignPlan:
         A task has more classes than a page shows; the golden tasks are in another list of classes than the tasks; there
         is a practice round, a stop rule or a vote of the original labels without golden tasks; the practice round takes
         all golden tasks, or more than there are on images that experts have answered and that are in no other task; an
-        expert gives two answers to a golden question; original labels that are to vote are not known; a number is out
-        of range; a name or path is no text.
+        expert gives two answers to a golden question; original labels that are to vote are not known; an image has not
+        exactly one original label, or one of a class that the tasks do not know; a number is out of range; a name or
+        path is no text.
     """
 
     tasks: Tasks
@@ -122,6 +123,9 @@ class CampaignPlan:
             check_range(self.bar, 0, 1, what="share of practice questions")
         if self.original_votes and self.original is None:
             raise DataError("no original labels are known that could vote", mend="give them, or let them have no vote")
+        if self.original is not None:
+            check_original(self.original)
+            object.__setattr__(self, "original", self.original.in_classes(self.tasks.questions.classes))
         golden = self.golden_tasks
         if golden is None:
             self._refuse_without_golden()

@@ -16,7 +16,7 @@ from reassess.core.image_names import image_keys, unique_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze, runs
 
-__all__ = ["UNNAMED", "LabelSets"]
+__all__ = ["UNNAMED", "LabelSets", "check_original"]
 
 UNNAMED = "re-assessed"  # what label sets without a name are called
 _NO_NAMES = ("", "labels")
@@ -252,3 +252,16 @@ class LabelSets:
 
     def _image_at(self, position: int) -> str:
         return self.images[int(np.searchsorted(self.indptr, position, side="right")) - 1]
+
+
+def check_original(original: LabelSets) -> None:
+    """Raise `DataError` unless every image has exactly one label."""
+    wrong = original.sizes != 1
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(
+            "an image has not exactly one original label",
+            where=f"image {original.images[row]}",
+            allowed="one class",
+            found=f"{original.sizes[row]} classes",
+        )

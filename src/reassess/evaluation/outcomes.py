@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_several
 from reassess.core.image_names import Match, image_keys, join, numbering_mistake
-from reassess.core.labels import UNNAMED, LabelSets
+from reassess.core.labels import UNNAMED, LabelSets, check_original
 from reassess.core.name_fits import how_they_fit
 from reassess.core.predictions import Predictions
 from reassess.core.unknown_classes import UnknownClasses
@@ -27,7 +27,6 @@ __all__ = [
     "UNKNOWN",
     "UNLABELLED",
     "Outcomes",
-    "check_original",
     "count_classes",
     "join_and_rank",
     "refuse_unknown",
@@ -196,19 +195,6 @@ def _without_output(predictions: Predictions, labels: LabelSets) -> str:
     columns, count = predictions.columns, labels.classes.count
     missing = 0 if columns is None or count is None else count - int(np.count_nonzero(columns >= 0))
     return f"; {missing:,} classes without an output" if missing else ""
-
-
-def check_original(original: LabelSets) -> None:
-    """Raise `DataError` unless every image has exactly one label."""
-    wrong = original.sizes != 1
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise DataError(
-            "an image has not exactly one original label",
-            where=f"image {original.images[row]}",
-            allowed="one class",
-            found=f"{original.sizes[row]} classes",
-        )
 
 
 def _join_labels(

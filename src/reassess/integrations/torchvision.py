@@ -15,14 +15,13 @@ import numpy.typing as npt
 from reassess.core.benchmark import IMAGENET, benchmark_of
 from reassess.core.checks import check_known, check_range
 from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
+from reassess.core.labels import LabelSets, check_original
 from reassess.core.scores import Scores
 from reassess.data.image_folders import SPLIT, find_images
 from reassess.data.loading import in_benchmark_classes, load_labels, load_original, load_scores
 from reassess.data.pictures import TooLargeError, open_picture
 from reassess.errors import DataError, MissingPackageError
 from reassess.evaluation.batch_targets import multi_hot, padded_ids
-from reassess.evaluation.outcomes import check_original
 from reassess.integrations.clean_training import CleanTraining
 from reassess.text import some
 

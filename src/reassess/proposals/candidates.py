@@ -17,11 +17,10 @@ from reassess.core.candidates import Candidates, ProposingModel
 from reassess.core.checks import check_range, check_unique
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
-from reassess.core.labels import LabelSets
+from reassess.core.labels import LabelSets, check_original
 from reassess.core.predictions import Predictions
 from reassess.core.proposals import ORIGINAL_SOURCE, Proposals
 from reassess.errors import DataError
-from reassess.evaluation.outcomes import check_original
 from reassess.numeric.arrays import pair_keys
 from reassess.proposals.asked_images import AskedImages
 from reassess.proposals.model_rows import BestPairs, ImageIndex, Seen, best_pairs, see

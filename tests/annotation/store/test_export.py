@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store.campaigns import open_campaign
@@ -12,6 +13,7 @@ from reassess.annotation.store.people import add_person
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Turn, next_turn, release
 from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, void_rater
+from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.votes import Votes
 from tests.annotation.campaigns import CLASSES, campaign_at, golden_of, raters_of, tasks_of, vote_on_all
@@ -68,8 +70,10 @@ def test_golden_votes_alone_are_those_of_the_export(address: str | Path) -> None
     campaign.close()
 
 
-def test_original_labels_are_kept_also_of_images_that_nobody_is_asked_about(address: str | Path) -> None:
-    labels = LabelSets.from_lists(["m1.png", "x.png", "m2.png"], [[4], [1], [0]], CLASSES)
+@pytest.mark.parametrize("names", ["abcdef", "fedcba"])
+def test_original_labels_are_kept_also_of_images_that_nobody_is_asked_about(address: str | Path, names: str) -> None:
+    lists = [[names.index(name)] for name in "eba"]  # of another list of classes, too
+    labels = LabelSets.from_lists(["m1.png", "x.png", "m2.png"], lists, Classes(6, names=tuple(names)))
     create_campaign(address, CampaignPlan(tasks_of(1, 1, 1), original=labels))
     campaign = open_campaign(address)
     exported = export_votes(campaign)

@@ -129,18 +129,16 @@ def _labels(plan: CampaignPlan, images: list[str]) -> list[int | None]:
     """The original label of each image; None where it is not known."""
     if plan.original is None:
         return [None] * len(images)
-    class_ids, indptr = plan.original.indices.tolist(), plan.original.indptr.tolist()
-    found = plan.original.find(images).tolist()
-    return [next(iter(class_ids[indptr[row] : indptr[row + 1]]), None) if row >= 0 else None for row in found]
+    class_ids = plan.original.indices.tolist()
+    return [class_ids[row] if row >= 0 else None for row in plan.original.find(images).tolist()]
 
 
 def _unasked(plan: CampaignPlan, asked: Collection[str]) -> list[dict[str, Any]]:
     """The original labels of images that nobody is asked about."""
     if plan.original is None:
         return []
-    names = [name for name in plan.original.images if name not in asked]
-    labels = zip(names, _labels(plan, names), strict=True)
-    return [{"name": name, "original": label} for name, label in labels if label is not None]
+    labels = zip(plan.original.images, plan.original.indices.tolist(), strict=True)
+    return [{"name": name, "original": label} for name, label in labels if name not in asked]
 
 
 def _classes(plan: CampaignPlan, parts: list[Tasks]) -> Iterator[dict[str, Any]]:

@@ -9,17 +9,18 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reassess.numeric.exact_tests import SMALLEST, chance_p_value, holm, mcnemar, sign_flips
 from tests.references import signed_sums
 
 
-@given(st.integers(0, 200), st.integers(0, 200))
+@given(st.integers(0, 1500), st.integers(0, 1500))
+@example(10, 1065)  # 3e-300
 def test_the_p_value_is_twice_the_smaller_tail_of_a_fair_coin(a: int, b: int) -> None:
     tail = sum(comb(a + b, k) for k in range(min(a, b) + 1))
-    assert mcnemar(a, b) == pytest.approx(float(min(Fraction(1), Fraction(2 * tail, 2 ** (a + b)))), rel=1e-11)
+    assert mcnemar(a, b) == pytest.approx(float(min(Fraction(1), Fraction(2 * tail, 2 ** (a + b)))), rel=1e-12)
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
@@ -80,6 +81,7 @@ def test_many_sums_are_tested_at_once() -> None:
 
 
 @given(st.integers(0, 30_000), st.integers(0, 30_000))
+@example(10, 1065)
 def test_signs_of_ones_alone_and_of_twos_alone_are_mcnemars_test(a: int, b: int) -> None:
     assert flips(a - b, a + b, 0) == pytest.approx(mcnemar(a, b), rel=1e-8, abs=1e-300)
     assert flips(2 * (a - b), 0, a + b) == pytest.approx(mcnemar(a, b), rel=1e-8, abs=1e-300)

@@ -74,12 +74,17 @@ class State:
 
     @cached_property
     def standing(self) -> list[Row[Any]]:
-        """Answers of people who are not voided, about pictures that they could judge."""
-        return [row for row in self.answers if not self.people[row.person].voided and not self.is_unfit(row)]
+        """Answers of people who are not voided, about pictures that they could judge, to what they did not suggest."""
+        valid = [row for row in self.answers if not self.people[row.person].voided]
+        return [row for row in valid if self._state_of(row) not in (UNFIT, SUGGESTED)]
 
     def is_unfit(self, answer: Row[Any]) -> bool:
+        return self._state_of(answer) == UNFIT
+
+    def _state_of(self, answer: Row[Any]) -> str | None:
+        """The state of the turn in which it was given; None of an answer that came in a file."""
         turn = self.turns.get((answer.person, self.questions[answer.question].task))
-        return turn is not None and turn.state == UNFIT
+        return None if turn is None else str(turn.state)
 
     def kind(self, question: Row[Any]) -> str:
         return str(self.tasks[question.task].kind)
@@ -110,7 +115,7 @@ def _no_answer_is_lost_or_doubled(state: State, acknowledged: Acknowledged) -> N
 
 
 def _only_what_may_count_counts(state: State) -> None:
-    """No vote is golden, of the practice round, an expert's, a voided rater's, or of a picture nobody could judge."""
+    """No vote is golden, of the practice round, an expert's, or an answer that does not stand."""
     standing = {row.id for row in state.standing}
     for row in state.answers:
         may_count = state.people[row.person].role == RATER and row.id in standing

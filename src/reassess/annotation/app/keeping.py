@@ -76,7 +76,7 @@ class _Part:
 
 
 def _page(caller: Caller) -> Response:
-    from reassess.annotation.store.progress import progress_of  # of which numba takes long, when a server starts
+    from reassess.annotation.store.progress import progress_of  # it loads numba, for which no start of a server waits
 
     campaign = caller.campaign
     progress = progress_of(campaign, caller.now)

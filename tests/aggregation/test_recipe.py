@@ -173,7 +173,8 @@ BAD = {
     ),
     "two original labels": (
         (VOTES, EXPERTS, RATERS, LabelSets.from_lists(["a"], [[1, 2]])),
-        "an image has not exactly one original label\n  where:   image a\n  allowed: one class\n  found:   2 classes",
+        "an image has not exactly one original label\n  where:   image a\n  allowed: one class\n  found:   2 classes\n"
+        "  to mend: give each image the one class that it had, or leave the image out",
     ),
 }
 

@@ -365,7 +365,8 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path
         "an image has not exactly one original label\n"
         "  where:   image x.png\n"
         "  allowed: one class\n"
-        "  found:   2 classes"
+        "  found:   2 classes\n"
+        "  to mend: give each image the one class that it had, or leave the image out"
     )
     assert message(open_campaign, path).startswith("there is no campaign\n")
     assert not list(tmp_path.iterdir())

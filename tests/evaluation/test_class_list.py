@@ -594,7 +594,8 @@ def test_outcomes_and_labels_that_do_not_belong_together_are_refused() -> None:
     double = LabelSets.from_lists(labels.images, [[0, 1]] * 40)
     assert message(find_class_list, outcomes, labels, double) == (
         "an image has not exactly one original label\n"
-        "  where:   image 0.png\n  allowed: one class\n  found:   2 classes"
+        "  where:   image 0.png\n  allowed: one class\n  found:   2 classes\n"
+        "  to mend: give each image the one class that it had, or leave the image out"
     )
     few = LabelSets.from_lists(labels.images, [[0]] * 40, Classes(3))
     assert message(find_class_list, outcomes, few) == (

@@ -140,7 +140,8 @@ def test_an_image_with_several_or_no_original_labels_is_an_error() -> None:
             "an image has not exactly one original label\n"
             "  where:   image x/b.png\n"
             "  allowed: one class\n"
-            f"  found:   {n} classes"
+            f"  found:   {n} classes\n"
+            "  to mend: give each image the one class that it had, or leave the image out"
         )
 
 

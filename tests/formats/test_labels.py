@@ -504,13 +504,15 @@ def test_named_originals_are_read_from_every_format(file: Callable[..., Path], n
             "a.csv",
             "image,class\na,1\na,2\n",
             "an image has not exactly one original label\n  where:   DIR/a.csv, image a\n  allowed: one class\n"
-            "  found:   2 classes",
+            "  found:   2 classes\n"
+            "  to mend: give each image the one class that it had, or leave the image out",
         ),
         (
             "a.csv",
             "image,class\na,1\nb,\n",
             "an image has not exactly one original label\n  where:   DIR/a.csv, image b\n  allowed: one class\n"
-            "  found:   0 classes",
+            "  found:   0 classes\n"
+            "  to mend: give each image the one class that it had, or leave the image out",
         ),
     ],
 )

@@ -555,7 +555,8 @@ def test_images_without_an_original_label_are_counted_and_named(tv: ModuleType, 
 def test_an_original_label_is_one_class(tv: ModuleType, archive: Path) -> None:
     assert message(lambda: tv.ImageNetReaL(archive, labels=LABELS, original=LABELS, target_type="original")) == (
         "an image has not exactly one original label\n"
-        f"  where:   image {validation_name(1)}\n  allowed: one class\n  found:   0 classes"
+        f"  where:   image {validation_name(1)}\n  allowed: one class\n  found:   0 classes\n"
+        "  to mend: give each image the one class that it had, or leave the image out"
     )
 
 

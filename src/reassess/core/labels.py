@@ -15,6 +15,7 @@ from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys, unique_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze, runs
+from reassess.text import counted
 
 __all__ = ["UNNAMED", "LabelSets", "check_original"]
 
@@ -263,5 +264,6 @@ def check_original(original: LabelSets) -> None:
             "an image has not exactly one original label",
             where=f"image {original.images[row]}",
             allowed="one class",
-            found=f"{original.sizes[row]} classes",
+            found=counted(int(original.sizes[row]), "class", "classes"),
+            mend="give each image the one class that it had, or leave the image out",
         )

@@ -12,7 +12,7 @@ from reassess.core.benchmark import IMAGENET
 from reassess.core.classes import Classes, check_classes, classes_of_ids
 from reassess.core.image_names import image_keys
 from reassess.core.kinds import check_kind
-from reassess.core.labels import LabelSets
+from reassess.core.labels import LabelSets, check_original
 from reassess.errors import DataError, at
 from reassess.formats.class_columns import ids_of_texts
 from reassess.formats.files import as_path, read_lines, suffix_of, writing
@@ -102,15 +102,10 @@ def read_original(path: str | Path, *, classes: Classes | None = None) -> LabelS
         images, lists = _lists_of_json_classes(path)
     else:
         images, lists = _lists_of_table(path, read_table(path, text=(_NAME,)))
-    wrong = next((row for row, ids in enumerate(lists) if len(ids) != 1), None)
-    if wrong is not None:
-        raise DataError(
-            "an image has not exactly one original label",
-            where=f"{path}, image {images[wrong]}",
-            allowed="one class",
-            found=f"{len(lists[wrong])} classes",
-        )
-    return _label_sets(path, images, lists, classes)
+    original = _label_sets(path, images, lists, classes)
+    with at(path):
+        check_original(original)
+    return original
 
 
 def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) -> None:

@@ -40,7 +40,7 @@ def all_ranks(predictions: Predictions, classes: int) -> tuple[npt.NDArray[Any],
     """The rank of every class in every row, shape (N, classes), and the top-1."""
     n = len(predictions)
     indptr, targets = np.arange(n + 1) * classes, np.tile(np.arange(classes), n)
-    ranks, top1 = ranks_and_top1(predictions, np.arange(n), indptr, targets, classes)
+    ranks, top1 = ranks_and_top1(predictions, np.arange(n), indptr, targets)
     return ranks.reshape(n, classes), top1
 
 
@@ -130,7 +130,7 @@ def test_outputs_are_mapped_to_classes_and_ties_go_by_class_not_by_output(kind: 
     predictions = predictions_of(table_of(values, kind), columns=columns)
     indptr = np.arange(61) * 5
     targets = np.tile([0, 1, 2, 4, 6], 60)
-    ranks, top1 = ranks_and_top1(predictions, np.arange(60), indptr, targets, 7)
+    ranks, top1 = ranks_and_top1(predictions, np.arange(60), indptr, targets)
     orders = [ranking(row, columns) for row in values.tolist()]
     assert ranks.tolist() == [order.index(c) for order in orders for c in (0, 1, 2, 4, 6)]
     assert top1.tolist() == [order[0] for order in orders]
@@ -138,7 +138,7 @@ def test_outputs_are_mapped_to_classes_and_ties_go_by_class_not_by_output(kind: 
 
 def test_a_class_without_an_output_ranks_behind_all_that_have_one_even_behind_minus_infinity() -> None:
     scores = Predictions.from_scores(np.full((1, 2), -np.inf), columns=np.array([2, 3]))
-    ranks, top1 = ranks_and_top1(scores, np.array([0]), np.array([0, 4]), np.arange(4), 4)
+    ranks, top1 = ranks_and_top1(scores, np.array([0]), np.array([0, 4]), np.arange(4))
     assert ranks.tolist() == [2, 3, 0, 1]
     assert top1.tolist() == [2]
 
@@ -146,7 +146,7 @@ def test_a_class_without_an_output_ranks_behind_all_that_have_one_even_behind_mi
 def test_only_the_rows_asked_for_are_ranked() -> None:
     scores = np.array([[0.0, 1.0], [np.nan, np.nan], [1.0, 0.0]], np.float32)
     ranks, top1 = ranks_and_top1(
-        Predictions.from_scores(scores), np.array([2, 0]), np.array([0, 1, 3]), np.array([1, 0, 1]), 2
+        Predictions.from_scores(scores), np.array([2, 0]), np.array([0, 1, 3]), np.array([1, 0, 1])
     )
     assert ranks.tolist() == [1, 1, 0]
     assert top1.tolist() == [0, 1]

@@ -112,7 +112,7 @@ class HeldOutPredictions:
             )
         files = join_files(predictions, labels, folds, match)
         classes = common_count(files, labels)
-        best = tuple(_top1(file, labels, classes) for file in files)
+        best = tuple(_top1(file, labels) for file in files)
         check_models(files, best, labels, classes)
         repetitions = sum(file.rows.size for file in files) // len(labels)
         return cls(labels, files, classes, repetitions, best)
@@ -125,7 +125,7 @@ class HeldOutPredictions:
         return best
 
 
-def _top1(file: HeldOutFile, labels: LabelSets, classes: int) -> npt.NDArray[np.int32]:
+def _top1(file: HeldOutFile, labels: LabelSets) -> npt.NDArray[np.int32]:
     """The most probable class of each row; `DataError` if a score is NaN."""
     predictions = file.predictions
     best = np.empty(len(predictions), np.int32)
@@ -133,7 +133,7 @@ def _top1(file: HeldOutFile, labels: LabelSets, classes: int) -> npt.NDArray[np.
         rows = np.arange(start, min(start + _PART, best.size))
         targets = labels.indices[file.rows[rows]]
         with at(file.name):
-            _, best[rows] = ranks_and_top1(predictions, rows, np.arange(rows.size + 1), targets, classes)
+            _, best[rows] = ranks_and_top1(predictions, rows, np.arange(rows.size + 1), targets)
         if predictions.scores is not None:
             release(predictions.scores)
     return best

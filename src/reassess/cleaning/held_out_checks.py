@@ -19,6 +19,7 @@ from reassess.text import counted, some
 __all__ = ["check_models", "common_count"]
 
 _LOOKED_AT = 5_000  # rows of a file at most, of which it is asked whether they agree with the labels at all
+_SHOWN = 3  # classes without a label that a message names
 _MANY = 100  # images of which no model that was trained says the same
 
 
@@ -48,12 +49,14 @@ def common_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:
 
 def _refuse_unseen(labels: LabelSets, files: Sequence[HeldOutFile], classes: int) -> None:
     """Refuse a class without a label, of which no model learns anything, and one without an output."""
-    unseen = np.flatnonzero(np.bincount(labels.indices, minlength=classes) == 0).tolist()
-    if unseen:
+    seen = np.unique(labels.indices)
+    if seen.size < classes:
+        # The first few, as a class id may be 2^31 - 1.
+        unseen = np.setdiff1d(np.arange(min(classes, seen.size + _SHOWN)), seen)[:_SHOWN].tolist()
         raise DataError(
             "classes have no label",
             allowed=f"each of the {classes:,} classes is the label of an image",
-            found=f"{some([labels.classes.label(class_id) for class_id in unseen], most=3)} ({len(unseen):,})",
+            found=f"{some([labels.classes.label(class_id) for class_id in unseen])} ({classes - seen.size:,})",
             mend="leave such classes out of the list of classes and of the predictions",
         )
     for file in files:

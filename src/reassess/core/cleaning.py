@@ -100,8 +100,8 @@ class Cleaning(Shown):
 
         By share, then by number, then by id.
         """
-        present, counts = np.unique(self.class_ids, return_counts=True)
-        dropped = np.bincount(self.class_ids[~self.kept], minlength=int(present.max(initial=-1)) + 1)[present]
+        present, places, counts = np.unique(self.class_ids, return_inverse=True, return_counts=True)
+        dropped = np.bincount(places[~self.kept], minlength=present.size)
         order = np.lexsort((present, -dropped, -dropped / counts))
         return list(zip(*(part[order].tolist() for part in (present, counts, dropped)), strict=True))
 

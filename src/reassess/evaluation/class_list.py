@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_range
 from reassess.core.classes import Classes
 from reassess.core.predictions import Predictions
 from reassess.numeric.proportion import Proportion
@@ -14,6 +15,7 @@ from reassess.text import percent
 __all__ = ["ClassList", "UndecidedClass"]
 
 Ids = npt.NDArray[np.int64]
+_MOST_OUTPUTS = 1 << 20  # of which a list is made
 
 
 @dataclass(frozen=True)
@@ -88,15 +90,22 @@ class ClassList:
         return int(np.count_nonzero(self.class_of != np.arange(len(self.class_of))))
 
     def of_outputs(self, predictions: Predictions) -> Ids:
-        """The class of each of a model's outputs, int64, shape (outputs,); -1 for an output that is no class."""
+        """The class of each of a model's outputs, int64, shape (outputs,); -1 for an output that is no class.
+
+        Raises
+        ------
+        DataError
+            An id is 1,048,576 or more: a list of all outputs up to it would be too long.
+        """
         if predictions.columns is not None:
             given = predictions.columns
         elif predictions.ids is not None:
+            check_range(predictions.ids, -1, _MOST_OUTPUTS - 1, what="class id", where="row {}, column {}".format)
             given = np.arange(max(len(self.class_of), int(predictions.ids.max(initial=0)) + 1))
         else:
             given = np.arange(predictions.depth)
-        beyond = np.arange(len(self.class_of), int(given.max(initial=0)) + 1)
-        return np.where(given < 0, -1, np.r_[self.class_of, beyond][given])
+        is_listed = (given >= 0) & (given < len(self.class_of))
+        return np.where(is_listed, self.class_of[np.where(is_listed, given, 0)], given)
 
     def names(self, predictions: Predictions, classes: Classes) -> list[str]:
         """What each of a model's outputs is called, as `read_predictions` and ``--classes`` read it.

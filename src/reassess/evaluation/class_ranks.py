@@ -38,7 +38,6 @@ def ranks_and_top1(
     rows: Ints,
     indptr: Ints,
     targets: Ints,
-    classes: int,
     images: Sequence[str] | None = None,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """Rank of each target class, and the top-1 class, for some rows of a model's predictions.
@@ -51,16 +50,14 @@ def ranks_and_top1(
         Which rows of the predictions, shape (n,).
     indptr, targets
         Shapes (n + 1,) and (targets,): ``targets[indptr[i]:indptr[i + 1]]`` are asked about row ``rows[i]``.
-    classes
-        Number of classes.
     images
         Name of the image of each row of the predictions, for messages; by default the predictions' own.
 
     Returns
     -------
     ranks
-        int32, shape (targets,): number of classes that rank before the target; from ids, at least the number of ids
-        in a row where the target is not among them.
+        int32, shape (targets,): number of classes that rank before the target; from ids, the number of ids in a row
+        where the target is not among them. Classes without an output rank last, by class id.
     top1
         int32, shape (n,); -1 where what comes first is no class.
 
@@ -74,7 +71,7 @@ def ranks_and_top1(
         ids = predictions.class_ids if is_whole else predictions.class_ids[rows]
         return ranks_of_ids(ids, indptr, targets), ids[:, 0]
     assert predictions.scores is not None
-    return _ranks_of_scores(predictions, rows, indptr, targets, classes, images or predictions.images)
+    return _ranks_of_scores(predictions, rows, indptr, targets, images or predictions.images)
 
 
 def ranks_of_ids(ids: npt.NDArray[np.int32], indptr: Ints, targets: Ints) -> npt.NDArray[np.int32]:
@@ -102,7 +99,7 @@ def ranks_of_scores(
     """
     predictions = Predictions.from_scores(scores)
     check_range(targets, 0, scores.shape[1] - 1, what="class id", where="target {}".format)
-    return _ranks_of_scores(predictions, np.arange(len(scores)), indptr, targets, scores.shape[1])
+    return _ranks_of_scores(predictions, np.arange(len(scores)), indptr, targets)
 
 
 def best_ranks_of_scores(
@@ -242,29 +239,39 @@ def _ranks_of_scores(
     rows: Ints,
     indptr: Ints,
     targets: Ints,
-    classes: int,
     images: Sequence[str] | None = None,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     from reassess.numeric.rank_kernels import rank_targets
 
     assert predictions.scores is not None
     ranks, top1 = np.empty(len(targets), np.int32), np.empty(len(rows), np.int32)
-    no_columns = np.empty(0, np.int64)
     bits = _bits(predictions.scores)
+    columns, places = np.empty(0, np.int64), np.asarray(targets, np.int32)
+    ids, keys = None, predictions.scores.shape[1]
+    if predictions.columns is not None:
+        # Only the classes that have an output take memory, whatever their ids are. The others share the last key.
+        ids = np.unique(predictions.columns[predictions.columns >= 0])
+        columns = np.where(predictions.columns < 0, -1, np.searchsorted(ids, predictions.columns))
+        lower = np.searchsorted(ids, targets)
+        is_missing = np.append(ids, -1)[lower] != targets
+        places, keys = np.where(is_missing, ids.size, lower).astype(np.int32), ids.size + 1
     failed = rank_targets(
         *bits,
-        no_columns if predictions.columns is None else predictions.columns,
+        columns,
         np.asarray(rows, np.int64),
         np.asarray(indptr, np.int64),
-        np.asarray(targets, np.int32),
+        places,
         ranks,
         top1,
-        np.full(-(-classes // _LANES) * _LANES, np.iinfo(bits[0].dtype).min, bits[0].dtype),
+        np.full(-(-keys // _LANES) * _LANES, np.iinfo(bits[0].dtype).min, bits[0].dtype),
     )
     if failed >= 0:
         row = int(rows[failed])
         refuse_nan(predictions, row, None if images is None else images[row])
-    return ranks, top1
+    if ids is None:
+        return ranks, top1
+    ranks[is_missing] += (targets - lower)[is_missing]
+    return ranks, ids[top1].astype(np.int32)
 
 
 def _bits(scores: npt.NDArray[Any]) -> tuple[Any, ...]:

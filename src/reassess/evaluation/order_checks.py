@@ -219,7 +219,7 @@ def _readings(outcomes: Outcomes, original: LabelSets, truth: Ids) -> Iterator[_
         for ids, ids_mend, shift in _NUMBERINGS:
             name = " and ".join(part for part in (order, ids) if part)
             mend = ", and ".join(part for part in (order_mend, ids_mend) if part)
-            shifted = np.where(top1 < 0, -1, top1 + shift).astype(np.int32)
+            shifted = np.where(top1 < 0, -1, top1.astype(np.int64) + shift)
             outside = (top1 >= 0) & ((shifted < 0) | (shifted >= classes))
             if name and outside.mean() <= _OUTSIDE:
                 yield _Reading(name=name, mend=mend, predicted=shifted, truth=truth_in_order)

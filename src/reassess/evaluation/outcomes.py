@@ -159,9 +159,9 @@ def join_and_rank(
         fits = how_they_fit(images, known_names, lost=[images[row] for row in unknown.tolist()], match=match)
         mend = fits or "check the names, or leave such images out with ignore_unknown=True"
         refuse_unknown(images, unknown, labels.images or known_names, mend)
-    classes = count_classes(predictions, labels, original)
+    count_classes(predictions, labels, original)
     top1, rank, overlap, original_rank = _ranked(
-        predictions, labels, original, images, state, label_rows, original_rows, classes
+        predictions, labels, original, images, state, label_rows, original_rows
     )
     return Outcomes(
         images=images,
@@ -294,7 +294,6 @@ def _ranked(
     state: npt.NDArray[np.int8],
     label_rows: npt.NDArray[np.int64],
     original_rows: npt.NDArray[np.int64],
-    classes: int,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """Rank, in one pass, the valid classes of each image and, after them, its original label.
 
@@ -312,7 +311,7 @@ def _ranked(
     targets[valid_at], _ = labels.of_rows(label_rows[labelled])
     if original is not None:
         targets[original_at] = original.indices[original.indptr[original_rows[named]]]
-    ranks, top1 = ranks_and_top1(predictions, np.arange(len(images)), indptr, targets, classes, images)
+    ranks, top1 = ranks_and_top1(predictions, np.arange(len(images)), indptr, targets, images)
     starts = np.concatenate([[0], np.cumsum(sizes[labelled])])
     rank, overlap, original_rank = (np.full(len(images), -1, np.int32) for _ in range(3))
     rank[labelled] = best_ranks(ranks[valid_at], starts)

@@ -1,13 +1,15 @@
 """Picture files for tests."""
 
+import os
 import struct
+import tarfile
 import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["claim", "save", "scene"]
+__all__ = ["claim", "claim_bytes", "save", "scene"]
 
 
 def save(path: Path, size: tuple[int, int] = (400, 200), mode: str = "RGB", **options: object) -> Path:
@@ -25,6 +27,24 @@ def claim(path: Path, width: int, height: int) -> Path:
     chunks = (struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part)) for part in parts)
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
     return path
+
+
+def claim_bytes(folder: Path, kind: str, size: int) -> Path:
+    """A folder or a tar of the picture good.png, and of huge.jpg, whose many zeros take no room on the disk."""
+    save(folder / "images" / "good.png", (40, 30))
+    with (folder / "images" / "huge.jpg").open("wb") as file:
+        file.write(b"\xff\xd8\xff")
+        file.truncate(size)
+    if kind == "folder":
+        return folder / "images"
+    with (folder / "images.tar").open("wb") as file, tarfile.open(fileobj=file, mode="w") as tape:
+        tape.add(folder / "images" / "good.png", "images/good.png")
+        huge = tarfile.TarInfo("images/huge.jpg")
+        huge.size = size
+        tape.addfile(huge)
+        file.seek(size, os.SEEK_CUR)
+        tape.offset += size
+    return folder / "images.tar"
 
 
 def scene(number: int, size: tuple[int, int] = (96, 64)) -> Any:

@@ -13,7 +13,7 @@ from reassess.annotation.image_hashes import hash_images, stored_names
 from reassess.core.image_names import Match
 from reassess.data.image_sources import open_images
 from tests.helpers import message, picture, validation_name, write_files
-from tests.pictures import claim
+from tests.pictures import claim, claim_bytes
 
 CAT, DOG = picture(1, "PNG"), picture(2, "PNG")
 
@@ -76,6 +76,13 @@ def test_an_image_that_is_gone_is_named(folder: Path) -> None:
     images = open_images(folder)
     (folder / "cat/1.png").unlink()
     assert message(hash_images, images, ["cat/1.png", "dog/2.png"]) == shown(folder, "1 image: cat/1.png: no such file")
+
+
+@pytest.mark.parametrize("kind", ["folder", "tar"])
+def test_an_image_with_too_many_bytes_is_named(tmp_path: Path, kind: str) -> None:
+    place = claim_bytes(tmp_path, kind, 30 << 30)
+    huge = "1 image: huge.jpg: an image has too many bytes: 32.2 GB"
+    assert message(hash_images, open_images(place), ["good.png", "huge.jpg"]) == shown(place, huge)
 
 
 def test_all_images_that_cannot_be_shown_are_told_at_once(folder: Path) -> None:

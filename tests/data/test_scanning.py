@@ -14,7 +14,7 @@ from PIL import Image, ImageEnhance
 
 from reassess import Repeats, Scan, scan_images
 from tests.helpers import message, picture, write_files
-from tests.pictures import claim, save, scene
+from tests.pictures import claim, claim_bytes, save, scene
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 Row = tuple[str, str, int, str]
@@ -259,7 +259,14 @@ def test_a_member_that_declares_too_much_is_not_unpacked(tmp_path: Path) -> None
     packed[entry + 24 : entry + 28] = (2**31).to_bytes(4, "little")
     (tmp_path / "s.zip").write_bytes(packed)
     ((_, reason),) = scan_images([tmp_path / "s.zip"]).sets[0].unreadable
-    assert reason == "an image declares too many bytes: 2.1 GB"
+    assert reason == "an image has too many bytes: 2.1 GB"
+
+
+@pytest.mark.parametrize("kind", ["folder", "tar"])
+def test_an_image_with_too_many_bytes_is_unreadable_and_the_others_are_scanned(tmp_path: Path, kind: str) -> None:
+    scan = scan_images([claim_bytes(tmp_path, kind, 30 << 30)])
+    assert scan.sets[0].unreadable == (("huge.jpg", "an image has too many bytes: 32.2 GB"),)
+    assert [image for _, image, _, what in rows(scan) if what != "unreadable"] == ["good.png"]
 
 
 def test_progress_counts_each_set_and_the_search(sets: Path) -> None:

@@ -36,6 +36,7 @@ def test_what_cannot_be_decoded_says_why(tmp_path: Path) -> None:
     save(tmp_path / "floats.tif", (8, 8), "F")
     (tmp_path / "loop.png").symlink_to("loop.png")
     os.mkfifo(tmp_path / "pipe.png")
+    os.truncate(write_files(tmp_path, {"huge.jpg": b"\xff\xd8\xff"}) / "huge.jpg", 30 << 30)
     reasons = decode(tmp_path, Transform(100, (8, 8), (0, 0, 0), (1, 1, 1)))
     assert {name: reason.partition(" (")[0] for name, reason in reasons.items()} == {
         "bomb.png": "the picture is too large: 400,000,000 pixels",
@@ -43,6 +44,7 @@ def test_what_cannot_be_decoded_says_why(tmp_path: Path) -> None:
         "empty.jpg": "the file is empty",
         "flipped.png": "this is no picture of a known format",
         "floats.tif": "the values of the picture have no known range: floats",
+        "huge.jpg": "an image has too many bytes: 32.2 GB",
         "large.png": "the picture is too large: 100,010,000 pixels",
         "long.png": "the picture is too long for its width: 20,000 x 1 pixels",
         "loop.png": "an image is no file",

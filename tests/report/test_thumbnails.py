@@ -11,7 +11,7 @@ import pytest
 
 from reassess.errors import DataError, ReassessWarning
 from reassess.report.thumbnails import thumbnails
-from tests.pictures import claim, save
+from tests.pictures import claim, claim_bytes, save
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
@@ -66,6 +66,12 @@ def test_images_are_found_in_an_archive(tmp_path: Path, kind: str) -> None:
     result = thumbnails(tmp_path / f"images.{kind}", ["a/one.png", "text.png", "away.png"])
     assert (list(result.pictures), result.missing, result.unreadable) == (["a/one.png"], 1, 1)
     assert result.pictures == thumbnails(tmp_path / "images", ["a/one.png"]).pictures
+
+
+@pytest.mark.parametrize("kind", ["folder", "tar"])
+def test_an_image_with_too_many_bytes_is_counted(tmp_path: Path, kind: str) -> None:
+    result = thumbnails(claim_bytes(tmp_path, kind, 30 << 30), ["good.png", "huge.jpg"])
+    assert (list(result.pictures), result.missing, result.unreadable) == (["good.png"], 0, 1)
 
 
 def test_an_image_of_a_zip_that_cannot_be_unpacked_is_counted(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from reassess.core.checks import first_repeat
 from reassess.core.image_names import image_keys
+from reassess.data.pictures import refuse_too_long
 from reassess.data.tar_images import TarImages
 from reassess.data.zip_images import ZipImages
 from reassess.errors import DataError, ReassessWarning
@@ -71,7 +72,7 @@ class FolderImages:
         return cls(place, tuple(f"{folder}/{name}".lstrip("/") for folder, name in sorted(listed) if is_image(name)))
 
     def source(self, row: int) -> str:
-        """Path of an image, for a loader; `DataError` if it is no file, such as a pipe, which has no end."""
+        """Path of an image, for a loader; `DataError` if it would fill memory, or is not a file, such as a pipe."""
         path = self.place / self.paths[row]
         if not path.is_file():
             is_lacking = not os.path.lexists(path)
@@ -80,6 +81,7 @@ class FolderImages:
                 where=path,
                 mend="put the image in its place, or take it away",
             )
+        refuse_too_long(path.stat().st_size, path)
         return str(path)
 
 

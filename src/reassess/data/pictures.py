@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reassess.errors import DataError
+from reassess.text import in_bytes
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["MOST_PIXELS", "TooLargeError", "check_values", "open_picture", "rgb"]
+__all__ = ["MOST_PIXELS", "TooLargeError", "check_values", "open_picture", "refuse_too_long", "rgb"]
 
 # Pillow knows more formats, and picks one by what the file begins with; some of their readers run other programs.
 # MPO, of several JPEGs, is read as JPEG.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MOST_PIXELS = 100_000_000  # 300 MB in memory
+_MOST_BYTES = 1_000_000_000  # of a picture's file, which is read whole
 _PIXELS = re.compile(r"\((\d+) pixels\)")  # in Pillow's error about a picture that has far more
 
 
@@ -55,6 +57,18 @@ def open_picture(file: Any) -> "Iterator[Image.Image]":
             if image.width * image.height > MOST_PIXELS:
                 raise _too_large(f"{image.width * image.height:,} pixels")
             yield image
+
+
+def refuse_too_long(size: int, where: object) -> None:
+    """Raise `DataError` if the file of a picture has more bytes than memory should be spent on."""
+    if size > _MOST_BYTES:
+        raise DataError(
+            "an image has too many bytes",
+            where=where,
+            allowed=f"up to {in_bytes(_MOST_BYTES)}",
+            found=in_bytes(size),
+            mend="check the file or archive: a small one may declare any size",
+        )
 
 
 def _too_large(found: str) -> TooLargeError:

@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from reassess.data.pictures import refuse_too_long
 from reassess.errors import DataError
 
 __all__ = ["TarImages"]
@@ -62,7 +63,8 @@ class TarImages:
         return cls(place=place, paths=paths, offsets=offsets, sizes=sizes)
 
     def source(self, row: int) -> BytesIO:
-        """The file of an image, in memory, for a loader."""
+        """The file of an image, in memory, for a loader; `DataError` if it would fill memory."""
+        refuse_too_long(self.sizes[row], f"{self.place}, {self.paths[row]}")
         return BytesIO(os.pread(self._descriptor, self.sizes[row], self.offsets[row]))  # has no position to share
 
     def __getstate__(self) -> dict[str, Any]:

@@ -8,13 +8,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from reassess.data.pictures import refuse_too_long
 from reassess.errors import DataError
 from reassess.formats.archives import BROKEN_ZIP
-from reassess.text import in_bytes
 
 __all__ = ["ZipImages"]
-
-_MOST_BYTES = 1_000_000_000  # of a picture in its file, unpacked
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,14 +55,7 @@ class ZipImages:
     def source(self, row: int) -> BytesIO:
         """The file of an image, in memory, for a loader; `DataError` if it cannot be unpacked, or would fill memory."""
         size = self._archive.getinfo(self.paths[row]).file_size  # more is never unpacked
-        if size > _MOST_BYTES:
-            raise DataError(
-                "an image declares too many bytes",
-                where=f"{self.place}, {self.paths[row]}",
-                allowed=f"up to {in_bytes(_MOST_BYTES)}",
-                found=in_bytes(size),
-                mend="check the archive: a small one may declare any size",
-            )
+        refuse_too_long(size, f"{self.place}, {self.paths[row]}")
         try:
             return BytesIO(self._archive.read(self.paths[row]))
         except BROKEN_ZIP as error:

@@ -1,10 +1,11 @@
 """`python -m reassess` and the console script: the command line, with a word where it is stopped while it loads."""
 
 import gc
+import io
 import os
 import signal
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 __all__ = ["entry"]
 
@@ -14,6 +15,7 @@ def entry() -> None:
     gc.set_threshold(100_000)  # a command makes many objects, and seldom circles of them
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # threads that numpy starts sleep while they have no work
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # who is told to end cleans up, as after Ctrl-C
+    _keep_standard_streams()
     try:
         from reassess.cli import main
 
@@ -23,6 +25,42 @@ def entry() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")
         sys.exit(130)
+
+
+class _Dropping(io.RawIOBase):
+    """A stream that drops what it cannot take, such as on a full disk."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return bool(self._raw.isatty())
+
+    def fileno(self) -> int:
+        return int(self._raw.fileno())
+
+    def write(self, content: Any) -> int:
+        try:
+            return int(self._raw.write(content) or len(content))
+        except OSError:
+            return len(content)
+
+
+def _keep_standard_streams() -> None:
+    """Let no file take the number of a closed standard stream, and no message that cannot be written end a command."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(opened)
+    if sys.stderr is None:  # closed before the process began
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - to the end of the process
+        return
+    buffer = getattr(sys.stderr, "buffer", None)
+    if buffer is not None:
+        held = io.BufferedWriter(_Dropping(getattr(buffer, "raw", buffer)))
+        sys.stderr = io.TextIOWrapper(held, sys.stderr.encoding, sys.stderr.errors, line_buffering=True)
 
 
 def _drop_unwritten(output: TextIO | None) -> None:

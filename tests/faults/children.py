@@ -2,7 +2,7 @@
 
 A child is a fork, which costs a few milliseconds. It is made before polars and numba have begun any work, as neither
 goes on in a fork. Faults: a signal at the n-th call, of Python or of C, after the first file is begun; or after some
-seconds; files that may not grow beyond some bytes; an output that takes nothing; folders that cannot be written.
+seconds; files that may not grow beyond some bytes; a standard stream that takes nothing; folders that cannot be written.
 """
 
 import ctypes
@@ -139,9 +139,9 @@ def _live(row: str, folder: str, fault: dict[str, Any], pipes: list[int]) -> Non
         sys.stderr.write(f"{code}\n")
         code = 1
     try:
-        sys.stderr.flush()
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        for stream in (sys.stderr, sys.stdout):
+            if stream is not None:
+                stream.flush()
     except OSError:
         code = 120
     os.write(pipes[2], json.dumps({"calls": watch.calls, "writers": sorted(watch.writers)}).encode())
@@ -183,17 +183,18 @@ def _meet(fault: dict[str, Any]) -> None:
     signal.setitimer(signal.ITIMER_PROF, _SECONDS)
     if (most := fault.get("bytes")) is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-    output = fault.get("output")
-    if output == "full":
-        os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
-    elif output == "pipe without a reader":
-        read, write = os.pipe()
-        os.dup2(write, 1)
-        os.close(read)
-        os.close(write)
-    elif output == "closed":
-        os.close(1)
-        sys.stdout = None  # as Python begins
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        state = fault.get(name)
+        if state == "full":
+            os.dup2(os.open("/dev/full", os.O_WRONLY), number)
+        elif state == "pipe without a reader":
+            read, write = os.pipe()
+            os.dup2(write, number)
+            os.close(read)
+            os.close(write)
+        elif state == "closed":
+            os.close(number)
+            setattr(sys, name, None)  # as Python begins
     if fault.get("no privilege"):  # of root, who may write into any folder
         head, none = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
         assert ctypes.CDLL(None).capset(head, none) == 0

@@ -34,6 +34,7 @@ KEPT = "cache/imagenet-train-clean"  # of any content, if there is one
 ALSO_WRITE = {"data fetch"}  # without an option
 OF_RESUMED = ("prediction_files", "shards", "unfinished")
 OWN_CALLS = 8  # the last ones, of the child itself: the command has ended
+LITTLE = 1 << 14  # bytes: less than SQLite takes for the index of a log
 LAST_CALLS = 80  # about those in which files take their places
 SOURCE = Path(reassess.__file__).parent
 
@@ -205,7 +206,7 @@ def test_a_process_that_is_stopped_at_any_time_leaves_no_half_file(
 def test_a_full_disk_is_one_error_and_changes_nothing(faults: Faults, row: str) -> None:
     _, whole = faults.undisturbed(row)
     most = max(size for size, _ in whole.values())
-    for size, again in ((most // 2, True), (most - 1, False)):
+    for size, again in ((most // 2, True), (most - 1, False), (min(most // 2, LITTLE), False)):
         folder = faults.folder(row, old=again)
         before = held(folder)
         child = faults.nursery.run(row, folder, bytes=size, force=again)
@@ -230,7 +231,7 @@ def test_an_output_that_takes_nothing_is_exit_code_1(
     _, whole = faults.undisturbed(command)
     folder = faults.folder()
     before = held(folder)
-    child = faults.nursery.run(command, folder, output=output)
+    child = faults.nursery.run(command, folder, stdout=output)
     assert (child.code, child.out) == (1, "")
     assert "Traceback" not in child.err
     if command == FAILS:
@@ -241,6 +242,24 @@ def test_an_output_that_takes_nothing_is_exit_code_1(
     else:  # a reader that went away needs no words
         assert child.err.count("Error") == (output == "full"), child.err
     check_whole(before, held(folder), whole, child)
+
+
+@pytest.mark.parametrize(
+    ("stream", "state"),
+    [("stderr", "full"), ("stderr", "closed"), ("stderr", "pipe without a reader"), ("stdin", "closed")],
+)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_error_stream_that_takes_nothing_or_a_closed_input_changes_nothing(
+    faults: Faults, command: str, stream: str, state: str, needs: Callable[[str], None]
+) -> None:
+    for package in needed_by(command):
+        needs(package)
+    calm, whole = faults.undisturbed(command)
+    folder = faults.folder()
+    before = held(folder)
+    child = faults.nursery.run(command, folder, **{stream: state})
+    assert (child.code, child.out) == (calm.code, calm.out)
+    assert held(folder) == {**before, **whole}
 
 
 # --- no permission ---------------------------------------------------------------------------------------------------

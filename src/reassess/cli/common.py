@@ -4,7 +4,6 @@ import json
 import math
 import os
 import shlex
-import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ import click
 
 from reassess import __version__, annotation
 from reassess.cli.help_pages import in_general
-from reassess.cli.screen import say
+from reassess.cli.screen import say, terminal_width
 from reassess.errors import OutputError
 from reassess.formats.files import exists
 from reassess.text import counted, plain
@@ -239,7 +238,7 @@ def call_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def tracked(call: Call, items: Sequence[_Item], what: str) -> Iterable[_Item]:
     """The items one by one, with a bar on standard error if there are several and it is a terminal."""
-    if call.quiet or len(items) < 2 or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if call.quiet or len(items) < 2 or terminal_width(err=True) is None or os.environ.get("TERM") == "dumb":
         return items
     from rich.console import Console
     from rich.progress import track
@@ -257,7 +256,7 @@ def counting(call: Call) -> Iterator[Callable[[str, int, int], None]]:
 
     A bar shows how many are done in a second, and the time that is left.
     """
-    if call.quiet or not sys.stderr.isatty():
+    if call.quiet or terminal_width(err=True) is None:
         yield _show_nothing
         return
     from rich.console import Console

@@ -204,4 +204,5 @@ def _console(progress: bool) -> "Console":
     """A console on standard error, silent unless `progress` is wanted and a terminal shows it."""
     from rich.console import Console
 
-    return Console(stderr=True, quiet=not (progress and sys.stderr.isatty()))
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()  # None: closed
+    return Console(stderr=True, quiet=not (progress and is_terminal))

@@ -76,11 +76,17 @@ def writing_campaign(path: Path, *, force: bool = False) -> Iterator[Path]:
     """
     _refuse_place(path)
     with writing(path, force=force) as temporary:
+        beside = [Path(f"{temporary}{ending}") for ending in _BESIDE]
         try:
             yield temporary
+            if any(map(exists, beside)):  # SQLite says nothing if it closes a file and finds no room for its log
+                raise OSError("no room for the log of the database in its file")
+            refuse_answered(path, temporary)
         except (sqlite3.Error, UnavailableError) as error:  # such as of a full disk
             raise OSError(str(getattr(error, "orig", error))) from error
-        refuse_answered(path, temporary)
+        finally:
+            for left in beside:
+                left.unlink(missing_ok=True)
 
 
 def _refuse_place(path: Path) -> None:

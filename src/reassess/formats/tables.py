@@ -14,6 +14,7 @@ from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import check_input, not_utf8, other_suffix, suffix_of, writing
 from reassess.formats.forks import refuse_fork
 from reassess.formats.json_files import each_once
+from reassess.formats.parquet_pages import bad_page
 from reassess.formats.separated import SEPARATORS, line_of_row, read_separated
 from reassess.text import some
 
@@ -98,6 +99,8 @@ def _read_parquet(path: Path) -> "pl.DataFrame":
     """The table of a Parquet file, of which a few bytes may declare any number of equal rows."""
     import polars as pl
 
+    if (found := bad_page(path)) is not None:
+        raise DataError("the table cannot be read", where=path, found=found, mend="get or write the file again")
     lazy = pl.scan_parquet(path, glob=False)
     schema, rows = lazy.collect_schema(), lazy.select(pl.len()).collect().item()
     if rows * sum(_NUMBER_BYTES if dtype.is_numeric() else _TEXT_BYTES for dtype in schema.dtypes()) > MAX_BYTES:

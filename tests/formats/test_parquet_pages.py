@@ -1,0 +1,51 @@
+"""Damaged Parquet files on which polars would end the process."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from reassess import read_leaderboard
+from reassess.formats.tables import read_table
+from tests.helpers import message
+
+TABLE = pl.DataFrame({"text": ["a", None, "b"] * 30, "number": [0.5, None, 1.0] * 30})
+HEAD = b"\x2c\x15\xb4\x01\x15"  # of a page of 90 values: 180, since the lowest bit is the sign
+
+
+def refused(path: Path, found: str) -> str:
+    return f"the table cannot be read\n  where:   {path}\n  found:   {found}\n  to mend: get or write the file again"
+
+
+@pytest.mark.parametrize("page", [0, 1])
+def test_a_page_of_fewer_than_no_values_is_an_error(tmp_path: Path, page: int) -> None:
+    path = tmp_path / "a.parquet"
+    TABLE.write_parquet(path, compression="uncompressed")
+    content = path.read_bytes()
+    parts = content.split(HEAD)
+    assert len(parts) == 3
+    at = content.index(HEAD) if page == 0 else content.rindex(HEAD)
+    path.write_bytes(content[: at + 2] + b"\xb5" + content[at + 3 :])
+    assert "found:   a page of -91 values at byte " in message(read_table, path)
+
+
+def test_a_file_of_one_changed_bit_is_an_error(real_file: Callable[[str], Path]) -> None:
+    path = real_file("aborts-in-polars.parquet")
+    assert message(read_leaderboard, path) == refused(path, "a page of -13 values at byte 246")
+
+
+@pytest.mark.parametrize("compression", ["uncompressed", "zstd", "snappy", "lz4", "gzip", "brotli"])
+@pytest.mark.parametrize("rows", [1, 7, 90])
+def test_every_page_of_a_good_file_is_good(tmp_path: Path, compression: str, rows: int) -> None:
+    path = tmp_path / "a.parquet"
+    TABLE.write_parquet(path, compression=compression, row_group_size=rows, data_page_size=64)
+    assert read_table(path).equals(TABLE)
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_files_of_another_writer_are_read(tmp_path: Path, version: str) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "a.parquet"
+    parquet.write_table(TABLE.to_arrow(), path, data_page_version=version, write_page_index=True, data_page_size=64)
+    assert read_table(path).equals(TABLE)

@@ -302,6 +302,16 @@ def test_classes_without_images_keep_their_ids_where_they_can() -> None:
     ]
 
 
+def test_no_list_is_made_of_all_outputs_up_to_a_large_id() -> None:
+    sorted_as_text = sorted(range(20), key=str)
+    labels = labels_of(np.arange(400) % 20, Classes(20))
+    ids = np.array([[sorted_as_text.index(i % 20), 2**31 - 1] for i in range(400)])
+    other = find_class_list(join_and_rank(Predictions.from_ids(ids[:, :1]), labels), labels)
+    assert message(other.of_outputs, Predictions.from_ids(ids)) == (
+        "class id out of range\n  where:   row 0, column 1\n  allowed: -1 to 1048575\n  found:   2147483647"
+    )
+
+
 def test_fewer_outputs_than_classes_and_predictions_of_no_class() -> None:
     """The model has 6 outputs for 8 classes, and the last of them is no class: its images are right by no list."""
     rng = np.random.default_rng(8)

@@ -143,6 +143,15 @@ def test_a_class_without_an_output_ranks_behind_all_that_have_one_even_behind_mi
     assert top1.tolist() == [2]
 
 
+def test_class_ids_may_be_as_large_as_int32_allows() -> None:
+    largest = 2**31 - 1
+    scores = Predictions.from_scores(np.array([[0.5, 0.5, 0.25]]), columns=np.array([largest, 3, largest - 2]))
+    targets = np.array([0, 3, 4, largest - 2, largest - 1, largest])
+    ranks, top1 = ranks_and_top1(scores, np.array([0]), np.array([0, 6]), targets)
+    assert ranks.tolist() == [3, 0, 6, 2, largest, 1]
+    assert top1.tolist() == [3]
+
+
 def test_only_the_rows_asked_for_are_ranked() -> None:
     scores = np.array([[0.0, 1.0], [np.nan, np.nan], [1.0, 0.0]], np.float32)
     ranks, top1 = ranks_and_top1(

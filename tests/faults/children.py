@@ -2,7 +2,7 @@
 
 A child is a fork, which costs a few milliseconds. It is made before polars and numba have begun any work, as neither
 goes on in a fork. Faults: a signal at the n-th call, of Python or of C, after the first file is begun; or after some
-seconds; files that may not grow beyond some bytes; a standard stream that takes nothing; folders that cannot be written.
+seconds; memory or files that may not grow beyond some bytes; a standard stream that takes nothing; folders that cannot be written.
 """
 
 import ctypes
@@ -183,6 +183,8 @@ def _meet(fault: dict[str, Any]) -> None:
     signal.setitimer(signal.ITIMER_PROF, _SECONDS)
     if (most := fault.get("bytes")) is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    if (most := fault.get("memory")) is not None:
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         state = fault.get(name)
         if state == "full":

@@ -23,17 +23,29 @@ from reassess.formats.files import sha256
 from tests.faults.children import Child, Nursery
 from tests.faults.inputs import INPUTS
 from tests.faults.rows import FUNCTIONS, PRINTING, RESUMED, SERVING, WRITING, needed_by
-from tests.helpers import leaves, write_files
+from tests.helpers import leaves, write_csv, write_files
 
 COMMANDS = (*PRINTING, *WRITING)
 ROWS = (*WRITING, *FUNCTIONS)
 OLD = b"what was there before\n"
 OLD_SETTINGS = b"{}\n"  # which an export reads
+LARGEST_ID = 2**31 - 1
+OF_IDS = (
+    "evaluate heads.csv two.csv --labels labels.csv --original labels.csv --by class --per-image out.csv",
+    "evaluate scores.csv --labels labels.csv --original labels.csv --classes outputs.txt --json",
+    "compare heads.csv two.csv --labels labels.csv --original labels.csv --replicates 40",
+    "propose heads.csv two.csv --original labels.csv -o out.csv",
+    "questions heads.csv --labels labels.csv --original labels.csv --scores scores-of-classes.csv -o out.csv",
+    "folds --original labels.csv --k 2 -o out.csv",
+    "aggregate votes.csv -o out.csv",
+    "labels scores-of-classes.csv --threshold 0.5 -o out.json",
+)
 FAILS = "data where imagenet-real"  # as nothing is there
 KEPT = "cache/imagenet-train-clean"  # of any content, if there is one
 ALSO_WRITE = {"data fetch"}  # without an option
 OF_RESUMED = ("prediction_files", "shards", "unfinished")
 OWN_CALLS = 8  # the last ones, of the child itself: the command has ended
+MEMORY = 3 << 30  # bytes of a process: its own data and stacks
 LITTLE = 1 << 14  # bytes: less than SQLite takes for the index of a log
 LAST_CALLS = 80  # about those in which files take their places
 SOURCE = Path(reassess.__file__).parent
@@ -219,6 +231,40 @@ def assert_one_error(child: Child, *texts: str) -> None:
     assert (child.code, child.err.count("Error")) == (1, 1), child.err
     for text in texts:
         assert text in child.err
+
+
+# --- no memory -------------------------------------------------------------------------------------------------------
+
+
+def large_ids(folder: Path) -> Path:
+    """Six images in classes of which the last has the largest id."""
+    ids, images = [0, 1, LARGEST_ID], [f"{letter}.png" for letter in "abcdef"]
+    rows = {image: [0.9 if k == row % 3 else 0.05 for k in range(3)] for row, image in enumerate(images)}
+    classes = {image: ids[row % 3] for row, image in enumerate(images)}
+    write_csv(folder / "heads.csv", f"image,0,1,{LARGEST_ID}", ([image, *row] for image, row in rows.items()))
+    write_csv(folder / "scores.csv", "image,0,1,2", ([image, *row] for image, row in rows.items()))
+    write_csv(folder / "two.csv", "image,prediction_1,prediction_2", ([i, k, 7] for i, k in classes.items()))
+    write_csv(folder / "labels.csv", "image,class", classes.items())
+    write_csv(folder / "scores-of-classes.csv", "image,class,score", ([i, k, 0.9] for i, k in classes.items()))
+    votes = ([i, k, rater, "yes"] for i, k in classes.items() for rater in "ABC")
+    write_csv(folder / "votes.csv", "image,class,rater,answer", votes)
+    return write_files(folder, {"outputs.txt": f"0\n1\n{LARGEST_ID}\n"})
+
+
+@pytest.mark.parametrize("command", OF_IDS)
+def test_the_largest_class_id_takes_no_memory(faults: Faults, command: str) -> None:
+    child = faults.nursery.run(command, large_ids(faults.folder()), memory=MEMORY)
+    assert child.code == 0, child.err
+
+
+@pytest.mark.parametrize("method", ["posterior", "consistent", "confident"])
+def test_cleaning_refuses_ids_that_leave_classes_without_a_label(faults: Faults, method: str) -> None:
+    command = f"clean heads.csv --original labels.csv --method {method} -o out.txt"
+    child = faults.nursery.run(command, large_ids(faults.folder()), memory=MEMORY)
+    assert_one_error(child, "classes have no label", "allowed: each of the 2,147,483,648 classes", "(2,147,483,645)")
+
+
+# --- no output -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("output", ["full", "closed", "pipe without a reader"])

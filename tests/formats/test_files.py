@@ -48,6 +48,18 @@ def test_what_cannot_be_read_is_said_before_it_is_tried(
     assert refused(check_input, tmp_path / name) == expected
 
 
+@pytest.mark.skipif(not hasattr(os, "SEEK_HOLE"), reason="the system does not tell where a file has a hole")
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "json", "txt", "toml"])
+def test_a_text_of_which_a_part_was_never_written_is_not_read(
+    refused: Callable[..., str], file: Callable[..., Path], suffix: str
+) -> None:
+    path = file(f"a.{suffix}", "image\na.png\n")
+    os.truncate(path, 1 << 40)
+    found = refused(check_input, path)
+    assert found.startswith(f"a part of the file was never written\n  where:   DIR/a.{suffix}\n  found:   a hole from byte ")
+    assert ", in 1,099,511,627,776 bytes\n" in found
+
+
 def test_a_compressed_file_is_to_be_unpacked_before_it_is_read(
     refused: Callable[..., str], file: Callable[..., Path]
 ) -> None:

@@ -1,5 +1,6 @@
 """One case by its target and number: the files, the call, and what may come of it."""
 
+import os
 import shutil
 import warnings
 from collections.abc import Callable, Mapping
@@ -16,10 +17,17 @@ from hypothesis import strategies as st
 from reassess.errors import ReassessError, ReassessWarning
 from tests.fuzz.damage import damaged
 
-__all__ = ["Case", "Target", "case_of", "run_case"]
+__all__ = ["Case", "Sparse", "Target", "case_of", "run_case"]
 
 _CHOICES = 1 << 13  # bytes, of which Hypothesis makes its choices
-_DAMAGED = 0.15  # of all cases
+_DAMAGED, _SPARSE = 0.15, 0.02  # of all cases
+_SIZES = (1 << 31, 5 << 30, (8 << 30) + 1, 1 << 40)  # of sparse files
+
+
+class Sparse(bytes):
+    """The beginning of a file that goes on with zeros, which take no room on the disk."""
+
+    size = 0
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ class Target:
 
 
 def case_of(name: str, target: Target, number: int) -> Case:
-    """The case of a number: what Hypothesis makes, of which a part has one file damaged byte by byte."""
+    """The case of a number: what Hypothesis makes, of which a part has a file damaged byte by byte, or made sparse."""
     random = Random(f"{name} {number}")
     case = None
     while case is None:
@@ -56,6 +64,11 @@ def case_of(name: str, target: Target, number: int) -> Case:
     if case.files and random.random() < _DAMAGED:
         path = random.choice(sorted(case.files))
         case = replace(case, files={**case.files, path: damaged(case.files[path], random)})
+    if case.files and random.random() < _SPARSE:
+        path = random.choice(sorted(case.files))
+        content = Sparse(case.files[path])
+        content.size = random.choice(_SIZES)
+        case = replace(case, files={**case.files, path: content}, text=f"{case.text}; {path}: {content.size:,} bytes")
     return case
 
 
@@ -86,6 +99,8 @@ def run_case(case: Case, folder: Path) -> None:
     for name, content in case.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
+        if isinstance(content, Sparse):
+            os.truncate(folder / name, content.size)
     with chdir(folder), warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", ReassessWarning)

@@ -5,6 +5,7 @@ import json
 import webbrowser
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -18,7 +19,7 @@ from tests.fuzz.contents import contents, folders
 from tests.fuzz.seeds import archives
 from tests.fuzz.tables import Draw
 from tests.fuzz.values import texts
-from tests.helpers import leaves
+from tests.helpers import leaves, picture
 
 __all__ = ["COMMANDS"]
 
@@ -53,7 +54,7 @@ _CALLS: Mapping[str, tuple[str, int]] = {
     "questions": ("one.csv two.csv --benchmark b -o out.jsonl", 4),
     "raters": ("--benchmark b", 2),
     "report": ("one.csv two.csv --benchmark b -o out.html", 1),
-    "scan": ("images.zip images.tar --workers 0 -o out.csv", 2),
+    "scan": ("pictures images.zip images.tar --workers 0 -o out.csv", 2),
     "show": ("a.png --predictions one.csv --benchmark b", 4),
     "tasks": ("proposals.csv --benchmark b -o out.jsonl", 4),
 }
@@ -114,11 +115,21 @@ def _cases(draw: Draw, name: str, command: click.Command) -> Case:
     elif name.startswith("annotate"):
         files |= {"c.db": INPUTS["c.db"]}
     if name == "scan":
-        files |= archives()
+        files |= {**archives(), "pictures/a.jpg": picture(1), "pictures/b.png": picture(2, "PNG")}
     call = [*_CALLS[name][0].split(), *draw(_options(command))]
     call = [_there(word, files) for word in call]
     argv = [*name.split(), *call, "--offline"]
-    return Case(files, lambda: _run(argv), f"reassess {' '.join(argv)}")
+    is_absolute = draw(st.integers(0, 7)) == 0
+
+    def run() -> None:  # in the folder of the case
+        _run([str(Path(word).absolute()) if is_absolute and _is_file(word, files) else word for word in argv])
+
+    return Case(files, run, f"reassess {' '.join(argv)}" + "; absolute paths" * is_absolute)
+
+
+def _is_file(word: str, files: Mapping[str, bytes]) -> bool:
+    """Whether a word names a file or a folder of the case, or what it writes."""
+    return word in files or any(path.startswith(f"{word}/") for path in files) or word.startswith("out.")
 
 
 def _there(word: str, files: Mapping[str, bytes]) -> str:

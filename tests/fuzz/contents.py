@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.fuzz.arrays import encoded_archives, encoded_arrays, encoded_tensors, saved_tensors
 from tests.fuzz.documents import edited_documents, encoded_documents, encoded_lines
-from tests.fuzz.seeds import ARRAYS, DOCUMENTS, LINES, TABLES, TEXTS, archives
+from tests.fuzz.seeds import ARRAYS, CLASSES, DOCUMENTS, LINES, TABLES, TEXTS, archives
 from tests.fuzz.tables import Table, encoded_tables
-from tests.fuzz.values import texts
+from tests.fuzz.values import LARGE_IDS, texts
 
 __all__ = ["contents", "folders", "good"]
 
@@ -33,6 +33,7 @@ _PARTS = {
     "../two": "predictions",
 }
 _ARCHIVES = archives()
+_TEXT_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".txt")
 
 
 @st.composite
@@ -91,8 +92,23 @@ def folders(draw: Draw) -> dict[str, bytes]:
         else:
             continue
         files[f"b/{part}{suffix}".replace("b/../", "")] = content
+    if draw(st.integers(0, 3)) == 0:
+        files = _numbered(files, draw(st.sampled_from(LARGE_IDS)))
     name = draw(st.sampled_from(sorted(_ARCHIVES)))
     return files if "images" in wrong else files | {f"b/{name}": _ARCHIVES[name]}
+
+
+def _numbered(files: dict[str, bytes], last: int) -> dict[str, bytes]:
+    """The same files with ids for names of classes, of which no list is there; the last id is given."""
+    ids = {name.encode(): str(k).encode() for name, k in zip(CLASSES, (0, 1, last), strict=True)}
+    numbered = {}
+    for path, content in files.items():
+        if path.endswith(_TEXT_SUFFIXES) and not path.startswith("b/classes"):
+            for name, number in ids.items():
+                content = content.replace(name, number)  # noqa: PLW2901
+        if not path.startswith("b/classes"):
+            numbered[path] = content
+    return numbered
 
 
 def good(noun: str) -> tuple[str, bytes]:

@@ -99,6 +99,24 @@ def check_input(path: Path) -> None:
         )
     if path.stat().st_size == 0:
         raise UnreadableFileError("the file is empty", where=path, mend="write it again")
+    if path.suffix.lower() in (*_TEXTS, ".toml"):
+        _refuse_hole(path)
+
+
+def _refuse_hole(path: Path) -> None:
+    """Refuse a text with a part that was never written: it is read as zeros, of which there may be any number."""
+    if not hasattr(os, "SEEK_HOLE"):
+        return
+    with path.open("rb") as file, suppress(OSError):  # OSError: the file system does not know of holes
+        size = os.fstat(file.fileno()).st_size
+        hole = os.lseek(file.fileno(), 0, os.SEEK_HOLE)
+        if hole < size:
+            raise UnreadableFileError(
+                "a part of the file was never written",
+                where=path,
+                found=f"a hole from byte {hole:,} on, in {size:,} bytes",
+                mend="get or write the file again",
+            )
 
 
 def read_lines(path: Path) -> list[str]:

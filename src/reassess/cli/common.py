@@ -5,7 +5,6 @@ import math
 import os
 import shlex
 import sys
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -294,7 +293,11 @@ def percents(interval: tuple[float, float] | None) -> str | None:
 
 
 def refuse_repeated(files: Iterable[str | Path]) -> None:
-    """Raise a usage error if a file is given twice."""
-    for file, times in Counter(files).most_common(1):
-        if times > 1:
-            raise click.UsageError(f"{file} is given twice.")
+    """Raise a usage error if a name is given twice, or two paths lead to one file."""
+    seen: dict[str, str | Path] = {}
+    for file in files:
+        name = os.path.realpath(file) if isinstance(file, Path) and exists(file) else str(file)
+        if name in seen:
+            one_name = f"{file} is given twice."
+            raise click.UsageError(one_name if file == seen[name] else f"{seen[name]} and {file} are one file.")
+        seen[name] = file

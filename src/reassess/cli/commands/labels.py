@@ -232,7 +232,7 @@ def _show_agreement(
     benchmark: Benchmark | None,
     match: Match | None,
 ) -> None:
-    refuse_repeated(files)
+    refuse_repeated(map(Path, files))
     call.check_output(output, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     sets = dict(zip(files, _read_sets(call, files, benchmark, match), strict=True))
     partial = [given for given, its in sets.items() if isinstance(its, MultiLabels) and not its.complete]

@@ -60,10 +60,11 @@ class _Models:
     detected: dict[str, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, Predictions]]:
-        names = short_names([str(file) for file in self.files])
-        for file, predictions in each_prediction(self.call, self.files, self.judges, **self.reading):
-            self.detected[names[file]] = predictions.detected
-            yield names[file], predictions
+        names = short_names([str(file) for file in self.files]).values()
+        given = each_prediction(self.call, self.files, self.judges, **self.reading)
+        for name, (_, predictions) in zip(names, given, strict=True):
+            self.detected[name] = predictions.detected
+            yield name, predictions
 
 
 @click.command(

@@ -1,6 +1,5 @@
 """What models are called after their files."""
 
-import os
 from pathlib import PurePath
 
 __all__ = ["relative_names", "short_names"]
@@ -29,5 +28,6 @@ def relative_names(files: list[str]) -> list[str]:
     if not files or not all(PurePath(file).is_absolute() for file in files):
         return files
     parts = [PurePath(file).parts for file in files]
-    shared = len(os.path.commonprefix([each[:-1] for each in parts]))
+    folders = list(zip(*(each[:-1] for each in parts), strict=False))
+    shared = next((place for place, names in enumerate(folders) if len(set(names)) > 1), len(folders))
     return [PurePath(*each[shared:]).as_posix() for each in parts]

@@ -260,7 +260,6 @@ def _write(
     rules: Sequence[Rule],
     replays: Mapping[str, Sequence[StopReplay]],
 ) -> None:
-    call.keep_inputs(output)
     is_figure = output.suffix.lower() in FIGURE_SUFFIXES
     if replays:
         (draw_replays if is_figure else write_replays)(output, replays, force=call.force)

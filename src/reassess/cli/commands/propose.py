@@ -167,7 +167,6 @@ def propose(
         choice = choose_models(
             candidates, golden_truth(judges.experts, at_least=golden_at_least), recall=recall or USUAL_RECALL
         )
-    call.keep_inputs(output, frontier)
     proposals = _to_write(candidates, choice)
     _write(call, output, proposals, frontier, choice)
     _report(call, candidates, choice, output, proposals, models.detected)

@@ -179,8 +179,6 @@ def create(
             plan = replace(plan, hashes=annotation.hash_images(source, parts.images, progress=progress))
     if examples is not None:
         plan = replace(plan, examples=_examples(examples, parts, plan))
-    if isinstance(campaign, Path):
-        call.keep_inputs(campaign)
     annotation.create_campaign(campaign, plan, now=time.time(), force=call.force)
     _report(call, campaign, plan, parts, source)
 
@@ -192,6 +190,7 @@ def _check_output(call: Call, campaign: str | Path, benchmark: Benchmark | None)
             check_place(campaign, benchmark)
         annotation.refuse_answered(campaign)
         check_output(campaign, force=call.force)
+        call.note_outputs(campaign)
 
 
 def _check_parts(parts: CampaignParts, tasks: Path, of_golden: Mapping[str, float | None]) -> None:

@@ -60,6 +60,30 @@ def test_tasks_name_classes_that_the_benchmark_knows_by_wnid_alone(create: Creat
     assert result.out.startswith("pets.db: 1 task with 1 question, ")
 
 
+@pytest.mark.parametrize(
+    ("path", "options", "expected"),
+    [
+        ("there.db", [], "the output file exists"),
+        ("loop.db", [], "the output file cannot be written"),
+        (f"{'n' * 300}.db", [], "the output file cannot be written"),
+        ("nowhere/pets.db", [], "the folder of the output file does not exist"),
+        ("pets.db-wal", [], "a campaign cannot have a name that ends in -wal"),
+        ("pets.db", ["--name", "a\nb"], "name"),
+        ("tasks.jsonl", ["--force"], "the output file is one of the inputs"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_before_images_are_hashed(
+    pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, path: str, options: list[str], expected: str
+) -> None:
+    monkeypatch.setattr("reassess.annotation.hash_images", None)
+    Path("there.db").write_text("")
+    Path("loop.db").symlink_to("loop.db")
+    result = run("annotate", "create", path, "--benchmark", "pets", "--tasks", "tasks.jsonl", *options)
+    assert result.code == 1
+    assert expected in result.err
+    assert "Traceback" not in result.err
+
+
 def test_a_name_with_a_space_is_quoted_in_what_comes_next(pets: Path, run: Callable[..., Run]) -> None:
     told = run("annotate", "create", "my pets.db", "--benchmark", "pets", "--tasks", "tasks.jsonl").out.splitlines()
     assert told[3:5] == [

@@ -184,11 +184,11 @@ def create(
 
 
 def _check_output(call: Call, campaign: str | Path, benchmark: Benchmark | None) -> None:
-    """Refuse, before any work, a file that cannot be written."""
+    """Refuse, before any work, a file that cannot be written, or a database that cannot take a campaign."""
+    if benchmark is not None and isinstance(campaign, Path):
+        check_place(campaign, benchmark)
+    annotation.refuse_answered(campaign)
     if isinstance(campaign, Path):
-        if benchmark is not None:
-            check_place(campaign, benchmark)
-        annotation.refuse_answered(campaign)
         check_output(campaign, force=call.force)
         call.note_outputs(campaign)
 

@@ -54,7 +54,8 @@ def print_choice(call: Call, choice: ModelChoice) -> None:
         f"{choice.never_proposed:,} of {choice.recall.n:,} golden labels are neither proposed by a model nor original"
     )
     shown = _some_of(call, choice)
-    titles = {choice.all_models: "all models"} | ({} if choice.chosen is None else {choice.chosen: "chosen"})
+    titles = {} if choice.chosen is None else {choice.chosen: "chosen"}
+    titles[choice.all_models] = "chosen (all)" if choice.all_models in titles else "all models"
     rows = [(titles.get(subset, ""), subset) for subset in shown]
     everyone = choice.all_models.models
     print_table(
@@ -107,7 +108,7 @@ def _some_of(call: Call, choice: ModelChoice) -> Sequence[ModelSubset]:
     if call.verbose or len(frontier) <= _MOST_SUBSETS:
         return frontier
     places = {round(place) for place in np.linspace(0, len(frontier) - 1, _MOST_SUBSETS - 1).tolist()}
-    places |= set() if choice.chosen is None else {frontier.index(choice.chosen)}
+    places |= {len(frontier) - 1} if choice.chosen is None else {len(frontier) - 1, frontier.index(choice.chosen)}
     found = "" if choice.exhaustive else " that a search found"
     call.tell(f"{len(places)} of the {len(frontier):,} best subsets{found} (--verbose shows all)")
     return [frontier[place] for place in sorted(places)]

@@ -1,23 +1,37 @@
-"""How near the search among too many models comes to the best subset, and how long it takes.
+"""How good a choice of models is, and the search among too many of them.
 
 `PYTHONPATH=. python benchmarks/subset_search.py` prints the numbers of docs/proposals.md. Searches among 15 to 20
 simulated models, up to 4 of them noisy and up to 7 nearly copies of others, are held against all of their subsets. And
 50 models are chosen from, by golden answers to all of their proposals.
+
+`python benchmarks/subset_search.py recall` prints the table of the recall: how often the true recall of the chosen
+models is below the target, over draws of golden images from 20,000 simulated images with one to five valid classes.
 """
 
 import math
+import sys
 import time
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from reassess import Candidates, Golden, LabelSets, Predictions, choose_models, propose
+from reassess.core.questions import Questions
 from reassess.proposals.local_search import Changes, local_search
+from reassess.proposals.proposed_pairs import GoldenPairs, golden_pairs
+from reassess.proposals.subset_search import search_of
 from tests.proposals.simulated_pairs import of_every_subset, simulated
 
 CASES, RECALLS = 190, (0.8, 0.9, 0.95, 0.99)
 FEWEST_MODELS, MODELS_AND_MORE = 15, 6
 COPIES, NOISY = 8, 5  # numbers of them, from none
 MANY, IMAGES, CLASSES, SEEDS = 50, 4_000, 100, 6
+
+DRAWN, KINDS, CHOSEN_FROM, RUNS = 20_000, 60, 8, 1_000  # images, classes, models, draws of golden images
+GOLDEN = (50, 200, 1_000)  # images
+# Share of images with several classes, whether these show each class less plainly, and the target.
+TARGETS = ((0.6, False, 0.9), (0.6, False, 0.95), (0.6, True, 0.85), (0.6, True, 0.9), (1.0, True, 0.8))
 
 
 def ratios_of(case: int) -> list[float]:
@@ -78,6 +92,97 @@ def print_seconds() -> None:
     print(f"{min(taken):.1f} to {max(taken):.1f} s of work")
 
 
+@dataclass(frozen=True)
+class Population:
+    """Images whose valid classes are all known, and what models propose for them."""
+
+    names: list[str]
+    valid: npt.NDArray[np.bool_]
+    candidates: Candidates
+
+    @classmethod
+    def drawn(cls, several: float, is_hard: bool) -> "Population":
+        """Models of different skill, which see a class the better the more plainly an image shows it."""
+        rng = np.random.default_rng(0)
+        count = 1 + rng.binomial(4, several / 4, DRAWN) * (rng.random(DRAWN) < several)
+        order = rng.random((DRAWN, KINDS)).argsort(axis=1)
+        valid = order.argsort(axis=1) < count[:, None]
+        plain = rng.gamma(6, 1 / 6, DRAWN) / (np.sqrt(count) if is_hard else 1)
+        names, rows = [f"{row:05}.jpg" for row in range(DRAWN)], np.arange(DRAWN)
+        shared = rng.standard_normal(valid.shape)
+        models = {}
+        for model in range(CHOSEN_FROM):
+            scores = 0.7 * shared + 0.7 * rng.standard_normal(valid.shape)
+            scores += rng.uniform(2.5, 5) * plain[:, None] * valid * rng.uniform(0.75, 1, valid.shape)
+            models[f"model-{model}"] = Predictions.from_scores((1.5 * scores).astype(np.float16), names)
+        original = np.where(rng.random(DRAWN) < 0.1, rng.integers(0, KINDS, DRAWN), order[:, 0])
+        return cls(names, valid, propose(models, LabelSets.from_pairs(names, rows, original), per_image=6))
+
+    def golden(self, images: npt.NDArray[np.int64]) -> Golden:
+        """All valid pairs of some images."""
+        rows, class_ids = np.nonzero(self.valid[images])
+        names = [self.names[images[row]] for row in rows]
+        return Golden(Questions.from_columns(names, class_ids), np.ones(rows.size, bool))
+
+    def recall(self, models: tuple[str, ...], everything: GoldenPairs) -> float:
+        """The true recall of some models."""
+        return float(everything.pairs.proposed_by(np.isin(self.candidates.names, models)).mean())
+
+
+def chosen_as_before(population: Population, golden: Golden, target: float) -> tuple[str, ...] | None:
+    """The models with the fewest proposals whose recall on the golden images that found them reaches the target."""
+    judged = golden_pairs(population.candidates, golden)
+    need = math.ceil(target * len(judged.valid) - 1e-9)
+    found = search_of(population.candidates).find(judged, need)
+    rows = [row for row in found.frontier.tolist() if found.hits[row] >= need]
+    return tuple(np.array(population.candidates.names)[found.subset(rows[0])]) if rows else None
+
+
+def print_recalls() -> None:
+    """How often the true recall of chosen models is below the target."""
+    print(
+        "| all models | target | golden images | chosen % | fewer than all % | proposals, % of all | below target % |",
+        end="",
+    )
+    print(" highest recall shown, median | best on the images that found them: below target % |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    known: dict[tuple[float, bool], Population] = {}
+    for several, is_hard, target in TARGETS:
+        if (several, is_hard) not in known:
+            known = {(several, is_hard): Population.drawn(several, is_hard)}
+        (population,) = known.values()
+        candidates = population.candidates
+        everything = golden_pairs(candidates, population.golden(np.arange(DRAWN)))
+        of_all = population.recall(candidates.names, everything)
+        for size in GOLDEN:
+            rng = np.random.default_rng(size)
+            choices, before = [], []
+            for _ in range(RUNS):
+                golden = population.golden(rng.choice(DRAWN, size, replace=False))
+                choices.append(choose_models(candidates, golden, recall=target))
+                before.append(chosen_as_before(population, golden, target))
+            chosen = [choice.chosen for choice in choices if choice.chosen is not None]
+            fewer = [subset for subset in chosen if subset.models != candidates.names]
+            below = [population.recall(subset.models, everything) < target for subset in chosen]
+            below_before = [population.recall(models, everything) < target for models in before if models is not None]
+            shares = [100 * subset.proposals / choices[0].all_models.proposals for subset in chosen]
+            cells = [
+                f"{of_all:.3f}",
+                f"{target}",
+                f"{size:,}",
+                *(f"{100 * len(some) / RUNS:.1f}" for some in (chosen, fewer)),
+            ]
+            cells += [f"{np.mean(shares):.0f}" if shares else "-", f"{100 * sum(below) / RUNS:.1f}"]
+            cells += [
+                f"{np.median([choice.highest_bound for choice in choices]):.3f}",
+                f"{100 * sum(below_before) / RUNS:.1f}",
+            ]
+            print(f"| {' | '.join(cells)} |", flush=True)
+
+
 if __name__ == "__main__":
-    print_ratios()
-    print_seconds()
+    if sys.argv[1:] == ["recall"]:
+        print_recalls()
+    else:
+        print_ratios()
+        print_seconds()

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from reassess.aggregation.recipe import original_votes
 from reassess.annotation.assignment import Rules
 from reassess.annotation.judging import probability_by_label, truth_of
+from reassess.annotation.person_names import check_name
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_number, check_range, check_text
 from reassess.core.labels import LabelSets, check_original
@@ -118,6 +119,8 @@ class CampaignPlan:
         for tasks in filter(None, (self.tasks, self.golden_tasks)):
             _check_sizes(tasks)
         check_text([self.name], what="the name of the campaign")
+        if self.name:
+            check_name(self.name)
         check_text([self.images or ""], what="the path of the images")
         if self.bar is not None:
             check_range(self.bar, 0, 1, what="share of practice questions")

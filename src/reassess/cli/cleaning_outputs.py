@@ -56,7 +56,6 @@ class CleaningOutputs:
 
     def write(self, call: Call, cleaning: Cleaning, match: Match) -> ShownMistakes | None:
         """Write the files, and say what the page shows; None without a page."""
-        call.keep_inputs(self.clean_list, self.details, self.page, self.noise)
         with all_or_none():
             write_clean_list(self.clean_list, cleaning, force=call.force)
             if self.details is not None:

@@ -4,7 +4,6 @@ import json
 import math
 import os
 import shlex
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -52,6 +51,7 @@ class Call:
     offline: bool = False
     verbose: bool = False
     inputs: list[dict[str, str | None]] = field(default_factory=list)
+    outputs: list[Path] = field(default_factory=list)
     explanations: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -100,7 +100,8 @@ class Call:
             self.tell(f"read: {'; '.join(read)}")
 
     def read(self, name: str, path: Path) -> Path:
-        """Note that the file at `path` is read as `name`, and return the path."""
+        """Note that the file at `path` is read as `name`, and return the path; `OutputError` if it is an output."""
+        self.keep(path)
         entry: dict[str, str | None] = {"name": name, "path": str(path)}
         if entry not in self.inputs:
             self.inputs.append(entry)
@@ -128,18 +129,28 @@ class Call:
         """
         from reassess.data.benchmark_outputs import check_place
         from reassess.formats.files import check_output, suffix_of
+        from reassess.report.figures import check_packages
 
         if path is not None:
-            suffix_of(path, suffixes, thing)
+            suffix = suffix_of(path, suffixes, thing)
             if benchmark is not None:
                 check_place(path, benchmark, part)
             check_output(path, force=self.force)
+            check_packages(suffix)
+            self.note_outputs(path)
 
-    def keep_inputs(self, *outputs: Path | None) -> None:
-        """Raise `OutputError` if an output would take the place of a file that was read, even with --force."""
-        read = [path for entry in self.inputs if exists(path := str(entry["path"]))]
-        for output in outputs:
-            if output is not None and exists(output) and any(output.samefile(path) for path in read):
+    def note_outputs(self, *paths: Path) -> None:
+        """Note where results go; `OutputError` if two of them are one file."""
+        for path in paths:
+            for other in self.outputs:
+                if os.path.realpath(path) == os.path.realpath(other):
+                    raise OutputError("two outputs are one file", where=f"{other} and {path}", mend="name two files")
+            self.outputs.append(path)
+
+    def keep(self, path: Path) -> None:
+        """Raise `OutputError` if an output would take the place of a file that is read, even with --force."""
+        for output in self.outputs:
+            if exists(output) and exists(path) and output.samefile(path):
                 raise OutputError("the output file is one of the inputs", where=output, mend="choose another name")
 
     def tell(self, text: str) -> None:
@@ -293,7 +304,11 @@ def percents(interval: tuple[float, float] | None) -> str | None:
 
 
 def refuse_repeated(files: Iterable[str | Path]) -> None:
-    """Raise a usage error if a file is given twice."""
-    for file, times in Counter(files).most_common(1):
-        if times > 1:
-            raise click.UsageError(f"{file} is given twice.")
+    """Raise a usage error if a name is given twice, or two paths lead to one file."""
+    seen: dict[str, str | Path] = {}
+    for file in files:
+        name = os.path.realpath(file) if isinstance(file, Path) and exists(file) else str(file)
+        if name in seen:
+            one_name = f"{file} is given twice."
+            raise click.UsageError(one_name if file == seen[name] else f"{seen[name]} and {file} are one file.")
+        seen[name] = file

@@ -199,7 +199,7 @@ def load_judges(
         given_sets = {"labels": labels} | {f"labels {number}": more for number, more in enumerate(more_labels, 2)}
         with taken_for_imagenet(by_default):
             paths = {part: needed_part(call, benchmark, "labels", source) for part, source in given_sets.items()}
-        refuse_repeated(path.resolve() for path in paths.values())
+        refuse_repeated(paths.values())
         sets = {part: load_any_labels(path, classes=classes, offline=call.offline) for part, path in paths.items()}
         given |= {part: (paths[part], of_set) for part, of_set in sets.items()}
         images = tuple(chain.from_iterable(of_set.images for of_set in sets.values()))

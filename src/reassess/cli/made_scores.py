@@ -84,6 +84,7 @@ def make_scores(
     answers: Sequence[Id] | None = None,
     match: Match | None = None,
     max_bytes: int = MAX_BYTES,
+    check: Callable[[Votes], object] = lambda _: None,
 ) -> MadeScores:
     """Read the votes and whatever else a method takes, and make scores of them.
 
@@ -101,6 +102,8 @@ def make_scores(
         As given, or None for the benchmark's own.
     max_bytes
         Larger archives are refused.
+    check
+        Is called with the votes before scores are made of them.
     """
     benchmark = _without_none(benchmark, given)
     name = asked or _usual_method(benchmark, given)
@@ -118,6 +121,7 @@ def make_scores(
     refuse_two_kinds(read)
     parts = joined_parts(read, matched(benchmark, match), classes)
     rated = with_golden_votes(parts["votes"], parts.get("rater-golden"), parts.get("golden"))
+    check(rated)
     return MadeScores(name, parts["votes"], rated, METHODS[name](parts | {"votes": rated}, given))
 
 

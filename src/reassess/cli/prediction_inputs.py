@@ -39,6 +39,8 @@ def each_prediction(
 
     Several files are called by their paths without the folders that all share; in a JSON document as they were given.
     """
+    for path in files:
+        call.keep(path)
     given = list(map(str, files))
     names = dict(zip(files, given if call.json or len(given) == 1 else relative_names(given), strict=True))
     named = {path: own_file(str(path), given, name_lists, "--names") for path in files}

@@ -1,6 +1,5 @@
 """What models are called after their files."""
 
-import os
 from pathlib import PurePath
 
 __all__ = ["relative_names", "short_names"]
@@ -15,8 +14,9 @@ def short_names(files: list[str]) -> dict[str, str]:
     ['runs/b.npz', 'old/b.npz']
     """
     stems = [PurePath(file).stem for file in files]
-    parts = zip(files, stems, relative_names(files), strict=True)
-    return {file: stem if stems.count(stem) == 1 else path for file, stem, path in parts}
+    paths = relative_names(files)
+    named = zip(files, stems, paths, strict=True)
+    return {file: stem if stems.count(stem) == 1 and stem not in paths else path for file, stem, path in named}
 
 
 def relative_names(files: list[str]) -> list[str]:
@@ -27,5 +27,7 @@ def relative_names(files: list[str]) -> list[str]:
     """
     if not files or not all(PurePath(file).is_absolute() for file in files):
         return files
-    shared = os.path.commonpath([PurePath(file).parent for file in files])
-    return [PurePath(file).relative_to(shared).as_posix() for file in files]
+    parts = [PurePath(file).parts for file in files]
+    folders = list(zip(*(each[:-1] for each in parts), strict=False))
+    shared = next((place for place, names in enumerate(folders) if len(set(names)) > 1), len(folders))
+    return [PurePath(*each[shared:]).as_posix() for each in parts]

@@ -24,7 +24,6 @@ from .labels import LabelSets as LabelSets
 from .leaderboard import Entry as Entry
 from .leaderboard import Leaderboard as Leaderboard
 from .missing import Missing as Missing
-from .model_choice import HeldOut as HeldOut
 from .model_choice import ModelChoice as ModelChoice
 from .model_choice import ModelSubset as ModelSubset
 from .multi_labels import MultiLabels as MultiLabels

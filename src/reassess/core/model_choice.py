@@ -6,7 +6,7 @@ from typing import Any
 from reassess.numeric.proportion import Proportion
 from reassess.text import Shown, counted
 
-__all__ = ["HeldOut", "ModelChoice", "ModelSubset"]
+__all__ = ["ModelChoice", "ModelSubset"]
 
 
 @dataclass(frozen=True)
@@ -65,89 +65,39 @@ class ModelSubset:
         }
 
 
-@dataclass(frozen=True)
-class HeldOut:
-    """What a choice reaches on images that had no part in it: chosen on all folds but one, and measured on that one.
-
-    Parameters
-    ----------
-    folds
-        How many parts the golden images were cut into.
-    recall, precision
-        Of the held-out images of all folds together.
-    recall_interval, precision_interval
-        95 %, percentile bootstrap over golden images, of the choices as they were made; where the share is all or none,
-        of which every replicate would be the same, Wilson's over those images; None where there is nothing to measure.
-        It covers which images are golden, not that on others other models would have been chosen.
-    proposals
-        Mean number of proposals of what was chosen.
-    short
-        In how many folds no subset reached the recall that was asked for, so that the highest recall was chosen.
-    same
-        In how many folds the same models were chosen as on all images.
-
-    Examples
-    --------
-    >>> held_out = HeldOut(10, Proportion(7, 10), (0.5, 0.9), Proportion(7, 7), (0.65, 1.0), 280.0, 0, 9)
-    >>> held_out.by_wilson
-    ('precision',)
-    """
-
-    folds: int
-    recall: Proportion
-    recall_interval: tuple[float, float] | None
-    precision: Proportion
-    precision_interval: tuple[float, float] | None
-    proposals: float
-    short: int
-    same: int
-
-    @property
-    def by_wilson(self) -> tuple[str, ...]:
-        """Of which of recall and precision the interval is Wilson's, since all or none are hits."""
-        shares = {"recall": self.recall, "precision": self.precision}
-        return tuple(name for name, share in shares.items() if share.n and share.hits in (0, share.n))
-
-    def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
-        intervals = {
-            "recall": self.recall_interval or (None, None),
-            "precision": self.precision_interval or (None, None),
-        }
-        return {
-            "folds": self.folds,
-            "short": self.short,
-            "same": self.same,
-            "proposals": self.proposals,
-            "recall": _in_json(self.recall),
-            "precision": _in_json(self.precision),
-            "low": {name: low for name, (low, _) in intervals.items()},
-            "high": {name: high for name, (_, high) in intervals.items()},
-        }
-
-
 @dataclass(frozen=True, repr=False)
 class ModelChoice(Shown):
-    """The models that reach a recall with the fewest proposals.
+    """The models whose recall is shown to reach a target, with few proposals.
+
+    Golden images are split at random. Subsets are searched on one part, and checked on the other, from all models to
+    fewer proposals, until one is not shown to reach the target. The subset before it is chosen. So models are chosen
+    whose recall is below the target in at most 10 % of all draws of golden images.
 
     Parameters
     ----------
     wanted
         The recall that was asked for.
     chosen
-        What was chosen, measured on the images on which it was chosen; None if no subset reaches the recall.
-    held_out
-        What such a choice reaches on other images; None if nothing was chosen, or if there are too few golden images
-        for folds.
+        What was chosen, measured on the images of the check; None if the golden answers do not show the recall for all
+        models.
+    recall_bound
+        The recall that the golden answers show for the chosen models, with 90 % confidence; None if none are chosen.
+    highest_bound
+        The same for all models, on all golden images: no higher recall can be asked for.
+    recall
+        The share of the valid golden pairs that all models propose.
     all_models
-        What all models together reach.
+        What all models together reach on the images of the check.
     frontier
-        The subsets of which none with as few proposals has a higher recall, from the fewest proposals on; of a
-        heuristic search, among those that it came by.
+        The subsets that the search found best: none with as few proposals reaches as many of its golden labels; of a
+        heuristic search, among those that it came by. From the fewest proposals to all models, each measured on the
+        images of the check.
     subsets
-        How many were looked at.
+        How many were searched.
     exhaustive
         Whether these are all that there are; else the search was heuristic, and there may be better ones.
+    search_images, check_images
+        Number of golden images in either part.
     never_proposed
         Number of valid golden pairs that no model proposes, and that are not the original label.
     set_aside
@@ -160,20 +110,24 @@ class ModelChoice(Shown):
     --------
     >>> one = ModelSubset(("vit",), Proportion(8, 10), Proportion(8, 16), 3, 300, 100, 0)
     >>> both = ModelSubset(("bit", "vit"), Proportion(9, 10), Proportion(9, 20), 3, 400, 100, 0)
-    >>> ModelChoice(0.8, one, None, both, (one, both), 3, True, 1, 0, 0)
+    >>> ModelChoice(0.5, one, 0.55, 0.77, Proportion(14, 15), both, (one, both), 3, True, 5, 10, 1, 0, 0)
     chosen           vit
-    recall           0.8000 (8 of 10)
+    recall           0.8000 (8 of 10), at least 0.5500
     proposals        300 for 100 images
     search           exhaustive, 3 subsets
     """
 
     wanted: float
     chosen: ModelSubset | None
-    held_out: HeldOut | None
+    recall_bound: float | None
+    highest_bound: float
+    recall: Proportion
     all_models: ModelSubset
     frontier: tuple[ModelSubset, ...]
     subsets: int
     exhaustive: bool
+    search_images: int
+    check_images: int
     never_proposed: int
     set_aside: int
     left_out: int
@@ -189,8 +143,12 @@ class ModelChoice(Shown):
             "wanted": self.wanted,
             "search": self.search,
             "subsets": self.subsets,
+            "search_images": self.search_images,
+            "check_images": self.check_images,
             "chosen": None if self.chosen is None else self.chosen.to_json(),
-            "held_out": None if self.held_out is None else self.held_out.to_json(),
+            "recall_bound": self.recall_bound,
+            "highest_bound": self.highest_bound,
+            "recall": _in_json(self.recall),
             "all_models": self.all_models.to_json(),
             "never_proposed": self.never_proposed,
             "set_aside": self.set_aside,
@@ -201,18 +159,19 @@ class ModelChoice(Shown):
     def _summary(self) -> list[tuple[str, str]]:
         search = ("search", f"{self.search}, {counted(self.subsets, 'subset')}")
         if self.chosen is None:
-            return [("chosen", "none"), ("recall", f"up to {_in_words(self.all_models.recall)}"), search]
-        rows = [("chosen", ", ".join(self.chosen.models)), ("recall", _in_words(self.chosen.recall))]
-        if self.held_out is not None:
-            rows.append(("held out", _in_words(self.held_out.recall)))
-        proposals = f"{self.chosen.proposals:,} for {counted(self.chosen.images, 'image')}"
-        return [*rows, ("proposals", proposals), search]
+            return [("chosen", "none"), ("recall", _in_words(self.recall, self.highest_bound)), search]
+        return [
+            ("chosen", ", ".join(self.chosen.models)),
+            ("recall", _in_words(self.chosen.recall, self.recall_bound)),
+            ("proposals", f"{self.chosen.proposals:,} for {counted(self.chosen.images, 'image')}"),
+            search,
+        ]
 
 
 def _in_json(share: Proportion) -> dict[str, Any]:
     return {"hits": share.hits, "n": share.n, "value": share.value}
 
 
-def _in_words(share: Proportion) -> str:
+def _in_words(share: Proportion, bound: float | None) -> str:
     value = "none" if share.value is None else f"{share.value:.4f}"
-    return f"{value} ({share.hits:,} of {share.n:,})"
+    return f"{value} ({share.hits:,} of {share.n:,}), at least {bound:.4f}"

@@ -1,5 +1,6 @@
 """What commands write into a benchmark's folder: a part of it, or what cannot be taken for one."""
 
+import os
 from pathlib import Path
 
 from reassess.core.benchmark import Benchmark
@@ -42,9 +43,9 @@ def check_place(output: Path, benchmark: Benchmark, part: str | None = None) -> 
         if other != part and exists(source) and exists(output) and output.samefile(source):
             raise OutputError(f"the output is the {other} of the benchmark", where=output, mend=mend)
     images = Path(benchmark.sources.get("images", folder / "images"))
-    if output.resolve().is_relative_to(images.resolve()):
+    if Path(os.path.realpath(output)).is_relative_to(os.path.realpath(images)):
         raise OutputError("the output would lie among the images of the benchmark", where=output, mend=mend)
-    if output.parent.resolve() != folder.resolve():
+    if os.path.realpath(output.parent) != os.path.realpath(folder):
         return
     if output.name.lower() == SETTINGS_FILE:
         raise OutputError("in a benchmark's folder, this file holds its settings", where=output, mend=mend)

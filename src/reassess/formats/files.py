@@ -175,15 +175,18 @@ def sha256(path: Path) -> str:
 
 def check_output(path: Path, *, force: bool = False) -> None:
     """Raise `OutputError` if `path` cannot be written, or exists and `force` is not given."""
+    with _no_output(path), suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        path.stat()  # which fails of a name that is too long, and of a link that leads round in a circle
     if _is_folder(path):
         raise OutputError("the output path is a folder", where=path, mend="name a file")
     if exists(path) and not path.is_file():
         raise OutputError("the output path is a pipe or a device", where=path, mend="name a file")
     if exists(path) and not force:
         raise _exists(path)
-    if not _is_folder(path.parent):
-        raise OutputError("the folder of the output file does not exist", where=path, mend=f"mkdir -p {path.parent}")
-    if not os.access(path.parent, os.W_OK):
+    folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
+    if not _is_folder(folder):
+        raise OutputError("the folder of the output file does not exist", where=path, mend=f"mkdir -p {folder}")
+    if not os.access(folder, os.W_OK):
         raise OutputError("the folder of the output file cannot be written", where=path, mend="choose another folder")
 
 

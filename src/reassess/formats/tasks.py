@@ -156,11 +156,12 @@ def _no_task(where: str, allowed: str, found: Any) -> DataError:
 
 def _check_names(lines: Sequence[_Line], class_ids: Sequence[int], classes: Classes) -> None:
     """Refuse tasks of another list of classes, in which the ids are those of other things."""
-    if classes.names is None:
+    if not classes.names:
         return
-    named = ((line, name) for line in lines for name in line.names)
-    for (line, name), class_id in zip(named, class_ids, strict=True):
-        if name not in (None, classes.label(class_id)):
+    named = ((line, *each) for line in lines for each in zip(line.classes, line.names, strict=True))
+    for (line, called, name), class_id in zip(named, class_ids, strict=True):
+        # Where names were not known when the tasks were written, the name is the id or wnid again.
+        if name not in (None, str(called), classes.label(class_id)):
             raise DataError(
                 f"class {class_id} has another name in the benchmark",
                 where=line.where,

@@ -3,9 +3,12 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from reassess.text import percent
 
-__all__ = ["Proportion", "difference_interval", "wilson"]
+__all__ = ["Proportion", "difference_interval", "lower_bound", "wilson"]
 
 _Z = 1.959963984540054  # the normal distribution's 97.5 % point
 
@@ -29,6 +32,49 @@ def wilson(hits: int, n: int) -> tuple[float, float] | None:
     low = 0.0 if hits == 0 else (centre - half) / (n + _Z**2)
     high = 1.0 if hits == n else (centre + half) / (n + _Z**2)
     return low, high
+
+
+def lower_bound(hits: npt.NDArray[np.int64], of: npt.NDArray[np.int64], *, confidence: float) -> float:
+    """One-sided lower confidence bound of a share of pairs, where each draw is an image with all its pairs.
+
+    Parameters
+    ----------
+    hits, of
+        int64, shape (images,): the pairs of each image that count as hits, and all of them.
+    confidence
+        In how many of all draws of images the share is at least the bound, or more.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 0 without a pair.
+
+    Examples
+    --------
+    >>> ones = np.ones(50, int)
+    >>> round(lower_bound(ones, ones, confidence=0.9), 4), round(lower_bound(ones, 2 * ones, confidence=0.9), 4)
+    (0.955, 0.4009)
+
+    Notes
+    -----
+    Clopper and Pearson's bound for the number of independent pairs that says as much as these. That number is the
+    smaller of two: what it would be if all pairs of an image were hits or none (Kish), and what the variance between
+    images says, which is too small where hits or misses are few.
+
+    Source: Korn and Graubard (1998), Survey Methodology 24, 193-201.
+    """
+    from scipy.special import betaincinv
+
+    there = of > 0
+    hits, of = hits[there], of[there]
+    n, share = int(of.sum()), hits.sum() / max(of.sum(), 1)
+    if not share:
+        return 0.0
+    independent = n**2 / (of**2).sum()
+    variance = ((hits - share * of) ** 2).sum() / n**2 * of.size / max(of.size - 1, 1)
+    if variance:
+        independent = min(independent, share * (1 - share) / variance)
+    return float(betaincinv(share * independent, (1 - share) * independent + 1, 1 - confidence))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from reassess.core.candidates import Candidates
 from reassess.core.image_names import image_keys
 from reassess.core.questions import Questions
 from reassess.errors import DataError
+from reassess.numeric.proportion import lower_bound
 
 __all__ = ["GoldenPairs", "Pairs", "golden_pairs", "held_images", "sent_images", "sent_pairs"]
 
@@ -75,8 +76,9 @@ class GoldenPairs:
         bool: whether each is valid.
     images
         int64: the image of each, by number.
-    unjudged
-        The proposals on golden images that are no golden pairs, and the original labels that stay there.
+    unjudged, unjudged_images
+        The proposals on golden images that are no golden pairs, and the original labels that stay there; and the image
+        of each, by number.
     never_proposed, set_aside, left_out
         As in `ModelChoice`.
     """
@@ -85,6 +87,7 @@ class GoldenPairs:
     valid: _Bools
     images: _Ints
     unjudged: Pairs
+    unjudged_images: _Ints
     never_proposed: int
     set_aside: int
     left_out: int
@@ -96,8 +99,23 @@ class GoldenPairs:
 
     def of_images(self, images: _Bools) -> "GoldenPairs":
         """The golden pairs of some images, bool of shape (images,), which keep their numbers."""
-        rows = images[self.images]
-        return replace(self, pairs=self.pairs.part(rows), valid=self.valid[rows], images=self.images[rows])
+        rows, others = images[self.images], images[self.unjudged_images]
+        return replace(
+            self,
+            pairs=self.pairs.part(rows),
+            valid=self.valid[rows],
+            images=self.images[rows],
+            unjudged=self.unjudged.part(others),
+            unjudged_images=self.unjudged_images[others],
+        )
+
+    def recall_bound(self, subset: _Bools, *, confidence: float) -> float:
+        """The recall that a subset has at least, as far as these images show it."""
+        counts = [
+            np.bincount(self.images[part], minlength=self.count)
+            for part in (self.valid & self.pairs.proposed_by(subset), self.valid)
+        ]
+        return lower_bound(*counts, confidence=confidence)
 
 
 def sent_pairs(candidates: Candidates) -> Pairs:
@@ -136,13 +154,16 @@ def golden_pairs(candidates: Candidates, golden: Golden) -> GoldenPairs:
     _check(valid, len(asked.images))
 
     found = questions.find(rows[image], asked.class_ids[judged])
-    unjudged = np.isin(questions.image_ids, rows[there])
+    number_of = np.full(len(questions.images), -1)
+    number_of[rows[there]] = number[there]
+    unjudged = number_of[questions.image_ids] >= 0
     unjudged[found[found >= 0]] = False
     return GoldenPairs(
         pairs=_at(pairs, found),
         valid=valid,
         images=number[image],
         unjudged=pairs.part(unjudged),
+        unjudged_images=number_of[questions.image_ids[unjudged]],
         never_proposed=int(np.count_nonzero(valid & (found < 0))),
         set_aside=int(np.count_nonzero(rows >= len(candidates.sends))),
         left_out=int(np.count_nonzero(rows < 0)),

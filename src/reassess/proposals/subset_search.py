@@ -70,14 +70,6 @@ class Found:
         order = rows[np.lexsort((rows, self.sizes[rows], self.hits[rows]))]
         return order[np.flatnonzero(np.diff(self.hits[order], prepend=-1))]
 
-    def fewest(self, need: int) -> tuple[int, bool]:
-        """The row with the fewest proposals of those that reach so many hits, or the most; and whether it does.
-
-        Of equal ones that with more hits, then with fewer models, then the first.
-        """
-        reach = np.flatnonzero(self.hits[self.frontier] >= need)
-        return int(self.frontier[reach[0] if reach.size else -1]), bool(reach.size)
-
 
 class Search(Protocol):
     """A way to look for subsets."""

@@ -16,9 +16,9 @@ _SAMPLES = 200  # places along the line that names should not cover
 
 
 def draw_choice(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
-    """Draw what the best subsets of models reach, and the chosen one, also on images on which it was not chosen.
+    """Draw what the best subsets of models reach, and the chosen one with the recall that is shown for it.
 
-    Where no subset reaches the recall that was asked for, the others are drawn.
+    Where no models are chosen, the others are drawn.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ def _choice_on(drawing: Drawing, choice: ModelChoice) -> None:
         at = np.array([_at(subset)])
         drawing.axes.plot(*at.T, "o", color=colour, markersize=7, markeredgecolor="white", zorder=5)
         drawing.drawn.append(at)
-        text = f"{title}: {counted(len(subset.models), 'model')}\nrecall {subset.recall.value:.3f}"
+        text = f"{title}: {counted(len(subset.models), 'model')}\nrecall {subset.recall.value or 0:.3f}"
         drawing.name(text, at, color=colour)
-    _draw_held_out(drawing, choice)
+    _draw_bound(drawing, choice)
     drawing.axes.axhline(choice.wanted, color=_ALL, linewidth=0.8, linestyle=":", zorder=2)
     drawing.axes.set(
         xlabel="proposals for all images that the models send to raters",
@@ -68,31 +68,20 @@ def _choice_on(drawing: Drawing, choice: ModelChoice) -> None:
     drawing.axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     drawing.heading(
         f"{counted(choice.subsets, 'subset')} of {counted(len(choice.all_models.models), 'model')}, {choice.search} "
-        f"search; {choice.all_models.recall.n:,} valid golden pairs, of which {choice.never_proposed:,} are neither "
-        f"proposed by a model nor original{_of_bar(choice)}"
+        f"search; {choice.recall.n:,} valid golden pairs, of which {choice.never_proposed:,} are neither proposed by a "
+        f"model nor original; recall on {counted(choice.check_images, 'golden image')} without a part in the search"
+        f"{'' if choice.chosen is None else '; bar: down to the recall that is shown, with 90 % confidence'}"
     )
 
 
-def _draw_held_out(drawing: Drawing, choice: ModelChoice) -> None:
-    """What such a choice reaches on other images, with its interval."""
-    held_out = choice.held_out
-    if held_out is None or held_out.recall.value is None:
+def _draw_bound(drawing: Drawing, choice: ModelChoice) -> None:
+    """The recall that is shown for the chosen models."""
+    if choice.chosen is None or choice.recall_bound is None:
         return
-    at = np.array([[held_out.proposals, held_out.recall.value]])
-    if held_out.recall_interval is not None:
-        ends = np.column_stack([np.repeat(held_out.proposals, 2), held_out.recall_interval])
-        drawing.axes.plot(*ends.T, "-", color=_CHOSEN, linewidth=1.2, zorder=4)
-        drawing.drawn.append(along(ends, 16))
-    drawing.axes.plot(*at.T, "x", color=_CHOSEN, markersize=8, zorder=6)
-    drawing.name(f"on images on which it was not chosen\nrecall {held_out.recall.value:.3f}", at, color=_CHOSEN)
-
-
-def _of_bar(choice: ModelChoice) -> str:
-    """What the bar is, in words."""
-    if choice.held_out is None or choice.held_out.recall_interval is None:
-        return ""
-    by_wilson = "recall" in choice.held_out.by_wilson
-    return f"; bar: 95 %, {'Wilson' if by_wilson else 'bootstrap'} over golden images"
+    proposals, recall = _at(choice.chosen)
+    ends = np.array([[proposals, choice.recall_bound], [proposals, recall]])
+    drawing.axes.plot(*ends.T, "-", color=_CHOSEN, linewidth=1.2, zorder=4)
+    drawing.drawn.append(along(ends, 16))
 
 
 def _at(subset: ModelSubset) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from io import BytesIO, StringIO
 from pathlib import Path
 from textwrap import wrap
@@ -22,9 +23,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURE_SUFFIXES", "SIZE", "Draw", "Drawing", "Size", "along", "figure_as_svg", "save_figure"]
+__all__ = [
+    "FIGURE_SUFFIXES",
+    "SIZE",
+    "Draw",
+    "Drawing",
+    "Size",
+    "along",
+    "check_packages",
+    "figure_as_svg",
+    "save_figure",
+]
 
 FIGURE_SUFFIXES = (".svg", ".png", ".pdf")
+_NEEDED = dict.fromkeys(FIGURE_SUFFIXES, ("matplotlib",)) | dict.fromkeys((".html", ".htm"), ("jinja2", "matplotlib"))
+_PURPOSES = {"jinja2": "making a report", "matplotlib": "drawing a figure"}
 Size = tuple[float, float]
 SIZE: Size = (7.2, 5.4)  # inches
 _LEFT, _LETTER = 0.5, 0.068  # inches left of the axes, and of a letter of a heading
@@ -80,6 +93,15 @@ class Drawing:
 Draw = Callable[[Drawing], None]
 
 
+def check_packages(suffix: str) -> None:
+    """Raise `MissingPackageError` if a package is missing that makes figures, or pages, of a suffix."""
+    for package in _NEEDED.get(suffix, ()):
+        try:
+            import_module(package)
+        except ImportError as error:
+            raise MissingPackageError(package, extra="report", purpose=_PURPOSES[package]) from error
+
+
 def save_figure(path: Path, draw: Draw, *, title: str, size: Size = SIZE, force: bool = False) -> None:
     """Draw a figure into a file; the same input always gives the same bytes.
 
@@ -130,12 +152,11 @@ def figure_as_svg(draw: Draw, *, size: Size = SIZE) -> tuple[str, str]:
 @contextmanager
 def _drawn(draw: Draw, size: Size, *, title: str = "", is_text: bool = False) -> "Iterator[tuple[Figure, str]]":
     """A figure with its names placed, and its description; with a title above, and text in svg as text or outlines."""
-    try:
-        from matplotlib import rc_context
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackageError("matplotlib", extra="report", purpose="drawing a figure") from error
+    check_packages(".svg")
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     style = _STYLE | {"svg.fonttype": "none" if is_text else "path"}
     with rc_context(style), no_notes_on_letters():
         lines = wrap(plain(title), int((size[0] - 2 * _EDGE) / _TITLE_LETTER))

@@ -9,9 +9,9 @@ from importlib.resources import files
 from typing import Any
 
 from reassess.core.classes import Classes
-from reassess.errors import MissingPackageError
 from reassess.report.chart import Chart, Section
 from reassess.report.explorers import Explorer
+from reassess.report.figures import check_packages
 from reassess.report.gallery import Card, Gallery
 from reassess.report.inline_svg import inline_figure, palette
 from reassess.report.tables import Table
@@ -63,11 +63,10 @@ def render(page: Page, *, track: Callable[[Sequence[Chart]], Iterable[Chart]] = 
     MissingPackageError
         jinja2 or matplotlib is not installed.
     """
-    try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-        from markupsafe import Markup
-    except ImportError as error:
-        raise MissingPackageError("jinja2", extra="report", purpose="making a report") from error
+    check_packages(".html")
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
     charts = [chart for section in page.sections for chart in section.charts]
     drawn = {c.key: inline_figure(c.draw, key=f"chart-{c.key}", title=c.title, size=c.size).svg for c in track(charts)}
     environment = Environment(

@@ -66,7 +66,7 @@ def write_wrong_labels(
     DataError
         No image is dropped, or the path is no page.
     MissingPackageError
-        jinja2 or Pillow is not installed.
+        jinja2, matplotlib or Pillow is not installed.
     OutputError
         The file exists and `force` is not given, or cannot be written.
     """

@@ -44,6 +44,25 @@ def pets(folder: Path) -> Path:
     return folder
 
 
+COPIES = 30
+
+
+@pytest.fixture
+def many(pets: Path) -> Path:
+    """The same with each image thirty times, so that golden answers show something."""
+    for file in ("pets/original.csv", "pets/golden.csv", "vit.csv", "ids.csv"):
+        head, *rows = Path(file).read_text().splitlines()
+        copies = [f"{row[0]}{copy:02}{row[1:]}" for row in rows for copy in range(COPIES)]
+        Path(file).write_text("\n".join([head, *copies]) + "\n")
+    with np.load("alex.npz") as model:
+        scores, names = (
+            model["scores"],
+            [f"{name[0]}{copy:02}.png" for name in model["names"] for copy in range(COPIES)],
+        )
+    np.savez("alex.npz", scores=np.repeat(scores, COPIES, axis=0), names=names)
+    return pets
+
+
 IMAGES = """\
 2 images set aside: all models agree with the original label
 N: the 6 most probable pairs of each model, for at most 3 proposals an image
@@ -145,137 +164,144 @@ def test_the_document_holds_all_that_is_told(pets: Path, run: Callable[..., Run]
     }
 
 
-def test_models_are_chosen_and_their_proposals_and_the_frontier_written(pets: Path, run: Callable[..., Run]) -> None:
-    result = run(*ARGV, "--choose", "--recall", "1", "-o", "out.csv", "--frontier", "frontier.csv", "--verbose")
+CHOOSE = [*ARGV, "--choose", "--recall", "0.9"]
+
+
+def test_models_are_chosen_and_their_proposals_and_the_frontier_written(many: Path, run: Callable[..., Run]) -> None:
+    result = run(*CHOOSE, "-o", "out.csv", "--frontier", "frontier.csv", "--verbose")
     assert (result.code, result.err) == (0, "")
+    before, after = result.out.split("60 images set aside")
     assert (
-        result.out
-        == f"""\
-out.csv: 5 proposals for 2 images, 2.50 an image
+        before
+        == """\
+out.csv: 165 proposals for 60 images, 2.75 an image
 chosen: alex, ids
-5 proposals for 2 images, of 5 for 2 by all models
-on the golden images on which they were chosen:
-  recall 1.0000 (4 of 4); precision 0.6667 (4 of 6)
-on others, the models chosen anew on all but one of 3 folds:
-  recall 0.7500 (3 of 4), 95 % 0.500 to 1.000
-  precision 0.7500 (3 of 4), 95 % 0.500 to 1.000
-the same models were chosen in 2 of 3 folds
-0 of 4 golden labels are neither proposed by a model nor original
+165 proposals for 60 images, of 180 for 60 by all models
+on 60 golden images without a part in the search:
+  recall 1.0000 (86 of 86); precision 0.6667 (86 of 129)
+a recall of 0.9579 is shown, with 90 % confidence
+0 of 120 golden labels are neither proposed by a model nor original
 subset       models           proposals   an image   recall   precision   unjudged
 ──────────────────────────────────────────────────────────────────────────────────
-             alex                     2       2.00   0.7500      0.7500          0
-chosen       alex, ids                5       2.50   1.0000      0.6667          0
-all models   alex, ids, vit           5       2.50   1.0000      0.6667          0
+             ids                     60       2.00   0.5000      0.5000          0
+             alex                    75       2.50   0.6977      0.7792         11
+chosen       alex, ids              165       2.75   1.0000      0.6667         11
+all models   alex, ids, vit         180       3.00   1.0000      0.6667         18
 exhaustive search: all 7 subsets were measured, with the N of all models
-1 golden image set aside by all models: there the original label alone counts as proposed
-1 golden image left out: no model says anything of them
-{IMAGES}{READ}read: original pets/original.csv, sha256 {SHA[0]}; golden pets/golden.csv, sha256 {SHA[1]}
-95 % of recall and precision: bootstrap over golden images, of the choices as they were made
-recall: of the valid golden pairs, those proposed; precision: of the golden pairs proposed, those valid
-unjudged: proposals on golden images that are no golden pairs; they count in neither
+30 golden images set aside by all models: there the original label alone counts as proposed
+30 golden images left out: no model says anything of them
 """
     )
+    assert after.endswith("""\
+recall and precision: on the 60 golden images of the check; 30 others found the subsets
+recall: of the valid golden pairs, those proposed; precision: of the golden pairs proposed, those valid
+unjudged: proposals on golden images that are no golden pairs; they count in neither
+""")
     assert read_proposals("out.csv").sources == ("original", "alex", "ids")
     assert Path("frontier.csv").read_text() == (
         "models,proposals,images,hits,valid,recall,judged,precision,unjudged,lacking,chosen,search\n"
-        "alex,2,1,3,4,0.75,4,0.75,0,0,false,exhaustive\n"
-        "alex; ids,5,2,4,4,1.0,6,0.6666666666666666,0,0,true,exhaustive\n"
+        "ids,60,30,43,86,0.5,86,0.5,0,30,false,exhaustive\n"
+        "alex,75,30,60,86,0.6976744186046512,77,0.7792207792207793,11,0,false,exhaustive\n"
+        "alex; ids,165,60,86,86,1.0,129,0.6666666666666666,11,0,true,exhaustive\n"
+        "alex; ids; vit,180,60,86,86,1.0,129,0.6666666666666666,18,0,false,exhaustive\n"
     )
-    assert run(*ARGV, "--choose", "--frontier", "frontier.parquet").code == 0
-    assert read_table(Path("frontier.parquet"))["models"].to_list() == [["alex"], ["alex", "ids"]]
+    assert run(*CHOOSE, "--frontier", "frontier.parquet").code == 0
+    assert read_table(Path("frontier.parquet"))["models"].to_list()[2] == ["alex", "ids"]
 
 
-def test_the_document_of_a_choice(pets: Path, run: Callable[..., Run]) -> None:
-    choice = document_of(run(*ARGV, "--choose", "--recall", "1", "--json"), "propose")["results"]["choice"]
+def test_the_document_of_a_choice(many: Path, run: Callable[..., Run]) -> None:
+    choice = document_of(run(*CHOOSE, "--json"), "propose")["results"]["choice"]
     chosen = {
         "models": ["alex", "ids"],
-        "proposals": 5,
-        "images": 2,
-        "per_image": 2.5,
-        "recall": {"hits": 4, "n": 4, "value": 1.0},
-        "precision": {"hits": 4, "n": 6, "value": 4 / 6},
-        "unjudged": 0,
+        "proposals": 165,
+        "images": 60,
+        "per_image": 2.75,
+        "recall": {"hits": 86, "n": 86, "value": 1.0},
+        "precision": {"hits": 86, "n": 129, "value": 86 / 129},
+        "unjudged": 11,
         "lacking": 0,
     }
-    assert choice["chosen"] == choice["frontier"][1] == chosen
-    assert choice["all_models"] == chosen | {"models": ["alex", "ids", "vit"]}
-    assert {
-        name: choice[name] for name in ("wanted", "search", "subsets", "never_proposed", "set_aside", "left_out")
-    } == {
-        "wanted": 1.0,
+    assert choice.pop("chosen") == choice["frontier"][2] == chosen
+    assert choice.pop("all_models") == choice.pop("frontier")[-1]
+    assert choice == {
+        "wanted": 0.9,
         "search": "exhaustive",
         "subsets": 7,
+        "search_images": 30,
+        "check_images": 60,
+        "recall_bound": pytest.approx(0.9579, abs=1e-4),
+        "highest_bound": pytest.approx(0.1 ** (1 / 80)),  # 60 images with one pair, and 30 with two
+        "recall": {"hits": 120, "n": 120, "value": 1.0},
         "never_proposed": 0,
-        "set_aside": 1,
-        "left_out": 1,
-    }
-    assert {name: choice["held_out"][name] for name in ("folds", "short", "same", "recall")} == {
-        "folds": 3,
-        "short": 0,
-        "same": 2,
-        "recall": {"hits": 3, "n": 4, "value": 0.75},
+        "set_aside": 30,
+        "left_out": 30,
     }
 
 
-def test_where_no_models_reach_the_recall_the_frontier_is_shown_all_the_same(
-    pets: Path, run: Callable[..., Run], report_extra: None
+def test_what_golden_answers_do_not_show_is_refused_and_the_frontier_shown_all_the_same(
+    many: Path, run: Callable[..., Run], report_extra: None
 ) -> None:
-    lines = ["image,class,rater,answer", "b.png,cup,x,yes", "b.png,fox,x,yes"]
+    lines = [
+        "image,class,rater,answer",
+        *(f"d{copy:02}.png,{name},x,yes" for copy in range(9) for name in ("cat", "cup")),
+    ]
     Path("few.csv").write_text("\n".join(lines) + "\n")
-    argv = [*ARGV, "--choose", "--golden", "few.csv", "--recall", "0.9", "-o", "out.csv"]
+    argv = [*CHOOSE, "--golden", "few.csv", "-o", "out.csv"]
     result = run(*argv, "--frontier", "frontier.csv")
     assert (result.code, result.err) == (
         1,
-        "Error: the proposals of all models do not reach this recall\n  allowed: up to 0.5000\n  found:   0.9\n"
-        "  to mend: ask for less, or for more proposals an image: 1 of 2 golden labels are neither proposed by a model "
-        "nor original\n",
+        "Error: the golden answers do not show that the proposals of all models reach this recall\n"
+        "  allowed: up to 0.2545\n  found:   0.9\n"
+        "  to mend: ask for less, or for more proposals an image: 9 of 18 golden labels are neither proposed by a "
+        "model nor original\n",
     )
-    assert result.out.splitlines()[:7] == [
-        "no models chosen: all together reach a recall of 0.5000 (1 of 2)",
-        "1 of 2 golden labels are neither proposed by a model nor original",
-        "subset       models           proposals   an image   recall   precision   unjudged",
-        "──────────────────────────────────────────────────────────────────────────────────",
-        "             alex                     2       2.00   0.5000      1.0000          1",
-        "all models   alex, ids, vit           5       2.50   0.5000      1.0000          1",
-        "exhaustive search: all 7 subsets were measured, with the N of all models",
+    assert result.out.splitlines()[:3] == [
+        "no models chosen: all together reach a recall of 0.5000 (9 of 18)",
+        "a recall of 0.2545 is shown for them, with 90 % confidence",
+        "9 of 18 golden labels are neither proposed by a model nor original",
     ]
     assert not Path("out.csv").exists()
-    assert Path("frontier.csv").read_text().splitlines()[1:] == ["alex,2,1,1,2,0.5,1,1.0,1,0,false,exhaustive"]
+    assert "true" not in Path("frontier.csv").read_text()
     assert run(*argv, "--frontier", "frontier.svg").code == 1
     assert "chosen" not in Path("frontier.svg").read_text()
     result = run(*argv, "--json")
     document = json.loads(result.out)["results"]
-    assert (result.code, document["output"], document["choice"]["chosen"], document["choice"]["held_out"]) == (
+    assert (result.code, document["output"], document["choice"]["chosen"], document["choice"]["recall_bound"]) == (
         *(1, None, None, None),
     )
-    assert len(document["choice"]["frontier"]) == 1
 
 
-def test_it_is_said_why_nothing_is_held_out_and_which_interval_is_wilsons(pets: Path, run: Callable[..., Run]) -> None:
-    argv = [*ARGV, "--choose", "--golden", "few.csv", "--recall", "0.5", "--verbose"]
-    head = "image,class,rater,answer\n"
-    Path("few.csv").write_text(head + "b.png,fox,x,yes\n")
-    assert "on others: not measured, since one golden image cannot be cut into folds\n" in run(*argv).out
-    Path("few.csv").write_text(head + "b.png,fox,x,yes\nb.png,dog,x,no\nc.png,fox,x,yes\n")
-    out = run(*argv).out
-    assert "  recall 1.0000 (2 of 2), 95 % 0.342 to 1.000\n" in out
-    assert "95 % of recall, which is 1: Wilson's interval over golden images\n" in out
-    assert "95 % of precision: bootstrap over golden images" in out
+@pytest.mark.parametrize(("golden", "most"), [(20, 0.8912), (21, 0.8961), (22, None)])
+def test_the_highest_recall_that_golden_answers_show_can_be_asked_for(
+    many: Path, run: Callable[..., Run], golden: int, most: float | None
+) -> None:
+    lines = ["image,class,rater,answer", *(f"b{copy:02}.png,fox,x,yes" for copy in range(golden))]
+    Path("few.csv").write_text("\n".join(lines) + "\n")
+    result = run(*CHOOSE, "--golden", "few.csv")
+    assert result.code == (0 if most is None else 1)
+    if most is not None:
+        assert f"  allowed: up to {most}\n" in result.err
+        told = f"ask for less, or more golden answers: all models propose {golden} of {golden} golden labels\n"
+        assert result.err.endswith(told)
+        assert run(*CHOOSE, "--golden", "few.csv", "--recall", str(most)).code == 0
 
 
-def test_images_that_the_chosen_models_lack_are_counted(pets: Path, run: Callable[..., Run]) -> None:
-    """Only ids.csv is chosen, which lacks d.png: what is written has nothing on it, whatever its original label."""
-    Path("few.csv").write_text("image,class,rater,answer\nb.png,dog,x,yes\nc.png,cat,x,yes\n")
-    result = run(*ARGV, "--choose", "--golden", "few.csv", "--recall", "1", "-o", "out.csv")
+def test_images_that_the_chosen_models_lack_are_counted(many: Path, run: Callable[..., Run]) -> None:
+    """Only ids.csv is chosen, which lacks images d: what is written has nothing on them, whatever their label."""
+    rows = [
+        f"{name}{copy:02}.png,{said},x,yes" for name, said in (("b", "dog"), ("c", "cat")) for copy in range(COPIES)
+    ]
+    Path("few.csv").write_text("\n".join(["image,class,rater,answer", *rows]) + "\n")
+    result = run(*CHOOSE, "--golden", "few.csv", "-o", "out.csv")
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
     assert lines[:4] == [
-        "out.csv: 2 proposals for 1 image, 2.00 an image",
+        "out.csv: 60 proposals for 30 images, 2.00 an image",
         "chosen: ids",
-        "2 proposals for 1 image, of 5 for 2 by all models",
-        "1 image that other models hold and none of these does: nothing is proposed there",
+        "60 proposals for 30 images, of 180 for 60 by all models",
+        "30 images that other models hold and none of these does: nothing is proposed there",
     ]
-    assert lines[5] == "  recall 1.0000 (2 of 2); precision 1.0000 (2 of 2)"
+    assert lines[5].startswith("  recall 1.0000 (40 of 40); precision 1.0000 (40 of 40)")
 
 
 def test_of_many_models_the_answer_stands_in_the_first_lines(pets: Path, run: Callable[..., Run]) -> None:
@@ -297,21 +323,21 @@ def test_of_many_models_the_answer_stands_in_the_first_lines(pets: Path, run: Ca
     assert lines[-2].startswith("each file: ids, so first classes alone")
     assert len(run("propose", *files, "--benchmark", "pets", "-o", "b.csv", "--verbose").out.splitlines()) == 4 + 24
     Path("few.csv").write_text("image,class,rater,answer\nb.png,fox,x,yes\nc.png,fox,x,yes\n")
-    out = run("propose", *files, "--benchmark", "pets", "--choose", "--golden", "few.csv", "--recall", "1").out
-    assert "\nall models   all 19 " in out
+    out = run("propose", *files, "--benchmark", "pets", "--choose", "--golden", "few.csv", "--recall", "0.1").out
+    assert "\nchosen (all)   all 19 " in out
 
 
-def test_a_heuristic_search_is_called_so(pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_heuristic_search_is_called_so(many: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reassess.proposals.subset_search.MOST_EXHAUSTIVE", 2)
     monkeypatch.setattr("reassess.cli.tables.model_choice._MOST_SUBSETS", 1)
-    lines = run(*ARGV, "--choose", "--recall", "1", "--frontier", "frontier.csv").out.splitlines()
-    assert "1 of the 2 best subsets that a search found (--verbose shows all)" in lines
+    lines = run(*CHOOSE, "--frontier", "frontier.csv").out.splitlines()
+    assert "2 of the 4 best subsets that a search found (--verbose shows all)" in lines
     assert any(line.startswith("heuristic search: ") for line in lines)
-    assert read_table(Path("frontier.csv"))["search"].to_list() == ["heuristic"] * 2
+    assert set(read_table(Path("frontier.csv"))["search"]) == {"heuristic"}
 
 
-def test_the_frontier_is_drawn_with_its_words(pets: Path, run: Callable[..., Run], report_extra: None) -> None:
-    result = run(*ARGV, "--choose", "--frontier", "frontier.svg")
+def test_the_frontier_is_drawn_with_its_words(many: Path, run: Callable[..., Run], report_extra: None) -> None:
+    result = run(*CHOOSE, "--frontier", "frontier.svg")
     assert (result.code, result.err) == (0, "")
     text = Path("frontier.svg").read_text()
     assert "Models to propose labels" in text

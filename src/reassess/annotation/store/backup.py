@@ -1,5 +1,6 @@
 """A copy of a campaign, made while it is served."""
 
+import os
 from pathlib import Path
 
 from sqlalchemy import Connection, select
@@ -52,7 +53,7 @@ def backup_campaign(address: str | Path, path: str | Path, *, force: bool = Fals
 
 
 def _copy_file(address: Path, path: Path, *, force: bool) -> None:
-    if path.resolve() == address.resolve():
+    if os.path.realpath(path) == os.path.realpath(address):
         raise OutputError("the copy would take the place of the campaign", where=path, mend="choose another name")
     with database_errors(address), connect(existing(address)) as source:
         source.execute("SELECT id FROM campaign")  # an error if it is none

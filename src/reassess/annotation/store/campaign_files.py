@@ -1,11 +1,16 @@
 """A campaign's file takes its place: never that of a campaign that is open."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reassess.annotation.store.database import UnavailableError, connect, database_errors, file_uri
+from sqlalchemy import inspect
+
+from reassess.annotation.addresses import is_server, shown_address
+from reassess.annotation.store import schema
+from reassess.annotation.store.database import UnavailableError, connect, database_errors, file_uri, open_engine
 from reassess.errors import OutputError
 from reassess.formats.files import exists, writing
 from reassess.text import counted
@@ -28,12 +33,17 @@ AND NOT EXISTS (
 """
 
 
-def refuse_answered(path: Path, instead: Path | None = None) -> None:
-    """Raise `OutputError` if `path` is the file of a campaign in which people have answered, or that is open.
+def refuse_answered(address: str | Path, instead: Path | None = None) -> None:
+    """Raise `OutputError` if a campaign may not take the place of what is there.
 
-    Answers that the campaign `instead` has too, which is to take the place of the file, do not count. `DataError` if
-    that cannot be known, since the database is locked or damaged.
+    That is the file of a campaign in which people have answered, or that is open; or any campaign on a server. Answers
+    that the campaign `instead` has too, which is to take the place of the file, do not count. `DataError` if that
+    cannot be known, since the database is locked or damaged, or the server cannot be reached.
     """
+    if is_server(address):
+        _refuse_held(address)
+        return
+    path = Path(address)
     _refuse_place(path)
     given = 0
     if exists(path) and path.is_file():
@@ -46,6 +56,17 @@ def refuse_answered(path: Path, instead: Path | None = None) -> None:
             found=counted(given, "answer") + ("" if instead is None else " that the new file lacks"),
             mend="choose another name, or delete the file",
         )
+
+
+def _refuse_held(address: str | Path) -> None:
+    engine = open_engine(address)
+    try:
+        with database_errors(address):
+            is_held = inspect(engine).has_table(schema.campaign.name)
+    finally:
+        engine.dispose()
+    if is_held:
+        raise OutputError("the database holds a campaign", where=shown_address(address), mend="take another database")
 
 
 def _answers(connection: sqlite3.Connection, instead: Path | None) -> int:
@@ -91,13 +112,13 @@ def writing_campaign(path: Path, *, force: bool = False) -> Iterator[Path]:
 
 def _refuse_place(path: Path) -> None:
     for ending in _BESIDE:
-        if path.resolve().name.endswith(ending):
+        if os.path.realpath(path).endswith(ending):
             raise OutputError(
                 f"a campaign cannot have a name that ends in {ending}, as a file beside a campaign has",
                 where=path,
                 mend="choose another name",
             )
-    log = Path(f"{path.resolve()}-wal")
+    log = Path(f"{os.path.realpath(path)}-wal")
     if exists(log):
         raise OutputError(
             "a campaign of that name is open, or was not closed",

@@ -8,11 +8,9 @@ from secrets import randbelow, token_hex
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, text
 
-from reassess.annotation.addresses import shown_address
 from reassess.annotation.judging import current_model
-from reassess.annotation.person_names import check_name
 from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaign_files import refuse_answered, writing_campaign
@@ -21,7 +19,7 @@ from reassess.annotation.store.people import insert_person
 from reassess.annotation.store.schema import EXPERT, GOLDEN, MAIN, PRACTICE, RATING
 from reassess.annotation.store.versions import note_form
 from reassess.core.tasks import Tasks
-from reassess.errors import OutputError, at
+from reassess.errors import at
 
 __all__ = ["create_campaign", "random_ids"]
 
@@ -51,19 +49,15 @@ def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0
         The file exists or cannot be written; the database holds a campaign, or the file one in which people have
         answered.
     """
+    refuse_answered(address)
     if is_server(address):
         engine = open_engine(address)
         try:
             with database_errors(address), engine.begin() as connection:
-                if inspect(connection).has_table(schema.campaign.name):
-                    raise OutputError(
-                        "the database holds a campaign", where=shown_address(address), mend="take another database"
-                    )
                 _fill(connection, plan, now)
         finally:
             engine.dispose()
         return
-    refuse_answered(Path(address))
     with writing_campaign(Path(address), force=force) as temporary:
         keep_log(temporary)
         engine = open_engine(temporary)
@@ -83,8 +77,6 @@ def random_ids(count: int) -> list[int]:
 
 
 def _fill(connection: Connection, plan: CampaignPlan, now: float) -> None:
-    if plan.name:
-        check_name(plan.name)
     schema.metadata.create_all(connection)
     note_form(connection)
     rules, counts = plan.rules, plan.golden_counts()

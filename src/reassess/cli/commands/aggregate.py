@@ -1,5 +1,6 @@
 """`reassess aggregate`: from votes to scores."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,9 @@ from reassess.core.class_lists import classes_of
 from reassess.core.image_names import Match
 from reassess.core.items import Id
 from reassess.core.questions import Questions
+from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.formats.files import all_or_none
+from reassess.formats.files import all_or_none, suffix_of
 from reassess.formats.posteriors import write_posterior
 from reassess.formats.rater_model import write_rater_model
 from reassess.formats.scores import write_scores
@@ -34,6 +36,8 @@ from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import counted, some
 
 __all__ = ["aggregate"]
+
+_MOST_CLASSES, _MOST_CELLS = 256, 1 << 24  # of which there are matrices of single raters
 
 
 @click.command(
@@ -127,18 +131,20 @@ def aggregate(
     if benchmark is None and preset is None and votes is None:
         raise click.UsageError("Give VOTES, --benchmark or --preset.")
     asked = preset or method or source.method
-    made = make_scores(call, source, votes, asked, given, answers=answers, match=match, max_bytes=max_bytes)
-    of_votes, result = made.rated, made.aggregation
+    made = make_scores(
+        call,
+        source,
+        votes,
+        asked,
+        given,
+        answers=answers,
+        match=match,
+        max_bytes=max_bytes,
+        check=partial(_check_votes, output, given),
+    )
+    result = made.aggregation
     if source.stop is not None and votes is None and made.method in ("majority", "mean"):
         warn_of_stop(source.stop, f"their {made.method} is biased; take calibrated or em")
-    if given["model"] and result.model is None:
-        raise DataError(
-            "no matrices of single raters are made of so many classes",
-            allowed="up to 256 classes, and raters times classes times classes up to 16,777,216",
-            found=f"{len(of_votes.raters):,} raters, {len(of_votes.answers):,} classes",
-            mend="leave out --model",
-        )
-    call.keep_inputs(output, given["model"])
     with all_or_none():
         if isinstance(result.posterior.items, Questions):
             write_scores(output, result.scores, force=call.force)
@@ -152,10 +158,24 @@ def aggregate(
 
 def _check_outputs(call: Call, output: Path, model: Path | None, benchmark: Benchmark | None) -> None:
     """Refuse, before any work, what cannot be written."""
-    if output == model:
-        raise click.UsageError("-o and --model name one file.")
     call.check_output(output, (".npz", *TABLE_SUFFIXES), "scores", benchmark=benchmark, part="scores")
     call.check_output(model, (".npz",), "a rater model", benchmark=benchmark)
+
+
+def _check_votes(output: Path, given: dict[str, Any], votes: Votes) -> None:
+    """Refuse, before any work, what cannot be written of these votes."""
+    of_questions = isinstance(votes.items, Questions)
+    if not of_questions and votes.classes is None:  # plain items
+        suffix_of(output, TABLE_SUFFIXES, "a table")
+    raters, classes = len(votes.raters), len(votes.answers)
+    is_one_class = given["truths"] == "answers" or (given["truths"] is None and not of_questions)
+    if given["model"] and is_one_class and (classes > _MOST_CLASSES or raters * classes**2 > _MOST_CELLS):
+        raise DataError(
+            "no matrices of single raters are made of so many classes",
+            allowed=f"up to {_MOST_CLASSES} classes, and raters times classes times classes up to {_MOST_CELLS:,}",
+            found=f"{raters:,} raters, {classes:,} classes",
+            mend="leave out --model",
+        )
 
 
 def _report(call: Call, made: MadeScores, output: Path) -> None:

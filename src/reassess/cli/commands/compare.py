@@ -108,7 +108,6 @@ def compare(
         **joining,
     )
     if disagreements is not None:
-        call.keep_inputs(disagreements)
         pairs = [(pair.a, pair.b) for pair in findings.pairs]
         write_table(disagreements, disagreements_table(findings.panel, pairs, findings.classes), force=call.force)
     if call.json:

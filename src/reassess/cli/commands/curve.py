@@ -195,7 +195,7 @@ def _check_call(
     call: Call, files: tuple[str, ...], golden: str | None, output: Path | None, benchmark: Benchmark | None
 ) -> None:
     """Refuse, before any work, what cannot be done."""
-    refuse_repeated(files)
+    refuse_repeated(map(Path, files))
     if golden == NONE:
         raise click.UsageError("The scores are judged by --golden, which cannot be none.")
     call.check_output(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve", benchmark=benchmark)
@@ -260,7 +260,6 @@ def _write(
     rules: Sequence[Rule],
     replays: Mapping[str, Sequence[StopReplay]],
 ) -> None:
-    call.keep_inputs(output)
     is_figure = output.suffix.lower() in FIGURE_SUFFIXES
     if replays:
         (draw_replays if is_figure else write_replays)(output, replays, force=call.force)

@@ -138,7 +138,6 @@ def evaluate(
     with all_or_none():
         measured, outcomes = _measure(call, files, judges, top_k, write_classes, excluded, reading)
         if per_image is not None:
-            call.keep_inputs(per_image)
             table = outcomes_table(
                 outcomes, judges.labels, scores=judges.scores, experts=judges.experts, reviewed=judges.reviewed
             )

@@ -80,7 +80,6 @@ def folds(
     labels = _load_original(call, benchmark, original)
     groups, others = ([], 0) if repeats is None else _load_groups(call, repeats, labels, benchmark)
     made = make_folds(labels, k=k, repeats=groups, seed=seed)
-    call.keep_inputs(output)
     write_folds(output, made, force=call.force)
     counts = _counts(made, labels)
     if call.json:

@@ -130,7 +130,6 @@ def labels(
         match=match,
         max_bytes=max_bytes,
     )
-    call.keep_inputs(output)
     with all_or_none():
         write_labels(output, cut, force=call.force)
         keep_settings(benchmark, output, "labels", threshold=threshold, match=match)
@@ -232,7 +231,7 @@ def _show_agreement(
     benchmark: Benchmark | None,
     match: Match | None,
 ) -> None:
-    refuse_repeated(files)
+    refuse_repeated(map(Path, files))
     call.check_output(output, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     sets = dict(zip(files, _read_sets(call, files, benchmark, match), strict=True))
     partial = [given for given, its in sets.items() if isinstance(its, MultiLabels) and not its.complete]
@@ -240,7 +239,6 @@ def _show_agreement(
         call.find(IMAGENET.sources["original"])  # on which the verdicts are
     agreements = {(a, b): label_agreement(sets[a], sets[b]) for a, b in combinations(files, 2)}
     if output is not None:
-        call.keep_inputs(output)
         write_table(output, class_table(agreements), force=call.force)
     if call.json:
         results = [{"first": a, "second": b, **agreement.to_json()} for (a, b), agreement in agreements.items()]

@@ -119,7 +119,6 @@ def leaderboard(
         benchmark = IMAGENET if board.label_set == Leaderboard.label_set else Benchmark()
     own = _own_level(call, benchmark) if level is None else Level(level)
     if output is not None:
-        call.keep_inputs(output)
         draw_leaderboard(output, lines, placements, level=None if own is None else own.percent, force=call.force)
     if call.json:
         call.print_document("leaderboard", to_json(lines, placements, own))

@@ -36,7 +36,6 @@ def plot(call: Call, kind: str, files: tuple[Path, ...], output: Path, **reading
     """
     call.check_output(output, FIGURE_SUFFIXES, "a figure", benchmark=reading["benchmark"])
     findings = load_findings(call, files, **reading)
-    call.keep_inputs(output)
     chart = write_chart(output, kind, findings, force=call.force)
     if call.json:
         table = chart.table

@@ -120,10 +120,10 @@ def predict(
     MODEL is timm:NAME, torchvision:NAME, onnx:FILE or python:MODULE:FUNCTION, which gives the scores of a list of
     pictures; the code of the module runs. A run that was interrupted goes on if it is called again.
     """
+    call.note_outputs(output, *([output.with_suffix(".txt")] if output.suffix.lower() == ".npy" else []))
     sources = [_source(call, model, models, checkpoints, transforms, class_lists) for model in models]
     if images is not None and images.is_file():
         call.read("images", images)
-    call.keep_inputs(output, *([output.with_suffix(".txt")] if output.suffix.lower() == ".npy" else []))
     with counting(call) as progress:
         results = run_models(
             sources,

@@ -24,7 +24,7 @@ from reassess.cli.original_inputs import load_original_judges
 from reassess.cli.part_inputs import NONE, matched
 from reassess.cli.prediction_inputs import each_prediction
 from reassess.cli.tables.candidates import print_candidates, tell_written
-from reassess.cli.tables.model_choice import print_choice, write_frontier
+from reassess.cli.tables.model_choice import lower, print_choice, write_frontier
 from reassess.comparison.model_names import short_names
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.candidates import Candidates
@@ -60,10 +60,11 @@ class _Models:
     detected: dict[str, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, Predictions]]:
-        names = short_names([str(file) for file in self.files])
-        for file, predictions in each_prediction(self.call, self.files, self.judges, **self.reading):
-            self.detected[names[file]] = predictions.detected
-            yield names[file], predictions
+        names = short_names([str(file) for file in self.files]).values()
+        given = each_prediction(self.call, self.files, self.judges, **self.reading)
+        for name, (_, predictions) in zip(names, given, strict=True):
+            self.detected[name] = predictions.detected
+            yield name, predictions
 
 
 @click.command(
@@ -91,12 +92,12 @@ class _Models:
     help="How many proposals an image that goes to raters may have on average.",
 )
 @click.option("--keep-agreed", is_flag=True, help="Propose also for images on which all agree with the original label.")
-@click.option("--choose", is_flag=True, help="Choose the models that reach a recall with the fewest proposals.")
+@click.option("--choose", is_flag=True, help="Choose the models that are shown to reach a recall, with few proposals.")
 @click.option(
     "--recall",
     type=Range(0, 1, min_open=True),
     metavar="R",
-    help="What the chosen models must reach: the share of valid golden pairs that they propose.  "
+    help="What the chosen models are shown to reach: the share of valid golden pairs that they propose.  "
     f"[default: {USUAL_RECALL}]",
 )
 @click.option(
@@ -143,7 +144,9 @@ def propose(
     model, and what is among the N most probable (image, class) pairs of a model, over all images: N is the largest for
     which no more is proposed than --per-image. Images on which all models agree with the original label are set aside.
 
-    With --choose, subsets of the models are measured by golden answers, with the N of all models.
+    With --choose, subsets of the models are measured by golden answers, with the N of all models. The chosen ones are
+    shown to reach --recall, with 90 % confidence. Where golden answers are too few for that, the highest recall that
+    they show is named.
     """
     refuse_repeated(files)
     _check_call(call, output, choose, golden, recall, frontier, benchmark)
@@ -166,12 +169,11 @@ def propose(
         choice = choose_models(
             candidates, golden_truth(judges.experts, at_least=golden_at_least), recall=recall or USUAL_RECALL
         )
-    call.keep_inputs(output, frontier)
     proposals = _to_write(candidates, choice)
     _write(call, output, proposals, frontier, choice)
     _report(call, candidates, choice, output, proposals, models.detected)
     if choice is not None and choice.chosen is None:
-        raise _not_reached(choice)
+        raise _not_shown(choice)
 
 
 def _to_write(candidates: Candidates, choice: ModelChoice | None) -> Proposals | None:
@@ -203,14 +205,18 @@ def _report(
     call.note_hashes("original", "golden")
 
 
-def _not_reached(choice: ModelChoice) -> DataError:
-    recall = choice.all_models.recall
+def _not_shown(choice: ModelChoice) -> DataError:
+    recall = choice.recall
+    if recall.value is not None and recall.value < choice.wanted:
+        more = f"for more proposals an image: {choice.never_proposed:,} of {recall.n:,} golden labels are neither "
+        more += "proposed by a model nor original"
+    else:
+        more = f"more golden answers: all models propose {recall.hits:,} of {recall.n:,} golden labels"
     return DataError(
-        "the proposals of all models do not reach this recall",
-        allowed=f"up to {recall.value:.4f}",
+        "the golden answers do not show that the proposals of all models reach this recall",
+        allowed=f"up to {lower(choice.highest_bound)}",
         found=choice.wanted,
-        mend=f"ask for less, or for more proposals an image: {choice.never_proposed:,} of {recall.n:,} golden labels "
-        "are neither proposed by a model nor original",
+        mend=f"ask for less, or {more}",
     )
 
 

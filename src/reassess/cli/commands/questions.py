@@ -85,7 +85,6 @@ def questions(
         call, benchmark, labels, original, scores, match=reading["match"], max_bytes=reading["max_bytes"]
     )
     pending = open_questions(_judged(call, files, judges, **reading), judges.labels, judges.scores, top=top)
-    call.keep_inputs(output)
     write_open_questions(output, pending, judges.labels.classes, limit=limit, force=call.force)
     if call.json:
         call.print_document("questions", _to_json(pending, output, top, limit))

@@ -93,7 +93,6 @@ def raters(
     if benchmark is not None and benchmark.stop is not None and votes is None and result.alpha is not None:
         warn_of_stop(benchmark.stop, "their alpha is biased, that of the golden votes is not")
     if output is not None:
-        call.keep_inputs(output)
         write_table(output, reliability_table(result), force=call.force)
     if call.json:
         by_experts = None if measured_on is None else measured_on.by_experts

@@ -69,7 +69,6 @@ def report(
     call.check_output(output, REPORT_SUFFIXES, "a report", benchmark=reading["benchmark"])
     findings = load_findings(call, files, **reading)
     place = findings.benchmark.sources.get("images") if images is None else images
-    call.keep_inputs(output)
     file_of = {name: file for file, name in short_names([str(path) for path in files]).items()}
     shown = write_report(
         output,

@@ -57,7 +57,6 @@ def scan(
     for place in places:
         if place.is_file():
             call.read("images", place)
-    call.keep_inputs(output)
     with counting(call) as progress:
         found = scan_images(
             places,

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import Call, call_options
+from reassess.cli.common import Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import (
     FILE,
@@ -82,6 +82,8 @@ def show(
     """
     if more and not files:
         raise click.UsageError(f"One image at a time; models' outputs go after --predictions (found {more[0]}).")
+    files = (*files, *more)
+    refuse_repeated(files)
     judges = load_judges(
         call,
         benchmark,
@@ -110,7 +112,7 @@ def show(
             scores=judges.scores,
             votes=judges.votes,
             experts=judges.experts,
-            predictions=dict(each_prediction(call, (*files, *more), judges, **reading)),
+            predictions=dict(each_prediction(call, files, judges, **reading)),
         )
     if call.json:
         call.print_document("show", sheet.to_json(known.classes))

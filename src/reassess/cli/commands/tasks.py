@@ -155,7 +155,6 @@ def tasks(
             order = answers or images_of.answers
             seconds = seconds_per_vote(load_votes(path, answers=order, classes=asked.classes, max_bytes=max_bytes))
     effort = made.effort(each, seconds)
-    call.keep_inputs(output)
     write_tasks(output, made, force=call.force)
     nowhere = [] if tree is None else [c for c in np.unique(asked.class_ids).tolist() if not tree.path(c)]
     if call.json:

@@ -29,7 +29,6 @@ def report_class_list(
         MEND_CLASS_LIST if several else "add --write-classes classes.txt, then pass --classes classes.txt in its place"
     )
     if write is not None:
-        call.keep_inputs(write)
         with writing(write, force=call.force) as temporary:
             lines = other.names(predictions, classes)
             temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

@@ -1,5 +1,6 @@
 """What subsets of models propose, as tables of a terminal and of a file."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,12 +8,12 @@ import numpy as np
 
 from reassess.cli.common import Call
 from reassess.cli.screen import print_table
-from reassess.core.model_choice import HeldOut, ModelChoice, ModelSubset
+from reassess.core.model_choice import ModelChoice, ModelSubset
 from reassess.formats.tables import write_table
 from reassess.numeric.proportion import Proportion
-from reassess.text import counted, some, together
+from reassess.text import counted, some
 
-__all__ = ["print_choice", "write_frontier"]
+__all__ = ["lower", "print_choice", "write_frontier"]
 
 _MOST_SUBSETS = 10
 _MOST_NAMES = 3
@@ -47,15 +48,15 @@ def write_frontier(path: Path, choice: ModelChoice, *, force: bool = False) -> N
 
 
 def print_choice(call: Call, choice: ModelChoice) -> None:
-    """The chosen models, what they reach on images that had no part in the choice, and the frontier."""
+    """The chosen models, the recall that is shown for them, and the subsets that were checked."""
     _tell_chosen(call, choice)
     call.tell(
-        f"{choice.never_proposed:,} of {choice.all_models.recall.n:,} golden labels are neither proposed by a model "
-        "nor original"
+        f"{choice.never_proposed:,} of {choice.recall.n:,} golden labels are neither proposed by a model nor original"
     )
     shown = _some_of(call, choice)
-    rows = [("chosen" if subset == choice.chosen else "", subset) for subset in shown]
-    rows.append(("all models", choice.all_models))
+    titles = {} if choice.chosen is None else {choice.chosen: "chosen"}
+    titles[choice.all_models] = "chosen (all)" if choice.all_models in titles else "all models"
+    rows = [(titles.get(subset, ""), subset) for subset in shown]
     everyone = choice.all_models.models
     print_table(
         _HEADINGS,
@@ -63,6 +64,10 @@ def print_choice(call: Call, choice: ModelChoice) -> None:
         text_columns=2,
     )
     call.tell(_searched(choice))
+    call.note(
+        f"recall and precision: on the {counted(choice.check_images, 'golden image')} of the check; "
+        f"{choice.search_images:,} others found the subsets"
+    )
     if choice.set_aside:
         images = counted(choice.set_aside, "golden image")
         call.tell(f"{images} set aside by all models: there the original label alone counts as proposed")
@@ -75,7 +80,8 @@ def print_choice(call: Call, choice: ModelChoice) -> None:
 def _tell_chosen(call: Call, choice: ModelChoice) -> None:
     chosen = choice.chosen
     if chosen is None:
-        call.tell(f"no models chosen: all together reach a recall of {_share(choice.all_models.recall)}")
+        call.tell(f"no models chosen: all together reach a recall of {_share(choice.recall)}")
+        call.tell(f"a recall of {lower(choice.highest_bound)} is shown for them, with 90 % confidence")
         return
     call.tell(f"chosen: {', '.join(chosen.models)}")
     call.tell(
@@ -85,12 +91,15 @@ def _tell_chosen(call: Call, choice: ModelChoice) -> None:
     if chosen.lacking:
         images = counted(chosen.lacking, "image")
         call.tell(f"{images} that other models hold and none of these does: nothing is proposed there")
-    call.tell("on the golden images on which they were chosen:")
+    images = counted(choice.check_images, "golden image")
+    call.tell(f"on {images} without a part in the search:")
     call.tell(f"  recall {_share(chosen.recall)}; precision {_share(chosen.precision)}")
-    if choice.held_out is None:
-        call.tell("on others: not measured, since one golden image cannot be cut into folds")
-    else:
-        _tell_held_out(call, choice.held_out)
+    call.tell(f"a recall of {lower(choice.recall_bound or 0)} is shown, with 90 % confidence")
+
+
+def lower(bound: float) -> str:
+    """A lower bound in words, which rounding must not raise."""
+    return f"{math.floor(bound * 10_000) / 10_000:.4f}"
 
 
 def _some_of(call: Call, choice: ModelChoice) -> Sequence[ModelSubset]:
@@ -99,7 +108,7 @@ def _some_of(call: Call, choice: ModelChoice) -> Sequence[ModelSubset]:
     if call.verbose or len(frontier) <= _MOST_SUBSETS:
         return frontier
     places = {round(place) for place in np.linspace(0, len(frontier) - 1, _MOST_SUBSETS - 1).tolist()}
-    places |= set() if choice.chosen is None else {frontier.index(choice.chosen)}
+    places |= {len(frontier) - 1} if choice.chosen is None else {len(frontier) - 1, frontier.index(choice.chosen)}
     found = "" if choice.exhaustive else " that a search found"
     call.tell(f"{len(places)} of the {len(frontier):,} best subsets{found} (--verbose shows all)")
     return [frontier[place] for place in sorted(places)]
@@ -126,28 +135,6 @@ def _figures(subset: ModelSubset) -> list[object]:
 def _share(share: Proportion) -> str:
     value = "none" if share.value is None else f"{share.value:.4f}"
     return f"{value} ({share.hits:,} of {share.n:,})"
-
-
-def _tell_held_out(call: Call, held_out: HeldOut) -> None:
-    call.tell(f"on others, the models chosen anew on all but one of {held_out.folds} folds:")
-    shares = {
-        "recall": (held_out.recall, held_out.recall_interval),
-        "precision": (held_out.precision, held_out.precision_interval),
-    }
-    for name, (share, bounds) in shares.items():
-        call.tell(f"  {name} {_share(share)}{_bounds(bounds)}")
-    call.tell(f"the same models were chosen in {held_out.same} of {held_out.folds} folds")
-    if held_out.short:
-        call.tell(f"in {held_out.short} of {held_out.folds} folds no subset reached the recall: the highest was chosen")
-    if bootstrapped := [name for name in shares if name not in held_out.by_wilson and shares[name][1] is not None]:
-        call.note(f"95 % of {together(bootstrapped)}: bootstrap over golden images, of the choices as they were made")
-    for name in held_out.by_wilson:
-        value = 1 if shares[name][0].hits else 0
-        call.note(f"95 % of {name}, which is {value}: Wilson's interval over golden images")
-
-
-def _bounds(interval: tuple[float, float] | None) -> str:
-    return "" if interval is None else f", 95 % {interval[0]:.3f} to {interval[1]:.3f}"
 
 
 def _searched(choice: ModelChoice) -> str:

@@ -1,6 +1,7 @@
 """`reassess annotate create`: what a campaign is made of, what is said of it, and what is refused."""
 
 import hashlib
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,43 @@ def test_it_says_what_was_made_and_what_comes_next(create: Create) -> None:
         "then: reassess annotate serve pets.db",
     ]
     assert result.out.splitlines()[-1].startswith("read: tasks tasks.jsonl, sha256 ")
+
+
+@pytest.mark.parametrize("called", ["n02123045", 0])
+def test_tasks_name_classes_that_the_benchmark_knows_by_wnid_alone(create: Create, called: str | int) -> None:
+    Path("pets/classes.txt").write_text("n02123045\nn02110958\n")
+    for file in ("pets/original.csv", "pets/golden.csv"):
+        text = Path(file).read_text()
+        Path(file).write_text(text.replace(",cat", ",n02123045").replace(",dog", ",n02110958"))
+    task = {"task": 0, "image": "0.png", "classes": [{"class": called, "name": "tabby"}]}
+    Path("tasks.jsonl").write_text(json.dumps(task) + "\n")
+    result = create()
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("pets.db: 1 task with 1 question, ")
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "expected"),
+    [
+        ("there.db", [], "the output file exists"),
+        ("loop.db", [], "the output file cannot be written"),
+        (f"{'n' * 300}.db", [], "the output file cannot be written"),
+        ("nowhere/pets.db", [], "the folder of the output file does not exist"),
+        ("pets.db-wal", [], "a campaign cannot have a name that ends in -wal"),
+        ("pets.db", ["--name", "a\nb"], "name"),
+        ("tasks.jsonl", ["--force"], "the output file is one of the inputs"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_before_images_are_hashed(
+    pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, path: str, options: list[str], expected: str
+) -> None:
+    monkeypatch.setattr("reassess.annotation.hash_images", None)
+    Path("there.db").write_text("")
+    Path("loop.db").symlink_to("loop.db")
+    result = run("annotate", "create", path, "--benchmark", "pets", "--tasks", "tasks.jsonl", *options)
+    assert result.code == 1
+    assert expected in result.err
+    assert "Traceback" not in result.err
 
 
 def test_a_name_with_a_space_is_quoted_in_what_comes_next(pets: Path, run: Callable[..., Run]) -> None:

@@ -179,19 +179,18 @@ def create(
             plan = replace(plan, hashes=annotation.hash_images(source, parts.images, progress=progress))
     if examples is not None:
         plan = replace(plan, examples=_examples(examples, parts, plan))
-    if isinstance(campaign, Path):
-        call.keep_inputs(campaign)
     annotation.create_campaign(campaign, plan, now=time.time(), force=call.force)
     _report(call, campaign, plan, parts, source)
 
 
 def _check_output(call: Call, campaign: str | Path, benchmark: Benchmark | None) -> None:
-    """Refuse, before any work, a file that cannot be written."""
+    """Refuse, before any work, a file that cannot be written, or a database that cannot take a campaign."""
+    if benchmark is not None and isinstance(campaign, Path):
+        check_place(campaign, benchmark)
+    annotation.refuse_answered(campaign)
     if isinstance(campaign, Path):
-        if benchmark is not None:
-            check_place(campaign, benchmark)
-        annotation.refuse_answered(campaign)
         check_output(campaign, force=call.force)
+        call.note_outputs(campaign)
 
 
 def _check_parts(parts: CampaignParts, tasks: Path, of_golden: Mapping[str, float | None]) -> None:

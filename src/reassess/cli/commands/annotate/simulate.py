@@ -1,6 +1,7 @@
 """`reassess annotate simulate`: programs rate, in a copy of a campaign."""
 
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -106,7 +107,7 @@ def simulate(
     How good the labels would be is measured against the truth by which they answer.
     """
     if output is not None:
-        if output.resolve() == Path(campaign).resolve():
+        if os.path.realpath(output) == os.path.realpath(campaign):
             raise OutputError("the copy would take the place of the campaign", where=output, mend="choose another name")
         check_output(output, force=call.force)
     with TemporaryDirectory() as folder:

@@ -1,0 +1,200 @@
+"""Every command that writes a file: an output that cannot be is refused before the work begins."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.helpers import Run, picture, write_csv, write_files
+
+MODELS = ["one.npz", "two.npz", "--benchmark", "pets"]
+PREDICTIONS = "reassess.cli.prediction_inputs.read_predictions"
+# A command without its output, its output with the kind of file, an input, and where its work begins.
+COMMANDS: dict[str, tuple[list[str], str, str, str, str]] = {
+    "evaluate --per-image": (["evaluate", *MODELS], "--per-image", ".csv", "one.npz", PREDICTIONS),
+    "evaluate --write-classes": (["evaluate", *MODELS[1:]], "--write-classes", ".txt", "two.npz", PREDICTIONS),
+    "compare": (["compare", *MODELS], "--disagreements", ".csv", "one.npz", PREDICTIONS),
+    "report": (["report", *MODELS], "-o", ".html", "one.npz", PREDICTIONS),
+    "plot": (["plot", "taxonomy", *MODELS], "-o", ".svg", "one.npz", PREDICTIONS),
+    "questions": (["questions", *MODELS, "--scores", "none"], "-o", ".csv", "two.npz", PREDICTIONS),
+    "propose": (["propose", *MODELS], "-o", ".csv", "two.npz", PREDICTIONS),
+    "propose --frontier": (["propose", *MODELS, "--choose"], "--frontier", ".svg", "two.npz", PREDICTIONS),
+    "clean": (["clean", *MODELS], "-o", ".txt", "two.npz", PREDICTIONS),
+    "clean --details": (["clean", *MODELS, "-o", "c.txt"], "--details", ".csv", "two.npz", PREDICTIONS),
+    "clean --noise": (["clean", *MODELS, "-o", "c.txt"], "--noise", ".svg", "two.npz", PREDICTIONS),
+    "clean --page": (
+        ["clean", *MODELS, "-o", "c.txt", "--images", "pets/images"],
+        *("--page", ".html", "two.npz", PREDICTIONS),
+    ),
+    "curve": (["curve", "s.csv", "--benchmark", "pets"], "-o", ".svg", "s.csv", "reassess.cli.commands.curve.measure"),
+    "leaderboard": (["leaderboard", "t.csv"], "-o", ".svg", "t.csv", "reassess.cli.commands.leaderboard.trend"),
+    "labels": (
+        ["labels", "s.csv", "--threshold", "0.5"],
+        *("-o", ".csv", "s.csv", "reassess.cli.commands.labels.label_sets"),
+    ),
+    "labels --agree": (
+        ["labels", "--agree", "l.csv", "m.csv"],
+        *("-o", ".csv", "l.csv", "reassess.cli.commands.labels.label_agreement"),
+    ),
+    "raters": (["raters", "votes.csv"], "-o", ".csv", "votes.csv", "reassess.cli.commands.raters.rater_reliability"),
+    "folds": (["folds", "--benchmark", "pets"], "-o", ".csv", "", "reassess.cli.commands.folds.make_folds"),
+    "tasks": (["tasks", "proposals.csv"], "-o", ".jsonl", "proposals.csv", "reassess.cli.commands.tasks.make_tasks"),
+    "scan": (["scan", "pets/images"], "-o", ".csv", "", "reassess.cli.commands.scan.scan_images"),
+    "aggregate": (
+        ["aggregate", "votes.csv", "--method", "em"],
+        *("-o", ".csv", "votes.csv", "reassess.cli.made_scores.by_em"),
+    ),
+    "aggregate --model": (
+        ["aggregate", "votes.csv", "--method", "em", "-o", "s.npz"],
+        *("--model", ".npz", "votes.csv", "reassess.cli.made_scores.by_em"),
+    ),
+}
+
+
+class WorkedError(Exception):
+    """The work began."""
+
+
+def work(*_: object, **__: object) -> None:
+    raise WorkedError
+
+
+@pytest.fixture
+def here(folder: Path) -> Path:
+    """A benchmark with an image; two models, scores, votes, label sets, a leaderboard and proposals."""
+    rng = np.random.default_rng(0)
+    images = [f"{row}.png" for row in range(12)]
+    pairs = [(image, name) for image in images for name in ("cat", "dog")]
+    write_files(
+        folder,
+        {
+            "pets/images/0.png": picture(0, "PNG"),
+            "pets/classes.txt": "cat\ndog\n",
+            "proposals.csv": "image,class,source\n0.png,cat,x\n",
+            "t.csv": "model,original,real\n" + "".join(f"m{i},{70 + i},{80 + i / 2}\n" for i in range(9)),
+        },
+    )
+    for name in ("pets/original.csv", "pets/labels.csv", "l.csv", "m.csv"):
+        write_csv(name, "image,class", [(image, "cat") for image in images])
+    for name, head, answers in (
+        ("pets/golden.csv", "image,class,rater,answer", ("x,yes", "x,no")),
+        ("votes.csv", "image,class,rater,answer", ("a,yes", "b,no")),
+        ("s.csv", "image,class,score", ("0.9", "0.1")),
+    ):
+        write_csv(name, head, [(*pair, *answers[row % 2].split(",")) for row, pair in enumerate(pairs)])
+    for name in ("one", "two"):
+        np.savez(f"{name}.npz", scores=rng.normal(size=(12, 2)).astype(np.float32), names=images)
+    return folder
+
+
+@pytest.fixture
+def refused(here: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What a command says that ends before its work."""
+
+    def call(command: str, output: str, *options: str) -> str:
+        argv, option, _, _, begins = COMMANDS[command]
+        monkeypatch.setattr(begins, work)
+        result = run(*argv, option, output, *options)
+        assert result.code in (1, 2), result
+        assert "Traceback" not in result.err
+        return result.err
+
+    return call
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_work_is_where_it_is_looked_for(
+    here: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, command: str, report_extra: None
+) -> None:
+    argv, option, suffix, _, begins = COMMANDS[command]
+    monkeypatch.setattr(begins, work)
+    with pytest.raises(WorkedError):
+        run(*argv, option, f"out{suffix}")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_wrong_suffix_is_refused_first(refused: Callable[..., str], command: str) -> None:
+    assert "wrong kind of file for " in refused(command, "out.xyz")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_file_that_exists_is_refused_first(refused: Callable[..., str], command: str, report_extra: None) -> None:
+    suffix = COMMANDS[command][2]
+    Path(f"out{suffix}").write_text("")
+    assert "the output file exists" in refused(command, f"out{suffix}")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_place_where_no_file_can_be_is_refused_first(
+    refused: Callable[..., str], command: str, report_extra: None
+) -> None:
+    suffix = COMMANDS[command][2]
+    Path(f"folder{suffix}").mkdir()
+    Path(f"dangling{suffix}").symlink_to(Path("nowhere") / f"x{suffix}")
+    Path(f"loop{suffix}").symlink_to(f"loop{suffix}")
+    for place, expected in (
+        (f"folder{suffix}", "the output path is a folder"),
+        (f"nowhere/out{suffix}", "the folder of the output file does not exist"),
+        (f"dangling{suffix}", "the folder of the output file does not exist"),
+        (f"loop{suffix}", "the output file cannot be written"),
+        (f"{'n' * 300}{suffix}", "the output file cannot be written"),
+    ):
+        assert expected in refused(command, place), place
+
+
+@pytest.mark.parametrize("command", [name for name, (*_, given, _) in COMMANDS.items() if given])
+def test_an_input_is_refused_as_output_first(refused: Callable[..., str], command: str, report_extra: None) -> None:
+    """Whatever it is called, and also with --force."""
+    suffix, given = COMMANDS[command][2:4]
+    Path(f"out{suffix}").symlink_to(given)
+    assert "the output file is one of the inputs" in refused(command, f"out{suffix}", "--force")
+
+
+@pytest.mark.parametrize(
+    ("command", "other"),
+    [
+        ("propose --frontier", ["-o", "out.csv"]),
+        ("clean --details", ["--noise", "out.csv"]),
+        ("aggregate --model", ["-o", "out.npz"]),
+    ],
+)
+def test_two_outputs_are_two_files(refused: Callable[..., str], command: str, other: Sequence[str]) -> None:
+    Path("link").symlink_to(".")
+    suffix = Path(other[-1]).suffix
+    assert "two outputs are one file" in refused(command, f"link/out{suffix}", *other)
+
+
+@pytest.mark.parametrize("command", [name for name, (_, _, suffix, *_) in COMMANDS.items() if suffix == ".svg"])
+def test_a_missing_package_for_figures_is_named_first(
+    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    expected = "drawing a figure needs the package matplotlib, which is not installed\n  to mend: pip install 'reassess"
+    assert expected in refused(command, "out.svg")
+
+
+@pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
+@pytest.mark.parametrize("command", ["report", "clean --page"])
+def test_a_missing_package_for_pages_is_named_first(
+    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, command: str, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    assert f"needs the package {package}, which is not installed" in refused(command, "out.html")
+
+
+def test_scores_of_plain_items_are_a_table(refused: Callable[..., str]) -> None:
+    write_csv("votes.csv", "item,rater,answer", [("x", "a", "cat"), ("x", "b", "dog")])
+    assert "wrong kind of file for a table" in refused("aggregate", "out.npz")
+
+
+def test_no_matrices_of_raters_are_made_of_many_classes(refused: Callable[..., str], run: Callable[..., Run]) -> None:
+    rows = [(f"{row}.png", "a", f"class {row}") for row in range(257)]
+    write_csv("votes.csv", "image,rater,answer", rows[1:])
+    assert run("aggregate", "votes.csv", "--method", "em", "-o", "s.npz", "--model", "out.npz", "--force").code == 0
+    assert Path("out.npz").exists()
+    Path("out.npz").unlink()
+    Path("s.npz").unlink()
+    write_csv("votes.csv", "image,rater,answer", rows)
+    assert "no matrices of single raters are made of so many classes" in refused("aggregate --model", "out.npz")

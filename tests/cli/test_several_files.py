@@ -1,0 +1,114 @@
+"""Every command that reads several files: the same result however their paths are spelled, and no file twice."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.helpers import Run, write_csv, write_files
+
+pytestmark = pytest.mark.usefixtures("report_extra")
+
+COUNT = 24
+NAMES = ("cat", "dog", "fox")
+# The files that a command reads, and its other arguments.
+COMMANDS: dict[str, tuple[str, list[str], list[str]]] = {
+    "evaluate": ("m.npz", ["evaluate"], ["--benchmark", "pets"]),
+    "evaluate --json": ("m.npz", ["evaluate"], ["--benchmark", "pets", "--json"]),
+    "compare": ("m.npz", ["compare"], ["--benchmark", "pets", "--disagreements", "out.csv"]),
+    "report": ("m.npz", ["report"], ["--benchmark", "pets", "-o", "out.html"]),
+    "plot": ("m.npz", ["plot", "taxonomy"], ["--benchmark", "pets", "-o", "out.svg"]),
+    "questions": ("m.npz", ["questions"], ["--benchmark", "pets", "--scores", "none", "-o", "out.csv"]),
+    "propose": ("m.npz", ["propose"], ["--benchmark", "pets", "-o", "out.csv"]),
+    "propose --choose": ("m.npz", ["propose"], ["--benchmark", "pets", "--choose", "--recall", "0.1", "-o", "out.csv"]),
+    "propose --json": ("m.npz", ["propose"], ["--benchmark", "pets", "-o", "out.csv", "--json"]),
+    "clean": ("m.npz", ["clean"], ["--benchmark", "pets", "-o", "out.txt"]),
+    "show": ("m.npz", ["show", "00.png", "--benchmark", "pets", "--predictions"], []),
+    "labels --agree": ("l.json", ["labels", "--agree"], ["--benchmark", "pets"]),
+    "labels --diff": ("l.json", ["labels", "--diff"], ["--benchmark", "pets"]),
+    "curve": ("s.csv", ["curve"], ["--benchmark", "pets", "-o", "out.csv"]),
+    "leaderboard": ("t.csv", ["leaderboard"], []),
+}
+
+
+@pytest.fixture
+def here(folder: Path) -> Path:
+    """A benchmark; two folders, each with a model, label sets, scores and a leaderboard of the same names."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, COUNT)
+    images = [f"{row:02}.png" for row in range(COUNT)]
+    original = np.where(rng.random(COUNT) < 0.2, (truth + 1) % 3, truth)
+    write_files(folder, {"pets/classes.txt": "cat\ndog\nfox\n"})
+    write_csv("pets/original.csv", "image,class", zip(images, (NAMES[c] for c in original), strict=True))
+    pairs = [(row, c) for row in range(COUNT) for c in range(3)]
+    answers = [(images[row], NAMES[c], "x", "yes" if truth[row] == c else "no") for row, c in pairs]
+    write_csv("pets/golden.csv", "image,class,rater,answer", answers)
+    Path("pets/labels.json").write_text(json.dumps({i: [NAMES[c]] for i, c in zip(images, truth, strict=True)}))
+    for number, name in enumerate(("one", "two words")):
+        Path(name).mkdir()
+        scores = rng.normal(size=(COUNT, 3)) + (1 + number) * np.eye(3)[truth]
+        np.savez(f"{name}/m.npz", scores=scores.astype(np.float32), names=images)
+        kept = {i: [NAMES[c]] if rng.random() < 0.8 else [] for i, c in zip(images, truth, strict=True)}
+        Path(f"{name}/l.json").write_text(json.dumps(kept))
+        rows = [(images[row], NAMES[c], round(rng.random(), 3)) for row, c in pairs]
+        write_csv(f"{name}/s.csv", "image,class,score", rows)
+        rows = [(f"{'ab'[number]}{i}", 70 + i + number / 2, round(78 + 0.7 * i + rng.random(), 2)) for i in range(15)]
+        write_csv(f"{name}/t.csv", "model,original,real", rows)
+    Path("link").symlink_to("one")
+    return folder
+
+
+SPELLINGS: dict[str, Callable[[str, str], list[str]]] = {
+    "absolute": lambda here, file: [f"{here}/one/{file}", f"{here}/two words/{file}"],
+    "absolute, one name": lambda here, file: [f"{here}/one/{file}", f"{here}/one/again-{file}"],
+    "absolute with two slashes": lambda here, file: [f"/{here}/one/{file}", f"{here}/two words/{file}"],
+    "absolute with ..": lambda here, file: [f"{here}/two words/../one/{file}", f"{here}/two words/{file}"],
+    "with dots": lambda _, file: [f"./one/../one/{file}", f"one/../two words/{file}"],
+    "through a link": lambda _, file: [f"link/{file}", f"two words/{file}"],
+    "one absolute": lambda here, file: [f"{here}/one/{file}", f"two words/{file}"],
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_result_is_the_same_however_a_path_is_spelled(
+    here: Path, run: Callable[..., Run], command: str, spelling: str
+) -> None:
+    file, before, after = COMMANDS[command]
+    Path(f"one/again-{file}").write_bytes(Path(f"two words/{file}").read_bytes())
+    plain = run(*before, f"one/{file}", f"two words/{file}", *after, "--force")
+    result = run(*before, *SPELLINGS[spelling](str(here), file), *after, "--force")
+    assert (result.code, result.err) == (plain.code, plain.err) == (0, plain.err)
+    assert numbers(result.out) == numbers(plain.out)
+
+
+def numbers(text: str) -> list[str]:
+    """The numbers of an output, but for those in hashes, paths and names, in no order."""
+    return sorted(re.findall(r"(?<![\w/.-])\d[\d.,]*(?![\w/])", text))
+
+
+@pytest.mark.parametrize("again", ["one/{}", "./one/{}", "two words/../one/{}", "link/{}", "{here}/one/{}"])
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "labels --diff"])
+def test_a_file_is_given_once(here: Path, run: Callable[..., Run], command: str, again: str) -> None:
+    file, before, after = COMMANDS[command]
+    second = again.format(file, here=here)
+    result = run(*before, f"one/{file}", second, *after)
+    assert result.code == 2
+    words = f"one/{file} is given twice" if str(Path(second)) == f"one/{file}" else "are one file"
+    assert words in result.err, result.err
+    assert not Path("out.csv").exists()
+
+
+def test_models_have_different_names_whatever_their_files_are_called(here: Path, run: Callable[..., Run]) -> None:
+    """The name of m.npz.npz without its suffix is the name of another file."""
+    model = Path("one/m.npz").read_bytes()
+    for name in ("m.npz", "m.npz.npz"):
+        Path(name).write_bytes(model)
+    np.save("m.npy", np.load("one/m.npz")["scores"])
+    Path("m.txt").write_text("\n".join(np.load("one/m.npz")["names"]) + "\n")
+    result = run("propose", "m.npz", "m.npy", "m.npz.npz", "--benchmark", "pets", "-o", "out.csv", "--json")
+    assert result.code == 0, result.err
+    assert [one["name"] for one in json.loads(result.out)["results"]["models"]] == ["m.npy", "m.npz", "m.npz.npz"]

@@ -1,0 +1,143 @@
+"""Every form of a file that a docstring or a message shows is read, whatever is known of the classes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from reassess import formats
+from reassess.core.classes import Classes
+from reassess.proposals.preprocessing import read_transform
+from tests.helpers import message
+
+COUNT = 10
+WNIDS = tuple(f"n0000000{number}" for number in range(COUNT))
+NAMES = ("tench", "goldfish", "shark", "ray", "rooster", "hen", "ostrich", "cock", "finch", "junco")
+KINDS = {
+    "nothing": Classes(),
+    "their number": Classes(COUNT),
+    "their wnids": Classes(COUNT, wnids=WNIDS),
+    "their names": Classes(COUNT, names=NAMES),
+    "wnids and names": Classes(COUNT, wnids=WNIDS, names=NAMES),
+}
+# How the classes 7 and 3 may be called, by what is known of the classes.
+CALLED = [
+    (kind, called)
+    for kind, classes in KINDS.items()
+    for called in (("7", "3"), *((texts[7], texts[3]) for texts in (classes.wnids, classes.names) if texts))
+]
+FORM = '{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "all of the image"}'
+# Tables with the classes {0} and {1}, which are read as CSV, TSV, JSON lines and Parquet.
+TABLES: dict[str, tuple[Callable[..., Any], str]] = {
+    "labels": (formats.read_labels, "image,class\na.png,{0}\na.png,{1}\nb.png,\n"),
+    "original": (formats.read_original, "image,class\na.png,{0}\nb.png,{1}\n"),
+    "reviews": (
+        formats.read_multi_labels,
+        "image,class,answer\na.png,{0},valid\na.png,{1},Wrong\nb.png,,problematic\n",
+    ),
+    "reviews, one row an image": (
+        formats.read_multi_labels,
+        'image,valid,unclear,wrong,problematic\na.png,"{0}","{1}",,false\nb.png,,,"{0},{1}",true\n',
+    ),
+    "reviews as published": (
+        formats.read_multi_labels,
+        'id,proposed_labels,unclear_multi_labels,wrong_multi_labels,is_problematic\na.png,"{0}","{1}",,0\n',
+    ),
+    "scores": (formats.read_scores, "image,class,score\na.png,{0},0.5\na.png,{1},0.25\n"),
+    "probabilities": (formats.read_scores, "image,class,probability,golden\na.png,{0},0.5,1\na.png,{1},0.25,0\n"),
+    "votes": (formats.read_votes, "image,class,rater,answer,seconds\na.png,{0},x,no,1.5\nb.png,{1},y,yes,2\n"),
+    "votes for one class": (formats.read_votes, "image,rater,answer\na.png,x,{0}\nb.png,y,{1}\n"),
+    "counts": (formats.read_votes, "image,class,count\na.png,{0},3\na.png,{1},2\n"),
+    "counts, one row an image": (formats.read_votes, "image,{0},{1}\na.png,3,2\n"),
+    "first classes": (formats.read_predictions, "image,prediction\na.png,{0}\nb.png,{1}\n"),
+    "best classes": (formats.read_predictions, "image,prediction_1,prediction_2\na.png,{0},{1}\nb.png,{1},{0}\n"),
+    "scores of models": (formats.read_predictions, "image,{0},{1}\na.png,0.5,0.25\n"),
+    "proposals": (
+        formats.read_proposals,
+        "image,class,source,rank,probability\na.png,{0},original,,\na.png,{1},vit,2,0.5\n",
+    ),
+    "questions": (formats.read_questions, "image,class\na.png,{0}\nb.png,{1}\n"),
+    "groups": (formats.read_groups, "class,group\n{0},birds\n{1},fish\n"),
+    "collapsed": (formats.read_collapsed, "class,also,reason\n{0},{1},alike\n"),
+    "hierarchy": (formats.read_hierarchy, "child,parent\n{0},{1}\n{1},animal\n"),
+}
+DOCUMENTS: dict[str, tuple[Callable[..., Any], str]] = {
+    "labels.json": (formats.read_labels, '{{"a.png": [{0}, {1}], "b.png": [], "c.png": null}}'),
+    "original.json": (formats.read_original, '{{"a.png": {0}, "b.png": {1}}}'),
+    "reviews.json": (
+        formats.read_multi_labels,
+        '{{"a.png": {{"valid": [{0}], "unclear": [], "wrong": [{1}], "problematic": false}}, "b.png": {{}}}}',
+    ),
+    "groups.json": (formats.read_groups, '{{"{0}": "birds", "{1}": "fish"}}'),
+    "tasks.jsonl": (
+        formats.read_tasks,
+        '{{"task": 0, "image": "a.png", "classes": [{{"class": {0}, "name": "cock"}}], "reason": ""}}\n',
+    ),
+    "tasks without names.jsonl": (
+        formats.read_tasks,
+        '{{"task": 0, "image": "a.png", "classes": [{{"class": {0}}}, {{"class": {1}}}]}}\n',
+    ),
+}
+OTHERS: dict[str, tuple[Callable[..., Any], str]] = {
+    "classes.txt": (formats.read_classes, "tench\ngoldfish\n"),
+    "wnids.txt": (formats.read_classes, "n01440764\nn01443537\n"),
+    "classes.csv": (
+        formats.read_classes,
+        "id,name,wnid,synonyms,definition\n1,goldfish,n01443537,gold fish;carp,a fish\n0,tench,n01440764,,\n",
+    ),
+    "clean.txt": (formats.read_clean_list, "a.png\n\nb.png\n"),
+    "folds.csv": (formats.read_folds, "image,fold\na.png,0\nb.png,1\n"),
+    "repeats.csv": (
+        formats.read_repeats,
+        "set,image,repeat,kind\ntrain,a.png,1,exact\nval,b.png,1,exact\nval,c.png,,tiny\n",
+    ),
+    "none.csv": (formats.read_repeats, "set,image,repeat,kind\n"),
+    "models.csv": (formats.read_leaderboard, "model,original,real,img_size,param_count\nvit,80.5,86.1,224,22.05\n"),
+    "transform.json": (
+        read_transform,
+        '{"size": 256, "crop": [224, 224], "mean": [0.5, 0.5, 0.5], "deviation": [1, 1, 1],'
+        ' "interpolation": "bicubic"}',
+    ),
+    "transform.toml": (
+        read_transform,
+        "size = [256, 300]\ncrop = 224\nmean = [0.5, 0.5, 0.5]\ndeviation = [0.2, 0.2, 0.2]\n",
+    ),
+    "tasks.jsonl": (formats.read_tasks, FORM),
+}
+
+
+@pytest.mark.parametrize(("kind", "called"), CALLED)
+@pytest.mark.parametrize("form", TABLES)
+def test_tables_are_read_as_documented(tmp_path: Path, form: str, kind: str, called: tuple[str, str]) -> None:
+    read, template = TABLES[form]
+    (tmp_path / "t.csv").write_text(template.format(*called))
+    table = pl.read_csv(tmp_path / "t.csv")
+    table.write_csv(tmp_path / "t.tsv", separator="\t")
+    table.write_ndjson(tmp_path / "t.jsonl")
+    table.write_parquet(tmp_path / "t.parquet")
+    for suffix in ("csv", "tsv", "jsonl", "parquet"):
+        assert repr(read(tmp_path / f"t.{suffix}", classes=KINDS[kind]))
+
+
+@pytest.mark.parametrize(("kind", "called"), CALLED)
+@pytest.mark.parametrize("form", DOCUMENTS)
+def test_documents_are_read_as_documented(tmp_path: Path, form: str, kind: str, called: tuple[str, str]) -> None:
+    read, template = DOCUMENTS[form]
+    written = called if called[0].isdigit() or '"{0}"' in template else tuple(json.dumps(each) for each in called)
+    (tmp_path / form).write_text(template.format(*written))
+    assert repr(read(tmp_path / form, classes=KINDS[kind]))
+
+
+@pytest.mark.parametrize("form", OTHERS)
+def test_files_without_classes_are_read_as_documented(tmp_path: Path, form: str) -> None:
+    read, text = OTHERS[form]
+    (tmp_path / form).write_text(text)
+    assert repr(read(tmp_path / form))
+
+
+def test_the_form_of_tasks_in_the_message_is_the_one_that_is_read(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text("[1]\n")
+    assert f"as in {FORM}\n" in message(formats.read_tasks, tmp_path / "t.jsonl")

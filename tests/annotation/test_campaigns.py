@@ -1,6 +1,7 @@
 """A campaign from its making to its votes: what is refused, what counts, and what is exported."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from sqlalchemy import event, select
 from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store.backup import backup_campaign
-from reassess.annotation.store.campaigns import Campaign, open_campaign
+from reassess.annotation.store.campaigns import Campaign, open_campaign, pause, resume
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
@@ -596,22 +597,88 @@ def test_golden_tasks_are_the_first_of_as_many_raters_each(tmp_path: Path) -> No
     campaign.close()
 
 
-def test_what_somebody_lets_lapse_is_shown_again_golden_or_not(address: str | Path) -> None:
-    """So nobody learns from a lapse which it was."""
+def lapse(campaign: Campaign, person: int, task: int, now: float) -> float:
+    """The lease ends."""
+    return now + 100
+
+
+def lapse_and_give_way(campaign: Campaign, person: int, task: int, now: float) -> float:
+    """The lease ends, and others answer all that they are asked, so that a main task has all of its votes."""
+    for other in (3, 4):
+        for _ in range(3):
+            turn = turn_of(campaign, other, now + 100)
+            give(campaign, other, turn, *[YES] * len(turn.rows), now=now + 100)
+    return now + 200
+
+
+def lapse_while_paused(campaign: Campaign, person: int, task: int, now: float) -> float:
+    """The campaign is paused until the lease has ended."""
+    pause(campaign, now)
+    assert why(campaign, person, now + 100) == "paused"
+    resume(campaign, now + 100)
+    return now + 100
+
+
+def lapse_on_two_pages(campaign: Campaign, person: int, task: int, now: float) -> float:
+    """A page that has the picture is shown the next one; its lease ends too."""
+    assert turn_of(campaign, person, now, held=[task]).task != task
+    return now + 100
+
+
+def lapse_beside_another(campaign: Campaign, person: int, task: int, now: float) -> float:
+    """The lease ends while the page has the picture, and is shown the next one."""
+    assert turn_of(campaign, person, now + 100, held=[task]).task != task
+    return now + 200
+
+
+def sign_in_again(campaign: Campaign, person: int, task: int, now: float) -> float:
+    """Another page asks, which has nothing."""
+    return now + 1
+
+
+def exclude_and_restore(campaign: Campaign, person: int, task: int, now: float) -> float:
+    """The rater is voided for a while."""
+    void_rater(campaign, person, now)
+    restore_rater(campaign, person, now)
+    return now
+
+
+def refuse(campaign: Campaign, person: int, task: int, now: float) -> float:
+    """The rater cannot judge the picture."""
+    cannot_judge(campaign, person, task, now)
+    return now
+
+
+_ENDINGS = [lapse, lapse_and_give_way, lapse_while_paused, lapse_on_two_pages, lapse_beside_another, sign_in_again]
+
+
+@pytest.mark.parametrize("answered", [0, 1, 2])
+@pytest.mark.parametrize("end", [*_ENDINGS, exclude_and_restore, refuse])
+def test_a_picture_that_was_begun_is_shown_again_golden_or_not(
+    memory_folder: Path, end: Callable[[Campaign, int, int, float], float], answered: int
+) -> None:
+    """However its turn ended; so nobody learns from that which it was. One that cannot be judged is not shown again."""
     golden, experts = golden_of(*[6] * 20)
-    rules = Rules(golden_rate=0.5, lease=60.0)
-    plan = CampaignPlan(tasks_of(*[3] * 40), rules=rules, golden_tasks=golden, experts=experts)
-    create_campaign(address, plan)
-    campaign = open_campaign(address)
-    person, shown = add_person(campaign, "ann"), Counter[bool]()
+    rules = Rules(votes=2, stop=StopRule(0.1, 0.9), golden_rate=0.5, lease=60.0)
+    plan = CampaignPlan(tasks_of(*[3] * 90), rules=rules, golden_tasks=golden, experts=experts)
+    create_campaign(memory_folder / "c.db", plan)
+    campaign = open_campaign(memory_folder / "c.db")
+    person, *_ = (add_person(campaign, name) for name in ("ann", "ben", "cy"))
     known = {address_of(campaign, f"g{number}.png") for number in range(20)}
-    for number in range(30):
-        turn = turn_of(campaign, person, NOW + 1000 * number)
-        again = turn_of(campaign, person, NOW + 1000 * number + 100)
-        assert again == replace(turn, number=turn.number + 1)
-        give(campaign, person, again, *[YES] * len(again.rows), now=NOW + 1000 * number + 100)
-        shown[turn.image in known] += 1
-    assert min(shown.values()) > 5
+    seen, now = Counter[bool](), NOW
+    for _ in range(12):
+        turn = turn_of(campaign, person, now)
+        give(campaign, person, turn, *[YES] * answered, now=now)
+        now = end(campaign, person, turn.task, now)
+        again = turn_of(campaign, person, now)
+        assert (again.task == turn.task) == (end is not refuse)
+        if again.task == turn.task:
+            assert [row.answer for row in again.rows] == [YES] * answered + [None] * (3 - answered)
+            assert replace(again, number=0, rows=()) == replace(turn, number=0, rows=())
+        seen[turn.image in known] += 1
+        given = [GivenAnswer(row.question, YES) for row in again.rows if row.answer is None]
+        keep_answers(campaign, person, given, now)
+    assert min(seen.values()) > 2
     campaign.close()
 
 
@@ -660,10 +727,14 @@ def test_a_question_that_opens_again_is_asked_of_raters_who_have_had_the_others_
     give(campaign, 4, turn_of(campaign, 4, later), NO, now=later)
     assert why(campaign, 4, later) == "finished"
     void_rater(campaign, 2, later)
-    for person, row in ((4, other.rows[0]), (3, other.rows[1])):
-        turn = turn_of(campaign, person, later)
-        assert [each.question for each in turn.rows] == [row.question]
-        give(campaign, person, turn, NO, now=later)
+    first = turn_of(campaign, 4, later)
+    assert [row.question for row in first.rows] == [other.rows[0].question]
+    give(campaign, 4, first, NO, now=later)
+    begun = turn_of(campaign, 3, later)  # as it was when its lease ended
+    assert [(row.question, row.answer) for row in begun.rows] == [
+        (row.question, answer) for row, answer in zip(other.rows, (YES, None), strict=True)
+    ]
+    keep_answers(campaign, 3, [GivenAnswer(other.rows[1].question, NO)], later)
     assert {len(votes) for _, _, votes in exported(campaign)} == {2}
 
 

@@ -190,7 +190,7 @@ cursors = Table(
     Column("person", Integer, ForeignKey("people.id"), primary_key=True),
     Column("position", Integer, nullable=False, default=0),  # where the search for their next main task begins
     Column("turns", Integer, nullable=False, default=0),  # number of turns that they have had
-    Column("draws", Integer, nullable=False, default=0),  # the same without those that lapsed: which is golden
+    Column("draws", Integer, nullable=False, default=0),  # the same, but each task once: which is golden
 )
 turns = Table(
     "turns",
@@ -208,6 +208,12 @@ Index(
     turns.c.expires,
     sqlite_where=turns.c.state == ASKED,
     postgresql_where=turns.c.state == ASKED,
+)
+Index(
+    "ix_turns_expired",
+    turns.c.person,
+    sqlite_where=turns.c.state == EXPIRED,
+    postgresql_where=turns.c.state == EXPIRED,
 )
 answers = Table(
     "answers",

@@ -29,7 +29,7 @@ from reassess.annotation.store.schema import (
     turns,
 )
 from reassess.annotation.store.suggestions import renew_suggested
-from reassess.annotation.store.turns import count_draw, end_turn, find_turn, is_practice
+from reassess.annotation.store.turns import end_turn, find_turn, is_practice
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_range
 from reassess.errors import DataError
@@ -208,8 +208,6 @@ class _Kept:
             own = {"who": turn.person, "of_task": turn.task}
             then = {"then": DONE if is_over else ASKED, "until": self.now + change.rules.lease}
             change.connection.execute(_GO_ON, own | then)
-            if turn.state == EXPIRED:
-                count_draw(change, turn.person, 1)
             change.reserve(self._reserved({row.id for row in self.new}.difference(self.counted)), -1)
         if turn.kind == schema.MAIN:
             change.renew([turn.task], reopened=bool(self.changed))
@@ -238,8 +236,6 @@ def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None
             return
         change.note(now, "cannot judge", person, task=task)
         end_turn(change, turn, UNFIT)
-        if turn.state == EXPIRED:
-            count_draw(change, person, 1)
         asked = change.connection.execute(ASKED_OF, {"who": person, "of_task": task}).all()
         answered = [each for each in asked if each.answer is not None]
         if turn.kind != schema.MAIN:

@@ -206,6 +206,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'asked'"),
         postgresql_where=sa.text("state = 'asked'"),
     )
+    op.create_index(
+        "ix_turns_expired",
+        "turns",
+        ["person"],
+        unique=False,
+        sqlite_where=sa.text("state = 'expired'"),
+        postgresql_where=sa.text("state = 'expired'"),
+    )
     op.create_table(
         "answers",
         sa.Column("id", sa.Integer(), nullable=False),

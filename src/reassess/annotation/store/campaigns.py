@@ -9,6 +9,7 @@ to the person, as an entry of the log does to who made it: so that change locks 
 a transaction that changes something is alone.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -98,7 +99,9 @@ def open_campaign(address: str | Path) -> Campaign:
     try:
         with database_errors(address), at(shown_address(address)), reading(engine) as connection:
             check_form(connection, address)
-            return _campaign(connection, nullcontext() if is_server(address) else Gate())
+            return _campaign(
+                connection, nullcontext() if is_server(address) else Gate(engine, os.path.realpath(address))
+            )
     except BaseException:
         engine.dispose()
         raise

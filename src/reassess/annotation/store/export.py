@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from reassess.annotation.store.campaigns import Campaign, changing
 from reassess.annotation.store.class_list import classes_of
-from reassess.annotation.store.database import forbids_writing, reading
+from reassess.annotation.store.database import check_whole, forbids_writing, reading
 from reassess.annotation.store.schema import (
     EXPERT,
     GOLDEN,
@@ -143,9 +143,15 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
         The campaign.
     names
         Whether raters are called by their names; else by numbers, in the order in which they were invited.
+
+    Raises
+    ------
+    DataError
+        The file of the campaign is damaged.
     """
     classes = classes_of(campaign)
     with reading(campaign.engine) as connection:
+        check_whole(connection, "integrity_check")
         said = _Said(connection, classes, names)
         golden, rater_golden = said.golden()
         every = select(func.count()).select_from(answers.join(people).join(questions).join(tasks))

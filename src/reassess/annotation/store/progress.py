@@ -14,7 +14,7 @@ from reassess.aggregation.reliability import rater_flags, right_answers
 from reassess.aggregation.reliability_result import FLAGS
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign
-from reassess.annotation.store.database import reading
+from reassess.annotation.store.database import check_whole, reading
 from reassess.annotation.store.export import golden_votes_of
 from reassess.annotation.store.keeping import split_golden
 from reassess.annotation.store.practice import PracticeResult, practice_results
@@ -183,8 +183,14 @@ def progress_of(campaign: Campaign, now: float) -> Progress:
         The campaign.
     now
         The time, in seconds.
+
+    Raises
+    ------
+    DataError
+        The file of the campaign is damaged.
     """
     with reading(campaign.engine) as connection:
+        check_whole(connection, "quick_check")
         is_paused = bool(connection.scalar(select(schema.campaign.c.paused)))
         closed = {row.ended: row for row in connection.execute(_QUESTIONS)}
         truths = {row.truth: row.n for row in connection.execute(_TRUTHS)}

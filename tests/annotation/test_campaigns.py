@@ -2,7 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from sqlalchemy import event, select
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan
+from reassess.annotation.store import votes as votes_module
 from reassess.annotation.store.backup import backup_campaign
 from reassess.annotation.store.campaigns import Campaign, open_campaign, pause, resume
 from reassess.annotation.store.creation import create_campaign
@@ -34,6 +38,8 @@ from reassess.core.votes import Votes
 from reassess.errors import OutputError
 from tests.annotation.app.sites import shape_tasks
 from tests.annotation.campaigns import CLASSES, campaign_at, golden_of, tasks_of
+from tests.annotation.invariants import State, check
+from tests.annotation.simulation import KilledError
 from tests.helpers import WORDS, message
 
 NO, MAYBE, YES = range(3)
@@ -161,6 +167,86 @@ def test_votes_of_a_voided_rater_do_not_count_and_their_questions_open_again(add
     restore_rater(campaign, 2, NOW)
     assert exported(campaign) == [("m0.png", 0, [("rater 2", "yes"), ("rater 3", "no")])]
     assert export_votes(campaign).late == 1
+
+
+def kill_at(campaign: Campaign, change: Callable[[], object], transaction: int) -> None:
+    """Make a change whose process is killed as a transaction of a number is to be kept."""
+    begun = count()
+
+    def kill(*_: object) -> None:
+        if next(begun) == transaction:
+            raise KilledError
+
+    event.listen(campaign.engine, "commit", kill)
+    with suppress(KilledError):
+        change()
+    event.remove(campaign.engine, "commit", kill)
+
+
+@pytest.mark.parametrize("transaction", range(5))
+@pytest.mark.parametrize("change", ["void", "restore"])
+def test_a_rater_is_voided_at_once_and_restored_and_what_a_kill_leaves_is_finished(
+    address: str | Path, change: str, transaction: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their questions are counted anew a few in a transaction; all numbers are right meanwhile."""
+    monkeypatch.setattr(votes_module, "_MOST_COUNTED", 2)
+    campaign = campaign_at(address, (3, 3), raters=4, votes=2, golden_rate=0)
+    for person in (2, 3):
+        while isinstance(turn := next_turn(campaign, person, NOW), Turn):
+            give(campaign, person, turn, *[YES] * len(turn.rows))
+    if change == "restore":
+        void_rater(campaign, 2, NOW)
+    kill_at(campaign, partial(void_rater if change == "void" else restore_rater, campaign, 2, NOW), transaction)
+    check(State.of(campaign), {})
+    is_voided = next(row for row in State.of(campaign).people.values() if row.id == 2).voided
+    assert is_voided == ((transaction > 0) if change == "void" else (transaction == 0))
+    progress = progress_of(campaign, NOW)
+    votes = {one.id: one.votes for one in progress.raters}
+    assert votes[3] == 6
+    assert (votes[2] == 0) or not is_voided
+    assert progress.wanted == 2 * progress.open - votes_on_open(campaign)
+    while isinstance(turn := next_turn(campaign, 4, NOW), Turn):  # of what is open by then
+        give(campaign, 4, turn, *[NO] * len(turn.rows))
+    check(State.of(campaign), {})
+    exported_votes = export_votes(campaign)  # which finishes it
+    check(State.of(campaign), {})
+    assert not any(row.recounted for row in State.of(campaign).people.values())
+    assert sum(row.votes for row in exported_votes.questions) == len(exported_votes.votes)
+    assert exported_votes.voided == (6 if is_voided else 0)
+    assert all(("rater 2", "yes") in said for _, _, said in exported(campaign)) == (not is_voided)
+    while isinstance(turn := next_turn(campaign, 5, NOW), Turn):
+        give(campaign, 5, turn, *[NO] * len(turn.rows))
+    assert {len(said) for _, _, said in exported(campaign)} == {2}
+
+
+def votes_on_open(campaign: Campaign) -> int:
+    """Number of votes of raters who are not voided on open questions."""
+    state = State.of(campaign)
+    is_open = {row.id for row in state.questions.values() if row.ended is None and not row.golden}
+    counted = [row for row in state.answers if row.counted and row.question in is_open]
+    return sum(not state.people[row.person].voided for row in counted)
+
+
+def test_others_change_the_campaign_while_a_rater_is_voided(
+    address: str | Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(votes_module, "_MOST_COUNTED", 1)
+    campaign = campaign_at(address, (6,) * 5, raters=2, votes=1, golden_rate=0)
+    while isinstance(turn := next_turn(campaign, 2, NOW), Turn):
+        give(campaign, 2, turn, *[YES] * len(turn.rows))
+    done: list[int] = []
+
+    def answer(_: float) -> None:
+        """Between two transactions."""
+        if isinstance(turn := next_turn(campaign, 3, NOW), Turn):
+            give(campaign, 3, turn, *[NO] * len(turn.rows))
+            done.append(len(turn.rows))
+
+    monkeypatch.setattr(votes_module, "sleep", answer)
+    void_rater(campaign, 2, NOW)
+    assert len(done) > 20
+    check(State.of(campaign), {})
+    assert [said for _, _, said in exported(campaign)] == [[("rater 3", "no")]] * sum(done)
 
 
 def test_a_picture_that_cannot_be_judged_is_no_vote_and_is_left_to_others(address: str | Path) -> None:

@@ -24,9 +24,11 @@ from reassess.core.rater_model import RaterModel
 
 __all__ = ["count_anew", "count_new"]
 
-# That of somebody who is not voided, about a picture that they could judge, to a question that they did not suggest.
+# That of somebody who is not voided, about a picture that they could judge, to a question that they did not suggest. Of
+# somebody who is being restored, it is not so before the question is counted anew.
 _STANDING = and_(
-    answers.c.person.in_(select(people.c.id).where(~people.c.voided)),
+    ~people.c.voided,
+    func.coalesce(people.c.recounted, questions.c.id) >= questions.c.id,
     ~exists().where(
         *(turns.c.person == answers.c.person, turns.c.task == questions.c.task),
         turns.c.state.in_([UNFIT, SUGGESTED]),
@@ -39,6 +41,7 @@ _ANSWERS = (
     )
     .select_from(questions)
     .outerjoin(answers, answers.c.question == questions.c.id)
+    .outerjoin(people, people.c.id == answers.c.person)
     .where(questions.c.id.in_(bindparam("numbers", expanding=True)), questions.c.ended.is_distinct_from(WITHDRAWN))
     .order_by(questions.c.id, answers.c.id)
 )
@@ -92,6 +95,10 @@ class _Known(NamedTuple):
 def count_new(change: Change, asked: Sequence[int], *, places: Sequence[int]) -> None:
     """Note what the votes on some questions say after new ones; of some of them, a place is given back."""
     said = _votes_on(change, asked)
+    if any(vote.counted and not vote.stands for each in said.values() for vote in each.votes):
+        change.reserve(places, -1)
+        count_anew(change, asked)  # before the turn of those questions comes, whose rater was voided
+        return
     _settle(change, {question: each.only("counted") for question, each in said.items()}, places=places)
 
 

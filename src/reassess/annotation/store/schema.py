@@ -175,6 +175,8 @@ people = Table(
     Column("stage", String, nullable=False, default=RATING),
     Column("token", String, unique=True),  # its SHA-256
     Column("voided", Boolean, nullable=False, default=False),
+    # Since they were voided or restored, votes on questions up to this number were counted anew; null if all were.
+    Column("recounted", _Large),
     Column("consented", Float),  # when
 )
 sessions = Table(

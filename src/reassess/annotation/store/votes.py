@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, select, update
 
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaigns import Campaign, Change, changing, in_parts
+from reassess.annotation.store.campaigns import Campaign, Change, changing
 from reassess.annotation.store.choosing import ASKED_OF
 from reassess.annotation.store.counting import count_anew, count_new
+from reassess.annotation.store.database import reading
 from reassess.annotation.store.expert_answers import count_golden, renew_truth
 from reassess.annotation.store.schema import (
     ASKED,
@@ -34,9 +36,10 @@ from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_range
 from reassess.errors import DataError
 
-__all__ = ["GivenAnswer", "cannot_judge", "keep_answers", "restore_rater", "void_rater"]
+__all__ = ["GivenAnswer", "cannot_judge", "finish_counting", "keep_answers", "restore_rater", "void_rater"]
 
 _MOST_CHANGES = 1_000  # of an answer, of which the server has not heard; after the largest revision there is none
+_MOST_COUNTED = 100  # questions in a transaction, for which others wait
 
 
 @dataclass(frozen=True)
@@ -149,8 +152,9 @@ class _Kept:
         self.is_whole = said.issuperset(turn.shown)  # all that was shown has an answer
 
     def _counts(self, row: Row[Any]) -> bool:
-        is_rater = self.person.role == RATER and not self.person.voided
-        return is_rater and not row.golden and row.ended is None and self.turn.state not in (UNFIT, SUGGESTED)
+        voided, recounted = self.person.voided, self.person.recounted
+        stands = self.person.role == RATER and not voided and (recounted is None or row.id <= recounted)
+        return stands and not row.golden and row.ended is None and self.turn.state not in (UNFIT, SUGGESTED)
 
     def keep(self) -> None:
         """Write them down, with all that follows from them."""
@@ -249,8 +253,21 @@ def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None
             change.renew([task], reopened=True)
 
 
-def void_rater(campaign: Campaign, person: int, now: float, by: int | None = None) -> bool:
-    """Count the votes of a rater no more; their questions open again.
+def void_rater(campaign: Campaign, person: int, now: float, by: int | None = None, *, finish: bool = True) -> bool:
+    """Count no vote of a rater from now on; their questions open again, some at a time.
+
+    Parameters
+    ----------
+    campaign
+        The campaign.
+    person
+        The rater.
+    now
+        The time, in seconds.
+    by
+        The number of the keeper who does so; None for the command line.
+    finish
+        Whether all questions are open again when this returns. Else `finish_counting` has to open them.
 
     Returns
     -------
@@ -261,11 +278,13 @@ def void_rater(campaign: Campaign, person: int, now: float, by: int | None = Non
     DataError
         There is no such rater.
     """
-    return _set_voided(campaign, person, True, now, by)
+    return _set_voided(campaign, person, True, now, by, finish)
 
 
-def restore_rater(campaign: Campaign, person: int, now: float, by: int | None = None) -> bool:
-    """Count the votes of a rater again, as if they had never been voided.
+def restore_rater(campaign: Campaign, person: int, now: float, by: int | None = None, *, finish: bool = True) -> bool:
+    """Count the votes of a rater again, some questions at a time, as if they had never been voided.
+
+    Parameters are those of `void_rater`.
 
     Returns
     -------
@@ -276,38 +295,79 @@ def restore_rater(campaign: Campaign, person: int, now: float, by: int | None = 
     DataError
         There is no such rater.
     """
-    return _set_voided(campaign, person, False, now, by)
+    return _set_voided(campaign, person, False, now, by, finish)
 
 
-def _set_voided(campaign: Campaign, person: int, voided: bool, now: float, by: int | None) -> bool:
-    """Count the answers to each question of a rater anew, in the order in which they came."""
+def _set_voided(campaign: Campaign, person: int, voided: bool, now: float, by: int | None, finish: bool) -> bool:
     with changing(campaign) as change:
         row = change.person(person)
         if row.role != RATER:
             raise DataError("only the votes of a rater can be voided", found=f"{row.name}, of the role {row.role}")
-        if row.voided == voided:
-            return False
-        change.connection.execute(update(people).where(people.c.id == person).values(voided=voided))
-        found = select(questions.c.id, questions.c.task).join(answers, answers.c.question == questions.c.id)
-        theirs = found.where(answers.c.person == person, ~questions.c.golden).order_by(questions.c.id)
-        asked = change.connection.execute(theirs).all()
-        begun = change.connection.execute(
-            select(turns).where(turns.c.person == person, turns.c.state.in_([ASKED, SUGGESTED]))
-        ).all()
-        change.lock([*(row.task for row in asked), *(turn.task for turn in begun)])
-        for turn in begun:
-            if voided and turn.state == ASKED:
-                end_turn(change, turn, VOIDED)
-        for some in in_parts([row.id for row in asked]):
-            count_anew(change, some)
-        change.renew([row.task for row in asked], reopened=True)
-        renew_suggested(change, person)
-        if not voided:  # what they had begun when they were voided is as if its lease had ended
-            own = turns.c.person == person, turns.c.state == VOIDED
-            change.connection.execute(update(turns).where(*own).values(state=EXPIRED))
-            change.connection.execute(update(cursors).where(cursors.c.person == person).values(position=0))
-        change.note(now, "void" if voided else "restore", by, person=person)
-    return True
+        is_new = bool(row.voided != voided)
+        if is_new:
+            values = {"voided": voided, "recounted": -1}
+            change.connection.execute(update(people).where(people.c.id == person).values(**values))
+            (_end_begun if voided else _let_go_on)(change, person)
+            change.note(now, "void" if voided else "restore", by, person=person)
+    if finish:
+        finish_counting(campaign)
+    return is_new
+
+
+def _end_begun(change: Change, person: int) -> None:
+    begun = change.connection.execute(select(turns).where(turns.c.person == person, turns.c.state == ASKED)).all()
+    change.lock(turn.task for turn in begun)
+    for turn in begun:
+        end_turn(change, turn, VOIDED)
+
+
+def _let_go_on(change: Change, person: int) -> None:
+    """What they had begun when they were voided is as if its lease had ended."""
+    own = turns.c.person == person, turns.c.state == VOIDED
+    change.connection.execute(update(turns).where(*own).values(state=EXPIRED))
+    change.connection.execute(update(cursors).where(cursors.c.person == person).values(position=0))
+
+
+def finish_counting(campaign: Campaign) -> None:
+    """Count the votes anew that this or another process has not counted since a rater was voided or restored.
+
+    A few questions are counted in each transaction, so that nobody waits long. After a crash it goes on from there.
+    """
+    with reading(campaign.engine) as connection:
+        left = connection.execute(select(people.c.id, people.c.voided).where(people.c.recounted.is_not(None))).all()
+    for person, voided in left:
+        task: int | None = -1
+        while task is not None:
+            begin = monotonic()
+            with changing(campaign) as change:
+                task = _recount(change, person, voided, task)
+            sleep((monotonic() - begin) / 2)  # in which others change something: a lock knows no order
+
+
+def _recount(change: Change, person: int, voided: bool, after: int) -> int | None:
+    """Count some answers of a rater anew; or else look at some of their suggestions, in tasks above a number.
+
+    The number for the next time; None if nothing is left, or somebody has restored or voided them and does the rest.
+    """
+    row = change.person(person)
+    if row.recounted is None or row.voided != voided:
+        return None
+    theirs = select(answers.c.question).where(answers.c.person == person, answers.c.question > row.recounted)
+    answered = change.connection.scalars(theirs.order_by(answers.c.question).limit(_MOST_COUNTED)).all()
+    own = update(people).where(people.c.id == person)
+    if not answered:
+        last = renew_suggested(change, person, after, _MOST_COUNTED)
+        if last is None:
+            change.connection.execute(own.values(recounted=None))
+        return last
+    change.connection.execute(own.values(recounted=answered[-1]))
+    asked = select(questions.c.id, questions.c.task).where(questions.c.id.in_(answered), ~questions.c.golden)
+    found = change.connection.execute(asked).all()
+    change.lock(question.task for question in found)
+    if found:
+        count_anew(change, [question.id for question in found])
+        change.renew([question.task for question in found], reopened=True)
+    return -1
 
 
 _TURNS_OF = (

@@ -82,6 +82,7 @@ def upgrade() -> None:
         sa.Column("stage", sa.String(), nullable=False),
         sa.Column("token", sa.String(), nullable=True),
         sa.Column("voided", sa.Boolean(), nullable=False),
+        sa.Column("recounted", _LARGE, nullable=True),
         sa.Column("consented", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_people"),
         sa.UniqueConstraint("name", name="uq_people_name"),

@@ -172,8 +172,7 @@ def end_turn(change: Change, turn: Row[Any], state: str) -> None:
         return
     asked = change.connection.execute(ASKED_OF, {"who": turn.person, "of_task": turn.task}).all()
     change.reserve([row.id for row in asked if row.answer is None and row.id in turn.shown], -1)
-    if asked and not asked[0].golden:
-        change.renew([turn.task], reopened=state == EXPIRED)
+    change.renew([turn.task], reopened=state == EXPIRED)
 
 
 # Conditions of indexes hold no parameters, here and in choosing.py: a plan kept for all could not use the index.
@@ -265,7 +264,7 @@ def _unready(change: Change, person: Row[Any]) -> Why | None:
 
 
 def _begin(change: Change, person: Row[Any], choice: Choice, expires: float) -> None:
-    """Begin a turn, which reserves a place on each main question that it shows."""
+    """Begin a turn, which reserves a place on each question that it shows."""
     task, shown = choice.task, [row.id for row in choice.rows]
     state = {"number": person.turns, "shown": shown, "state": ASKED, "expires": expires}
     if task.turn_state is None:
@@ -273,9 +272,8 @@ def _begin(change: Change, person: Row[Any], choice: Choice, expires: float) -> 
     else:
         again = turns.c.person == person.id, turns.c.task == task.id
         change.connection.execute(update(turns).where(*again).values(**state))
-    if task.kind == MAIN:
-        change.reserve(shown, 1)
-        change.note_free([{"number": task.id, "places": choice.free}])
+    change.reserve(shown, 1)
+    change.note_free([{"number": task.id, "places": choice.free}])
 
 
 def _resume(change: Change, person: Row[Any], held: Sequence[int], expires: float) -> Turn | None:
@@ -295,8 +293,7 @@ def _resume(change: Change, person: Row[Any], held: Sequence[int], expires: floa
         change.connection.execute(_BEGIN_AGAIN, own)
         change.connection.execute(_MOVE, {"who": person.id, "place": person.position, "drawn": 0})
         change.reserve(left, 1)
-        if turn.kind == MAIN:
-            change.renew([turn.task])
+        change.renew([turn.task])
         return _shown(turn, [row for row in rows if row.id in turn.shown], person.turns, practice=False)
     return None
 

@@ -19,6 +19,7 @@ from reassess.annotation.store.schema import (
     EXPERT,
     EXPIRED,
     GOLDEN,
+    PRACTICE,
     RATER,
     SUGGESTED,
     UNFIT,
@@ -180,22 +181,26 @@ class _Kept:
             self.change.note(self.now, "change", self.person.id, question=row.id, was=row.answer, answer=one.answer)
 
     def _judge(self) -> None:
-        """Note what the answers say: of the truth, of the rater, or of the question."""
+        """Note what the answers say: of the truth, of the rater, or of the question.
+
+        Of a rater's answers, golden or not, both the rater and the question are looked at, so that the time does not
+        tell which they are.
+        """
         change, kind = self.change, self.turn.kind
-        if kind != schema.MAIN:
-            change.lock_campaign(with_others=self.person.role != EXPERT)
+        change.lock_campaign(with_others=self.person.role != EXPERT)
         if self.person.role == EXPERT:
             renew_truth(change, [*self.new, *self.changed], kind)
-        elif kind == GOLDEN and self.turn.state != UNFIT:
+        elif kind != PRACTICE:
             said = [(row, row.answer, -1) for row in self.changed]
             said += [(row, self.given[row.id].answer, +1) for row in (*self.new, *self.changed)]
-            count_golden(change, [(self.person.id, row.truth, answer, more) for row, answer, more in said])
-        else:
-            if self.counted:
-                count_new(change, self.counted, places=self._reserved(self.counted))
-            other = [row.id for row in self.changed if not row.golden and self.given[row.id].answer != row.answer]
+            counts = kind == GOLDEN and self.turn.state != UNFIT
+            count_golden(change, [_measured(self.person.id, row, answer, more * counts) for row, answer, more in said])
+            new = self.counted if kind == schema.MAIN else [row.id for row in self.new]
+            if new:
+                count_new(change, self.person.id, new, places=self._reserved(new))
+            other = [row.id for row in self.changed if self.given[row.id].answer != row.answer]
             if other:
-                count_anew(change, other)
+                count_anew(change, other, self.person.id)
 
     def _reserved(self, asked: Iterable[int]) -> list[int]:
         """Those of some questions on which the turn has a place."""
@@ -212,9 +217,16 @@ class _Kept:
             own = {"who": turn.person, "of_task": turn.task}
             then = {"then": DONE if is_over else ASKED, "until": self.now + change.rules.lease}
             change.connection.execute(_GO_ON, own | then)
-            change.reserve(self._reserved({row.id for row in self.new}.difference(self.counted)), -1)
-        if turn.kind == schema.MAIN:
-            change.renew([turn.task], reopened=bool(self.changed))
+            settled = self.counted if turn.kind == schema.MAIN else [row.id for row in self.new]
+            if self.person.role == EXPERT or turn.kind == PRACTICE:
+                settled = []
+            change.reserve(self._reserved({row.id for row in self.new}.difference(settled)), -1)
+        change.renew([turn.task], reopened=bool(self.changed))
+
+
+def _measured(person: int, row: Row[Any], answer: int | None, more: int) -> tuple[int, int | None, int | None, int]:
+    """An answer as `count_golden` takes it; of a main question, by its likely truth."""
+    return person, row.truth if row.golden else int(row.valid > 0.5), answer, more
 
 
 def _knows(person: Row[Any], turn: Row[Any]) -> bool:
@@ -242,14 +254,13 @@ def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None
         end_turn(change, turn, UNFIT)
         asked = change.connection.execute(ASKED_OF, {"who": person, "of_task": task}).all()
         answered = [each for each in asked if each.answer is not None]
-        if turn.kind != schema.MAIN:
-            change.lock_campaign(with_others=row.role != EXPERT)
+        change.lock_campaign(with_others=row.role != EXPERT)
         if row.role == EXPERT:
             renew_truth(change, answered, turn.kind)
-        elif turn.kind == GOLDEN:
-            count_golden(change, [(person, each.truth, each.answer, -1) for each in answered])
-        elif turn.kind == schema.MAIN and answered:
-            count_anew(change, [each.id for each in answered])
+        elif turn.kind != PRACTICE and answered:
+            more = -1 if turn.kind == GOLDEN else 0
+            count_golden(change, [_measured(person, each, each.answer, more) for each in answered])
+            count_anew(change, [each.id for each in answered], person)
             change.renew([task], reopened=True)
 
 

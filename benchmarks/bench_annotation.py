@@ -13,21 +13,31 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 
 from reassess import Classes, Questions, Tasks, Votes
 from reassess.annotation import (
+    Campaign,
     CampaignPlan,
+    GivenAnswer,
     Rules,
+    ShownRow,
     Simulated,
     SimulatedRater,
     add_person,
+    cannot_judge,
     create_campaign,
+    keep_answers,
+    last_turn,
     make_link,
+    next_turn,
     open_campaign,
     rate,
     serving,
+    suggest,
 )
 from reassess.annotation.local_server import running
+from reassess.annotation.store.pictures import golden_truths
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.stop_rule import StopRule
 from tests.annotation.postgresql import new_database, running_server
@@ -35,6 +45,7 @@ from tests.annotation.postgresql import new_database, running_server
 _TASKS, _EACH = 50_000, 8  # as many questions as a page shows, of which a stop rule leaves two thirds open
 _SECONDS = 60.0  # so that the first requests, of which each statement is compiled, are few
 _GOLDEN = 200  # tasks
+_CHANGES = 60  # of an answer, by which somebody would tell golden tasks
 _CLASSES = Classes(1000, names=tuple(f"class {number}" for number in range(1000)))
 
 
@@ -49,14 +60,14 @@ def is_valid(_: str, class_id: int) -> bool:
     return class_id % 3 == 0
 
 
-def plan_of_golden_and_stop() -> CampaignPlan:
+def plan_of_golden_and_stop(tasks: int = _TASKS) -> CampaignPlan:
     """Golden questions among the tasks, and a rule by which questions close."""
     golden = tasks_of(_GOLDEN, _EACH, "golden ")
     asked = golden.questions
     said = np.array([2 * is_valid("", class_id) for class_id in asked.class_ids.tolist()])
     experts = Votes.from_columns(asked, np.arange(len(asked)), np.zeros(len(asked), int), said, ("eve",), KNOWN_ANSWERS)
     rules = Rules(votes=5, stop=StopRule(0.01, 0.99))
-    return CampaignPlan(tasks_of(_TASKS, _EACH), rules=rules, golden_tasks=golden, experts=experts)
+    return CampaignPlan(tasks_of(tasks, _EACH), rules=rules, golden_tasks=golden, experts=experts)
 
 
 def bare_command(address: str) -> list[str]:
@@ -130,6 +141,71 @@ def timed(do: Callable[[], object]) -> float:
     begin = time.perf_counter()
     do()
     return time.perf_counter() - begin
+
+
+def auc(golden: Sequence[float], main: Sequence[float]) -> float:
+    """How well times tell golden tasks from main ones: 0.5 not at all, 1 always."""
+    ranks = rankdata([*golden, *main])[: len(golden)]
+    share = (ranks.sum() / len(golden) - (len(golden) + 1) / 2) / len(main)
+    return float(max(share, 1 - share))
+
+
+@pytest.mark.parametrize("where", ["SQLite", "PostgreSQL"])
+def test_times_do_not_tell_golden_tasks(row: Any, tmp_path: Path, where: str) -> None:
+    """In process, so that no network hides them: of each request of a rater, after four others have answered."""
+    with ExitStack() as stack:
+        address = str(tmp_path / "c.db")
+        if where == "PostgreSQL":
+            address = new_database(stack.enter_context(running_server()))
+        rules = Rules(votes=5, stop=StopRule(0.01, 0.99), golden_rate=0.5)
+        create_campaign(address, replace(plan_of_golden_and_stop(2_000), rules=rules))
+        campaign = open_campaign(address)
+        golden = {image for image, _ in golden_truths(campaign)}
+        took: dict[str, dict[bool, list[float]]] = {}
+        for number in range(5):
+            person = add_person(campaign, f"rater {number}")
+            for step in range(330):
+                times = times_of_a_turn(campaign, person, step, changes=_CHANGES if number == 4 else 1)
+                image = times.pop("image")
+                for what, seconds in times.items() if number == 4 and step >= 30 else ():
+                    took.setdefault(what, {True: [], False: []})[image in golden].append(seconds)
+        campaign.close()
+    for what, seconds in took.items():
+        medians = [1000 * float(np.median(seconds[kind])) for kind in (True, False)]
+        print(f"{where}, {what}: golden {medians[0]:.2f} ms, main {medians[1]:.2f} ms")
+        row(f"{where}, {what}: area under the curve", auc(seconds[True], seconds[False]), "0.6", 0.6, "<= 1")
+
+
+def times_of_a_turn(campaign: Campaign, person: int, step: int, *, changes: int) -> dict[str, Any]:
+    """How long each request of a turn takes, and its image."""
+    times: dict[str, Any] = {}
+    chance = np.random.default_rng([person, step])
+
+    def request(what: str, do: Callable[[], Any]) -> Any:
+        begin = time.perf_counter()
+        found = do()
+        times[what] = time.perf_counter() - begin
+        return found
+
+    def given(rows: Sequence[ShownRow], revision: int = 0) -> list[GivenAnswer]:
+        said = [2 * is_valid("", shown.class_id) if chance.random() < 0.9 else 1 for shown in rows]
+        return [GivenAnswer(shown.question, answer, 1.0, revision) for shown, answer in zip(rows, said, strict=True)]
+
+    turn = request("next", lambda: next_turn(campaign, person, time.time()))
+    first, *others = turn.rows
+    request("next on another page", lambda: next_turn(campaign, person, time.time()))
+    request("submit one answer", lambda: keep_answers(campaign, person, given([first]), time.time()))
+    request("submit the others", lambda: keep_answers(campaign, person, given(others), time.time()))
+    for revision in range(1, changes + 1):
+        one = GivenAnswer(first.question, 2 * (revision % 2), 1.0, revision)
+        request(f"change {revision}", lambda one=one: keep_answers(campaign, person, [one], time.time()))
+    each = [times.pop(f"change {revision}") for revision in range(1, changes + 1)]
+    times["change an answer"], times[f"{changes} changes"] = each[-1], sum(each)
+    request("undo", lambda: last_turn(campaign, person))
+    request("suggest", lambda: suggest(campaign, person, turn.task, 999 - step % 7, time.time()))
+    if step % 3 == 0:
+        request("cannot judge", lambda: cannot_judge(campaign, person, turn.task, time.time()))
+    return times | {"image": turn.image}
 
 
 def first_page(command: Sequence[str]) -> None:

@@ -74,9 +74,17 @@ class State:
 
     @cached_property
     def standing(self) -> list[Row[Any]]:
-        """Answers of people who are not voided, about pictures that they could judge, to what they did not suggest."""
-        valid = [row for row in self.answers if not self.people[row.person].voided]
+        """Answers of people who are not voided, about pictures that they could judge, to what they did not suggest.
+
+        Of those who are being restored: what was counted anew.
+        """
+        valid = [row for row in self.answers if not (self.people[row.person].voided or self.is_waiting(row))]
         return [row for row in valid if self._state_of(row) not in (UNFIT, SUGGESTED)]
+
+    def is_waiting(self, answer: Row[Any]) -> bool:
+        """Whether it is to be counted anew, since its rater was voided or restored."""
+        recounted = self.people[answer.person].recounted
+        return recounted is not None and answer.question > recounted
 
     def is_unfit(self, answer: Row[Any]) -> bool:
         return self._state_of(answer) == UNFIT
@@ -118,7 +126,7 @@ def _only_what_may_count_counts(state: State) -> None:
     """No vote is golden, of the practice round, an expert's, or an answer that does not stand."""
     standing = {row.id for row in state.standing}
     for row in state.answers:
-        may_count = state.people[row.person].role == RATER and row.id in standing
+        may_count = state.people[row.person].role == RATER and (row.id in standing or state.is_waiting(row))
         assert not row.counted or (may_count and state.kind(state.questions[row.question]) == MAIN)
 
 
@@ -126,6 +134,7 @@ def _no_question_has_too_many_votes(state: State) -> None:
     """A question has as many votes as count, up to the wanted number, and of an open one none is left out."""
     counted = Counter(row.question for row in state.answers if row.counted)
     standing = Counter(row.question for row in state.standing)
+    waits = {row.question for row in state.answers if row.counted and state.is_waiting(row)}
     most = state.rules.votes
     for row in state.questions.values():
         assert row.votes == counted[row.id] <= most
@@ -134,7 +143,7 @@ def _no_question_has_too_many_votes(state: State) -> None:
         assert row.ended != "rule" or (state.rules.stop is not None and row.votes >= state.rules.stop.at_least)
         assert (row.ended == "votes") <= (row.votes == most)
         assert (row.ended is None) <= (row.votes < most)
-        assert row.ended is not None or row.golden or row.votes == standing[row.id]
+        assert row.ended is not None or row.golden or row.id in waits or row.votes == standing[row.id]
 
 
 def _places_are_those_of_turns(state: State) -> None:
@@ -146,8 +155,8 @@ def _places_are_those_of_turns(state: State) -> None:
             assert turn.shown
             held.update(question for question in turn.shown if (turn.person, question) not in state.kept)
     for row in state.questions.values():
-        assert row.reserved == (0 if row.golden else held[row.id])
-        if row.ended is None and not row.golden:
+        assert row.reserved == held[row.id]
+        if row.ended is None:
             left = state.rules.free(row.votes, row.reserved)
             free[row.task] = min(free.get(row.task, left), left)
     assert all(task.free == free.get(task.id, 0) for task in state.tasks.values())

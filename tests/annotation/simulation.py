@@ -19,7 +19,14 @@ from reassess.annotation.store.people import add_person, admit, people_of
 from reassess.annotation.store.schema import EXPERT, FAILED, PRACTICE, RATER
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn
-from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, restore_rater, void_rater
+from reassess.annotation.store.votes import (
+    GivenAnswer,
+    cannot_judge,
+    finish_counting,
+    keep_answers,
+    restore_rater,
+    void_rater,
+)
 from reassess.core.labels import LabelSets
 from reassess.core.stop_rule import StopRule
 from reassess.errors import DataError
@@ -111,6 +118,7 @@ class Simulation:
                 happens(self, self.random.choice(self.at_work))
         except KilledError:
             self.restart(0)
+            self.voided = {one.id for one in people_of(self.campaign) if one.voided}  # they may be, or not yet
 
     @contextmanager
     def killed_at_times(self) -> Iterator[None]:
@@ -133,6 +141,10 @@ class Simulation:
         """The server is started anew."""
         self.campaign.close()
         self.campaign = open_campaign(self.address)
+
+    def go_on(self, _: int) -> None:
+        """What was left by a process that was killed is finished."""
+        finish_counting(self.campaign)
 
     def ask(self, person: int) -> None:
         """Somebody's page asks for what is next, and the response may be lost."""
@@ -227,6 +239,7 @@ class Simulation:
     def finish(self) -> None:
         """All work until nothing is left for them."""
         self.resume(0)
+        self.go_on(0)
         self.now += 10_000
         idle = 0
         while idle < len(self.at_work):
@@ -274,6 +287,6 @@ class Simulation:
 _EVENTS = (
     *(Simulation.ask, Simulation.answer, Simulation.send, Simulation.reload, Simulation.restart),
     *(Simulation.refuse, Simulation.jump, Simulation.judge, Simulation.undo, Simulation.suggest),
-    *(Simulation.pause, Simulation.resume, Simulation.admit, Simulation.forget),
+    *(Simulation.pause, Simulation.resume, Simulation.admit, Simulation.forget, Simulation.go_on),
 )
-_WEIGHTS = (30, 30, 30, 3, 1, 2, 2, 1, 4, 1, 0.3, 1, 0.3, 0.2)
+_WEIGHTS = (30, 30, 30, 3, 1, 2, 2, 1, 4, 1, 0.3, 1, 0.3, 0.2, 0.2)

@@ -1,7 +1,11 @@
 """A campaign from its making to its votes: what is refused, what counts, and what is exported."""
 
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +16,9 @@ from sqlalchemy import event, select
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan
+from reassess.annotation.store import votes as votes_module
 from reassess.annotation.store.backup import backup_campaign
-from reassess.annotation.store.campaigns import Campaign, open_campaign
+from reassess.annotation.store.campaigns import Campaign, open_campaign, pause, resume
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
@@ -33,6 +38,8 @@ from reassess.core.votes import Votes
 from reassess.errors import OutputError
 from tests.annotation.app.sites import shape_tasks
 from tests.annotation.campaigns import CLASSES, campaign_at, golden_of, tasks_of
+from tests.annotation.invariants import State, check
+from tests.annotation.simulation import KilledError
 from tests.helpers import WORDS, message
 
 NO, MAYBE, YES = range(3)
@@ -160,6 +167,86 @@ def test_votes_of_a_voided_rater_do_not_count_and_their_questions_open_again(add
     restore_rater(campaign, 2, NOW)
     assert exported(campaign) == [("m0.png", 0, [("rater 2", "yes"), ("rater 3", "no")])]
     assert export_votes(campaign).late == 1
+
+
+def kill_at(campaign: Campaign, change: Callable[[], object], transaction: int) -> None:
+    """Make a change whose process is killed as a transaction of a number is to be kept."""
+    begun = count()
+
+    def kill(*_: object) -> None:
+        if next(begun) == transaction:
+            raise KilledError
+
+    event.listen(campaign.engine, "commit", kill)
+    with suppress(KilledError):
+        change()
+    event.remove(campaign.engine, "commit", kill)
+
+
+@pytest.mark.parametrize("transaction", range(5))
+@pytest.mark.parametrize("change", ["void", "restore"])
+def test_a_rater_is_voided_at_once_and_restored_and_what_a_kill_leaves_is_finished(
+    address: str | Path, change: str, transaction: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their questions are counted anew a few in a transaction; all numbers are right meanwhile."""
+    monkeypatch.setattr(votes_module, "_MOST_COUNTED", 2)
+    campaign = campaign_at(address, (3, 3), raters=4, votes=2, golden_rate=0)
+    for person in (2, 3):
+        while isinstance(turn := next_turn(campaign, person, NOW), Turn):
+            give(campaign, person, turn, *[YES] * len(turn.rows))
+    if change == "restore":
+        void_rater(campaign, 2, NOW)
+    kill_at(campaign, partial(void_rater if change == "void" else restore_rater, campaign, 2, NOW), transaction)
+    check(State.of(campaign), {})
+    is_voided = next(row for row in State.of(campaign).people.values() if row.id == 2).voided
+    assert is_voided == ((transaction > 0) if change == "void" else (transaction == 0))
+    progress = progress_of(campaign, NOW)
+    votes = {one.id: one.votes for one in progress.raters}
+    assert votes[3] == 6
+    assert (votes[2] == 0) or not is_voided
+    assert progress.wanted == 2 * progress.open - votes_on_open(campaign)
+    while isinstance(turn := next_turn(campaign, 4, NOW), Turn):  # of what is open by then
+        give(campaign, 4, turn, *[NO] * len(turn.rows))
+    check(State.of(campaign), {})
+    exported_votes = export_votes(campaign)  # which finishes it
+    check(State.of(campaign), {})
+    assert not any(row.recounted for row in State.of(campaign).people.values())
+    assert sum(row.votes for row in exported_votes.questions) == len(exported_votes.votes)
+    assert exported_votes.voided == (6 if is_voided else 0)
+    assert all(("rater 2", "yes") in said for _, _, said in exported(campaign)) == (not is_voided)
+    while isinstance(turn := next_turn(campaign, 5, NOW), Turn):
+        give(campaign, 5, turn, *[NO] * len(turn.rows))
+    assert {len(said) for _, _, said in exported(campaign)} == {2}
+
+
+def votes_on_open(campaign: Campaign) -> int:
+    """Number of votes of raters who are not voided on open questions."""
+    state = State.of(campaign)
+    is_open = {row.id for row in state.questions.values() if row.ended is None and not row.golden}
+    counted = [row for row in state.answers if row.counted and row.question in is_open]
+    return sum(not state.people[row.person].voided for row in counted)
+
+
+def test_others_change_the_campaign_while_a_rater_is_voided(
+    address: str | Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(votes_module, "_MOST_COUNTED", 1)
+    campaign = campaign_at(address, (6,) * 5, raters=2, votes=1, golden_rate=0)
+    while isinstance(turn := next_turn(campaign, 2, NOW), Turn):
+        give(campaign, 2, turn, *[YES] * len(turn.rows))
+    done: list[int] = []
+
+    def answer(_: float) -> None:
+        """Between two transactions."""
+        if isinstance(turn := next_turn(campaign, 3, NOW), Turn):
+            give(campaign, 3, turn, *[NO] * len(turn.rows))
+            done.append(len(turn.rows))
+
+    monkeypatch.setattr(votes_module, "sleep", answer)
+    void_rater(campaign, 2, NOW)
+    assert len(done) > 20
+    check(State.of(campaign), {})
+    assert [said for _, _, said in exported(campaign)] == [[("rater 3", "no")]] * sum(done)
 
 
 def test_a_picture_that_cannot_be_judged_is_no_vote_and_is_left_to_others(address: str | Path) -> None:
@@ -596,22 +683,88 @@ def test_golden_tasks_are_the_first_of_as_many_raters_each(tmp_path: Path) -> No
     campaign.close()
 
 
-def test_what_somebody_lets_lapse_is_shown_again_golden_or_not(address: str | Path) -> None:
-    """So nobody learns from a lapse which it was."""
+def lapse(campaign: Campaign, person: int, task: int, now: float) -> float:
+    """The lease ends."""
+    return now + 100
+
+
+def lapse_and_give_way(campaign: Campaign, person: int, task: int, now: float) -> float:
+    """The lease ends, and others answer all that they are asked, so that a main task has all of its votes."""
+    for other in (3, 4):
+        for _ in range(3):
+            turn = turn_of(campaign, other, now + 100)
+            give(campaign, other, turn, *[YES] * len(turn.rows), now=now + 100)
+    return now + 200
+
+
+def lapse_while_paused(campaign: Campaign, person: int, task: int, now: float) -> float:
+    """The campaign is paused until the lease has ended."""
+    pause(campaign, now)
+    assert why(campaign, person, now + 100) == "paused"
+    resume(campaign, now + 100)
+    return now + 100
+
+
+def lapse_on_two_pages(campaign: Campaign, person: int, task: int, now: float) -> float:
+    """A page that has the picture is shown the next one; its lease ends too."""
+    assert turn_of(campaign, person, now, held=[task]).task != task
+    return now + 100
+
+
+def lapse_beside_another(campaign: Campaign, person: int, task: int, now: float) -> float:
+    """The lease ends while the page has the picture, and is shown the next one."""
+    assert turn_of(campaign, person, now + 100, held=[task]).task != task
+    return now + 200
+
+
+def sign_in_again(campaign: Campaign, person: int, task: int, now: float) -> float:
+    """Another page asks, which has nothing."""
+    return now + 1
+
+
+def exclude_and_restore(campaign: Campaign, person: int, task: int, now: float) -> float:
+    """The rater is voided for a while."""
+    void_rater(campaign, person, now)
+    restore_rater(campaign, person, now)
+    return now
+
+
+def refuse(campaign: Campaign, person: int, task: int, now: float) -> float:
+    """The rater cannot judge the picture."""
+    cannot_judge(campaign, person, task, now)
+    return now
+
+
+_ENDINGS = [lapse, lapse_and_give_way, lapse_while_paused, lapse_on_two_pages, lapse_beside_another, sign_in_again]
+
+
+@pytest.mark.parametrize("answered", [0, 1, 2])
+@pytest.mark.parametrize("end", [*_ENDINGS, exclude_and_restore, refuse])
+def test_a_picture_that_was_begun_is_shown_again_golden_or_not(
+    memory_folder: Path, end: Callable[[Campaign, int, int, float], float], answered: int
+) -> None:
+    """However its turn ended; so nobody learns from that which it was. One that cannot be judged is not shown again."""
     golden, experts = golden_of(*[6] * 20)
-    rules = Rules(golden_rate=0.5, lease=60.0)
-    plan = CampaignPlan(tasks_of(*[3] * 40), rules=rules, golden_tasks=golden, experts=experts)
-    create_campaign(address, plan)
-    campaign = open_campaign(address)
-    person, shown = add_person(campaign, "ann"), Counter[bool]()
+    rules = Rules(votes=2, stop=StopRule(0.1, 0.9), golden_rate=0.5, lease=60.0)
+    plan = CampaignPlan(tasks_of(*[3] * 90), rules=rules, golden_tasks=golden, experts=experts)
+    create_campaign(memory_folder / "c.db", plan)
+    campaign = open_campaign(memory_folder / "c.db")
+    person, *_ = (add_person(campaign, name) for name in ("ann", "ben", "cy"))
     known = {address_of(campaign, f"g{number}.png") for number in range(20)}
-    for number in range(30):
-        turn = turn_of(campaign, person, NOW + 1000 * number)
-        again = turn_of(campaign, person, NOW + 1000 * number + 100)
-        assert again == replace(turn, number=turn.number + 1)
-        give(campaign, person, again, *[YES] * len(again.rows), now=NOW + 1000 * number + 100)
-        shown[turn.image in known] += 1
-    assert min(shown.values()) > 5
+    seen, now = Counter[bool](), NOW
+    for _ in range(12):
+        turn = turn_of(campaign, person, now)
+        give(campaign, person, turn, *[YES] * answered, now=now)
+        now = end(campaign, person, turn.task, now)
+        again = turn_of(campaign, person, now)
+        assert (again.task == turn.task) == (end is not refuse)
+        if again.task == turn.task:
+            assert [row.answer for row in again.rows] == [YES] * answered + [None] * (3 - answered)
+            assert replace(again, number=0, rows=()) == replace(turn, number=0, rows=())
+        seen[turn.image in known] += 1
+        given = [GivenAnswer(row.question, YES) for row in again.rows if row.answer is None]
+        keep_answers(campaign, person, given, now)
+    assert min(seen.values()) > 2
     campaign.close()
 
 
@@ -660,10 +813,14 @@ def test_a_question_that_opens_again_is_asked_of_raters_who_have_had_the_others_
     give(campaign, 4, turn_of(campaign, 4, later), NO, now=later)
     assert why(campaign, 4, later) == "finished"
     void_rater(campaign, 2, later)
-    for person, row in ((4, other.rows[0]), (3, other.rows[1])):
-        turn = turn_of(campaign, person, later)
-        assert [each.question for each in turn.rows] == [row.question]
-        give(campaign, person, turn, NO, now=later)
+    first = turn_of(campaign, 4, later)
+    assert [row.question for row in first.rows] == [other.rows[0].question]
+    give(campaign, 4, first, NO, now=later)
+    begun = turn_of(campaign, 3, later)  # as it was when its lease ended
+    assert [(row.question, row.answer) for row in begun.rows] == [
+        (row.question, answer) for row, answer in zip(other.rows, (YES, None), strict=True)
+    ]
+    keep_answers(campaign, 3, [GivenAnswer(other.rows[1].question, NO)], later)
     assert {len(votes) for _, _, votes in exported(campaign)} == {2}
 
 

@@ -1,15 +1,16 @@
 """What people and campaigns may be called."""
 
 from collections.abc import Iterable
-from unicodedata import category
+from unicodedata import category, normalize
+from unicodedata import name as name_of_letter
 
 from reassess.errors import DataError
-from reassess.text import composed
 
 __all__ = ["check_name", "refuse_alike"]
 
 _LONGEST_NAME = 200
 _NO_LETTERS = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, what is not seen, halves of letters, ends of lines
+_EAST_ASIAN = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO")
 _JOINERS = "\u200c\u200d"  # which some scripts need between letters
 
 
@@ -30,9 +31,17 @@ def check_name(name: str) -> None:
 
 
 def refuse_alike(name: str, others: Iterable[str]) -> None:
-    """`DataError` for a name that looks nearly the same as another one."""
+    """`DataError` for a name that looks nearly the same as another one, or has letters of several scripts."""
+    if len(scripts := sorted({script for letter in normalize("NFKC", name) for script in _script(letter)})) > 1:
+        raise DataError(
+            "the name mixes scripts, of which some letters look the same",
+            allowed="letters of one script",
+            found=f"{name!a}: {' and '.join(scripts)}",
+            mend="write it in one script",
+        )
+    seen = _as_seen(name)
     for other in others:
-        if other != name and _as_seen(other) == _as_seen(name):
+        if other != name and _as_seen(other) == seen:
             raise DataError(
                 "there is somebody whose name looks nearly the same, and nobody could tell them apart",
                 found=f"{name}, beside {other}",
@@ -40,6 +49,21 @@ def refuse_alike(name: str, others: Iterable[str]) -> None:
             )
 
 
+def _script(letter: str) -> list[str]:
+    """The script of a letter, as its name in Unicode begins; scripts that are written together are one.
+
+    >>> [_script(letter) for letter in "a\u0430\u3042\u6f227"]
+    [['Latin'], ['Cyrillic'], ['East Asian'], ['East Asian'], []]
+    """
+    if category(letter)[0] != "L" or category(letter) == "Lm":
+        return []
+    script = name_of_letter(letter, "unknown").split()[0]
+    return ["East Asian" if script in _EAST_ASIAN else script.capitalize()]
+
+
 def _as_seen(name: str) -> str:
-    """A name without what is hardly seen in it: capitals, joiners, and forms of one letter."""
-    return composed(name.translate(dict.fromkeys(map(ord, _JOINERS))).casefold())
+    """A name without what is hardly seen in it: capitals, joiners, width and other forms of one letter."""
+    if name.isascii():
+        return name.lower()
+    plain = normalize("NFKC", name.translate(dict.fromkeys(map(ord, _JOINERS))))
+    return normalize("NFKC", plain.casefold())

@@ -46,8 +46,7 @@ def served_by(campaign: str | Path, address: str) -> str:
         port = parts.port or 80
         options = [] if port == _PORT else ["--port", str(port)]
         return f"the pages are served there by {shlex.join(serve + options)}"
-    options = ["--root-path", parts.path] if parts.path else []
-    return f"the pages are served, behind the proxy there, by {shlex.join(serve + options)}"
+    return f"the pages are served, behind the proxy there, by {shlex.join([*serve, '--root-path', parts.path or '/'])}"
 
 
 def _is_address(text: str) -> bool:

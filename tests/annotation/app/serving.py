@@ -8,16 +8,18 @@ from pathlib import Path
 
 _SERVE = """
 import sys
+from reassess.annotation.app import server
 from reassess.annotation.app.application import make_app
 from reassess.annotation.app.server import serve
 from reassess.annotation.store.campaigns import open_campaign
 from reassess.annotation.store.locking import only_process
 from reassess.data.image_sources import open_images
 
-folder, port, root_path = sys.argv[1:]
+folder, port, root_path, seconds = sys.argv[1:]
+server._HEAD_SECONDS = float(seconds)
 with only_process(folder + "/campaign"):
     app = make_app(open_campaign(folder + "/campaign"), open_images(folder + "/images"))
-    serve(app, port=int(port), root_path=root_path, started=lambda address: print(address, flush=True))
+    serve(app, port=int(port), root_path=root_path or None, started=lambda address: print(address, flush=True))
 """
 
 
@@ -28,6 +30,7 @@ class Server:
     folder: Path
     port: int = 0
     root_path: str = ""
+    seconds: float = 10.0  # for the head of a request
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -46,7 +49,7 @@ class Server:
 
     def start(self) -> None:
         """Start it, at the port that it had before."""
-        argv = [sys.executable, "-c", _SERVE, str(self.folder), str(self.port), self.root_path]
+        argv = [sys.executable, "-c", _SERVE, str(self.folder), str(self.port), self.root_path, str(self.seconds)]
         with self.out.open("w") as out, self.log.open("a") as log:
             self.process = subprocess.Popen(argv, stdout=out, stderr=log)
         while "\n" not in (said := self.out.read_text()):

@@ -6,7 +6,9 @@ And how long a change waits for another one.
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from reassess.annotation.store.campaigns import changing, open_campaign, using_c
 from reassess.annotation.store.database import database_errors, reading
 from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.locking import only_process
-from reassess.annotation.store.people import add_person
+from reassess.annotation.store.people import add_person, people_of
 from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.upgrades import upgrade_campaign
 from tests.annotation.campaigns import campaign_at, vote_on_all
@@ -267,6 +269,113 @@ def test_an_error_of_the_database_tells_no_values_so_that_no_log_does(address: s
         connection.execute(text("SELECT nothing FROM people WHERE name = :name"), {"name": "secret"})
     campaign.close()
     assert "secret" not in str(caught.value)
+
+
+def copy_another(path: Path) -> None:
+    """As `cp other.db c.db` does: the file stays, with another content."""
+    path.write_bytes((path.parent / "other.db").read_bytes())
+
+
+def copy_an_earlier_one(path: Path) -> None:
+    """A copy of the campaign itself, as large as it is now."""
+    path.write_bytes((path.parent / "earlier.db").read_bytes())
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def lengthen(path: Path) -> None:
+    os.truncate(path, path.stat().st_size + 4096)
+
+
+def damage_the_head(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(b"x")
+
+
+def delete_logs(path: Path) -> None:
+    for ending in ("-wal", "-shm"):
+        path.with_name(f"{path.name}{ending}").unlink()
+
+
+def delete_the_log(path: Path) -> None:
+    path.with_name(f"{path.name}-wal").unlink()
+
+
+def delete_the_index(path: Path) -> None:
+    path.with_name(f"{path.name}-shm").unlink()
+
+
+def delete_logs_and_read(path: Path) -> None:
+    """Another process opens the file, and makes logs of its own."""
+    delete_logs(path)
+    subprocess.run([sys.executable, "-m", "reassess", "annotate", "status", path], check=True, capture_output=True)
+
+
+_CHANGED = "was changed by another program since it was opened"
+_NO_LOG = "lost its log: a file beside it that ends in -wal or -shm was deleted or replaced"
+
+
+@pytest.mark.parametrize(
+    ("befall", "found"),
+    [
+        *((one, _CHANGED) for one in (copy_another, copy_an_earlier_one, cut, empty, lengthen, damage_the_head)),
+        *((one, _NO_LOG) for one in (delete_logs, delete_the_log, delete_the_index, delete_logs_and_read)),
+    ],
+)
+def test_a_served_file_that_somebody_touches_takes_no_further_change(
+    path: Path, befall: Callable[[Path], None], found: str
+) -> None:
+    """What it acknowledged then would be lost. If a log was deleted, what it acknowledged before is not."""
+    campaign_at(path.with_name("other.db"), (3,) * 9, raters=3).close()
+    shutil.copy(path, path.with_name("earlier.db"))
+    with only_process(path), using_campaign(path) as campaign:
+        add_person(campaign, "zoe")
+        befall(path)
+        for _ in range(2):
+            with pytest.raises(store.UnavailableError, match=found):
+                add_person(campaign, "yan")
+        if found == _NO_LOG:
+            for ending in ("", "-wal"):  # what is left if the server is killed
+                if (left := path.with_name(f"{path.name}{ending}")).exists():
+                    shutil.copy(left, path.with_name(f"killed.db{ending}"))
+            with using_campaign(path.with_name("killed.db")) as killed:
+                assert "zoe" in [one.name for one in people_of(killed)]
+
+
+def test_other_processes_change_a_served_file_and_so_does_the_server_beside_them(path: Path) -> None:
+    """Also beyond the length at which SQLite moves the log into the file."""
+    many = "from reassess import annotation as a; import sys; c = a.open_campaign(sys.argv[1])\n"
+    many += "for n in range(120): a.add_people(c, [f'{sys.argv[2]} {n} {k}' for k in range(8)])\n"
+    with only_process(path), using_campaign(path) as campaign:
+        other = subprocess.Popen([sys.executable, "-c", many, path, "other"])
+        for number in range(250):
+            add_person(campaign, f"own {number}")
+        assert other.wait(60) == 0
+        for number in range(250):
+            add_person(campaign, f"late {number}")
+        assert path.with_name("c.db-wal").stat().st_size < 20_000_000
+    with using_campaign(path) as campaign:
+        assert len(people_of(campaign)) == 3 + 120 * 8 + 500
+
+
+def test_a_damaged_file_is_neither_exported_nor_told_of(path: Path) -> None:
+    """Also where SQLite reads all that is asked for."""
+    with using_campaign(path) as campaign:
+        vote_on_all(campaign, raters=2)
+    execute(path, "PRAGMA writable_schema=ON", "DELETE FROM sqlite_master WHERE name = 'ix_turns_expired'")
+    for function in (export_votes, lambda campaign: progress_of(campaign, 1e9)):
+
+        def read(function: Callable[..., object] = function) -> None:
+            with using_campaign(path) as campaign:
+                function(campaign)
+
+        assert message(read).startswith("the campaign is damaged\n")
 
 
 def test_a_campaign_of_which_the_file_is_gone_takes_no_change(path: Path, tmp_path: Path) -> None:

@@ -197,7 +197,17 @@ def test_a_name_has_no_blanks_around_it(campaign: Campaign, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "other"), [("Ann", "ann"), ("STRASSE", "Straße"), ("Zoe\u0301", "zo\u00e9"), ("ann", "an\u200dn")]
+    ("name", "other"),
+    [
+        *(("Ann", "ann"), ("STRASSE", "Straße"), ("Zoe\u0301", "zo\u00e9"), ("ann", "an\u200dn")),
+        *(
+            ("ann", "\uff41\uff4e\uff4e"),
+            ("ann", "\U0001d41ann"),
+            ("Ann", "\u24d0nn"),
+            ("x2", "x\u00b2"),
+            ("fi", "\ufb01"),
+        ),
+    ],
 )
 def test_names_that_look_nearly_the_same_are_no_two_people(campaign: Campaign, name: str, other: str) -> None:
     refused = (
@@ -209,6 +219,41 @@ def test_names_that_look_nearly_the_same_are_no_two_people(campaign: Campaign, n
     assert people_of(campaign) == []
     add_person(campaign, name)
     assert message(add_person, campaign, other, "expert") == refused
+
+
+@pytest.mark.parametrize(
+    ("name", "scripts"),
+    [
+        ("\u0430nn", "Cyrillic and Latin"),
+        ("ann\u0455", "Cyrillic and Latin"),
+        ("b\u03bfb", "Greek and Latin"),
+        ("\u0430\u03bf", "Cyrillic and Greek"),
+    ],
+)
+def test_a_name_of_several_scripts_is_refused(campaign: Campaign, name: str, scripts: str) -> None:
+    """Some letters of one look like those of another."""
+    assert message(add_person, campaign, name) == (
+        "the name mixes scripts, of which some letters look the same\n"
+        "  allowed: letters of one script\n"
+        f"  found:   {name!a}: {scripts}\n"
+        "  to mend: write it in one script"
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u0410\u043d\u043d\u0430 2",
+        "\u5c71\u7530\u306f\u306a",
+        "\uae40 \u91d1",
+        "Zo\u00eb O\u2019Neil-\u0141",
+        "\u05d0-\u05d1",
+        "rater 7",
+    ],
+)
+def test_a_name_may_be_of_any_script(campaign: Campaign, name: str) -> None:
+    add_person(campaign, name)
+    assert [one.name for one in people_of(campaign)][-1] == name
 
 
 @pytest.mark.parametrize("last", ["cy\n", "", "a" * 201, "ann", "bob", "Bob"])

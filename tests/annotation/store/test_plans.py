@@ -12,7 +12,7 @@ from tests.annotation.campaigns import campaign_at, vote_on_all
 
 # Tables that grow with the images or the answers, and the indexes that hold a few of their rows.
 _LARGE = ("answers", "images", "log", "questions", "tasks", "turns")
-_FEW = ("ix_tasks_free", "ix_turns_asked")
+_FEW = ("ix_tasks_free", "ix_turns_asked", "ix_turns_expired")
 
 
 def test_no_table_that_grows_is_read_as_a_whole(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import UnavailableError, WaitedTooLongError
 from reassess.annotation.store.pictures import mark_of
 from reassess.annotation.store.practice import practice_size
+from reassess.annotation.store.votes import finish_counting
 from reassess.data.image_sources import ImageSource
 from reassess.errors import ReassessError
 
@@ -64,6 +65,7 @@ def make_app(
             Exception: _fail,
         },
     )
+    finish_counting(campaign)  # of raters who were voided when a process was killed
     app.router.redirect_slashes = False  # a redirect would name the site as the client calls it
     environment = Environment(
         loader=PackageLoader(__package__),

@@ -5,10 +5,12 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -21,7 +23,7 @@ from reassess.annotation.store.class_list import shown_classes
 from reassess.annotation.store.keeping import LogEntry, disputed_golden, last_entries, split_golden, uncertain_questions
 from reassess.annotation.store.links import forget_person, make_link, revoke_link
 from reassess.annotation.store.people import add_person, admit
-from reassess.annotation.store.votes import restore_rater, void_rater
+from reassess.annotation.store.votes import finish_counting, restore_rater, void_rater
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.rater_model import VALIDITY
 from reassess.numeric.proportion import Proportion
@@ -37,8 +39,8 @@ _LISTED = 25  # rows of a part of a list
 _ROLES = ("rater", "expert", "keeper")
 # What is done to a person, by its address.
 _OF_PERSON = {
-    "void": void_rater,
-    "restore": restore_rater,
+    "void": partial(void_rater, finish=False),
+    "restore": partial(restore_rater, finish=False),
     "admit": admit,
     "revoke": revoke_link,
     "forget": forget_person,
@@ -134,7 +136,7 @@ def _do(caller: Caller, said: Mapping[str, Any]) -> Response:
     if change is None:
         raise HTTPException(404, "there is no such page")
     change(caller.campaign, whole_number(said.get("person")), caller.now, caller.person.id)
-    return Response(status_code=204)
+    return Response(status_code=204, background=BackgroundTask(finish_counting, caller.campaign))
 
 
 def _export(caller: Caller, said: Mapping[str, Any]) -> Response:

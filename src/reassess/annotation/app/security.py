@@ -8,7 +8,7 @@ from hmac import compare_digest
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reassess.errors import DataError
@@ -82,7 +82,7 @@ async def said_in(request: Request) -> Mapping[str, Any]:
     ------
     HTTPException
         Of status 415: it says that it is of another type; 413: it is larger than `MOST_BYTES`; 408: it takes more than
-        half a minute; 400: it is no object.
+        half a minute; 400: it is no object, or was broken off.
     DataError
         A key stands twice in it.
     """
@@ -95,6 +95,8 @@ async def said_in(request: Request) -> Mapping[str, Any]:
                 body += part
                 if len(body) > MOST_BYTES:
                     raise HTTPException(413, f"the body of a request has at most {MOST_BYTES:,} bytes")
+    except ClientDisconnect as error:  # who hears nothing of it
+        raise HTTPException(400, "the body of a request was broken off") from error
     except TimeoutError:
         detail = f"the body of a request takes at most {_PATIENCE:.0f} seconds"
         raise HTTPException(408, detail, {"Connection": "close"}) from None

@@ -3,19 +3,28 @@
 import logging
 import socket
 import sys
+from asyncio import TimerHandle, Transport
 from collections.abc import Callable
 from copy import deepcopy
+from ipaddress import ip_address
 from typing import Any
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from reassess.annotation.addresses import root_path_of
 from reassess.errors import DataError
 
 __all__ = ["serve"]
 
-_PROXY = "127.0.0.1"  # whose word on a request's address and scheme is taken
+_PROXY = "127.0.0.1"  # whose word on a request's address and scheme is taken, if there is a proxy
+_MOST_HEAD = 16_384  # bytes of a request before its body, as of nginx and Node.js
+_MOST_HEADERS = 100
+_MOST_REQUEST = 1 << 20  # bytes; of a body, the application reads fewer
+_MOST_WAITING = 16  # requests of a connection that come before the response to the first
+_MOST_CONNECTIONS = 800  # of the usual 1,024 open files of a process
+_HEAD_SECONDS, _REQUEST_SECONDS = 10.0, 60.0  # from its beginning
 # As uvicorn's own, but that nothing of it stands where a program reads the address.
 _LOGGING = deepcopy(uvicorn.config.LOGGING_CONFIG)
 _LOGGING["handlers"]["access"]["stream"] = "ext://sys.stderr"
@@ -28,7 +37,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
-    root_path: str = "",
+    root_path: str | None = None,
     started: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve pages until the process is told to stop.
@@ -40,7 +49,8 @@ def serve(
     host, port
         Where; 0 is any free port.
     root_path
-        The path below which a proxy shows the pages, such as ``/rating``; the proxy takes it away.
+        The path below which a proxy shows the pages, such as ``/rating``, or ``/``; the proxy takes it away. None if
+        there is no proxy.
     started
         Is told the address at which the server can be asked; below a root path, by the proxy alone.
 
@@ -51,17 +61,18 @@ def serve(
 
     Notes
     -----
-    What a proxy says of the client's address and scheme is taken from one on this machine alone. The log holds no part
-    of an address after its ``?``.
+    What a proxy says of the client's address and scheme is taken from one on this machine, and only with a root path.
+    The log holds no part of an address after its ``?``. Who sends more than a page would, or stops in the middle of a
+    request, is cut off.
     """
     config = uvicorn.Config(
-        app,
+        app if root_path is None else _BehindProxy(app),
         log_config=_LOGGING,
-        root_path=root_path_of(root_path),
+        root_path=root_path_of(root_path or ""),
         lifespan="off",
+        http=_Connection,
         ws="none",
-        proxy_headers=True,
-        forwarded_allow_ips=_PROXY,
+        proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE,
     )
@@ -71,6 +82,102 @@ def serve(
         started(f"http://{name}:{listening.getsockname()[1]}/")
         sys.setswitchinterval(_TURN)
         uvicorn.Server(config).run(sockets=[listening])
+
+
+class _Connection(HttpToolsProtocol):
+    """A connection that is closed if a request takes too much or too long: uvicorn bounds neither.
+
+    The head of a request is all before its body.
+    """
+
+    _timer: TimerHandle | None = None
+    _bytes = 0  # since the last request was complete
+    _in_head, _head, _is_large = True, 0, False
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._limit(_HEAD_SECONDS)
+        if len(self.connections) > _MOST_CONNECTIONS:
+            transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._limit(None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._timer is None:
+            self._limit(_HEAD_SECONDS)
+        self._bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._bytes > _MOST_HEAD and not self.transport.is_closing():
+            self._is_large = True
+            self.send_400_response("")
+        elif self._bytes > _MOST_REQUEST:
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Add a header; those after a body, too."""
+        self._head += len(name) + len(value)
+        if self._head + len(self.url) > _MOST_HEAD or len(self.headers) >= _MOST_HEADERS:
+            self._is_large = True
+            raise ValueError("too large")
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if len(self.pipeline) >= _MOST_WAITING:
+            raise ValueError("too many requests without waiting for a response")
+        super().on_headers_complete()
+        self._in_head = False
+        self._limit(_REQUEST_SECONDS)
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._in_head, self._bytes = True, 0
+        self._limit(None)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse the request; one that is too large, by a status of its own."""
+        if self._is_large:
+            self.transport.write(STATUS_LINE[431] + b"content-length: 0\r\nconnection: close\r\n\r\n")
+            self.transport.close()
+        else:
+            super().send_400_response(msg)
+
+    def _limit(self, seconds: float | None) -> None:
+        """Close the connection after so many seconds, unless called again."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if seconds is None else self.loop.call_later(seconds, self.transport.close)
+
+
+class _BehindProxy:
+    """An application whose requests are of the address and the scheme that a proxy on this machine says."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["client"] and scope["client"][0] == _PROXY:
+            said = {name: value.decode("latin-1") for name, value in scope["headers"]}
+            if _is_address(address := said.get(b"x-forwarded-for", "").rpartition(",")[2].strip()):
+                scope["client"] = (address, 0)
+            if (scheme := said.get(b"x-forwarded-proto", "")) in ("http", "https"):
+                scope["scheme"] = scheme
+        await self._app(scope, receive, send)
+
+
+def _is_address(text: str) -> bool:
+    """Whether a text is the address of a machine: the log shows nothing else of what a header says."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text  # after which anything may stand
 
 
 def _listen(host: str, port: int) -> socket.socket:

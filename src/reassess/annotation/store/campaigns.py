@@ -9,6 +9,7 @@ to the person, as an entry of the log does to who made it: so that change locks 
 a transaction that changes something is alone.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ from reassess.text import counted
 __all__ = ["Campaign", "Change", "changing", "in_parts", "open_campaign", "pause", "resume", "using_campaign"]
 
 _MOST = 1_000  # values of a statement
+_AFTER_ALL = (1 << 31) - 1  # a position that no cursor is beyond
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,9 @@ def open_campaign(address: str | Path) -> Campaign:
     try:
         with database_errors(address), at(shown_address(address)), reading(engine) as connection:
             check_form(connection, address)
-            return _campaign(connection, nullcontext() if is_server(address) else Gate())
+            return _campaign(
+                connection, nullcontext() if is_server(address) else Gate(engine, os.path.realpath(address))
+            )
     except BaseException:
         engine.dispose()
         raise
@@ -165,14 +169,14 @@ _LOCKED = (
     select(tasks.c.id).where(tasks.c.id.in_(bindparam("numbers", expanding=True))).order_by(tasks.c.id)
 ).with_for_update(key_share=True)
 _OPEN = (
-    select(tasks.c.id, tasks.c.position, tasks.c.free, questions.c.votes, questions.c.reserved)
+    select(tasks.c.id, tasks.c.kind, tasks.c.position, tasks.c.free, questions.c.votes, questions.c.reserved)
     .outerjoin(questions, and_(questions.c.task == tasks.c.id, questions.c.ended.is_(None)))
     .where(tasks.c.id.in_(bindparam("numbers", expanding=True)))
     .order_by(tasks.c.id)
 )
 _RESERVE = (
     update(questions)
-    .where(questions.c.id.in_(bindparam("numbers", expanding=True)), ~questions.c.golden)
+    .where(questions.c.id.in_(bindparam("numbers", expanding=True)))
     .values(reserved=questions.c.reserved + bindparam("places"))
 )
 _FREE = update(tasks).where(tasks.c.id == bindparam("number")).values(free=bindparam("places"))
@@ -228,25 +232,26 @@ class Change:
             self.connection.execute(_CAMPAIGN_WITH_OTHERS if with_others else _CAMPAIGN).all()
 
     def reserve(self, shown: Sequence[int], places: int) -> None:
-        """Add places that are reserved, or take them away, on questions that are voted on."""
+        """Add places that are reserved, or take them away."""
         if shown:
             self.connection.execute(_RESERVE, {"numbers": shown, "places": places})
 
     def renew(self, numbers: Iterable[int], *, reopened: bool = False) -> None:
-        """Note how many raters some main tasks can be shown to: each of their open questions needs a place for them.
+        """Note how many raters some tasks can be shown to: each of their open questions needs a place for them.
 
         `reopened`: raters who had passed them by may find something in them, also if others could be shown them before.
+        All this is done for golden tasks too, where it changes nothing, so that their requests take as long.
         """
         for some in in_parts(sorted(set(numbers))):
             places = []
-            for task, rows in groupby(self.connection.execute(_OPEN, {"numbers": some}), key=itemgetter(0, 1, 2)):
-                number, position, before = task
+            for task, rows in groupby(self.connection.execute(_OPEN, {"numbers": some}), key=itemgetter(0, 1, 2, 3)):
+                number, kind, position, before = task
                 is_open = [row for row in rows if row.votes is not None]
                 free = min((self.rules.free(row.votes, row.reserved) for row in is_open), default=0)
                 if free != before:
                     places.append({"number": number, "places": free})
                 if free and (reopened or not before):
-                    self.reopened.append(position)
+                    self.reopened.append(position if kind == schema.MAIN else _AFTER_ALL)
             self.note_free(places)
 
     def note_free(self, places: Sequence[Mapping[str, int]]) -> None:

@@ -1,6 +1,6 @@
 """Which task somebody is shown next, and which of its questions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -35,7 +35,7 @@ class Choice(NamedTuple):
 
     task: Row[Any]
     rows: Sequence[Row[Any]]
-    free: int = 0  # places that are left on a main task then
+    free: int  # places that are left on it then
 
 
 def choose(change: Change, person: Row[Any], held: Sequence[int]) -> Choice | None:
@@ -47,31 +47,33 @@ def choose(change: Change, person: Row[Any], held: Sequence[int]) -> Choice | No
     own = {"who": person.id, "held": held}
     if person.role == EXPERT:
         task = change.connection.execute(_EXPERT_TASK, own).one_or_none()
-        return None if task is None else Choice(task, _unanswered(change, person, task))
+        return None if task is None else _choice(change, person, task)
     if person.stage == PRACTICE:  # of which none is passed over
         task = change.connection.execute(_PRACTICE_TASK, own | {"held": []}).one_or_none()
-        return None if task is None else Choice(task, _unanswered(change, person, task))
+        return None if task is None else _choice(change, person, task)
     main = _choose_main(change, person, own)
-    if main is None or not change.rules.is_golden(person.id, person.draws):
+    if main is None or not change.rules.golden_rate:
         return main
-    return _choose_golden(change, person, own, len(main.rows)) or main
+    is_golden = change.rules.is_golden(person.id, person.draws)
+    # One is chosen for each, as the time would tell golden tasks otherwise.
+    golden = _choose_golden(change, person, own, len(main.rows), last_resort=is_golden)
+    return golden if is_golden and golden is not None else main
 
 
 def _choose_main(change: Change, person: Row[Any], own: dict[str, Any]) -> Choice | None:
     """The first main task from the cursor on, or else of all: one may be open again that the cursor has passed."""
     for place in sorted({0, person.position}, reverse=True):
         while (task := change.connection.execute(_MAIN_TASK, own | {"place": place}).one_or_none()) is not None:
-            asked = change.connection.execute(ASKED_OF, {"who": person.id, "of_task": task.id})
-            is_open = [row for row in asked if row.ended is None]
-            rows = [row for row in is_open if row.answer is None]
-            if rows:
-                free = min(change.rules.free(row.votes, row.reserved + (row in rows)) for row in is_open)
-                return Choice(task, rows, free)
+            choice = _choice(change, person, task)
+            if choice.rows:
+                return choice
             place = task.position + 1  # its questions went while it was chosen
     return None
 
 
-def _choose_golden(change: Change, person: Row[Any], own: dict[str, Any], size: int) -> Choice | None:
+def _choose_golden(
+    change: Change, person: Row[Any], own: dict[str, Any], size: int, *, last_resort: bool
+) -> Choice | None:
     """A golden task with at least so many questions, or else a largest one; and so many of them, known ones first."""
     rules, connection = change.rules, change.connection
     last = connection.scalar(_LAST_GOLDEN)
@@ -80,19 +82,32 @@ def _choose_golden(change: Change, person: Row[Any], own: dict[str, Any], size: 
     places = rules.places(person.id, person.draws, last + 1)
     found = {task.position: task for task in connection.execute(_GOLDEN_AT, own | {"places": places, "least": size})}
     task = next((found[place] for place in places if place in found), None)
+    if task is None and not last_resort:
+        return None
     if task is None:
         left = connection.execute(_GOLDEN_TASKS, own).all()
         if not left:
             return None
         task = left[rules.pick(person.id, person.draws, [one.size for one in left], size)]
-    rows = _unanswered(change, person, task)
-    rows.sort(key=lambda row: (row.truth is None, rules.rank(person.id, person.draws, row.class_id)))
-    return Choice(task, sorted(rows[:size], key=attrgetter("id")))  # in an order that tells nothing
+    return _choice(
+        change, person, task, size, lambda row: (row.truth is None, rules.rank(person.id, person.draws, row.class_id))
+    )
 
 
-def _unanswered(change: Change, person: Row[Any], task: Row[Any]) -> list[Row[Any]]:
+def _choice(
+    change: Change,
+    person: Row[Any],
+    task: Row[Any],
+    size: int | None = None,
+    rank: Callable[[Row[Any]], Any] = attrgetter("id"),
+) -> Choice:
+    """A task with its open questions that somebody has not answered; so many of them at most, of the lowest rank."""
     asked = change.connection.execute(ASKED_OF, {"who": person.id, "of_task": task.id})
-    return [row for row in asked if row.answer is None]
+    is_open = [row for row in asked if row.ended is None]
+    rows = sorted((row for row in is_open if row.answer is None), key=rank)[:size]
+    shown = {row.id for row in rows}
+    free = min((change.rules.free(row.votes, row.reserved + (row.id in shown)) for row in is_open), default=0)
+    return Choice(task, sorted(rows, key=attrgetter("id")), free)  # in an order that tells nothing
 
 
 def first_place(change: Change, person: Row[Any], chosen: Row[Any]) -> int:

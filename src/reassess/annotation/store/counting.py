@@ -5,7 +5,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, and_, bindparam, case, exists, func, select, true, update
+from sqlalchemy import Row, and_, bindparam, case, exists, func, or_, select, true, update
 
 from reassess.annotation.judging import current_model, probability_valid
 from reassess.annotation.store.campaigns import Change, in_parts
@@ -24,9 +24,11 @@ from reassess.core.rater_model import RaterModel
 
 __all__ = ["count_anew", "count_new"]
 
-# That of somebody who is not voided, about a picture that they could judge, to a question that they did not suggest.
+# That of somebody who is not voided, about a picture that they could judge, to a question that they did not suggest. Of
+# somebody who is being restored, it is not so before the question is counted anew.
 _STANDING = and_(
-    answers.c.person.in_(select(people.c.id).where(~people.c.voided)),
+    ~people.c.voided,
+    func.coalesce(people.c.recounted, questions.c.id) >= questions.c.id,
     ~exists().where(
         *(turns.c.person == answers.c.person, turns.c.task == questions.c.task),
         turns.c.state.in_([UNFIT, SUGGESTED]),
@@ -34,11 +36,25 @@ _STANDING = and_(
 )
 _ANSWERS = (
     select(
-        *(questions.c.id, questions.c.prior, answers.c.id.label("number"), answers.c.person, answers.c.answer),
+        *(
+            questions.c.id,
+            questions.c.golden,
+            questions.c.prior,
+            answers.c.id.label("number"),
+            answers.c.person,
+            answers.c.answer,
+        ),
         *(answers.c.counted, _STANDING.label("stands")),
     )
     .select_from(questions)
-    .outerjoin(answers, answers.c.question == questions.c.id)
+    .outerjoin(
+        answers,
+        and_(
+            answers.c.question == questions.c.id,
+            or_(~questions.c.golden, answers.c.person == bindparam("who")),  # golden ones have one of each rater
+        ),
+    )
+    .outerjoin(people, people.c.id == answers.c.person)
     .where(questions.c.id.in_(bindparam("numbers", expanding=True)), questions.c.ended.is_distinct_from(WITHDRAWN))
     .order_by(questions.c.id, answers.c.id)
 )
@@ -71,6 +87,7 @@ class _Votes(NamedTuple):
     """Answers to a question in the order in which they came, and the probability that it is valid before them."""
 
     prior: float | None
+    golden: bool
     votes: Sequence[Row[Any]]
 
     def only(self, which: str) -> "_Votes":
@@ -89,27 +106,36 @@ class _Known(NamedTuple):
     golden: bool
 
 
-def count_new(change: Change, asked: Sequence[int], *, places: Sequence[int]) -> None:
-    """Note what the votes on some questions say after new ones; of some of them, a place is given back."""
-    said = _votes_on(change, asked)
-    _settle(change, {question: each.only("counted") for question, each in said.items()}, places=places)
+def count_new(change: Change, person: int, asked: Sequence[int], *, places: Sequence[int]) -> None:
+    """Note what the votes on some questions say after new ones of a rater; of some of them, a place is given back.
+
+    Golden questions have no votes. As much is worked out for them as for others, since the time would tell them.
+    """
+    said = _votes_on(change, asked, person)
+    if any(vote.counted and not vote.stands for each in said.values() for vote in each.votes):
+        change.reserve(places, -1)
+        count_anew(change, asked)  # before the turn of those questions comes, whose rater was voided
+        return
+    counted = {question: each if each.golden else each.only("counted") for question, each in said.items()}
+    _settle(change, counted, _known(change, counted), places=places)
 
 
-def count_anew(change: Change, asked: Sequence[int]) -> None:
+def count_anew(change: Change, asked: Sequence[int], person: int = 0) -> None:
     """Count the answers to some questions in the order in which they came, until they are enough.
 
-    No answer counts to those that are withdrawn.
+    No answer counts to those that are withdrawn. Of golden ones none does either, and that of a rater is looked at, as
+    for `count_new`.
     """
-    said = _votes_on(change, asked)
+    said = _votes_on(change, asked, person)
     before = {vote.number for each in said.values() for vote in each.votes if vote.counted}
     standing = {question: each.only("stands") for question, each in said.items()}
     known = _known(change, standing)
     counted = {question: _enough(change, each, known) for question, each in standing.items()}
-    after = {vote.number for each in counted.values() for vote in each.votes}
+    after = {vote.number for each in counted.values() for vote in each.votes if not each.golden}
     for counts, numbers in ((False, before - after), (True, after - before)):
         for some in in_parts(sorted(numbers)):
             change.connection.execute(_COUNT, {"numbers": some, "counts": counts})
-    _settle(change, counted)
+    _settle(change, counted, known)
 
 
 def _enough(change: Change, said: _Votes, known: _Known) -> _Votes:
@@ -120,23 +146,24 @@ def _enough(change: Change, said: _Votes, known: _Known) -> _Votes:
     return said
 
 
-def _votes_on(change: Change, asked: Sequence[int]) -> dict[int, _Votes]:
-    """All answers to each of some questions that are not withdrawn."""
+def _votes_on(change: Change, asked: Sequence[int], person: int) -> dict[int, _Votes]:
+    """All answers to each of some questions that are not withdrawn; to golden ones, those of a rater."""
     said = {}
-    for question, found in groupby(change.connection.execute(_ANSWERS, {"numbers": asked}), key=itemgetter(0)):
-        rows = list(found)
-        said[question] = _Votes(rows[0].prior, [row for row in rows if row.number is not None])
+    found = change.connection.execute(_ANSWERS, {"numbers": asked, "who": person})
+    for question, group in groupby(found, key=itemgetter(0)):
+        rows = list(group)
+        said[question] = _Votes(rows[0].prior, rows[0].golden, [row for row in rows if row.number is not None])
     return said
 
 
-def _settle(change: Change, counted: Mapping[int, _Votes], *, places: Sequence[int] = ()) -> None:
+def _settle(change: Change, counted: Mapping[int, _Votes], known: _Known, *, places: Sequence[int] = ()) -> None:
     """Note what the counted votes on some questions say, and whether they are enough; give back some of the places."""
-    known = _known(change, counted)
     states = []
     for question, said in counted.items():
         valid = said.valid(known.model)
-        why = change.rules.ending(len(said.votes), valid, measured=known.golden)
-        state = {"counted": len(said.votes), "probability": valid, "why": why, "back": int(question in places)}
+        votes = 0 if said.golden else len(said.votes)
+        why = None if said.golden else change.rules.ending(votes, valid, measured=known.golden)
+        state = {"counted": votes, "probability": valid, "why": why, "back": int(question in places)}
         states.append({"question": question, **state})
     if states:
         change.connection.execute(_STATE, states)

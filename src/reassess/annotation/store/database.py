@@ -5,10 +5,9 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -22,10 +21,12 @@ from reassess.formats.files import exists
 
 __all__ = [
     "ALLOW_WRITING",
+    "ONLY_HERE",
     "RESTORE",
     "Gate",
     "UnavailableError",
     "WaitedTooLongError",
+    "check_whole",
     "connect",
     "database_errors",
     "existing",
@@ -39,22 +40,123 @@ __all__ = [
 
 ALLOW_WRITING = "allow that the file and its folder are written"
 RESTORE = "take a copy that reassess annotate backup made"
+_STOP = f"stop its server, and {RESTORE}"
+ONLY_HERE: set[str] = set()  # real paths of the files that this process alone serves or upgrades
 _CONNECTIONS = 8  # of a process to a server, which stay open: a new one takes longer than what is asked of it
 _PATIENCE = 10_000  # milliseconds that one writer waits for another
+_PAGES = 1_000  # of a log, after which SQLite moves it into the file
+_CHANGES = 100  # after which a process that serves a file does
 
 
 class Gate:
-    """Lets one thread pass at a time; `WaitedTooLongError` for one that waits too long, as of a pool of connections."""
+    """Lets one change of an SQLite file pass at a time, and none after somebody has replaced the file or its log.
 
-    def __init__(self) -> None:
-        self._lock = Lock()
+    SQLite would not notice, and what is acknowledged then would be lost. The process that serves the file is the only
+    one that moves the log into it. So it refuses changes once anything else has altered the size or time of the file.
+    """
+
+    def __init__(self, engine: Engine, path: str) -> None:
+        self._engine, self._path, self._lock, self._changes = engine, path, Lock(), 0
+        with closing(engine.raw_connection()) as connection:
+            self._has_log = connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+            if path in ONLY_HERE:  # whoever is moving the log ends first
+                connection.execute("PRAGMA wal_checkpoint(FULL)")
+        self._seen = self._look()
+        event.listen(engine, "begin", self._begin)
 
     def __enter__(self) -> None:
         if not self._lock.acquire(timeout=_PATIENCE / 1000):
             raise WaitedTooLongError("the database takes no change of this process")
+        try:
+            if self._look() != self._seen:
+                self._save_log()
+            self._check()
+        except BaseException:
+            self._lock.release()
+            raise
 
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        try:
+            is_due = self._path in ONLY_HERE and not self._changes % _CHANGES
+            if error is None and is_due and self._look() == self._seen:
+                with closing(self._engine.raw_connection()) as connection:
+                    connection.execute("PRAGMA wal_checkpoint")
+                self._seen = self._look()
+        finally:
+            self._lock.release()
+
+    def _look(self) -> "_Seen":
+        file = _stat(self._path)
+        if not self._has_log:  # such as where the file may only be read
+            return _Seen(_place(file), None, None)
+        content = (file.st_size, file.st_mtime_ns) if file is not None and self._path in ONLY_HERE else None
+        return _Seen(_place(file), content, (_place(_stat(f"{self._path}-wal")), _place(_stat(f"{self._path}-shm"))))
+
+    def _begin(self, connection: Connection) -> None:
+        """What is looked at again once the transaction has the right to write."""
+        if connection.get_execution_options().get("reading"):
+            return
+        self._check()
+        self._changes += 1
+        pages = 0 if self._path in ONLY_HERE or _is_served(self._path) else _PAGES
+        if connection.info.get("pages") != pages:
+            connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={pages}")
+            connection.info["pages"] = pages
+
+    def _check(self) -> None:
+        """Refuse a change if the file or its log is not as it was left."""
+        found = self._look()
+        if found != self._seen:
+            gone = sqlite3.OperationalError(f"{self._path} {found.fault(self._seen)}")
+            raise UnavailableError("BEGIN IMMEDIATE", None, gone)
+
+    def _save_log(self) -> None:
+        """Move a deleted log, which this process still has, into the file, if no other log is in its place."""
+        found, log = self._look(), _stat(f"{self._path}-wal")
+        if found._replace(log=self._seen.log) == self._seen and (log is None or not log.st_size):
+            with closing(self._engine.raw_connection()) as connection:
+                connection.execute("PRAGMA wal_checkpoint")
+
+
+class _Seen(NamedTuple):
+    """What tells an SQLite file and its log from others that have taken their place."""
+
+    place: tuple[int, int] | None
+    content: tuple[int, int] | None  # size and time; None where other processes may move the log into the file too
+    log: tuple[Any, ...] | None
+
+    def fault(self, before: "_Seen") -> str:
+        """What has happened since."""
+        if self.place != before.place:
+            return "was moved, deleted or replaced since it was opened"
+        if self.log != before.log:
+            return "lost its log: a file beside it that ends in -wal or -shm was deleted or replaced"
+        return "was changed by another program since it was opened"
+
+
+def _stat(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)  # noqa: PTH116 - a third of the time
+    except OSError:
+        return None
+
+
+def _place(found: os.stat_result | None) -> tuple[int, int] | None:
+    return found and (found.st_dev, found.st_ino)
+
+
+def _is_served(path: str) -> bool:
+    """Whether another process serves or upgrades a file: it holds a lock beside it."""
+    try:
+        with open(f"{path}.lock") as lock:  # noqa: PTH123
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def open_engine(campaign: str | Path) -> Engine:
@@ -102,11 +204,10 @@ def open_engine(campaign: str | Path) -> Engine:
             connect_args={"options": f"-c lock_timeout={_PATIENCE}"},
             hide_parameters=True,
         )
-    path = os.path.realpath(text)
     url = URL.create("sqlite", database=file_uri(text), query={"uri": "true"})
     engine = create_engine(url, json_deserializer=_from_json, hide_parameters=True)
     event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", partial(_begin, path, _identity(path)))
+    event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -171,6 +272,15 @@ def database_errors(campaign: str | Path) -> Iterator[None]:
         ) from error
 
 
+def check_whole(connection: Connection, check: str) -> None:
+    """Raise `DataError` if an SQLite file is damaged, by its `quick_check`, or its slower `integrity_check`."""
+    if connection.dialect.name == "sqlite":
+        found = connection.exec_driver_sql(f"PRAGMA {check}(1)").scalar_one()
+        if found != "ok":
+            path = connection.exec_driver_sql("SELECT file FROM pragma_database_list WHERE name = 'main'").scalar()
+            raise DataError("the campaign is damaged", where=path, found=found, mend=RESTORE)
+
+
 def forbids_writing(error: DBAPIError) -> bool:
     """Whether a database refused a change since it may only be read, by whoever asked."""
     return "readonly" in str(error.orig) or getattr(error.orig, "sqlstate", None) in _READ_ONLY
@@ -183,6 +293,8 @@ _MENDS = {
     "no such table": "name the file of a campaign",
     "no such column": "name the file of a campaign",
     "malformed": RESTORE,
+    "since it was opened": _STOP,
+    "lost its log": _STOP,
     "readonly": ALLOW_WRITING,
     "unable to open": ALLOW_WRITING,
     "full": "make room on the disk",
@@ -211,23 +323,9 @@ def _from_json(text: str) -> Any:
         ) from error
 
 
-def _identity(path: str) -> tuple[int, int] | None:
-    """What tells a file from another one that has taken its place; None if there is none."""
-    try:
-        found = os.stat(path)  # noqa: PTH116 - a third of the time
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _begin(path: str, identity: tuple[int, int] | None, connection: Connection) -> None:
-    if connection.get_execution_options().get("reading"):
-        connection.exec_driver_sql("BEGIN")
-        return
-    if identity is not None and _identity(path) != identity:  # a change would be kept where nobody finds it
-        gone = sqlite3.OperationalError(f"{path} was moved, deleted or replaced since it was opened")
-        raise UnavailableError("BEGIN IMMEDIATE", None, gone)
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin(connection: Connection) -> None:
+    is_reading = connection.get_execution_options().get("reading")
+    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
 
 
 def _prepare(connection: Any, _: Any) -> None:

@@ -46,7 +46,7 @@ _SAID = (
 def count_golden(change: Change, said: Iterable[tuple[int, int | None, int | None, int]]) -> None:
     """Count answers of raters to golden questions, or take them away: rater, truth, answer, and +1 or -1 of each.
 
-    What has no truth or no answer counts nothing.
+    What has no truth or no answer counts nothing. A 0 changes nothing, and takes as long.
     """
     counts: Counter[tuple[int, int, int]] = Counter()
     for person, truth, answer, more in said:
@@ -55,7 +55,6 @@ def count_golden(change: Change, said: Iterable[tuple[int, int | None, int | Non
     rows = [
         {"who": person, "is": truth, "said": answer, "more": more}
         for (person, truth, answer), more in sorted(counts.items())
-        if more
     ]
     if rows:
         change.connection.execute(_COUNT, rows)

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Select, exists, func, select
+from sqlalchemy import Connection, Select, and_, exists, func, select
 from sqlalchemy.exc import DBAPIError
 
 from reassess.annotation.store.campaigns import Campaign, changing
 from reassess.annotation.store.class_list import classes_of
-from reassess.annotation.store.database import forbids_writing, reading
+from reassess.annotation.store.database import check_whole, forbids_writing, reading
 from reassess.annotation.store.schema import (
     EXPERT,
     GOLDEN,
@@ -27,6 +27,7 @@ from reassess.annotation.store.schema import (
     turns,
     unasked,
 )
+from reassess.annotation.store.votes import finish_counting
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
@@ -34,6 +35,7 @@ from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 
 __all__ = [
+    "COUNTED",
     "JUDGED",
     "OF_RATERS",
     "AskedQuestion",
@@ -143,9 +145,16 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
         The campaign.
     names
         Whether raters are called by their names; else by numbers, in the order in which they were invited.
+
+    Raises
+    ------
+    DataError
+        The file of the campaign is damaged.
     """
+    finish_counting(campaign)
     classes = classes_of(campaign)
     with reading(campaign.engine) as connection:
+        check_whole(connection, "integrity_check")
         said = _Said(connection, classes, names)
         golden, rater_golden = said.golden()
         every = select(func.count()).select_from(answers.join(people).join(questions).join(tasks))
@@ -156,7 +165,7 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
             return connection.scalar(counts.where(~answers.c.counted, *OF_RATERS, *why)) or 0
 
         return Exported(
-            votes=said.votes(answers.c.counted),
+            votes=said.votes(COUNTED),
             golden=golden,
             rater_golden=rater_golden,
             original=_original(connection, classes),
@@ -236,6 +245,8 @@ _ANSWERS = (
     .join(tasks, tasks.c.id == questions.c.task)
 )
 JUDGED = ~exists().where(turns.c.person == answers.c.person, turns.c.task == tasks.c.id, turns.c.state == UNFIT)
+# That counts, also where the votes of a rater who was voided are still to be counted anew.
+COUNTED = and_(answers.c.counted, answers.c.person.in_(select(people.c.id).where(~people.c.voided)))
 OF_RATERS = people.c.role == RATER, ~people.c.voided
 _SUGGESTED = (
     select(images.c.name, suggestions.c.class_id, func.count(suggestions.c.person.distinct()))

@@ -7,7 +7,7 @@ from sqlalchemy import Select, case, func, or_, select
 
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.export import JUDGED, OF_RATERS
+from reassess.annotation.store.export import COUNTED, JUDGED, OF_RATERS
 from reassess.annotation.store.schema import EXPERT, GOLDEN, answers, images, log, people, questions, tasks
 
 __all__ = ["ListedQuestion", "LogEntry", "disputed_golden", "last_entries", "split_golden", "uncertain_questions"]
@@ -98,7 +98,7 @@ def uncertain_questions(campaign: Campaign, most: int, skip: int = 0) -> list[Li
     """
     least = func.abs(questions.c.valid - 0.5), questions.c.id
     few = select(questions.c.id).where(questions.c.votes > 0).order_by(*least).limit(most).offset(skip)
-    return _listed(campaign, _questions(questions.c.id.in_(few), answers.c.counted).order_by(*least))
+    return _listed(campaign, _questions(questions.c.id.in_(few), COUNTED).order_by(*least))
 
 
 def last_entries(campaign: Campaign, most: int, skip: int = 0) -> list[LogEntry]:

@@ -7,7 +7,7 @@ from errno import EACCES
 from pathlib import Path
 
 from reassess.annotation.addresses import is_server
-from reassess.annotation.store.database import ALLOW_WRITING, database_errors, existing, open_engine, reading
+from reassess.annotation.store.database import ALLOW_WRITING, ONLY_HERE, database_errors, existing, open_engine, reading
 from reassess.annotation.store.versions import form_of
 from reassess.errors import DataError
 
@@ -67,7 +67,11 @@ def only_process(address: str | Path) -> Iterator[None]:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        yield
+        ONLY_HERE.add(path)
+        try:
+            yield
+        finally:
+            ONLY_HERE.discard(path)
 
 
 def _refuse_other(address: str | Path) -> None:

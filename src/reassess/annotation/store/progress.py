@@ -14,8 +14,8 @@ from reassess.aggregation.reliability import rater_flags, right_answers
 from reassess.aggregation.reliability_result import FLAGS
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign
-from reassess.annotation.store.database import reading
-from reassess.annotation.store.export import golden_votes_of
+from reassess.annotation.store.database import check_whole, reading
+from reassess.annotation.store.export import COUNTED, golden_votes_of
 from reassess.annotation.store.keeping import split_golden
 from reassess.annotation.store.practice import PracticeResult, practice_results
 from reassess.annotation.store.schema import (
@@ -183,19 +183,26 @@ def progress_of(campaign: Campaign, now: float) -> Progress:
         The campaign.
     now
         The time, in seconds.
+
+    Raises
+    ------
+    DataError
+        The file of the campaign is damaged.
     """
     with reading(campaign.engine) as connection:
+        check_whole(connection, "quick_check")
         is_paused = bool(connection.scalar(select(schema.campaign.c.paused)))
         closed = {row.ended: row for row in connection.execute(_QUESTIONS)}
         truths = {row.truth: row.n for row in connection.execute(_TRUTHS)}
         unfit = tuple((row.name, row.n) for row in connection.execute(_UNFIT))
         everybody = connection.execute(select(people).order_by(people.c.id)).all()
         waiting = connection.scalar(_WAITING) or 0
+        uncounted = (connection.scalar(_VOIDED) or 0) if connection.scalar(_RECOUNTED) else 0
         said, confusion = _said(connection, everybody, now), _confusion(connection, everybody)
         practice = practice_results(connection, campaign.bar)
     raters = tuple(_raters(campaign, everybody, said, confusion, practice))
     every = [row for rows in said.values() for row in rows]
-    wanted = campaign.rules.votes * closed[None].n - closed[None].votes if None in closed else 0
+    wanted = campaign.rules.votes * closed[None].n - closed[None].votes + uncounted if None in closed else 0
     return Progress(
         name=campaign.name,
         paused=is_paused,
@@ -298,6 +305,15 @@ _UNFIT = (
     .group_by(images.c.id, images.c.name)
     .order_by(func.count().desc(), images.c.id)
 )
+# Votes on open questions of raters who were voided, which are still to be counted anew.
+_RECOUNTED = select(exists().where(people.c.recounted.is_not(None)))
+_VOIDED = (
+    select(func.count())
+    .select_from(answers)
+    .join(people, people.c.id == answers.c.person)
+    .join(questions, questions.c.id == answers.c.question)
+    .where(people.c.voided, answers.c.counted, questions.c.ended.is_(None))
+)
 _TRUTHS = select(questions.c.truth, func.count().label("n")).where(questions.c.golden).group_by(questions.c.truth)
 _CREATED = select(log.c.at).order_by(log.c.id).limit(1)
 _LENGTH = case((answers.c.seconds > _LONGEST, _LONGEST), else_=answers.c.seconds) * _TENTHS
@@ -306,7 +322,7 @@ _ROUNDED = case((_LENGTH - _NEAREST == 0.5, _NEAREST + 1), else_=_NEAREST)
 
 
 def _sum(*conditions: Any) -> Any:
-    return func.sum(case((and_(answers.c.counted, *conditions), 1), else_=0))
+    return func.sum(case((and_(COUNTED, *conditions), 1), else_=0))
 
 
 _SAID = select(
@@ -317,7 +333,7 @@ _SAID = select(
     _sum().label("counted"),
     _sum(answers.c.at > bindparam("hour")).label("last_hour"),
     _sum(answers.c.at > bindparam("day")).label("last_day"),
-    func.min(case((answers.c.counted, answers.c.at))).label("first"),
+    func.min(case((COUNTED, answers.c.at))).label("first"),
     func.max(case((answers.c.at != bindparam("created"), answers.c.at))).label("last"),
 ).group_by(answers.c.person, answers.c.answer, "tenths")
 

@@ -175,6 +175,8 @@ people = Table(
     Column("stage", String, nullable=False, default=RATING),
     Column("token", String, unique=True),  # its SHA-256
     Column("voided", Boolean, nullable=False, default=False),
+    # Since they were voided or restored, votes on questions up to this number were counted anew; null if all were.
+    Column("recounted", _Large),
     Column("consented", Float),  # when
 )
 sessions = Table(
@@ -190,7 +192,7 @@ cursors = Table(
     Column("person", Integer, ForeignKey("people.id"), primary_key=True),
     Column("position", Integer, nullable=False, default=0),  # where the search for their next main task begins
     Column("turns", Integer, nullable=False, default=0),  # number of turns that they have had
-    Column("draws", Integer, nullable=False, default=0),  # the same without those that lapsed: which is golden
+    Column("draws", Integer, nullable=False, default=0),  # the same, but each task once: which is golden
 )
 turns = Table(
     "turns",
@@ -208,6 +210,12 @@ Index(
     turns.c.expires,
     sqlite_where=turns.c.state == ASKED,
     postgresql_where=turns.c.state == ASKED,
+)
+Index(
+    "ix_turns_expired",
+    turns.c.person,
+    sqlite_where=turns.c.state == EXPIRED,
+    postgresql_where=turns.c.state == EXPIRED,
 )
 answers = Table(
     "answers",

@@ -143,14 +143,18 @@ def _prior(change: Change, image: Row[Any], class_id: int) -> float | None:
     return probability_by_label(said)[class_id == image.original]
 
 
-def renew_suggested(change: Change, person: int) -> None:
+def renew_suggested(change: Change, person: int, after: int, most: int) -> int | None:
     """Ask no more what a voided rater suggested, unless somebody has begun to answer it or others suggest it too.
 
-    It is asked again once one of those who suggested it is not voided.
+    It is asked again once one of those who suggested it is not voided. Done for so many tasks at most, of which the
+    numbers are larger than `after`; the last number, or None if there is none left.
     """
-    own = select(turns.c.task).where(turns.c.person == person, turns.c.state == SUGGESTED)
-    for task in change.connection.scalars(own).all():
+    own = select(turns.c.task).where(turns.c.person == person, turns.c.state == SUGGESTED, turns.c.task > after)
+    found = change.connection.scalars(own.order_by(turns.c.task).limit(most)).all()
+    change.lock(found)
+    for task in found:
         _renew(change, task)
+    return found[-1] if found else None
 
 
 def _renew(change: Change, task: int) -> None:

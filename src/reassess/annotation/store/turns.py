@@ -19,6 +19,7 @@ from reassess.annotation.store.schema import (
     PRACTICE,
     RATER,
     UNFIT,
+    WITHDRAWN,
     cursors,
     images,
     tasks,
@@ -30,7 +31,6 @@ __all__ = [
     "Nothing",
     "ShownRow",
     "Turn",
-    "count_draw",
     "end_turn",
     "find_turn",
     "is_practice",
@@ -155,7 +155,6 @@ def release(campaign: Campaign, now: float) -> None:
             change.lock([turn.task])
             if turn in _late(change.connection, campaign, now):
                 end_turn(change, find_turn(change, turn.person, turn.task), EXPIRED)
-                count_draw(change, turn.person, -1)
 
 
 def find_turn(change: Change, person: int, task: int) -> Row[Any]:
@@ -173,16 +172,7 @@ def end_turn(change: Change, turn: Row[Any], state: str) -> None:
         return
     asked = change.connection.execute(ASKED_OF, {"who": turn.person, "of_task": turn.task}).all()
     change.reserve([row.id for row in asked if row.answer is None and row.id in turn.shown], -1)
-    if asked and not asked[0].golden:
-        change.renew([turn.task], reopened=state == EXPIRED)
-
-
-def count_draw(change: Change, person: int, more: int) -> None:
-    """Count a turn that lapsed no more among those by which it is drawn which are golden; or again, if it ends late.
-
-    So the turn after one that lapsed is golden if that was, and to let it lapse does not tell.
-    """
-    change.connection.execute(_DRAW, {"who": person, "more": more})
+    change.renew([turn.task], reopened=state == EXPIRED)
 
 
 # Conditions of indexes hold no parameters, here and in choosing.py: a plan kept for all could not use the index.
@@ -206,12 +196,18 @@ _BEGUN_OR_LATE = (
     select(turns.c.task, _IS_LATE.label("is_late")).where(_IS_ASKED, or_(_OWN, _IS_LATE)).order_by(turns.c.number)
 )
 _OWN_WITH_TASK = _WITH_TASKS.where(_OWN, turns.c.task == bindparam("of_task"))
+_IS_LAPSED = turns.c.state == literal_column(f"'{EXPIRED}'")
+_LAPSED = _WITH_TASKS.where(_OWN, _IS_LAPSED, tasks.c.id.not_in(bindparam("held", expanding=True)))
 _END = update(turns).where(_OWN, turns.c.task == bindparam("of_task")).values(state=bindparam("ended"))
-_DRAW = update(cursors).where(cursors.c.person == bindparam("who")).values(draws=cursors.c.draws + bindparam("more"))
+_BEGIN_AGAIN = (
+    update(turns)
+    .where(_OWN, turns.c.task == bindparam("of_task"))
+    .values(number=bindparam("next"), state=ASKED, expires=bindparam("until"))
+)
 _MOVE = (
     update(cursors)
     .where(cursors.c.person == bindparam("who"))
-    .values(position=bindparam("place"), turns=cursors.c.turns + 1, draws=cursors.c.draws + 1)
+    .values(position=bindparam("place"), turns=cursors.c.turns + 1, draws=cursors.c.draws + bindparam("drawn"))
 )
 
 
@@ -240,6 +236,8 @@ def _next_turn(change: Change, person: int, now: float, held: Sequence[int]) -> 
     if len(begun) >= _MOST_HELD:
         return Nothing("waiting")
     held = sorted(set(held) - {turn.task for turn in begun})  # of which the lease has ended
+    if (again := _resume(change, row, held, now + change.rules.lease)) is not None:
+        return again
     choice = choose(change, row, held)
     if choice is None and row.stage == PRACTICE and not begun:
         row = end_practice(change, row)
@@ -250,7 +248,7 @@ def _next_turn(change: Change, person: int, now: float, held: Sequence[int]) -> 
         return Nothing("waiting" if begun or is_left(change, row) else "finished")
     _begin(change, row, choice, now + change.rules.lease)
     place = first_place(change, row, choice.task) if choice.task.kind == MAIN else row.position
-    change.connection.execute(_MOVE, {"who": person, "place": place})
+    change.connection.execute(_MOVE, {"who": person, "place": place, "drawn": 1})
     return _shown(choice.task, choice.rows, row.turns, practice=is_practice(row, choice.task.kind))
 
 
@@ -266,7 +264,7 @@ def _unready(change: Change, person: Row[Any]) -> Why | None:
 
 
 def _begin(change: Change, person: Row[Any], choice: Choice, expires: float) -> None:
-    """Begin a turn, which reserves a place on each main question that it shows."""
+    """Begin a turn, which reserves a place on each question that it shows."""
     task, shown = choice.task, [row.id for row in choice.rows]
     state = {"number": person.turns, "shown": shown, "state": ASKED, "expires": expires}
     if task.turn_state is None:
@@ -274,9 +272,30 @@ def _begin(change: Change, person: Row[Any], choice: Choice, expires: float) -> 
     else:
         again = turns.c.person == person.id, turns.c.task == task.id
         change.connection.execute(update(turns).where(*again).values(**state))
-    if task.kind == MAIN:
-        change.reserve(shown, 1)
-        change.note_free([{"number": task.id, "places": choice.free}])
+    change.reserve(shown, 1)
+    change.note_free([{"number": task.id, "places": choice.free}])
+
+
+def _resume(change: Change, person: Row[Any], held: Sequence[int], expires: float) -> Turn | None:
+    """Show somebody again what they had begun when its lease ended, whatever others have answered since.
+
+    If a main task gave way to others, and a golden one never does, a lapse would tell which it was.
+    """
+    for turn in change.connection.execute(_LAPSED.order_by(turns.c.number), {"who": person.id, "held": held}).all():
+        if is_practice(person, turn.kind):
+            continue
+        change.lock([turn.task])
+        rows = change.connection.execute(ASKED_OF, {"who": person.id, "of_task": turn.task}).all()
+        left = [row.id for row in rows if row.id in turn.shown and row.answer is None and row.ended != WITHDRAWN]
+        if not left:
+            continue
+        own = {"who": person.id, "of_task": turn.task, "next": person.turns, "until": expires}
+        change.connection.execute(_BEGIN_AGAIN, own)
+        change.connection.execute(_MOVE, {"who": person.id, "place": person.position, "drawn": 0})
+        change.reserve(left, 1)
+        change.renew([turn.task])
+        return _shown(turn, [row for row in rows if row.id in turn.shown], person.turns, practice=False)
+    return None
 
 
 def _again(change: Change, turn: Row[Any], person: Row[Any]) -> Turn:

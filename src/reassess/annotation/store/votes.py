@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, select, update
 
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaigns import Campaign, Change, changing, in_parts
+from reassess.annotation.store.campaigns import Campaign, Change, changing
 from reassess.annotation.store.choosing import ASKED_OF
 from reassess.annotation.store.counting import count_anew, count_new
+from reassess.annotation.store.database import reading
 from reassess.annotation.store.expert_answers import count_golden, renew_truth
 from reassess.annotation.store.schema import (
     ASKED,
@@ -17,6 +19,7 @@ from reassess.annotation.store.schema import (
     EXPERT,
     EXPIRED,
     GOLDEN,
+    PRACTICE,
     RATER,
     SUGGESTED,
     UNFIT,
@@ -29,14 +32,15 @@ from reassess.annotation.store.schema import (
     turns,
 )
 from reassess.annotation.store.suggestions import renew_suggested
-from reassess.annotation.store.turns import count_draw, end_turn, find_turn, is_practice
+from reassess.annotation.store.turns import end_turn, find_turn, is_practice
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_range
 from reassess.errors import DataError
 
-__all__ = ["GivenAnswer", "cannot_judge", "keep_answers", "restore_rater", "void_rater"]
+__all__ = ["GivenAnswer", "cannot_judge", "finish_counting", "keep_answers", "restore_rater", "void_rater"]
 
 _MOST_CHANGES = 1_000  # of an answer, of which the server has not heard; after the largest revision there is none
+_MOST_COUNTED = 100  # questions in a transaction, for which others wait
 
 
 @dataclass(frozen=True)
@@ -149,8 +153,9 @@ class _Kept:
         self.is_whole = said.issuperset(turn.shown)  # all that was shown has an answer
 
     def _counts(self, row: Row[Any]) -> bool:
-        is_rater = self.person.role == RATER and not self.person.voided
-        return is_rater and not row.golden and row.ended is None and self.turn.state not in (UNFIT, SUGGESTED)
+        voided, recounted = self.person.voided, self.person.recounted
+        stands = self.person.role == RATER and not voided and (recounted is None or row.id <= recounted)
+        return stands and not row.golden and row.ended is None and self.turn.state not in (UNFIT, SUGGESTED)
 
     def keep(self) -> None:
         """Write them down, with all that follows from them."""
@@ -176,22 +181,26 @@ class _Kept:
             self.change.note(self.now, "change", self.person.id, question=row.id, was=row.answer, answer=one.answer)
 
     def _judge(self) -> None:
-        """Note what the answers say: of the truth, of the rater, or of the question."""
+        """Note what the answers say: of the truth, of the rater, or of the question.
+
+        Of a rater's answers, golden or not, both the rater and the question are looked at, so that the time does not
+        tell which they are.
+        """
         change, kind = self.change, self.turn.kind
-        if kind != schema.MAIN:
-            change.lock_campaign(with_others=self.person.role != EXPERT)
+        change.lock_campaign(with_others=self.person.role != EXPERT)
         if self.person.role == EXPERT:
             renew_truth(change, [*self.new, *self.changed], kind)
-        elif kind == GOLDEN and self.turn.state != UNFIT:
+        elif kind != PRACTICE:
             said = [(row, row.answer, -1) for row in self.changed]
             said += [(row, self.given[row.id].answer, +1) for row in (*self.new, *self.changed)]
-            count_golden(change, [(self.person.id, row.truth, answer, more) for row, answer, more in said])
-        else:
-            if self.counted:
-                count_new(change, self.counted, places=self._reserved(self.counted))
-            other = [row.id for row in self.changed if not row.golden and self.given[row.id].answer != row.answer]
+            counts = kind == GOLDEN and self.turn.state != UNFIT
+            count_golden(change, [_measured(self.person.id, row, answer, more * counts) for row, answer, more in said])
+            new = self.counted if kind == schema.MAIN else [row.id for row in self.new]
+            if new:
+                count_new(change, self.person.id, new, places=self._reserved(new))
+            other = [row.id for row in self.changed if self.given[row.id].answer != row.answer]
             if other:
-                count_anew(change, other)
+                count_anew(change, other, self.person.id)
 
     def _reserved(self, asked: Iterable[int]) -> list[int]:
         """Those of some questions on which the turn has a place."""
@@ -208,11 +217,16 @@ class _Kept:
             own = {"who": turn.person, "of_task": turn.task}
             then = {"then": DONE if is_over else ASKED, "until": self.now + change.rules.lease}
             change.connection.execute(_GO_ON, own | then)
-            if turn.state == EXPIRED:
-                count_draw(change, turn.person, 1)
-            change.reserve(self._reserved({row.id for row in self.new}.difference(self.counted)), -1)
-        if turn.kind == schema.MAIN:
-            change.renew([turn.task], reopened=bool(self.changed))
+            settled = self.counted if turn.kind == schema.MAIN else [row.id for row in self.new]
+            if self.person.role == EXPERT or turn.kind == PRACTICE:
+                settled = []
+            change.reserve(self._reserved({row.id for row in self.new}.difference(settled)), -1)
+        change.renew([turn.task], reopened=bool(self.changed))
+
+
+def _measured(person: int, row: Row[Any], answer: int | None, more: int) -> tuple[int, int | None, int | None, int]:
+    """An answer as `count_golden` takes it; of a main question, by its likely truth."""
+    return person, row.truth if row.golden else int(row.valid > 0.5), answer, more
 
 
 def _knows(person: Row[Any], turn: Row[Any]) -> bool:
@@ -238,23 +252,33 @@ def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None
             return
         change.note(now, "cannot judge", person, task=task)
         end_turn(change, turn, UNFIT)
-        if turn.state == EXPIRED:
-            count_draw(change, person, 1)
         asked = change.connection.execute(ASKED_OF, {"who": person, "of_task": task}).all()
         answered = [each for each in asked if each.answer is not None]
-        if turn.kind != schema.MAIN:
-            change.lock_campaign(with_others=row.role != EXPERT)
+        change.lock_campaign(with_others=row.role != EXPERT)
         if row.role == EXPERT:
             renew_truth(change, answered, turn.kind)
-        elif turn.kind == GOLDEN:
-            count_golden(change, [(person, each.truth, each.answer, -1) for each in answered])
-        elif turn.kind == schema.MAIN and answered:
-            count_anew(change, [each.id for each in answered])
+        elif turn.kind != PRACTICE and answered:
+            more = -1 if turn.kind == GOLDEN else 0
+            count_golden(change, [_measured(person, each, each.answer, more) for each in answered])
+            count_anew(change, [each.id for each in answered], person)
             change.renew([task], reopened=True)
 
 
-def void_rater(campaign: Campaign, person: int, now: float, by: int | None = None) -> bool:
-    """Count the votes of a rater no more; their questions open again.
+def void_rater(campaign: Campaign, person: int, now: float, by: int | None = None, *, finish: bool = True) -> bool:
+    """Count no vote of a rater from now on; their questions open again, some at a time.
+
+    Parameters
+    ----------
+    campaign
+        The campaign.
+    person
+        The rater.
+    now
+        The time, in seconds.
+    by
+        The number of the keeper who does so; None for the command line.
+    finish
+        Whether all questions are open again when this returns. Else `finish_counting` has to open them.
 
     Returns
     -------
@@ -265,11 +289,13 @@ def void_rater(campaign: Campaign, person: int, now: float, by: int | None = Non
     DataError
         There is no such rater.
     """
-    return _set_voided(campaign, person, True, now, by)
+    return _set_voided(campaign, person, True, now, by, finish)
 
 
-def restore_rater(campaign: Campaign, person: int, now: float, by: int | None = None) -> bool:
-    """Count the votes of a rater again, as if they had never been voided.
+def restore_rater(campaign: Campaign, person: int, now: float, by: int | None = None, *, finish: bool = True) -> bool:
+    """Count the votes of a rater again, some questions at a time, as if they had never been voided.
+
+    Parameters are those of `void_rater`.
 
     Returns
     -------
@@ -280,38 +306,79 @@ def restore_rater(campaign: Campaign, person: int, now: float, by: int | None = 
     DataError
         There is no such rater.
     """
-    return _set_voided(campaign, person, False, now, by)
+    return _set_voided(campaign, person, False, now, by, finish)
 
 
-def _set_voided(campaign: Campaign, person: int, voided: bool, now: float, by: int | None) -> bool:
-    """Count the answers to each question of a rater anew, in the order in which they came."""
+def _set_voided(campaign: Campaign, person: int, voided: bool, now: float, by: int | None, finish: bool) -> bool:
     with changing(campaign) as change:
         row = change.person(person)
         if row.role != RATER:
             raise DataError("only the votes of a rater can be voided", found=f"{row.name}, of the role {row.role}")
-        if row.voided == voided:
-            return False
-        change.connection.execute(update(people).where(people.c.id == person).values(voided=voided))
-        found = select(questions.c.id, questions.c.task).join(answers, answers.c.question == questions.c.id)
-        theirs = found.where(answers.c.person == person, ~questions.c.golden).order_by(questions.c.id)
-        asked = change.connection.execute(theirs).all()
-        begun = change.connection.execute(
-            select(turns).where(turns.c.person == person, turns.c.state.in_([ASKED, SUGGESTED]))
-        ).all()
-        change.lock([*(row.task for row in asked), *(turn.task for turn in begun)])
-        for turn in begun:
-            if voided and turn.state == ASKED:
-                end_turn(change, turn, VOIDED)
-        for some in in_parts([row.id for row in asked]):
-            count_anew(change, some)
-        change.renew([row.task for row in asked], reopened=True)
-        renew_suggested(change, person)
-        if not voided:  # what they had begun when they were voided is as if its lease had ended
-            own = turns.c.person == person, turns.c.state == VOIDED
-            change.connection.execute(update(turns).where(*own).values(state=EXPIRED))
-            change.connection.execute(update(cursors).where(cursors.c.person == person).values(position=0))
-        change.note(now, "void" if voided else "restore", by, person=person)
-    return True
+        is_new = bool(row.voided != voided)
+        if is_new:
+            values = {"voided": voided, "recounted": -1}
+            change.connection.execute(update(people).where(people.c.id == person).values(**values))
+            (_end_begun if voided else _let_go_on)(change, person)
+            change.note(now, "void" if voided else "restore", by, person=person)
+    if finish:
+        finish_counting(campaign)
+    return is_new
+
+
+def _end_begun(change: Change, person: int) -> None:
+    begun = change.connection.execute(select(turns).where(turns.c.person == person, turns.c.state == ASKED)).all()
+    change.lock(turn.task for turn in begun)
+    for turn in begun:
+        end_turn(change, turn, VOIDED)
+
+
+def _let_go_on(change: Change, person: int) -> None:
+    """What they had begun when they were voided is as if its lease had ended."""
+    own = turns.c.person == person, turns.c.state == VOIDED
+    change.connection.execute(update(turns).where(*own).values(state=EXPIRED))
+    change.connection.execute(update(cursors).where(cursors.c.person == person).values(position=0))
+
+
+def finish_counting(campaign: Campaign) -> None:
+    """Count the votes anew that this or another process has not counted since a rater was voided or restored.
+
+    A few questions are counted in each transaction, so that nobody waits long. After a crash it goes on from there.
+    """
+    with reading(campaign.engine) as connection:
+        left = connection.execute(select(people.c.id, people.c.voided).where(people.c.recounted.is_not(None))).all()
+    for person, voided in left:
+        task: int | None = -1
+        while task is not None:
+            begin = monotonic()
+            with changing(campaign) as change:
+                task = _recount(change, person, voided, task)
+            sleep((monotonic() - begin) / 2)  # in which others change something: a lock knows no order
+
+
+def _recount(change: Change, person: int, voided: bool, after: int) -> int | None:
+    """Count some answers of a rater anew; or else look at some of their suggestions, in tasks above a number.
+
+    The number for the next time; None if nothing is left, or somebody has restored or voided them and does the rest.
+    """
+    row = change.person(person)
+    if row.recounted is None or row.voided != voided:
+        return None
+    theirs = select(answers.c.question).where(answers.c.person == person, answers.c.question > row.recounted)
+    answered = change.connection.scalars(theirs.order_by(answers.c.question).limit(_MOST_COUNTED)).all()
+    own = update(people).where(people.c.id == person)
+    if not answered:
+        last = renew_suggested(change, person, after, _MOST_COUNTED)
+        if last is None:
+            change.connection.execute(own.values(recounted=None))
+        return last
+    change.connection.execute(own.values(recounted=answered[-1]))
+    asked = select(questions.c.id, questions.c.task).where(questions.c.id.in_(answered), ~questions.c.golden)
+    found = change.connection.execute(asked).all()
+    change.lock(question.task for question in found)
+    if found:
+        count_anew(change, [question.id for question in found])
+        change.renew([question.task for question in found], reopened=True)
+    return -1
 
 
 _TURNS_OF = (

@@ -95,7 +95,7 @@ def test_an_expert_whose_answers_were_given_gets_a_link_once(invite: Invite) -> 
     [
         ("http://localhost:9000/", "there by reassess annotate serve pets.db --port 9000"),
         ("http://[::1]", "there by reassess annotate serve pets.db --port 80"),
-        ("https://rate.example.org", ", behind the proxy there, by reassess annotate serve pets.db"),
+        ("https://rate.example.org", ", behind the proxy there, by reassess annotate serve pets.db --root-path /"),
         ("HTTP://x.org/a/", ", behind the proxy there, by reassess annotate serve pets.db --root-path /a"),
     ],
 )

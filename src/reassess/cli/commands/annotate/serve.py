@@ -30,14 +30,13 @@ _HOST, _PORT = "127.0.0.1", 8000
 @click.option(
     "--root-path",
     type=_ROOT_PATH,
-    default="",
     metavar="PATH",
-    help="The path below which a proxy shows the pages, such as /rating, and which it takes away. They open there "
-    "alone.",
+    help="A proxy on this machine shows the pages below this path, such as /rating or /, and takes it away. What the "
+    "proxy says of the client is believed. The pages open there alone.",
 )
 @images_option
 @call_options
-def serve(call: Call, campaign: str | Path, host: str, port: int, root_path: str, images: Path | None) -> None:
+def serve(call: Call, campaign: str | Path, host: str, port: int, root_path: str | None, images: Path | None) -> None:
     """Serve the pages in which people answer, until Ctrl-C.
 
     Everybody enters by the link that reassess annotate invite printed. Beyond this machine, put the pages behind a
@@ -48,8 +47,8 @@ def serve(call: Call, campaign: str | Path, host: str, port: int, root_path: str
 
         def started(address: str) -> None:
             if call.json:
-                call.print_document("annotate", {"address": address, "root_path": root_path})
-            elif below := root_path.rstrip("/"):
+                call.print_document("annotate", {"address": address, "root_path": root_path or ""})
+            elif below := (root_path or "").rstrip("/"):
                 call.tell(f"{opened.name}: below {below} of the proxy, which asks {address}")
             else:
                 call.tell(f"{opened.name}: {address}")

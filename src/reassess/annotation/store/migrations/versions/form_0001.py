@@ -82,6 +82,7 @@ def upgrade() -> None:
         sa.Column("stage", sa.String(), nullable=False),
         sa.Column("token", sa.String(), nullable=True),
         sa.Column("voided", sa.Boolean(), nullable=False),
+        sa.Column("recounted", _LARGE, nullable=True),
         sa.Column("consented", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_people"),
         sa.UniqueConstraint("name", name="uq_people_name"),
@@ -205,6 +206,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("state = 'asked'"),
         postgresql_where=sa.text("state = 'asked'"),
+    )
+    op.create_index(
+        "ix_turns_expired",
+        "turns",
+        ["person"],
+        unique=False,
+        sqlite_where=sa.text("state = 'expired'"),
+        postgresql_where=sa.text("state = 'expired'"),
     )
     op.create_table(
         "answers",

@@ -1,0 +1,180 @@
+"""Whoever sends more than a page would, or stops in the middle of it, is cut off, and takes little of the machine."""
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from tests.annotation.app.serving import Server
+from tests.annotation.app.sites import make_site
+
+HEAD = b"GET /enter HTTP/1.1\r\nHost: x\r\n"
+TOO_LARGE = b"HTTP/1.1 431 "
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("bounds")
+    make_site(folder).campaign.close()
+    begun = Server(folder, seconds=1.0)
+    begun.start()
+    yield begun
+    begun.kill()
+    assert "Traceback" not in begun.log.read_text()
+
+
+def memory(server: Server) -> int:
+    """Bytes of the process."""
+    (line,) = [one for one in Path(f"/proc/{server.process.pid}/status").read_text().splitlines() if "VmRSS" in one]
+    return int(line.split()[1]) << 10
+
+
+def send(server: Server, head: bytes, part: Callable[[int], bytes] = lambda _: b"", most: int = 0) -> tuple[bytes, int]:
+    """What comes back, and how much was sent until the server closed the connection, of so many bytes at most."""
+    sent = 0
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        try:
+            connection.sendall(head)
+            while sent < most:
+                more = part(sent)
+                connection.sendall(more)
+                sent += len(more)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        try:
+            return received(connection), sent
+        except ConnectionResetError:
+            return b"", sent
+
+
+def received(connection: socket.socket) -> bytes:
+    """All until the connection is closed."""
+    found = b""
+    while more := connection.recv(65_536):
+        found += more
+    return found
+
+
+def header(sent: int) -> bytes:
+    return b"X-%d: %s\r\n" % (sent, b"a" * 1_000)
+
+
+@pytest.mark.parametrize(
+    ("head", "part"),
+    [
+        (HEAD, header),
+        (HEAD, lambda _: b"X: y\r\n" * 10_000),
+        (HEAD + b"X: ", lambda _: b"a" * 65_536),
+        (HEAD + b"Cookie: ", lambda _: b"a=b; " * 10_000),
+        (b"GET /enter?", lambda _: b"a=b&" * 10_000),
+        (b"", lambda _: b"A" * 65_536),
+        (b"", lambda _: HEAD + b"\r\n"),  # and waits for no response
+        (HEAD + b"Content-Length: 1000000000000\r\n\r\n", lambda _: b"a" * 65_536),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", lambda _: b"1\r\na\r\n" * 10_000),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", lambda _: b"1;" + b"a" * 65_536),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", header),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: ", lambda _: b"a" * 65_536),
+    ],
+)
+def test_a_request_without_end_is_cut_off_and_takes_no_memory(
+    server: Server, head: bytes, part: Callable[[int], bytes]
+) -> None:
+    before = memory(server)
+    _, sent = send(server, head, part, most=200_000_000)
+    assert sent < 30_000_000  # what the system holds of what the server has not read
+    assert memory(server) < before + 50_000_000
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [b"X: " + b"a" * 16_384, b"X: y\r\n" * 101, b"Cookie: " + b"a=b; " * 4_000, header(0) * 20],
+)
+def test_a_head_that_is_too_large_is_told_so(server: Server, headers: bytes) -> None:
+    found, _ = send(server, HEAD + headers + b"\r\n\r\n")
+    assert found.startswith(TOO_LARGE)
+    found, _ = send(server, HEAD.replace(b"/enter", b"/enter?" + b"a" * 16_384) + b"\r\n")
+    assert found.startswith(TOO_LARGE)
+
+
+def test_what_pages_send_is_taken(server: Server) -> None:
+    """Also a body that comes with its head, and one request after the other on a connection."""
+    headers = {"Content-Type": "application/json", "Cookie": "a" * 8_000}
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=20)) as connection:
+        for _ in range(30):
+            connection.request("POST", "/enter", json.dumps({"token": "x" * 64_000}), headers)
+            response = connection.getresponse()
+            assert response.status in (403, 429)
+            response.read()
+
+
+@pytest.mark.parametrize("begun", [b"", b"G", HEAD, HEAD + b"X-Half: "])
+def test_half_a_head_is_cut_off(server: Server, begun: bytes) -> None:
+    for before in (b"", HEAD + b"\r\n"):  # or after a whole request
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+            start = time.monotonic()
+            connection.sendall(before + begun)
+            received(connection)
+            assert time.monotonic() - start < 8
+
+
+def test_a_head_that_comes_slowly_is_cut_off(server: Server) -> None:
+    def slowly(sent: int) -> bytes:
+        time.sleep(0.2)
+        return b"a"
+
+    _, sent = send(server, HEAD + b"X: ", slowly, most=50)
+    assert sent < 20
+
+
+def test_a_body_that_is_broken_off_is_no_fault_of_the_server(server: Server) -> None:
+    post = HEAD.replace(b"GET", b"POST") + b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    for path in (b"/enter", b"/next", b"/answers", b"/keeper/pause"):
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            connection.sendall(post.replace(b"/enter", path))
+    assert send(server, HEAD + b"Connection: close\r\n\r\n")[0].startswith(b"HTTP/1.1 200 ")
+    time.sleep(0.2)
+    assert "Traceback" not in server.log.read_text()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/static/%00", "/static/%ff", "/static/" + "a" * 5_000, "/images/%00", "/static/..%2f..%2fsecrets", "/%00?%00"],
+)
+def test_an_address_that_names_no_file_is_no_fault_of_the_server(server: Server, path: str) -> None:
+    found, _ = send(server, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    assert found.startswith(b"HTTP/1.1 40")
+
+
+def test_a_thousand_connections_that_send_nothing_keep_nobody_out_for_long(server: Server) -> None:
+    held = []
+    try:
+        for _ in range(900):
+            held.append(socket.create_connection(("127.0.0.1", server.port), timeout=20))
+        time.sleep(3)
+        assert send(server, HEAD + b"Connection: close\r\n\r\n")[0].startswith(b"HTTP/1.1 200 ")
+    finally:
+        for one in held:
+            one.close()
+
+
+@pytest.mark.parametrize("root_path", ["", "/rating"])
+def test_a_client_on_this_machine_is_believed_only_as_a_proxy(tmp_path: Path, root_path: str) -> None:
+    """And no header puts anything but an address into the log."""
+    make_site(tmp_path).campaign.close()
+    server = Server(tmp_path, root_path=root_path)
+    server.start()
+    forged = ["192.0.2.7", "2001:db8::7", '1.2.3.4 - "GET /forged', "a", "fe80::1%x forged", "", "9.9.9.9, 192.0.2.8"]
+    for one in forged:
+        head = HEAD + f"X-Forwarded-For: {one}\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n".encode()
+        assert send(server, head)[0].startswith(b"HTTP/1.1 200 ")
+    server.stop()
+    lines = [line.split() for line in server.log.read_text().splitlines() if "GET" in line]
+    said = ["192.0.2.7:0", "2001:db8::7:0", *[None] * 4, "192.0.2.8:0"] if root_path else [None] * 7
+    for words, address in zip(lines, said, strict=True):
+        assert words[1] == address or (address is None and words[1].startswith("127.0.0.1:"))
+        assert words[2:] == ["-", '"GET', f"{root_path}/enter", 'HTTP/1.1"', "200", "OK"]

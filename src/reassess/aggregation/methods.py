@@ -16,7 +16,7 @@ from reassess.aggregation.calibration import POOLING, calibrate, natural_truths
 from reassess.aggregation.dawid_skene import Pinned, fit_dawid_skene
 from reassess.aggregation.em_starts import answer_shares
 from reassess.aggregation.expert_truth import ExpertTruth, expert_truth
-from reassess.aggregation.golden_items import golden_part
+from reassess.aggregation.golden_items import golden_part, with_more_votes
 from reassess.aggregation.many_classes import ManyClassesFit, calibrated_on_candidates, fit_many_classes
 from reassess.aggregation.posteriors import many_classes, posterior
 from reassess.aggregation.recipe import real_model, real_scores
@@ -208,28 +208,49 @@ def by_em(
     votes: Votes,
     *,
     experts: Votes | None = None,
+    rater_golden: Votes | None = None,
     truths_are_answers: bool | None = None,
     at_least: int | None = None,
     smoothing: float = 0.0,
     pooling: float = POOLING,
 ) -> Aggregation:
-    """Find matrices, prior and posteriors from the votes alone; golden items stay at the experts' truth.
+    """Find matrices, prior and posteriors from the votes; golden items stay at the experts' truth.
 
-    Parameters are those of `by_calibration`. Warns of a truth that no item is left to, and where one item in five or
-    more is not what more than half of its votes say.
+    Parameters
+    ----------
+    votes, truths_are_answers, at_least, smoothing, pooling
+        As for `by_calibration`.
+    experts
+        The experts' votes on golden items, or None.
+    rater_golden
+        The raters' votes on golden items, where these are apart. They count as votes on golden items of known truth,
+        unless the rater has a vote on the item already.
+
+    Raises
+    ------
+    DataError
+        No golden item was voted on; it is not known who voted; there are more than 4,096 classes.
+
+    Warns
+    -----
+    ReassessWarning
+        A truth has no item left; one item in five or more is not what more than half of its votes say.
     """
     check_kind(Votes, votes)
     votes = votes.on_whole_scale()
     if truths_are_answers is None:
         truths_are_answers = natural_truths(votes) != VALIDITY
+    golden = None
     if experts is not None:
-        votes, experts = in_common_classes(votes, experts)
+        golden = golden_part(votes, experts, rater_golden).on_whole_scale()
+        votes, experts, golden = in_common_classes(votes, experts, golden)
     truths = votes.answers if truths_are_answers else VALIDITY
     known, truth = np.full(len(votes.items), -1), None
-    if experts is not None:
+    if experts is not None and golden is not None:
         truth = expert_truth(experts, truths, at_least=at_least)
         rows = votes.find(experts.items)
         known[rows[rows >= 0]] = truth.values[rows >= 0]
+        votes = with_more_votes(votes, golden, np.flatnonzero(known >= 0))
     if truths_are_answers and many_classes(votes):
         many = fit_many_classes(votes, known, smoothing=smoothing, pooling=pooling)
         chosen = np.unique(many.candidates.classes)

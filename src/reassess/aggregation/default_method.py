@@ -1,0 +1,157 @@
+"""The method that makes scores where nobody asks for one."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.aggregation.calibration import POOLING, natural_truths
+from reassess.aggregation.expert_truth import expert_truth
+from reassess.aggregation.golden_items import golden_part
+from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority
+from reassess.aggregation.provenance import image_folds
+from reassess.core.items import find_items, take_items
+from reassess.core.kinds import check_kind
+from reassess.core.labels import LabelSets
+from reassess.core.questions import Questions
+from reassess.core.rater_model import VALIDITY
+from reassess.core.votes import Votes, in_common_classes
+from reassess.errors import ReassessWarning
+from reassess.text import counted
+
+__all__ = ["by_default"]
+
+_FOLDS = 10  # em is fitted once for each: a fold per golden image would take hundreds of fits
+_FEWEST = 2  # golden images, or plain items, so that some are left when one is left out
+
+
+def by_default(
+    votes: Votes,
+    *,
+    experts: Votes | None = None,
+    rater_golden: Votes | None = None,
+    original: LabelSets | None = None,
+    truths_are_answers: bool | None = None,
+    at_least: int | None = None,
+    smoothing: float = 0.0,
+    pooling: float = POOLING,
+) -> Aggregation:
+    """Make scores by the default method: em, calibrated or the majority, and say why.
+
+    Without golden answers it is `by_em`, and `by_majority` for counts of votes without raters. With golden answers
+    and votes on other items, it is `by_em` too, unless `by_calibration` is correct on more golden items by more than
+    one standard error. Golden images are split into 10 folds (plain items too); each fold is judged by both methods
+    without its golden answers. The standard error is that of the paired difference, with images as units.
+
+    Parameters
+    ----------
+    votes, experts, truths_are_answers, at_least, smoothing, pooling
+        As for `by_em`.
+    rater_golden
+        The raters' votes on golden items, where these are apart.
+    original
+        Original labels, which vote as one more rater; only `by_calibration` takes them.
+
+    Returns
+    -------
+    Aggregation
+        Its facts say the `method`, and with golden answers the reason, as `choice`.
+
+    Raises
+    ------
+    DataError
+        As for the method.
+
+    Examples
+    --------
+    >>> item, rater = np.repeat(np.arange(9), 3), np.tile(np.arange(3), 9)
+    >>> answer = np.where(rater == 2, 0, item % 2)
+    >>> votes = Votes.from_columns(range(9), item, rater, answer, ("ann", "bo", "cy"), ("cat", "dog"))
+    >>> one = np.zeros(4, int)
+    >>> experts = Votes.from_columns(range(4), np.arange(4), one, np.arange(4) % 2, ("eve",), ("cat", "dog"))
+    >>> by_default(votes, experts=experts).facts["choice"]
+    'em: of 4 golden items, left out in 4 folds, em is correct on 4 and calibrated on 4'
+    """
+    check_kind(Votes, votes)
+    given = {"truths_are_answers": truths_are_answers, "smoothing": smoothing, "pooling": pooling}
+    if experts is None:
+        return _named("majority", by_majority(votes)) if votes.anonymous else _named("em", by_em(votes, **given))
+    check_kind(Votes, experts)
+    votes.require_raters("a rater model")
+    golden = golden_part(votes, experts, rater_golden)
+    em = partial(by_em, rater_golden=golden, at_least=at_least, **given)
+    calibrated = partial(by_calibration, rater_golden=golden, at_least=at_least, original=original, **given)
+    if original is not None:
+        method, reason = "calibrated", "only calibrated takes original labels as votes"
+    elif not (votes.sizes[experts.find(votes.items) < 0] > 0).any():
+        method, reason = "calibrated", "all items with votes are golden, and em would repeat the golden answers"
+    else:
+        answers = natural_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
+        method, reason = _better(votes, experts, golden, em, calibrated, at_least, truths_are_answers=answers)
+    result = calibrated(votes, experts) if method == "calibrated" else em(votes, experts=experts)
+    return _named(method, result, reason)
+
+
+def _named(method: str, result: Aggregation, reason: str = "") -> Aggregation:
+    facts = {"method": method} | ({"choice": f"{method}: {reason}"} if reason else {})
+    return replace(result, facts=facts | result.facts)
+
+
+def _better(
+    votes: Votes,
+    experts: Votes,
+    golden: Votes,
+    em: Callable[..., Aggregation],
+    calibrated: Callable[..., Aggregation],
+    at_least: int | None,
+    *,
+    truths_are_answers: bool,
+) -> tuple[str, str]:
+    """The method that is better on golden items whose answers are left out, and the reason."""
+    votes, experts, golden = in_common_classes(votes.on_whole_scale(), experts, golden.on_whole_scale())
+    truth = expert_truth(experts, votes.answers if truths_are_answers else VALIDITY, at_least=at_least).values
+    rows = np.flatnonzero((truth >= 0) & _has_votes(votes, experts) & _has_votes(golden, experts))
+    images = experts.items.image_ids if isinstance(experts.items, Questions) else np.arange(len(experts.items))
+    names, unit = np.unique(images[rows], return_inverse=True)
+    if names.size < _FEWEST:
+        what = "image" if experts.images else "item"
+        return "em", f"{counted(names.size, f'golden {what}')} cannot show which method is better"
+    folds = min(_FOLDS, names.size)
+    fold = image_folds(names.size, folds)
+    correct = np.empty((2, rows.size), bool)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ReassessWarning)
+        for number in range(folds):
+            others = experts.without(np.flatnonzero(np.isin(images, names[fold == number])))
+            out = np.flatnonzero(fold[unit] == number)
+            judged = votes.restrict(votes.find(take_items(experts.items, rows[out])))
+            for each, result in zip(correct, (em(votes, experts=others), calibrated(judged, others)), strict=True):
+                each[out] = _is_correct(result, judged, truth[rows[out]])
+    of_em, of_calibrated = correct.sum(axis=1).tolist()
+    differences = np.bincount(unit, correct[1]) - np.bincount(unit, correct[0])
+    # Above one standard error, whose variance has n - 1 in the denominator: this form has whole numbers only.
+    is_higher = of_calibrated > of_em and differences.sum() ** 2 > (differences**2).sum()
+    of_all = f"of {counted(rows.size, 'golden item')}, left out in {folds} folds"
+    if is_higher:
+        by = "a difference of more than one standard error"
+        return "calibrated", f"{of_all}, calibrated is correct on {of_calibrated:,} and em on {of_em:,}, {by}"
+    return "em", f"{of_all}, em is correct on {of_em:,} and calibrated on {of_calibrated:,}"
+
+
+def _has_votes(votes: Votes, experts: Votes) -> npt.NDArray[np.bool_]:
+    """Whether each of the experts' items has votes."""
+    return np.append(votes.sizes, 0)[votes.find(experts.items)] > 0
+
+
+def _is_correct(result: Aggregation, judged: Votes, truth: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Whether the most probable truth of each judged item is its truth."""
+    if judged.classes is None:
+        best = result.posterior.most_likely()[find_items(result.posterior.items, judged.items)]
+        return np.asarray(best == truth)
+    scores = result.scores
+    order = np.lexsort((-scores.questions.class_ids, scores.values, scores.questions.image_ids))
+    last = np.searchsorted(scores.questions.image_ids[order], scores.questions.rows_of(judged.images), side="right") - 1
+    return np.asarray(scores.questions.class_ids[order[last]] == judged.class_ids[truth])

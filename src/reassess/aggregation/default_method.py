@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +11,10 @@ import numpy.typing as npt
 from reassess.aggregation.calibration import POOLING, natural_truths
 from reassess.aggregation.expert_truth import expert_truth
 from reassess.aggregation.golden_items import golden_part
-from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority
+from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, fit_em
+from reassess.aggregation.posteriors import posterior
 from reassess.aggregation.provenance import image_folds
+from reassess.aggregation.support import warn_of_doubt
 from reassess.core.items import find_items, take_items
 from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
@@ -76,23 +78,38 @@ def by_default(
     'em: of 4 golden items, left out in 4 folds, em is correct on 4 and calibrated on 4'
     """
     check_kind(Votes, votes)
-    given = {"truths_are_answers": truths_are_answers, "smoothing": smoothing, "pooling": pooling}
+    given: dict[str, Any] = {"truths_are_answers": truths_are_answers, "smoothing": smoothing, "pooling": pooling}
     if experts is None:
         return _named("majority", by_majority(votes)) if votes.anonymous else _named("em", by_em(votes, **given))
     check_kind(Votes, experts)
     votes.require_raters("a rater model")
-    golden = golden_part(votes, experts, rater_golden)
-    em = partial(by_em, rater_golden=golden, at_least=at_least, **given)
-    calibrated = partial(by_calibration, rater_golden=golden, at_least=at_least, original=original, **given)
+    answers = natural_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
+    golden = golden_part(votes, experts, rater_golden).on_whole_scale()
+    votes, experts, golden = in_common_classes(votes.on_whole_scale(), experts, golden)
+    given |= {"rater_golden": golden, "at_least": at_least, "truths_are_answers": answers}
+
+    def em(some: Votes) -> tuple[Aggregation, Callable[[], None]]:
+        return fit_em(votes, experts=some, **given)
+
+    def calibrated(judged: Votes, some: Votes) -> Aggregation:
+        return by_calibration(judged, some, original=original, **given)
+
     if original is not None:
-        method, reason = "calibrated", "only calibrated takes original labels as votes"
-    elif not (votes.sizes[experts.find(votes.items) < 0] > 0).any():
-        method, reason = "calibrated", "all items with votes are golden, and em would repeat the golden answers"
-    else:
-        answers = natural_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
-        method, reason = _better(votes, experts, golden, em, calibrated, at_least, truths_are_answers=answers)
-    result = calibrated(votes, experts) if method == "calibrated" else em(votes, experts=experts)
-    return _named(method, result, reason)
+        return _named("calibrated", calibrated(votes, experts), "only calibrated takes original labels as votes")
+    if not (votes.sizes[experts.find(votes.items) < 0] > 0).any():
+        reason = "all items with votes are golden, and em would repeat the golden answers"
+        return _named("calibrated", calibrated(votes, experts), reason)
+    truth = expert_truth(experts, votes.answers if answers else VALIDITY, at_least=at_least).values
+    is_calibrated, reason = _is_calibrated_better(votes, experts, golden, truth, em, calibrated)
+    if not is_calibrated:
+        result, warn = em(experts)
+        warn()
+        return _named("em", result, reason)
+    result = calibrated(votes, experts)
+    if result.model is not None:
+        known = np.append(truth, -1)[experts.find(votes.items)]
+        warn_of_doubt(votes, posterior(votes, result.model), result.model, known, method="calibrated")
+    return _named("calibrated", result, reason)
 
 
 def _named(method: str, result: Aggregation, reason: str = "") -> Aggregation:
@@ -100,35 +117,31 @@ def _named(method: str, result: Aggregation, reason: str = "") -> Aggregation:
     return replace(result, facts=facts | result.facts)
 
 
-def _better(
+def _is_calibrated_better(
     votes: Votes,
     experts: Votes,
     golden: Votes,
-    em: Callable[..., Aggregation],
-    calibrated: Callable[..., Aggregation],
-    at_least: int | None,
-    *,
-    truths_are_answers: bool,
-) -> tuple[str, str]:
-    """The method that is better on golden items whose answers are left out, and the reason."""
-    votes, experts, golden = in_common_classes(votes.on_whole_scale(), experts, golden.on_whole_scale())
-    truth = expert_truth(experts, votes.answers if truths_are_answers else VALIDITY, at_least=at_least).values
+    truth: npt.NDArray[np.int64],
+    em: Callable[[Votes], tuple[Aggregation, Callable[[], None]]],
+    calibrated: Callable[[Votes, Votes], Aggregation],
+) -> tuple[bool, str]:
+    """Whether calibrated is better on golden items whose answers are left out, and the numbers in words."""
     rows = np.flatnonzero((truth >= 0) & _has_votes(votes, experts) & _has_votes(golden, experts))
-    images = experts.items.image_ids if isinstance(experts.items, Questions) else np.arange(len(experts.items))
-    names, unit = np.unique(images[rows], return_inverse=True)
-    if names.size < _FEWEST:
+    units = _units(experts)
+    numbers, unit = np.unique(units[rows], return_inverse=True)
+    if numbers.size < _FEWEST:
         what = "image" if experts.images else "item"
-        return "em", f"{counted(names.size, f'golden {what}')} cannot show which method is better"
-    folds = min(_FOLDS, names.size)
-    fold = image_folds(names.size, folds)
+        return False, f"{counted(numbers.size, f'golden {what}')} cannot show which method is better"
+    folds = min(_FOLDS, numbers.size)
+    fold = image_folds(numbers.size, folds)
     correct = np.empty((2, rows.size), bool)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ReassessWarning)
         for number in range(folds):
-            others = experts.without(np.flatnonzero(np.isin(images, names[fold == number])))
+            others = experts.without(np.flatnonzero(np.isin(units, numbers[fold == number])))
             out = np.flatnonzero(fold[unit] == number)
             judged = votes.restrict(votes.find(take_items(experts.items, rows[out])))
-            for each, result in zip(correct, (em(votes, experts=others), calibrated(judged, others)), strict=True):
+            for each, result in zip(correct, (em(others)[0], calibrated(judged, others)), strict=True):
                 each[out] = _is_correct(result, judged, truth[rows[out]])
     of_em, of_calibrated = correct.sum(axis=1).tolist()
     differences = np.bincount(unit, correct[1]) - np.bincount(unit, correct[0])
@@ -137,8 +150,16 @@ def _better(
     of_all = f"of {counted(rows.size, 'golden item')}, left out in {folds} folds"
     if is_higher:
         by = "a difference of more than one standard error"
-        return "calibrated", f"{of_all}, calibrated is correct on {of_calibrated:,} and em on {of_em:,}, {by}"
-    return "em", f"{of_all}, em is correct on {of_em:,} and calibrated on {of_calibrated:,}"
+        return True, f"{of_all}, calibrated is correct on {of_calibrated:,} and em on {of_em:,}, {by}"
+    return False, f"{of_all}, em is correct on {of_em:,} and calibrated on {of_calibrated:,}"
+
+
+def _units(experts: Votes) -> npt.NDArray[np.int64]:
+    """The place of each item's image, or of the plain item, among the sorted names: the rows' order does not count."""
+    if isinstance(experts.items, Questions):
+        order = np.argsort(np.array(experts.items.images, object), kind="stable")
+        return np.argsort(order)[experts.items.image_ids]
+    return np.argsort(np.argsort(np.array([str(item) for item in experts.items], object), kind="stable"))
 
 
 def _has_votes(votes: Votes, experts: Votes) -> npt.NDArray[np.bool_]:

@@ -183,13 +183,14 @@ def _calibrated(parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
 
 
 def _em(parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
-    golden = {"experts": parts.get("golden"), "rater_golden": parts.get("rater-golden")}
-    return by_em(parts["votes"], **golden, **_options(parts["votes"], given))
+    votes, experts, rater_golden = parts["votes"], parts.get("golden"), parts.get("rater-golden")
+    return by_em(votes, experts=experts, rater_golden=rater_golden, **_options(votes, given))
 
 
 def _default(parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
-    golden = {"experts": parts.get("golden"), "rater_golden": parts.get("rater-golden")}
-    return by_default(parts["votes"], **golden, original=parts.get("original"), **_options(parts["votes"], given))
+    votes, experts, rater_golden = parts["votes"], parts.get("golden"), parts.get("rater-golden")
+    options = _options(votes, given)
+    return by_default(votes, experts=experts, rater_golden=rater_golden, original=parts.get("original"), **options)
 
 
 def _options(votes: Votes, given: dict[str, Any]) -> dict[str, Any]:

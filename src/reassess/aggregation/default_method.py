@@ -1,8 +1,9 @@
 """The method that makes scores where nobody asks for one."""
 
 import warnings
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, fit_em
 from reassess.aggregation.posteriors import posterior
 from reassess.aggregation.provenance import image_folds
-from reassess.aggregation.support import warn_of_doubt
-from reassess.core.items import find_items, take_items
+from reassess.aggregation.support import by_votes, warn_of_doubt
+from reassess.core.items import Id, find_items, take_items
 from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
@@ -46,7 +47,8 @@ def by_default(
     Without golden answers it is `by_em`, and `by_majority` for counts of votes without raters. With golden answers
     and votes on other items, it is `by_em` too, unless `by_calibration` is correct on more golden items by more than
     one standard error. Golden images are split into 10 folds (plain items too); each fold is judged by both methods
-    without its golden answers. The standard error is that of the paired difference, with images as units.
+    without its golden answers. The standard error is that of the paired difference, with images as units. `by_em` is
+    fitted once for each fold.
 
     Parameters
     ----------
@@ -99,17 +101,19 @@ def by_default(
     if not (votes.sizes[experts.find(votes.items) < 0] > 0).any():
         reason = "all items with votes are golden, and em would repeat the golden answers"
         return _named("calibrated", calibrated(votes, experts), reason)
-    truth = expert_truth(experts, votes.answers if answers else VALIDITY, at_least=at_least).values
-    is_calibrated, reason = _is_calibrated_better(votes, experts, golden, truth, em, calibrated)
-    if not is_calibrated:
+    truths = votes.answers if answers else VALIDITY
+    truth = expert_truth(experts, truths, at_least=at_least).values
+    trial = _try(votes, experts, golden, truths, truth, em, calibrated)
+    method = "calibrated" if trial.is_better("calibrated", "em", errors=1) else "em"
+    if method == "em":
         result, warn = em(experts)
-        warn()
-        return _named("em", result, reason)
-    result = calibrated(votes, experts)
-    if result.model is not None:
+    else:
+        result = calibrated(votes, experts)
         known = np.append(truth, -1)[experts.find(votes.items)]
-        warn_of_doubt(votes, posterior(votes, result.model), result.model, known, method="calibrated")
-    return _named("calibrated", result, reason)
+        warn = partial(_warn_of_calibrated, votes, result, known)
+    if not trial.is_better(method, "majority", errors=2):
+        warn()
+    return _named(method, result, trial.words(method))
 
 
 def _named(method: str, result: Aggregation, reason: str = "") -> Aggregation:
@@ -117,41 +121,70 @@ def _named(method: str, result: Aggregation, reason: str = "") -> Aggregation:
     return replace(result, facts=facts | result.facts)
 
 
-def _is_calibrated_better(
+def _warn_of_calibrated(votes: Votes, result: Aggregation, known: npt.NDArray[np.int64]) -> None:
+    if result.model is not None:
+        warn_of_doubt(votes, posterior(votes, result.model), result.model, known, method="calibrated")
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """On which golden items each method is correct when their golden answers are left out.
+
+    `correct` holds numbers from 0 to 1, shape (golden items,), by method; `unit` is the image of each, or the item.
+    """
+
+    correct: dict[str, npt.NDArray[np.float64]]
+    unit: npt.NDArray[np.int64]
+    folds: int
+    of_images: bool
+
+    def is_better(self, method: str, other: str, *, errors: int) -> bool:
+        """Whether a method is correct on more, by more than so many standard errors of the paired difference."""
+        differences = np.bincount(self.unit, self.correct[method] - self.correct[other])
+        more, units = differences.sum(), differences.size
+        # That of a sum whose variance has n - 1 in its denominator, without its root: whole numbers stay whole.
+        return bool(more > 0 and more**2 * (units - 1 + errors**2) > errors**2 * units * (differences**2).sum())
+
+    def words(self, method: str) -> str:
+        """Why this is the default method."""
+        if not self.folds:
+            what = "golden image" if self.of_images else "golden item"
+            return f"{counted(np.unique(self.unit).size, what)} cannot show which method is better"
+        other = "em" if method == "calibrated" else "calibrated"
+        first, second = (f"{self.correct[each].sum():,.0f}" for each in (method, other))
+        of_all = f"of {counted(self.unit.size, 'golden item')}, left out in {self.folds} folds"
+        by = ", a difference of more than one standard error" if method == "calibrated" else ""
+        return f"{of_all}, {method} is correct on {first} and {other} on {second}{by}"
+
+
+def _try(
     votes: Votes,
     experts: Votes,
     golden: Votes,
+    truths: Sequence[Id],
     truth: npt.NDArray[np.int64],
     em: Callable[[Votes], tuple[Aggregation, Callable[[], None]]],
     calibrated: Callable[[Votes, Votes], Aggregation],
-) -> tuple[bool, str]:
-    """Whether calibrated is better on golden items whose answers are left out, and the numbers in words."""
+) -> _Trial:
+    """Both methods, and the majority, on golden items of a known truth `truth`, in folds."""
     rows = np.flatnonzero((truth >= 0) & _has_votes(votes, experts) & _has_votes(golden, experts))
     units = _units(experts)
     numbers, unit = np.unique(units[rows], return_inverse=True)
-    if numbers.size < _FEWEST:
-        what = "image" if experts.images else "item"
-        return False, f"{counted(numbers.size, f'golden {what}')} cannot show which method is better"
+    correct = {method: np.zeros(rows.size) for method in ("em", "calibrated", "majority")}
     folds = min(_FOLDS, numbers.size)
+    if folds < _FEWEST:
+        return _Trial(correct, unit, 0, bool(experts.images))
     fold = image_folds(numbers.size, folds)
-    correct = np.empty((2, rows.size), bool)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ReassessWarning)
         for number in range(folds):
             others = experts.without(np.flatnonzero(np.isin(units, numbers[fold == number])))
             out = np.flatnonzero(fold[unit] == number)
-            judged = votes.restrict(votes.find(take_items(experts.items, rows[out])))
-            for each, result in zip(correct, (em(others)[0], calibrated(judged, others)), strict=True):
-                each[out] = _is_correct(result, judged, truth[rows[out]])
-    of_em, of_calibrated = correct.sum(axis=1).tolist()
-    differences = np.bincount(unit, correct[1]) - np.bincount(unit, correct[0])
-    # Above one standard error, whose variance has n - 1 in the denominator: this form has whole numbers only.
-    is_higher = of_calibrated > of_em and differences.sum() ** 2 > (differences**2).sum()
-    of_all = f"of {counted(rows.size, 'golden item')}, left out in {folds} folds"
-    if is_higher:
-        by = "a difference of more than one standard error"
-        return True, f"{of_all}, calibrated is correct on {of_calibrated:,} and em on {of_em:,}, {by}"
-    return False, f"{of_all}, em is correct on {of_em:,} and calibrated on {of_calibrated:,}"
+            judged, known = votes.restrict(votes.find(take_items(experts.items, rows[out]))), truth[rows[out]]
+            correct["em"][out] = _is_correct(em(others)[0], judged, known)
+            correct["calibrated"][out] = _is_correct(calibrated(judged, others), judged, known)
+            correct["majority"][out] = by_votes(judged, truths)[np.arange(out.size), known]
+    return _Trial(correct, unit, folds, bool(experts.images))
 
 
 def _units(experts: Votes) -> npt.NDArray[np.int64]:

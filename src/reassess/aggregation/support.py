@@ -17,6 +17,7 @@ mean matrix, n[r, t] the expected votes of a rater on items of a truth, K the po
 """
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -24,18 +25,20 @@ import numpy.typing as npt
 from reassess.aggregation.calibration import POOLING
 from reassess.aggregation.dawid_skene import Pinned, fit_alike
 from reassess.aggregation.em_starts import answer_shares
+from reassess.core.items import Id
 from reassess.core.posterior import Posterior
 from reassess.core.rater_model import RaterModel
 from reassess.core.votes import Votes
 from reassess.errors import ReassessWarning
 from reassess.numeric.em_kernels import spread
 
-__all__ = ["warn_of_doubt"]
+__all__ = ["by_votes", "warn_of_doubt"]
 
 _MOST_AGAINST = 0.02  # scores that differ from the majority on fewer items cannot be worse by more
 _MOST_LOST = 0.01  # of the items
 _NATS = 8.0  # by which the votes must be predicted better for each lost item
 _NATS_OF_SCALE = 2.0  # the same with answers such as maybe, for which one accuracy is a poor model
+_ROUNDING = 1e-9
 _TINY = np.finfo(float).tiny
 _CELLS = 2**22  # of votes and truths at a time
 
@@ -57,11 +60,7 @@ def warn_of_doubt(
     model that was fitted to these votes.
     """
     free = np.flatnonzero((known < 0) & (votes.sizes > 0))
-    shares = np.empty(result.values.shape)
-    spread(votes.indptr, votes.answer_ids, answer_shares(votes, result.truths), shares)
-    leading = (shares >= shares.max(axis=1, keepdims=True) - 1e-9).astype(np.float64)  # ties count in part
-    leading /= leading.sum(axis=1, keepdims=True)
-    best = result.most_likely()
+    leading, best = by_votes(votes, result.truths), result.most_likely()
     against = free.size - float(leading[free, best[free]].sum())
     if against <= _MOST_AGAINST * free.size:
         return
@@ -83,6 +82,14 @@ def warn_of_doubt(
             ReassessWarning,
             stacklevel=3,
         )
+
+
+def by_votes(votes: Votes, truths: Sequence[Id]) -> Floats:
+    """1 for the truth for which an item's votes speak most, shared by equals; shape (items, truths)."""
+    shares = np.empty((len(votes.items), len(truths)))
+    spread(votes.indptr, votes.answer_ids, answer_shares(votes, truths), shares)
+    leading = shares >= shares.max(axis=1, keepdims=True) - _ROUNDING
+    return np.asarray(leading / leading.sum(axis=1, keepdims=True))
 
 
 def _log_predictions(

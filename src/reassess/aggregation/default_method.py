@@ -28,6 +28,7 @@ from reassess.text import counted
 __all__ = ["by_default"]
 
 _FOLDS = 10  # em is fitted once for each: a fold per golden image would take hundreds of fits
+_CLEAR = 3  # standard errors by which golden answers show more than the votes can
 _FEWEST = 2  # golden images, or plain items, so that some are left when one is left out
 
 
@@ -111,7 +112,7 @@ def by_default(
         result = calibrated(votes, experts)
         known = np.append(truth, -1)[experts.find(votes.items)]
         warn = partial(_warn_of_calibrated, votes, result, known)
-    if not trial.is_better(method, "majority", errors=2):
+    if not trial.is_better(method, "majority", errors=_CLEAR):
         warn()
     return _named(method, result, trial.words(method))
 

@@ -345,8 +345,9 @@ if __name__ == "__main__":
     elif sys.argv[1:2] == ["default"]:
         files = [each for each in sys.argv[2:] if Path(each).is_file()]
         sets = [(Path(each).name, public(each)) for each in sys.argv[2:] if each not in files]
-        print_sure(sets)
-        print_default((name, [pair]) for name, pair in sets)
+        if sets:
+            print_sure(sets)
+            print_default((name, [pair]) for name, pair in sets)
         if files:
             print_default((name, draws[:2]) for name, draws in parts(*files))
         print_default(simulated(HARD, MORE_SEEDS))

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from reassess.aggregation.default_method import by_default
-from reassess.aggregation.methods import by_calibration, by_em, by_majority
+from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority
 from reassess.core.classes import Classes
 from reassess.core.items import Items
 from reassess.core.labels import LabelSets
@@ -172,12 +172,17 @@ def few_are_positive(seed: int) -> tuple[Votes, Ints]:
     return Votes.from_columns(range(1_000), rows, cast, answers, range(20), ANSWERS), truth
 
 
-def doubts(votes: Votes, **options: Votes) -> list[str]:
-    """The warnings that the votes do not support a method."""
+def tried(votes: Votes, experts: Votes | None = None) -> tuple[Aggregation, list[str]]:
+    """What the default method makes, and its warnings that the votes do not support it."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        by_default(votes, **options)
-    return [str(each.message) for each in caught if str(each.message).startswith("the votes do not support")]
+        result = by_default(votes, experts=experts)
+    told = [str(each.message) for each in caught]
+    return result, [text for text in told if text.startswith("the votes do not support")]
+
+
+def doubts(votes: Votes) -> list[str]:
+    return tried(votes)[1]
 
 
 def lead_of_majority(votes: Votes, truth: Ints) -> float:
@@ -221,7 +226,8 @@ def test_em_is_trusted_against_a_majority_that_always_says_the_same() -> None:
 
 # --- public sets ------------------------------------------------------------------------------------------------------
 
-SETS = ("fact-eval", "ms", "relevance", "rte", "sentiment", "sp", "web", "zencrowd-us")
+SMALL = ("ms", "rte", "sentiment", "sp", "web", "zencrowd-us")
+SETS = ("fact-eval", "relevance", *SMALL)
 
 
 def public(folder: Path) -> tuple[Votes, Ints]:
@@ -232,24 +238,31 @@ def public(folder: Path) -> tuple[Votes, Ints]:
     return votes, np.array([names[known[str(item)]] if str(item) in known else -1 for item in votes.items])
 
 
-@pytest.mark.parametrize(("golden", "expected"), [(0, ()), (20, ()), (100, ())])
-def test_the_default_is_better_than_the_majority_on_public_sets(
-    real_file: Callable[[str], Path], golden: int, expected: tuple[float, ...]
+@pytest.mark.filterwarnings("ignore:the votes do not support")
+@pytest.mark.parametrize(
+    ("sets", "golden", "expected"),
+    [
+        (SETS, 0, (0.8069, 0.8367, 0.8367)),
+        (SMALL, 20, (0.8356, 0.8749, 0.8749)),
+        (SMALL, 100, (0.8352, 0.8751, 0.8872)),
+    ],
+)
+def test_on_public_sets_the_default_is_better_than_the_majority_or_says_that_it_may_not_be(
+    real_file: Callable[[str], Path], sets: tuple[str, ...], golden: int, expected: tuple[float, ...]
 ) -> None:
+    """The accuracies are means over the sets, of the majority, em and the default."""
     found = []
-    for name in SETS:
+    for name in sets:
         votes, truth = public(real_file(name))
         judged = np.flatnonzero((truth >= 0) & (votes.sizes > 0))
         chosen = np.random.default_rng(0).choice(judged, golden, replace=False)
         others = np.setdiff1d(judged, chosen)
-        items = tuple(votes.items[row] for row in chosen)
-        experts = expert(items, truth[chosen], votes.answers) if golden else None
-        told = doubts(votes, **({"experts": experts} if experts else {}))
-        results = [by_em(votes, experts=experts).posterior.values, by_default(votes, experts=experts).posterior.values]
+        experts = expert(tuple(votes.items[row] for row in chosen), truth[chosen], votes.answers) if golden else None
+        default, told = tried(votes, experts)
         accuracies = []
-        for values in (votes.fractions(), *results):
+        for values in (votes.fractions(), by_em(votes, experts=experts).posterior.values, default.posterior.values):
             best = values[others] == values[others].max(axis=1, keepdims=True)
             accuracies.append(np.mean(best[np.arange(others.size), truth[others]] / best.sum(axis=1)))
         assert told or accuracies[-1] > accuracies[0] - 0.02
         found.append(accuracies)
-    assert np.mean(found, axis=0).round(4).tolist() == pytest.approx(expected)
+    assert np.mean(found, axis=0).tolist() == pytest.approx(expected, abs=1e-4)

@@ -34,7 +34,8 @@ from reassess.numeric.em_kernels import spread
 
 __all__ = ["by_votes", "warn_of_doubt"]
 
-_FEW = 0.02  # a share of the items: scores may differ from the majority, or be worse, on so many
+_AGAINST = 0.02  # scores that differ from the majority on fewer items cannot be worse by more
+_LOST = 0.01  # of the items: what is expected of fewer is within the noise of the simpler model
 _NATS = 8.0  # by which the votes must be predicted better for each lost item
 _NATS_OF_SCALE = 2.0  # the same with answers such as maybe, for which one accuracy is a poor model
 _ROUNDING = 1e-9
@@ -61,13 +62,13 @@ def warn_of_doubt(
     free = np.flatnonzero((known < 0) & (votes.sizes > 0))
     leading, best = by_votes(votes, result.truths), result.most_likely()
     against = free.size - float(leading[free, best[free]].sum())
-    if against <= _FEW * free.size:
+    if against <= _AGAINST * free.size:
         return
     pinned = Pinned.to_truths(np.arange(known.size), known, truths=len(result.truths))
     simple = fit_alike(votes, result.truths, pinned)
     expected = simple.posterior.values
     lost = float((expected[free] * leading[free]).sum() - expected[free, best[free]].sum())
-    if lost <= _FEW * free.size:
+    if lost <= _LOST * free.size:
         return
     gain = _log_predictions(votes, result.values, model, known, fitted_with)
     gain -= _log_predictions(votes, expected, simple.model, known, (POOLING, 0.0), alike=True)

@@ -1,8 +1,10 @@
-"""EM on crowds, and the check of raters' dependence on simulated raters.
+"""EM on crowds, the default method with golden items, and the check of raters' dependence on simulated raters.
 
 `python benchmarks/crowds.py dependence` prints the table of the raters, `python benchmarks/crowds.py [VOTES ORIGINAL]`
-those of EM. VOTES and ORIGINAL are CIFAR-10N's, of which parts are crowds with few votes a rater: a table of item,
-rater and answer, and the data set's own labels. The other crowds are simulated.
+those of EM, and `python benchmarks/crowds.py default [VOTES ORIGINAL] [FOLDER...]` those of the default method and its
+warning, and of how often items with a high probability are correct. VOTES and ORIGINAL are CIFAR-10N's: a table of
+item, rater and answer, and the data set's own labels. Parts of it are crowds with few votes a rater. A FOLDER is a
+public set with label.csv and truth.csv. The other crowds are simulated.
 
 Crowds span what public sets are like: few and many raters, with few votes each or many; 2 to 100 classes, even or
 skewed; raters who are good, poor, biased to a class, or who always say one thing or anything; items that all find hard.
@@ -11,6 +13,7 @@ skewed; raters who are good, poor, biased to a class, or who always say one thin
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +21,16 @@ import numpy.typing as npt
 import pandas as pd
 from crowdkit.aggregation import DawidSkene
 
-from reassess import Votes, fit_dawid_skene, read_original, read_votes
+from reassess import (
+    ReassessWarning,
+    Votes,
+    by_calibration,
+    by_default,
+    by_em,
+    fit_dawid_skene,
+    read_original,
+    read_votes,
+)
 from reassess.aggregation import dependence as checks
 from reassess.aggregation.baselines import majority
 
@@ -66,7 +78,18 @@ CROWDS: dict[str, tuple[int, int, int, int, dict[str, Any]]] = {
     "30 items": (30, 8, 4, 3, {}),
     "60 items, 5 classes": (60, 10, 3, 5, {"accuracy": (7, 3)}),
 }
-SEEDS = range(1)
+# Crowds whose votes hardly support a rater model, and raters who work against the others.
+HARD: dict[str, tuple[int, int, int, int, dict[str, Any]]] = {
+    "one vote, 10 classes": (500, 10, 1, 10, {"accuracy": (28, 12), "coin": True}),
+    "one vote, 10 classes, 40 raters": (2_000, 40, 1, 10, {"accuracy": (28, 12), "coin": True}),
+    "five votes, 2 % valid": (1_000, 20, 5, 2, {"accuracy": (750, 250), "coin": True, "prior": (0.98, 0.02)}),
+    "three votes, 2 % valid": (1_000, 20, 3, 2, {"accuracy": (750, 250), "coin": True, "prior": (0.98, 0.02)}),
+    "five votes, half are spammers": (1_000, 40, 5, 2, {"spam": 0.5}),
+    "five votes, a third are against": (1_000, 40, 5, 3, {"against": 0.3}),
+}
+SEEDS, MORE_SEEDS = range(1), range(8)
+GOLDEN = (0, 5, 20, 100)
+BELOW, SURE = 0.02, 0.99
 PARTS = {50: 20, 100: 20, 300: 20, 1_000: 10, 3_000: 5, 10_000: 2, 50_000: 1}  # images drawn of CIFAR-10N, how often
 STOP: dict[str, Any] = {"tolerance": 1e-4, "max_iterations": 300}
 # Raters, items, votes an item, classes, raters in the group that copies, share copied.
@@ -80,6 +103,7 @@ DESIGNS = [
     (5, 500, 5, 2, 2, 1.0),
 ]
 REPEATS = 12
+_NOISE = (0.0, 1.0, 0.98, 0.4)  # the share of answers that do not depend on the truth, for each kind but the last
 
 
 def confusions(rng: np.random.Generator, classes: int) -> Floats:
@@ -93,23 +117,25 @@ def raters_of(rng: np.random.Generator, raters: int, base: Floats, prior: Floats
     """Confusion matrices, shape (raters, classes, classes)."""
     classes = len(base)
     matrices = np.empty((raters, classes, classes))
-    kinds = rng.choice(4, raters, p=_kinds(special))
+    kinds = rng.choice(5, raters, p=_kinds(special))
     for matrix, kind, right in zip(matrices, kinds, rng.beta(*special.get("accuracy", (8, 2)), raters), strict=True):
         coin = special.get("coin", False)
         each = np.full(classes, right) if coin else np.clip(right + rng.normal(0, 0.08, classes), 0.02, 0.995)
         other = np.ones((classes, classes)) - np.eye(classes) if coin else 0.7 * base + 0.3 * confusions(rng, classes)
         matrix[:] = other / other.sum(axis=1, keepdims=True) * (1 - each)[:, None] + np.diag(each)
         favourite = np.eye(classes)[rng.choice(classes, p=prior)]
-        if kind:
+        if kind == len(_NOISE):
+            matrix[:] = (1 - matrix) / (classes - 1)
+        elif kind:
             noise = (np.full(classes, 1 / classes), favourite, favourite)[kind - 1]
-            share = (1.0, 0.98, 0.4)[kind - 1]
+            share = _NOISE[kind]
             matrix[:] = share * noise + (1 - share) * matrix
     return matrices
 
 
 def _kinds(special: dict[str, Any]) -> list[float]:
-    """Shares of raters who look, who say anything, who always say one thing, and who are biased to one."""
-    others = [special.get(kind, 0.0) for kind in ("spam", "constant", "biased")]
+    """Shares of raters who look, say anything, always say one thing, are biased to one, or are against the truth."""
+    others = [special.get(kind, 0.0) for kind in ("spam", "constant", "biased", "against")]
     return [1 - sum(others), *others]
 
 
@@ -163,10 +189,12 @@ def parts(votes_file: str, original_file: str) -> Iterator[tuple[str, list[tuple
         yield f"CIFAR-10N, {size:,} images", [(votes.restrict(part), truth[part]) for part in rows]
 
 
-def simulated() -> Iterator[tuple[str, list[tuple[Votes, Ints]]]]:
+def simulated(
+    crowds: dict[str, tuple[int, int, int, int, dict[str, Any]]], seeds: range
+) -> Iterator[tuple[str, list[tuple[Votes, Ints]]]]:
     """Simulated crowds by name: votes, and the truth."""
-    for number, (name, (*sizes, special)) in enumerate(CROWDS.items()):
-        yield name, [crowd(1_000 * number + seed, *sizes, special) for seed in SEEDS]
+    for number, (name, (*sizes, special)) in enumerate(crowds.items()):
+        yield name, [crowd(1_000 * number + seed, *sizes, special) for seed in seeds]
 
 
 def print_crowds(crowds: Iterator[tuple[str, list[tuple[Votes, Ints]]]]) -> None:
@@ -179,6 +207,92 @@ def print_crowds(crowds: Iterator[tuple[str, list[tuple[Votes, Ints]]]]) -> None
     table = np.array(rows)
     print("| mean | " + " | ".join(f"{value:.3f}" for value in table.mean(axis=0)) + " |")
     print("| least against majority | " + " | ".join(f"{v:+.3f}" for v in (table - table[:, :1]).min(axis=0)) + " |")
+
+
+def public(folder: str) -> tuple[Votes, Ints]:
+    """The votes of a public set, and the truth of each item; -1 where it is not known."""
+    votes = read_votes(f"{folder}/label.csv")
+    known = pd.read_csv(f"{folder}/truth.csv", dtype=str)
+    names = {str(answer): row for row, answer in enumerate(votes.answers)}
+    items = {str(item): row for row, item in enumerate(votes.items)}
+    truth = np.full(len(votes.items), -1)
+    for item, answer in known.itertuples(index=False):
+        if item in items:
+            truth[items[item]] = names[answer]
+    return votes, truth
+
+
+def golden_draws(seed: int, votes: Votes, truth: Ints) -> Iterator[tuple[int, Votes | None, npt.NDArray[np.bool_]]]:
+    """For each number of golden items: one expert's answers on some items, and which other items are judged."""
+    judged = (truth >= 0) & (votes.sizes > 0)
+    for number in GOLDEN:
+        if number < judged.sum() / 2:
+            chosen = np.sort(np.random.default_rng(seed).choice(np.flatnonzero(judged), number, replace=False))
+            others = judged.copy()
+            others[chosen] = False
+            items, rows = tuple(votes.items[row] for row in chosen), np.arange(number)
+            columns = rows, 0 * rows, truth[chosen]
+            yield number, Votes.from_columns(items, *columns, ("expert",), votes.answers) if number else None, others
+
+
+def tried(votes: Votes, truth: Ints, experts: Votes | None, judged: npt.NDArray[np.bool_]) -> list[float]:
+    """Accuracy of majority, em, calibrated and the default, whether that is calibrated, and whether it warned."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        default = by_default(votes, experts=experts)
+    em = by_em(votes, experts=experts)
+    calibrated = em if experts is None else by_calibration(votes, experts)
+    results = (each.posterior.values for each in (em, calibrated, default))
+    doubts = [each for each in caught if each.category is ReassessWarning and "do not support" in str(each.message)]
+    accuracies = [right(values[judged], truth[judged]) for values in (majority(votes).fractions, *results)]
+    return [*accuracies, default.facts["method"] == "calibrated", bool(doubts)]
+
+
+def print_default(crowds: Iterator[tuple[str, list[tuple[Votes, Ints]]]]) -> None:
+    """How the default method does against the majority, and whether it warns where it is worse; a row for each kind."""
+    print("\n| crowds | golden | sets | majority | em | calibrated | default | calibrated chosen |", end="")
+    print(" worst against majority | warned of those below | of the others |\n" + "|---" * 11 + "|")
+    rows: dict[int, list[list[float]]] = {number: [] for number in GOLDEN}
+    for name, sets in crowds:
+        of_kind: dict[int, list[list[float]]] = {number: [] for number in GOLDEN}
+        for seed, (votes, truth) in enumerate(sets):
+            for number, experts, judged in golden_draws(seed, votes, truth):
+                of_kind[number].append(tried(votes, truth, experts, judged))
+        for number, found in of_kind.items():
+            print_row(name, number, found)
+            rows[number] += found
+    for number, found in rows.items():
+        print_row("all", number, found)
+
+
+def print_row(name: str, number: int, found: list[list[float]]) -> None:
+    """A row of the table of the default method."""
+    if found:
+        table = np.array(found)
+        means, against, warned = table.mean(axis=0), table[:, 3] - table[:, 0], table[:, 5] > 0
+        below = against < -BELOW
+        cells = [
+            name,
+            str(number),
+            str(len(table)),
+            *(f"{value:.3f}" for value in means[:4]),
+            f"{table[:, 4].sum():.0f}",
+        ]
+        cells += [f"{against.min():+.3f}", f"{(warned & below).sum()} of {below.sum()}"]
+        print("| " + " | ".join([*cells, f"{(warned & ~below).sum()} of {(~below).sum()}"]) + " |", flush=True)
+
+
+def print_sure(sets: list[tuple[str, tuple[Votes, Ints]]]) -> None:
+    """How often the items with a high probability are correct."""
+    print(f"\n| set | em correct | items at {SURE} or more | of these correct |\n|---|---|---|---|")
+    rows = []
+    for name, (votes, truth) in sets:
+        values = by_em(votes).posterior.values
+        judged = (truth >= 0) & (votes.sizes > 0)
+        correct, sure = (values.argmax(axis=1) == truth)[judged], (values.max(axis=1) >= SURE)[judged]
+        rows.append((correct.mean(), sure.mean(), correct[sure].mean()))
+        print(f"| {name} | " + " | ".join(f"{100 * value:.1f} %" for value in rows[-1]) + " |", flush=True)
+    print("| mean | " + " | ".join(f"{100 * value:.1f} %" for value in np.mean(rows, axis=0)) + " |")
 
 
 def rated(
@@ -228,7 +342,17 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")
     if sys.argv[1:] == ["dependence"]:
         print_dependence()
+    elif sys.argv[1:2] == ["default"]:
+        files = [each for each in sys.argv[2:] if Path(each).is_file()]
+        sets = [(Path(each).name, public(each)) for each in sys.argv[2:] if each not in files]
+        if sets:
+            print_sure(sets)
+            print_default((name, [pair]) for name, pair in sets)
+        if files:
+            print_default((name, draws[:2]) for name, draws in parts(*files))
+        print_default(simulated(HARD, MORE_SEEDS))
+        print_default(simulated(CROWDS, MORE_SEEDS[:2]))
     else:
         if sys.argv[1:]:
             print_crowds(parts(*sys.argv[1:]))
-        print_crowds(simulated())
+        print_crowds(simulated(CROWDS, SEEDS))

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from reassess.aggregation.default_method import by_default
 from reassess.aggregation.golden import golden_truth
 from reassess.aggregation.golden_items import with_golden_votes
 from reassess.aggregation.methods import by_calibration, calibrated_recipe
@@ -99,13 +100,14 @@ def test_raters_and_their_alpha_know_them_apart(rated: Path, run: Callable[..., 
     assert [one["repeated"] for one in whole["raters"]] == [None] * 3
 
 
-@pytest.mark.parametrize("original", [(), ("--original", "rated/original.csv")])
+@pytest.mark.parametrize("original", [("--method", "calibrated"), ("--original", "rated/original.csv")])
 def test_golden_votes_are_not_replayed(rated: Path, run: Callable[..., Run], original: tuple[str, ...]) -> None:
     assert run("aggregate", "--benchmark", "rated", *original, "-o", "rated/scores.csv").code == 0
     argv = ("curve", "--benchmark", "rated", "--stop", "0.2,0.8")
     told = [one["stop"] for one in results_of(run, *argv) if "stop" in one]
     votes, experts, golden = parts()
-    labels = load_original("rated/original.csv", classes=Classes.from_texts(CLASSES)) if original else None
+    is_original = "--original" in original
+    labels = load_original("rated/original.csv", classes=Classes.from_texts(CLASSES)) if is_original else None
     model, first = model_with_labels(votes, experts, golden, labels, recipe=calibrated_recipe())
     rules = [StopRule(one["low"], one["high"]) for one in told]
     replays = replay_stops(votes, model, rules, threshold=0.8, first=first)
@@ -121,7 +123,8 @@ def test_tasks_do_not_count_on_golden_votes(rated: Path, run: Callable[..., Run]
     with_golden = results_of(run, *argv)
     assert with_golden["questions"] == 1
     votes, experts, golden = parts()
-    model = by_calibration(votes, experts, rater_golden=golden).model
+    rated_votes = with_golden_votes(votes, golden, experts)
+    model = by_default(rated_votes, experts=experts, rater_golden=golden).model
     (replay,) = replay_stops(
         votes.restrict(np.flatnonzero(votes.sizes >= 3)), model, [StopRule(0.2, 0.8)], threshold=0.8, at_most=3
     )

@@ -11,6 +11,7 @@ from .curves import Point as Point
 from .curves import precision_recall as precision_recall
 from .dawid_skene import DawidSkeneFit as DawidSkeneFit
 from .dawid_skene import fit_dawid_skene as fit_dawid_skene
+from .default_method import by_default as by_default
 from .dependence import Dependence as Dependence
 from .dependence import RaterPair as RaterPair
 from .em_starts import Pinned as Pinned

@@ -45,9 +45,10 @@ from reassess.core.votes import Votes
 from reassess.errors import ConvergenceWarning, DataError
 from reassess.text import Listed, Shown
 
-__all__ = ["DawidSkeneFit", "Pinned", "fit_dawid_skene"]
+__all__ = ["DawidSkeneFit", "Pinned", "fit_alike", "fit_dawid_skene"]
 
 _ONE = ("all raters",)  # the raters, taken as one
+_ALIKE_TOLERANCE, _ALIKE_ITERATIONS = 1e-4, 300  # it checks another fit, and gives no result itself
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -192,13 +193,7 @@ def fit_dawid_skene(
         max_iterations=max_iterations,
         threads=threads,
     )
-    pseudo_votes = np.zeros((len(names), len(votes.answers)))
-    if pooling:
-        together = runs.fit_as_one(votes, start)
-        mean = together.matrices_of(_ONE)[0]
-        pseudo_votes = pooling * mean
-        start = start or _of_all_raters(together, mean)
-    fitted = runs.fit(votes, pseudo_votes, start)
+    fitted = runs.fit(votes, start)
     if not fitted.converged:
         warnings.warn(
             f"EM was stopped after {max_iterations:,} iterations, before its posteriors changed by less than "
@@ -222,15 +217,26 @@ class _Runs:
     pooling: float
     tolerance: float
     max_iterations: int
-    threads: int | None
+    threads: int | None = None
+    alike: bool = False
+
+    def fit(self, votes: Votes, start: RaterModel | None) -> DawidSkeneFit:
+        """EM on all raters as one, if there is pooling, and then on each."""
+        pseudo_votes = np.zeros((len(self.truths), len(votes.answers)))
+        if self.pooling:
+            together = self.fit_as_one(votes, start)
+            mean = together.matrices_of(_ONE)[0]
+            pseudo_votes = self.pooling * mean
+            start = start or _of_all_raters(together, mean)
+        return self._fit(votes, pseudo_votes, start)
 
     def fit_as_one(self, votes: Votes, start: RaterModel | None) -> RaterModel:
         """The mean matrix and the prior, all votes being taken as those of one rater."""
         one = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=_ONE)
         first = None if start is None else _of_all_raters(start, start.fallback)
-        return self.fit(one, self.pooling * typical_matrix(self.shares), first).model
+        return self._fit(one, self.pooling * typical_matrix(self.shares), first).model
 
-    def fit(self, votes: Votes, pseudo_votes: npt.NDArray[np.float64], start: RaterModel | None) -> DawidSkeneFit:
+    def _fit(self, votes: Votes, pseudo_votes: npt.NDArray[np.float64], start: RaterModel | None) -> DawidSkeneFit:
         """EM from a model, or from what the answers say; the pseudo-votes are those of pooling alone."""
         em = EM(
             votes,
@@ -240,6 +246,7 @@ class _Runs:
             prior=self.prior,
             pinned=self.pinned,
             threads=self.threads,
+            alike=self.alike,
         )
         if start is None:
             em.start_from_answers(self.shares)
@@ -251,6 +258,23 @@ class _Runs:
         classes = votes.classes if self.truths == votes.answers else None
         result = Posterior(items=votes.items, truths=self.truths, values=em.posterior, classes=classes)
         return DawidSkeneFit(model=em.model(), posterior=result, history=history, converged=converged)
+
+
+def fit_alike(votes: Votes, truths: tuple[Id, ...], pinned: Pinned | None) -> DawidSkeneFit:
+    """The simpler model in which a rater answers alike for every truth, see `EM`; for answers of known shares."""
+    runs = _Runs(
+        truths=truths,
+        shares=answer_shares(votes, truths),
+        may_swap=False,
+        prior=None,
+        pinned=pinned,
+        smoothing=0.0,
+        pooling=POOLING,
+        tolerance=_ALIKE_TOLERANCE,
+        max_iterations=_ALIKE_ITERATIONS,
+        alike=True,
+    )
+    return runs.fit(votes, None)
 
 
 def _of_all_raters(model: RaterModel, matrix: npt.NDArray[np.float64]) -> RaterModel:

@@ -29,6 +29,9 @@ class EM:
     To each rater's counts `pseudo_votes`, shape (truths, answers), are added, and `pseudo_items` to each truth's items.
     The items are cut into chunks that depend on the votes alone, and each chunk has its own sums, which are added in
     order: the result is the same for any number of threads.
+
+    If `alike`, a rater answers alike for every truth: with one accuracy where the truths are the answers, and as
+    often no of a valid item as yes of an invalid one where the answers are a scale.
     """
 
     def __init__(
@@ -41,11 +44,12 @@ class EM:
         prior: npt.NDArray[np.float64] | None,
         pinned: Pinned | None,
         threads: int | None,
+        alike: bool = False,
     ) -> None:
         self._votes, self._truths = votes, truths
         self._pseudo_votes, self._pseudo_items = pseudo_votes, pseudo_items
         self._codes = vote_codes(votes)
-        self._learns_prior = prior is None
+        self._learns_prior, self._alike = prior is None, alike
         self._prior = np.empty(len(truths)) if prior is None else prior
         self._table = np.empty((len(votes.raters) * len(votes.answers), len(truths)))
         self.posterior = np.zeros((len(votes.items), len(truths)))
@@ -183,10 +187,22 @@ class EM:
     def _maximize(self) -> None:
         votes = self._votes
         counts = self._counts.sum(axis=0).reshape(len(votes.raters), len(votes.answers), len(self._truths))
+        if self._alike:
+            counts = _added_up(counts, is_scale=self._truths != votes.answers)
         self._table = code_table(row_shares(counts.transpose(0, 2, 1), self._pseudo_votes))
         if self._learns_prior:
             totals = self._totals.sum(axis=0) + self._pseudo_items
             self._prior = totals / totals.sum()
+
+
+def _added_up(counts: npt.NDArray[np.float64], *, is_scale: bool) -> npt.NDArray[np.float64]:
+    """Counts, shape (raters, answers, truths), of all truths together, given to each truth."""
+    if is_scale:
+        return np.asarray(counts + counts[:, ::-1, ::-1])
+    correct = np.trace(counts, axis1=1, axis2=2)[:, None, None]
+    wrong = counts.sum(axis=(1, 2))[:, None, None] - correct
+    same = np.eye(counts.shape[-1])
+    return np.asarray(correct * same + wrong * (1 - same) / (counts.shape[-1] - 1))
 
 
 def _lifted(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -24,6 +24,7 @@ __all__ = [
     "golden_sources",
     "golden_votes",
     "with_golden_votes",
+    "with_more_votes",
 ]
 
 
@@ -199,6 +200,23 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
         votes, rater_golden = (_without_images(each, in_part) for each in (votes, rater_golden))
     is_new = (_votes_on(rater_golden.items, votes) == 0) & (rater_golden.sizes > 0)
     return votes.append(rater_golden.restrict(np.flatnonzero(is_new))) if is_new.any() else votes
+
+
+def with_more_votes(votes: Votes, golden: Votes, rows: npt.NDArray[np.integer]) -> Votes:
+    """Votes, and golden votes on the items at some rows by raters who have no vote on the item yet."""
+    if golden.anonymous or not len(golden):
+        return votes
+    position = {name: i for i, name in enumerate(votes.raters)}
+    raters = np.array([position.get(name, -1) for name in golden.raters], np.int64)[golden.rater_ids]
+    items = votes.find(golden.items)[golden.item_ids]
+    pairs = votes.item_ids * np.int64(len(votes.raters)) + votes.rater_ids
+    is_new = (raters < 0) | ~np.isin(items * np.int64(len(votes.raters)) + raters, pairs)
+    kept = np.flatnonzero(np.isin(items, rows) & is_new)
+    if not kept.size:
+        return votes
+    columns = golden.item_ids[kept], golden.rater_ids[kept], golden.answer_ids[kept]
+    more = Votes.from_columns(golden.items, *columns, golden.raters, golden.answers, classes=golden.classes)
+    return votes.append(more.restrict(np.flatnonzero(more.sizes)))
 
 
 def _votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:

@@ -4,8 +4,9 @@ Of votes for one class an image, each gives the probability of each class as tha
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,12 @@ import numpy.typing as npt
 from reassess.aggregation.baselines import class_shares, majority, mean
 from reassess.aggregation.calibration import POOLING, calibrate, natural_truths
 from reassess.aggregation.dawid_skene import Pinned, fit_dawid_skene
-from reassess.aggregation.em_starts import answer_shares
 from reassess.aggregation.expert_truth import ExpertTruth, expert_truth
-from reassess.aggregation.golden_items import golden_part
+from reassess.aggregation.golden_items import golden_part, with_more_votes
 from reassess.aggregation.many_classes import ManyClassesFit, calibrated_on_candidates, fit_many_classes
 from reassess.aggregation.posteriors import many_classes, posterior
 from reassess.aggregation.recipe import real_model, real_scores
+from reassess.aggregation.support import warn_of_doubt
 from reassess.core.items import Id, take_items
 from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
@@ -30,7 +31,6 @@ from reassess.core.recipe import REAL_RECIPE, Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes, in_common_classes
 from reassess.errors import DataError, ReassessWarning
-from reassess.numeric.em_kernels import spread
 from reassess.text import Shown, some
 
 __all__ = [
@@ -41,10 +41,11 @@ __all__ = [
     "by_mean",
     "by_recipe",
     "calibrated_recipe",
+    "fit_em",
     "likely_recipes",
 ]
 
-_CONTRADICTED = 0.2  # the share of items with a clear majority from which EM is not to be trusted without a look
+_CONTRADICTED = 0.2  # of many classes, the share of items with a clear majority that is worth a warning
 _AN_ITEM = 0.5  # a truth that is expected of fewer items is one that EM has given up
 
 
@@ -208,44 +209,98 @@ def by_em(
     votes: Votes,
     *,
     experts: Votes | None = None,
+    rater_golden: Votes | None = None,
     truths_are_answers: bool | None = None,
     at_least: int | None = None,
     smoothing: float = 0.0,
     pooling: float = POOLING,
 ) -> Aggregation:
-    """Find matrices, prior and posteriors from the votes alone; golden items stay at the experts' truth.
+    """Find matrices, prior and posteriors from the votes; golden items stay at the experts' truth.
 
-    Parameters are those of `by_calibration`. Warns of a truth that no item is left to, and where one item in five or
-    more is not what more than half of its votes say.
+    Parameters
+    ----------
+    votes, truths_are_answers, at_least, smoothing, pooling
+        As for `by_calibration`.
+    experts
+        The experts' votes on golden items, or None.
+    rater_golden
+        The raters' votes on golden items, where these are apart. They count as votes on golden items of known truth,
+        unless the rater has a vote on the item already.
+
+    Raises
+    ------
+    DataError
+        No golden item was voted on; it is not known who voted; there are more than 4,096 classes.
+
+    Warns
+    -----
+    ReassessWarning
+        A truth has no item left. The votes do not support that EM decides against their majority: see
+    `reassess.aggregation.support`; beyond 256 classes it decides so on one item in five or more.
     """
+    result, warn = fit_em(
+        votes,
+        experts=experts,
+        rater_golden=rater_golden,
+        truths_are_answers=truths_are_answers,
+        at_least=at_least,
+        smoothing=smoothing,
+        pooling=pooling,
+    )
+    warn()
+    return result
+
+
+def fit_em(
+    votes: Votes,
+    *,
+    experts: Votes | None = None,
+    rater_golden: Votes | None = None,
+    truths_are_answers: bool | None = None,
+    at_least: int | None = None,
+    smoothing: float = 0.0,
+    pooling: float = POOLING,
+) -> tuple[Aggregation, Callable[[], None]]:
+    """What `by_em` returns, and its warnings, which take as long as the scores."""
     check_kind(Votes, votes)
     votes = votes.on_whole_scale()
     if truths_are_answers is None:
         truths_are_answers = natural_truths(votes) != VALIDITY
+    golden = None
     if experts is not None:
-        votes, experts = in_common_classes(votes, experts)
+        golden = golden_part(votes, experts, rater_golden).on_whole_scale()
+        votes, experts, golden = in_common_classes(votes, experts, golden)
     truths = votes.answers if truths_are_answers else VALIDITY
     known, truth = np.full(len(votes.items), -1), None
-    if experts is not None:
+    if experts is not None and golden is not None:
         truth = expert_truth(experts, truths, at_least=at_least)
         rows = votes.find(experts.items)
         known[rows[rows >= 0]] = truth.values[rows >= 0]
+        votes = with_more_votes(votes, golden, np.flatnonzero(known >= 0))
     if truths_are_answers and many_classes(votes):
         many = fit_many_classes(votes, known, smoothing=smoothing, pooling=pooling)
-        chosen = np.unique(many.candidates.classes)
-        _warn_of_lost_truths(
-            [votes.answers[i] for i in chosen.tolist()], many.candidates.class_counts(many.posterior)[chosen]
-        )
-        _warn_of_contradictions(*_contradicted_candidates(votes, many, known))
         facts = _facts(many.history, many.converged) | _without_votes(votes, many)
-        return Aggregation(posterior=many.of(votes), facts=facts, golden=experts, by_experts=truth)
+        of_many = Aggregation(posterior=many.of(votes), facts=facts, golden=experts, by_experts=truth)
+        return of_many, partial(_warn_of_many, votes, many, known)
     pinned = None if experts is None else Pinned.to_truths(np.arange(known.size), known, truths=len(truths))
     fitted = fit_dawid_skene(votes, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned)
-    _warn_of_lost_truths(truths, fitted.posterior.values[votes.sizes > 0].sum(axis=0))
-    _warn_of_contradictions(*_contradicted(votes, fitted.posterior, known))
     result, more = _by_class(votes, fitted.posterior, experts)
     facts = _facts(fitted.history, fitted.converged) | more
-    return Aggregation(posterior=result, model=fitted.model, facts=facts, golden=experts, by_experts=truth)
+    made = Aggregation(posterior=result, model=fitted.model, facts=facts, golden=experts, by_experts=truth)
+
+    def warn() -> None:
+        _warn_of_lost_truths(truths, fitted.posterior.values[votes.sizes > 0].sum(axis=0))
+        fitted_with = pooling, smoothing
+        warn_of_doubt(votes, fitted.posterior, fitted.model, known, method="em", fitted_with=fitted_with)
+
+    return made, warn
+
+
+def _warn_of_many(votes: Votes, fit: ManyClassesFit, known: npt.NDArray[np.int64]) -> None:
+    chosen = np.unique(fit.candidates.classes)
+    names = [votes.answers[i] for i in chosen.tolist()]
+    _warn_of_lost_truths(names, fit.candidates.class_counts(fit.posterior)[chosen])
+    _warn_of_contradictions(*_contradicted_candidates(votes, fit, known))
 
 
 def _facts(history: npt.NDArray[np.float64], converged: bool) -> dict[str, Any]:
@@ -346,17 +401,8 @@ def _warn_of_lost_truths(truths: Sequence[Id], items: npt.NDArray[np.float64]) -
         )
 
 
-def _contradicted(votes: Votes, result: Posterior, known: npt.NDArray[np.int64]) -> tuple[int, int]:
-    """On how many items EM decides against more than half of the votes, and how many have such a majority of two."""
-    shares = np.empty(result.values.shape)
-    spread(votes.indptr, votes.answer_ids, answer_shares(votes, result.truths), shares)
-    clear = (shares.max(axis=1) > 1 / 2) & (votes.sizes > 1) & (known < 0)
-    against = clear & (shares.argmax(axis=1) != result.most_likely())
-    return int(np.count_nonzero(against)), int(np.count_nonzero(clear))
-
-
 def _contradicted_candidates(votes: Votes, fit: ManyClassesFit, known: npt.NDArray[np.int64]) -> tuple[int, int]:
-    """The same among candidates."""
+    """On how many items EM decides against more than half of the votes, and how many have such a majority of two."""
     pairs = fit.candidates
     clear = (pairs.shares() > 1 / 2) & (votes.sizes[pairs.items] > 1) & (known[pairs.items] < 0)
     against = clear & (fit.posterior < pairs.highest(fit.posterior))

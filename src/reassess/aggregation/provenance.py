@@ -112,9 +112,12 @@ def likely_makings(
             model=lambda votes, *_: (by_em(votes).model, None),
         )
         yield Making(
-            lambda votes, *_: lambda some: fitted(votes, experts=some).scores,
+            lambda votes, _, golden: lambda some: fitted(votes, experts=some, rater_golden=golden).scores,
             of_all_votes=True,
-            model=lambda votes, experts, _: (fitted(votes, experts=experts).model, None),
+            model=lambda votes, experts, golden: (
+                fitted(votes, experts=experts, rater_golden=golden).model,
+                None,
+            ),
         )
 
 

@@ -196,10 +196,11 @@ def relabel(
         if not differing[-1]:
             return relabelling
     raise DataError(
-        "the label sets do not follow from the votes",
+        "the label sets are not those that calibrated or the benchmark's recipe makes of the votes",
         allowed=f"those of the recipe of ReaL at threshold {threshold:g}",
         found=f"others on {min(differing):,} of {len(relabelling.questions.images):,} rated images",
-        mend="give the votes, golden answers, original labels and threshold of which they were made",
+        mend="give the votes, golden answers, original labels and threshold of which they were made, or make the "
+        "scores with --method calibrated",
     )
 
 

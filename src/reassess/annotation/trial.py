@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.methods import by_calibration, by_em
+from reassess.aggregation.default_method import by_default
+from reassess.aggregation.methods import by_em
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.export import Exported, export_votes
 from reassess.annotation.store.pictures import image_addresses
@@ -102,14 +103,13 @@ def trial_of(campaign: Campaign, before: Votes, truth: Callable[[str, int], bool
 
 
 def _scores(campaign: Campaign, exported: Exported, *, is_measured: bool) -> Scores:
-    """The scores of the votes, calibrated if raters are measured on golden questions."""
-    experts, raters = exported.golden, exported.rater_golden
-    if not is_measured or experts is None or raters is None:
+    """The scores of the votes by the default method, with golden answers if raters are measured on them."""
+    if not is_measured or exported.golden is None or exported.rater_golden is None:
         return by_em(exported.votes).scores
-    return by_calibration(
+    return by_default(
         exported.votes,
-        experts,
-        rater_golden=raters,
+        experts=exported.golden,
+        rater_golden=exported.rater_golden,
         original=exported.original if campaign.original_votes else None,
         at_least=campaign.at_least,
     ).scores

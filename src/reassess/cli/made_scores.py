@@ -9,6 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
+from reassess.aggregation.default_method import by_default
 from reassess.aggregation.golden_items import golden_answers, with_golden_votes
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, by_mean, by_recipe
 from reassess.cli.common import Call
@@ -95,7 +96,7 @@ def make_scores(
     votes
         A name or path as given, or None for the benchmark's own.
     asked
-        The method or preset that was asked for; None for the usual one.
+        The method or preset that was asked for; None for the default one.
     given
         The options of methods by name, see `OF_METHODS`.
     answers, match
@@ -122,7 +123,9 @@ def make_scores(
     parts = joined_parts(read, matched(benchmark, match), classes)
     rated = with_golden_votes(parts["votes"], parts.get("rater-golden"), parts.get("golden"))
     check(rated)
-    return MadeScores(name, parts["votes"], rated, METHODS[name](parts | {"votes": rated}, given))
+    is_default = asked is None and name not in PRESETS and not main.anonymous
+    made = (_default if is_default else METHODS[name])(parts | {"votes": rated}, given)
+    return MadeScores(made.facts.get("method", name), parts["votes"], rated, made)
 
 
 def _without_none(benchmark: Benchmark, given: dict[str, Any]) -> Benchmark:
@@ -136,7 +139,7 @@ def _without_none(benchmark: Benchmark, given: dict[str, Any]) -> Benchmark:
 
 
 def _usual_method(benchmark: Benchmark, given: dict[str, Any]) -> str:
-    """The method where none is asked for: the preset of a known benchmark, or as there are golden answers."""
+    """The preset of a known benchmark, or the method that takes all that the default one may take."""
     presets = [name for name, preset in PRESETS.items() if preset is benchmark]
     has_golden = given["golden"] is not None or "golden" in benchmark.sources
     if given["rater_golden"] is not None and not has_golden:
@@ -184,7 +187,14 @@ def _calibrated(parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
 
 
 def _em(parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
-    return by_em(parts["votes"], experts=parts.get("golden"), **_options(parts["votes"], given))
+    votes, experts, rater_golden = parts["votes"], parts.get("golden"), parts.get("rater-golden")
+    return by_em(votes, experts=experts, rater_golden=rater_golden, **_options(votes, given))
+
+
+def _default(parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
+    votes, experts, rater_golden = parts["votes"], parts.get("golden"), parts.get("rater-golden")
+    options = _options(votes, given)
+    return by_default(votes, experts=experts, rater_golden=rater_golden, original=parts.get("original"), **options)
 
 
 def _options(votes: Votes, given: dict[str, Any]) -> dict[str, Any]:

@@ -103,15 +103,30 @@ def test_golden_answers_of_plain_items_calibrate_the_raters(run: Run, plain: Pat
     golden = tmp_path / "golden.csv"
     golden.write_text("item,rater,answer\np,expert,a\nq,expert,b\nr,expert,a\n")
     output = tmp_path / "p.csv"
-    result = run("aggregate", plain, "--golden", golden, "-o", output, "--json")
+    result = run("aggregate", plain, "--golden", golden, "--method", "calibrated", "-o", output, "--json")
     document = document_of(result, "aggregate")
-    assert document["results"]["method"] == "calibrated"
+    assert "choice" not in document["results"]
     assert document["results"]["prior"] == {"a": 4 / 7, "b": 3 / 7}  # 2 and 1 of 3, and four items shared out alike
     assert [entry["name"] for entry in document["inputs"]] == ["votes", "golden"]
     posterior = read_posterior(output)
     tie = posterior.values[posterior.items.index("s")]
     # x and y answered all three golden items alike and right, so that their matrices cancel out and the prior decides.
     assert posterior.truths[int(np.argmax(tie))] == "a"
+
+
+def test_the_default_with_golden_answers_is_chosen_on_them_and_the_output_says_why(
+    run: Run, plain: Path, tmp_path: Path
+) -> None:
+    golden, output = tmp_path / "golden.csv", tmp_path / "p.csv"
+    golden.write_text("item,rater,answer\np,expert,b\nq,expert,b\nr,expert,a\n")
+    told = run("aggregate", plain, "--golden", golden, "-o", output)
+    choice = "em: of 3 golden items, left out in 3 folds, em is correct on 2 and calibrated on 2"
+    assert told.out.splitlines()[0] == f"{output}: 4 items of 11 votes by 3 raters, em"
+    assert f"\nchoice: {choice}\n" in told.out
+    posterior = read_posterior(output)
+    assert posterior.values[posterior.items.index("p")].tolist() == [0, 1]  # the expert's answer, against two raters
+    results = document_of(run("aggregate", plain, "--golden", golden, "-o", output, "--json", "--force"), "aggregate")
+    assert (results["results"]["method"], results["results"]["choice"]) == ("em", choice)
 
 
 @pytest.mark.parametrize(

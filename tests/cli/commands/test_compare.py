@@ -351,7 +351,10 @@ def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand
         (("--votes", "none"), "no votes are at hand"),
         (("--votes", "votes.csv"), "no golden answers are at hand, on which to measure the raters"),
         (("--votes", "votes.csv", "--golden", "strange.csv"), "no golden item was voted on"),
-        (VOTED[:4], "the label sets do not follow from the votes: others on "),
+        (
+            VOTED[:4],
+            "the label sets are not those that calibrated or the benchmark's recipe makes of the votes: others on ",
+        ),
     ],
 )
 def test_where_the_labels_uncertainty_cannot_be_measured_the_reason_is_given(

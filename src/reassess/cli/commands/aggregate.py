@@ -55,8 +55,8 @@ _MOST_CLASSES, _MOST_CELLS = 256, 1 << 24  # of which there are matrices of sing
     "--method",
     type=Choice([name for name in METHODS if name not in PRESETS]),
     help="calibrated: each rater is measured on golden answers; em: Dawid and Skene's EM; mean: of no 0, maybe 0.5, "
-    "yes 1; majority: the share of each answer, or class.  [default: the benchmark's; majority where votes are "
-    "but counted; calibrated with golden answers, else em]",
+    "yes 1; majority: the share of each answer, or class.  [default: the benchmark's; majority for counts of votes; "
+    "em, or with golden answers calibrated where it is better on them]",
 )
 @click.option(
     "--truths",
@@ -208,10 +208,13 @@ def _report(call: Call, made: MadeScores, output: Path) -> None:
     if result.by_experts is not None and result.by_experts.note is not None:
         call.tell(result.by_experts.note)
     for fact, value in result.facts.items():
-        call.tell(f"{fact.replace('_', ' ')}: {_in_words(value)}")
+        if fact != "method":
+            call.tell(f"{fact.replace('_', ' ')}: {_in_words(value)}")
 
 
-def _in_words(value: bool | int | float) -> str:
+def _in_words(value: bool | float | str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "NO"
+    if isinstance(value, str):
+        return value
     return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"

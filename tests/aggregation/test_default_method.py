@@ -1,0 +1,268 @@
+"""Which method makes scores where nobody asks for one."""
+
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pytest
+
+from reassess.aggregation.default_method import by_default
+from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority
+from reassess.core.classes import Classes
+from reassess.core.items import Items
+from reassess.core.labels import LabelSets
+from reassess.core.questions import Questions
+from reassess.core.votes import Votes
+from reassess.errors import ReassessWarning
+from reassess.formats.votes import read_votes
+from tests.helpers import message, votes_of
+
+Ints = npt.NDArray[np.int64]
+ANSWERS = ("cat", "dog")
+
+
+def crowd(rights: list[float], *, items: int = 400, seed: int = 0) -> tuple[Votes, Ints]:
+    """Everyone votes on every item, each with an accuracy; and the truth of the items."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 2, items)
+    rows, raters = np.divmod(np.arange(items * len(rights)), len(rights))
+    answers = np.where(rng.random(rows.size) < np.array(rights)[raters], truth[rows], 1 - truth[rows])
+    return Votes.from_columns(range(items), rows, raters, answers, range(len(rights)), ANSWERS), truth
+
+
+def expert(items: Items, truth: Ints, answers: tuple[str, ...] = ANSWERS) -> Votes:
+    """One expert's answers on some items."""
+    return votes_of([(row, 0, answer) for row, answer in enumerate(truth.tolist())], items, ("eve",), answers)
+
+
+def copied() -> tuple[Votes, Ints]:
+    """Two raters know the truth; three others copy from one who guesses, and EM takes what they share for the truth."""
+    votes, truth = crowd([0.9, 0.9, 0.5, 0.5, 0.5])
+    answers = np.where(votes.rater_ids > 2, votes.answer_ids[votes.item_ids * 5 + 2], votes.answer_ids)
+    return replace(votes, answer_ids=answers), truth
+
+
+def test_em_keeps_a_few_golden_items_at_their_truth() -> None:
+    votes, truth = crowd([0.8, 0.7, 0.7, 0.6, 0.55])
+    experts = expert(range(20), truth[:20])
+    result = by_default(votes, experts=experts)
+    assert result.facts["method"] == "em"
+    assert result.posterior.values.tolist() == by_em(votes, experts=experts).posterior.values.tolist()
+    assert result.posterior.most_likely()[:20].tolist() == truth[:20].tolist()
+
+
+def test_calibrated_is_taken_where_it_is_better_by_more_than_a_standard_error() -> None:
+    votes, truth = copied()
+    experts = expert(range(100), truth[:100])
+    result = by_default(votes, experts=experts)
+    assert result.facts["method"] == "calibrated"
+    assert re.fullmatch(
+        "calibrated: of 100 golden items, left out in 10 folds, calibrated is correct on [0-9]+ and em on [0-9]+, "
+        "a difference of more than one standard error",
+        result.facts["choice"],
+    )
+    assert result.posterior.values.tolist() == by_calibration(votes, experts).posterior.values.tolist()
+
+
+@pytest.mark.filterwarnings("ignore:the votes do not support")
+def test_one_more_correct_golden_item_is_not_more_than_a_standard_error() -> None:
+    leads = set()
+    for seed in range(20):
+        votes, truth = crowd([0.8, 0.7, 0.7, 0.6, 0.6], items=100, seed=seed)
+        facts = by_default(votes, experts=expert(range(8), truth[:8])).facts
+        numbers = dict(re.findall("(em|calibrated)(?: is correct)? on ([0-9]+)", facts["choice"]))
+        lead = int(numbers["calibrated"]) - int(numbers["em"])
+        assert facts["method"] == "em" if lead < 2 else True
+        leads.add(lead)
+    assert 1 in leads
+
+
+def test_the_choice_does_not_depend_on_the_order_of_golden_items() -> None:
+    votes, truth = copied()
+    experts = expert(range(100), truth[:100])
+    turned = experts.restrict(np.random.default_rng(1).permutation(100))
+    assert by_default(votes, experts=turned).facts["choice"] == by_default(votes, experts=experts).facts["choice"]
+
+
+def test_without_golden_answers_it_is_em_and_for_counts_the_majority() -> None:
+    votes, _ = crowd([0.8, 0.7, 0.6])
+    assert by_default(votes).facts == {"method": "em"} | by_em(votes).facts
+    counts = replace(votes, raters=(), rater_ids=np.full(len(votes), -1, np.int32))
+    assert by_default(counts).facts == {"method": "majority"} | by_majority(counts).facts
+
+
+def test_votes_on_golden_items_only_are_calibrated() -> None:
+    votes, truth = crowd([0.8, 0.7, 0.6], items=20)
+    facts = by_default(votes, experts=expert(range(20), truth)).facts
+    assert facts["choice"] == "calibrated: all items with votes are golden, and em would repeat the golden answers"
+
+
+def test_original_labels_are_votes_of_calibrated_only() -> None:
+    images = [f"{row}.png" for row in range(6)]
+    questions, answers = Questions.from_columns(images, np.zeros(6, int)), ("no", "maybe", "yes")
+    votes = votes_of([(row, rater, row % 2 * 2) for row in range(6) for rater in range(3)], questions, "abc", answers)
+    experts = votes_of([(row, 0, row % 2 * 2) for row in range(3)], questions, ("eve",), answers)
+    original = LabelSets.from_lists(images, [[0]] * 6)
+    result = by_default(votes, experts=experts, original=original)
+    assert result.facts["choice"] == "calibrated: only calibrated takes original labels as votes"
+    assert result.scores.values.tolist() == by_calibration(votes, experts, original=original).scores.values.tolist()
+
+
+def test_one_golden_item_cannot_show_which_method_is_better() -> None:
+    votes, truth = crowd([0.8, 0.7, 0.6], items=20)
+    facts = by_default(votes, experts=expert(range(1), truth[:1])).facts
+    assert facts["choice"] == "em: 1 golden item cannot show which method is better"
+
+
+def test_golden_items_that_nobody_voted_on_are_an_error() -> None:
+    votes, truth = crowd([0.8, 0.7], items=20)
+    for make in (by_em, by_default):
+        assert message(make, votes, experts=expert(("x",), truth[:1])).startswith("no golden item was voted on\n")
+
+
+def test_votes_for_one_class_an_image_are_judged_by_the_most_probable_class() -> None:
+    rng, images = np.random.default_rng(0), tuple(f"{row}.png" for row in range(300))
+    classes, truth = Classes.from_texts(["ant", "bee", "cat"]), rng.integers(0, 3, 300)
+    rows, raters = np.divmod(np.arange(1_500), 5)
+    knows = rng.random(1_500) < np.array([0.9, 0.8, 0.6, 0.5, 0.4])[raters]
+    answers = np.where(knows, truth[rows], rng.integers(0, 3, 1_500))
+    votes = Votes.from_columns(images, rows, raters, answers, range(5), classes.texts, classes=classes)
+    experts = replace(expert(images[:50], truth[:50], classes.texts), classes=classes)
+    choice = by_default(votes, experts=experts).facts["choice"]
+    numbers = re.match("em: of 50 golden items, left out in 10 folds, em is correct on ([0-9]+) and", choice)
+    assert numbers is not None
+    assert int(numbers[1]) >= 40
+
+
+def test_the_raters_golden_votes_are_votes_of_em_unless_the_rater_has_one_on_the_item() -> None:
+    votes, truth = crowd([0.9, 0.8, 0.7, 0.7], items=100)
+    experts, golden = expert(range(20), truth[:20]), votes.restrict(np.arange(20))
+    of_two = np.flatnonzero((votes.item_ids >= 20) | (votes.rater_ids > 0))
+    columns = votes.item_ids[of_two], votes.rater_ids[of_two], votes.answer_ids[of_two]
+    main = Votes.from_columns(votes.items, *columns, votes.raters, votes.answers)
+    whole = by_em(votes, experts=experts).posterior.values
+    assert by_em(main, experts=experts, rater_golden=golden).posterior.values == pytest.approx(whole, abs=1e-9)
+    assert by_em(main, experts=experts).posterior.values != pytest.approx(whole, abs=1e-9)
+    assert by_em(votes, experts=experts, rater_golden=golden).posterior.values.tolist() == whole.tolist()
+
+
+# --- votes that do not support a rater model --------------------------------------------------------------------------
+
+
+def one_vote_each(seed: int) -> tuple[Votes, Ints]:
+    """500 items of 10 classes with a vote each, by 10 raters who are right in 70 %."""
+    rng = np.random.default_rng(seed)
+    truth, raters = rng.integers(0, 10, 500), rng.integers(0, 10, 500)
+    answers = np.where(rng.random(500) < 0.7, truth, (truth + rng.integers(1, 10, 500)) % 10)
+    return Votes.from_columns(range(500), np.arange(500), raters, answers, range(10), range(10)), truth
+
+
+def few_are_positive(seed: int) -> tuple[Votes, Ints]:
+    """1,000 items, 2 % of them positive, with five votes by raters who are right in 75 %."""
+    rng = np.random.default_rng(seed)
+    truth = (rng.random(1_000) < 0.02).astype(np.int64)
+    cast = np.argsort(rng.random((1_000, 20)), axis=1)[:, :5].ravel()
+    rows = np.repeat(np.arange(1_000), 5)
+    answers = np.where(rng.random(5_000) < 0.75, truth[rows], 1 - truth[rows])
+    return Votes.from_columns(range(1_000), rows, cast, answers, range(20), ANSWERS), truth
+
+
+def tried(votes: Votes, experts: Votes | None = None) -> tuple[Aggregation, list[str]]:
+    """What the default method makes, and its warnings that the votes do not support it."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = by_default(votes, experts=experts)
+    told = [str(each.message) for each in caught]
+    return result, [text for text in told if text.startswith("the votes do not support")]
+
+
+def doubts(votes: Votes) -> list[str]:
+    return tried(votes)[1]
+
+
+def lead_of_majority(votes: Votes, truth: Ints) -> float:
+    """By how much the majority, whose ties count in part, is more often correct than em."""
+    shares = votes.fractions()
+    best = shares == shares.max(axis=1, keepdims=True)
+    majority = np.mean(best[np.arange(truth.size), truth] / best.sum(axis=1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ReassessWarning)
+        return float(majority - np.mean(by_em(votes).posterior.most_likely() == truth))
+
+
+@pytest.mark.parametrize("draw", [one_vote_each, few_are_positive])
+def test_em_that_is_worse_than_the_majority_says_so(draw: Callable[[int], tuple[Votes, Ints]]) -> None:
+    leads = {}
+    for seed in range(8):
+        votes, truth = draw(seed)
+        leads[seed] = lead_of_majority(votes, truth), bool(doubts(votes))
+    assert max(lead for lead, _ in leads.values()) > 0.05
+    assert [seed for seed, (lead, is_told) in leads.items() if is_told is not (lead > 0.02)] == []
+
+
+def test_the_warning_says_how_many_items_are_concerned_and_what_to_do() -> None:
+    (told,) = doubts(few_are_positive(2)[0])
+    assert re.fullmatch(
+        "the votes do not support em: it decides against their majority on 3[0-9]{2} of 1,000 items. A simpler model, "
+        "with one accuracy for each rater, expects 2[0-9]{2} fewer items to be correct than by the majority, and em "
+        "predicts the votes hardly better. Take majority, or get more votes on each item",
+        told,
+    )
+
+
+def test_em_is_trusted_against_a_majority_that_always_says_the_same() -> None:
+    """Of 100 items four raters tell a fifth apart; five others always say the same."""
+    rows = [(item, rater, int(item < 20)) for item in range(100) for rater in range(4)]
+    rows += [(item, rater, 0) for item in range(100) for rater in range(4, 9)]
+    votes = votes_of(rows, range(100), range(9), ANSWERS)
+    assert doubts(votes) == []
+    assert by_em(votes).posterior.most_likely().tolist() == [1] * 20 + [0] * 80
+
+
+# --- public sets ------------------------------------------------------------------------------------------------------
+
+SMALL = ("ms", "rte", "sentiment", "sp", "web", "zencrowd-us")
+SETS = ("fact-eval", "relevance", *SMALL)
+
+
+def public(folder: Path) -> tuple[Votes, Ints]:
+    """The votes of a public set, and the truth of each item; -1 where it is not known."""
+    votes = read_votes(folder / "label.csv")
+    names = {str(answer): row for row, answer in enumerate(votes.answers)}
+    known = dict(pl.read_csv(folder / "truth.csv", infer_schema=False).rows())
+    return votes, np.array([names[known[str(item)]] if str(item) in known else -1 for item in votes.items])
+
+
+@pytest.mark.filterwarnings("ignore:the votes do not support")
+@pytest.mark.parametrize(
+    ("sets", "golden", "expected"),
+    [
+        (SETS, 0, (0.8069, 0.8367, 0.8367)),
+        (SMALL, 20, (0.8356, 0.8749, 0.8749)),
+        (SMALL, 100, (0.8352, 0.8751, 0.8872)),
+    ],
+)
+def test_on_public_sets_the_default_is_better_than_the_majority_or_says_that_it_may_not_be(
+    real_file: Callable[[str], Path], sets: tuple[str, ...], golden: int, expected: tuple[float, ...]
+) -> None:
+    """The accuracies are means over the sets, of the majority, em and the default."""
+    found = []
+    for name in sets:
+        votes, truth = public(real_file(name))
+        judged = np.flatnonzero((truth >= 0) & (votes.sizes > 0))
+        chosen = np.random.default_rng(0).choice(judged, golden, replace=False)
+        others = np.setdiff1d(judged, chosen)
+        experts = expert(tuple(votes.items[row] for row in chosen), truth[chosen], votes.answers) if golden else None
+        default, told = tried(votes, experts)
+        accuracies = []
+        for values in (votes.fractions(), by_em(votes, experts=experts).posterior.values, default.posterior.values):
+            best = values[others] == values[others].max(axis=1, keepdims=True)
+            accuracies.append(np.mean(best[np.arange(others.size), truth[others]] / best.sum(axis=1)))
+        assert told or accuracies[-1] > accuracies[0] - 0.02
+        found.append(accuracies)
+    assert np.mean(found, axis=0).tolist() == pytest.approx(expected, abs=1e-4)

@@ -131,7 +131,7 @@ def test_only_true_classes_that_are_negligible_are_left_out(seed: int) -> None:
 
 def test_no_label_is_certain_however_negligible_all_other_classes_are() -> None:
     images = candidates_of(np.array([[1.0, 0.0, 0.0]]), [0])
-    found = NoiseModel.start(3, pull=0.15, smoothing=1.0).sharpened(2.0).expect(images)
+    found = NoiseModel.start(3, pull=0.15).sharpened(2.0).expect(images)
     assert np.count_nonzero(found.counts) == 1
     assert 0 < 1 - found.right[0] < NEGLIGIBLE
 
@@ -153,7 +153,7 @@ def test_of_equal_classes_the_lower_id_is_the_likeliest() -> None:
     ids = np.array([[2, 0, 1]], np.int32)
     no_tails = np.full((1, 2), -np.inf, np.float32)
     images = ClassCandidates(ids, np.zeros((1, 3), np.float32), np.zeros(1, np.int32), no_tails, 3)
-    even = replace(NoiseModel.start(3, pull=0.0, smoothing=1.0), noise=np.full((3, 3), 1 / 3))
+    even = replace(NoiseModel.start(3, pull=0.0), noise=np.full((3, 3), 1 / 3))
     assert even.expect(images).likeliest.tolist() == [0]
 
 
@@ -170,7 +170,7 @@ def test_posteriors_and_rows_of_the_matrix_add_up_to_one(seed: int) -> None:
     assert found.truths.sum() == pytest.approx(len(images))
     assert found.counts.sum(axis=1) == pytest.approx(found.truths)
     assert ((found.right >= 0) & (found.right <= 1)).all()
-    better = model.improved(found, with_biases=True)
+    better = model.improved(found)
     assert better.noise.sum(axis=1) == pytest.approx(np.ones(4))
     assert (better.noise > 0).all()
 
@@ -189,7 +189,7 @@ def test_the_likelihood_never_falls(seed: int, biases: bool) -> None:
         found = model.expect(images)
         assert found.logs.sum() >= level - 1e-9
         level = found.logs.sum()
-        model = model.improved(found, with_biases=False)
+        model = replace(model.improved(found), biases=model.biases)
         if biases:  # where nothing is added to sums
             model = replace(model, biases=model.biases + np.log(found.truths / found.chances))
 
@@ -203,10 +203,8 @@ def test_other_numbers_of_the_classes_change_nothing_but_the_numbers(seed: int) 
     moved_noise, moved_biases = np.empty((4, 4)), np.empty(4)
     moved_noise[np.ix_(new, new)] = model.noise
     moved_biases[new] = model.biases
-    first, after = model.fitted(images, with_biases=True, most=10)
-    other, after_other = replace(model, noise=moved_noise, biases=moved_biases).fitted(
-        renumbered, with_biases=True, most=10
-    )
+    first, after = model.fitted(images, most=10)
+    other, after_other = replace(model, noise=moved_noise, biases=moved_biases).fitted(renumbered, most=10)
     assert other.noise[np.ix_(new, new)] == pytest.approx(first.noise, rel=1e-6)
     assert after_other.right == pytest.approx(after.right, rel=1e-6)
 
@@ -216,7 +214,7 @@ def test_a_known_matrix_is_found_where_the_model_is_calibrated(kind: str, share:
     rng = np.random.default_rng(1)
     scores, truth = simulated(20_000, 5, 3.0, rng)
     labels = wrong_labels(truth, 5, share, kind, rng)
-    model, found = NoiseModel.start(5, pull=0.0, smoothing=1.0).fitted(candidates_of(scores, labels), with_biases=False)
+    model, found = NoiseModel.start(5, pull=0.0).fitted(candidates_of(scores, labels))
     assert np.abs(model.noise - matrix_of(truth, labels, 5)).mean() < 0.008
     assert 1 - found.right.mean() == pytest.approx(share, abs=0.012)
 
@@ -233,7 +231,7 @@ def test_the_pull_is_found_out_of_the_matrix() -> None:
     images = candidates_of(scores, labels)
     shares = {}
     for pull in (0.0, 0.5):
-        model, found = NoiseModel.start(4, pull=pull, smoothing=1.0).fitted(images, with_biases=False)
+        model, found = NoiseModel.start(4, pull=pull).fitted(images)
         shares[pull] = 1 - found.right.mean()
     assert shares[0.5] == pytest.approx(share, abs=0.015)
     assert np.abs(model.noise - matrix).max() < 0.03

@@ -10,10 +10,12 @@ import numpy.typing as npt
 import pytest
 
 from reassess.aggregation.golden import Golden
+from reassess.cleaning.candidates import ClassCandidates
 from reassess.cleaning.checked_labels import corrected, known_labels
 from reassess.cleaning.cleaning import clean_by_posterior
 from reassess.cleaning.consistency import clean_by_consistency
 from reassess.cleaning.held_out import HeldOutPredictions
+from reassess.cleaning.posterior import fit_noise
 from reassess.core.cleaning import Cleaning
 from reassess.core.questions import Questions
 from reassess.data.loading import load_original
@@ -97,6 +99,19 @@ def test_500_checked_labels_anchor_the_share(measured: Measured) -> None:
         covered += checked.interval[0] <= share <= checked.interval[1]
     assert near >= 36
     assert covered >= 34
+
+
+@pytest.mark.filterwarnings("ignore:more than a third is dropped")
+@pytest.mark.parametrize("count", [1_000, 2_000, 5_000])
+def test_the_share_is_near_the_true_one_with_few_images(count: int, measured: Measured) -> None:
+    """Of 20 random parts, the mean absolute error."""
+    images = ClassCandidates.of(measured.held_out)
+    off = []
+    for seed in range(20):
+        rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:count])
+        _, found = fit_noise(images.of_rows(rows))
+        off.append(1 - found.right.mean() - measured.wrong[rows].mean())
+    assert np.abs(off).mean() <= 0.02
 
 
 @pytest.mark.filterwarnings("ignore:more than a third is dropped")

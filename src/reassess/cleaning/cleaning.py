@@ -115,7 +115,6 @@ def clean_by_posterior(
             share=float(1 - p_right.mean()),
             counts=found.counts,
             sharpening=model.sharpening,
-            has_biases=bool(model.biases.any()),
             classes=held_out.labels.classes,
             checked=of_checked,
         ),

@@ -5,7 +5,8 @@ the model says of the image when it is held out, b sharpens, and c are biases of
 probability A_tj s_j^g / sum over k of A_tk s_k^g: a matrix of mistakes, pulled towards classes that the image looks
 like. Without the pull g, mistakes depend on the true class alone.
 
-EM finds A and c given b and g, which are found by the likelihood of the labels.
+EM finds A and c given b and g. Each row of A is smoothed by one label for each class, of which as many are right as
+there are on average: so there are never many more numbers to find than labels.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -82,11 +83,11 @@ class NoiseModel:
     smoothing: float
 
     @classmethod
-    def start(cls, classes: int, *, pull: float, smoothing: float) -> "NoiseModel":
+    def start(cls, classes: int, *, pull: float) -> "NoiseModel":
         """Labels of which most are right, and a model that is calibrated."""
         noise = np.full((classes, classes), (1 - _START) / max(1, classes - 1))
         np.fill_diagonal(noise, _START if classes > 1 else 1.0)
-        return cls(1.0, pull, np.zeros(classes), noise, smoothing)
+        return cls(1.0, pull, np.zeros(classes), noise, float(classes))
 
     def expect(self, images: ClassCandidates) -> Expectation:
         """The posterior of each image, and what follows for the parameters.
@@ -146,7 +147,7 @@ class NoiseModel:
         """The same parameters with another sharpening."""
         return replace(self, sharpening=sharpening)
 
-    def improved(self, found: Expectation, *, with_biases: bool) -> "NoiseModel":
+    def improved(self, found: Expectation) -> "NoiseModel":
         """The parameters that an expectation asks for; sharpening and pull stay."""
         classes = self.biases.size
         wrong = 1 - np.trace(found.counts) / found.counts.sum()
@@ -156,17 +157,15 @@ class NoiseModel:
         noise /= found.exposure + self.smoothing
         noise /= noise.sum(axis=1, keepdims=True)
         moved = np.log((found.truths + 1) / (found.chances + 1))
-        return replace(self, noise=noise, biases=self.biases + moved if with_biases else self.biases)
+        return replace(self, noise=noise, biases=self.biases + moved)
 
-    def fitted(
-        self, images: ClassCandidates, *, with_biases: bool, most: int = _MOST_STEPS
-    ) -> tuple["NoiseModel", Expectation]:
-        """The matrix of mistakes, and the biases if asked, by EM; and the last expectation."""
+    def fitted(self, images: ClassCandidates, *, most: int = _MOST_STEPS) -> tuple["NoiseModel", Expectation]:
+        """The matrix of mistakes and the biases, by EM; and the last expectation."""
         model, before = self, -np.inf
         for _ in range(most):
             found = model.expect(images)
             level = float(found.logs.mean())
             if level - before < _TOLERANCE:
                 break
-            model, before = model.improved(found, with_biases=with_biases), level
+            model, before = model.improved(found), level
         return model, found

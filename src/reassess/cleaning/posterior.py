@@ -1,10 +1,11 @@
 """The probability that each label is right, given what a model says of the image when it is held out.
 
-`noise_model` says what is assumed. The sharpening, how strongly the matrix of mistakes is smoothed, and whether classes
-have biases are those under which labels of images on which the rest was not estimated are likeliest. How much mistakes
-are pulled towards what an image looks like cannot be learned from the labels: a wrong shape of the calibration looks
-the same. It is `PULL`, of people's mistakes as measured where the truth is known; and people who check a sample of the
-labels correct what follows from it.
+`noise_model` says what is assumed. The sharpening is the one under which the labels are likeliest, each sharpening with
+the matrix of mistakes and the biases of classes that EM finds for it. All images count for both: on labels that were
+left out of EM, a sharpening looks worse for each mistake that is seen a few times only, and with few images nearly all
+are. How much mistakes are pulled towards what an image looks like cannot be learned from the labels: a wrong shape of
+the calibration looks the same. It is `PULL`, of people's mistakes as measured where the truth is known; and people who
+check a sample of the labels correct what follows from it.
 
 A model that is calibrated for the labels as they are, mistakes and all, explains them without one mistake: that one
 label in ten is another class, whatever the image, is then what it says of every image. No model is that unsure of the
@@ -17,7 +18,6 @@ nothing is raised.
 
 import math
 from dataclasses import replace
-from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -31,9 +31,8 @@ __all__ = ["PULL", "fit_noise"]
 PULL = 0.15  # 0.15 to 0.2 fits CIFAR-10N's answers best where the true classes are given; labels wrong at random have 0
 _SHARPENING = 0.25, 8.0  # among which it is sought
 _ANCHORS, _CERTAIN = 0.03, 0.99  # the share of images that are so certain at least
-_SMOOTHINGS = 1.0, 10.0, 100.0
 _SAMPLE, _SAMPLE_A_CLASS = 50_000, 100  # images on which the calibration is found, the larger of the two
-_STEPS = 8  # of EM for each sharpening that is tried: each goes on from the last
+_STEPS = 20  # of EM at most for each sharpening that is tried, all from the same start
 
 
 def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, Expectation]:
@@ -44,13 +43,15 @@ def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, Ex
     images
         What each image may be; the order of the images plays a part in rounding, and in which of them are sampled.
     seed
-        Of the sample on which the calibration is found, and of its halves.
+        Of the sample on which the calibration is found.
     """
     by_label = np.argsort(images.labels(), kind="stable")  # those of a label look up the same: then it is in a cache
     back = np.argsort(by_label)
     side_by_side = images.of_rows(by_label)
-    model, with_biases = _calibrated(side_by_side, back[_drawn(images, seed)])
-    model, found = model.fitted(side_by_side, with_biases=with_biases)
+    start = NoiseModel.start(images.classes, pull=PULL)
+    drawn = side_by_side.of_rows(np.sort(back[_drawn(images, seed)]))
+    sharpening = max(_least_sharpening(drawn, start), _likeliest_sharpening(drawn, start))
+    model, found = start.sharpened(sharpening).fitted(side_by_side)
     return model, found.of_rows(back)
 
 
@@ -60,45 +61,15 @@ def _drawn(images: ClassCandidates, seed: int) -> npt.NDArray[np.int64]:
     return np.random.default_rng(seed).permutation(len(images))[:most]
 
 
-def _calibrated(images: ClassCandidates, drawn: npt.NDArray[np.int64]) -> tuple[NoiseModel, bool]:
-    """A model to start from, with the sharpening and the smoothing that suit some images; and whether it has biases."""
-    if drawn.size < 2:
-        return NoiseModel.start(images.classes, pull=PULL, smoothing=_SMOOTHINGS[0]), False
-    halves = [images.of_rows(np.sort(half)) for half in np.array_split(drawn, 2)]
-    first, *others = (_Trial(halves, *options) for options in product(_SMOOTHINGS, (False, True)))
-    least = _least_sharpening(images.of_rows(np.sort(drawn)), first.start)
-    sharpening = max(least, first.sharpening())
-    best = min((first, *others), key=lambda trial: trial.unlikelihood(sharpening))
-    return best.start.sharpened(max(least, best.sharpening())), best.with_biases
+def _likeliest_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
+    """That under which the labels are likeliest."""
 
+    def unlikelihood(log_sharpening: float) -> float:
+        _, found = start.sharpened(math.exp(log_sharpening)).fitted(images, most=_STEPS)
+        return -float(found.logs.mean())
 
-class _Trial:
-    """Labels of each half of a sample of images, under what is estimated on the other half.
-
-    Each estimate goes on from the one before.
-    """
-
-    def __init__(self, halves: list[ClassCandidates], smoothing: float, with_biases: bool) -> None:
-        self.with_biases = with_biases
-        self.start = NoiseModel.start(halves[0].classes, pull=PULL, smoothing=smoothing)
-        self._halves, self._models = halves, [self.start] * 2
-
-    def unlikelihood(self, sharpening: float) -> float:
-        """The negative log-likelihood of the labels."""
-        total = 0.0
-        for number, (learned, judged) in enumerate((self._halves, self._halves[::-1])):
-            model = self._models[number].sharpened(sharpening)
-            self._models[number], _ = model.fitted(learned, with_biases=self.with_biases, most=_STEPS)
-            total -= float(self._models[number].expect(judged).logs.sum())
-        return total
-
-    def sharpening(self) -> float:
-        """That under which the labels are likeliest."""
-        low, high = map(math.log, _SHARPENING)
-        found = minimize_scalar(
-            lambda log: self.unlikelihood(math.exp(log)), bounds=(low, high), method="bounded", options={"xatol": 0.01}
-        )
-        return math.exp(found.x)
+    bounds = tuple(map(math.log, _SHARPENING))
+    return math.exp(minimize_scalar(unlikelihood, bounds=bounds, method="bounded", options={"xatol": 0.01}).x)
 
 
 def _least_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
@@ -113,7 +84,7 @@ def _least_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
     found = high if missing(high) >= 0 else brentq(missing, low, high, xtol=0.01)
     certain = images.certainty(math.exp(found))
     anchors = images.of_rows(np.flatnonzero(certain >= np.quantile(certain, 1 - _ANCHORS)))
-    model, _ = start.sharpened(math.exp(found)).fitted(images, with_biases=False, most=_STEPS)
+    model, _ = start.sharpened(math.exp(found)).fitted(images, most=_STEPS)
     return math.exp(found) if _explains(model, anchors) else _SHARPENING[0]
 
 

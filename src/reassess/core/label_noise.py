@@ -61,8 +61,6 @@ class LabelNoise(Shown):
         column; by the model alone, whatever people say who checked some of the labels.
     sharpening
         The power by which the model's probabilities are calibrated: above 1 where it is less sure than it may be.
-    has_biases
-        Whether each class has a factor of its own in the calibration.
     classes
         The classes.
     checked
@@ -70,7 +68,7 @@ class LabelNoise(Shown):
 
     Examples
     --------
-    >>> noise = LabelNoise(0.2, np.array([[6.0, 2.0], [0.0, 2.0]]), 1.0, False, Classes(2))
+    >>> noise = LabelNoise(0.2, np.array([[6.0, 2.0], [0.0, 2.0]]), 1.0, Classes(2))
     >>> noise.matrix.tolist(), noise.prior.tolist()
     ([[0.75, 0.25], [0.0, 1.0]], [0.8, 0.2])
     >>> noise.largest(1)
@@ -80,7 +78,6 @@ class LabelNoise(Shown):
     share: float
     counts: npt.NDArray[np.float64]
     sharpening: float
-    has_biases: bool
     classes: Classes
     checked: CheckedLabels | None = None
 
@@ -111,7 +108,6 @@ class LabelNoise(Shown):
         return {
             "share_wrong": self.share,
             "sharpening": self.sharpening,
-            "has_biases": self.has_biases,
             "largest": [
                 {"true_class": truth, "label": label, "images": count, "share": share}
                 for truth, label, count, share in self.largest(_IN_JSON)

@@ -56,7 +56,9 @@ def test_a_text_of_which_a_part_was_never_written_is_not_read(
     path = file(f"a.{suffix}", "image\na.png\n")
     os.truncate(path, 1 << 40)
     found = refused(check_input, path)
-    assert found.startswith(f"a part of the file was never written\n  where:   DIR/a.{suffix}\n  found:   a hole from byte ")
+    assert found.startswith(
+        f"a part of the file was never written\n  where:   DIR/a.{suffix}\n  found:   a hole from byte "
+    )
     assert ", in 1,099,511,627,776 bytes\n" in found
 
 

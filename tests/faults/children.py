@@ -2,7 +2,8 @@
 
 A child is a fork, which costs a few milliseconds. It is made before polars and numba have begun any work, as neither
 goes on in a fork. Faults: a signal at the n-th call, of Python or of C, after the first file is begun; or after some
-seconds; memory or files that may not grow beyond some bytes; a standard stream that takes nothing; folders that cannot be written.
+seconds; memory or files that may not grow beyond some bytes; a standard stream that takes nothing; folders that cannot
+be written.
 """
 
 import ctypes

@@ -3,6 +3,7 @@
 import errno
 import gzip
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -55,9 +56,9 @@ def test_a_text_of_which_a_part_was_never_written_is_not_read(
 ) -> None:
     path = file(f"a.{suffix}", "image\na.png\n")
     os.truncate(path, 1 << 40)
-    found = refused(check_input, path)
-    assert found.startswith(f"a part of the file was never written\n  where:   DIR/a.{suffix}\n  found:   a hole from byte ")
-    assert ", in 1,099,511,627,776 bytes\n" in found
+    what, where, found, _ = refused(check_input, path).split("\n")
+    assert (what, where) == ("a part of the file was never written", f"  where:   DIR/a.{suffix}")
+    assert re.fullmatch(r"  found:   a hole from byte [0-9,]+ on, in 1,099,511,627,776 bytes", found)
 
 
 def test_a_compressed_file_is_to_be_unpacked_before_it_is_read(

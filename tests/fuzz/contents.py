@@ -105,7 +105,7 @@ def _numbered(files: dict[str, bytes], last: int) -> dict[str, bytes]:
     for path, content in files.items():
         if path.endswith(_TEXT_SUFFIXES) and not path.startswith("b/classes"):
             for name, number in ids.items():
-                content = content.replace(name, number)  # noqa: PLW2901
+                content = content.replace(name, number)
         if not path.startswith("b/classes"):
             numbered[path] = content
     return numbered

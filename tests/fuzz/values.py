@@ -32,7 +32,16 @@ TEXTS = (
 )
 NUMBERS = (
     *(0, 1, 2, 3, -1, 0.5, 1.0, -0.0, 0.1, 1e-320, 1e308, float("inf"), float("-inf"), float("nan")),
-    *(255, 65536, 2**53 + 1, 1e18, 2.0**31, 2.0**63, 10**30, *(sign * 2**power for sign in (1, -1) for power in (31, 63))),
+    *(
+        255,
+        65536,
+        2**53 + 1,
+        1e18,
+        2.0**31,
+        2.0**63,
+        10**30,
+        *(sign * 2**power for sign in (1, -1) for power in (31, 63)),
+    ),
     *(2**31 - 2, 2**31 - 1, 2**32, 2**32 - 1, -(2**31) - 1, 2**63 - 1, -(2**63) - 1, 2**64 - 1, 2**64),
 )
 # Of a class: those that int32 holds, that int64 holds, and that neither does.

@@ -1,8 +1,14 @@
-"""EM on crowds, and the check of raters' dependence on simulated raters.
+"""EM on crowds, the check of raters' dependence, and questions that a stop rule closes wrongly.
 
-`python benchmarks/crowds.py dependence` prints the table of the raters, `python benchmarks/crowds.py [VOTES ORIGINAL]`
-those of EM. VOTES and ORIGINAL are CIFAR-10N's, of which parts are crowds with few votes a rater: a table of item,
-rater and answer, and the data set's own labels. The other crowds are simulated.
+Run it with `PYTHONPATH=.`:
+
+- `python benchmarks/crowds.py [VOTES ORIGINAL]` prints the tables of EM. VOTES and ORIGINAL are CIFAR-10N's, of which
+  parts are crowds with few votes a rater: a table of item, rater and answer, and the data set's own labels. The other
+  crowds are simulated.
+- `python benchmarks/crowds.py dependence` prints the table of the raters.
+- `python benchmarks/crowds.py copies` prints how often a pair is named where one copies the other.
+- `python benchmarks/crowds.py closed` prints how often closed questions are wrong: ReaL's golden questions, if their
+  votes are here, and simulated ones.
 
 Crowds span what public sets are like: few and many raters, with few votes each or many; 2 to 100 classes, even or
 skewed; raters who are good, poor, biased to a class, or who always say one thing or anything; items that all find hard.
@@ -18,9 +24,19 @@ import numpy.typing as npt
 import pandas as pd
 from crowdkit.aggregation import DawidSkene
 
-from reassess import Votes, fit_dawid_skene, read_original, read_votes
+from reassess import (
+    Questions,
+    Votes,
+    by_calibration,
+    fit_dawid_skene,
+    load_votes,
+    read_original,
+    read_votes,
+)
 from reassess.aggregation import dependence as checks
 from reassess.aggregation.baselines import majority
+from reassess.data.sources import find_all
+from tests.aggregation.closed_questions import closed_by_truth, closed_of_golden
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -80,6 +96,11 @@ DESIGNS = [
     (5, 500, 5, 2, 2, 1.0),
 ]
 REPEATS = 12
+# Of two raters who copy, by how many items they have in common: 20 raters, 10 votes an item, 2 classes.
+COPIED, COPY_REPEATS = 0.6, 15
+COMMON = {20: 85, 55: 230, 100: 420, 200: 840, 500: 2_110}  # items in common, items in all
+ORDERS = 60  # of ReaL's votes
+HARD = (0.0, 0.1, 0.2)  # shares of simulated questions that all find hard
 
 
 def confusions(rng: np.random.Generator, classes: int) -> Floats:
@@ -224,10 +245,69 @@ def print_dependence() -> None:
             print(f"| {sizes}, {design[5]:.0%} | {hard} | " + " | ".join(cells) + " |", flush=True)
 
 
+def print_copies() -> None:
+    """How often two raters of whom one copies the other are named, by the number of items in common."""
+    print(f"\n| items in common | hard items | pair named, of {COPY_REPEATS} | others named |\n|---|---|---|---|")
+    for common, items in COMMON.items():
+        for hard in ("no", "some", "all"):
+            found = [
+                {pair.raters for pair in checks.dependence(rated(seed, 20, items, 10, 2, 2, COPIED, hard=hard)).pairs}
+                for seed in range(COPY_REPEATS)
+            ]
+            named, others = (
+                sum(map(bool, of)) for of in ([f & {(18, 19)} for f in found], [f - {(18, 19)} for f in found])
+            )
+            print(f"| {common} | {hard} | {named} | {others} |", flush=True)
+
+
+def of_real() -> npt.NDArray[np.int64]:
+    """ReaL's golden questions, each image judged without the golden answers about it."""
+    votes, experts = load_votes("imagenet-real-raters"), load_votes("imagenet-real-golden")
+    return closed_of_golden(votes, experts, load_votes("imagenet-real-raters-golden"), orders=ORDERS)
+
+
+def of_simulated(seed: int, hard: float) -> npt.NDArray[np.int64]:
+    """Simulated questions; in the picture of a hard one all raters see the same, which is wrong for half of them."""
+    rng = np.random.default_rng(seed)
+    raters, golden, asked = 20, 400, 4_000
+    valid, is_misleading = rng.random(golden + asked) < 0.3, rng.random(golden + asked) < hard / 2
+    sees = rng.random((raters, valid.size)) < rng.beta(16, 2, raters)[:, None]
+    answers = np.where(rng.random(sees.shape) < 0.05, 1, 2 * (sees == (valid ^ is_misleading)))  # no, maybe, yes
+    cast = np.argsort(rng.random((valid.size, raters)), axis=1)
+    names = ("no", "maybe", "yes")
+
+    def votes(first: int, last: int, each: int) -> Votes:
+        items = Questions.from_columns([f"{row}.png" for row in range(first, last)], np.zeros(last - first, int))
+        who = cast[first:last, :each].ravel()
+        rows = np.repeat(np.arange(last - first), each)
+        return Votes.from_columns(items, rows, who, answers[who, first + rows], range(raters), names)
+
+    rater_golden, main = votes(0, golden, raters), votes(golden, golden + asked, 5)
+    ones = np.arange(golden)
+    experts = Votes.from_columns(rater_golden.items, ones, 0 * ones, 2 * valid[:golden], ("expert",), names)
+    model = by_calibration(main, experts, rater_golden=rater_golden).model
+    return closed_by_truth(main, valid[golden:], [(np.arange(asked), model)])
+
+
+def print_closed() -> None:
+    """Of questions that the rule closes, how many are wrong."""
+    print(
+        "\n| questions | closed as invalid: valid % | closed as valid: invalid % | closed: wrong % |\n|---|---|---|---|"
+    )
+    tables = {f"simulated, {share:.0%} hard": sum(of_simulated(seed, share) for seed in range(5)) for share in HARD}
+    if find_all("imagenet-real-golden") is not None:
+        tables = {"ReaL's golden": of_real()} | tables
+    for name, ((right_low, wrong_low), (wrong_high, right_high)) in tables.items():
+        wrong, every = wrong_low + wrong_high, right_low + wrong_low + wrong_high + right_high
+        shares = (wrong_low / (right_low + wrong_low), wrong_high / (wrong_high + right_high), wrong / every)
+        print(f"| {name} | {' | '.join(f'{100 * share:.1f}' for share in shares)} |", flush=True)
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    if sys.argv[1:] == ["dependence"]:
-        print_dependence()
+    modes = {"dependence": print_dependence, "copies": print_copies, "closed": print_closed}
+    if len(sys.argv) == 2:
+        modes[sys.argv[1]]()
     else:
         if sys.argv[1:]:
             print_crowds(parts(*sys.argv[1:]))

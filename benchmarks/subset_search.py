@@ -26,7 +26,7 @@ from tests.proposals.simulated_pairs import of_every_subset, simulated
 CASES, RECALLS = 190, (0.8, 0.9, 0.95, 0.99)
 FEWEST_MODELS, MODELS_AND_MORE = 15, 6
 COPIES, NOISY = 8, 5  # numbers of them, from none
-MANY, IMAGES, CLASSES, SEEDS = 50, 4_000, 100, 6
+MANY, IMAGES, CLASSES, SEEDS = 50, 4_000, 100, 3
 
 DRAWN, KINDS, CHOSEN_FROM, RUNS = 10_000, 60, 8, 1_000  # images, classes, models, draws of golden images
 GOLDEN = (50, 200, 1_000)  # images

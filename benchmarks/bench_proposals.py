@@ -116,7 +116,7 @@ def test_the_choice_among_all_subsets(row: Any, folder: Path) -> None:
     golden = golden_of(candidates)
     choice = choose_models(candidates, golden)
     seconds = median(seconds_of(choose_models, candidates, golden) for _ in range(5))
-    name = f"{choice.subsets:,} subsets on {GOLDEN} golden images, chosen and measured on 10 folds"
+    name = f"{choice.subsets:,} subsets on {GOLDEN} golden images, chosen and checked"
     row(name, seconds, "20 s", 20, "<= 1")
     some = np.random.default_rng(0).integers(1, 2**MODELS, 20)
     found = search_of(candidates).find(golden_pairs(candidates, golden), 1)

@@ -1,10 +1,13 @@
 """EM on crowds, the default method with golden items, and the check of raters' dependence on simulated raters.
 
-`python benchmarks/crowds.py dependence` prints the table of the raters, `python benchmarks/crowds.py [VOTES ORIGINAL]`
-those of EM, and `python benchmarks/crowds.py default [VOTES ORIGINAL] [FOLDER...]` those of the default method and its
-warning, and of how often items with a high probability are correct. VOTES and ORIGINAL are CIFAR-10N's: a table of
-item, rater and answer, and the data set's own labels. Parts of it are crowds with few votes a rater. A FOLDER is a
-public set with label.csv and truth.csv. The other crowds are simulated.
+- `python benchmarks/crowds.py [VOTES ORIGINAL]` prints the tables of EM.
+- `python benchmarks/crowds.py default [VOTES ORIGINAL] [FOLDER...]` prints those of the default method and its warning,
+  and how often items with a high probability are correct.
+- `python benchmarks/crowds.py dependence` prints the table of raters who are not independent.
+- `python benchmarks/crowds.py copies` prints how often a pair is named where one copies the other.
+
+VOTES and ORIGINAL are CIFAR-10N's: a table of item, rater and answer, and the data set's own labels. Parts of it are
+crowds with few votes a rater. A FOLDER is a public set with label.csv and truth.csv. The other crowds are simulated.
 
 Crowds span what public sets are like: few and many raters, with few votes each or many; 2 to 100 classes, even or
 skewed; raters who are good, poor, biased to a class, or who always say one thing or anything; items that all find hard.
@@ -103,6 +106,9 @@ DESIGNS = [
     (5, 500, 5, 2, 2, 1.0),
 ]
 REPEATS = 12
+# Of two raters who copy, by how many items they have in common: 20 raters, 10 votes an item, 2 classes.
+COPIED, COPY_REPEATS = 0.6, 15
+COMMON = {20: 85, 55: 230, 100: 420, 200: 840, 500: 2_110}  # items in common, items in all
 _NOISE = (0.0, 1.0, 0.98, 0.4)  # the share of answers that do not depend on the truth, for each kind but the last
 
 
@@ -338,10 +344,27 @@ def print_dependence() -> None:
             print(f"| {sizes}, {design[5]:.0%} | {hard} | " + " | ".join(cells) + " |", flush=True)
 
 
+def print_copies() -> None:
+    """How often two raters of whom one copies the other are named, by the number of items in common."""
+    print(f"\n| items in common | hard items | pair named, of {COPY_REPEATS} | others named |\n|---|---|---|---|")
+    for common, items in COMMON.items():
+        for hard in ("no", "some", "all"):
+            found = [
+                {pair.raters for pair in checks.dependence(rated(seed, 20, items, 10, 2, 2, COPIED, hard=hard)).pairs}
+                for seed in range(COPY_REPEATS)
+            ]
+            named, others = (
+                sum(map(bool, of)) for of in ([f & {(18, 19)} for f in found], [f - {(18, 19)} for f in found])
+            )
+            print(f"| {common} | {hard} | {named} | {others} |", flush=True)
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     if sys.argv[1:] == ["dependence"]:
         print_dependence()
+    elif sys.argv[1:] == ["copies"]:
+        print_copies()
     elif sys.argv[1:2] == ["default"]:
         files = [each for each in sys.argv[2:] if Path(each).is_file()]
         sets = [(Path(each).name, public(each)) for each in sys.argv[2:] if each not in files]

@@ -15,6 +15,7 @@ from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY, RaterModel
 from reassess.core.stop_rule import StopRule
 from reassess.core.votes import Votes
+from tests.aggregation.closed_questions import closed_of_golden
 from tests.helpers import WORDS, message, votes_of
 
 RATERS = ("ann", "bo", "cy", "di", "eve")
@@ -166,3 +167,13 @@ def test_votes_of_real_end_as_measured_before(real_votes: Callable[[str], Votes]
         assert one.changed.mean() == pytest.approx(changed, abs=3 * one.changed.std() + 1)
         assert one.labels_in_common == pytest.approx(common, abs=0.002)
         assert (one.votes, one.questions) == (924_810, 184_962)
+
+
+def test_some_closed_questions_are_wrong_to_experts(real_votes: Callable[[str], Votes]) -> None:
+    """Of ReaL's golden questions: about 3.6 % of those closed as invalid, and 6.7 % of those closed as valid."""
+    counts = closed_of_golden(
+        real_votes("raters.npz"), real_votes("golden.npz"), real_votes("raters_golden.npz"), orders=4
+    )
+    (_, valid), (invalid, _) = counts
+    assert valid / counts[0].sum() == pytest.approx(0.036, abs=0.004)
+    assert invalid / counts[1].sum() == pytest.approx(0.067, abs=0.008)

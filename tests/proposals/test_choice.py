@@ -195,7 +195,8 @@ def bound(case: Case, models: tuple[str, ...]) -> float:
     """Korn and Graubard's bound, image by image."""
     proposed = {row[:2] for row in slow(case, models)[1]}
     proposed |= {pair for pair in case.original.items() if any(pair[0] in case.said[model] for model in models)}
-    hits, of = {}, {}
+    hits: dict[str, int] = {}
+    of: dict[str, int] = {}
     for pair, valid in case.golden.items():
         if valid:
             of[pair[0]] = of.get(pair[0], 0) + 1
@@ -211,7 +212,7 @@ def bound(case: Case, models: tuple[str, ...]) -> float:
     return float(stats.beta.ppf(0.1, size * share, size * (1 - share) + 1))
 
 
-@given(st.integers(0, 2**32 - 1), st.booleans(), st.floats(0.01, 1))
+@given(st.integers(0, 2**32 - 1), st.booleans(), st.floats(0.01, 0.999))
 @settings(max_examples=50)
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
 def test_the_choice_is_as_by_brute_force(seed: int, keep: bool, share: float) -> None:
@@ -337,6 +338,36 @@ def test_few_golden_images_show_no_high_recall() -> None:
         assert (choice.chosen is None) == (images == 21)
     assert choice.chosen == choice.all_models  # 15 images check the subsets
     assert "at least 0.9006" in repr(choice)
+
+
+@pytest.mark.parametrize(("size", "target"), [(40, 0.97), (150, 0.95)])
+@pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
+def test_the_true_recall_is_rarely_below_the_target(size: int, target: float) -> None:
+    """In at most 10 % of draws of golden images; benchmarks/subset_search.py has more of them, and other images.
+
+    Of the subsets that reach the target on the golden images that find them, 33 and 36 of these 60 would be below it.
+    """
+    rng, images = np.random.default_rng(size), 1_500
+    truth = rng.integers(0, 6, images)
+    names = [f"{number:04}.png" for number in range(images)]
+    original = np.where(rng.random(images) < 0.6, truth, rng.integers(0, 6, images))
+    models = {}
+    for number in range(6):
+        is_right = rng.random(images) < 0.4 + 0.08 * number
+        models[f"m{number}"] = Predictions.from_ids(np.where(is_right, truth, rng.integers(0, 6, images)), names)
+    labels = labels_of({name: [c] for name, c in zip(names, original.tolist(), strict=True)})
+    candidates = propose(models, labels, per_image=6)
+    everything = golden_pairs(candidates, Golden(Questions.from_columns(names, truth), np.ones(images, bool)))
+    below, found = 0, set()
+    for _ in range(60):
+        rows = rng.choice(images, size, replace=False)
+        golden = Golden(Questions.from_columns([names[row] for row in rows], truth[rows]), np.ones(size, bool))
+        chosen = choose_models(candidates, golden, recall=target).chosen
+        if chosen is not None:
+            found.add(chosen.models)
+            below += everything.pairs.proposed_by(np.isin(sorted(models), chosen.models)).mean() < target
+    assert below <= 6
+    assert len(found) > 1 or size == 40  # which cannot show so much
 
 
 def test_pairs_of_an_image_count_together() -> None:

@@ -1,0 +1,76 @@
+"""Questions that a stop rule closes, held against the truth."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.aggregation.golden import golden_truth
+from reassess.aggregation.methods import by_calibration
+from reassess.aggregation.posteriors import posterior
+from reassess.core.items import as_questions
+from reassess.core.rater_model import RaterModel
+from reassess.core.stop_rule import StopRule
+from reassess.core.votes import Votes
+
+__all__ = ["closed_by_truth", "closed_of_golden"]
+
+RULE = StopRule(0.01, 0.99)
+_Ints = npt.NDArray[np.int64]
+
+
+def closed_by_truth(
+    votes: Votes, valid: npt.NDArray[np.bool_], models: Sequence[tuple[_Ints, RaterModel]], *, orders: int = 10
+) -> _Ints:
+    """Count questions that the rule closes, in random orders of their votes.
+
+    Parameters
+    ----------
+    votes
+        Votes on (image, class) questions.
+    valid
+        bool, shape (questions,): the truth.
+    models
+        Rows of questions, each with the rater model that judges them.
+    orders
+        Number of random orders.
+
+    Returns
+    -------
+    int64, shape (2, 2)
+        Closed as invalid, and as valid; of each how many are invalid, and valid.
+    """
+    counts = np.zeros((2, 2), np.int64)
+    for rows, model in models:
+        part = votes.restrict(rows)
+        for order in range(orders):
+            shuffled = np.lexsort((np.random.default_rng((order, rows[0])).random(len(part)), part.item_ids))
+            place = np.arange(len(part)) - part.indptr[part.item_ids[shuffled]]
+            is_open = np.ones(rows.size, bool)
+            for most in range(RULE.at_least, int(part.sizes.max()) + 1):
+                taken = shuffled[place < most]
+                ids = (part.item_ids[taken], part.rater_ids[taken], part.answer_ids[taken])
+                probability = posterior(Votes.from_columns(part.items, *ids, part.raters, part.answers), model).of(
+                    "valid"
+                )
+                closed = is_open & RULE.closes(probability, np.full(rows.size, most))
+                for is_high in (False, True):
+                    counts[int(is_high)] += np.bincount(
+                        valid[rows][closed & ((probability > 0.5) == is_high)], minlength=2
+                    )
+                is_open &= ~closed
+    return counts
+
+
+def closed_of_golden(votes: Votes, experts: Votes, rater_golden: Votes, *, orders: int = 10) -> _Ints:
+    """Count closed golden questions, each image judged without the golden answers about it; see `closed_by_truth`."""
+    votes, golden = votes.restrict(votes.find(experts.items)), golden_truth(experts)
+    questions = as_questions(experts.items)
+    rows = golden.questions.rows_of(questions.images)[questions.image_ids]
+    models = []
+    for image in range(len(questions.images)):
+        others = experts.without(np.array([image]))
+        model = by_calibration(votes, others, rater_golden=rater_golden).model
+        assert model is not None
+        models.append((np.flatnonzero(questions.image_ids == image), model))
+    return closed_by_truth(votes, golden.valid[golden.questions.find(rows, questions.class_ids)], models, orders=orders)

@@ -59,7 +59,7 @@ def known(campaign: Campaign) -> tuple[list[int | None], tuple[int, int], dict[i
         truths = connection.scalars(select(questions.c.truth).where(questions.c.golden).order_by(questions.c.class_id))
         counts = connection.execute(select(settings.c.golden_invalid, settings.c.golden_valid)).one()
         cells: dict[int, list[tuple[int, int, int]]] = {}
-        for row in connection.execute(select(golden_counts).where(golden_counts.c.n > 0)):
+        for row in connection.execute(select(golden_counts).where(golden_counts.c.n > 0).order_by(*golden_counts.c)):
             cells.setdefault(row.person, []).append((row.truth, row.answer, row.n))
         return list(truths), (counts[0], counts[1]), cells
 

@@ -38,7 +38,7 @@ _KEEPERS = ("keeper",)
 _LISTED = 25  # rows of a part of a list
 _ROLES = ("rater", "expert", "keeper")
 # What is done to a person, by its address.
-_OF_PERSON = {
+_OF_PERSON: dict[str, Callable[..., object]] = {
     "void": partial(void_rater, finish=False),
     "restore": partial(restore_rater, finish=False),
     "admit": admit,

@@ -84,7 +84,7 @@ def serve(
         uvicorn.Server(config).run(sockets=[listening])
 
 
-class _Connection(HttpToolsProtocol):
+class _Connection(HttpToolsProtocol):  # type: ignore[misc] - httptools has no types
     """A connection that is closed if a request takes too much or too long: uvicorn bounds neither.
 
     The head of a request is all before its body.
@@ -94,7 +94,7 @@ class _Connection(HttpToolsProtocol):
     _bytes = 0  # since the last request was complete
     _in_head, _head, _is_large = True, 0, False
 
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Transport) -> None:
         super().connection_made(transport)
         self._limit(_HEAD_SECONDS)
         if len(self.connections) > _MOST_CONNECTIONS:

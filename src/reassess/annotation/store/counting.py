@@ -51,7 +51,7 @@ _ANSWERS = (
         answers,
         and_(
             answers.c.question == questions.c.id,
-            or_(~questions.c.golden, answers.c.person == bindparam("who")),  # golden ones have one of each rater
+            or_(~questions.c.golden, answers.c.person.between(bindparam("first"), bindparam("who"))),
         ),
     )
     .outerjoin(people, people.c.id == answers.c.person)
@@ -123,15 +123,14 @@ def count_new(change: Change, person: int, asked: Sequence[int], *, places: Sequ
 def count_anew(change: Change, asked: Sequence[int], person: int = 0) -> None:
     """Count the answers to some questions in the order in which they came, until they are enough.
 
-    No answer counts to those that are withdrawn. Of golden ones none does either, and that of a rater is looked at, as
-    for `count_new`.
+    No answer counts to those that are withdrawn, and none to golden ones, for which as much is done as in `count_new`.
     """
     said = _votes_on(change, asked, person)
-    before = {vote.number for each in said.values() for vote in each.votes if vote.counted}
+    before = {vote.number for each in said.values() for vote in each.votes if vote.counted or each.golden}
     standing = {question: each.only("stands") for question, each in said.items()}
     known = _known(change, standing)
     counted = {question: _enough(change, each, known) for question, each in standing.items()}
-    after = {vote.number for each in counted.values() for vote in each.votes if not each.golden}
+    after = {vote.number for each in counted.values() for vote in each.votes}
     for counts, numbers in ((False, before - after), (True, after - before)):
         for some in in_parts(sorted(numbers)):
             change.connection.execute(_COUNT, {"numbers": some, "counts": counts})
@@ -147,9 +146,13 @@ def _enough(change: Change, said: _Votes, known: _Known) -> _Votes:
 
 
 def _votes_on(change: Change, asked: Sequence[int], person: int) -> dict[int, _Votes]:
-    """All answers to each of some questions that are not withdrawn; to golden ones, those of a rater."""
+    """All answers to each of some questions that are not withdrawn.
+
+    To golden ones, which each rater may answer, those of a rater and of some before: as many as a question has votes.
+    """
     said = {}
-    found = change.connection.execute(_ANSWERS, {"numbers": asked, "who": person})
+    own = {"who": person, "first": person - change.rules.votes + 1}
+    found = change.connection.execute(_ANSWERS, {"numbers": asked, **own})
     for question, group in groupby(found, key=itemgetter(0)):
         rows = list(group)
         said[question] = _Votes(rows[0].prior, rows[0].golden, [row for row in rows if row.number is not None])

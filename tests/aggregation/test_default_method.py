@@ -151,6 +151,20 @@ def test_the_raters_golden_votes_are_votes_of_em_unless_the_rater_has_one_on_the
     assert by_em(votes, experts=experts, rater_golden=golden).posterior.values.tolist() == whole.tolist()
 
 
+def test_a_few_misleading_golden_items_do_not_turn_two_answers_round() -> None:
+    """Of 4,000 items five poor raters each vote; on ten golden items most votes are wrong."""
+    rng = np.random.default_rng(0)
+    truth, skill = rng.integers(0, 2, 4_000), rng.choice([0.5, 0.55, 0.85], 100)
+    cast = np.argsort(rng.random((4_000, 100)), axis=1)[:, :5].ravel()
+    rows = np.repeat(np.arange(4_000), 5)
+    answers = np.where(rng.random(rows.size) < skill[cast], truth[rows], 1 - truth[rows])
+    votes = Votes.from_columns(range(4_000), rows, cast, answers, range(100), ANSWERS)
+    right = np.bincount(rows, answers == truth[rows])
+    golden = np.argsort(right, kind="stable")[:10]
+    result = by_em(votes, experts=expert(tuple(golden.tolist()), truth[golden]))
+    assert np.mean(result.posterior.most_likely() == truth) > 0.7
+
+
 # --- votes that do not support a rater model --------------------------------------------------------------------------
 
 

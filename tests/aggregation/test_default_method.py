@@ -151,6 +151,21 @@ def test_the_raters_golden_votes_are_votes_of_em_unless_the_rater_has_one_on_the
     assert by_em(votes, experts=experts, rater_golden=golden).posterior.values.tolist() == whole.tolist()
 
 
+@pytest.mark.parametrize("seed", [1, 3])
+def test_a_few_misleading_golden_items_do_not_turn_two_answers_round(seed: int) -> None:
+    """Of 2,000 items raters of very different skill have five votes each; most votes on golden items are no help."""
+    rng = np.random.default_rng(seed)
+    truth, skill = rng.integers(0, 2, 2_000), rng.beta(2.2, 1.9, 200)
+    cast = np.argsort(rng.random((2_000, 200)), axis=1)[:, :5].ravel()
+    rows = np.repeat(np.arange(2_000), 5)
+    is_right = rng.random(rows.size) < skill[cast]
+    answers = np.where(is_right, truth[rows], 1 - truth[rows])
+    votes = Votes.from_columns(range(2_000), rows, cast, answers, range(200), ANSWERS)
+    golden = rng.choice(np.flatnonzero(np.bincount(rows, is_right) <= 3), 20, replace=False)
+    result = by_em(votes, experts=expert(tuple(golden.tolist()), truth[golden]))
+    assert np.mean(result.posterior.most_likely() == truth) > 0.75
+
+
 # --- votes that do not support a rater model --------------------------------------------------------------------------
 
 

@@ -163,7 +163,7 @@ def test_golden_images_are_scored_labelled_and_measured_as_computed_by_hand(
     done.campaign.close()
     assert run("annotate", "export", memory_folder / "digits.db", "-o", "rated", "--names").code == 0
     golden = {(image, name) for image, name, *_ in done.golden}
-    made = results_of(run, "aggregate", "--benchmark", "rated", "-o", "rated/scores.csv")
+    made = results_of(run, "aggregate", "--benchmark", "rated", "--method", "calibrated", "-o", "rated/scores.csv")
     assert (made["by_golden_votes"], made["votes"]) == (len(golden), len(done.main) + len(done.golden))
     by_hand = scores_by_hand(done)
     scores = {(image, name): score for image, name, score, _ in pl.read_csv("rated/scores.csv").iter_rows()}

@@ -228,7 +228,13 @@ class _Runs:
             mean = together.matrices_of(_ONE)[0]
             pseudo_votes = self.pooling * mean
             start = start or _of_all_raters(together, mean)
-        return self._fit(votes, pseudo_votes, start)
+        found = self._fit(votes, pseudo_votes, start)
+        # A few pinned items can turn two truths round, which nothing turns back: then the other way is tried as well.
+        if self.pinned is not None and self.prior is None and self.pooling and _is_reversed(pseudo_votes, self.shares):
+            assert start is not None
+            other = self._fit(votes, pseudo_votes[::-1].copy(), _reversed(start))
+            return max(found, other, key=lambda fit: fit.objective)
+        return found
 
     def fit_as_one(self, votes: Votes, start: RaterModel | None) -> RaterModel:
         """The mean matrix and the prior, all votes being taken as those of one rater."""
@@ -258,6 +264,20 @@ class _Runs:
         classes = votes.classes if self.truths == votes.answers else None
         result = Posterior(items=votes.items, truths=self.truths, values=em.posterior, classes=classes)
         return DawidSkeneFit(model=em.model(), posterior=result, history=history, converged=converged)
+
+
+def _is_reversed(pseudo_votes: npt.NDArray[np.float64], shares: npt.NDArray[np.float64]) -> bool:
+    """Whether of two truths, the answers that speak for the first are given to the second."""
+    if shares.shape[1] != len(VALIDITY):
+        return False
+    first, second = pseudo_votes @ shares[:, 1]
+    return bool(first > second)
+
+
+def _reversed(model: RaterModel) -> RaterModel:
+    """A model whose two truths change places."""
+    matrices, fallback = model.matrices[:, ::-1].copy(), model.fallback[::-1].copy()
+    return replace(model, matrices=matrices, fallback=fallback, prior=model.prior[::-1].copy())
 
 
 def fit_alike(votes: Votes, truths: tuple[Id, ...], pinned: Pinned | None) -> DawidSkeneFit:

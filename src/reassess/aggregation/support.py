@@ -35,7 +35,7 @@ from reassess.numeric.em_kernels import spread
 __all__ = ["by_votes", "warn_of_doubt"]
 
 _AGAINST = 0.02  # scores that differ from the majority on fewer items cannot be worse by more
-_LOST = 0.01  # of the items: what is expected of fewer is within the noise of the simpler model
+_LOST, _LEAST_LOST = 0.01, 1.5  # of the items, and items: the simpler model is not sure of fewer
 _NATS = 8.0  # by which the votes must be predicted better for each lost item
 _NATS_OF_SCALE = 2.0  # the same with answers such as maybe, for which one accuracy is a poor model
 _ROUNDING = 1e-9
@@ -68,7 +68,7 @@ def warn_of_doubt(
     simple = fit_alike(votes, result.truths, pinned)
     expected = simple.posterior.values
     lost = float((expected[free] * leading[free]).sum() - expected[free, best[free]].sum())
-    if lost <= _LOST * free.size:
+    if lost <= max(_LOST * free.size, _LEAST_LOST):
         return
     gain = _log_predictions(votes, result.values, model, known, fitted_with)
     gain -= _log_predictions(votes, expected, simple.model, known, (POOLING, 0.0), alike=True)

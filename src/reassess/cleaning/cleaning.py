@@ -13,7 +13,7 @@ from reassess.cleaning.checked_labels import corrected, known_labels
 from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.cleaning.kept_images import cleaning_of
-from reassess.cleaning.posterior import MOST_SHARPENING, fit_noise
+from reassess.cleaning.posterior import fit_noise
 from reassess.core.checks import check_number, check_type
 from reassess.core.cleaning import Cleaning
 from reassess.core.image_names import image_keys
@@ -27,11 +27,9 @@ CleaningMethod = Literal["posterior", "consistent", "confident"]
 USUAL_KEEP = 0.5
 _FEW, _MUCH = 0.5, 0.3  # labels that are first, and wrong labels: mistakes of poor models were seen to count as these
 _OFTEN, _HARDLY = 0.1, 1 / 8  # images whose label is not first, and how many of these have a wrong label at least
-_LEAST_SURE, _UNSURE, _TOO_GOOD = 0.1, 0.9, 0.98  # of the least sure tenth: its certainty, and labels that are first
-_MANY = 100  # images, of fewer nothing is said
-_SURE, _FLAT = 0.9999, 0.5  # a certain class, and the certainty of half of the images if scores are hardly different
-_AT_LIMIT = 0.98 * MOST_SHARPENING
-_LOOKED_AT = 5_000  # rows of a file at most
+_UNSURE_PART, _UNSURE, _TOO_GOOD = 0.1, 0.9, 0.98  # the images that models are least sure of: part, certainty, labels
+_MANY, _LOOKED_AT = 100, 5_000  # images, of fewer nothing is said; rows of a file at most
+_SURE = 0.9999
 _Floats = npt.NDArray[np.float64]
 
 
@@ -105,7 +103,7 @@ def clean_by_posterior(
     _warn_of_scores(held_out)
     model, found = fit_noise(images, seed=seed)
     if checked is None:
-        _warn_of_models(images, model.sharpening, 1 - float(found.right.mean()))
+        _warn_of_models(images, 1 - float(found.right.mean()))
     p_right, suggested = np.empty(by_name.size), np.empty(by_name.size, np.int32)
     p_right[by_name], suggested[by_name] = found.right, found.likeliest
     of_checked = None
@@ -135,9 +133,7 @@ def _warn_of_scores(held_out: HeldOutPredictions) -> None:
     """Say if a file has outputs of sigmoids, or the best class alone."""
     for file in held_out.files:
         if file.kind == "bounded":
-            text = (
-                "scores are in [0, 1] and do not add up to 1, as outputs of sigmoids do, so too few labels seem wrong"
-            )
+            text = "scores are in [0, 1] and do not add up to 1, like outputs of sigmoids, so too few labels seem wrong"
             advice = "give logits, or probabilities that add up to 1"
         elif len(held_out.labels) >= _MANY and _is_certain(file):
             text = "one class of each image has probability 1, so right labels are dropped wherever the model is wrong"
@@ -153,11 +149,11 @@ def _is_certain(file: HeldOutFile) -> bool:
     return all((values.max(axis=1) >= _SURE).all() for _, values in blocks)
 
 
-def _warn_of_models(images: ClassCandidates, sharpening: float, share: float) -> None:
+def _warn_of_models(images: ClassCandidates, share: float) -> None:
     """Say if models look poor, or as if they had been trained on the images that they judge."""
     certainty, is_first = images.certainty(1.0), np.argmax(images.logs, axis=1) == images.place
-    least_sure = np.argsort(certainty, kind="stable")[: math.ceil(_LEAST_SURE * certainty.size)]
-    first = float(is_first.mean())
+    unsure = np.argsort(certainty, kind="stable")[: math.ceil(_UNSURE_PART * certainty.size)]
+    first, first_of_unsure = float(is_first.mean()), float(is_first[unsure].mean())
     sample = "have people check a sample of the labels"
     held_out = "check that no model was trained on the images that it judges, or on copies of them"
     if first < _FEW:
@@ -167,14 +163,9 @@ def _warn_of_models(images: ClassCandidates, sharpening: float, share: float) ->
         text = f"{100 * share:.1f} % of the labels seem wrong; the mistakes of a poor model look the same: {sample}"
     elif certainty.size < _MANY:
         return
-    elif sharpening > _AT_LIMIT and np.median(certainty) < _FLAT:
-        text = "the scores of an image hardly differ, so the share of wrong labels is not reliable: give logits, or "
-        text += "probabilities that add up to 1"
-    elif is_first[least_sure].mean() >= _TOO_GOOD:
-        text = (
-            f"the models agree with {100 * is_first[least_sure].mean():.1f} % of the labels where they are least sure"
-        )
-        text += f", as models do that know the labels: {held_out}"
+    elif first_of_unsure >= _TOO_GOOD and certainty[unsure].mean() < _UNSURE:
+        text = f"where the models are least sure, they agree with {100 * first_of_unsure:.1f} % of the labels, like "
+        text += f"models that know the labels: {held_out}"
     elif 1 - first >= _OFTEN and share < _HARDLY * (1 - first):
         text = f"the models prefer another class for {100 * (1 - first):.1f} % of the images, but only "
         text += f"{100 * share:.1f} % of the labels seem wrong: {held_out}, and {sample}"

@@ -102,7 +102,7 @@ def warn_of_split_repeats(
         if rows.size and any((of_images[rows] != of_images[rows[0]]).any() for of_images in parts):
             split.append(rows)
     if split:
-        names = some([labels.images[row] for row in split[0].tolist()], most=2)
+        names = together([labels.images[row] for row in split[0][:2].tolist()])
         text = f"{counted(len(split), 'group')} of duplicates in several folds, such as {names}"
         advice = "a model knows the label of each image whose copy it was trained on: make the folds with --repeats"
         warnings.warn(f"{text}; {advice}", ReassessWarning, stacklevel=3)

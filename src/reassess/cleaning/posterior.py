@@ -26,10 +26,10 @@ from scipy.optimize import brentq, minimize_scalar
 from reassess.cleaning.candidates import ClassCandidates
 from reassess.cleaning.noise_model import Expectation, NoiseModel
 
-__all__ = ["MOST_SHARPENING", "PULL", "fit_noise"]
+__all__ = ["PULL", "fit_noise"]
 
 PULL = 0.15  # 0.15 to 0.2 fits CIFAR-10N's answers best where the true classes are given; labels wrong at random have 0
-_LEAST_SHARPENING, MOST_SHARPENING = 0.25, 8.0  # between which it is sought
+_LEAST_SHARPENING, _MOST_SHARPENING = 0.25, 8.0  # between which it is sought
 _ANCHORS, _CERTAIN = 0.03, 0.99  # the share of images that are so certain at least
 _SAMPLE, _SAMPLE_A_CLASS = 50_000, 100  # images on which the calibration is found, the larger of the two
 _STEPS = 20  # of EM at most for each sharpening that is tried, all from the same start
@@ -68,7 +68,7 @@ def _likeliest_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
         _, found = start.sharpened(math.exp(log_sharpening)).fitted(images, most=_STEPS)
         return -float(found.logs.mean())
 
-    bounds = math.log(_LEAST_SHARPENING), math.log(MOST_SHARPENING)
+    bounds = math.log(_LEAST_SHARPENING), math.log(_MOST_SHARPENING)
     return math.exp(minimize_scalar(unlikelihood, bounds=bounds, method="bounded", options={"xatol": 0.01}).x)
 
 
@@ -78,7 +78,7 @@ def _least_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
     def missing(log_sharpening: float) -> float:
         return _CERTAIN - float(np.quantile(images.certainty(math.exp(log_sharpening)), 1 - _ANCHORS))
 
-    low, high = math.log(_LEAST_SHARPENING), math.log(MOST_SHARPENING)
+    low, high = math.log(_LEAST_SHARPENING), math.log(_MOST_SHARPENING)
     if missing(low) <= 0:
         return _LEAST_SHARPENING
     found = high if missing(high) >= 0 else brentq(missing, low, high, xtol=0.01)

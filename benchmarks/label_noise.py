@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -34,6 +35,7 @@ from reassess import (
     read_predictions,
 )
 from reassess.cleaning import posterior
+from reassess.cleaning.candidates import ClassCandidates
 from reassess.cleaning.checked_labels import corrected, known_labels
 from tests.cleaning.simulated import held_out_of, matrix_of, simulated, wrong_labels
 
@@ -47,6 +49,9 @@ CHECKED, DRAWS = (50, 100, 500, 2_000), 200
 PULLS = 0, 0.1, 0.15, 0.2
 EXCHANGED = 0.1  # images of which an unfair model says what it says of another one
 MANY_CLASSES, OF_A_CLASS, SURENESS, WRONG = 1_000, 12, (2.5, 3.0), 0.175
+SIZES, PARTS = (500, 1_000, 2_000, 5_000), 20
+POINTS, DIMENSIONS, SPREAD = 10_000, 20, 1.5
+KINDS = "uniform", "pairs", "some pairs"
 MODELS: Mapping[str, Any] = {
     "nearest neighbours": KNeighborsClassifier(15),
     "calibrated": CalibratedClassifierCV(KNeighborsClassifier(15), cv=5),
@@ -147,6 +152,58 @@ def print_samples(model: str, held_out: HeldOutPredictions, cleaning: Cleaning, 
         print(f"| {count:,} | {100 * near / DRAWS:.1f} | {rms:.1f} | {100 * held / DRAWS:.1f} |", flush=True)
 
 
+def print_few_images() -> None:
+    """Random parts of a set: the mean of what the share of wrong labels is off by, and of the absolute values."""
+    print("\n| model and labels | model right % | " + " | ".join(f"{size:,}" for size in SIZES))
+    print("|---|---" + "|---" * len(SIZES) + "|")
+    labels = read_original(found("train-first-rater.csv"))
+    own = read_original(found("train-original.csv"), classes=labels.classes)
+    truth = own.indices[own.find(labels.images)].astype(np.int64)
+    predictions = read_predictions(found("heldout-first-rater.npz"), labels.classes)
+    held_out = HeldOutPredictions.of({"held-out": predictions}, labels)
+    print_parts("first rater of CIFAR-10N", held_out, truth)
+    for model in ("simulated", "nearest neighbours", "forest"):
+        for kind in KINDS:
+            for share in (0.05, 0.1, 0.2):
+                scores, truth, wrong = simulated_kind(model, kind, share)
+                print_parts(f"{model}, {100 * share:.0f} %, {kind}", held_out_of(scores, wrong), truth)
+
+
+def simulated_kind(model: str, kind: str, share: float) -> tuple[Any, Any, Any]:
+    """Held-out probabilities, true classes and labels: probabilities are drawn, or a model learns points of classes."""
+    rng = np.random.default_rng(0)
+    if model == "simulated":
+        scores, truth = simulated(POINTS, 10, 6.0, rng)
+        softer = scores ** (1 / 1.5)  # as if the labels had made the model less sure
+        return softer / softer.sum(axis=1, keepdims=True), truth, wrong_labels(truth, 10, share, kind, rng)
+    centers = SPREAD * rng.normal(0, 1, (10, DIMENSIONS))
+    centers[1::2] = centers[::2] + SPREAD * rng.normal(0, 0.6, (5, DIMENSIONS))  # pairs of classes look alike
+    truth = rng.integers(0, 10, POINTS)
+    points = centers[truth] + rng.normal(0, 1, (POINTS, DIMENSIONS))
+    labels = wrong_labels(truth, 10, share, kind, rng)
+    learner = {
+        "nearest neighbours": KNeighborsClassifier(25),
+        "forest": RandomForestClassifier(100, min_samples_leaf=3, random_state=0),
+    }[model]
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    return cross_val_predict(learner, points, labels, cv=folds, method="predict_proba"), truth, labels
+
+
+def print_parts(name: str, held_out: HeldOutPredictions, truth: npt.NDArray[np.int64]) -> None:
+    """A row of `print_few_images`."""
+    images, wrong = ClassCandidates.of(held_out), truth != held_out.labels.indices
+    cells = []
+    for size in SIZES:
+        off = []
+        for seed in range(PARTS):
+            rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:size])
+            _, fitted = posterior.fit_noise(images.of_rows(rows))
+            off.append(100 * float(1 - fitted.right.mean() - wrong[rows].mean()))
+        cells.append(f"{np.mean(off):+.1f} ({np.abs(off).mean():.1f})")
+    right = 100 * (held_out.top1()[0] == truth).mean()
+    print(f"| {name} | {right:.0f} | {' | '.join(cells)} |", flush=True)
+
+
 def print_many_classes() -> None:
     """Few images of each of many classes, and a calibrated model: the share of wrong labels that is estimated."""
     print("\n| in 16 classes % | model right % | truly wrong % | estimated % |\n|---|---|---|---|")
@@ -187,6 +244,7 @@ def print_digits(model: str) -> None:
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     print_people()
+    print_few_images()
     print_many_classes()
     for name in MODELS:
         print_digits(name)

@@ -49,8 +49,10 @@ def simulated(count: int, classes: int, sureness: float, rng: np.random.Generato
 
 
 def wrong_labels(truth: Ints, classes: int, share: float, kind: str, rng: np.random.Generator) -> Ints:
-    """Labels of which a share is wrong: any other class, or always the next one."""
+    """Labels of which a share is wrong: any other class, or the next one, of all classes or of every other class."""
     wrong = rng.permutation(truth.size) < round(share * truth.size)
+    if kind == "some pairs":
+        wrong = (truth % 2 == 0) & (rng.random(truth.size) < share / (truth % 2 == 0).mean())
     step = rng.integers(1, classes, truth.size) if kind == "uniform" else np.ones(truth.size, np.int64)
     return np.asarray(np.where(wrong, (truth + step) % classes, truth))
 

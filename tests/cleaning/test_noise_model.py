@@ -234,5 +234,5 @@ def test_the_pull_is_found_out_of_the_matrix() -> None:
         model, found = NoiseModel.start(4, pull=pull).fitted(images)
         shares[pull] = 1 - found.right.mean()
     assert shares[0.5] == pytest.approx(share, abs=0.015)
-    assert np.abs(model.noise - matrix).max() < 0.03
+    assert np.abs(model.noise - matrix).max() < 0.04
     assert shares[0.0] < share - 0.02

@@ -11,7 +11,7 @@ CHECKED = CheckedLabels(checked=100, wrong=12, by_model=0.2, corrected=0.13, int
 
 
 def noise(checked: CheckedLabels | None = None) -> LabelNoise:
-    return LabelNoise(0.18, COUNTS, 1.5, True, Classes(3, names=("ant", "bee", "cat")), checked)
+    return LabelNoise(0.18, COUNTS, 1.5, Classes(3, names=("ant", "bee", "cat")), checked)
 
 
 def test_the_matrix_has_the_share_of_each_label_in_a_class() -> None:
@@ -20,7 +20,7 @@ def test_the_matrix_has_the_share_of_each_label_in_a_class() -> None:
 
 
 def test_a_class_without_an_image_is_labelled_as_itself() -> None:
-    empty = LabelNoise(0.0, np.diag([3.0, 0.0]), 1.0, False, Classes(2))
+    empty = LabelNoise(0.0, np.diag([3.0, 0.0]), 1.0, Classes(2))
     assert empty.matrix.tolist() == [[1.0, 0.0], [0.0, 1.0]]
     assert empty.largest(5) == []
 
@@ -52,5 +52,5 @@ def test_a_document_has_the_largest_entries_and_what_people_checked() -> None:
         "interval": [0.07, 0.19],
         "agree": False,
     }
-    assert (document["share_wrong"], document["sharpening"], document["has_biases"]) == (0.18, 1.5, True)
+    assert (document["share_wrong"], document["sharpening"]) == (0.18, 1.5)
     assert noise().to_json()["checked"] is None

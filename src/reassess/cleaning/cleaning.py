@@ -11,6 +11,7 @@ from reassess.aggregation.golden import Golden
 from reassess.cleaning.candidates import ClassCandidates
 from reassess.cleaning.checked_labels import corrected, known_labels
 from reassess.cleaning.held_out import HeldOutPredictions
+from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.cleaning.kept_images import cleaning_of
 from reassess.cleaning.posterior import fit_noise
 from reassess.core.checks import check_number, check_type
@@ -18,12 +19,17 @@ from reassess.core.cleaning import Cleaning
 from reassess.core.image_names import image_keys
 from reassess.core.label_noise import LabelNoise
 from reassess.errors import DataError, ReassessWarning
+from reassess.evaluation.probabilities import probability_blocks
 
 __all__ = ["USUAL_KEEP", "CleaningMethod", "clean_by_posterior"]
 
 CleaningMethod = Literal["posterior", "consistent", "confident"]
 USUAL_KEEP = 0.5
-_FEW = 0.5  # images of which the label is first: of fewer, mistakes of the models were seen to count as wrong labels
+_FEW, _MUCH = 0.5, 0.3  # labels that are first, and wrong labels: mistakes of poor models were seen to count as these
+_OFTEN, _HARDLY = 0.1, 1 / 8  # images whose label is not first, and how many of these have a wrong label at least
+_UNSURE_PART, _UNSURE, _TOO_GOOD = 0.1, 0.9, 0.98  # the images that models are least sure of: part, certainty, labels
+_MANY, _LOOKED_AT = 100, 5_000  # images, of fewer nothing is said; rows of a file at most
+_SURE = 0.9999
 _Floats = npt.NDArray[np.float64]
 
 
@@ -65,7 +71,8 @@ def clean_by_posterior(
     Warns
     -----
     ReassessWarning
-        A class loses more than a third of its images; or, without `checked`, the models name few of the labels first.
+        A class loses more than a third of its images; scores are outputs of sigmoids, or the best class alone; or,
+        without `checked`, the models look poor, or as if they had been trained on the images that they judge.
 
     Examples
     --------
@@ -93,9 +100,10 @@ def clean_by_posterior(
     by_name = np.array(sorted(range(len(held_out.labels)), key=image_keys(held_out.labels.images).__getitem__))
     images = ClassCandidates.of(held_out).of_rows(by_name)  # so that the order of the labels changes nothing
     known = known_labels(held_out, checked)
-    if checked is None:
-        _warn_of_poor_models(images)
+    _warn_of_scores(held_out)
     model, found = fit_noise(images, seed=seed)
+    if checked is None:
+        _warn_of_models(images, 1 - float(found.right.mean()))
     p_right, suggested = np.empty(by_name.size), np.empty(by_name.size, np.int32)
     p_right[by_name], suggested[by_name] = found.right, found.likeliest
     of_checked = None
@@ -121,12 +129,49 @@ def clean_by_posterior(
     )
 
 
-def _warn_of_poor_models(images: ClassCandidates) -> None:
-    share = float((np.argmax(images.logs, axis=1) == images.place).mean())
-    if share < _FEW:
-        text = f"the label is the most probable class of {100 * share:.1f} % of the images only"
-        advice = "the mistakes of a poor model are taken for wrong labels: have people check a sample of the labels"
-        warnings.warn(f"{text}; {advice}", ReassessWarning, stacklevel=3)
+def _warn_of_scores(held_out: HeldOutPredictions) -> None:
+    """Say if a file has outputs of sigmoids, or the best class alone."""
+    for file in held_out.files:
+        if file.kind == "bounded":
+            text = "scores are in [0, 1] and do not add up to 1, like outputs of sigmoids, so too few labels seem wrong"
+            advice = "give logits, or probabilities that add up to 1"
+        elif len(held_out.labels) >= _MANY and _is_certain(file):
+            text = "one class of each image has probability 1, so right labels are dropped wherever the model is wrong"
+            advice = "give probabilities of all classes, or use the method consistent"
+        else:
+            continue
+        warnings.warn(f"{file.name}: {text}; {advice}", ReassessWarning, stacklevel=3)
+
+
+def _is_certain(file: HeldOutFile) -> bool:
+    rows = np.unique(np.linspace(0, file.rows.size, _LOOKED_AT, endpoint=False).astype(np.int64))
+    blocks = probability_blocks(file.predictions, rows, as_they_are=file.kind == "probabilities")
+    return all((values.max(axis=1) >= _SURE).all() for _, values in blocks)
+
+
+def _warn_of_models(images: ClassCandidates, share: float) -> None:
+    """Say if models look poor, or as if they had been trained on the images that they judge."""
+    certainty, is_first = images.certainty(1.0), np.argmax(images.logs, axis=1) == images.place
+    unsure = np.argsort(certainty, kind="stable")[: math.ceil(_UNSURE_PART * certainty.size)]
+    first, first_of_unsure = float(is_first.mean()), float(is_first[unsure].mean())
+    sample = "have people check a sample of the labels"
+    held_out = "check that no model was trained on the images that it judges, or on copies of them"
+    if first < _FEW:
+        text = f"the label is the most probable class of {100 * first:.1f} % of the images only"
+        text += f"; the mistakes of a poor model are taken for wrong labels: {sample}"
+    elif share > _MUCH:
+        text = f"{100 * share:.1f} % of the labels seem wrong; the mistakes of a poor model look the same: {sample}"
+    elif certainty.size < _MANY:
+        return
+    elif first_of_unsure >= _TOO_GOOD and certainty[unsure].mean() < _UNSURE:
+        text = f"where the models are least sure, they agree with {100 * first_of_unsure:.1f} % of the labels, like "
+        text += f"models that know the labels: {held_out}"
+    elif 1 - first >= _OFTEN and share < _HARDLY * (1 - first):
+        text = f"the models prefer another class for {100 * (1 - first):.1f} % of the images, but only "
+        text += f"{100 * share:.1f} % of the labels seem wrong: {held_out}, and {sample}"
+    else:
+        return
+    warnings.warn(text, ReassessWarning, stacklevel=3)
 
 
 def _least_for(precision: float, p_right: _Floats) -> float:

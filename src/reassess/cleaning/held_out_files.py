@@ -1,5 +1,6 @@
 """Files of held-out predictions: which images each holds, so that every image is held out equally often."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,15 +8,16 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_several
 from reassess.core.folds import Folds
 from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
-from reassess.errors import DataError, at
+from reassess.errors import DataError, ReassessWarning, at
 from reassess.evaluation.probabilities import ScoreKind, kind_of_scores
 from reassess.text import counted, some, together
 
-__all__ = ["HeldOutFile", "join_files"]
+__all__ = ["HeldOutFile", "join_files", "warn_of_split_repeats"]
 
 _Ints = npt.NDArray[np.int64]
 
@@ -72,6 +74,53 @@ def join_files(
     if held.min() != held.max():
         raise _uneven(labels, files, held)
     return tuple(files)
+
+
+def warn_of_split_repeats(
+    repeats: Sequence[Sequence[str]], labels: LabelSets, files: Sequence[HeldOutFile], folds: Sequence[Folds]
+) -> None:
+    """Say how many groups of images that show the same are in several folds.
+
+    Raises
+    ------
+    DataError
+        The folds are not known: none are given, and each file holds all images.
+
+    Warns
+    -----
+    ReassessWarning
+        Some are.
+    """
+    if not repeats:
+        return
+    parts = [of_repetition.of(labels.images) for of_repetition in folds] or _files_of_images(files, labels)
+    split = []
+    for group in repeats:
+        check_several(group, what="names of images")
+        rows = labels.find(tuple(group))
+        rows = rows[rows >= 0]
+        if rows.size and any((of_images[rows] != of_images[rows[0]]).any() for of_images in parts):
+            split.append(rows)
+    if split:
+        names = together([labels.images[row] for row in split[0][:2].tolist()])
+        text = f"{counted(len(split), 'group')} of duplicates in several folds, such as {names}"
+        advice = "a model knows the label of each image whose copy it was trained on: make the folds with --repeats"
+        warnings.warn(f"{text}; {advice}", ReassessWarning, stacklevel=3)
+
+
+def _files_of_images(files: Sequence[HeldOutFile], labels: LabelSets) -> list[_Ints]:
+    """For each repetition the number of the file that holds each image."""
+    if all(file.rows.size == len(labels) for file in files):
+        raise DataError(
+            "the folds are not known",
+            allowed="folds, or files of one fold each, to look for duplicates in several folds",
+            found="files that hold all images",
+            mend="give the folds (--folds)",
+        )
+    numbers = np.zeros((1 + max(int(file.repetitions.max(initial=0)) for file in files), len(labels)), np.int64)
+    for number, file in enumerate(files):
+        numbers[file.repetitions, file.rows] = number
+    return list(numbers)
 
 
 def _rows(name: str, predictions: Predictions, labels: LabelSets, match: Match) -> _Ints:

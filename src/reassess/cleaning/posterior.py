@@ -29,7 +29,7 @@ from reassess.cleaning.noise_model import Expectation, NoiseModel
 __all__ = ["PULL", "fit_noise"]
 
 PULL = 0.15  # 0.15 to 0.2 fits CIFAR-10N's answers best where the true classes are given; labels wrong at random have 0
-_SHARPENING = 0.25, 8.0  # among which it is sought
+_LEAST_SHARPENING, _MOST_SHARPENING = 0.25, 8.0  # between which it is sought
 _ANCHORS, _CERTAIN = 0.03, 0.99  # the share of images that are so certain at least
 _SAMPLE, _SAMPLE_A_CLASS = 50_000, 100  # images on which the calibration is found, the larger of the two
 _STEPS = 20  # of EM at most for each sharpening that is tried, all from the same start
@@ -68,7 +68,7 @@ def _likeliest_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
         _, found = start.sharpened(math.exp(log_sharpening)).fitted(images, most=_STEPS)
         return -float(found.logs.mean())
 
-    bounds = tuple(map(math.log, _SHARPENING))
+    bounds = math.log(_LEAST_SHARPENING), math.log(_MOST_SHARPENING)
     return math.exp(minimize_scalar(unlikelihood, bounds=bounds, method="bounded", options={"xatol": 0.01}).x)
 
 
@@ -78,14 +78,14 @@ def _least_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
     def missing(log_sharpening: float) -> float:
         return _CERTAIN - float(np.quantile(images.certainty(math.exp(log_sharpening)), 1 - _ANCHORS))
 
-    low, high = map(math.log, _SHARPENING)
+    low, high = math.log(_LEAST_SHARPENING), math.log(_MOST_SHARPENING)
     if missing(low) <= 0:
-        return _SHARPENING[0]
+        return _LEAST_SHARPENING
     found = high if missing(high) >= 0 else brentq(missing, low, high, xtol=0.01)
     certain = images.certainty(math.exp(found))
     anchors = images.of_rows(np.flatnonzero(certain >= np.quantile(certain, 1 - _ANCHORS)))
-    model, _ = start.sharpened(math.exp(found)).fitted(images, most=_STEPS)
-    return math.exp(found) if _explains(model, anchors) else _SHARPENING[0]
+    model, _ = replace(start, sharpening=math.exp(found), smoothing=1.0).fitted(images, most=_STEPS)
+    return math.exp(found) if _explains(model, anchors) else _LEAST_SHARPENING
 
 
 def _explains(model: NoiseModel, anchors: ClassCandidates) -> bool:

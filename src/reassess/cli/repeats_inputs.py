@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
+from reassess.cleaning.folding import groups_within
 from reassess.cli.common import Call
 from reassess.core.benchmark import Benchmark
+from reassess.core.labels import LabelSets
 from reassess.core.repeats import Repeats
 from reassess.data.benchmark_images import benchmark_names
 from reassess.errors import DataError, at
@@ -13,7 +16,7 @@ from reassess.evaluation.exclusion import set_of_images
 from reassess.formats.files import exists
 from reassess.formats.repeats import read_repeats
 
-__all__ = ["GivenRepeats", "load_repeats"]
+__all__ = ["GivenRepeats", "load_groups", "load_repeats"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,18 @@ def load_repeats(call: Call, given: str, known: Sequence[str], benchmark: Benchm
             error.mend = error.mend or f"name the benchmark's set behind the file, as in {option} {path}:{likeliest}"
             raise
     return GivenRepeats(path, repeats, name)
+
+
+def load_groups(call: Call, given: str, labels: LabelSets, benchmark: Benchmark) -> tuple[list[tuple[str, ...]], int]:
+    """Images that repeat one another, as the benchmark calls them; and how many of them have no label."""
+    loaded = load_repeats(call, given, labels.images, benchmark, option="--repeats")
+    if loaded.name is None:
+        return [], 0
+    groups = [benchmark_names(group, benchmark) for group in groups_within(loaded.repeats, loaded.name)]
+    names = dict.fromkeys(chain.from_iterable(groups))
+    lost = {name for name, row in zip(names, labels.find(tuple(names)).tolist(), strict=True) if row < 0}
+    kept = [tuple(name for name in group if name not in lost) for group in groups]
+    return [group for group in kept if len(group) > 1], len(lost)
 
 
 def _parted(given: str) -> tuple[Path, str | None]:

@@ -423,3 +423,15 @@ def test_a_page_needs_images_and_the_reverse(training: Path, run: Callable[..., 
     result = run(*CALL, *options)
     assert result.code == 2
     assert result.err.endswith("Error: --page and --images go together.\n")
+
+
+def test_duplicates_in_several_folds_are_warned_of(training: Path, run: Callable[..., Run]) -> None:
+    images = pl.read_csv("train.csv")["image"].to_list()
+    for rows, split in (((0, 1), True), ((0, 2), False)):
+        write_csv("copies.csv", "set,image,repeat,kind", [("train", images[row], 1, "exact") for row in rows])
+        result = run(
+            "clean", "fold-0.npz", "fold-1.npz", "--original", "train.csv", "--folds", "folds.csv", "-o", "c.txt",
+            "--repeats", "copies.csv", "--force", "--quiet",
+        )  # fmt: skip
+        assert result.code == 0
+        assert ("1 group of duplicates in several folds" in result.err) == split

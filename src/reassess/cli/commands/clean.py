@@ -19,6 +19,7 @@ from reassess.cli.inputs import FILE, OUTPUT, answers_option, benchmark_option, 
 from reassess.cli.original_inputs import load_original_judges
 from reassess.cli.part_inputs import matched
 from reassess.cli.prediction_inputs import each_prediction
+from reassess.cli.repeats_inputs import load_groups
 from reassess.cli.tables.cleaning import print_cleaning
 from reassess.core.benchmark import Benchmark
 from reassess.core.folds import Folds
@@ -97,6 +98,11 @@ _KINDS: dict[str | None, str] = {
     help="The fold of each image, as folds writes it: each file must hold one. Several, if repetitions have folds of "
     "their own.",
 )
+@click.option(
+    "--repeats",
+    metavar="F[:SET]",
+    help="Images that repeat one another, as scan writes them: a warning comes if a group is in several folds.",
+)
 @benchmark_option
 @in_benchmark("--original", metavar="NAME|FILE", help="The labels to clean.  [default: the benchmark's]")
 @in_benchmark("--votes", metavar="NAME|FILE", help="Raters' votes on the labels of a random sample of the images.")
@@ -117,6 +123,7 @@ def clean(
     keep: str | None,
     at_least: int | None,
     folds: tuple[Path, ...],
+    repeats: str | None,
     benchmark: Benchmark | None,
     original: str | None,
     votes: str | None,
@@ -151,8 +158,9 @@ def clean(
     _refuse_other_answers(judges.original, judges.files, {"votes": judges.votes, "golden": judges.experts})
     how = judges.benchmark.match or "path"
     parts = [_load_folds(call, path, judges.benchmark) for path in folds]
+    groups, _ = ([], 0) if repeats is None else load_groups(call, repeats, judges.original, judges.benchmark)
     read = dict(each_prediction(call, files, judges, **reading))
-    held_out = HeldOutPredictions.of(read, judges.original, folds=parts, match=how)
+    held_out = HeldOutPredictions.of(read, judges.original, folds=parts, repeats=groups, match=how)
     checkers = judges.votes or judges.experts
     checked = None if checkers is None else checked_truth(checkers)
     cleaning = rule.apply(held_out, checked)
@@ -167,7 +175,7 @@ def clean(
     _note_files(call, held_out, method, has_folds=bool(folds))
     if checked is not None and checked.by_experts is not None and checked.by_experts.note is not None:
         call.note(checked.by_experts.note)
-    call.note_hashes("predictions", "original", "votes", "golden", "folds")
+    call.note_hashes("predictions", "original", "votes", "golden", "folds", "repeats")
 
 
 def _check_method(method: CleaningMethod, noise: Path | None, votes: str | None, golden: str | None) -> None:

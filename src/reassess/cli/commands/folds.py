@@ -8,18 +8,17 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from reassess.cleaning.folding import USUAL_FOLDS, groups_within, make_folds
+from reassess.cleaning.folding import USUAL_FOLDS, make_folds
 from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.inputs import OUTPUT, benchmark_option, match_option
 from reassess.cli.part_inputs import joined_parts, matched, needed_part, read_classes_of, read_original_of
-from reassess.cli.repeats_inputs import load_repeats
+from reassess.cli.repeats_inputs import load_groups
 from reassess.cli.screen import print_table
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.folds import Folds
 from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets
-from reassess.data.benchmark_images import benchmark_names
 from reassess.data.loading import load_original
 from reassess.formats.folds import write_folds
 from reassess.formats.tables import TABLE_SUFFIXES
@@ -78,7 +77,7 @@ def folds(
     call.check_output(output, TABLE_SUFFIXES, "folds", benchmark=benchmark)
     benchmark = matched(benchmark or Benchmark(), match)
     labels = _load_original(call, benchmark, original)
-    groups, others = ([], 0) if repeats is None else _load_groups(call, repeats, labels, benchmark)
+    groups, others = ([], 0) if repeats is None else load_groups(call, repeats, labels, benchmark)
     made = make_folds(labels, k=k, repeats=groups, seed=seed)
     write_folds(output, made, force=call.force)
     counts = _counts(made, labels)
@@ -105,18 +104,6 @@ def _load_original(call: Call, benchmark: Benchmark, given: str | None) -> Label
     parts = joined_parts({"original": found}, benchmark, classes)
     labels: LabelSets = parts["original"]
     return labels
-
-
-def _load_groups(call: Call, given: str, labels: LabelSets, benchmark: Benchmark) -> tuple[_Groups, int]:
-    """Images that repeat one another, as the benchmark calls them; and how many of them have no label."""
-    loaded = load_repeats(call, given, labels.images, benchmark, option="--repeats")
-    if loaded.name is None:
-        return [], 0
-    groups = [benchmark_names(group, benchmark) for group in groups_within(loaded.repeats, loaded.name)]
-    names = dict.fromkeys(chain.from_iterable(groups))
-    lost = {name for name, row in zip(names, labels.find(tuple(names)).tolist(), strict=True) if row < 0}
-    kept = [tuple(name for name in group if name not in lost) for group in groups]
-    return [group for group in kept if len(group) > 1], len(lost)
 
 
 def _counts(made: Folds, labels: LabelSets) -> npt.NDArray[np.int64]:

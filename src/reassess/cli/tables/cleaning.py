@@ -42,8 +42,8 @@ def _share_in_words(noise: LabelNoise) -> str:
         return _checked_in_words(noise.checked, noise.share)
     return (
         f"about {percent(noise.share)} % of the labels are wrong, by an estimate that takes the mistakes of the model "
-        "and of the labels for independent given the true class, or nearly; where it was checked it was off by 1 to 31 "
-        "points (docs/cleaning.md): check a sample to be sure (--golden)"
+        "and of the labels for independent given the true class, or nearly; it may be far off if the model is poor or "
+        "has learned the mistakes (docs/cleaning.md): check a sample to be sure (--golden)"
     )
 
 

@@ -50,7 +50,7 @@ PULLS = 0, 0.1, 0.15, 0.2
 EXCHANGED = 0.1  # images of which an unfair model says what it says of another one
 MANY_CLASSES, OF_A_CLASS, SURENESS, WRONG = 1_000, 12, (2.5, 3.0), 0.175
 SIZES, PARTS = (500, 1_000, 2_000, 5_000), 20
-POINTS, DIMENSIONS, SPREAD = 10_000, 20, 1.5
+POINTS, DIMENSIONS, SPREAD, DRAWN_SURENESS = 10_000, 20, 1.5, 10.0
 KINDS = "uniform", "pairs", "some pairs"
 MODELS: Mapping[str, Any] = {
     "nearest neighbours": KNeighborsClassifier(15),
@@ -169,6 +169,16 @@ def print_few_images() -> None:
                 print_parts(f"{model}, {100 * share:.0f} %, {kind}", held_out_of(scores, wrong), truth)
 
 
+def print_drawn_labels() -> None:
+    """Labels that are drawn from a model's own probabilities, as the true classes are: nothing shows."""
+    rng = np.random.default_rng(0)
+    scores, truth = simulated(POINTS, 10, DRAWN_SURENESS, rng)
+    labels = (rng.random((POINTS, 1)) > np.cumsum(scores, axis=1)[:, :-1]).sum(axis=1)
+    noise = clean_by_posterior(held_out_of(scores, labels), keep=0).noise
+    assert noise is not None
+    print(f"\ndrawn labels: {100 * (labels != truth).mean():.1f} % wrong, {100 * noise.share:.1f} % estimated")
+
+
 def simulated_kind(model: str, kind: str, share: float) -> tuple[Any, Any, Any]:
     """Held-out probabilities, true classes and labels: probabilities are drawn, or a model learns points of classes."""
     rng = np.random.default_rng(0)
@@ -245,6 +255,7 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")
     print_people()
     print_few_images()
+    print_drawn_labels()
     print_many_classes()
     for name in MODELS:
         print_digits(name)

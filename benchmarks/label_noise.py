@@ -21,6 +21,7 @@ from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
+from threadpoolctl import threadpool_limits
 
 from reassess import (
     Cleaning,
@@ -196,7 +197,9 @@ def simulated_kind(model: str, kind: str, share: float) -> tuple[Any, Any, Any]:
         "forest": RandomForestClassifier(100, min_samples_leaf=3, random_state=0),
     }[model]
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
-    return cross_val_predict(learner, points, labels, cv=folds, method="predict_proba"), truth, labels
+    with threadpool_limits(1):
+        scores = cross_val_predict(learner, points, labels, cv=folds, method="predict_proba")
+    return scores, truth, labels
 
 
 def print_parts(name: str, held_out: HeldOutPredictions, truth: npt.NDArray[np.int64]) -> None:
@@ -238,7 +241,8 @@ def print_digits(model: str) -> None:
     for share in (0, 0.05, 0.1, 0.2, 0.4):
         for kind in ("uniform", "pairs"):
             labels = wrong_labels(truth, 10, share, kind, np.random.default_rng(0))
-            scores = cross_val_predict(MODELS[model], pixels / 16, labels, cv=folds, method="predict_proba")
+            with threadpool_limits(1):  # of neighbours at the same distance, threads choose
+                scores = cross_val_predict(MODELS[model], pixels / 16, labels, cv=folds, method="predict_proba")
             held_out = held_out_of(scores, labels)
             cleanings = {name: clean(held_out) for name, clean in METHODS.items()}
             of_methods = [

@@ -21,6 +21,7 @@ from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
+from threadpoolctl import threadpool_limits
 
 from reassess import (
     Cleaning,
@@ -50,7 +51,7 @@ PULLS = 0, 0.1, 0.15, 0.2
 EXCHANGED = 0.1  # images of which an unfair model says what it says of another one
 MANY_CLASSES, OF_A_CLASS, SURENESS, WRONG = 1_000, 12, (2.5, 3.0), 0.175
 SIZES, PARTS = (500, 1_000, 2_000, 5_000), 20
-POINTS, DIMENSIONS, SPREAD = 10_000, 20, 1.5
+POINTS, DIMENSIONS, SPREAD, DRAWN_SURENESS = 10_000, 20, 1.5, 10.0
 KINDS = "uniform", "pairs", "some pairs"
 MODELS: Mapping[str, Any] = {
     "nearest neighbours": KNeighborsClassifier(15),
@@ -169,6 +170,16 @@ def print_few_images() -> None:
                 print_parts(f"{model}, {100 * share:.0f} %, {kind}", held_out_of(scores, wrong), truth)
 
 
+def print_drawn_labels() -> None:
+    """Labels that are drawn from a model's own probabilities, as the true classes are: nothing shows."""
+    rng = np.random.default_rng(0)
+    scores, truth = simulated(POINTS, 10, DRAWN_SURENESS, rng)
+    labels = (rng.random((POINTS, 1)) > np.cumsum(scores, axis=1)[:, :-1]).sum(axis=1)
+    noise = clean_by_posterior(held_out_of(scores, labels), keep=0).noise
+    assert noise is not None
+    print(f"\ndrawn labels: {100 * (labels != truth).mean():.1f} % wrong, {100 * noise.share:.1f} % estimated")
+
+
 def simulated_kind(model: str, kind: str, share: float) -> tuple[Any, Any, Any]:
     """Held-out probabilities, true classes and labels: probabilities are drawn, or a model learns points of classes."""
     rng = np.random.default_rng(0)
@@ -186,7 +197,9 @@ def simulated_kind(model: str, kind: str, share: float) -> tuple[Any, Any, Any]:
         "forest": RandomForestClassifier(100, min_samples_leaf=3, random_state=0),
     }[model]
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
-    return cross_val_predict(learner, points, labels, cv=folds, method="predict_proba"), truth, labels
+    with threadpool_limits(1):
+        scores = cross_val_predict(learner, points, labels, cv=folds, method="predict_proba")
+    return scores, truth, labels
 
 
 def print_parts(name: str, held_out: HeldOutPredictions, truth: npt.NDArray[np.int64]) -> None:
@@ -228,7 +241,8 @@ def print_digits(model: str) -> None:
     for share in (0, 0.05, 0.1, 0.2, 0.4):
         for kind in ("uniform", "pairs"):
             labels = wrong_labels(truth, 10, share, kind, np.random.default_rng(0))
-            scores = cross_val_predict(MODELS[model], pixels / 16, labels, cv=folds, method="predict_proba")
+            with threadpool_limits(1):  # of neighbours at the same distance, threads choose
+                scores = cross_val_predict(MODELS[model], pixels / 16, labels, cv=folds, method="predict_proba")
             held_out = held_out_of(scores, labels)
             cleanings = {name: clean(held_out) for name, clean in METHODS.items()}
             of_methods = [
@@ -245,6 +259,7 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")
     print_people()
     print_few_images()
+    print_drawn_labels()
     print_many_classes()
     for name in MODELS:
         print_digits(name)

@@ -126,7 +126,6 @@ def test_golden_answers_of_plain_items_calibrate_the_raters(run: Run, plain: Pat
             "--rater-golden goes with --golden, or with a --method.",
         ),
         (["VOTES", "--method", "calibrated"], "calibrated measures raters on golden answers: give --golden."),
-        (["VOTES", "--model", "OUT"], "-o and --model name one file."),
     ],
 )
 def test_options_that_do_not_go_together_are_usage_errors(

@@ -42,6 +42,7 @@ CONSTANTS = {
     "PREDICTION_FORMATS",
     "REPORT_SUFFIXES",
     "STATES",
+    "check_packages",
     "class_ids_of",
     "image_keys",
     "label_set_name",

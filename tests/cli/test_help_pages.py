@@ -61,6 +61,8 @@ def here(
     (pets / "golden.csv").write_text(
         "image,class,rater,answer\ntom.png,cat,eve,yes\ntom.png,dog,eve,no\nbo.png,cat,eve,no\nbo.png,dog,eve,yes\n"
     )
+    experts = "".join(f"{name},{pet},eve,yes\n" for name, pet in zip(names, ("cat", "cat", "dog", "dog"), strict=True))
+    (tmp_path / "experts.csv").write_text("image,class,rater,answer\n" + experts)
     for name, last in (("a.csv", "cat"), ("b.csv", "dog")):
         (tmp_path / name).write_text(f"image,prediction\ntom.png,cat\nkit.png,dog\nrex.png,dog\nbo.png,{last}\n")
     if find_spec("PIL") is not None:

@@ -141,7 +141,6 @@ def test_the_default_with_golden_answers_is_chosen_on_them_and_the_output_says_w
             "--rater-golden goes with --golden, or with a --method.",
         ),
         (["VOTES", "--method", "calibrated"], "calibrated measures raters on golden answers: give --golden."),
-        (["VOTES", "--model", "OUT"], "-o and --model name one file."),
     ],
 )
 def test_options_that_do_not_go_together_are_usage_errors(

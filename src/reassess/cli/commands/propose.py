@@ -71,7 +71,7 @@ class _Models:
     cls=Command,
     examples=[
         "reassess propose a.csv b.csv --benchmark pets -o proposals.parquet",
-        "reassess propose a.csv b.csv --benchmark pets --choose --frontier frontier.svg",
+        "reassess propose a.csv b.csv --benchmark pets --choose --golden experts.csv --recall 0.5",
     ],
     docs="docs/proposals.md",
 )

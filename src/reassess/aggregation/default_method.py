@@ -15,11 +15,10 @@ from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, fit_em
 from reassess.aggregation.posteriors import posterior
 from reassess.aggregation.provenance import image_folds
-from reassess.aggregation.support import by_votes, warn_of_doubt
+from reassess.aggregation.support import by_votes, places_by_name, warn_of_doubt
 from reassess.core.items import Id, find_items, take_items
 from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY
 from reassess.core.votes import Votes, in_common_classes
 from reassess.errors import ReassessWarning
@@ -124,7 +123,10 @@ def _named(method: str, result: Aggregation, reason: str = "") -> Aggregation:
 
 def _warn_of_calibrated(votes: Votes, result: Aggregation, known: npt.NDArray[np.int64]) -> None:
     if result.model is not None:
-        warn_of_doubt(votes, posterior(votes, result.model), result.model, known, method="calibrated")
+        model = result.model
+        warn_of_doubt(
+            votes, posterior(votes, model), known, lambda some: (model, posterior(some, model)), method="calibrated"
+        )
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def _try(
 ) -> _Trial:
     """Both methods, and the majority, on golden items of a known truth `truth`, in folds."""
     rows = np.flatnonzero((truth >= 0) & _has_votes(votes, experts) & _has_votes(golden, experts))
-    units = _units(experts)
+    units = places_by_name(experts)
     numbers, unit = np.unique(units[rows], return_inverse=True)
     correct = {method: np.zeros(rows.size) for method in ("em", "calibrated", "majority")}
     folds = min(_FOLDS, numbers.size)
@@ -186,14 +188,6 @@ def _try(
             correct["calibrated"][out] = _is_correct(calibrated(judged, others), judged, known)
             correct["majority"][out] = by_votes(judged, truths)[np.arange(out.size), known]
     return _Trial(correct, unit, folds, bool(experts.images))
-
-
-def _units(experts: Votes) -> npt.NDArray[np.int64]:
-    """The place of each item's image, or of the plain item, among the sorted names: the rows' order does not count."""
-    if isinstance(experts.items, Questions):
-        order = np.argsort(np.array(experts.items.images, object), kind="stable")
-        return np.argsort(order)[experts.items.image_ids]
-    return np.argsort(np.argsort(np.array([str(item) for item in experts.items], object), kind="stable"))
 
 
 def _has_votes(votes: Votes, experts: Votes) -> npt.NDArray[np.bool_]:

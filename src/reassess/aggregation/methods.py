@@ -46,6 +46,7 @@ __all__ = [
 ]
 
 _CONTRADICTED = 0.2  # of many classes, the share of items with a clear majority that is worth a warning
+_CHECK_TOLERANCE, _CHECK_ITERATIONS = 1e-4, 300  # of fits that only check the one that is asked for
 _AN_ITEM = 0.5  # a truth that is expected of fewer items is one that EM has given up
 
 
@@ -283,15 +284,20 @@ def fit_em(
         of_many = Aggregation(posterior=many.of(votes), facts=facts, golden=experts, by_experts=truth)
         return of_many, partial(_warn_of_many, votes, many, known)
     pinned = None if experts is None else Pinned.to_truths(np.arange(known.size), known, truths=len(truths))
-    fitted = fit_dawid_skene(votes, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned)
+    fit = partial(fit_dawid_skene, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned)
+    fitted = fit(votes)
     result, more = _by_class(votes, fitted.posterior, experts)
     facts = _facts(fitted.history, fitted.converged) | more
     made = Aggregation(posterior=result, model=fitted.model, facts=facts, golden=experts, by_experts=truth)
 
     def warn() -> None:
         _warn_of_lost_truths(truths, fitted.posterior.values[votes.sizes > 0].sum(axis=0))
-        fitted_with = pooling, smoothing
-        warn_of_doubt(votes, fitted.posterior, fitted.model, known, method="em", fitted_with=fitted_with)
+
+        def fit_some(some: Votes) -> tuple[RaterModel, Posterior]:
+            of_some = fit(some, tolerance=_CHECK_TOLERANCE, max_iterations=_CHECK_ITERATIONS)
+            return of_some.model, of_some.posterior
+
+        warn_of_doubt(votes, fitted.posterior, known, fit_some, method="em")
 
     return made, warn
 

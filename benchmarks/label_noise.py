@@ -51,7 +51,7 @@ PULLS = 0, 0.1, 0.15, 0.2
 EXCHANGED = 0.1  # images of which an unfair model says what it says of another one
 MANY_CLASSES, OF_A_CLASS, SURENESS, WRONG = 1_000, 12, (2.5, 3.0), 0.175
 SIZES, PARTS = (500, 1_000, 2_000, 5_000), 20
-POINTS, DIMENSIONS, SPREAD, DRAWN_SURENESS = 10_000, 20, 1.5, 10.0
+POINTS, DIMENSIONS, SPREAD, DRAWN_SURENESS = 10_000, 20, 1.0, 10.0
 KINDS = "uniform", "pairs", "some pairs"
 MODELS: Mapping[str, Any] = {
     "nearest neighbours": KNeighborsClassifier(15),

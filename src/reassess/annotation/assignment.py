@@ -8,11 +8,11 @@ from typing import Literal
 from reassess.core.checks import check_number, check_range
 from reassess.core.stop_rule import StopRule
 
-__all__ = ["LARGEST_SEED", "MOST_VOTES", "Ending", "Rules"]
+__all__ = ["LARGEST_SEED", "MOST_VOTES", "TRIES", "Ending", "Rules"]
 
 MOST_VOTES = 1_000  # of a question
 LARGEST_SEED = (1 << 63) - 1  # that a column of a database holds
-_TRIES = 8
+TRIES = 8  # places at which a golden task is looked for first
 Ending = Literal["rule", "votes"]
 
 
@@ -97,7 +97,7 @@ class Rules:
         >>> Rules().places(rater=7, task=0, end=100)
         [32, 44, 37, 81, 66, 70, 11, 43]
         """
-        return [int(end * self._draw("place", rater, task, number)) for number in range(_TRIES)]
+        return [int(end * self._draw("place", rater, task, number)) for number in range(TRIES)]
 
     def pick(self, rater: int, task: int, sizes: Sequence[int], size: int) -> int:
         """Which of all golden tasks that are left a rater gets as their task of a number.

@@ -18,7 +18,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, and_, bindparam, select, update
+from sqlalchemy import Connection, Engine, Row, and_, bindparam, exists, func, literal_column, select, update
 
 from reassess.annotation.addresses import shown_address
 from reassess.annotation.assignment import Rules
@@ -32,7 +32,7 @@ from reassess.annotation.store.database import (
     open_engine,
     reading,
 )
-from reassess.annotation.store.schema import cursors, log, people, questions, tasks
+from reassess.annotation.store.schema import cursors, log, people, questions, tasks, turns
 from reassess.annotation.store.versions import check_form
 from reassess.core.stop_rule import StopRule
 from reassess.errors import DataError, at
@@ -155,8 +155,14 @@ def using_campaign(address: str | Path) -> Iterator[Campaign]:
             campaign.close()
 
 
+_HAS_LAPSED = exists().where(turns.c.person == people.c.id, turns.c.state == literal_column(f"'{schema.EXPIRED}'"))
+_GOLDEN = select(func.max(tasks.c.position)).where(tasks.c.kind == schema.GOLDEN).scalar_subquery()
 _PERSON = (
-    select(people, schema.campaign.c.paused, cursors.c.position, cursors.c.turns, cursors.c.draws)
+    select(
+        *(people, schema.campaign.c.paused, cursors.c.position, cursors.c.turns, cursors.c.draws),
+        _HAS_LAPSED.label("has_lapsed"),
+        _GOLDEN.label("golden"),
+    )
     .select_from(people)
     .join(schema.campaign, schema.campaign.c.id == 1)
     .join(cursors, cursors.c.person == people.c.id)
@@ -209,7 +215,7 @@ class Change:
         return self.campaign.rules
 
     def person(self, number: int) -> Row[Any]:
-        """A person with their cursor, which nobody else changes until the end, and whether the campaign is paused."""
+        """A person with their cursor, which nobody else changes until the end, and what their next turn depends on."""
         found = self.connection.execute(_PERSON, {"number": number}).one_or_none()
         if found is None:
             raise DataError("there is no such person", found=f"person {number}")

@@ -1,11 +1,13 @@
 """Which task somebody is shown next, and which of its questions."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, and_, bindparam, exists, func, literal_column, or_, select
 
+from reassess.annotation.assignment import TRIES, Rules
 from reassess.annotation.store.campaigns import Change
 from reassess.annotation.store.schema import (
     ASKED,
@@ -51,47 +53,52 @@ def choose(change: Change, person: Row[Any], held: Sequence[int]) -> Choice | No
     if person.stage == PRACTICE:  # of which none is passed over
         task = change.connection.execute(_PRACTICE_TASK, own | {"held": []}).one_or_none()
         return None if task is None else _choice(change, person, task)
-    main = _choose_main(change, person, own)
-    if main is None or not change.rules.golden_rate:
-        return main
+    main = _choose_main(change, own, person.position)
+    if main is None:
+        return None
+    # A golden task is chosen for each main one, as the time would tell golden tasks otherwise.
     is_golden = change.rules.is_golden(person.id, person.draws)
-    # One is chosen for each, as the time would tell golden tasks otherwise.
-    golden = _choose_golden(change, person, own, len(main.rows), last_resort=is_golden)
-    return golden if is_golden and golden is not None else main
+    golden = _choose_golden(change, person, own, main.size, last_resort=is_golden)
+    if is_golden and golden is not None:
+        return _choice(change, person, golden, main.size, partial(_golden_rank, change.rules, person))
+    while main is not None:
+        choice = _choice(change, person, main)
+        if choice.rows:
+            return choice
+        main = _choose_main(change, own, main.position + 1)  # its questions went while it was chosen
+    return None
 
 
-def _choose_main(change: Change, person: Row[Any], own: dict[str, Any]) -> Choice | None:
-    """The first main task from the cursor on, or else of all: one may be open again that the cursor has passed."""
-    for place in sorted({0, person.position}, reverse=True):
-        while (task := change.connection.execute(_MAIN_TASK, own | {"place": place}).one_or_none()) is not None:
-            choice = _choice(change, person, task)
-            if choice.rows:
-                return choice
-            place = task.position + 1  # its questions went while it was chosen
+def _choose_main(change: Change, own: dict[str, Any], begin: int) -> Row[Any] | None:
+    """The first main task from a place on, or else of all: one may be open again that the cursor has passed."""
+    for place in sorted({0, begin}, reverse=True):
+        task = change.connection.execute(_MAIN_TASK, own | {"place": place}).one_or_none()
+        if task is not None:
+            return task
     return None
 
 
 def _choose_golden(
     change: Change, person: Row[Any], own: dict[str, Any], size: int, *, last_resort: bool
-) -> Choice | None:
-    """A golden task with at least so many questions, or else a largest one; and so many of them, known ones first."""
+) -> Row[Any] | None:
+    """A golden task with at least so many questions, or as a last resort a largest one."""
     rules, connection = change.rules, change.connection
-    last = connection.scalar(_LAST_GOLDEN)
-    if last is None:
+    if person.golden is None or not rules.golden_rate:
         return None
-    places = rules.places(person.id, person.draws, last + 1)
-    found = {task.position: task for task in connection.execute(_GOLDEN_AT, own | {"places": places, "least": size})}
+    places = rules.places(person.id, person.draws, person.golden + 1)
+    at_places = {f"place_{number}": place for number, place in enumerate(places)}
+    rows = connection.execute(_GOLDEN_AT, {"who": person.id, "least": size, **at_places}).all()
+    found = {task.position: task for task in rows if task.id not in own["held"]}
     task = next((found[place] for place in places if place in found), None)
-    if task is None and not last_resort:
-        return None
-    if task is None:
-        left = connection.execute(_GOLDEN_TASKS, own).all()
-        if not left:
-            return None
-        task = left[rules.pick(person.id, person.draws, [one.size for one in left], size)]
-    return _choice(
-        change, person, task, size, lambda row: (row.truth is None, rules.rank(person.id, person.draws, row.class_id))
-    )
+    if task is not None or not last_resort:
+        return task
+    left = connection.execute(_GOLDEN_TASKS, own).all()
+    return left[rules.pick(person.id, person.draws, [one.size for one in left], size)] if left else None
+
+
+def _golden_rank(rules: Rules, person: Row[Any], row: Row[Any]) -> tuple[bool, float]:
+    """Known questions come first."""
+    return row.truth is None, rules.rank(person.id, person.draws, row.class_id)
 
 
 def _choice(
@@ -136,28 +143,33 @@ ASKED_OF = (
     .order_by(questions.c.id)
 )
 _UNANSWERED = exists().where(questions.c.task == tasks.c.id, ~exists().where(_THEIRS))
-_WITH_TURN = (
+_ALL_WITH_TURN = (
     select(tasks.c.id, tasks.c.kind, tasks.c.position, images.c.address, turns.c.state.label("turn_state"))
     .select_from(tasks)
     .join(images, images.c.id == tasks.c.image)
     .outerjoin(turns, and_(turns.c.task == tasks.c.id, turns.c.person == bindparam("who")))
-    .where(tasks.c.id.not_in(bindparam("held", expanding=True)))
 )
+_WITH_TURN = _ALL_WITH_TURN.where(tasks.c.id.not_in(bindparam("held", expanding=True)))
 # Main tasks with an open question that somebody was not shown, or did not answer before the lease ended.
 _ASKABLE = _WITH_TURN.where(
     or_(turns.c.state.is_(None), turns.c.state.not_in([ASKED, UNFIT, SUGGESTED])),
     exists().where(questions.c.task == tasks.c.id, questions.c.ended.is_(None), ~exists().where(_THEIRS)),
 )
+_OPEN_SIZE = (
+    select(func.count())
+    .select_from(questions)
+    .where(questions.c.task == tasks.c.id, questions.c.ended.is_(None), ~exists().where(_THEIRS))
+    .scalar_subquery()
+)
 _FREE = tasks.c.kind == literal_column(f"'{MAIN}'"), tasks.c.free > literal_column("0")
 _FIRST = (
     _ASKABLE.where(*_FREE, tasks.c.position >= bindparam("place")).order_by(tasks.c.position).limit(literal_column("1"))
 )
-_MAIN_TASK = _FIRST.with_for_update(of=tasks, key_share=True, skip_locked=True)
+_MAIN_TASK = _FIRST.add_columns(_OPEN_SIZE.label("size")).with_for_update(of=tasks, key_share=True, skip_locked=True)
 _LEFT = select(_ASKABLE.where(tasks.c.kind == MAIN).exists())
 # Other tasks that somebody has not had, or that ended without them.
-_OTHER = _WITH_TURN.where(or_(turns.c.state.is_(None), turns.c.state.in_([EXPIRED, VOIDED]))).order_by(
-    tasks.c.kind, tasks.c.position
-)
+_IS_OTHER = or_(turns.c.state.is_(None), turns.c.state.in_([EXPIRED, VOIDED]))
+_OTHER = _WITH_TURN.where(_IS_OTHER).order_by(tasks.c.kind, tasks.c.position)
 _KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None), ~exists().where(_THEIRS))
 _EXPERT_TASK = _OTHER.where(tasks.c.kind.in_([GOLDEN, PRACTICE]), _UNANSWERED).limit(1)
 _PRACTICE_TASK = _OTHER.where(tasks.c.kind == PRACTICE, _KNOWN).limit(1)
@@ -168,6 +180,8 @@ _SIZE = (
     .scalar_subquery()
 )
 _IS_GOLDEN = tasks.c.kind == literal_column(f"'{GOLDEN}'")
-_LAST_GOLDEN = select(func.max(tasks.c.position)).where(_IS_GOLDEN)
 _GOLDEN_TASKS = _OTHER.where(_IS_GOLDEN, _KNOWN).add_columns(_SIZE.label("size"))
-_GOLDEN_AT = _GOLDEN_TASKS.where(tasks.c.position.in_(bindparam("places", expanding=True)), bindparam("least") <= _SIZE)
+_PLACES = [bindparam(f"place_{number}") for number in range(TRIES)]  # of a fixed number, which is faster
+_GOLDEN_AT = _ALL_WITH_TURN.where(
+    _IS_GOLDEN, tasks.c.position.in_(_PLACES), _IS_OTHER, _KNOWN, bindparam("least") <= _SIZE
+)

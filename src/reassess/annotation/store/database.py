@@ -324,8 +324,10 @@ def _from_json(text: str) -> Any:
 
 
 def _begin(connection: Connection) -> None:
-    is_reading = connection.get_execution_options().get("reading")
-    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+    if connection.get_execution_options().get("reading"):
+        connection.connection.cursor().execute("BEGIN")
+    else:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _prepare(connection: Any, _: Any) -> None:

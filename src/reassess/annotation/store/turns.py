@@ -236,7 +236,7 @@ def _next_turn(change: Change, person: int, now: float, held: Sequence[int]) -> 
     if len(begun) >= _MOST_HELD:
         return Nothing("waiting")
     held = sorted(set(held) - {turn.task for turn in begun})  # of which the lease has ended
-    if (again := _resume(change, row, held, now + change.rules.lease)) is not None:
+    if row.has_lapsed and (again := _resume(change, row, held, now + change.rules.lease)) is not None:
         return again
     choice = choose(change, row, held)
     if choice is None and row.stage == PRACTICE and not begun:

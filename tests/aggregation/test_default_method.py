@@ -166,6 +166,13 @@ def test_a_few_misleading_golden_items_do_not_turn_two_answers_round(seed: int) 
     assert np.mean(result.posterior.most_likely() == truth) > 0.75
 
 
+@pytest.mark.parametrize("more", ["original", "rater_golden", "at_least"])
+def test_what_needs_golden_answers_is_refused_without_them(more: str) -> None:
+    votes = votes_of([(0, 0, 1)], ("a",), ("ann",), ANSWERS)
+    given = {"original": LabelSets.from_lists(["a"], [[0]]), "rater_golden": votes, "at_least": 2}
+    assert "need golden answers" in message(by_default, votes, **{more: given[more]})
+
+
 # --- votes that do not support a rater model --------------------------------------------------------------------------
 
 
@@ -185,6 +192,19 @@ def few_are_positive(seed: int) -> tuple[Votes, Ints]:
     rows = np.repeat(np.arange(1_000), 5)
     answers = np.where(rng.random(5_000) < 0.75, truth[rows], 1 - truth[rows])
     return Votes.from_columns(range(1_000), rows, cast, answers, range(20), ANSWERS), truth
+
+
+def two_votes_each(seed: int) -> tuple[Votes, Ints]:
+    """600 items of 30 classes with two votes, by 30 raters, of whom a fifth say anything: few votes for a matrix."""
+    rng = np.random.default_rng(seed)
+    truth, accuracy = rng.integers(0, 30, 600), rng.beta(8, 2, 30)
+    accuracy[rng.random(30) < 0.2] = 1 / 30
+    activity = np.log(rng.permutation(np.arange(1.0, 31)) ** -0.8)
+    cast = np.argsort(-(activity + rng.gumbel(size=(600, 30))), axis=1)[:, :2].ravel()
+    rows = np.repeat(np.arange(600), 2)
+    other = (truth[rows] + rng.integers(1, 30, rows.size)) % 30
+    answers = np.where(rng.random(rows.size) < accuracy[cast], truth[rows], other)
+    return Votes.from_columns(range(600), rows, cast, answers, range(30), range(30)), truth
 
 
 def tried(votes: Votes, experts: Votes | None = None) -> tuple[Aggregation, list[str]]:
@@ -210,7 +230,7 @@ def lead_of_majority(votes: Votes, truth: Ints) -> float:
         return float(majority - np.mean(by_em(votes).posterior.most_likely() == truth))
 
 
-@pytest.mark.parametrize("draw", [one_vote_each, few_are_positive])
+@pytest.mark.parametrize("draw", [one_vote_each, few_are_positive, two_votes_each])
 def test_em_that_is_worse_than_the_majority_says_so(draw: Callable[[int], tuple[Votes, Ints]]) -> None:
     leads = {}
     for seed in range(8):
@@ -220,12 +240,28 @@ def test_em_that_is_worse_than_the_majority_says_so(draw: Callable[[int], tuple[
     assert [seed for seed, (lead, is_told) in leads.items() if is_told is not (lead > 0.02)] == []
 
 
+def test_the_warning_does_not_depend_on_the_order_of_items_raters_and_votes() -> None:
+    for seed in range(4):
+        votes, _ = few_are_positive(seed)
+        rng = np.random.default_rng(seed)
+        order, items, raters = rng.permutation(len(votes)), rng.permutation(1_000), rng.permutation(20)
+        other = Votes.from_columns(
+            tuple(votes.items[row] for row in items),
+            np.argsort(items)[votes.item_ids][order],
+            np.argsort(raters)[votes.rater_ids][order],
+            votes.answer_ids[order],
+            tuple(votes.raters[row] for row in raters),
+            votes.answers,
+        )
+        assert doubts(other) == doubts(votes)
+
+
 def test_the_warning_says_how_many_items_are_concerned_and_what_to_do() -> None:
     (told,) = doubts(few_are_positive(2)[0])
     assert re.fullmatch(
         "the votes do not support em: it decides against their majority on 3[0-9]{2} of 1,000 items. A simpler model, "
         "with one accuracy for each rater, expects 2[0-9]{2} fewer items to be correct than by the majority, and em "
-        "predicts the votes hardly better. Take majority, or get more votes on each item",
+        "does not predict the votes much better. Take majority, or get more votes on each item",
         told,
     )
 

@@ -1,5 +1,6 @@
 """Damaged Parquet files on which polars would end the process."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +34,22 @@ def test_a_page_of_fewer_than_no_values_is_an_error(tmp_path: Path, page: int) -
 def test_a_file_of_one_changed_bit_is_an_error(real_file: Callable[[str], Path]) -> None:
     path = real_file("aborts-in-polars.parquet")
     assert message(read_leaderboard, path) == refused(path, "a page of -13 values at byte 246")
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        b"\x19\xf3" + b"\x80" * 4 + b"\x20\x00",  # a list of 2^33 bytes
+        b"\x19\xf7" + b"\x80" * 4 + b"\x20\x00",  # a list of 2^33 floats
+        b"\x15" + b"\xff" * 3_000_000 + b"\x00\x00",  # a number of 3 million bytes
+    ],
+)
+def test_metadata_without_an_end_is_an_error_at_once(tmp_path: Path, metadata: bytes) -> None:
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"PAR1" + metadata + len(metadata).to_bytes(4, "little") + b"PAR1")
+    begin = time.process_time()
+    assert "the table cannot be read" in message(read_table, path)
+    assert time.process_time() - begin < 5
 
 
 @pytest.mark.parametrize("compression", ["uncompressed", "zstd", "snappy", "lz4", "gzip", "brotli"])

@@ -21,7 +21,7 @@ from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.rater_model import VALIDITY
 from reassess.core.votes import Votes, in_common_classes
-from reassess.errors import ReassessWarning
+from reassess.errors import DataError, ReassessWarning
 from reassess.text import counted
 
 __all__ = ["by_default"]
@@ -67,7 +67,7 @@ def by_default(
     Raises
     ------
     DataError
-        As for the method.
+        As for the method; `original`, `rater_golden` or `at_least` are given without `experts`.
 
     Examples
     --------
@@ -82,6 +82,11 @@ def by_default(
     check_kind(Votes, votes)
     given: dict[str, Any] = {"truths_are_answers": truths_are_answers, "smoothing": smoothing, "pooling": pooling}
     if experts is None:
+        if original is not None or rater_golden is not None or at_least is not None:
+            raise DataError(
+                "original labels, votes on golden items and a number of experts need golden answers",
+                mend="give experts, or leave the others out",
+            )
         return _named("majority", by_majority(votes)) if votes.anonymous else _named("em", by_em(votes, **given))
     check_kind(Votes, experts)
     votes.require_raters("a rater model")

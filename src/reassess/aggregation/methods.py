@@ -237,7 +237,7 @@ def by_em(
     -----
     ReassessWarning
         A truth has no item left. The votes do not support that EM decides against their majority: see
-    `reassess.aggregation.support`; beyond 256 classes it decides so on one item in five or more.
+        `reassess.aggregation.support`; beyond 256 classes it decides so on one item in five or more.
     """
     result, warn = fit_em(
         votes,

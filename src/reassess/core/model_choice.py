@@ -137,6 +137,11 @@ class ModelChoice(Shown):
         """How it was searched, in a word."""
         return "exhaustive" if self.exhaustive else "heuristic"
 
+    @property
+    def shown_recall(self) -> Proportion:
+        """The recall whose bound is given: of the chosen subset on the check; of all models on all golden images."""
+        return self.recall if self.chosen is None or self.chosen == self.all_models else self.chosen.recall
+
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
         return {
@@ -159,10 +164,10 @@ class ModelChoice(Shown):
     def _summary(self) -> list[tuple[str, str]]:
         search = ("search", f"{self.search}, {counted(self.subsets, 'subset')}")
         if self.chosen is None:
-            return [("chosen", "none"), ("recall", _in_words(self.recall, self.highest_bound)), search]
+            return [("chosen", "none"), ("recall", _in_words(self.shown_recall, self.highest_bound)), search]
         return [
             ("chosen", ", ".join(self.chosen.models)),
-            ("recall", _in_words(self.chosen.recall, self.recall_bound)),
+            ("recall", _in_words(self.shown_recall, self.recall_bound)),
             ("proposals", f"{self.chosen.proposals:,} for {counted(self.chosen.images, 'image')}"),
             search,
         ]

@@ -13,6 +13,7 @@ _TAIL = 8  # bytes: the length of the metadata, and the magic number
 _ROW_GROUPS, _COLUMNS, _META, _VALUES, _BYTES, _DATA_AT, _DICTIONARY_AT = 4, 1, 3, 5, 7, 9, 11  # fields, by number
 _UNPACKED, _PACKED, _KINDS = 2, 3, (5, 7, 8)  # of the head of a page; data, dictionary, and data of version 2
 _MOST = 2**31
+_MOST_DIGITS = 10  # bytes of a number of 64 bits
 _NO_PARQUET = (IndexError, KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
 
 
@@ -46,14 +47,14 @@ def _bad_page_of(held: mmap.mmap, chunk: dict[int, Any]) -> str | None:
 
 def _number(held: Any, place: int) -> tuple[int, int]:
     """A whole number from 0, of seven bits a byte, and the place behind it."""
-    byte = held[place]
-    number, shift = byte & 127, 7
-    while byte > 127:
-        place += 1
+    number = 0
+    for shift in range(0, 7 * _MOST_DIGITS, 7):
         byte = held[place]
+        place += 1
         number |= (byte & 127) << shift
-        shift += 7
-    return number, place + 1
+        if byte < 128:
+            return number, place
+    raise ValueError("a number without an end")
 
 
 def _signed(held: Any, place: int) -> tuple[int, int]:
@@ -95,9 +96,10 @@ def _value(held: Any, place: int, kind: int) -> tuple[Any, int]:
 def _list(held: Any, place: int) -> tuple[list[Any], int]:
     head, values = held[place], []
     size, place = (head >> 4, place + 1) if head >> 4 < 15 else _number(held, place + 1)
+    if size > len(held) - place:  # each value takes a byte at least
+        raise ValueError("a list without an end")
     for _ in range(size):
         if head & 15 in (1, 2):
-            held[place]
             place += 1
         else:
             value, place = _value(held, place, head & 15)

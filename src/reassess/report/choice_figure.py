@@ -78,7 +78,7 @@ def _draw_bound(drawing: Drawing, choice: ModelChoice) -> None:
     """The recall that is shown for the chosen models."""
     if choice.chosen is None or choice.recall_bound is None:
         return
-    proposals, recall = _at(choice.chosen)
+    proposals, recall = choice.chosen.proposals, choice.shown_recall.value or 0.0
     ends = np.array([[proposals, choice.recall_bound], [proposals, recall]])
     drawing.axes.plot(*ends.T, "-", color=_CHOSEN, linewidth=1.2, zorder=4)
     drawing.drawn.append(along(ends, 16))

@@ -214,7 +214,7 @@ def _not_shown(choice: ModelChoice) -> DataError:
         more = f"more golden answers: all models propose {recall.hits:,} of {recall.n:,} golden labels"
     return DataError(
         "the golden answers do not show that the proposals of all models reach this recall",
-        allowed=f"up to {lower(choice.highest_bound)}",
+        allowed=f"up to {lower(choice.highest_bound)}" if choice.highest_bound else "no recall can be shown",
         found=choice.wanted,
         mend=f"ask for less, or {more}",
     )

@@ -66,7 +66,7 @@ def print_choice(call: Call, choice: ModelChoice) -> None:
     call.tell(_searched(choice))
     call.note(
         f"recall and precision: on the {counted(choice.check_images, 'golden image')} of the check; "
-        f"{choice.search_images:,} others found the subsets"
+        f"the subsets were found on {counted(choice.search_images, 'other golden image')}"
     )
     if choice.set_aside:
         images = counted(choice.set_aside, "golden image")
@@ -91,9 +91,13 @@ def _tell_chosen(call: Call, choice: ModelChoice) -> None:
     if chosen.lacking:
         images = counted(chosen.lacking, "image")
         call.tell(f"{images} that other models hold and none of these does: nothing is proposed there")
-    images = counted(choice.check_images, "golden image")
-    call.tell(f"on {images} without a part in the search:")
-    call.tell(f"  recall {_share(chosen.recall)}; precision {_share(chosen.precision)}")
+    if chosen == choice.all_models:
+        images = counted(choice.check_images + choice.search_images, "golden image")
+        call.tell(f"on all {images}: recall {_share(choice.shown_recall)}")
+    else:
+        images = counted(choice.check_images, "golden image")
+        call.tell(f"on {images} without a part in the search:")
+        call.tell(f"  recall {_share(chosen.recall)}; precision {_share(chosen.precision)}")
     call.tell(f"a recall of {lower(choice.recall_bound or 0)} is shown, with 90 % confidence")
 
 

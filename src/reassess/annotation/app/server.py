@@ -84,7 +84,7 @@ def serve(
         uvicorn.Server(config).run(sockets=[listening])
 
 
-class _Connection(HttpToolsProtocol):  # type: ignore[misc] - httptools has no types
+class _Connection(HttpToolsProtocol):  # type: ignore[misc]  # it has no types
     """A connection that is closed if a request takes too much or too long: uvicorn bounds neither.
 
     The head of a request is all before its body.

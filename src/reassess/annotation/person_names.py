@@ -10,8 +10,14 @@ __all__ = ["check_name", "refuse_alike"]
 
 _LONGEST_NAME = 200
 _NO_LETTERS = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, what is not seen, halves of letters, ends of lines
-_EAST_ASIAN = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO")
+_EAST_ASIAN = ("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO")
 _JOINERS = "\u200c\u200d"  # which some scripts need between letters
+# Cyrillic and Greek letters that look like Latin ones, as Unicode's confusables data (UTS 39) says; and Greek kappa,
+# tau and chi, which look like k, t and x in many fonts.
+_LATIN_LOOKS = str.maketrans(
+    "аеорсухіѕјԁԛԝһАВЕІЈКМНОРСТУХЅԚԜαικνορτυχγσΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",
+    "aeopcyxisjdqwhABEIJKMHOPCTYXSQWaikvoptuxyoABEZHIKMNOPTYX",
+)
 
 
 def check_name(name: str) -> None:
@@ -31,17 +37,22 @@ def check_name(name: str) -> None:
 
 
 def refuse_alike(name: str, others: Iterable[str]) -> None:
-    """`DataError` for a name that looks nearly the same as another one, or has letters of several scripts."""
-    if len(scripts := sorted({script for letter in normalize("NFKC", name) for script in _script(letter)})) > 1:
-        raise DataError(
-            "the name mixes scripts, of which some letters look the same",
-            allowed="letters of one script",
-            found=f"{name!a}: {' and '.join(scripts)}",
-            mend="write it in one script",
-        )
-    seen = _as_seen(name)
+    """`DataError` for a name that looks nearly the same as another one, or mixes scripts within a word.
+
+    Latin letters may stand in a word with Chinese, Japanese or Korean ones, which look different.
+    """
+    for word in normalize("NFKC", name).split():
+        scripts = sorted({script for letter in word for script in _script(letter)})
+        if len(scripts) > 1 and scripts != ["East Asian", "Latin"]:
+            raise DataError(
+                "the name mixes scripts in one word, and some of their letters look the same",
+                allowed="words of one script each",
+                found=f"{name!a}: {' and '.join(scripts)}",
+                mend="write each word in one script",
+            )
+    seen, drawn = _as_seen(name), _as_drawn(name)
     for other in others:
-        if other != name and _as_seen(other) == seen:
+        if other != name and (_as_seen(other) == seen or _as_drawn(other) == drawn):
             raise DataError(
                 "there is somebody whose name looks nearly the same, and nobody could tell them apart",
                 found=f"{name}, beside {other}",
@@ -67,3 +78,10 @@ def _as_seen(name: str) -> str:
         return name.lower()
     plain = normalize("NFKC", name.translate(dict.fromkeys(map(ord, _JOINERS))))
     return normalize("NFKC", plain.casefold())
+
+
+def _as_drawn(name: str) -> str:
+    """A name in Latin letters, as far as its letters look like them; used for comparison only."""
+    if name.isascii():
+        return _as_seen(name)
+    return _as_seen(normalize("NFKD", name).translate(_LATIN_LOOKS))

@@ -2,6 +2,7 @@
 
 import io
 import re
+import sqlite3
 import zipfile
 from html import unescape
 from pathlib import Path
@@ -15,13 +16,14 @@ from reassess.annotation.app import keeping
 from reassess.annotation.assignment import Rules
 from reassess.annotation.export_folder import export_campaign
 from reassess.annotation.store.campaigns import changing, pause
-from reassess.annotation.store.database import reading
+from reassess.annotation.store.database import UnavailableError, reading
 from reassess.annotation.store.keeping import disputed_golden, last_entries, uncertain_questions
 from reassess.annotation.store.people import find_person
 from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import answers, questions, tasks
 from reassess.annotation.store.turns import Nothing, Turn, next_turn
 from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers
+from reassess.core.stop_rule import StopRule
 from tests.annotation.app.sites import CLASSES, HOSTILE, Site, make_site
 
 CHANGES = (
@@ -68,6 +70,45 @@ def test_a_rater_is_voided_and_restored_and_the_log_says_by_whom(site: Site) -> 
         assert find_person(site.campaign, "ben").voided is voided
         entry = last_entries(site.campaign, 1)[0]
         assert (entry.what, entry.who, entry.detail) == (what, site.ids["kim"], ben)
+
+
+@pytest.mark.parametrize("failures", [2, 9])
+def test_votes_are_counted_again_after_the_database_was_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, failures: int
+) -> None:
+    site = make_site(tmp_path, raters=("ann",), rules=Rules(votes=1, golden_rate=0.0))
+    answer_all(site, "ann", 2)
+    client, left = site.client("kim"), iter(range(failures))
+    monkeypatch.setattr(keeping, "_PAUSES", (0.0, 0.0, 0.0), raising=False)
+
+    @event.listens_for(site.campaign.engine, "begin")
+    def be_busy(connection: Connection) -> None:
+        is_reading = connection.get_execution_options().get("reading")
+        if not is_reading and find_person(site.campaign, "ann").voided and next(left, None) is not None:
+            raise UnavailableError("BEGIN IMMEDIATE", None, sqlite3.OperationalError("database is locked"))
+
+    assert client.post("/keeper/people/void", json={"person": site.ids["ann"]}).status_code == 204
+    assert [(one.levelname, one.exc_info) for one in caplog.records] == [("ERROR", None)] * min(failures, 4)
+    assert all("database is locked" in one.getMessage() for one in caplog.records)
+    event.remove(site.campaign.engine, "begin", be_busy)
+    is_done = failures < 4
+    assert progress_of(site.campaign, site.now).open == (6 if is_done else 0)
+    client.post("/keeper/people/void", json={"person": site.ids["ann"]})
+    assert progress_of(site.campaign, site.now).open == 6
+    site.campaign.close()
+
+
+@pytest.mark.parametrize("stop", [StopRule(0.2, 0.8), None])
+def test_the_page_says_that_a_stop_rule_closes_some_questions_wrongly(tmp_path: Path, stop: StopRule | None) -> None:
+    site = make_site(tmp_path, golden=8, rules=Rules(votes=4, golden_rate=0.5, stop=stop))
+    for name in ("ann", "ben"):
+        while isinstance(turn := next_turn(site.campaign, site.ids[name], site.now), Turn):
+            given = [GivenAnswer(row.question, 2 * (row.class_id % 2), 2.5) for row in turn.rows]
+            keep_answers(site.campaign, site.ids[name], given, site.now)
+    sentence = "With the thresholds 0.01 and 0.99, about 4 in 100 of ReaL's closed golden questions had one."
+    page = " ".join(site.client("kim").get("/keeper").text.split())
+    assert (sentence in page) == (stop is not None)
+    site.campaign.close()
 
 
 def test_a_campaign_is_paused_and_goes_on(site: Site) -> None:

@@ -1,11 +1,13 @@
 """The server: its address, its log, and that it is the only one."""
 
+import fcntl
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -86,6 +88,19 @@ def test_two_servers_of_one_file_are_one_too_many_and_none_is_upgraded_below_one
         assert (tmp_path / "campaign.lock").read_text() == str(os.getpid())
     assert upgrade_campaign(link).backup is None
     assert list(link.parent.iterdir()) == [link]
+
+
+def test_a_server_starts_while_another_process_changes_the_file(tmp_path: Path) -> None:
+    """It has the lock for a moment, to see whether there is a server."""
+    make_site(tmp_path)
+    with (tmp_path / "campaign.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        release = threading.Timer(0.2, fcntl.flock, [lock, fcntl.LOCK_UN])
+        release.start()
+        try:
+            serve_nothing(tmp_path / "campaign")
+        finally:
+            release.join()
 
 
 def test_a_file_with_a_second_name_is_not_served(tmp_path: Path) -> None:

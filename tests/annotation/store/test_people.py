@@ -207,6 +207,17 @@ def test_a_name_has_no_blanks_around_it(campaign: Campaign, name: str) -> None:
             ("x2", "x\u00b2"),
             ("fi", "\ufb01"),
         ),
+        *(
+            ("ace", "\u0430\u0441\u0435"),
+            ("Ace", "\u0410\u0421\u0415"),
+            ("\u0410\u0421\u0415", "ace"),
+            ("ova", "\u03bf\u03bd\u03b1"),
+            ("MAPIA", "\u039c\u0391\u03a1\u0399\u0391"),
+            ("\u043e\u0440", "\u03bf\u03c1"),
+            ("\u00eb", "\u0451"),
+            ("\u039c\u0391\u03a1\u0399\u0391", "\u03bc\u03b1\u03c1\u03b9\u03b1"),
+            ("Dr. ope", "Dr. \u043e\u0440\u0435"),
+        ),
     ],
 )
 def test_names_that_look_nearly_the_same_are_no_two_people(campaign: Campaign, name: str, other: str) -> None:
@@ -228,15 +239,17 @@ def test_names_that_look_nearly_the_same_are_no_two_people(campaign: Campaign, n
         ("ann\u0455", "Cyrillic and Latin"),
         ("b\u03bfb", "Greek and Latin"),
         ("\u0430\u03bf", "Cyrillic and Greek"),
+        ("Dr. \u0430nn", "Cyrillic and Latin"),
+        ("\u674e\u0430", "Cyrillic and East Asian"),
     ],
 )
-def test_a_name_of_several_scripts_is_refused(campaign: Campaign, name: str, scripts: str) -> None:
+def test_a_word_of_several_scripts_is_refused(campaign: Campaign, name: str, scripts: str) -> None:
     """Some letters of one look like those of another."""
     assert message(add_person, campaign, name) == (
-        "the name mixes scripts, of which some letters look the same\n"
-        "  allowed: letters of one script\n"
+        "the name mixes scripts in one word, and some of their letters look the same\n"
+        "  allowed: words of one script each\n"
         f"  found:   {name!a}: {scripts}\n"
-        "  to mend: write it in one script"
+        "  to mend: write each word in one script"
     )
 
 
@@ -249,6 +262,8 @@ def test_a_name_of_several_scripts_is_refused(campaign: Campaign, name: str, scr
         "Zo\u00eb O\u2019Neil-\u0141",
         "\u05d0-\u05d1",
         "rater 7",
+        *("\u5c71\u7530 Taro", "\uae40 Alex", "\u674e Li", "\u674eLi", "\u3006\u6728"),
+        *("Dr. \u0418\u0432\u0430\u043d\u043e\u0432", "\u039c\u03b1\u03c1\u03af\u03b1 B"),
     ],
 )
 def test_a_name_may_be_of_any_script(campaign: Campaign, name: str) -> None:

@@ -1,7 +1,9 @@
 """The keeper's page: how far the campaign is, how each rater does, and what a keeper can do about it."""
 
+import logging
 import re
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +22,7 @@ from reassess.annotation.app.sessions import Caller, asked, posted
 from reassess.annotation.export_folder import export_campaign
 from reassess.annotation.store.campaigns import Campaign, pause, resume
 from reassess.annotation.store.class_list import shown_classes
+from reassess.annotation.store.database import UnavailableError, WaitedTooLongError
 from reassess.annotation.store.keeping import LogEntry, disputed_golden, last_entries, split_golden, uncertain_questions
 from reassess.annotation.store.links import forget_person, make_link, revoke_link
 from reassess.annotation.store.people import add_person, admit
@@ -34,9 +37,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ROUTES"]
 
+_logger = logging.getLogger("reassess.annotation")
+
 _KEEPERS = ("keeper",)
 _LISTED = 25  # rows of a part of a list
 _ROLES = ("rater", "expert", "keeper")
+_PAUSES = (1.0, 5.0, 25.0)  # seconds before votes are counted again, after the database was busy
 # What is done to a person, by its address.
 _OF_PERSON: dict[str, Callable[..., object]] = {
     "void": partial(void_rater, finish=False),
@@ -136,7 +142,18 @@ def _do(caller: Caller, said: Mapping[str, Any]) -> Response:
     if change is None:
         raise HTTPException(404, "there is no such page")
     change(caller.campaign, whole_number(said.get("person")), caller.now, caller.person.id)
-    return Response(status_code=204, background=BackgroundTask(finish_counting, caller.campaign))
+    return Response(status_code=204, background=BackgroundTask(_finish_counting, caller.campaign))
+
+
+def _finish_counting(campaign: Campaign) -> None:
+    """Count votes anew, and try again if the database is busy; the next such request or start counts the others."""
+    for seconds in (*_PAUSES, 0.0):
+        try:
+            finish_counting(campaign)
+            return
+        except (UnavailableError, WaitedTooLongError) as error:  # the response is sent, so no handler can answer
+            _logger.error("not all votes of a rater are counted anew yet: %s", getattr(error, "orig", error))
+            time.sleep(seconds)
 
 
 def _export(caller: Caller, said: Mapping[str, Any]) -> Response:

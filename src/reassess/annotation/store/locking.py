@@ -1,10 +1,12 @@
 """That one process at a time serves or upgrades a campaign in a file."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import EACCES
 from pathlib import Path
+from typing import TextIO
 
 from reassess.annotation.addresses import is_server
 from reassess.annotation.store.database import ALLOW_WRITING, ONLY_HERE, database_errors, existing, open_engine, reading
@@ -12,6 +14,8 @@ from reassess.annotation.store.versions import form_of
 from reassess.errors import DataError
 
 __all__ = ["only_process"]
+
+_PATIENCE = 1.0  # seconds: each change by another process has the lock for a moment, to see whether there is a server
 
 
 @contextmanager
@@ -29,8 +33,6 @@ def only_process(address: str | Path) -> Iterator[None]:
     if is_server(address):
         yield
         return
-    import fcntl
-
     path = os.path.realpath(existing(address))
     lock = Path(f"{path}.lock")
     if (names := Path(path).stat().st_nlink) > 1:  # each of which would have a log of answers of its own
@@ -55,7 +57,7 @@ def only_process(address: str | Path) -> Iterator[None]:
         ) from error
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file)
         except BlockingIOError as error:
             file.seek(0)
             raise DataError(
@@ -72,6 +74,19 @@ def only_process(address: str | Path) -> Iterator[None]:
             yield
         finally:
             ONLY_HERE.discard(path)
+
+
+def _lock(file: TextIO) -> None:
+    import fcntl
+
+    last = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > last:
+                raise
+        time.sleep(_PATIENCE / 50)
 
 
 def _refuse_other(address: str | Path) -> None:

@@ -144,10 +144,10 @@ def _prior(change: Change, image: Row[Any], class_id: int) -> float | None:
 
 
 def renew_suggested(change: Change, person: int, after: int, most: int) -> int | None:
-    """Ask no more what a voided rater suggested, unless somebody has begun to answer it or others suggest it too.
+    """Withdraw what a voided rater suggested, unless somebody has begun to answer it or others suggest it too.
 
-    It is asked again once one of those who suggested it is not voided. Done for so many tasks at most, of which the
-    numbers are larger than `after`; the last number, or None if there is none left.
+    It is asked again once a person who suggested it is not voided. This looks at `most` tasks whose numbers are larger
+    than `after`, and returns the last number, or None if no task is left.
     """
     own = select(turns.c.task).where(turns.c.person == person, turns.c.state == SUGGESTED, turns.c.task > after)
     found = change.connection.scalars(own.order_by(turns.c.task).limit(most)).all()

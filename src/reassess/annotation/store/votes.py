@@ -353,7 +353,7 @@ def finish_counting(campaign: Campaign) -> None:
             begin = monotonic()
             with changing(campaign) as change:
                 task = _recount(change, person, voided, task)
-            sleep((monotonic() - begin) / 2)  # in which others change something: a lock knows no order
+            sleep((monotonic() - begin) / 2)  # so that others get the lock, which does not go to who waited longest
 
 
 def _recount(change: Change, person: int, voided: bool, after: int) -> int | None:

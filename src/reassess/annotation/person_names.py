@@ -11,7 +11,7 @@ __all__ = ["check_name", "refuse_alike"]
 _LONGEST_NAME = 200
 _NO_LETTERS = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, what is not seen, halves of letters, ends of lines
 _EAST_ASIAN = ("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO")
-_JOINERS = "\u200c\u200d"  # which some scripts need between letters
+_JOINERS = "\u200c\u200d"  # some scripts need them between letters
 # Cyrillic and Greek letters that look like Latin ones, as Unicode's confusables data (UTS 39) says; and Greek kappa,
 # tau and chi, which look like k, t and x in many fonts.
 _LATIN_LOOKS = str.maketrans(

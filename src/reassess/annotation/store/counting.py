@@ -123,7 +123,7 @@ def count_new(change: Change, person: int, asked: Sequence[int], *, places: Sequ
 def count_anew(change: Change, asked: Sequence[int], person: int = 0) -> None:
     """Count the answers to some questions in the order in which they came, until they are enough.
 
-    No answer counts to those that are withdrawn, and none to golden ones, for which as much is done as in `count_new`.
+    No answer to a withdrawn or golden question counts. Golden ones take the same work, as in `count_new`.
     """
     said = _votes_on(change, asked, person)
     before = {vote.number for each in said.values() for vote in each.votes if vote.counted or each.golden}

@@ -40,7 +40,7 @@ from reassess.errors import DataError
 __all__ = ["GivenAnswer", "cannot_judge", "finish_counting", "keep_answers", "restore_rater", "void_rater"]
 
 _MOST_CHANGES = 1_000  # of an answer, of which the server has not heard; after the largest revision there is none
-_MOST_COUNTED = 100  # questions in a transaction, for which others wait
+_MOST_COUNTED = 100  # questions in a transaction; others wait until it ends
 
 
 @dataclass(frozen=True)

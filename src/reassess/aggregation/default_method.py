@@ -161,8 +161,12 @@ class _Trial:
         other = "em" if method == "calibrated" else "calibrated"
         first, second = (f"{self.correct[each].sum():,.0f}" for each in (method, other))
         of_all = f"of {counted(self.unit.size, 'golden item')}, left out in {self.folds} folds"
-        by = ", a difference of more than one standard error" if method == "calibrated" else ""
-        return f"{of_all}, {method} is correct on {first} and {other} on {second}{by}"
+        result = f"{of_all}, {method} is correct on {first} and {other} on {second}"
+        if method == "calibrated":
+            return f"{result}, a difference of more than one standard error"
+        if self.correct["calibrated"].sum() > self.correct["em"].sum():
+            return f"{result}, a difference of at most one standard error"
+        return result
 
 
 def _try(

@@ -32,6 +32,7 @@ _AGAINST = 0.02  # scores that differ from the majority on fewer items cannot be
 _LOST, _LEAST_LOST = 0.01, 1.5  # of the items, and items: the simpler model is not sure of fewer
 _NATS = 9.0  # by which the votes must be predicted better for each lost item
 _NATS_OF_SCALE = 2.0  # the same with answers such as maybe, for which one accuracy is a poor model
+_MOST = 0.5  # of the items: if more have a single vote, nothing tells good raters from others
 _FOLDS = 5
 _ROUNDING = 1e-9
 _TINY = np.finfo(float).tiny
@@ -50,6 +51,15 @@ def warn_of_doubt(votes: Votes, result: Posterior, known: npt.NDArray[np.integer
     against = free.size - float(leading[free, best[free]].sum())
     if against <= _AGAINST * free.size:
         return
+    decides = f"the votes do not support {method}: it decides against their majority on {against:,.0f} of"
+    if np.count_nonzero(votes.sizes[free] == 1) > _MOST * free.size:
+        warnings.warn(
+            f"{decides} {free.size:,} items, and most items have one vote: no vote can be compared with another. Take "
+            "majority, or get more votes on each item",
+            ReassessWarning,
+            stacklevel=3,
+        )
+        return
     pinned = Pinned.to_truths(np.arange(known.size), known, truths=len(result.truths))
 
     def fit_simple(some: Votes) -> tuple[RaterModel, Posterior]:
@@ -64,10 +74,9 @@ def warn_of_doubt(votes: Votes, result: Posterior, known: npt.NDArray[np.integer
     needed = _NATS if len(votes.answers) == len(result.truths) else _NATS_OF_SCALE
     if gain < needed * lost:
         warnings.warn(
-            f"the votes do not support {method}: it decides against their majority on {against:,.0f} of "
-            f"{free.size:,} items. A simpler model, with one accuracy for each rater, expects {lost:,.0f} fewer items "
-            f"to be correct than by the majority, and {method} does not predict the votes much better. Take majority, "
-            "or get more votes on each item",
+            f"{decides} {free.size:,} items. A simpler model, with one accuracy for each rater, expects {lost:,.0f} fewer "
+            f"items to be correct than by the majority, and {method} does not predict the votes much better. Take "
+            "majority, or get more votes on each item",
             ReassessWarning,
             stacklevel=3,
         )

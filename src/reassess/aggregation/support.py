@@ -74,9 +74,9 @@ def warn_of_doubt(votes: Votes, result: Posterior, known: npt.NDArray[np.integer
     needed = _NATS if len(votes.answers) == len(result.truths) else _NATS_OF_SCALE
     if gain < needed * lost:
         warnings.warn(
-            f"{decides} {free.size:,} items. A simpler model, with one accuracy for each rater, expects {lost:,.0f} fewer "
-            f"items to be correct than by the majority, and {method} does not predict the votes much better. Take "
-            "majority, or get more votes on each item",
+            f"{decides} {free.size:,} items. A simpler model, with one accuracy for each rater, expects {lost:,.0f} "
+            f"fewer items to be correct than by the majority, and {method} does not predict the votes much better. "
+            "Take majority, or get more votes on each item",
             ReassessWarning,
             stacklevel=3,
         )

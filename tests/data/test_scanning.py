@@ -3,6 +3,7 @@
 import io
 import os
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from importlib import import_module
@@ -260,6 +261,22 @@ def test_a_member_that_declares_too_much_is_not_unpacked(tmp_path: Path) -> None
     (tmp_path / "s.zip").write_bytes(packed)
     ((_, reason),) = scan_images([tmp_path / "s.zip"]).sets[0].unreadable
     assert reason == "an image has too many bytes: 2.1 GB"
+
+
+def test_a_member_that_declares_too_little_is_not_unpacked_beyond_that(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "s.zip", "w", zipfile.ZIP_DEFLATED) as pack:
+        pack.writestr("a.png", bytes(100_000_000))
+    packed = bytearray((tmp_path / "s.zip").read_bytes())
+    entry = packed.index(b"PK\1\2")
+    packed[entry + 24 : entry + 28] = (1_000).to_bytes(4, "little")
+    (tmp_path / "s.zip").write_bytes(packed)
+    tracemalloc.start()
+    try:
+        ((_, reason),) = scan_images([tmp_path / "s.zip"]).sets[0].unreadable
+        assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    finally:
+        tracemalloc.stop()
+    assert reason.startswith("an image cannot be unpacked: Bad CRC-32")
 
 
 @pytest.mark.parametrize("kind", ["folder", "tar"])

@@ -54,10 +54,11 @@ class ZipImages:
 
     def source(self, row: int) -> BytesIO:
         """The file of an image, in memory, for a loader; `DataError` if it cannot be unpacked, or would fill memory."""
-        size = self._archive.getinfo(self.paths[row]).file_size  # more is never unpacked
+        size = self._archive.getinfo(self.paths[row]).file_size
         refuse_too_long(size, f"{self.place}, {self.paths[row]}")
         try:
-            return BytesIO(self._archive.read(self.paths[row]))
+            with self._archive.open(self.paths[row]) as member:
+                return BytesIO(member.read(size))  # read() would unpack up to 2 GB of a member that declares less
         except BROKEN_ZIP as error:
             raise DataError(
                 "an image cannot be unpacked",

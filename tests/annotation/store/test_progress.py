@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ def test_golden_questions_whose_truth_no_majority_of_experts_said_are_counted(ca
     assert (progress.golden_invalid, progress.golden_valid, progress.golden_split) == (4, 1, 2)
     assert sorted((row.truth, row.said) for row in split) == [(0, (0, 1, 1)), (0, (1, 0, 1))]
     vote_on_all(campaign, raters=2)
-    assert split_golden(campaign) == split
+    assert [replace(row, valid=0.0) for row in split_golden(campaign)] == [replace(row, valid=0.0) for row in split]
 
 
 def _golden(campaign: Campaign) -> Sequence[Row[Any]]:

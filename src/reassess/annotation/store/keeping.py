@@ -28,7 +28,7 @@ class ListedQuestion:
     truth
         Of a golden question: 1 valid, 0 invalid; None of another.
     valid
-        The probability that the class is valid, by the counted votes.
+        The probability that the class is valid, by the counted votes; it is of no use for a golden question.
     ended
         ``"rule"`` or ``"votes"``; None while it is open.
     said

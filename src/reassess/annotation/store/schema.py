@@ -163,7 +163,7 @@ questions = Table(
     Column("votes", Integer, nullable=False, default=0),
     Column("reserved", Integer, nullable=False, default=0),
     Column("prior", Float),  # probability that it is valid, by its original label; null for the share of golden ones
-    Column("valid", Float, nullable=False),  # the same, by the counted votes
+    Column("valid", Float, nullable=False),  # the same, by the counted votes; of a golden one, by some raters' answers
     Column("ended", String),  # "rule", "votes" or "withdrawn"; null while it is open
 )
 people = Table(

@@ -59,10 +59,11 @@ def choose(change: Change, person: Row[Any], held: Sequence[int]) -> Choice | No
     # A golden task is chosen for each main one, as the time would tell golden tasks otherwise.
     is_golden = change.rules.is_golden(person.id, person.draws)
     golden = _choose_golden(change, person, own, main.size, last_resort=is_golden)
+    rank = partial(_golden_rank, change.rules, person)
     if is_golden and golden is not None:
-        return _choice(change, person, golden, main.size, partial(_golden_rank, change.rules, person))
+        return _choice(change, person, golden, main.size, rank)
     while main is not None:
-        choice = _choice(change, person, main)
+        choice = _choice(change, person, main, None, rank)
         if choice.rows:
             return choice
         main = _choose_main(change, own, main.position + 1)  # its questions went while it was chosen

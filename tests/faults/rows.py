@@ -150,7 +150,7 @@ def _call(name: str, path: str, force: bool) -> None:
         choice = reassess.choose_models(reassess.propose(models, original), golden)
         reassess.draw_choice(Path(path), choice, force=force)
     elif name == "draw_noise":
-        noise = reassess.LabelNoise(0.2, np.array([[6.0, 2.0], [0.0, 2.0]]), 1.0, False, reassess.Classes(2))
+        noise = reassess.LabelNoise(0.2, np.array([[6.0, 2.0], [0.0, 2.0]]), 1.0, reassess.Classes(2))
         reassess.draw_noise(Path(path), noise, force=force)
     elif name == "draw_replays":
         questions = reassess.Questions.from_columns(["a.png"], np.array([1]))

@@ -96,7 +96,7 @@ def test_classes_that_are_numbered_are_written_by_id(suffix: str, tmp_path: Path
 
 def test_the_matrix_has_a_row_for_each_true_class_and_label(tmp_path: Path) -> None:
     path = tmp_path / "noise.csv"
-    write_noise(path, LabelNoise(0.2, np.array([[6.0, 2.0], [0.0, 2.0]]), 1.0, False, NAMED))
+    write_noise(path, LabelNoise(0.2, np.array([[6.0, 2.0], [0.0, 2.0]]), 1.0, NAMED))
     assert path.read_text() == (
         "true_class,label,images,share\ncat,cat,6.0,0.75\ncat,dog,2.0,0.25\ndog,cat,0.0,0.0\ndog,dog,2.0,1.0\n"
     )

@@ -54,7 +54,7 @@ CLEANING = Cleaning(
     reasons=("the label is likely", "another class is likelier"),
     classes=CLASSES,
 )
-NOISE = LabelNoise(0.2, np.array([[6.0, 2.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 1.0]]), 1.0, False, CLASSES)
+NOISE = LabelNoise(0.2, np.array([[6.0, 2.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 1.0]]), 1.0, CLASSES)
 PREDICTIONS = Predictions.from_ids([0, 2], images=["a.png", "b.png"])
 FINDINGS = Findings.from_predictions({"one": PREDICTIONS}, LABELS)
 

@@ -155,8 +155,8 @@ def _places_are_those_of_turns(state: State) -> None:
             assert turn.shown
             held.update(question for question in turn.shown if (turn.person, question) not in state.kept)
     for row in state.questions.values():
-        assert row.reserved == held[row.id]
-        if row.ended is None:
+        assert row.reserved == (0 if row.golden else held[row.id])
+        if row.ended is None and not row.golden:
             left = state.rules.free(row.votes, row.reserved)
             free[row.task] = min(free.get(row.task, left), left)
     assert all(task.free == free.get(task.id, 0) for task in state.tasks.values())

@@ -170,6 +170,7 @@ _PERSON = (
     .with_for_update(of=[people, cursors], key_share=True)
 )
 _CAMPAIGN = select(schema.campaign.c.id).with_for_update(key_share=True)
+_CAMPAIGN_UNLOCKED = select(schema.campaign.c.id)
 _CAMPAIGN_WITH_OTHERS = select(schema.campaign.c.id).with_for_update(read=True)
 _LOCKED = (
     select(tasks.c.id).where(tasks.c.id.in_(bindparam("numbers", expanding=True))).order_by(tasks.c.id)
@@ -182,10 +183,11 @@ _OPEN = (
 )
 _RESERVE = (
     update(questions)
-    .where(questions.c.id.in_(bindparam("numbers", expanding=True)))
+    .where(questions.c.id.in_(bindparam("numbers", expanding=True)), ~questions.c.golden)
     .values(reserved=questions.c.reserved + bindparam("places"))
 )
-_FREE = update(tasks).where(tasks.c.id == bindparam("number")).values(free=bindparam("places"))
+_IS_MAIN = tasks.c.kind == literal_column(f"'{schema.MAIN}'")
+_FREE = update(tasks).where(tasks.c.id == bindparam("number"), _IS_MAIN).values(free=bindparam("places"))
 _BEHIND = cursors.c.position > bindparam("least")
 _WAITING = select(cursors.c.person).where(_BEHIND).with_for_update(key_share=True, skip_locked=True)
 _LOWER = update(cursors).where(cursors.c.person.in_(_WAITING)).values(position=bindparam("least"))
@@ -237,8 +239,13 @@ class Change:
         if self.connection.dialect.name != "sqlite":
             self.connection.execute(_CAMPAIGN_WITH_OTHERS if with_others else _CAMPAIGN).all()
 
+    def pass_campaign(self) -> None:
+        """Take as long as `lock_campaign` does, and lock nothing."""
+        if self.connection.dialect.name != "sqlite":
+            self.connection.execute(_CAMPAIGN_UNLOCKED).all()
+
     def reserve(self, shown: Sequence[int], places: int) -> None:
-        """Add places that are reserved, or take them away."""
+        """Add places that are reserved, or take them away, on questions that are voted on."""
         if shown:
             self.connection.execute(_RESERVE, {"numbers": shown, "places": places})
 
@@ -246,7 +253,7 @@ class Change:
         """Note how many raters some tasks can be shown to: each of their open questions needs a place for them.
 
         `reopened`: raters who had passed them by may find something in them, also if others could be shown them before.
-        All this is done for golden tasks too, where it changes nothing, so that their requests take as long.
+        It is looked for on golden tasks too, where nothing is noted, so that their requests take as long.
         """
         for some in in_parts(sorted(set(numbers))):
             places = []

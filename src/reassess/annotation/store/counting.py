@@ -166,7 +166,8 @@ def _settle(change: Change, counted: Mapping[int, _Votes], known: _Known, *, pla
         valid = said.valid(known.model)
         votes = 0 if said.golden else len(said.votes)
         why = None if said.golden else change.rules.ending(votes, valid, measured=known.golden)
-        state = {"counted": votes, "probability": valid, "why": why, "back": int(question in places)}
+        back = int(question in places and not said.golden)
+        state = {"counted": votes, "probability": valid, "why": why, "back": back}
         states.append({"question": question, **state})
     if states:
         change.connection.execute(_STATE, states)

@@ -156,7 +156,7 @@ def _tasks(plan: CampaignPlan, part: Tasks, number: dict[str, int]) -> list[dict
     golden = part is plan.golden_tasks
     kinds = np.where(plan.is_practice, PRACTICE, GOLDEN).tolist() if golden else [MAIN] * len(part)
     position = np.random.default_rng(plan.rules.seed).permutation(len(part)).tolist()
-    free = plan.rules.free(votes=0, reserved=0)
+    free = 0 if golden else plan.rules.free(votes=0, reserved=0)
     images = part.questions.image_ids[part.indptr[:-1]].tolist()
     columns = zip(random_ids(len(part)), images, kinds, position, strict=True)
     names = part.questions.images

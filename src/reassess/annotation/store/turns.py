@@ -264,7 +264,7 @@ def _unready(change: Change, person: Row[Any]) -> Why | None:
 
 
 def _begin(change: Change, person: Row[Any], choice: Choice, expires: float) -> None:
-    """Begin a turn, which reserves a place on each question that it shows."""
+    """Begin a turn, which reserves a place on each main question that it shows."""
     task, shown = choice.task, [row.id for row in choice.rows]
     state = {"number": person.turns, "shown": shown, "state": ASKED, "expires": expires}
     if task.turn_state is None:

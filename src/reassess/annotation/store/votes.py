@@ -188,7 +188,7 @@ class _Kept:
         tell which they are.
         """
         change, kind = self.change, self.turn.kind
-        change.lock_campaign(with_others=self.person.role != EXPERT)
+        _lock_campaign(change, self.person, kind)
         if self.person.role == EXPERT:
             renew_truth(change, [*self.new, *self.changed], kind)
         elif kind != PRACTICE:
@@ -225,9 +225,16 @@ class _Kept:
         change.renew([turn.task], reopened=bool(self.changed))
 
 
+def _lock_campaign(change: Change, person: Row[Any], kind: str) -> None:
+    if kind == schema.MAIN:
+        change.pass_campaign()
+    else:
+        change.lock_campaign(with_others=person.role != EXPERT)
+
+
 def _measured(person: int, row: Row[Any], answer: int | None, more: int) -> tuple[int, int | None, int | None, int]:
-    """An answer as `count_golden` takes it; of a main question, by its likely truth."""
-    return person, row.truth if row.golden else int(row.valid > 0.5), answer, more
+    """An answer as `count_golden` takes it; one to a main question is of its likely truth, and of nobody."""
+    return (person, row.truth, answer, more) if row.golden else (0, int(row.valid > 0.5), answer, 0)
 
 
 def _knows(person: Row[Any], turn: Row[Any]) -> bool:
@@ -255,7 +262,7 @@ def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None
         end_turn(change, turn, UNFIT)
         asked = change.connection.execute(ASKED_OF, {"who": person, "of_task": task}).all()
         answered = [each for each in asked if each.answer is not None]
-        change.lock_campaign(with_others=row.role != EXPERT)
+        _lock_campaign(change, row, turn.kind)
         if row.role == EXPERT:
             renew_truth(change, answered, turn.kind)
         elif turn.kind != PRACTICE and answered:

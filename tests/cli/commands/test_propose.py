@@ -193,7 +193,7 @@ exhaustive search: all 7 subsets were measured, with the N of all models
 """
     )
     assert after.endswith("""\
-recall and precision: on the 60 golden images of the check; 30 others found the subsets
+recall and precision: on the 60 golden images of the check; the subsets were found on 30 other golden images
 recall: of the valid golden pairs, those proposed; precision: of the golden pairs proposed, those valid
 unjudged: proposals on golden images that are no golden pairs; they count in neither
 """)

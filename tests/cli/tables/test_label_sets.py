@@ -214,7 +214,7 @@ def test_what_does_not_go_with_several_label_sets_is_a_usage_error(argv: list[st
 def test_a_label_set_under_two_names_is_a_usage_error(tableware: Path, run: Evaluate) -> None:
     result = run("evaluate", "first.csv", "--labels", "old.json", "--labels", "./new.json", "--labels", "new.json")
     assert result.code == 2
-    assert result.err.splitlines()[-1] == f"Error: {(tableware / 'new.json').resolve()} is given twice."
+    assert result.err.splitlines()[-1] == "Error: new.json is given twice."
 
 
 def test_an_error_in_one_of_the_label_sets_names_its_file(run: Evaluate) -> None:

@@ -8,6 +8,7 @@ SOURCE = TESTS.parent / "src" / "reassess"
 OF_SEVERAL = {
     "aggregation/test_scales.py": "every method, on answers on any scale",
     "aggregation/test_class_votes.py": "every method, on votes for one class an image",
+    "annotation/app/test_bounds.py": "what a request may take of the server",
     "annotation/app/test_browser.py": "the pages of a campaign, in a browser",
     "annotation/test_campaigns.py": "a campaign from its making to its votes",
     "annotation/test_digits.py": "a campaign of digits, from raters whose matrices are known to labels",

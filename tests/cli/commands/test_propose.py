@@ -255,6 +255,8 @@ def test_what_golden_answers_do_not_show_is_refused_and_the_frontier_shown_all_t
         "  to mend: ask for less, or for more proposals an image: 9 of 18 golden labels are neither proposed by a "
         "model nor original\n",
     )
+    certain = run(*argv, "--recall", "1")
+    assert certain.err.endswith("found:   1.0\n  to mend: ask for less\n")
     assert result.out.splitlines()[:3] == [
         "no models chosen: all together reach a recall of 0.5000 (9 of 18)",
         "a recall of 0.2545 is shown for them, with 90 % confidence",

@@ -207,16 +207,18 @@ def _report(
 
 def _not_shown(choice: ModelChoice) -> DataError:
     recall = choice.recall
-    if recall.value is not None and recall.value < choice.wanted:
-        more = f"for more proposals an image: {choice.never_proposed:,} of {recall.n:,} golden labels are neither "
+    if choice.wanted == 1:  # no sample can show that nothing is missed
+        more = ""
+    elif recall.value is not None and recall.value < choice.wanted:
+        more = f", or for more proposals an image: {choice.never_proposed:,} of {recall.n:,} golden labels are neither "
         more += "proposed by a model nor original"
     else:
-        more = f"more golden answers: all models propose {recall.hits:,} of {recall.n:,} golden labels"
+        more = f", or more golden answers: all models propose {recall.hits:,} of {recall.n:,} golden labels"
     return DataError(
         "the golden answers do not show that the proposals of all models reach this recall",
         allowed=f"up to {lower(choice.highest_bound)}" if choice.highest_bound else "no recall can be shown",
         found=choice.wanted,
-        mend=f"ask for less, or {more}",
+        mend=f"ask for less{more}",
     )
 
 

@@ -115,8 +115,7 @@ def test_how_each_question_stands_is_a_table(campaign: Campaign, tmp_path: Path)
 def test_the_log_says_who_exported_unless_the_campaign_can_only_be_read(campaign: Campaign, tmp_path: Path) -> None:
     export(campaign, tmp_path / "one", now=NOW, by=2, names=True)
     assert last_entries(campaign, 1) == [LogEntry(NOW, 2, "export", {"names": True})]
-    event.listen(campaign.engine, "connect", lambda connection, _: connection.execute("PRAGMA query_only=ON"))
-    campaign.engine.dispose()
+    event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA query_only=ON"))
     assert export(campaign, tmp_path / "two") == export(campaign, tmp_path / "three")
     with pytest.raises(OperationalError):  # to a keeper nothing is given unnoticed
         export(campaign, tmp_path / "four", now=NOW, by=2)
@@ -124,8 +123,7 @@ def test_the_log_says_who_exported_unless_the_campaign_can_only_be_read(campaign
 
 
 def test_what_the_log_cannot_say_is_not_exported(campaign: Campaign, tmp_path: Path) -> None:
-    event.listen(campaign.engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=1"))
-    campaign.engine.dispose()
+    event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA busy_timeout=1"))
     with open_engine(tmp_path / "c.db").begin(), pytest.raises(OperationalError, match="is locked"):
         export_campaign(campaign, tmp_path / "rated", names=True)
     assert not (tmp_path / "rated").exists()

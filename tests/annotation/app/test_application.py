@@ -67,8 +67,7 @@ def test_on_a_full_disk_it_is_told_and_answers_are_kept_once_there_is_room(
     def limit(connection: Any, *_: object) -> None:
         connection.execute(f"PRAGMA max_page_count={room[0]}")
 
-    event.listen(site.campaign.engine, "connect", limit)
-    site.campaign.engine.dispose()
+    event.listen(site.campaign.engine, "checkout", limit)
     refused = site.client().post("/enter", json={"token": site.tokens["ben"]})
     tries = 0
     while refused.status_code == 204:  # as long as there is room in the pages that the file has
@@ -78,18 +77,16 @@ def test_on_a_full_disk_it_is_told_and_answers_are_kept_once_there_is_room(
     assert (refused.status_code, refused.json()) == (503, UNAVAILABLE)
     assert "the database of the campaign cannot be used now: database or disk is full" in caplog.text
     room[0] = 100_000
-    site.campaign.engine.dispose()
     assert len(client.post("/answers", json=said).json()["kept"]) == len(task["rows"])
 
 
 def test_while_another_program_has_locked_the_database_nothing_is_lost_and_it_is_told(
-    site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = site.client("ann")
     task = client.post("/next", json={"held": []}).json()["task"]
     said = {"answers": [{"question": row["question"], "answer": 2, "revision": 0} for row in task["rows"]]}
-    monkeypatch.setattr(database, "_PATIENCE", 10)
-    site.campaign.engine.dispose()
+    event.listen(site.campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA busy_timeout=10"))
     with sqlite3.connect(site.folder / "campaign", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
         refused = client.post("/answers", json=said)

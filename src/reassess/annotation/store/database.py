@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError as UnavailableError
 from sqlalchemy.exc import TimeoutError as WaitedTooLongError
 
 from reassess.annotation.addresses import is_server, shown_address
+from reassess.annotation.store.log_file import LogFile, set_time_back
 from reassess.errors import DataError, MissingPackageError
 from reassess.formats.files import exists
 
@@ -52,7 +53,8 @@ class Gate:
     """Lets one change of an SQLite file pass at a time, and none after somebody has replaced the file or its log.
 
     SQLite would not notice, and what is acknowledged then would be lost. The process that serves the file is the only
-    one that moves the log into it. So it refuses changes once anything else has altered the size or time of the file.
+    one that moves the log into it. So it refuses changes once anything else has altered the size or time of the file,
+    or what is in the log. It looks before each change, and before the change is acknowledged.
     """
 
     def __init__(self, engine: Engine, path: str) -> None:
@@ -61,15 +63,16 @@ class Gate:
             self._has_log = connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
             if path in ONLY_HERE:  # whoever is moving the log ends first
                 connection.execute("PRAGMA wal_checkpoint(FULL)")
+        self._log = LogFile(f"{path}-wal") if self._has_log and path in ONLY_HERE else None
+        self._is_log_changed = False
         self._seen = self._look()
         event.listen(engine, "begin", self._begin)
+        event.listen(engine, "close", self._close)
 
     def __enter__(self) -> None:
         if not self._lock.acquire(timeout=_PATIENCE / 1000):
             raise WaitedTooLongError("the database takes no change of this process")
         try:
-            if self._look() != self._seen:
-                self._save_log()
             self._check()
         except BaseException:
             self._lock.release()
@@ -77,11 +80,11 @@ class Gate:
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         try:
-            is_due = self._path in ONLY_HERE and not self._changes % _CHANGES
-            if error is None and is_due and self._look() == self._seen:
-                with closing(self._engine.raw_connection()) as connection:
-                    connection.execute("PRAGMA wal_checkpoint")
-                self._seen = self._look()
+            if error is None and self._log is not None:
+                is_due = not self._changes % _CHANGES
+                self._check(has_committed=True, thorough=is_due)
+                if is_due:
+                    self._move_log()
         finally:
             self._lock.release()
 
@@ -103,19 +106,34 @@ class Gate:
             connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={pages}")
             connection.info["pages"] = pages
 
-    def _check(self) -> None:
-        """Refuse a change if the file or its log is not as it was left."""
+    def _close(self, *_: object) -> None:
+        if self._log is not None and self._is_log_changed:
+            self._log.cut()
+
+    def _check(self, **how: bool) -> None:
+        """Refuse a change if the file or its log is not as it was left, and save what the log still has."""
+        if self._log is not None:
+            self._is_log_changed |= not self._log.is_kept(**how)
         found = self._look()
-        if found != self._seen:
+        if self._is_log_changed or found != self._seen:
             gone = sqlite3.OperationalError(f"{self._path} {found.fault(self._seen)}")
+            self._move_log()
             raise UnavailableError("BEGIN IMMEDIATE", None, gone)
 
-    def _save_log(self) -> None:
-        """Move a deleted log, which this process still has, into the file, if no other log is in its place."""
+    def _move_log(self) -> None:
+        """Move the log into the file, also a deleted one, which this process still has, if no other is in its place."""
         found, log = self._look(), _stat(f"{self._path}-wal")
-        if found._replace(log=self._seen.log) == self._seen and (log is None or not log.st_size):
+        is_there = found == self._seen
+        if is_there:  # SQLite would move damaged pages too
+            may_move = self._log is None or not self._is_log_changed or self._log.is_whole()
+        else:
+            may_move = found._replace(log=self._seen.log) == self._seen and (log is None or not log.st_size)
+        if may_move:
             with closing(self._engine.raw_connection()) as connection:
                 connection.execute("PRAGMA wal_checkpoint")
+            if is_there:
+                set_time_back(self._path)
+                self._seen = self._look()
 
 
 class _Seen(NamedTuple):
@@ -131,6 +149,8 @@ class _Seen(NamedTuple):
             return "was moved, deleted or replaced since it was opened"
         if self.log != before.log:
             return "lost its log: a file beside it that ends in -wal or -shm was deleted or replaced"
+        if self == before:
+            return "has a log (-wal) that another program changed since it was opened"
         return "was changed by another program since it was opened"
 
 

@@ -1,0 +1,205 @@
+"""Whether the write-ahead log of an SQLite file that this process serves still contains what was committed."""
+
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from time import sleep
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["LogFile", "set_time_back"]
+
+_HEADER = 32  # bytes: magic, version, page size, checkpoint number, two salts, two checksums
+_FRAME = 24  # bytes before each page: page number, database size if it ends a commit, two salts, two checksums
+_MAGIC = (0x377F0682, 0x377F0683)  # checksums of little-endian words, and of big-endian ones
+_PAUSE = 0.1  # seconds in which whoever writes a log changes its time
+_FEWEST, _MOST = 8, 512  # frames that are read at a time
+
+
+class _Place(NamedTuple):
+    """The end of a commit."""
+
+    end: int  # in bytes
+    checksum: bytes  # of all that is before it
+
+
+class _State(NamedTuple):
+    header: bytes
+    stat: tuple[int, int]  # size and time
+    own: _Place  # of the last commit of this process
+    last: _Place  # of the last commit of any process
+
+
+class LogFile:
+    """A log, as this process left it. Other processes may add commits to it, but not change what is there.
+
+    SQLite trusts its index of the log and does not read what it wrote before. So it acknowledges changes after
+    a damaged frame, which nobody finds again once the process is killed. It takes no lock on the log itself, so this
+    process may open and close it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._state = _State(b"", (0, 0), _start(b""), _start(b""))
+        with suppress(OSError), _reading(path) as file:
+            header = os.pread(file, _HEADER, 0)
+            last = _last_commit(file, header, _start(header))
+            self._note(file, header, last, last)
+
+    def is_kept(self, *, has_committed: bool = False, thorough: bool = False) -> bool:
+        """Whether all commits of this process are still there.
+
+        Parameters
+        ----------
+        has_committed
+            Whether a transaction of this process has just ended, which is there too if it wrote anything.
+        thorough
+            Whether all pages are read, also if the log has the time that this process left.
+        """
+        before = None
+        while (found := self._fault(has_committed, thorough)) is not None:
+            if found == before:
+                return False
+            before = found
+            sleep(_PAUSE)
+        return True
+
+    def is_whole(self) -> bool:
+        """Whether all pages of this process are as they were written, also if the header is not."""
+        try:
+            with _reading(self._path) as file:
+                return self._has_pages(file)
+        except OSError:
+            return False
+
+    def cut(self) -> None:
+        """Leave what SQLite would read again. It moves no damaged page into the file then, and keeps the log."""
+        with suppress(OSError), _reading(self._path) as file:
+            header = self._state.header
+            if os.pread(file, _HEADER, 0) == header:
+                os.truncate(self._path, _last_commit(file, header, _start(header)).end)
+            elif not self._has_pages(file):
+                os.truncate(self._path, 0)
+
+    def _fault(self, has_committed: bool, thorough: bool) -> tuple[int, int] | None:
+        """None if the log is as it was left; size and time of one that is not, or that somebody is writing."""
+        try:
+            with _reading(self._path) as file:
+                before, stat, header = self._state, _stat(file), os.pread(file, _HEADER, 0)
+                is_same = (header, stat) == (before.header, before.stat)
+                if is_same and not thorough:
+                    return None
+                own = before.own
+                if header != before.header:
+                    if not _may_follow(header, before):
+                        return stat
+                    own = _start(header)
+                elif (thorough or not has_committed) and not self._has_pages(file):
+                    return stat
+                last = _last_commit(file, header, own)
+                if has_committed and not is_same and last == before.last:
+                    return stat
+                self._note(file, header, last if has_committed else own, last)
+                return None
+        except OSError:
+            return (0, 0)
+
+    def _has_pages(self, file: int) -> bool:
+        header, own = self._state.header, self._state.own
+        return _last_commit(file, header, _start(header), own.end) == own
+
+    def _note(self, file: int, header: bytes, own: _Place, last: _Place) -> None:
+        set_time_back(file)
+        self._state = _State(header, _stat(file), own, last)
+
+
+def set_time_back(file: int | str) -> None:
+    """Make the time of a file one that no other program sets, also within the same tick of the system's clock."""
+    with suppress(OSError):  # such as of a file that belongs to somebody else
+        found = os.stat(file)  # noqa: PTH116
+        os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns - 1))
+
+
+def _stat(file: int) -> tuple[int, int]:
+    found = os.fstat(file)
+    return found.st_size, found.st_mtime_ns
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[int]:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def _start(header: bytes) -> _Place:
+    return _Place(_HEADER, header[24:])
+
+
+def _may_follow(header: bytes, before: _State) -> bool:
+    """Whether a header is one with which SQLite begins a log again once all of it is in the file."""
+    salt, salt_before = (int.from_bytes(one[16:20], "big") for one in (header, before.header))
+    return _is_valid(header) and (before.own.end == _HEADER or salt == (salt_before + 1) % (1 << 32))
+
+
+@lru_cache(2)
+def _is_valid(header: bytes) -> bool:
+    if len(header) != _HEADER or int.from_bytes(header[:4], "big") not in _MAGIC:
+        return False
+    words = np.frombuffer(header, _words(header), 6).astype(np.uint32)[None]
+    return _checksums(words, np.zeros((1, 2), np.uint32)).astype(">u4").tobytes() == header[24:]
+
+
+def _last_commit(file: int, header: bytes, place: _Place, stop: int | None = None) -> _Place:
+    """The last commit after a place, where each page has the checksum that it was written with."""
+    if not _is_valid(header):  # SQLite reads nothing behind it
+        return place
+    words, page = _words(header), struct.unpack_from(">I", header, 8)[0]
+    form = np.dtype([("head", words, 2), ("salts", "<u8"), ("sums", ">u4", 2), ("page", words, page // 4)])
+    salts, size = int.from_bytes(header[16:24], "little"), _FRAME + page
+    at, before, count = place.end, np.frombuffer(place.checksum, ">u4"), _FEWEST
+    while at != stop:
+        if stop is not None:
+            count = min(count, (stop - at) // size)
+        content = os.pread(file, count * size, at)
+        frames = np.frombuffer(content, form, len(content) // size)
+        sums = frames["sums"].astype(np.uint32)
+        sums_before = np.concatenate([before[None], sums])[:-1].astype(np.uint32)
+        data = np.concatenate([frames["head"], frames["page"]], axis=1, dtype=np.uint32)
+        is_good = (frames["salts"] == salts) & (_checksums(data, sums_before) == sums).all(axis=1)
+        good = len(frames) if is_good.all() else int(is_good.argmin())
+        if len(commits := frames["head"][:good, 1].nonzero()[0]):
+            end = int(commits[-1] + 1) * size
+            place = _Place(at + end, content[end - size + 16 : end - size + _FRAME])
+        if good < count:
+            break
+        at, before, count = at + count * size, sums[-1], min(2 * count, _MOST)
+    return place
+
+
+def _words(header: bytes) -> "np.dtype[Any]":
+    return np.dtype(">u4" if header[3] & 1 else "<u4")
+
+
+def _checksums(words: NDArray[np.uint32], before: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """SQLite's checksums of rows of words, each continued from another one.
+
+    Words x, y take it from (a, b) to (a + b + x, a + 2b + x + y). So Fibonacci numbers say how often a word counts.
+    """
+    weights = _fibonacci(words.shape[1])
+    words[:, 0] += before[:, 0]
+    return words @ weights[1:] + before[:, 1:] * weights[0]
+
+
+@lru_cache(2)
+def _fibonacci(count: int) -> NDArray[np.uint32]:
+    numbers = [0, 1]
+    while len(numbers) < count + 2:
+        numbers.append((numbers[-1] + numbers[-2]) % (1 << 32))
+    return np.array([numbers[:-1], numbers[1:]], np.uint32).T[::-1].copy()

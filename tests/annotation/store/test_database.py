@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -317,7 +318,52 @@ def delete_logs_and_read(path: Path) -> None:
     subprocess.run([sys.executable, "-m", "reassess", "annotate", "status", path], check=True, capture_output=True)
 
 
+def log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def overwrite(path: Path, start: int, content: bytes) -> None:
+    """As `dd conv=notrunc` does: the file stays, and is as long."""
+    with path.open("r+b") as file:
+        file.seek(start)
+        file.write(content)
+
+
+def damage_the_head_of_the_log(path: Path) -> None:
+    overwrite(log_of(path), 0, os.urandom(32))
+
+
+def damage_the_middle_of_the_log(path: Path) -> None:
+    overwrite(log_of(path), log_of(path).stat().st_size // 2, b"\xff" * 5000)
+
+
+def damage_a_byte_of_the_log(path: Path) -> None:
+    content = log_of(path).read_bytes()
+    overwrite(log_of(path), len(content) - 1, bytes([content[-1] ^ 1]))
+
+
+def clear_the_log(path: Path) -> None:
+    overwrite(log_of(path), 0, bytes(log_of(path).stat().st_size))
+
+
+def empty_the_log(path: Path) -> None:
+    os.truncate(log_of(path), 0)
+
+
+def copy_an_earlier_log(path: Path) -> None:
+    log_of(path).write_bytes((path.parent / "earlier.db-wal").read_bytes())
+
+
+_LOG_CHANGES = (
+    damage_the_head_of_the_log,
+    damage_the_middle_of_the_log,
+    damage_a_byte_of_the_log,
+    clear_the_log,
+    empty_the_log,
+    copy_an_earlier_log,
+)
 _CHANGED = "was changed by another program since it was opened"
+_LOG_CHANGED = r"has a log \(-wal\) that another program changed since it was opened"
 _NO_LOG = "lost its log: a file beside it that ends in -wal or -shm was deleted or replaced"
 
 
@@ -326,34 +372,163 @@ _NO_LOG = "lost its log: a file beside it that ends in -wal or -shm was deleted 
     [
         *((one, _CHANGED) for one in (copy_another, copy_an_earlier_one, cut, empty, lengthen, damage_the_head)),
         *((one, _NO_LOG) for one in (delete_logs, delete_the_log, delete_the_index, delete_logs_and_read)),
+        *((one, _LOG_CHANGED) for one in _LOG_CHANGES),
     ],
 )
 def test_a_served_file_that_somebody_touches_takes_no_further_change(
     path: Path, befall: Callable[[Path], None], found: str
 ) -> None:
-    """What it acknowledged then would be lost. If a log was deleted, what it acknowledged before is not."""
+    """What it acknowledged then would be lost.
+
+    What it acknowledged before is not, if the log was deleted, or only its head was overwritten.
+    """
     campaign_at(path.with_name("other.db"), (3,) * 9, raters=3).close()
     shutil.copy(path, path.with_name("earlier.db"))
     with only_process(path), using_campaign(path) as campaign:
+        add_person(campaign, "xia")
+        shutil.copy(log_of(path), path.with_name("earlier.db-wal"))
         add_person(campaign, "zoe")
         befall(path)
         for _ in range(2):
             with pytest.raises(store.UnavailableError, match=found):
                 add_person(campaign, "yan")
-        if found == _NO_LOG:
-            for ending in ("", "-wal"):  # what is left if the server is killed
-                if (left := path.with_name(f"{path.name}{ending}")).exists():
-                    shutil.copy(left, path.with_name(f"killed.db{ending}"))
-            with using_campaign(path.with_name("killed.db")) as killed:
-                assert "zoe" in [one.name for one in people_of(killed)]
+        if found == _NO_LOG or befall is damage_the_head_of_the_log:
+            assert {"xia", "zoe"} <= names_if_killed(path)
+
+
+def names_if_killed(path: Path) -> set[str]:
+    """The people of what is left of a served file if its server is killed now."""
+    for ending in ("", "-wal"):
+        if (left := path.with_name(f"{path.name}{ending}")).exists():
+            shutil.copy(left, path.with_name(f"killed.db{ending}"))
+    with using_campaign(path.with_name("killed.db")) as killed:
+        export_votes(killed)  # an error if it is damaged
+        return {one.name for one in people_of(killed)}
+
+
+@pytest.mark.parametrize("befall", _LOG_CHANGES)
+def test_a_server_that_stops_moves_no_damaged_log_into_its_file(path: Path, befall: Callable[[Path], None]) -> None:
+    """It loses no more than a server that is killed, and the file is whole."""
+    with only_process(path), using_campaign(path) as campaign:
+        for number in range(30):
+            add_person(campaign, f"{number}")
+            if number == 20:
+                shutil.copy(log_of(path), path.with_name("earlier.db-wal"))
+        befall(path)
+        with pytest.raises(store.UnavailableError, match=_LOG_CHANGED):
+            add_person(campaign, "yan")
+        kept = names_if_killed(path)
+    with using_campaign(path) as campaign:
+        export_votes(campaign)
+        assert {one.name for one in people_of(campaign)} == kept
+    assert "yan" not in kept
+    assert ("0" in kept) == (befall not in (clear_the_log, empty_the_log))
+    assert ("29" in kept) == (befall is damage_the_head_of_the_log)
+
+
+def test_a_log_that_is_overwritten_at_once_is_noticed_too(path: Path) -> None:
+    """Within the same tick of the clock by which files have their time."""
+    with only_process(path), using_campaign(path) as campaign:
+        log = log_of(path)
+        for number in range(20):
+            add_person(campaign, f"{number}")
+            content = log.read_bytes()
+            descriptor = os.open(log, os.O_WRONLY)
+            add_person(campaign, f"{number} again")
+            os.pwrite(descriptor, content[4000:9000][::-1], 4000)
+            with pytest.raises(store.UnavailableError, match=_LOG_CHANGED):
+                add_person(campaign, "yan")
+            os.pwrite(descriptor, content[4000:9000], 4000)
+            os.close(descriptor)
+            campaign.gate._is_log_changed = False  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("befall", [damage_the_head_of_the_log, empty_the_log])
+def test_a_change_during_which_the_log_is_overwritten_is_not_acknowledged(
+    path: Path, befall: Callable[[Path], None]
+) -> None:
+    with only_process(path), using_campaign(path) as campaign:
+        add_person(campaign, "zoe")
+
+        def change_meanwhile() -> None:
+            with changing(campaign) as change:
+                change.note(1e9, "pause")
+                befall(path)
+
+        with pytest.raises(store.UnavailableError, match=_LOG_CHANGED):
+            change_meanwhile()
+        with pytest.raises(store.UnavailableError, match=_LOG_CHANGED):
+            add_person(campaign, "yan")
+
+
+def test_damage_that_was_done_during_a_change_is_noticed_before_the_log_is_moved(path: Path) -> None:
+    with only_process(path), using_campaign(path) as campaign:
+        for number in range(20):
+            add_person(campaign, f"{number}")
+        with changing(campaign) as change:
+            damage_the_middle_of_the_log(path)
+            change.note(1e9, "pause")
+        size = path.stat().st_size, path.stat().st_mtime_ns
+
+        def add_many() -> None:
+            for number in range(100):
+                add_person(campaign, f"late {number}")
+
+        with pytest.raises(store.UnavailableError, match=_LOG_CHANGED):
+            add_many()
+        assert (path.stat().st_size, path.stat().st_mtime_ns) == size
+
+
+def test_what_another_process_wrote_and_a_third_one_damaged_is_noticed(path: Path) -> None:
+    """A change of the server after it would be lost with it."""
+    with only_process(path), using_campaign(path) as campaign:
+        add_person(campaign, "zoe")
+        size = log_of(path).stat().st_size
+        run_many(path, "other", 2).wait()
+        overwrite(log_of(path), size + 5000, b"\xff" * 5000)
+        for _ in range(2):
+            with pytest.raises(store.UnavailableError, match=_LOG_CHANGED):
+                add_person(campaign, "yan")
+    with using_campaign(path) as campaign:
+        assert {"zoe"} == {one.name for one in people_of(campaign)} - {"eve", "rater 2", "rater 3"}
+
+
+def run_many(path: Path, name: str, count: int) -> "subprocess.Popen[bytes]":
+    """Another process that changes the campaign so often."""
+    many = "from reassess import annotation as a; import sys; c = a.open_campaign(sys.argv[1])\n"
+    many += "for n in range(int(sys.argv[3])): a.add_people(c, [f'{sys.argv[2]} {n} {k}' for k in range(8)])\n"
+    return subprocess.Popen([sys.executable, "-c", many, path, name, str(count)])
+
+
+def test_the_log_is_begun_again_and_all_threads_go_on(path: Path) -> None:
+    with only_process(path), using_campaign(path) as campaign:
+        heads = set()
+
+        def add_many(thread: int) -> None:
+            for number in range(250):
+                add_person(campaign, f"{thread} {number}")
+                heads.add(log_of(path).read_bytes()[:32])
+
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(add_many, range(4)))
+        assert len(heads) > 5
+        assert len(names_if_killed(path)) == 3 + 1000
+
+
+def test_while_the_log_is_looked_at_the_locks_of_the_database_stay(path: Path) -> None:
+    """A process that closes a file loses the locks that it has on it, but SQLite has none on its log."""
+    lock = f"import sqlite3; sqlite3.connect({str(path)!r}, timeout=0).execute('BEGIN IMMEDIATE')"
+    with only_process(path), using_campaign(path) as campaign, changing(campaign) as change:
+        log_of(path).read_bytes()
+        other = subprocess.run([sys.executable, "-c", lock], check=False, capture_output=True, text=True)
+        assert "database is locked" in other.stderr
+        change.note(1e9, "pause")
 
 
 def test_other_processes_change_a_served_file_and_so_does_the_server_beside_them(path: Path) -> None:
     """Also beyond the length at which SQLite moves the log into the file."""
-    many = "from reassess import annotation as a; import sys; c = a.open_campaign(sys.argv[1])\n"
-    many += "for n in range(120): a.add_people(c, [f'{sys.argv[2]} {n} {k}' for k in range(8)])\n"
     with only_process(path), using_campaign(path) as campaign:
-        other = subprocess.Popen([sys.executable, "-c", many, path, "other"])
+        other = run_many(path, "other", 120)
         for number in range(250):
             add_person(campaign, f"own {number}")
         assert other.wait(60) == 0

@@ -107,7 +107,7 @@ class Gate:
             connection.info["pages"] = pages
 
     def _close(self, *_: object) -> None:
-        if self._log is not None and self._is_log_changed:
+        if self._log is not None and self._is_log_changed and not self._log.lacks_header():
             self._log.cut()
 
     def _check(self, **how: bool) -> None:
@@ -125,7 +125,7 @@ class Gate:
         found, log = self._look(), _stat(f"{self._path}-wal")
         is_there = found == self._seen
         if is_there:  # SQLite would move damaged pages too
-            may_move = self._log is None or not self._is_log_changed or self._log.is_whole()
+            may_move = self._log is None or not self._is_log_changed or self._log.lacks_header()
         else:
             may_move = found._replace(log=self._seen.log) == self._seen and (log is None or not log.st_size)
         if may_move:

@@ -68,11 +68,11 @@ class LogFile:
             sleep(_PAUSE)
         return True
 
-    def is_whole(self) -> bool:
-        """Whether all pages of this process are as they were written, also if the header is not."""
+    def lacks_header(self) -> bool:
+        """Whether nothing but the header was overwritten, so that SQLite can still move the log into the file."""
         try:
             with _reading(self._path) as file:
-                return self._has_pages(file)
+                return os.pread(file, _HEADER, 0) != self._state.header and self._has_pages(file)
         except OSError:
             return False
 
@@ -80,10 +80,8 @@ class LogFile:
         """Leave what SQLite would read again. It moves no damaged page into the file then, and keeps the log."""
         with suppress(OSError), _reading(self._path) as file:
             header = self._state.header
-            if os.pread(file, _HEADER, 0) == header:
-                os.truncate(self._path, _last_commit(file, header, _start(header)).end)
-            elif not self._has_pages(file):
-                os.truncate(self._path, 0)
+            is_same = os.pread(file, _HEADER, 0) == header
+            os.truncate(self._path, _last_commit(file, header, _start(header)).end if is_same else 0)
 
     def _fault(self, has_committed: bool, thorough: bool) -> tuple[int, int] | None:
         """None if the log is as it was left; size and time of one that is not, or that somebody is writing."""

@@ -1,12 +1,10 @@
 """Whether the write-ahead log of an SQLite file that this process serves still contains what was committed."""
 
 import os
-import struct
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import lru_cache
 from time import sleep
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +29,7 @@ class _State(NamedTuple):
     header: bytes
     stat: tuple[int, int]  # size and time
     own: _Place  # of the last commit of this process
-    last: _Place  # of the last commit of any process
+    last: _Place | None  # of the last commit of any process, if another one has written since
 
 
 class LogFile:
@@ -44,11 +42,10 @@ class LogFile:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._state = _State(b"", (0, 0), _start(b""), _start(b""))
+        self._state = _State(b"", (0, 0), _start(b""), None)
         with suppress(OSError), _reading(path) as file:
             header = os.pread(file, _HEADER, 0)
-            last = _last_commit(file, header, _start(header))
-            self._note(file, header, last, last)
+            self._note(file, header, _last_commit(file, header, _start(header)))
 
     def is_kept(self, *, has_committed: bool = False, thorough: bool = False) -> bool:
         """Whether all commits of this process are still there.
@@ -88,7 +85,7 @@ class LogFile:
         try:
             with _reading(self._path) as file:
                 before, stat, header = self._state, _stat(file), os.pread(file, _HEADER, 0)
-                is_same = (header, stat) == (before.header, before.stat)
+                is_same = stat == before.stat and header == before.header
                 if is_same and not thorough:
                     return None
                 own = before.own
@@ -98,10 +95,16 @@ class LogFile:
                     own = _start(header)
                 elif (thorough or not has_committed) and not self._has_pages(file):
                     return stat
-                last = _last_commit(file, header, own)
-                if has_committed and not is_same and last == before.last:
+                if has_committed and not thorough and before.last is None:
+                    last = _next_commit(file, header, own)
+                else:
+                    last = _last_commit(file, header, own)
+                if not has_committed:
+                    self._note(file, header, own, last)
+                elif is_same or last != (before.last or before.own):
+                    self._note(file, header, last)
+                else:
                     return stat
-                self._note(file, header, last if has_committed else own, last)
                 return None
         except OSError:
             return (0, 0)
@@ -110,7 +113,7 @@ class LogFile:
         header, own = self._state.header, self._state.own
         return _last_commit(file, header, _start(header), own.end) == own
 
-    def _note(self, file: int, header: bytes, own: _Place, last: _Place) -> None:
+    def _note(self, file: int, header: bytes, own: _Place, last: _Place | None = None) -> None:
         set_time_back(file)
         self._state = _State(header, _stat(file), own, last)
 
@@ -127,13 +130,15 @@ def _stat(file: int) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-@contextmanager
-def _reading(path: str) -> Iterator[int]:
-    file = os.open(path, os.O_RDONLY)
-    try:
-        yield file
-    finally:
-        os.close(file)
+class _reading:  # noqa: N801 - half of the time of a generator
+    def __init__(self, path: str) -> None:
+        self._file = os.open(path, os.O_RDONLY)
+
+    def __enter__(self) -> int:
+        return self._file
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
 
 
 def _start(header: bytes) -> _Place:
@@ -150,29 +155,39 @@ def _may_follow(header: bytes, before: _State) -> bool:
 def _is_valid(header: bytes) -> bool:
     if len(header) != _HEADER or int.from_bytes(header[:4], "big") not in _MAGIC:
         return False
-    words = np.frombuffer(header, _words(header), 6).astype(np.uint32)[None]
-    return _checksums(words, np.zeros((1, 2), np.uint32)).astype(">u4").tobytes() == header[24:]
+    sums = _checksums(_words(header, header[:24]), np.zeros((1, 2), np.uint32), of_frames=False)
+    return sums.astype(">u4").tobytes() == header[24:]
+
+
+def _next_commit(file: int, header: bytes, place: _Place) -> _Place:
+    """The first commit after a place, by the heads of its frames."""
+    end, size = place.end, _frame_size(header)
+    while (head := os.pread(file, _FRAME, end))[8:16] == header[16:24]:
+        end += size
+        if any(head[4:8]):
+            return _Place(end, head[16:])
+    return place
 
 
 def _last_commit(file: int, header: bytes, place: _Place, stop: int | None = None) -> _Place:
     """The last commit after a place, where each page has the checksum that it was written with."""
     if not _is_valid(header):  # SQLite reads nothing behind it
         return place
-    words, page = _words(header), struct.unpack_from(">I", header, 8)[0]
-    form = np.dtype([("head", words, 2), ("salts", "<u8"), ("sums", ">u4", 2), ("page", words, page // 4)])
-    salts, size = int.from_bytes(header[16:24], "little"), _FRAME + page
-    at, before, count = place.end, np.frombuffer(place.checksum, ">u4"), _FEWEST
+    size, salts = _frame_size(header), np.frombuffer(header, ">u4", 2, 16)
+    at, before, count = place.end, np.frombuffer(place.checksum, ">u4").astype(np.uint32), _FEWEST
     while at != stop:
         if stop is not None:
             count = min(count, (stop - at) // size)
         content = os.pread(file, count * size, at)
-        frames = np.frombuffer(content, form, len(content) // size)
-        sums = frames["sums"].astype(np.uint32)
-        sums_before = np.concatenate([before[None], sums])[:-1].astype(np.uint32)
-        data = np.concatenate([frames["head"], frames["page"]], axis=1, dtype=np.uint32)
-        is_good = (frames["salts"] == salts) & (_checksums(data, sums_before) == sums).all(axis=1)
-        good = len(frames) if is_good.all() else int(is_good.argmin())
-        if len(commits := frames["head"][:good, 1].nonzero()[0]):
+        if not (frames := len(content) // size):
+            break
+        heads = np.frombuffer(content, ">u4", frames * size // 4).reshape(frames, -1)[:, : _FRAME // 4]
+        sums = heads[:, 4:].astype(np.uint32)
+        sums_before = np.concatenate([before[None], sums])[:-1]
+        found = _checksums(_words(header, content[: frames * size], frames), sums_before, of_frames=True)
+        is_good = (heads[:, 2:4] == salts).all(axis=1) & (found == sums).all(axis=1)
+        good = frames if is_good.all() else int(is_good.argmin())
+        if len(commits := heads[:good, 1].nonzero()[0]):
             end = int(commits[-1] + 1) * size
             place = _Place(at + end, content[end - size + 16 : end - size + _FRAME])
         if good < count:
@@ -181,23 +196,32 @@ def _last_commit(file: int, header: bytes, place: _Place, stop: int | None = Non
     return place
 
 
-def _words(header: bytes) -> "np.dtype[Any]":
-    return np.dtype(">u4" if header[3] & 1 else "<u4")
+def _frame_size(header: bytes) -> int:
+    return _FRAME + int.from_bytes(header[8:12], "big")
 
 
-def _checksums(words: NDArray[np.uint32], before: NDArray[np.uint32]) -> NDArray[np.uint32]:
+def _words(header: bytes, content: bytes, rows: int = 1) -> NDArray[np.uint32]:
+    """Rows of words, in the order of bytes that the magic number says."""
+    kind = ">u4" if header[3] & 1 else "<u4"
+    return np.frombuffer(content, kind).reshape(rows, -1).astype(np.uint32, copy=False)
+
+
+def _checksums(words: NDArray[np.uint32], before: NDArray[np.uint32], *, of_frames: bool) -> NDArray[np.uint32]:
     """SQLite's checksums of rows of words, each continued from another one.
 
     Words x, y take it from (a, b) to (a + b + x, a + 2b + x + y). So Fibonacci numbers say how often a word counts.
     """
-    weights = _fibonacci(words.shape[1])
-    words[:, 0] += before[:, 0]
-    return words @ weights[1:] + before[:, 1:] * weights[0]
+    weights = _weights(words.shape[1], of_frames=of_frames)
+    a, b = before[:, 0], before[:, 1]
+    return np.stack([words.dot(one[1:]) + a * one[1] + b * one[0] for one in weights], axis=1)
 
 
-@lru_cache(2)
-def _fibonacci(count: int) -> NDArray[np.uint32]:
+@lru_cache(4)
+def _weights(count: int, *, of_frames: bool) -> NDArray[np.uint32]:
     numbers = [0, 1]
     while len(numbers) < count + 2:
         numbers.append((numbers[-1] + numbers[-2]) % (1 << 32))
-    return np.array([numbers[:-1], numbers[1:]], np.uint32).T[::-1].copy()
+    weights = np.array([numbers[:-1], numbers[1:]], np.uint32)[:, ::-1]
+    if of_frames:  # whose salts and checksums do not count
+        weights = np.concatenate([weights[:, 4:7], np.zeros((2, 4), np.uint32), weights[:, 7:]], axis=1)
+    return np.ascontiguousarray(weights)

@@ -1,6 +1,7 @@
 """Whether the write-ahead log of an SQLite file that this process serves still contains what was committed."""
 
 import os
+import weakref
 from contextlib import suppress
 from functools import lru_cache
 from time import sleep
@@ -15,7 +16,7 @@ _HEADER = 32  # bytes: magic, version, page size, checkpoint number, two salts, 
 _FRAME = 24  # bytes before each page: page number, database size if it ends a commit, two salts, two checksums
 _MAGIC = (0x377F0682, 0x377F0683)  # checksums of little-endian words, and of big-endian ones
 _PAUSE = 0.1  # seconds in which whoever writes a log changes its time
-_FEWEST, _MOST = 8, 512  # frames that are read at a time
+_FEWEST, _MOST = 8, 64  # frames that are read at a time
 
 
 class _Place(NamedTuple):
@@ -41,11 +42,10 @@ class LogFile:
     """
 
     def __init__(self, path: str) -> None:
-        self._path = path
-        self._state = _State(b"", (0, 0), _start(b""), None)
-        with suppress(OSError), _reading(path) as file:
-            header = os.pread(file, _HEADER, 0)
-            self._note(file, header, _last_commit(file, header, _start(header)))
+        self._file = os.open(path, os.O_RDWR)
+        weakref.finalize(self, os.close, self._file)
+        header = os.pread(self._file, _HEADER, 0)
+        self._note(header, self._last_commit(header, _start(header)))
 
     def is_kept(self, *, has_committed: bool = False, thorough: bool = False) -> bool:
         """Whether all commits of this process are still there.
@@ -67,55 +67,81 @@ class LogFile:
 
     def lacks_header(self) -> bool:
         """Whether nothing but the header was overwritten, so that SQLite can still move the log into the file."""
-        try:
-            with _reading(self._path) as file:
-                return os.pread(file, _HEADER, 0) != self._state.header and self._has_pages(file)
-        except OSError:
-            return False
+        return os.pread(self._file, _HEADER, 0) != self._state.header and self._has_pages()
 
     def cut(self) -> None:
         """Leave what SQLite would read again. It moves no damaged page into the file then, and keeps the log."""
-        with suppress(OSError), _reading(self._path) as file:
-            header = self._state.header
-            is_same = os.pread(file, _HEADER, 0) == header
-            os.truncate(self._path, _last_commit(file, header, _start(header)).end if is_same else 0)
+        header = self._state.header
+        is_same = os.pread(self._file, _HEADER, 0) == header
+        os.truncate(self._file, self._last_commit(header, _start(header)).end if is_same else 0)
 
     def _fault(self, has_committed: bool, thorough: bool) -> tuple[int, int] | None:
         """None if the log is as it was left; size and time of one that is not, or that somebody is writing."""
-        try:
-            with _reading(self._path) as file:
-                before, stat, header = self._state, _stat(file), os.pread(file, _HEADER, 0)
-                is_same = stat == before.stat and header == before.header
-                if is_same and not thorough:
-                    return None
-                own = before.own
-                if header != before.header:
-                    if not _may_follow(header, before):
-                        return stat
-                    own = _start(header)
-                elif (thorough or not has_committed) and not self._has_pages(file):
-                    return stat
-                if has_committed and not thorough and before.last is None:
-                    last = _next_commit(file, header, own)
-                else:
-                    last = _last_commit(file, header, own)
-                if not has_committed:
-                    self._note(file, header, own, last)
-                elif is_same or last != (before.last or before.own):
-                    self._note(file, header, last)
-                else:
-                    return stat
-                return None
-        except OSError:
-            return (0, 0)
+        before, stat, header = self._state, _stat(self._file), os.pread(self._file, _HEADER, 0)
+        is_same = stat == before.stat and header == before.header
+        if is_same and not thorough:
+            return None
+        own = before.own
+        if header != before.header:
+            if not _may_follow(header, before):
+                return stat
+            own = _start(header)
+        elif (thorough or not has_committed) and not self._has_pages():
+            return stat
+        if has_committed and not thorough and before.last is None:
+            last = self._next_commit(header, own)
+        else:
+            last = self._last_commit(header, own)
+        if not has_committed:
+            self._note(header, own, last)
+        elif is_same or last != (before.last or before.own):
+            self._note(header, last)
+        else:
+            return stat
+        return None
 
-    def _has_pages(self, file: int) -> bool:
+    def _note(self, header: bytes, own: _Place, last: _Place | None = None) -> None:
+        set_time_back(self._file)
+        self._state = _State(header, _stat(self._file), own, last)
+
+    def _has_pages(self) -> bool:
         header, own = self._state.header, self._state.own
-        return _last_commit(file, header, _start(header), own.end) == own
+        return self._last_commit(header, _start(header), own.end) == own
 
-    def _note(self, file: int, header: bytes, own: _Place, last: _Place | None = None) -> None:
-        set_time_back(file)
-        self._state = _State(header, _stat(file), own, last)
+    def _next_commit(self, header: bytes, place: _Place) -> _Place:
+        """The first commit after a place, by the heads of its frames."""
+        end, size = place.end, _frame_size(header)
+        while (head := os.pread(self._file, _FRAME, end))[8:16] == header[16:24]:
+            end += size
+            if head[4:8] != bytes(4):
+                return _Place(end, head[16:])
+        return place
+
+    def _last_commit(self, header: bytes, place: _Place, stop: int | None = None) -> _Place:
+        """The last commit after a place, where each page has the checksum that it was written with."""
+        if not _is_valid(header):  # SQLite reads nothing behind it
+            return place
+        size, salts = _frame_size(header), np.frombuffer(header, ">u4", 2, 16)
+        at, before, count = place.end, np.frombuffer(place.checksum, ">u4").astype(np.uint32), _FEWEST
+        while at != stop:
+            if stop is not None:
+                count = min(count, (stop - at) // size)
+            content = os.pread(self._file, count * size, at)
+            if not (frames := len(content) // size):
+                break
+            heads = np.frombuffer(content, ">u4", frames * size // 4).reshape(frames, -1)[:, : _FRAME // 4]
+            sums = heads[:, 4:].astype(np.uint32)
+            sums_before = np.concatenate([before[None], sums])[:-1]
+            found = _checksums(_words(header, content[: frames * size], frames), sums_before, of_frames=True)
+            is_good = (heads[:, 2:4] == salts).all(axis=1) & (found == sums).all(axis=1)
+            good = frames if is_good.all() else int(is_good.argmin())
+            if len(commits := heads[:good, 1].nonzero()[0]):
+                end = int(commits[-1] + 1) * size
+                place = _Place(at + end, content[end - size + 16 : end - size + _FRAME])
+            if good < count:
+                break
+            at, before, count = at + count * size, sums[-1], min(2 * count, _MOST)
+        return place
 
 
 def set_time_back(file: int | str) -> None:
@@ -128,17 +154,6 @@ def set_time_back(file: int | str) -> None:
 def _stat(file: int) -> tuple[int, int]:
     found = os.fstat(file)
     return found.st_size, found.st_mtime_ns
-
-
-class _reading:  # noqa: N801 - half of the time of a generator
-    def __init__(self, path: str) -> None:
-        self._file = os.open(path, os.O_RDONLY)
-
-    def __enter__(self) -> int:
-        return self._file
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._file)
 
 
 def _start(header: bytes) -> _Place:
@@ -157,43 +172,6 @@ def _is_valid(header: bytes) -> bool:
         return False
     sums = _checksums(_words(header, header[:24]), np.zeros((1, 2), np.uint32), of_frames=False)
     return sums.astype(">u4").tobytes() == header[24:]
-
-
-def _next_commit(file: int, header: bytes, place: _Place) -> _Place:
-    """The first commit after a place, by the heads of its frames."""
-    end, size = place.end, _frame_size(header)
-    while (head := os.pread(file, _FRAME, end))[8:16] == header[16:24]:
-        end += size
-        if any(head[4:8]):
-            return _Place(end, head[16:])
-    return place
-
-
-def _last_commit(file: int, header: bytes, place: _Place, stop: int | None = None) -> _Place:
-    """The last commit after a place, where each page has the checksum that it was written with."""
-    if not _is_valid(header):  # SQLite reads nothing behind it
-        return place
-    size, salts = _frame_size(header), np.frombuffer(header, ">u4", 2, 16)
-    at, before, count = place.end, np.frombuffer(place.checksum, ">u4").astype(np.uint32), _FEWEST
-    while at != stop:
-        if stop is not None:
-            count = min(count, (stop - at) // size)
-        content = os.pread(file, count * size, at)
-        if not (frames := len(content) // size):
-            break
-        heads = np.frombuffer(content, ">u4", frames * size // 4).reshape(frames, -1)[:, : _FRAME // 4]
-        sums = heads[:, 4:].astype(np.uint32)
-        sums_before = np.concatenate([before[None], sums])[:-1]
-        found = _checksums(_words(header, content[: frames * size], frames), sums_before, of_frames=True)
-        is_good = (heads[:, 2:4] == salts).all(axis=1) & (found == sums).all(axis=1)
-        good = frames if is_good.all() else int(is_good.argmin())
-        if len(commits := heads[:good, 1].nonzero()[0]):
-            end = int(commits[-1] + 1) * size
-            place = _Place(at + end, content[end - size + 16 : end - size + _FRAME])
-        if good < count:
-            break
-        at, before, count = at + count * size, sums[-1], min(2 * count, _MOST)
-    return place
 
 
 def _frame_size(header: bytes) -> int:

@@ -37,15 +37,15 @@ class LogFile:
     """A log, as this process left it. Other processes may add commits to it, but not change what is there.
 
     SQLite trusts its index of the log and does not read what it wrote before. So it acknowledges changes after
-    a damaged frame, which nobody finds again once the process is killed. It takes no lock on the log itself, so this
-    process may open and close it.
+    a damaged page, which nobody finds again once the process is killed. It takes no lock on the log itself, so this
+    process may open and close it, as it may not the database and the index of the log.
     """
 
     def __init__(self, path: str) -> None:
         self._file = os.open(path, os.O_RDWR)
         weakref.finalize(self, os.close, self._file)
-        header = os.pread(self._file, _HEADER, 0)
-        self._note(header, self._last_commit(header, _start(header)))
+        stat, header = _stat(self._file), os.pread(self._file, _HEADER, 0)
+        self._note(stat, header, self._last_commit(header, _start(header)))
 
     def is_kept(self, *, has_committed: bool = False, thorough: bool = False) -> bool:
         """Whether all commits of this process are still there.
@@ -93,16 +93,18 @@ class LogFile:
         else:
             last = self._last_commit(header, own)
         if not has_committed:
-            self._note(header, own, last)
+            self._note(stat, header, own, last)
         elif is_same or last != (before.last or before.own):
-            self._note(header, last)
+            self._note(stat, header, last)
         else:
             return stat
         return None
 
-    def _note(self, header: bytes, own: _Place, last: _Place | None = None) -> None:
-        set_time_back(self._file)
-        self._state = _State(header, _stat(self._file), own, last)
+    def _note(self, stat: tuple[int, int], header: bytes, own: _Place, last: _Place | None = None) -> None:
+        if _stat(self._file) == stat:  # otherwise somebody is writing, so all is read again the next time
+            set_time_back(self._file)
+            stat = _stat(self._file)
+        self._state = _State(header, stat, own, last)
 
     def _has_pages(self) -> bool:
         header, own = self._state.header, self._state.own

@@ -37,6 +37,8 @@ from reassess.annotation import (
     suggest,
 )
 from reassess.annotation.local_server import running
+from reassess.annotation.store.locking import only_process
+from reassess.annotation.store.log_file import LogFile
 from reassess.annotation.store.pictures import golden_truths
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.stop_rule import StopRule
@@ -135,6 +137,35 @@ def test_as_many_answers_as_can_be(row: Any, tmp_path: Path, where: str, raters:
     row(f"{name}, 200 answers", 200 * found.seconds / found.answers, "1 s", 1.0, "<= 1")
     row(f"{name}, next, 95%", at(found.next_seconds, 0.95), "50 ms", 0.05, "<= 1")
     row(f"{name}, submit, 95%", at(found.answer_seconds, 0.95), "50 ms", 0.05, "<= 1")
+
+
+def test_the_log_of_a_served_file_is_looked_at_with_every_change(
+    row: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_kept, looks, changes = LogFile.is_kept, [0.0], []
+
+    def timed_look(*args: Any, **how: Any) -> bool:
+        begin = time.perf_counter()
+        found = is_kept(*args, **how)
+        looks[-1] += time.perf_counter() - begin
+        return found
+
+    create_campaign(tmp_path / "c.db", plan_of_golden_and_stop(1_000))
+    with only_process(tmp_path / "c.db"):
+        campaign = open_campaign(tmp_path / "c.db")
+        person = add_person(campaign, "ann")
+        question = next_turn(campaign, person, time.time()).rows[0].question
+        monkeypatch.setattr(LogFile, "is_kept", timed_look)
+        for revision in range(1_500):
+            given = [GivenAnswer(question, 2 * (revision % 2), 1.0, revision)]
+            begin = time.perf_counter()
+            keep_answers(campaign, person, given, time.time())
+            changes.append(time.perf_counter() - begin)
+            looks.append(0.0)
+        campaign.close()
+    for name, of in (("mean", np.mean), ("50%", np.median)):
+        row(f"looks at the log, {name}", float(of(looks[:-1])), "the whole change", float(of(changes)), "<= 0.1")
+    print(*(f"{1e6 * float(of(times)):.0f} us" for times in (looks[:-1], changes) for of in (np.mean, np.median)))
 
 
 def timed(do: Callable[[], object]) -> float:

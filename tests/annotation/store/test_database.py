@@ -14,12 +14,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 
 from reassess.annotation.store import database as store
 from reassess.annotation.store.backup import backup_campaign
-from reassess.annotation.store.campaigns import changing, open_campaign, using_campaign
+from reassess.annotation.store.campaigns import changing, open_campaign, resume, using_campaign
 from reassess.annotation.store.database import database_errors, reading
 from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.locking import only_process
@@ -491,6 +491,30 @@ def test_what_another_process_wrote_and_a_third_one_damaged_is_noticed(path: Pat
                 add_person(campaign, "yan")
     with using_campaign(path) as campaign:
         assert {"zoe"} == {one.name for one in people_of(campaign)} - {"eve", "rater 2", "rater 3"}
+
+
+def test_what_another_program_has_not_committed_yet_is_no_damage(path: Path) -> None:
+    """Also if the change of the server that ends meanwhile wrote nothing."""
+    many = (
+        "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 1000) SELECT x, zeroblob(3000) FROM n"
+    )
+    with only_process(path), using_campaign(path) as campaign, closing(sqlite3.connect(path)) as other:
+        add_person(campaign, "zoe")
+        other.execute("PRAGMA cache_size=1")
+
+        def write_much(*_: object) -> None:
+            if not other.in_transaction:
+                size = log_of(path).stat().st_size
+                other.execute("BEGIN IMMEDIATE")
+                other.execute(f"CREATE TABLE numbers AS {many}")
+                assert log_of(path).stat().st_size > size
+
+        event.listen(campaign.engine, "checkin", write_much)
+        assert not resume(campaign, 1e9)
+        event.remove(campaign.engine, "checkin", write_much)
+        other.rollback()
+        add_person(campaign, "yan")
+        assert {"zoe", "yan"} <= names_if_killed(path)
 
 
 def run_many(path: Path, name: str, count: int) -> "subprocess.Popen[bytes]":

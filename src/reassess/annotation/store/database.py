@@ -64,9 +64,10 @@ class Gate:
             if path in ONLY_HERE:  # whoever is moving the log ends first
                 connection.execute("PRAGMA wal_checkpoint(FULL)")
         self._log = LogFile(f"{path}-wal") if self._has_log and path in ONLY_HERE else None
-        self._is_log_changed = False
+        self._is_log_changed, self._rows, self._has_written = False, 0, False
         self._seen = self._look()
         event.listen(engine, "begin", self._begin)
+        event.listen(engine, "commit", self._commit)
         event.listen(engine, "close", self._close)
 
     def __enter__(self) -> None:
@@ -82,7 +83,7 @@ class Gate:
         try:
             if error is None and self._log is not None:
                 is_due = not self._changes % _CHANGES
-                self._check(has_committed=True, thorough=is_due)
+                self._check(has_committed=self._has_written, thorough=is_due)
                 if is_due:
                     self._move_log()
         finally:
@@ -100,11 +101,16 @@ class Gate:
         if connection.get_execution_options().get("reading"):
             return
         self._check()
+        self._rows, self._has_written = _changed_rows(connection), False
         self._changes += 1
         pages = 0 if self._path in ONLY_HERE or _is_served(self._path) else _PAGES
         if connection.info.get("pages") != pages:
             connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={pages}")
             connection.info["pages"] = pages
+
+    def _commit(self, connection: Connection) -> None:
+        if not connection.get_execution_options().get("reading"):
+            self._has_written = _changed_rows(connection) != self._rows
 
     def _close(self, *_: object) -> None:
         if self._log is not None and self._is_log_changed and not self._log.lacks_header():
@@ -152,6 +158,11 @@ class _Seen(NamedTuple):
         if self == before:
             return "has a log (-wal) that another program changed since it was opened"
         return "was changed by another program since it was opened"
+
+
+def _changed_rows(connection: Connection) -> int:
+    """Of a connection since it was opened: SQLite writes nothing if a transaction changes none."""
+    return int(connection.connection.dbapi_connection.total_changes)  # type: ignore[union-attr]
 
 
 def _stat(path: str) -> os.stat_result | None:

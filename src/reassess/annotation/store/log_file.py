@@ -53,7 +53,7 @@ class LogFile:
         Parameters
         ----------
         has_committed
-            Whether a transaction of this process has just ended, which is there too if it wrote anything.
+            Whether a transaction of this process has just ended that changed rows, which is there too.
         thorough
             Whether all pages are read, also if the log has the time that this process left.
         """
@@ -81,11 +81,11 @@ class LogFile:
         is_same = stat == before.stat and header == before.header
         if is_same and not thorough:
             return None
-        own = before.own
+        own, known = before.own, before.last or before.own
         if header != before.header:
             if not _may_follow(header, before):
                 return stat
-            own = _start(header)
+            own = known = _start(header)
         elif (thorough or not has_committed) and not self._has_pages():
             return stat
         if has_committed and not thorough and before.last is None:
@@ -94,7 +94,7 @@ class LogFile:
             last = self._last_commit(header, own)
         if not has_committed:
             self._note(stat, header, own, last)
-        elif is_same or last != (before.last or before.own):
+        elif is_same or last != known:
             self._note(stat, header, last)
         else:
             return stat

@@ -162,7 +162,7 @@ class _Seen(NamedTuple):
 
 def _changed_rows(connection: Connection) -> int:
     """Of a connection since it was opened: SQLite writes nothing if a transaction changes none."""
-    return int(connection.connection.dbapi_connection.total_changes)  # type: ignore[union-attr]
+    return int(connection.connection.dbapi_connection.total_changes)
 
 
 def _stat(path: str) -> os.stat_result | None:

@@ -93,15 +93,21 @@ class ClassCandidates:
         """Those of some images."""
         return ClassCandidates(self.ids[rows], self.logs[rows], self.place[rows], self.tails[rows], self.classes)
 
-    def certainty(self, sharpening: float) -> npt.NDArray[np.float64]:
-        """The probability of the most probable class of each image, if a sharpening calibrates them."""
+    def probabilities(
+        self, sharpening: float, biases: npt.NDArray[np.float64] | None = None
+    ) -> npt.NDArray[np.float64]:
+        """The probabilities of the candidates, float64, shape (images, candidates), if a calibration is right."""
         logs = sharpening * self.logs.astype(np.float64)
-        highest = logs.max(axis=1)
-        weights: npt.NDArray[np.float64] = np.exp(logs - highest[:, None]).sum(axis=1)
+        if biases is not None:
+            logs += biases[self.ids]
+        highest = logs.max(axis=1, keepdims=True)
+        weights: npt.NDArray[np.float64] = np.exp(logs - highest)
+        total = weights.sum(axis=1, keepdims=True)
         others = self.classes - self.ids.shape[1]
         if others:
-            weights += np.exp(tail_log(math.log(others), *self.tails.T.astype(np.float64), sharpening) - highest)
-        return 1 / weights
+            tails = tail_log(math.log(others), *self.tails.T.astype(np.float64), sharpening)
+            total += np.exp(tails[:, None] - highest)
+        return weights / total
 
 
 class _Reader:

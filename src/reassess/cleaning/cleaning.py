@@ -151,7 +151,7 @@ def _is_certain(file: HeldOutFile) -> bool:
 
 def _warn_of_models(images: ClassCandidates, share: float) -> None:
     """Say if models look poor, or as if they had been trained on the images that they judge."""
-    certainty, is_first = images.certainty(1.0), np.argmax(images.logs, axis=1) == images.place
+    certainty, is_first = images.probabilities(1.0).max(axis=1), np.argmax(images.logs, axis=1) == images.place
     unsure = np.argsort(certainty, kind="stable")[: math.ceil(_UNSURE_PART * certainty.size)]
     first, first_of_unsure = float(is_first.mean()), float(is_first[unsure].mean())
     sample = "have people check a sample of the labels"

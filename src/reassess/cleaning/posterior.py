@@ -1,11 +1,15 @@
-"""The probability that each label is right, given what a model says of the image when it is held out.
+"""The probability that each label is right, given the predictions of models that were not trained on the image.
 
 `noise_model` says what is assumed. The sharpening is the one under which the labels are likeliest, each sharpening with
 the matrix of mistakes and the biases of classes that EM finds for it. All images count for both: on labels that were
 left out of EM, a sharpening looks worse for each mistake that is seen a few times only, and with few images nearly all
-are. How much mistakes are pulled towards what an image looks like cannot be learned from the labels: a wrong shape of
-the calibration looks the same. It is `PULL`, of people's mistakes as measured where the truth is known; and people who
-check a sample of the labels correct what follows from it.
+are.
+
+How much mistakes are pulled towards what an image looks like cannot be learned from the labels: a wrong shape of the
+calibration looks the same. People's mistakes are pulled by `PULL`, as measured where the truth is known, and random
+mistakes are not pulled. People confuse the classes that the model confuses too. So the pull is `PULL` if enough of the
+mistakes are between such classes and the labels are about as likely with the pull as without. It is 0 if few
+are or the labels are much less likely, and something between in cases of doubt.
 
 A model that is calibrated for the labels as they are, mistakes and all, explains them without one mistake: that one
 label in ten is another class, whatever the image, is then what it says of every image. No model is that unsure of the
@@ -22,13 +26,17 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq, minimize_scalar
+from scipy.sparse import csr_array
+from scipy.special import expit
 
 from reassess.cleaning.candidates import ClassCandidates
 from reassess.cleaning.noise_model import Expectation, NoiseModel
 
 __all__ = ["PULL", "fit_noise"]
 
-PULL = 0.15  # 0.15 to 0.2 fits CIFAR-10N's answers best where the true classes are given; labels wrong at random have 0
+PULL = 0.15  # 0.15 to 0.2 fits CIFAR-10N's answers best where the true classes are given
+_FEW_FOLLOW, _MANY_FOLLOW = 0.02, 0.03  # labels between which the pull grows from nothing to the whole
+_LEAST_LIKELY = -3.0  # log-likelihood ratio of the pull at which half of it is left
 _LEAST_SHARPENING, _MOST_SHARPENING = 0.25, 8.0  # between which it is sought
 _ANCHORS, _CERTAIN = 0.03, 0.99  # the share of images that are so certain at least
 _SAMPLE, _SAMPLE_A_CLASS = 50_000, 100  # images on which the calibration is found, the larger of the two
@@ -48,10 +56,16 @@ def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, Ex
     by_label = np.argsort(images.labels(), kind="stable")  # those of a label look up the same: then it is in a cache
     back = np.argsort(by_label)
     side_by_side = images.of_rows(by_label)
-    start = NoiseModel.start(images.classes, pull=PULL)
     drawn = side_by_side.of_rows(np.sort(back[_drawn(images, seed)]))
-    sharpening = max(_least_sharpening(drawn, start), _likeliest_sharpening(drawn, start))
-    model, found = start.sharpened(sharpening).fitted(side_by_side)
+    model, found = _calibrated(drawn, pull=0.0)
+    weight = _weight_of_following(drawn, model, found)
+    if weight:
+        pulled, found_pulled = _calibrated(drawn, pull=PULL)
+        ratio = float(found_pulled.logs.sum() - found.logs.sum())
+        weight *= float(expit(ratio - _LEAST_LIKELY))
+        sharpening = model.sharpening ** (1 - weight) * pulled.sharpening**weight
+        model = replace(pulled, pull=weight * PULL, sharpening=sharpening)
+    model, found = model.fitted(side_by_side)
     return model, found.of_rows(back)
 
 
@@ -59,6 +73,40 @@ def _drawn(images: ClassCandidates, seed: int) -> npt.NDArray[np.int64]:
     """Images on which the calibration is found, by chance."""
     most = max(_SAMPLE, _SAMPLE_A_CLASS * images.classes)
     return np.random.default_rng(seed).permutation(len(images))[:most]
+
+
+def _calibrated(images: ClassCandidates, *, pull: float) -> tuple[NoiseModel, Expectation]:
+    """The best sharpening for a pull."""
+    start = NoiseModel.start(images.classes, pull=pull)
+    sharpening = max(_least_sharpening(images, start), _likeliest_sharpening(images, start))
+    return start.sharpened(sharpening).fitted(images)
+
+
+def _weight_of_following(images: ClassCandidates, model: NoiseModel, found: Expectation) -> float:
+    """How far mistakes look like people's, from 0 to 1, by whether they are between classes that the model confuses.
+
+    The mistakes of each true class are a mixture: some are spread as the model's probabilities are, the others evenly.
+    The share of the first is squared, since some of them are mistakes of the model.
+    """
+    if images.classes < 3:  # there is one wrong class only
+        return 0.0
+    chances = images.probabilities(model.sharpening, model.biases)
+    starts = np.arange(0, images.ids.size + 1, images.ids.shape[1])
+    of_images = csr_array((chances.ravel(), images.ids.ravel(), starts), shape=(len(images), images.classes))
+    confused = (of_images.T @ of_images).toarray()
+    np.fill_diagonal(confused, 0)
+    confused /= np.maximum(confused.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+    mistakes = found.counts.copy()
+    np.fill_diagonal(mistakes, 0)
+    seen = mistakes > 0
+    counts, follows = mistakes[seen], confused[seen] * (images.classes - 1)
+
+    def unlikelihood(share: float) -> float:
+        return -float(counts @ np.log1p(share * (follows - 1)))
+
+    share = minimize_scalar(unlikelihood, bounds=(0, 1 - 1e-6), method="bounded").x
+    following = share**2 * counts.sum() / len(images)
+    return float(np.clip((following - _FEW_FOLLOW) / (_MANY_FOLLOW - _FEW_FOLLOW), 0, 1))
 
 
 def _likeliest_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
@@ -76,13 +124,14 @@ def _least_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
     """That at which as many images are certain as must be, if their labels do not speak against it."""
 
     def missing(log_sharpening: float) -> float:
-        return _CERTAIN - float(np.quantile(images.certainty(math.exp(log_sharpening)), 1 - _ANCHORS))
+        certainty = images.probabilities(math.exp(log_sharpening)).max(axis=1)
+        return _CERTAIN - float(np.quantile(certainty, 1 - _ANCHORS))
 
     low, high = math.log(_LEAST_SHARPENING), math.log(_MOST_SHARPENING)
     if missing(low) <= 0:
         return _LEAST_SHARPENING
     found = high if missing(high) >= 0 else brentq(missing, low, high, xtol=0.01)
-    certain = images.certainty(math.exp(found))
+    certain = images.probabilities(math.exp(found)).max(axis=1)
     anchors = images.of_rows(np.flatnonzero(certain >= np.quantile(certain, 1 - _ANCHORS)))
     model, _ = replace(start, sharpening=math.exp(found), smoothing=1.0).fitted(images, most=_STEPS)
     return math.exp(found) if _explains(model, anchors) else _LEAST_SHARPENING

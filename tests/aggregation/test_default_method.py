@@ -318,8 +318,8 @@ def test_raters_who_mostly_give_the_common_answer_do_not_silence_the_warning() -
 @pytest.mark.parametrize("make", [by_em, by_default])
 def test_golden_answers_that_show_that_em_is_better_silence_the_warning(make: Callable[..., Aggregation]) -> None:
     votes, truth = one_rater_is_against(2)
-    (told,) = tried(votes, expert(range(12), truth[:12]), make)[1]
-    assert "most items have one vote" in told
+    (few,) = tried(votes, expert(range(12), truth[:12]), make)[1]
+    assert "most items have one vote" in few
     result, told = tried(votes, expert(range(100), truth[:100]), make)
     assert told == []
     assert np.mean(result.posterior.most_likely()[100:] == truth[100:]) > 0.85

@@ -36,6 +36,7 @@ from reassess import (
 )
 from reassess.aggregation import dependence as checks
 from reassess.aggregation.baselines import majority
+from reassess.aggregation.methods import fit_em
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -81,7 +82,7 @@ CROWDS: dict[str, tuple[int, int, int, int, dict[str, Any]]] = {
     "30 items": (30, 8, 4, 3, {}),
     "60 items, 5 classes": (60, 10, 3, 5, {"accuracy": (7, 3)}),
 }
-# Crowds whose votes hardly support a rater model, and raters who work against the others.
+# Crowds whose votes hardly support a rater model, and raters who work against the others or always say the same.
 HARD: dict[str, tuple[int, int, int, int, dict[str, Any]]] = {
     "one vote, 10 classes": (500, 10, 1, 10, {"accuracy": (28, 12), "coin": True}),
     "one vote, 10 classes, 40 raters": (2_000, 40, 1, 10, {"accuracy": (28, 12), "coin": True}),
@@ -89,6 +90,17 @@ HARD: dict[str, tuple[int, int, int, int, dict[str, Any]]] = {
     "three votes, 2 % valid": (1_000, 20, 3, 2, {"accuracy": (750, 250), "coin": True, "prior": (0.98, 0.02)}),
     "five votes, half are spammers": (1_000, 40, 5, 2, {"spam": 0.5}),
     "five votes, a third are against": (1_000, 40, 5, 3, {"against": 0.3}),
+    "two votes, half always say valid": (800, 18, 2, 2, {"prior": (0.63, 0.37), "constant": 0.5, "favourite": 1}),
+    "three votes, half always say valid": (800, 18, 3, 2, {"prior": (0.63, 0.37), "constant": 0.5, "favourite": 1}),
+    "five votes, half always say valid": (800, 18, 5, 2, {"prior": (0.63, 0.37), "constant": 0.5, "favourite": 1}),
+    "three votes, half always say one of 4": (800, 22, 3, 4, {"constant": 0.5, "favourite": 0}),
+    "three votes, 10 % valid, a third always say the same": (
+        1_000,
+        20,
+        3,
+        2,
+        {"accuracy": (750, 250), "coin": True, "prior": (0.9, 0.1), "constant": 0.35},
+    ),
 }
 SEEDS, MORE_SEEDS = range(1), range(8)
 GOLDEN = (0, 5, 20, 100)
@@ -129,7 +141,7 @@ def raters_of(rng: np.random.Generator, raters: int, base: Floats, prior: Floats
         each = np.full(classes, right) if coin else np.clip(right + rng.normal(0, 0.08, classes), 0.02, 0.995)
         other = np.ones((classes, classes)) - np.eye(classes) if coin else 0.7 * base + 0.3 * confusions(rng, classes)
         matrix[:] = other / other.sum(axis=1, keepdims=True) * (1 - each)[:, None] + np.diag(each)
-        favourite = np.eye(classes)[rng.choice(classes, p=prior)]
+        favourite = np.eye(classes)[special.get("favourite", rng.choice(classes, p=prior))]
         if kind == len(_NOISE):
             matrix[:] = (1 - matrix) / (classes - 1)
         elif kind:
@@ -246,7 +258,7 @@ def tried(votes: Votes, truth: Ints, experts: Votes | None, judged: npt.NDArray[
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         default = by_default(votes, experts=experts)
-    em = by_em(votes, experts=experts)
+    em, _ = fit_em(votes, experts=experts)
     calibrated = em if experts is None else by_calibration(votes, experts)
     results = (each.posterior.values for each in (em, calibrated, default))
     doubts = [each for each in caught if each.category is ReassessWarning and "do not support" in str(each.message)]

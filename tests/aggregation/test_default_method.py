@@ -207,11 +207,33 @@ def two_votes_each(seed: int) -> tuple[Votes, Ints]:
     return Votes.from_columns(range(600), rows, cast, answers, range(30), range(30)), truth
 
 
-def tried(votes: Votes, experts: Votes | None = None) -> tuple[Aggregation, list[str]]:
-    """What the default method makes, and its warnings that the votes do not support it."""
+def one_rater_is_against(seed: int) -> tuple[Votes, Ints]:
+    """600 items with a vote each, by three raters; one of them says the opposite of what is correct."""
+    rng = np.random.default_rng(seed)
+    truth, raters = rng.integers(0, 2, 600), rng.integers(0, 3, 600)
+    answers = np.where(rng.random(600) < np.array([0.9, 0.9, 0.1])[raters], truth, 1 - truth)
+    return Votes.from_columns(range(600), np.arange(600), raters, answers, range(3), ANSWERS), truth
+
+
+def most_say_the_same(seed: int, *, each: int, positive: float, said: float) -> tuple[Votes, Ints]:
+    """800 items with a few votes by 18 raters: 8 are right in 80 to 95 %, and 10 say dog with one probability."""
+    rng = np.random.default_rng(seed)
+    truth = (rng.random(800) < positive).astype(np.int64)
+    accuracy = np.array([0.95, 0.92, 0.9, 0.88, 0.85, 0.85, 0.8, 0.8])
+    cast = np.argsort(rng.random((800, 18)), axis=1)[:, :each].ravel()
+    rows = np.repeat(np.arange(800), each)
+    is_right = rng.random(rows.size) < accuracy[cast % 8]
+    answers = np.where(cast < 8, np.where(is_right, truth[rows], 1 - truth[rows]), rng.random(rows.size) < said)
+    return Votes.from_columns(range(800), rows, cast, answers, range(18), ANSWERS), truth
+
+
+def tried(
+    votes: Votes, experts: Votes | None = None, make: Callable[..., Aggregation] = by_default
+) -> tuple[Aggregation, list[str]]:
+    """What a method makes, by default the default one, and its warnings that the votes do not support it."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        result = by_default(votes, experts=experts)
+        result = make(votes, experts=experts)
     told = [str(each.message) for each in caught]
     return result, [text for text in told if text.startswith("the votes do not support")]
 
@@ -273,6 +295,43 @@ def test_em_is_trusted_against_a_majority_that_always_says_the_same() -> None:
     votes = votes_of(rows, range(100), range(9), ANSWERS)
     assert doubts(votes) == []
     assert by_em(votes).posterior.most_likely().tolist() == [1] * 20 + [0] * 80
+
+
+@pytest.mark.parametrize("each", [2, 3, 5])
+def test_em_is_trusted_against_raters_who_mostly_give_one_answer(each: int) -> None:
+    told = []
+    for seed in range(2):
+        votes, truth = most_say_the_same(seed, each=each, positive=0.37, said=0.9)
+        assert lead_of_majority(votes, truth) < -0.1
+        told += doubts(votes)
+    assert told == []
+
+
+def test_raters_who_mostly_give_the_common_answer_do_not_silence_the_warning() -> None:
+    """Most items are cats, and ten raters nearly always say so: the majority profits from them."""
+    for seed in range(2):
+        votes, truth = most_say_the_same(seed, each=3, positive=0.1, said=0.1)
+        assert lead_of_majority(votes, truth) > 0.02
+        assert len(doubts(votes)) == 1
+
+
+@pytest.mark.parametrize("make", [by_em, by_default])
+def test_golden_answers_that_show_that_em_is_better_silence_the_warning(make: Callable[..., Aggregation]) -> None:
+    votes, truth = one_rater_is_against(2)
+    (few,) = tried(votes, expert(range(12), truth[:12]), make)[1]
+    assert "most items have one vote" in few
+    result, told = tried(votes, expert(range(100), truth[:100]), make)
+    assert told == []
+    assert np.mean(result.posterior.most_likely()[100:] == truth[100:]) > 0.85
+
+
+def test_em_warns_of_the_same_whether_it_is_named_or_the_default() -> None:
+    for draw, golden in ((one_vote_each, 5), (few_are_positive, 5), (one_rater_is_against, 40)):
+        votes, truth = draw(2)
+        experts = expert(range(golden), truth[:golden], votes.answers)
+        result, told = tried(votes, experts)
+        assert result.facts["method"] == "em"
+        assert tried(votes, experts, by_em)[1] == told
 
 
 # --- public sets ------------------------------------------------------------------------------------------------------

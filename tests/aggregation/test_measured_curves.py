@@ -6,10 +6,11 @@ import numpy as np
 
 from reassess.aggregation.curves import Curve, precision_recall
 from reassess.aggregation.golden import golden_truth
+from reassess.aggregation.golden_items import image_folds
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
 from reassess.aggregation.methods import by_majority
 from reassess.aggregation.operating_points import Goal
-from reassess.aggregation.provenance import find_provenance, image_folds, likely_makings
+from reassess.aggregation.provenance import find_provenance, likely_makings
 from reassess.aggregation.recipe import real_scores
 from reassess.core.questions import Questions
 from reassess.core.recipe import REAL_RECIPE

@@ -11,11 +11,11 @@ import pytest
 
 from reassess.aggregation.curves import precision_recall
 from reassess.aggregation.golden import golden_truth
+from reassess.aggregation.golden_items import image_folds
 from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean
 from reassess.aggregation.provenance import (
     Provenance,
     find_provenance,
-    image_folds,
     known_provenance,
     likely_makings,
 )

@@ -24,6 +24,7 @@ from .golden_items import golden_answers as golden_answers
 from .golden_items import golden_part as golden_part
 from .golden_items import golden_sources as golden_sources
 from .golden_items import golden_votes as golden_votes
+from .golden_items import image_folds as image_folds
 from .golden_items import with_golden_votes as with_golden_votes
 from .measured_curves import MeasuredCurve as MeasuredCurve
 from .measured_curves import measure_curves as measure_curves
@@ -43,7 +44,6 @@ from .posteriors import posterior as posterior
 from .provenance import Making as Making
 from .provenance import Provenance as Provenance
 from .provenance import find_provenance as find_provenance
-from .provenance import image_folds as image_folds
 from .provenance import known_provenance as known_provenance
 from .provenance import likely_makings as likely_makings
 from .relabelling import Relabelling as Relabelling

@@ -1,9 +1,7 @@
 """The method that makes scores where nobody asks for one."""
 
-import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,21 +12,16 @@ from reassess.aggregation.expert_truth import expert_truth
 from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, fit_em
 from reassess.aggregation.posteriors import posterior
-from reassess.aggregation.provenance import image_folds
-from reassess.aggregation.support import by_votes, places_by_name, warn_of_doubt
-from reassess.core.items import Id, find_items, take_items
+from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_doubt
 from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
-from reassess.core.rater_model import VALIDITY
+from reassess.core.posterior import Posterior
+from reassess.core.rater_model import VALIDITY, RaterModel
 from reassess.core.votes import Votes, in_common_classes
-from reassess.errors import DataError, ReassessWarning
+from reassess.errors import DataError
 from reassess.text import counted
 
 __all__ = ["by_default"]
-
-_FOLDS = 10  # em is fitted once for each: a fold per golden image would take hundreds of fits
-_CLEAR = 3  # standard errors by which golden answers show more than the votes can
-_FEWEST = 2  # golden images, or plain items, so that some are left when one is left out
 
 
 def by_default(
@@ -95,9 +88,6 @@ def by_default(
     votes, experts, golden = in_common_classes(votes.on_whole_scale(), experts, golden)
     given |= {"rater_golden": golden, "at_least": at_least, "truths_are_answers": answers}
 
-    def em(some: Votes) -> tuple[Aggregation, Callable[[], None]]:
-        return fit_em(votes, experts=some, **given)
-
     def calibrated(judged: Votes, some: Votes) -> Aggregation:
         return by_calibration(judged, some, original=original, **given)
 
@@ -108,17 +98,20 @@ def by_default(
         return _named("calibrated", calibrated(votes, experts), reason)
     truths = votes.answers if answers else VALIDITY
     truth = expert_truth(experts, truths, at_least=at_least).values
-    trial = _try(votes, experts, golden, truths, truth, em, calibrated)
+    judges: dict[str, Callable[[Votes, Votes], Posterior]] = {
+        "em": lambda _, some: fit_em(votes, experts=some, **given)[0].posterior,
+        "calibrated": lambda judged, some: calibrated(judged, some).posterior,
+    }
+    trial = try_on_golden(votes, experts, golden, truths, truth, judges)
     method = "calibrated" if trial.is_better("calibrated", "em", errors=1) else "em"
     if method == "em":
-        result, warn = em(experts)
+        result, warn = fit_em(votes, experts=experts, **given)
+        warn(lambda: trial)
     else:
         result = calibrated(votes, experts)
         known = np.append(truth, -1)[experts.find(votes.items)]
-        warn = partial(_warn_of_calibrated, votes, result, known)
-    if not trial.is_better(method, "majority", errors=_CLEAR):
-        warn()
-    return _named(method, result, trial.words(method))
+        _warn_of_calibrated(votes, result, known, trial)
+    return _named(method, result, _reason(trial, method))
 
 
 def _named(method: str, result: Aggregation, reason: str = "") -> Aggregation:
@@ -126,90 +119,27 @@ def _named(method: str, result: Aggregation, reason: str = "") -> Aggregation:
     return replace(result, facts=facts | result.facts)
 
 
-def _warn_of_calibrated(votes: Votes, result: Aggregation, known: npt.NDArray[np.int64]) -> None:
+def _warn_of_calibrated(votes: Votes, result: Aggregation, known: npt.NDArray[np.int64], trial: GoldenTrial) -> None:
     if result.model is not None:
         model = result.model
-        warn_of_doubt(
-            votes, posterior(votes, model), known, lambda some: (model, posterior(some, model)), method="calibrated"
-        )
+
+        def apply(some: Votes) -> tuple[RaterModel, Posterior]:
+            return model, posterior(some, model)
+
+        warn_of_doubt(votes, apply(votes)[1], known, apply, method="calibrated", trial=lambda: trial)
 
 
-@dataclass(frozen=True)
-class _Trial:
-    """On which golden items each method is correct when their golden answers are left out.
-
-    `correct` holds numbers from 0 to 1, shape (golden items,), by method; `unit` is the image of each, or the item.
-    """
-
-    correct: dict[str, npt.NDArray[np.float64]]
-    unit: npt.NDArray[np.int64]
-    folds: int
-    of_images: bool
-
-    def is_better(self, method: str, other: str, *, errors: int) -> bool:
-        """Whether a method is correct on more, by more than so many standard errors of the paired difference."""
-        differences = np.bincount(self.unit, self.correct[method] - self.correct[other])
-        more, units = differences.sum(), differences.size
-        # That of a sum whose variance has n - 1 in its denominator, without its root: whole numbers stay whole.
-        return bool(more > 0 and more**2 * (units - 1 + errors**2) > errors**2 * units * (differences**2).sum())
-
-    def words(self, method: str) -> str:
-        """Why this is the default method."""
-        if not self.folds:
-            what = "golden image" if self.of_images else "golden item"
-            return f"{counted(np.unique(self.unit).size, what)} cannot show which method is better"
-        other = "em" if method == "calibrated" else "calibrated"
-        first, second = (f"{self.correct[each].sum():,.0f}" for each in (method, other))
-        of_all = f"of {counted(self.unit.size, 'golden item')}, left out in {self.folds} folds"
-        result = f"{of_all}, {method} is correct on {first} and {other} on {second}"
-        if method == "calibrated":
-            return f"{result}, a difference of more than one standard error"
-        if self.correct["calibrated"].sum() > self.correct["em"].sum():
-            return f"{result}, a difference of at most one standard error"
-        return result
-
-
-def _try(
-    votes: Votes,
-    experts: Votes,
-    golden: Votes,
-    truths: Sequence[Id],
-    truth: npt.NDArray[np.int64],
-    em: Callable[[Votes], tuple[Aggregation, Callable[[], None]]],
-    calibrated: Callable[[Votes, Votes], Aggregation],
-) -> _Trial:
-    """Both methods, and the majority, on golden items of a known truth `truth`, in folds."""
-    rows = np.flatnonzero((truth >= 0) & _has_votes(votes, experts) & _has_votes(golden, experts))
-    units = places_by_name(experts)
-    numbers, unit = np.unique(units[rows], return_inverse=True)
-    correct = {method: np.zeros(rows.size) for method in ("em", "calibrated", "majority")}
-    folds = min(_FOLDS, numbers.size)
-    if folds < _FEWEST:
-        return _Trial(correct, unit, 0, bool(experts.images))
-    fold = image_folds(numbers.size, folds)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ReassessWarning)
-        for number in range(folds):
-            others = experts.without(np.flatnonzero(np.isin(units, numbers[fold == number])))
-            out = np.flatnonzero(fold[unit] == number)
-            judged, known = votes.restrict(votes.find(take_items(experts.items, rows[out]))), truth[rows[out]]
-            correct["em"][out] = _is_correct(em(others)[0], judged, known)
-            correct["calibrated"][out] = _is_correct(calibrated(judged, others), judged, known)
-            correct["majority"][out] = by_votes(judged, truths)[np.arange(out.size), known]
-    return _Trial(correct, unit, folds, bool(experts.images))
-
-
-def _has_votes(votes: Votes, experts: Votes) -> npt.NDArray[np.bool_]:
-    """Whether each of the experts' items has votes."""
-    return np.append(votes.sizes, 0)[votes.find(experts.items)] > 0
-
-
-def _is_correct(result: Aggregation, judged: Votes, truth: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Whether the most probable truth of each judged item is its truth."""
-    if judged.classes is None:
-        best = result.posterior.most_likely()[find_items(result.posterior.items, judged.items)]
-        return np.asarray(best == truth)
-    scores = result.scores
-    order = np.lexsort((-scores.questions.class_ids, scores.values, scores.questions.image_ids))
-    last = np.searchsorted(scores.questions.image_ids[order], scores.questions.rows_of(judged.images), side="right") - 1
-    return np.asarray(scores.questions.class_ids[order[last]] == judged.class_ids[truth])
+def _reason(trial: GoldenTrial, method: str) -> str:
+    """Why this is the default method."""
+    if not trial.folds:
+        what = "golden image" if trial.of_images else "golden item"
+        return f"{counted(np.unique(trial.unit).size, what)} cannot show which method is better"
+    other = "em" if method == "calibrated" else "calibrated"
+    first, second = (f"{trial.correct[each].sum():,.0f}" for each in (method, other))
+    of_all = f"of {counted(trial.unit.size, 'golden item')}, left out in {trial.folds} folds"
+    result = f"{of_all}, {method} is correct on {first} and {other} on {second}"
+    if method == "calibrated":
+        return f"{result}, a difference of more than one standard error"
+    if trial.correct["calibrated"].sum() > trial.correct["em"].sum():
+        return f"{result}, a difference of at most one standard error"
+    return result

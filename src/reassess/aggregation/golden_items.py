@@ -10,6 +10,7 @@ from reassess.aggregation.calibration import natural_truths
 from reassess.aggregation.expert_truth import ExpertTruth, expert_truth
 from reassess.core.answers import whole_scale
 from reassess.core.benchmark import Benchmark
+from reassess.core.checks import check_range
 from reassess.core.image_names import join
 from reassess.core.items import Id, Items, as_questions, describe
 from reassess.core.questions import Questions
@@ -23,6 +24,7 @@ __all__ = [
     "golden_part",
     "golden_sources",
     "golden_votes",
+    "image_folds",
     "with_golden_votes",
     "with_more_votes",
 ]
@@ -267,3 +269,20 @@ def golden_sources(benchmark: Benchmark, golden: str | None = None) -> dict[str,
     if golden not in (None, benchmark.sources.get("golden")):
         return {"golden": golden}
     return {part: benchmark.sources[part] for part in ("golden", "rater-golden") if part in benchmark.sources}
+
+
+def image_folds(images: int, folds: int, *, seed: int = 0) -> npt.NDArray[np.int64]:
+    """A fold for each image, at random and as even as can be.
+
+    Raises
+    ------
+    DataError
+        Fewer than 2 folds, or more than images.
+
+    Examples
+    --------
+    >>> np.bincount(image_folds(7, 3))
+    array([3, 2, 2])
+    """
+    check_range(folds, 2, images, what="number of folds", high_is="the number of images")
+    return np.random.default_rng(seed).permutation(np.arange(images) % folds)

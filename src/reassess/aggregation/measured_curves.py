@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from reassess.aggregation.curves import Curve, precision_recall
 from reassess.aggregation.golden import Golden
+from reassess.aggregation.golden_items import image_folds
 from reassess.aggregation.operating_points import Goal, OperatingPoint, operating_point
-from reassess.aggregation.provenance import Provenance, image_folds
+from reassess.aggregation.provenance import Provenance
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.text import Shown

@@ -20,7 +20,7 @@ from reassess.aggregation.golden_items import golden_part, with_more_votes
 from reassess.aggregation.many_classes import ManyClassesFit, calibrated_on_candidates, fit_many_classes
 from reassess.aggregation.posteriors import many_classes, posterior
 from reassess.aggregation.recipe import real_model, real_scores
-from reassess.aggregation.support import warn_of_doubt
+from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_doubt, warn_unless_clear
 from reassess.core.items import Id, take_items
 from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
@@ -236,8 +236,8 @@ def by_em(
     Warns
     -----
     ReassessWarning
-        A truth has no item left. The votes do not support that EM decides against their majority: see
-        `reassess.aggregation.support`; beyond 256 classes it decides so on one item in five or more.
+        A truth has no item left. Neither the votes nor golden items support that EM decides against the votes'
+        majority: see `reassess.aggregation.support`; beyond 256 classes it decides so on one item in five or more.
     """
     result, warn = fit_em(
         votes,
@@ -248,7 +248,7 @@ def by_em(
         smoothing=smoothing,
         pooling=pooling,
     )
-    warn()
+    warn(None)
     return result
 
 
@@ -261,8 +261,11 @@ def fit_em(
     at_least: int | None = None,
     smoothing: float = 0.0,
     pooling: float = POOLING,
-) -> tuple[Aggregation, Callable[[], None]]:
-    """What `by_em` returns, and its warnings, which take as long as the scores."""
+) -> tuple[Aggregation, Callable[..., None]]:
+    """What `by_em` returns, and a function for its warnings, which take longer than the scores.
+
+    The function takes what returns a trial of em on golden items; if that is None, it makes one where it needs one.
+    """
     check_kind(Votes, votes)
     votes = votes.on_whole_scale()
     if truths_are_answers is None:
@@ -272,17 +275,28 @@ def fit_em(
         golden = golden_part(votes, experts, rater_golden).on_whole_scale()
         votes, experts, golden = in_common_classes(votes, experts, golden)
     truths = votes.answers if truths_are_answers else VALIDITY
-    known, truth = np.full(len(votes.items), -1), None
+    known, truth, try_em = np.full(len(votes.items), -1), None, None
     if experts is not None and golden is not None:
         truth = expert_truth(experts, truths, at_least=at_least)
         rows = votes.find(experts.items)
         known[rows[rows >= 0]] = truth.values[rows >= 0]
+        em = partial(
+            fit_em,
+            votes,
+            rater_golden=golden,
+            truths_are_answers=truths_are_answers,
+            at_least=at_least,
+            smoothing=smoothing,
+            pooling=pooling,
+        )
+        judges = {"em": lambda _, others: em(experts=others)[0].posterior}
+        try_em = partial(try_on_golden, votes, experts, golden, truths, truth.values, judges)
         votes = with_more_votes(votes, golden, np.flatnonzero(known >= 0))
     if truths_are_answers and many_classes(votes):
         many = fit_many_classes(votes, known, smoothing=smoothing, pooling=pooling)
         facts = _facts(many.history, many.converged) | _without_votes(votes, many)
         of_many = Aggregation(posterior=many.of(votes), facts=facts, golden=experts, by_experts=truth)
-        return of_many, partial(_warn_of_many, votes, many, known)
+        return of_many, lambda trial: _warn_of_many(votes, many, known, trial or try_em)
     pinned = None if experts is None else Pinned.to_truths(np.arange(known.size), known, truths=len(truths))
     fit = partial(fit_dawid_skene, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned)
     fitted = fit(votes)
@@ -290,23 +304,34 @@ def fit_em(
     facts = _facts(fitted.history, fitted.converged) | more
     made = Aggregation(posterior=result, model=fitted.model, facts=facts, golden=experts, by_experts=truth)
 
-    def warn() -> None:
+    def warn(trial: Callable[[], GoldenTrial] | None) -> None:
         _warn_of_lost_truths(truths, fitted.posterior.values[votes.sizes > 0].sum(axis=0))
 
         def fit_some(some: Votes) -> tuple[RaterModel, Posterior]:
             of_some = fit(some, tolerance=_CHECK_TOLERANCE, max_iterations=_CHECK_ITERATIONS)
             return of_some.model, of_some.posterior
 
-        warn_of_doubt(votes, fitted.posterior, known, fit_some, method="em")
+        warn_of_doubt(votes, fitted.posterior, known, fit_some, method="em", trial=trial or try_em)
 
     return made, warn
 
 
-def _warn_of_many(votes: Votes, fit: ManyClassesFit, known: npt.NDArray[np.int64]) -> None:
+def _warn_of_many(
+    votes: Votes,
+    fit: ManyClassesFit,
+    known: npt.NDArray[np.int64],
+    trial: Callable[[], GoldenTrial] | None,
+) -> None:
     chosen = np.unique(fit.candidates.classes)
     names = [votes.answers[i] for i in chosen.tolist()]
     _warn_of_lost_truths(names, fit.candidates.class_counts(fit.posterior)[chosen])
-    _warn_of_contradictions(*_contradicted_candidates(votes, fit, known))
+    against, clear = _contradicted_candidates(votes, fit, known)
+    if against and against >= _CONTRADICTED * clear:
+        doubt = (
+            f"em contradicts more than half of the votes on {against:,} of {clear:,} items that have such a majority: "
+            "look at some of them, and take majority or more pooling unless em is right there"
+        )
+        warn_unless_clear(doubt, "em", trial)
 
 
 def _facts(history: npt.NDArray[np.float64], converged: bool) -> dict[str, Any]:
@@ -413,13 +438,3 @@ def _contradicted_candidates(votes: Votes, fit: ManyClassesFit, known: npt.NDArr
     clear = (pairs.shares() > 1 / 2) & (votes.sizes[pairs.items] > 1) & (known[pairs.items] < 0)
     against = clear & (fit.posterior < pairs.highest(fit.posterior))
     return int(np.count_nonzero(against)), int(np.count_nonzero(clear))
-
-
-def _warn_of_contradictions(against: int, items: int) -> None:
-    if against and against >= _CONTRADICTED * items:
-        warnings.warn(
-            f"em contradicts more than half of the votes on {against:,} of {items:,} items that have such a majority: "
-            "look at some of them, and take majority or more pooling unless em is right there",
-            ReassessWarning,
-            stacklevel=3,
-        )

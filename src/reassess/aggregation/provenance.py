@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.golden_items import golden_part
-from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean, likely_recipes
+from reassess.aggregation.methods import by_calibration, by_majority, by_mean, fit_em, likely_recipes
 from reassess.aggregation.recipe import makings, model_with_labels, scores_by_experts
 from reassess.core.checks import check_range
 from reassess.core.image_names import join
@@ -23,7 +23,7 @@ from reassess.core.votes import Votes
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Shown
 
-__all__ = ["Making", "Provenance", "find_provenance", "image_folds", "known_provenance", "likely_makings"]
+__all__ = ["Making", "Provenance", "find_provenance", "known_provenance", "likely_makings"]
 
 _SAME = 1e-6  # scores in a table may be rounded
 
@@ -90,7 +90,7 @@ def likely_makings(
     >>> [(making.by_golden, making.of_all_votes) for making in likely_makings(votes, votes, em=True)]
     [(False, False), (True, False), (False, True), (True, True)]
     """
-    calibrated, fitted = partial(by_calibration, at_least=at_least), partial(by_em, at_least=at_least)
+    calibrated, fitted = partial(by_calibration, at_least=at_least), partial(fit_em, at_least=at_least)
     yield Making(lambda votes, *_: lambda _: by_majority(votes).scores, by_golden=False)
     if votes.classes is None:
         yield Making(lambda votes, *_: lambda _: by_mean(votes).scores, by_golden=False)
@@ -106,16 +106,16 @@ def likely_makings(
         yield Making(lambda votes, _, golden: lambda some: calibrated(votes, some, rater_golden=golden).scores)
     if em:
         yield Making(
-            lambda votes, *_: lambda _: by_em(votes).scores,
+            lambda votes, *_: lambda _: fit_em(votes)[0].scores,
             by_golden=False,
             of_all_votes=True,
-            model=lambda votes, *_: (by_em(votes).model, None),
+            model=lambda votes, *_: (fit_em(votes)[0].model, None),
         )
         yield Making(
-            lambda votes, _, golden: lambda some: fitted(votes, experts=some, rater_golden=golden).scores,
+            lambda votes, _, golden: lambda some: fitted(votes, experts=some, rater_golden=golden)[0].scores,
             of_all_votes=True,
             model=lambda votes, experts, golden: (
-                fitted(votes, experts=experts, rater_golden=golden).model,
+                fitted(votes, experts=experts, rater_golden=golden)[0].model,
                 None,
             ),
         )
@@ -258,20 +258,3 @@ def known_provenance(
         return find_provenance(scores, votes, experts, rater_golden, makings)
     except DataError:
         return None
-
-
-def image_folds(images: int, folds: int, *, seed: int = 0) -> npt.NDArray[np.int64]:
-    """A fold for each image, at random and as even as can be.
-
-    Raises
-    ------
-    DataError
-        Fewer than 2 folds, or more than images.
-
-    Examples
-    --------
-    >>> np.bincount(image_folds(7, 3))
-    array([3, 2, 2])
-    """
-    check_range(folds, 2, images, what="number of folds", high_is="the number of images")
-    return np.random.default_rng(seed).permutation(np.arange(images) % folds)

@@ -18,12 +18,13 @@ from reassess.cleaning.cleaning import clean_by_posterior
 from reassess.cleaning.confident_learning import clean_by_confident_learning
 from reassess.cleaning.consistency import clean_by_consistency
 from reassess.cleaning.held_out import HeldOutPredictions
+from reassess.cleaning.posterior import fit_noise
 from reassess.core.cleaning import Cleaning
 from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.unknown_classes import UnknownClasses
 from reassess.errors import MissingPackageError, ReassessWarning
-from tests.cleaning.simulated import held_out_of, labels_of_classes, simulated, wrong_labels
+from tests.cleaning.simulated import candidates_of, held_out_of, labels_of_classes, simulated, wrong_labels
 from tests.helpers import message
 
 IMAGES, CLASSES = 600, 4
@@ -301,14 +302,14 @@ def held_out_digits(
 @pytest.mark.parametrize(
     ("share", "kind", "recall", "precision"),
     [
-        (0.05, "uniform", 0.967, 0.956),
-        (0.05, "pairs", 0.989, 0.967),
-        (0.2, "uniform", 0.989, 0.978),
-        (0.2, "pairs", 0.983, 0.981),
-        (0.4, "uniform", 0.989, 0.970),
+        (0.05, "uniform", 0.944, 0.966),
+        (0.05, "pairs", 0.978, 0.967),
+        (0.2, "uniform", 0.975, 0.983),
+        (0.2, "pairs", 0.961, 0.986),
+        (0.4, "uniform", 0.979, 0.978),
     ],
 )
-@pytest.mark.filterwarnings("ignore:40.9 % of the labels seem wrong:reassess.ReassessWarning")
+@pytest.mark.filterwarnings("ignore:40.2 % of the labels seem wrong:reassess.ReassessWarning")
 def test_wrong_labels_of_digits_are_dropped(
     share: float, kind: str, recall: float, precision: float, digits: Digits
 ) -> None:
@@ -319,11 +320,27 @@ def test_wrong_labels_of_digits_are_dropped(
     found = (wrong & ~cleaning.kept).sum()
     assert found / wrong.sum() >= recall - 0.02
     assert found / (~cleaning.kept).sum() >= precision - 0.02
-    assert cleaning.noise.share == pytest.approx(share, abs=0.04)
+    assert cleaning.noise.share == pytest.approx(share, abs=0.02)
+
+
+@pytest.mark.parametrize("kind", ["uniform", "pairs", "some pairs"])
+@pytest.mark.parametrize("count", [1_000, 2_000, 5_000])
+def test_share_of_wrong_labels_that_depend_on_the_class_alone_is_near_the_true_one(count: int, kind: str) -> None:
+    """The mean absolute error of 6 random parts, for a model that is less certain than it may be."""
+    rng = np.random.default_rng(0)
+    scores, truth = simulated(10_000, 10, 6.0, rng)
+    softer = scores ** (1 / 1.5)
+    labels = wrong_labels(truth, 10, 0.2, kind, rng)
+    images = candidates_of(softer / softer.sum(axis=1, keepdims=True), labels)
+    off = []
+    for seed in range(6):
+        rows = np.random.default_rng(seed).permutation(truth.size)[:count]
+        off.append(1 - fit_noise(images.of_rows(rows))[1].right.mean() - (labels != truth)[rows].mean())
+    assert np.abs(off).mean() <= 0.02
 
 
 @pytest.mark.parametrize(
-    ("share", "recall", "precision"), [(0.05, 0.967, 0.946), (0.1, 0.978, 0.951), (0.2, 0.986, 0.973)]
+    ("share", "recall", "precision"), [(0.05, 0.944, 0.955), (0.1, 0.978, 0.967), (0.2, 0.983, 0.989)]
 )
 def test_wrong_labels_are_found_by_a_model_that_is_calibrated_for_them(
     share: float, recall: float, precision: float, digits: Digits
@@ -389,7 +406,7 @@ def test_a_tree_whose_mistakes_seem_wrong_labels_is_warned_of(digits: Digits) ->
         "46.2 % of the labels seem wrong",
     ]
     assert told(held_out_digits(images, labels, small)) == [
-        "35.6 % of the labels seem wrong; the mistakes of a poor model look the same: have people check a sample of "
+        "34.8 % of the labels seem wrong; the mistakes of a poor model look the same: have people check a sample of "
         "the labels"
     ]
 
@@ -438,7 +455,57 @@ def test_a_poor_model_is_warned_of_as_its_mistakes_are_taken_for_wrong_labels(di
         "wrong labels: have people check a sample of the labels"
     )
     assert cleaning.noise is not None
-    assert cleaning.noise.share > 0.3  # where none is wrong
+    assert cleaning.noise.share > 0.1  # where none is wrong
+
+
+def test_a_model_that_is_too_certain_is_warned_of(digits: Digits) -> None:
+    from sklearn.naive_bayes import GaussianNB
+
+    images, labels = digits
+    assert told(held_out_digits(images, labels, GaussianNB())) == [
+        "the models are too certain: they are calibrated only if their probabilities are raised to the power 0.49; "
+        "certain mistakes of a model are taken for wrong labels: have people check a sample of the labels"
+    ]
+
+
+def test_a_model_that_agrees_with_all_labels_is_warned_of(digits: Digits) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    images, labels = digits
+    learned = LogisticRegression(max_iter=5_000, C=1e6).fit(images, labels)
+    assert told(held_out_of(learned.predict_proba(images), labels)) == [
+        "the models agree with 100.00 % of the labels, like models that know them: check that no model was trained on "
+        "the images that it judges, or on copies of them"
+    ]
+
+
+def test_a_model_that_learned_with_smoothed_labels_is_not_warned_of() -> None:
+    """It agrees with 99 % of the labels and is about 80 % certain of each."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 10, 2_000)
+    labels = np.where(rng.random(2_000) < 0.01, (truth + 1) % 10, truth)
+    logits = rng.normal(0, 0.1, (2_000, 10))
+    logits[np.arange(2_000), truth] += rng.normal(3.7, 0.25, 2_000)
+    scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert told(held_out_of(scores, labels)) == []
+
+
+def test_models_that_learned_that_one_class_is_often_called_another_are_warned_of() -> None:
+    """Of every other class, 40 % of the labels are the next class; neighbours among such labels find too few wrong."""
+    from sklearn.model_selection import cross_val_predict
+    from sklearn.neighbors import KNeighborsClassifier
+
+    rng = np.random.default_rng(0)
+    centers = rng.normal(0, 1, (10, 20))
+    centers[1::2] = centers[::2] + rng.normal(0, 0.6, (5, 20))  # classes look alike in pairs
+    truth = rng.integers(0, 10, 4_000)
+    points = centers[truth] + rng.normal(0, 1, (4_000, 20))
+    labels = wrong_labels(truth, 10, 0.2, "some pairs", rng)
+    scores = cross_val_predict(KNeighborsClassifier(25), points, labels, cv=5, method="predict_proba")
+    assert told(held_out_of(scores, labels)) == [
+        "the models are hardly ever certain of 5 of 10 classes; if many labels of a class are wrong in the same way, "
+        "models that learned them agree with them: have people check a sample of the labels"
+    ]
 
 
 @pytest.mark.filterwarnings("ignore:the label is the most probable:reassess.ReassessWarning")
@@ -452,7 +519,7 @@ def test_a_model_that_is_sure_of_no_image_and_knows_it_is_not_made_sure(wrong: f
     cleaning = clean_by_posterior(held_out_of(scores, labels))
     assert cleaning.noise is not None
     assert cleaning.noise.sharpening == pytest.approx(1, abs=0.1)
-    assert wrong - 0.04 <= cleaning.noise.share <= wrong + 0.08  # measured: 4.1 and 17.0 %
+    assert wrong - 0.04 <= cleaning.noise.share <= wrong + 0.04  # measured: 2.4 and 11.4 %
 
 
 @pytest.mark.filterwarnings("ignore:the label is the most probable:reassess.ReassessWarning")

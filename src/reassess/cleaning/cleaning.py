@@ -13,6 +13,7 @@ from reassess.cleaning.checked_labels import corrected, known_labels
 from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.cleaning.kept_images import cleaning_of
+from reassess.cleaning.noise_model import NoiseModel
 from reassess.cleaning.posterior import fit_noise
 from reassess.core.checks import check_number, check_type
 from reassess.core.cleaning import Cleaning
@@ -27,8 +28,10 @@ CleaningMethod = Literal["posterior", "consistent", "confident"]
 USUAL_KEEP = 0.5
 _FEW, _MUCH = 0.5, 0.3  # labels that are first, and wrong labels: mistakes of poor models were seen to count as these
 _OFTEN, _HARDLY = 0.1, 1 / 8  # images whose label is not first, and how many of these have a wrong label at least
-_UNSURE_PART, _UNSURE, _TOO_GOOD = 0.1, 0.9, 0.98  # the images that models are least sure of: part, certainty, labels
+_UNSURE_PART, _UNSURE, _TOO_GOOD = 0.1, 0.8, 0.98  # images that models are least sure of: part, certainty, labels
 _MANY, _LOOKED_AT = 100, 5_000  # images, of fewer nothing is said; rows of a file at most
+_TOO_SURE, _SOME, _PERFECT = 0.6, 0.05, 0.999  # sharpening of poor models, wrong labels; labels that are first
+_PART_NEVER_SURE, _SURE_CLASS, _A_FEW = 0.25, 0.95, 20  # classes; certainty of their surest images; images of a class
 _SURE = 0.9999
 _Floats = npt.NDArray[np.float64]
 
@@ -103,7 +106,7 @@ def clean_by_posterior(
     _warn_of_scores(held_out)
     model, found = fit_noise(images, seed=seed)
     if checked is None:
-        _warn_of_models(images, 1 - float(found.right.mean()))
+        _warn_of_models(images, model, 1 - float(found.right.mean()))
     p_right, suggested = np.empty(by_name.size), np.empty(by_name.size, np.int32)
     p_right[by_name], suggested[by_name] = found.right, found.likeliest
     of_checked = None
@@ -149,7 +152,7 @@ def _is_certain(file: HeldOutFile) -> bool:
     return all((values.max(axis=1) >= _SURE).all() for _, values in blocks)
 
 
-def _warn_of_models(images: ClassCandidates, share: float) -> None:
+def _warn_of_models(images: ClassCandidates, model: NoiseModel, share: float) -> None:
     """Say if models look poor, or as if they had been trained on the images that they judge."""
     certainty, is_first = images.probabilities(1.0).max(axis=1), np.argmax(images.logs, axis=1) == images.place
     unsure = np.argsort(certainty, kind="stable")[: math.ceil(_UNSURE_PART * certainty.size)]
@@ -163,15 +166,33 @@ def _warn_of_models(images: ClassCandidates, share: float) -> None:
         text = f"{100 * share:.1f} % of the labels seem wrong; the mistakes of a poor model look the same: {sample}"
     elif certainty.size < _MANY:
         return
-    elif first_of_unsure >= _TOO_GOOD and certainty[unsure].mean() < _UNSURE:
+    elif model.sharpening < _TOO_SURE and share > _SOME:
+        text = "the models are too certain: they are calibrated only if their probabilities are raised to the power "
+        text += f"{model.sharpening:.2f}; certain mistakes of a model are taken for wrong labels: {sample}"
+    elif first_of_unsure >= _TOO_GOOD and certainty[unsure].mean() < _UNSURE * np.quantile(certainty, 1 - _UNSURE_PART):
         text = f"where the models are least sure, they agree with {100 * first_of_unsure:.1f} % of the labels, like "
         text += f"models that know the labels: {held_out}"
+    elif certainty.size >= 10 * _MANY and first >= _PERFECT:
+        text = f"the models agree with {100 * first:.2f} % of the labels, like models that know them: {held_out}"
     elif 1 - first >= _OFTEN and share < _HARDLY * (1 - first):
         text = f"the models prefer another class for {100 * (1 - first):.1f} % of the images, but only "
         text += f"{100 * share:.1f} % of the labels seem wrong: {held_out}, and {sample}"
+    elif (never_sure := _classes_never_sure(images, model)) > _PART_NEVER_SURE * images.classes:
+        text = f"the models are hardly ever certain of {never_sure} of {images.classes} classes; if many labels of a "
+        text += f"class are wrong in the same way, models that learned them agree with them: {sample}"
     else:
         return
     warnings.warn(text, ReassessWarning, stacklevel=3)
+
+
+def _classes_never_sure(images: ClassCandidates, model: NoiseModel) -> int:
+    """Number of classes whose surest images are not certain either."""
+    chances = images.probabilities(model.sharpening, model.biases)
+    best = np.argmax(chances, axis=1)[:, None]
+    first, top = np.take_along_axis(images.ids, best, axis=1)[:, 0], np.take_along_axis(chances, best, axis=1)[:, 0]
+    by_class = np.split(top[np.lexsort((top, first))], np.cumsum(np.bincount(first, minlength=images.classes))[:-1])
+    surest = (np.quantile(of_class, 1 - _UNSURE_PART) for of_class in by_class if of_class.size >= _A_FEW)
+    return sum(certainty < _SURE_CLASS for certainty in surest)
 
 
 def _least_for(precision: float, p_right: _Floats) -> float:

@@ -8,8 +8,9 @@ are.
 How much mistakes are pulled towards what an image looks like cannot be learned from the labels: a wrong shape of the
 calibration looks the same. People's mistakes are pulled by `PULL`, as measured where the truth is known, and random
 mistakes are not pulled. People confuse the classes that the model confuses too. So the pull is `PULL` if enough of the
-mistakes are between such classes and the labels are about as likely with the pull as without. It is 0 if few
-are or the labels are much less likely, and something between in cases of doubt.
+mistakes are between such classes and the labels are about as likely with the pull as without. It is 0 if few are or the
+labels are much less likely, and something between in cases of doubt. With fewer images than entries of the matrix this
+cannot be seen, nor with two classes, and the pull is `PULL`.
 
 A model that is calibrated for the labels as they are, mistakes and all, explains them without one mistake: that one
 label in ten is another class, whatever the image, is then what it says of every image. No model is that unsure of the
@@ -57,14 +58,15 @@ def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, Ex
     back = np.argsort(by_label)
     side_by_side = images.of_rows(by_label)
     drawn = side_by_side.of_rows(np.sort(back[_drawn(images, seed)]))
-    model, found = _calibrated(drawn, pull=0.0)
-    weight = _weight_of_following(drawn, model, found)
-    if weight:
-        pulled, found_pulled = _calibrated(drawn, pull=PULL)
-        ratio = float(found_pulled.logs.sum() - found.logs.sum())
+    model, found = _calibrated(drawn, pull=PULL)
+    if images.classes > 2 and len(drawn) >= images.classes**2:
+        random, found_random = _calibrated(drawn, pull=0.0)
+        weight = _weight_of_following(drawn, random, found_random)
+        ratio = float(found.logs.sum() - found_random.logs.sum())
         weight *= float(expit(ratio - _LEAST_LIKELY))
-        sharpening = model.sharpening ** (1 - weight) * pulled.sharpening**weight
-        model = replace(pulled, pull=weight * PULL, sharpening=sharpening)
+        sharpening = random.sharpening ** (1 - weight) * model.sharpening**weight
+        start = model if weight > 0.5 else random
+        model = replace(start, pull=weight * PULL, sharpening=sharpening)
     model, found = model.fitted(side_by_side)
     return model, found.of_rows(back)
 
@@ -88,8 +90,6 @@ def _weight_of_following(images: ClassCandidates, model: NoiseModel, found: Expe
     The mistakes of each true class are a mixture: some are spread as the model's probabilities are, the others evenly.
     The share of the first is squared, since some of them are mistakes of the model.
     """
-    if images.classes < 3:  # there is one wrong class only
-        return 0.0
     chances = images.probabilities(model.sharpening, model.biases)
     starts = np.arange(0, images.ids.size + 1, images.ids.shape[1])
     of_images = csr_array((chances.ravel(), images.ids.ravel(), starts), shape=(len(images), images.classes))

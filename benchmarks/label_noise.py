@@ -8,7 +8,7 @@ CIFAR-10 need these trained, and are not made here.
 
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -163,11 +163,25 @@ def print_few_images() -> None:
     predictions = read_predictions(found("heldout-first-rater.npz"), labels.classes)
     held_out = HeldOutPredictions.of({"held-out": predictions}, labels)
     print_parts("first rater of CIFAR-10N", held_out, truth)
+    assert predictions.scores is not None
+    scores = predictions.scores[np.argsort(held_out.files[0].rows)]
+    for name, changed in other_labels(labels.indices.astype(np.int64), truth):
+        print_parts(f"the same network, {name}", held_out_of(scores, changed), truth)
     for model in ("simulated", "nearest neighbours", "forest"):
         for kind in KINDS:
             for share in (0.05, 0.1, 0.2):
                 scores, truth, wrong = simulated_kind(model, kind, share)
                 print_parts(f"{model}, {100 * share:.0f} %, {kind}", held_out_of(scores, wrong), truth)
+
+
+def other_labels(people: npt.NDArray[np.int64], truth: npt.NDArray[np.int64]) -> Iterator[tuple[str, Any]]:
+    """Labels of CIFAR-10's images that nobody gave: true ones, and wrong ones that depend on the class alone."""
+    yield "none wrong", truth
+    for share in (0.05, 0.1, 0.2):
+        for kind in KINDS[:2]:
+            yield f"{100 * share:.0f} %, {kind}", wrong_labels(truth, 10, share, kind, np.random.default_rng(0))
+    chances = np.cumsum(matrix_of(truth, people, 10)[truth], axis=1)[:, :-1]
+    yield "as often as people", (np.random.default_rng(0).random((truth.size, 1)) > chances).sum(axis=1)
 
 
 def print_drawn_labels() -> None:

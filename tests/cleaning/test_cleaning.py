@@ -491,16 +491,16 @@ def test_a_model_that_learned_with_smoothed_labels_is_not_warned_of() -> None:
 
 
 def test_models_that_learned_that_one_class_is_often_called_another_are_warned_of() -> None:
-    """Of every other class, 40 % of the labels are the next class; neighbours among such labels find too few wrong."""
+    """Of every other class, 44 % of the labels are the next class; neighbours among such labels find too few wrong."""
     from sklearn.model_selection import cross_val_predict
     from sklearn.neighbors import KNeighborsClassifier
 
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(1)
     centers = rng.normal(0, 1, (10, 20))
     centers[1::2] = centers[::2] + rng.normal(0, 0.6, (5, 20))  # classes look alike in pairs
-    truth = rng.integers(0, 10, 4_000)
-    points = centers[truth] + rng.normal(0, 1, (4_000, 20))
-    labels = wrong_labels(truth, 10, 0.2, "some pairs", rng)
+    truth = rng.integers(0, 10, 2_000)
+    points = centers[truth] + rng.normal(0, 1, (2_000, 20))
+    labels = wrong_labels(truth, 10, 0.22, "some pairs", rng)
     scores = cross_val_predict(KNeighborsClassifier(25), points, labels, cv=5, method="predict_proba")
     assert told(held_out_of(scores, labels)) == [
         "the models are hardly ever certain of 5 of 10 classes; if many labels of a class are wrong in the same way, "

@@ -107,7 +107,8 @@ class ClassCandidates:
         if others:
             tails = tail_log(math.log(others), *self.tails.T.astype(np.float64), sharpening)
             total += np.exp(tails[:, None] - highest)
-        return weights / total
+        weights /= total
+        return weights
 
 
 class _Reader:

@@ -191,7 +191,7 @@ def _classes_never_sure(images: ClassCandidates, model: NoiseModel) -> int:
     best = np.argmax(chances, axis=1)[:, None]
     first, top = np.take_along_axis(images.ids, best, axis=1)[:, 0], np.take_along_axis(chances, best, axis=1)[:, 0]
     by_class = np.split(top[np.lexsort((top, first))], np.cumsum(np.bincount(first, minlength=images.classes))[:-1])
-    surest = (np.quantile(of_class, 1 - _UNSURE_PART) for of_class in by_class if of_class.size >= _A_FEW)
+    surest = (float(np.quantile(of_class, 1 - _UNSURE_PART)) for of_class in by_class if of_class.size >= _A_FEW)
     return sum(certainty < _SURE_CLASS for certainty in surest)
 
 

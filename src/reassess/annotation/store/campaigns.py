@@ -259,12 +259,13 @@ class Change:
             places = []
             for task, rows in groupby(self.connection.execute(_OPEN, {"numbers": some}), key=itemgetter(0, 1, 2, 3)):
                 number, kind, position, before = task
+                is_main = kind == schema.MAIN
                 is_open = [row for row in rows if row.votes is not None]
                 free = min((self.rules.free(row.votes, row.reserved) for row in is_open), default=0)
-                if free != before:
+                if is_main and free != before:
                     places.append({"number": number, "places": free})
-                if free and (reopened or not before):
-                    self.reopened.append(position if kind == schema.MAIN else _AFTER_ALL)
+                if free and (reopened or (is_main and not before)):
+                    self.reopened.append(position if is_main else _AFTER_ALL)
             self.note_free(places)
 
     def note_free(self, places: Sequence[Mapping[str, int]]) -> None:

@@ -428,7 +428,7 @@ def _warn_of_lost_truths(truths: Sequence[Id], items: npt.NDArray[np.float64]) -
             f"em leaves no item to {some(lost)}: the raters' mistakes explain every vote without it. Golden items keep "
             "truths apart",
             ReassessWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

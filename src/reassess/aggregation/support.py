@@ -125,7 +125,7 @@ def warn_of_doubt(
 def warn_unless_clear(doubt: str, method: str, trial: Callable[[], GoldenTrial] | None) -> None:
     """Warn of a doubt, if there is one, unless golden answers clearly show that the method beats the majority."""
     if doubt and (trial is None or not trial().is_better(method, "majority", errors=_CLEAR)):
-        warnings.warn(doubt, ReassessWarning, stacklevel=4)
+        warnings.warn(doubt, ReassessWarning, stacklevel=5)
 
 
 def _doubt(votes: Votes, result: Posterior, known: npt.NDArray[np.integer], fit: Fit, method: str) -> str:

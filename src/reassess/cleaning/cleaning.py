@@ -30,7 +30,7 @@ _FEW, _MUCH = 0.5, 0.3  # labels that are first, and wrong labels: mistakes of p
 _OFTEN, _HARDLY = 0.1, 1 / 8  # images whose label is not first, and how many of these have a wrong label at least
 _UNSURE_PART, _UNSURE, _TOO_GOOD = 0.1, 0.8, 0.98  # images that models are least sure of: part, certainty, labels
 _MANY, _LOOKED_AT = 100, 5_000  # images, of fewer nothing is said; rows of a file at most
-_TOO_SURE, _SOME, _PERFECT = 0.6, 0.05, 0.999  # sharpening of poor models, wrong labels; labels that are first
+_TOO_SURE, _SOME, _PERFECT = 0.6, 0.06, 0.999  # sharpening, and mistakes, of poor models; labels that are first
 _PART_NEVER_SURE, _SURE_CLASS, _A_FEW = 0.25, 0.95, 20  # classes; certainty of their surest images; images of a class
 _SURE = 0.9999
 _Floats = npt.NDArray[np.float64]
@@ -134,11 +134,13 @@ def clean_by_posterior(
 
 def _warn_of_scores(held_out: HeldOutPredictions) -> None:
     """Say if a file has outputs of sigmoids, or the best class alone."""
-    for file in held_out.files:
+    certain = [_is_certain(file) for file in held_out.files]
+    least = 0 if all(certain) and len(held_out.labels) >= _MANY else _MANY  # a fold may be certain by chance
+    for file, is_certain in zip(held_out.files, certain, strict=True):
         if file.kind == "bounded":
             text = "scores are in [0, 1] and do not add up to 1, like outputs of sigmoids, so too few labels seem wrong"
             advice = "give logits, or probabilities that add up to 1"
-        elif len(held_out.labels) >= _MANY and _is_certain(file):
+        elif is_certain and file.rows.size >= least:
             text = "one class of each image has probability 1, so right labels are dropped wherever the model is wrong"
             advice = "give probabilities of all classes, or use the method consistent"
         else:
@@ -166,14 +168,15 @@ def _warn_of_models(images: ClassCandidates, model: NoiseModel, share: float) ->
         text = f"{100 * share:.1f} % of the labels seem wrong; the mistakes of a poor model look the same: {sample}"
     elif certainty.size < _MANY:
         return
-    elif model.sharpening < _TOO_SURE and share > _SOME:
+    elif model.sharpening < _TOO_SURE and 1 - first - share > _SOME:
         text = "the models are too certain: they are calibrated only if their probabilities are raised to the power "
-        text += f"{model.sharpening:.2f}; certain mistakes of a model are taken for wrong labels: {sample}"
+        text += f"{model.sharpening:.2f}; the share of wrong labels may be far off: {sample}"
     elif first_of_unsure >= _TOO_GOOD and certainty[unsure].mean() < _UNSURE * np.quantile(certainty, 1 - _UNSURE_PART):
         text = f"where the models are least sure, they agree with {100 * first_of_unsure:.1f} % of the labels, like "
         text += f"models that know the labels: {held_out}"
     elif certainty.size >= 10 * _MANY and first >= _PERFECT:
-        text = f"the models agree with {100 * first:.2f} % of the labels, like models that know them: {held_out}"
+        text = f"the models agree with {100 * first:.2f} % of the labels: the images are easy, or the models know the "
+        text += f"labels: {held_out}"
     elif 1 - first >= _OFTEN and share < _HARDLY * (1 - first):
         text = f"the models prefer another class for {100 * (1 - first):.1f} % of the images, but only "
         text += f"{100 * share:.1f} % of the labels seem wrong: {held_out}, and {sample}"

@@ -5,12 +5,13 @@ the matrix of mistakes and the biases of classes that EM finds for it. All image
 left out of EM, a sharpening looks worse for each mistake that is seen a few times only, and with few images nearly all
 are.
 
-How much mistakes are pulled towards what an image looks like cannot be learned from the labels: a wrong shape of the
-calibration looks the same. People's mistakes are pulled by `PULL`, as measured where the truth is known, and random
-mistakes are not pulled. People confuse the classes that the model confuses too. So the pull is `PULL` if enough of the
-mistakes are between such classes and the labels are about as likely with the pull as without. It is 0 if few are or the
-labels are much less likely, and something between in cases of doubt. With fewer images than entries of the matrix this
-cannot be seen, nor with two classes, and the pull is `PULL`.
+How strongly mistakes are pulled towards what an image looks like cannot be learned from the labels: a wrong shape of
+the calibration looks the same. Whether they are pulled can be. People's mistakes are pulled by `PULL`, as measured
+where the truth is known, and random mistakes are not pulled. People confuse the classes that the model confuses too. So
+the pull is `PULL` if enough of the mistakes are between such classes and the labels are about as likely with the pull
+as without. It is 0 if few are or the labels are much less likely, and something between in cases of doubt. With two
+classes, or fewer images in the sample than entries of the matrix (always with more than 223 classes), this cannot be
+seen, and the pull is `PULL`.
 
 A model that is calibrated for the labels as they are, mistakes and all, explains them without one mistake: that one
 label in ten is another class, whatever the image, is then what it says of every image. No model is that unsure of the
@@ -88,7 +89,7 @@ def _weight_of_following(images: ClassCandidates, model: NoiseModel, found: Expe
     """How far mistakes look like people's, from 0 to 1, by whether they are between classes that the model confuses.
 
     The mistakes of each true class are a mixture: some are spread as the model's probabilities are, the others evenly.
-    The share of the first is squared, since some of them are mistakes of the model.
+    The share of the first is squared, which was measured to tell people's mistakes best.
     """
     chances = images.probabilities(model.sharpening, model.biases)
     starts = np.arange(0, images.ids.size + 1, images.ids.shape[1])

@@ -23,7 +23,7 @@ from reassess.annotation.app.sessions import Site
 from reassess.annotation.app.tries import Tries
 from reassess.annotation.pictures import CampaignImages
 from reassess.annotation.store.campaigns import Campaign
-from reassess.annotation.store.database import UnavailableError, WaitedTooLongError
+from reassess.annotation.store.database import UnavailableError, WaitedTooLongError, check_whole, reading
 from reassess.annotation.store.pictures import mark_of
 from reassess.annotation.store.practice import practice_size
 from reassess.annotation.store.votes import finish_counting
@@ -48,6 +48,11 @@ def make_app(
         Where its images lie; without them no picture is shown.
     clock
         Tells the time, in seconds.
+
+    Raises
+    ------
+    DataError
+        The campaign's file is damaged.
     """
     app = Starlette(
         routes=[
@@ -65,6 +70,8 @@ def make_app(
             Exception: _fail,
         },
     )
+    with reading(campaign.engine) as connection:
+        check_whole(connection, "quick_check")
     finish_counting(campaign)  # of raters who were voided when a process was killed
     app.router.redirect_slashes = False  # a redirect would name the site as the client calls it
     environment = Environment(

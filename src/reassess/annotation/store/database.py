@@ -46,7 +46,7 @@ ONLY_HERE: set[str] = set()  # real paths of the files that this process alone s
 _CONNECTIONS = 8  # of a process to a server, which stay open: a new one takes longer than what is asked of it
 _PATIENCE = 10_000  # milliseconds that one writer waits for another
 _PAGES = 1_000  # of a log, after which SQLite moves it into the file
-_CHANGES = 100  # after which a process that serves a file does
+_CHANGES, _BYTES = 100, 8 << 20  # after which a process that serves a file does
 
 
 class Gate:
@@ -68,7 +68,8 @@ class Gate:
         self._seen = self._look()
         event.listen(engine, "begin", self._begin)
         event.listen(engine, "commit", self._commit)
-        event.listen(engine, "close", self._close)
+        if self._log is not None:
+            event.listen(engine, "engine_disposed", lambda _, log=self._log: log.close())
 
     def __enter__(self) -> None:
         if not self._lock.acquire(timeout=_PATIENCE / 1000):
@@ -82,7 +83,7 @@ class Gate:
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         try:
             if error is None and self._log is not None:
-                is_due = not self._changes % _CHANGES
+                is_due = not self._changes % _CHANGES or self._log.end > _BYTES
                 self._check(has_committed=self._has_written, thorough=is_due)
                 if is_due:
                     self._move_log()
@@ -112,10 +113,6 @@ class Gate:
         if not connection.get_execution_options().get("reading"):
             self._has_written = _changed_rows(connection) != self._rows
 
-    def _close(self, *_: object) -> None:
-        if self._log is not None and self._is_log_changed and not self._log.lacks_header():
-            self._log.cut()
-
     def _check(self, **how: bool) -> None:
         """Refuse a change if the file or its log is not as it was left, and save what the log still has."""
         if self._log is not None:
@@ -124,6 +121,8 @@ class Gate:
         if self._is_log_changed or found != self._seen:
             gone = sqlite3.OperationalError(f"{self._path} {found.fault(self._seen)}")
             self._move_log()
+            if self._log is not None and self._is_log_changed and not self._log.lacks_header():
+                self._log.cut()
             raise UnavailableError("BEGIN IMMEDIATE", None, gone)
 
     def _move_log(self) -> None:

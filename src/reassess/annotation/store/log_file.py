@@ -2,6 +2,7 @@
 
 import os
 import weakref
+import zlib
 from contextlib import suppress
 from functools import lru_cache
 from time import sleep
@@ -17,6 +18,7 @@ _FRAME = 24  # bytes before each page: page number, database size if it ends a c
 _MAGIC = (0x377F0682, 0x377F0683)  # checksums of little-endian words, and of big-endian ones
 _PAUSE = 0.1  # seconds in which whoever writes a log changes its time
 _FEWEST, _MOST = 8, 64  # frames that are read at a time
+_BLOCK = 1 << 20  # bytes that are read at a time
 
 
 class _Place(NamedTuple):
@@ -30,6 +32,7 @@ class _State(NamedTuple):
     header: bytes
     stat: tuple[int, int]  # size and time
     own: _Place  # of the last commit of this process
+    crc: int  # of all pages before it
     last: _Place | None  # of the last commit of any process, if another one has written since
 
 
@@ -43,9 +46,15 @@ class LogFile:
 
     def __init__(self, path: str) -> None:
         self._file = os.open(path, os.O_RDWR)
-        weakref.finalize(self, os.close, self._file)
+        self.close = weakref.finalize(self, os.close, self._file)
         stat, header = _stat(self._file), os.pread(self._file, _HEADER, 0)
+        self._state = _State(header, stat, _start(header), 0, None)
         self._note(stat, header, self._last_commit(header, _start(header)))
+
+    @property
+    def end(self) -> int:
+        """Where the last commit of this process ends, in bytes."""
+        return self._state.own.end
 
     def is_kept(self, *, has_committed: bool = False, thorough: bool = False) -> bool:
         """Whether all commits of this process are still there.
@@ -55,7 +64,7 @@ class LogFile:
         has_committed
             Whether a transaction of this process has just ended that changed rows, which is there too.
         thorough
-            Whether all pages are read, also if the log has the time that this process left.
+            Whether all is read, also if the log has the time that this process left.
         """
         before = None
         while (found := self._fault(has_committed, thorough)) is not None:
@@ -86,51 +95,38 @@ class LogFile:
             if not _may_follow(header, before):
                 return stat
             own = known = _start(header)
-        elif (thorough or not has_committed) and not self._has_pages():
+        elif not self._has_pages():
             return stat
-        if has_committed and not thorough and before.last is None:
-            last = self._next_commit(header, own)
-        else:
-            last = self._last_commit(header, own)
-        if not has_committed:
-            self._note(stat, header, own, last)
-        elif is_same or last != known:
-            self._note(stat, header, last)
-        else:
+        last = self._last_commit(header, own)
+        if has_committed and last == known and not is_same:
             return stat
+        self._note(stat, header, last if has_committed else own, last)
         return None
 
     def _note(self, stat: tuple[int, int], header: bytes, own: _Place, last: _Place | None = None) -> None:
         if _stat(self._file) == stat:  # otherwise somebody is writing, so all is read again the next time
             set_time_back(self._file)
             stat = _stat(self._file)
-        self._state = _State(header, stat, own, last)
+        before = self._state
+        known = (before.own.end, before.crc) if header == before.header else (_HEADER, 0)
+        self._state = _State(header, stat, own, self._crc(own.end, *known), last)
 
     def _has_pages(self) -> bool:
-        header, own = self._state.header, self._state.own
-        return self._last_commit(header, _start(header), own.end) == own
+        return self._crc(self._state.own.end) == self._state.crc
 
-    def _next_commit(self, header: bytes, place: _Place) -> _Place:
-        """The first commit after a place, by the heads of its frames."""
-        end, size = place.end, _frame_size(header)
-        while (head := os.pread(self._file, _FRAME, end))[8:16] == header[16:24]:
-            end += size
-            if head[4:8] != bytes(4):
-                return _Place(end, head[16:])
-        return place
+    def _crc(self, end: int, begin: int = _HEADER, crc: int = 0) -> int:
+        """The CRC of all pages before an end, continued from the CRC of those before another place."""
+        for start in range(begin, end, _BLOCK):
+            crc = zlib.crc32(os.pread(self._file, min(_BLOCK, end - start), start), crc)
+        return crc
 
-    def _last_commit(self, header: bytes, place: _Place, stop: int | None = None) -> _Place:
+    def _last_commit(self, header: bytes, place: _Place) -> _Place:
         """The last commit after a place, where each page has the checksum that it was written with."""
         if not _is_valid(header):  # SQLite reads nothing behind it
             return place
         size, salts = _frame_size(header), np.frombuffer(header, ">u4", 2, 16)
         at, before, count = place.end, np.frombuffer(place.checksum, ">u4").astype(np.uint32), _FEWEST
-        while at != stop:
-            if stop is not None:
-                count = min(count, (stop - at) // size)
-            content = os.pread(self._file, count * size, at)
-            if not (frames := len(content) // size):
-                break
+        while frames := len(content := os.pread(self._file, count * size, at)) // size:
             heads = np.frombuffer(content, ">u4", frames * size // 4).reshape(frames, -1)[:, : _FRAME // 4]
             sums = heads[:, 4:].astype(np.uint32)
             sums_before = np.concatenate([before[None], sums])[:-1]

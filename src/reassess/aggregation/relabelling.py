@@ -1,7 +1,7 @@
 """Label sets made of the same votes again and again, the raters weighed: what resampling raters needs, and fast."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -23,6 +23,7 @@ __all__ = ["Relabelling", "relabel"]
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
+_ROUNDING = 1e-9  # of log odds
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -232,12 +233,16 @@ def _prepare(
 def _differing(labels: LabelSets, relabelling: Relabelling) -> int:
     """On how many rated images the label sets are others than the votes give at equal weights.
 
-    An image that the label sets do not hold counts as one on which they are others.
+    An image that the label sets do not hold counts as one on which they are others. A question whose score is the
+    threshold, but for rounding, may be kept or not.
     """
-    (kept,), questions = relabelling.kept(np.ones((1, relabelling.raters), np.int64)).T, relabelling.questions
+    once, questions = np.ones((1, relabelling.raters), np.int64), relabelling.questions
+    moved = (replace(relabelling, base=relabelling.base + by) for by in (-_ROUNDING, _ROUNDING))
+    (lowest,), (highest,) = (each.kept(once).T for each in moved)
     rows = join(questions.images, labels.images, where="the votes")
     held = rows >= 0
     classes, sizes = labels.of_rows(rows[held])
     theirs = np.repeat(np.flatnonzero(held), sizes) << 32 | classes
-    ours = questions.image_ids[kept].astype(np.int64) << 32 | questions.class_ids[kept]
-    return np.union1d(np.setxor1d(ours, theirs, assume_unique=True) >> 32, np.flatnonzero(~held)).size
+    pairs = questions.image_ids.astype(np.int64) << 32 | questions.class_ids
+    other = np.concatenate([np.setdiff1d(pairs[lowest], theirs), np.setdiff1d(theirs, pairs[highest])])
+    return np.union1d(other >> 32, np.flatnonzero(~held)).size

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,8 @@ def test_programs_are_asked_what_people_hold_and_in_a_campaign_that_is_paused(
 
 def test_the_document_counts_what_was_done(create: Create, run: Callable[..., Run]) -> None:
     create("--votes", "1", "--golden-rate", "0")
-    results = document_of(run("annotate", "simulate", "pets.db", "--raters", "1", "--json"), "annotate")["results"]
+    result = run("annotate", "simulate", "pets.db", "--raters", "1", "--json")
+    results = document_of(replace(result, err=""), "annotate")["results"]  # em may warn of so few votes
     assert (results["raters"], results["answers"], list(results["statuses"])) == (1, 8, ["200"])
     assert results["failed"] == 0
     assert results["next_seconds"][0] > 0
@@ -114,7 +116,7 @@ def test_pictures_that_are_not_shown_are_counted_and_told(create: Create, run: C
     for image in Path("pets/images").iterdir():
         image.write_bytes(b"no picture")
     simulate = ("annotate", "simulate", "pets.db", "--raters", "1", "--drop", "0")
-    results = document_of(run(*simulate, "--json"), "annotate")["results"]
+    results = document_of(replace(run(*simulate, "--json"), err=""), "annotate")["results"]
     assert results["not_shown"] == results["statuses"]["404"] >= 4
     result = run(*simulate)
     assert result.code == 0

@@ -293,7 +293,7 @@ def test_cleanlab_may_be_asked(training: Path, run: Callable[..., Run], needs: C
             "  allowed: 1 to 1\n  found:   2\n",
         ),
         (
-            "ALL --keep 1",
+            "clean bounded.npz --original train.csv -o clean.txt --keep 1",
             1,
             "Error: no image of a class is kept\n  allowed: some of each class\n"
             "  found:   none of eel (1 class of 3)\n"

@@ -296,7 +296,7 @@ def test_cleanlab_may_be_asked(training: Path, run: Callable[..., Run], needs: C
             "clean bounded.npz --original train.csv -o clean.txt --keep 1",
             1,
             "Error: no image of a class is kept\n  allowed: some of each class\n"
-            "  found:   none of eel (1 class of 3)\n"
+            "  found:   none of eel, cat, dog (3 classes of 3)\n"
             "  to mend: keep labels that are less certain, or take such classes out of the labels and of the "
             "predictions\n",
         ),

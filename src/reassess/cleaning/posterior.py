@@ -1,25 +1,23 @@
 """The probability that each label is right, given the predictions of models that were not trained on the image.
 
-`noise_model` says what is assumed. The sharpening is the one under which the labels are likeliest, each sharpening with
-the matrix of mistakes and the biases of classes that EM finds for it. All images count for both: on labels that were
-left out of EM, a sharpening looks worse for each mistake that is seen a few times only, and with few images nearly all
-are.
+`noise_model` states the assumptions. The chosen sharpening makes the labels most likely, where EM fits the matrix of
+mistakes and the biases of classes for each sharpening. All images are used for both. If labels were left out of EM, a
+sharpening would look worse for each mistake that was seen only a few times, and with few images most mistakes are.
 
 How strongly mistakes are pulled towards what an image looks like cannot be learned from the labels: a wrong shape of
-the calibration looks the same. Whether they are pulled can be. People's mistakes are pulled by `PULL`, as measured
-where the truth is known, and random mistakes are not pulled. People confuse the classes that the model confuses too. So
-the pull is `PULL` if enough of the mistakes are between such classes and the labels are about as likely with the pull
-as without. It is 0 if few are or the labels are much less likely, and something between in cases of doubt. With two
-classes, or fewer images in the sample than entries of the matrix (always with more than 223 classes), this cannot be
+the calibration looks the same. Whether they are pulled can be. People's mistakes are pulled by `PULL`, measured where
+the truth is known, and random mistakes are not pulled. People confuse the classes that the model confuses. So the pull
+is `PULL` if enough mistakes are between such classes and the labels are about as likely with the pull as without it. It
+is 0 if there are few such mistakes or the labels are much less likely, and between 0 and `PULL` in cases of doubt. With
+two classes, or with fewer sampled images than entries of the matrix (always with more than 223 classes), this cannot be
 seen, and the pull is `PULL`.
 
-A model that is calibrated for the labels as they are, mistakes and all, explains them without one mistake: that one
-label in ten is another class, whatever the image, is then what it says of every image. No model is that unsure of the
-true class of every image. So the sharpening is at least that at which some images are certain: 3 % of them to 99 %.
-Such images, whose true class is beyond doubt, are the anchor points of Patrini et al., "Making Deep Neural Networks
-Robust to Label Noise: a Loss Correction Approach" (CVPR 2017), who take the 97th percentile for them. A poor model has
-none: if mistakes are then expected among its most certain images more often than their labels are another class,
-nothing is raised.
+A model that is calibrated for the labels, mistakes included, explains them without any mistake: one label in ten is
+then another class for every image. But no model is that unsure of the true class of every image. So the sharpening
+makes at least some images certain: 3 % of them get 99 %. Images whose true class is beyond doubt are the anchor points
+of Patrini et al., "Making Deep Neural Networks Robust to Label Noise: a Loss Correction Approach" (CVPR 2017), who take
+the 97th percentile. A poor model has no such images. So the sharpening is not raised if the model would then expect
+more mistakes among its most certain images than their labels show.
 """
 
 import math
@@ -37,7 +35,7 @@ from reassess.cleaning.noise_model import Expectation, NoiseModel
 __all__ = ["PULL", "fit_noise"]
 
 PULL = 0.15  # 0.15 to 0.2 fits CIFAR-10N's answers best where the true classes are given
-_FEW_FOLLOW, _MANY_FOLLOW = 0.02, 0.03  # labels between which the pull grows from nothing to the whole
+_FEW_FOLLOW, _MANY_FOLLOW = 0.02, 0.03  # shares of labels: the pull is 0 below the first, whole above the second
 _LEAST_LIKELY = -3.0  # log-likelihood ratio of the pull at which half of it is left
 _LEAST_SHARPENING, _MOST_SHARPENING = 0.25, 8.0  # between which it is sought
 _ANCHORS, _CERTAIN = 0.03, 0.99  # the share of images that are so certain at least
@@ -46,16 +44,16 @@ _STEPS = 20  # of EM at most for each sharpening that is tried, all from the sam
 
 
 def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, Expectation]:
-    """Calibration and matrix of mistakes together, and the posterior of each image.
+    """Fit the calibration and the matrix of mistakes together; the posterior of each image follows.
 
     Parameters
     ----------
     images
-        What each image may be; the order of the images plays a part in rounding, and in which of them are sampled.
+        The classes that each image may be. The order of the images affects rounding, and the sample.
     seed
-        Of the sample on which the calibration is found.
+        Seed of the sample that the calibration is fitted to.
     """
-    by_label = np.argsort(images.labels(), kind="stable")  # those of a label look up the same: then it is in a cache
+    by_label = np.argsort(images.labels(), kind="stable")  # images of one label read the same column of the matrix
     back = np.argsort(by_label)
     side_by_side = images.of_rows(by_label)
     drawn = side_by_side.of_rows(np.sort(back[_drawn(images, seed)]))
@@ -73,23 +71,23 @@ def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, Ex
 
 
 def _drawn(images: ClassCandidates, seed: int) -> npt.NDArray[np.int64]:
-    """Images on which the calibration is found, by chance."""
+    """Draw the images that the calibration is fitted to."""
     most = max(_SAMPLE, _SAMPLE_A_CLASS * images.classes)
     return np.random.default_rng(seed).permutation(len(images))[:most]
 
 
 def _calibrated(images: ClassCandidates, *, pull: float) -> tuple[NoiseModel, Expectation]:
-    """The best sharpening for a pull."""
+    """Fit the sharpening and the matrix for a pull."""
     start = NoiseModel.start(images.classes, pull=pull)
     sharpening = max(_least_sharpening(images, start), _likeliest_sharpening(images, start))
     return start.sharpened(sharpening).fitted(images)
 
 
 def _weight_of_following(images: ClassCandidates, model: NoiseModel, found: Expectation) -> float:
-    """How far mistakes look like people's, from 0 to 1, by whether they are between classes that the model confuses.
+    """How much the mistakes look like people's, from 0 to 1: whether they are between classes that the model confuses.
 
-    The mistakes of each true class are a mixture: some are spread as the model's probabilities are, the others evenly.
-    The share of the first is squared, which was measured to tell people's mistakes best.
+    The mistakes of each true class are a mixture: some are spread like the model's probabilities, the others evenly.
+    The share of the first kind is squared, since that told people's mistakes from random ones best.
     """
     chances = images.probabilities(model.sharpening, model.biases)
     starts = np.arange(0, images.ids.size + 1, images.ids.shape[1])
@@ -111,7 +109,7 @@ def _weight_of_following(images: ClassCandidates, model: NoiseModel, found: Expe
 
 
 def _likeliest_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
-    """That under which the labels are likeliest."""
+    """Find the sharpening that makes the labels most likely."""
 
     def unlikelihood(log_sharpening: float) -> float:
         _, found = start.sharpened(math.exp(log_sharpening)).fitted(images, most=_STEPS)
@@ -122,7 +120,7 @@ def _likeliest_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
 
 
 def _least_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
-    """That at which as many images are certain as must be, if their labels do not speak against it."""
+    """Find the sharpening that makes enough images certain, unless their labels contradict it."""
 
     def missing(log_sharpening: float) -> float:
         certainty = images.probabilities(math.exp(log_sharpening)).max(axis=1)
@@ -139,7 +137,7 @@ def _least_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
 
 
 def _explains(model: NoiseModel, anchors: ClassCandidates) -> bool:
-    """Whether labels are another class than the most probable as often as the model expects, but for chance."""
+    """Whether labels differ from the most probable class at least as often as the model expects, within chance."""
     first = np.argmax(anchors.logs, axis=1).astype(np.int32)
     others = int(np.count_nonzero(anchors.place != first))
     expected = float((1 - np.exp(model.expect(replace(anchors, place=first)).logs)).sum())

@@ -46,7 +46,7 @@ ONLY_HERE: set[str] = set()  # real paths of the files that this process alone s
 _CONNECTIONS = 8  # of a process to a server, which stay open: a new one takes longer than what is asked of it
 _PATIENCE = 10_000  # milliseconds that one writer waits for another
 _PAGES = 1_000  # of a log, after which SQLite moves it into the file
-_CHANGES, _BYTES = 100, 8 << 20  # after which a process that serves a file does
+_CHANGES, _BYTES = 25, 8 << 20  # after which a process that serves a file does
 
 
 class Gate:

@@ -2,7 +2,6 @@
 
 import os
 import weakref
-import zlib
 from contextlib import suppress
 from functools import lru_cache
 from time import sleep
@@ -18,7 +17,6 @@ _FRAME = 24  # bytes before each page: page number, database size if it ends a c
 _MAGIC = (0x377F0682, 0x377F0683)  # checksums of little-endian words, and of big-endian ones
 _PAUSE = 0.1  # seconds in which whoever writes a log changes its time
 _FEWEST, _MOST = 8, 64  # frames that are read at a time
-_BLOCK = 1 << 20  # bytes that are read at a time
 
 
 class _Place(NamedTuple):
@@ -32,7 +30,6 @@ class _State(NamedTuple):
     header: bytes
     stat: tuple[int, int]  # size and time
     own: _Place  # of the last commit of this process
-    crc: int  # of all pages before it
     last: _Place | None  # of the last commit of any process, if another one has written since
 
 
@@ -46,10 +43,15 @@ class LogFile:
 
     def __init__(self, path: str) -> None:
         self._file = os.open(path, os.O_RDWR)
-        self.close = weakref.finalize(self, os.close, self._file)
+        self._close = weakref.finalize(self, os.close, self._file)
         stat, header = _stat(self._file), os.pread(self._file, _HEADER, 0)
-        self._state = _State(header, stat, _start(header), 0, None)
+        self._state, self._pages = _State(header, stat, _start(header), None), bytearray()
         self._note(stat, header, self._last_commit(header, _start(header)))
+
+    def close(self) -> None:
+        """Close the log; what is called later raises `OSError`."""
+        self._close()
+        self._file = -1  # the system gives the number to another file
 
     @property
     def end(self) -> int:
@@ -107,18 +109,15 @@ class LogFile:
         if _stat(self._file) == stat:  # otherwise somebody is writing, so all is read again the next time
             set_time_back(self._file)
             stat = _stat(self._file)
-        before = self._state
-        known = (before.own.end, before.crc) if header == before.header else (_HEADER, 0)
-        self._state = _State(header, stat, own, self._crc(own.end, *known), last)
+        if header != self._state.header:
+            self._pages.clear()
+        known = _HEADER + len(self._pages)
+        self._pages += os.pread(self._file, own.end - known, known)
+        self._state = _State(header, stat, own, last)
 
     def _has_pages(self) -> bool:
-        return self._crc(self._state.own.end) == self._state.crc
-
-    def _crc(self, end: int, begin: int = _HEADER, crc: int = 0) -> int:
-        """The CRC of all pages before an end, continued from the CRC of those before another place."""
-        for start in range(begin, end, _BLOCK):
-            crc = zlib.crc32(os.pread(self._file, min(_BLOCK, end - start), start), crc)
-        return crc
+        """Whether the pages of this process's commits are the same as in the copy of them, which is in memory."""
+        return os.pread(self._file, len(self._pages), _HEADER) == self._pages
 
     def _last_commit(self, header: bytes, place: _Place) -> _Place:
         """The last commit after a place, where each page has the checksum that it was written with."""

@@ -175,7 +175,7 @@ def print_few_images() -> None:
 
 
 def other_labels(people: npt.NDArray[np.int64], truth: npt.NDArray[np.int64]) -> Iterator[tuple[str, Any]]:
-    """Labels of CIFAR-10's images that nobody gave: true ones, and wrong ones that depend on the class alone."""
+    """Labels of CIFAR-10's images that nobody gave: true labels, and wrong ones that depend only on the true class."""
     yield "none wrong", truth
     for share in (0.05, 0.1, 0.2):
         for kind in KINDS[:2]:

@@ -96,7 +96,7 @@ def odds(case_: tuple[Votes, Votes, Votes, LabelSets], times: dict[str, int], re
 
 @settings(max_examples=30)
 @given(st.integers(0, 1000), st.lists(st.integers(0, 3), min_size=4, max_size=4), st.floats(0.05, 0.95))
-@example(3, [0, 0, 0, 0], 0.25)  # which is the score of a question, but for rounding
+@example(3, [0, 0, 0, 0], 0.25)  # a question has this score, within rounding
 def test_a_raters_votes_count_so_many_times_and_the_mean_matrix_follows(
     seed: int, times: list[int], threshold: float
 ) -> None:

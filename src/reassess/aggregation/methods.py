@@ -261,7 +261,7 @@ def fit_em(
     at_least: int | None = None,
     smoothing: float = 0.0,
     pooling: float = POOLING,
-) -> tuple[Aggregation, Callable[..., None]]:
+) -> tuple[Aggregation, Callable[[Callable[[], GoldenTrial] | None], None]]:
     """What `by_em` returns, and a function for its warnings, which take longer than the scores.
 
     The function takes what returns a trial of em on golden items; if that is None, it makes one where it needs one.

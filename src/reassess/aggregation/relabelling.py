@@ -233,8 +233,8 @@ def _prepare(
 def _differing(labels: LabelSets, relabelling: Relabelling) -> int:
     """On how many rated images the label sets are others than the votes give at equal weights.
 
-    An image that the label sets do not hold counts as one on which they are others. A question whose score is the
-    threshold, but for rounding, may be kept or not.
+    An image that the label sets do not hold counts as one on which they are others. A question whose score equals
+    the threshold, within rounding, may be kept or not.
     """
     once, questions = np.ones((1, relabelling.raters), np.int64), relabelling.questions
     moved = (replace(relabelling, base=relabelling.base + by) for by in (-_ROUNDING, _ROUNDING))

@@ -45,7 +45,7 @@ _MOST = 0.5  # of the items: if more have a single vote, nothing tells good rate
 _FOLDS = 5
 _GOLDEN_FOLDS = 10  # em is fitted once for each: a fold per golden image would take hundreds of fits
 _FEWEST = 2  # golden images, or plain items, so that some are left when one is left out
-_CLEAR = 3  # standard errors by which golden answers show more than the votes can
+_CLEAR = 3  # standard errors: golden answers that show a larger lead than this outweigh the votes
 _ROUNDING = 1e-9
 _TINY = np.finfo(float).tiny
 
@@ -66,7 +66,7 @@ class GoldenTrial:
     of_images: bool
 
     def is_better(self, method: str, other: str, *, errors: int) -> bool:
-        """Whether a method is correct on more, by more than so many standard errors of the paired difference."""
+        """Whether a method is correct on more, by more than `errors` standard errors of the paired difference."""
         differences = np.bincount(self.unit, self.correct[method] - self.correct[other])
         more, units = differences.sum(), differences.size
         # That of a sum whose variance has n - 1 in its denominator, without its root: whole numbers stay whole.

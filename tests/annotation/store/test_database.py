@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 
+from reassess.annotation.app.application import make_app
 from reassess.annotation.store import database as store
 from reassess.annotation.store.backup import backup_campaign
 from reassess.annotation.store.campaigns import changing, open_campaign, resume, using_campaign
@@ -559,12 +560,12 @@ def test_other_processes_change_a_served_file_and_so_does_the_server_beside_them
         assert len(people_of(campaign)) == 3 + 120 * 8 + 500
 
 
-def test_a_damaged_file_is_neither_exported_nor_told_of(path: Path) -> None:
+def test_a_damaged_file_is_neither_exported_nor_told_of_nor_served(path: Path) -> None:
     """Also where SQLite reads all that is asked for."""
     with using_campaign(path) as campaign:
         vote_on_all(campaign, raters=2)
     execute(path, "PRAGMA writable_schema=ON", "DELETE FROM sqlite_master WHERE name = 'ix_turns_expired'")
-    for function in (export_votes, lambda campaign: progress_of(campaign, 1e9)):
+    for function in (export_votes, lambda campaign: progress_of(campaign, 1e9), make_app):
 
         def read(function: Callable[..., object] = function) -> None:
             with using_campaign(path) as campaign:

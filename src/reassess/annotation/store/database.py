@@ -121,7 +121,7 @@ class Gate:
         if self._is_log_changed or found != self._seen:
             gone = sqlite3.OperationalError(f"{self._path} {found.fault(self._seen)}")
             self._move_log()
-            if self._log is not None and self._is_log_changed and not self._log.lacks_header():
+            if self._log is not None and self._is_log_changed and not self._log.has_lost_header():
                 self._log.cut()
             raise UnavailableError("BEGIN IMMEDIATE", None, gone)
 
@@ -130,7 +130,7 @@ class Gate:
         found, log = self._look(), _stat(f"{self._path}-wal")
         is_there = found == self._seen
         if is_there:  # SQLite would move damaged pages too
-            may_move = self._log is None or not self._is_log_changed or self._log.lacks_header()
+            may_move = self._log is None or not self._is_log_changed or self._log.has_lost_header()
         else:
             may_move = found._replace(log=self._seen.log) == self._seen and (log is None or not log.st_size)
         if may_move:

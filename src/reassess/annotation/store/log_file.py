@@ -15,7 +15,7 @@ __all__ = ["LogFile", "set_time_back"]
 _HEADER = 32  # bytes: magic, version, page size, checkpoint number, two salts, two checksums
 _FRAME = 24  # bytes before each page: page number, database size if it ends a commit, two salts, two checksums
 _MAGIC = (0x377F0682, 0x377F0683)  # checksums of little-endian words, and of big-endian ones
-_PAUSE = 0.1  # seconds in which whoever writes a log changes its time
+_PAUSE = 0.1  # seconds: a program that is writing the log changes its time sooner
 _FEWEST, _MOST = 8, 64  # frames that are read at a time
 
 
@@ -76,7 +76,7 @@ class LogFile:
             sleep(_PAUSE)
         return True
 
-    def lacks_header(self) -> bool:
+    def has_lost_header(self) -> bool:
         """Whether nothing but the header was overwritten, so that SQLite can still move the log into the file."""
         return os.pread(self._file, _HEADER, 0) != self._state.header and self._has_pages()
 
@@ -158,7 +158,7 @@ def _start(header: bytes) -> _Place:
 
 
 def _may_follow(header: bytes, before: _State) -> bool:
-    """Whether a header is one with which SQLite begins a log again once all of it is in the file."""
+    """Whether SQLite could have written a header to begin the log again, once all of it is in the file."""
     salt, salt_before = (int.from_bytes(one[16:20], "big") for one in (header, before.header))
     return _is_valid(header) and (before.own.end == _HEADER or salt == (salt_before + 1) % (1 << 32))
 

@@ -18,7 +18,7 @@ from reassess.core.leaderboard import Leaderboard
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.data.loading import load_labels, load_original, load_scores
-from reassess.formats.leaderboards import read_leaderboard
+from reassess.formats.leaderboard_files import read_leaderboard
 from reassess.formats.votes import read_votes
 from tests.helpers import Run
 
@@ -129,7 +129,7 @@ def real_leaderboard(real_file: Callable[[str], Path]) -> Leaderboard:
 @pytest.fixture(autouse=True)
 def _data_of_examples(request: pytest.FixtureRequest) -> None:
     """The examples of some modules of `reassess.data` and of the frameworks read the real data."""
-    read = ("reassess.data.in_sample", "reassess.data.loading", "reassess.integrations")
+    read = ("reassess.data.loading", "reassess.data.loading", "reassess.integrations")
     if isinstance(request.node, pytest.DoctestItem) and request.node.name.startswith(read):
         real_file = request.getfixturevalue("real_file")
         for name in ("real.json", "validation_labels.txt", "scores.npz", "raters.npz", "golden.npz"):

@@ -16,8 +16,7 @@ import skimage.data
 from PIL import Image, ImageEnhance, ImageOps
 
 from reassess import open_images
-from reassess.data.picture_prints import Part, Print, Printer
-from reassess.data.repeat_groups import MOST_BITS, near_groups
+from reassess.data.near_duplicates import MOST_BITS, Part, Print, Printer, near_groups
 
 Picture = Image.Image
 OF_CIFAR, PARTS = 3_000, 20  # pictures, and parts of each photograph

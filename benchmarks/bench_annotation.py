@@ -37,9 +37,9 @@ from reassess.annotation import (
     suggest,
 )
 from reassess.annotation.local_server import running
-from reassess.annotation.store.locking import only_process
+from reassess.annotation.store.campaign_files import only_process
 from reassess.annotation.store.log_file import LogFile
-from reassess.annotation.store.pictures import golden_truths
+from reassess.annotation.store.shown_items import golden_truths
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.stop_rule import StopRule
 from tests.annotation.postgresql import new_database, running_server

@@ -16,7 +16,7 @@ from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
-from reassess.proposals.tasks import make_tasks
+from reassess.proposals.task_grouping import make_tasks
 
 QUESTIONS, GOLDEN, RATERS, VOTES = 185_000, 2_000, 30, 1_000_000
 NOW = 1e9

@@ -13,8 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from reassess import Classes, LabelSets, Predictions, find_class_list, find_outcomes, load_classes, load_original
-from reassess.evaluation.class_list import ClassList
-from reassess.evaluation.class_orders import known_orders
+from reassess.evaluation.class_list import ClassList, known_orders
 from tests.evaluation.simulated_models import Ids, simulated
 
 ACCURACIES = (0.15, 0.4, 0.55, 0.7, 0.9)

@@ -35,8 +35,8 @@ from reassess import (
     read_votes,
 )
 from reassess.aggregation import dependence as checks
+from reassess.aggregation.aggregate import fit_em
 from reassess.aggregation.baselines import majority
-from reassess.aggregation.methods import fit_em
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -35,9 +35,9 @@ from reassess import (
     read_original,
     read_predictions,
 )
-from reassess.cleaning import posterior
-from reassess.cleaning.candidates import ClassCandidates
+from reassess.cleaning import noise_model as posterior
 from reassess.cleaning.checked_labels import corrected, known_labels
+from reassess.cleaning.class_candidates import ClassCandidates
 from tests.cleaning.simulated import held_out_of, matrix_of, simulated, wrong_labels
 
 _Bools = npt.NDArray[np.bool_]

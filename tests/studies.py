@@ -11,9 +11,9 @@ from reassess.aggregation.recipe import real_scores
 from reassess.aggregation.relabelling import Relabelling, relabel
 from reassess.aggregation.thresholds import label_sets
 from reassess.comparison.panel import Panel
+from reassess.core.benchmark import Recipe
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
-from reassess.core.recipe import Recipe
 from reassess.core.votes import Votes
 from tests.helpers import WORDS
 

@@ -28,7 +28,7 @@ FACES = (
 )
 # What the command line shares with other rooms and a notebook has no use for: words, files, suffixes.
 OF_THE_COMMAND_LINE = ("reassess.cli", "reassess.errors", "reassess.text", "reassess.formats.", "reassess.numeric.")
-WORDS = ("reassess.evaluation.words", "reassess.comparison.words")
+WORDS = ("reassess.evaluation.evaluation_words", "reassess.comparison.comparison_words")
 CONSTANTS = {
     "FIGURE_SUFFIXES",
     "IDS_OF_NAMES",

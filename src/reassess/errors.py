@@ -7,11 +7,13 @@ left out. `reassess.cli` turns a `ReassessError` into exit code 1 and a usage er
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 __all__ = [
     "ConvergenceWarning",
     "DataError",
     "DependenceWarning",
+    "Missing",
     "MissingPackageError",
     "OutputError",
     "ReassessError",
@@ -140,3 +142,33 @@ def at(where: object) -> Iterator[None]:
         elif str(where) not in str(error.where):
             error.where = f"{where}, {error.where}"
         raise
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A result that could not be had, and why.
+
+    Parameters
+    ----------
+    why
+        The reason, in a few words.
+
+    Examples
+    --------
+    >>> print(Missing("no votes are at hand"))
+    no votes are at hand
+    """
+
+    why: str
+
+    def __str__(self) -> str:
+        return self.why
+
+    @classmethod
+    def because(cls, error: DataError) -> "Missing":
+        """What an error says, in a few words.
+
+        >>> Missing.because(DataError("no golden pair is valid", found="3 pairs"))
+        Missing(why='no golden pair is valid: 3 pairs')
+        """
+        return cls(error.what if error.found is None else f"{error.what}: {error.found}")

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from reassess.aggregation.aggregate import by_calibration
 from reassess.aggregation.golden import golden_truth
-from reassess.aggregation.methods import by_calibration
 from reassess.aggregation.posteriors import posterior
 from reassess.core.items import as_questions
 from reassess.core.rater_model import RaterModel

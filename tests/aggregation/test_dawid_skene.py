@@ -214,7 +214,7 @@ def test_em_on_the_released_votes_gives_the_measured_numbers(
     real_file: Callable[[str], Path], real_votes: Callable[[str], Votes]
 ) -> None:
     from reassess.aggregation.expert_truth import expert_validity
-    from reassess.formats.scores import read_scores
+    from reassess.formats.score_files import read_scores
 
     votes, experts = real_votes("raters.npz"), real_votes("golden.npz")
     published = read_scores(real_file("scores.npz")).values >= 0.8

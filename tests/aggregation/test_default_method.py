@@ -11,8 +11,8 @@ import numpy.typing as npt
 import polars as pl
 import pytest
 
+from reassess.aggregation.aggregate import Aggregation, by_calibration, by_em, by_majority
 from reassess.aggregation.default_method import by_default
-from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority
 from reassess.core.classes import Classes
 from reassess.core.items import Items
 from reassess.core.labels import LabelSets

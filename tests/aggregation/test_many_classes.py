@@ -10,10 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reassess.aggregation.aggregate import by_calibration, by_em, by_majority
 from reassess.aggregation.calibration import calibrate, row_shares
+from reassess.aggregation.candidate_classes import (
+    Candidates,
+    ManyClassesFit,
+    calibrated_on_candidates,
+    fit_many_classes,
+)
 from reassess.aggregation.dawid_skene import Pinned, fit_dawid_skene
-from reassess.aggregation.many_classes import Candidates, ManyClassesFit, calibrated_on_candidates, fit_many_classes
-from reassess.aggregation.methods import by_calibration, by_em, by_majority
 from reassess.aggregation.posteriors import many_classes, posterior
 from reassess.core.classes import Classes
 from reassess.core.votes import Votes

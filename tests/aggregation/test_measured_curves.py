@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 
+from reassess.aggregation.aggregate import by_majority
 from reassess.aggregation.curves import Curve, precision_recall
 from reassess.aggregation.golden import golden_truth
 from reassess.aggregation.golden_items import image_folds
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
-from reassess.aggregation.methods import by_majority
-from reassess.aggregation.operating_points import Goal
 from reassess.aggregation.provenance import find_provenance, likely_makings
 from reassess.aggregation.recipe import real_scores
+from reassess.aggregation.thresholds import Goal
+from reassess.core.benchmark import REAL_RECIPE
 from reassess.core.questions import Questions
-from reassess.core.recipe import REAL_RECIPE
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from tests.helpers import CURVE, WORDS

@@ -4,13 +4,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean, likely_recipes
+from reassess.aggregation.aggregate import by_calibration, by_em, by_majority, by_mean, likely_recipes
 from reassess.aggregation.recipe import real_scores
 from reassess.core.answers import KNOWN_ANSWERS
+from reassess.core.benchmark import REAL_RECIPE, Recipe
 from reassess.core.items import Items
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
-from reassess.core.recipe import REAL_RECIPE, Recipe
 from reassess.core.votes import Votes
 from reassess.errors import DataError, ReassessWarning
 from tests.helpers import votes_of

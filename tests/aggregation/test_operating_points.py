@@ -7,8 +7,7 @@ import pytest
 
 from reassess.aggregation.curves import Point, precision_recall
 from reassess.aggregation.golden import golden_truth
-from reassess.aggregation.operating_points import Goal, operating_point
-from reassess.aggregation.thresholds import label_sets
+from reassess.aggregation.thresholds import Goal, label_sets, operating_point
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores

@@ -6,9 +6,8 @@ import pytest
 from reassess.aggregation.baseline_rules import Rule
 from reassess.aggregation.curves import Curve, Point
 from reassess.aggregation.golden import Golden
-from reassess.aggregation.measured_curves import MeasuredCurve
-from reassess.aggregation.operating_points import Goal, operating_point
-from reassess.aggregation.point_tables import curve_points
+from reassess.aggregation.measured_curves import MeasuredCurve, curve_points
+from reassess.aggregation.thresholds import Goal, operating_point
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reassess.aggregation.aggregate import by_calibration, by_em, by_majority, by_mean
 from reassess.aggregation.curves import precision_recall
 from reassess.aggregation.golden import golden_truth
 from reassess.aggregation.golden_items import image_folds
-from reassess.aggregation.methods import by_calibration, by_em, by_majority, by_mean
 from reassess.aggregation.provenance import (
     Provenance,
     find_provenance,
@@ -20,11 +20,11 @@ from reassess.aggregation.provenance import (
     likely_makings,
 )
 from reassess.aggregation.recipe import real_scores
+from reassess.core.benchmark import REAL_RECIPE
 from reassess.core.classes import Classes
 from reassess.core.items import Items
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
-from reassess.core.recipe import REAL_RECIPE
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError

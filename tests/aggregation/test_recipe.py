@@ -12,14 +12,14 @@ import pytest
 from reassess.aggregation.calibration import calibrate
 from reassess.aggregation.expert_truth import expert_validity
 from reassess.aggregation.recipe import original_votes, real_scores
+from reassess.core.benchmark import REAL_RECIPE, Recipe
 from reassess.core.image_names import validation_names
 from reassess.core.items import Items
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
-from reassess.core.recipe import REAL_RECIPE, Recipe
 from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.formats.scores import read_scores
+from reassess.formats.score_files import read_scores
 from tests.helpers import votes_of
 from tests.references import average_precision
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reassess.aggregation.methods import calibrated_recipe
+from reassess.aggregation.aggregate import calibrated_recipe
 from reassess.aggregation.recipe import real_scores
 from reassess.aggregation.relabelling import relabel
 from reassess.aggregation.thresholds import label_sets
+from reassess.core.benchmark import REAL_RECIPE, Recipe
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
-from reassess.core.recipe import REAL_RECIPE, Recipe
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 from tests.helpers import WORDS, message

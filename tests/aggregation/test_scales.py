@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reassess.aggregation.aggregate import Aggregation, by_calibration, by_em, by_majority, by_mean
 from reassess.aggregation.baseline_rules import simple_rules
 from reassess.aggregation.golden import golden_truth
 from reassess.aggregation.golden_items import golden_votes
-from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_majority, by_mean
 from reassess.aggregation.reliability import rater_reliability
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes

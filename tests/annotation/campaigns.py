@@ -12,9 +12,9 @@ from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store.campaigns import Campaign, open_campaign
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
+from reassess.annotation.store.given_answers import GivenAnswer, keep_answers
 from reassess.annotation.store.people import add_person
 from reassess.annotation.store.turns import Turn, next_turn
-from reassess.annotation.store.votes import GivenAnswer, keep_answers
 from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks

@@ -14,12 +14,7 @@ from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store.campaigns import Campaign, open_campaign, pause, resume
 from reassess.annotation.store.creation import create_campaign
-from reassess.annotation.store.links import forget_person
-from reassess.annotation.store.people import add_person, admit, people_of
-from reassess.annotation.store.schema import EXPERT, FAILED, PRACTICE, RATER
-from reassess.annotation.store.suggestions import suggest
-from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn
-from reassess.annotation.store.votes import (
+from reassess.annotation.store.given_answers import (
     GivenAnswer,
     cannot_judge,
     finish_counting,
@@ -27,6 +22,11 @@ from reassess.annotation.store.votes import (
     restore_rater,
     void_rater,
 )
+from reassess.annotation.store.links import forget_person
+from reassess.annotation.store.people import add_person, admit, people_of
+from reassess.annotation.store.schema import EXPERT, FAILED, PRACTICE, RATER
+from reassess.annotation.store.suggestions import suggest
+from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn
 from reassess.core.labels import LabelSets
 from reassess.core.stop_rule import StopRule
 from reassess.errors import DataError

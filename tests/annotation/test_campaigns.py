@@ -16,19 +16,19 @@ from sqlalchemy import event, select
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan
-from reassess.annotation.store import votes as votes_module
-from reassess.annotation.store.backup import backup_campaign
+from reassess.annotation.store import given_answers as votes_module
+from reassess.annotation.store.backup_and_upgrade import backup_campaign
 from reassess.annotation.store.campaigns import Campaign, open_campaign, pause, resume
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.keeping import last_entries
+from reassess.annotation.store.given_answers import GivenAnswer, cannot_judge, keep_answers, restore_rater, void_rater
+from reassess.annotation.store.owner_lists import last_entries
 from reassess.annotation.store.people import add_person, admit
-from reassess.annotation.store.pictures import image_addresses
 from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import golden_counts, images, tasks
+from reassess.annotation.store.shown_items import image_addresses
 from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn, release
-from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, restore_rater, void_rater
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions

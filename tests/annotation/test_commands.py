@@ -7,9 +7,9 @@ from urllib.parse import unquote
 import pytest
 
 from reassess.annotation.store.campaigns import open_campaign
+from reassess.annotation.store.given_answers import GivenAnswer, keep_answers
 from reassess.annotation.store.people import people_of
 from reassess.annotation.store.turns import Turn, next_turn
-from reassess.annotation.store.votes import GivenAnswer, keep_answers
 from reassess.data.loading import load_labels
 from tests.helpers import Run, document_of, write_files
 

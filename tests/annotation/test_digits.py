@@ -15,11 +15,11 @@ from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.simulated_raters import AT_RANDOM, SimulatedRater
 from reassess.annotation.store.campaigns import Campaign, open_campaign
 from reassess.annotation.store.creation import create_campaign
+from reassess.annotation.store.given_answers import GivenAnswer, keep_answers
 from reassess.annotation.store.people import add_person
-from reassess.annotation.store.pictures import image_addresses
 from reassess.annotation.store.progress import progress_of
+from reassess.annotation.store.shown_items import image_addresses
 from reassess.annotation.store.turns import Turn, next_turn
-from reassess.annotation.store.votes import GivenAnswer, keep_answers
 from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks

@@ -15,12 +15,12 @@ from reassess.annotation.store.campaigns import Campaign, changing, open_campaig
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import open_engine
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.keeping import LogEntry, last_entries
+from reassess.annotation.store.given_answers import void_rater
+from reassess.annotation.store.owner_lists import LogEntry, last_entries
 from reassess.annotation.store.people import add_person
 from reassess.annotation.store.schema import questions
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Turn, next_turn
-from reassess.annotation.store.votes import void_rater
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.stop_rule import StopRule

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
-from reassess.annotation.pictures import CampaignImages, bare_picture
+from reassess.annotation.served_pictures import CampaignImages, bare_picture
 from reassess.data.image_sources import open_images
 from reassess.errors import DataError
 from tests.helpers import message

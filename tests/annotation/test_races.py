@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from reassess.annotation.store.campaigns import Campaign, open_campaign
+from reassess.annotation.store.given_answers import GivenAnswer, cannot_judge, keep_answers, restore_rater, void_rater
 from reassess.annotation.store.people import add_person
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn
-from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, restore_rater, void_rater
 from reassess.core.stop_rule import StopRule
 from reassess.errors import DataError
 from tests.annotation.campaigns import CLASSES, campaign_at, raters_of

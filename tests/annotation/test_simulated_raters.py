@@ -13,11 +13,11 @@ from sqlalchemy import select
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.simulated_raters import AT_RANDOM, CAREFUL, SimulatedRater, rate
-from reassess.annotation.simulated_truth import truth_of_campaign
+from reassess.annotation.simulation import truth_of_campaign
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.pictures import image_addresses
 from reassess.annotation.store.schema import answers, images, questions, tasks
+from reassess.annotation.store.shown_items import image_addresses
 from reassess.core.labels import LabelSets
 from tests.annotation.app.serving import Server
 from tests.annotation.app.sites import CLASSES, make_site

@@ -8,7 +8,8 @@ from unittest.mock import patch
 import pytest
 from sqlalchemy import select
 
-from reassess.annotation.store import choosing, creation, votes
+from reassess.annotation.store import choosing, creation
+from reassess.annotation.store import given_answers as votes
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import answers
 from tests.annotation.simulation import Simulation

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from reassess.annotation.simulation import Trial, trial_of
 from reassess.annotation.store.export import export_votes
+from reassess.annotation.store.given_answers import GivenAnswer, keep_answers
 from reassess.annotation.store.turns import next_turn
-from reassess.annotation.store.votes import GivenAnswer, keep_answers
-from reassess.annotation.trial import Trial, trial_of
 from reassess.errors import ReassessWarning
 from tests.annotation.campaigns import campaign_at, raters_of, vote_on_all
 

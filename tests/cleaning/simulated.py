@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from reassess.cleaning.candidates import ClassCandidates
+from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets

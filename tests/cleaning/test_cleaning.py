@@ -13,16 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.aggregation.golden import Golden
-from reassess.cleaning import noise_model, posterior
-from reassess.cleaning.cleaning import clean_by_posterior
-from reassess.cleaning.confident_learning import clean_by_confident_learning
-from reassess.cleaning.consistency import clean_by_consistency
+from reassess.cleaning import noise_model
+from reassess.cleaning import noise_model as posterior
 from reassess.cleaning.held_out import HeldOutPredictions
-from reassess.cleaning.posterior import fit_noise
+from reassess.cleaning.noise_model import fit_noise
+from reassess.cleaning.other_rules import clean_by_confident_learning, clean_by_consistency
+from reassess.cleaning.posterior_rule import clean_by_posterior
+from reassess.core.class_names import UnknownClasses
 from reassess.core.cleaning import Cleaning
 from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
-from reassess.core.unknown_classes import UnknownClasses
 from reassess.errors import MissingPackageError, ReassessWarning
 from tests.cleaning.simulated import candidates_of, held_out_of, labels_of_classes, simulated, wrong_labels
 from tests.helpers import message

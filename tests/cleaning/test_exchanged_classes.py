@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.cleaning.exchanged_classes import exchanged_classes
+from reassess.cleaning.held_out_checks import exchanged_classes
 
 CLASSES = 6
 _Ints = npt.NDArray[np.int64]

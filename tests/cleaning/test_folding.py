@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from reassess.cleaning.folding import groups_within, make_folds
 from reassess.core.classes import Classes
+from reassess.core.duplicates import Repeats
 from reassess.core.folds import Folds
 from reassess.core.labels import LabelSets
-from reassess.core.repeats import Repeats
 from reassess.errors import ReassessWarning
 from tests.helpers import message
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from reassess.cleaning.candidates import CANDIDATES, ClassCandidates
+from reassess.cleaning.class_candidates import CANDIDATES, ClassCandidates
 from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.core.classes import Classes
 from reassess.core.folds import Folds

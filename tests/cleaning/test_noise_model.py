@@ -10,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reassess.cleaning import noise_model
-from reassess.cleaning.candidates import ClassCandidates
+from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.cleaning.noise_model import NoiseModel
-from reassess.numeric.noise_kernels import NEGLIGIBLE
+from reassess.numeric.label_noise_kernels import NEGLIGIBLE
 from tests.cleaning.simulated import candidates_of, matrix_of, simulated, wrong_labels
 
 Floats = npt.NDArray[np.float64]

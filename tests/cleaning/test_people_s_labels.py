@@ -10,12 +10,12 @@ import numpy.typing as npt
 import pytest
 
 from reassess.aggregation.golden import Golden
-from reassess.cleaning.candidates import ClassCandidates
 from reassess.cleaning.checked_labels import corrected, known_labels
-from reassess.cleaning.cleaning import clean_by_posterior
-from reassess.cleaning.consistency import clean_by_consistency
+from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.cleaning.held_out import HeldOutPredictions
-from reassess.cleaning.posterior import fit_noise
+from reassess.cleaning.noise_model import fit_noise
+from reassess.cleaning.other_rules import clean_by_consistency
+from reassess.cleaning.posterior_rule import clean_by_posterior
 from reassess.core.cleaning import Cleaning
 from reassess.core.questions import Questions
 from reassess.data.loading import load_original

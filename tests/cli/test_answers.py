@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.formats.scores import read_scores
+from reassess.formats.score_files import read_scores
 from tests.helpers import Run, results_of, write_csv
 
 HEADINGS = "image,class,rater,answer"

@@ -13,7 +13,7 @@ import pytest
 from reassess.core.classes import Classes
 from reassess.data.loading import load_original, load_scores
 from reassess.evaluation.mistakes import KINDS
-from reassess.formats.labels import read_labels
+from reassess.formats.label_files import read_labels
 from tests.helpers import Run, document_of, results_of, write_files
 from tests.references import average_precision
 

@@ -8,20 +8,20 @@ import numpy as np
 import polars as pl
 import pytest
 
+from reassess.aggregation.aggregate import by_calibration, calibrated_recipe
 from reassess.aggregation.default_method import by_default
 from reassess.aggregation.golden import golden_truth
 from reassess.aggregation.golden_items import with_golden_votes
-from reassess.aggregation.methods import by_calibration, calibrated_recipe
 from reassess.aggregation.recipe import model_with_labels
 from reassess.aggregation.stopping import replay_stops
 from reassess.aggregation.thresholds import label_sets
 from reassess.comparison.findings import Findings
 from reassess.core.classes import Classes
-from reassess.core.missing import Missing
 from reassess.core.predictions import Predictions
 from reassess.core.stop_rule import StopRule
 from reassess.core.votes import Votes
 from reassess.data.loading import load_original, load_votes
+from reassess.errors import Missing
 from tests.helpers import Run, results_of, write_files
 
 RATERS, CLASSES = ("ann", "bo", "cy"), ("cat", "dog")

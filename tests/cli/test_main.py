@@ -175,7 +175,7 @@ def test_an_interrupt_is_said_in_a_word(run: Callable[..., Run], monkeypatch: py
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(import_module("reassess.cli.commands.evaluate"), "load_judges", interrupted)
+    monkeypatch.setattr(import_module("reassess.cli.commands.evaluate_command"), "load_judges", interrupted)
     result = run("evaluate", "a.npy")
     assert (result.code, result.out, result.err.strip()) == (130, "", "Stopped.")
 
@@ -210,7 +210,7 @@ def test_a_result_that_cannot_be_printed_is_said(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("reassess.cli.commands.data.print_table", full)
+    monkeypatch.setattr("reassess.cli.commands.data_command.print_table", full)
     result = run("data", "list")
     assert (result.code, result.err) == (
         1,
@@ -224,7 +224,7 @@ def test_memory_that_runs_out_is_one_error(
     def full(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("reassess.cli.commands.data.print_table", full)
+    monkeypatch.setattr("reassess.cli.commands.data_command.print_table", full)
     result = run("data", "list")
     assert (result.code, result.err) == (
         1,

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.core.class_lists import Classed, classes_of, in_one_list
 from reassess.core.classes import LIST_CLASSES, Classes
+from reassess.core.common_classes import Classed, classes_of, in_one_list
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions

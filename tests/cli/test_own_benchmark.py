@@ -11,7 +11,7 @@ import pytest
 from reassess.cli.options_in_words import in_options
 from reassess.core.classes import GIVE_CLASSES, LIST_CLASSES
 from reassess.data.loading import load_labels
-from reassess.formats.labels import read_labels, write_labels
+from reassess.formats.label_files import read_labels, write_labels
 from tests.helpers import NAME_OUTPUTS, Run, document_of
 
 LABELS = {"1.jpg": ["mug", "cup"], "2.jpg": ["plate"], "3.jpg": [], "4.jpg": ["bowl"]}

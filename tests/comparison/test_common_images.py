@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.comparison.common_images import on_common_images
-from reassess.core.missing import Missing
+from reassess.comparison.panel import on_common_images
 from reassess.core.predictions import Predictions
+from reassess.errors import Missing
 from reassess.evaluation.measure import find_outcomes, summarize
 from tests.helpers import numbered_labels
 

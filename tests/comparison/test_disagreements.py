@@ -1,9 +1,9 @@
 """The images that only one of two models gets right."""
 
-from reassess.comparison.disagreements import disagreements_table
+from reassess.comparison.pairs import disagreements_table
 from reassess.comparison.panel import Panel
+from reassess.core.class_names import UnknownClasses
 from reassess.core.predictions import Predictions
-from reassess.core.unknown_classes import UnknownClasses
 from tests.helpers import numbered_labels
 
 

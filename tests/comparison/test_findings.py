@@ -9,12 +9,11 @@ from reassess.comparison.pairs import compare
 from reassess.comparison.panel import Panel
 from reassess.comparison.ranking import rank_models
 from reassess.core.labels import LabelSets
-from reassess.core.missing import Missing
 from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.errors import DataError
+from reassess.errors import DataError, Missing
 from reassess.evaluation.measure import evaluate
 
 IMAGES = [f"{i}.png" for i in range(40)]

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.core.class_lists import in_one_list
 from reassess.core.class_names import class_number
 from reassess.core.classes import GIVE_CLASSES, LIST_CLASSES, Classes
+from reassess.core.common_classes import in_one_list
 from reassess.core.labels import LabelSets
 from reassess.data.loading import load_classes
 from reassess.errors import ReassessWarning

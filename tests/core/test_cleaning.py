@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from reassess.core.classes import Classes
-from reassess.core.cleaning import Cleaning
-from reassess.core.label_noise import LabelNoise
+from reassess.core.cleaning import Cleaning, LabelNoise
 from tests.helpers import message
 
 CLASSES = Classes(4, names=("ant", "bee", "cat", "dog"))

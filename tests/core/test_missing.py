@@ -1,7 +1,6 @@
 """What stands in the place of a result says why."""
 
-from reassess.core.missing import Missing
-from reassess.errors import DataError
+from reassess.errors import DataError, Missing
 
 
 def test_an_error_becomes_a_reason_of_a_few_words() -> None:

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.image_names import image_keys, join
-from reassess.core.name_fits import how_they_fit
+from reassess.core.image_names import how_they_fit, image_keys, join
 
 PERCENT = "they fit if %20 and the like are read as characters: write the names as they are"
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from reassess.core.labels import LabelSets
-from reassess.data.label_names import label_set_name
-from reassess.data.loading import load_any_labels, load_labels
+from reassess.data.loading import label_set_name, load_any_labels, load_labels
 
 
 @pytest.mark.parametrize(

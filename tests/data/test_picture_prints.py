@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from reassess.data.picture_prints import perceptual_hashes, thumbnails
+from reassess.data.near_duplicates import perceptual_hashes, thumbnails
 from tests.pictures import scene
 
 pytestmark = pytest.mark.usefixtures("report_extra")

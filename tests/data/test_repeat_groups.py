@@ -5,8 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from reassess.data.picture_prints import Print
-from reassess.data.repeat_groups import LEAST_CORRELATION, MOST_BITS, exact_groups, near_groups
+from reassess.data.near_duplicates import LEAST_CORRELATION, MOST_BITS, Print, exact_groups, near_groups
 
 
 def print_of(bits: int, thumbnail: np.ndarray, digest: str, middle: tuple[int, np.ndarray] | None = None) -> Print:

@@ -98,7 +98,7 @@ def test_what_was_found_depends_neither_on_the_order_nor_on_processes_nor_on_pac
     expected = rows(scan_images([sets / "train", sets / "val"], near=True))
     monkeypatch.setattr("reassess.data.scanning._FEW", 0)
     monkeypatch.setattr("reassess.data.scanning._PART", 3)
-    monkeypatch.setattr("reassess.data.repeat_groups._BLOCK", 2)
+    monkeypatch.setattr("reassess.data.near_duplicates._BLOCK", 2)
     assert rows(scan_images([sets / "val", sets / "train"], near=True, workers=2)) == expected
     with zipfile.ZipFile(sets / "val.zip", "w") as pack, tarfile.open(sets / "train.tar", "w") as tape:
         for path in sorted((sets / "val").rglob("*.*"), reverse=True):

@@ -22,12 +22,11 @@ from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.evaluation import class_list_search
-from reassess.evaluation.class_list import ClassList, UndecidedClass
+from reassess.evaluation.class_list import ClassList, UndecidedClass, known_orders
 from reassess.evaluation.class_list_search import find_class_list
-from reassess.evaluation.class_orders import known_orders
+from reassess.evaluation.evaluation_words import no_list_in_words
 from reassess.evaluation.measure import evaluate, find_outcomes
 from reassess.evaluation.outcomes import Outcomes, join_and_rank
-from reassess.evaluation.words import no_list_in_words
 from reassess.formats.predictions import read_predictions
 from reassess.numeric.proportion import Proportion
 from tests.evaluation.simulated_models import simulated

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.aggregation.methods import by_majority
+from reassess.aggregation.aggregate import by_majority
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions

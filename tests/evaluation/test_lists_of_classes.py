@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.comparison.panel import Panel
-from reassess.core.class_lists import in_one_list
 from reassess.core.classes import GIVE_CLASSES, Classes
+from reassess.core.common_classes import in_one_list
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.evaluation.image_sheet import image_sheet
 from reassess.evaluation.measure import evaluate, find_outcomes
-from reassess.formats.labels import read_labels
+from reassess.formats.label_files import read_labels
 from reassess.formats.predictions import read_predictions
 from reassess.proposals.open_questions import open_questions
 from tests.helpers import message

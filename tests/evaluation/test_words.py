@@ -12,16 +12,16 @@ from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.errors import DataError
-from reassess.evaluation.measure import evaluate
-from reassess.evaluation.mistakes import KINDS
-from reassess.evaluation.result import Evaluation
-from reassess.evaluation.words import (
+from reassess.evaluation.evaluation_words import (
     MISTAKES_IN_WORDS,
     NONE_SCORED,
     ceiling_in_words,
     left_out_in_words,
     missing_in_words,
 )
+from reassess.evaluation.measure import evaluate
+from reassess.evaluation.mistakes import KINDS
+from reassess.evaluation.result import Evaluation
 from reassess.numeric.proportion import Proportion
 
 IMAGES = ["a.png", "b.png", "c.png"]

@@ -183,7 +183,7 @@ def take_away_chance() -> None:
     put(creation, "randbelow", lambda _: next(drawn))
     put(links, "token_urlsafe", lambda _: f"{next(drawn)}")
     for command in ("create", "invite", "restore", "void"):
-        module = import_module(f"reassess.cli.commands.annotate.{command}")
+        module = import_module(f"reassess.cli.commands.annotate.{command}_command")
         put(module, "time", SimpleNamespace(time=lambda: 1e9))
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reassess.core.classes import Classes
 from reassess.core.votes import Votes
 from reassess.errors import ReassessWarning
-from reassess.formats.labels import read_original
+from reassess.formats.label_files import read_original
 from reassess.formats.votes import read_votes, write_votes
 from tests.helpers import message
 

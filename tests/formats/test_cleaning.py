@@ -7,10 +7,9 @@ import polars as pl
 import pytest
 
 from reassess.core.classes import Classes
-from reassess.core.cleaning import Cleaning
-from reassess.core.label_noise import LabelNoise
+from reassess.core.cleaning import Cleaning, LabelNoise
 from reassess.errors import OutputError
-from reassess.formats.cleaning import read_clean_list, write_clean_list, write_details, write_noise
+from reassess.formats.clean_lists import read_clean_list, write_clean_list, write_details, write_noise
 from reassess.formats.files import read_lines
 from tests.helpers import message
 

@@ -16,7 +16,7 @@ from reassess.core.classes import GIVE_CLASSES, Classes
 from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, ReassessWarning
-from reassess.formats.labels import read_labels, read_original, write_labels
+from reassess.formats.label_files import read_labels, read_original, write_labels
 from reassess.text import composed
 from tests.helpers import labels_of
 

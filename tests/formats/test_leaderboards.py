@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from reassess.core.leaderboard import Entry
-from reassess.formats.leaderboards import read_leaderboard
+from reassess.formats.leaderboard_files import read_leaderboard
 
 WHOLE = "model,original,real\na,76.1,82.9\nb,79.5,84.6\n"
 ORIGINAL = (

@@ -16,7 +16,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.data.loading import load_multi_labels
 from reassess.errors import ReassessWarning
-from reassess.formats.multi_labels import read_any_labels, read_multi_labels
+from reassess.formats.review_files import read_any_labels, read_multi_labels
 from tests.helpers import labels_of
 
 SETS = {

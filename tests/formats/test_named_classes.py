@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from reassess.core.class_names import UnknownClasses
 from reassess.core.classes import GIVE_CLASSES, Classes
-from reassess.core.unknown_classes import UnknownClasses
 from reassess.errors import ReassessWarning
-from reassess.formats.labels import read_labels
+from reassess.formats.label_files import read_labels
 from reassess.formats.predictions import read_predictions
 from tests.helpers import NAME_OUTPUTS
 

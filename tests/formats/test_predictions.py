@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from reassess.core.class_names import UnknownClasses
 from reassess.core.classes import GIVE_CLASSES, Classes
 from reassess.core.predictions import Predictions
-from reassess.core.unknown_classes import UnknownClasses
 from reassess.errors import ReassessWarning
 from reassess.formats.files import read_lines
 from reassess.formats.predictions import read_predictions, write_predictions

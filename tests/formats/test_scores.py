@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
-from reassess.formats.scores import read_scores, write_scores
+from reassess.formats.score_files import read_scores, write_scores
 from tests.helpers import save_npz, scores_of
 
 SUFFIXES = (".npz", ".csv", ".tsv", ".jsonl", ".parquet")

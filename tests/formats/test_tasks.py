@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
-from reassess.formats.tasks import read_tasks, write_tasks
-from reassess.proposals.tasks import make_tasks
+from reassess.formats.task_files import read_tasks, write_tasks
+from reassess.proposals.task_grouping import make_tasks
 from tests.helpers import message
 
 NAMED = Classes(3, names=("cat", "dog", "cup, beaker"))

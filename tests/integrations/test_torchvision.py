@@ -334,7 +334,7 @@ def test_a_loader_gets_a_path_or_an_open_file(tv: ModuleType, archive: Path, tmp
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
 def test_members_of_every_kind_of_tar_are_found(tv: ModuleType, tmp_path: Path, form: Any) -> None:
     """Short and long paths, empty and large members, and a size that is a multiple of the block."""
-    from reassess.data.tar_images import TarImages
+    from reassess.data.image_archives import TarImages
 
     rng = np.random.default_rng(0)
     sizes = {f"{'d' * 90}/{'n' * 90}.png": 3, "a/b.JPEG": 0, "b.jpg": 512, "a/a.jpeg": 100_000, "é.png": 511, "x.py": 9}

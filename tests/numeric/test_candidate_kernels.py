@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from reassess.numeric.candidate_kernels import take_candidates
+from reassess.numeric.label_noise_kernels import take_candidates
 
 
 @pytest.mark.parametrize("candidates", [1, 2, 5, 8, 9])

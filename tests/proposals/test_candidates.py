@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from reassess.core.benchmark import Benchmark
 from reassess.core.candidates import Candidates
+from reassess.core.class_names import UnknownClasses
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.proposals import ORIGINAL_SOURCE, Proposals
-from reassess.core.unknown_classes import UnknownClasses
 from reassess.errors import DataError
 from reassess.evaluation.probabilities import class_probabilities
 from reassess.proposals.candidates import propose

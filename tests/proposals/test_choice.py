@@ -14,11 +14,11 @@ from scipy import stats
 from reassess.aggregation.golden import Golden
 from reassess.core.benchmark import Benchmark
 from reassess.core.candidates import Candidates
+from reassess.core.class_names import UnknownClasses
 from reassess.core.model_choice import ModelSubset
 from reassess.core.predictions import Predictions
 from reassess.core.proposals import Proposals
 from reassess.core.questions import Questions
-from reassess.core.unknown_classes import UnknownClasses
 from reassess.numeric.proportion import Proportion
 from reassess.proposals import subset_search
 from reassess.proposals.candidates import propose

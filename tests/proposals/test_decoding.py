@@ -11,7 +11,7 @@ import pytest
 
 from reassess import Transform, open_images
 from reassess.errors import DataError
-from reassess.proposals.decoding import Decoder, decoded
+from reassess.proposals.shard_scoring import Decoder, decoded
 from tests.helpers import number_of, picture, write_files
 from tests.pictures import claim, save
 
@@ -89,7 +89,7 @@ def test_whole_pictures_or_parts_are_decoded(tmp_path: Path) -> None:
 @pytest.fixture
 def always_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """However little time the images take."""
-    monkeypatch.setattr("reassess.proposals.decoding._LEAST_SECONDS", 0)
+    monkeypatch.setattr("reassess.proposals.shard_scoring._LEAST_SECONDS", 0)
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
@@ -113,7 +113,7 @@ def test_few_images_are_decoded_without_another_process(tmp_path: Path, monkeypa
     batches = [range(3), range(3, 20)]
     expected = [[n % 12 for n in batch] for batch in batches]
     assert [[number_of(one) for one in batch] for batch in decoded(each, batches, 2)] == expected
-    monkeypatch.setattr("reassess.proposals.decoding._LEAST_SECONDS", 0)
+    monkeypatch.setattr("reassess.proposals.shard_scoring._LEAST_SECONDS", 0)
     with pytest.raises(TypeError):
         list(decoded(each, batches, 2))
 

@@ -21,7 +21,7 @@ from reassess import Benchmark, Classes, ImageModel, ImagePredictions, predict, 
 from reassess.errors import DataError, OutputError
 from reassess.formats import files
 from reassess.proposals.model_runs import Opener
-from reassess.proposals.prediction_files import files_of
+from reassess.proposals.run_files import files_of
 from tests.helpers import message, number_of, picture, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -58,7 +58,7 @@ def run(images: Path, output: Path, model: ImageModel = MODEL, **options: Any) -
 def test_each_image_has_the_scores_of_its_own_picture(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, workers: int
 ) -> None:
-    monkeypatch.setattr("reassess.proposals.decoding._LEAST_SECONDS", 0)
+    monkeypatch.setattr("reassess.proposals.shard_scoring._LEAST_SECONDS", 0)
     result = run(images, tmp_path / "out.npy", batch=batch, workers=workers)
     scores, names = np.load(tmp_path / "out.npy"), (tmp_path / "out.txt").read_text().splitlines()
     assert scores.dtype == np.float16
@@ -75,8 +75,8 @@ def test_a_folder_and_its_archives_give_the_same_bytes(
     import tarfile
     import zipfile
 
-    monkeypatch.setattr("reassess.proposals.decoding._LEAST_SECONDS", 0)
-    monkeypatch.setattr("reassess.proposals.decoding._PART", 2)
+    monkeypatch.setattr("reassess.proposals.shard_scoring._LEAST_SECONDS", 0)
+    monkeypatch.setattr("reassess.proposals.shard_scoring._PART", 2)
     with zipfile.ZipFile(tmp_path / "i.zip", "w") as pack, tarfile.open(tmp_path / "i.tar", "w") as tape:
         for path in sorted(images.rglob("*.*"), reverse=True):
             pack.write(path, path.relative_to(images))

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reassess.core.class_names import UnknownClasses
 from reassess.core.labels import LabelSets
 from reassess.core.open_questions import OpenQuestions
 from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
-from reassess.core.unknown_classes import UnknownClasses
 from reassess.errors import DataError
 from reassess.evaluation.measure import find_outcomes
 from reassess.proposals.open_questions import open_questions

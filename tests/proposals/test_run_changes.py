@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reassess.proposals.run_changes import changed_images, changes_of
+from reassess.proposals.unfinished_runs import changed_images, changes_of
 
 HASH, OTHER = "0123456789abcdef" * 4, "f" * 64
 TRANSFORM = {"size": 256, "crop": [224, 224]}

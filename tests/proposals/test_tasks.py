@@ -14,7 +14,7 @@ from reassess.core.hierarchy import Hierarchy
 from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
-from reassess.proposals.tasks import _cut, _exchange, make_tasks, seconds_per_vote
+from reassess.proposals.task_grouping import _cut, _exchange, make_tasks, seconds_per_vote
 from tests.helpers import message, votes_of
 
 NAMES = ("tabby", "poodle", "mug", "cup", "collie", "vase")
@@ -164,7 +164,7 @@ def test_the_reason_is_true_of_each_task(seed: int, size: int) -> None:
 
 def test_many_classes_are_grouped_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:
     few = listed(make_tasks(drawn(3)))
-    monkeypatch.setattr("reassess.proposals.tasks._FEW_CLASSES", 3)
+    monkeypatch.setattr("reassess.proposals.task_grouping._FEW_CLASSES", 3)
     assert listed(make_tasks(drawn(3))) == few
 
 

@@ -14,19 +14,25 @@ from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS, Taxonomy
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.leaderboard import Leaderboard
-from reassess.core.missing import Missing
 from reassess.core.predictions import Predictions
+from reassess.errors import Missing
 from reassess.evaluation.measure import find_outcomes, summarize
 from reassess.report import figures
+from reassess.report.accuracy_figures import Spot, scatter_on
 from reassess.report.chart import Chart
-from reassess.report.charts import CHARTS, write_chart
-from reassess.report.content import sections
+from reassess.report.chart_figures import (
+    Intervals,
+    Mark,
+    Stacks,
+    intervals_on,
+    size_of_intervals,
+    size_of_stacks,
+    stacks_on,
+)
+from reassess.report.charts import CHARTS, taxonomy_chart, write_chart
 from reassess.report.figures import FIGURE_SUFFIXES, save_figure
 from reassess.report.inline_svg import dark, inline_figure
-from reassess.report.interval_figure import Intervals, Mark, intervals_on, size_of_intervals
-from reassess.report.mistake_charts import taxonomy_chart
-from reassess.report.scatter_figure import Spot, scatter_on
-from reassess.report.stack_figure import Stacks, size_of_stacks, stacks_on
+from reassess.report.sections import sections
 from reassess.report.style import SQUARE
 from tests.helpers import message, numbered_labels
 from tests.report.cases import BEGINNINGS, findings, leaderboard

@@ -7,23 +7,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.cli.tables.compare import print_compared
+from reassess.cli.prediction_inputs import short_names
+from reassess.cli.tables.compare_table import print_compared
+from reassess.comparison.comparison_words import DIFFERENCE_EXPLAINED
 from reassess.comparison.differences import every_pair
 from reassess.comparison.findings import Findings
 from reassess.comparison.label_uncertainty import LabelUncertainty
 from reassess.comparison.labelling_bias import labelling_biases
-from reassess.comparison.model_names import short_names
 from reassess.comparison.pairs import compare
 from reassess.comparison.taxonomy import ERROR_KINDS, taxonomies
-from reassess.comparison.words import DIFFERENCE_EXPLAINED
 from reassess.core.labels import LabelSets
 from reassess.core.leaderboard import Entry, Leaderboard
-from reassess.core.missing import Missing
 from reassess.core.predictions import Predictions
+from reassess.errors import Missing
 from reassess.report.chart import Section
 from reassess.report.charts import CHARTS
-from reassess.report.content import sections
 from reassess.report.explorers import explorers
+from reassess.report.sections import sections
 from tests.report.cases import findings, leaderboard
 
 THREE = findings("one", "two", "three", board=leaderboard())

@@ -12,12 +12,12 @@ from reassess.aggregation.baseline_rules import Rule
 from reassess.aggregation.curves import Curve, Point
 from reassess.aggregation.golden import Golden
 from reassess.aggregation.measured_curves import MeasuredCurve
-from reassess.aggregation.operating_points import Goal, operating_point
+from reassess.aggregation.thresholds import Goal, operating_point
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.errors import DataError, MissingPackageError, OutputError
 from reassess.report import figures
-from reassess.report.curve_figure import draw_curves
+from reassess.report.curve_figures import draw_curves
 from reassess.report.figures import FIGURE_SUFFIXES
 from tests.report.cases import BEGINNINGS
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from reassess.errors import ReassessWarning
-from reassess.report.figures import figure_as_svg, save_figure
-from reassess.report.fonts import _letters_of
-from reassess.report.stack_figure import Stacks, size_of_stacks, stacks_on
+from reassess.report.chart_figures import Stacks, size_of_stacks, stacks_on
+from reassess.report.figures import _letters_of, figure_as_svg, save_figure
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
@@ -18,7 +17,7 @@ CHINESE = "模型一二三四五六七"
 
 def without(letters: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if no font had some letters."""
-    monkeypatch.setattr("reassess.report.fonts._letters_of", lambda path: _letters_of(path) - set(letters))
+    monkeypatch.setattr("reassess.report.figures._letters_of", lambda path: _letters_of(path) - set(letters))
 
 
 def save(path: Path, name: str) -> list[str]:

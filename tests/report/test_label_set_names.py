@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from reassess.comparison.findings import Findings
-from reassess.core.missing import Missing
+from reassess.errors import Missing
 from reassess.report.charts import CHARTS
-from reassess.report.content import sections
 from reassess.report.figures import figure_as_svg
+from reassess.report.sections import sections
 from tests.report.cases import findings, leaderboard
 
 

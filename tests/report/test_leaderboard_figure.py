@@ -11,8 +11,8 @@ from reassess.comparison.placement import Placement, place
 from reassess.comparison.trends import Trend, trend
 from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.report import figures
+from reassess.report.accuracy_figures import draw_leaderboard
 from reassess.report.figures import FIGURE_SUFFIXES
-from reassess.report.leaderboard_figure import draw_leaderboard
 from tests.report.cases import BEGINNINGS
 
 pytestmark = pytest.mark.usefixtures("report_extra")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from reassess.core.classes import Classes
-from reassess.core.label_noise import LabelNoise
-from reassess.report.noise_figure import draw_noise
+from reassess.core.cleaning import LabelNoise
+from reassess.report.cleaning_report import draw_noise
 from tests.helpers import message
 
 pytestmark = pytest.mark.usefixtures("report_extra")

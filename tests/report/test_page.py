@@ -15,12 +15,11 @@ from reassess.comparison.findings import Findings
 from reassess.comparison.summary import summary
 from reassess.core.classes import Classes
 from reassess.report.charts import CHARTS
-from reassess.report.content import sections
 from reassess.report.explorers import explorers
+from reassess.report.gallery import Thumbnail, Thumbnails
 from reassess.report.mistake_gallery import cards, choose, mistake_gallery
-from reassess.report.page import Page, Provenance, render
-from reassess.report.thumbnails import Thumbnail, Thumbnails
-from reassess.report.typesetting import bound
+from reassess.report.page import Page, Provenance, bound, render
+from reassess.report.sections import sections
 from tests.report.cases import HOSTILE, IMAGES, findings, leaderboard
 
 pytestmark = pytest.mark.usefixtures("report_extra")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reassess.errors import DataError, ReassessWarning
-from reassess.report.thumbnails import thumbnails
+from reassess.report.gallery import thumbnails
 from tests.pictures import claim, claim_bytes, save
 
 pytestmark = pytest.mark.usefixtures("report_extra")

@@ -7,8 +7,8 @@ import pytest
 from reassess.core.classes import Classes
 from reassess.core.cleaning import Cleaning
 from reassess.errors import DataError
+from reassess.report.cleaning_report import write_wrong_labels
 from reassess.report.writing import ShownMistakes
-from reassess.report.wrong_labels_page import write_wrong_labels
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 CLASSES = Classes(3, names=("cat", "dog", "<eel>"))

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from reassess.aggregation.expert_truth import ExpertTruth, expert_truth
 from reassess.core.checks import check_all, check_shape
-from reassess.core.class_lists import classes_of
 from reassess.core.classes import Classes
+from reassess.core.common_classes import classes_of
 from reassess.core.image_names import join
 from reassess.core.items import Items, as_questions, find_items, take_items
 from reassess.core.questions import Questions

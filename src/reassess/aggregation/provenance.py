@@ -8,16 +8,16 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from reassess.aggregation.aggregate import by_calibration, by_majority, by_mean, fit_em, likely_recipes
 from reassess.aggregation.golden_items import golden_part
-from reassess.aggregation.methods import by_calibration, by_majority, by_mean, fit_em, likely_recipes
 from reassess.aggregation.recipe import makings, model_with_labels, scores_by_experts
+from reassess.core.benchmark import Recipe
 from reassess.core.checks import check_range
 from reassess.core.image_names import join
 from reassess.core.items import Items, as_questions, find_items, take_items
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.rater_model import RaterModel
-from reassess.core.recipe import Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError, ReassessWarning

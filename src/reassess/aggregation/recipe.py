@@ -11,12 +11,12 @@ from reassess.aggregation.calibration import calibrate, row_shares
 from reassess.aggregation.expert_truth import expert_validity
 from reassess.aggregation.posteriors import posterior
 from reassess.core.answers import KNOWN_ANSWERS
+from reassess.core.benchmark import REAL_RECIPE, Recipe
 from reassess.core.checks import check_all
 from reassess.core.items import Id, as_questions
 from reassess.core.labels import LabelSets, check_original
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY, RaterModel
-from reassess.core.recipe import REAL_RECIPE, Recipe
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 

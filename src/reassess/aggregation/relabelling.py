@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.recipe import makings, original_votes, real_model
+from reassess.core.benchmark import REAL_RECIPE, Recipe
 from reassess.core.checks import check_range
 from reassess.core.image_names import join
 from reassess.core.items import as_questions
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
-from reassess.core.recipe import REAL_RECIPE, Recipe
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze

@@ -168,7 +168,7 @@ def replay_stops(
     >>> replay.share_taken, replay.changed
     (0.5, array([0]))
     """
-    from reassess.numeric.stop_kernels import end_early, follow
+    from reassess.numeric.vote_kernels import end_early, follow
 
     questions = as_questions(votes.items)
     check_range(threshold, 0, 1, what="threshold")

@@ -1,16 +1,25 @@
 """From scores to label sets."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from reassess.aggregation.curves import Curve, Point
 from reassess.core.checks import check_range
-from reassess.core.class_lists import in_one_list
+from reassess.core.common_classes import in_one_list
 from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
+from reassess.errors import DataError
+from reassess.text import Shown
 
-__all__ = ["label_sets"]
+__all__ = [
+    "Goal",
+    "OperatingPoint",
+    "label_sets",
+    "operating_point",
+]
 
 
 def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None = None) -> LabelSets:
@@ -68,4 +77,136 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
         np.concatenate([row_of[image_ids], original.image_ids[keeps]]),
         np.concatenate([class_ids, original.indices[keeps]]),
         original.classes,
+    )
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a threshold should reach.
+
+    Parameters
+    ----------
+    kind
+        precision or recall: at least this much, and then as much as can be of the other; f1: the highest; threshold:
+        this very one.
+    value
+        In [0, 1]; None for f1.
+
+    Examples
+    --------
+    >>> Goal.parse("precision=0.9")
+    Goal(kind='precision', value=0.9)
+    >>> Goal.parse("f1")
+    Goal(kind='f1', value=None)
+    """
+
+    kind: str
+    value: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Goal":
+        """A goal written as ``precision=0.9``, ``recall=0.8``, ``f1`` or ``threshold=0.8``."""
+        kind, sign, number = text.partition("=")
+        try:
+            value = float(number) if sign else None
+        except ValueError:
+            value = np.nan
+        if (kind == "f1" and sign) or kind not in ("f1", "precision", "recall", "threshold"):
+            value = np.nan
+        if (value is None and kind != "f1") or (value is not None and not 0 <= value <= 1):
+            raise DataError(
+                "not a way to choose a threshold",
+                allowed="precision=P, recall=R or threshold=T, each from 0 to 1; or f1",
+                found=text,
+            )
+        return cls(kind, value)
+
+    def on(self, curve: Curve) -> Point:
+        """The point of a curve that reaches the goal; `DataError` where none does."""
+        if self.value is None:
+            return curve.with_best_f1()
+        choose = {"precision": curve.with_precision, "recall": curve.with_recall, "threshold": curve.at}
+        return choose[self.kind](self.value)
+
+
+@dataclass(frozen=True, repr=False)
+class OperatingPoint(Shown):
+    """A chosen threshold and what follows from it.
+
+    Parameters
+    ----------
+    point
+        The threshold, and its counts on the golden pairs.
+    precision_interval, recall_interval
+        95 %, bootstrap over images, at this threshold, chosen as it was; None where nothing is kept.
+    labels
+        Number of labels that the threshold would give.
+    empty_images
+        Number of rated images that it would leave without a label.
+    """
+
+    point: Point
+    precision_interval: tuple[float, float] | None
+    recall_interval: tuple[float, float] | None
+    labels: int
+    empty_images: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        bounds = {"precision": self.precision_interval or (None, None), "recall": self.recall_interval or (None, None)}
+        return self.point.to_json() | {
+            "low": {name: interval[0] for name, interval in bounds.items()},
+            "high": {name: interval[1] for name, interval in bounds.items()},
+            "hits": self.point.hits,
+            "kept": self.point.kept,
+            "valid": self.point.valid,
+            "labels": self.labels,
+            "empty_images": self.empty_images,
+        }
+
+
+def operating_point(
+    curve: Curve, goal: Goal, scores: Scores, *, original: LabelSets | None = None, seed: int = 0
+) -> OperatingPoint:
+    """The threshold of a curve that reaches a goal, with what would follow for all images.
+
+    Parameters
+    ----------
+    curve
+        Measured on golden pairs.
+    goal
+        What to reach.
+    scores
+        The scores of all questions, from which labels would be cut.
+    original
+        Original labels: an image that was never rated keeps its own, and it counts among the labels.
+    seed
+        Of the bootstrap.
+
+    Raises
+    ------
+    DataError
+        No threshold reaches the goal.
+
+    Examples
+    --------
+    >>> from reassess.aggregation.curves import precision_recall
+    >>> from reassess.aggregation.golden import Golden
+    >>> from reassess.core.questions import Questions
+    >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
+    >>> scores = Scores(questions, np.array([0.9, 0.6, 0.7]))
+    >>> curve = precision_recall(scores, Golden(questions, np.array([True, False, True])))
+    >>> chosen = operating_point(curve, Goal("recall", 1.0), scores)
+    >>> chosen.point, chosen.labels, chosen.empty_images
+    (Point(threshold=0.7, hits=2, kept=2, valid=2), 2, 0)
+    """
+    point = goal.on(curve)
+    bands = curve.bands(np.array([point.threshold], np.float64), seed=seed)
+    cut = label_sets(scores, float(bands.thresholds[0]), original=original)
+    return OperatingPoint(
+        point=point,
+        precision_interval=bands.precision[0],
+        recall_interval=bands.recall[0],
+        labels=cut.indices.size,
+        empty_images=cut.empty_images,
     )

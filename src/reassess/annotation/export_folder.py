@@ -18,7 +18,7 @@ from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings, write
 from reassess.errors import OutputError, ReassessWarning
 from reassess.formats.class_tables import write_classes
 from reassess.formats.files import TEMPORARY, all_or_none, check_output, exists
-from reassess.formats.labels import write_labels
+from reassess.formats.label_files import write_labels
 from reassess.formats.tables import write_table
 from reassess.formats.votes import write_votes
 from reassess.text import some

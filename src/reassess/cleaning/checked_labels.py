@@ -10,9 +10,9 @@ from scipy.special import expit, logit, stdtrit
 
 from reassess.aggregation.golden import Golden, golden_truth
 from reassess.cleaning.held_out import HeldOutPredictions
+from reassess.core.cleaning import CheckedLabels
 from reassess.core.image_names import join
 from reassess.core.kinds import check_kind
-from reassess.core.label_noise import CheckedLabels
 from reassess.core.votes import Votes
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import counted

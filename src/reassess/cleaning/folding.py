@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_number, check_several, check_type
+from reassess.core.duplicates import Repeats
 from reassess.core.folds import Folds
 from reassess.core.image_names import image_keys
 from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
-from reassess.core.repeats import Repeats
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import counted, some
 

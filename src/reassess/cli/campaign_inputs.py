@@ -12,21 +12,20 @@ from reassess.cli.common import Call
 from reassess.cli.part_inputs import find_part, matched, read_classes_of, read_original_of
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.benchmark import Benchmark, benchmark_of
-from reassess.core.class_lists import Classed
 from reassess.core.classes import Classes
+from reassess.core.common_classes import Classed
 from reassess.core.image_names import Match
 from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
-from reassess.data.benchmark_images import in_one_benchmark
-from reassess.data.common_images import warn_of_other_images
+from reassess.data.joined_parts import in_one_benchmark, warn_of_other_images
 from reassess.data.loading import load_votes
 from reassess.errors import DataError, at
-from reassess.formats.open_questions import read_questions
-from reassess.formats.tasks import read_tasks
-from reassess.proposals.tasks import make_tasks
+from reassess.formats.open_question_files import read_questions
+from reassess.formats.task_files import read_tasks
+from reassess.proposals.task_grouping import make_tasks
 
 __all__ = ["CampaignParts", "load_campaign_parts", "load_experts", "with_unanswered"]
 

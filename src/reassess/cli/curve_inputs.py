@@ -21,8 +21,8 @@ from reassess.cli.part_inputs import (
     refuse_two_kinds,
 )
 from reassess.core.benchmark import Benchmark, benchmark_of
-from reassess.core.class_lists import Classed
 from reassess.core.classes import Classes
+from reassess.core.common_classes import Classed
 from reassess.core.image_names import Match
 from reassess.core.items import Id
 from reassess.core.labels import LabelSets

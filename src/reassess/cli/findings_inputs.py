@@ -20,14 +20,13 @@ from reassess.cli.inputs import (
 )
 from reassess.cli.judges import Judges, load_judges
 from reassess.cli.part_inputs import find_part
-from reassess.cli.prediction_inputs import each_prediction
+from reassess.cli.prediction_inputs import each_prediction, short_names
 from reassess.comparison.findings import Findings
-from reassess.comparison.model_names import short_names
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.items import Id
 from reassess.data.loading import load_collapsed
 from reassess.formats.class_tables import read_collapsed, read_groups
-from reassess.formats.leaderboards import read_leaderboard
+from reassess.formats.leaderboard_files import read_leaderboard
 
 __all__ = ["findings_options", "load_class_tables", "load_findings"]
 

@@ -71,7 +71,7 @@ class LazyGroup(Group):
         """A command by its name; None if there is none."""
         if cmd_name not in self.lines:
             return None
-        command: click.Command = getattr(import_module(f"{self.package}.{cmd_name}"), cmd_name)
+        command: click.Command = getattr(import_module(f"{self.package}.{cmd_name}_command"), cmd_name)
         return command
 
     def resolve_command(

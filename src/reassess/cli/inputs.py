@@ -20,7 +20,7 @@ from reassess.data.benchmark_folders import open_benchmark
 from reassess.data.benchmark_settings import update_benchmark
 from reassess.errors import DataError, at
 from reassess.formats.archives import MAX_BYTES
-from reassess.formats.predictions.unknown_names import UNKNOWN_CLASS
+from reassess.formats.predictions.id_columns import UNKNOWN_CLASS
 
 __all__ = [
     "FILE",

@@ -23,8 +23,8 @@ from reassess.cli.part_inputs import (
     read_original_of,
 )
 from reassess.core.benchmark import USUAL_THRESHOLD, Benchmark, benchmark_of
-from reassess.core.class_lists import Classed, class_ids_of, classes_of
 from reassess.core.classes import Classes
+from reassess.core.common_classes import Classed, class_ids_of, classes_of
 from reassess.core.image_names import Match
 from reassess.core.items import Id
 from reassess.core.labels import LabelSets
@@ -32,27 +32,21 @@ from reassess.core.multi_labels import MultiLabels
 from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.data.in_sample import known_in_sample
-from reassess.data.label_names import label_set_name
 from reassess.data.loading import (
+    known_in_sample,
+    label_set_name,
     load_any_labels,
     load_scores,
     load_votes,
 )
 from reassess.data.sources import SOURCES
-from reassess.errors import ReassessError, UnreadableFileError, at
+from reassess.errors import DataError, ReassessError, UnreadableFileError, at
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import Outcomes
 from reassess.formats.archives import MAX_BYTES
 from reassess.text import counted, some
 
-__all__ = [
-    "OWN_LABELS",
-    "Judges",
-    "judging",
-    "load_judges",
-    "taken_for_imagenet",
-]
+__all__ = ["OWN_LABELS", "Judges", "judging", "load_judges", "load_original_judges", "taken_for_imagenet"]
 
 OWN_LABELS = "for images that are not ImageNet's, give --benchmark FOLDER, or their label sets with --labels FILE"
 
@@ -307,3 +301,52 @@ def _to_cut(labels: str | None, scores: str | None) -> str | None:
     if scores == NONE:
         raise click.UsageError("With --threshold, the labels are cut from the scores, which cannot be none.")
     return labels if scores is None else scores
+
+
+def load_original_judges(
+    call: Call,
+    benchmark: Benchmark,
+    original: str | None,
+    votes: Mapping[str, str | None],
+    *,
+    answers: tuple[Id, ...] | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> Judges:
+    """The original labels, if there are any, and votes, in one list of classes.
+
+    Parameters
+    ----------
+    call, benchmark, original
+        The command's call, its benchmark, and the original labels as given; None for the benchmark's own.
+    votes
+        Which of the parts ``votes`` and ``golden`` are read, each as given; None for the benchmark's own.
+    answers, max_bytes
+        As for `judges.load_judges`.
+    """
+    classes = read_classes_of(call, benchmark)
+    given: dict[str, tuple[Path, Classed]] = {}
+    if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
+        given["original"] = of_original
+    for part, source in votes.items():
+        try:
+            path = needed_part(call, benchmark, part, source)
+        except DataError as error:
+            if source is None:
+                error.mend = f"give --{part} FILE; or {error.mend}"
+            raise
+        order = answers or benchmark.answers
+        given[part] = path, load_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
+    parts = joined_parts(given, benchmark, classes) if given else {}
+    return Judges(
+        benchmark=benchmark,
+        by_default=False,
+        files={part: path for part, (path, _) in given.items()},
+        naming=next((path for path, _ in given.values()), None),
+        sets={None: parts.get("original", LabelSets.from_lists([], [], classes))},
+        original=parts.get("original"),
+        scores=None,
+        votes=parts.get("votes"),
+        experts=parts.get("golden"),
+        rater_golden=None,
+        reviewed=None,
+    )

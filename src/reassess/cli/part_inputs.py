@@ -10,16 +10,15 @@ import click
 from reassess.aggregation.golden_items import golden_answers, golden_sources
 from reassess.cli.common import Call
 from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.class_lists import Classed
 from reassess.core.classes import Classes
+from reassess.core.common_classes import Classed
 from reassess.core.image_names import Match
 from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.data.benchmark_folders import has_class_folders, original_of_class_folders, part_path
-from reassess.data.benchmark_images import in_one_benchmark
-from reassess.data.common_images import check_common_images, warn_of_other_images
+from reassess.data.joined_parts import check_common_images, in_one_benchmark, warn_of_other_images
 from reassess.data.loading import load_classes, load_original, load_votes
 from reassess.data.sources import SOURCES
 from reassess.errors import DataError, at

@@ -1,7 +1,7 @@
 """Models' predictions, read as the options of `prediction_options` say."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import click
@@ -9,21 +9,53 @@ import click
 from reassess.cli.common import Call, tracked
 from reassess.cli.inputs import FILE
 from reassess.cli.judges import OWN_LABELS, Judges, taken_for_imagenet
-from reassess.comparison.model_names import relative_names
 from reassess.core.benchmark import IMAGENET, class_folder_order
 from reassess.core.classes import IDS_OF_NAMES, NAMES_BESIDE_IDS, NAMES_WITHOUT_LIST
 from reassess.core.image_names import image_keys, numbering_mistake
 from reassess.core.predictions import Predictions
 from reassess.data.benchmark_folders import MADE_BY
-from reassess.data.benchmark_images import benchmark_names
+from reassess.data.joined_parts import benchmark_names
 from reassess.errors import DataError, ReassessError, at
 from reassess.formats.files import exists, read_lines
 from reassess.formats.predictions import names_beside, read_predictions
-from reassess.formats.predictions.tables import read_image_names
-from reassess.formats.predictions.unknown_names import UnknownClass
+from reassess.formats.predictions.id_columns import UnknownClass
+from reassess.formats.predictions.prediction_tables import read_image_names
 from reassess.text import some
 
-__all__ = ["each_prediction", "own_file"]
+__all__ = [
+    "each_prediction",
+    "own_file",
+    "relative_names",
+    "short_names",
+]
+
+
+def short_names(files: list[str]) -> dict[str, str]:
+    """A name for the model of each file: its file name without the suffix, or, if two share one, the path.
+
+    >>> short_names(["runs/a.npz", "runs/b.npz", "old/b.npz"])
+    {'runs/a.npz': 'a', 'runs/b.npz': 'runs/b.npz', 'old/b.npz': 'old/b.npz'}
+    >>> list(short_names(["/home/ann/runs/b.npz", "/home/ann/old/b.npz"]).values())
+    ['runs/b.npz', 'old/b.npz']
+    """
+    stems = [PurePath(file).stem for file in files]
+    paths = relative_names(files)
+    named = zip(files, stems, paths, strict=True)
+    return {file: stem if stems.count(stem) == 1 and stem not in paths else path for file, stem, path in named}
+
+
+def relative_names(files: list[str]) -> list[str]:
+    """The paths of files, of absolute ones without the folders that all of them share.
+
+    >>> relative_names(["/home/ann/runs/b.npz", "/home/ann/old/b.npz"])
+    ['runs/b.npz', 'old/b.npz']
+    """
+    if not files or not all(PurePath(file).is_absolute() for file in files):
+        return files
+    parts = [PurePath(file).parts for file in files]
+    folders = list(zip(*(each[:-1] for each in parts), strict=False))
+    shared = next((place for place, names in enumerate(folders) if len(set(names)) > 1), len(folders))
+    return [PurePath(*each[shared:]).as_posix() for each in parts]
 
 
 def each_prediction(

@@ -1,13 +1,11 @@
 from .co_occurrence import CoOccurrence as CoOccurrence
 from .co_occurrence import co_occurrence as co_occurrence
-from .common_images import on_common_images as on_common_images
 from .differences import Change as Change
 from .differences import Difference as Difference
 from .differences import EveryPair as EveryPair
 from .differences import PairTests as PairTests
 from .differences import every_pair as every_pair
 from .differences import p_text as p_text
-from .disagreements import disagreements_table as disagreements_table
 from .findings import Findings as Findings
 from .label_agreement import AGREEMENTS as AGREEMENTS
 from .label_agreement import SAYINGS as SAYINGS
@@ -20,8 +18,6 @@ from .label_uncertainty import label_uncertainty as label_uncertainty
 from .labelling_bias import Choices as Choices
 from .labelling_bias import LabellingBias as LabellingBias
 from .labelling_bias import labelling_biases as labelling_biases
-from .model_names import relative_names as relative_names
-from .model_names import short_names as short_names
 from .model_or_label import Disagreements as Disagreements
 from .model_or_label import Preference as Preference
 from .model_or_label import Verdicts as Verdicts
@@ -32,8 +28,10 @@ from .model_orders import compare_orders as compare_orders
 from .pairs import Comparison as Comparison
 from .pairs import Paired as Paired
 from .pairs import compare as compare
+from .pairs import disagreements_table as disagreements_table
 from .pairs import only_right as only_right
 from .panel import Panel as Panel
+from .panel import on_common_images as on_common_images
 from .placement import Expectation as Expectation
 from .placement import Placement as Placement
 from .placement import original_level as original_level

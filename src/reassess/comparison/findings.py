@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.aggregation.aggregate import calibrated_recipe, likely_recipes
 from reassess.aggregation.golden import golden_truth
 from reassess.aggregation.golden_items import golden_part, with_golden_votes
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
-from reassess.aggregation.methods import calibrated_recipe, likely_recipes
-from reassess.aggregation.operating_points import Goal, operating_point
 from reassess.aggregation.provenance import Provenance, known_provenance, likely_makings
 from reassess.aggregation.recipe import real_scores
 from reassess.aggregation.relabelling import Relabelling, relabel
+from reassess.aggregation.thresholds import Goal, operating_point
 from reassess.comparison.co_occurrence import CoOccurrence, co_occurrence
 from reassess.comparison.differences import EveryPair, every_pair
 from reassess.comparison.label_uncertainty import LabelUncertainty, label_uncertainty
@@ -35,17 +35,16 @@ from reassess.core.classes import Classes
 from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets
 from reassess.core.leaderboard import Entry, Leaderboard
-from reassess.core.missing import Missing
 from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.errors import DataError, ReassessWarning, at
+from reassess.errors import DataError, Missing, ReassessWarning, at
 from reassess.evaluation.class_list import ClassList
 from reassess.evaluation.class_list_search import find_class_list
+from reassess.evaluation.evaluation_words import class_list_in_words, heading
 from reassess.evaluation.measure import find_outcomes, summarize
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.result import NONE_SCORED, Evaluation
-from reassess.evaluation.words import class_list_in_words, heading
 from reassess.numeric.proportion import Proportion
 from reassess.text import Listed, Shown
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.class_lists import in_one_list
 from reassess.core.classes import Classes
+from reassess.core.common_classes import in_one_list
 from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels, label_keys

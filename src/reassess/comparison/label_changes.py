@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.class_lists import in_one_list
+from reassess.core.common_classes import in_one_list
 from reassess.core.image_names import join
 from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets

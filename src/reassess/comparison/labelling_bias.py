@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.comparison.comparison_words import NO_RATERS_ALONE
 from reassess.comparison.differences import p_text
 from reassess.comparison.panel import Panel, check_panel
-from reassess.comparison.words import NO_RATERS_ALONE
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets

@@ -1,8 +1,8 @@
 """Which of two models is better, on the same images, by re-assessed and by original labels."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,12 +10,16 @@ import numpy.typing as npt
 from reassess.comparison.differences import Change, Difference, EveryPair
 from reassess.comparison.panel import Panel, check_panel
 from reassess.core.checks import check_known
+from reassess.core.classes import Classes
 from reassess.core.labels import UNNAMED
-from reassess.evaluation.words import NONE_SCORED, heading
+from reassess.evaluation.evaluation_words import NONE_SCORED, heading
 from reassess.numeric.proportion import Proportion
 from reassess.text import Shown
 
-__all__ = ["NO_ORIGINAL", "Comparison", "Paired", "compare", "only_right"]
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["NO_ORIGINAL", "Comparison", "Paired", "compare", "disagreements_table", "only_right"]
 
 NO_ORIGINAL = "no original labels of these images are at hand"
 
@@ -279,3 +283,53 @@ def _change_in_words(change: Change) -> str:
 
 def _bounds(interval: tuple[float, float] | None) -> str:
     return "" if interval is None else "[{:+.2f}, {:+.2f}]".format(*(100 * bound for bound in interval))
+
+
+def disagreements_table(
+    panel: Panel, pairs: Iterable[tuple[str, str]], classes: Classes | None = None
+) -> "pl.DataFrame":
+    """A table with a row for each pair of models and image that one gets right by its label set and the other does not.
+
+    Parameters
+    ----------
+    panel
+        The models.
+    pairs
+        Names of two models each.
+    classes
+        The classes of the labels; without, classes are given by id.
+
+    Returns
+    -------
+    polars.DataFrame. Columns: image, right and wrong (names of the models), right_class and wrong_class (the classes
+    that they put first, by id or as files name them; null for what is no class).
+
+    Examples
+    --------
+    >>> from reassess import LabelSets, Predictions
+    >>> labels = LabelSets.from_lists(["a.png", "b.png"], [[0, 2], [1]])
+    >>> models = {"one": Predictions.from_ids([2, 1]), "two": Predictions.from_ids([1, 1])}
+    >>> disagreements_table(Panel.from_predictions(models, labels), [("one", "two")]).rows()
+    [('a.png', 'one', 'two', 2, 1)]
+    """
+    import polars as pl
+
+    classes = classes or Classes()
+    tables = []
+    for pair in pairs:
+        for right, wrong in (pair, pair[::-1]):
+            images = only_right(panel, right, wrong)
+            first_class = {name: panel.top1[panel.models.index(name), images] for name in pair}
+            tables.append(
+                pl.DataFrame(
+                    {
+                        "image": [panel.images[image] for image in images.tolist()],
+                        "right": pl.repeat(right, images.size, eager=True),
+                        "wrong": pl.repeat(wrong, images.size, eager=True),
+                        "right_class": classes.column(first_class[right]),
+                        "wrong_class": classes.column(first_class[wrong]),
+                    },
+                    schema_overrides={"image": pl.String},
+                )
+            )
+    return pl.concat(tables)

@@ -13,15 +13,19 @@ from reassess.core.classes import classes_of_ids
 from reassess.core.image_names import Match, image_keys, join
 from reassess.core.labels import UNNAMED, LabelSets
 from reassess.core.predictions import Predictions
-from reassess.errors import DataError
+from reassess.errors import DataError, Missing
 from reassess.evaluation.class_ranks import top1_hits
+from reassess.evaluation.evaluation_words import NONE_SCORED
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import LABELLED, Outcomes
-from reassess.evaluation.words import NONE_SCORED
 from reassess.numeric.arrays import freeze
 from reassess.text import Listed, Shown, some
 
-__all__ = ["Panel", "check_panel"]
+__all__ = [
+    "Panel",
+    "check_panel",
+    "on_common_images",
+]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -311,3 +315,39 @@ def _hits(top1: npt.NDArray[np.int32], labels: LabelSets, rows: npt.NDArray[np.i
     counts = np.zeros(rows.size, np.int64)
     counts[there] = sizes
     return top1_hits(top1, np.concatenate([[0], np.cumsum(counts)]), targets)
+
+
+def on_common_images(outcomes: Mapping[str, Outcomes]) -> dict[str, Outcomes] | Missing | None:
+    """What happened to the images that all of some models have seen.
+
+    Parameters
+    ----------
+    outcomes
+        What happened to each image, by the model's name.
+
+    Returns
+    -------
+    The same of the common images, in the order of the first model's; None if all models have seen the same images;
+    `Missing` if there is none that all of them have seen.
+
+    Examples
+    --------
+    >>> from reassess import LabelSets, Predictions, find_outcomes
+    >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0], [1], [2]])
+    >>> one, two = Predictions.from_ids([0, 1], ["a.png", "b.png"]), Predictions.from_ids([1, 2], ["b.png", "c.png"])
+    >>> common = on_common_images({"one": find_outcomes(one, labels), "two": find_outcomes(two, labels)})
+    >>> [each.images for each in common.values()]
+    [('b.png',), ('b.png',)]
+    """
+    first = next(iter(outcomes.values()))
+    rows = {
+        model: join(first.images, each.images, match=each.match, where="the first model", known_where=model)
+        for model, each in outcomes.items()
+    }
+    common = np.logical_and.reduce([of_model >= 0 for of_model in rows.values()])
+    shared = int(np.count_nonzero(common))
+    if all(len(each) == shared for each in outcomes.values()):
+        return None
+    if not shared:
+        return Missing("the models have no image in common")
+    return {model: outcomes[model].part(of_model[common]) for model, of_model in rows.items()}

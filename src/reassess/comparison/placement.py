@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from reassess.comparison.words import TOO_FEW_FAMILIES
+from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
 from reassess.core.image_names import join
 from reassess.core.labels import LabelSets
 from reassess.core.leaderboard import Entry, Leaderboard

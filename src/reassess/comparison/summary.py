@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from reassess.comparison.comparison_words import gaps_in_words, probability_in_words
 from reassess.comparison.findings import Findings
 from reassess.comparison.ranking import Ranking
 from reassess.comparison.taxonomy import ERROR_KINDS
-from reassess.comparison.words import gaps_in_words, probability_in_words
-from reassess.core.missing import Missing
+from reassess.errors import Missing
 from reassess.numeric.proportion import Proportion
 from reassess.text import counted, percent, percents, together
 

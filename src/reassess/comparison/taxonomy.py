@@ -22,8 +22,8 @@ from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
+from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, counts_in_words
 from reassess.evaluation.mistakes import KINDS, known_kinds
-from reassess.evaluation.words import MISTAKES_IN_WORDS, counts_in_words
 from reassess.numeric.arrays import freeze, pair_keys
 from reassess.text import Listed, Shown, percent
 

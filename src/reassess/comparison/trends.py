@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.words import TOO_FEW_FAMILIES
+from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
 from reassess.core.leaderboard import Entry, Leaderboard
 from reassess.errors import DataError
 from reassess.numeric.regression import Estimate, Polynomial, fit_polynomial

@@ -12,10 +12,45 @@ from reassess.core.classes import Classes
 from reassess.core.image_names import Match, are_validation_images, image_keys, validation_names
 from reassess.core.items import Id
 from reassess.core.labels import LabelSets
-from reassess.core.recipe import REAL_RECIPE, Recipe
 from reassess.core.stop_rule import StopRule
 
-__all__ = ["IMAGENET", "USUAL_THRESHOLD", "Benchmark", "benchmark_of", "class_folder_order"]
+__all__ = ["IMAGENET", "REAL_RECIPE", "USUAL_THRESHOLD", "Benchmark", "Recipe", "benchmark_of", "class_folder_order"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The rules by which scores follow from votes; every other number is measured on the golden answers.
+
+    Parameters
+    ----------
+    experts_at_least
+        So many experts who say yes make a golden pair valid; None for more than half of those who answered it.
+    original_experts_at_least
+        The same, where the original label is measured.
+    original_below
+        The original label votes on classes with a lower id; None if on all.
+    smoothing
+        Added to each cell of each confusion matrix's counts.
+    pooling
+        Number of votes, shared out as all raters' votes are, that are added to each row of each matrix's counts.
+
+    Examples
+    --------
+    >>> REAL_RECIPE
+    Recipe(experts_at_least=3, original_experts_at_least=2, original_below=398, smoothing=1.0, pooling=0.0)
+    """
+
+    experts_at_least: int | None
+    original_experts_at_least: int | None
+    original_below: int | None
+    smoothing: float
+    pooling: float
+
+
+_CLASSES, _ANIMALS = 1000, 398  # ids count from 0 in the order of the sorted wnids; those of animals come first
+REAL_RECIPE = Recipe(
+    experts_at_least=3, original_experts_at_least=2, original_below=_ANIMALS, smoothing=1.0, pooling=0.0
+)
 
 
 USUAL_THRESHOLD = 0.8  # that of ReaL
@@ -83,8 +118,6 @@ class Benchmark:
         classes = "unknown" if self.classes.count is None else f"{self.classes.count:,}"
         return f"Benchmark({self.name or 'without a name'}, {classes} classes, {len(self.images):,} images)"
 
-
-_CLASSES, _ANIMALS = 1000, 398  # ids count from 0 in the order of the sorted wnids; those of animals come first
 
 IMAGENET = Benchmark(
     name="imagenet",

@@ -1,13 +1,15 @@
 """What classes may be called, and which of them are called by a text."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from reassess.text import composed
+from reassess.text import composed, counted
 
-__all__ = ["MOST_CLASSES", "ClassNames", "are_wnids", "class_number"]
+__all__ = ["MOST_CLASSES", "ClassNames", "UnknownClasses", "are_wnids", "class_number"]
 
 MOST_CLASSES = 2**31  # class ids are int32
 
@@ -91,3 +93,29 @@ def _ids_by_text(texts: Iterable[set[str]]) -> dict[str, tuple[int, ...]]:
         for text in called:
             ids_of[text] = (*ids_of.get(text, ()), class_id)
     return ids_of
+
+
+@dataclass(frozen=True)
+class UnknownClasses:
+    """Predictions by names that no class has: how many, and each name once; of several parts they add up.
+
+    Examples
+    --------
+    >>> UnknownClasses(3, ("saucer", "jar")) + UnknownClasses(1, ("jar",))
+    UnknownClasses(predictions=4, names=('saucer', 'jar'))
+    """
+
+    predictions: int = 0
+    names: tuple[str, ...] = ()
+
+    def __add__(self, other: UnknownClasses) -> UnknownClasses:
+        names = tuple(dict.fromkeys((*self.names, *other.names)))
+        return UnknownClasses(predictions=self.predictions + other.predictions, names=names)
+
+    def __str__(self) -> str:
+        predictions, names = counted(self.predictions, "prediction"), counted(len(self.names), "name")
+        return f"{predictions} by {names} that no class has"
+
+    def to_json(self) -> dict[str, int]:
+        """The object that JSON documents hold: both counts."""
+        return {"predictions": self.predictions, "names": len(self.names)}

@@ -1,6 +1,7 @@
 """Which images of a data set are wanted, by their names: those on a list, or the training part of a fold."""
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_several, first_repeat
-from reassess.core.image_names import Match, image_keys, unique_images
-from reassess.core.name_fits import how_they_fit
-from reassess.errors import DataError
+from reassess.core.image_names import Match, how_they_fit, image_keys, unique_images
+from reassess.errors import DataError, ReassessWarning
 from reassess.text import some
 
-__all__ = ["TRAINING_PATTERN", "ImageSelection", "selection_keys"]
+__all__ = ["TRAINING_PATTERN", "ImageSelection", "selection_keys", "tell_missing", "tell_unknown"]
 
 TRAINING_PATTERN = r"^(n[0-9]{8}_[0-9]+)_n[0-9]{8}$"  # a stem of ImageNet's training images, the class at its end
 
@@ -176,3 +176,30 @@ class ImageSelection:
             found=some(names, most=2) or "no image",
             mend=fits or "give a data set of the training images",
         )
+
+
+def tell_missing(names: Sequence[str], selection: ImageSelection, match: Match, *, depth: int) -> int:
+    """Warn of wanted images that a data set lacks, and say how many there are.
+
+    Parameters
+    ----------
+    names
+        The name of each image of the data set.
+    selection, match
+        As for `ImageSelection.rows`.
+    depth
+        How many calls lie between this one and the user's.
+    """
+    missing = selection.missing(names, match=match)
+    if missing:
+        text = f"{len(missing):,} of the {len(selection):,} images on the {selection.thing} are not in the data set"
+        warnings.warn(f"{text}: {some(missing, most=3)}", ReassessWarning, stacklevel=depth + 1)
+    return len(missing)
+
+
+def tell_unknown(names: Sequence[str], selection: ImageSelection, match: Match, *, depth: int) -> None:
+    """Warn of images of a data set that are left out, as the selection does not know them; as for `tell_missing`."""
+    unknown = selection.unknown(names, match=match)
+    if unknown:
+        text = f"{len(unknown):,} of {len(names):,} images are unknown to the {selection.thing} and left out"
+        warnings.warn(f"{text}: {some(unknown, most=3)}", ReassessWarning, stacklevel=depth + 1)

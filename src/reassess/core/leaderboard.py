@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_range, first_repeat
 from reassess.errors import DataError
-from reassess.numeric.ranks import ranks
+from reassess.numeric.arrays import ranks
 from reassess.text import Listed, Shown, percentage
 
 __all__ = ["Entry", "Leaderboard"]

@@ -11,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_several, check_shape
+from reassess.core.class_names import UnknownClasses
 from reassess.core.classes import Classes
 from reassess.core.image_names import unique_images
-from reassess.core.score_arrays import as_floats, as_scores, infinity_bits
-from reassess.core.unknown_classes import UnknownClasses
 from reassess.errors import DataError
-from reassess.numeric.arrays import as_array
+from reassess.numeric.arrays import as_array, as_floats, as_scores, infinity_bits
 
 __all__ = ["MOST_IDS", "Predictions", "refuse_nan"]
 

@@ -19,9 +19,9 @@ from reassess.data.benchmark_folders import (
     original_of_class_folders,
     places_of_parts,
 )
-from reassess.data.benchmark_images import benchmark_names
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
 from reassess.data.image_folders import list_images
+from reassess.data.joined_parts import benchmark_names
 from reassess.data.loading import load_original
 from reassess.data.name_problems import NameProblem, duplicate_images, image_mismatches, name_problem
 from reassess.data.part_contents import PartContents
@@ -29,9 +29,9 @@ from reassess.data.sources import find_all
 from reassess.errors import ReassessError, at
 from reassess.formats.class_tables import read_classes, read_collapsed, read_groups
 from reassess.formats.files import exists
-from reassess.formats.labels import read_original
-from reassess.formats.multi_labels import read_any_labels
-from reassess.formats.scores import read_scores
+from reassess.formats.label_files import read_original
+from reassess.formats.review_files import read_any_labels
+from reassess.formats.score_files import read_scores
 from reassess.formats.votes import read_votes
 from reassess.text import counted
 

@@ -15,9 +15,8 @@ from pathlib import Path
 
 from reassess.core.checks import first_repeat
 from reassess.core.image_names import image_keys
+from reassess.data.image_archives import TarImages, ZipImages
 from reassess.data.pictures import refuse_too_long
-from reassess.data.tar_images import TarImages
-from reassess.data.zip_images import ZipImages
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.files import check_input, suffix_of
 from reassess.text import counted, some

@@ -10,7 +10,7 @@ from reassess.core.image_names import unique_images
 from reassess.data.image_folders import FolderImages, in_text, names_of, pictures_in
 from reassess.errors import DataError
 from reassess.formats.files import as_path, exists, read_lines, suffix_of
-from reassess.formats.predictions.tables import read_image_names
+from reassess.formats.predictions.prediction_tables import read_image_names
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import counted, some
 

@@ -20,21 +20,21 @@ from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.data.label_names import label_set_name
 from reassess.data.sources import SOURCES, find_all, resolve
 from reassess.errors import DataError, at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.class_tables import read_classes, read_collapsed
-from reassess.formats.labels import read_original
-from reassess.formats.multi_labels import read_any_labels
+from reassess.formats.files import sha256
+from reassess.formats.label_files import read_original
 from reassess.formats.read_once import remembered
-from reassess.formats.scores import read_scores
+from reassess.formats.review_files import read_any_labels
+from reassess.formats.score_files import read_scores
 from reassess.formats.votes import read_votes
-
-_Labels = TypeVar("_Labels", bound=LabelSets | MultiLabels)
 
 __all__ = [
     "in_benchmark_classes",
+    "known_in_sample",
+    "label_set_name",
     "load_any_labels",
     "load_classes",
     "load_collapsed",
@@ -44,6 +44,45 @@ __all__ = [
     "load_scores",
     "load_votes",
 ]
+
+_REAL = "ReaL"
+_OF_REAL = ("imagenet-real", "imagenet-real-scores")
+
+
+def label_set_name(path: Path) -> str:
+    """What label sets are called that are read from a file, or cut from the scores in it.
+
+    Parameters
+    ----------
+    path
+        A file of labels or scores.
+
+    Returns
+    -------
+    ReaL for the files of ImageNet ReaL, which are known by their hash wherever they lie; for those of another known
+    source its name; else the file's name without the suffix, which stays where the name would be ReaL's.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "pets.json"
+    >>> _ = path.write_text('{"tom.jpg": [0]}')
+    >>> label_set_name(path)
+    'pets'
+    """
+    digest = sha256(path)
+    for name, source in SOURCES.items():
+        if source.files[0].sha256 == digest:
+            return _REAL if name in _OF_REAL else name
+    return path.name if path.stem.casefold() == _REAL.casefold() else path.stem
+
+
+_Labels = TypeVar("_Labels", bound=LabelSets | MultiLabels)
 
 
 def load_classes(benchmark: Benchmark = IMAGENET) -> Classes:
@@ -345,3 +384,31 @@ def _path(source: str | Path, offline: bool) -> Path:
 def in_benchmark_classes(labels: _Labels, benchmark: Benchmark) -> _Labels:
     """The same label sets in the classes of their benchmark; as they are, where its classes are not known."""
     return labels if benchmark.classes.count is None else cast("_Labels", labels.in_classes(load_classes(benchmark)))
+
+
+def known_in_sample(scores: Path, golden: Path, *, benchmark: Benchmark = IMAGENET) -> bool | None:
+    """Whether scores are known to have been made with the golden answers that judge them.
+
+    Parameters
+    ----------
+    scores, golden
+        The file of the scores, and that of the experts' votes.
+    benchmark
+        To which the images belong.
+
+    Returns
+    -------
+    True if both files are, byte for byte, those of a known benchmark, and None otherwise: scores that `reassess
+    aggregate` made say themselves which golden answers made them, see `Scores.golden`.
+
+    Examples
+    --------
+    >>> from reassess import resolve
+    >>> known_in_sample(resolve("imagenet-real-scores"), resolve("imagenet-real-golden"))
+    True
+    """
+    for part, path in (("scores", scores), ("golden", golden)):
+        source = SOURCES.get(benchmark.sources.get(part, ""))
+        if source is None or sha256(path) != source.files[0].sha256:
+            return None
+    return True

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from reassess.core.image_names import Match, image_keys
-from reassess.core.name_fits import how_they_fit
+from reassess.core.image_names import Match, how_they_fit, image_keys
 from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.data.image_folders import PICTURE_SUFFIXES
 

@@ -40,8 +40,7 @@ from reassess.core.checks import check_all, check_range, check_shape, check_type
 from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys
 from reassess.core.labels import LabelSets, check_original
-from reassess.evaluation.class_list import ClassList, UndecidedClass
-from reassess.evaluation.class_orders import known_orders
+from reassess.evaluation.class_list import ClassList, UndecidedClass, known_orders
 from reassess.evaluation.outcomes import LABELLED, Outcomes
 from reassess.numeric.exact_tests import SMALLEST, mcnemar
 from reassess.numeric.proportion import Proportion

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_range
 from reassess.core.predictions import Predictions, refuse_nan
-from reassess.core.score_arrays import infinity_bits
 from reassess.errors import DataError
+from reassess.numeric.arrays import infinity_bits
 from reassess.numeric.proportion import Proportion
 
 __all__ = [

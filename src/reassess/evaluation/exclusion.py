@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from reassess.core.image_names import Match, image_keys
-from reassess.core.name_fits import how_they_fit
+from reassess.core.image_names import Match, how_they_fit, image_keys
 from reassess.errors import DataError
 from reassess.evaluation.result import Evaluation
 from reassess.numeric.proportion import Proportion, difference_interval

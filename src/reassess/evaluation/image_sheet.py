@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from reassess.core.checks import check_range
-from reassess.core.class_lists import in_one_list
 from reassess.core.classes import Classes
+from reassess.core.common_classes import in_one_list
 from reassess.core.image_names import image_keys
 from reassess.core.items import Id
 from reassess.core.kinds import check_kind

@@ -26,8 +26,8 @@ from reassess.core.image_names import are_validation_images
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, ReassessWarning
 from reassess.evaluation.class_list_search import find_class_list
+from reassess.evaluation.evaluation_words import MEND_CLASS_LIST, no_list_in_words
 from reassess.evaluation.outcomes import Outcomes
-from reassess.evaluation.words import MEND_CLASS_LIST, no_list_in_words
 from reassess.numeric.exact_tests import mcnemar
 from reassess.text import percent
 

@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_several
-from reassess.core.image_names import Match, image_keys, join, numbering_mistake
+from reassess.core.class_names import UnknownClasses
+from reassess.core.image_names import Match, how_they_fit, image_keys, join, numbering_mistake
 from reassess.core.labels import UNNAMED, LabelSets, check_original
-from reassess.core.name_fits import how_they_fit
 from reassess.core.predictions import Predictions
-from reassess.core.unknown_classes import UnknownClasses
 from reassess.errors import DataError
 from reassess.evaluation.class_ranks import best_ranks, ranks_and_top1
 from reassess.numeric.arrays import runs

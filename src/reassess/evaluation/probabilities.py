@@ -15,9 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.predictions import Predictions, refuse_nan
-from reassess.core.score_arrays import as_floats
 from reassess.errors import DataError
-from reassess.numeric.arrays import release
+from reassess.numeric.arrays import as_floats, release
 
 __all__ = [
     "ScoreKind",

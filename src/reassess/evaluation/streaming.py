@@ -3,22 +3,189 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_instance, check_length
+from reassess.core.image_names import image_keys, join
 from reassess.core.labels import LabelSets
-from reassess.core.score_arrays import as_floats, as_scores
 from reassess.errors import DataError
 from reassess.evaluation.batch_targets import even, read_targets
 from reassess.evaluation.class_ranks import best_ranks_of_scores, check_top_k, count_hits, proportions
-from reassess.evaluation.image_index import NOT_SEEN, ImageIndex
-from reassess.numeric.arrays import as_array
+from reassess.evaluation.outcomes import refuse_unknown
+from reassess.numeric.arrays import as_array, as_floats, as_scores
 from reassess.numeric.proportion import Proportion
+from reassess.text import some
 
-__all__ = ["RealAccuracy", "index_images", "rank_batch"]
+__all__ = ["NOT_SEEN", "ImageIndex", "RealAccuracy", "index_images", "rank_batch"]
+
+NOT_SEEN = -1  # in place of the rank of an image that no batch has brought yet
+
+
+@dataclass(frozen=True, eq=False)
+class ImageIndex:
+    """Names of images, and where the valid classes of each are in label sets.
+
+    Parameters
+    ----------
+    images
+        Names of the images.
+    labels
+        The label sets.
+    rows
+        int64, shape (images,): position of each image in the label sets, -1 for one that was never rated.
+    numbered
+        Whether an image may also be named by its position in `images`.
+    """
+
+    images: tuple[str, ...]
+    labels: LabelSets
+    rows: npt.NDArray[np.int64]
+    numbered: bool
+
+    @classmethod
+    def of(cls, labels: LabelSets, images: Sequence[str] | None = None, *, ignore_unknown: bool = False) -> ImageIndex:
+        """The images of label sets, or those of a data set, joined with the label sets by name.
+
+        Raises
+        ------
+        DataError
+            An image is named twice; or is not in the label sets, unless such images are to be ignored.
+        """
+        if images is None:
+            return cls(images=labels.images, labels=labels, rows=np.arange(len(labels)), numbered=False)
+        images = tuple(images)
+        rows = join(images, labels.images, where="the images")
+        if not ignore_unknown:
+            mend = "check the names, or leave such images out with ignore_unknown=True"
+            refuse_unknown(images, np.flatnonzero(rows < 0), labels.images, mend)
+        return cls(images=images, labels=labels, rows=rows, numbered=True)
+
+    @cached_property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Number of valid classes of each image, 0 also for one that was never rated; int64, shape (images,)."""
+        return self._ends - self._starts
+
+    def positions(self, target: Any) -> npt.NDArray[np.int64]:
+        """Position of each image of a batch: from names, or from positions where the images have been listed.
+
+        Raises
+        ------
+        DataError
+            An image is not in the index, or positions are given and no list of names says what they mean.
+        """
+        if isinstance(target, list | tuple) and _begins_with_a_name(target):
+            return self._named(target)
+        numbers, are_bits = as_array(target)
+        if numbers.ndim == 1 and _begins_with_a_name(numbers):
+            return self._named(numbers.tolist())
+        if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or are_bits:
+            raise DataError(
+                "the target names no images",
+                allowed="names, or integers of shape (images,)",
+                found=f"{'bfloat16' if are_bits else numbers.dtype} {numbers.shape}",
+                mend="valid classes are already known from the labels: leave labels out to give them with every batch",
+            )
+        if not self.numbered:
+            raise DataError(
+                "images are given by number, and nothing says which image has which number",
+                mend="give the names of the data set's images, in its order: images=dataset.images",
+            )
+        positions = numbers.astype(np.int64)
+        is_bad = positions.view(np.uint64) >= len(self.images)  # where what is below 0 is above every number
+        if is_bad.any():
+            raise DataError(
+                "there is no image of this number",
+                allowed=f"0 to {len(self.images) - 1}",
+                found=int(numbers[int(np.argmax(is_bad))]),
+            )
+        return positions
+
+    def rank(self, scores: npt.NDArray[Any], target: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+        """Positions of a batch's images, and the rank of the best valid class of each, 0 where there is none.
+
+        Raises
+        ------
+        DataError
+            A score is NaN; the batch's images are not as many as its rows, or not in the index; a valid class has no
+            output.
+        """
+        positions = self.positions(target)
+        check_length(len(positions), len(scores), things="images", each="row of scores")
+        self._check_outputs(scores.shape[1])
+        ranks = best_ranks_of_scores(
+            scores,
+            self._starts[positions],
+            self._ends[positions],
+            self.labels.indices,
+            lambda row: self.images[positions[row]],
+        )
+        return positions, np.maximum(ranks, 0, out=ranks)
+
+    def count(self, ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
+        """`count_hits` of the images that have been seen and have a valid class.
+
+        Parameters
+        ----------
+        ranks
+            Rank of each image's best valid class, `NOT_SEEN` where no batch has brought it; shape (images,).
+        top_k
+            For which k.
+        """
+        return count_hits(ranks[self.sizes > 0], top_k)
+
+    def _named(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
+        try:
+            return np.fromiter(map(self._by_name.__getitem__, names), np.int64, len(names))
+        except (KeyError, TypeError):  # another spelling, or not there, or no string
+            rows = np.fromiter(map(self._by_key.get, image_keys(names), repeat(NOT_SEEN)), np.int64, len(names))
+        if rows.min() == NOT_SEEN:
+            missing = [names[row] for row in np.flatnonzero(rows == NOT_SEEN).tolist()]
+            raise DataError(
+                f"{len(missing):,} of the {len(names):,} images of a batch are not known",
+                allowed=f"names such as {some(self.images, most=2)}",
+                found=some(missing, most=3),
+            )
+        return rows
+
+    def _check_outputs(self, outputs: int) -> None:
+        allowed = self.labels.classes.count
+        if (allowed is not None and outputs != allowed) or outputs <= self._largest:
+            raise DataError(
+                "wrong number of outputs",
+                allowed=f"{self._largest + 1:,} columns or more" if allowed is None else f"{allowed:,} columns",
+                found=f"{outputs:,} columns",
+                mend="give the scores of the benchmark's classes alone, in the order of their ids",
+            )
+
+    @cached_property
+    def _largest(self) -> int:
+        return int(self.labels.indices.max(initial=-1))
+
+    @cached_property
+    def _starts(self) -> npt.NDArray[np.int64]:
+        return np.where(self.rows < 0, 0, self.labels.indptr[self.rows])
+
+    @cached_property
+    def _ends(self) -> npt.NDArray[np.int64]:
+        return np.where(self.rows < 0, 0, self.labels.indptr[self.rows + 1])
+
+    @cached_property
+    def _by_name(self) -> dict[str, int]:
+        return {name: position for position, name in enumerate(self.images)}
+
+    @cached_property
+    def _by_key(self) -> dict[str, int]:
+        return {key: position for position, key in enumerate(image_keys(self.images))}
+
+
+def _begins_with_a_name(target: Any) -> bool:
+    return not len(target) or isinstance(target[0], str)
 
 
 class RealAccuracy:

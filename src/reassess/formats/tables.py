@@ -2,8 +2,11 @@
 
 import codecs
 import json
+import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +15,6 @@ from reassess.core.checks import check_text
 from reassess.errors import DataError
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import check_input, not_utf8, other_suffix, suffix_of, writing
-from reassess.formats.forks import refuse_fork
 from reassess.formats.json_files import each_once
 from reassess.formats.parquet_pages import bad_page
 from reassess.formats.separated import SEPARATORS, line_of_row, read_separated
@@ -31,9 +33,41 @@ __all__ = [
     "place",
     "read_json_lines",
     "read_table",
+    "refuse_fork",
     "refuse_missing",
     "write_table",
 ]
+
+_THREADS = Path("/proc/self/task")  # of Linux; elsewhere processes are forked only where that is asked for
+_OF_POLARS = re.compile(r"polars-\d")
+_at_work = {"here": False, "before the fork": False}
+
+
+def refuse_fork() -> None:
+    """Raise `DataError` in a process that was forked after a table was read or written."""
+    if _at_work["before the fork"]:
+        raise DataError(
+            "a table is read or written in a process that was forked after another table was",
+            allowed="processes that are started anew",
+            mend='multiprocessing.get_context("spawn"), or multiprocessing_context="spawn" of a DataLoader',
+        )
+
+
+def _look() -> None:
+    """Note whether polars has threads; this runs before a fork."""
+    paths = _THREADS.glob("*/comm") if "polars" in sys.modules else ()
+    with suppress(OSError):  # of a thread that has ended by now
+        _at_work["here"] = any(_OF_POLARS.match(path.read_text()) for path in paths)
+
+
+def _remember() -> None:
+    """In the fork, note what was so before it."""
+    _at_work["before the fork"] |= _at_work["here"]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_look, after_in_child=_remember)
+
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _NUMBER_BYTES, _TEXT_BYTES = 8, 64  # about what a value takes in memory

@@ -11,8 +11,8 @@ import numpy as np
 from keras import ops
 from keras.backend import standardize_dtype
 
-from reassess.core.score_arrays import infinity_bits
 from reassess.evaluation.batch_targets import PADDING
+from reassess.numeric.arrays import infinity_bits
 
 __all__ = ["rank_best"]
 

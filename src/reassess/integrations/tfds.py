@@ -14,9 +14,9 @@ from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.data.catalogue import SOURCES
+from reassess.data.image_archives import TarImages
 from reassess.data.image_folders import FolderImages, find_images
 from reassess.data.loading import load_labels, load_original, load_scores, load_votes
-from reassess.data.tar_images import TarImages
 from reassess.errors import DataError, MissingPackageError, at
 from reassess.evaluation.outcomes import refuse_unknown
 from reassess.text import some

@@ -9,10 +9,9 @@ import numpy as np
 
 from reassess.core.checks import check_type
 from reassess.core.image_names import Match
-from reassess.core.image_selection import ImageSelection
+from reassess.core.image_selection import ImageSelection, tell_missing, tell_unknown
 from reassess.core.training_targets import TrainingTargets
 from reassess.errors import DataError, MissingPackageError
-from reassess.integrations._left_out import tell_missing, tell_unknown
 from reassess.text import some
 
 try:

@@ -8,8 +8,7 @@ import numpy.typing as npt
 from reassess.core.labels import LabelSets
 from reassess.errors import MissingPackageError
 from reassess.evaluation.class_ranks import check_top_k, count_hits, proportions
-from reassess.evaluation.image_index import NOT_SEEN
-from reassess.evaluation.streaming import index_images, rank_batch
+from reassess.evaluation.streaming import NOT_SEEN, index_images, rank_batch
 from reassess.numeric.proportion import Proportion
 
 try:

@@ -82,7 +82,7 @@ def times_drawn(rng: np.random.Generator, count: int) -> npt.NDArray[np.uint8]:
     >>> times_drawn(np.random.default_rng(0), 5)
     array([0, 2, 1, 1, 1], dtype=uint8)
     """
-    from reassess.numeric.bootstrap_kernels import add_drawn
+    from reassess.numeric.resampling_kernels import add_drawn
 
     times = np.zeros(count, np.uint8)
     add_drawn(rng.integers(0, count, count, np.int32), times)  # the same draws as of int64, in half the time
@@ -154,7 +154,7 @@ def weighted_hits(hits: npt.NDArray[np.bool_], times: npt.NDArray[np.uint8]) -> 
     array([[2, 0],
            [2, 1]], dtype=int32)
     """
-    from reassess.numeric.bootstrap_kernels import add_weighted
+    from reassess.numeric.resampling_kernels import add_weighted
 
     totals = np.zeros((len(times), len(hits)), np.int32)
     add_weighted(np.ascontiguousarray(hits), np.ascontiguousarray(times), totals)

@@ -69,7 +69,7 @@ def sign_flips(totals: _Ints, ones: _Ints, twos: _Ints) -> npt.NDArray[np.float6
     if each difference is as likely to have either sign. Where only the mean is 0, its level is right for many images,
     since the sum of squares estimates the variance.
     """
-    from reassess.numeric.sign_kernels import sign_flip_tails
+    from reassess.numeric.resampling_kernels import sign_flip_tails
 
     result = np.empty(len(totals))
     sign_flip_tails(np.abs(totals), ones, twos, result)

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length
-from reassess.core.score_arrays import as_floats, as_scores
 from reassess.errors import DataError, ReassessError, at
+from reassess.numeric.arrays import as_floats, as_scores
 from reassess.proposals.preprocessing import Transform
 
 __all__ = ["ImageModel", "ModelSource"]

@@ -11,11 +11,10 @@ from reassess.data.loading import load_classes
 from reassess.errors import DataError, MissingPackageError
 from reassess.formats.files import all_or_none
 from reassess.proposals.image_models import ImageModel, ModelSource
-from reassess.proposals.image_predictions import ImagePredictions
-from reassess.proposals.model_runs import ModelRun, Opener, check_room, name_of
-from reassess.proposals.prediction_files import check_files, files_of
-from reassess.proposals.scoring import refuse_unreadable, score_shards
-from reassess.proposals.unfinished import Unfinished
+from reassess.proposals.model_runs import ImagePredictions, ModelRun, Opener, check_room, name_of
+from reassess.proposals.run_files import check_files, files_of
+from reassess.proposals.shard_scoring import refuse_unreadable, score_shards
+from reassess.proposals.unfinished_runs import Unfinished
 from reassess.text import counted, some
 
 __all__ = ["predict"]

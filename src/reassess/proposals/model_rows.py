@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.benchmark import Benchmark
-from reassess.core.image_names import Match, image_keys
+from reassess.core.image_names import Match, how_they_fit, image_keys
 from reassess.core.labels import LabelSets
-from reassess.core.name_fits import how_they_fit
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError, at
 from reassess.evaluation.measure import find_outcomes

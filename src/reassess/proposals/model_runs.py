@@ -9,17 +9,66 @@ from typing import Any
 from reassess.core.classes import Classes
 from reassess.data.image_sources import ImageSource
 from reassess.errors import DataError, OutputError, at
-from reassess.proposals.decoding import Decoder
 from reassess.proposals.image_models import ImageModel, ModelSource
-from reassess.proposals.image_predictions import ImagePredictions
 from reassess.proposals.model_sources import open_model, takers
 from reassess.proposals.output_classes import OutputClasses
-from reassess.proposals.prediction_files import is_array, write_shards
+from reassess.proposals.run_files import is_array, write_shards
+from reassess.proposals.shard_scoring import Decoder
 from reassess.proposals.shards import Shards
-from reassess.proposals.unfinished import Unfinished
-from reassess.text import counted, in_bytes, some
+from reassess.proposals.unfinished_runs import Unfinished
+from reassess.text import Listed, Shown, counted, in_bytes, some
 
-__all__ = ["ModelRun", "Opener", "check_room", "name_of"]
+__all__ = [
+    "ImagePredictions",
+    "ModelRun",
+    "Opener",
+    "check_room",
+    "name_of",
+]
+
+
+@dataclass(frozen=True, repr=False)
+class ImagePredictions(Shown):
+    """What became of a model's run.
+
+    Parameters
+    ----------
+    model
+        What it is called.
+    file
+        The file of its predictions.
+    images
+        How many images it holds.
+    unreadable
+        The images that could not be read, each with the reason.
+    outputs
+        How many outputs the model has.
+    without_class, without_output
+        Outputs that are no class of the benchmark, and classes that are no output.
+    unknown_outputs
+        What such outputs are called, but for dashes, which say that an output is no class.
+    moved
+        Images of which another class is the best once scores are rounded to float16.
+    """
+
+    model: str
+    file: Path
+    images: int
+    unreadable: tuple[tuple[str, str], ...]
+    outputs: int
+    without_class: int
+    without_output: int
+    unknown_outputs: tuple[str, ...]
+    moved: int
+
+    @property
+    def _headline(self) -> str:
+        unreadable = f", {len(self.unreadable):,} cannot be read" if self.unreadable else ""
+        return f"ImagePredictions({counted(self.images, 'image')} by {self.model} in {self.file.name}{unreadable})"
+
+    def _list(self) -> Listed | None:
+        return Listed(("image", "cannot be read"), len(self.unreadable), self.unreadable) if self.unreadable else None
+
 
 _SHARD = 256  # images, as whole batches
 _BYTES = 2  # of a score

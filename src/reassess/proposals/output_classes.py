@@ -11,7 +11,7 @@ from reassess.core.classes import Classes
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError
 from reassess.evaluation.probabilities import rows_of_probabilities
-from reassess.formats.predictions.outputs import refuse_blank_lines
+from reassess.formats.predictions.output_lists import refuse_blank_lines
 from reassess.text import counted, nearest, some
 
 __all__ = ["OutputClasses"]

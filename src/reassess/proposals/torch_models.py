@@ -1,21 +1,142 @@
 """Models of timm and torchvision, with the weights that these give or those of a checkpoint."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from difflib import get_close_matches
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.errors import DataError, MissingPackageError, SourceError
-from reassess.proposals.checkpoints import with_weights
+from reassess.formats.files import check_input, suffix_of
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.preprocessing import Transform, read_transform
-from reassess.proposals.weight_downloads import fetching
+from reassess.text import some
 
-__all__ = ["open_timm", "open_torchvision"]
+__all__ = [
+    "fetching",
+    "open_timm",
+    "open_torchvision",
+    "with_weights",
+]
+
+_HELD_AS = ("state_dict", "model", "model_state_dict")  # what training scripts call the weights in a checkpoint
+_PARALLEL = "module."  # stands before every name where a model was trained on several devices
+
+
+def with_weights(build: Callable[[bool, int | None], Any], path: Path) -> Any:
+    """A model with the weights in a file, and as many outputs as they have.
+
+    Parameters
+    ----------
+    build
+        Makes the model: with the weights of its library or without, and with so many outputs, or its own number.
+    path
+        A checkpoint of PyTorch, or safetensors.
+
+    Raises
+    ------
+    DataError
+        The file holds no weights, or those of another model.
+    """
+    weights = _loaded(path)
+    model = build(False, None)
+    head, of_head = list(model.named_parameters())[-1]
+    outputs = weights[head].shape[0] if head in weights and weights[head].ndim else of_head.shape[0]
+    if outputs != of_head.shape[0]:
+        model = build(False, int(outputs))
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        own = set(model.state_dict())
+        lacking, others = sorted(own - set(weights)), sorted(set(weights) - own)
+        found = f"lacking: {some(lacking, most=3) or 'none'}; others: {some(others, most=3) or 'none'}"
+        raise DataError(
+            "the weights are not those of this model",
+            where=path,
+            found=found if lacking or others else str(error).splitlines()[-1].strip(),
+            mend="name the model that they were trained for",
+        ) from error
+    return model
+
+
+def _loaded(path: Path) -> dict[str, Any]:
+    """The weights in a file by their names; no other Python object is loaded."""
+    suffix = suffix_of(path, (".pt", ".pth", ".bin", ".tar", ".ckpt", ".safetensors"), "a checkpoint")
+    check_input(path)
+    try:
+        if suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            held = load_file(path)
+        else:
+            import torch
+
+            held = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch and safetensors raise whatever their parts raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(
+            "the file cannot be loaded as weights",
+            where=path,
+            allowed="tensors by their names; other Python objects are never loaded",
+            found="other Python objects" if reason.startswith("Weights only load failed") else reason,
+            mend="torch.save(model.state_dict(), path)",
+        ) from error
+    held = next((held[name] for name in _HELD_AS if isinstance(held, dict) and isinstance(held.get(name), dict)), held)
+    if not isinstance(held, dict) or not held or not all(hasattr(value, "ndim") for value in held.values()):
+        raise DataError(
+            "the file holds no weights by their names",
+            where=path,
+            found=type(held).__name__,
+            mend="torch.save(model.state_dict(), path)",
+        )
+    return {name.removeprefix(_PARALLEL): tensor for name, tensor in held.items()}
+
+
+_MOST_SECONDS = 10  # for the first answer of the hub
+
+
+@contextmanager
+def fetching(library: str, *, offline: bool) -> Iterator[None]:
+    """Let a library fetch weights; only those that it has fetched before if `offline`, or if its hub is silent.
+
+    The Hugging Face hub, from which timm has its weights, is asked once: its own client would try for a minute.
+    """
+    with ExitStack() as changes:
+        if offline:
+            import torch.hub
+
+            changes.enter_context(patch.object(torch.hub, "download_url_to_file", _refuse))
+            changes.enter_context(redirect_stderr(StringIO()))
+            changes.enter_context(redirect_stdout(StringIO()))
+        try:
+            from huggingface_hub import constants
+        except ImportError:  # then timm fetches no weights from there
+            yield
+            return
+        if offline or (library == "timm" and not _answers(constants.ENDPOINT)):
+            changes.enter_context(patch.object(constants, "HF_HUB_OFFLINE", True))
+        yield
+
+
+def _refuse(*_: object, **__: object) -> None:
+    raise OSError("they are not here, and no network is used")
+
+
+def _answers(address: str) -> bool:
+    """Whether a hub can be reached; that it refuses is an answer."""
+    from huggingface_hub.utils import get_session
+
+    try:
+        get_session().head(address, timeout=_MOST_SECONDS)
+    except Exception:  # of whatever library of HTTP it is
+        return False
+    return True
 
 
 def open_timm(source: ModelSource, name: str, device: str | None, *, offline: bool) -> ImageModel:

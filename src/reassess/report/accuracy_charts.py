@@ -8,16 +8,15 @@ from reassess.comparison.differences import Difference
 from reassess.comparison.findings import Findings
 from reassess.comparison.pairs import Comparison, Paired
 from reassess.core.labels import UNNAMED
-from reassess.core.missing import Missing
+from reassess.errors import Missing
+from reassess.evaluation.evaluation_words import NONE_SCORED, heading
 from reassess.evaluation.result import BySize
-from reassess.evaluation.words import NONE_SCORED, heading
 from reassess.numeric.proportion import Proportion
+from reassess.report.accuracy_figures import MOST_NAMED, Spot, leaderboard_on, scatter_on
 from reassess.report.chart import Chart, cells, interval_chart, mark, only_some, percent, percents, table
-from reassess.report.interval_figure import Intervals, Mark
-from reassess.report.leaderboard_figure import leaderboard_on
-from reassess.report.scatter_figure import MOST_NAMED, Spot, scatter_on
+from reassess.report.chart_figures import Intervals, Mark
+from reassess.report.report_tables import COUNT, P_VALUE, PERCENT, POINTS, TEXT, Cell, Column, Table
 from reassess.report.style import LONGEST, MOST_DRAWN, SERIES, SQUARE
-from reassess.report.tables import COUNT, P_VALUE, PERCENT, POINTS, TEXT, Cell, Column, Table
 from reassess.text import counted, shortened
 
 __all__ = ["difference_chart", "label_count_chart", "leaderboard_chart", "scatter_chart"]

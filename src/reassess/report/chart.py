@@ -4,13 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from reassess.core.missing import Missing
+from reassess.errors import Missing
 from reassess.numeric.proportion import Proportion
+from reassess.report.chart_figures import (
+    Intervals,
+    Mark,
+    Stacks,
+    intervals_on,
+    size_of_intervals,
+    size_of_stacks,
+    stacks_on,
+)
 from reassess.report.figures import Draw, Size
-from reassess.report.interval_figure import Intervals, Mark, intervals_on, size_of_intervals
-from reassess.report.stack_figure import Stacks, size_of_stacks, stacks_on
+from reassess.report.report_tables import Cell, Column, Interval, Table
 from reassess.report.style import MOST_DRAWN
-from reassess.report.tables import Cell, Column, Interval, Table
 
 __all__ = [
     "Chart",

@@ -5,20 +5,113 @@ from functools import partial
 from pathlib import Path
 
 from reassess.comparison.findings import Findings
+from reassess.comparison.model_or_label import Verdicts
+from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
 from reassess.core.checks import check_instance, check_known
-from reassess.core.missing import Missing
-from reassess.errors import DataError
+from reassess.errors import DataError, Missing
+from reassess.evaluation.evaluation_words import NONE_SCORED
 from reassess.formats.files import as_path
 from reassess.report.accuracy_charts import difference_chart, label_count_chart, leaderboard_chart, scatter_chart
-from reassess.report.chart import Chart, table
-from reassess.report.curve_figure import curves_on
+from reassess.report.chart import Chart, cells, interval_chart, mark, only_some, percent, percents, stack_chart, table
+from reassess.report.chart_figures import Intervals, Stacks
+from reassess.report.curve_figures import curves_on
 from reassess.report.figures import save_figure
-from reassess.report.mistake_charts import bias_chart, preference_chart, taxonomy_chart
-from reassess.report.style import SQUARE
-from reassess.report.tables import COUNT, SHARE, TEXT
-from reassess.text import nearest
+from reassess.report.report_tables import COUNT, P_VALUE, PERCENT, SHARE, TEXT, Cell
+from reassess.report.style import LONGEST, MOST_DRAWN, SQUARE
+from reassess.text import counted, nearest, shortened
 
-__all__ = ["CHARTS", "write_chart"]
+__all__ = [
+    "CHARTS",
+    "bias_chart",
+    "preference_chart",
+    "taxonomy_chart",
+    "write_chart",
+]
+
+_HALF = LONGEST // 2
+
+
+def taxonomy_chart(findings: Findings) -> Chart | Missing:
+    """Mistakes of each model by kind."""
+    taxonomies = findings.taxonomies
+    if not any(map(len, taxonomies)):
+        return Missing("no model makes a mistake" if findings.panel.scored.any() else NONE_SCORED)
+    rows = [
+        [one.model, KINDS_IN_WORDS[kind], n, percent(n / len(one)) if len(one) else None]
+        for one in taxonomies
+        for kind in ERROR_KINDS
+        if (n := one.counts[kind]) is not None
+    ]
+    drawn = taxonomies[:MOST_DRAWN]
+    parts = {KINDS_IN_WORDS[kind]: [one.counts[kind] or 0 for one in drawn] for kind in ERROR_KINDS}
+    columns = {"model": TEXT, "kind": TEXT, "mistakes": COUNT, "of its mistakes, %": PERCENT}
+    numbers = table("taxonomy", "Mistakes by kind", columns, rows)
+    stacks = Stacks(groups=[one.model for one in drawn], parts=parts, axis="mistakes, images")
+    return stack_chart(stacks, numbers, only_some(len(taxonomies)))
+
+
+def preference_chart(findings: Findings) -> Chart | Missing:
+    """Where a model disagrees with the original label: whose class the raters prefer."""
+    if isinstance(findings.preferences, Missing):
+        return findings.preferences
+    rows: list[list[Cell]] = []
+    bars: dict[str, Verdicts] = {}
+    for one in findings.preferences:
+        for classes, part in {"all": one.total, **one.by_group}.items():
+            for judge, verdicts in {"the scores": part.by_scores, "the raters alone": part.by_raters}.items():
+                if verdicts is None:
+                    continue
+                share = verdicts.preferred
+                counts = part.images, share.n, verdicts.model, verdicts.tied, verdicts.label
+                rows.append([one.model, classes, judge, *counts, percent(share.value), percents(share.interval)])
+                if classes == "all" and len(bars) < MOST_DRAWN:
+                    bars[f"{shortened(one.model, _HALF)}, by {judge}"] = verdicts
+    if not any(verdicts.preferred.n for verdicts in bars.values()):
+        return Missing("raters were never asked about a class that a model predicts instead of the original label")
+    parts = {
+        "the model's class": [verdicts.model for verdicts in bars.values()],
+        "both alike": [verdicts.tied for verdicts in bars.values()],
+        "the original label": [verdicts.label for verdicts in bars.values()],
+    }
+    columns = {"model": TEXT, "classes": TEXT, "by": TEXT, "disagreements": COUNT, "compared": COUNT}
+    columns |= {"for the model": COUNT, "both alike": COUNT, "for the label": COUNT}
+    columns |= {"model's class preferred, %": PERCENT, "95 %": PERCENT}
+    numbers = table("model-or-label", "Which class do the raters find more valid?", columns, rows)
+    stacks = Stacks(groups=list(bars), parts=parts, axis="images on which model and original label disagree")
+    note = only_some(sum(row[1] == "all" for row in rows), "comparisons")
+    return stack_chart(stacks, numbers, note)
+
+
+def bias_chart(findings: Findings) -> Chart | Missing:
+    """How often a model predicts the original label where other classes are valid too."""
+    if isinstance(findings.biases, Missing):
+        return findings.biases
+    if not any(one.total.original_chosen.n for one in findings.biases):
+        return Missing("no model predicts a valid class where the original label is one of several")
+    rows: list[list[Cell]] = []
+    for one in findings.biases:
+        for classes, part in {"all": one.total, **one.by_group}.items():
+            favourite = None if part.favourite is None else percent(part.favourite.value)
+            by_others = percent(part.chance), part.p_value, favourite
+            rows.append([one.model, classes, *cells(part.original_chosen), *by_others])
+    columns = {"model": TEXT, "classes": TEXT, "original label chosen, %": PERCENT, "95 %": PERCENT, "chosen": COUNT}
+    columns |= {"images": COUNT, "by chance, %": PERCENT, "p": P_VALUE, "by the raters' favourite, %": PERCENT}
+    numbers = table("labelling-bias", "How often the original label is chosen", columns, rows)
+    drawn = [one.total for one in findings.biases[:MOST_DRAWN]]
+    marks = {"the model": [mark(part.original_chosen) for part in drawn]}
+    if any(part.favourite for part in drawn):
+        marks["the raters' favourite"] = [None if part.favourite is None else mark(part.favourite) for part in drawn]
+    intervals = Intervals(
+        groups=[
+            f"{shortened(one.model, _HALF)}: {counted(part.original_chosen.n, 'image')}"
+            for one, part in zip(findings.biases, drawn, strict=False)
+        ],
+        series=marks,
+        axis="original label chosen among the valid classes, %",
+        form=".1f",
+        chances=([percent(part.chance) for part in drawn], "any valid class at random"),
+    )
+    return interval_chart(intervals, numbers, only_some(len(findings.biases)))
 
 
 def _curve_chart(findings: Findings) -> Chart | Missing:

@@ -6,7 +6,7 @@ from typing import Any
 
 from reassess.comparison.findings import Findings
 from reassess.evaluation.result import Evaluation
-from reassess.report.tables import COUNT, PERCENT, Column
+from reassess.report.report_tables import COUNT, PERCENT, Column
 
 __all__ = ["Explorer", "explorers"]
 

@@ -11,12 +11,11 @@ import numpy.typing as npt
 from reassess.comparison.findings import Findings
 from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
 from reassess.core.classes import Classes
+from reassess.evaluation.evaluation_words import KNOWN_IN_WORDS, score_in_words
 from reassess.evaluation.image_sheet import ImageSheet, image_sheet
 from reassess.evaluation.mistakes import KINDS, known_kinds
-from reassess.evaluation.words import KNOWN_IN_WORDS, score_in_words
-from reassess.report.gallery import Card, Entry, Gallery, Line
+from reassess.report.gallery import Card, Entry, Gallery, Line, Thumbnails
 from reassess.report.page import NO_CLASS
-from reassess.report.thumbnails import Thumbnails
 
 __all__ = ["ABOUT_LABELS", "Choice", "MistakeCard", "cards", "choose", "mistake_gallery"]
 

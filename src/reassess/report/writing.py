@@ -16,11 +16,11 @@ from reassess.core.checks import check_instance
 from reassess.errors import DataError
 from reassess.formats.files import as_path, suffix_of, writing
 from reassess.report.chart import Chart
-from reassess.report.content import sections
 from reassess.report.explorers import explorers
+from reassess.report.gallery import thumbnails
 from reassess.report.mistake_gallery import cards, choose, mistake_gallery
 from reassess.report.page import Page, Provenance, render
-from reassess.report.thumbnails import thumbnails
+from reassess.report.sections import sections
 
 __all__ = ["REPORT_SUFFIXES", "ShownMistakes", "provenance", "write_page", "write_report"]
 

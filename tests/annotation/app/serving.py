@@ -12,7 +12,7 @@ from reassess.annotation.app import server
 from reassess.annotation.app.application import make_app
 from reassess.annotation.app.server import serve
 from reassess.annotation.store.campaigns import open_campaign
-from reassess.annotation.store.locking import only_process
+from reassess.annotation.store.campaign_files import only_process
 from reassess.data.image_sources import open_images
 
 folder, port, root_path, seconds = sys.argv[1:]

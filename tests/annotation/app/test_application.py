@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from reassess.annotation.app import rating
+from reassess.annotation.app import rating_page as rating
 from reassess.annotation.app.application import make_app
 from reassess.annotation.store import database
 from tests.annotation.app.sites import Site

@@ -14,9 +14,9 @@ from sqlalchemy import func, select
 from reassess.annotation.plan import ExamplePicture
 from reassess.annotation.store.campaigns import pause, resume
 from reassess.annotation.store.database import reading
+from reassess.annotation.store.given_answers import void_rater
 from reassess.annotation.store.links import make_link
 from reassess.annotation.store.schema import suggestions, turns
-from reassess.annotation.store.votes import void_rater
 from reassess.core.classes import Classes
 from tests.annotation.app.browsing import SCHEMES, WIDTHS, Work, check_page
 from tests.annotation.app.sites import HOSTILE

@@ -12,10 +12,10 @@ from PIL import Image
 from reassess import load_votes
 from reassess.annotation.assignment import Rules
 from reassess.annotation.store.campaigns import pause, resume
+from reassess.annotation.store.given_answers import GivenAnswer, keep_answers
 from reassess.annotation.store.links import make_link
 from reassess.annotation.store.people import admit, find_person
 from reassess.annotation.store.turns import Turn, next_turn
-from reassess.annotation.store.votes import GivenAnswer, keep_answers
 from reassess.core.stop_rule import StopRule
 from tests.annotation.app.browsing import SCHEMES, WIDTHS, Work, check_page
 from tests.annotation.app.sites import HOSTILE

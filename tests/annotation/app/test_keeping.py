@@ -12,17 +12,17 @@ import pytest
 from sqlalchemy import Connection, event, select
 
 from reassess import load_votes, open_benchmark
-from reassess.annotation.app import keeping
+from reassess.annotation.app import owner_page as keeping
 from reassess.annotation.assignment import Rules
 from reassess.annotation.export_folder import export_campaign
 from reassess.annotation.store.campaigns import changing, pause
 from reassess.annotation.store.database import UnavailableError, reading
-from reassess.annotation.store.keeping import disputed_golden, last_entries, uncertain_questions
+from reassess.annotation.store.given_answers import GivenAnswer, cannot_judge, keep_answers
+from reassess.annotation.store.owner_lists import disputed_golden, last_entries, uncertain_questions
 from reassess.annotation.store.people import find_person
 from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import answers, questions, tasks
 from reassess.annotation.store.turns import Nothing, Turn, next_turn
-from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers
 from reassess.core.stop_rule import StopRule
 from tests.annotation.app.sites import CLASSES, HOSTILE, Site, make_site
 

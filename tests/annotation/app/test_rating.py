@@ -11,10 +11,10 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from reassess.annotation.pictures import CampaignImages, bare_picture
 from reassess.annotation.plan import ExamplePicture
+from reassess.annotation.served_pictures import CampaignImages, bare_picture
 from reassess.annotation.store.campaigns import pause
-from reassess.annotation.store.votes import void_rater
+from reassess.annotation.store.given_answers import void_rater
 from reassess.core.classes import Classes
 from tests.annotation.app.sites import HOSTILE, Site, draw_images, make_site
 
@@ -210,7 +210,7 @@ def test_the_hash_that_is_kept_is_of_the_picture_that_was_shown(site: Site, monk
 
     client = site.client("ann")
     address = "/" + next_task(client)["task"]["image"]
-    monkeypatch.setattr("reassess.annotation.pictures.bare_picture", show_and_replace)
+    monkeypatch.setattr("reassess.annotation.served_pictures.bare_picture", show_and_replace)
     assert client.get(address).status_code == 200
     assert client.get(address).status_code == 404
 

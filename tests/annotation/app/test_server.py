@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from reassess.annotation.app.server import serve
-from reassess.annotation.store.locking import only_process
-from reassess.annotation.store.upgrades import upgrade_campaign
+from reassess.annotation.store.backup_and_upgrade import upgrade_campaign
+from reassess.annotation.store.campaign_files import only_process
 from tests.annotation.app.serving import Server
 from tests.annotation.app.sites import make_site
 from tests.helpers import message

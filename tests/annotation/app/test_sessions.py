@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from reassess.annotation.app import application
 from reassess.annotation.assignment import Rules
-from reassess.annotation.store.pictures import find_image
+from reassess.annotation.store.shown_items import find_image
 from tests.annotation.app.sites import Site, make_site
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 import pytest
 
-from reassess.annotation.app.tries import Tries
+from reassess.annotation.app.security import Tries
 from tests.annotation.app.sites import Site
 
 

@@ -12,14 +12,14 @@ from sqlalchemy import select
 
 from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store import database as database_module
-from reassess.annotation.store.backup import backup_campaign
+from reassess.annotation.store.backup_and_upgrade import backup_campaign
 from reassess.annotation.store.campaigns import Campaign, open_campaign
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import _prepare, is_server, reading
 from reassess.annotation.store.export import export_votes
+from reassess.annotation.store.given_answers import GivenAnswer, keep_answers
 from reassess.annotation.store.schema import answers, metadata
 from reassess.annotation.store.turns import Turn, last_turn, next_turn
-from reassess.annotation.store.votes import GivenAnswer, keep_answers
 from reassess.core.votes import Votes
 from reassess.errors import OutputError
 from tests.annotation.campaigns import campaign_at, tasks_of, vote_on_all

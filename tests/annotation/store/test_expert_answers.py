@@ -12,14 +12,14 @@ from reassess.annotation.store.campaigns import Campaign, changing, open_campaig
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.keeping import last_entries
+from reassess.annotation.store.given_answers import GivenAnswer, cannot_judge, keep_answers, void_rater
+from reassess.annotation.store.owner_lists import last_entries
 from reassess.annotation.store.people import add_person, admit
 from reassess.annotation.store.practice import PracticeResult
 from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import campaign as settings
 from reassess.annotation.store.schema import golden_counts, questions
 from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn, release
-from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, void_rater
 from reassess.core.stop_rule import StopRule
 from tests.annotation.campaigns import golden_of, tasks_of
 from tests.helpers import message

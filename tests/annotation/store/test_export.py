@@ -9,10 +9,10 @@ from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store.campaigns import open_campaign
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.export import Suggestion, export_votes, golden_votes_of
+from reassess.annotation.store.given_answers import GivenAnswer, cannot_judge, keep_answers, void_rater
 from reassess.annotation.store.people import add_person
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Turn, next_turn, release
-from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, void_rater
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.votes import Votes

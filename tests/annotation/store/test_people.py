@@ -15,11 +15,11 @@ from reassess.annotation.store.campaigns import Campaign, changing, open_campaig
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
+from reassess.annotation.store.given_answers import GivenAnswer, keep_answers
 from reassess.annotation.store.links import forget_person, make_link, person_of_session, revoke_link, sign_in, sign_out
 from reassess.annotation.store.people import add_people, add_person, admit, consent, find_person, people_of
 from reassess.annotation.store.schema import log, people, sessions
 from reassess.annotation.store.turns import Nothing, Turn, next_turn
-from reassess.annotation.store.votes import GivenAnswer, keep_answers
 from tests.annotation.campaigns import tasks_of, waiting
 from tests.helpers import message
 

@@ -18,15 +18,15 @@ from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store.campaigns import Campaign, open_campaign, pause
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.keeping import split_golden
+from reassess.annotation.store.given_answers import GivenAnswer, cannot_judge, keep_answers, void_rater
 from reassess.annotation.store.links import make_link, revoke_link
+from reassess.annotation.store.owner_lists import split_golden
 from reassess.annotation.store.people import add_person
-from reassess.annotation.store.pictures import image_addresses
 from reassess.annotation.store.practice import PracticeResult
 from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import answers, images, questions, tasks
+from reassess.annotation.store.shown_items import image_addresses
 from reassess.annotation.store.turns import Turn, next_turn
-from reassess.annotation.store.votes import GivenAnswer, cannot_judge, keep_answers, void_rater
 from reassess.core.stop_rule import StopRule
 from reassess.numeric.proportion import Proportion
 from tests.annotation.campaigns import campaign_at, golden_of, raters_of, tasks_of, vote_on_all

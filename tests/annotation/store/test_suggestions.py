@@ -14,13 +14,13 @@ from reassess.annotation.store.campaigns import Campaign, changing, open_campaig
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.keeping import last_entries
+from reassess.annotation.store.given_answers import GivenAnswer, keep_answers, restore_rater, void_rater
+from reassess.annotation.store.owner_lists import last_entries
 from reassess.annotation.store.people import add_person, admit
 from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import questions, suggestions, tasks
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Nothing, Turn, next_turn, release
-from reassess.annotation.store.votes import GivenAnswer, keep_answers, restore_rater, void_rater
 from reassess.core.labels import LabelSets
 from tests.annotation.campaigns import CLASSES, campaign_at, golden_of, tasks_of, waiting
 from tests.helpers import message

@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 from reassess.aggregation.recipe import real_scores
-from reassess.core.recipe import REAL_RECIPE
+from reassess.core.benchmark import REAL_RECIPE
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.formats.scores import write_scores
+from reassess.formats.score_files import write_scores
 from tests.helpers import Run, results_of, write_files
 from tests.report.cases import BEGINNINGS
 

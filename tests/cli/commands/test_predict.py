@@ -229,7 +229,9 @@ def test_a_file_for_all_models_is_of_those_that_take_one(
     pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sources: list[ModelSource] = []
-    monkeypatch.setattr("reassess.cli.commands.predict.run_models", lambda given, *_, **__: sources.extend(given) or [])
+    monkeypatch.setattr(
+        "reassess.cli.commands.predict_command.run_models", lambda given, *_, **__: sources.extend(given) or []
+    )
     write_files(pets, {"w.pth": b"", "t.toml": b"", "m.onnx": b"", "c.txt": "cat\n"})
     files = ("--checkpoint", "w.pth", "--transform", "t.toml", "--classes", "c.txt")
     run("predict", MODEL, "timm:a", "onnx:m.onnx", *files, "-o", "out")

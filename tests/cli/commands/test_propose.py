@@ -11,7 +11,7 @@ from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.formats.predictions import write_predictions
-from reassess.formats.proposals import read_proposals
+from reassess.formats.proposal_files import read_proposals
 from reassess.formats.tables import read_table
 from tests.helpers import Run, document_of, write_files
 
@@ -331,7 +331,7 @@ def test_of_many_models_the_answer_stands_in_the_first_lines(pets: Path, run: Ca
 
 def test_a_heuristic_search_is_called_so(many: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reassess.proposals.subset_search.MOST_EXHAUSTIVE", 2)
-    monkeypatch.setattr("reassess.cli.tables.model_choice._MOST_SUBSETS", 1)
+    monkeypatch.setattr("reassess.cli.tables.propose_table._MOST_SUBSETS", 1)
     lines = run(*CHOOSE, "--frontier", "frontier.csv").out.splitlines()
     assert "2 of the 4 best subsets that a search found (--verbose shows all)" in lines
     assert any(line.startswith("heuristic search: ") for line in lines)

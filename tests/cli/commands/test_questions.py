@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reassess.core.labels import LabelSets
-from reassess.formats.scores import read_scores
+from reassess.formats.score_files import read_scores
 from reassess.formats.tables import read_table
 from tests.helpers import Run, document_of
 

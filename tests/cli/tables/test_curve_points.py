@@ -9,8 +9,8 @@ from reassess.aggregation.baseline_rules import Rule
 from reassess.aggregation.curves import Curve, Point
 from reassess.aggregation.golden import Golden
 from reassess.aggregation.measured_curves import MeasuredCurve
-from reassess.aggregation.operating_points import Goal, operating_point
-from reassess.cli.tables.curve_points import write_points
+from reassess.aggregation.thresholds import Goal, operating_point
+from reassess.cli.tables.curve_table import write_points
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 

@@ -17,16 +17,17 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
-from reassess.annotation.app import entering, keeping, rating
-from reassess.annotation.app.security import SecureHeaders
-from reassess.annotation.app.sessions import Site
-from reassess.annotation.app.tries import Tries
-from reassess.annotation.pictures import CampaignImages
+from reassess.annotation.app import owner_page as keeping
+from reassess.annotation.app import rating_page as rating
+from reassess.annotation.app import signing_in as entering
+from reassess.annotation.app.security import SecureHeaders, Tries
+from reassess.annotation.app.signing_in import Site
+from reassess.annotation.served_pictures import CampaignImages
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import UnavailableError, WaitedTooLongError, check_whole, reading
-from reassess.annotation.store.pictures import mark_of
+from reassess.annotation.store.given_answers import finish_counting
 from reassess.annotation.store.practice import practice_size
-from reassess.annotation.store.votes import finish_counting
+from reassess.annotation.store.shown_items import mark_of
 from reassess.data.image_sources import ImageSource
 from reassess.errors import ReassessError
 

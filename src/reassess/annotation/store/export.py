@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Select, and_, exists, func, select
 from sqlalchemy.exc import DBAPIError
 
 from reassess.annotation.store.campaigns import Campaign, changing
-from reassess.annotation.store.class_list import classes_of
 from reassess.annotation.store.database import check_whole, forbids_writing, reading
+from reassess.annotation.store.given_answers import finish_counting
 from reassess.annotation.store.schema import (
     EXPERT,
     GOLDEN,
@@ -27,7 +27,7 @@ from reassess.annotation.store.schema import (
     turns,
     unasked,
 )
-from reassess.annotation.store.votes import finish_counting
+from reassess.annotation.store.shown_items import classes_of
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets

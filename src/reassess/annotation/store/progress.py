@@ -16,7 +16,7 @@ from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import check_whole, reading
 from reassess.annotation.store.export import COUNTED, golden_votes_of
-from reassess.annotation.store.keeping import split_golden
+from reassess.annotation.store.owner_lists import split_golden
 from reassess.annotation.store.practice import PracticeResult, practice_results
 from reassess.annotation.store.schema import (
     FAILED,

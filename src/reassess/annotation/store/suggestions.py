@@ -7,7 +7,6 @@ from sqlalchemy import Integer, Row, bindparam, cast, delete, exists, func, inse
 from reassess.annotation.judging import current_model, probability_by_label
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign, Change, changing
-from reassess.annotation.store.counting import count_anew
 from reassess.annotation.store.creation import random_ids
 from reassess.annotation.store.schema import (
     EXPIRED,
@@ -27,6 +26,7 @@ from reassess.annotation.store.schema import (
     turns,
 )
 from reassess.annotation.store.turns import find_turn
+from reassess.annotation.store.vote_counting import count_anew
 from reassess.errors import DataError
 
 __all__ = ["renew_suggested", "suggest"]

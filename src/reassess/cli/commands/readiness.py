@@ -10,16 +10,16 @@ import click
 import numpy as np
 
 from reassess.aggregation.reliability import rater_reliability
-from reassess.cli.commands.curve import measure
-from reassess.cli.commands.labels import cut_labels
-from reassess.cli.commands.propose import load_proposing
-from reassess.cli.commands.questions import load_asked
-from reassess.cli.commands.raters import load_raters
+from reassess.cli.aggregate_options import OF_METHODS, make_scores
+from reassess.cli.commands.curve_command import measure
+from reassess.cli.commands.labels_command import cut_labels
+from reassess.cli.commands.propose_command import load_proposing
+from reassess.cli.commands.questions_command import load_asked
+from reassess.cli.commands.raters_command import load_raters
 from reassess.cli.common import Call
 from reassess.cli.curve_inputs import find_origin, load_curves
 from reassess.cli.findings_inputs import load_class_tables
 from reassess.cli.judges import Judges, load_judges
-from reassess.cli.made_scores import OF_METHODS, make_scores
 from reassess.comparison.findings import Findings
 from reassess.core.benchmark import USUAL_THRESHOLD, Benchmark
 from reassess.core.predictions import Predictions

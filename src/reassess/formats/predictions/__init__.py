@@ -12,21 +12,21 @@ import numpy.typing as npt
 from reassess.core.checks import check_known
 from reassess.core.classes import Classes, check_classes, classes_of_ids
 from reassess.core.predictions import MOST_IDS, Predictions
-from reassess.core.score_arrays import as_floats
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import all_or_none, as_path, check_output, exists, read_lines, suffix_of, writing
-from reassess.formats.predictions.arrays import ARRAY_SUFFIXES, read_prediction_array
-from reassess.formats.predictions.outputs import are_of_names, exchanged_names, refuse_blank_lines
-from reassess.formats.predictions.tables import read_prediction_table
-from reassess.formats.predictions.unknown_names import (
+from reassess.formats.predictions.id_columns import (
     UNKNOWN_CLASS,
     UnknownClass,
     refuse_unknown_outputs,
     unknown_in_words,
     without_unknown_outputs,
 )
+from reassess.formats.predictions.output_lists import are_of_names, exchanged_names, refuse_blank_lines
+from reassess.formats.predictions.prediction_arrays import ARRAY_SUFFIXES, read_prediction_array
+from reassess.formats.predictions.prediction_tables import read_prediction_table
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
+from reassess.numeric.arrays import as_floats
 from reassess.text import counted
 
 if TYPE_CHECKING:

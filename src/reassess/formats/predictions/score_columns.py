@@ -12,10 +12,9 @@ from reassess.core.class_names import class_number
 from reassess.core.classes import Classes
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError, ReassessWarning
-from reassess.formats.lists import flattened, unpacked
-from reassess.formats.predictions.id_columns import ID_COLUMNS
-from reassess.formats.predictions.outputs import LIST_OUTPUTS, are_in_sorted_order, check_outputs
-from reassess.formats.predictions.unknown_names import UnknownClass
+from reassess.formats.list_columns import flattened, unpacked
+from reassess.formats.predictions.id_columns import ID_COLUMNS, UnknownClass
+from reassess.formats.predictions.output_lists import LIST_OUTPUTS, are_in_sorted_order, check_outputs
 from reassess.formats.tables import numbers
 from reassess.text import some
 

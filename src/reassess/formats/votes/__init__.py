@@ -11,8 +11,8 @@ from reassess.errors import at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import as_path, suffix_of, writing
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
-from reassess.formats.votes.archives import check_fits_archive, read_archive, write_archive
-from reassess.formats.votes.tables import read_vote_table, vote_table
+from reassess.formats.votes.vote_archives import check_fits_archive, read_archive, write_archive
+from reassess.formats.votes.vote_tables import read_vote_table, vote_table
 
 __all__ = ["read_votes", "write_votes"]
 

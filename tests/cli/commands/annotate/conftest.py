@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from reassess.annotation.store.campaigns import open_campaign
+from reassess.annotation.store.given_answers import GivenAnswer, keep_answers
 from reassess.annotation.store.people import people_of
 from reassess.annotation.store.turns import Turn, next_turn
-from reassess.annotation.store.votes import GivenAnswer, keep_answers
 from tests.helpers import Run, picture, write_files
 
 _NAMES = [f"{number}.png" for number in range(8)]

@@ -13,8 +13,8 @@ from sqlalchemy import select
 
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign, open_campaign
-from reassess.annotation.store.class_list import shown_classes
 from reassess.annotation.store.export import export_votes
+from reassess.annotation.store.shown_items import shown_classes
 from tests.helpers import Run, document_of, picture, write_files
 
 Create = Callable[..., Run]

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from reassess.annotation.store.campaigns import open_campaign
+from reassess.annotation.store.given_answers import cannot_judge
 from reassess.annotation.store.people import find_person
 from reassess.annotation.store.turns import last_turn
-from reassess.annotation.store.votes import cannot_judge
 from reassess.data.loading import load_labels, load_votes
 from tests.helpers import Run, document_of
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from reassess.annotation.store.campaigns import open_campaign
+from reassess.annotation.store.given_answers import cannot_judge
 from reassess.annotation.store.people import find_person
-from reassess.annotation.store.pictures import image_addresses
+from reassess.annotation.store.shown_items import image_addresses
 from reassess.annotation.store.turns import Turn, next_turn
-from reassess.annotation.store.votes import cannot_judge
 from tests.helpers import Run, document_of
 
 HOUR = 3600.0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reassess.annotation.store import versions
-from reassess.annotation.store.upgrades import Upgraded
+from reassess.annotation.store.backup_and_upgrade import Upgraded
 from tests.helpers import Run, document_of
 
 

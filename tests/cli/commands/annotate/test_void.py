@@ -6,7 +6,7 @@ import pytest
 
 from reassess.annotation.store.campaigns import open_campaign
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.keeping import LogEntry, last_entries
+from reassess.annotation.store.owner_lists import LogEntry, last_entries
 from tests.helpers import Run, document_of
 
 

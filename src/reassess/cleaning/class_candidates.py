@@ -1,0 +1,143 @@
+"""The few classes that an image may be, by what models say of it when it is held out."""
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.cleaning.held_out import HeldOutPredictions
+from reassess.cleaning.held_out_files import HeldOutFile
+from reassess.errors import DataError
+from reassess.evaluation.probabilities import probability_blocks
+from reassess.numeric.jit import thread_count
+from reassess.numeric.label_noise_kernels import tail_log, take_candidates
+
+__all__ = ["CANDIDATES", "ClassCandidates"]
+
+CANDIDATES = 16  # classes of an image that are looked at, where there are more
+_LEAST = 1e-6  # the lowest probability: float16 knows none between 0 and 6e-8, and few below 6e-5
+_BLOCK = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class ClassCandidates:
+    """The most probable classes of each image, its label among them.
+
+    Parameters
+    ----------
+    ids
+        int32, shape (images, candidates): class ids; a class stands once.
+    logs
+        float32, shape (images, candidates): logarithm of the probability that the models give the class; of several
+        models or repetitions the mean of the logarithms.
+    place
+        int32, shape (images,): where among `ids` the label stands.
+    tails
+        float32, shape (images, 2): the logarithm of the sum of the probabilities of all other classes, and of the sum
+        of their squares; -inf where there are none.
+    classes
+        Number of classes.
+    """
+
+    ids: npt.NDArray[np.int32]
+    logs: npt.NDArray[np.float32]
+    place: npt.NDArray[np.int32]
+    tails: npt.NDArray[np.float32]
+    classes: int
+
+    @classmethod
+    def of(cls, held_out: HeldOutPredictions, *, most: int = CANDIDATES) -> "ClassCandidates":
+        """Read the probabilities of every image, some blocks of images at a time.
+
+        Parameters
+        ----------
+        held_out
+            What models say of the images.
+        most
+            Number of candidates, where there are more classes.
+
+        Raises
+        ------
+        DataError
+            A file holds ids alone.
+        """
+        images, classes = len(held_out.labels), held_out.classes
+        ids = np.empty((images, min(most, classes)), np.int32)
+        logs, place = np.empty(ids.shape, np.float32), np.empty(images, np.int32)
+        tails = np.empty((images, 2), np.float32)
+        readers = [_Reader(file, images) for file in held_out.files]
+
+        def read(start: int) -> None:
+            part = slice(start, min(start + _BLOCK, images))
+            of_all = np.empty((held_out.repetitions, part.stop - part.start, classes))
+            for reader in readers:
+                reader.read(part, of_all)
+            labels = held_out.labels.indices[part]
+            take_candidates(_geometric_mean(of_all), labels, ids[part], logs[part], place[part], tails[part])
+
+        with ThreadPoolExecutor(thread_count()) as pool:
+            list(pool.map(read, range(0, images, _BLOCK)))  # so that an error is raised
+        return cls(ids, logs, place, tails, classes)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def labels(self) -> npt.NDArray[np.int32]:
+        """The label of each image: int32, shape (images,)."""
+        return np.take_along_axis(self.ids, self.place[:, None], axis=1)[:, 0]
+
+    def of_rows(self, rows: npt.NDArray[np.integer]) -> "ClassCandidates":
+        """Those of some images."""
+        return ClassCandidates(self.ids[rows], self.logs[rows], self.place[rows], self.tails[rows], self.classes)
+
+    def probabilities(
+        self, sharpening: float, biases: npt.NDArray[np.float64] | None = None
+    ) -> npt.NDArray[np.float64]:
+        """The probabilities of the candidates, float64, shape (images, candidates), if a calibration is right."""
+        logs = sharpening * self.logs.astype(np.float64)
+        if biases is not None:
+            logs += biases[self.ids]
+        highest = logs.max(axis=1, keepdims=True)
+        weights: npt.NDArray[np.float64] = np.exp(logs - highest)
+        total = weights.sum(axis=1, keepdims=True)
+        others = self.classes - self.ids.shape[1]
+        if others:
+            tails = tail_log(math.log(others), *self.tails.T.astype(np.float64), sharpening)
+            total += np.exp(tails[:, None] - highest)
+        weights /= total
+        return weights
+
+
+class _Reader:
+    """The probabilities in one file, none of them 0."""
+
+    def __init__(self, file: HeldOutFile, images: int) -> None:
+        if file.predictions.scores is None:
+            raise DataError(
+                "held-out predictions are ids alone",
+                where=file.name,
+                allowed="scores of all classes, from which the probability that a label is right follows",
+                mend="give scores, or use the method consistent",
+            )
+        self._file, self._is_given = file, file.kind == "probabilities"  # found out once, and not by each thread
+        self._row_of = np.full(images, -1)
+        self._row_of[file.rows] = np.arange(file.rows.size)
+
+    def read(self, part: slice, into: npt.NDArray[np.float64]) -> None:
+        """Put the images of the part that the file holds into float64, shape (repetitions, images, classes)."""
+        there = np.flatnonzero(self._row_of[part] >= 0)
+        rows = self._row_of[part][there]
+        for block, values in probability_blocks(self._file.predictions, rows, as_they_are=self._is_given):
+            repetitions = self._file.repetitions[rows[block]]
+            into[repetitions, there[block]] = np.maximum(values, _LEAST, out=values)
+
+
+def _geometric_mean(of_all: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Of the repetitions, along the first axis; their order changes nothing."""
+    if len(of_all) > 1:
+        logs = np.log(of_all, out=of_all)
+        logs.sort(axis=0)
+        of_all = np.exp(logs.mean(axis=0, keepdims=True))
+    return np.asarray(of_all[0])

@@ -1,0 +1,220 @@
+"""`reassess aggregate`: from votes to scores."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reassess.aggregation.calibration import POOLING
+from reassess.aggregation.stopping import warn_of_stop
+from reassess.cli.aggregate_options import METHODS, PRESETS, MadeScores, make_scores
+from reassess.cli.common import Call, Range, call_options
+from reassess.cli.help_pages import Choice, Command, in_benchmark
+from reassess.cli.inputs import (
+    OUTPUT,
+    answers_option,
+    benchmark_option,
+    from_environment,
+    keep_settings,
+    match_option,
+    max_bytes_option,
+)
+from reassess.core.answers import KNOWN_ANSWERS
+from reassess.core.benchmark import Benchmark
+from reassess.core.common_classes import classes_of
+from reassess.core.image_names import Match
+from reassess.core.items import Id
+from reassess.core.questions import Questions
+from reassess.core.votes import Votes
+from reassess.errors import DataError
+from reassess.formats.files import all_or_none, suffix_of
+from reassess.formats.posterior_files import write_posterior
+from reassess.formats.rater_model_files import write_rater_model
+from reassess.formats.score_files import write_scores
+from reassess.formats.tables import TABLE_SUFFIXES
+from reassess.text import counted, some
+
+__all__ = ["aggregate"]
+
+_MOST_CLASSES, _MOST_CELLS = 256, 1 << 24  # of which there are matrices of single raters
+
+
+@click.command(
+    cls=Command,
+    docs="docs/votes.md",
+    examples=[
+        "reassess aggregate --preset imagenet-real -o scores.npz",
+        "reassess aggregate votes.csv --method majority -o scores.csv",
+    ],
+)
+@click.argument("votes", required=False, metavar="[VOTES]")
+@benchmark_option
+@click.option("--preset", type=Choice(list(PRESETS)), help="Make scores as a published set was made.")
+@click.option(
+    "--method",
+    type=Choice([name for name in METHODS if name not in PRESETS]),
+    help="calibrated: each rater is measured on golden answers; em: Dawid and Skene's EM; mean: of no 0, maybe 0.5, "
+    "yes 1; majority: the share of each answer, or class.  [default: the benchmark's; majority for counts of votes; "
+    "em, or with golden answers calibrated where it is better on them]",
+)
+@click.option(
+    "--truths",
+    type=Choice(["valid", "answers"]),
+    help="What an item can be: valid or not, or one of the answers.  [default: valid for votes on images and classes]",
+)
+@in_benchmark(
+    "--golden", metavar="NAME|FILE", help="The experts' answers, or none; em keeps golden items at their truth."
+)
+@in_benchmark(
+    "--rater-golden",
+    metavar="NAME|FILE",
+    help="The raters' golden answers, or none; of a golden item without other votes, its score is made of them.  "
+    "[default: those in VOTES]",
+)
+@in_benchmark(
+    "--golden-at-least",
+    type=int,
+    metavar="M",
+    help="How many experts must agree on a golden answer.  [default: more than half of those who answered]",
+)
+@in_benchmark("--original", metavar="NAME|FILE", help="Original labels, which vote as one more rater, or none.")
+@click.option(
+    "--pooling",
+    type=Range(0, 1e12),
+    metavar="K",
+    help="Votes added to each row of a rater's counts, shared out as all raters' votes are.  "
+    f"[default: {POOLING:g}; 0 with --preset]",
+)
+@click.option(
+    "--smoothing",
+    type=Range(0, 1e12),
+    metavar="A",
+    help="Added to each count of each matrix.  [default: 0; 1 with --preset]",
+)
+@answers_option
+@match_option
+@max_bytes_option
+@click.option("-o", "--output", type=OUTPUT, required=True, metavar="SCORES", help="npz, csv, tsv, jsonl or parquet.")
+@click.option("--model", type=OUTPUT, metavar="OUT", help="Write the raters' matrices and the prior, npz.")
+@call_options
+def aggregate(
+    call: Call,
+    votes: str | None,
+    benchmark: Benchmark | None,
+    preset: str | None,
+    method: str | None,
+    answers: tuple[Id, ...] | None,
+    match: Match | None,
+    max_bytes: int,
+    output: Path,
+    **given: Any,
+) -> None:
+    """Make scores of votes.
+
+    A score is the probability that a class is valid, or that an answer is right. VOTES is a file or a known source.
+
+    Votes on images and classes give scores, and so do votes for one class an image, or counts of such; votes on plain
+    items give a table of item, answer and probability.
+
+    Votes and golden answers of a --benchmark are used where no option names others; scores that are written into its
+    folder are its scores from then on, and its benchmark.json keeps the method.
+    """
+    if preset and method:
+        raise click.UsageError("Give --preset or --method: a preset has its method.")
+    if preset and from_environment(click.get_current_context(), "benchmark"):
+        benchmark = None
+    if preset and benchmark:
+        raise click.UsageError("Give --preset or --benchmark: a preset has its benchmark.")
+    source = benchmark or PRESETS.get(preset or "", Benchmark())
+    _check_outputs(call, output, given["model"], benchmark)
+    if benchmark is None and preset is None and votes is None:
+        raise click.UsageError("Give VOTES, --benchmark or --preset.")
+    asked = preset or method or source.method
+    made = make_scores(
+        call,
+        source,
+        votes,
+        asked,
+        given,
+        answers=answers,
+        match=match,
+        max_bytes=max_bytes,
+        check=partial(_check_votes, output, given),
+    )
+    result = made.aggregation
+    if source.stop is not None and votes is None and made.method in ("majority", "mean"):
+        warn_of_stop(source.stop, f"their {made.method} is biased; take calibrated or em")
+    with all_or_none():
+        if isinstance(result.posterior.items, Questions):
+            write_scores(output, result.scores, force=call.force)
+        else:
+            write_posterior(output, result.posterior, force=call.force)
+        if given["model"] and result.model:
+            write_rater_model(given["model"], result.model, force=call.force)
+        keep_settings(benchmark, output, "scores", method=made.method, match=match, answers=answers)
+    _report(call, made, output)
+
+
+def _check_outputs(call: Call, output: Path, model: Path | None, benchmark: Benchmark | None) -> None:
+    """Refuse, before any work, what cannot be written."""
+    call.check_output(output, (".npz", *TABLE_SUFFIXES), "scores", benchmark=benchmark, part="scores")
+    call.check_output(model, (".npz",), "a rater model", benchmark=benchmark)
+
+
+def _check_votes(output: Path, given: dict[str, Any], votes: Votes) -> None:
+    """Refuse, before any work, what cannot be written of these votes."""
+    of_questions = isinstance(votes.items, Questions)
+    if not of_questions and votes.classes is None:  # plain items
+        suffix_of(output, TABLE_SUFFIXES, "a table")
+    raters, classes = len(votes.raters), len(votes.answers)
+    is_one_class = given["truths"] == "answers" or (given["truths"] is None and not of_questions)
+    if given["model"] and is_one_class and (classes > _MOST_CLASSES or raters * classes**2 > _MOST_CELLS):
+        raise DataError(
+            "no matrices of single raters are made of so many classes",
+            allowed=f"up to {_MOST_CLASSES} classes, and raters times classes times classes up to {_MOST_CELLS:,}",
+            found=f"{raters:,} raters, {classes:,} classes",
+            mend="leave out --model",
+        )
+
+
+def _report(call: Call, made: MadeScores, output: Path) -> None:
+    name, votes, result = made.method, made.rated, made.aggregation
+    prior = None
+    if result.model is not None:
+        prior = dict(zip(map(str, result.model.truths), result.model.prior.tolist(), strict=True))
+    raters = None if votes.anonymous else len(votes.raters)
+    scale = votes.on_whole_scale().answers if isinstance(votes.items, Questions) else None
+    counts = {"votes": len(votes), "raters": raters, "items": len(votes.items), "answers": scale}
+    golden = None if result.by_experts is None else result.by_experts.to_json()
+    facts = {"method": name, "output": str(output), **counts, "prior": prior, "golden": golden}
+    facts |= {"by_golden_votes": made.by_golden_votes, **result.facts}
+    if call.json:
+        call.print_document("aggregate", facts)
+        return
+    items = counted(len(result.posterior), "item" if votes.classes is None else "score")
+    by = "unknown raters" if raters is None else counted(raters, "rater")
+    call.tell(f"{output}: {items} of {counted(len(votes), 'vote')} by {by}, {name}")
+    if made.by_golden_votes:
+        what = counted(made.by_golden_votes, "golden item has", "golden items have")
+        call.tell(f"{what} no other votes: the raters' golden votes count for them")
+    if (classes := classes_of(votes)).ranked:
+        names = counted(len(classes.texts), "name")
+        call.tell(f"classes: the {names} in the votes, sorted: {some(classes.texts, most=5)}")
+    if scale is not None and scale != KNOWN_ANSWERS:
+        call.tell(f"answers: {some(scale, most=10)}, from what speaks least for the class to what speaks most")
+    if prior is not None:
+        call.tell("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
+    if result.by_experts is not None and result.by_experts.note is not None:
+        call.tell(result.by_experts.note)
+    for fact, value in result.facts.items():
+        if fact != "method":
+            call.tell(f"{fact.replace('_', ' ')}: {_in_words(value)}")
+
+
+def _in_words(value: bool | float | str) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "NO"
+    if isinstance(value, str):
+        return value
+    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"

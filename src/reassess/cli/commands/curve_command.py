@@ -1,0 +1,266 @@
+"""`reassess curve`: measure scores against golden answers, and choose a threshold."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from reassess.aggregation.baseline_rules import Rule
+from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
+from reassess.aggregation.provenance import Provenance
+from reassess.aggregation.stopping import USUAL_RULES, StopReplay, replay_stops, warn_of_stop
+from reassess.aggregation.thresholds import Goal
+from reassess.cli.common import Call, call_options, refuse_repeated, tracked
+from reassess.cli.curve_inputs import Answers, find_origin, load_curves
+from reassess.cli.help_pages import Command, in_benchmark
+from reassess.cli.inputs import (
+    OUTPUT,
+    STOP,
+    ParsedType,
+    answers_option,
+    benchmark_option,
+    match_option,
+    max_bytes_option,
+    part_option,
+)
+from reassess.cli.part_inputs import NONE
+from reassess.cli.tables.curve_table import print_curves, print_replays, write_points, write_replays
+from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark
+from reassess.core.image_names import Match
+from reassess.core.items import Id
+from reassess.core.scores import Scores
+from reassess.core.stop_rule import StopRule
+from reassess.data.loading import known_in_sample
+from reassess.errors import DataError, at
+from reassess.formats.tables import TABLE_SUFFIXES
+from reassess.report.curve_figures import draw_curves, draw_replays
+from reassess.report.figures import FIGURE_SUFFIXES
+
+__all__ = ["curve", "measure"]
+
+_LeaveOut = Literal["image"] | int | None
+
+
+class _LeaveOutType(click.ParamType[Literal["image"] | int]):
+    name = "image or number of folds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Literal["image"] | int:
+        if value == "image":
+            return "image"
+        if not (value.isascii() and value.isdigit()):
+            self.fail(f"{value!r} is neither image nor a number of folds", param, ctx)
+        return int(value)
+
+
+@click.command(
+    cls=Command,
+    docs="docs/votes.md",
+    examples=[
+        "reassess curve imagenet-real-scores --golden imagenet-real-golden",
+        "reassess curve --benchmark pets --choose precision=0.9 -o curve.svg",
+    ],
+)
+@click.argument("files", nargs=-1, metavar="[SCORES...]")
+@benchmark_option
+@in_benchmark(
+    "--golden",
+    metavar="NAME|FILE",
+    help=f"Experts' answers.  [default: {IMAGENET.sources['golden']}, if the images are ImageNet's]",
+)
+@in_benchmark(
+    "--golden-at-least",
+    type=int,
+    metavar="M",
+    help="How many experts must say yes for a pair to be valid, or choose its class.  [default: more than "
+    "half of those who answered]",
+)
+@in_benchmark(
+    "--votes",
+    metavar="NAME|FILE",
+    help="Raters' votes, for the rule that keeps a pair if enough raters say yes, or none.  [default: those of a "
+    "--benchmark folder]",
+)
+@in_benchmark(
+    "--rater-golden",
+    metavar="NAME|FILE",
+    help="Raters' votes on golden pairs, for the rule that follows one rater, or none apart from those in --votes.  "
+    f"[default: those in --votes; of ImageNet's golden answers, {IMAGENET.sources['rater-golden']}]",
+)
+@part_option("original", "Original labels")
+@answers_option
+@click.option(
+    "--leave-out",
+    type=_LeaveOutType(),
+    metavar="image|FOLDS",
+    help="Make the scores again without the golden answers of the image, or fold of images, that is judged.",
+)
+@click.option(
+    "--choose",
+    "goal",
+    type=ParsedType("goal", Goal.parse),
+    metavar="precision=P|recall=R|f1|threshold=T",
+    help="Choose a threshold: the highest recall that reaches a precision, the highest precision that reaches a "
+    "recall, the highest F1, or a given one.",
+)
+@click.option(
+    "--stop",
+    "stops",
+    type=STOP,
+    multiple=True,
+    metavar="LOW,HIGH",
+    help="Replay the votes, and end a question once the probability of its class leaves (LOW, HIGH) after at least 2 "
+    "votes: how many votes are taken, and how many labels change. Other rules are shown beside it.",
+)
+@match_option
+@max_bytes_option
+@click.option(
+    "-o",
+    "--output",
+    type=OUTPUT,
+    metavar="FIGURE|CSV",
+    help="A figure (svg, png, pdf) or a table: of the points, or with --stop of the rules.",
+)
+@call_options
+def curve(
+    call: Call,
+    files: tuple[str, ...],
+    benchmark: Benchmark | None,
+    golden: str | None,
+    golden_at_least: int | None,
+    votes: str | None,
+    rater_golden: str | None,
+    original: str | None,
+    answers: tuple[Id, ...] | None,
+    leave_out: _LeaveOut,
+    goal: Goal | None,
+    stops: tuple[StopRule, ...],
+    match: Match | None,
+    max_bytes: int,
+    output: Path | None,
+) -> None:
+    """Measure precision and recall of scores, and choose a threshold.
+
+    SCORES are files, or names of known data such as imagenet-real-scores; by default those of the --benchmark. They are
+    judged by experts' golden answers.
+    """
+    _check_call(call, files, golden, output, benchmark)
+    if benchmark is None and not files:
+        raise click.UsageError("Give SCORES, or --benchmark.")
+    scores, known = load_curves(
+        call,
+        files,
+        benchmark,
+        golden,
+        votes,
+        rater_golden,
+        original,
+        at_least=golden_at_least,
+        answers=answers,
+        votes_needed_by="--stop" if stops else None if leave_out is None else "--leave-out",
+        match=match,
+        max_bytes=max_bytes,
+    )
+    measured: list[MeasuredCurve] = []
+    replays: dict[str, tuple[StopReplay, ...]] = {}
+    for file, (path, part) in scores.items():
+        with at(file):
+            origin = find_origin(part, known, must=bool(stops) or leave_out is not None)
+        curves = measure(call, file, path, part, known, origin, leave_out, goal)
+        measured += curves
+        if stops and origin is not None:
+            replays[file] = _replay(call, curves[0], known, origin, stops)
+    if replays and votes is None and known.benchmark.stop is not None:
+        warn_of_stop(known.benchmark.stop, "what a stop rule saves is understated")
+    if output is not None:
+        _write(call, output, measured, known.rules, replays)
+    if call.json:
+        results = [one.to_json() for one in measured] + [rule.to_json() for rule in known.rules]
+        results += [{"file": file, "stop": one.to_json()} for file, each in replays.items() for one in each]
+        call.print_document("curve", results)
+    else:
+        print_curves(call, measured, known, left_out=leave_out is not None, goal=goal)
+        for file, each in replays.items():
+            click.echo()
+            print_replays(call, file, each, stops)
+        if replays and known.rated is not known.votes:
+            call.note("golden votes are not replayed: a golden question is never closed")
+
+
+def _check_call(
+    call: Call, files: tuple[str, ...], golden: str | None, output: Path | None, benchmark: Benchmark | None
+) -> None:
+    """Refuse, before any work, what cannot be done."""
+    refuse_repeated(map(Path, files))
+    if golden == NONE:
+        raise click.UsageError("The scores are judged by --golden, which cannot be none.")
+    call.check_output(output, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a curve", benchmark=benchmark)
+
+
+def measure(
+    call: Call,
+    file: str,
+    path: Path,
+    scores: Scores,
+    answers: Answers,
+    origin: Provenance | None,
+    leave_out: _LeaveOut,
+    goal: Goal | None,
+) -> tuple[MeasuredCurve, ...]:
+    """The curve of a file; and, if asked for, that of its scores made again without the image that is judged."""
+    with at(file):
+        return measure_curves(
+            file,
+            scores,
+            answers.golden,
+            origin=origin,
+            leave_out=leave_out,
+            in_sample=known_in_sample(path, answers.golden_file, benchmark=answers.benchmark),
+            goal=goal,
+            original=answers.original,
+            track=partial(tracked, call, what=f"{file}, made again"),
+        )
+
+
+def _replay(
+    call: Call, curve: MeasuredCurve, answers: Answers, origin: Provenance, stops: Sequence[StopRule]
+) -> tuple[StopReplay, ...]:
+    """What the rules, and usual ones, make of the votes behind the scores of a file."""
+    threshold = USUAL_THRESHOLD if answers.benchmark.threshold is None else answers.benchmark.threshold
+    if curve.chosen is not None and curve.chosen.point.threshold is not None:
+        threshold = curve.chosen.point.threshold
+    with at(curve.file):
+        behind = origin.making.model
+        model, first = (
+            (None, None)
+            if behind is None or answers.rated is None
+            else behind(answers.rated, origin.experts, origin.rater_golden)
+        )
+        if model is None or answers.votes is None:
+            raise DataError(
+                "a stop rule needs scores that a rater model made",
+                found="shares of votes",
+                mend="make them with --method calibrated or em",
+            )
+        if first is not None:
+            first = first.restrict(first.find(answers.votes.items))
+        rules = sorted({*stops, *USUAL_RULES}, key=lambda rule: (rule.low, -rule.high))
+        track = partial(tracked, call, what=f"{curve.file}, replayed")
+        return replay_stops(answers.votes, model, rules, threshold=threshold, first=first, track=track)
+
+
+def _write(
+    call: Call,
+    output: Path,
+    measured: Sequence[MeasuredCurve],
+    rules: Sequence[Rule],
+    replays: Mapping[str, Sequence[StopReplay]],
+) -> None:
+    is_figure = output.suffix.lower() in FIGURE_SUFFIXES
+    if replays:
+        (draw_replays if is_figure else write_replays)(output, replays, force=call.force)
+    elif is_figure:
+        draw_curves(output, measured, rules, force=call.force)
+    else:
+        write_points(output, measured, rules, force=call.force)

@@ -1,0 +1,264 @@
+"""`reassess evaluate`: measure models against re-assessed labels."""
+
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reassess.cli.common import Call, call_options, refuse_repeated
+from reassess.cli.duplicate_inputs import Excluded, load_excluded
+from reassess.cli.help_pages import Choice, Command
+from reassess.cli.inputs import FILE, OUTPUT, joining_options, judge_options, prediction_options
+from reassess.cli.judges import Judges, load_judges
+from reassess.cli.prediction_inputs import each_prediction
+from reassess.cli.tables.evaluate_details_table import report_class_list
+from reassess.cli.tables.evaluate_table import Cut, Measured, Ranking, print_measured, to_json
+from reassess.comparison.model_orders import ModelOrders, compare_orders
+from reassess.comparison.panel import on_common_images
+from reassess.core.benchmark import Benchmark
+from reassess.errors import DataError, Missing, ReassessWarning, at
+from reassess.evaluation.class_list import ClassList
+from reassess.evaluation.class_list_search import find_class_list
+from reassess.evaluation.evaluation_words import no_list_in_words
+from reassess.evaluation.exclusion import Exclusion, exclusions
+from reassess.evaluation.measure import summarize
+from reassess.evaluation.multi_label_accuracy import summarize_verdicts
+from reassess.evaluation.outcomes import Outcomes
+from reassess.evaluation.outcomes_table import outcomes_table
+from reassess.evaluation.result import ranked
+from reassess.formats.files import all_or_none
+from reassess.formats.tables import TABLE_SUFFIXES, write_table
+from reassess.text import counted
+
+__all__ = ["evaluate"]
+
+_Numbers = tuple[float, ...] | None
+
+
+def _numbers(
+    kind: click.FloatRange | click.IntRange, example: str
+) -> Callable[[click.Context, click.Parameter, str | None], _Numbers]:
+    """A callback for an option that takes numbers of one kind, separated by commas: each of them once."""
+
+    def parse(context: click.Context, parameter: click.Parameter, value: str | None) -> _Numbers:
+        try:
+            return (
+                None
+                if value is None
+                else tuple(dict.fromkeys(kind(part, parameter, context) for part in value.split(",")))
+            )
+        except click.BadParameter as error:
+            raise click.BadParameter(f"{error.message} Give numbers such as {example}.") from error
+
+    return parse
+
+
+@click.command(
+    cls=Command,
+    docs="docs/evaluate.md",
+    examples=[
+        "reassess evaluate a.npz b.npz",
+        "reassess evaluate a.csv --benchmark pets --by class",
+    ],
+)
+@click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@partial(judge_options, several=True)
+@click.option(
+    "--threshold",
+    "thresholds",
+    callback=_numbers(click.FloatRange(0, 1), "0.5,0.8,0.95"),
+    metavar="T,...",
+    help="Judge by label sets cut from the scores at each threshold.",
+)
+@prediction_options
+@joining_options
+@click.option(
+    "--topk",
+    "top_k",
+    callback=_numbers(click.IntRange(1), "1,5"),
+    metavar="K,...",
+    help="Count hits among the top k.  [default: 1,5]",
+)
+@click.option("--per-image", type=OUTPUT, metavar="OUT", help="Write a table with a row for each image.")
+@click.option(
+    "--write-classes",
+    type=OUTPUT,
+    metavar="OUT",
+    help="If the ids are those of another class list, write the class of each output, for --classes.",
+)
+@click.option(
+    "--exclude",
+    metavar="REPEATS[:SET]",
+    help="Leave out the images that another set repeats, by the table that scan writes; SET is the benchmark's set in "
+    "it, where their names do not tell.",
+)
+@click.option("--by", type=Choice(["label-count", "class"]), help="Break the results down.")
+@call_options
+def evaluate(
+    call: Call,
+    files: tuple[Path, ...],
+    benchmark: Benchmark | None,
+    labels: tuple[str, ...],
+    thresholds: tuple[float, ...] | None,
+    original: str | None,
+    scores: str | None,
+    top_k: tuple[int, ...] | None,
+    per_image: Path | None,
+    write_classes: Path | None,
+    exclude: str | None,
+    by: str | None,
+    **reading: Any,
+) -> None:
+    """Measure models against re-assessed labels.
+
+    Each FILE holds one model's predictions: class ids, best first, or the scores of all classes, as npy, npz, csv, tsv,
+    jsonl, parquet, pt or safetensors, or as timm's inference script writes them. Images are joined by name. Label sets
+    that also say what is unclear, wrong or problematic give multi-label accuracy too. A warning says if a model's ids
+    are plainly those of another class list. Several label sets also show how the order of the models moves.
+    """
+    _check_call(call, files, labels, thresholds, per_image, write_classes, by)
+    call.check_output(per_image, TABLE_SUFFIXES, "a table", benchmark=benchmark)
+    call.check_output(write_classes, (".txt",), "a list of classes", benchmark=benchmark)
+    judges = load_judges(
+        call,
+        benchmark,
+        labels[0] if labels else None,
+        original,
+        scores,
+        thresholds,
+        more_labels=labels[1:],
+        match=reading["match"],
+        max_bytes=reading["max_bytes"],
+    )
+    excluded = load_excluded(call, exclude, judges)
+    with all_or_none():
+        measured, outcomes = _measure(call, files, judges, top_k, write_classes, excluded, reading)
+        if per_image is not None:
+            table = outcomes_table(
+                outcomes, judges.labels, scores=judges.scores, experts=judges.experts, reviewed=judges.reviewed
+            )
+            write_table(per_image, table, force=call.force)
+    if call.json:
+        results, beside = to_json(measured, by)
+        call.print_document("evaluate", results, **beside)
+        return
+    print_measured(call, measured, by)
+    if excluded is not None:
+        call.tell(str(excluded))
+    if per_image is not None:
+        call.tell(f"{per_image}: {counted(table.height, 'row')}")
+    if judges.original is None and original is None and "original" in judges.benchmark.sources:
+        call.tell(
+            "without the original labels nothing checks the order of rows and classes: "
+            f"reassess data fetch {judges.benchmark.sources['original']}"
+        )
+    call.note_hashes("labels", "original", "scores", "golden")
+
+
+def _measure(
+    call: Call,
+    files: tuple[Path, ...],
+    judges: Judges,
+    top_k: tuple[int, ...] | None,
+    write_classes: Path | None,
+    excluded: Excluded | None,
+    reading: dict[str, Any],
+) -> tuple[Measured, dict[str, Outcomes]]:
+    """Judge every model by every label set, its file being read once; and what happened to each image by the last."""
+    measured: dict[Cut, Ranking] = {cut: {} for cut in judges.sets}
+    outcomes: dict[Cut, dict[str, Outcomes]] = {cut: {} for cut in judges.sets}
+    class_lists: dict[str, ClassList | None] = {}
+    moved: dict[Cut, dict[str, dict[int, Exclusion]]] = {cut: {} for cut in judges.sets}
+    joining = judges.joining(reading)
+    for file, predictions in each_prediction(call, files, judges, **reading):
+        class_lists[file] = None
+        with at(file):
+            for cut, sets in judges.sets.items():
+                outcome = judges.outcomes(predictions, sets, any_class_list=True, called=file, **joining)
+                judge = partial(summarize, labels=sets, scores=judges.scores, experts=judges.experts, top_k=top_k)
+                rest = outcome if excluded is None else outcome.excluding(excluded.images)
+                outcomes[cut][file] = rest
+                measured[cut][file] = judge(rest)
+                if excluded is not None:
+                    moved[cut][file] = exclusions(judge(outcome), measured[cut][file])
+                class_lists[file] = class_lists[file] or find_class_list(outcome, sets, judges.original)
+        other, classes = class_lists[file], judges.labels.classes
+        if other is not None:
+            report_class_list(call, file, other, predictions, classes, write_classes, several=len(files) > 1)
+        elif write_classes is not None:
+            why = f"the images confirm {no_list_in_words(outcome, sets, judges.original)}"
+            warnings.warn(f"{file}: {write_classes} is not written: {why}", ReassessWarning, stacklevel=2)
+    last = next(reversed(outcomes.values()))
+    common = _common(outcomes, judges, top_k)
+    reviewed = judges.reviewed
+    own = {cut: _in_order(evaluations, common, cut) for cut, evaluations in measured.items()}
+    return Measured(
+        own=own,
+        common=common,
+        class_lists=class_lists,
+        reviewed={}
+        if reviewed is None
+        else {file: summarize_verdicts(last[file], reviewed, judges.original) for file in next(reversed(own.values()))},
+        orders=_orders(outcomes) if isinstance(next(iter(outcomes)), str) else None,
+        classes=judges.labels.classes,
+        excluded=None if excluded is None else excluded.to_json(),
+        moved=moved,
+    ), last
+
+
+def _common(
+    outcomes: dict[Cut, dict[str, Outcomes]], judges: Judges, top_k: tuple[int, ...] | None
+) -> dict[Cut, Ranking] | Missing | None:
+    """The models ranked on the images that all of them have seen; None if these are all images."""
+    rankings: dict[Cut, Ranking] = {}
+    for cut, of_models in outcomes.items():
+        common = on_common_images(of_models)
+        if common is None or isinstance(common, Missing):
+            return common
+        judge = partial(summarize, labels=judges.sets[cut], scores=judges.scores, experts=judges.experts, top_k=top_k)
+        rankings[cut] = ranked({file: judge(each) for file, each in common.items()})
+    return rankings
+
+
+def _in_order(evaluations: Ranking, common: dict[Cut, Ranking] | Missing | None, cut: Cut) -> Ranking:
+    """The models in the order of their ranking, which is that on common images; as given where there is none."""
+    if common is None:
+        return ranked(evaluations)
+    return evaluations if isinstance(common, Missing) else {file: evaluations[file] for file in common[cut]}
+
+
+def _orders(outcomes: dict[Cut, dict[str, Outcomes]]) -> ModelOrders | Missing:
+    try:
+        return compare_orders({str(name): of_models for name, of_models in outcomes.items()})
+    except DataError as error:
+        return Missing.because(error)
+
+
+def _check_call(
+    call: Call,
+    files: tuple[Path, ...],
+    labels: tuple[str, ...],
+    thresholds: tuple[float, ...] | None,
+    per_image: Path | None,
+    write_classes: Path | None,
+    by: str | None,
+) -> None:
+    """Refuse, before any work, what cannot be done."""
+    refuse_repeated(files)
+    if len(files) > 1 and write_classes is not None:
+        raise click.UsageError("--write-classes goes with one FILE.")
+    refuse_repeated(labels)
+    several = len(labels) > 1
+    if several and thresholds is not None:
+        raise click.UsageError("--threshold cuts label sets from scores: it goes with one --labels.")
+    if several and per_image is not None:
+        raise click.UsageError("--per-image goes with one --labels.")
+    if several and by is not None and not call.json:
+        raise click.UsageError("--by goes with one --labels, or with --json.")
+    if len(thresholds or ()) > 1 and per_image is not None:
+        raise click.UsageError("--per-image goes with one --threshold.")
+    if len(thresholds or ()) > 1 and by is not None and not call.json:
+        raise click.UsageError("--by goes with one --threshold, or with --json.")

@@ -1,0 +1,160 @@
+"""`reassess folds`: images in parts, of which each is held out while a model is trained on the others."""
+
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from reassess.cleaning.folding import USUAL_FOLDS, make_folds
+from reassess.cli.common import Call, call_options
+from reassess.cli.duplicate_inputs import load_groups
+from reassess.cli.help_pages import Command, in_benchmark
+from reassess.cli.inputs import OUTPUT, benchmark_option, match_option
+from reassess.cli.part_inputs import joined_parts, matched, needed_part, read_classes_of, read_original_of
+from reassess.cli.screen import print_table
+from reassess.core.benchmark import IMAGENET, Benchmark
+from reassess.core.folds import Folds
+from reassess.core.image_names import Match
+from reassess.core.labels import LabelSets
+from reassess.data.loading import load_original
+from reassess.formats.fold_files import write_folds
+from reassess.formats.tables import TABLE_SUFFIXES
+from reassess.text import counted
+
+__all__ = ["folds"]
+
+_MOST = 1000  # folds
+_MOST_FOLDS = 20  # that are shown
+_Groups = list[tuple[str, ...]]
+
+
+@click.command(
+    cls=Command,
+    docs="docs/training.md",
+    examples=[
+        "reassess folds --benchmark pets --k 3 -o folds.csv",
+        "reassess folds --original train.csv --repeats copies.csv -o ten.parquet",
+    ],
+)
+@click.option("-o", "--output", type=OUTPUT, required=True, metavar="OUT", help="Write the folds: csv, parquet ...")
+@click.option(
+    "--k", type=click.IntRange(2, _MOST), default=USUAL_FOLDS, show_default=True, help="How many folds to make."
+)
+@click.option(
+    "--repeats",
+    metavar="F[:SET]",
+    help="Images that repeat one another, as scan writes them: all of a group are in one fold. SET is the one of these "
+    "images, if their names do not tell.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random order.")
+@benchmark_option
+@in_benchmark(
+    "--original",
+    metavar="NAME|FILE",
+    help=f"The label of each image.  [default: the benchmark's; {IMAGENET.sources['original']} for ImageNet]",
+)
+@match_option
+@call_options
+def folds(
+    call: Call,
+    output: Path,
+    k: int,
+    repeats: str | None,
+    seed: int,
+    benchmark: Benchmark | None,
+    original: str | None,
+    match: Match | None,
+) -> None:
+    """Part images into folds, as many of each class in each, to hold out one after another.
+
+    The same names, labels, repeats and seed give the same folds, in whatever order the images are.
+    """
+    if benchmark is None and original is None:
+        raise click.UsageError("Give the images and their labels: --benchmark or --original.")
+    call.check_output(output, TABLE_SUFFIXES, "folds", benchmark=benchmark)
+    benchmark = matched(benchmark or Benchmark(), match)
+    labels = _load_original(call, benchmark, original)
+    groups, others = ([], 0) if repeats is None else load_groups(call, repeats, labels, benchmark)
+    made = make_folds(labels, k=k, repeats=groups, seed=seed)
+    write_folds(output, made, force=call.force)
+    counts = _counts(made, labels)
+    if call.json:
+        call.print_document(
+            "folds", {"output": str(output), "seed": seed, **_to_json(made, labels, counts, groups, others)}
+        )
+        return
+    _print(call, made, labels, counts, output)
+    if repeats is not None:
+        repeated = counted(_repeated(groups), "image repeats", "images repeat")
+        call.tell(f"{repeated} another one, in {counted(len(groups), 'group')}, each in one fold")
+    if others:
+        call.tell(f"{counted(others, 'repeated image is', 'repeated images are')} not among those with a label")
+    call.note_hashes("original", "repeats")
+
+
+def _load_original(call: Call, benchmark: Benchmark, given: str | None) -> LabelSets:
+    classes = read_classes_of(call, benchmark)
+    found = read_original_of(call, benchmark, given, classes)
+    if found is None:
+        path = needed_part(call, benchmark, "original", given)
+        found = path, load_original(path, classes=classes)
+    parts = joined_parts({"original": found}, benchmark, classes)
+    labels: LabelSets = parts["original"]
+    return labels
+
+
+def _counts(made: Folds, labels: LabelSets) -> npt.NDArray[np.int64]:
+    """Images of each class in each fold, int64, shape (folds, classes that have an image)."""
+    present, column = np.unique(labels.indices, return_inverse=True)
+    counts = np.zeros((len(made.values), present.size), np.int64)
+    np.add.at(counts, (made.numbers, column), 1)
+    return counts
+
+
+def _repeated(groups: _Groups) -> int:
+    """How many images are in a group."""
+    return len(set(chain.from_iterable(groups)))
+
+
+def _smallest(labels: LabelSets) -> tuple[int, int]:
+    """The class with the fewest images, and how many it has."""
+    present, counts = np.unique(labels.indices, return_counts=True)
+    return int(present[counts.argmin()]), int(counts.min())
+
+
+def _to_json(
+    made: Folds, labels: LabelSets, counts: npt.NDArray[np.int64], groups: _Groups, others: int
+) -> dict[str, Any]:
+    class_id, smallest = _smallest(labels)
+    return {
+        "images": len(made),
+        "classes": counts.shape[1],
+        "smallest_class": {"class": class_id, "name": labels.classes.label(class_id), "images": smallest},
+        "folds": [
+            {"fold": fold, "images": int(row.sum()), "classes": int(np.count_nonzero(row))}
+            for fold, row in zip(made.values, counts, strict=True)
+        ],
+        "repeats": {
+            "groups": len(groups),
+            "images": _repeated(groups),
+            "unlabelled": others,
+        },
+    }
+
+
+def _print(call: Call, made: Folds, labels: LabelSets, counts: npt.NDArray[np.int64], output: Path) -> None:
+    rows = [
+        [str(fold), f"{row.sum():,}", f"{np.count_nonzero(row):,}", f"{row.min():,} to {row.max():,}"]
+        for fold, row in zip(made.values, counts, strict=True)
+    ]
+    shown = call.first_rows(len(rows), _MOST_FOLDS, "folds")
+    print_table(["fold", "images", "classes", "images a class"], rows[:shown], text_columns=0)
+    class_id, smallest = _smallest(labels)
+    call.tell(
+        f"{output}: {counted(len(made), 'image')} of {counted(counts.shape[1], 'class', 'classes')} "
+        f"in {counted(len(rows), 'fold')}"
+    )
+    call.tell(f"the smallest class, {labels.classes.label(class_id)}, has {counted(smallest, 'image')}")

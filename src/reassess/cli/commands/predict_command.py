@@ -1,0 +1,207 @@
+"""`reassess predict`: run models on images."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reassess.cli.common import Call, call_options, counting, usable_cores
+from reassess.cli.help_pages import Choice, Command
+from reassess.cli.inputs import FILE, OUTPUT, benchmark_option
+from reassess.cli.prediction_inputs import own_file
+from reassess.cli.screen import print_table
+from reassess.core.benchmark import Benchmark
+from reassess.formats.files import read_lines
+from reassess.proposals.image_models import ModelSource
+from reassess.proposals.inference import predict as run_models
+from reassess.proposals.model_runs import ImagePredictions
+from reassess.proposals.run_files import PREDICTION_FORMATS
+from reassess.text import counted
+
+__all__ = ["predict"]
+
+_MOST_UNREADABLE = 10
+_MOST_WORKERS = 16
+
+
+@click.command(
+    cls=Command,
+    docs="docs/predict.md",
+    examples=[
+        "reassess predict python:brightness:scores --images photos -o brightness.npy",
+        "reassess predict timm:resnet18 --checkpoint resnet18.pth --benchmark pets -o resnet18.parquet",
+    ],
+)
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@click.option(
+    "-o",
+    "--output",
+    type=OUTPUT,
+    required=True,
+    metavar="OUT",
+    help="Write the predictions: npy, with the names of the images beside it; or csv, tsv, jsonl or parquet, with the "
+    "20 best classes. Of several models a folder with a file for each, see --format.",
+)
+@click.option(
+    "--format",
+    "file_format",
+    type=Choice(PREDICTION_FORMATS),
+    help="How the files of several models are written.  [default: npy]",
+)
+@click.option(
+    "--images",
+    type=FILE,
+    metavar="DIR|LIST|ZIP|TAR",
+    help="The images: a folder, an archive, or a list of paths (txt, or a table with a column image).  [default: the "
+    "benchmark's]",
+)
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    metavar="[MODEL=]F",
+    help="The weights of a model of timm or torchvision: pt, pth or safetensors; MODEL=F for one of several models.  "
+    "[default: those that the library fetches]",
+)
+@click.option(
+    "--transform",
+    "transforms",
+    multiple=True,
+    metavar="[MODEL=]F",
+    help="How pictures are prepared: json or toml with size, crop, mean, deviation and interpolation.  [default: as "
+    "the model's own configuration says; for ONNX there is none]",
+)
+@click.option(
+    "--classes",
+    "class_lists",
+    multiple=True,
+    metavar="[MODEL=]F",
+    help="The class of each output, one wnid or name a line.  [default: the benchmark's classes in their order]",
+)
+@click.option(
+    "--batch",
+    type=click.IntRange(1),
+    default=64,
+    show_default=True,
+    metavar="N",
+    help="Images that a model sees at once.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Processes that decode images, if there are enough of them.  [default: one less than there are cores, "
+    f"{_MOST_WORKERS} at most]",
+)
+@click.option(
+    "--device", metavar="D", help="Where models run, such as cpu or cuda:1.  [default: a GPU if there is one]"
+)
+@click.option("--strict", is_flag=True, help="Stop at an image that cannot be read.")
+@benchmark_option
+@call_options
+def predict(
+    call: Call,
+    models: tuple[str, ...],
+    output: Path,
+    file_format: str | None,
+    images: Path | None,
+    checkpoints: Sequence[str],
+    transforms: Sequence[str],
+    class_lists: Sequence[str],
+    batch: int,
+    workers: int | None,
+    device: str | None,
+    strict: bool,
+    benchmark: Benchmark | None,
+) -> None:
+    """Run models on images, and write what they predict.
+
+    MODEL is timm:NAME, torchvision:NAME, onnx:FILE or python:MODULE:FUNCTION, which gives the scores of a list of
+    pictures; the code of the module runs. A run that was interrupted goes on if it is called again.
+    """
+    call.note_outputs(output, *([output.with_suffix(".txt")] if output.suffix.lower() == ".npy" else []))
+    sources = [_source(call, model, models, checkpoints, transforms, class_lists) for model in models]
+    if images is not None and images.is_file():
+        call.read("images", images)
+    with counting(call) as progress:
+        results = run_models(
+            sources,
+            output,
+            images=images,
+            benchmark=benchmark,
+            file_format=file_format,
+            batch=batch,
+            workers=min(usable_cores() - 1, _MOST_WORKERS) if workers is None else workers,
+            device=device,
+            strict=strict,
+            offline=call.offline,
+            force=call.force,
+            tell=call.tell_first,
+            progress=progress,
+        )
+    if call.json:
+        call.print_document("predict", {"models": [_to_json(result) for result in results]})
+    else:
+        _print(call, results)
+
+
+def _source(
+    call: Call,
+    model: str,
+    models: Sequence[str],
+    checkpoints: Sequence[str],
+    transforms: Sequence[str],
+    class_lists: Sequence[str],
+) -> ModelSource:
+    """A model with its files, which are noted as inputs."""
+    files = {}
+    for option, given in (("checkpoint", checkpoints), ("transform", transforms), ("classes", class_lists)):
+        takers = [each for each in models if ModelSource(each).takes(option)]
+        if takers and model not in takers:  # what is given for all is not for this one
+            given = [text for text in given if text.startswith(f"{model}=")]
+        path = own_file(model, models, given, f"--{option}")
+        files[option] = None if path is None else call.read(option, path)
+    if model.startswith("onnx:"):
+        call.read("model", Path(model.removeprefix("onnx:")))
+    outputs = None if files["classes"] is None else read_lines(files["classes"])
+    return ModelSource(model, checkpoint=files["checkpoint"], transform=files["transform"], outputs=outputs)
+
+
+def _to_json(result: ImagePredictions) -> dict[str, Any]:
+    unreadable = [{"image": image, "reason": reason} for image, reason in result.unreadable]
+    return {**vars(result), "file": str(result.file), "unreadable": unreadable}
+
+
+def _print(call: Call, results: Sequence[ImagePredictions]) -> None:
+    rows = [[one.model, f"{one.images:,}", f"{len(one.unreadable):,}", f"{one.outputs:,}"] for one in results]
+    print_table(["model", "images", "unreadable", "outputs"], rows)
+    lists = dict.fromkeys(one.unreadable for one in results if one.unreadable)
+    for unreadable in lists:
+        models = [one.model for one in results if one.unreadable == unreadable]
+        click.echo()
+        shown = call.first_rows(len(unreadable), _MOST_UNREADABLE, "images that cannot be read")
+        title = None if len(lists) == 1 else f"not read for {', '.join(models)}"
+        print_table(["image", "cannot be read"], unreadable[:shown], title=title, text_columns=2)
+    for one in results:
+        call.tell(f"{one.file}: {_contents(one)}")
+        if remarks := _remarks(one):
+            call.tell(f"{one.file}: {remarks}")
+
+
+def _contents(result: ImagePredictions) -> str:
+    if result.file.suffix.lower() != ".npy":
+        return f"the best classes of {counted(result.images, 'image')}, with their scores"
+    return f"float16 scores of {counted(result.images, 'image')}, named in {result.file.with_suffix('.txt')}"
+
+
+def _remarks(result: ImagePredictions) -> str:
+    parts = []
+    if result.without_class:
+        parts.append(counted(result.without_class, "output is no class", "outputs are no class"))
+    if result.without_output:
+        parts.append(counted(result.without_output, "class has no output", "classes have no output"))
+    if result.moved:
+        images = counted(result.moved, "image")
+        parts.append(f"of {images} another class is the best in float16, in which scores are rounded")
+    return "; ".join(parts)

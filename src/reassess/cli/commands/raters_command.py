@@ -1,0 +1,132 @@
+"""`reassess raters`: how far each rater can be relied on."""
+
+from pathlib import Path
+
+import click
+
+from reassess.aggregation.golden_items import GoldenVotes, golden_votes
+from reassess.aggregation.reliability import rater_reliability
+from reassess.aggregation.reliability_result import reliability_table
+from reassess.aggregation.stopping import warn_of_stop
+from reassess.cli.common import Call, call_options
+from reassess.cli.help_pages import Command, in_benchmark
+from reassess.cli.inputs import OUTPUT, benchmark_option, golden_options, match_option, max_bytes_option
+from reassess.cli.part_inputs import joined_parts, load_golden, matched, needed_part, read_classes_of, refuse_two_kinds
+from reassess.cli.tables.raters_table import print_reliability
+from reassess.core.benchmark import Benchmark, benchmark_of
+from reassess.core.image_names import Match
+from reassess.core.items import Id
+from reassess.core.questions import Questions
+from reassess.core.votes import Votes
+from reassess.data.loading import load_votes
+from reassess.formats.archives import MAX_BYTES
+from reassess.formats.tables import TABLE_SUFFIXES, write_table
+from reassess.text import counted
+
+__all__ = ["load_raters", "raters"]
+
+
+@click.command(
+    cls=Command,
+    docs="docs/votes.md",
+    examples=[
+        "reassess raters votes.csv",
+        "reassess raters --benchmark pets",
+    ],
+)
+@click.argument("votes", required=False, metavar="[VOTES]")
+@benchmark_option
+@golden_options
+@in_benchmark(
+    "--golden-at-least",
+    type=click.IntRange(min=1),
+    metavar="M",
+    help="How many experts must say yes for a pair to be valid, or give an item's answer.  [default: more than half]",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of the bootstrap.")
+@click.option(
+    "-o",
+    "--output",
+    type=OUTPUT,
+    metavar="OUT",
+    help="Write a row for each rater: csv, tsv, jsonl or parquet.",
+)
+@match_option
+@max_bytes_option
+@call_options
+def raters(
+    call: Call,
+    votes: str | None,
+    benchmark: Benchmark | None,
+    golden: str | None,
+    rater_golden: str | None,
+    golden_at_least: int | None,
+    answers: tuple[Id, ...] | None,
+    seed: int,
+    match: Match | None,
+    max_bytes: int,
+    output: Path | None,
+) -> None:
+    """Measure how far each rater can be relied on.
+
+    VOTES is a file of votes, or the name of a known source such as imagenet-real-raters; by default those of the
+    --benchmark. The raters are measured on golden items, of which experts know the truth; without golden answers, by
+    what all raters say (Dawid-Skene).
+
+    The rater whose votes tell the least comes first.
+    """
+    if benchmark is None and votes is None:
+        raise click.UsageError("Give VOTES, or --benchmark.")
+    call.check_output(output, TABLE_SUFFIXES, "a table", benchmark=benchmark)
+    main, measured_on = load_raters(
+        call,
+        benchmark,
+        votes,
+        golden,
+        rater_golden,
+        at_least=golden_at_least,
+        answers=answers,
+        match=match,
+        max_bytes=max_bytes,
+    )
+    result = rater_reliability(main, measured_on, seed=seed)
+    if benchmark is not None and benchmark.stop is not None and votes is None and result.alpha is not None:
+        warn_of_stop(benchmark.stop, "their alpha is biased, that of the golden votes is not")
+    if output is not None:
+        write_table(output, reliability_table(result), force=call.force)
+    if call.json:
+        by_experts = None if measured_on is None else measured_on.by_experts
+        call.print_document("raters", {**result.to_json(), "golden": by_experts and by_experts.to_json()})
+        return
+    print_reliability(call, result, measured_on)
+    if output is not None:
+        call.tell(f"{output}: {counted(len(result.raters), 'rater')}")
+
+
+def load_raters(
+    call: Call,
+    benchmark: Benchmark | None,
+    votes: str | None = None,
+    golden: str | None = None,
+    rater_golden: str | None = None,
+    *,
+    at_least: int | None = None,
+    answers: tuple[Id, ...] | None = None,
+    match: Match | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> tuple[Votes, GoldenVotes | None]:
+    """The raters' votes, and those on golden items by which they are measured, if there are any; as the options say."""
+    classes = None if benchmark is None else read_classes_of(call, benchmark)
+    path = needed_part(call, benchmark, "votes", votes)
+    answers = answers or (None if benchmark is None else benchmark.answers)
+    main = load_votes(path, answers=answers, classes=classes, max_bytes=max_bytes)
+    if benchmark is None:
+        benchmark = benchmark_of(main.items.images) if isinstance(main.items, Questions) else Benchmark()
+    given = {"votes": (path, main)}
+    given |= load_golden(call, benchmark, main, golden, rater_golden, classes, answers=answers, max_bytes=max_bytes)
+    refuse_two_kinds(given)
+    parts = joined_parts(given, matched(benchmark, match), classes)
+    main = parts["votes"]
+    if "golden" not in parts:
+        return main, None
+    return main, golden_votes(parts["golden"], parts.get("rater-golden", main), at_least=at_least)

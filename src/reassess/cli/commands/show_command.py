@@ -1,0 +1,215 @@
+"""`reassess show`: all that is known of one image."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reassess.cli.common import Call, call_options, refuse_repeated
+from reassess.cli.help_pages import Command
+from reassess.cli.inputs import (
+    FILE,
+    answers_option,
+    judge_options,
+    match_option,
+    part_option,
+    prediction_options,
+    votes_option,
+)
+from reassess.cli.judges import Judges, load_judges, taken_for_imagenet
+from reassess.cli.prediction_inputs import each_prediction
+from reassess.cli.screen import print_table, say
+from reassess.core.benchmark import Benchmark
+from reassess.core.classes import Classes
+from reassess.core.image_names import Match, find_image
+from reassess.core.items import Id
+from reassess.core.labels import LabelSets
+from reassess.data.benchmark_folders import MADE_BY, part_path
+from reassess.data.joined_parts import benchmark_names
+from reassess.evaluation.evaluation_words import KNOWN_IN_WORDS, score_in_words
+from reassess.evaluation.image_sheet import Candidate, ImageSheet, image_sheet
+from reassess.text import some
+
+__all__ = ["show"]
+
+_MOST_CLASSES, _MOST_RATERS = 10, 5  # unless all are asked for: classes, and raters of each
+_MOSTLY_THERE = ("scores", "votes")  # of an own benchmark; golden answers are for those who want them
+
+
+@click.command(
+    cls=Command,
+    docs="docs/evaluate.md",
+    examples=[
+        "reassess show 3",
+        "reassess show tom.png --benchmark pets --predictions a.csv",
+    ],
+)
+@click.argument("image")
+@click.option(
+    "--predictions", "files", type=FILE, multiple=True, metavar="FILE...", help="Outputs of one or more models."
+)
+@click.argument("more", nargs=-1, type=FILE, metavar="")
+@judge_options
+@votes_option("what the raters said of each class")
+@part_option("golden", "Experts' votes")
+@answers_option
+@prediction_options
+@match_option
+@call_options
+def show(
+    call: Call,
+    image: str,
+    files: tuple[Path, ...],
+    more: tuple[Path, ...],
+    benchmark: Benchmark | None,
+    labels: str | None,
+    original: str | None,
+    scores: str | None,
+    votes: str | None,
+    golden: str | None,
+    answers: tuple[Id, ...] | None,
+    match: Match | None,
+    **reading: Any,
+) -> None:
+    """Show all that is known of one image.
+
+    Its original label, its valid classes, the score and every vote for each class that was proposed, what the experts
+    answered, and what each model said. IMAGE is a name such as ILSVRC2012_val_00000001, the end of one, or the number
+    with which it ends.
+    """
+    if more and not files:
+        raise click.UsageError(f"One image at a time; models' outputs go after --predictions (found {more[0]}).")
+    files = (*files, *more)
+    refuse_repeated(files)
+    judges = load_judges(
+        call,
+        benchmark,
+        labels,
+        original,
+        scores,
+        votes=votes,
+        golden=golden,
+        answers=answers,
+        labels_needed=False,
+        match=match,
+        max_bytes=reading["max_bytes"],
+    )
+    known = judges.labels
+    others = (judges.original, judges.scores, judges.votes, judges.experts)
+    if not len(known) and all(part is None for part in others):
+        part_path(judges.benchmark, "labels", needed_by="show")
+    (image,) = benchmark_names([image], judges.benchmark)
+    held = [part.images for part in (known, *others) if part is not None]
+    image = find_image(image, tuple(dict.fromkeys(chain.from_iterable(held))))
+    with taken_for_imagenet(judges.by_default):
+        sheet = image_sheet(
+            image,
+            labels=known,
+            original=judges.original,
+            scores=judges.scores,
+            votes=judges.votes,
+            experts=judges.experts,
+            predictions=dict(each_prediction(call, files, judges, **reading)),
+        )
+    if call.json:
+        call.print_document("show", sheet.to_json(known.classes))
+    else:
+        _print(call, sheet, judges)
+        given = {"scores": scores, "votes": votes, "golden": golden}
+        notes = [
+            *_lacking(judges, [part for part, source in given.items() if source is None]),
+            *([judges.no_names] if judges.no_names else []),
+        ]
+        if notes:
+            call.note("\n" + "\n".join(notes))
+
+
+def _print(call: Call, sheet: ImageSheet, judges: Judges) -> None:
+    classes = judges.labels.classes
+    say(f"image      {sheet.image}")
+    say(f"original   {'not known' if sheet.original is None else _named(classes, sheet.original)}")
+    say(f"valid      {_valid(sheet, judges.labels)}")
+    say("")
+    if sheet.candidates is None:
+        say("Which classes were proposed is not known: neither scores nor votes are here.")
+    elif sheet.candidates:
+        score = "probability" if judges.scores is not None and judges.scores.exclusive else "score"
+        headings = ["class", "name", score, "valid", "votes", "raters", "experts"]
+        shown = sheet.candidates[: call.first_rows(len(sheet.candidates), _MOST_CLASSES, "classes")]
+        most = max(len(one.votes) for one in shown) if call.verbose else _MOST_RATERS
+        print_table(headings, [_row(one, sheet, judges, most) for one in shown], text_columns=7)
+        if sheet.raters:
+            others = "; of a class that is not listed here, none did" if len(shown) == len(sheet.candidates) else ""
+            say(f"Raters chose one class of all{others}.")
+        if any(sum(rater is not None for rater, _ in one.votes) > most for one in shown):
+            call.note("--verbose names every rater")
+    else:
+        say("The image was never rated: no class was proposed for it.")
+    for file, best in sheet.predictions.items():
+        say(f"\n{file} says: {_predicted(best, sheet, classes)}")
+
+
+def _lacking(judges: Judges, wanted: Sequence[str]) -> list[str]:
+    """Which of the wanted parts are not here, and how each comes about."""
+    held = {"scores": judges.scores, "votes": judges.votes, "golden": judges.experts}
+    lacking, benchmark = [part for part in wanted if held[part] is None], judges.benchmark
+    if benchmark.folder is not None:
+        return [f"The {part} are not here: {MADE_BY[part]}" for part in lacking if part in _MOSTLY_THERE]
+    lacking = [part for part in lacking if part in benchmark.sources]
+    if not lacking:
+        return []
+    *first, last = ["golden answers" if part == "golden" else part for part in lacking]
+    named = f"{', '.join(first)} and {last}" if first else last
+    sources = " ".join(benchmark.sources[part] for part in lacking)
+    return [f"The {named} are not here: reassess data fetch {sources}"]
+
+
+def _valid(sheet: ImageSheet, labels: LabelSets) -> str:
+    if sheet.valid is None:
+        return f"not known: {'the label sets do not hold the image' if len(labels) else 'there are no label sets'}"
+    return "; ".join(_named(labels.classes, i) for i in sheet.valid) or KNOWN_IN_WORDS["no_class"]
+
+
+def _predicted(best: tuple[int | None, ...] | None, sheet: ImageSheet, classes: Classes) -> str:
+    """The classes that a model names, each with what is known of it."""
+    if best is None:
+        return "nothing: the file does not hold the image"
+    known = {class_id: KNOWN_IN_WORDS[kind] for class_id, kind in sheet.known.items()}
+    known |= dict.fromkeys(sheet.valid or (), "valid")
+    words = (
+        KNOWN_IN_WORDS["no_class"] if i is None else _named(classes, i) + (f" ({known[i]})" if i in known else "")
+        for i in best
+    )
+    return "; ".join(words) or KNOWN_IN_WORDS["no_class"]
+
+
+def _row(one: Candidate, sheet: ImageSheet, judges: Judges, most: int) -> list[str | None]:
+    if sheet.raters is None:
+        raters = [f"{rater} {answer}" for rater, answer in one.votes]
+    else:
+        raters = [str(rater) for rater, _ in one.votes if rater is not None]
+    return [
+        str(one.class_id),
+        judges.labels.classes.label(one.class_id),
+        None if one.score is None else score_in_words(one.score, judges.threshold(None), digits=4),
+        "valid" if one.class_id in (sheet.valid or ()) else "",
+        _vote_counts(one.votes, sheet.raters),
+        some(raters, most=most),
+        _vote_counts(one.experts, sheet.experts),
+    ]
+
+
+def _vote_counts(votes: Sequence[tuple[Id | None, Id]], choosers: int | None) -> str:
+    """How often each answer was given; or how many chose the class, of all who chose one."""
+    if choosers is not None:
+        return f"{len(votes)} of {choosers}" if choosers else ""
+    counts = Counter(answer for _, answer in votes)
+    return ", ".join(f"{n} {answer}" for answer, n in counts.most_common())
+
+
+def _named(classes: Classes, class_id: int) -> str:
+    label = classes.label(class_id)
+    return label if label == str(class_id) else f"{class_id} {label}"

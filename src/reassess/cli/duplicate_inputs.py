@@ -1,0 +1,162 @@
+"""What `--exclude` leaves out: the images of the benchmark that another set repeats, by a table of repeats."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from reassess.cleaning.folding import groups_within
+from reassess.cli.common import Call
+from reassess.cli.judges import Judges
+from reassess.core.benchmark import Benchmark
+from reassess.core.duplicates import Repeats
+from reassess.core.image_names import image_keys
+from reassess.core.labels import LabelSets
+from reassess.data.joined_parts import benchmark_names
+from reassess.errors import DataError, at
+from reassess.evaluation.exclusion import set_of_images
+from reassess.formats.duplicate_files import read_repeats
+from reassess.formats.files import exists
+from reassess.text import counted
+
+__all__ = [
+    "Excluded",
+    "GivenRepeats",
+    "load_excluded",
+    "load_groups",
+    "load_repeats",
+]
+
+
+@dataclass(frozen=True)
+class GivenRepeats:
+    """Repeats, their file, and what they call the set of the images at hand; None where they hold no row."""
+
+    file: Path
+    repeats: Repeats
+    name: str | None
+
+
+def load_repeats(call: Call, given: str, known: Sequence[str], benchmark: Benchmark, *, option: str) -> GivenRepeats:
+    """The repeats that an option gives as ``FILE`` or ``FILE:SET``.
+
+    Parameters
+    ----------
+    given, option
+        What was given, and to which option.
+    known
+        The names of all images at hand; one may stand twice.
+    benchmark
+        To which they belong.
+
+    Raises
+    ------
+    DataError
+        The file holds no repeats; or it cannot be told which set of them is that of the images.
+    """
+    path, name = _parted(given)
+    repeats = read_repeats(call.read("repeats", path))
+    if name is None and not len(repeats):
+        return GivenRepeats(path, repeats, None)
+    with at(path):
+        names = repeats.sets if name is None else (name,)
+        sets = {each: benchmark_names(repeats.images_of(each), benchmark) for each in names}
+        try:
+            name = set_of_images(sets, known, match=benchmark.match or "path")
+        except DataError as error:
+            likeliest = max(sets, key=lambda each: len({*sets[each]} & {*known}))
+            error.mend = error.mend or f"name the benchmark's set behind the file, as in {option} {path}:{likeliest}"
+            raise
+    return GivenRepeats(path, repeats, name)
+
+
+def load_groups(call: Call, given: str, labels: LabelSets, benchmark: Benchmark) -> tuple[list[tuple[str, ...]], int]:
+    """Images that repeat one another, as the benchmark calls them; and how many of them have no label."""
+    loaded = load_repeats(call, given, labels.images, benchmark, option="--repeats")
+    if loaded.name is None:
+        return [], 0
+    groups = [benchmark_names(group, benchmark) for group in groups_within(loaded.repeats, loaded.name)]
+    names = dict.fromkeys(chain.from_iterable(groups))
+    lost = {name for name, row in zip(names, labels.find(tuple(names)).tolist(), strict=True) if row < 0}
+    kept = [tuple(name for name in group if name not in lost) for group in groups]
+    return [group for group in kept if len(group) > 1], len(lost)
+
+
+def _parted(given: str) -> tuple[Path, str | None]:
+    """The file, and the name of the set behind a colon; a file whose own name holds one is taken as it is."""
+    path, colon, name = given.rpartition(":")
+    return (Path(path), name) if colon and name and path and not exists(given) else (Path(given), None)
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """The images that are left out.
+
+    Parameters
+    ----------
+    file
+        The table of repeats.
+    name
+        What the table calls the benchmark's set of images; None where it holds no row.
+    images
+        Names of the images that another set repeats, as the benchmark calls them.
+    exact
+        How many of them have an exact copy; the others look like an image of another set.
+    unknown
+        How many of them are no image of the benchmark.
+    """
+
+    file: Path
+    name: str | None
+    images: tuple[str, ...]
+    exact: int
+    unknown: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        counts = {"images": len(self.images), "exact": self.exact, "near": len(self.images) - self.exact}
+        return {"file": str(self.file), "set": self.name, **counts, "unknown": self.unknown}
+
+    def __str__(self) -> str:
+        if self.name is None:
+            return f"{self.file}: no image is repeated"
+        near = len(self.images) - self.exact
+        text = f"{self.file}: another set repeats {counted(len(self.images), 'image')} of {self.name}"
+        if self.images:
+            text += f", {self.exact:,} exactly and {near:,} nearly"
+        return text + (f"; {self.unknown:,} of them not in the benchmark" if self.unknown else "")
+
+
+def load_excluded(call: Call, given: str | None, judges: Judges) -> Excluded | None:
+    """The images that `--exclude` leaves out; None without it.
+
+    Raises
+    ------
+    DataError
+        The file holds no repeats; or it cannot be told which set of them is the benchmark's.
+    """
+    if given is None:
+        return None
+    known = _known_images(judges)
+    match = judges.benchmark.match or "path"
+    loaded = load_repeats(call, given, known, judges.benchmark, option="--exclude")
+    path, repeats, name = loaded.file, loaded.repeats, loaded.name
+    if name is None:
+        return Excluded(path, None, (), 0, 0)
+    with at(path):
+        images = benchmark_names(repeats.repeated_elsewhere(name), judges.benchmark)
+    there = set(image_keys(known, match))
+    return Excluded(
+        file=path,
+        name=name,
+        images=images,
+        exact=len(repeats.repeated_elsewhere(name, "exact")),
+        unknown=sum(key not in there for key in image_keys(images, match)),
+    )
+
+
+def _known_images(judges: Judges) -> tuple[str, ...]:
+    """The names of all images of which something is known; one may stand twice."""
+    nouns = [*judges.sets.values(), *([] if judges.original is None else [judges.original])]
+    return (*judges.benchmark.images, *chain.from_iterable(noun.images for noun in nouns))

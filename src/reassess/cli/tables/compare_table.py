@@ -1,0 +1,220 @@
+"""What `reassess compare` prints, as tables and as JSON."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from reassess.cli.common import Call, percent, percents
+from reassess.cli.screen import print_table, say
+from reassess.comparison.comparison_words import (
+    DIFFERENCE_EXPLAINED,
+    HOLM_EXPLAINED,
+    gaps_in_words,
+    panel_left_out,
+    probability_in_words,
+    ranks_explained,
+    uncertainty_explained,
+)
+from reassess.comparison.differences import Change, p_text
+from reassess.comparison.findings import Findings
+from reassess.comparison.label_uncertainty import LabelUncertainty
+from reassess.comparison.labelling_bias import LabellingBias
+from reassess.comparison.model_or_label import Preference, Verdicts
+from reassess.comparison.pairs import NO_ORIGINAL, Comparison, Paired
+from reassess.comparison.ranking import Ranking
+from reassess.errors import Missing
+from reassess.evaluation.evaluation_words import heading
+from reassess.numeric.proportion import Proportion
+from reassess.text import shared, some
+
+__all__ = ["print_compared", "to_json"]
+
+_Part = TypeVar("_Part")
+
+
+def to_json(findings: Findings) -> dict[str, Any]:
+    """The results of the JSON document; what is null has its reason beside it."""
+    panel, uncertainty, ranking = findings.panel, findings.uncertainty, findings.ranking
+    pairs = [(pair.a, pair.b) for pair in findings.pairs]
+    results: dict[str, Any] = {
+        "label_set": findings.labels.title,
+        "common_images": len(panel.images),
+        "scored": int(np.count_nonzero(panel.scored)),
+        "left_out": dict(zip(panel.models, panel.left_out, strict=True)),
+        "detected": {model: findings.evaluations[model].detected for model in panel.models},
+        "class_lists": {
+            model: other.to_json(findings.classes) if (other := findings.class_lists.get(model)) else None
+            for model in panel.models
+        },
+        "pairs_are": "all" if len(pairs) == math.comb(len(panel.models), 2) else "neighbours in the ranking",
+        "pairs": [pair.to_json() for pair in findings.pairs],
+        "co_occurrence": findings.co_occurrence.to_json(findings.classes),
+    }
+    parts: dict[str, Any] = {
+        "ranking": ranking if isinstance(ranking, Missing) else ranking.to_json(),
+        "label_uncertainty": uncertainty if isinstance(uncertainty, Missing) else uncertainty.to_json(pairs),
+        "model_or_label": _each(findings.preferences, lambda part: part.to_json()),
+        "labelling_bias": _each(findings.biases, lambda part: part.to_json(findings.classes)),
+    }
+    for name, part in parts.items():
+        results |= {name: None, f"{name}_reason": part.why} if isinstance(part, Missing) else {name: part}
+    return results
+
+
+def _each(
+    parts: Sequence[_Part] | Missing, to_json: Callable[[_Part], dict[str, Any]]
+) -> list[dict[str, Any]] | Missing:
+    return parts if isinstance(parts, Missing) else [to_json(part) for part in parts]
+
+
+def print_compared(call: Call, findings: Findings) -> None:
+    """Two models as one comparison, more as a ranking; then what the numbers mean."""
+    if len(findings.panel.models) == 2:
+        _print_pair(findings.pairs[0], findings.uncertainty)
+    elif isinstance(findings.ranking, Missing):
+        say(f"the models cannot be compared: {findings.ranking}")
+    else:
+        _print_ranking(findings.ranking, findings.uncertainty, heading(findings.labels.title))
+    if not isinstance(findings.preferences, Missing):
+        _print_preferences(findings.preferences)
+    if not isinstance(findings.biases, Missing):
+        _print_biases(findings.biases)
+    for line in shared({model: findings.evaluations[model].detected for model in findings.panel.models}):
+        call.tell(line)
+    for line in panel_left_out(findings.panel):
+        call.tell(line)
+    for line in _footnotes(findings):
+        call.note(line)
+
+
+def _print_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> None:
+    headings = ["labels", "images", "a %", "b %", "a - b", "95 %", "p", "only a", "only b"]
+    rows = []
+    for name, part in pair.rows.items():
+        rows.append(_difference(name, part))
+        if part.deviation is not None:
+            tested = _points(part.raters_interval), _p_cell(part.p_texts().get("raters_p_value"))
+            rows.append([f"{name}, raters too", None, None, None, None, *tested, None, None])
+    say(pair.verdict)
+    if not isinstance(uncertainty, Missing):
+        say(probability_in_words(pair, uncertainty))
+    say(f"a: {pair.a}\nb: {pair.b}\n")
+    print_table(headings, rows)
+
+
+def _difference(name: str, part: Paired | Change) -> list[str | None]:
+    difference = None if part.difference is None else f"{100 * part.difference:+.2f}"
+    cells = [difference, _points(part.interval), _p_cell(part.p_texts().get("p_value"))]
+    if isinstance(part, Change):
+        return [name, f"{part.n:,}", None, None, *cells, None, None]
+    shares = percent(part.a.value), percent(part.b.value)
+    return [name, f"{part.n:,}", *shares, *cells, f"{part.only_a:,}", f"{part.only_b:,}"]
+
+
+def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, judge: str) -> None:
+    columns: list[tuple[str, list[str | None]]] = [
+        ("file", list(ranking.models)),
+        ("rank", [str(rank) for rank in ranking.ranks]),
+        ("rank, 95 %", [f"{low} to {high}" for low, high in zip(ranking.low, ranking.high, strict=True)]),
+        (f"{judge} %", [percent(part.value) for part in ranking.real]),
+        ("95 %", [percents(part.interval) for part in ranking.real]),
+    ]
+    if not isinstance(uncertainty, Missing):
+        columns.append(("true labels, 95 %", [percents(uncertainty.interval(model)) for model in ranking.models]))
+    if ranking.original is not None and ranking.original_ranks is not None:
+        columns.append(("original %", [percent(part.value) for part in ranking.original]))
+        columns.append(("original rank", [str(rank) for rank in ranking.original_ranks]))
+    ahead = [pair.real for pair in ranking.neighbours]
+    columns.append(("ahead of next", [*(_points(pair.raters_interval or pair.interval) for pair in ahead), None]))
+    columns.append(("Holm p", [*(_p_cell(pair.p_texts().get("corrected")) for pair in ahead), None]))
+    headings, cells = zip(*columns, strict=True)
+    print_table(headings, zip(*cells, strict=True))
+    for pair in ranking.neighbours:
+        say(pair.verdict)
+    for line in gaps_in_words(ranking):
+        say(line)
+
+
+def _print_preferences(preferences: Sequence[Preference]) -> None:
+    """Whose class is preferred, the model's or the original label's, by the scores and by the raters alone."""
+    headings = ["model or label", "differ", "rated", "model %", "95 %", "label %"]
+    alone = any(part.total.by_raters is not None for part in preferences)
+    if alone:
+        headings += ["raters alone: model %", "95 %", "label %"]
+    rows = []
+    for part in preferences:
+        cells = [part.model, f"{part.total.images:,}", f"{part.total.by_scores.preferred.n:,}"]
+        rows.append([*cells, *_verdicts(part.total.by_scores), *(_verdicts(part.total.by_raters) if alone else [])])
+    say("")
+    print_table(headings, rows)
+
+
+def _verdicts(verdicts: Verdicts | None) -> list[str | None]:
+    if verdicts is None:
+        return [None, None, None]
+    of_label = Proportion(verdicts.label, verdicts.preferred.n)
+    return [percent(verdicts.preferred.value), percents(verdicts.preferred.interval), percent(of_label.value)]
+
+
+def _print_biases(biases: Sequence[LabellingBias]) -> None:
+    """How often each model says the original label where others are valid too, in all and by group."""
+    parts = [
+        (bias.model, group, part) for bias in biases for group, part in {"all": bias.total, **bias.by_group}.items()
+    ]
+    rows = []
+    for model, group, part in parts:
+        chosen, favourite = part.original_chosen, part.favourite
+        cells = [
+            model if group == "all" else "",
+            group,
+            f"{chosen.n:,}",
+            percent(chosen.value),
+            percents(chosen.interval),
+            percent(part.chance),
+        ]
+        rows.append(
+            [
+                *cells,
+                None if part.p_value is None else _p_cell(p_text(part.p_value)),
+                None if favourite is None else percent(favourite.value),
+            ]
+        )
+    headings = ["labelling bias", "of", "images", "original %", "95 %", "chance %", "p", "raters %"]
+    say("")
+    print_table(headings, rows, text_columns=2)
+
+
+def _footnotes(findings: Findings) -> Iterator[str]:
+    """What the numbers mean, and why a part is missing."""
+    panel, ranking = findings.panel, findings.ranking
+    yield DIFFERENCE_EXPLAINED
+    if not isinstance(findings.preferences, Missing):
+        yield "model or label: where they differ and the model's class was rated, which has the higher score"
+    if not isinstance(findings.biases, Missing):
+        yield (
+            "labelling bias: how often the model says the original label, where both are among several valid classes; "
+            "raters %: how often the raters' favourite is that label"
+        )
+    if len(panel.models) > 2 and not isinstance(ranking, Missing):
+        yield f"95 % of an accuracy: Wilson; of a rank: {ranks_explained(ranking)}"
+        yield HOLM_EXPLAINED
+    yield from uncertainty_explained(findings.uncertainty)
+    if not panel.original_known.any():
+        yield f"no comparison by original labels: {NO_ORIGINAL}"
+    elif isinstance(findings.preferences, Missing):
+        yield f"model or label: {findings.preferences}"
+    together, label = findings.co_occurrence, findings.classes.label
+    if len(together):
+        pairs = zip(together.pairs.tolist(), together.images.tolist(), strict=True)
+        named = [f"{label(first)} and {label(second)} ({images:,})" for (first, second), images in pairs]
+        yield f"classes that are valid together on most images: {some(named, most=3)}"
+
+
+def _points(interval: tuple[float, float] | None) -> str | None:
+    return None if interval is None else "{:+.2f} to {:+.2f}".format(*(100 * bound for bound in interval))
+
+
+def _p_cell(text: str | None) -> str | None:
+    return None if text is None else text.removeprefix("= ")

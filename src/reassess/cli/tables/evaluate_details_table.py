@@ -1,0 +1,88 @@
+"""What `reassess evaluate` prints of multi-label accuracy."""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from reassess.cli.common import Call, percent, percents
+from reassess.cli.screen import print_table
+from reassess.core.classes import Classes
+from reassess.core.predictions import Predictions
+from reassess.errors import ReassessWarning
+from reassess.evaluation.class_list import ClassList
+from reassess.evaluation.evaluation_words import MEND_CLASS_LIST, class_list_in_words
+from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy
+from reassess.formats.files import writing
+from reassess.text import shared
+
+__all__ = [
+    "print_multi_label",
+    "report_class_list",
+]
+
+
+def print_multi_label(call: Call, reviewed: dict[str, MultiLabelAccuracy], classes: Classes, *, by_class: bool) -> None:
+    """Print each model's multi-label accuracy, by file and, if asked, by class, and what it means."""
+    counts = ["valid", "unclear", "wrong", "unreviewed"]
+    headings = ["multi-label", *counts, "strict %", "95 %", "over classes %", "lenient %", "95 %", "over classes %"]
+    print_table(headings, [_row(file, part, counts) for file, part in reviewed.items()])
+    for file, part in reviewed.items():
+        if by_class and part.by_class is not None:
+            _print_by_class(file, part, classes)
+    for line in shared({file: _left_out(part) for file, part in reviewed.items()}):
+        call.tell(line)
+    for line in _footnotes(reviewed):
+        call.note(line)
+
+
+def _row(file: str, part: MultiLabelAccuracy, counts: list[str]) -> list[str | None]:
+    cells: list[str | None] = [file, *(f"{getattr(part, name):,}" for name in counts)]
+    for of_images, of_classes in ((part.accuracy, part.class_accuracy), (part.lenient, part.class_lenient)):
+        cells += [percent(of_images.value), percents(of_images.interval), percent(of_classes)]
+    return cells
+
+
+def _print_by_class(file: str, part: MultiLabelAccuracy, classes: Classes) -> None:
+    rows = [
+        [
+            *(entry[name] for name in ("class", "name", "images", "valid", "unclear")),
+            percent(entry["unclear_left_out"]),
+            percent(entry["unclear_is_right"]),
+        ]
+        for entry in part.classes_to_json(classes)
+    ]
+    headings = ["original label", "name", "images", "valid", "unclear", "strict %", "lenient %"]
+    print_table(headings, rows, title=file, text_columns=2)
+
+
+def _left_out(part: MultiLabelAccuracy) -> str:
+    counts = f"{part.problematic:,} problematic, {part.empty:,} without a valid class, {part.unknown:,} not reviewed"
+    return f"multi-label: left out: {counts}"
+
+
+def _footnotes(reviewed: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
+    yield "strict: images of which the first class is unclear are left out; lenient: it is right; unreviewed is wrong"
+    for reason in dict.fromkeys(part.reason for part in reviewed.values() if part.reason is not None):
+        yield f"no mean over classes: {reason}"
+
+
+def report_class_list(
+    call: Call,
+    file: str,
+    other: ClassList,
+    predictions: Predictions,
+    classes: Classes,
+    write: Path | None,
+    *,
+    several: bool,
+) -> None:
+    """Warn of another class list and say how to mend it; write the class of each output to `write`, if there is one."""
+    mend = (
+        MEND_CLASS_LIST if several else "add --write-classes classes.txt, then pass --classes classes.txt in its place"
+    )
+    if write is not None:
+        with writing(write, force=call.force) as temporary:
+            lines = other.names(predictions, classes)
+            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        mend = f"pass --classes {write}, which holds the class of each {'name' if other.by_name else 'output'}"
+    warnings.warn(f"{file}: {class_list_in_words(other, classes, mend)}", ReassessWarning, stacklevel=2)

@@ -1,0 +1,318 @@
+"""What `reassess evaluate` prints, as tables and as JSON."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reassess.cli.common import Call, percent, percents
+from reassess.cli.screen import print_table, say
+from reassess.cli.tables.evaluate_details_table import print_multi_label
+from reassess.cli.tables.labels_table import orders_to_json, print_label_sets, print_orders
+from reassess.comparison.model_orders import ModelOrders
+from reassess.core.classes import Classes
+from reassess.errors import Missing
+from reassess.evaluation.class_list import ClassList
+from reassess.evaluation.evaluation_words import (
+    MISTAKES_IN_WORDS,
+    ceiling_in_words,
+    heading,
+    left_out_in_words,
+    missing_in_words,
+)
+from reassess.evaluation.exclusion import Exclusion
+from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy
+from reassess.evaluation.result import Evaluation, ranks_of
+from reassess.numeric.proportion import Proportion
+from reassess.text import counted, shared
+
+__all__ = ["Cut", "Measured", "Ranking", "print_measured", "to_json"]
+
+_MOST_CLASSES = 20
+
+Ranking = dict[str, Evaluation]
+Cut = float | str | None  # the threshold or the name of a label set among several
+# What JSON documents hold of a model on the images that all have seen.
+_COMMON = ("images", "scored", "left_out", "real", "original", "original_reason", "original_scored")
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What is shown of some models.
+
+    Parameters
+    ----------
+    own
+        The evaluations of each model on its own images, by each label set: the best first, as they are ranked.
+    common
+        The evaluations on the images that all models have seen, the best first; None if all have seen the same images,
+        `Missing` if no image is common to them.
+    class_lists
+        The class list to which each model's ids belong, where it is another one.
+    reviewed
+        Multi-label accuracy of each model, where the label set says more than what is valid.
+    orders
+        How the order of the models moves between label sets; None of a single one.
+    classes
+        The classes of the labels.
+    excluded
+        What was left out on request, as JSON documents hold it; None if nothing was to be.
+    moved
+        How far that moves each model's accuracy at each k, by each label set; empty if nothing was to be left out.
+    """
+
+    own: Mapping[Cut, Ranking]
+    common: Mapping[Cut, Ranking] | Missing | None
+    class_lists: Mapping[str, ClassList | None]
+    reviewed: Mapping[str, MultiLabelAccuracy]
+    orders: ModelOrders | Missing | None
+    classes: Classes
+    excluded: Mapping[str, Any] | None = None
+    moved: Mapping[Cut, Mapping[str, Mapping[int, Exclusion]]] = field(default_factory=dict)
+
+    @property
+    def rankings(self) -> Mapping[Cut, Ranking]:
+        """The evaluations by which models are ranked; empty where no image is common to them."""
+        if self.common is None:
+            return self.own
+        return {} if isinstance(self.common, Missing) else self.common
+
+
+def to_json(measured: Measured, by: str | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The results of the JSON document, one a label set and model; and what stands beside them."""
+    beside = {} if measured.orders is None else orders_to_json(measured.orders)
+    if measured.excluded is not None:
+        beside["excluded"] = {**measured.excluded, "interval": "95 %, Newcombe, over images"}
+    return list(_documents(measured, by)), beside
+
+
+def print_measured(call: Call, measured: Measured, by: str | None) -> None:
+    """One table of models, or a row for each label set or threshold; then what the numbers mean.
+
+    Of models on different images there are two: on the images that all have seen, and each on its own, unranked.
+    """
+    if isinstance(measured.common, Missing):
+        say(f"no ranking: {measured.common}")
+    elif measured.common is not None:
+        images = next(iter(next(iter(measured.common.values())).values())).images
+        say(f"on the {counted(images, 'image that is', 'images that are')} in all files:")
+        _print_table(measured, measured.common, ranked=True)
+    if measured.common is not None:
+        say("each file on its own images, which differ, so that this is no ranking:")
+    _print_table(measured, measured.own, ranked=measured.common is None)
+    if measured.excluded is not None:
+        _print_moved(call, measured)
+    if measured.orders is not None:
+        print_orders(call, _by_name(measured.own), measured.orders)
+    elif len(measured.own) > 1:
+        _note_cuts(call, measured.own)
+    else:
+        _print_rest(call, next(iter(measured.own.values())), measured.classes, by)
+        if measured.reviewed:
+            print_multi_label(call, dict(measured.reviewed), measured.classes, by_class=by == "class")
+
+
+def _print_table(measured: Measured, rankings: Mapping[Cut, Ranking], *, ranked: bool) -> None:
+    if measured.orders is not None:
+        print_label_sets(_by_name(rankings), ranked=ranked)
+    elif len(rankings) > 1:
+        _print_cuts(rankings, ranked=ranked)
+    else:
+        _print_accuracies(next(iter(rankings.values())))
+
+
+def _print_moved(call: Call, measured: Measured) -> None:
+    """A row for each model and label set: accuracy of all images, of the rest, and how far it moves."""
+    several = len(measured.own) > 1
+    rows = []
+    for cut, ranking in measured.own.items():
+        for file, result in ranking.items():
+            k, moved = next(iter(measured.moved[cut][file].items()))
+            points = None if moved.difference is None else f"{100 * moved.difference:+.2f}"
+            low_high = (
+                None if moved.interval is None else " to ".join(f"{100 * bound:+.2f}" for bound in moved.interval)
+            )
+            judge = f"at {cut:g}" if isinstance(cut, float) else str(cut)
+            cells = [f"{result.excluded:,}", _percent(moved.everything), _percent(moved.rest), points, low_high]
+            rows.append([file, *([judge] if several else []), *cells])
+    say("")
+    headings = [
+        "file",
+        *(["labels"] if several else []),
+        "excluded",
+        f"top-{k} % of all",
+        "of the rest",
+        "change",
+        "95 %",
+    ]
+    print_table(headings, rows, text_columns=1 + several)
+    call.note("change: in points; 95 %: Newcombe intervals, over images")
+
+
+def _by_name(rankings: Mapping[Cut, Ranking]) -> dict[str, Ranking]:
+    return {str(name): ranking for name, ranking in rankings.items()}
+
+
+def _documents(measured: Measured, by: str | None) -> Iterator[dict[str, Any]]:
+    classes = measured.classes
+    for cut, own in measured.own.items():
+        rank_of = ranks_of(measured.rankings.get(cut, {}))
+        for file, result in own.items():
+            judged_by = "labels" if isinstance(cut, str) else "threshold"
+            place = {} if cut is None else {judged_by: cut, "rank": rank_of.get(file)}
+            other = measured.class_lists[file]
+            document = {"file": file} | place | result.to_json() | _common_to_json(measured.common, cut, file)
+            document["class_list"] = None if other is None else other.to_json(classes)
+            document |= {"by_class": result.per_class.to_json(classes)} if by == "class" else {}
+            if measured.excluded is not None:
+                moved = measured.moved[cut][file]
+                document["exclusion"] = {"real": {str(k): part.to_json() for k, part in moved.items()}}
+            if file in measured.reviewed:
+                part = measured.reviewed[file]
+                by_class = {"by_class": part.classes_to_json(classes)} if by == "class" else {}
+                document["multi_label"] = part.to_json() | by_class
+            yield document
+
+
+def _common_to_json(common: Mapping[Cut, Ranking] | Missing | None, cut: Cut, file: str) -> dict[str, Any]:
+    """A model on the images that all have seen; nothing where all have seen the same images."""
+    if common is None:
+        return {}
+    if isinstance(common, Missing):
+        return {"common": None, "common_reason": common.why}
+    document = common[cut][file].to_json()
+    return {"common": {name: part for name, part in document.items() if name in _COMMON}}
+
+
+def _print_accuracies(ranking: Ranking) -> None:
+    top_k = sorted({k for result in ranking.values() for k in result.real})
+    judge = heading(next(iter(ranking.values())).label_set)
+    headings = ["file"]
+    for k in top_k:
+        headings += [f"{judge} top-{k} %", "95 %"]
+    headings += [f"original top-{k} %" for k in top_k]
+    headings += ["soft", "recall", "scored", "left out"]
+    print_table(headings, [_row(file, result, top_k) for file, result in ranking.items()])
+
+
+def _print_rest(call: Call, ranking: Ranking, classes: Classes, by: str | None) -> None:
+    """The results of each model broken down, and what the table's numbers mean."""
+    _print_mistakes(ranking)
+    for file, result in ranking.items():
+        if by == "label-count":
+            _print_by_label_count(file, result)
+        elif by == "class":
+            _print_by_class(call, file, result, classes)
+    for line in shared({file: result.detected for file, result in ranking.items()}):
+        call.tell(line)
+    left_out = {file: left_out_in_words(result) for file, result in ranking.items()}
+    for line in shared({file: text and f"left out: {text}" for file, text in left_out.items()}):
+        call.tell(line)
+    if others := "; ".join(_on_scored_images(ranking)):
+        call.tell(f"original on the scored images: {others}")
+    for line in _footnotes(ranking):
+        call.note(line)
+
+
+def _row(file: str, result: Evaluation, top_k: list[int]) -> list[str | None]:
+    cells: list[str | None] = [file]
+    for k in top_k:
+        cells += [_percent(result.real.get(k)), _interval(result.real.get(k))]
+    cells += [_percent(result.original_accuracy(k)) for k in top_k]
+    soft = None if result.soft is None or result.soft.accuracy is None else f"{result.soft.accuracy:.4f}"
+    recall = None if result.recall_at_size is None else f"{result.recall_at_size:.4f}"
+    return [*cells, soft, recall, f"{result.scored:,}", f"{result.images - result.scored:,}"]
+
+
+def _percent(part: Proportion | None) -> str | None:
+    return None if part is None else percent(part.value)
+
+
+def _interval(part: Proportion | None) -> str | None:
+    return None if part is None else percents(part.interval)
+
+
+def _footnotes(ranking: Ranking) -> Iterator[str]:
+    """What the tables' numbers mean: the ceiling of soft accuracy, and why a column is empty."""
+    yield "95 %: Wilson intervals, over images"
+    if ceiling := ceiling_in_words(ranking.values()):
+        yield f"soft: {ceiling}"
+    yield from missing_in_words(ranking)
+
+
+def _on_scored_images(ranking: Ranking) -> Iterator[str]:
+    """Original accuracy on the images of ReaL accuracy, of each file of which it is another one."""
+    for file, result in ranking.items():
+        if result.original_scored and result.original_scored != result.original:
+            shares = ", ".join(f"top-{k} {_percent(part) or '-'} %" for k, part in result.original_scored.items())
+            yield f"{file} {shares}"
+
+
+def _print_mistakes(ranking: Ranking) -> None:
+    """How many mistakes there are, and what is known of them; a kind of which no model has any is left out."""
+    counts = {
+        file: {kind: getattr(result.mistakes, kind) for kind in MISTAKES_IN_WORDS}
+        for file, result in ranking.items()
+        if result.mistakes is not None
+    }
+    kinds = [kind for kind in MISTAKES_IN_WORDS if any(of_file[kind] for of_file in counts.values())]
+    if not kinds:
+        return
+    rows = [
+        [file, f"{sum(of_file[kind] or 0 for kind in kinds):,}", *(_count(of_file[kind]) for kind in kinds)]
+        for file, of_file in counts.items()
+    ]
+    say("")
+    print_table(["file", "mistakes", *(MISTAKES_IN_WORDS[kind] for kind in kinds)], rows)
+
+
+def _count(count: int | None) -> str | None:
+    return None if count is None else f"{count:,}"
+
+
+def _print_by_label_count(file: str, result: Evaluation) -> None:
+    say("")
+    top_k = list(result.real)
+    rows = []
+    for size, part in result.by_label_count.items():
+        counts = [Proportion(part.hits[k], part.n) for k in top_k]
+        cells = [cell for count in counts for cell in (_percent(count), _interval(count))]
+        rows.append([size, f"{part.n:,}", *cells])
+    judge = heading(result.label_set)
+    headings = [text for k in top_k for text in (f"{judge} top-{k} %", "95 %")]
+    print_table(["valid labels", "images", *headings], rows, title=file, text_columns=0)
+
+
+def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes) -> None:
+    """The classes of the lowest accuracy come first; those without an image last."""
+    say("")
+    rows = []
+    entries = result.per_class.to_json(classes, most=1)
+    entries.sort(key=lambda entry: (entry["hits"] / entry["images"] if entry["images"] else 2, entry["class"]))
+    for entry in entries[: call.first_rows(len(entries), _MOST_CLASSES, f"classes of {file}")]:
+        instead = entry["instead"][0] if entry["instead"] else None
+        most_often = None if instead is None else f"{instead['name'] or 'no class'} ({instead['images']})"
+        percent = _percent(Proportion(entry["hits"], entry["images"]))
+        rows.append([entry["class"], entry["name"], most_often, entry["images"], percent, entry["predictions"]])
+    headings = ["class", "name", "most often instead", "images", f"{heading(result.label_set)} top-1 %", "predicted"]
+    print_table(headings, rows, title=file, text_columns=3)
+    call.note("predicted: of the images of the class, those of which the model says this one and not another valid one")
+    call.note("most often instead: what it says most of images of the class, where that is not valid; of how many")
+
+
+def _print_cuts(rankings: Mapping[Cut, Ranking], *, ranked: bool) -> None:
+    """Top-1 accuracy and rank of each model at each threshold."""
+    rows: dict[str, list[str]] = {}
+    for ranking in rankings.values():
+        rank_of = ranks_of(ranking)
+        for file, result in ranking.items():
+            first = next(iter(result.real.values()))
+            rows.setdefault(file, []).extend([_percent(first) or "-", *([str(rank_of[file])] if ranked else [])])
+    headings = [text for cut in rankings for text in (f"at {cut:g}, %", *(["rank"] if ranked else []))]
+    print_table(["file", *headings], [[file, *cells] for file, cells in rows.items()])
+
+
+def _note_cuts(call: Call, rankings: Mapping[Cut, Ranking]) -> None:
+    for cut, ranking in rankings.items():
+        result = next(iter(ranking.values()))
+        labelled = counted(result.scorable, "image has", "images have")
+        call.tell(f"at {cut:g}: {labelled} a label, {counted(result.empty, 'has', 'have')} none")

@@ -1,0 +1,187 @@
+"""What `reassess labels` prints: what changed between two label sets, and how far several agree."""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reassess.cli.common import Call, percent, percents
+from reassess.cli.screen import print_table, say
+from reassess.comparison.label_agreement import AGREEMENTS, SAYINGS, LabelAgreement
+from reassess.comparison.label_changes import LabelDiff
+from reassess.comparison.model_orders import ModelOrders
+from reassess.errors import Missing
+from reassess.evaluation.evaluation_words import left_out_in_words
+from reassess.evaluation.result import Evaluation, ranks_of
+from reassess.text import counted, shared
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = [
+    "class_table",
+    "orders_to_json",
+    "print_agreements",
+    "print_classes",
+    "print_diff",
+    "print_label_sets",
+    "print_orders",
+    "print_sayings",
+]
+
+_MOST_CLASSES = 20
+
+
+def print_diff(call: Call, diff: LabelDiff) -> None:
+    """How many images and labels changed, and in which classes."""
+    rows: list[list[str | None]] = [
+        ["images in both", f"{diff.images:,}"],
+        ["images whose set changed", f"{len(diff.added):,}"],
+        ["became empty", f"{diff.emptied:,}"],
+        ["no longer empty", f"{diff.filled:,}"],
+        ["images in the first only", f"{len(diff.only_first):,}"],
+        ["images in the second only", f"{len(diff.only_second):,}"],
+        ["labels in both", f"{diff.both:,}"],
+        ["labels added", f"{diff.added.indices.size:,}"],
+        ["labels removed", f"{diff.removed.indices.size:,}"],
+        ["Jaccard index of the labels", None if diff.jaccard is None else f"{diff.jaccard:.4f}"],
+    ]
+    print_table(["from the first to the second", ""], rows)
+    changes = diff.by_class()
+    if changes:
+        classes = diff.added.classes
+        click.echo()
+        shown = call.first_rows(len(changes), _MOST_CLASSES, "classes")
+        print_table(
+            ["class", "name", "added", "removed"],
+            [[i, classes.label(i), added, removed] for i, (added, removed) in islice(changes.items(), shown)],
+            text_columns=2,
+        )
+
+
+def class_table(agreements: Mapping[tuple[str, str], LabelAgreement]) -> "pl.DataFrame":
+    """A row for each two label sets and class."""
+    import polars as pl
+
+    rows = [
+        {"first": a, "second": b, **entry}
+        for (a, b), agreement in agreements.items()
+        for entry in agreement.to_json()["by_class"]
+    ]
+    schema = {"first": pl.String, "second": pl.String, "class": pl.Int64, "name": pl.String}
+    return pl.DataFrame(rows, schema=schema | dict.fromkeys(AGREEMENTS[:-1], pl.Int64))
+
+
+def print_agreements(call: Call, agreements: Mapping[tuple[str, str], LabelAgreement]) -> None:
+    """A row for each two label sets."""
+    headings = ["first", "second", "images", "equal", "overlap", "disjoint", "equal %"]
+    rows: list[list[str | None]] = []
+    for (a, b), agreement in agreements.items():
+        n = {name: f"{count:,}" for name, count in agreement.counts.items()}
+        cells = [n[name] for name in AGREEMENTS[:3]]
+        silent = [n[name] for name in AGREEMENTS[3:]]
+        rows.append([a, b, f"{len(agreement):,}", *cells, percent(agreement.equal_share), *silent])
+    print_table([*headings, "first silent", "second silent", "both silent"], rows, text_columns=2)
+    call.note("overlap: they share a class and are not equal; silent: no valid class, or the image is not there")
+    call.note("equal %: of the images on which neither is silent")
+
+
+def print_sayings(first: str, second: str, agreement: LabelAgreement) -> None:
+    """What each of two says of the classes that either names; rows and columns without any are left out."""
+    counts = agreement.sayings
+    rows, columns = ([i for i in range(len(SAYINGS)) if part[i]] for part in (counts.sum(axis=1), counts.sum(axis=0)))
+    words = [name.replace("_", " ") for name in SAYINGS]
+    say(f"\nlabels on the images of both: what {first} says (rows) and what {second} says (columns)")
+    print_table(
+        ["", *(words[i] for i in columns)],
+        [[words[row], *(f"{counts[row, column]:,}" for column in columns)] for row in rows],
+    )
+
+
+def print_classes(call: Call, title: str, agreement: LabelAgreement) -> None:
+    """The classes of most images on which the two are disjoint or overlap."""
+    entries = [entry for entry in agreement.to_json()["by_class"] if entry["disjoint"] or entry["overlap"]]
+    entries.sort(key=lambda entry: (-entry["disjoint"], -entry["overlap"]))
+    click.echo()
+    shown = call.first_rows(len(entries), _MOST_CLASSES, "classes")
+    print_table(
+        ["class", "name", *(name.replace("_", " ") for name in AGREEMENTS[:-1])],
+        [list(entry.values()) for entry in entries[:shown]],
+        title=title,
+        text_columns=2,
+    )
+
+
+def orders_to_json(orders: ModelOrders | Missing) -> dict[str, Any]:
+    """The part of the JSON document beside the results; what is null has its reason beside it."""
+    if isinstance(orders, Missing):
+        return {"orders": None, "orders_reason": orders.why}
+    return {"orders": orders.to_json()}
+
+
+def print_label_sets(rankings: Mapping[str, Mapping[str, Evaluation]], *, ranked: bool) -> None:
+    """A row for each model and label set.
+
+    Parameters
+    ----------
+    rankings
+        By the name of the label set and then of the model.
+    ranked
+        Whether to show ranks, which takes models on the same images.
+    """
+    models = list(next(iter(rankings.values())))
+    k = min(k for ranking in rankings.values() for result in ranking.values() for k in result.real)
+    rank_of = {name: ranks_of(ranking) for name, ranking in rankings.items()}
+    rows = [
+        _row(model, name, rankings[name][model], [rank_of[name][model]] if ranked else [])
+        for model in models
+        for name in rankings
+    ]
+    headings = ["file", "labels", "scored", f"top-{k} %", "95 %", *(["rank"] if ranked else [])]
+    print_table(headings, rows, text_columns=2)
+
+
+def print_orders(call: Call, rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | Missing) -> None:
+    """How the order of the models moves between label sets, and on which images each rests.
+
+    Parameters
+    ----------
+    call
+        The command's call.
+    rankings
+        By the name of the label set and then of the model.
+    orders
+        The orders of the models, or why there are none.
+    """
+    say(f"the orders are not compared: {orders}" if isinstance(orders, Missing) else str(orders))
+    for line in _read_and_left_out(rankings):
+        call.tell(line)
+    for line in _footnotes(orders):
+        call.note(line)
+
+
+def _footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
+    """Of which images the table is, and how the change of a lead is tested."""
+    yield (
+        "table: each label set on the images that it scores, so that rows of different label sets are not of the same "
+        "images"
+    )
+    yield "95 %: Wilson intervals, over images"
+    if isinstance(orders, ModelOrders) and len(orders.models) > 1:
+        tests = sum(len(change.leads) for change in orders.changes)
+        yield f"p: exact, either sign for the change on each image; Holm: for {counted(tests, 'lead')}"
+
+
+def _read_and_left_out(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
+    models = next(iter(rankings.values()))
+    yield from shared({model: result.detected for model, result in models.items()})
+    for name, ranking in rankings.items():
+        left_out = {model: left_out_in_words(ranking[model]) for model in models}
+        told = shared({model: text and f"left out: {text}" for model, text in left_out.items()})
+        yield from (f"{name}: {line}" for line in told)
+
+
+def _row(model: str, name: str, result: Evaluation, rank: list[int]) -> list[object]:
+    first = next(iter(result.real.values()))
+    return [model, name, f"{result.scored:,}", percent(first.value), percents(first.interval), *rank]

@@ -1,0 +1,242 @@
+"""What `reassess leaderboard` prints: tables and what they mean, or the results of the JSON document."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from reassess.cli.common import Call
+from reassess.cli.screen import print_table
+from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
+from reassess.comparison.placement import Placement
+from reassess.comparison.trends import Line, Trend
+from reassess.core.leaderboard import Leaderboard
+from reassess.evaluation.evaluation_words import heading
+from reassess.numeric.proportion import Proportion
+from reassess.numeric.regression import Estimate
+from reassess.text import counted, percentage, some
+
+__all__ = ["Level", "print_leaderboard", "to_json"]
+
+_SMALL = 0.0001  # a smaller p-value is not written in figures
+_NO_LEVEL = "the original labels, or the re-assessed ones, are not at hand"
+
+
+@dataclass(frozen=True)
+class Level:
+    """Accuracy of the original labels themselves, in percent; and what it was counted from, if it was, and of what."""
+
+    percent: float
+    counted: Proportion | None = None
+    source: str = ""
+
+    def above(self, board: Leaderboard) -> int:
+        """Number of rows that are better."""
+        return int((board.real > self.percent).sum())
+
+    def to_json(self, board: Leaderboard) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        part = self.counted
+        return {
+            "real": self.percent,
+            "hits": None if part is None else part.hits,
+            "n": None if part is None else part.n,
+            "above": self.above(board),
+        }
+
+
+def to_json(trend: Trend, placements: Sequence[Placement], level: Level | None) -> dict[str, Any]:
+    """The results of the JSON document."""
+    board = trend.board
+    ranks = zip(board.real_ranks.tolist(), board.original_ranks.tolist(), strict=True)
+    rows = [
+        entry.to_json() | {"family": family, "real_rank": real, "original_rank": original}
+        for entry, family, (real, original) in zip(board.entries, board.families, ranks, strict=True)
+    ]
+    return {
+        "unit": "percent",
+        "label_set": board.label_set,
+        "rows": [rows[row] for row in board.best_first],
+        "models": board.models,
+        "families": board.family_ids.max().item() + 1,
+        "family_pattern": board.family.pattern,
+        "without_family": board.without_family,
+        "left_out": board.left_out,
+        "kendall": trend.kendall,
+        "spearman": trend.spearman,
+        **trend.to_json(),
+        "level": None if level is None else level.to_json(board),
+        **({"level_reason": _NO_LEVEL} if level is None else {}),
+        "place": [placement.to_json() for placement in placements],
+    }
+
+
+def print_leaderboard(call: Call, trend: Trend, placements: Sequence[Placement], level: Level | None, top: int) -> None:
+    """Print the best rows, the slopes, how the two orders differ, and where models stand."""
+    board = trend.board
+    judge = heading(board.label_set)
+    _print_rows(board, board.best_first[:top])
+    click.echo()
+    _print_slopes(trend)
+    changes = list(_changes(trend))
+    if changes:
+        click.echo()
+        print_table(["change of the slope", "by", "95 %", "p"], changes)
+    click.echo()
+    print_table(["the two orders", ""], _orders(trend, level), text_columns=2)
+    if placements:
+        click.echo()
+        headings = ["where", f"{judge} %", "rank", "original %", "rank", f"expected {judge} %", "95 %", "above it"]
+        print_table(headings, map(_placement, placements))
+    for placement in placements:
+        click.echo()
+        _print_neighbours(placement, judge)
+    call.tell(f"{counted(len(board), 'row')} of {counted(board.models, 'model')}")
+    for reason, count in board.left_out.items():
+        call.tell(f"left out: {count:,} {reason}")
+    for line in _footnotes(trend, placements, level):
+        call.note(line)
+
+
+def _print_rows(board: Leaderboard, rows: Sequence[int]) -> None:
+    real_heading = f"{heading(board.label_set)} %"
+    columns = ["model", "image size", "parameters, M", real_heading, "rank", "original %", "rank"]
+    cells: list[list[object]] = []
+    for row in rows:
+        entry = board.entries[row]
+        millions = None if entry.parameters is None else f"{entry.parameters:,.1f}"
+        real = percentage(entry.real), f"{board.real_ranks[row]:,}"
+        original = percentage(entry.original), f"{board.original_ranks[row]:,}"
+        cells.append([entry.model, entry.image_size, millions, *real, *original])
+    print_table(columns, cells)
+
+
+def _print_slopes(trend: Trend) -> None:
+    slope = f"slope of {heading(trend.board.label_set)}"
+    columns = ["original accuracy, %", "rows", "models", "families", slope, "95 %"]
+    cells = [
+        [name, f"{line.rows:,}", f"{line.models:,}", f"{line.families:,}", *_cells(line.slope)]
+        for name, line in _lines(trend)
+    ]
+    print_table(columns, cells)
+
+
+def _lines(trend: Trend) -> Iterator[tuple[str, Line]]:
+    """The lines that have rows, with their names; one without the rows far out only where there are such."""
+    yield "all", trend.overall
+    if trend.far_out.entries:
+        yield f"all but {len(trend.far_out.entries):,} far out", trend.far_out.line
+    yield from ((str(line), line) for line in trend.lines if line.rows)
+
+
+def _cells(estimate: Estimate | None) -> list[str | None]:
+    if estimate is None:
+        return [None, None]
+    return [f"{estimate.value:.3f}", "{:.3f} to {:.3f}".format(*estimate.interval)]
+
+
+def _changes(trend: Trend) -> Iterator[list[str | None]]:
+    named = [(f"{after} %, less {before} %", change) for before, after, change in trend.changes]
+    if trend.bend is not None:
+        named.append(("per % of original accuracy, in all bands", trend.bend))
+    for name, change in named:
+        p = f"below {_SMALL}" if change.p_value < _SMALL else f"{change.p_value:.4f}"
+        yield [name, *_cells(change), p]
+
+
+def _orders(trend: Trend, level: Level | None) -> Iterator[list[str | None]]:
+    board = trend.board
+    for name, value in {"Kendall's tau": trend.kendall, "Spearman's rho": trend.spearman}.items():
+        yield [name, None if value is None else f"{value:.3f}"]
+    rises = board.rises
+    for name, row in {"highest rise": _furthest(board, rises), "deepest fall": _furthest(board, -rises)}.items():
+        if row is not None:
+            places = f"rank {board.original_ranks[row]:,} to {board.real_ranks[row]:,}"
+            yield [f"{name} by {heading(board.label_set)}", f"{board.entries[row]}, {places}"]
+    if level is not None:
+        above = f"{level.above(board):,} of {len(board):,}"
+        yield [f"rows above the original labels' own {percentage(level.percent)} %", above]
+
+
+def _furthest(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:
+    """The row that moves furthest, of equals the best; None if none moves."""
+    row = max(board.best_first, key=lambda row: int(moves[row]))
+    return row if moves[row] > 0 else None
+
+
+def _placement(placement: Placement) -> list[str | None]:
+    entry, expected = placement.entry, placement.expected
+    of = f"of {placement.of:,}"
+    cells = [percentage(entry.real), f"{placement.real_rank:,} {of}", percentage(entry.original)]
+    cells.append(f"{placement.original_rank:,} {of}")
+    if expected is None:
+        return [str(entry), *cells, None, None, None]
+    interval = f"{percentage(expected.low)} to {percentage(expected.high)}"
+    return [str(entry), *cells, percentage(expected.real), interval, f"{expected.residual:+.2f}"]
+
+
+def _print_neighbours(placement: Placement, judge: str) -> None:
+    entry = placement.entry
+    rows = [
+        [str(one), percentage(one.real), f"{one.real - entry.real:+.2f}", percentage(one.original)]
+        for one in (*placement.better, entry, *placement.others)
+    ]
+    print_table([f"next to {entry}", f"{judge} %", "difference", "original %"], rows)
+
+
+def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | None) -> Iterator[str]:
+    board = trend.board
+    yield from _about_slopes(trend)
+    if level is None:
+        yield f"no level of the original labels: {_NO_LEVEL} (--level PERCENT)"
+    elif level.counted is not None:
+        part = level.counted
+        yield f"the original labels' own: {part.hits:,} of {part.n:,}, {level.source}"
+    if any(placement.expected for placement in placements):
+        judge = heading(board.label_set)
+        yield f"95 % of expected {judge}: models of that original accuracy, of families that are not among the rows"
+    there = set(map(str, board.entries))
+    for placement in placements:
+        if str(placement.entry) in there:
+            yield f"{placement.entry}: the leaderboard holds a row of that name, which counts as another model"
+        yield from _judged(placement)
+
+
+def _about_slopes(trend: Trend) -> Iterator[str]:
+    board, far_out = trend.board, trend.far_out
+    known = "the first word of a name" if board.family == Leaderboard.family else f"{board.family.pattern!r} in a name"
+    yield f"95 % of a slope: over families of models, which are known by {known} (--family PATTERN)"
+    if alone := board.without_family:
+        what, mend = "the pattern", ""
+        if board.family.groups and board.first_group_is_empty:
+            what = "the first group of the pattern, which names the family,"
+            mend = " (alternatives go into one group, such as (a|b))"
+        yield f"each a family of its own, since {what} finds nothing in the name: {counted(alone, 'model')}{mend}"
+    if far_out.entries:
+        low, high = max(far_out.low, 0), min(far_out.high, 100)
+        yield (
+            f"far out: rows of families that lie wholly outside {low:.1f} to {high:.1f} %, Tukey's outer fences: "
+            f"{some(far_out.entries, most=3)}"
+        )
+    without = [name for name, line in _lines(trend) if line.fit is None]
+    for name in without:
+        yield f"no slope, {name}: {TOO_FEW_FAMILIES}"
+    if without:
+        yield "to take each model as a family: --family .+"
+    if empty := [f"{line} %" for line in trend.lines if not line.rows]:
+        yield f"no row lies in {' or '.join(empty)}"
+
+
+def _judged(placement: Placement) -> Iterator[str]:
+    entry, expected = placement.entry, placement.expected
+    if expected is not None:
+        yield (
+            f"{entry}: expected by the line of the {expected.rows:,} rows nearest in original accuracy, of "
+            f"{counted(expected.families, 'family', 'families')}; measured from it, this one lies above "
+            f"{100 * expected.share_below:.0f} % of them"
+        )
+    if placement.caveat:
+        yield f"{entry}: {placement.caveat}"

@@ -1,0 +1,290 @@
+"""Images that repeat one another, within one set of images or between several, and images that cannot be used."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.checks import check_known, check_length, check_range, check_text, check_unique, first_repeat
+from reassess.core.image_names import image_keys
+from reassess.errors import DataError
+from reassess.numeric.arrays import freeze
+from reassess.text import Shown
+
+__all__ = ["REPEAT_KINDS", "UNUSABLE_KINDS", "RepeatCounts", "Repeats", "count_repeats"]
+
+REPEAT_KINDS = ("exact", "near")  # of which the rows of a group are
+UNUSABLE_KINDS = ("unreadable", "empty", "tiny")  # of which each row is of one image alone
+_KINDS = (*REPEAT_KINDS, *UNUSABLE_KINDS)
+
+
+@dataclass(frozen=True, eq=False)
+class Repeats:
+    """Groups of images that repeat one another, and images that are unreadable, empty or tiny.
+
+    Symbols: S sets of images, R rows. An image may have several rows, each of another kind.
+
+    Parameters
+    ----------
+    sets
+        Names of the sets that have a row.
+    images
+        Name of the image of each row, in its set.
+    set_ids
+        int32, shape (R,): positions in `sets`.
+    groups
+        int32, shape (R,): the number of the group, from 1; 0 for what is in none: unreadable, empty and tiny images. A
+        group is of one kind, and holds two images or more.
+    kinds
+        The kind of each row: ``exact``, ``near``, ``unreadable``, ``empty`` or ``tiny``.
+
+    Raises
+    ------
+    DataError
+        A set is named twice, or has no row; a kind is not known; an image stands twice under one kind; a group is of
+        two kinds or of one image; or a number is missing, or stands where none may.
+
+    Examples
+    --------
+    >>> repeats = Repeats.from_rows(
+    ...     ["train", "val", "val"], ["a.png", "b.png", "c.png"], [1, 1, 0], ["exact", "exact", "empty"]
+    ... )
+    >>> repeats
+    Repeats(3 rows, 1 group, of train, val)
+    >>> repeats.repeated_elsewhere("val")
+    ('b.png',)
+    """
+
+    sets: tuple[str, ...]
+    images: tuple[str, ...]
+    set_ids: npt.NDArray[np.int32]
+    groups: npt.NDArray[np.int32]
+    kinds: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        check_text(self.sets, what="the name of a set")
+        check_unique(self.sets, thing="a set")
+        for things, part in (("sets", self.set_ids), ("numbers", self.groups), ("kinds", self.kinds)):
+            check_length(len(part), len(self.images), things=things, each="row")
+        check_range(self.set_ids, 0, len(self.sets) - 1, what="position of a set", where=self.at)
+        check_known(self.kinds, _KINDS, thing="kind of repeat", where=self.at)
+        check_range(self.groups, 0, what="number of a group", where=self.at)
+        if np.unique(self.set_ids).size != len(self.sets):
+            raise DataError("a set has no row", mend="leave it out")
+        self._check_rows()
+        self._check_groups()
+        freeze(self, "set_ids", "groups")
+
+    @classmethod
+    def from_rows(
+        cls, sets: Sequence[str], images: Sequence[str], groups: npt.ArrayLike, kinds: Sequence[str]
+    ) -> "Repeats":
+        """Repeats from rows: the name of each row's set, its image, the number of its group or 0, and its kind."""
+        names = tuple(dict.fromkeys(sets))
+        position = {name: i for i, name in enumerate(names)}
+        set_ids = np.fromiter((position[name] for name in sets), np.int32, len(sets))
+        return cls(names, tuple(images), set_ids, np.asarray(groups, np.int32), tuple(kinds))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        groups, rows = self.group_count(), len(self)
+        of = f", of {', '.join(self.sets)}" if self.sets else ""
+        return f"Repeats({rows:,} row{'s' * (rows != 1)}, {groups:,} group{'s' * (groups != 1)}{of})"
+
+    def at(self, row: int) -> str:
+        """A row in words, for messages."""
+        return f"image {self.images[row]} of {self.sets[self.set_ids[row]]}"
+
+    def group_count(self, kind: str | None = None) -> int:
+        """How many groups there are, or how many of one kind."""
+        return int(np.unique(self.groups[self.is_kind(kind)]).size) if kind else int(np.unique(self._grouped).size)
+
+    def largest_group(self, kind: str) -> int:
+        """How many images the largest group of a kind holds; 0 without one."""
+        return int(np.bincount(self.groups[self.is_kind(kind)]).max(initial=0))
+
+    def is_kind(self, *kinds: str | None) -> npt.NDArray[np.bool_]:
+        """Which rows are of some kinds; bool, shape (R,)."""
+        return np.fromiter((kind in kinds for kind in self.kinds), bool, len(self))
+
+    def rows_elsewhere(self, name: str, others: Collection[str] | None = None) -> npt.NDArray[np.bool_]:
+        """Which rows are of images of a set that another set repeats; bool, shape (R,).
+
+        Parameters
+        ----------
+        name
+            The set.
+        others
+            Sets that count as other ones; by default all.
+        """
+        own = self._is_of(name)
+        is_other = np.array([each != name and (others is None or each in others) for each in self.sets])
+        shared = np.unique(self.groups[is_other[self.set_ids] & (self.groups > 0)])
+        found: npt.NDArray[np.bool_] = own & np.isin(self.groups, shared)
+        return found
+
+    def images_of(self, name: str) -> tuple[str, ...]:
+        """The images of a set that have a row, each once, in the order of the rows."""
+        return tuple(dict.fromkeys(self.images[row] for row in np.flatnonzero(self._is_of(name)).tolist()))
+
+    def repeated_elsewhere(self, name: str, kind: str | None = None) -> tuple[str, ...]:
+        """The images of a set that another set repeats, each once, in the order of the rows.
+
+        Parameters
+        ----------
+        name
+            The set.
+        kind
+            ``exact`` or ``near``; by default both.
+
+        Raises
+        ------
+        DataError
+            No row is of that set.
+        """
+        rows = self.rows_elsewhere(name)
+        if kind is not None:
+            check_known([kind], REPEAT_KINDS, thing="kind of repeat")
+            rows &= self.is_kind(kind)
+        return tuple(dict.fromkeys(self.images[row] for row in np.flatnonzero(rows).tolist()))
+
+    def _is_of(self, name: str) -> npt.NDArray[np.bool_]:
+        """Which rows are of a set; bool, shape (R,)."""
+        mend = "a set of which nothing was found has no row"
+        check_known([name], self.sets, thing="set of images", mend=mend)
+        rows: npt.NDArray[np.bool_] = self.set_ids == self.sets.index(name)
+        return rows
+
+    @property
+    def _grouped(self) -> npt.NDArray[np.int32]:
+        return self.groups[self.groups > 0]
+
+    def _check_rows(self) -> None:
+        """Each image at most once under each kind, and a number where the kind has one."""
+        keys = image_keys(self.images)
+        rows = list(zip(self.set_ids.tolist(), keys, self.kinds, strict=True))
+        if repeat := first_repeat(rows):
+            again = repeat[1]
+            raise DataError("an image stands twice under one kind", where=self.at(again), found=self.kinds[again])
+        has_number, needs_one = self.groups > 0, self.is_kind(*REPEAT_KINDS)
+        wrong = has_number != needs_one
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise DataError(
+                "the number of a group is missing" if needs_one[row] else "a number where there is no group",
+                where=self.at(row),
+                allowed=f"a number for {' and '.join(REPEAT_KINDS)}, and none for {', '.join(UNUSABLE_KINDS)}",
+                found=f"{self.kinds[row]}, {self.groups[row] or 'no number'}",
+            )
+
+    def _check_groups(self) -> None:
+        """Each group of one kind, and of two images or more."""
+        numbers, counts = np.unique(self._grouped, return_counts=True)
+        exact = np.unique(self.groups[self.is_kind("exact")])
+        both = np.intersect1d(exact, np.unique(self.groups[self.is_kind("near")]))
+        if both.size:
+            raise DataError("a group is of two kinds", where=f"repeat {both[0]}", mend="give each kind its own numbers")
+        if (counts < 2).any():
+            number = numbers[np.argmin(counts)]
+            row = int(np.argmax(self.groups == number))
+            raise DataError("a group holds one image", where=f"repeat {number}", found=self.at(row))
+
+
+@dataclass(frozen=True, repr=False)
+class RepeatCounts(Shown):
+    """How many images of a set are repeated in a set: in another one, or in itself.
+
+    Parameters
+    ----------
+    name, elsewhere
+        The set, and the one that repeats its images, which may be the same.
+    exact
+        How many images of `name` have an exact copy there.
+    near
+        How many have none, but an image that is near.
+    other_class
+        How many have an exact copy there that lies in the folder of another class; None where not both have class
+        folders.
+    """
+
+    name: str
+    elsewhere: str
+    exact: int
+    near: int
+    other_class: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        return {"set": self.name, "in": self.elsewhere, **{part: getattr(self, part) for part in _COUNTS}}
+
+
+_COUNTS = ("exact", "near", "other_class")
+
+
+def count_repeats(repeats: Repeats, has_classes: Mapping[str, bool]) -> tuple[RepeatCounts, ...]:
+    """Count the images of each set that are repeated in it, and in each other set.
+
+    Parameters
+    ----------
+    repeats
+        The groups of images.
+    has_classes
+        All sets by name, with whether the immediate folder of an image in it is its class.
+
+    Returns
+    -------
+    Those of each set with itself, and of each two sets in both ways; also where nothing is repeated.
+
+    Examples
+    --------
+    >>> repeats = Repeats.from_rows(["a", "a", "b"], ["cat/1.png", "cat/2.png", "dog/3.png"], [1, 1, 1], ["exact"] * 3)
+    >>> count_repeats(repeats, {"a": True, "b": True})[:2]
+    (RepeatCounts(name='a', elsewhere='a', exact=2, near=0, other_class=0),
+     RepeatCounts(name='a', elsewhere='b', exact=2, near=0, other_class=2))
+    """
+    counts: Counter[tuple[str, str, str]] = Counter()
+    exact: set[tuple[str, str, str]] = set()  # image, set, and where it has an exact copy
+    for kind in ("exact", "near"):  # in this order
+        for members in _groups(repeats, kind):
+            of_set = Counter(name for name, _ in members)
+            of_class = Counter((name, _class_of(image)) for name, image in members)
+            for name, image in members:
+                for elsewhere, there in of_set.items():
+                    if (there == 1 and elsewhere == name) or (image, name, elsewhere) in exact:
+                        continue
+                    counts[name, elsewhere, kind] += 1
+                    if kind == "exact":
+                        exact.add((image, name, elsewhere))
+                        counts[name, elsewhere, "other_class"] += of_class[elsewhere, _class_of(image)] < there
+    return tuple(
+        RepeatCounts(
+            name=name,
+            elsewhere=elsewhere,
+            exact=counts[name, elsewhere, "exact"],
+            near=counts[name, elsewhere, "near"],
+            other_class=counts[name, elsewhere, "other_class"]
+            if has_classes[name] and has_classes[elsewhere]
+            else None,
+        )
+        for name in has_classes
+        for elsewhere in (name, *(other for other in has_classes if other != name))
+    )
+
+
+def _groups(repeats: Repeats, kind: str) -> list[list[tuple[str, str]]]:
+    """The set and the name of each image of each group of one kind."""
+    groups: dict[int, list[tuple[str, str]]] = {}
+    for row in np.flatnonzero(repeats.is_kind(kind)).tolist():
+        member = repeats.sets[repeats.set_ids[row]], repeats.images[row]
+        groups.setdefault(int(repeats.groups[row]), []).append(member)
+    return list(groups.values())
+
+
+def _class_of(image: str) -> str:
+    """The immediate folder of an image."""
+    return image.replace("\\", "/").rpartition("/")[0].rpartition("/")[2]

@@ -1,0 +1,108 @@
+"""Repeats as a table: a row for each image of a group, and for each image that is unreadable, empty or tiny."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reassess.core.checks import check_range, check_type
+from reassess.core.duplicates import Repeats
+from reassess.errors import DataError, at
+from reassess.formats.files import as_path, suffix_of
+from reassess.formats.tables import (
+    as_text,
+    column,
+    integers,
+    place,
+    read_table,
+    refuse_missing,
+    write_table,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["REPEATS_SUFFIXES", "read_repeats", "write_repeats"]
+
+REPEATS_SUFFIXES = (".csv", ".tsv", ".parquet")
+
+_TEXTS = {"set": "the set of images", "image": "the image", "kind": "the kind of repeat"}
+_MOST = np.iinfo(np.int32).max
+
+
+def read_repeats(path: str | Path) -> Repeats:
+    r"""Repeats of a table, as `write_repeats` writes it.
+
+    Parameters
+    ----------
+    path
+        CSV, TSV or Parquet: columns set, image, repeat (the number of the group, from 1; empty for what is in none)
+        and kind (``exact``, ``near``, ``unreadable``, ``empty`` or ``tiny``). A table of headings alone says that
+        nothing was found, for which JSON lines have no form.
+
+    Raises
+    ------
+    DataError
+        The file holds no such table; or as for `Repeats`.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "repeats.csv"
+    >>> _ = path.write_text("set,image,repeat,kind\ntrain,a.png,1,exact\nval,b.png,1,exact\nval,c.png,,tiny\n")
+    >>> read_repeats(path)
+    Repeats(3 rows, 1 group, of train, val)
+    """
+    path = as_path(path)
+    suffix_of(path, REPEATS_SUFFIXES, "repeats")
+    table = read_table(path, text=tuple(_TEXTS), rows_needed=False)
+    texts = {name: _texts(path, table, name, thing) for name, thing in _TEXTS.items()}
+    numbers = integers(path, table[column(path, table, "repeat", thing="the number of the group")])
+    check_range(numbers.fill_null(1), 1, _MOST, what="number of a group", where=lambda row: place(path, row, "repeat"))
+    with at(path):
+        return Repeats.from_rows(texts["set"], texts["image"], numbers.fill_null(0).to_numpy(), texts["kind"])
+
+
+def _texts(path: Path, table: "pl.DataFrame", name: str, thing: str) -> list[str]:
+    texts = as_text(path, table[column(path, table, name, thing=thing)])
+    refuse_missing(path, texts)
+    if (texts == "").any():
+        row = (texts == "").arg_max() or 0
+        raise DataError("a value is missing", where=place(path, row, name), mend="fill it in, or leave the row out")
+    return texts.to_list()
+
+
+def write_repeats(path: str | Path, repeats: Repeats, *, force: bool = False) -> None:
+    """Write repeats, a row for each: columns set, image, repeat (the number of the group, or null) and kind.
+
+    Parameters
+    ----------
+    path
+        CSV, TSV or Parquet, by suffix.
+    repeats
+        What to write; the same repeats give the same bytes.
+    force
+        Overwrite a file that exists.
+
+    Raises
+    ------
+    DataError
+        The file is of another kind.
+    OutputError
+        The file exists, or cannot be written.
+    """
+    import polars as pl
+
+    path = as_path(path)
+    check_type(repeats, Repeats, what="the repeats", mend="scan_images(PLACES).repeats")
+    suffix_of(path, REPEATS_SUFFIXES, "repeats")
+    sets = pl.Series("set", repeats.sets, dtype=pl.String).gather(repeats.set_ids)
+    table = pl.DataFrame(
+        [
+            sets,
+            pl.Series("image", repeats.images, dtype=pl.String),
+            pl.Series("repeat", repeats.groups.astype(np.int64)).replace(0, None),
+            pl.Series("kind", repeats.kinds, dtype=pl.String),
+        ]
+    )
+    write_table(path, table, force=force)

@@ -1,0 +1,289 @@
+"""Label sets and original labels as files."""
+
+import json
+from collections.abc import Sequence
+from itertools import chain, compress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reassess.core.benchmark import IMAGENET
+from reassess.core.classes import Classes, check_classes, classes_of_ids
+from reassess.core.image_names import image_keys
+from reassess.core.kinds import check_kind
+from reassess.core.labels import LabelSets, check_original
+from reassess.errors import DataError, at
+from reassess.formats.files import as_path, read_lines, suffix_of, writing
+from reassess.formats.json_files import other_shape, read_json
+from reassess.formats.question_columns import ids_of_texts
+from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, refuse_missing, write_table
+from reassess.text import some
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["LABEL_SUFFIXES", "class_ids", "plain_labels", "read_labels", "read_original", "write_labels"]
+
+_SHAPE = "a list of 50,000 lists of class ids, or an object from image name to list of class ids"
+LABEL_SUFFIXES = (".json", *TABLE_SUFFIXES)
+
+_NAME = "image"
+
+
+def read_labels(path: str | Path, *, classes: Classes | None = None) -> LabelSets:
+    """Label sets of a file.
+
+    Parameters
+    ----------
+    path
+        JSON: a list of 50,000 lists in ImageNet validation order (null for an image never rated), or an object from
+        image name to list. CSV, TSV, JSON lines or Parquet: columns image and class, an empty set being one row without
+        a class. Classes are ids, or wnids or names.
+    classes
+        The classes of the benchmark, in which wnids and names are looked up; without, they are those that the file
+        names, in sorted order, until `LabelSets.in_classes` puts them in that of a list.
+
+    Raises
+    ------
+    DataError
+        The file does not hold label sets; the message says where.
+    """
+    path = as_path(path)
+    check_classes(classes)
+    is_json = suffix_of(path, LABEL_SUFFIXES, "a label set") == ".json"
+    return plain_labels(path, read_json(path) if is_json else read_table(path, text=(_NAME,)), classes)
+
+
+def plain_labels(path: Path, document: Any, classes: Classes | None) -> LabelSets:
+    """Label sets of a file that was parsed: of a JSON document, or else of a table; see `read_labels`."""
+    is_json = path.suffix.lower() == ".json"
+    if not is_json:
+        _refuse_counts(path, document)
+    images, lists = _lists_of_json(path, document) if is_json else _lists_of_table(path, document)
+    return _label_sets(path, images, lists, classes)
+
+
+def read_original(path: str | Path, *, classes: Classes | None = None) -> LabelSets:
+    r"""Original labels of a file: one class an image.
+
+    Parameters
+    ----------
+    path
+        Text: one wnid or class id a line, in ImageNet validation order. JSON: an object from image name to class. A
+        table with the columns image and class.
+    classes
+        As for `read_labels`.
+
+    Returns
+    -------
+    LabelSets of one class each.
+
+    Raises
+    ------
+    DataError
+        The file does not hold original labels, or an image has none or several; the message says where.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "original.csv"
+    >>> _ = path.write_text("image,class\na.png,cat\nb.png,dog\n")
+    >>> original = read_original(path)
+    >>> original, original.classes.names
+    (LabelSets(2 images, 2 labels, 0 empty), ('cat', 'dog'))
+    """
+    path = as_path(path)
+    check_classes(classes)
+    suffix = suffix_of(path, (".txt", *LABEL_SUFFIXES), "a list of original labels")
+    if suffix == ".txt":
+        images, lists = _lists_of_text(path)
+    elif suffix == ".json":
+        images, lists = _lists_of_json_classes(path)
+    else:
+        images, lists = _lists_of_table(path, read_table(path, text=(_NAME,)))
+    original = _label_sets(path, images, lists, classes)
+    with at(path):
+        check_original(original)
+    return original
+
+
+def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) -> None:
+    """Write label sets to JSON or a table, by suffix.
+
+    Parameters
+    ----------
+    path
+        JSON: a list of lists in validation order if the images are exactly ImageNet's 50,000 validation images, else an
+        object from image name to list. CSV, TSV, JSON lines or Parquet: columns image and class, an empty set being one
+        row without a class.
+    labels
+        What to write. Classes are written as ids; those that were read by wnid or name are written as such.
+    force
+        Overwrite a file that exists.
+
+    Raises
+    ------
+    DataError
+        Wrong kind of file for label sets.
+    OutputError
+        The file exists, or cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "labels.json"
+    >>> write_labels(path, LabelSets.from_lists(["a.png", "b.png"], [[3, 1], []]))
+    >>> path.read_text()
+    '{"a.png": [1, 3], "b.png": []}'
+    """
+    path = as_path(path)
+    check_kind(LabelSets, labels)
+    called = labels.classes.in_files
+    if suffix_of(path, LABEL_SUFFIXES, "a label set") != ".json":
+        write_table(path, _table_of_labels(labels), force=force)
+        return
+    lists = ([called[i] for i in sorted(ids)] if called else sorted(ids) for ids in labels.sets().values())
+    by_name: dict[str, list[Any]] = dict(zip(labels.images, lists, strict=True))
+    document: Any = by_name
+    keys = image_keys(IMAGENET.images)
+    if len(labels) == len(keys):
+        by_key = dict(zip(image_keys(labels.images), by_name.values(), strict=True))
+        if by_key.keys() == set(keys):
+            document = [by_key[key] for key in keys]
+    with writing(path, force=force) as temporary:
+        temporary.write_text(json.dumps(document))
+
+
+def _lists_of_json(path: Path, document: Any) -> tuple[Sequence[str], list[list[Any]]]:
+    if isinstance(document, list):
+        _check_validation_length(path, len(document), "list of label sets")
+        names, lists = list(IMAGENET.images), document
+    elif isinstance(document, dict):
+        names, lists = list(document), list(document.values())
+    else:
+        raise other_shape("label sets", document, where=path, allowed=_SHAPE)
+    if None in lists:
+        is_rated = [ids is not None for ids in lists]
+        names, lists = list(compress(names, is_rated)), list(compress(lists, is_rated))
+    if set(map(type, lists)) - {list}:
+        name, ids = next(pair for pair in zip(names, lists, strict=True) if not isinstance(pair[1], list))
+        raise other_shape("label sets", ids, where=f"{path}, image {name}", allowed=_SHAPE)
+    return names, lists
+
+
+def _lists_of_json_classes(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
+    document = read_json(path)
+    if not isinstance(document, dict):
+        raise other_shape("original labels", document, where=path, allowed="an object from image name to class")
+    return list(document), [[value] for value in document.values()]
+
+
+def _lists_of_text(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
+    lines = " ".join(read_lines(path)).split()
+    _check_validation_length(path, len(lines), "list of original labels")
+    return IMAGENET.images, [[line] for line in lines]
+
+
+def _check_validation_length(path: Path, length: int, thing: str) -> None:
+    expected = len(IMAGENET.images)
+    if length != expected:
+        raise DataError(
+            f"a {thing} without names must be in ImageNet validation order",
+            where=path,
+            allowed=f"{expected:,} entries",
+            found=f"{length:,} entries",
+            mend="get the whole file, or name the images in a JSON object or a table",
+        )
+
+
+def _refuse_counts(path: Path, table: "pl.DataFrame") -> None:
+    """Refuse counts of votes with a column for each class, of which a column class is the original label."""
+    numbers = [name for name in table.columns if name not in (_NAME, "class") and table[name].dtype.is_numeric()]
+    if len(numbers) > 1:
+        raise DataError(
+            "the table has columns of numbers, as counts of votes for each class have: it holds no label sets",
+            where=path,
+            found=some(numbers),
+            mend="make scores of counts (reassess aggregate), and label sets of the scores; or leave these columns out",
+        )
+
+
+def _lists_of_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], list[list[Any]]]:
+    if "answer" in table.columns:
+        raise DataError(
+            "the table holds answers: not all of its classes are valid",
+            where=path,
+            found=", ".join(table.columns[:12]),
+            mend="read it with read_multi_labels, or keep the rows that are valid and leave the column out",
+        )
+    if counted := next((name for name in ("count", "rater") if name in table.columns), None):
+        raise DataError(
+            "the table holds votes: not all of its classes are valid",
+            where=path,
+            found=f"a column {counted}",
+            mend="make scores of the votes, and label sets of the scores",
+        )
+    if scored := next((name for name in ("score", "probability") if name in table.columns), None):
+        raise DataError(
+            "the table holds scores: not all of its classes are valid",
+            where=path,
+            found=f"a column {scored}",
+            mend="cut label sets at a threshold (reassess labels), or leave the column out if every class is valid",
+        )
+    images = table[column(path, table, _NAME, thing="the image")]
+    classes = table[column(path, table, "class", thing="the class")]
+    if classes.dtype.is_numeric():
+        classes = integers(path, classes)
+    refuse_missing(path, images)
+    lists: dict[str, list[Any]] = {}
+    for name, value in zip(images.to_list(), classes.to_list(), strict=True):
+        lists.setdefault(name, []).append(value)
+    for name, values in lists.items():
+        if None in values and len(values) > 1:
+            raise DataError(
+                "an image has both a class and a row without a class",
+                where=f"{path}, image {name}",
+                allowed="one row without a class for an empty set, or one row for each class",
+            )
+    return list(lists), [[] if values == [None] else values for values in lists.values()]
+
+
+def _label_sets(path: Path, images: Sequence[str], lists: list[list[Any]], classes: Classes | None) -> LabelSets:
+    ids, classes = class_ids(path, lists, classes)
+    with at(path):
+        return LabelSets.from_lists(images, ids, classes)
+
+
+def class_ids(path: Path, lists: list[list[Any]], classes: Classes | None) -> tuple[list[list[int]], Classes]:
+    """Ids of classes in lists of a file, which are ids, or wnids or names; and those classes; see `read_labels`."""
+    kinds = set(map(type, chain.from_iterable(lists)))
+    if kinds - {int, str} or len(kinds) > 1:
+        raise DataError(
+            "classes are neither all ids nor all names",
+            where=path,
+            allowed="whole numbers, or text",
+            found=some(sorted(kind.__name__ for kind in kinds)),
+        )
+    if not kinds:
+        return lists, classes or Classes()
+    if kinds == {int}:
+        return lists, classes_of_ids(classes, where=path)
+    texts = dict.fromkeys(chain.from_iterable(lists))
+    id_of, classes = ids_of_texts(path, list(texts), classes)
+    return [[id_of[text] for text in names] for names in lists], classes
+
+
+def _table_of_labels(labels: LabelSets) -> "pl.DataFrame":
+    import polars as pl
+
+    empty = np.flatnonzero(labels.sizes == 0)
+    image_ids = np.concatenate([labels.image_ids, empty])
+    class_ids = np.concatenate([labels.indices, np.full(empty.size, -1, np.int32)])
+    order = np.lexsort((class_ids, image_ids))
+    return pl.DataFrame(
+        {
+            _NAME: pl.Series(labels.images, dtype=pl.String).gather(image_ids[order]),
+            "class": labels.classes.column(class_ids[order]),
+        }
+    )

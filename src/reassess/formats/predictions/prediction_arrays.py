@@ -1,0 +1,191 @@
+"""Predictions as arrays: npy, npz, tensors of PyTorch and safetensors."""
+
+import warnings
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.classes import Classes
+from reassess.core.predictions import Predictions
+from reassess.errors import DataError, MissingPackageError
+from reassess.formats.archives import check_declared, declares_more, open_archive, read_npy
+from reassess.formats.files import check_input
+from reassess.formats.predictions.output_lists import are_in_sorted_order, check_outputs, refuse_ids
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["ARRAY_SUFFIXES", "read_prediction_array"]
+
+ARRAY_SUFFIXES = (".npy", ".npz", ".pt", ".pth", ".safetensors")
+_NAMES = ("names", "filenames", "paths")
+_FOLD = "fold"  # in which each image was held out
+_TORCH_REFUSES = "Weights only load failed"
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What an array file holds: the array, its kind, and the names of its rows."""
+
+    array: npt.NDArray[Any]
+    kind: str
+    names: Sequence[str] | None = None
+    bfloat16: bool = False
+
+
+def read_prediction_array(
+    path: Path, classes: Classes, columns: npt.NDArray[np.int64] | None, max_bytes: int
+) -> Predictions:
+    """Predictions of an array or a tensor; see `formats.predictions.read_predictions`."""
+    readers: dict[str, Callable[[], _Content]] = {
+        ".npy": lambda: _Content(read_npy(path), "npy"),
+        ".npz": lambda: _read_npz(path, max_bytes),
+        ".safetensors": lambda: _read_safetensors(path),
+    }
+    read = readers.get(path.suffix.lower(), lambda: _read_torch(path, max_bytes))
+    return _of_array(read(), classes, columns)
+
+
+def _of_array(content: _Content, classes: Classes, columns: npt.NDArray[np.int64] | None) -> Predictions:
+    array = content.array
+    if array.ndim and not len(array):
+        raise DataError("the array has no rows", found=f"shape {array.shape}", mend="write it again")
+    shape = "x".join(str(size) for size in array.shape)
+    if array.dtype.kind in "iu" and not content.bfloat16:
+        refuse_ids(classes, columns)
+        predictions = Predictions.from_ids(array, content.names, columns=columns)
+        kind = f"ids, top {predictions.depth}"
+    elif array.dtype.kind == "f" or content.bfloat16:
+        check_outputs(array.shape, classes, columns)
+        read = Predictions.from_bfloat16 if content.bfloat16 else Predictions.from_scores
+        predictions = read(array, content.names, columns=columns)
+        kind = f"scores, {predictions.dtype}{are_in_sorted_order(classes, columns)}"
+    else:
+        raise DataError(
+            "the array holds neither ids nor scores", allowed="integers or floats", found=f"{array.dtype} {array.shape}"
+        )
+    return replace(predictions, detected=f"{content.kind} {shape}: {kind}")
+
+
+def _read_npz(path: Path, max_bytes: int) -> _Content:
+    with open_archive(path, max_bytes=max_bytes) as archive:
+        named = [name for name in _NAMES if name in archive]
+        held = [name for name in archive if name not in (*_NAMES, _FOLD)]
+        if len(held) != 1 or len(named) > 1:
+            raise DataError(
+                "it is not clear which array holds the predictions" if len(named) < 2 else "two arrays of names",
+                allowed=f"one array of ids or scores, and one of {', '.join(_NAMES)}",
+                found=", ".join(archive) or "no array",
+                mend="save one array of predictions a file",
+            )
+        names = _names(archive[named[0]], f"{path}, array {named[0]}") if named else None
+        aside = f" ({_FOLD} is not read)" if _FOLD in archive else ""
+        return _Content(array=archive[held[0]], kind=f"npz, array {held[0]}{aside}", names=names)
+
+
+def _names(array: npt.NDArray[Any], where: str) -> list[str]:
+    """Image names of an array of text, or of bytes or numbers, each of which stands for its text."""
+    if array.ndim == 1 and array.dtype.kind in "SUiu":
+        try:
+            texts: list[str] = (np.strings.decode(array, "utf-8") if array.dtype.kind == "S" else array).tolist()
+            return [str(text) for text in texts]
+        except UnicodeDecodeError:
+            pass
+    raise DataError(
+        "the array does not hold image names",
+        where=where,
+        allowed="text of shape (N,)",
+        found=f"{array.dtype} {array.shape}",
+        mend="save names.astype(str)",
+    )
+
+
+def _read_torch(path: Path, max_bytes: int) -> _Content:
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingPackageError("torch", extra="torch", purpose=f"reading {path.suffix} files") from error
+    check_input(path)
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as file:
+                check_declared(path, file, max_bytes)
+        with warnings.catch_warnings(action="ignore"):  # of what the error below says
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except DataError:
+        raise
+    except Exception as error:  # torch and zipfile raise whatever their parts raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(
+            "the file cannot be loaded as plain tensors",
+            where=path,
+            allowed="a tensor, or a dict with one tensor and a list of names; other Python objects are never loaded",
+            # torch goes on with advice to load it all the same, which would run any code
+            found="other Python objects" if reason.startswith(_TORCH_REFUSES) else reason,
+            mend="torch.save(scores.cpu(), path)",
+        ) from error
+    return _of_tensors(path, loaded if isinstance(loaded, dict) else {type(loaded).__name__: loaded}, max_bytes)
+
+
+def _read_safetensors(path: Path) -> _Content:
+    try:
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise MissingPackageError("safetensors", extra="torch", purpose="reading .safetensors files") from error
+    from safetensors import SafetensorError
+
+    check_input(path)
+    try:
+        return _of_tensors(path, load_file(path), path.stat().st_size)
+    except SafetensorError as error:
+        raise DataError(
+            "the file is not a whole safetensors file",
+            where=path,
+            found=str(error),
+            mend="get or write the file again",
+        ) from error
+
+
+def _of_tensors(path: Path, loaded: dict[str, Any], max_bytes: int) -> _Content:
+    """The one tensor, which may be no larger than allowed: a few bytes of a file may be repeated in it."""
+    import torch
+
+    names = [loaded[name] for name in _NAMES if name in loaded]
+    tensors = [value for name, value in loaded.items() if isinstance(value, torch.Tensor) and name not in _NAMES]
+    if len(tensors) != 1 or len(names) > 1:
+        raise DataError(
+            "it is not clear which tensor holds the predictions",
+            where=path,
+            allowed=f"one tensor of ids or scores, and one list of {', '.join(_NAMES)}",
+            found=", ".join(map(str, loaded)) or "nothing",
+            mend="save one tensor of predictions a file",
+        )
+    tensor = tensors[0].detach()
+    declared = tensor.numel() * tensor.element_size()
+    if declared > max_bytes:
+        raise declares_more(path, "tensor", declared, max_bytes)
+    bfloat16 = tensor.dtype == torch.bfloat16
+    try:
+        if tensor.device.type != "cpu":
+            raise TypeError("a tensor without values")
+        array = tensor.contiguous().view(torch.int16).numpy() if bfloat16 else tensor.numpy()
+        held = names[0].numpy() if names and isinstance(names[0], torch.Tensor) else np.array(names[0] if names else [])
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(
+            "a tensor of this kind cannot be read",
+            where=path,
+            allowed="a dense tensor of float16, bfloat16, float32 or float64 scores, or of integer ids",
+            found=str(tensor.dtype),
+            mend="torch.save(scores.float().cpu(), path)",
+        ) from error
+    return _Content(
+        array=array,
+        kind=path.suffix.lower().lstrip("."),
+        names=_names(held, f"{path}, names") if names else None,
+        bfloat16=bfloat16,
+    )

@@ -1,0 +1,202 @@
+"""Classes in files: ids, or wnids or names, which are looked up in a list of classes or else make one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.checks import check_range, check_shape
+from reassess.core.class_names import MOST_CLASSES, class_number
+from reassess.core.classes import NO_CLASS, Classes, classes_of_ids, warn_of_capitals
+from reassess.core.questions import Questions
+from reassess.errors import DataError, at
+from reassess.formats.tables import as_text, column, integers, place, refuse_missing
+from reassess.text import composed, shortened, some
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = [
+    "columns_of_questions",
+    "ids_of_column",
+    "ids_of_texts",
+    "info_of_questions",
+    "questions_of_info",
+    "questions_of_table",
+]
+
+
+def ids_of_column(path: Path, series: "pl.Series", classes: Classes | None) -> tuple[npt.NDArray[np.int64], Classes]:
+    """Class id of each row of a column, and the classes.
+
+    Parameters
+    ----------
+    path
+        The file, for messages.
+    series
+        Whole numbers, which are ids; or text. No row may be empty.
+    classes
+        In which text is looked up; without, the classes are the names in the column.
+    """
+    refuse_missing(path, series)
+    if series.dtype.is_numeric():
+        ids = integers(path, series)
+        refuse_missing(path, ids)
+        return ids.to_numpy(), classes_of_ids(classes, where=path)
+    import polars as pl
+
+    texts = as_text(path, series)
+    is_blank = texts.str.strip_chars() == ""
+    if is_blank.any():
+        raise _no_name(place(path, is_blank.arg_max() or 0, series.name))
+    unique = texts.unique()
+    id_of, classes = ids_of_texts(path, unique.to_list(), classes)
+    ids = texts.replace_strict(list(id_of), list(id_of.values()), return_dtype=pl.Int64)
+    return ids.to_numpy(), classes
+
+
+def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> tuple[dict[str, int], Classes]:
+    """The class id of each of some texts, and the classes.
+
+    Parameters
+    ----------
+    path
+        The file, for messages.
+    texts
+        Each once.
+    classes
+        In which they are looked up, by name, wnid or id; without, texts that are all numbers are ids, and other texts
+        make the list of classes, in sorted order and without blanks around them. Names that differ only in capitals
+        are different classes then, with a `ReassessWarning`.
+
+    Raises
+    ------
+    DataError
+        A text is empty; is none of the classes, or fits two; or there are both numbers and names.
+    """
+    if any(not text.strip() for text in texts):
+        raise _no_name(path)
+    numbers = {text: class_id for text in texts if (class_id := class_number(text)) is not None}
+    if numbers and len(numbers) == len(texts):
+        return _checked(path, numbers, classes_of_ids(classes, where=path))
+    if classes is not None and classes.texts:
+        id_of = {text: classes.id_of(text, where=str(path)) for text in texts}
+        lost = sorted(text for text, class_id in id_of.items() if class_id < 0)
+        if lost:
+            raise DataError(
+                NO_CLASS,
+                where=path,
+                allowed=classes.allowed,
+                found=some(lost, most=3),
+                mend="check the spelling, or add the class to the list of classes",
+            )
+        return id_of, classes
+    if numbers:  # a number among names is no name: ranks would stand for wrong classes
+        name = min(set(texts) - numbers.keys())
+        raise DataError(
+            "classes are neither all ids nor all names",
+            where=path,
+            allowed="whole numbers, or text",
+            found=some([min(numbers), name]),
+        )
+    with at(path):
+        classes = Classes.from_texts(texts)
+    warn_of_capitals(classes, where=path)
+    id_of = {text: class_id for class_id, text in enumerate(classes.texts)}
+    return {text: id_of[composed(text.strip())] for text in texts}, classes
+
+
+def _no_name(where: object) -> DataError:
+    return DataError("a class has no name", where=where, allowed="whole numbers, or text", found="''")
+
+
+def _checked(path: Path, numbers: dict[str, int], classes: Classes) -> tuple[dict[str, int], Classes]:
+    """Numbers that are ids of the classes; `DataError` if one is not."""
+    wrong = sorted(text for text, class_id in numbers.items() if not 0 <= class_id <= classes.largest_id)
+    if wrong:
+        raise DataError(
+            "class id out of range",
+            where=path,
+            allowed=f"0 to {classes.largest_id}",
+            found=some([shortened(text, 40) for text in wrong], most=3),
+        )
+    return numbers, classes
+
+
+_DIGITS = 18  # of a number that int64 surely holds
+
+
+def questions_of_info(info: npt.NDArray[Any], where: Path, classes: Classes | None = None) -> Questions:
+    """Questions of an `info` array: text of shape (questions, 2), image name and class, by id or by name.
+
+    Neighbours are compared as code points, so that only the first of each run of one image becomes a Python string.
+    """
+    check_shape(info, ("questions", 2), what="the questions", kind="text", where=f"{where}, array info")
+    width = info.dtype.itemsize // 4
+    codes = np.ascontiguousarray(info, info.dtype.newbyteorder("=")).view(np.uint32).reshape(len(info), 2, width)
+    starts = np.ones(len(info), bool)
+    starts[1:] = (codes[1:, 0] != codes[:-1, 0]).any(axis=1)
+    position: dict[str, int] = {}
+    run_image = np.array([position.setdefault(name, len(position)) for name in info[starts, 0].tolist()], np.int32)
+    image_ids = run_image[np.cumsum(starts) - 1] if len(info) else run_image
+    class_ids = _parse_ids(codes[:, 1])
+    if class_ids is None:
+        texts, rows = np.unique(info[:, 1], return_inverse=True)
+        id_of, classes = ids_of_texts(where, texts.tolist(), classes)
+        class_ids = np.array(list(id_of.values()), np.int64)[rows]
+    else:
+        classes = classes_of_ids(classes, where=where)
+    check_range(class_ids, 0, MOST_CLASSES - 1, what="class id", where=lambda row: f"{where}, array info, row {row}")
+    return Questions(
+        images=tuple(position),
+        image_ids=image_ids,
+        class_ids=class_ids.astype(np.int32),
+        classes=classes,
+    )
+
+
+def info_of_questions(questions: Questions) -> npt.NDArray[np.str_]:
+    """The `info` array of some questions, shape (questions, 2)."""
+    called = questions.classes.in_files
+    class_ids = np.array(called)[questions.class_ids] if called else questions.class_ids.astype(np.str_)
+    names = np.array(questions.images or [""], np.str_)[questions.image_ids]
+    width = max(1, *(int(np.strings.str_len(part).max(initial=1)) for part in (names, class_ids)))
+    return np.stack([names, class_ids], axis=1).astype(f"<U{width}")
+
+
+def questions_of_table(path: Path, table: "pl.DataFrame", classes: Classes | None = None) -> Questions:
+    """Questions of the columns image and class of a table, one a row."""
+    image = table[column(path, table, "image", thing="the image")].cast(str)
+    refuse_missing(path, image)
+    class_ids, classes = ids_of_column(path, table[column(path, table, "class", thing="the class")], classes)
+    return Questions.from_columns(image.to_list(), class_ids, classes)
+
+
+def columns_of_questions(questions: Questions, rows: npt.NDArray[np.int64] | None = None) -> "dict[str, pl.Series]":
+    """The columns image and class of a table with a row for each question, or for those at some rows."""
+    import polars as pl
+
+    rows = np.arange(len(questions)) if rows is None else rows
+    return {
+        "image": pl.Series(questions.images, dtype=pl.String).gather(questions.image_ids[rows]),
+        "class": questions.classes.column(questions.class_ids[rows]),
+    }
+
+
+def _parse_ids(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64] | None:
+    """Numbers from rows of code points, decimal digits and then zeros; None where a row is no number."""
+    value = np.zeros(len(codes), np.int64)
+    ended = np.zeros(len(codes), bool)
+    if (codes[:, 0] == 0).any() or (codes.shape[1] > _DIGITS and codes[:, _DIGITS].any()):
+        return None
+    for digits in codes.T[:_DIGITS]:
+        ended |= digits == 0
+        if ended.all():
+            break
+        digit = digits.astype(np.int64) - ord("0")
+        if (~ended & ((digit < 0) | (digit > 9))).any():
+            return None
+        value = np.where(ended, value, 10 * value + digit)
+    return value

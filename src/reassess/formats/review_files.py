@@ -1,0 +1,305 @@
+"""Label sets with what is valid, unclear and wrong as files, and any label file, whatever it holds."""
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reassess.core.benchmark import IMAGENET
+from reassess.core.checks import check_range
+from reassess.core.classes import Classes, check_classes
+from reassess.core.labels import LabelSets
+from reassess.core.multi_labels import MultiLabels
+from reassess.errors import DataError, ReassessWarning, at
+from reassess.formats.files import as_path, suffix_of
+from reassess.formats.json_files import other_shape, read_json
+from reassess.formats.label_files import LABEL_SUFFIXES, class_ids, plain_labels, read_original
+from reassess.formats.tables import column, integers, numbers, place, read_table, refuse_missing
+from reassess.text import counted, some
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["read_any_labels", "read_multi_labels"]
+
+_SHAPE = "for each image lists of classes, valid, unclear and wrong, and problematic: true or false"
+_KINDS = ("valid", "unclear", "wrong")
+_PROBLEMATIC = "problematic"
+# Headings of a table with one row an image; those after the first are of the published table.
+_COLUMNS = {
+    "valid": ("valid", "proposed_labels"),
+    "unclear": ("unclear", "unclear_multi_labels"),
+    "wrong": ("wrong", "wrong_multi_labels"),
+    _PROBLEMATIC: (_PROBLEMATIC, "is_problematic"),
+}
+_LISTS = {name for kind in _KINDS for name in _COLUMNS[kind]}
+_NAMES = ("image", "id")
+_TEXT = (*_NAMES, "answer", *(name for names in _COLUMNS.values() for name in names))
+_NUMBER, _CORRECT = "Image Number", "Correct ID"  # of the ecologists' table
+_TRUE = {"true": True, "1": True, "false": False, "0": False}
+_Review = dict[str, Any]
+
+
+def read_any_labels(
+    path: str | Path, *, original: Callable[[], LabelSets], classes: Classes | None = None
+) -> LabelSets | MultiLabels:
+    """What a file of labels holds; it is read once.
+
+    Parameters
+    ----------
+    path
+        As for `read_labels` or `read_multi_labels`; text, as for `read_original`; or the published table of ecologists'
+        verdicts on original labels, with the columns Image Number and Correct ID: the label is right where that is
+        above 0, wrong below, and unclear at 0.
+    original
+        Gives the original labels; called for such verdicts alone.
+    classes
+        As for `read_labels`.
+
+    Returns
+    -------
+    LabelSets, or MultiLabels where the file says more than what is valid; verdicts are MultiLabels that are not
+    complete, of which the original label is the only class of each image.
+
+    Raises
+    ------
+    DataError
+        The file holds nothing of the kind; the message says where.
+    """
+    path = as_path(path)
+    check_classes(classes)
+    if suffix_of(path, (*LABEL_SUFFIXES, ".txt"), "a label set") == ".txt":
+        return read_original(path, classes=classes)
+    document = _parsed(path)
+    if _is_json(path):
+        is_reviewed = isinstance(document, dict) and any(isinstance(given, dict) for given in document.values())
+    else:
+        if {_NUMBER, _CORRECT} <= set(document.columns):
+            return _of_verdicts(path, document, original())
+        is_reviewed = "answer" in document.columns or _has_lists(document)
+    return _multi_labels(path, document, classes) if is_reviewed else plain_labels(path, document, classes)
+
+
+def read_multi_labels(path: str | Path, *, classes: Classes | None = None) -> MultiLabels:
+    r"""What reviewers said of each image.
+
+    Parameters
+    ----------
+    path
+        JSON: an object from image name to an object of lists of classes, valid, unclear and wrong, and problematic,
+        true or false; each of them may be missing. CSV, TSV, JSON lines or Parquet: columns image, class and answer,
+        the answer being valid, unclear or wrong, or problematic in a row without a class, in any case; or one row an
+        image, with the columns image or id, valid (or proposed_labels), unclear (unclear_multi_labels) and wrong
+        (wrong_multi_labels), each a text of classes separated by commas, of which one may be the end, and
+        problematic (is_problematic). Classes are ids, wnids or names, as for `read_labels`. A class in two lists of an
+        image is valid over unclear over wrong, and a class that stands twice in one counts once, with a
+        `ReassessWarning` of how many images have such.
+    classes
+        As for `read_labels`.
+
+    Returns
+    -------
+    MultiLabels
+
+    Raises
+    ------
+    DataError
+        The file does not hold such label sets; the message says where.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "reviewed.json"
+    >>> _ = path.write_text('{"a.png": {"valid": [7, 3], "wrong": [4]}, "b.png": {"problematic": true}}')
+    >>> read_multi_labels(path)
+    MultiLabels(2 images, 2 valid labels, 0 unclear, 1 wrong, 1 problematic images)
+
+    Notes
+    -----
+    Source of the table with one row an image: the review of Vasudevan et al., "When does dough become a bagel?", arXiv
+    2205.04596, as Kisel et al., "Flaws of ImageNet", ICLR 2025 blog posts, give it.
+    """
+    path = as_path(path)
+    check_classes(classes)
+    suffix_of(path, LABEL_SUFFIXES, "a multi-label set")
+    return _multi_labels(path, _parsed(path), classes)
+
+
+def _is_json(path: Path) -> bool:
+    return path.suffix.lower() == ".json"
+
+
+def _parsed(path: Path) -> Any:
+    return read_json(path) if _is_json(path) else read_table(path, text=_TEXT)
+
+
+def _has_lists(table: "pl.DataFrame") -> bool:
+    """Whether a table has one row an image with lists of classes."""
+    return "class" not in table.columns and not _LISTS.isdisjoint(table.columns)
+
+
+def _multi_labels(path: Path, document: Any, classes: Classes | None) -> MultiLabels:
+    """Multi-label sets of a file that was parsed: of a JSON document, or else of a table."""
+    if _is_json(path):
+        reviews = _reviews_of_json(path, document)
+    elif _has_lists(document):
+        reviews = _reviews_of_lists(path, document, classes)
+    else:
+        reviews = _reviews_of_rows(path, document)
+    images = [image for image, _ in reviews]
+    lists = [review[kind] for _, review in reviews for kind in _KINDS]
+    ids, classes = class_ids(path, lists, classes)
+    judged = [dict(zip(_KINDS, ids[start : start + len(_KINDS)], strict=True)) for start in range(0, len(ids), 3)]
+    once = [_each_class_once(lists) for lists in judged]
+    with at(path):
+        valid, unclear, wrong = (
+            LabelSets.from_lists(images, [lists[kind] for lists in once], classes) for kind in _KINDS
+        )
+        problematic = np.array([review[_PROBLEMATIC] for _, review in reviews], bool)
+        labels = MultiLabels(valid=valid, unclear=unclear, wrong=wrong, problematic=problematic)
+    _warn_of_repeats(path, images, judged, classes)  # now that each id is known to be that of a class
+    return labels
+
+
+def _each_class_once(lists: dict[str, list[int]]) -> dict[str, list[int]]:
+    """The lists of an image, a class being valid over unclear over wrong."""
+    kind_of = {class_id: kind for kind in reversed(_KINDS) for class_id in lists[kind]}
+    return {kind: [class_id for class_id, its in kind_of.items() if its == kind] for kind in _KINDS}
+
+
+def _warn_of_repeats(path: Path, images: list[str], judged: list[dict[str, list[int]]], classes: Classes) -> None:
+    """Warn of classes that stand in two lists of an image, and of those that stand twice in one."""
+    in_two: dict[str, str] = {}
+    twice: dict[str, str] = {}
+    for image, lists in zip(images, judged, strict=True):
+        named = Counter(chain.from_iterable(lists.values()))
+        for class_id in (class_id for class_id, n in named.items() if n > 1):
+            kinds = [kind for kind, ids in lists.items() if class_id in ids]
+            if len(kinds) > 1:
+                in_two.setdefault(image, f"{image} ({classes.label(class_id)}: {', '.join(kinds)})")
+            if named[class_id] > len(kinds):
+                twice.setdefault(image, f"{image} ({classes.label(class_id)})")
+    for places, what in (
+        (in_two, "a class stands in two lists, and is taken as valid over unclear over wrong"),
+        (twice, "a class stands twice in one list, and counts once"),
+    ):
+        if places:
+            text = f"{path}: on {counted(len(places), 'image')} {what}: {some(list(places.values()), most=3)}"
+            warnings.warn(text, ReassessWarning, stacklevel=2)
+
+
+def _no_review() -> _Review:
+    return {kind: [] for kind in _KINDS} | {_PROBLEMATIC: False}
+
+
+def _reviews_of_json(path: Path, document: Any) -> list[tuple[str, _Review]]:
+    if not isinstance(document, dict):
+        raise other_shape("multi-label sets", document, where=path, allowed=_SHAPE)
+    reviews = []
+    for image, given in document.items():
+        if not isinstance(given, dict):
+            raise other_shape("multi-label sets", given, where=f"{path}, image {image}", allowed=_SHAPE)
+        review = _no_review() | given
+        if review.keys() != _no_review().keys() or any(
+            not isinstance(review[name], type(nothing)) for name, nothing in _no_review().items()
+        ):
+            raise other_shape("multi-label sets", given, where=f"{path}, image {image}", allowed=_SHAPE)
+        reviews.append((image, review))
+    return reviews
+
+
+def _reviews_of_rows(path: Path, table: "pl.DataFrame") -> list[tuple[str, _Review]]:
+    """Reviews of a table with one row for each class of an image."""
+    images, answers = (table[column(path, table, name, thing=f"the {name}")] for name in ("image", "answer"))
+    classes = table[column(path, table, "class", thing="the class")]
+    for series in (images, answers):
+        refuse_missing(path, series)
+    if classes.dtype.is_numeric():
+        classes = integers(path, classes)
+    reviews: dict[str, _Review] = {}
+    rows: Iterable[tuple[str, str, Any]] = zip(images.to_list(), answers.to_list(), classes.to_list(), strict=True)
+    for row, (image, given, class_id) in enumerate(rows):
+        review, answer = reviews.setdefault(image, _no_review()), given.strip().casefold()
+        if answer in _KINDS and class_id is not None:
+            review[answer].append(class_id)
+        elif answer == _PROBLEMATIC and class_id is None:
+            review[_PROBLEMATIC] = True
+        else:
+            raise DataError(
+                "a row holds neither an answer to a class nor a problematic image",
+                where=place(path, row),
+                allowed="valid, unclear or wrong with a class, or problematic without one",
+                found=f"{given!r} {'without a class' if class_id is None else f'with class {class_id}'}",
+            )
+    return list(reviews.items())
+
+
+def _reviews_of_lists(path: Path, table: "pl.DataFrame", classes: Classes | None) -> list[tuple[str, _Review]]:
+    """Reviews of a table with one row an image, and lists of classes in its cells."""
+    images = table[column(path, table, *_NAMES, thing="the image")]
+    refuse_missing(path, images)
+    headings = {what: next((name for name in names if name in table.columns), None) for what, names in _COLUMNS.items()}
+    cells = {what: [None] * table.height if name is None else table[name].to_list() for what, name in headings.items()}
+    reviews = []
+    for row, image in enumerate(images.to_list()):
+        review: _Review = {kind: _split(cells[kind][row]) for kind in _KINDS}
+        for kind in _KINDS:
+            if any(_is_list(part, classes) for part in review[kind]):
+                raise DataError(
+                    "classes in a cell are separated by semicolons",
+                    where=place(path, row, headings[kind]),
+                    allowed="classes separated by commas",
+                    found=repr(cells[kind][row]),
+                    mend="put commas in their place",
+                )
+        answer = _TRUE.get((cells[_PROBLEMATIC][row] or "").strip().casefold() or "false")
+        if answer is None:
+            raise DataError(
+                "neither true nor false",
+                where=place(path, row, headings[_PROBLEMATIC]),
+                allowed="true or false, 1 or 0, or nothing for false",
+                found=repr(cells[_PROBLEMATIC][row]),
+                mend="write one of these",
+            )
+        reviews.append((image, review | {_PROBLEMATIC: answer}))
+    return reviews
+
+
+def _split(cell: str | None) -> list[str]:
+    """The classes in a cell; what follows a last comma may be nothing, and a cell of nothing holds none."""
+    parts = [part.strip() for part in (cell or "").split(",")]
+    return parts if parts[-1] else parts[:-1]
+
+
+def _is_list(part: str, classes: Classes | None) -> bool:
+    """Whether what stands between commas is itself a list, of another form: no class is called so."""
+    return ";" in part and (classes is None or classes.find(part) is None)
+
+
+def _of_verdicts(path: Path, table: "pl.DataFrame", original: LabelSets) -> MultiLabels:
+    """Verdicts on original labels, of images that are called by their number."""
+    refuse_missing(path, table[_NUMBER])
+    images = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in integers(path, table[_NUMBER]).to_list()]
+    verdicts = numbers(path, table[_CORRECT]).to_numpy()
+    check_range(verdicts, -1, 1, what=_CORRECT, where=lambda row: place(path, row))
+    rows = original.find(images)
+    if (rows < 0).any():
+        row = int(np.argmax(rows < 0))
+        raise DataError(
+            "a verdict is on an image without an original label",
+            where=place(path, row),
+            allowed=f"a number from 1 to {len(IMAGENET.images):,}",
+            found=images[row],
+        )
+    ids = original.indices[rows]
+    with at(path):
+        valid, unclear, wrong = (
+            LabelSets.from_pairs(images, np.flatnonzero(its), ids[its], original.classes)
+            for its in (verdicts > 0, verdicts == 0, verdicts < 0)
+        )
+        problematic = np.zeros(len(images), bool)
+        return MultiLabels(valid=valid, unclear=unclear, wrong=wrong, problematic=problematic, complete=False)

@@ -1,0 +1,159 @@
+"""Scores of (image, class) questions as files."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.checks import check_range, check_shape
+from reassess.core.classes import Classes, check_classes
+from reassess.core.kinds import check_kind
+from reassess.core.scores import Scores
+from reassess.errors import at
+from reassess.formats.archives import MAX_BYTES, open_archive, write_npz
+from reassess.formats.files import as_path, suffix_of, writing
+from reassess.formats.question_columns import (
+    columns_of_questions,
+    info_of_questions,
+    questions_of_info,
+    questions_of_table,
+)
+from reassess.formats.tables import (
+    TABLE_SUFFIXES,
+    column,
+    integers,
+    numbers,
+    place,
+    read_table,
+    refuse_missing,
+    write_table,
+)
+
+__all__ = ["read_scores", "write_scores"]
+
+_PROBABILITY, _GOLDEN = "probability", "golden"
+
+
+def read_scores(path: str | Path, *, classes: Classes | None = None, max_bytes: int = MAX_BYTES) -> Scores:
+    """Scores of a file.
+
+    Parameters
+    ----------
+    path
+        npz with the arrays ``tensor`` (or ``scores``), float, shape (questions,), and ``info``, text, shape
+        (questions, 2): image name and class. Or a table with the columns image, class and score. Classes are ids,
+        or wnids or names. An array or column called ``probability`` instead holds scores that are `exclusive`. One more
+        called ``golden`` holds 1 where experts' answers made the scores, and 0 elsewhere.
+    classes
+        The classes of the benchmark, in which wnids and names are looked up; without, they are those that the file
+        names, in sorted order.
+    max_bytes
+        An archive that declares more is refused.
+
+    Raises
+    ------
+    DataError
+        The file does not hold scores; the message says where.
+    """
+    path = as_path(path)
+    check_classes(classes)
+    suffix = suffix_of(path, (".npz", *TABLE_SUFFIXES), "scores")
+    with at(path):
+        return _read_npz(path, classes, max_bytes) if suffix == ".npz" else _read_table(path, classes)
+
+
+def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> None:
+    """Write scores as an npz archive or a table, by suffix.
+
+    Parameters
+    ----------
+    path
+        npz with the arrays ``tensor``, float64, shape (questions,), and ``info``, text, shape (questions, 2): image
+        name and class. CSV, TSV, JSON lines or Parquet: columns image, class and score. Classes are ids, or names
+        where they were read by name. As for `read_scores`, ``probability`` takes the place of ``tensor`` and score
+        where scores are exclusive, and ``golden`` is there where it is known.
+    scores
+        What to write; the file holds the same numbers to the last bit.
+    force
+        Overwrite a file that exists.
+
+    Raises
+    ------
+    DataError
+        Wrong kind of file for scores.
+    OutputError
+        The file exists, or cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from reassess import Questions
+    >>> path = Path(mkdtemp()) / "scores.npz"
+    >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([7, 3]))
+    >>> write_scores(path, Scores(questions, np.array([0.9, 0.2])))
+    >>> read_scores(path).values
+    array([0.9, 0.2])
+    """
+    path = as_path(path)
+    check_kind(Scores, scores)
+    if path.suffix.lower() == ".npz":
+        with writing(path, force=force) as temporary:
+            name = _PROBABILITY if scores.exclusive else "tensor"
+            write_npz(temporary, {name: scores.values, "info": info_of_questions(scores.questions), **_golden(scores)})
+        return
+    import polars as pl
+
+    name = _PROBABILITY if scores.exclusive else "score"
+    table = pl.DataFrame({**columns_of_questions(scores.questions), name: scores.values, **_golden(scores)})
+    write_table(path, table, force=force)
+
+
+def _golden(scores: Scores) -> dict[str, npt.NDArray[np.uint8]]:
+    """What is golden, as a column of 1 and 0, where it is known."""
+    return {} if scores.golden is None else {_GOLDEN: scores.golden.astype(np.uint8)}
+
+
+def _read_npz(path: Path, classes: Classes | None, max_bytes: int) -> Scores:
+    with open_archive(path, max_bytes=max_bytes) as archive:
+        name = archive.name_of("tensor", "scores", _PROBABILITY)
+        values = archive[name]
+        questions = questions_of_info(archive.first_of("info"), path, classes)
+        golden = archive.get(_GOLDEN)
+    votes = "a tensor of shape (raters, questions, answers) holds votes: aggregate them first"
+    check_shape(
+        values,
+        ("questions",),
+        what="the scores",
+        kind="floats",
+        where=f"{path}, array {name}",
+        mend=votes if values.ndim == 3 else None,
+    )
+    if golden is not None:
+        check_shape(golden, ("questions",), what="what is golden", kind="integers", where=f"{path}, array {_GOLDEN}")
+        check_range(golden, 0, 1, what="golden", where=f"{path}, array {_GOLDEN}, row {{}}".format)
+    return Scores(
+        questions=questions,
+        values=values.astype(np.float64, copy=False),
+        exclusive=name == _PROBABILITY,
+        golden=None if golden is None else golden.astype(bool),
+    )
+
+
+def _read_table(path: Path, classes: Classes | None) -> Scores:
+    table = read_table(path, text=("image",))
+    questions = questions_of_table(path, table, classes)
+    name = column(path, table, "score", _PROBABILITY, thing="the score")
+    golden = None
+    if _GOLDEN in table.columns:
+        column_of_golden = integers(path, table[_GOLDEN])
+        refuse_missing(path, column_of_golden)
+        golden = column_of_golden.to_numpy()
+        check_range(golden, 0, 1, what="golden", where=lambda row: place(path, row, _GOLDEN))
+    values = numbers(path, table[name]).to_numpy().astype(np.float64)
+    check_range(values, 0, 1, what=name, where=lambda row: place(path, row, name))
+    return Scores(
+        questions=questions,
+        values=values,
+        exclusive=name == _PROBABILITY,
+        golden=None if golden is None else golden.astype(bool),
+    )

@@ -1,0 +1,269 @@
+"""Tasks as JSON lines, one task a line."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reassess.core.checks import check_range, first_repeat
+from reassess.core.class_names import MOST_CLASSES
+from reassess.core.classes import NO_CLASS, Classes, check_classes
+from reassess.core.questions import Questions
+from reassess.core.tasks import Tasks
+from reassess.errors import DataError, at
+from reassess.formats.files import as_path, check_input, not_utf8, suffix_of, writing
+from reassess.formats.json_files import each_once
+from reassess.formats.question_columns import ids_of_column
+from reassess.text import shortened
+
+__all__ = ["TASK_SUFFIXES", "read_tasks", "write_tasks"]
+
+TASK_SUFFIXES = (".jsonl",)
+_FORM = '{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "all of the image"}'
+_MOST_NUMBER = 2**63 - 1
+_SHOWN = 60  # letters
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A task as it stands in a file."""
+
+    at: int
+    where: str
+    number: int
+    image: str
+    classes: list[int | str]
+    names: list[str | None]
+    reason: str
+
+
+def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
+    r"""Tasks of a file, as `write_tasks` writes it.
+
+    Parameters
+    ----------
+    path
+        JSON lines: ``task`` (a whole number from 0, each once), ``image``, ``classes`` (a list of objects, each with
+        ``class``, an id, wnid or name, and its ``name``, which may be missing) and ``reason`` (text; may be missing).
+        Other keys are not read.
+    classes
+        The classes of the benchmark.
+
+    Raises
+    ------
+    DataError
+        A line holds no task, such as a question; a name is no class, or fits two; a class has another name in the
+        benchmark; a question stands in two tasks.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "tasks.jsonl"
+    >>> _ = path.write_text('{"task": 0, "image": "a.png", "classes": [{"class": 7}, {"class": 3}]}\n')
+    >>> read_tasks(path)
+    Tasks(1 task, 2 questions, 1 image)
+    """
+    path = as_path(path)
+    check_classes(classes)
+    suffix_of(path, TASK_SUFFIXES, "tasks")
+    lines = list(_lines(path))
+    if not lines:
+        raise DataError("the file holds no task", where=path, allowed=f"lines such as {_FORM}", mend="write it again")
+    sizes = np.array([len(line.classes) for line in lines])
+    asked = [line for line in lines for _ in line.classes]
+    class_ids, classes = _class_ids(path, lines, classes)
+    check_range(class_ids, 0, classes.largest_id, what="class id", where=lambda row: asked[row].where)
+    _check_names(lines, class_ids.tolist(), classes)
+    _refuse_repeats(path, lines, asked, class_ids.tolist(), classes)
+    position: dict[str, int] = {}
+    image_ids = np.array([position.setdefault(line.image, len(position)) for line in lines], np.int32)
+    with at(path):
+        questions = Questions(
+            images=tuple(position),
+            image_ids=np.repeat(image_ids, sizes),
+            class_ids=class_ids,
+            classes=classes,
+        )
+        return Tasks(
+            questions=questions,
+            indptr=np.concatenate([[0], np.cumsum(sizes)]),
+            numbers=np.array([line.number for line in lines], np.int64),
+            reasons=tuple(line.reason for line in lines),
+        )
+
+
+def _lines(path: Path) -> Iterator[_Line]:
+    check_input(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise not_utf8(path, error) from error
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield _line(line, number, f"{path}, line {number}")
+
+
+def _line(text: str, place: int, where: str) -> _Line:
+    try:
+        task = json.loads(text, object_pairs_hook=each_once(where))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError("the line is no JSON", where=where, found=str(error), mend="write the file again") from error
+    if not isinstance(task, dict):
+        raise _no_task(where, "an object", task)
+    if "class" in task and not task.keys() & {"task", "classes"}:
+        raise DataError(
+            "the line holds a question, and not a task", where=where, mend="make tasks of questions with reassess tasks"
+        )
+    number, image, reason = task.get("task", -1), task.get("image"), task.get("reason", "")
+    if not _is_number(number, _MOST_NUMBER):
+        raise _no_task(where, "task: a whole number from 0", number)
+    if not isinstance(image, str) or not image:
+        raise _no_task(where, "image: the name of an image", image)
+    if not isinstance(reason, str):
+        raise _no_task(where, "reason: text", reason)
+    given = task.get("classes")
+    if not isinstance(given, list) or not given or not all(isinstance(each, dict) for each in given):
+        raise _no_task(where, "classes: a list of objects, each with a class", given)
+    called = [each.get("class") for each in given]
+    if not (
+        all(isinstance(each, str) and each.strip() for each in called)
+        or all(_is_number(each, MOST_CLASSES - 1) for each in called)
+    ):
+        raise _no_task(where, "class: an id from 0, or text, in all of the list", called)
+    names = [each.get("name") for each in given]
+    if not all(name is None or isinstance(name, str) for name in names):
+        raise _no_task(where, "name: text", names)
+    return _Line(place, where, number, image, called, names, reason)
+
+
+def _is_number(value: Any, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
+
+
+def _no_task(where: str, allowed: str, found: Any) -> DataError:
+    return DataError(
+        "the line holds no task",
+        where=where,
+        allowed=f"{allowed}, as in {_FORM}",
+        found=shortened(json.dumps(found), _SHOWN),
+    )
+
+
+def _check_names(lines: Sequence[_Line], class_ids: Sequence[int], classes: Classes) -> None:
+    """Refuse tasks of another list of classes, in which the ids are those of other things."""
+    if not classes.names:
+        return
+    named = ((line, *each) for line in lines for each in zip(line.classes, line.names, strict=True))
+    for (line, called, name), class_id in zip(named, class_ids, strict=True):
+        # Where names were not known when the tasks were written, the name is the id or wnid again.
+        if name not in (None, str(called), classes.label(class_id)):
+            raise DataError(
+                f"class {class_id} has another name in the benchmark",
+                where=line.where,
+                allowed=classes.label(class_id),
+                found=name,
+                mend="make the tasks again, by questions of this benchmark",
+            )
+
+
+def _refuse_repeats(
+    path: Path, lines: Sequence[_Line], asked: Sequence[_Line], class_ids: Sequence[int], classes: Classes
+) -> None:
+    """Refuse a task or a question that stands in two lines, or twice in one."""
+    if repeat := first_repeat([line.number for line in lines]):
+        raise DataError(
+            f"task {lines[repeat[0]].number} stands twice",
+            where=path,
+            found=_both(*(lines[place] for place in repeat)),
+            mend="number the tasks anew",
+        )
+    if repeat := first_repeat([(line.image, class_id) for line, class_id in zip(asked, class_ids, strict=True)]):
+        first, again = (asked[place] for place in repeat)
+        raise DataError(
+            "a question is asked twice",
+            where=f"{path}, image {first.image}, class {classes.label(class_ids[repeat[0]])}",
+            found=_both(first, again),
+            mend="leave one out",
+        )
+
+
+def _both(first: _Line, again: _Line) -> str:
+    return f"line {first.at}, twice" if first is again else f"lines {first.at} and {again.at}"
+
+
+def _class_ids(
+    path: Path, lines: Sequence[_Line], classes: Classes | None
+) -> "tuple[np.ndarray[Any, np.dtype[np.int32]], Classes]":
+    import polars as pl
+
+    called = [each for line in lines for each in line.classes]
+    if len({type(each) for each in called}) > 1:
+        raise DataError("classes are neither all ids nor all names", where=path, allowed="whole numbers, or text")
+    dtype = pl.String if isinstance(called[0], str) else pl.Int64
+    try:
+        class_ids, classes = ids_of_column(path, pl.Series("class", called, dtype), classes)
+    except DataError as error:
+        if error.what == NO_CLASS and classes is not None:
+            lost = (
+                line.where for line in lines if any(classes.id_of(str(each), where="") < 0 for each in line.classes)
+            )
+            error.where = next(lost)
+        raise
+    return class_ids.astype(np.int32), classes
+
+
+def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
+    r"""Write tasks, one a line.
+
+    A line is ``{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "all of the
+    image"}``: the number of the task, the image, its classes (each with its id, or its name where classes are written
+    by name, and a short name for people) and why they stand together. No golden question is among them.
+
+    Parameters
+    ----------
+    path
+        JSON lines.
+    tasks
+        What to write; the same tasks give the same bytes.
+    force
+        Overwrite a file that exists.
+
+    Raises
+    ------
+    DataError
+        The file is of another kind.
+    OutputError
+        The file exists, or cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "tasks.jsonl"
+    >>> questions = Questions.from_columns(["a.png"], np.array([1]), Classes(2, names=("cat", "dog")))
+    >>> write_tasks(path, Tasks(questions, np.array([0, 1]), np.arange(1), ["all of the image"]))
+    >>> print(path.read_text().strip())
+    {"task": 0, "image": "a.png", "classes": [{"class": "dog", "name": "dog"}], "reason": "all of the image"}
+    """
+    path = as_path(path)
+    suffix_of(path, TASK_SUFFIXES, "tasks")
+    questions = tasks.questions
+    called = questions.classes.column(questions.class_ids).to_list()
+    classes = [
+        {"class": name, "name": questions.classes.label(class_id)}
+        for name, class_id in zip(called, questions.class_ids.tolist(), strict=True)
+    ]
+    ends = tasks.indptr.tolist()
+    with writing(path, force=force) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        for task, number in enumerate(tasks.numbers.tolist()):
+            line = {
+                "task": number,
+                "image": tasks.image(task),
+                "classes": classes[ends[task] : ends[task + 1]],
+                "reason": tasks.reasons[task],
+            }
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -1,0 +1,213 @@
+"""Votes as an archive: a tensor (raters, questions, answers) of zeros and ones, streamed both ways."""
+
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.answers import KNOWN_ANSWERS
+from reassess.core.checks import check_length, check_shape
+from reassess.core.classes import Classes
+from reassess.core.items import Id, normal_id
+from reassess.core.questions import Questions
+from reassess.core.votes import Votes
+from reassess.errors import DataError, OutputError
+from reassess.formats.archives import Archive, open_archive, read_header
+from reassess.formats.question_columns import info_of_questions, questions_of_info
+
+__all__ = ["check_fits_archive", "read_archive", "write_archive"]
+
+_BLOCK = 1 << 20  # bytes of an array that are held at once
+_INFO_ROWS = 1 << 14  # rows of info that are held at once
+_WORDS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
+_ANSWERS = "answers"
+_SHAPES = {"ids": "raters", _ANSWERS: "answers"}
+
+
+def read_archive(path: Path, answers: Sequence[Id] | None, classes: Classes | None, max_bytes: int) -> Votes:
+    """Votes of an archive; the tensor is streamed, and only what is not 0 is kept. See `formats.votes.read_votes`."""
+    with open_archive(path, max_bytes=max_bytes) as archive:
+        questions = _read_questions(archive, path, classes)
+        raters = _read_ids(archive, path, "ids")
+        named = answers or (_read_ids(archive, path, _ANSWERS) if _ANSWERS in archive else None)
+        tensor = _read_tensor(archive, path, questions, raters)
+    votes = Votes.from_columns(
+        questions, tensor.items, tensor.raters, tensor.answers, raters, _answers_of_tensor(tensor.width, named, path)
+    )
+    _refuse_double_answers(votes, path)
+    return votes
+
+
+def _read_questions(archive: Archive, path: Path, classes: Classes | None) -> Questions:
+    """The questions of the array info, read in blocks: it is wider than the rest of the questions together."""
+    with archive.stream(archive.name_of("info")) as stream:
+        dtype, shape, fortran = read_header(stream, path, "info")
+        archive.check_length("info", stream, dtype, shape)
+        if dtype.kind == "U" and len(shape) == 2 and shape[1] == 2 and shape[0] and not fortran:
+            try:
+                return _join_blocks(_info_blocks(stream, dtype), path, classes)
+            except DataError:
+                pass  # read at once, the message can name the row, and classes without a list make one
+    return questions_of_info(archive["info"], path, classes)
+
+
+def _info_blocks(stream: IO[bytes], dtype: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
+    width = 2 * dtype.itemsize
+    while block := stream.read(_INFO_ROWS * width):
+        yield np.frombuffer(block, dtype).astype(dtype.newbyteorder("="), copy=False).reshape(-1, 2)
+
+
+def _join_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path, classes: Classes | None) -> Questions:
+    known = classes or Classes()
+    position: dict[str, int] = {}
+    image_ids, class_ids = [], []
+    for block in blocks:
+        part = questions_of_info(block, path, known)
+        if part.classes != known:
+            raise DataError("each block would have a list of classes of its own")
+        rows = np.array([position.setdefault(name, len(position)) for name in part.images], np.int32)
+        image_ids.append(rows[part.image_ids])
+        class_ids.append(part.class_ids)
+    return Questions(
+        images=tuple(position),
+        image_ids=np.concatenate(image_ids),
+        class_ids=np.concatenate(class_ids),
+        classes=known,
+    )
+
+
+def _read_ids(archive: Archive, path: Path, name: str) -> tuple[Id, ...]:
+    ids = archive.first_of(name)
+    check_shape(ids, (_SHAPES[name],), what=name, kind="integers or text", where=f"{path}, array {name}")
+    return tuple(normal_id(value) if isinstance(value, str) else int(value) for value in ids.tolist())
+
+
+@dataclass(frozen=True)
+class _Ones:
+    """Where a tensor of some width (number of answers) holds 1, one entry a vote."""
+
+    width: int
+    raters: npt.NDArray[np.int32]
+    items: npt.NDArray[np.int32]
+    answers: npt.NDArray[np.int32]
+
+
+def _read_tensor(archive: Archive, path: Path, questions: Questions, raters: Sequence[Id]) -> _Ones:
+    with archive.stream(archive.name_of("tensor")) as stream:
+        dtype, shape, fortran = read_header(stream, path, "tensor")
+        _check_layout(path, dtype, shape, questions, raters)
+        archive.check_length("tensor", stream, dtype, shape)
+        parts, size = [np.empty((3, 0), np.int32)], 0
+        for length, at, values in _read_set(stream, dtype):
+            cells = np.unravel_index(at + size, shape, order="F" if fortran else "C")
+            if (values != 1).any():
+                bad = int(np.argmax(values != 1))
+                where = f"{path}, rater {raters[cells[0][bad]]}, {questions.at(int(cells[1][bad]))}"
+                raise DataError("the tensor is not binary", where=where, allowed="0 and 1", found=values[bad])
+            parts.append(np.array(cells, np.int32))
+            size += length
+    ones = np.concatenate(parts, axis=1)
+    return _Ones(shape[2], *(ones[:, np.lexsort(ones[::-1])] if fortran else ones))
+
+
+def _check_layout(
+    path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], questions: Questions, raters: Sequence[Id]
+) -> None:
+    fits = len(shape) == 3 and shape[:2] == (len(raters), len(questions)) and shape[2] > 0
+    if not fits or dtype.kind not in "buif" or dtype.itemsize not in _WORDS:
+        raise DataError(
+            "the archive does not hold votes",
+            where=f"{path}, array tensor",
+            allowed=f"numbers of shape ({len(raters)} raters, {len(questions)} questions, answers)",
+            found=f"{dtype} {shape}",
+            mend="a tensor of shape (questions,) holds scores" if len(shape) == 1 else None,
+        )
+
+
+def _read_set(stream: IO[bytes], dtype: np.dtype[Any]) -> Iterator[tuple[int, npt.NDArray[np.int64], npt.NDArray[Any]]]:
+    """Blocks of an array: number of values, positions and values of those that are not 0."""
+    # Words are compared as integers: that is faster than flatnonzero of numbers, and needs no compiler.
+    word = _WORDS[dtype.itemsize]
+    while block := stream.read(_BLOCK):
+        at = np.flatnonzero(np.frombuffer(block, word) != 0)
+        values = np.frombuffer(block, dtype)[at]
+        kept = values != 0  # -0 has a bit set
+        yield len(block) // dtype.itemsize, at[kept], values[kept]
+
+
+def _answers_of_tensor(count: int, named: Sequence[Id] | None, path: Path) -> tuple[Id, ...]:
+    if named is None:
+        return KNOWN_ANSWERS if count == len(KNOWN_ANSWERS) else tuple(range(count))
+    check_length(len(named), count, things="names of answers", each="answer in the tensor", where=path)
+    return tuple(named)
+
+
+def _refuse_double_answers(votes: Votes, path: Path) -> None:
+    row = _doubled(votes)
+    if row is not None:
+        item, rater = row
+        raise DataError(
+            "two answers in one cell",
+            where=f"{path}, rater {votes.raters[rater]}, {votes.at(item)}",
+            allowed="one answer or none",
+            mend="give votes of a rater who votes several times on an item as a table",
+        )
+
+
+def _doubled(votes: Votes) -> tuple[int, int] | None:
+    """An item and a rater who votes twice on it, if there is one."""
+    items = votes.item_ids
+    cells = items * np.int64(len(votes.raters)) + votes.rater_ids
+    cells.sort()
+    same = np.flatnonzero(cells[1:] == cells[:-1])
+    return divmod(int(cells[same[0]]), len(votes.raters)) if same.size else None
+
+
+def check_fits_archive(path: Path, votes: Votes) -> None:
+    """Raise `OutputError` if an archive cannot hold these votes."""
+    mend = "write a .parquet or .csv table"
+    if not isinstance(votes.items, Questions):
+        raise OutputError("an archive holds votes on (image, class) questions only", where=path, mend=mend)
+    if votes.seconds is not None:
+        raise OutputError("an archive holds no times of votes", where=path, mend=mend)
+    if len({isinstance(name, str) for name in votes.raters}) > 1:
+        raise OutputError("an archive holds ids of one kind: all numbers or all text", where=path, mend=mend)
+    doubled = _doubled(votes)
+    if doubled is not None:
+        twice = f"rater {votes.raters[doubled[1]]} on {votes.at(doubled[0])}"
+        raise OutputError("an archive holds one vote of a rater on an item", where=path, found=twice, mend=mend)
+
+
+def write_archive(path: Path, votes: Votes) -> None:
+    """Write votes that fit an archive; the tensor is written in blocks."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        _write_tensor(file, votes)
+        _write_array(file, "info", info_of_questions(cast(Questions, votes.items)))
+        _write_array(file, "ids", np.array(votes.raters))
+        if votes.answers != _answers_of_tensor(len(votes.answers), None, path):
+            _write_array(file, _ANSWERS, np.array(votes.answers))
+
+
+def _write_array(file: zipfile.ZipFile, name: str, array: npt.NDArray[Any]) -> None:
+    with file.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as stream:
+        np.lib.format.write_array(stream, array, allow_pickle=False)
+
+
+def _write_tensor(file: zipfile.ZipFile, votes: Votes) -> None:
+    shape = len(votes.raters), len(votes.items), len(votes.answers)
+    set_at = np.ravel_multi_index((votes.rater_ids, votes.item_ids, votes.answer_ids), shape)
+    set_at.sort()
+    block = np.zeros(_BLOCK // 8)
+    with file.open(zipfile.ZipInfo("tensor.npy"), "w", force_zip64=True) as stream:
+        header = {"descr": "<f8", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(stream, header)
+        for start in range(0, int(np.prod(shape, dtype=np.int64)), block.size):
+            first, last = np.searchsorted(set_at, (start, start + block.size))
+            ones = set_at[first:last] - start
+            block[ones] = 1
+            stream.write(block[: np.prod(shape, dtype=np.int64) - start].data)
+            block[ones] = 0

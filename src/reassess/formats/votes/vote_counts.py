@@ -1,0 +1,211 @@
+"""Counts of votes for classes, without raters: a row for each image and class, or a column for each class."""
+
+import warnings
+from collections.abc import Iterator, Sequence, Set
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.checks import check_known, check_range, check_unique, first_repeat
+from reassess.core.classes import Classes
+from reassess.core.items import Id
+from reassess.core.votes import Votes
+from reassess.errors import DataError, ReassessWarning
+from reassess.formats.question_columns import ids_of_column, ids_of_texts
+from reassess.formats.tables import as_text, integers, place, refuse_missing
+from reassess.text import some
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["count_table", "holds_counts", "named_answers", "read_counts"]
+
+_IMAGE, _CLASS, _COUNT = "image", "class", "count"
+_MEND = (
+    f"counts have a row an image and a column a class, or the columns {_IMAGE}, {_CLASS} and {_COUNT}; votes have the "
+    f"columns {_IMAGE}, rater and answer"
+)
+
+Ints = npt.NDArray[np.int64]
+
+
+_MOST_VOTES = 1_000_000_000
+
+
+def holds_counts(table: "pl.DataFrame") -> bool:
+    """Whether a table without raters and answers has counts: a column of them, or one for each of several classes."""
+    names = set(table.columns)
+    return _IMAGE in names and ({_CLASS, _COUNT} <= names or len(names - {_IMAGE, _CLASS}) > 1)
+
+
+def read_counts(path: Path, table: "pl.DataFrame", answers: Sequence[Id] | None, classes: Classes | None) -> Votes:
+    """Votes of a table of counts. See `formats.votes.read_votes`."""
+    refuse_missing(path, table[_IMAGE])
+    read = _read_long if _is_long(path, table, classes) else _read_wide
+    images, image_ids, class_ids, counts, classes = read(path, table, classes)
+    if not counts.any():
+        raise DataError("the table has no votes", where=path, mend="write it again")
+    if counts.max() > _MOST_VOTES or counts.sum() > _MOST_VOTES:
+        raise DataError(
+            "more votes than can be held",
+            where=path,
+            allowed=f"{_MOST_VOTES:,} votes in all",
+            found=f"a count of {counts.max():,}",
+            mend="check that the numbers are counts of votes",
+        )
+    return Votes.from_columns(
+        items=images,
+        item_ids=np.repeat(image_ids, counts),
+        rater_ids=np.full(counts.sum(), -1, np.int32),
+        raters=(),
+        **named_answers(path, np.repeat(class_ids, counts), classes, answers, among=class_ids),
+    )
+
+
+def _is_long(path: Path, table: "pl.DataFrame", classes: Classes | None) -> bool:
+    """Whether a column count holds the counts; `DataError` where other columns may hold them as well."""
+    names = [name for name in table.columns if name not in (_IMAGE, _CLASS)]
+    if _COUNT not in names:
+        return False
+    others = [name for name in names if name != _COUNT and table[name].dtype.is_numeric()]
+    if classes is not None and classes.texts and all(classes.find(name) is not None for name in (_COUNT, *others)):
+        return False
+    if others:
+        raise DataError(
+            f"a column {_COUNT} and other columns of numbers: either may hold the counts",
+            where=path,
+            found=some([_COUNT, *others]),
+            mend=f"leave out {_COUNT} if each other column counts the votes for a class, or else the other columns",
+        )
+    return _CLASS in table.columns
+
+
+def _read_long(
+    path: Path, table: "pl.DataFrame", classes: Classes | None
+) -> tuple[tuple[str, ...], Ints, Ints, Ints, Classes]:
+    """Images; and of each row the position of its image, its class and its count; and the classes."""
+    class_ids, classes = ids_of_column(path, table[_CLASS], classes)
+    position: dict[str, int] = {}
+    names = table[_IMAGE].to_list()
+    image_ids = np.fromiter((position.setdefault(name, len(position)) for name in names), np.int64, len(names))
+    if repeat := first_repeat(list(zip(names, class_ids.tolist(), strict=True))):
+        row = repeat[1]
+        raise DataError(
+            "a class is counted twice for an image",
+            where=place(path, row),
+            found=f"image {names[row]}, class {table[_CLASS][row]}",
+            mend="write one count for both",
+        )
+    return tuple(position), image_ids, class_ids, _counts(path, table[_COUNT]), classes
+
+
+def _read_wide(
+    path: Path, table: "pl.DataFrame", classes: Classes | None
+) -> tuple[tuple[str, ...], Ints, Ints, Ints, Classes]:
+    """As `_read_long`; every count of 0 but the first of each class is left out."""
+    images = tuple(table[_IMAGE].to_list())
+    check_unique(images, thing="an image", where=lambda row: place(path, row), mend=_MEND)
+    headings = [name for name in table.columns if name not in (_IMAGE, _CLASS)]
+    id_of, classes = _ids_of_headings(path, headings, classes)
+
+    def cells() -> Iterator[tuple[Ints, Ints, Ints]]:
+        for name, class_id in sorted(id_of.items(), key=lambda item: item[1]):
+            try:
+                counts = _counts(path, table[name])
+            except DataError as error:
+                error.mend = error.mend or _MEND
+                raise
+            rows = np.union1d(np.flatnonzero(counts), [0])
+            yield rows, np.full(rows.size, class_id), counts[rows]
+
+    image_ids, class_ids, counts = (np.concatenate(part) for part in zip(*cells(), strict=True))
+    if classes.ranked:
+        known = as_text(path, table[_CLASS]).to_list() if _CLASS in table.columns else []
+        _warn_of_doubtful(path, headings, set(known))
+    return images, image_ids, class_ids, counts, classes
+
+
+def _ids_of_headings(path: Path, headings: Sequence[str], classes: Classes | None) -> tuple[dict[str, int], Classes]:
+    """The class of each column of counts, and the classes."""
+    if classes is not None and classes.texts:
+        lost = [name for name in headings if classes.id_of(name, where=str(path)) < 0]
+        if lost:
+            raise DataError(
+                "a column of counts is none of the classes",
+                where=path,
+                allowed=classes.allowed,
+                found=some(lost, most=3),
+                mend="leave out columns that count no votes for a class, or add the class to the list of classes",
+            )
+    return ids_of_texts(path, headings, classes)
+
+
+def _warn_of_doubtful(path: Path, headings: Sequence[str], known: Set[str]) -> None:
+    """Warn of columns that are taken for classes though no list, and no original label, calls a class so."""
+    doubtful = [name for name in headings if name not in known]
+    if doubtful:
+        warnings.warn(
+            f"{path}: no list of classes says what is a class, and each of these columns is taken for one: "
+            f"{some(doubtful, most=5)}",
+            ReassessWarning,
+            stacklevel=2,
+        )
+
+
+def _counts(path: Path, series: "pl.Series") -> Ints:
+    """A column of whole numbers from 0."""
+    counts = integers(path, series)
+    refuse_missing(path, counts)
+    values = np.asarray(counts.to_numpy(), np.int64)
+    check_range(values, 0, what="count", where=lambda row: place(path, row, series.name))
+    return values
+
+
+def named_answers(
+    path: Path, class_ids: Ints, classes: Classes, answers: Sequence[Id] | None, *, among: Ints | None = None
+) -> dict[str, Any]:
+    """Votes for classes as fields of `Votes`: the position of each vote's answer, the answers, and the classes.
+
+    Parameters
+    ----------
+    path
+        The file, for messages.
+    class_ids
+        The class of each vote.
+    classes
+        The list of classes.
+    answers
+        All answers in their order; by default the classes of `among`, in the order of their ids.
+    among
+        Class ids that may repeat; by default those of the votes.
+    """
+    among = class_ids if among is None else among
+    check_range(among, 0, classes.largest_id, what="class id", where=path)
+    if answers:
+        order = np.array(list(ids_of_texts(path, [str(answer) for answer in answers], classes)[0].values()), np.int64)
+    else:
+        order = np.unique(among)
+    named = classes.as_answers(order.tolist())
+    check_known(classes.as_answers(np.unique(class_ids).tolist()), named, thing="answer", where=path)
+    ascending = np.argsort(order)
+    answer_ids = ascending[np.searchsorted(order[ascending], class_ids)]
+    return {"answer_ids": answer_ids, "answers": named, "classes": classes}
+
+
+def count_table(votes: Votes) -> "pl.DataFrame":
+    """Votes without raters: a row for each image and class with a vote; an image without has a count of 0."""
+    import polars as pl
+
+    width = len(votes.answers)
+    cells, counts = np.unique(votes.item_ids * width + votes.answer_ids, return_counts=True)
+    empty = np.flatnonzero(votes.sizes == 0) * width
+    cells, counts = np.concatenate([cells, empty]), np.concatenate([counts, np.zeros(empty.size, np.int64)])
+    return pl.DataFrame(
+        {
+            _IMAGE: pl.Series(votes.images, dtype=pl.String).gather(cells // width),
+            _CLASS: pl.Series(list(votes.answers)).gather(cells % width),
+            _COUNT: counts,
+        }
+    )

@@ -1,0 +1,307 @@
+"""Votes as a long table, a row a vote, of which `counts` reads those without raters."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.answers import KNOWN_ANSWERS, are_known, folded, ordered_answers
+from reassess.core.classes import Classes
+from reassess.core.items import Id, Items, normal_id
+from reassess.core.questions import Questions
+from reassess.core.votes import Votes
+from reassess.errors import DataError, ReassessWarning
+from reassess.formats.question_columns import columns_of_questions, ids_of_column, ids_of_texts
+from reassess.formats.tables import column, floats, place, read_table, refuse_missing
+from reassess.formats.votes.vote_counts import count_table, holds_counts, named_answers, read_counts
+from reassess.text import counted, some
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = [
+    "coded_ids",
+    "place_answers",
+    "read_vote_table",
+    "vote_table",
+]
+
+_FROM_LEAST = "from what speaks least for the class to what speaks most"
+_GIVE_ALL = f"give all answers, {_FROM_LEAST}: answers=[...], or answers in benchmark.json"
+_USUAL_CODES = (0, 1)
+
+
+def place_answers(
+    path: Path,
+    given: tuple[Id, ...],
+    answer_ids: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
+    answers: Sequence[Id] | None,
+    *,
+    on_questions: bool,
+) -> tuple[tuple[Id, ...], npt.NDArray[np.int64]]:
+    """All answers in their order, and the position of each vote's answer there.
+
+    Parameters
+    ----------
+    path
+        The file, for messages.
+    given
+        The different answers in the file, as they are spelt.
+    answer_ids
+        Position of each vote's answer in `given`.
+    rows
+        The row of each vote in the table.
+    answers
+        All answers in their order. Of votes on questions they count only where the file has some of them: experts may
+        have answered on another scale.
+    on_questions
+        Whether the votes are on (image, class) questions: answers are then known whatever their spelling, and it must
+        be known how they speak for the class.
+
+    Raises
+    ------
+    DataError
+        An answer is none of those that can be given; the message counts them all.
+    """
+    keys = [folded(answer) for answer in given] if on_questions or are_known(given) else list(given)
+    fits = answers and (not on_questions or {folded(answer) for answer in answers} & set(keys))
+    if answers and fits:
+        order = tuple(answers)
+    else:
+        order = _scale(path, keys) if on_questions else ordered_answers(tuple(dict.fromkeys(keys)))
+    spelt_alike = on_questions or are_known(order)
+    position = {folded(answer) if spelt_alike else answer: i for i, answer in enumerate(order)}
+    if not set(keys) <= position.keys():
+        unknown = [key not in position for key in keys]
+        _refuse(path, given, answer_ids, rows, unknown, order if fits else None, on_questions=on_questions)
+    return order, np.array([position[key] for key in keys], np.int64)[answer_ids]
+
+
+def _scale(path: Path, keys: Sequence[Id]) -> tuple[Id, ...]:
+    """The scale of answers whose order is known: no, maybe, yes, or whole numbers."""
+    numbers = sorted({key for key in keys if isinstance(key, int)})
+    if set(keys) & set(KNOWN_ANSWERS) or not numbers:
+        return KNOWN_ANSWERS
+    if len(set(keys)) == len(numbers) > 1 and tuple(numbers) != _USUAL_CODES:
+        warnings.warn(
+            f"{path}: the answers {some(numbers, most=10)} are taken for all that were possible, {_FROM_LEAST}; if "
+            f"there are others, {_GIVE_ALL}",
+            ReassessWarning,
+            stacklevel=2,
+        )
+    return tuple(numbers)
+
+
+def _refuse(
+    path: Path,
+    given: Sequence[Id],
+    answer_ids: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
+    unknown: Sequence[bool],
+    allowed: Sequence[Id] | None,
+    *,
+    on_questions: bool,
+) -> NoReturn:
+    counts = np.bincount(answer_ids, minlength=len(given)).tolist()
+    votes = sorted(zip(given, counts, unknown, strict=True), key=lambda one: -one[1])
+    other, known = (
+        [f"{answer!r} ({counted(n, 'vote')})" for answer, n, bad in votes if bad is of] for of in (True, False)
+    )
+    first = int(np.argmax(np.array(unknown)[answer_ids]))
+    raise DataError(
+        "unknown answer" if allowed else "it is not known how an answer speaks for the class",
+        where=place(path, int(rows[first])),
+        allowed=some(allowed, most=10) if allowed else "no, maybe and yes; whole numbers; or others in a given order",
+        found=some(other) + (f"; and {some(known)}" if known else ""),
+        mend=f"correct it, or {_GIVE_ALL}" if on_questions else None,
+    )
+
+
+_ITEM, _RATER, _ANSWER = ("item", "task", "question"), ("rater", "worker"), ("answer", "label")
+
+
+def read_vote_table(
+    path: Path, answers: Sequence[Id] | None, classes: Classes | None = None, *, once: bool = False
+) -> Votes:
+    """Votes of a table. See `formats.votes.read_votes`."""
+    table = read_table(path, text=("image", *_ITEM, *_RATER, *_ANSWER))
+    names = set(table.columns)
+    if not names & {*_ITEM, *_RATER, *_ANSWER} and holds_counts(table):
+        _refuse_scale(path, answers, classes)
+        return read_counts(path, table, answers, _listed(path, answers, classes))
+    for_classes = "image" in names and not names & {"class", *_ITEM}
+    items, item_ids = _items_of(path, table, classes, are_images=for_classes)
+    rater = table[column(path, table, *_RATER, thing="the rater")]
+    answer = table[column(path, table, *_ANSWER, thing="the answer")]
+    cast = _voted(path, rater, answer)
+    raters, rater_ids = coded_ids(rater.filter(cast))
+    voted = cast.to_numpy()
+    columns: dict[str, Any] = {
+        "items": items,
+        "item_ids": item_ids[voted],
+        "rater_ids": rater_ids,
+        "raters": raters,
+        "seconds": _seconds_of(path, table, voted),
+    }
+    if for_classes:
+        _refuse_yes_and_no(path, answer.filter(cast), classes)
+        _refuse_scale(path, answers, classes)
+        class_ids, listed = ids_of_column(path, answer.filter(cast), _listed(path, answers, classes))
+        return Votes.from_columns(**columns, **named_answers(path, class_ids, listed, answers))
+    given, answer_ids = coded_ids(answer.filter(cast))
+    on_questions = isinstance(items, Questions)
+    rows = np.flatnonzero(voted)
+    order, placed = place_answers(path, given, answer_ids, rows, answers, on_questions=on_questions)
+    if once:
+        _refuse_two_answers(path, item_ids[voted] * len(raters) + rater_ids, answer.filter(cast), placed, rows)
+    return Votes.from_columns(**columns, answer_ids=placed, answers=order)
+
+
+def _refuse_two_answers(
+    path: Path,
+    cells: npt.NDArray[np.int64],
+    given: "pl.Series",
+    answer_ids: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
+) -> None:
+    """Refuse different answers in one cell, of a rater and an item."""
+    order = np.argsort(cells, kind="stable")
+    changed = np.flatnonzero((np.diff(cells[order]) == 0) & (np.diff(answer_ids[order]) != 0))
+    if changed.size:
+        first, again = order[changed[0] : changed[0] + 2].tolist()
+        raise DataError(
+            "a rater gives two answers to one question",
+            where=place(path, int(rows[first])),
+            found=f"{given[first]}, and {given[again]} in {place(path, int(rows[again])).removeprefix(f'{path}, ')}",
+            mend="leave out the one that does not hold",
+        )
+
+
+def _listed(path: Path, answers: Sequence[Id] | None, classes: Classes | None) -> Classes | None:
+    """The list in which classes are looked up: as given, or that of all answers; None where the file makes it."""
+    if classes is not None or not answers:
+        return classes
+    return ids_of_texts(path, [str(answer) for answer in answers], None)[1]
+
+
+def _items_of(
+    path: Path, table: "pl.DataFrame", classes: Classes | None, *, are_images: bool
+) -> tuple[Items, npt.NDArray[np.int64]]:
+    """The items in the order in which they first come, and the position of each row's item."""
+    if "image" in table.columns and "class" in table.columns:
+        image = table["image"]
+        refuse_missing(path, image)
+        class_ids, classes = ids_of_column(path, table["class"], classes)
+        _, image_ids = coded_ids(image)
+        keys = (image_ids << 32) + class_ids
+        _, first, ids = np.unique(keys, return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        rows = first[order]
+        images = [str(name) for name in image.gather(rows).to_list()]
+        return Questions.from_columns(images, class_ids[rows], classes), np.argsort(order)[ids]
+    item = table["image" if are_images else _item_column(path, table)]
+    refuse_missing(path, item)
+    ids, item_ids = coded_ids(item)
+    return tuple(map(str, ids)) if are_images else ids, item_ids
+
+
+def _item_column(path: Path, table: "pl.DataFrame") -> str:
+    if not set(_ITEM) & set(table.columns):
+        raise DataError(
+            "the table has no column for what was voted on",
+            where=path,
+            allowed=f"image and class; image alone, where answers are classes; or {', '.join(_ITEM)}",
+            found=", ".join(table.columns[:12]),
+            mend="rename the columns",
+        )
+    return column(path, table, *_ITEM, thing="the item")
+
+
+def _refuse_yes_and_no(path: Path, answers: "pl.Series", classes: Classes | None) -> None:
+    """Refuse answers to questions in a table that does not say which classes these were about."""
+    given = answers.unique().to_list()
+    named = classes is not None and all(classes.find(answer) is not None for answer in given)
+    if are_known(given) and not named:
+        raise DataError(
+            "the answers say yes or no, and no column says to which class",
+            where=path,
+            allowed="a column class; or, without it, classes as answers",
+            found=some(sorted(given)),
+            mend="add the column class; if the classes are called so, list them in classes.txt",
+        )
+
+
+def _refuse_scale(path: Path, answers: Sequence[Id] | None, classes: Classes | None) -> None:
+    """Refuse the answers to questions, such as yes and no, for votes that are for one class an image."""
+    texts = [str(answer) for answer in answers or ()]
+    no_class = are_known(texts) if classes is None else all(classes.id_of(text, where=str(path)) < 0 for text in texts)
+    if texts and no_class:
+        raise DataError(
+            "the votes are for one class an image, and answers to questions are read",
+            where=path,
+            allowed=f"a column class, and the answers {some(texts)}",
+            mend="give this file and the votes that go with it the columns image and class, or both image alone",
+        )
+
+
+def coded_ids(series: "pl.Series") -> tuple[tuple[Id, ...], npt.NDArray[np.int64]]:
+    """The different ids of a column of text, in the order in which they first come, and each row's position there."""
+    import polars as pl
+
+    unique = series.unique(maintain_order=True)
+    codes = series.replace_strict(unique, pl.int_range(len(unique), eager=True), return_dtype=pl.Int64)
+    return tuple(normal_id(name) for name in unique.to_list()), codes.to_numpy()
+
+
+def _voted(path: Path, rater: "pl.Series", answer: "pl.Series") -> "pl.Series":
+    """Which rows are votes; the others name an item without votes."""
+    refuse_missing(path, rater, needed=answer.is_not_null())
+    refuse_missing(path, answer, needed=rater.is_not_null())
+    voted = rater.is_not_null()
+    if not voted.any():
+        raise DataError("the table has no votes", where=path, mend="write it again")
+    return voted
+
+
+def _seconds_of(path: Path, table: "pl.DataFrame", voted: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64] | None:
+    if "seconds" not in table.columns:
+        return None
+    return floats(path, table["seconds"]).cast(float).fill_null(np.nan).to_numpy()[voted]
+
+
+def vote_table(votes: Votes) -> "pl.DataFrame":
+    """A row a vote; an item without votes has one row with neither rater nor answer. Of counts, a row for each."""
+    import polars as pl
+
+    if votes.anonymous:
+        return count_table(votes)
+    item_ids = np.repeat(np.arange(len(votes.items)), np.maximum(votes.sizes, 1))
+    vote = np.full(item_ids.size, -1)
+    vote[votes.sizes[item_ids] > 0] = np.arange(len(votes))
+    vote_rows = pl.Series(vote).replace(-1, None)
+    columns = {
+        **_columns_of_items(votes, item_ids),
+        "rater": _texts(votes.raters).gather(pl.Series(votes.rater_ids).gather(vote_rows)),
+        "answer": _texts(votes.answers).gather(pl.Series(votes.answer_ids).gather(vote_rows)),
+    }
+    if votes.seconds is not None:
+        columns["seconds"] = pl.Series(votes.seconds).fill_nan(None).gather(vote_rows)
+    return pl.DataFrame(columns)
+
+
+def _columns_of_items(votes: Votes, rows: npt.NDArray[np.int64]) -> "dict[str, pl.Series]":
+    if isinstance(votes.items, Questions):
+        return columns_of_questions(votes.items, rows)
+    return {"item" if votes.classes is None else "image": _texts(votes.items).gather(rows)}
+
+
+def _texts(ids: Sequence[Id]) -> "pl.Series":
+    import polars as pl
+
+    if any(isinstance(name, str) for name in ids):
+        return pl.Series([str(name) for name in ids], dtype=pl.String)
+    return pl.Series(ids, dtype=pl.Int64)

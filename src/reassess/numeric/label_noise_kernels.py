@@ -1,0 +1,213 @@
+"""Compiled loops of cleaning: candidate classes, and EM for the matrix of mistakes."""
+
+import math
+
+import numpy as np
+
+from reassess.numeric.jit import compiled
+
+__all__ = [
+    "NEGLIGIBLE",
+    "expect_noise",
+    "tail_log",
+    "take_candidates",
+]
+
+
+@compiled
+def take_candidates(probabilities, labels, ids, logs, place, tails):  # type: ignore[no-untyped-def]
+    """The most probable classes of each image and its label, and the sums over all other classes.
+
+    Of equal classes those of lower ids are taken; the label stands in the place of the least probable one where it is
+    not among them.
+
+    Parameters
+    ----------
+    probabilities
+        float64, shape (images, classes), all above 0.
+    labels
+        int32, shape (images,): the class that is taken in any case.
+    ids, logs
+        int32 and float32, shape (images, candidates), filled: the classes, ascending, and the logarithms of their
+        probabilities.
+    place
+        int32, shape (images,), filled: where among them the label stands.
+    tails
+        float32, shape (images, 2), filled: the logarithms of the sum of the other probabilities, and of the sum of
+        their squares; -inf where there are none.
+    """
+    images, classes = probabilities.shape
+    candidates = ids.shape[1]
+    largest = np.empty(candidates)
+    for i in range(images):
+        values, chosen = probabilities[i], ids[i]
+        if candidates == classes:
+            chosen[:] = np.arange(classes)
+        else:
+            largest[0], chosen[0] = math.inf, labels[i]  # the others follow from the largest on
+            held = 1
+            for k in range(classes):
+                if k == labels[i] or (held == candidates and values[k] <= largest[-1]):
+                    continue
+                held = min(held + 1, candidates)
+                at = held - 1
+                while largest[at - 1] < values[k]:
+                    largest[at], chosen[at] = largest[at - 1], chosen[at - 1]
+                    at -= 1
+                largest[at], chosen[at] = values[k], k
+            chosen.sort()
+        total, squares, at = 0.0, 0.0, 0
+        for k in range(classes):
+            if at < candidates and chosen[at] == k:
+                logs[i, at] = math.log(values[k])
+                if k == labels[i]:
+                    place[i] = at
+                at += 1
+            else:
+                total += values[k]
+                squares += values[k] * values[k]
+        tails[i, 0], tails[i, 1] = (math.log(total), math.log(squares)) if at < classes else (-math.inf, -math.inf)
+
+
+NEGLIGIBLE = 1e-6  # a posterior that is surely lower is not counted, but the label's
+
+
+@compiled
+def tail_log(count, first, second, power):  # type: ignore[no-untyped-def]
+    """The logarithm of the sum of some probabilities to a power, by those of their number, sum and sum of squares.
+
+    Of probabilities whose logarithms are normally distributed it is this parabola; beyond the squares it goes straight
+    on, so that it does not rise again.
+    """
+    bend = (second - 2 * first + count) / 2
+    slope = first - count - bend
+    within = min(power, 2.0)
+    return count + slope * within + bend * within * within + (slope + 4 * bend) * (power - within)
+
+
+@compiled
+def expect_noise(  # type: ignore[no-untyped-def]
+    ids,
+    logs,
+    place,
+    tails,
+    others,
+    sharpening,
+    biases,
+    pairs,
+    elsewhere,
+    pull,
+    floor,
+    counts,
+    image,
+    given,
+    right,
+    likeliest,
+):
+    """Expected counts of true class and label, added to `counts`, and what is known of each image.
+
+    Parameters
+    ----------
+    ids, logs
+        int32 and float32, shape (images, candidates): the classes that an image may be, and the logarithm of the
+        probability that the model gives each.
+    place
+        int32, shape (images,): where among them the label stands.
+    tails, others
+        float32, shape (images, 2): the logarithm of the sum of the probabilities of all other classes, and of their
+        squares; and how many other classes there are.
+    sharpening, biases
+        The model's calibration: a class weighs exp(sharpening * log + bias), biases of shape (classes,).
+    pairs
+        float64, shape (classes, classes, 2), of each true class and label: how much the class draws the label; and the
+        exposure, to which is added, by which counts are divided for a new matrix. They lie side by side, since both
+        are looked up for the same pairs, all over a matrix that no cache holds.
+    elsewhere
+        float64, shape (classes,): how much a class draws each label on average, if it is another one.
+    pull, floor
+        The power of a class's calibrated probability, at least `floor`, with which it draws labels too; 0 for none. Of
+        other classes the mean probability counts.
+    counts
+        float64, shape (classes, classes), to which is added: the expected count of (true class, label).
+    image
+        float64, shape (4, classes), to which is added: the calibrated probabilities and the posteriors of each class,
+        and the exposure that all labels share; and for each label the posterior
+        that the true class is none of the candidates.
+    given, right, likeliest
+        Shape (images,), filled: log-probability of the label, float64; the posterior of the label's class, float64; and
+        the most probable class, int32.
+    """
+    images, candidates = ids.shape
+    chance, draw, seen, weight = np.empty((4, candidates))
+    log_floor = math.log(floor)
+    for i in range(images):
+        at = place[i]
+        label = ids[i, at]
+        highest = -math.inf
+        for k in range(candidates):
+            chance[k] = sharpening * logs[i, k] + biases[ids[i, k]]
+            highest = max(highest, chance[k])
+        total = 0.0
+        for k in range(candidates):
+            draw[k] = chance[k] - highest
+            chance[k] = math.exp(draw[k])
+            total += chance[k]
+        rest = 0.0
+        if others > 0:
+            rest = math.exp(tail_log(math.log(others), tails[i, 0], tails[i, 1], sharpening) - highest)
+            total += rest
+            rest /= total
+        log_total = math.log(total)
+        least = max(rest / others, floor) ** pull if others > 0 else floor**pull  # with which other classes draw labels
+        weakest, strongest = least, least
+        joint = 0.0
+        for k in range(candidates):
+            chance[k] /= total
+            image[0, ids[i, k]] += chance[k]
+            draw[k] = math.exp(pull * max(draw[k] - log_total, log_floor)) if pull > 0 else 1.0
+            weakest, strongest = min(weakest, draw[k]), max(strongest, draw[k])
+            weight[k] = chance[k] * pairs[ids[i, k], label, 0]
+            joint += weight[k]
+        threshold = NEGLIGIBLE * joint * weakest / strongest  # `seen` lies between the weakest and the strongest draw
+        likelihood, best = 0.0, -1
+        for k in range(candidates):
+            if weight[k] < threshold and k != at:
+                likelihood += weight[k] * draw[at] / strongest  # at least so much, so that nothing is certain
+                weight[k] = 0.0
+                continue
+            row = pairs[ids[i, k]]
+            of_row = 1.0
+            if pull > 0:
+                of_row = least
+                for j in range(candidates):
+                    of_row += row[ids[i, j], 0] * (draw[j] - least)
+            seen[k] = of_row
+            weight[k] *= draw[at] / seen[k]
+            likelihood += weight[k]
+            if best < 0 or weight[k] > weight[best] or (weight[k] == weight[best] and ids[i, k] < ids[i, best]):
+                best = k
+        if others > 0:
+            drawn = 1.0
+            if pull > 0:
+                drawn = least
+                for j in range(candidates):
+                    drawn += elsewhere[ids[i, j]] * (draw[j] - least)
+            # No mean of draws lies below the weakest; where most labels are wrong, `elsewhere` adds up to more than 1.
+            rest *= elsewhere[label] * draw[at] / max(drawn, weakest)
+            likelihood += rest
+            image[3, label] += rest / likelihood
+        for k in range(candidates):
+            if weight[k] == 0:
+                continue
+            weight[k] /= likelihood
+            truth = ids[i, k]
+            image[1, truth] += weight[k]
+            counts[truth, label] += weight[k]
+            if pull > 0:
+                share = weight[k] / seen[k]
+                image[2, truth] += share * least
+                for j in range(candidates):
+                    pairs[truth, ids[i, j], 1] += share * (draw[j] - least)
+        given[i] = math.log(likelihood)
+        right[i] = weight[at]
+        likeliest[i] = ids[i, best]

@@ -1,0 +1,110 @@
+"""Compiled loops of the bootstrap and the sign-flip test."""
+
+import math
+
+import numpy as np
+
+from reassess.numeric.jit import compiled
+
+__all__ = [
+    "add_drawn",
+    "add_weighted",
+    "sign_flip_tails",
+]
+
+
+@compiled
+def add_drawn(drawn, times):  # type: ignore[no-untyped-def]
+    """Add to how often each thing was drawn. `drawn` holds its position, once a draw; `times` is uint8."""
+    for position in drawn:
+        times[position] += 1
+
+
+@compiled
+def add_weighted(hits, times, totals):  # type: ignore[no-untyped-def]
+    """Add to the total of each model, in each replicate, how often the images count on which it is right.
+
+    Parameters
+    ----------
+    hits
+        bool, shape (M, N): of M models on N images.
+    times
+        uint8, shape (B, N): how often each image counts in each of B replicates.
+    totals
+        Added to: int32, shape (B, M).
+    """
+    for b in range(times.shape[0]):
+        row = times[b]
+        for m in range(hits.shape[0]):
+            of_model = hits[m]
+            total = np.int32(0)
+            for i in range(row.size):
+                if of_model[i]:
+                    total += np.int32(row[i])
+            totals[b, m] += total
+
+
+_MANY = 1e250  # a sum that has grown so far is scaled down
+_NEGLIGIBLE = 1e-17
+
+
+@compiled
+def _ratio(n, k):  # type: ignore[no-untyped-def]
+    """Probability of k or more heads of n, more than half of them, over that of k: it is at least 1."""
+    total = 1.0
+    term = 1.0
+    for i in range(k, n):
+        term *= (n - i) / (i + 1)
+        total += term
+        if term < _NEGLIGIBLE * total:
+            break
+    return total
+
+
+@compiled
+def _log_choose(n, k):  # type: ignore[no-untyped-def]
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+
+
+@compiled
+def sign_flip_tails(totals, ones, twos, result):  # type: ignore[no-untyped-def]
+    """Twice the probability that ones and twos with the signs of fair coins sum to a total or more, at most 1.
+
+    Of j twos that are added, at least k = (ones + total) / 2 + twos - 2 j ones must be added. The chance of j is that
+    of a binomial, and so is that of k or more: both follow from those of the j before by products, and only the first
+    ones are found by logarithms.
+
+    Parameters
+    ----------
+    totals, ones, twos
+        int64, shape (n,): totals of 0 or more, and how many ones and twos there are.
+    result
+        Written: float64, shape (n,).
+    """
+    for pair in range(totals.size):
+        n, m = ones[pair], twos[pair]
+        k = (n + totals[pair]) // 2 + m
+        j = max(0, (k - n + 1) // 2)
+        k -= 2 * j
+        if totals[pair] <= 1:  # a sum of 1 is odd, and any odd sum is as far from 0
+            result[pair] = 1.0
+            continue
+        ratio = _ratio(n, k)
+        scale = _log_choose(m, j) + _log_choose(n, k) - (n + m) * math.log(2.0) + math.log(ratio)
+        term = 1.0
+        total = 1.0
+        while j < m:
+            term *= (m - j) / (j + 1)
+            j += 1
+            for _ in range(2):
+                if k > 0:
+                    more = ratio * ((n - k + 1) / k)
+                    term *= 1 + 1 / more
+                    ratio = more + 1
+                    k -= 1
+            total += term
+            if total > _MANY:
+                scale += math.log(_MANY)
+                term /= _MANY
+                total /= _MANY
+        result[pair] = min(1.0, 2 * math.exp(scale + math.log(total)))

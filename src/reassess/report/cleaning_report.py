@@ -1,0 +1,179 @@
+"""The labels that are most surely wrong, as a page of pictures."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.checks import check_range
+from reassess.core.cleaning import Cleaning, LabelNoise
+from reassess.core.image_names import Match
+from reassess.errors import DataError
+from reassess.formats.files import as_path, suffix_of
+from reassess.report.figures import Drawing, save_figure
+from reassess.report.gallery import Card, Entry, Gallery, Line, thumbnails
+from reassess.report.page import Page
+from reassess.report.style import LONGEST
+from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, provenance, write_page
+from reassess.text import about, percent, plain, shortened
+
+__all__ = [
+    "draw_noise",
+    "write_wrong_labels",
+]
+
+_MOST = 200
+_LEAST, _EVEN = 0.0001, 0.5
+
+
+def write_wrong_labels(
+    path: str | Path,
+    cleaning: Cleaning,
+    images: str | Path,
+    *,
+    most: int = _MOST,
+    match: Match = "path",
+    command: str = "",
+    inputs: Sequence[Mapping[str, str | None]] = (),
+    force: bool = False,
+    track: Callable[[Sequence[str]], Iterable[str]] = iter,
+) -> ShownMistakes:
+    """Write a page of the dropped images whose labels are least likely, the least likely first.
+
+    Parameters
+    ----------
+    path
+        The page, html or htm; it needs no network and no other file.
+    cleaning
+        What is known of each label. Where no probability is known, dropped images come in their order.
+    images
+        The folder of the images, or a zip or tar of them.
+    most
+        How many images are shown.
+    match
+        Which part of a name identifies an image.
+    command, inputs
+        How the page was made: a command line, and files as (name, path, sha256).
+    force
+        Overwrite a page that exists.
+    track
+        Passes on the names of the images, so that progress can be shown.
+
+    Returns
+    -------
+    How many images are shown, and how many of them have a picture.
+
+    Raises
+    ------
+    DataError
+        No image is dropped, or the path is no page.
+    MissingPackageError
+        jinja2, matplotlib or Pillow is not installed.
+    OutputError
+        The file exists and `force` is not given, or cannot be written.
+    """
+    path = as_path(path)
+    suffix_of(path, REPORT_SUFFIXES, "a page")
+    check_range(most, 1, what="number of images that are shown")
+    rows = _least_likely(cleaning, most)
+    pictures = thumbnails(as_path(images), [cleaning.images[row] for row in rows.tolist()], match=match, track=track)
+    dropped = int(np.count_nonzero(~cleaning.kept))
+    is_ranked = not np.isnan(cleaning.p_right).all()
+    order = ", the least likely labels first" if is_ranked else ""
+    last = "the probability that the label is right" if is_ranked else "why it is dropped"
+    page = Page(
+        title="Labels that are probably wrong",
+        subtitle=f"{rows.size:,} of the {dropped:,} images that are dropped{order}.",
+        summary=[],
+        sections=[],
+        explorers=[],
+        gallery=Gallery(
+            intro=f"Under each picture: its label, the class that is likelier, and {last}.",
+            cards=[_card(cleaning, row) for row in rows.tolist()],
+            pictures=pictures,
+        ),
+        provenance=provenance(command, inputs),
+        classes=cleaning.classes,
+        detected={},
+    )
+    write_page(path, page, force=force)
+    return ShownMistakes(rows.size, len(pictures.pictures), pictures.missing, pictures.unreadable)
+
+
+def _least_likely(cleaning: Cleaning, most: int) -> npt.NDArray[np.int64]:
+    rows = np.flatnonzero(~cleaning.kept)
+    if not rows.size:
+        raise DataError("no image is dropped, so there is none to show", mend="leave the page out")
+    return rows[np.argsort(cleaning.p_right[rows], kind="stable")][:most]
+
+
+def _card(cleaning: Cleaning, row: int) -> Card:
+    label, suggested = int(cleaning.class_ids[row]), int(cleaning.suggested[row])
+    named = cleaning.classes.label
+    p_right = float(cleaning.p_right[row])
+    says = "not certain enough" if p_right >= _EVEN else "probably wrong"
+    lines = [Line("Label", [Entry(named(label), verdict="wrong", says=says)])]
+    if suggested >= 0 and suggested != label:
+        lines.append(Line("Likelier", [Entry(named(suggested))]))
+    if not math.isnan(p_right):
+        lines.append(Line("The label is right", [Entry(_percent(p_right))]))
+    else:
+        lines.append(Line("Why", [Entry(cleaning.reasons[row])]))
+    return Card(cleaning.images[row], lines, [named(class_id) for class_id in {label, suggested} if class_id >= 0])
+
+
+def _percent(share: float) -> str:
+    if not share:
+        return "no, by people who checked it"
+    return f"{percent(share)} %" if share >= _LEAST else "less than 0.01 %"
+
+
+_MOST_IN_FIGURE = 20
+_WIDTH, _LINE, _AROUND = 8.0, 0.24, 1.0  # inches of the figure, of a bar, and around the bars
+_BAR = "#0072b2"
+
+
+def draw_noise(path: Path, noise: LabelNoise, *, force: bool = False) -> None:
+    """Draw the 20 mistakes that labels have most often, by the number of images that is expected.
+
+    Parameters
+    ----------
+    path
+        An svg, png or pdf file.
+    noise
+        As `clean_by_posterior` estimates it.
+    force
+        Overwrite a file that exists.
+
+    Raises
+    ------
+    DataError
+        No label is wrong, by the estimate.
+    MissingPackageError
+        matplotlib is not installed.
+    OutputError
+        The file exists, or cannot be written.
+    """
+    shown = len(noise.largest(_MOST_IN_FIGURE))
+    if not shown:
+        raise DataError("there is no mistake to draw", where=path, found="no label is wrong, by the estimate")
+    size = _WIDTH, _AROUND + _LINE * shown
+    save_figure(path, partial(_noise_on, noise=noise), title="Mistakes of labels", size=size, force=force)
+
+
+def _noise_on(drawing: Drawing, noise: LabelNoise) -> None:
+    largest, label = noise.largest(_MOST_IN_FIGURE), noise.classes.label
+    names = [plain(shortened(f"{label(truth)}, called {label(given)}", LONGEST)) for truth, given, *_ in largest]
+    counts = [count for *_, count, _ in largest]
+    bars = drawing.axes.barh(range(len(largest)), counts, color=_BAR, height=0.7)
+    written = [f"{about(count)} ({percent(share)} % of the class)" for *_, count, share in largest]
+    drawing.axes.bar_label(bars, written, padding=3)
+    drawing.words += [f"{name}: {text}" for name, text in zip(names, written, strict=True)]
+    drawing.axes.set_yticks(range(len(largest)), names)
+    drawing.axes.invert_yaxis()
+    drawing.axes.set_xlim(0, 1.6 * max(counts))
+    drawing.axes.xaxis.set_major_formatter(lambda value, _: about(value))
+    drawing.axes.set_xlabel(f"expected images; {percent(noise.share)} % of all labels are wrong, by the estimate")

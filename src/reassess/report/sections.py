@@ -1,0 +1,254 @@
+"""The sections of a page (words, charts, tables, notes), made from findings and independent of HTML."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from reassess.comparison.comparison_words import (
+    DIFFERENCE_EXPLAINED,
+    HOLM_EXPLAINED,
+    gaps_in_words,
+    panel_left_out,
+    probability_in_words,
+    ranks_explained,
+    uncertainty_explained,
+    unlike_images,
+)
+from reassess.comparison.findings import Findings
+from reassess.comparison.pairs import Comparison
+from reassess.comparison.taxonomy import KINDS_IN_WORDS
+from reassess.errors import Missing
+from reassess.evaluation.evaluation_words import (
+    MISTAKES_IN_WORDS,
+    ceiling_in_words,
+    class_list_in_words,
+    heading,
+    left_out_in_words,
+    missing_in_words,
+)
+from reassess.evaluation.result import Evaluation
+from reassess.report.chart import Chart, Section, missing_section, percent, percents, table
+from reassess.report.charts import CHARTS
+from reassess.report.report_tables import COUNT, P_VALUE, PERCENT, SHARE, TEXT, Cell, Table
+from reassess.report.style import sentence
+from reassess.text import counted, together
+
+__all__ = [
+    "headline",
+    "sections",
+    "standing",
+]
+
+# A page is read by those who use the command line, and by others.
+_MEND = (
+    "let reassess evaluate FILE --write-classes classes.txt, or find_class_list in Python, find the list of its outputs"
+)
+
+
+def headline(findings: Findings, scatter: Chart | Missing) -> Section:
+    """Every model with its accuracies and intervals; images left out, and reasons for missing numbers."""
+    uncertainty, judge = findings.uncertainty, heading(findings.labels.title)
+    columns = {"model": TEXT}
+    for k in findings.top_k:
+        columns |= {f"{judge} top-{k} %": PERCENT, f"{judge} top-{k} 95 %": PERCENT}
+        if k == 1 and not isinstance(uncertainty, Missing):
+            columns |= {"true labels, 95 %": PERCENT}
+    columns |= {f"original top-{k} %": PERCENT for k in findings.top_k}
+    columns |= {"original top-1 %, scored images": PERCENT}
+    columns |= {"soft": SHARE, "recall at size": SHARE, "scored": COUNT, "left out": COUNT}
+    rows = [_accuracies(model, result, findings) for model, result in findings.evaluations.items()]
+    words = (
+        f"Top-k accuracy by the {findings.labels.title} labels is the share of images for which one of the model's "
+        "first k classes is valid, of all images with a valid class. The 95 % intervals are Wilson intervals; they "
+        "cover the choice of images only."
+    )
+    if not isinstance(uncertainty, Missing):
+        words += (
+            ' The intervals "true labels" are of the accuracy by labels free of the raters\' errors, if these are '
+            "independent; they cover the choice of images and of raters."
+        )
+    notes = [*map(sentence, unlike_images(findings.panel)), *_other_class_lists(findings), *_left_out(findings)]
+    if ceiling := ceiling_in_words(findings.evaluations.values()):
+        notes.append(f"Soft: the mean probability that the first class is valid; {ceiling}.")
+    notes += map(sentence, missing_in_words(findings.evaluations))
+    notes.append(" ".join(map(sentence, uncertainty_explained(uncertainty))))
+    if isinstance(scatter, Missing):
+        notes.append(f"No chart of both accuracies: {scatter}.")
+    shown = [] if isinstance(scatter, Missing) else [scatter]
+    wide = table("accuracy", "Accuracy", columns, rows)
+    return Section(key="headline", title="Accuracy", words=[words], charts=shown, notes=notes, wide=wide)
+
+
+def _accuracies(model: str, result: Evaluation, findings: Findings) -> list[Cell]:
+    cells: list[Cell] = [model]
+    for k in findings.top_k:
+        part = result.real.get(k)
+        cells += [None, None] if part is None else [percent(part.value), percents(part.interval)]
+        if k == 1 and not isinstance(findings.uncertainty, Missing):
+            cells.append(percents(findings.uncertainty.interval(model)))
+    by_original = [result.original_accuracy(k) for k in findings.top_k]
+    by_original.append((result.original_scored or {}).get(1))
+    cells += [None if part is None else percent(part.value) for part in by_original]
+    soft = None if result.soft is None else result.soft.accuracy
+    return [*cells, soft, result.recall_at_size, result.scored, result.images - result.scored]
+
+
+def _other_class_lists(findings: Findings) -> Iterator[str]:
+    """Models whose ids are those of another class list: their numbers are of the file as it is."""
+    for model, other in findings.class_lists.items():
+        words = class_list_in_words(other, findings.classes, _MEND)
+        yield f"{model}: " + "; ".join(" ".join(line.split()) for line in words.splitlines()) + "."
+
+
+def _left_out(findings: Findings) -> Iterator[str]:
+    """Images left out; models with the same counts share a sentence."""
+    models: dict[str, list[str]] = {}
+    for model, result in findings.evaluations.items():
+        if left_out := left_out_in_words(result):
+            models.setdefault(left_out, []).append(model)
+    for counts, names in models.items():
+        of_some = "" if len(names) == len(findings.models) else f" of {together(names)}"
+        yield f"Left out{of_some}: {counts}."
+
+
+_MOST_VERDICTS = 5  # on neighbours
+
+
+def standing(findings: Findings, chart: Chart | Missing) -> Section:
+    """Verdicts, differences and ranks of several models."""
+    ranking = findings.ranking
+    key, title = "comparison", "Which is better?"
+    if isinstance(chart, Missing):
+        return missing_section(key, title, chart)
+    assert not isinstance(ranking, Missing)
+    words = [_verdict(pair, findings) for pair in ranking.neighbours[:_MOST_VERDICTS]]
+    if (more := len(ranking.neighbours) - _MOST_VERDICTS) > 0:
+        pairs = counted(more, "more pair of neighbours is", "more pairs of neighbours are")
+        words.append(f"{pairs} in the table of ranks.")
+    if ranking.gaps is not None and ranking.gaps.pairs > 1:
+        words += map(sentence, gaps_in_words(ranking, most=1))
+    notes = [
+        f"On the {len(findings.panel.images):,} images that all models have seen. {DIFFERENCE_EXPLAINED}. "
+        "The two models cannot be told apart where the interval that counts raters too, or the other where there is "
+        "none, contains 0, nor where the p-value, corrected by Holm for all pairs of models, is 0.05 or more."
+    ]
+    notes += [f"{text}." for text in panel_left_out(findings.panel)]
+    if len(findings.models) == 2:
+        return Section(key=key, title=title, words=words, charts=[chart], notes=notes)
+    notes.append(f"Rank, 95 %: {ranks_explained(ranking)}. {HOLM_EXPLAINED}.")
+    return Section(key=key, title=title, words=words, charts=[chart], tables=[_ranks(findings)], notes=notes)
+
+
+def _verdict(pair: Comparison, findings: Findings) -> str:
+    """Which of two models is better, and how probable that is when images and raters are resampled."""
+    if isinstance(findings.uncertainty, Missing):
+        return f"{pair.verdict}."
+    return f"{pair.verdict}; {probability_in_words(pair, findings.uncertainty)}."
+
+
+def _ranks(findings: Findings) -> Table:
+    ranking = findings.ranking
+    assert not isinstance(ranking, Missing)
+    intervals = list(zip(ranking.low.tolist(), ranking.high.tolist(), strict=True))
+    by_original = [None] * len(ranking) if ranking.original_ranks is None else ranking.original_ranks.tolist()
+    columns = (
+        ranking.models,
+        ranking.ranks.tolist(),
+        intervals,
+        by_original,
+        [*(pair.real.holm for pair in ranking.neighbours), None],
+    )
+    by_judge = f"rank by {heading(findings.labels.title)}"
+    forms = {"model": TEXT, by_judge: COUNT, "95 %": COUNT, "rank by original": COUNT, "Holm p": P_VALUE}
+    return table("ranks", "Ranks", forms, list(zip(*columns, strict=True)))
+
+
+_Charts = Mapping[str, Chart | Missing]
+_ABOUT = {
+    "leaderboard": (
+        "On the leaderboard",
+        "Grey points are public results, stars are the models of this report. The expected accuracy is that of the "
+        "line through the rows nearest in original accuracy; 95 % of models of the same original accuracy, and of "
+        "families that are not among the public results, lie in the interval beside it.",
+    ),
+    "label-count": (
+        "By number of valid classes",
+        "Images that show several things have several valid classes, and a prediction of any of them is right. Lines "
+        "are 95 % Wilson intervals over images. The highest numbers of classes have few images and are pooled in the "
+        "chart; the table lists each number.",
+    ),
+    "model-or-label": (
+        "Model or label?",
+        "Where the model's first class is not the original label and raters were asked about the model's class: which "
+        "of the two classes has the higher score? Scores may count the original label itself as a vote; the raters "
+        "alone do not.",
+    ),
+    "labelling-bias": (
+        "Fitting to the labelling",
+        "On images with several valid classes, where the model predicts one of them and the original label is one of "
+        "them: how often are the two the same? A model that knows the valid classes but not how the images were "
+        "labelled agrees by chance only; one that says the valid class of which the raters are surest, by their votes "
+        "alone, agrees as often as the raters' favourite is the original label. Lines are 95 % Wilson intervals over "
+        "images; p: exact two-sided test against chance.",
+    ),
+    "curve": (
+        "Precision and recall of the labels",
+        "How good the labels themselves are: scores of (image, class) pairs against the answers of experts. In-sample "
+        "means that the scores were made with the same answers that they are measured against; where they could be "
+        "made again, a second curve shows scores made without the image in question. Bands and crosses are 95 % "
+        "bootstrap intervals over images.",
+    ),
+}
+
+
+def sections(findings: Findings, *, track: Callable[[Sequence[str]], Iterable[str]] = iter) -> list[Section]:
+    """The sections of the page in order; a section that cannot be shown gives the reason.
+
+    Parameters
+    ----------
+    findings
+        What they show.
+    track
+        Passes on the kinds of charts, so that progress can be shown.
+    """
+    charts = {kind: CHARTS[kind](findings) for kind in track(list(CHARTS))}
+    return [
+        headline(findings, charts["scatter"]),
+        *([] if len(findings.models) < 2 else [standing(findings, charts["differences"])]),
+        *([] if findings.leaderboard is None else [_about(charts, "leaderboard")]),
+        _about(charts, "label-count"),
+        _mistakes(findings, charts),
+        *(_about(charts, kind) for kind in ("model-or-label", "labelling-bias", "curve")),
+    ]
+
+
+def _about(charts: _Charts, kind: str) -> Section:
+    title, words = _ABOUT[kind]
+    chart = charts[kind]
+    if isinstance(chart, Missing):
+        return missing_section(kind, title, chart, half=True)
+    return Section(key=kind, title=title, words=[words], charts=[chart], half=True)
+
+
+def _mistakes(findings: Findings, charts: _Charts) -> Section:
+    chart, title = charts["taxonomy"], "Mistakes by kind"
+    words = (
+        "A mistake is a first class that is not valid, on an image with at least one valid class. Each mistake is of "
+        "the first kind that applies. Collapsed: another name for a valid class, or a class that includes it. "
+        "Co-occurring: often valid together with a valid class, on other images. Same group: of one group with a "
+        "valid class. Never proposed: nobody was asked about the class, though people were asked about the image. On "
+        "images never rated: nobody was asked about the image. Remaining: none of these; where scores are at hand, "
+        "people were asked about the class, and the label set leaves it out."
+    )
+    reasons = {kind: why for one in findings.taxonomies for kind, why in one.reasons.items()}
+    notes = [f"On the {len(findings.panel.images):,} images that all models have seen."]
+    notes += [f"Not counted: {KINDS_IN_WORDS[kind]}: {why}." for kind, why in reasons.items()]
+    known = [(model, result.mistakes) for model, result in findings.evaluations.items() if result.mistakes is not None]
+    rows = [[model, *(getattr(part, name) for name in MISTAKES_IN_WORDS)] for model, part in known]
+    columns = {"model": TEXT} | dict.fromkeys(MISTAKES_IN_WORDS.values(), COUNT)
+    tables = (
+        [table("known", "All mistakes by what raters answered about the predicted class", columns, rows)]
+        if rows
+        else []
+    )
+    if isinstance(chart, Missing):
+        return missing_section("taxonomy", title, chart, half=True)
+    return Section(key="taxonomy", title=title, words=[words], charts=[chart], tables=tables, notes=notes, half=True)

@@ -44,10 +44,10 @@ CURVE = Curve(
 # What messages of several readers say.
 NAME_OUTPUTS = "name the class of each output with outputs=[...], one wnid or name a line"
 PICKLED = (
-    "the file holds pickled Python objects, which are never loaded: unpickling can run any code\n"
+    "file contains pickled Python objects, which are never loaded: unpickling can run any code\n"
     "  where:   DIR/{}\n"
     "  allowed: arrays of numbers or text\n"
-    "  to mend: save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)"
+    "  fix:     save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)"
 )
 
 

@@ -9,22 +9,22 @@ from reassess.text import some
 
 
 def test_a_message_has_a_line_for_each_part_in_one_order() -> None:
-    error = ReassessError("class id out of range", mend="subtract 1", found=1000, allowed="0 to 999", where="p.npy")
+    error = ReassessError("class id out of range", fix="subtract 1", found=1000, allowed="0 to 999", where="p.npy")
     assert str(error) == (
-        "class id out of range\n  where:   p.npy\n  allowed: 0 to 999\n  found:   1000\n  to mend: subtract 1"
+        "class id out of range\n  where:   p.npy\n  allowed: 0 to 999\n  found:   1000\n  fix:     subtract 1"
     )
 
 
 def test_parts_that_add_nothing_are_left_out_and_a_zero_is_something() -> None:
-    assert str(ReassessError("no such file")) == "no such file"
+    assert str(ReassessError("file not found")) == "file not found"
     assert str(ReassessError("too few rows", found=0)) == "too few rows\n  found:   0"
 
 
 def test_long_names_lose_their_middle_and_a_mend_is_whole() -> None:
     name = "a" * 150 + "b" * 150
-    error = ReassessError("no such image", where=f"x.csv, {name}", found=some([name, "c.png"]), mend=f"rm {name}")
+    error = ReassessError("no such image", where=f"x.csv, {name}", found=some([name, "c.png"]), fix=f"rm {name}")
     short, item = ("a" * length + "…" + "b" * length for length in (100, 95))
-    assert str(error) == (f"no such image\n  where:   x.csv, {short}\n  found:   {item}, c.png\n  to mend: rm {name}")
+    assert str(error) == (f"no such image\n  where:   x.csv, {short}\n  found:   {item}, c.png\n  fix:     rm {name}")
 
 
 def test_half_a_letter_is_escaped_so_that_a_message_can_be_written() -> None:
@@ -59,7 +59,7 @@ def test_an_error_is_also_the_builtin_that_a_caller_would_expect(error: Any, bui
 
 def test_a_missing_package_says_how_to_get_it() -> None:
     assert str(MissingPackageError("torch", extra="torch", purpose="reading .pt files")) == (
-        "reading .pt files needs the package torch, which is not installed\n  to mend: pip install 'reassess[torch]'"
+        "package torch is missing (for reading .pt files)\n  fix:     pip install 'reassess[torch]'"
     )
 
 

@@ -85,7 +85,7 @@ READERS: list[Callable[..., Any]] = [
 ]
 
 
-ONE_NAME = "one text was given as names of images\n  found:   'ab'\n  to mend: ['ab']"
+ONE_NAME = "one text was given as names of images\n  found:   'ab'\n  fix:     ['ab']"
 
 
 @pytest.mark.parametrize(
@@ -93,13 +93,13 @@ ONE_NAME = "one text was given as names of images\n  found:   'ab'\n  to mend: [
     [
         (
             lambda: Classes.from_texts("cat"),
-            "one text was given as names of classes\n  found:   'cat'\n  to mend: ['cat']",
+            "one text was given as names of classes\n  found:   'cat'\n  fix:     ['cat']",
         ),
-        (lambda: Classes(2, names="ab"), "one text was given as class names\n  found:   'ab'\n  to mend: ['ab']"),
-        (lambda: Classes(2, wnids="ab"), "one text was given as wnids\n  found:   'ab'\n  to mend: ['ab']"),
+        (lambda: Classes(2, names="ab"), "one text was given as class names\n  found:   'ab'\n  fix:     ['ab']"),
+        (lambda: Classes(2, wnids="ab"), "one text was given as wnids\n  found:   'ab'\n  fix:     ['ab']"),
         (
             lambda: Classes(2, names=("a", "b"), synonyms=("xy", "z")),
-            "one text was given as synonyms of a class\n  found:   'xy'\n  to mend: ['xy']",
+            "one text was given as synonyms of a class\n  found:   'xy'\n  fix:     ['xy']",
         ),
         (
             lambda: Classes("2"),
@@ -115,11 +115,11 @@ ONE_NAME = "one text was given as names of images\n  found:   'ab'\n  to mend: [
         ),
         (
             lambda: LabelSets.from_lists(["a", "b"], [[0], [1, 1.7]]),
-            "a class id is not a whole number\n  where:   image b\n  found:   1.7",
+            "class id is not a whole number\n  where:   image b\n  found:   1.7",
         ),
         (
             lambda: LabelSets.from_lists(["a", "b"], [["cat"], [1]]),
-            "a class id is not a whole number\n  where:   image a\n  found:   'cat'",
+            "class id is not a whole number\n  where:   image a\n  found:   'cat'",
         ),
         (
             lambda: Questions.from_columns(["a"], np.array([0, 1])),
@@ -132,7 +132,7 @@ ONE_NAME = "one text was given as names of images\n  found:   'ab'\n  to mend: [
         (lambda: Predictions.from_scores(np.eye(2), images="ab"), ONE_NAME),
         (
             lambda: LabelSets.from_lists(["a.png"], [[0]]).find("a.png"),
-            "one text was given as names of images\n  found:   'a.png'\n  to mend: ['a.png']",
+            "one text was given as names of images\n  found:   'a.png'\n  fix:     ['a.png']",
         ),
     ],
 )
@@ -145,7 +145,7 @@ def test_what_would_be_taken_for_something_else_is_refused(make: Callable[[], ob
 def test_names_are_no_list_of_classes(read: Callable[..., Any], given: Any) -> None:
     assert message(read, Path("any.csv"), classes=given) == (
         f"these are no classes\n  allowed: Classes\n  found:   {type(given).__name__}\n"
-        '  to mend: classes=Classes(2, names=("cat", "dog")), or those of read_classes(FILE) or open_benchmark(FOLDER)'
+        '  fix:     classes=Classes(2, names=("cat", "dog")), or those of read_classes(FILE) or open_benchmark(FOLDER)'
     )
 
 
@@ -158,12 +158,12 @@ def test_what_is_no_path_is_refused_by_everything_that_reads_a_file(name: str, g
     options = {"classes": Classes(3)} if name in ("read_collapsed", "read_groups", "read_hierarchy") else {}
     text = message(getattr(reassess, name), given, **options)
     if name not in ("load_classes", "load_collapsed"):  # which take a benchmark
-        assert text == f"this is no path of a file\n  allowed: a text or a Path\n  found:   {type(given).__name__}"
+        assert text == f"not a path of a file\n  allowed: a text or a Path\n  found:   {type(given).__name__}"
 
 
 def test_what_is_no_path_is_refused_by_what_writes_a_file() -> None:
     for write, noun in ((write_folds, PARTS), (write_repeats, REPEATS), (write_labels, LABELS)):
-        assert message(write, None, noun).startswith("this is no path of a file\n")
+        assert message(write, None, noun).startswith("not a path of a file\n")
     assert len(FROM_FILES) > 20
 
 
@@ -211,7 +211,7 @@ MODEL = Predictions.from_ids([0], images=["a.png"])
 def test_what_is_of_another_kind_is_refused_with_the_way_to_come_by_it(
     make: Callable[[], object], allowed: type, found: str
 ) -> None:
-    what, mend = {
+    what, fix = {
         Benchmark: ("parts of a benchmark", "reassess.open_benchmark(NAME or FOLDER)"),
         Findings: ("findings", "Findings.from_predictions(MODELS, LABELS)"),
         Golden: ("golden answers", "golden_truth(EXPERTS)"),
@@ -220,14 +220,14 @@ def test_what_is_of_another_kind_is_refused_with_the_way_to_come_by_it(
         Scores: ("scores", "reassess.load_scores(NAME or FILE)"),
         Votes: ("votes", "reassess.load_votes(NAME or FILE)"),
     }[allowed]
-    expected = f"these are no {what}\n  allowed: {allowed.__name__}\n  found:   {found}\n  to mend: {mend}"
+    expected = f"these are no {what}\n  allowed: {allowed.__name__}\n  found:   {found}\n  fix:     {fix}"
     assert message(make) == expected
 
 
 @pytest.mark.parametrize("given", [None, 3])
 def test_a_benchmark_is_called_by_a_text_or_a_path(given: Any) -> None:
     assert message(open_benchmark, given) == (
-        f"this names no benchmark\n  allowed: the path of a folder, or one of imagenet\n  found:   {given}"
+        f"not the name of a benchmark\n  allowed: the path of a folder, or one of imagenet\n  found:   {given}"
     )
 
 
@@ -263,7 +263,7 @@ POSITIONS = "wrong type of the positions of images\n  allowed: integers of shape
 NO_NAMES = "these are no names of images\n  allowed: a list\n  found:   "
 NO_HELD_OUT = (
     "wrong type of the held-out predictions\n  allowed: HeldOutPredictions\n  found:   Predictions\n"
-    "  to mend: HeldOutPredictions.of(...)"
+    "  fix:     HeldOutPredictions.of(...)"
 )
 
 
@@ -295,35 +295,34 @@ def targets(**parts: Any) -> TrainingTargets:
         ),
         (
             lambda: targets(indptr=[0, 1]),
-            "these are no indptr of targets\n  allowed: ndarray\n  found:   list\n  to mend: np.array(...)",
+            "these are no indptr of targets\n  allowed: ndarray\n  found:   list\n  fix:     np.array(...)",
         ),
         (
             lambda: targets(indptr=np.array([0, 5])),
-            "the indptr of targets does not fit their indices\n  allowed: numbers that rise from 0 to 1\n"
-            "  found:   0, 5",
+            "indptr of targets does not fit their indices\n  allowed: numbers that rise from 0 to 1\n  found:   0, 5",
         ),
-        (lambda: targets(images="a"), "one text was given as names of images\n  found:   'a'\n  to mend: ['a']"),
+        (lambda: targets(images="a"), "one text was given as names of images\n  found:   'a'\n  fix:     ['a']"),
         (lambda: targets(classes=None), "number of classes is not a whole number\n  found:   None"),
         (lambda: targets(background=None), "number of the other classes is not a number\n  found:   None"),
         (lambda: targets(loss="hinge"), "unknown loss\n  allowed: sigmoid, soft-max\n  found:   'hinge'"),
         (
             lambda: make_folds(ONE_OF_THREE, k=3, repeats=None),
             "these are no groups of images\n  allowed: a list\n  found:   NoneType\n"
-            "  to mend: groups_within(REPEATS, SET)",
+            "  fix:     groups_within(REPEATS, SET)",
         ),
         (
             lambda: make_folds(ONE_OF_THREE, k=3, repeats=REPEATS),
             "these are no groups of images\n  allowed: a list\n  found:   Repeats\n"
-            "  to mend: groups_within(REPEATS, SET)",
+            "  fix:     groups_within(REPEATS, SET)",
         ),
         (lambda: make_folds(ONE_OF_THREE, k=3, repeats=[1, 2]), f"{NO_NAMES}int"),
         (lambda: make_folds(ONE_OF_THREE, k=True), "number of folds is not a whole number\n  found:   True"),
-        (lambda: PARTS.of("0.png"), "one text was given as names of images\n  found:   '0.png'\n  to mend: ['0.png']"),
+        (lambda: PARTS.of("0.png"), "one text was given as names of images\n  found:   '0.png'\n  fix:     ['0.png']"),
         (lambda: PARTS.of(None), f"{NO_NAMES}NoneType"),
         (lambda: Folds(None, np.array([0, 1])), f"{NO_NAMES}NoneType"),
         (
             lambda: ImageSelection(("a",), others="b"),
-            "one text was given as names of images\n  found:   'b'\n  to mend: ['b']",
+            "one text was given as names of images\n  found:   'b'\n  fix:     ['b']",
         ),
         (lambda: ImageSelection(("a",), others=3), f"{NO_NAMES}int"),
         (lambda: ImageSelection(name for name in "ab"), f"{NO_NAMES}generator"),
@@ -341,7 +340,7 @@ def targets(**parts: Any) -> TrainingTargets:
         ),
         (
             lambda: clean_by_posterior(HELD_OUT, checked={"0.png": True}),
-            "wrong type of the checked labels\n  allowed: Golden\n  found:   dict\n  to mend: checked_truth(ANSWERS)",
+            "wrong type of the checked labels\n  allowed: Golden\n  found:   dict\n  fix:     checked_truth(ANSWERS)",
         ),
         (
             lambda: clean_by_consistency(HELD_OUT, at_least=0.5),
@@ -350,19 +349,19 @@ def targets(**parts: Any) -> TrainingTargets:
         (
             lambda: HeldOutPredictions.of({"model": np.eye(3)}, ONE_OF_THREE),
             "wrong type of the predictions of model\n  allowed: Predictions\n  found:   ndarray\n"
-            "  to mend: read_predictions(FILE)",
+            "  fix:     read_predictions(FILE)",
         ),
         (
             lambda: HeldOutPredictions.of({"model": MODEL}, ONE_OF_THREE, folds=["folds.csv"]),
-            "wrong type of the folds of a repetition\n  allowed: Folds\n  found:   str\n  to mend: read_folds(FILE)",
+            "wrong type of the folds of a repetition\n  allowed: Folds\n  found:   str\n  fix:     read_folds(FILE)",
         ),
         (
             lambda: evaluate(MODEL, LABELS, exclude=REPEATS),
-            f"{NO_NAMES}Repeats\n  to mend: REPEATS.repeated_elsewhere(SET)",
+            f"{NO_NAMES}Repeats\n  fix:     REPEATS.repeated_elsewhere(SET)",
         ),
         (
             lambda: evaluate(MODEL, LABELS, exclude="a.png"),
-            "one text was given as names of images\n  found:   'a.png'\n  to mend: ['a.png']",
+            "one text was given as names of images\n  found:   'a.png'\n  fix:     ['a.png']",
         ),
     ],
 )

@@ -1,11 +1,11 @@
-"""Every error and warning of the package: one base exception, a small tree, one message form.
+"""Every error and warning of the package: one base exception, a small tree, one form of message.
 
-A message says what is wrong, where, what is allowed, what was found, and how to mend it; parts that add nothing are
-left out. `reassess.cli` turns a `ReassessError` into exit code 1 and a usage error into 2.
+A message says what is wrong, where, what is allowed, what was found, and how to fix it. Parts that add nothing are
+not printed. `reassess.cli` turns a `ReassessError` into exit code 1 and a usage error into 2.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,6 +13,7 @@ __all__ = [
     "ConvergenceWarning",
     "DataError",
     "DependenceWarning",
+    "Fix",
     "Missing",
     "MissingPackageError",
     "OutputError",
@@ -22,8 +23,45 @@ __all__ = [
     "UnreadableFileError",
 ]
 
-_MEND = "to mend"
 _LONG_WORD = re.compile(r"(\S{100})\S{2,}(\S{100})")
+
+
+class Fix:
+    """A way to fix an error that names arguments of Python, which the command line shows as its options.
+
+    Parameters
+    ----------
+    text
+        What to do, with the name of each argument in braces.
+    arguments
+        The value of each argument, as it is written in Python; None for a function.
+
+    Examples
+    --------
+    >>> print(Fix("join by the whole path ({match})", match='"path"'))
+    join by the whole path (match="path")
+    """
+
+    def __init__(self, text: str, **arguments: object) -> None:
+        self.text = text
+        self.arguments = arguments
+
+    def render(self, shown: Callable[[str, object], str]) -> str:
+        """The text with each argument as a function of its name and value shows it."""
+        if not self.arguments:
+            return self.text
+        names = "|".join(self.arguments)
+        return re.sub(rf"{{({names})}}", lambda found: shown(found[1], self.arguments[found[1]]), self.text)
+
+    @classmethod
+    def join(cls, separator: str, *fixes: "Fix | str | None") -> "Fix":
+        """Several ways in one text; empty ones are skipped."""
+        parts = [fix if isinstance(fix, Fix) else cls(fix) for fix in fixes if fix]
+        arguments = {name: value for part in parts for name, value in part.arguments.items()}
+        return cls(separator.join(part.text for part in parts), **arguments)
+
+    def __str__(self) -> str:
+        return self.render(lambda name, value: name if value is None else f"{name}={value}")
 
 
 class ReassessError(Exception):
@@ -31,6 +69,8 @@ class ReassessError(Exception):
 
     Parameters
     ----------
+    code
+        What kind of error it is, such as "out-of-range": one word for programs, which stays when a text changes.
     what
         What is wrong, in one line.
     where
@@ -39,46 +79,48 @@ class ReassessError(Exception):
         What would have been right.
     found
         What was there instead.
-    mend
-        What to do about it.
+    fix
+        What to do about it: a text, or a `Fix` if it names arguments.
 
     Examples
     --------
-    >>> print(ReassessError("class id out of range", where="p.npy, row 3", allowed="0 to 999", found=1000))
+    >>> print(ReassessError("out-of-range", "class id out of range", where="row 3", allowed="0 to 999", found=1000))
     class id out of range
-      where:   p.npy, row 3
+      where:   row 3
       allowed: 0 to 999
       found:   1000
     """
 
     def __init__(
         self,
+        code: str,
         what: str,
         *,
         where: object = None,
         allowed: object = None,
         found: object = None,
-        mend: object = None,
+        fix: "Fix | str | None" = None,
     ) -> None:
+        self.code = code
         self.what = what
         self.where = where
         self.allowed = allowed
         self.found = found
-        self.mend = mend
+        self.fix = fix
         super().__init__(what)
 
     def __str__(self) -> str:
-        parts = {"where": self.where, "allowed": self.allowed, "found": self.found, _MEND: self.mend}
+        parts = {"where": self.where, "allowed": self.allowed, "found": self.found, "fix": self.fix}
         width = max(map(len, parts)) + 1
-        told = {name: str(part) for name, part in parts.items() if part is not None}
-        lines = [f"  {name + ':':{width}} {_in_brief(name, part)}" for name, part in told.items()]
+        fields = {name: str(part) for name, part in parts.items() if part is not None}
+        lines = [f"  {name + ':':{width}} {_shorten(name, part)}" for name, part in fields.items()]
         text = "\n".join([self.what, *(line.replace("\n", "\n" + " " * (width + 3)) for line in lines)])
-        return text.encode(errors="backslashreplace").decode()  # half of a letter that stands in a file
+        return text.encode(errors="backslashreplace").decode()  # a file may contain a lone surrogate
 
 
-def _in_brief(name: str, part: str) -> str:
-    """A part of a message without the middle of words of over 200 letters; a mend may be a command, and is whole."""
-    return part if name == _MEND else _LONG_WORD.sub(r"\1…\2", part)
+def _shorten(name: str, part: str) -> str:
+    """A field without the middle of words of over 200 letters; a fix may be a command, and stays whole."""
+    return part if name == "fix" else _LONG_WORD.sub(r"\1…\2", part)
 
 
 class DataError(ReassessError, ValueError):
@@ -104,15 +146,32 @@ class MissingPackageError(ReassessError, ImportError):
 
     def __init__(self, package: str, *, extra: str, purpose: str) -> None:
         super().__init__(
-            f"{purpose} needs the package {package}, which is not installed",
-            mend=f"pip install 'reassess[{extra}]'",
+            "missing-package",
+            f"package {package} is missing (for {purpose})",
+            fix=f"pip install 'reassess[{extra}]'",
         )
 
     __str__ = ReassessError.__str__
 
 
 class ReassessWarning(UserWarning):
-    """Something that does not stop the work, but that the user should know."""
+    """Something that does not stop the work, but that the user should know.
+
+    Parameters
+    ----------
+    what
+        What it is.
+    fix
+        What to do about it: a text, or a `Fix` if it names arguments.
+    """
+
+    def __init__(self, what: str, fix: Fix | str | None = None) -> None:
+        self.what = what
+        self.fix = fix
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        return self.what if self.fix is None else f"{self.what}\n  fix: {self.fix}"
 
 
 class ConvergenceWarning(ReassessWarning):
@@ -128,7 +187,7 @@ def at(where: object) -> Iterator[None]:
     """Put a place, such as a file, before the place that an error from within names, unless it stands there already.
 
     >>> with at("a.csv"):
-    ...     raise DataError("not a number", where="row 3")
+    ...     raise DataError("not-a-number", "not a number", where="row 3")
     Traceback (most recent call last):
         ...
     reassess.errors.DataError: not a number
@@ -155,8 +214,8 @@ class Missing:
 
     Examples
     --------
-    >>> print(Missing("no votes are at hand"))
-    no votes are at hand
+    >>> print(Missing("votes are missing"))
+    votes are missing
     """
 
     why: str
@@ -168,7 +227,7 @@ class Missing:
     def because(cls, error: DataError) -> "Missing":
         """What an error says, in a few words.
 
-        >>> Missing.because(DataError("no golden pair is valid", found="3 pairs"))
-        Missing(why='no golden pair is valid: 3 pairs')
+        >>> Missing.because(DataError("no-golden-answers", "no golden question is valid", found="3 questions"))
+        Missing(why='no golden question is valid: 3 questions')
         """
         return cls(error.what if error.found is None else f"{error.what}: {error.found}")

@@ -45,7 +45,7 @@ def test_a_rater_alone_is_counted_as_by_a_plain_loop(rows: list[Any], answers: l
             rater_rule(GOLDEN, votes(rows), answers)
         assert str(caught.value) == (
             f"no rater said {' or '.join(answers)} on golden pairs of which some are valid\n"
-            "  to mend: give the raters' votes on the golden pairs"
+            "  fix:     give the raters' votes on the golden pairs"
         )
         return
     rule = rater_rule(GOLDEN, votes(rows), answers)
@@ -108,7 +108,7 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
         lambda: share_rule(GOLDEN, votes([(0, 0, 2)], Questions.from_columns(["a", "b"], np.array([1, 1])))),
         "golden pairs that are not in the votes\n"
         "  found:   2 of 4: image a, class 2, image c, class 3\n"
-        "  to mend: take both from one release, or leave these pairs out of the golden answers",
+        "  fix:     take both from one release, or leave these pairs out of the golden answers",
     ),
     "an unknown answer": (
         lambda: rater_rule(GOLDEN, votes([(4, 0, 2)]), ["perhaps"]),
@@ -118,7 +118,7 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
         lambda: original_rule(GOLDEN, LabelSets.from_lists(["a", "b"], [[1], [1]])),
         "golden pairs on images without an original label\n"
         "  found:   1 of 4: image c, class 3\n"
-        "  to mend: give the original label of every golden image",
+        "  fix:     give the original label of every golden image",
     ),
 }
 

@@ -92,7 +92,7 @@ def bad_calibration(**changed: Any) -> Any:
 BAD: dict[str, tuple[Callable[[], object], str]] = {
     "no vote": (
         lambda: bad_calibration(truth=np.array([-1, 0, 1])),
-        "no golden item of known truth has a vote\n  to mend: check that both files name the items alike",
+        "no golden item with a known truth has a vote\n  fix:     check that both files name the items alike",
     ),
     "another length": (
         lambda: bad_calibration(truth=np.array([1, 0])),
@@ -180,7 +180,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         read_rater_model(path)
     assert str(error.value) == (
-        f"an array is missing in the archive\n  where:   {path}\n  allowed: truths\n  found:   raters"
+        f"array is missing in the archive\n  where:   {path}\n  allowed: truths\n  found:   raters"
     )
     write_rater_model(path, a_model(), force=True)
     with np.load(path) as arrays:
@@ -210,7 +210,7 @@ def test_a_model_is_kept_in_npz_alone_and_not_overwritten(tmp_path: Path) -> Non
         f"wrong kind of file for a rater model\n  where:   {tmp_path / 'm.json'}\n  allowed: .npz\n  found:   .json"
     )
     write_rater_model(tmp_path / "m.npz", a_model())
-    with pytest.raises(OutputError, match="the output file exists"):
+    with pytest.raises(OutputError, match="output file exists"):
         write_rater_model(tmp_path / "m.npz", a_model())
 
 
@@ -262,7 +262,7 @@ def test_votes_that_no_truth_allows_are_refused() -> None:
         "no truth allows the votes on an item\n"
         "  where:   item y\n"
         "  found:   ann: no, ann: yes\n"
-        "  to mend: measure the raters with pooling above 0"
+        "  fix:     measure the raters with pooling above 0"
     )
 
 
@@ -279,13 +279,13 @@ BAD_POSTERIORS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: posterior(
             votes_of([(0, 0, 0)]), a_model(), extra=(votes_of([(0, 0, 0)], items=("x", "z", "y")), a_model())
         ),
-        "the extra votes are not on the same items in the same order",
+        "extra votes are not on the same items in the same order",
     ),
     "extra of other truths": (
         lambda: posterior(
             votes_of([(0, 0, 0)]), a_model(), extra=(votes_of([(0, 0, 0)]), a_model(truths=("no", "yes")))
         ),
-        "two models of different truths\n  allowed: invalid, valid\n  found:   no, yes",
+        "two models have different truths\n  allowed: invalid, valid\n  found:   no, yes",
     ),
     "unknown truth": (
         lambda: posterior(votes_of([(0, 0, 0)]), a_model()).of("sure"),
@@ -293,7 +293,7 @@ BAD_POSTERIORS: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "scores of plain items": (
         lambda: posterior(votes_of([(0, 0, 0)]), a_model()).scores(),
-        "the votes are not on (image, class) questions\n  to mend: give the columns image and class",
+        "the votes are not on (image, class) questions\n  fix:     give the columns image and class",
     ),
 }
 
@@ -340,10 +340,10 @@ BAD_MEANS = {
     "nominal": (
         {"answers": ("cat", "dog", "emu")},
         {},
-        "these answers have no weights, so there is no mean\n"
+        "answers have no weights, so they have no mean\n"
         "  allowed: no, maybe, yes, or integer codes\n"
         "  found:   cat, dog, emu\n"
-        "  to mend: take the majority, or give the weight of each answer (in Python: weights=[...])",
+        "  fix:     take the majority, or give the weight of each answer (in Python: weights=[...])",
     ),
     "weights": (
         {},
@@ -358,7 +358,7 @@ BAD_MEANS = {
     "no votes": (
         {"items": ("x", "y", "z", "empty")},
         {},
-        "items without votes have no mean\n  found:   1 of 4: item empty\n  to mend: leave out items without votes",
+        "items without votes have no mean\n  found:   1 of 4: item empty\n  fix:     leave out items without votes",
     ),
 }
 

@@ -167,7 +167,7 @@ def test_scores_cut_to_label_sets_keep_the_names() -> None:
 
 COUNTS = (
     "  found:   counts of votes, without raters\n"
-    "  to mend: give a row a vote, with the columns image, rater and answer; or take the majority"
+    "  fix:     give a row a vote, with the columns image, rater and answer; or take the majority"
 )
 
 
@@ -190,7 +190,7 @@ def test_too_many_classes_for_a_rater_model_are_refused_before_it_is_made() -> N
     votes = Votes.from_columns(tuple(map(str, ids)), ids, 0 * ids, ids, ("ann",), names, classes=Classes())
     expected = (
         "too many classes for a rater model\n  allowed: up to 4,096\n  found:   4,097\n"
-        "  to mend: take the majority, or split the items into groups with fewer answers"
+        "  fix:     take the majority, or split the items into groups with fewer answers"
     )
     assert message(by_em, votes) == message(by_calibration, votes, votes) == expected
     assert len(by_majority(votes).scores) == 4_097
@@ -200,8 +200,8 @@ def test_ids_of_classes_are_no_numbers() -> None:
     votes = replace(ALL, answers=(0, 1, 2), classes=Classes(3))
     assert natural_metric(votes) == "nominal"
     words = votes_of([(0, 0, 1)], IMAGES, RATERS, ("no", "yes"), classes=Classes.from_texts(["no", "yes"]))
-    assert message(mean, words).startswith("these answers have no weights, so there is no mean\n")
-    assert message(mean, votes).startswith("these answers have no weights, so there is no mean\n")
+    assert message(mean, words).startswith("answers have no weights, so they have no mean\n")
+    assert message(mean, votes).startswith("answers have no weights, so they have no mean\n")
 
 
 # --- golden classes -------------------------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ def test_a_class_that_nobody_chose_has_0_also_where_experts_answered_questions()
     elsewhere = golden_truth(votes_of([(0, 0, 2)], Questions.from_columns(["7.png"], np.array([0]), CLASSES), ("eve",)))
     assert message(precision_recall, scores, elsewhere) == (
         "golden pairs that are not in the scores\n  found:   1 of 1: image 7.png, class ant\n"
-        "  to mend: take both from one release, or leave these pairs out of the golden answers"
+        "  fix:     take both from one release, or leave these pairs out of the golden answers"
     )
 
 
@@ -293,7 +293,7 @@ def test_a_golden_image_without_scores_is_an_error() -> None:
     golden = golden_truth(expert({"0.png": "ant", "7.png": "bee"}), among=[scores.questions])
     assert message(precision_recall, scores, golden) == (
         "golden images that are not in the scores\n  found:   1 of 2: image 7.png\n"
-        "  to mend: take both from one release, or leave these images out of the golden answers"
+        "  fix:     take both from one release, or leave these images out of the golden answers"
     )
 
 

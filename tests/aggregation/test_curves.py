@@ -214,7 +214,7 @@ def test_golden_pairs_that_were_never_rated_are_refused() -> None:
     assert str(caught.value) == (
         "golden pairs that are not in the scores\n"
         "  found:   2 of 3: image a, class 1, image b, class 2\n"
-        "  to mend: take both from one release, or leave these pairs out of the golden answers"
+        "  fix:     take both from one release, or leave these pairs out of the golden answers"
     )
 
 

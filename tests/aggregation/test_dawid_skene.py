@@ -526,7 +526,7 @@ def test_a_fit_prints_well() -> None:
 BAD = {
     "no votes": (
         {"votes": votes_on_two(np.empty((0, 3), int))},
-        "there are no votes\n  to mend: give votes, or judge by the prior alone",
+        "votes are missing\n  fix:     give votes, or judge by the prior alone",
     ),
     "smoothing": ({"smoothing": -1}, "smoothing out of range\n  allowed: 0 to 1000000000000\n  found:   -1"),
     "NaN smoothing": ({"smoothing": math.nan}, "smoothing out of range\n  allowed: 0 to 1000000000000\n  found:   nan"),
@@ -546,7 +546,7 @@ BAD = {
     ),
     "a prior of 0": (
         {"prior": [0.5, 0.5, 0]},
-        "EM cannot use a prior of 0\n  found:   [0.5, 0.5, 0.0]\n  to mend: leave out the truth that cannot be",
+        "EM cannot use a prior of 0\n  found:   [0.5, 0.5, 0.0]\n  fix:     leave out the truth that cannot be",
     ),
     "weights": (
         {"weights": [0, 1], "truths": ("invalid", "valid")},
@@ -564,14 +564,14 @@ BAD = {
     ),
     "unknown weights": (
         {"votes": votes_on_two([(0, 0, 0)], answers=("cat", "dog")), "truths": ("invalid", "valid")},
-        "it is not known how these answers speak for the truths\n"
+        "order of the answers is unknown\n"
         "  allowed: no, maybe, yes for two truths; or truths that are the answers\n"
         "  found:   answers cat, dog; truths invalid, valid\n"
-        "  to mend: give the weight of each answer",
+        "  fix:     give the weight of each answer",
     ),
     "pinned twice": (
         {"pinned": Pinned.to_truths(np.array([1, 1]), np.array([0, 1]), truths=3)},
-        "an item is pinned twice\n  where:   item y",
+        "item is pinned twice\n  where:   item y",
     ),
     "pinned unknown": (
         {"pinned": Pinned.to_truths(np.array([1, 2]), np.array([0, 1]), truths=3)},
@@ -619,5 +619,5 @@ def test_more_truths_than_the_compiler_can_unroll_are_an_error() -> None:
         fit_dawid_skene(votes)
     assert str(caught.value) == (
         "too many truths for a rater model\n  allowed: up to 256\n  found:   300\n"
-        "  to mend: take the majority, or split the items into groups with fewer answers"
+        "  fix:     take the majority, or split the items into groups with fewer answers"
     )

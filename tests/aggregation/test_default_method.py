@@ -122,7 +122,7 @@ def test_one_golden_item_cannot_show_which_method_is_better() -> None:
 def test_golden_items_that_nobody_voted_on_are_an_error() -> None:
     votes, truth = crowd([0.8, 0.7], items=20)
     for make in (by_em, by_default):
-        assert message(make, votes, experts=expert(("x",), truth[:1])).startswith("no golden item was voted on\n")
+        assert message(make, votes, experts=expert(("x",), truth[:1])).startswith("no golden item has a vote\n")
 
 
 def test_votes_for_one_class_an_image_are_judged_by_the_most_probable_class() -> None:

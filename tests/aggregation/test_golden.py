@@ -44,7 +44,7 @@ def test_a_pair_that_no_expert_judged_is_left_out() -> None:
 
 def test_experts_who_all_say_no_leave_no_valid_pair_also_where_yes_is_not_in_the_file() -> None:
     alone = votes_of([(0, 0, 0)], PAIRS, (1,), ("no",))
-    with pytest.raises(DataError, match="no golden pair is valid"):
+    with pytest.raises(DataError, match="no golden question is valid"):
         golden_truth(alone)
     assert golden_votes(alone, HALF).truth.tolist() == [0, -1, -1]
 
@@ -107,11 +107,11 @@ def test_the_released_golden_answers_make_248_of_1135_pairs_valid(real_votes: Ca
 BAD: dict[str, tuple[Callable[[], object], str]] = {
     "plain items": (
         lambda: golden_truth(experts([(0, 0, 1)], ("x",))),
-        "the experts' votes are not on (image, class) questions\n  to mend: give the columns image and class",
+        "the experts' votes are not on (image, class) questions\n  fix:     give the columns image and class",
     ),
     "no votes": (
         lambda: golden_truth(experts([])),
-        "the experts gave no votes\n  to mend: give the golden answers",
+        "experts have no votes\n  fix:     give the golden answers",
     ),
     "too many experts": (
         lambda: golden_truth(HALF, at_least=5),
@@ -119,13 +119,13 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "none valid": (
         lambda: golden_truth(experts([(0, 0, 0), (1, 0, 0)])),
-        "no golden pair is valid\n"
+        "no golden question is valid\n"
         "  found:   2 pairs that are not valid\n"
-        "  to mend: without a valid pair nothing can be measured: let fewer experts be enough, or judge more pairs",
+        "  fix:     without a valid pair nothing can be measured: let fewer experts be enough, or judge more pairs",
     ),
     "empty": (
         lambda: Golden(Questions.from_columns([], np.empty(0, int)), np.empty(0, bool)),
-        "there is no golden pair\n  to mend: without golden pairs there is nothing to measure by",
+        "golden questions are missing\n  fix:     without golden pairs there is nothing to measure by",
     ),
     "another shape": (
         lambda: Golden(PAIRS, np.array([True])),

@@ -243,15 +243,15 @@ def test_an_error_says_how_many_classes_there_may_be_and_that_they_need_pooling(
         many_classes(votes)
     assert str(caught.value) == (
         "too many classes for a rater model\n  allowed: up to 4,096\n  found:   4,097\n"
-        "  to mend: take the majority, or split the items into groups with fewer answers"
+        "  fix:     take the majority, or split the items into groups with fewer answers"
     )
     votes, truth = cast_votes(0, items=4, raters=2, classes=300, each=2)
     with pytest.raises(DataError) as caught:
         calibrated_on_candidates(votes, votes, truth, smoothing=1, pooling=0)
     assert str(caught.value) == (
-        "so many classes need pooling\n  allowed: above 0\n  found:   0\n  to mend: leave pooling out"
+        "this many classes need pooling\n  allowed: above 0\n  found:   0\n  fix:     leave pooling out"
     )
-    with pytest.raises(DataError, match="no golden item of known truth has a vote"):
+    with pytest.raises(DataError, match="no golden item with a known truth has a vote"):
         calibrated_on_candidates(votes, votes, np.full(4, -1), smoothing=0, pooling=4)
 
 

@@ -63,10 +63,10 @@ def test_the_mean_of_codes_that_are_no_probabilities_is_an_error() -> None:
     with pytest.raises(DataError) as caught:
         by_mean(votes)
     assert str(caught.value) == (
-        "the mean of these answers is no probability\n"
+        "the mean of these answers is not a probability\n"
         "  allowed: no, maybe, yes, or codes from 0 to 1\n"
         "  found:   1, 2\n"
-        "  to mend: take em or majority"
+        "  fix:     take em or majority"
     )
 
 
@@ -119,9 +119,7 @@ def test_original_labels_of_plain_items_are_an_error() -> None:
     original = LabelSets.from_lists(["w"], [[0]])
     with pytest.raises(DataError) as caught:
         by_calibration(votes, votes, original=original)
-    assert str(caught.value) == (
-        "original labels vote on valid or invalid (image, class) pairs only\n  to mend: leave them out"
-    )
+    assert str(caught.value) == ("original labels can vote only on (image, class) questions\n  fix:     leave them out")
 
 
 def test_golden_items_that_nobody_voted_on_are_an_error() -> None:
@@ -130,8 +128,8 @@ def test_golden_items_that_nobody_voted_on_are_an_error() -> None:
     with pytest.raises(DataError) as caught:
         by_calibration(votes, experts)
     assert str(caught.value) == (
-        "no golden item was voted on\n"
-        "  to mend: check that all files name the items alike, or give the raters' votes on golden items"
+        "no golden item has a vote\n"
+        "  fix:     check that all files name the items alike, or give the raters' votes on golden items"
     )
 
 

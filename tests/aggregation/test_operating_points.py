@@ -34,7 +34,7 @@ def test_what_is_no_goal_is_refused(text: str) -> None:
         Goal.parse(text)
     found_line = f"\n  found:   {text}"
     assert str(caught.value) == (
-        "not a way to choose a threshold\n"
+        "unknown way to choose a threshold\n"
         "  allowed: precision=P, recall=R or threshold=T, each from 0 to 1; or f1" + found_line
     )
 

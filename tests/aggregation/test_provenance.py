@@ -86,10 +86,10 @@ def test_scores_that_do_not_follow_from_the_votes_are_refused(real_scores: Score
         origin_of(Scores(real_scores.questions, real_scores.values**2), answers, published=REAL_RECIPE)
     text = re.sub(r"found:   0\.\d+", "found:   0.xxx", str(caught.value))
     assert text == (
-        "these scores do not follow from the votes in any way that was tried\n"
+        "method that made these scores was not found\n"
         "  allowed: a difference of at most 1e-06 on every golden item\n"
         "  found:   0.xxx\n"
-        "  to mend: give the votes, golden answers and original labels of which they were made; scores that were made "
+        "  fix:     give the votes, golden answers and original labels of which they were made; scores that were made "
         "with other options, such as another pooling, cannot be made again"
     )
 
@@ -116,8 +116,8 @@ def test_golden_pairs_without_a_score_or_without_votes_are_refused() -> None:
     assert "\n  found:   golden items without a score\n" in message(origin_of, few, three)
     elsewhere = votes(Questions.from_columns(["c", "d"], np.array([1, 1])))
     assert message(origin_of, few, (elsewhere, votes(), votes())) == (
-        "no golden item was voted on\n"
-        "  to mend: check that all files name the items alike, or give the raters' votes on golden items"
+        "no golden item has a vote\n"
+        "  fix:     check that all files name the items alike, or give the raters' votes on golden items"
     )
 
 

@@ -165,16 +165,17 @@ BAD = {
         (VOTES, EXPERTS.restrict(np.array([0, 1, 3])), RATERS, ORIGINAL),
         "raters voted on golden pairs that no expert judged\n"
         "  found:   1 of 4: image b, class 1\n"
-        "  to mend: take the experts' and the raters' golden votes from one release",
+        "  fix:     take the experts' and the raters' golden votes from one release",
     ),
     "plain items": (
         (PLAIN, PLAIN, PLAIN, ORIGINAL),
-        "the votes are not on (image, class) questions\n  to mend: give the columns image and class",
+        "the votes are not on (image, class) questions\n  fix:     give the columns image and class",
     ),
     "two original labels": (
         (VOTES, EXPERTS, RATERS, LabelSets.from_lists(["a"], [[1, 2]])),
-        "an image has not exactly one original label\n  where:   image a\n  allowed: one class\n  found:   2 classes\n"
-        "  to mend: give each image the one class that it had, or leave the image out",
+        "image does not have exactly one original label\n  where:   image a\n  allowed: one class\n"
+        "  found:   2 classes\n"
+        "  fix:     give each image the one class that it had, or leave the image out",
     ),
 }
 

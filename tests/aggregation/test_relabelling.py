@@ -165,10 +165,10 @@ def test_label_sets_that_do_not_follow_from_the_votes_are_an_error_that_counts_t
     lists = [list(labels[name]) for name in labels.images]
     lists[3] = [0] if lists[3] != [0] else [1]
     text = (
-        "the label sets are not those that calibrated or the benchmark's recipe makes of the votes\n"
+        "label sets differ from those that calibrated, or the benchmark's recipe, makes from the votes\n"
         "  allowed: those of the recipe of ReaL at threshold 0.5\n"
         "  found:   others on {} of 8 rated images\n"
-        "  to mend: give the votes, golden answers, original labels and threshold of which they were made, or "
+        "  fix:     give the votes, golden answers, original labels and threshold of which they were made, or "
         "make the scores with --method calibrated"
     )
     assert refusal(LabelSets.from_lists(labels.images, lists)) == text.format(1)

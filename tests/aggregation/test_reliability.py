@@ -291,14 +291,14 @@ def test_a_seed_gives_the_same_document_and_another_seed_another_interval() -> N
 BAD = {
     "one truth": (
         np.array([0, 0, -1]),
-        "all golden items have one truth, so nothing can tell a good rater from a bad one\n"
+        "all golden items have the same truth, so raters cannot be measured\n"
         "  allowed: items of two truths or more\n"
         "  found:   only invalid\n"
-        "  to mend: give golden answers on other items too, or none",
+        "  fix:     give golden answers on other items too, or none",
     ),
     "no vote": (
         np.array([-1, -1, 1]),
-        "no golden item of known truth has a vote\n  to mend: check that both files name the items alike",
+        "no golden item with a known truth has a vote\n  fix:     check that both files name the items alike",
     ),
     "another length": (np.array([1, 0]), "wrong shape of truth\n  allowed: shape (3,)\n  found:   shape (2,)"),
     "unknown truth": (
@@ -320,7 +320,7 @@ def test_bad_golden_truth_is_refused(name: Any) -> None:
 def test_no_votes_are_refused() -> None:
     with pytest.raises(DataError) as error:
         rater_reliability(votes_of([]))
-    assert str(error.value) == "there are no votes\n  to mend: give votes, or judge by the prior alone"
+    assert str(error.value) == "votes are missing\n  fix:     give votes, or judge by the prior alone"
 
 
 def test_golden_votes_on_questions_and_main_votes_on_plain_items_are_refused() -> None:
@@ -329,8 +329,8 @@ def test_golden_votes_on_questions_and_main_votes_on_plain_items_are_refused() -
             votes_of([(0, 0, 2)]), GoldenVotes(votes_of([(0, 0, 2)], questions_of(3)), np.array([1, 0, 0]))
         )
     assert str(error.value) == (
-        "votes on (image, class) questions and votes on plain items cannot be joined\n"
-        "  to mend: give both tables the columns image and class, or both the column item"
+        "votes on (image, class) questions and votes on other items cannot be joined\n"
+        "  fix:     give both tables the columns image and class, or both the column item"
     )
 
 

@@ -146,7 +146,7 @@ def test_what_cannot_be_replayed_is_refused() -> None:
     assert message(replay, votes, StopRule(0, 1), at_most=0).startswith("most votes of a question out of range")
     other = RaterModel((), ("cat", "dog"), WORDS, np.empty((0, 2, 3)), MODEL.fallback, MODEL.prior)
     assert message(replay_stops, votes, other, threshold=0.8) == (
-        "a stop rule needs a model of valid and invalid classes\n  found:   cat, dog"
+        "stop rule needs a model of valid and invalid classes\n  found:   cat, dog"
     )
 
 

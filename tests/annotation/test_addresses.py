@@ -35,7 +35,7 @@ def test_no_password_is_shown(address: str, shown: str) -> None:
 @pytest.mark.parametrize("scheme", ["postgres", "mysql", "postgresql+psycopg", "sqlite"])
 def test_an_address_of_another_kind_is_refused(scheme: str) -> None:
     assert message(is_server, f"{scheme}://eve:secret@h/d") == (
-        "a campaign is not kept at such an address\n"
+        "not an address of a campaign\n"
         f"  where:   {scheme}://eve:***@h/d\n"
         "  allowed: a file, or an address that begins with postgresql://\n"
         f"  found:   {scheme}://"
@@ -54,7 +54,7 @@ def test_a_file_may_have_the_name_of_a_database() -> None:
 @pytest.mark.parametrize("rest", ["eve:secret", "eve@h:port/d", "eve:p@ss@h/d"])
 def test_an_address_that_cannot_be_read_is_refused(function: Callable[[str], object], rest: str) -> None:
     assert message(function, f"postgresql://{rest}") == (
-        "this is no address of a database\n"
+        "not the address of a database\n"
         "  where:   postgresql://***\n"
         "  allowed: postgresql://USER@HOST/DATABASE, with %40 in place of an @ in the password"
     )

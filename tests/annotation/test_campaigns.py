@@ -280,13 +280,13 @@ def test_what_was_not_asked_is_refused_and_nothing_of_the_call_is_kept(address: 
     assert other == row
     (other,) = turn_of(campaign, 3, held=[turn.task]).rows
     given = [GivenAnswer(row.question, YES), GivenAnswer(other.question, YES)]
-    assert message(keep_answers, campaign, 2, given, NOW).startswith("the rater was not shown this question")
+    assert message(keep_answers, campaign, 2, given, NOW).startswith("rater was not shown this question")
     assert message(keep_answers, campaign, 2, [GivenAnswer(99, YES)], NOW) == (
-        "there is no such question\n  found:   question 99"
+        "unknown question\n  found:   question 99"
     )
     assert len(export_votes(campaign).votes) == 0
     assert message(GivenAnswer, row.question, 3).startswith("answer out of range")
-    assert message(cannot_judge, campaign, 1, turn.task, NOW).startswith("the rater was not shown this task")
+    assert message(cannot_judge, campaign, 1, turn.task, NOW).startswith("rater was not shown this task")
 
 
 def test_an_answer_is_changed_by_one_of_a_higher_revision_alone(address: str | Path) -> None:
@@ -401,24 +401,24 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path
         assert message(CampaignPlan, tasks, **options) == (
             f"{what} needs golden questions, by which it is known how far answers can be trusted\n"
             "  found:   no golden questions\n"
-            f"  to mend: give the experts' votes with golden, or leave {what} out"
+            f"  fix:     give the experts' votes with golden, or leave {what} out"
         )
     asked = golden.questions.in_classes(Classes(7, names=tuple("abcdefg")))
     other = Tasks(asked, golden.indptr, golden.numbers, golden.reasons)
     assert message(CampaignPlan, tasks, golden_tasks=other, experts=experts) == (
-        "the golden tasks are in another list of classes than the tasks\n  to mend: make both with one list of classes"
+        "golden tasks and tasks have different class lists\n  fix:     make both with one list of classes"
     )
     assert message(CampaignPlan, tasks, golden_tasks=tasks_of(2)) == (
-        "a question is golden, and to be voted on as well\n"
+        "question is both golden and to be voted on\n"
         "  where:   image m0.png, class a\n"
         "  found:   1 such of 2 golden questions\n"
-        "  to mend: leave them out of the tasks, or of the golden questions, which are best on images of their own"
+        "  fix:     leave them out of the tasks, or of the golden questions, which are best on images of their own"
     )
     assert message(CampaignPlan, tasks, golden_tasks=golden, experts=experts, practice=1) == (
-        "no golden task is left for raters who work\n"
+        "no golden task is left for raters who passed practice\n"
         "  allowed: up to 0 practice tasks\n"
         "  found:   1\n"
-        "  to mend: give golden questions on more images, or a smaller practice round"
+        "  fix:     give golden questions on more images, or a smaller practice round"
     )
     assert "\n  allowed: up to 3 practice tasks\n  found:   4\n" in message(plan_of_cut_images, 4)
     assert message(CampaignPlan, tasks, golden_tasks=golden_of(1, 1)[0], practice=1) == (
@@ -426,7 +426,7 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path
         "are too few\n"
         "  allowed: up to 0 practice tasks\n"
         "  found:   1\n"
-        "  to mend: give experts' answers on more images that are in no other task, or a smaller practice round"
+        "  fix:     give experts' answers on more images that are in no other task, or a smaller practice round"
     )
     for wrong, expected in (
         ({"practice": -1}, "number of practice tasks out of range\n  allowed: 0 or more\n  found:   -1"),
@@ -438,31 +438,31 @@ def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path
     large = shape_tasks(["m0.png", "m1.png", "m2.png"], [1, 9, 12], Classes(12))
     for too_large in ({"tasks": large}, {"tasks": tasks, "golden_tasks": large}):
         assert message(CampaignPlan, **too_large) == (
-            "a task has more classes than a page shows\n"
+            "task has more classes than a page shows\n"
             "  where:   task 1, image m1.png\n"
             "  allowed: up to 8 classes\n"
             "  found:   9 classes; 2 such of 3 tasks\n"
-            "  to mend: make smaller tasks: reassess tasks --size 8"
+            "  fix:     make smaller tasks: reassess tasks --size 8"
         )
     assert message(CampaignPlan, tasks, golden_tasks=golden, original_votes=True) == (
-        "no original labels are known that could vote\n  to mend: give them, or let them have no vote"
+        "original labels are missing, so they cannot vote\n  fix:     give them, or let them have no vote"
     )
     two = LabelSets.from_lists(["m0.png", "x.png"], [[0], [1, 2]], CLASSES)
     assert message(CampaignPlan, tasks, original=two) == (
-        "an image has not exactly one original label\n"
+        "image does not have exactly one original label\n"
         "  where:   image x.png\n"
         "  allowed: one class\n"
         "  found:   2 classes\n"
-        "  to mend: give each image the one class that it had, or leave the image out"
+        "  fix:     give each image the one class that it had, or leave the image out"
     )
-    assert message(open_campaign, path).startswith("there is no campaign\n")
+    assert message(open_campaign, path).startswith("campaign not found\n")
     assert not list(tmp_path.iterdir())
     create_campaign(path, CampaignPlan(tasks))
     with pytest.raises(OutputError, match="exists"):
         create_campaign(path, CampaignPlan(tasks))
     campaign = open_campaign(path)
     add_person(campaign, "ann")
-    assert message(add_person, campaign, "ann").startswith("there is somebody of that name\n")
+    assert message(add_person, campaign, "ann").startswith("person already exists\n")
 
 
 def test_a_rater_with_more_votes_than_a_statement_can_hold_is_voided(tmp_path: Path) -> None:
@@ -564,10 +564,10 @@ def test_what_an_expert_says_twice_counts_once_and_two_answers_are_refused(addre
     answers = np.where(np.arange(6) == 1, YES, answer)
     other = Votes.from_columns(golden.questions, item, expert, answers, ("x", "y", "z"), WORDS)
     assert message(replace, plan, experts=other) == (
-        "an expert gives two answers to a golden question\n"
+        "expert gives two answers to a golden question\n"
         "  where:   image g0.png, class a\n"
         "  found:   x: no, then yes\n"
-        "  to mend: leave out the one that does not hold"
+        "  fix:     leave out the one that does not hold"
     )
     assert plan.truth == (0,)
     create_campaign(address, plan)
@@ -583,10 +583,10 @@ def test_a_campaign_that_is_open_or_was_not_closed_is_not_overwritten(force: boo
     turn_of(campaign, 2)
     backup_campaign(path, tmp_path / "copy.db")
     refused = (
-        "a campaign of that name is open, or was not closed\n"
+        "a campaign with this name is open, or was not closed\n"
         f"  where:   {path}\n"
         "  found:   c.db-wal, which holds its newest answers\n"
-        "  to mend: stop its server; reassess annotate status closes what a server left that was killed; or take "
+        "  fix:     stop its server; reassess annotate status closes what a server left that was killed; or take "
         "another name"
     )
     with pytest.raises(OutputError) as created:
@@ -594,7 +594,7 @@ def test_a_campaign_that_is_open_or_was_not_closed_is_not_overwritten(force: boo
     with pytest.raises(OutputError) as copied:
         backup_campaign(tmp_path / "copy.db", path, force=force)
     assert [str(created.value), str(copied.value)] == [refused, refused]
-    with pytest.raises(OutputError, match="the copy would take the place of the campaign"):
+    with pytest.raises(OutputError, match="copy would replace the campaign"):
         backup_campaign(path, tmp_path / "." / "c.db", force=force)
     campaign.close()
     create_campaign(path, CampaignPlan(tasks_of(1)), force=True)
@@ -615,7 +615,7 @@ def test_a_file_whose_answers_cannot_be_counted_is_not_overwritten(tmp_path: Pat
     damaged = good[:4096] + bytes(range(256)) * ((len(good) - 4096) // 256)
     (tmp_path / "c.db").write_bytes(damaged)
     refused = message(create_campaign, tmp_path / "c.db", CampaignPlan(tasks_of(1)), force=True)
-    assert refused.startswith("the database of the campaign cannot be used\n")
+    assert refused.startswith("database of the campaign cannot be used\n")
     assert "  found:   database disk image is malformed\n" in refused
     assert (tmp_path / "c.db").read_bytes() == damaged
 

@@ -60,7 +60,8 @@ def test_a_campaign_on_a_server_from_its_making_to_its_labels(
     monkeypatch.setattr("reassess.annotation.hash_images", None)  # not called
     again = run("annotate", "create", database, "--benchmark", "pets", "--tasks", "tasks.jsonl", "--force")
     assert (
-        again.err == f"Error: the database holds a campaign\n  where:   {database}\n  to mend: take another database\n"
+        again.err
+        == f"Error: database already contains a campaign\n  where:   {database}\n  fix:     take another database\n"
     )
     annotate("backup", "-o", "copy.db")
     told = document_of(annotate("simulate", "--raters", "1", "-o", "tried.db", "--json"), "annotate")

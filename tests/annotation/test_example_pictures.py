@@ -50,11 +50,11 @@ def test_a_picture_is_small_turned_and_without_metadata(tmp_path: Path) -> None:
 def test_a_picture_of_no_class_is_refused(tmp_path: Path, name: str) -> None:
     write_files(tmp_path, {name: picture(1, "PNG")})
     assert message(examples_of, tmp_path) == (
-        "an example picture lies in no folder of a class\n"
+        "example image is not in a class folder\n"
         f"  where:   {tmp_path}\n"
         "  allowed: CLASS/a.png, with the name, wnid or id of a class\n"
         f"  found:   {name}\n"
-        "  to mend: put it into the folder of its class, or take it away"
+        "  fix:     put it into the folder of its class, or take it away"
     )
 
 
@@ -62,10 +62,10 @@ def test_an_image_that_raters_are_asked_about_is_refused_by_name_and_by_hash(tmp
     content = picture(1, "PNG")
     write_files(tmp_path, {"cat/a.png": content})
     refused = (
-        "an example picture is of an image that people are asked about\n"
+        "example image is also an image to rate\n"
         f"  where:   {tmp_path}\n"
         "  found:   cat/a.png\n"
-        "  to mend: take a picture of an image that is neither in a task nor golden"
+        "  fix:     take a picture of an image that is neither in a task nor golden"
     )
     assert message(examples_of, tmp_path, ("cat/a.png",)) == refused
     assert message(examples_of, tmp_path, ("x.png",), x=hashlib.sha256(content).hexdigest()) == refused
@@ -75,10 +75,10 @@ def test_an_image_that_raters_are_asked_about_is_refused_by_name_and_by_hash(tmp
 def test_a_picture_that_is_damaged_is_named(tmp_path: Path) -> None:
     write_files(tmp_path, {"cat/a.png": picture(1, "PNG")[:60]})
     assert message(examples_of, tmp_path) == (
-        "the picture cannot be read\n"
+        "image cannot be read\n"
         f"  where:   {tmp_path}/cat/a.png\n"
         "  found:   image file is truncated\n"
-        "  to mend: replace the file"
+        "  fix:     replace the file"
     )
 
 
@@ -87,10 +87,10 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     for link, to in (("show/cat/a.png", "secret.png"), ("show/dog", "kept")):
         (tmp_path / link).symlink_to(tmp_path / to)
         assert message(examples_of, tmp_path / "show") == (
-            "a link leads out of the folder of images\n"
+            "a link leads out of the image folder\n"
             f"  where:   {tmp_path / link}{'/b.png' * (to == 'kept')}\n"
             f"  found:   {tmp_path / to}{'/b.png' * (to == 'kept')}\n"
-            "  to mend: put the image itself into the folder"
+            "  fix:     put the image itself into the folder"
         )
         (tmp_path / link).unlink()
 

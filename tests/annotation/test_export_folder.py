@@ -168,10 +168,10 @@ def test_a_folder_that_is_not_empty_is_kept_without_force(campaign: Campaign, tm
     with pytest.raises(OutputError) as caught:
         export(campaign, folder)
     assert str(caught.value) == (
-        "the output folder is not empty\n"
+        "output folder is not empty\n"
         f"  where:   {folder}\n"
         "  found:   benchmark.json, classes.csv, golden.parquet and 6 more\n"
-        "  to mend: choose another name, or overwrite files in it with force=True"
+        "  fix:     choose another name, or overwrite files in it with force=True"
     )
     with pytest.warns(ReassessWarning) as warned:
         assert export(campaign, folder, force=True)
@@ -181,10 +181,10 @@ def test_a_folder_that_is_not_empty_is_kept_without_force(campaign: Campaign, tm
     with pytest.raises(OutputError) as other:  # a campaign without votes now, and without raters' golden answers
         export(campaign, folder, force=True)
     assert str(other.value) == (
-        "the folder holds a part of which there is nothing in the campaign\n"
+        "folder contains a part that the campaign does not have\n"
         f"  where:   {folder}\n"
         "  found:   rater-golden.parquet, suggestions.csv, votes.parquet\n"
-        "  to mend: remove it, or choose another folder"
+        "  fix:     remove it, or choose another folder"
     )
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert (folder / "scores.npz").read_bytes() == b"kept"
@@ -208,16 +208,16 @@ def test_votes_of_another_suffix_would_be_read_beside_these_and_are_refused(camp
     folder = tmp_path / "rated"
     folder.mkdir()
     (folder / "votes.csv").write_text("image,class,rater,answer\na.png,a,x,yes\n")
-    with pytest.raises(OutputError, match="the benchmark would have two files of one part"):
+    with pytest.raises(OutputError, match="benchmark would have two files of one part"):
         export(campaign, folder, force=True)
     assert [path.name for path in folder.iterdir()] == ["votes.csv"]
 
 
 def test_what_is_no_folder_is_refused(campaign: Campaign, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="the output is a folder, and a file is in its place"):
+    with pytest.raises(OutputError, match="output is a folder, but a file has this name"):
         export(campaign, tmp_path / "file", force=True)
-    with pytest.raises(OutputError, match="the folder of the output file does not exist"):
+    with pytest.raises(OutputError, match="folder of the output file does not exist"):
         export(campaign, tmp_path / "nowhere" / "rated")
 
 

@@ -39,10 +39,10 @@ def test_images_of_imagenet_are_found_by_number(tmp_path: Path) -> None:
 
 def test_an_image_that_is_not_there_is_named(folder: Path) -> None:
     assert message(stored_names, open_images(folder), ["cat/1.png", "cat/2.png", "fox.png"]) == (
-        "images of the campaign are not there\n"
+        "images of the campaign are missing\n"
         f"  where:   {folder}\n"
         "  found:   without 2 images: cat/2.png, fox.png\n"
-        "  to mend: put them there, or give the folder, zip or tar that holds all of them"
+        "  fix:     put them there, or give the folder, zip or tar that holds all of them"
     )
 
 
@@ -68,20 +68,22 @@ def shown(folder: Path, found: str) -> str:
         "images of the campaign cannot be shown\n"
         f"  where:   {folder}\n"
         f"  found:   {found}\n"
-        "  to mend: replace their files; or leave them out of the tasks and the golden questions"
+        "  fix:     replace their files; or leave them out of the tasks and the golden questions"
     )
 
 
 def test_an_image_that_is_gone_is_named(folder: Path) -> None:
     images = open_images(folder)
     (folder / "cat/1.png").unlink()
-    assert message(hash_images, images, ["cat/1.png", "dog/2.png"]) == shown(folder, "1 image: cat/1.png: no such file")
+    assert message(hash_images, images, ["cat/1.png", "dog/2.png"]) == shown(
+        folder, "1 image: cat/1.png: file not found"
+    )
 
 
 @pytest.mark.parametrize("kind", ["folder", "tar"])
 def test_an_image_with_too_many_bytes_is_named(tmp_path: Path, kind: str) -> None:
     place = claim_bytes(tmp_path, kind, 30 << 30)
-    huge = "1 image: huge.jpg: an image has too many bytes: 32.2 GB"
+    huge = "1 image: huge.jpg: image has too many bytes: 32.2 GB"
     assert message(hash_images, open_images(place), ["good.png", "huge.jpg"]) == shown(place, huge)
 
 
@@ -93,13 +95,13 @@ def test_all_images_that_cannot_be_shown_are_told_at_once(folder: Path) -> None:
     (folder / "g.png").symlink_to(__file__)
     images = open_images(folder)
     for names, found in (
-        (["a.png", "b.jpg"], "2 images: a.png: {0}: the file is empty, b.jpg: {0}: {1}"),
-        (["c.png", "cat/1.png"], "1 image: c.png: the picture is too large: 2,500,000,000 pixels"),
+        (["a.png", "b.jpg"], "2 images: a.png: {0}: file is empty, b.jpg: {0}: {1}"),
+        (["c.png", "cat/1.png"], "1 image: c.png: image is too large: 2,500,000,000 pixels"),
         (["d.png"], "1 image: d.png: {0}: Truncated File Read"),
-        (["f.tif"], "1 image: f.tif: the values of the picture have no known range: floats"),
-        (["g.png"], f"1 image: g.png: a link leads out of the folder of images: {Path(__file__).resolve()}"),
+        (["f.tif"], "1 image: f.tif: range of the pixel values is unknown: floats"),
+        (["g.png"], f"1 image: g.png: a link leads out of the image folder: {Path(__file__).resolve()}"),
     ):
         assert message(hash_images, images, names) == shown(
-            folder, found.format("the picture cannot be read", "this is no picture of a known format")
+            folder, found.format("image cannot be read", "this is no picture of a known format")
         )
     assert re.search(r"  found:   6 images: a\.png: .* and 3 more\n", message(hash_images, images, images.names))

@@ -9,5 +9,5 @@ from tests.helpers import message
 def test_the_whole_error_of_a_server_that_does_not_start_is_told() -> None:
     fails = [sys.executable, "-c", "raise ValueError('no images\\n  where: here')"]
     assert message(running(fails, what="c.db").__enter__) == (
-        "the server does not start\n  where:   c.db\n  found:   ValueError: no images\n             where: here"
+        "server does not start\n  where:   c.db\n  found:   ValueError: no images\n             where: here"
     )

@@ -31,7 +31,7 @@ except ReassessError as error:
     print(error)
 """
     assert python("-c", code).out == (
-        f"{purpose} needs the package {package}, which is not installed\n  to mend: pip install 'reassess[annotate]'\n"
+        f"package {package} is missing (for {purpose})\n  fix:     pip install 'reassess[annotate]'\n"
     )
 
 

@@ -129,24 +129,24 @@ def test_transparency_and_sixteen_bits_are_kept_as_far_as_a_browser_shows_them()
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (b"", "the file is empty"),
+        (b"", "file is empty"),
         (b"<svg/>", "this is no picture of a known format"),
         (file_of(scene(1), "PNG")[:200], "image file is truncated"),
     ],
 )
 def test_what_is_no_picture_is_refused(content: bytes, found: str) -> None:
     assert message(bare_picture, content, "a") == (
-        f"the picture cannot be read\n  where:   a\n  found:   {found}\n  to mend: replace the file"
+        f"image cannot be read\n  where:   a\n  found:   {found}\n  fix:     replace the file"
     )
 
 
 def test_a_picture_of_absurd_size_is_refused(tmp_path: Path) -> None:
     assert message(bare_picture, claim(tmp_path / "a.png", 50_000, 50_000).read_bytes(), "a") == (
-        "the picture is too large\n"
+        "image is too large\n"
         "  where:   a\n"
         "  allowed: at most 100,000,000 pixels\n"
         "  found:   2,500,000,000 pixels\n"
-        "  to mend: check the file: a small one may claim any size; or make the picture smaller"
+        "  fix:     check the file: a small one may claim any size; or make the picture smaller"
     )
 
 
@@ -172,11 +172,11 @@ def test_a_changed_image_is_refused(folder: Path) -> None:
     with pytest.raises(DataError) as refused:
         CampaignImages(open_images(folder)).picture("cat/1.jpg", "0" * 64)
     assert str(refused.value) == (
-        "the image has changed since the campaign was made\n"
+        "image has changed since the campaign was created\n"
         "  where:   cat/1.jpg\n"
         f"  allowed: SHA-256 {'0' * 64}\n"
         f"  found:   SHA-256 {found}\n"
-        "  to mend: put the file back; or make a campaign of the images as they are now"
+        "  fix:     put the file back; or make a campaign of the images as they are now"
     )
 
 
@@ -186,10 +186,7 @@ def test_only_images_of_the_source_are_given(folder: Path, name: str) -> None:
     with pytest.raises(DataError) as refused:
         CampaignImages(open_images(folder)).picture(name)
     assert str(refused.value) == (
-        "there is no such image\n"
-        f"  where:   {folder}\n"
-        f"  found:   {name}\n"
-        "  to mend: give the folder, zip or tar that holds it"
+        f"unknown image\n  where:   {folder}\n  found:   {name}\n  fix:     give the folder, zip or tar that holds it"
     )
 
 
@@ -206,10 +203,10 @@ def test_a_link_out_of_the_folder_is_refused(folder: Path) -> None:
         with pytest.raises(DataError) as refused:
             images.picture(name)
         assert str(refused.value) == (
-            "a link leads out of the folder of images\n"
+            "a link leads out of the image folder\n"
             f"  where:   {folder / name}\n"
             f"  found:   {os.path.realpath(path)}\n"
-            "  to mend: put the image itself into the folder"
+            "  fix:     put the image itself into the folder"
         )
     assert images.picture("cat/4.jpg") == images.picture("cat/1.jpg")
 
@@ -219,5 +216,5 @@ def test_a_path_of_a_list_that_leads_out_of_its_folder_is_refused(folder: Path) 
     (folder / "list.txt").write_text("cat/1.jpg\n../secret.jpg\n")
     images = CampaignImages(open_images(folder / "list.txt"))
     assert images.picture("cat/1.jpg")[1] == "image/jpeg"
-    with pytest.raises(DataError, match=r"^a link leads out of the folder of images"):
+    with pytest.raises(DataError, match=r"^a link leads out of the image folder"):
         images.picture("../secret.jpg")

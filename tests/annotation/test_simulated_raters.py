@@ -96,7 +96,7 @@ def test_labels_say_what_is_true(tmp_path: Path) -> None:
     assert {truth(address, 2) for address in image_addresses(site.campaign)} == {True}
     few = LabelSets(names[:1], np.arange(2), np.array([2]), CLASSES)
     assert message(truth_of_campaign, site.campaign, few) == (
-        f"the labels lack an image of the campaign\n  found:   {names[1]}\n  to mend: give the labels of all images"
+        f"image of the campaign is not in the labels\n  found:   {names[1]}\n  fix:     give the labels of all images"
     )
 
 
@@ -112,7 +112,7 @@ def test_without_labels_golden_questions_are_as_experts_say_and_others_as_often_
 
 @pytest.mark.parametrize("matrix", [((1, 0, 0),), ((0.5, 0.5, 0.5), (0, 0, 1)), ((-1, 1, 1), (0, 0, 1))])
 def test_a_matrix_that_is_none_is_refused(matrix: tuple[tuple[float, ...], ...]) -> None:
-    assert message(SimulatedRater, matrix).startswith("the confusion matrix of a rater is none\n  allowed: 2 rows")
+    assert message(SimulatedRater, matrix).startswith("not a confusion matrix of a rater\n  allowed: 2 rows")
 
 
 def test_wrong_numbers_and_links_are_refused(tmp_path: Path) -> None:
@@ -120,12 +120,12 @@ def test_wrong_numbers_and_links_are_refused(tmp_path: Path) -> None:
     server = Server(tmp_path)
     server.start()
     assert message(rate, server.address, [], [SimulatedRater(CAREFUL)], lambda *_: True) == (
-        "not one link a rater\n  allowed: 1\n  found:   0"
+        "number of links differs from the number of raters\n  allowed: 1\n  found:   0"
     )
     refused = message(rate, server.address, ["none"], [SimulatedRater()], lambda *_: True)
-    assert refused.startswith(f"a link is refused\n  where:   {server.address}\n")
+    assert refused.startswith(f"server rejects a sign-in link\n  where:   {server.address}\n")
     server.stop()
     away = message(rate, server.address, [site.tokens["ann"]], [SimulatedRater()], lambda *_: True)
-    assert away.startswith(f"the server cannot be reached\n  where:   {server.address}\n")
+    assert away.startswith(f"server is not reachable\n  where:   {server.address}\n")
     assert message(SimulatedRater, drop=1.0).startswith("probability of a lost connection out of range")
     assert message(SimulatedRater, think=-1.0).startswith("seconds of think time out of range")

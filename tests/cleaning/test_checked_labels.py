@@ -136,10 +136,10 @@ def test_pairs_on_which_people_are_even_are_left_out() -> None:
 def test_answers_on_other_pairs_alone_are_refused() -> None:
     pairs = Questions.from_columns(["a.png", "x.png"], np.array([1, 0]))
     assert message(known_labels, HELD_OUT, Golden(pairs, np.array([True, False]))) == (
-        "no image's label was checked\n"
+        "no label was checked\n"
         "  allowed: answers on pairs of an image and its label\n"
         "  found:   2 pairs on 2 images\n"
-        "  to mend: check the labels of a random sample of the images"
+        "  fix:     check the labels of a random sample of the images"
     )
 
 

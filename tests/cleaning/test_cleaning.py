@@ -173,10 +173,10 @@ def test_a_precision_out_of_reach_says_what_is_in_reach() -> None:
     held_out = held_out_of(0.9 * scores + 0.1 / CLASSES, labels)
     most = np.floor(1e4 * clean_by_posterior(held_out).p_right.max()) / 1e4  # which can be reached
     assert message(clean_by_posterior, held_out, precision=1.0) == (
-        "not even the most certain labels are right as often\n"
+        "no threshold reaches this precision\n"
         f"  allowed: a precision of up to {most:.4f}\n"
         "  found:   1.0\n"
-        "  to mend: ask for less"
+        "  fix:     ask for less"
     )
 
 
@@ -216,7 +216,7 @@ def test_a_class_without_a_kept_image_is_refused() -> None:
         "no image of a class is kept\n"
         "  allowed: some of each class\n"
         "  found:   none of 2 (1 class of 3)\n"
-        "  to mend: keep labels that are less certain, or take such classes out of the labels and of the predictions"
+        "  fix:     keep labels that are less certain, or take such classes out of the labels and of the predictions"
     )
 
 
@@ -238,10 +238,10 @@ def test_ids_alone_have_no_probabilities() -> None:
     labels = labels_of_classes([0, 1], 2)
     held_out = HeldOutPredictions.of({"ids.csv": Predictions.from_ids([0, 1], labels.images)}, labels)
     assert message(clean_by_posterior, held_out) == (
-        "held-out predictions are ids alone\n"
+        "held-out predictions have only ids\n"
         "  where:   ids.csv\n"
         "  allowed: scores of all classes, from which the probability that a label is right follows\n"
-        "  to mend: give scores, or use the method consistent"
+        "  fix:     give scores, or use the method consistent"
     )
 
 
@@ -571,6 +571,5 @@ def test_confident_learning_without_cleanlab_names_the_extra(monkeypatch: pytest
     with pytest.raises(MissingPackageError) as caught:
         clean_by_confident_learning(held_out_of(np.eye(2), [0, 1]))
     assert str(caught.value) == (
-        "confident learning needs the package cleanlab, which is not installed\n"
-        "  to mend: pip install 'reassess[confident]'"
+        "package cleanlab is missing (for confident learning)\n  fix:     pip install 'reassess[confident]'"
     )

@@ -172,20 +172,20 @@ def test_groups_are_of_one_set_and_of_its_images_alone() -> None:
         (
             [0] * 3,
             {"k": 4},
-            "fewer images than folds\n  allowed: 4 or more\n  found:   3\n  to mend: ask for fewer folds",
+            "fewer images than folds\n  allowed: 4 or more\n  found:   3\n  fix:     ask for fewer folds",
         ),
         (
             [0] * 3,
             {"k": 3, "repeats": [("0.png", "1.png")]},
             "fewer images than folds\n  allowed: 3 or more, repeats counted once\n  found:   2\n"
-            "  to mend: ask for fewer folds",
+            "  fix:     ask for fewer folds",
         ),
         ([0] * 3, {"k": 1}, "number of folds out of range\n  allowed: 2 or more\n  found:   1"),
         ([0] * 3, {"k": 2.5}, "number of folds is not a whole number\n  found:   2.5"),
         (
             [0] * 3,
             {"k": 2, "repeats": ["0.png"]},
-            "one text was given as names of images\n  found:   '0.png'\n  to mend: ['0.png']",
+            "one text was given as names of images\n  found:   '0.png'\n  fix:     ['0.png']",
         ),
     ],
 )
@@ -197,6 +197,6 @@ def test_what_cannot_be_parted_is_refused(class_ids: list[int], options: dict[st
 def test_an_image_of_no_class_or_of_several_is_refused(ids: list[int], found: str) -> None:
     labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0], ids, [1]])
     assert message(lambda: made(labels, k=2)) == (
-        "an image has not exactly one label\n  where:   image b.png\n  allowed: one class for each image\n"
-        f"  found:   {found}\n  to mend: leave such images out: 1 of 3"
+        "image does not have exactly one label\n  where:   image b.png\n  allowed: one class for each image\n"
+        f"  found:   {found}\n  fix:     leave such images out: 1 of 3"
     )

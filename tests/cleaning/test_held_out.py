@@ -73,30 +73,30 @@ SEVERAL = labels_of({"a.png": [0], "b.png": [0, 1], "c.png": []}, Classes(2))
             {"a": ids(0, 1, 2), "b": ids(2, 3, 4)},
             LABELS,
             None,
-            "an image is held out more often than others\n"
+            "image is held out more often than others\n"
             "  where:   a and b\n"
             "  allowed: each image once, or in each repetition once\n"
             "  found:   image 2.png twice; 5.png (1 image) never\n"
-            "  to mend: leave one of the files out, or give the files that are missing",
+            "  fix:     leave one of the files out, or give the files that are missing",
         ),
         (
             {"a": ids(*range(6)), "b": ids(0, 1)},
             LABELS,
             None,
-            "an image is held out more often than others\n"
+            "image is held out more often than others\n"
             "  where:   a and b\n"
             "  allowed: each image once, or in each repetition once\n"
             "  found:   image 0.png twice; 2.png, 3.png, 4.png (4 images) once\n"
-            "  to mend: leave one of the files out, or give the files that are missing",
+            "  fix:     leave one of the files out, or give the files that are missing",
         ),
         (
             {"a": ids(0, 1, 2), "b": ids(3)},
             LABELS,
             None,
-            "images are in no file\n"
+            "images are not in any file\n"
             "  allowed: held-out predictions of all 6 images\n"
             "  found:   4.png, 5.png (2 images)\n"
-            "  to mend: give the files of all folds, or leave images without predictions out of the labels",
+            "  fix:     give the files of all folds, or leave images without predictions out of the labels",
         ),
         (
             {"a": ids(*range(8))},
@@ -106,62 +106,62 @@ SEVERAL = labels_of({"a.png": [0], "b.png": [0, 1], "c.png": []}, Classes(2))
             "  where:   a\n"
             "  allowed: names such as 0.png and 5 more\n"
             "  found:   6.png, 7.png (2 of 8)\n"
-            "  to mend: leave them out, or give the labels of all images",
+            "  fix:     leave them out, or give the labels of all images",
         ),
         (
             {"a": Predictions.from_ids([0] * 6)},
             LABELS,
             None,
-            "held-out predictions do not name their images\n"
+            "held-out predictions have no image names\n"
             "  where:   a\n"
-            "  to mend: write an npz with the array names, or a table with a column of names",
+            "  fix:     write an npz with the array names, or a table with a column of names",
         ),
         (
             {"a": ids(0, 1, 3), "b": ids(2, 4, 5)},
             LABELS,
             FOLDS,
-            "a file does not hold one fold\n"
+            "file does not contain exactly one fold\n"
             "  where:   a\n"
             "  allowed: all images of one fold, and no others\n"
             "  found:   images of fold 0 and images of fold 1\n"
-            "  to mend: predict each fold with the model that was trained on the others; give these folds",
+            "  fix:     predict each fold with the model that was trained on the others; give these folds",
         ),
         (
             {"a": ids(0, 1), "b": ids(2, 3, 4, 5)},
             LABELS,
             FOLDS,
-            "a file does not hold one fold\n"
+            "file does not contain exactly one fold\n"
             "  where:   a\n"
             "  allowed: all images of one fold, and no others\n"
             "  found:   2 of the 3 images of fold 0\n"
-            "  to mend: predict each fold with the model that was trained on the others; give these folds",
+            "  fix:     predict each fold with the model that was trained on the others; give these folds",
         ),
         (
             {"a": ids(0, 1), "b": ids(2, 3, 4, 5)},
             LABELS,
             Folds(("0.png", "x.png"), np.array([0, 1])),
-            "a file does not hold one fold\n"
+            "file does not contain exactly one fold\n"
             "  where:   a\n"
             "  allowed: all images of one fold, and no others\n"
             "  found:   images in no fold and images of fold 0\n"
-            "  to mend: predict each fold with the model that was trained on the others; give these folds",
+            "  fix:     predict each fold with the model that was trained on the others; give these folds",
         ),
         (
             {"a": ids(*range(6))},
             SEVERAL,
             None,
-            "an image has not exactly one label\n"
+            "image does not have exactly one label\n"
             "  where:   image b.png\n"
             "  allowed: one class for each image\n"
             "  found:   2 classes\n"
-            "  to mend: leave such images out: 2 of 3",
+            "  fix:     leave such images out: 2 of 3",
         ),
-        ({}, LABELS, None, "there is nothing to clean\n  found:   0 files, 6 labels"),
+        ({}, LABELS, None, "held-out predictions are missing\n  found:   0 files, 6 labels"),
         (
             {"a": scores(0, 1, 2, columns=2), "b": scores(3, 4, 5, columns=3)},
             labels_of({f"{row}.png": [row % 2] for row in range(6)}),
             None,
-            "files hold scores of different numbers of classes\n"
+            "files have different numbers of classes\n"
             "  allowed: one class order, as models of one training set have\n"
             "  found:   a: 2, b: 3",
         ),
@@ -173,27 +173,27 @@ SEVERAL = labels_of({"a.png": [0], "b.png": [0, 1], "c.png": []}, Classes(2))
             "  where:   a\n"
             "  allowed: 2 columns\n"
             "  found:   3 columns\n"
-            "  to mend: if the first output is a background class, give scores[:, 1:]; else name the class of each "
+            "  fix:     if the first output is a background class, give scores[:, 1:]; else name the class of each "
             "output (outputs=[...])",
         ),
         (
             {"a": scores(*range(6), columns=4)},
             labels_of({f"{row}.png": [row % 2] for row in range(6)}, Classes(4, names=("cat", "dog", "eel", "fox"))),
             None,
-            "classes have no label\n"
+            "some classes have no label\n"
             "  allowed: each of the 4 classes is the label of an image\n"
             "  found:   eel, fox (2)\n"
-            "  to mend: leave such classes out of the list of classes and of the predictions",
+            "  fix:     leave such classes out of the list of classes and of the predictions",
         ),
         (
             {"a": Predictions.from_scores(np.ones((6, 2)), LABELS.images, columns=np.array([1, -1]))},
             LABELS,
             None,
-            "classes have no output\n"
+            "some classes have no output\n"
             "  where:   a\n"
             "  allowed: an output for each of the 2 classes\n"
             "  found:   cat (1)\n"
-            "  to mend: give the scores of models that know the same classes as the labels",
+            "  fix:     give the scores of models that know the same classes as the labels",
         ),
     ],
 )
@@ -209,7 +209,7 @@ def test_one_image_that_two_rows_name_is_refused() -> None:
         "two images have the same name\n"
         "  where:   a\n"
         "  found:   0.png and x/0.png\n"
-        '  to mend: join by the whole path (match="path"), or rename one of them'
+        '  fix:     join by the whole path (match="path"), or rename one of them'
     )
 
 
@@ -243,10 +243,10 @@ def test_duplicates_in_one_fold_are_not_warned_of(recwarn: pytest.WarningsRecord
 
 def test_duplicates_need_folds() -> None:
     assert message(HeldOutPredictions.of, {"all": ids(*range(6))}, LABELS, repeats=[("0.png", "1.png")]) == (
-        "the folds are not known\n"
+        "folds are unknown\n"
         "  allowed: folds, or files of one fold each, to look for duplicates in several folds\n"
         "  found:   files that hold all images\n"
-        "  to mend: give the folds (--folds)"
+        "  fix:     give the folds (--folds)"
     )
 
 
@@ -255,11 +255,11 @@ def test_repetitions_with_other_folds_have_a_table_each() -> None:
     files = {"a": ids(2, 0, 1), "b": ids(5, 4, 3), "x": ids(0, 2, 4), "y": ids(1, 3, 5)}
     assert held(folds=[FOLDS, other], **files).repetitions == 2
     assert message(held, folds=[FOLDS], **files) == (
-        "a file does not hold one fold\n"
+        "file does not contain exactly one fold\n"
         "  where:   x\n"
         "  allowed: all images of one fold, and no others\n"
         "  found:   images of fold 0 and images of fold 1\n"
-        "  to mend: predict each fold with the model that was trained on the others; give these folds"
+        "  fix:     predict each fold with the model that was trained on the others; give these folds"
     )
 
 
@@ -273,20 +273,20 @@ def test_a_fold_with_two_classes_exchanged_is_refused() -> None:
         for number, (rows, order) in enumerate(zip(parts, orders, strict=True))
     }
     assert message(HeldOutPredictions.of, files, labels) == (
-        "a file has classes in another order than the others\n"
+        "files have their classes in different orders\n"
         "  where:   fold-1\n"
         "  allowed: one class order, as models of one training set have\n"
         "  found:   most images of 1 are called 4, most images of 4 are called 1\n"
-        "  to mend: give the classes of its outputs in their order (--classes FILE=F)"
+        "  fix:     give the classes of its outputs in their order (--classes FILE=F)"
     )
 
 
 def test_models_that_say_the_same_of_every_image_are_refused() -> None:
     assert message(held_out_of, np.full((120, 3), 1 / 3), np.arange(120) % 3) == (
-        "the held-out predictions say the same of every image\n"
+        "held-out predictions are the same for every image\n"
         "  allowed: models that tell the 3 classes apart\n"
         "  found:   class 0 for all 120 images\n"
-        "  to mend: check the scores, and that the models were trained"
+        "  fix:     check the scores, and that the models were trained"
     )
 
 
@@ -302,7 +302,7 @@ def test_two_classes_exchanged_in_the_only_file_are_warned_of() -> None:
 
 def test_folds_and_files_of_a_wrong_type_are_refused() -> None:
     assert message(HeldOutPredictions.of, {"a": ids(*range(6))}, LABELS, folds=FOLDS) == (
-        "wrong type of the folds\n  allowed: Sequence\n  found:   Folds\n  to mend: [folds], those of each repetition"
+        "wrong type of the folds\n  allowed: Sequence\n  found:   Folds\n  fix:     [folds], those of each repetition"
     )
     assert message(HeldOutPredictions.of, [ids(*range(6))], LABELS).startswith("wrong type of the held-out predictions")
 
@@ -315,7 +315,7 @@ def test_a_model_with_its_classes_in_another_order_is_refused() -> None:
     text = message(HeldOutPredictions.of, moved, labels)
     assert text.startswith("the predictions agree with the original labels no more than chance would\n  where:   a\n")
     assert text.endswith(
-        "  to mend: check that the file belongs to these images, and that its classes are in the order of the labels'"
+        "  fix:     check that the file belongs to these images, and that its classes are in the order of the labels'"
     )
 
 
@@ -330,7 +330,7 @@ def test_nan_names_the_file_and_the_image() -> None:
     values[2_400, 1] = np.nan
     files = {"one.npz": Predictions.from_scores(values, labels.images)}
     text = message(lambda: HeldOutPredictions.of(files, labels))
-    assert text.startswith(f"a score is NaN\n  where:   one.npz, image {labels.images[2_400]}, row 2400")
+    assert text.startswith(f"score is NaN\n  where:   one.npz, image {labels.images[2_400]}, row 2400")
 
 
 def test_candidates_are_the_most_probable_classes_and_the_label() -> None:

@@ -85,19 +85,19 @@ def test_blocks_are_the_array_in_parts(images: int, rows: int) -> None:
             (SCORES, "uniform"),
             {},
             "these are no label sets\n  allowed: LabelSets\n  found:   Scores\n"
-            "  to mend: reassess.load_labels(NAME or FILE); of multi-label sets, their judging",
+            "  fix:     reassess.load_labels(NAME or FILE); of multi-label sets, their judging",
         ),
         (
             (LABELS, "scores"),
             {},
             "these are no scores\n  allowed: Scores\n  found:   LabelSets\n"
-            "  to mend: reassess.load_scores(NAME or FILE)",
+            "  fix:     reassess.load_scores(NAME or FILE)",
         ),
         (
             (SCORES, "scores"),
             {},
-            "scores may become targets for either loss\n  allowed: loss='sigmoid' or loss='soft-max'\n"
-            "  to mend: say for which",
+            "loss is missing: scores can become targets of both losses\n  allowed: loss='sigmoid' or loss='soft-max'\n"
+            "  fix:     say for which",
         ),
         (
             (LABELS, "uniform"),
@@ -115,7 +115,7 @@ def test_blocks_are_the_array_in_parts(images: int, rows: int) -> None:
         (
             (LabelSets.from_lists(["a.png"], [[0]]), "uniform"),
             {},
-            "the labels do not say how many classes there are\n  to mend: give the number of classes",
+            "labels do not give the number of classes\n  fix:     give the number of classes",
         ),
         (
             (LabelSets.from_lists(["a.png"], [[]], Classes(2)), "uniform"),
@@ -133,22 +133,22 @@ def test_what_makes_no_targets_is_refused(
 def test_targets_that_are_too_large_are_not_made_at_once() -> None:
     targets = made(LABELS, "uniform")
     assert message(lambda: targets.to_array(max_bytes=31)) == (
-        "the targets are too large to be made at once\n  allowed: 31 bytes\n  found:   32 bytes: 2 x 4 numbers\n"
-        "  to mend: take them in parts, with of_rows or blocks, or allow more with max_bytes=..."
+        "targets are too large to compute at once\n  allowed: 31 bytes\n  found:   32 bytes: 2 x 4 numbers\n"
+        "  fix:     take them in parts, with of_rows or blocks, or allow more with max_bytes=..."
     )
     assert targets.to_array(max_bytes=32).shape == (2, 4)
     wide = TrainingTargets(
         tuple(map(str, range(1_000_000))), np.arange(1_000_001), np.zeros(1_000_000, np.int32),
         np.ones(1_000_000, np.float32), 0.0, 1000, "soft-max",
     )  # fmt: skip
-    assert message(wide.to_array).startswith("the targets are too large to be made at once\n  allowed: 2.1 GB\n")
+    assert message(wide.to_array).startswith("targets are too large to compute at once\n  allowed: 2.1 GB\n")
     assert wide.of_rows(np.array([999_999])).shape == (1, 1000)
 
 
 def test_an_image_without_a_target_is_refused() -> None:
     targets = made(LABELS, "uniform")
     assert message(lambda: targets.of(["a.png", "b.png"])) == (
-        "an image has no valid class, and so no target\n  found:   b.png"
+        "image has no valid class, so it has no target\n  found:   b.png"
     )
     assert message(lambda: targets.of(["d.png"])).startswith("1 of 1 images are unknown to the training targets\n")
 

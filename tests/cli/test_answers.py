@@ -92,7 +92,7 @@ def test_a_typo_stops_every_command_with_the_same_words(folder: Path, run: Calla
         "  where:   pets/votes.csv, line 121\n"
         "  allowed: no, maybe and yes; whole numbers; or others in a given order\n"
         "  found:   'yess' (1 vote); and 'no' (56 votes), 'yes' (53 votes), 'maybe' (10 votes)\n"
-        f"  to mend: correct it, or {GIVE_ALL}\n"
+        f"  fix:     correct it, or {GIVE_ALL}\n"
     )
     for command in (
         ("aggregate", "--method", "majority", "-o", "s.csv"),
@@ -144,7 +144,7 @@ def test_votes_and_golden_answers_of_two_kinds_are_refused(folder: Path, run: Ca
             "Error: votes of different kinds cannot be joined\n"
             "  where:   choices.csv and golden.csv\n"
             "  found:   one class for each image, and answers to (image, class) questions\n"
-            "  to mend: give both files the columns image and class, or both image alone, or both item\n"
+            "  fix:     give both files the columns image and class, or both image alone, or both item\n"
         )
 
 

@@ -16,12 +16,12 @@ def test_what_is_no_file_of_a_campaign_is_named_with_a_mend_that_fits(run: Calla
     Path("link.db").symlink_to("gone.db")
     os.mkfifo("pipe")
     for place, expected in {
-        "pets": "a folder was given where a campaign is read\n  where:   pets\n  to mend: name the file of a campaign",
+        "pets": "a folder was given where a campaign is read\n  where:   pets\n  fix:     name the file of a campaign",
         "pipe": "a pipe or a device was given where a campaign is read\n"
-        "  where:   pipe\n  to mend: name the file of a campaign",
-        "link.db": "there is no campaign\n  where:   link.db\n"
-        "  found:   a link to gone.db, which is not there\n  to mend: mend the link",
-        "x" * 300: "there is no campaign",
+        "  where:   pipe\n  fix:     name the file of a campaign",
+        "link.db": "campaign not found\n  where:   link.db\n"
+        "  found:   a link to gone.db, which is not there\n  fix:     fix the link",
+        "x" * 300: "campaign not found",
     }.items():
         result = run("annotate", verb, place)
         assert (result.code, result.out) == (1, "")
@@ -34,7 +34,7 @@ def test_no_file_is_left_beside_what_is_no_campaign(folder: Path, run: Callable[
     result = run("annotate", verb, "foreign.txt")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: the database of the campaign cannot be used\n  where:   foreign.txt\n"
-        "  found:   file is not a database\n  to mend: name the file of a campaign\n"
+        "Error: database of the campaign cannot be used\n  where:   foreign.txt\n"
+        "  found:   file is not a database\n  fix:     name the file of a campaign\n"
     )
     assert [one.name for one in folder.iterdir()] == ["foreign.txt"]

@@ -33,11 +33,11 @@ def test_other_images_are_said_to_be_so_before_their_classes_are_looked_at(
     assert done.err.removeprefix(
         "Warning: a.csv: 1 prediction by 1 name that no class has, counted as wrong: cross\n"
     ) == (
-        "Error: these are not ImageNet's images, and no label set was given for them\n"
+        "Error: images are not from ImageNet, and labels are missing\n"
         f"  where:   {file}\n"
         "  allowed: names such as ILSVRC2012_val_00000001.JPEG and 49,999 more\n"
         "  found:   cross/1.png, ring/2.png\n"
-        f"  to mend: {OWN}\n"
+        f"  fix:     {OWN}\n"
     )
 
 
@@ -50,17 +50,17 @@ def test_without_known_data_it_is_said_first_too(
     done = run(*argv, "--offline")
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith("Error: imagenet-real is not on this machine, and no network is to be used\n")
-    assert f"  to mend: {OWN}; or reassess data fetch imagenet-real, where there is a network;\n" in done.err
+    assert f"  fix:     {OWN}; or reassess data fetch imagenet-real, where there is a network;\n" in done.err
 
 
 def test_an_image_of_another_benchmark_is_not_known(
     models: None, real_labels: LabelSets, run: Callable[..., Run]
 ) -> None:
     assert run("show", "cross/1.png").err == (
-        "Error: nothing is known of such an image\n"
+        "Error: unknown image\n"
         "  where:   cross/1.png\n"
         "  allowed: a name such as ILSVRC2012_val_00000001.JPEG\n"
-        f"  to mend: {OWN}; or check the name\n"
+        f"  fix:     {OWN}; or check the name\n"
     )
 
 
@@ -81,7 +81,7 @@ def test_own_files_beside_the_known_labels_are_said_to_need_their_own(
     done = run(*argv)
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith(f"Error: {what}\n")
-    assert f"  to mend: {OWN}; or check " in done.err
+    assert f"  fix:     {OWN}; or check " in done.err
 
 
 def test_names_of_classes_that_could_be_shown_and_are_not_at_hand_are_told(

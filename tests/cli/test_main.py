@@ -92,7 +92,7 @@ def test_a_command_whose_output_is_closed_stops_before_it_reads_or_writes(
     closed = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert (closed.returncode, closed.stderr) == (
         1,
-        "Error: standard output is closed\n  to mend: leave it open, or send it to /dev/null\n",
+        "Error: standard output is closed\n  fix:     leave it open, or send it to /dev/null\n",
     )
 
 
@@ -102,7 +102,7 @@ def test_an_output_that_is_full_is_one_error(monkeypatch: pytest.MonkeyPatch, un
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     command = f"{sys.executable} -m reassess data list >/dev/full"
     full = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
-    error = "Error: a file cannot be read or written\n  where:   standard output\n  found:   No space left on device\n"
+    error = "Error: file cannot be read or written\n  where:   standard output\n  found:   No space left on device\n"
     assert (full.returncode, full.stderr) == (1, error)
 
 
@@ -164,10 +164,10 @@ def test_a_wrong_file_is_exit_code_1_with_one_message(
     result = run("evaluate", tmp_path / "a.npy", "--labels", labels)
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: the file is not JSON\n"
+        "Error: file is not JSON\n"
         f"  where:   {labels}\n"
         "  found:   Expecting value: line 1 column 1 (char 0)\n"
-        "  to mend: get or write the file again\n"
+        "  fix:     get or write the file again\n"
     )
 
 
@@ -200,7 +200,7 @@ def test_nothing_in_a_file_tells_the_terminal_what_to_do(
     assert run("evaluate", "c.csv", "--labels", "labels.json").err == (
         "Error: 1 of 1 images are not in the label set\n  where:   c.csv\n"
         "  allowed: names such as \\x1b[31m[red]a, b\n  found:   \\x1b]0;pwned\\x07\n"
-        "  to mend: check the names, or leave such images out with --ignore-unknown\n"
+        "  fix:     check the names, or leave such images out with --ignore-unknown\n"
     )
 
 
@@ -214,7 +214,7 @@ def test_a_result_that_cannot_be_printed_is_said(
     result = run("data", "list")
     assert (result.code, result.err) == (
         1,
-        "Error: a file cannot be read or written\n  where:   standard output\n  found:   No space left on device\n",
+        "Error: file cannot be read or written\n  where:   standard output\n  found:   No space left on device\n",
     )
 
 
@@ -228,8 +228,7 @@ def test_memory_that_runs_out_is_one_error(
     result = run("data", "list")
     assert (result.code, result.err) == (
         1,
-        "Error: the memory of this machine is not enough\n"
-        "  to mend: use a machine with more memory, or give less data at a time\n",
+        "Error: not enough memory\n  fix:     use a machine with more memory, or give less data at a time\n",
     )
 
 
@@ -237,7 +236,7 @@ def test_an_empty_name_is_not_taken_for_the_default(run: Callable[..., Run], no_
     result = run("evaluate", "a.npy", "--labels", "")
     assert (result.code, result.err.splitlines()[:2]) == (
         1,
-        ["Error: no such file, and no known source of that name", "  where:   ''"],
+        ["Error: file not found", "  where:   ''"],
     )
 
 
@@ -260,4 +259,4 @@ def test_an_archive_that_declares_too_much_is_refused_with_an_option_that_the_co
     np.savez_compressed("votes.npz", tensor=np.array([[[0.0, 0, 1]]]), info=info, ids=np.array([1]))
     result = run(*argv, "--max-bytes", "9")
     assert result.code == 1
-    assert "to mend: if you trust the file, pass --max-bytes" in result.err
+    assert "fix:     if you trust the file, pass --max-bytes" in result.err

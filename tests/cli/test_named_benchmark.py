@@ -157,7 +157,7 @@ def test_names_in_one_file_and_numbers_in_another_are_an_error_in_every_pair(nam
         "the classes are named in one file and numbered in another\n"
         f"  where:   {named}.csv and {numbered}.csv\n"
         "  found:   cat, and ids\n"
-        f"  to mend: {LIST_CLASSES}"
+        f"  fix:     {LIST_CLASSES}"
     )
     listed = Classes(2, names=("cat", "dog"))
     assert [classes_of(noun) for noun in in_one_list(pair, listed).values()] == [listed, listed]
@@ -206,10 +206,10 @@ def test_a_file_of_ids_beside_labels_by_name_is_refused_by_every_command(
 
 AGREE = ["labels", "--agree", "digits/labels.csv", "digits/original.csv"]
 TWO, OTHER = (
-    "the benchmark would have two files of one part",
+    "benchmark would have two files of one part",
     "in a benchmark's folder, a file {} is another part of it",
 )
-NEARLY = "the output would be called nearly like a part of the benchmark"
+NEARLY = "output name is almost that of a benchmark part"
 
 
 @pytest.mark.parametrize(
@@ -227,13 +227,13 @@ NEARLY = "the output would be called nearly like a part of the benchmark"
         (
             ["labels", "--threshold", "0.5", "-o"],
             "benchmark.json",
-            "in a benchmark's folder, this file holds its settings",
+            "in a benchmark folder, this file has the settings",
             "labels.json",
         ),
         (
             ["labels", "--threshold", "0.5", "-o"],
             "Benchmark.json",
-            "in a benchmark's folder, this file holds its settings",
+            "in a benchmark folder, this file has the settings",
             "labels.json",
         ),
         ([*AGREE, "-o"], "groups.csv", OTHER, ""),
@@ -265,13 +265,13 @@ def test_no_output_takes_the_place_of_another_part(
     before = {path: path.read_bytes() for path in Path("digits").iterdir()}
     done = run(*argv, f"digits/{output}", "--benchmark", "digits", "--force")
     assert (done.code, done.out) == (1, "")
-    mend = "choose another name or folder" + (f", such as {instead}" if instead else "")
+    fix = "choose another name or folder" + (f", such as {instead}" if instead else "")
     if instead is None:
         there = Path(output).stem + ".csv"
-        mend = f"write {there} (--force), or remove it first"
+        fix = f"write {there} (--force), or remove it first"
     found = f"  found:   {there}\n" if instead is None else ""
     assert done.err == (
-        f"Error: {what.format(Path(output).stem)}\n  where:   digits/{output}\n{found}  to mend: {mend}\n"
+        f"Error: {what.format(Path(output).stem)}\n  where:   digits/{output}\n{found}  fix:     {fix}\n"
     )
     assert {path: path.read_bytes() for path in Path("digits").iterdir()} == before
 
@@ -400,7 +400,7 @@ def test_a_file_of_which_not_one_image_joins_is_refused_by_every_command(
         "Error: two files have no image in common\n"
         f"  where:   digits/{first}.csv ({first}) and digits/{part}.csv ({part})\n"
     )
-    assert done.err.endswith('\n  to mend: they fit by stem: --match stem, or "match": "stem" in benchmark.json\n')
+    assert done.err.endswith('\n  fix:     they fit by stem: --match stem, or "match": "stem" in benchmark.json\n')
     assert run(*argv, "--match", "stem").code == 0
 
 
@@ -425,7 +425,7 @@ def test_label_sets_of_a_benchmark_are_compared_as_it_joins_them(
         "Error: two files have no image in common\n"
         "  where:   digits/labels.csv (labels) and stems.csv (labels)\n"
         "  found:   000.png, 001.png and 148 more; and images/000, images/001 and 148 more\n"
-        "  to mend: they fit by stem: --match stem\n"
+        "  fix:     they fit by stem: --match stem\n"
     )
     assert results_of(run, "labels", "--diff", *pair, "--match", "stem")["images"] == len(IMAGES)
     Path("digits/benchmark.json").write_text('{"match": "stem"}')

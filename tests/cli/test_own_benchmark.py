@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from reassess.cli.options_in_words import in_options
+
 from reassess.core.classes import GIVE_CLASSES, LIST_CLASSES
 from reassess.data.loading import load_labels
 from reassess.formats.label_files import read_labels, write_labels
@@ -74,7 +74,7 @@ def test_ids_for_labels_that_name_their_classes_are_an_error(bench: Path, run: C
         "Error: the classes are named in one file and numbered in another\n"
         "  where:   ids.npz and labels.json\n"
         "  found:   bowl, cup and 2 more, and ids\n"
-        f"  to mend: {in_options(NAME_OUTPUTS)}; or name the classes; or {GIVE_CLASSES}\n"
+        f"  fix:     {in_options(NAME_OUTPUTS)}; or name the classes; or {GIVE_CLASSES}\n"
     )
 
 
@@ -87,5 +87,5 @@ def test_numbered_originals_of_named_labels_are_an_error(bench: Path, run: Calla
         "Error: the classes are named in one file and numbered in another\n"
         "  where:   labels.json (labels) and numbers.json (original)\n"
         "  found:   bowl, cup and 2 more, and ids\n"
-        f"  to mend: {LIST_CLASSES}\n"
+        f"  fix:     {LIST_CLASSES}\n"
     )

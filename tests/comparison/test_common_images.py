@@ -26,7 +26,7 @@ def test_each_model_is_judged_on_what_all_have_seen(seen: list[list[int]]) -> No
     if all(set(rows) == shared for rows in seen):
         assert found is None
     elif not shared:
-        assert found == Missing("the models have no image in common")
+        assert found == Missing("models have no image in common")
     else:
         for model, outcome in found.items():
             assert set(outcome.images) == {LABELS.images[i] for i in shared}

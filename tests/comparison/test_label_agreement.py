@@ -117,7 +117,7 @@ def test_images_are_joined_by_name_as_elsewhere() -> None:
     assert label_agreement(first, second, match="stem").counts["equal"] == 1
     assert message(lambda: label_agreement(labels_of({"x/a.png": {1}, "y/a.png": {1}}), second, match="stem")) == (
         "the stem of an image fits more than one image\n  where:   the first label set\n"
-        '  found:   a.jpg fits x/a.png, y/a.png\n  to mend: join by the whole path (match="path")'
+        '  found:   a.jpg fits x/a.png, y/a.png\n  fix:     join by the whole path (match="path")'
     )
 
 
@@ -174,19 +174,19 @@ def test_a_file_of_names_and_a_list_of_classes_agree_by_name(turn: int) -> None:
             named("cat"),
             named("yak"),
             "a class is not one of the benchmark's\n  where:   the second label set\n  found:   yak\n"
-            "  to mend: check the spelling, or read all files with one list of classes",
+            "  fix:     check the spelling, or read all files with one list of classes",
         ),
         (
             LabelSets.from_lists(["a"], [[0]], Classes(10)),
             LabelSets.from_lists(["a"], [[0]], Classes(1000)),
-            f"the files are of different classes\n  where:   {BOTH}\n  found:   10 classes and 1,000 classes\n"
-            "  to mend: name the classes in both files",
+            f"files have different classes\n  where:   {BOTH}\n  found:   10 classes and 1,000 classes\n"
+            "  fix:     name the classes in both files",
         ),
         (
             named("cat", ranked=True),
             labels_of({"a": {0}}),
             f"the classes are named in one file and numbered in another\n  where:   {BOTH}\n  found:   cat, and ids\n"
-            f"  to mend: {LIST_CLASSES}",
+            f"  fix:     {LIST_CLASSES}",
         ),
     ],
 )

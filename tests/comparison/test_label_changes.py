@@ -76,7 +76,7 @@ def test_a_class_that_the_first_list_does_not_have_is_refused() -> None:
         label_diff(first, second)
     assert str(caught.value) == (
         "a class is not one of the benchmark's\n  where:   the second label set\n  found:   yak\n"
-        "  to mend: check the spelling, or read all files with one list of classes"
+        "  fix:     check the spelling, or read all files with one list of classes"
     )
 
 

@@ -224,7 +224,7 @@ def test_what_cannot_be_measured_is_an_error(small: Study) -> None:
     assert message(label_uncertainty, empty, again, replicates=40).startswith("no image is scored\n")
     other = Panel.from_ids("abc", panel.top1, LabelSets.from_lists(labels.images, [[0]] * 60))
     assert message(label_uncertainty, other, again, replicates=40) == (
-        "the panel was judged by other labels than the votes give\n  to mend: judge it by these"
+        "panel was evaluated with label sets that the votes do not give\n  fix:     judge it by these"
     )
 
 

@@ -357,16 +357,16 @@ def test_what_cannot_be_compared_is_an_error() -> None:
     old, new = labels_of(OLD), labels_of(NEW)
     by_old = outcomes_of(one, {"old": old})
     assert message(compare_orders, by_old) == (
-        "too few label sets to compare the orders of models\n  allowed: 2 or more\n  found:   1"
+        "too few label sets to compare rankings\n  allowed: 2 or more\n  found:   1"
     )
     assert message(compare_orders, by_old | outcomes_of(two, {"new": new})) == (
-        "the label sets did not judge the same models\n  where:   new\n  allowed: one\n  found:   half"
+        "label sets evaluated different models\n  where:   new\n  allowed: one\n  found:   half"
     )
     assert message(compare_orders, by_old | outcomes_of({"one": two["half"]}, {"new": new})) == (
-        "the label sets judged different predictions\n  where:   new\n  to mend: give all the same models"
+        "label sets evaluated different predictions\n  where:   new\n  fix:     give all the same models"
     )
     assert message(compare_orders, by_old | outcomes_of(one, {"new": labels_of({"only new": [0]})})) == (
-        "no image is scored by all label sets\n  to mend: give label sets of the same images"
+        "no image is scored by all label sets\n  fix:     give label sets of the same images"
     )
 
 

@@ -93,11 +93,11 @@ def test_models_without_a_common_image_are_an_error_that_says_what_each_has() ->
     names = ["a.png", "b.png", "c.png", "d.png"]
     models = {"one": outcomes_of([0, 1, 2], names[:3]), "two": outcomes_of([0], names[3:])}
     text = (
-        "the models have no image in common\n"
+        "models have no image in common\n"
         "  found:   one: 3 images, such as a.png, b.png and 1 more\n"
         "           two: 1 images, such as d.png\n"
         "{}"
-        '  to mend: name the images alike, or join by another part of the name (match="name" or match="stem")'
+        '  fix:     name the images alike, or join by another part of the name (match="name" or match="stem")'
     )
     assert message(lambda: Panel.from_outcomes(models)) == text.format("")
     more = models | {f"empty {i}": outcomes_of([], []) for i in range(4)}
@@ -108,11 +108,12 @@ def test_models_without_a_common_image_are_an_error_that_says_what_each_has() ->
 def test_a_panel_has_models_and_each_once() -> None:
     outcomes = outcomes_of([0], ["a.png"])
     assert (
-        message(lambda: Panel.from_outcomes({})) == "there is no model\n  to mend: give the predictions of at least one"
+        message(lambda: Panel.from_outcomes({}))
+        == "models are missing\n  fix:     give the predictions of at least one"
     )
     assert (
         message(lambda: Panel.from_outcomes([("one", outcomes), ("one", outcomes)]))
-        == "a model is named twice\n  found:   one"
+        == "model is named twice\n  found:   one"
     )
 
 
@@ -122,7 +123,7 @@ def test_models_judged_by_different_labels_are_an_error() -> None:
         "one": outcomes_of([0, 0], ["a.png", "b.png"], None),
         "two": find_outcomes(Predictions.from_ids([0, 0], ["a.png", "b.png"]), other),
     }
-    text = "the models were judged by different labels\n  where:   two\n  to mend: judge all by the same"
+    text = "models were evaluated with different labels\n  where:   two\n  fix:     judge all by the same"
     assert message(lambda: Panel.from_outcomes(models)) == text
     assert (
         message(

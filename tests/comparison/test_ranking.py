@@ -177,7 +177,7 @@ def test_nothing_to_rank_by_and_too_few_replicates_are_errors() -> None:
     panel = Panel.from_predictions({"a": np.zeros(2, int)}, LabelSets.from_lists(["x", "y"], [[], []]))
     with pytest.raises(DataError) as caught:
         rank_models(panel)
-    assert str(caught.value) == "no image is scored\n  to mend: give predictions of images that have valid labels"
+    assert str(caught.value) == "no image is scored\n  fix:     give predictions of images that have valid labels"
     with pytest.raises(DataError) as caught:
         rank_models(panel_of([0.9]), replicates=39)
     assert str(caught.value) == ("too few replicates for a 95 % interval\n  allowed: 40 or more\n  found:   39")

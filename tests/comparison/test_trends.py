@@ -181,7 +181,7 @@ def test_a_band_that_holds_nothing_is_refused(low: float, high: float) -> None:
     with pytest.raises(DataError) as caught:
         Band(low, high)
     assert str(caught.value) == (
-        f"a band that holds no accuracy\n  allowed: from a lower to a higher percent\n  found:   {low:g} to {high:g}"
+        f"band contains no accuracy\n  allowed: from a lower to a higher percent\n  found:   {low:g} to {high:g}"
     )
 
 

@@ -45,8 +45,8 @@ REFUSED: dict[str, tuple[Callable[[], None], str]] = {
         "smoothing out of range\n  allowed: a finite number, 0 or more\n  found:   inf",
     ),
     "no bound, and infinite": (
-        lambda: check_range([1, -math.inf], what="weight", where="answer {}".format, mend="give it"),
-        "weight out of range\n  where:   answer 1\n  allowed: a finite number\n  found:   -inf\n  to mend: give it",
+        lambda: check_range([1, -math.inf], what="weight", where="answer {}".format, fix="give it"),
+        "weight out of range\n  where:   answer 1\n  allowed: a finite number\n  found:   -inf\n  fix:     give it",
     ),
     "what the bound is": (
         lambda: check_range(8, 2, 7, what="number of folds", high_is="the number of images"),
@@ -65,9 +65,9 @@ REFUSED: dict[str, tuple[Callable[[], None], str]] = {
         "truth out of range\n  allowed: -1 to 6\n  found:   18446744073709551615",
     ),
     "a shape": (
-        lambda: check_shape(np.zeros((3, 2)), (3,), what="the scores", where="a.npz", mend="transpose it"),
+        lambda: check_shape(np.zeros((3, 2)), (3,), what="the scores", where="a.npz", fix="transpose it"),
         "wrong shape of the scores\n  where:   a.npz\n  allowed: shape (3,)\n  found:   shape (3, 2)\n"
-        "  to mend: transpose it",
+        "  fix:     transpose it",
     ),
     "the shape of a type": (
         lambda: check_shape(np.zeros((3, 2)), ("questions", 3), what="the scores", kind="floats"),
@@ -82,12 +82,12 @@ REFUSED: dict[str, tuple[Callable[[], None], str]] = {
         "wrong number of names\n  where:   a.npy\n  allowed: 50,000, one for each row\n  found:   1,000",
     ),
     "a name twice": (
-        lambda: check_unique(("ann", "bo", "bo", "ann"), thing="a rater", where="row {}".format, mend="drop it"),
-        "a rater is named twice\n  where:   row 2\n  found:   bo\n  to mend: drop it",
+        lambda: check_unique(("ann", "bo", "bo", "ann"), thing="a rater", where="row {}".format, fix="drop it"),
+        "a rater is named twice\n  where:   row 2\n  found:   bo\n  fix:     drop it",
     ),
     "an unknown name": (
-        lambda: check_known(["no", "sure", 7], ("no", "yes"), thing="answer", where="row {}".format, mend="ask again"),
-        "unknown answer\n  where:   row 1\n  allowed: no, yes\n  found:   'sure', 7\n  to mend: ask again",
+        lambda: check_known(["no", "sure", 7], ("no", "yes"), thing="answer", where="row {}".format, fix="ask again"),
+        "unknown answer\n  where:   row 1\n  allowed: no, yes\n  found:   'sure', 7\n  fix:     ask again",
     ),
     "a row": (
         lambda: check_distribution(TABLE, what="a weight", where="answer {}".format),

@@ -69,21 +69,21 @@ def test_images_are_joined_as_images_are() -> None:
 def test_counts_and_votes_keep_apart() -> None:
     assert len(counted([(0, 0, 0)]).append(counted([(0, 0, 1)]))) == 2
     assert message(chosen([(0, 0, 0)]).append, counted([(0, 0, 0)])) == (
-        "votes of raters and counts of votes without raters cannot be joined"
+        "votes of raters and counts of votes cannot be joined"
     )
     assert message(chosen([(0, 0, 0)]).append, votes_of([(0, 0, 0)])) == (
-        "votes for one class an image and other votes cannot be joined"
+        "votes for one class per image and other votes cannot be joined"
     )
     assert message(chosen([]).find, Questions.from_columns(["a.png"], np.array([1]))) == (
-        "votes for one class an image and votes on (image, class) questions cannot be joined\n"
-        "  to mend: give both tables the column class, or neither"
+        "votes for one class per image and votes on (image, class) questions cannot be joined\n"
+        "  fix:     give both tables the column class, or neither"
     )
 
 
 def test_who_voted_is_asked_of_counts_in_vain() -> None:
     expected = (
         "a list of votes needs to know who voted\n  found:   counts of votes, without raters\n"
-        "  to mend: give a row a vote, with the columns image, rater and answer; or take the majority"
+        "  fix:     give a row a vote, with the columns image, rater and answer; or take the majority"
     )
     assert message(counted([(0, 0, 0)]).on, 0) == expected
     assert counted([(0, 0, 1), (2, 0, 1)]).restrict(np.array([2])).counts().tolist() == [[0, 1, 0]]
@@ -124,13 +124,13 @@ def test_wnids_and_ids_meet_only_where_the_list_is_whole_and_names_and_ids_never
 def test_an_answer_that_is_no_class_is_refused(answers: Any, classes: Classes) -> None:
     allowed = "names such as 'ant', 'bee', 'cow'" if classes.names else "class ids"
     assert message(chosen, [(0, 0, 0)], answers, classes=classes) == (
-        f"an answer is none of the classes\n  allowed: {allowed}\n  found:   {answers[1]}"
+        f"answer is not a class\n  allowed: {allowed}\n  found:   {answers[1]}"
     )
     pairs = Questions.from_columns(["a.png"], np.array([1]))
     assert message(chosen, [(0, 0, 0)], images=pairs) == (
-        "answers on (image, class) questions are no classes\n  to mend: leave classes out"
+        "answers to (image, class) questions are not classes\n  fix:     leave classes out"
     )
-    assert message(lambda: votes_of([]).class_ids) == "the answers are no classes\n  found:   no, maybe, yes"
+    assert message(lambda: votes_of([]).class_ids) == "answers are not classes\n  found:   no, maybe, yes"
 
 
 # --- posteriors -----------------------------------------------------------------------------------------------------
@@ -156,5 +156,5 @@ def test_a_class_that_was_asked_is_a_question_at_any_probability() -> None:
     assert (asked.items.class_ids.tolist(), asked.of("valid").tolist()) == ([0, 2], [1.0, 0.0])
     assert asked.values.sum(axis=1).tolist() == [1.0, 1.0]
     assert message(Posterior(("a",), NAMES, np.eye(3)[:1]).on_questions) == (
-        "the truths are no classes\n  found:   ant, bee, cow"
+        "truths are not classes\n  found:   ant, bee, cow"
     )

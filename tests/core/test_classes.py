@@ -27,17 +27,17 @@ def imagenet(needs: Callable[[str], None]) -> Classes:
 
 def test_a_shared_name_is_an_error_that_names_both_classes() -> None:
     assert message(lambda: NAMED.find("Crane")) == (
-        "a class name is shared by two classes\n"
+        "two classes share a name\n"
         "  found:   'Crane': 0 n01 crane, 2 n03 crane\n"
-        "  to mend: name the class by its wnid or id"
+        "  fix:     name the class by its wnid or id"
     )
 
 
 def test_a_word_of_two_classes_that_none_is_called_by_as_a_whole_is_an_error() -> None:
     assert message(lambda: Classes(2, names=("mug, cup", "beaker, cup")).find("cup")) == (
-        "a class name is shared by two classes\n"
+        "two classes share a name\n"
         "  found:   'cup': 0 mug, cup, 1 beaker, cup\n"
-        "  to mend: name the class by its wnid or id"
+        "  fix:     name the class by its wnid or id"
     )
 
 
@@ -45,9 +45,7 @@ def test_capitals_tell_classes_apart_only_as_they_are_written() -> None:
     classes = Classes(2, names=("Cat", "cat"))
     assert (classes.find("Cat"), classes.find("cat")) == (0, 1)
     assert message(lambda: classes.find("CAT")) == (
-        "a class name is shared by two classes\n"
-        "  found:   'CAT': 0 Cat, 1 cat\n"
-        "  to mend: name the class by its wnid or id"
+        "two classes share a name\n  found:   'CAT': 0 Cat, 1 cat\n  fix:     name the class by its wnid or id"
     )
 
 
@@ -80,7 +78,7 @@ def test_accents_may_be_characters_of_their_own_or_not() -> None:
         ),
         (
             {"count": 2, "names": ("cat", 7)},
-            "the name of a class is no string\n  found:   7\n  to mend: give names as str",
+            "class name is not a string\n  found:   7\n  fix:     give names as str",
         ),
     ],
 )
@@ -108,11 +106,11 @@ def test_names_in_sorted_order_are_never_the_ids_of_a_list_that_only_knows_their
 ) -> None:
     names = ", ".join(ranked.names)
     assert message(ranked.move, np.array([0]), listed) == (
-        f"the classes are named, and no list says what they are called\n  found:   {names}\n  to mend: {GIVE_CLASSES}"
+        f"the classes are named, and no list says what they are called\n  found:   {names}\n  fix:     {GIVE_CLASSES}"
     )
     assert message(listed.move, np.array([0]), ranked) == (
         f"the classes are numbered, and only their names are known\n  found:   {names}, and ids\n"
-        f"  to mend: name the classes; or {GIVE_CLASSES}"
+        f"  fix:     name the classes; or {GIVE_CLASSES}"
     )
     assert ranked.unite(listed) == listed.unite(ranked) == listed
     parts = {
@@ -121,7 +119,7 @@ def test_names_in_sorted_order_are_never_the_ids_of_a_list_that_only_knows_their
     }
     assert message(in_one_list, parts) == (
         "the classes are named in one file and numbered in another\n  where:   labels.csv and original.csv\n"
-        f"  found:   {names}, and ids\n  to mend: {LIST_CLASSES}"
+        f"  found:   {names}, and ids\n  fix:     {LIST_CLASSES}"
     )
 
 
@@ -153,12 +151,12 @@ def test_a_class_may_be_called_by_a_number_only_if_that_is_its_id(text: str) -> 
                 assert Classes(3, **given).id_of(text, where="") == class_id
                 continue
             assert message(Classes, 3, **given) == (
-                f"{NUMBER}\n  found:   {text!r} (id {class_id})\n  to mend: {CALL_OTHERWISE}"
+                f"{NUMBER}\n  found:   {text!r} (id {class_id})\n  fix:     {CALL_OTHERWISE}"
             )
 
 
 def test_names_without_ids_may_be_no_number_at_all() -> None:
-    assert message(Classes.from_texts, ["cat", "0"]) == (f"{NUMBER}\n  found:   '0'\n  to mend: {CALL_OTHERWISE}")
+    assert message(Classes.from_texts, ["cat", "0"]) == (f"{NUMBER}\n  found:   '0'\n  fix:     {CALL_OTHERWISE}")
 
 
 def test_a_number_between_commas_is_no_word_for_a_class() -> None:
@@ -184,25 +182,25 @@ def test_outputs_are_mapped_by_wnid_name_or_id_and_the_rest_are_minus_1() -> Non
     [
         (
             ["dog", "n01", "hound"],
-            "two outputs are one class\n"
+            "two outputs have the same class\n"
             "  where:   list\n"
             "  found:   'dog' (output 0) and 'hound' (output 2) are both 1 n02 dog, hound\n"
-            "  to mend: name each output by its wnid",
+            "  fix:     name each output by its wnid",
         ),
         (
             ["cat", "crane"],
-            "a class name is shared by two classes\n"
+            "two classes share a name\n"
             "  where:   list\n"
             "  found:   'crane': 0 n01 crane, 2 n03 crane\n"
-            "  to mend: name the class by its wnid or id",
+            "  fix:     name the class by its wnid or id",
         ),
         (
             ["wolf", "4"],
-            "none of the outputs is a class of the benchmark\n"
+            "no output is a class of the benchmark\n"
             "  where:   list\n"
             "  allowed: wnids such as n01, names such as 'crane'\n"
             "  found:   wolf, 4\n"
-            "  to mend: name each output by wnid, by class name or by class id",
+            "  fix:     name each output by wnid, by class name or by class id",
         ),
     ],
 )
@@ -226,21 +224,21 @@ def test_imagenets_shared_names_are_an_error_that_names_both(
     imagenet: Classes, name: str, first: str, second: str
 ) -> None:
     assert message(lambda: imagenet.map_outputs(["tench", name], where="names.txt")) == (
-        "a class name is shared by two classes\n"
+        "two classes share a name\n"
         "  where:   names.txt\n"
         f"  found:   '{name}': {first}, {second}\n"
-        "  to mend: name the class by its wnid or id"
+        "  fix:     name the class by its wnid or id"
     )
 
 
 def test_two_outputs_called_sunglasses_are_one_class(imagenet: Classes) -> None:
     """Popular lists of names call both 836 and 837 sunglasses; the list of lemmas has it for 837 alone."""
     assert message(lambda: imagenet.map_outputs(["sunglasses", "sunglasses"], where="names.txt")) == (
-        "two outputs are one class\n"
+        "two outputs have the same class\n"
         "  where:   names.txt\n"
         "  found:   'sunglasses' (output 0) and 'sunglasses' (output 1) are both "
         "837 n04356056 sunglasses, dark glasses, shades\n"
-        "  to mend: name each output by its wnid"
+        "  fix:     name each output by its wnid"
     )
 
 

@@ -68,7 +68,7 @@ def test_a_document_has_the_counts_of_each_class() -> None:
         (
             {"images": ("a.png", "b.png", "a.png", "c.png", "d.png", "e.png")},
             "an image is named twice\n  where:   the cleaned images\n  found:   a.png\n"
-            "  to mend: keep one row for each image",
+            "  fix:     keep one row for each image",
         ),
         (
             {"kept": np.ones(5, bool)},

@@ -29,7 +29,7 @@ def test_every_image_is_held_out_once_and_trained_on_in_all_other_folds(numbers:
         (
             ("a.png", "a.png"),
             [0, 1],
-            "an image is named twice\n  where:   the folds\n  found:   a.png\n  to mend: keep one row for each image",
+            "an image is named twice\n  where:   the folds\n  found:   a.png\n  fix:     keep one row for each image",
         ),
         (
             ("a.png", "b.png"),
@@ -61,4 +61,4 @@ def test_what_are_no_folds_is_refused(images: tuple[str, ...], numbers: list[flo
 def test_a_fold_that_is_not_there_is_refused() -> None:
     folds = Folds(("a.png", "b.png"), np.array([0, 2]))
     for part in (folds.images_of, folds.held_out, folds.training):
-        assert message(part, 1) == "no such fold\n  allowed: 0, 2\n  found:   1"
+        assert message(part, 1) == "unknown fold\n  allowed: 0, 2\n  found:   1"

@@ -49,8 +49,7 @@ def test_ids_are_classes_too() -> None:
 )
 def test_a_circle_is_refused(pairs: list[tuple[str, str]], found: str) -> None:
     assert message(Hierarchy.from_pairs, pairs, CLASSES) == (
-        f"the hierarchy goes round in a circle\n  found:   {found}\n"
-        "  to mend: leave out one of these rows of the hierarchy"
+        f"hierarchy has a circle\n  found:   {found}\n  fix:     leave out one of these rows of the hierarchy"
     )
 
 

@@ -67,7 +67,7 @@ def test_a_name_is_the_same_whether_its_accents_are_characters_of_their_own_or_n
         "an image is named twice\n"
         "  where:   here\n"
         f"  found:   {apart} and {together}\n"
-        "  to mend: keep one row for each image"
+        "  fix:     keep one row for each image"
     )
 
 
@@ -115,7 +115,7 @@ def test_one_image_under_two_names_is_an_error_that_names_both() -> None:
         "an image is named twice\n"
         "  where:   the predictions\n"
         "  found:   a/ILSVRC2012_val_00000001.png and ILSVRC2012_val_00000001.JPEG\n"
-        "  to mend: keep one row for each image"
+        "  fix:     keep one row for each image"
     )
     assert message(lambda: join(double, ["b.png"])) == expected
     assert message(lambda: unique_images(double, "the predictions")) == expected
@@ -127,7 +127,7 @@ def test_two_images_that_a_match_cannot_tell_apart_are_an_error(match: str, seco
         f"two images have the same {match}\n"
         "  where:   the predictions\n"
         f"  found:   a/tom.png and {second}\n"
-        '  to mend: join by the whole path (match="path"), or rename one of them'
+        '  fix:     join by the whole path (match="path"), or rename one of them'
     )
 
 
@@ -136,7 +136,7 @@ def test_a_stem_that_fits_two_known_images_is_an_error_that_names_both() -> None
         "the stem of an image fits more than one image\n"
         "  where:   the label set\n"
         "  found:   tom fits a/tom.png, b/tom.png\n"
-        '  to mend: join by the whole path (match="path")'
+        '  fix:     join by the whole path (match="path")'
     )
 
 
@@ -149,11 +149,11 @@ def test_an_image_known_twice_is_an_error_where_it_is_asked_for() -> None:
         "the path of an image fits more than one image\n"
         "  where:   the label set\n"
         "  found:   a fits a, a\n"
-        "  to mend: keep one entry for each image"
+        "  fix:     keep one entry for each image"
     )
 
 
 def test_an_empty_name_names_no_image() -> None:
     assert message(lambda: unique_images(["a", "", "b"], "the questions")) == (
-        "an image has no name\n  where:   the questions, row 1\n  to mend: name every image"
+        "image name is empty\n  where:   the questions, row 1\n  fix:     name every image"
     )

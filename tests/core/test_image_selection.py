@@ -51,7 +51,7 @@ def test_the_class_at_the_end_of_a_stem_is_no_part_of_it() -> None:
             "2 of 3 images are unknown to the training part of fold 0\n"
             "  allowed: names such as a/1.png, b/2.png and 1 more\n"
             "  found:   d/4.png, e/5.png\n"
-            "  to mend: check the names; or leave such images out with ignore_unknown=True",
+            "  fix:     check the names; or leave such images out with ignore_unknown=True",
         ),
         (
             ["x/a/1.png", "x/b/2.png"],
@@ -59,19 +59,19 @@ def test_the_class_at_the_end_of_a_stem_is_no_part_of_it() -> None:
             "2 of 2 images are unknown to the training part of fold 0\n"
             "  allowed: names such as a/1.png, b/2.png and 1 more\n"
             "  found:   x/a/1.png, x/b/2.png\n"
-            '  to mend: they fit by name: match="name"; or leave such images out with ignore_unknown=True',
+            '  fix:     they fit by name: match="name"; or leave such images out with ignore_unknown=True',
         ),
         (
             ["c/3.png"],
             "path",
             "no image of the data set is on the training part of fold 0\n  allowed: names such as a/1.png, b/2.png\n"
-            "  found:   c/3.png\n  to mend: give a data set of the training images",
+            "  found:   c/3.png\n  fix:     give a data set of the training images",
         ),
         (
             ["x/1.png", "y/1.png"],
             "name",
             "two images have a name that is on the training part of fold 0\n  found:   x/1.png and y/1.png\n"
-            '  to mend: join by the whole path (match="path")',
+            '  fix:     join by the whole path (match="path")',
         ),
     ],
 )
@@ -86,11 +86,11 @@ def test_unknown_images_are_left_out_if_asked() -> None:
 @pytest.mark.parametrize(
     ("images", "others", "expected"),
     [
-        ((), None, "no image is wanted\n  where:   the list"),
+        ((), None, "selection is empty\n  where:   the list"),
         (
             ("a.png",),
             ("a.png",),
-            "an image is named twice\n  where:   the list\n  found:   a.png\n  to mend: keep one row for each image",
+            "an image is named twice\n  where:   the list\n  found:   a.png\n  fix:     keep one row for each image",
         ),
     ],
 )
@@ -104,5 +104,5 @@ def test_two_wanted_images_of_one_name_cannot_be_told_apart() -> None:
     selection = ImageSelection(("a/1.png", "b/1.png"))
     assert message(lambda: selection.rows(["1.png"], match="name")) == (
         "two images of the list have the same name\n  found:   a/1.png and b/1.png\n"
-        '  to mend: join by the whole path (match="path")'
+        '  fix:     join by the whole path (match="path")'
     )

@@ -82,13 +82,13 @@ def test_an_id_past_the_classes_is_an_error_in_plain_arrays_too() -> None:
 
 def test_a_class_that_is_named_twice_for_an_image_is_an_error() -> None:
     assert message(lambda: LabelSets.from_lists(["a", "b"], [[7], [5, 7, 5]])) == (
-        "a class is named twice for one image\n  where:   image b\n  allowed: each class once\n  found:   5"
+        "class is listed twice for one image\n  where:   image b\n  allowed: each class once\n  found:   5"
     )
 
 
 def test_an_image_that_is_named_twice_is_an_error() -> None:
     assert message(lambda: LabelSets.from_lists(["a", "a"], [[7], [5]])) == (
-        "an image is named twice\n  where:   the label set\n  found:   a\n  to mend: keep one row for each image"
+        "an image is named twice\n  where:   the label set\n  found:   a\n  fix:     keep one row for each image"
     )
 
 
@@ -116,7 +116,7 @@ def test_a_class_that_the_other_list_lacks_is_an_error() -> None:
     own = labels_of({"a": {0, 1}}, Classes(2, names=("cat", "unicorn")))
     assert message(lambda: own.in_classes(Classes(1, names=("cat",)))) == (
         "a class is not one of the benchmark's\n  found:   unicorn\n"
-        "  to mend: check the spelling, or read all files with one list of classes"
+        "  fix:     check the spelling, or read all files with one list of classes"
     )
 
 

@@ -91,10 +91,10 @@ def test_what_is_no_row_is_refused(name: str) -> None:
 
 
 BAD = {
-    "no entry": ((), "a leaderboard without a model"),
+    "no entry": ((), "leaderboard has no model"),
     "a model twice": (
         (Entry("a", 76.0, 80.0), Entry("b", 76.0, 80.0), Entry("a", 77.0, 81.0)),
-        "a model is named twice\n  where:   a\n  to mend: keep one row for each model and image size",
+        "model is named twice\n  where:   a\n  fix:     keep one row for each model and image size",
     ),
 }
 

@@ -37,7 +37,7 @@ def test_one_id_a_row_is_the_top_1() -> None:
             "too many ids a row\n"
             "  allowed: 1 to 20 ids a row, best first\n"
             "  found:   shape (2, 21)\n"
-            "  to mend: if these are scores, save them as floats",
+            "  fix:     if these are scores, save them as floats",
         ),
         ([1, -1], "class id out of range\n  where:   row 1\n  allowed: 0 to 2147483647\n  found:   -1"),
         (
@@ -50,7 +50,7 @@ def test_one_id_a_row_is_the_top_1() -> None:
         ),
         (
             [[1, 2, 3], [4, 5, 4]],
-            "a class is named twice for one image\n"
+            "class is listed twice for one image\n"
             "  where:   row 1\n"
             "  allowed: the best classes, each once, best first\n"
             "  found:   [4, 5, 4]",
@@ -64,7 +64,7 @@ def test_what_is_no_list_of_ids_is_an_error_that_says_where(ids: Any, expected: 
 @pytest.mark.parametrize("scores", [np.zeros(3), np.zeros((2, 2, 2)), np.zeros((2, 0)), np.zeros((2, 2), complex)])
 def test_what_is_no_table_of_scores_is_an_error(scores: npt.NDArray[Any]) -> None:
     assert message(lambda: Predictions.from_scores(scores)) == (
-        "scores must be floats, one row an image and one column a class\n"
+        "scores must be floats, one row per image and one column per class\n"
         "  allowed: float16, bfloat16, float32 or float64 of shape (N, classes)\n"
         f"  found:   {scores.dtype} {scores.shape}"
     )
@@ -97,12 +97,12 @@ def test_as_many_names_as_rows(names: list[str]) -> None:
 
 def test_an_image_is_named_once() -> None:
     assert message(lambda: Predictions.from_ids([1, 2], ["a", "a"])) == (
-        "an image is named twice\n  where:   the predictions\n  found:   a\n  to mend: keep one row for each image"
+        "an image is named twice\n  where:   the predictions\n  found:   a\n  fix:     keep one row for each image"
     )
 
 
 def test_predictions_are_ids_or_scores() -> None:
-    expected = "predictions hold either ids or scores\n  to mend: give one of them"
+    expected = "predictions have both ids and scores, or neither\n  fix:     give one of them"
     assert message(Predictions) == expected
     assert message(lambda: Predictions(np.zeros((1, 1), np.int32), np.zeros((1, 1)))) == expected
 
@@ -161,8 +161,8 @@ def test_nan_is_refused_with_the_image_the_row_and_the_output(dtype: str) -> Non
     else:
         given = Predictions.from_scores(scores.astype(dtype), names, columns=columns)
     assert message(lambda: given.best(1)) == (
-        "a score is NaN\n  where:   image 1500.png, row 1500, output 2\n"
-        "  allowed: any number, and +inf or -inf\n  to mend: find out why the model returns NaN for this image"
+        "score is NaN\n  where:   image 1500.png, row 1500, output 2\n"
+        "  allowed: any number, and +inf or -inf\n  fix:     find out why the model returns NaN for this image"
     )
     assert message(lambda: replace(given, images=None).best(2)).splitlines()[1] == "  where:   row 1500, output 2"
     assert given.best(2, np.array([7, 8]))[0].tolist() == [[0, 1], [0, 1]]

@@ -59,7 +59,7 @@ def test_arrays_cannot_be_written_to() -> None:
     [
         (
             lambda: proposals_of(ROWS[[0, 0]]),
-            "a source proposes a class twice for one image\n  where:   image b.png, class 5, source vit",
+            "source proposes a class twice for one image\n  where:   image b.png, class 5, source vit",
         ),
         (
             lambda: proposals_of(ROWS, ranks=np.full(6, -1)),
@@ -81,7 +81,7 @@ def test_arrays_cannot_be_written_to() -> None:
             lambda: Proposals(
                 Questions.from_columns(["a.png"], np.array([1])), ("vit",), *[np.zeros(0, np.int32)] * 3, np.zeros(0)
             ),
-            "a pair is proposed by nobody\n  to mend: leave it out",
+            "candidate has no source\n  fix:     leave it out",
         ),
         (
             lambda: Proposals(

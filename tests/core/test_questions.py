@@ -37,7 +37,7 @@ def test_a_question_is_found_where_it_is_and_minus_1_where_it_was_not_asked(aske
 
 def test_a_question_that_is_asked_twice_is_an_error() -> None:
     assert message(lambda: of([("a", 7), ("b", 7), ("a", 7)])) == (
-        "a question is asked twice\n  where:   image a, class 7\n  found:   rows 0 and 2"
+        "question is asked twice\n  where:   image a, class 7\n  found:   rows 0 and 2"
     )
 
 
@@ -54,5 +54,5 @@ def test_one_image_under_two_names_is_an_error() -> None:
         "an image is named twice\n"
         "  where:   the questions\n"
         "  found:   ILSVRC2012_val_00000001.png and ILSVRC2012_val_00000001.JPEG\n"
-        "  to mend: keep one row for each image"
+        "  fix:     keep one row for each image"
     )

@@ -38,7 +38,7 @@ def test_an_image_is_repeated_elsewhere_where_its_group_holds_one_of_another_set
     assert (repeats.largest_group("exact"), repeats.largest_group("near")) == (2, 2)
     assert message(repeats.repeated_elsewhere, "test") == (
         "unknown set of images\n  allowed: train, val, extra\n  found:   'test'\n"
-        "  to mend: a set of which nothing was found has no row"
+        "  fix:     a set of which nothing was found has no row"
     )
     assert message(repeats.repeated_elsewhere, "val", "tiny").startswith("unknown kind of repeat\n")
 
@@ -79,11 +79,11 @@ def test_repeated_elsewhere_is_what_a_plain_rule_finds(groups: list[set[tuple[st
         ),
         (
             [("a", "1.png", 0, "tiny"), ("a", "1.png", 0, "tiny")],
-            "an image stands twice under one kind\n  where:   image 1.png of a\n  found:   tiny",
+            "image is listed twice under one kind\n  where:   image 1.png of a\n  found:   tiny",
         ),
         (
             [("a", "x\\1.png", 1, "exact"), ("a", "x/1.png", 1, "exact")],
-            "an image stands twice under one kind\n  where:   image x/1.png of a\n  found:   exact",
+            "image is listed twice under one kind\n  where:   image x/1.png of a\n  found:   exact",
         ),
         (
             [("a", "1.png", 1, "exact"), ("a", "2.png", 0, "exact")],
@@ -98,11 +98,11 @@ def test_repeated_elsewhere_is_what_a_plain_rule_finds(groups: list[set[tuple[st
         ),
         (
             [("a", "1.png", 1, "exact"), ("a", "2.png", 1, "exact"), ("a", "3.png", 1, "near")],
-            "a group is of two kinds\n  where:   repeat 1\n  to mend: give each kind its own numbers",
+            "group has rows of two kinds\n  where:   repeat 1\n  fix:     give each kind its own numbers",
         ),
         (
             [("a", "1.png", 4, "near")],
-            "a group holds one image\n  where:   repeat 4\n  found:   image 1.png of a",
+            "group has only one image\n  where:   repeat 4\n  found:   image 1.png of a",
         ),
         (
             [("a", "1.png", -1, "near")],
@@ -117,5 +117,5 @@ def test_rows_that_contradict_themselves_are_refused(rows: list[tuple[str, str, 
 def test_sets_are_named_once_and_have_rows() -> None:
     ids, none = np.zeros(1, np.int32), np.zeros(1, np.int32)
     assert message(Repeats, ("a", "a"), ("1.png",), ids, none, ("tiny",)).startswith("a set is named twice\n")
-    assert message(Repeats, ("a", "b"), ("1.png",), ids, none, ("tiny",)).startswith("a set has no row\n")
+    assert message(Repeats, ("a", "b"), ("1.png",), ids, none, ("tiny",)).startswith("set has no row\n")
     assert message(Repeats, ("a",), ("1.png",), ids, none, ()).startswith("wrong number of kinds\n")

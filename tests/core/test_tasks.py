@@ -28,13 +28,13 @@ def test_the_effort_adds_up() -> None:
     [
         (
             lambda: tasks_of([0, 3], [4]),
-            "a task has questions on two images\n  where:   task 4",
+            "task has questions on two images\n  where:   task 4",
         ),
         (
             lambda: tasks_of([0, 1, 3], [4, 5]),
-            "a task has questions on two images\n  where:   task 5",
+            "task has questions on two images\n  where:   task 5",
         ),
-        (lambda: tasks_of([0, 2, 2, 3], [4, 5, 6]), "a task has no question\n  where:   task 5"),
+        (lambda: tasks_of([0, 2, 2, 3], [4, 5, 6]), "task has no question\n  where:   task 5"),
         (lambda: tasks_of([0, 2, 3], [4, 4]), "a task is named twice\n  found:   4"),
         (lambda: tasks_of([0, 2, 3], [-1, 4]), "number of a task out of range\n  allowed: 0 or more\n  found:   -1"),
         (
@@ -52,7 +52,7 @@ def test_the_effort_adds_up() -> None:
         (
             lambda: tasks_of([0, 2, 3], [4, 5], ["why", "\ud800"]),
             "the reason of a task holds half of a character\n  allowed: text that UTF-8 can write\n"
-            "  found:   '\\ud800'\n  to mend: spell it anew",
+            "  found:   '\\ud800'\n  fix:     spell it anew",
         ),
         (
             lambda: tasks_of([0, 2, 3], [4, 5]).effort(0),

@@ -278,9 +278,9 @@ def test_answers_in_different_orders_are_not_joined() -> None:
     with pytest.raises(DataError) as error:
         first.append(second)
     assert str(error.value) == (
-        "votes with answers in different orders cannot be joined\n"
+        "votes have answers in different orders\n"
         "  found:   a, b and b, a\n"
-        "  to mend: read both with one list of answers"
+        "  fix:     read both with one list of answers"
     )
 
 
@@ -288,8 +288,8 @@ def test_questions_and_plain_items_are_not_joined() -> None:
     with pytest.raises(DataError) as error:
         find_items(Questions.from_columns(["a"], np.array([1])), ("a",))
     assert str(error.value) == (
-        "votes on (image, class) questions and votes on plain items cannot be joined\n"
-        "  to mend: give both tables the columns image and class, or both the column item"
+        "votes on (image, class) questions and votes on other items cannot be joined\n"
+        "  fix:     give both tables the columns image and class, or both the column item"
     )
 
 

@@ -194,10 +194,10 @@ def test_an_error_of_one_part_stops_no_other(tmp_path: Path) -> None:
         },
     )
     assert errors(result) == {
-        "benchmark.json": "the file is not JSON",
-        "classes": "a class is named twice",
+        "benchmark.json": "file is not JSON",
+        "classes": "class is listed twice",
         "original": "class folders lie at different depths",
-        "scores": "the file is empty",
+        "scores": "file is empty",
         "golden": "two files hold one part of the benchmark",
     }
     assert counts(result) == {
@@ -252,14 +252,14 @@ def test_images_without_an_original_label_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("labels", "match"), [("a.jpg", "name"), ("a", "stem")])
 def test_names_that_fit_by_another_match_are_said_to(tmp_path: Path, labels: str, match: str) -> None:
     files = {"images/cat/a.jpg": "", "labels.json": f'{{"{labels}": ["cat"]}}'}
-    mends = {one.mend for one in check(tmp_path, files).mismatches}
+    mends = {one.fix for one in check(tmp_path, files).mismatches}
     assert mends == {f'they fit by {match}: match="{match}", or "match": "{match}" in benchmark.json'}
     assert check(tmp_path, {"benchmark.json": f'{{"match": "{match}"}}'}).mismatches == ()
 
 
 def test_a_match_that_fits_two_images_is_not_advised(tmp_path: Path) -> None:
     files = {"images/cat/a.jpg": "", "images/dog/a.jpg": "", "labels.json": '{"a.jpg": ["cat"]}'}
-    assert [one.mend for one in check(tmp_path, files).mismatches] == [None, None]
+    assert [one.fix for one in check(tmp_path, files).mismatches] == [None, None]
 
 
 def test_backslashes_are_slashes(tmp_path: Path) -> None:
@@ -340,8 +340,8 @@ def test_classes_that_the_class_folders_lack_are_said_to_be_so(tmp_path: Path) -
 def test_names_and_ids_without_a_list_do_not_go_together(tmp_path: Path) -> None:
     files = {"original.json": '{"a": "cat", "b": "dog"}', "labels.json": '{"a": [1], "b": [0]}'}
     what = "named in original, and numbered in labels"
-    mend = "write classes.txt, one name a line"
-    assert check(tmp_path, files).mismatches == (NameProblem("class", what, 2, ("cat", "dog"), mend),)
+    fix = "write classes.txt, one name a line"
+    assert check(tmp_path, files).mismatches == (NameProblem("class", what, 2, ("cat", "dog"), fix),)
     assert check(tmp_path, {"classes.txt": "dog\ncat\n"}).mismatches == ()
 
 

@@ -23,7 +23,7 @@ from reassess.errors import ReassessWarning
 from reassess.formats.class_tables import read_groups
 from tests.helpers import message, write_files
 
-MEND_FOLDERS = "put each image into the folder of its class, or list the classes of the images in original.csv"
+FIX_FOLDERS = "put each image into the folder of its class, or list the classes of the images in original.csv"
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_files_are_parts_by_what_they_are_called(tmp_path: Path) -> None:
 def test_images_are_listed_once_and_only_when_they_are_asked_for(tmp_path: Path) -> None:
     folder = write_files(tmp_path / "pets", {"images.zip": "no zip", "original.csv": "image,class\na.jpg,cat\n"})
     benchmark = open_benchmark(folder)
-    assert message(lambda: benchmark.images).startswith("the archive cannot be read\n")
+    assert message(lambda: benchmark.images).startswith("archive cannot be read\n")
     with zipfile.ZipFile(folder / "images.zip", "w") as archive:
         archive.writestr("images/a.jpg", "")
     assert benchmark.images == ("a.jpg",)
@@ -116,7 +116,7 @@ def test_class_folders_are_looked_up_by_name_in_a_list_of_classes(pets: Path) ->
 
 NUMBERED = (
     "a class is called by a number that is not its id\n  where:   DIR/pets/images\n  found:   {}\n"
-    "  to mend: rename the folders, such as 'class 10', or 00, 01, 02; or write classes.txt, with each number on its "
+    "  fix:     rename the folders, such as 'class 10', or 00, 01, 02; or write classes.txt, with each number on its "
     "own line, counted from 0; or, if the folders are no classes, write original.csv, with the columns image and class"
 )
 
@@ -164,14 +164,14 @@ def test_groups_and_collapsed_classes_by_name_wait_for_the_classes_of_the_labels
     groups = part_path(benchmark, "groups")
     assert read_groups(groups, Classes.from_texts(["cat", "dog"])) == {1: "big"}
     assert message(read_groups, groups, Classes.from_texts(["cat"])) == (
-        f"a class is not one of the benchmark's\n  where:   {groups}\n  found:   dog\n  to mend: {GIVE_CLASSES}"
+        f"a class is not one of the benchmark's\n  where:   {groups}\n  found:   dog\n  fix:     {GIVE_CLASSES}"
     )
     pairs = load_collapsed(benchmark, classes=Classes.from_texts(["cat", "dog", "hound"]))
     assert pairs is not None
     assert pairs.tolist() == [[2, 1]]
     assert message(load_collapsed, benchmark) == (
         f"a class is not one of the benchmark's\n  where:   {tmp_path}/pets/collapsed.csv\n  found:   hound\n"
-        f"  to mend: {GIVE_CLASSES}"
+        f"  fix:     {GIVE_CLASSES}"
     )
 
 
@@ -208,7 +208,7 @@ def test_a_folder_that_the_list_of_classes_lacks_is_refused() -> None:
     images = ["cat/tom.jpg", "1/x.jpg"]
     assert message(original_of_class_folders, images, Classes(2, names=("cat", "dog"))) == (
         "a class is not one of the benchmark's\n  allowed: names such as 'cat', 'dog'\n  found:   class folders 1\n"
-        "  to mend: rename the folder, or add its name to the list of classes; or, if the folders are no classes, "
+        "  fix:     rename the folder, or add its name to the list of classes; or, if the folders are no classes, "
         "write original.csv, with the columns image and class"
     )
 
@@ -218,7 +218,7 @@ def test_class_folders_at_different_depths_are_refused(pets: Path) -> None:
     assert refused(pets) == (
         "class folders lie at different depths\n  where:   DIR/pets/images\n"
         "  allowed: each image in the folder of its class, all at one depth\n"
-        f"  found:   a.jpg, cat/tom.jpg, dog/big/b.jpg\n  to mend: {MEND_FOLDERS}"
+        f"  found:   a.jpg, cat/tom.jpg, dog/big/b.jpg\n  fix:     {FIX_FOLDERS}"
     )
     (pets / "original.json").write_text("{}")
     assert len(open_benchmark(pets).images) == 5
@@ -227,7 +227,7 @@ def test_class_folders_at_different_depths_are_refused(pets: Path) -> None:
 def test_images_without_folders_have_no_original_labels() -> None:
     assert message(original_of_class_folders, ["a.jpg", "b.jpg"]) == (
         "the images are in no class folders\n  allowed: each image in the folder of its class, all at one depth\n"
-        f"  found:   a.jpg\n  to mend: {MEND_FOLDERS}"
+        f"  found:   a.jpg\n  fix:     {FIX_FOLDERS}"
     )
 
 
@@ -237,12 +237,12 @@ def test_images_without_folders_have_no_original_labels() -> None:
         (
             ["labels.json", "labels.csv"],
             "two files hold one part of the benchmark\n  where:   DIR/pets\n  allowed: one file labels\n"
-            "  found:   labels.csv and labels.json\n  to mend: keep one, or give the other another name",
+            "  found:   labels.csv and labels.json\n  fix:     keep one, or give the other another name",
         ),
         (
             ["images.zip", "images.tar"],
             "the images are in two places\n  where:   DIR/pets\n  allowed: one of images/, images.zip and images.tar\n"
-            "  found:   images/ and images.tar and images.zip\n  to mend: keep one, or give the other another name",
+            "  found:   images/ and images.tar and images.zip\n  fix:     keep one, or give the other another name",
         ),
     ],
 )
@@ -263,19 +263,19 @@ def test_two_places_of_one_part_are_refused(pets: Path, files: list[str], expect
 def test_a_file_that_is_called_nearly_like_a_part_is_refused(tmp_path: Path, name: str, allowed: str) -> None:
     folder = write_files(tmp_path / "pets", {name: ""})
     assert refused(folder) == (
-        "a file or folder is called nearly like a part of the benchmark\n"
+        "name is almost that of a benchmark part\n"
         "  where:   DIR/pets\n"
         f"  allowed: {allowed}\n"
         f"  found:   {name.split('/')[0]}\n"
-        "  to mend: give it that name; or another one, if it is none of the parts"
+        "  fix:     give it that name; or another one, if it is none of the parts"
     )
 
 
 def test_a_name_twice_in_classes_is_refused(pets: Path) -> None:
     (pets / "classes.txt").write_text("cat\ncat\n")
     assert refused(pets) == (
-        "a class is named twice\n  where:   DIR/pets/classes.txt, line 2\n  found:   cat, and cat in line 1\n"
-        "  to mend: give each class a name of its own, such as crane (bird) and crane (machine)"
+        "class is listed twice\n  where:   DIR/pets/classes.txt, line 2\n  found:   cat, and cat in line 1\n"
+        "  fix:     give each class a name of its own, such as crane (bird) and crane (machine)"
     )
 
 
@@ -286,7 +286,7 @@ def test_groups_without_a_list_of_classes_are_read_with_the_labels(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("source", "mend"),
+    ("source", "fix"),
     [
         ("{}/pest", "did you mean {}/pets?"),
         ("Imagnet", "did you mean imagenet?"),
@@ -295,21 +295,21 @@ def test_groups_without_a_list_of_classes_are_read_with_the_labels(tmp_path: Pat
     ],
 )
 def test_a_benchmark_that_is_not_there_is_refused(
-    pets: Path, monkeypatch: pytest.MonkeyPatch, source: str, mend: str
+    pets: Path, monkeypatch: pytest.MonkeyPatch, source: str, fix: str
 ) -> None:
     monkeypatch.chdir(pets / "images")
     source = source.format(pets.parent)
     assert message(open_benchmark, source) == (
-        f"no such folder, and no known benchmark of that name\n  where:   {source or repr(source)}\n"
-        f"  allowed: a folder, or one of imagenet\n  to mend: {mend.format(pets.parent)}"
+        f"benchmark not found\n  where:   {source or repr(source)}\n"
+        f"  allowed: a folder, or one of imagenet\n  fix:     {fix.format(pets.parent)}"
     )
 
 
 def test_a_file_is_no_benchmark(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("")
     assert refused(tmp_path / "pets", tmp_path / "labels.csv") == (
-        "a file was given where a benchmark's folder is read\n  where:   DIR/labels.csv\n"
-        "  to mend: name the folder that holds it"
+        "a file was given instead of a benchmark folder\n  where:   DIR/labels.csv\n"
+        "  fix:     name the folder that holds it"
     )
 
 
@@ -318,16 +318,16 @@ def test_a_part_is_found_or_said_to_be_missing(pets: Path) -> None:
     assert part_path(benchmark, "images", needed_by="predict") == pets / "images"
     assert message(part_path, benchmark, "scores", needed_by="labels") == (
         f"the benchmark has no scores, which reassess labels needs\n  where:   {pets}\n"
-        "  to mend: reassess aggregate makes them of votes"
+        "  fix:     reassess aggregate makes them of votes"
     )
     (pets / "scores.xlsx").write_text("")
     assert message(part_path, benchmark, "scores") == (
         f"the benchmark has no scores\n  where:   {pets}\n"
         "  allowed: a file scores, with one of the suffixes .json, .npz, .txt, .csv, .tsv, .jsonl, .parquet\n"
-        "  found:   scores.xlsx\n  to mend: reassess aggregate makes them of votes"
+        "  found:   scores.xlsx\n  fix:     reassess aggregate makes them of votes"
     )
 
 
 def test_a_part_of_a_known_benchmark_is_its_known_source(real_file: object) -> None:
     assert part_path(IMAGENET, "collapsed", offline=True).name == "imagenet_collapsed.csv"
-    assert message(part_path, Benchmark(), "labels").startswith("the benchmark has no labels\n  to mend: ")
+    assert message(part_path, Benchmark(), "labels").startswith("the benchmark has no labels\n  fix:     ")

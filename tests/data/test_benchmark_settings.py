@@ -55,16 +55,16 @@ from tests.helpers import message
         ),
         (
             '{"name": ""}',
-            "the name of a benchmark is not a text\n  where:   DIR/benchmark.json, key name\n  found:   ''",
+            "benchmark name is not a string\n  where:   DIR/benchmark.json, key name\n  found:   ''",
         ),
         (
             '{"answers": ["ja"]}',
-            "the answers of a benchmark are no list of answers\n  where:   DIR/benchmark.json, key answers\n"
+            "answers of the benchmark are not a list\n  where:   DIR/benchmark.json, key answers\n"
             "  allowed: a list of two answers or more, words or whole numbers\n  found:   ['ja']",
         ),
         (
             '{"answers": ["ja", true]}',
-            "the answers of a benchmark are no list of answers\n  where:   DIR/benchmark.json, key answers\n"
+            "answers of the benchmark are not a list\n  where:   DIR/benchmark.json, key answers\n"
             "  allowed: a list of two answers or more, words or whole numbers\n  found:   ['ja', True]",
         ),
         (
@@ -73,7 +73,7 @@ from tests.helpers import message
         ),
         (
             '{"stop": 0.5}',
-            "the stop rule of a benchmark is no pair of bounds\n  where:   DIR/benchmark.json, key stop\n"
+            "stop rule of the benchmark is not a pair of bounds\n  where:   DIR/benchmark.json, key stop\n"
             "  allowed: a list of two probabilities, the lower one first\n  found:   0.5",
         ),
         (
@@ -83,7 +83,7 @@ from tests.helpers import message
         ),
         (
             '{"name": "a", "name": "b"}',
-            "a key is named twice\n  where:   DIR/benchmark.json\n  found:   name\n  to mend: leave one out",
+            "a key is named twice\n  where:   DIR/benchmark.json\n  found:   name\n  fix:     leave one out",
         ),
     ],
 )
@@ -129,11 +129,11 @@ def test_a_wrong_update_leaves_the_file_as_it_was(tmp_path: Path) -> None:
 def test_another_spelling_of_the_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "Benchmark.json").write_text('{"threshold": 0.5}')
     expected = (
-        "a file is called nearly like the settings of the benchmark\n"
+        "name is almost that of the benchmark's settings\n"
         "  where:   DIR\n"
         "  allowed: benchmark.json\n"
         "  found:   Benchmark.json\n"
-        "  to mend: give it that name, or another one"
+        "  fix:     give it that name, or another one"
     )
     assert message(read_settings, tmp_path).replace(str(tmp_path), "DIR") == expected
     assert message(update_benchmark, tmp_path, threshold=0.8).replace(str(tmp_path), "DIR") == expected
@@ -142,10 +142,10 @@ def test_another_spelling_of_the_file_is_refused(tmp_path: Path) -> None:
 def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
     (tmp_path / "benchmark.json").symlink_to("gone.json")
     assert message(read_settings, tmp_path).replace(str(tmp_path), "DIR") == (
-        "a link leads to no file\n"
+        "link leads to no file\n"
         "  where:   DIR/benchmark.json\n"
         "  found:   gone.json\n"
-        "  to mend: mend the link, or remove it"
+        "  fix:     fix the link, or remove it"
     )
     (tmp_path / "gone.json").write_text('{"threshold": 0.5}')
     assert read_settings(tmp_path) == {"threshold": 0.5}

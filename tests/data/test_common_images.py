@@ -51,7 +51,7 @@ def test_two_files_without_a_common_image_are_refused(first: str, second: str) -
         "two files have no image in common\n"
         f"  where:   {' and '.join(places)}\n"
         "  found:   a/1.png, a/2.png and 1 more; and 1.png, 2.png\n"
-        '  to mend: they fit by name: match="name"'
+        '  fix:     they fit by name: match="name"'
     )
     check(parts | {second: noun(second, "1.png", "a/3.png")})
 
@@ -65,7 +65,7 @@ def test_names_that_fit_in_no_way_are_to_be_checked() -> None:
     parts = {"labels": noun("labels", "1.png"), "scores": noun("scores", "2.png")}
     assert message(check, parts).endswith(
         "  found:   1.png; and 2.png\n"
-        "  to mend: check that both files are of the same images, or leave one of them out"
+        "  fix:     check that both files are of the same images, or leave one of them out"
     )  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def test_of_votes_on_plain_items_the_items_are_compared_and_with_images_nothing_
         "two files have no item in common\n"
         "  where:   votes.csv (votes) and golden.csv (golden)\n"
         "  found:   0, 1 and 998 more; and 1000, 2000\n"
-        "  to mend: check that both files are of the same items, or give the raters' votes on golden questions too, "
+        "  fix:     check that both files are of the same items, or give the raters' votes on golden questions too, "
         "as rater-golden of the benchmark"
     )
     check({"votes": votes, "golden": votes_of([(0, 0, 1)], (1000, 7), ("x",), ("no", "yes"))})

@@ -98,7 +98,7 @@ def test_a_member_of_a_zip_whose_name_is_no_text_cannot_be_unpacked(tmp_path: Pa
     place = to_zip(tmp_path / "images", ["täg.jpg"])
     place.write_bytes(place.read_bytes().replace("täg".encode(), b"t\xff\xfeg", 1))  # in the member's own head
     assert message(pictures_in(place).source, 0).startswith(
-        f"an image cannot be unpacked\n  where:   {place}, täg.jpg\n  found:   'utf-8' codec can't decode byte 0xff"
+        f"image cannot be unpacked\n  where:   {place}, täg.jpg\n  found:   'utf-8' codec can't decode byte 0xff"
     )
 
 
@@ -146,15 +146,15 @@ def test_links_that_lead_round_in_a_circle_are_no_folders(tmp_path: Path) -> Non
         (
             "images.zip",
             b"no zip",
-            "the archive cannot be read\n  where:   DIR/images.zip\n  allowed: a zip that is complete\n"
-            "  found:   File is not a zip file\n  to mend: get it again",
+            "archive cannot be read\n  where:   DIR/images.zip\n  allowed: a zip that is complete\n"
+            "  found:   File is not a zip file\n  fix:     get it again",
         ),
         (
             "images.rar",
             b"x",
             "wrong kind of file for a set of images\n  where:   DIR/images.rar\n  allowed: .zip, .tar\n  found:   .rar",
         ),
-        ("images.tar", None, "no such file\n  where:   DIR/images.tar\n  to mend: check the path"),
+        ("images.tar", None, "file not found\n  where:   DIR/images.tar\n  fix:     check the path"),
     ],
 )
 def test_what_is_no_place_of_images_is_refused(tmp_path: Path, name: str, content: bytes | None, expected: str) -> None:
@@ -168,7 +168,7 @@ def test_a_size_that_no_file_has_is_refused(tmp_path: Path) -> None:
     member.size = 2**63 - 1
     (tmp_path / "images.tar").write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
     assert message(list_images, tmp_path / "images.tar").replace(str(tmp_path), "DIR") == (
-        "the archive cannot be read\n  where:   DIR/images.tar\n"
+        "archive cannot be read\n  where:   DIR/images.tar\n"
         "  allowed: a tar that is complete and not compressed\n"
-        "  found:   cannot fit 'int' into an offset-sized integer\n  to mend: decompress it, or get it again"
+        "  found:   cannot fit 'int' into an offset-sized integer\n  fix:     decompress it, or get it again"
     )

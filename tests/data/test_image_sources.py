@@ -90,8 +90,7 @@ def test_a_stamp_of_an_image_in_an_archive_is_that_of_the_archive(images: Path) 
 
 def test_what_is_no_place_of_images_is_refused(tmp_path: Path) -> None:
     assert message(open_images, tmp_path / "no") == (
-        f"no such folder of images\n  where:   {tmp_path}/no\n"
-        "  to mend: name the folder, zip, tar or list of the images"
+        f"image folder not found\n  where:   {tmp_path}/no\n  fix:     name the folder, zip, tar or list of the images"
     )
     write_files(tmp_path, {"a.rar": b"x"})
     assert message(open_images, tmp_path / "a.rar") == (
@@ -106,7 +105,7 @@ SUFFIXES = (
 
 
 @pytest.mark.parametrize(
-    ("files", "what", "found", "mend"),
+    ("files", "what", "found", "fix"),
     [
         ({}, "there is no picture", "an empty folder", "name the place where the pictures lie"),
         ({"a.txt": b"", "b/c.md": b""}, "there is no picture", "a.txt, b", "name the place where the pictures lie"),
@@ -119,10 +118,10 @@ SUFFIXES = (
     ],
 )
 def test_a_folder_without_pictures_says_what_it_holds(
-    tmp_path: Path, files: dict[str, bytes], what: str, found: str, mend: str
+    tmp_path: Path, files: dict[str, bytes], what: str, found: str, fix: str
 ) -> None:
     assert message(open_images, write_files(tmp_path, files)) == (
-        f"{what}\n  where:   {tmp_path}\n{SUFFIXES}  found:   {found}\n  to mend: {mend}"
+        f"{what}\n  where:   {tmp_path}\n{SUFFIXES}  found:   {found}\n  fix:     {fix}"
     )
 
 
@@ -136,21 +135,21 @@ def test_a_list_of_blank_lines_names_no_image(tmp_path: Path) -> None:
     for text, found in (("\n", "1 blank line"), ("\n \n\t\n", "3 blank lines")):
         (tmp_path / "list.txt").write_text(text)
         assert message(open_images, tmp_path / "list.txt") == (
-            f"the list names no image\n  where:   {tmp_path}/list.txt\n  found:   {found}\n"
-            "  to mend: write a path on each line"
+            f"list has no image\n  where:   {tmp_path}/list.txt\n  found:   {found}\n"
+            "  fix:     write a path on each line"
         )
 
 
 @pytest.mark.parametrize(
-    ("line", "mend"),
+    ("line", "fix"),
     [("# my images", "remove the line"), (" a.png", "remove the blanks"), ("a.png\t", "remove the blanks")],
 )
-def test_a_line_of_a_list_is_a_path_and_nothing_else(tmp_path: Path, line: str, mend: str) -> None:
+def test_a_line_of_a_list_is_a_path_and_nothing_else(tmp_path: Path, line: str, fix: str) -> None:
     write_files(tmp_path, {"a.png": b"", "b.png": b"", "list.txt": f"b.png\n\n{line}\n"})
     assert message(open_images, tmp_path / "list.txt") == (
-        f"a line of the list is no path\n  where:   {tmp_path}/list.txt, line 3\n"
+        f"line of the list is not a path\n  where:   {tmp_path}/list.txt, line 3\n"
         "  allowed: one path a line, without blanks around it and without comments\n"
-        f"  found:   {line!r}\n  to mend: {mend}"
+        f"  found:   {line!r}\n  fix:     {fix}"
     )
     (tmp_path / line).write_bytes(b"")
     assert open_images(tmp_path / "list.txt").names == ("b.png", line)
@@ -159,12 +158,12 @@ def test_a_line_of_a_list_is_a_path_and_nothing_else(tmp_path: Path, line: str, 
 def test_two_names_of_one_image_are_refused(tmp_path: Path) -> None:
     write_csv(tmp_path / "list.csv", "image", [["x/a.png"], ["x/b.png"]])
     assert message(open_images, tmp_path / "list.csv") == (
-        f"no image of the list is there\n  where:   {tmp_path}/list.csv\n"
+        f"no image of the list was found\n  where:   {tmp_path}/list.csv\n"
         "  allowed: paths relative to the folder of the list\n  found:   x/a.png, x/b.png\n"
-        "  to mend: write the paths as seen from there, or put the list where they begin"
+        "  fix:     write the paths as seen from there, or put the list where they begin"
     )
     write_csv(tmp_path / "list.csv", "image", [["a.png"], ["b.png"], ["a.png"]])
     assert message(open_images, tmp_path / "list.csv") == (
         f"an image is named twice\n  where:   {tmp_path}/list.csv\n  found:   a.png\n"
-        "  to mend: keep one row for each image"
+        "  fix:     keep one row for each image"
     )

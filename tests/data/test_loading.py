@@ -30,7 +30,7 @@ WNIDS = [f"n{10_000_000 + i}" for i in range(1000)]
 FIRST, SECOND = validation_names()[:2]
 NO_LIST = (
     "the classes are named, and no list says what they are called\n  where:   {}\n  found:   {}\n"
-    f"  to mend: {GIVE_CLASSES}"
+    f"  fix:     {GIVE_CLASSES}"
 )
 
 
@@ -71,10 +71,10 @@ def test_numbered_originals_of_named_labels_are_an_error_both_ways(name: dict[st
     texts = ", ".join(next(iter(name.values())))
     assert message(lambda: original.in_classes(labels.classes)) == (
         f"the classes are numbered, and only their names are known\n  found:   {texts}, and ids\n"
-        f"  to mend: name the classes; or {GIVE_CLASSES}"
+        f"  fix:     name the classes; or {GIVE_CLASSES}"
     )
     assert message(lambda: labels.in_classes(original.classes)) == (
-        f"the classes are named, and no list says what they are called\n  found:   {texts}\n  to mend: {GIVE_CLASSES}"
+        f"the classes are named, and no list says what they are called\n  found:   {texts}\n  fix:     {GIVE_CLASSES}"
     )
 
 
@@ -93,7 +93,7 @@ def test_with_the_list_wnids_and_names_have_the_official_ids(tmp_path: Path, nee
     bad = write(tmp_path / "bad.json", {FIRST: ["n00000001"]})
     assert message(lambda: load_labels(bad)) == (
         f"a class is not one of the benchmark's\n  where:   {bad}\n  found:   n00000001\n"
-        "  to mend: use wnids or class ids"
+        "  fix:     use wnids or class ids"
     )
 
 
@@ -158,7 +158,7 @@ def test_of_a_multi_label_set_the_valid_classes_of_good_images_judge(tmp_path: P
 def test_plain_label_sets_are_no_multi_label_sets(tmp_path: Path) -> None:
     path = write(tmp_path / "plain.json", {"a.png": [1]})
     assert message(lambda: load_multi_labels(path)) == (
-        f"the file says what is valid, and nothing more\n  where:   {path}\n  to mend: read it with load_labels"
+        f"file has valid classes, but no original labels\n  where:   {path}\n  fix:     read it with load_labels"
     )
 
 
@@ -180,9 +180,9 @@ def test_verdicts_on_original_labels_name_no_other_class_and_judge_no_model(
     assert {int(name[15:23]) for name, ids in parts[0].items() if ids} == right
     assert not found.complete
     assert message(lambda: load_labels("imagenet-ecologists")) == (
-        "reviewers were asked about some classes alone, and others may be valid too: this judges no model\n"
+        "reviewers judged only some classes, so other classes may be valid too\n"
         f"  where:   {path}\n"
-        "  to mend: set it beside other label sets with label_agreement, and judge by those"
+        "  fix:     set it beside other label sets with label_agreement, and judge by those"
     )
 
 
@@ -191,19 +191,19 @@ def test_verdicts_on_original_labels_name_no_other_class_and_judge_no_model(
     [
         (
             "50001,x,1",
-            "a verdict is on an image without an original label\n  where:   {}, line 3\n"
+            "verdict is on an image without an original label\n  where:   {}, line 3\n"
             "  allowed: a number from 1 to 50,000\n  found:   ILSVRC2012_val_00050001.JPEG",
         ),
         ("2,x,1.5", "Correct ID out of range\n  where:   {}, line 3\n  allowed: -1 to 1\n  found:   1.5"),
         (
             "2,x,",
-            "a value is missing\n  where:   {}, line 3, column Correct ID\n  to mend: fill it in, or leave the row out",
+            "value is missing\n  where:   {}, line 3, column Correct ID\n  fix:     fill it in, or leave the row out",
         ),
         (
             "1,x,1",
             "an image is named twice\n  where:   {}, the label set\n"
             "  found:   ILSVRC2012_val_00000001.JPEG\n"
-            "  to mend: keep one row for each image",
+            "  fix:     keep one row for each image",
         ),
     ],
 )
@@ -233,9 +233,9 @@ def test_experts_are_loaded_by_name_and_shares_of_yes_made_of_them(real_file: Ca
 @pytest.mark.parametrize("load", [load_labels, load_original, load_scores, load_votes])
 def test_what_is_neither_a_file_nor_a_known_source_is_an_error(load: Any) -> None:
     assert message(lambda: load("imagenet-rael")) == (
-        "no such file, and no known source of that name\n  where:   imagenet-rael\n"
+        "file not found\n  where:   imagenet-rael\n"
         "  allowed: a path, or one of imagenet-real, imagenet-real-scores, imagenet-real-raters, imagenet-real-golden, "
         "imagenet-real-raters-golden, imagenet-original, imagenet-classes, imagenet-collapsed, imagenet-train-clean, "
         "imagenet-ecologists, imagenetv2-labels\n"
-        "  to mend: did you mean imagenet-real?"
+        "  fix:     did you mean imagenet-real?"
     )

@@ -27,7 +27,7 @@ def test_other_formats_are_no_pictures_whatever_the_suffix_says(tmp_path: Path, 
 
 @pytest.mark.parametrize("side", [10_001, 100_000])
 def test_a_picture_of_absurd_size_is_refused_before_it_is_decoded(tmp_path: Path, side: int) -> None:
-    message = "the picture is too large\n  allowed: at most 100,000,000 pixels"
+    message = "image is too large\n  allowed: at most 100,000,000 pixels"
     with pytest.raises(TooLargeError, match=message), open_picture(claim(tmp_path / "x.png", side, side)):
         pass
     assert MOST_PIXELS == 100_000_000
@@ -88,5 +88,5 @@ def test_values_without_a_known_range_are_refused(tmp_path: Path, mode: str, fou
 
     Image.new(mode, (8, 8), 3).save(tmp_path / "x.tif")
     assert message(pixel, tmp_path / "x.tif") == (
-        f"the values of the picture have no known range\n  allowed: 8 or 16 bits a value\n  found:   {found}"
+        f"range of the pixel values is unknown\n  allowed: 8 or 16 bits a value\n  found:   {found}"
     )

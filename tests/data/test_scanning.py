@@ -223,8 +223,8 @@ def test_what_is_no_picture_is_counted_with_the_reason(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "s/pipe.png")
     scan = scan_images([tmp_path / "s"], near=True)
     assert {image: reason.partition(":")[0] for image, reason in scan.sets[0].unreadable} == {
-        "bomb.png": "the picture is too large",
-        "floats.tif": "the values of the picture have no known range",
+        "bomb.png": "image is too large",
+        "floats.tif": "range of the pixel values is unknown",
         "loop.png": "an image is no file",
         "pipe.png": "an image is no file",
         "text.png": "this is no picture of a known format",
@@ -260,7 +260,7 @@ def test_a_member_that_declares_too_much_is_not_unpacked(tmp_path: Path) -> None
     packed[entry + 24 : entry + 28] = (2**31).to_bytes(4, "little")
     (tmp_path / "s.zip").write_bytes(packed)
     ((_, reason),) = scan_images([tmp_path / "s.zip"]).sets[0].unreadable
-    assert reason == "an image has too many bytes: 2.1 GB"
+    assert reason == "image has too many bytes: 2.1 GB"
 
 
 def test_a_member_that_declares_too_little_is_not_unpacked_beyond_that(tmp_path: Path) -> None:
@@ -276,13 +276,13 @@ def test_a_member_that_declares_too_little_is_not_unpacked_beyond_that(tmp_path:
         assert tracemalloc.get_traced_memory()[1] < 30_000_000
     finally:
         tracemalloc.stop()
-    assert reason.startswith("an image cannot be unpacked: Bad CRC-32")
+    assert reason.startswith("image cannot be unpacked: Bad CRC-32")
 
 
 @pytest.mark.parametrize("kind", ["folder", "tar"])
 def test_an_image_with_too_many_bytes_is_unreadable_and_the_others_are_scanned(tmp_path: Path, kind: str) -> None:
     scan = scan_images([claim_bytes(tmp_path, kind, 30 << 30)])
-    assert scan.sets[0].unreadable == (("huge.jpg", "an image has too many bytes: 32.2 GB"),)
+    assert scan.sets[0].unreadable == (("huge.jpg", "image has too many bytes: 32.2 GB"),)
     assert [image for _, image, _, what in rows(scan) if what != "unreadable"] == ["good.png"]
 
 
@@ -295,20 +295,20 @@ def test_progress_counts_each_set_and_the_search(sets: Path) -> None:
 @pytest.mark.parametrize(
     ("places", "expected"),
     [
-        ([], "no images were given\n  to mend: name a folder, zip or tar for each set of images"),
+        ([], "images are missing\n  fix:     name a folder, zip or tar for each set of images"),
         (
             ["train", "train/"],
-            "a set of images is given twice\n  found:   DIR/train and DIR/train\n  to mend: give it once",
+            "set of images is given twice\n  found:   DIR/train and DIR/train\n  fix:     give it once",
         ),
         (
             ["train", "train/cat"],
-            "a set of images lies in another one, whose images it would repeat\n"
+            "set of images is inside another set\n"
             "  found:   DIR/train/cat in DIR/train\n"
-            "  to mend: give the inner folders, each as a set, or the outer one alone",
+            "  fix:     give the inner folders, each as a set, or the outer one alone",
         ),
         (
             ["train", "no"],
-            "no such folder of images\n  where:   DIR/no\n  to mend: name the folder, zip, tar or list of the images",
+            "image folder not found\n  where:   DIR/no\n  fix:     name the folder, zip, tar or list of the images",
         ),
     ],
 )

@@ -270,7 +270,7 @@ def test_a_damaged_record_of_a_hash_is_said(cache: Path, tmp_path: Path, monkeyp
     record.write_bytes(b"\xff\xfe")
     with pytest.raises(DataError) as error:
         sources.find("imagenet-train-clean")
-    assert str(error.value) == f"the record of a hash cannot be read\n  where:   {record}\n  to mend: remove it"
+    assert str(error.value) == f"recorded hash cannot be read\n  where:   {record}\n  fix:     remove it"
 
 
 def test_the_cache_is_the_users_own_unless_another_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,10 +319,7 @@ def test_what_is_neither_a_path_nor_a_name_is_an_error() -> None:
     with pytest.raises(DataError) as caught:
         sources.resolve("lables/real.json")
     assert str(caught.value) == (
-        "no such file, and no known source of that name\n"
-        "  where:   lables/real.json\n"
-        f"  allowed: a path, or one of {NAMES}\n"
-        "  to mend: check the path"
+        f"file not found\n  where:   lables/real.json\n  allowed: a path, or one of {NAMES}\n  fix:     check the path"
     )
 
 
@@ -331,7 +328,7 @@ def test_an_unknown_name_is_an_error(function: Any) -> None:
     with pytest.raises(DataError) as caught:
         function("imagenet-rael")
     assert str(caught.value) == (
-        f"unknown source\n  allowed: {NAMES}\n  found:   'imagenet-rael'\n  to mend: did you mean imagenet-real?"
+        f"unknown source\n  allowed: {NAMES}\n  found:   'imagenet-rael'\n  fix:     did you mean imagenet-real?"
     )
 
 
@@ -371,7 +368,7 @@ def refused(url: str, cache: Path, reason: str) -> str:
         "  found:   REASSESS_DATA: not set\n"
         f"           cache: no {cache / 'toy.txt'}\n"
         f"           public repository: {reason}\n"
-        f"  to mend: put toy.txt ({url}) into a folder and name that folder in REASSESS_DATA"
+        f"  fix:     put toy.txt ({url}) into a folder and name that folder in REASSESS_DATA"
     )
 
 
@@ -408,7 +405,7 @@ def test_a_file_that_is_gone_is_an_error(repository: _Server, cache: Path, monke
     assert str(caught.value) == refused(url, cache, "answers 404 Not Found")
 
 
-def test_without_a_network_the_error_says_how_to_mend(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_network_the_error_says_how_to_fix(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     know(monkeypatch, url := f"http://127.0.0.1:{closed_port()}/toy.txt")
     with pytest.raises(SourceError) as caught:
         sources.fetch("toy")
@@ -502,10 +499,10 @@ def test_an_interrupted_download_leaves_nothing(
 
 def unwritable(cache: Path, reason: str) -> str:
     return (
-        "the cache folder cannot be written\n"
+        "cache folder cannot be written\n"
         f"  where:   {cache}\n"
         f"  found:   {reason}\n"
-        "  to mend: set REASSESS_CACHE to a folder that can be written"
+        "  fix:     set REASSESS_CACHE to a folder that can be written"
     )
 
 
@@ -599,7 +596,7 @@ def test_a_download_that_differs_from_the_record_is_an_error(
         sources.fetch("toy")
     expected = refused(url, cache, f"holds another file: its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}")
     assert str(caught.value) == expected.replace(
-        "to mend: ", f"to mend: if a new toy.txt was published, remove {cache / 'toy.txt.sha256'};\n           or "
+        "fix:     ", f"fix:     if a new toy.txt was published, remove {cache / 'toy.txt.sha256'};\n           or "
     )
 
 
@@ -610,7 +607,7 @@ def test_a_web_page_is_not_recorded_as_the_file(
     know(monkeypatch, url := repository.holds(content), digest=None)
     with pytest.raises(SourceError) as caught:
         sources.fetch("toy")
-    assert str(caught.value) == refused(url, cache, "sent an empty file or a web page in its place")
+    assert str(caught.value) == refused(url, cache, "sent an empty file or a web page instead")
     assert left_in(cache) == []
 
 
@@ -645,7 +642,7 @@ def test_other_bytes_from_the_repository_do_not_keep_the_index_from_being_asked(
     assert (cache / "toy.txt").read_bytes() == GOOD
 
 
-def not_from_the_index(cache: Path, reason: str, mend: str = "") -> str:
+def not_from_the_index(cache: Path, reason: str, fix: str = "") -> str:
     return (
         "toy cannot be had from any of its places\n"
         "  where:   toy.txt\n"
@@ -653,7 +650,7 @@ def not_from_the_index(cache: Path, reason: str, mend: str = "") -> str:
         f"           cache: no {cache / 'toy.txt'}\n"
         "           installed package reassess-toy: not installed\n"
         f"           package index: {reason}\n"
-        f"  to mend: {mend}put toy.txt (reassess_toy/info/toy-in-the-wheel.txt in the wheel of reassess-toy) into a "
+        f"  fix:     {fix}put toy.txt (reassess_toy/info/toy-in-the-wheel.txt in the wheel of reassess-toy) into a "
         "folder and name that folder in REASSESS_DATA"
     )
 
@@ -702,7 +699,7 @@ def test_an_environment_without_pip_is_told_how_to_get_it(cache: Path, monkeypat
         sources.fetch("toy")
     assert str(caught.value) == not_from_the_index(
         cache,
-        "needs pip, which is not installed in this environment",
+        "needs pip, which is not installed",
         "install pip (uv pip install pip, or python -m ensurepip);\n           or ",
     )
 
@@ -733,7 +730,7 @@ def test_offline_touches_no_network_and_says_so(
         "  found:   REASSESS_DATA: not set\n"
         f"           cache: no {cache / 'toy.txt'}\n"
         "           installed package reassess-toy: not installed\n"
-        "  to mend: reassess data fetch toy, where there is a network;\n"
+        "  fix:     reassess data fetch toy, where there is a network;\n"
         f"           or put toy.txt ({url}) into a folder and name that folder in REASSESS_DATA"
     )
     assert left_in(cache) == []
@@ -751,7 +748,7 @@ def test_offline_a_changed_file_is_named_with_both_hashes(
         "  where:   toy.txt\n"
         f"  found:   REASSESS_DATA: {path} is another file: its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}\n"
         f"           cache: no {cache / 'toy.txt'}\n"
-        "  to mend: reassess data fetch toy, where there is a network;\n"
+        "  fix:     reassess data fetch toy, where there is a network;\n"
         "           or put toy.txt (http://127.0.0.1:1/toy.txt) into a folder and name that folder in REASSESS_DATA"
     )
 

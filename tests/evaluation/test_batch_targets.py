@@ -73,16 +73,14 @@ def test_of_many_valid_classes_none_is_dropped() -> None:
 def test_multi_hot_needs_a_number_of_classes() -> None:
     with pytest.raises(DataError) as raised:
         multi_hot(numbered_labels([[0]]), np.arange(1))
-    assert str(raised.value) == (
-        "the label sets do not say how many classes there are\n  to mend: give the number of classes"
-    )
+    assert str(raised.value) == ("label sets do not give the number of classes\n  fix:     give the number of classes")
 
 
 NEITHER = (
-    "the target is neither multi-hot nor ids padded with -1\n"
+    "target is neither multi-hot nor ids padded with -1\n"
     "  allowed: 0 or 1 of shape (images, 3), or integers of shape (images, most classes of an image)\n"
     "  found:   {}\n"
-    "  to mend: a folder reader's label is not the set of valid classes; to give names, use RealAccuracy(labels=...)"
+    "  fix:     a folder reader's label is not the set of valid classes; to give names, use RealAccuracy(labels=...)"
 )
 BAD = {
     "a label an image": (np.array([1, 2]), NEITHER.format("int64 (2,)")),
@@ -93,7 +91,7 @@ BAD = {
     "numbers without a type": (np.zeros((1, 3), "V4"), NEITHER.format("void32 (1, 3)")),
     "a probability": (
         np.array([[0, 0, 1], [0.5, 0, 0]]),
-        "a multi-hot target holds another number than 0 and 1\n"
+        "multi-hot target has a number other than 0 and 1\n"
         "  where:   row 1, column 0\n"
         "  allowed: 0 or 1 for each class; ids padded with -1 have fewer columns than there are classes\n"
         "  found:   0.5",
@@ -121,11 +119,11 @@ BAD = {
     ),
     "multi-hot integers that lack a column": (
         np.array([[0, -1], [0, 0]]),
-        "a class is named twice for one image\n"
+        "class is listed twice for one image\n"
         "  where:   target, row 1\n"
         "  allowed: each class once, then -1\n"
         "  found:   [0, 0]\n"
-        "  to mend: a multi-hot target must have as many columns as the scores, 3, and has 2",
+        "  fix:     a multi-hot target must have as many columns as the scores, 3, and has 2",
     ),
 }
 

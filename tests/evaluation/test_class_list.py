@@ -556,7 +556,7 @@ def test_a_name_that_fits_no_line_is_refused_where_ids_mean_nothing() -> None:
     other = ClassList(np.array([1, 0]), None, Proportion(0, 9), Proportion(9, 9), 1e-5, ())
     classes = Classes(2, names=("ant", "bee\nwax"), ranked=True)
     assert message(other.names, Predictions.from_ids([0, 1]), classes) == (
-        "a class cannot be called by its name in a list of one a line\n  found:   'bee\\nwax'"
+        "class name cannot be in a list with one name per line\n  found:   'bee\\nwax'"
     )
 
 
@@ -573,7 +573,7 @@ def test_a_list_prints_what_it_is() -> None:
 # Errors and cost
 
 
-AGAIN = "  to mend: give what find_outcomes returns, and the labels that it was given"
+AGAIN = "  fix:     give what find_outcomes returns, and the labels that it was given"
 
 
 def test_outcomes_and_labels_that_do_not_belong_together_are_refused() -> None:
@@ -602,9 +602,9 @@ def test_outcomes_and_labels_that_do_not_belong_together_are_refused() -> None:
     )
     double = LabelSets.from_lists(labels.images, [[0, 1]] * 40)
     assert message(find_class_list, outcomes, labels, double) == (
-        "an image has not exactly one original label\n"
+        "image does not have exactly one original label\n"
         "  where:   image 0.png\n  allowed: one class\n  found:   2 classes\n"
-        "  to mend: give each image the one class that it had, or leave the image out"
+        "  fix:     give each image the one class that it had, or leave the image out"
     )
     few = LabelSets.from_lists(labels.images, [[0]] * 40, Classes(3))
     assert message(find_class_list, outcomes, few) == (
@@ -635,7 +635,7 @@ def test_ids_of_another_list_are_an_error_that_names_it_unless_they_may_pass(ima
         "  allowed: well above 0.10 %\n"
         f"  found:   {100 * hits / 50_000:.2f} % as given ({hits} of 50,000); {100 * other.after.value:.2f} % "
         "with the classes in another order, on the half of the images that did not choose it\n"
-        "  to mend: read the file with the outputs that find_class_list finds"
+        "  fix:     read the file with the outputs that find_class_list finds"
     )
     passed = find_outcomes(said, imagenet.original, original=imagenet.original, any_class_list=True)
     assert np.count_nonzero(passed.original_rank == 0) == hits

@@ -171,10 +171,10 @@ def test_nan_of_either_sign_is_an_error_that_names_the_image(kind: str, sign: in
     with pytest.raises(DataError) as caught:
         all_ranks(predictions, 4)
     assert str(caught.value) == (
-        "a score is NaN\n"
+        "score is NaN\n"
         "  where:   image b.png, row 1, output 2\n"
         "  allowed: any number, and +inf or -inf\n"
-        "  to mend: find out why the model returns NaN for this image"
+        "  fix:     find out why the model returns NaN for this image"
     )
 
 
@@ -186,7 +186,7 @@ def test_nan_of_either_sign_is_an_error_that_names_the_image(kind: str, sign: in
 def test_every_nan_is_seen_however_near_to_infinity_its_bits_are(kind: str, infinity: int, payload: int) -> None:
     bits = np.array([[0, infinity + payload]], f"i{table_of(0.0, kind).itemsize}")
     table = bits if kind == "bfloat16" else bits.view(kind)
-    with pytest.raises(DataError, match="a score is NaN\\n  where:   row 0, output 1"):
+    with pytest.raises(DataError, match="score is NaN\\n  where:   row 0, output 1"):
         all_ranks(predictions_of(table), 2)
 
 

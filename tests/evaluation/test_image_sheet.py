@@ -91,7 +91,7 @@ def test_a_validation_image_is_known_in_every_spelling_by_every_part(image: str)
 )
 def test_an_image_of_which_nothing_is_known_is_an_error(nouns: Any, allowed: str) -> None:
     assert message(lambda: image_sheet("hull.png", **nouns)) == (
-        f"nothing is known of such an image\n  where:   hull.png\n{allowed}  to mend: check the name"
+        f"unknown image\n  where:   hull.png\n{allowed}  fix:     check the name"
     )
 
 
@@ -176,14 +176,14 @@ def test_rows_without_names_are_in_the_order_of_as_many_label_sets() -> None:
     assert image_sheet("fog.png", labels=LABELS, predictions={"m": Predictions.from_ids([0, 2, 1])}).predictions == {
         "m": (2,)
     }
-    expected = "the predictions hold no image names, and are not as many as the label sets\n  where:   m.npy\n"
-    mend = "  to mend: name the images of the rows (names=[...], or names in the file itself)"
+    expected = "image names are missing, and the number of rows differs\n  where:   m.npy\n"
+    fix = "  fix:     name the images of the rows (names=[...], or names in the file itself)"
     few = {"m.npy": Predictions.from_ids([0, 2])}
     assert message(lambda: image_sheet("fog.png", labels=LABELS, predictions=few)) == (
-        f"{expected}  allowed: 3 rows\n  found:   2 rows\n{mend}"
+        f"{expected}  allowed: 3 rows\n  found:   2 rows\n{fix}"
     )
     text = message(lambda: image_sheet("fog.png", original=ORIGINAL, predictions=few))
-    assert text == f"{expected}  found:   2 rows\n{mend}"
+    assert text == f"{expected}  found:   2 rows\n{fix}"
 
 
 def test_nan_is_an_error_that_names_the_file_the_image_and_the_row_unless_it_is_another_image_s() -> None:
@@ -191,8 +191,8 @@ def test_nan_is_an_error_that_names_the_file_the_image_and_the_row_unless_it_is_
     models = {"m.npy": Predictions.from_scores(scores, ["hill.png", "fog.png"])}
     assert image_sheet("hill.png", labels=LABELS, predictions=models).predictions == {"m.npy": (2, 1, 0)}
     assert message(lambda: image_sheet("fog.png", labels=LABELS, predictions=models)) == (
-        "a score is NaN\n  where:   m.npy, image fog.png, row 1, output 1\n"
-        "  allowed: any number, and +inf or -inf\n  to mend: find out why the model returns NaN for this image"
+        "score is NaN\n  where:   m.npy, image fog.png, row 1, output 1\n"
+        "  allowed: any number, and +inf or -inf\n  fix:     find out why the model returns NaN for this image"
     )
 
 

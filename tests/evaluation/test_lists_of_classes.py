@@ -94,7 +94,7 @@ def test_a_predicted_class_that_the_labels_do_not_name_is_an_error_that_says_how
     labels = read_labels(write("labels.csv", "image,class\na,dog\nb,ant\n"))
     predictions = read_predictions(write("p.csv", "image,prediction\na,dog\nb,bee\n"), listed(range(5)))
     assert message(evaluate, predictions, labels) == (
-        f"a class is not one of the benchmark's\n  where:   the predictions\n  found:   bee\n  to mend: {ONE_LIST}"
+        f"a class is not one of the benchmark's\n  where:   the predictions\n  found:   bee\n  fix:     {ONE_LIST}"
     )
     given: dict[str, Any] = {"labels": labels, "predictions": predictions}
     assert evaluate(in_one_list(given)["predictions"], in_one_list(given)["labels"]).real[1].hits == 1
@@ -114,7 +114,7 @@ def test_ids_mean_nothing_where_the_labels_only_name_their_classes(ids: Any) -> 
     labels = LabelSets.from_lists(["a", "b"], [[0], [1]], Classes.from_texts(["ant", "bee"]))
     assert message(evaluate, ids, labels) == (
         "the classes are numbered, and only their names are known\n  where:   the predictions\n"
-        f"  found:   ant, bee, and ids\n  to mend: name the classes; or {GIVE_CLASSES}"
+        f"  found:   ant, bee, and ids\n  fix:     name the classes; or {GIVE_CLASSES}"
     )
 
 
@@ -122,7 +122,7 @@ def test_a_panel_of_ids_needs_classes_that_have_ids() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0], [1]], Classes.from_texts(["ant", "bee"]))
     assert message(Panel.from_ids, ["one"], np.array([[0, 1]]), labels) == (
         "the classes are numbered, and only their names are known\n  where:   the top-1 classes\n"
-        f"  found:   ant, bee, and ids\n  to mend: name the classes; or {GIVE_CLASSES}"
+        f"  found:   ant, bee, and ids\n  fix:     name the classes; or {GIVE_CLASSES}"
     )
 
 
@@ -136,7 +136,7 @@ def test_names_mean_nothing_where_the_labels_only_number_their_classes() -> None
     predictions = Predictions.from_ids([0], ["a"], classes=Classes.from_texts(["ant", "bee"]))
     assert message(evaluate, predictions, labels) == (
         "the classes are named, and no list says what they are called\n  where:   the predictions\n"
-        f"  found:   ant, bee\n  to mend: {GIVE_CLASSES}"
+        f"  found:   ant, bee\n  fix:     {GIVE_CLASSES}"
     )
     both: dict[str, Any] = {"p.csv": predictions, "l.csv": labels}
     assert message(lambda: in_one_list(both)).startswith(

@@ -384,8 +384,8 @@ def test_what_lacks_its_input_is_null_with_the_reason() -> None:
         "soft": None,
         "recall_at_size": None,
         "mistakes": None,
-        "original_reason": "no original labels are at hand",
-        "original_scored_reason": "no original labels are at hand",
+        "original_reason": "original labels are missing",
+        "original_scored_reason": "original labels are missing",
         "soft_reason": "no scores are at hand",
         "recall_at_size_reason": "some images have more labels than the file has ids for each (1)",
         "mistakes_reason": "no scores are at hand",
@@ -482,7 +482,7 @@ def test_evaluations_by_label_sets_of_other_names_do_not_add_up() -> None:
     assert (first + first).label_set == "pets"
     with pytest.raises(DataError) as caught:
         first + second
-    assert str(caught.value) == "evaluations by other labels or of other k do not add up"
+    assert str(caught.value) == "evaluations with different labels or different k cannot be added up"
 
 
 def test_ks_are_those_asked_for_and_by_default_those_the_predictions_reach() -> None:
@@ -505,7 +505,7 @@ def test_a_k_that_the_predictions_do_not_reach_is_an_error(k: int) -> None:
 
 def test_evaluations_of_other_labels_do_not_add_up() -> None:
     other = LabelSets.from_lists(["x.png"], [[0]])
-    with pytest.raises(DataError, match="evaluations by other labels or of other k do not add up"):
+    with pytest.raises(DataError, match="evaluations with different labels or different k cannot be added up"):
         evaluate(np.array([0, 0, 0, 0]), LABELS) + evaluate(np.array([0]), other)
 
 
@@ -567,10 +567,10 @@ def test_a_golden_pair_is_refused_or_called_valid_by_experts_whatever_raters_sai
 )
 def test_what_are_no_predictions_is_refused(given: Any, found: str) -> None:
     assert message(evaluate, given, numbered_labels([[0]])) == (
-        "these are no predictions\n"
+        "not predictions\n"
         "  allowed: an array of class ids or of scores, or Predictions\n"
         f"  found:   {found}\n"
-        "  to mend: read a file with reassess.read_predictions"
+        "  fix:     read a file with reassess.read_predictions"
     )
 
 

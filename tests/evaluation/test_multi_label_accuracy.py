@@ -139,7 +139,7 @@ def test_a_class_that_is_valid_and_wrong_is_an_error() -> None:
     with pytest.raises(DataError) as caught:
         of({"a": {"valid": [0, 3], "unclear": [1], "wrong": [2, 3], "problematic": False}})
     assert str(caught.value) == (
-        "a class is named twice for one image\n"
+        "class is listed twice for one image\n"
         "  where:   image a\n"
         "  allowed: once, as valid, unclear or wrong\n"
         "  found:   3"
@@ -151,4 +151,4 @@ def test_sets_of_different_images_are_an_error() -> None:
     for sets, problematic in (((one, other, one), [False]), ((one, one, one), [False, True])):
         with pytest.raises(DataError) as caught:
             MultiLabels(*sets, np.array(problematic))
-        assert str(caught.value) == "the label sets of valid, unclear and wrong classes are not of the same images"
+        assert str(caught.value) == "sets of valid, unclear and wrong classes are not on the same images"

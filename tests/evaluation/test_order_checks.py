@@ -37,10 +37,10 @@ def numbered(first: int, n: int) -> list[str]:
     return [f"val/ILSVRC2012_val_{number:08d}.JPEG" for number in range(first, first + n)]
 
 
-def no_better_than_chance(accuracy: str, mend: str) -> str:
+def no_better_than_chance(accuracy: str, fix: str) -> str:
     return (
         "the predictions agree with the original labels no more than chance would\n"
-        f"  allowed: well above 0.10 %\n  found:   {accuracy}\n  to mend: {mend}"
+        f"  allowed: well above 0.10 %\n  found:   {accuracy}\n  fix:     {fix}"
     )
 
 
@@ -75,7 +75,7 @@ def test_ids_that_count_from_1_are_explained(real_labels: LabelSets, real_origin
         "  where:   row 1078\n"
         "  allowed: 0 to 999\n"
         "  found:   1000\n"
-        "  to mend: ids count from 0: subtract 1 from every id"
+        "  fix:     ids count from 0: subtract 1 from every id"
     )
 
 
@@ -93,33 +93,33 @@ def test_scores_with_a_background_class_are_explained(real_labels: LabelSets, re
         "wrong number of outputs\n"
         "  allowed: 1,000 columns\n"
         "  found:   1,001 columns\n"
-        "  to mend: if the first output is a background class, give scores[:, 1:]; "
+        "  fix:     if the first output is a background class, give scores[:, 1:]; "
         "else name the class of each output (outputs=[...])"
     )
 
 
-@pytest.mark.parametrize(("step", "side", "mend"), [(-1, "below", ADD), (1, "above", SUBTRACT)], ids=["below", "above"])
+@pytest.mark.parametrize(("step", "side", "fix"), [(-1, "below", ADD), (1, "above", SUBTRACT)], ids=["below", "above"])
 def test_image_numbers_off_by_one_are_explained(
-    step: int, side: str, mend: str, real_labels: LabelSets, real_original: LabelSets
+    step: int, side: str, fix: str, real_labels: LabelSets, real_original: LabelSets
 ) -> None:
     ids = real_original.indices[1:-1]
     predictions = Predictions.from_ids(ids, numbered(2 + step, 49_998))
     agree = np.count_nonzero(real_original.indices[1 + step : 49_999 + step] == ids)
     accuracy = f"{100 * agree / 49_998:.2f} % as given ({agree} of 49,998); 100.0 %"
     text = message(evaluate, predictions, real_labels, original=real_original)
-    assert text == no_better_than_chance(f"{accuracy} with image numbers that are one {side} the right ones", mend)
+    assert text == no_better_than_chance(f"{accuracy} with image numbers that are one {side} the right ones", fix)
 
 
-@pytest.mark.parametrize(("first", "name", "mend"), [(0, "00000000", "add 1 to"), (2, "00050001", "subtract 1 from")])
+@pytest.mark.parametrize(("first", "name", "fix"), [(0, "00000000", "add 1 to"), (2, "00050001", "subtract 1 from")])
 def test_an_image_number_that_no_image_has_is_explained(
-    first: int, name: str, mend: str, real_labels: LabelSets, real_original: LabelSets
+    first: int, name: str, fix: str, real_labels: LabelSets, real_original: LabelSets
 ) -> None:
     predictions = Predictions.from_ids(real_original.indices, numbered(first, 50_000))
     assert message(evaluate, predictions, real_labels, original=real_original) == (
         "1 of 50,000 images are not in the label set\n"
         "  allowed: names such as ILSVRC2012_val_00000001.JPEG, ILSVRC2012_val_00000002.JPEG and 49,998 more\n"
         f"  found:   val/ILSVRC2012_val_{name}.JPEG\n"
-        f"  to mend: ImageNet's validation images count from 1 to 50000: {mend} the number in every name"
+        f"  fix:     ImageNet's validation images count from 1 to 50000: {fix} the number in every name"
     )
 
 
@@ -141,7 +141,7 @@ def test_combined_mistakes_are_explained_together(real_labels: LabelSets, real_o
     )
     ids = np.maximum(real_original.indices[1:2001] - 1, 0)
     text = message(evaluate, Predictions.from_ids(ids, numbered(1, 2000)), real_labels, original=real_original)
-    assert text.endswith(f"to mend: {ADD}, and {LACKS_FIRST}")
+    assert text.endswith(f"fix:     {ADD}, and {LACKS_FIRST}")
 
 
 @pytest.mark.parametrize("weaken", [0, 0.7], ids=["perfect", "a model that is right in 3 of 10"])
@@ -151,7 +151,7 @@ def test_a_subset_and_a_weaker_model_are_enough_to_see_it(
     rng = np.random.default_rng(1)
     ids = np.where(rng.random(998) < weaken, rng.integers(0, 1000, 998), real_original.indices[1:999])
     text = message(evaluate, Predictions.from_ids(ids, numbered(1, 998)), real_labels, original=real_original)
-    assert text.endswith(f"to mend: {ADD}")
+    assert text.endswith(f"fix:     {ADD}")
 
 
 def test_rows_of_which_few_stand_in_the_right_place_are_explained_too(
@@ -166,7 +166,7 @@ def test_rows_of_which_few_stand_in_the_right_place_are_explained_too(
         "  allowed: well above 0.10 %\n"
         f"  found:   {100 * hits / 50_000:.2f} % as given ({hits:,} of 50,000); {100 * in_order / 50_000:.2f} % "
         "in class-folder order\n"
-        f"  to mend: {FOLDERS}"
+        f"  fix:     {FOLDERS}"
     )
 
 
@@ -213,7 +213,7 @@ def test_ten_classes_and_few_images_are_enough_to_see_class_folder_order(images:
         "the predictions agree with the original labels no more than chance would\n"
         f"  allowed: well above {100 * chance:.2f} %\n"
         f"  found:   {100 * hits / images:.2f} % as given ({hits:,} of {images:,}); 100.0 % in class-folder order\n"
-        f"  to mend: {FOLDERS}"
+        f"  fix:     {FOLDERS}"
     )
 
 
@@ -222,7 +222,7 @@ def test_rows_in_another_order_than_the_label_sets_are_explained_too() -> None:
     original = ten_classes(300)
     rows = np.random.default_rng(1).permutation(300)
     labels = LabelSets.from_lists([original.images[row] for row in rows], original.indices[rows][:, None].tolist())
-    assert message(evaluate, in_folders(original), labels, original=original).endswith(f"to mend: {FOLDERS}")
+    assert message(evaluate, in_folders(original), labels, original=original).endswith(f"fix:     {FOLDERS}")
 
 
 def test_another_order_is_seen_also_where_most_rows_stay_right() -> None:
@@ -234,16 +234,16 @@ def test_another_order_is_seen_also_where_most_rows_stay_right() -> None:
         "the predictions agree with the original labels far less than when they are read in another way\n"
         "  allowed: well above 66.00 %\n"
         "  found:   80.00 % as given (80 of 100); 100.0 % in class-folder order\n"
-        f"  to mend: {FOLDERS}"
+        f"  fix:     {FOLDERS}"
     )
 
 
 def test_ids_of_few_classes_are_explained() -> None:
     original = ten_classes(60)
     text = message(evaluate, np.minimum(original.indices + 1, 9), original, original=original)
-    assert text.endswith(f"to mend: {FROM_ONE}")
+    assert text.endswith(f"fix:     {FROM_ONE}")
     text = message(evaluate, np.maximum(original.indices - 1, 0), original, original=original)
-    assert text.endswith(f"to mend: {LACKS_FIRST}")
+    assert text.endswith(f"fix:     {LACKS_FIRST}")
 
 
 def test_by_chance_on_enough_images_is_an_error_and_on_few_a_warning() -> None:
@@ -259,7 +259,7 @@ def test_by_chance_on_enough_images_is_an_error_and_on_few_a_warning() -> None:
                     "the predictions agree with the original labels no more than chance would\n"
                     f"  allowed: well above {100 * chance:.2f} %\n"
                     f"  found:   {100 * hits / images:.2f} % as given ({hits} of {images})\n"
-                    f"  to mend: {NOTHING_FITS}"
+                    f"  fix:     {NOTHING_FITS}"
                 )
             else:
                 evaluate(ids, original, original=original)
@@ -295,7 +295,7 @@ def test_of_a_model_that_names_one_class_alone_no_order_is_better() -> None:
         warnings.simplefilter("error")
         evaluate(np.full(60, 9), original, original=original)
     original = ten_classes(1000)
-    assert message(evaluate, np.full(1000, 9), original, original=original).endswith(f"to mend: {NOTHING_FITS}")
+    assert message(evaluate, np.full(1000, 9), original, original=original).endswith(f"fix:     {NOTHING_FITS}")
 
 
 def test_the_verdict_does_not_depend_on_the_order_of_the_images() -> None:
@@ -323,7 +323,7 @@ def slow_chances(given: Sequence[int], truth: Sequence[int]) -> dict[int, float]
 def test_chance_is_that_of_all_orders_of_the_rows(pair: tuple[list[int], list[int]]) -> None:
     given, truth = pair
     chances = slow_chances(given, truth)
-    reading = _Reading(name="", mend="", predicted=np.array(given, np.int32), truth=np.array(truth, np.int32))
+    reading = _Reading(name="", fix="", predicted=np.array(given, np.int32), truth=np.array(truth, np.int32))
     mean = sum(hits * chance for hits, chance in chances.items())
     assert reading.chance * len(given) == pytest.approx(mean)
     assert reading.variance == pytest.approx(sum(p * (hits - mean) ** 2 for hits, p in chances.items()), abs=1e-9)

@@ -65,10 +65,10 @@ def test_rows_without_names_are_in_the_order_of_the_label_set() -> None:
 @pytest.mark.parametrize("n", [0, 2, 4])
 def test_rows_without_names_of_another_number_are_an_error(n: int) -> None:
     assert message(join_and_rank, Predictions.from_ids(np.zeros(n, int)), LABELS) == (
-        "the predictions hold no image names, and are not as many as the label sets\n"
+        "image names are missing, and the number of rows differs\n"
         "  allowed: 3 rows\n"
         f"  found:   {n} rows\n"
-        "  to mend: name the images of the rows (names=[...], or names in the file itself)"
+        "  fix:     name the images of the rows (names=[...], or names in the file itself)"
     )
 
 
@@ -78,7 +78,7 @@ def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
         "3 of 5 images are not in the label set\n"
         "  allowed: names such as x/a.png, x/b.png and 1 more\n"
         "  found:   no.png, nor.png, never.png\n"
-        "  to mend: check the names, or leave such images out with ignore_unknown=True"
+        "  fix:     check the names, or leave such images out with ignore_unknown=True"
     )
     nothing = LabelSets.from_lists([], [])
     assert "  allowed: none: the label set has no image\n" in message(join_and_rank, predictions, nothing)
@@ -108,7 +108,7 @@ def test_a_stem_that_fits_two_images_is_an_error_that_names_both() -> None:
         "the stem of an image fits more than one image\n"
         "  where:   the label set\n"
         "  found:   a.gif fits x/a.png, y/a.jpg\n"
-        '  to mend: join by the whole path (match="path")'
+        '  fix:     join by the whole path (match="path")'
     )
 
 
@@ -117,7 +117,7 @@ def test_two_rows_with_one_stem_are_an_error_that_names_both() -> None:
         "two images have the same stem\n"
         "  where:   the predictions\n"
         "  found:   x/a.png and x/a.jpg\n"
-        '  to mend: join by the whole path (match="path"), or rename one of them'
+        '  fix:     join by the whole path (match="path"), or rename one of them'
     )
 
 
@@ -125,10 +125,10 @@ def test_a_nan_names_the_image_also_where_rows_are_joined_by_position() -> None:
     scores = np.zeros((3, 4), np.float32)
     scores[1, 3] = np.nan
     assert message(join_and_rank, Predictions.from_scores(scores), LABELS) == (
-        "a score is NaN\n"
+        "score is NaN\n"
         "  where:   image x/b.png, row 1, output 3\n"
         "  allowed: any number, and +inf or -inf\n"
-        "  to mend: find out why the model returns NaN for this image"
+        "  fix:     find out why the model returns NaN for this image"
     )
 
 
@@ -137,19 +137,19 @@ def test_an_image_with_several_or_no_original_labels_is_an_error() -> None:
     for ids, n in (([1, 2], 2), ([], 0)):
         original = LabelSets.from_lists(["x/a.png", "x/b.png"], [[0], ids])
         assert message(join_and_rank, predictions_of([0, 0, 0]), LABELS, original=original) == (
-            "an image has not exactly one original label\n"
+            "image does not have exactly one original label\n"
             "  where:   image x/b.png\n"
             "  allowed: one class\n"
             f"  found:   {n} classes\n"
-            "  to mend: give each image the one class that it had, or leave the image out"
+            "  fix:     give each image the one class that it had, or leave the image out"
         )
 
 
 @pytest.mark.parametrize("ids", [[0, 4, 0], [0, 7, 4]])
 def test_an_id_beyond_the_classes_is_an_error(ids: list[int]) -> None:
-    mend = "\n  to mend: ids count from 0: subtract 1 from every id" if ids[1] == 4 else ""
+    fix = "\n  fix:     ids count from 0: subtract 1 from every id" if ids[1] == 4 else ""
     assert message(join_and_rank, predictions_of(ids), LABELS) == (
-        f"class id out of range\n  where:   row 1\n  allowed: 0 to 3\n  found:   {ids[1]}{mend}"
+        f"class id out of range\n  where:   row 1\n  allowed: 0 to 3\n  found:   {ids[1]}{fix}"
     )
 
 
@@ -159,7 +159,7 @@ def test_another_number_of_outputs_than_classes_is_an_error(outputs: int) -> Non
         "wrong number of outputs\n"
         "  allowed: 4 columns\n"
         f"  found:   {outputs} columns\n"
-        "  to mend: name the class of each output (outputs=[...])"
+        "  fix:     name the class of each output (outputs=[...])"
     )
 
 
@@ -169,7 +169,7 @@ def test_fewer_outputs_than_the_labels_name_classes_is_an_error_even_if_nobody_d
         "wrong number of outputs\n"
         "  allowed: at least 8 columns, as the labels name class 7\n"
         "  found:   7 columns\n"
-        "  to mend: name the class of each output (outputs=[...])"
+        "  fix:     name the class of each output (outputs=[...])"
     )
 
 
@@ -179,7 +179,7 @@ def test_an_output_for_a_class_that_the_benchmark_has_not_is_an_error(as_ids: bo
     given = np.zeros((3, 1), int) if as_ids else np.zeros((3, 3), np.float32)
     read = Predictions.from_ids if as_ids else Predictions.from_scores
     assert message(join_and_rank, read(given, columns=columns), LABELS) == (
-        "an output stands for a class that the benchmark does not have\n"
+        "output has a class that the benchmark does not have\n"
         "  allowed: class ids 0 to 3, and -1 for an output that is left out\n"
         "  found:   5"
     )
@@ -193,8 +193,8 @@ def test_an_output_for_a_class_that_the_benchmark_has_not_is_an_error(as_ids: bo
             [0.0, 1.0, 2.0],
             "wrong type of the classes of outputs\n  allowed: integers of shape (3,)\n  found:   float64 (3,)",
         ),
-        ([2, 1, 2], "two outputs are one class\n  found:   class 2"),
-        ([-1, -1, -1], "none of the outputs is a class\n  allowed: class ids, and -1 for an output that is left out"),
+        ([2, 1, 2], "two outputs have the same class\n  found:   class 2"),
+        ([-1, -1, -1], "no output is a class\n  allowed: class ids, and -1 for an output that is left out"),
     ],
 )
 def test_classes_of_outputs_that_cannot_be_are_an_error(columns: list[Any], text: str) -> None:
@@ -208,10 +208,10 @@ def test_bits_that_are_not_those_of_bfloat16_are_an_error(bits: npt.NDArray[Any]
     with pytest.raises(DataError) as caught:
         Predictions.from_bfloat16(bits)
     assert str(caught.value) == (
-        "bfloat16 scores must be given as their bits, one row an image and one column a class\n"
+        "bfloat16 scores must be given as their bits, one row per image and one column per class\n"
         "  allowed: int16 of shape (N, classes)\n"
         f"  found:   {bits.dtype} {bits.shape}\n"
-        "  to mend: tensor.view(torch.int16).numpy()"
+        "  fix:     tensor.view(torch.int16).numpy()"
     )
 
 

@@ -83,9 +83,9 @@ def test_a_row_that_is_none_of_probabilities_among_many_is_an_error_if_asked(row
     scores = np.array([[0.5, 0.25, 0.25]] * 1_500 + [row] + [[0.5, 0.25, 0.25]] * 1_500)
     assert not are_probabilities(Predictions.from_scores(scores))
     assert message(kind_of_scores, Predictions.from_scores(scores), refuse_odd=True) == (
-        "the scores of an image do not add up to 1, as those of others do\n  where:   row 1500\n"
+        "scores of an image do not add up to 1, but those of other images do\n  where:   row 1500\n"
         f"  allowed: 0 to 1, and a sum of 1 but for 0.01\n  found:   {found}; 3,000 of 3,001 add up\n"
-        "  to mend: give the probabilities of each image, or logits of all"
+        "  fix:     give the probabilities of each image, or logits of all"
     )
     named = Predictions.from_scores(scores[1_499:1_502], images=["a.png", "b.png", "c.png"])
     assert "where:   image b.png" in message(kind_of_scores, named, refuse_odd=True)

@@ -152,7 +152,7 @@ def test_a_batch_that_is_refused_is_not_counted(kind: str) -> None:
     with pytest.raises(DataError) as raised:
         metric.update(scores, target)
     named = f"image {NAMES[5]}, " if kind in ("names", "numbers") else ""
-    assert raised.value.what == "a score is NaN"
+    assert raised.value.what == "score is NaN"
     assert raised.value.where == f"{named}row 5, output 2"
     assert metric.counts() == before
 
@@ -163,9 +163,9 @@ def test_a_nan_is_refused_whatever_its_sign_and_also_where_no_class_is_valid(dty
     metric = RealAccuracy([1])
     scores = np.array([[1, 0, np.copysign(np.nan, sign)]], dtype)
     for target in ([[0]], [[-1]]):
-        with pytest.raises(DataError, match="a score is NaN"):
+        with pytest.raises(DataError, match="score is NaN"):
             metric.update(scores, np.array(target))
-    with pytest.raises(DataError, match="a score is NaN"):  # though no other class is before it
+    with pytest.raises(DataError, match="score is NaN"):  # though no other class is before it
         metric.update(scores[:, 2:], np.array([[1]]))
 
 
@@ -185,7 +185,7 @@ def test_multi_hot_may_be_bfloat16_and_numbers_may_not(needs: Callable[[str], No
     assert metric.compute() == {"real_top1": 0.5, "real_n": 2}
     with pytest.raises(DataError, match="neither multi-hot nor ids"):
         metric.update(TWO, torch.zeros(2, 1).bfloat16())
-    with pytest.raises(DataError, match="the target names no images") as raised:
+    with pytest.raises(DataError, match="target has no image names") as raised:
         RealAccuracy([1], labels=LABELS, images=["a.png"]).update(TWO, torch.zeros(2).bfloat16())
     assert raised.value.found == "bfloat16 (2,)"
 
@@ -193,10 +193,10 @@ def test_multi_hot_may_be_bfloat16_and_numbers_may_not(needs: Callable[[str], No
 LABELS = LabelSets.from_lists(["a.png", "b.png"], [[1], [2]])
 TWO = np.zeros((2, 3), np.float32)
 NO_NAMES = (
-    "the target names no images\n"
+    "target has no image names\n"
     "  allowed: names, or integers of shape (images,)\n"
     "  found:   {}\n"
-    "  to mend: valid classes are already known from the labels: leave labels out to give them with every batch"
+    "  fix:     valid classes are already known from the labels: leave labels out to give them with every batch"
 )
 BAD_BATCHES = {
     "names that are no strings": ({"labels": LABELS}, TWO, [None, "a.png"], NO_NAMES.format("object (2,)")),
@@ -204,13 +204,13 @@ BAD_BATCHES = {
         {"labels": LABELS},
         TWO,
         ["a.png", None],
-        "the name of an image is no string\n  found:   None\n  to mend: give file names as str",
+        "image name is not a string\n  found:   None\n  fix:     give file names as str",
     ),
     "a list of names among names": (
         {"labels": LABELS},
         TWO,
         ["a.png", ["b.png"]],
-        "the name of an image is no string\n  found:   ['b.png']\n  to mend: give file names as str",
+        "image name is not a string\n  found:   ['b.png']\n  fix:     give file names as str",
     ),
     "one name": ({"labels": LABELS}, TWO, "a.png", NO_NAMES.format("<U5 ()")),
     "nothing": ({"labels": LABELS}, TWO, None, NO_NAMES.format("object ()")),
@@ -218,36 +218,36 @@ BAD_BATCHES = {
         {},
         TWO,
         1,
-        "the target is neither multi-hot nor ids padded with -1\n"
+        "target is neither multi-hot nor ids padded with -1\n"
         "  allowed: 0 or 1 of shape (images, 3), or integers of shape (images, most classes of an image)\n"
         "  found:   int64 ()\n"
-        "  to mend: a folder reader's label is not the set of valid classes; "
+        "  fix:     a folder reader's label is not the set of valid classes; "
         "to give names, use RealAccuracy(labels=...)",
     ),
     "numbers that mean nothing": (
         {"labels": LABELS},
         TWO,
         np.array([0, 1]),
-        "images are given by number, and nothing says which image has which number\n"
-        "  to mend: give the names of the data set's images, in its order: images=dataset.images",
+        "images are numbered, and no list gives their names\n"
+        "  fix:     give the names of the data set's images, in its order: images=dataset.images",
     ),
     "a number too large": (
         {"labels": LABELS, "images": ["b.png"]},
         TWO,
         np.array([0, 1]),
-        "there is no image of this number\n  allowed: 0 to 0\n  found:   1",
+        "no image has this number\n  allowed: 0 to 0\n  found:   1",
     ),
     "a number below 0": (
         {"labels": LABELS, "images": ["b.png", "a.png"]},
         TWO,
         np.array([0, -1], np.int8),
-        "there is no image of this number\n  allowed: 0 to 1\n  found:   -1",
+        "no image has this number\n  allowed: 0 to 1\n  found:   -1",
     ),
     "a number above what fits into the type of the numbers": (
         {"labels": LABELS, "images": ["b.png", "a.png"]},
         TWO,
         np.array([0, 2**64 - 1], np.uint64),
-        "there is no image of this number\n  allowed: 0 to 1\n  found:   18446744073709551615",
+        "no image has this number\n  allowed: 0 to 1\n  found:   18446744073709551615",
     ),
     "unknown names": (
         {"labels": LABELS},
@@ -280,7 +280,7 @@ BAD_BATCHES = {
         "wrong number of outputs\n"
         "  allowed: 3 columns or more\n"
         "  found:   2 columns\n"
-        "  to mend: give the scores of the benchmark's classes alone, in the order of their ids",
+        "  fix:     give the scores of the benchmark's classes alone, in the order of their ids",
     ),
     "k too large": (
         {"top_k": [1, 4]},
@@ -303,28 +303,28 @@ def test_a_batch_that_does_not_fit_is_refused(case: str) -> None:
 BAD_METRICS = {
     "images alone": (
         {"images": ["a.png"]},
-        "images are given, and no labels to join them with\n  to mend: labels=reassess.load_labels()",
+        "images were given without labels\n  fix:     labels=reassess.load_labels()",
     ),
     "the name of labels": (
         {"labels": "imagenet-real"},
-        "these are no label sets\n  allowed: LabelSets\n  found:   str\n  to mend: labels=reassess.load_labels(...)",
+        "these are no label sets\n  allowed: LabelSets\n  found:   str\n  fix:     labels=reassess.load_labels(...)",
     ),
     "names that are no strings": (
         {"labels": LABELS, "images": ["a.png", ("b.png", 0)]},
-        "the name of an image is no string\n  found:   ('b.png', 0)\n  to mend: give file names as str",
+        "image name is not a string\n  found:   ('b.png', 0)\n  fix:     give file names as str",
     ),
-    "no k": ({"top_k": []}, "top_k holds no whole numbers\n  allowed: such as (1, 5)\n  found:   []"),
+    "no k": ({"top_k": []}, "top_k must be whole numbers\n  allowed: such as (1, 5)\n  found:   []"),
     "k of 0": ({"top_k": [0]}, "k out of range\n  allowed: 1 or more\n  found:   0"),
     "an unknown image": (
         {"labels": LABELS, "images": ["a.png", "c.png"]},
         "1 of 2 images are not in the label set\n"
         "  allowed: names such as a.png, b.png\n"
         "  found:   c.png\n"
-        "  to mend: check the names, or leave such images out with ignore_unknown=True",
+        "  fix:     check the names, or leave such images out with ignore_unknown=True",
     ),
     "an image twice": (
         {"labels": LABELS, "images": ["a.png", "a.png"]},
-        "an image is named twice\n  where:   the images\n  found:   a.png\n  to mend: keep one row for each image",
+        "an image is named twice\n  where:   the images\n  found:   a.png\n  fix:     keep one row for each image",
     ),
 }
 

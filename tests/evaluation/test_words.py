@@ -85,4 +85,4 @@ def test_a_panel_without_a_scored_image_is_refused() -> None:
     panel.check_scored()
     with pytest.raises(DataError) as caught:
         replace(panel, scored=np.zeros(3, bool)).check_scored()
-    assert str(caught.value) == f"{NONE_SCORED}\n  to mend: give predictions of images that have valid labels"
+    assert str(caught.value) == f"{NONE_SCORED}\n  fix:     give predictions of images that have valid labels"

@@ -65,7 +65,7 @@ def test_a_typo_is_refused_with_its_line_and_every_answer(tmp_path: Path) -> Non
         f"  where:   {tmp_path / 'v.csv'}, line 5\n"
         f"  allowed: {KNOWN}\n"
         "  found:   'yess' (1 vote); and 'no' (2 votes), 'yes' (1 vote), ' Yes' (1 vote)\n"
-        f"  to mend: correct it, or {GIVE_ALL}"
+        f"  fix:     correct it, or {GIVE_ALL}"
     )
 
 
@@ -83,7 +83,7 @@ def test_answers_whose_order_is_not_known_are_refused(tmp_path: Path, answers: l
     assert message(read, tmp_path, answers) == (
         "it is not known how an answer speaks for the class\n"
         f"  where:   {tmp_path / 'v.csv'}, line {line}\n"
-        f"  allowed: {KNOWN}\n  found:   {found}\n  to mend: correct it, or {GIVE_ALL}"
+        f"  allowed: {KNOWN}\n  found:   {found}\n  fix:     correct it, or {GIVE_ALL}"
     )
 
 
@@ -94,7 +94,7 @@ def test_a_given_order_is_that_of_the_answers_however_they_are_spelt(tmp_path: P
     assert given_answers(accents) == ["peut-\u00eatre", "oui"]
     assert message(read, tmp_path, ["ja", "jein"], answers=["nein", "ja"]) == (
         f"unknown answer\n  where:   {tmp_path / 'v.csv'}, line 3\n  allowed: nein, ja\n"
-        f"  found:   'jein' (1 vote); and 'ja' (1 vote)\n  to mend: correct it, or {GIVE_ALL}"
+        f"  found:   'jein' (1 vote); and 'ja' (1 vote)\n  fix:     correct it, or {GIVE_ALL}"
     )
 
 
@@ -119,11 +119,11 @@ def test_whole_numbers_keep_their_values_and_their_order(tmp_path: Path) -> None
 @pytest.mark.parametrize("code", ["0", "1"])
 def test_one_number_alone_is_refused(tmp_path: Path, code: str) -> None:
     assert message(read, tmp_path, [code, code]) == (
-        "one answer alone does not say which answers speak for a class, and which against it\n"
+        "a single answer does not show whether it is for or against a class\n"
         f"  where:   {tmp_path / 'v.csv'}\n"
         "  allowed: two answers or more, from what speaks least to what speaks most for the class\n"
         f"  found:   {code}\n"
-        "  to mend: give all answers that were possible in this order, such as answers=[0, 1]"
+        "  fix:     give all answers that were possible in this order, such as answers=[0, 1]"
     )
 
 

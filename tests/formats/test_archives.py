@@ -20,7 +20,7 @@ from reassess.formats.archives import open_archive, read_npy, write_npz
 from tests.helpers import PICKLED
 
 TOO_BIG = "array is too big; `arr.size * arr.dtype.itemsize` is larger than the maximum possible size"
-BROKEN = "the file is not a whole {} file\n  where:   DIR/{}\n  found:   {}\n  to mend: get or write the file again"
+BROKEN = "the file is not a whole {} file\n  where:   DIR/{}\n  found:   {}\n  fix:     get or write the file again"
 
 
 def read(path: Path, name: str = "x", **options: Any) -> npt.NDArray[Any]:
@@ -117,7 +117,7 @@ def test_a_file_of_another_suffix_is_said_to_be_one(
     refused: Callable[..., str], file: Callable[..., Path], name: str, content: bytes, kind: str
 ) -> None:
     said = refused(read_npy if name == "a.npy" else read, file(name, content))
-    assert said.endswith(f"\n  to mend: it looks like a {kind} file: if it is one, call it a.{kind}")
+    assert said.endswith(f"\n  fix:     it looks like a {kind} file: if it is one, call it a.{kind}")
 
 
 @pytest.mark.parametrize("more", [-1, 1])
@@ -126,9 +126,9 @@ def test_an_npy_file_that_is_not_as_long_as_it_declares_is_refused(
 ) -> None:
     content = npy(np.zeros(300)) + b"x"
     assert refused(read_npy, file("a.npy", content if more == 1 else content[:-2])) == (
-        "an array is not as long as it declares\n  where:   DIR/a.npy\n"
+        "array is shorter than declared\n  where:   DIR/a.npy\n"
         f"  allowed: 2,400 bytes for float64 (300,)\n  found:   {2400 + more:,} bytes\n"
-        "  to mend: get or write the file again"
+        "  fix:     get or write the file again"
     )
 
 
@@ -207,7 +207,7 @@ def test_an_array_that_is_missing_is_said(refused: Callable[..., str], file: Cal
         with open_archive(path) as archive:
             archive.first_of("tensor", "scores")
 
-    expected = "an array is missing in the archive\n  where:   DIR/{}.npz\n  allowed: tensor or scores\n  found:   {}"
+    expected = "array is missing in the archive\n  where:   DIR/{}.npz\n  allowed: tensor or scores\n  found:   {}"
     assert refused(first, file("a.npz", npz(x=b"", y=b""))) == expected.format("a", "x, y")
     assert refused(first, file("b.npz", npz())) == expected.format("b", "no array")
 
@@ -236,9 +236,9 @@ def test_an_array_that_is_not_as_long_as_its_head_says_is_refused(
     refused: Callable[..., str], file: Callable[..., Path], shape: Any, declared: str, size: str
 ) -> None:
     assert refused(read, file("a.npz", npz(x=header(shape) + bytes(24)))) == (
-        "an array is not as long as it declares\n  where:   DIR/a.npz, array x\n"
+        "array is shorter than declared\n  where:   DIR/a.npz, array x\n"
         f"  allowed: {declared} bytes for float64 {shape}\n  found:   {size} bytes\n"
-        "  to mend: get or write the file again"
+        "  fix:     get or write the file again"
     )
 
 
@@ -269,7 +269,7 @@ def test_two_arrays_of_one_name_are_refused(refused: Callable[..., str], file: C
         for name in ("x.npy", "x"):
             members.writestr(name, npy(np.zeros(1)))
     assert refused(read, file("a.npz", content.getvalue())) == (
-        "an array is named twice\n  where:   DIR/a.npz\n  found:   x\n  to mend: write the file again"
+        "an array is named twice\n  where:   DIR/a.npz\n  found:   x\n  fix:     write the file again"
     )
 
 
@@ -318,7 +318,7 @@ def test_an_encrypted_archive_is_refused(refused: Callable[..., str], file: Call
     content[content.rindex(b"PK\x01\x02") + 8] |= 1  # and in the directory
     text = refused(read, file("a.npz", bytes(content)))
     assert text.startswith("the file is not a whole npz file\n  where:   DIR/a.npz\n  found:   File ")
-    assert text.endswith(" is encrypted, password required for extraction\n  to mend: get or write the file again")
+    assert text.endswith(" is encrypted, password required for extraction\n  fix:     get or write the file again")
 
 
 def test_pickled_arrays_of_an_archive_are_refused_and_their_code_does_not_run(
@@ -338,7 +338,7 @@ def test_an_archive_that_declares_too_much_is_refused_before_it_is_inflated(
     path = file("bomb.npz", bomb)
     assert refused(read, path, max_bytes=10**6) == (
         "the archive declares more than is allowed\n  where:   DIR/bomb.npz\n  allowed: 1,000,000 bytes\n"
-        "  found:   8,000,128 bytes\n  to mend: if you trust the file, pass max_bytes=8000128"
+        "  found:   8,000,128 bytes\n  fix:     if you trust the file, pass max_bytes=8000128"
     )
     assert read(path, max_bytes=8_000_128).shape == (10**6,)
 

@@ -21,11 +21,11 @@ from tests.helpers import message
 KITCHEN = Classes(3, wnids=("n00000001", "n00000002", "n00000003"), names=("cup", "mug, beaker", "pot"))
 NUMBER = (
     "a class is called by a number that is not its id\n  where:   DIR/{}\n  found:   {}\n"
-    "  to mend: call it otherwise, such as 'class 10'; or list the classes in the order of their ids, from 0"
+    "  fix:     call it otherwise, such as 'class 10'; or list the classes in the order of their ids, from 0"
 )
 NO_CLASS = (
     "a class is not one of the benchmark's\n  where:   DIR/{}\n  found:   {}\n"
-    "  to mend: name the class by id, wnid or name"
+    "  fix:     name the class by id, wnid or name"
 )
 
 
@@ -62,27 +62,26 @@ def test_groups_may_be_numbers_in_a_table_and_classes_may_be_left_out(file: Call
             read_collapsed,
             "a.csv",
             "class,also\ncup,mug\nbeaker,1\n",
-            "a class is collapsed into itself\n  where:   DIR/a.csv, line 3\n  found:   mug",
+            "class is collapsed into itself\n  where:   DIR/a.csv, line 3\n  found:   mug",
         ),
         (
             read_collapsed,
             "a.csv",
             "class,also\ncup,\n",
-            "a value is missing\n  where:   DIR/a.csv, line 2, column also\n"
-            "  to mend: fill it in, or leave the row out",
+            "value is missing\n  where:   DIR/a.csv, line 2, column also\n  fix:     fill it in, or leave the row out",
         ),
         (
             read_collapsed,
             "a.csv",
             "a,b\ncup,mug\n",
             "the table has no column for the class\n  where:   DIR/a.csv\n  allowed: class\n  found:   a, b\n"
-            "  to mend: rename the column, or add it",
+            "  fix:     rename the column, or add it",
         ),
         (
             read_groups,
             "a.csv",
             "class,group\nmug,x\n1,y\n",
-            "a class is in two groups\n  where:   DIR/a.csv, class mug\n  found:   x and y",
+            "class is in two groups\n  where:   DIR/a.csv, class mug\n  found:   x and y",
         ),
         (read_groups, "a.json", '{"fork": "x"}', NO_CLASS.format("a.json", "fork")),
         (
@@ -110,10 +109,10 @@ def test_what_is_no_such_table_is_refused(
 def test_a_name_that_two_classes_share_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     classes = Classes(2, names=("crane, machine", "crane, bird"))
     assert refused(read_groups, file("a.json", '{"crane": "x"}'), classes) == (
-        "a class name is shared by two classes\n"
+        "two classes share a name\n"
         "  where:   DIR/a.json\n"
         "  found:   'crane': 0 crane, machine, 1 crane, bird\n"
-        "  to mend: name the class by its wnid or id"
+        "  fix:     name the class by its wnid or id"
     )
 
 
@@ -203,36 +202,36 @@ def test_of_a_table_with_wnids_two_classes_may_share_names(tmp_path: Path) -> No
         (
             "a.txt",
             "cup\npot\nCup\n",
-            "a class is named twice\n  where:   DIR/a.txt, line 3\n  found:   Cup, and cup in line 1\n"
-            "  to mend: give each class a name of its own, such as crane (bird) and crane (machine)",
+            "class is listed twice\n  where:   DIR/a.txt, line 3\n  found:   Cup, and cup in line 1\n"
+            "  fix:     give each class a name of its own, such as crane (bird) and crane (machine)",
         ),
         (
             "a.txt",
             "cup\n \npot\n",
-            "a class has no name\n  where:   DIR/a.txt, line 2\n  to mend: name every class",
+            "class name is empty\n  where:   DIR/a.txt, line 2\n  fix:     name every class",
         ),
         (
             "a.csv",
             "id,name\n1,cup\n0,\n",
-            "a class has no name\n  where:   DIR/a.csv, class 0\n  to mend: name every class",
+            "class name is empty\n  where:   DIR/a.csv, class 0\n  fix:     name every class",
         ),
         (
             "a.csv",
             "id,name\n1,cup\n0,cup\n",
-            "a class is named twice\n  where:   DIR/a.csv, class 1\n  found:   cup, and cup in class 0\n"
-            "  to mend: give each class a name of its own, such as crane (bird) and crane (machine)",
+            "class is listed twice\n  where:   DIR/a.csv, class 1\n  found:   cup, and cup in class 0\n"
+            "  fix:     give each class a name of its own, such as crane (bird) and crane (machine)",
         ),
         (
             "a.csv",
             "name,synonyms\ncup,mug;beaker\npot,Beaker\n",
-            "a synonym is that of two classes\n  where:   DIR/a.csv, class 1\n  found:   Beaker: cup and pot\n"
-            "  to mend: keep it for one of them",
+            "two classes share a synonym\n  where:   DIR/a.csv, class 1\n  found:   Beaker: cup and pot\n"
+            "  fix:     keep it for one of them",
         ),
         (
             "a.csv",
             "name,synonyms\ncup,pot\npot,\n",
-            "a synonym is that of two classes\n  where:   DIR/a.csv, class 0\n  found:   pot: pot and cup\n"
-            "  to mend: keep it for one of them",
+            "two classes share a synonym\n  where:   DIR/a.csv, class 0\n  found:   pot: pot and cup\n"
+            "  fix:     keep it for one of them",
         ),
         (
             "a.csv",
@@ -247,13 +246,12 @@ def test_of_a_table_with_wnids_two_classes_may_share_names(tmp_path: Path) -> No
         (
             "a.csv",
             "id,name\n,cup\n1,pot\n",
-            "a value is missing\n  where:   DIR/a.csv, line 2, column id\n  to mend: fill it in, or leave the row out",
+            "value is missing\n  where:   DIR/a.csv, line 2, column id\n  fix:     fill it in, or leave the row out",
         ),
         (
             "a.csv",
             "name,wnid\ncup,\npot,n00000001\n",
-            "a value is missing\n  where:   DIR/a.csv, line 2, column wnid\n"
-            "  to mend: fill it in, or leave the row out",
+            "value is missing\n  where:   DIR/a.csv, line 2, column wnid\n  fix:     fill it in, or leave the row out",
         ),
         (
             "a.csv",
@@ -264,7 +262,7 @@ def test_of_a_table_with_wnids_two_classes_may_share_names(tmp_path: Path) -> No
             "a.csv",
             "class\ncup\n",
             "the table has no column for the name of a class\n  where:   DIR/a.csv\n  allowed: name\n"
-            "  found:   class\n  to mend: rename the column, or add it",
+            "  found:   class\n  fix:     rename the column, or add it",
         ),
         ("a.txt", "1\n0\n2\n", NUMBER.format("a.txt", "'1' (id 0), '0' (id 1)")),
         ("a.txt", "cup\n1.0\nNaN\n1e5\n", NUMBER.format("a.txt", "'NaN' (id 2), '1e5' (id 3)")),
@@ -287,7 +285,7 @@ def test_what_is_no_list_of_classes_is_refused(
 
 def test_names_in_groups_need_a_list_of_classes(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     assert refused(read_groups, file("a.json", '{"cup": "x"}'), Classes()) == (
-        f"a class is not one of the benchmark's\n  where:   DIR/a.json\n  found:   cup\n  to mend: {GIVE_CLASSES}"
+        f"a class is not one of the benchmark's\n  where:   DIR/a.json\n  found:   cup\n  fix:     {GIVE_CLASSES}"
     )
 
 
@@ -312,23 +310,23 @@ def test_further_parents_are_counted(file: Callable[..., Path]) -> None:
     [
         (
             "child,parent\ncat,animal\n",
-            "no class stands in the hierarchy\n  where:   DIR/h.csv\n"
+            "no class is in the hierarchy\n  where:   DIR/h.csv\n"
             "  allowed: children that are wnids such as n00000001, names such as 'cup'\n  found:   cat\n"
-            "  to mend: call the children in the hierarchy as the classes are called",
+            "  fix:     call the children in the hierarchy as the classes are called",
         ),
         (
             "child,parent\ncup,cup\n",
-            "the hierarchy goes round in a circle\n  where:   DIR/h.csv\n  found:   cup is a cup\n"
-            "  to mend: leave out one of these rows of the hierarchy",
+            "hierarchy has a circle\n  where:   DIR/h.csv\n  found:   cup is a cup\n"
+            "  fix:     leave out one of these rows of the hierarchy",
         ),
         (
             "child,parent\ncup,vessel\npot, \n",
-            "a value is missing\n  where:   DIR/h.csv, line 3, column parent\n  to mend: name it, or leave the row out",
+            "value is missing\n  where:   DIR/h.csv, line 3, column parent\n  fix:     name it, or leave the row out",
         ),
         (
             "child,class\ncup,vessel\n",
             "the table has no column for the parent\n  where:   DIR/h.csv\n  allowed: parent\n"
-            "  found:   child, class\n  to mend: rename the column, or add it",
+            "  found:   child, class\n  fix:     rename the column, or add it",
         ),
     ],
 )
@@ -338,19 +336,19 @@ def test_what_is_no_hierarchy_is_refused(file: Callable[..., Path], text: str, e
 
 
 @pytest.mark.parametrize(
-    ("classes", "allowed", "mend"),
+    ("classes", "allowed", "fix"),
     [
         (Classes(3), "class ids", "; or give the names of the classes"),
         (Classes.from_texts(["cup", "pot"]), "names such as 'cup', 'pot'", ""),
     ],
 )
 def test_a_hierarchy_of_no_class_speaks_of_itself(
-    file: Callable[..., Path], classes: Classes, allowed: str, mend: str
+    file: Callable[..., Path], classes: Classes, allowed: str, fix: str
 ) -> None:
     path = file("h.csv", "child,parent\ncat,animal\ncat,animal\n")
     assert message(read_hierarchy, path, classes) == (
-        f"no class stands in the hierarchy\n  where:   {path}\n  allowed: children that are {allowed}\n  found:   cat\n"
-        f"  to mend: call the children in the hierarchy as the classes are called{mend}"
+        f"no class is in the hierarchy\n  where:   {path}\n  allowed: children that are {allowed}\n  found:   cat\n"
+        f"  fix:     call the children in the hierarchy as the classes are called{fix}"
     )
 
 
@@ -370,5 +368,5 @@ def test_classes_that_are_written_are_read_as_they_were(suffix: str, tmp_path: P
 
 def test_classes_without_names_are_not_written(tmp_path: Path) -> None:
     path = tmp_path / "classes.csv"
-    assert message(write_classes, path, Classes(2)) == "the classes have no names\n  to mend: name every class"
+    assert message(write_classes, path, Classes(2)) == "classes have no names\n  fix:     name every class"
     assert not path.exists()

@@ -118,8 +118,7 @@ def test_headings_are_ids_or_are_looked_up(tmp_path: Path) -> None:
 def test_original_labels_that_are_lists_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     path = file("v.jsonl", '{"image": "a", "class": ["cat"], "cat": 1, "dog": 0}\n')
     assert refused(read_votes, path) == (
-        "a column does not hold text\n  where:   DIR/v.jsonl, column class\n  found:   List(String)\n"
-        "  to mend: write it as text"
+        "column is not text\n  where:   DIR/v.jsonl, column class\n  found:   List(String)\n  fix:     write it as text"
     )
 
 
@@ -149,9 +148,9 @@ def test_a_column_that_is_none_of_the_listed_classes_is_refused(tmp_path: Path) 
     for options in ({"classes": LISTED}, {"answers": ("dog", "emu", "cat")}):
         expected = options["classes"] if "classes" in options else Classes.from_texts(["dog", "emu", "cat"])
         assert message(read_votes, path, **options) == (
-            f"a column of counts is none of the classes\n  where:   {path}\n  allowed: {expected.allowed}\n"
+            f"column of counts is not a class\n  where:   {path}\n  allowed: {expected.allowed}\n"
             "  found:   width, entropy\n"
-            "  to mend: leave out columns that count no votes for a class, or add the class to the list of classes"
+            "  fix:     leave out columns that count no votes for a class, or add the class to the list of classes"
         )
 
 
@@ -163,11 +162,11 @@ BAD = {
     "a negative count": (
         "image,dog,cat\na,1,2\nb,1,-2\n",
         "count out of range\n  where:   {path}, line 3, column cat\n  allowed: 0 or more\n  found:   -2\n"
-        f"  to mend: {MEND}",
+        f"  fix:     {MEND}",
     ),
     "a count that is no whole number": (
         "image,dog,cat\na,1,2\nb,0.5,2\n",
-        f"not a whole number\n  where:   {{path}}, line 3, column dog\n  found:   0.5\n  to mend: {MEND}",
+        f"not a whole number\n  where:   {{path}}, line 3, column dog\n  found:   0.5\n  fix:     {MEND}",
     ),
     "a count that is text": (
         "image,class,count\na,cat,many\n",
@@ -179,20 +178,20 @@ BAD = {
     ),
     "no count": (
         "image,dog,cat\na,1,2\nb,,2\n",
-        "a value is missing\n  where:   {path}, line 3, column dog\n  to mend: fill it in, or leave the row out",
+        "value is missing\n  where:   {path}, line 3, column dog\n  fix:     fill it in, or leave the row out",
     ),
     "an image twice": (
         "image,dog,cat\na,1,2\nb,1,2\na,0,1\n",
-        f"an image is named twice\n  where:   {{path}}, line 4\n  found:   a\n  to mend: {MEND}",
+        f"an image is named twice\n  where:   {{path}}, line 4\n  found:   a\n  fix:     {MEND}",
     ),
     "a pair twice": (
         "image,class,count\na,cat,1\na,dog,1\na,cat,2\n",
-        "a class is counted twice for an image\n  where:   {path}, line 4\n  found:   image a, class cat\n"
-        "  to mend: write one count for both",
+        "class is counted twice for an image\n  where:   {path}, line 4\n  found:   image a, class cat\n"
+        "  fix:     write one count for both",
     ),
     "no votes": (
         "image,class,dog,cat\na,dog,0,0\nb,cat,0,0\n",
-        "the table has no votes\n  where:   {path}\n  to mend: write it again",
+        "table has no votes\n  where:   {path}\n  fix:     write it again",
     ),
     "names and numbers as answers": (
         "image,rater,answer\na,1,cat\nb,1,7\n",
@@ -206,7 +205,7 @@ BAD = {
     ),
     "a heading of votes that is none": (
         "image,who,answered\na,ann,cat\nb,bo,cat\n",
-        f"not a whole number\n  where:   {{path}}, line 2, column answered\n  found:   'cat'\n  to mend: {MEND}",
+        f"not a whole number\n  where:   {{path}}, line 2, column answered\n  found:   'cat'\n  fix:     {MEND}",
     ),
     "a class of too many digits": (
         "image,rater,answer\na,1,99999999999999999999\n",
@@ -219,7 +218,7 @@ BAD = {
     "original labels alone": (
         "image,class\na,cat\n",
         "the table has no column for the rater\n  where:   {path}\n  allowed: rater or worker\n"
-        "  found:   image, class\n  to mend: rename the column, or add it",
+        "  found:   image, class\n  fix:     rename the column, or add it",
     ),
 }
 
@@ -236,7 +235,7 @@ def test_an_answer_that_is_not_in_the_list_is_refused(tmp_path: Path) -> None:
     assert message(read_votes, path, answers=("cat", "emu")) == (
         f"a class is not one of the benchmark's\n  where:   {path}\n"
         "  allowed: names such as 'cat', 'emu'\n  found:   dog\n"
-        "  to mend: check the spelling, or add the class to the list of classes"
+        "  fix:     check the spelling, or add the class to the list of classes"
     )
     assert message(read_votes, path, answers=("cat",), classes=LISTED) == (
         f"unknown answer\n  where:   {path}\n  allowed: n00000009\n  found:   'n00000001'"
@@ -295,7 +294,7 @@ def test_a_column_count_beside_other_numbers_is_ambiguous(tmp_path: Path, headin
     for classes in (None, Classes.from_texts(["cat", "dog"])):
         assert message(read_votes, path, classes=classes) == (
             f"a column count and other columns of numbers: either may hold the counts\n  where:   {path}\n"
-            "  found:   count, cat, dog\n  to mend: leave out count if each other column counts the votes for a class, "
+            "  found:   count, cat, dog\n  fix:     leave out count if each other column counts the votes for a class, "
             "or else the other columns"
         )
     votes = read_votes(path, classes=Classes(3, names=("cat", "dog", "count")))
@@ -322,7 +321,7 @@ def test_classes_are_not_read_as_answers_to_questions(
     table: str, classes: Classes | None, refused: Callable[..., str], file: Callable[..., Path]
 ) -> None:
     assert refused(read_votes, file("golden.csv", table), answers=("no", "maybe", "yes"), classes=classes) == (
-        "the votes are for one class an image, and answers to questions are read\n  where:   DIR/golden.csv\n"
+        "votes are for one class per image, not on (image, class) questions\n  where:   DIR/golden.csv\n"
         "  allowed: a column class, and the answers no, maybe, yes\n"
-        "  to mend: give this file and the votes that go with it the columns image and class, or both image alone"
+        "  fix:     give this file and the votes that go with it the columns image and class, or both image alone"
     )

@@ -50,7 +50,7 @@ def test_a_list_is_read_as_a_selection_for_every_data_set(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
-        ("list.txt", "\n", "no image is wanted\n  where:   FILE, the list"),
+        ("list.txt", "\n", "selection is empty\n  where:   FILE, the list"),
         ("list.txt", "a.png\nb.png\na.png\n", "an image is named twice\n  where:   FILE, the list\n"),
         ("details.csv", "image,class\n", "wrong kind of file for a clean list\n  where:   FILE\n  allowed: .txt\n"),
     ],
@@ -64,8 +64,8 @@ def test_what_is_no_list_is_refused(tmp_path: Path, name: str, text: str, expect
 def test_a_name_that_breaks_a_line_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "clean.txt"
     assert message(write_clean_list, path, cleaning(images=("a.png", "b.png", "c\nd.png"))) == (
-        f"the name of an image breaks a line\n  where:   {path}\n  found:   'c\\nd.png'\n"
-        "  to mend: rename it: a list has lines"
+        f"image name contains a line break\n  where:   {path}\n  found:   'c\\nd.png'\n"
+        "  fix:     rename it: a list has lines"
     )
     assert not path.exists()
 

@@ -27,16 +27,16 @@ def test_a_file_that_can_be_read_is_fine(file: Callable[..., Path]) -> None:
     [
         (
             "folder",
-            "a folder was given where a file is read\n  where:   DIR/folder\n  to mend: name one file in it",
+            "a folder was given instead of a file\n  where:   DIR/folder\n  fix:     name one file in it",
         ),
-        ("missing.txt", "no such file\n  where:   DIR/missing.txt\n  to mend: check the path"),
+        ("missing.txt", "file not found\n  where:   DIR/missing.txt\n  fix:     check the path"),
         (
             "missing.csv",
-            "no such file\n  where:   DIR/missing.csv\n  found:   beside it: here.csv, other.csv\n"
-            "  to mend: check the path",
+            "file not found\n  where:   DIR/missing.csv\n  found:   beside it: here.csv, other.csv\n"
+            "  fix:     check the path",
         ),
-        ("no/missing.csv", "no such file\n  where:   DIR/no/missing.csv\n  to mend: check the path"),
-        ("empty.csv.gz", "the file is empty\n  where:   DIR/empty.csv.gz\n  to mend: write it again"),
+        ("no/missing.csv", "file not found\n  where:   DIR/no/missing.csv\n  fix:     check the path"),
+        ("empty.csv.gz", "file is empty\n  where:   DIR/empty.csv.gz\n  fix:     write it again"),
     ],
 )
 def test_what_cannot_be_read_is_said_before_it_is_tried(
@@ -57,7 +57,7 @@ def test_a_text_of_which_a_part_was_never_written_is_not_read(
     path = file(f"a.{suffix}", "image\na.png\n")
     os.truncate(path, 1 << 40)
     what, where, found, _ = refused(check_input, path).split("\n")
-    assert (what, where) == ("a part of the file was never written", f"  where:   DIR/a.{suffix}")
+    assert (what, where) == ("part of the file was never written", f"  where:   DIR/a.{suffix}")
     assert re.fullmatch(r"  found:   a hole from byte [0-9,]+ on, in 1,099,511,627,776 bytes", found)
 
 
@@ -65,8 +65,8 @@ def test_a_compressed_file_is_to_be_unpacked_before_it_is_read(
     refused: Callable[..., str], file: Callable[..., Path]
 ) -> None:
     assert refused(read_lines, file("a.jsonl", gzip.compress(b"{}"))) == (
-        "the file is not UTF-8 text\n  where:   DIR/a.jsonl\n  found:   the byte 0x8b\n"
-        "  to mend: it looks like a gz file: if it is one, unpack it"
+        "file is not UTF-8 text\n  where:   DIR/a.jsonl\n  found:   the byte 0x8b\n"
+        "  fix:     it looks like a gz file: if it is one, unpack it"
     )
 
 
@@ -75,10 +75,10 @@ LONG = "x" * 300 + ".csv"
 
 def test_a_name_that_no_file_can_have_is_of_no_file(refused: Callable[..., str], tmp_path: Path) -> None:
     short = f"DIR/{'x' * (99 - len(str(tmp_path)))}…{LONG[-100:]}"
-    assert refused(check_input, tmp_path / LONG) == f"no such file\n  where:   {short}\n  to mend: check the path"
+    assert refused(check_input, tmp_path / LONG) == f"file not found\n  where:   {short}\n  fix:     check the path"
     assert refused(write, tmp_path / LONG, "new") == (
-        f"the output file cannot be written\n  where:   {short}\n  found:   File name too long\n"
-        "  to mend: make room, or choose another name or folder"
+        f"output file cannot be written\n  where:   {short}\n  found:   File name too long\n"
+        "  fix:     make room, or choose another name or folder"
     )
     assert not list(tmp_path.iterdir())
 
@@ -86,10 +86,10 @@ def test_a_name_that_no_file_can_have_is_of_no_file(refused: Callable[..., str],
 def test_a_pipe_is_neither_read_nor_replaced(refused: Callable[..., str], tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     assert refused(check_input, tmp_path / "pipe.csv") == (
-        "a pipe or a device was given where a file is read\n  where:   DIR/pipe.csv\n  to mend: write it to a file"
+        "a pipe or a device was given instead of a file\n  where:   DIR/pipe.csv\n  fix:     write it to a file"
     )
     assert refused(check_output, tmp_path / "pipe.csv", force=True) == (
-        "the output path is a pipe or a device\n  where:   DIR/pipe.csv\n  to mend: name a file"
+        "output path is a pipe or a device\n  where:   DIR/pipe.csv\n  fix:     name a file"
     )
 
 
@@ -106,7 +106,7 @@ def test_a_file_without_permission_is_said(
     path = file("secret.csv", "x")
     monkeypatch.setattr(os, "access", lambda _, mode: mode != os.R_OK)
     assert refused(check_input, path) == (
-        "the file cannot be read\n  where:   DIR/secret.csv\n  to mend: check its permissions"
+        "file cannot be read\n  where:   DIR/secret.csv\n  fix:     check its permissions"
     )
 
 
@@ -128,15 +128,15 @@ def test_lines_end_at_line_ends_alone(file: Callable[..., Path], content: str, l
 
 def test_bytes_that_are_no_text_are_said(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     assert refused(read_lines, file("names.txt", b"a\nb\xff")) == (
-        "the file is not UTF-8 text\n  where:   DIR/names.txt\n  found:   the byte 0xff\n  to mend: save it as UTF-8"
+        "file is not UTF-8 text\n  where:   DIR/names.txt\n  found:   the byte 0xff\n  fix:     save it as UTF-8"
     )
 
 
 @pytest.mark.parametrize(
     ("name", "suffix"),
     [
-        ("a.xlsx", ".xlsx\n  to mend: save it as .csv"),
-        ("a.pkl", ".pkl\n  to mend: save it as .csv"),
+        ("a.xlsx", ".xlsx\n  fix:     save it as .csv"),
+        ("a.pkl", ".pkl\n  fix:     save it as .csv"),
         ("a", "no suffix"),
         ("a.csv.gz", ".gz"),
     ],
@@ -160,21 +160,19 @@ def test_the_hash_is_that_of_the_content(file: Callable[..., Path]) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("folder", "the output path is a folder\n  where:   DIR/folder\n  to mend: name a file"),
+        ("folder", "output path is a folder\n  where:   DIR/folder\n  fix:     name a file"),
         (
             "old.csv",
-            "the output file exists\n  where:   DIR/old.csv\n"
-            "  to mend: choose another name, or overwrite it with force=True",
+            "output file exists\n  where:   DIR/old.csv\n"
+            "  fix:     choose another name, or overwrite it with force=True",
         ),
         (
             "no/such/new.csv",
-            "the folder of the output file does not exist\n  where:   DIR/no/such/new.csv\n"
-            "  to mend: mkdir -p DIR/no/such",
+            "folder of the output file does not exist\n  where:   DIR/no/such/new.csv\n  fix:     mkdir -p DIR/no/such",
         ),
         (
             "old.csv/new.csv",
-            "the folder of the output file does not exist\n  where:   DIR/old.csv/new.csv\n"
-            "  to mend: mkdir -p DIR/old.csv",
+            "folder of the output file does not exist\n  where:   DIR/old.csv/new.csv\n  fix:     mkdir -p DIR/old.csv",
         ),
     ],
 )
@@ -191,7 +189,7 @@ def test_a_folder_without_permission_is_said(
 ) -> None:
     monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)
     assert refused(check_output, tmp_path / "new.csv") == (
-        "the folder of the output file cannot be written\n  where:   DIR/new.csv\n  to mend: choose another folder"
+        "folder of the output file is not writable\n  where:   DIR/new.csv\n  fix:     choose another folder"
     )
 
 
@@ -242,8 +240,8 @@ def test_a_full_disk_is_said_and_keeps_the_old_file(
 ) -> None:
     path = file("old.csv", "old")
     assert refused(fail, path, OSError(28, "No space left on device")) == (
-        "the output file cannot be written\n  where:   DIR/old.csv\n  found:   No space left on device\n"
-        "  to mend: make room, or choose another name or folder"
+        "output file cannot be written\n  where:   DIR/old.csv\n  found:   No space left on device\n"
+        "  fix:     make room, or choose another name or folder"
     )
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
@@ -256,8 +254,8 @@ def test_a_folder_that_only_seems_writable_is_said(
 
     monkeypatch.setattr("tempfile.mkstemp", read_only)
     assert refused(write, tmp_path / "new.csv", "new") == (
-        "the output file cannot be written\n  where:   DIR/new.csv\n  found:   Read-only file system\n"
-        "  to mend: make room, or choose another name or folder"
+        "output file cannot be written\n  where:   DIR/new.csv\n  found:   Read-only file system\n"
+        "  fix:     make room, or choose another name or folder"
     )
 
 
@@ -296,7 +294,7 @@ def test_a_file_that_appears_in_the_meantime_is_kept_without_force(
     refused: Callable[..., str], tmp_path: Path, links: None
 ) -> None:
     assert refused(write_while_another_does, tmp_path / "a.csv") == (
-        "the output file exists\n  where:   DIR/a.csv\n  to mend: choose another name, or overwrite it with force=True"
+        "output file exists\n  where:   DIR/a.csv\n  fix:     choose another name, or overwrite it with force=True"
     )
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.csv": "theirs"}
     write_while_another_does(tmp_path / "b.csv", force=True)
@@ -317,7 +315,7 @@ def test_of_many_processes_that_write_one_file_one_wins(tmp_path: Path) -> None:
     winners = [i for i, error in enumerate(errors) if not error]
     assert (tmp_path / "a.csv").read_text() == str(winners[0]) * 1000
     assert len(winners) == 1
-    assert all("OutputError: the output file exists" in error for error in errors if error)
+    assert all("OutputError: output file exists" in error for error in errors if error)
     assert {path.name for path in tmp_path.iterdir()} == {"0", "1", "2", "3", "a.csv"}
 
 
@@ -354,7 +352,7 @@ def test_files_that_are_written_together_take_their_places_together(
 def test_two_outputs_that_are_one_file_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "link.csv").symlink_to("a.csv")
     assert refused(write_both, tmp_path / "a.csv", tmp_path / "link.csv") == (
-        "two outputs are one file\n  where:   DIR/a.csv and DIR/link.csv\n  to mend: name two files"
+        "two outputs are the same file\n  where:   DIR/a.csv and DIR/link.csv\n  fix:     name two files"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["link.csv"]
 

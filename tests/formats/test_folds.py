@@ -35,17 +35,15 @@ def test_the_columns_are_as_documented_and_others_are_not_read(tmp_path: Path) -
         (
             "image,part\na.png,0\n",
             "the table has no column for the number of the fold\n  where:   DIR/f.csv\n  allowed: fold\n"
-            "  found:   image, part\n  to mend: rename the column, or add it",
+            "  found:   image, part\n  fix:     rename the column, or add it",
         ),
         (
             "image,fold\na.png,0\nb.png,\n",
-            "a value is missing\n  where:   DIR/f.csv, line 3, column fold\n"
-            "  to mend: fill it in, or leave the row out",
+            "value is missing\n  where:   DIR/f.csv, line 3, column fold\n  fix:     fill it in, or leave the row out",
         ),
         (
             'image,fold\na.png,0\n"",1\n',
-            "a value is missing\n  where:   DIR/f.csv, line 3, column image\n"
-            "  to mend: fill it in, or leave the row out",
+            "value is missing\n  where:   DIR/f.csv, line 3, column image\n  fix:     fill it in, or leave the row out",
         ),
         (
             "image,fold\na.png,0\nb.png,1.5\n",
@@ -59,7 +57,7 @@ def test_the_columns_are_as_documented_and_others_are_not_read(tmp_path: Path) -
         (
             "image,fold\na.png,0\nb.png,1\na.png,1\n",
             "an image is named twice\n  where:   DIR/f.csv, the folds\n  found:   a.png\n"
-            "  to mend: keep one row for each image",
+            "  fix:     keep one row for each image",
         ),
         (
             "image,fold\na.png,0\nb.png,0\n",

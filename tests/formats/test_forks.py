@@ -35,9 +35,9 @@ for call in CALLS:
     os.waitpid(child, 0)
 """
 REFUSED = (
-    "a table is read or written in a process that was forked after another table was\n"
+    "a forked process cannot read or write tables after its parent did\n"
     "  allowed: processes that are started anew\n"
-    '  to mend: multiprocessing.get_context("spawn"), or multiprocessing_context="spawn" of a DataLoader\n'
+    '  fix:     multiprocessing.get_context("spawn"), or multiprocessing_context="spawn" of a DataLoader\n'
 )
 
 

@@ -221,25 +221,25 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("a.json", "", "the file is empty\n  where:   DIR/a.json\n  to mend: write it again"),
+        ("a.json", "", "file is empty\n  where:   DIR/a.json\n  fix:     write it again"),
         (
             "a.json",
             "image,class\n",
-            "the file is not JSON\n  where:   DIR/a.json\n  found:   Expecting value: line 1 column 1 (char 0)\n"
-            "  to mend: get or write the file again",
+            "file is not JSON\n  where:   DIR/a.json\n  found:   Expecting value: line 1 column 1 (char 0)\n"
+            "  fix:     get or write the file again",
         ),
         (
             "a.json",
             '{"a": [1], "b": [2',
-            "the file is not JSON\n  where:   DIR/a.json\n"
-            "  found:   Expecting ',' delimiter: line 1 column 19 (char 18)\n  to mend: get or write the file again",
+            "file is not JSON\n  where:   DIR/a.json\n"
+            "  found:   Expecting ',' delimiter: line 1 column 19 (char 18)\n  fix:     get or write the file again",
         ),
         (
             "a.json",
             b'{"\xff": [1]}',
-            "the file is not JSON\n  where:   DIR/a.json\n"
+            "file is not JSON\n  where:   DIR/a.json\n"
             "  found:   'utf-8' codec can't decode byte 0xff in position 2: invalid start byte\n"
-            "  to mend: get or write the file again",
+            "  fix:     get or write the file again",
         ),
         ("a.json", "7", f"the JSON does not hold label sets\n  where:   DIR/a.json\n  allowed: {SHAPE}\n  found:   7"),
         (
@@ -253,12 +253,12 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
             "[[1], [2]]",
             "a list of label sets without names must be in ImageNet validation order\n  where:   DIR/a.json\n"
             "  allowed: 50,000 entries\n  found:   2 entries\n"
-            "  to mend: get the whole file, or name the images in a JSON object or a table",
+            "  fix:     get the whole file, or name the images in a JSON object or a table",
         ),
         (
             "a.json",
             '{"a": [1], "b": [2], "a": [3]}',
-            "a key is named twice\n  where:   DIR/a.json\n  found:   a\n  to mend: leave one out",
+            "a key is named twice\n  where:   DIR/a.json\n  found:   a\n  fix:     leave one out",
         ),
         ("a.json", '{"a": [[1]]}', KINDS.format("a.json", "list")),
         ("a.json", '{"a": [1.0]}', KINDS.format("a.json", "float")),
@@ -270,19 +270,19 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
         (
             "a.json",
             '{"a": ["cat", ""]}',
-            "a class has no name\n  where:   DIR/a.json\n  allowed: whole numbers, or text\n  found:   ''",
+            "class name is empty\n  where:   DIR/a.json\n  allowed: whole numbers, or text\n  found:   ''",
         ),
         (
             "a.json",
             r'{"a": ["c\ud800t"]}',
             "the name of a class holds half of a character\n  where:   DIR/a.json\n"
-            "  allowed: text that UTF-8 can write\n  found:   'c\\ud800t'\n  to mend: spell it anew",
+            "  allowed: text that UTF-8 can write\n  found:   'c\\ud800t'\n  fix:     spell it anew",
         ),
         (
             "a.json",
             r'{"a\ud800.png": [1]}',
             "the name of an image holds half of a character\n  where:   DIR/a.json, the label set\n"
-            "  allowed: text that UTF-8 can write\n  found:   'a\\ud800.png'\n  to mend: spell it anew",
+            "  allowed: text that UTF-8 can write\n  found:   'a\\ud800.png'\n  fix:     spell it anew",
         ),
         (
             "a.json",
@@ -298,7 +298,7 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
         (
             "a.json",
             '{"a": [3, 3]}',
-            "a class is named twice for one image\n  where:   DIR/a.json, image a\n  allowed: each class once\n"
+            "class is listed twice for one image\n  where:   DIR/a.json, image a\n  allowed: each class once\n"
             "  found:   3",
         ),
         (
@@ -306,35 +306,34 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
             '{"x/ILSVRC2012_val_00000001.JPEG": [1], "ILSVRC2012_val_00000001.png": [2]}',
             "an image is named twice\n  where:   DIR/a.json, the label set\n"
             "  found:   x/ILSVRC2012_val_00000001.JPEG and ILSVRC2012_val_00000001.png\n"
-            "  to mend: keep one row for each image",
+            "  fix:     keep one row for each image",
         ),
         (
             "a.json",
             '{"": [1]}',
-            "an image has no name\n  where:   DIR/a.json, the label set, row 0\n  to mend: name every image",
+            "image name is empty\n  where:   DIR/a.json, the label set, row 0\n  fix:     name every image",
         ),
         (
             "a.csv",
             "name,class\na,1\n",
             "the table has no column for the image\n  where:   DIR/a.csv\n  allowed: image\n  found:   name, class\n"
-            "  to mend: rename the column, or add it",
+            "  fix:     rename the column, or add it",
         ),
         (
             "a.csv",
             "image,label\na,1\n",
             "the table has no column for the class\n  where:   DIR/a.csv\n  allowed: class\n  found:   image, label\n"
-            "  to mend: rename the column, or add it",
+            "  fix:     rename the column, or add it",
         ),
         (
             "a.csv",
             "image,class\na,1\n,2\n",
-            "a value is missing\n  where:   DIR/a.csv, line 3, column image\n"
-            "  to mend: fill it in, or leave the row out",
+            "value is missing\n  where:   DIR/a.csv, line 3, column image\n  fix:     fill it in, or leave the row out",
         ),
         (
             "a.csv",
             "image,class\na,1\na,\n",
-            "an image has both a class and a row without a class\n  where:   DIR/a.csv, image a\n"
+            "image has both a class and a row without a class\n  where:   DIR/a.csv, image a\n"
             "  allowed: one row without a class for an empty set, or one row for each class",
         ),
         (
@@ -346,7 +345,7 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
             "a.csv",
             "image,class\na,1\nb",
             "a row is cut short\n  where:   DIR/a.csv, line 3\n  allowed: 2 fields, as in the heading\n"
-            "  found:   1\n  to mend: get or write the file again; a field that holds a separator stands in quotes",
+            "  found:   1\n  fix:     get or write the file again; a field that holds a separator stands in quotes",
         ),
         ("a.jsonl", '{"image": "a", "class": true}\n', KINDS.format("a.jsonl", "bool")),
         ("a.csv", "image,class\na,10\nb,cat\nc,9\n", KINDS.format("a.csv", "10, cat")),
@@ -360,9 +359,9 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
         (
             "a.json",
             f'{{"a": [{"9" * 5000}]}}',
-            "the file is not JSON\n  where:   DIR/a.json\n"
+            "file is not JSON\n  where:   DIR/a.json\n"
             "  found:   Exceeds the limit (4300 digits) for integer string conversion: value has 5000 digits\n"
-            "  to mend: get or write the file again",
+            "  fix:     get or write the file again",
         ),
         (
             "a.npy",
@@ -414,7 +413,7 @@ def test_ids_beside_names_alone_are_refused_in_every_form(
     for name, content in (("a.csv", "image,class\na,1\n"), ("b.json", '{"a": [1]}'), ("c.json", '{"a": ["1"]}')):
         assert refused(read_labels, file(name, content), classes=classes) == (
             f"the classes are numbered, and only their names are known\n  where:   DIR/{name}\n"
-            f"  found:   cat, dog, and ids\n  to mend: name the classes; or {GIVE_CLASSES}"
+            f"  found:   cat, dog, and ids\n  fix:     name the classes; or {GIVE_CLASSES}"
         )
     assert read_labels(file("d.json", '{"a": []}'), classes=classes).classes == classes
 
@@ -427,19 +426,19 @@ def test_names_are_looked_up_in_a_list_of_classes(refused: Callable[..., str], f
     assert refused(read_labels, file("c.csv", "image,class\na,cow\n"), classes=classes) == (
         "a class is not one of the benchmark's\n  where:   DIR/c.csv\n"
         "  allowed: names such as 'dog', 'bird', 'cat'\n  found:   cow\n"
-        "  to mend: check the spelling, or add the class to the list of classes"
+        "  fix:     check the spelling, or add the class to the list of classes"
     )
 
 
 def test_json_that_is_nested_without_end_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     text = refused(read_labels, file("a.json", "[" * 100_000))
-    assert text.startswith("the file is not JSON\n  where:   DIR/a.json\n  found:   maximum recursion depth exceeded")
+    assert text.startswith("file is not JSON\n  where:   DIR/a.json\n  found:   maximum recursion depth exceeded")
 
 
 def test_labels_do_not_overwrite_unless_forced(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     path = file("a.json", "old")
     assert refused(write_labels, path, labels_of({"a": {1}})) == (
-        "the output file exists\n  where:   DIR/a.json\n  to mend: choose another name, or overwrite it with force=True"
+        "output file exists\n  where:   DIR/a.json\n  fix:     choose another name, or overwrite it with force=True"
     )
     assert path.read_text() == "old"
 
@@ -483,12 +482,12 @@ def test_named_originals_are_read_from_every_format(file: Callable[..., Path], n
             "1\n2\n",
             "a list of original labels without names must be in ImageNet validation order\n  where:   DIR/a.txt\n"
             "  allowed: 50,000 entries\n  found:   2 entries\n"
-            "  to mend: get the whole file, or name the images in a JSON object or a table",
+            "  fix:     get the whole file, or name the images in a JSON object or a table",
         ),
         (
             "a.txt",
             b"n01440764\n\xff\n",
-            "the file is not UTF-8 text\n  where:   DIR/a.txt\n  found:   the byte 0xff\n  to mend: save it as UTF-8",
+            "file is not UTF-8 text\n  where:   DIR/a.txt\n  found:   the byte 0xff\n  fix:     save it as UTF-8",
         ),
         ("a.txt", "1\n" * 49_999 + "n01440764", KINDS.format("a.txt", "1, n01440764")),
         ("a.txt", "1\n" * 49_999 + "²", KINDS.format("a.txt", "1, ²")),
@@ -503,16 +502,16 @@ def test_named_originals_are_read_from_every_format(file: Callable[..., Path], n
         (
             "a.csv",
             "image,class\na,1\na,2\n",
-            "an image has not exactly one original label\n  where:   DIR/a.csv, image a\n  allowed: one class\n"
+            "image does not have exactly one original label\n  where:   DIR/a.csv, image a\n  allowed: one class\n"
             "  found:   2 classes\n"
-            "  to mend: give each image the one class that it had, or leave the image out",
+            "  fix:     give each image the one class that it had, or leave the image out",
         ),
         (
             "a.csv",
             "image,class\na,1\nb,\n",
-            "an image has not exactly one original label\n  where:   DIR/a.csv, image b\n  allowed: one class\n"
+            "image does not have exactly one original label\n  where:   DIR/a.csv, image b\n  allowed: one class\n"
             "  found:   0 classes\n"
-            "  to mend: give each image the one class that it had, or leave the image out",
+            "  fix:     give each image the one class that it had, or leave the image out",
         ),
     ],
 )
@@ -526,8 +525,8 @@ def test_answers_are_not_taken_for_valid_classes(refused: Callable[..., str], fi
     path = file("a.csv", "image,class,answer\na,1,valid\na,2,wrong\n")
     for read in (read_labels, read_original):
         assert refused(read, path) == (
-            "the table holds answers: not all of its classes are valid\n  where:   DIR/a.csv\n"
-            "  found:   image, class, answer\n  to mend: read it with read_multi_labels, or keep the rows that are"
+            "table has answers, so not all of its classes are valid\n  where:   DIR/a.csv\n"
+            "  found:   image, class, answer\n  fix:     read it with read_multi_labels, or keep the rows that are"
             " valid and leave the column out"
         )
 
@@ -536,16 +535,16 @@ def test_answers_are_not_taken_for_valid_classes(refused: Callable[..., str], fi
 def test_votes_are_no_label_sets(refused: Callable[..., str], file: Callable[..., Path], heading: str) -> None:
     """Else every class that anyone was asked about would be valid."""
     assert refused(read_labels, file("v.csv", f"image,class,{heading}\na,1,0\n")) == (
-        "the table holds votes: not all of its classes are valid\n  where:   DIR/v.csv\n"
-        f"  found:   a column {heading}\n  to mend: make scores of the votes, and label sets of the scores"
+        "table has votes, so not all of its classes are valid\n  where:   DIR/v.csv\n"
+        f"  found:   a column {heading}\n  fix:     make scores of the votes, and label sets of the scores"
     )
 
 
 @pytest.mark.parametrize("heading", ["score", "probability"])
 def test_scores_are_no_label_sets(refused: Callable[..., str], file: Callable[..., Path], heading: str) -> None:
     assert refused(read_labels, file("s.csv", f"image,class,{heading}\na,1,0.1\n")) == (
-        "the table holds scores: not all of its classes are valid\n  where:   DIR/s.csv\n"
-        f"  found:   a column {heading}\n  to mend: cut label sets at a threshold (reassess labels), or leave the "
+        "table has scores, so not all of its classes are valid\n  where:   DIR/s.csv\n"
+        f"  found:   a column {heading}\n  fix:     cut label sets at a threshold (reassess labels), or leave the "
         "column out if every class is valid"
     )
 
@@ -558,8 +557,8 @@ def test_counts_for_each_class_are_no_label_sets(
     row = "a,cat,3,17" if "class" in heading else "a,3,17"
     path = file("c.csv", f"{heading}\n{row}\n")
     assert refused(read_labels, path) == (
-        "the table has columns of numbers, as counts of votes for each class have: it holds no label sets\n"
-        "  where:   DIR/c.csv\n  found:   cat, dog\n  to mend: make scores of counts (reassess aggregate), and label "
+        "table has columns of numbers, such as vote counts, but no label sets\n"
+        "  where:   DIR/c.csv\n  found:   cat, dog\n  fix:     make scores of counts (reassess aggregate), and label "
         "sets of the scores; or leave these columns out"
     )
     if "class" in heading:
@@ -570,6 +569,5 @@ def test_a_class_that_stands_twice_is_called_by_its_name(
     refused: Callable[..., str], file: Callable[..., Path]
 ) -> None:
     assert refused(read_labels, file("l.csv", "image,class\na,cat\na,dog\na,dog\n")) == (
-        "a class is named twice for one image\n  where:   DIR/l.csv, image a\n  allowed: each class once\n"
-        "  found:   dog"
+        "class is listed twice for one image\n  where:   DIR/l.csv, image a\n  allowed: each class once\n  found:   dog"
     )

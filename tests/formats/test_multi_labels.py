@@ -45,7 +45,7 @@ c.png,A,7,7,True,,3,False
 """
 LISTS = "image\tvalid\tunclear\twrong\tproblematic\na.png\t7,3\t4\t0\t0\nb.png\t\t\t\t1\nc.png\t7\t\t3\t\n"
 NEITHER = (
-    "a row holds neither an answer to a class nor a problematic image\n"
+    "row has neither an answer to a class nor a problematic image\n"
     "  where:   DIR/a.csv, line {}\n"
     "  allowed: valid, unclear or wrong with a class, or problematic without one\n"
     "  found:   {}"
@@ -171,7 +171,7 @@ def test_a_comma_with_no_class_before_it_is_refused(
     file: Callable[..., Path], refused: Callable[..., str], cell: str
 ) -> None:
     assert refused(read_multi_labels, file("a.csv", f'image,valid\na,"{cell}"\n')) == (
-        "a class has no name\n  where:   DIR/a.csv\n  allowed: whole numbers, or text\n  found:   ''"
+        "class name is empty\n  where:   DIR/a.csv\n  allowed: whole numbers, or text\n  found:   ''"
     )
 
 
@@ -214,14 +214,14 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
         (
             "a.csv",
             "id,valid,is_problematic\na,1,False\nb,1,maybe\n",
-            "neither true nor false\n  where:   DIR/a.csv, line 3, column is_problematic\n"
-            "  allowed: true or false, 1 or 0, or nothing for false\n  found:   'maybe'\n  to mend: write one of these",
+            "value is neither true nor false\n  where:   DIR/a.csv, line 3, column is_problematic\n"
+            "  allowed: true or false, 1 or 0, or nothing for false\n  found:   'maybe'\n  fix:     write one of these",
         ),
         (
             "a.csv",
             "id,valid\na,1\na,2\n",
             "an image is named twice\n  where:   DIR/a.csv, the label set\n  found:   a\n"
-            "  to mend: keep one row for each image",
+            "  fix:     keep one row for each image",
         ),
         (
             "a.csv",
@@ -232,19 +232,19 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
         (
             "a.csv",
             'id,valid\na,"cat,,dog"\n',
-            "a class has no name\n  where:   DIR/a.csv\n  allowed: whole numbers, or text\n  found:   ''",
+            "class name is empty\n  where:   DIR/a.csv\n  allowed: whole numbers, or text\n  found:   ''",
         ),
         (
             "a.csv",
             "id,valid,wrong\na,1,\nb,2,cat; dog\n",
             "classes in a cell are separated by semicolons\n  where:   DIR/a.csv, line 3, column wrong\n"
-            "  allowed: classes separated by commas\n  found:   'cat; dog'\n  to mend: put commas in their place",
+            "  allowed: classes separated by commas\n  found:   'cat; dog'\n  fix:     put commas in their place",
         ),
         (
             "a.csv",
             "picture,valid\na,1\n",
             "the table has no column for the image\n  where:   DIR/a.csv\n  allowed: image or id\n"
-            "  found:   picture, valid\n  to mend: rename the column, or add it",
+            "  found:   picture, valid\n  fix:     rename the column, or add it",
         ),
         (
             "a.json",
@@ -258,14 +258,14 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
         (
             "a.csv",
             "image,class,answer\na,1,\n",
-            "a value is missing\n  where:   DIR/a.csv, line 2, column answer\n"
-            "  to mend: fill it in, or leave the row out",
+            "value is missing\n  where:   DIR/a.csv, line 2, column answer\n"
+            "  fix:     fill it in, or leave the row out",
         ),
         (
             "a.csv",
             "image,class\na,1\n",
             "the table has no column for the answer\n  where:   DIR/a.csv\n  allowed: answer\n"
-            "  found:   image, class\n  to mend: rename the column, or add it",
+            "  found:   image, class\n  fix:     rename the column, or add it",
         ),
         (
             "a.txt",

@@ -19,7 +19,7 @@ NAMED = Classes(3, names=("bowl", "cup", "mug"), ranked=True)
 NO_IDS = (
     "the classes are numbered, and only their names are known\n  where:   DIR/{}\n"
     "  found:   bowl, cup and 1 more, and ids\n"
-    f"  to mend: {NAME_OUTPUTS}; or name the classes; or {GIVE_CLASSES}"
+    f"  fix:     {NAME_OUTPUTS}; or name the classes; or {GIVE_CLASSES}"
 )
 SORTED = ", taken in the sorted order of the 3 classes that the labels name"
 
@@ -69,9 +69,9 @@ def test_ids_of_outputs_that_are_listed_are_read(file: Callable[..., Path], tmp_
 def test_a_list_of_outputs_by_number_says_nothing(refused: Callable[..., str], tmp_path: Path) -> None:
     np.save(tmp_path / "p.npy", np.array([0, 1]))
     assert refused(read_predictions, tmp_path / "p.npy", NAMED, outputs=["0", "1", "2"]) == (
-        "none of the outputs is a class of the benchmark\n  where:   the list of outputs\n"
+        "no output is a class of the benchmark\n  where:   the list of outputs\n"
         "  allowed: names such as 'bowl', 'cup', 'mug'\n  found:   0, 1, 2\n"
-        "  to mend: name each output by wnid, by class name or by class id"
+        "  fix:     name each output by wnid, by class name or by class id"
     )
 
 
@@ -117,9 +117,9 @@ def test_names_that_no_label_has_are_the_same_in_every_column(file: Callable[...
 
 def test_names_of_which_no_label_has_one_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     expected = (
-        "a prediction is not one of the classes\n  where:   DIR/p.csv, column {}\n"
+        "prediction is not a class\n  where:   DIR/p.csv, column {}\n"
         "  allowed: names such as 'bowl', 'cup', 'mug'\n  found:   'saucer'\n"
-        "  to mend: write the classes as the labels name them"
+        "  fix:     write the classes as the labels name them"
     )
     one = file("p.csv", "image,prediction\na,saucer\nb,jar\n")
     assert refused(read_predictions, one, NAMED) == expected.format("prediction")
@@ -129,9 +129,9 @@ def test_names_of_which_no_label_has_one_are_refused(refused: Callable[..., str]
 
 def test_a_number_among_names_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     assert refused(read_predictions, file("p.csv", "image,prediction\na,mug\nb,2\n"), NAMED) == (
-        "a prediction is not one of the classes\n  where:   DIR/p.csv, column prediction\n"
+        "prediction is not a class\n  where:   DIR/p.csv, column prediction\n"
         "  allowed: names such as 'bowl', 'cup', 'mug'\n  found:   '2'\n"
-        "  to mend: write the classes as the labels name them"
+        "  fix:     write the classes as the labels name them"
     )
 
 
@@ -164,11 +164,11 @@ def test_another_number_of_outputs_is_refused(
     expected = (
         "wrong number of outputs\n  where:   DIR/{}\n  allowed: 3 columns, one for each class that the labels name\n"
     )
-    mend = f"  found:   {outputs} columns\n  to mend: {NAME_OUTPUTS}"
-    assert refused(read_predictions, tmp_path / "p.npy", NAMED) == expected.format("p.npy") + mend
+    fix = f"  found:   {outputs} columns\n  fix:     {NAME_OUTPUTS}"
+    assert refused(read_predictions, tmp_path / "p.npy", NAMED) == expected.format("p.npy") + fix
     headings = ",".join(f"prob_{i}" for i in range(outputs))
     table = file("p.csv", f"image,{headings}\na{',.1' * outputs}\n")
-    assert refused(read_predictions, table, NAMED) == expected.format("p.csv") + mend
+    assert refused(read_predictions, table, NAMED) == expected.format("p.csv") + fix
 
 
 def test_scores_headed_by_name_need_no_order(file: Callable[..., Path]) -> None:
@@ -192,12 +192,12 @@ def test_a_column_of_no_class_that_is_the_highest_of_a_row_is_left_out_with_a_wa
         assert predictions.best(2)[0].tolist() == [[0, 2], [0, 2]]
     assert refused(read_predictions, path, NAMED, unknown_class="error") == (
         f"{text}\n  where:   DIR/p.csv\n  allowed: names such as 'bowl', 'cup', 'mug'\n  found:   saucer\n"
-        '  to mend: rename the column as its class is called, or leave it out (unknown_class="drop")'
+        '  fix:     rename the column as its class is called, or leave it out (unknown_class="drop")'
     )
 
 
 def test_true_ids_beside_scores_are_refused_as_ever(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     assert refused(read_predictions, file("p.csv", "image,label,mug,cup\na,1,.1,.9\n"), NAMED) == (
-        "the table holds both ids and scores\n  where:   DIR/p.csv\n  found:   ids in label; scores in mug, cup\n"
-        "  to mend: drop the columns that are not the model's predictions"
+        "table has both ids and scores\n  where:   DIR/p.csv\n  found:   ids in label; scores in mug, cup\n"
+        "  fix:     drop the columns that are not the model's predictions"
     )

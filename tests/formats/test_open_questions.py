@@ -57,16 +57,16 @@ def test_the_order_of_the_rows_of_proposals_means_nothing(rows: list[str]) -> No
     [
         (
             "image,class\na.png,dog\na.png,dog\n",
-            "a question is asked twice\n  where:   DIR/q.csv, image a.png, class dog\n  found:   rows 0 and 1",
+            "question is asked twice\n  where:   DIR/q.csv, image a.png, class dog\n  found:   rows 0 and 1",
         ),
         (
             "image,label\na.png,dog\n",
             "the table has no column for the class\n  where:   DIR/q.csv\n  allowed: class\n"
-            "  found:   image, label\n  to mend: rename the column, or add it",
+            "  found:   image, label\n  fix:     rename the column, or add it",
         ),
         (
             "image,class,source\na.png,dog,vit\na.png,dog,vit\n",
-            "a source proposes a class twice for one image\n  where:   DIR/q.csv, image a.png, class dog, source vit",
+            "source proposes a class twice for one image\n  where:   DIR/q.csv, image a.png, class dog, source vit",
         ),
     ],
 )

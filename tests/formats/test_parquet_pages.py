@@ -16,7 +16,7 @@ HEAD = b"\x2c\x15\xb4\x01\x15"  # of a page of 90 values: 180, since the lowest 
 
 
 def refused(path: Path, found: str) -> str:
-    return f"the table cannot be read\n  where:   {path}\n  found:   {found}\n  to mend: get or write the file again"
+    return f"table cannot be read\n  where:   {path}\n  found:   {found}\n  fix:     get or write the file again"
 
 
 @pytest.mark.parametrize("page", [0, 1])
@@ -48,7 +48,7 @@ def test_metadata_without_an_end_is_an_error_at_once(tmp_path: Path, metadata: b
     path = tmp_path / "a.parquet"
     path.write_bytes(b"PAR1" + metadata + len(metadata).to_bytes(4, "little") + b"PAR1")
     begin = time.process_time()
-    assert "the table cannot be read" in message(read_table, path)
+    assert "table cannot be read" in message(read_table, path)
     assert time.process_time() - begin < 5
 
 

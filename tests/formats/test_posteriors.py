@@ -49,21 +49,21 @@ def test_questions_are_written_as_scores(tmp_path: Path) -> None:
     [
         (
             "x,a,0.5\nx,b,0.5\ny,a,1\n",
-            "an item does not have each answer once\n"
+            "item does not have each answer once\n"
             "  where:   {path}, item y\n  allowed: one row for answer b\n  found:   0 rows",
         ),
         (
             "x,a,0.5\nx,a,0.5\ny,b,1\n",
-            "an item does not have each answer once\n"
+            "item does not have each answer once\n"
             "  where:   {path}, item x\n  allowed: one row for answer a\n  found:   2 rows",
         ),
         (
             "x,a,1\n,a,1\n",
-            "a value is missing\n  where:   {path}, line 3, column item\n  to mend: fill it in, or leave the row out",
+            "value is missing\n  where:   {path}, line 3, column item\n  fix:     fill it in, or leave the row out",
         ),
         (
             "x,a,1\nx,,0\n",
-            "a value is missing\n  where:   {path}, line 3, column answer\n  to mend: fill it in, or leave the row out",
+            "value is missing\n  where:   {path}, line 3, column answer\n  fix:     fill it in, or leave the row out",
         ),
         (
             "x,a,0.5\nx,b,0.4\n",
@@ -88,5 +88,5 @@ def test_a_table_that_is_no_posterior_is_an_error(rows: str, message: str, tmp_p
 def test_a_table_of_many_items_and_answers_with_few_rows_takes_no_more_memory_than_its_rows(tmp_path: Path) -> None:
     path = tmp_path / "p.csv"
     path.write_text("item,answer,probability\n" + "".join(f"i{n},a{n},1\n" for n in range(200_000)))
-    with pytest.raises(DataError, match=r"an item does not have each answer once\n.*item i0\n.*answer a1\n.* 0 rows"):
+    with pytest.raises(DataError, match=r"item does not have each answer once\n.*item i0\n.*answer a1\n.* 0 rows"):
         read_posterior(path)

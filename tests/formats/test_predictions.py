@@ -58,7 +58,7 @@ def test_twenty_ids_a_row_are_ids_and_twenty_one_are_an_error(refused: Callable[
     assert read_predictions(save(tmp_path / "p.npy", ids[:, :20])).detected == "npy 2x20: ids, top 20"
     assert refused(read_predictions, save(tmp_path / "p.npy", ids)) == (
         "too many ids a row\n  where:   DIR/p.npy\n  allowed: 1 to 20 ids a row, best first\n  found:   shape (2, 21)\n"
-        "  to mend: if these are scores, save them as floats"
+        "  fix:     if these are scores, save them as floats"
     )
 
 
@@ -90,41 +90,41 @@ def test_scores_of_the_other_byte_order_are_the_same_scores(tmp_path: Path) -> N
         (
             np.zeros((2, 4)),
             "wrong number of outputs\n  where:   DIR/p.npy\n  allowed: 3 columns\n  found:   4 columns\n"
-            f"  to mend: if the first output is a background class, save scores[:, 1:]; else {NAME_OUTPUTS}",
+            f"  fix:     if the first output is a background class, save scores[:, 1:]; else {NAME_OUTPUTS}",
         ),
         (
             np.zeros((2, 2)),
             "wrong number of outputs\n  where:   DIR/p.npy\n  allowed: 3 columns\n  found:   2 columns\n"
-            f"  to mend: {NAME_OUTPUTS}",
+            f"  fix:     {NAME_OUTPUTS}",
         ),
         (
             np.zeros(3),
-            "floats are scores, one row an image and one column a class\n  where:   DIR/p.npy\n"
+            "floats are scores: one row per image, one column per class\n  where:   DIR/p.npy\n"
             "  allowed: shape (N, classes)\n  found:   shape (3,)\n"
-            "  to mend: if these are class ids, save them as integers",
+            "  fix:     if these are class ids, save them as integers",
         ),
         (
             np.zeros((2, 3, 1)),
-            "floats are scores, one row an image and one column a class\n  where:   DIR/p.npy\n"
+            "floats are scores: one row per image, one column per class\n  where:   DIR/p.npy\n"
             "  allowed: shape (N, classes)\n  found:   shape (2, 3, 1)",
         ),
         (
             np.zeros((2, 3), np.longdouble),
-            "scores must be floats, one row an image and one column a class\n  where:   DIR/p.npy\n"
+            "scores must be floats, one row per image and one column per class\n  where:   DIR/p.npy\n"
             "  allowed: float16, bfloat16, float32 or float64 of shape (N, classes)\n"
             f"  found:   {np.dtype(np.longdouble)} (2, 3)",
         ),
         *[
             (
                 array,
-                "the array holds neither ids nor scores\n  where:   DIR/p.npy\n  allowed: integers or floats\n"
+                "array has neither ids nor scores\n  where:   DIR/p.npy\n  allowed: integers or floats\n"
                 f"  found:   {array.dtype} (2,)",
             )
             for array in (np.zeros(2, bool), np.zeros(2, complex), np.array(["n01", "n02"]), np.zeros(2, "M8[s]"))
         ],
         (
             np.zeros((0, 3)),
-            "the array has no rows\n  where:   DIR/p.npy\n  found:   shape (0, 3)\n  to mend: write it again",
+            "array has no rows\n  where:   DIR/p.npy\n  found:   shape (0, 3)\n  fix:     write it again",
         ),
         (
             np.array(7),
@@ -141,7 +141,7 @@ def test_scores_of_the_other_byte_order_are_the_same_scores(tmp_path: Path) -> N
         ),
         (
             np.array([[1, 2], [1, 1]]),
-            "a class is named twice for one image\n  where:   DIR/p.npy, row 1\n"
+            "class is listed twice for one image\n  where:   DIR/p.npy, row 1\n"
             "  allowed: the best classes, each once, best first\n  found:   [1, 1]",
         ),
     ],
@@ -155,7 +155,7 @@ def test_an_array_that_is_neither_ids_nor_scores_is_refused(
 def test_imagenets_1001_outputs_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     assert refused(read_predictions, save(tmp_path / "p.npy", np.zeros((1, 1001))), Classes(1000)) == (
         "wrong number of outputs\n  where:   DIR/p.npy\n  allowed: 1,000 columns\n  found:   1,001 columns\n"
-        f"  to mend: if the first output is a background class, save scores[:, 1:]; else {NAME_OUTPUTS}"
+        f"  fix:     if the first output is a background class, save scores[:, 1:]; else {NAME_OUTPUTS}"
     )
 
 
@@ -173,7 +173,7 @@ def test_a_file_of_no_known_kind_is_refused(refused: Callable[..., str], tmp_pat
     assert refused(read_predictions, tmp_path / "p.pkl") == (
         "wrong kind of file for predictions\n  where:   DIR/p.pkl\n"
         "  allowed: .npy, .npz, .pt, .pth, .safetensors, .csv, .tsv, .jsonl, .parquet, .json\n  found:   .pkl\n"
-        "  to mend: save it as .npz"
+        "  fix:     save it as .npz"
     )
 
 
@@ -182,9 +182,9 @@ def test_a_file_that_is_missing_or_empty_is_refused(
     refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, suffix: str
 ) -> None:
     path = tmp_path / f"p{suffix}"
-    assert refused(read_predictions, path) == f"no such file\n  where:   DIR/p{suffix}\n  to mend: check the path"
+    assert refused(read_predictions, path) == f"file not found\n  where:   DIR/p{suffix}\n  fix:     check the path"
     file(path.name, "")
-    assert refused(read_predictions, path) == f"the file is empty\n  where:   DIR/p{suffix}\n  to mend: write it again"
+    assert refused(read_predictions, path) == f"file is empty\n  where:   DIR/p{suffix}\n  fix:     write it again"
 
 
 # --- npz ------------------------------------------------------------------------------------------------------------
@@ -217,17 +217,17 @@ UNCLEAR = "allowed: one array of ids or scores, and one of names, filenames, pat
         (
             {"a": SCORES, "b": SCORES},
             f"it is not clear which array holds the predictions\n  where:   DIR/p.npz\n  {UNCLEAR}\n  found:   a, b\n"
-            "  to mend: save one array of predictions a file",
+            "  fix:     save one array of predictions a file",
         ),
         (
             {"names": np.array(IMAGES)},
             f"it is not clear which array holds the predictions\n  where:   DIR/p.npz\n  {UNCLEAR}\n  found:   names\n"
-            "  to mend: save one array of predictions a file",
+            "  fix:     save one array of predictions a file",
         ),
         (
             {"a": SCORES, "names": np.array(IMAGES), "paths": np.array(IMAGES)},
             f"two arrays of names\n  where:   DIR/p.npz\n  {UNCLEAR}\n  found:   a, names, paths\n"
-            "  to mend: save one array of predictions a file",
+            "  fix:     save one array of predictions a file",
         ),
         (
             {"a": SCORES, "names": np.array(["a"])},
@@ -237,18 +237,18 @@ UNCLEAR = "allowed: one array of ids or scores, and one of names, filenames, pat
         (
             {"a": SCORES, "names": np.array(["a", "a"])},
             "an image is named twice\n  where:   DIR/p.npz, the predictions\n  found:   a\n"
-            "  to mend: keep one row for each image",
+            "  fix:     keep one row for each image",
         ),
         (
             {"a": SCORES, "names": np.array(["a", ""])},
-            "an image has no name\n  where:   DIR/p.npz, the predictions, row 1\n  to mend: name every image",
+            "image name is empty\n  where:   DIR/p.npz, the predictions, row 1\n  fix:     name every image",
         ),
         *[
             (
                 {"a": SCORES, "names": names},
-                "the array does not hold image names\n  where:   DIR/p.npz, array names\n"
+                "array has no image names\n  where:   DIR/p.npz, array names\n"
                 f"  allowed: text of shape (N,)\n  found:   {names.dtype} {names.shape}\n"
-                "  to mend: save names.astype(str)",
+                "  fix:     save names.astype(str)",
             )
             for names in (np.array([1.0, 2.0]), np.array([IMAGES]), np.array([b"a", b"\xff"]))
         ],
@@ -265,7 +265,7 @@ def test_an_archive_that_declares_too_much_is_refused(refused: Callable[..., str
     np.savez_compressed(path, scores=np.zeros((1000, 1000), np.float32))
     assert refused(read_predictions, path, max_bytes=10**6) == (
         "the archive declares more than is allowed\n  where:   DIR/p.npz\n  allowed: 1,000,000 bytes\n"
-        "  found:   4,000,128 bytes\n  to mend: if you trust the file, pass max_bytes=4000128"
+        "  found:   4,000,128 bytes\n  fix:     if you trust the file, pass max_bytes=4000128"
     )
     assert len(read_predictions(path)) == 1000
 
@@ -284,7 +284,7 @@ def test_an_archive_that_declares_too_much_is_refused(refused: Callable[..., str
         (
             ["a", "a"],
             "an image is named twice\n  where:   DIR/p.npy, the predictions\n  found:   a\n"
-            "  to mend: keep one row for each image",
+            "  fix:     keep one row for each image",
         ),
     ],
 )
@@ -297,7 +297,7 @@ def test_names_that_do_not_fit_are_refused(
 def test_names_for_a_file_that_has_its_own_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     path = save_npz(tmp_path / "p.npz", scores=SCORES, names=np.array(IMAGES))
     assert refused(read_predictions, path, CLASSES, names=["a", "b"]) == (
-        "the file holds image names of its own\n  where:   DIR/p.npz\n  to mend: leave the other names out"
+        "file has its own image names\n  where:   DIR/p.npz\n  fix:     leave the other names out"
     )
 
 
@@ -328,24 +328,24 @@ def test_a_list_of_outputs_says_which_class_each_is(
         (
             ["n01", "n02"],
             "wrong number of outputs\n  where:   DIR/p.npy\n  allowed: 2 columns\n  found:   3 columns\n"
-            "  to mend: list every output, in order",
+            "  fix:     list every output, in order",
         ),
         (
             ["crane", "n01", "n02"],
-            "a class name is shared by two classes\n  where:   the list of outputs\n"
-            "  found:   'crane': 0 n01 crane, 2 n03 crane\n  to mend: name the class by its wnid or id",
+            "two classes share a name\n  where:   the list of outputs\n"
+            "  found:   'crane': 0 n01 crane, 2 n03 crane\n  fix:     name the class by its wnid or id",
         ),
         (
             ["dog", "n01", "hound"],
-            "two outputs are one class\n  where:   the list of outputs\n"
+            "two outputs have the same class\n  where:   the list of outputs\n"
             "  found:   'dog' (output 0) and 'hound' (output 2) are both 1 n02 dog, hound\n"
-            "  to mend: name each output by its wnid",
+            "  fix:     name each output by its wnid",
         ),
         (
             ["x", "y", "z"],
-            "none of the outputs is a class of the benchmark\n  where:   the list of outputs\n"
+            "no output is a class of the benchmark\n  where:   the list of outputs\n"
             "  allowed: wnids such as n01, names such as 'crane'\n  found:   x, y, z\n"
-            "  to mend: name each output by wnid, by class name or by class id",
+            "  fix:     name each output by wnid, by class name or by class id",
         ),
     ],
 )
@@ -422,9 +422,9 @@ def test_safetensors_of_scores_are_read(safetensors: ModuleType, torch: ModuleTy
 def test_a_tensor_without_values_is_refused(torch: ModuleType, refused: Callable[..., str], tmp_path: Path) -> None:
     torch.save(torch.empty(2, 3, device="meta"), tmp_path / "p.pt")
     assert refused(read_predictions, tmp_path / "p.pt") == (
-        "a tensor of this kind cannot be read\n  where:   DIR/p.pt\n"
+        "this kind of tensor cannot be read\n  where:   DIR/p.pt\n"
         "  allowed: a dense tensor of float16, bfloat16, float32 or float64 scores, or of integer ids\n"
-        "  found:   torch.float32\n  to mend: torch.save(scores.float().cpu(), path)"
+        "  found:   torch.float32\n  fix:     torch.save(scores.float().cpu(), path)"
     )
 
 
@@ -434,7 +434,7 @@ def test_a_tensor_whose_values_are_repeated_may_be_no_larger_than_allowed(
     torch.save(torch.zeros(1).expand(10**6, 10**4), tmp_path / "p.pt")
     assert refused(read_predictions, tmp_path / "p.pt") == (
         "the tensor declares more than is allowed\n  where:   DIR/p.pt\n  allowed: 8,589,934,592 bytes\n"
-        "  found:   40,000,000,000 bytes\n  to mend: if you trust the file, pass max_bytes=40000000000"
+        "  found:   40,000,000,000 bytes\n  fix:     if you trust the file, pass max_bytes=40000000000"
     )
 
 
@@ -452,9 +452,9 @@ def test_a_malicious_tensor_file_is_refused_and_its_code_does_not_run(
 ) -> None:
     torch.save({"scores": torch.zeros(2, 3), "names": trap}, tmp_path / "p.pt")
     assert refused(read_predictions, tmp_path / "p.pt") == (  # without torch's advice to load it all the same
-        "the file cannot be loaded as plain tensors\n  where:   DIR/p.pt\n"
+        "file cannot be loaded as plain tensors\n  where:   DIR/p.pt\n"
         "  allowed: a tensor, or a dict with one tensor and a list of names; other Python objects are never loaded\n"
-        "  found:   other Python objects\n  to mend: torch.save(scores.cpu(), path)"
+        "  found:   other Python objects\n  fix:     torch.save(scores.cpu(), path)"
     )
 
 
@@ -466,9 +466,9 @@ def test_a_tensor_file_with_a_damaged_directory_is_refused(
     content[content.rindex(b"PK\x01\x02")] = 0
     (tmp_path / "p.pt").write_bytes(content)
     assert refused(read_predictions, tmp_path / "p.pt") == (
-        "the file cannot be loaded as plain tensors\n  where:   DIR/p.pt\n"
+        "file cannot be loaded as plain tensors\n  where:   DIR/p.pt\n"
         "  allowed: a tensor, or a dict with one tensor and a list of names; other Python objects are never loaded\n"
-        "  found:   Bad magic number for central directory\n  to mend: torch.save(scores.cpu(), path)"
+        "  found:   Bad magic number for central directory\n  fix:     torch.save(scores.cpu(), path)"
     )
 
 
@@ -477,8 +477,8 @@ def test_a_broken_tensor_file_is_refused(
     refused: Callable[..., str], torch: ModuleType, file: Callable[..., Path], content: bytes
 ) -> None:
     predictions = refused(read_predictions, file("p.pt", content))
-    assert predictions.startswith("the file cannot be loaded as plain tensors\n  where:   DIR/p.pt\n")
-    assert predictions.endswith("\n  to mend: torch.save(scores.cpu(), path)")
+    assert predictions.startswith("file cannot be loaded as plain tensors\n  where:   DIR/p.pt\n")
+    assert predictions.endswith("\n  fix:     torch.save(scores.cpu(), path)")
 
 
 def test_a_tensor_file_that_declares_too_much_is_refused(
@@ -490,7 +490,7 @@ def test_a_tensor_file_that_declares_too_much_is_refused(
     assert declared > 40_000
     assert refused(read_predictions, tmp_path / "p.pt", max_bytes=40_000) == (
         "the archive declares more than is allowed\n  where:   DIR/p.pt\n  allowed: 40,000 bytes\n"
-        f"  found:   {declared:,} bytes\n  to mend: if you trust the file, pass max_bytes={declared}"
+        f"  found:   {declared:,} bytes\n  fix:     if you trust the file, pass max_bytes={declared}"
     )
 
 
@@ -511,9 +511,9 @@ def test_a_dictionary_that_is_not_clear_is_refused(
 ) -> None:
     torch.save(dictionaries(torch)[content], tmp_path / "p.pt")
     assert refused(read_predictions, tmp_path / "p.pt") == (
-        "it is not clear which tensor holds the predictions\n  where:   DIR/p.pt\n"
+        "several tensors could be the predictions\n  where:   DIR/p.pt\n"
         f"  allowed: one tensor of ids or scores, and one list of names, filenames, paths\n  found:   {content}\n"
-        "  to mend: save one tensor of predictions a file"
+        "  fix:     save one tensor of predictions a file"
     )
 
 
@@ -524,10 +524,10 @@ def test_a_tensor_that_numpy_does_not_know_is_refused(
     tensor = torch.tensor(SCORES)
     torch.save(tensor.to_sparse() if kind == "sparse" else tensor.to(torch.float8_e5m2), tmp_path / "p.pt")
     assert refused(read_predictions, tmp_path / "p.pt") == (
-        "a tensor of this kind cannot be read\n  where:   DIR/p.pt\n"
+        "this kind of tensor cannot be read\n  where:   DIR/p.pt\n"
         "  allowed: a dense tensor of float16, bfloat16, float32 or float64 scores, or of integer ids\n"
         f"  found:   torch.{'float32' if kind == 'sparse' else kind}\n"
-        "  to mend: torch.save(scores.float().cpu(), path)"
+        "  fix:     torch.save(scores.float().cpu(), path)"
     )
 
 
@@ -537,8 +537,8 @@ def test_a_truncated_safetensors_file_is_refused(
     safetensors.save_file({"logits": torch.tensor(SCORES)}, tmp_path / "whole.safetensors")
     path = file("p.safetensors", (tmp_path / "whole.safetensors").read_bytes()[:-1])
     predictions = refused(read_predictions, path)
-    assert predictions.startswith("the file is not a whole safetensors file\n  where:   DIR/p.safetensors\n  found:   ")
-    assert predictions.endswith("\n  to mend: get or write the file again")
+    assert predictions.startswith("file is not a complete safetensors file\n  where:   DIR/p.safetensors\n  found:   ")
+    assert predictions.endswith("\n  fix:     get or write the file again")
 
 
 @pytest.mark.parametrize(
@@ -560,8 +560,7 @@ def test_a_package_that_is_missing_is_said(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, missing, None)
     assert refused(read_predictions, tmp_path / name) == (
-        f"{purpose} needs the package {package}, which is not installed\n"
-        f"  where:   DIR/{name}\n  to mend: pip install 'reassess[torch]'"
+        f"package {package} is missing (for {purpose})\n  where:   DIR/{name}\n  fix:     pip install 'reassess[torch]'"
     )
 
 
@@ -640,7 +639,7 @@ def test_ids_of_names_alone_are_not_written(refused: Callable[..., str], tmp_pat
     predictions = Predictions.from_ids([0, 1], classes=Classes.from_texts(["cat", "dog"]))
     assert refused(write_predictions, tmp_path / "p.npy", predictions) == (
         "the classes are numbered, and only their names are known\n  where:   DIR/p.npy\n  found:   cat, dog, and ids\n"
-        f"  to mend: name the classes; or {GIVE_CLASSES}"
+        f"  fix:     name the classes; or {GIVE_CLASSES}"
     )
 
 
@@ -663,8 +662,8 @@ def test_outputs_that_are_not_classes_are_not_written_as_if_they_were(
 ) -> None:
     mapped = Predictions.from_scores(SCORES, IMAGES, columns=np.array([2, -1, 0]))
     assert refused(write_predictions, tmp_path / "p.npy", mapped) == (
-        "an npy file cannot say which outputs are which classes\n  where:   DIR/p.npy\n"
-        "  to mend: write a table, such as .parquet"
+        "npy files cannot say which output is which class\n  where:   DIR/p.npy\n"
+        "  fix:     write a table, such as .parquet"
     )
     write_predictions(tmp_path / "p.csv", mapped)
     assert read_predictions(tmp_path / "p.csv", CLASSES).class_ids.tolist() == [[0, 2], [2, 0]]
@@ -673,8 +672,8 @@ def test_outputs_that_are_not_classes_are_not_written_as_if_they_were(
 def test_a_name_with_a_line_break_needs_a_table(refused: Callable[..., str], tmp_path: Path) -> None:
     predictions = Predictions.from_ids([1, 2], ["a", "b\nc"])
     assert refused(write_predictions, tmp_path / "p.npy", predictions) == (
-        "an image name holds a line break\n  where:   DIR/p.npy, row 1\n  found:   'b\\nc'\n"
-        "  to mend: write a table, such as .parquet"
+        "image name contains a line break\n  where:   DIR/p.npy, row 1\n  found:   'b\\nc'\n"
+        "  fix:     write a table, such as .parquet"
     )
     assert list(tmp_path.iterdir()) == []
     write_predictions(tmp_path / "p.csv", predictions)
@@ -688,8 +687,7 @@ def test_neither_the_array_nor_its_names_overwrite_unless_forced(
     file(there, "old")
     predictions = Predictions.from_ids([1, 2], IMAGES)
     assert refused(write_predictions, tmp_path / "p.npy", predictions) == (
-        f"the output file exists\n  where:   DIR/{there}\n"
-        "  to mend: choose another name, or overwrite it with force=True"
+        f"output file exists\n  where:   DIR/{there}\n  fix:     choose another name, or overwrite it with force=True"
     )
     assert [path.name for path in tmp_path.iterdir()] == [there]
     assert (tmp_path / there).read_text() == "old"
@@ -714,8 +712,8 @@ def test_a_failed_write_keeps_both_old_files(
     file("p.txt", "old names")
     monkeypatch.setattr("reassess.formats.predictions._save", fail)
     assert refused(write_predictions, tmp_path / "p.npy", Predictions.from_ids([1, 2], IMAGES), force=True) == (
-        "the output file cannot be written\n  where:   DIR/p.npy\n  found:   No space left on device\n"
-        "  to mend: make room, or choose another name or folder"
+        "output file cannot be written\n  where:   DIR/p.npy\n  found:   No space left on device\n"
+        "  fix:     make room, or choose another name or folder"
     )
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
         "p.npy": "old array",

@@ -99,12 +99,12 @@ def test_no_proposals_are_written_with_their_headings(tmp_path: Path) -> None:
         (
             "image,class\na.png,0\n",
             "the table has no column for who proposed it\n  where:   DIR/p.csv\n  allowed: source\n"
-            "  found:   image, class\n  to mend: rename the column, or add it",
+            "  found:   image, class\n  fix:     rename the column, or add it",
         ),
         (
             "image,class,source\na.png,0,vit\na.png,0,\n",
-            "a value is missing\n  where:   DIR/p.csv, line 3, column source\n"
-            "  to mend: fill it in, or leave the row out",
+            "value is missing\n  where:   DIR/p.csv, line 3, column source\n"
+            "  fix:     fill it in, or leave the row out",
         ),
         (
             "image,class,source,rank\na.png,0,vit,0\n",
@@ -125,7 +125,7 @@ def test_no_proposals_are_written_with_their_headings(tmp_path: Path) -> None:
         ),
         (
             "image,class,source\na.png,0,vit\na.png,0,vit\n",
-            "a source proposes a class twice for one image\n  where:   DIR/p.csv, image a.png, class cat, source vit",
+            "source proposes a class twice for one image\n  where:   DIR/p.csv, image a.png, class cat, source vit",
         ),
         (
             "image,class,source\na.png,3,vit\n",

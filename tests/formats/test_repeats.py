@@ -40,11 +40,11 @@ def test_a_table_is_written_as_the_docs_say(tmp_path: Path) -> None:
         (
             "set,image,kind\na,1.png,tiny\n",
             "the table has no column for the number of the group\n  where:   FILE\n  allowed: repeat\n"
-            "  found:   set, image, kind\n  to mend: rename the column, or add it",
+            "  found:   set, image, kind\n  fix:     rename the column, or add it",
         ),
         (
             HEADINGS + "a,,,tiny\n",
-            "a value is missing\n  where:   FILE, line 2, column image\n  to mend: fill it in, or leave the row out",
+            "value is missing\n  where:   FILE, line 2, column image\n  fix:     fill it in, or leave the row out",
         ),
         (
             HEADINGS + "a,1.png,1,exact\na,2.png,0,exact\n",
@@ -57,9 +57,9 @@ def test_a_table_is_written_as_the_docs_say(tmp_path: Path) -> None:
         ),
         (
             HEADINGS + "a,1.png,1,exact\n",
-            "a group holds one image\n  where:   FILE, repeat 1\n  found:   image 1.png of a",
+            "group has only one image\n  where:   FILE, repeat 1\n  found:   image 1.png of a",
         ),
-        ("", "the file is empty\n  where:   FILE\n  to mend: write it again"),
+        ("", "file is empty\n  where:   FILE\n  fix:     write it again"),
     ],
 )
 def test_what_is_no_table_of_repeats_is_refused(tmp_path: Path, content: str, expected: str) -> None:

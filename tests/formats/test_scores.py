@@ -63,8 +63,8 @@ def test_the_columns_of_probabilities_and_golden_answers_are_called_so(tmp_path:
     [
         (
             "image,class,probability\na,1,0.9\nb,1,0.9\na,2,0.8\n",
-            "the probabilities of the classes of an image add up to more than 1\n  where:   DIR/a.csv, image a\n"
-            "  found:   1.7\n  to mend: call the column score if an image can be of several classes",
+            "class probabilities of an image add up to more than 1\n  where:   DIR/a.csv, image a\n"
+            "  found:   1.7\n  fix:     call the column score if an image can be of several classes",
         ),
         (
             "image,class,score,golden\na,1,0.9,1\nb,1,0.9,2\n",
@@ -72,8 +72,8 @@ def test_the_columns_of_probabilities_and_golden_answers_are_called_so(tmp_path:
         ),
         (
             "image,class,score,golden\na,1,0.9,1\nb,1,0.9,\n",
-            "a value is missing\n  where:   DIR/a.csv, line 3, column golden\n"
-            "  to mend: fill it in, or leave the row out",
+            "value is missing\n  where:   DIR/a.csv, line 3, column golden\n"
+            "  fix:     fill it in, or leave the row out",
         ),
     ],
 )
@@ -146,8 +146,7 @@ def test_quoted_numbers_are_numbers_and_names_stay_text(file: Callable[..., Path
         ("image,class,score\na,1,x\n", "not a number\n  where:   DIR/a.csv, line 2, column score\n  found:   'x'"),
         (
             "image,class,score\na,1,.5\nb,1,\n",
-            "a value is missing\n  where:   DIR/a.csv, line 3, column score\n"
-            "  to mend: fill it in, or leave the row out",
+            "value is missing\n  where:   DIR/a.csv, line 3, column score\n  fix:     fill it in, or leave the row out",
         ),
         (
             "image,class,score\na,1,.5\nb,1,nan\n",
@@ -159,7 +158,7 @@ def test_quoted_numbers_are_numbers_and_names_stay_text(file: Callable[..., Path
         ),
         (
             "image,class,score\na,1,.5\nb,1,.5\na,1,.7\n",
-            "a question is asked twice\n  where:   DIR/a.csv, image a, class 1\n  found:   rows 0 and 2",
+            "question is asked twice\n  where:   DIR/a.csv, image a, class 1\n  found:   rows 0 and 2",
         ),
         (
             "image,class,score\na,-1,.5\n",
@@ -176,18 +175,16 @@ def test_quoted_numbers_are_numbers_and_names_stay_text(file: Callable[..., Path
         ),
         (
             "image,class,score\n,1,.5\n",
-            "a value is missing\n  where:   DIR/a.csv, line 2, column image\n"
-            "  to mend: fill it in, or leave the row out",
+            "value is missing\n  where:   DIR/a.csv, line 2, column image\n  fix:     fill it in, or leave the row out",
         ),
         (
             "image,class,score\na,,.5\n",
-            "a value is missing\n  where:   DIR/a.csv, line 2, column class\n"
-            "  to mend: fill it in, or leave the row out",
+            "value is missing\n  where:   DIR/a.csv, line 2, column class\n  fix:     fill it in, or leave the row out",
         ),
         (
             "image,class\na,1\n",
             "the table has no column for the score\n  where:   DIR/a.csv\n  allowed: score or probability\n"
-            "  found:   image, class\n  to mend: rename the column, or add it",
+            "  found:   image, class\n  fix:     rename the column, or add it",
         ),
     ],
 )
@@ -207,7 +204,7 @@ def test_true_is_no_score(refused: Callable[..., str], tmp_path: Path) -> None:
 KINDS = (
     "classes are neither all ids nor all names\n  where:   DIR/a.npz\n  allowed: whole numbers, or text\n  found:   {}"
 )
-NO_NAME = "a class has no name\n  where:   DIR/a.npz\n  allowed: whole numbers, or text\n  found:   ''"
+NO_NAME = "class name is empty\n  where:   DIR/a.npz\n  allowed: whole numbers, or text\n  found:   ''"
 ID = "class id out of range\n  where:   DIR/a.npz, array info, row 1\n  allowed: 0 to 2147483647\n  found:   {}"
 NO_ID = ID.replace(", array info, row 1", "")
 PAIRS = (
@@ -225,12 +222,12 @@ def named(*ids: Any) -> npt.NDArray[Any]:
     [
         (
             {"info": INFO},
-            "an array is missing in the archive\n  where:   DIR/a.npz\n"
+            "array is missing in the archive\n  where:   DIR/a.npz\n"
             "  allowed: tensor or scores or probability\n  found:   info",
         ),
         (
             {"scores": np.zeros(2)},
-            "an array is missing in the archive\n  where:   DIR/a.npz\n  allowed: info\n  found:   scores",
+            "array is missing in the archive\n  where:   DIR/a.npz\n  allowed: info\n  found:   scores",
         ),
         (
             {"tensor": np.zeros(3), "info": INFO},
@@ -240,7 +237,7 @@ def named(*ids: Any) -> npt.NDArray[Any]:
             {"tensor": np.zeros((85, 2, 3)), "info": INFO},
             "wrong shape of the scores\n  where:   DIR/a.npz, array tensor\n"
             "  allowed: floats of shape (questions,)\n  found:   float64 (85, 2, 3)\n"
-            "  to mend: a tensor of shape (raters, questions, answers) holds votes: aggregate them first",
+            "  fix:     a tensor of shape (raters, questions, answers) holds votes: aggregate them first",
         ),
         (
             {"tensor": np.zeros(2, int), "info": INFO},
@@ -265,13 +262,13 @@ def named(*ids: Any) -> npt.NDArray[Any]:
         ),
         (
             {"tensor": np.zeros(2), "info": np.array([["a", "1"], ["a", "1"]])},
-            "a question is asked twice\n  where:   DIR/a.npz, image a, class 1\n  found:   rows 0 and 1",
+            "question is asked twice\n  where:   DIR/a.npz, image a, class 1\n  found:   rows 0 and 1",
         ),
         (
             {"tensor": np.zeros(2), "info": INFO.astype(object)},
-            "the file holds pickled Python objects, which are never loaded: unpickling can run any code\n"
+            "file contains pickled Python objects, which are never loaded: unpickling can run any code\n"
             "  where:   DIR/a.npz, array info\n  allowed: arrays of numbers or text\n"
-            "  to mend: save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)",
+            "  fix:     save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)",
         ),
     ],
 )
@@ -285,7 +282,7 @@ def test_a_scores_archive_that_declares_too_much_is_refused(refused: Callable[..
     path = save_npz(tmp_path / "a.npz", tensor=np.zeros(2), info=INFO)
     assert refused(read_scores, path, max_bytes=300) == (
         "the archive declares more than is allowed\n  where:   DIR/a.npz\n  allowed: 300 bytes\n  found:   352 bytes\n"
-        "  to mend: if you trust the file, pass max_bytes=352"
+        "  fix:     if you trust the file, pass max_bytes=352"
     )
 
 

@@ -76,28 +76,28 @@ def test_columns_without_a_heading_are_called_by_their_number(file: Callable[...
         (
             "t.csv",
             "image;prediction\na.png;3\n",
-            "the fields are not separated as the suffix says\n  where:   DIR/t.csv\n  allowed: commas, in a .csv file\n"
-            "  found:   semicolons, in the heading 'image;prediction'\n  to mend: save it with commas",
+            "fields are not separated as the suffix says\n  where:   DIR/t.csv\n  allowed: commas, in a .csv file\n"
+            "  found:   semicolons, in the heading 'image;prediction'\n  fix:     save it with commas",
         ),
         (
             "t.csv",
             "image\tprediction\na.png\t3\n",
-            "the fields are not separated as the suffix says\n  where:   DIR/t.csv\n  allowed: commas, in a .csv file\n"
-            "  found:   tabs, in the heading 'image\\tprediction'\n  to mend: save it with commas, or call it .tsv",
+            "fields are not separated as the suffix says\n  where:   DIR/t.csv\n  allowed: commas, in a .csv file\n"
+            "  found:   tabs, in the heading 'image\\tprediction'\n  fix:     save it with commas, or call it .tsv",
         ),
         (
             "t.tsv",
             "image,prediction\na.png,3\n",
-            "the fields are not separated as the suffix says\n  where:   DIR/t.tsv\n  allowed: tabs, in a .tsv file\n"
-            "  found:   commas, in the heading 'image,prediction'\n  to mend: save it with tabs",
+            "fields are not separated as the suffix says\n  where:   DIR/t.tsv\n  allowed: tabs, in a .tsv file\n"
+            "  found:   commas, in the heading 'image,prediction'\n  fix:     save it with tabs",
         ),
         (
             "t.csv",
             'image,prediction\n"a",1\nb,"2\n',
-            "the table cannot be read\n  where:   DIR/t.csv, line 3\n  found:   a quote that is not closed\n"
-            '  to mend: get or write the file again; a quote within a field is written twice: "5"" floppy"',
+            "table cannot be read\n  where:   DIR/t.csv, line 3\n  found:   a quote that is not closed\n"
+            '  fix:     get or write the file again; a quote within a field is written twice: "5"" floppy"',
         ),
-        ("t.csv", "\n\n", "the table has no rows\n  where:   DIR/t.csv\n  to mend: write it again"),
+        ("t.csv", "\n\n", "table has no rows\n  where:   DIR/t.csv\n  fix:     write it again"),
     ],
 )
 def test_what_is_no_table_of_its_kind_is_refused_with_what_it_is(
@@ -112,7 +112,7 @@ def test_a_first_line_of_values_is_no_heading(
 ) -> None:
     path = file("t.csv", f"{headings}\nrex.jpg,4\n")
     assert refused(read_table, path) == (
-        "the first line of the table is no heading\n  where:   DIR/t.csv\n"
+        "first line of the table is not a heading\n  where:   DIR/t.csv\n"
         f"  allowed: a heading for each column, such as image\n  found:   {headings.replace(',', ', ')}\n"
-        "  to mend: write the headings above the first row"
+        "  fix:     write the headings above the first row"
     )

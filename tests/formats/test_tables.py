@@ -79,8 +79,7 @@ def test_names_that_no_text_can_be_made_of_are_refused(
 ) -> None:
     pl.DataFrame({"image": column}).write_parquet(tmp_path / "t.parquet")
     assert refused(read_table, tmp_path / "t.parquet", text=("image",)) == (
-        "a column does not hold text\n  where:   DIR/t.parquet, column image\n"
-        f"  found:   {found}\n  to mend: write it as text"
+        f"column is not text\n  where:   DIR/t.parquet, column image\n  found:   {found}\n  fix:     write it as text"
     )
 
 
@@ -89,15 +88,15 @@ def test_a_type_that_shows_late_is_the_columns_type(file: Callable[..., Path]) -
     assert read_table(file("t.csv", content))["score"][-1] == 0.25
 
 
-AGAIN = "\n  to mend: get or write the file again"
+AGAIN = "\n  fix:     get or write the file again"
 QUOTED = AGAIN + "; a field that holds a separator stands in quotes"
 
 
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("t.csv", "image,class\n", "the table has no rows\n  where:   DIR/t.csv\n  to mend: write it again"),
-        ("t.csv", "", "the file is empty\n  where:   DIR/t.csv\n  to mend: write it again"),
+        ("t.csv", "image,class\n", "table has no rows\n  where:   DIR/t.csv\n  fix:     write it again"),
+        ("t.csv", "", "file is empty\n  where:   DIR/t.csv\n  fix:     write it again"),
         (
             "t.csv",
             "image,class\na,1\nb,2,3\n",
@@ -119,24 +118,24 @@ QUOTED = AGAIN + "; a field that holds a separator stands in quotes"
         (
             "t.csv",
             "image,class,image\na,1,b\n",
-            "a column is named twice\n  where:   DIR/t.csv\n  found:   image\n  to mend: rename one of them",
+            "a column is named twice\n  where:   DIR/t.csv\n  found:   image\n  fix:     rename one of them",
         ),
         (
             "t.csv",
             b"image,class\n\xe9,1\n",
-            "the file is not UTF-8 text\n  where:   DIR/t.csv\n  found:   the byte 0xe9\n  to mend: save it as UTF-8",
+            "file is not UTF-8 text\n  where:   DIR/t.csv\n  found:   the byte 0xe9\n  fix:     save it as UTF-8",
         ),
         (
             "t.jsonl",
             '{"image": {"a": 1}}\n',
-            "a column does not hold text\n  where:   DIR/t.jsonl, column image\n"
-            "  found:   Struct({'a': Int64})\n  to mend: write it as text",
+            "column is not text\n  where:   DIR/t.jsonl, column image\n"
+            "  found:   Struct({'a': Int64})\n  fix:     write it as text",
         ),
         (
             "t.xlsx",
             "PK",
             "wrong kind of file for a table\n  where:   DIR/t.xlsx\n"
-            "  allowed: .csv, .tsv, .jsonl, .parquet\n  found:   .xlsx\n  to mend: save it as .csv",
+            "  allowed: .csv, .tsv, .jsonl, .parquet\n  found:   .xlsx\n  fix:     save it as .csv",
         ),
     ],
 )
@@ -171,9 +170,9 @@ def test_a_table_of_a_few_bytes_that_declares_gigabytes_is_refused_unread(
     pl.concat([rows] * 150).sink_parquet(tmp_path / "t.parquet")
     assert (tmp_path / "t.parquet").stat().st_size < 2_000_000
     assert refused(read_table, tmp_path / "t.parquet") == (
-        "the table declares too much\n  where:   DIR/t.parquet\n"
+        "table is too large\n  where:   DIR/t.parquet\n"
         "  allowed: up to 8,589,934,592 bytes, with 8 for a number and 64 for a text\n"
-        "  found:   150,000,000 rows of 1 columns\n  to mend: split it, or leave columns out"
+        "  found:   150,000,000 rows of 1 columns\n  fix:     split it, or leave columns out"
     )
 
 
@@ -183,7 +182,7 @@ def test_a_key_that_stands_twice_in_a_line_is_an_error(
 ) -> None:
     path = file("t.jsonl", f'{{"image": "a", "class": 1}}\n\n{{"image": "b", "class": 1, {second}}}\n')
     assert refused(read_table, path) == (
-        "a key is named twice\n  where:   DIR/t.jsonl, line 3\n  found:   class\n  to mend: leave one out"
+        "a key is named twice\n  where:   DIR/t.jsonl, line 3\n  found:   class\n  fix:     leave one out"
     )
 
 
@@ -194,7 +193,7 @@ def test_half_of_a_character_in_a_line_is_an_error(
     path = file("t.jsonl", f'{{"image": "\\ud83d\\ude00"}}\n{row}\n')
     assert refused(read_table, path) == (
         "a text holds half of a character\n  where:   DIR/t.jsonl, line 2\n  allowed: text that UTF-8 can write\n"
-        "  found:   '\\ud800.png'\n  to mend: spell it anew"
+        "  found:   '\\ud800.png'\n  fix:     spell it anew"
     )
 
 
@@ -208,8 +207,8 @@ def test_a_truncated_table_is_refused(
     }[name]
     table = refused(read_table, file(name, content), text=("image",)).splitlines()
     assert (table[:2], table[3:]) == (
-        ["the table cannot be read", f"  where:   DIR/{name}" + ", line 2" * (name == "t.jsonl")],
-        ["  to mend: get or write the file again"],
+        ["table cannot be read", f"  where:   DIR/{name}" + ", line 2" * (name == "t.jsonl")],
+        ["  fix:     get or write the file again"],
     )
     assert table[2].startswith("  found:   ")  # in the words of the reader of such files
 
@@ -222,8 +221,7 @@ def test_a_file_so_broken_that_polars_panics_is_refused(
 
     monkeypatch.setattr(pl, "scan_parquet", panic)
     assert refused(read_table, file("t.parquet", "PAR1")) == (
-        "the table cannot be read\n  where:   DIR/t.parquet\n  found:   called `Result::unwrap()` on an `Err` value"
-        + AGAIN
+        "table cannot be read\n  where:   DIR/t.parquet\n  found:   called `Result::unwrap()` on an `Err` value" + AGAIN
     )
 
 
@@ -235,7 +233,7 @@ def test_the_first_of_some_headings_is_the_column(tmp_path: Path) -> None:
 def test_a_column_that_is_missing_is_said(refused: Callable[..., str], tmp_path: Path) -> None:
     assert refused(column, tmp_path / "t.csv", pl.DataFrame({"b": [1], "c": [2]}), "a", "d", thing="the score") == (
         "the table has no column for the score\n  where:   DIR/t.csv\n  allowed: a or d\n  found:   b, c\n"
-        "  to mend: rename the column, or add it"
+        "  fix:     rename the column, or add it"
     )
 
 
@@ -309,8 +307,8 @@ def test_single_precision_stays_single(tmp_path: Path) -> None:
     [
         (
             [0.5, None],
-            "a value is missing\n  where:   DIR/t.jsonl, line 2, column score\n"
-            "  to mend: fill it in, or leave the row out",
+            "value is missing\n  where:   DIR/t.jsonl, line 2, column score\n"
+            "  fix:     fill it in, or leave the row out",
         ),
         (["1", "x"], "not a number\n  where:   DIR/t.jsonl, line 2, column score\n  found:   'x'"),
         ([True, True], "not a number\n  where:   DIR/t.jsonl, line 1, column score\n  found:   True"),
@@ -328,8 +326,7 @@ def test_a_table_does_not_overwrite_unless_forced(
 ) -> None:
     path = file(f"t{suffix}", "old")
     assert refused(write_table, path, pl.DataFrame({"a": [1]})) == (
-        f"the output file exists\n  where:   DIR/t{suffix}\n"
-        "  to mend: choose another name, or overwrite it with force=True"
+        f"output file exists\n  where:   DIR/t{suffix}\n  fix:     choose another name, or overwrite it with force=True"
     )
     assert path.read_text() == "old"
 
@@ -346,5 +343,5 @@ def test_the_file_of_a_name_is_read_and_no_other_that_the_name_would_match(
 
 def test_a_name_of_bytes_that_are_no_text_is_said(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     assert refused(read_table, file("\udcff.csv", "a\n1\n")).startswith(
-        "the table cannot be read\n  where:   DIR/\\udcff.csv\n  found:   'utf-8' codec can't encode character"
+        "table cannot be read\n  where:   DIR/\\udcff.csv\n  found:   'utf-8' codec can't encode character"
     )

@@ -66,63 +66,63 @@ def test_classes_with_wnids_are_written_by_id_and_other_keys_are_not_read(tmp_pa
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("[1]", f"the line holds no task\n  where:   DIR, line 1\n  allowed: an object, as in {FORM}\n  found:   [1]"),
+        ("[1]", f"line is not a task\n  where:   DIR, line 1\n  allowed: an object, as in {FORM}\n  found:   [1]"),
         (
             '{"image": "a.png", "class": "cat"}',
-            "the line holds a question, and not a task\n  where:   DIR, line 1\n"
-            "  to mend: make tasks of questions with reassess tasks",
+            "line is a question, not a task\n  where:   DIR, line 1\n"
+            "  fix:     make tasks of questions with reassess tasks",
         ),
         (
             '{"task": true, "image": "a.png", "classes": [{"class": 1}]}',
-            f"the line holds no task\n  where:   DIR, line 1\n  allowed: task: a whole number from 0, as in {FORM}\n"
+            f"line is not a task\n  where:   DIR, line 1\n  allowed: task: a whole number from 0, as in {FORM}\n"
             "  found:   true",
         ),
         (
             '{"task": 0, "image": "", "classes": [{"class": 1}]}',
-            f"the line holds no task\n  where:   DIR, line 1\n  allowed: image: the name of an image, as in {FORM}\n"
+            f"line is not a task\n  where:   DIR, line 1\n  allowed: image: the name of an image, as in {FORM}\n"
             '  found:   ""',
         ),
         (
             '{"task": 0, "image": "a.png", "classes": []}',
-            "the line holds no task\n  where:   DIR, line 1\n"
+            "line is not a task\n  where:   DIR, line 1\n"
             f"  allowed: classes: a list of objects, each with a class, as in {FORM}\n  found:   []",
         ),
         (
             '{"task": 0, "image": "a.png", "classes": [{"class": 1}, {"class": "cat"}]}',
-            "the line holds no task\n  where:   DIR, line 1\n"
+            "line is not a task\n  where:   DIR, line 1\n"
             f'  allowed: class: an id from 0, or text, in all of the list, as in {FORM}\n  found:   [1, "cat"]',
         ),
         (
             '{"task": 0, "image": "a.png", "classes": [{"class": 1}], "reason": 5}',
-            f"the line holds no task\n  where:   DIR, line 1\n  allowed: reason: text, as in {FORM}\n  found:   5",
+            f"line is not a task\n  where:   DIR, line 1\n  allowed: reason: text, as in {FORM}\n  found:   5",
         ),
         (
             '{"task": 0, "image": "a.png", "image": "b.png"}',
-            "a key is named twice\n  where:   DIR, line 1\n  found:   image\n  to mend: leave one out",
+            "a key is named twice\n  where:   DIR, line 1\n  found:   image\n  fix:     leave one out",
         ),
         (
             '{"task": 0,',
-            "the line is no JSON\n  where:   DIR, line 1\n"
+            "line is not JSON\n  where:   DIR, line 1\n"
             "  found:   Expecting property name enclosed in double quotes: line 1 column 12 (char 11)\n"
-            "  to mend: write the file again",
+            "  fix:     write the file again",
         ),
         (
             '{"task": 0, "image": "a.png", "classes": [{"class": "1"}]}\n\n'
             '{"task": 1, "image": "a.png", "classes": [{"class": "cow"}]}',
             "a class is not one of the benchmark's\n  where:   DIR, line 3\n"
             "  allowed: names such as 'cat', 'dog', 'cup, beaker'\n  found:   cow\n"
-            "  to mend: check the spelling, or add the class to the list of classes",
+            "  fix:     check the spelling, or add the class to the list of classes",
         ),
         (
             '{"task": 0, "image": "a.png", "classes": [{"class": 1}]}\n'
             '{"task": 1, "image": "a.png", "classes": [{"class": 1}]}',
-            "a question is asked twice\n  where:   DIR, image a.png, class dog\n  found:   lines 1 and 2\n"
-            "  to mend: leave one out",
+            "question is asked twice\n  where:   DIR, image a.png, class dog\n  found:   lines 1 and 2\n"
+            "  fix:     leave one out",
         ),
         (
             '\n{"task": 0, "image": "a.png", "classes": [{"class": 1}, {"class": 1}]}',
-            "a question is asked twice\n  where:   DIR, image a.png, class dog\n  found:   line 2, twice\n"
-            "  to mend: leave one out",
+            "question is asked twice\n  where:   DIR, image a.png, class dog\n  found:   line 2, twice\n"
+            "  fix:     leave one out",
         ),
         (
             '{"task": 0, "image": "a.png", "classes": [{"class": 1}]}\n'
@@ -131,13 +131,13 @@ def test_classes_with_wnids_are_written_by_id_and_other_keys_are_not_read(tmp_pa
         ),
         (
             '{"task": 0, "image": "a.png", "classes": [{"class": "cat"}, {"class": " "}]}',
-            "the line holds no task\n  where:   DIR, line 1\n"
+            "line is not a task\n  where:   DIR, line 1\n"
             f'  allowed: class: an id from 0, or text, in all of the list, as in {FORM}\n  found:   ["cat", " "]',
         ),
         (
             '{"task": 0, "image": "a.png", "classes": [{"class": 1}]}\n'
             '{"task": 0, "image": "b.png", "classes": [{"class": 1}]}',
-            "task 0 stands twice\n  where:   DIR\n  found:   lines 1 and 2\n  to mend: number the tasks anew",
+            "task 0 stands twice\n  where:   DIR\n  found:   lines 1 and 2\n  fix:     number the tasks anew",
         ),
         (
             '{"task": 0, "image": "a.png", "classes": [{"class": 1}]}\n'
@@ -148,15 +148,15 @@ def test_classes_with_wnids_are_written_by_id_and_other_keys_are_not_read(tmp_pa
             '{"task": 0, "image": "a.png", "classes": [{"class": 0, "name": "cat"}, {"class": 1}]}\n'
             '{"task": 1, "image": "b.png", "classes": [{"class": 1, "name": "cock"}]}',
             "class 1 has another name in the benchmark\n  where:   DIR, line 2\n  allowed: dog\n  found:   cock\n"
-            "  to mend: make the tasks again, by questions of this benchmark",
+            "  fix:     make the tasks again, by questions of this benchmark",
         ),
         (
             '{"task": 0, "image": "a.png", "classes": [{"class": 1, "name": NaN}]}',
-            f"the line holds no task\n  where:   DIR, line 1\n  allowed: name: text, as in {FORM}\n  found:   [NaN]",
+            f"line is not a task\n  where:   DIR, line 1\n  allowed: name: text, as in {FORM}\n  found:   [NaN]",
         ),
         (
             "\n",
-            f"the file holds no task\n  where:   DIR\n  allowed: lines such as {FORM}\n  to mend: write it again",
+            f"file has no tasks\n  where:   DIR\n  allowed: lines such as {FORM}\n  fix:     write it again",
         ),
     ],
 )

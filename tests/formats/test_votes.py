@@ -118,46 +118,40 @@ def test_other_answers_come_back_from_an_archive(tmp_path: Path) -> None:
 BAD_ARCHIVES = {
     "scores": (
         {"tensor": np.ones(3)},
-        "the archive does not hold votes\n"
+        "archive has no votes\n"
         "  where:   {path}, array tensor\n"
         "  allowed: numbers of shape (2 raters, 3 questions, answers)\n"
         "  found:   float64 (3,)\n"
-        "  to mend: a tensor of shape (questions,) holds scores",
+        "  fix:     a tensor of shape (questions,) holds scores",
     ),
     "another shape": (
         {"tensor": TENSOR[:, :2]},
-        "the archive does not hold votes\n"
+        "archive has no votes\n"
         "  where:   {path}, array tensor\n"
         "  allowed: numbers of shape (2 raters, 3 questions, answers)\n"
         "  found:   float64 (2, 2, 3)",
     ),
     "complex numbers": (
         {"tensor": TENSOR.astype("complex64")},
-        "the archive does not hold votes\n"
+        "archive has no votes\n"
         "  where:   {path}, array tensor\n"
         "  allowed: numbers of shape (2 raters, 3 questions, answers)\n"
         "  found:   complex64 (2, 3, 3)",
     ),
     "not binary": (
         {"tensor": TENSOR * 0.5},
-        "the tensor is not binary\n"
-        "  where:   {path}, rater 12, image a.png, class 7\n"
-        "  allowed: 0 and 1\n"
-        "  found:   0.5",
+        "tensor is not binary\n  where:   {path}, rater 12, image a.png, class 7\n  allowed: 0 and 1\n  found:   0.5",
     ),
     "NaN": (
         {"tensor": np.where(TENSOR == 0, 0, np.nan)},
-        "the tensor is not binary\n"
-        "  where:   {path}, rater 12, image a.png, class 7\n"
-        "  allowed: 0 and 1\n"
-        "  found:   nan",
+        "tensor is not binary\n  where:   {path}, rater 12, image a.png, class 7\n  allowed: 0 and 1\n  found:   nan",
     ),
     "two answers in a cell": (
         {"tensor": np.ones((2, 3, 3))},
-        "two answers in one cell\n"
+        "cell has two answers\n"
         "  where:   {path}, rater 12, image a.png, class 7\n"
         "  allowed: one answer or none\n"
-        "  to mend: give votes of a rater who votes several times on an item as a table",
+        "  fix:     give votes of a rater who votes several times on an item as a table",
     ),
     "info is no pairs": (
         {"info": INFO[:, 0]},
@@ -175,7 +169,7 @@ BAD_ARCHIVES = {
     ),
     "question twice": (
         {"info": INFO[[0, 1, 0]]},
-        "a question is asked twice\n  where:   {path}, image a.png, class 7\n  found:   rows 0 and 2",
+        "question is asked twice\n  where:   {path}, image a.png, class 7\n  found:   rows 0 and 2",
     ),
     "ids are floats": (
         {"ids": np.array([1.0, 2.0])},
@@ -187,15 +181,15 @@ BAD_ARCHIVES = {
     "rater twice": ({"ids": np.array([4, 4])}, "a rater is named twice\n  where:   {path}\n  found:   4"),
     "no ids": (
         {"ids": None},
-        "an array is missing in the archive\n  where:   {path}\n  allowed: ids\n  found:   tensor, info",
+        "array is missing in the archive\n  where:   {path}\n  allowed: ids\n  found:   tensor, info",
     ),
     "no tensor": (
         {"tensor": None},
-        "an array is missing in the archive\n  where:   {path}\n  allowed: tensor\n  found:   info, ids",
+        "array is missing in the archive\n  where:   {path}\n  allowed: tensor\n  found:   info, ids",
     ),
     "no info": (
         {"info": None},
-        "an array is missing in the archive\n  where:   {path}\n  allowed: info\n  found:   tensor, ids",
+        "array is missing in the archive\n  where:   {path}\n  allowed: info\n  found:   tensor, ids",
     ),
     "answers do not fit": (
         {"answers": np.array(["no", "yes"])},
@@ -241,7 +235,7 @@ def test_an_archive_that_declares_too_much_is_refused(tmp_path: Path) -> None:
         f"  where:   {path}\n"
         f"  allowed: {declared - 1:,} bytes\n"
         f"  found:   {declared:,} bytes\n"
-        f"  to mend: if you trust the file, pass max_bytes={declared}"
+        f"  fix:     if you trust the file, pass max_bytes={declared}"
     )
     assert words(read_votes(path, max_bytes=declared)) == READ
 
@@ -260,8 +254,8 @@ def test_an_array_that_is_cut_short_is_refused(tmp_path: Path, name: str, declar
     with pytest.raises(DataError) as error:
         read_votes(path)
     assert str(error.value) == (
-        f"an array is not as long as it declares\n  where:   {path}, array {name}\n"
-        f"  allowed: {declared}\n  found:   {size} bytes\n  to mend: get or write the file again"
+        f"array is shorter than declared\n  where:   {path}, array {name}\n"
+        f"  allowed: {declared}\n  found:   {size} bytes\n  fix:     get or write the file again"
     )
 
 
@@ -273,19 +267,18 @@ def plain_votes(**changed: Any) -> Any:
 
 ONE_QUESTION = Questions.from_columns(["a.png"], np.array([1]))
 DOES_NOT_FIT = {
-    "plain items": ({}, "an archive holds votes on (image, class) questions only\n  where:   {path}\n"),
+    "plain items": ({}, "archives can have only votes on (image, class) questions\n  where:   {path}\n"),
     "times": (
         {"items": ONE_QUESTION, "seconds": np.array([2.0])},
-        "an archive holds no times of votes\n  where:   {path}\n",
+        "archives cannot have times of votes\n  where:   {path}\n",
     ),
     "mixed ids": (
         {"items": ONE_QUESTION, "raters": (1, "ann")},
-        "an archive holds ids of one kind: all numbers or all text\n  where:   {path}\n",
+        "archives have ids of one type: numbers or text\n  where:   {path}\n",
     ),
     "two votes": (
         {"items": ONE_QUESTION, "rows": [(0, 0, 0), (0, 0, 1)]},
-        "an archive holds one vote of a rater on an item\n  where:   {path}\n"
-        "  found:   rater 1 on image a.png, class 1\n",
+        "archives have one vote per rater and item\n  where:   {path}\n  found:   rater 1 on image a.png, class 1\n",
     ),
 }
 
@@ -296,14 +289,14 @@ def test_votes_that_an_archive_cannot_hold_are_not_written(tmp_path: Path, name:
     path = tmp_path / "v.npz"
     with pytest.raises(OutputError) as error:
         write_votes(path, plain_votes(**changed))
-    assert str(error.value) == message.format(path=path) + "  to mend: write a .parquet or .csv table"
+    assert str(error.value) == message.format(path=path) + "  fix:     write a .parquet or .csv table"
     assert not path.exists()
 
 
 def test_a_file_that_exists_is_not_overwritten(tmp_path: Path) -> None:
     path = save(tmp_path / "v.npz")
     votes = read_votes(path)
-    with pytest.raises(OutputError, match="the output file exists"):
+    with pytest.raises(OutputError, match="output file exists"):
         write_votes(path, votes)
     write_votes(path, votes, force=True)
     assert words(read_votes(path)) == READ
@@ -375,45 +368,45 @@ BAD_TABLES = {
         "  where:   {path}\n"
         "  allowed: rater or worker\n"
         "  found:   item, answer\n"
-        "  to mend: rename the column, or add it",
+        "  fix:     rename the column, or add it",
     ),
     "no item": (
         "thing,rater,answer\nx,1,no\n",
-        "the table has no column for what was voted on\n"
+        "column with items is missing\n"
         "  where:   {path}\n"
         "  allowed: image and class; image alone, where answers are classes; or item, task, question\n"
         "  found:   thing, rater, answer\n"
-        "  to mend: rename the columns",
+        "  fix:     rename the columns",
     ),
     "an image under another heading": (
         "filename,class,worker,response\na.png,cat,1,no\n",
-        "the table has no column for what was voted on\n"
+        "column with items is missing\n"
         "  where:   {path}\n"
         "  allowed: image and class; image alone, where answers are classes; or item, task, question\n"
         "  found:   filename, class, worker, response\n"
-        "  to mend: rename the columns",
+        "  fix:     rename the columns",
     ),
     "yes and no to no class": (
         "image,rater,answer\na.png,1,Yes\na.png,2,no\n",
-        "the answers say yes or no, and no column says to which class\n"
+        "answers are yes or no, but no column has the class\n"
         "  where:   {path}\n"
         "  allowed: a column class; or, without it, classes as answers\n"
         "  found:   Yes, no\n"
-        "  to mend: add the column class; if the classes are called so, list them in classes.txt",
+        "  fix:     add the column class; if the classes are called so, list them in classes.txt",
     ),
-    "no rows": ("item,rater,answer\n", "the table has no rows\n  where:   {path}\n  to mend: write it again"),
-    "no votes": ("item,rater,answer\nx,,\n", "the table has no votes\n  where:   {path}\n  to mend: write it again"),
+    "no rows": ("item,rater,answer\n", "table has no rows\n  where:   {path}\n  fix:     write it again"),
+    "no votes": ("item,rater,answer\nx,,\n", "table has no votes\n  where:   {path}\n  fix:     write it again"),
     "a vote without a rater": (
         "item,rater,answer\nx,1,no\nx,,no\n",
-        "a value is missing\n  where:   {path}, line 3, column rater\n  to mend: fill it in, or leave the row out",
+        "value is missing\n  where:   {path}, line 3, column rater\n  fix:     fill it in, or leave the row out",
     ),
     "a vote without an answer": (
         "item,rater,answer\nx,1,\n",
-        "a value is missing\n  where:   {path}, line 2, column answer\n  to mend: fill it in, or leave the row out",
+        "value is missing\n  where:   {path}, line 2, column answer\n  fix:     fill it in, or leave the row out",
     ),
     "a vote without an item": (
         "item,rater,answer\nx,1,no\n,1,no\n",
-        "a value is missing\n  where:   {path}, line 3, column item\n  to mend: fill it in, or leave the row out",
+        "value is missing\n  where:   {path}, line 3, column item\n  fix:     fill it in, or leave the row out",
     ),
     "a class by name and one by number": (
         "image,class,rater,answer\na,cat,1,no\na,7,1,no\n",
@@ -422,7 +415,7 @@ BAD_TABLES = {
     ),
     "a class without a name": (
         'image,class,rater,answer\na,cat,1,no\na," ",1,no\n',
-        "a class has no name\n  where:   {path}, line 3, column class\n  allowed: whole numbers, or text\n"
+        "class name is empty\n  where:   {path}, line 3, column class\n  allowed: whole numbers, or text\n"
         "  found:   ''",
     ),
     "a negative class": (
@@ -480,8 +473,8 @@ def test_a_rater_who_gives_two_answers_is_refused_if_asked(tmp_path: Path) -> No
     path.write_text("item,rater,answer\nx,ann,no\n\ny,ann,yes\nx,bo,yes\nx,ann,NO\nx,ann,yes\n")
     assert read_votes(path).counts().tolist() == [[2, 2], [0, 1]]
     assert message(read_votes, path, once=True) == (
-        "a rater gives two answers to one question\n"
+        "rater gives two answers to one question\n"
         f"  where:   {path}, line 6\n"
         "  found:   NO, and yes in line 7\n"
-        "  to mend: leave out the one that does not hold"
+        "  fix:     leave out the one that does not hold"
     )

@@ -65,28 +65,28 @@ ILL_FORMED_MESSAGE = (
     "valid classes are neither multi-hot nor ids padded with -1\n"
     "  allowed: 0 or 1 for each class; or ids below the number of classes, each once, then -1\n"
     "  found:   other numbers, or an id twice, for images: 1\n"
-    "  to mend: a multi-hot target has as many columns as the scores, ids have fewer; -1 needs a signed type"
+    "  fix:     a multi-hot target has as many columns as the scores, ids have fewer; -1 needs a signed type"
 )
 NAN_MESSAGE = (
-    "a score is NaN\n"
+    "score is NaN\n"
     "  allowed: any number, and +inf or -inf\n"
     "  found:   NaN in the scores of images: {}\n"
-    "  to mend: find out why the model returns NaN"
+    "  fix:     find out why the model returns NaN"
 )
 NO_TARGET = (
-    "the target is neither multi-hot nor ids padded with -1\n"
+    "target is neither multi-hot nor ids padded with -1\n"
     "  allowed: 0 or 1 of shape (images, 4), or integers of shape (images, most classes of an image)\n"
     "  found:   {}\n"
-    "  to mend: a folder reader's label is not the set of valid classes; to give names, use RealAccuracy(labels=...)"
+    "  fix:     a folder reader's label is not the set of valid classes; to give names, use RealAccuracy(labels=...)"
 )
 NO_SCORES = (
-    "scores must be floats, one row an image and one column a class\n"
+    "scores must be floats, one row per image and one column per class\n"
     "  allowed: bfloat16, float16, float32, float64 of shape (images, classes)\n"
     "  found:   {}"
 )
 ROUNDED = (
-    "the scores would be rounded, and ties would appear\n"
+    "scores would be rounded, which makes ties\n"
     "  allowed: float32\n"
     "  found:   float64\n"
-    "  to mend: give float32, or let the framework keep float64; in JAX, set jax_enable_x64"
+    "  fix:     give float32, or let the framework keep float64; in JAX, set jax_enable_x64"
 )

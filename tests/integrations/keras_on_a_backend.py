@@ -183,7 +183,7 @@ def test_weights_weigh_hits_and_images() -> None:
         "weighted images have no count\n"
         "  allowed: weights that are whole numbers\n"
         f"  found:   {hits} of {total}\n"
-        "  to mend: result() is the weighted accuracy"
+        "  fix:     result() is the weighted accuracy"
     )
     metric.reset_state()
     metric.update_state(forms_of(sets)["multi-hot"], values, sample_weight=3)
@@ -276,7 +276,7 @@ def test_bad_input_is_one_error(
 @pytest.mark.parametrize("jit", COMPILED)
 def test_multi_hot_of_another_width_is_an_error_while_a_model_is_compiled(jit: bool) -> None:
     model = model_of(4, RealAccuracy(), jit=jit)
-    with pytest.raises(DataError, match="the target is neither multi-hot nor ids padded with -1"):
+    with pytest.raises(DataError, match="target is neither multi-hot nor ids padded with -1"):
         model.evaluate(SCORES, np.zeros((3, 5), np.float32), verbose=0)
 
 

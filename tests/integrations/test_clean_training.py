@@ -106,7 +106,7 @@ def test_a_data_set_without_file_names_is_an_error(tv: ModuleType) -> None:
     from torchvision.datasets import FakeData
 
     assert message(lambda: tv.CleanTraining(FakeData(), ["a.JPEG"])) == (
-        "the data set does not say which files its images are\n"
+        "dataset does not give the files of its images\n"
         "  allowed: one with samples, such as torchvision's ImageFolder, or with filenames(), such as timm's\n"
         "  found:   FakeData"
     )
@@ -117,7 +117,7 @@ def test_a_list_of_other_images_is_an_error(tv: ModuleType, training: Any) -> No
         "no image of the data set is on the list\n"
         "  allowed: names such as a, b and 1 more\n"
         "  found:   n01440764/n01440764_10026.JPEG, n01440764/n01440764_7.JPEG and 3 more\n"
-        "  to mend: give a data set of the training images"
+        "  fix:     give a data set of the training images"
     )
 
 
@@ -125,7 +125,7 @@ def test_two_images_of_a_listed_name_are_an_error_and_two_of_another_are_not(tv:
     dataset = dataset_of(["a/1.JPEG", "b/1.png", "b/2.JPEG"])
     assert message(lambda: tv.CleanTraining(dataset, ["1.JPEG"])) == (
         "two images have a name that is on the list\n  found:   a/1.JPEG and b/1.png\n"
-        '  to mend: join by the whole path (match="path")'
+        '  fix:     join by the whole path (match="path")'
     )
     assert names(tv.CleanTraining(dataset, ["2.JPEG"]).samples) == ["2.JPEG"]
 
@@ -146,9 +146,7 @@ def test_images_of_one_file_name_are_told_apart_by_their_folders(tv: ModuleType,
 
 
 def test_a_list_that_is_not_there_is_an_error(tv: ModuleType, training: Any) -> None:
-    assert message(lambda: tv.CleanTraining(training, "clean.txt")).startswith(
-        "no such file, and no known source of that name\n  where:   clean.txt\n"
-    )
+    assert message(lambda: tv.CleanTraining(training, "clean.txt")).startswith("file not found\n  where:   clean.txt\n")
 
 
 def test_a_missing_package_is_said(tv: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,6 +157,5 @@ def test_a_missing_package_is_said(tv: ModuleType, monkeypatch: pytest.MonkeyPat
     with pytest.raises(MissingPackageError) as error:
         import_module("reassess.integrations.clean_training")
     assert str(error.value) == (
-        "a subset of a data set needs the package torch, which is not installed\n"
-        "  to mend: pip install 'reassess[torchvision]'"
+        "package torch is missing (for a subset of a data set)\n  fix:     pip install 'reassess[torchvision]'"
     )

@@ -172,7 +172,7 @@ def test_unknown_images_are_counted_and_named(add: Callable[..., Any], datasets:
         "4 of 12 images are not in the label set\n"
         "  allowed: names such as ILSVRC2012_val_00000001.JPEG, ILSVRC2012_val_00000002.JPEG and 6 more\n"
         "  found:   a.jpg, b.jpg, c.jpg and 1 more\n"
-        f"  to mend: {MEND}"
+        f"  fix:     {MEND}"
     )
 
 
@@ -187,17 +187,17 @@ def test_images_without_a_name_are_refused(
     assert message(lambda: list(add(dataset, LABELS))) == (
         "2 of 3 images have no file name\n"
         "  where:   column image, the first is row 1\n"
-        "  to mend: add the labels before any map or filter, in which decoded images lose the names of their files; "
+        "  fix:     add the labels before any map or filter, in which decoded images lose the names of their files; "
         "or give a column of file names: image=..."
     )
 
 
 def test_a_dict_of_splits_is_refused(add: Callable[..., Any], datasets: ModuleType, images: Any) -> None:
     assert message(lambda: add(datasets.DatasetDict(train=images, validation=images), LABELS)) == (
-        "this is not one data set\n"
+        "not a single dataset\n"
         "  allowed: a Dataset or an IterableDataset\n"
         "  found:   DatasetDict of train, validation\n"
-        "  to mend: give one split; the training images of ImageNet have no re-assessed labels"
+        "  fix:     give one split; the training images of ImageNet have no re-assessed labels"
     )
     assert "found:   list\n" in message(lambda: add([], LABELS))
 
@@ -206,7 +206,7 @@ def test_columns_are_checked(add: Callable[..., Any], images: Any, named: Any) -
     assert message(lambda: add(named, LABELS)) == (
         "the data set has no column image\n"
         "  found:   file\n"
-        "  to mend: say which column holds the images or their file names: image=..."
+        "  fix:     say which column holds the images or their file names: image=..."
     )
     assert message(
         lambda: add(images.select_columns("label").rename_column("label", "x"), LABELS, image="x")
@@ -216,15 +216,15 @@ def test_columns_are_checked(add: Callable[..., Any], images: Any, named: Any) -
     assert message(lambda: add(images, LABELS, feature="label")) == (
         "the data set has a column label already\n"
         "  found:   image, label\n"
-        "  to mend: call the new one otherwise: feature=..."
+        "  fix:     call the new one otherwise: feature=..."
     )
 
 
 def test_a_streamed_data_set_must_say_what_its_columns_hold(add: Callable[..., Any], datasets: ModuleType) -> None:
     untyped = datasets.IterableDataset.from_generator(lambda: iter([{"image": NAMES[0]}]))
     assert message(lambda: add(untyped, LABELS)) == (
-        "the data set does not say what its columns hold\n"
-        "  to mend: add the labels before any map, or give map and from_generator the features"
+        "dataset does not describe its columns\n"
+        "  fix:     add the labels before any map, or give map and from_generator the features"
     )
 
 
@@ -274,6 +274,5 @@ def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingPackageError) as error:
         import_module("reassess.integrations.huggingface")
     assert str(error.value) == (
-        "a column of labels needs the package datasets, which is not installed\n"
-        "  to mend: pip install 'reassess[huggingface]'"
+        "package datasets is missing (for a column of labels)\n  fix:     pip install 'reassess[huggingface]'"
     )

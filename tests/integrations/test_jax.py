@@ -277,7 +277,7 @@ def test_only_counts_of_the_same_k_that_are_added_up_give_an_accuracy(room: Modu
     apart = room.jax.vmap(room.count_hits)(scores, valid)
     with pytest.raises(DataError) as caught:
         room.accuracy(apart)
-    assert str(caught.value) == "counts are not added up\n  allowed: one n\n  found:   n of shape (2,)"
+    assert str(caught.value) == "counts cannot be added up\n  allowed: one n\n  found:   n of shape (2,)"
     with pytest.raises(DataError) as caught:
         room.count_hits(scores[0], valid[0], top_k=(1,)) + room.count_hits(scores[0], valid[0], top_k=(2, 1, 2))
     assert str(caught.value) == "hits are counted for different k\n  allowed: (1,)\n  found:   (1, 2)"
@@ -289,5 +289,5 @@ def test_without_jax_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(MissingPackageError) as caught:
         importlib.import_module("reassess.integrations.jax")
     assert str(caught.value) == (
-        "counting hits in JAX needs the package jax, which is not installed\n  to mend: pip install 'reassess[jax]'"
+        "package jax is missing (for counting hits in JAX)\n  fix:     pip install 'reassess[jax]'"
     )

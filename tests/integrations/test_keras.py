@@ -29,8 +29,7 @@ def test_without_keras_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(MissingPackageError) as caught:
         importlib.import_module("reassess.integrations.keras")
     assert str(caught.value) == (
-        "RealAccuracy as a metric of Keras needs the package keras, which is not installed\n"
-        "  to mend: pip install 'reassess[keras]'"
+        "package keras is missing (for RealAccuracy as a metric of Keras)\n  fix:     pip install 'reassess[keras]'"
     )
 
 
@@ -39,5 +38,5 @@ def test_without_its_backend_the_error_names_the_backend(needs: Callable[[str], 
     code = "import sys; sys.modules['jax'] = None; import reassess.integrations.keras"
     assert python("-c", code, code=1, KERAS_BACKEND="jax").err.endswith(
         "reassess.errors.MissingPackageError: RealAccuracy as a metric of Keras needs the package jax, "
-        "which is not installed\n  to mend: pip install 'reassess[jax]'\n"
+        "which is not installed\n  fix:     pip install 'reassess[jax]'\n"
     )

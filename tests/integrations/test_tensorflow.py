@@ -170,16 +170,16 @@ def test_the_dataset_may_be_mapped_in_parallel_repeated_and_iterated_in_a_compil
 def test_unknown_images_stop_the_iteration_counted_and_named(tf: ModuleType, module: ModuleType) -> None:
     images = tf.data.Dataset.from_tensor_slices({"file_name": [*NAMES, "a.png", "b.png", "c.png", "d/e.png"]})
     allowed = "allowed: names such as ILSVRC2012_val_00000001.JPEG, ILSVRC2012_val_00000002.JPEG and 4 more"
-    mend = "to mend: check the names, or keep such images apart with ignore_unknown=True"
+    fix = "fix:     check the names, or keep such images apart with ignore_unknown=True"
     assert said_in_iteration(tf, module.with_real_labels(images, LABELS)) == (
-        f"1 of 1 images are not in the label set; {allowed}; found: a.png; {mend}"
+        f"1 of 1 images are not in the label set; {allowed}; found: a.png; {fix}"
     )
     assert said_in_iteration(tf, module.with_real_labels(images.batch(10), LABELS)) == (
-        f"4 of 10 images are not in the label set; {allowed}; found: a.png, b.png, c.png; {mend}"
+        f"4 of 10 images are not in the label set; {allowed}; found: a.png, b.png, c.png; {fix}"
     )
     no_utf8 = tf.data.Dataset.from_tensor_slices({"file_name": [b"\xff.png"]})
     assert said_in_iteration(tf, module.with_real_labels(no_utf8, LABELS)) == (
-        f"1 of 1 images are not in the label set; {allowed}; found: \ufffd.png; {mend}"
+        f"1 of 1 images are not in the label set; {allowed}; found: \ufffd.png; {fix}"
     )
 
 
@@ -213,18 +213,18 @@ def test_labels_without_a_class_give_none(tf: ModuleType, module: ModuleType, la
 
 def test_what_is_no_dataset_is_refused(module: ModuleType) -> None:
     assert message(lambda: module.with_real_labels([{"file_name": "a.png"}], LABELS)) == (
-        "this is no dataset of tf.data\n  allowed: a tf.data.Dataset\n  found:   list"
+        "not a tf.data dataset\n  allowed: a tf.data.Dataset\n  found:   list"
     )
 
 
 def test_elements_that_are_not_dicts_are_refused(tf: ModuleType, module: ModuleType) -> None:
     pairs = tf.data.Dataset.from_tensor_slices(([1.0], [2]))
     assert message(lambda: module.with_real_labels(pairs, LABELS)) == (
-        "the elements of the dataset are not dicts, and so name no image\n"
+        "elements of the dataset are not dicts, so they have no image names\n"
         "  allowed: dicts with the feature file_name\n"
         "  found:   tuple: (TensorSpec(shape=(), dtype=tf.float32, name=None), "
         "TensorSpec(shape=(), dtype=tf.int32, name=None))\n"
-        "  to mend: map them to dicts first; tfds.load gives dicts unless as_supervised=True"
+        "  fix:     map them to dicts first; tfds.load gives dicts unless as_supervised=True"
     )
 
 
@@ -232,7 +232,7 @@ def test_elements_must_name_their_image(tf: ModuleType, module: ModuleType, imag
     assert message(lambda: module.with_real_labels(images, LABELS, file_name="path")) == (
         "the elements of the dataset have no feature path\n"
         "  found:   file_name, number\n"
-        "  to mend: say which feature names the image: file_name=..."
+        "  fix:     say which feature names the image: file_name=..."
     )
     assert message(lambda: module.with_real_labels(images, LABELS, file_name="number")) == (
         "the feature number is no file name\n"
@@ -250,7 +250,7 @@ def test_a_feature_is_never_overwritten(module: ModuleType, images: Any) -> None
     assert message(lambda: module.with_real_labels(images, LABELS, feature="number")) == (
         "the elements of the dataset have a feature number already\n"
         "  found:   file_name, number\n"
-        "  to mend: call the new one otherwise: feature=..."
+        "  fix:     call the new one otherwise: feature=..."
     )
     clashing = images.map(lambda example: {**example, "x_rated": 0})
     assert sorted(module.with_real_labels(clashing, LABELS, feature="x").element_spec) == [
@@ -271,7 +271,7 @@ def test_an_encoding_is_one_of_three(module: ModuleType, images: Any) -> None:
 def test_multi_hot_needs_the_number_of_classes(module: ModuleType, images: Any) -> None:
     unsaid = LabelSets.from_lists(["a.png"], [[0]])
     assert message(lambda: module.with_real_labels(images, unsaid, encoding="multi-hot")) == (
-        "the label sets do not say how many classes there are\n  to mend: give the number of classes"
+        "label sets do not give the number of classes\n  fix:     give the number of classes"
     )
 
 
@@ -294,6 +294,6 @@ def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingPackageError) as error:
         import_module("reassess.integrations.tensorflow")
     assert str(error.value) == (
-        "labels in a tf.data pipeline needs the package tensorflow, which is not installed\n"
-        "  to mend: pip install 'reassess[tensorflow]'"
+        "package tensorflow is missing (for labels in a tf.data pipeline)\n"
+        "  fix:     pip install 'reassess[tensorflow]'"
     )

@@ -175,7 +175,7 @@ def test_missing_images_are_counted_and_named_and_may_be_left_out(
         "5 of 10 images are missing\n"
         f"  where:   {tmp_path}\n"
         f"  found:   no {validation_name(1)}, {validation_name(3)}, {validation_name(5)} and 2 more\n"
-        "  to mend: get all images, or build those that are there: tfds.load('imagenet_real/subset')"
+        "  fix:     get all images, or build those that are there: tfds.load('imagenet_real/subset')"
     )
     rows = read(tfds, build(tfds, tmp_path, tmp_path, "/subset"))
     assert sorted(rows) == [2, 4, 6, 8, 10]
@@ -192,14 +192,14 @@ def test_an_image_of_another_name_is_refused(tfds: ModuleType, sources: None, tm
         f"  where:   {tmp_path / 'val'}\n"
         f"  allowed: names such as {validation_name(1)}, {validation_name(2)} and 8 more\n"
         "  found:   tom.jpg\n"
-        "  to mend: keep only validation images there"
+        "  fix:     keep only validation images there"
     )
 
 
 def test_a_folder_without_images_is_refused(tfds: ModuleType, sources: None, tmp_path: Path) -> None:
     (tmp_path / "picture.png").write_bytes(picture(1))
     assert message(lambda: build(tfds, tmp_path, tmp_path)).startswith(
-        f"no validation images of ImageNet were found\n  where:   {tmp_path}\n"
+        f"no ImageNet validation images were found\n  where:   {tmp_path}\n"
     )
 
 
@@ -237,6 +237,5 @@ def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingPackageError) as error:
         import_module("reassess.integrations.tfds")
     assert str(error.value) == (
-        "a data set of TFDS needs the package tensorflow-datasets, which is not installed\n"
-        "  to mend: pip install 'reassess[tfds]'"
+        "package tensorflow-datasets is missing (for a data set of TFDS)\n  fix:     pip install 'reassess[tfds]'"
     )

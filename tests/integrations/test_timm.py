@@ -111,7 +111,7 @@ def test_without_timm_its_script_says_which_extra_is_missing(monkeypatch: pytest
     with pytest.raises(MissingPackageError) as raised:
         _validate("validate.py")
     assert str(raised.value) == (
-        "its validation script needs the package timm, which is not installed\n  to mend: pip install 'reassess[timm]'"
+        "package timm is missing (for its validation script)\n  fix:     pip install 'reassess[timm]'"
     )
 
 

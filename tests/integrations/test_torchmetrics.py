@@ -101,7 +101,7 @@ def test_a_refused_batch_is_not_counted(metric: Callable[..., Any]) -> None:
     import torch
 
     counter = metric(labels=LABELS)
-    with pytest.raises(DataError, match="a score is NaN"):
+    with pytest.raises(DataError, match="score is NaN"):
         counter.update(torch.full((1, CLASSES), torch.nan), NAMES[:1])
     assert counter.counts()[1].n == 0
 
@@ -118,7 +118,7 @@ def test_a_batch_that_forward_refuses_changes_nothing(
     before = {name: value for name, value in vars(counter).items() if name != "apart"}
     kept = counter.metric_state["ranks" if joined else "hits"].clone()
     scores, target = batch_of(joined, np.arange(20, N))
-    with pytest.raises(DataError, match="a score is NaN"):
+    with pytest.raises(DataError, match="score is NaN"):
         counter(torch.where(torch.arange(N - 20)[:, None] == 9, torch.nan, -scores), target)
     assert all(vars(counter)[name] is value for name, value in before.items())
     torch.testing.assert_close(counter.metric_state["ranks" if joined else "hits"], kept)
@@ -259,5 +259,5 @@ def test_without_torchmetrics_the_error_names_the_extra(monkeypatch: pytest.Monk
     assert str(raised.value) == (
         "RealAccuracy as a metric of torchmetrics (reassess.RealAccuracy counts the same without it) needs the package "
         "torchmetrics, which is not installed\n"
-        "  to mend: pip install 'reassess[torchmetrics]'"
+        "  fix:     pip install 'reassess[torchmetrics]'"
     )

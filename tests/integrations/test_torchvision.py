@@ -428,10 +428,10 @@ def test_the_example_prints_the_accuracy_of_a_model(
 
 def test_only_the_validation_images_have_such_labels(tv: ModuleType, archive: Path) -> None:
     assert message(lambda: tv.ImageNetReaL(archive, "train")) == (
-        "only the validation images have re-assessed labels\n"
+        "only the validation images have reassessed labels\n"
         "  allowed: split='val'\n"
         "  found:   split='train'\n"
-        "  to mend: to train on the images that were kept: CleanTraining(ImageFolder(...))"
+        "  fix:     to train on the images that were kept: CleanTraining(ImageFolder(...))"
     )
 
 
@@ -452,7 +452,7 @@ def test_encodings_have_names(tv: ModuleType, archive: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "content"),
     [
-        (lambda root: root / "nowhere", "no such file or folder"),
+        (lambda root: root / "nowhere", "file not found or folder"),
         (lambda root: root, "an empty folder"),
         (lambda root: write_files(root, {"train/a/b.JPEG/c.txt": b"", "a.txt": b""}), "a.txt, train"),
         (
@@ -467,12 +467,12 @@ def test_a_wrong_root_says_what_was_looked_for_and_what_is_there(
 ) -> None:
     root = make(tmp_path)
     assert message(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
-        "no validation images of ImageNet were found\n"
+        "no ImageNet validation images were found\n"
         f"  where:   {root}\n"
         "  allowed: images or class folders of images, in a folder val or in the folder itself; or "
         "ILSVRC2012_img_val.tar\n"
         f"  found:   {content}\n"
-        "  to mend: give the folder that holds val or the archive"
+        "  fix:     give the folder that holds val or the archive"
     )
 
 
@@ -495,21 +495,21 @@ def test_an_archive_that_cannot_be_read_is_an_error(tv: ModuleType, tmp_path: Pa
     path = pack(tmp_path / "ILSVRC2012_img_val.tar", {validation_name(i): picture(i) for i in VALID})
     path.write_bytes(change(path.read_bytes()))
     assert message(lambda: tv.ImageNetReaL(tmp_path, labels=LABELS)) == (
-        "the archive cannot be read\n"
+        "archive cannot be read\n"
         f"  where:   {path}\n"
         "  allowed: a tar that is complete and not compressed\n"
         f"  found:   {fault}\n"
-        "  to mend: decompress it, or get it again"
+        "  fix:     decompress it, or get it again"
     )
 
 
 def test_a_root_that_cannot_be_looked_at_is_an_error(tv: ModuleType) -> None:
     root = "n" * 300
     assert message(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
-        "a folder cannot be read\n"
+        "folder cannot be read\n"
         f"  where:   {root[:100]}…{root[-96:]}/val\n"
         "  found:   File name too long\n"
-        "  to mend: check its path and permissions"
+        "  fix:     check its path and permissions"
     )
 
 
@@ -518,13 +518,13 @@ def test_an_image_that_is_there_twice_is_an_error(tv: ModuleType, tmp_path: Path
         tmp_path, {f"a/{validation_name(3)}": picture(3), f"b/{validation_name(3, '_n02105855.png')}": picture(3)}
     )
     assert message(lambda: tv.ImageNetReaL(root, labels=LABELS)) == (
-        f"an image is there twice\n  where:   {root}\n"
-        f"  found:   a/{validation_name(3)} and b/{validation_name(3, '_n02105855.png')}\n  to mend: keep one"
+        f"image is there twice\n  where:   {root}\n"
+        f"  found:   a/{validation_name(3)} and b/{validation_name(3, '_n02105855.png')}\n  fix:     keep one"
     )
     path = pack(tmp_path / "twice.tar", {validation_name(3): picture(3), validation_name(3, ".jpg"): picture(3)})
     assert message(lambda: tv.ImageNetReaL(path, labels=LABELS)) == (
-        f"an image is there twice\n  where:   {path}\n"
-        f"  found:   {validation_name(3)} and {validation_name(3, '.jpg')}\n  to mend: keep one"
+        f"image is there twice\n  where:   {path}\n"
+        f"  found:   {validation_name(3)} and {validation_name(3, '.jpg')}\n  fix:     keep one"
     )
 
 
@@ -537,7 +537,7 @@ def test_images_without_labels_are_counted_and_named(tv: ModuleType, tmp_path: P
         f"  where:   {root}\n"
         f"  allowed: names such as {validation_name(1)}, {validation_name(2)} and 8 more\n"
         "  found:   n01440764_0.JPEG, n01440764_1.JPEG, n01440764_2.JPEG and 2 more\n"
-        "  to mend: move them elsewhere, or give labels that hold them; training images have no re-assessed labels"
+        "  fix:     move them elsewhere, or give labels that hold them; training images have no re-assessed labels"
     )
 
 
@@ -548,21 +548,21 @@ def test_images_without_an_original_label_are_counted_and_named(tv: ModuleType, 
         f"  where:   {archive / 'ILSVRC2012_img_val.tar'}\n"
         f"  allowed: names such as {validation_name(1)}\n"
         f"  found:   {validation_name(2)}, {validation_name(3)}, {validation_name(4)} and 6 more\n"
-        "  to mend: move them elsewhere, or give labels that hold them; training images have no re-assessed labels"
+        "  fix:     move them elsewhere, or give labels that hold them; training images have no re-assessed labels"
     )
 
 
 def test_an_original_label_is_one_class(tv: ModuleType, archive: Path) -> None:
     assert message(lambda: tv.ImageNetReaL(archive, labels=LABELS, original=LABELS, target_type="original")) == (
-        "an image has not exactly one original label\n"
+        "image does not have exactly one original label\n"
         f"  where:   image {validation_name(1)}\n  allowed: one class\n  found:   0 classes\n"
-        "  to mend: give each image the one class that it had, or leave the image out"
+        "  fix:     give each image the one class that it had, or leave the image out"
     )
 
 
 def test_labels_of_other_images_are_an_error(tv: ModuleType, archive: Path) -> None:
     assert message(lambda: tv.ImageNetReaL(archive, labels=LabelSets.from_lists(["a.png"], [[0]], Classes(2)))) == (
-        "the labels are not those of ImageNet's validation images\n"
+        "labels are not those of ImageNet's validation images\n"
         "  allowed: names such as ILSVRC2012_val_00000001.JPEG\n  found:   a.png"
     )
 
@@ -592,8 +592,8 @@ def test_an_image_that_cannot_be_read_is_named(
     assert number_of(dataset[0][0]) == 2
     path = root / validation_name(3)
     assert message(lambda: dataset[1]) == (
-        f"the image cannot be read\n  where:   {path}\n  found:   {fault.format(path=path)}\n"
-        "  to mend: get the file again, or give a loader that can read it"
+        f"image cannot be read\n  where:   {path}\n  found:   {fault.format(path=path)}\n"
+        "  fix:     get the file again, or give a loader that can read it"
     )
 
 
@@ -601,7 +601,7 @@ def test_an_image_that_cannot_be_read_from_an_archive_is_named(tv: ModuleType, t
     path = pack(tmp_path / "a.tar", {validation_name(2): picture(2), validation_name(3): picture(3)[:-200]})
     dataset = tv.ImageNetReaL(path, labels=LABELS)
     assert message(lambda: dataset[1]).startswith(
-        f"the image cannot be read\n  where:   {path}/{validation_name(3)}\n  found:   OSErr"
+        f"image cannot be read\n  where:   {path}/{validation_name(3)}\n  found:   OSErr"
     )
 
 
@@ -609,9 +609,9 @@ def test_a_file_that_is_gone_is_named(tv: ModuleType, tmp_path: Path) -> None:
     dataset = tv.ImageNetReaL(pack(tmp_path / "a.tar", {validation_name(2): picture(2)}), labels=LABELS)
     (tmp_path / "a.tar").unlink()
     assert message(lambda: dataset[0]) == (
-        f"the image cannot be read\n  where:   {tmp_path}/a.tar/{validation_name(2)}\n"
+        f"image cannot be read\n  where:   {tmp_path}/a.tar/{validation_name(2)}\n"
         f"  found:   FileNotFoundError: [Errno 2] No such file or directory: '{tmp_path}/a.tar'\n"
-        "  to mend: get the file again, or give a loader that can read it"
+        "  fix:     get the file again, or give a loader that can read it"
     )
 
 
@@ -622,6 +622,5 @@ def test_a_missing_package_is_said(tv: ModuleType, monkeypatch: pytest.MonkeyPat
     with pytest.raises(MissingPackageError) as error:
         import_module("reassess.integrations.torchvision")
     assert str(error.value) == (
-        "a data set of torchvision needs the package torchvision, which is not installed\n"
-        "  to mend: pip install 'reassess[torchvision]'"
+        "package torchvision is missing (for a data set of torchvision)\n  fix:     pip install 'reassess[torchvision]'"
     )

@@ -99,7 +99,7 @@ def test_torch_takes_a_list_of_kept_images_as_a_selection(
     )
     assert message(torch_training.SelectedImages, images, path) == (
         f"wrong type of the selection\n  allowed: ImageSelection\n  found:   {type(path).__name__}\n"
-        "  to mend: read_clean_list(FILE) or ImageSelection(images)"
+        "  fix:     read_clean_list(FILE) or ImageSelection(images)"
     )
 
 
@@ -175,7 +175,7 @@ def test_torch_what_is_missing_or_unknown_is_said(images: Any, torch_training: M
     assert message(lambda: torch_training.SelectedImages(images, few.training(0))) == (
         "2 of 6 images are unknown to the training part of fold 0\n"
         "  allowed: names such as cat/2.png, dog/4.png and 2 more\n  found:   dog/5.png, eel/6.png\n"
-        "  to mend: check the names; or leave such images out with ignore_unknown=True"
+        "  fix:     check the names; or leave such images out with ignore_unknown=True"
     )
     with pytest.warns(ReassessWarning) as warned:
         torch_training.SelectedImages(images, few.training(0), ignore_unknown=True)
@@ -187,11 +187,11 @@ def test_torch_what_is_missing_or_unknown_is_said(images: Any, torch_training: M
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"cat/1.png": "fox"}, "the data set has no such class\n  where:   image cat/1.png\n"),
+        ({"cat/1.png": "fox"}, "class is not in the dataset\n  where:   image cat/1.png\n"),
         ({"cat/1.png": -1}, "class id out of range\n  where:   image cat/1.png\n"),
         ({"cat/1.png": 1.5}, "class id out of range\n  where:   image cat/1.png\n"),
         ({"x.png": 1}, "no image of the data set is on the list of new classes\n"),
-        ({}, "no image is wanted\n  where:   the list of new classes"),
+        ({}, "selection is empty\n  where:   the list of new classes"),
     ],
 )
 def test_torch_classes_that_are_none_are_refused(
@@ -278,7 +278,7 @@ def test_tf_an_unknown_image_stops_the_iteration_or_is_left_out(elements: Any, t
         numbers(tf_training.select_images(elements, few.training(0)))
     assert (
         "1 of 1 images are not known to the training part of fold 0; allowed: names such as cat/2.png, dog/4.png and "
-        "2 more; found: dog/5.png; to mend: check the names, or keep such images apart with ignore_unknown=True"
+        "2 more; found: dog/5.png; fix:     check the names, or keep such images apart with ignore_unknown=True"
     ) in str(error.value)
     assert numbers(tf_training.select_images(elements, few.training(0), ignore_unknown=True)) == [1, 3]
 
@@ -287,8 +287,8 @@ def test_tf_batches_and_wrong_elements_are_refused(
     elements: Any, tf_training: ModuleType, uniform: TrainingTargets
 ) -> None:
     assert message(lambda: tf_training.select_images(elements.batch(2), FOLDS.training(0))) == (
-        "the elements of the dataset are batches\n  allowed: one image an element\n"
-        "  to mend: select images before batch(...), or call unbatch() first"
+        "elements of the dataset are batches\n  allowed: one image an element\n"
+        "  fix:     select images before batch(...), or call unbatch() first"
     )
     calls: tuple[Callable[[], Any], ...] = (
         lambda: tf_training.with_targets(elements, uniform, image="picture"),
@@ -376,7 +376,7 @@ def test_hf_what_does_not_fit_is_refused(columns: Any, hf_training: ModuleType, 
         "2 of 6 images are unknown to the training part of fold 0\n"
     )
     assert told(lambda: hf_training.relabel_images(columns, {"cat/1.png": "fox"}, image="file")) == (
-        "the data set has no such class\n  where:   image cat/1.png\n  allowed: cat, dog, eel\n  found:   'fox'"
+        "class is not in the dataset\n  where:   image cat/1.png\n  allowed: cat, dog, eel\n  found:   'fox'"
     )
     assert told(lambda: hf_training.relabel_images(columns, {"cat/1.png": 3}, image="file")) == (
         "class id out of range\n  where:   image cat/1.png\n  allowed: 0 to 2\n  found:   3"
@@ -402,8 +402,8 @@ def test_hf_targets_that_are_too_large_are_refused(hf_training: ModuleType, unif
 
     dataset = datasets.Dataset.from_dict({"file": list(NAMES)})
     assert message(lambda: hf_training.with_targets(dataset, uniform, image="file", max_bytes=59)) == (
-        "the targets are too large to be made at once\n  allowed: 59 bytes\n  found:   60 bytes: 5 x 3 numbers\n"
-        "  to mend: give dataset.to_iterable_dataset(), which makes them as they are read"
+        "targets are too large to compute at once\n  allowed: 59 bytes\n  found:   60 bytes: 5 x 3 numbers\n"
+        "  fix:     give dataset.to_iterable_dataset(), which makes them as they are read"
     )
     streamed = hf_training.with_targets(dataset.to_iterable_dataset(), uniform, image="file", max_bytes=59)
     assert len(list(streamed)) == 5

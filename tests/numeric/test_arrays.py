@@ -143,7 +143,7 @@ def test_a_tensor_without_values_is_refused_in_one_way(needs: Callable[[str], No
         "  allowed: an array with its values, on the CPU or where they can be fetched from",
     ]
     assert (
-        raised.value.mend
+        raised.value.fix
         == "within a compiled function (tf.function, jax.jit), use the functions of reassess.integrations"
     )
 

@@ -51,7 +51,7 @@ def test_a_number_of_threads_that_numba_dies_of_is_refused(count: str) -> None:
     result = python("-c", "import reassess.numeric.jit", code=1, NUMBA_NUM_THREADS=count)
     (message,) = re.findall(r"DataError: (.*)", result.err, re.DOTALL)
     assert message == (
-        "the number of threads of compiled loops is out of range\n"
+        "number of threads of compiled loops out of range\n"
         "  where:   the environment variable NUMBA_NUM_THREADS\n"
-        f"  allowed: 1 or more\n  found:   {count or 'an empty text'}\n  to mend: unset it\n"
+        f"  allowed: 1 or more\n  found:   {count or 'an empty text'}\n  fix:     unset it\n"
     )

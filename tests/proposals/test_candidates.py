@@ -226,22 +226,22 @@ def test_images_that_no_file_knows_are_counted_or_refused() -> None:
         "  where:   one\n"
         "  allowed: names such as a.png\n"
         "  found:   z.png\n"
-        "  to mend: check the names, or leave such images out with ignore_unknown=True"
+        "  fix:     check the names, or leave such images out with ignore_unknown=True"
     )
 
 
 def test_a_model_of_other_images_is_refused_by_name_even_if_unknown_images_are_left_out() -> None:
     original = labels_of({"a.png": [0], "b.png": [0]})
     one = scores_for([[0.1, 0.9], [0.8, 0.2]], ["a.png", "b.png"])
-    for ids, images, found, mend in (
+    for ids, images, found, fix in (
         ([1, 0, 1], ["x.png", "y.png", "z.png"], "x.png, y.png and 1 more", "check the names, or leave the model out"),
         ([1, 0], ["cat/a.png", "b.png.png"], "cat/a.png, b.png.png", "check the names, or leave the model out"),
         ([1, 0], ["cat/a.png", "cat/b.png"], "cat/a.png, cat/b.png", 'they fit by name: match="name"'),
     ):
         models = {"one": one, "lost": Predictions.from_ids(ids, images)}
         assert message(propose, models, original, ignore_unknown=True) == (
-            "not one image of the model is known\n  where:   lost\n  allowed: names such as a.png, b.png\n"
-            f"  found:   {found}\n  to mend: {mend}"
+            "no image of the model is known\n  where:   lost\n  allowed: names such as a.png, b.png\n"
+            f"  found:   {found}\n  fix:     {fix}"
         )
 
 
@@ -282,7 +282,7 @@ def test_models_may_come_one_at_a_time_if_they_can_come_again() -> None:
     original = labels_of({"a.png": [0]})
     assert len(propose(Twice(), original).proposals) == 2
     assert message(propose, iter(Twice()), original) == (
-        "the models can be gone through only once\n  to mend: give a dict, or list(models)"
+        "models can be read only once\n  fix:     give a dict, or list(models)"
     )
 
 
@@ -297,24 +297,24 @@ def test_classes_of_several_lists_are_joined_by_name() -> None:
 @pytest.mark.parametrize(
     ("models", "options", "expected"),
     [
-        ({}, {}, "no model was given\n  to mend: give at least one"),
+        ({}, {}, "models are missing\n  fix:     give at least one"),
         (
             [("one", scores_for([[1, 0]], ["a.png"]))] * 2,
             {},
-            "a model is named twice\n  found:   one",
+            "model is named twice\n  found:   one",
         ),
         (
             {"original": scores_for([[1, 0]], ["a.png"])},
             {},
-            "a model is called as the original labels are\n  found:   original\n  to mend: give it another name",
+            "model has the name of the original labels\n  found:   original\n  fix:     give it another name",
         ),
         (
             {"one": scores_for([[0, 1]], ["a.png"])},
             {"per_image": 1.5},
-            "the original labels and the models' first classes alone are more proposals an image than allowed\n"
+            "original labels and top-1 predictions alone exceed the number of candidates per image\n"
             "  allowed: 1.5 an image\n"
             "  found:   2.00 an image, on 1 images that go to raters\n"
-            "  to mend: allow 2 or more, or leave models out",
+            "  fix:     allow 2 or more, or leave models out",
         ),
         (
             {"one": scores_for([[0, 1]], ["a.png"])},

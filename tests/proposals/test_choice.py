@@ -451,22 +451,22 @@ def golden_of(image: str, class_id: int, valid: bool = True) -> Golden:
             made({"one": [1, 0]}),
             golden_of("y.png", 1),
             1,
-            "no golden image is among those that the models hold\n  found:   2 golden images\n"
-            "  to mend: check that all files name the images alike, or run the models on the golden images",
+            "models have no golden image\n  found:   2 golden images\n"
+            "  fix:     check that all files name the images alike, or run the models on the golden images",
         ),
         (
             made({"one": [1, 0]}),
             golden_of("a.png", 1, valid=False),
             1,
-            "no golden pair on the models' images is valid\n  found:   1 pairs that are not valid\n"
-            "  to mend: without a valid pair there is no recall: judge more pairs",
+            "no golden question on the models' images is valid\n  found:   1 pairs that are not valid\n"
+            "  fix:     without a valid pair there is no recall: judge more pairs",
         ),
         (
             made({"one": [0, 0]}),
             golden_of("a.png", 0),
             1,
-            "no model proposes anything\n  found:   2 images set aside, 0 images without a class\n"
-            "  to mend: keep agreed images",
+            "no model has a candidate\n  found:   2 images set aside, 0 images without a class\n"
+            "  fix:     keep agreed images",
         ),
         (
             made({"one": [1, 0]}),

@@ -39,14 +39,14 @@ def test_what_cannot_be_decoded_says_why(tmp_path: Path) -> None:
     os.truncate(write_files(tmp_path, {"huge.jpg": b"\xff\xd8\xff"}) / "huge.jpg", 30 << 30)
     reasons = decode(tmp_path, Transform(100, (8, 8), (0, 0, 0), (1, 1, 1)))
     assert {name: reason.partition(" (")[0] for name, reason in reasons.items()} == {
-        "bomb.png": "the picture is too large: 400,000,000 pixels",
+        "bomb.png": "image is too large: 400,000,000 pixels",
         "cut.jpg": "image file is truncated",
-        "empty.jpg": "the file is empty",
+        "empty.jpg": "file is empty",
         "flipped.png": "this is no picture of a known format",
-        "floats.tif": "the values of the picture have no known range: floats",
-        "huge.jpg": "an image has too many bytes: 32.2 GB",
-        "large.png": "the picture is too large: 100,010,000 pixels",
-        "long.png": "the picture is too long for its width: 20,000 x 1 pixels",
+        "floats.tif": "range of the pixel values is unknown: floats",
+        "huge.jpg": "image has too many bytes: 32.2 GB",
+        "large.png": "image is too large: 100,010,000 pixels",
+        "long.png": "image is too long for its width: 20,000 x 1 pixels",
         "loop.png": "an image is no file",
         "pipe.png": "an image is no file",
         "text.png": "this is no picture of a known format",
@@ -55,12 +55,12 @@ def test_what_cannot_be_decoded_says_why(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_of_a_list_or_an_archive_says_why_in_the_same_words(tmp_path: Path) -> None:
     write_files(tmp_path, {"list.txt": "gone.png\nempty.png\nfolder.png", "empty.png": b"", "folder.png/a.txt": "x"})
-    expected = {"gone.png": "no such file", "empty.png": "the file is empty", "folder.png": "an image is no file"}
+    expected = {"gone.png": "file not found", "empty.png": "file is empty", "folder.png": "an image is no file"}
     assert decode(tmp_path / "list.txt") == expected
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as pack, tarfile.open(tmp_path / "a.tar", "w") as tape:
         pack.write(tmp_path / "empty.png", "empty.png")
         tape.add(tmp_path / "empty.png", "empty.png")
-    assert decode(tmp_path / "a.zip") == decode(tmp_path / "a.tar") == {"empty.png": "the file is empty"}
+    assert decode(tmp_path / "a.zip") == decode(tmp_path / "a.tar") == {"empty.png": "file is empty"}
 
 
 def test_a_file_whose_name_is_no_text_cannot_be_read_and_is_shown(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_file_whose_name_is_no_text_cannot_be_read_and_is_shown(tmp_path: Path
         file.write(picture(3, "PNG"))
     write_files(tmp_path, {"b.png": picture(5, "PNG")})
     found = decode(tmp_path)
-    assert found.pop("caf%E9.png") == "the name of the file is not UTF-8"
+    assert found.pop("caf%E9.png") == "file name is not UTF-8"
     assert {name: number_of(pixels) for name, pixels in found.items()} == {"b.png": 5}
 
 
@@ -132,7 +132,7 @@ def test_a_process_that_is_ended_is_an_error(tmp_path: Path, always_processes: N
     with pytest.raises(DataError) as caught:
         list(decoded(Ending(open_images(tmp_path), None), [range(20)], 1))
     assert str(caught.value) == (
-        "a process that decodes images was ended\n  to mend: use fewer workers, or none with workers=0; in a script, "
+        "a process that decodes images was killed\n  fix:     use fewer workers, or none with workers=0; in a script, "
         "call this under if __name__ == '__main__'"
     )
 

@@ -171,8 +171,8 @@ def test_outputs_that_are_called_by_a_name_that_no_class_has_are_named(images: P
 def test_a_list_of_outputs_has_no_blank_line(images: Path, tmp_path: Path) -> None:
     model = ImageModel("colours", colours, outputs=["dog", " ", "cat"])
     assert message(run, images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES)) == (
-        "a line of the list of outputs is blank\n  where:   colours, the list of outputs, line 2\n"
-        "  to mend: remove the line; or write - in it, if the output is no class"
+        "line of the output list is blank\n  where:   colours, the list of outputs, line 2\n"
+        "  fix:     remove the line; or write - in it, if the output is no class"
     )
 
 
@@ -244,7 +244,7 @@ def test_images_that_cannot_be_read_are_listed_and_change_no_other(images: Path,
     assert np.load(tmp_path / "out.npy").tolist() == np.load(tmp_path / "whole.npy").tolist()
     assert (tmp_path / "out.txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
     assert dict(result.unreadable) == {
-        "a/0.jpg": "the file is empty",
+        "a/0.jpg": "file is empty",
         "a/10.png": "this is no picture of a known format",
         "b/2.jpg": "image file is truncated (2 bytes not processed)",
         "loop.png": "an image is no file",
@@ -258,15 +258,15 @@ def test_a_notebook_shows_what_cannot_be_read(images: Path, tmp_path: Path) -> N
     write_files(images, {"<b>.jpg": b""})
     result = run(images, tmp_path / "out.npy", force=True)
     assert repr(result) == "ImagePredictions(5 images by colours in out.npy, 1 cannot be read)"
-    row = "<tr><td>&lt;b&gt;.jpg</td><td>the file is empty</td></tr>"
+    row = "<tr><td>&lt;b&gt;.jpg</td><td>file is empty</td></tr>"
     assert result._repr_html_().endswith(f"<tr><th>image</th><th>cannot be read</th></tr>{row}</table>")
 
 
 def test_strict_stops_at_an_image_that_cannot_be_read(images: Path, tmp_path: Path) -> None:
     write_files(images, {"b/0.jpg": b""})
     expected = (
-        f"an image cannot be read\n  where:   {images}, b/0.jpg\n  found:   the file is empty\n"
-        "  to mend: mend it, or pass over it with strict=False"
+        f"image cannot be read\n  where:   {images}, b/0.jpg\n  found:   file is empty\n"
+        "  fix:     fix it, or pass over it with strict=False"
     )
     assert message(run, images, tmp_path / "out.npy", strict=True) == expected
     run(images, tmp_path / "out.npy")
@@ -280,7 +280,7 @@ def test_strict_stops_at_what_an_earlier_run_passed_over(
     with pytest.raises(KeyboardInterrupt):
         run(images, tmp_path / "out.npy")
     monkeypatch.undo()
-    assert message(run, images, tmp_path / "out.npy", strict=True).startswith("an image cannot be read")
+    assert message(run, images, tmp_path / "out.npy", strict=True).startswith("image cannot be read")
 
 
 def interrupt(*_: object, **__: object) -> None:
@@ -290,7 +290,7 @@ def interrupt(*_: object, **__: object) -> None:
 def test_that_not_one_image_can_be_read_is_an_error(tmp_path: Path) -> None:
     place = write_files(tmp_path / "images", {"a.png": b"", "b.png": b"x"})
     assert message(run, place, tmp_path / "out.npy") == (
-        f"not one image can be read\n  where:   {place}\n  found:   a.png: the file is empty\n"
+        f"no image can be read\n  where:   {place}\n  found:   a.png: file is empty\n"
         "           b.png: this is no picture of a known format"
     )
     assert not (tmp_path / "out.npy.unfinished").exists()
@@ -298,27 +298,27 @@ def test_that_not_one_image_can_be_read_is_an_error(tmp_path: Path) -> None:
 
 # --- what is refused --------------------------------------------------------------------------------------------------
 
-NO_IMAGES = "no images were given\n  to mend: images=PLACE, or a benchmark that has images"
+NO_IMAGES = "images are missing\n  fix:     images=PLACE, or a benchmark that has images"
 TOO_MANY = (
     "wrong number of outputs\n  where:   colours\n  allowed: 2, as many as there are classes of the benchmark\n"
-    "  found:   3\n  to mend: name the class of each output with outputs=[...], one wnid or name a line"
+    "  found:   3\n  fix:     name the class of each output with outputs=[...], one wnid or name a line"
 )
 NOT_ALL = (
     "wrong number of outputs\n  where:   colours\n  allowed: 2, as many as there are names of outputs\n  found:   3\n"
-    "  to mend: list every output, in order"
+    "  fix:     list every output, in order"
 )
 FLAT = (
-    "scores must be floats, one row an image and one column a class\n  where:   bright\n"
+    "scores must be floats, one row per image and one column per class\n  where:   bright\n"
     "  allowed: float16, bfloat16, float32 or float64 of shape (N, classes)\n  found:   int64 (1,)"
 )
 FAILS = (
-    "the model fails on a batch\n  where:   bright\n"
+    "model fails on a batch\n  where:   bright\n"
     "  found:   ZeroDivisionError: division by zero (test_inference.py, line "
 )
-NAN = "a score is NaN\n  where:   bright, image b/c d.png, output 0"
+NAN = "score is NaN\n  where:   bright, image b/c d.png, output 0"
 LARGE = (
-    "a score does not fit float16\n  where:   bright, image a/1.jpg\n  allowed: -65504 to 65504\n  found:   100000.0\n"
-    "  to mend: let the model give smaller scores, such as probabilities"
+    "score does not fit float16\n  where:   bright, image a/1.jpg\n  allowed: -65504 to 65504\n  found:   100000.0\n"
+    "  fix:     let the model give smaller scores, such as probabilities"
 )
 
 
@@ -363,7 +363,7 @@ def test_a_model_that_loses_an_image_is_refused(images: Path, tmp_path: Path) ->
 def test_a_file_that_exists_is_kept_before_any_work(images: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
     output = (tmp_path / name).with_suffix(".csv" if name == "out.csv" else ".npy")
-    with pytest.raises(OutputError, match="the output file exists"):
+    with pytest.raises(OutputError, match="output file exists"):
         run(images, output, ImageModel("bright", interrupt))
     assert (tmp_path / name).read_text() == "mine"
     run(images, output, force=True)
@@ -375,13 +375,12 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_work(images: Pat
     with pytest.raises(OutputError) as caught:
         run(images, tmp_path / "no/out.npy", model)
     assert str(caught.value) == (
-        f"the folder of the output file does not exist\n  where:   {tmp_path}/no/out.npy\n"
-        f"  to mend: mkdir -p {tmp_path}/no"
+        f"folder of the output file does not exist\n  where:   {tmp_path}/no/out.npy\n  fix:     mkdir -p {tmp_path}/no"
     )
-    with pytest.raises(OutputError, match="the folder of the output file does not exist"):
+    with pytest.raises(OutputError, match="folder of the output file does not exist"):
         predict(TWO, tmp_path / "no/out", images=images)
     (tmp_path / "list.csv").write_text("image\nimages/a/1.jpg\n")
-    with pytest.raises(OutputError, match="the output is where the images are named"):
+    with pytest.raises(OutputError, match="output is the file with the image names"):
         run(tmp_path / "list.csv", tmp_path / "list.csv", model, force=True)
 
 
@@ -392,8 +391,8 @@ def test_nothing_is_written_among_the_images_of_a_benchmark(images: Path, tmp_pa
         with pytest.raises(OutputError) as caught:
             predict(models, tmp_path / output, benchmark=benchmark, force=True)
         assert str(caught.value) == (
-            f"the output would lie among the images of the benchmark\n  where:   {tmp_path / output}\n"
-            "  to mend: choose another name or folder"
+            f"output would be among the images of the benchmark\n  where:   {tmp_path / output}\n"
+            "  fix:     choose another name or folder"
         )
     with pytest.raises(OutputError, match="in a benchmark's folder, a file images is another part of it"):
         predict(TWO, tmp_path / "images", images=images, benchmark=packed)
@@ -421,7 +420,7 @@ def test_a_device_goes_to_the_models_that_take_one(
 
 def test_a_model_that_is_ready_takes_no_device(images: Path, tmp_path: Path) -> None:
     assert message(run, images, tmp_path / "out.npy", device="cuda") == (
-        "a model that is ready to run takes no device\n  where:   colours\n  found:   cuda"
+        "a loaded model takes no device\n  where:   colours\n  found:   cuda"
     )
 
 
@@ -433,8 +432,8 @@ def test_the_disk_is_asked_for_room_before_any_work(
     with pytest.raises(OutputError) as caught:
         run(images, tmp_path / "out.npy")
     assert str(caught.value) == (
-        f"the disk has no room for the scores\n  where:   {tmp_path}\n  allowed: 60 bytes free\n  found:   59 bytes\n"
-        "  to mend: make room, or choose another folder"
+        f"not enough disk space for the scores\n  where:   {tmp_path}\n  allowed: 60 bytes free\n  found:   59 bytes\n"
+        "  fix:     make room, or choose another folder"
     )
     free.free = 60  # 5 images x 3 outputs x 2 bytes, in shards and in the file
     told: list[str] = []
@@ -444,13 +443,11 @@ def test_the_disk_is_asked_for_room_before_any_work(
 
 def test_models_are_named_once_and_their_output_is_a_folder(images: Path, tmp_path: Path) -> None:
     other = ImageModel("other", colours)
-    assert (
-        message(predict, [MODEL, MODEL], tmp_path / "o", images=images) == "a model is named twice\n  found:   colours"
-    )
-    assert message(predict, [], tmp_path / "o", images=images).startswith("no model was given")
+    assert message(predict, [MODEL, MODEL], tmp_path / "o", images=images) == "model is named twice\n  found:   colours"
+    assert message(predict, [], tmp_path / "o", images=images).startswith("models are missing")
     whole = f"name it {tmp_path}/o"
     (tmp_path / "there").touch()
-    for name, mend in (
+    for name, fix in (
         ("o.npy", whole),
         ("o.parquet", f'{whole}, with file_format="parquet"'),
         ("there", "choose another name"),
@@ -458,14 +455,14 @@ def test_models_are_named_once_and_their_output_is_a_folder(images: Path, tmp_pa
         with pytest.raises(OutputError) as caught:
             predict([MODEL, other], tmp_path / name, images=images)
         assert str(caught.value) == (
-            f"of several models the output is a folder\n  where:   {tmp_path / name}\n  to mend: {mend}"
+            f"for several models, the output is a folder\n  where:   {tmp_path / name}\n  fix:     {fix}"
         )
     assert message(predict, [MODEL, other], tmp_path / "o", images=images, file_format="xlsx") == (
         "unknown format of predictions\n  allowed: npy, csv, tsv, jsonl, parquet\n  found:   'xlsx'"
     )
     assert message(predict, [MODEL], tmp_path / "o.csv", images=images, file_format="csv") == (
-        f"a format was given for one model, whose output says it by its suffix\n  where:   {tmp_path}/o.csv\n"
-        "  found:   csv\n  to mend: leave the format out"
+        f"one model has its format in the suffix of the output\n  where:   {tmp_path}/o.csv\n"
+        "  found:   csv\n  fix:     leave the format out"
     )
 
 
@@ -475,7 +472,7 @@ def test_an_output_without_a_name_is_refused(images: Path, output: str, models: 
     with pytest.raises(OutputError) as caught:
         predict(models, output, images=images)
     assert str(caught.value) == (
-        f"the output has no name of its own\n  where:   {Path(output)}\n  to mend: name a file or a folder in it"
+        f"output has no file name\n  where:   {Path(output)}\n  fix:     name a file or a folder in it"
     )
 
 
@@ -488,7 +485,7 @@ def test_onnx_files_of_one_name_have_files_of_their_own(tmp_path: Path) -> None:
     assert named("onnx:/x/a/m.onnx", "onnx:/y/a/m.onnx") == ["onnx-x-a-m.npy", "onnx-y-a-m.npy"]
     assert named("onnx:a b/m.onnx", "onnx:c/n.onnx") == ["onnx-m.npy", "onnx-n.npy"]
     assert message(named, "timm:a/m", "timm:a-m") == (
-        f"an output is named twice\n  found:   {tmp_path}/out/timm-a-m.npy\n  to mend: run the models one by one"
+        f"an output is named twice\n  found:   {tmp_path}/out/timm-a-m.npy\n  fix:     run the models one by one"
     )
 
 
@@ -498,16 +495,16 @@ def test_one_onnx_file_by_two_paths_is_one_model(tmp_path: Path, monkeypatch: py
     (tmp_path / "link.onnx").symlink_to("a/m.onnx")
     for other in ("a/../a/m.onnx", f"{tmp_path}/a/m.onnx", "link.onnx"):
         assert message(files_of, ["onnx:a/m.onnx", "timm:m", f"onnx:{other}"], tmp_path / "out") == (
-            f"two models are one file\n  found:   onnx:a/m.onnx and onnx:{other}\n  to mend: name it once"
+            f"two models have the same output file\n  found:   onnx:a/m.onnx and onnx:{other}\n  fix:     name it once"
         )
 
 
 def test_a_name_with_a_line_break_needs_tables(images: Path, tmp_path: Path) -> None:
     (images / "a\nb.png").write_bytes(picture(1, "PNG"))
-    assert message(run, images, tmp_path / "o.npy").endswith("to mend: write a table, such as .parquet")
+    assert message(run, images, tmp_path / "o.npy").endswith("fix:     write a table, such as .parquet")
     assert message(predict, TWO, tmp_path / "o", images=images) == (
-        f"an image name holds a line break\n  where:   {tmp_path}/o/colours.npy, row 0\n  found:   'a\\nb.png'\n"
-        '  to mend: write tables, file_format="parquet"'
+        f"image name contains a line break\n  where:   {tmp_path}/o/colours.npy, row 0\n  found:   'a\\nb.png'\n"
+        '  fix:     write tables, file_format="parquet"'
     )
     predict(TWO, tmp_path / "o", images=images, file_format="parquet")
 
@@ -615,10 +612,8 @@ def test_another_model_option_or_image_is_refused_by_name(
         (images / change["remove"]).unlink()
     again = {"model": MODEL, "batch": 2, **{name: change[name] for name in ("model", "batch") if name in change}}
     text = message(run, images, output, **again)
-    assert text.startswith(
-        f"the run that was interrupted was another one\n  where:   {output}.unfinished\n  found:   {found}"
-    )
-    assert text.endswith(f"  to mend: call it as before to go on, or begin anew: rm -r {output}.unfinished")
+    assert text.startswith(f"interrupted run had other settings\n  where:   {output}.unfinished\n  found:   {found}")
+    assert text.endswith(f"  fix:     call it as before to go on, or begin anew: rm -r {output}.unfinished")
     assert not output.exists()
 
 
@@ -698,7 +693,7 @@ def test_of_other_models_those_that_are_gone_or_new_are_named(
     with pytest.raises(KeyboardInterrupt):
         predict([ImageModel(name, colours) for name in first], tmp_path / "out", images=images)
     text = message(predict, [ImageModel(name, colours) for name in second], tmp_path / "out", images=images)
-    assert f"  found:   {found}  to mend" in text
+    assert f"  found:   {found}  to fix" in text
 
 
 def test_a_run_that_finished_nothing_may_begin_otherwise(images: Path, interrupted: Callable[..., Path]) -> None:
@@ -715,14 +710,14 @@ def test_a_run_that_ends_before_anything_was_finished_leaves_nothing(
     interrupted(0)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images"]
     model = ImageModel("bright", lambda pictures: np.where(colours(pictures) == 4, np.nan, 0))
-    assert message(run, images, tmp_path / "out.npy", model).startswith("a score is NaN")
+    assert message(run, images, tmp_path / "out.npy", model).startswith("score is NaN")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images"]
 
 
 def test_an_error_notes_what_was_finished(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reassess.proposals.model_runs._SHARD", 2)
     model = ImageModel("bright", lambda pictures: np.where(colours(pictures) == 4, np.nan, 0))
-    with pytest.raises(DataError, match="a score is NaN") as caught:
+    with pytest.raises(DataError, match="score is NaN") as caught:
         run(images, tmp_path / "out.npy", model, batch=2)
     kept = tmp_path / "out.npy.unfinished"
     assert caught.value.__notes__ == [f"{kept} has what was finished; the same call goes on from there."]
@@ -732,8 +727,8 @@ def test_an_error_notes_what_was_finished(images: Path, tmp_path: Path, monkeypa
 def test_a_folder_that_is_none_of_a_run_is_kept(images: Path, tmp_path: Path) -> None:
     write_files(tmp_path, {"out.npy.unfinished/thesis.tex": "mine"})
     assert message(run, images, tmp_path / "out.npy") == (
-        f"something else is in the way\n  where:   {tmp_path}/out.npy.unfinished\n"
-        "  to mend: move it, or choose another name"
+        f"another file is in the way\n  where:   {tmp_path}/out.npy.unfinished\n"
+        "  fix:     move it, or choose another name"
     )
     assert (tmp_path / "out.npy.unfinished" / "thesis.tex").exists()
 
@@ -802,7 +797,7 @@ def test_a_damaged_record_is_named(
     if content is not None:
         path.write_bytes(content)
     assert message(run, images, output, batch=2) == (
-        f"the record of a run is damaged\n  where:   {path}\n  to mend: begin anew: rm -r {path.parent}"
+        f"record of a run is damaged\n  where:   {path}\n  fix:     begin anew: rm -r {path.parent}"
     )
 
 
@@ -814,7 +809,7 @@ def test_a_record_of_other_columns_is_damaged(
 ) -> None:
     output = interrupted(1)
     pl.DataFrame(table).write_parquet(f"{output}.unfinished/images.parquet")
-    assert message(run, images, output, batch=2).startswith("the record of a run is damaged")
+    assert message(run, images, output, batch=2).startswith("record of a run is damaged")
 
 
 def test_two_runs_do_not_write_one_output(images: Path, tmp_path: Path) -> None:
@@ -825,8 +820,8 @@ def test_two_runs_do_not_write_one_output(images: Path, tmp_path: Path) -> None:
 
     run(images, tmp_path / "out.npy", progress=progress)
     assert said == [
-        f"another run writes this output now\n  where:   {tmp_path}/out.npy.unfinished\n"
-        f"  found:   process {os.getpid()}\n  to mend: wait until it has ended, or choose another output"
+        f"another run is writing this output\n  where:   {tmp_path}/out.npy.unfinished\n"
+        f"  found:   process {os.getpid()}\n  fix:     wait until it has ended, or choose another output"
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "out.npy", "out.txt"]
 
@@ -867,7 +862,7 @@ def test_a_run_that_was_stopped_while_its_files_took_their_places_goes_on(
     assert told[1:] == [f"{tmp_path}/out.unfinished: goes on after 2 of 2 shards"]
     assert {path.name: path.read_bytes() for path in sorted((tmp_path / "out").iterdir())} == half_placed
     assert not (tmp_path / "out.unfinished").exists()
-    with pytest.raises(OutputError, match="the output file exists"):
+    with pytest.raises(OutputError, match="output file exists"):
         predict(TWO, tmp_path / "out", images=images)
 
 
@@ -876,7 +871,7 @@ def test_a_file_that_is_none_of_the_run_is_kept_when_it_goes_on(
     images: Path, tmp_path: Path, half_placed: dict[str, bytes], name: str
 ) -> None:
     (tmp_path / "out" / name).write_text("mine")
-    with pytest.raises(OutputError, match="the output file exists"):
+    with pytest.raises(OutputError, match="output file exists"):
         predict(TWO, tmp_path / "out", images=images)
     assert (tmp_path / "out" / name).read_text() == "mine"
 

@@ -11,24 +11,24 @@ ALLOWED = "\n  allowed: timm:NAME, torchvision:NAME, onnx:FILE or python:module:
 
 
 @pytest.mark.parametrize(
-    ("name", "mend"),
+    ("name", "fix"),
     [
-        ("resnet18", "\n  to mend: did you mean timm:resnet18?"),
+        ("resnet18", "\n  fix:     did you mean timm:resnet18?"),
         ("keras:resnet18", ""),
         ("timm:", ""),
         ("python:", ""),
         ("", ""),
     ],
 )
-def test_a_name_without_a_known_library_is_refused(name: str, mend: str) -> None:
+def test_a_name_without_a_known_library_is_refused(name: str, fix: str) -> None:
     where = f"\n  where:   {name}"
-    assert message(open_model, name) == f"this names no model{where}{ALLOWED}{mend}"
+    assert message(open_model, name) == f"not a model{where}{ALLOWED}{fix}"
 
 
 @pytest.mark.parametrize("name", ["python:m:f", "onnx:m.onnx"])
 def test_a_checkpoint_is_of_timm_and_torchvision_alone(name: str, tmp_path: Path) -> None:
     source = ModelSource(name, checkpoint="w.pth")
-    expected = {"python": "a function takes no checkpoint", "onnx": "an ONNX file holds its weights"}
+    expected = {"python": "a function takes no checkpoint", "onnx": "ONNX files have their own weights"}
     assert message(open_model, source).startswith(expected[name.partition(":")[0]])
 
 
@@ -40,5 +40,5 @@ def test_a_library_that_is_not_installed_is_named_with_its_extra(package: str, m
         open_model(model)
     purpose = "a model in an ONNX file" if extra == "onnx" else f"a model of {package}"
     assert str(caught.value) == (
-        f"{purpose} needs the package {package}, which is not installed\n  to mend: pip install 'reassess[{extra}]'"
+        f"package {package} is missing (for {purpose})\n  fix:     pip install 'reassess[{extra}]'"
     )

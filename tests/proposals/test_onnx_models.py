@@ -118,16 +118,16 @@ def test_what_is_no_model_for_these_pictures_is_refused(images: Path, tmp_path: 
     ):
         write_model(path, shape, dtype, inputs)
         assert message(open_model, source) == (
-            f"the ONNX file takes no such pictures\n  where:   {path}\n  allowed: {allowed}\n  found:   {found}\n"
-            "  to mend: give crop in the transform as the model takes it"
+            f"ONNX file does not take images\n  where:   {path}\n  allowed: {allowed}\n  found:   {found}\n"
+            "  fix:     give crop in the transform as the model takes it"
         )
 
 
 def test_an_onnx_file_needs_a_transform(tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.onnx", ["n", 3, SIDE, SIDE])
     assert message(open_model, f"onnx:{path}") == (
-        f"an ONNX file does not say how pictures are prepared\n  where:   onnx:{path}\n"
-        "  to mend: say it: transform=FILE, with size, crop, mean and deviation"
+        f"ONNX files do not say how images are prepared\n  where:   onnx:{path}\n"
+        "  fix:     say it: transform=FILE, with size, crop, mean and deviation"
     )
 
 
@@ -135,9 +135,9 @@ def test_a_file_that_is_no_model_is_refused(images: Path, tmp_path: Path) -> Non
     write_files(tmp_path, {"m.onnx": b"no model"})
     source = ModelSource(f"onnx:{tmp_path}/m.onnx", transform=tmp_path / "t.toml")
     text = message(open_model, source)
-    assert text.startswith(f"the ONNX file cannot be loaded\n  where:   {tmp_path}/m.onnx\n")
-    assert text.endswith("\n  to mend: export it anew")
-    assert in_one_line(message(open_model, "onnx:none.onnx")).startswith("no such file")
+    assert text.startswith(f"ONNX file cannot be loaded\n  where:   {tmp_path}/m.onnx\n")
+    assert text.endswith("\n  fix:     export it anew")
+    assert in_one_line(message(open_model, "onnx:none.onnx")).startswith("file not found")
     source = ModelSource("onnx:none.pb", transform=tmp_path / "t.toml")
     assert message(open_model, source).startswith("wrong kind of file for an ONNX model")
 
@@ -147,7 +147,7 @@ def test_a_device_that_onnxruntime_has_not_is_refused(images: Path, tmp_path: Pa
     source = ModelSource(f"onnx:{path}", transform=tmp_path / "t.toml")
     for device in ("mps", "", "cuda:1"):
         assert message(open_model, source, device=device) == (
-            f"onnxruntime has no such device\n  allowed: cpu\n  found:   {device}"
+            f"onnxruntime does not have this device\n  allowed: cpu\n  found:   {device}"
         )
 
 
@@ -171,7 +171,7 @@ def test_weights_in_files_of_their_own_tell_models_apart(images: Path, tmp_path:
     (tmp_path / "weights.bin").write_bytes(held[:-4] + b"1234")
     assert open_model(source).facts["weights"] != before["weights"]
     (tmp_path / "weights.bin").unlink()
-    assert message(open_model, source).startswith("the ONNX file cannot be loaded")
+    assert message(open_model, source).startswith("ONNX file cannot be loaded")
 
 
 def test_weights_in_a_constant_or_a_graph_within_a_node_tell_models_apart(tmp_path: Path) -> None:
@@ -201,6 +201,6 @@ def test_a_file_of_several_outputs_is_refused(images: Path, tmp_path: Path) -> N
     model.graph.output.append(helper.make_tensor_value_info("flat", TensorProto.FLOAT, [None, len(WEIGHTS)]))
     onnx.save(model, path)
     assert message(open_model, ModelSource(f"onnx:{path}", transform=tmp_path / "t.toml")) == (
-        f"the ONNX file has several outputs\n  where:   {path}\n  allowed: one, the scores\n"
-        "  found:   scores, flat\n  to mend: export the model with its scores alone"
+        f"ONNX file has several outputs\n  where:   {path}\n  allowed: one, the scores\n"
+        "  found:   scores, flat\n  fix:     export the model with its scores alone"
     )

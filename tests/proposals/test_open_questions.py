@@ -153,7 +153,7 @@ def test_more_classes_than_a_model_holds_and_a_model_that_is_named_twice_are_err
     )
     with pytest.raises(DataError) as caught:
         open_questions([("one", predictions, find_outcomes(predictions, labels))] * 2, labels, scores_of({}))
-    assert str(caught.value) == "a model is named twice\n  found:   one"
+    assert str(caught.value) == "model is named twice\n  found:   one"
 
 
 def test_no_model_asks_nothing() -> None:

@@ -54,7 +54,7 @@ def test_a_picture_that_would_be_too_large_once_resized_is_refused(needs: Callab
     with pytest.raises(DataError) as caught:
         transform.cut(Image.new("RGB", (1, 101)))
     assert str(caught.value) == (
-        "the picture is too long for its width\n  allowed: at most 100,000,000 pixels once it is resized\n"
+        "image is too long for its width\n  allowed: at most 100,000,000 pixels once it is resized\n"
         "  found:   1 x 101 pixels"
     )
     assert transform.cut(Image.new("RGB", (1, 100))).shape == (224, 224, 3)
@@ -82,7 +82,7 @@ def test_what_a_transform_writes_is_read_again(tmp_path: Path) -> None:
         assert read_transform(write(tmp_path / "t.json", transform.to_json())) == transform
 
 
-SCALE = "\n  to mend: give it for values from 0 to 1: divide by 255 what is meant for values from 0 to 255"
+SCALE = "\n  fix:     give it for values from 0 to 1: divide by 255 what is meant for values from 0 to 255"
 SIDES = "\n  allowed: a side, or [height, width]\n  found:   "
 KNOWN = "size, crop, mean, deviation, interpolation"
 
@@ -117,24 +117,24 @@ def test_a_wrong_value_is_named(tmp_path: Path, change: dict[str, Any], expected
 def test_a_missing_value_is_named(tmp_path: Path) -> None:
     path = write(tmp_path / "t.json", {"size": 8, "mean": [0, 0, 0]})
     assert message(read_transform, path) == (
-        f"a value is missing\n  where:   {path}\n  found:   no crop and no deviation\n  to mend: give each of them"
+        f"value is missing\n  where:   {path}\n  found:   no crop and no deviation\n  fix:     give each of them"
     )
 
 
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("t.json", b"{", "the file cannot be read\n  where:   {}\n  allowed: JSON\n  found:   Expecting property name"),
-        ("t.json", b"[" * 100_000, "the file cannot be read\n  where:   {}\n  allowed: JSON\n  found:   "),
+        ("t.json", b"{", "file cannot be read\n  where:   {}\n  allowed: JSON\n  found:   Expecting property name"),
+        ("t.json", b"[" * 100_000, "file cannot be read\n  where:   {}\n  allowed: JSON\n  found:   "),
         (
             "t.json",
             b'{"size": 8, "size": 9}',
-            "a key is named twice\n  where:   {}\n  found:   size\n  to mend: leave one out",
+            "a key is named twice\n  where:   {}\n  found:   size\n  fix:     leave one out",
         ),
-        ("t.json", b"[1]", "the file holds no object\n  where:   {}\n  allowed: size, crop, mean and deviation"),
-        ("t.toml", b"size 3", "the file cannot be read\n  where:   {}\n  allowed: TOML\n  found:   "),
-        ("t.toml", b"\xff", "the file is not UTF-8 text\n  where:   {}\n  found:   the byte 0xff"),
-        ("t.json", b"", "the file is empty\n  where:   {}"),
+        ("t.json", b"[1]", "file is not a JSON object\n  where:   {}\n  allowed: size, crop, mean and deviation"),
+        ("t.toml", b"size 3", "file cannot be read\n  where:   {}\n  allowed: TOML\n  found:   "),
+        ("t.toml", b"\xff", "file is not UTF-8 text\n  where:   {}\n  found:   the byte 0xff"),
+        ("t.json", b"", "file is empty\n  where:   {}"),
         ("t.yaml", b"size: 3", "wrong kind of file for a transform\n  where:   {}\n  allowed: .json, .toml"),
     ],
 )

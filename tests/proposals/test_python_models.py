@@ -51,28 +51,28 @@ def test_another_code_of_a_module_that_it_imports_is_another_model(tmp_path: Pat
     assert {name for name in after if after[name] != before[name]} == {"code of my_scale"}
 
 
-MEND = "\n  to mend: check its name; modules are looked for in the working folder and in PYTHONPATH"
+MEND = "\n  fix:     check its name; modules are looked for in the working folder and in PYTHONPATH"
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("my_model", "a function is not named\n  where:   python:my_model\n  allowed: python:module:function"),
-        ("my_model:", "a function is not named\n  where:   python:my_model:\n  allowed: python:module:function"),
+        ("my_model", "function is not named\n  where:   python:my_model\n  allowed: python:module:function"),
+        ("my_model:", "function is not named\n  where:   python:my_model:\n  allowed: python:module:function"),
         (
             "my_model.py:scores",
-            "there is no such module\n  where:   python:my_model.py:scores\n"
+            "module not found\n  where:   python:my_model.py:scores\n"
             "  found:   No module named 'my_model.py'; 'my_model' is not a package" + MEND,
         ),
-        ("..m:scores", "a function is not named\n  where:   python:..m:scores\n  allowed: python:module:function"),
-        ("my_model:number", "this is no function\n  where:   python:my_model:number\n  found:   int"),
+        ("..m:scores", "function is not named\n  where:   python:..m:scores\n  allowed: python:module:function"),
+        ("my_model:number", "not a function\n  where:   python:my_model:number\n  found:   int"),
         (
             "my_model:score",
-            "the module has no such function\n  where:   python:my_model:score\n  to mend: did you mean scores?",
+            "module does not have this function\n  where:   python:my_model:score\n  fix:     did you mean scores?",
         ),
         (
             "my_mode:scores",
-            "there is no such module\n  where:   python:my_mode:scores\n  found:   No module named 'my_mode'" + MEND,
+            "module not found\n  where:   python:my_mode:scores\n  found:   No module named 'my_mode'" + MEND,
         ),
     ],
 )
@@ -93,8 +93,8 @@ def test_what_is_no_function_is_refused(name: str, expected: str) -> None:
 def test_a_module_that_fails_is_refused_with_its_error(tmp_path: Path, code: str, found: str) -> None:
     (tmp_path / "my_model.py").write_text(code)
     assert message(open_model, "python:my_model:scores") == (
-        f"the module cannot be imported\n  where:   python:my_model:scores\n  found:   {found}\n"
-        "  to mend: mend its code, or install what it needs; python -c 'import my_model' shows the whole error"
+        f"module cannot be imported\n  where:   python:my_model:scores\n  found:   {found}\n"
+        "  fix:     fix its code, or install what it needs; python -c 'import my_model' shows the whole error"
     )
 
 
@@ -117,7 +117,7 @@ def test_code_may_change_where_modules_are_looked_for(tmp_path: Path, monkeypatc
 def test_a_function_takes_no_files(option: str) -> None:
     source = ModelSource("python:my_model:scores", **{option: "f.pt"})
     assert message(open_model, source) == (
-        f"a function takes no {option}\n  where:   python:my_model:scores\n  to mend: choose the {option} in its code"
+        f"a function takes no {option}\n  where:   python:my_model:scores\n  fix:     choose the {option} in its code"
     )
 
 
@@ -130,7 +130,7 @@ def test_a_function_that_ends_the_process_is_a_model_that_fails(tmp_path: Path, 
     write_files(tmp_path / "images", {"a.png": picture(5, "PNG")})
     said = message(predict, ["python:my_model:scores"], tmp_path / "out.csv", images=tmp_path / "images")
     assert said == (
-        "the model fails on a batch\n  where:   python:my_model:scores\n  found:   SystemExit: 0 (my_model.py, line 3)"
+        "model fails on a batch\n  where:   python:my_model:scores\n  found:   SystemExit: 0 (my_model.py, line 3)"
     )
 
 

@@ -210,5 +210,5 @@ def test_the_longest_times_count_as_the_99th_percentile() -> None:
 @pytest.mark.parametrize("votes", [timed([np.nan]), votes_of([(0, 0, 0)])])
 def test_votes_without_times_are_refused(votes: Any) -> None:
     assert message(seconds_per_vote, votes) == (
-        "no vote has a time\n  to mend: give votes with a column seconds, or the seconds that a vote takes"
+        "no vote has a time\n  fix:     give votes with a column seconds, or the seconds that a vote takes"
     )

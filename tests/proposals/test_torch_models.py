@@ -135,8 +135,8 @@ def test_the_configurations_of_all_classifiers_of_timm_can_be_had(torch: ModuleT
 def test_a_configuration_of_another_kind_asks_for_a_transform(torch: ModuleType, change: dict[str, Any]) -> None:
     data = {"input_size": (3, 224, 224), "crop_mode": "center", "crop_pct": 1.0, **change}
     assert message(_of_timm, ModelSource("timm:any"), data) == (
-        "pictures for this model are prepared in a way that cannot be had here\n  where:   timm:any\n"
-        f"  found:   input {data['input_size']}, crop {data['crop_mode']}\n  to mend: say how: transform=FILE"
+        "image preparation of this model is not supported\n  where:   timm:any\n"
+        f"  found:   input {data['input_size']}, crop {data['crop_mode']}\n  fix:     say how: transform=FILE"
     )
 
 
@@ -148,11 +148,11 @@ def test_weights_that_cannot_be_had_offline_ask_for_a_checkpoint(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(SourceError) as caught:
         open_model(name, offline=True)
-    first, where, found, mend = str(caught.value).splitlines()
-    assert (first, where) == ("the weights of the model cannot be had", f"  where:   {name}")
+    first, where, found, fix = str(caught.value).splitlines()
+    assert (first, where) == ("weights of the model could not be downloaded", f"  where:   {name}")
     assert found.startswith("  found:   ")
-    assert mend == (
-        "  to mend: give a file of them: checkpoint=FILE "
+    assert fix == (
+        "  fix:     give a file of them: checkpoint=FILE "
         "(weights as torch.save(model.state_dict(), FILE) or safetensors)"
     )
     assert "Downloading" not in capfd.readouterr().err
@@ -174,7 +174,9 @@ def test_a_hub_that_is_silent_is_asked_once(
     with pytest.raises(SourceError) as caught:
         open_model("timm:resnet18.a1_in1k")
     assert asked == ["https://huggingface.co"]
-    assert str(caught.value).startswith("the weights of the model cannot be had\n  where:   timm:resnet18.a1_in1k\n")
+    assert str(caught.value).startswith(
+        "weights of the model could not be downloaded\n  where:   timm:resnet18.a1_in1k\n"
+    )
     assert "checkpoint=FILE" in str(caught.value)
     assert "Retrying" not in capfd.readouterr().err
 
@@ -199,7 +201,7 @@ def test_a_model_that_is_not_known_is_refused_with_those_that_are_called_much_th
         ("torchvision", "torchvision:resnet18 or torchvision:resnet152 or torchvision:resnet101"),
     ):
         assert message(open_model, f"{library}:resnt18") == (
-            f"{library} has no model of this name\n  where:   {library}:resnt18\n  to mend: did you mean {near}?"
+            f"{library} has no model of this name\n  where:   {library}:resnt18\n  fix:     did you mean {near}?"
         )
 
 
@@ -212,25 +214,25 @@ class Anything:
     [
         (
             lambda _: Anything(),
-            "the file cannot be loaded as weights\n  where:   {}\n"
+            "file cannot be loaded as weights\n  where:   {}\n"
             "  allowed: tensors by their names; other Python objects are never loaded\n"
-            "  found:   other Python objects\n  to mend: torch.save(model.state_dict(), path)",
+            "  found:   other Python objects\n  fix:     torch.save(model.state_dict(), path)",
         ),
         (
             lambda _: [1, 2],
-            "the file holds no weights by their names\n  where:   {}\n  found:   list\n"
-            "  to mend: torch.save(model.state_dict(), path)",
+            "file has no named weights\n  where:   {}\n  found:   list\n"
+            "  fix:     torch.save(model.state_dict(), path)",
         ),
         (
             lambda model: {**model.state_dict(), "more.weight": model.fc.bias},
-            "the weights are not those of this model\n  where:   {}\n  found:   lacking: none; others: more.weight\n"
-            "  to mend: name the model that they were trained for",
+            "weights do not fit this model\n  where:   {}\n  found:   lacking: none; others: more.weight\n"
+            "  fix:     name the model that they were trained for",
         ),
         (
             lambda model: {"fc.weight": model.fc.weight, "fc.bias": model.fc.bias},
-            "the weights are not those of this model\n  where:   {}\n"
+            "weights do not fit this model\n  where:   {}\n"
             "  found:   lacking: bn1.bias, bn1.num_batches_tracked, bn1.running_mean and 117 more; others: none\n"
-            "  to mend: name the model that they were trained for",
+            "  fix:     name the model that they were trained for",
         ),
     ],
 )
@@ -246,6 +248,6 @@ def test_a_device_that_is_not_there_is_refused(torch: ModuleType, tmp_path: Path
     torch.save(build("timm", "resnet18", 5).state_dict(), tmp_path / "w.pth")
     for device in ("toaster", "cuda:77", "meta", "hpu", "", "cpu:x"):
         with pytest.raises(
-            DataError, match="^no such device\n  allowed: cpu, cuda, cuda:1, mps ...\n  found:   " + device
+            DataError, match="^device not found\n  allowed: cpu, cuda, cuda:1, mps ...\n  found:   " + device
         ):
             open_model(ModelSource("timm:resnet18", checkpoint=tmp_path / "w.pth"), device=device)

@@ -127,8 +127,7 @@ def test_without_matplotlib_the_error_names_the_extra(tmp_path: Path, monkeypatc
     with pytest.raises(MissingPackageError) as caught:
         draw_curves(tmp_path / "f.svg", CURVES)
     assert str(caught.value) == (
-        "drawing a figure needs the package matplotlib, which is not installed\n"
-        "  to mend: pip install 'reassess[report]'"
+        "package matplotlib is missing (for drawing a figure)\n  fix:     pip install 'reassess[report]'"
     )
     assert list(tmp_path.iterdir()) == []
 

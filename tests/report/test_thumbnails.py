@@ -100,7 +100,7 @@ def test_a_name_leads_nowhere_outside_the_folder(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such folder of images"):
+    with pytest.raises(DataError, match="image folder not found"):
         thumbnails(tmp_path / "away", ["one.png"])
 
 

@@ -82,6 +82,6 @@ def test_a_picture_stands_on_the_page_and_what_is_missing_is_counted(tmp_path: P
 
 
 def test_a_page_without_images_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no image is dropped, so there is none to show"):
+    with pytest.raises(DataError, match="no image is dropped, so there is nothing to show"):
         write_wrong_labels(tmp_path / "page.html", cleaning([True], [0.9], [0]), tmp_path)
     assert not (tmp_path / "page.html").exists()

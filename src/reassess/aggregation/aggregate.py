@@ -152,7 +152,9 @@ def by_calibration(
         recipe = calibrated_recipe(at_least=at_least, smoothing=smoothing, pooling=pooling)
         return by_recipe(votes, experts, golden, original, recipe=recipe)
     if original is not None:
-        raise DataError("original labels vote on valid or invalid (image, class) pairs only", mend="leave them out")
+        raise DataError(
+            "votes-not-on-questions", "original labels can vote only on (image, class) questions", fix="leave them out"
+        )
     truths = votes.answers if truths_are_answers else VALIDITY
     truth = expert_truth(experts, truths, at_least=at_least)
     rows = experts.find(golden.items)
@@ -373,10 +375,11 @@ def by_mean(votes: Votes) -> Aggregation:
     values = mean(kept, weights=kept.weights)
     if not ((values >= 0) & (values <= 1)).all():
         raise DataError(
-            "the mean of these answers is no probability",
+            "no-mean",
+            "the mean of these answers is not a probability",
             allowed="no, maybe, yes, or codes from 0 to 1",
             found=some(votes.answers),
-            mend="take em or majority",
+            fix="take em or majority",
         )
     result = Posterior(items=kept.items, truths=VALIDITY, values=np.stack([1 - values, values], axis=1))
     return Aggregation(posterior=result, facts={"without_votes": len(votes.items) - voted.size})

@@ -181,8 +181,9 @@ def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
     }
     if not points:
         raise DataError(
-            f"no rater said {' or '.join(map(str, answers))} on golden pairs of which some are valid",
-            mend="give the raters' votes on the golden pairs",
+            "no-such-golden-answers",
+            f"no golden vote is {' or '.join(map(str, answers))}, though some golden questions are valid",
+            fix="give the raters' votes on the golden pairs",
         )
     return Rule(
         name=f"one rater: {' or '.join(map(str, answers))}", variants=tuple(points), points=tuple(points.values())
@@ -253,7 +254,7 @@ def original_rule(golden: Golden, original: LabelSets) -> Rule:
         votes.sizes > 0,
         what="golden pairs on images without an original label",
         name_of=votes.at,
-        mend="give the original label of every golden image",
+        fix="give the original label of every golden image",
     )
     own = votes.support() > 0
     point = Point(

@@ -158,7 +158,7 @@ def mean(votes: Votes, *, weights: npt.ArrayLike | None = None) -> npt.NDArray[n
     """
     values = _weights(votes, weights)
     check_all(
-        votes.sizes > 0, what="items without votes have no mean", name_of=votes.at, mend="leave out items without votes"
+        votes.sizes > 0, what="items without votes have no mean", name_of=votes.at, fix="leave out items without votes"
     )
     return votes.counts() @ values / votes.sizes
 
@@ -170,10 +170,11 @@ def _weights(votes: Votes, weights: npt.ArrayLike | None) -> npt.NDArray[np.floa
         weights = votes.weights
     if weights is None and nominal:
         raise DataError(
-            "these answers have no weights, so there is no mean",
+            "no-mean",
+            "answers have no weights, so they have no mean",
             allowed="no, maybe, yes, or integer codes",
             found=some(answers),
-            mend="take the majority, or give the weight of each answer (in Python: weights=[...])",
+            fix="take the majority, or give the weight of each answer (in Python: weights=[...])",
         )
     values = np.array(answers if weights is None else weights, np.float64)
     check_shape(values, (len(answers),), what="the weights")

@@ -87,7 +87,11 @@ def calibrate(
     cells = np.bincount(rows * shape[2] + golden_votes.answer_ids, minlength=int(np.prod(shape)))
     counts = cells.reshape(shape)[:, 1:]  # without the votes on items of unknown truth
     if not counts.any():
-        raise DataError("no golden item of known truth has a vote", mend="check that both files name the items alike")
+        raise DataError(
+            "no-golden-votes",
+            "no golden item with a known truth has a vote",
+            fix="check that both files name the items alike",
+        )
     return model_of_counts(
         counts,
         np.bincount(truth[known], minlength=len(truths)),

@@ -300,10 +300,16 @@ def calibrated_on_candidates(
     array([2])
     """
     if not pooling > 0:
-        raise DataError("so many classes need pooling", allowed="above 0", found=pooling, mend="leave pooling out")
+        raise DataError(
+            "needs-pooling", "this many classes need pooling", allowed="above 0", found=pooling, fix="leave pooling out"
+        )
     answers, used = len(votes.answers), truth[golden_votes.item_ids] >= 0
     if not used.any():
-        raise DataError("no golden item of known truth has a vote", mend="check that both files name the items alike")
+        raise DataError(
+            "no-golden-votes",
+            "no golden item with a known truth has a vote",
+            fix="check that both files name the items alike",
+        )
     place = {name: row for row, name in enumerate(votes.raters)}
     raters = np.array([place.get(name, -1) for name in golden_votes.raters], np.int64)[golden_votes.rater_ids[used]]
     cells = truth[golden_votes.item_ids[used]] * answers + golden_votes.answer_ids[used]

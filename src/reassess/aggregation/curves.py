@@ -88,7 +88,7 @@ class Curve:
     Raises
     ------
     DataError
-        Not one score a pair; a score is NaN or outside [0, 1].
+        Not one score a pair; score is NaN or outside [0, 1].
 
     Examples
     --------
@@ -174,6 +174,7 @@ class Curve:
         if not reaching.size:
             best = int(np.argmax(self.precision))
             raise DataError(
+                "not-reached",
                 "no threshold reaches this precision",
                 allowed=f"up to {self.precision[best]!s}, at threshold {self.thresholds[best]!s}",
                 found=least,
@@ -259,7 +260,7 @@ def precision_recall(scores: Scores, golden: Golden, *, in_sample: bool | None =
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, figure 3.
     """
     check_kind(Scores, scores)
-    check_instance(golden, Golden, what="golden answers", mend="golden_truth(EXPERTS)")
+    check_instance(golden, Golden, what="golden answers", fix="golden_truth(EXPERTS)")
     return Curve(golden=golden, values=golden.values_of(scores), in_sample=in_sample)
 
 

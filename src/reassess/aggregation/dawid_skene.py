@@ -179,7 +179,9 @@ def fit_dawid_skene(
     check_truths(names)
     given = None if prior is None else as_prior(prior, len(names))
     if given is not None and (given <= 0).any():
-        raise DataError("EM cannot use a prior of 0", found=given.tolist(), mend="leave out the truth that cannot be")
+        raise DataError(
+            "out-of-range", "EM cannot use a prior of 0", found=given.tolist(), fix="leave out the truth that cannot be"
+        )
     needed = start is None or weights is not None
     runs = _Runs(
         truths=names,
@@ -307,7 +309,7 @@ def _check_options(
 ) -> None:
     check_fit(votes, smoothing, pooling)
     if not tolerance > 0:
-        raise DataError("tolerance out of range", allowed="above 0", found=tolerance)
+        raise DataError("out-of-range", "tolerance out of range", allowed="above 0", found=tolerance)
     check_range(max_iterations, 1, what="max_iterations")
     if threads is not None:
         check_range(threads, 1, what="threads")

@@ -77,8 +77,9 @@ def by_default(
     if experts is None:
         if original is not None or rater_golden is not None or at_least is not None:
             raise DataError(
+                "no-golden-answers",
                 "original labels, votes on golden items and a number of experts need golden answers",
-                mend="give experts, or leave the others out",
+                fix="give experts, or leave the others out",
             )
         return _named("majority", by_majority(votes)) if votes.anonymous else _named("em", by_em(votes, **given))
     check_kind(Votes, experts)

@@ -52,7 +52,7 @@ class Pinned(Shown):
         check_range(self.rows, 0, len(votes.items) - 1, what="pinned row", where="position {}".format)
         if np.unique(self.rows).size < self.rows.size:
             row = int(np.argmax(np.bincount(self.rows)))
-            raise DataError("an item is pinned twice", where=votes.at(row))
+            raise DataError("duplicate-item", "item is pinned twice", where=votes.at(row))
         check_distribution(self.values, what="a pinned item", where=lambda position: votes.at(int(self.rows[position])))
 
 
@@ -63,17 +63,18 @@ def answer_shares(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | N
         weights = _known_shares(votes, tuple(truths))
     if weights is None:
         raise DataError(
-            "it is not known how these answers speak for the truths",
+            "unknown-answer-order",
+            "order of the answers is unknown",
             allowed="no, maybe, yes for two truths; or truths that are the answers",
             found=f"answers {some(answers)}; truths {some(truths)}",
-            mend="give the weight of each answer",
+            fix="give the weight of each answer",
         )
     shares = np.array(weights, np.float64)
     if shares.shape == (len(answers),) and len(truths) == 2:
         shares = np.stack([1 - shares, shares], axis=1)
     if shares.shape != (len(answers), len(truths)):
         allowed = f"shape ({len(answers)}, {len(truths)})" + (f" or ({len(answers)},)" if len(truths) == 2 else "")
-        raise DataError("wrong shape of the weights", allowed=allowed, found=f"shape {shares.shape}")
+        raise DataError("wrong-shape", "wrong shape of the weights", allowed=allowed, found=f"shape {shares.shape}")
     check_distribution(shares, what="the weight of an answer", where=lambda position: f"answer {answers[position]}")
     return shares
 
@@ -83,13 +84,15 @@ def check_pseudo_votes(smoothing: float, pooling: float) -> None:
     for value, what in ((smoothing, "smoothing"), (pooling, "pooling")):
         check_range(value, 0, _MOST_PSEUDO_VOTES, what=what)
         if 0 < value < _LEAST_PSEUDO_VOTES:
-            raise DataError(f"{what} out of range", allowed=f"0, or {_LEAST_PSEUDO_VOTES} or more", found=value)
+            raise DataError(
+                "out-of-range", f"{what} out of range", allowed=f"0, or {_LEAST_PSEUDO_VOTES} or more", found=value
+            )
 
 
 def check_fit(votes: Votes, smoothing: float, pooling: float) -> None:
     """Raise `DataError` unless there are votes of known raters, and the numbers to add are 0 or more."""
     if not len(votes):
-        raise DataError("there are no votes", mend="give votes, or judge by the prior alone")
+        raise DataError("no-votes", "votes are missing", fix="give votes, or judge by the prior alone")
     votes.require_raters("EM")
     check_pseudo_votes(smoothing, pooling)
 

@@ -66,12 +66,17 @@ class Golden:
     def __post_init__(self) -> None:
         check_shape(self.valid, (len(self.questions),), what="the truth of golden pairs")
         if not self.valid.size:
-            raise DataError("there is no golden pair", mend="without golden pairs there is nothing to measure by")
+            raise DataError(
+                "no-golden-answers",
+                "golden questions are missing",
+                fix="without golden pairs there is nothing to measure by",
+            )
         if not self.valid.any():
             raise DataError(
-                "no golden pair is valid",
+                "no-golden-answers",
+                "no golden question is valid",
                 found=f"{len(self):,} pairs that are not valid",
-                mend="without a valid pair nothing can be measured: let fewer experts be enough, or judge more pairs",
+                fix="without a valid pair nothing can be measured: let fewer experts be enough, or judge more pairs",
             )
         freeze(self, "valid")
 
@@ -138,7 +143,7 @@ class Golden:
             found,
             what=f"golden pairs that are not in {what}",
             name_of=self.questions.at,
-            mend="take both from one release, or leave these pairs out of the golden answers",
+            fix="take both from one release, or leave these pairs out of the golden answers",
         )
 
     def values_of(self, scores: Scores, what: str = "the scores") -> npt.NDArray[np.float64]:
@@ -160,7 +165,7 @@ class Golden:
             image_rows >= 0,
             what=f"golden images that are not in {what}",
             name_of=lambda row: f"image {pairs.images[row]}",
-            mend="take both from one release, or leave these images out of the golden answers",
+            fix="take both from one release, or leave these images out of the golden answers",
         )
         return np.nan_to_num(values)
 
@@ -208,7 +213,7 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence
     if experts.classes is None:
         as_questions(experts.items, what="the experts' votes")
     if not len(experts):
-        raise DataError("the experts gave no votes", mend="give the golden answers")
+        raise DataError("no-votes", "experts have no votes", fix="give the golden answers")
     if experts.classes is not None:
         return _golden_classes(experts, among, at_least)
     truth = expert_truth(experts, at_least=at_least)

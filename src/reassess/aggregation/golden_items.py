@@ -144,8 +144,9 @@ def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None)
     rows = votes.find(experts.items)
     if not (rows >= 0).any():
         raise DataError(
-            "no golden item was voted on",
-            mend="check that all files name the items alike, or give the raters' votes on golden items",
+            "no-golden-votes",
+            "no golden item has a vote",
+            fix="check that all files name the items alike, or give the raters' votes on golden items",
         )
     lost = np.flatnonzero(rows < 0).tolist()
     if lost:

@@ -70,10 +70,13 @@ def posterior(
     values = np.tile(start, (len(votes.items), 1))
     for part, rater_model in ((votes, model), *((extra,) if extra else ())):
         if len(part.items) != len(votes.items) or (part.find(votes.items) != np.arange(len(votes.items))).any():
-            raise DataError("the extra votes are not on the same items in the same order")
+            raise DataError("different-items", "extra votes are not on the same items in the same order")
         if rater_model.truths != model.truths:
             raise DataError(
-                "two models of different truths", allowed=some(model.truths), found=some(rater_model.truths)
+                "different-classes",
+                "two models have different truths",
+                allowed=some(model.truths),
+                found=some(rater_model.truths),
             )
         _multiply(values, part.with_answers(rater_model.answers), rater_model)
     classes = votes.classes if model.truths == model.answers else None
@@ -84,10 +87,11 @@ def check_truths(truths: Sequence[Id]) -> None:
     """Raise `DataError` if an item can be of more truths than posteriors are made of."""
     if len(truths) > _MOST_TRUTHS:
         raise DataError(
+            "too-many-classes",
             "too many truths for a rater model",
             allowed=f"up to {_MOST_TRUTHS}",
             found=f"{len(truths):,}",
-            mend="take the majority, or split the items into groups with fewer answers",
+            fix="take the majority, or split the items into groups with fewer answers",
         )
 
 
@@ -96,10 +100,11 @@ def many_classes(votes: Votes) -> bool:
     classes = len(votes.answers)
     if classes > _MOST_CLASSES:
         raise DataError(
+            "too-many-classes",
             "too many classes for a rater model",
             allowed=f"up to {_MOST_CLASSES:,}",
             found=f"{classes:,}",
-            mend="take the majority, or split the items into groups with fewer answers",
+            fix="take the majority, or split the items into groups with fewer answers",
         )
     return classes > _MOST_TRUTHS or len(votes.raters) * classes**2 > _MOST_CELLS
 
@@ -130,10 +135,11 @@ def _multiply(values: npt.NDArray[np.float64], votes: Votes, model: RaterModel) 
     row = weigh(votes.indptr, vote_codes(votes), table, values, np.empty(truths), one_each(truths))
     if row >= 0:
         raise DataError(
+            "impossible-votes",
             "no truth allows the votes on an item",
             where=votes.at(row),
             found=some([f"{rater}: {answer}" for rater, answer in votes.on(row)]),
-            mend="measure the raters with pooling above 0",
+            fix="measure the raters with pooling above 0",
         )
 
 

@@ -235,10 +235,11 @@ def find_provenance(
                 return Provenance(votes=given, experts=experts, rater_golden=rater_golden, making=making)
             nearest = min(nearest, farthest)
     raise DataError(
-        "these scores do not follow from the votes in any way that was tried",
+        "unknown-method",
+        "method that made these scores was not found",
         allowed=f"a difference of at most {_SAME:g} on every golden item",
         found=(f"{nearest:.3g}" if np.isfinite(nearest) else "golden items without a score") + refused,
-        mend="give the votes, golden answers and original labels of which they were made; scores that were made with "
+        fix="give the votes, golden answers and original labels of which they were made; scores that were made with "
         "other options, such as another pooling, cannot be made again",
     )
 

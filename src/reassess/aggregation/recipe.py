@@ -171,7 +171,7 @@ class _Golden:
             experts.find(raters.items) >= 0,
             what="raters voted on golden pairs that no expert judged",
             name_of=raters.at,
-            mend="take the experts' and the raters' golden votes from one release",
+            fix="take the experts' and the raters' golden votes from one release",
         )
         pairs, raters = as_questions(experts.items), raters.on_whole_scale()
         label = None if original is None else original_votes(pairs, original, answers=raters.answers)

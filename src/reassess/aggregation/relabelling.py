@@ -197,10 +197,11 @@ def relabel(
         if not differing[-1]:
             return relabelling
     raise DataError(
-        "the label sets are not those that calibrated or the benchmark's recipe makes of the votes",
+        "different-labels",
+        "label sets differ from those that calibrated, or the benchmark's recipe, makes from the votes",
         allowed=f"those of the recipe of ReaL at threshold {threshold:g}",
         found=f"others on {min(differing):,} of {len(relabelling.questions.images):,} rated images",
-        mend="give the votes, golden answers, original labels and threshold of which they were made, or make the "
+        fix="give the votes, golden answers, original labels and threshold of which they were made, or make the "
         "scores with --method calibrated",
     )
 

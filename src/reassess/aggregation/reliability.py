@@ -202,10 +202,11 @@ def _em_weights(votes: Votes, truths: tuple[Id, ...]) -> Floats:
     weights = fit_dawid_skene(votes, truths=truths).posterior.values
     if weights.sum(axis=0).max() <= _AN_ITEM:
         raise DataError(
-            "too few items for EM to tell one truth from another, so that no rater can be measured",
+            "too-few-items",
+            "too few items for EM to distinguish the truths, so raters cannot be measured",
             allowed="more than half an item of some truth",
             found=f"items: {len(votes.items):,}; truths: {some(truths)}",
-            mend="give votes on more items, or golden answers",
+            fix="give votes on more items, or golden answers",
         )
     return weights
 
@@ -215,10 +216,11 @@ def _golden_weights(golden: Votes, truth: npt.NDArray[np.integer], truths: tuple
     prior = calibrate(golden, truth, truths=truths, pooling=0).prior
     if prior.max() == 1:
         raise DataError(
-            "all golden items have one truth, so nothing can tell a good rater from a bad one",
+            "one-truth",
+            "all golden items have the same truth, so raters cannot be measured",
             allowed="items of two truths or more",
             found=f"only {truths[int(np.argmax(prior))]}",
-            mend="give golden answers on other items too, or none",
+            fix="give golden answers on other items too, or none",
         )
     one_hot: Floats = np.eye(len(truths) + 1)[truth][:, :-1]
     return one_hot

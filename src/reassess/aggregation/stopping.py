@@ -174,9 +174,9 @@ def replay_stops(
     check_range(threshold, 0, 1, what="threshold")
     check_range(orders, 1, what="number of orders")
     if model.truths != VALIDITY:
-        raise DataError("a stop rule needs a model of valid and invalid classes", found=some(model.truths))
+        raise DataError("wrong-model", "stop rule needs a model of valid and invalid classes", found=some(model.truths))
     if not len(votes):
-        raise DataError("there are no votes to replay")
+        raise DataError("no-votes", "there are no votes to replay")
     most = int(votes.sizes.max()) if at_most is None else at_most
     check_range(most, 1, what="most votes of a question")
     start = np.full(len(questions), model.prior[1]) if first is None else posterior(first, model).of(VALIDITY[1])

@@ -28,7 +28,8 @@ def is_server(campaign: str | Path) -> bool:
     scheme, separator, _ = str(campaign).partition("://")
     if separator and scheme != _SCHEME:
         raise DataError(
-            "a campaign is not kept at such an address",
+            "wrong-address",
+            "not an address of a campaign",
             where=shown_address(campaign),
             allowed=f"a file, or an address that begins with {_SCHEME}://",
             found=f"{scheme}://",
@@ -76,7 +77,8 @@ def root_path_of(text: str) -> str:
     """
     if not _ROOT_PATH.fullmatch(text):
         raise DataError(
-            "no path of a site",
+            "wrong-address",
+            "not a path of a site",
             allowed="a path such as /rating: after each slash letters, digits and -._~, not a point first",
             found=repr(text),
         )

@@ -15,7 +15,7 @@ from reassess.core.classes import Classes
 from reassess.data.benchmark_folders import one_place, places_of_parts
 from reassess.data.benchmark_outputs import check_place
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings, write_settings
-from reassess.errors import OutputError, ReassessWarning
+from reassess.errors import Fix, OutputError, ReassessWarning
 from reassess.formats.class_tables import write_classes
 from reassess.formats.files import TEMPORARY, all_or_none, check_output, exists
 from reassess.formats.label_files import write_labels
@@ -105,10 +105,11 @@ def _refuse_others(folder: Path, parts: Collection[str]) -> None:
     others = sorted(name for name in _FILES.difference(parts) if exists(folder / name))
     if others:
         raise OutputError(
-            "the folder holds a part of which there is nothing in the campaign",
+            "output-has-other-part",
+            "folder contains a part that the campaign does not have",
             where=folder,
             found=some(others, most=3),
-            mend="remove it, or choose another folder",
+            fix="remove it, or choose another folder",
         )
 
 
@@ -174,14 +175,17 @@ def _check_folder(folder: Path, *, force: bool) -> None:
         check_output(folder)
         return
     if not folder.is_dir():
-        raise OutputError("the output is a folder, and a file is in its place", where=folder, mend="name a folder")
+        raise OutputError(
+            "output-exists", "output is a folder, but a file has this name", where=folder, fix="name a folder"
+        )
     held = sorted(path.name for path in folder.iterdir() if not path.name.startswith(TEMPORARY))
     if held and not force:
         raise OutputError(
-            "the output folder is not empty",
+            "output-exists",
+            "output folder is not empty",
             where=folder,
             found=some(held, most=3),
-            mend="choose another name, or overwrite files in it with force=True",
+            fix=Fix("choose another name, or replace files in it with {force}", force=True),
         )
     sources = {part: str(one_place(folder, part, places)) for part, places in places_of_parts(folder).items()}
     for name in sorted(_FILES):

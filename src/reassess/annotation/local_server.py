@@ -71,7 +71,7 @@ def running(command: Sequence[str], *, what: object) -> Iterator[str]:
                     process.wait()
                     errors.seek(0)
                     *_, found = re.split(r"\n(?=\S)", errors.read().strip())  # the error is told at the end
-                    raise DataError("the server does not start", where=what, found=found)
+                    raise DataError("server-failed", "server does not start", where=what, found=found)
                 # A process whose output nobody reads comes to a halt.
                 reading = Thread(target=process.stdout.read)
                 reading.start()

@@ -44,7 +44,7 @@ class PageClient:
             self._enter(address, token)
         except (OSError, HTTPException) as error:
             self.close()
-            raise DataError("the server cannot be reached", where=address, found=str(error)) from error
+            raise DataError("server-failed", "server is not reachable", where=address, found=str(error)) from error
         except DataError:
             self.close()
             raise
@@ -54,12 +54,12 @@ class PageClient:
         response = self._connection.getresponse()
         said = response.read().decode(errors="replace")
         if response.status != 204:
-            raise DataError("a link is refused", where=address, found=said)
+            raise DataError("link-refused", "server rejects a sign-in link", where=address, found=said)
         self._headers["Cookie"] = response.getheader("Set-Cookie", "").partition(";")[0]
         self._send("GET", "", None)
         found = _CSRF.search(self._connection.getresponse().read().decode(errors="replace"))
         if found is None:
-            raise DataError("the page is none of a rater", where=address)
+            raise DataError("wrong-page", "page is not a rater's page", where=address)
         self._headers["X-CSRF-Token"] = found[1]
 
     def ask(self, what: str, said: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class PageClient:
             raise ConnectionError(f"status {status}")
         if status >= 300:
             found = f"status {status}, {body.decode(errors='replace')}"
-            raise DataError("the server refuses what a rater says", where=what, found=found)
+            raise DataError("request-rejected", "server rejects an answer", where=what, found=found)
         return json.loads(body) if body else {}
 
     def say_and_lose(self, what: str, said: dict[str, Any]) -> None:

@@ -23,17 +23,25 @@ _LATIN_LOOKS = str.maketrans(
 def check_name(name: str) -> None:
     """`DataError` unless a name can be that of a person or a campaign: one line of text that can be seen."""
     if all(category(letter)[0] in "CZ" for letter in name):
-        raise DataError("a name is needed that can be seen", found=ascii(name))
+        raise DataError("invalid-name", "name has no visible letter", found=ascii(name))
     if len(name) > _LONGEST_NAME:
-        raise DataError("the name is too long", allowed=f"up to {_LONGEST_NAME} letters", found=f"{len(name)} letters")
+        raise DataError(
+            "invalid-name", "name is too long", allowed=f"up to {_LONGEST_NAME} letters", found=f"{len(name)} letters"
+        )
     if wrong := [letter for letter in name if category(letter) in _NO_LETTERS and letter not in _JOINERS]:
         raise DataError(
-            "the name holds what is no letter",
+            "invalid-name",
+            "name contains an unusual character",
             found=f"{wrong[0]!a} in {name!a}",
-            mend="write it in one line of text",
+            fix="write it in one line of text",
         )
     if name != name.strip():
-        raise DataError("the name has blanks around it", found=repr(name), mend=f"leave them out: {name.strip()!r}")
+        raise DataError(
+            "invalid-name",
+            "name starts or ends with a space",
+            found=repr(name),
+            fix=f"leave them out: {name.strip()!r}",
+        )
 
 
 def refuse_alike(name: str, others: Iterable[str]) -> None:
@@ -45,18 +53,20 @@ def refuse_alike(name: str, others: Iterable[str]) -> None:
         scripts = sorted({script for letter in word for script in _script(letter)})
         if len(scripts) > 1 and scripts != ["East Asian", "Latin"]:
             raise DataError(
-                "the name mixes scripts in one word, and some of their letters look the same",
+                "invalid-name",
+                "name mixes letters of different scripts in one word, and some look the same",
                 allowed="words of one script each",
                 found=f"{name!a}: {' and '.join(scripts)}",
-                mend="write each word in one script",
+                fix="write each word in one script",
             )
     seen, drawn = _as_seen(name), _as_drawn(name)
     for other in others:
         if other != name and (_as_seen(other) == seen or _as_drawn(other) == drawn):
             raise DataError(
-                "there is somebody whose name looks nearly the same, and nobody could tell them apart",
+                "similar-name",
+                "name is too similar to another name",
                 found=f"{name}, beside {other}",
-                mend="write it in the same way if they are one person; or take another name",
+                fix="write it in the same way if they are one person; or take another name",
             )
 
 

@@ -88,7 +88,7 @@ class CampaignPlan:
     Raises
     ------
     DataError
-        A task has more classes than a page shows; the golden tasks are in another list of classes than the tasks; there
+        A task has more classes than a page shows; golden tasks and tasks have different class lists; there
         is a practice round, a stop rule or a vote of the original labels without golden tasks; the practice round takes
         all golden tasks, or more than there are on images that experts have answered and that are in no other task; an
         expert gives two answers to a golden question; original labels that are to vote are not known; an image has not
@@ -125,7 +125,11 @@ class CampaignPlan:
         if self.bar is not None:
             check_range(self.bar, 0, 1, what="share of practice questions")
         if self.original_votes and self.original is None:
-            raise DataError("no original labels are known that could vote", mend="give them, or let them have no vote")
+            raise DataError(
+                "no-original-labels",
+                "original labels are missing, so they cannot vote",
+                fix="give them, or let them have no vote",
+            )
         if self.original is not None:
             check_original(self.original)
             object.__setattr__(self, "original", self.original.in_classes(self.tasks.questions.classes))
@@ -134,30 +138,33 @@ class CampaignPlan:
             self._refuse_without_golden()
         elif golden.questions.classes != self.tasks.questions.classes:
             raise DataError(
-                "the golden tasks are in another list of classes than the tasks",
-                mend="make both with one list of classes",
+                "different-classes",
+                "golden tasks and tasks have different class lists",
+                fix="make both with one list of classes",
             )
         elif (same := _common(golden, self.tasks)).size:
             raise DataError(
-                "a question is golden, and to be voted on as well",
+                "duplicate-question",
+                "question is both golden and to be voted on",
                 where=golden.questions.at(int(same[0])),
                 found=f"{same.size:,} such of {counted(len(golden.questions), 'golden question')}",
-                mend="leave them out of the tasks, or of the golden questions, which are best on images of their own",
+                fix="leave them out of the tasks, or of the golden questions, which are best on images of their own",
             )
         elif self.practice > (most := len(golden) - int(_tasks_of_images(golden).max(initial=0))):
             raise DataError(
-                "no golden task is left for raters who work",
+                "no-golden-answers",
+                "no golden task is left for raters who passed practice",
                 allowed=f"up to {counted(most, 'practice task')}",
                 found=self.practice,
-                mend="give golden questions on more images, or a smaller practice round",
+                fix="give golden questions on more images, or a smaller practice round",
             )
         elif self.practice > (known := int(self.is_practice.sum())):
             raise DataError(
-                "the practice round takes golden images that experts have answered and that are in no other task, and "
-                "there are too few",
+                "no-golden-answers",
+                "too few golden images for practice",
                 allowed=f"up to {counted(known, 'practice task')}",
                 found=self.practice,
-                mend="give experts' answers on more images that are in no other task, or a smaller practice round",
+                fix="give experts' answers on more images that are in no other task, or a smaller practice round",
             )
 
     def _refuse_without_golden(self) -> None:
@@ -168,9 +175,10 @@ class CampaignPlan:
         ):
             if is_asked:
                 raise DataError(
-                    f"{what} needs golden questions, by which it is known how far answers can be trusted",
+                    "no-golden-answers",
+                    f"{what} needs golden questions",
                     found="no golden questions",
-                    mend=f"give the experts' votes with golden, or leave {what} out",
+                    fix=f"give the experts' votes with golden, or leave {what} out",
                 )
 
     @cached_property
@@ -216,10 +224,11 @@ class CampaignPlan:
                 number = KNOWN_ANSWERS.index(str(answer))
                 if (before := said.setdefault((place, str(expert)), number)) != number:
                     raise DataError(
-                        "an expert gives two answers to a golden question",
+                        "two-answers",
+                        "expert gives two answers to a golden question",
                         where=self.golden_tasks.questions.at(place),
                         found=f"{expert}: {KNOWN_ANSWERS[before]}, then {answer}",
-                        mend="leave out the one that does not hold",
+                        fix="leave out the one that does not hold",
                     )
         return said
 
@@ -265,11 +274,12 @@ class CampaignPlan:
 def _check_sizes(tasks: Tasks) -> None:
     if (large := np.flatnonzero(tasks.sizes > _MOST_CLASSES)).size:
         raise DataError(
-            "a task has more classes than a page shows",
+            "too-many-classes",
+            "task has more classes than a page shows",
             where=f"task {tasks.numbers[large[0]]}, image {tasks.image(int(large[0]))}",
             allowed=f"up to {_MOST_CLASSES} classes",
             found=f"{tasks.sizes[large[0]]} classes; {large.size:,} such of {counted(len(tasks), 'task')}",
-            mend=f"make smaller tasks: reassess tasks --size {_MOST_CLASSES}",
+            fix=f"make smaller tasks: reassess tasks --size {_MOST_CLASSES}",
         )
 
 

@@ -85,11 +85,12 @@ def _names_by_class(source: ImageSource, classes: Classes) -> dict[int, list[str
         class_id = classes.id_of(called, where=f"{source.place}/{called}")
         if class_id < 0:
             raise DataError(
-                "an example picture lies in no folder of a class",
+                "no-class-folder",
+                "example image is not in a class folder",
                 where=source.place,
                 allowed=f"CLASS/{file}, with the name, wnid or id of a class",
                 found=name,
-                mend="put it into the folder of its class, or take it away",
+                fix="put it into the folder of its class, or take it away",
             )
         names.setdefault(class_id, []).append(name)
     return names
@@ -100,10 +101,11 @@ def _example(pictures: CampaignImages, name: str, class_id: int, shown: tuple[se
     names, hashes = shown
     if image_keys([name])[0] in names or hashlib.sha256(content).hexdigest() in hashes:
         raise DataError(
-            "an example picture is of an image that people are asked about",
+            "example-is-asked",
+            "example image is also an image to rate",
             where=place,
             found=name,
-            mend="take a picture of an image that is neither in a task nor golden",
+            fix="take a picture of an image that is neither in a task nor golden",
         )
     return ExamplePicture(class_id, *bare_picture(content, f"{place}/{name}", side=_SIDE))
 
@@ -140,10 +142,11 @@ def stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "p
     missing = [name for name, row in zip(names, rows, strict=True) if row < 0]
     if missing:
         raise DataError(
-            "images of the campaign are not there",
+            "missing-images",
+            "images of the campaign are missing",
             where=images.place,
             found=f"without {counted(len(missing), 'image')}: {some(missing, most=3)}",
-            mend="put them there, or give the folder, zip or tar that holds all of them",
+            fix="put them there, or give the folder, zip or tar that holds all of them",
         )
     return tuple(images.names[row] for row in rows)
 
@@ -190,9 +193,10 @@ def hash_images(
             progress("hashing images", done, len(names))
     if faults:
         raise DataError(
+            "unreadable-images",
             "images of the campaign cannot be shown",
             where=images.place,
             found=f"{counted(len(faults), 'image')}: {some(faults, most=3)}",
-            mend="replace their files; or leave them out of the tasks and the golden questions",
+            fix="replace their files; or leave them out of the tasks and the golden questions",
         )
     return hashes

@@ -74,11 +74,12 @@ class CampaignImages:
         found = sha256(content).hexdigest()
         if digest not in (None, found):
             raise DataError(
-                "the image has changed since the campaign was made",
+                "changed-image",
+                "image has changed since the campaign was created",
                 where=name,
                 allowed=f"SHA-256 {digest}",
                 found=f"SHA-256 {found}",
-                mend="put the file back; or make a campaign of the images as they are now",
+                fix="put the file back; or make a campaign of the images as they are now",
             )
         return *bare_picture(content, name), found
 
@@ -99,10 +100,11 @@ class CampaignImages:
         row = self._row.get(name)
         if row is None:
             raise DataError(
-                "there is no such image",
+                "unknown-image",
+                "unknown image",
                 where=self.source.place,
                 found=name,
-                mend="give the folder, zip or tar that holds it",
+                fix="give the folder, zip or tar that holds it",
             )
         self._refuse_link_out(row)
         file = self.source.file(row)
@@ -111,7 +113,7 @@ class CampaignImages:
         try:
             return Path(file).read_bytes()
         except OSError as error:
-            raise DataError("an image cannot be read", where=file, found=error.strerror) from error
+            raise DataError("unreadable-image", "image cannot be read", where=file, found=error.strerror) from error
 
     def _refuse_link_out(self, row: int) -> None:
         """Refuse a file of which the real path is not in the folder's: of an archive, there is none."""
@@ -121,10 +123,11 @@ class CampaignImages:
             path = os.path.realpath(files.place / files.paths[self.source.rows[row]])
             if os.path.commonpath([folder, path]) != folder:
                 raise DataError(
-                    "a link leads out of the folder of images",
+                    "outside-folder",
+                    "a link leads out of the image folder",
                     where=files.place / self.source.names[row],
                     found=path,
-                    mend="put the image itself into the folder",
+                    fix="put the image itself into the folder",
                 )
 
 
@@ -173,7 +176,9 @@ def _opened(content: bytes, name: str) -> "Iterator[Image.Image]":
         raise
     except Exception as error:
         found = fault_of(error, len(content))
-        raise DataError("the picture cannot be read", where=name, found=found, mend="replace the file") from error
+        raise DataError(
+            "unreadable-image", "image cannot be read", where=name, found=found, fix="replace the file"
+        ) from error
 
 
 def _as_jpeg(picture: "Image.Image", side: int) -> tuple[bytes, str]:

@@ -66,7 +66,8 @@ class SimulatedRater:
         sizes = [len(row) for row in self.matrix]
         if sizes != [len(KNOWN_ANSWERS)] * len(VALIDITY) or not all(map(_adds_up, self.matrix)):
             raise DataError(
-                "the confusion matrix of a rater is none",
+                "wrong-matrix",
+                "not a confusion matrix of a rater",
                 allowed="2 rows, invalid and valid, of 3 probabilities, no, maybe and yes, that add up to 1",
                 found=[list(row) for row in self.matrix],
             )
@@ -156,12 +157,14 @@ def rate(
     Raises
     ------
     DataError
-        There are not as many tokens as raters, or too many; the server cannot be reached; it refuses an answer.
+        There are not as many tokens as raters, or too many; server is not reachable; it refuses an answer.
     """
     check_range(len(raters), 1, _MOST_RATERS, what="number of simulated raters")
     check_range(seconds, 0, what="seconds")
     if len(tokens) != len(raters):
-        raise DataError("not one link a rater", allowed=len(raters), found=len(tokens))
+        raise DataError(
+            "wrong-length", "number of links differs from the number of raters", allowed=len(raters), found=len(tokens)
+        )
     begin = perf_counter()
     at_work = [
         _AtWork(PageClient(address, token), rater, truth, number, seed, pictures, progress)
@@ -267,7 +270,7 @@ class _AtWork:
                 return ask()
             except ConnectionError as error:
                 if perf_counter() - begin > _PATIENCE:
-                    raise DataError("the server is away", where=what, found=str(error)) from error
+                    raise DataError("server-failed", "server is not reachable", where=what, found=str(error)) from error
                 sleep(_RETRY)
 
 

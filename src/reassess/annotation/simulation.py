@@ -162,7 +162,10 @@ def truth_of_campaign(
     for (address, name), row in zip(names.items(), rows.tolist(), strict=True):
         if row < 0:
             raise DataError(
-                "the labels lack an image of the campaign", found=name, mend="give the labels of all images"
+                "missing-labels",
+                "image of the campaign is not in the labels",
+                found=name,
+                fix="give the labels of all images",
             )
         valid[address] = set(labels.indices[labels.indptr[row] : labels.indptr[row + 1]].tolist())
     return lambda address, class_id: class_id in valid[address]

@@ -48,10 +48,11 @@ def known_labels(held_out: HeldOutPredictions, checked: Golden | None) -> npt.ND
     known[rows[of_label]] = np.where(checked.valid[of_label], 1, -1)
     if not known.any():
         raise DataError(
-            "no image's label was checked",
+            "no-checked-labels",
+            "no label was checked",
             allowed="answers on pairs of an image and its label",
             found=f"{len(pairs):,} pairs on {len(pairs.images):,} images",
-            mend="check the labels of a random sample of the images",
+            fix="check the labels of a random sample of the images",
         )
     _warn_of_others(checked, rows, of_label)
     return known

@@ -116,10 +116,11 @@ class _Reader:
     def __init__(self, file: HeldOutFile, images: int) -> None:
         if file.predictions.scores is None:
             raise DataError(
-                "held-out predictions are ids alone",
+                "ids-only",
+                "held-out predictions have only ids",
                 where=file.name,
                 allowed="scores of all classes, from which the probability that a label is right follows",
-                mend="give scores, or use the method consistent",
+                fix="give scores, or use the method consistent",
             )
         self._file, self._is_given = file, file.kind == "probabilities"  # found out once, and not by each thread
         self._row_of = np.full(images, -1)

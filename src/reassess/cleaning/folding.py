@@ -75,17 +75,18 @@ def make_folds(
     check_kind(LabelSets, labels)
     check_number(k, 2, what="number of folds", whole=True)
     check_number(seed, 0, what="seed", whole=True)
-    check_several(repeats, what="groups of images", mend="groups_within(REPEATS, SET)")
+    check_several(repeats, what="groups of images", fix="groups_within(REPEATS, SET)")
     for group in repeats:
         check_several(group, what="names of images")
     class_ids = single_classes(labels)
     order, starts = _units(labels.images, repeats)
     if starts.size < k:
         raise DataError(
+            "too-many-folds",
             "fewer images than folds",
             allowed=f"{k:,} or more" + (", repeats counted once" if len(repeats) else ""),
             found=f"{starts.size:,}",
-            mend="ask for fewer folds",
+            fix="ask for fewer folds",
         )
     _tell_small_classes(labels, class_ids, k)
     numbers = np.empty(len(labels), np.int64)
@@ -130,11 +131,12 @@ def single_classes(labels: LabelSets) -> npt.NDArray[np.int32]:
     if odd.any():
         row = int(np.argmax(odd))
         raise DataError(
-            "an image has not exactly one label",
+            "not-one-label",
+            "image does not have exactly one label",
             where=f"image {labels.images[row]}",
             allowed="one class for each image",
             found=counted(int(labels.sizes[row]), "class", "classes"),
-            mend=f"leave such images out: {int(np.count_nonzero(odd)):,} of {len(labels):,}",
+            fix=f"leave such images out: {int(np.count_nonzero(odd)):,} of {len(labels):,}",
         )
     return labels.indices
 

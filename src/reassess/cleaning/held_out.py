@@ -90,8 +90,8 @@ class HeldOutPredictions:
         ------
         DataError
             An image has no label or several; a file does not name its images, or names one that has no label; an image
-            is in no file, or in more files than another; a file does not hold one fold; files hold other classes, or
-            a class has no label or no output; a score is NaN; all images have one top-1; a file agrees with the
+            is in no file, or in more files than another; a file does not contain one fold; files hold other classes, or a
+            class has no label or no output; a score is NaN; all images have one top-1; a file agrees with the
             labels no more than chance would, or has classes in another order than the others; or repeats are given,
             but no folds, and each file holds all images.
 
@@ -103,16 +103,17 @@ class HeldOutPredictions:
         """
         check_kind(LabelSets, labels)
         single_classes(labels)
-        check_type(predictions, Mapping, what="the held-out predictions", mend="{name of the file: Predictions}")
-        check_type(folds, Sequence, what="the folds", mend="[folds], those of each repetition")
-        check_several(repeats, what="groups of images", mend="groups_within(REPEATS, SET)")
+        check_type(predictions, Mapping, what="the held-out predictions", fix="{name of the file: Predictions}")
+        check_type(folds, Sequence, what="the folds", fix="[folds], those of each repetition")
+        check_several(repeats, what="groups of images", fix="groups_within(REPEATS, SET)")
         for name, of_file in predictions.items():
-            check_type(of_file, Predictions, what=f"the predictions of {name}", mend="read_predictions(FILE)")
+            check_type(of_file, Predictions, what=f"the predictions of {name}", fix="read_predictions(FILE)")
         for of_repetition in folds:
-            check_type(of_repetition, Folds, what="the folds of a repetition", mend="read_folds(FILE)")
+            check_type(of_repetition, Folds, what="the folds of a repetition", fix="read_folds(FILE)")
         if not predictions or not len(labels):
             raise DataError(
-                "there is nothing to clean",
+                "no-predictions",
+                "held-out predictions are missing",
                 found=f"{counted(len(predictions), 'file')}, {counted(len(labels), 'label')}",
             )
         files = join_files(predictions, labels, folds, match)
@@ -132,7 +133,7 @@ class HeldOutPredictions:
 
 
 def _top1(file: HeldOutFile, labels: LabelSets) -> npt.NDArray[np.int32]:
-    """The most probable class of each row; `DataError` if a score is NaN."""
+    """The most probable class of each row; `DataError` if score is NaN."""
     predictions = file.predictions
     best = np.empty(len(predictions), np.int32)
     for start in range(0, best.size, _PART):

@@ -130,7 +130,8 @@ def common_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:
             of_scores[file.name] = counts[-1]
     if len(set(of_scores.values())) > 1:
         raise DataError(
-            "files hold scores of different numbers of classes",
+            "different-classes",
+            "files have different numbers of classes",
             allowed="one class order, as models of one training set have",
             found=some([f"{name}: {count:,}" for name, count in of_scores.items()], most=3),
         )
@@ -145,10 +146,11 @@ def _refuse_unseen(labels: LabelSets, files: Sequence[HeldOutFile], classes: int
         # The first few, as a class id may be 2^31 - 1.
         unseen = np.setdiff1d(np.arange(min(classes, seen.size + _SHOWN)), seen)[:_SHOWN].tolist()
         raise DataError(
-            "classes have no label",
+            "missing-classes",
+            "some some classes have no label",
             allowed=f"each of the {classes:,} classes is the label of an image",
             found=f"{some([labels.classes.label(class_id) for class_id in unseen])} ({classes - seen.size:,})",
-            mend="leave such classes out of the list of classes and of the predictions",
+            fix="leave such classes out of the list of classes and of the predictions",
         )
     for file in files:
         if file.predictions.columns is None or file.predictions.scores is None:
@@ -156,11 +158,12 @@ def _refuse_unseen(labels: LabelSets, files: Sequence[HeldOutFile], classes: int
         silent = np.setdiff1d(np.arange(classes), output_classes(file.predictions)).tolist()
         if silent:
             raise DataError(
-                "classes have no output",
+                "missing-classes",
+                "some some classes have no output",
                 where=file.name,
                 allowed=f"an output for each of the {classes:,} classes",
                 found=f"{some([labels.classes.label(class_id) for class_id in silent], most=3)} ({len(silent):,})",
-                mend="give the scores of models that know the same classes as the labels",
+                fix="give the scores of models that know the same classes as the labels",
             )
 
 
@@ -194,10 +197,11 @@ def _refuse_one_class(best: tuple[npt.NDArray[np.int32], ...], labels: LabelSets
     if said.size == 1 and wanted.size > 1 and len(labels) >= _MANY:
         called = labels.classes.label(int(said[0])) if said[0] >= 0 else "none"
         raise DataError(
-            "the held-out predictions say the same of every image",
+            "constant-predictions",
+            "held-out predictions are the same for every image",
             allowed=f"models that tell the {wanted.size:,} classes apart",
             found=f"class {called} for all {counted(len(labels), 'image')}",
-            mend="check the scores, and that the models were trained",
+            fix="check the scores, and that the models were trained",
         )
 
 
@@ -216,11 +220,12 @@ def _refuse_exchanged(
         warnings.warn(text, ReassessWarning, stacklevel=4)
         return
     raise DataError(
-        "a file has classes in another order than the others",
+        "different-classes",
+        "files have their classes in different orders",
         where=files[number].name,
         allowed="one class order, as models of one training set have",
         found=words,
-        mend="give the classes of its outputs in their order (--classes FILE=F)",
+        fix="give the classes of its outputs in their order (--classes FILE=F)",
     )
 
 
@@ -233,5 +238,5 @@ def _check_agreement(file: HeldOutFile, best: npt.NDArray[np.int32], labels: Lab
     try:
         check_agreement(outcomes, labels, labels, called=file.name)
     except DataError as error:
-        error.mend = "check that the file belongs to these images, and that its classes are in the order of the labels'"
+        error.fix = "check that the file belongs to these images, and that its classes are in the order of the labels'"
         raise

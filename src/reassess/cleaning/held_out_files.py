@@ -59,7 +59,7 @@ def join_files(
     ------
     DataError
         A file does not name its images, or names one that has no label; an image is in no file, or in more files than
-        another; or a file does not hold one fold.
+        another; or file does not contain exactly one fold.
     """
     folds_of = [(of_repetition, of_repetition.of(labels.images)) for of_repetition in folds]
     files: list[HeldOutFile] = []
@@ -112,10 +112,11 @@ def _files_of_images(files: Sequence[HeldOutFile], labels: LabelSets) -> list[_I
     """For each repetition the number of the file that holds each image."""
     if all(file.rows.size == len(labels) for file in files):
         raise DataError(
-            "the folds are not known",
+            "no-folds",
+            "folds are unknown",
             allowed="folds, or files of one fold each, to look for duplicates in several folds",
             found="files that hold all images",
-            mend="give the folds (--folds)",
+            fix="give the folds (--folds)",
         )
     numbers = np.zeros((1 + max(int(file.repetitions.max(initial=0)) for file in files), len(labels)), np.int64)
     for number, file in enumerate(files):
@@ -126,20 +127,22 @@ def _files_of_images(files: Sequence[HeldOutFile], labels: LabelSets) -> list[_I
 def _rows(name: str, predictions: Predictions, labels: LabelSets, match: Match) -> _Ints:
     if predictions.images is None:
         raise DataError(
-            "held-out predictions do not name their images",
+            "no-image-names",
+            "held-out predictions have no image names",
             where=name,
-            mend="write an npz with the array names, or a table with a column of names",
+            fix="write an npz with the array names, or a table with a column of names",
         )
     with at(name):
         rows = join(predictions.images, labels.images, match=match, where=None, known_where="the labels")
     lost = [image for image, row in zip(predictions.images, rows.tolist(), strict=True) if row < 0]
     if lost:
         raise DataError(
+            "missing-labels",
             "images have no label",
             where=name,
             allowed=f"names such as {some(labels.images, most=1)}",
             found=f"{some(lost, most=3)} ({len(lost):,} of {len(rows):,})",
-            mend="leave them out, or give the labels of all images",
+            fix="leave them out, or give the labels of all images",
         )
     return rows
 
@@ -160,11 +163,12 @@ def _no_fold(name: str, numbers: _Ints, folds: Folds) -> DataError | None:
     parts = ["images in no fold" if number < 0 else f"images of fold {number}" for number in present[:3].tolist()]
     is_part = present.size == 1 and present[0] >= 0
     return DataError(
-        "a file does not hold one fold",
+        "wrong-fold",
+        "file does not contain exactly one fold",
         where=name,
         allowed="all images of one fold, and no others",
         found=f"{numbers.size:,} of the {whole:,} {parts[0]}" if is_part else together(parts),
-        mend="predict each fold with the model that was trained on the others; give these folds",
+        fix="predict each fold with the model that was trained on the others; give these folds",
     )
 
 
@@ -174,18 +178,20 @@ def _uneven(labels: LabelSets, files: list[HeldOutFile], held: _Ints) -> DataErr
     found = f"{some([labels.images[row] for row in rare[:3].tolist()])} ({counted(rare.size, 'image')})"
     if most == 1:
         return DataError(
-            "images are in no file",
+            "missing-images",
+            "images are not in any file",
             allowed=f"held-out predictions of all {len(labels):,} images",
             found=found,
-            mend="give the files of all folds, or leave images without predictions out of the labels",
+            fix="give the files of all folds, or leave images without predictions out of the labels",
         )
     holding = [file.name for file in files if often in file.rows]
     return DataError(
-        "an image is held out more often than others",
+        "duplicate-image",
+        "image is held out more often than others",
         where=together(holding[:3]),
         allowed="each image once, or in each repetition once",
         found=f"image {labels.images[often]} {_times(most)}; {found} {_times(fewest)}",
-        mend="leave one of the files out, or give the files that are missing",
+        fix="leave one of the files out, or give the files that are missing",
     )
 
 

@@ -45,10 +45,11 @@ def cleaning_of(
     lost = [labels.classes.label(class_id) for class_id, count, dropped in cleaning.by_class() if dropped == count]
     if lost:
         raise DataError(
+            "empty-class",
             "no image of a class is kept",
             allowed="some of each class",
             found=f"none of {some(lost, most=3)} ({counted(len(lost), 'class', 'classes')} of {held_out.classes:,})",
-            mend="keep labels that are less certain, or take such classes out of the labels and of the predictions",
+            fix="keep labels that are less certain, or take such classes out of the labels and of the predictions",
         )
     much = [labels.classes.label(class_id) for class_id, *_ in cleaning.losing_much()]
     if much:
@@ -94,7 +95,7 @@ def clean_by_consistency(held_out: HeldOutPredictions, *, at_least: int | None =
     -----
     Source: Beyer et al., arXiv 2006.07159, section 6, with one repetition of ten folds.
     """
-    check_type(held_out, HeldOutPredictions, what="the held-out predictions", mend="HeldOutPredictions.of(...)")
+    check_type(held_out, HeldOutPredictions, what="the held-out predictions", fix="HeldOutPredictions.of(...)")
     repetitions = held_out.repetitions
     needed = repetitions // 2 + 1 if at_least is None else at_least
     check_number(needed, 1, repetitions, what="number of repetitions in which the top-1 is the label", whole=True)
@@ -133,7 +134,7 @@ def clean_by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
     -----
     Source: Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70 (2021).
     """
-    check_type(held_out, HeldOutPredictions, what="the held-out predictions", mend="HeldOutPredictions.of(...)")
+    check_type(held_out, HeldOutPredictions, what="the held-out predictions", fix="HeldOutPredictions.of(...)")
     try:
         from cleanlab.filter import find_label_issues
     except ImportError as error:

@@ -91,12 +91,12 @@ def clean_by_posterior(
     After Dawid and Skene, "Maximum Likelihood Estimation of Observer Error-Rates Using the EM Algorithm" (1979), with
     the model in the place of one rater and the label of the other; the calibration and the pull are our own.
     """
-    check_type(held_out, HeldOutPredictions, what="the held-out predictions", mend="HeldOutPredictions.of(...)")
+    check_type(held_out, HeldOutPredictions, what="the held-out predictions", fix="HeldOutPredictions.of(...)")
     check_number(keep, 0, 1, what="least probability that a label is right")
     if precision is not None:
         check_number(precision, 0, 1, what="share of right labels among the kept ones")
     if checked is not None:
-        check_type(checked, Golden, what="the checked labels", mend="checked_truth(ANSWERS)")
+        check_type(checked, Golden, what="the checked labels", fix="checked_truth(ANSWERS)")
     check_number(seed, 0, what="seed", whole=True)
     by_name = np.array(sorted(range(len(held_out.labels)), key=image_keys(held_out.labels.images).__getitem__))
     images = ClassCandidates.of(held_out).of_rows(by_name)  # so that the order of the labels changes nothing
@@ -204,10 +204,11 @@ def _least_for(precision: float, p_right: _Floats) -> float:
     rows = np.flatnonzero(reached & last)
     if not rows.size:
         raise DataError(
-            "not even the most certain labels are right as often",
+            "not-reached",
+            "no threshold reaches this precision",
             allowed=f"a precision of up to {math.floor(1e4 * ordered[0]) / 1e4:.4f}",
             found=precision,
-            mend="ask for less",
+            fix="ask for less",
         )
     return float(ordered[rows[-1]])
 

@@ -83,12 +83,12 @@ def training_targets(
     known = (labels.questions if isinstance(labels, Scores) else labels).classes
     classes = known.count if classes is None else classes
     if classes is None:
-        raise DataError("the labels do not say how many classes there are", mend="give the number of classes")
+        raise DataError("no-class-count", "labels do not give the number of classes", fix="give the number of classes")
     check_number(classes, 1, what="number of classes", whole=True)
     sums = np.bincount(np.repeat(np.arange(len(images)), np.diff(indptr)), values, len(images))
     kept = sums > 0
     if not kept.any():
-        raise DataError("no image has a valid class", found=counted(len(images), "image"))
+        raise DataError("no-valid-class", "no image has a valid class", found=counted(len(images), "image"))
     sizes = np.diff(indptr)
     of_kept = np.repeat(kept, sizes)
     shares = values[of_kept] / (np.repeat(sums[kept], sizes[kept]) if loss == "soft-max" else 1)
@@ -116,12 +116,13 @@ def _loss(kind: TargetKind, given: Loss | None) -> Loss:
     own = _LOSS_OF.get(kind)
     if own is None and given is None:
         raise DataError(
-            "scores may become targets for either loss",
+            "loss-needed",
+            "loss is missing: scores can become targets of both losses",
             allowed=" or ".join(f"loss={loss!r}" for loss in get_args(Loss)),
-            mend="say for which",
+            fix="say for which",
         )
     if own is not None and given not in (None, own):
-        raise DataError(f"{kind} targets are not for this loss", allowed=own, found=given)
+        raise DataError("wrong-loss", f"{kind} targets do not fit this loss", allowed=own, found=given)
     loss = own or given
     assert loss is not None
     return loss

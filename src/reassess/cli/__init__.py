@@ -12,8 +12,8 @@ from typing import TextIO
 import click
 
 from reassess import __version__
+from reassess.cli.fixes import error_in_options, warning_in_options
 from reassess.cli.help_pages import LazyGroup
-from reassess.cli.options_in_words import error_in_words, in_options
 from reassess.cli.screen import say
 from reassess.errors import DataError, OutputError, ReassessError, ReassessWarning
 
@@ -72,7 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.simplefilter("always", ReassessWarning)
         try:
             if sys.stdout is None:  # closed by whoever started this process
-                raise OutputError("standard output is closed", mend="leave it open, or send it to /dev/null")
+                raise OutputError(
+                    "closed-output", "standard output is closed", fix="leave it open, or send it to /dev/null"
+                )
             given = list(sys.argv[1:] if argv is None else argv)
             result = app.main(args=given, prog_name="reassess", standalone_mode=False, obj=given)
         except click.Abort as stop:
@@ -88,17 +90,20 @@ def main(argv: Sequence[str] | None = None) -> int:
             say(f"Error: {error.format_message()}", err=True)
             return error.exit_code
         except ReassessError as error:
-            say(f"Error: {error_in_words(error)}", err=True)
+            say(f"Error: {error_in_options(error)}", err=True)
             _say_notes(error)
             return 1
         except MemoryError as error:
-            mend = "use a machine with more memory, or give less data at a time"
-            say(f"Error: {DataError('the memory of this machine is not enough', mend=mend)}", err=True)
+            fix = "use a machine with more memory, or give less data at a time"
+            say(f"Error: {DataError('out-of-memory', 'not enough memory', fix=fix)}", err=True)
             _say_notes(error)
             return 1
         except OSError as error:  # of standard output, or of a file that went away while it was read
             where, why = error.filename or "standard output", error.strerror or error
-            say(f"Error: {OutputError('a file cannot be read or written', where=where, found=why)}", err=True)
+            say(
+                f"Error: {OutputError('file-error', 'file cannot be read or written', where=where, found=why)}",
+                err=True,
+            )
             _say_notes(error)
             return 1
     return result if isinstance(result, int) else 0
@@ -122,7 +127,8 @@ def _show_warning(
     """Print a warning; one of this package that was shown before is not said again, such as for each label set."""
     if issubclass(category, ReassessWarning):
         if str(message) not in shown:
-            say(f"Warning: {in_options(str(message))}", err=True)
+            text = warning_in_options(message) if isinstance(message, ReassessWarning) else message
+            say(f"Warning: {text}", err=True)
             shown.add(str(message))
     else:
         text = warnings.formatwarning(message, category, filename, lineno, line)

@@ -139,7 +139,7 @@ def load_experts(path: Path, *, classes: Classes | None, **reading: Any) -> Vote
     except DataError as error:
         with suppress(DataError):
             read_questions(path, classes)
-            error.mend = "give questions that experts are to answer in the campaign with --golden-questions"
+            error.fix = "give questions that experts are to answer in the campaign with --golden-questions"
         raise
 
 
@@ -166,8 +166,9 @@ def _on_questions(golden: Votes) -> Votes:
     """Experts' votes with the answers no, maybe and yes to questions, all of which have a vote."""
     if not isinstance(golden.items, Questions):
         raise DataError(
-            "the golden answers are not on images and classes, as tasks are",
-            mend="give votes with the columns image, class, rater and answer; or --golden none",
+            "not-on-questions",
+            "golden answers are not on (image, class) questions, as tasks are",
+            fix="give votes with the columns image, class, rater and answer; or --golden none",
         )
     golden.require_raters("a golden answer")
     return golden.restrict(np.flatnonzero(golden.sizes)).with_answers(KNOWN_ANSWERS)

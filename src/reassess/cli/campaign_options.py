@@ -45,7 +45,7 @@ def images_of(campaign: "Campaign", place: str | Path | None) -> "ImageSource":
     """The images of a campaign, where they lie now; `DataError` if one is not there."""
     where = place or campaign.images
     if where is None:
-        raise DataError("it is not known where the images of the campaign lie", mend="give --images FOLDER")
+        raise DataError("no-image-folder", "image folder of the campaign is unknown", fix="give --images FOLDER")
     source = open_images(where)
     annotation.stored_names(source, tuple(annotation.image_addresses(campaign).values()))
     return source

@@ -144,14 +144,21 @@ class Call:
         for path in paths:
             for other in self.outputs:
                 if os.path.realpath(path) == os.path.realpath(other):
-                    raise OutputError("two outputs are one file", where=f"{other} and {path}", mend="name two files")
+                    raise OutputError(
+                        "two-outputs-one-file",
+                        "two outputs are the same file",
+                        where=f"{other} and {path}",
+                        fix="name two files",
+                    )
             self.outputs.append(path)
 
     def keep(self, path: Path) -> None:
         """Raise `OutputError` if an output would take the place of a file that is read, even with --force."""
         for output in self.outputs:
             if exists(output) and exists(path) and output.samefile(path):
-                raise OutputError("the output file is one of the inputs", where=output, mend="choose another name")
+                raise OutputError(
+                    "output-is-input", "output file is also an input", where=output, fix="choose another name"
+                )
 
     def tell(self, text: str) -> None:
         """Say what was done, or what a number rests on, unless asked to be quiet."""

@@ -66,7 +66,7 @@ def load_repeats(call: Call, given: str, known: Sequence[str], benchmark: Benchm
             name = set_of_images(sets, known, match=benchmark.match or "path")
         except DataError as error:
             likeliest = max(sets, key=lambda each: len({*sets[each]} & {*known}))
-            error.mend = error.mend or f"name the benchmark's set behind the file, as in {option} {path}:{likeliest}"
+            error.fix = error.fix or f"name the benchmark's set behind the file, as in {option} {path}:{likeliest}"
             raise
     return GivenRepeats(path, repeats, name)
 

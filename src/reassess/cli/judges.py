@@ -40,7 +40,7 @@ from reassess.data.loading import (
     load_votes,
 )
 from reassess.data.sources import SOURCES
-from reassess.errors import DataError, ReassessError, UnreadableFileError, at
+from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, at
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import Outcomes
 from reassess.formats.archives import MAX_BYTES
@@ -266,7 +266,7 @@ def taken_for_imagenet(by_default: bool) -> Iterator[None]:
         yield
     except ReassessError as error:
         if by_default and not isinstance(error, UnreadableFileError):
-            error.mend = f"{OWN_LABELS}; or {error.mend}" if error.mend else OWN_LABELS
+            error.fix = Fix.join("; or ", OWN_LABELS, error.fix)
         raise
 
 
@@ -332,7 +332,7 @@ def load_original_judges(
             path = needed_part(call, benchmark, part, source)
         except DataError as error:
             if source is None:
-                error.mend = f"give --{part} FILE; or {error.mend}"
+                error.fix = f"give --{part} FILE; or {error.fix}"
             raise
         order = answers or benchmark.answers
         given[part] = path, load_votes(path, answers=order, classes=classes, max_bytes=max_bytes)

@@ -156,10 +156,11 @@ def refuse_two_kinds(given: Mapping[str, tuple[Path, Classed]]) -> None:
     for other in others:
         if kinds[other] != kinds[first]:
             raise DataError(
+                "different-votes",
                 "votes of different kinds cannot be joined",
                 where=f"{first} and {other}",
                 found=f"{kinds[first]}, and {kinds[other]}",
-                mend="give both files the columns image and class, or both image alone, or both item",
+                fix="give both files the columns image and class, or both image alone, or both item",
             )
 
 

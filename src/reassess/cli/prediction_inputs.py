@@ -10,7 +10,7 @@ from reassess.cli.common import Call, tracked
 from reassess.cli.inputs import FILE
 from reassess.cli.judges import OWN_LABELS, Judges, taken_for_imagenet
 from reassess.core.benchmark import IMAGENET, class_folder_order
-from reassess.core.classes import IDS_OF_NAMES, NAMES_BESIDE_IDS, NAMES_WITHOUT_LIST
+from reassess.core.classes import NAMES_BESIDE_IDS
 from reassess.core.image_names import image_keys, numbering_mistake
 from reassess.core.predictions import Predictions
 from reassess.data.benchmark_folders import MADE_BY
@@ -126,10 +126,10 @@ def _load_predictions(
             max_bytes=max_bytes,
         )
     except DataError as error:
-        if error.what in (IDS_OF_NAMES, NAMES_WITHOUT_LIST) and judges.naming is not None:
+        if error.code in ("ids-of-names", "names-without-list") and judges.naming is not None:
             error.where = f"{error.where} and {judges.naming}"
-            error.found = error.found if error.what == IDS_OF_NAMES else f"{error.found}, and ids"
-            error.what = NAMES_BESIDE_IDS
+            error.found = error.found if error.code == "ids-of-names" else f"{error.found}, and ids"
+            error.code, error.what = "names-beside-ids", NAMES_BESIDE_IDS
         if judges.by_default:
             _refuse_other_images(path, _images_alone(path), judges)
         with taken_for_imagenet(judges.by_default):
@@ -156,26 +156,30 @@ def _refuse_other_images(path: Path, images: tuple[str, ...] | None, judges: Jud
     """Refuse images of which ImageNet's label sets, by which models are judged by default, hold none."""
     if images and set(image_keys(images)).isdisjoint(image_keys(judges.labels.images)):
         raise DataError(
-            "these are not ImageNet's images, and no label set was given for them",
+            "no-labels",
+            "images are not from ImageNet, and labels are missing",
             where=path,
             allowed=f"names such as {some(judges.labels.images, most=1)}",
             found=some(images, most=3),
-            mend=numbering_mistake(images) or OWN_LABELS,
+            fix=numbering_mistake(images) or OWN_LABELS,
         )
 
 
 def _in_order(predictions: Predictions, order: str, judges: Judges, path: Path) -> Predictions:
     """The predictions of a file without names, named in the order that was given."""
     if predictions.images is not None:
-        raise DataError("the file names its images: rows need no order", where=path, mend="leave --order out")
+        raise DataError(
+            "names-in-file", "file has image names, so rows need no order", where=path, fix="leave --order out"
+        )
     images = _images_in_order(order, judges)
     if len(images) != len(predictions):
         raise DataError(
-            f"not as many rows as the {order} order has images",
+            "wrong-length",
+            f"number of rows differs from the number of images in {order} order",
             where=path,
             allowed=f"{len(images):,} rows",
             found=f"{len(predictions):,} rows",
-            mend="name the images of the rows (--names FILE)",
+            fix="name the images of the rows (--names FILE)",
         )
     return predictions.named(images, detected=f"{predictions.detected}, rows in {order} order")
 
@@ -186,8 +190,9 @@ def _images_in_order(order: str, judges: Judges) -> tuple[str, ...]:
         return IMAGENET.images
     if judges.original is None:
         raise DataError(
-            "class-folder order follows from the original labels, which are not at hand",
-            mend=f"reassess data fetch {IMAGENET.sources['original']}, or pass --original FILE"
+            "no-original-labels",
+            "class-folder order needs original labels, which are missing",
+            fix=f"reassess data fetch {IMAGENET.sources['original']}, or pass --original FILE"
             if judges.benchmark.folder is None
             else f"pass --original FILE, or {MADE_BY['original']}",
         )

@@ -41,7 +41,7 @@ from reassess.core.votes import Votes
 from reassess.errors import DataError, Missing, ReassessWarning, at
 from reassess.evaluation.class_list import ClassList
 from reassess.evaluation.class_list_search import find_class_list
-from reassess.evaluation.evaluation_words import class_list_in_words, heading
+from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, class_list_in_words, heading
 from reassess.evaluation.measure import find_outcomes, summarize
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.result import NONE_SCORED, Evaluation
@@ -459,5 +459,6 @@ def _evaluate_each(
         other = find_class_list(outcomes[name], labels, original)
         if other is not None:
             class_lists[name] = other
-            warnings.warn(f"{name}: {class_list_in_words(other, labels.classes)}", ReassessWarning, stacklevel=3)
+            words = f"{name}: {class_list_in_words(other, labels.classes)}"
+            warnings.warn(ReassessWarning(words, FIX_CLASS_LIST), stacklevel=3)
     return outcomes, evaluations, class_lists

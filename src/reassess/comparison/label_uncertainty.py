@@ -223,7 +223,11 @@ def label_uncertainty(
     as_given = relabelling.kept(np.ones((1, relabelling.raters), np.int64)), np.ones((1, images), np.uint8)
     counted = [recount.count(*as_given)]
     if counted[0].n[0] != np.count_nonzero(panel.scored) or (counted[0].hits[0] != panel.valid.sum(axis=1)).any():
-        raise DataError("the panel was judged by other labels than the votes give", mend="judge it by these")
+        raise DataError(
+            "different-labels",
+            "panel was evaluated with label sets that the votes do not give",
+            fix="judge it by these",
+        )
     rng = np.random.default_rng(seed)
     for start in track(range(0, replicates, _BLOCK)):
         counted.append(recount.count(*_draw(relabelling, images, min(_BLOCK, replicates - start), rng)))

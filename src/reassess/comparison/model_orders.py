@@ -240,7 +240,7 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     Raises
     ------
     DataError
-        There is one label set; the label sets did not judge the same models, or not the same predictions of them; the
+        There is one label set; label sets evaluated different models, or not the same predictions of them; the
         models have no image in common; or no image is scored by all label sets.
 
     Examples
@@ -273,7 +273,9 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     Journal of Statistics 6.
     """
     if len(outcomes) < 2:
-        raise DataError("too few label sets to compare the orders of models", allowed="2 or more", found=len(outcomes))
+        raise DataError(
+            "too-few-label-sets", "too few label sets to compare rankings", allowed="2 or more", found=len(outcomes)
+        )
     panels = {name: Panel.from_outcomes(of_models) for name, of_models in outcomes.items()}
     first = next(iter(panels.values()))
     models = first.models
@@ -281,12 +283,19 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     scored = {name: np.append(panel.scored, False)[places[name]] for name, panel in panels.items()}
     common = np.flatnonzero(np.logical_and.reduce(list(scored.values())))
     if not common.size:
-        raise DataError("no image is scored by all label sets", mend="give label sets of the same images")
+        raise DataError(
+            "no-common-image", "no image is scored by all label sets", fix="give label sets of the same images"
+        )
     hits: dict[str, _Bools] = {}
     for name, panel in panels.items():
         rows, columns = [panel.models.index(model) for model in models], places[name][common]
         if (panel.top1[rows][:, columns] != first.top1[:, common]).any():
-            raise DataError("the label sets judged different predictions", where=name, mend="give all the same models")
+            raise DataError(
+                "different-predictions",
+                "label sets evaluated different predictions",
+                where=name,
+                fix="give all the same models",
+            )
         hits[name] = panel.valid[rows][:, columns]
     return ModelOrders(
         label_sets=tuple(panels),
@@ -302,7 +311,8 @@ def _places(name: str, panel: Panel, first: Panel) -> _Ints:
     """Position in a panel of each image of the first; -1 where it is not there."""
     if set(panel.models) != set(first.models):
         raise DataError(
-            "the label sets did not judge the same models",
+            "different-models",
+            "label sets evaluated different models",
             where=name,
             allowed=some(first.models),
             found=some(panel.models),

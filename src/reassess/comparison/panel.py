@@ -13,7 +13,7 @@ from reassess.core.classes import classes_of_ids
 from reassess.core.image_names import Match, image_keys, join
 from reassess.core.labels import UNNAMED, LabelSets
 from reassess.core.predictions import Predictions
-from reassess.errors import DataError, Missing
+from reassess.errors import DataError, Fix, Missing
 from reassess.evaluation.class_ranks import top1_hits
 from reassess.evaluation.evaluation_words import NONE_SCORED
 from reassess.evaluation.measure import find_outcomes
@@ -58,7 +58,7 @@ class Panel(Shown):
     Raises
     ------
     DataError
-        There is no model, or a model is named twice.
+        There is no model, or model is named twice.
 
     Examples
     --------
@@ -102,7 +102,7 @@ class Panel(Shown):
         Raises
         ------
         DataError
-            No image is common to all models; the models were judged by different labels.
+            No image is common to all models; models were evaluated with different labels.
         """
         columns: list[_Column] = []
         first: Outcomes | None = None
@@ -224,7 +224,7 @@ class Panel(Shown):
     def check_scored(self) -> None:
         """Raise `DataError` if no image is scored."""
         if not self.scored.any():
-            raise DataError(NONE_SCORED, mend="give predictions of images that have valid labels")
+            raise DataError("none-scored", NONE_SCORED, fix="give predictions of images that have valid labels")
 
     @property
     def _headline(self) -> str:
@@ -253,12 +253,12 @@ class _Column:
 
 def check_panel(value: object) -> None:
     """Raise `DataError` unless a value is a panel of models."""
-    check_instance(value, Panel, what="models on the same images", mend="Panel.from_predictions(MODELS, LABELS)")
+    check_instance(value, Panel, what="models on the same images", fix="Panel.from_predictions(MODELS, LABELS)")
 
 
 def _check_models(models: tuple[str, ...]) -> None:
     if not models:
-        raise DataError("there is no model", mend="give the predictions of at least one")
+        raise DataError("no-models", "models are missing", fix="give the predictions of at least one")
     check_unique(models, thing="a model")
 
 
@@ -279,9 +279,10 @@ def _refuse_nothing_in_common(columns: list[_Column]) -> None:
     lines = [f"{column.model}: {column.images}" for column in columns[:most]]
     more = [f"and {len(columns) - most:,} more models"] if len(columns) > most else []
     raise DataError(
-        "the models have no image in common",
+        "no-common-image",
+        "models have no image in common",
         found="\n".join(lines + more),
-        mend='name the images alike, or join by another part of the name (match="name" or match="stem")',
+        fix=Fix("use the same image names, or join by another part of the name: {match}", match='"name"'),
     )
 
 
@@ -290,7 +291,12 @@ def _column(name: str, outcomes: Outcomes, first: Outcomes) -> _Column:
     seen = rows >= 0
     for ours, theirs in ((first.label_rows, outcomes.label_rows), (first.original_rows, outcomes.original_rows)):
         if (ours[seen] != theirs[rows[seen]]).any():
-            raise DataError("the models were judged by different labels", where=name, mend="judge all by the same")
+            raise DataError(
+                "different-labels",
+                "models were evaluated with different labels",
+                where=name,
+                fix="judge all by the same",
+            )
     # A row of -1 takes what is appended.
     return _Column(
         model=name,
@@ -349,5 +355,5 @@ def on_common_images(outcomes: Mapping[str, Outcomes]) -> dict[str, Outcomes] | 
     if all(len(each) == shared for each in outcomes.values()):
         return None
     if not shared:
-        return Missing("the models have no image in common")
+        return Missing("models have no image in common")
     return {model: outcomes[model].part(of_model[common]) for model, of_model in rows.items()}

@@ -10,7 +10,7 @@ import numpy as np
 
 from reassess.core.checks import check_unique
 from reassess.core.items import Id, normal_id
-from reassess.errors import DataError
+from reassess.errors import DataError, Fix
 from reassess.text import composed, some
 
 __all__ = [
@@ -69,16 +69,20 @@ def as_scale(answers: Sequence[Id]) -> tuple[Id, ...]:
     places = [KNOWN_ANSWERS.index(str(key)) for key in keys if key in KNOWN_ANSWERS]
     if places != sorted(places):
         raise DataError(
-            "no, maybe and yes are in another order", allowed=" before ".join(KNOWN_ANSWERS), found=some(answers)
+            "wrong-answer-order",
+            "no, maybe and yes are in another order",
+            allowed=" before ".join(KNOWN_ANSWERS),
+            found=some(answers),
         )
     if len(places) == len(keys):
         return tuple(KNOWN_ANSWERS[place] for place in places)
     if len(keys) == 1:
         raise DataError(
-            "one answer alone does not say which answers speak for a class, and which against it",
+            "unknown-answer-order",
+            "a single answer does not show whether it is for or against a class",
             allowed="two answers or more, from what speaks least to what speaks most for the class",
             found=answers[0],
-            mend="give all answers that were possible in this order, such as answers=[0, 1]",
+            fix=Fix("give all possible answers in this order, such as {answers}", answers="[0, 1]"),
         )
     return tuple(answers)
 
@@ -141,8 +145,9 @@ def united_answers(first: tuple[Id, ...], second: tuple[Id, ...]) -> tuple[Id, .
     for answers in (first, second):
         if tuple(answer for answer in united if answer in answers) != answers:
             raise DataError(
-                "votes with answers in different orders cannot be joined",
+                "different-answers",
+                "votes have answers in different orders",
                 found=f"{some(first)} and {some(second)}",
-                mend="read both with one list of answers",
+                fix="read both with one list of answers",
             )
     return united

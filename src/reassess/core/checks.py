@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.errors import DataError
+from reassess.errors import DataError, Fix
 from reassess.text import some
 
 __all__ = [
@@ -46,7 +46,7 @@ def check_range(
     what: str,
     where: object = None,
     high_is: str | None = None,
-    mend: str | None = None,
+    fix: Fix | str | None = None,
 ) -> None:
     """Raise `DataError` unless every value is finite and from `low` to `high`.
 
@@ -62,7 +62,7 @@ def check_range(
         See above; a position is an index for each axis.
     high_is
         What the upper bound is, where there is one.
-    mend
+    fix
         What to do about it.
 
     Examples
@@ -79,7 +79,11 @@ def check_range(
     is_large = array.dtype.kind == "O" and all(isinstance(value, int | float) for value in array.ravel())
     if array.dtype.kind not in "biuf" and not is_large:  # a whole number too large for any type is an object
         raise DataError(
-            f"{what} is not a number", where=None if callable(where) else where, found=repr(values), mend=mend
+            "not-a-number",
+            f"{what} is not a number",
+            where=None if callable(where) else where,
+            found=repr(values),
+            fix=fix,
         )
 
     def fit(least: Any, most: Any) -> Any:  # written so that NaN does not
@@ -94,11 +98,12 @@ def check_range(
         allowed = f"{low} or more" if low > -math.inf else "a finite number"
         allowed = f"a finite number, {allowed}" if array[at] == math.inf and low > -math.inf else allowed
     raise DataError(
+        "out-of-range",
         f"{what} out of range",
         where=_place(where, *map(int, at)),
         allowed=allowed,
         found=array[at],
-        mend=mend,
+        fix=fix,
     )
 
 
@@ -113,7 +118,7 @@ def check_number(value: Any, low: float = -math.inf, high: float = math.inf, *, 
     """
     kinds: Any = (int, np.integer) if whole else (int, float, np.integer, np.floating)
     if isinstance(value, bool) or not isinstance(value, kinds):
-        raise DataError(f"{what} is not a {'whole ' * whole}number", found=repr(value))
+        raise DataError("not-a-number", f"{what} is not a {'whole ' * whole}number", found=repr(value))
     check_range(value, low, high, what=what)
 
 
@@ -124,7 +129,7 @@ def check_shape(
     what: str,
     kind: str | None = None,
     where: object = None,
-    mend: str | None = None,
+    fix: Fix | str | None = None,
 ) -> None:
     """Raise `DataError` unless an array has a shape and, where `kind` is given, a type.
 
@@ -138,7 +143,7 @@ def check_shape(
         What the values are.
     kind
         "integers", "floats", "numbers", "text", or "integers or text".
-    where, mend
+    where, fix
         As for `check_range`.
 
     Examples
@@ -159,15 +164,16 @@ def check_shape(
         return
     sizes = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
     raise DataError(
+        f"wrong-{'shape' if is_kind else 'type'}",
         f"wrong {'shape' if is_kind else 'type'} of {what}",
         where=where,
         allowed=f"{kind} of shape ({sizes})" if kind else f"shape ({sizes})",
         found=f"{array.dtype} {array.shape}" if kind else f"shape {array.shape}",
-        mend=mend,
+        fix=fix,
     )
 
 
-def check_type(value: object, kind: type, *, what: str, mend: str | None = None) -> None:
+def check_type(value: object, kind: type, *, what: str, fix: Fix | str | None = None) -> None:
     """Raise `DataError` unless a value is of a type.
 
     >>> check_type("a.npy", float, what="the threshold")
@@ -178,25 +184,27 @@ def check_type(value: object, kind: type, *, what: str, mend: str | None = None)
       found:   str
     """
     if not isinstance(value, kind):
-        raise DataError(f"wrong type of {what}", allowed=kind.__name__, found=type(value).__name__, mend=mend)
+        raise DataError(
+            "wrong-type", f"wrong type of {what}", allowed=kind.__name__, found=type(value).__name__, fix=fix
+        )
 
 
-def check_instance(value: object, kind: type, *, what: str, mend: str | None = None) -> None:
+def check_instance(value: object, kind: type, *, what: str, fix: Fix | str | None = None) -> None:
     """Raise `DataError` unless a value is of a type.
 
-    >>> check_instance([0, 1], np.ndarray, what="scores", mend="np.array(...)")
+    >>> check_instance([0, 1], np.ndarray, what="scores", fix="np.array(...)")
     Traceback (most recent call last):
         ...
     reassess.errors.DataError: these are no scores
       allowed: ndarray
       found:   list
-      to mend: np.array(...)
+      fix:     np.array(...)
     """
     if not isinstance(value, kind):
-        raise DataError(f"these are no {what}", allowed=kind.__name__, found=type(value).__name__, mend=mend)
+        raise DataError("wrong-type", f"not {what}", allowed=kind.__name__, found=type(value).__name__, fix=fix)
 
 
-def check_several(texts: object, *, what: str, mend: str | None = None) -> None:
+def check_several(texts: object, *, what: str, fix: Fix | str | None = None) -> None:
     """Raise `DataError` if one text was given where several are, of which its letters would be taken for each.
 
     What is not a list of any kind is refused, too.
@@ -206,12 +214,12 @@ def check_several(texts: object, *, what: str, mend: str | None = None) -> None:
         ...
     reassess.errors.DataError: one text was given as names of classes
       found:   'cat'
-      to mend: ['cat']
+      fix:     ['cat']
     """
     if isinstance(texts, str):
-        raise DataError(f"one text was given as {what}", found=repr(texts), mend=[texts])
+        raise DataError("wrong-type", f"a string was given as {what}", found=repr(texts), fix=str([texts]))
     if not isinstance(texts, Collection):
-        raise DataError(f"these are no {what}", allowed="a list", found=type(texts).__name__, mend=mend)
+        raise DataError("wrong-type", f"not {what}", allowed="a list", found=type(texts).__name__, fix=fix)
 
 
 def check_text(texts: Sequence[str], *, what: str, where: object = None) -> None:
@@ -223,17 +231,18 @@ def check_text(texts: Sequence[str], *, what: str, where: object = None) -> None
     reassess.errors.DataError: the name of a class holds half of a character
       allowed: text that UTF-8 can write
       found:   'c\ud800t'
-      to mend: spell it anew
+      fix:     spell it anew
     """
     try:
         "".join(texts).encode()
     except UnicodeEncodeError as error:
         raise DataError(
-            f"{what} holds half of a character",
+            "invalid-text",
+            f"{what} contains a lone surrogate",
             where=where,
             allowed="text that UTF-8 can write",
             found=repr(next(text for text in texts if _HALF.search(text))),
-            mend="spell it anew",
+            fix="spell it anew",
         ) from error
 
 
@@ -249,7 +258,11 @@ def check_length(length: int, allowed: int, *, things: str, each: str, where: ob
     """
     if length != allowed:
         raise DataError(
-            f"wrong number of {things}", where=where, allowed=f"{allowed:,}, one for each {each}", found=f"{length:,}"
+            "wrong-length",
+            f"wrong number of {things}",
+            where=where,
+            allowed=f"{allowed:,}, one for each {each}",
+            found=f"{length:,}",
         )
 
 
@@ -268,7 +281,7 @@ def first_repeat(keys: Sequence[Hashable]) -> tuple[int, int] | None:
     return None
 
 
-def check_unique(names: Sequence[Hashable], *, thing: str, where: object = None, mend: str | None = None) -> None:
+def check_unique(names: Sequence[Hashable], *, thing: str, where: object = None, fix: Fix | str | None = None) -> None:
     """Raise `DataError` if two names are equal.
 
     >>> check_unique(("ann", "bo", "ann"), thing="a rater")
@@ -279,7 +292,9 @@ def check_unique(names: Sequence[Hashable], *, thing: str, where: object = None,
     """
     if repeat := first_repeat(names):
         again = repeat[1]
-        raise DataError(f"{thing} is named twice", where=_place(where, again), found=names[again], mend=mend)
+        raise DataError(
+            "duplicate-name", f"{thing} is named twice", where=_place(where, again), found=names[again], fix=fix
+        )
 
 
 def check_known(
@@ -288,7 +303,7 @@ def check_known(
     *,
     thing: str,
     where: object = None,
-    mend: str | None = None,
+    fix: Fix | str | None = None,
 ) -> None:
     """Raise `DataError` if a name is not among the known ones.
 
@@ -304,11 +319,12 @@ def check_known(
     unknown = [i for i, name in enumerate(names) if not isinstance(name, Hashable) or name not in there]
     if unknown:
         raise DataError(
+            "unknown-name",
             f"unknown {thing}",
             where=_place(where, unknown[0]),
             allowed=some(known, most=_MOST_KNOWN),
             found=some([repr(names[position]) for position in unknown]),
-            mend=mend,
+            fix=fix,
         )
 
 
@@ -317,8 +333,9 @@ def check_all(
     *,
     what: str,
     name_of: Callable[[int], str],
+    code: str = "wrong-items",
     where: object = None,
-    mend: str | None = None,
+    fix: Fix | str | None = None,
 ) -> None:
     """Raise `DataError` unless all of some things fit; the message counts the others and names the first of them.
 
@@ -331,7 +348,7 @@ def check_all(
     if not fits.all():
         bad = np.flatnonzero(~fits).tolist()
         names = some([name_of(position) for position in bad], most=_MOST_BAD)
-        raise DataError(what, where=where, found=f"{len(bad):,} of {fits.size:,}: {names}", mend=mend)
+        raise DataError(code, what, where=where, found=f"{len(bad):,} of {fits.size:,}: {names}", fix=fix)
 
 
 def check_distribution(rows: npt.NDArray[np.floating], *, what: str, where: object = None) -> None:
@@ -350,6 +367,7 @@ def check_distribution(rows: npt.NDArray[np.floating], *, what: str, where: obje
     if not fits.all():
         at = np.unravel_index(np.argmin(fits), fits.shape)
         raise DataError(
+            "not-a-distribution",
             f"{what} is not a distribution",
             where=_place(where, *map(int, at)),
             allowed="0 or more, adding up to 1",

@@ -54,7 +54,7 @@ _BREAK = re.compile(r"[\t\n\r]")
 
 def names_without_list(names: Sequence[str], *, where: object = None) -> DataError:
     """The error for classes that are named where no list has their names."""
-    return DataError(NAMES_WITHOUT_LIST, where=where, found=some(names, most=2), mend=GIVE_CLASSES)
+    return DataError("names-without-list", NAMES_WITHOUT_LIST, where=where, found=some(names, most=2), fix=GIVE_CLASSES)
 
 
 @dataclass(frozen=True, repr=False)
@@ -117,7 +117,7 @@ class Classes(Shown):
         called = tuple(chain(self.wnids, self.names, chain.from_iterable(self.synonyms)))
         for text in called:
             if not isinstance(text, str):
-                raise DataError("the name of a class is no string", found=repr(text), mend="give names as str")
+                raise DataError("wrong-type", "class name is not a string", found=repr(text), fix="give names as str")
         check_text(called, what="the name of a class")
         self._refuse_numbers()
 
@@ -198,7 +198,7 @@ class Classes(Shown):
             fits = [isinstance(answer, int) and 0 <= answer <= self.largest_id for answer in answers]
         if not all(fits):
             lost = [answer for answer, fit in zip(answers, fits, strict=True) if not fit]
-            raise DataError("an answer is none of the classes", allowed=self.allowed, found=some(lost, most=3))
+            raise DataError("unknown-class", "answer is not a class", allowed=self.allowed, found=some(lost, most=3))
         return np.array([known[answer] if known else answer for answer in answers], np.int64)
 
     def find(self, text: str) -> int | None:
@@ -221,9 +221,10 @@ class Classes(Shown):
         ids = self._class_names.ids_of(text)
         if len(ids) > 1:
             raise DataError(
-                "a class name is shared by two classes",
+                "duplicate-class",
+                "two classes share a name",
                 found=f"{text!r}: {some([self._described(i) for i in ids])}",
-                mend="name the class by its wnid or id",
+                fix="name the class by its wnid or id",
             )
         return ids[0] if ids else None
 
@@ -244,7 +245,7 @@ class Classes(Shown):
         if not self.texts or (self._class_names.ids_of(text) == (class_id,) and not _BREAK.search(text)):
             return text
         if self.ranked:
-            raise DataError("a class cannot be called by its name in a list of one a line", found=repr(text))
+            raise DataError("invalid-name", "class name cannot be in a list with one name per line", found=repr(text))
         return str(class_id)
 
     def map_outputs(self, outputs: Sequence[str], *, where: str) -> npt.NDArray[np.int64]:
@@ -260,27 +261,29 @@ class Classes(Shown):
         Raises
         ------
         DataError
-            A name fits two classes, two outputs are one class, or no output is a class.
+            A name fits two classes, two outputs have the same class, or no output is a class.
         """
         ids = np.fromiter((self.id_of(text, where=where) for text in outputs), np.int64, len(outputs))
         known = np.flatnonzero(ids >= 0)
         if not known.size:
             raise DataError(
-                "none of the outputs is a class of the benchmark",
+                "no-class-output",
+                "no output is a class of the benchmark",
                 where=where,
                 allowed=self.allowed,
                 found=some(outputs),
-                mend="name each output by wnid, by class name or by class id",
+                fix="name each output by wnid, by class name or by class id",
             )
         first: dict[int, int] = {}
         for output in known.tolist():
             if (before := first.setdefault(int(ids[output]), output)) != output:
                 raise DataError(
-                    "two outputs are one class",
+                    "duplicate-output",
+                    "two outputs have the same class",
                     where=where,
                     found=f"{outputs[before]!r} (output {before}) and {outputs[output]!r} (output {output}) are "
                     f"both {self._described(int(ids[output]))}",
-                    mend="name each output by its wnid",
+                    fix="name each output by its wnid",
                 )
         return ids
 
@@ -334,9 +337,9 @@ class Classes(Shown):
         id_of = {class_id: other.find(self.texts[class_id]) for class_id in np.unique(ids).tolist()}
         lost = [self.texts[class_id] for class_id, there in id_of.items() if there is None]
         if lost:
-            mend = "check the spelling, or read all files with one list of classes"
-            mend = "use wnids or class ids" if other.wnids else mend
-            raise DataError(NO_CLASS, found=some(lost), mend=mend)
+            fix = "check the spelling, or read all files with one list of classes"
+            fix = "use wnids or class ids" if other.wnids else fix
+            raise DataError("no-class", NO_CLASS, found=some(lost), fix=fix)
         moved = np.array([id_of.get(class_id) or 0 for class_id in range(len(self.texts))])
         return moved[ids], other
 
@@ -360,9 +363,10 @@ class Classes(Shown):
         if self.ranked and other.ranked:
             if self.texts and other.texts and bool(self.wnids) != bool(other.wnids):
                 raise DataError(
-                    "the classes are called by wnid in one file and by name in another",
+                    "different-classes",
+                    "one file has wnids, the other class names",
                     found=f"{some(self.texts, most=2)}; and {some(other.texts, most=2)}",
-                    mend=LIST_CLASSES,
+                    fix=LIST_CLASSES,
                 )
             together = Classes.from_texts((*self.texts, *other.texts))
             warn_of_capitals(together, known=(*self.differ_in_capitals, *other.differ_in_capitals))
@@ -372,9 +376,10 @@ class Classes(Shown):
             return replace(names, ranked=False) if names._are_all_of(listed) else listed
         if None not in (self.count, other.count) and self.count != other.count and not (self.texts and other.texts):
             raise DataError(
-                "the files are of different classes",
+                "different-classes",
+                "files have different classes",
                 found=f"{self.count:,} classes and {other.count:,} classes",
-                mend="name the classes in both files",
+                fix="name the classes in both files",
             )
         return self if self.texts or other.count is None else other
 
@@ -400,9 +405,10 @@ class Classes(Shown):
         ]
         if wrong:
             raise DataError(
+                "number-as-name",
                 NUMBER_AS_NAME,
                 found=some(wrong, most=3),
-                mend="call it otherwise, such as 'class 10'; or list the classes in the order of their ids, from 0",
+                fix="call it otherwise, such as 'class 10'; or list the classes in the order of their ids, from 0",
             )
 
     def _described(self, class_id: int) -> str:
@@ -438,10 +444,10 @@ def check_classes(given: object) -> None:
     reassess.errors.DataError: these are no classes
       allowed: Classes
       found:   list
-      to mend: classes=Classes(2, names=("cat", "dog")), or those of read_classes(FILE) or open_benchmark(FOLDER)
+      fix:     classes=Classes(2, names=("cat", "dog")), or those of read_classes(FILE) or open_benchmark(FOLDER)
     """
-    mend = 'classes=Classes(2, names=("cat", "dog")), or those of read_classes(FILE) or open_benchmark(FOLDER)'
-    check_instance(Classes() if given is None else given, Classes, what="classes", mend=mend)
+    fix = 'classes=Classes(2, names=("cat", "dog")), or those of read_classes(FILE) or open_benchmark(FOLDER)'
+    check_instance(Classes() if given is None else given, Classes, what="classes", fix=fix)
 
 
 def classes_of_ids(classes: Classes | None, *, where: object = None) -> Classes:
@@ -455,7 +461,7 @@ def classes_of_ids(classes: Classes | None, *, where: object = None) -> Classes:
     if classes is None or not classes.ranked:
         return classes or Classes()
     names = f"{some(classes.texts, most=2)}, and ids"
-    raise DataError(IDS_OF_NAMES, where=where, found=names, mend=f"name the classes; or {GIVE_CLASSES}")
+    raise DataError("ids-of-names", IDS_OF_NAMES, where=where, found=names, fix=f"name the classes; or {GIVE_CLASSES}")
 
 
 def warn_of_capitals(classes: Classes, *, where: object = None, known: Collection[tuple[str, ...]] = ()) -> None:

@@ -110,8 +110,9 @@ def _refuse_names_beside_ids(lists: Mapping[str, Classes]) -> None:
     ]
     if named and numbered:
         raise DataError(
+            "names-beside-ids",
             NAMES_BESIDE_IDS,
             where=f"{named[0]} and {numbered[0]}",
             found=f"{some(lists[named[0]].texts, most=2)}, and ids",
-            mend=LIST_CLASSES,
+            fix=LIST_CLASSES,
         )

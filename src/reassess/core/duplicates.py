@@ -44,7 +44,7 @@ class Repeats:
     Raises
     ------
     DataError
-        A set is named twice, or has no row; a kind is not known; an image stands twice under one kind; a group is of
+        A set is named twice, or has no row; a kind is not known; image is listed twice under one kind; a group is of
         two kinds or of one image; or a number is missing, or stands where none may.
 
     Examples
@@ -73,7 +73,7 @@ class Repeats:
         check_known(self.kinds, _KINDS, thing="kind of repeat", where=self.at)
         check_range(self.groups, 0, what="number of a group", where=self.at)
         if np.unique(self.set_ids).size != len(self.sets):
-            raise DataError("a set has no row", mend="leave it out")
+            raise DataError("empty-set", "set has no row", fix="leave it out")
         self._check_rows()
         self._check_groups()
         freeze(self, "set_ids", "groups")
@@ -155,8 +155,8 @@ class Repeats:
 
     def _is_of(self, name: str) -> npt.NDArray[np.bool_]:
         """Which rows are of a set; bool, shape (R,)."""
-        mend = "a set of which nothing was found has no row"
-        check_known([name], self.sets, thing="set of images", mend=mend)
+        fix = "a set of which nothing was found has no row"
+        check_known([name], self.sets, thing="set of images", fix=fix)
         rows: npt.NDArray[np.bool_] = self.set_ids == self.sets.index(name)
         return rows
 
@@ -170,13 +170,16 @@ class Repeats:
         rows = list(zip(self.set_ids.tolist(), keys, self.kinds, strict=True))
         if repeat := first_repeat(rows):
             again = repeat[1]
-            raise DataError("an image stands twice under one kind", where=self.at(again), found=self.kinds[again])
+            raise DataError(
+                "duplicate-image", "image is listed twice under one kind", where=self.at(again), found=self.kinds[again]
+            )
         has_number, needs_one = self.groups > 0, self.is_kind(*REPEAT_KINDS)
         wrong = has_number != needs_one
         if wrong.any():
             row = int(np.argmax(wrong))
             raise DataError(
-                "the number of a group is missing" if needs_one[row] else "a number where there is no group",
+                "missing-value" if needs_one[row] else "unexpected-value",
+                "group number is missing" if needs_one[row] else "group number without a group",
                 where=self.at(row),
                 allowed=f"a number for {' and '.join(REPEAT_KINDS)}, and none for {', '.join(UNUSABLE_KINDS)}",
                 found=f"{self.kinds[row]}, {self.groups[row] or 'no number'}",
@@ -188,11 +191,16 @@ class Repeats:
         exact = np.unique(self.groups[self.is_kind("exact")])
         both = np.intersect1d(exact, np.unique(self.groups[self.is_kind("near")]))
         if both.size:
-            raise DataError("a group is of two kinds", where=f"repeat {both[0]}", mend="give each kind its own numbers")
+            raise DataError(
+                "mixed-group",
+                "group has rows of two kinds",
+                where=f"repeat {both[0]}",
+                fix="give each kind its own numbers",
+            )
         if (counts < 2).any():
             number = numbers[np.argmin(counts)]
             row = int(np.argmax(self.groups == number))
-            raise DataError("a group holds one image", where=f"repeat {number}", found=self.at(row))
+            raise DataError("small-group", "group has only one image", where=f"repeat {number}", found=self.at(row))
 
 
 @dataclass(frozen=True, repr=False)

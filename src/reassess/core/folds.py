@@ -49,12 +49,13 @@ class Folds:
     def __post_init__(self) -> None:
         check_several(self.images, what="names of images")
         unique_images(self.images, "the folds")
-        check_instance(self.numbers, np.ndarray, what="numbers of folds", mend="np.array(...)")
+        check_instance(self.numbers, np.ndarray, what="numbers of folds", fix="np.array(...)")
         check_shape(self.numbers, ("images",), what="the numbers of folds", kind="integers")
         check_length(self.numbers.size, len(self.images), things="numbers of folds", each="image")
         check_range(self.numbers, 0, what="number of a fold", where=lambda row: f"image {self.images[row]}")
         if len(self.values) < 2:
             raise DataError(
+                "one-fold",
                 "all images are in one fold",
                 allowed="two folds or more, so that a model can be trained on the others",
                 found=f"fold {some(self.values)}" if self.values else "no image",
@@ -84,7 +85,7 @@ class Folds:
         Raises
         ------
         DataError
-            There is no such fold.
+            The fold is unknown.
         """
         return self._where(self._is_in(fold))
 
@@ -110,5 +111,5 @@ class Folds:
 
     def _is_in(self, fold: int) -> npt.NDArray[np.bool_]:
         if fold not in self.values:
-            raise DataError("no such fold", allowed=some(self.values, most=20), found=fold)
+            raise DataError("unknown-fold", "unknown fold", allowed=some(self.values, most=20), found=fold)
         return np.asarray(self.numbers == fold)

@@ -77,9 +77,10 @@ def _way(node: _Node, parent: Mapping[_Node, _Node], names: Mapping[_Node, str])
     while (above := parent.get(way[-1])) is not None:
         if above in met:
             raise DataError(
-                "the hierarchy goes round in a circle",
+                "circle",
+                "hierarchy has a circle",
                 found=" is a ".join(names[at] for at in [*way[way.index(above) :], above]),
-                mend="leave out one of these rows of the hierarchy",
+                fix="leave out one of these rows of the hierarchy",
             )
         way.append(above)
         met.add(above)

@@ -17,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_known, check_text, first_repeat
-from reassess.errors import DataError
+from reassess.errors import DataError, Fix
 from reassess.text import composed, some
 
 __all__ = [
     "MATCHES",
     "VALIDATION_PATTERN",
+    "WHOLE_PATH",
     "Match",
     "are_validation_images",
     "find_image",
@@ -36,6 +37,7 @@ __all__ = [
 
 Match = Literal["path", "name", "stem"]
 MATCHES: tuple[Match, ...] = get_args(Match)
+WHOLE_PATH = Fix("join by the whole path ({match})", match='"path"')
 _VALIDATION_IMAGES = 50_000
 VALIDATION_PATTERN = "ILSVRC2012_val_[0-9]{8}"  # and no ninth digit after it
 
@@ -97,7 +99,13 @@ def find_image(called: str, images: Sequence[str]) -> str:
     stems = (name[: -len(suffix)] if (suffix := PurePosixPath(name).suffix) else name for name in images)
     found = [image for image, stem in zip(images, stems, strict=True) if ends.search(stem) or ends.search(image)]
     if len(found) > 1:
-        raise DataError("several images are called so", where=called, found=some(found), mend="give more of the name")
+        raise DataError(
+            "ambiguous-image",
+            "several images have this name",
+            where=called,
+            found=some(found),
+            fix="give more of the name",
+        )
     return found[0] if found else called
 
 
@@ -135,9 +143,10 @@ def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:
         return _keys(tuple(names), match)
     except TypeError as error:
         raise DataError(
-            "the name of an image is no string",
+            "wrong-type",
+            "image name is not a string",
             found=next(repr(name) for name in names if not isinstance(name, str)),
-            mend="give file names as str",
+            fix="give file names as str",
         ) from error
 
 
@@ -208,7 +217,9 @@ def _rows(wanted: tuple[str, ...], known: tuple[str, ...]) -> npt.NDArray[np.int
 def unique_images(names: Sequence[str], where: str) -> None:
     """Raise `DataError` if a name is empty or no file can hold it, or two names are the same image."""
     if "" in names:
-        raise DataError("an image has no name", where=f"{where}, row {names.index('')}", mend="name every image")
+        raise DataError(
+            "no-image-name", "image name is empty", where=f"{where}, row {names.index('')}", fix="name every image"
+        )
     keys = image_keys(names)
     check_text(names, what="the name of an image", where=where)
     _refuse_duplicates(names, keys, "path", where)
@@ -220,15 +231,17 @@ def _refuse_duplicates(names: Sequence[str], keys: Sequence[str], match: Match, 
         return
     before, row = repeat
     if names[before] == names[row] or match == "path":
-        what, mend = "an image is named twice", "keep one row for each image"
+        what: str = "image is listed twice"
+        fix: Fix = Fix("keep one row per image")
     else:
         what = f"two images have the same {match}"
-        mend = 'join by the whole path (match="path"), or rename one of them'
+        fix = Fix.join(", or ", WHOLE_PATH, "rename one of them")
     raise DataError(
+        "duplicate-image",
         what,
         where=where,
         found=names[row] if names[before] == names[row] else f"{names[before]} and {names[row]}",
-        mend=mend,
+        fix=fix,
     )
 
 
@@ -246,16 +259,17 @@ def _refuse_ambiguous(
     for name, key in zip(names, wanted, strict=True):
         if len(fits.get(key, ())) > 1:
             raise DataError(
-                f"the {match} of an image fits more than one image",
+                "ambiguous-image",
+                f"image {match} fits several images",
                 where=where,
                 found=f"{name} fits {some(fits[key])}",
-                mend='join by the whole path (match="path")' if match != "path" else "keep one entry for each image",
+                fix=WHOLE_PATH if match != "path" else "keep one entry for each image",
             )
 
 
 _Keys = Callable[[Sequence[str]], Sequence[str]]
 _SPELLINGS: Mapping[str, _Keys] = {
-    "but for capitals: spell them alike": lambda names: [name.casefold() for name in names],
+    "except for capitals: use the same spelling": lambda names: [name.casefold() for name in names],
     "if %20 and the like are read as characters: write the names as they are": lambda names: list(map(unquote, names)),
 }
 
@@ -267,7 +281,7 @@ def how_they_fit(
     lost: Sequence[str] | None = None,
     match: Match = "path",
     setting: str = "",
-) -> str | None:
+) -> Fix | None:
     """How most of the names that are not among the known ones would be there, and what to do; in words for messages.
 
     Parameters
@@ -289,10 +303,10 @@ def how_they_fit(
 
     Examples
     --------
-    >>> how_they_fit(["a/1.png", "a/2.png"], ["1.png", "2.png"])
-    'they fit by name: match="name"'
-    >>> how_they_fit(["Cat.png", "b.png", "c.png"], ["cat.png", "b.png"], lost=["Cat.png"])
-    'they fit but for capitals: spell them alike'
+    >>> print(how_they_fit(["a/1.png", "a/2.png"], ["1.png", "2.png"]))
+    they fit by name: match="name"
+    >>> print(how_they_fit(["Cat.png", "b.png", "c.png"], ["cat.png", "b.png"], lost=["Cat.png"]))
+    they fit except for capitals: use the same spelling
     >>> how_they_fit(["a/1.png", "b/1.png"], ["1.png"])
     """
     names, known = (tuple(dict.fromkeys(image_keys(tuple(each)))) for each in (names, known))
@@ -300,10 +314,10 @@ def how_they_fit(
     for other in MATCHES:
         if other != match and (fits := _fits(names, known, lost, partial(image_keys, match=other))):
             in_file = f', or "match": "{other}" in {setting}' if setting else ""
-            return f'{fits} by {other}: match="{other}"{in_file}'
+            return Fix(f"{fits} by {other}: {{match}}{in_file}", match=f'"{other}"')
     for words, spelled in _SPELLINGS.items():
         if fits := _fits(names, known, lost, spelled):
-            return f"{fits} {words}"
+            return Fix(f"{fits} {words}")
     return None
 
 

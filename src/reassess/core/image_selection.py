@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_several, first_repeat
-from reassess.core.image_names import Match, how_they_fit, image_keys, unique_images
-from reassess.errors import DataError, ReassessWarning
+from reassess.core.image_names import WHOLE_PATH, Match, how_they_fit, image_keys, unique_images
+from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import some
 
 __all__ = ["TRAINING_PATTERN", "ImageSelection", "selection_keys", "tell_missing", "tell_unknown"]
@@ -65,7 +65,7 @@ class ImageSelection:
         if self.others is not None:
             check_several(self.others, what="names of images")
         if not self.images:
-            raise DataError("no image is wanted", where=f"the {self.thing}")
+            raise DataError("empty-selection", "selection is empty", where=f"the {self.thing}")
         unique_images((*self.images, *(self.others or ())), f"the {self.thing}")
 
     def __len__(self) -> int:
@@ -101,9 +101,10 @@ class ImageSelection:
         if again := first_repeat(found[rows].tolist()):
             before, after = (names[rows[position]] for position in again)
             raise DataError(
+                "ambiguous-image",
                 f"two images have a name that is on the {self.thing}",
                 found=f"{before} and {after}",
-                mend="rename one of them" if match == "path" else 'join by the whole path (match="path")',
+                fix="rename one of them" if match == "path" else WHOLE_PATH,
             )
         return rows
 
@@ -139,9 +140,10 @@ class ImageSelection:
             keys = selection_keys(names, match)
             if again := first_repeat(keys):
                 raise DataError(
+                    "ambiguous-image",
                     f"two images of the {self.thing} have the same {match}",
                     found=f"{names[again[0]]} and {names[again[1]]}",
-                    mend='join by the whole path (match="path")',
+                    fix=WHOLE_PATH,
                 )
             wanted = len(self.images)
             self._positions[match] = {key: row if row < wanted else -1 for row, key in enumerate(keys)}
@@ -159,11 +161,15 @@ class ImageSelection:
     def _unknown(self, names: Sequence[str], total: int, match: Match) -> DataError:
         known = (*self.images, *(self.others or ()))
         return DataError(
-            f"{len(names):,} of {total:,} images are unknown to the {self.thing}",
+            "unknown-images",
+            f"{len(names):,} of {total:,} images are not on the {self.thing}",
             allowed=f"names such as {some(known, most=2)}",
             found=some(names, most=3),
-            mend=f"{how_they_fit(names, known, match=match) or 'check the names'}; "
-            "or leave such images out with ignore_unknown=True",
+            fix=Fix.join(
+                "; or ",
+                how_they_fit(names, known, match=match) or "check the names",
+                Fix("do not use such images: {ignore_unknown}", ignore_unknown=True),
+            ),
         )
 
     def _refuse_none(self, rows: npt.NDArray[np.int64], names: Sequence[str], match: Match) -> None:
@@ -171,10 +177,11 @@ class ImageSelection:
             return
         fits = how_they_fit(self.images, names, match=match) if names else None
         raise DataError(
-            f"no image of the data set is on the {self.thing}",
+            "no-common-image",
+            f"no image of the dataset is on the {self.thing}",
             allowed=f"names such as {some(self.images, most=2)}",
             found=some(names, most=2) or "no image",
-            mend=fits or "give a data set of the training images",
+            fix=fits or "give a data set of the training images",
         )
 
 

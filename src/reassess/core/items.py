@@ -35,7 +35,9 @@ def normal_id(text: str) -> Id:
 def as_questions(items: Items, *, what: str = "the votes") -> Questions:
     """The items if they are questions, else `DataError`; `what` is on them."""
     if not isinstance(items, Questions):
-        raise DataError(f"{what} are not on (image, class) questions", mend="give the columns image and class")
+        raise DataError(
+            "not-on-questions", f"{what} are not on (image, class) questions", fix="give the columns image and class"
+        )
     return items
 
 
@@ -72,8 +74,9 @@ def find_items(known: Items, wanted: Items) -> npt.NDArray[np.int64]:
         return known.find(image_rows, wanted.class_ids)
     if isinstance(known, Questions) or isinstance(wanted, Questions):
         raise DataError(
-            "votes on (image, class) questions and votes on plain items cannot be joined",
-            mend="give both tables the columns image and class, or both the column item",
+            "different-votes",
+            "votes on (image, class) questions and votes on other items cannot be joined",
+            fix="give both tables the columns image and class, or both the column item",
         )
     position = {name: row for row, name in enumerate(known)}
     return np.fromiter((position.get(name, -1) for name in wanted), np.int64, len(wanted))

@@ -25,9 +25,9 @@ def check_kind(kind: type, *given: object, optional: bool = False) -> None:
     reassess.errors.DataError: these are no label sets
       allowed: LabelSets
       found:   str
-      to mend: reassess.load_labels(NAME or FILE); of multi-label sets, their judging
+      fix:     reassess.load_labels(NAME or FILE); of multi-label sets, their judging
     """
-    what, mend = _KINDS[kind]
+    what, fix = _KINDS[kind]
     for value in given:
         if value is not None or not optional:
-            check_instance(value, kind, what=what, mend=mend)
+            check_instance(value, kind, what=what, fix=fix)

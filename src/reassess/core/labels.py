@@ -98,7 +98,9 @@ class LabelSets:
 
         if not all(issubclass(kind, int | np.integer) for kind in set(map(type, flat))):
             place = next(place for place, class_id in enumerate(flat) if not isinstance(class_id, int | np.integer))
-            raise DataError("a class id is not a whole number", where=image_of(place), found=repr(flat[place]))
+            raise DataError(
+                "wrong-type", "class id is not a whole number", where=image_of(place), found=repr(flat[place])
+            )
         classes = classes or Classes()
         if flat and not (min(flat) >= 0 and max(flat) <= classes.largest_id):
             place = next(place for place, class_id in enumerate(flat) if not 0 <= class_id <= classes.largest_id)
@@ -223,6 +225,7 @@ class LabelSets:
     def _check_ids(self) -> None:
         if self.indptr.size != len(self.images) + 1 or self.indptr[-1] != self.indices.size:
             raise DataError(
+                "wrong-indptr",
                 "indptr does not fit the images and the labels",
                 allowed=f"{len(self.images) + 1} entries, the last {self.indices.size}",
                 found=f"{self.indptr.size} entries, the last {self.indptr[-1] if self.indptr.size else None}",
@@ -236,7 +239,8 @@ class LabelSets:
         if repeated.any():
             second = int(np.argmax(repeated)) + 1
             raise DataError(
-                "a class is named twice for one image",
+                "duplicate-class",
+                "class is listed twice for one image",
                 where=f"image {self._image_at(second)}",
                 allowed="each class once",
                 found=self.classes.label(int(self.indices[second])),
@@ -261,9 +265,10 @@ def check_original(original: LabelSets) -> None:
     if wrong.any():
         row = int(np.argmax(wrong))
         raise DataError(
-            "an image has not exactly one original label",
+            "not-one-label",
+            "image does not have exactly one original label",
             where=f"image {original.images[row]}",
             allowed="one class",
             found=counted(int(original.sizes[row]), "class", "classes"),
-            mend="give each image the one class that it had, or leave the image out",
+            fix="give each image the one class that it had, or leave the image out",
         )

@@ -104,13 +104,14 @@ class Leaderboard(Shown):
 
     def __post_init__(self) -> None:
         if not self.entries:
-            raise DataError("a leaderboard without a model")
+            raise DataError("no-models", "leaderboard has no model")
         repeat = first_repeat([(entry.model, entry.image_size) for entry in self.entries])
         if repeat is not None:
             raise DataError(
-                "a model is named twice",
+                "duplicate-name",
+                "model is named twice",
                 where=self.entries[repeat[1]],
-                mend="keep one row for each model and image size",
+                fix="keep one row for each model and image size",
             )
 
     def __len__(self) -> int:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
-from reassess.errors import DataError
+from reassess.errors import DataError, Fix
 from reassess.numeric.arrays import freeze, pair_keys
 
 __all__ = ["MultiLabels", "label_keys"]
@@ -58,13 +58,14 @@ class MultiLabels:
     def __post_init__(self) -> None:
         images = self.valid.images
         if not (images == self.unclear.images == self.wrong.images and self.problematic.shape == (len(images),)):
-            raise DataError("the label sets of valid, unclear and wrong classes are not of the same images")
+            raise DataError("different-images", "sets of valid, unclear and wrong classes are not on the same images")
         keys = np.concatenate([label_keys(part) for part in (self.valid, self.unclear, self.wrong)])
         twice, n = np.unique(keys, return_counts=True)
         if (n > 1).any():
             image, class_id = divmod(int(twice[np.argmax(n > 1)]), 2**32)
             raise DataError(
-                "a class is named twice for one image",
+                "duplicate-class",
+                "class is listed twice for one image",
                 where=f"image {images[image]}",
                 allowed="once, as valid, unclear or wrong",
                 found=self.valid.classes.label(class_id),
@@ -90,8 +91,12 @@ class MultiLabels:
         """
         if not self.complete:
             raise DataError(
-                "reviewers were asked about some classes alone, and others may be valid too: this judges no model",
-                mend="set it beside other label sets with label_agreement, and judge by those",
+                "incomplete-review",
+                "reviewers judged only some classes, so other classes may be valid too",
+                fix=Fix(
+                    "compare it with other label sets ({label_agreement}), and evaluate with those",
+                    label_agreement=None,
+                ),
             )
         rows = self.valid.image_ids
         good = ~self.problematic[rows]

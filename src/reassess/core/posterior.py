@@ -100,7 +100,7 @@ class Posterior:
         ('image a.png, class dog', array([0.9, 0.1]))
         """
         if self.classes is None:
-            raise DataError("the truths are no classes", found=some(self.truths))
+            raise DataError("not-classes", "truths are not classes", found=some(self.truths))
         kept = self.values >= _LEAST
         if asked is not None:
             check_shape(asked, self.values.shape, what="the asked classes")

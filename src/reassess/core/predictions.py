@@ -75,7 +75,9 @@ class Predictions:
 
     def __post_init__(self) -> None:
         if (self.ids is None) == (self.scores is None):
-            raise DataError("predictions hold either ids or scores", mend="give one of them")
+            raise DataError(
+                "ids-and-scores", "predictions have both ids and scores, or neither", fix="give one of them"
+            )
         if self.images is not None:
             check_length(len(self.images), len(self), things="image names", each="row of the predictions")
             unique_images(self.images, "the predictions")
@@ -102,15 +104,19 @@ class Predictions:
         given, are_bits = as_array(ids)
         if given.dtype.kind not in "iu" or are_bits or given.ndim not in (1, 2):
             raise DataError(
-                "class ids must be integers", allowed="shape (N,) or (N, k)", found=f"{given.dtype} {given.shape}"
+                "wrong-type",
+                "class ids must be integers",
+                allowed="shape (N,) or (N, k)",
+                found=f"{given.dtype} {given.shape}",
             )
         table = given[:, None] if given.ndim == 1 else given
         if not 1 <= table.shape[1] <= MOST_IDS:
             raise DataError(
-                "too many ids a row" if table.shape[1] else "no ids in a row",
+                "out-of-range",
+                "too many ids per row" if table.shape[1] else "rows have no ids",
                 allowed=f"1 to {MOST_IDS} ids a row, best first",
                 found=f"shape {given.shape}",
-                mend="if these are scores, save them as floats",
+                fix="if these are scores, save them as floats",
             )
         limit = np.iinfo(np.int32).max if columns is None else len(columns) - 1
         check_range(
@@ -160,10 +166,11 @@ class Predictions:
         """Predictions from bfloat16 scores, of which numpy knows only the bits, as int16 of shape (N, outputs)."""
         if bits.ndim != 2 or not bits.shape[1] or bits.dtype != np.int16:
             raise DataError(
-                "bfloat16 scores must be given as their bits, one row an image and one column a class",
+                "wrong-shape",
+                "bfloat16 scores must be given as their bits, one row per image and one column per class",
                 allowed="int16 of shape (N, classes)",
                 found=f"{bits.dtype} {bits.shape}",
-                mend="tensor.view(torch.int16).numpy()",
+                fix="tensor.view(torch.int16).numpy()",
             )
         return cls(scores=bits, images=_tuple(images), columns=columns, detected=detected)
 
@@ -195,7 +202,7 @@ class Predictions:
         Outputs that are left out of the ranking come at the end; a prediction that is no class is at its place.
         """
         if self.ids is None:
-            raise DataError("these predictions hold scores, not ids")
+            raise DataError("wrong-type", "predictions have scores, not ids")
         if self.columns is None:
             return self.ids
         mapped = np.append(self.columns, -1)[self.ids].astype(np.int32)
@@ -332,10 +339,11 @@ def refuse_nan(predictions: Predictions, row: int, image: str | None = None) -> 
         is_nan &= predictions.columns >= 0
     name = "" if image is None else f"image {image}, "
     raise DataError(
-        "a score is NaN",
+        "not-a-number",
+        "score is NaN",
         where=f"{name}row {row}, output {int(np.argmax(is_nan))}",
         allowed="any number, and +inf or -inf",
-        mend="find out why the model returns NaN for this image",
+        fix="find out why the model returns NaN for this image",
     )
 
 
@@ -351,10 +359,14 @@ def _check_columns(columns: npt.NDArray[np.int64], outputs: int | None) -> None:
     check_shape(columns, ("outputs" if outputs is None else outputs,), what="the classes of outputs", kind="integers")
     ordered = np.sort(columns[columns >= 0])
     if not ordered.size:
-        raise DataError("none of the outputs is a class", allowed="class ids, and -1 for an output that is left out")
+        raise DataError(
+            "no-class-output", "no output is a class", allowed="class ids, and -1 for an output that is left out"
+        )
     twice = ordered[1:] == ordered[:-1]
     if twice.any():
-        raise DataError("two outputs are one class", found=f"class {ordered[int(np.argmax(twice))]}")
+        raise DataError(
+            "duplicate-output", "two outputs have the same class", found=f"class {ordered[int(np.argmax(twice))]}"
+        )
 
 
 def _place(row: int, images: Sequence[str] | None) -> str:
@@ -367,7 +379,8 @@ def _refuse_repeated_ids(ids: npt.NDArray[np.int32], images: Sequence[str] | Non
     if repeated.any():
         row = int(np.argmax(repeated))
         raise DataError(
-            "a class is named twice for one image",
+            "duplicate-class",
+            "class is listed twice for one image",
             where=_place(row, images),
             allowed="the best classes, each once, best first",
             found=ids[row].tolist(),

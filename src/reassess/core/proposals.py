@@ -70,9 +70,11 @@ class Proposals:
         keys = pair_keys(self.question_ids, self.source_ids)
         same = np.flatnonzero(np.diff(keys) <= 0)
         if same.size:
-            raise DataError("a source proposes a class twice for one image", where=self.at(int(same[0])))
+            raise DataError(
+                "duplicate-question", "source proposes a class twice for one image", where=self.at(int(same[0]))
+            )
         if np.unique(self.question_ids).size != len(self.questions):
-            raise DataError("a pair is proposed by nobody", mend="leave it out")
+            raise DataError("no-source", "candidate has no source", fix="leave it out")
         freeze(self, "question_ids", "source_ids", "ranks", "probabilities")
 
     @classmethod

@@ -59,7 +59,12 @@ class Questions:
         same = np.flatnonzero(np.diff(keys) == 0)
         if same.size:
             first, second = int(order[same[0]]), int(order[same[0] + 1])
-            raise DataError("a question is asked twice", where=self.at(first), found=f"rows {first} and {second}")
+            raise DataError(
+                "duplicate-question",
+                "question is asked twice",
+                where=self.at(first),
+                found=f"rows {first} and {second}",
+            )
         freeze(self, "image_ids", "class_ids")
 
     @classmethod

@@ -106,8 +106,9 @@ class Scores:
         if (sums > 1 + _ROUNDING).any():
             row = int(np.argmax(sums))
             raise DataError(
-                "the probabilities of the classes of an image add up to more than 1",
+                "not-a-distribution",
+                "class probabilities of an image add up to more than 1",
                 where=f"image {self.questions.images[row]}",
                 found=float(sums[row].round(6)),
-                mend="call the column score if an image can be of several classes",
+                fix="call the column score if an image can be of several classes",
             )

@@ -97,20 +97,21 @@ class Tasks:
         check_unique(self.numbers.tolist(), thing="a task")
         if int(self.indptr[-1]) != len(self.questions) or self.indptr[0] != 0:
             raise DataError(
+                "wrong-indptr",
                 "indptr does not fit the questions",
                 allowed=f"from 0 to {len(self.questions)}",
                 found=f"from {self.indptr[0]} to {self.indptr[-1]}",
             )
         empty = np.flatnonzero(self.sizes < 1)
         if empty.size:
-            raise DataError("a task has no question", where=f"task {self.numbers[empty[0]]}")
+            raise DataError("empty-task", "task has no question", where=f"task {self.numbers[empty[0]]}")
         images = self.questions.image_ids
         inside = np.ones(images.size, bool)
         inside[self.indptr[:-1]] = False
         mixed = inside[1:] & (np.diff(images) != 0)
         if mixed.any():
             task = int(np.searchsorted(self.indptr, int(np.argmax(mixed)) + 1, side="right")) - 1
-            raise DataError("a task has questions on two images", where=f"task {self.numbers[task]}")
+            raise DataError("mixed-task", "task has questions on two images", where=f"task {self.numbers[task]}")
         freeze(self, "indptr", "numbers")
 
     def __len__(self) -> int:

@@ -85,7 +85,7 @@ class TrainingTargets:
             check_several(images, what="names of images")
         unique_images((*self.images, *self.left_out), "the targets")
         for name, kind in (("indptr", "integers"), ("indices", "integers"), ("values", "floats")):
-            check_instance(getattr(self, name), np.ndarray, what=f"{name} of targets", mend="np.array(...)")
+            check_instance(getattr(self, name), np.ndarray, what=f"{name} of targets", fix="np.array(...)")
             check_shape(getattr(self, name), (name,), what=f"the {name} of targets", kind=kind)
         check_number(self.classes, 1, what="number of classes", whole=True)
         check_known([self.loss], get_args(Loss), thing="loss")
@@ -93,7 +93,8 @@ class TrainingTargets:
         check_length(self.values.size, self.indices.size, things="values of targets", each="class id")
         if self.indptr[0] or self.indptr[-1] != self.indices.size or (np.diff(self.indptr) < 0).any():
             raise DataError(
-                "the indptr of targets does not fit their indices",
+                "wrong-indptr",
+                "indptr of targets does not fit their indices",
                 allowed=f"numbers that rise from 0 to {self.indices.size:,}",
                 found=some(self.indptr.tolist(), most=5),
             )
@@ -142,7 +143,9 @@ class TrainingTargets:
         """
         found = self.selection.find(images)
         if (found < 0).any():
-            raise DataError("an image has no valid class, and so no target", found=images[int(np.argmin(found))])
+            raise DataError(
+                "no-valid-class", "image has no valid class, so it has no target", found=images[int(np.argmin(found))]
+            )
         return self.of_rows(found)
 
     def blocks(self, rows: int | None = None) -> Iterator[npt.NDArray[np.float32]]:
@@ -160,18 +163,19 @@ class TrainingTargets:
         DataError
             They need more than `max_bytes`.
         """
-        check_size(self, max_bytes, mend="take them in parts, with of_rows or blocks, or allow more with max_bytes=...")
+        check_size(self, max_bytes, fix="take them in parts, with of_rows or blocks, or allow more with max_bytes=...")
         return self.of_rows(np.arange(len(self)))
 
 
-def check_size(targets: TrainingTargets, max_bytes: int, *, mend: str) -> None:
+def check_size(targets: TrainingTargets, max_bytes: int, *, fix: str) -> None:
     """Raise `DataError` if all targets at once need more than so many bytes."""
     check_number(max_bytes, 0, what="number of bytes that are allowed")
     size = 4 * len(targets) * targets.classes
     if size > max_bytes:
         raise DataError(
-            "the targets are too large to be made at once",
+            "out-of-memory",
+            "targets are too large to compute at once",
             allowed=in_bytes(max_bytes),
             found=f"{in_bytes(size)}: {len(targets):,} x {targets.classes:,} numbers",
-            mend=mend,
+            fix=fix,
         )

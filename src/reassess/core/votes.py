@@ -66,7 +66,7 @@ class Votes:
     ------
     DataError
         An item, rater or answer stands twice; a vote names a rater or an answer that is not there; the columns do not
-        fit one another; a time is negative; an answer is none of the classes; answers to questions are no scale,
+        fit one another; a time is negative; answer is not a class; answers to questions are no scale,
         since there is but one, or no, maybe and yes are in another order.
 
     Examples
@@ -96,7 +96,9 @@ class Votes:
     def __post_init__(self) -> None:
         if self.classes is not None:
             if isinstance(self.items, Questions):
-                raise DataError("answers on (image, class) questions are no classes", mend="leave classes out")
+                raise DataError(
+                    "not-classes", "answers to (image, class) questions are not classes", fix="leave classes out"
+                )
             unique_images(self.images, "the votes")
             self.classes.ids_of_answers(self.answers)
         elif isinstance(self.items, Questions):
@@ -183,7 +185,7 @@ class Votes:
     def class_ids(self) -> npt.NDArray[np.int64]:
         """Class id of each answer, int64, shape (answers,); `DataError` where answers are no classes."""
         if self.classes is None:
-            raise DataError("the answers are no classes", found=some(self.answers))
+            raise DataError("not-classes", "answers are not classes", found=some(self.answers))
         return self.classes.ids_of_answers(self.answers)
 
     @property
@@ -230,9 +232,10 @@ class Votes:
         """Raise `DataError` if it is not known who voted, which something needs; `what` says what."""
         if self.anonymous:
             raise DataError(
-                f"{what} needs to know who voted",
+                "no-raters",
+                f"{what} needs votes with raters",
                 found="counts of votes, without raters",
-                mend="give a row a vote, with the columns image, rater and answer; or take the majority",
+                fix="give a row a vote, with the columns image, rater and answer; or take the majority",
             )
 
     def renamed(self, images: Sequence[str]) -> "Votes":
@@ -289,8 +292,9 @@ class Votes:
             return find_items(self.items, items)
         if isinstance(items, Questions):
             raise DataError(
-                "votes for one class an image and votes on (image, class) questions cannot be joined",
-                mend="give both tables the column class, or neither",
+                "different-votes",
+                "votes for one class per image and votes on (image, class) questions cannot be joined",
+                fix="give both tables the column class, or neither",
             )
         return join([str(item) for item in items], self.images, where="the other items", known_where="the votes")
 
@@ -354,9 +358,9 @@ class Votes:
     def append(self, other: "Votes") -> "Votes":
         """These votes and then the others; items and raters are joined by id, and every vote is kept."""
         if (self.classes is None) != (other.classes is None):
-            raise DataError("votes for one class an image and other votes cannot be joined")
+            raise DataError("different-votes", "votes for one class per image and other votes cannot be joined")
         if self.anonymous != other.anonymous and len(self) and len(other):
-            raise DataError("votes of raters and counts of votes without raters cannot be joined")
+            raise DataError("different-votes", "votes of raters and counts of votes cannot be joined")
         first, second = in_common_classes(self, other)
         items, item_rows = unite_items(first.items, second.items, rows=first.find(second.items))
         position = {name: i for i, name in enumerate(dict.fromkeys((*self.raters, *other.raters)))}
@@ -382,6 +386,7 @@ class Votes:
     def _check_shapes(self) -> None:
         if self.indptr.size != len(self.items) + 1 or self.indptr[0] != 0 or (np.diff(self.indptr) < 0).any():
             raise DataError(
+                "wrong-indptr",
                 "indptr does not fit the items",
                 allowed=f"{len(self.items) + 1} ascending entries from 0",
                 found=f"{self.indptr.size} entries from {self.indptr[0] if self.indptr.size else None}",

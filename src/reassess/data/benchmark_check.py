@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reassess.core.benchmark import Benchmark
-from reassess.core.classes import NO_CLASS, Classes
+from reassess.core.classes import Classes
 from reassess.core.items import Id
 from reassess.data.benchmark_folders import (
     KNOWN_BENCHMARKS,
@@ -178,7 +178,7 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
     >>> _ = (folder / "labels.json").write_text('{"a.png": ["cat"], "c.png": []}')
     >>> check = check_benchmark(folder)
     >>> check.mismatches[0]
-    NameProblem(thing='image', what='in labels and not in original', count=1, examples=('c.png',), mend=None)
+    NameProblem(thing='image', what='in labels and not in original', count=1, examples=('c.png',), fix=None)
     >>> [command for command, parts in check.lacks.items() if not parts]
     ['evaluate', 'compare', 'report', 'propose', 'show']
     """
@@ -265,7 +265,7 @@ class _Reader:
                 one_place(self.folder, check.part, check.paths)
             held = self._read(check, self.listed)
         except ReassessError as error:
-            if error.what != NO_CLASS or self.listed is None or check.part in _OF_CLASSES:
+            if error.code != "no-class" or self.listed is None or check.part in _OF_CLASSES:
                 return replace(check, error=error)
             return self._read_unlisted(check, error, self.listed)
         self.held[check.part] = held
@@ -335,7 +335,7 @@ class _Reader:
             return tuple(self.unlisted)
         texts = sorted({text for part in named for text in held[part].texts})
         what = f"named in {' and '.join(named)}, and numbered in {' and '.join(numbered)}"
-        return (*self.unlisted, name_problem("class", what, texts, mend=MADE_BY["classes"]))
+        return (*self.unlisted, name_problem("class", what, texts, fix=MADE_BY["classes"]))
 
 
 def _format(path: Path) -> str:

@@ -150,10 +150,11 @@ def original_of_class_folders(images: Sequence[str], classes: Classes | None = N
     of_depth = {name.count("/"): name for name in reversed(images)}
     if len(of_depth) != 1 or 0 in of_depth:
         raise DataError(
-            "class folders lie at different depths" if len(of_depth) > 1 else "the images are in no class folders",
+            "class-folders",
+            "class folders are at different depths" if len(of_depth) > 1 else "images are not in class folders",
             allowed="each image in the folder of its class, all at one depth",
             found=some([of_depth[depth] for depth in sorted(of_depth)]) or "no image",
-            mend="put each image into the folder of its class, or list the classes of the images in original.csv",
+            fix="put each image into the folder of its class, or list the classes of the images in original.csv",
         )
     folders = [name.split("/")[-2] for name in images]
     if classes is None:
@@ -163,10 +164,11 @@ def original_of_class_folders(images: Sequence[str], classes: Classes | None = N
     lost = [folder for folder, class_id in id_of.items() if class_id is None]
     if lost:
         raise DataError(
+            "no-class",
             NO_CLASS,
             allowed=classes.allowed,
             found=f"class folders {some(sorted(lost), most=3)}",
-            mend="rename the folder, or add its name to the list of classes; or, if the folders are no classes, "
+            fix="rename the folder, or add its name to the list of classes; or, if the folders are no classes, "
             f"{_WRITE_ORIGINAL}",
         )
     return LabelSets.from_lists(images, ([id_of[folder] or 0] for folder in folders), classes)
@@ -177,7 +179,7 @@ def _classes_of_folders(folders: Sequence[str]) -> Classes:
     try:
         return Classes.from_texts(folders, ranked=False)
     except DataError as error:
-        error.mend = (
+        error.fix = (
             "rename the folders, such as 'class 10', or 00, 01, 02; or write classes.txt, with each number on its own "
             f"line, counted from 0; or, if the folders are no classes, {_WRITE_ORIGINAL}"
         )
@@ -212,18 +214,19 @@ def part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None, 
         ...
     reassess.errors.DataError: the benchmark has no labels, which reassess evaluate needs
       where:   pets
-      to mend: reassess labels makes them of scores; or write labels.csv, with the columns image and class
+      fix:     reassess labels makes them of scores; or write labels.csv, with the columns image and class
     """
     if part in benchmark.sources:
         return resolve(benchmark.sources[part], offline=offline)
     folder = benchmark.folder
     others = [] if folder is None else sorted(path.name for path in folder.glob("*") if path.stem == part)
     raise DataError(
-        f"the benchmark has no {part}" + (f", which reassess {needed_by} needs" if needed_by else ""),
+        "missing-part",
+        f"benchmark has no {part}" + (f", which reassess {needed_by} needs" if needed_by else ""),
         where=folder or benchmark.name or None,
         allowed=_allowed(part) if others else None,
         found=some(others) or None,
-        mend=MADE_BY[part],
+        fix=MADE_BY[part],
     )
 
 
@@ -238,7 +241,8 @@ def benchmark_folder(source: str | Path) -> Path:
     """The folder that a user means by `source`; `DataError` with what is called much the same if there is none."""
     if not isinstance(source, str | Path):
         raise DataError(
-            "this names no benchmark",
+            "unknown-benchmark",
+            "not the name of a benchmark",
             allowed=f"the path of a folder, or one of {', '.join(KNOWN_BENCHMARKS)}",
             found=repr(source),
         )
@@ -247,16 +251,20 @@ def benchmark_folder(source: str | Path) -> Path:
         return folder
     if str(source) and exists(folder):
         raise DataError(
-            "a file was given where a benchmark's folder is read", where=folder, mend="name the folder that holds it"
+            "file-not-folder",
+            "a file was given instead of a benchmark folder",
+            where=folder,
+            fix="name the folder that holds it",
         )
     beside = [path.name for path in folder.parent.glob("*") if path.is_dir()] if exists(folder.parent) else []
     near = [str(folder.with_name(name)) for name in get_close_matches(folder.name, beside)]
     near += get_close_matches(str(source).lower(), KNOWN_BENCHMARKS)
     raise DataError(
-        "no such folder, and no known benchmark of that name",
+        "unknown-benchmark",
+        "benchmark not found",
         where=source or "''",
         allowed=f"a folder, or one of {', '.join(KNOWN_BENCHMARKS)}",
-        mend=f"did you mean {' or '.join(near)}?" if near else "check the path",
+        fix=f"did you mean {' or '.join(near)}?" if near else "check the path",
     )
 
 
@@ -269,11 +277,12 @@ def places_of_parts(folder: Path) -> dict[str, list[Path]]:
             continue
         if path.stem != part:
             raise DataError(
-                "a file or folder is called nearly like a part of the benchmark",
+                "similar-name",
+                "name is almost that of a benchmark part",
                 where=folder,
                 allowed=f"{part}{path.suffix}",
                 found=path.name,
-                mend="give it that name; or another one, if it is none of the parts",
+                fix="give it that name; or another one, if it is none of the parts",
             )
         places.setdefault(part, []).append(path)
     return {part: places[part] for part in MADE_BY if part in places}
@@ -297,11 +306,12 @@ def one_place(folder: Path, part: str, places: Sequence[Path]) -> Path:
     """The place of a part; `DataError` if there are two."""
     if len(places) > 1:
         raise DataError(
-            "the images are in two places" if part == "images" else "two files hold one part of the benchmark",
+            "duplicate-part",
+            "images are in two places" if part == "images" else "two files are the same part of the benchmark",
             where=folder,
             allowed="one of images/, images.zip and images.tar" if part == "images" else f"one file {part}",
             found=" and ".join(path.name + "/" * path.is_dir() for path in places),
-            mend="keep one, or give the other another name",
+            fix="keep one, or give the other another name",
         )
     return places[0]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from reassess.core.benchmark import Benchmark
 from reassess.data.benchmark_folders import part_called
 from reassess.data.benchmark_settings import SETTINGS_FILE
-from reassess.errors import OutputError
+from reassess.errors import Fix, OutputError
 from reassess.formats.files import exists
 
 __all__ = ["check_place"]
@@ -31,36 +31,39 @@ def check_place(output: Path, benchmark: Benchmark, part: str | None = None) -> 
     >>> check_place(Path("pets/Labels.csv"), Benchmark(folder=Path("pets")), "labels")
     Traceback (most recent call last):
         ...
-    reassess.errors.OutputError: the output would be called nearly like a part of the benchmark
+    reassess.errors.OutputError: output name is almost that of a benchmark part
       where:   pets/Labels.csv
-      to mend: choose another name or folder, such as labels.csv
+      fix:     choose another name or folder, such as labels.csv
     """
     folder = benchmark.folder
     if folder is None:
         return
-    mend = "choose another name or folder" + (f", such as {part}{output.suffix}" if part else "")
+    fix = "choose another name or folder" + (f", such as {part}{output.suffix}" if part else "")
     for other, source in benchmark.sources.items():
         if other != part and exists(source) and exists(output) and output.samefile(source):
-            raise OutputError(f"the output is the {other} of the benchmark", where=output, mend=mend)
+            raise OutputError("output-is-input", f"output is the {other} of the benchmark", where=output, fix=fix)
     images = Path(benchmark.sources.get("images", folder / "images"))
     if Path(os.path.realpath(output)).is_relative_to(os.path.realpath(images)):
-        raise OutputError("the output would lie among the images of the benchmark", where=output, mend=mend)
+        raise OutputError("reserved-output", "output would be among the images of the benchmark", where=output, fix=fix)
     if os.path.realpath(output.parent) != os.path.realpath(folder):
         return
     if output.name.lower() == SETTINGS_FILE:
-        raise OutputError("in a benchmark's folder, this file holds its settings", where=output, mend=mend)
+        raise OutputError("reserved-output", "in a benchmark folder, this file has the settings", where=output, fix=fix)
     called = part_called(output)
     if called is None:
         return
     if called != output.stem:
-        raise OutputError("the output would be called nearly like a part of the benchmark", where=output, mend=mend)
+        raise OutputError("reserved-output", "output name is almost that of a benchmark part", where=output, fix=fix)
     if called != part:
-        raise OutputError(f"in a benchmark's folder, a file {called} is another part of it", where=output, mend=mend)
+        raise OutputError(
+            "reserved-output", f"in a benchmark folder, a file {called} is another part of it", where=output, fix=fix
+        )
     there = benchmark.sources.get(part)
     if there is not None and Path(there).name != output.name:
         raise OutputError(
-            "the benchmark would have two files of one part",
+            "duplicate-part",
+            "benchmark would have two files of one part",
             where=output,
             found=Path(there).name,
-            mend=f"write {Path(there).name} (force=True), or remove it first",
+            fix=Fix(f"write {Path(there).name} ({{force}}), or remove it first", force=True),
         )

@@ -33,7 +33,11 @@ def read_settings(folder: Path) -> dict[str, Any]:
     _refuse_other_names(folder)
     if path.is_symlink() and not exists(path):
         raise DataError(
-            "a link leads to no file", where=path, found=path.readlink(), mend="mend the link, or remove it"
+            "file-not-found",
+            "link leads to no file",
+            where=path,
+            found=path.readlink(),
+            fix="fix the link, or remove it",
         )
     if not exists(path):
         return {}
@@ -50,11 +54,12 @@ def _refuse_other_names(folder: Path) -> None:
     others = sorted(path.name for path in folder.glob("*") if path.name.lower() == SETTINGS_FILE != path.name)
     if others:
         raise DataError(
-            "a file is called nearly like the settings of the benchmark",
+            "similar-name",
+            "name is almost that of the benchmark's settings",
             where=folder,
             allowed=SETTINGS_FILE,
             found=others[0],
-            mend="give it that name, or another one",
+            fix="give it that name, or another one",
         )
 
 
@@ -145,26 +150,34 @@ def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
 
 def _check_name(value: Any, where: str) -> None:
     if not isinstance(value, str) or not value.strip():
-        raise DataError("the name of a benchmark is not a text", where=where, found=repr(value))
+        raise DataError("wrong-type", "benchmark name is not a string", where=where, found=repr(value))
 
 
 def _check_threshold(value: Any, where: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise DataError("threshold is not a number", where=where, found=repr(value))
+        raise DataError("wrong-type", "threshold is not a number", where=where, found=repr(value))
     check_range(value, 0, 1, what="threshold", where=where)
 
 
 def _check_answers(value: Any, where: str) -> None:
     if not isinstance(value, list) or len(value) < 2 or not all(type(answer) in (int, str) for answer in value):
         allowed = "a list of two answers or more, words or whole numbers"
-        raise DataError("the answers of a benchmark are no list of answers", where=where, allowed=allowed, found=value)
+        raise DataError(
+            "wrong-type", "answers of the benchmark are not a list", where=where, allowed=allowed, found=value
+        )
     check_unique(value, thing="an answer", where=where)
 
 
 def _check_stop(value: Any, where: str) -> None:
     if not isinstance(value, list) or len(value) != 2 or not all(type(bound) in (int, float) for bound in value):
         allowed = "a list of two probabilities, the lower one first"
-        raise DataError("the stop rule of a benchmark is no pair of bounds", where=where, allowed=allowed, found=value)
+        raise DataError(
+            "wrong-type",
+            "stop rule of the benchmark is not a pair of bounds",
+            where=where,
+            allowed=allowed,
+            found=value,
+        )
     with at(where):
         StopRule(*value)
 

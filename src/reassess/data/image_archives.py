@@ -57,11 +57,12 @@ class TarImages:
                     raise tarfile.ReadError(f"no end of the archive, and no image, at byte {archive.offset:,}")
         except (tarfile.TarError, OSError, ValueError) as error:  # ValueError: of sizes that no file has
             raise DataError(
-                "the archive cannot be read",
+                "unreadable-archive",
+                "archive cannot be read",
                 where=place,
                 allowed="a tar that is complete and not compressed",
                 found=str(error),
-                mend="decompress it, or get it again",
+                fix="decompress it, or get it again",
             ) from error
         images = sorted((member for member in members if is_image(member[0])), key=lambda one: one[0].rpartition("/"))
         paths, offsets, sizes = zip(*images, strict=True) if images else ((), (), ())
@@ -111,11 +112,12 @@ class ZipImages:
                 names = [name for name in archive.namelist() if not name.endswith(("/", "\\"))]
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise DataError(
-                "the archive cannot be read",
+                "unreadable-archive",
+                "archive cannot be read",
                 where=place,
                 allowed="a zip that is complete",
                 found=str(error),
-                mend="get it again",
+                fix="get it again",
             ) from error
         return cls(place=place, paths=tuple(sorted(filter(is_image, names))))
 
@@ -128,10 +130,11 @@ class ZipImages:
                 return BytesIO(member.read(size))  # read() would unpack up to 2 GB of a member that declares less
         except BROKEN_ZIP as error:
             raise DataError(
-                "an image cannot be unpacked",
+                "unreadable-image",
+                "image cannot be unpacked",
                 where=f"{self.place}, {self.paths[row]}",
                 found=str(error),
-                mend="pack the images again, without a password",
+                fix="pack the images again, without a password",
             ) from error
 
     def __getstate__(self) -> dict[str, Any]:

@@ -76,9 +76,10 @@ class FolderImages:
         if not path.is_file():
             is_lacking = not os.path.lexists(path)
             raise DataError(
-                "no such file" if is_lacking else "an image is no file",
+                "file-not-found" if is_lacking else "not-a-file",
+                "image not found" if is_lacking else "image is not a file",
                 where=path,
-                mend="put the image in its place, or take it away",
+                fix="put the image in its place, or take it away",
             )
         refuse_too_long(path.stat().st_size, path)
         return str(path)
@@ -138,11 +139,12 @@ def pictures_in(place: Path, *, needed: bool = False) -> FolderImages | TarImage
     others = f"{counted(passed_over.total(), 'picture')} of formats that are not read: {counts}" if counts else ""
     if needed and not images.paths:
         raise DataError(
-            "there is no picture of a format that is read" if others else "there is no picture",
+            "no-images",
+            "no image has a known format" if others else "no image was found",
             where=place,
             allowed=f"files of the suffixes {', '.join(PICTURE_SUFFIXES)}",
             found=others or _described(place),
-            mend="save them in one of these formats" if others else "name the place where the pictures lie",
+            fix="save them in one of these formats" if others else "name the place where the pictures lie",
         )
     if others:
         warnings.warn(f"{place}: passed over {others}", ReassessWarning, stacklevel=2)
@@ -180,7 +182,7 @@ def find_images(root: Path, is_image: Callable[[str], bool]) -> FolderImages | T
     Raises
     ------
     DataError
-        There are none, an image is there twice, or a folder or the archive cannot be read.
+        There are none, image is there twice, or a folder or archive cannot be read.
     """
     for place in (root / SPLIT, root / ARCHIVE, root):
         images = _images_at(place, is_image)
@@ -188,11 +190,12 @@ def find_images(root: Path, is_image: Callable[[str], bool]) -> FolderImages | T
             _refuse_duplicates(images.place, images.paths)
             return images
     raise DataError(
-        "no validation images of ImageNet were found",
+        "no-images",
+        "no ImageNet validation images were found",
         where=root,
         allowed=f"images or class folders of images, in a folder {SPLIT} or in the folder itself; or {ARCHIVE}",
         found=_described(root),
-        mend=f"give the folder that holds {SPLIT} or the archive",
+        fix=f"give the folder that holds {SPLIT} or the archive",
     )
 
 
@@ -256,18 +259,22 @@ def _reading(place: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DataError(
-            "a folder cannot be read", where=place, found=error.strerror, mend="check its path and permissions"
+            "unreadable-folder",
+            "folder cannot be read",
+            where=place,
+            found=error.strerror,
+            fix="check its path and permissions",
         ) from error
 
 
 def _refuse_duplicates(place: Path, paths: Sequence[str]) -> None:
     if repeat := first_repeat(image_keys([path.rpartition("/")[2] for path in paths])):
         found = " and ".join(paths[position] for position in repeat)
-        raise DataError("an image is there twice", where=place, found=found, mend="keep one")
+        raise DataError("duplicate-image", "image is there twice", where=place, found=found, fix="keep one")
 
 
 def _described(root: Path) -> str:
     if root.is_dir():
         inner, names = _entries(root)
         return some(sorted(inner + names)) or "an empty folder"
-    return "an archive without images" if root.is_file() else "no such file or folder"
+    return "an archive without images" if root.is_file() else "file not found or folder"

@@ -24,7 +24,7 @@ def open_sets(places: Sequence[str | Path]) -> dict[str, ImageSource]:
     """
     check_several(places, what="places of images")
     if not places:
-        raise DataError("no images were given", mend="name a folder, zip or tar for each set of images")
+        raise DataError("no-images", "images are missing", fix="name a folder, zip or tar for each set of images")
     _refuse_overlap([Path(place) for place in places])
     # A link is called by its own name.
     names = names_of_sets([os.path.abspath(place) for place in places])  # noqa: PTH100
@@ -64,10 +64,13 @@ def _refuse_overlap(places: Sequence[Path]) -> None:
     for i, place in enumerate(places):
         for j, other in enumerate(places):
             if i < j and resolved[i] == resolved[j]:
-                raise DataError("a set of images is given twice", found=f"{place} and {other}", mend="give it once")
+                raise DataError(
+                    "duplicate-set", "set of images is given twice", found=f"{place} and {other}", fix="give it once"
+                )
             if resolved[j] in resolved[i].parents:
                 raise DataError(
-                    "a set of images lies in another one, whose images it would repeat",
+                    "nested-set",
+                    "set of images is inside another set",
                     found=f"{place} in {other}",
-                    mend="give the inner folders, each as a set, or the outer one alone",
+                    fix="give the inner folders, each as a set, or the outer one alone",
                 )

@@ -57,7 +57,7 @@ class ImageSource:
         """
         path = self.files.paths[self.rows[row]]
         if path != in_text(path):
-            raise DataError("the name of the file is not UTF-8", where=self.names[row], mend="rename the file")
+            raise DataError("invalid-text", "file name is not UTF-8", where=self.names[row], fix="rename the file")
         file: str | BytesIO = self.files.source(self.rows[row])
         return file
 
@@ -102,7 +102,12 @@ def open_images(place: str | Path) -> ImageSource:
     """
     place = as_path(place)
     if not exists(place):
-        raise DataError("no such folder of images", where=place, mend="name the folder, zip, tar or list of the images")
+        raise DataError(
+            "folder-not-found",
+            "image folder not found",
+            where=place,
+            fix="name the folder, zip, tar or list of the images",
+        )
     if place.is_dir() or place.suffix.lower() in _ARCHIVES:
         files: Any = pictures_in(place, needed=True)
         names = names_of(files)
@@ -114,13 +119,14 @@ def open_images(place: str | Path) -> ImageSource:
     unique_images(names, str(place))
     if isinstance(files, FolderImages) and not any(exists(files.place / name) for name in names):
         if place.is_dir():
-            raise DataError("no image of the folder can be reached", where=place, found=some(names, most=3))
+            raise DataError("no-images", "no image of the folder can be read", where=place, found=some(names, most=3))
         raise DataError(
-            "no image of the list is there",
+            "no-images",
+            "no image of the list was found",
             where=place,
             allowed="paths relative to the folder of the list",
             found=some(names, most=3),
-            mend="write the paths as seen from there, or put the list where they begin",
+            fix="write the paths as seen from there, or put the list where they begin",
         )
     return ImageSource(place, names, files, rows)
 
@@ -132,7 +138,7 @@ def _listed(place: Path) -> tuple[str, ...]:
     names = {number: line for number, line in enumerate(lines, 1) if line.strip()}
     if not names:
         blank = counted(len(lines), "blank line")
-        raise DataError("the list names no image", where=place, found=blank, mend="write a path on each line")
+        raise DataError("no-images", "list has no image", where=place, found=blank, fix="write a path on each line")
     for number, line in names.items():
         _refuse_no_path(line, place, number)
     return tuple(names.values())
@@ -143,9 +149,10 @@ def _refuse_no_path(line: str, place: Path, number: int) -> None:
     is_comment = line.lstrip().startswith("#")
     if (is_comment or line != line.strip()) and not exists(place.parent / line.replace("\\", "/")):
         raise DataError(
-            "a line of the list is no path",
+            "invalid-name",
+            "line of the list is not a path",
             where=f"{place}, line {number}",
             allowed="one path a line, without blanks around it and without comments",
             found=repr(line),
-            mend="remove the line" if is_comment else "remove the blanks",
+            fix="remove the line" if is_comment else "remove the blanks",
         )

@@ -128,7 +128,7 @@ def check_common_images(
     reassess.errors.DataError: two files have no image in common
       where:   l.csv (labels) and o.csv (original)
       found:   1.png; and a/1.png
-      to mend: they fit by name: match="name"
+      fix:     they fit by name: match="name"
     """
     names = {part: _names(noun) for part, noun in parts.items()}
     for part, others in _joined(list(parts), with_one_another):
@@ -177,10 +177,11 @@ def _nothing_in_common(parts: Mapping[str, Classed], files: Mapping[str, str], b
         few, many = sorted((noun.images for noun in parts.values()), key=len)
         fits = how_they_fit(few, many, match=benchmark.match or "path", setting=setting)
     return DataError(
+        "no-common-image",
         f"two files have no {thing} in common",
         where=" and ".join(f"{files[part]} ({_kind(part)})" for part in parts),
         found="; and ".join(some(each, most=2) for each in names),
-        mend=fits or f"check that both files are of the same {thing}s, or {otherwise}",
+        fix=fits or f"check that both files are of the same {thing}s, or {otherwise}",
     )
 
 

@@ -153,7 +153,7 @@ def load_labels(
     Raises
     ------
     DataError
-        There is no such file or source; the file does not hold label sets; a class is not one of the benchmark's; or
+        The file or source is not found; the file does not hold label sets; a class is not one of the benchmark's; or
         reviewers were asked about some classes alone, so that their verdicts judge no model.
     SourceError
         No place has the file.
@@ -200,7 +200,7 @@ def load_any_labels(
     Raises
     ------
     DataError
-        There is no such file or source; the file does not hold label sets; or a class is not one of the benchmark's.
+        The file or source is not found; the file does not hold label sets; or a class is not one of the benchmark's.
     SourceError
         No place has the file.
 
@@ -247,7 +247,12 @@ def load_multi_labels(source: str | Path, *, classes: Classes | None = None, off
     path = _path(source, offline)
     labels = load_any_labels(path, classes=classes, offline=offline)
     if isinstance(labels, LabelSets):
-        raise DataError("the file says what is valid, and nothing more", where=path, mend="read it with load_labels")
+        raise DataError(
+            "review-as-labels",
+            "file has valid classes, but no original labels",
+            where=path,
+            fix="read it with load_labels",
+        )
     return labels
 
 
@@ -274,7 +279,7 @@ def load_original(
     Raises
     ------
     DataError
-        There is no such file or source; the file does not hold one label an image; or a class is not one of the
+        The file or source is not found; the file does not hold one label an image; or a class is not one of the
         benchmark's.
     SourceError
         No place has the file.
@@ -318,7 +323,7 @@ def load_scores(
     Raises
     ------
     DataError
-        There is no such file or source, or the file does not hold scores.
+        The file or source is not found, or the file does not hold scores.
     SourceError
         No place has the file.
 
@@ -364,7 +369,7 @@ def load_votes(
     Raises
     ------
     DataError
-        There is no such file or source, or the file does not hold votes.
+        The file or source is not found, or the file does not hold votes.
     SourceError
         No place has the file.
 

@@ -7,6 +7,7 @@ from itertools import chain
 from reassess.core.image_names import Match, how_they_fit, image_keys
 from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.data.image_folders import PICTURE_SUFFIXES
+from reassess.errors import Fix
 
 __all__ = ["NameProblem", "duplicate_images", "image_mismatches", "name_problem"]
 
@@ -28,7 +29,7 @@ class NameProblem:
         How many there are.
     examples
         Up to three of them.
-    mend
+    fix
         What to do about it, where that is known.
     """
 
@@ -36,12 +37,12 @@ class NameProblem:
     what: str
     count: int
     examples: tuple[str, ...]
-    mend: str | None = None
+    fix: Fix | str | None = None
 
 
-def name_problem(thing: str, what: str, names: Sequence[str], *, mend: str | None = None) -> NameProblem:
+def name_problem(thing: str, what: str, names: Sequence[str], *, fix: Fix | str | None = None) -> NameProblem:
     """The count of some names, and the first of them."""
-    return NameProblem(thing=thing, what=what, count=len(names), examples=tuple(names[:_EXAMPLES]), mend=mend)
+    return NameProblem(thing=thing, what=what, count=len(names), examples=tuple(names[:_EXAMPLES]), fix=fix)
 
 
 def duplicate_images(part: str, images: Sequence[str]) -> Iterator[NameProblem]:
@@ -94,5 +95,5 @@ def _one_sided(
     there = set(image_keys(known, match))
     lost = [name for name, key in zip(names, image_keys(names, match), strict=True) if key not in there]
     if lost:
-        mend = how_they_fit(names, known, lost=lost, match=match, setting=SETTINGS_FILE)
-        yield name_problem("image", f"in {part} and {where}", lost, mend=mend)
+        fix = how_they_fit(names, known, lost=lost, match=match, setting=SETTINGS_FILE)
+        yield name_problem("image", f"in {part} and {where}", lost, fix=fix)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EMPTY_FILE", "fault_of", "read_picture"]
 
-EMPTY_FILE = "the file is empty"
+EMPTY_FILE = "file is empty"
 _Made = TypeVar("_Made")
 
 

@@ -63,20 +63,22 @@ def refuse_too_long(size: int, where: object) -> None:
     """Raise `DataError` if the file of a picture has more bytes than memory should be spent on."""
     if size > _MOST_BYTES:
         raise DataError(
-            "an image has too many bytes",
+            "too-large",
+            "image has too many bytes",
             where=where,
             allowed=f"up to {in_bytes(_MOST_BYTES)}",
             found=in_bytes(size),
-            mend="check the file or archive: a small one may declare any size",
+            fix="check the file or archive: a small one may declare any size",
         )
 
 
 def _too_large(found: str) -> TooLargeError:
     return TooLargeError(
-        "the picture is too large",
+        "too-large",
+        "image is too large",
         allowed=f"at most {MOST_PIXELS:,} pixels",
         found=found,
-        mend="check the file: a small one may claim any size; or make the picture smaller",
+        fix="check the file: a small one may claim any size; or make the picture smaller",
     )
 
 
@@ -105,4 +107,6 @@ def check_values(image: "Image.Image") -> None:
     """Raise `DataError` if the values of a picture have no known range: floats, or 32 bits."""
     if image.mode in ("I", "F"):
         kind = "32 bits" if image.mode == "I" else "floats"
-        raise DataError("the values of the picture have no known range", allowed="8 or 16 bits a value", found=kind)
+        raise DataError(
+            "unknown-range", "range of the pixel values is unknown", allowed="8 or 16 bits a value", found=kind
+        )

@@ -115,12 +115,12 @@ def resolve(text: str, *, offline: bool = False, progress: bool = False) -> Path
     >>> resolve("imagenet-rael")
     Traceback (most recent call last):
         ...
-    reassess.errors.DataError: no such file, and no known source of that name
+    reassess.errors.DataError: file not found
       where:   imagenet-rael
       allowed: a path, or one of imagenet-real, imagenet-real-scores, imagenet-real-raters, imagenet-real-golden,
                imagenet-real-raters-golden, imagenet-original, imagenet-classes, imagenet-collapsed,
                imagenet-train-clean, imagenet-ecologists, imagenetv2-labels
-      to mend: did you mean imagenet-real?
+      fix:     did you mean imagenet-real?
     """
     path = as_path(text)
     if text and exists(path):
@@ -128,16 +128,19 @@ def resolve(text: str, *, offline: bool = False, progress: bool = False) -> Path
     if text in SOURCES:
         return fetch(text, offline=offline, progress=progress)
     raise DataError(
-        "no such file, and no known source of that name",
+        "file-not-found",
+        "file not found",
         where=text or "''",
         allowed=f"a path, or one of {', '.join(SOURCES)}",
-        mend=nearest(text, SOURCES) or "check the path",
+        fix=nearest(text, SOURCES) or "check the path",
     )
 
 
 def _known(name: str) -> Source:
     if name not in SOURCES:
-        raise DataError("unknown source", allowed=", ".join(SOURCES), found=repr(name), mend=nearest(name, SOURCES))
+        raise DataError(
+            "unknown-source", "unknown source", allowed=", ".join(SOURCES), found=repr(name), fix=nearest(name, SOURCES)
+        )
     return SOURCES[name]
 
 
@@ -216,10 +219,11 @@ def _fetch(source: Source, file: KnownFile, offline: bool, progress: bool) -> Pa
         return path
     if offline:
         raise SourceError(
-            f"{source.name} is not on this machine, and no network is to be used",
+            "offline",
+            f"{source.name} is not on this machine, and the network is off",
             where=file.name,
             found="\n".join(reasons),
-            mend=f"reassess data fetch {source.name}, where there is a network;\nor {_by_hand(file)}",
+            fix=f"reassess data fetch {source.name}, where there is a network;\nor {_by_hand(file)}",
         )
     mends = []
     for place, get in _remote_places(file, progress):
@@ -227,12 +231,13 @@ def _fetch(source: Source, file: KnownFile, offline: bool, progress: bool) -> Pa
             return _into_cache(file, place, get)
         except SourceError as error:
             reasons.append(f"{place}: {error.what}")
-            mends += [str(error.mend)] if error.mend else []
+            mends += [str(error.fix)] if error.fix else []
     raise SourceError(
-        f"{source.name} cannot be had from any of its places",
+        "download",
+        f"{source.name} could not be downloaded",
         where=file.name,
         found="\n".join(reasons),
-        mend=";\nor ".join([*mends, _by_hand(file)]),
+        fix=";\nor ".join([*mends, _by_hand(file)]),
     )
 
 
@@ -255,7 +260,7 @@ def _into_cache(file: KnownFile, place: str, get: Callable[[Path], None]) -> Pat
         try:
             get(temporary)
         except OSError as error:  # of the network or of a program, so that the next place is asked
-            raise SourceError(error.strerror or str(error)) from error
+            raise SourceError("download", error.strerror or str(error)) from error
         _verify(file, temporary, place)
     return folder / file.name
 
@@ -268,10 +273,11 @@ def _make_cache() -> Path:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise OutputError(
-            "the cache folder cannot be written",
+            "output-not-writable",
+            "cache folder cannot be written",
             where=folder,
             found=error.strerror,
-            mend="set REASSESS_CACHE to a folder that can be written",
+            fix="set REASSESS_CACHE to a folder that can be written",
         ) from error
     return folder
 
@@ -279,8 +285,8 @@ def _make_cache() -> Path:
 def _verify(file: KnownFile, path: Path, place: str) -> None:
     if wrong := _wrong_hash(file, path):
         _warn(f"the {place} holds another {file.name}, which is not used: {wrong}")
-        mend = None if file.sha256 else f"if a new {file.name} was published, remove {_record(file)}"
-        raise SourceError(f"holds another file: {wrong}", mend=mend)
+        fix = None if file.sha256 else f"if a new {file.name} was published, remove {_record(file)}"
+        raise SourceError("download", f"contains another file: {wrong}", fix=fix)
     if _expected(file) is None:
         _record_hash(file, path)
 
@@ -302,7 +308,7 @@ def _expected(file: KnownFile) -> str | None:
     try:
         return next(iter(record.read_text(encoding="ascii").split()), None)
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError("the record of a hash cannot be read", where=record, mend="remove it") from error
+        raise DataError("unreadable-file", "recorded hash cannot be read", where=record, fix="remove it") from error
 
 
 def _record(file: KnownFile) -> Path:
@@ -313,7 +319,7 @@ def _record_hash(file: KnownFile, path: Path) -> None:
     """Record the hash of a first download, unless it is plainly a network's web page about itself."""
     with path.open("rb") as content:
         if content.read(1) in (b"", b"<"):
-            raise SourceError("sent an empty file or a web page in its place")
+            raise SourceError("download", "sent an empty file or a web page instead")
     digest = sha256(path)
     with writing(_record(file), force=True) as temporary:
         temporary.write_text(f"{digest}  {file.name}\n", encoding="ascii")

@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, get_context, parent_process
 from typing import Any, TypeVar
 
-from reassess.errors import DataError
+from reassess.errors import DataError, Fix
 
 __all__ = ["in_processes"]
 
@@ -47,8 +47,12 @@ def in_processes(
         yield from _in_order(pool, parts, ahead)
     except BrokenProcessPool as error:
         raise DataError(
-            "a process that decodes images was ended",
-            mend="use fewer workers, or none with workers=0; in a script, call this under if __name__ == '__main__'",
+            "process-ended",
+            "a process that decodes images was killed",
+            fix=Fix(
+                "use fewer workers, or none: {workers}; in a script, call this under if __name__ == '__main__'",
+                workers=0,
+            ),
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)

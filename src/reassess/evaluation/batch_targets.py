@@ -46,7 +46,9 @@ def multi_hot(labels: LabelSets, rows: Ints, classes: int | None = None) -> npt.
     """
     classes = labels.classes.count if classes is None else classes
     if classes is None:
-        raise DataError("the label sets do not say how many classes there are", mend="give the number of classes")
+        raise DataError(
+            "no-class-count", "label sets do not give the number of classes", fix="give the number of classes"
+        )
     ids, sizes = labels.of_rows(rows)
     hot = np.zeros((len(rows), classes), bool)
     hot[np.repeat(np.arange(len(rows)), sizes), ids] = True
@@ -116,10 +118,11 @@ def is_multi_hot(shape: Sequence[int | None], dtype: object, outputs: int) -> bo
     allowed = _NUMBERS if len(shape) == 2 and shape[1] == outputs else _INTEGERS
     if len(shape) != 2 or not str(dtype).startswith(allowed):
         raise DataError(
-            "the target is neither multi-hot nor ids padded with -1",
+            "wrong-target",
+            "target is neither multi-hot nor ids padded with -1",
             allowed=f"0 or 1 of shape (images, {outputs}), or integers of shape (images, most classes of an image)",
             found=f"{dtype} {tuple(shape)}",
-            mend="a folder reader's label is not the set of valid classes; to give names, use RealAccuracy(labels=...)",
+            fix="a folder reader's label is not the set of valid classes; to give names, use RealAccuracy(labels=...)",
         )
     return shape[1] == outputs
 
@@ -170,7 +173,8 @@ def _as_bool(target: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     if bad.any():
         row, column = np.argwhere(bad)[0].tolist()
         raise DataError(
-            "a multi-hot target holds another number than 0 and 1",
+            "wrong-target",
+            "multi-hot target has a number other than 0 and 1",
             where=f"row {row}, column {column}",
             allowed="0 or 1 for each class; ids padded with -1 have fewer columns than there are classes",
             found=target[row, column],
@@ -182,15 +186,17 @@ def _refuse(ids: list[int], row: int, outputs: int) -> NoReturn:
     for column, given in enumerate(ids):
         if not PADDING <= given < outputs:
             raise DataError(
+                "out-of-range",
                 "class id out of range",
                 where=f"target, row {row}, column {column}",
                 allowed=f"0 to {outputs - 1}, and -1 where there are no more",
                 found=given,
             )
     raise DataError(
-        "a class is named twice for one image",
+        "duplicate-class",
+        "class is listed twice for one image",
         where=f"target, row {row}",
         allowed="each class once, then -1",
         found=ids,
-        mend=f"a multi-hot target must have as many columns as the scores, {outputs}, and has {len(ids)}",
+        fix=f"a multi-hot target must have as many columns as the scores, {outputs}, and has {len(ids)}",
     )

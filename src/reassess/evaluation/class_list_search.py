@@ -131,24 +131,24 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
 
 def _check(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None) -> None:
     """Refuse what are no outcomes, and labels by which they were not found."""
-    check_type(outcomes, Outcomes, what="the outcomes", mend=_AGAIN)
+    check_type(outcomes, Outcomes, what="the outcomes", fix=_AGAIN)
     for field in ("top1", "state", "label_rows", "original_rows"):
         what = f"the outcomes' {field}"
-        check_shape(getattr(outcomes, field), (len(outcomes),), what=what, kind="integers", mend=_AGAIN)
+        check_shape(getattr(outcomes, field), (len(outcomes),), what=what, kind="integers", fix=_AGAIN)
     _check_found_by(labels, outcomes.label_rows, outcomes, "labels")
-    check_range(outcomes.top1, -1, labels.classes.largest_id, what="class id", where="row {}".format, mend=_AGAIN)
+    check_range(outcomes.top1, -1, labels.classes.largest_id, what="class id", where="row {}".format, fix=_AGAIN)
     if original is not None:
         _check_found_by(original, outcomes.original_rows, outcomes, "original labels")
         check_original(original)
 
 
 def _check_found_by(labels: LabelSets, rows: npt.NDArray[np.int64], outcomes: Outcomes, what: str) -> None:
-    check_type(labels, LabelSets, what=f"the {what}", mend=_AGAIN)
+    check_type(labels, LabelSets, what=f"the {what}", fix=_AGAIN)
     known, keys = (np.array(image_keys(one.images, outcomes.match), object) for one in (labels, outcomes))
     fits, found = rows < len(known), (rows >= 0) & (rows < len(known))
     fits[found] = known[rows[found]] == keys[found]
     name_of = outcomes.images.__getitem__
-    check_all(fits, what=f"the outcomes were not found by these {what}", name_of=name_of, mend=_AGAIN)
+    check_all(fits, what=f"the outcomes were not found by these {what}", name_of=name_of, fix=_AGAIN)
 
 
 def _known(pairs: _Pairs, classes: Classes) -> ClassList | None:

@@ -165,7 +165,7 @@ def check_top_k(top_k: Sequence[int], depth: int | None = None) -> tuple[int, ..
     """
     is_sequence = isinstance(top_k, Sequence) and not isinstance(top_k, str)
     if not is_sequence or not top_k or not all(isinstance(k, int) for k in top_k):
-        raise DataError("top_k holds no whole numbers", allowed="such as (1, 5)", found=repr(top_k))
+        raise DataError("wrong-type", "top_k must be whole numbers", allowed="such as (1, 5)", found=repr(top_k))
     check_range(
         top_k,
         1,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
+from reassess.errors import Fix
 from reassess.evaluation.class_list import ClassList
 from reassess.evaluation.class_list_search import MOST_CLASSES, labelled_pairs
 from reassess.evaluation.outcomes import Outcomes
@@ -14,8 +15,8 @@ from reassess.numeric.proportion import Proportion
 from reassess.text import counted, percent, percents, plain, shortened, some, together
 
 __all__ = [
+    "FIX_CLASS_LIST",
     "KNOWN_IN_WORDS",
-    "MEND_CLASS_LIST",
     "MISTAKES_IN_WORDS",
     "NONE_SCORED",
     "ceiling_in_words",
@@ -35,7 +36,7 @@ _LONGEST = 12  # letters, so that a table of accuracies fits into 80 columns, an
 _LONGEST_CUT = 8  # and a threshold
 _CUT = re.compile(r"(?P<name>.+)(?P<at> at [0-9.e-]+)")
 
-MEND_CLASS_LIST = "read the file with the outputs that find_class_list finds"
+FIX_CLASS_LIST = Fix("read the file with the outputs that {find_class_list} finds", find_class_list=None)
 MISTAKES_IN_WORDS = {
     "no_class": "of no class",
     "expert_valid": "valid to most experts",
@@ -99,16 +100,8 @@ def missing_in_words(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
         yield f"no {part}{f' for {together(models)}' if len(models) < len(evaluations) else ''}: {why}"
 
 
-def class_list_in_words(other: ClassList, classes: Classes, mend: str = MEND_CLASS_LIST) -> str:
-    """What is found of a model with another class list, in lines: how sure it is, and how to mend it.
-
-    Parameters
-    ----------
-    other, classes
-        The list, and the classes of the benchmark.
-    mend
-        What to do about it.
-    """
+def class_list_in_words(other: ClassList, classes: Classes) -> str:
+    """What is found of a model with another class list, in lines: its name, and how sure it is."""
     what, order = "names" if other.by_name else "ids", f": {other.order}" if other.order else ""
     lines = [f"the {what} are those of another class list{order}"]
     chosen = "" if other.order else " that did not choose it"
@@ -120,7 +113,7 @@ def class_list_in_words(other: ClassList, classes: Classes, mend: str = MEND_CLA
         lines.append(f"undecided:      {counted(len(undecided), 'class', 'classes')}: {some(undecided)}")
     if len(other.class_of) <= _FEW_CLASSES:
         lines.append(f"or else:        the model takes most of the {len(other.class_of)} classes for one another")
-    return "\n  ".join([*lines, f"to mend:        {mend}"])
+    return "\n  ".join(lines)
 
 
 def no_list_in_words(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> str:

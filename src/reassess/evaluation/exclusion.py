@@ -126,9 +126,12 @@ def set_of_images(sets: Mapping[str, Sequence[str]], images: Sequence[str], *, m
     if not some_given:
         others = tuple(chain.from_iterable(sets.values()))
         raise DataError(
-            "no set of the repeats is of these images",
+            "unknown-set",
+            "no set of the duplicates is these images",
             allowed=f"names such as {some(tuple(dict.fromkeys(images)), most=2)}",
             found=f"{some(others, most=2)}, of {counted(len(sets), 'set')}: {some(tuple(sets))}",
-            mend=how_they_fit(others, images, match=match) or "scan these images too",
+            fix=how_they_fit(others, images, match=match) or "scan these images too",
         )
-    raise DataError("several sets of the repeats may be of these images", found=some(all_given or some_given))
+    raise DataError(
+        "ambiguous-set", "several sets of the duplicates may be these images", found=some(all_given or some_given)
+    )

@@ -17,7 +17,7 @@ from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.errors import DataError, at
+from reassess.errors import DataError, Fix, at
 from reassess.evaluation.mistakes import KINDS, known_kinds
 from reassess.text import Shown
 
@@ -176,10 +176,11 @@ def image_sheet(
     if of_original is None and valid is None and not candidates:
         known = labels or original
         raise DataError(
-            "nothing is known of such an image",
+            "unknown-image",
+            "unknown image",
             where=image,
             allowed=f"a name such as {known.images[0]}" if known else None,
-            mend="check the name",
+            fix="check the name",
         )
     best = {file: _best_of(file, moved[file], key, labels) for file in models}
     classes = Classes() if labels is None else labels.classes
@@ -276,10 +277,11 @@ def _images_of_rows(model: Predictions, labels: LabelSets | None) -> tuple[str, 
         return model.images
     if labels is None or len(model) != len(labels):
         raise DataError(
-            "the predictions hold no image names, and are not as many as the label sets",
+            "no-image-names",
+            "image names are missing, and the number of rows differs",
             allowed=None if labels is None else f"{len(labels):,} rows",
             found=f"{len(model):,} rows",
-            mend="name the images of the rows (names=[...], or names in the file itself)",
+            fix=Fix("name the images of the rows: {names}, or names in the file itself", names="[...]"),
         )
     return labels.images
 

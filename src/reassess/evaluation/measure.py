@@ -84,7 +84,7 @@ def evaluate(
     ------
     DataError
         The predictions and the labels do not fit, or nothing tells which class is which; agreement with the original
-        labels is that of chance; a score is NaN; a given k is larger than the predictions reach. The message says
+        labels is that of chance; score is NaN; a given k is larger than the predictions reach. The message says
         where, and how to mend it.
 
     Warns
@@ -174,7 +174,7 @@ def summarize(
     scored, named = outcomes.state == LABELLED, outcomes.original_rows >= 0
     reasons: dict[str, str] = {}
     if not outcomes.has_original:
-        reasons["original"] = "no original labels are at hand"
+        reasons["original"] = "original labels are missing"
     if (labels.sizes[outcomes.label_rows[scored]] > outcomes.depth).any():
         reasons["recall_at_size"] = f"some images have more labels than the file has ids for each ({outcomes.depth})"
     if scores is None:
@@ -212,10 +212,11 @@ def _as_predictions(given: Predictions | npt.ArrayLike) -> Predictions:
         return given
     if isinstance(given, str | Path | Mapping):
         raise DataError(
-            "these are no predictions",
+            "wrong-type",
+            "not predictions",
             allowed="an array of class ids or of scores, or Predictions",
             found=repr(given) if isinstance(given, str | Path) else type(given).__name__,
-            mend="read a file with reassess.read_predictions",
+            fix="read a file with reassess.read_predictions",
         )
     array, are_bits = as_array(given)
     is_ids = array.dtype.kind in "iu" and not are_bits

@@ -75,7 +75,7 @@ class MultiLabelAccuracy(Shown):
     def reason(self) -> str | None:
         """Why there is no `class_accuracy`, in words; None where there is one."""
         if self.by_class is None:
-            return "no original labels are at hand"
+            return "original labels are missing"
         return "no image is left to average over" if self.class_accuracy is None else None
 
     @property

@@ -24,9 +24,9 @@ import numpy.typing as npt
 from reassess.core.benchmark import class_folder_order
 from reassess.core.image_names import are_validation_images
 from reassess.core.labels import LabelSets
-from reassess.errors import DataError, ReassessWarning
+from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.evaluation.class_list_search import find_class_list
-from reassess.evaluation.evaluation_words import MEND_CLASS_LIST, no_list_in_words
+from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, no_list_in_words
 from reassess.evaluation.outcomes import Outcomes
 from reassess.numeric.exact_tests import mcnemar
 from reassess.text import percent
@@ -57,7 +57,7 @@ class _Reading:
     """A way to read the predictions: the class of each row, and the original label of its image; -1 for none."""
 
     name: str
-    mend: str
+    fix: Fix
     predicted: Ids
     truth: Ids
 
@@ -169,11 +169,11 @@ def check_agreement(
     if not named.any():
         return
     truth = np.where(named, original.indices[outcomes.original_rows], -1).astype(np.int32)
-    as_given = _Reading(name="as given", mend="", predicted=outcomes.top1, truth=truth)
+    as_given = _Reading(name="as given", fix=Fix(""), predicted=outcomes.top1, truth=truth)
     best = max(_readings(outcomes, original, truth), key=lambda reading: reading.hits, default=as_given)
     by_chance = as_given.is_by_chance()
     if best.fits_better_than(as_given):
-        raise _refused(as_given, by_chance, f"; {best.share()}", best.mend)
+        raise _refused(as_given, by_chance, f"; {best.share()}", best.fix)
     if not by_chance:
         return
     other = find_class_list(outcomes, labels, original)
@@ -183,14 +183,14 @@ def check_agreement(
         order = "another order" if other.order is None else f"the order of {other.order}"
         chosen = "" if other.order else ", on the half of the images that did not choose it"
         instead = f"; {percent(other.after.value or 0)} % with the classes in {order}{chosen}"
-        raise _refused(as_given, by_chance, instead, MEND_CLASS_LIST)
+        raise _refused(as_given, by_chance, instead, FIX_CLASS_LIST)
     if as_given.is_unlikely(_KAPPA, _LEVEL):
-        mend = (
+        fix = Fix(
             f"no known order of the images fits, and {no_list_in_words(outcomes, labels, original)}: check that the "
-            "file belongs to these images and classes; to measure it all the same, leave the original labels out "
-            "(original=None)"
+            "file belongs to these images and classes; to measure it anyway, do not use original labels: {original}",
+            original="None",
         )
-        raise _refused(as_given, by_chance, "", mend)
+        raise _refused(as_given, by_chance, "", fix)
     if as_given.variance > 0 and as_given.is_unlikely(_FAIR, _BY_CHANCE):  # else every order of the rows does as well
         instead = f", and on {best.share()}" if best.fits_better_than(as_given, _BY_CHANCE) else ""
         warnings.warn(
@@ -201,13 +201,14 @@ def check_agreement(
         )
 
 
-def _refused(as_given: _Reading, by_chance: bool, instead: str, mend: str) -> DataError:
+def _refused(as_given: _Reading, by_chance: bool, instead: str, fix: Fix) -> DataError:
     how = "no more than chance would" if by_chance else "far less than when they are read in another way"
     return DataError(
-        f"the predictions agree with the original labels {how}",
+        "wrong-order",
+        f"predictions agree with the original labels {how}",
         allowed=f"well above {percent(as_given.chance)} %",
         found=f"{percent(as_given.hits / as_given.n)} % as given ({as_given.hits:,} of {as_given.n:,}){instead}",
-        mend=mend,
+        fix=fix,
     )
 
 
@@ -215,34 +216,34 @@ def _readings(outcomes: Outcomes, original: LabelSets, truth: Ids) -> Iterator[_
     """Every other known way to read the predictions."""
     top1 = outcomes.top1
     classes = original.classes.count or 1 + max(int(part.max(initial=-1)) for part in (top1, original.indices))
-    for order, order_mend, truth_in_order in _orders(outcomes, original, truth):
-        for ids, ids_mend, shift in _NUMBERINGS:
+    for order, order_fix, truth_in_order in _orders(outcomes, original, truth):
+        for ids, ids_fix, shift in _NUMBERINGS:
             name = " and ".join(part for part in (order, ids) if part)
-            mend = ", and ".join(part for part in (order_mend, ids_mend) if part)
+            fix = Fix.join(", and ", order_fix, ids_fix)
             shifted = np.where(top1 < 0, -1, top1.astype(np.int64) + shift)
             outside = (top1 >= 0) & ((shifted < 0) | (shifted >= classes))
             if name and outside.mean() <= _OUTSIDE:
-                yield _Reading(name=name, mend=mend, predicted=shifted, truth=truth_in_order)
+                yield _Reading(name=name, fix=fix, predicted=shifted, truth=truth_in_order)
 
 
-def _orders(outcomes: Outcomes, original: LabelSets, truth: Ids) -> Iterator[tuple[str, str, Ids]]:
+def _orders(outcomes: Outcomes, original: LabelSets, truth: Ids) -> Iterator[tuple[str, Fix | str, Ids]]:
     """The order as given, and every other known one: its name, how to ask for it, and the truth of each row in it."""
     yield "", "", truth
     if len(outcomes) == len(original) and (truth >= 0).all():
         by_folder = original.indices[class_folder_order(original)]
         yield (
             "in class-folder order",
-            "sort the rows as class_folder_order says (what a reader of class folders yields)",
+            Fix("sort the rows with {class_folder_order} (for readers of class folders)", class_folder_order=None),
             by_folder,
         )
     if not are_validation_images(original.images):
         return
-    for step, name, mend in ((1, "one below", "add 1 to"), (-1, "one above", "subtract 1 from")):
+    for step, name, fix in ((1, "one below", "add 1 to"), (-1, "one above", "subtract 1 from")):
         shifted = outcomes.original_rows + step
         inside = (outcomes.original_rows >= 0) & (shifted >= 0) & (shifted < len(original))
         truth_of_neighbour = np.where(inside, original.indices[np.clip(shifted, 0, len(original) - 1)], -1)
         yield (
             f"with image numbers that are {name} the right ones",
-            f"{mend} the number in every image name (ImageNet's validation images count from 1)",
+            f"{fix} the number in every image name (ImageNet's validation images count from 1)",
             truth_of_neighbour.astype(np.int32),
         )

@@ -13,7 +13,7 @@ from reassess.core.class_names import UnknownClasses
 from reassess.core.image_names import Match, how_they_fit, image_keys, join, numbering_mistake
 from reassess.core.labels import UNNAMED, LabelSets, check_original
 from reassess.core.predictions import Predictions
-from reassess.errors import DataError
+from reassess.errors import DataError, Fix
 from reassess.evaluation.class_ranks import best_ranks, ranks_and_top1
 from reassess.numeric.arrays import runs
 from reassess.text import Shown, some
@@ -33,6 +33,7 @@ __all__ = [
 
 STATES = ("labelled", "empty", "unlabelled", "unknown", "excluded")
 LABELLED, EMPTY, UNLABELLED, UNKNOWN, EXCLUDED = range(len(STATES))
+_CHECK_NAMES = Fix("check the names, or do not count such images: {ignore_unknown}", ignore_unknown=True)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -105,7 +106,7 @@ class Outcomes(Shown):
         images
             Names, joined as the rows were.
         """
-        check_several(images, what="names of images", mend="REPEATS.repeated_elsewhere(SET)")
+        check_several(images, what="names of images", fix="REPEATS.repeated_elsewhere(SET)")
         left_out = set(image_keys(images, self.match))
         excluded = np.fromiter((key in left_out for key in image_keys(self.images, self.match)), bool, len(self))
         none = ("label_rows", "original_rows", "rank", "overlap", "original_rank")
@@ -141,7 +142,7 @@ def join_and_rank(
     ------
     DataError
         Rows without names are not as many as the label sets; an image is named twice, unknown, or ambiguous; an image
-        has not exactly one original label; a class id is out of range; a score is NaN.
+        has not exactly one original label; a class id is out of range; score is NaN.
     """
     if original is not None:
         check_original(original)
@@ -156,8 +157,7 @@ def join_and_rank(
     if unknown.size and not ignore_unknown:
         known_names = tuple(chain(labels.images, *also_known))
         fits = how_they_fit(images, known_names, lost=[images[row] for row in unknown.tolist()], match=match)
-        mend = fits or "check the names, or leave such images out with ignore_unknown=True"
-        refuse_unknown(images, unknown, labels.images or known_names, mend)
+        refuse_unknown(images, unknown, labels.images or known_names, fits)
     count_classes(predictions, labels, original)
     top1, rank, overlap, original_rank = _ranked(
         predictions, labels, original, images, state, label_rows, original_rows
@@ -190,7 +190,7 @@ def _know(state: npt.NDArray[np.int8], images: tuple[str, ...], known: Sequence[
 
 
 def _without_output(predictions: Predictions, labels: LabelSets) -> str:
-    """How many classes have no output, in words; empty where every class has one or where that is not known."""
+    """How many some classes have no output, in words; empty where every class has one or where that is not known."""
     columns, count = predictions.columns, labels.classes.count
     missing = 0 if columns is None or count is None else count - int(np.count_nonzero(columns >= 0))
     return f"; {missing:,} classes without an output" if missing else ""
@@ -204,10 +204,11 @@ def _join_labels(
         return predictions.images, rows, f"joined by {match if match != 'path' else 'name'}"
     if len(predictions) != len(labels):
         raise DataError(
-            "the predictions hold no image names, and are not as many as the label sets",
+            "no-image-names",
+            "image names are missing, and the number of rows differs",
             allowed=f"{len(labels):,} rows",
             found=f"{len(predictions):,} rows",
-            mend="name the images of the rows (names=[...], or names in the file itself)",
+            fix=Fix("name the images of the rows: {names}, or names in the file itself", names="[...]"),
         )
     return labels.images, np.arange(len(labels)), "joined by position, in the order of the label set"
 
@@ -223,17 +224,18 @@ def refuse_unknown(
     images: tuple[str, ...],
     unknown: npt.NDArray[np.int64],
     known: Sequence[str],
-    mend: str,
+    fix: Fix | str | None = None,
 ) -> None:
     """Raise `DataError` if there are images, given as positions, that are not among the known ones."""
     if not unknown.size:
         return
     names = [images[row] for row in unknown.tolist()]
     raise DataError(
-        f"{len(names):,} of {len(images):,} images are not in the label set",
+        "unknown-images",
+        f"{len(names):,} of {len(images):,} images are not in the label sets",
         allowed=f"names such as {some(known, most=2)}" if known else "none: the label set has no image",
         found=some(names, most=3),
-        mend=numbering_mistake(names) or mend,
+        fix=numbering_mistake(names) or fix or _CHECK_NAMES,
     )
 
 
@@ -251,7 +253,8 @@ def count_classes(predictions: Predictions, labels: LabelSets, original: LabelSe
         predicted = int(predictions.columns.max()) + 1
         if declared is not None and predicted > declared:
             raise DataError(
-                "an output stands for a class that the benchmark does not have",
+                "unknown-class",
+                "output has a class that the benchmark does not have",
                 allowed=f"class ids 0 to {declared - 1}, and -1 for an output that is left out",
                 found=predicted - 1,
             )
@@ -266,9 +269,14 @@ def count_classes(predictions: Predictions, labels: LabelSets, original: LabelSe
     if predicted > declared and predictions.ids is not None:
         row = int(np.argmax((predictions.class_ids >= declared).any(axis=1)))
         class_id = int(predictions.class_ids[row].max())
-        mend = "ids count from 0: subtract 1 from every id" if class_id == declared else None
+        fix = "ids count from 0: subtract 1 from every id" if class_id == declared else None
         raise DataError(
-            "class id out of range", where=f"row {row}", allowed=f"0 to {declared - 1}", found=class_id, mend=mend
+            "out-of-range",
+            "class id out of range",
+            where=f"row {row}",
+            allowed=f"0 to {declared - 1}",
+            found=class_id,
+            fix=fix,
         )
     if predicted != declared and predictions.scores is not None and predictions.columns is None:
         background = "if the first output is a background class, give scores[:, 1:]; else "
@@ -276,12 +284,13 @@ def count_classes(predictions: Predictions, labels: LabelSets, original: LabelSe
     return declared
 
 
-def _refuse_outputs(allowed: str, outputs: int, mend: str) -> None:
+def _refuse_outputs(allowed: str, outputs: int, fix: str) -> None:
     raise DataError(
+        "wrong-outputs",
         "wrong number of outputs",
         allowed=allowed,
         found=f"{outputs:,} columns",
-        mend=f"{mend}name the class of each output (outputs=[...])",
+        fix=Fix(f"{fix}name the class of each output: {{outputs}}", outputs="[...]"),
     )
 
 

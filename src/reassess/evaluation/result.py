@@ -173,7 +173,7 @@ class Evaluation(Shown):
         """The evaluation of both sets of images together, which must be judged by the same labels and the same k."""
         same = self.label_set == other.label_set and self.scorable == other.scorable
         if not same or self.real.keys() != other.real.keys():
-            raise DataError("evaluations by other labels or of other k do not add up")
+            raise DataError("different-labels", "evaluations with different labels or different k cannot be added up")
         sizes = sorted(self.by_label_count.keys() | other.by_label_count.keys())
         none = BySize(n=0, hits=dict.fromkeys(self.real, 0), overlap=0)
         return Evaluation(

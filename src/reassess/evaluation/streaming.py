@@ -62,8 +62,7 @@ class ImageIndex:
         images = tuple(images)
         rows = join(images, labels.images, where="the images")
         if not ignore_unknown:
-            mend = "check the names, or leave such images out with ignore_unknown=True"
-            refuse_unknown(images, np.flatnonzero(rows < 0), labels.images, mend)
+            refuse_unknown(images, np.flatnonzero(rows < 0), labels.images)
         return cls(images=images, labels=labels, rows=rows, numbered=True)
 
     @cached_property
@@ -86,21 +85,24 @@ class ImageIndex:
             return self._named(numbers.tolist())
         if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or are_bits:
             raise DataError(
-                "the target names no images",
+                "no-image-names",
+                "target has no image names",
                 allowed="names, or integers of shape (images,)",
                 found=f"{'bfloat16' if are_bits else numbers.dtype} {numbers.shape}",
-                mend="valid classes are already known from the labels: leave labels out to give them with every batch",
+                fix="valid classes are already known from the labels: leave labels out to give them with every batch",
             )
         if not self.numbered:
             raise DataError(
-                "images are given by number, and nothing says which image has which number",
-                mend="give the names of the data set's images, in its order: images=dataset.images",
+                "no-image-names",
+                "images are numbered, and no list gives their names",
+                fix="give the names of the data set's images, in its order: images=dataset.images",
             )
         positions = numbers.astype(np.int64)
         is_bad = positions.view(np.uint64) >= len(self.images)  # where what is below 0 is above every number
         if is_bad.any():
             raise DataError(
-                "there is no image of this number",
+                "unknown-image",
+                "no image has this number",
                 allowed=f"0 to {len(self.images) - 1}",
                 found=int(numbers[int(np.argmax(is_bad))]),
             )
@@ -147,7 +149,8 @@ class ImageIndex:
         if rows.min() == NOT_SEEN:
             missing = [names[row] for row in np.flatnonzero(rows == NOT_SEEN).tolist()]
             raise DataError(
-                f"{len(missing):,} of the {len(names):,} images of a batch are not known",
+                "unknown-images",
+                f"{len(missing):,} of the {len(names):,} images of a batch are unknown",
                 allowed=f"names such as {some(self.images, most=2)}",
                 found=some(missing, most=3),
             )
@@ -157,10 +160,11 @@ class ImageIndex:
         allowed = self.labels.classes.count
         if (allowed is not None and outputs != allowed) or outputs <= self._largest:
             raise DataError(
+                "wrong-outputs",
                 "wrong number of outputs",
                 allowed=f"{self._largest + 1:,} columns or more" if allowed is None else f"{allowed:,} columns",
                 found=f"{outputs:,} columns",
-                mend="give the scores of the benchmark's classes alone, in the order of their ids",
+                fix="give the scores of the benchmark's classes alone, in the order of their ids",
             )
 
     @cached_property
@@ -287,10 +291,10 @@ class RealAccuracy:
 def index_images(labels: LabelSets | None, images: Sequence[str] | None, *, ignore_unknown: bool) -> ImageIndex | None:
     """The images that `RealAccuracy` joins by name; None where every batch brings its valid classes."""
     if labels is not None:
-        check_instance(labels, LabelSets, what="label sets", mend="labels=reassess.load_labels(...)")
+        check_instance(labels, LabelSets, what="label sets", fix="labels=reassess.load_labels(...)")
         return ImageIndex.of(labels, images, ignore_unknown=ignore_unknown)
     if images is not None:
-        raise DataError("images are given, and no labels to join them with", mend="labels=reassess.load_labels()")
+        raise DataError("no-labels", "images were given without labels", fix="labels=reassess.load_labels()")
     return None
 
 

@@ -70,7 +70,7 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
         self.path = path
         self._file = file
         names = [info.filename.removesuffix(".npy") for info in file.infolist()]
-        check_unique(names, thing="an array", where=path, mend="write the file again")
+        check_unique(names, thing="an array", where=path, fix="write the file again")
         self._members = dict(zip(names, file.infolist(), strict=True))
 
     def __iter__(self) -> Iterator[str]:
@@ -137,7 +137,8 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
             if name in self:
                 return name
         raise DataError(
-            "an array is missing in the archive",
+            "missing-array",
+            "array is missing in the archive",
             where=self.path,
             allowed=" or ".join(names),
             found=", ".join(self) or "no array",
@@ -171,11 +172,12 @@ def check_declared(path: Path, file: zipfile.ZipFile, max_bytes: int) -> None:
 def declares_more(path: Path, thing: str, declared: int, max_bytes: int) -> DataError:
     """The error for what declares more bytes than are allowed."""
     return DataError(
-        f"the {thing} declares more than is allowed",
+        "too-large",
+        f"{thing} is too large",
         where=path,
         allowed=f"{max_bytes:,} bytes",
         found=f"{declared:,} bytes",
-        mend=f"if you trust the file, pass max_bytes={declared}",
+        fix=f"if you trust the file, pass max_bytes={declared}",
     )
 
 
@@ -227,11 +229,12 @@ def _check_length(where: object, dtype: np.dtype[Any], shape: tuple[int, ...], h
     declared = math.prod(shape) * dtype.itemsize
     if declared != held:
         raise DataError(
-            "an array is not as long as it declares",
+            "damaged-file",
+            "array is shorter than declared",
             where=where,
             allowed=f"{declared:,} bytes for {dtype} {shape}",
             found=f"{held:,} bytes",
-            mend="get or write the file again",
+            fix="get or write the file again",
         )
 
 
@@ -251,17 +254,19 @@ def _unreadable(path: Path, error: Exception) -> DataError:
         return _pickled(path, "the file")
     kind = path.suffix.lower().lstrip(".")
     return DataError(
-        f"the file is not a whole {kind} file",
+        "damaged-file",
+        f"file is not a complete {kind} file",
         where=path,
         found=(str(error).splitlines() or [type(error).__name__])[0].rstrip("."),
-        mend=other_suffix(path) or "get or write the file again",
+        fix=other_suffix(path) or "get or write the file again",
     )
 
 
 def _pickled(path: Path, what: str) -> DataError:
     return DataError(
-        "the file holds pickled Python objects, which are never loaded: unpickling can run any code",
+        "pickle",
+        "file contains pickled Python objects, which are never loaded: unpickling can run any code",
         where=f"{path}, {what}",
         allowed="arrays of numbers or text",
-        mend="save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)",
+        fix="save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)",
     )

@@ -62,7 +62,7 @@ def read_collapsed(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
     if same.any():
         row = int(np.argmax(same))
         raise DataError(
-            "a class is collapsed into itself", where=place(path, row), found=classes.label(int(first[row]))
+            "circle", "class is collapsed into itself", where=place(path, row), found=classes.label(int(first[row]))
         )
     return np.stack([first, second], axis=1)
 
@@ -85,7 +85,7 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
     Raises
     ------
     DataError
-        The file holds no groups; a name is no class, or fits two; a class is in two groups.
+        The file holds no groups; a name is no class, or fits two; class is in two groups.
 
     Examples
     --------
@@ -104,7 +104,8 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
         before = groups.setdefault(class_id, name)
         if before != name:
             raise DataError(
-                "a class is in two groups",
+                "two-groups",
+                "class is in two groups",
                 where=f"{path}, class {classes.label(class_id)}",
                 found=f"{before} and {name}",
             )
@@ -144,17 +145,21 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
         blank = next((row for row, text in enumerate(texts) if not text.strip()), None)
         if blank is not None:
             raise DataError(
-                "a value is missing", where=place(path, blank, heading), mend="name it, or leave the row out"
+                "missing-value",
+                "value is missing",
+                where=place(path, blank, heading),
+                fix="name it, or leave the row out",
             )
     with at(path):
         hierarchy = Hierarchy.from_pairs(zip(children, parents, strict=True), classes)
     if not hierarchy.paths:
         raise DataError(
-            "no class stands in the hierarchy",
+            "no-class",
+            "no class is in the hierarchy",
             where=path,
             allowed=f"children that are {classes.allowed}",
             found=some(list(dict.fromkeys(children)), most=3),
-            mend=_CALL_CHILDREN if classes.texts else f"{_CALL_CHILDREN}; or give the names of the classes",
+            fix=_CALL_CHILDREN if classes.texts else f"{_CALL_CHILDREN}; or give the names of the classes",
         )
     if hierarchy.further_parents:
         text = f"{path}: {counted(hierarchy.further_parents, 'further parent')} left out: the first of a child counts"
@@ -183,10 +188,11 @@ def _ids(path: Path, texts: Sequence[str], classes: Classes) -> npt.NDArray[np.i
     lost = [text for text, class_id in id_of.items() if class_id < 0]
     if lost:
         raise DataError(
+            "no-class",
             NO_CLASS,
             where=path,
             found=some(lost),
-            mend=GIVE_CLASSES if classes.ranked or not classes.texts else "name the class by id, wnid or name",
+            fix=GIVE_CLASSES if classes.ranked or not classes.texts else "name the class by id, wnid or name",
         )
     return np.fromiter((id_of[text] for text in texts), np.int64)
 
@@ -211,7 +217,7 @@ def read_classes(path: str | Path, words: str | Path | None = None) -> Classes:
     Raises
     ------
     DataError
-        The file holds no classes; a class has no name; a wnid is that of two classes or, without wnids, a name or
+        The file holds no classes; class name is empty; a wnid is that of two classes or, without wnids, a name or
         synonym is; a name is a number that is not the class's id; or the ids are not 0, 1, ..., each once.
 
     Examples
@@ -269,7 +275,7 @@ def write_classes(path: str | Path, classes: Classes, *, force: bool = False) ->
     import polars as pl
 
     if not classes.texts:
-        raise DataError("the classes have no names", mend="name every class")
+        raise DataError("names-without-list", "classes have no names", fix="name every class")
     columns: dict[str, list[str | None]] = {
         "name": list(classes.names or classes.wnids),
         "wnid": list(classes.wnids),
@@ -285,7 +291,7 @@ def _with_words(wnids: Path, words: Path) -> Classes:
     name_of = dict(line.split("\t", 1) for line in read_lines(words) if "\t" in line)
     missing = [wnid for wnid in order if wnid not in name_of]
     if missing:
-        raise DataError("a class has no name", where=words, found=some(missing))
+        raise DataError("no-class-name", "class name is empty", where=words, found=some(missing))
     return Classes(count=len(order), wnids=tuple(order), names=tuple(name_of[wnid] for wnid in order))
 
 
@@ -333,7 +339,7 @@ def _ids_in_order(path: Path, series: "pl.Series") -> "pl.Series":
 
 def _check_names(names: Sequence[str], place: Callable[[int], str]) -> None:
     if "" in names:
-        raise DataError("a class has no name", where=place(names.index("")), mend="name every class")
+        raise DataError("no-class-name", "class name is empty", where=place(names.index("")), fix="name every class")
 
 
 def _check_apart(names: Sequence[str], synonyms: Sequence[Sequence[str]], place: Callable[[int], str]) -> None:
@@ -343,18 +349,20 @@ def _check_apart(names: Sequence[str], synonyms: Sequence[Sequence[str]], place:
         before = row_of.setdefault(name.casefold(), row)
         if before != row:
             raise DataError(
-                "a class is named twice",
+                "duplicate-class",
+                "class is listed twice",
                 where=place(row),
                 found=f"{name}, and {names[before]} in {place(before).rpartition(', ')[2]}",
-                mend="give each class a name of its own, such as crane (bird) and crane (machine)",
+                fix="give each class a name of its own, such as crane (bird) and crane (machine)",
             )
     for row, others in enumerate(synonyms):
         for text in others:
             before = row_of.setdefault(text.casefold(), row)
             if before != row:
                 raise DataError(
-                    "a synonym is that of two classes",
+                    "duplicate-class",
+                    "two classes share a synonym",
                     where=place(row),
                     found=f"{text}: {names[before]} and {names[row]}",
-                    mend="keep it for one of them",
+                    fix="keep it for one of them",
                 )

@@ -64,12 +64,16 @@ def write_clean_list(path: str | Path, cleaning: Cleaning, *, force: bool = Fals
         The file exists, or cannot be written.
     """
     path = as_path(path)
-    check_type(cleaning, Cleaning, what="the cleaning", mend="clean_by_posterior(HELD_OUT)")
+    check_type(cleaning, Cleaning, what="the cleaning", fix="clean_by_posterior(HELD_OUT)")
     suffix_of(path, CLEAN_LIST_SUFFIXES, "a clean list")
     broken = [image for image in cleaning.kept_images if set(image) & {"\n", "\r"}]
     if broken:
         raise DataError(
-            "the name of an image breaks a line", where=path, found=repr(broken[0]), mend="rename it: a list has lines"
+            "invalid-name",
+            "image name contains a line break",
+            where=path,
+            found=repr(broken[0]),
+            fix="rename it: a list has lines",
         )
     with writing(path, force=force) as temporary:
         temporary.write_text("".join(f"{image}\n" for image in cleaning.kept_images), encoding="utf-8", newline="\n")
@@ -100,7 +104,7 @@ def write_details(path: str | Path, cleaning: Cleaning, *, force: bool = False) 
     import polars as pl
 
     path = as_path(path)
-    check_type(cleaning, Cleaning, what="the cleaning", mend="clean_by_posterior(HELD_OUT)")
+    check_type(cleaning, Cleaning, what="the cleaning", fix="clean_by_posterior(HELD_OUT)")
     suffix_of(path, TABLE_SUFFIXES, "details of cleaning")
     known = cleaning.suggested >= 0
     suggested = cleaning.classes.column(np.where(known, cleaning.suggested, cleaning.class_ids))
@@ -142,7 +146,7 @@ def write_noise(path: str | Path, noise: LabelNoise, *, force: bool = False) -> 
     import polars as pl
 
     path = as_path(path)
-    check_type(noise, LabelNoise, what="the mistakes of labels", mend="CLEANING.noise")
+    check_type(noise, LabelNoise, what="the mistakes of labels", fix="CLEANING.noise")
     suffix_of(path, TABLE_SUFFIXES, "a matrix of mistakes")
     truth, label = (part.ravel().astype(np.int32) for part in np.indices(noise.counts.shape))
     table = pl.DataFrame(

@@ -68,7 +68,9 @@ def _texts(path: Path, table: "pl.DataFrame", name: str, thing: str) -> list[str
     refuse_missing(path, texts)
     if (texts == "").any():
         row = (texts == "").arg_max() or 0
-        raise DataError("a value is missing", where=place(path, row, name), mend="fill it in, or leave the row out")
+        raise DataError(
+            "missing-value", "value is missing", where=place(path, row, name), fix="fill it in, or leave the row out"
+        )
     return texts.to_list()
 
 
@@ -94,7 +96,7 @@ def write_repeats(path: str | Path, repeats: Repeats, *, force: bool = False) ->
     import polars as pl
 
     path = as_path(path)
-    check_type(repeats, Repeats, what="the repeats", mend="scan_images(PLACES).repeats")
+    check_type(repeats, Repeats, what="the repeats", fix="scan_images(PLACES).repeats")
     suffix_of(path, REPEATS_SUFFIXES, "repeats")
     sets = pl.Series("set", repeats.sets, dtype=pl.String).gather(repeats.set_ids)
     table = pl.DataFrame(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from reassess.errors import DataError, OutputError, ReassessError, UnreadableFileError
+from reassess.errors import DataError, Fix, OutputError, ReassessError, UnreadableFileError
 
 __all__ = [
     "TEMPORARY",
@@ -53,12 +53,12 @@ def as_path(given: object) -> Path:
     >>> as_path(None)
     Traceback (most recent call last):
         ...
-    reassess.errors.DataError: this is no path of a file
+    reassess.errors.DataError: not a path of a file
       allowed: a text or a Path
       found:   NoneType
     """
     if not isinstance(given, str | os.PathLike):
-        raise DataError("this is no path of a file", allowed="a text or a Path", found=type(given).__name__)
+        raise DataError("not-a-path", "not a path of a file", allowed="a text or a Path", found=type(given).__name__)
     return Path(given)
 
 
@@ -73,7 +73,9 @@ def _is_folder(path: Path) -> bool:
 
 def _refuse_folder(path: Path) -> None:
     if _is_folder(path):
-        raise DataError("a folder was given where a file is read", where=path, mend="name one file in it")
+        raise DataError(
+            "folder-not-file", "a folder was given instead of a file", where=path, fix="name one file in it"
+        )
 
 
 def check_input(path: Path) -> None:
@@ -86,19 +88,20 @@ def check_input(path: Path) -> None:
             else []
         )
         raise UnreadableFileError(
-            "no such file",
+            "file-not-found",
+            "file not found",
             where=path,
             found=f"beside it: {', '.join(near)}" if near else None,
-            mend="check the path",
+            fix="check the path",
         )
     if not os.access(path, os.R_OK):
-        raise UnreadableFileError("the file cannot be read", where=path, mend="check its permissions")
+        raise UnreadableFileError("unreadable-file", "file cannot be read", where=path, fix="check its permissions")
     if not path.is_file():
         raise UnreadableFileError(
-            "a pipe or a device was given where a file is read", where=path, mend="write it to a file"
+            "not-a-file", "a pipe or a device was given instead of a file", where=path, fix="write it to a file"
         )
     if path.stat().st_size == 0:
-        raise UnreadableFileError("the file is empty", where=path, mend="write it again")
+        raise UnreadableFileError("empty-file", "file is empty", where=path, fix="write it again")
     if path.suffix.lower() in (*_TEXTS, ".toml"):
         _refuse_hole(path)
 
@@ -112,10 +115,11 @@ def _refuse_hole(path: Path) -> None:
         hole = os.lseek(file.fileno(), 0, os.SEEK_HOLE)
         if hole < size:
             raise UnreadableFileError(
-                "a part of the file was never written",
+                "damaged-file",
+                "part of the file was never written",
                 where=path,
                 found=f"a hole from byte {hole:,} on, in {size:,} bytes",
-                mend="get or write the file again",
+                fix="get or write the file again",
             )
 
 
@@ -133,7 +137,7 @@ def not_utf8(path: Path, error: UnicodeDecodeError) -> DataError:
     """What is wrong with a file of text that cannot be decoded."""
     found = f"the byte {error.object[error.start]:#04x}"
     return DataError(
-        "the file is not UTF-8 text", where=path, found=found, mend=other_suffix(path) or "save it as UTF-8"
+        "not-utf-8", "file is not UTF-8 text", where=path, found=found, fix=other_suffix(path) or "save it as UTF-8"
     )
 
 
@@ -148,8 +152,8 @@ def other_suffix(path: Path) -> str | None:
             kinds = [".json" if text.lstrip()[:1] in ("{", "[") else ".csv"]
     if not kinds or path.suffix.lower() in (*kinds, *(_TEXTS if kinds[0] in _TEXTS else ())):
         return None
-    mend = "unpack it" if kinds[0] == ".gz" else f"call it {path.stem}{kinds[0]}"
-    return f"it looks like a {kinds[0][1:]} file: if it is one, {mend}"
+    fix = "unpack it" if kinds[0] == ".gz" else f"call it {path.stem}{kinds[0]}"
+    return f"it looks like a {kinds[0][1:]} file: if it is one, {fix}"
 
 
 def suffix_of(path: Path, known: Collection[str], thing: str) -> str:
@@ -158,11 +162,12 @@ def suffix_of(path: Path, known: Collection[str], thing: str) -> str:
     if suffix not in known:
         _refuse_folder(path)
         raise UnreadableFileError(
+            "wrong-suffix",
             f"wrong kind of file for {thing}",
             where=path,
             allowed=", ".join(known),
             found=suffix or "no suffix",
-            mend=next((f"save it as {kind}" for kind in _INSTEAD.get(suffix, ()) if kind in known), None),
+            fix=next((f"save it as {kind}" for kind in _INSTEAD.get(suffix, ()) if kind in known), None),
         )
     return suffix
 
@@ -178,16 +183,20 @@ def check_output(path: Path, *, force: bool = False) -> None:
     with _no_output(path), suppress(FileNotFoundError, NotADirectoryError, PermissionError):
         path.stat()  # which fails of a name that is too long, and of a link that leads round in a circle
     if _is_folder(path):
-        raise OutputError("the output path is a folder", where=path, mend="name a file")
+        raise OutputError("output-is-folder", "output path is a folder", where=path, fix="name a file")
     if exists(path) and not path.is_file():
-        raise OutputError("the output path is a pipe or a device", where=path, mend="name a file")
+        raise OutputError("output-is-device", "output path is a pipe or a device", where=path, fix="name a file")
     if exists(path) and not force:
         raise _exists(path)
     folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
     if not _is_folder(folder):
-        raise OutputError("the folder of the output file does not exist", where=path, mend=f"mkdir -p {folder}")
+        raise OutputError(
+            "folder-not-found", "folder of the output file does not exist", where=path, fix=f"mkdir -p {folder}"
+        )
     if not os.access(folder, os.W_OK):
-        raise OutputError("the folder of the output file cannot be written", where=path, mend="choose another folder")
+        raise OutputError(
+            "output-not-writable", "folder of the output file is not writable", where=path, fix="choose another folder"
+        )
 
 
 @contextmanager
@@ -255,7 +264,10 @@ def all_or_none(
         for one, other in pairwise(sorted(written, key=lambda one: one.target)):
             if one.target == other.target:
                 raise OutputError(
-                    "two outputs are one file", where=f"{one.path} and {other.path}", mend="name two files"
+                    "two-outputs-one-file",
+                    "two outputs are the same file",
+                    where=f"{one.path} and {other.path}",
+                    fix="name two files",
                 )
         before({one.path: one.temporary for one in written})
         for one in written:
@@ -329,10 +341,11 @@ def _no_output(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise OutputError(
-            "the output file cannot be written",
+            "output-not-writable",
+            "output file cannot be written",
             where=path,
             found=error.strerror or str(error),
-            mend="make room, or choose another name or folder",
+            fix="make room, or choose another name or folder",
         ) from error
 
 
@@ -346,5 +359,5 @@ def _remove_left(folder: Path) -> None:
 
 def _exists(path: Path) -> OutputError:
     return OutputError(
-        "the output file exists", where=path, mend="choose another name, or overwrite it with force=True"
+        "output-exists", "output file exists", where=path, fix=Fix("choose another name, or {force}", force=True)
     )

@@ -24,7 +24,11 @@ def read_json(path: Path) -> Any:
         raise
     except (ValueError, RecursionError) as error:  # also of a number with thousands of digits
         raise DataError(
-            "the file is not JSON", where=path, found=str(error).split(";")[0], mend="get or write the file again"
+            "not-json",
+            "file is not JSON",
+            where=path,
+            found=str(error).split(";")[0],
+            fix="get or write the file again",
         ) from error
 
 
@@ -34,7 +38,7 @@ def each_once(where: object) -> Callable[[list[tuple[str, Any]]], dict[str, Any]
     def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         document = dict(pairs)
         if len(document) < len(pairs):
-            check_unique([name for name, _ in pairs], thing="a key", where=where, mend="leave one out")
+            check_unique([name for name, _ in pairs], thing="a key", where=where, fix="leave one out")
         return document
 
     return made
@@ -50,5 +54,9 @@ def other_shape(holds: str, found: object, *, where: object, allowed: str) -> Da
       found:   ["cup"]
     """
     return DataError(
-        f"the JSON does not hold {holds}", where=where, allowed=allowed, found=shortened(json.dumps(found), _SHOWN)
+        "wrong-json",
+        f"JSON does not contain {holds}",
+        where=where,
+        allowed=allowed,
+        found=shortened(json.dumps(found), _SHOWN),
     )

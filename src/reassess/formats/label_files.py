@@ -189,11 +189,12 @@ def _check_validation_length(path: Path, length: int, thing: str) -> None:
     expected = len(IMAGENET.images)
     if length != expected:
         raise DataError(
-            f"a {thing} without names must be in ImageNet validation order",
+            "wrong-length",
+            f"{thing} without image names must be in ImageNet validation order",
             where=path,
             allowed=f"{expected:,} entries",
             found=f"{length:,} entries",
-            mend="get the whole file, or name the images in a JSON object or a table",
+            fix="get the whole file, or name the images in a JSON object or a table",
         )
 
 
@@ -202,34 +203,38 @@ def _refuse_counts(path: Path, table: "pl.DataFrame") -> None:
     numbers = [name for name in table.columns if name not in (_NAME, "class") and table[name].dtype.is_numeric()]
     if len(numbers) > 1:
         raise DataError(
-            "the table has columns of numbers, as counts of votes for each class have: it holds no label sets",
+            "not-labels",
+            "table has columns of numbers, such as vote counts, but no label sets",
             where=path,
             found=some(numbers),
-            mend="make scores of counts (reassess aggregate), and label sets of the scores; or leave these columns out",
+            fix="make scores of counts (reassess aggregate), and label sets of the scores; or leave these columns out",
         )
 
 
 def _lists_of_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], list[list[Any]]]:
     if "answer" in table.columns:
         raise DataError(
-            "the table holds answers: not all of its classes are valid",
+            "not-labels",
+            "table has answers, so not all of its classes are valid",
             where=path,
             found=", ".join(table.columns[:12]),
-            mend="read it with read_multi_labels, or keep the rows that are valid and leave the column out",
+            fix="read it with read_multi_labels, or keep the rows that are valid and leave the column out",
         )
     if counted := next((name for name in ("count", "rater") if name in table.columns), None):
         raise DataError(
-            "the table holds votes: not all of its classes are valid",
+            "not-labels",
+            "table has votes, so not all of its classes are valid",
             where=path,
             found=f"a column {counted}",
-            mend="make scores of the votes, and label sets of the scores",
+            fix="make scores of the votes, and label sets of the scores",
         )
     if scored := next((name for name in ("score", "probability") if name in table.columns), None):
         raise DataError(
-            "the table holds scores: not all of its classes are valid",
+            "not-labels",
+            "table has scores, so not all of its classes are valid",
             where=path,
             found=f"a column {scored}",
-            mend="cut label sets at a threshold (reassess labels), or leave the column out if every class is valid",
+            fix="cut label sets at a threshold (reassess labels), or leave the column out if every class is valid",
         )
     images = table[column(path, table, _NAME, thing="the image")]
     classes = table[column(path, table, "class", thing="the class")]
@@ -242,7 +247,8 @@ def _lists_of_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], l
     for name, values in lists.items():
         if None in values and len(values) > 1:
             raise DataError(
-                "an image has both a class and a row without a class",
+                "class-and-none",
+                "image has both a class and a row without a class",
                 where=f"{path}, image {name}",
                 allowed="one row without a class for an empty set, or one row for each class",
             )
@@ -260,6 +266,7 @@ def class_ids(path: Path, lists: list[list[Any]], classes: Classes | None) -> tu
     kinds = set(map(type, chain.from_iterable(lists)))
     if kinds - {int, str} or len(kinds) > 1:
         raise DataError(
+            "ids-and-names",
             "classes are neither all ids nor all names",
             where=path,
             allowed="whole numbers, or text",

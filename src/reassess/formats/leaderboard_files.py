@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reassess.core.checks import check_range, first_repeat
 from reassess.core.leaderboard import Entry, Leaderboard
-from reassess.errors import DataError, at
+from reassess.errors import DataError, Fix, at
 from reassess.formats.files import as_path, suffix_of
 from reassess.formats.json_files import read_json
 from reassess.formats.tables import (
@@ -130,11 +130,12 @@ class _Table:
         )
         if max(values) <= 1:
             raise DataError(
-                "the accuracies are shares, not percent",
+                "out-of-range",
+                "accuracies are fractions, not percent",
                 where=f"{self.path}, column {heading}",
                 allowed="0 to 100",
                 found=f"none above {max(values):g}",
-                mend="multiply them by 100",
+                fix="multiply them by 100",
             )
         return values.to_list()
 
@@ -158,10 +159,11 @@ class _Table:
         """Row of each model and image size."""
         if repeat := first_repeat(self.keys):
             raise DataError(
-                "a model is named twice",
+                "duplicate-name",
+                "model is named twice",
                 where=place(self.path, repeat[1]),
                 found=f"{_in_words(self.keys[repeat[0]])}, as in {place(self.path, repeat[0])}",
-                mend="keep one row for each model and image size",
+                fix="keep one row for each model and image size",
             )
         return {key: row for row, key in enumerate(self.keys)}
 
@@ -172,10 +174,11 @@ def _joined(halves: Sequence[_Table]) -> tuple[list[Entry], dict[str, int]]:
     both = [key for key in original.rows if key in real.rows]
     if not both:
         raise DataError(
+            "no-common-model",
             "the two tables have no model in common",
             where=f"{original.path} and {real.path}",
             found=f"{_in_words(original.keys[0])} and {_in_words(real.keys[0])}",
-            mend="take both from one release",
+            fix="take both from one release",
         )
     accuracies, real_accuracies = original.percent("top1", "accuracy"), real.percent("top1", "accuracy")
     parameters, differences = original.parameters, real.known("top1_diff")
@@ -202,11 +205,12 @@ def _pair(halves: Sequence[_Table]) -> tuple[_Table, _Table]:
     original = [half for half in halves if not half.is_real]
     if len(real) != 1 or len(original) != 1:
         raise DataError(
-            "tables with the one accuracy column top1 come in pairs",
+            "one-table",
+            "tables with only the accuracy column top1 come in pairs",
             where=some([half.path for half in halves]),
             allowed="one of ImageNet, and one of ReaL, which has the column top1_diff too",
             found=f"{len(original)} without top1_diff, {len(real)} with it",
-            mend="give both, or a table with the columns model, original and real",
+            fix="give both, or a table with the columns model, original and real",
         )
     return original[0], real[0]
 
@@ -215,11 +219,12 @@ def _check_difference(path: Path, row: int, entry: Entry, stated: float) -> None
     """Refuse tables that are not of one release, by the difference of accuracies that one of them states."""
     if abs(entry.real - entry.original - stated) > _ROUNDING:
         raise DataError(
+            "different-tables",
             "the two tables do not belong together",
             where=f"{place(path, row)}, {entry}",
             allowed=f"the difference of the two accuracies, {entry.real - entry.original:.3f}",
             found=f"top1_diff {stated:g}",
-            mend="take both from one release",
+            fix="take both from one release",
         )
 
 
@@ -266,20 +271,22 @@ def _refuse_others(first: _Evaluation, other: _Evaluation) -> None:
     """Refuse an evaluation by another label set or of other images than the first."""
     if other.label_set != first.label_set:
         raise DataError(
-            "evaluations by different label sets cannot be compared",
+            "different-labels",
+            "evaluations with different label sets cannot be compared",
             where=other.model,
             allowed=f"{first.label_set}, as of {first.model}",
             found=other.label_set,
-            mend="evaluate all models by the same labels",
+            fix="evaluate all models by the same labels",
         )
     n, original_n = first.real.n, first.original.n
     if (other.real.n, other.original.n) != (n, original_n):
         raise DataError(
-            "evaluations of different images cannot be compared",
+            "different-images",
+            "evaluations on different images cannot be compared",
             where=other.model,
             allowed=f"{n:,} images by {first.label_set} and {original_n:,} by original labels, as of {first.model}",
             found=f"{other.real.n:,} and {other.original.n:,}",
-            mend="evaluate all models on the same images",
+            fix="evaluate all models on the same images",
         )
 
 
@@ -301,22 +308,24 @@ def _top1(result: dict[str, Any], name: str) -> Proportion:
     if parts is None or "1" not in parts:
         why = result.get(f"{name}_reason") if parts is None else f"top {', '.join(parts)} only"
         raise DataError(
-            f"an evaluation without {name} top-1 accuracy",
+            "missing-accuracy",
+            f"evaluation has no {name} top-1 accuracy",
             found=why,
-            mend="evaluate the model again with top_k=[1, 5]",
+            fix=Fix("evaluate the model again with {top_k}", top_k="[1, 5]"),
         )
     hits, n = parts["1"]["hits"], parts["1"]["n"]
     if not (isinstance(hits, int) and isinstance(n, int) and 0 <= hits <= n):
         raise _not_evaluations(f"{name}: {hits} hits of {n}")
     if not n:
-        raise DataError(f"an evaluation in which no image has {name} accuracy", mend="leave it out")
+        raise DataError("missing-accuracy", f"no image of the evaluation has {name} accuracy", fix="leave it out")
     return Proportion(hits, n)
 
 
 def _not_evaluations(found: str | None) -> DataError:
     return DataError(
-        "the document does not hold evaluations",
+        "wrong-json",
+        "document has no evaluations",
         allowed=f"{_SCHEMA}, version {_VERSION}: what reassess evaluate --json writes",
         found=found,
-        mend="evaluate the models again with --json, or give a table with the columns model, original and real",
+        fix="evaluate the models again with --json, or give a table with the columns model, original and real",
     )

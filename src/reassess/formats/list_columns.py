@@ -31,18 +31,21 @@ def flattened(path: Path, series: "pl.Series") -> tuple["pl.Series", int]:
     import polars as pl
 
     if not isinstance(series.dtype, pl.List):
-        raise DataError("not a list of ids or scores", where=f"{path}, column {series.name}", found=str(series.dtype))
+        raise DataError(
+            "wrong-type", "not a list of ids or scores", where=f"{path}, column {series.name}", found=str(series.dtype)
+        )
     refuse_missing(path, series)
     lengths = series.list.len()
     odd = lengths != max(lengths[0], 1)
     if odd.any():
         row = odd.arg_max() or 0
         raise DataError(
-            "lists of different lengths" if lengths[0] else "a list is empty",
+            "wrong-length",
+            "lists have different lengths" if lengths[0] else "list is empty",
             where=place(path, row, series.name),
             allowed=f"{lengths[0]} entries, as in the first row" if lengths[0] else None,
             found=f"{lengths[row]} entries" if lengths[0] else None,
-            mend="give each image as many entries",
+            fix="give each image as many entries",
         )
     return series.explode(), lengths[0]
 

@@ -37,7 +37,7 @@ def read_questions(path: str | Path, classes: Classes | None = None) -> Question
     Raises
     ------
     DataError
-        The file holds no such table, or votes; a name is no class, or fits two; a question is asked twice.
+        The file holds no such table, or votes; a name is no class, or fits two; question is asked twice.
 
     Examples
     --------
@@ -54,15 +54,17 @@ def read_questions(path: str | Path, classes: Classes | None = None) -> Question
     votes = [name for name in ("rater", "worker", "answer") if name in table.columns]
     if votes:
         raise DataError(
-            "the file holds votes, and not questions",
+            "wrong-table",
+            "file has votes, not questions",
             where=f"{path}, column {votes[0]}",
-            mend="give questions, or proposals: votes, and golden ones above all, are no questions to ask",
+            fix="give questions, or proposals: votes, and golden ones above all, are no questions to ask",
         )
     if {"task", "classes"} <= set(table.columns):
         raise DataError(
-            "the file holds tasks, whose questions are grouped already",
+            "wrong-table",
+            "file has tasks, whose questions are already grouped",
             where=path,
-            mend="give what propose or questions wrote",
+            fix="give what propose or questions wrote",
         )
     if "source" in table.columns:
         return _by_name(proposals_of_table(path, table, classes).questions)

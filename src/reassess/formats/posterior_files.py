@@ -21,7 +21,7 @@ def read_posterior(path: str | Path) -> Posterior:
     Raises
     ------
     DataError
-        The table lacks a column, an item does not have each answer once, or its probabilities do not add up to 1.
+        The table lacks a column, item does not have each answer once, or its probabilities do not add up to 1.
     """
     path = as_path(path)
     table = read_table(path, text=("item", "answer"))
@@ -38,7 +38,8 @@ def read_posterior(path: str | Path) -> Posterior:
         first = int(np.argmax(odd))  # each cell before it is there once
         n = int(rows[first]) if first < len(cells) and cells[first] == first else 0
         raise DataError(
-            "an item does not have each answer once",
+            "missing-answers",
+            "item does not have each answer once",
             where=f"{path}, item {items[first // len(answers)]}",
             allowed=f"one row for answer {answers[first % len(answers)]}",
             found=f"{n} rows",
@@ -54,7 +55,11 @@ def write_posterior(path: str | Path, posterior: Posterior, *, force: bool = Fal
     import polars as pl
 
     if isinstance(posterior.items, Questions):
-        raise DataError("(image, class) questions are written as scores", mend="write_scores(path, posterior.scores())")
+        raise DataError(
+            "not-posterior",
+            "(image, class) questions are written as scores",
+            fix="write_scores(path, posterior.scores())",
+        )
     items, truths = ([str(name) for name in names] for names in (posterior.items, posterior.truths))
     table = pl.DataFrame(
         {

@@ -86,7 +86,9 @@ def _texts(path: Path, table: "pl.DataFrame", name: str, thing: str) -> "pl.Seri
     refuse_missing(path, texts)
     if (texts == "").any():
         row = (texts == "").arg_max() or 0
-        raise DataError("a value is missing", where=place(path, row, name), mend="fill it in, or leave the row out")
+        raise DataError(
+            "missing-value", "value is missing", where=place(path, row, name), fix="fill it in, or leave the row out"
+        )
     return texts
 
 

@@ -86,16 +86,18 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
         lost = sorted(text for text, class_id in id_of.items() if class_id < 0)
         if lost:
             raise DataError(
+                "no-class",
                 NO_CLASS,
                 where=path,
                 allowed=classes.allowed,
                 found=some(lost, most=3),
-                mend="check the spelling, or add the class to the list of classes",
+                fix="check the spelling, or add the class to the list of classes",
             )
         return id_of, classes
     if numbers:  # a number among names is no name: ranks would stand for wrong classes
         name = min(set(texts) - numbers.keys())
         raise DataError(
+            "ids-and-names",
             "classes are neither all ids nor all names",
             where=path,
             allowed="whole numbers, or text",
@@ -109,7 +111,7 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
 
 
 def _no_name(where: object) -> DataError:
-    return DataError("a class has no name", where=where, allowed="whole numbers, or text", found="''")
+    return DataError("no-class-name", "class name is empty", where=where, allowed="whole numbers, or text", found="''")
 
 
 def _checked(path: Path, numbers: dict[str, int], classes: Classes) -> tuple[dict[str, int], Classes]:
@@ -117,6 +119,7 @@ def _checked(path: Path, numbers: dict[str, int], classes: Classes) -> tuple[dic
     wrong = sorted(text for text, class_id in numbers.items() if not 0 <= class_id <= classes.largest_id)
     if wrong:
         raise DataError(
+            "out-of-range",
             "class id out of range",
             where=path,
             allowed=f"0 to {classes.largest_id}",

@@ -230,7 +230,8 @@ def _reviews_of_rows(path: Path, table: "pl.DataFrame") -> list[tuple[str, _Revi
             review[_PROBLEMATIC] = True
         else:
             raise DataError(
-                "a row holds neither an answer to a class nor a problematic image",
+                "wrong-row",
+                "row has neither an answer to a class nor a problematic image",
                 where=place(path, row),
                 allowed="valid, unclear or wrong with a class, or problematic without one",
                 found=f"{given!r} {'without a class' if class_id is None else f'with class {class_id}'}",
@@ -250,20 +251,22 @@ def _reviews_of_lists(path: Path, table: "pl.DataFrame", classes: Classes | None
         for kind in _KINDS:
             if any(_is_list(part, classes) for part in review[kind]):
                 raise DataError(
+                    "wrong-cell",
                     "classes in a cell are separated by semicolons",
                     where=place(path, row, headings[kind]),
                     allowed="classes separated by commas",
                     found=repr(cells[kind][row]),
-                    mend="put commas in their place",
+                    fix="put commas in their place",
                 )
         answer = _TRUE.get((cells[_PROBLEMATIC][row] or "").strip().casefold() or "false")
         if answer is None:
             raise DataError(
-                "neither true nor false",
+                "wrong-type",
+                "value is value is neither true nor false",
                 where=place(path, row, headings[_PROBLEMATIC]),
                 allowed="true or false, 1 or 0, or nothing for false",
                 found=repr(cells[_PROBLEMATIC][row]),
-                mend="write one of these",
+                fix="write one of these",
             )
         reviews.append((image, review | {_PROBLEMATIC: answer}))
     return reviews
@@ -290,7 +293,8 @@ def _of_verdicts(path: Path, table: "pl.DataFrame", original: LabelSets) -> Mult
     if (rows < 0).any():
         row = int(np.argmax(rows < 0))
         raise DataError(
-            "a verdict is on an image without an original label",
+            "missing-labels",
+            "verdict is on an image without an original label",
             where=place(path, row),
             allowed=f"a number from 1 to {len(IMAGENET.images):,}",
             found=images[row],

@@ -126,7 +126,7 @@ def _read_npz(path: Path, classes: Classes | None, max_bytes: int) -> Scores:
         what="the scores",
         kind="floats",
         where=f"{path}, array {name}",
-        mend=votes if values.ndim == 3 else None,
+        fix=votes if values.ndim == 3 else None,
     )
     if golden is not None:
         check_shape(golden, ("questions",), what="what is golden", kind="integers", where=f"{path}, array {_GOLDEN}")

@@ -44,7 +44,7 @@ def read_separated(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
     records = _records(path)
     _, headings = next(records, (1, [""]))
     _refuse_other_separator(path, headings)
-    check_unique([name for name in headings if name], thing="a column", where=path, mend="rename one of them")
+    check_unique([name for name in headings if name], thing="a column", where=path, fix="rename one of them")
     is_plain = _is_plain(path)
     source = path if is_plain else _made_plain(path, records, headings)
     texts = {i for i, name in enumerate(headings) if name in text}
@@ -83,10 +83,11 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
         except csv.Error as error:
             is_open = str(error) == "unexpected end of data"
             raise DataError(
-                "the table cannot be read",
+                "unreadable-file",
+                "table cannot be read",
                 where=f"{path}, line {begin:,}",
                 found="a quote that is not closed" if is_open else str(error),
-                mend='get or write the file again; a quote within a field is written twice: "5"" floppy"',
+                fix='get or write the file again; a quote within a field is written twice: "5"" floppy"',
             ) from error
 
 
@@ -130,11 +131,12 @@ def _refuse_other_separator(path: Path, headings: Sequence[str]) -> None:
     other = next((mark for mark in _WORDS if mark != separator and len(headings) == 1 and mark in headings[0]), None)
     if other is not None:
         raise DataError(
-            "the fields are not separated as the suffix says",
+            "wrong-separator",
+            "fields are not separated as the suffix says",
             where=path,
             allowed=f"{_WORDS[separator]}, in a {path.suffix} file",
             found=f"{_WORDS[other]}, in the heading {headings[0]!r}",
-            mend=f"save it with {_WORDS[separator]}" + (", or call it .tsv" if other == "\t" else ""),
+            fix=f"save it with {_WORDS[separator]}" + (", or call it .tsv" if other == "\t" else ""),
         )
 
 
@@ -146,9 +148,10 @@ def _check_widths(path: Path, records: Iterator[tuple[int, list[str]]], headings
 def _check_width(path: Path, line: int, record: Sequence[str], headings: Sequence[str]) -> None:
     if len(record) != len(headings):
         raise DataError(
-            "a row is cut short" if len(record) < len(headings) else "a row has more fields than the heading",
+            "wrong-row",
+            "row is too short" if len(record) < len(headings) else "row has more fields than the heading",
             where=f"{path}, line {line:,}",
             allowed=f"{len(headings):,} fields, as in the heading",
             found=f"{len(record):,}",
-            mend="get or write the file again; a field that holds a separator stands in quotes",
+            fix="get or write the file again; a field that holds a separator stands in quotes",
         )

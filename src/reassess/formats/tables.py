@@ -47,9 +47,10 @@ def refuse_fork() -> None:
     """Raise `DataError` in a process that was forked after a table was read or written."""
     if _at_work["before the fork"]:
         raise DataError(
-            "a table is read or written in a process that was forked after another table was",
+            "forked-process",
+            "a forked process cannot read or write tables after its parent did",
             allowed="processes that are started anew",
-            mend='multiprocessing.get_context("spawn"), or multiprocessing_context="spawn" of a DataLoader',
+            fix='multiprocessing.get_context("spawn"), or multiprocessing_context="spawn" of a DataLoader',
         )
 
 
@@ -111,21 +112,23 @@ def read_table(path: Path, *, text: Sequence[str] = (), rows_needed: bool = True
         raise not_utf8(path, error) from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeError) as error:
         raise DataError(
-            "the table cannot be read",
+            "unreadable-file",
+            "table cannot be read",
             where=_where_no_json(path) if path.suffix.lower() == ".jsonl" else path,
             found=str(error).splitlines()[0],
-            mend=other_suffix(path) or "get or write the file again",
+            fix=other_suffix(path) or "get or write the file again",
         ) from error
     if any(_VALUE.search(heading) for heading in table.columns):
         raise DataError(
-            "the first line of the table is no heading",
+            "no-heading",
+            "first line of the table is not a heading",
             where=path,
             allowed="a heading for each column, such as image",
             found=some(table.columns),
-            mend="write the headings above the first row",
+            fix="write the headings above the first row",
         )
     if rows_needed and not table.height:
-        raise DataError("the table has no rows", where=path, mend="write it again")
+        raise DataError("no-rows", "table has no rows", where=path, fix="write it again")
     return table.with_columns(series.cast(pl.String) for series in table if series.dtype in (pl.Categorical, pl.Enum))
 
 
@@ -134,16 +137,19 @@ def _read_parquet(path: Path) -> "pl.DataFrame":
     import polars as pl
 
     if (found := bad_page(path)) is not None:
-        raise DataError("the table cannot be read", where=path, found=found, mend="get or write the file again")
+        raise DataError(
+            "unreadable-file", "table cannot be read", where=path, found=found, fix="get or write the file again"
+        )
     lazy = pl.scan_parquet(path, glob=False)
     schema, rows = lazy.collect_schema(), lazy.select(pl.len()).collect().item()
     if rows * sum(_NUMBER_BYTES if dtype.is_numeric() else _TEXT_BYTES for dtype in schema.dtypes()) > MAX_BYTES:
         raise DataError(
-            "the table declares too much",
+            "too-large",
+            "table is too large",
             where=path,
             allowed=f"up to {MAX_BYTES:,} bytes, with {_NUMBER_BYTES} for a number and {_TEXT_BYTES} for a text",
             found=f"{rows:,} rows of {len(schema):,} columns",
-            mend="split it, or leave columns out",
+            fix="split it, or leave columns out",
         )
     return pl.read_parquet(path, glob=False)
 
@@ -235,11 +241,12 @@ def column(path: Path, table: "pl.DataFrame", *names: str, thing: str) -> str:
         if name in table.columns:
             return name
     raise DataError(
-        f"the table has no column for {thing}",
+        "missing-column",
+        f"column with {thing} is missing",
         where=path,
         allowed=" or ".join(names),
         found=", ".join(table.columns[:12]),
-        mend="rename the column, or add it",
+        fix="rename the column, or add it",
     )
 
 
@@ -256,9 +263,10 @@ def refuse_missing(path: Path, series: "pl.Series", *, per_row: int = 1, needed:
     is_missing = series.is_null() if needed is None else series.is_null() & needed
     if is_missing.any():
         raise DataError(
-            "a value is missing",
+            "missing-value",
+            "value is missing",
             where=place(path, (is_missing.arg_max() or 0) // per_row, series.name),
-            mend="fill it in, or leave the row out",
+            fix="fill it in, or leave the row out",
         )
 
 
@@ -276,7 +284,8 @@ def integers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series
     bad = (series.is_not_null() & whole.is_null()).arg_true()
     if bad.len():
         raise DataError(
-            "a number is too large" if series.dtype.is_integer() else "not a whole number",
+            "out-of-range" if series.dtype.is_integer() else "not-a-number",
+            "number is too large" if series.dtype.is_integer() else "not a whole number",
             where=place(path, bad[0] // per_row, series.name),
             found=repr(series[bad[0]]),
         )
@@ -302,7 +311,7 @@ def floats(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
     bad = (series.is_not_null() & values.is_null()).arg_true()
     if bad.len():
         found = str(series.dtype) if series.dtype.is_nested() else repr(series[bad[0]])
-        raise DataError("not a number", where=place(path, bad[0] // per_row, series.name), found=found)
+        raise DataError("not-a-number", "not a number", where=place(path, bad[0] // per_row, series.name), found=found)
     return values
 
 
@@ -333,8 +342,9 @@ def as_text(path: Path, series: "pl.Series") -> "pl.Series":
     except pl.exceptions.PolarsError as error:  # of bytes, or of a span of time
         cause = error
     raise DataError(
-        "a column does not hold text",
+        "wrong-type",
+        "column is not text",
         where=f"{path}, column {series.name}",
         found=str(series.dtype),
-        mend="write it as text",
+        fix="write it as text",
     ) from cause

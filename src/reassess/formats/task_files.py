@@ -10,7 +10,7 @@ import numpy as np
 
 from reassess.core.checks import check_range, first_repeat
 from reassess.core.class_names import MOST_CLASSES
-from reassess.core.classes import NO_CLASS, Classes, check_classes
+from reassess.core.classes import Classes, check_classes
 from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
 from reassess.errors import DataError, at
@@ -71,7 +71,9 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     suffix_of(path, TASK_SUFFIXES, "tasks")
     lines = list(_lines(path))
     if not lines:
-        raise DataError("the file holds no task", where=path, allowed=f"lines such as {_FORM}", mend="write it again")
+        raise DataError(
+            "no-tasks", "file has no tasks", where=path, allowed=f"lines such as {_FORM}", fix="write it again"
+        )
     sizes = np.array([len(line.classes) for line in lines])
     asked = [line for line in lines for _ in line.classes]
     class_ids, classes = _class_ids(path, lines, classes)
@@ -112,12 +114,17 @@ def _line(text: str, place: int, where: str) -> _Line:
     except (ValueError, RecursionError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError("the line is no JSON", where=where, found=str(error), mend="write the file again") from error
+        raise DataError(
+            "not-json", "line is not JSON", where=where, found=str(error), fix="write the file again"
+        ) from error
     if not isinstance(task, dict):
         raise _no_task(where, "an object", task)
     if "class" in task and not task.keys() & {"task", "classes"}:
         raise DataError(
-            "the line holds a question, and not a task", where=where, mend="make tasks of questions with reassess tasks"
+            "not-a-task",
+            "line is a question, not a task",
+            where=where,
+            fix="make tasks of questions with reassess tasks",
         )
     number, image, reason = task.get("task", -1), task.get("image"), task.get("reason", "")
     if not _is_number(number, _MOST_NUMBER):
@@ -147,7 +154,8 @@ def _is_number(value: Any, most: int) -> bool:
 
 def _no_task(where: str, allowed: str, found: Any) -> DataError:
     return DataError(
-        "the line holds no task",
+        "not-a-task",
+        "line is not a task",
         where=where,
         allowed=f"{allowed}, as in {_FORM}",
         found=shortened(json.dumps(found), _SHOWN),
@@ -163,11 +171,12 @@ def _check_names(lines: Sequence[_Line], class_ids: Sequence[int], classes: Clas
         # Where names were not known when the tasks were written, the name is the id or wnid again.
         if name not in (None, str(called), classes.label(class_id)):
             raise DataError(
+                "other-class-name",
                 f"class {class_id} has another name in the benchmark",
                 where=line.where,
                 allowed=classes.label(class_id),
                 found=name,
-                mend="make the tasks again, by questions of this benchmark",
+                fix="make the tasks again, by questions of this benchmark",
             )
 
 
@@ -177,18 +186,20 @@ def _refuse_repeats(
     """Refuse a task or a question that stands in two lines, or twice in one."""
     if repeat := first_repeat([line.number for line in lines]):
         raise DataError(
-            f"task {lines[repeat[0]].number} stands twice",
+            "duplicate-task",
+            f"task {lines[repeat[0]].number} is listed twice",
             where=path,
             found=_both(*(lines[place] for place in repeat)),
-            mend="number the tasks anew",
+            fix="number the tasks anew",
         )
     if repeat := first_repeat([(line.image, class_id) for line, class_id in zip(asked, class_ids, strict=True)]):
         first, again = (asked[place] for place in repeat)
         raise DataError(
-            "a question is asked twice",
+            "duplicate-question",
+            "question is asked twice",
             where=f"{path}, image {first.image}, class {classes.label(class_ids[repeat[0]])}",
             found=_both(first, again),
-            mend="leave one out",
+            fix="leave one out",
         )
 
 
@@ -203,12 +214,14 @@ def _class_ids(
 
     called = [each for line in lines for each in line.classes]
     if len({type(each) for each in called}) > 1:
-        raise DataError("classes are neither all ids nor all names", where=path, allowed="whole numbers, or text")
+        raise DataError(
+            "ids-and-names", "classes are neither all ids nor all names", where=path, allowed="whole numbers, or text"
+        )
     dtype = pl.String if isinstance(called[0], str) else pl.Int64
     try:
         class_ids, classes = ids_of_column(path, pl.Series("class", called, dtype), classes)
     except DataError as error:
-        if error.what == NO_CLASS and classes is not None:
+        if error.code == "no-class" and classes is not None:
             lost = (
                 line.where for line in lines if any(classes.id_of(str(each), where="") < 0 for each in line.classes)
             )

@@ -33,7 +33,8 @@ def check_batch(
     """
     if len(scores) != 2 or not scores[1] or scores_dtype not in _SCORE_TYPES:
         raise DataError(
-            "scores must be floats, one row an image and one column a class",
+            "wrong-type",
+            "scores must be floats, one row per image and one column per class",
             allowed=f"{', '.join(_SCORE_TYPES)} of shape (images, classes)",
             found=f"{scores_dtype} {tuple(scores)}",
         )
@@ -47,10 +48,11 @@ def refuse_rounding(given: str, kept: str) -> None:
     """Raise `DataError` if a framework keeps scores in a narrower type than it was given."""
     if given != kept:
         raise DataError(
-            "the scores would be rounded, and ties would appear",
+            "rounded-scores",
+            "scores would be rounded, which makes ties",
             allowed=kept,
             found=given,
-            mend=f"give {kept}, or let the framework keep {given}; in JAX, set jax_enable_x64",
+            fix=f"give {kept}, or let the framework keep {given}; in JAX, set jax_enable_x64",
         )
 
 
@@ -70,22 +72,24 @@ def refuse_counted(nan: int, ill_formed: int) -> None:
     >>> refuse_counted(2, 0)
     Traceback (most recent call last):
         ...
-    reassess.errors.DataError: a score is NaN
+    reassess.errors.DataError: score is NaN
       allowed: any number, and +inf or -inf
       found:   NaN in the scores of images: 2
-      to mend: find out why the model returns NaN
+      fix:     find out why the model returns NaN
     """
     if nan:
         raise DataError(
-            "a score is NaN",
+            "not-a-number",
+            "score is NaN",
             allowed="any number, and +inf or -inf",
             found=f"NaN in the scores of images: {nan:,}",
-            mend="find out why the model returns NaN",
+            fix="find out why the model returns NaN",
         )
     if ill_formed:
         raise DataError(
+            "wrong-target",
             "valid classes are neither multi-hot nor ids padded with -1",
             allowed="0 or 1 for each class; or ids below the number of classes, each once, then -1",
             found=f"other numbers, or an id twice, for images: {ill_formed:,}",
-            mend="a multi-hot target has as many columns as the scores, ids have fewer; -1 needs a signed type",
+            fix="a multi-hot target has as many columns as the scores, ids have fewer; -1 needs a signed type",
         )

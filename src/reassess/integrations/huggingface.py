@@ -8,7 +8,7 @@ import numpy as np
 
 from reassess.core.labels import LabelSets
 from reassess.data.loading import load_labels
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import DataError, Fix, MissingPackageError
 from reassess.evaluation.outcomes import refuse_unknown
 from reassess.text import some
 
@@ -22,7 +22,7 @@ except ImportError as error:
 __all__ = ["check_columns", "file_names", "mapped", "whole_names", "with_real_labels"]
 
 _DatasetT = TypeVar("_DatasetT", datasets.Dataset, datasets.IterableDataset)
-_MEND = "check the names, or keep such images apart with ignore_unknown=True"
+_FIX = Fix("check the names, or mark such images: {ignore_unknown}", ignore_unknown=True)
 
 
 def with_real_labels(
@@ -135,7 +135,7 @@ def _find(labels: LabelSets, names: Sequence[str | None], column: str, ignore_un
     rows = labels.find(images)
     unknown = rows < 0
     if not ignore_unknown:
-        refuse_unknown(images, np.flatnonzero(unknown), labels.images, _MEND)
+        refuse_unknown(images, np.flatnonzero(unknown), labels.images, _FIX)
     sizes = np.zeros(len(rows), np.int64)
     ids, sizes[~unknown] = labels.of_rows(rows[~unknown])
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
@@ -147,9 +147,10 @@ def whole_names(names: Sequence[str | None], column: str) -> tuple[str, ...]:
     missing = [row for row, name in enumerate(names) if not name]
     if missing:
         raise DataError(
+            "no-image-names",
             f"{len(missing):,} of {len(names):,} images have no file name",
             where=f"column {column}, the first is row {missing[0]}",
-            mend="add the labels before any map or filter, in which decoded images lose the names of their files; or "
+            fix="add the labels before any map or filter, in which decoded images lose the names of their files; or "
             "give a column of file names: image=...",
         )
     return tuple(name for name in names if name)
@@ -159,34 +160,39 @@ def check_columns(dataset: object, image: str, feature: str | None) -> None:
     """Raise `DataError` unless this is one data set with a column of images or file names, and none of a new name."""
     if not isinstance(dataset, datasets.Dataset | datasets.IterableDataset):
         raise DataError(
-            "this is not one data set",
+            "wrong-type",
+            "not a single dataset",
             allowed="a Dataset or an IterableDataset",
             found=f"{type(dataset).__name__}" + (f" of {some(list(dataset))}" if isinstance(dataset, dict) else ""),
-            mend="give one split; the training images of ImageNet have no re-assessed labels",
+            fix="give one split; the training images of ImageNet have no re-assessed labels",
         )
     if dataset.features is None:
         raise DataError(
-            "the data set does not say what its columns hold",
-            mend="add the labels before any map, or give map and from_generator the features",
+            "no-features",
+            "dataset does not describe its columns",
+            fix="add the labels before any map, or give map and from_generator the features",
         )
     if image not in dataset.features:
         raise DataError(
-            f"the data set has no column {image}",
+            "missing-column",
+            f"dataset has no column {image}",
             found=some(list(dataset.features)),
-            mend="say which column holds the images or their file names: image=...",
+            fix="say which column holds the images or their file names: image=...",
         )
     if not _named(dataset.features[image]):
         raise DataError(
-            f"the column {image} holds neither images nor file names",
+            "wrong-type",
+            f"column {image} has neither images nor file names",
             allowed="Image, or Value('string')",
             found=dataset.features[image],
-            mend="say which column holds the images or their file names: image=...",
+            fix="say which column holds the images or their file names: image=...",
         )
     if feature is not None and feature in dataset.features:
         raise DataError(
-            f"the data set has a column {feature} already",
+            "duplicate-column",
+            f"dataset already has a column {feature}",
             found=some(list(dataset.features)),
-            mend="call the new one otherwise: feature=...",
+            fix="call the new one otherwise: feature=...",
         )
 
 

@@ -68,7 +68,7 @@ def select_images(
     >>> select_images(dataset, folds.held_out(0), image="file")["file"][:]
     ['c.png', 'a.png']
     """
-    check_type(selection, ImageSelection, what="the selection", mend="read_clean_list(FILE) or ImageSelection(images)")
+    check_type(selection, ImageSelection, what="the selection", fix="read_clean_list(FILE) or ImageSelection(images)")
     check_columns(dataset, image, None)
     if isinstance(dataset, datasets.Dataset):
         names = whole_names(file_names(dataset, image), image)
@@ -124,7 +124,7 @@ def relabel_images(
     """
     check_columns(dataset, image, None)
     if label not in dataset.features:
-        raise DataError(f"the data set has no column {label}", found=", ".join(dataset.features))
+        raise DataError("missing-column", f"dataset has no column {label}", found=", ".join(dataset.features))
     check_type(classes_of, Mapping, what="the new classes")
     feature = dataset.features[label]
     selection = ImageSelection(tuple(classes_of), thing="list of new classes")
@@ -193,11 +193,11 @@ def with_targets(
     >>> with_targets(datasets.Dataset.from_dict({"file": ["a.png"]}), targets, image="file")[0]
     {'file': 'a.png', 'target': [0.5, 0.0, 0.5]}
     """
-    check_type(targets, TrainingTargets, what="the targets", mend="training_targets(...)")
+    check_type(targets, TrainingTargets, what="the targets", fix="training_targets(...)")
     check_columns(dataset, image, feature)
     kind = datasets.Sequence(datasets.Value("float32"), length=targets.classes)
     if isinstance(dataset, datasets.Dataset):
-        check_size(targets, max_bytes, mend="give dataset.to_iterable_dataset(), which makes them as they are read")
+        check_size(targets, max_bytes, fix="give dataset.to_iterable_dataset(), which makes them as they are read")
         names = whole_names(file_names(dataset, image), image)
         rows = targets.selection.rows(names, match=match, ignore_unknown=ignore_unknown)
         tell_unknown(names, targets.selection, match, depth=2)
@@ -230,7 +230,8 @@ def _class_id(name: str, given: int | str, feature: Any) -> int:
     if isinstance(given, str):
         if known is None or given not in known:
             raise DataError(
-                "the data set has no such class",
+                "unknown-class",
+                "class is not in the dataset",
                 where=f"image {name}",
                 allowed=some(known) if known else "class ids, as the column names no class",
                 found=repr(given),

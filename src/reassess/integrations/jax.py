@@ -65,7 +65,7 @@ class Counts:
 
     def __add__(self, other: "Counts") -> "Counts":
         if self.top_k != other.top_k:
-            raise DataError("hits are counted for different k", allowed=self.top_k, found=other.top_k)
+            raise DataError("different-k", "hits are counted for different k", allowed=self.top_k, found=other.top_k)
         return jax.tree.map(jnp.add, self, other)
 
 
@@ -130,7 +130,9 @@ def accuracy(counts: Counts) -> dict[int, float | None]:
     """
     totals = jax.device_get(counts)
     if np.ndim(totals.n):
-        raise DataError("counts are not added up", allowed="one n", found=f"n of shape {np.shape(totals.n)}")
+        raise DataError(
+            "no-count", "counts cannot be added up", allowed="one n", found=f"n of shape {np.shape(totals.n)}"
+        )
     refuse_counted(int(totals.nan), int(totals.ill_formed))
     return {
         k: int(hits) / int(totals.n) if totals.n else None for k, hits in zip(totals.top_k, totals.hits, strict=True)

@@ -56,7 +56,9 @@ class RealAccuracy(keras.metrics.Metric):
         (self.k,) = check_top_k((k,))
         super().__init__(name=name or f"real_top{k}", dtype=dtype or "float32")
         if self.dtype not in ("float32", "float64"):
-            raise DataError("sums in this dtype are not exact", allowed="float32 or float64", found=self.dtype)
+            raise DataError(
+                "wrong-type", "sums in this dtype are not exact", allowed="float32 or float64", found=self.dtype
+            )
         self.sums = self.add_variable(shape=(5,), initializer="zeros", dtype=self.dtype, name="sums")
 
     @property
@@ -135,10 +137,11 @@ class RealAccuracy(keras.metrics.Metric):
         refuse_counted(int(nan), int(ill_formed))
         if not (hits.is_integer() and total.is_integer()):
             raise DataError(
+                "no-count",
                 "weighted images have no count",
                 allowed="weights that are whole numbers",
                 found=f"{hits} of {total}",
-                mend="result() is the weighted accuracy",
+                fix="result() is the weighted accuracy",
             )
         return Proportion(int(hits), int(total))
 
@@ -150,5 +153,7 @@ class RealAccuracy(keras.metrics.Metric):
         weight = ops.cast(1 if given is None else given, self.dtype)
         shape = tuple(weight.shape)
         if shape and (shape[1:] not in ((), (1,)) or (None not in (shape[0], images) and shape[0] != images)):
-            raise DataError("wrong shape of the weights", allowed=f"shape ({images},)", found=f"shape {shape}")
+            raise DataError(
+                "wrong-shape", "wrong shape of the weights", allowed=f"shape ({images},)", found=f"shape {shape}"
+            )
         return ops.broadcast_to(ops.reshape(weight, (-1,)), ops.shape(like))

@@ -71,7 +71,7 @@ def with_real_labels(
     ------
     DataError
         This is no dataset, or its elements are not dicts, name no image, or have the feature already; an encoding is
-        not one of the three; multi-hot is asked for and the labels do not say how many classes there are.
+        not one of the three; multi-hot is asked for and labels do not give the number of classes.
     tf.errors.InvalidArgumentError
         In iteration: images were never rated; the message counts and names them.
 
@@ -88,7 +88,9 @@ def with_real_labels(
     """
     labels = labels if isinstance(labels, LabelSets) else load_labels(labels)
     if not isinstance(dataset, tf.data.Dataset):
-        raise DataError("this is no dataset of tf.data", allowed="a tf.data.Dataset", found=type(dataset).__name__)
+        raise DataError(
+            "wrong-type", "not a tf.data dataset", allowed="a tf.data.Dataset", found=type(dataset).__name__
+        )
     check_elements(dataset.element_spec, file_name, [feature, f"{feature}_rated"][: 1 + ignore_unknown])
     positions = {key: row for row, key in enumerate(image_keys(labels.images))}
     find, encode = finder(positions, len(labels)), _encoder(labels, encoding)
@@ -148,27 +150,33 @@ def check_elements(spec: Any, file_name: str, features: list[str]) -> None:
     """Raise `DataError` unless elements are dicts with a file name and without the features that are to be added."""
     if not isinstance(spec, Mapping):
         raise DataError(
-            "the elements of the dataset are not dicts, and so name no image",
+            "no-image-names",
+            "elements of the dataset are not dicts, so they have no image names",
             allowed=f"dicts with the feature {file_name}",
             found=f"{type(spec).__name__}: {spec}",
-            mend="map them to dicts first; tfds.load gives dicts unless as_supervised=True",
+            fix="map them to dicts first; tfds.load gives dicts unless as_supervised=True",
         )
     if file_name not in spec:
         raise DataError(
-            f"the elements of the dataset have no feature {file_name}",
+            "missing-column",
+            f"elements of the dataset have no feature {file_name}",
             found=some(list(spec)),
-            mend="say which feature names the image: file_name=...",
+            fix="say which feature names the image: file_name=...",
         )
     name = spec[file_name]
     if not (isinstance(name, tf.TensorSpec) and name.dtype == tf.string and name.shape.rank in (0, 1)):
         raise DataError(
-            f"the feature {file_name} is no file name", allowed="a string, or a vector of strings", found=name
+            "wrong-type",
+            f"feature {file_name} is not a file name",
+            allowed="a string, or a vector of strings",
+            found=name,
         )
     if taken := [feature for feature in features if feature in spec]:
         raise DataError(
-            f"the elements of the dataset have a feature {taken[0]} already",
+            "duplicate-column",
+            f"elements of the dataset already have a feature {taken[0]}",
             found=some(list(spec)),
-            mend="call the new one otherwise: feature=...",
+            fix="call the new one otherwise: feature=...",
         )
 
 
@@ -181,6 +189,6 @@ def refuse_unknown(names: tf.Tensor, known: tf.Tensor, images: Sequence[str], pl
         tf.as_string(tf.size(names)),
         f" images are not {place}; allowed: names such as {some(images, most=2)}; found: ",
         tf.strings.unicode_transcode(tf.strings.reduce_join(unknown[:_SHOWN], separator=", "), "UTF-8", "UTF-8"),
-        "; to mend: check the names, or keep such images apart with ignore_unknown=True",
+        "; to fix: check the names, or keep such images apart with ignore_unknown=True",
     ]
     return tf.debugging.Assert(tf.reduce_all(known), [tf.strings.join(message)])

@@ -61,7 +61,7 @@ def select_images(
     >>> [element["file_name"].numpy() for element in select_images(images, folds.held_out(0))]
     [b'c.png', b'a.png']
     """
-    check_type(selection, ImageSelection, what="the selection", mend="read_clean_list(FILE) or ImageSelection(images)")
+    check_type(selection, ImageSelection, what="the selection", fix="read_clean_list(FILE) or ImageSelection(images)")
     find = _finder(dataset, selection, file_name, match, ignore_unknown)
     return dataset.filter(lambda element: find(element[file_name]) >= 0)
 
@@ -100,7 +100,9 @@ def relabel_images(
     selection = ImageSelection(tuple(classes_of), thing="list of new classes")
     find = _finder(dataset, selection, file_name, match, ignore_unknown=True, batches=True)
     if label not in dataset.element_spec:
-        raise DataError(f"the elements of the dataset have no feature {label}", mend="say which it is: label=...")
+        raise DataError(
+            "missing-column", f"elements of the dataset have no feature {label}", fix="say which it is: label=..."
+        )
     ids = np.array(list(classes_of.values()))
     check_range(ids, 0, what="class id", where=lambda row: f"image {selection.images[row]}")
     new = tf.constant(ids, dataset.element_spec[label].dtype)
@@ -149,10 +151,12 @@ def with_targets(
     >>> [target.numpy().tolist() for image, target in with_targets(images, targets)]
     [[0.5, 0.0, 0.5]]
     """
-    check_type(targets, TrainingTargets, what="the targets", mend="training_targets(...)")
+    check_type(targets, TrainingTargets, what="the targets", fix="training_targets(...)")
     find = _finder(dataset, targets.selection, file_name, match, ignore_unknown)
     if image not in dataset.element_spec:
-        raise DataError(f"the elements of the dataset have no feature {image}", mend="say which it is: image=...")
+        raise DataError(
+            "missing-column", f"elements of the dataset have no feature {image}", fix="say which it is: image=..."
+        )
     starts = tf.constant(targets.indptr, tf.int64)
     ids, values = tf.constant(targets.indices, tf.int64), tf.constant(targets.values)
 
@@ -180,12 +184,14 @@ def _finder(
 ) -> Any:
     """From names to positions among the wanted images, below 0 of others; an unknown one stops the iteration."""
     if not isinstance(dataset, tf.data.Dataset):
-        raise DataError("this is no dataset of tf.data", allowed="a tf.data.Dataset", found=type(dataset).__name__)
+        raise DataError(
+            "wrong-type", "not a tf.data dataset", allowed="a tf.data.Dataset", found=type(dataset).__name__
+        )
     check_elements(dataset.element_spec, file_name, [])
     if not batches and dataset.element_spec[file_name].shape.rank:
         raise DataError(
-            "the elements of the dataset are batches", allowed="one image an element",
-            mend="select images before batch(...), or call unbatch() first",
+            "batched", "elements of the dataset are batches", allowed="one image an element",
+            fix="select images before batch(...), or call unbatch() first",
         )  # fmt: skip
     find = finder(selection.positions(match), _UNKNOWN, match)
     if selection.others is None or ignore_unknown:

@@ -128,9 +128,10 @@ def _check_names(names: tuple[str, ...], labels: LabelSets, *, complete: bool) -
     missing = np.setdiff1d(np.arange(len(labels)), rows)
     if complete and missing.size:
         raise DataError(
+            "missing-images",
             f"{missing.size:,} of {len(labels):,} images are missing",
             found=f"no {some([labels.images[row] for row in missing.tolist()], most=3)}",
-            mend="get all images, or build those that are there: tfds.load('imagenet_real/subset')",
+            fix="get all images, or build those that are there: tfds.load('imagenet_real/subset')",
         )
 
 

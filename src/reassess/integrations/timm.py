@@ -76,6 +76,7 @@ class RealLabelsImagenet:
         last = self.sample_idx + len(output)  # type: ignore[arg-type]
         if last > len(self.filenames):
             raise DataError(
+                "wrong-length",
                 "more outputs than images",
                 allowed=f"{len(self.filenames):,}, as many as there are file names",
                 found=f"{last:,}",

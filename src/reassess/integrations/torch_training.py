@@ -56,7 +56,8 @@ def image_names(dataset: Any) -> list[str]:
     if callable(getattr(dataset, "filenames", None)):
         return [os.fspath(name) for name in dataset.filenames()]
     raise DataError(
-        "the data set does not say which files its images are",
+        "no-image-names",
+        "dataset does not give the files of its images",
         allowed="one with samples, such as torchvision's ImageFolder, or with filenames(), such as timm's",
         found=type(dataset).__name__,
     )
@@ -118,7 +119,7 @@ class SelectedImages(Subset):
         self, dataset: Any, selection: ImageSelection, *, match: Match = "path", ignore_unknown: bool = False
     ) -> None:
         check_type(
-            selection, ImageSelection, what="the selection", mend="read_clean_list(FILE) or ImageSelection(images)"
+            selection, ImageSelection, what="the selection", fix="read_clean_list(FILE) or ImageSelection(images)"
         )
         names = image_names(dataset)
         rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
@@ -257,7 +258,7 @@ class TargetImages(SelectedImages):
     def __init__(
         self, dataset: Any, targets: TrainingTargets, *, match: Match = "path", ignore_unknown: bool = False
     ) -> None:
-        check_type(targets, TrainingTargets, what="the targets", mend="training_targets(...)")
+        check_type(targets, TrainingTargets, what="the targets", fix="training_targets(...)")
         super().__init__(dataset, targets.selection, match=match, ignore_unknown=ignore_unknown)
         self._of = targets
         names = image_names(dataset)
@@ -272,7 +273,7 @@ def _class_id(name: str, given: int | str, known: Mapping[str, int] | None) -> i
     if isinstance(given, str):
         if known is None or given not in known:
             raise DataError(
-                "the data set has no such class", where=f"image {name}", found=repr(given),
+                "unknown-class", "class is not in the dataset", where=f"image {name}", found=repr(given),
                 allowed=some(list(known or ())) or "class ids, as the data set names no class",
             )  # fmt: skip
         return known[given]
@@ -282,5 +283,7 @@ def _class_id(name: str, given: int | str, known: Mapping[str, int] | None) -> i
         or not 0 <= given < len(known or range(2**31))
     ):
         allowed = f"0 to {len(known) - 1}" if known else "0 or more"
-        raise DataError("class id out of range", where=f"image {name}", allowed=allowed, found=repr(given))
+        raise DataError(
+            "out-of-range", "class id out of range", where=f"image {name}", allowed=allowed, found=repr(given)
+        )
     return int(given)

@@ -94,7 +94,7 @@ class ImageNetReaL(VisionDataset):
     ------
     DataError
         No images were found, or one twice; images are not in the labels; an option has no such value. From
-        ``dataset[i]``: an image cannot be read.
+        ``dataset[i]``: image cannot be read.
     SourceError
         No place has the labels.
 
@@ -172,14 +172,15 @@ class ImageNetReaL(VisionDataset):
     def _check_options(self) -> None:
         if self.split != SPLIT:
             raise DataError(
-                "only the validation images have re-assessed labels",
+                "wrong-split",
+                "only the validation images have reassessed labels",
                 allowed=f"split={SPLIT!r}",
                 found=f"split={self.split!r}",
-                mend="to train on the images that were kept: CleanTraining(ImageFolder(...))",
+                fix="to train on the images that were kept: CleanTraining(ImageFolder(...))",
             )
         if not self.target_type or not all(kind in _TARGET_TYPES for kind in self.target_type):
             allowed = f"{', '.join(_TARGET_TYPES)}, or a list of them"
-            raise DataError("unknown target type", allowed=allowed, found=self.target_type)
+            raise DataError("unknown-name", "unknown target type", allowed=allowed, found=self.target_type)
         check_known([self.encoding], _ENCODINGS, thing="encoding")
 
     def _joined(self, known: LabelSets, what: str) -> npt.NDArray[np.int64]:
@@ -188,11 +189,12 @@ class ImageNetReaL(VisionDataset):
         missing = [self.images[row] for row in np.flatnonzero(rows < 0).tolist()]
         if missing:
             raise DataError(
+                "unknown-images",
                 f"{len(missing):,} of {len(rows):,} images are not in {what}",
                 where=self._files.place,
                 allowed=f"names such as {some(known.images, most=2)}",
                 found=some(missing, most=3),
-                mend="move them elsewhere, or give labels that hold them; training images have no re-assessed labels",
+                fix="move them elsewhere, or give labels that hold them; training images have no re-assessed labels",
             )
         return rows
 
@@ -224,10 +226,11 @@ class ImageNetReaL(VisionDataset):
             raise
         except Exception as error:  # each loader raises its own
             raise DataError(
-                "the image cannot be read",
+                "unreadable-image",
+                "image cannot be read",
                 where=path,
                 found=f"{type(error).__name__}: {error}",
-                mend="get the file again, or give a loader that can read it",
+                fix="get the file again, or give a loader that can read it",
             ) from error
 
     def _target(self, kind: str, index: int) -> Any:
@@ -285,7 +288,8 @@ def _loaded(given: str | Path | _Given, load: Callable[[str | Path], _Given]) ->
 def _of_imagenet(labels: LabelSets) -> LabelSets:
     if benchmark_of(labels.images) is not IMAGENET:
         raise DataError(
-            "the labels are not those of ImageNet's validation images",
+            "different-labels",
+            "labels are not those of ImageNet's validation images",
             allowed="names such as ILSVRC2012_val_00000001.JPEG",
             found=some(labels.images, most=3) or "no image",
         )

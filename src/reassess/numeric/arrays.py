@@ -84,10 +84,11 @@ def as_array(given: Any) -> tuple[npt.NDArray[Any], bool]:
         return _read(given)
     except Exception as error:  # each library raises its own
         raise DataError(
+            "wrong-type",
             "numpy cannot read this array",
             allowed="an array with its values, on the CPU or where they can be fetched from",
             found=f"{type(given).__module__}.{type(given).__qualname__}: {str(error).splitlines()[0]}",
-            mend="within a compiled function (tf.function, jax.jit), use the functions of reassess.integrations",
+            fix="within a compiled function (tf.function, jax.jit), use the functions of reassess.integrations",
         ) from error
 
 
@@ -132,7 +133,8 @@ def as_scores(given: npt.ArrayLike) -> npt.NDArray[Any]:
     is_float = are_bits or (array.dtype.kind == "f" and array.dtype.itemsize in _SCORE_BYTES)
     if not is_float or array.ndim != 2 or not array.shape[1]:
         raise DataError(
-            "scores must be floats, one row an image and one column a class",
+            "wrong-type",
+            "scores must be floats, one row per image and one column per class",
             allowed="float16, bfloat16, float32 or float64 of shape (N, classes)",
             found=f"{'bfloat16' if are_bits else array.dtype} {array.shape}",
         )

@@ -240,9 +240,16 @@ def check_replicates(replicates: int) -> None:
     """Raise `DataError` if replicates are too many, or too few for 95 %, beyond which one lies at either end."""
     fewest = math.ceil(1 / _TAIL)
     if replicates < fewest:
-        raise DataError("too few replicates for a 95 % interval", allowed=f"{fewest} or more", found=replicates)
+        raise DataError(
+            "too-few-replicates",
+            "too few replicates for a 95 % interval",
+            allowed=f"{fewest} or more",
+            found=replicates,
+        )
     if replicates > _MOST_REPLICATES:
-        raise DataError("too many replicates", allowed=f"up to {_MOST_REPLICATES:,}", found=f"{replicates:,}")
+        raise DataError(
+            "too-many-replicates", "too many replicates", allowed=f"up to {_MOST_REPLICATES:,}", found=f"{replicates:,}"
+        )
 
 
 def _lowest(counts: Mapping[int, int], n: int) -> int:

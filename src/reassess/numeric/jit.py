@@ -11,11 +11,12 @@ __all__ = ["compiled", "thread_count"]
 _THREADS = "NUMBA_NUM_THREADS"
 if not (given := os.environ.get(_THREADS, "1")).isdecimal() or int(given) < 1:  # numba dies of it, or is not quiet
     raise DataError(
-        "the number of threads of compiled loops is out of range",
+        "out-of-range",
+        "number of threads of compiled loops out of range",
         where=f"the environment variable {_THREADS}",
         allowed="1 or more",
         found=given or "an empty text",
-        mend="unset it",
+        fix="unset it",
     )
 
 import numba  # noqa: E402

@@ -95,7 +95,7 @@ def propose(
     """
     check_range(per_image, 1, what="number of proposals an image")
     if isinstance(models, Iterator):
-        raise DataError("the models can be gone through only once", mend="give a dict, or list(models)")
+        raise DataError("not-repeatable", "models can be read only once", fix="give a dict, or list(models)")
     benchmark = Benchmark() if benchmark is None else benchmark
     labels = LabelSets.from_lists([], [], benchmark.classes) if original is None else original
     check_original(labels)
@@ -135,11 +135,14 @@ def _each(models: _Models) -> Iterable[tuple[str, Predictions]]:
 
 def _check_names(names: list[str]) -> None:
     if not names:
-        raise DataError("no model was given", mend="give at least one")
+        raise DataError("no-models", "models are missing", fix="give at least one")
     check_unique(names, thing="a model")
     if ORIGINAL_SOURCE in names:
         raise DataError(
-            "a model is called as the original labels are", found=ORIGINAL_SOURCE, mend="give it another name"
+            "reserved-name",
+            "model has the name of the original labels",
+            found=ORIGINAL_SOURCE,
+            fix="give it another name",
         )
 
 
@@ -174,10 +177,11 @@ def _limit(per_image: float, images: int, fixed: int) -> int:
     limit += (limit + 1) / images <= per_image if images else 0  # the product may have been rounded down
     if fixed > limit:
         raise DataError(
-            "the original labels and the models' first classes alone are more proposals an image than allowed",
+            "too-many-candidates",
+            "original labels and top-1 predictions alone exceed the number of candidates per image",
             allowed=f"{per_image:g} an image",
             found=f"{fixed / images:.2f} an image, on {images:,} images that go to raters",
-            mend=f"allow {math.ceil(100 * fixed / images) / 100:g} or more, or leave models out",
+            fix=f"allow {math.ceil(100 * fixed / images) / 100:g} or more, or leave models out",
         )
     return limit
 

@@ -62,7 +62,7 @@ def choose_models(
     Raises
     ------
     DataError
-        No golden image is among those of the models; none of their pairs is valid; no model proposes anything.
+        No golden image is among those of the models; none of their pairs is valid; no model has a candidate.
 
     Examples
     --------
@@ -89,11 +89,11 @@ def choose_models(
     """
     check_number(seed, 0, what="seed", whole=True)
     if not 0 < recall <= 1:
-        raise DataError("recall out of range", allowed="above 0, to 1", found=recall)
+        raise DataError("out-of-range", "recall out of range", allowed="above 0, to 1", found=recall)
     if not len(candidates.proposals):
         aside, lost = len(candidates.set_aside), candidates.without_class
         images = f"{counted(aside, 'image')} set aside, {counted(lost, 'image')} without a class"
-        raise DataError("no model proposes anything", found=images, mend="keep agreed images")
+        raise DataError("no-candidates", "no model has a candidate", found=images, fix="keep agreed images")
     judged = golden_pairs(candidates, golden)
     is_searched = np.random.default_rng(seed).permutation(judged.count) < judged.count // _SEARCHED
     checked = judged.of_images(~is_searched)

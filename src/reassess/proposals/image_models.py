@@ -122,9 +122,10 @@ class ImageModel:
         except (Exception, SystemExit) as error:  # of anyone's code
             last = traceback.extract_tb(error.__traceback__)[-1]
             raise DataError(
-                "the model fails on a batch",
+                "model-failed",
+                "model fails on a batch",
                 found=f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})",
-                mend="a smaller batch needs less memory" if "memory" in str(error) else None,
+                fix="a smaller batch needs less memory" if "memory" in str(error) else None,
             ) from error
 
     def _batch(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:

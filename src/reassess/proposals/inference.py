@@ -8,7 +8,7 @@ from reassess.core.checks import check_range, check_several
 from reassess.data.benchmark_folders import part_path
 from reassess.data.image_sources import ImageSource, open_images
 from reassess.data.loading import load_classes
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import DataError, Fix, MissingPackageError
 from reassess.formats.files import all_or_none
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.model_runs import ImagePredictions, ModelRun, Opener, check_room, name_of
@@ -82,7 +82,7 @@ def predict(
     Raises
     ------
     DataError
-        A model cannot be had or fails; its outputs are not the benchmark's classes; a score is NaN or does not fit; no
+        A model cannot be had or fails; its outputs are not the benchmark's classes; score is NaN or does not fit; no
         image can be read; or a run that was interrupted was of another model, option or image.
     OutputError
         A file exists, would take the place of another part of the benchmark, or the disk has no room.
@@ -142,7 +142,9 @@ def _place(images: str | Path | None, benchmark: Benchmark | None) -> Path:
     if images is not None:
         return Path(images)
     if benchmark is None:
-        raise DataError("no images were given", mend="images=PLACE, or a benchmark that has images")
+        raise DataError(
+            "no-images", "images are missing", fix=Fix("{images}, or a benchmark that has images", images="PLACE")
+        )
     return part_path(benchmark, "images", needed_by="predict")
 
 

@@ -113,7 +113,7 @@ def see(
     Raises
     ------
     DataError
-        As for `find_outcomes`; or not one image of the model is known.
+        As for `find_outcomes`; or no image of the model is known.
     """
     with at(name):
         outcomes = find_outcomes(
@@ -138,10 +138,11 @@ def see(
 def _no_image(images: Sequence[str], index: ImageIndex) -> DataError:
     """The error for a model that would have no say at all."""
     return DataError(
-        "not one image of the model is known",
+        "no-common-image",
+        "no image of the model is known",
         allowed=f"names such as {some(index.names, most=2)}" if index.names else None,
         found=some(images, most=2) if images else "no image",
-        mend=how_they_fit(images, index.names, match=index.match) or "check the names, or leave the model out",
+        fix=how_they_fit(images, index.names, match=index.match) or "check the names, or leave the model out",
     )
 
 

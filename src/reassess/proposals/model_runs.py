@@ -102,7 +102,9 @@ class Opener:
     def __init__(self, models: Sequence[Source], *, device: str | None, offline: bool) -> None:
         ready = [model.name for model in models if isinstance(model, ImageModel)]
         if device is not None and len(ready) == len(models):
-            raise DataError("a model that is ready to run takes no device", where=some(ready, most=3), found=device)
+            raise DataError(
+                "device-not-used", "a loaded model takes no device", where=some(ready, most=3), found=device
+            )
         self._takers = takers([name_of(model) for model in models], "device")
         self._device, self._offline = device, offline
 
@@ -213,7 +215,7 @@ def _first_picture(decode: Decoder) -> Any:
     first = next((result for result in results if not isinstance(result, str)), None)
     if first is None:
         reasons = [f"{name}: {decode(row)}" for row, name in enumerate(pictures.names[:3])]
-        raise DataError("not one image can be read", where=pictures.place, found="\n".join(reasons))
+        raise DataError("unreadable-images", "no image can be read", where=pictures.place, found="\n".join(reasons))
     return first
 
 
@@ -226,9 +228,10 @@ def check_room(runs: Sequence[ModelRun], unfinished: Unfinished, tell: Callable[
     tell(f"{counted(runs[0].shards.images, 'image')}; their scores take {in_bytes(needed)}")
     if needed - there > free:
         raise OutputError(
-            "the disk has no room for the scores",
+            "disk-full",
+            "not enough disk space for the scores",
             where=folder,
             allowed=f"{in_bytes(needed - there)} free",
             found=in_bytes(free),
-            mend="make room, or choose another folder",
+            fix="make room, or choose another folder",
         )

@@ -70,13 +70,19 @@ def _opened(source: ModelSource, device: str | None, offline: bool) -> ImageMode
         return open_torchvision(source, name, device, offline=offline)
     if kind == "onnx" and name:
         if source.checkpoint is not None:
-            raise DataError("an ONNX file holds its weights", where=source.name, mend="leave the checkpoint out")
+            raise DataError(
+                "checkpoint-not-used",
+                "ONNX files have their own weights",
+                where=source.name,
+                fix="leave the checkpoint out",
+            )
         return open_onnx(source, name, device)
     if kind == "python" and name:
         return open_python(source, name, device)
     raise DataError(
-        "this names no model",
+        "unknown-model",
+        "not a model",
         where=source.name,
         allowed="timm:NAME, torchvision:NAME, onnx:FILE or python:module:function",
-        mend=f"did you mean timm:{source.name}?" if source.name and ":" not in source.name else None,
+        fix=f"did you mean timm:{source.name}?" if source.name and ":" not in source.name else None,
     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import DataError, Fix, MissingPackageError
 from reassess.formats.files import check_input, sha256, suffix_of
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.preprocessing import Transform, read_transform
@@ -35,20 +35,25 @@ def open_onnx(source: ModelSource, name: str, device: str | None) -> ImageModel:
     check_input(path)
     if source.transform is None:
         raise DataError(
-            "an ONNX file does not say how pictures are prepared",
+            "no-transform",
+            "ONNX files do not say how images are prepared",
             where=source.name,
-            mend="say it: transform=FILE, with size, crop, mean and deviation",
+            fix=Fix("describe it: {transform}, with size, crop, mean and deviation", transform="FILE"),
         )
     transform = read_transform(source.transform)
     given = "cpu" if device is None else device
     there = [name for name, each in _PROVIDERS.items() if each in onnxruntime.get_available_providers()]
     if given not in there:
-        raise DataError("onnxruntime has no such device", allowed=", ".join(there), found=given)
+        raise DataError(
+            "unknown-device", "onnxruntime does not have this device", allowed=", ".join(there), found=given
+        )
     try:
         session = onnxruntime.InferenceSession(path, providers=[_PROVIDERS[given]])
     except Exception as error:  # onnxruntime raises many kinds of its own
         reason = str(error).splitlines()[0]
-        raise DataError("the ONNX file cannot be loaded", where=path, found=reason, mend="export it anew") from error
+        raise DataError(
+            "unreadable-file", "ONNX file cannot be loaded", where=path, found=reason, fix="export it anew"
+        ) from error
     facts = {
         "weights": _hash(path),
         "library": f"onnxruntime {onnxruntime.__version__}",
@@ -62,11 +67,12 @@ def _function(path: Path, session: Any, transform: Transform) -> Callable[[npt.N
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(outputs) != 1:
         raise DataError(
-            "the ONNX file has several outputs",
+            "several-outputs",
+            "ONNX file has several outputs",
             where=path,
             allowed="one, the scores",
             found=some([each.name for each in outputs], most=3),
-            mend="export the model with its scores alone",
+            fix="export the model with its scores alone",
         )
     form = inputs[0].shape
     last = len(form) == 4 and form[1] != 3 and form[3] == 3
@@ -75,11 +81,12 @@ def _function(path: Path, session: Any, transform: Transform) -> Callable[[npt.N
     fits = len(inputs) == 1 and len(form) == 4 and inputs[0].type in _TYPES
     if not fits or any(isinstance(size, int) and size != mine for size, mine in zip(form, shape, strict=True)):
         raise DataError(
-            "the ONNX file takes no such pictures",
+            "wrong-input",
+            "ONNX file does not take images",
             where=path,
             allowed=f"one input of floats, (images, 3, {sides[0]}, {sides[1]}) as the transform says",
             found="; ".join(f"{each.type} {each.shape}" for each in inputs),
-            mend="give crop in the transform as the model takes it",
+            fix="give crop in the transform as the model takes it",
         )
     fixed = form[0] if isinstance(form[0], int) else None
     dtype, name, output = _TYPES[inputs[0].type], inputs[0].name, outputs[0].name

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from reassess.core.classes import Classes
 from reassess.core.predictions import Predictions
-from reassess.errors import DataError
+from reassess.errors import DataError, Fix
 from reassess.evaluation.probabilities import rows_of_probabilities
 from reassess.formats.predictions.output_lists import refuse_blank_lines
 from reassess.text import counted, nearest, some
@@ -59,12 +59,13 @@ class OutputClasses:
         allowed = classes.count if names is None else len(names)
         if allowed not in (None, outputs):
             what = "classes of the benchmark" if names is None else "names of outputs"
-            mend = "name the class of each output with outputs=[...], one wnid or name a line"
+            fix = Fix("name the class of each output with {outputs}, one wnid or name per line", outputs="[...]")
             raise DataError(
+                "wrong-outputs",
                 "wrong number of outputs",
                 allowed=f"{allowed:,}, as many as there are {what}",
                 found=f"{outputs:,}",
-                mend=mend if names is None else "list every output, in order",
+                fix=fix if names is None else "list every output, in order",
             )
         if names is None:
             return cls(classes, None)

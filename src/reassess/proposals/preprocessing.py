@@ -63,8 +63,8 @@ class Transform:
         for name, sides in (("size", self.size), ("crop", self.crop)):
             check_range(sides, 1, _MOST_SIDE, what=name)
         scale = "give it for values from 0 to 1: divide by 255 what is meant for values from 0 to 255"
-        check_range(self.mean, -1, 1, what="mean", mend=scale)
-        check_range(self.deviation, 1 / 1024, 1, what="deviation", mend=scale)
+        check_range(self.mean, -1, 1, what="mean", fix=scale)
+        check_range(self.deviation, 1 / 1024, 1, what="deviation", fix=scale)
         check_known([self.interpolation], INTERPOLATIONS, thing="interpolation")
 
     def cut(self, picture: Any) -> npt.NDArray[np.uint8]:
@@ -82,7 +82,8 @@ class Transform:
         width, height = self._resized(*picture.size)
         if width * height > MOST_PIXELS:
             raise DataError(
-                "the picture is too long for its width",
+                "too-long",
+                "image is too long for its width",
                 allowed=f"at most {MOST_PIXELS:,} pixels once it is resized",
                 found=f"{picture.width:,} x {picture.height:,} pixels",
             )
@@ -125,7 +126,7 @@ def read_transform(path: str | Path) -> Transform:
     Raises
     ------
     DataError
-        The file is no JSON or TOML, a value is missing, unknown, or not as `Transform` says.
+        The file is no JSON or TOML, value is missing, unknown, or not as `Transform` says.
 
     Examples
     --------
@@ -144,7 +145,9 @@ def read_transform(path: str | Path) -> Transform:
         check_known(list(given), names, thing="value")
         lacking = [name for name in names[:-1] if name not in given]
         if lacking:
-            raise DataError("a value is missing", found=f"no {' and no '.join(lacking)}", mend="give each of them")
+            raise DataError(
+                "missing-value", "value is missing", found=f"no {' and no '.join(lacking)}", fix="give each of them"
+            )
         size = given["size"]
         return Transform(
             size=_side(size, "size") if not isinstance(size, list) else _sides(size, "size"),
@@ -164,28 +167,41 @@ def _loaded(path: Path, suffix: str) -> Mapping[str, Any]:
     except DataError:
         raise
     except (ValueError, RecursionError) as error:  # tomllib and json raise errors of these kinds
-        raise DataError("the file cannot be read", allowed=suffix[1:].upper(), found=str(error)) from error
+        raise DataError(
+            "unreadable-file", "file cannot be read", allowed=suffix[1:].upper(), found=str(error)
+        ) from error
     if not isinstance(given, dict):
-        raise DataError("the file holds no object", allowed="size, crop, mean and deviation", found=repr(given)[:40])
+        raise DataError(
+            "wrong-json", "file is not a JSON object", allowed="size, crop, mean and deviation", found=repr(given)[:40]
+        )
     return given
 
 
 def _side(value: object, name: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise DataError(f"{name} is no whole number", allowed="a side, or [height, width]", found=repr(value))
+        raise DataError(
+            "not-a-number", f"{name} is not a whole number", allowed="a side, or [height, width]", found=repr(value)
+        )
     return value
 
 
 def _sides(value: object, name: str) -> tuple[int, int]:
     sides = [_side(side, name) for side in (value if isinstance(value, list) else [value, value])]
     if len(sides) != 2:
-        raise DataError(f"{name} has not two sides", allowed="a side, or [height, width]", found=repr(value))
+        raise DataError(
+            "wrong-shape", f"{name} does not have two sides", allowed="a side, or [height, width]", found=repr(value)
+        )
     return sides[0], sides[1]
 
 
 def _colours(value: object, name: str) -> tuple[float, float, float]:
     is_number = isinstance(value, list) and all(type(part) in (int, float) for part in value)
     if not isinstance(value, list) or not is_number or len(value) != 3:
-        raise DataError(f"{name} is not one number for each colour", allowed="[red, green, blue]", found=repr(value))
+        raise DataError(
+            "wrong-shape",
+            f"{name} does not have one number per color channel",
+            allowed="[red, green, blue]",
+            found=repr(value),
+        )
     check_range(value, what=name)
     return float(value[0]), float(value[1]), float(value[2])

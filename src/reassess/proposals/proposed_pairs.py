@@ -197,13 +197,15 @@ def _at(pairs: Pairs, rows: _Ints) -> Pairs:
 def _check(valid: _Bools, images: int) -> None:
     if not valid.size:
         raise DataError(
-            "no golden image is among those that the models hold",
+            "no-golden-answers",
+            "models have no golden image",
             found=f"{images:,} golden images",
-            mend="check that all files name the images alike, or run the models on the golden images",
+            fix="check that all files name the images alike, or run the models on the golden images",
         )
     if not valid.any():
         raise DataError(
-            "no golden pair on the models' images is valid",
+            "no-golden-answers",
+            "no golden question on the models' images is valid",
             found=f"{valid.size:,} pairs that are not valid",
-            mend="without a valid pair there is no recall: judge more pairs",
+            fix="without a valid pair there is no recall: judge more pairs",
         )

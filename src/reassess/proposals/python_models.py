@@ -23,10 +23,15 @@ def open_python(source: ModelSource, name: str, device: str | None) -> ImageMode
     """The function of a module; the module is imported, from the working folder too, and so its code runs."""
     for option, given in (("transform", source.transform), ("checkpoint", source.checkpoint), ("device", device)):
         if given is not None:
-            raise DataError(f"a function takes no {option}", where=source.name, mend=f"choose the {option} in its code")
+            raise DataError(
+                "option-not-used",
+                f"functions take no {option}",
+                where=source.name,
+                fix=f"choose the {option} in its code",
+            )
     module_name, _, called = name.rpartition(":")
     if not module_name or module_name.startswith(".") or not called:
-        raise DataError("a function is not named", where=source.name, allowed="python:module:function")
+        raise DataError("no-function", "function is not named", where=source.name, allowed="python:module:function")
     folder = str(Path.cwd())
     with _found_in(folder):
         module = _imported(source.name, module_name)
@@ -56,10 +61,11 @@ def _imported(model: str, name: str) -> ModuleType:
     except (Exception, SystemExit) as error:  # of anyone's code
         if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
             raise DataError(
-                "there is no such module",
+                "import-failed",
+                "module not found",
                 where=model,
                 found=str(error),
-                mend="check its name; modules are looked for in the working folder and in PYTHONPATH",
+                fix="check its name; modules are looked for in the working folder and in PYTHONPATH",
             ) from error
         raise _fails(model, name, error) from error
 
@@ -69,11 +75,13 @@ def _function(model: str, module: ModuleType, called: str) -> Callable[[Any], An
         function = getattr(module, called)
     except AttributeError as error:
         functions = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
-        raise DataError("the module has no such function", where=model, mend=nearest(called, functions)) from error
+        raise DataError(
+            "no-function", "module does not have this function", where=model, fix=nearest(called, functions)
+        ) from error
     except (Exception, SystemExit) as error:  # of a module that makes what it holds when it is asked
         raise _fails(model, module.__name__, error) from error
     if not callable(function):
-        raise DataError("this is no function", where=model, found=type(function).__name__)
+        raise DataError("not-a-function", "not a function", where=model, found=type(function).__name__)
     return function  # type: ignore[no-any-return]
 
 
@@ -81,10 +89,11 @@ def _fails(model: str, name: str, error: BaseException) -> DataError:
     last = traceback.extract_tb(error.__traceback__)[-1]
     place = "" if isinstance(error, SyntaxError) else f" ({Path(last.filename).name}, line {last.lineno})"
     return DataError(
-        "the module cannot be imported",
+        "import-failed",
+        "module cannot be imported",
         where=model,
         found=f"{type(error).__name__}: {error}{place}",
-        mend=f"mend its code, or install what it needs; python -c 'import {name}' shows the whole error",
+        fix=f"fix its code, or install what it needs; python -c 'import {name}' shows the whole error",
     )
 
 

@@ -44,37 +44,47 @@ def files_of(names: Sequence[str], output: Path, file_format: str | None = None)
     Raises
     ------
     DataError
-        A model is named twice, or none; two models are one file, or would be written to one; the format is not known,
-        or given for one model.
+        A model is named twice, or none; two models have the same output file; the format is not known, or
+        given for one model.
     OutputError
         The output is no file for one model, or no folder for several.
     """
     check_unique(names, thing="a model")
     if repeat := first_repeat([_identity(name) for name in names]):
-        raise DataError("two models are one file", found=" and ".join(names[at] for at in repeat), mend="name it once")
+        raise DataError(
+            "two-outputs-one-file",
+            "two models have the same output file",
+            found=" and ".join(names[at] for at in repeat),
+            fix="name it once",
+        )
     if not names:
-        raise DataError("no model was given", allowed="timm:NAME, torchvision:NAME, onnx:FILE, python:module:function")
+        raise DataError(
+            "no-models", "models are missing", allowed="timm:NAME, torchvision:NAME, onnx:FILE, python:module:function"
+        )
     if output.name in ("", ".."):  # nothing beside it can be called after it
-        raise OutputError("the output has no name of its own", where=output, mend="name a file or a folder in it")
+        raise OutputError(
+            "no-output-name", "output has no file name", where=output, fix="name a file or a folder in it"
+        )
     if len(names) == 1:
         suffix_of(output, _SUFFIXES, "predictions of images")
         if file_format is not None:
             raise DataError(
-                "a format was given for one model, whose output says it by its suffix",
+                "format-not-used",
+                "one model has its format in the suffix of the output",
                 where=output,
                 found=file_format,
-                mend="leave the format out",
+                fix="leave the format out",
             )
         return [output]
     if output.suffix.lower() in _SUFFIXES or (exists(output) and not output.is_dir()):
         kind = output.suffix.lower().removeprefix(".")
         named = f"name it {output.with_suffix('')}" if f".{kind}" in _SUFFIXES else "choose another name"
-        mend = f'{named}, with file_format="{kind}"' if kind in PREDICTION_FORMATS[1:] else named
-        raise OutputError("of several models the output is a folder", where=output, mend=mend)
+        fix = f'{named}, with file_format="{kind}"' if kind in PREDICTION_FORMATS[1:] else named
+        raise OutputError("output-is-folder", "for several models, the output is a folder", where=output, fix=fix)
     file_format = PREDICTION_FORMATS[0] if file_format is None else file_format
     check_known([file_format], PREDICTION_FORMATS, thing="format of predictions")
     files = [output / f"{name}.{file_format}" for name in _file_names(names)]
-    check_unique(files, thing="an output", mend="run the models one by one")
+    check_unique(files, thing="an output", fix="run the models one by one")
     return files
 
 
@@ -134,15 +144,17 @@ def check_files(
         if benchmark is not None:
             check_place(path, benchmark)
         if exists(path) and path.samefile(pictures.place):
-            raise OutputError("the output is where the images are named", where=path, mend="choose another name")
+            raise OutputError(
+                "output-is-input", "output is the file with the image names", where=path, fix="choose another name"
+            )
     if is_folder and not exists(output):
         check_output(output)
     else:
         for path in written:
             check_output(path, force=may_replace(path))
-    mend = 'write tables, file_format="parquet"' if is_folder else None
+    fix = 'write tables, file_format="parquet"' if is_folder else None
     for file in filter(is_array, files):
-        name_lines(file, pictures.names, mend=mend)
+        name_lines(file, pictures.names, fix=fix)
 
 
 def write_shards(

@@ -15,7 +15,7 @@ from reassess.core.checks import check_shape
 from reassess.data.image_sources import ImageSource
 from reassess.data.picture_reading import read_picture
 from reassess.data.worker_processes import in_processes
-from reassess.errors import DataError, at
+from reassess.errors import DataError, Fix, at
 from reassess.proposals.image_models import ImageModel
 from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.preprocessing import Transform
@@ -171,10 +171,11 @@ def _halves(scores: npt.NDArray[Any], names: Sequence[str]) -> npt.NDArray[np.fl
     if is_nan.any():
         row, output = np.argwhere(is_nan)[0].tolist()
         raise DataError(
-            "a score is NaN",
+            "not-a-number",
+            "score is NaN",
             where=f"image {names[row]}, output {output}",
             allowed="any number, and +inf or -inf",
-            mend="find out why the model returns NaN for this image",
+            fix="find out why the model returns NaN for this image",
         )
     with np.errstate(over="ignore"):
         halves = scores.astype(np.float16)
@@ -182,11 +183,12 @@ def _halves(scores: npt.NDArray[Any], names: Sequence[str]) -> npt.NDArray[np.fl
     if too_large.any():
         row = int(np.argmax(too_large))
         raise DataError(
-            "a score does not fit float16",
+            "out-of-range",
+            "score does not fit float16",
             where=f"image {names[row]}",
             allowed="-65504 to 65504",
             found=float(scores[row, np.argmax(np.abs(scores[row]))]),
-            mend="let the model give smaller scores, such as probabilities",
+            fix="let the model give smaller scores, such as probabilities",
         )
     return halves
 
@@ -195,8 +197,9 @@ def refuse_unreadable(pictures: ImageSource, reasons: Mapping[int, str]) -> None
     """Raise `DataError` for the first image that cannot be read, if there is one."""
     for row, reason in reasons.items():
         raise DataError(
-            "an image cannot be read",
+            "unreadable-image",
+            "image cannot be read",
             where=f"{pictures.place}, {pictures.names[row]}",
             found=reason,
-            mend="mend it, or pass over it with strict=False",
+            fix=Fix("replace the file, or skip it: {strict}", strict=False),
         )

@@ -160,7 +160,7 @@ class Shards:
         return shard
 
     def _damaged(self, path: Path) -> DataError:
-        return DataError("a shard is damaged", where=path, mend="call the command again: it is made anew")
+        return DataError("damaged-file", "shard is damaged", where=path, fix="call the command again: it is made anew")
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.npz"

@@ -247,10 +247,11 @@ def votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, at_most:
     rows = np.flatnonzero(votes.sizes >= at_most)
     if not rows.size:
         raise DataError(
-            "the earlier votes do not show how many votes a question takes",
+            "no-vote-counts",
+            "earlier votes do not give the number of votes per question",
             allowed=f"a question with {at_most:,} votes or more",
             found=f"{int(votes.sizes.max(initial=0)):,} at most",
-            mend="ask for fewer votes, or give other earlier votes",
+            fix="ask for fewer votes, or give other earlier votes",
         )
     (replay,) = replay_stops(votes.restrict(rows), model, [stop], threshold=stop.high, at_most=at_most)
     return float(replay.taken.mean()) / rows.size
@@ -277,5 +278,7 @@ def seconds_per_vote(votes: Votes) -> float:
     """
     seconds = np.empty(0) if votes.seconds is None else votes.seconds[~np.isnan(votes.seconds)]
     if not seconds.size:
-        raise DataError("no vote has a time", mend="give votes with a column seconds, or the seconds that a vote takes")
+        raise DataError(
+            "no-times", "no vote has a time", fix="give votes with a column seconds, or the seconds that a vote takes"
+        )
     return float(np.minimum(seconds, np.quantile(seconds, _LONGEST)).mean())

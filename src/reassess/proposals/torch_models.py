@@ -12,7 +12,7 @@ from unittest.mock import patch
 import numpy as np
 import numpy.typing as npt
 
-from reassess.errors import DataError, MissingPackageError, SourceError
+from reassess.errors import DataError, Fix, MissingPackageError, SourceError
 from reassess.formats.files import check_input, suffix_of
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.preprocessing import Transform, read_transform
@@ -57,10 +57,11 @@ def with_weights(build: Callable[[bool, int | None], Any], path: Path) -> Any:
         lacking, others = sorted(own - set(weights)), sorted(set(weights) - own)
         found = f"lacking: {some(lacking, most=3) or 'none'}; others: {some(others, most=3) or 'none'}"
         raise DataError(
-            "the weights are not those of this model",
+            "wrong-weights",
+            "weights do not fit this model",
             where=path,
             found=found if lacking or others else str(error).splitlines()[-1].strip(),
-            mend="name the model that they were trained for",
+            fix="name the model that they were trained for",
         ) from error
     return model
 
@@ -81,19 +82,21 @@ def _loaded(path: Path) -> dict[str, Any]:
     except Exception as error:  # torch and safetensors raise whatever their parts raise
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
-            "the file cannot be loaded as weights",
+            "unreadable-file",
+            "file cannot be loaded as weights",
             where=path,
             allowed="tensors by their names; other Python objects are never loaded",
             found="other Python objects" if reason.startswith("Weights only load failed") else reason,
-            mend="torch.save(model.state_dict(), path)",
+            fix="torch.save(model.state_dict(), path)",
         ) from error
     held = next((held[name] for name in _HELD_AS if isinstance(held, dict) and isinstance(held.get(name), dict)), held)
     if not isinstance(held, dict) or not held or not all(hasattr(value, "ndim") for value in held.values()):
         raise DataError(
-            "the file holds no weights by their names",
+            "wrong-weights",
+            "file has no named weights",
             where=path,
             found=type(held).__name__,
-            mend="torch.save(model.state_dict(), path)",
+            fix="torch.save(model.state_dict(), path)",
         )
     return {name.removeprefix(_PARALLEL): tensor for name, tensor in held.items()}
 
@@ -186,8 +189,8 @@ def open_torchvision(source: ModelSource, name: str, device: str | None, *, offl
 def _unknown(source: ModelSource, name: str, known: Sequence[str]) -> DataError:
     near = get_close_matches(name, known, n=3)
     library = source.name.partition(":")[0]
-    mend = f"did you mean {' or '.join(f'{library}:{each}' for each in near)}?" if near else None
-    return DataError(f"{library} has no model of this name", where=source.name, mend=mend)
+    fix = f"did you mean {' or '.join(f'{library}:{each}' for each in near)}?" if near else None
+    return DataError("unknown-model", f"{library} has no model with this name", where=source.name, fix=fix)
 
 
 def _of_timm(source: ModelSource, given: dict[str, Any]) -> Transform:
@@ -198,10 +201,11 @@ def _of_timm(source: ModelSource, given: dict[str, Any]) -> Transform:
     fits = given["input_size"][0] == 3 and (squashed or (given["crop_mode"] == "center" and height == width))
     if not fits:
         raise DataError(
-            "pictures for this model are prepared in a way that cannot be had here",
+            "no-transform",
+            "image preparation of this model is not supported",
             where=source.name,
             found=f"input {given['input_size']}, crop {given['crop_mode']}",
-            mend="say how: transform=FILE",
+            fix=Fix("describe it: {transform}", transform="FILE"),
         )
     return Transform(
         size=scaled if squashed else scaled[0],
@@ -221,12 +225,14 @@ def _built(source: ModelSource, build: Callable[[bool, int | None], Any], offlin
             model = build(True, None)
     except (OSError, RuntimeError, ValueError) as error:  # each library raises its own
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        mend = "give a file of them: checkpoint=FILE (weights as torch.save(model.state_dict(), FILE) or safetensors)"
+        fix = Fix("{checkpoint}: weights from torch.save(model.state_dict(), FILE), or safetensors", checkpoint="FILE")
         raise SourceError(
-            "the weights of the model cannot be had", where=source.name, found=reason, mend=mend
+            "download", "weights of the model could not be downloaded", where=source.name, found=reason, fix=fix
         ) from error
     if getattr(model, "num_classes", None) == 0:
-        raise DataError("the model has no classes", where=source.name, mend="choose one that was trained to classify")
+        raise DataError(
+            "wrong-model", "model has no classes", where=source.name, fix="choose one that was trained to classify"
+        )
     return model
 
 
@@ -267,7 +273,9 @@ def _device(given: str | None) -> Any:
         torch.zeros(1, device=device).add(1).cpu()  # some are but names: meta holds no values
     except Exception as error:  # whatever a build without it raises
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError("no such device", allowed="cpu, cuda, cuda:1, mps ...", found=f"{given}: {reason}") from error
+        raise DataError(
+            "unknown-device", "device not found", allowed="cpu, cuda, cuda:1, mps ...", found=f"{given}: {reason}"
+        ) from error
     return device
 
 

@@ -101,7 +101,7 @@ def recorded_images(path: Path) -> dict[str, tuple[int, int]]:
         return dict(zip(table["image"].to_list(), map(tuple, stamps.tolist()), strict=True))
     except (DataError, pl.exceptions.PolarsError) as error:
         raise DataError(
-            "the record of a run is damaged", where=path, mend=f"begin anew: rm -r {path.parent}"
+            "damaged-file", "record of a run is damaged", where=path, fix=f"begin anew: rm -r {path.parent}"
         ) from error
 
 
@@ -223,10 +223,11 @@ class Unfinished:
                 return
             if self._has_shards():  # else nothing was finished that would be lost
                 raise DataError(
-                    "the run that was interrupted was another one",
+                    "different-run",
+                    "interrupted run had other settings",
                     where=self.folder,
                     found="\n".join(changes),
-                    mend=f"call it as before to go on, or begin anew: rm -r {self.folder}",
+                    fix=f"call it as before to go on, or begin anew: rm -r {self.folder}",
                 )
         self._begin_anew(run, now)
 
@@ -249,7 +250,9 @@ class Unfinished:
         if self.folder.is_file() or (
             not (self.folder / _RECORD).exists() and any(path.name not in own for path in self.folder.glob("[!.]*"))
         ):
-            raise DataError("something else is in the way", where=self.folder, mend="move it, or choose another name")
+            raise DataError(
+                "output-exists", "another file is in the way", where=self.folder, fix="move it, or choose another name"
+            )
 
     def _key(self, path: Path) -> str:
         return path.relative_to(self.output.parent).as_posix()
@@ -276,7 +279,9 @@ def _recorded(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError):
         held = None
     if not isinstance(held, dict):
-        raise DataError("the record of a run is damaged", where=path, mend=f"begin anew: rm -r {path.parent}")
+        raise DataError(
+            "damaged-file", "record of a run is damaged", where=path, fix=f"begin anew: rm -r {path.parent}"
+        )
     return held
 
 
@@ -303,10 +308,11 @@ def _taken(path: Path) -> TextIO:
         holder = file.read()
         file.close()
         raise DataError(
-            "another run writes this output now",
+            "output-in-use",
+            "another run is writing this output",
             where=path.parent,
             found=f"process {holder}" if holder else None,
-            mend="wait until it has ended, or choose another output",
+            fix="wait until it has ended, or choose another output",
         ) from error
     except OSError:  # a file system without locks
         return file

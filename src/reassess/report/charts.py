@@ -169,10 +169,10 @@ def write_chart(path: str | Path, kind: str, findings: Findings, *, force: bool 
     OutputError
         The file exists and `force` is not given, or cannot be written.
     """
-    check_instance(findings, Findings, what="findings", mend="Findings.from_predictions(MODELS, LABELS)")
-    check_known([kind], CHARTS, thing="kind of chart", mend=nearest(kind, CHARTS))
+    check_instance(findings, Findings, what="findings", fix="Findings.from_predictions(MODELS, LABELS)")
+    check_known([kind], CHARTS, thing="kind of chart", fix=nearest(kind, CHARTS))
     chart = CHARTS[kind](findings)
     if isinstance(chart, Missing):
-        raise DataError(f"there is no {kind} chart of this: {chart}")
+        raise DataError("no-chart", f"no {kind} chart for {chart}")
     save_figure(as_path(path), chart.draw, title=chart.title, size=chart.size, force=force)
     return chart

@@ -106,7 +106,7 @@ def write_wrong_labels(
 def _least_likely(cleaning: Cleaning, most: int) -> npt.NDArray[np.int64]:
     rows = np.flatnonzero(~cleaning.kept)
     if not rows.size:
-        raise DataError("no image is dropped, so there is none to show", mend="leave the page out")
+        raise DataError("nothing-to-show", "no image is dropped, so there is nothing to show", fix="leave the page out")
     return rows[np.argsort(cleaning.p_right[rows], kind="stable")][:most]
 
 
@@ -159,7 +159,9 @@ def draw_noise(path: Path, noise: LabelNoise, *, force: bool = False) -> None:
     """
     shown = len(noise.largest(_MOST_IN_FIGURE))
     if not shown:
-        raise DataError("there is no mistake to draw", where=path, found="no label is wrong, by the estimate")
+        raise DataError(
+            "nothing-to-show", "there is no mistake to draw", where=path, found="no label is wrong, by the estimate"
+        )
     size = _WIDTH, _AROUND + _LINE * shown
     save_figure(path, partial(_noise_on, noise=noise), title="Mistakes of labels", size=size, force=force)
 

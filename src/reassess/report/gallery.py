@@ -70,7 +70,7 @@ def thumbnails(
     Raises
     ------
     DataError
-        There is no such folder or archive, or it cannot be read.
+        The folder or archive is not found or cannot be read.
     MissingPackageError
         Pillow is not installed.
 
@@ -84,7 +84,9 @@ def thumbnails(
     except ImportError as error:
         raise MissingPackageError("pillow", extra="report", purpose="making thumbnails") from error
     if not place.exists():
-        raise DataError("no such folder of images", where=place, mend="name the folder, zip or tar that holds them")
+        raise DataError(
+            "folder-not-found", "image folder not found", where=place, fix="name the folder, zip or tar that holds them"
+        )
     there = pictures_in(place)
     row_of: dict[str, int] = {}
     for row, key in enumerate(image_keys(names_of(there), match)):

@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 # A page is read by those who use the command line, and by others.
-_MEND = (
+_FIX = (
     "let reassess evaluate FILE --write-classes classes.txt, or find_class_list in Python, find the list of its outputs"
 )
 
@@ -94,7 +94,7 @@ def _accuracies(model: str, result: Evaluation, findings: Findings) -> list[Cell
 def _other_class_lists(findings: Findings) -> Iterator[str]:
     """Models whose ids are those of another class list: their numbers are of the file as it is."""
     for model, other in findings.class_lists.items():
-        words = class_list_in_words(other, findings.classes, _MEND)
+        words = f"{class_list_in_words(other, findings.classes)}\n{_FIX}"
         yield f"{model}: " + "; ".join(" ".join(line.split()) for line in words.splitlines()) + "."
 
 

@@ -113,11 +113,13 @@ def write_report(
     >>> "one, re-assessed" in path.read_text()
     True
     """
-    check_instance(findings, Findings, what="findings", mend="Findings.from_predictions(MODELS, LABELS)")
+    check_instance(findings, Findings, what="findings", fix="Findings.from_predictions(MODELS, LABELS)")
     path = as_path(path)
     suffix_of(path, REPORT_SUFFIXES, "a report")
     if not findings.evaluations:
-        raise DataError("these findings hold no evaluations", mend="make them with Findings.from_predictions")
+        raise DataError(
+            "no-evaluations", "findings have no evaluations", fix="make them with Findings.from_predictions"
+        )
     gallery = None
     if images is not None:
         choice = choose(findings, mistakes, seed=seed)

@@ -75,7 +75,7 @@ def test_on_a_full_disk_it_is_told_and_answers_are_kept_once_there_is_room(
         tries += 1
         assert tries < 500
     assert (refused.status_code, refused.json()) == (503, UNAVAILABLE)
-    assert "the database of the campaign cannot be used now: database or disk is full" in caplog.text
+    assert "database of the campaign cannot be used now: database or disk is full" in caplog.text
     room[0] = 100_000
     assert len(client.post("/answers", json=said).json()["kept"]) == len(task["rows"])
 
@@ -93,7 +93,7 @@ def test_while_another_program_has_locked_the_database_nothing_is_lost_and_it_is
         other.execute("ROLLBACK")
     other.close()
     assert (refused.status_code, refused.json()) == (503, UNAVAILABLE)
-    assert "the database of the campaign cannot be used now: database is locked" in caplog.text
+    assert "database of the campaign cannot be used now: database is locked" in caplog.text
     kept = client.post("/answers", json=said)
     assert len(kept.json()["kept"]) == len(task["rows"])
 

@@ -210,9 +210,7 @@ def test_an_answer_that_is_refused_is_told_once_dropped_and_holds_up_no_other(
     panel(view, "finished")
     assert campaign.kept() == [2, 2, 2]
     assert view.inner_text("#saving") == "1 answer was not accepted by the server. Drop"
-    assert campaign.complaints == [
-        "The answer to question 7 was refused: there is no such question\n  found:   question 7"
-    ]
+    assert campaign.complaints == ["The answer to question 7 was refused: unknown question\n  found:   question 7"]
     campaign.complaints.clear()
     check_page(view)
     view.screenshot(path=Path(os.environ.get("REASSESS_SHOTS", tmp_path)) / f"refused-{width}.png")

@@ -142,9 +142,9 @@ def test_a_keeper_ends_no_session_of_their_own_by_a_new_link(site: Site) -> None
     assert (response.status_code, response.json()["error"].split("\n")) == (
         400,
         [
-            "a new link of your own would end the session that shows it",
+            "a new link for yourself would end this session",
             "  found:   kim",
-            "  to mend: reassess annotate invite --again makes it; or another keeper does",
+            "  fix:     reassess annotate invite --again makes it; or another keeper does",
         ],
     )
     assert client.get("/keeper").status_code == 200

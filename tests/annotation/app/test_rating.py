@@ -146,7 +146,7 @@ def test_a_picture_that_cannot_be_judged_and_something_else_in_it(site: Site) ->
     assert client.post("/unfit", json={"task": task}).status_code == 204
     assert next_task(client)["task"]["task"] != task
     wrong = client.post("/suggest", json={"task": task, "class": 6})
-    assert (wrong.status_code, wrong.json()) == (400, {"error": "there is no such class\n  found:   class 6"})
+    assert (wrong.status_code, wrong.json()) == (400, {"error": "unknown class\n  found:   class 6"})
 
 
 def test_classes_are_sent_once(site: Site) -> None:
@@ -292,7 +292,7 @@ def test_a_link_out_of_the_folder_is_an_error_like_any_other(site: Site, tmp_pat
         (
             "answers",
             {"answers": [{"question": 1, "answer": 2, "revision": 0}]},
-            "there is no such question\n  found:   question 1",
+            "unknown question\n  found:   question 1",
         ),
         (
             "answers",
@@ -301,8 +301,8 @@ def test_a_link_out_of_the_folder_is_an_error_like_any_other(site: Site, tmp_pat
         ),
         ("suggest", {"task": 1, "class": 1 << 31}, "a number is a whole one from 0 to 2147483647"),
         ("unfit", {"task": -1}, f"a number is a whole one from 0 to {(1 << 53) - 1}"),
-        ("unfit", {"task": 1}, "the rater was not shown this task\n  found:   task 1"),
-        ("suggest", {"task": 1, "class": 2}, "the rater was not shown this task\n  found:   task 1"),
+        ("unfit", {"task": 1}, "rater was not shown this task\n  found:   task 1"),
+        ("suggest", {"task": 1, "class": 2}, "rater was not shown this task\n  found:   task 1"),
         ("suggest", {"task": 1 << 53, "class": 2}, f"a number is a whole one from 0 to {(1 << 53) - 1}"),
     ],
 )

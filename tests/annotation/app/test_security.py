@@ -125,7 +125,7 @@ def test_a_body_that_says_something_twice_is_refused(site: Site) -> None:
     response = site.client("ann").post("/next", content=body, headers={"Content-Type": "application/json"})
     assert (response.status_code, response.json()) == (
         400,
-        {"error": "a key is named twice\n  where:   the body of a request\n  found:   held\n  to mend: leave one out"},
+        {"error": "a key is named twice\n  where:   the body of a request\n  found:   held\n  fix:     leave one out"},
     )
 
 

@@ -78,10 +78,10 @@ def test_two_servers_of_one_file_are_one_too_many_and_none_is_upgraded_below_one
     for change in (serve_nothing, upgrade_campaign):
         for place in (tmp_path / "campaign", link):
             assert message(change, place) == (
-                "another process serves or upgrades this campaign\n"
+                "campaign is in use\n"
                 f"  where:   {place}\n"
                 f"  found:   process {server.process.pid}\n"
-                "  to mend: stop it first; for several servers, keep the campaign in PostgreSQL"
+                "  fix:     stop it first; for several servers, keep the campaign in PostgreSQL"
             )
     server.kill()
     with only_process(link):
@@ -109,11 +109,11 @@ def test_a_file_with_a_second_name_is_not_served(tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.hardlink_to(tmp_path / "campaign")
     assert message(serve_nothing, other) == (
-        "the campaign's file has several names\n"
+        "campaign file has several names\n"
         f"  where:   {other}\n"
         "  allowed: 1\n"
         "  found:   2 hard links\n"
-        "  to mend: delete the other names, or serve a copy that reassess annotate backup made"
+        "  fix:     delete the other names, or serve a copy that reassess annotate backup made"
     )
     other.unlink()
     serve_nothing(tmp_path / "campaign")
@@ -122,7 +122,7 @@ def test_a_file_with_a_second_name_is_not_served(tmp_path: Path) -> None:
 def test_there_may_be_many_servers_of_a_database_server_and_none_of_no_file(tmp_path: Path) -> None:
     with only_process("postgresql://somewhere/campaign"), only_process("postgresql://somewhere/campaign"):
         pass
-    assert message(serve_nothing, tmp_path / "none.db").startswith("there is no campaign\n")
+    assert message(serve_nothing, tmp_path / "none.db").startswith("campaign not found\n")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -139,10 +139,10 @@ def test_an_address_that_is_taken_is_told() -> None:
 
 def not_served(host: str, port: int, found: str) -> str:
     return (
-        "the address cannot be served\n"
+        "address cannot be served\n"
         f"  where:   host {host!r}, port {port}\n"
         f"  found:   {found}\n"
-        "  to mend: choose another --port, or a --host of this machine, which is a name or an address alone"
+        "  fix:     choose another --port, or a --host of this machine, which is a name or an address alone"
     )
 
 
@@ -166,7 +166,7 @@ def test_what_is_no_name_or_address_of_this_machine_is_refused(host: str, found:
 )
 def test_what_is_no_path_of_a_site_is_refused(path: str) -> None:
     assert message(serve, None, root_path=path) == (
-        "no path of a site\n"
+        "not a path of a site\n"
         "  allowed: a path such as /rating: after each slash letters, digits and -._~, not a point first\n"
         f"  found:   {path!r}"
     )

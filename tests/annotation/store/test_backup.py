@@ -76,21 +76,21 @@ def test_what_cannot_be_copied_is_refused(tmp_path: Path) -> None:
     campaign_at(tmp_path / "c.db", (1,), raters=1).close()
     copy = tmp_path / "copy.db"
     assert message(backup_campaign, "postgresql://eve:secret@127.0.0.1:1/pets", copy).startswith(
-        "the database of the campaign cannot be used\n  where:   postgresql://eve:***@127.0.0.1:1/pets\n"
+        "database of the campaign cannot be used\n  where:   postgresql://eve:***@127.0.0.1:1/pets\n"
     )
-    assert message(backup_campaign, tmp_path / "none.db", copy).startswith("there is no campaign\n")
+    assert message(backup_campaign, tmp_path / "none.db", copy).startswith("campaign not found\n")
     (tmp_path / "text.db").write_text("no database, but as long as the head of one" * 10)
     sqlite3.connect(tmp_path / "other.db").execute("CREATE TABLE cats (name)").connection.close()
     for name, found in (("text.db", "file is not a database"), ("other.db", "no such table: campaign")):
         assert message(backup_campaign, tmp_path / name, copy) == (
-            "the database of the campaign cannot be used\n"
+            "database of the campaign cannot be used\n"
             f"  where:   {tmp_path / name}\n"
             f"  found:   {found}\n"
-            "  to mend: name the file of a campaign"
+            "  fix:     name the file of a campaign"
         )
     assert not copy.exists()
     copy.write_text("kept")
-    with pytest.raises(OutputError, match="the output file exists"):
+    with pytest.raises(OutputError, match="output file exists"):
         backup_campaign(tmp_path / "c.db", copy)
     assert copy.read_text() == "kept"
     backup_campaign(tmp_path / "c.db", copy, force=True)
@@ -107,7 +107,7 @@ def test_a_damaged_campaign_takes_no_place_of_a_good_copy(tmp_path: Path) -> Non
         file.write(bytes(range(256)) * 64)
     refused = message(backup_campaign, tmp_path / "c.db", tmp_path / "copy.db", force=True)
     assert "damaged" in refused or "malformed" in refused
-    assert refused.endswith("\n  to mend: take a copy that reassess annotate backup made")
+    assert refused.endswith("\n  fix:     take a copy that reassess annotate backup made")
     assert (tmp_path / "copy.db").read_bytes() == good
 
 
@@ -123,7 +123,7 @@ def test_no_copy_takes_the_place_of_a_file_beside_a_campaign(tmp_path: Path, end
     assert str(refused.value) == (
         f"a campaign cannot have a name that ends in {ending}, as a file beside a campaign has\n"
         f"  where:   {place}\n"
-        "  to mend: choose another name"
+        "  fix:     choose another name"
     )
     assert (place.read_bytes() if place.exists() else None) == before
     campaign.close()
@@ -140,10 +140,10 @@ def campaign_of(path: Path, *, raters: int) -> Path:
 def test_no_copy_takes_the_place_of_answers_that_it_lacks(tmp_path: Path) -> None:
     path, other = campaign_of(tmp_path / "c.db", raters=2), campaign_of(tmp_path / "other.db", raters=1)
     refused = (
-        "the file is a campaign in which people have answered, and is not overwritten\n"
+        "file is a campaign with answers, and is not replaced\n"
         "  where:   {}\n"
         "  found:   {} answers that the new file lacks\n"
-        "  to mend: choose another name, or delete the file"
+        "  fix:     choose another name, or delete the file"
     )
     before = other.read_bytes()
     with pytest.raises(OutputError) as copied:

@@ -29,21 +29,20 @@ from reassess.annotation.store.progress import progress_of
 from tests.annotation.campaigns import campaign_at, vote_on_all
 from tests.helpers import message
 
-NO_CAMPAIGN = "this is no campaign\n  where:   FILE\n  to mend: make one with reassess annotate create"
-RESTORE = "  to mend: take a copy that reassess annotate backup made"
+NO_CAMPAIGN = "not a campaign\n  where:   FILE\n  fix:     make one with reassess annotate create"
+RESTORE = "  fix:     take a copy that reassess annotate backup made"
 FORM = (
-    "it is not known by which version of reassess the campaign was made\n"
+    "version of the campaign is unknown\n"
     "  where:   FILE\n"
     "  allowed: one form in the table alembic_version, from 0001 on\n"
     f"  found:   {{}}\n{RESTORE}"
 )
-NO_COLUMNS = f"the tables of the campaign lack columns\n  where:   FILE\n  found:   no {{}}\n{RESTORE}"
-NO_SETTINGS = f"the settings of the campaign cannot be read\n  where:   FILE\n  found:   {{}}\n{RESTORE}"
+NO_COLUMNS = f"tables of the campaign lack columns\n  where:   FILE\n  found:   no {{}}\n{RESTORE}"
+NO_SETTINGS = f"settings of the campaign cannot be read\n  where:   FILE\n  found:   {{}}\n{RESTORE}"
 ROWS = (
-    "the table campaign holds the settings of a campaign\n  where:   FILE\n  allowed: 1 row\n"
-    f"  found:   0 rows\n{RESTORE}"
+    f"table 'campaign' does not have exactly one row\n  where:   FILE\n  allowed: 1 row\n  found:   0 rows\n{RESTORE}"
 )
-NO_JSON = f"the database holds a text that is no JSON where it should\n  where:   FILE\n  found:   {{}}\n{RESTORE}"
+NO_JSON = f"a value in the database is not JSON\n  where:   FILE\n  found:   {{}}\n{RESTORE}"
 
 
 @pytest.fixture
@@ -96,10 +95,10 @@ def test_a_form_may_be_null(path: Path) -> None:
     execute(path, "ALTER TABLE alembic_version RENAME COLUMN version_num TO form")
     for function in (open_campaign, upgrade_campaign):
         assert message(function, path) == (
-            "the database of the campaign cannot be used\n"
+            "database of the campaign cannot be used\n"
             f"  where:   {path}\n"
             "  found:   no such column: alembic_version.version_num\n"
-            "  to mend: name the file of a campaign"
+            "  fix:     name the file of a campaign"
         )
 
 
@@ -133,17 +132,15 @@ def test_what_the_database_layer_refuses_of_itself_is_told_in_the_same_form() ->
             raise NoResultFound("No row was found when one was required")
 
     assert message(fail) == (
-        "the database of the campaign cannot be used\n"
-        "  where:   c.db\n"
-        "  found:   No row was found when one was required"
+        "database of the campaign cannot be used\n  where:   c.db\n  found:   No row was found when one was required"
     )
 
 
-def test_a_damaged_page_is_told_with_the_copy_as_a_mend(path: Path) -> None:
+def test_a_damaged_page_is_told_with_the_copy_as_a_fix(path: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
     assert message(open_campaign, path) == (
-        "the database of the campaign cannot be used\n"
+        "database of the campaign cannot be used\n"
         f"  where:   {path}\n"
         "  found:   database disk image is malformed\n"
         f"{RESTORE}"
@@ -216,10 +213,10 @@ def test_a_campaign_that_may_not_be_written_is_read_and_copied_and_nothing_is_le
                 add_person(campaign, "zoe")
 
         assert message(write) == (
-            "the database of the campaign cannot be used\n"
+            "database of the campaign cannot be used\n"
             f"  where:   {kept}\n"
             "  found:   attempt to write a readonly database\n"
-            "  to mend: allow that the file and its folder are written"
+            "  fix:     allow that the file and its folder are written"
         )
         assert [one.name for one in fixed.iterdir()] == [kept.name]
     fixed.chmod(0o777)
@@ -234,10 +231,10 @@ def test_a_campaign_that_may_not_be_written_is_not_served(
     memory_folder.chmod(folder)
     with as_nobody():
         assert message(only_process(kept).__enter__) == (
-            "the campaign cannot be served or upgraded: it may not be written\n"
+            "campaign file is read-only, so it cannot be served or upgraded\n"
             f"  where:   {kept}\n"
             "  found:   Permission denied\n"
-            "  to mend: allow that the file and its folder are written"
+            "  fix:     allow that the file and its folder are written"
         )
     memory_folder.chmod(0o755)
 
@@ -570,7 +567,7 @@ def test_a_damaged_file_is_neither_exported_nor_told_of_nor_served(path: Path) -
             with using_campaign(path) as campaign:
                 function(campaign)
 
-        assert message(read).startswith("the campaign is damaged\n")
+        assert message(read).startswith("campaign file is damaged\n")
 
 
 def test_a_campaign_of_which_the_file_is_gone_takes_no_change(path: Path, tmp_path: Path) -> None:

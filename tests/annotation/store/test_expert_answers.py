@@ -104,7 +104,7 @@ def test_the_votes_of_experts_are_not_voided(address: str | Path) -> None:
     campaign = made(address, golden_tasks=golden_of(1)[0])
     expert = add_person(campaign, "kim", "expert")
     assert message(void_rater, campaign, expert, NOW) == (
-        "only the votes of a rater can be voided\n  found:   kim, of the role expert"
+        "only raters can be excluded\n  found:   kim, of the role expert"
     )
 
 

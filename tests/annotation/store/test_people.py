@@ -140,11 +140,11 @@ def test_the_name_of_somebody_who_is_forgotten_is_nowhere_and_their_votes_stay(c
 def test_the_only_keeper_stays(campaign: Campaign) -> None:
     keeper = add_person(campaign, "kim", "keeper")
     assert message(forget_person, campaign, keeper, NOW) == (
-        "the only keeper cannot be forgotten\n  found:   kim\n  to mend: invite another keeper first"
+        "the only keeper cannot be forgotten\n  found:   kim\n  fix:     invite another keeper first"
     )
     make_link(campaign, keeper, NOW)
     assert message(revoke_link, campaign, keeper, NOW, keeper) == (
-        "the link of the only keeper cannot be revoked\n  found:   kim\n  to mend: invite another keeper first"
+        "the link of the only keeper cannot be revoked\n  found:   kim\n  fix:     invite another keeper first"
     )
     revoke_link(campaign, keeper, NOW)  # by the command line, which can make a new one
     make_link(campaign, add_person(campaign, "lee", "keeper"), NOW)
@@ -155,19 +155,18 @@ def test_the_only_keeper_stays(campaign: Campaign) -> None:
 def test_names_that_are_there_or_empty_or_of_nobody_are_refused(campaign: Campaign) -> None:
     add_person(campaign, "ann")
     assert message(add_person, campaign, "ann") == (
-        "there is somebody of that name\n  found:   ann\n  to mend: take another name"
+        "person already exists\n  found:   ann\n  fix:     take another name"
     )
     for name, found in ((" ", "' '"), ("", "''"), ("\u200b", "'\\u200b'")):
-        assert message(add_person, campaign, name) == f"a name is needed that can be seen\n  found:   {found}"
+        assert message(add_person, campaign, name) == f"name has no visible letter\n  found:   {found}"
     assert message(find_person, campaign, "bo") == (
-        "there is nobody of that name\n  allowed: ann\n  found:   bo\n"
-        "  to mend: reassess annotate status shows everybody"
+        "unknown person\n  allowed: ann\n  found:   bo\n  fix:     reassess annotate status shows everybody"
     )
-    assert message(find_person, campaign, "anna").endswith("\n  to mend: did you mean ann?")
+    assert message(find_person, campaign, "anna").endswith("\n  fix:     did you mean ann?")
     add_people(campaign, [f"r{number}" for number in range(20)])
     assert "\n  allowed: ann, r0, " in (told := message(find_person, campaign, "bo"))
     assert "r10 and 9 more\n" in told
-    assert message(make_link, campaign, 99, NOW) == "there is no such person\n  found:   person 99"
+    assert message(make_link, campaign, 99, NOW) == "unknown person\n  found:   person 99"
 
 
 @pytest.mark.parametrize(
@@ -183,16 +182,16 @@ def test_names_that_are_there_or_empty_or_of_nobody_are_refused(campaign: Campai
 )
 def test_a_name_is_one_line_of_text(campaign: Campaign, letter: str, shown: str) -> None:
     assert message(add_person, campaign, f"ann{letter}lee") == (
-        "the name holds what is no letter\n"
+        "name contains an unusual character\n"
         f"  found:   {shown} in {f'ann{letter}lee'!a}\n"
-        "  to mend: write it in one line of text"
+        "  fix:     write it in one line of text"
     )
 
 
 @pytest.mark.parametrize("name", ["ann ", " ann", "ann\u00a0"])
 def test_a_name_has_no_blanks_around_it(campaign: Campaign, name: str) -> None:
     assert message(add_person, campaign, name) == (
-        f"the name has blanks around it\n  found:   {name!r}\n  to mend: leave them out: 'ann'"
+        f"name starts or ends with a space\n  found:   {name!r}\n  fix:     leave them out: 'ann'"
     )
 
 
@@ -222,9 +221,9 @@ def test_a_name_has_no_blanks_around_it(campaign: Campaign, name: str) -> None:
 )
 def test_names_that_look_nearly_the_same_are_no_two_people(campaign: Campaign, name: str, other: str) -> None:
     refused = (
-        "there is somebody whose name looks nearly the same, and nobody could tell them apart\n"
+        "name is too similar to another name\n"
         f"  found:   {other}, beside {name}\n"
-        "  to mend: write it in the same way if they are one person; or take another name"
+        "  fix:     write it in the same way if they are one person; or take another name"
     )
     assert message(add_people, campaign, [name, other]) == refused
     assert people_of(campaign) == []
@@ -246,10 +245,10 @@ def test_names_that_look_nearly_the_same_are_no_two_people(campaign: Campaign, n
 def test_a_word_of_several_scripts_is_refused(campaign: Campaign, name: str, scripts: str) -> None:
     """Some letters of one look like those of another."""
     assert message(add_person, campaign, name) == (
-        "the name mixes scripts in one word, and some of their letters look the same\n"
+        "name mixes letters of different scripts in one word, and some look the same\n"
         "  allowed: words of one script each\n"
         f"  found:   {name!a}: {scripts}\n"
-        "  to mend: write each word in one script"
+        "  fix:     write each word in one script"
     )
 
 
@@ -292,7 +291,7 @@ def test_two_who_add_the_same_people_in_two_orders_do_not_wait_for_one_another(d
     event.listen(campaign.engine, "before_cursor_execute", begin_the_other)
     with ThreadPoolExecutor(1) as pool:
         add_people(campaign, ["ann", "bob"])
-        assert later[0].result().startswith("there is somebody of that name\n")
+        assert later[0].result().startswith("person already exists\n")
     assert [one.name for one in people_of(campaign)] == ["ann", "bob"]
     campaign.close()
     other.close()
@@ -300,7 +299,7 @@ def test_two_who_add_the_same_people_in_two_orders_do_not_wait_for_one_another(d
 
 def test_a_name_has_an_end(campaign: Campaign) -> None:
     assert message(add_person, campaign, "a" * 201) == (
-        "the name is too long\n  allowed: up to 200 letters\n  found:   201 letters"
+        "name is too long\n  allowed: up to 200 letters\n  found:   201 letters"
     )
     add_person(campaign, "é" * 200)
 
@@ -315,10 +314,10 @@ def test_who_is_forgotten_has_no_name_that_another_has(campaign: Campaign) -> No
 
 
 def test_only_a_rater_who_waits_is_let_in(campaign: Campaign) -> None:
-    assert message(admit, campaign, 99, NOW) == "there is no such person\n  found:   person 99"
+    assert message(admit, campaign, 99, NOW) == "unknown person\n  found:   person 99"
     for name, role in (("ann", "rater"), ("eva", "expert")):
         assert message(admit, campaign, add_person(campaign, name, role), NOW) == (
-            "the person does not wait to begin\n"
+            "person is not waiting to be admitted\n"
             "  allowed: a rater of the stage practice or failed\n"
             f"  found:   {name}: {role}, rating"
         )

@@ -58,9 +58,9 @@ def test_what_cannot_be_suggested_is_refused(tmp_path: Path) -> None:
     campaign = campaign_at(tmp_path / "c.db", (1, 1), raters=2, golden_rate=0)
     turn = next_turn(campaign, 2, NOW)
     assert isinstance(turn, Turn)
-    assert message(suggest, campaign, 2, turn.task, 6, NOW) == "there is no such class\n  found:   class 6"
+    assert message(suggest, campaign, 2, turn.task, 6, NOW) == "unknown class\n  found:   class 6"
     assert message(suggest, campaign, 3, turn.task, 5, NOW) == (
-        f"the rater was not shown this task\n  found:   task {turn.task}"
+        f"rater was not shown this task\n  found:   task {turn.task}"
     )
 
 
@@ -161,7 +161,7 @@ def test_what_is_suggested_of_a_practice_picture_is_noted_and_not_asked(tmp_path
     keep_answers(campaign, rater, [GivenAnswer(row.question, 1) for row in turn.rows], NOW)
     assert next_turn(campaign, rater, NOW) == Nothing("failed")
     assert message(suggest, campaign, rater, turn.task, 4, NOW) == (
-        "nothing can be suggested now\n  found:   a rater who did not reach the bar"
+        "suggestions are closed\n  found:   a rater who did not reach the bar"
     )
     assert suggested(campaign) == [(5, 1)]
     campaign.close()

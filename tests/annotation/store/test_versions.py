@@ -101,7 +101,7 @@ def test_a_campaign_of_an_earlier_form_is_upgraded_with_its_votes(older: str | P
         f"  where:   {older}\n"
         "  allowed: the form 0002\n"
         "  found:   the form 0001\n"
-        f"  to mend: reassess annotate upgrade {older}"
+        f"  fix:     reassess annotate upgrade {older}"
     )
     on_server = not isinstance(older, Path)
     backup = None if on_server else older.with_name("c-0001.db")
@@ -126,7 +126,7 @@ def test_an_upgrade_that_fails_changes_nothing(older: str | Path) -> None:
     assert "original" not in {column["name"] for column in inspect(engine).get_columns("images")}
     engine.dispose()
     if isinstance(older, Path):
-        with pytest.raises(OutputError, match="the output file exists"):  # the copy as it was is kept
+        with pytest.raises(OutputError, match="output file exists"):  # the copy as it was is kept
             upgrade_campaign(older)
     (upgrades._MIGRATIONS / "versions" / "form_0002.py").write_text(NEXT)
     assert upgrade_campaign(older, force=True).after == "0002"
@@ -142,7 +142,7 @@ def test_a_campaign_of_a_later_form_is_refused(tmp_path: Path, monkeypatch: pyte
             f"  where:   {path}\n"
             "  allowed: the form 0000\n"
             "  found:   the form 0001\n"
-            "  to mend: install that version"
+            "  fix:     install that version"
         )
 
 
@@ -151,9 +151,7 @@ def test_what_is_no_campaign_is_refused(address: str | Path) -> None:
         address.touch()
     for function in (open_campaign, upgrade_campaign):
         assert message(function, address) == (
-            "this is no campaign\n"
-            f"  where:   {shown_address(address)}\n"
-            "  to mend: make one with reassess annotate create"
+            f"not a campaign\n  where:   {shown_address(address)}\n  fix:     make one with reassess annotate create"
         )
 
 

@@ -160,8 +160,8 @@ def test_an_output_that_exists_is_kept_unless_forced(run: Run, plain: Path, tmp_
     result = run("aggregate", plain, "-o", output)
     assert (result.code, output.read_text()) == (1, "precious")
     assert result.err == (
-        f"Error: the output file exists\n  where:   {output}\n"
-        "  to mend: choose another name, or overwrite it with --force\n"
+        f"Error: output file exists\n  where:   {output}\n"
+        "  fix:     choose another name, or overwrite it with --force\n"
     )
     assert run("aggregate", plain, "-o", output, "--force").code == 0
     assert output.read_text() != "precious"
@@ -171,9 +171,7 @@ def test_votes_are_never_overwritten_by_what_is_made_of_them(run: Run, plain: Pa
     before = plain.read_text()
     result = run("aggregate", plain, "--method", "majority", "-o", plain, "--force")
     assert (result.code, result.out, plain.read_text()) == (1, "", before)
-    assert result.err == (
-        f"Error: the output file is one of the inputs\n  where:   {plain}\n  to mend: choose another name\n"
-    )
+    assert result.err == (f"Error: output file is also an input\n  where:   {plain}\n  fix:     choose another name\n")
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def test_an_output_of_a_class_that_no_label_has_is_left_out_and_said_unless_the_
     Path("pets/classes.txt").write_text("cat\ndog\neel\nfox\n")
     refused = run("clean", "four.npz", "--benchmark", "pets", "-o", "other.txt")
     assert (refused.code, refused.out) == (1, "")
-    assert refused.err.startswith("Error: classes have no label\n")
+    assert refused.err.startswith("Error: some classes have no label\n")
     assert "  found:   fox (1)\n" in refused.err
 
 
@@ -297,7 +297,7 @@ def test_cleanlab_may_be_asked(training: Path, run: Callable[..., Run], needs: C
             1,
             "Error: no image of a class is kept\n  allowed: some of each class\n"
             "  found:   none of eel, cat, dog (3 classes of 3)\n"
-            "  to mend: keep labels that are less certain, or take such classes out of the labels and of the "
+            "  fix:     keep labels that are less certain, or take such classes out of the labels and of the "
             "predictions\n",
         ),
         (
@@ -309,33 +309,33 @@ def test_cleanlab_may_be_asked(training: Path, run: Callable[..., Run], needs: C
         (
             "clean ids.csv --original train.csv -o clean.txt",
             1,
-            "Error: held-out predictions are ids alone\n  where:   ids.csv\n"
+            "Error: held-out predictions have only ids\n  where:   ids.csv\n"
             "  allowed: scores of all classes, from which the probability that a label is right follows\n"
-            "  to mend: give scores, or use the method consistent\n",
+            "  fix:     give scores, or use the method consistent\n",
         ),
         (
             "clean fold-0.npz --original train.csv -o clean.txt",
             1,
-            "Error: images are in no file\n  allowed: held-out predictions of all 90 images\n",
+            "Error: images are not in any file\n  allowed: held-out predictions of all 90 images\n",
         ),
         (
             "clean fold-0.npz all.npz --original train.csv -o clean.txt",
             1,
-            "Error: an image is held out more often than others\n  where:   fold-0.npz and all.npz\n",
+            "Error: image is held out more often than others\n  where:   fold-0.npz and all.npz\n",
         ),
         (
             "ALL --folds swapped.csv fold-0.npz fold-1.npz",
             1,
-            "Error: a file does not hold one fold\n  where:   fold-0.npz\n"
+            "Error: file does not contain exactly one fold\n  where:   fold-0.npz\n"
             "  allowed: all images of one fold, and no others\n  found:   images of fold 0 and images of fold 1\n"
-            "  to mend: predict each fold with the model that was trained on the others; give these folds\n",
+            "  fix:     predict each fold with the model that was trained on the others; give these folds\n",
         ),
         (
             "ALL --golden three-valued.csv",
             1,
-            "Error: an answer is no class of the labels\n  where:   three-valued.csv\n"
+            "Error: answer is not a class of the labels\n  where:   three-valued.csv\n"
             "  allowed: the class that is right for an image: cat, dog, eel; or, with a column class that holds "
-            "the label, yes, maybe and no\n  found:   perhaps\n  to mend: correct the answers, or leave these out\n",
+            "the label, yes, maybe and no\n  found:   perhaps\n  fix:     correct the answers, or leave these out\n",
         ),
         (
             "ALL --golden pairs.csv",
@@ -346,17 +346,17 @@ def test_cleanlab_may_be_asked(training: Path, run: Callable[..., Run], needs: C
         (
             "clean mixed.npz --original train.csv -o clean.txt",
             1,
-            "Error: the scores of an image do not add up to 1, as those of others do\n  where:   mixed.npz, image ",
+            "Error: scores of an image do not add up to 1, but those of other images do\n  where:   mixed.npz, image ",
         ),
         (
             "clean all.npz --original two.csv -o clean.txt",
             1,
-            "Error: an image has not exactly one original label\n",
+            "Error: image does not have exactly one original label\n",
         ),
         (
             "clean all.npz --original none.csv -o clean.txt",
             1,
-            "Error: no such file, and no known source of that name\n  where:   none.csv\n",
+            "Error: file not found\n  where:   none.csv\n",
         ),
     ],
 )

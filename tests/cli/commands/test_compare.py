@@ -169,10 +169,10 @@ def test_models_without_a_common_image_are_an_error(bench: Path, run: Callable[.
     result = run("compare", "one.csv", "other.csv", *OPTIONS)
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: the models have no image in common\n"
+        "Error: models have no image in common\n"
         "  found:   one.csv: 3 images, such as 00.jpg, 01.jpg and 1 more\n"
         "           other.csv: 2 images, such as 03.jpg, 04.jpg\n"
-        "  to mend: name the images alike, or join by another part of the name (--match name or --match stem)\n"
+        "  fix:     name the images alike, or join by another part of the name (--match name or --match stem)\n"
     )
 
 
@@ -256,7 +256,7 @@ def test_the_images_that_only_one_gets_right_are_written_on_request(bench: Path,
     assert run(*argv, "--force").code == 0
     result = run("compare", "good.csv", "fitted.csv", *OPTIONS, "--disagreements", "good.csv", "--force")
     assert result.code == 1
-    assert "the output file is one of the inputs" in result.err
+    assert "output file is also an input" in result.err
 
 
 @pytest.fixture
@@ -350,10 +350,10 @@ def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand
     [
         (("--votes", "none"), "no votes are at hand"),
         (("--votes", "votes.csv"), "no golden answers are at hand, on which to measure the raters"),
-        (("--votes", "votes.csv", "--golden", "strange.csv"), "no golden item was voted on"),
+        (("--votes", "votes.csv", "--golden", "strange.csv"), "no golden item has a vote"),
         (
             VOTED[:4],
-            "the label sets are not those that calibrated or the benchmark's recipe makes of the votes: others on ",
+            "label sets differ from those that calibrated, or the benchmark's recipe, makes from the votes: others on ",
         ),
     ],
 )

@@ -223,8 +223,7 @@ def test_without_matplotlib_the_error_names_the_extra(
     result = run("curve", "scores.csv", "--golden", "golden.csv", "-o", "f.svg")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: drawing a figure needs the package matplotlib, which is not installed\n"
-        "  to mend: pip install 'reassess[report]'\n"
+        "Error: package matplotlib is missing (for drawing a figure)\n  fix:     pip install 'reassess[report]'\n"
     )
 
 
@@ -292,7 +291,7 @@ def test_none_means_without_the_votes_of_the_folder(folder: Path, run: Callable[
         ),
         (
             ["scores.csv", "--golden", "golden.csv", "--choose", "precision=2"],
-            "Error: Invalid value for '--choose': 'precision=2' is not a way to choose a threshold: precision=P, "
+            "Error: Invalid value for '--choose': 'precision=2' is unknown way to choose a threshold: precision=P, "
             "recall=R or threshold=T, each from 0 to 1; or f1\n",
         ),
         (
@@ -336,7 +335,7 @@ BAD = {
         "golden pairs that are not in the scores\n"
         "  where:   scores.csv\n"
         "  found:   1 of 4: image b, class 1\n"
-        "  to mend: take both from one release, or leave these pairs out of the golden answers\n",
+        "  fix:     take both from one release, or leave these pairs out of the golden answers\n",
     ),
     "NaN": (
         {"scores.csv": SCORES.replace("0.6", "nan")},
@@ -346,9 +345,9 @@ BAD = {
     "no valid pair": (
         {"golden.csv": "image,class,rater,answer\na,1,x,no\na,1,y,no\na,1,z,yes\n"},
         ARGUMENTS,
-        "no golden pair is valid\n"
+        "no golden question is valid\n"
         "  found:   1 pairs that are not valid\n"
-        "  to mend: without a valid pair nothing can be measured: let fewer experts be enough, or judge more pairs\n",
+        "  fix:     without a valid pair nothing can be measured: let fewer experts be enough, or judge more pairs\n",
     ),
     "too many experts": (
         {},
@@ -366,20 +365,20 @@ BAD = {
     "scores of another making": (
         {},
         [*ARGUMENTS, "--votes", "votes.csv", "--rater-golden", "votes.csv", "--leave-out", "image"],
-        "these scores do not follow from the votes in any way that was tried\n"
+        "method that made these scores was not found\n"
         "  where:   scores.csv\n"
         "  allowed: a difference of at most 1e-06 on every golden item\n"
         "  found:   0.433\n"
-        "  to mend: give the votes, golden answers and original labels of which they were made; scores that were made "
+        "  fix:     give the votes, golden answers and original labels of which they were made; scores that were made "
         "with other options, such as another pooling, cannot be made again\n",
     ),
     "a stop rule for shares of votes": (
         {"scores.csv": "image,class,score\na,1,1\na,2,0\nb,1,0.6666666666666666\nc,1,0.3333333333333333\n"},
         [*ARGUMENTS, "--votes", "votes.csv", "--stop", "0.1,0.9"],
-        "a stop rule needs scores that a rater model made\n"
+        "stop rule needs scores made with a rater model\n"
         "  where:   scores.csv\n"
         "  found:   shares of votes\n"
-        "  to mend: make them with --method calibrated or em\n",
+        "  fix:     make them with --method calibrated or em\n",
     ),
     "another kind of output": (
         {},
@@ -392,7 +391,7 @@ BAD = {
     "an output that exists": (
         {"f.csv": "mine"},
         [*ARGUMENTS, "-o", "f.csv"],
-        "the output file exists\n  where:   f.csv\n  to mend: choose another name, or overwrite it with --force\n",
+        "output file exists\n  where:   f.csv\n  fix:     choose another name, or overwrite it with --force\n",
     ),
 }
 

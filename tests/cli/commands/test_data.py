@@ -114,7 +114,7 @@ def test_where_of_a_file_that_is_not_here_is_an_error(cache: Path, data: Data) -
         "  where:   toy.txt\n"
         "  found:   REASSESS_DATA: not set\n"
         f"           cache: no {cache / 'toy.txt'}\n"
-        "  to mend: reassess data fetch imagenet-real, where there is a network;\n"
+        "  fix:     reassess data fetch imagenet-real, where there is a network;\n"
         f"           or put toy.txt ({URL}) into a folder and name that folder in REASSESS_DATA\n",
     )
 

@@ -77,7 +77,7 @@ def test_every_file_that_the_results_rest_on_is_named_with_its_hash(shop: Path, 
         f"read: {'; '.join(files)}",
         "95 %: Wilson intervals, over images",
         "soft: the best that any model can reach is 0.8833",
-        "no original: no original labels are at hand",
+        "no original: original labels are missing",
         "no recall at size: some images have more labels than the file has ids for each (1)",
     ]
 
@@ -110,7 +110,7 @@ def test_an_own_benchmark_with_class_names_as_text_is_measured(shop: Path, run: 
         "classes: the 4 names in labels.json, sorted: bowl, cup, mug, plate",
         f"read: labels labels.json, sha256 {hashlib.sha256(Path('labels.json').read_bytes()).hexdigest()[:12]}",
         "95 %: Wilson intervals, over images",
-        "no original: no original labels are at hand",
+        "no original: original labels are missing",
         "no recall at size: some images have more labels than the file has ids for each (1)",
         "no soft: no scores are at hand",
         "no mistakes: no scores are at hand",
@@ -145,9 +145,9 @@ def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results
         "label_set": "re-assessed",
         "real": {"1": proportion(2, 3, 0.2077, 0.9385)},
         "original": None,
-        "original_reason": "no original labels are at hand",
+        "original_reason": "original labels are missing",
         "original_scored": None,
-        "original_scored_reason": "no original labels are at hand",
+        "original_scored_reason": "original labels are missing",
         "soft": {"accuracy": pytest.approx((0.85 + 0.5 + 1) / 3), "ceiling": pytest.approx((0.9 + 0.75 + 1) / 3)},
         "recall_at_size": None,
         "recall_at_size_reason": "some images have more labels than the file has ids for each (1)",
@@ -261,7 +261,7 @@ def test_unknown_images_are_an_error_or_counted(shop: Path, run: Evaluate) -> No
         "  where:   more.csv\n"
         "  allowed: names such as shop/1.jpg, shop/2.jpg and 3 more\n"
         "  found:   shop/9.jpg\n"
-        "  to mend: check the names, or leave such images out with --ignore-unknown\n"
+        "  fix:     check the names, or leave such images out with --ignore-unknown\n"
     )
     (result,) = results_of(run, *argv, "--ignore-unknown")
     assert result["left_out"] == {"empty": 1, "unlabelled": 0, "unknown": 1}
@@ -283,9 +283,7 @@ def test_one_bad_file_among_many_is_its_error_and_no_table(shop: Path, run: Eval
     for files in (["good.csv", "bad.csv", "poor.csv"], ["bad.csv", "good.csv"]):
         result = run("evaluate", *files, "--labels", "labels.json")
         assert (result.code, result.out) == (1, "")
-        assert result.err.startswith(
-            "Error: a prediction is not one of the classes\n  where:   bad.csv, column prediction\n"
-        )
+        assert result.err.startswith("Error: prediction is not a class\n  where:   bad.csv, column prediction\n")
 
 
 def test_one_bad_file_among_many_writes_no_table_of_images(shop: Path, run: Evaluate) -> None:
@@ -386,11 +384,11 @@ def test_fewer_rows_without_names_are_an_error(ids: list[Any], run: Evaluate) ->
     result = run("evaluate", "few.npy", "--labels", "numbered.json")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: the predictions hold no image names, and are not as many as the label sets\n"
+        "Error: image names are missing, and the number of rows differs\n"
         "  where:   few.npy\n"
         "  allowed: 5 rows\n"
         "  found:   3 rows\n"
-        "  to mend: name the images of the rows (--names FILE, or names in the file itself)\n"
+        "  fix:     name the images of the rows (--names FILE, or names in the file itself)\n"
     )
 
 
@@ -430,7 +428,7 @@ def test_a_list_of_classes_with_two_outputs_for_one_class_is_an_error(shop: Path
     np.save("scores.npy", np.zeros((5, 4), np.float32))
     result = run("evaluate", "scores.npy", "--labels", "labels.json", "--classes", "classes.txt")
     assert (result.code, result.out) == (1, "")
-    assert "two outputs are one class" in result.err
+    assert "two outputs have the same class" in result.err
     assert "'cup' (output 1) and 'Cup' (output 3) are both 1 cup" in result.err
 
 
@@ -441,10 +439,10 @@ def test_a_nan_is_an_error_that_names_the_file_and_the_image(shop: Path, run: Ev
     result = run("evaluate", "scores.npy", "--labels", "labels.json", "--json")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: a score is NaN\n"
+        "Error: score is NaN\n"
         "  where:   scores.npy, image shop/4.jpg, row 3, output 1\n"
         "  allowed: any number, and +inf or -inf\n"
-        "  to mend: find out why the model returns NaN for this image\n"
+        "  fix:     find out why the model returns NaN for this image\n"
     )
 
 
@@ -508,9 +506,7 @@ def test_a_table_of_images_that_exists_is_overwritten_only_by_force(shop: Path, 
     result = run(*argv)
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: the output file exists\n"
-        "  where:   out.csv\n"
-        "  to mend: choose another name, or overwrite it with --force\n"
+        "Error: output file exists\n  where:   out.csv\n  fix:     choose another name, or overwrite it with --force\n"
     )
     assert Path("out.csv").read_text() == "precious"
     assert run(*argv, "--force").code == 0
@@ -521,10 +517,7 @@ def test_predictions_are_never_overwritten_by_what_became_of_them(shop: Path, ru
     before = Path("good.csv").read_text()
     result = run("evaluate", "good.csv", "--labels", "labels.json", "--per-image", "good.csv", "--force")
     assert (result.code, result.out, Path("good.csv").read_text()) == (1, "", before)
-    assert (
-        result.err
-        == "Error: the output file is one of the inputs\n  where:   good.csv\n  to mend: choose another name\n"
-    )
+    assert result.err == "Error: output file is also an input\n  where:   good.csv\n  fix:     choose another name\n"
 
 
 def test_a_table_of_images_of_no_known_kind_is_refused_before_any_work(shop: Path, run: Evaluate) -> None:
@@ -535,7 +528,7 @@ def test_a_table_of_images_of_no_known_kind_is_refused_before_any_work(shop: Pat
         "  where:   out.xlsx\n"
         "  allowed: .csv, .tsv, .jsonl, .parquet\n"
         "  found:   .xlsx\n"
-        "  to mend: save it as .csv\n"
+        "  fix:     save it as .csv\n"
     )
 
 
@@ -591,7 +584,7 @@ def test_a_number_that_an_option_does_not_take_is_a_usage_error(
 # Known data
 
 
-def test_offline_without_the_data_is_an_error_that_says_how_to_mend(shop: Path, run: Evaluate) -> None:
+def test_offline_without_the_data_is_an_error_that_says_how_to_fix(shop: Path, run: Evaluate) -> None:
     result = run("evaluate", "good.csv", "--offline")
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith("Error: imagenet-real is not on this machine, and no network is to be used\n")
@@ -605,8 +598,8 @@ def test_class_folder_order_without_original_labels_is_an_error(shop: Path, run:
     result = run("evaluate", "ids.npy", "--labels", "labels.json", "--order", "class-folder")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: class-folder order follows from the original labels, which are not at hand\n"
-        "  to mend: reassess data fetch imagenet-original, or pass --original FILE\n"
+        "Error: class-folder order needs original labels, which are missing\n"
+        "  fix:     reassess data fetch imagenet-original, or pass --original FILE\n"
     )
 
 
@@ -614,7 +607,7 @@ def test_an_order_of_rows_that_have_names_or_another_number_is_an_error(shop: Pa
     result = run("evaluate", "good.csv", "--labels", "labels.json", "--order", "validation")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: the file names its images: rows need no order\n  where:   good.csv\n  to mend: leave --order out\n"
+        "Error: file has image names, so rows need no order\n  where:   good.csv\n  fix:     leave --order out\n"
     )
     np.save("rows.npy", np.zeros((5, 4), np.float32))
     result = run("evaluate", "rows.npy", "--labels", "labels.json", "--order", "validation")
@@ -624,7 +617,7 @@ def test_an_order_of_rows_that_have_names_or_another_number_is_an_error(shop: Pa
         "  where:   rows.npy\n"
         "  allowed: 50,000 rows\n"
         "  found:   5 rows\n"
-        "  to mend: name the images of the rows (--names FILE)\n"
+        "  fix:     name the images of the rows (--names FILE)\n"
     )
 
 
@@ -682,7 +675,7 @@ def test_class_folder_order_is_caught_and_can_be_asked_for(real: npt.NDArray[np.
         "  where:   folders.npy\n"
         "  allowed: well above 0.10 %\n"
         "  found:   0.11 % as given (55 of 50,000); 100.0 % in class-folder order\n"
-        "  to mend: pass --order class-folder (what a reader of class folders yields)\n"
+        "  fix:     pass --order class-folder (what a reader of class folders yields)\n"
     )
     (result,) = results_of(run, "evaluate", "folders.npy", "--order", "class-folder")
     assert counts(result["real"]["1"]) == (42_164, 46_837)
@@ -794,11 +787,11 @@ def test_names_that_no_class_has_are_an_error_on_request(saucers: list[str], run
     call = run(*saucers, "--unknown-class", "error")
     assert (call.code, call.out) == (1, "")
     assert call.err == (
-        "Error: a prediction is by a name that no class has\n"
+        "Error: predicted name is not a class\n"
         "  where:   saucers.csv, column prediction_1 to prediction_2\n"
         "  allowed: names such as 'bowl', 'cup', 'mug' and 1 more\n"
         "  found:   4 predictions by 2 names that no class has: saucer, jar\n"
-        "  to mend: call the classes so, or count such predictions as wrong (--unknown-class wrong)\n"
+        "  fix:     call the classes so, or count such predictions as wrong (--unknown-class wrong)\n"
     )
 
 
@@ -838,7 +831,7 @@ def test_original_accuracy_is_given_on_all_images_and_on_the_scored_ones(differe
     assert counts(result["original_scored"]["1"]) == (2, 3)
     assert "original on the scored images: most.csv top-1 66.67 %\n" in run(*argv).out
     (result,) = results_of(run, *argv[:-1], "none")
-    assert (result["original_scored"], result["original_scored_reason"]) == (None, "no original labels are at hand")
+    assert (result["original_scored"], result["original_scored_reason"]) == (None, "original labels are missing")
     write_csv("most.csv", "image,prediction", [entry for entry in MOST.items() if entry[0] != "shop/3.jpg"])
     assert "on the scored images" not in run(*argv).out, "which are all of them"
 
@@ -887,11 +880,11 @@ def test_models_without_a_common_image_are_not_ranked(different: Path, run: Eval
     results = results_of(run, *argv)
     assert [result["file"] for result in results] == ["most.csv", "few.csv"], "as given"
     assert {(result["common"], result["common_reason"]) for result in results} == {
-        (None, "the models have no image in common")
+        (None, "models have no image in common")
     }
     out = run(*argv).out
     assert out.startswith(
-        "no ranking: the models have no image in common\n"
+        "no ranking: models have no image in common\n"
         "each file on its own images, which differ, so that this is no ranking:\n"
     )
     scored = ("--scores", "scores.csv", "--threshold", "0.5,0.8", "--ignore-unknown")
@@ -1041,30 +1034,30 @@ def test_excluded_images_are_told_in_the_table_of_images(shop: Path, run: Callab
         (
             [("a", "shop/1.jpg", 1, "exact"), ("b", "shop/1.jpg", 1, "exact")],
             "repeats.csv",
-            "several sets of the repeats may be of these images\n  where:   repeats.csv\n  found:   a, b\n"
-            "  to mend: name the benchmark's set behind the file, as in --exclude repeats.csv:a\n",
+            "several sets of the duplicates may be these images\n  where:   repeats.csv\n  found:   a, b\n"
+            "  fix:     name the benchmark's set behind the file, as in --exclude repeats.csv:a\n",
         ),
         (
             [("a", "1.jpg", 1, "exact"), ("b", "2.jpg", 1, "exact")],
             "repeats.csv",
-            "no set of the repeats is of these images\n  where:   repeats.csv\n"
+            "no set of the duplicates is these images\n  where:   repeats.csv\n"
             "  allowed: names such as shop/1.jpg, shop/2.jpg and 3 more\n  found:   1.jpg, 2.jpg, of 2 sets: a, b\n"
-            "  to mend: they fit by name: --match name\n",
+            "  fix:     they fit by name: --match name\n",
         ),
         (
             REPEATS,
             "repeats.csv:tset",
             "unknown set of images\n  where:   repeats.csv\n  allowed: train, test\n  found:   'tset'\n"
-            "  to mend: a set of which nothing was found has no row\n",
+            "  fix:     a set of which nothing was found has no row\n",
         ),
         (
             REPEATS,
             "repeats.csv:train",
-            "no set of the repeats is of these images\n  where:   repeats.csv\n"
+            "no set of the duplicates is these images\n  where:   repeats.csv\n"
             "  allowed: names such as shop/1.jpg, shop/2.jpg and 3 more\n"
-            "  found:   9.jpg, 8.jpg, of 1 set: train\n  to mend: scan these images too\n",
+            "  found:   9.jpg, 8.jpg, of 1 set: train\n  fix:     scan these images too\n",
         ),
-        (REPEATS, "no.csv", "no such file\n  where:   no.csv\n"),
+        (REPEATS, "no.csv", "file not found\n  where:   no.csv\n"),
         (REPEATS, "good.csv", "the table has no column for the set of images\n  where:   good.csv\n"),
     ],
 )

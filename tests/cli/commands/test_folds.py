@@ -120,7 +120,7 @@ def test_many_folds_are_shown_in_part(training: Path, run: Callable[..., Run]) -
         (
             [*ARGV, "--k", "13"],
             1,
-            "Error: fewer images than folds\n  allowed: 13 or more\n  found:   12\n  to mend: ask for fewer folds\n",
+            "Error: fewer images than folds\n  allowed: 13 or more\n  found:   12\n  fix:     ask for fewer folds\n",
         ),
         (
             [*ARGV[:-1], "folds.txt"],
@@ -131,19 +131,19 @@ def test_many_folds_are_shown_in_part(training: Path, run: Callable[..., Run]) -
         (
             [*ARGV[:-1], "train.csv", "--force"],
             1,
-            "Error: the output file is one of the inputs\n  where:   train.csv\n  to mend: choose another name\n",
+            "Error: output file is also an input\n  where:   train.csv\n  fix:     choose another name\n",
         ),
         (
             [*ARGV, "--repeats", "repeats.csv:test"],
             1,
             "Error: unknown set of images\n  where:   repeats.csv\n  allowed: train, val\n  found:   'test'\n"
-            "  to mend: a set of which nothing was found has no row\n",
+            "  fix:     a set of which nothing was found has no row\n",
         ),
         (
             ["folds", "--benchmark", "empty", "-o", "f.csv"],
             1,
             "Error: the benchmark has no original, which reassess folds needs\n  where:   empty\n"
-            "  to mend: put each image into the folder of its class, images/CLASS, or write original.csv, with the "
+            "  fix:     put each image into the folder of its class, images/CLASS, or write original.csv, with the "
             "columns image and class\n",
         ),
     ],
@@ -162,7 +162,7 @@ def test_repeats_of_other_images_are_refused(training: Path, run: Callable[..., 
     result = run(*ARGV, "--repeats", "other.csv")
     assert (result.code, result.err) == (
         1,
-        "Error: no set of the repeats is of these images\n  where:   other.csv\n"
+        "Error: no set of the duplicates is these images\n  where:   other.csv\n"
         "  allowed: names such as cat/0.png, cat/1.png and 10 more\n  found:   1.jpg, 2.jpg, of 1 set: x\n"
-        "  to mend: scan these images too\n",
+        "  fix:     scan these images too\n",
     )

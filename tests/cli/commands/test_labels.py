@@ -215,7 +215,7 @@ def test_agreement_by_class_is_written_as_a_table(
             for row in ("1,1,0,1,0,0,0", "2,2,0,1,0,0,0", "3,3,1,0,0,0,0", "4,4,0,1,0,0,1", "5,5,0,0,0,1,0")
         )
     )
-    assert run("labels", "--agree", *three[:2], "-o", out).err.startswith("Error: the output file exists\n")
+    assert run("labels", "--agree", *three[:2], "-o", out).err.startswith("Error: output file exists\n")
     wrong = run("labels", "--agree", *three[:2], "-o", tmp_path / "classes.json")
     assert wrong.err.startswith("Error: wrong kind of file for a table\n")
 
@@ -291,8 +291,7 @@ def test_a_file_that_exists_is_kept_unless_forced(scores: Path, tmp_path: Path, 
     result = run("labels", scores, "--threshold", "0.8", "-o", out)
     assert (result.code, result.err) == (
         1,
-        f"Error: the output file exists\n  where:   {out}\n"
-        "  to mend: choose another name, or overwrite it with --force\n",
+        f"Error: output file exists\n  where:   {out}\n  fix:     choose another name, or overwrite it with --force\n",
     )
     assert out.read_text() == "mine"
     assert run("labels", scores, "--threshold", "0.8", "-o", out, "--force").code == 0
@@ -315,6 +314,4 @@ def test_an_input_is_not_overwritten_even_with_force(run: Callable[..., Run], tm
     path.write_text("image,class,score\na,0,0.9\n")
     result = run("labels", path, "--threshold", "0.5", "-o", path, "--force")
     assert (result.code, path.read_text()) == (1, "image,class,score\na,0,0.9\n")
-    assert result.err == (
-        f"Error: the output file is one of the inputs\n  where:   {path}\n  to mend: choose another name\n"
-    )
+    assert result.err == (f"Error: output file is also an input\n  where:   {path}\n  fix:     choose another name\n")

@@ -263,8 +263,7 @@ def test_without_matplotlib_the_error_names_the_extra(
     result = run("leaderboard", "models.csv", "-o", "f.svg")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: drawing a figure needs the package matplotlib, which is not installed\n"
-        "  to mend: pip install 'reassess[report]'\n"
+        "Error: package matplotlib is missing (for drawing a figure)\n  fix:     pip install 'reassess[report]'\n"
     )
 
 
@@ -315,7 +314,7 @@ BAD = {
     "no file": (
         {},
         ["none.csv"],
-        "no such file\n  where:   none.csv\n  found:   beside it: models.csv\n  to mend: check the path\n",
+        "file not found\n  where:   none.csv\n  found:   beside it: models.csv\n  fix:     check the path\n",
     ),
     "predictions": (
         {},
@@ -326,7 +325,7 @@ BAD = {
     "an output that exists": (
         {"f.svg": "mine"},
         ["models.csv", "-o", "f.svg"],
-        "the output file exists\n  where:   f.svg\n  to mend: choose another name, or overwrite it with --force\n",
+        "output file exists\n  where:   f.svg\n  fix:     choose another name, or overwrite it with --force\n",
     ),
     "another kind of output": (
         {},
@@ -336,8 +335,8 @@ BAD = {
     "shares": (
         {"s.csv": "model,original,real\na,0.76,0.82\n"},
         ["models.csv", "s.csv"],
-        "the accuracies are shares, not percent\n  where:   s.csv, column original\n  allowed: 0 to 100\n"
-        "  found:   none above 0.76\n  to mend: multiply them by 100\n",
+        "accuracies are fractions, not percent\n  where:   s.csv, column original\n  allowed: 0 to 100\n"
+        "  found:   none above 0.76\n  fix:     multiply them by 100\n",
     ),
 }
 

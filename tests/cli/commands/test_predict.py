@@ -79,14 +79,14 @@ def test_what_cannot_be_read_is_listed(pets: Path, run: Callable[..., Run]) -> N
         "image         cannot be read",
         "───────────────────────────────",
     ]
-    assert lines[8:18] == [f"cat/x{n:02d}.png   the file is empty" for n in range(10)]
+    assert lines[8:18] == [f"cat/x{n:02d}.png   file is empty" for n in range(10)]
     assert lines[18] == "model.npy: float16 scores of 5 images, named in model.txt"
-    assert "cat/x11.png   the file is empty" in run(*argv, "--force", "--verbose").out
+    assert "cat/x11.png   file is empty" in run(*argv, "--force", "--verbose").out
     strict = run(*argv, "--force", "--strict")
     assert (strict.code, strict.err) == (
         1,
-        "Error: an image cannot be read\n  where:   pets/images, cat/x00.png\n  found:   the file is empty\n"
-        "  to mend: mend it, or pass over it without --strict\n",
+        "Error: image cannot be read\n  where:   pets/images, cat/x00.png\n  found:   file is empty\n"
+        "  fix:     fix it, or pass over it without --strict\n",
     )
 
 
@@ -106,7 +106,7 @@ def test_outputs_in_another_order_need_a_list(pets: Path, run: Callable[..., Run
     assert run(*argv).err == (
         "Error: wrong number of outputs\n  where:   python:pet_models:four\n"
         "  allowed: 3, as many as there are classes of the benchmark\n  found:   4\n"
-        "  to mend: name the class of each output with --classes FILE, one wnid or name a line\n"
+        "  fix:     name the class of each output with --classes FILE, one wnid or name a line\n"
     )
     write_files(pets, {"outputs.txt": "fox\n-\ncow\ndog\n"})
     result = run(*argv, "--classes", "outputs.txt")
@@ -122,7 +122,7 @@ def test_several_models_each_have_their_own_files(pets: Path, run: Callable[...,
     argv = ["predict", MODEL, "python:pet_models:four", "--classes", "python:pet_models:four=outputs.txt"]
     argv += ["--benchmark", "pets", "--workers", "0", "-o", "models"]
     models = results_of(run, *argv)["models"]
-    unreadable = [{"image": "cat/x.png", "reason": "the file is empty"}]
+    unreadable = [{"image": "cat/x.png", "reason": "file is empty"}]
     assert models == [
         {
             "model": MODEL,
@@ -188,9 +188,9 @@ def test_a_run_goes_on_and_says_so(pets: Path, run: Callable[..., Run], monkeypa
     monkeypatch.undo()
     monkeypatch.chdir(pets)
     assert run(*argv[:-4], "--batch", "3", "-o", "model.npy").err == (
-        "Error: the run that was interrupted was another one\n  where:   model.npy.unfinished\n"
+        "Error: interrupted run had other settings\n  where:   model.npy.unfinished\n"
         "  found:   batch: 2 before, 3 now\n"
-        "  to mend: call it as before to go on, or begin anew: rm -r model.npy.unfinished\n"
+        "  fix:     call it as before to go on, or begin anew: rm -r model.npy.unfinished\n"
     )
     assert run(*argv).out.splitlines()[1] == "model.npy.unfinished: goes on after 1 of 1 shard"
 
@@ -202,8 +202,8 @@ def test_a_run_that_fails_says_what_was_finished(
     (pets / "pets/images/fox/2.png").write_bytes(b"")
     argv = ("predict", MODEL, "--benchmark", "pets", "--workers", "0", "--batch", "2", "-o", "model.npy")
     assert run(*argv, "--strict").err == (
-        "Error: an image cannot be read\n  where:   pets/images, fox/2.png\n  found:   the file is empty\n"
-        "  to mend: mend it, or pass over it without --strict\n"
+        "Error: image cannot be read\n  where:   pets/images, fox/2.png\n  found:   file is empty\n"
+        "  fix:     fix it, or pass over it without --strict\n"
         "model.npy.unfinished has what was finished; the same call goes on from there.\n"
     )
     (pets / "pets/images/fox/2.png").write_bytes(picture(2, "PNG"))
@@ -250,9 +250,9 @@ def test_a_file_for_all_models_is_of_those_that_take_one(
         (
             f"predict {MODEL} -o m.npy",
             1,
-            "no images were given\n  to mend: --images PLACE, or a benchmark that has images",
+            "images are missing\n  fix:     --images PLACE, or a benchmark that has images",
         ),
-        (f"predict {MODEL} -o m.npy --images none", 1, "no such folder of images\n  where:   none"),
+        (f"predict {MODEL} -o m.npy --images none", 1, "image folder not found\n  where:   none"),
         (f"predict {MODEL} -o m.npy --images pets/images --device cpu", 1, "a function takes no device"),
         (f"predict {MODEL} -o m.npy --images pets/images --checkpoint w.pth", 1, "a function takes no checkpoint"),
         (
@@ -261,8 +261,8 @@ def test_a_file_for_all_models_is_of_those_that_take_one(
             "a function takes no checkpoint",
         ),
         (f"predict {MODEL} -o pets/images/m.npy --benchmark pets", 1, "the output would lie among the images"),
-        (f"predict {MODEL} -o no/m.npy --images pets/images", 1, "the folder of the output file does not exist"),
-        (f"predict {MODEL} {MODEL} -o m --images pets/images", 1, f"a model is named twice\n  found:   {MODEL}"),
+        (f"predict {MODEL} -o no/m.npy --images pets/images", 1, "folder of the output file does not exist"),
+        (f"predict {MODEL} {MODEL} -o m --images pets/images", 1, f"model is named twice\n  found:   {MODEL}"),
         (f"predict {MODEL} -o m.svg --images pets/images", 1, "wrong kind of file for predictions of images"),
         (f"predict {MODEL} -o m.npy --images pets/images --classes a --classes b", 2, "--classes is given twice for"),
         (
@@ -277,13 +277,13 @@ def test_a_file_for_all_models_is_of_those_that_take_one(
             2,
             "Invalid value for '--classes': A path is not empty.",
         ),
-        (f"predict {MODEL} onnx:m.onnx -o / --images pets/images", 1, "the output has no name of its own"),
+        (f"predict {MODEL} onnx:m.onnx -o / --images pets/images", 1, "output has no file name"),
         (f"predict {MODEL} -o m.csv --format csv --images pets/images", 1, "a format was given for one model"),
         (f"predict {MODEL} -o m --format xls --images pets/images", 2, "Invalid value for '--format': 'xls' is not"),
         (
             f"predict {MODEL} {MODEL}s -o m.csv --images pets/images",
             1,
-            "of several models the output is a folder\n  where:   m.csv\n  to mend: name it m, with --format csv\n",
+            "for several models, the output is a folder\n  where:   m.csv\n  fix:     name it m, with --format csv\n",
         ),
         (
             f"predict {MODEL} -o pets/labels.csv --benchmark pets",
@@ -334,4 +334,4 @@ def test_a_list_of_images_is_not_overwritten_by_the_names_of_the_output(pets: Pa
     Path("list.txt").write_text(names)
     result = run("predict", MODEL, "--images", "list.txt", "-o", "list.npy", "--workers", "0", "--force")
     assert (result.code, Path("list.txt").read_text()) == (1, names)
-    assert result.err.startswith("Error: the output file is one of the inputs\n  where:   list.txt\n")
+    assert result.err.startswith("Error: output file is also an input\n  where:   list.txt\n")

@@ -250,13 +250,13 @@ def test_what_golden_answers_do_not_show_is_refused_and_the_frontier_shown_all_t
     result = run(*argv, "--frontier", "frontier.csv")
     assert (result.code, result.err) == (
         1,
-        "Error: the golden answers do not show that the proposals of all models reach this recall\n"
+        "Error: golden answers do not show that the candidates of all models reach this recall\n"
         "  allowed: up to 0.2545\n  found:   0.9\n"
-        "  to mend: ask for less, or for more proposals an image: 9 of 18 golden labels are neither proposed by a "
+        "  fix:     ask for less, or for more proposals an image: 9 of 18 golden labels are neither proposed by a "
         "model nor original\n",
     )
     certain = run(*argv, "--recall", "1")
-    assert certain.err.endswith("found:   1.0\n  to mend: ask for less\n")
+    assert certain.err.endswith("found:   1.0\n  fix:     ask for less\n")
     assert result.out.splitlines()[:3] == [
         "no models chosen: all together reach a recall of 0.5000 (9 of 18)",
         "a recall of 0.2545 is shown for them, with 90 % confidence",
@@ -363,14 +363,14 @@ def test_unknown_images_stop_the_command_or_are_counted(pets: Path, run: Callabl
     assert result.err == (
         "Error: 1 of 2 images are not in the label set\n  where:   ids\n"
         "  allowed: names such as a.png, b.png and 2 more\n  found:   z.png\n"
-        "  to mend: check the names, or leave such images out with --ignore-unknown\n"
+        "  fix:     check the names, or leave such images out with --ignore-unknown\n"
     )
     result = run(*ARGV, "-o", "out.csv", "--ignore-unknown")
     assert "\nids: 1 unknown left out\nids: no say on 3 images that others hold\n" in result.out
     Path("ids.csv").write_text("image,prediction\ny.png,cat\nz.png,dog\n")
     assert run(*ARGV, "-o", "none.csv", "--ignore-unknown").err == (
-        "Error: not one image of the model is known\n  where:   ids\n  allowed: names such as a.png, b.png and 2 more\n"
-        "  found:   y.png, z.png\n  to mend: check the names, or leave the model out\n"
+        "Error: no image of the model is known\n  where:   ids\n  allowed: names such as a.png, b.png and 2 more\n"
+        "  found:   y.png, z.png\n  fix:     check the names, or leave the model out\n"
     )
 
 
@@ -378,7 +378,7 @@ def test_without_golden_answers_the_option_is_named(pets: Path, run: Callable[..
     Path("pets/golden.csv").unlink()
     assert run(*ARGV, "--choose").err == (
         "Error: the benchmark has no golden, which reassess propose needs\n  where:   pets\n"
-        "  to mend: give --golden FILE; or write golden.csv, with the experts' votes\n"
+        "  fix:     give --golden FILE; or write golden.csv, with the experts' votes\n"
     )
 
 
@@ -463,15 +463,15 @@ def test_agreed_images_may_be_kept_and_what_no_model_holds_is_counted(pets: Path
         (
             [*ARGV[:-1], "1", "-o", "out.csv"],
             1,
-            "Error: the original labels and the models' first classes alone are more proposals an image than allowed\n"
+            "Error: original labels and top-1 predictions alone exceed the number of candidates per image\n"
             "  allowed: 1 an image\n  found:   2.00 an image, on 2 images that go to raters\n"
-            "  to mend: allow 2 or more, or leave models out\n",
+            "  fix:     allow 2 or more, or leave models out\n",
         ),
         (
             ["propose", "vit.csv", "-o", "out.csv"],
             1,
-            "Error: no original labels are at hand\n"
-            "  to mend: reassess data fetch imagenet-original; or give --benchmark FOLDER, or --original FILE; or "
+            "Error: original labels are missing\n"
+            "  fix:     reassess data fetch imagenet-original; or give --benchmark FOLDER, or --original FILE; or "
             "--original none, if there are no original labels\n",
         ),
     ],
@@ -487,7 +487,7 @@ def test_what_cannot_be_done_is_refused(
 
 def test_an_output_that_is_an_input_is_refused(pets: Path, run: Callable[..., Run]) -> None:
     assert run(*ARGV, "-o", "vit.csv", "--force").err == (
-        "Error: the output file is one of the inputs\n  where:   vit.csv\n  to mend: choose another name\n"
+        "Error: output file is also an input\n  where:   vit.csv\n  fix:     choose another name\n"
     )
 
 

@@ -99,14 +99,14 @@ def test_a_file_that_exists_is_kept_unless_forced_and_an_input_always(shop: Path
     result = run(*ARGV)
     assert result.code == 1
     assert result.err == (
-        "Error: the output file exists\n  where:   out.jsonl\n"
-        "  to mend: choose another name, or overwrite it with --force\n"
+        "Error: output file exists\n  where:   out.jsonl\n"
+        "  fix:     choose another name, or overwrite it with --force\n"
     )
     Path("a.csv").rename("a.jsonl")
     Path("a.jsonl").write_text('{"image": "1.jpg", "prediction": 2}\n')
     result = run("questions", "a.jsonl", *ARGV[3:-1], "a.jsonl", "--force")
     assert result.code == 1
-    assert result.err.startswith("Error: the output file is one of the inputs\n")
+    assert result.err.startswith("Error: output file is also an input\n")
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_a_file_that_exists_is_kept_unless_forced_and_an_input_always(shop: Path
         (
             [*ARGV[:5], "-o", "out.jsonl"],
             1,
-            "Error: which pairs were rated is not known: no scores are at hand\n"
-            "  to mend: reassess data fetch imagenet-real-scores, or pass --scores FILE with the columns image, class, "
+            "Error: scores are missing, so it is unknown which questions were asked\n"
+            "  fix:     reassess data fetch imagenet-real-scores, or pass --scores FILE with the columns image, class, "
             "score; or --scores none, if no pair was rated\n",
         ),
         (
@@ -154,8 +154,8 @@ def test_a_benchmark_with_votes_and_no_scores_does_not_say_which_pairs_were_rate
     result = run(*argv)
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: which pairs were rated is not known: no scores are at hand\n"
-        "  to mend: reassess aggregate --benchmark 'my shop' -o 'my shop/scores.csv'; or --scores none, if no pair was "
+        "Error: scores are missing, so it is unknown which questions were asked\n"
+        "  fix:     reassess aggregate --benchmark 'my shop' -o 'my shop/scores.csv'; or --scores none, if no pair was "
         "rated\n"
     )
     assert "questions   scores not here\n" in run("data", "check", "--benchmark", "my shop").out

@@ -264,7 +264,7 @@ def test_an_unknown_answer_of_an_expert_is_refused(run: Callable[..., Run], tmp_
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         f"Error: unknown answer\n  where:   {golden}, line 3\n  allowed: no, maybe, yes\n"
-        "  found:   'sure' (1 vote); and 'no' (1 vote)\n  to mend: correct it, or give all answers, from what speaks "
+        "  found:   'sure' (1 vote); and 'no' (1 vote)\n  fix:     correct it, or give all answers, from what speaks "
         "least for the class to what speaks most: --answers A,B,..., or answers in benchmark.json\n"
     )
 
@@ -280,7 +280,7 @@ def test_golden_answers_on_other_images_are_refused(run: Callable[..., Run], tmp
         "Error: two files have no image in common\n"
         f"  where:   {votes} (votes) and {golden} (golden)\n"
         "  found:   00000000.png, 00000001.png and 198 more; and other 0.png, other 1.png and 7 more\n"
-        "  to mend: check that both files are of the same images, or give the raters' votes on golden questions too, "
+        "  fix:     check that both files are of the same images, or give the raters' votes on golden questions too, "
         "as rater-golden of the benchmark\n"
     )
 
@@ -300,10 +300,10 @@ def test_one_item_with_as_many_answers_as_votes_is_refused(
     done = run("raters", write_csv(tmp_path / "votes.csv", "item,rater,answer", rows), "--golden", "none")
     assert (done.code, done.out) == (1, "")
     assert done.err == (
-        "Error: too few items for EM to tell one truth from another, so that no rater can be measured\n"
+        "Error: too few items for EM to distinguish the truths, so raters cannot be measured\n"
         "  allowed: more than half an item of some truth\n"
         f"  found:   items: 1; truths: {truths}\n"
-        "  to mend: give votes on more items, or golden answers\n"
+        "  fix:     give votes on more items, or golden answers\n"
     )
 
 
@@ -311,7 +311,7 @@ def test_an_empty_table_is_refused(run: Callable[..., Run], tmp_path: Path) -> N
     empty = write_csv(tmp_path / "empty.csv", HEADINGS, [])
     result = run("raters", empty)
     assert (result.code, result.out) == (1, "")
-    assert result.err == f"Error: the table has no rows\n  where:   {empty}\n  to mend: write it again\n"
+    assert result.err == f"Error: table has no rows\n  where:   {empty}\n  fix:     write it again\n"
 
 
 # --- the released votes ---------------------------------------------------------------------------------------------

@@ -171,7 +171,7 @@ def test_the_table_says_why_a_command_fails_and_the_error_is_shown_once(pets: Pa
         "Error: two files have no image in common\n"
         "  where:   pets/labels.csv (labels) and pets/golden.csv (golden)\n"
         "  found:   i0.png, i1.png and 10 more; and z.png\n"
-        "  to mend: check that both files are of the same images, or leave one of them out\n"
+        "  fix:     check that both files are of the same images, or leave one of them out\n"
     ) in done.err
 
 

@@ -107,7 +107,7 @@ def test_bad_calls_are_refused_before_any_work(here: Path, run: Callable[..., Ru
     result = run("report", "one.csv", *BOTH, "-o", "r.html")
     assert (result.code, result.err.splitlines()[-1]) == (2, "Error: one.csv is given twice.")
     result = run("report", *BOTH, "-o", "r.html", "--images", "away")
-    assert (result.code, result.err.splitlines()[0]) == (1, "Error: no such folder of images")
+    assert (result.code, result.err.splitlines()[0]) == (1, "Error: image folder not found")
     result = run("report", *BOTH, "-o", "one.csv", "--force")
     assert result.code == 1
     assert not (here / "r.html").exists()
@@ -129,7 +129,7 @@ def test_a_report_without_its_packages_says_what_to_install(
     monkeypatch.setitem(__import__("sys").modules, "jinja2", None)
     result = run("report", *BOTH, "-o", "r.html")
     assert result.code == 1
-    assert "making a report needs the package jinja2, which is not installed" in result.err
+    assert "package jinja2 is missing (for making a report)" in result.err
     assert "pip install 'reassess[report]'" in result.err
 
 

@@ -122,13 +122,13 @@ def test_pairs_of_many_sets_are_cut_short(sets: Path, run: Callable[..., Run]) -
     [
         ("scan", 2, "Missing argument 'DIR|LIST|ZIP|TAR...'"),
         ("scan train", 2, "Missing option '-o' / '--output'"),
-        ("scan train train -o x.csv", 1, "a set of images is given twice\n  found:   train and train"),
+        ("scan train train -o x.csv", 1, "set of images is given twice\n  found:   train and train"),
         ("scan train train/cat -o x.csv", 1, "a set of images lies in another one"),
-        ("scan none -o x.csv", 1, "no such folder of images\n  where:   none"),
+        ("scan none -o x.csv", 1, "image folder not found\n  where:   none"),
         ("scan train -o x.jsonl", 1, "wrong kind of file for repeats"),
         ("scan train -o x.csv --smallest-side 0", 2, "0 is not in the range x>=1"),
-        ("scan train -o no/x.csv", 1, "the folder of the output file does not exist"),
-        ("scan list.csv -o list.csv --force", 1, "the output file is one of the inputs"),
+        ("scan train -o no/x.csv", 1, "folder of the output file does not exist"),
+        ("scan list.csv -o list.csv --force", 1, "output file is also an input"),
     ],
 )
 def test_a_wrong_call_is_refused(sets: Path, run: Callable[..., Run], argv: str, code: int, expected: str) -> None:
@@ -159,4 +159,4 @@ def test_a_name_that_is_no_utf8_is_shown_and_cannot_be_read(sets: Path, run: Cal
     os.rename(b"val/cat/x.png", b"val/cat/\xe9.png")  # noqa: PTH104 - a Path takes no bytes
     result = run("scan", "val", "-o", "x.csv")
     assert (result.code, result.err) == (0, "")
-    assert "cat/%E9.png of val (the name of the file is not UTF-8)" in result.out
+    assert "cat/%E9.png of val (file name is not UTF-8)" in result.out

@@ -172,7 +172,7 @@ def test_a_folder_in_which_nothing_is_known_of_any_image_says_what_is_lacking(
     assert result.err == (
         "Error: the benchmark has no labels, which reassess show needs\n"
         "  where:   bare\n"
-        "  to mend: reassess labels makes them of scores; or write labels.csv, with the columns image and class\n"
+        "  fix:     reassess labels makes them of scores; or write labels.csv, with the columns image and class\n"
     )
 
 
@@ -180,10 +180,7 @@ def test_an_unknown_image_is_an_error(shop: Path, run: Callable[..., Run]) -> No
     result = run("show", "shop/4.jpg", "--labels", "labels.json")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: nothing is known of such an image\n"
-        "  where:   shop/4.jpg\n"
-        "  allowed: a name such as shop/1.jpg\n"
-        "  to mend: check the name\n"
+        "Error: unknown image\n  where:   shop/4.jpg\n  allowed: a name such as shop/1.jpg\n  fix:     check the name\n"
     )
 
 
@@ -194,10 +191,10 @@ def test_a_score_that_is_nan_is_an_error_of_the_image_alone_that_has_it(shop: Pa
         result = run(*command, "--labels", "labels.json")
         assert (result.code, result.out) == (1, "")
         assert result.err == (
-            "Error: a score is NaN\n"
+            "Error: score is NaN\n"
             "  where:   nan.csv, image shop/1.jpg, row 1, output 1\n"
             "  allowed: any number, and +inf or -inf\n"
-            "  to mend: find out why the model returns NaN for this image\n"
+            "  fix:     find out why the model returns NaN for this image\n"
         )
 
 
@@ -211,11 +208,11 @@ def test_rows_without_names_that_are_not_as_many_as_the_labels_are_an_error(
     result = run("show", "shop/2.jpg", "--labels", "labels.json", "--predictions", "rows.npy")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: the predictions hold no image names, and are not as many as the label sets\n"
+        "Error: image names are missing, and the number of rows differs\n"
         "  where:   rows.npy\n"
         "  allowed: 3 rows\n"
         "  found:   2 rows\n"
-        "  to mend: name the images of the rows (--names FILE, or names in the file itself)\n"
+        "  fix:     name the images of the rows (--names FILE, or names in the file itself)\n"
     )
 
 
@@ -364,6 +361,6 @@ def test_an_image_is_known_by_the_end_of_its_name_or_its_number(folder: Path, ru
 def test_an_end_that_several_names_have_is_an_error_that_names_them(folder: Path, run: Callable[..., Run]) -> None:
     (folder / "labels.json").write_text(json.dumps({"a/3.jpg": ["cat"], "b/3.jpg": ["dog"]}))
     assert run("show", "3", "--labels", "labels.json").err == (
-        "Error: several images are called so\n  where:   3\n  found:   a/3.jpg, b/3.jpg\n"
-        "  to mend: give more of the name\n"
+        "Error: several images have this name\n  where:   3\n  found:   a/3.jpg, b/3.jpg\n"
+        "  fix:     give more of the name\n"
     )

@@ -155,10 +155,10 @@ def test_golden_questions_without_answers_are_led_to_their_option(questions: Pat
         "  where:   golden.csv\n"
         "  allowed: rater or worker\n"
         "  found:   image, class\n"
-        "  to mend: give questions that experts are to answer in the campaign with --golden-questions\n"
+        "  fix:     give questions that experts are to answer in the campaign with --golden-questions\n"
     )
     odd = run(*ARGV, "--benchmark", "pets", "--golden", "odd.csv")
-    assert odd.err.endswith("  to mend: rename the column, or add it\n")
+    assert odd.err.endswith("  fix:     rename the column, or add it\n")
 
 
 def test_golden_questions_alone_are_no_tasks(questions: Path, run: Callable[..., Run]) -> None:
@@ -166,10 +166,10 @@ def test_golden_questions_alone_are_no_tasks(questions: Path, run: Callable[...,
     result = run("tasks", "few.csv", "--benchmark", "pets", "-o", "tasks.jsonl")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: all questions are golden, and raters are asked these apart\n"
+        "Error: all questions are golden, and golden questions are not in the tasks\n"
         "  where:   few.csv\n"
         "  found:   1 question\n"
-        "  to mend: give other questions, or --golden none\n"
+        "  fix:     give other questions, or --golden none\n"
     )
 
 
@@ -206,21 +206,21 @@ def test_earlier_votes_say_how_many_votes_a_stop_rule_takes(questions: Path, run
         (
             ["--seconds", "earlier.csv", "--votes", "5"],
             1,
-            "Error: the earlier votes do not show how many votes a question takes\n"
+            "Error: earlier votes do not give the number of votes per question\n"
             "  allowed: a question with 5 votes or more\n  found:   4 at most\n"
-            "  to mend: ask for fewer votes, or give other earlier votes\n",
+            "  fix:     ask for fewer votes, or give other earlier votes\n",
         ),
         (
             ["--seconds", "counts.csv", "--votes", "1"],
             1,
-            "Error: the earlier votes give no rater model, which a stop rule needs\n"
+            "Error: earlier votes give no rater model, which a stop rule needs\n"
             "  found:   counts of votes, without raters\n"
-            "  to mend: give votes with raters, or leave out --stop\n",
+            "  fix:     give votes with raters, or leave out --stop\n",
         ),
         (
             ["--seconds", "votes.csv", "--votes", "1"],
             1,
-            "Error: the votes are not on (image, class) questions\n  to mend: give the columns image and class\n",
+            "Error: the votes are not on (image, class) questions\n  fix:     give the columns image and class\n",
         ),
     ],
 )
@@ -264,8 +264,8 @@ def test_open_questions_are_grouped_too_in_the_order_of_their_file(questions: Pa
         (
             [*ARGV, "--hierarchy", "circle.csv"],
             1,
-            "Error: the hierarchy goes round in a circle\n  where:   circle.csv\n  found:   cat is a dog is a cat\n"
-            "  to mend: leave out one of these rows of the hierarchy\n",
+            "Error: hierarchy has a circle\n  where:   circle.csv\n  found:   cat is a dog is a cat\n"
+            "  fix:     leave out one of these rows of the hierarchy\n",
         ),
         (
             [*ARGV, "--seconds", "soon"],
@@ -287,19 +287,19 @@ def test_open_questions_are_grouped_too_in_the_order_of_their_file(questions: Pa
             [*ARGV, "--seconds", "no-times.csv"],
             1,
             "Error: no vote has a time\n  where:   no-times.csv\n"
-            "  to mend: give votes with a column seconds, or the seconds that a vote takes\n",
+            "  fix:     give votes with a column seconds, or the seconds that a vote takes\n",
         ),
         (
             ["tasks", "twice.csv", "-o", "tasks.jsonl"],
             1,
-            "Error: a question is asked twice\n  where:   twice.csv, image a.png, class 1\n  found:   rows 0 and 1\n",
+            "Error: question is asked twice\n  where:   twice.csv, image a.png, class 1\n  found:   rows 0 and 1\n",
         ),
         (
             [*ARGV, "--benchmark", "shop"],
             1,
             "Error: a class is not one of the benchmark's\n  where:   proposals.csv\n"
             "  allowed: names such as 'pen', 'ink'\n  found:   cat, cup, dog and 2 more\n"
-            "  to mend: check the spelling, or add the class to the list of classes\n",
+            "  fix:     check the spelling, or add the class to the list of classes\n",
         ),
     ],
 )
@@ -327,7 +327,7 @@ def test_an_output_that_is_an_input_is_refused(questions: Path, run: Callable[..
     Path("proposals.csv").rename("proposals.jsonl")
     Path("proposals.jsonl").write_text('{"image": "a.png", "class": 1, "source": "vit"}\n')
     result = run("tasks", "proposals.jsonl", "-o", "proposals.jsonl", "--force")
-    assert (result.code, result.err.splitlines()[0]) == (1, "Error: the output file is one of the inputs")
+    assert (result.code, result.err.splitlines()[0]) == (1, "Error: output file is also an input")
 
 
 def test_votes_are_no_questions(questions: Path, run: Callable[..., Run]) -> None:
@@ -335,8 +335,8 @@ def test_votes_are_no_questions(questions: Path, run: Callable[..., Run]) -> Non
     result = run("tasks", "golden.csv", "-o", "tasks.jsonl")
     assert (result.code, Path("tasks.jsonl").exists()) == (1, False)
     assert result.err == (
-        "Error: the file holds votes, and not questions\n  where:   golden.csv, column rater\n"
-        "  to mend: give questions, or proposals: votes, and golden ones above all, are no questions to ask\n"
+        "Error: file has votes, not questions\n  where:   golden.csv, column rater\n"
+        "  fix:     give questions, or proposals: votes, and golden ones above all, are no questions to ask\n"
     )
 
 
@@ -345,8 +345,8 @@ def test_tasks_are_no_questions(questions: Path, run: Callable[..., Run]) -> Non
     result = run("tasks", ARGV[-1], "-o", "again.jsonl")
     assert (result.code, Path("again.jsonl").exists()) == (1, False)
     assert result.err == (
-        f"Error: the file holds tasks, whose questions are grouped already\n  where:   {ARGV[-1]}\n"
-        "  to mend: give what propose or questions wrote\n"
+        f"Error: file has tasks, whose questions are already grouped\n  where:   {ARGV[-1]}\n"
+        "  fix:     give what propose or questions wrote\n"
     )
 
 

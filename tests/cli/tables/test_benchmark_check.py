@@ -69,13 +69,13 @@ def test_a_part_that_cannot_be_read_is_exit_code_1_and_its_whole_error(pets: Pat
     result = run("data", "check", "--benchmark", pets)
     assert result.code == 1
     assert result.err == (
-        "Error: a class is named twice\n"
+        "Error: class is listed twice\n"
         f"  where:   {pets}/classes.txt, line 2\n"
         "  found:   cat, and cat in line 1\n"
-        "  to mend: give each class a name of its own, such as crane (bird) and crane (machine)\n"
-        "Error: the file is empty\n"
+        "  fix:     give each class a name of its own, such as crane (bird) and crane (machine)\n"
+        "Error: file is empty\n"
         f"  where:   {pets}/votes.csv\n"
-        "  to mend: write it again\n"
+        "  fix:     write it again\n"
     )
     shown = lines(result.out)
     assert "classes classes.txt txt cannot be read, see below" in shown
@@ -126,7 +126,7 @@ def test_the_document_holds_all_that_is_printed(pets: Path, run: Callable[..., R
         "what": "in labels and not in images",
         "count": 1,
         "examples": ["x.jpg"],
-        "mend": None,
+        "fix": None,
     }
     assert [one["count"] for one in results["duplicates"]] == [1]
     assert results["other_files"] == ["notes.md"]
@@ -140,7 +140,7 @@ def test_the_document_of_a_benchmark_with_errors_names_them(pets: Path, run: Cal
     document = json.loads(result.out)
     assert [Path(one["path"]).name for one in document["inputs"]] == ["labels.json", "votes.csv"]
     errors = {one["part"]: one["error"] for one in document["results"]["parts"] if one["error"]}
-    empty = "the file is empty\n  where:   pets/{}\n  to mend: write it again"
+    empty = "file is empty\n  where:   pets/{}\n  fix:     write it again"
     assert errors == {"images": empty.format("images.zip"), "votes": empty.format("votes.csv")}
     assert result.err == f"Error: {errors['images']}\nError: {errors['votes']}\n"
 
@@ -157,8 +157,8 @@ def test_a_benchmark_that_is_not_there_is_an_error(pets: Path, run: Callable[...
     assert run("data", "check", "--benchmark", "pet") == Run(
         1,
         "",
-        "Error: no such folder, and no known benchmark of that name\n"
+        "Error: benchmark not found\n"
         "  where:   pet\n"
         "  allowed: a folder, or one of imagenet\n"
-        "  to mend: did you mean pets?\n",
+        "  fix:     did you mean pets?\n",
     )

@@ -20,12 +20,12 @@ NAMES = [f"n{i:08d}" for i in range(12)]
 ANIMALS = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibex", "jay", "kiwi", "lynx"]
 RIGHT = "100.0 % (96.90 to 100.0; 120 of 120)"
 WRONG = "0.00 % (0.00 to 3.10; 0 of 120)"
-MEND_ONE = (
+FIX_ONE = (
     "let reassess evaluate FILE --write-classes classes.txt write the list, then pass --classes FILE=classes.txt\n"
 )
 BY_IT = f"  right by it:    {RIGHT} of the images that did not choose it, p = 2e-36\n"
 AS_GIVEN = f"  right as given: {WRONG}\n"
-WARNED = f"Warning: lost.npy: the ids are those of another class list\n{BY_IT}{AS_GIVEN}  to mend:        "
+WARNED = f"Warning: lost.npy: the ids are those of another class list\n{BY_IT}{AS_GIVEN}  fix:            "
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_warning_says_how_sure_it_is_and_how_to_mend_it(shop: Path, run: Evalu
         WARNED + "add --write-classes classes.txt, then pass --classes classes.txt in its place\n",
     )
     done = run("evaluate", "lost.npy", "honest.npy", "--labels", "labels.json")
-    assert (done.code, done.err) == (0, WARNED + MEND_ONE)
+    assert (done.code, done.err) == (0, WARNED + FIX_ONE)
     assert [line.split()[:2] for line in done.out.splitlines()[2:4]] == [
         ["honest.npy", "100.0"],
         ["lost.npy", "0.00"],
@@ -74,7 +74,7 @@ def test_every_command_warns_in_the_same_words_and_takes_a_list_for_one_file(
     judged = [*argv, "lost.npy", "honest.npy", "--labels", "labels.json", "--force"]
     done = run(*judged)
     name = "lost" if argv[0] in ("report", "plot") else "lost.npy"
-    assert (done.code, done.err) == (0, WARNED.replace("lost.npy", name) + MEND_ONE)
+    assert (done.code, done.err) == (0, WARNED.replace("lost.npy", name) + FIX_ONE)
     run("evaluate", "lost.npy", "--labels", "labels.json", "--write-classes", "classes.txt")
     done = run(*judged, "--classes", "lost.npy=classes.txt")
     assert (done.code, done.err) == (0, "")
@@ -87,7 +87,7 @@ def test_findings_hold_the_list_and_the_page_says_so(shop: Path, run: Evaluate) 
     run("report", "lost.npy", "honest.npy", "--labels", "labels.json", "-o", "page.html")
     assert (
         f"<li>lost: the ids are those of another class list; right by it: {RIGHT} of the images that did not choose "
-        f"it, p = 2e-36; right as given: {WRONG}; to mend: let reassess evaluate FILE --write-classes classes.txt, "
+        f"it, p = 2e-36; right as given: {WRONG}; fix:     let reassess evaluate FILE --write-classes classes.txt, "
         "or find_class_list in Python, find the list of its outputs."
         "</li>"
     ) in re.sub("</?(wbr|span)[^>]*>", "", Path("page.html").read_text()).replace("\N{NO-BREAK SPACE}", " ")
@@ -127,9 +127,7 @@ def test_a_list_that_was_given_is_mended_too(shop: Path, run: Evaluate) -> None:
     assert accuracy(run(*argv, "--classes", "right.txt", "--json")) == 1
     before = Path("wrong.txt").read_text()
     done = run(*argv, "--classes", "wrong.txt", "--write-classes", "wrong.txt", "--force")
-    assert done.err == (
-        "Error: the output file is one of the inputs\n  where:   wrong.txt\n  to mend: choose another name\n"
-    )
+    assert done.err == ("Error: output file is also an input\n  where:   wrong.txt\n  fix:     choose another name\n")
     assert Path("wrong.txt").read_text() == before
 
 
@@ -219,7 +217,7 @@ def test_a_list_that_exists_is_overwritten_only_by_force_and_is_text(shop: Path,
     argv = ["evaluate", "lost.npy", "--labels", "labels.json", "--write-classes"]
     done = run(*argv, "classes.txt")
     assert done.code == 1
-    assert done.err.startswith("Error: the output file exists\n  where:   classes.txt\n")
+    assert done.err.startswith("Error: output file exists\n  where:   classes.txt\n")
     assert Path("classes.txt").read_text() == "precious"
     run(*argv, "classes.txt", "--force")
     assert Path("classes.txt").read_text().split() == [str(c) for c in LOST]

@@ -113,11 +113,11 @@ def test_by_class_prints_the_accuracy_of_each_original_label(run: Evaluate) -> N
 
 def test_without_original_labels_there_is_no_mean_over_classes_and_that_is_said(run: Evaluate) -> None:
     argv = ["evaluate", "poor.csv", "--labels", "reviewed.json", "--by", "class"]
-    assert "no mean over classes: no original labels are at hand" in run(*argv, "--verbose").out.splitlines()
+    assert "no mean over classes: original labels are missing" in run(*argv, "--verbose").out.splitlines()
     counts = results_of(run, *argv)[0]["multi_label"]
     assert counts["by_class"] == []
     assert counts["unclear_is_right"]["mean_over_classes"] is None
-    assert counts["mean_over_classes_reason"] == "no original labels are at hand"
+    assert counts["mean_over_classes_reason"] == "original labels are missing"
 
 
 def test_the_table_of_images_tells_what_reviewers_said_of_each_first_class(run: Evaluate) -> None:

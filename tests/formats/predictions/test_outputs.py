@@ -23,7 +23,7 @@ ANIMALS = Classes(
 )
 SPELLINGS = (("ant", "emmet", "N00000001"), ("bee", "honeybee", "n00000002"), ("Cat", "tom"), ("dog", "n00000004"))
 REFUSED = "the names of a list do not exchange classes with one another\n  where:   the list of outputs\n"
-MEND = "\n  to mend: name each of these classes once before a tab and once after one"
+MEND = "\n  fix:     name each of these classes once before a tab and once after one"
 
 
 @given(st.permutations(range(4)), st.lists(st.permutations(range(4)), min_size=1, max_size=5), st.data())
@@ -116,9 +116,9 @@ def test_outputs_that_are_no_class_are_an_error_if_asked_for(
     np.save(tmp_path / "s.npy", np.zeros((2, 6)))
     write_csv(tmp_path / "p.csv", "image,prediction", [("a", 0), ("b", 2)])
     assert refused(read_predictions, tmp_path / name, ANIMALS, outputs=LISTED, unknown_class="error") == (
-        "an output is called by a name that no class has\n  where:   the list of outputs\n"
+        "output name is not a class\n  where:   the list of outputs\n"
         "  allowed: wnids such as n00000001, names such as 'ant'\n  found:   'anteater', 'wolf'\n"
-        '  to mend: call the classes so, or leave such outputs out (unknown_class="drop")'
+        '  fix:     call the classes so, or leave such outputs out (unknown_class="drop")'
     )
 
 
@@ -127,8 +127,8 @@ def test_a_blank_line_in_the_list_is_an_error(
     outputs: list[str], line: int, refused: Callable[..., str], file: Callable[..., Path]
 ) -> None:
     assert refused(read_predictions, file("p.csv", "image,prediction\na,0\n"), ANIMALS, outputs=outputs) == (
-        f"a line of the list of outputs is blank\n  where:   the list of outputs, line {line}\n"
-        "  to mend: remove the line; or write - in it, if the output is no class"
+        f"line of the output list is blank\n  where:   the list of outputs, line {line}\n"
+        "  fix:     remove the line; or write - in it, if the output is no class"
     )
 
 
@@ -146,8 +146,8 @@ def test_numbers_of_outputs_do_not_stand_among_names(refused: Callable[..., str]
     path = file("p.csv", "image,prediction\na,other\nb,1\n")
     assert read_predictions(path, classes).ids.tolist() == [[2], [1]]
     assert refused(read_predictions, path, classes, outputs=["1", "0", "other"]) == (
-        "predictions are neither all numbers of outputs nor all names\n  where:   DIR/p.csv, column prediction\n"
-        "  found:   '1', 'other'\n  to mend: write the classes by name, and leave the list of outputs out"
+        "predictions are neither all output numbers nor all names\n  where:   DIR/p.csv, column prediction\n"
+        "  found:   '1', 'other'\n  fix:     write the classes by name, and leave the list of outputs out"
     )
     assert read_predictions(
         file("q.csv", "image,prediction\na,0\nb,1\n"), classes, outputs=["1", "0", "other"]
@@ -168,7 +168,7 @@ def test_a_column_of_no_class_is_said_whatever_kind_of_numbers_the_scores_are(
     assert [str(each.message) for each in caught] == [f"{path}: {text}, and is left out: fox"]
     assert refused(read_predictions, path, ANIMALS, unknown_class="error") == (
         f"{text}\n  where:   DIR/s.csv\n  allowed: wnids such as n00000001, names such as 'ant'\n  found:   fox\n"
-        '  to mend: rename the column as its class is called, or leave it out (unknown_class="drop")'
+        '  fix:     rename the column as its class is called, or leave it out (unknown_class="drop")'
     )
 
 
@@ -180,9 +180,9 @@ def test_a_list_of_names_is_refused_for_a_file_that_numbers_its_classes(
     write_csv(tmp_path / "p.csv", "image,prediction", [("a", 0), ("b", 1)])
     for classes, outputs in ((ANIMALS, ["ant\tbee", "bee\tant"]), (None, ["0\t1", "1\t0"])):
         assert refused(read_predictions, tmp_path / name, classes, outputs=outputs) == (
-            "the list of outputs says which classes the names in a file stand for, and the file names no class\n"
+            "list of outputs is not needed: the file has no class names\n"
             f"  where:   DIR/{name}\n"
-            "  to mend: list the class of each output, one a line"
+            "  fix:     list the class of each output, one a line"
         )
 
 
@@ -191,7 +191,7 @@ def test_a_list_of_names_is_refused_for_a_file_that_numbers_its_classes(
     [
         (
             ["ant\tbee", "bee"],
-            "a line does not say which class a name stands for\n"
+            "line does not give the class of a name\n"
             "  where:   the list of outputs, line 2\n"
             "  allowed: what the file calls a class, a tab, and the class\n"
             "  found:   'bee'",
@@ -203,10 +203,10 @@ def test_a_list_of_names_is_refused_for_a_file_that_numbers_its_classes(
         (["ant\tfox", "bee\tbee"], f"{REFUSED}  found:   1 of 2: line 1, 'ant' and 'fox'{MEND}"),
         (
             ["ant\tbee", "emmet\tant"],
-            "two outputs are one class\n"
+            "two outputs have the same class\n"
             "  where:   the list of outputs\n"
             "  found:   'ant' (output 0) and 'emmet' (output 1) are both 0 n00000001 ant\n"
-            "  to mend: name each output by its wnid",
+            "  fix:     name each output by its wnid",
         ),
     ],
     ids=["no tab", "one side only", "no class", "twice"],

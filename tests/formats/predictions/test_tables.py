@@ -25,10 +25,10 @@ CLASSES = Classes(
     ("tench, Tinca tinca", "crane", "crane", "jack-o'-lantern"),
 )
 NO_COLUMN = (
-    "no column holds predictions\n  where:   DIR/p.csv\n"
+    "column with predictions is missing\n  where:   DIR/p.csv\n"
     "  allowed: prediction_1..k, prediction, predicted_class, pred, label, top1, index, "
     "or a column a class, headed by id, wnid or name\n  found:   {}\n"
-    "  to mend: rename the column of predicted classes to prediction"
+    "  fix:     rename the column of predicted classes to prediction"
 )
 
 
@@ -63,7 +63,7 @@ def test_what_is_made_of_predictions_is_called_by_its_name(file: Callable[..., P
     path = file("p.csv", text)
     assert message(read_predictions, path, CLASSES) == (
         f"the file holds {thing}, and not a model's predictions\n  where:   {path}\n"
-        "  to mend: give the predictions from which they were made"
+        "  fix:     give the predictions from which they were made"
     )
 
 
@@ -207,18 +207,18 @@ def test_numbers_are_those_of_outputs_where_these_are_listed(
         (
             "image,0,1,2,3\na,1,2,3,4\n",
             "wrong number of outputs\n  where:   DIR/p.csv\n  allowed: 0 to 2\n  found:   3\n"
-            "  to mend: list every output, in order",
+            "  fix:     list every output, in order",
         ),
         (
             "image,prob\na,[1 2]\n",
             "wrong number of outputs\n  where:   DIR/p.csv\n  allowed: 3 columns\n  found:   2 columns\n"
-            "  to mend: list every output, in order",
+            "  fix:     list every output, in order",
         ),
         (
             "image,prediction_1,prediction_2\na,1,n01\n",
-            "some columns hold numbers of outputs, others class names\n  where:   DIR/p.csv\n"
+            "some columns have output numbers, others class names\n  where:   DIR/p.csv\n"
             "  found:   prediction_1, prediction_2\n"
-            "  to mend: write the classes by name, and leave the list of outputs out",
+            "  fix:     write the classes by name, and leave the list of outputs out",
         ),
     ],
 )
@@ -328,7 +328,7 @@ def test_the_scores_of_the_best_outputs_alone_are_refused(
     """--label-type none without --include-index: of which classes, the file does not say."""
     assert refused(read_predictions, file("p.csv", content), CLASSES) == (
         "wrong number of outputs\n  where:   DIR/p.csv\n  allowed: 4 columns\n  found:   2 columns\n"
-        "  to mend: name the class of each output with outputs=[...], one wnid or name a line"
+        "  fix:     name the class of each output with outputs=[...], one wnid or name a line"
     )
 
 
@@ -351,15 +351,15 @@ def test_json_that_calls_an_image_twice_otherwise_is_refused(
 ) -> None:
     content = '{"a": {"filename": "a", "index": 3}, "b": {"filename": "c", "index": 3}}'
     assert refused(read_predictions, file("p.json", content), CLASSES) == (
-        "an image is called otherwise by its key than by its filename\n  where:   DIR/p.json\n  found:   b and c\n"
-        "  to mend: leave the filename out, or write the file again"
+        "image name differs between key and filename\n  where:   DIR/p.json\n  found:   b and c\n"
+        "  fix:     leave the filename out, or write the file again"
     )
 
 
 JSON = (
-    "the JSON does not hold predictions\n  where:   DIR/p.json\n"
+    "JSON has no predictions\n  where:   DIR/p.json\n"
     "  allowed: what timm's inference script writes: json, json-records or json-split\n"
-    "  to mend: write a CSV with the columns image and prediction"
+    "  fix:     write a CSV with the columns image and prediction"
 )
 
 
@@ -389,17 +389,17 @@ def test_json_of_another_shape_is_refused(refused: Callable[..., str], file: Cal
     [
         (
             '{"a": {"index": 1}, "b": {"ind',
-            "the file is not JSON\n  where:   DIR/p.json\n"
+            "file is not JSON\n  where:   DIR/p.json\n"
             "  found:   Unterminated string starting at: line 1 column 27 (char 26)\n"
-            "  to mend: get or write the file again",
+            "  fix:     get or write the file again",
         ),
         (
             json.dumps({"a": {"index": 1}})[:-1] + ', "a": {"index": 2}}',
-            "a key is named twice\n  where:   DIR/p.json\n  found:   a\n  to mend: leave one out",
+            "a key is named twice\n  where:   DIR/p.json\n  found:   a\n  fix:     leave one out",
         ),
         (
             '{"columns": ["filename", "index"], "data": []}',
-            "the table has no rows\n  where:   DIR/p.json\n  to mend: write it again",
+            "table has no rows\n  where:   DIR/p.json\n  fix:     write it again",
         ),
     ],
 )
@@ -412,11 +412,11 @@ def test_broken_json_is_refused(
 # --- what is not clear ----------------------------------------------------------------------------------------------
 
 NOT_A_CLASS = (
-    "a prediction is not one of the classes\n  where:   DIR/p.csv, column {}\n"
+    "prediction is not a class\n  where:   DIR/p.csv, column {}\n"
     "  allowed: class ids, wnids such as n01, names such as 'tench'\n  found:   {}\n"
-    "  to mend: write class ids (timm's inference script: --include-index)"
+    "  fix:     write class ids (timm's inference script: --include-index)"
 )
-FILL_IN = "\n  to mend: fill it in, or leave the row out"
+FILL_IN = "\n  fix:     fill it in, or leave the row out"
 
 
 @pytest.mark.parametrize(
@@ -424,34 +424,34 @@ FILL_IN = "\n  to mend: fill it in, or leave the row out"
     [
         (
             "file,prediction\na,1\n",
-            "no column names the images\n  where:   DIR/p.csv\n"
+            "column with image names is missing\n  where:   DIR/p.csv\n"
             "  allowed: image, file_name, filename, name, path, index\n  found:   file, prediction\n"
-            "  to mend: add a column image with the file name of each row's image",
+            "  fix:     add a column image with the file name of each row's image",
         ),
         (
             "path,image,prediction\nb,a,1\n",
-            "two columns could name the images, and they differ\n  where:   DIR/p.csv\n"
+            "two columns could be the image names, and they differ\n  where:   DIR/p.csv\n"
             "  found:   image (a, ...) and path (b, ...)\n"
-            "  to mend: rename or drop the one that does not name the images",
+            "  fix:     rename or drop the one that does not name the images",
         ),
         (
             "image,prediction\na,1\nb,2\na,3\n",
             "an image is named twice\n  where:   DIR/p.csv, the predictions\n  found:   a\n"
-            "  to mend: keep one row for each image",
+            "  fix:     keep one row for each image",
         ),
-        ("image,prediction\na,1\n,2\n", "a value is missing\n  where:   DIR/p.csv, line 3, column image" + FILL_IN),
+        ("image,prediction\na,1\n,2\n", "value is missing\n  where:   DIR/p.csv, line 3, column image" + FILL_IN),
         (
             "image,prediction\na,1\nb,\n",
-            "a value is missing\n  where:   DIR/p.csv, line 3, column prediction" + FILL_IN,
+            "value is missing\n  where:   DIR/p.csv, line 3, column prediction" + FILL_IN,
         ),
         (
             "image,prediction\na,1\nb\n",
             "a row is cut short\n  where:   DIR/p.csv, line 3\n  allowed: 2 fields, as in the heading\n"
-            "  found:   1\n  to mend: get or write the file again; a field that holds a separator stands in quotes",
+            "  found:   1\n  fix:     get or write the file again; a field that holds a separator stands in quotes",
         ),
         (
             "image,prediction,prediction\na,1,2\n",
-            "a column is named twice\n  where:   DIR/p.csv\n  found:   prediction\n  to mend: rename one of them",
+            "a column is named twice\n  where:   DIR/p.csv\n  found:   prediction\n  fix:     rename one of them",
         ),
         (
             "image,prediction\na,1.5\n",
@@ -466,58 +466,58 @@ FILL_IN = "\n  to mend: fill it in, or leave the row out"
         ("image,prediction\na,n01\nb,7\n", NOT_A_CLASS.format("prediction", "'7'")),
         (
             "image,prediction\na,n01\nb,crane\n",
-            "a class name is shared by two classes\n  where:   DIR/p.csv, column prediction\n"
-            "  found:   'crane': 1 n02 crane, 2 n03 crane\n  to mend: name the class by its wnid or id",
+            "two classes share a name\n  where:   DIR/p.csv, column prediction\n"
+            "  found:   'crane': 1 n02 crane, 2 n03 crane\n  fix:     name the class by its wnid or id",
         ),
         (
             "image,label,top1\na,1,1\nb,2,3\n",
-            "two columns could hold the predictions, and they differ\n  where:   DIR/p.csv, line 3\n"
-            "  found:   label (2) and top1 (3)\n  to mend: rename or drop the one that does not hold the predictions",
+            "two columns could be the predictions, and they differ\n  where:   DIR/p.csv, line 3\n"
+            "  found:   label (2) and top1 (3)\n  fix:     rename or drop the one that does not hold the predictions",
         ),
         (
             "image,label,top1\na,1,n03\n",
-            "two columns could hold the predictions, and they differ\n  where:   DIR/p.csv, line 2\n"
+            "two columns could be the predictions, and they differ\n  where:   DIR/p.csv, line 2\n"
             "  found:   label (1) and top1 (n03)\n"
-            "  to mend: rename or drop the one that does not hold the predictions",
+            "  fix:     rename or drop the one that does not hold the predictions",
         ),
         (
             "image,index,label\na,0,n03\n",
-            "two columns could hold the predictions, and they differ\n  where:   DIR/p.csv, line 2\n"
+            "two columns could be the predictions, and they differ\n  where:   DIR/p.csv, line 2\n"
             "  found:   index (0) and label (n03)\n"
-            "  to mend: rename or drop the one that does not hold the predictions",
+            "  fix:     rename or drop the one that does not hold the predictions",
         ),
         (
             "image,label,0,1,2,3\na,1,.1,.2,.3,.4\n",
-            "the table holds both ids and scores\n  where:   DIR/p.csv\n"
+            "table has both ids and scores\n  where:   DIR/p.csv\n"
             "  found:   ids in label; scores in 0, 1, 2 and 1 more\n"
-            "  to mend: drop the columns that are not the model's predictions",
+            "  fix:     drop the columns that are not the model's predictions",
         ),
         (
             "image,prediction_1,prediction_3\na,1,2\n",
-            "the columns of the best classes are not numbered in one run\n  where:   DIR/p.csv\n"
+            "numbers of the top-k columns have a gap\n  where:   DIR/p.csv\n"
             "  allowed: prediction_1, prediction_2\n  found:   prediction_1, prediction_3\n"
-            "  to mend: keep all of them, and rename them",
+            "  fix:     keep all of them, and rename them",
         ),
         (
             "image,prediction_1,prediction_2\na,1,2\nb,3,3\n",
-            "a class is named twice for one image\n  where:   DIR/p.csv, image b\n"
+            "class is listed twice for one image\n  where:   DIR/p.csv, image b\n"
             "  allowed: the best classes, each once, best first\n  found:   [3, 3]",
         ),
         (
             "image,prediction\na,[1 2]\nb,[3]\n",
             "lists of different lengths\n  where:   DIR/p.csv, line 3, column prediction\n"
             "  allowed: 2 entries, as in the first row\n  found:   1 entries\n"
-            "  to mend: give each image as many entries",
+            "  fix:     give each image as many entries",
         ),
         (
             "image,prediction\na,[]\nb,[]\n",
             "a list is empty\n  where:   DIR/p.csv, line 2, column prediction\n"
-            "  to mend: give each image as many entries",
+            "  fix:     give each image as many entries",
         ),
         ("image,prediction\na,[1 2]\nb,[3 x]\n", NOT_A_CLASS.format("prediction", "'x'")),
         (
             "image,0,1,2,3\na,,1,2,3\n",
-            "a value is missing\n  where:   DIR/p.csv, line 2, column 0\n  to mend: fill it in, or leave the row out",
+            "value is missing\n  where:   DIR/p.csv, line 2, column 0\n  fix:     fill it in, or leave the row out",
         ),
         (
             "image,0,1,2,3\na,0,1,2,3\nb,0,1,x,3\n",
@@ -527,18 +527,18 @@ FILL_IN = "\n  to mend: fill it in, or leave the row out"
             "image,1,2,3,4\na,0,1,2,3\n",
             "columns are headed by numbers that are no class ids\n  where:   DIR/p.csv\n"
             "  allowed: 0 to 3\n  found:   4\n"
-            "  to mend: name the class of each output with outputs=[...], one wnid or name a line",
+            "  fix:     name the class of each output with outputs=[...], one wnid or name a line",
         ),
         (
             "image,n01,0\na,1,2\n",
-            "two outputs are one class\n  where:   DIR/p.csv\n"
+            "two outputs have the same class\n  where:   DIR/p.csv\n"
             "  found:   'n01' (output 0) and '0' (output 1) are both 0 n01 tench, Tinca tinca\n"
-            "  to mend: name each output by its wnid",
+            "  fix:     name each output by its wnid",
         ),
         (
             "image,n01,crane\na,1,2\n",
-            "a class name is shared by two classes\n  where:   DIR/p.csv\n"
-            "  found:   'crane': 1 n02 crane, 2 n03 crane\n  to mend: name the class by its wnid or id",
+            "two classes share a name\n  where:   DIR/p.csv\n"
+            "  found:   'crane': 1 n02 crane, 2 n03 crane\n  fix:     name the class by its wnid or id",
         ),
         ("image,wolf,cat\na,1,2\n", NO_COLUMN.format("wolf, cat")),
         ("filename,prob\na,0.5\n", NO_COLUMN.format("prob")),
@@ -557,7 +557,7 @@ def test_1001_columns_headed_by_id_are_refused(refused: Callable[..., str], file
     assert refused(read_predictions, file("p.csv", f"image,{headings}\na,{values}\n"), Classes(1000)) == (
         "columns are headed by numbers that are no class ids\n  where:   DIR/p.csv\n"
         "  allowed: 0 to 999\n  found:   1000\n"
-        "  to mend: name the class of each output with outputs=[...], one wnid or name a line"
+        "  fix:     name the class of each output with outputs=[...], one wnid or name a line"
     )
 
 
@@ -575,9 +575,9 @@ def test_1001_columns_headed_by_id_are_refused(refused: Callable[..., str], file
         ),
         (
             pl.Series([[1, 2], [3, None]]),
-            "a value is missing\n  where:   DIR/p.parquet, row 2, column pred" + FILL_IN,
+            "value is missing\n  where:   DIR/p.parquet, row 2, column pred" + FILL_IN,
         ),
-        (pl.Series([[1, 2], None]), "a value is missing\n  where:   DIR/p.parquet, row 2, column pred" + FILL_IN),
+        (pl.Series([[1, 2], None]), "value is missing\n  where:   DIR/p.parquet, row 2, column pred" + FILL_IN),
         (
             pl.Series([[1.0, 2.0], [0.0, 2.5]]),
             "not a whole number\n  where:   DIR/p.parquet, row 2, column pred\n  found:   2.5",
@@ -600,13 +600,13 @@ def test_without_names_of_classes_a_class_name_is_refused(
 ) -> None:
     assert refused(read_predictions, file("p.csv", "image,prediction\na,tench\n")) == (
         "the classes are named, and no list says what they are called\n  where:   DIR/p.csv, column prediction\n"
-        f"  found:   tench\n  to mend: {GIVE_CLASSES}"
+        f"  found:   tench\n  fix:     {GIVE_CLASSES}"
     )
 
 
 def test_names_for_a_table_that_has_its_own_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     assert refused(read_predictions, file("p.csv", "image,prediction\na,1\n"), names=["b"]) == (
-        "the file holds image names of its own\n  where:   DIR/p.csv\n  to mend: leave the other names out"
+        "file has its own image names\n  where:   DIR/p.csv\n  fix:     leave the other names out"
     )
 
 

@@ -138,7 +138,7 @@ def test_error_is_an_error_if_and_only_if_there_is_such_a_name(
     classes, rows, written = table
     path = write(scratch, written, as_list=False)
     if any(isinstance(entry, str) for row in rows for entry in row):
-        with pytest.raises(ValueError, match="a prediction is by a name that no class has"):
+        with pytest.raises(ValueError, match="predicted name is not a class"):
             read(path, classes, "error")
     else:
         assert read(path, classes, "error")[0].class_ids.tolist() == rows
@@ -175,11 +175,11 @@ def test_drop_says_how_many_images_are_left_without_a_prediction(file: Callable[
 
 def test_error_names_the_column_the_counts_and_examples(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     assert refused(read_predictions, file("p.csv", TOP_2), WHOLE, unknown_class="error") == (
-        "a prediction is by a name that no class has\n"
+        "predicted name is not a class\n"
         "  where:   DIR/p.csv, column prediction_1 to prediction_2\n"
         "  allowed: wnids such as n00000001, names such as 'tench'\n"
         "  found:   5 predictions by 4 names that no class has: saucer, tub, jar and 1 more\n"
-        '  to mend: call the classes so, or count such predictions as wrong (unknown_class="wrong")'
+        '  fix:     call the classes so, or count such predictions as wrong (unknown_class="wrong")'
     )
 
 
@@ -200,9 +200,9 @@ def test_that_not_one_name_is_a_class_is_an_error(
 ) -> None:
     path = file("p.csv", "image,prediction\na,jar\nb,saucer\n")
     assert refused(read_predictions, path, WHOLE, unknown_class=unknown_class) == (
-        "a prediction is not one of the classes\n  where:   DIR/p.csv, column prediction\n"
+        "prediction is not a class\n  where:   DIR/p.csv, column prediction\n"
         "  allowed: class ids, wnids such as n00000001, names such as 'tench'\n  found:   'jar'\n"
-        "  to mend: write class ids (timm's inference script: --include-index)"
+        "  fix:     write class ids (timm's inference script: --include-index)"
     )
 
 
@@ -212,8 +212,8 @@ def test_a_name_that_two_classes_share_is_an_error_that_names_both(
 ) -> None:
     path = file("p.csv", "image,prediction\na,tench\nb,Crane\nc,jar\n")
     assert refused(read_predictions, path, WHOLE, unknown_class=unknown_class) == (
-        "a class name is shared by two classes\n  where:   DIR/p.csv, column prediction\n"
-        "  found:   'Crane': 2 n00000003 crane, 3 n00000004 crane\n  to mend: name the class by its wnid or id"
+        "two classes share a name\n  where:   DIR/p.csv, column prediction\n"
+        "  found:   'Crane': 2 n00000003 crane, 3 n00000004 crane\n  fix:     name the class by its wnid or id"
     )
 
 
@@ -228,9 +228,9 @@ def test_a_second_column_that_names_another_class_is_an_error(
 ) -> None:
     """Of a second column that may be anything, only its names of classes count."""
     assert refused(read_predictions, file("p.csv", "image,prediction,top1\na,tench,jar\nb,tub,tabby\n"), WHOLE) == (
-        "two columns could hold the predictions, and they differ\n  where:   DIR/p.csv, line 3\n"
+        "two columns could be the predictions, and they differ\n  where:   DIR/p.csv, line 3\n"
         "  found:   prediction (tub) and top1 (tabby)\n"
-        "  to mend: rename or drop the one that does not hold the predictions"
+        "  fix:     rename or drop the one that does not hold the predictions"
     )
     for content in ("image,prediction,top1\na,tench,jar\nb,tabby,tub\n", "image,prediction,top1\na,0,jar\nb,1,tabby\n"):
         predictions, warned = read(file("q.csv", content), WHOLE)
@@ -242,7 +242,8 @@ def test_ids_cannot_say_what_is_no_class(
 ) -> None:
     predictions, _ = read(file("p.csv", TOP_2), WHOLE)
     assert refused(write_predictions, tmp_path / "out.npy", predictions) == (
-        "ids cannot say what is no class\n  where:   DIR/out.npy\n  found:   5 predictions by 4 names that no class has"
+        "ids cannot say which prediction is not a class\n  where:   DIR/out.npy\n"
+        "  found:   5 predictions by 4 names that no class has"
     )
     assert not (tmp_path / "out.npy").exists()
 

@@ -100,7 +100,7 @@ async def _refuse_data(_: Request, error: ReassessError) -> Response:
 
 async def _defer(_: Request, error: UnavailableError | WaitedTooLongError) -> Response:
     """The database is full, locked or away: what was to be changed is not, and pages try again by themselves."""
-    _logger.error("the database of the campaign cannot be used now: %s", getattr(error, "orig", error))
+    _logger.error("database of the campaign cannot be used now: %s", getattr(error, "orig", error))
     return JSONResponse({"error": "the campaign cannot be read or changed now; please try again later"}, 503)
 
 

@@ -57,7 +57,7 @@ def serve(
     Raises
     ------
     DataError
-        The address is taken, or none of this machine; the root path is no path of a site.
+        The address is taken, or none of this machine; the root path is not a path of a site.
 
     Notes
     -----
@@ -192,10 +192,11 @@ def _listen(host: str, port: int) -> socket.socket:
         return listening
     except (OSError, ValueError) as error:
         raise DataError(
-            "the address cannot be served",
+            "wrong-address",
+            "address cannot be served",
             where=f"host {host!r}, port {port}",
             found=str(getattr(error, "strerror", error)).partition(" (while")[0],
-            mend="choose another --port, or a --host of this machine, which is a name or an address alone",
+            fix="choose another --port, or a --host of this machine, which is a name or an address alone",
         ) from error
 
 

@@ -60,14 +60,14 @@ def backup_campaign(address: str | Path, path: str | Path, *, force: bool = Fals
 
 def _copy_file(address: Path, path: Path, *, force: bool) -> None:
     if os.path.realpath(path) == os.path.realpath(address):
-        raise OutputError("the copy would take the place of the campaign", where=path, mend="choose another name")
+        raise OutputError("output-is-input", "copy would replace the campaign", where=path, fix="choose another name")
     with database_errors(address), connect(existing(address)) as source:
         source.execute("SELECT id FROM campaign")  # an error if it is none
         with writing_campaign(path, force=force) as temporary, connect(temporary) as target:
             source.backup(target)
             (state,) = target.execute("PRAGMA quick_check(1)").fetchone()
             if state != "ok":
-                raise DataError("the campaign is damaged", where=address, found=state, mend=RESTORE)
+                raise DataError("damaged-campaign", "campaign file is damaged", where=address, found=state, fix=RESTORE)
 
 
 def _copy_from_server(address: str, path: Path, *, force: bool) -> None:

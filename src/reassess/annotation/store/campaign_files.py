@@ -56,7 +56,7 @@ def refuse_answered(address: str | Path, instead: Path | None = None) -> None:
 
     That is the file of a campaign in which people have answered, or that is open; or any campaign on a server. Answers
     that the campaign `instead` has too, which is to take the place of the file, do not count. `DataError` if that
-    cannot be known, since the database is locked or damaged, or the server cannot be reached.
+    cannot be known, since the database is locked or damaged, or server is not reachable.
     """
     if is_server(address):
         _refuse_held(address)
@@ -69,10 +69,11 @@ def refuse_answered(address: str | Path, instead: Path | None = None) -> None:
             given = _answers(connection, instead)
     if given:
         raise OutputError(
-            "the file is a campaign in which people have answered, and is not overwritten",
+            "output-is-campaign",
+            "file is a campaign with answers, and is not replaced",
             where=path,
             found=counted(given, "answer") + ("" if instead is None else " that the new file lacks"),
-            mend="choose another name, or delete the file",
+            fix="choose another name, or delete the file",
         )
 
 
@@ -84,7 +85,12 @@ def _refuse_held(address: str | Path) -> None:
     finally:
         engine.dispose()
     if is_held:
-        raise OutputError("the database holds a campaign", where=shown_address(address), mend="take another database")
+        raise OutputError(
+            "output-is-campaign",
+            "database already contains a campaign",
+            where=shown_address(address),
+            fix="take another database",
+        )
 
 
 def _answers(connection: sqlite3.Connection, instead: Path | None) -> int:
@@ -132,17 +138,19 @@ def _refuse_place(path: Path) -> None:
     for ending in _BESIDE:
         if os.path.realpath(path).endswith(ending):
             raise OutputError(
-                f"a campaign cannot have a name that ends in {ending}, as a file beside a campaign has",
+                "reserved-name",
+                f"campaign name cannot end in {ending}, like files beside a campaign",
                 where=path,
-                mend="choose another name",
+                fix="choose another name",
             )
     log = Path(f"{os.path.realpath(path)}-wal")
     if exists(log):
         raise OutputError(
-            "a campaign of that name is open, or was not closed",
+            "campaign-in-use",
+            "a campaign with this name is open, or was not closed",
             where=path,
             found=f"{log.name}, which holds its newest answers",
-            mend="stop its server; reassess annotate status closes what a server left that was killed; or take another "
+            fix="stop its server; reassess annotate status closes what a server left that was killed; or take another "
             "name",
         )
 
@@ -159,8 +167,7 @@ def only_process(address: str | Path) -> Iterator[None]:
     Raises
     ------
     DataError
-        There is no such file, it is no campaign or may not be written, another process serves or upgrades it, or it has
-        a second name by which one could.
+        The file is not found, is not a campaign, is read-only, is in use, or has a second name.
     """
     if is_server(address):
         yield
@@ -169,11 +176,12 @@ def only_process(address: str | Path) -> Iterator[None]:
     lock = Path(f"{path}.lock")
     if (names := Path(path).stat().st_nlink) > 1:  # each of which would have a log of answers of its own
         raise DataError(
-            "the campaign's file has several names",
+            "several-links",
+            "campaign file has several names",
             where=address,
             allowed="1",
             found=f"{names} hard links",
-            mend="delete the other names, or serve a copy that reassess annotate backup made",
+            fix="delete the other names, or serve a copy that reassess annotate backup made",
         )
     _refuse_other(address)
     try:
@@ -182,10 +190,11 @@ def only_process(address: str | Path) -> Iterator[None]:
         file = lock.open("a+")
     except OSError as error:
         raise DataError(
-            "the campaign cannot be served or upgraded: it may not be written",
+            "read-only-campaign",
+            "campaign file is read-only, so it cannot be served or upgraded",
             where=address,
             found=error.strerror,
-            mend=ALLOW_WRITING,
+            fix=ALLOW_WRITING,
         ) from error
     with file:
         try:
@@ -193,10 +202,11 @@ def only_process(address: str | Path) -> Iterator[None]:
         except BlockingIOError as error:
             file.seek(0)
             raise DataError(
-                "another process serves or upgrades this campaign",
+                "campaign-in-use",
+                "campaign is in use",
                 where=address,
                 found=f"process {file.read()}",
-                mend="stop it first; for several servers, keep the campaign in PostgreSQL",
+                fix="stop it first; for several servers, keep the campaign in PostgreSQL",
             ) from error
         file.truncate(0)
         file.write(str(os.getpid()))

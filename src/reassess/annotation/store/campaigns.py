@@ -113,10 +113,11 @@ def _campaign(connection: Connection, gate: AbstractContextManager[Any]) -> Camp
         rows = connection.execute(select(schema.campaign)).all()
         if len(rows) != 1:
             raise DataError(
-                "the table campaign holds the settings of a campaign",
+                "damaged-campaign",
+                "table 'campaign' does not have exactly one row",
                 allowed="1 row",
                 found=counted(len(rows), "row"),
-                mend=RESTORE,
+                fix=RESTORE,
             )
         (row,) = rows
         stop = None if row.stop_low is None else StopRule(row.stop_low, row.stop_high)
@@ -135,7 +136,9 @@ def _campaign(connection: Connection, gate: AbstractContextManager[Any]) -> Camp
     except DataError:
         raise
     except (TypeError, ValueError) as error:  # SQLite keeps a text in a column of numbers
-        raise DataError("the settings of the campaign cannot be read", found=str(error), mend=RESTORE) from error
+        raise DataError(
+            "damaged-campaign", "settings of the campaign cannot be read", found=str(error), fix=RESTORE
+        ) from error
 
 
 @contextmanager
@@ -220,7 +223,7 @@ class Change:
         """A person with their cursor, which nobody else changes until the end, and what their next turn depends on."""
         found = self.connection.execute(_PERSON, {"number": number}).one_or_none()
         if found is None:
-            raise DataError("there is no such person", found=f"person {number}")
+            raise DataError("unknown-person", "unknown person", found=f"person {number}")
         return found
 
     def person_with(self, number: int, by: int | None) -> Row[Any]:

@@ -44,9 +44,9 @@ def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0
     Raises
     ------
     DataError
-        As for the parts of the plan; the server cannot be reached.
+        As for the parts of the plan; server is not reachable.
     OutputError
-        The file exists or cannot be written; the database holds a campaign, or the file one in which people have
+        The file exists or cannot be written; database already contains a campaign, or the file one in which people have
         answered.
     """
     refuse_answered(address)

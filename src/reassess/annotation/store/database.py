@@ -222,7 +222,8 @@ def open_engine(campaign: str | Path) -> Engine:
                 raise ValueError("the end of a password was taken for the host")
         except (ArgumentError, ValueError):  # which may hold a part of a password
             raise DataError(
-                "this is no address of a database",
+                "wrong-address",
+                "not the address of a database",
                 where=shown_address(campaign),
                 allowed="postgresql://USER@HOST/DATABASE, with %40 in place of an @ in the password",
             ) from None
@@ -262,14 +263,18 @@ def existing(campaign: str | Path) -> str | Path:
     if exists(campaign):
         kind = "a folder" if Path(campaign).is_dir() else "a pipe or a device"
         raise DataError(
-            f"{kind} was given where a campaign is read", where=campaign, mend="name the file of a campaign"
+            "not-a-campaign",
+            f"{kind} was given instead of a campaign",
+            where=campaign,
+            fix="name the file of a campaign",
         )
     is_link = os.path.islink(campaign)  # noqa: PTH114
     raise DataError(
-        "there is no campaign",
+        "not-a-campaign",
+        "campaign not found",
         where=campaign,
         found=f"a link to {Path(campaign).readlink()}, which is not there" if is_link else None,
-        mend="mend the link" if is_link else "make one with reassess annotate create",
+        fix="fix the link" if is_link else "make one with reassess annotate create",
     )
 
 
@@ -295,10 +300,11 @@ def database_errors(campaign: str | Path) -> Iterator[None]:
     except (SQLAlchemyError, sqlite3.Error) as error:
         found = str(getattr(error, "orig", None) or error).strip()
         raise DataError(
-            "the database of the campaign cannot be used",
+            "database-failed",
+            "database of the campaign cannot be used",
             where=shown_address(campaign),
             found=found,
-            mend=next((mend for text, mend in _MENDS.items() if text in found), None),
+            fix=next((fix for text, fix in _FIXES.items() if text in found), None),
         ) from error
 
 
@@ -308,7 +314,7 @@ def check_whole(connection: Connection, check: str) -> None:
         found = connection.exec_driver_sql(f"PRAGMA {check}(1)").scalar_one()
         if found != "ok":
             path = connection.exec_driver_sql("SELECT file FROM pragma_database_list WHERE name = 'main'").scalar()
-            raise DataError("the campaign is damaged", where=path, found=found, mend=RESTORE)
+            raise DataError("damaged-campaign", "campaign file is damaged", where=path, found=found, fix=RESTORE)
 
 
 def forbids_writing(error: DBAPIError) -> bool:
@@ -317,7 +323,7 @@ def forbids_writing(error: DBAPIError) -> bool:
 
 
 _READ_ONLY = ("25006", "42501")  # of PostgreSQL: a transaction that only reads, and a right that was not granted
-_MENDS = {
+_FIXES = {
     "is locked": "wait until the other process has written, and try again",
     "not a database": "name the file of a campaign",
     "no such table": "name the file of a campaign",
@@ -349,7 +355,7 @@ def _from_json(text: str) -> Any:
         return json.loads(text)
     except (ValueError, TypeError) as error:
         raise DataError(
-            "the database holds a text that is no JSON where it should", found=repr(text), mend=RESTORE
+            "damaged-campaign", "a value in the database is not JSON", found=repr(text), fix=RESTORE
         ) from error
 
 

@@ -149,7 +149,7 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
     Raises
     ------
     DataError
-        The file of the campaign is damaged.
+        The campaign file is damaged.
     """
     finish_counting(campaign)
     classes = classes_of(campaign)

@@ -320,7 +320,7 @@ def _set_voided(campaign: Campaign, person: int, voided: bool, now: float, by: i
     with changing(campaign) as change:
         row = change.person(person)
         if row.role != RATER:
-            raise DataError("only the votes of a rater can be voided", found=f"{row.name}, of the role {row.role}")
+            raise DataError("not-a-rater", "only raters can be excluded", found=f"{row.name}, of the role {row.role}")
         is_new = bool(row.voided != voided)
         if is_new:
             values = {"voided": voided, "recounted": -1}
@@ -409,7 +409,7 @@ def _turns_of(change: Change, person: int, given: Sequence[int]) -> list[Row[Any
     found = change.connection.execute(_TURNS_OF, {"who": person, "numbers": given}).all()
     unknown = set(given) - {row.question for row in found}
     if unknown:
-        raise DataError("there is no such question", found=f"question {min(unknown)}")
+        raise DataError("unknown-question", "unknown question", found=f"question {min(unknown)}")
     if others := [row.question for row in found if row.task is None]:
-        raise DataError("the rater was not shown this question", found=f"question {min(others)}")
+        raise DataError("question-not-shown", "rater was not shown this question", found=f"question {min(others)}")
     return list({row.task: row for row in found}.values())

@@ -43,9 +43,10 @@ def make_link(campaign: Campaign, person: int, now: float, by: int | None = None
         row = change.person_with(person, by)
         if person == by:
             raise DataError(
-                "a new link of your own would end the session that shows it",
+                "own-link",
+                "a new link for yourself would end this session",
                 found=row.name,
-                mend="reassess annotate invite --again makes it; or another keeper does",
+                fix="reassess annotate invite --again makes it; or another keeper does",
             )
         _end_link(change, person, _digest(token))
         change.note(now, "link", by, person=person)
@@ -140,7 +141,7 @@ _KEEPERS = select(people.c.id).where(people.c.role == KEEPER, people.c.token.is_
 def _refuse_only_keeper(change: Change, person: Row[Any], what: str) -> None:
     others = _KEEPERS.where(people.c.id != person.id)
     if person.role == KEEPER and change.connection.scalar(others) is None:
-        raise DataError(what, found=person.name, mend="invite another keeper first")
+        raise DataError("only-owner", what, found=person.name, fix="invite another keeper first")
 
 
 def _end_link(change: Change, person: int, token: str | None) -> None:

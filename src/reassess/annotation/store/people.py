@@ -106,7 +106,7 @@ def add_people(
                 change.note(now, "simulate" if simulated else "add", by, person=person, role=role)
                 added.append(person)
     except IntegrityError as error:
-        raise DataError("there is somebody of that name", found=name, mend="take another name") from error
+        raise DataError("duplicate-person", "person already exists", found=name, fix="take another name") from error
     return added
 
 
@@ -146,10 +146,11 @@ def find_person(campaign: Campaign, name: str) -> Person:
             return person
     names = [person.name for person in everybody]
     raise DataError(
-        "there is nobody of that name",
+        "unknown-person",
+        "unknown person",
         allowed=some(names, most=_MOST_NAMES) or "nobody",
         found=name,
-        mend=nearest(name, names) or "reassess annotate status shows everybody",
+        fix=nearest(name, names) or "reassess annotate status shows everybody",
     )
 
 
@@ -173,7 +174,8 @@ def admit(campaign: Campaign, person: int, now: float, by: int | None = None) ->
         row = change.person(person)
         if row.role != RATER or row.stage not in (FAILED, PRACTICE):
             raise DataError(
-                "the person does not wait to begin",
+                "not-waiting",
+                "person is not waiting to be admitted",
                 allowed=f"a {RATER} of the stage {PRACTICE} or {FAILED}",
                 found=f"{row.name}: {row.role}, {row.stage}",
             )

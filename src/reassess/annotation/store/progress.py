@@ -187,7 +187,7 @@ def progress_of(campaign: Campaign, now: float) -> Progress:
     Raises
     ------
     DataError
-        The file of the campaign is damaged.
+        The campaign file is damaged.
     """
     with reading(campaign.engine) as connection:
         check_whole(connection, "quick_check")

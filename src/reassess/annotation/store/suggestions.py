@@ -55,7 +55,7 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
     Raises
     ------
     DataError
-        They can suggest nothing now; they were not shown the task; there is no such class; they have suggested as many
+        They can suggest nothing now; they were not shown the task; unknown class; they have suggested as many
         for this task as they may.
     """
     with changing(campaign) as change:
@@ -67,16 +67,21 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
             (row.stage == FAILED, "a rater who did not reach the bar"),
         ):
             if is_so:
-                raise DataError("nothing can be suggested now", found=why)
+                raise DataError("no-suggestions", "suggestions are closed", found=why)
         find_turn(change, person, task)
         if connection.scalar(select(schema.classes.c.id).where(schema.classes.c.id == class_id)) is None:
-            raise DataError("there is no such class", found=f"class {class_id}")
+            raise DataError("unknown-class", "unknown class", found=f"class {class_id}")
         own = suggestions.c.person == person, suggestions.c.task == task
         before = set(connection.scalars(select(suggestions.c.class_id).where(*own)))
         if class_id in before:
             return
         if len(before) >= _MOST:
-            raise DataError("too many suggestions for one picture", allowed=f"up to {_MOST}", found=len(before) + 1)
+            raise DataError(
+                "too-many-suggestions",
+                "too many suggested classes for one image",
+                allowed=f"up to {_MOST}",
+                found=len(before) + 1,
+            )
         connection.execute(insert(suggestions).values(person=person, task=task, class_id=class_id, at=now))
         change.note(now, "suggest", person, task=task, class_id=class_id)
         image = connection.execute(_IMAGE, {"of_task": task}).one()  # to which nobody else adds a task now

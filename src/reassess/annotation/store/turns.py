@@ -161,7 +161,7 @@ def find_turn(change: Change, person: int, task: int) -> Row[Any]:
     """A turn of somebody, with the kind of its task; `DataError` if they were not shown the task."""
     turn = change.connection.execute(_TURN, {"who": person, "of_task": task}).one_or_none()
     if turn is None:
-        raise DataError("the rater was not shown this task", found=f"task {task}")
+        raise DataError("task-not-shown", "rater was not shown this task", found=f"task {task}")
     return turn
 
 

@@ -34,18 +34,23 @@ def check_form(connection: Connection, address: str | Path) -> None:
     found, place = form_of(connection, address), shown_address(address)
     if found != FORM:
         raise DataError(
-            f"the campaign was made by {'an earlier' if found < FORM else 'a later'} version of reassess",
+            "other-version",
+            f"campaign was created by {'an earlier' if found < FORM else 'a later'} version of reassess",
             where=place,
             allowed=f"the form {FORM}",
             found=f"the form {found}",
-            mend=f"reassess annotate upgrade {place}" if found < FORM else "install that version",
+            fix=f"reassess annotate upgrade {place}" if found < FORM else "install that version",
         )
     tables = inspect(connection).get_multi_columns(filter_names=list(schema.metadata.tables))
     there = {f"{table}.{column['name']}" for (_, table), columns in tables.items() for column in columns}
     columns = [str(column) for table in schema.metadata.sorted_tables for column in table.columns]
     if lacking := [column for column in columns if column not in there]:
         raise DataError(
-            "the tables of the campaign lack columns", where=place, found=f"no {some(lacking, most=3)}", mend=RESTORE
+            "damaged-campaign",
+            "tables of the campaign lack columns",
+            where=place,
+            found=f"no {some(lacking, most=3)}",
+            fix=RESTORE,
         )
 
 
@@ -53,14 +58,15 @@ def form_of(connection: Connection, address: str | Path) -> str:
     """The form of the tables; `DataError` if they are of no campaign, or it is not known."""
     place, tables = shown_address(address), inspect(connection)
     if not all(tables.has_table(table.name) for table in (_forms, schema.campaign)):
-        raise DataError("this is no campaign", where=place, mend="make one with reassess annotate create")
+        raise DataError("not-a-campaign", "not a campaign", where=place, fix="make one with reassess annotate create")
     forms: list[str] = list(connection.scalars(select(_forms.c.version_num)))
     if len(forms) != 1 or not re.fullmatch(r"(?!0000)\d{4}", str(forms[0])):
         raise DataError(
-            "it is not known by which version of reassess the campaign was made",
+            "other-version",
+            "version of the campaign is unknown",
             where=place,
             allowed=f"one form in the table {_forms.name}, from 0001 on",
             found=some([str(form) for form in forms]) or "none",
-            mend=RESTORE,
+            fix=RESTORE,
         )
     return forms[0]

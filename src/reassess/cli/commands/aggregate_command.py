@@ -171,10 +171,11 @@ def _check_votes(output: Path, given: dict[str, Any], votes: Votes) -> None:
     is_one_class = given["truths"] == "answers" or (given["truths"] is None and not of_questions)
     if given["model"] and is_one_class and (classes > _MOST_CLASSES or raters * classes**2 > _MOST_CELLS):
         raise DataError(
-            "no matrices of single raters are made of so many classes",
+            "too-many-classes",
+            "too many classes for a matrix per rater",
             allowed=f"up to {_MOST_CLASSES} classes, and raters times classes times classes up to {_MOST_CELLS:,}",
             found=f"{raters:,} raters, {classes:,} classes",
-            mend="leave out --model",
+            fix="leave out --model",
         )
 
 

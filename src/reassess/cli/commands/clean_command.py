@@ -198,12 +198,13 @@ def _refuse_other_answers(original: LabelSets, files: Mapping[str, Path], answer
         if others:
             known = [original.classes.label(class_id) for class_id in np.unique(original.indices).tolist()]
             raise DataError(
-                "an answer is no class of the labels",
+                "unknown-class",
+                "answer is not a class of the labels",
                 where=files[part],
                 allowed=f"the class that is right for an image: {some(known, most=3)}; "
                 "or, with a column class that holds the label, yes, maybe and no",
                 found=some(others, most=3),
-                mend="correct the answers, or leave these out",
+                fix="correct the answers, or leave these out",
             )
 
 

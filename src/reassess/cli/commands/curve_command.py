@@ -239,9 +239,10 @@ def _replay(
         )
         if model is None or answers.votes is None:
             raise DataError(
-                "a stop rule needs scores that a rater model made",
+                "no-rater-model",
+                "stop rule needs scores made with a rater model",
                 found="shares of votes",
-                mend="make them with --method calibrated or em",
+                fix="make them with --method calibrated or em",
             )
         if first is not None:
             first = first.restrict(first.find(answers.votes.items))

@@ -200,7 +200,7 @@ def _remarks(result: ImagePredictions) -> str:
     if result.without_class:
         parts.append(counted(result.without_class, "output is no class", "outputs are no class"))
     if result.without_output:
-        parts.append(counted(result.without_output, "class has no output", "classes have no output"))
+        parts.append(counted(result.without_output, "class has no output", "some classes have no output"))
     if result.moved:
         images = counted(result.moved, "image")
         parts.append(f"of {images} another class is the best in float16, in which scores are rounded")

@@ -212,10 +212,11 @@ def _not_shown(choice: ModelChoice) -> DataError:
     else:
         more = f", or more golden answers: all models propose {recall.hits:,} of {recall.n:,} golden labels"
     return DataError(
-        "the golden answers do not show that the proposals of all models reach this recall",
+        "not-reached",
+        "golden answers do not show that the candidates of all models reach this recall",
         allowed=f"up to {lower(choice.highest_bound)}" if choice.highest_bound else "no recall can be shown",
         found=choice.wanted,
-        mend=f"ask for less{more}",
+        fix=f"ask for less{more}",
     )
 
 
@@ -256,7 +257,11 @@ def load_proposing(
     votes = {"golden": golden} if choose else {}
     judges = load_original_judges(call, benchmark, original, votes, answers=answers, max_bytes=max_bytes)
     if by_default and judges.original is None:
-        raise DataError("no original labels are at hand", mend=f"reassess data fetch imagenet-original; or {_GIVE}")
+        raise DataError(
+            "no-original-labels",
+            "original labels are missing",
+            fix=f"reassess data fetch imagenet-original; or {_GIVE}",
+        )
     return judges
 
 

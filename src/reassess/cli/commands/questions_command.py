@@ -23,7 +23,7 @@ from reassess.core.predictions import Predictions
 from reassess.data.benchmark_folders import part_path
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.evaluation.class_list_search import find_class_list
-from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, class_list_in_words
+from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, MISTAKES_IN_WORDS, class_list_in_words
 from reassess.evaluation.outcomes import Outcomes
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.open_question_files import write_open_questions
@@ -112,8 +112,9 @@ def load_asked(
     if judges.scores is None and scores is None and (len(judges.labels) or "votes" in judges.benchmark.sources):
         with taken_for_imagenet(judges.by_default):
             raise DataError(
-                "which pairs were rated is not known: no scores are at hand",
-                mend=f"{_scores_made(judges.benchmark)}; or --scores none, if no pair was rated",
+                "no-scores",
+                "scores are missing, so it is unknown which questions were asked",
+                fix=f"{_scores_made(judges.benchmark)}; or --scores none, if no pair was rated",
             )
     if not (judges.labels.images or judges.benchmark.images or judges.original):
         part_path(judges.benchmark, "images", needed_by="questions")
@@ -139,8 +140,8 @@ def _judged(
             outcomes = judges.outcomes(predictions, judges.labels, any_class_list=True, called=file, **joining)
         other = find_class_list(outcomes, judges.labels, judges.original)
         if other is not None:
-            words = class_list_in_words(other, judges.labels.classes)
-            warnings.warn(f"{file}: {words}", ReassessWarning, stacklevel=2)
+            words = f"{file}: {class_list_in_words(other, judges.labels.classes)}"
+            warnings.warn(ReassessWarning(words, FIX_CLASS_LIST), stacklevel=2)
         yield file, predictions, outcomes
 
 

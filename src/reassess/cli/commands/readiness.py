@@ -63,7 +63,7 @@ def why_not_ready(check: BenchmarkCheck) -> dict[str, ReassessError]:
         except ReassessError as error:
             fails[command] = told.get(str(error.where), error)
         except click.UsageError as error:
-            fails[command] = DataError(error.message)
+            fails[command] = DataError("usage", error.message)
     return fails
 
 

@@ -140,10 +140,11 @@ def tasks(
     left_out = len(asked) - len(made.questions)
     if left_out and not len(made):
         raise DataError(
-            "all questions are golden, and raters are asked these apart",
+            "all-golden",
+            "all questions are golden, and golden questions are not in the tasks",
             where=questions,
             found=counted(left_out, "question"),
-            mend="give other questions, or --golden none",
+            fix="give other questions, or --golden none",
         )
     each: float = votes
     if stop is not None:
@@ -226,9 +227,10 @@ def _until_closed(
     made = make_scores(call, source, earlier, None, given, answers=answers, max_bytes=max_bytes)
     if made.aggregation.model is None:
         raise DataError(
-            "the earlier votes give no rater model, which a stop rule needs",
+            "no-rater-model",
+            "earlier votes give no rater model, which a stop rule needs",
             found="counts of votes, without raters",
-            mend="give votes with raters, or leave out --stop",
+            fix="give votes with raters, or leave out --stop",
         )
     return votes_until_closed(made.votes, made.aggregation.model, stop, votes)
 

@@ -8,9 +8,9 @@ from reassess.cli.common import Call, percent, percents
 from reassess.cli.screen import print_table
 from reassess.core.classes import Classes
 from reassess.core.predictions import Predictions
-from reassess.errors import ReassessWarning
+from reassess.errors import Fix, ReassessWarning
 from reassess.evaluation.class_list import ClassList
-from reassess.evaluation.evaluation_words import MEND_CLASS_LIST, class_list_in_words
+from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, class_list_in_words
 from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy
 from reassess.formats.files import writing
 from reassess.text import shared
@@ -76,13 +76,13 @@ def report_class_list(
     *,
     several: bool,
 ) -> None:
-    """Warn of another class list and say how to mend it; write the class of each output to `write`, if there is one."""
-    mend = (
-        MEND_CLASS_LIST if several else "add --write-classes classes.txt, then pass --classes classes.txt in its place"
+    """Warn of another class list and say how to fix it; write the class of each output to `write`, if there is one."""
+    fix: Fix | str = (
+        FIX_CLASS_LIST if several else "add --write-classes classes.txt, then pass --classes classes.txt in its place"
     )
     if write is not None:
         with writing(write, force=call.force) as temporary:
             lines = other.names(predictions, classes)
             temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        mend = f"pass --classes {write}, which holds the class of each {'name' if other.by_name else 'output'}"
-    warnings.warn(f"{file}: {class_list_in_words(other, classes, mend)}", ReassessWarning, stacklevel=2)
+        fix = f"pass --classes {write}, which holds the class of each {'name' if other.by_name else 'output'}"
+    warnings.warn(ReassessWarning(f"{file}: {class_list_in_words(other, classes)}", fix), stacklevel=2)

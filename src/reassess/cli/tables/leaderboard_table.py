@@ -210,11 +210,11 @@ def _about_slopes(trend: Trend) -> Iterator[str]:
     known = "the first word of a name" if board.family == Leaderboard.family else f"{board.family.pattern!r} in a name"
     yield f"95 % of a slope: over families of models, which are known by {known} (--family PATTERN)"
     if alone := board.without_family:
-        what, mend = "the pattern", ""
+        what, fix = "the pattern", ""
         if board.family.groups and board.first_group_is_empty:
             what = "the first group of the pattern, which names the family,"
-            mend = " (alternatives go into one group, such as (a|b))"
-        yield f"each a family of its own, since {what} finds nothing in the name: {counted(alone, 'model')}{mend}"
+            fix = " (alternatives go into one group, such as (a|b))"
+        yield f"each a family of its own, since {what} finds nothing in the name: {counted(alone, 'model')}{fix}"
     if far_out.entries:
         low, high = max(far_out.low, 0), min(far_out.high, 100)
         yield (

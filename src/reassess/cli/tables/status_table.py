@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from reassess.cli.options_in_words import error_in_words, in_options
+from reassess.cli.fixes import error_in_options, in_options
 from reassess.cli.screen import print_table, say
 from reassess.data.benchmark_check import BenchmarkCheck, PartCheck
 from reassess.data.name_problems import NameProblem
@@ -48,7 +48,7 @@ def check_document(check: BenchmarkCheck, fails: Mapping[str, ReassessError]) ->
                 "format": one.format,
                 "counts": dict(one.counts),
                 "answers": {str(answer): count for answer, count in one.answers.items()},
-                "error": None if one.error is None else error_in_words(one.error),
+                "error": None if one.error is None else error_in_options(one.error),
                 "made_by": one.made_by,
             }
             for one in check.parts
@@ -58,12 +58,12 @@ def check_document(check: BenchmarkCheck, fails: Mapping[str, ReassessError]) ->
                 "command": command,
                 "ready": not parts and command not in fails,
                 "lacks": [{"part": one.part, "made_by": one.made_by} for one in parts],
-                "error": error_in_words(fails[command]) if command in fails else None,
+                "error": error_in_options(fails[command]) if command in fails else None,
             }
             for command, parts in check.lacks.items()
         ],
         "duplicates": list(map(asdict, check.duplicates)),
-        "mismatches": [asdict(one) | {"mend": one.mend and in_options(one.mend)} for one in check.mismatches],
+        "mismatches": [asdict(one) | {"fix": one.fix and in_options(one.fix)} for one in check.mismatches],
         "other_files": list(check.others),
     }
 
@@ -88,9 +88,9 @@ def _state(parts: Iterable[PartCheck], error: ReassessError | None) -> str:
 
 
 def _in_words(problem: NameProblem) -> str:
-    mend = f" To mend: {in_options(problem.mend)}." if problem.mend else ""
+    fix = f" To fix: {in_options(problem.fix)}." if problem.fix else ""
     count = counted(problem.count, problem.thing, _PLURAL.get(problem.thing))
-    return f"{count} {problem.what}: {_some(problem.examples, problem.count)}.{mend}"
+    return f"{count} {problem.what}: {_some(problem.examples, problem.count)}.{fix}"
 
 
 def _some(examples: Sequence[str], count: int) -> str:

@@ -137,7 +137,7 @@ def read_predictions(
             predictions = replace(predictions.exchanged(class_of), detected=detected)
         if names is not None:
             if predictions.images is not None:
-                raise DataError("the file holds image names of its own", mend="leave the other names out")
+                raise DataError("names-in-file", "file has its own image names", fix="leave the other names out")
             predictions = predictions.named(names, detected=f"{predictions.detected}, names from a file")
         elif (beside := names_beside(path)) is not None:
             lines = read_lines(beside)
@@ -184,10 +184,18 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
         return
     if predictions.columns is not None:
         raise DataError(
-            "an npy file cannot say which outputs are which classes", where=path, mend="write a table, such as .parquet"
+            "needs-outputs",
+            "npy files cannot say which output is which class",
+            where=path,
+            fix="write a table, such as .parquet",
         )
     if predictions.unknown_classes.predictions:
-        raise DataError("ids cannot say what is no class", where=path, found=predictions.unknown_classes)
+        raise DataError(
+            "needs-outputs",
+            "ids cannot say which prediction is not a class",
+            where=path,
+            found=predictions.unknown_classes,
+        )
     if predictions.ids is not None:
         classes_of_ids(predictions.classes, where=path)
     names = None
@@ -204,9 +212,10 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
 
 def _names_no_class(path: Path) -> DataError:
     return DataError(
-        "the list of outputs says which classes the names in a file stand for, and the file names no class",
+        "outputs-not-needed",
+        "list of outputs is not needed: the file has no class names",
         where=path,
-        mend="list the class of each output, one a line",
+        fix="list the class of each output, one a line",
     )
 
 
@@ -216,15 +225,16 @@ def names_beside(path: Path) -> Path | None:
     return beside if path.suffix.lower() == ".npy" and exists(beside) else None
 
 
-def name_lines(path: Path, names: Sequence[str], *, mend: str | None = None) -> str:
+def name_lines(path: Path, names: Sequence[str], *, fix: str | None = None) -> str:
     """The text of a file that names the images of an array, one a line; `DataError` if a name fits no line."""
     broken = next((row for row, name in enumerate(names) if "\n" in name or "\r" in name), None)
     if broken is not None:
         raise DataError(
-            "an image name holds a line break",
+            "invalid-name",
+            "image name contains a line break",
             where=f"{path}, row {broken}",
             found=repr(names[broken]),
-            mend=mend or "write a table, such as .parquet",
+            fix=fix or "write a table, such as .parquet",
         )
     return "".join(f"{name}\n" for name in names)
 

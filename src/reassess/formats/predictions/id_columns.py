@@ -12,7 +12,7 @@ import numpy.typing as npt
 from reassess.core.class_names import UnknownClasses, class_number
 from reassess.core.classes import Classes, names_without_list
 from reassess.core.predictions import Predictions
-from reassess.errors import DataError
+from reassess.errors import DataError, Fix
 from reassess.formats.list_columns import flattened, unpacked, unquoted
 from reassess.formats.predictions.output_lists import refuse_ids
 from reassess.formats.tables import integers, place, refuse_missing
@@ -113,20 +113,22 @@ def _ranked_ids(
         wanted = [f"{prefix}{best + rank}" for rank in range(len(there))]
         if set(wanted) != there:
             raise DataError(
-                "the columns of the best classes are not numbered in one run",
+                "numbered-columns",
+                "numbers of the top-k columns have a gap",
                 where=path,
                 allowed=some(wanted),
                 found=some(sorted(there)),
-                mend="keep all of them, and rename them",
+                fix="keep all of them, and rename them",
             )
         unknown: _Unknown = {}
         read = [_ids(path, table[name], classes, outputs, unknown) for name in wanted]
         if outputs is not None and len({are_classes for _, are_classes in read}) > 1:
             raise DataError(
-                "some columns hold numbers of outputs, others class names",
+                "ids-and-names",
+                "some columns have output numbers, others class names",
                 where=path,
                 found=some(wanted),
-                mend="write the classes by name, and leave the list of outputs out",
+                fix="write the classes by name, and leave the list of outputs out",
             )
         ids = np.stack([ids for ids, _ in read], axis=1)
         unknown_names = tuple(name for _, name in unknown.values())
@@ -161,10 +163,11 @@ def _listed_ids(
         if differ.any():
             row = int(np.argmax(differ))
             raise DataError(
-                "two columns could hold the predictions, and they differ",
+                "ambiguous-column",
+                "two columns could be the predictions, and they differ",
                 where=place(path, row),
                 found=f"{there[0].name} ({table[there[0].name][row]}) and {other.name} ({table[other.name][row]})",
-                mend="rename or drop the one that does not hold the predictions",
+                fix="rename or drop the one that does not hold the predictions",
             )
     return ids
 
@@ -244,10 +247,11 @@ def _ids(
     if outputs is not None and numbers:
         name = next(name for name in name_of.values() if class_number(name) is None)
         raise DataError(
-            "predictions are neither all numbers of outputs nor all names",
+            "ids-and-names",
+            "predictions are neither all output numbers nor all names",
             where=where,
             found=f"{numbers[0]!r}, {name!r}",
-            mend="write the classes by name, and leave the list of outputs out",
+            fix="write the classes by name, and leave the list of outputs out",
         )
     id_of = {text: classes.id_of(name, where=where) for text, name in name_of.items()}
     are_names = all(classes.find(number) is not None for number in numbers)
@@ -271,11 +275,12 @@ def _no_class(path: Path, heading: str, text: str, classes: Classes) -> DataErro
     if not classes.texts:
         return names_without_list([text], where=f"{path}, column {heading}")
     return DataError(
-        "a prediction is not one of the classes",
+        "unknown-class",
+        "prediction is not a class",
         where=f"{path}, column {heading}",
         allowed=classes.allowed if classes.ranked else f"class ids, {classes.allowed}",
         found=repr(text),
-        mend="write class ids (timm's inference script: --include-index)"
+        fix="write class ids (timm's inference script: --include-index)"
         if classes.wnids
         else f"write the classes as the {'labels name' if classes.ranked else 'list of classes names'} them",
     )
@@ -291,10 +296,11 @@ def refuse_scores_beside_ids(path: Path, table: "pl.DataFrame", headings: list[s
     if np.count_nonzero(columns >= 0) > 1:
         scores = [name for name, column in zip(numeric, columns, strict=True) if column >= 0]
         raise DataError(
-            "the table holds both ids and scores",
+            "ids-and-scores",
+            "table has both ids and scores",
             where=path,
             found=f"ids in {_span(headings)}; scores in {some(scores, most=3)}",
-            mend="drop the columns that are not the model's predictions",
+            fix="drop the columns that are not the model's predictions",
         )
 
 
@@ -329,11 +335,12 @@ def settle_unknown(
     unknown = UnknownClasses(predictions=int(np.count_nonzero(is_unknown)), names=ids.unknown)
     if unknown_class == "error":
         raise DataError(
-            "a prediction is by a name that no class has",
+            "unknown-class",
+            "predicted name is not a class",
             where=f"{path}, column {ids.heading}",
             allowed=classes.allowed,
             found=_with_examples(unknown),
-            mend='call the classes so, or count such predictions as wrong (unknown_class="wrong")',
+            fix=Fix("correct the names, or count such predictions as wrong: {unknown_class}", unknown_class='"wrong"'),
         )
     table = np.where(is_unknown, -1, ids.table)
     if unknown_class == "drop":
@@ -348,11 +355,12 @@ def refuse_unknown_outputs(
     unknown = [outputs[row] for row in np.flatnonzero(columns < 0).tolist() if outputs[row].strip(" -")]
     if unknown:
         raise DataError(
-            "an output is called by a name that no class has",
+            "unknown-class",
+            "output name is not a class",
             where=where,
             allowed=classes.allowed,
             found=some([repr(name) for name in unknown], most=_EXAMPLES),
-            mend='call the classes so, or leave such outputs out (unknown_class="drop")',
+            fix=Fix("correct the names, or drop such outputs: {unknown_class}", unknown_class='"drop"'),
         )
 
 

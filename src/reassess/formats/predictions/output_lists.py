@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_all
 from reassess.core.classes import Classes, classes_of_ids
-from reassess.errors import DataError
+from reassess.errors import DataError, Fix
 
 __all__ = [
     "LIST_OUTPUTS",
@@ -19,30 +19,36 @@ __all__ = [
     "refuse_ids",
 ]
 
-LIST_OUTPUTS = "name the class of each output with outputs=[...], one wnid or name a line"
+LIST_OUTPUTS = Fix("name the class of each output with {outputs}, one wnid or name per line", outputs="[...]")
 
 
 def check_outputs(shape: tuple[int, ...], classes: Classes, columns: npt.NDArray[np.int64] | None) -> None:
     """Refuse scores whose number of outputs is not that of the classes, or of the list of outputs."""
     if len(shape) != 2:
         raise DataError(
-            "floats are scores, one row an image and one column a class",
+            "wrong-type",
+            "floats are scores: one row per image, one column per class",
             allowed="shape (N, classes)",
             found=f"shape {shape}",
-            mend="if these are class ids, save them as integers" if len(shape) == 1 else None,
+            fix="if these are class ids, save them as integers" if len(shape) == 1 else None,
         )
     count = classes.count if columns is None else len(columns)
     if count is None or shape[1] == count:
         return
-    mend, each = LIST_OUTPUTS, ""
+    fix: Fix | str = LIST_OUTPUTS
+    each = ""
     if columns is not None:
-        mend = "list every output, in order"
+        fix = "list every output, in order"
     elif classes.ranked:
         each = ", one for each class that the labels name"
     elif shape[1] == count + 1:
-        mend = f"if the first output is a background class, save scores[:, 1:]; else {mend}"
+        fix = Fix.join("; else ", "if the first output is a background class, save scores[:, 1:]", fix)
     raise DataError(
-        "wrong number of outputs", allowed=f"{count:,} columns{each}", found=f"{shape[1]:,} columns", mend=mend
+        "wrong-outputs",
+        "wrong number of outputs",
+        allowed=f"{count:,} columns{each}",
+        found=f"{shape[1]:,} columns",
+        fix=fix,
     )
 
 
@@ -60,7 +66,7 @@ def refuse_ids(classes: Classes, columns: npt.NDArray[np.int64] | None, where: s
     try:
         classes_of_ids(classes, where=where)
     except DataError as error:
-        error.mend = f"{LIST_OUTPUTS}; or {error.mend}"
+        error.fix = Fix.join("; or ", LIST_OUTPUTS, error.fix)
         raise
 
 
@@ -69,9 +75,10 @@ def refuse_blank_lines(outputs: Sequence[str], *, where: str) -> None:
     blank = next((row for row, name in enumerate(outputs) if not name.strip()), None)
     if blank is not None:
         raise DataError(
-            "a line of the list of outputs is blank",
+            "blank-line",
+            "line of the output list is blank",
             where=f"{where}, line {blank + 1}",
-            mend="remove the line; or write - in it, if the output is no class",
+            fix="remove the line; or write - in it, if the output is no class",
         )
 
 
@@ -106,7 +113,8 @@ def exchanged_names(classes: Classes, outputs: Sequence[str], *, where: str) -> 
     broken = next((row for row, parts in enumerate(lines) if len(parts) != 2), None)
     if broken is not None:
         raise DataError(
-            "a line does not say which class a name stands for",
+            "wrong-line",
+            "line does not give the class of a name",
             where=f"{where}, line {broken + 1}",
             allowed="what the file calls a class, a tab, and the class",
             found=repr(outputs[broken]),
@@ -118,7 +126,7 @@ def exchanged_names(classes: Classes, outputs: Sequence[str], *, where: str) -> 
         what="the names of a list do not exchange classes with one another",
         name_of=lambda row: f"line {row + 1}, {' and '.join(map(repr, lines[row]))}",
         where=where,
-        mend="name each of these classes once before a tab and once after one",
+        fix="name each of these classes once before a tab and once after one",
     )
     class_of = np.arange(classes.count or 0)
     class_of[called] = meant

@@ -54,7 +54,7 @@ def read_prediction_array(
 def _of_array(content: _Content, classes: Classes, columns: npt.NDArray[np.int64] | None) -> Predictions:
     array = content.array
     if array.ndim and not len(array):
-        raise DataError("the array has no rows", found=f"shape {array.shape}", mend="write it again")
+        raise DataError("no-rows", "array has no rows", found=f"shape {array.shape}", fix="write it again")
     shape = "x".join(str(size) for size in array.shape)
     if array.dtype.kind in "iu" and not content.bfloat16:
         refuse_ids(classes, columns)
@@ -67,7 +67,10 @@ def _of_array(content: _Content, classes: Classes, columns: npt.NDArray[np.int64
         kind = f"scores, {predictions.dtype}{are_in_sorted_order(classes, columns)}"
     else:
         raise DataError(
-            "the array holds neither ids nor scores", allowed="integers or floats", found=f"{array.dtype} {array.shape}"
+            "wrong-type",
+            "array has neither ids nor scores",
+            allowed="integers or floats",
+            found=f"{array.dtype} {array.shape}",
         )
     return replace(predictions, detected=f"{content.kind} {shape}: {kind}")
 
@@ -78,10 +81,11 @@ def _read_npz(path: Path, max_bytes: int) -> _Content:
         held = [name for name in archive if name not in (*_NAMES, _FOLD)]
         if len(held) != 1 or len(named) > 1:
             raise DataError(
-                "it is not clear which array holds the predictions" if len(named) < 2 else "two arrays of names",
+                "ambiguous-array",
+                "several arrays could be the predictions" if len(named) < 2 else "two arrays have image names",
                 allowed=f"one array of ids or scores, and one of {', '.join(_NAMES)}",
                 found=", ".join(archive) or "no array",
-                mend="save one array of predictions a file",
+                fix="save one array of predictions a file",
             )
         names = _names(archive[named[0]], f"{path}, array {named[0]}") if named else None
         aside = f" ({_FOLD} is not read)" if _FOLD in archive else ""
@@ -97,11 +101,12 @@ def _names(array: npt.NDArray[Any], where: str) -> list[str]:
         except UnicodeDecodeError:
             pass
     raise DataError(
-        "the array does not hold image names",
+        "no-image-names",
+        "array has no image names",
         where=where,
         allowed="text of shape (N,)",
         found=f"{array.dtype} {array.shape}",
-        mend="save names.astype(str)",
+        fix="save names.astype(str)",
     )
 
 
@@ -122,12 +127,13 @@ def _read_torch(path: Path, max_bytes: int) -> _Content:
     except Exception as error:  # torch and zipfile raise whatever their parts raise
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
-            "the file cannot be loaded as plain tensors",
+            "unreadable-file",
+            "file cannot be loaded as plain tensors",
             where=path,
             allowed="a tensor, or a dict with one tensor and a list of names; other Python objects are never loaded",
             # torch goes on with advice to load it all the same, which would run any code
             found="other Python objects" if reason.startswith(_TORCH_REFUSES) else reason,
-            mend="torch.save(scores.cpu(), path)",
+            fix="torch.save(scores.cpu(), path)",
         ) from error
     return _of_tensors(path, loaded if isinstance(loaded, dict) else {type(loaded).__name__: loaded}, max_bytes)
 
@@ -144,10 +150,11 @@ def _read_safetensors(path: Path) -> _Content:
         return _of_tensors(path, load_file(path), path.stat().st_size)
     except SafetensorError as error:
         raise DataError(
-            "the file is not a whole safetensors file",
+            "damaged-file",
+            "file is not a complete safetensors file",
             where=path,
             found=str(error),
-            mend="get or write the file again",
+            fix="get or write the file again",
         ) from error
 
 
@@ -159,11 +166,12 @@ def _of_tensors(path: Path, loaded: dict[str, Any], max_bytes: int) -> _Content:
     tensors = [value for name, value in loaded.items() if isinstance(value, torch.Tensor) and name not in _NAMES]
     if len(tensors) != 1 or len(names) > 1:
         raise DataError(
-            "it is not clear which tensor holds the predictions",
+            "ambiguous-array",
+            "several tensors could be the predictions",
             where=path,
             allowed=f"one tensor of ids or scores, and one list of {', '.join(_NAMES)}",
             found=", ".join(map(str, loaded)) or "nothing",
-            mend="save one tensor of predictions a file",
+            fix="save one tensor of predictions a file",
         )
     tensor = tensors[0].detach()
     declared = tensor.numel() * tensor.element_size()
@@ -177,11 +185,12 @@ def _of_tensors(path: Path, loaded: dict[str, Any], max_bytes: int) -> _Content:
         held = names[0].numpy() if names and isinstance(names[0], torch.Tensor) else np.array(names[0] if names else [])
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(
-            "a tensor of this kind cannot be read",
+            "wrong-type",
+            "this kind of tensor cannot be read",
             where=path,
             allowed="a dense tensor of float16, bfloat16, float32 or float64 scores, or of integer ids",
             found=str(tensor.dtype),
-            mend="torch.save(scores.float().cpu(), path)",
+            fix="torch.save(scores.float().cpu(), path)",
         ) from error
     return _Content(
         array=array,

@@ -62,7 +62,7 @@ def read_timm_json(path: Path) -> "pl.DataFrame":
             raise
         document = None  # a document a line
     if isinstance(document, dict) and document.get("data") == []:
-        raise DataError("the table has no rows", where=path, mend="write it again")
+        raise DataError("no-rows", "table has no rows", where=path, fix="write it again")
     try:
         if document is None:
             return read_json_lines(path)
@@ -80,10 +80,11 @@ def read_timm_json(path: Path) -> "pl.DataFrame":
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, TypeError, ValueError, OverflowError) as error:
         cause = error
     raise DataError(
-        "the JSON does not hold predictions",
+        "wrong-json",
+        "JSON has no predictions",
         where=path,
         allowed="what timm's inference script writes: json, json-records or json-split",
-        mend="write a CSV with the columns image and prediction",
+        fix="write a CSV with the columns image and prediction",
     ) from cause
 
 
@@ -95,10 +96,11 @@ def _check_texts(columns: Any) -> None:
 def _row(path: Path, name: str, row: dict[str, Any]) -> dict[str, Any]:
     if row.get("filename", name) != name:
         raise DataError(
-            "an image is called otherwise by its key than by its filename",
+            "two-names",
+            "image name differs between key and filename",
             where=path,
             found=f"{name} and {row['filename']}",
-            mend="leave the filename out, or write the file again",
+            fix="leave the filename out, or write the file again",
         )
     return {"filename": name, **row}
 
@@ -194,20 +196,22 @@ def _name_column(path: Path, table: "pl.DataFrame") -> str:
         names.pop()
     if not names:
         raise DataError(
-            "no column names the images",
+            "missing-column",
+            "column with image names is missing",
             where=path,
             allowed=", ".join(_NAME_COLUMNS),
             found=some(table.columns),
-            mend="add a column image with the file name of each row's image",
+            fix="add a column image with the file name of each row's image",
         )
     first, *others = names
     for other in others:
         if image_keys(_names(path, table[first])) != image_keys(_names(path, table[other])):
             raise DataError(
-                "two columns could name the images, and they differ",
+                "ambiguous-column",
+                "two columns could be the image names, and they differ",
                 where=path,
                 found=f"{first} ({table[first][0]}, ...) and {other} ({table[other][0]}, ...)",
-                mend="rename or drop the one that does not name the images",
+                fix="rename or drop the one that does not name the images",
             )
     return first
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from reassess.core.class_names import class_number
 from reassess.core.classes import Classes
 from reassess.core.predictions import Predictions
-from reassess.errors import DataError, ReassessWarning
+from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.formats.list_columns import flattened, unpacked
 from reassess.formats.predictions.id_columns import ID_COLUMNS, UnknownClass
 from reassess.formats.predictions.output_lists import LIST_OUTPUTS, are_in_sorted_order, check_outputs
@@ -82,11 +82,11 @@ def _settle_left_out(
     if not rows:
         return
     names = some([others.columns[i] for i in np.flatnonzero(higher.any(axis=0))])
-    text = f"a column that no class is called like is the highest in {rows:,} of {len(scores):,} rows"
+    text = f"a column that is not a class has the highest score in {rows:,} of {len(scores):,} rows"
     if unknown_class == "error":
-        mend = 'rename the column as its class is called, or leave it out (unknown_class="drop")'
-        raise DataError(text, where=path, allowed=classes.allowed, found=names, mend=mend)
-    warnings.warn(f"{path}: {text}, and is left out: {names}", ReassessWarning, stacklevel=2)
+        fix = Fix("rename the column to the name of its class, or drop it: {unknown_class}", unknown_class='"drop"')
+        raise DataError("unknown-class", text, where=path, allowed=classes.allowed, found=names, fix=fix)
+    warnings.warn(f"{path}: {text}, and is dropped: {names}", ReassessWarning, stacklevel=2)
 
 
 def _classes_of_headings(
@@ -98,11 +98,12 @@ def _classes_of_headings(
     outside = [name for name, number in ids.items() if number < 0 or (count is not None and number >= count)]
     if outside:
         raise DataError(
-            "columns are headed by numbers that are no class ids" if outputs is None else "wrong number of outputs",
+            "unknown-class" if outputs is None else "wrong-outputs",
+            "column headings are numbers, but not class ids" if outputs is None else "wrong number of outputs",
             where=path,
             allowed=f"0 to {count - 1}" if count else None,
             found=some(outside),
-            mend=LIST_OUTPUTS if outputs is None else "list every output, in order",
+            fix=LIST_OUTPUTS if outputs is None else "list every output, in order",
         )
     if classes.ranked and outputs is None and ids:
         check_outputs((len(table), len(ids)), classes, None)
@@ -112,18 +113,20 @@ def _classes_of_headings(
     try:
         return classes.map_outputs(called, where=str(path))
     except DataError as error:
-        if not error.what.startswith("none of the outputs"):
+        if error.code != "no-class-output":
             raise
         if thing := next((thing for thing, columns in _OTHERS.items() if columns <= set(table.columns)), None):
             raise DataError(
-                f"the file holds {thing}, and not a model's predictions",
+                "not-predictions",
+                f"file has {thing}, not predictions of a model",
                 where=path,
-                mend="give the predictions from which they were made",
+                fix="give the predictions from which they were made",
             ) from error
         raise DataError(
-            "no column holds predictions",
+            "missing-column",
+            "column with predictions is missing",
             where=path,
             allowed=f"prediction_1..k, {', '.join(ID_COLUMNS)}, or a column a class, headed by id, wnid or name",
             found=some(table.columns),
-            mend="rename the column of predicted classes to prediction",
+            fix="rename the column of predicted classes to prediction",
         ) from error

@@ -68,7 +68,7 @@ def _join_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path, classes: Classe
     for block in blocks:
         part = questions_of_info(block, path, known)
         if part.classes != known:
-            raise DataError("each block would have a list of classes of its own")
+            raise DataError("different-classes", "each block would have its own class list")
         rows = np.array([position.setdefault(name, len(position)) for name in part.images], np.int32)
         image_ids.append(rows[part.image_ids])
         class_ids.append(part.class_ids)
@@ -107,7 +107,7 @@ def _read_tensor(archive: Archive, path: Path, questions: Questions, raters: Seq
             if (values != 1).any():
                 bad = int(np.argmax(values != 1))
                 where = f"{path}, rater {raters[cells[0][bad]]}, {questions.at(int(cells[1][bad]))}"
-                raise DataError("the tensor is not binary", where=where, allowed="0 and 1", found=values[bad])
+                raise DataError("not-votes", "tensor is not binary", where=where, allowed="0 and 1", found=values[bad])
             parts.append(np.array(cells, np.int32))
             size += length
     ones = np.concatenate(parts, axis=1)
@@ -120,11 +120,12 @@ def _check_layout(
     fits = len(shape) == 3 and shape[:2] == (len(raters), len(questions)) and shape[2] > 0
     if not fits or dtype.kind not in "buif" or dtype.itemsize not in _WORDS:
         raise DataError(
-            "the archive does not hold votes",
+            "not-votes",
+            "archive has no votes",
             where=f"{path}, array tensor",
             allowed=f"numbers of shape ({len(raters)} raters, {len(questions)} questions, answers)",
             found=f"{dtype} {shape}",
-            mend="a tensor of shape (questions,) holds scores" if len(shape) == 1 else None,
+            fix="a tensor of shape (questions,) holds scores" if len(shape) == 1 else None,
         )
 
 
@@ -151,10 +152,11 @@ def _refuse_double_answers(votes: Votes, path: Path) -> None:
     if row is not None:
         item, rater = row
         raise DataError(
-            "two answers in one cell",
+            "two-answers",
+            "cell has two answers",
             where=f"{path}, rater {votes.raters[rater]}, {votes.at(item)}",
             allowed="one answer or none",
-            mend="give votes of a rater who votes several times on an item as a table",
+            fix="give votes of a rater who votes several times on an item as a table",
         )
 
 
@@ -169,17 +171,21 @@ def _doubled(votes: Votes) -> tuple[int, int] | None:
 
 def check_fits_archive(path: Path, votes: Votes) -> None:
     """Raise `OutputError` if an archive cannot hold these votes."""
-    mend = "write a .parquet or .csv table"
+    fix = "write a .parquet or .csv table"
     if not isinstance(votes.items, Questions):
-        raise OutputError("an archive holds votes on (image, class) questions only", where=path, mend=mend)
+        raise OutputError(
+            "not-in-archive", "archives can have only votes on (image, class) questions", where=path, fix=fix
+        )
     if votes.seconds is not None:
-        raise OutputError("an archive holds no times of votes", where=path, mend=mend)
+        raise OutputError("not-in-archive", "archives cannot have times of votes", where=path, fix=fix)
     if len({isinstance(name, str) for name in votes.raters}) > 1:
-        raise OutputError("an archive holds ids of one kind: all numbers or all text", where=path, mend=mend)
+        raise OutputError("not-in-archive", "archives have ids of one type: numbers or text", where=path, fix=fix)
     doubled = _doubled(votes)
     if doubled is not None:
         twice = f"rater {votes.raters[doubled[1]]} on {votes.at(doubled[0])}"
-        raise OutputError("an archive holds one vote of a rater on an item", where=path, found=twice, mend=mend)
+        raise OutputError(
+            "not-in-archive", "archives have one vote per rater and item", where=path, found=twice, fix=fix
+        )
 
 
 def write_archive(path: Path, votes: Votes) -> None:

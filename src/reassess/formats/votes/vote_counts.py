@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["count_table", "holds_counts", "named_answers", "read_counts"]
 
 _IMAGE, _CLASS, _COUNT = "image", "class", "count"
-_MEND = (
+_FIX = (
     f"counts have a row an image and a column a class, or the columns {_IMAGE}, {_CLASS} and {_COUNT}; votes have the "
     f"columns {_IMAGE}, rater and answer"
 )
@@ -46,14 +46,15 @@ def read_counts(path: Path, table: "pl.DataFrame", answers: Sequence[Id] | None,
     read = _read_long if _is_long(path, table, classes) else _read_wide
     images, image_ids, class_ids, counts, classes = read(path, table, classes)
     if not counts.any():
-        raise DataError("the table has no votes", where=path, mend="write it again")
+        raise DataError("no-votes", "table has no votes", where=path, fix="write it again")
     if counts.max() > _MOST_VOTES or counts.sum() > _MOST_VOTES:
         raise DataError(
-            "more votes than can be held",
+            "out-of-range",
+            "too many votes",
             where=path,
             allowed=f"{_MOST_VOTES:,} votes in all",
             found=f"a count of {counts.max():,}",
-            mend="check that the numbers are counts of votes",
+            fix="check that the numbers are counts of votes",
         )
     return Votes.from_columns(
         items=images,
@@ -74,10 +75,11 @@ def _is_long(path: Path, table: "pl.DataFrame", classes: Classes | None) -> bool
         return False
     if others:
         raise DataError(
-            f"a column {_COUNT} and other columns of numbers: either may hold the counts",
+            "ambiguous-column",
+            f"both column {_COUNT} and other columns of numbers may be counts",
             where=path,
             found=some([_COUNT, *others]),
-            mend=f"leave out {_COUNT} if each other column counts the votes for a class, or else the other columns",
+            fix=f"leave out {_COUNT} if each other column counts the votes for a class, or else the other columns",
         )
     return _CLASS in table.columns
 
@@ -93,10 +95,11 @@ def _read_long(
     if repeat := first_repeat(list(zip(names, class_ids.tolist(), strict=True))):
         row = repeat[1]
         raise DataError(
-            "a class is counted twice for an image",
+            "duplicate-class",
+            "class is counted twice for an image",
             where=place(path, row),
             found=f"image {names[row]}, class {table[_CLASS][row]}",
-            mend="write one count for both",
+            fix="write one count for both",
         )
     return tuple(position), image_ids, class_ids, _counts(path, table[_COUNT]), classes
 
@@ -106,7 +109,7 @@ def _read_wide(
 ) -> tuple[tuple[str, ...], Ints, Ints, Ints, Classes]:
     """As `_read_long`; every count of 0 but the first of each class is left out."""
     images = tuple(table[_IMAGE].to_list())
-    check_unique(images, thing="an image", where=lambda row: place(path, row), mend=_MEND)
+    check_unique(images, thing="an image", where=lambda row: place(path, row), fix=_FIX)
     headings = [name for name in table.columns if name not in (_IMAGE, _CLASS)]
     id_of, classes = _ids_of_headings(path, headings, classes)
 
@@ -115,7 +118,7 @@ def _read_wide(
             try:
                 counts = _counts(path, table[name])
             except DataError as error:
-                error.mend = error.mend or _MEND
+                error.fix = error.fix or _FIX
                 raise
             rows = np.union1d(np.flatnonzero(counts), [0])
             yield rows, np.full(rows.size, class_id), counts[rows]
@@ -133,11 +136,12 @@ def _ids_of_headings(path: Path, headings: Sequence[str], classes: Classes | Non
         lost = [name for name in headings if classes.id_of(name, where=str(path)) < 0]
         if lost:
             raise DataError(
-                "a column of counts is none of the classes",
+                "unknown-class",
+                "column of counts is not a class",
                 where=path,
                 allowed=classes.allowed,
                 found=some(lost, most=3),
-                mend="leave out columns that count no votes for a class, or add the class to the list of classes",
+                fix="leave out columns that count no votes for a class, or add the class to the list of classes",
             )
     return ids_of_texts(path, headings, classes)
 

@@ -13,7 +13,7 @@ from reassess.core.classes import Classes
 from reassess.core.items import Id, Items, normal_id
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
-from reassess.errors import DataError, ReassessWarning
+from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.formats.question_columns import columns_of_questions, ids_of_column, ids_of_texts
 from reassess.formats.tables import column, floats, place, read_table, refuse_missing
 from reassess.formats.votes.vote_counts import count_table, holds_counts, named_answers, read_counts
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 _FROM_LEAST = "from what speaks least for the class to what speaks most"
-_GIVE_ALL = f"give all answers, {_FROM_LEAST}: answers=[...], or answers in benchmark.json"
+_GIVE_ALL = Fix(f"give all answers, {_FROM_LEAST}: {{answers}}, or answers in benchmark.json", answers="[...]")
 _USUAL_CODES = (0, 1)
 
 
@@ -88,9 +88,10 @@ def _scale(path: Path, keys: Sequence[Id]) -> tuple[Id, ...]:
         return KNOWN_ANSWERS
     if len(set(keys)) == len(numbers) > 1 and tuple(numbers) != _USUAL_CODES:
         warnings.warn(
-            f"{path}: the answers {some(numbers, most=10)} are taken for all that were possible, {_FROM_LEAST}; if "
-            f"there are others, {_GIVE_ALL}",
-            ReassessWarning,
+            ReassessWarning(
+                f"{path}: the answers {some(numbers, most=10)} are taken for all that were possible, {_FROM_LEAST}",
+                Fix.join(", ", "if there are others", _GIVE_ALL),
+            ),
             stacklevel=2,
         )
     return tuple(numbers)
@@ -113,11 +114,12 @@ def _refuse(
     )
     first = int(np.argmax(np.array(unknown)[answer_ids]))
     raise DataError(
-        "unknown answer" if allowed else "it is not known how an answer speaks for the class",
+        "unknown-answer" if allowed else "unknown-answer-order",
+        "unknown answer" if allowed else "answer is neither for nor against the class",
         where=place(path, int(rows[first])),
         allowed=some(allowed, most=10) if allowed else "no, maybe and yes; whole numbers; or others in a given order",
         found=some(other) + (f"; and {some(known)}" if known else ""),
-        mend=f"correct it, or {_GIVE_ALL}" if on_questions else None,
+        fix=Fix.join(", or ", "correct it", _GIVE_ALL) if on_questions else None,
     )
 
 
@@ -174,10 +176,11 @@ def _refuse_two_answers(
     if changed.size:
         first, again = order[changed[0] : changed[0] + 2].tolist()
         raise DataError(
-            "a rater gives two answers to one question",
+            "two-answers",
+            "rater gives two answers to one question",
             where=place(path, int(rows[first])),
             found=f"{given[first]}, and {given[again]} in {place(path, int(rows[again])).removeprefix(f'{path}, ')}",
-            mend="leave out the one that does not hold",
+            fix="leave out the one that does not hold",
         )
 
 
@@ -212,11 +215,12 @@ def _items_of(
 def _item_column(path: Path, table: "pl.DataFrame") -> str:
     if not set(_ITEM) & set(table.columns):
         raise DataError(
-            "the table has no column for what was voted on",
+            "missing-column",
+            "column with items is missing",
             where=path,
             allowed=f"image and class; image alone, where answers are classes; or {', '.join(_ITEM)}",
             found=", ".join(table.columns[:12]),
-            mend="rename the columns",
+            fix="rename the columns",
         )
     return column(path, table, *_ITEM, thing="the item")
 
@@ -227,11 +231,12 @@ def _refuse_yes_and_no(path: Path, answers: "pl.Series", classes: Classes | None
     named = classes is not None and all(classes.find(answer) is not None for answer in given)
     if are_known(given) and not named:
         raise DataError(
-            "the answers say yes or no, and no column says to which class",
+            "missing-column",
+            "answers are yes or no, but no column has the class",
             where=path,
             allowed="a column class; or, without it, classes as answers",
             found=some(sorted(given)),
-            mend="add the column class; if the classes are called so, list them in classes.txt",
+            fix="add the column class; if the classes are called so, list them in classes.txt",
         )
 
 
@@ -241,10 +246,11 @@ def _refuse_scale(path: Path, answers: Sequence[Id] | None, classes: Classes | N
     no_class = are_known(texts) if classes is None else all(classes.id_of(text, where=str(path)) < 0 for text in texts)
     if texts and no_class:
         raise DataError(
-            "the votes are for one class an image, and answers to questions are read",
+            "votes-not-on-questions",
+            "votes are for one class per image, not on (image, class) questions",
             where=path,
             allowed=f"a column class, and the answers {some(texts)}",
-            mend="give this file and the votes that go with it the columns image and class, or both image alone",
+            fix="give this file and the votes that go with it the columns image and class, or both image alone",
         )
 
 
@@ -263,7 +269,7 @@ def _voted(path: Path, rater: "pl.Series", answer: "pl.Series") -> "pl.Series":
     refuse_missing(path, answer, needed=rater.is_not_null())
     voted = rater.is_not_null()
     if not voted.any():
-        raise DataError("the table has no votes", where=path, mend="write it again")
+        raise DataError("no-votes", "table has no votes", where=path, fix="write it again")
     return voted
 
 

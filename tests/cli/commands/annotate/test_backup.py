@@ -22,6 +22,6 @@ def test_a_copy_is_a_campaign(create: Callable[..., Run], run: Callable[..., Run
 def test_what_cannot_be_is_refused(create: Callable[..., Run], run: Callable[..., Run]) -> None:
     create()
     Path("copy.db").write_text("kept")
-    assert run("annotate", "backup", "pets.db", "-o", "copy.db").err.startswith("Error: the output file exists\n")
-    assert run("annotate", "backup", "none.db", "-o", "other.db").err.startswith("Error: there is no campaign\n")
+    assert run("annotate", "backup", "pets.db", "-o", "copy.db").err.startswith("Error: output file exists\n")
+    assert run("annotate", "backup", "none.db", "-o", "other.db").err.startswith("Error: campaign not found\n")
     assert Path("copy.db").read_text() == "kept"

@@ -63,13 +63,13 @@ def test_tasks_name_classes_that_the_benchmark_knows_by_wnid_alone(create: Creat
 @pytest.mark.parametrize(
     ("path", "options", "expected"),
     [
-        ("there.db", [], "the output file exists"),
-        ("loop.db", [], "the output file cannot be written"),
-        (f"{'n' * 300}.db", [], "the output file cannot be written"),
-        ("nowhere/pets.db", [], "the folder of the output file does not exist"),
+        ("there.db", [], "output file exists"),
+        ("loop.db", [], "output file cannot be written"),
+        (f"{'n' * 300}.db", [], "output file cannot be written"),
+        ("nowhere/pets.db", [], "folder of the output file does not exist"),
         ("pets.db-wal", [], "a campaign cannot have a name that ends in -wal"),
         ("pets.db", ["--name", "a\nb"], "name"),
-        ("tasks.jsonl", ["--force"], "the output file is one of the inputs"),
+        ("tasks.jsonl", ["--force"], "output file is also an input"),
     ],
 )
 def test_what_cannot_be_made_is_refused_before_images_are_hashed(
@@ -97,9 +97,7 @@ def test_a_text_to_agree_to_is_not_empty(create: Create) -> None:
     result = create("--consent", "consent.txt")
     assert (result.code, result.err) == (
         1,
-        "Error: the text that people are to agree to is empty\n"
-        "  where:   consent.txt\n"
-        "  to mend: leave out --consent\n",
+        "Error: consent text is empty\n  where:   consent.txt\n  fix:     leave out --consent\n",
     )
 
 
@@ -180,10 +178,10 @@ def test_an_image_that_is_missing_is_an_error_that_names_it(create: Create) -> N
     result = create()
     assert (result.code, result.out) == (1, "")
     assert result.err.endswith(
-        "Error: images of the campaign are not there\n"
+        "Error: images of the campaign are missing\n"
         "  where:   pets/images\n"
         "  found:   without 1 image: 3.png\n"
-        "  to mend: put them there, or give the folder, zip or tar that holds all of them\n"
+        "  fix:     put them there, or give the folder, zip or tar that holds all of them\n"
     )
     assert not Path("pets.db").exists()
 
@@ -196,9 +194,9 @@ def test_images_that_cannot_be_shown_are_an_error_that_names_them(create: Create
     assert result.err == (
         "Error: images of the campaign cannot be shown\n"
         "  where:   pets/images\n"
-        "  found:   3 images: 0.png: the picture cannot be read: the file is empty, 3.png: the picture cannot be read: "
-        "this is no picture of a known format, 5.png: the picture cannot be read: Truncated File Read\n"
-        "  to mend: replace their files; or leave them out of the tasks and the golden questions\n"
+        "  found:   3 images: 0.png: image cannot be read: file is empty, 3.png: image cannot be read: "
+        "this is no picture of a known format, 5.png: image cannot be read: Truncated File Read\n"
+        "  fix:     replace their files; or leave them out of the tasks and the golden questions\n"
     )
     assert not Path("pets.db").exists()
 
@@ -211,11 +209,11 @@ def test_tasks_that_a_page_does_not_show_are_refused(create: Create, pets: Path)
     result = create()
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: a task has more classes than a page shows\n"
+        "Error: task has more classes than a page shows\n"
         "  where:   task 4, image 0.png\n"
         "  allowed: up to 8 classes\n"
         "  found:   9 classes; 1 such of 1 task\n"
-        "  to mend: make smaller tasks: reassess tasks --size 8\n"
+        "  fix:     make smaller tasks: reassess tasks --size 8\n"
     )
 
 
@@ -257,13 +255,13 @@ def test_golden_questions_without_answers_are_left_to_experts(create: Create) ->
 
 def test_names_of_experts_and_of_the_campaign_are_one_line_of_text(create: Create) -> None:
     wrong = create("--name", "a\nb")
-    assert (wrong.code, wrong.err.splitlines()[0]) == (1, "Error: the name holds what is no letter")
+    assert (wrong.code, wrong.err.splitlines()[0]) == (1, "Error: name contains an unusual character")
     golden = Path("pets/golden.csv")
     golden.write_text(golden.read_text().replace("eve", "e" * 300))
     wrong = create()
     assert (wrong.code, wrong.err.splitlines()[:2]) == (
         1,
-        ["Error: the name is too long", "  where:   the experts' votes"],
+        ["Error: name is too long", "  where:   the experts' votes"],
     )
     golden.write_text(golden.read_text().replace("e" * 300, "eve").replace("7.png,dog,eve", "7.png,dog,Eve"))
     assert "  where:   the experts' votes\n  found:   Eve, beside eve\n" in create().err
@@ -304,10 +302,10 @@ def test_an_expert_who_says_two_things_of_a_question_is_named_with_both_lines(cr
     result = create()
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: a rater gives two answers to one question\n"
+        "Error: rater gives two answers to one question\n"
         f"  where:   pets/golden.{suffix}, {first}\n"
         f"  found:   no, and Yes in {again}\n"
-        "  to mend: leave out the one that does not hold\n"
+        "  fix:     leave out the one that does not hold\n"
     )
     assert not Path("pets.db").exists()
 
@@ -317,7 +315,7 @@ def test_golden_questions_without_answers_are_led_to_their_option(create: Create
     result = create("--golden", "ask.csv")
     assert (result.code, result.out) == (1, "")
     assert result.err.endswith(
-        "  to mend: give questions that experts are to answer in the campaign with --golden-questions\n"
+        "  fix:     give questions that experts are to answer in the campaign with --golden-questions\n"
     )
 
 
@@ -349,14 +347,14 @@ def test_example_pictures_are_kept(create: Create, pets: Path) -> None:
     write_files(pets, {"show/cat/0.png": picture(0, "PNG")})  # of another name there, and of the same content
     result = create("--examples", "show", "--force")
     assert result.code == 1
-    assert result.err.startswith("Error: an example picture is of an image that people are asked about\n")
+    assert result.err.startswith("Error: example image is also an image to rate\n")
 
 
 @pytest.mark.parametrize(
     ("options", "code", "expected"),
     [
         (["--golden", "none", "--stop", "0.01,0.99"], 1, "a stop rule needs golden questions, by which"),
-        (["--practice", "4"], 1, "no golden task is left for raters who work"),
+        (["--practice", "4"], 1, "no golden task is left for raters who passed practice"),
         (["--bar", "0.5"], 2, "Error: --bar goes with --practice.\n"),
         (
             ["--votes", "1", "--stop", "0.01,0.99"],
@@ -375,12 +373,12 @@ def test_example_pictures_are_kept(create: Create, pets: Path) -> None:
         ),
         (["--votes", "1" + "0" * 30], 2, "is not in the range 1<=x<=1000."),
         (["--golden-at-least", "1" + "0" * 30], 1, "number of experts out of range\n  allowed: 1 to 1000\n"),
-        (["--practice", "1" + "0" * 30], 1, "no golden task is left for raters who work"),
+        (["--practice", "1" + "0" * 30], 1, "no golden task is left for raters who passed practice"),
         (["--seed", "9223372036854775808"], 2, "is not in the range 0<=x<=9223372036854775807."),
         (["--stop", "0.99"], 2, "'0.99' is not a stop rule: LOW,HIGH: two probabilities"),
-        (["--golden-questions", "proposals.csv"], 1, "a question is golden, and to be voted on as well"),
+        (["--golden-questions", "proposals.csv"], 1, "question is both golden and to be voted on"),
         (["--name", " "], 2, "--name is empty: give a text, or leave it out."),
-        (["--golden", "items.csv"], 1, "the golden answers are not on images and classes, as tasks are"),
+        (["--golden", "items.csv"], 1, "golden answers are not on (image, class) questions, as tasks are"),
         (["--golden", "scale.csv"], 1, "unknown answer"),
     ],
 )
@@ -409,7 +407,7 @@ def test_a_name_or_a_folder_that_is_no_text_is_refused(create: Create, part: str
         f"Error: the {what} holds half of a character\n"
         "  allowed: text that UTF-8 can write\n"
         f"  found:   {found!r}\n"
-        "  to mend: spell it anew\n"
+        "  fix:     spell it anew\n"
     )
     assert not Path("pets.db").exists()
 
@@ -419,8 +417,7 @@ def test_a_file_that_exists_is_kept_without_force(create: Create) -> None:
     result = create()
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: the output file exists\n  where:   pets.db\n"
-        "  to mend: choose another name, or overwrite it with --force\n"
+        "Error: output file exists\n  where:   pets.db\n  fix:     choose another name, or overwrite it with --force\n"
     )
     assert Path("pets.db").read_text() == "kept"
     assert create("--force").code == 0
@@ -438,10 +435,10 @@ def test_a_campaign_that_holds_answers_is_kept_also_with_force(
     result = create(*force)
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: the file is a campaign in which people have answered, and is not overwritten\n"
+        "Error: file is a campaign with answers, and is not replaced\n"
         "  where:   pets.db\n"
         "  found:   8 answers\n"
-        "  to mend: choose another name, or delete the file\n"
+        "  fix:     choose another name, or delete the file\n"
     )
     assert Path("pets.db").read_bytes() == before
 
@@ -454,7 +451,7 @@ def test_a_name_that_is_too_long_for_a_file_is_an_error(pets: Path, run: Callabl
 
 def test_the_campaign_takes_no_place_of_what_was_read(create: Create, run: Callable[..., Run]) -> None:
     argv = ["annotate", "create", "tasks.jsonl", "--tasks", "tasks.jsonl", "--benchmark", "pets", "--force"]
-    assert run(*argv).err.startswith("Error: the output file is one of the inputs\n")
+    assert run(*argv).err.startswith("Error: output file is also an input\n")
     assert "is another part of it" in run(*[*argv[:2], "pets/labels.csv", *argv[3:]]).err
 
 
@@ -466,7 +463,7 @@ def test_a_server_that_cannot_be_reached_is_said_without_its_password(
     result = run("annotate", "create", address, "--tasks", "tasks.jsonl", "--benchmark", "pets")
     assert (result.code, result.out) == (1, "")
     assert "where:   postgresql://eve:***@127.0.0.1:1/pets\n" in result.err
-    assert "to mend: check the address, and that the server runs" in result.err
+    assert "fix:     check the address, and that the server runs" in result.err
     assert "secret" not in result.err
 
 

@@ -207,5 +207,5 @@ def test_a_folder_that_is_not_empty_is_kept_without_force(export: Export) -> Non
     export()
     result = export()
     assert (result.code, result.out) == (1, "")
-    assert result.err.startswith("Error: the output folder is not empty\n  where:   rated\n")
-    assert result.err.endswith("to mend: choose another name, or overwrite files in it with --force\n")
+    assert result.err.startswith("Error: output folder is not empty\n  where:   rated\n")
+    assert result.err.endswith("fix:     choose another name, or overwrite files in it with --force\n")

@@ -65,9 +65,9 @@ def test_a_name_that_is_there_is_an_error_and_nobody_is_added(invite: Invite) ->
     result = invite("bob", "ann")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: there is somebody of that name\n"
+        "Error: person already exists\n"
         "  found:   ann\n"
-        "  to mend: take another name; or give --again for a new link, or --revoke to end the old one\n"
+        "  fix:     take another name; or give --again for a new link, or --revoke to end the old one\n"
     )
     assert [one.name for one in people_of(open_campaign("pets.db"))] == ["eve", "ann"]
 
@@ -76,9 +76,9 @@ def test_an_expert_whose_answers_were_given_gets_a_link_once(invite: Invite) -> 
     result = invite("eve")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: there is somebody of that name, of another role\n"
+        "Error: person already exists, with another role\n"
         "  found:   eve, expert\n"
-        "  to mend: take another name; or give their --role for a link\n"
+        "  fix:     take another name; or give their --role for a link\n"
     )
     links = links_of(invite("eve", "fay", "--role", "expert"))
     assert all(map(enters, links.values()))
@@ -87,7 +87,7 @@ def test_an_expert_whose_answers_were_given_gets_a_link_once(invite: Invite) -> 
         ("fay", "expert"),
     ]
     assert invite("eve", "--revoke").code == 0
-    assert invite("eve", "--role", "expert").err.startswith("Error: there is somebody of that name\n  found:   eve\n")
+    assert invite("eve", "--role", "expert").err.startswith("Error: person already exists\n  found:   eve\n")
 
 
 @pytest.mark.parametrize(
@@ -131,9 +131,9 @@ def test_a_name_that_is_none_is_an_error_and_nobody_is_added(invite: Invite) -> 
     result = invite("ann", "b\udcffb")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: the name holds what is no letter\n"
+        "Error: name contains an unusual character\n"
         "  found:   '\\udcff' in 'b\\udcffb'\n"
-        "  to mend: write it in one line of text\n"
+        "  fix:     write it in one line of text\n"
     )
     assert [one.name for one in people_of(open_campaign("pets.db"))] == ["eve"]
 
@@ -154,20 +154,20 @@ def test_a_new_link_ends_the_old_one_and_a_revoked_one_lets_nobody_enter(invite:
         (["eve", "--again", "--role", "rater"], 2, "Error: --role is of people who are added; others keep theirs.\n"),
         (["ann", "ann"], 2, "Error: ann is given twice.\n"),
         (["ann", "--role", "rator"], 2, "'rater', 'expert', 'keeper'. Did you mean 'rater'?\n"),
-        ([" "], 1, "Error: a name is needed that can be seen\n  found:   ' '\n"),
-        (["ann "], 1, "Error: the name has blanks around it\n  found:   'ann '\n  to mend: leave them out: 'ann'\n"),
+        ([" "], 1, "Error: name has no visible letter\n  found:   ' '\n"),
+        (["ann "], 1, "Error: name starts or ends with a space\n  found:   'ann '\n  fix:     leave them out: 'ann'\n"),
         (
             ["Eve", "--role", "expert"],
             1,
-            "Error: there is somebody whose name looks nearly the same, and nobody could tell them apart\n"
+            "Error: name is too similar to another name\n"
             "  found:   Eve, beside eve\n"
-            "  to mend: write it in the same way if they are one person; or take another name\n",
+            "  fix:     write it in the same way if they are one person; or take another name\n",
         ),
         (
             ["ann", "--again"],
             1,
-            "Error: there is nobody of that name\n  allowed: eve\n  found:   ann\n"
-            "  to mend: reassess annotate status shows everybody\n",
+            "Error: unknown person\n  allowed: eve\n  found:   ann\n"
+            "  fix:     reassess annotate status shows everybody\n",
         ),
     ],
 )
@@ -181,7 +181,7 @@ def test_a_campaign_that_is_not_there_is_an_error(folder: Path, run: Callable[..
     result = run("annotate", "invite", "none.db", "ann")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: there is no campaign\n  where:   none.db\n  to mend: make one with reassess annotate create\n"
+        "Error: campaign not found\n  where:   none.db\n  fix:     make one with reassess annotate create\n"
     )
     assert not list(folder.iterdir())
 
@@ -196,8 +196,8 @@ def test_a_campaign_that_another_process_writes_is_said_to_be_locked(
     campaign.close()
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: the database of the campaign cannot be used\n"
+        "Error: database of the campaign cannot be used\n"
         "  where:   pets.db\n"
         "  found:   database is locked\n"
-        "  to mend: wait until the other process has written, and try again\n"
+        "  fix:     wait until the other process has written, and try again\n"
     )

@@ -76,10 +76,10 @@ def test_images_that_moved_are_found_and_others_are_refused(create: Create, run:
     Path("other").mkdir()
     shutil.copy("moved/0.png", "other/0.png")
     assert run("annotate", "serve", "pets.db", "--images", "other").err == (
-        "Error: images of the campaign are not there\n"
+        "Error: images of the campaign are missing\n"
         "  where:   other\n"
         "  found:   without 7 images: 1.png, 2.png, 3.png and 4 more\n"
-        "  to mend: put them there, or give the folder, zip or tar that holds all of them\n"
+        "  fix:     put them there, or give the folder, zip or tar that holds all of them\n"
     )
     invited = run("annotate", "invite", "pets.db", "ann").out
     token = re.search("enter#(\\S+)", invited)[1]
@@ -94,10 +94,10 @@ def test_a_campaign_is_served_once(create: Create, run: Callable[..., Run]) -> N
     create()
     with started("serve", "pets.db", "--port", "0") as (process, _):
         assert run("annotate", "serve", "pets.db", "--port", "0").err == (
-            "Error: another process serves or upgrades this campaign\n"
+            "Error: campaign is in use\n"
             "  where:   pets.db\n"
             f"  found:   process {process.pid}\n"
-            "  to mend: stop it first; for several servers, keep the campaign in PostgreSQL\n"
+            "  fix:     stop it first; for several servers, keep the campaign in PostgreSQL\n"
         )
 
 
@@ -106,7 +106,7 @@ def test_a_root_path_that_is_none_is_a_usage_error(run: Callable[..., Run], path
     result = run("annotate", "serve", "none.db", "--root-path", path)
     assert (result.code, result.out) == (2, "")
     assert result.err.endswith(
-        f"Error: Invalid value for '--root-path': {path!r} is no path of a site: a path such as /rating: after each "
+        f"Error: Invalid value for '--root-path': {path!r} is not a path of a site: a path such as /rating: after each "
         "slash letters, digits and -._~, not a point first\n"
     )
 
@@ -114,7 +114,7 @@ def test_a_root_path_that_is_none_is_a_usage_error(run: Callable[..., Run], path
 @pytest.mark.usefixtures("folder")
 def test_there_is_nothing_to_serve(run: Callable[..., Run]) -> None:
     result = run("annotate", "serve", "none.db")
-    assert (result.code, result.err.partition("\n")[0]) == (1, "Error: there is no campaign")
+    assert (result.code, result.err.partition("\n")[0]) == (1, "Error: campaign not found")
 
 
 def test_the_demo_gives_a_link_to_a_rater_and_to_the_keeper() -> None:

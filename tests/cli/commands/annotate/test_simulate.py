@@ -182,7 +182,7 @@ def test_a_campaign_of_another_version_is_named_as_it_was_given(
         "  where:   pets.db\n"
         "  allowed: the form 9999\n"
         "  found:   the form 0001\n"
-        "  to mend: reassess annotate upgrade pets.db\n"
+        "  fix:     reassess annotate upgrade pets.db\n"
     )
 
 
@@ -199,6 +199,4 @@ def test_what_was_tried_before_is_overwritten_if_forced_and_answers_of_people_ar
     work()
     result = run("annotate", "simulate", "empty.db", *simulate[3:], "pets.db")
     assert (result.code, result.out) == (1, "")
-    assert result.err.startswith(
-        "Error: the file is a campaign in which people have answered, and is not overwritten\n"
-    )
+    assert result.err.startswith("Error: file is a campaign with answers, and is not replaced\n")

@@ -26,7 +26,7 @@ def test_a_campaign_of_an_earlier_version_says_how_to_upgrade_it_and_where_its_c
 ) -> None:
     create()
     monkeypatch.setattr(versions, "FORM", "9999")
-    assert run("annotate", "status", "pets.db").err.endswith("  to mend: reassess annotate upgrade pets.db\n")
+    assert run("annotate", "status", "pets.db").err.endswith("  fix:     reassess annotate upgrade pets.db\n")
     done = Upgraded("0001", "9999", Path("pets-0001.db"))
     monkeypatch.setattr("reassess.annotation.upgrade_campaign", lambda *_, **__: done, raising=False)
     assert run("annotate", "upgrade", "pets.db").out == (

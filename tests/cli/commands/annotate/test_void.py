@@ -67,13 +67,11 @@ def test_what_is_so_already_is_said_and_not_logged(voted: None, run: Callable[..
 @pytest.mark.parametrize("verb", ["void", "restore"])
 def test_nobody_and_who_is_no_rater_are_refused(voted: None, run: Callable[..., Run], verb: str) -> None:
     assert run("annotate", verb, "pets.db", "cy").err == (
-        "Error: there is nobody of that name\n  allowed: eve, ann, bob\n  found:   cy\n"
-        "  to mend: reassess annotate status shows everybody\n"
+        "Error: unknown person\n  allowed: eve, ann, bob\n  found:   cy\n"
+        "  fix:     reassess annotate status shows everybody\n"
     )
     run("annotate", "invite", "pets.db", "ida", "--role", "keeper")
     for name, role in (("eve", "expert"), ("ida", "keeper")):
         result = run("annotate", verb, "pets.db", name)
         assert (result.code, result.out) == (1, "")
-        assert result.err == (
-            f"Error: only the votes of a rater can be voided\n  found:   {name}, of the role {role}\n"
-        )
+        assert result.err == (f"Error: only raters can be excluded\n  found:   {name}, of the role {role}\n")

@@ -228,7 +228,7 @@ def _consent(call: Call, file: Path | None) -> str:
         return ""
     text = "\n".join(read_lines(call.read("consent", file)))
     if not text.strip():
-        raise DataError("the text that people are to agree to is empty", where=file, mend="leave out --consent")
+        raise DataError("empty-consent", "consent text is empty", where=file, fix="leave out --consent")
     return text
 
 

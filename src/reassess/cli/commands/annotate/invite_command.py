@@ -99,14 +99,16 @@ def _add(campaign: "Campaign", names: Sequence[str], role: str, now: float) -> N
     linked = annotation.ever_linked(campaign)
     if there := [name for name, person in known.items() if person.id in linked]:
         raise DataError(
-            "there is somebody of that name",
+            "duplicate-person",
+            "person already exists",
             found=some(there),
-            mend="take another name; or give --again for a new link, or --revoke to end the old one",
+            fix="take another name; or give --again for a new link, or --revoke to end the old one",
         )
     if others := [f"{name}, {person.role}" for name, person in known.items() if person.role != role]:
         raise DataError(
-            "there is somebody of that name, of another role",
+            "duplicate-person",
+            "person already exists, with another role",
             found=some(others),
-            mend="take another name; or give their --role for a link",
+            fix="take another name; or give their --role for a link",
         )
     annotation.add_people(campaign, [name for name in names if name not in known], role, now=now)

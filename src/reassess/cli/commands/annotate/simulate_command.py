@@ -108,7 +108,9 @@ def simulate(
     """
     if output is not None:
         if os.path.realpath(output) == os.path.realpath(campaign):
-            raise OutputError("the copy would take the place of the campaign", where=output, mend="choose another name")
+            raise OutputError(
+                "output-is-input", "copy would replace the campaign", where=output, fix="choose another name"
+            )
         check_output(output, force=call.force)
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "campaign.db"

@@ -224,7 +224,7 @@ def fail(path: Path, error: Any) -> None:
         raise error
 
 
-@pytest.mark.parametrize("error", [DataError("wrong"), ValueError("wrong"), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [DataError("code", "wrong"), ValueError("wrong"), KeyboardInterrupt()])
 def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(
     file: Callable[..., Path], tmp_path: Path, error: Any
 ) -> None:
@@ -261,7 +261,7 @@ def test_a_folder_that_only_seems_writable_is_said(
 
 def test_an_error_about_another_output_is_passed_on_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(OutputError) as error:
-        fail(tmp_path / "new.csv", OutputError("the other"))
+        fail(tmp_path / "new.csv", OutputError("code", "the other"))
     assert str(error.value) == "the other"
 
 

@@ -13,7 +13,7 @@ __all__ = ["TARGETS"]
 
 
 def _refuse() -> None:
-    raise DataError("wrong")
+    raise DataError("code", "wrong")
 
 
 def _raise() -> None:

@@ -90,7 +90,7 @@ class HeldOutPredictions:
         ------
         DataError
             An image has no label or several; a file does not name its images, or names one that has no label; an image
-            is in no file, or in more files than another; a file does not contain one fold; files hold other classes, or a
+            is in no file, or in more files than another; a file does not contain one fold; files hold other classes; a
             class has no label or no output; a score is NaN; all images have one top-1; a file agrees with the
             labels no more than chance would, or has classes in another order than the others; or repeats are given,
             but no folds, and each file holds all images.

@@ -1,0 +1,22 @@
+"""Fixes of errors as options: every argument that a fix names has an option."""
+
+import ast
+from pathlib import Path
+
+from reassess.cli.fixes import OPTIONS
+
+SOURCE = Path(__file__).parents[2] / "src" / "reassess"
+
+
+def test_every_argument_of_a_fix_has_an_option() -> None:
+    named = {
+        (keyword.arg, path.name)
+        for path in SOURCE.rglob("*.py")
+        if "integrations" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Fix"
+        for keyword in node.keywords
+        if keyword.arg
+    }
+    assert {name for name, _ in named} <= OPTIONS.keys()
+    assert len(named) > 20

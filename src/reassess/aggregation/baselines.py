@@ -98,17 +98,6 @@ class ClassShares:
 def class_shares(votes: Votes) -> ClassShares:
     """The share of each class that someone chose for an image; an image without votes has none.
 
-    Parameters
-    ----------
-    votes
-        Votes for one class an image. Of these the table that `majority` makes may be too large: 1,000 classes of
-        each of 50,000 images.
-
-    Raises
-    ------
-    DataError
-        The answers are no classes.
-
     Examples
     --------
     >>> from reassess.core.classes import Classes
@@ -130,23 +119,6 @@ def class_shares(votes: Votes) -> ClassShares:
 
 def mean(votes: Votes, *, weights: npt.ArrayLike | None = None) -> npt.NDArray[np.float64]:
     """The mean weight of the votes on each item.
-
-    Parameters
-    ----------
-    votes
-        The votes; each item has one at least.
-    weights
-        The weight of each answer, finite, shape (answers,); by default no 0, maybe 0.5, yes 1, and integer codes are
-        their own weights; those of other answers to (image, class) questions are evenly spaced from 0 to 1.
-
-    Returns
-    -------
-    float64, shape (items,).
-
-    Raises
-    ------
-    DataError
-        The answers are nominal, such as classes, and have no weights; an item has no votes.
 
     Examples
     --------

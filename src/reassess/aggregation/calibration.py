@@ -117,19 +117,6 @@ def model_of_counts(
 ) -> RaterModel:
     """The rater model of `calibrate`, of counted answers to golden items.
 
-    Parameters
-    ----------
-    counts
-        Integers, shape (raters, truths, answers): how often each rater gave each answer to an item of each truth.
-    items
-        Integers, shape (truths,): number of golden items of each truth.
-    raters, truths, answers
-        Their ids.
-    typical
-        float64, shape (truths, answers): how a rater answers as far as is known before any vote, see `typical_matrix`.
-    smoothing, pooling
-        See `calibrate`.
-
     Examples
     --------
     >>> typical = typical_matrix(np.eye(2))
@@ -170,15 +157,6 @@ def row_shares(
 
 def typical_matrix(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """How a rater answers, as far as is known before any vote: half by the truth, half at random.
-
-    Parameters
-    ----------
-    shares
-        How much each answer speaks for each truth, shape (answers, truths).
-
-    Returns
-    -------
-    float64, shape (truths, answers): a row is half as its truth's shares, and half uniform.
 
     Examples
     --------

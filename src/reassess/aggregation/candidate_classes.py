@@ -211,18 +211,6 @@ def fit_many_classes(
 ) -> ManyClassesFit:
     """What `fit_dawid_skene` does, where the truths are the answers, among each item's candidates.
 
-    Parameters
-    ----------
-    votes, smoothing, pooling, max_iterations
-        See `fit_dawid_skene`.
-    pinned
-        int64, shape (items,): the class at which an item is pinned, or -1.
-
-    Warns
-    -----
-    ConvergenceWarning
-        `max_iterations` was reached.
-
     Examples
     --------
     >>> item_ids, answer_ids = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 2, 1])
@@ -276,18 +264,6 @@ def calibrated_on_candidates(
     votes: Votes, golden_votes: Votes, truth: Ints, *, smoothing: float, pooling: float
 ) -> ManyClassesFit:
     """What `calibrate` and then `posterior` do, where the truths are the answers, among each item's candidates.
-
-    Parameters
-    ----------
-    votes
-        The votes to judge.
-    golden_votes, truth, smoothing, pooling
-        See `calibrate`; `pooling` is above 0.
-
-    Raises
-    ------
-    DataError
-        As for `calibrate`; there is no pooling.
 
     Examples
     --------

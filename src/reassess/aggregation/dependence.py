@@ -109,16 +109,6 @@ def dependence(votes: Votes) -> Dependence:
     tested pairs (one-sided, familywise level 5 %, by Holm's method). Of a rater who votes several times on an item, the
     first vote counts.
 
-    Parameters
-    ----------
-    votes
-        The votes. With fewer than three raters, fewer than three pairs of 20 common images, or more than 2^24
-        raters x raters x answers, nothing is tested.
-
-    Returns
-    -------
-    Dependence
-
     Notes
     -----
     Sources: the matrices are those of Dawid and Skene (1979); the residual correlation of two raters as a check of

@@ -104,18 +104,6 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: i
 def expert_validity(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
     """Whether each item is valid: 1 if enough experts said so, else 0; -1 where no expert voted.
 
-    Parameters
-    ----------
-    experts
-        The experts' votes.
-    at_least
-        So many, from 1 to the highest number of votes on an item, must say yes; by default more than half of those who
-        answered the item.
-
-    Returns
-    -------
-    int64, shape (items,).
-
     Examples
     --------
     >>> experts = Votes.from_columns(
@@ -128,17 +116,7 @@ def expert_validity(experts: Votes, *, at_least: int | None = None) -> npt.NDArr
 
 
 def expert_answer(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
-    """The answer of most experts, and of enough, to each item, as its position; -1 where there is no such answer.
-
-    Parameters
-    ----------
-    experts, at_least
-        As for `expert_validity`.
-
-    Returns
-    -------
-    int64, shape (items,).
-    """
+    """The answer of most experts, and of enough, to each item, as its position; -1 where there is no such answer."""
     counts = experts.counts()
     most = counts.max(axis=1, initial=0)
     alone = np.count_nonzero(counts == most[:, None], axis=1) == 1

@@ -245,13 +245,6 @@ def _golden_classes(experts: Votes, among: Sequence[Questions], at_least: int | 
 def votes_on_questions(votes: Votes, questions: Questions) -> Votes:
     """Votes for one class an image as votes on questions: yes to the chosen class, and no to each other of the image.
 
-    Parameters
-    ----------
-    votes
-        Votes for one class an image.
-    questions
-        On these; a vote on an image with no question is left out, and a question on an image without votes has none.
-
     Examples
     --------
     >>> zero, classes = np.zeros(1, int), Classes.from_texts(["cat", "dog"])

@@ -22,19 +22,6 @@ def alpha(votes: Votes, *, metric: Metric = "ordinal") -> float | None:
     Any number of votes on an item will do; an item with one vote, or none, tells nothing. Each vote counts: two votes
     of a rater on an item are two votes, and as good a pair as those of two raters.
 
-    Parameters
-    ----------
-    votes
-        The votes.
-    metric
-        How far apart two answers are. "ordinal": by the votes for the answers from the one to the other, in the order
-        of `votes.answers`; "nominal": different answers are all equally far apart.
-
-    Returns
-    -------
-    1 for perfect agreement, 0 for agreement by chance, below 0 for less than that. None where it is not defined: no
-    item has two votes, or all votes on such items are the same answer, so that nothing was there to disagree on.
-
     Examples
     --------
     >>> item_ids, answer_ids = np.array([[0, 0], [0, 0], [1, 1], [1, 2], [2, 2], [2, 2]]).T
@@ -61,10 +48,6 @@ def coincidences(votes: Votes) -> npt.NDArray[np.float64]:
 
     Pairs on an item with m votes count 1 / (m - 1), so that each vote counts once. The pairs are counted in integers,
     block by block, and weighed at the end: the result does not depend on the order of the items.
-
-    Returns
-    -------
-    float64, shape (answers, answers), symmetric; its sum is the number of votes on items with two votes or more.
     """
     width = len(votes.answers)
     pairs: dict[int, npt.NDArray[np.float64]] = {}

@@ -46,24 +46,6 @@ def real_scores(
     Each rater's confusion matrix is measured on the golden pairs; a rater without golden answers has the mean matrix.
     The original label is one more rater. The score is the posterior probability of "valid".
 
-    Parameters
-    ----------
-    votes
-        The raters' votes on the questions; answers no, maybe, yes.
-    experts
-        The experts' votes on the golden pairs.
-    rater_golden
-        The raters' votes on golden pairs, apart from their votes in the main job.
-    original
-        Original labels; None leaves them out: the raters alone.
-    recipe
-        The rules.
-
-    Raises
-    ------
-    DataError
-        Raters voted on a golden pair that no expert judged; the questions are no (image, class) pairs.
-
     Notes
     -----
     Source: Beyer et al., arXiv 2006.07159, section 3; the details follow from reproducing the published scores.
@@ -74,13 +56,7 @@ def real_scores(
 def scores_by_experts(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
 ) -> Callable[[Votes], Scores]:
-    """What makes the scores of `real_scores` of the experts' votes, or of some of them, again and again.
-
-    Parameters
-    ----------
-    votes, experts, rater_golden, original, recipe
-        See `real_scores`.
-    """
+    """What makes the scores of `real_scores` of the experts' votes, or of some of them, again and again."""
     golden = _Golden.of(experts, rater_golden, original)
     label = _label_votes(votes, original, recipe, golden.raters.answers)
     return lambda some: _score(votes, label, _measure(replace(golden, experts=some), recipe))
@@ -89,13 +65,7 @@ def scores_by_experts(
 def real_model(
     experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
 ) -> RaterModel:
-    """The rater model behind `real_scores`: each rater's measured matrix, and the original label's as one more rater.
-
-    Parameters
-    ----------
-    experts, rater_golden, original, recipe
-        See `real_scores`.
-    """
+    """The rater model behind `real_scores`: the measured matrix of each rater and of the original label."""
     measured = _measure(_Golden.of(experts, rater_golden, original), recipe)
     raters, label = measured.raters, measured.label
     return replace(
@@ -109,13 +79,7 @@ def real_model(
 def model_with_labels(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
 ) -> tuple[RaterModel, Votes | None]:
-    """`real_model`, and the votes of the original labels that count in `real_scores`; None without labels.
-
-    Parameters
-    ----------
-    votes, experts, rater_golden, original, recipe
-        See `real_scores`.
-    """
+    """`real_model`, and the votes of the original labels that count in `real_scores`; None without labels."""
     model = real_model(experts, rater_golden, original, recipe=recipe)
     return model, _label_votes(votes, original, recipe, model.answers)
 
@@ -127,19 +91,7 @@ def original_votes(
     below: int | None = None,
     answers: tuple[Id, ...] = KNOWN_ANSWERS,
 ) -> Votes:
-    """Votes of the original label: yes on the image's own class, no on its other classes.
-
-    Parameters
-    ----------
-    questions
-        The questions to vote on.
-    original
-        Original labels; on an image without one there is no vote.
-    below
-        There are votes only on classes with a lower id; None votes on all.
-    answers
-        The scale of answers, of which the first says no and the last says yes.
-    """
+    """Votes of the original label: yes on the image's own class, no on its other classes."""
     rows = original.find(questions.images)[questions.image_ids]
     original = original.in_classes(questions.classes)
     check_original(original)

@@ -15,11 +15,6 @@ _SECRETS = ("password", "sslpassword")  # parts of an address after its ?
 def is_server(campaign: str | Path) -> bool:
     """Whether a campaign is in a database that a server keeps.
 
-    Raises
-    ------
-    DataError
-        It is an address of another kind.
-
     Examples
     --------
     >>> is_server("postgresql://eve@somewhere/pets"), is_server("pets.db"), is_server("postgresql-pets.db")

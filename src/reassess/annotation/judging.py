@@ -19,15 +19,6 @@ def current_model(
 ) -> RaterModel:
     """The rater model by the golden answers so far, as `calibrate` makes it.
 
-    Parameters
-    ----------
-    counts
-        Of each rater, truth (0 invalid, 1 valid) and answer (0 no, 1 maybe, 2 yes), how often it was given.
-    golden
-        Number of golden questions that are invalid, and that are valid.
-    raters
-        Those who can have counts.
-
     Examples
     --------
     >>> model = current_model([(7, 0, 0, 8), (7, 1, 2, 9)], (10, 10), [7, 8])
@@ -49,17 +40,7 @@ def current_model(
 
 
 def probability_by_label(said: Iterable[tuple[int | None, int | None]]) -> tuple[float, float]:
-    """The probability that a class is valid which is not the original label of its image, and of one that is.
-
-    Parameters
-    ----------
-    said
-        Of golden questions the truth, and whether the class is the original label; what is None does not count.
-
-    >>> no, yes = probability_by_label([(1, 1)] * 9 + [(0, 1)] + [(0, 0)] * 9 + [(1, 0)])
-    >>> round(no, 3), round(yes, 3)
-    (0.112, 0.888)
-    """
+    """The probability that a class is valid which is not the original label of its image, and of one that is."""
     table = np.zeros((1, len(VALIDITY), 2), np.int64)
     for truth, label in said:
         if truth is not None and label is not None:
@@ -107,14 +88,5 @@ def truth_of(answers: Sequence[int], at_least: int | None) -> int | None:
 
 
 def agreeing(said: Iterable[tuple[int, int]]) -> float:
-    """How many answers agree with the truth; a maybe is half of one.
-
-    Parameters
-    ----------
-    said
-        The truth, 0 invalid or 1 valid, and the answer, 0 no, 1 maybe or 2 yes, of each.
-
-    >>> agreeing([(1, 2), (0, 0), (1, 1), (0, 2)]), agreeing([])
-    (2.5, 0.0)
-    """
+    """How many answers agree with the truth; a maybe is half of one."""
     return float(sum(_SHARES[answer, truth] for truth, answer in said))

@@ -47,20 +47,7 @@ def serving(campaign: str | Path, images: str | Path | None = None) -> Iterator[
 
 @contextmanager
 def running(command: Sequence[str], *, what: object) -> Iterator[str]:
-    """Run a server, of which the first line says where it is, as long as the block runs; gives that address.
-
-    Parameters
-    ----------
-    command
-        The program and its arguments.
-    what
-        What it serves, for messages.
-
-    Raises
-    ------
-    DataError
-        The server does not start.
-    """
+    """Run a server, of which the first line says where it is, as long as the block runs; gives that address."""
     with TemporaryFile("w+") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         with process:

@@ -63,15 +63,7 @@ class PageClient:
         self._headers["X-CSRF-Token"] = found[1]
 
     def ask(self, what: str, said: dict[str, Any]) -> dict[str, Any]:
-        """What the server answers; empty if it answers nothing.
-
-        Raises
-        ------
-        ConnectionError
-            The connection is lost, or something went wrong in the server.
-        DataError
-            The server refuses what is said.
-        """
+        """What the server answers; empty if it answers nothing."""
         begin = time.perf_counter()
         status, body = self._exchange("POST", what, said)
         self.took.setdefault(what, []).append(time.perf_counter() - begin)
@@ -89,13 +81,7 @@ class PageClient:
         self._connection.close()
 
     def fetch(self, path: str) -> int:
-        """Number of bytes of a picture; 0 if the server does not show it.
-
-        Raises
-        ------
-        ConnectionError
-            The connection is lost.
-        """
+        """Number of bytes of a picture; 0 if the server does not show it."""
         status, body = self._exchange("GET", path, None)
         if status == 200:
             return len(body)

@@ -55,21 +55,7 @@ class CampaignImages:
         return {name: row for row, name in enumerate(self.source.names)}
 
     def picture(self, name: str, digest: str | None = None) -> tuple[bytes, str, str]:
-        """A picture and its media type, as `bare_picture` makes it, and the SHA-256 of the file of which it was made.
-
-        Parameters
-        ----------
-        name
-            Of the image.
-        digest
-            The SHA-256 that its file must have, in hexadecimal digits; None if it is not known.
-
-        Raises
-        ------
-        DataError
-            It is not there, a link leads out of the folder, it is another file than the one of the campaign, or it is
-            no picture.
-        """
+        """An image as `bare_picture` makes it, its media type, and the SHA-256 of its file."""
         content = self.content(name)
         found = sha256(content).hexdigest()
         if digest not in (None, found):
@@ -133,25 +119,6 @@ class CampaignImages:
 
 def bare_picture(content: bytes, name: str, *, side: int = _SIDE) -> tuple[bytes, str]:
     """A picture without metadata, and its media type.
-
-    Parameters
-    ----------
-    content
-        Of its file.
-    name
-        Of the image, for messages.
-    side
-        Number of pixels that the larger side has at most.
-
-    Returns
-    -------
-    A JPEG of a JPEG, a PNG of all else. It is turned as its EXIF data says,
-    and its colours are those of sRGB.
-
-    Raises
-    ------
-    DataError
-        It is no picture of a known format, damaged, or too large.
 
     Examples
     --------

@@ -26,18 +26,7 @@ _FAR = 40.0  # in log-odds
 
 
 def known_labels(held_out: HeldOutPredictions, checked: Golden | None) -> npt.NDArray[np.int8]:
-    """1 where the label of an image is known to be right, -1 where it is known to be wrong, else 0; int8, (images,).
-
-    Raises
-    ------
-    DataError
-        No checked pair is the label of an image.
-
-    Warns
-    -----
-    ReassessWarning
-        Some checked pairs are no image and its label.
-    """
+    """1 where the label of an image is known to be right, -1 where it is known to be wrong, else 0; int8, (images,)."""
     known = np.zeros(len(held_out.labels), np.int8)
     if checked is None:
         return known

@@ -49,20 +49,7 @@ class ClassCandidates:
 
     @classmethod
     def of(cls, held_out: HeldOutPredictions, *, most: int = CANDIDATES) -> "ClassCandidates":
-        """Read the probabilities of every image, some blocks of images at a time.
-
-        Parameters
-        ----------
-        held_out
-            What models say of the images.
-        most
-            Number of candidates, where there are more classes.
-
-        Raises
-        ------
-        DataError
-            A file holds ids alone.
-        """
+        """Read the probabilities of every image, some blocks of images at a time."""
         images, classes = len(held_out.labels), held_out.classes
         ids = np.empty((images, min(most, classes)), np.int32)
         logs, place = np.empty(ids.shape, np.float32), np.empty(images, np.int32)

@@ -37,17 +37,6 @@ def exchanged_classes(
     first comes round; in the other files together it is not so. Both are tested. If it is so in all files together, the
     labels may be exchanged as well as the outputs, and no file is named.
 
-    Parameters
-    ----------
-    labels, predicted
-        For each file the label and the most probable class of each image, -1 for none; int, shape (N,).
-    classes
-        Number of classes.
-
-    Returns
-    -------
-    None if no classes are exchanged; the number is None if they are so in all files together.
-
     Examples
     --------
     >>> truth = np.arange(60) % 3
@@ -115,13 +104,7 @@ _MANY = 100  # images of which no model that was trained says the same
 
 
 def common_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:
-    """The number of classes, which labels and outputs share.
-
-    Raises
-    ------
-    DataError
-        Files hold scores of different numbers of classes, or a class has no label or no output.
-    """
+    """The number of classes, which labels and outputs share."""
     counts, of_scores = [], {}
     for file in files:
         with at(file.name):
@@ -170,20 +153,7 @@ def _refuse_unseen(labels: LabelSets, files: Sequence[HeldOutFile], classes: int
 def check_models(
     files: Sequence[HeldOutFile], best: tuple[npt.NDArray[np.int32], ...], labels: LabelSets, classes: int
 ) -> None:
-    """Refuse models that say nothing of the labels, by the most probable class of each row of each file.
-
-    Raises
-    ------
-    DataError
-        All images have one top-1; or a file agrees with the labels no more than chance would, or has classes in another
-        order than the others.
-
-    Warns
-    -----
-    ReassessWarning
-        A file agrees no more than chance would, on too few images to tell; or classes have one another's names in all
-        files.
-    """
+    """Refuse models that say nothing of the labels, by the most probable class of each row of each file."""
     _refuse_one_class(best, labels)
     for file, top1 in zip(files, best, strict=True):
         with at(file.name):

@@ -53,14 +53,7 @@ class HeldOutFile:
 def join_files(
     predictions: Mapping[str, Predictions], labels: LabelSets, folds: Sequence[Folds], match: Match
 ) -> tuple[HeldOutFile, ...]:
-    """The files with the images that each of them holds.
-
-    Raises
-    ------
-    DataError
-        A file does not name its images, or names one that has no label; an image is in no file, or in more files than
-        another; or file does not contain exactly one fold.
-    """
+    """The files with the images that each of them holds."""
     folds_of = [(of_repetition, of_repetition.of(labels.images)) for of_repetition in folds]
     files: list[HeldOutFile] = []
     held = np.zeros(len(labels), np.int64)
@@ -79,18 +72,7 @@ def join_files(
 def warn_of_split_repeats(
     repeats: Sequence[Sequence[str]], labels: LabelSets, files: Sequence[HeldOutFile], folds: Sequence[Folds]
 ) -> None:
-    """Say how many groups of images that show the same are in several folds.
-
-    Raises
-    ------
-    DataError
-        The folds are not known: none are given, and each file holds all images.
-
-    Warns
-    -----
-    ReassessWarning
-        Some are.
-    """
+    """Say how many groups of images that show the same are in several folds."""
     if not repeats:
         return
     parts = [of_repetition.of(labels.images) for of_repetition in folds] or _files_of_images(files, labels)

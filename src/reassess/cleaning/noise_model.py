@@ -185,15 +185,7 @@ _STEPS = 20  # of EM at most for each sharpening that is tried, all from the sam
 
 
 def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, Expectation]:
-    """Fit the calibration and the matrix of mistakes together; the posterior of each image follows.
-
-    Parameters
-    ----------
-    images
-        The classes that each image may be. The order of the images affects rounding, and the sample.
-    seed
-        Seed of the sample that the calibration is fitted to.
-    """
+    """Fit the calibration and the matrix of mistakes together; the posterior of each image follows."""
     by_label = np.argsort(images.labels(), kind="stable")  # images of one label read the same column of the matrix
     back = np.argsort(by_label)
     side_by_side = images.of_rows(by_label)

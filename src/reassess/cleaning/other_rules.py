@@ -28,18 +28,7 @@ def cleaning_of(
     reasons: tuple[str, ...],
     noise: LabelNoise | None = None,
 ) -> Cleaning:
-    """The images that are kept and dropped, with what is known of each label.
-
-    Raises
-    ------
-    DataError
-        No image of a class is kept.
-
-    Warns
-    -----
-    ReassessWarning
-        A class loses more than a third of its images; the caller of the method is warned.
-    """
+    """The images that are kept and dropped, with what is known of each label."""
     labels = held_out.labels
     cleaning = Cleaning(labels.images, labels.indices, kept, p_right, suggested, reasons, labels.classes, noise)
     lost = [labels.classes.label(class_id) for class_id, count, dropped in cleaning.by_class() if dropped == count]

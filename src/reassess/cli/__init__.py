@@ -56,17 +56,7 @@ def app() -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command.
-
-    Parameters
-    ----------
-    argv
-        The arguments after ``reassess``; by default those of this process.
-
-    Returns
-    -------
-    0 if all went well, 1 for an error in the data, 2 for an error in the call.
-    """
+    """Run one command."""
     with warnings.catch_warnings():
         warnings.showwarning = partial(_show_warning, set())
         warnings.simplefilter("always", ReassessWarning)

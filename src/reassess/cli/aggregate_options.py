@@ -86,25 +86,7 @@ def make_scores(
     max_bytes: int = MAX_BYTES,
     check: Callable[[Votes], object] = lambda _: None,
 ) -> MadeScores:
-    """Read the votes and whatever else a method takes, and make scores of them.
-
-    Parameters
-    ----------
-    call, benchmark
-        The command's call; the benchmark, or one without parts.
-    votes
-        A name or path as given, or None for the benchmark's own.
-    asked
-        The method or preset that was asked for; None for the default one.
-    given
-        The options of methods by name, see `OF_METHODS`.
-    answers, match
-        As given, or None for the benchmark's own.
-    max_bytes
-        Larger archives are refused.
-    check
-        Is called with the votes before scores are made of them.
-    """
+    """Read the votes and whatever else a method takes, and make scores of them."""
     benchmark = _without_none(benchmark, given)
     name = asked or _usual_method(benchmark, given)
     _refuse_unused(name, given, benchmark)

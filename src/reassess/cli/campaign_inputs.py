@@ -87,19 +87,7 @@ def load_campaign_parts(
     match: Match | None,
     max_bytes: int,
 ) -> CampaignParts:
-    """Read what a campaign is made of.
-
-    Parameters
-    ----------
-    call, benchmark
-        The command's call, and the benchmark that was given.
-    tasks, golden_questions
-        Files.
-    golden
-        The experts' votes as given; None for the benchmark's own.
-    answers, match, max_bytes
-        As for `judges.load_judges`.
-    """
+    """Read what a campaign is made of."""
     classes = None if benchmark is None else read_classes_of(call, benchmark)
     asked = read_tasks(call.read("tasks", tasks), classes)
     if benchmark is None:

@@ -56,15 +56,7 @@ class Call:
     notes: list[str] = field(default_factory=list)
 
     def resolve(self, name: str, source: str) -> Path:
-        """The file of a known source, or at a path, noted as an input; fetched if need be.
-
-        Parameters
-        ----------
-        name
-            What the file is read as; a known source is noted by its own name.
-        source
-            Name of a known source, or a path.
-        """
+        """The file of a known source, or at a path, noted as an input; fetched if need be."""
         from reassess.data.sources import SOURCES, resolve
 
         path = resolve(source, offline=self.offline, progress=not self.quiet)
@@ -116,17 +108,7 @@ class Call:
         benchmark: "Benchmark | None",
         part: str | None = None,
     ) -> None:
-        """Refuse, before any work, an output that cannot be written, or that would spoil the benchmark that was given.
-
-        Parameters
-        ----------
-        path
-            Where the result goes, if anywhere.
-        suffixes, thing
-            Those that the file may have, and what it holds.
-        benchmark, part
-            The benchmark that was given, and which part of it the result is; see `check_place`.
-        """
+        """Raise before any work if an output cannot be written, or would spoil the benchmark."""
         from reassess.data.benchmark_outputs import check_place
         from reassess.formats.files import check_output, suffix_of
         from reassess.report.figures import check_packages

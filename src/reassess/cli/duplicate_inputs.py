@@ -39,22 +39,7 @@ class GivenRepeats:
 
 
 def load_repeats(call: Call, given: str, known: Sequence[str], benchmark: Benchmark, *, option: str) -> GivenRepeats:
-    """The repeats that an option gives as ``FILE`` or ``FILE:SET``.
-
-    Parameters
-    ----------
-    given, option
-        What was given, and to which option.
-    known
-        The names of all images at hand; one may stand twice.
-    benchmark
-        To which they belong.
-
-    Raises
-    ------
-    DataError
-        The file holds no repeats; or it cannot be told which set of them is that of the images.
-    """
+    """The repeats that an option gives as ``FILE`` or ``FILE:SET``."""
     path, name = _parted(given)
     repeats = read_repeats(call.read("repeats", path))
     if name is None and not len(repeats):
@@ -129,13 +114,7 @@ class Excluded:
 
 
 def load_excluded(call: Call, given: str | None, judges: Judges) -> Excluded | None:
-    """The images that `--exclude` leaves out; None without it.
-
-    Raises
-    ------
-    DataError
-        The file holds no repeats; or it cannot be told which set of them is the benchmark's.
-    """
+    """The images that `--exclude` leaves out; None without it."""
     if given is None:
         return None
     known = _known_images(judges)

@@ -159,30 +159,7 @@ def load_judges(
     match: Match | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> Judges:
-    """Read what models are judged by, all of it in one list of classes.
-
-    Parameters
-    ----------
-    call
-        The command's call.
-    benchmark
-        The benchmark that was given; None for ImageNet's label sets by default, and the known benchmark to which the
-        images belong.
-    labels, original, scores, votes, golden, rater_golden
-        Names or paths as given, or None for the benchmark's own; all but labels may be "none".
-    thresholds
-        Cut the label sets from the scores, which may then be given as labels too.
-    more_labels
-        Names or paths of further label sets, with labels and without thresholds.
-    answers
-        All answers of the votes in their order; None for the benchmark's own.
-    labels_needed
-        Whether it is an error that the benchmark has no labels; else no image has any.
-    match
-        How images are joined, in every file; None for the benchmark's own way.
-    max_bytes
-        Larger archives are refused.
-    """
+    """Read what models are judged by, all of it in one list of classes."""
     by_default = benchmark is None and labels is None and thresholds is None
     classes = None if benchmark is None else read_classes_of(call, benchmark)
     given: dict[str, tuple[Path, Classed]] = {}
@@ -312,17 +289,7 @@ def load_original_judges(
     answers: tuple[Id, ...] | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> Judges:
-    """The original labels, if there are any, and votes, in one list of classes.
-
-    Parameters
-    ----------
-    call, benchmark, original
-        The command's call, its benchmark, and the original labels as given; None for the benchmark's own.
-    votes
-        Which of the parts ``votes`` and ``golden`` are read, each as given; None for the benchmark's own.
-    answers, max_bytes
-        As for `judges.load_judges`.
-    """
+    """The original labels, if there are any, and votes, in one list of classes."""
     classes = read_classes_of(call, benchmark)
     given: dict[str, tuple[Path, Classed]] = {}
     if (of_original := read_original_of(call, benchmark, original, classes)) is not None:

@@ -135,11 +135,6 @@ def joined_parts(
     """The parts that were read, in one list of classes and with the benchmark's names of images.
 
     `with_one_another` as for `check_common_images`.
-
-    Raises
-    ------
-    DataError
-        Of two files that are joined, not one image is in both; and as for `in_one_benchmark`.
     """
     named = {f"{path} ({part})": noun for part, (path, noun) in given.items()}
     parts = dict(zip(given, in_one_benchmark(named, benchmark, classes).values(), strict=True))

@@ -82,17 +82,7 @@ def each_prediction(
 
 
 def own_file(name: str, names: Sequence[str], given: Sequence[str], option: str) -> Path | None:
-    """The file that an option gives for one of some names: that of this name, and else the one that is of no name.
-
-    Parameters
-    ----------
-    name, names
-        Which one, and all.
-    given
-        What the option was given: files, or a name and its file with an equals sign between them.
-    option
-        What it is called, for the message.
-    """
+    """The file that an option gives for one of some names: that of this name, and else the one that is of no name."""
     own = [text.removeprefix(f"{name}=") for text in given if text.startswith(f"{name}=")]
     of_all = [text for text in given if not text.startswith(tuple(f"{other}=" for other in names))]
     files = own or of_all

@@ -236,16 +236,6 @@ def every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None) -> Eve
 def sums_of_pairs(ups: _Bools, downs: _Bools) -> tuple[_Ints, _Ints, _Ints]:
     """The difference of every two of M models, where each model has 1, -1 or 0 on each of N images.
 
-    Parameters
-    ----------
-    ups, downs
-        bool, shape (M, N): where a model has 1, and where it has -1.
-
-    Returns
-    -------
-    Three int64 arrays of shape (P,), for the P = M (M - 1) / 2 pairs (0, 1), (0, 2), ..., (M - 2, M - 1): the sum of
-    the difference over images, and on how many images it is 1 or -1, and 2 or -2.
-
     Examples
     --------
     >>> ups, downs = np.array([[True, True, False], [True, False, False]]), np.array([[False] * 3, [False, True, True]])

@@ -90,15 +90,7 @@ class Recount:
         return cls(panel, places, column_of[questions.image_ids], rated)
 
     def count(self, kept: _Bools, times: npt.NDArray[np.uint8]) -> Counts:
-        """Count hits and labels in B replicates.
-
-        Parameters
-        ----------
-        kept
-            bool, shape (questions, B): whether the question's class is valid.
-        times
-            uint8, shape (B, N): how often each image counts.
-        """
+        """Count hits and labels in B replicates."""
         from reassess.numeric.relabel_kernels import add_sizes, recount
 
         panel, replicates = self.panel, len(times)

@@ -26,11 +26,6 @@ _MISTAKES_OF = {
 def summary(findings: Findings) -> list[str]:
     """Three to five sentences: what the labels are, which model is best and how surely, and what its mistakes are.
 
-    Parameters
-    ----------
-    findings
-        What was found of one model or more.
-
     Examples
     --------
     >>> from reassess import LabelSets, Predictions

@@ -53,12 +53,6 @@ def are_known(answers: Sequence[Id]) -> bool:
 def as_scale(answers: Sequence[Id]) -> tuple[Id, ...]:
     """Answers to (image, class) questions in a given order, the known ones in their usual spelling.
 
-    Raises
-    ------
-    DataError
-        An answer stands twice, whatever its spelling; no, maybe, yes are in another order; or there is one answer
-        alone, so that it is not known for what it speaks.
-
     Examples
     --------
     >>> as_scale(["No", "YES"]), as_scale(["nein", "Ja"])

@@ -50,21 +50,6 @@ def check_range(
 ) -> None:
     """Raise `DataError` unless every value is finite and from `low` to `high`.
 
-    Parameters
-    ----------
-    values
-        A number, or an array of numbers of any shape.
-    low, high
-        The bounds, both allowed.
-    what
-        What one value is.
-    where
-        See above; a position is an index for each axis.
-    high_is
-        What the upper bound is, where there is one.
-    fix
-        What to do about it.
-
     Examples
     --------
     >>> check_range([3, 1000], 0, 999, what="class id", where="row {}".format)
@@ -132,19 +117,6 @@ def check_shape(
     fix: Fix | str | None = None,
 ) -> None:
     """Raise `DataError` unless an array has a shape and, where `kind` is given, a type.
-
-    Parameters
-    ----------
-    array
-        The array.
-    shape
-        The size of each axis, or the name of an axis that may have any size.
-    what
-        What the values are.
-    kind
-        "integers", "floats", "numbers", "text", or "integers or text".
-    where, fix
-        As for `check_range`.
 
     Examples
     --------

@@ -451,13 +451,7 @@ def check_classes(given: object) -> None:
 
 
 def classes_of_ids(classes: Classes | None, *, where: object = None) -> Classes:
-    """The list in which classes are given by id: as given, or one that knows no more than ids.
-
-    Raises
-    ------
-    DataError
-        The list is one of names alone, in which ids mean nothing.
-    """
+    """The list in which classes are given by id: as given, or one that knows no more than ids."""
     if classes is None or not classes.ranked:
         return classes or Classes()
     names = f"{some(classes.texts, most=2)}, and ids"

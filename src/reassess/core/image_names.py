@@ -124,13 +124,6 @@ def numbering_mistake(names: Sequence[str]) -> str | None:
 def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:
     r"""Key of each image.
 
-    Parameters
-    ----------
-    names
-        File names or relative POSIX paths.
-    match
-        Which part of a name that is not an ImageNet validation name identifies the image.
-
     Examples
     --------
     >>> image_keys(["val/n01751748/ILSVRC2012_val_00000001_n01751748.png", "cats/tom.jpg"])
@@ -175,24 +168,6 @@ def join(
     known_where: str = "the label set",
 ) -> npt.NDArray[np.int64]:
     """Position among `known` of each image of `names`, or -1 where it is not there.
-
-    Parameters
-    ----------
-    names, known
-        Image names; neither may hold an image twice.
-    match
-        See `image_keys`.
-    where, known_where
-        What the two lists are, for error messages; None for the first where another message says it.
-
-    Returns
-    -------
-    Array of int64, shape (len(names),).
-
-    Raises
-    ------
-    DataError
-        An image is named twice, or a name fits more than one known image.
 
     Examples
     --------
@@ -283,23 +258,6 @@ def how_they_fit(
     setting: str = "",
 ) -> Fix | None:
     """How most of the names that are not among the known ones would be there, and what to do; in words for messages.
-
-    Parameters
-    ----------
-    names
-        Names of images; one may stand twice.
-    known
-        Those among which they are looked up; one may stand twice.
-    lost
-        The names that are not there; by default all of them.
-    match
-        By which they are not there.
-    setting
-        The file in which a benchmark says how its images are joined, if it has one.
-
-    Returns
-    -------
-    None where no way fits more than half of the lost names, or where that way takes two names for one.
 
     Examples
     --------

@@ -186,17 +186,7 @@ class ImageSelection:
 
 
 def tell_missing(names: Sequence[str], selection: ImageSelection, match: Match, *, depth: int) -> int:
-    """Warn of wanted images that a data set lacks, and say how many there are.
-
-    Parameters
-    ----------
-    names
-        The name of each image of the data set.
-    selection, match
-        As for `ImageSelection.rows`.
-    depth
-        How many calls lie between this one and the user's.
-    """
+    """Warn of wanted images that a data set lacks, and say how many there are."""
     missing = selection.missing(names, match=match)
     if missing:
         text = f"{len(missing):,} of the {len(selection):,} images on the {selection.thing} are not in the data set"

@@ -58,11 +58,6 @@ def take_items(items: Items, rows: npt.NDArray[np.integer]) -> Items:
 def find_items(known: Items, wanted: Items) -> npt.NDArray[np.int64]:
     """Position among `known` of each of `wanted`, -1 for one that is not there.
 
-    Raises
-    ------
-    DataError
-        One holds questions, the other plain items.
-
     Examples
     --------
     >>> find_items(("a", "b"), ("b", "c"))

@@ -321,15 +321,7 @@ class Predictions:
 
 
 def refuse_nan(predictions: Predictions, row: int, image: str | None = None) -> NoReturn:
-    """Raise the `DataError` for a row in which the score of a class is NaN.
-
-    Parameters
-    ----------
-    predictions, row
-        The scores, and which row of them.
-    image
-        Name of the image, for the message; by default as the predictions name it.
-    """
+    """Raise the `DataError` for a row in which the score of a class is NaN."""
     assert predictions.scores is not None
     if image is None and predictions.images is not None:
         image = predictions.images[row]

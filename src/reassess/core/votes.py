@@ -418,11 +418,6 @@ def in_common_classes(*many: Votes) -> tuple[Votes, ...]:
 
     Votes of which some are no votes for classes come back as they are.
 
-    Raises
-    ------
-    DataError
-        As for `Classes.unite` and `Classes.move`.
-
     Examples
     --------
     >>> def vote(name):

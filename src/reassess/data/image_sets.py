@@ -15,13 +15,7 @@ _SUFFIXES = (".zip", ".tar", ".txt", *TABLE_SUFFIXES)
 
 
 def open_sets(places: Sequence[str | Path]) -> dict[str, ImageSource]:
-    """The images of each place by the name of its set, see `names_of_sets`; sorted by that name.
-
-    Raises
-    ------
-    DataError
-        No place was given; one is given twice, or lies in another; or as for `open_images`.
-    """
+    """The images of each place by the name of its set, see `names_of_sets`; sorted by that name."""
     check_several(places, what="places of images")
     if not places:
         raise DataError("no-images", "images are missing", fix="name a folder, zip or tar for each set of images")
@@ -36,11 +30,6 @@ def names_of_sets(paths: Sequence[str]) -> tuple[str, ...]:
     """What sets of images are called: by the last part of the path without the suffix of an archive or list.
 
     Where that is no name for each, by the last part with the suffix, or by as many parts as are needed.
-
-    Parameters
-    ----------
-    paths
-        Absolute paths, each of another place.
 
     Examples
     --------

@@ -120,15 +120,6 @@ def perceptual_hashes(greys: Grey) -> npt.NDArray[np.int64]:
 
     A bit says whether one of the 64 lowest frequencies of the picture's cosine transform is above their median.
 
-    Parameters
-    ----------
-    greys
-        uint8, shape (n, 32, 32).
-
-    Returns
-    -------
-    int64, shape (n,).
-
     Notes
     -----
     Source: the hash pHash as the package ImageHash makes it, bit by bit.
@@ -165,13 +156,6 @@ def near_groups(prints: Sequence[Print], progress: Callable[[int, int], object])
     `LEAST_CORRELATION`, both of the whole pictures, or of the one and of the middle of the other. What is near in steps
     is one group, and holds the exact copies of its pictures too; exact copies alone are none. A picture of one colour
     is near to no other.
-
-    Parameters
-    ----------
-    prints
-        With hashes and thumbnails.
-    progress
-        Is told how many different pictures are compared, and how many there are.
     """
     copies = _by_digest(prints)
     groups: dict[int, Groups] = {}

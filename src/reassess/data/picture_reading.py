@@ -18,15 +18,7 @@ _Made = TypeVar("_Made")
 
 
 def read_picture(images: ImageSource, row: int, make: "Callable[[Image.Image], _Made]") -> _Made | str:
-    """What is made of the picture of an image; or why it cannot be read, in words.
-
-    Parameters
-    ----------
-    images, row
-        Which image.
-    make
-        Takes the picture as `rgb` gives it, and returns no text.
-    """
+    """What is made of the picture of an image; or why it cannot be read, in words."""
     file: str | BytesIO | None = None
     try:
         file = images.file(row)
@@ -37,13 +29,7 @@ def read_picture(images: ImageSource, row: int, make: "Callable[[Image.Image], _
 
 
 def fault_of(error: Exception, size: int) -> str:
-    """Why a picture cannot be read, in words, by the error and the number of bytes of its file.
-
-    Raises
-    ------
-    MemoryError
-        As given: it is no fault of the picture.
-    """
+    """Why a picture cannot be read, in words, by the error and the number of bytes of its file."""
     from PIL import UnidentifiedImageError
 
     if isinstance(error, MemoryError):

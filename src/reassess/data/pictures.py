@@ -30,20 +30,7 @@ class TooLargeError(DataError):
 
 @contextmanager
 def open_picture(file: Any) -> "Iterator[Image.Image]":
-    """Open a picture, which is decoded only when it is used.
-
-    Parameters
-    ----------
-    file
-        A path, or an open binary file.
-
-    Raises
-    ------
-    TooLargeError
-        It says that it has more than `MOST_PIXELS`.
-    OSError, SyntaxError, ValueError
-        It is no picture of a known format, or damaged.
-    """
+    """Open a picture, which is decoded only when it is used."""
     from PIL import Image
 
     with warnings.catch_warnings():
@@ -86,13 +73,6 @@ def rgb(image: "Image.Image") -> "Image.Image":
     """A picture in red, green and blue, as it is stored: not turned as its EXIF data says, and without transparency.
 
     Of 16 bits a value the upper eight are kept, where Pillow would make all but the darkest white.
-
-    Raises
-    ------
-    DataError
-        Its values have no known range: floats, or 32 bits.
-    OSError, SyntaxError, ValueError
-        It is damaged.
     """
     from PIL import Image
 

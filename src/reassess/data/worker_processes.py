@@ -21,24 +21,7 @@ _Result = TypeVar("_Result")
 def in_processes(
     work: Callable[[_Part], _Result], parts: Sequence[_Part], workers: int, *, ahead: int
 ) -> Generator[_Result, None, None]:
-    """What comes of each part, in order; of no worker, in this process.
-
-    Parameters
-    ----------
-    work
-        What is done with a part, which each process gets once.
-    parts
-        The parts of the whole.
-    workers
-        How many processes work.
-    ahead
-        How many parts may be begun before the result of the first of them is taken.
-
-    Raises
-    ------
-    DataError
-        A process was ended from outside, such as for want of memory.
-    """
+    """What comes of each part, in order; of no worker, in this process."""
     if workers == 0:
         yield from map(work, parts)
         return

@@ -96,20 +96,6 @@ def even(target: Any) -> Any:
 def is_multi_hot(shape: Sequence[int | None], dtype: object, outputs: int) -> bool:
     """Whether a metric's target is multi-hot, and not ids padded with -1: it is as wide as the scores.
 
-    Parameters
-    ----------
-    shape
-        Of the target; None is a length that is not known while a graph is compiled, and no width of multi-hot.
-    dtype
-        Of the target: its name, or a numpy dtype of native byte order.
-    outputs
-        Number of classes, as many as the scores have columns.
-
-    Raises
-    ------
-    DataError
-        The target is neither: ids are integers.
-
     Examples
     --------
     >>> is_multi_hot((2, 1000), "float32", 1000), is_multi_hot((None, None), "int64", 1000)
@@ -129,24 +115,6 @@ def is_multi_hot(shape: Sequence[int | None], dtype: object, outputs: int) -> bo
 
 def read_targets(target: npt.NDArray[Any], outputs: int) -> tuple[Ints, Ints]:
     """The valid classes of each image of a batch, from a metric's target.
-
-    Parameters
-    ----------
-    target
-        As wide as the scores: multi-hot, 0 or 1 for each class. Otherwise integers: class ids, and -1 where there are
-        no more of them.
-    outputs
-        Number of classes, as many as the scores have columns.
-
-    Returns
-    -------
-    indptr, classes
-        The classes of image i are ``classes[indptr[i]:indptr[i + 1]]``; both int64.
-
-    Raises
-    ------
-    DataError
-        The target is not of this form; an id is out of range, or stands twice for one image.
 
     Examples
     --------

@@ -162,16 +162,6 @@ _FEWEST = 3  # of two classes, a shift of the ids is a swap
 def known_orders(classes: Classes, count: int) -> dict[str, npt.NDArray[np.int64]]:
     """The known orders by what they are called: the class of each id, int64, shape (count,), every class once.
 
-    Parameters
-    ----------
-    classes, count
-        The classes, and how many there are. Orders by name need their names.
-
-    Returns
-    -------
-    Each order once, but for that of the ids themselves. Where the ids are shifted by one, the id that is left over
-    stands for the class that is left over.
-
     Examples
     --------
     >>> for name, class_of in known_orders(Classes(3, names=("dog 10", "dog 9", "cat")), 3).items():

@@ -40,32 +40,7 @@ def ranks_and_top1(
     targets: Ints,
     images: Sequence[str] | None = None,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Rank of each target class, and the top-1 class, for some rows of a model's predictions.
-
-    Parameters
-    ----------
-    predictions
-        Ids or scores of N images.
-    rows
-        Which rows of the predictions, shape (n,).
-    indptr, targets
-        Shapes (n + 1,) and (targets,): ``targets[indptr[i]:indptr[i + 1]]`` are asked about row ``rows[i]``.
-    images
-        Name of the image of each row of the predictions, for messages; by default the predictions' own.
-
-    Returns
-    -------
-    ranks
-        int32, shape (targets,): number of classes that rank before the target; from ids, the number of ids in a row
-        where the target is not among them. Classes without an output rank last, by class id.
-    top1
-        int32, shape (n,); -1 where what comes first is no class.
-
-    Raises
-    ------
-    DataError
-        A score is NaN; the message names the image.
-    """
+    """Rank of each target class, and the top-1 class, for some rows of a model's predictions."""
     if predictions.ids is not None:
         is_whole = len(rows) == len(predictions) and (rows == np.arange(len(rows))).all()
         ids = predictions.class_ids if is_whole else predictions.class_ids[rows]
@@ -110,24 +85,6 @@ def best_ranks_of_scores(
     image_of: Callable[[int], str] | None = None,
 ) -> npt.NDArray[np.int32]:
     """Rank of each row's best target, in one pass over the scores of a batch.
-
-    Parameters
-    ----------
-    scores
-        As `Predictions` hold them, of n images, as many outputs as classes.
-    starts, ends, targets
-        ``targets[starts[i]:ends[i]]`` are asked about row i; below the number of outputs.
-    image_of
-        Name of the image of a row, for messages.
-
-    Returns
-    -------
-    int32, shape (n,): number of classes that rank before the best target; -1 for a row without a target.
-
-    Raises
-    ------
-    DataError
-        A score is NaN; the message names the image.
 
     Examples
     --------

@@ -85,13 +85,7 @@ def score_in_words(score: float, threshold: float, *, digits: int = 2) -> str:
 
 
 def missing_in_words(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
-    """Why parts of evaluations are missing; models that lack a part for the same reason share a sentence.
-
-    Parameters
-    ----------
-    evaluations
-        By the model's name. A sentence names its models where others have the part, or lack it for another reason.
-    """
+    """Why parts of evaluations are missing; models that lack a part for the same reason share a sentence."""
     without: dict[tuple[str, str], list[str]] = {}
     for model, evaluation in evaluations.items():
         for part, why in evaluation.reasons.items():

@@ -142,29 +142,7 @@ def check_agreement(
     any_class_list: bool = False,
     called: str = "the model",
 ) -> None:
-    """Refuse a model that agrees with the original labels by chance, or far better read otherwise; see the module.
-
-    Parameters
-    ----------
-    outcomes
-        The model's outcomes.
-    labels, original
-        The label sets by which the outcomes were found, and the original labels: one class an image.
-    any_class_list
-        Let a model pass of which the images confirm another class list, see `find_class_list`.
-    called
-        What the model is called, for a warning.
-
-    Raises
-    ------
-    DataError
-        The rows or the ids are plainly not read as they should be, or the model agrees by chance on many images.
-
-    Warns
-    -----
-    ReassessWarning
-        The model agrees by chance, on too few images to tell.
-    """
+    """Refuse a model that agrees with the original labels by chance, or far better read otherwise; see the module."""
     named = outcomes.original_rows >= 0
     if not named.any():
         return

@@ -125,25 +125,7 @@ def join_and_rank(
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> Outcomes:
-    """Join a model's predictions with the labels, and rank the labels of every image in one pass.
-
-    Parameters
-    ----------
-    predictions, labels, original
-        What the model said, the valid classes, and the original labels.
-    also_known
-        Lists of names of images that are known beside those of the labels.
-    match
-        How images are joined, see `reassess.core.image_names.image_keys`.
-    ignore_unknown
-        Count images that are not known instead of raising.
-
-    Raises
-    ------
-    DataError
-        Rows without names are not as many as the label sets; an image is named twice, unknown, or ambiguous; an image
-        has not exactly one original label; a class id is out of range; score is NaN.
-    """
+    """Join a model's predictions with the labels, and rank the labels of every image in one pass."""
     if original is not None:
         check_original(original)
     images, label_rows, joined = _join_labels(predictions, labels, match)
@@ -240,13 +222,7 @@ def refuse_unknown(
 
 
 def count_classes(predictions: Predictions, labels: LabelSets, original: LabelSets | None) -> int:
-    """The number of classes: as declared by the labels, else as many as the predictions and the labels name.
-
-    Raises
-    ------
-    DataError
-        The predictions name a class that the benchmark does not have, or hold scores of fewer or more classes.
-    """
+    """The number of classes: as declared by the labels, else as many as the predictions and the labels name."""
     declared = labels.classes.count
     named = 1 + max(int(part.indices.max(initial=-1)) for part in (labels, original) if part is not None)
     if predictions.columns is not None:
@@ -303,12 +279,7 @@ def _ranked(
     label_rows: npt.NDArray[np.int64],
     original_rows: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Rank, in one pass, the valid classes of each image and, after them, its original label.
-
-    Returns
-    -------
-    top1, rank, overlap, original_rank; see `Outcomes`.
-    """
+    """Rank, in one pass, the valid classes of each image and, after them, its original label."""
     sizes = np.where(state == LABELLED, labels.sizes[label_rows], 0) if len(labels) else np.zeros(len(images), int)
     has_original = (original_rows >= 0).astype(np.int64)
     indptr = np.concatenate([[0], np.cumsum(sizes + has_original)])

@@ -43,17 +43,6 @@ def class_probabilities(
 
     Outputs that are no class have no part in a softmax.
 
-    Parameters
-    ----------
-    predictions
-        What the model said.
-    rows, class_ids
-        Integers, shape (n,): rows of the predictions, which may repeat, and a class that has an output for each.
-
-    Returns
-    -------
-    float64, shape (n,); NaN where only ids are known.
-
     Examples
     --------
     >>> predictions = Predictions.from_scores(np.array([[0.0, 7.0, 0.0], [0.0, -np.inf, 0.0], [5.0, np.inf, 1.0]]))
@@ -83,24 +72,7 @@ def are_probabilities(predictions: Predictions) -> bool:
 
 
 def kind_of_scores(predictions: Predictions, *, refuse_odd: bool = False) -> ScoreKind:
-    """What scores are; all rows are read, until a score lies outside [0, 1] and no row has added up to 1.
-
-    Parameters
-    ----------
-    predictions
-        Scores.
-    refuse_odd
-        Whether it is an error that some rows are probabilities and one is not: of scores in [0, 1] if it is any, and of
-        others, where a row of logits may look so by chance, if it is more than half.
-
-    Raises
-    ------
-    DataError
-        As `refuse_odd` says.
-
-    >>> kind_of_scores(Predictions.from_scores(np.array([[0.9, 0.8]])))
-    'bounded'
-    """
+    """What scores are; all rows are read, until a score lies outside [0, 1] and no row has added up to 1."""
     assert predictions.scores is not None
     kind: ScoreKind = "probabilities"
     adding_up, odd = 0, -1
@@ -166,17 +138,7 @@ def output_classes(predictions: Predictions) -> npt.NDArray[np.int64]:
 def probability_blocks(
     predictions: Predictions, rows: npt.NDArray[np.integer], *, as_they_are: bool
 ) -> Iterator[tuple[slice, _Floats]]:
-    """The probabilities of some rows, a block of them at a time: which of `rows`, and float64, shape (block, classes).
-
-    Parameters
-    ----------
-    predictions
-        Scores.
-    rows
-        Integers, shape (n,): which rows, in any order.
-    as_they_are
-        What `are_probabilities` says.
-    """
+    """Probabilities of rows, block by block: which of `rows`, and float64, shape (block, classes)."""
     assert predictions.scores is not None
     outputs = None
     if predictions.columns is not None:

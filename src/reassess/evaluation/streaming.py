@@ -50,13 +50,7 @@ class ImageIndex:
 
     @classmethod
     def of(cls, labels: LabelSets, images: Sequence[str] | None = None, *, ignore_unknown: bool = False) -> ImageIndex:
-        """The images of label sets, or those of a data set, joined with the label sets by name.
-
-        Raises
-        ------
-        DataError
-            An image is named twice; or is not in the label sets, unless such images are to be ignored.
-        """
+        """The images of label sets, or those of a data set, joined with the label sets by name."""
         if images is None:
             return cls(images=labels.images, labels=labels, rows=np.arange(len(labels)), numbered=False)
         images = tuple(images)
@@ -71,13 +65,7 @@ class ImageIndex:
         return self._ends - self._starts
 
     def positions(self, target: Any) -> npt.NDArray[np.int64]:
-        """Position of each image of a batch: from names, or from positions where the images have been listed.
-
-        Raises
-        ------
-        DataError
-            An image is not in the index, or positions are given and no list of names says what they mean.
-        """
+        """Position of each image of a batch: from names, or from positions where the images have been listed."""
         if isinstance(target, list | tuple) and _begins_with_a_name(target):
             return self._named(target)
         numbers, are_bits = as_array(target)
@@ -109,14 +97,7 @@ class ImageIndex:
         return positions
 
     def rank(self, scores: npt.NDArray[Any], target: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-        """Positions of a batch's images, and the rank of the best valid class of each, 0 where there is none.
-
-        Raises
-        ------
-        DataError
-            A score is NaN; the batch's images are not as many as its rows, or not in the index; a valid class has no
-            output.
-        """
+        """Positions of a batch's images, and the rank of the best valid class of each, 0 where there is none."""
         positions = self.positions(target)
         check_length(len(positions), len(scores), things="images", each="row of scores")
         self._check_outputs(scores.shape[1])
@@ -130,15 +111,7 @@ class ImageIndex:
         return positions, np.maximum(ranks, 0, out=ranks)
 
     def count(self, ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
-        """`count_hits` of the images that have been seen and have a valid class.
-
-        Parameters
-        ----------
-        ranks
-            Rank of each image's best valid class, `NOT_SEEN` where no batch has brought it; shape (images,).
-        top_k
-            For which k.
-        """
+        """`count_hits` of the images that have been seen and have a valid class."""
         return count_hits(ranks[self.sizes > 0], top_k)
 
     def _named(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -301,14 +274,7 @@ def index_images(labels: LabelSets | None, images: Sequence[str] | None, *, igno
 def rank_batch(
     index: ImageIndex | None, top_k: Sequence[int], scores: npt.ArrayLike, target: Any
 ) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int32]]:
-    """Rank of the best valid class of a batch's images, for `RealAccuracy.update`; see there for what is given.
-
-    Returns
-    -------
-    positions, ranks
-        With an index, the position of each image in it, and its rank, 0 where it has no valid class. Without one, None,
-        and -1 for an image that has no valid class.
-    """
+    """Rank of the best valid class of a batch's images, for `RealAccuracy.update`; see there for what is given."""
     table = as_scores(scores)
     outputs = table.shape[1]
     if top_k[-1] > outputs:

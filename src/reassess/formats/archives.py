@@ -147,14 +147,7 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
 
 @contextmanager
 def open_archive(path: Path, *, max_bytes: int = MAX_BYTES) -> Iterator[Archive]:
-    """The arrays of an npz file.
-
-    Raises
-    ------
-    DataError
-        The file is missing, empty, cut short or no zip archive; it declares more than `max_bytes`; an array holds
-        Python objects.
-    """
+    """The arrays of an npz file."""
     check_input(path)
     _refuse_pickle(path)
     with _opened(path) as file:

@@ -206,11 +206,6 @@ def writing(path: Path, *, force: bool = False) -> Iterator[Path]:
     Where `path` is a link, the file that it leads to is written, and the link stays. Without `force`, a file that
     another process writes there in the meantime is kept. What a killed process left in the folder is removed after a
     day.
-
-    Raises
-    ------
-    OutputError
-        As `check_output`; or the disk is full, or the like; or the file was written by another process.
     """
     check_output(path, force=force)
     together, written = _together.get(), None
@@ -238,21 +233,7 @@ def _do_nothing(_: object) -> None:
 def all_or_none(
     *, before: Callable[[Mapping[Path, Path]], object] = _do_nothing, mark: str | None = None
 ) -> Iterator[None]:
-    """Files that are written in the block take their places at its end, when all of them are complete.
-
-    Parameters
-    ----------
-    before
-        Is called before the first takes its place: with the temporary file, now complete, of each path.
-    mark
-        Letters and digits in the names of temporary files, for blocks of which no two run at a time: what a killed one
-        left in the folders in which this one writes is removed at once.
-
-    Raises
-    ------
-    OutputError
-        As `writing`; or two of them are one file.
-    """
+    """Files that are written in the block take their places at its end, when all of them are complete."""
     together = _Together(mark)
     written = together.written
     token = _together.set(together)

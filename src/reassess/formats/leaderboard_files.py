@@ -237,14 +237,7 @@ _VERSION = 1
 
 
 def read_entries(paths: Sequence[Path]) -> tuple[list[Entry], str | None]:
-    """Each evaluation of some documents, top-1 accuracies of a model that is called by its file; and their label set.
-
-    Raises
-    ------
-    DataError
-        A file holds no evaluations; one has no original accuracy; they are by different label sets, or of different
-        numbers of images.
-    """
+    """The evaluations of some documents, models named after their files; and their label set."""
     entries: list[Entry] = []
     first: _Evaluation | None = None
     for path in paths:

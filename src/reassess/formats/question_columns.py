@@ -29,17 +29,7 @@ __all__ = [
 
 
 def ids_of_column(path: Path, series: "pl.Series", classes: Classes | None) -> tuple[npt.NDArray[np.int64], Classes]:
-    """Class id of each row of a column, and the classes.
-
-    Parameters
-    ----------
-    path
-        The file, for messages.
-    series
-        Whole numbers, which are ids; or text. No row may be empty.
-    classes
-        In which text is looked up; without, the classes are the names in the column.
-    """
+    """Class id of each row of a column, and the classes."""
     refuse_missing(path, series)
     if series.dtype.is_numeric():
         ids = integers(path, series)
@@ -58,24 +48,7 @@ def ids_of_column(path: Path, series: "pl.Series", classes: Classes | None) -> t
 
 
 def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> tuple[dict[str, int], Classes]:
-    """The class id of each of some texts, and the classes.
-
-    Parameters
-    ----------
-    path
-        The file, for messages.
-    texts
-        Each once.
-    classes
-        In which they are looked up, by name, wnid or id; without, texts that are all numbers are ids, and other texts
-        make the list of classes, in sorted order and without blanks around them. Names that differ only in capitals
-        are different classes then, with a `ReassessWarning`.
-
-    Raises
-    ------
-    DataError
-        A text is empty; is none of the classes, or fits two; or there are both numbers and names.
-    """
+    """The class id of each of some texts, and the classes."""
     if any(not text.strip() for text in texts):
         raise _no_name(path)
     numbers = {text: class_id for text in texts if (class_id := class_number(text)) is not None}

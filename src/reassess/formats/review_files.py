@@ -47,29 +47,7 @@ _Review = dict[str, Any]
 def read_any_labels(
     path: str | Path, *, original: Callable[[], LabelSets], classes: Classes | None = None
 ) -> LabelSets | MultiLabels:
-    """What a file of labels holds; it is read once.
-
-    Parameters
-    ----------
-    path
-        As for `read_labels` or `read_multi_labels`; text, as for `read_original`; or the published table of ecologists'
-        verdicts on original labels, with the columns Image Number and Correct ID: the label is right where that is
-        above 0, wrong below, and unclear at 0.
-    original
-        Gives the original labels; called for such verdicts alone.
-    classes
-        As for `read_labels`.
-
-    Returns
-    -------
-    LabelSets, or MultiLabels where the file says more than what is valid; verdicts are MultiLabels that are not
-    complete, of which the original label is the only class of each image.
-
-    Raises
-    ------
-    DataError
-        The file holds nothing of the kind; the message says where.
-    """
+    """What a file of labels holds; it is read once."""
     path = as_path(path)
     check_classes(classes)
     if suffix_of(path, (*LABEL_SUFFIXES, ".txt"), "a label set") == ".txt":

@@ -30,14 +30,6 @@ def read_separated(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
     """The table of a CSV or TSV file; parameters as of `tables.read_table`.
 
     Blank lines say nothing, and quotes say nothing of a column's type: ``"1"`` is a number.
-
-    Raises
-    ------
-    DataError
-        The fields are separated by something else; a heading stands twice; a quote is not closed; or a row has fewer
-        or more fields.
-    UnicodeError, pl.exceptions.PolarsError
-        The file cannot be parsed.
     """
     import polars as pl
 

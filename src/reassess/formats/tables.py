@@ -77,22 +77,7 @@ _TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')  # in JSON
 
 
 def read_table(path: Path, *, text: Sequence[str] = (), rows_needed: bool = True) -> "pl.DataFrame":
-    """The table of a file, of which the suffix tells the kind.
-
-    Parameters
-    ----------
-    path
-        A CSV, TSV, JSON lines or Parquet file.
-    text
-        Columns that are text, also where all of it looks like numbers: names such as 00012 keep their zeros.
-    rows_needed
-        Whether it is an error that there are headings alone.
-
-    Raises
-    ------
-    DataError
-        The file is missing, empty, of another kind, or cannot be parsed; or a heading stands twice.
-    """
+    """The table of a file, of which the suffix tells the kind."""
     import polars as pl
 
     readers: dict[str, Callable[[], pl.DataFrame]] = {
@@ -214,17 +199,7 @@ def write_table(path: Path, table: "pl.DataFrame", *, force: bool = False) -> No
 
 
 def place(path: Path, row: int, heading: str | None = None) -> str:
-    """Where a row of a table is, for a message: its line as an editor counts, or else the number of the row, from 1.
-
-    Parameters
-    ----------
-    path
-        The file.
-    row
-        The row in the table, from 0.
-    heading
-        The column.
-    """
+    """Where a row of a table is, for a message: its line as an editor counts, or else the number of the row, from 1."""
     suffix = path.suffix.lower()
     if suffix in SEPARATORS:
         where = f"line {line_of_row(path, row)}"
@@ -251,15 +226,7 @@ def column(path: Path, table: "pl.DataFrame", *names: str, thing: str) -> str:
 
 
 def refuse_missing(path: Path, series: "pl.Series", *, per_row: int = 1, needed: "pl.Series | None" = None) -> None:
-    """Raise `DataError` if a value of a column is missing.
-
-    Parameters
-    ----------
-    path, series, per_row
-        As for `integers`.
-    needed
-        Booleans, where a value must be; by default everywhere.
-    """
+    """Raise `DataError` if a value of a column is missing."""
     is_missing = series.is_null() if needed is None else series.is_null() & needed
     if is_missing.any():
         raise DataError(
@@ -271,15 +238,7 @@ def refuse_missing(path: Path, series: "pl.Series", *, per_row: int = 1, needed:
 
 
 def integers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
-    """A column as int64 where it holds whole numbers, nulls kept; whole numbers written as text or floats count.
-
-    Parameters
-    ----------
-    path, series
-        The column, and its file for error messages.
-    per_row
-        How many entries belong to one row of the file.
-    """
+    """A column as int64 where it holds whole numbers, nulls kept; whole numbers written as text or floats count."""
     whole = _whole(series)
     bad = (series.is_not_null() & whole.is_null()).arg_true()
     if bad.len():

@@ -20,12 +20,6 @@ def check_batch(
 ) -> bool:
     """Whether the target is multi-hot, of scores and a target of these shapes and types; else it is padded ids.
 
-    Raises
-    ------
-    DataError
-        The scores are not floats, one row an image and one column a class; the target is of neither form, or has not as
-        many rows.
-
     Examples
     --------
     >>> check_batch((None, 10), "bfloat16", (None, 3), "int32")
@@ -58,13 +52,6 @@ def refuse_rounding(given: str, kept: str) -> None:
 
 def refuse_counted(nan: int, ill_formed: int) -> None:
     """Raise the `DataError` for images that a graph has found wrong.
-
-    Parameters
-    ----------
-    nan
-        Number of images with a score that is NaN.
-    ill_formed
-        Number of images whose valid classes are neither multi-hot nor ids padded with -1.
 
     Examples
     --------

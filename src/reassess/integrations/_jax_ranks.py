@@ -22,21 +22,7 @@ _Images = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
 
 
 def rank_best(scores: jax.Array, target: jax.Array, is_hot: bool) -> _Images:
-    """Rank of each image's best valid class, and of which images there is none, a NaN, or an ill-formed target.
-
-    Parameters
-    ----------
-    scores
-        Floats, shape (B, classes).
-    target
-        Multi-hot, shape (B, classes), or integers, ids padded with -1, shape (B, width).
-    is_hot
-        Which of the two.
-
-    Returns
-    -------
-    int32, shape (B,), of no meaning for an image without a valid class; and three of bool, shape (B,).
-    """
+    """Rank of each image's best valid class, and of which images there is none, a NaN, or an ill-formed target."""
     best, turn, is_empty, is_ill_formed = (_best_of_hot if is_hot else _best_of_ids)(scores, target)
     keys, is_nan = _keys(scores)
     is_earlier = _turns(scores.shape[1]) > turn[:, None]

@@ -22,21 +22,7 @@ _Tensor = Any  # of the backend
 
 
 def rank_best(scores: _Tensor, target: _Tensor, is_hot: bool) -> tuple[_Tensor, _Tensor, _Tensor, _Tensor]:
-    """Rank of each image's best valid class, and of which images there is none, a NaN, or an ill-formed target.
-
-    Parameters
-    ----------
-    scores
-        Floats, shape (images, classes).
-    target
-        Multi-hot, shape (images, classes), or integers, ids padded with -1, shape (images, width).
-    is_hot
-        Which of the two.
-
-    Returns
-    -------
-    float32, shape (images,), of no meaning for an image without a valid class; and three of bool, shape (images,).
-    """
+    """Rank of each image's best valid class, and of which images there is none, a NaN, or an ill-formed target."""
     best, turn, is_ill_formed = (_best_of_hot if is_hot else _best_of_ids)(scores, target)
     classes = scores.shape[1]
     bits, magnitude, infinity = _bits(scores)

@@ -64,17 +64,6 @@ _BFLOAT16 = "bfloat16"  # its name in every library; numpy has no such type, and
 def as_array(given: Any) -> tuple[npt.NDArray[Any], bool]:
     """Numpy's view of an array, and whether its int16 are the bits of bfloat16.
 
-    Parameters
-    ----------
-    given
-        A numpy array, memory-mapped or not; a tensor of PyTorch, TensorFlow or JAX; what speaks DLPack; or nested
-        sequences. On the CPU nothing is copied; from another device the values are fetched.
-
-    Raises
-    ------
-    DataError
-        The array is not there yet, as within a compiled function, or numpy cannot read it.
-
     Examples
     --------
     >>> as_array([[0.5, 0.25]])
@@ -118,11 +107,6 @@ _SCORE_BYTES = (2, 4, 8)
 
 def as_scores(given: npt.ArrayLike) -> npt.NDArray[Any]:
     """Scores of any library's arrays as `Predictions` hold them, shape (N, outputs), and not copied.
-
-    Raises
-    ------
-    DataError
-        They are not floats, one row an image and one column a class.
 
     Examples
     --------

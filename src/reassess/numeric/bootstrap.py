@@ -47,18 +47,6 @@ _Floats = npt.NDArray[np.float64]
 def mean_interval(counts: Mapping[int, int], n: int) -> tuple[float, float] | None:
     """95 % percentile bootstrap interval over images of the mean of a small whole number; None if n is 0.
 
-    Parameters
-    ----------
-    counts
-        Number of images by the number that they have; images with 0 may be left out. The lead of one model over another
-        is 1 where only the first is right and -1 where only the second is.
-    n
-        Number of images.
-
-    Returns
-    -------
-    Bounds of the mean: below and above them lies at most 2.5 % of the bootstrap distribution.
-
     Examples
     --------
     >>> mean_interval({1: 60, -1: 40}, 1000)
@@ -102,19 +90,6 @@ def times_drawn_again(rng: np.random.Generator, count: int, replicates: int) -> 
 def resampled_hits(hits: npt.NDArray[np.bool_], *, replicates: int, seed: int) -> npt.NDArray[np.int32]:
     """Number of hits of each model in each bootstrap replicate of the images.
 
-    Parameters
-    ----------
-    hits
-        bool, shape (models, images).
-    replicates
-        How many to draw.
-    seed
-        Of the draws.
-
-    Returns
-    -------
-    int32, shape (replicates, models).
-
     Examples
     --------
     >>> resampled_hits(np.array([[True, True], [False, True]]), replicates=3, seed=0)
@@ -137,17 +112,6 @@ def resampled_hits(hits: npt.NDArray[np.bool_], *, replicates: int, seed: int) -
 def weighted_hits(hits: npt.NDArray[np.bool_], times: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
     """Number of hits of each model if images count several times, or not at all.
 
-    Parameters
-    ----------
-    hits
-        bool, shape (models, images).
-    times
-        uint8, shape (replicates, images).
-
-    Returns
-    -------
-    int32, shape (replicates, models).
-
     Examples
     --------
     >>> weighted_hits(np.array([[True, True], [False, True]]), np.array([[2, 0], [1, 1]], np.uint8))
@@ -163,15 +127,6 @@ def weighted_hits(hits: npt.NDArray[np.bool_], times: npt.NDArray[np.uint8]) -> 
 
 def common_hits(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> _Ints:
     """On how many images both of two models are right, for every model of one list and every model of another.
-
-    Parameters
-    ----------
-    first, second
-        bool, shapes (models, images) and (others, images).
-
-    Returns
-    -------
-    int64, shape (models, others).
 
     Examples
     --------
@@ -190,11 +145,6 @@ def common_hits(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> 
 
 def percentile_bounds(samples: npt.NDArray[_Number]) -> tuple[npt.NDArray[_Number], npt.NDArray[_Number]]:
     """95 % percentile interval of each column: values that were drawn, beyond which at most 2.5 % lie at either end.
-
-    Parameters
-    ----------
-    samples
-        Shape (replicates, ...).
 
     Examples
     --------
@@ -273,17 +223,6 @@ def _at_most(total: int, values: _Floats, shares: _Floats, n: int, deviation: fl
 
     By inversion of the characteristic function, which is that of one draw to the power of n. The sum over frequencies
     is exact but for what lies ten standard deviations or more from the mean.
-
-    Parameters
-    ----------
-    total
-        The sum.
-    values, shares
-        float64, shape (v,): the numbers that an image may have, and the share of images that have each; 0 has the rest.
-    n
-        Number of images.
-    deviation
-        Standard deviation of the sum.
     """
     deviation = max(deviation, _VANISHED / np.pi)
     odd = n * shares[values % 2 == 1].sum()

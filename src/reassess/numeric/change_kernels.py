@@ -19,18 +19,6 @@ def count_changes(first, second, weights, subset, counts):  # type: ignore[no-un
 
     A row is covered by a subset that has one of its first things and one of its second things. Only a row of which the
     subset has one alone of a kind is covered otherwise without a thing.
-
-    Parameters
-    ----------
-    first, second
-        bool, shape (n, K): the things of each row.
-    weights
-        int64, shape (n,).
-    subset
-        bool, shape (K,).
-    counts
-        Written: int64, shape (K + 1, K + 1), zeros before. Entry (i, j) is for without thing i and with thing j; K is
-        none.
     """
     none = subset.size
     for row in range(weights.size):

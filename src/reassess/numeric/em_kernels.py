@@ -43,12 +43,7 @@ def _log_weights(codes, start, stop, table, prior, weights):  # type: ignore[no-
 
 @compiled
 def _weights(codes, start, stop, table, prior, weights, truths):  # type: ignore[no-untyped-def]
-    """Prior times probability of an item's votes, for each truth, up to a common factor.
-
-    Returns
-    -------
-    Sum of the weights, 0 if no truth allows these votes; and the logarithm of the factor that was taken out.
-    """
+    """Prior times probability of an item's votes, for each truth, up to a common factor."""
     for t in range(len(truths)):
         weights[t] = prior[t]
     scale = 0.0
@@ -88,25 +83,7 @@ def _shift(values, last):  # type: ignore[no-untyped-def]
 
 @compiled
 def weigh(indptr, codes, table, posterior, weights, truths):  # type: ignore[no-untyped-def]
-    """Multiply each row of `posterior` by the probability of the item's votes, and normalise it.
-
-    Parameters
-    ----------
-    indptr, codes
-        Votes of item i are ``codes[indptr[i]:indptr[i + 1]]``; a code is rater * answers + answer.
-    table
-        float64, shape (codes, truths): probability of a code given the truth.
-    posterior
-        Read as the prior of each item and written; float64, shape (items, truths).
-    weights
-        Scratch, shape (truths,).
-    truths
-        See `one_each`.
-
-    Returns
-    -------
-    Position of the first item of which no truth allows the votes, or -1.
-    """
+    """Multiply each row of `posterior` by the probability of the item's votes, and normalise it."""
     for i in range(indptr.size - 1):
         total, _ = _weights(codes, indptr[i], indptr[i + 1], table, posterior[i], weights, truths)
         if total == 0:
@@ -147,31 +124,7 @@ def count(edges, first, last, indptr, codes, posterior, pinned, counts, totals):
 def expect_few(  # type: ignore[no-untyped-def]
     edges, first, last, indptr, codes, table, prior, posterior, pinned, counts, totals, sums, weights, truths
 ):
-    """One step over some chunks of items, of few truths: new posteriors, and what they add up to.
-
-    Parameters
-    ----------
-    edges
-        int64: chunk c holds the items ``edges[c]`` to ``edges[c + 1]``. Each chunk has its own sums, so that they do
-        not depend on which thread does which chunk.
-    first, last
-        The chunks to do.
-    indptr, codes, table, truths
-        See `weigh`.
-    prior
-        float64, shape (truths,).
-    posterior
-        Read as the posterior before and written; float64, shape (items, truths).
-    pinned
-        Whether an item keeps its posterior, shape (items,); empty if none does.
-    counts, totals
-        Added to: expected votes, shape (chunks, codes, truths), and expected items, shape (chunks, truths). Items
-        without votes that are not pinned tell nothing, and are not counted.
-    sums
-        Written: log likelihood and largest change of a posterior, shape (chunks, 2).
-    weights
-        Scratch, shape (truths,).
-    """
+    """One step over some chunks of items, of few truths: new posteriors, and what they add up to."""
     start_weights = truths
     for t in range(len(truths)):
         start_weights = _shift(start_weights, prior[t])

@@ -15,15 +15,6 @@ SMALLEST = 1e-300  # a p-value of it stands for all that is smaller
 def mcnemar(only_a: int, only_b: int) -> float:
     """Exact two-sided p-value of McNemar's test: two models are right equally often, on images of which one is right.
 
-    Parameters
-    ----------
-    only_a, only_b
-        Number of images that only the one, or only the other, gets right.
-
-    Returns
-    -------
-    Twice the probability of at most min(only_a, only_b) heads in only_a + only_b tosses of a coin, at most 1.
-
     Examples
     --------
     >>> round(mcnemar(1, 5), 9), mcnemar(3, 3), mcnemar(0, 0)
@@ -47,17 +38,6 @@ def sign_flips(totals: _Ints, ones: _Ints, twos: _Ints) -> npt.NDArray[np.float6
     With the change of a lead, image by image, this is McNemar's test for two label sets and two models: on an image the
     lead of one model over the other, -1, 0 or 1, may change by 1 or by 2. Without twos it is McNemar's test.
 
-    Parameters
-    ----------
-    totals
-        int64, shape (n,): the sums.
-    ones, twos
-        int64, shape (n,): how many ones and how many twos were added or taken away.
-
-    Returns
-    -------
-    float64, shape (n,): the probability that such a sum is as far from 0; 0 for all that is too small for a number.
-
     Examples
     --------
     >>> sign_flips(np.array([4, 4, 0]), np.array([6, 0, 2]), np.array([0, 2, 5]))
@@ -78,19 +58,6 @@ def sign_flips(totals: _Ints, ones: _Ints, twos: _Ints) -> npt.NDArray[np.float6
 
 def chance_p_value(hits: int, images: Mapping[int, int]) -> float:
     """Exact two-sided p-value of a number of hits, if on each image one of several classes was taken at random.
-
-    Parameters
-    ----------
-    hits
-        Number of images on which the class that was taken is the one in question.
-    images
-        Number of images by number of classes, each at least 1: of n classes, the one in question is taken with a
-        chance of 1 / n.
-
-    Returns
-    -------
-    Twice the probability of as many hits or more, or of as many or fewer, whichever is smaller; at most 1, and at least
-    1e-300, which stands for all that is smaller.
 
     Examples
     --------
@@ -127,15 +94,6 @@ def _at_most(most: int, trials: Sequence[tuple[int, float]]) -> float:
 
 def holm(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """P-values corrected so that the chance of any false discovery among all tests is at most the level.
-
-    Parameters
-    ----------
-    p_values
-        Shape (n,).
-
-    Returns
-    -------
-    float64, shape (n,).
 
     Examples
     --------

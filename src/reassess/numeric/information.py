@@ -47,17 +47,6 @@ def mutual_information(matrices: npt.ArrayLike, prior: npt.ArrayLike) -> Floats:
     I = sum over t and a of p[t] m[t, a] log2(m[t, a] / q[a]), where q[a] = sum over t of p[t] m[t, a]: by how much the
     vote lowers, on average, the entropy of the truth.
 
-    Parameters
-    ----------
-    matrices
-        Probability of an answer given the truth, shape (..., truths, answers).
-    prior
-        Probability of each truth, shape (..., truths).
-
-    Returns
-    -------
-    float64, shape (...): 0 for a rater who answers alike whatever the truth, at most the entropy of the prior.
-
     Examples
     --------
     >>> never_wrong, at_random = [[1, 0], [0, 1]], [[0.3, 0.7], [0.3, 0.7]]
@@ -93,16 +82,6 @@ def measure(counts: Floats, items: Floats, drawn: Floats) -> Information:
     of the resamples, moved by twice as much: once for the resample and once for the sample. Where a truth has no vote
     of the rater, the row is taken to be the rater's overall shares, which tell nothing. A vote tells no more than the
     entropy of the prior, and the interval ends where that of any prior does.
-
-    Parameters
-    ----------
-    counts
-        The rater's votes, shape (groups, truths, answers). Groups are what the bootstrap draws: images, whose questions
-        are not independent.
-    items
-        Number of items of each truth, shape (groups, truths): the prior is their share.
-    drawn
-        What `resampling` gives, shape (resamples, groups).
 
     Notes
     -----

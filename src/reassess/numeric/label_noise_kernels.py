@@ -20,21 +20,6 @@ def take_candidates(probabilities, labels, ids, logs, place, tails):  # type: ig
 
     Of equal classes those of lower ids are taken; the label stands in the place of the least probable one where it is
     not among them.
-
-    Parameters
-    ----------
-    probabilities
-        float64, shape (images, classes), all above 0.
-    labels
-        int32, shape (images,): the class that is taken in any case.
-    ids, logs
-        int32 and float32, shape (images, candidates), filled: the classes, ascending, and the logarithms of their
-        probabilities.
-    place
-        int32, shape (images,), filled: where among them the label stands.
-    tails
-        float32, shape (images, 2), filled: the logarithms of the sum of the other probabilities, and of the sum of
-        their squares; -inf where there are none.
     """
     images, classes = probabilities.shape
     candidates = ids.shape[1]
@@ -104,39 +89,7 @@ def expect_noise(  # type: ignore[no-untyped-def]
     right,
     likeliest,
 ):
-    """Expected counts of true class and label, added to `counts`, and what is known of each image.
-
-    Parameters
-    ----------
-    ids, logs
-        int32 and float32, shape (images, candidates): the classes that an image may be, and the logarithm of the
-        probability that the model gives each.
-    place
-        int32, shape (images,): where among them the label stands.
-    tails, others
-        float32, shape (images, 2): the logarithm of the sum of the probabilities of all other classes, and of their
-        squares; and how many other classes there are.
-    sharpening, biases
-        The model's calibration: a class weighs exp(sharpening * log + bias), biases of shape (classes,).
-    pairs
-        float64, shape (classes, classes, 2), of each true class and label: how much the class draws the label; and the
-        exposure, to which is added, by which counts are divided for a new matrix. They lie side by side, since both
-        are looked up for the same pairs, all over a matrix that no cache holds.
-    elsewhere
-        float64, shape (classes,): how much a class draws each label on average, if it is another one.
-    pull, floor
-        The power of a class's calibrated probability, at least `floor`, with which it draws labels too; 0 for none. Of
-        other classes the mean probability counts.
-    counts
-        float64, shape (classes, classes), to which is added: the expected count of (true class, label).
-    image
-        float64, shape (4, classes), to which is added: the calibrated probabilities and the posteriors of each class,
-        and the exposure that all labels share; and for each label the posterior
-        that the true class is none of the candidates.
-    given, right, likeliest
-        Shape (images,), filled: log-probability of the label, float64; the posterior of the label's class, float64; and
-        the most probable class, int32.
-    """
+    """Expected counts of true class and label, added to `counts`, and what is known of each image."""
     images, candidates = ids.shape
     chance, draw, seen, weight = np.empty((4, candidates))
     log_floor = math.log(floor)

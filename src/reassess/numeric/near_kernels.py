@@ -60,20 +60,6 @@ def join_near(hashes, thumbnails, start, stop, bits, correlation, group):  # typ
     """Join pictures of some rows with all later ones that are near; what is near in steps is one group.
 
     Two pictures of one group already are not compared again, and pairs take no memory, however many there are.
-
-    Parameters
-    ----------
-    hashes
-        int64, shape (n, 2): 64 bits, of the whole picture and of its middle.
-    thumbnails
-        uint8, shape (n, 2, pixels): so too.
-    start, stop
-        The rows.
-    bits, correlation
-        Near are two pictures whose hashes differ in at most so many bits, and whose thumbnails correlate at least so.
-    group
-        Written: int64, shape (n,), at first each picture's own row; then a picture of the same group, in steps the
-        first.
     """
     for i in range(start, stop):
         whole, middle = hashes[i, 0], hashes[i, 1]

@@ -37,18 +37,6 @@ def wilson(hits: int, n: int) -> tuple[float, float] | None:
 def lower_bound(hits: npt.NDArray[np.int64], of: npt.NDArray[np.int64], *, confidence: float) -> float:
     """One-sided lower confidence bound of a share of pairs, where each draw is an image with all its pairs.
 
-    Parameters
-    ----------
-    hits, of
-        int64, shape (images,): the pairs of each image that count as hits, and all of them.
-    confidence
-        In how many of all draws of images the share is at least the bound, or more.
-
-    Returns
-    -------
-    float
-        In [0, 1]; 0 without a pair.
-
     Examples
     --------
     >>> ones = np.ones(50, int)

@@ -69,29 +69,7 @@ def _read_keys(row, lowest, infinity, columns, keys):  # type: ignore[no-untyped
 def rank_targets(  # type: ignore[no-untyped-def]
     bits, lowest, infinity, columns, rows, indptr, targets, ranks, top1, keys
 ):
-    """Rank each row's target classes and find its top-1 class, in one pass over the scores.
-
-    Parameters
-    ----------
-    bits
-        Scores viewed as integers, shape (N, outputs).
-    lowest, infinity
-        Of the integer type: its lowest number, which is the sign bit alone, and the bits of +inf.
-    columns
-        int64: class id of each output, -1 to ignore it; empty if output and class are the same.
-    rows
-        int64, shape (n,): the rows to read.
-    indptr, targets
-        The targets of row i are ``targets[indptr[i]:indptr[i + 1]]``.
-    ranks, top1
-        Written: int32, of the shape of `targets`; int32, shape (n,).
-    keys
-        Scratch, at least as long as there are classes, the integer type's minimum wherever there is no output.
-
-    Returns
-    -------
-    Position in `rows` of the first row with a NaN, or -1.
-    """
+    """Rank each row's target classes and find its top-1 class, in one pass over the scores."""
     for i in range(rows.size):
         low, top = _read_keys(bits[rows[i]], lowest, infinity, columns, keys)
         if low < -infinity or top > infinity:
@@ -137,21 +115,7 @@ def _rank_best(row, targets, start, end):  # type: ignore[no-untyped-def]
 
 @compiled
 def rank_best(scores, starts, ends, targets, ranks):  # type: ignore[no-untyped-def]
-    """Rank of each row's best target, as `rank_targets` ranks it; row i asks of ``targets[starts[i]:ends[i]]``.
-
-    Parameters
-    ----------
-    scores
-        float32 or float64, shape (n, classes).
-    starts, ends
-        int64, shape (n,).
-    ranks
-        Written: int32, shape (n,); -1 for a row without a target.
-
-    Returns
-    -------
-    The first row with a NaN, or -1.
-    """
+    """Rank of each row's best target, as `rank_targets` ranks it; row i asks of ``targets[starts[i]:ends[i]]``."""
     for i in range(scores.shape[0]):
         ranks[i] = _rank_best(scores[i], targets, starts[i], ends[i])
         if ranks[i] == _NOT_A_NUMBER:
@@ -186,17 +150,7 @@ def count_below(ranks, limits):  # type: ignore[no-untyped-def]
 
 @compiled
 def read_multi_hot(hot):  # type: ignore[no-untyped-def]
-    """Columns that are set, where most are not: int64, those of row i are ``columns[indptr[i]:indptr[i + 1]]``.
-
-    Parameters
-    ----------
-    hot
-        bool, shape (n, columns), in C order.
-
-    Returns
-    -------
-    indptr, columns
-    """
+    """Columns that are set, where most are not: int64, those of row i are ``columns[indptr[i]:indptr[i + 1]]``."""
     indptr, columns = np.empty(len(hot) + 1, np.int64), np.empty(4 * len(hot), np.int64)
     count = _find_set(hot, indptr, columns)
     if count > columns.size:  # seldom: most images have one valid class
@@ -241,22 +195,7 @@ def _note_set(flat, start, end, width, row, count, indptr, columns):  # type: ig
 
 @compiled
 def read_padded(padded, padding, outputs):  # type: ignore[no-untyped-def]
-    """The ids of a table without its padding: int64, those of row i are ``ids[indptr[i]:indptr[i + 1]]``.
-
-    Parameters
-    ----------
-    padded
-        int64, shape (n, width).
-    padding
-        What stands where there is no id.
-    outputs
-        Number of classes.
-
-    Returns
-    -------
-    failed, indptr, ids
-        The first row with an id that is out of range or stands twice, or -1; and the ids of the rows before.
-    """
+    """The ids of a table without its padding: int64, those of row i are ``ids[indptr[i]:indptr[i + 1]]``."""
     indptr, ids = np.zeros(len(padded) + 1, np.int64), np.empty(padded.size, np.int64)
     last_row = np.full(outputs, -1)  # that holds each id
     count = 0

@@ -139,22 +139,6 @@ def fit_polynomial(
 ) -> Polynomial | None:
     """Fit a polynomial by least squares.
 
-    Parameters
-    ----------
-    x, y
-        float64, shape (rows,).
-    groups
-        Integers from 0, shape (rows,): rows of one group may have errors that go together.
-    inside
-        bool, shape (rows,): the rows to fit; by default all.
-    degree
-        Of the polynomial.
-
-    Returns
-    -------
-    Polynomial, or None where too little is given: it must also follow from the rows without any one group, with groups
-    to spare.
-
     Examples
     --------
     >>> x = np.array([1.0, 2.0, 3.0, 4.0, 5.0])

@@ -12,21 +12,7 @@ __all__ = ["add_sizes", "keep", "keep_redrawn", "recount"]
 
 @compiled
 def keep(indptr, codes, weights, base, least, kept):  # type: ignore[no-untyped-def]
-    """Whether the log odds of each question reach a bound in each replicate.
-
-    Parameters
-    ----------
-    indptr, codes
-        The votes by question: those on question q are ``codes[indptr[q]:indptr[q + 1]]``.
-    weights
-        float64, shape (R * A, B): what a vote adds to the log odds.
-    base
-        float64, shape (Q,): log odds without votes.
-    least
-        The bound.
-    kept
-        Written: bool, shape (Q, B).
-    """
+    """Whether the log odds of each question reach a bound in each replicate."""
     log_odds = np.empty(weights.shape[1])
     for q in range(base.size):
         log_odds[:] = base[q]
@@ -40,25 +26,7 @@ def keep(indptr, codes, weights, base, least, kept):  # type: ignore[no-untyped-
 
 @compiled
 def keep_redrawn(indptr, raters, cumulative, weights, base, least, truths, draws, kept):  # type: ignore[no-untyped-def]
-    """Whether the log odds of each question reach a bound if its raters answer anew, the truths being known.
-
-    Parameters
-    ----------
-    indptr, base, least
-        As for `keep`.
-    raters
-        Unsigned integers, shape (votes,): the rater of each vote, by question.
-    cumulative
-        float64, shape (R, 2, A): probability of an answer up to each, of invalid and of valid questions.
-    weights
-        float64, shape (R, A): what a vote adds to the log odds.
-    truths
-        bool, shape (Q,): whether a question is valid.
-    draws
-        float64, shape (votes,): uniform in [0, 1), one a vote.
-    kept
-        Written: bool, shape (Q,).
-    """
+    """Whether the log odds of each question reach a bound if its raters answer anew, the truths being known."""
     for q in range(base.size):
         log_odds = base[q]
         truth = 1 if truths[q] else 0
@@ -72,17 +40,7 @@ def keep_redrawn(indptr, raters, cumulative, weights, base, least, truths, draws
 
 @compiled
 def add_sizes(columns, kept, sizes):  # type: ignore[no-untyped-def]
-    """Add the kept questions of each image to its number of labels in each replicate.
-
-    Parameters
-    ----------
-    columns
-        int64, shape (Q,): position of each question's image.
-    kept
-        bool, shape (Q, B).
-    sizes
-        Added to: int16, shape (images, B).
-    """
+    """Add the kept questions of each image to its number of labels in each replicate."""
     for q in range(columns.size):
         of_question, of_image = kept[q], sizes[columns[q]]
         for b in range(of_question.size):
@@ -91,31 +49,7 @@ def add_sizes(columns, kept, sizes):  # type: ignore[no-untyped-def]
 
 @compiled
 def recount(places, kept, sizes, times, rated, scored, valid, original_known, original_hit, hits, original_hits, sums):  # type: ignore[no-untyped-def]
-    """Count hits and labels in each replicate. Symbols: M models, N images.
-
-    Parameters
-    ----------
-    places
-        int32, shape (rated images, M): position of the question about a model's class, or Q for one never kept.
-    kept
-        bool, shape (Q, B).
-    sizes
-        int16, shape (N or more, B): number of labels of each rated image.
-    times
-        uint8, shape (B, N): how often each image counts.
-    rated
-        bool, shape (N,): whether an image's labels are those that are kept; of any other image they stay.
-    scored, valid
-        bool, shapes (N,) and (M, N): whether the image has a label, and whether the model's class is one of them; where
-        labels stay.
-    original_known, original_hit
-        bool, shapes (N,) and (M, N): whether the image has an original label, and whether it is the model's class.
-    hits, original_hits
-        Added to: int32, shape (M, B): hits, and those by original labels on scored images.
-    sums
-        Added to: int32, shape (4, B): scored images, those of them with an original label, labels of the rated images,
-        and rated images without a label, these two with each image taken once.
-    """
+    """Count hits and labels in each replicate. Symbols: M models, N images."""
     n, original_n, labels, empty = sums[0], sums[1], sums[2], sums[3]
     drawn, counted = np.empty(len(times), np.int32), np.empty(len(times), np.int32)
     row = 0

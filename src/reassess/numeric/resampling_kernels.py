@@ -22,17 +22,7 @@ def add_drawn(drawn, times):  # type: ignore[no-untyped-def]
 
 @compiled
 def add_weighted(hits, times, totals):  # type: ignore[no-untyped-def]
-    """Add to the total of each model, in each replicate, how often the images count on which it is right.
-
-    Parameters
-    ----------
-    hits
-        bool, shape (M, N): of M models on N images.
-    times
-        uint8, shape (B, N): how often each image counts in each of B replicates.
-    totals
-        Added to: int32, shape (B, M).
-    """
+    """Add to the total of each model, in each replicate, how often the images count on which it is right."""
     for b in range(times.shape[0]):
         row = times[b]
         for m in range(hits.shape[0]):
@@ -73,13 +63,6 @@ def sign_flip_tails(totals, ones, twos, result):  # type: ignore[no-untyped-def]
     Of j twos that are added, at least k = (ones + total) / 2 + twos - 2 j ones must be added. The chance of j is that
     of a binomial, and so is that of k or more: both follow from those of the j before by products, and only the first
     ones are found by logarithms.
-
-    Parameters
-    ----------
-    totals, ones, twos
-        int64, shape (n,): totals of 0 or more, and how many ones and twos there are.
-    result
-        Written: float64, shape (n,).
     """
     for pair in range(totals.size):
         n, m = ones[pair], twos[pair]

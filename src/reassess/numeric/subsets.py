@@ -30,15 +30,6 @@ def subset_sums(counts: _Ints) -> _Ints:
 def sums_outside(things: int, masks: _Ints, weights: _Ints | None = None) -> _Ints:
     """For every subset, how many masks share nothing with it, or the sum of their weights.
 
-    Parameters
-    ----------
-    things
-        How many there are.
-    masks
-        int64, shape (n,): subsets.
-    weights
-        int64, shape (n,).
-
     Examples
     --------
     >>> sums_outside(2, np.array([1, 2, 3]))

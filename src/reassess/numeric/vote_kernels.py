@@ -16,17 +16,7 @@ __all__ = [
 
 @compiled
 def group(ids, indptr, order):  # type: ignore[no-untyped-def]
-    """Order that groups rows by id, keeping the order within a group; two passes, so linear in the rows.
-
-    Parameters
-    ----------
-    ids
-        Integers in [0, groups), shape (n,).
-    indptr
-        Written: int64, shape (groups + 1,), zero before; the rows of group g are ``order[indptr[g]:indptr[g + 1]]``.
-    order
-        Written: int64, shape (n,).
-    """
+    """Order that groups rows by id, keeping the order within a group; two passes, so linear in the rows."""
     for i in range(ids.size):
         indptr[ids[i] + 1] += 1
     for g in range(indptr.size - 1):
@@ -42,17 +32,7 @@ def group(ids, indptr, order):  # type: ignore[no-untyped-def]
 
 @compiled
 def _expected(log_weights, first, second, agreement):  # type: ignore[no-untyped-def]
-    """Probability that two raters agree on an item, given what all other votes on it say of the truth.
-
-    Parameters
-    ----------
-    log_weights
-        Logarithm of the weight of each truth given all votes, shape (truths,).
-    first, second
-        What the two votes have added to it.
-    agreement
-        Probability that the two agree, given the truth, shape (truths,).
-    """
+    """Probability that two raters agree on an item, given what all other votes on it say of the truth."""
     highest = -math.inf
     for t in range(log_weights.size):
         highest = max(highest, log_weights[t] - first[t] - second[t])
@@ -69,27 +49,7 @@ def _expected(log_weights, first, second, agreement):  # type: ignore[no-untyped
 def compare(  # type: ignore[no-untyped-def]
     order, clusters, indptr, rater_ids, answer_ids, log_matrices, log_prior, agreement, sums
 ):
-    """Compare the raters two by two: how often they agree, and how often they should if they were independent.
-
-    Parameters
-    ----------
-    order
-        int64, shape (items,): the items, those of one cluster one after the other.
-    clusters
-        int64, shape (items,): the cluster of each item, 0 or more.
-    indptr, rater_ids, answer_ids
-        Votes of item i are those from ``indptr[i]`` to ``indptr[i + 1]``, no two of one rater.
-    log_matrices
-        float64, shape (raters, answers, truths).
-    log_prior
-        float64, shape (truths,).
-    agreement
-        float64, shape (raters, raters, truths): probability that two raters agree given the truth.
-    sums
-        Added to, at [first, second] with first < second: float64, shape (raters, raters, 6), of items in common,
-        agreements, expected agreements, their variance if items were independent, their variance if clusters are, and
-        clusters in common.
-    """
+    """Compare the raters two by two: how often they agree, and how often they should if they were independent."""
     raters = sums.shape[0]
     residual = agreement[:, :, 0] * 0.0
     last = clusters[:1].repeat(raters * raters) * 0 - 1
@@ -143,19 +103,7 @@ def _close(touched, residual, sums):  # type: ignore[no-untyped-def]
 
 @compiled
 def follow(indptr, codes, table, start, draws, path):  # type: ignore[no-untyped-def]
-    """Shuffle the votes on each item, and write the probability of the second of two truths after each vote.
-
-    Parameters
-    ----------
-    indptr, codes, table
-        See `em_kernels.weigh`; the table is of two truths.
-    start
-        float64, shape (items,): probability of the second truth before any vote.
-    draws
-        float64, shape (votes,), each in [0, 1): they say which vote comes next.
-    path
-        float64, shape (votes,): written. NaN where no truth allows the votes so far.
-    """
+    """Shuffle the votes on each item, and write the probability of the second of two truths after each vote."""
     for i in range(indptr.size - 1):
         first, last = indptr[i], indptr[i + 1]
         left = codes[first:last].copy()
@@ -174,19 +122,7 @@ def follow(indptr, codes, table, start, draws, path):  # type: ignore[no-untyped
 
 @compiled
 def end_early(indptr, path, start, low, high, at_least, at_most, taken, valid):  # type: ignore[no-untyped-def]
-    """How many votes on each item are taken by a rule, and the probability with which it ends.
-
-    Parameters
-    ----------
-    indptr, path, start
-        As in `follow`.
-    low, high, at_least
-        See `StopRule`.
-    at_most
-        Votes beyond these are not taken.
-    taken, valid
-        Written, shape (items,).
-    """
+    """How many votes on each item are taken by a rule, and the probability with which it ends."""
     for i in range(indptr.size - 1):
         votes = min(at_most, indptr[i + 1] - indptr[i])
         taken[i] = votes

@@ -56,15 +56,7 @@ class Changes:
 
 
 def local_search(proposals: Changes, hits: Changes, need: int) -> list[_Bools]:
-    """The subsets that a search comes by, among them the one with the fewest proposals that it finds; bool, (K,).
-
-    Parameters
-    ----------
-    proposals, hits
-        All pairs, and the valid golden pairs.
-    need
-        How many hits are wanted. If all models have fewer, as many as these have.
-    """
+    """The subsets that a search comes by, among them the one with the fewest proposals that it finds; bool, (K,)."""
     search = _Search(proposals, hits)
     everything = np.ones(proposals.models, bool)
     need = min(need, hits.count(everything))

@@ -108,13 +108,7 @@ def see(
     ignore_unknown: bool,
     benchmark: Benchmark,
 ) -> Seen:
-    """Join a model with the images, and find its first classes.
-
-    Raises
-    ------
-    DataError
-        As for `find_outcomes`; or no image of the model is known.
-    """
+    """Join a model with the images, and find its first classes."""
     with at(name):
         outcomes = find_outcomes(
             predictions,

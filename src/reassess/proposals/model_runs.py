@@ -149,26 +149,7 @@ class ModelRun:
         batch: int,
         classes: Classes,
     ) -> "ModelRun":
-        """What is needed to run a model, of which one picture tells how many outputs it has.
-
-        Parameters
-        ----------
-        source, model
-            The model to be run; and the same, ready to run.
-        pictures
-            The images.
-        file, folder
-            Where its predictions go, and its shards.
-        batch
-            How many images it is given at once.
-        classes
-            The benchmark's.
-
-        Raises
-        ------
-        DataError
-            No image can be read; the model fails; or its outputs are not the classes.
-        """
+        """What is needed to run a model, of which one picture tells how many outputs it has."""
         width = model.scores([_first_picture(Decoder(pictures, model.transform))]).shape[1]
         with at(model.name):
             outputs = OutputClasses.of(width, model.outputs, classes)

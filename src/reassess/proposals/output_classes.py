@@ -40,22 +40,7 @@ class OutputClasses:
 
     @classmethod
     def of(cls, outputs: int, names: Sequence[str] | None, classes: Classes) -> "OutputClasses":
-        """The classes of so many outputs.
-
-        Parameters
-        ----------
-        outputs
-            How many the model has.
-        names
-            What each is called, if that is known.
-        classes
-            The benchmark's.
-
-        Raises
-        ------
-        DataError
-            There are not as many outputs as names, or without names, as classes; a name is blank, or of two classes.
-        """
+        """The classes of so many outputs."""
         allowed = classes.count if names is None else len(names)
         if allowed not in (None, outputs):
             what = "classes of the benchmark" if names is None else "names of outputs"

@@ -135,13 +135,7 @@ def held_images(candidates: Candidates) -> Pairs:
 
 
 def golden_pairs(candidates: Candidates, golden: Golden) -> GoldenPairs:
-    """The golden pairs of images that a model holds, images in an order that is not that of the file.
-
-    Raises
-    ------
-    DataError
-        No such image is golden, or no pair of them is valid.
-    """
+    """The golden pairs of images that a model holds, images in an order that is not that of the file."""
     questions, pairs = _kept_pairs(candidates)
     asked = golden.questions.in_classes(questions.classes)
     rows = questions.rows_of(asked.images)

@@ -39,16 +39,7 @@ def _written_files(file: Path) -> tuple[Path, ...]:
 
 
 def files_of(names: Sequence[str], output: Path, file_format: str | None = None) -> list[Path]:
-    """The file of each model: of one the output itself; of several a file in it, in a format that is npy by default.
-
-    Raises
-    ------
-    DataError
-        A model is named twice, or none; two models have the same output file; the format is not known, or
-        given for one model.
-    OutputError
-        The output is no file for one model, or no folder for several.
-    """
+    """The file of each model: of one the output itself; of several a file in it, in a format that is npy by default."""
     check_unique(names, thing="a model")
     if repeat := first_repeat([_identity(name) for name in names]):
         raise DataError(
@@ -127,17 +118,7 @@ def check_files(
     benchmark: Benchmark | None,
     may_replace: Callable[[Path], bool],
 ) -> None:
-    """Refuse, before any work, files that cannot be written, or that would spoil the benchmark or the images.
-
-    Parameters
-    ----------
-    files, output
-        The file of each model; and that file or, of several, their folder.
-    pictures, benchmark
-        What is read.
-    may_replace
-        Whether a file that exists may be overwritten.
-    """
+    """Refuse, before any work, files that cannot be written, or that would spoil the benchmark or the images."""
     is_folder = output not in files  # of several models
     written = [path for file in files for path in _written_files(file)]
     for path in (*([output] if is_folder else []), *written):
@@ -164,26 +145,7 @@ def write_shards(
     names: Sequence[str],
     may_replace: Callable[[Path], bool],
 ) -> tuple[int, dict[int, str], int]:
-    """Write what the shards of a model hold; the files take their places with those of the other models.
-
-    Parameters
-    ----------
-    file
-        An array of all scores, in the order of the classes; or a table of the best ones.
-    shards
-        All of them are there.
-    outputs
-        The classes of the model's outputs.
-    names
-        The name of each image, those that could not be read too.
-    may_replace
-        Whether a file that exists may be overwritten.
-
-    Returns
-    -------
-    How many images the file holds; why each of the others could not be read, by row; and of how many images rounding to
-    float16 moved the best class.
-    """
+    """Write what the shards of a model hold; the files take their places with those of the other models."""
     rows: list[int] = []
     reasons: dict[int, str] = {}
     moved = 0

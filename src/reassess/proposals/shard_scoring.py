@@ -55,23 +55,7 @@ class Decoder:
 
 
 def decoded(decode: Decoder, batches: Sequence[range], workers: int) -> _Batches:
-    """What each batch of rows is decoded to, batch by batch.
-
-    Parameters
-    ----------
-    decode
-        Decodes one row.
-    batches
-        The rows of each batch.
-    workers
-        How many processes decode, a few batches ahead; 0 for this process. It also decodes the first few images, and
-        then all of them, if that takes about as little time as to start a process.
-
-    Raises
-    ------
-    DataError
-        A process was ended from outside, such as for want of memory.
-    """
+    """What each batch of rows is decoded to, batch by batch."""
     if workers == 0 or not batches:
         yield from _ahead(decode, batches, 0)
         return
@@ -118,13 +102,6 @@ def score_shards(
     """Make the shards of a model that are not there.
 
     A batch is of the same images wherever the run was interrupted, so that sums in it round alike.
-
-    Parameters
-    ----------
-    model, pictures, shards, outputs
-        What scores which images, where the scores go, and which class each output is.
-    batch, workers, strict, progress
-        As for `reassess.proposals.predict`.
     """
     pending = shards.pending()
     spans = [shards.rows(number) for number in pending]

@@ -109,12 +109,7 @@ class Shards:
         return map(self._read, range(self.count))
 
     def remove_damaged(self) -> list[Path]:
-        """Remove the shards that are damaged, or of other images or outputs, so that they are made anew.
-
-        Returns
-        -------
-        The files that were removed.
-        """
+        """Remove the shards that are damaged, or of other images or outputs, so that they are made anew."""
         damaged = [self._path(number) for number in self._there() if self._whole(number) is None]
         for path in damaged:
             path.unlink()

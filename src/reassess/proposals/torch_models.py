@@ -30,20 +30,7 @@ _PARALLEL = "module."  # stands before every name where a model was trained on s
 
 
 def with_weights(build: Callable[[bool, int | None], Any], path: Path) -> Any:
-    """A model with the weights in a file, and as many outputs as they have.
-
-    Parameters
-    ----------
-    build
-        Makes the model: with the weights of its library or without, and with so many outputs, or its own number.
-    path
-        A checkpoint of PyTorch, or safetensors.
-
-    Raises
-    ------
-    DataError
-        The file holds no weights, or those of another model.
-    """
+    """A model with the weights in a file, and as many outputs as they have."""
     weights = _loaded(path)
     model = build(False, None)
     head, of_head = list(model.named_parameters())[-1]

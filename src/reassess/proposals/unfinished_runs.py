@@ -85,13 +85,7 @@ def changed_images(before: Mapping[str, tuple[int, int]], now: Mapping[str, tupl
 
 
 def recorded_images(path: Path) -> dict[str, tuple[int, int]]:
-    """The images of a table of a run, each with the size and the time of change of its file.
-
-    Raises
-    ------
-    DataError
-        The table is missing or damaged.
-    """
+    """The images of a table of a run, each with the size and the time of change of its file."""
     import polars as pl
 
     try:
@@ -161,21 +155,6 @@ class Unfinished:
         Images of which there are no scores yet, such as those that could not be read, may have changed; their shards
         are then made anew. If the run is stopped, a note of the exception says what is kept; if nothing was finished,
         nothing is.
-
-        Parameters
-        ----------
-        run
-            What the scores depend on, apart from the images: numbers, texts and objects of them.
-        images
-            The images.
-        shards
-            Those of each model.
-
-        Raises
-        ------
-        DataError
-            The run that is there was of other things, which the message names; its record is damaged; the folder is
-            none of a run; or another process writes to it.
         """
         self._refuse_other()
         with _locked(self.folder / _LOCK):

@@ -43,20 +43,7 @@ _BOXES = "Last Resort"  # fonts that have a box for every letter
 
 
 def lend_fonts(figure: "Figure", texts: Iterable[str]) -> set[str]:
-    """Let the texts of a figure, and those that are still to be written, use other fonts for letters that theirs lacks.
-
-    Parameters
-    ----------
-    figure
-        A matplotlib figure, drawn within an ``rc_context``, whose default fonts this changes.
-    texts
-        What is still to be written.
-
-    Returns
-    -------
-    set
-        The letters that no installed font has.
-    """
+    """Add fallback fonts for characters missing from a figure's font."""
     from matplotlib import rcParams
     from matplotlib.text import Text
 
@@ -183,30 +170,7 @@ def check_packages(suffix: str) -> None:
 
 
 def save_figure(path: Path, draw: Draw, *, title: str, size: Size = SIZE, force: bool = False) -> None:
-    """Draw a figure into a file; the same input always gives the same bytes.
-
-    Parameters
-    ----------
-    path
-        An svg, png or pdf file.
-    draw
-        Draws on the axes, and adds the names.
-    title
-        The title of the figure. The file holds it and a description in words, for readers who cannot see it.
-    size
-        Width and height, in inches.
-    force
-        Overwrite a file that exists.
-
-    Raises
-    ------
-    DataError
-        The suffix is not one of `FIGURE_SUFFIXES`.
-    MissingPackageError
-        matplotlib is not installed.
-    OutputError
-        The file exists, or cannot be written.
-    """
+    """Draw a figure into a file; the same input always gives the same bytes."""
     suffix = suffix_of(path, FIGURE_SUFFIXES, "a figure")
     file = BytesIO()  # and not the path: of a full disk matplotlib's PDF raises what is no error of the system
     with _drawn(draw, size, title=title) as (figure, words):
@@ -216,13 +180,7 @@ def save_figure(path: Path, draw: Draw, *, title: str, size: Size = SIZE, force:
 
 
 def figure_as_svg(draw: Draw, *, size: Size = SIZE) -> tuple[str, str]:
-    """A figure as an svg document with text as text and a transparent background; and its description in words.
-
-    Raises
-    ------
-    MissingPackageError
-        matplotlib is not installed.
-    """
+    """A figure as an svg document with text as text and a transparent background; and its description in words."""
     with _drawn(draw, size, is_text=True) as (figure, words):
         file = StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})

@@ -54,31 +54,7 @@ def thumbnails(
     match: Match = "path",
     track: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> Thumbnails:
-    """Make small pictures of images in a folder or an archive: by path in it, name or stem; ImageNet's by number.
-
-    Parameters
-    ----------
-    place
-        Where the images are, a folder, zip or tar; names are relative to it.
-    images
-        Names of the images.
-    match
-        Which part of a name identifies an image.
-    track
-        Passes on the names, so that progress can be shown.
-
-    Raises
-    ------
-    DataError
-        The folder or archive is not found or cannot be read.
-    MissingPackageError
-        Pillow is not installed.
-
-    Warns
-    -----
-    ReassessWarning
-        Pictures are too large to open.
-    """
+    """Make small pictures of images in a folder or an archive: by path in it, name or stem; ImageNet's by number."""
     try:
         import PIL.Image  # noqa: F401
     except ImportError as error:

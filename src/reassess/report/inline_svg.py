@@ -33,22 +33,7 @@ class Inline:
 
 
 def inline_figure(draw: Draw, *, key: str, title: str, size: Size) -> Inline:
-    """Draw a figure as an element of a page.
-
-    Parameters
-    ----------
-    draw, size
-        As for `reassess.report.figures.save_figure`.
-    key
-        The page's name for it, with which its ids begin.
-    title
-        What it shows; screen readers read it out, with a description in words.
-
-    Raises
-    ------
-    MissingPackageError
-        matplotlib is not installed.
-    """
+    """Draw a figure as an element of a page."""
     document, words = figure_as_svg(draw, size=size)
     root = ElementTree.fromstring(document)
     _drop_metadata(root)

@@ -48,15 +48,6 @@ def place(
     One after another, each label takes the position where it and the leader line to its anchor cover least of what is
     drawn and of the labels and leader lines placed before it; near positions are better. Several orders are tried.
 
-    Parameters
-    ----------
-    labels
-        The labels; those with few anchors first, because the others find room more easily.
-    covered
-        float64, shape (points, 2), pixels: what the labels should not lie on.
-    area
-        Left, bottom, right and top of where labels may lie, in pixels.
-
     Examples
     --------
     >>> label = Label(np.array([[50.0, 50.0]]), width=20, height=10)

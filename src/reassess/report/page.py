@@ -103,20 +103,7 @@ class Page:
 
 
 def render(page: Page, *, track: Callable[[Sequence[Chart]], Iterable[Chart]] = iter) -> str:
-    """The page as HTML; the same page always gives the same bytes.
-
-    Parameters
-    ----------
-    page
-        What it shows.
-    track
-        Passes on the charts that are drawn, so that progress can be shown.
-
-    Raises
-    ------
-    MissingPackageError
-        jinja2 or matplotlib is not installed.
-    """
+    """The page as HTML; the same page always gives the same bytes."""
     check_packages(".html")
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup

@@ -200,15 +200,7 @@ _ABOUT = {
 
 
 def sections(findings: Findings, *, track: Callable[[Sequence[str]], Iterable[str]] = iter) -> list[Section]:
-    """The sections of the page in order; a section that cannot be shown gives the reason.
-
-    Parameters
-    ----------
-    findings
-        What they show.
-    track
-        Passes on the kinds of charts, so that progress can be shown.
-    """
+    """The sections of the page in order; a section that cannot be shown gives the reason."""
     charts = {kind: CHARTS[kind](findings) for kind in track(list(CHARTS))}
     return [
         headline(findings, charts["scatter"]),

@@ -89,14 +89,6 @@ async def said_in(request: Request) -> Mapping[str, Any]:
     """The JSON object that a request brings.
 
     A form of another site cannot send the type that is asked for.
-
-    Raises
-    ------
-    HTTPException
-        Of status 415: it says that it is of another type; 413: it is larger than `MOST_BYTES`; 408: it takes more than
-        half a minute; 400: it is no object, or was broken off.
-    DataError
-        A key stands twice in it.
     """
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "the body of a request is application/json")
@@ -124,13 +116,7 @@ async def said_in(request: Request) -> Mapping[str, Any]:
 
 
 def whole_number(found: Any, largest: int = (1 << 31) - 1) -> int:
-    """A number that a request brings: by default one that the database's columns of integers hold.
-
-    Raises
-    ------
-    HTTPException
-        Of status 400: it is none, negative, or larger.
-    """
+    """A number that a request brings: by default one that the database's columns of integers hold."""
     if type(found) is not int or not 0 <= found <= largest:
         raise HTTPException(400, f"a number is a whole one from 0 to {largest}")
     return found

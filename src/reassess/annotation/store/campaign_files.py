@@ -112,12 +112,6 @@ def writing_campaign(path: Path, *, force: bool = False) -> Iterator[Path]:
 
     Beside the file of a campaign that is open, or was not closed, lies a log with its newest answers. It would be taken
     for a part of the new file.
-
-    Raises
-    ------
-    OutputError
-        As `writing`; or there is such a log, or the name is that of a file beside a campaign, or the file is a campaign
-        with answers of people that the new one lacks, also with `force`.
     """
     _refuse_place(path)
     with writing(path, force=force) as temporary:

@@ -192,18 +192,6 @@ def _is_served(path: str) -> bool:
 def open_engine(campaign: str | Path) -> Engine:
     """The engine of a campaign.
 
-    Parameters
-    ----------
-    campaign
-        The path of an SQLite file, or an address that begins with ``postgresql://``.
-
-    Raises
-    ------
-    DataError
-        It is an address of another kind, or none that can be read.
-    MissingPackageError
-        psycopg, which a server needs, is not installed.
-
     Notes
     -----
     SQLite waits for the disk at each commit, so that what was acknowledged survives a kill and a power failure. A
@@ -288,13 +276,7 @@ def reading(engine: Engine, *, once: bool = False) -> Connection:
 
 @contextmanager
 def database_errors(campaign: str | Path) -> Iterator[None]:
-    """What the database of a campaign refuses, as an error of this package.
-
-    Raises
-    ------
-    DataError
-        The database cannot be reached, is locked, has no room, may not be written, is damaged, or is none.
-    """
+    """What the database of a campaign refuses, as an error of this package."""
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error) as error:

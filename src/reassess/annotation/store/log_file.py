@@ -59,15 +59,7 @@ class LogFile:
         return self._state.own.end
 
     def is_kept(self, *, has_committed: bool = False, thorough: bool = False) -> bool:
-        """Whether all commits of this process are still there.
-
-        Parameters
-        ----------
-        has_committed
-            Whether a transaction of this process has just ended that changed rows, which is there too.
-        thorough
-            Whether all is read, also if the log has the time that this process left.
-        """
+        """Whether all commits of this process are still there."""
         before = None
         while (found := self._fault(has_committed, thorough)) is not None:
             if found == before:

@@ -42,11 +42,6 @@ _FEW = 40  # resamples, where what they would measure is not shown
 def why_not_ready(check: BenchmarkCheck) -> dict[str, ReassessError]:
     """Why commands fail on the parts of a benchmark's folder, though they lack none; those that run are not there.
 
-    Parameters
-    ----------
-    check
-        What the folder holds. The files of a known benchmark fit one another, and nothing is tried.
-
     Notes
     -----
     A command that reads fewer parts may put what is wrong with one in other words: those of the check are taken.

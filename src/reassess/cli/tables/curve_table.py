@@ -30,19 +30,7 @@ _MOST_VARIANTS = 8
 def print_curves(
     call: Call, measured: Sequence[MeasuredCurve], answers: Answers, *, left_out: bool, goal: Goal | None
 ) -> None:
-    """The curves and the chosen thresholds, the rules, and by what they are judged.
-
-    Parameters
-    ----------
-    call
-        The command's call.
-    measured, answers
-        The curves, and what judges them.
-    left_out
-        Whether scores were asked for that are made without the golden answers that judge them.
-    goal
-        By what a threshold was chosen, if one was.
-    """
+    """The curves and the chosen thresholds, the rules, and by what they are judged."""
     headings = ["scores", "average precision"]
     if goal is not None:
         headings += ["threshold", "precision", "95 %", "recall", "95 %", "labels", "empty images"]

@@ -121,15 +121,7 @@ def orders_to_json(orders: ModelOrders | Missing) -> dict[str, Any]:
 
 
 def print_label_sets(rankings: Mapping[str, Mapping[str, Evaluation]], *, ranked: bool) -> None:
-    """A row for each model and label set.
-
-    Parameters
-    ----------
-    rankings
-        By the name of the label set and then of the model.
-    ranked
-        Whether to show ranks, which takes models on the same images.
-    """
+    """A row for each model and label set."""
     models = list(next(iter(rankings.values())))
     k = min(k for ranking in rankings.values() for result in ranking.values() for k in result.real)
     rank_of = {name: ranks_of(ranking) for name, ranking in rankings.items()}
@@ -143,17 +135,7 @@ def print_label_sets(rankings: Mapping[str, Mapping[str, Evaluation]], *, ranked
 
 
 def print_orders(call: Call, rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | Missing) -> None:
-    """How the order of the models moves between label sets, and on which images each rests.
-
-    Parameters
-    ----------
-    call
-        The command's call.
-    rankings
-        By the name of the label set and then of the model.
-    orders
-        The orders of the models, or why there are none.
-    """
+    """How the order of the models moves between label sets, and on which images each rests."""
     say(f"the orders are not compared: {orders}" if isinstance(orders, Missing) else str(orders))
     for line in _read_and_left_out(rankings):
         call.tell(line)

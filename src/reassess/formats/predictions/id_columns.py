@@ -221,20 +221,7 @@ def _ids(
     *,
     per_row: int = 1,
 ) -> tuple[npt.NDArray[np.int64], bool]:
-    """Ids of a column of ids, wnids or class names, and whether they are those of classes by wnid or name.
-
-    Parameters
-    ----------
-    path, series, classes
-        The column, its file for error messages, and the classes of the benchmark.
-    outputs
-        Given where numbers are those of outputs, and not ids of classes.
-    unknown
-        Takes the names that no class has. Only a column of names alone may hold some: among numbers that no class is
-        called by, they are an error.
-    per_row
-        How many entries belong to one row of the file.
-    """
+    """Ids of a column of ids, wnids or class names, and whether they are those of classes by wnid or name."""
     import polars as pl
 
     refuse_missing(path, series, per_row=per_row)
@@ -317,18 +304,7 @@ _EXAMPLES = 3
 def settle_unknown(
     path: Path, ids: IdColumns, classes: Classes, unknown_class: UnknownClass
 ) -> tuple[npt.NDArray[np.int64], UnknownClasses]:
-    """The ids with -1 for names that no class has, and what these are.
-
-    Parameters
-    ----------
-    path, classes
-        The file and the classes of the benchmark, for the error message.
-    ids
-        The ids as they were read.
-    unknown_class
-        "wrong" leaves a name that no class has at its place; "drop" lets the next ones move up, so that -1 comes last;
-        "error" refuses it.
-    """
+    """The ids with -1 for names that no class has, and what these are."""
     if not ids.unknown:
         return ids.table, UnknownClasses()
     is_unknown = ids.table < 0

@@ -90,20 +90,6 @@ def are_of_names(outputs: Sequence[str]) -> bool:
 def exchanged_names(classes: Classes, outputs: Sequence[str], *, where: str) -> npt.NDArray[np.int64]:
     r"""The class for which the name of each class stands in a file.
 
-    Parameters
-    ----------
-    classes
-        The classes by their own names.
-    outputs
-        A line for each class that is called by another's name: that name, a tab, and the class. Each class must be once
-        on either side.
-    where
-        Where the list comes from, for error messages.
-
-    Returns
-    -------
-    int64, shape (classes,).
-
     Examples
     --------
     >>> exchanged_names(Classes.from_texts(["cat", "cow", "dog"]), ["cat\tdog", "dog\tcat"], where="list.txt")

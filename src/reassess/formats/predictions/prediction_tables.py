@@ -113,15 +113,6 @@ def scores_of_all(ids: IdColumns, table: "pl.DataFrame", classes: Classes) -> np
 
     None where they do not say all: they lack a class, or a score is no number; and where they do not rank the classes
     as such scores would, of which the higher goes first and of equal ones the lower class id.
-
-    Parameters
-    ----------
-    ids
-        The columns of ids, numbers of classes.
-    table
-        The columns of the file.
-    classes
-        The classes of the benchmark.
     """
     count = ids.table.shape[1]
     headings = [f"{_SCORE}{rank}" for rank in range(1, count + 1)]
@@ -145,19 +136,7 @@ _NAME_COLUMNS = ("image", "file_name", "filename", "name", "path", "index")
 def read_prediction_table(
     path: Path, classes: Classes, outputs: npt.NDArray[np.int64] | None, unknown_class: UnknownClass
 ) -> Predictions:
-    """Predictions of a table; see the module for which column is what.
-
-    Parameters
-    ----------
-    path
-        CSV, TSV, JSON lines, Parquet, or the JSON of timm's inference script.
-    classes
-        The classes of the benchmark.
-    outputs
-        Class id of each of the model's outputs, where the file's numbers are those of outputs and not of classes.
-    unknown_class
-        What becomes of predictions by names that no class has.
-    """
+    """Predictions of a table; see the module for which column is what."""
     table = _read(path)
     name = _name_column(path, table)
     images = _names(path, table[name])

@@ -170,21 +170,7 @@ def _counts(path: Path, series: "pl.Series") -> Ints:
 def named_answers(
     path: Path, class_ids: Ints, classes: Classes, answers: Sequence[Id] | None, *, among: Ints | None = None
 ) -> dict[str, Any]:
-    """Votes for classes as fields of `Votes`: the position of each vote's answer, the answers, and the classes.
-
-    Parameters
-    ----------
-    path
-        The file, for messages.
-    class_ids
-        The class of each vote.
-    classes
-        The list of classes.
-    answers
-        All answers in their order; by default the classes of `among`, in the order of their ids.
-    among
-        Class ids that may repeat; by default those of the votes.
-    """
+    """Votes for classes as fields of `Votes`: the position of each vote's answer, the answers, and the classes."""
     among = class_ids if among is None else among
     check_range(among, 0, classes.largest_id, what="class id", where=path)
     if answers:

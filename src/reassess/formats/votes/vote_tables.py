@@ -43,30 +43,7 @@ def place_answers(
     *,
     on_questions: bool,
 ) -> tuple[tuple[Id, ...], npt.NDArray[np.int64]]:
-    """All answers in their order, and the position of each vote's answer there.
-
-    Parameters
-    ----------
-    path
-        The file, for messages.
-    given
-        The different answers in the file, as they are spelt.
-    answer_ids
-        Position of each vote's answer in `given`.
-    rows
-        The row of each vote in the table.
-    answers
-        All answers in their order. Of votes on questions they count only where the file has some of them: experts may
-        have answered on another scale.
-    on_questions
-        Whether the votes are on (image, class) questions: answers are then known whatever their spelling, and it must
-        be known how they speak for the class.
-
-    Raises
-    ------
-    DataError
-        An answer is none of those that can be given; the message counts them all.
-    """
+    """All answers in their order, and the position of each vote's answer there."""
     keys = [folded(answer) for answer in given] if on_questions or are_known(given) else list(given)
     fits = answers and (not on_questions or {folded(answer) for answer in answers} & set(keys))
     if answers and fits:

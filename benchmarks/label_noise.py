@@ -24,7 +24,6 @@ from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 
 from reassess import (
-    Cleaning,
     Golden,
     HeldOutPredictions,
     Predictions,
@@ -38,6 +37,7 @@ from reassess import (
 from reassess.cleaning import noise_model as posterior
 from reassess.cleaning.checked_labels import corrected, known_labels
 from reassess.cleaning.class_candidates import ClassCandidates
+from reassess.core import Cleaning
 from tests.cleaning.simulated import held_out_of, matrix_of, simulated, wrong_labels
 
 _Bools = npt.NDArray[np.bool_]

@@ -12,7 +12,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from reassess import BANDS, Leaderboard, place, read_leaderboard, trend
+from reassess import Leaderboard, place, read_leaderboard, trend
+from reassess.comparison import BANDS
 from reassess.numeric.regression import fit_polynomial
 
 SLOPE, DRAWS = 0.7, 1_500

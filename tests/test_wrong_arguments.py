@@ -12,7 +12,6 @@ from reassess import (
     Benchmark,
     Classes,
     Findings,
-    Folds,
     Golden,
     HeldOutPredictions,
     ImageSelection,
@@ -71,6 +70,7 @@ from reassess import (
     write_scores,
     write_votes,
 )
+from reassess.core import Folds
 from tests.helpers import CURVE, message
 
 READERS: list[Callable[..., Any]] = [

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from reassess import Repeats, Scan, scan_images
+from reassess import Repeats, scan_images
+from reassess.data import Scan
 from tests.helpers import message, picture, write_files
 from tests.pictures import claim, claim_bytes, save, scene
 

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess import (
-    Exclusion,
     LabelSets,
     MultiLabels,
     Predictions,
@@ -15,10 +14,9 @@ from reassess import (
     exclusions,
     find_outcomes,
     outcomes_table,
-    set_of_images,
     summarize,
-    summarize_verdicts,
 )
+from reassess.evaluation import Exclusion, set_of_images, summarize_verdicts
 from reassess.evaluation.outcomes import EXCLUDED, LABELLED
 from tests.helpers import message
 

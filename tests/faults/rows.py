@@ -15,9 +15,12 @@ import numpy as np
 
 import reassess
 from reassess.__main__ import entry
+from reassess.aggregation import MeasuredCurve
+from reassess.core import VALIDITY, LabelNoise, RaterModel
 from reassess.data import sources
 from reassess.data.catalogue import SOURCES, KnownFile, Source
 from reassess.errors import ReassessError
+from reassess.report import draw_choice, draw_curves, draw_leaderboard, draw_noise, draw_replays
 from tests.helpers import CURVE, GOOD, GOOD_SHA
 
 __all__ = ["FUNCTIONS", "PRINTING", "RESUMED", "WRITING", "needed_by", "run_row"]
@@ -141,26 +144,26 @@ def _call(name: str, path: str, force: bool) -> None:
         take_away_chance()
         create_campaign(path, CampaignPlan(tasks), force=force)
     elif name == "draw_curves":
-        reassess.draw_curves(Path(path), [reassess.MeasuredCurve("one", CURVE)], force=force)
+        draw_curves(Path(path), [MeasuredCurve("one", CURVE)], force=force)
     elif name == "draw_choice":
         images, ids = ["a.png", "b.png"], {"one": [1, 2], "two": [1, 0]}
         original = reassess.LabelSets.from_lists(images, [[0], [0]])
         models = {model: reassess.Predictions.from_ids(given, images) for model, given in ids.items()}
         golden = reassess.Golden(reassess.Questions.from_columns(images, np.array([1, 2])), np.ones(2, bool))
         choice = reassess.choose_models(reassess.propose(models, original), golden)
-        reassess.draw_choice(Path(path), choice, force=force)
+        draw_choice(Path(path), choice, force=force)
     elif name == "draw_noise":
-        noise = reassess.LabelNoise(0.2, np.array([[6.0, 2.0], [0.0, 2.0]]), 1.0, reassess.Classes(2))
-        reassess.draw_noise(Path(path), noise, force=force)
+        noise = LabelNoise(0.2, np.array([[6.0, 2.0], [0.0, 2.0]]), 1.0, reassess.Classes(2))
+        draw_noise(Path(path), noise, force=force)
     elif name == "draw_replays":
         questions = reassess.Questions.from_columns(["a.png"], np.array([1]))
         none, matrix = np.zeros(3, np.int64), np.array([[0.9, 0.1], [0.2, 0.8]])
         votes = reassess.Votes.from_columns(questions, none, none, none, ("ann",), ("no", "yes"))
-        model = reassess.RaterModel((), reassess.VALIDITY, votes.answers, matrix[None][:0], matrix, np.ones(2) / 2)
-        reassess.draw_replays(Path(path), {"one": reassess.replay_stops(votes, model, threshold=0.8)}, force=force)
+        model = RaterModel((), VALIDITY, votes.answers, matrix[None][:0], matrix, np.ones(2) / 2)
+        draw_replays(Path(path), {"one": reassess.replay_stops(votes, model, threshold=0.8)}, force=force)
     elif name == "draw_leaderboard":
         board = reassess.read_leaderboard("board.csv")
-        reassess.draw_leaderboard(Path(path), reassess.trend(board), force=force)
+        draw_leaderboard(Path(path), reassess.trend(board), force=force)
     else:
         from tests.formats.test_paths import WRITERS  # what each writes is made here
 

@@ -8,23 +8,9 @@ import numpy as np
 import pytest
 
 import reassess
-from reassess import (
-    Classes,
-    Cleaning,
-    Findings,
-    Folds,
-    LabelNoise,
-    LabelSets,
-    OpenQuestions,
-    Posterior,
-    Predictions,
-    Proposals,
-    Questions,
-    RaterModel,
-    Repeats,
-    Scores,
-    Votes,
-)
+from reassess import Classes, Findings, LabelSets, Predictions, Proposals, Questions, Repeats, Scores, Votes
+from reassess.core import Cleaning, Folds, LabelNoise, OpenQuestions, Posterior, RaterModel
+from reassess.formats import read_rater_model, write_rater_model
 
 CLASSES = Classes(3, names=("cat", "dog", "fox"))
 QUESTIONS = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([0, 1, 2]))
@@ -133,9 +119,9 @@ def test_a_reader_takes_a_text_and_a_path(name: str, tmp_path: Path) -> None:
 
 
 def test_a_rater_model_is_read_from_a_text_and_from_a_path(tmp_path: Path) -> None:
-    reassess.write_rater_model(tmp_path / "model.npz", MODEL)
+    write_rater_model(tmp_path / "model.npz", MODEL)
     for path in (tmp_path / "model.npz", str(tmp_path / "model.npz")):
-        assert repr(reassess.read_rater_model(path)) == repr(MODEL)
+        assert repr(read_rater_model(path)) == repr(MODEL)
 
 
 @pytest.mark.parametrize("name", ["load_labels", "load_original", "load_scores", "load_votes", "load_multi_labels"])

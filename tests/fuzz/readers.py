@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 import reassess
 from reassess.core.classes import Classes
+from reassess.data import list_images
+from reassess.formats import read_posterior, read_rater_model
 from reassess.formats.tables import read_table
 from tests.fuzz.cases import Case, Target
 from tests.fuzz.contents import contents, folders
@@ -83,7 +85,7 @@ def _of_folders(draw: Draw, read: Callable[[str], object], text: str) -> Case:
 def _of_archives() -> st.SearchStrategy[Case]:
     return st.sampled_from(
         [
-            Case({name: content}, lambda name=name: reassess.list_images(name), f"list_images({name!r})")
+            Case({name: content}, lambda name=name: list_images(name), f"list_images({name!r})")
             for name, content in archives().items()
         ]
     )
@@ -118,13 +120,13 @@ READERS: Mapping[str, Target] = {
     "read_leaderboard": Target(_leaderboards(), _SHARE),
     "read_multi_labels": _reader(reassess.read_multi_labels, "multi_labels", _CLASSES),
     "read_original": _reader(reassess.read_original, "original", _CLASSES),
-    "read_posterior": _reader(reassess.read_posterior, "posterior", check=check_posterior),
+    "read_posterior": _reader(read_posterior, "posterior", check=check_posterior),
     "read_predictions": _reader(
         reassess.read_predictions, "predictions", _CLASSES, _OUTPUTS, _LIMIT, check=check_predictions
     ),
     "read_proposals": _reader(reassess.read_proposals, "proposals", _CLASSES, check=check_proposals),
     "read_questions": _reader(reassess.read_questions, "proposals", _CLASSES),
-    "read_rater_model": _reader(reassess.read_rater_model, "rater_model", _LIMIT, check=check_rater_model),
+    "read_rater_model": _reader(read_rater_model, "rater_model", _LIMIT, check=check_rater_model),
     "read_repeats": _reader(reassess.read_repeats, "repeats", check=check_repeats),
     "read_scores": _reader(reassess.read_scores, "scores", _CLASSES, _LIMIT, check=check_scores),
     "read_table": _reader(read_table, "table", {"text": ((), (), ("image",), ("image", "class"))}, check=check_table),

@@ -17,9 +17,10 @@ import numpy.typing as npt
 import polars as pl
 import pytest
 
-from reassess import Benchmark, Classes, ImageModel, ImagePredictions, predict, read_predictions
+from reassess import Benchmark, Classes, ImageModel, predict, read_predictions
 from reassess.errors import DataError, OutputError
 from reassess.formats import files
+from reassess.proposals import ImagePredictions
 from reassess.proposals.model_runs import Opener
 from reassess.proposals.run_files import files_of
 from tests.helpers import message, number_of, picture, write_files

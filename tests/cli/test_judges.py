@@ -47,7 +47,7 @@ def test_other_images_are_said_to_be_so_before_their_classes_are_looked_at(
 def test_without_known_data_it_is_said_first_too(
     argv: list[str], models: None, no_known_data: None, run: Callable[..., Run]
 ) -> None:
-    done = run(*argv, "--offline")
+    done = run(*argv)
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith("Error: imagenet-real is not on this machine, and no network is to be used\n")
     assert f"  fix:     {OWN}; or reassess data fetch imagenet-real, where there is a network;\n" in done.err

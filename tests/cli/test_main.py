@@ -42,7 +42,7 @@ def test_every_command_takes_the_common_options(name: str) -> None:
     assert command is not None
     for leaf in leaves(command).values():
         options = {option for param in leaf.params for option in param.opts}
-        assert {"--json", "--force", "--quiet", "--offline"} <= options
+        assert {"--json", "--force", "--quiet", "--verbose"} <= options
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -67,14 +67,6 @@ def test_an_empty_argument_is_a_usage_error(run: Callable[..., Run]) -> None:
     result = run("propose", "", "-o", "x.csv")
     assert (result.code, result.out) == (2, "")
     assert result.err.endswith("Error: Invalid value for 'FILE...': A path is not empty.\n")
-
-
-@pytest.mark.parametrize("given", ["-1", "0"])
-@pytest.mark.parametrize("argv", [["evaluate", "a.csv"], ["annotate", "create", "c.db", "--tasks", "t.jsonl"]])
-def test_no_archive_is_small_enough_for_no_bytes(run: Callable[..., Run], argv: list[str], given: str) -> None:
-    result = run(*argv, "--max-bytes", given)
-    assert (result.code, result.out) == (2, "")
-    assert result.err.endswith(f"Error: Invalid value for '--max-bytes': {given} is not in the range x>=1.\n")
 
 
 def test_the_version_is_that_of_the_package(run: Callable[..., Run]) -> None:
@@ -250,13 +242,26 @@ def test_an_empty_name_is_not_taken_for_the_default(run: Callable[..., Run], no_
     ],
     ids=lambda argv: argv[0],
 )
-def test_an_archive_that_declares_too_much_is_refused_with_an_option_that_the_command_has(
+def test_an_archive_that_declares_too_much_is_refused_with_the_variable_that_allows_it(
     run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argv: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     info = np.array([["a.png", "0"]])
     np.savez_compressed("scores.npz", tensor=np.array([0.5]), info=info)
     np.savez_compressed("votes.npz", tensor=np.array([[[0.0, 0, 1]]]), info=info, ids=np.array([1]))
-    result = run(*argv, "--max-bytes", "9")
+    monkeypatch.setenv("REASSESS_MAX_BYTES", "9")
+    result = run(*argv)
     assert result.code == 1
-    assert "fix:     if you trust the file, pass --max-bytes" in result.err
+    assert "fix:     if you trust the file: REASSESS_MAX_BYTES=" in result.err
+
+
+@pytest.mark.parametrize("given", ["-1", "0", "much"])
+def test_a_limit_of_bytes_that_is_not_a_number_is_refused(
+    run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REASSESS_MAX_BYTES", given)
+    np.savez_compressed("scores.npz", tensor=np.array([0.5]), info=np.array([["a.png", "0"]]))
+    result = run("labels", "scores.npz", "--threshold", "0.5", "-o", "l.json")
+    assert result.code == 1
+    assert result.err.startswith("Error: unknown value of REASSESS_MAX_BYTES\n")

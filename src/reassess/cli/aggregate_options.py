@@ -29,7 +29,6 @@ from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.data.loading import load_original, load_votes
-from reassess.formats.archives import MAX_BYTES
 
 __all__ = ["METHODS", "OF_METHODS", "PRESETS", "MadeScores", "make_scores"]
 
@@ -83,7 +82,6 @@ def make_scores(
     *,
     answers: Sequence[Id] | None = None,
     match: Match | None = None,
-    max_bytes: int = MAX_BYTES,
     check: Callable[[Votes], object] = lambda _: None,
 ) -> MadeScores:
     """Read the votes and whatever else a method takes, and make scores of them."""
@@ -93,11 +91,11 @@ def make_scores(
     classes = read_classes_of(call, benchmark) if benchmark.folder else None
     path = needed_part(call, benchmark, "votes", votes)
     order = answers or benchmark.answers
-    main = load_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
+    main = load_votes(path, answers=order, classes=classes)
     if asked is None and main.anonymous and not any(value is not None for value in given.values()):
         name = "majority"  # no option asks for a rater model, which counts without raters do not give
     read: dict[str, tuple[Path, Classed]] = {"votes": (path, main)}
-    load = partial(load_votes, answers=order or golden_answers(main), classes=classes, max_bytes=max_bytes)
+    load = partial(load_votes, answers=order or golden_answers(main), classes=classes)
     for part, place in _further_parts(call, benchmark, name, given).items():
         read[part] = place, load_original(place, classes=classes) if part == "original" else load(place)
     refuse_two_kinds(read)

@@ -85,7 +85,6 @@ def load_campaign_parts(
     *,
     answers: tuple[Id, ...] | None,
     match: Match | None,
-    max_bytes: int,
 ) -> CampaignParts:
     """Read what a campaign is made of."""
     classes = None if benchmark is None else read_classes_of(call, benchmark)
@@ -101,7 +100,7 @@ def load_campaign_parts(
         order = answers or benchmark.answers
         given["golden"] = (
             of_experts,
-            load_experts(of_experts, answers=order, classes=classes, max_bytes=max_bytes, once=True),
+            load_experts(of_experts, answers=order, classes=classes, once=True),
         )
     if golden_questions is not None:
         given["questions"] = golden_questions, read_questions(call.read("questions", golden_questions), classes)

@@ -48,7 +48,6 @@ class Call:
     json: bool = False
     force: bool = False
     quiet: bool = False
-    offline: bool = False
     verbose: bool = False
     inputs: list[dict[str, str | None]] = field(default_factory=list)
     outputs: list[Path] = field(default_factory=list)
@@ -59,7 +58,7 @@ class Call:
         """The file of a known source, or at a path, noted as an input; fetched if need be."""
         from reassess.data.sources import SOURCES, resolve
 
-        path = resolve(source, offline=self.offline, progress=not self.quiet)
+        path = resolve(source, progress=not self.quiet)
         return self.read(source if source in SOURCES and not exists(source) else name, path)
 
     def find(self, name: str) -> Path | None:
@@ -203,7 +202,6 @@ _OPTIONS: dict[str, str] = {
     "json": "Print one JSON document instead of a table.",
     "force": "Overwrite output files that exist.",
     "quiet": "Print nothing but the result.",
-    "offline": "Use no network.",
     "verbose": "Print every note and every row.",
 }
 

@@ -96,7 +96,6 @@ def load_findings(
         rater_golden=rater_golden,
         answers=answers,
         match=reading["match"],
-        max_bytes=reading["max_bytes"],
     )
     score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORES]
     names = short_names([str(path) for path in files]).values()

@@ -16,7 +16,6 @@ OPTIONS = {
     "ignore_unknown": "--ignore-unknown",
     "images": "--images {}",
     "label_agreement": "reassess labels --agree",
-    "max_bytes": "--max-bytes {}",
     "names": "--names FILE",
     "outputs": "--classes FILE",
     "strict": "without --strict",

@@ -19,7 +19,6 @@ from reassess.core.stop_rule import StopRule
 from reassess.data.benchmark_folders import open_benchmark
 from reassess.data.benchmark_settings import update_benchmark
 from reassess.errors import DataError, at
-from reassess.formats.archives import MAX_BYTES
 from reassess.formats.predictions.id_columns import UNKNOWN_CLASS
 
 __all__ = [
@@ -36,7 +35,6 @@ __all__ = [
     "judge_options",
     "keep_settings",
     "match_option",
-    "max_bytes_option",
     "part_option",
     "prediction_options",
     "threshold_option",
@@ -148,11 +146,6 @@ def judge_options(command: Callable[..., Any], *, several: bool = False) -> Call
     )
 
 
-max_bytes_option = in_reading(
-    "--max-bytes", type=click.IntRange(1), default=MAX_BYTES, show_default=True, help="Refuse larger archives."
-)
-
-
 def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say how a model's predictions are read."""
     return _with_options(
@@ -183,7 +176,6 @@ def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="Predicted names that no class has: count them as wrong, stop, or leave them out.",
         ),
-        max_bytes_option,
     )
 
 

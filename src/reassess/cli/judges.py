@@ -43,7 +43,6 @@ from reassess.data.sources import SOURCES
 from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, at
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import Outcomes
-from reassess.formats.archives import MAX_BYTES
 from reassess.text import counted, some
 
 __all__ = ["OWN_LABELS", "Judges", "judging", "load_judges", "load_original_judges", "taken_for_imagenet"]
@@ -157,7 +156,6 @@ def load_judges(
     answers: tuple[Id, ...] | None = None,
     labels_needed: bool = True,
     match: Match | None = None,
-    max_bytes: int = MAX_BYTES,
 ) -> Judges:
     """Read what models are judged by, all of it in one list of classes."""
     by_default = benchmark is None and labels is None and thresholds is None
@@ -171,12 +169,12 @@ def load_judges(
         with taken_for_imagenet(by_default):
             paths = {part: needed_part(call, benchmark, "labels", source) for part, source in given_sets.items()}
         refuse_repeated(paths.values())
-        sets = {part: load_any_labels(path, classes=classes, offline=call.offline) for part, path in paths.items()}
+        sets = {part: load_any_labels(path, classes=classes) for part, path in paths.items()}
         given |= {part: (paths[part], of_set) for part, of_set in sets.items()}
         images = tuple(chain.from_iterable(of_set.images for of_set in sets.values()))
     else:
         path = needed_part(call, benchmark, "scores", _to_cut(labels, scores))
-        to_cut = load_scores(path, classes=classes, max_bytes=max_bytes)
+        to_cut = load_scores(path, classes=classes)
         given["scores"] = path, to_cut
         images = to_cut.questions.images
     if benchmark is None:
@@ -185,17 +183,15 @@ def load_judges(
     benchmark = matched(benchmark, match)
     with taken_for_imagenet(by_default):
         if thresholds is None and (of_scores := find_part(call, benchmark, "scores", scores)) is not None:
-            given["scores"] = of_scores, load_scores(of_scores, classes=classes, max_bytes=max_bytes)
+            given["scores"] = of_scores, load_scores(of_scores, classes=classes)
         if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
             given["original"] = of_original
         main = None
         if (of_votes := find_part(call, benchmark, "votes", votes)) is not None:
-            main = load_votes(of_votes, answers=answers or benchmark.answers, classes=classes, max_bytes=max_bytes)
+            main = load_votes(of_votes, answers=answers or benchmark.answers, classes=classes)
             given["votes"] = of_votes, main
         if votes != NONE or "scores" in given or golden is not None:
-            given |= load_golden(
-                call, benchmark, main, golden, rater_golden, classes, answers=answers, max_bytes=max_bytes
-            )
+            given |= load_golden(call, benchmark, main, golden, rater_golden, classes, answers=answers)
         names = (labels, *more_labels) if more_labels else ()
         return _judges(call, benchmark, by_default, classes, given, thresholds, names)
 
@@ -287,7 +283,6 @@ def load_original_judges(
     votes: Mapping[str, str | None],
     *,
     answers: tuple[Id, ...] | None = None,
-    max_bytes: int = MAX_BYTES,
 ) -> Judges:
     """The original labels, if there are any, and votes, in one list of classes."""
     classes = read_classes_of(call, benchmark)
@@ -302,7 +297,7 @@ def load_original_judges(
                 error.fix = f"give --{part} FILE; or {error.fix}"
             raise
         order = answers or benchmark.answers
-        given[part] = path, load_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
+        given[part] = path, load_votes(path, answers=order, classes=classes)
     parts = joined_parts(given, benchmark, classes) if given else {}
     return Judges(
         benchmark=benchmark,

@@ -97,7 +97,6 @@ def load_golden(
     classes: Classes | None,
     *,
     answers: tuple[Id, ...] | None,
-    max_bytes: int,
 ) -> dict[str, tuple[Path, Votes]]:
     """Files and votes of the experts, as `golden`, and of the raters on the same items, where these are apart.
 
@@ -114,10 +113,7 @@ def load_golden(
         own = Benchmark(sources=golden_sources(benchmark, golden))
         if (rater_file := find_part(call, own, "rater-golden", rater_golden)) is not None:
             parts["rater-golden"] = rater_file
-    return {
-        part: (path, load_votes(path, answers=answers, classes=classes, max_bytes=max_bytes))
-        for part, path in parts.items()
-    }
+    return {part: (path, load_votes(path, answers=answers, classes=classes)) for part, path in parts.items()}
 
 
 def matched(benchmark: Benchmark, match: Match | None) -> Benchmark:

@@ -104,7 +104,6 @@ def _load_predictions(
     order: str | None,
     classes: Path | None,
     unknown_class: UnknownClass,
-    max_bytes: int,
 ) -> Predictions:
     try:
         predictions = read_predictions(
@@ -113,7 +112,6 @@ def _load_predictions(
             names=None if names is None else read_lines(call.read("names", names)),
             outputs=None if classes is None else read_lines(call.read("classes", classes)),
             unknown_class=unknown_class,
-            max_bytes=max_bytes,
         )
     except DataError as error:
         if error.code in ("ids-of-names", "names-without-list") and judges.naming is not None:

@@ -166,9 +166,10 @@ def test_fetch_as_json_gives_paths_and_hashes(cache: Path, data: Data) -> None:
 
 def test_fetch_offline_uses_no_network(cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data) -> None:
     monkeypatch.setattr(sources, "download", no_network)
-    code, out, err = data("fetch", "imagenet-real", "--offline")
+    monkeypatch.setenv("REASSESS_OFFLINE", "1")
+    code, out, err = data("fetch", "imagenet-real")
     assert (code, out) == (1, "")
-    assert err.startswith("Error: imagenet-real is not on this machine, and no network is to be used\n")
+    assert err.startswith("Error: imagenet-real is not on this machine, and the network is off\n")
 
 
 @pytest.mark.parametrize(("command", "argument"), [("where", "NAME"), ("fetch", "NAME...")])

@@ -584,11 +584,14 @@ def test_a_number_that_an_option_does_not_take_is_a_usage_error(
 # Known data
 
 
-def test_offline_without_the_data_is_an_error_that_says_how_to_fix(shop: Path, run: Evaluate) -> None:
-    result = run("evaluate", "good.csv", "--offline")
+def test_offline_without_the_data_is_an_error_that_says_how_to_fix(
+    shop: Path, run: Evaluate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REASSESS_OFFLINE", "1")
+    result = run("evaluate", "good.csv")
     assert (result.code, result.out) == (1, "")
-    assert result.err.startswith("Error: imagenet-real is not on this machine, and no network is to be used\n")
-    assert "or reassess data fetch imagenet-real, where there is a network;" in result.err
+    assert result.err.startswith("Error: imagenet-real is not on this machine, and the network is off\n")
+    assert "or reassess fetch imagenet-real, without REASSESS_OFFLINE;" in result.err
     assert "name that folder in REASSESS_DATA" in result.err
 
 
@@ -641,7 +644,7 @@ def real(
 def test_the_original_labels_as_a_model_reach_90_02_percent(
     real: npt.NDArray[np.int32], real_file: Callable[[str], Path], run: Evaluate
 ) -> None:
-    document = document_of(run("evaluate", "original.npy", "--json", "--offline"), "evaluate")
+    document = document_of(run("evaluate", "original.npy", "--json"), "evaluate")
     sources = {
         "imagenet-real": "real.json",
         "imagenet-real-scores": "scores.npz",

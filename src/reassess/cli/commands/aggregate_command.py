@@ -18,7 +18,6 @@ from reassess.cli.inputs import (
     from_environment,
     keep_settings,
     match_option,
-    max_bytes_option,
 )
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.benchmark import Benchmark
@@ -94,7 +93,6 @@ _MOST_CLASSES, _MOST_CELLS = 256, 1 << 24  # of which there are matrices of sing
 )
 @answers_option
 @match_option
-@max_bytes_option
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="SCORES", help="npz, csv, tsv, jsonl or parquet.")
 @click.option("--model", type=OUTPUT, metavar="OUT", help="Write the raters' matrices and the prior, npz.")
 @call_options
@@ -106,7 +104,6 @@ def aggregate(
     method: str | None,
     answers: tuple[Id, ...] | None,
     match: Match | None,
-    max_bytes: int,
     output: Path,
     **given: Any,
 ) -> None:
@@ -139,7 +136,6 @@ def aggregate(
         given,
         answers=answers,
         match=match,
-        max_bytes=max_bytes,
         check=partial(_check_votes, output, given),
     )
     result = made.aggregation

@@ -150,7 +150,6 @@ def clean(
         original,
         {part: source for part, source in (("votes", votes), ("golden", golden)) if source is not None},
         answers=answers,
-        max_bytes=reading["max_bytes"],
     )
     if judges.original is None:
         raise click.UsageError("The benchmark has no original labels: give --original FILE.")

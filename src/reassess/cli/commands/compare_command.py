@@ -94,7 +94,6 @@ def compare(
         rater_golden=rater_golden,
         answers=answers,
         match=reading["match"],
-        max_bytes=reading["max_bytes"],
     )
     joining = judges.joining(reading)
     findings = Findings.from_predictions(

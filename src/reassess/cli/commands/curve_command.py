@@ -22,7 +22,6 @@ from reassess.cli.inputs import (
     answers_option,
     benchmark_option,
     match_option,
-    max_bytes_option,
     part_option,
 )
 from reassess.cli.part_inputs import NONE
@@ -114,7 +113,6 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
     "votes: how many votes are taken, and how many labels change. Other rules are shown beside it.",
 )
 @match_option
-@max_bytes_option
 @click.option(
     "-o",
     "--output",
@@ -137,7 +135,6 @@ def curve(
     goal: Goal | None,
     stops: tuple[StopRule, ...],
     match: Match | None,
-    max_bytes: int,
     output: Path | None,
 ) -> None:
     """Measure precision and recall of scores, and choose a threshold.
@@ -160,7 +157,6 @@ def curve(
         answers=answers,
         votes_needed_by="--stop" if stops else None if leave_out is None else "--leave-out",
         match=match,
-        max_bytes=max_bytes,
     )
     measured: list[MeasuredCurve] = []
     replays: dict[str, tuple[StopReplay, ...]] = {}

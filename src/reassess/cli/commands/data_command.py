@@ -56,7 +56,7 @@ def where(call: Call, name: str) -> None:
 
     One path a line. The network is not used.
     """
-    _print_paths(call, {name: fetch_all(name, offline=True)})
+    _print_paths(call, {name: fetch_all(name)})
 
 
 @data.command(
@@ -74,7 +74,7 @@ def fetch(call: Call, names: tuple[str, ...]) -> None:
 
     One path a line. A file that is on this machine already is not fetched again.
     """
-    _print_paths(call, {name: fetch_all(name, offline=call.offline, progress=not call.quiet) for name in names})
+    _print_paths(call, {name: fetch_all(name, progress=not call.quiet) for name in names})
 
 
 @data.command(

@@ -131,7 +131,6 @@ def evaluate(
         thresholds,
         more_labels=labels[1:],
         match=reading["match"],
-        max_bytes=reading["max_bytes"],
     )
     excluded = load_excluded(call, exclude, judges)
     with all_or_none():

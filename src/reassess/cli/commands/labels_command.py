@@ -8,7 +8,7 @@ import click
 from reassess.aggregation.thresholds import label_sets
 from reassess.cli.common import Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Choice, Command, in_benchmark
-from reassess.cli.inputs import OUTPUT, benchmark_option, keep_settings, match_option, max_bytes_option
+from reassess.cli.inputs import OUTPUT, benchmark_option, keep_settings, match_option
 from reassess.cli.judges import judging
 from reassess.cli.part_inputs import joined_parts, matched, needed_part, read_classes_of, read_original_of
 from reassess.cli.tables.labels_table import class_table, print_agreements, print_classes, print_diff, print_sayings
@@ -27,7 +27,6 @@ from reassess.data.loading import (
     load_scores,
 )
 from reassess.data.sources import SOURCES
-from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import all_or_none
 from reassess.formats.label_files import write_labels
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
@@ -74,7 +73,6 @@ __all__ = ["cut_labels", "labels"]
 @click.option("--agree", is_flag=True, help="Show how far label sets agree, for every two of them.")
 @click.option("--by", type=Choice(["class"]), help="With --agree, show it for each class too.")
 @match_option
-@max_bytes_option
 @call_options
 def labels(
     call: Call,
@@ -88,7 +86,6 @@ def labels(
     agree: bool,
     by: str | None,
     match: Match | None,
-    max_bytes: int,
 ) -> None:
     """Cut label sets from scores, show what changed between two, or how far several agree.
 
@@ -128,7 +125,6 @@ def labels(
         unrated=unrated,
         original=original,
         match=match,
-        max_bytes=max_bytes,
     )
     with all_or_none():
         write_labels(output, cut, force=call.force)
@@ -145,12 +141,11 @@ def cut_labels(
     unrated: str | None = None,
     original: str | None = None,
     match: Match | None = None,
-    max_bytes: int = MAX_BYTES,
 ) -> tuple[LabelSets, int | None]:
     """Label sets cut from scores, as the options say; and how many images keep their original label, if any may."""
     path = needed_part(call, benchmark, "scores", scores)
     classes = None if benchmark is None else read_classes_of(call, benchmark)
-    of_file = load_scores(path, classes=classes, max_bytes=max_bytes)
+    of_file = load_scores(path, classes=classes)
     images_of = matched(benchmark_of(of_file.images) if benchmark is None else benchmark, match)
     given: dict[str, tuple[Path, Classed]] = {"scores": (path, of_file)}
     if (of_original := _original(call, images_of, unrated, original, classes)) is not None:
@@ -208,7 +203,7 @@ def _read_sets(
     given: dict[str, tuple[Path, Classed]] = {}
     for number, file in enumerate(files, 1):
         path = call.resolve("labels", file)
-        given[f"labels {number}"] = path, load_any_labels(path, classes=classes, offline=call.offline)
+        given[f"labels {number}"] = path, load_any_labels(path, classes=classes)
     if benchmark is None:
         benchmark = benchmark_of(tuple(chain.from_iterable(sets.images for _, sets in given.values())))
     return list(joined_parts(given, matched(benchmark, match), classes, with_one_another=True).values())

@@ -135,7 +135,6 @@ def predict(
             workers=min(usable_cores() - 1, _MOST_WORKERS) if workers is None else workers,
             device=device,
             strict=strict,
-            offline=call.offline,
             force=call.force,
             tell=call.tell_first,
             progress=progress,

@@ -31,7 +31,6 @@ from reassess.core.model_choice import ModelChoice
 from reassess.core.predictions import Predictions
 from reassess.core.proposals import Proposals
 from reassess.errors import DataError
-from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import all_or_none
 from reassess.formats.proposal_files import write_proposals
 from reassess.formats.tables import TABLE_SUFFIXES
@@ -148,9 +147,7 @@ def propose(
     refuse_repeated(files)
     _check_call(call, output, choose, golden, recall, frontier, benchmark)
     match = reading.pop("match")
-    judges = load_proposing(
-        call, benchmark, original, golden, choose=choose, answers=answers, match=match, max_bytes=reading["max_bytes"]
-    )
+    judges = load_proposing(call, benchmark, original, golden, choose=choose, answers=answers, match=match)
     models = _Models(call, files, judges, reading)
     candidates = propose_classes(
         models,
@@ -249,13 +246,12 @@ def load_proposing(
     choose: bool = False,
     answers: tuple[Id, ...] | None = None,
     match: Match | None = None,
-    max_bytes: int = MAX_BYTES,
 ) -> Judges:
     """The original labels and, if models are to be chosen, golden answers; without a benchmark, those of ImageNet."""
     by_default = benchmark is None and original is None
     benchmark = matched(IMAGENET if by_default else benchmark or Benchmark(), match)
     votes = {"golden": golden} if choose else {}
-    judges = load_original_judges(call, benchmark, original, votes, answers=answers, max_bytes=max_bytes)
+    judges = load_original_judges(call, benchmark, original, votes, answers=answers)
     if by_default and judges.original is None:
         raise DataError(
             "no-original-labels",

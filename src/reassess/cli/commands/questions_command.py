@@ -25,7 +25,6 @@ from reassess.errors import DataError, ReassessWarning, at
 from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, MISTAKES_IN_WORDS, class_list_in_words
 from reassess.evaluation.outcomes import Outcomes
-from reassess.formats.archives import MAX_BYTES
 from reassess.formats.open_question_files import write_open_questions
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.open_questions import open_questions
@@ -81,9 +80,7 @@ def questions(
     """
     refuse_repeated(files)
     call.check_output(output, TABLE_SUFFIXES, "a list of questions", benchmark=benchmark)
-    judges = load_asked(
-        call, benchmark, labels, original, scores, match=reading["match"], max_bytes=reading["max_bytes"]
-    )
+    judges = load_asked(call, benchmark, labels, original, scores, match=reading["match"])
     pending = open_questions(_judged(call, files, judges, **reading), judges.labels, judges.scores, top=top)
     write_open_questions(output, pending, judges.labels.classes, limit=limit, force=call.force)
     if call.json:
@@ -103,12 +100,9 @@ def load_asked(
     scores: str | None = None,
     *,
     match: Match | None = None,
-    max_bytes: int = MAX_BYTES,
 ) -> Judges:
     """What is known of the images: their labels, if there are any, and which pairs were rated; as the options say."""
-    judges = load_judges(
-        call, benchmark, labels, original, scores, labels_needed=False, match=match, max_bytes=max_bytes
-    )
+    judges = load_judges(call, benchmark, labels, original, scores, labels_needed=False, match=match)
     if judges.scores is None and scores is None and (len(judges.labels) or "votes" in judges.benchmark.sources):
         with taken_for_imagenet(judges.by_default):
             raise DataError(

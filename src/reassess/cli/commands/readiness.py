@@ -54,7 +54,7 @@ def why_not_ready(check: BenchmarkCheck) -> dict[str, ReassessError]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                COMMANDS[command](Call(offline=True, quiet=True), open_benchmark(check.folder))
+                COMMANDS[command](Call(quiet=True), open_benchmark(check.folder))
         except ReassessError as error:
             fails[command] = told.get(str(error.where), error)
         except click.UsageError as error:

@@ -95,7 +95,6 @@ def show(
         answers=answers,
         labels_needed=False,
         match=match,
-        max_bytes=reading["max_bytes"],
     )
     known = judges.labels
     others = (judges.original, judges.scores, judges.votes, judges.experts)

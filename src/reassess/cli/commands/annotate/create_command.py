@@ -16,7 +16,7 @@ from reassess.cli.campaign_inputs import CampaignParts, load_campaign_parts
 from reassess.cli.campaign_options import campaign_argument
 from reassess.cli.common import Call, Range, call_options, counting
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import FILE, STOP, answers_option, benchmark_option, match_option, max_bytes_option
+from reassess.cli.inputs import FILE, STOP, answers_option, benchmark_option, match_option
 from reassess.core.benchmark import Benchmark
 from reassess.core.image_names import Match
 from reassess.core.items import Id
@@ -117,7 +117,6 @@ _SETTINGS = ("name", "threshold", "match")
 )
 @answers_option
 @match_option
-@max_bytes_option
 @call_options
 def create(
     call: Call,
@@ -137,7 +136,6 @@ def create(
     golden_questions: Path | None,
     answers: tuple[Id, ...] | None,
     match: Match | None,
-    max_bytes: int,
     **options: Any,
 ) -> None:
     """Make a campaign of tasks.
@@ -153,9 +151,7 @@ def create(
     if stop is not None and votes < stop.at_least:
         raise click.UsageError(f"--stop closes no question before {stop.at_least} votes: give --votes 2 or more.")
     _check_output(call, campaign, benchmark)
-    parts = load_campaign_parts(
-        call, benchmark, tasks, golden, golden_questions, answers=answers, match=match, max_bytes=max_bytes
-    )
+    parts = load_campaign_parts(call, benchmark, tasks, golden, golden_questions, answers=answers, match=match)
     _check_parts(parts, tasks, {"--golden-rate": golden_rate, "--golden-at-least": golden_at_least})
     source = _open_images(parts.benchmark, images)
     if source is not None:

@@ -6,7 +6,7 @@ import os
 import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,10 +23,14 @@ from reassess.text import percents as in_percents
 
 if TYPE_CHECKING:
     from reassess.core.benchmark import Benchmark
+    from reassess.core.image_names import Match
+    from reassess.core.items import Id
+    from reassess.formats.predictions.id_columns import UnknownClass
 
 __all__ = [
     "Call",
     "Range",
+    "Reading",
     "call_options",
     "counting",
     "percent",
@@ -41,14 +45,30 @@ _DIGITS = 12  # of a hash, which tell files apart
 _Item = TypeVar("_Item")
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How a command reads files: the same way for each.
+
+    `names` and `classes` are files of image names and of classes, ``FILE=F`` for one of several files.
+    """
+
+    match: "Match | None" = None
+    ignore_unknown: bool = False
+    names: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    unknown_class: "UnknownClass" = "wrong"
+    answers: "tuple[Id, ...] | None" = None
+
+
 @dataclass
 class Call:
-    """How a command was called: its common options and the files that it read."""
+    """How a command was called: its common options, how it reads files, and which it read."""
 
     json: bool = False
     force: bool = False
     quiet: bool = False
     verbose: bool = False
+    reading: Reading = field(default_factory=Reading)
     inputs: list[dict[str, str | None]] = field(default_factory=list)
     outputs: list[Path] = field(default_factory=list)
     explanations: list[str] = field(default_factory=list)
@@ -221,7 +241,8 @@ def call_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that every command takes; it receives them as its first argument, a `Call`."""
 
     def command(**options: Any) -> Any:
-        call = Call(**{name: options.pop(name) for name in _OPTIONS})
+        reading = {each.name: options.pop(each.name) for each in fields(Reading) if each.name in options}
+        call = Call(**{name: options.pop(name) for name in _OPTIONS}, reading=Reading(**reading))
         result = function(call, **options)
         call.print_notes()
         return result

@@ -23,8 +23,6 @@ from reassess.cli.part_inputs import (
 from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.classes import Classes
 from reassess.core.common_classes import Classed
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
@@ -63,9 +61,7 @@ def load_curves(
     original: str | None = None,
     *,
     at_least: int | None = None,
-    answers: tuple[Id, ...] | None = None,
     votes_needed_by: str | None = None,
-    match: Match | None = None,
 ) -> tuple[dict[str, tuple[Path, Scores]], Answers]:
     """The files of scores, each with its path, and what judges them; as the options say."""
     files = files or (str(needed_part(call, benchmark, "scores")),)
@@ -76,15 +72,13 @@ def load_curves(
         benchmark = _common_benchmark(read)
     elif benchmark.folder is not None:
         votes = votes or benchmark.sources.get("votes")
-    benchmark = matched(benchmark, match)
+    benchmark = matched(call, benchmark)
     if votes_needed_by is not None:
         votes = votes or benchmark.sources.get("votes")
         if votes in (None, NONE):
             raise click.UsageError(f"{votes_needed_by} needs --votes, of which the scores were made.")
     given = {f"scores {number}": part for number, part in enumerate(zip(paths.values(), read, strict=True), 1)}
-    scores, known = _load_answers(
-        call, benchmark, given, golden, at_least, votes, rater_golden, original, answers, classes
-    )
+    scores, known = _load_answers(call, benchmark, given, golden, at_least, votes, rater_golden, original, classes)
     return dict(zip(files, zip(paths.values(), scores, strict=True), strict=True)), known
 
 
@@ -104,12 +98,11 @@ def _load_answers(
     votes: str | None,
     rater_golden: str | None,
     original: str | None,
-    answers: tuple[Id, ...] | None,
     classes: Classes | None,
 ) -> tuple[list[Scores], Answers]:
     """The scores, and what judges them; all in one list of classes and with the benchmark's names of images."""
     sources = _answer_sources(benchmark, golden, votes, rater_golden)
-    order = answers or benchmark.answers
+    order = call.reading.answers or benchmark.answers
     given: dict[str, tuple[Path, Classed]] = dict(scores)
     for part, source in sources.items():
         path = call.resolve(part, source)

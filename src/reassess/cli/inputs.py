@@ -152,29 +152,22 @@ def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
         command,
         in_reading(
             "--names",
-            "name_lists",
             multiple=True,
             metavar="[FILE=]F",
-            help="The image name of each row, one a line; FILE=F for one of several files.",
-        ),
-        in_reading(
-            "--order",
-            type=Choice(["validation", "class-folder"]),
-            help="The order of rows without names: of ImageNet's validation images, or of a reader of class folders.",
+            help="Images of rows: a file with a name per line, or class-folder or validation (ImageNet's order).",
         ),
         in_reading(
             "--classes",
-            "class_lists",
             multiple=True,
             metavar="[FILE=]F",
-            help="The class of each output, one wnid or name a line; FILE=F for one of several files.",
+            help="Classes of outputs: a file with a wnid or name per line, or auto.",
         ),
         in_reading(
             "--unknown-class",
             type=Choice(UNKNOWN_CLASS),
             default="wrong",
             show_default=True,
-            help="Predicted names that no class has: count them as wrong, stop, or leave them out.",
+            help="Names of no class: count them as wrong, stop with an error, or drop them.",
         ),
     )
 
@@ -182,8 +175,7 @@ def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
 match_option = in_reading(
     "--match",
     type=Choice(MATCHES),
-    help="Which part of a name identifies an image, in every file; ImageNet's validation images are known by number.  "
-    "[default: the benchmark's, or path]",
+    help="Join images by this part of their names.  [default: the benchmark's, or path]",
 )
 
 
@@ -192,7 +184,7 @@ def joining_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return _with_options(
         command,
         match_option,
-        in_reading("--ignore-unknown", is_flag=True, help="Count images that are not known instead of stopping."),
+        in_reading("--ignore-unknown", is_flag=True, help="Count unknown images instead of stopping."),
     )
 
 
@@ -218,8 +210,7 @@ answers_option = in_reading(
     "--answers",
     callback=_split,
     metavar="A,B,...",
-    help="All answers of the votes in their order; those on images and classes from what speaks least for the class to "
-    "what speaks most.  [default: the benchmark's; no, maybe, yes; or numbers]",
+    help="Answers from invalid to valid.  [default: the benchmark's; no, maybe, yes; or numbers]",
 )
 
 

@@ -25,8 +25,6 @@ from reassess.cli.part_inputs import (
 from reassess.core.benchmark import USUAL_THRESHOLD, Benchmark, benchmark_of
 from reassess.core.classes import Classes
 from reassess.core.common_classes import Classed, class_ids_of, classes_of
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.predictions import Predictions
@@ -116,10 +114,9 @@ class Judges:
         """At which the label sets were cut from the scores: as given, or the benchmark's, or else the usual one."""
         return next(cut for cut in (given, self.benchmark.threshold, USUAL_THRESHOLD) if cut is not None)
 
-    def joining(self, reading: dict[str, Any]) -> dict[str, Any]:
-        """Take from a command's options those that say how images are joined: as the benchmark that was read does."""
-        del reading["match"]
-        return {"match": self.benchmark.match or "path", "ignore_unknown": reading.pop("ignore_unknown")}
+    def joining(self, call: Call) -> dict[str, Any]:
+        """How images are joined, as arguments of `find_outcomes`."""
+        return {"match": self.benchmark.match or "path", "ignore_unknown": call.reading.ignore_unknown}
 
     def outcomes(self, predictions: Predictions, labels: LabelSets, **joining: Any) -> Outcomes:
         """What happened to each image of one model by one of the label sets; `joining` as for `find_outcomes`.
@@ -153,9 +150,7 @@ def load_judges(
     votes: str | None = NONE,
     golden: str | None = None,
     rater_golden: str | None = None,
-    answers: tuple[Id, ...] | None = None,
     labels_needed: bool = True,
-    match: Match | None = None,
 ) -> Judges:
     """Read what models are judged by, all of it in one list of classes."""
     by_default = benchmark is None and labels is None and thresholds is None
@@ -180,7 +175,7 @@ def load_judges(
     if benchmark is None:
         benchmark = benchmark_of(images)
         classes = read_classes_of(call, benchmark)
-    benchmark = matched(benchmark, match)
+    benchmark = matched(call, benchmark)
     with taken_for_imagenet(by_default):
         if thresholds is None and (of_scores := find_part(call, benchmark, "scores", scores)) is not None:
             given["scores"] = of_scores, load_scores(of_scores, classes=classes)
@@ -188,10 +183,11 @@ def load_judges(
             given["original"] = of_original
         main = None
         if (of_votes := find_part(call, benchmark, "votes", votes)) is not None:
-            main = load_votes(of_votes, answers=answers or benchmark.answers, classes=classes)
+            order = call.reading.answers or benchmark.answers
+            main = load_votes(of_votes, answers=order, classes=classes)
             given["votes"] = of_votes, main
         if votes != NONE or "scores" in given or golden is not None:
-            given |= load_golden(call, benchmark, main, golden, rater_golden, classes, answers=answers)
+            given |= load_golden(call, benchmark, main, golden, rater_golden, classes)
         names = (labels, *more_labels) if more_labels else ()
         return _judges(call, benchmark, by_default, classes, given, thresholds, names)
 
@@ -281,8 +277,6 @@ def load_original_judges(
     benchmark: Benchmark,
     original: str | None,
     votes: Mapping[str, str | None],
-    *,
-    answers: tuple[Id, ...] | None = None,
 ) -> Judges:
     """The original labels, if there are any, and votes, in one list of classes."""
     classes = read_classes_of(call, benchmark)
@@ -296,7 +290,7 @@ def load_original_judges(
             if source is None:
                 error.fix = f"give --{part} FILE; or {error.fix}"
             raise
-        order = answers or benchmark.answers
+        order = call.reading.answers or benchmark.answers
         given[part] = path, load_votes(path, answers=order, classes=classes)
     parts = joined_parts(given, benchmark, classes) if given else {}
     return Judges(

@@ -12,8 +12,6 @@ from reassess.cli.common import Call
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.classes import Classes
 from reassess.core.common_classes import Classed
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
@@ -95,8 +93,6 @@ def load_golden(
     golden: str | None,
     rater_golden: str | None,
     classes: Classes | None,
-    *,
-    answers: tuple[Id, ...] | None,
 ) -> dict[str, tuple[Path, Votes]]:
     """Files and votes of the experts, as `golden`, and of the raters on the same items, where these are apart.
 
@@ -107,7 +103,7 @@ def load_golden(
         if rater_golden is not None:
             raise click.UsageError("--rater-golden goes with --golden: the experts' answers.")
         return {}
-    answers = answers or benchmark.answers or (None if votes is None else golden_answers(votes))
+    answers = call.reading.answers or benchmark.answers or (None if votes is None else golden_answers(votes))
     parts = {"golden": expert_file}
     if votes is not None:
         own = Benchmark(sources=golden_sources(benchmark, golden))
@@ -116,9 +112,9 @@ def load_golden(
     return {part: (path, load_votes(path, answers=answers, classes=classes)) for part, path in parts.items()}
 
 
-def matched(benchmark: Benchmark, match: Match | None) -> Benchmark:
-    """The benchmark, its images joined as was asked for."""
-    return benchmark if match is None else replace(benchmark, match=match)
+def matched(call: Call, benchmark: Benchmark) -> Benchmark:
+    """The benchmark, its images joined as --match says."""
+    return benchmark if call.reading.match is None else replace(benchmark, match=call.reading.match)
 
 
 def joined_parts(

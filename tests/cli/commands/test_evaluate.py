@@ -598,7 +598,7 @@ def test_offline_without_the_data_is_an_error_that_says_how_to_fix(
 def test_class_folder_order_without_original_labels_is_an_error(shop: Path, run: Evaluate) -> None:
     Path("labels.json").write_text(json.dumps({name: [0] for name in validation_names()[:5]}))
     np.save("ids.npy", np.zeros(5, int))
-    result = run("evaluate", "ids.npy", "--labels", "labels.json", "--order", "class-folder")
+    result = run("evaluate", "ids.npy", "--labels", "labels.json", "--names", "class-folder")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         "Error: class-folder order needs original labels, which are missing\n"
@@ -607,13 +607,13 @@ def test_class_folder_order_without_original_labels_is_an_error(shop: Path, run:
 
 
 def test_an_order_of_rows_that_have_names_or_another_number_is_an_error(shop: Path, run: Evaluate) -> None:
-    result = run("evaluate", "good.csv", "--labels", "labels.json", "--order", "validation")
+    result = run("evaluate", "good.csv", "--labels", "labels.json", "--names", "validation")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         "Error: file has image names, so rows need no order\n  where:   good.csv\n  fix:     leave --order out\n"
     )
     np.save("rows.npy", np.zeros((5, 4), np.float32))
-    result = run("evaluate", "rows.npy", "--labels", "labels.json", "--order", "validation")
+    result = run("evaluate", "rows.npy", "--labels", "labels.json", "--names", "validation")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         "Error: not as many rows as the validation order has images\n"
@@ -678,9 +678,9 @@ def test_class_folder_order_is_caught_and_can_be_asked_for(real: npt.NDArray[np.
         "  where:   folders.npy\n"
         "  allowed: well above 0.10 %\n"
         "  found:   0.11 % as given (55 of 50,000); 100.0 % in class-folder order\n"
-        "  fix:     pass --order class-folder (what a reader of class folders yields)\n"
+        "  fix:     pass --names class-folder (what a reader of class folders yields)\n"
     )
-    (result,) = results_of(run, "evaluate", "folders.npy", "--order", "class-folder")
+    (result,) = results_of(run, "evaluate", "folders.npy", "--names", "class-folder")
     assert counts(result["real"]["1"]) == (42_164, 46_837)
     assert result["detected"] == "npy 50000: ids, top 1, rows in class-folder order; joined by name"
     (result,) = results_of(run, "evaluate", "folders.npy", "--original", "none")
@@ -689,9 +689,9 @@ def test_class_folder_order_is_caught_and_can_be_asked_for(real: npt.NDArray[np.
 
 
 def test_validation_order_may_be_said_out_loud(real: npt.NDArray[np.int32], run: Evaluate) -> None:
-    (result,) = results_of(run, "evaluate", "original.npy", "--order", "validation")
+    (result,) = results_of(run, "evaluate", "original.npy", "--names", "validation")
     assert counts(result["real"]["1"]) == (42_164, 46_837)
-    call = run("evaluate", "original.npy", "--order", "class-folder")
+    call = run("evaluate", "original.npy", "--names", "class-folder")
     assert call.code == 1
     assert "the predictions agree with the original labels no more than chance would" in call.err
 

@@ -22,8 +22,6 @@ from reassess.cli.inputs import (
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.benchmark import Benchmark
 from reassess.core.common_classes import classes_of
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError
@@ -102,8 +100,6 @@ def aggregate(
     benchmark: Benchmark | None,
     preset: str | None,
     method: str | None,
-    answers: tuple[Id, ...] | None,
-    match: Match | None,
     output: Path,
     **given: Any,
 ) -> None:
@@ -134,8 +130,6 @@ def aggregate(
         votes,
         asked,
         given,
-        answers=answers,
-        match=match,
         check=partial(_check_votes, output, given),
     )
     result = made.aggregation
@@ -148,7 +142,9 @@ def aggregate(
             write_posterior(output, result.posterior, force=call.force)
         if given["model"] and result.model:
             write_rater_model(given["model"], result.model, force=call.force)
-        keep_settings(benchmark, output, "scores", method=made.method, match=match, answers=answers)
+        keep_settings(
+            benchmark, output, "scores", method=made.method, match=call.reading.match, answers=call.reading.answers
+        )
     _report(call, made, output)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from reassess.cli.common import Call, call_options
+from reassess.cli.fixes import error_in_options
 from reassess.cli.help_pages import Choice, Command, Group, in_benchmark
-from reassess.cli.options_in_words import error_in_words
 from reassess.cli.screen import print_table, say
 from reassess.core.benchmark import IMAGENET
 from reassess.data.catalogue import SOURCES, KnownFile, Source
@@ -113,7 +113,7 @@ def check(call: Call, benchmark: str) -> int:
         call.print_document("data", check_document(result, fails))
     else:
         print_check(result, fails)
-    errors = dict.fromkeys(map(error_in_words, (*result.errors, *fails.values())))
+    errors = dict.fromkeys(map(error_in_options, (*result.errors, *fails.values())))
     for error in errors:
         say(f"Error: {error}", err=True)
     return 1 if errors else 0

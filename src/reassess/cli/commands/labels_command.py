@@ -17,7 +17,6 @@ from reassess.comparison.label_changes import label_diff
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
 from reassess.core.classes import Classes
 from reassess.core.common_classes import Classed
-from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.data.loading import (
@@ -85,7 +84,6 @@ def labels(
     diff: bool,
     agree: bool,
     by: str | None,
-    match: Match | None,
 ) -> None:
     """Cut label sets from scores, show what changed between two, or how far several agree.
 
@@ -97,12 +95,12 @@ def labels(
     if diff:
         if len(files) != 2 or cutting or agree or by or output is not None:
             raise click.UsageError("--diff takes two label sets and no other option of this command.")
-        _show_diff(call, *files, benchmark, match)
+        _show_diff(call, *files, benchmark)
         return
     if agree:
         if len(files) < 2 or cutting:
             raise click.UsageError("--agree takes two or more label sets, and of the other options --by and -o.")
-        _show_agreement(call, files, by, output, benchmark, match)
+        _show_agreement(call, files, by, output, benchmark)
         return
     if by is not None:
         raise click.UsageError("--by goes with --agree.")
@@ -124,11 +122,10 @@ def labels(
         threshold=threshold,
         unrated=unrated,
         original=original,
-        match=match,
     )
     with all_or_none():
         write_labels(output, cut, force=call.force)
-        keep_settings(benchmark, output, "labels", threshold=threshold, match=match)
+        keep_settings(benchmark, output, "labels", threshold=threshold, match=call.reading.match)
     _report(call, output, threshold, cut, unrated_images)
 
 
@@ -140,13 +137,12 @@ def cut_labels(
     threshold: float,
     unrated: str | None = None,
     original: str | None = None,
-    match: Match | None = None,
 ) -> tuple[LabelSets, int | None]:
     """Label sets cut from scores, as the options say; and how many images keep their original label, if any may."""
     path = needed_part(call, benchmark, "scores", scores)
     classes = None if benchmark is None else read_classes_of(call, benchmark)
     of_file = load_scores(path, classes=classes)
-    images_of = matched(benchmark_of(of_file.images) if benchmark is None else benchmark, match)
+    images_of = matched(call, benchmark_of(of_file.images) if benchmark is None else benchmark)
     given: dict[str, tuple[Path, Classed]] = {"scores": (path, of_file)}
     if (of_original := _original(call, images_of, unrated, original, classes)) is not None:
         given["original"] = of_original
@@ -195,9 +191,7 @@ def _report(call: Call, output: Path, threshold: float, cut: LabelSets, unrated:
     )
 
 
-def _read_sets(
-    call: Call, files: tuple[str, ...], benchmark: Benchmark | None, match: Match | None
-) -> list[LabelSets | MultiLabels]:
+def _read_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | None) -> list[LabelSets | MultiLabels]:
     """What each file says is valid, all of it in one list of classes and with the benchmark's names of images."""
     classes = None if benchmark is None else read_classes_of(call, benchmark)
     given: dict[str, tuple[Path, Classed]] = {}
@@ -206,12 +200,12 @@ def _read_sets(
         given[f"labels {number}"] = path, load_any_labels(path, classes=classes)
     if benchmark is None:
         benchmark = benchmark_of(tuple(chain.from_iterable(sets.images for _, sets in given.values())))
-    return list(joined_parts(given, matched(benchmark, match), classes, with_one_another=True).values())
+    return list(joined_parts(given, matched(call, benchmark), classes, with_one_another=True).values())
 
 
-def _show_diff(call: Call, first: str, second: str, benchmark: Benchmark | None, match: Match | None) -> None:
+def _show_diff(call: Call, first: str, second: str, benchmark: Benchmark | None) -> None:
     files = first, second
-    diff = label_diff(*map(judging, files, _read_sets(call, files, benchmark, match)))
+    diff = label_diff(*map(judging, files, _read_sets(call, files, benchmark)))
     if call.json:
         call.print_document("labels", {"first": first, "second": second, **diff.to_json()})
         return
@@ -224,11 +218,10 @@ def _show_agreement(
     by: str | None,
     output: Path | None,
     benchmark: Benchmark | None,
-    match: Match | None,
 ) -> None:
     refuse_repeated(map(Path, files))
     call.check_output(output, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    sets = dict(zip(files, _read_sets(call, files, benchmark, match), strict=True))
+    sets = dict(zip(files, _read_sets(call, files, benchmark), strict=True))
     partial = [given for given, its in sets.items() if isinstance(its, MultiLabels) and not its.complete]
     if partial:
         call.find(IMAGENET.sources["original"])  # on which the verdicts are

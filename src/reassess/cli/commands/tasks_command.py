@@ -17,7 +17,6 @@ from reassess.cli.part_inputs import find_part, read_classes_of
 from reassess.cli.screen import print_table
 from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.common_classes import Classed
-from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.stop_rule import StopRule
 from reassess.core.tasks import Effort, Tasks
@@ -124,7 +123,6 @@ def tasks(
     golden_questions: Path | None,
     benchmark: Benchmark | None,
     golden: str | None,
-    answers: tuple[Id, ...] | None,
 ) -> None:
     """Group questions into tasks for raters, and say what it takes to answer them.
 
@@ -132,7 +130,7 @@ def tasks(
     together; every question is in exactly one, but for golden ones: these are mixed in when people rate.
     """
     call.check_output(output, TASK_SUFFIXES, "tasks", benchmark=benchmark)
-    images_of, asked, experts = _read(call, questions, benchmark, golden, golden_questions, answers)
+    images_of, asked, experts = _read(call, questions, benchmark, golden, golden_questions)
     tree = None if hierarchy is None else read_hierarchy(call.read("hierarchy", hierarchy), asked.classes)
     made = make_tasks(asked, size=size, hierarchy=tree, golden=experts)
     left_out = len(asked) - len(made.questions)
@@ -146,11 +144,11 @@ def tasks(
         )
     each: float = votes
     if stop is not None:
-        each = _until_closed(call, stop, votes, seconds, benchmark, answers)
+        each = _until_closed(call, stop, votes, seconds, benchmark)
     if isinstance(seconds, Path):
         path = call.read("votes", seconds)
         with at(path):
-            order = answers or images_of.answers
+            order = call.reading.answers or images_of.answers
             seconds = seconds_per_vote(load_votes(path, answers=order, classes=asked.classes))
     effort = made.effort(each, seconds)
     write_tasks(output, made, force=call.force)
@@ -182,7 +180,6 @@ def _read(
     benchmark: Benchmark | None,
     golden: str | None,
     golden_questions: Path | None,
-    answers: tuple[Id, ...] | None,
 ) -> tuple[Benchmark, Questions, Votes | None]:
     """The benchmark whose images they are, the questions, and the golden ones with the experts' votes on them."""
     classes = None if benchmark is None else read_classes_of(call, benchmark)
@@ -192,7 +189,7 @@ def _read(
         classes = read_classes_of(call, benchmark)
     given: dict[str, tuple[Path, Classed]] = {"questions": (questions, asked)}
     if (of_experts := find_part(call, benchmark, "golden", golden)) is not None:
-        order = answers or benchmark.answers
+        order = call.reading.answers or benchmark.answers
         given["golden"] = of_experts, load_experts(of_experts, answers=order, classes=classes)
     if golden_questions is not None:
         found = read_questions(call.read("golden questions", golden_questions), classes)
@@ -212,7 +209,6 @@ def _until_closed(
     votes: int,
     seconds: float | Path | None,
     benchmark: Benchmark | None,
-    answers: tuple[Id, ...] | None,
 ) -> float:
     """How many votes a question will get on average, as in earlier votes."""
     earlier = str(seconds) if isinstance(seconds, Path) else None
@@ -220,7 +216,7 @@ def _until_closed(
     if earlier is None and "votes" not in source.sources:
         raise click.UsageError("--stop needs earlier votes: give --seconds VOTES, or a --benchmark that has votes.")
     given = dict.fromkeys(OF_METHODS)
-    made = make_scores(call, source, earlier, None, given, answers=answers)
+    made = make_scores(call, source, earlier, None, given)
     if made.aggregation.model is None:
         raise DataError(
             "no-rater-model",

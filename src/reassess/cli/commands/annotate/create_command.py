@@ -18,8 +18,6 @@ from reassess.cli.common import Call, Range, call_options, counting
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.inputs import FILE, STOP, answers_option, benchmark_option, match_option
 from reassess.core.benchmark import Benchmark
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.stop_rule import StopRule
 from reassess.data.benchmark_outputs import check_place
 from reassess.data.image_sources import ImageSource, open_images
@@ -134,8 +132,6 @@ def create(
     benchmark: Benchmark | None,
     golden: str | None,
     golden_questions: Path | None,
-    answers: tuple[Id, ...] | None,
-    match: Match | None,
     **options: Any,
 ) -> None:
     """Make a campaign of tasks.
@@ -151,7 +147,7 @@ def create(
     if stop is not None and votes < stop.at_least:
         raise click.UsageError(f"--stop closes no question before {stop.at_least} votes: give --votes 2 or more.")
     _check_output(call, campaign, benchmark)
-    parts = load_campaign_parts(call, benchmark, tasks, golden, golden_questions, answers=answers, match=match)
+    parts = load_campaign_parts(call, benchmark, tasks, golden, golden_questions)
     _check_parts(parts, tasks, {"--golden-rate": golden_rate, "--golden-at-least": golden_at_least})
     source = _open_images(parts.benchmark, images)
     if source is not None:

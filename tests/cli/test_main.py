@@ -78,9 +78,9 @@ def test_a_command_whose_output_is_closed_stops_before_it_reads_or_writes(
     run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdout", None)
-    assert main(["data", "list"]) == 1
+    assert main(["fetch"]) == 1
     monkeypatch.undo()
-    command = f"{sys.executable} -m reassess data list >&-"
+    command = f"{sys.executable} -m reassess fetch >&-"
     closed = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert (closed.returncode, closed.stderr) == (
         1,
@@ -92,7 +92,7 @@ def test_a_command_whose_output_is_closed_stops_before_it_reads_or_writes(
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_an_output_that_is_full_is_one_error(monkeypatch: pytest.MonkeyPatch, unbuffered: str) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
-    command = f"{sys.executable} -m reassess data list >/dev/full"
+    command = f"{sys.executable} -m reassess fetch >/dev/full"
     full = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     error = "Error: file cannot be read or written\n  where:   standard output\n  found:   No space left on device\n"
     assert (full.returncode, full.stderr) == (1, error)
@@ -203,7 +203,7 @@ def test_a_result_that_cannot_be_printed_is_said(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("reassess.cli.commands.data_command.print_table", full)
-    result = run("data", "list")
+    result = run("fetch")
     assert (result.code, result.err) == (
         1,
         "Error: file cannot be read or written\n  where:   standard output\n  found:   No space left on device\n",
@@ -217,7 +217,7 @@ def test_memory_that_runs_out_is_one_error(
         raise MemoryError
 
     monkeypatch.setattr("reassess.cli.commands.data_command.print_table", full)
-    result = run("data", "list")
+    result = run("fetch")
     assert (result.code, result.err) == (
         1,
         "Error: not enough memory\n  fix:     use a machine with more memory, or give less data at a time\n",

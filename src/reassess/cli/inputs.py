@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from reassess.cli.common import Range
+from reassess.cli.common import FILE, OUTPUT, Range
 from reassess.cli.help_pages import Choice, in_benchmark, in_reading
 from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark
 from reassess.core.image_names import MATCHES
@@ -43,19 +43,6 @@ __all__ = [
 
 
 _T = TypeVar("_T")
-
-
-class _PathType(click.Path):
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not str(value):
-            self.fail("A path is not empty.", param, ctx)
-        if "\0" in str(value):
-            self.fail("A path holds no null byte.", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-FILE = _PathType(path_type=Path)  # that is read
-OUTPUT = _PathType(path_type=Path)  # that is written
 
 
 class ParsedType(click.ParamType[_T]):

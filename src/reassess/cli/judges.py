@@ -108,7 +108,7 @@ class Judges:
         source = self.benchmark.sources.get("classes")
         if source not in SOURCES or self.labels.classes.names:
             return None
-        return f"class names are not at hand: reassess data fetch {source}"
+        return f"class names are not at hand: reassess fetch {source}"
 
     def threshold(self, given: float | None) -> float:
         """At which the label sets were cut from the scores: as given, or the benchmark's, or else the usual one."""

@@ -205,7 +205,7 @@ def _images_in_order(order: str, judges: Judges) -> tuple[str, ...]:
         raise DataError(
             "no-original-labels",
             "class-folder order needs original labels, which are missing",
-            fix=f"reassess data fetch {IMAGENET.sources['original']}, or pass --original FILE"
+            fix=f"reassess fetch {IMAGENET.sources['original']}, or pass --original FILE"
             if judges.benchmark.folder is None
             else f"pass --original FILE, or {MADE_BY['original']}",
         )

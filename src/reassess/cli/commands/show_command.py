@@ -157,7 +157,7 @@ def _lacking(judges: Judges, wanted: Sequence[str]) -> list[str]:
     *first, last = ["golden answers" if part == "golden" else part for part in lacking]
     named = f"{', '.join(first)} and {last}" if first else last
     sources = " ".join(benchmark.sources[part] for part in lacking)
-    return [f"The {named} are not here: reassess data fetch {sources}"]
+    return [f"The {named} are not here: reassess fetch {sources}"]
 
 
 def _valid(sheet: ImageSheet, labels: LabelSets) -> str:

@@ -8,9 +8,9 @@ import pytest
 import reassess
 from reassess import (
     Classes,
-    Entry,
     Findings,
     LabelSets,
+    LeaderboardRow,
     co_occurrence,
     evaluate,
     find_outcomes,
@@ -65,7 +65,7 @@ def test_a_result_without_a_text_of_its_own_is_a_table_of_its_fields() -> None:
 
 
 def test_a_result_that_lists_things_is_a_table_of_them() -> None:
-    board = Leaderboard(tuple(Entry(f"<{number}>", 70, number) for number in range(70)))
+    board = Leaderboard(tuple(LeaderboardRow(f"<{number}>", 70, number) for number in range(70)))
     html = board._repr_html_()
     assert html.startswith(
         "<p>Leaderboard(70 rows, 70 models)</p><table>"

@@ -196,8 +196,8 @@ def test_a_report_says_why_the_labels_are_not_drawn_anew(here: Path, run: Callab
     evaluated = results_of(run, "evaluate", "model.csv", *judged)
     assert evaluated[0]["mistakes"] == dict.fromkeys(KINDS, 0) | {
         "expert_valid": None,
-        "expert_rejected": None,
-        "rejected": 1,
+        "rejected_by_experts": None,
+        "asked_and_rejected": 1,
     }
 
 
@@ -272,7 +272,7 @@ def test_names_and_ids_give_the_same_integers(
         documents.append(found | {"scores": dict(zip(pairs, read.values.tolist(), strict=True))})
     for command, by_name in documents[0].items():
         assert by_name == documents[1][command], command
-    assert documents[0]["evaluate"][0]["mistakes"]["never_proposed"] == 0
+    assert documents[0]["evaluate"][0]["mistakes"]["not_asked"] == 0
 
 
 @pytest.mark.filterwarnings("ignore:em leaves no item")

@@ -87,7 +87,7 @@ def test_experts_judge_mistakes_as_they_do_in_evaluate() -> None:
         assert findings.evaluations[name].mistakes == expected
     worst = findings.evaluations["worst"].mistakes
     assert worst is not None
-    assert (worst.expert_rejected, worst.never_rated) == (10, 20)
+    assert (worst.rejected_by_experts, worst.never_rated) == (10, 20)
 
 
 def test_findings_print_in_a_line() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.comparison.differences import Change
+from reassess.comparison.differences import AccuracyChange
 from reassess.comparison.pairs import Comparison, Paired, compare, only_right
 from reassess.comparison.panel import Panel
 from reassess.core.labels import LabelSets
@@ -92,14 +92,14 @@ def test_a_verdict_claims_what_the_corrected_tests_allow(real: Paired, original:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (Change(900, {1: 60, -1: 20}), "; the lead changes by more than noise, p = 8.6e-06"),
-        (Change(900, {1: 60, -1: 50}), "; the lead may not have changed, p = 0.39"),
-        (Change(900, {1: 60, -1: 20}, holm=0.05), "; the lead may not have changed, p = 0.05"),
-        (Change(900, {1: 60, -1: 20}, deviation=0.03), "; the lead may not have changed, p = 0.14"),
-        (Change(9000, {2: 5000}), "; the lead changes by more than noise, p < 1e-300"),
+        (AccuracyChange(900, {1: 60, -1: 20}), "; the lead changes by more than noise, p = 8.6e-06"),
+        (AccuracyChange(900, {1: 60, -1: 50}), "; the lead may not have changed, p = 0.39"),
+        (AccuracyChange(900, {1: 60, -1: 20}, holm=0.05), "; the lead may not have changed, p = 0.05"),
+        (AccuracyChange(900, {1: 60, -1: 20}, deviation=0.03), "; the lead may not have changed, p = 0.14"),
+        (AccuracyChange(9000, {2: 5000}), "; the lead changes by more than noise, p < 1e-300"),
     ],
 )
-def test_where_the_labels_disagree_the_change_of_the_lead_is_tested_itself(change: Change, words: str) -> None:
+def test_where_the_labels_disagree_the_change_of_the_lead_is_tested_itself(change: AccuracyChange, words: str) -> None:
     base = "a is better than b; the original labels cannot tell them apart"
     assert Comparison("a", "b", 1000, A, SAME, SAME, change).verdict == base + words
     assert Comparison("a", "b", 1000, A, A, A, change).verdict == "a is better than b, also by the original labels"

@@ -43,7 +43,7 @@ def test_what_is_left_is_as_if_the_excluded_images_had_never_been(excluded: set[
     assert found.excluded == len(excluded)
     for name in ("real", "original", "original_scored", "by_label_count", "empty", "unlabelled", "scorable", "scored"):
         assert getattr(found, name) == getattr(expected, name), name
-    left_out = found.to_json()["left_out"]
+    left_out = found.to_json()["not_scored"]
     assert found.scored + sum(left_out.values()) == 12
     assert ("excluded" in left_out) == bool(excluded)
 

@@ -146,12 +146,12 @@ def test_a_class_that_was_free_to_choose_is_rejected_and_not_unproposed(without:
     models = {"m": Predictions.from_ids([[FOX, ALP], [SKI, ALP], [SKI, FOX]], IMAGES)}
     known = {image: image_sheet(image, **nouns, predictions=models).known for image in IMAGES}
     assert known == {
-        "hill.png": {FOX: "rejected"},
-        "fog.png": {SKI: "rejected", ALP: "rejected"},
+        "hill.png": {FOX: "asked_and_rejected"},
+        "fog.png": {SKI: "asked_and_rejected", ALP: "asked_and_rejected"},
         "new.png": {SKI: "never_rated"},
     }
     asked = image_sheet("fog.png", **NOUNS, predictions={"m": Predictions.from_ids([[FOX, ALP]], ["fog.png"])})
-    assert asked.known == {FOX: "rejected", ALP: "never_proposed"}
+    assert asked.known == {FOX: "asked_and_rejected", ALP: "not_asked"}
 
 
 # --- what models said -----------------------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ def test_the_json_object_names_every_class() -> None:
     }
     assert document["predictions"] == {
         "m": [
-            {"class": FOX, "name": "fox", "known": "never_proposed"},  # nobody answered the question
+            {"class": FOX, "name": "fox", "known": "not_asked"},  # nobody answered the question
             {"class": SKI, "name": "ski", "known": "valid"},
         ],
         "other": None,

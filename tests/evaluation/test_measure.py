@@ -372,7 +372,7 @@ def test_what_lacks_its_input_is_null_with_the_reason() -> None:
     assert document == {
         "images": 4,
         "scored": 3,
-        "left_out": {"empty": 1, "unlabelled": 0, "unknown": 0},
+        "not_scored": {"empty": 1, "unlabelled": 0, "unknown": 0},
         "scorable": 3,
         "detected": "ids; joined by position, in the order of the label set",
         "unknown_classes": {"predictions": 0, "names": 0},
@@ -429,7 +429,7 @@ def test_when_nothing_is_scored_all_is_null_and_never_nan() -> None:
     assert (document["scored"], document["real"]) == (0, {"1": nothing})
     assert (document["soft"], document["soft_reason"]) == (None, "no image is scored")
     assert (document["recall_at_size"], document["recall_at_size_reason"]) == (None, "no image is scored")
-    assert document["mistakes"] == dict.fromkeys(KINDS, 0) | dict.fromkeys(["expert_valid", "expert_rejected"])
+    assert document["mistakes"] == dict.fromkeys(KINDS, 0) | dict.fromkeys(["expert_valid", "rejected_by_experts"])
 
 
 def test_predictions_of_no_image_are_an_evaluation_of_nothing() -> None:
@@ -532,7 +532,7 @@ def test_experts_who_chose_one_class_for_an_image_reject_every_other() -> None:
             Predictions.from_ids(list(top1), images=images), labels, scores=scores, experts=experts
         ).mistakes
         assert mistakes is not None
-        return mistakes.expert_valid, mistakes.expert_rejected, mistakes.rejected
+        return mistakes.expert_valid, mistakes.rejected_by_experts, mistakes.asked_and_rejected
 
     assert kinds(1, 0, 0) == (1, 0, 0)  # most experts say so
     assert kinds(2, 0, 0) == (0, 1, 0)
@@ -549,7 +549,11 @@ def test_scores_and_experts_are_joined_as_the_images_are() -> None:
     )
     experts = experts_of({("z/d.gif", 1): 0.0})
     result = evaluate(predictions, LABELS, original=original, scores=scores, experts=experts, match="stem")
-    assert vars(result.mistakes) == dict.fromkeys(KINDS, 0) | {"expert_rejected": 1, "rejected": 1, "never_proposed": 1}
+    assert vars(result.mistakes) == dict.fromkeys(KINDS, 0) | {
+        "rejected_by_experts": 1,
+        "asked_and_rejected": 1,
+        "not_asked": 1,
+    }
     assert result.soft is not None
     assert result.soft.accuracy == pytest.approx((0.25 + 0.0 + 0.2) / 3)
 
@@ -558,7 +562,7 @@ def test_a_golden_pair_is_refused_or_called_valid_by_experts_whatever_raters_sai
     scores = scores_of({("a.png", 1): 0.3, ("a.png", 0): 0.9, ("c.png", 0): 0.3, ("c.png", 1): 0.9, ("d.png", 3): 0.9})
     experts = experts_of({("a.png", 1): 0.6, ("c.png", 0): 0.4, ("d.png", 2): 0.2})
     result = evaluate(np.array([1, 0, 0, 2]), LABELS, scores=scores, experts=experts)
-    assert vars(result.mistakes) == dict.fromkeys(KINDS, 0) | {"expert_valid": 1, "expert_rejected": 2}
+    assert vars(result.mistakes) == dict.fromkeys(KINDS, 0) | {"expert_valid": 1, "rejected_by_experts": 2}
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def _call(name: str, path: str, force: bool) -> None:
         draw_replays(Path(path), {"one": reassess.replay_stops(votes, model, threshold=0.8)}, force=force)
     elif name == "draw_leaderboard":
         board = reassess.read_leaderboard("board.csv")
-        draw_leaderboard(Path(path), reassess.trend(board), force=force)
+        draw_leaderboard(Path(path), reassess.fit_trend(board), force=force)
     else:
         from tests.formats.test_paths import WRITERS  # what each writes is made here
 

@@ -17,7 +17,7 @@ from reassess.comparison.labelling_bias import labelling_biases
 from reassess.comparison.pairs import compare
 from reassess.comparison.taxonomy import ERROR_KINDS, taxonomies
 from reassess.core.labels import LabelSets
-from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.core.leaderboard import Leaderboard, LeaderboardRow
 from reassess.core.predictions import Predictions
 from reassess.errors import Missing
 from reassess.report.chart import Section
@@ -165,7 +165,7 @@ def test_a_model_of_which_nothing_is_expected_or_that_lies_beyond_all_rows_is_sa
     few = replace(THREE, leaderboard=Leaderboard(leaderboard().entries[:2]))
     caveats = [f"{model}: nothing is expected: too few families of models for a line." for model in THREE.models]
     assert CHARTS["leaderboard"](few).note == " ".join(caveats)
-    beyond = Leaderboard(tuple(Entry(f"{i}", 97 + i / 10, 98 + i / 20) for i in range(20)))
+    beyond = Leaderboard(tuple(LeaderboardRow(f"{i}", 97 + i / 10, 98 + i / 20) for i in range(20)))
     caveats = [f"{one.entry}: {one.caveat}." for one in replace(THREE, leaderboard=beyond).placements]
     assert CHARTS["leaderboard"](replace(THREE, leaderboard=beyond)).note == " ".join(caveats)
     assert "the line is drawn out to it" in caveats[0]

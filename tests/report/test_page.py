@@ -18,7 +18,7 @@ from reassess.report.charts import CHARTS
 from reassess.report.explorers import explorers
 from reassess.report.gallery import Thumbnail, Thumbnails
 from reassess.report.mistake_gallery import cards, choose, mistake_gallery
-from reassess.report.page import Page, Provenance, bound, render
+from reassess.report.page import Page, ReportSources, bound, render
 from reassess.report.sections import sections
 from tests.report.cases import HOSTILE, IMAGES, findings, leaderboard
 
@@ -74,7 +74,9 @@ def page(results: Findings, *, pictures: bool = True, command: str = "reassess r
             sections=sections(results),
             explorers=explorers(results),
             gallery=mistake_gallery(results, choice, shown, Thumbnails(pictures_by_image, 1, 0)) if pictures else None,
-            provenance=Provenance(command, [{"name": "labels", "path": "l.json", "sha256": "00ff"}], {"reassess": "0"}),
+            provenance=ReportSources(
+                command, [{"name": "labels", "path": "l.json", "sha256": "00ff"}], {"reassess": "0"}
+            ),
             classes=results.classes,
             detected={"one": "npy of ids"},
         )

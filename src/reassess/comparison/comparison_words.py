@@ -15,7 +15,7 @@ __all__ = [
     "NO_RATERS_ALONE",
     "TOO_FEW_FAMILIES",
     "gaps_in_words",
-    "panel_left_out",
+    "not_shared_in_words",
     "probability_in_words",
     "ranks_explained",
     "uncertainty_explained",
@@ -59,16 +59,16 @@ def gaps_in_words(ranking: Ranking, *, most: int = 5) -> Iterator[str]:
 
 def unlike_images(panel: Panel) -> Iterator[str]:
     """That accuracies on each model's own images make no ranking; nothing where all models have seen the same."""
-    if any(panel.left_out):
+    if any(panel.not_shared):
         yield (
             f"each model is measured on its own images, which differ, so that this is no ranking; the order is that on "
             f"the {len(panel.images):,} images that all models have seen"
         )
 
 
-def panel_left_out(panel: Panel) -> Iterator[str]:
+def not_shared_in_words(panel: Panel) -> Iterator[str]:
     """How many images of each model are left out, since another model has not seen them."""
-    for model, count in zip(panel.models, panel.left_out, strict=True):
+    for model, count in zip(panel.models, panel.not_shared, strict=True):
         if count:
             are, them = ("image is", "it") if count == 1 else ("images are", "them")
             yield f"{model}: {count:,} {are} left out because another model has not seen {them}"

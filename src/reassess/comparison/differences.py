@@ -24,7 +24,7 @@ from reassess.numeric.bootstrap import SUREST, common_hits, mean_interval, norma
 from reassess.numeric.exact_tests import SMALLEST, holm, sign_flips
 from reassess.text import Shown
 
-__all__ = ["LEVEL", "Change", "Difference", "EveryPair", "PairTests", "every_pair", "p_text", "sums_of_pairs"]
+__all__ = ["LEVEL", "AccuracyChange", "Difference", "EveryPair", "PairTests", "every_pair", "p_text", "sums_of_pairs"]
 
 LEVEL = 0.05  # of a corrected p-value, below which two models are told apart
 _Ints = npt.NDArray[np.int64]
@@ -128,7 +128,7 @@ class Difference(Shown, ABC):
 
 
 @dataclass(frozen=True, repr=False)
-class Change(Difference):
+class AccuracyChange(Difference):
     """How the lead of one model over another changes from original to re-assessed labels, on the same images.
 
     Parameters
@@ -138,7 +138,7 @@ class Change(Difference):
 
     Examples
     --------
-    >>> change = Change(1000, {-1: 20, 1: 60, 2: 5})
+    >>> change = AccuracyChange(1000, {-1: 20, 1: 60, 2: 5})
     >>> change.difference, change.interval, change.better
     (0.05, (0.031, 0.07), 1)
     """

@@ -25,16 +25,16 @@ from reassess.comparison.labelling_bias import LabellingBias, labelling_biases
 from reassess.comparison.model_or_label import Preference, preferences
 from reassess.comparison.pairs import NO_ORIGINAL, Comparison, compare
 from reassess.comparison.panel import Panel
-from reassess.comparison.placement import Placement, original_level, place
+from reassess.comparison.placement import Placement, original_level, place_models
 from reassess.comparison.ranking import Ranking, rank_models
 from reassess.comparison.taxonomy import Taxonomy, taxonomies
-from reassess.comparison.trends import Trend, trend
+from reassess.comparison.trends import Trend, fit_trend
 from reassess.core.benchmark import USUAL_THRESHOLD, Benchmark, benchmark_of
 from reassess.core.checks import check_unique
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets
-from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.core.leaderboard import Leaderboard, LeaderboardRow
 from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
@@ -412,7 +412,7 @@ class Findings(Shown):
     @cached_property
     def trend(self) -> Trend | Missing:
         """The lines of the leaderboard."""
-        return _NO_LEADERBOARD if self.leaderboard is None else trend(self.leaderboard)
+        return _NO_LEADERBOARD if self.leaderboard is None else fit_trend(self.leaderboard)
 
     @cached_property
     def placements(self) -> tuple[Placement, ...]:
@@ -423,8 +423,8 @@ class Findings(Shown):
         for model, evaluation in self.evaluations.items():
             original, real = evaluation.original_accuracy(1), evaluation.real.get(1)
             if original is not None and real is not None and original.value is not None and real.value is not None:
-                entries.append(Entry(model=model, original=100 * original.value, real=100 * real.value))
-        return tuple(place(self.leaderboard, entry) for entry in entries)
+                entries.append(LeaderboardRow(model=model, original=100 * original.value, real=100 * real.value))
+        return place_models(self.leaderboard, entries)
 
 
 def _evaluate_each(

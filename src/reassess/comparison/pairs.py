@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.differences import Change, Difference, EveryPair
+from reassess.comparison.differences import AccuracyChange, Difference, EveryPair
 from reassess.comparison.panel import Panel, check_panel
 from reassess.core.checks import check_known
 from reassess.core.classes import Classes
@@ -86,7 +86,7 @@ class Comparison(Shown):
     Examples
     --------
     >>> real, original = Paired(900, 700, 70, 40), Paired(1000, 600, 80, 90)
-    >>> scored, change = Paired(900, 600, 60, 70), Change(900, {-1: 30, 1: 50, 2: 10})
+    >>> scored, change = Paired(900, 600, 60, 70), AccuracyChange(900, {-1: 30, 1: 50, 2: 10})
     >>> print(Comparison("one", "two", 1000, real, original, scored, change))
     one is better than two; the original labels cannot tell them apart; the lead changes by more than noise, p = 0.0003
     re-assessed      +3.33 points [+1.11, +5.67], p = 0.0054; of 900 images 70 only one, 40 only two
@@ -101,7 +101,7 @@ class Comparison(Shown):
     real: Paired
     original: Paired | None
     original_scored: Paired | None = None
-    change: Change | None = None
+    change: AccuracyChange | None = None
     label_set: str = UNNAMED
 
     @property
@@ -135,7 +135,7 @@ class Comparison(Shown):
         return self.verdict
 
     @property
-    def rows(self) -> dict[str, Paired | Change]:
+    def rows(self) -> dict[str, Paired | AccuracyChange]:
         """The differences that there are, by what tables call them."""
         few = None if self.original is None or self.real.n == self.original.n else self.original_scored
         parts = {"original": self.original, "original, scored": few, "change": self.change}
@@ -267,16 +267,18 @@ def _paired(
     return Paired(n=a.size, both=both, only_a=of_a - both, only_b=of_b - both, **tested)
 
 
-def _change(panel: Panel, pair: tuple[int, int], images: npt.NDArray[np.bool_], **tested: float | None) -> Change:
+def _change(
+    panel: Panel, pair: tuple[int, int], images: npt.NDArray[np.bool_], **tested: float | None
+) -> AccuracyChange:
     real, original = (hits[list(pair)][:, images].astype(np.int8) for hits in (panel.valid, panel.original_hit))
     changes, counts = np.unique((real[0] - real[1]) - (original[0] - original[1]), return_counts=True)
     of_value = zip(changes.tolist(), counts.tolist(), strict=True)
-    return Change(
+    return AccuracyChange(
         n=int(np.count_nonzero(images)), changes={value: count for value, count in of_value if value}, **tested
     )
 
 
-def _change_in_words(change: Change) -> str:
+def _change_in_words(change: AccuracyChange) -> str:
     size = f"p {change.p_texts()['corrected']}"
     return f"the lead changes by more than noise, {size}" if change.better else f"the lead may not have changed, {size}"
 

@@ -135,7 +135,7 @@ class Ranking(Shown):
     def _gaps_to_json(self, gaps: Gaps) -> dict[str, Any]:
         return {
             "pairs": gaps.pairs,
-            "told_apart": {"original": gaps.by_original, "real": gaps.by_real},
+            "significant_pairs": {"original": gaps.by_original, "real": gaps.by_real},
             "lead_changes": len(gaps.changed),
             "vanished": self._names(gaps.vanished),
             "reversed": self._names(gaps.reversed),

@@ -17,7 +17,7 @@ _MISTAKES_OF = {
     "co_occurring": "a class that is often valid together with a valid one",
     "same_group": "a class of one group with a valid one",
     "no_class": "none of the classes",
-    "never_proposed": "a class that raters were never asked about",
+    "not_asked": "a class that raters were never asked about",
     "never_rated": "a class on an image that was never rated",
     "remaining": "a class that raters were asked about, and that fits no other kind",
 }

@@ -4,7 +4,7 @@
 2. co_occurring: the predicted class and a valid one are often valid together, on other images.
 3. same_group: the predicted class and a valid one are of one group: groups of classes are given.
 4. no_class: the prediction is none of the classes.
-5. never_proposed, never_rated: nobody was asked about the predicted class, or about the image at all, as
+5. not_asked, never_rated: nobody was asked about the predicted class, or about the image at all, as
    `reassess.evaluation.known_kinds` says.
 6. remaining: none of these; people were asked about the predicted class.
 """
@@ -29,7 +29,7 @@ from reassess.text import Listed, Shown, percent
 
 __all__ = ["ERROR_KINDS", "KINDS_IN_WORDS", "OFTEN", "Taxonomy", "taxonomies"]
 
-_OF_SCORES = ("never_proposed", "never_rated")
+_OF_SCORES = ("not_asked", "never_rated")
 ERROR_KINDS = ("collapsed", "co_occurring", "same_group", "no_class", *_OF_SCORES, "remaining")
 KINDS_IN_WORDS = {
     "collapsed": "collapsed",

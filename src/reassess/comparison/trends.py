@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
-from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.core.leaderboard import Leaderboard, LeaderboardRow
 from reassess.errors import DataError
 from reassess.numeric.regression import Estimate, Polynomial, fit_polynomial
 from reassess.text import Shown
 
-__all__ = ["BANDS", "Band", "FarOut", "Line", "Trend", "trend"]
+__all__ = ["BANDS", "Band", "FarOut", "Trend", "TrendLine", "fit_trend"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ _FENCE = 3  # distances of the quartiles, from a quartile to an outer fence
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Line(Shown):
+class TrendLine(Shown):
     """The line of the rows in a band.
 
     Parameters
@@ -116,8 +116,8 @@ class FarOut(Shown):
 
     low: float
     high: float
-    entries: tuple[Entry, ...]
-    line: Line
+    entries: tuple[LeaderboardRow, ...]
+    line: TrendLine
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -145,13 +145,13 @@ class Trend(Shown):
     """
 
     board: Leaderboard
-    overall: Line
+    overall: TrendLine
     far_out: FarOut
-    lines: tuple[Line, ...]
+    lines: tuple[TrendLine, ...]
     bend: Estimate | None
 
     @property
-    def changes(self) -> list[tuple[Line, Line, Estimate]]:
+    def changes(self) -> list[tuple[TrendLine, TrendLine, Estimate]]:
         """The slope of each band less that of the band before, where both have one; the bands may overlap."""
         return [
             (before, after, after.fit.less(before.fit, 1))
@@ -195,7 +195,7 @@ class Trend(Shown):
         }
 
 
-def trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
+def fit_trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
     """Fit lines of ReaL accuracy on original accuracy, to all rows and in bands.
 
     Parameters
@@ -215,8 +215,8 @@ def trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
     >>> original = np.arange(70, 90)
     >>> real = 100 - (100 - original) ** 2 / 40
     >>> rows = zip(string.ascii_letters, original.tolist(), real.tolist())
-    >>> board = Leaderboard(tuple(Entry(name, x, y) for name, x, y in rows))
-    >>> result = trend(board, [Band(70, 80), Band(80, 90)])
+    >>> board = Leaderboard(tuple(LeaderboardRow(name, x, y) for name, x, y in rows))
+    >>> result = fit_trend(board, [Band(70, 80), Band(80, 90)])
     >>> [round(line.slope.value, 6) for line in result.lines], round(result.bend.value, 6)
     ([1.275, 0.775], -0.05)
 
@@ -255,8 +255,8 @@ def _far_out(board: Leaderboard) -> FarOut:
     )
 
 
-def _line(board: Leaderboard, inside: npt.NDArray[np.bool_], band: Band | None = None) -> Line:
-    return Line(
+def _line(board: Leaderboard, inside: npt.NDArray[np.bool_], band: Band | None = None) -> TrendLine:
+    return TrendLine(
         band=band,
         rows=int(inside.sum()),
         models=np.unique(board.model_ids[inside]).size,

@@ -17,13 +17,13 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import ranks
 from reassess.text import Listed, Shown, percentage
 
-__all__ = ["Entry", "Leaderboard"]
+__all__ = ["Leaderboard", "LeaderboardRow"]
 
 _FIRST_WORD = re.compile(r"[^\W\d_]+(?=[^/\\]*$)")  # the first word, letters alone, after the last slash
 
 
 @dataclass(frozen=True)
-class Entry:
+class LeaderboardRow:
     """One row of a leaderboard.
 
     Parameters
@@ -73,7 +73,7 @@ class Leaderboard(Shown):
     ----------
     entries
         In any order; a model may stand there once for each image size.
-    left_out
+    rows_dropped
         How many rows of the files were left out, by the reason.
     family
         What it finds first in the name of a model, or its first group there, is the model's family; by default the
@@ -88,17 +88,19 @@ class Leaderboard(Shown):
 
     Examples
     --------
-    >>> board = Leaderboard((Entry("a", 76.1, 82.9), Entry("b", 79.5, 84.6), Entry("c", 80.0, 84.6)))
+    >>> rows = [("a", 76.1, 82.9), ("b", 79.5, 84.6), ("c", 80.0, 84.6)]
+    >>> board = Leaderboard(tuple(LeaderboardRow(*row) for row in rows))
     >>> board
     Leaderboard(3 rows, 3 models)
     >>> board.real_ranks, board.rises
     (array([3, 1, 1]), array([0, 1, 0]))
-    >>> Leaderboard((Entry("resnet18.a1", 71.5, 79.5), Entry("resnet50.a1", 80.2, 85.8), Entry("7", 60, 70))).families
+    >>> rows = [("resnet18.a1", 71.5, 79.5), ("resnet50.a1", 80.2, 85.8), ("7", 60, 70)]
+    >>> Leaderboard(tuple(LeaderboardRow(*row) for row in rows)).families
     ('resnet', 'resnet', '7')
     """
 
-    entries: tuple[Entry, ...]
-    left_out: dict[str, int] = field(default_factory=dict)
+    entries: tuple[LeaderboardRow, ...]
+    rows_dropped: dict[str, int] = field(default_factory=dict)
     family: re.Pattern[str] = _FIRST_WORD
     label_set: str = "ReaL"
 

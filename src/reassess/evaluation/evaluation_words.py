@@ -9,7 +9,7 @@ from reassess.errors import Fix
 from reassess.evaluation.class_list import ClassList
 from reassess.evaluation.class_list_search import MOST_CLASSES, labelled_pairs
 from reassess.evaluation.outcomes import Outcomes
-from reassess.evaluation.result import NONE_SCORED, Evaluation, ceiling_in_words, left_out_in_words
+from reassess.evaluation.result import NONE_SCORED, Evaluation, ceiling_in_words, not_scored_in_words
 from reassess.numeric.exact_tests import SMALLEST
 from reassess.numeric.proportion import Proportion
 from reassess.text import counted, percent, percents, plain, shortened, some, together
@@ -23,9 +23,9 @@ __all__ = [
     "class_list_in_words",
     "counts_in_words",
     "heading",
-    "left_out_in_words",
     "missing_in_words",
     "no_list_in_words",
+    "not_scored_in_words",
     "score_in_words",
 ]
 
@@ -40,9 +40,9 @@ FIX_CLASS_LIST = Fix("read the file with the outputs that {find_class_list} find
 MISTAKES_IN_WORDS = {
     "no_class": "of no class",
     "expert_valid": "valid to most experts",
-    "expert_rejected": "rejected by experts",
-    "rejected": "rated and rejected",
-    "never_proposed": "never proposed",
+    "rejected_by_experts": "rejected by experts",
+    "asked_and_rejected": "rated and rejected",
+    "not_asked": "never proposed",
     "never_rated": "on images never rated",
 }
 # What is known of one prediction for one image.
@@ -53,7 +53,7 @@ _SELDOM = ("no_class", "expert_valid")
 def counts_in_words(counts: Mapping[str, int | None], words: Mapping[str, str]) -> str:
     """Numbers of mistakes of each kind; kinds that seldom occur are named where they do, and others where known.
 
-    >>> counts_in_words({"no_class": 0, "expert_rejected": None, "never_rated": 0}, MISTAKES_IN_WORDS)
+    >>> counts_in_words({"no_class": 0, "rejected_by_experts": None, "never_rated": 0}, MISTAKES_IN_WORDS)
     '0 on images never rated'
     """
     named = {kind: n for kind, n in counts.items() if n or (n is not None and kind not in _SELDOM)}

@@ -8,7 +8,7 @@ import numpy as np
 
 from reassess.core.checks import check_range
 from reassess.core.classes import Classes
-from reassess.core.common_classes import in_one_list
+from reassess.core.common_classes import align_classes
 from reassess.core.image_names import image_keys
 from reassess.core.items import Id
 from reassess.core.kinds import check_kind
@@ -165,7 +165,7 @@ def image_sheet(
     given: dict[str, Any] = {"the original labels": original, "the scores": scores, "the votes": votes}
     given = {name: part for name, part in (given | {"the experts' votes": experts}).items() if part is not None}
     models = dict(predictions or {})
-    moved = in_one_list(given | models, None if labels is None else labels.classes)
+    moved = align_classes(given | models, None if labels is None else labels.classes)
     original, scores, votes, experts = (
         moved.get(name) for name in ("the original labels", "the scores", "the votes", "the experts' votes")
     )

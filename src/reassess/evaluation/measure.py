@@ -265,4 +265,4 @@ def _soft(outcomes: Outcomes, scores: Scores, reasons: dict[str, str]) -> Soft |
 def _mistakes(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> Mistakes:
     kinds = mistake_kinds(outcomes, scores, experts)
     counts = dict(zip(KINDS, np.bincount(kinds[kinds >= 0], minlength=len(KINDS)).tolist(), strict=True))
-    return Mistakes(**counts | (dict.fromkeys(("expert_valid", "expert_rejected")) if experts is None else {}))
+    return Mistakes(**counts | (dict.fromkeys(("expert_valid", "rejected_by_experts")) if experts is None else {}))

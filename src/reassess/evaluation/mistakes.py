@@ -14,7 +14,7 @@ from reassess.evaluation.outcomes import LABELLED, Outcomes
 
 __all__ = ["KINDS", "known_kinds", "mistake_kinds", "validity"]
 
-KINDS = ("no_class", "expert_valid", "expert_rejected", "rejected", "never_proposed", "never_rated")
+KINDS = ("no_class", "expert_valid", "rejected_by_experts", "asked_and_rejected", "not_asked", "never_rated")
 _NO_CLASS, _EXPERT_VALID, _EXPERT_REJECTED, _REJECTED, _NEVER_PROPOSED, _NEVER_RATED = range(len(KINDS))
 
 
@@ -29,9 +29,9 @@ def known_kinds(
     """What is known of classes that are not valid for some images: the first of `KINDS` that fits, as its position.
 
     - no_class: it is none of the classes, of id -1.
-    - expert_valid, expert_rejected: experts judged it, and more than half of them call it valid, or chose it; or not.
-    - rejected: people were asked about it. Where they chose one class of all for the image, they were asked about all.
-    - never_proposed: people were asked about the image, but not about this class.
+    - expert_valid, rejected_by_experts: experts judged it, and more than half of them call it valid, or chose it; or not.
+    - asked_and_rejected: people were asked about it. Where they chose one class of all for the image, they were asked about all.
+    - not_asked: people were asked about the image, but not about this class.
     - never_rated: nobody was asked about the image.
 
     Parameters
@@ -57,7 +57,7 @@ def known_kinds(
     >>> rated = Scores(Questions.from_columns(["a.png", "a.png"], np.array([0, 1])), np.array([0.9, 0.1]))
     >>> kinds = known_kinds(["a.png", "b.png"], np.array([[1, 2], [1, -1]]), rated)
     >>> [[KINDS[kind] for kind in of_image] for of_image in kinds]
-    [['rejected', 'never_proposed'], ['never_rated', 'no_class']]
+    [['asked_and_rejected', 'not_asked'], ['never_rated', 'no_class']]
     """
     if isinstance(rated, Votes):
         rated = rated.restrict(np.flatnonzero(rated.sizes))

@@ -92,9 +92,9 @@ class MultiLabelAccuracy(Shown):
         """The object that JSON documents hold."""
         document = {
             **{name: getattr(self, name) for name in _JUDGED},
-            "left_out": {name: getattr(self, name) for name in _LEFT_OUT},
-            "unclear_left_out": self.accuracy.to_json() | {"mean_over_classes": self.class_accuracy},
-            "unclear_is_right": self.lenient.to_json() | {"mean_over_classes": self.class_lenient},
+            "not_scored": {name: getattr(self, name) for name in _LEFT_OUT},
+            "unclear_excluded": self.accuracy.to_json() | {"mean_over_classes": self.class_accuracy},
+            "unclear_is_correct": self.lenient.to_json() | {"mean_over_classes": self.class_lenient},
             "interval": "95 %, Wilson, over images",
         }
         return document | ({} if self.reason is None else {"mean_over_classes_reason": self.reason})
@@ -110,8 +110,8 @@ class MultiLabelAccuracy(Shown):
                 "images": n,
                 "valid": valid,
                 "unclear": unclear,
-                "unclear_left_out": Proportion(valid, n - unclear).value,
-                "unclear_is_right": Proportion(valid + unclear, n).value,
+                "unclear_excluded": Proportion(valid, n - unclear).value,
+                "unclear_is_correct": Proportion(valid + unclear, n).value,
             }
             for i, (valid, unclear, n) in zip(self.class_ids.tolist(), self.by_class.tolist(), strict=True)
         ]

@@ -22,7 +22,7 @@ __all__ = [
     "Mistakes",
     "Soft",
     "ceiling_in_words",
-    "left_out_in_words",
+    "not_scored_in_words",
     "ranked",
     "ranks_of",
 ]
@@ -77,9 +77,9 @@ class Mistakes:
 
     no_class: int
     expert_valid: int | None
-    expert_rejected: int | None
-    rejected: int
-    never_proposed: int
+    rejected_by_experts: int | None
+    asked_and_rejected: int
+    not_asked: int
     never_rated: int
 
     def __add__(self, other: "Mistakes") -> "Mistakes":
@@ -89,9 +89,9 @@ class Mistakes:
         return Mistakes(
             no_class=self.no_class + other.no_class,
             expert_valid=both(self.expert_valid, other.expert_valid),
-            expert_rejected=both(self.expert_rejected, other.expert_rejected),
-            rejected=self.rejected + other.rejected,
-            never_proposed=self.never_proposed + other.never_proposed,
+            rejected_by_experts=both(self.rejected_by_experts, other.rejected_by_experts),
+            asked_and_rejected=self.asked_and_rejected + other.asked_and_rejected,
+            not_asked=self.not_asked + other.not_asked,
             never_rated=self.never_rated + other.never_rated,
         )
 
@@ -207,7 +207,7 @@ class Evaluation(Shown):
         if self.recall_at_size is not None:
             rows.append(("recall at size", f"{self.recall_at_size:.4f}"))
         rows.append(("scored", f"{self.scored:,} of {self.scorable:,} images with labels"))
-        rows.append(("left out", left_out_in_words(self) or "nothing"))
+        rows.append(("left out", not_scored_in_words(self) or "nothing"))
         if self.unknown_classes.predictions:
             rows.append(("unknown classes", str(self.unknown_classes)))
         return rows
@@ -226,7 +226,7 @@ class Evaluation(Shown):
         return {
             "images": self.images,
             "scored": self.scored,
-            "left_out": left_out | ({"excluded": self.excluded} if self.excluded else {}),
+            "not_scored": left_out | ({"excluded": self.excluded} if self.excluded else {}),
             "scorable": self.scorable,
             "detected": self.detected,
             "unknown_classes": self.unknown_classes.to_json(),
@@ -263,7 +263,7 @@ def ranks_of(evaluations: Mapping[str, Evaluation]) -> dict[str, int]:
     return dict(zip(evaluations, ranks(accuracies).tolist(), strict=True))
 
 
-def left_out_in_words(evaluation: Evaluation) -> str:
+def not_scored_in_words(evaluation: Evaluation) -> str:
     """What was left out of an evaluation, in words; empty where nothing was."""
     parts = {
         "with an empty label set": evaluation.empty,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from reassess.comparison.placement import Placement
-from reassess.comparison.trends import Line, Trend
+from reassess.comparison.trends import Trend, TrendLine
 from reassess.core.labels import UNNAMED
 from reassess.evaluation.evaluation_words import heading
 from reassess.numeric.regression import Estimate
@@ -98,7 +98,7 @@ def _draw_points(drawing: Drawing, trend: Trend, start: float) -> None:
     drawing.drawn.append(at)
 
 
-def _draw_line(drawing: Drawing, trend: Trend, line: Line, colour: str, dashes: str) -> None:
+def _draw_line(drawing: Drawing, trend: Trend, line: TrendLine, colour: str, dashes: str) -> None:
     if line.fit is None or line.slope is None or line.band is None:
         return
     inside = trend.board.original[line.band.holds(trend.board.original)]

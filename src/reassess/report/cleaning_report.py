@@ -14,7 +14,7 @@ from reassess.core.image_names import Match
 from reassess.errors import DataError
 from reassess.formats.files import as_path, suffix_of
 from reassess.report.figures import Drawing, save_figure
-from reassess.report.gallery import Card, Entry, Gallery, Line, thumbnails
+from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, thumbnails
 from reassess.report.page import Page
 from reassess.report.style import LONGEST
 from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, provenance, write_page
@@ -115,13 +115,13 @@ def _card(cleaning: Cleaning, row: int) -> Card:
     named = cleaning.classes.label
     p_right = float(cleaning.p_right[row])
     says = "not certain enough" if p_right >= _EVEN else "probably wrong"
-    lines = [Line("Label", [Entry(named(label), verdict="wrong", says=says)])]
+    lines = [CardLine("Label", [CardEntry(named(label), verdict="wrong", says=says)])]
     if suggested >= 0 and suggested != label:
-        lines.append(Line("Likelier", [Entry(named(suggested))]))
+        lines.append(CardLine("Likelier", [CardEntry(named(suggested))]))
     if not math.isnan(p_right):
-        lines.append(Line("The label is right", [Entry(_percent(p_right))]))
+        lines.append(CardLine("The label is right", [CardEntry(_percent(p_right))]))
     else:
-        lines.append(Line("Why", [Entry(cleaning.reasons[row])]))
+        lines.append(CardLine("Why", [CardEntry(cleaning.reasons[row])]))
     return Card(cleaning.images[row], lines, [named(class_id) for class_id in {label, suggested} if class_id >= 0])
 
 

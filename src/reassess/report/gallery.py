@@ -16,9 +16,9 @@ from reassess.text import counted, some
 
 __all__ = [
     "Card",
-    "Entry",
+    "CardEntry",
+    "CardLine",
     "Gallery",
-    "Line",
     "Thumbnail",
     "Thumbnails",
     "thumbnails",
@@ -103,7 +103,7 @@ def _thumbnail(source: str | BytesIO) -> Thumbnail:
 
 
 @dataclass(frozen=True)
-class Entry:
+class CardEntry:
     """One thing that is known of an image.
 
     Parameters
@@ -121,11 +121,11 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Line:
+class CardLine:
     """A term, such as a label or a model, and what an image has under it."""
 
     term: str
-    entries: Sequence[Entry]
+    entries: Sequence[CardEntry]
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Card:
     """
 
     image: str
-    lines: Sequence[Line]
+    lines: Sequence[CardLine]
     classes: Sequence[str]
     mistakes: Mapping[str, str] = field(default_factory=dict)
     about: Sequence[str] = ()

@@ -14,7 +14,7 @@ from reassess.core.classes import Classes
 from reassess.evaluation.evaluation_words import KNOWN_IN_WORDS, score_in_words
 from reassess.evaluation.image_sheet import ImageSheet, image_sheet
 from reassess.evaluation.mistakes import KINDS, known_kinds
-from reassess.report.gallery import Card, Entry, Gallery, Line, Thumbnails
+from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, Thumbnails
 from reassess.report.page import NO_CLASS
 
 __all__ = ["ABOUT_LABELS", "Choice", "MistakeCard", "cards", "choose", "mistake_gallery"]
@@ -210,26 +210,26 @@ def _card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
     def named(class_id: int) -> str:
         return label(class_id) if class_id >= 0 else NO_CLASS
 
-    def predicted(class_id: int, is_valid: bool) -> Entry:
+    def predicted(class_id: int, is_valid: bool) -> CardEntry:
         if not valid:
-            return Entry(named(class_id), verdict(class_id) if not is_valid else "")
+            return CardEntry(named(class_id), verdict(class_id) if not is_valid else "")
         word: Literal["right", "wrong"] = "right" if is_valid else "wrong"
-        return Entry(named(class_id), "" if is_valid else verdict(class_id), word, word)
+        return CardEntry(named(class_id), "" if is_valid else verdict(class_id), word, word)
 
     def verdict(class_id: int) -> str:
         """What raters answered about a predicted class, or what is known of it; nothing of what is no class."""
         return known.get(class_id) or (KNOWN_IN_WORDS.get(card.known.get(class_id, ""), "") if class_id >= 0 else "")
 
-    lines = [Line("Valid", [Entry(label(i), known.get(i, "")) for i in valid] or [Entry("no class")])]
+    lines = [CardLine("Valid", [CardEntry(label(i), known.get(i, "")) for i in valid] or [CardEntry("no class")])]
     if original is not None:
         is_wrong = original not in valid
         lines.append(
-            Line(
+            CardLine(
                 "Original label",
-                [Entry(label(original), "", "wrong" if is_wrong else "", "not valid" if is_wrong else "")],
+                [CardEntry(label(original), "", "wrong" if is_wrong else "", "not valid" if is_wrong else "")],
             )
         )
-    lines += [Line(model, [predicted(class_id, is_valid)]) for model, class_id, is_valid in card.predictions]
+    lines += [CardLine(model, [predicted(class_id, is_valid)]) for model, class_id, is_valid in card.predictions]
     shown = {*valid, *(class_id for _, class_id, _ in card.predictions), *(() if original is None else (original,))}
     return Card(
         image=card.image,

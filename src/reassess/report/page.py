@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_CLASS",
     "Page",
-    "Provenance",
+    "ReportSources",
     "bound",
     "render",
     "set_heading",
@@ -79,7 +79,7 @@ NO_CLASS = "none of the classes"
 
 
 @dataclass(frozen=True)
-class Provenance:
+class ReportSources:
     """How the page was made: the command, the input files with their hashes, and the versions."""
 
     command: str
@@ -97,7 +97,7 @@ class Page:
     sections: Sequence[Section]
     explorers: Sequence[Explorer]
     gallery: Gallery | None
-    provenance: Provenance
+    provenance: ReportSources
     classes: Classes
     detected: Mapping[str, str]
 

@@ -6,7 +6,7 @@ from reassess.comparison.comparison_words import (
     DIFFERENCE_EXPLAINED,
     HOLM_EXPLAINED,
     gaps_in_words,
-    panel_left_out,
+    not_shared_in_words,
     probability_in_words,
     ranks_explained,
     uncertainty_explained,
@@ -21,8 +21,8 @@ from reassess.evaluation.evaluation_words import (
     ceiling_in_words,
     class_list_in_words,
     heading,
-    left_out_in_words,
     missing_in_words,
+    not_scored_in_words,
 )
 from reassess.evaluation.result import Evaluation
 from reassess.report.chart import Chart, Section, missing_section, percent, percents, table
@@ -102,7 +102,7 @@ def _left_out(findings: Findings) -> Iterator[str]:
     """Images left out; models with the same counts share a sentence."""
     models: dict[str, list[str]] = {}
     for model, result in findings.evaluations.items():
-        if left_out := left_out_in_words(result):
+        if left_out := not_scored_in_words(result):
             models.setdefault(left_out, []).append(model)
     for counts, names in models.items():
         of_some = "" if len(names) == len(findings.models) else f" of {together(names)}"
@@ -130,7 +130,7 @@ def standing(findings: Findings, chart: Chart | Missing) -> Section:
         "The two models cannot be told apart where the interval that counts raters too, or the other where there is "
         "none, contains 0, nor where the p-value, corrected by Holm for all pairs of models, is 0.05 or more."
     ]
-    notes += [f"{text}." for text in panel_left_out(findings.panel)]
+    notes += [f"{text}." for text in not_shared_in_words(findings.panel)]
     if len(findings.models) == 2:
         return Section(key=key, title=title, words=words, charts=[chart], notes=notes)
     notes.append(f"Rank, 95 %: {ranks_explained(ranking)}. {HOLM_EXPLAINED}.")

@@ -19,7 +19,7 @@ from reassess.report.chart import Chart
 from reassess.report.explorers import explorers
 from reassess.report.gallery import thumbnails
 from reassess.report.mistake_gallery import cards, choose, mistake_gallery
-from reassess.report.page import Page, Provenance, render
+from reassess.report.page import Page, ReportSources, render
 from reassess.report.sections import sections
 
 __all__ = ["REPORT_SUFFIXES", "ShownMistakes", "provenance", "write_page", "write_report"]
@@ -160,9 +160,9 @@ def write_report(
     )
 
 
-def provenance(command: str, inputs: Sequence[Mapping[str, str | None]]) -> Provenance:
+def provenance(command: str, inputs: Sequence[Mapping[str, str | None]]) -> ReportSources:
     """How a page was made; of absolute paths the last part only."""
-    return Provenance(
+    return ReportSources(
         command=shlex.join("=".join(map(_named, part.split("="))) for part in shlex.split(command)),
         inputs=[dict(entry) | {"path": _named(str(entry["path"]))} for entry in inputs],
         versions=_versions(),

@@ -58,7 +58,7 @@ def test_two_models_are_compared_by_both_kinds_of_labels(bench: Path, run: Calla
         "than noise, p = 6e-08",
     }
     assert {name: pair[name] for name in expected} == expected
-    assert results["left_out"] == {"good.csv": 0, "fitted.csv": 0}
+    assert results["not_shared"] == {"good.csv": 0, "fitted.csv": 0}
     assert (results["label_set"], results["common_images"], results["scored"]) == ("re-assessed", 60, 50)
     assert results["label_uncertainty"] is None
     assert results["label_uncertainty_reason"] == "no votes are at hand"
@@ -157,7 +157,7 @@ def test_models_on_different_images_are_compared_on_those_in_common_and_that_is_
 ) -> None:
     write_csv("part.csv", "image,prediction", list(FITTED.items())[:20][::-1])
     results = results_of(run, "compare", "good.csv", "part.csv", *OPTIONS)
-    assert (results["common_images"], results["left_out"]) == (20, {"good.csv": 40, "part.csv": 0})
+    assert (results["common_images"], results["not_shared"]) == (20, {"good.csv": 40, "part.csv": 0})
     assert (results["pairs"][0]["images"], results["pairs"][0]["only_a"]) == (20, 4)
     out = run("compare", "good.csv", "part.csv", *OPTIONS).out
     assert "good.csv: 40 images are left out because another model has not seen them\n" in out

@@ -137,7 +137,7 @@ def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results
         "file": "poor.csv",
         "images": 4,
         "scored": 3,
-        "left_out": {"empty": 1, "unlabelled": 0, "unknown": 0},
+        "not_scored": {"empty": 1, "unlabelled": 0, "unknown": 0},
         "scorable": 4,
         "detected": "csv: images named by column image; ids, top 1, column prediction; joined by name",
         "unknown_classes": {"predictions": 0, "names": 0},
@@ -151,7 +151,8 @@ def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results
         "soft": {"accuracy": pytest.approx((0.85 + 0.5 + 1) / 3), "ceiling": pytest.approx((0.9 + 0.75 + 1) / 3)},
         "recall_at_size": None,
         "recall_at_size_reason": "some images have more labels than the file has ids for each (1)",
-        "mistakes": dict.fromkeys(KINDS, 0) | {"expert_valid": None, "expert_rejected": None, "rejected": 1},
+        "mistakes": dict.fromkeys(KINDS, 0)
+        | {"expert_valid": None, "rejected_by_experts": None, "asked_and_rejected": 1},
         "by_label_count": [
             {"labels": 1, "n": 2, "real": {"1": proportion(1, 2, 0.0945, 0.9055)}, "recall_at_size": 0.5},
             {"labels": 2, "n": 1, "real": {"1": proportion(1, 1, 0.2065, 1.0)}, "recall_at_size": None},
@@ -247,7 +248,7 @@ def test_names_are_matched_as_asked_and_so_are_scores(match: str, shop: Path, ru
     assert run(*argv).code == 1
     (result,) = results_of(run, *argv, "--match", match)
     assert counts(result["real"]["1"]) == (2, 3)
-    assert result["mistakes"]["rejected"] == 1
+    assert result["mistakes"]["asked_and_rejected"] == 1
     assert result["soft"]["accuracy"] == pytest.approx((0.85 + 0.5 + 1) / 3)
 
 
@@ -264,8 +265,8 @@ def test_unknown_images_are_an_error_or_counted(shop: Path, run: Evaluate) -> No
         "  fix:     check the names, or leave such images out with --ignore-unknown\n"
     )
     (result,) = results_of(run, *argv, "--ignore-unknown")
-    assert result["left_out"] == {"empty": 1, "unlabelled": 0, "unknown": 1}
-    assert result["images"] == result["scored"] + sum(result["left_out"].values()) == 5
+    assert result["not_scored"] == {"empty": 1, "unlabelled": 0, "unknown": 1}
+    assert result["images"] == result["scored"] + sum(result["not_scored"].values()) == 5
 
 
 def test_images_that_only_the_scores_know_were_never_rated_in_every_output(shop: Path, run: Evaluate) -> None:
@@ -274,7 +275,7 @@ def test_images_that_only_the_scores_know_were_never_rated_in_every_output(shop:
     )
     argv = ["evaluate", "good.csv", "--labels", "fewer.json", "--scores", "scores.csv", "--per-image", "out.csv"]
     (result,) = results_of(run, *argv)
-    assert result["left_out"] == {"empty": 0, "unlabelled": 2, "unknown": 0}
+    assert result["not_scored"] == {"empty": 0, "unlabelled": 2, "unknown": 0}
     assert [row["state"] for row in read_csv("out.csv")] == ["labelled", "labelled", "unlabelled", "unlabelled"]
 
 
@@ -497,7 +498,7 @@ def test_with_scores_the_table_tells_how_probable_the_top_1_is_and_what_is_known
     ]
     rows = read_csv("out.csv")
     assert [row["score"] for row in rows if row["state"] == "labelled"] == ["0.85", "0.5", "1.0"]
-    assert [row["mistake"] for row in rows] == ["", "rejected", "", ""]
+    assert [row["mistake"] for row in rows] == ["", "asked_and_rejected", "", ""]
 
 
 def test_a_table_of_images_that_exists_is_overwritten_only_by_force(shop: Path, run: Evaluate) -> None:
@@ -659,7 +660,7 @@ def test_the_original_labels_as_a_model_reach_90_02_percent(
     (result,) = document["results"]
     assert counts(result["real"]["1"]) == (42_164, 46_837)
     assert counts(result["original"]["1"]) == (50_000, 50_000)
-    assert result["left_out"] == {"empty": 3163, "unlabelled": 0, "unknown": 0}
+    assert result["not_scored"] == {"empty": 3163, "unlabelled": 0, "unknown": 0}
     assert {name: f"{value:.4f}" for name, value in result["soft"].items()} == {
         "accuracy": "0.9139",
         "ceiling": "0.9947",
@@ -845,11 +846,11 @@ def test_models_on_different_images_are_ranked_on_the_common_ones_alone(differen
     most, few = results_of(run, *argv)
     assert (most["file"], few["file"]) == ("most.csv", "few.csv")
     assert (counts(most["real"]["1"]), counts(few["real"]["1"])) == ((2, 3), (1, 2))
-    assert set(most["common"]) == {"images", "scored", "left_out", "real", "original", "original_scored"}
+    assert set(most["common"]) == {"images", "scored", "not_scored", "real", "original", "original_scored"}
     for result, hits in ((most, 1), (few, 0)):
         common = result["common"]
         assert (common["images"], common["scored"]) == (2, 1)
-        assert common["left_out"] == {"empty": 1, "unlabelled": 0, "unknown": 0}
+        assert common["not_scored"] == {"empty": 1, "unlabelled": 0, "unknown": 0}
         assert counts(common["real"]["1"]) == (hits, 1)
         assert counts(common["original"]["1"]) == (hits + 1, 2)
         assert counts(common["original_scored"]["1"]) == (hits, 1)
@@ -982,7 +983,7 @@ def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run:
         "interval": "95 %, Newcombe, over images",
     }
     (result,) = document["results"]
-    assert result["left_out"] == {"empty": 1, "unlabelled": 0, "unknown": 0, "excluded": 2}
+    assert result["not_scored"] == {"empty": 1, "unlabelled": 0, "unknown": 0, "excluded": 2}
     change = result["exclusion"]["real"]["1"]
     assert [(change[part]["hits"], change[part]["n"]) for part in ("all", "rest")] == [(2, 3), (1, 1)]
     assert change["difference"] == pytest.approx(1 / 3)

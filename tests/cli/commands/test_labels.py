@@ -157,13 +157,13 @@ def test_agreement_is_shown_for_every_two_label_sets(three: tuple[Path, ...], ru
     assert [(entry["first"], entry["second"]) for entry in results] == [
         tuple(map(str, pair)) for pair in ((three[0], three[1]), (three[0], three[2]), (three[1], three[2]))
     ]
-    states = ("images", "equal", "overlap", "disjoint", "first_silent", "second_silent", "both_silent")
+    states = ("images", "equal", "overlap", "disjoint", "first_unlabelled", "second_unlabelled", "both_unlabelled")
     assert [[entry[state] for state in states] for entry in results] == [
         [5, 1, 1, 0, 1, 1, 1],
         [4, 0, 1, 0, 0, 2, 1],
         [4, 0, 0, 1, 0, 2, 1],
     ]
-    assert results[1]["sayings"]["valid"] == {"valid": 1, "unclear": 1, "wrong": 1, "not_named": 0}
+    assert results[1]["crosstab"]["valid"] == {"valid": 1, "unclear": 1, "wrong": 1, "not_named": 0}
 
 
 def test_agreement_is_printed_with_what_reviewers_say_and_classes(
@@ -209,7 +209,7 @@ def test_agreement_by_class_is_written_as_a_table(
     assert (done.code, done.err) == (0, "")
     a, b = three[:2]
     assert out.read_text() == (
-        "first,second,class,name,equal,overlap,disjoint,first_silent,second_silent\n"
+        "first,second,class,name,equal,overlap,disjoint,first_unlabelled,second_unlabelled\n"
         + "".join(
             f"{a},{b},{row}\n"
             for row in ("1,1,0,1,0,0,0", "2,2,0,1,0,0,0", "3,3,1,0,0,0,0", "4,4,0,1,0,0,1", "5,5,0,0,0,1,0")

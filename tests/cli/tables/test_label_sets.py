@@ -114,7 +114,7 @@ def test_json_results_name_their_label_set_and_the_orders_stand_beside_them(run:
         ("new.json", "second.csv", 1, 4),
         ("new.json", "first.csv", 2, 1),
     ]
-    assert [r["left_out"] for r in document["results"][::2]] == [
+    assert [r["not_scored"] for r in document["results"][::2]] == [
         {"empty": 0, "unlabelled": 1, "unknown": 0},
         {"empty": 1, "unlabelled": 0, "unknown": 0},
     ]

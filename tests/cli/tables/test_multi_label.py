@@ -82,14 +82,14 @@ def test_the_table_gives_both_conventions_after_the_usual_table(run: Evaluate) -
 def test_the_json_holds_what_the_table_shows_and_classes_when_asked(labels: str, run: Evaluate) -> None:
     argv = ["evaluate", "poor.csv", "--labels", labels, "--original", "original.csv"]
     plain, by_class = (results_of(run, *argv, *more)[0] for more in ([], ["--by", "class"]))
-    assert (plain["images"], plain["scored"], plain["scorable"], plain["left_out"]["empty"]) == (6, 4, 4, 2)
+    assert (plain["images"], plain["scored"], plain["scorable"], plain["not_scored"]["empty"]) == (6, 4, 4, 2)
     assert (plain["real"]["1"]["hits"], plain["real"]["1"]["n"]) == (1, 4)
     counts = plain["multi_label"]
     assert [counts[name] for name in ("valid", "unclear", "wrong", "unreviewed")] == [1, 1, 1, 1]
-    assert counts["left_out"] == {"problematic": 1, "empty": 1, "unknown": 0}
+    assert counts["not_scored"] == {"problematic": 1, "empty": 1, "unknown": 0}
     kept = ("hits", "n", "mean_over_classes")
-    assert [counts["unclear_left_out"][name] for name in kept] == [1, 3, 0.25]
-    assert [counts["unclear_is_right"][name] for name in kept] == [2, 4, 0.5]
+    assert [counts["unclear_excluded"][name] for name in kept] == [1, 3, 0.25]
+    assert [counts["unclear_is_correct"][name] for name in kept] == [2, 4, 0.5]
     classes = by_class["multi_label"].pop("by_class")
     assert by_class["multi_label"] == counts
     assert [tuple(entry.values()) for entry in classes] == [
@@ -116,7 +116,7 @@ def test_without_original_labels_there_is_no_mean_over_classes_and_that_is_said(
     assert "no mean over classes: original labels are missing" in run(*argv, "--verbose").out.splitlines()
     counts = results_of(run, *argv)[0]["multi_label"]
     assert counts["by_class"] == []
-    assert counts["unclear_is_right"]["mean_over_classes"] is None
+    assert counts["unclear_is_correct"]["mean_over_classes"] is None
     assert counts["mean_over_classes_reason"] == "original labels are missing"
 
 

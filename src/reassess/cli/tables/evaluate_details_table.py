@@ -38,8 +38,8 @@ def _print_by_class(file: str, part: MultiLabelAccuracy, classes: Classes) -> No
     rows = [
         [
             *(entry[name] for name in ("class", "name", "images", "valid", "unclear")),
-            percent(entry["unclear_left_out"]),
-            percent(entry["unclear_is_right"]),
+            percent(entry["unclear_excluded"]),
+            percent(entry["unclear_is_correct"]),
         ]
         for entry in part.classes_to_json(classes)
     ]

@@ -9,17 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.cli.common import Call
+from reassess.cli.result_table import ResultTable
 from reassess.cli.screen import print_table
 from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
 from reassess.comparison.placement import Placement
-from reassess.comparison.trends import Line, Trend
+from reassess.comparison.trends import Trend, TrendLine
 from reassess.core.leaderboard import Leaderboard
 from reassess.evaluation.evaluation_words import heading
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.regression import Estimate
 from reassess.text import counted, percentage, some
 
-__all__ = ["Level", "print_leaderboard", "to_json"]
+__all__ = ["Level", "print_leaderboard", "rows_table", "to_json"]
 
 _SMALL = 0.0001  # a smaller p-value is not written in figures
 _NO_LEVEL = "the original labels, or the re-assessed ones, are not at hand"
@@ -64,7 +65,7 @@ def to_json(trend: Trend, placements: Sequence[Placement], level: Level | None) 
         "families": board.family_ids.max().item() + 1,
         "family_pattern": board.family.pattern,
         "without_family": board.without_family,
-        "left_out": board.left_out,
+        "rows_dropped": board.rows_dropped,
         "kendall": trend.kendall,
         "spearman": trend.spearman,
         **trend.to_json(),
@@ -74,11 +75,13 @@ def to_json(trend: Trend, placements: Sequence[Placement], level: Level | None) 
     }
 
 
-def print_leaderboard(call: Call, trend: Trend, placements: Sequence[Placement], level: Level | None, top: int) -> None:
+def print_leaderboard(
+    call: Call, trend: Trend, placements: Sequence[Placement], level: Level | None, limit: int
+) -> None:
     """Print the best rows, the slopes, how the two orders differ, and where models stand."""
     board = trend.board
     judge = heading(board.label_set)
-    _print_rows(board, board.best_first[:top])
+    rows_table(board, board.best_first[:limit]).print()
     click.echo()
     _print_slopes(trend)
     changes = list(_changes(trend))
@@ -95,15 +98,16 @@ def print_leaderboard(call: Call, trend: Trend, placements: Sequence[Placement],
         click.echo()
         _print_neighbours(placement, judge)
     call.tell(f"{counted(len(board), 'row')} of {counted(board.models, 'model')}")
-    for reason, count in board.left_out.items():
+    for reason, count in board.rows_dropped.items():
         call.tell(f"left out: {count:,} {reason}")
     for line in _footnotes(trend, placements, level):
         call.note(line)
 
 
-def _print_rows(board: Leaderboard, rows: Sequence[int]) -> None:
+def rows_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:
+    """Some rows of the leaderboard, in this order."""
     real_heading = f"{heading(board.label_set)} %"
-    columns = ["model", "image size", "parameters, M", real_heading, "rank", "original %", "rank"]
+    columns = ["model", "image size", "parameters, M", real_heading, "rank", "original %", "original rank"]
     cells: list[list[object]] = []
     for row in rows:
         entry = board.entries[row]
@@ -111,7 +115,7 @@ def _print_rows(board: Leaderboard, rows: Sequence[int]) -> None:
         real = percentage(entry.real), f"{board.real_ranks[row]:,}"
         original = percentage(entry.original), f"{board.original_ranks[row]:,}"
         cells.append([entry.model, entry.image_size, millions, *real, *original])
-    print_table(columns, cells)
+    return ResultTable(columns, cells)
 
 
 def _print_slopes(trend: Trend) -> None:
@@ -124,7 +128,7 @@ def _print_slopes(trend: Trend) -> None:
     print_table(columns, cells)
 
 
-def _lines(trend: Trend) -> Iterator[tuple[str, Line]]:
+def _lines(trend: Trend) -> Iterator[tuple[str, TrendLine]]:
     """The lines that have rows, with their names; one without the rows far out only where there are such."""
     yield "all", trend.overall
     if trend.far_out.entries:

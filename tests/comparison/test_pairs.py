@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.comparison.differences import AccuracyChange
-from reassess.comparison.pairs import Comparison, Paired, compare, only_right
+from reassess.comparison.pairs import Comparison, Paired, compare, only_correct
 from reassess.comparison.panel import Panel
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError
@@ -38,8 +38,8 @@ def test_hits_are_counted_on_the_images_that_each_kind_of_labels_knows() -> None
     assert comparison.real.b.hits == 4
     assert comparison.real.difference == 2 / 7
     assert comparison.real.p_value == pytest.approx(0.625)
-    assert only_right(PANEL, "one", "two").tolist() == [1, 3, 6]
-    assert only_right(PANEL, "two", "one").tolist() == [5]
+    assert only_correct(PANEL, "one", "two").tolist() == [1, 3, 6]
+    assert only_correct(PANEL, "two", "one").tolist() == [5]
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -55,7 +55,7 @@ def test_swapping_the_models_turns_everything_round(seed: int) -> None:
     assert one.real.interval == tuple(-bound for bound in reversed(two.real.interval))
     assert one.real.p_value == two.real.p_value
     assert one.real.better == -two.real.better
-    assert one.real.only_a == len(only_right(panel, "a", "b"))
+    assert one.real.only_a == len(only_correct(panel, "a", "b"))
 
 
 def test_a_model_and_itself_cannot_be_told_apart() -> None:

@@ -29,7 +29,7 @@ from .pairs import Comparison as Comparison
 from .pairs import Paired as Paired
 from .pairs import compare as compare
 from .pairs import disagreements_table as disagreements_table
-from .pairs import only_right as only_right
+from .pairs import only_correct as only_correct
 from .panel import Panel as Panel
 from .panel import on_common_images as on_common_images
 from .placement import Placement as Placement

@@ -237,7 +237,7 @@ class Panel(Shown):
         rows = (
             (model, f"{real:,}", f"{original:,}", f"{not_shared:,}") for model, real, original, not_shared in counts
         )
-        return Listed(("model", "right", "right by original", "images left out"), len(self.models), rows)
+        return Listed(("model", "correct", "correct by original labels", "images not shared"), len(self.models), rows)
 
 
 @dataclass(frozen=True)

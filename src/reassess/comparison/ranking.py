@@ -1,4 +1,4 @@
-"""Many models in order of their ReaL accuracy: how sure each rank is, and which gaps by original labels vanish."""
+"""Rank models by reassessed accuracy: intervals of ranks, and which differences by original labels vanish."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,22 +24,22 @@ _Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Gaps(Shown):
-    """Pairs of models that original labels tell apart, and what re-assessed labels say of them; by corrected tests.
+    """Model pairs that differ significantly by original labels, and by reassessed labels; by corrected tests.
 
     Parameters
     ----------
     pairs
         Number of pairs of models.
     by_original, by_real
-        How many of them the one and the other labels tell apart.
+        How many of them differ significantly by original labels, and by reassessed labels.
     changed
-        int64, shape (k, 2): pairs of which the lead changes from the one to the other; positions in the ranking, of the
-        model that gains first.
+        int64, shape (k, 2): pairs whose lead changes significantly; positions in the ranking, the model that gains
+        first.
     vanished
-        int64, shape (k, 2): pairs that only the original labels tell apart, and of which the lead changes against the
-        model that is better by these; positions in the ranking, of that model first.
+        int64, shape (k, 2): pairs that differ significantly only by original labels, and whose lead changes against the
+        model that is better by these; positions in the ranking, that model first.
     reversed
-        The same, of pairs that both tell apart, in opposite directions.
+        The same, for pairs that differ significantly by both, in opposite directions.
     """
 
     pairs: int

@@ -26,28 +26,6 @@ _CLASS_IDS = np.int64(0xFFFFFFFF)
 class LabelAgreement(Shown):
     """How far two label sets agree, on every image that one of them holds.
 
-    Parameters
-    ----------
-    images
-        Names of the images: those of the first label set, then those that only the second holds.
-    state
-        int8, shape (images,): index into `AGREEMENTS`. The valid classes are equal; overlap, which is to share a class
-        and not be equal; or are disjoint; or one of the two is silent: it has no valid class for the image, or does not
-        hold it.
-    class_ids
-        int32, shape (classes,): the classes that are valid in either, ascending.
-    by_class
-        int64, shape (classes, 5): for each of these, the images of which it is valid in either, by `AGREEMENTS`; of the
-        last there are none.
-    crosstab
-        int64, shape (4, 4): pairs of an image and a class that one of the two names, on the images that both hold, by
-        what the first (row) and the second (column) say, in the order of `CROSSTAB`. Plain label sets say valid, or do
-        not name a class.
-    classes
-        The classes that both are in.
-
-    Examples
-    --------
     >>> first = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[1, 2], [3], []])
     >>> agreement = label_agreement(first, LabelSets.from_lists(["a.png", "b.png", "d.png"], [[2, 4], [3], [5]]))
     >>> print(agreement)
@@ -57,12 +35,21 @@ class LabelAgreement(Shown):
     ('a.png',)
     """
 
+    # Names of the images: those of the first label set, then those that only the second holds
     images: tuple[str, ...]
+    # int8, shape (images,): index into `AGREEMENTS`. The valid classes are equal; overlap, which is to share a
+    # class and not be equal; or are disjoint; or one of the two is silent: it has no valid class for the image,
+    # or does not hold it
     state: npt.NDArray[np.int8]
-    class_ids: npt.NDArray[np.int32]
+    class_ids: npt.NDArray[np.int32]  # int32, shape (classes,): the classes that are valid in either, ascending
+    # int64, shape (classes, 5): for each of these, the images of which it is valid in either, by `AGREEMENTS`; of
+    # the last there are none
     by_class: npt.NDArray[np.int64]
+    # int64, shape (4, 4): pairs of an image and a class that one of the two names, on the images that both hold,
+    # by what the first (row) and the second (column) say, in the order of `CROSSTAB`. Plain label sets say valid,
+    # or do not name a class
     crosstab: npt.NDArray[np.int64]
-    classes: Classes
+    classes: Classes  # The classes that both are in
 
     def __post_init__(self) -> None:
         freeze(self, "state", "class_ids", "by_class", "crosstab")

@@ -28,20 +28,12 @@ NO_ORIGINAL = "original labels of these images are missing"
 class Paired(Difference):
     """Hits of two models on the same images, by one kind of labels; see `Difference` for the interval and the test.
 
-    Parameters
-    ----------
-    n
-        Number of images.
-    both, only_a, only_b
-        Number of images that both models get right, only the first, and only the second.
-
-    Examples
-    --------
     >>> pair = Paired(n=1000, both=700, only_a=70, only_b=40)
     >>> pair.difference, pair.interval, pair.better
     (0.03, (0.01, 0.051), 1)
     """
 
+    # both, only_a, only_b: Number of images that both models get right, only the first, and only the second
     both: int
     only_a: int
     only_b: int
@@ -66,25 +58,6 @@ class Paired(Difference):
 class Comparison(Shown):
     """Two models on the same images.
 
-    Parameters
-    ----------
-    a, b
-        Names of the models.
-    images
-        Number of images in the predictions of both.
-    real
-        By reassessed labels, on the images whose label set is not empty.
-    original
-        By original labels, on the images that have one; None if none has.
-    original_scored
-        The same, on the images of `real` that have one.
-    change
-        What `real` adds to that, on the same images.
-    label_set
-        What the label sets are called.
-
-    Examples
-    --------
     >>> real, original = Paired(900, 700, 70, 40), Paired(1000, 600, 80, 90)
     >>> scored, change = Paired(900, 600, 60, 70), AccuracyChange(900, {-1: 30, 1: 50, 2: 10})
     >>> print(Comparison("one", "two", 1000, real, original, scored, change))
@@ -95,14 +68,15 @@ class Comparison(Shown):
     change           +4.44 points [+2.11, +6.89], p = 0.0003; of 900 images
     """
 
+    # a, b: Names of the models
     a: str
     b: str
-    images: int
-    real: Paired
-    original: Paired | None
-    original_scored: Paired | None = None
-    change: AccuracyChange | None = None
-    label_set: str = UNNAMED
+    images: int  # Number of images in the predictions of both
+    real: Paired  # By reassessed labels, on the images whose label set is not empty
+    original: Paired | None  # By original labels, on the images that have one; None if none has
+    original_scored: Paired | None = None  # The same, on the images of `real` that have one
+    change: AccuracyChange | None = None  # What `real` adds to that, on the same images
+    label_set: str = UNNAMED  # What the label sets are called
 
     @property
     def verdict(self) -> str:
@@ -279,7 +253,11 @@ def _change(
 
 def _change_in_words(change: AccuracyChange) -> str:
     size = f"p {change.p_texts()['corrected']}"
-    return f"the lead changes significantly, {size}" if change.better else f"the lead does not change significantly, {size}"
+    return (
+        f"the lead changes significantly, {size}"
+        if change.better
+        else f"the lead does not change significantly, {size}"
+    )
 
 
 def _bounds(interval: tuple[float, float] | None) -> str:

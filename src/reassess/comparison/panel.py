@@ -328,18 +328,6 @@ def _hits(top1: npt.NDArray[np.int32], labels: LabelSets, rows: npt.NDArray[np.i
 def on_common_images(outcomes: Mapping[str, Outcomes]) -> dict[str, Outcomes] | Missing | None:
     """What happened to the images that all of some models have seen.
 
-    Parameters
-    ----------
-    outcomes
-        What happened to each image, by the model's name.
-
-    Returns
-    -------
-    The same of the common images, in the order of the first model's; None if all models have seen the same images;
-    `Missing` if there is none that all of them have seen.
-
-    Examples
-    --------
     >>> from reassess import LabelSets, Predictions, find_outcomes
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0], [1], [2]])
     >>> one, two = Predictions.from_ids([0, 1], ["a.png", "b.png"]), Predictions.from_ids([1, 2], ["b.png", "c.png"])

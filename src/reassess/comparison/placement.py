@@ -21,34 +21,22 @@ _NEAREST = 100  # rows of a line: of more, it is not straight; of fewer, it is n
 
 @dataclass(frozen=True)
 class _Expectation:
-    """What ReaL accuracy goes with a model's original accuracy.
+    """What ReaL accuracy goes with a model's original accuracy."""
 
-    Parameters
-    ----------
-    rows, families
-        How many rows, those nearest in original accuracy, the line goes through, and of how many families they are.
-    real
-        ReaL accuracy on the line, in percent.
-    low, high
-        A prediction interval: 95 % of models of this original accuracy, and of families that the leaderboard does not
-        hold, are in between, if the line is straight and errors are normal. Accuracies end at 0 and 100, and so does
-        it, also where the line goes on.
-    residual
-        How far the model lies above the line, in points; below it is negative.
-    share_below
-        The share of the rows that lie less far above it, in [0, 1]; those that lie as far count half.
-    extrapolated
-        Whether no row has an original accuracy as low, or none as high, as the model has.
-    """
-
+    # rows, families: How many rows, those nearest in original accuracy, the line goes through, and of how many
+    # families they are
     rows: int
     families: int
-    real: float
+    real: float  # ReaL accuracy on the line, in percent
+    # low, high: A prediction interval: 95 % of models of this original accuracy, and of families that the
+    # leaderboard does not hold, are in between, if the line is straight and errors are normal. Accuracies end at
+    # 0 and 100, and so does it, also where the line goes on
     low: float
     high: float
-    residual: float
+    residual: float  # How far the model lies above the line, in points; below it is negative
+    # The share of the rows that lie less far above it, in [0, 1]; those that lie as far count half
     share_below: float
-    extrapolated: bool
+    extrapolated: bool  # Whether no row has an original accuracy as low, or none as high, as the model has
 
     @property
     def side(self) -> str:
@@ -58,29 +46,18 @@ class _Expectation:
 
 @dataclass(frozen=True, repr=False)
 class Placement(Shown):
-    """Where a model stands among others.
+    """Where a model stands among others."""
 
-    Parameters
-    ----------
-    entry
-        The model.
-    of
-        Number of rows, its own counted.
-    real_rank, original_rank
-        Its ranks among them.
-    better, others
-        The rows next to it by ReaL accuracy, the best first: those that are better, and those that are not.
-    expected
-        None where there are too few families for a line.
-    """
-
-    entry: LeaderboardRow
-    of: int
+    entry: LeaderboardRow  # The model
+    of: int  # Number of rows, its own counted
+    # real_rank, original_rank: Its ranks among them
     real_rank: int
     original_rank: int
+    # better, others: The rows next to it by ReaL accuracy, the best first: those that are better, and those that
+    # are not
     better: tuple[LeaderboardRow, ...]
     others: tuple[LeaderboardRow, ...]
-    expected: _Expectation | None
+    expected: _Expectation | None  # None where there are too few families for a line
 
     @property
     def caveat(self) -> str:
@@ -159,15 +136,6 @@ def _place(board: Leaderboard, entry: LeaderboardRow, neighbours: int) -> Placem
 def original_level(labels: LabelSets, original: LabelSets) -> Proportion:
     """ReaL accuracy of the original labels themselves, over all images that have both.
 
-    Parameters
-    ----------
-    labels
-        The label sets.
-    original
-        Original labels: one class an image.
-
-    Examples
-    --------
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [], [1]])
     >>> original_level(labels, LabelSets.from_lists(["a.png", "c.png"], [[2], [0]]))
     Proportion(hits=1, n=2)

@@ -26,8 +26,6 @@ _MISTAKES_OF = {
 def summary(findings: Findings) -> list[str]:
     """Describe the labels, the best model and its mistakes in three to five sentences.
 
-    Examples
-    --------
     >>> from reassess import LabelSets, Predictions
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png", "d.png"], [[0, 2], [1], [1], []])
     >>> models = {"one": Predictions.from_ids([2, 1, 0, 0]), "two": Predictions.from_ids([1, 1, 0, 0])}

@@ -50,21 +50,6 @@ _Ints = npt.NDArray[np.int32]
 class Taxonomy(Shown):
     """The mistakes of one model by kind.
 
-    Parameters
-    ----------
-    model
-        Name of the model.
-    images
-        Names of the images on which it is mistaken.
-    predicted
-        int32, shape (mistakes,): class id that the model puts first.
-    kinds
-        int8, shape (mistakes,): the first that fits, index into `ERROR_KINDS`.
-    reasons
-        Kinds for which nothing was looked up, and why.
-
-    Examples
-    --------
     >>> kinds = np.array([6, 0, 6], np.int8)
     >>> taxonomy = Taxonomy("one", ("a.png", "b.png", "c.png"), np.array([3, 1, 2], np.int32), kinds)
     >>> print(taxonomy)
@@ -73,11 +58,11 @@ class Taxonomy(Shown):
     (('a.png', 3),)
     """
 
-    model: str
-    images: tuple[str, ...]
-    predicted: _Ints
-    kinds: npt.NDArray[np.int8]
-    reasons: Mapping[str, str] = field(default_factory=dict)
+    model: str  # Name of the model
+    images: tuple[str, ...]  # Names of the images on which it is mistaken
+    predicted: _Ints  # int32, shape (mistakes,): class id that the model puts first
+    kinds: npt.NDArray[np.int8]  # int8, shape (mistakes,): the first that fits, index into `ERROR_KINDS`
+    reasons: Mapping[str, str] = field(default_factory=dict)  # Kinds for which nothing was looked up, and why
 
     def __post_init__(self) -> None:
         freeze(self, "predicted", "kinds")
@@ -167,7 +152,7 @@ def taxonomies(
     scores = None if scores is None else scores.in_classes(labels.classes)
     experts = None if experts is None else experts.in_classes(labels.classes)
     known = _Known.of(labels, collapsed, groups or {}, often)
-    reasons = {} if scores is not None else dict.fromkeys(_OF_SCORES, "no scores are at hand")
+    reasons = {} if scores is not None else dict.fromkeys(_OF_SCORES, "scores are missing")
     if collapsed is None:
         reasons["collapsed"] = "no table of collapsed classes is at hand"
     if groups is None:

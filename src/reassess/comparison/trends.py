@@ -56,23 +56,14 @@ _FENCE = 3  # distances of the quartiles, from a quartile to an outer fence
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TrendLine(Shown):
-    """The line of the rows in a band.
+    """The line of the rows in a band."""
 
-    Parameters
-    ----------
-    band
-        None for all rows.
-    rows, models, families
-        How many there are.
-    fit
-        ReaL accuracy on original accuracy; None where there are too few families.
-    """
-
-    band: Band | None
+    band: Band | None  # None for all rows
+    # rows, models, families: How many there are
     rows: int
     models: int
     families: int
-    fit: Polynomial | None
+    fit: Polynomial | None  # ReaL accuracy on original accuracy; None where there are too few families
 
     def __str__(self) -> str:
         return "all" if self.band is None else str(self.band)
@@ -98,26 +89,17 @@ class TrendLine(Shown):
 class FarOut(Shown):
     """Rows so far from the others that they would decide the line of all rows.
 
-    Parameters
-    ----------
-    low, high
-        Outer fences of original accuracy, in percent: three times the distance of the quartiles below the lower one and
-        above the upper one; beyond all accuracies where the quartiles are equal.
-    entries
-        The rows beyond the fences whose families have no row between them, in order of original accuracy.
-    line
-        The line of all other rows.
-
-    Notes
-    -----
     A family that reaches into the range of the others is ordinary, and so is its smallest model. Source of the fences:
     Tukey, "Exploratory data analysis" (1977), chapter 2, where values beyond them are called far out.
     """
 
+    # low, high: Outer fences of original accuracy, in percent: three times the distance of the quartiles below
+    # the lower one and above the upper one; beyond all accuracies where the quartiles are equal
     low: float
     high: float
+    # The rows beyond the fences whose families have no row between them, in order of original accuracy
     entries: tuple[LeaderboardRow, ...]
-    line: TrendLine
+    line: TrendLine  # The line of all other rows
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -127,27 +109,14 @@ class FarOut(Shown):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trend(Shown):
-    """Lines through a leaderboard, and how the slope changes.
+    """Lines through a leaderboard, and how the slope changes."""
 
-    Parameters
-    ----------
-    board
-        The leaderboard.
-    overall
-        The line of all rows.
-    far_out
-        Rows far from the others, and the line without them.
-    lines
-        The line of each band.
-    bend
-        By how much the slope changes for each point of original accuracy, of a parabola through the rows that are in
-        any of the bands; None where there are too few families.
-    """
-
-    board: Leaderboard
-    overall: TrendLine
-    far_out: FarOut
-    lines: tuple[TrendLine, ...]
+    board: Leaderboard  # The leaderboard
+    overall: TrendLine  # The line of all rows
+    far_out: FarOut  # Rows far from the others, and the line without them
+    lines: tuple[TrendLine, ...]  # The line of each band
+    # By how much the slope changes for each point of original accuracy, of a parabola through the rows that are
+    # in any of the bands; None where there are too few families
     bend: Estimate | None
 
     @property

@@ -1,4 +1,4 @@
-"""Leaderboards: the accuracy of many models by original labels and by re-assessed ones, in percent as they are printed.
+"""Leaderboards: the accuracy of many models by original labels and by reassessed ones, in percent as they are printed.
 
 Ranks begin at 1, the best; equals share the rank that is 1 and the number of those that are better.
 """
@@ -31,7 +31,7 @@ class LeaderboardRow:
     model
         Its name.
     original, real
-        Top-1 accuracy by the original labels and by the re-assessed ones, in percent.
+        Top-1 accuracy by the original labels and by the reassessed ones, in percent.
     image_size
         Pixels of a side of the images that it was shown; None where that is not known.
     parameters
@@ -79,7 +79,7 @@ class Leaderboard(Shown):
         What it finds first in the name of a model, or its first group there, is the model's family; by default the
         first word. A model in whose name it finds nothing is a family of its own.
     label_set
-        What the re-assessed labels are called.
+        What the reassessed labels are called.
 
     Raises
     ------
@@ -182,17 +182,17 @@ class Leaderboard(Shown):
 
     @property
     def real_ranks(self) -> npt.NDArray[np.int64]:
-        """Rank of each row by re-assessed accuracy; int64, shape (rows,)."""
+        """Rank of each row by reassessed accuracy; int64, shape (rows,)."""
         return ranks(self.real)
 
     @property
     def rises(self) -> npt.NDArray[np.int64]:
-        """By how many places each row is better re-assessed than by original accuracy; int64, shape (rows,)."""
+        """By how many places each row is better reassessed than by original accuracy; int64, shape (rows,)."""
         return self.original_ranks - self.real_ranks
 
     @property
     def best_first(self) -> list[int]:
-        """Rows by re-assessed accuracy, the best first; then by original accuracy, and by name."""
+        """Rows by reassessed accuracy, the best first; then by original accuracy, and by name."""
 
         def key(row: int) -> tuple[float, float, str]:
             entry = self.entries[row]

@@ -178,7 +178,7 @@ def summarize(
     if (labels.sizes[outcomes.label_rows[scored]] > outcomes.depth).any():
         reasons["recall_at_size"] = f"some images have more labels than the file has ids for each ({outcomes.depth})"
     if scores is None:
-        reasons["soft"] = reasons["mistakes"] = "no scores are at hand"
+        reasons["soft"] = reasons["mistakes"] = "scores are missing"
     return Evaluation(
         images=len(outcomes),
         empty=int(np.count_nonzero(outcomes.state == EMPTY)),

@@ -70,8 +70,7 @@ class Soft:
 
 @dataclass(frozen=True)
 class Mistakes:
-    """Top-1 classes outside a non-empty set, by kind, see `known_kinds`; kinds by experts are None without experts.
-    """
+    """Top-1 classes outside a non-empty set, by kind, see `known_kinds`; kinds by experts are None without experts."""
 
     no_class: int
     expert_valid: int | None

@@ -96,7 +96,7 @@ def _less(a: str, b: str) -> str:
 
 
 def _rows(name: str, part: Difference) -> Iterator[list[Cell]]:
-    """A difference over images, and where raters are drawn anew over both."""
+    """A difference over images, and where raters are resampled over both."""
     only = [part.only_a, part.only_b] if isinstance(part, Paired) else [None, None]
     yield [name, percent(part.difference), percents(part.interval), part.p_value, *only, part.n]
     if part.deviation is not None:
@@ -105,7 +105,7 @@ def _rows(name: str, part: Difference) -> Iterator[list[Cell]]:
 
 
 def _mark(part: Difference | None) -> Mark | None:
-    """A difference with the interval that counts most: over raters too where these are drawn anew."""
+    """A difference with the interval that counts most: over raters too where these are resampled."""
     if part is None or part.difference is None:
         return None
     return Mark(100 * part.difference, percents(part.raters_interval or part.interval))

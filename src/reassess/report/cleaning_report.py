@@ -41,40 +41,7 @@ def write_wrong_labels(
     force: bool = False,
     track: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> ShownMistakes:
-    """Write a page of the dropped images whose labels are least likely, the least likely first.
-
-    Parameters
-    ----------
-    path
-        The page, html or htm; it needs no network and no other file.
-    cleaning
-        What is known of each label. Where no probability is known, dropped images come in their order.
-    images
-        The folder of the images, or a zip or tar of them.
-    most
-        How many images are shown.
-    match
-        Which part of a name identifies an image.
-    command, inputs
-        How the page was made: a command line, and files as (name, path, sha256).
-    force
-        Overwrite a page that exists.
-    track
-        Passes on the names of the images, so that progress can be shown.
-
-    Returns
-    -------
-    How many images are shown, and how many of them have a picture.
-
-    Raises
-    ------
-    DataError
-        No image is dropped, or the path is no page.
-    MissingPackageError
-        jinja2, matplotlib or Pillow is not installed.
-    OutputError
-        The file exists and `force` is not given, or cannot be written.
-    """
+    """Write a page of the dropped images whose labels are least likely, the least likely first."""
     path = as_path(path)
     suffix_of(path, REPORT_SUFFIXES, "a page")
     check_range(most, 1, what="number of images that are shown")
@@ -137,26 +104,7 @@ _BAR = "#0072b2"
 
 
 def draw_noise(path: Path, noise: LabelNoise, *, force: bool = False) -> None:
-    """Draw the 20 mistakes that labels have most often, by the number of images that is expected.
-
-    Parameters
-    ----------
-    path
-        An svg, png or pdf file.
-    noise
-        As `clean_by_posterior` estimates it.
-    force
-        Overwrite a file that exists.
-
-    Raises
-    ------
-    DataError
-        No label is wrong, by the estimate.
-    MissingPackageError
-        matplotlib is not installed.
-    OutputError
-        The file exists, or cannot be written.
-    """
+    """Draw the 20 mistakes that labels have most often, by the number of images that is expected."""
     shown = len(noise.largest(_MOST_IN_FIGURE))
     if not shown:
         raise DataError(

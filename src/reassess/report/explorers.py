@@ -16,29 +16,16 @@ _MOST_CONFUSIONS = 300  # of a model
 
 @dataclass(frozen=True, eq=False)
 class Explorer:
-    """A long table for each model, of which the page shows one.
+    """A long table for each model, of which the page shows one."""
 
-    Parameters
-    ----------
-    key, title, words, notes
-        As of a section.
-    columns
-        The columns.
-    rows
-        The rows of each model; the columns in `named` hold class ids.
-    named
-        Positions of the columns that hold a class; the first of them names the row.
-    order
-        The column by which the rows are sorted at first, and whether the highest comes first.
-    """
-
+    # key, title, words, notes: As of a section
     key: str
     title: str
     words: str
-    columns: tuple[Column, ...]
-    rows: dict[str, list[list[Any]]]
-    named: tuple[int, ...]
-    order: tuple[int, bool]
+    columns: tuple[Column, ...]  # The columns
+    rows: dict[str, list[list[Any]]]  # The rows of each model; the columns in `named` hold class ids
+    named: tuple[int, ...]  # Positions of the columns that hold a class; the first of them names the row
+    order: tuple[int, bool]  # The column by which the rows are sorted at first, and whether the highest comes first
     notes: Sequence[str]
 
 

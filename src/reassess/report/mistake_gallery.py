@@ -27,51 +27,31 @@ _Rows = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The images that are shown.
+    """The images that are shown."""
 
-    Parameters
-    ----------
-    rows
-        Positions of the images in the panel.
-    shown, mistakes
-        For each model, how many of its mistakes are chosen, and how many it makes.
-    about_labels
-        For each of `ABOUT_LABELS`, how many such images are chosen, and how many there are.
-    """
-
-    rows: tuple[int, ...]
+    rows: tuple[int, ...]  # Positions of the images in the panel
+    # shown, mistakes: For each model, how many of its mistakes are chosen, and how many it makes
     shown: dict[str, int]
     mistakes: dict[str, int]
+    # For each of `ABOUT_LABELS`, how many such images are chosen, and how many there are
     about_labels: dict[str, tuple[int, int]]
 
 
 @dataclass(frozen=True)
 class MistakeCard:
-    """An image: its name, what is known of it, and for each model its first class and whether that is valid.
+    """An image: its name, what is known of it, and for each model its first class and whether that is valid."""
 
-    Parameters
-    ----------
-    image, sheet
-        The image, and what is known of it.
-    predictions
-        Model, class, and whether it is valid, of each model.
-    known
-        What is known of classes that are not valid, one of `reassess.evaluation.KINDS`; empty without scores and votes.
-    mistakes
-        The kind of mistake, one of `reassess.comparison.ERROR_KINDS`, of each model that makes one.
-    about_labels
-        Which of `ABOUT_LABELS` hold of the image.
-    doubtful
-        Whether no more than two thirds of the raters agree on a class that the card shows.
-    """
-
+    # image, sheet: The image, and what is known of it
     image: str
     sheet: ImageSheet
-    predictions: tuple[tuple[str, int, bool], ...]
+    predictions: tuple[tuple[str, int, bool], ...]  # Model, class, and whether it is valid, of each model
+    # What is known of classes that are not valid, one of `reassess.evaluation.KINDS`; empty without scores and
+    # votes
     known: Mapping[int, str]
+    # The kind of mistake, one of `reassess.comparison.ERROR_KINDS`, of each model that makes one
     mistakes: Mapping[str, str]
-    about_labels: tuple[str, ...]
-    doubtful: bool
+    about_labels: tuple[str, ...]  # Which of `ABOUT_LABELS` hold of the image
+    doubtful: bool  # Whether no more than two thirds of the raters agree on a class that the card shows
 
 
 def choose(findings: Findings, most: int, *, seed: int = 0) -> Choice:

@@ -33,7 +33,7 @@ __all__ = [
 
 _FREE = "\N{NO-BREAK SPACE}"
 _UNIT = re.compile(r"(?<=\d) (?=%|points?\b)|(?<=\bp) (?=[=<]|below)|(?<=\bp [=<]) (?=\d)|(?<=\bp below) (?=\d)")
-_WHOLE = re.compile(rf"\btop-\d+(?:{_FREE}%)?|\bre-assessed\b", re.IGNORECASE)  # their hyphen is no place to break
+_WHOLE = re.compile(rf"\btop-\d+(?:{_FREE}%)?|\breassessed\b", re.IGNORECASE)  # their hyphen is no place to break
 _LONGEST = 12  # letters of a word that fits into a narrow column
 _JOINT = re.compile(r"(?<=[^\W_][_./-])(?=\w)")
 

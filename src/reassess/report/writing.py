@@ -31,18 +31,12 @@ _Track = Callable[[Sequence[Any], str], Iterable[Any]]
 
 @dataclass(frozen=True)
 class ShownMistakes:
-    """How many images a page shows with their mistakes or labels, and how many pictures it has of them.
+    """How many images a page shows with their mistakes or labels, and how many pictures it has of them."""
 
-    Parameters
-    ----------
-    images, pictures
-        Images that are shown, and pictures among them.
-    missing, unreadable
-        Images that are not in the folder, or whose file cannot be read or is too large.
-    """
-
+    # images, pictures: Images that are shown, and pictures among them
     images: int
     pictures: int
+    # missing, unreadable: Images that are not in the folder, or whose file cannot be read or is too large
     missing: int
     unreadable: int
 
@@ -110,7 +104,7 @@ def write_report(
     >>> findings = Findings.from_predictions({"one": Predictions.from_ids([0, 0, 1, 1], images=names)}, labels)
     >>> path = Path(mkdtemp()) / "report.html"
     >>> write_report(path, findings)
-    >>> "one, re-assessed" in path.read_text()
+    >>> "one, reassessed" in path.read_text()
     True
     """
     check_instance(findings, Findings, what="findings", fix="Findings.from_predictions(MODELS, LABELS)")
@@ -135,8 +129,8 @@ def write_report(
     models, count = findings.models, len(findings.panel.images)
     file_of = files or {}
     page = Page(
-        title=title or (f"{len(models):,} models, re-assessed" if len(models) > 1 else f"{models[0]}, re-assessed"),
-        subtitle=f"Judged by re-assessed labels on {count:,} images.",
+        title=title or (f"{len(models):,} models, reassessed" if len(models) > 1 else f"{models[0]}, reassessed"),
+        subtitle=f"Judged by reassessed labels on {count:,} images.",
         sections=sections(findings, track=lambda kinds: track(kinds, "finding results")),
         summary=sentences,
         explorers=explorers(findings),

@@ -23,7 +23,7 @@ from reassess.text import counted, percentage, some
 __all__ = ["Level", "print_leaderboard", "rows_table", "to_json"]
 
 _SMALL = 0.0001  # a smaller p-value is not written in figures
-_NO_LEVEL = "the original labels, or the re-assessed ones, are not at hand"
+_NO_LEVEL = "the original labels, or the reassessed ones, are missing"
 
 
 @dataclass(frozen=True)

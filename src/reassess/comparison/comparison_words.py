@@ -22,7 +22,10 @@ __all__ = [
     "unlike_images",
 ]
 
-DIFFERENCE_EXPLAINED = "95 % of a difference: percentile bootstrap over images; p: exact McNemar test; for the change, exact sign-flip test"
+DIFFERENCE_EXPLAINED = (
+    "95 % of a difference: percentile bootstrap over images; "
+    "p: exact McNemar test; for the change, exact sign-flip test"
+)
 NO_RATERS_ALONE = "scores from the raters alone are missing"
 TOO_FEW_FAMILIES = "too few families of models"
 HOLM_EXPLAINED = "Holm p: for the difference from the next model, corrected for all pairs of models, like all verdicts"

@@ -32,7 +32,7 @@ _NO_IMAGES = "on no image of several valid classes are the prediction and the or
 
 @dataclass(frozen=True, repr=False)
 class Choices(Shown):
-    """How often a model says the original label, on images of which this and what it says are two of the valid classes."""
+    """How often a model picks the original label, on images where both it and the prediction are valid."""
 
     # By number of valid classes: images on which the model says the original label, of all such images
     by_label_count: Mapping[int, Proportion]

@@ -66,7 +66,8 @@ def _best(findings: Findings) -> Iterator[str]:
     if alike:
         words += f"but is not significantly better than {together(alike)}"
     else:
-        words += f"and is significantly better than {others[0] if len(others) == 1 else f'each of the {len(others):,} others'}"
+        rest = others[0] if len(others) == 1 else f"each of the {len(others):,} others"
+        words += f"and is significantly better than {rest}"
         words += "" if len(others) == 1 else ", by tests corrected for all pairs"
     if not isinstance(findings.uncertainty, Missing):
         words += f"; {probability_in_words(ranking.neighbours[0], findings.uncertainty)}"

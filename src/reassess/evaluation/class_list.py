@@ -63,7 +63,7 @@ class ClassList:
 
     def __repr__(self) -> str:
         return (
-            f"ClassList({self.order or 'an order without a name'}: {percent(self.after.value or 0)} % correct instead of "
+            f"ClassList({self.order or 'unnamed order'}: {percent(self.after.value or 0)} % correct instead of "
             f"{percent(self.before.value or 0)} %, {len(self.undecided):,} of {len(self.class_of):,} classes undecided)"
         )
 

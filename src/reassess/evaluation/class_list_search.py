@@ -22,8 +22,8 @@ of a false find is below 1 in 10,000 for each model, however many images and cla
 before the images that confirm it were looked at. Rows joined to wrong images are such a case, since no list is better
 than another. The images must be independent of one another, given their classes.
 
-**What it does not guarantee.** A model that mistakes most classes for one other class, more than twice as often as it is
-correct, looks like a model with another class list. A list with only some wrong ids is not seen while the ids as given
+**What it does not guarantee.** A model that mistakes most classes for one other class, more than twice as often as it
+is correct, looks like a model with another class list. A list with only some wrong ids is not seen while the ids as given
 are correct more than half as often, or for more than 1 in 4 of the ids. Whole class folders joined to the images of
 other folders look like another list. And the list is confirmed as a whole: for single classes, see
 `ClassList.undecided`; two classes that the model itself exchanges more often than not come out exchanged.
@@ -108,8 +108,8 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
     >>> labels = LabelSets.from_lists([f"{i}.png" for i in range(200)], [[i % 20] for i in range(200)])
     >>> sorted_as_text = sorted(range(20), key=str)  # what a reader of folders 0 to 19 makes of them
     >>> predicted = [sorted_as_text.index(i % 20) for i in range(200)]
-    >>> find_class_list(find_outcomes(predicted, labels), labels)
-    ClassList(class numbers sorted as text: 0, 1, 10, 100: 100.0 % correct instead of 10.00 %, 0 of 20 classes undecided)
+    >>> print(find_class_list(find_outcomes(predicted, labels), labels).order)
+    class numbers sorted as text: 0, 1, 10, 100
     """
     _check(outcomes, labels, original)
     pairs, rows, classes = labelled_pairs(outcomes, labels, original)

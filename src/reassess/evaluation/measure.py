@@ -130,8 +130,8 @@ def find_outcomes(
 ) -> Outcomes:
     """Find what happened to each image, the first half of `evaluate`; parameters and errors are the same.
 
-    With `any_class_list`, ids that agree with the original labels by chance are not an error if `find_class_list` finds to
-    which list they belong. Images named in `also_known`, such as those of other label sets, are known too. A warning
+    With `any_class_list`, ids that agree with the original labels by chance are not an error if `find_class_list` finds
+    their list. Images named in `also_known`, such as those of other label sets, are known too. A warning
     names the model by `called`.
     """
     given = _as_predictions(predictions)

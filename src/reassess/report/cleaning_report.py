@@ -17,7 +17,7 @@ from reassess.report.figures import Drawing, save_figure
 from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, thumbnails
 from reassess.report.page import Page
 from reassess.report.style import LONGEST
-from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, provenance, write_page
+from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, report_sources, write_page
 from reassess.text import about, percent, plain, shortened
 
 __all__ = [
@@ -50,7 +50,7 @@ def write_wrong_labels(
     dropped = int(np.count_nonzero(~cleaning.kept))
     is_ranked = not np.isnan(cleaning.p_right).all()
     order = ", the least likely labels first" if is_ranked else ""
-    last = "the probability that the label is right" if is_ranked else "why it is dropped"
+    last = "the probability that the label is correct" if is_ranked else "why it is dropped"
     page = Page(
         title="Labels that are probably wrong",
         subtitle=f"{rows.size:,} of the {dropped:,} images that are dropped{order}.",
@@ -58,11 +58,11 @@ def write_wrong_labels(
         sections=[],
         explorers=[],
         gallery=Gallery(
-            intro=f"Under each picture: its label, the class that is likelier, and {last}.",
+            intro=f"Under each image: its label, a likelier class, and {last}.",
             cards=[_card(cleaning, row) for row in rows.tolist()],
             pictures=pictures,
         ),
-        provenance=provenance(command, inputs),
+        sources=report_sources(command, inputs),
         classes=cleaning.classes,
         detected={},
     )
@@ -86,7 +86,7 @@ def _card(cleaning: Cleaning, row: int) -> Card:
     if suggested >= 0 and suggested != label:
         lines.append(CardLine("Likelier", [CardEntry(named(suggested))]))
     if not math.isnan(p_right):
-        lines.append(CardLine("The label is right", [CardEntry(_percent(p_right))]))
+        lines.append(CardLine("The label is correct", [CardEntry(_percent(p_right))]))
     else:
         lines.append(CardLine("Why", [CardEntry(cleaning.reasons[row])]))
     return Card(cleaning.images[row], lines, [named(class_id) for class_id in {label, suggested} if class_id >= 0])

@@ -1,4 +1,4 @@
-"""The long tables of a page, which the reader sorts and searches: classes and confusions."""
+"""The long tables of a page, to sort and search: classes and confusions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _MOST_CONFUSIONS = 300  # of a model
 
 @dataclass(frozen=True, eq=False)
 class Explorer:
-    """A long table for each model, of which the page shows one."""
+    """A long table for each model; the page shows one at a time."""
 
     # key, title, words, notes: As of a section
     key: str
@@ -32,8 +32,8 @@ class Explorer:
 def explorers(findings: Findings) -> list[Explorer]:
     """The long tables; of many models, those of the best."""
     models = findings.models[:_MOST_MODELS]
-    left_out = len(findings.models) - len(models)
-    notes = [f"The {len(models)} best models; {left_out:,} more are not shown here."] if left_out else []
+    hidden = len(findings.models) - len(models)
+    notes = [f"The {len(models)} best models; {hidden:,} more are not shown here."] if hidden else []
     results = {model: findings.evaluations[model] for model in models}
     return [_classes(results, notes), _confusions(results, notes)]
 
@@ -44,7 +44,7 @@ def _classes(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
         key="classes",
         title="Classes",
         words="For each class, the images for which it is valid. Hits: images whose first predicted class is any valid "
-        "one. Predicted: images whose first predicted class is this class. With 50 images, an accuracy of 80 % has a "
+        "class. Predicted: images whose first predicted class is this class. With 50 images, an accuracy of 80 % has a "
         "95 % interval of 67 to 89 %.",
         columns=(
             *(Column("class"), Column("id", COUNT)),

@@ -110,7 +110,7 @@ class CardEntry:
     text: str
     note: str = ""
     # verdict, says: Whether it is marked as right or wrong, and the word for those who do not see the mark
-    verdict: Literal["right", "wrong", ""] = ""
+    verdict: Literal["correct", "wrong", ""] = ""
     says: str = ""
 
 
@@ -131,7 +131,7 @@ class Card:
     classes: Sequence[str]  # Names of the classes by which it is found
     mistakes: Mapping[str, str] = field(default_factory=dict)  # The kind of mistake of each model that makes one
     about: Sequence[str] = ()  # Which of the gallery's `about` hold of it
-    doubtful: bool = False  # Whether its votes are doubtful
+    disputed: bool = False  # Whether its votes are disputed
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,4 +146,4 @@ class Gallery:
     models: Sequence[str] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)
     about: Mapping[str, str] = field(default_factory=dict)  # What else images can be chosen by: keys and words
-    has_votes: bool = False  # Whether doubtful votes can be chosen
+    has_votes: bool = False  # Whether disputed votes can be chosen

@@ -75,7 +75,7 @@ def print_compared(call: Call, findings: Findings) -> None:
     if len(findings.panel.models) == 2:
         _print_pair(findings.pairs[0], findings.uncertainty)
     elif isinstance(findings.ranking, Missing):
-        say(f"the models cannot be compared: {findings.ranking}")
+        say(f"models cannot be compared: {findings.ranking}")
     else:
         _print_ranking(findings.ranking, findings.uncertainty, heading(findings.labels.title))
     if not isinstance(findings.preferences, Missing):
@@ -156,7 +156,7 @@ def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, ju
 
 
 def _print_preferences(preferences: Sequence[Preference]) -> None:
-    """Whose class is preferred, the model's or the original label's, by the scores and by the raters alone."""
+    """Which class is preferred, the model's or the original label, by the scores and by the raters alone."""
     headings = ["model or label", "differ", "rated", "model %", "95 %", "label %"]
     alone = any(part.total.by_raters is not None for part in preferences)
     if alone:
@@ -177,7 +177,7 @@ def _verdicts(verdicts: Verdicts | None) -> list[str | None]:
 
 
 def _print_biases(biases: Sequence[LabellingBias]) -> None:
-    """How often each model says the original label where others are valid too, in all and by group."""
+    """How often each model picks the original label where others are valid too, in all and by group."""
     parts = [
         (bias.model, group, part) for bias in biases for group, part in {"all": bias.total, **bias.by_group}.items()
     ]
@@ -205,15 +205,15 @@ def _print_biases(biases: Sequence[LabellingBias]) -> None:
 
 
 def _footnotes(findings: Findings) -> Iterator[str]:
-    """What the numbers mean, and why a part is missing."""
+    """Explain the numbers, and why a part is missing."""
     panel, ranking = findings.panel, findings.ranking
     yield DIFFERENCE_EXPLAINED
     if not isinstance(findings.preferences, Missing):
-        yield "model or label: where they differ and the model's class was rated, which has the higher score"
+        yield "model or label: where they differ and raters were asked about the model's class, which scores higher"
     if not isinstance(findings.biases, Missing):
         yield (
-            "labelling bias: how often the model says the original label, where both are among several valid classes; "
-            "raters %: how often the raters' favourite is that label"
+            "labelling bias: how often the model picks the original label, where both are among several valid classes; "
+            "raters %: how often the raters' favourite is the original label"
         )
     if len(panel.models) > 2 and not isinstance(ranking, Missing):
         yield f"95 % of an accuracy: Wilson; of a rank: {ranks_explained(ranking)}"
@@ -227,7 +227,7 @@ def _footnotes(findings: Findings) -> Iterator[str]:
     if len(together):
         pairs = zip(together.pairs.tolist(), together.images.tolist(), strict=True)
         named = [f"{label(first)} and {label(second)} ({images:,})" for (first, second), images in pairs]
-        yield f"classes that are valid together on most images: {some(named, most=3)}"
+        yield f"classes most often valid together: {some(named, most=3)}"
 
 
 def _points(interval: tuple[float, float] | None) -> str | None:

@@ -50,7 +50,7 @@ class Measured:
     class_lists
         The class list to which each model's ids belong, where it is another one.
     reviewed
-        Multi-label accuracy of each model, where the label set says more than what is valid.
+        Multi-label accuracy of each model, if label sets have more than valid classes.
     orders
         How the order of the models moves between label sets; None of a single one.
     classes
@@ -212,7 +212,7 @@ def _print_rest(call: Call, ranking: Ranking, classes: Classes, by: str | None) 
     for line in shared({file: not_scored_in_words(result) for file, result in ranking.items()}):
         call.tell(line)
     if others := "; ".join(_on_scored_images(ranking)):
-        call.tell(f"original on the scored images: {others}")
+        call.tell(f"original accuracy on the scored images: {others}")
     for line in _footnotes(ranking):
         call.note(line)
 
@@ -252,7 +252,7 @@ def _on_scored_images(ranking: Ranking) -> Iterator[str]:
 
 
 def _print_mistakes(ranking: Ranking) -> None:
-    """How many mistakes there are, and what is known of them; a kind of which no model has any is left out."""
+    """Count mistakes by kind; a kind without mistakes has no column."""
     counts = {
         file: {kind: getattr(result.mistakes, kind) for kind in MISTAKES_IN_WORDS}
         for file, result in ranking.items()
@@ -294,13 +294,13 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
     entries.sort(key=lambda entry: (entry["hits"] / entry["images"] if entry["images"] else 2, entry["class"]))
     for entry in entries[: call.first_rows(len(entries), _MOST_CLASSES, f"classes of {file}")]:
         instead = entry["instead"][0] if entry["instead"] else None
-        most_often = None if instead is None else f"{instead['name'] or 'no class'} ({instead['images']})"
+        most_often = None if instead is None else f"{instead['name'] or 'unknown class'} ({instead['images']})"
         percent = _percent(Proportion(entry["hits"], entry["images"]))
         rows.append([entry["class"], entry["name"], most_often, entry["images"], percent, entry["predictions"]])
     headings = ["class", "name", "most often instead", "images", f"{heading(result.label_set)} top-1 %", "predicted"]
     print_table(headings, rows, title=file, text_columns=3)
-    call.note("predicted: of the images of the class, those of which the model says this one and not another valid one")
-    call.note("most often instead: what it says most of images of the class, where that is not valid; of how many")
+    call.note("predicted: images of the class where the model predicts it, and not another valid class")
+    call.note("most often instead: the most frequent wrong prediction for images of the class (number of images)")
 
 
 def _cuts_table(rankings: Mapping[Cut, Ranking], *, ranked: bool) -> ResultTable:
@@ -318,5 +318,5 @@ def _cuts_table(rankings: Mapping[Cut, Ranking], *, ranked: bool) -> ResultTable
 def _note_cuts(call: Call, rankings: Mapping[Cut, Ranking]) -> None:
     for cut, ranking in rankings.items():
         result = next(iter(ranking.values()))
-        labelled = counted(result.scorable, "image has", "images have")
-        call.tell(f"at {cut:g}: {labelled} a label, {counted(result.empty, 'has', 'have')} none")
+        labelled = counted(result.scorable, "image")
+        call.tell(f"at {cut:g}: {labelled} with a label, {result.empty:,} without")

@@ -116,19 +116,19 @@ def _print_agreements(call: Call, agreements: Mapping[tuple[str, str], LabelAgre
     for (a, b), agreement in agreements.items():
         n = {name: f"{count:,}" for name, count in agreement.counts.items()}
         cells = [n[name] for name in AGREEMENTS[:3]]
-        silent = [n[name] for name in AGREEMENTS[3:]]
-        rows.append([a, b, f"{len(agreement):,}", *cells, percent(agreement.equal_share), *silent])
-    print_table([*headings, "first silent", "second silent", "both silent"], rows, text_columns=2)
-    call.note("overlap: they share a class and are not equal; silent: no valid class, or the image is not there")
-    call.note("equal %: of the images on which neither is silent")
+        unlabelled = [n[name] for name in AGREEMENTS[3:]]
+        rows.append([a, b, f"{len(agreement):,}", *cells, percent(agreement.equal_share), *unlabelled])
+    print_table([*headings, "first unlabelled", "second unlabelled", "both unlabelled"], rows, text_columns=2)
+    call.note("overlap: not equal, but with a common class; unlabelled: without a valid class, or missing")
+    call.note("equal %: of the images that both label")
 
 
 def _print_crosstab(first: str, second: str, agreement: LabelAgreement) -> None:
-    """What each of two says of the classes that either names; rows and columns without any are left out."""
+    """Cross-tabulate the classes that either label set names; rows and columns without a count are hidden."""
     counts = agreement.crosstab
     rows, columns = ([i for i in range(len(CROSSTAB)) if part[i]] for part in (counts.sum(axis=1), counts.sum(axis=0)))
     words = [name.replace("_", " ") for name in CROSSTAB]
-    say(f"\nlabels on the images of both: what {first} says (rows) and what {second} says (columns)")
+    say(f"\nclasses on shared images by {first} (rows) and {second} (columns)")
     print_table(
         ["", *(words[i] for i in columns)],
         [[words[row], *(f"{counts[row, column]:,}" for column in columns)] for row in rows],
@@ -172,7 +172,7 @@ def label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, ranked
 
 def print_orders(call: Call, rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | Missing) -> None:
     """How the order of the models moves between label sets, and on which images each rests."""
-    say(f"the orders are not compared: {orders}" if isinstance(orders, Missing) else str(orders))
+    say(f"orders are not compared: {orders}" if isinstance(orders, Missing) else str(orders))
     for line in _read_and_not_scored(rankings):
         call.tell(line)
     for line in _footnotes(orders):
@@ -181,10 +181,7 @@ def print_orders(call: Call, rankings: Mapping[str, Mapping[str, Evaluation]], o
 
 def _footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
     """Of which images the table is, and how the change of a lead is tested."""
-    yield (
-        "table: each label set on the images that it scores, so that rows of different label sets are not of the same "
-        "images"
-    )
+    yield ("table: each label set on its own scored images, so rows of different label sets are about different images")
     yield "95 %: Wilson intervals, over images"
     if isinstance(orders, ModelOrders) and len(orders.models) > 1:
         tests = sum(len(change.leads) for change in orders.changes)

@@ -23,7 +23,7 @@ from reassess.text import counted, percentage, some
 __all__ = ["Level", "print_leaderboard", "rows_table", "to_json"]
 
 _SMALL = 0.0001  # a smaller p-value is not written in figures
-_NO_LEVEL = "the original labels, or the reassessed ones, are missing"
+_NO_LEVEL = "original or reassessed labels are missing"
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def to_json(trend: Trend, placements: Sequence[Placement], level: Level | None) 
 def print_leaderboard(
     call: Call, trend: Trend, placements: Sequence[Placement], level: Level | None, limit: int
 ) -> None:
-    """Print the best rows, the slopes, how the two orders differ, and where models stand."""
+    """Print the best rows, the slopes, how the two orders differ, and the positions of models."""
     board = trend.board
     judge = heading(board.label_set)
     rows_table(board, board.best_first[:limit]).print()
@@ -92,14 +92,15 @@ def print_leaderboard(
     print_table(["the two orders", ""], _orders(trend, level), text_columns=2)
     if placements:
         click.echo()
-        headings = ["where", f"{judge} %", "rank", "original %", "rank", f"expected {judge} %", "95 %", "above it"]
+        headings = ["model", f"{judge} %", "rank", "original %", "original rank"]
+        headings += [f"expected {judge} %", "95 %", "above expected"]
         print_table(headings, map(_placement, placements))
     for placement in placements:
         click.echo()
         _print_neighbours(placement, judge)
     call.tell(f"{counted(len(board), 'row')} of {counted(board.models, 'model')}")
     for reason, count in board.rows_dropped.items():
-        call.tell(f"left out: {count:,} {reason}")
+        call.tell(f"{counted(count, 'row')} dropped: {reason}")
     for line in _footnotes(trend, placements, level):
         call.note(line)
 
@@ -162,7 +163,7 @@ def _orders(trend: Trend, level: Level | None) -> Iterator[list[str | None]]:
             yield [f"{name} by {heading(board.label_set)}", f"{board.entries[row]}, {places}"]
     if level is not None:
         above = f"{level.above(board):,} of {len(board):,}"
-        yield [f"rows above the original labels' own {percentage(level.percent)} %", above]
+        yield [f"rows above the original labels ({percentage(level.percent)} %)", above]
 
 
 def _furthest(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:
@@ -195,51 +196,51 @@ def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | Non
     board = trend.board
     yield from _about_slopes(trend)
     if level is None:
-        yield f"no level of the original labels: {_NO_LEVEL} (--level PERCENT)"
+        yield f"no accuracy of the original labels: {_NO_LEVEL}"
     elif level.counted is not None:
         part = level.counted
-        yield f"the original labels' own: {part.hits:,} of {part.n:,}, {level.source}"
+        yield f"original labels: {part.hits:,} of {part.n:,} valid, {level.source}"
     if any(placement.expected for placement in placements):
         judge = heading(board.label_set)
-        yield f"95 % of expected {judge}: models of that original accuracy, of families that are not among the rows"
+        yield f"95 % of expected {judge}: models with that original accuracy, from families not among the rows"
     there = set(map(str, board.entries))
     for placement in placements:
         if str(placement.entry) in there:
-            yield f"{placement.entry}: the leaderboard holds a row of that name, which counts as another model"
+            yield f"{placement.entry}: the leaderboard has a row with this name, which counts as another model"
         yield from _judged(placement)
 
 
 def _about_slopes(trend: Trend) -> Iterator[str]:
     board, far_out = trend.board, trend.far_out
     known = "the first word of a name" if board.family == Leaderboard.family else f"{board.family.pattern!r} in a name"
-    yield f"95 % of a slope: over families of models, which are known by {known} (--family PATTERN)"
+    yield f"95 % of a slope: over families of models, by {known} (--family PATTERN)"
     if alone := board.without_family:
         what, fix = "the pattern", ""
         if board.family.groups and board.first_group_is_empty:
             what = "the first group of the pattern, which names the family,"
             fix = " (alternatives go into one group, such as (a|b))"
-        yield f"each a family of its own, since {what} finds nothing in the name: {counted(alone, 'model')}{fix}"
+        yield f"{counted(alone, 'model')} without a family, each its own family: {what} finds nothing in the name{fix}"
     if far_out.entries:
         low, high = max(far_out.low, 0), min(far_out.high, 100)
         yield (
-            f"far out: rows of families that lie wholly outside {low:.1f} to {high:.1f} %, Tukey's outer fences: "
+            f"far out: rows of families entirely outside {low:.1f} to {high:.1f} %, Tukey's outer fences: "
             f"{some(far_out.entries, most=3)}"
         )
     without = [name for name, line in _lines(trend) if line.fit is None]
     for name in without:
         yield f"no slope, {name}: {TOO_FEW_FAMILIES}"
     if without:
-        yield "to take each model as a family: --family .+"
+        yield "to make each model a family: --family .+"
     if empty := [f"{line} %" for line in trend.lines if not line.rows]:
-        yield f"no row lies in {' or '.join(empty)}"
+        yield f"no row in {' or '.join(empty)}"
 
 
 def _judged(placement: Placement) -> Iterator[str]:
     entry, expected = placement.entry, placement.expected
     if expected is not None:
         yield (
-            f"{entry}: expected by the line of the {expected.rows:,} rows nearest in original accuracy, of "
-            f"{counted(expected.families, 'family', 'families')}; measured from it, this one lies above "
+            f"{entry}: expected from the {expected.rows:,} rows nearest in original accuracy, of "
+            f"{counted(expected.families, 'family', 'families')}; it is higher above its expected value than "
             f"{100 * expected.share_below:.0f} % of them"
         )
     if placement.caveat:

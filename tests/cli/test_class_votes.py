@@ -176,7 +176,7 @@ def test_show_has_each_class_with_those_who_chose_it(here: Path, run: Callable[.
     ]
     without = answer(run("show", *argv[:-2], "--votes", "counts.csv", "--predictions", "model.csv"))
     assert "0       cat    0.6667        valid   31 of 50" in without
-    assert without.endswith("model.csv says: 2 fox (rated and rejected); 0 cat (valid)\n")
+    assert without.endswith("model.csv says: 2 fox (asked and rejected); 0 cat (valid)\n")
 
 
 def test_a_report_says_why_the_labels_are_not_drawn_anew(here: Path, run: Callable[..., Run]) -> None:

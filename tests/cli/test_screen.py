@@ -150,7 +150,7 @@ def test_few_rows_of_many_are_shown_and_how_to_see_all(
 
 
 MISTAKES = """
-file                        mistakes   rated and rejected
+file                        mistakes   asked and rejected
 ─────────────────────────────────────────────────────────
 vit_large_patch16_384.csv          0                    0
 good.csv                           1                    1

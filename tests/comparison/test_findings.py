@@ -30,15 +30,15 @@ def test_what_judges_is_missing_and_said() -> None:
         name: str(getattr(findings, name))
         for name in ("uncertainty", "raters_alone", "relabelling", "curves", "preferences", "biases", "trend")
     }
-    no_original = "no original labels of these images are at hand"
+    no_original = "original labels of these images are missing"
     assert reasons == {
-        "uncertainty": "no votes are at hand",
-        "raters_alone": "no votes are at hand",
-        "relabelling": "no votes are at hand",
-        "curves": "no scores are at hand",
+        "uncertainty": "votes are missing",
+        "raters_alone": "votes are missing",
+        "relabelling": "votes are missing",
+        "curves": "scores are missing",
         "preferences": no_original,
         "biases": no_original,
-        "trend": "no leaderboard was given",
+        "trend": "a leaderboard is missing",
     }
     assert (findings.placements, findings.level) == ((), None)
 

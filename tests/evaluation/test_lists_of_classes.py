@@ -1,4 +1,4 @@
-"""Predictions and labels in different lists of classes: joined by name, or refused, and never by position."""
+"""Predictions and labels in different lists of classes: joined by path, or refused, and never by position."""
 
 from pathlib import Path
 from typing import Any

@@ -377,7 +377,7 @@ def test_what_lacks_its_input_is_null_with_the_reason() -> None:
         "detected": "ids; joined by position, in the order of the label set",
         "unknown_classes": {"predictions": 0, "names": 0},
         "interval": "95 %, Wilson, over images",
-        "label_set": "re-assessed",
+        "label_set": "reassessed",
         "real": {"1": {"hits": 2, "n": 3, "accuracy": 2 / 3, "low": near_four(0.2077), "high": near_four(0.9385)}},
         "original": None,
         "original_scored": None,
@@ -386,9 +386,9 @@ def test_what_lacks_its_input_is_null_with_the_reason() -> None:
         "mistakes": None,
         "original_reason": "original labels are missing",
         "original_scored_reason": "original labels are missing",
-        "soft_reason": "no scores are at hand",
+        "soft_reason": "scores are missing",
         "recall_at_size_reason": "some images have more labels than the file has ids for each (1)",
-        "mistakes_reason": "no scores are at hand",
+        "mistakes_reason": "scores are missing",
         "by_label_count": [
             {
                 "labels": 1,
@@ -435,7 +435,7 @@ def test_when_nothing_is_scored_all_is_null_and_never_nan() -> None:
 def test_predictions_of_no_image_are_an_evaluation_of_nothing() -> None:
     result = evaluate(Predictions.from_ids(np.empty((0, 2), int), []), LABELS)
     assert (result.images, result.scored, result.real) == (0, 0, {1: Proportion(0, 0)})
-    assert str(result).startswith("re-assessed top-1 - (no images)")
+    assert str(result).startswith("reassessed top-1 - (no images)")
 
 
 def test_a_result_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
@@ -450,7 +450,7 @@ def test_a_result_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
         "original top-2         75.00 % [30.06, 95.44] (3 of 4)\n"
         "original top-1, scored 33.33 % [6.15, 79.23] (1 of 3)\n"
         "original top-2, scored 66.67 % [20.77, 93.85] (2 of 3)\n"
-        "soft ReaL              0.6000; the best that any model can reach is 0.9667\n"
+        "soft ReaL              0.6000; no model can exceed 0.9667\n"
         "recall at size         0.6667\n"
         "scored                 3 of 3 images with labels\n"
         "left out               1 with an empty label set"
@@ -465,16 +465,16 @@ def test_a_result_is_headed_by_the_label_sets_name_and_lines_stay_aligned() -> N
         for name in ("", "<pets>")
     }
     assert str(named[""]) == (
-        "re-assessed top-1      66.67 % [20.77, 93.85] (2 of 3)\n"
+        "reassessed top-1      66.67 % [20.77, 93.85] (2 of 3)\n"
         "original top-1         25.00 % [4.56, 69.94] (1 of 4)\n"
         "original top-1, scored 33.33 % [6.15, 79.23] (1 of 3)\n"
-        "soft re-assessed       0.6000; the best that any model can reach is 0.9333\n"
+        "soft reassessed       0.6000; no model can exceed 0.9333\n"
         "scored                 3 of 3 images with labels\n"
         "left out               1 with an empty label set"
     )
     assert str(named["<pets>"]).splitlines()[0] == "<pets> top-1           66.67 % [20.77, 93.85] (2 of 3)"
     assert "<th>&lt;pets&gt; top-1</th>" in named["<pets>"]._repr_html_()
-    assert [one.to_json()["label_set"] for one in named.values()] == ["re-assessed", "<pets>"]
+    assert [one.to_json()["label_set"] for one in named.values()] == ["reassessed", "<pets>"]
 
 
 def test_evaluations_by_label_sets_of_other_names_do_not_add_up() -> None:
@@ -516,7 +516,7 @@ def test_a_sum_keeps_only_what_every_part_knows() -> None:
     total = first + evaluate(Predictions.from_ids([1], ["c.png"]), LABELS)
     assert total.real == {1: Proportion(2, 2)}
     assert (total.original, total.soft, total.mistakes) == (None, None, None)
-    assert total.to_json()["soft_reason"] == "no scores are at hand"
+    assert total.to_json()["soft_reason"] == "scores are missing"
 
 
 def test_experts_who_chose_one_class_for_an_image_reject_every_other() -> None:

@@ -41,7 +41,7 @@ def test_every_row_has_its_state_top_1_and_ranks() -> None:
     assert outcomes.rank.tolist() == [-1, 1, -1, 1, -1, -1]
     assert outcomes.overlap.tolist() == [-1, 0, -1, 1, -1, -1]
     assert outcomes.original_rank.tolist() == [0, 2, -1, 2, -1, -1]
-    assert (outcomes.detected, outcomes.depth, len(outcomes)) == ("ids; joined by name", 3, 6)
+    assert (outcomes.detected, outcomes.depth, len(outcomes)) == ("ids; joined by path", 3, 6)
 
 
 def test_from_ids_a_rank_is_the_number_of_ids_where_no_valid_class_is_among_them() -> None:

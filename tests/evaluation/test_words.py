@@ -50,8 +50,8 @@ def test_models_that_lack_a_part_for_one_reason_share_a_sentence() -> None:
 
 def test_the_ceiling_is_that_of_each_models_images() -> None:
     both, first, without = measured(), measured(["a.png"]), measured(scores=None)
-    assert ceiling_in_words([both, both, without]) == "the best that any model can reach is 0.8750"
-    assert ceiling_in_words([first, both]) == "the best that any model can reach is 0.8750 or 0.9000"
+    assert ceiling_in_words([both, both, without]) == "no model can exceed 0.8750"
+    assert ceiling_in_words([first, both]) == "no model can exceed 0.8750 or 0.9000"
     assert ceiling_in_words([without, measured(["b.png"])]) == ""
 
 

@@ -68,8 +68,8 @@ def page(results: Findings, *, pictures: bool = True, command: str = "reassess r
     pictures_by_image = {card.image: Thumbnail(PICTURE, 8, 8) for card in shown[1:]}
     return render(
         Page(
-            title="2 models, re-assessed",
-            subtitle="Judged by re-assessed labels.",
+            title="2 models, reassessed",
+            subtitle="Judged by reassessed labels.",
             summary=summary(results),
             sections=sections(results),
             explorers=explorers(results),
@@ -163,8 +163,8 @@ def test_a_page_without_pictures_or_other_files_is_whole() -> None:
     text = page(findings("one", complete=False), pictures=False)
     reader = Reader(text)
     assert reader.open == []
-    assert "Images to look at" not in text
-    assert "Not shown: no scores are at hand." in text
+    assert "Images to review" not in text
+    assert "Not shown: scores are missing." in text
 
 
 def test_the_page_begins_with_its_findings() -> None:

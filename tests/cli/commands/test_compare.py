@@ -59,9 +59,9 @@ def test_two_models_are_compared_by_both_kinds_of_labels(bench: Path, run: Calla
     }
     assert {name: pair[name] for name in expected} == expected
     assert results["not_shared"] == {"good.csv": 0, "fitted.csv": 0}
-    assert (results["label_set"], results["common_images"], results["scored"]) == ("re-assessed", 60, 50)
+    assert (results["label_set"], results["common_images"], results["scored"]) == ("reassessed", 60, 50)
     assert results["label_uncertainty"] is None
-    assert results["label_uncertainty_reason"] == "no votes are at hand"
+    assert results["label_uncertainty_reason"] == "votes are missing"
     assert [entry["file"] for entry in results["ranking"]["models"]] == ["good.csv", "fitted.csv"]
 
 
@@ -73,13 +73,13 @@ def test_the_table_of_two_models_says_which_is_better_and_what_the_numbers_mean(
     lines = [line.rstrip() for line in result.out.splitlines()]
     assert lines == [
         "good.csv is better than fitted.csv; the original labels say the opposite; "
-        "the lead changes by more than noise, p = 6e-08",
+        "the lead changes significantly, p = 6e-08",
         "a: good.csv",
         "b: fitted.csv",
         "",
         "labels             images     a %     b %    a - b               95 %        p   only a   only b",
         "────────────────────────────────────────────────────────────────────────────────────────────────",
-        "re-assessed            50   100.0   80.00   +20.00   +10.00 to +32.00    0.002       10        0",
+        "reassessed            50   100.0   80.00   +20.00   +10.00 to +32.00    0.002       10        0",
         "original               60   50.00   80.00   -30.00   -46.67 to -13.33   0.0014        6       24",
         "original, scored       50   50.00   80.00   -30.00   -48.00 to -12.00   0.0041        5       20",
         "change                 50       -       -   +50.00   +36.00 to +64.00    6e-08        -        -",
@@ -88,16 +88,16 @@ def test_the_table_of_two_models_says_which_is_better_and_what_the_numbers_mean(
         "───────────────────────────────────────────────────────────────────────────────────────────",
         "good.csv         all       25         0.00    0.00 to 13.32      50.00     6e-08          -",
         "fitted.csv       all       20        100.0   83.89 to 100.0      50.00   1.9e-06          -",
-        "each file: csv: images named by column image; ids, top 1, column prediction; joined by name",
+        "all files: csv: images named by column image; ids, top 1, column prediction; joined by path",
         f"read: labels labels.json, sha256 {hashlib.sha256(Path('labels.json').read_bytes()).hexdigest()[:12]}; "
         f"original original.json, sha256 {hashlib.sha256(Path('original.json').read_bytes()).hexdigest()[:12]}",
         "95 % of a difference: percentile bootstrap over images; p: McNemar's exact test, "
         "of the change exact sign flips",
         "labelling bias: how often the model says the original label, where both are among several valid classes; "
         "raters %: how often the raters' favourite is that label",
-        "the uncertainty of the labels is not measured: no votes are at hand",
-        "model or label: no scores are at hand",
-        "classes that are valid together on most images: 0 and 1 (25)",
+        "the uncertainty of the labels is not measured: votes are missing",
+        "model or label: scores are missing",
+        "classes most often valid together: 0 and 1 (25)",
     ]
     quiet = run("compare", "good.csv", "fitted.csv", *OPTIONS, "--quiet")
     assert [line.rstrip() for line in quiet.out.splitlines()] == lines[:15]
@@ -136,7 +136,7 @@ def test_more_models_are_ranked_and_every_pair_is_compared(bench: Path, run: Cal
     lines = run("compare", *files, *OPTIONS).out.splitlines()
     assert lines[2].split()[:6] == ["good.csv", "1", "1", "to", "1", "100.0"]
     assert "gaps by the original labels that are reversed: 1 (fitted.csv before good.csv)" in lines
-    assert "fitted.csv is better than worse.csv, also by the original labels" in lines
+    assert "fitted.csv is better than worse.csv, also by original labels" in lines
 
 
 def test_of_many_models_neighbours_are_compared(
@@ -202,11 +202,11 @@ def test_without_original_labels_that_part_is_null_and_says_why(bench: Path, run
     results = results_of(run, "compare", "good.csv", "fitted.csv", "--labels", "labels.json")
     (pair,) = results["pairs"]
     assert pair["original_difference"] is None
-    assert pair["original_reason"] == "no original labels of these images are at hand"
+    assert pair["original_reason"] == "original labels of these images are missing"
     assert pair["verdict"] == "good.csv is better than fitted.csv"
     assert results["ranking"]["gaps"] is None
     out = run("compare", "good.csv", "fitted.csv", "--labels", "labels.json").out
-    assert "no comparison by original labels: no original labels of these images are at hand\n" in out
+    assert "no comparison by original labels: original labels of these images are missing\n" in out
 
 
 def test_images_that_are_not_scored_give_nulls(bench: Path, run: Callable[..., Run]) -> None:
@@ -221,7 +221,7 @@ def test_images_that_are_not_scored_give_nulls(bench: Path, run: Callable[..., R
     assert "x.csv and y.csv cannot be compared: no image is scored\n" in result.out
     write_csv("z.csv", "image,prediction", list(GOOD.items())[-10:])
     result = run("compare", "x.csv", "y.csv", "z.csv", "--labels", "labels.json")
-    assert result.out.startswith("the models cannot be compared: no image is scored\n")
+    assert result.out.startswith("models cannot be compared: no image is scored\n")
 
 
 def test_a_predicted_name_that_no_class_has_is_wrong_dropped_or_an_error(bench: Path, run: Callable[..., Run]) -> None:
@@ -238,7 +238,7 @@ def test_a_predicted_name_that_no_class_has_is_wrong_dropped_or_an_error(bench: 
 
 
 def test_the_images_that_only_one_gets_right_are_written_on_request(bench: Path, run: Callable[..., Run]) -> None:
-    argv = ("compare", "good.csv", "fitted.csv", *OPTIONS, "--disagreements", "only.csv")
+    argv = ("compare", "good.csv", "fitted.csv", *OPTIONS, "--details", "only.csv")
     assert run(*argv).code == 0
     with Path("only.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -254,7 +254,7 @@ def test_the_images_that_only_one_gets_right_are_written_on_request(bench: Path,
     assert result.code == 1
     assert "--force" in result.err
     assert run(*argv, "--force").code == 0
-    result = run("compare", "good.csv", "fitted.csv", *OPTIONS, "--disagreements", "good.csv", "--force")
+    result = run("compare", "good.csv", "fitted.csv", *OPTIONS, "--details", "good.csv", "--force")
     assert result.code == 1
     assert "output file is also an input" in result.err
 
@@ -307,8 +307,8 @@ def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Callable[.
     assert "raters too: 50 replicates, seed 0, of images and of 10 raters" in out
     (share,) = re.findall(r"resampled, good.csv is ahead of fitted.csv in (.+) % of replicates\n", out)
     assert float(share) > 80
-    assert "\nre-assessed, raters too " in out
-    assert "\nchange, raters too " in out
+    assert "\nreassessed, raters resampled " in out
+    assert "\nchange, raters resampled " in out
     write_csv("worse.csv", "image,prediction", dict.fromkeys(IMAGES, 2).items())
     assert "true labels, 95 %" in run("compare", "good.csv", "fitted.csv", "worse.csv", *OPTIONS, *VOTED).out
 
@@ -328,7 +328,7 @@ def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand
     alone = results_of(run, "compare", "good.csv", "fitted.csv", *OPTIONS, "--scores", "scores.csv")
     assert alone["model_or_label"][0]["raters_only"] is None
     assert alone["labelling_bias"][0]["raters_favourite"] is None
-    assert alone["labelling_bias"][0]["raters_favourite_reason"] == "no scores from the raters alone are at hand"
+    assert alone["labelling_bias"][0]["raters_favourite_reason"] == "scores from the raters alone are missing"
     out = run("compare", "good.csv", "fitted.csv", *OPTIONS, "--scores", "scores.csv").out
     assert (
         "\n\n"
@@ -338,18 +338,18 @@ def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand
         "fitted.csv           12       0         -                -         -\n"
         "\n"
     ) in out
-    assert ("\nmodel or label: where they differ and the model's class was rated, which has the higher score\n") in out
+    assert ("\nmodel or label: where they differ and raters were asked about the model's class, which scores higher\n") in out
     without = results_of(run, "compare", "good.csv", "fitted.csv", "--labels", "labels.json")
     for part in ("model_or_label", "labelling_bias"):
         assert without[part] is None
-        assert without[f"{part}_reason"] == "no original labels of these images are at hand"
+        assert without[f"{part}_reason"] == "original labels of these images are missing"
 
 
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        (("--votes", "none"), "no votes are at hand"),
-        (("--votes", "votes.csv"), "no golden answers are at hand, on which to measure the raters"),
+        (("--votes", "none"), "votes are missing"),
+        (("--votes", "votes.csv"), "golden answers to measure the raters are missing"),
         (("--votes", "votes.csv", "--golden", "strange.csv"), "no golden item has a vote"),
         (
             VOTED[:4],
@@ -411,5 +411,5 @@ def test_imagenets_files_are_found_and_the_original_labels_beat_a_spoilt_copy(
 def test_of_a_model_and_its_copy_neither_is_said_to_be_ahead(voted: Path, run: Callable[..., Run]) -> None:
     Path("copy.csv").write_text(Path("good.csv").read_text())
     out = run("compare", "good.csv", "copy.csv", *OPTIONS, *VOTED).out
-    assert "good.csv and copy.csv cannot be told apart, nor by the original labels\n" in out
+    assert "good.csv and copy.csv cannot be told apart, or by original labels\n" in out
     assert "with images and raters resampled, neither of good.csv and copy.csv is ahead\n" in out

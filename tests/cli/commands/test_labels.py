@@ -173,7 +173,7 @@ def test_agreement_is_printed_with_what_reviewers_say_and_classes(
     done = run("labels", "--agree", "a.json", "c.csv", "--by", "class")
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == [
-        "first    second   images   equal   overlap   disjoint   equal %   first silent   second silent   both silent",
+        "first    second   images   equal   overlap   disjoint   equal %   first unlabelled   second unlabelled   both unlabelled",
         "────────────────────────────────────────────────────────────────────────────────────────────────────────────",
         "a.json   c.csv         4       0         1          0      0.00              0               2             1",
         "",
@@ -183,12 +183,12 @@ def test_agreement_is_printed_with_what_reviewers_say_and_classes(
         "valid       1         1       1",
         "",
         "a.json and c.csv",
-        "class   name   equal   overlap   disjoint   first silent   second silent",
+        "class   name   equal   overlap   disjoint   first unlabelled   second unlabelled",
         "────────────────────────────────────────────────────────────────────────",
         "1       1          0         1          0              0               0",
         "2       2          0         1          0              0               0",
-        "overlap: they share a class and are not equal; silent: no valid class, or the image is not there",
-        "equal %: of the images on which neither is silent",
+        "overlap: not equal, but with a common class; unlabelled: without a valid class, or missing",
+        "equal %: of the images that both label",
     ]
 
 

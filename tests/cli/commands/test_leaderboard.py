@@ -133,11 +133,11 @@ def test_an_evaluation_is_placed_on_a_leaderboard(here: Path, run: Callable[...,
     assert placement["expected"]["extrapolated"] is True
     assert results_of(run, "leaderboard", "mine.json", "models.csv")["rows"][0]["model"] == "mine.csv"
     own = run("leaderboard", "mine.json", "--place", "mine.json")
-    assert "re-assessed %" in own.out
-    assert "expected re-assessed %" in own.out
+    assert "reassessed %" in own.out
+    assert "expected reassessed %" in own.out
     assert "no level of the original labels" in own.out
     assert "ReaL" not in own.out
-    assert results_of(run, "leaderboard", "mine.json")["label_set"] == "re-assessed"
+    assert results_of(run, "leaderboard", "mine.json")["label_set"] == "reassessed"
 
 
 def test_the_tables_say_what_they_mean(here: Path, run: Callable[..., Run]) -> None:
@@ -184,7 +184,7 @@ def test_what_is_not_known_is_said(here: Path, run: Callable[..., Run]) -> None:
     everything = run("leaderboard", "two.csv", "--place", "original=99,real=99", "--verbose")
     assert (everything.code, everything.err) == (0, "")
     assert everything.out.endswith(
-        shown + "no level of the original labels: the original labels, or the re-assessed ones, are not at hand "
+        shown + "no level of the original labels: the original labels, or the reassessed ones, are not at hand "
         "(--level PERCENT)\n"
         "the given model: nothing is expected: too few families of models for a line\n"
     )

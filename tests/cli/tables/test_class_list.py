@@ -1,4 +1,4 @@
-"""`reassess evaluate` on models whose ids are those of another class list: what it says, writes, and leaves alone."""
+"""`reassess evaluate` on models whose ids are from another class list: what it says, writes, and leaves alone."""
 
 import json
 import re
@@ -23,9 +23,9 @@ WRONG = "0.00 % (0.00 to 3.10; 0 of 120)"
 FIX_ONE = (
     "let reassess evaluate FILE --write-classes classes.txt write the list, then pass --classes FILE=classes.txt\n"
 )
-BY_IT = f"  right by it:    {RIGHT} of the images that did not choose it, p = 2e-36\n"
-AS_GIVEN = f"  right as given: {WRONG}\n"
-WARNED = f"Warning: lost.npy: the ids are those of another class list\n{BY_IT}{AS_GIVEN}  fix:            "
+BY_IT = f"  correct by it:    {RIGHT} of the images that did not choose it, p = 2e-36\n"
+AS_GIVEN = f"  correct as given: {WRONG}\n"
+WARNED = f"Warning: lost.npy: the ids are from another class list\n{BY_IT}{AS_GIVEN}  fix:            "
 
 
 @pytest.fixture
@@ -86,8 +86,8 @@ def test_findings_hold_the_list_and_the_page_says_so(shop: Path, run: Evaluate) 
     assert (found["honest.npy"], found["lost.npy"]["class_of"]) == (None, LOST.tolist())
     run("report", "lost.npy", "honest.npy", "--labels", "labels.json", "-o", "page.html")
     assert (
-        f"<li>lost: the ids are those of another class list; right by it: {RIGHT} of the images that did not choose "
-        f"it, p = 2e-36; right as given: {WRONG}; fix:     let reassess evaluate FILE --write-classes classes.txt, "
+        f"<li>lost: the ids are from another class list; right by it: {RIGHT} of the images that did not choose "
+        f"it, p = 2e-36; correct as given: {WRONG}; fix:     let reassess evaluate FILE --write-classes classes.txt, "
         "or find_class_list in Python, find the list of its outputs."
         "</li>"
     ) in re.sub("</?(wbr|span)[^>]*>", "", Path("page.html").read_text()).replace("\N{NO-BREAK SPACE}", " ")
@@ -184,13 +184,13 @@ def test_undecided_classes_and_a_known_order_are_named(shop: Path, run: Evaluate
     Path("names.txt").write_text("\n".join(NAMES))
     done = run("evaluate", "unclear.npy", "--labels", "named.json", "--classes", "names.txt", "--quiet")
     (line,) = (line for line in done.err.splitlines() if "undecided" in line)
-    assert line.startswith("  undecided:      2 classes: ")
+    assert line.startswith("  undecided:        2 classes: ")
     assert {name.strip() for name in line.split(":")[2].split(",")} == {NAMES[3], NAMES[4]}
     np.save("text.npy", np.argsort(sorted(range(12), key=str))[TRUTH])
     done = run("evaluate", "text.npy", "--labels", "labels.json", "--quiet")
     assert done.err.splitlines()[:2] == [
-        "Warning: text.npy: the ids are those of another class list: class numbers sorted as text: 0, 1, 10, 100",
-        "  right by it:    100.0 % (98.42 to 100.0; 240 of 240) of the images, p = 5e-54",
+        "Warning: text.npy: the ids are from another class list: class numbers sorted as text: 0, 1, 10, 100",
+        "  correct by it:    100.0 % (98.42 to 100.0; 240 of 240) of the images, p = 5e-54",
     ]
 
 
@@ -250,7 +250,7 @@ def test_at_chance_too_files_are_measured_with_a_warning(shop: Path, run: Evalua
     assert Path("classes.txt").read_text().split() == [str(c) for c in np.argsort(order)]
     done = run("compare", "lost.npy", "honest.npy", *judged)
     assert done.code == 0
-    assert done.err.startswith("Warning: lost.npy: the ids are those of another class list\n")
+    assert done.err.startswith("Warning: lost.npy: the ids are from another class list\n")
     np.save("random.npy", np.random.default_rng(1).integers(0, 150, 1500))
     for command in (["evaluate", "random.npy"], ["compare", "random.npy", "honest.npy"]):
         refused = run(*command, *judged)

@@ -51,7 +51,7 @@ def test_the_table_gives_both_conventions_after_the_usual_table(run: Evaluate) -
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
     assert [line.split()[:2] for line in lines[2:4]] == [["good.csv", "50.00"], ["poor.csv", "25.00"]]
-    assert "each file: left out: 2 with an empty label set" in lines
+    assert "all files: left out: 2 with an empty label set" in lines
     start = next(row for row, line in enumerate(lines) if line.startswith("multi-label"))
     assert lines[start].split() == [
         *("multi-label", "valid", "unclear", "wrong", "unreviewed"),
@@ -67,14 +67,14 @@ def test_the_table_gives_both_conventions_after_the_usual_table(run: Evaluate) -
         for name, path in (("labels", "reviewed.json"), ("original", "original.csv"))
     ]
     assert lines[start + 4 :] == [
-        "each file: multi-label: left out: 1 problematic, 1 without a valid class, 0 not reviewed",
+        "all files: multi-label: left out: 1 problematic, 1 without a valid class, 0 not reviewed",
         "classes: the 4 names in reviewed.json, original.csv, sorted: bowl, cup, mug, plate",
         f"read: {'; '.join(hashes)}",
         "95 %: Wilson intervals, over images",
         "no recall at size: some images have more labels than the file has ids for each (1)",
-        "no soft: no scores are at hand",
-        "no mistakes: no scores are at hand",
-        "strict: images of which the first class is unclear are left out; lenient: it is right; unreviewed is wrong",
+        "no soft: scores are missing",
+        "no mistakes: scores are missing",
+        "strict: without images whose first class is unclear; lenient: unclear is correct; unreviewed is wrong",
     ]
 
 
@@ -123,7 +123,7 @@ def test_without_original_labels_there_is_no_mean_over_classes_and_that_is_said(
 def test_the_table_of_images_tells_what_reviewers_said_of_each_first_class(run: Evaluate) -> None:
     Path("one-more.csv").write_text(Path("poor.csv").read_text() + "7.jpg,cup\n")
     argv = ["evaluate", "one-more.csv", "good.csv", "--labels", "reviewed.json", "--ignore-unknown"]
-    assert run(*argv, "--per-image", "out.csv").code == 0
+    assert run(*argv, "--details", "out.csv").code == 0
     with Path("out.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0])[-2:] == ["mistake", "verdict"]

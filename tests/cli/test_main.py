@@ -199,7 +199,7 @@ def test_nothing_in_a_file_tells_the_terminal_what_to_do(
     assert run("evaluate", "c.csv", "--labels", "labels.json").err == (
         "Error: 1 of 1 images are not in the label sets\n  where:   c.csv\n"
         "  allowed: names such as \\x1b[31m[red]a, b\n  found:   \\x1b]0;pwned\\x07\n"
-        "  fix:     check the names, or leave such images out with --ignore-unknown\n"
+        "  fix:     check the names, or do not count such images: --ignore-unknown\n"
     )
 
 

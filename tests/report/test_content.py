@@ -226,9 +226,7 @@ EXPLAINED = (
 UNMEASURED = "The uncertainty of the labels is not measured: votes are missing."
 
 
-@pytest.mark.parametrize(
-    ("uncertainty", "note"), [(UNCERTAIN, EXPLAINED), (Missing("votes are missing"), UNMEASURED)]
-)
+@pytest.mark.parametrize(("uncertainty", "note"), [(UNCERTAIN, EXPLAINED), (Missing("votes are missing"), UNMEASURED)])
 def test_a_page_and_the_command_line_say_the_same_of_the_labels(
     uncertainty: LabelUncertainty | Missing, note: str
 ) -> None:

@@ -51,13 +51,13 @@ _Item = TypeVar("_Item")
 class Reading:
     """How a command reads files: the same way for each.
 
-    `names` and `classes` are files of image names and of classes, ``FILE=F`` for one of several files.
+    `row_names` and `output_classes` are as --names and --classes give them.
     """
 
     match: "Match | None" = None
     ignore_unknown: bool = False
-    names: tuple[str, ...] = ()
-    classes: tuple[str, ...] = ()
+    row_names: tuple[str, ...] = ()
+    output_classes: tuple[str, ...] = ()
     unknown_class: "UnknownClass" = "wrong"
     answers: "tuple[Id, ...] | None" = None
 
@@ -78,11 +78,12 @@ class Call:
     following: str | None = None
 
     def resolve(self, name: str, source: str) -> Path:
-        """The file of a known source, or at a path, noted as an input; fetched if need be."""
+        """The file at a path, or of a known source, noted as an input; downloaded if need be."""
+        if exists(source):
+            return self.read(name, Path(source))
         from reassess.data.sources import SOURCES, resolve
 
-        path = resolve(source, progress=not self.quiet)
-        return self.read(source if source in SOURCES and not exists(source) else name, path)
+        return self.read(source if source in SOURCES else name, resolve(source, progress=not self.quiet))
 
     def find(self, name: str) -> Path | None:
         """The file of a known source if this machine has it, noted as an input."""
@@ -184,13 +185,15 @@ class Call:
         self.following = command
 
     def print_notes(self) -> None:
-        """Print the notes, and how many more there are; then the next command."""
+        """Print the notes, and how many more there are; then the next command. A document has none of them."""
+        if self.json:
+            return
         shown = self.notes if self.verbose else self.notes[:_MOST_NOTES]
         for text in shown:
             self.tell(text)
         if hidden := len(self.notes) - len(shown):
             self.tell(f"and {counted(hidden, 'more note')} (--verbose)")
-        if self.following is not None and not self.json:
+        if self.following is not None:
             self.tell(f"next: {self.following}")
 
     def first_rows(self, count: int, most: int, things: str) -> int:
@@ -238,8 +241,12 @@ class _PathType(click.Path):
         return super().convert(value, param, ctx)
 
 
+class _OutputType(_PathType):
+    is_output = True  # so the command takes --force
+
+
 FILE = _PathType(path_type=Path)  # that is read
-OUTPUT = _PathType(path_type=Path)  # that is written
+OUTPUT = _OutputType(path_type=Path)  # that is written
 
 
 class Range(click.FloatRange):
@@ -254,21 +261,19 @@ class Range(click.FloatRange):
 
 
 def call_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the common options, --force only if it has an output; its first argument is a `Call`."""
-    params = getattr(function, "__click_params__", [])
-    flags = [name for name in OPTIONS if name != "force" or any(param.type is OUTPUT for param in params)]
+    """Give a command the common options; its first argument is a `Call`."""
 
     def command(**options: Any) -> Any:
         reading = {each.name: options.pop(each.name) for each in fields(Reading) if each.name in options}
-        call = Call(**{name: options.pop(name) for name in flags}, reading=Reading(**reading))
+        call = Call(**{name: options.pop(name, False) for name in OPTIONS}, reading=Reading(**reading))
         result = function(call, **options)
         call.print_notes()
         return result
 
     command.__doc__ = function.__doc__
     command.__name__ = function.__name__
-    command.__click_params__ = params  # type: ignore[attr-defined]
-    for name in reversed(flags):
+    command.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+    for name in reversed(list(OPTIONS)):
         command = in_general(f"--{name}", is_flag=True, help=OPTIONS[name])(command)
     return command
 

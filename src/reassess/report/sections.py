@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 # A page is read by those who use the command line, and by others.
-_FIX = "to read it with the right classes: --classes auto, or find_class_list in Python"
+_FIX = "fix: --classes auto, or find_class_list in Python"
 
 
 def headline(findings: Findings, scatter: Chart | Missing) -> Section:

@@ -338,7 +338,9 @@ def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand
         "fitted.csv           12       0         -                -         -\n"
         "\n"
     ) in out
-    assert ("\nmodel or label: where they differ and raters were asked about the model's class, which scores higher\n") in out
+    assert (
+        "\nmodel or label: where they differ and raters were asked about the model's class, which scores higher\n"
+    ) in out
     without = results_of(run, "compare", "good.csv", "fitted.csv", "--labels", "labels.json")
     for part in ("model_or_label", "labelling_bias"):
         assert without[part] is None

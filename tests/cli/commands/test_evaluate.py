@@ -888,8 +888,7 @@ def test_models_without_a_common_image_are_not_ranked(different: Path, run: Eval
     }
     out = run(*argv).out
     assert out.startswith(
-        "no ranking: models have no image in common\n"
-        "each file on its own images (not a ranking: the images differ):\n"
+        "no ranking: models have no image in common\neach file on its own images (not a ranking: the images differ):\n"
     )
     scored = ("--scores", "scores.csv", "--threshold", "0.5,0.8", "--ignore-unknown")
     results = results_of(run, *argv[:3], *scored)

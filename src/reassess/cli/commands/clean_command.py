@@ -125,7 +125,7 @@ def clean(
     votes: str | None,
     golden: str | None,
 ) -> None:
-    """Choose the training images that are worth keeping.
+    """Find wrong labels from held-out predictions.
 
     Each HELDOUT holds what a model says of images that it was not trained on: of all images, or of one fold. Files
     that hold each image once are a repetition; several repetitions, or several models, count together. OUT lists the

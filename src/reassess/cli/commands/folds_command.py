@@ -66,7 +66,7 @@ def folds(
     benchmark: Benchmark | None,
     original: str | None,
 ) -> None:
-    """Part images into folds, as many of each class in each, to hold out one after another.
+    """Split images into stratified folds.
 
     The same names, labels, repeats and seed give the same folds, in whatever order the images are.
     """

@@ -115,7 +115,7 @@ def predict(
     strict: bool,
     benchmark: Benchmark | None,
 ) -> None:
-    """Run models on images, and write what they predict.
+    """Run models on images.
 
     MODEL is timm:NAME, torchvision:NAME, onnx:FILE or python:MODULE:FUNCTION, which gives the scores of a list of
     pictures; the code of the module runs. A run that was interrupted goes on if it is called again.

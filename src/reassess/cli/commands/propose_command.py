@@ -127,7 +127,7 @@ def propose(
     golden: str | None,
     golden_at_least: int | None,
 ) -> None:
-    """Propose the classes about which raters should be asked.
+    """Choose candidate classes to ask about.
 
     Each FILE holds one model's predictions, as for evaluate. Proposed are the original label, the first class of each
     model, and what is among the N most probable (image, class) pairs of a model, over all images: N is the largest for

@@ -71,7 +71,7 @@ def questions(
     original: str | None,
     scores: str | None,
 ) -> None:
-    """List the predicted pairs that nobody was asked about.
+    """List predicted classes that raters were never asked about.
 
     Each FILE holds one model's predictions, as for evaluate. OUT lists the predicted classes that are in no label set
     and that no rater was asked about: what most models predict comes first. --scores holds the pairs that were rated;

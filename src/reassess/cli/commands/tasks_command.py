@@ -124,7 +124,7 @@ def tasks(
     benchmark: Benchmark | None,
     golden: str | None,
 ) -> None:
-    """Group questions into tasks for raters, and say what it takes to answer them.
+    """Group candidates into tasks, and estimate the work.
 
     PROPOSALS are what propose writes, QUESTIONS what questions writes. A task holds classes of one image that belong
     together; every question is in exactly one, but for golden ones: these are mixed in when people rate.

@@ -257,7 +257,7 @@ def test_without_torchmetrics_the_error_names_the_extra(monkeypatch: pytest.Monk
     with pytest.raises(MissingPackageError) as raised:
         import reassess.integrations.torchmetrics  # noqa: F401
     assert str(raised.value) == (
-        "RealAccuracyMetric (reassess.RealAccuracyMetric counts the same without it) needs the package "
+        "RealAccuracyMetric (reassess.RealAccuracy counts the same without it) needs the package "
         "torchmetrics, which is not installed\n"
         "  fix:     pip install 'reassess[torchmetrics]'"
     )

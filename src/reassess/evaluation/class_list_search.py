@@ -23,9 +23,9 @@ before the images that confirm it were looked at. Rows joined to wrong images ar
 than another. The images must be independent of one another, given their classes.
 
 **What it does not guarantee.** A model that mistakes most classes for one other class, more than twice as often as it
-is correct, looks like a model with another class list. A list with only some wrong ids is not seen while the ids as given
-are correct more than half as often, or for more than 1 in 4 of the ids. Whole class folders joined to the images of
-other folders look like another list. And the list is confirmed as a whole: for single classes, see
+is correct, looks like a model with another class list. A list with only some wrong ids is not seen while the ids as
+given are correct more than half as often, or for more than 1 in 4 of the ids. Whole class folders joined to the images
+of other folders look like another list. And the list is confirmed as a whole: for single classes, see
 `ClassList.undecided`; two classes that the model itself exchanges more often than not come out exchanged.
 """
 

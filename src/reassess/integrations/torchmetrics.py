@@ -1,4 +1,4 @@
-"""ReaL accuracy as a torchmetrics metric; `reassess.RealAccuracyMetric` has the same `update` and `compute` without it."""
+"""ReaL accuracy as a torchmetrics metric; `reassess.RealAccuracy` has the same `update` and `compute` without it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,26 +15,26 @@ try:
     import torch
     from torchmetrics import Metric
 except ImportError as error:
-    purpose = "RealAccuracyMetric (reassess.RealAccuracyMetric counts the same without it)"
+    purpose = "RealAccuracyMetric (reassess.RealAccuracy counts the same without it)"
     raise MissingPackageError("torchmetrics", extra="torchmetrics", purpose=purpose) from error
 
 __all__ = ["RealAccuracyMetric"]
 
 
 class RealAccuracyMetric(Metric):
-    """ReaL accuracy over batches, exact over any number of processes; see `reassess.RealAccuracyMetric` for the parameters.
+    """ReaL accuracy over batches, exact over any number of processes; see `reassess.RealAccuracy` for the parameters.
 
     Parameters
     ----------
     top_k, labels, images, ignore_unknown
-        See `reassess.RealAccuracyMetric`.
+        See `reassess.RealAccuracy`.
     **options
         Those of `torchmetrics.Metric`, such as `sync_on_compute`.
 
     Raises
     ------
     DataError
-        See `reassess.RealAccuracyMetric`.
+        See `reassess.RealAccuracy`.
 
     Examples
     --------
@@ -79,7 +79,7 @@ class RealAccuracyMetric(Metric):
             self.add_state("ranks", never, dist_reduce_fx="max")
 
     def update(self, scores: npt.ArrayLike, target: Any) -> None:
-        """Count a batch; see `reassess.RealAccuracyMetric.update`. Tensors of another device are fetched."""
+        """Count a batch; see `reassess.RealAccuracy.update`. Tensors of another device are fetched."""
         positions, ranks = rank_batch(self.image_index, self.top_k, scores, target)
         name = "hits" if positions is None else "ranks"
         state = getattr(self, name)

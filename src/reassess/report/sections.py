@@ -55,8 +55,8 @@ def headline(findings: Findings, scatter: Chart | Missing) -> Section:
     rows = [_accuracies(model, result, findings) for model, result in findings.evaluations.items()]
     words = (
         f"Top-k accuracy by the {findings.labels.title} labels: among images with a valid class, the share where one "
-        "of the model's first k classes is valid. The 95 % intervals are Wilson intervals; they cover only the choice of "
-        "images."
+        "of the model's first k classes is valid. The 95 % intervals are Wilson intervals; they cover only the choice "
+        "of images."
     )
     if not isinstance(uncertainty, Missing):
         words += (
@@ -181,9 +181,9 @@ _ABOUT = {
     "labelling-bias": (
         "Labelling bias",
         "If several classes are valid, how often does the model pick the original label? An unbiased model does so "
-        "only by chance. A model that picks the class with the most certain votes does so as often as the raters' favourite "
-        "is the original label. Counted on images where both the prediction and the original label are valid. Lines "
-        "are 95 % Wilson intervals over images; p: exact two-sided test against chance.",
+        "only by chance. A model that picks the class with the most certain votes does so as often as the raters' "
+        "favourite is the original label. Counted on images where both the prediction and the original label are "
+        "valid. Lines are 95 % Wilson intervals over images; p: exact two-sided test against chance.",
     ),
     "curve": (
         "Precision and recall of the labels",

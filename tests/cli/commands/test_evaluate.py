@@ -675,7 +675,7 @@ def test_class_folder_order_is_caught_and_can_be_asked_for(real: npt.NDArray[np.
     call = run("evaluate", "folders.npy")
     assert (call.code, call.out) == (1, "")
     assert call.err == (
-        "Error: the predictions agree with the original labels no more than chance would\n"
+        "Error: predictions agree with the original labels no better than chance\n"
         "  where:   folders.npy\n"
         "  allowed: well above 0.10 %\n"
         "  found:   0.11 % as given (55 of 50,000); 100.0 % in class-folder order\n"
@@ -694,7 +694,7 @@ def test_validation_order_may_be_said_out_loud(real: npt.NDArray[np.int32], run:
     assert counts(result["real"]["1"]) == (42_164, 46_837)
     call = run("evaluate", "original.npy", "--names", "class-folder")
     assert call.code == 1
-    assert "the predictions agree with the original labels no more than chance would" in call.err
+    assert "predictions agree with the original labels no better than chance" in call.err
 
 
 def test_cut_at_0_8_the_scores_give_the_published_accuracy(real: npt.NDArray[np.int32], run: Evaluate) -> None:

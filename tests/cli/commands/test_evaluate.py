@@ -941,7 +941,7 @@ REPEATS = [
 
 def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Callable[..., Run]) -> None:
     write_csv("repeats.csv", "set,image,repeat,kind", REPEATS)
-    result = run("evaluate", "good.csv", "poor.csv", "--labels", "labels.json", "--exclude", "repeats.csv")
+    result = run("evaluate", "good.csv", "poor.csv", "--labels", "labels.json", "--duplicates", "repeats.csv")
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
     assert [line.split()[-2:] for line in lines[2:4]] == [["1", "3"], ["1", "3"]], "scored, and left out"
@@ -960,7 +960,7 @@ def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Callable[
 def test_if_another_set_repeats_every_image_it_says_that_none_is_left(shop: Path, run: Callable[..., Run]) -> None:
     every = [(name, f"shop/{number}.jpg", number, "exact") for number in range(1, 5) for name in ("train", "test")]
     write_csv("repeats.csv", "set,image,repeat,kind", every)
-    result = run("evaluate", "poor.csv", "--labels", "labels.json", "--exclude", "repeats.csv:test")
+    result = run("evaluate", "poor.csv", "--labels", "labels.json", "--duplicates", "repeats.csv:test")
     assert result.code == 0
     text = "4 excluded, 1 of the 1 labelled images have no prediction, so that no image is left"
     assert f"poor.csv: left out: {text}" in result.out.splitlines()
@@ -970,7 +970,7 @@ def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run:
     write_csv(
         "repeats.csv", "set,image,repeat,kind", [*REPEATS, ("test", "no.jpg", 4, "near"), ("train", "7.jpg", 4, "near")]
     )
-    argv = ("evaluate", "poor.csv", "--labels", "labels.json", "--exclude", "repeats.csv:test", "--json")
+    argv = ("evaluate", "poor.csv", "--labels", "labels.json", "--duplicates", "repeats.csv:test", "--json")
     document = document_of(run(*argv), "evaluate")
     assert document["excluded"] == {
         "file": "repeats.csv",
@@ -992,7 +992,7 @@ def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run:
 
 def test_thresholds_and_label_sets_each_have_their_row_of_the_change(shop: Path, run: Callable[..., Run]) -> None:
     write_csv("repeats.csv", "set,image,repeat,kind", REPEATS)
-    argv = ("evaluate", "good.csv", "--scores", "scores.csv", "--threshold", "0.5,0.8", "--exclude", "repeats.csv")
+    argv = ("evaluate", "good.csv", "--scores", "scores.csv", "--threshold", "0.5,0.8", "--duplicates", "repeats.csv")
     lines = run(*argv).out.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("file") and "excluded" in line)
     assert [line.split()[:4] for line in lines[at + 2 : at + 4]] == [
@@ -1000,7 +1000,7 @@ def test_thresholds_and_label_sets_each_have_their_row_of_the_change(shop: Path,
         ["good.csv", "at", "0.8", "2"],
     ]
     write_csv("other.csv", "image,class", [(image, "cup") for image in LABELS])
-    several = ("evaluate", "good.csv", "--labels", "labels.json", "--labels", "other.csv", "--exclude", "repeats.csv")
+    several = ("evaluate", "good.csv", "--labels", "labels.json", "--labels", "other.csv", "--duplicates", "repeats.csv")
     lines = run(*several).out.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("file") and "excluded" in line)
     assert [line.split()[:3] for line in lines[at + 2 : at + 4]] == [
@@ -1011,7 +1011,7 @@ def test_thresholds_and_label_sets_each_have_their_row_of_the_change(shop: Path,
 
 def test_a_table_without_rows_leaves_nothing_out(shop: Path, run: Callable[..., Run]) -> None:
     write_csv("repeats.csv", "set,image,repeat,kind", [])
-    result = run("evaluate", "good.csv", "--labels", "labels.json", "--exclude", "repeats.csv")
+    result = run("evaluate", "good.csv", "--labels", "labels.json", "--duplicates", "repeats.csv")
     assert result.code == 0
     assert "repeats.csv: no image is repeated" in result.out.splitlines()
     assert "excluded   top-1 % of all" in result.out
@@ -1019,7 +1019,7 @@ def test_a_table_without_rows_leaves_nothing_out(shop: Path, run: Callable[..., 
 
 def test_excluded_images_are_told_in_the_table_of_images(shop: Path, run: Callable[..., Run]) -> None:
     write_csv("repeats.csv", "set,image,repeat,kind", REPEATS)
-    argv = ("evaluate", "good.csv", "--labels", "labels.json", "--exclude", "repeats.csv", "--details", "out.csv")
+    argv = ("evaluate", "good.csv", "--labels", "labels.json", "--duplicates", "repeats.csv", "--details", "out.csv")
     assert run(*argv).code == 0
     with Path("out.csv").open() as file:
         states = {row["image"]: row["state"] for row in csv.DictReader(file)}
@@ -1068,6 +1068,6 @@ def test_repeats_that_are_not_of_the_benchmark_are_refused(
     shop: Path, run: Callable[..., Run], rows: list[Any], exclude: str, expected: str
 ) -> None:
     write_csv("repeats.csv", "set,image,repeat,kind", rows)
-    result = run("evaluate", "good.csv", "--labels", "labels.json", "--exclude", exclude)
+    result = run("evaluate", "good.csv", "--labels", "labels.json", "--duplicates", exclude)
     assert (result.code, result.out) == (1, "")
     assert f"Error: {expected}" in result.err

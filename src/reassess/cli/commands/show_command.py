@@ -117,9 +117,11 @@ def _missing(judges: Judges) -> list[str]:
     if benchmark.folder is not None:
         return [f"{part} are missing: {MADE_BY[part]}" for part in missing if part in _MOSTLY_THERE]
     missing = [part for part in missing if part in benchmark.sources]
+    if not missing:
+        return []
     names = together(["golden answers" if part == "golden" else part for part in missing])
     sources = " ".join(benchmark.sources[part] for part in missing)
-    return [f"{names} are missing: reassess fetch {sources}"] if missing else []
+    return [f"{names} are missing: reassess fetch {sources}"]
 
 
 def _valid(sheet: ImageSheet, labels: LabelSets) -> str:

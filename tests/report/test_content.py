@@ -43,7 +43,7 @@ def test_the_headline_holds_the_numbers_of_evaluate() -> None:
     table = part(THREE, "headline").wide
     real = "reassessed top-1 %", "reassessed top-1 95 %"
     by_original = "original top-1 %", "original top-1 %, scored images"
-    rows = columns(table, "model", *real, *by_original, "soft", "scored", "left out")
+    rows = columns(table, "model", *real, *by_original, "soft", "scored", "not scored")
     for (model, real, interval, original, of_scored, soft, scored, left_out), (name, result) in zip(
         rows, THREE.evaluations.items(), strict=True
     ):

@@ -74,9 +74,7 @@ def page(results: Findings, *, pictures: bool = True, command: str = "reassess r
             sections=sections(results),
             explorers=explorers(results),
             gallery=mistake_gallery(results, choice, shown, Thumbnails(pictures_by_image, 1, 0)) if pictures else None,
-            provenance=ReportSources(
-                command, [{"name": "labels", "path": "l.json", "sha256": "00ff"}], {"reassess": "0"}
-            ),
+            sources=ReportSources(command, [{"name": "labels", "path": "l.json", "sha256": "00ff"}], {"reassess": "0"}),
             classes=results.classes,
             detected={"one": "npy of ids"},
         )

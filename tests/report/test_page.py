@@ -182,7 +182,7 @@ def test_only_the_style_and_the_script_of_the_page_are_allowed() -> None:
 
 
 def test_missing_pictures_are_said() -> None:
-    assert "1 of these images are not in the folder that was given" in " ".join(whole().split())
+    assert "1 of these images are not in the image folder" in " ".join(whole().split())
 
 
 def test_colours_are_variables_that_have_a_value_in_light_and_in_dark() -> None:

@@ -78,7 +78,7 @@ def test_a_picture_stands_on_the_page_and_what_is_missing_is_counted(tmp_path: P
     assert shown == ShownMistakes(images=2, pictures=1, missing=1, unreadable=0)
     html = (tmp_path / "page.html").read_text()
     assert html.count("<img src=") == 1
-    assert "1 of these images are not in the folder that was given" in html
+    assert "1 of these images are not in the image folder" in html
 
 
 def test_a_page_without_images_is_refused(tmp_path: Path) -> None:

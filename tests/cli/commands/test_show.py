@@ -168,7 +168,7 @@ def test_a_folder_in_which_nothing_is_known_of_any_image_says_what_is_lacking(
     shop: Path, run: Callable[..., Run]
 ) -> None:
     Path("bare").mkdir()
-    assert run("show", "shop/1.jpg", "--benchmark", "bare").error == "no-part"
+    assert run("show", "shop/1.jpg", "--benchmark", "bare").error == "missing-part"
 
 
 def test_an_unknown_image_is_an_error(shop: Path, run: Callable[..., Run]) -> None:

@@ -58,7 +58,7 @@ def test_a_warning_says_how_sure_it_is_and_how_to_fix_it(shop: Path, run: Evalua
         ["evaluate"],
         ["compare"],
         ["report", "-o", "page.html"],
-        ["plot", "label-count", "-o", "figure.svg"],
+        ["report", "--chart", "label-count", "-o", "figure.svg"],
         ["questions", "--scores", "none", "-o", "questions.jsonl"],
     ],
     ids=lambda argv: argv[0],
@@ -68,7 +68,7 @@ def test_every_command_warns_in_the_same_words_and_takes_a_list_for_one_file(
 ) -> None:
     judged = [*argv, "lost.npy", "honest.npy", "--labels", "labels.json", *["--force"][: "-o" in argv]]
     done = run(*judged)
-    name = "lost" if argv[0] in ("report", "plot") else "lost.npy"
+    name = "lost" if argv[0] in ("report",) else "lost.npy"
     assert (done.code, done.err) == (0, WARNED.replace("lost.npy", name))
     done = run(*judged, "--classes", "lost.npy=auto")
     assert (done.code, done.err) == (0, "")

@@ -158,7 +158,7 @@ def test_compare_judges_by_the_valid_classes_of_good_images(run: Evaluate) -> No
     assert by_all.out == by_valid.out
 
 
-@pytest.mark.parametrize("command", [["report", "-o", "r.html"], ["show", "1.jpg", "--predictions"]])
+@pytest.mark.parametrize("command", [["report", "-o", "r.html"], ["show", "1.jpg"]])
 def test_reports_and_sheets_take_multi_label_sets_too(command: list[str], run: Evaluate, report_extra: None) -> None:
     done = run(*command, "poor.csv", "--labels", "reviewed.json")
     assert (done.code, done.err) == (0, "")

@@ -193,12 +193,15 @@ def test_a_report_says_why_the_labels_are_not_drawn_anew(here: Path, run: Callab
         },
     )
     answer(run("aggregate", "votes.csv", "--method", "majority", "-o", "s.csv"))
-    judged = ("--labels", "labels.json", "--scores", "s.csv")
-    rated = ("--votes", "votes.csv", "--golden", "golden.csv")
-    answer(run("report", "model.csv", *judged, *rated, "-o", "page.html"))
+    Path("b").mkdir()
+    for file, part in (("labels.json", "labels.json"), ("s.csv", "scores.csv"), ("golden.csv", "golden.csv")):
+        Path(file).rename(f"b/{part}")
+    Path("votes.csv").rename("b/votes.csv")
+    answer(run("report", "model.csv", "--benchmark", "b", "-o", "page.html"))
     text = re.sub(r"<[^>]+>", "", Path("page.html").read_text())
-    assert "the votes are for one class an image, and not on (image, class) questions" in text
-    evaluated = results_of(run, "evaluate", "model.csv", *judged)
+    assert "votes are for one class per image, not on (image, class) questions" in text
+    Path("b/golden.csv").unlink()
+    evaluated = results_of(run, "evaluate", "model.csv", "--benchmark", "b")
     assert evaluated[0]["mistakes"] == dict.fromkeys(KINDS, 0) | {
         "expert_valid": None,
         "rejected_by_experts": None,

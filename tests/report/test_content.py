@@ -68,8 +68,8 @@ def test_models_on_different_images_are_no_ranking_and_said_to_be_none() -> None
     assert [evaluation.first_accuracy for evaluation in results.evaluations.values()] == [0.5, 0.75]
     assert results.models == ("all", "half")
     assert part(results, "headline").notes[0] == (
-        "Each model is measured on its own images (not a ranking: the images differ); the order is by the 4 images that "
-        "all models share."
+        "Each model is measured on its own images (not a ranking: the images differ); the order is by the 4 images "
+        "that all models share."
     )
 
 

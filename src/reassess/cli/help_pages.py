@@ -37,7 +37,6 @@ COMMANDS: Lines = {
         "compare": "Test whether models differ on the same images.",
         "leaderboard": "Relate reassessed to original accuracy over many models.",
         "report": "Write an HTML report about models.",
-        "plot": "Draw one chart of the report.",
         "show": "Show everything known about one image.",
         "predict": "Run models on images.",
     },

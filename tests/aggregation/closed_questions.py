@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.aggregate import by_calibration
+from reassess.aggregation.calibration import posterior
 from reassess.aggregation.golden import golden_truth
-from reassess.aggregation.posteriors import posterior
 from reassess.core.items import as_questions
 from reassess.core.rater_model import RaterModel
 from reassess.core.stop_rule import StopRule

@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 from reassess.aggregation.aggregate import by_calibration, by_em, by_majority, by_mean
 from reassess.aggregation.baseline_rules import rater_rule, share_curve, share_rule, simple_rules
 from reassess.aggregation.baselines import class_shares, majority, mean
-from reassess.aggregation.calibration import calibrate
+from reassess.aggregation.calibration import calibrate, posterior
 from reassess.aggregation.curves import Point, precision_recall
 from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.aggregation.golden import golden_truth, votes_on_questions
 from reassess.aggregation.golden_items import golden_votes
 from reassess.aggregation.krippendorff import natural_metric
-from reassess.aggregation.posteriors import posterior
 from reassess.aggregation.reliability import rater_reliability
 from reassess.aggregation.thresholds import label_sets
 from reassess.core.classes import Classes

@@ -11,15 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.aggregation.aggregate import by_calibration, by_em, by_majority
-from reassess.aggregation.calibration import calibrate, row_shares
+from reassess.aggregation.calibration import calibrate, posterior
 from reassess.aggregation.candidate_classes import (
-    Candidates,
-    ManyClassesFit,
+    CandidateFit,
+    CandidateVotes,
+    CellSteps,
     calibrated_on_candidates,
     fit_many_classes,
 )
-from reassess.aggregation.dawid_skene import Pinned, fit_dawid_skene
-from reassess.aggregation.posteriors import many_classes, posterior
+from reassess.aggregation.dawid_skene import fit_dawid_skene
+from reassess.aggregation.em import Pinned, many_classes, row_shares
 from reassess.core.classes import Classes
 from reassess.core.votes import Votes
 from reassess.errors import ConvergenceWarning, DataError
@@ -55,7 +56,7 @@ def with_every_class(seed: int) -> Votes:
     )
 
 
-def fitted(votes: Votes, pinned: Ints | None = None, **options: Any) -> ManyClassesFit:
+def fitted(votes: Votes, pinned: Ints | None = None, **options: Any) -> CandidateFit:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         free = np.full(len(votes.items), -1)
@@ -85,7 +86,7 @@ def test_it_is_the_dense_model_where_every_class_is_a_candidate(
     assert many.converged
 
 
-def objective(votes: Votes, fit: ManyClassesFit, added: float) -> float:
+def objective(votes: Votes, fit: CandidateFit, added: float) -> float:
     """Log likelihood among candidates plus log density, without pooling, of the model that follows from a posterior."""
     pairs = zip(fit.candidates.items.tolist(), fit.candidates.classes.tolist(), strict=True)
     q = dict(zip(pairs, fit.posterior.tolist(), strict=True))
@@ -162,11 +163,11 @@ def test_a_rater_who_voted_on_golden_items_alone_counts_in_the_mean_matrix() -> 
     np.testing.assert_allclose(fit.of(later).values[:20], np.tile(fit.prior, (20, 1)))  # they have no vote
 
 
-def test_a_row_without_a_count_is_uniform() -> None:
+def test_row_without_a_count_is_uniform() -> None:
     votes, _ = cast_votes(0, items=5, raters=2, classes=4, each=2)
-    pairs = Candidates.of(votes, np.full(5, -1))
-    logs = pairs.log_matrices(np.zeros(len(pairs.cells)), np.zeros(len(pairs.rows)), np.zeros((4, 4)))
-    np.testing.assert_allclose(logs, -math.log(4))
+    pairs = CandidateVotes.of(votes, np.full(5, -1))
+    steps = CellSteps(pairs, np.zeros((4, 4)), 0.0)
+    np.testing.assert_allclose(steps.maximize(np.zeros(len(pairs.cells)), np.ones(4)).logs, -math.log(4))
 
 
 def test_three_hundred_classes_are_as_good_as_the_majority_or_better_by_em_and_by_calibration() -> None:

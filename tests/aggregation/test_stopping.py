@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.posteriors import posterior
+from reassess.aggregation.calibration import posterior
 from reassess.aggregation.recipe import model_with_labels
 from reassess.aggregation.stopping import StopReplay, replay_stops
 from reassess.core.labels import LabelSets

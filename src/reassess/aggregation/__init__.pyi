@@ -12,7 +12,7 @@ from .baseline_rules import rater_rule as rater_rule
 from .baseline_rules import share_rule as share_rule
 from .baseline_rules import simple_rules as simple_rules
 from .calibration import calibrate as calibrate
-from .calibration import natural_truths as natural_truths
+from .calibration import posterior as posterior
 from .curves import Bands as Bands
 from .curves import Curve as Curve
 from .curves import Point as Point
@@ -22,7 +22,8 @@ from .dawid_skene import fit_dawid_skene as fit_dawid_skene
 from .default_method import by_default as by_default
 from .dependence import Dependence as Dependence
 from .dependence import RaterPair as RaterPair
-from .em_starts import Pinned as Pinned
+from .em import Pinned as Pinned
+from .em import natural_truths as natural_truths
 from .expert_truth import ExpertTruth as ExpertTruth
 from .expert_truth import expert_truth as expert_truth
 from .golden import Golden as Golden
@@ -37,7 +38,6 @@ from .golden_items import with_golden_votes as with_golden_votes
 from .measured_curves import MeasuredCurve as MeasuredCurve
 from .measured_curves import curve_points as curve_points
 from .measured_curves import measure_curves as measure_curves
-from .posteriors import posterior as posterior
 from .provenance import Making as Making
 from .provenance import Provenance as Provenance
 from .provenance import find_provenance as find_provenance

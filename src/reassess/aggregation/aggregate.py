@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.baselines import class_shares, majority, mean
-from reassess.aggregation.calibration import POOLING, calibrate, natural_truths
-from reassess.aggregation.candidate_classes import ManyClassesFit, calibrated_on_candidates, fit_many_classes
-from reassess.aggregation.dawid_skene import Pinned, fit_dawid_skene
+from reassess.aggregation.calibration import calibrate, posterior
+from reassess.aggregation.candidate_classes import CandidateFit, calibrated_on_candidates, fit_many_classes
+from reassess.aggregation.dawid_skene import fit_dawid_skene
+from reassess.aggregation.em import POOLING, Pinned, many_classes, natural_truths
 from reassess.aggregation.expert_truth import ExpertTruth, expert_truth
 from reassess.aggregation.golden_items import golden_part, with_more_votes
-from reassess.aggregation.posteriors import many_classes, posterior
 from reassess.aggregation.recipe import real_model, real_scores
 from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_doubt, warn_unless_clear
 from reassess.core.benchmark import REAL_RECIPE, Recipe
@@ -320,13 +320,13 @@ def fit_em(
 
 def _warn_of_many(
     votes: Votes,
-    fit: ManyClassesFit,
+    fit: CandidateFit,
     known: npt.NDArray[np.int64],
     trial: Callable[[], GoldenTrial] | None,
 ) -> None:
     chosen = np.unique(fit.candidates.classes)
     names = [votes.answers[i] for i in chosen.tolist()]
-    _warn_of_lost_truths(names, fit.candidates.class_counts(fit.posterior)[chosen])
+    _warn_of_lost_truths(names, fit.candidates.counts(fit.posterior).items[0][chosen])
     against, clear = _contradicted_candidates(votes, fit, known)
     if against and against >= _CONTRADICTED * clear:
         doubt = (
@@ -340,7 +340,7 @@ def _facts(history: npt.NDArray[np.float64], converged: bool) -> dict[str, Any]:
     return {"iterations": history.size, "converged": converged, "objective": float(history[-1])}
 
 
-def _without_votes(votes: Votes, fit: ManyClassesFit) -> dict[str, int]:
+def _without_votes(votes: Votes, fit: CandidateFit) -> dict[str, int]:
     """How many images have no candidate."""
     return {} if votes.classes is None else {"without_votes": len(votes.items) - fit.candidates.starts.size}
 
@@ -435,7 +435,7 @@ def _warn_of_lost_truths(truths: Sequence[Id], items: npt.NDArray[np.float64]) -
         )
 
 
-def _contradicted_candidates(votes: Votes, fit: ManyClassesFit, known: npt.NDArray[np.int64]) -> tuple[int, int]:
+def _contradicted_candidates(votes: Votes, fit: CandidateFit, known: npt.NDArray[np.int64]) -> tuple[int, int]:
     """On how many items EM decides against more than half of the votes, and how many have such a majority of two."""
     pairs = fit.candidates
     clear = (pairs.shares() > 1 / 2) & (votes.sizes[pairs.items] > 1) & (known[pairs.items] < 0)

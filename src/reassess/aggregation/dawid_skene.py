@@ -1,76 +1,186 @@
-"""Rater models without golden answers, or with a few: maximum likelihood by expectation-maximization (EM).
-
-Symbols: N items, R raters, T truths, A answers; q[i, t] the posterior, p[t] the prior, pi[r, t, a] the matrices,
-m[t, a] the mean matrix, K the pooling, s the smoothing.
-
-- E-step: q[i, t] is p[t] times the product of pi[r, t, a] over the item's votes, normalised over t.
-- M-step: pi[r, t, a] is the expected number of votes a by rater r on items of truth t, plus s + K m[t, a], normalised
-  over a; p[t] is the sum of q[i, t] over the items that tell something (with a vote, or pinned), plus K / T,
-  normalised over t.
-- Objective: log likelihood of the votes, plus the sum of (s + K m[t, a]) log pi[r, t, a], plus the sum of
-  (K / T) log p[t], which is the log density of Dirichlet priors up to a constant. No step lets it fall. A pinned item
-  counts with its posterior's mean of log(p times pi). Of a prior that is given, the last sum is left out.
-- The mean matrix is fitted first, by the same EM with all votes taken as those of one rater and `typical_matrix` in
-  place of m; it then stays, and EM on the raters starts from it. So the objective has no part that moves.
-
-With K = 0 and s = 0 this is the method as published. It takes few votes for proof: with less than some votes for each
-cell of a matrix it may name one truth for most items. Pooling is what a rater's row has before its first vote, K votes
-that are shared out as all raters' are.
-
-Source: Dawid and Skene, "Maximum likelihood estimation of observer error-rates using the EM algorithm", Applied
-Statistics 28 (1979), equations 2.3 to 2.5. The priors are those of Kim and Ghahramani, "Bayesian classifier
-combination", AISTATS 2012, with a mean that is fitted.
-"""
+"""Dawid and Skene's model with a whole confusion matrix for each rater; `em` says what is computed."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.calibration import POOLING, typical_matrix
-from reassess.aggregation.em import EM
-from reassess.aggregation.em_starts import Pinned, answer_shares, check_fit, natural_shares
-from reassess.aggregation.posteriors import as_prior, check_truths
+from reassess.aggregation.em import (
+    MAX_ITERATIONS,
+    POOLING,
+    TOLERANCE,
+    Counts,
+    Floats,
+    Pinned,
+    answer_shares,
+    as_prior,
+    check_fit,
+    check_truths,
+    code_table,
+    fallback_of,
+    iterate,
+    natural_shares,
+    natural_truths,
+    row_shares,
+    sum_in_order,
+    typical_matrix,
+    vote_codes,
+    warn_unless_converged,
+)
 from reassess.core.checks import check_range
 from reassess.core.items import Id
 from reassess.core.kinds import check_kind
 from reassess.core.posterior import Posterior
-from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY, RaterModel
 from reassess.core.votes import Votes
-from reassess.errors import ConvergenceWarning, DataError
+from reassess.errors import DataError
+from reassess.numeric.em_kernels import FEW_TRUTHS, count, expect_few, expect_many, one_each, spread
+from reassess.numeric.jit import thread_count
 from reassess.text import Listed, Shown
 
-__all__ = ["DawidSkeneFit", "Pinned", "fit_alike", "fit_dawid_skene"]
+__all__ = ["DawidSkeneFit", "MatrixBlock", "MatrixSteps", "MatrixTable", "fit_alike", "fit_dawid_skene"]
 
 _ONE = ("all raters",)  # the raters, taken as one
 _ALIKE_TOLERANCE, _ALIKE_ITERATIONS = 1e-4, 300  # it checks another fit, and gives no result itself
+_MOST_PARTS = 64
+_VOTES_A_SUM = 4  # a part has at least so many votes for each of its sums
+_LIFT = 1e-6  # the lowest probability in a model to start from
+
+
+# --- the steps --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class MatrixBlock:
+    """Some parts of the items, with their votes and posteriors."""
+
+    edges: npt.NDArray[np.int64]  # the first item of each part, and the end of the last
+    indptr: npt.NDArray[np.int64]
+    codes: npt.NDArray[Any]
+    posterior: Floats
+    is_pinned: npt.NDArray[np.bool_]  # empty if no item is pinned
+
+
+@dataclass(frozen=True, eq=False)
+class MatrixTable:
+    """The parameters: pi as `code_table` orders it, and p."""
+
+    cells: Floats
+    prior: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class MatrixSteps:
+    """Steps on whole matrices. If `alike`, a rater answers alike for every truth, see `_added_up`."""
+
+    raters: int
+    pseudo_votes: Floats  # s + K m, shape (truths, answers)
+    pseudo_items: float  # K / T
+    prior: Floats | None  # None: it is learned
+    alike: bool
+    is_scale: bool
+
+    def expect(self, block: MatrixBlock, parameters: MatrixTable) -> Counts:
+        """E-step."""
+        counts, truths = self._empty(block), parameters.prior.size
+        kernel, more = (expect_few, (one_each(truths),)) if truths <= FEW_TRUTHS else (expect_many, ())
+        kernel(
+            block.edges,
+            block.indptr,
+            block.codes,
+            parameters.cells,
+            parameters.prior,
+            block.posterior,
+            block.is_pinned,
+            counts.votes,
+            counts.items,
+            counts.log_likelihood,
+            counts.change,
+            *more,
+        )
+        return counts
+
+    def count(self, block: MatrixBlock) -> Counts:
+        """Expected votes and items under the posteriors that a block has."""
+        counts = self._empty(block)
+        count(block.edges, block.indptr, block.codes, block.posterior, block.is_pinned, counts.votes, counts.items)
+        return counts
+
+    def maximize(self, votes: Floats, items: Floats) -> MatrixTable:
+        """M-step."""
+        truths, answers = self.pseudo_votes.shape
+        expected = votes.reshape(self.raters, answers, truths)
+        if self.alike:
+            expected = _added_up(expected, is_scale=self.is_scale)
+        cells = code_table(row_shares(expected.transpose(0, 2, 1), self.pseudo_votes))
+        return MatrixTable(cells, row_shares(items, self.pseudo_items) if self.prior is None else self.prior)
+
+    def bound(self, parameters: MatrixTable) -> float:
+        """Log density of the priors, up to a constant."""
+        density = 0.0
+        if self.pseudo_votes.any():
+            sums = np.log(parameters.cells).reshape(self.raters, *self.pseudo_votes.T.shape).sum(axis=0)
+            density += float((self.pseudo_votes.T * sums).sum())
+        if self.prior is None and self.pseudo_items:
+            density += self.pseudo_items * float(np.log(parameters.prior).sum())
+        return density
+
+    def _empty(self, block: MatrixBlock) -> Counts:
+        parts, (truths, answers) = block.edges.size - 1, self.pseudo_votes.shape
+        votes = np.zeros((parts, self.raters * answers, truths))
+        return Counts(votes, np.zeros((parts, truths)), np.zeros(parts), np.zeros(parts))
+
+
+def _added_up(counts: Floats, *, is_scale: bool) -> Floats:
+    """Counts of all truths together, given to each truth; shape (raters, answers, truths).
+
+    Where the truths are the answers, a rater then has one accuracy. On a scale, a rater says no of a valid item as
+    often as yes of an invalid one.
+    """
+    if is_scale:
+        return np.asarray(counts + counts[:, ::-1, ::-1])
+    correct = np.trace(counts, axis1=1, axis2=2)[:, None, None]
+    wrong = counts.sum(axis=(1, 2))[:, None, None] - correct
+    same = np.eye(counts.shape[-1])
+    return np.asarray(correct * same + wrong * (1 - same) / (counts.shape[-1] - 1))
+
+
+def _cut(votes: Votes, sums: int) -> npt.NDArray[np.int64]:
+    """The edges of the parts: they depend on the votes alone, and so do the results."""
+    parts = int(np.clip(len(votes) // (_VOTES_A_SUM * sums), 1, _MOST_PARTS))
+    edges = np.searchsorted(votes.indptr, np.linspace(0, votes.indptr[-1], parts + 1).astype(np.int64))
+    edges[0], edges[-1] = 0, votes.indptr.size - 1
+    return edges
+
+
+@contextmanager
+def _in_threads(threads: int) -> Iterator[Any]:
+    """What runs a function on blocks: `map`, or that of a pool of threads."""
+    if threads == 1:
+        yield map
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        yield pool.map
+
+
+# --- a fit ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DawidSkeneFit(Shown):
-    """The rater model and the posteriors at which EM ended.
+    """The rater model and the posteriors at which EM ended."""
 
-    Parameters
-    ----------
-    model
-        The raters and the prior.
-    posterior
-        The probability of each truth; what `posterior(votes, model)` gives, but for pinned items.
-    history
-        float64, shape (iterations,): the objective at each E-step; it never falls. The last is that of `model`.
-    converged
-        Whether the largest change of a posterior fell below the tolerance.
-    """
-
-    model: RaterModel
-    posterior: Posterior
-    history: npt.NDArray[np.float64]
-    converged: bool
+    model: RaterModel  # of the raters who voted, and the prior
+    posterior: Posterior  # what `posterior(votes, model)` gives, except for pinned items
+    history: Floats  # the objective at each E-step, shape (iterations,); it never falls
+    converged: bool  # whether the largest change of a posterior fell below the tolerance
 
     @property
     def iterations(self) -> int:
@@ -107,8 +217,8 @@ def fit_dawid_skene(
     prior: npt.ArrayLike | None = None,
     smoothing: float = 0.0,
     pooling: float = POOLING,
-    tolerance: float = 1e-6,
-    max_iterations: int = 2_000,
+    tolerance: float = TOLERANCE,
+    max_iterations: int = MAX_ITERATIONS,
     threads: int | None = None,
 ) -> DawidSkeneFit:
     """Find confusion matrices, prior and posteriors from the votes alone, by EM.
@@ -175,19 +285,19 @@ def fit_dawid_skene(
     _check_options(votes, smoothing, pooling, tolerance, max_iterations, threads)
     if start is not None:
         votes, truths = votes.with_answers(start.answers), truths or start.truths
-    names = tuple(truths or (VALIDITY if isinstance(votes.items, Questions) else votes.answers))
+    names = tuple(truths or natural_truths(votes))
     check_truths(names)
-    given = None if prior is None else as_prior(prior, len(names))
-    if given is not None and (given <= 0).any():
+    fixed = None if prior is None else as_prior(prior, len(names))
+    if fixed is not None and (fixed <= 0).any():
         raise DataError(
-            "out-of-range", "EM cannot use a prior of 0", found=given.tolist(), fix="leave out the truth that cannot be"
+            "out-of-range", "EM cannot use a prior of 0", found=fixed.tolist(), fix="leave out the truth that cannot be"
         )
     needed = start is None or weights is not None
     runs = _Runs(
         truths=names,
         shares=answer_shares(votes, names, weights) if needed else natural_shares(votes, names),
-        may_swap=len(names) == len(VALIDITY) and start is None and given is None and pinned is None,
-        prior=given,
+        may_swap=len(names) == len(VALIDITY) and start is None and fixed is None and pinned is None,
+        prior=fixed,
         pinned=pinned,
         smoothing=smoothing,
         pooling=pooling,
@@ -196,29 +306,36 @@ def fit_dawid_skene(
         threads=threads,
     )
     fitted = runs.fit(votes, start)
-    if not fitted.converged:
-        warnings.warn(
-            f"EM was stopped after {max_iterations:,} iterations, before its posteriors changed by less than "
-            f"{tolerance:g}: allow more iterations, or more pooling",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
+    warn_unless_converged(fitted.converged, max_iterations, tolerance, "allow more iterations, or more pooling")
     return fitted
+
+
+def fit_alike(votes: Votes, truths: tuple[Id, ...], pinned: Pinned | None) -> DawidSkeneFit:
+    """Fit the simpler model where a rater answers alike for every truth; each answer speaks for known truths."""
+    runs = _Runs(
+        truths=truths,
+        shares=answer_shares(votes, truths),
+        pinned=pinned,
+        tolerance=_ALIKE_TOLERANCE,
+        max_iterations=_ALIKE_ITERATIONS,
+        alike=True,
+    )
+    return runs.fit(votes, None)
 
 
 @dataclass(frozen=True, eq=False)
 class _Runs:
-    """What the runs of EM on some votes share: that on all raters as one, and that on each."""
+    """What the runs of EM on some votes share: the run on all raters as one, and the run on each."""
 
     truths: tuple[Id, ...]
-    shares: npt.NDArray[np.float64]
-    may_swap: bool
-    prior: npt.NDArray[np.float64] | None
-    pinned: Pinned | None
-    smoothing: float
-    pooling: float
-    tolerance: float
-    max_iterations: int
+    shares: Floats
+    may_swap: bool = False
+    prior: Floats | None = None
+    pinned: Pinned | None = None
+    smoothing: float = 0.0
+    pooling: float = POOLING
+    tolerance: float = TOLERANCE
+    max_iterations: int = MAX_ITERATIONS
     threads: int | None = None
     alike: bool = False
 
@@ -226,53 +343,92 @@ class _Runs:
         """EM on all raters as one, if there is pooling, and then on each."""
         pseudo_votes = np.zeros((len(self.truths), len(votes.answers)))
         if self.pooling:
-            together = self.fit_as_one(votes, start)
+            together = self._fit_as_one(votes, start)
             mean = together.matrices_of(_ONE)[0]
             pseudo_votes = self.pooling * mean
             start = start or _of_all_raters(together, mean)
         found = self._fit(votes, pseudo_votes, start)
-        # A few pinned items can turn two truths round, which nothing turns back: then the other way is tried as well.
-        if self.pinned is not None and self.prior is None and self.pooling and _is_reversed(pseudo_votes, self.shares):
-            assert start is not None
+        # A few pinned items can swap two truths, and no step swaps them back: so the other order is tried as well.
+        if self.pinned is not None and self.prior is None and start is not None and self._is_reversed(pseudo_votes):
             other = self._fit(votes, pseudo_votes[::-1].copy(), _reversed(start))
             return max(found, other, key=lambda fit: fit.objective)
         return found
 
-    def fit_as_one(self, votes: Votes, start: RaterModel | None) -> RaterModel:
-        """The mean matrix and the prior, all votes being taken as those of one rater."""
+    def _fit_as_one(self, votes: Votes, start: RaterModel | None) -> RaterModel:
+        """The mean matrix and the prior: all votes are taken as those of one rater."""
         one = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=_ONE)
         first = None if start is None else _of_all_raters(start, start.fallback)
         return self._fit(one, self.pooling * typical_matrix(self.shares), first).model
 
-    def _fit(self, votes: Votes, pseudo_votes: npt.NDArray[np.float64], start: RaterModel | None) -> DawidSkeneFit:
+    def _fit(self, votes: Votes, pseudo_votes: Floats, start: RaterModel | None) -> DawidSkeneFit:
         """EM from a model, or from what the answers say; the pseudo-votes are those of pooling alone."""
-        em = EM(
-            votes,
-            self.truths,
+        steps = MatrixSteps(
+            raters=len(votes.raters),
             pseudo_votes=pseudo_votes + self.smoothing,
             pseudo_items=self.pooling / len(self.truths),
             prior=self.prior,
-            pinned=self.pinned,
-            threads=self.threads,
             alike=self.alike,
+            is_scale=self.truths != votes.answers,
         )
+        posterior = np.zeros((len(votes.items), len(self.truths)))
         if start is None:
-            em.start_from_answers(self.shares)
+            spread(votes.indptr, votes.answer_ids, self.shares, posterior)
+        blocks = self._blocks(votes, posterior)
+        if start is None:
+            first_votes, items, *_ = sum_in_order(map(steps.count, blocks))
+            parameters = steps.maximize(first_votes, items)
         else:
-            em.start_from_model(start)
-        history, converged = em.run(self.tolerance, self.max_iterations)
-        if self.may_swap:
-            em.order_truths(self.shares[:, 1])
+            prior = _raise_floor(start.prior) if self.prior is None else self.prior
+            parameters = MatrixTable(code_table(_raise_floor(start.matrices_of(votes.raters))), prior)
+        with _in_threads(len(blocks)) as run:
+            parameters, expected, history, converged = iterate(
+                steps, blocks, parameters, tolerance=self.tolerance, max_iterations=self.max_iterations, run=run
+            )
+        expected = expected.reshape(len(votes.raters), len(votes.answers), -1)
+        measured = np.flatnonzero(expected.any(axis=(1, 2)))
+        matrices = parameters.cells.reshape(expected.shape).transpose(0, 2, 1)[measured]
+        model = RaterModel(
+            raters=tuple(votes.raters[row] for row in measured.tolist()),
+            truths=self.truths,
+            answers=votes.answers,
+            matrices=matrices,
+            fallback=fallback_of(matrices, steps.pseudo_votes, pooled=self.pooling > 0),
+            prior=parameters.prior.copy(),
+        )
+        if self.may_swap and _is_swapped(expected, self.shares[:, 1]):
+            model, posterior = _reversed(model), posterior[:, ::-1].copy()
         classes = votes.classes if self.truths == votes.answers else None
-        result = Posterior(items=votes.items, truths=self.truths, values=em.posterior, classes=classes)
-        return DawidSkeneFit(model=em.model(), posterior=result, history=history, converged=converged)
+        result = Posterior(items=votes.items, truths=self.truths, values=posterior, classes=classes)
+        return DawidSkeneFit(model=model, posterior=result, history=history, converged=converged)
+
+    def _blocks(self, votes: Votes, posterior: Floats) -> list[MatrixBlock]:
+        """A block for each thread; pinned items get their posterior."""
+        is_pinned = np.zeros(0 if self.pinned is None else len(votes.items), np.bool_)
+        if self.pinned is not None:
+            self.pinned.check(votes, len(self.truths))
+            is_pinned[self.pinned.rows] = True
+            posterior[self.pinned.rows] = self.pinned.values
+        codes, edges = vote_codes(votes), _cut(votes, len(votes.raters) * len(votes.answers) * len(self.truths))
+        parts = edges.size - 1
+        threads = min(self.threads or thread_count(), parts)
+        bounds = [parts * thread // threads for thread in range(threads + 1)]
+        return [
+            MatrixBlock(edges[first : last + 1], votes.indptr, codes, posterior, is_pinned)
+            for first, last in pairwise(bounds)
+        ]
+
+    def _is_reversed(self, pseudo_votes: Floats) -> bool:
+        """Whether of two truths, the answers that speak for the first are given to the second."""
+        if len(self.truths) != len(VALIDITY):
+            return False
+        first, second = pseudo_votes @ self.shares[:, 1]
+        return bool(first > second)
 
 
-def _is_reversed(pseudo_votes: npt.NDArray[np.float64], shares: npt.NDArray[np.float64]) -> bool:
-    """Whether of two truths, the answers that speak for the first are given to the second."""
-    if shares.shape[1] != len(VALIDITY):
-        return False
-    first, second = pseudo_votes @ shares[:, 1]
+def _is_swapped(expected: Floats, weights: Floats) -> bool:
+    """Whether of two truths, the votes of the first have the higher mean weight."""
+    votes = expected.sum(axis=0)
+    first, second = weights @ votes / np.maximum(votes.sum(axis=0), np.finfo(float).tiny)
     return bool(first > second)
 
 
@@ -282,26 +438,16 @@ def _reversed(model: RaterModel) -> RaterModel:
     return replace(model, matrices=matrices, fallback=fallback, prior=model.prior[::-1].copy())
 
 
-def fit_alike(votes: Votes, truths: tuple[Id, ...], pinned: Pinned | None) -> DawidSkeneFit:
-    """The simpler model in which a rater answers alike for every truth, see `EM`; for answers of known shares."""
-    runs = _Runs(
-        truths=truths,
-        shares=answer_shares(votes, truths),
-        may_swap=False,
-        prior=None,
-        pinned=pinned,
-        smoothing=0.0,
-        pooling=POOLING,
-        tolerance=_ALIKE_TOLERANCE,
-        max_iterations=_ALIKE_ITERATIONS,
-        alike=True,
-    )
-    return runs.fit(votes, None)
-
-
-def _of_all_raters(model: RaterModel, matrix: npt.NDArray[np.float64]) -> RaterModel:
-    """A model in which every rater has one matrix."""
+def _of_all_raters(model: RaterModel, matrix: Floats) -> RaterModel:
+    """A model where every rater has one matrix."""
     return replace(model, raters=(), matrices=model.matrices[:0], fallback=matrix)
+
+
+def _raise_floor(shares: Floats) -> Floats:
+    """Raise tiny probabilities, so that EM can recover from them; distributions are on the last axis."""
+    raised = np.maximum(shares, _LIFT)
+    raised /= raised.sum(axis=-1, keepdims=True)
+    return raised
 
 
 def _check_options(

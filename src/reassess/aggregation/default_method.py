@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.aggregate import Aggregation, by_calibration, by_em, by_majority, fit_em
-from reassess.aggregation.calibration import POOLING, natural_truths
+from reassess.aggregation.calibration import posterior
+from reassess.aggregation.em import POOLING, natural_truths
 from reassess.aggregation.expert_truth import expert_truth
 from reassess.aggregation.golden_items import golden_part
-from reassess.aggregation.posteriors import posterior
 from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_doubt
 from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.calibration import natural_truths
+from reassess.aggregation.em import natural_truths
 from reassess.aggregation.expert_truth import ExpertTruth, expert_truth
 from reassess.core.answers import whole_scale
 from reassess.core.benchmark import Benchmark

@@ -7,9 +7,9 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.calibration import calibrate, row_shares
+from reassess.aggregation.calibration import calibrate, posterior
+from reassess.aggregation.em import row_shares
 from reassess.aggregation.expert_truth import expert_validity
-from reassess.aggregation.posteriors import posterior
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.benchmark import REAL_RECIPE, Recipe
 from reassess.core.checks import check_all

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.posteriors import code_table, posterior, vote_codes
+from reassess.aggregation.calibration import posterior
+from reassess.aggregation.em import code_table, vote_codes
 from reassess.core.checks import check_range
 from reassess.core.items import as_questions
 from reassess.core.rater_model import VALIDITY, RaterModel

@@ -22,8 +22,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.dawid_skene import Pinned, fit_alike
-from reassess.aggregation.em_starts import answer_shares
+from reassess.aggregation.dawid_skene import fit_alike
+from reassess.aggregation.em import Pinned, answer_shares
 from reassess.aggregation.golden_items import image_folds
 from reassess.core.items import Id, find_items, take_items
 from reassess.core.posterior import Posterior

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from reassess.aggregation.calibration import POOLING
+from reassess.aggregation.em import POOLING
 from reassess.aggregation.stopping import warn_of_stop
 from reassess.cli.aggregate_options import METHODS, PRESETS, MadeScores, make_scores
 from reassess.cli.common import Call, Range, call_options

@@ -58,16 +58,16 @@ def report(
     images: Path | None,
     mistakes: int,
     seed: int,
-    **reading: Any,
+    **parts: Any,
 ) -> None:
-    """Put all about some models on one page.
+    """Write an HTML report about models.
 
     Each FILE holds one model's predictions, as for evaluate. PAGE needs no network and no other file: accuracies with
     intervals, comparisons, kinds of mistakes, classes, confusions, how good the labels are, and where all of it comes
     from; charts give their numbers as CSV.
     """
-    call.check_output(output, REPORT_SUFFIXES, "a report", benchmark=reading["benchmark"])
-    findings = load_findings(call, files, **reading)
+    call.check_output(output, REPORT_SUFFIXES, "a report", benchmark=parts["benchmark"])
+    findings = load_findings(call, files, **parts)
     place = findings.benchmark.sources.get("images") if images is None else images
     file_of = {name: file for file, name in short_names([str(path) for path in files]).items()}
     shown = write_report(

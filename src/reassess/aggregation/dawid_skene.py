@@ -41,8 +41,6 @@ from reassess.core.posterior import Posterior
 from reassess.core.rater_model import VALIDITY, RaterModel
 from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.numeric.em_kernels import FEW_TRUTHS, count, expect_few, expect_many, one_each, spread
-from reassess.numeric.jit import thread_count
 from reassess.text import Listed, Shown
 
 __all__ = ["DawidSkeneFit", "MatrixBlock", "MatrixSteps", "MatrixTable", "fit_alike", "fit_dawid_skene"]
@@ -89,6 +87,8 @@ class MatrixSteps:
 
     def expect(self, block: MatrixBlock, parameters: MatrixTable) -> Counts:
         """E-step."""
+        from reassess.numeric.em_kernels import FEW_TRUTHS, expect_few, expect_many, one_each
+
         counts, truths = self._empty(block), parameters.prior.size
         kernel, more = (expect_few, (one_each(truths),)) if truths <= FEW_TRUTHS else (expect_many, ())
         kernel(
@@ -109,6 +109,8 @@ class MatrixSteps:
 
     def count(self, block: MatrixBlock) -> Counts:
         """Expected votes and items under the posteriors that a block has."""
+        from reassess.numeric.em_kernels import count
+
         counts = self._empty(block)
         count(block.edges, block.indptr, block.codes, block.posterior, block.is_pinned, counts.votes, counts.items)
         return counts
@@ -362,6 +364,8 @@ class _Runs:
 
     def _fit(self, votes: Votes, pseudo_votes: Floats, start: RaterModel | None) -> DawidSkeneFit:
         """EM from a model, or from what the answers say; the pseudo-votes are those of pooling alone."""
+        from reassess.numeric.em_kernels import spread
+
         steps = MatrixSteps(
             raters=len(votes.raters),
             pseudo_votes=pseudo_votes + self.smoothing,
@@ -403,6 +407,8 @@ class _Runs:
 
     def _blocks(self, votes: Votes, posterior: Floats) -> list[MatrixBlock]:
         """A block for each thread; pinned items get their posterior."""
+        from reassess.numeric.jit import thread_count
+
         is_pinned = np.zeros(0 if self.pinned is None else len(votes.items), np.bool_)
         if self.pinned is not None:
             self.pinned.check(votes, len(self.truths))

@@ -1,13 +1,13 @@
 """Label sets made of the same votes again and again, the raters weighed: what resampling raters needs, and fast."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.recipe import makings, original_votes, real_model
+from reassess.aggregation.recipe import calibrated_recipe, original_votes, real_model
 from reassess.core.benchmark import REAL_RECIPE, Recipe
 from reassess.core.checks import check_range
 from reassess.core.image_names import join
@@ -19,7 +19,7 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import Shown
 
-__all__ = ["Relabelling", "relabel"]
+__all__ = ["Relabelling", "likely_recipes", "relabel"]
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
@@ -191,7 +191,7 @@ def relabel(
     check_range(threshold, 0, 1, what="threshold")
     labels = labels.in_classes(as_questions(votes.items).classes)
     differing = []
-    for recipe, original_labels in makings(recipes, experts, original):
+    for recipe, original_labels in _candidates(recipes, experts, original):
         relabelling = _prepare(votes, experts, rater_golden, original_labels, recipe, threshold)
         differing.append(_differing(labels, relabelling))
         if not differing[-1]:
@@ -204,6 +204,26 @@ def relabel(
         fix="give the votes, golden answers, original labels and threshold of which they were made, or make the "
         "scores with --method calibrated",
     )
+
+
+def likely_recipes(published: Recipe | None = None) -> tuple[Recipe, ...]:
+    """The rules that may have made label sets, each once: the published ones, and those of calibrated."""
+    return tuple(dict.fromkeys([*([] if published is None else [published]), calibrated_recipe()]))
+
+
+def _candidates(
+    recipes: Sequence[Recipe], experts: Votes, original: LabelSets | None
+) -> Iterator[tuple[Recipe, LabelSets | None]]:
+    """Each recipe, with the original labels and without.
+
+    Recipes that ask for more experts than there are do not count; if each asks for more, all do, so that an error says
+    why.
+    """
+    most = int(experts.sizes.max(initial=0))
+    for recipe in [recipe for recipe in recipes if (recipe.experts_at_least or 1) <= most] or recipes:
+        if original is not None:
+            yield recipe, original
+        yield recipe, None
 
 
 def _prepare(

@@ -31,7 +31,6 @@ from reassess.core.questions import Questions
 from reassess.core.rater_model import RaterModel
 from reassess.core.votes import Votes
 from reassess.errors import ReassessWarning
-from reassess.numeric.em_kernels import spread
 
 __all__ = ["GoldenTrial", "try_on_golden", "warn_of_doubt", "warn_unless_clear"]
 
@@ -214,6 +213,8 @@ def _is_misleading(votes: Votes, result: Posterior) -> npt.NDArray[np.bool_]:
 
 def _by_votes(votes: Votes, truths: Sequence[Id]) -> Floats:
     """1 for the truth for which an item's votes speak most, shared by equals; shape (items, truths)."""
+    from reassess.numeric.em_kernels import spread
+
     shares = np.empty((len(votes.items), len(truths)))
     spread(votes.indptr, votes.answer_ids, answer_shares(votes, truths), shares)
     leading = shares >= shares.max(axis=1, keepdims=True) - _ROUNDING

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.aggregation.aggregate import by_calibration, by_em, by_majority
+from reassess.aggregation.aggregate import aggregate
 from reassess.aggregation.calibration import calibrate, posterior
 from reassess.aggregation.candidate_classes import (
     CandidateFit,
@@ -175,7 +175,11 @@ def test_three_hundred_classes_are_as_good_as_the_majority_or_better_by_em_and_b
     experts = Votes.from_columns(
         votes.items[:400], np.arange(400), np.zeros(400, int), truth[:400], ("expert",), votes.answers
     )
-    results = {"majority": by_majority(votes), "em": by_em(votes), "calibrated": by_calibration(votes, experts)}
+    results = {
+        "majority": aggregate(votes, "majority"),
+        "em": aggregate(votes, "em"),
+        "calibrated": aggregate(votes, "calibrated", experts=experts),
+    }
     right = {name: (result.posterior.most_likely()[400:] == truth[400:]).mean() for name, result in results.items()}
     assert many_classes(votes)
     assert right["em"] >= right["majority"] - 0.01
@@ -196,7 +200,7 @@ def test_of_images_the_candidates_are_the_scores() -> None:
         names,
         classes=Classes.from_texts(names),
     )
-    result = by_em(chosen)
+    result = aggregate(chosen, "em")
     questions, _ = chosen.counts_by_class()
     assert (result.model, result.facts["without_votes"], result.facts["converged"]) == (None, 1, True)
     assert result.scores.questions.class_ids.tolist() == questions.class_ids.tolist()
@@ -225,7 +229,7 @@ def test_all_classes_were_asked_about_whatever_their_number(classes: int) -> Non
         images[:50], np.arange(50), np.zeros(50, int), truth[:50], ("e",), names, classes=Classes.from_texts(names)
     )
     assert many_classes(chosen) == (classes > 256)
-    for result in (by_em(chosen), by_calibration(chosen, experts)):
+    for result in (aggregate(chosen, "em"), aggregate(chosen, "calibrated", experts=experts)):
         assert result.posterior.exclusive
         assert result.scores.exclusive
 
@@ -234,7 +238,7 @@ def test_all_classes_were_asked_about_whatever_their_number(classes: int) -> Non
 def test_em_warns_of_classes_that_it_leaves_no_item(classes: int) -> None:
     votes, _ = cast_votes(0, items=classes, raters=7, classes=classes, each=3)
     with pytest.warns(match="em leaves no item to"):
-        by_em(votes)
+        aggregate(votes, "em")
 
 
 def test_an_error_says_how_many_classes_there_may_be_and_that_they_need_pooling() -> None:

@@ -34,6 +34,7 @@ from .golden_items import image_folds as image_folds
 from .golden_items import with_golden_votes as with_golden_votes
 from .measured_curves import MeasuredCurve as MeasuredCurve
 from .measured_curves import curve_points as curve_points
+from .measured_curves import left_out_scores as left_out_scores
 from .measured_curves import measure_curves as measure_curves
 from .methods import Aggregation as Aggregation
 from .recipe import calibrated_recipe as calibrated_recipe

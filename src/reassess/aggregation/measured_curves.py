@@ -212,8 +212,8 @@ _TYPES = {
 def curve_points(curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = ()) -> dict[str, npt.NDArray[Any]]:
     """Return the points of curves and rules as columns, one row per point.
 
-    Each curve goes from its highest threshold; then come the rules. A chosen threshold that is not the score of a golden
-    pair has a row of its own. What is unknown is None or NaN.
+    Each curve goes from its highest threshold; then come the rules. A chosen threshold that is not the score of a
+    golden pair has a row of its own. What is unknown is None or NaN.
     """
     rows = [row for curve in curves for row in _rows_of_curve(curve)]
     rows += [row for rule in rules for row in _rows_of_rule(rule)]

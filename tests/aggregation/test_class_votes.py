@@ -130,14 +130,14 @@ def test_an_image_without_votes_was_never_rated_unless_it_is_golden() -> None:
     """Of 11.png nobody chose a class; em keeps golden images at their truth."""
     fewer = chosen([(i, r, a) for i, r, a in zip(ALL.item_ids, ALL.rater_ids, ALL.answer_ids, strict=True) if i < 11])
     experts = expert({IMAGES[0]: "ant", IMAGES[11]: "cow"})
-    for method, images in (
-        (partial(aggregate, method="majority"), IMAGES[:11]),
-        (partial(aggregate, method="mean"), IMAGES[:11]),
-        (partial(aggregate, method="em"), IMAGES[:11]),
-        (lambda votes: aggregate(votes, "calibrated", experts=experts), IMAGES[:11]),
-        (lambda votes: aggregate(votes, "em", experts=experts), IMAGES),
+    for method, given, images in (
+        ("majority", None, IMAGES[:11]),
+        ("mean", None, IMAGES[:11]),
+        ("em", None, IMAGES[:11]),
+        ("calibrated", experts, IMAGES[:11]),
+        ("em", experts, IMAGES),
     ):
-        result = method(fewer)
+        result = aggregate(fewer, method, experts=given)
         assert result.scores.images == images
         assert result.facts["without_votes"] == 12 - len(images)
     assert probabilities(aggregate(fewer, "em", experts=experts).scores)["11.png", "cow"] == 1.0
@@ -181,7 +181,7 @@ COUNTS = (
     ],
 )
 def test_what_needs_raters_is_refused_for_counts(what: str, method: Any) -> None:
-    assert message(method, anonymous(ALL)) == f"{what} needs to know who voted\n{COUNTS}"
+    assert message(method, anonymous(ALL)) == f"{what} needs votes with raters\n{COUNTS}"
 
 
 def test_too_many_classes_for_a_rater_model_are_refused_before_it_is_made() -> None:
@@ -194,7 +194,7 @@ def test_too_many_classes_for_a_rater_model_are_refused_before_it_is_made() -> N
     )
     assert (
         message(partial(aggregate, method="em"), votes)
-        == message(partial(aggregate, method="calibrated"), votes, votes)
+        == message(aggregate, votes, "calibrated", experts=votes)
         == expected
     )
     assert len(aggregate(votes, "majority").scores) == 4_097

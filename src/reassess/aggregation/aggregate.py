@@ -213,11 +213,7 @@ def _record(name: str, options: Mapping[str, Any], votes: Votes) -> str:
 
 
 def parse_method(text: str) -> tuple[str, dict[str, Any]]:
-    """Read how scores were made: the method, and the options that are not as usual.
-
-    >>> parse_method("calibrated, original=true, pooling=2.5")
-    ('calibrated', {'original': True, 'pooling': 2.5})
-    """
+    """Read how scores were made: the method, and the options that are not as usual."""
     name, *parts = text.split(", ")
     check_known([name], METHODS, thing="method")
     options: dict[str, Any] = {}

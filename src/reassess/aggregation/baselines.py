@@ -20,19 +20,11 @@ __all__ = ["ClassShares", "Majority", "class_shares", "majority", "mean"]
 
 @dataclass(frozen=True, eq=False)
 class Majority:
-    """How often each answer was given on each item.
+    """How often each answer was given on each item."""
 
-    Parameters
-    ----------
-    items, answers
-        Of the votes.
-    counts
-        int64, shape (items, answers).
-    """
-
-    items: Items
-    answers: tuple[Id, ...]
-    counts: npt.NDArray[np.int64]
+    items: Items  # of the votes
+    answers: tuple[Id, ...]  # of the votes
+    counts: npt.NDArray[np.int64]  # int64, shape (items, answers)
 
     def __post_init__(self) -> None:
         freeze(self, "counts")
@@ -64,49 +56,21 @@ class Majority:
 
 
 def majority(votes: Votes) -> Majority:
-    """The most frequent answer on each item.
-
-    Examples
-    --------
-    >>> item_ids, rater_ids, answer_ids = np.array([[0, 0, 0], [0, 1, 1], [0, 2, 1], [1, 0, 0], [1, 1, 1]]).T
-    >>> votes = Votes.from_columns(("x", "y"), item_ids, rater_ids, answer_ids, (1, 2, 3), ("a", "b"))
-    >>> result = majority(votes)
-    >>> result
-    Majority(2 items, 1 ties, answers a, b)
-    >>> result.winners, result.ties
-    (array([1, 0]), array([False,  True]))
-    """
+    """The most frequent answer on each item."""
     return Majority(items=votes.items, answers=votes.answers, counts=votes.counts())
 
 
 @dataclass(frozen=True, eq=False)
 class ClassShares:
-    """Of votes for one class an image, the share of each class that someone chose.
+    """Of votes for one class an image, the share of each class that someone chose."""
 
-    Parameters
-    ----------
-    scores
-        The share of an image's votes, one for each image and class with a vote, by image and then by class id.
-    ties
-        Number of images of which several classes have the most votes.
-    """
-
+    # the share of an image's votes, one for each image and class with a vote, by image and then by class id
     scores: Scores
-    ties: int
+    ties: int  # number of images of which several classes have the most votes
 
 
 def class_shares(votes: Votes) -> ClassShares:
-    """The share of each class that someone chose for an image; an image without votes has none.
-
-    Examples
-    --------
-    >>> from reassess.core.classes import Classes
-    >>> classes = Classes.from_texts(["cat", "dog"])
-    >>> columns = np.array([0, 0, 0, 1]), np.arange(4), np.array([1, 1, 0, 1])
-    >>> votes = Votes.from_columns(("a.png", "b.png"), *columns, "wxyz", ("cat", "dog"), classes=classes)
-    >>> class_shares(votes).scores.values.round(2)
-    array([0.33, 0.67, 1.  ])
-    """
+    """The share of each class that someone chose for an image; an image without votes has none."""
     questions, counts = votes.counts_by_class()
     images = len(questions.images)
     most, given = np.zeros(images, np.int64), np.zeros(images, np.int64)
@@ -118,16 +82,7 @@ def class_shares(votes: Votes) -> ClassShares:
 
 
 def mean(votes: Votes, *, weights: npt.ArrayLike | None = None) -> npt.NDArray[np.float64]:
-    """The mean weight of the votes on each item.
-
-    Examples
-    --------
-    >>> votes = Votes.from_columns(
-    ...     ("x", "y"), np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([1, 2, 0]), (1, 2), ("no", "maybe", "yes")
-    ... )
-    >>> mean(votes)
-    array([0.75, 0.  ])
-    """
+    """The mean weight of the votes on each item."""
     values = _weights(votes, weights)
     check_all(
         votes.sizes > 0, what="items without votes have no mean", name_of=votes.at, fix="leave out items without votes"

@@ -42,42 +42,6 @@ def calibrate(
     To each row of a rater's counts `pooling` votes are added that are shared out as in the mean matrix, which is that
     of all votes, whoever cast them: a rater with few golden answers has about the mean matrix, and one with many a
     matrix of their own. To the counts of the mean matrix as many are added, shared out as in `typical_matrix`.
-
-    Parameters
-    ----------
-    golden_votes
-        The raters' votes on golden items.
-    truth
-        Integers, shape (items,): position in `truths` of each item's truth, -1 where it is not known.
-    truths
-        What an item can be.
-    smoothing
-        Added to each cell of each matrix's counts.
-    pooling
-        Number of votes of the mean matrix that are added to each row. If both are 0, a row without counts is uniform.
-
-    Returns
-    -------
-    RaterModel
-        With a matrix for each rater who voted on an item of known truth. The fallback is the mean matrix; without
-        pooling, it is the mean of the raters' matrices, each of which counts the same. The prior is the share of each
-        truth among the items of known truth, and of `pooling` items that are shared out alike.
-
-    Raises
-    ------
-    DataError
-        No item of known truth has a vote, or votes are counts without raters; `truth` does not fit; `smoothing`
-        or `pooling` is negative.
-
-    Examples
-    --------
-    >>> votes = Votes.from_columns(
-    ...     ("x", "y"), np.array([0, 1]), np.array([0, 0]), np.array([1, 0]), raters=("ann",), answers=("no", "yes")
-    ... )
-    >>> calibrate(votes, np.array([1, 0]), smoothing=1, pooling=0).matrices.round(3).tolist()
-    [[[0.667, 0.333], [0.333, 0.667]]]
-    >>> calibrate(votes, np.array([1, 0])).matrices.round(3).tolist()
-    [[[0.84, 0.16], [0.16, 0.84]]]
     """
     check_pseudo_votes(smoothing, pooling)
     golden_votes.require_raters("a rater model")
@@ -118,17 +82,7 @@ def model_of_counts(
     smoothing: float = 0.0,
     pooling: float = POOLING,
 ) -> RaterModel:
-    """The rater model of `calibrate`, of counted answers to golden items.
-
-    Examples
-    --------
-    >>> typical = typical_matrix(np.eye(2))
-    >>> counts = np.array([[[8, 2], [1, 9]], [[0, 0], [0, 0]]])
-    >>> names = {"raters": ("ann", "bo"), "truths": VALIDITY, "answers": ("no", "yes")}
-    >>> model = model_of_counts(counts, np.array([10, 10]), typical=typical, **names)
-    >>> model.raters, model.matrices.round(3).tolist()
-    (('ann',), [[[0.796, 0.204], [0.112, 0.888]]])
-    """
+    """The rater model of `calibrate`, of counted answers to golden items."""
     measured = np.flatnonzero(counts.any(axis=(1, 2)))
     pseudo_votes = np.full(counts.shape[1:], float(smoothing))
     if pooling:

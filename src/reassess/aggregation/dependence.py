@@ -32,25 +32,14 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class RaterPair:
-    """Two raters, and how often they agree.
-
-    Parameters
-    ----------
-    raters
-        Their ids.
-    common, clusters
-        Number of items on which both voted, and of the images that these are about (of plain items: the same number).
-    agreed, expected
-        On how many they agree, and on how many they should if they were independent given the truth.
-    z
-        By how many standard errors they agree more than expected, beyond what the median pair does. See `dependence`.
-    """
+    """Two raters, and how often they agree."""
 
     raters: tuple[Id, Id]
-    common: int
-    clusters: int
-    agreed: int
-    expected: float
+    common: int  # items on which both voted
+    clusters: int  # images of these items; for plain items the same number
+    agreed: int  # items on which they agree
+    expected: float  # the same if they were independent given the truth
+    # By how many standard errors they agree more than expected, beyond what the median pair does: see `dependence`.
     z: float
 
     def to_json(self) -> dict[str, Any]:
@@ -67,25 +56,16 @@ class RaterPair:
 
 @dataclass(frozen=True, repr=False)
 class Dependence(Shown):
-    """Which pairs of raters are not independent.
+    """Which pairs of raters are not independent."""
 
-    Parameters
-    ----------
-    pairs
-        Those that agree more than they should, the highest z first.
-    tested, untested
-        Number of pairs with 20 images or more in common, enough to tell if there are three such pairs, and of all
-        others. Both are 0 if there are fewer than three raters, or too many.
-    median, spread
-        By how many standard errors the median tested pair agrees more than expected, and how far the pairs lie apart,
-        1 or more: what all raters share, such as items that are hard for everyone.
-    """
-
-    pairs: tuple[RaterPair, ...]
+    pairs: tuple[RaterPair, ...]  # those that agree more than they should, the highest z first
+    # Pairs with 20 images or more in common, if there are three; 0 if there are fewer than three raters, or too many.
     tested: int
-    untested: int
+    untested: int  # all other pairs
+    # By how many standard errors the median tested pair agrees more than expected: what all raters share, such as items
+    # that are hard for everyone.
     median: float = 0.0
-    spread: float = 1.0
+    spread: float = 1.0  # how far the pairs lie apart, 1 or more
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -109,8 +89,6 @@ def dependence(votes: Votes) -> Dependence:
     tested pairs (one-sided, familywise level 5 %, by Holm's method). Of a rater who votes several times on an item, the
     first vote counts.
 
-    Notes
-    -----
     Sources: the matrices are those of Dawid and Skene (1979); the residual correlation of two raters as a check of
     conditional independence, Albert and Dodd, Biometrics 60 (2004); the correction, Holm, Scandinavian Journal of
     Statistics 6 (1979); an empirical null, Efron, Journal of the American Statistical Association 99 (2004).
@@ -119,17 +97,6 @@ def dependence(votes: Votes) -> Dependence:
     from one source, that is the median. Nor does it tell who copies from whom, or copying from a common way to see. EM
     may take what is copied for the truth: where ten raters or fewer vote on every item, two who always agree may go
     unnoticed, and pairs of the others, who then agree more than this truth explains, be named in their place.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> truth = rng.integers(0, 2, 500)
-    >>> answer_ids = np.where(rng.random((10, 500)) < 0.85, truth, 1 - truth)
-    >>> answer_ids[9] = answer_ids[4]
-    >>> rows = np.indices(answer_ids.shape).reshape(2, -1)
-    >>> votes = Votes.from_columns(range(500), rows[1], rows[0], answer_ids.ravel(), range(10), ("no", "yes"))
-    >>> [pair.raters for pair in dependence(votes).pairs]
-    [(4, 9)]
     """
     raters, answers = len(votes.raters), len(votes.answers)
     if raters < _FEWEST_RATERS or not len(votes) or raters**2 * answers > _MOST_CELLS:

@@ -23,21 +23,11 @@ _MOST_NAMED = 3
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ExpertTruth(Shown):
-    """The truth of golden items.
+    """The truth of golden items."""
 
-    Parameters
-    ----------
-    values
-        int64, shape (items,): position of each item's truth among the truths; -1 where it is not known.
-    rule
-        How it follows from the experts' votes, in words.
-    undecided
-        The items that experts answered, but of which no truth follows.
-    """
-
-    values: npt.NDArray[np.int64]
-    rule: str
-    undecided: tuple[str, ...] = ()
+    values: npt.NDArray[np.int64]  # position of each item's truth among the truths; -1 if unknown
+    rule: str  # how it follows from the experts' votes
+    undecided: tuple[str, ...] = ()  # items with experts' answers from which no truth follows
 
     def __post_init__(self) -> None:
         freeze(self, "values")
@@ -60,31 +50,10 @@ class ExpertTruth(Shown):
 
 
 def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: int | None = None) -> ExpertTruth:
-    """The truth of each golden item: whether it is valid, or which of the answers it is.
+    """Find the truth of each golden item: whether it is valid, or which of the answers it is.
 
-    Parameters
-    ----------
-    experts
-        The experts' votes on golden items.
-    truths
-        What an item can be: invalid and valid, or the answers in their order.
-    at_least
-        So many experts must agree; by default more than half of those who answered the item. An item that is not
-        valid by this rule is invalid; of answers, the truth is that of most experts, and not known where two are of
-        most.
-
-    Raises
-    ------
-    DataError
-        No item has so many experts; an expert gave an answer that is none of the truths.
-
-    Examples
-    --------
-    >>> item, expert, answer = np.array([[0, 0, 1], [0, 1, 1], [0, 2, 0], [1, 0, 1], [1, 1, 0]]).T
-    >>> experts = Votes.from_columns(("x", "y"), item, expert, answer, (1, 2, 3), ("cat", "dog"))
-    >>> truth = expert_truth(experts, ("cat", "dog"))
-    >>> truth.values, truth.note
-    (array([ 1, -1]), '1 golden item left out, for lack of an answer of more than half of its experts: item y')
+    `at_least` experts must agree; by default more than half of those who answered the item. An item that is not valid
+    by this rule is invalid. Of answers, the truth is that of most experts, and unknown if two are most frequent.
     """
     most = int(experts.sizes.max(initial=0))
     if tuple(truths) == VALIDITY:
@@ -102,16 +71,7 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: i
 
 
 def expert_validity(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
-    """Whether each item is valid: 1 if enough experts said so, else 0; -1 where no expert voted.
-
-    Examples
-    --------
-    >>> experts = Votes.from_columns(
-    ...     ("x", "y", "z"), np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([1, 0, 1]), (1, 2), ("no", "yes")
-    ... )
-    >>> expert_validity(experts), expert_validity(experts, at_least=1)
-    (array([ 0,  1, -1]), array([ 1,  1, -1]))
-    """
+    """Whether each item is valid: 1 if enough experts said so, else 0; -1 where no expert voted."""
     return np.where(experts.sizes > 0, _enough(experts.support(), experts, at_least).astype(np.int64), -1)
 
 

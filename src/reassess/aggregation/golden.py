@@ -29,39 +29,15 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Golden:
-    """Whether each of some (image, class) questions is valid.
-
-    Parameters
-    ----------
-    questions
-        The golden pairs.
-    valid
-        bool, shape (questions,).
-    exclusive
-        Whether the experts chose one class for each image: the pairs are then each image with every class, and a class
-        without a score has 0 if its image has scores.
-    by_experts
-        What the experts say of the golden items, and by which rule; None where the truth comes from elsewhere.
-    unrated
-        Number of pairs that `without_unrated` has left out.
-
-    Raises
-    ------
-    DataError
-        There is no pair, or no valid one; or the truth has another shape.
-
-    Examples
-    --------
-    >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
-    >>> Golden(questions, np.array([True, False, True]))
-    Golden(3 pairs on 2 images, 2 valid)
-    """
+    """Whether each of some (image, class) questions is valid."""
 
     questions: Questions
     valid: npt.NDArray[np.bool_]
+    # Whether the experts chose one class for each image. The pairs are then each image with every class, and a class
+    # without a score has 0 if its image has scores.
     exclusive: bool = False
-    by_experts: ExpertTruth | None = None
-    unrated: int = 0
+    by_experts: ExpertTruth | None = None  # None if the truth comes from elsewhere
+    unrated: int = 0  # pairs that `without_unrated` removed
 
     def __post_init__(self) -> None:
         check_shape(self.valid, (len(self.questions),), what="the truth of golden pairs")
@@ -99,20 +75,7 @@ class Golden:
         return {**counts, "rule": source["rule"], "left_out": source["left_out"], "unrated": self.unrated}
 
     def without_unrated(self, votes: Votes, scores: Sequence[Scores]) -> "Golden":
-        """The pairs that raters voted on, or that have scores: not those that nobody was asked about yet.
-
-        Parameters
-        ----------
-        votes
-            The raters' votes.
-        scores
-            All that are to be judged: a pair without votes stays if it is in each of them.
-
-        Raises
-        ------
-        DataError
-            No pair is left, or no valid one.
-        """
+        """The pairs that raters voted on, or that are in each of the scores: those that somebody was asked about."""
         scored = np.logical_and.reduce([self._asked_in(each) for each in scores])
         rows = np.flatnonzero(scored | self._asked_in(votes))
         if rows.size == len(self):
@@ -127,13 +90,7 @@ class Golden:
         return rows >= 0 if self.exclusive else noun.in_classes(pairs.classes).asked(rows, pairs.class_ids)
 
     def rows_in(self, items: Items, what: str) -> npt.NDArray[np.int64]:
-        """Position of each golden pair among other items, int64, shape (questions,).
-
-        Raises
-        ------
-        DataError
-            A pair is not there; `what`, such as "the scores", says where.
-        """
+        """Position of each golden pair among other items, int64, shape (questions,)."""
         rows = find_items(items, self.questions)
         self._check_there(rows >= 0, what)
         return rows
@@ -147,13 +104,7 @@ class Golden:
         )
 
     def values_of(self, scores: Scores, what: str = "the scores") -> npt.NDArray[np.float64]:
-        """Score of each golden pair, float64, shape (questions,); see `exclusive`, also of `Scores`.
-
-        Raises
-        ------
-        DataError
-            A pair, or of exclusive classes an image, has no score; `what` says where.
-        """
+        """Score of each golden pair, float64, shape (questions,); see `exclusive`, also of `Scores`."""
         classes = self.questions.classes.unite(scores.questions.classes)
         pairs, scores = self.questions.in_classes(classes), scores.in_classes(classes)
         image_rows = scores.questions.rows_of(pairs.images)
@@ -243,16 +194,7 @@ def _golden_classes(experts: Votes, among: Sequence[Questions], at_least: int | 
 
 
 def votes_on_questions(votes: Votes, questions: Questions) -> Votes:
-    """Votes for one class an image as votes on questions: yes to the chosen class, and no to each other of the image.
-
-    Examples
-    --------
-    >>> zero, classes = np.zeros(1, int), Classes.from_texts(["cat", "dog"])
-    >>> votes = Votes.from_columns(("a.png",), zero, zero, zero, ("ann",), ("dog",), classes=classes)
-    >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([0, 1]), classes)
-    >>> votes_on_questions(votes, questions).counts().tolist()
-    [[1, 0], [0, 1]]
-    """
+    """Turn votes for one class per image into votes on questions: yes to that class, no to others of the image."""
     classes = questions.classes if votes.classes is None else votes.classes.unite(questions.classes)
     votes, questions = votes.in_classes(classes), questions.in_classes(classes)
     image_rows = votes.find(questions.images)[questions.image_ids]

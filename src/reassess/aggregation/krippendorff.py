@@ -22,16 +22,6 @@ def alpha(votes: Votes, *, metric: Metric = "ordinal") -> float | None:
     Any number of votes on an item will do; an item with one vote, or none, tells nothing. Each vote counts: two votes
     of a rater on an item are two votes, and as good a pair as those of two raters.
 
-    Examples
-    --------
-    >>> item_ids, answer_ids = np.array([[0, 0], [0, 0], [1, 1], [1, 2], [2, 2], [2, 2]]).T
-    >>> rater_ids = np.tile([0, 1], 3)
-    >>> votes = Votes.from_columns("xyz", item_ids, rater_ids, answer_ids, ("ann", "bo"), ("no", "maybe", "yes"))
-    >>> round(alpha(votes), 4), round(alpha(votes, metric="nominal"), 4)
-    (0.7778, 0.5455)
-
-    Notes
-    -----
     Source: Krippendorff, "Computing Krippendorff's alpha-reliability" (2011), sections C and E.
     """
     together = coincidences(votes)

@@ -34,7 +34,7 @@ from reassess import (
     read_original,
     read_votes,
 )
-from reassess.aggregation import dependence as checks
+from reassess.aggregation import agreement as checks
 from reassess.aggregation.aggregate import fit_em
 from reassess.aggregation.baselines import majority
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reassess.aggregation.baselines import majority, mean
 from reassess.aggregation.calibration import calibrate, posterior
-from reassess.aggregation.expert_truth import expert_validity
+from reassess.aggregation.golden import expert_validity
 from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
 from reassess.core.rater_model import RaterModel

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.aggregation.aggregate import aggregate
+from reassess.aggregation.agreement import natural_metric
 from reassess.aggregation.baseline_rules import rater_rule, share_curve, share_rule, simple_rules
 from reassess.aggregation.baselines import class_shares, majority, mean
 from reassess.aggregation.calibration import calibrate, posterior
@@ -18,7 +19,6 @@ from reassess.aggregation.curves import Point, precision_recall
 from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.aggregation.golden import golden_truth, votes_on_questions
 from reassess.aggregation.golden_items import golden_votes
-from reassess.aggregation.krippendorff import natural_metric
 from reassess.aggregation.reliability import rater_reliability
 from reassess.aggregation.thresholds import label_sets
 from reassess.core.classes import Classes
@@ -130,14 +130,14 @@ def test_an_image_without_votes_was_never_rated_unless_it_is_golden() -> None:
     """Of 11.png nobody chose a class; em keeps golden images at their truth."""
     fewer = chosen([(i, r, a) for i, r, a in zip(ALL.item_ids, ALL.rater_ids, ALL.answer_ids, strict=True) if i < 11])
     experts = expert({IMAGES[0]: "ant", IMAGES[11]: "cow"})
-    for method, given, images in (
+    for method, golden, images in (
         ("majority", None, IMAGES[:11]),
         ("mean", None, IMAGES[:11]),
         ("em", None, IMAGES[:11]),
         ("calibrated", experts, IMAGES[:11]),
         ("em", experts, IMAGES),
     ):
-        result = aggregate(fewer, method, experts=given)
+        result = aggregate(fewer, method, experts=golden)
         assert result.scores.images == images
         assert result.facts["without_votes"] == 12 - len(images)
     assert probabilities(aggregate(fewer, "em", experts=experts).scores)["11.png", "cow"] == 1.0

@@ -212,7 +212,7 @@ def test_the_1979_example_gives_the_papers_numbers(real_file: Callable[[str], Pa
 def test_em_on_the_released_votes_gives_the_measured_numbers(
     real_file: Callable[[str], Path], real_votes: Callable[[str], Votes]
 ) -> None:
-    from reassess.aggregation.expert_truth import expert_validity
+    from reassess.aggregation.golden import expert_validity
     from reassess.formats.score_files import read_scores
 
     votes, experts = real_votes("raters.npz"), real_votes("golden.npz")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.aggregation.em import natural_truths
-from reassess.aggregation.expert_truth import expert_validity
+from reassess.aggregation.golden import expert_validity
 from reassess.aggregation.golden_items import GoldenVotes
 from reassess.aggregation.reliability import rater_reliability, right_answers
 from reassess.aggregation.reliability_result import Reliability

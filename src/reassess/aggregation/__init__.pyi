@@ -4,6 +4,8 @@ from .aggregate import Method as Method
 from .aggregate import aggregate as aggregate
 from .aggregate import parse_method as parse_method
 from .aggregate import remake as remake
+from .agreement import Dependence as Dependence
+from .agreement import RaterPair as RaterPair
 from .baseline_rules import Rule as Rule
 from .baseline_rules import original_rule as original_rule
 from .baseline_rules import rater_rule as rater_rule
@@ -17,13 +19,11 @@ from .curves import Point as Point
 from .curves import precision_recall as precision_recall
 from .dawid_skene import DawidSkeneFit as DawidSkeneFit
 from .dawid_skene import fit_dawid_skene as fit_dawid_skene
-from .dependence import Dependence as Dependence
-from .dependence import RaterPair as RaterPair
 from .em import Pinned as Pinned
 from .em import natural_truths as natural_truths
-from .expert_truth import ExpertTruth as ExpertTruth
-from .expert_truth import expert_truth as expert_truth
+from .golden import ExpertTruth as ExpertTruth
 from .golden import Golden as Golden
+from .golden import expert_truth as expert_truth
 from .golden import golden_truth as golden_truth
 from .golden_items import GoldenVotes as GoldenVotes
 from .golden_items import golden_answers as golden_answers

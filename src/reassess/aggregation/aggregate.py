@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from reassess.aggregation.calibration import posterior
 from reassess.aggregation.em import POOLING, natural_truths
-from reassess.aggregation.expert_truth import expert_truth
+from reassess.aggregation.golden import expert_truth
 from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.methods import (
     Aggregation,

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.em import natural_truths
-from reassess.aggregation.expert_truth import ExpertTruth, expert_truth
+from reassess.aggregation.golden import ExpertTruth, expert_truth
 from reassess.core.answers import whole_scale
 from reassess.core.benchmark import Benchmark
 from reassess.core.checks import check_range

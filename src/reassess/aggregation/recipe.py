@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from reassess.aggregation.calibration import calibrate, posterior
 from reassess.aggregation.em import POOLING, row_shares
-from reassess.aggregation.expert_truth import expert_validity
+from reassess.aggregation.golden import expert_validity
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.benchmark import REAL_RECIPE, Recipe
 from reassess.core.checks import check_all

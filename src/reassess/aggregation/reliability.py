@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from reassess.aggregation.agreement import Dependence, alpha, cluster_ids, dependence, natural_metric
 from reassess.aggregation.calibration import calibrate
 from reassess.aggregation.dawid_skene import fit_dawid_skene
-from reassess.aggregation.dependence import Dependence, cluster_ids, dependence
 from reassess.aggregation.em import natural_truths
 from reassess.aggregation.golden_items import GoldenVotes
-from reassess.aggregation.krippendorff import alpha, natural_metric
 from reassess.aggregation.reliability_result import FLAGS, Rater, Reliability
 from reassess.core.answers import united_answers
 from reassess.core.checks import check_number

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.dependence import Dependence
-from reassess.aggregation.krippendorff import Metric
+from reassess.aggregation.agreement import Dependence, Metric
 from reassess.core.items import Id
 from reassess.numeric.information import Information
 from reassess.numeric.proportion import Proportion

@@ -10,18 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.aggregation.baselines import by_majority, by_mean
 from reassess.aggregation.calibration import posterior
 from reassess.aggregation.em import POOLING, natural_truths
 from reassess.aggregation.golden import expert_truth
 from reassess.aggregation.golden_items import golden_part
-from reassess.aggregation.methods import (
-    Aggregation,
-    by_calibration,
-    by_em,
-    by_majority,
-    by_mean,
-    by_real_recipe,
-)
+from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_real_recipe
 from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_doubt
 from reassess.core.benchmark import REAL_RECIPE
 from reassess.core.checks import check_known

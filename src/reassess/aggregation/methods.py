@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.baselines import class_shares, majority, mean
 from reassess.aggregation.calibration import calibrate, posterior
 from reassess.aggregation.candidate_classes import CandidateFit, calibrated_on_candidates, fit_many_classes
 from reassess.aggregation.dawid_skene import fit_dawid_skene
@@ -37,8 +36,6 @@ __all__ = [
     "Aggregation",
     "by_calibration",
     "by_em",
-    "by_majority",
-    "by_mean",
     "by_real_recipe",
 ]
 
@@ -255,56 +252,7 @@ def _without_votes(votes: Votes, fit: CandidateFit) -> dict[str, int]:
     return {} if votes.classes is None else {"without_votes": len(votes.items) - fit.candidates.starts.size}
 
 
-# --- shares of votes --------------------------------------------------------------------------------------------------
-
-
-def by_majority(votes: Votes) -> Aggregation:
-    """The share of each answer; of (image, class) questions, that of yes, or the last of another scale, is the score.
-
-    Ties are counted.
-    """
-    check_kind(Votes, votes)
-    if votes.classes is not None:
-        return _by_share(votes)
-    votes = votes.on_whole_scale()
-    most = majority(votes)
-    voted = np.flatnonzero(votes.sizes)
-    shares = Posterior(items=take_items(votes.items, voted), truths=votes.answers, values=most.fractions[voted])
-    facts = {"ties": int(np.count_nonzero(most.ties)), "without_votes": len(votes.items) - voted.size}
-    return Aggregation(posterior=shares, facts=facts)
-
-
-def by_mean(votes: Votes) -> Aggregation:
-    """The mean of no 0, maybe 0.5, yes 1; a vote for a class is 1 for it and 0 for every other class.
-
-    Weights of other answers go from 0 to 1 too: numbers in proportion, words evenly spaced.
-    """
-    check_kind(Votes, votes)
-    if votes.classes is not None:
-        return _by_share(votes)
-    voted = np.flatnonzero(votes.sizes)
-    kept = votes.restrict(voted)
-    values = mean(kept, weights=kept.weights)
-    if not ((values >= 0) & (values <= 1)).all():
-        raise DataError(
-            "no-mean",
-            "the mean of these answers is not a probability",
-            allowed="no, maybe, yes, or codes from 0 to 1",
-            found=some(votes.answers),
-            fix="take em or majority",
-        )
-    result = Posterior(items=kept.items, truths=VALIDITY, values=np.stack([1 - values, values], axis=1))
-    return Aggregation(posterior=result, facts={"without_votes": len(votes.items) - voted.size})
-
-
-def _by_share(votes: Votes) -> Aggregation:
-    """The share of each class that someone chose."""
-    shares = class_shares(votes)
-    valid = shares.scores.values
-    values = np.stack([1 - valid, valid], axis=1)
-    result = Posterior(items=shares.scores.questions, truths=VALIDITY, values=values, exclusive=True)
-    without = len(votes.items) - len(shares.scores.questions.images)
-    return Aggregation(posterior=result, facts={"ties": shares.ties, "without_votes": without})
+# --- both -----------------------------------------------------------------------------------------------------------
 
 
 def _by_class(votes: Votes, result: Posterior, golden: Votes | None = None) -> tuple[Posterior, dict[str, int]]:

@@ -36,7 +36,7 @@ _LONGEST = 12  # letters, so that a table of accuracies fits into 80 columns, an
 _LONGEST_CUT = 8  # and a threshold
 _CUT = re.compile(r"(?P<name>.+)(?P<at> at [0-9.e-]+)")
 
-FIX_CLASS_LIST = Fix("read the file with the outputs that {find_class_list} finds", find_class_list=None)
+FIX_CLASS_LIST = Fix("read the file with the class list of {find_class_list}", find_class_list=None)
 MISTAKES_IN_WORDS = {
     "no_class": "of no class",
     "expert_valid": "valid to most experts",

@@ -38,9 +38,7 @@ __all__ = [
 ]
 
 # A page is read by those who use the command line, and by others.
-_FIX = (
-    "let reassess evaluate FILE --write-classes classes.txt, or find_class_list in Python, find the list of its outputs"
-)
+_FIX = "fix: --classes auto, or find_class_list in Python"
 
 
 def headline(findings: Findings, scatter: Chart | Missing) -> Section:

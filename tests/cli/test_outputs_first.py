@@ -62,11 +62,11 @@ COMMANDS: dict[str, tuple[list[str], str, str, str, str]] = {
     "scan": (["scan", "pets/images"], "-o", ".csv", "", "reassess.cli.commands.scan_command.scan_images"),
     "aggregate": (
         ["aggregate", "votes.csv", "--method", "em"],
-        *("-o", ".csv", "votes.csv", "reassess.cli.aggregate_options.by_em"),
+        *("-o", ".csv", "votes.csv", "reassess.cli.aggregate_options.aggregate"),
     ),
     "aggregate --model": (
         ["aggregate", "votes.csv", "--method", "em", "-o", "s.npz"],
-        *("--model", ".npz", "votes.csv", "reassess.cli.aggregate_options.by_em"),
+        *("--model", ".npz", "votes.csv", "reassess.cli.aggregate_options.aggregate"),
     ),
 }
 

@@ -24,6 +24,7 @@ from reassess import (
     TrainingTargets,
     Votes,
     aggregate,
+    align_classes,
     checked_truth,
     clean_by_confident_learning,
     clean_by_consistency,
@@ -32,7 +33,6 @@ from reassess import (
     evaluate,
     fit_dawid_skene,
     image_sheet,
-    in_one_list,
     label_diff,
     label_sets,
     label_uncertainty,
@@ -230,7 +230,7 @@ def test_a_benchmark_is_called_by_a_text_or_a_path(given: Any) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: in_one_list({"labels.csv": LABELS}, ["cat"]),
+        lambda: align_classes({"labels.csv": LABELS}, ["cat"]),
         lambda: original_of_class_folders(["cat/1.png", "dog/2.png"], ["cat", "dog"]),
     ],
 )

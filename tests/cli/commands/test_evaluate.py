@@ -1000,7 +1000,16 @@ def test_thresholds_and_label_sets_each_have_their_row_of_the_change(shop: Path,
         ["good.csv", "at", "0.8", "2"],
     ]
     write_csv("other.csv", "image,class", [(image, "cup") for image in LABELS])
-    several = ("evaluate", "good.csv", "--labels", "labels.json", "--labels", "other.csv", "--duplicates", "repeats.csv")
+    several = (
+        "evaluate",
+        "good.csv",
+        "--labels",
+        "labels.json",
+        "--labels",
+        "other.csv",
+        "--duplicates",
+        "repeats.csv",
+    )
     lines = run(*several).out.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("file") and "excluded" in line)
     assert [line.split()[:3] for line in lines[at + 2 : at + 4]] == [

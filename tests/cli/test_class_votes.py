@@ -81,7 +81,7 @@ def test_counts_have_unknown_raters_and_what_needs_raters_says_so(here: Path, ru
     json_out = document_of(run("aggregate", "counts.csv", "--method", "mean", "-o", "u.csv", "--json"), "aggregate")
     assert (json_out["results"]["raters"], json_out["results"]["items"]) == (None, 2)
     refused = (
-        "needs to know who voted\n  found:   counts of votes, without raters\n"
+        "needs votes with raters\n  found:   counts of votes, without raters\n"
         "  fix:     give a row a vote, with the columns image, rater and answer; or take the majority\n"
     )
     for what, argv in [

@@ -68,11 +68,11 @@ COMMANDS: dict[str, tuple[list[str], str, str, str, str]] = {
     "scan": (["scan", "pets/images"], "-o", ".csv", "", "reassess.cli.commands.scan_command.scan_images"),
     "aggregate": (
         ["aggregate", "votes.csv", "--method", "em"],
-        *("-o", ".csv", "votes.csv", "reassess.cli.aggregate_options.by_em"),
+        *("-o", ".csv", "votes.csv", "reassess.cli.aggregate_options.aggregate"),
     ),
     "aggregate --model": (
         ["aggregate", "votes.csv", "--method", "em", "-o", "s.npz"],
-        *("--model", ".npz", "votes.csv", "reassess.cli.aggregate_options.by_em"),
+        *("--model", ".npz", "votes.csv", "reassess.cli.aggregate_options.aggregate"),
     ),
 }
 
@@ -205,7 +205,7 @@ def test_a_missing_package_for_pages_is_named_first(
     refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, command: str, package: str
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    assert f"needs the package {package}, which is not installed" in refused(command, "out.html")
+    assert f"package {package} is missing" in refused(command, "out.html")
 
 
 def test_scores_of_plain_items_are_a_table(refused: Callable[..., str]) -> None:

@@ -49,7 +49,7 @@ def test_every_form_of_labels_and_predictions_gives_the_same_accuracy(
     for argv in (["names.csv"], ["headed.csv"], ["sorted.npy"], ["ids.npz", "--classes", "outputs.txt"]):
         result = run("evaluate", *argv, "--labels", labels, "--original", "original.csv", "--top-k", "1", "--json")
         if argv == ["headed.csv"]:
-            left_out = "a column that no class is called like is the highest in 2 of 4 rows, and is left out: saucer"
+            left_out = "a column that is not a class has the highest score in 2 of 4 rows, and is dropped: saucer"
             assert result.err == f"Warning: headed.csv: {left_out}\n"
             result = replace(result, err="")
         assert hits(result) == {"1": (2, 3)}

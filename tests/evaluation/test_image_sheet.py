@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.aggregation.aggregate import by_majority
+from reassess.aggregation.aggregate import aggregate
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
@@ -106,7 +106,7 @@ CHOICES = votes_of(
     classes=CLASSES,
 )
 CHOSEN = NOUNS | {
-    "scores": by_majority(CHOICES).scores,
+    "scores": aggregate(CHOICES, "majority").scores,
     "votes": CHOICES,
     "experts": votes_of([(0, 0, SKI)], ("hill.png",), ("eve",), CLASSES.names, classes=CLASSES),
 }

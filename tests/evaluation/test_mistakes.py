@@ -7,7 +7,7 @@ import numpy.typing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.aggregate import by_majority
+from reassess.aggregation.aggregate import aggregate
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
@@ -41,7 +41,7 @@ def test_where_people_chose_one_class_of_all_every_class_was_proposed(rows: Any,
         "no_class" if class_id < 0 else "asked_and_rejected" if i in voted else "never_rated"
         for i, class_id in enumerate(predicted)
     ]
-    assert kinds(predicted, votes) == kinds(predicted, by_majority(votes).scores) == expected
+    assert kinds(predicted, votes) == kinds(predicted, aggregate(votes, "majority").scores) == expected
 
 
 @given(VOTES, VOTES, PREDICTED)
@@ -68,7 +68,7 @@ def test_a_question_that_nobody_answered_was_not_asked() -> None:
 
 @given(VOTES, PREDICTED)
 def test_no_question_is_open_on_an_image_of_which_people_chose_the_class(rows: Any, predicted: Any) -> None:
-    scores, voted = by_majority(chosen(rows)).scores, {IMAGES[i] for i, _, _ in rows}
+    scores, voted = aggregate(chosen(rows), "majority").scores, {IMAGES[i] for i, _, _ in rows}
     labels = LabelSets.from_lists(IMAGES, [[] for _ in IMAGES], CLASSES)
     predictions = Predictions.from_ids(np.maximum(predicted, 0), images=IMAGES)
     found = open_questions([("m", predictions, find_outcomes(predictions, labels))], labels, scores)

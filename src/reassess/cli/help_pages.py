@@ -36,7 +36,7 @@ COMMANDS: Lines = {
         "evaluate": "Measure models by reassessed and by original labels.",
         "compare": "Test whether models differ on the same images.",
         "leaderboard": "Relate reassessed to original accuracy over many models.",
-        "report": "Write an HTML report about models.",
+        "report": "Write an HTML report, or one chart of it.",
         "show": "Show everything known about one image.",
         "predict": "Run models on images.",
     },

@@ -3,20 +3,19 @@
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.aggregate import calibrated_recipe, likely_recipes
+from reassess.aggregation.aggregate import METHODS, parse_method
 from reassess.aggregation.golden import golden_truth
 from reassess.aggregation.golden_items import golden_part, with_golden_votes
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
-from reassess.aggregation.provenance import Provenance, known_provenance, likely_makings
-from reassess.aggregation.recipe import real_scores
-from reassess.aggregation.relabelling import Relabelling, relabel
+from reassess.aggregation.recipe import calibrated_recipe, real_scores
+from reassess.aggregation.relabelling import Relabelling, likely_recipes, relabel
 from reassess.aggregation.thresholds import Goal, operating_point
 from reassess.comparison.co_occurrence import CoOccurrence, co_occurrence
 from reassess.comparison.differences import EveryPair, every_pair
@@ -36,7 +35,7 @@ from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets
 from reassess.core.leaderboard import Leaderboard, LeaderboardRow
 from reassess.core.predictions import Predictions
-from reassess.core.scores import Scores
+from reassess.core.scores import UNKNOWN_METHOD, Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError, Missing, ReassessWarning, at
 from reassess.evaluation.class_list import ClassList
@@ -319,34 +318,34 @@ class Findings(Shown):
             return _NO_SCORES
         if self.experts is None:
             return Missing("golden answers are missing")
-        origin = self._origin(self.scores)
         try:
-            golden = golden_truth(self.experts, among=[self.scores.questions])
-            first, *again = measure_curves(
-                self.score_source,
-                self.scores,
-                golden if self._rated is None else golden.without_unrated(self._rated, [self.scores]),
-                origin=origin,
-                in_sample=self.in_sample,
-                leave_out="image",
-            )
+            first, *again = self._measured(self.scores, self.experts)
             goal = Goal("threshold", self.threshold)
             chosen = operating_point(first.curve, goal, self.scores, original=self.original)
         except DataError as error:
             return Missing.because(error)
         return replace(first, chosen=chosen), *again  # the threshold was not chosen on the others
 
-    def _origin(self, scores: Scores) -> Provenance | None:
-        """How the scores follow from the votes; None if that is not known."""
-        if self._rated is None or self.experts is None:
-            return None
+    def _measured(self, scores: Scores, experts: Votes) -> tuple[MeasuredCurve, ...]:
+        """The curve of the scores, and if they can be made again, of those made without the judged image."""
+        golden = golden_truth(experts, among=[scores.questions])
+        rated = self._rated
+        if rated is not None:
+            golden = golden.without_unrated(rated, [scores])
+        measure = partial(measure_curves, self.score_source, scores, golden, in_sample=self.in_sample)
+        if rated is None or scores.method == UNKNOWN_METHOD or METHODS[parse_method(scores.method)[0]].of_all_votes:
+            return measure()
         try:
-            golden = golden_part(self._rated, self.experts, self.rater_golden)
-        except DataError:
-            return None
-        published = self.benchmark.recipe
-        makings = likely_makings(self._rated, self.experts, self.original, published=published)
-        return known_provenance(scores, self._rated, self.experts, golden, makings)
+            golden_votes = golden_part(rated, experts, self.rater_golden)
+            return measure(
+                votes=rated,
+                experts=experts,
+                rater_golden=golden_votes,
+                original=self.original,
+                leave_out="image",
+            )
+        except DataError:  # such as votes on other items, or too few golden images
+            return measure()
 
     @cached_property
     def taxonomies(self) -> tuple[Taxonomy, ...]:

@@ -51,7 +51,7 @@ def scan(
     """Find duplicate, unreadable, empty and tiny images.
 
     Each place is a set of images, called after its folder or archive. Exact repeats have equal pixels, whatever their
-    file formats. For evaluate --exclude, which leaves out the images of a benchmark that another set repeats.
+    file formats. For evaluate --duplicates, which excludes images with duplicates in another set.
     """
     call.check_output(output, REPEATS_SUFFIXES, "repeats", benchmark=None)
     for place in places:

@@ -24,6 +24,7 @@ from reassess import (
     TrainingTargets,
     Votes,
     aggregate,
+    align_classes,
     checked_truth,
     clean_by_confident_learning,
     clean_by_consistency,
@@ -32,7 +33,6 @@ from reassess import (
     evaluate,
     fit_dawid_skene,
     image_sheet,
-    in_one_list,
     label_diff,
     label_sets,
     label_uncertainty,
@@ -81,7 +81,7 @@ READERS: list[Callable[..., Any]] = [
 ]
 
 
-ONE_NAME = "one text was given as names of images\n  found:   'ab'\n  fix:     ['ab']"
+ONE_NAME = "a string was given as names of images\n  found:   'ab'\n  fix:     ['ab']"
 
 
 @pytest.mark.parametrize(
@@ -89,13 +89,13 @@ ONE_NAME = "one text was given as names of images\n  found:   'ab'\n  fix:     [
     [
         (
             lambda: Classes.from_texts("cat"),
-            "one text was given as names of classes\n  found:   'cat'\n  fix:     ['cat']",
+            "a string was given as names of classes\n  found:   'cat'\n  fix:     ['cat']",
         ),
-        (lambda: Classes(2, names="ab"), "one text was given as class names\n  found:   'ab'\n  fix:     ['ab']"),
-        (lambda: Classes(2, wnids="ab"), "one text was given as wnids\n  found:   'ab'\n  fix:     ['ab']"),
+        (lambda: Classes(2, names="ab"), "a string was given as class names\n  found:   'ab'\n  fix:     ['ab']"),
+        (lambda: Classes(2, wnids="ab"), "a string was given as wnids\n  found:   'ab'\n  fix:     ['ab']"),
         (
             lambda: Classes(2, names=("a", "b"), synonyms=("xy", "z")),
-            "one text was given as synonyms of a class\n  found:   'xy'\n  fix:     ['xy']",
+            "a string was given as synonyms of a class\n  found:   'xy'\n  fix:     ['xy']",
         ),
         (
             lambda: Classes("2"),
@@ -128,7 +128,7 @@ ONE_NAME = "one text was given as names of images\n  found:   'ab'\n  fix:     [
         (lambda: Predictions.from_scores(np.eye(2), images="ab"), ONE_NAME),
         (
             lambda: LabelSets.from_lists(["a.png"], [[0]]).find("a.png"),
-            "one text was given as names of images\n  found:   'a.png'\n  fix:     ['a.png']",
+            "a string was given as names of images\n  found:   'a.png'\n  fix:     ['a.png']",
         ),
     ],
 )
@@ -140,7 +140,7 @@ def test_what_would_be_taken_for_something_else_is_refused(make: Callable[[], ob
 @pytest.mark.parametrize("given", [["cat", "dog"], "cat", 2])
 def test_names_are_no_list_of_classes(read: Callable[..., Any], given: Any) -> None:
     assert message(read, Path("any.csv"), classes=given) == (
-        f"these are no classes\n  allowed: Classes\n  found:   {type(given).__name__}\n"
+        f"not classes\n  allowed: Classes\n  found:   {type(given).__name__}\n"
         '  fix:     classes=Classes(2, names=("cat", "dog")), or those of read_classes(FILE) or open_benchmark(FOLDER)'
     )
 
@@ -216,7 +216,7 @@ def test_what_is_of_another_kind_is_refused_with_the_way_to_come_by_it(
         Scores: ("scores", "reassess.load_scores(NAME or FILE)"),
         Votes: ("votes", "reassess.load_votes(NAME or FILE)"),
     }[allowed]
-    expected = f"these are no {what}\n  allowed: {allowed.__name__}\n  found:   {found}\n  fix:     {fix}"
+    expected = f"not {what}\n  allowed: {allowed.__name__}\n  found:   {found}\n  fix:     {fix}"
     assert message(make) == expected
 
 
@@ -230,12 +230,12 @@ def test_a_benchmark_is_called_by_a_text_or_a_path(given: Any) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: in_one_list({"labels.csv": LABELS}, ["cat"]),
+        lambda: align_classes({"labels.csv": LABELS}, ["cat"]),
         lambda: original_of_class_folders(["cat/1.png", "dog/2.png"], ["cat", "dog"]),
     ],
 )
 def test_names_are_no_list_in_which_classes_are_looked_up(make: Callable[[], object]) -> None:
-    assert message(make).startswith("these are no classes\n  allowed: Classes\n  found:   list\n")
+    assert message(make).startswith("not classes\n  allowed: Classes\n  found:   list\n")
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
@@ -256,7 +256,7 @@ ONE_VOTE = Votes.from_columns(
     Questions.from_columns(["a.png"], np.array([1])), np.array([0]), np.array([0]), np.array([1]), "x", ("no", "yes")
 )
 POSITIONS = "wrong type of the positions of images\n  allowed: integers of shape (rows,)\n  found:   "
-NO_NAMES = "these are no names of images\n  allowed: a list\n  found:   "
+NO_NAMES = "not names of images\n  allowed: a list\n  found:   "
 NO_HELD_OUT = (
     "wrong type of the held-out predictions\n  allowed: HeldOutPredictions\n  found:   Predictions\n"
     "  fix:     HeldOutPredictions.of(...)"
@@ -291,34 +291,32 @@ def targets(**parts: Any) -> TrainingTargets:
         ),
         (
             lambda: targets(indptr=[0, 1]),
-            "these are no indptr of targets\n  allowed: ndarray\n  found:   list\n  fix:     np.array(...)",
+            "not indptr of targets\n  allowed: ndarray\n  found:   list\n  fix:     np.array(...)",
         ),
         (
             lambda: targets(indptr=np.array([0, 5])),
             "indptr of targets does not fit their indices\n  allowed: numbers that rise from 0 to 1\n  found:   0, 5",
         ),
-        (lambda: targets(images="a"), "one text was given as names of images\n  found:   'a'\n  fix:     ['a']"),
+        (lambda: targets(images="a"), "a string was given as names of images\n  found:   'a'\n  fix:     ['a']"),
         (lambda: targets(classes=None), "number of classes is not a whole number\n  found:   None"),
         (lambda: targets(background=None), "number of the other classes is not a number\n  found:   None"),
         (lambda: targets(loss="hinge"), "unknown loss\n  allowed: sigmoid, soft-max\n  found:   'hinge'"),
         (
             lambda: make_folds(ONE_OF_THREE, k=3, repeats=None),
-            "these are no groups of images\n  allowed: a list\n  found:   NoneType\n"
-            "  fix:     groups_within(REPEATS, SET)",
+            "not groups of images\n  allowed: a list\n  found:   NoneType\n  fix:     groups_within(REPEATS, SET)",
         ),
         (
             lambda: make_folds(ONE_OF_THREE, k=3, repeats=REPEATS),
-            "these are no groups of images\n  allowed: a list\n  found:   Repeats\n"
-            "  fix:     groups_within(REPEATS, SET)",
+            "not groups of images\n  allowed: a list\n  found:   Repeats\n  fix:     groups_within(REPEATS, SET)",
         ),
         (lambda: make_folds(ONE_OF_THREE, k=3, repeats=[1, 2]), f"{NO_NAMES}int"),
         (lambda: make_folds(ONE_OF_THREE, k=True), "number of folds is not a whole number\n  found:   True"),
-        (lambda: PARTS.of("0.png"), "one text was given as names of images\n  found:   '0.png'\n  fix:     ['0.png']"),
+        (lambda: PARTS.of("0.png"), "a string was given as names of images\n  found:   '0.png'\n  fix:     ['0.png']"),
         (lambda: PARTS.of(None), f"{NO_NAMES}NoneType"),
         (lambda: Folds(None, np.array([0, 1])), f"{NO_NAMES}NoneType"),
         (
             lambda: ImageSelection(("a",), others="b"),
-            "one text was given as names of images\n  found:   'b'\n  fix:     ['b']",
+            "a string was given as names of images\n  found:   'b'\n  fix:     ['b']",
         ),
         (lambda: ImageSelection(("a",), others=3), f"{NO_NAMES}int"),
         (lambda: ImageSelection(name for name in "ab"), f"{NO_NAMES}generator"),
@@ -357,7 +355,7 @@ def targets(**parts: Any) -> TrainingTargets:
         ),
         (
             lambda: evaluate(MODEL, LABELS, exclude="a.png"),
-            "one text was given as names of images\n  found:   'a.png'\n  fix:     ['a.png']",
+            "a string was given as names of images\n  found:   'a.png'\n  fix:     ['a.png']",
         ),
     ],
 )

@@ -13,9 +13,9 @@ MODELS = ["one.npz", "two.npz", "--benchmark", "pets"]
 PREDICTIONS = "reassess.cli.prediction_inputs.read_predictions"
 # A command without its output, its output with the kind of file, an input, and where its work begins.
 COMMANDS: dict[str, tuple[list[str], str, str, str, str]] = {
-    "evaluate --per-image": (["evaluate", *MODELS], "--per-image", ".csv", "one.npz", PREDICTIONS),
+    "evaluate --details": (["evaluate", *MODELS], "--details", ".csv", "one.npz", PREDICTIONS),
     "evaluate --write-classes": (["evaluate", *MODELS[1:]], "--write-classes", ".txt", "two.npz", PREDICTIONS),
-    "compare": (["compare", *MODELS], "--disagreements", ".csv", "one.npz", PREDICTIONS),
+    "compare": (["compare", *MODELS], "--details", ".csv", "one.npz", PREDICTIONS),
     "report": (["report", *MODELS], "-o", ".html", "one.npz", PREDICTIONS),
     "plot": (["plot", "taxonomy", *MODELS], "-o", ".svg", "one.npz", PREDICTIONS),
     "questions": (["questions", *MODELS, "--scores", "none"], "-o", ".csv", "two.npz", PREDICTIONS),

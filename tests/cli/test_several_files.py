@@ -18,7 +18,7 @@ NAMES = ("cat", "dog", "fox")
 COMMANDS: dict[str, tuple[str, list[str], list[str]]] = {
     "evaluate": ("m.npz", ["evaluate"], ["--benchmark", "pets"]),
     "evaluate --json": ("m.npz", ["evaluate"], ["--benchmark", "pets", "--json"]),
-    "compare": ("m.npz", ["compare"], ["--benchmark", "pets", "--disagreements", "out.csv"]),
+    "compare": ("m.npz", ["compare"], ["--benchmark", "pets", "--details", "out.csv"]),
     "report": ("m.npz", ["report"], ["--benchmark", "pets", "-o", "out.html"]),
     "plot": ("m.npz", ["plot", "taxonomy"], ["--benchmark", "pets", "-o", "out.svg"]),
     "questions": ("m.npz", ["questions"], ["--benchmark", "pets", "--scores", "none", "-o", "out.csv"]),

@@ -1,4 +1,4 @@
-"""`reassess evaluate` on models whose ids are those of another class list: the warning, and --classes auto."""
+"""`reassess evaluate` on models whose ids are from another class list: the warning, and --classes auto."""
 
 import json
 import re
@@ -20,10 +20,10 @@ NAMES = [f"n{i:08d}" for i in range(12)]
 ANIMALS = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibex", "jay", "kiwi", "lynx"]
 RIGHT = "100.0 % (96.90 to 100.0; 120 of 120)"
 WRONG = "0.00 % (0.00 to 3.10; 0 of 120)"
-BY_IT = f"  right by it:    {RIGHT} of the images that did not choose it, p = 2e-36\n"
-AS_GIVEN = f"  right as given: {WRONG}\n"
+BY_IT = f"  correct by it:    {RIGHT} of the images that did not choose it, p = 2e-36\n"
+AS_GIVEN = f"  correct as given: {WRONG}\n"
 FIX = "  fix: read the file with the class list of --classes auto\n"
-WARNED = f"Warning: lost.npy: the ids are those of another class list\n{BY_IT}{AS_GIVEN}{FIX}"
+WARNED = f"Warning: lost.npy: the ids are from another class list\n{BY_IT}{AS_GIVEN}{FIX}"
 
 
 @pytest.fixture
@@ -80,8 +80,8 @@ def test_findings_hold_the_list_and_the_page_says_so(shop: Path, run: Evaluate) 
     assert (found["honest.npy"], found["lost.npy"]["class_of"]) == (None, LOST.tolist())
     run("report", "lost.npy", "honest.npy", "--labels", "labels.json", "-o", "page.html")
     assert (
-        f"<li>lost: the ids are those of another class list; right by it: {RIGHT} of the images that did not choose "
-        f"it, p = 2e-36; right as given: {WRONG}; fix: --classes auto, or find_class_list in Python.</li>"
+        f"<li>lost: the ids are from another class list; right by it: {RIGHT} of the images that did not choose "
+        f"it, p = 2e-36; correct as given: {WRONG}; fix: --classes auto, or find_class_list in Python.</li>"
     ) in re.sub("</?(wbr|span)[^>]*>", "", Path("page.html").read_text()).replace("\N{NO-BREAK SPACE}", " ")
 
 
@@ -103,7 +103,7 @@ def test_auto_uses_the_list_that_the_images_confirm_and_says_so(shop: Path, run:
     argv = ["evaluate", "lost.npy", "--labels", "labels.json", "--classes", "auto"]
     done = run(*argv)
     assert (done.code, done.err) == (0, "")
-    assert f"lost.npy: the ids are those of another class list\n{BY_IT}{AS_GIVEN}" in done.out
+    assert f"lost.npy: the ids are from another class list\n{BY_IT}{AS_GIVEN}" in done.out
     assert accuracy(run(*argv, "--json")) == 1
 
 
@@ -163,13 +163,13 @@ def test_undecided_classes_and_a_known_order_are_named(shop: Path, run: Evaluate
     Path("names.txt").write_text("\n".join(NAMES))
     done = run("evaluate", "unclear.npy", "--labels", "named.json", "--classes", "names.txt", "--quiet")
     (line,) = (line for line in done.err.splitlines() if "undecided" in line)
-    assert line.startswith("  undecided:      2 classes: ")
+    assert line.startswith("  undecided:            2 classes: ")
     assert {name.strip() for name in line.split(":")[2].split(",")} == {NAMES[3], NAMES[4]}
     np.save("text.npy", np.argsort(sorted(range(12), key=str))[TRUTH])
     done = run("evaluate", "text.npy", "--labels", "labels.json", "--quiet")
     assert done.err.splitlines()[:2] == [
-        "Warning: text.npy: the ids are those of another class list: class numbers sorted as text: 0, 1, 10, 100",
-        "  right by it:    100.0 % (98.42 to 100.0; 240 of 240) of the images, p = 5e-54",
+        "Warning: text.npy: the ids are from another class list: class numbers sorted as text: 0, 1, 10, 100",
+        "  correct by it:    100.0 % (98.42 to 100.0; 240 of 240) of the images, p = 5e-54",
     ]
 
 
@@ -199,7 +199,7 @@ def test_at_chance_too_files_are_measured_with_a_warning(shop: Path, run: Evalua
     assert accuracy(run("evaluate", "lost.npy", *judged, "--classes", "auto", "--json")) == 1
     done = run("compare", "lost.npy", "honest.npy", *judged)
     assert done.code == 0
-    assert done.err.startswith("Warning: lost.npy: the ids are those of another class list\n")
+    assert done.err.startswith("Warning: lost.npy: the ids are from another class list\n")
     np.save("random.npy", np.random.default_rng(1).integers(0, 150, 1500))
     for command in (["evaluate", "random.npy"], ["compare", "random.npy", "honest.npy"]):
         assert run(*command, *judged).error == "wrong-order"

@@ -11,7 +11,7 @@ import numpy as np
 
 from reassess.cli.common import Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE, OUTPUT, joining_options, judge_options, prediction_options
+from reassess.cli.inputs import FILE, OUTPUT, joining_options, judge_options, part_option, prediction_options
 from reassess.cli.judges import Judges, load_judges, taken_for_imagenet
 from reassess.cli.prediction_inputs import each_prediction
 from reassess.cli.screen import print_table
@@ -56,6 +56,7 @@ _MOST_QUESTIONS = 10
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Write the first N questions.  [default: all]")
 @judge_options
+@part_option("scores", "Scores")
 @prediction_options
 @joining_options
 @call_options

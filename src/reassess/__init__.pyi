@@ -1,4 +1,3 @@
-from .aggregation import Bands as Bands
 from .aggregation import Golden as Golden
 from .aggregation import Rater as Rater
 from .aggregation import aggregate as aggregate

@@ -1,8 +1,6 @@
-from .aggregation import Bands as Bands
 from .aggregation import Golden as Golden
 from .aggregation import Rater as Rater
 from .aggregation import aggregate as aggregate
-from .aggregation import curve_points as curve_points
 from .aggregation import fit_dawid_skene as fit_dawid_skene
 from .aggregation import golden_truth as golden_truth
 from .aggregation import golden_votes as golden_votes
@@ -14,7 +12,6 @@ from .aggregation import precision_recall as precision_recall
 from .aggregation import rater_reliability as rater_reliability
 from .aggregation import relabel as relabel
 from .aggregation import replay_stops as replay_stops
-from .aggregation import simple_rules as simple_rules
 from .aggregation import with_golden_votes as with_golden_votes
 from .cleaning import HeldOutPredictions as HeldOutPredictions
 from .cleaning import checked_truth as checked_truth

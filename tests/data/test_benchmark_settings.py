@@ -16,7 +16,7 @@ from tests.helpers import message
     [
         (
             "[]",
-            "the JSON does not hold the settings of a benchmark\n  where:   DIR/benchmark.json\n"
+            "JSON does not contain the settings of a benchmark\n  where:   DIR/benchmark.json\n"
             "  allowed: an object with some of name, threshold, method, match, answers, stop\n  found:   []",
         ),
         (
@@ -47,7 +47,7 @@ from tests.helpers import message
         (
             '{"method": "EM"}',
             "unknown method\n  where:   DIR/benchmark.json, key method\n"
-            "  allowed: calibrated, em, mean, majority\n  found:   'EM'",
+            "  allowed: calibrated, em, mean, majority, imagenet-real\n  found:   'EM'",
         ),
         (
             '{"match": ["stem"]}',
@@ -97,7 +97,7 @@ SETTINGS = st.fixed_dictionaries(
     optional={
         "name": st.text(min_size=1).filter(str.strip),
         "threshold": st.floats(0, 1),
-        "method": st.sampled_from(["calibrated", "em", "mean", "majority"]),
+        "method": st.sampled_from(["calibrated", "em, pooling=2", "mean", "imagenet-real, original=false"]),
         "match": st.sampled_from(["path", "name", "stem"]),
         "answers": st.lists(st.integers() | st.text(), min_size=2, max_size=4, unique=True),
     },

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
+from reassess.data import load_scores, update_benchmark
 from reassess.formats.score_files import read_scores, write_scores
 from tests.helpers import save_npz, scores_of
 
@@ -101,10 +102,27 @@ def test_the_arrays_of_the_real_file_are_written_as_they_were(
 ) -> None:
     write_scores(tmp_path / "scores.npz", real_scores)
     with np.load(real_file("scores.npz")) as old, np.load(tmp_path / "scores.npz") as new:
-        assert set(new) == {"tensor", "info"}
-        for name in new:
+        assert (set(new), new["method"]) == ({"tensor", "info", "method"}, "imagenet-real")
+        for name in ("tensor", "info"):
             assert new[name].dtype == old[name].dtype
             assert np.array_equal(new[name], old[name])
+
+
+@pytest.mark.parametrize("method", ["unknown", "em", "calibrated, original=true, pooling=2.0"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_method_is_kept_where_a_file_has_a_place_for_it(tmp_path: Path, suffix: str, method: str) -> None:
+    write_scores(tmp_path / f"scores{suffix}", replace(scores_of({("a.png", 1): 0.5}), method=method))
+    expected = method if suffix in (".npz", ".parquet") else "unknown"
+    assert read_scores(tmp_path / f"scores{suffix}").method == expected
+    update_benchmark(tmp_path, method="mean")
+    assert load_scores(tmp_path / f"scores{suffix}").method == ("mean" if expected == "unknown" else method)
+
+
+def test_published_scores_are_known_by_their_bytes(real_file: Callable[[str], Path], tmp_path: Path) -> None:
+    copy = tmp_path / "mine.npz"
+    copy.write_bytes(real_file("scores.npz").read_bytes())
+    assert read_scores(copy).method == "unknown"
+    assert load_scores(copy).method == load_scores("imagenet-real-scores").method == "imagenet-real"
 
 
 def test_no_scores_come_back_from_an_archive(tmp_path: Path) -> None:
@@ -183,7 +201,7 @@ def test_quoted_numbers_are_numbers_and_names_stay_text(file: Callable[..., Path
         ),
         (
             "image,class\na,1\n",
-            "the table has no column for the score\n  where:   DIR/a.csv\n  allowed: score or probability\n"
+            "column with the score is missing\n  where:   DIR/a.csv\n  allowed: score or probability\n"
             "  found:   image, class\n  fix:     rename the column, or add it",
         ),
     ],

@@ -1,4 +1,4 @@
-"""What `--exclude` leaves out: the images of the benchmark that another set repeats, by a table of repeats."""
+"""The images that `--duplicates` excludes: those with a duplicate in another set, by the table of scan."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -105,21 +105,20 @@ class Excluded:
 
     def __str__(self) -> str:
         if self.name is None:
-            return f"{self.file}: no image is repeated"
-        near = len(self.images) - self.exact
-        text = f"{self.file}: another set repeats {counted(len(self.images), 'image')} of {self.name}"
-        if self.images:
-            text += f", {self.exact:,} exactly and {near:,} nearly"
+            return f"{self.file}: no image has a duplicate"
+        images, near = counted(len(self.images), "image"), len(self.images) - self.exact
+        kinds = f" ({self.exact:,} exact, {near:,} near)" if self.images else ""
+        text = f"{self.file}: {images} of {self.name} with a duplicate in another set{kinds}"
         return text + (f"; {self.unknown:,} of them not in the benchmark" if self.unknown else "")
 
 
 def load_excluded(call: Call, given: str | None, judges: Judges) -> Excluded | None:
-    """The images that `--exclude` leaves out; None without it."""
+    """The images that `--duplicates` excludes; None without it."""
     if given is None:
         return None
     known = _known_images(judges)
     match = judges.benchmark.match or "path"
-    loaded = load_repeats(call, given, known, judges.benchmark, option="--exclude")
+    loaded = load_repeats(call, given, known, judges.benchmark, option="--duplicates")
     path, repeats, name = loaded.file, loaded.repeats, loaded.name
     if name is None:
         return Excluded(path, None, (), 0, 0)

@@ -74,7 +74,7 @@ def test_more_of_each_model_may_be_asked_about_and_fewer_written(shop: Path, run
         "output": "out.jsonl",
         "questions": 6,
         "written": 2,
-        "never_proposed": 4,
+        "not_asked": 4,
         "never_rated": 2,
         "top": 2,
         "models": [

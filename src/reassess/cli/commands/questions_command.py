@@ -136,7 +136,7 @@ def _judged(call: Call, files: tuple[Path, ...], judges: Judges) -> Iterator[tup
 
 def _counts(pending: OpenQuestions) -> dict[str, int]:
     never_rated = int(np.count_nonzero(pending.never_rated))
-    return {"never_proposed": len(pending) - never_rated, "never_rated": never_rated}
+    return {"not_asked": len(pending) - never_rated, "never_rated": never_rated}
 
 
 def _to_json(pending: OpenQuestions, output: Path, top: int, limit: int | None) -> dict[str, Any]:

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from memory import peak_mib
 
-from reassess import Candidates, Golden, LabelSets, Predictions, Questions, choose_models, propose
+from reassess import LabelSets, Predictions, choose_models, propose
+from reassess.aggregation import Golden
+from reassess.core import Candidates, Questions
 from reassess.proposals.proposed_pairs import golden_pairs
-from reassess.proposals.subset_search import search_of
+from reassess.proposals.subset_search import find_subsets
 
 MODELS, IMAGES, CLASSES = 19, 50_000, 1_000
 GOLDEN = 256
@@ -119,7 +121,7 @@ def test_the_choice_among_all_subsets(row: Any, folder: Path) -> None:
     name = f"{choice.subsets:,} subsets on {GOLDEN} golden images, chosen and checked"
     row(name, seconds, "20 s", 20, "<= 1")
     some = np.random.default_rng(0).integers(1, 2**MODELS, 20)
-    found = search_of(candidates).find(golden_pairs(candidates, golden), 1)
+    found = find_subsets(candidates, golden_pairs(candidates, golden))
     measured = measure_one_by_one(candidates, golden, some)
     assert measured == list(zip(found.proposals[some - 1].tolist(), found.hits[some - 1].tolist(), strict=True))
     one_by_one = seconds_of(measure_one_by_one, candidates, golden, some) / some.size * choice.subsets

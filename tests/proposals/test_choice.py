@@ -228,7 +228,7 @@ def test_the_choice_is_as_by_brute_force(seed: int, keep: bool, share: float) ->
     assert choice.all_models == every[everyone]
     assert choice.recall == slow(golden, everyone)[0].recall
     assert choice.highest_bound == pytest.approx(bound(golden, everyone))
-    assert (choice.subsets, choice.search) == (15, "exhaustive")
+    assert (choice.subsets, choice.search) == (15, "exact")
     on_search = {models: slow(searched, models)[0] for models in subsets(MODELS)}
     best = [subset.models for subset in choice.frontier]
     assert choice.frontier == tuple(every[models] for models in best)
@@ -260,7 +260,7 @@ def test_all_subsets_at_once_are_as_one_by_one(seed: int, keep: bool) -> None:
     case = drawn(seed, keep)
     if not any(valid and is_spoken_of(case, image) for (image, _), valid in case.golden.items()):
         return
-    found = subset_search.search_of(case.candidates).find(golden_pairs(case.candidates, case.answers), 1)
+    found = subset_search.find_subsets(case.candidates, golden_pairs(case.candidates, case.answers))
     for row in range(15):
         models = tuple(name for name, is_in in zip(MODELS, found.subset(row), strict=True) if is_in)
         subset = slow(case, models)[0]
@@ -294,15 +294,15 @@ def frontier(every: list[ModelSubset]) -> list[tuple[int, int]]:
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=25)
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
-def test_a_heuristic_search_says_what_it_is_and_measures_as_well(seed: int) -> None:
+def test_a_greedy_search_says_what_it_is_and_measures_as_well(seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         case = drawn(seed)
-        patch.setattr(subset_search, "MOST_EXHAUSTIVE", 3)
+        patch.setattr(subset_search, "MOST_EXACT", 3)
         every, _ = slow(case, tuple(MODELS))
         if not every.recall.hits:
             return
         choice = choose_models(case.candidates, case.answers, recall=0.01)
-    assert choice.search == "heuristic"
+    assert choice.search == "greedy"
     assert choice.subsets <= 2 ** len(MODELS) - 1
     assert choice.chosen in choice.frontier
     _, _, checked = parts_of(case)
@@ -325,7 +325,7 @@ def test_a_model_that_adds_nothing_is_dropped_by_either_search(monkeypatch: pyte
     models = {"good": [1, 2, 0] * 20, "noisy": [3, 3, 0] * 20, "same": [1, 2, 0] * 20}
     given = made_of(models, [1, 2, 0] * 20)
     assert choose_models(*given, recall=0.9).chosen.models == ("good",)
-    monkeypatch.setattr(subset_search, "MOST_EXHAUSTIVE", 1)
+    monkeypatch.setattr(subset_search, "MOST_EXACT", 1)
     assert choose_models(*given, recall=0.9).chosen.models == ("good",)
 
 
@@ -344,7 +344,7 @@ def test_few_golden_images_show_no_high_recall() -> None:
 @pytest.mark.parametrize(("size", "target"), [(40, 0.97), (150, 0.95)])
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
 def test_the_true_recall_is_rarely_below_the_target(size: int, target: float) -> None:
-    """In at most 10 % of draws of golden images; benchmarks/subset_search.py has more of them, and other images.
+    """In at most 10 % of draws of golden images; benchmarks/model_choice.py has more of them, and other images.
 
     Of the subsets that reach the target on the golden images that find them, 33 and 36 of these 60 would be below it.
     """
@@ -403,7 +403,7 @@ def test_the_seed_splits_the_golden_images() -> None:
 @pytest.mark.parametrize("images", [1, 2])
 @pytest.mark.parametrize("most", [1, 22])
 def test_one_or_two_golden_images_find_no_subset(images: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subset_search, "MOST_EXHAUSTIVE", most)
+    monkeypatch.setattr(subset_search, "MOST_EXACT", most)
     names = ["a.png", "b.png"]
     candidates = propose(
         {"one": Predictions.from_ids([1, 0], names), "two": Predictions.from_ids([1, 1], names)},

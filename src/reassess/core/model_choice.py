@@ -90,12 +90,12 @@ class ModelChoice(Shown):
         What all models together reach on the images of the check.
     frontier
         The subsets that the search found best: none with as few proposals reaches as many of its golden labels; of a
-        heuristic search, among those that it came by. From the fewest proposals to all models, each measured on the
+        greedy search, among those of its order. From the fewest proposals to all models, each measured on the
         images of the check.
     subsets
         How many were searched.
-    exhaustive
-        Whether these are all that there are; else the search was heuristic, and there may be better ones.
+    exact
+        Whether these are all that there are; else the search was greedy, and there may be better ones.
     search_images, check_images
         Number of golden images in either part.
     never_proposed
@@ -114,7 +114,7 @@ class ModelChoice(Shown):
     chosen           vit
     recall           0.8000 (8 of 10), at least 0.5500
     proposals        300 for 100 images
-    search           exhaustive, 3 subsets
+    search           exact, 3 subsets
     """
 
     wanted: float
@@ -125,7 +125,7 @@ class ModelChoice(Shown):
     all_models: ModelSubset
     frontier: tuple[ModelSubset, ...]
     subsets: int
-    exhaustive: bool
+    exact: bool
     search_images: int
     check_images: int
     never_proposed: int
@@ -135,7 +135,7 @@ class ModelChoice(Shown):
     @property
     def search(self) -> str:
         """How it was searched, in a word."""
-        return "exhaustive" if self.exhaustive else "heuristic"
+        return "exact" if self.exact else "greedy"
 
     @property
     def shown_recall(self) -> Proportion:

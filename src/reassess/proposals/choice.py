@@ -7,8 +7,6 @@ proposals, until one is not shown to reach the recall. Each subset is tested at 
 chosen only if the first of them in that order passes. So the level holds for the choice, however many are tested.
 """
 
-import math
-
 import numpy as np
 
 from reassess.aggregation.golden import Golden
@@ -17,14 +15,14 @@ from reassess.core.checks import check_number
 from reassess.core.model_choice import ModelChoice
 from reassess.errors import DataError
 from reassess.numeric.proportion import Proportion
-from reassess.proposals.proposed_pairs import GoldenPairs, golden_pairs
-from reassess.proposals.subset_search import Measure, search_of
+from reassess.proposals.proposed_pairs import golden_pairs
+from reassess.proposals.subset_search import Measure, find_subsets
 from reassess.text import counted
 
 __all__ = ["USUAL_RECALL", "choose_models"]
 
 USUAL_RECALL = 0.97
-_CONFIDENCE, _Z = 0.9, 1.2816  # of a bound on one side, and as standard errors of a normal distribution
+_CONFIDENCE = 0.9  # of a bound on one side
 _SEARCHED = 3  # one golden image in so many finds subsets, and the others check them
 
 
@@ -33,8 +31,9 @@ def choose_models(
 ) -> ModelChoice:
     """Choose the models whose proposals are shown to reach a recall of golden labels, with few proposals.
 
-    A third of the golden images, drawn at random, finds subsets: all are measured if there are up to 22 models; of
-    more, those to which a search from many starts comes. The other images check the best ones, from all models to fewer
+    A third of the golden images, drawn at random, finds subsets: all are measured if there are up to 20 models; of
+    more, those of a greedy order, which adds the model that brings the most golden labels for its proposals. The other
+    images check the best ones, from all models to fewer
     proposals, until the lower bound of a subset's recall, with 90 % confidence, is below `recall`. The subset before it
     is chosen.
 
@@ -81,7 +80,7 @@ def choose_models(
     chosen           one
     recall           1.0000 (40 of 40), at least 0.9441
     proposals        60 for 30 images
-    search           exhaustive, 7 subsets
+    search           exact, 7 subsets
 
     Notes
     -----
@@ -97,9 +96,8 @@ def choose_models(
     judged = golden_pairs(candidates, golden)
     is_searched = np.random.default_rng(seed).permutation(judged.count) < judged.count // _SEARCHED
     checked = judged.of_images(~is_searched)
-    everything, search = np.ones(len(candidates.models), bool), search_of(candidates)
-    searched = judged.of_images(is_searched)
-    found = search.find(searched, _need(searched, checked, recall))
+    everything = np.ones(len(candidates.models), bool)
+    found = find_subsets(candidates, judged.of_images(is_searched))
     subsets = [subset for subset in map(found.subset, found.frontier.tolist()) if not subset.all()]
     highest = judged.recall_bound(everything, confidence=_CONFIDENCE)
     chosen, bound = everything, highest
@@ -119,17 +117,10 @@ def choose_models(
         all_models=measure(everything),
         frontier=tuple(map(measure, [*subsets, everything])),
         subsets=found.hits.size,
-        exhaustive=found.exhaustive,
+        exact=found.exact,
         search_images=int(np.count_nonzero(is_searched)),
         check_images=int(np.count_nonzero(~is_searched)),
         never_proposed=judged.never_proposed,
         set_aside=judged.set_aside,
         left_out=judged.left_out,
     )
-
-
-def _need(searched: GoldenPairs, checked: GoldenPairs, recall: float) -> int:
-    """How many valid pairs a search looks for: about the share that the check will ask for, to show the recall."""
-    images = np.unique(checked.images[checked.valid]).size
-    share = min(1.0, recall + _Z * math.sqrt(recall * (1 - recall) / max(images, 1)))
-    return math.ceil(share * int(np.count_nonzero(searched.valid)) - 1e-9)

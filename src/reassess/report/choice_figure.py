@@ -46,7 +46,7 @@ def _choice_on(drawing: Drawing, choice: ModelChoice) -> None:
     drawing.axes.plot(*line.T, ".", color=_BEST, markersize=4, zorder=3)
     if len(line) > 1:
         drawing.drawn += [along(part, _SAMPLES // len(line) + 2) for part in np.stack([steps[:-1], steps[1:]], axis=1)]
-    best = "best subset" if choice.exhaustive else "best that a search found"
+    best = "best subset" if choice.exact else "best subset found"
     drawing.name(best, line[len(line) // 2 :][:1], color=_BEST)
     named = [(choice.all_models, "all models", _ALL)]
     named += [] if choice.chosen is None else [(choice.chosen, "chosen", _CHOSEN)]

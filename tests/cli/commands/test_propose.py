@@ -187,7 +187,7 @@ subset       models           proposals   an image   recall   precision   unjudg
              alex                    75       2.50   0.6977      0.7792         11
 chosen       alex, ids              165       2.75   1.0000      0.6667         11
 all models   alex, ids, vit         180       3.00   1.0000      0.6667         18
-exhaustive search: all 7 subsets were measured, with the N of all models
+exact search: all 7 subsets were measured, with the N of all models
 30 golden images set aside by all models: there the original label alone counts as proposed
 30 golden images left out: no model says anything of them
 """
@@ -200,10 +200,10 @@ unjudged: proposals on golden images that are no golden pairs; they count in nei
     assert read_proposals("out.csv").sources == ("original", "alex", "ids")
     assert Path("frontier.csv").read_text() == (
         "models,proposals,images,hits,valid,recall,judged,precision,unjudged,lacking,chosen,search\n"
-        "ids,60,30,43,86,0.5,86,0.5,0,30,false,exhaustive\n"
-        "alex,75,30,60,86,0.6976744186046512,77,0.7792207792207793,11,0,false,exhaustive\n"
-        "alex; ids,165,60,86,86,1.0,129,0.6666666666666666,11,0,true,exhaustive\n"
-        "alex; ids; vit,180,60,86,86,1.0,129,0.6666666666666666,18,0,false,exhaustive\n"
+        "ids,60,30,43,86,0.5,86,0.5,0,30,false,exact\n"
+        "alex,75,30,60,86,0.6976744186046512,77,0.7792207792207793,11,0,false,exact\n"
+        "alex; ids,165,60,86,86,1.0,129,0.6666666666666666,11,0,true,exact\n"
+        "alex; ids; vit,180,60,86,86,1.0,129,0.6666666666666666,18,0,false,exact\n"
     )
     assert run(*CHOOSE, "--frontier", "frontier.parquet").code == 0
     assert read_table(Path("frontier.parquet"))["models"].to_list()[2] == ["alex", "ids"]
@@ -225,7 +225,7 @@ def test_the_document_of_a_choice(many: Path, run: Callable[..., Run]) -> None:
     assert choice.pop("all_models") == choice.pop("frontier")[-1]
     assert choice == {
         "wanted": 0.9,
-        "search": "exhaustive",
+        "search": "exact",
         "subsets": 7,
         "search_images": 30,
         "check_images": 60,
@@ -329,13 +329,13 @@ def test_of_many_models_the_answer_stands_in_the_first_lines(pets: Path, run: Ca
     assert "\nchosen (all)   all 19 " in out
 
 
-def test_a_heuristic_search_is_called_so(many: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reassess.proposals.subset_search.MOST_EXHAUSTIVE", 2)
+def test_a_greedy_search_is_called_so(many: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reassess.proposals.subset_search.MOST_EXACT", 2)
     monkeypatch.setattr("reassess.cli.tables.propose_table._MOST_SUBSETS", 1)
     lines = run(*CHOOSE, "--frontier", "frontier.csv").out.splitlines()
     assert "2 of the 4 best subsets that a search found (--verbose shows all)" in lines
-    assert any(line.startswith("heuristic search: ") for line in lines)
-    assert set(read_table(Path("frontier.csv"))["search"]) == {"heuristic"}
+    assert any(line.startswith("greedy search: ") for line in lines)
+    assert set(read_table(Path("frontier.csv"))["search"]) == {"greedy"}
 
 
 def test_the_frontier_is_drawn_with_its_words(many: Path, run: Callable[..., Run], report_extra: None) -> None:

@@ -103,7 +103,7 @@ _HEADINGS = ["subset", "models", "proposals", "an image", "recall", "precision",
 def write_frontier(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
     """Write the frontier, a subset a row: its models (in csv and tsv separated by ``; ``), and what it reaches.
 
-    The column search is ``exhaustive``, or ``heuristic`` where there may be better subsets.
+    The column search is ``exact``, or ``greedy`` where there may be better subsets.
     """
     import polars as pl
 
@@ -193,7 +193,7 @@ def _some_of(call: Call, choice: ModelChoice) -> Sequence[ModelSubset]:
         return frontier
     places = {round(place) for place in np.linspace(0, len(frontier) - 1, _MOST_SUBSETS - 1).tolist()}
     places |= {len(frontier) - 1} if choice.chosen is None else {len(frontier) - 1, frontier.index(choice.chosen)}
-    found = "" if choice.exhaustive else " that a search found"
+    found = "" if choice.exact else " found"
     call.tell(f"{len(places)} of the {len(frontier):,} best subsets{found} (--verbose shows all)")
     return [frontier[place] for place in sorted(places)]
 
@@ -223,6 +223,6 @@ def _share(share: Proportion) -> str:
 
 def _searched(choice: ModelChoice) -> str:
     subsets = counted(choice.subsets, "subset")
-    if choice.exhaustive:
-        return f"exhaustive search: all {subsets} were measured, with the N of all models"
-    return f"heuristic search: {subsets} of too many to measure all, with the N of all models; there may be better ones"
+    if choice.exact:
+        return f"exact search: all {subsets} were measured, with the N of all models"
+    return f"greedy search: {subsets} of too many to measure all, with the N of all models; there may be better ones"

@@ -92,7 +92,7 @@ def print_people() -> None:
     unfair = HeldOutPredictions.of({"unfair": exchanged(predictions)}, labels)
     cleaning = clean_by_posterior(held_out)
     assert cleaning.noise is not None
-    ranked = wrong[np.argsort(cleaning.p_right, kind="stable")]
+    ranked = wrong[np.argsort(cleaning.label_quality, kind="stable")]
     off = np.abs(cleaning.noise.matrix - matrix_of(truth, labels.indices.astype(np.int64), 10)).mean()
     print("| average precision | F1 at the best cut | matrix is off by | share | truly |\n|---|---|---|---|---|")
     print(
@@ -145,8 +145,8 @@ def print_samples(model: str, held_out: HeldOutPredictions, cleaning: Cleaning, 
             rows = np.sort(np.random.default_rng(seed).permutation(len(labels))[:count])
             images = [labels.images[row] for row in rows.tolist()]
             pairs = Questions.from_columns(images, labels.indices[rows], labels.classes)
-            p_right, checked = corrected(cleaning.p_right, known_labels(held_out, Golden(pairs, ~wrong[rows])))
-            off = float(1 - p_right.mean() - share)
+            label_quality, checked = corrected(cleaning.label_quality, known_labels(held_out, Golden(pairs, ~wrong[rows])))
+            off = float(1 - label_quality.mean() - share)
             near, squares = near + (abs(off) <= 0.015), squares + off**2
             held += checked.interval[0] <= share <= checked.interval[1]
         rms = 100 * (squares / DRAWS) ** 0.5

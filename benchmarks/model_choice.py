@@ -1,6 +1,6 @@
 """How good a choice of models is.
 
-`PYTHONPATH=. python benchmarks/model_choice.py` prints the numbers of docs/proposals.md: how many candidates the greedy
+`PYTHONPATH=. python benchmarks/model_choice.py` prints the numbers of docs/proposals.md: how many result the greedy
 order needs beside the best of all subsets, among 15 to 18 simulated models; and the recall of chosen models: how often
 it is below the target, over draws of golden images from 10,000 simulated images with one to five valid classes.
 """
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from reassess import LabelSets, Predictions, choose_models, propose
 from reassess.aggregation import Golden
-from reassess.core import Candidates, Questions
+from reassess.core import ProposalResult, Questions
 from reassess.proposals.proposed_pairs import GoldenPairs, golden_pairs
 from reassess.proposals.subset_search import _every_subset, _greedy, find_subsets
 from tests.proposals.simulated_pairs import simulated
@@ -29,12 +29,12 @@ TARGETS = ((0.6, False, 0.9), (0.6, True, 0.9))
 
 
 def ratios_of(case: int) -> list[float]:
-    """The proposals of the greedy order, as shares of the fewest that reach the same recall, by recall."""
+    """The candidates of the greedy order, as shares of the fewest that reach the same recall, by recall."""
     models = FEWEST_MODELS + case % MODELS_AND_MORE
     pairs, valid = simulated(case, models, 200, copies=case % COPIES, noisy=case % NOISY)
     every, greedy = _every_subset(pairs, valid), _greedy(pairs, valid)
     needs = [math.ceil(recall * int(every.hits.max())) for recall in RECALLS]
-    fewest = [[int(found.proposals[found.hits >= need].min()) for need in needs] for found in (greedy, every)]
+    fewest = [[int(found.candidates[found.hits >= need].min()) for need in needs] for found in (greedy, every)]
     return [mine / best for mine, best in zip(*fewest, strict=True)]
 
 
@@ -55,7 +55,7 @@ class Population:
 
     names: list[str]
     valid: npt.NDArray[np.bool_]
-    candidates: Candidates
+    result: ProposalResult
 
     @classmethod
     def drawn(cls, several: float, is_hard: bool) -> "Population":
@@ -83,22 +83,22 @@ class Population:
 
     def recall(self, models: tuple[str, ...], everything: GoldenPairs) -> float:
         """The true recall of some models."""
-        return float(everything.pairs.proposed_by(np.isin(self.candidates.names, models)).mean())
+        return float(everything.pairs.proposed_by(np.isin(self.result.names, models)).mean())
 
 
 def chosen_as_before(population: Population, golden: Golden, target: float) -> tuple[str, ...] | None:
-    """The models with the fewest proposals whose recall on the golden images that found them reaches the target."""
-    judged = golden_pairs(population.candidates, golden)
+    """The models with the fewest candidates whose recall on the golden images that found them reaches the target."""
+    judged = golden_pairs(population.result, golden)
     need = math.ceil(target * len(judged.valid) - 1e-9)
-    found = find_subsets(population.candidates, judged)
+    found = find_subsets(population.result, judged)
     rows = [row for row in found.frontier.tolist() if found.hits[row] >= need]
-    return tuple(np.array(population.candidates.names)[found.subset(rows[0])]) if rows else None
+    return tuple(np.array(population.result.names)[found.subset(rows[0])]) if rows else None
 
 
 def print_recalls() -> None:
     """How often the true recall of chosen models is below the target."""
     print(
-        "| all models | target | golden images | chosen % | fewer than all % | proposals, % of all | below target % |",
+        "| all models | target | golden images | chosen % | fewer than all % | candidates, % of all | below target % |",
         end="",
     )
     print(" highest recall shown, median | best on the images that found them: below target % |")
@@ -108,21 +108,21 @@ def print_recalls() -> None:
         if (several, is_hard) not in known:
             known = {(several, is_hard): Population.drawn(several, is_hard)}
         (population,) = known.values()
-        candidates = population.candidates
-        everything = golden_pairs(candidates, population.golden(np.arange(DRAWN)))
-        of_all = population.recall(candidates.names, everything)
+        result = population.result
+        everything = golden_pairs(result, population.golden(np.arange(DRAWN)))
+        of_all = population.recall(result.names, everything)
         for size in GOLDEN:
             rng = np.random.default_rng(size)
             choices, before = [], []
             for _ in range(RUNS):
                 golden = population.golden(rng.choice(DRAWN, size, replace=False))
-                choices.append(choose_models(candidates, golden, recall=target))
+                choices.append(choose_models(result, golden, recall=target))
                 before.append(chosen_as_before(population, golden, target))
             chosen = [choice.chosen for choice in choices if choice.chosen is not None]
-            fewer = [subset for subset in chosen if subset.models != candidates.names]
+            fewer = [subset for subset in chosen if subset.models != result.names]
             below = [population.recall(subset.models, everything) < target for subset in chosen]
             below_before = [population.recall(models, everything) < target for models in before if models is not None]
-            shares = [100 * subset.proposals / choices[0].all_models.proposals for subset in chosen]
+            shares = [100 * subset.candidates / choices[0].all_models.candidates for subset in chosen]
             cells = [
                 f"{of_all:.3f}",
                 f"{target}",

@@ -19,7 +19,7 @@ from reassess import (
     Panel,
     Predictions,
     Questions,
-    Repeats,
+    Duplicates,
     Scores,
     TrainingTargets,
     Votes,
@@ -65,7 +65,7 @@ from reassess import (
     write_folds,
     write_labels,
     write_noise,
-    write_repeats,
+    write_duplicates,
     write_report,
     write_scores,
     write_votes,
@@ -162,7 +162,7 @@ def test_what_is_no_path_is_refused_by_everything_that_reads_a_file(name: str, g
 
 
 def test_what_is_no_path_is_refused_by_what_writes_a_file() -> None:
-    for write, noun in ((write_folds, PARTS), (write_repeats, REPEATS), (write_labels, LABELS)):
+    for write, noun in ((write_folds, PARTS), (write_duplicates, DUPLICATES), (write_labels, LABELS)):
         assert message(write, None, noun).startswith("not a path of a file\n")
     assert len(FROM_FILES) > 20
 
@@ -255,7 +255,7 @@ HELD_OUT = HeldOutPredictions.of(
 )
 TARGETS = training_targets(ONE_OF_THREE, "uniform")
 PARTS = Folds(ONE_OF_THREE.images, np.arange(12) % 3)
-REPEATS = Repeats.from_rows(["a", "b"], ["1.png", "2.png"], [1, 1], ["exact", "exact"])
+DUPLICATES = Duplicates.from_rows(["a", "b"], ["1.png", "2.png"], [1, 1], ["exact", "exact"])
 ONE_VOTE = Votes.from_columns(
     Questions.from_columns(["a.png"], np.array([1])), np.array([0]), np.array([0]), np.array([1]), "x", ("no", "yes")
 )
@@ -308,12 +308,12 @@ def targets(**parts: Any) -> TrainingTargets:
         (
             lambda: make_folds(ONE_OF_THREE, k=3, repeats=None),
             "these are no groups of images\n  allowed: a list\n  found:   NoneType\n"
-            "  fix:     groups_within(REPEATS, SET)",
+            "  fix:     groups_within(DUPLICATES, SET)",
         ),
         (
-            lambda: make_folds(ONE_OF_THREE, k=3, repeats=REPEATS),
-            "these are no groups of images\n  allowed: a list\n  found:   Repeats\n"
-            "  fix:     groups_within(REPEATS, SET)",
+            lambda: make_folds(ONE_OF_THREE, k=3, repeats=DUPLICATES),
+            "these are no groups of images\n  allowed: a list\n  found:   Duplicates\n"
+            "  fix:     groups_within(DUPLICATES, SET)",
         ),
         (lambda: make_folds(ONE_OF_THREE, k=3, repeats=[1, 2]), f"{NO_NAMES}int"),
         (lambda: make_folds(ONE_OF_THREE, k=True), "number of folds is not a whole number\n  found:   True"),
@@ -356,8 +356,8 @@ def targets(**parts: Any) -> TrainingTargets:
             "wrong type of the folds of a repetition\n  allowed: Folds\n  found:   str\n  fix:     read_folds(FILE)",
         ),
         (
-            lambda: evaluate(MODEL, LABELS, exclude=REPEATS),
-            f"{NO_NAMES}Repeats\n  fix:     REPEATS.repeated_elsewhere(SET)",
+            lambda: evaluate(MODEL, LABELS, exclude=DUPLICATES),
+            f"{NO_NAMES}Duplicates\n  fix:     DUPLICATES.duplicated_elsewhere(SET)",
         ),
         (
             lambda: evaluate(MODEL, LABELS, exclude="a.png"),
@@ -377,8 +377,8 @@ def test_what_cleaning_cannot_take_is_refused(make: Callable[[], object], expect
         (lambda: write_clean_list("any.txt", PARTS), "Cleaning"),
         (lambda: write_details("any.csv", PARTS), "Cleaning"),
         (lambda: write_noise("any.csv", PARTS), "LabelNoise"),
-        (lambda: write_folds("any.csv", REPEATS), "Folds"),
-        (lambda: write_repeats("any.csv", PARTS), "Repeats"),
+        (lambda: write_folds("any.csv", DUPLICATES), "Folds"),
+        (lambda: write_duplicates("any.csv", PARTS), "Duplicates"),
     ],
 )
 def test_other_kinds_are_refused_by_what_writes_and_checks(make: Callable[[], object], kind: str) -> None:

@@ -46,7 +46,7 @@ def same(one: Cleaning, other: Cleaning) -> None:
     place = {image: row for row, image in enumerate(other.images)}
     rows = [place[image] for image in one.images]
     assert np.array_equal(one.kept, other.kept[rows])
-    assert np.array_equal(one.p_right, other.p_right[rows], equal_nan=True)
+    assert np.array_equal(one.label_quality, other.label_quality[rows], equal_nan=True)
     assert np.array_equal(one.suggested, other.suggested[rows])
     assert one.reasons == tuple(other.reasons[row] for row in rows)
 
@@ -70,7 +70,7 @@ def test_consistency_is_what_counting_says(seed: int, repetitions: int, data: st
         most = [class_id for class_id in sorted(votes) if votes[class_id] == max(votes.values())]
         assert cleaning.suggested[column] == (label if label in most else most[0])
         assert cleaning.reasons[column] == f"{votes[label]} of {repetitions} held-out predictions are the label"
-    assert np.isnan(cleaning.p_right).all()
+    assert np.isnan(cleaning.label_quality).all()
     assert cleaning.noise is None
 
 
@@ -121,7 +121,7 @@ def test_every_repetition_twice_changes_nothing(clean: Callable[[HeldOutPredicti
     once, twice = (HeldOutPredictions.of(dict.fromkeys(names, model), sets) for names in ("a", "ab"))
     one, two = clean(once), clean(twice)
     assert np.array_equal(one.kept, two.kept)
-    assert np.array_equal(one.p_right, two.p_right, equal_nan=True)
+    assert np.array_equal(one.label_quality, two.label_quality, equal_nan=True)
     assert np.array_equal(one.suggested, two.suggested)
 
 
@@ -131,7 +131,7 @@ def test_other_numbers_of_the_classes_change_nothing_but_the_numbers() -> None:
     moved = np.empty_like(scores)
     moved[:, new] = scores
     one, other = clean_by_posterior(held_out_of(scores, labels)), clean_by_posterior(held_out_of(moved, new[labels]))
-    assert other.p_right == pytest.approx(one.p_right, abs=1e-3)
+    assert other.label_quality == pytest.approx(one.label_quality, abs=1e-3)
     assert (new[one.suggested] == other.suggested).mean() > 0.99
 
 
@@ -140,17 +140,17 @@ def test_of_a_large_set_a_sample_is_calibrated_and_all_are_judged(monkeypatch: p
     whole = clean_by_posterior(held_out_of(scores, labels))
     monkeypatch.setattr(posterior, "_SAMPLE", 1_500)
     sampled = clean_by_posterior(held_out_of(scores, labels))
-    assert not np.array_equal(whole.p_right, sampled.p_right)
-    assert sampled.p_right == pytest.approx(whole.p_right, abs=0.2)
+    assert not np.array_equal(whole.label_quality, sampled.label_quality)
+    assert sampled.label_quality == pytest.approx(whole.label_quality, abs=0.2)
     assert sampled.noise.share == pytest.approx(whole.noise.share, abs=0.02)
-    assert np.array_equal(clean_by_posterior(held_out_of(scores, labels)).p_right, sampled.p_right)
+    assert np.array_equal(clean_by_posterior(held_out_of(scores, labels)).label_quality, sampled.label_quality)
 
 
 @pytest.mark.parametrize("precision", [0.9, 0.97, 0.999])
 def test_a_precision_is_reached_with_as_many_images_as_can_be(precision: float) -> None:
     scores, _, labels = noisy()
     cleaning = clean_by_posterior(held_out_of(scores, labels), precision=precision)
-    kept, left = cleaning.p_right[cleaning.kept], cleaning.p_right[~cleaning.kept]
+    kept, left = cleaning.label_quality[cleaning.kept], cleaning.label_quality[~cleaning.kept]
     assert kept.mean() >= precision
     assert left.max() < kept.min()
     assert (kept.sum() + left.max()) / (kept.size + 1) < precision
@@ -164,14 +164,14 @@ def test_equally_likely_labels_are_kept_or_dropped_together(precision: float) ->
     scores[:CLASSES] = 0.03 + 0.88 * np.eye(CLASSES)
     held_out = held_out_of(np.repeat(scores, 75, axis=0), np.repeat(labels, 75))
     cleaning = clean_by_posterior(held_out, precision=precision)
-    assert cleaning.p_right[cleaning.kept].mean() >= precision
+    assert cleaning.label_quality[cleaning.kept].mean() >= precision
     assert all(len(set(kind)) == 1 for kind in cleaning.kept.reshape(8, 75).tolist())
 
 
 def test_a_precision_out_of_reach_says_what_is_in_reach() -> None:
     scores, _, labels = noisy()
     held_out = held_out_of(0.9 * scores + 0.1 / CLASSES, labels)
-    most = np.floor(1e4 * clean_by_posterior(held_out).p_right.max()) / 1e4  # which can be reached
+    most = np.floor(1e4 * clean_by_posterior(held_out).label_quality.max()) / 1e4  # which can be reached
     assert message(clean_by_posterior, held_out, precision=1.0) == (
         "no threshold reaches this precision\n"
         f"  allowed: a precision of up to {most:.4f}\n"
@@ -249,7 +249,7 @@ def test_ids_alone_have_no_probabilities() -> None:
 def test_one_image_and_one_class_are_kept(labels: list[int]) -> None:
     cleaning = clean_by_posterior(held_out_of(np.ones((len(labels), 1)), labels))
     assert cleaning.kept.all()
-    assert cleaning.p_right.tolist() == [1.0] * len(labels)
+    assert cleaning.label_quality.tolist() == [1.0] * len(labels)
     assert cleaning.noise.share == 0
 
 
@@ -257,7 +257,7 @@ def test_a_few_images_give_probabilities() -> None:
     """Of two images, one for each class, nothing can be learned, and nothing breaks."""
     cleaning = clean_by_posterior(held_out_of(np.array([[0.9, 0.1], [0.2, 0.8]]), [0, 1]))
     assert cleaning.kept.all()
-    assert np.isfinite(cleaning.p_right).all()
+    assert np.isfinite(cleaning.label_quality).all()
 
 
 def test_checked_labels_are_certain_and_suggestions_agree_with_them() -> None:
@@ -273,7 +273,7 @@ def test_checked_labels_are_certain_and_suggestions_agree_with_them() -> None:
     assert {cleaning.reasons[row] for row in rows.tolist()} == {"checked by people"}
     checked = cleaning.noise.checked
     assert (checked.checked, checked.wrong) == (200, int((~right).sum()))
-    assert cleaning.noise.share == pytest.approx(1 - cleaning.p_right.mean())
+    assert cleaning.noise.share == pytest.approx(1 - cleaning.label_quality.mean())
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""make_folds: classes spread evenly, repeats together, and the same folds for the same names, whatever their order."""
+"""make_folds: classes spread evenly, duplicates together, and the same folds for the same names, whatever their order."""
 
 import warnings
 from collections import Counter
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reassess.cleaning.folding import groups_within, make_folds
 from reassess.core.classes import Classes
-from reassess.core.duplicates import Repeats
+from reassess.core.duplicates import Duplicates
 from reassess.core.folds import Folds
 from reassess.core.labels import LabelSets
 from reassess.errors import ReassessWarning
@@ -73,7 +73,7 @@ def test_repeats_are_in_one_fold_and_no_order_changes_the_folds(
     labels, groups = case
     if units(labels.images, groups) < k:
         return
-    folds = by_name(made(labels, k=k, repeats=groups, seed=seed))
+    folds = by_name(made(labels, k=k, duplicates=groups, seed=seed))
     for group in groups:
         assert len({folds[name] for name in group if name in folds}) <= 1
     rows = list(range(len(labels)))
@@ -82,7 +82,7 @@ def test_repeats_are_in_one_fold_and_no_order_changes_the_folds(
         [labels.images[row] for row in rows], [labels[labels.images[row]] or () for row in rows]
     )
     others = [random.sample(group, len(group)) for group in random.sample(groups, len(groups))]
-    assert by_name(made(shuffled, k=k, repeats=others, seed=seed)) == folds
+    assert by_name(made(shuffled, k=k, duplicates=others, seed=seed)) == folds
 
 
 def units(images: tuple[str, ...], groups: list[list[str]]) -> int:
@@ -111,19 +111,19 @@ def test_large_groups_come_first_and_single_images_level_what_they_leave(
     labels = labels_of([0] * (sum(sizes) + singles))
     ends = np.cumsum([0, *sizes])
     groups = [labels.images[a:b] for a, b in pairwise(ends)]
-    folds = made(labels, k=k, repeats=groups)
+    folds = made(labels, k=k, duplicates=groups)
     assert sorted(np.bincount(folds.numbers, minlength=k).tolist()) == greedy([*sizes, *[1] * singles], k)
 
 
 def test_a_repeat_of_another_class_counts_for_its_own_class() -> None:
     labels = labels_of([0] * 9 + [1] * 9)
-    folds = made(labels, k=3, repeats=[("0.png", "9.png"), ("1.png", "10.png"), ("2.png", "11.png")])
+    folds = made(labels, k=3, duplicates=[("0.png", "9.png"), ("1.png", "10.png"), ("2.png", "11.png")])
     assert counts(labels, folds, 3) == [[3, 3, 3], [3, 3, 3]]
 
 
 def test_a_group_goes_where_the_fewest_of_its_class_are_though_more_of_others_are_there() -> None:
     labels = labels_of([0] * 5 + [1] * 5)
-    folds = made(labels, k=2, repeats=[labels.images[:5], labels.images[5:8], labels.images[8:]])
+    folds = made(labels, k=2, duplicates=[labels.images[:5], labels.images[5:8], labels.images[8:]])
     assert sorted(counts(labels, folds, 2)[1]) == [2, 3]
 
 
@@ -153,17 +153,17 @@ def test_a_class_with_fewer_images_than_folds_is_said() -> None:
 
 
 def test_groups_are_of_one_set_and_of_its_images_alone() -> None:
-    repeats = Repeats.from_rows(
+    duplicates = Duplicates.from_rows(
         ["t", "t", "v", "t", "v", "t", "t", "t", "t"],
         ["a", "b", "a", "c", "d", "a", "e", "f", "c"],
         [1, 1, 1, 2, 2, 3, 3, 0, 0],
         [*["exact"] * 5, "near", "near", "unreadable", "tiny"],
     )
-    assert groups_within(repeats, "t") == [("a", "b"), ("a", "e")]
-    assert groups_within(repeats, "v") == []
-    folds = made(labels_of([0] * 6).renamed("abcdef"), k=2, repeats=groups_within(repeats, "t"))
+    assert groups_within(duplicates, "t") == [("a", "b"), ("a", "e")]
+    assert groups_within(duplicates, "v") == []
+    folds = made(labels_of([0] * 6).renamed("abcdef"), k=2, duplicates=groups_within(duplicates, "t"))
     assert len({by_name(folds)[name] for name in "abe"}) == 1
-    assert message(groups_within, repeats, "x").startswith("unknown set of images\n  allowed: t, v\n")
+    assert message(groups_within, duplicates, "x").startswith("unknown set of images\n  allowed: t, v\n")
 
 
 @pytest.mark.parametrize(
@@ -176,15 +176,15 @@ def test_groups_are_of_one_set_and_of_its_images_alone() -> None:
         ),
         (
             [0] * 3,
-            {"k": 3, "repeats": [("0.png", "1.png")]},
-            "fewer images than folds\n  allowed: 3 or more, repeats counted once\n  found:   2\n"
+            {"k": 3, "duplicates": [("0.png", "1.png")]},
+            "fewer images than folds\n  allowed: 3 or more, duplicates counted once\n  found:   2\n"
             "  fix:     ask for fewer folds",
         ),
         ([0] * 3, {"k": 1}, "number of folds out of range\n  allowed: 2 or more\n  found:   1"),
         ([0] * 3, {"k": 2.5}, "number of folds is not a whole number\n  found:   2.5"),
         (
             [0] * 3,
-            {"k": 2, "repeats": ["0.png"]},
+            {"k": 2, "duplicates": ["0.png"]},
             "one text was given as names of images\n  found:   '0.png'\n  fix:     ['0.png']",
         ),
     ],

@@ -219,7 +219,7 @@ def test_a_fold_may_be_in_any_order_and_a_file_of_all_images_is_no_fold() -> Non
 
 SPLIT = (
     "2 groups of duplicates in several folds, such as 0.png and 1.png; a model knows the label of each image whose "
-    "copy it was trained on: make the folds with --repeats"
+    "copy it was trained on: make the folds with --duplicates"
 )
 
 
@@ -227,22 +227,22 @@ def test_duplicates_in_several_folds_are_warned_of() -> None:
     groups = [("0.png", "1.png"), ("2.png", "4.png"), ("5.png", "unknown.png"), ("3.png", "0.png", "unknown.png")]
     parts = {"a": ids(0, 2, 4), "b": ids(1, 3, 5)}
     with pytest.warns(ReassessWarning) as caught:
-        HeldOutPredictions.of(parts, LABELS, repeats=groups)
+        HeldOutPredictions.of(parts, LABELS, duplicates=groups)
     assert [str(warning.message) for warning in caught] == [SPLIT]
     folds = Folds(LABELS.images, np.arange(6) % 2)
     with pytest.warns(ReassessWarning) as caught:
-        HeldOutPredictions.of({"all": ids(*range(6))}, LABELS, folds=[folds], repeats=groups)
+        HeldOutPredictions.of({"all": ids(*range(6))}, LABELS, folds=[folds], duplicates=groups)
     assert [str(warning.message) for warning in caught] == [SPLIT]
 
 
 def test_duplicates_in_one_fold_are_not_warned_of(recwarn: pytest.WarningsRecorder) -> None:
     parts = {"a": ids(0, 2, 4), "b": ids(1, 3, 5), "c": ids(*range(6))}
-    HeldOutPredictions.of(parts, LABELS, repeats=[("0.png", "2.png", "4.png"), ("1.png", "5.png")])
+    HeldOutPredictions.of(parts, LABELS, duplicates=[("0.png", "2.png", "4.png"), ("1.png", "5.png")])
     assert not recwarn.list
 
 
 def test_duplicates_need_folds() -> None:
-    assert message(HeldOutPredictions.of, {"all": ids(*range(6))}, LABELS, repeats=[("0.png", "1.png")]) == (
+    assert message(HeldOutPredictions.of, {"all": ids(*range(6))}, LABELS, duplicates=[("0.png", "1.png")]) == (
         "folds are unknown\n"
         "  allowed: folds, or files of one fold each, to look for duplicates in several folds\n"
         "  found:   files that hold all images\n"

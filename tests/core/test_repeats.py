@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess import Repeats
+from reassess import Duplicates
 from tests.helpers import message
 
 ROWS = [
@@ -22,31 +22,31 @@ ROWS = [
 ]
 
 
-def repeats_of(rows: list[tuple[str, str, int, str]]) -> Repeats:
+def repeats_of(rows: list[tuple[str, str, int, str]]) -> Duplicates:
     sets, images, groups, kinds = zip(*rows, strict=True) if rows else ((), (), (), ())
-    return Repeats.from_rows(sets, images, groups, kinds)
+    return Duplicates.from_rows(sets, images, groups, kinds)
 
 
 def test_an_image_is_repeated_elsewhere_where_its_group_holds_one_of_another_set() -> None:
     repeats = repeats_of(ROWS)
-    assert repeats.repeated_elsewhere("train") == ("a.png",)
-    assert repeats.repeated_elsewhere("val") == ("b.png",)
-    assert repeats.repeated_elsewhere("val", "near") == ()
-    assert repeats.repeated_elsewhere("extra", "near") == ("e.png",)
+    assert repeats.duplicated_elsewhere("train") == ("a.png",)
+    assert repeats.duplicated_elsewhere("val") == ("b.png",)
+    assert repeats.duplicated_elsewhere("val", "near") == ()
+    assert repeats.duplicated_elsewhere("extra", "near") == ("e.png",)
     assert repeats.images_of("val") == ("b.png", "c.png", "d.png", "f.png")
     assert (repeats.group_count(), repeats.group_count("exact"), repeats.group_count("near")) == (3, 2, 1)
     assert (repeats.largest_group("exact"), repeats.largest_group("near")) == (2, 2)
-    assert message(repeats.repeated_elsewhere, "test") == (
+    assert message(repeats.duplicated_elsewhere, "test") == (
         "unknown set of images\n  allowed: train, val, extra\n  found:   'test'\n"
         "  fix:     a set of which nothing was found has no row"
     )
-    assert message(repeats.repeated_elsewhere, "val", "tiny").startswith("unknown kind of repeat\n")
+    assert message(repeats.duplicated_elsewhere, "val", "tiny").startswith("unknown kind of repeat\n")
 
 
 def test_no_rows_are_repeats_too() -> None:
     repeats = repeats_of([])
     assert (len(repeats), repeats.sets, repeats.group_count(), repeats.largest_group("near")) == (0, (), 0, 0)
-    assert repr(repeats) == "Repeats(0 rows, 0 groups)"
+    assert repr(repeats) == "Duplicates(0 rows, 0 groups)"
 
 
 GROUPS = st.lists(st.sets(st.tuples(st.sampled_from("ABC"), st.integers(0, 5)), min_size=2, max_size=5), max_size=5)
@@ -66,7 +66,7 @@ def test_repeated_elsewhere_is_what_a_plain_rule_finds(groups: list[set[tuple[st
         if any(other != name and theirs == group for other, _, theirs, _ in rows):
             expected[name].add(image)
     for name in repeats.sets:
-        assert set(repeats.repeated_elsewhere(name)) == expected[name]
+        assert set(repeats.duplicated_elsewhere(name)) == expected[name]
 
 
 @pytest.mark.parametrize(
@@ -116,6 +116,6 @@ def test_rows_that_contradict_themselves_are_refused(rows: list[tuple[str, str, 
 
 def test_sets_are_named_once_and_have_rows() -> None:
     ids, none = np.zeros(1, np.int32), np.zeros(1, np.int32)
-    assert message(Repeats, ("a", "a"), ("1.png",), ids, none, ("tiny",)).startswith("a set is named twice\n")
-    assert message(Repeats, ("a", "b"), ("1.png",), ids, none, ("tiny",)).startswith("set has no row\n")
-    assert message(Repeats, ("a",), ("1.png",), ids, none, ()).startswith("wrong number of kinds\n")
+    assert message(Duplicates, ("a", "a"), ("1.png",), ids, none, ("tiny",)).startswith("a set is named twice\n")
+    assert message(Duplicates, ("a", "b"), ("1.png",), ids, none, ("tiny",)).startswith("set has no row\n")
+    assert message(Duplicates, ("a",), ("1.png",), ids, none, ()).startswith("wrong number of kinds\n")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reassess.core.classes import Classes
 from reassess.core.questions import Questions
-from reassess.formats.open_question_files import read_questions
+from reassess.formats.candidate_files import read_candidates
 from reassess.formats.task_files import write_tasks
 from reassess.proposals.task_grouping import make_tasks
 from tests.helpers import message
@@ -32,13 +32,13 @@ def test_questions_keep_the_order_of_their_file(tmp_path: Path) -> None:
         '{"image": "b.png", "class": "dog", "models": ["a"], "reason": "never proposed"}\n'
         '{"image": "00012", "class": "cup", "models": [], "reason": "never proposed"}\n'
     )
-    assert pairs_of(read_questions(path, NAMED)) == [("b.png", 1), ("00012", 2)]
+    assert pairs_of(read_candidates(path, NAMED)) == [("b.png", 1), ("00012", 2)]
 
 
 def test_a_pair_of_several_sources_is_one_question_and_images_stand_by_name(tmp_path: Path) -> None:
     path = tmp_path / "p.csv"
     path.write_text("image,class,source\nb.png,dog,vit\nb.png,dog,original\na.png,cup,vit\nb.png,cat,vit\n")
-    assert pairs_of(read_questions(path, NAMED)) == [("a.png", 2), ("b.png", 0), ("b.png", 1)]
+    assert pairs_of(read_candidates(path, NAMED)) == [("a.png", 2), ("b.png", 0), ("b.png", 1)]
 
 
 @given(st.permutations(ROWS))
@@ -46,7 +46,7 @@ def test_the_order_of_the_rows_of_proposals_means_nothing(rows: list[str]) -> No
     with TemporaryDirectory() as folder:
         path = Path(folder) / "p.csv"
         path.write_text("\n".join(["image,class,source", *rows]))
-        write_tasks(path.with_name("t.jsonl"), make_tasks(read_questions(path), size=2))
+        write_tasks(path.with_name("t.jsonl"), make_tasks(read_candidates(path), size=2))
         lines = path.with_name("t.jsonl").read_text().splitlines()
     tasks = [(json.loads(line)["image"], [each["class"] for each in json.loads(line)["classes"]]) for line in lines]
     assert tasks == [("10.png", ["cat", "cup"]), ("2.png", ["cat", "cup"]), ("2.png", ["dog"]), ("a/1.png", ["cup"])]
@@ -72,11 +72,11 @@ def test_the_order_of_the_rows_of_proposals_means_nothing(rows: list[str]) -> No
 )
 def test_what_are_no_questions_is_refused(tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "q.csv").write_text(text)
-    assert message(read_questions, tmp_path / "q.csv", NAMED).replace(str(tmp_path), "DIR") == expected
+    assert message(read_candidates, tmp_path / "q.csv", NAMED).replace(str(tmp_path), "DIR") == expected
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
-    assert message(read_questions, tmp_path / "q.npz").replace(str(tmp_path), "DIR") == (
+    assert message(read_candidates, tmp_path / "q.npz").replace(str(tmp_path), "DIR") == (
         "wrong kind of file for questions or proposals\n  where:   DIR/q.npz\n"
         "  allowed: .csv, .tsv, .jsonl, .parquet\n  found:   .npz"
     )

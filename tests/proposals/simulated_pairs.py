@@ -1,4 +1,4 @@
-"""Proposals of simulated models, of which some are nearly copies of others, and some propose whatever they come by."""
+"""Candidates of simulated models, of which some are nearly copies of others, and some propose whatever they come by."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The choice of models, against making the proposals of every subset anew; and what it reaches on other images."""
+"""The choice of models, against making the candidates of every subset anew; and what it reaches on other images."""
 
 import math
 from dataclasses import dataclass, replace
@@ -13,15 +13,15 @@ from scipy import stats
 
 from reassess.aggregation.golden import Golden
 from reassess.core.benchmark import Benchmark
-from reassess.core.candidates import Candidates
+from reassess.core.proposal_result import ProposalResult
 from reassess.core.class_names import UnknownClasses
 from reassess.core.model_choice import ModelSubset
 from reassess.core.predictions import Predictions
-from reassess.core.proposals import Proposals
+from reassess.core.candidates import Candidates
 from reassess.core.questions import Questions
 from reassess.numeric.proportion import Proportion
 from reassess.proposals import subset_search
-from reassess.proposals.candidates import propose
+from reassess.proposals.proposing import propose
 from reassess.proposals.choice import choose_models
 from reassess.proposals.proposed_pairs import golden_pairs
 from tests.helpers import labels_of, message
@@ -40,7 +40,7 @@ class Case:
     original: dict[str, int]
     golden: dict[tuple[str, int], bool]
     keep: bool
-    candidates: Candidates
+    result: ProposalResult
 
     @property
     def answers(self) -> Golden:
@@ -78,7 +78,7 @@ def drawn(seed: int, keep: bool = False) -> Case:
     return Case(said, original, golden, keep, proposed_for(said, original, keep, 4.5))
 
 
-def proposed_for(said: Said, original: dict[str, int], keep: bool, per_image: float) -> Candidates:
+def proposed_for(said: Said, original: dict[str, int], keep: bool, per_image: float) -> ProposalResult:
     return propose(
         {model: predictions_of(of_model) for model, of_model in said.items()},
         labels_of({name: [c] for name, c in original.items()}),
@@ -99,7 +99,7 @@ def slow(case: Case, models: tuple[str, ...]) -> tuple[ModelSubset, set[tuple[st
             if isinstance(of_image, list):
                 weights = [math.exp(score - max(of_image)) for score in of_image]
                 pairs += [(-w / sum(weights), order[image], c, image) for c, w in enumerate(weights)]
-        best[model] = {(image, c) for *_, c, image in sorted(pairs)[: case.candidates.most_probable]}
+        best[model] = {(image, c) for *_, c, image in sorted(pairs)[: case.result.most_probable]}
     asked: set[tuple[str, int]] = set()
     kept: set[tuple[str, int]] = set()
     by_model: set[tuple[str, int, str]] = set()
@@ -130,10 +130,10 @@ def slow(case: Case, models: tuple[str, ...]) -> tuple[ModelSubset, set[tuple[st
         models=models,
         recall=Proportion(hits, sum(judged.values())),
         precision=Proportion(hits, sum(pair in proposed for pair in judged)),
-        unjudged=sum(pair not in judged and pair[0] in on_golden for pair in proposed),
-        proposals=len(asked),
+        without_golden=sum(pair not in judged and pair[0] in on_golden for pair in proposed),
+        candidates=len(asked),
         images=len(sent),
-        lacking=len(every - held),
+        missing=len(every - held),
     )
     return found, by_model
 
@@ -162,20 +162,20 @@ def subsets(models: str) -> list[tuple[str, ...]]:
 def test_a_subset_proposes_what_its_files_alone_would_with_the_same_n(seed: int, keep: bool) -> None:
     case = drawn(seed, keep)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reassess.proposals.candidates._most_probable", lambda *_: case.candidates.most_probable)
+        patch.setattr("reassess.proposals.result._most_probable", lambda *_: case.result.most_probable)
         for models in subsets(MODELS):
-            made = case.candidates.of_models(models)
-            alone = proposed_for({m: case.said[m] for m in models}, case.original, keep, CLASSES + 1.0).proposals
+            made = case.result.of_models(models)
+            alone = proposed_for({m: case.said[m] for m in models}, case.original, keep, CLASSES + 1.0).candidates
             assert (made.questions.images, made.sources) == (alone.questions.images, alone.sources)
             for name in ("question_ids", "source_ids", "ranks", "probabilities"):
                 assert np.array_equal(getattr(made, name), getattr(alone, name), equal_nan=True)
             assert set(rows_of(made)) == slow(case, models)[1]
 
 
-def rows_of(proposals: Proposals) -> list[tuple[str, int, str]]:
-    pairs = pairs_of(proposals.questions)
-    ids = zip(proposals.question_ids, proposals.source_ids, strict=True)
-    return [(*pairs[question], proposals.sources[source]) for question, source in ids]
+def rows_of(candidates: Candidates) -> list[tuple[str, int, str]]:
+    pairs = pairs_of(candidates.questions)
+    ids = zip(candidates.question_ids, candidates.source_ids, strict=True)
+    return [(*pairs[question], candidates.sources[source]) for question, source in ids]
 
 
 def parts_of(case: Case, seed: int = 0) -> tuple[Case, Case, Case]:
@@ -222,8 +222,8 @@ def test_the_choice_is_as_by_brute_force(seed: int, keep: bool, share: float) ->
     everyone = tuple(MODELS)
     if not any(golden.golden.values()) or not bound(golden, everyone):
         return
-    wanted = share * bound(golden, everyone)
-    choice = choose_models(case.candidates, case.answers, recall=wanted)
+    target_recall = share * bound(golden, everyone)
+    choice = choose_models(case.result, case.answers, recall=target_recall)
     every = {models: slow(checked, models)[0] for models in subsets(MODELS)}
     assert choice.all_models == every[everyone]
     assert choice.recall == slow(golden, everyone)[0].recall
@@ -233,23 +233,23 @@ def test_the_choice_is_as_by_brute_force(seed: int, keep: bool, share: float) ->
     best = [subset.models for subset in choice.frontier]
     assert choice.frontier == tuple(every[models] for models in best)
     assert best[-1] == everyone
-    found = [(on_search[models].proposals, on_search[models].recall.hits) for models in best]
+    found = [(on_search[models].candidates, on_search[models].recall.hits) for models in best]
     expected = frontier(list(on_search.values()))
     assert list(dict.fromkeys(each for each in found if each in expected)) == expected
     assert len(found) <= 1 + len(expected)
     chosen = everyone
     for models in reversed(best[:-1]):
-        if bound(checked, models) < wanted:
+        if bound(checked, models) < target_recall:
             break
         chosen = models
     assert choice.chosen == every[chosen]
     assert choice.recall_bound == pytest.approx(bound(golden if chosen == everyone else checked, chosen))
     proposed = {row[:2] for row in slow(case, everyone)[1]} | set(case.original.items())
-    assert choice.never_proposed == sum(valid and pair not in proposed for pair, valid in golden.golden.items())
+    assert choice.not_candidates == sum(valid and pair not in proposed for pair, valid in golden.golden.items())
     on_golden = {image for image, _ in case.golden}
-    assert choice.left_out == sum(not is_spoken_of(case, image) for image in on_golden)
-    assert choice.set_aside == sum(image in case.candidates.set_aside.images for image in on_golden)
-    assert choice.search_images + choice.check_images == len(on_golden) - choice.left_out
+    assert choice.not_predicted == sum(not is_spoken_of(case, image) for image in on_golden)
+    assert choice.set_aside == sum(image in case.result.set_aside.images for image in on_golden)
+    assert choice.search_images + choice.check_images == len(on_golden) - choice.not_predicted
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans())
@@ -260,11 +260,11 @@ def test_all_subsets_at_once_are_as_one_by_one(seed: int, keep: bool) -> None:
     case = drawn(seed, keep)
     if not any(valid and is_spoken_of(case, image) for (image, _), valid in case.golden.items()):
         return
-    found = subset_search.find_subsets(case.candidates, golden_pairs(case.candidates, case.answers))
+    found = subset_search.find_subsets(case.result, golden_pairs(case.result, case.answers))
     for row in range(15):
         models = tuple(name for name, is_in in zip(MODELS, found.subset(row), strict=True) if is_in)
         subset = slow(case, models)[0]
-        assert (found.hits[row], found.proposals[row]) == (subset.recall.hits, subset.proposals)
+        assert (found.hits[row], found.candidates[row]) == (subset.recall.hits, subset.candidates)
 
 
 def test_cases_are_drawn_of_all_kinds() -> None:
@@ -285,9 +285,9 @@ def test_cases_are_drawn_of_all_kinds() -> None:
 
 def frontier(every: list[ModelSubset]) -> list[tuple[int, int]]:
     best: list[tuple[int, int]] = []
-    for proposals, hits in sorted({(s.proposals, s.recall.hits) for s in every}, key=lambda each: (each[0], -each[1])):
+    for candidates, hits in sorted({(s.candidates, s.recall.hits) for s in every}, key=lambda each: (each[0], -each[1])):
         if not best or hits > best[-1][1]:
-            best.append((proposals, hits))
+            best.append((candidates, hits))
     return best
 
 
@@ -301,7 +301,7 @@ def test_a_greedy_search_says_what_it_is_and_measures_as_well(seed: int) -> None
         every, _ = slow(case, tuple(MODELS))
         if not every.recall.hits:
             return
-        choice = choose_models(case.candidates, case.answers, recall=0.01)
+        choice = choose_models(case.result, case.answers, recall=0.01)
     assert choice.search == "greedy"
     assert choice.subsets <= 2 ** len(MODELS) - 1
     assert choice.chosen in choice.frontier
@@ -310,15 +310,15 @@ def test_a_greedy_search_says_what_it_is_and_measures_as_well(seed: int) -> None
         assert subset == slow(checked, subset.models)[0]
 
 
-def made_of(models: dict[str, list[int]], golden: list[int]) -> tuple[Candidates, Golden]:
+def made_of(models: dict[str, list[int]], golden: list[int]) -> tuple[ProposalResult, Golden]:
     """Models' first classes of images with the original label 0, and the valid class of each."""
     images = [f"{number:03}.png" for number in range(len(golden))]
-    candidates = propose(
+    result = propose(
         {name: Predictions.from_ids(ids, images) for name, ids in models.items()},
         labels_of({image: [0] for image in images}),
         per_image=6,
     )
-    return candidates, Golden(Questions.from_columns(images, np.array(golden)), np.ones(len(golden), bool))
+    return result, Golden(Questions.from_columns(images, np.array(golden)), np.ones(len(golden), bool))
 
 
 def test_a_model_that_adds_nothing_is_dropped_by_either_search(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,13 +357,13 @@ def test_the_true_recall_is_rarely_below_the_target(size: int, target: float) ->
         is_right = rng.random(images) < 0.4 + 0.08 * number
         models[f"m{number}"] = Predictions.from_ids(np.where(is_right, truth, rng.integers(0, 6, images)), names)
     labels = labels_of({name: [c] for name, c in zip(names, original.tolist(), strict=True)})
-    candidates = propose(models, labels, per_image=6)
-    everything = golden_pairs(candidates, Golden(Questions.from_columns(names, truth), np.ones(images, bool)))
+    result = propose(models, labels, per_image=6)
+    everything = golden_pairs(result, Golden(Questions.from_columns(names, truth), np.ones(images, bool)))
     below, found = 0, set()
     for _ in range(60):
         rows = rng.choice(images, size, replace=False)
         golden = Golden(Questions.from_columns([names[row] for row in rows], truth[rows]), np.ones(size, bool))
-        chosen = choose_models(candidates, golden, recall=target).chosen
+        chosen = choose_models(result, golden, recall=target).chosen
         if chosen is not None:
             found.add(chosen.models)
             below += everything.pairs.proposed_by(np.isin(sorted(models), chosen.models)).mean() < target
@@ -374,28 +374,28 @@ def test_the_true_recall_is_rarely_below_the_target(size: int, target: float) ->
 def test_pairs_of_an_image_count_together() -> None:
     """A hundred golden pairs on ten images say about as much as ten pairs."""
     images = [f"{number}.png" for number in range(10)]
-    candidates = propose({"one": Predictions.from_ids([0, 1] * 5, images)}, labels_of({i: [0] for i in images}))
+    result = propose({"one": Predictions.from_ids([0, 1] * 5, images)}, labels_of({i: [0] for i in images}))
     pairs = [(image, c) for image in images for c in range(10)]
     questions = Questions.from_columns([image for image, _ in pairs], np.array([c for _, c in pairs]))
-    choice = choose_models(candidates, Golden(questions, np.array([c == 0 for _, c in pairs])), recall=0.7)
+    choice = choose_models(result, Golden(questions, np.array([c == 0 for _, c in pairs])), recall=0.7)
     assert choice.highest_bound == pytest.approx(0.1 ** (1 / 10))
     many = Golden(questions, np.array([c < 2 for _, c in pairs]))
-    assert choose_models(candidates, many, recall=0.1).highest_bound < 0.75
+    assert choose_models(result, many, recall=0.1).highest_bound < 0.75
 
 
 def test_a_subset_that_is_good_by_chance_is_not_chosen() -> None:
     """Each of many models is right on one image alone: what some images find is of no use on the others."""
     count = 12
     models = {f"m{number}": [int(number % 6 == row % 6) for row in range(count)] for number in range(6)}
-    candidates, golden = made_of(models, [1] * count)
-    choice = choose_models(candidates, golden, recall=0.8)
+    result, golden = made_of(models, [1] * count)
+    choice = choose_models(result, golden, recall=0.8)
     assert choice.recall == Proportion(count, count)
     assert choice.chosen.models == tuple(models)
 
 
 def test_the_seed_splits_the_golden_images() -> None:
     case = drawn(7)
-    chosen = [choose_models(case.candidates, case.answers, recall=0.01, seed=seed).to_json() for seed in (1, 1, 2)]
+    chosen = [choose_models(case.result, case.answers, recall=0.01, seed=seed).to_json() for seed in (1, 1, 2)]
     assert chosen[0] == chosen[1]
     assert chosen[0]["frontier"] != chosen[2]["frontier"]
 
@@ -405,15 +405,15 @@ def test_the_seed_splits_the_golden_images() -> None:
 def test_one_or_two_golden_images_find_no_subset(images: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subset_search, "MOST_EXACT", most)
     names = ["a.png", "b.png"]
-    candidates = propose(
+    result = propose(
         {"one": Predictions.from_ids([1, 0], names), "two": Predictions.from_ids([1, 1], names)},
         labels_of({"a.png": [0], "b.png": [0]}),
     )
     golden = Golden(Questions.from_columns(names[:images], np.ones(images, int)), np.ones(images, bool))
-    choice = choose_models(candidates, golden, recall=0.05)
+    choice = choose_models(result, golden, recall=0.05)
     assert (choice.search_images, choice.check_images) == (0, images)
     assert choice.chosen is not None
-    assert choose_models(candidates, golden).chosen is None
+    assert choose_models(result, golden).chosen is None
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -429,11 +429,11 @@ def test_the_order_of_golden_pairs_means_nothing(seed: int) -> None:
     other = Golden(
         Questions.from_columns([name for name, _ in pairs], np.array([c for _, c in pairs])), golden.valid[order]
     )
-    first, second = (choose_models(case.candidates, each, recall=0.01).to_json() for each in (golden, other))
+    first, second = (choose_models(case.result, each, recall=0.01).to_json() for each in (golden, other))
     assert first == second
 
 
-def made(models: dict[str, list[int]]) -> Candidates:
+def made(models: dict[str, list[int]]) -> ProposalResult:
     images = ["a.png", "b.png"]
     return propose(
         {name: Predictions.from_ids(ids, images) for name, ids in models.items()}, labels_of({i: [0] for i in images})
@@ -445,7 +445,7 @@ def golden_of(image: str, class_id: int, valid: bool = True) -> Golden:
 
 
 @pytest.mark.parametrize(
-    ("candidates", "golden", "recall", "expected"),
+    ("result", "golden", "recall", "expected"),
     [
         (
             made({"one": [1, 0]}),
@@ -476,5 +476,5 @@ def golden_of(image: str, class_id: int, valid: bool = True) -> Golden:
         ),
     ],
 )
-def test_what_cannot_be_chosen_is_refused(candidates: Any, golden: Golden, recall: float, expected: str) -> None:
-    assert message(choose_models, candidates, golden, recall=recall) == expected
+def test_what_cannot_be_chosen_is_refused(result: Any, golden: Golden, recall: float, expected: str) -> None:
+    assert message(choose_models, result, golden, recall=recall) == expected

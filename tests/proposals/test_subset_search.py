@@ -33,7 +33,7 @@ def test_each_subset_is_measured_as_alone(seed: int, models: int, exact: bool) -
     assert (len(found.hits), found.exact) == (2**models - 1 if exact else models, exact)
     for row in range(len(found.hits)):
         subset = found.subset(row)
-        assert (found.proposals[row], found.hits[row], found.sizes[row]) == (
+        assert (found.candidates[row], found.hits[row], found.sizes[row]) == (
             pairs.count(subset),
             valid.count(subset),
             subset.sum(),
@@ -46,8 +46,8 @@ def found_in(pairs: Pairs, valid: Pairs, exact: bool) -> Found:
 
 
 def fewest(found: Found, need: int) -> int:
-    """The fewest proposals of a subset with so many hits."""
-    return int(found.proposals[found.hits >= need].min())
+    """The fewest candidates of a subset with so many hits."""
+    return int(found.candidates[found.hits >= need].min())
 
 
 def test_greedy_order_needs_few_more_proposals_than_the_best_subset() -> None:
@@ -80,7 +80,7 @@ def test_greedy_order_takes_copies_and_noisy_models_last() -> None:
 @pytest.mark.parametrize("exact", [False, True])
 def test_frontier_ends_at_the_fewest_proposals_with_all_hits(exact: bool) -> None:
     found = found_in(*simulated(3, 8, 60, copies=3, noisy=2), exact)
-    proposals, hits = found.proposals[found.frontier].tolist(), found.hits[found.frontier].tolist()
-    assert proposals == sorted(set(proposals))
+    candidates, hits = found.candidates[found.frontier].tolist(), found.hits[found.frontier].tolist()
+    assert candidates == sorted(set(candidates))
     assert hits == sorted(set(hits))
-    assert (proposals[-1], hits[-1]) == (fewest(found, int(found.hits.max())), found.hits.max())
+    assert (candidates[-1], hits[-1]) == (fewest(found, int(found.hits.max())), found.hits.max())

@@ -12,8 +12,8 @@ from reassess.report.choice_figure import draw_choice
 pytestmark = pytest.mark.usefixtures("report_extra")
 
 
-def subset(models: tuple[str, ...], hits: int, proposals: int) -> ModelSubset:
-    return ModelSubset(models, Proportion(hits, 10), Proportion(hits, 20), 3, proposals, 100, 0)
+def subset(models: tuple[str, ...], hits: int, candidates: int) -> ModelSubset:
+    return ModelSubset(models, Proportion(hits, 10), Proportion(hits, 20), 3, candidates, 100, 0)
 
 
 def choice(*, exact: bool = True) -> ModelChoice:

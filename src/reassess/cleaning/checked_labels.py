@@ -96,7 +96,7 @@ def _warn_of_others(checked: Golden, rows: npt.NDArray[np.int64], of_label: npt.
         warnings.warn(text, ReassessWarning, stacklevel=4)
 
 
-def corrected(p_right: _Floats, known: npt.NDArray[np.int8]) -> tuple[_Floats, CheckedLabels]:
+def corrected(label_quality: _Floats, known: npt.NDArray[np.int8]) -> tuple[_Floats, CheckedLabels]:
     """What the checked labels say of the share of wrong ones, and the probabilities moved so that they agree with it.
 
     The share by the model is off by the mean of (wrong - probability of wrong) over the checked labels: unbiased for a
@@ -109,8 +109,8 @@ def corrected(p_right: _Floats, known: npt.NDArray[np.int8]) -> tuple[_Floats, C
     A difference estimator: Cochran, "Sampling Techniques" (1977), section 7.
     """
     rows = np.flatnonzero(known)
-    wrong, expected = known[rows] < 0, 1 - p_right[rows]
-    by_model, off = float(1 - p_right.mean()), float((wrong - expected).mean())
+    wrong, expected = known[rows] < 0, 1 - label_quality[rows]
+    by_model, off = float(1 - label_quality.mean()), float((wrong - expected).mean())
     error = _standard_error(wrong - expected, expected) * math.sqrt(1 - rows.size / known.size)
     half, far = (error * float(stdtrit(max(1, rows.size - 1), level)) for level in (0.975, 0.995))
     corrected_share = float(np.clip(by_model + off, 0, 1))
@@ -124,7 +124,7 @@ def corrected(p_right: _Floats, known: npt.NDArray[np.int8]) -> tuple[_Floats, C
     )
     weight = _BY_MODEL**2 / (_BY_MODEL**2 + error**2) if checked.agree else 1.0
     share = float(np.clip(by_model + weight * off, *checked.interval))
-    return _moved(p_right, known, 1 - share), checked
+    return _moved(label_quality, known, 1 - share), checked
 
 
 def _standard_error(off: _Floats, expected: _Floats) -> float:
@@ -136,9 +136,9 @@ def _standard_error(off: _Floats, expected: _Floats) -> float:
     return math.sqrt(max(by_sample, float((expected * (1 - expected)).mean())) / off.size)
 
 
-def _moved(p_right: _Floats, known: npt.NDArray[np.int8], mean: float) -> _Floats:
+def _moved(label_quality: _Floats, known: npt.NDArray[np.int8], mean: float) -> _Floats:
     """The probabilities with another mean."""
-    odds = logit(np.clip(p_right, _EDGE, 1 - _EDGE))
+    odds = logit(np.clip(label_quality, _EDGE, 1 - _EDGE))
 
     def moved(by: float) -> _Floats:
         return np.where(known == 0, expit(odds + by), known > 0)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from reassess.cleaning.folding import single_classes
 from reassess.cleaning.held_out_checks import check_models, common_count
-from reassess.cleaning.held_out_files import HeldOutFile, join_files, warn_of_split_repeats
+from reassess.cleaning.held_out_files import HeldOutFile, join_files, warn_split_duplicates
 from reassess.core.checks import check_several, check_type
 from reassess.core.folds import Folds
 from reassess.core.image_names import Match
@@ -67,7 +67,7 @@ class HeldOutPredictions:
         labels: LabelSets,
         *,
         folds: Sequence[Folds] = (),
-        repeats: Sequence[Sequence[str]] = (),
+        duplicates: Sequence[Sequence[str]] = (),
         match: Match = "path",
     ) -> "HeldOutPredictions":
         """Held-out predictions by the name of their file.
@@ -81,7 +81,7 @@ class HeldOutPredictions:
         folds
             Those of each repetition: where given, a file that holds a part of the images must hold one fold of one
             repetition, and nothing else.
-        repeats
+        duplicates
             Images that show the same, in groups of names, as for `make_folds`.
         match
             Which part of a name identifies an image.
@@ -92,20 +92,20 @@ class HeldOutPredictions:
             An image has no label or several; a file does not name its images, or names one that has no label; an image
             is in no file, or in more files than another; a file does not contain one fold; files hold other classes; a
             class has no label or no output; a score is NaN; all images have one top-1; a file agrees with the
-            labels no more than chance would, or has classes in another order than the others; or repeats are given,
+            labels no more than chance would, or has classes in another order than the others; or duplicates are given,
             but no folds, and each file holds all images.
 
         Warns
         -----
         ReassessWarning
             A file agrees with the labels no more than chance would, on too few images to tell; classes have one
-            another's names in all files; or repeats are in several folds.
+            another's names in all files; or duplicates are in several folds.
         """
         check_kind(LabelSets, labels)
         single_classes(labels)
         check_type(predictions, Mapping, what="the held-out predictions", fix="{name of the file: Predictions}")
         check_type(folds, Sequence, what="the folds", fix="[folds], those of each repetition")
-        check_several(repeats, what="groups of images", fix="groups_within(REPEATS, SET)")
+        check_several(duplicates, what="groups of images", fix="groups_within(DUPLICATES, SET)")
         for name, of_file in predictions.items():
             check_type(of_file, Predictions, what=f"the predictions of {name}", fix="read_predictions(FILE)")
         for of_repetition in folds:
@@ -117,7 +117,7 @@ class HeldOutPredictions:
                 found=f"{counted(len(predictions), 'file')}, {counted(len(labels), 'label')}",
             )
         files = join_files(predictions, labels, folds, match)
-        warn_of_split_repeats(repeats, labels, files, folds)
+        warn_split_duplicates(duplicates, labels, files, folds)
         classes = common_count(files, labels)
         best = tuple(_top1(file, labels) for file in files)
         check_models(files, best, labels, classes)

@@ -17,7 +17,7 @@ from reassess.errors import DataError, ReassessWarning, at
 from reassess.evaluation.probabilities import ScoreKind, kind_of_scores
 from reassess.text import counted, some, together
 
-__all__ = ["HeldOutFile", "join_files", "warn_of_split_repeats"]
+__all__ = ["HeldOutFile", "join_files", "warn_split_duplicates"]
 
 _Ints = npt.NDArray[np.int64]
 
@@ -69,15 +69,15 @@ def join_files(
     return tuple(files)
 
 
-def warn_of_split_repeats(
-    repeats: Sequence[Sequence[str]], labels: LabelSets, files: Sequence[HeldOutFile], folds: Sequence[Folds]
+def warn_split_duplicates(
+    duplicates: Sequence[Sequence[str]], labels: LabelSets, files: Sequence[HeldOutFile], folds: Sequence[Folds]
 ) -> None:
     """Say how many groups of images that show the same are in several folds."""
-    if not repeats:
+    if not duplicates:
         return
     parts = [of_repetition.of(labels.images) for of_repetition in folds] or _files_of_images(files, labels)
     split = []
-    for group in repeats:
+    for group in duplicates:
         check_several(group, what="names of images")
         rows = labels.find(tuple(group))
         rows = rows[rows >= 0]
@@ -86,7 +86,7 @@ def warn_of_split_repeats(
     if split:
         names = together([labels.images[row] for row in split[0][:2].tolist()])
         text = f"{counted(len(split), 'group')} of duplicates in several folds, such as {names}"
-        advice = "a model knows the label of each image whose copy it was trained on: make the folds with --repeats"
+        advice = "a model knows the label of each image whose copy it was trained on: make the folds with --duplicates"
         warnings.warn(f"{text}; {advice}", ReassessWarning, stacklevel=3)
 
 

@@ -23,14 +23,14 @@ def cleaning_of(
     held_out: HeldOutPredictions,
     *,
     kept: npt.NDArray[np.bool_],
-    p_right: npt.NDArray[np.float64],
+    label_quality: npt.NDArray[np.float64],
     suggested: npt.NDArray[np.int32],
     reasons: tuple[str, ...],
     noise: LabelNoise | None = None,
 ) -> Cleaning:
     """The images that are kept and dropped, with what is known of each label."""
     labels = held_out.labels
-    cleaning = Cleaning(labels.images, labels.indices, kept, p_right, suggested, reasons, labels.classes, noise)
+    cleaning = Cleaning(labels.images, labels.indices, kept, label_quality, suggested, reasons, labels.classes, noise)
     lost = [labels.classes.label(class_id) for class_id, count, dropped in cleaning.by_class() if dropped == count]
     if lost:
         raise DataError(
@@ -94,7 +94,7 @@ def clean_by_consistency(held_out: HeldOutPredictions, *, at_least: int | None =
     return cleaning_of(
         held_out,
         kept=agreeing >= needed,
-        p_right=np.full(labels.size, np.nan),
+        label_quality=np.full(labels.size, np.nan),
         suggested=_most_often(best, labels, held_out.classes),
         reasons=tuple(words[n] for n in agreeing.tolist()),
     )
@@ -140,7 +140,7 @@ def clean_by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
     return cleaning_of(
         held_out,
         kept=kept,
-        p_right=np.full(labels.size, np.nan),
+        label_quality=np.full(labels.size, np.nan),
         suggested=suggested,
         reasons=tuple("no issue by confident learning" if k else "an issue by confident learning" for k in kept),
     )

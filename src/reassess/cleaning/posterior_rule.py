@@ -105,23 +105,23 @@ def clean_by_posterior(
     model, found = fit_noise(images, seed=seed)
     if checked is None:
         _warn_of_models(images, model, 1 - float(found.right.mean()))
-    p_right, suggested = np.empty(by_name.size), np.empty(by_name.size, np.int32)
-    p_right[by_name], suggested[by_name] = found.right, found.likeliest
+    label_quality, suggested = np.empty(by_name.size), np.empty(by_name.size, np.int32)
+    label_quality[by_name], suggested[by_name] = found.right, found.likeliest
     of_checked = None
     if checked is not None:
-        p_right, of_checked = corrected(p_right, known)
+        label_quality, of_checked = corrected(label_quality, known)
         labels = held_out.labels.indices
         suggested = np.where(known > 0, labels, np.where((known < 0) & (suggested == labels), -1, suggested))
-    least = keep if precision is None else _least_for(precision, p_right)
-    kept = p_right >= least
+    least = keep if precision is None else _least_for(precision, label_quality)
+    kept = label_quality >= least
     return cleaning_of(
         held_out,
         kept=kept,
-        p_right=p_right,
+        label_quality=label_quality,
         suggested=suggested,
         reasons=_reasons(held_out, known, kept, suggested),
         noise=LabelNoise(
-            share=float(1 - p_right.mean()),
+            share=float(1 - label_quality.mean()),
             counts=found.counts,
             sharpening=model.sharpening,
             classes=held_out.labels.classes,
@@ -196,9 +196,9 @@ def _classes_never_sure(images: ClassCandidates, model: NoiseModel) -> int:
     return sum(certainty < _SURE_CLASS for certainty in surest)
 
 
-def _least_for(precision: float, p_right: _Floats) -> float:
+def _least_for(precision: float, label_quality: _Floats) -> float:
     """The least probability of the longest list, the likeliest first, whose mean reaches a precision."""
-    ordered = np.sort(p_right)[::-1]
+    ordered = np.sort(label_quality)[::-1]
     reached = np.cumsum(ordered) / np.arange(1, ordered.size + 1) >= precision
     last = np.append(ordered[1:] != ordered[:-1], True)  # equal ones are kept together
     rows = np.flatnonzero(reached & last)

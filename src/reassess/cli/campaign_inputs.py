@@ -23,7 +23,7 @@ from reassess.core.votes import Votes
 from reassess.data.joined_parts import in_one_benchmark, warn_of_other_images
 from reassess.data.loading import load_votes
 from reassess.errors import DataError, at
-from reassess.formats.open_question_files import read_questions
+from reassess.formats.candidate_files import read_candidates
 from reassess.formats.task_files import read_tasks
 from reassess.proposals.task_grouping import make_tasks
 
@@ -104,7 +104,7 @@ def load_campaign_parts(
             load_experts(of_experts, answers=order, classes=classes, max_bytes=max_bytes, once=True),
         )
     if golden_questions is not None:
-        given["questions"] = golden_questions, read_questions(call.read("questions", golden_questions), classes)
+        given["questions"] = golden_questions, read_candidates(call.read("questions", golden_questions), classes)
     named = {f"{path} ({part})": noun for part, (path, noun) in given.items()}
     parts: dict[str, Any] = dict(zip(given, in_one_benchmark(named, benchmark, classes).values(), strict=True))
     files = {part: str(path) for part, (path, _) in given.items()}
@@ -126,7 +126,7 @@ def load_experts(path: Path, *, classes: Classes | None, **reading: Any) -> Vote
         return load_votes(path, classes=classes, **reading)
     except DataError as error:
         with suppress(DataError):
-            read_questions(path, classes)
+            read_candidates(path, classes)
             error.fix = "give questions that experts are to answer in the campaign with --golden-questions"
         raise
 

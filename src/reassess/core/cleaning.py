@@ -145,7 +145,7 @@ class Cleaning(Shown):
         int32, shape (images,): the label of each.
     kept
         bool, shape (images,).
-    p_right
+    label_quality
         float64, shape (images,): the probability that the label is right, in [0, 1]; NaN where it is not known.
     suggested
         int32, shape (images,): the most probable class; -1 where none is known.
@@ -179,7 +179,7 @@ class Cleaning(Shown):
     images: tuple[str, ...]
     class_ids: npt.NDArray[np.int32]
     kept: npt.NDArray[np.bool_]
-    p_right: npt.NDArray[np.float64]
+    label_quality: npt.NDArray[np.float64]
     suggested: npt.NDArray[np.int32]
     reasons: tuple[str, ...]
     classes: Classes
@@ -187,13 +187,13 @@ class Cleaning(Shown):
 
     def __post_init__(self) -> None:
         unique_images(self.images, "the cleaned images")
-        for name in ("class_ids", "kept", "p_right", "suggested", "reasons"):
+        for name in ("class_ids", "kept", "label_quality", "suggested", "reasons"):
             check_length(len(getattr(self, name)), len(self.images), things=f"values of {name}", each="image")
-        known = ~np.isnan(self.p_right)
-        check_range(self.p_right[known], 0, 1, what="probability that a label is right")
+        known = ~np.isnan(self.label_quality)
+        check_range(self.label_quality[known], 0, 1, what="probability that a label is right")
         check_range(self.class_ids, 0, self.classes.largest_id, what="class id")
         check_range(self.suggested, -1, self.classes.largest_id, what="class id that is suggested")
-        freeze(self, "class_ids", "kept", "p_right", "suggested")
+        freeze(self, "class_ids", "kept", "label_quality", "suggested")
 
     def __len__(self) -> int:
         return len(self.images)

@@ -1,4 +1,4 @@
-"""Images that repeat one another, within one set of images or between several, and images that cannot be used."""
+"""Duplicate images, within one set of images or between several, and images that cannot be used."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -14,16 +14,16 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import Shown
 
-__all__ = ["REPEAT_KINDS", "UNUSABLE_KINDS", "RepeatCounts", "Repeats", "count_repeats"]
+__all__ = ["DUPLICATE_KINDS", "UNUSABLE_KINDS", "DuplicateCounts", "Duplicates", "count_duplicates"]
 
-REPEAT_KINDS = ("exact", "near")  # of which the rows of a group are
+DUPLICATE_KINDS = ("exact", "near")  # of which the rows of a group are
 UNUSABLE_KINDS = ("unreadable", "empty", "tiny")  # of which each row is of one image alone
-_KINDS = (*REPEAT_KINDS, *UNUSABLE_KINDS)
+_KINDS = (*DUPLICATE_KINDS, *UNUSABLE_KINDS)
 
 
 @dataclass(frozen=True, eq=False)
-class Repeats:
-    """Groups of images that repeat one another, and images that are unreadable, empty or tiny.
+class Duplicates:
+    """Groups of duplicate images, and images that are unreadable, empty or tiny.
 
     Symbols: S sets of images, R rows. An image may have several rows, each of another kind.
 
@@ -49,12 +49,12 @@ class Repeats:
 
     Examples
     --------
-    >>> repeats = Repeats.from_rows(
+    >>> duplicates = Duplicates.from_rows(
     ...     ["train", "val", "val"], ["a.png", "b.png", "c.png"], [1, 1, 0], ["exact", "exact", "empty"]
     ... )
-    >>> repeats
-    Repeats(3 rows, 1 group, of train, val)
-    >>> repeats.repeated_elsewhere("val")
+    >>> duplicates
+    Duplicates(3 rows, 1 group, of train, val)
+    >>> duplicates.duplicated_elsewhere("val")
     ('b.png',)
     """
 
@@ -70,7 +70,7 @@ class Repeats:
         for things, part in (("sets", self.set_ids), ("numbers", self.groups), ("kinds", self.kinds)):
             check_length(len(part), len(self.images), things=things, each="row")
         check_range(self.set_ids, 0, len(self.sets) - 1, what="position of a set", where=self.at)
-        check_known(self.kinds, _KINDS, thing="kind of repeat", where=self.at)
+        check_known(self.kinds, _KINDS, thing="kind of duplicate", where=self.at)
         check_range(self.groups, 0, what="number of a group", where=self.at)
         if np.unique(self.set_ids).size != len(self.sets):
             raise DataError("empty-set", "set has no row", fix="leave it out")
@@ -81,8 +81,8 @@ class Repeats:
     @classmethod
     def from_rows(
         cls, sets: Sequence[str], images: Sequence[str], groups: npt.ArrayLike, kinds: Sequence[str]
-    ) -> "Repeats":
-        """Repeats from rows: the name of each row's set, its image, the number of its group or 0, and its kind."""
+    ) -> "Duplicates":
+        """Duplicates from rows: the name of each row's set, its image, the number of its group or 0, and its kind."""
         names = tuple(dict.fromkeys(sets))
         position = {name: i for i, name in enumerate(names)}
         set_ids = np.fromiter((position[name] for name in sets), np.int32, len(sets))
@@ -94,7 +94,7 @@ class Repeats:
     def __repr__(self) -> str:
         groups, rows = self.group_count(), len(self)
         of = f", of {', '.join(self.sets)}" if self.sets else ""
-        return f"Repeats({rows:,} row{'s' * (rows != 1)}, {groups:,} group{'s' * (groups != 1)}{of})"
+        return f"Duplicates({rows:,} row{'s' * (rows != 1)}, {groups:,} group{'s' * (groups != 1)}{of})"
 
     def at(self, row: int) -> str:
         """A row in words, for messages."""
@@ -113,7 +113,7 @@ class Repeats:
         return np.fromiter((kind in kinds for kind in self.kinds), bool, len(self))
 
     def rows_elsewhere(self, name: str, others: Collection[str] | None = None) -> npt.NDArray[np.bool_]:
-        """Which rows are of images of a set that another set repeats; bool, shape (R,).
+        """Which rows are of images of a set that another set duplicates; bool, shape (R,).
 
         Parameters
         ----------
@@ -132,8 +132,8 @@ class Repeats:
         """The images of a set that have a row, each once, in the order of the rows."""
         return tuple(dict.fromkeys(self.images[row] for row in np.flatnonzero(self._is_of(name)).tolist()))
 
-    def repeated_elsewhere(self, name: str, kind: str | None = None) -> tuple[str, ...]:
-        """The images of a set that another set repeats, each once, in the order of the rows.
+    def duplicated_elsewhere(self, name: str, kind: str | None = None) -> tuple[str, ...]:
+        """The images of a set that another set duplicates, each once, in the order of the rows.
 
         Parameters
         ----------
@@ -149,7 +149,7 @@ class Repeats:
         """
         rows = self.rows_elsewhere(name)
         if kind is not None:
-            check_known([kind], REPEAT_KINDS, thing="kind of repeat")
+            check_known([kind], DUPLICATE_KINDS, thing="kind of duplicate")
             rows &= self.is_kind(kind)
         return tuple(dict.fromkeys(self.images[row] for row in np.flatnonzero(rows).tolist()))
 
@@ -173,7 +173,7 @@ class Repeats:
             raise DataError(
                 "duplicate-image", "image is listed twice under one kind", where=self.at(again), found=self.kinds[again]
             )
-        has_number, needs_one = self.groups > 0, self.is_kind(*REPEAT_KINDS)
+        has_number, needs_one = self.groups > 0, self.is_kind(*DUPLICATE_KINDS)
         wrong = has_number != needs_one
         if wrong.any():
             row = int(np.argmax(wrong))
@@ -181,7 +181,7 @@ class Repeats:
                 "missing-value" if needs_one[row] else "unexpected-value",
                 "group number is missing" if needs_one[row] else "group number without a group",
                 where=self.at(row),
-                allowed=f"a number for {' and '.join(REPEAT_KINDS)}, and none for {', '.join(UNUSABLE_KINDS)}",
+                allowed=f"a number for {' and '.join(DUPLICATE_KINDS)}, and none for {', '.join(UNUSABLE_KINDS)}",
                 found=f"{self.kinds[row]}, {self.groups[row] or 'no number'}",
             )
 
@@ -194,23 +194,23 @@ class Repeats:
             raise DataError(
                 "mixed-group",
                 "group has rows of two kinds",
-                where=f"repeat {both[0]}",
+                where=f"group {both[0]}",
                 fix="give each kind its own numbers",
             )
         if (counts < 2).any():
             number = numbers[np.argmin(counts)]
             row = int(np.argmax(self.groups == number))
-            raise DataError("small-group", "group has only one image", where=f"repeat {number}", found=self.at(row))
+            raise DataError("small-group", "group has only one image", where=f"group {number}", found=self.at(row))
 
 
 @dataclass(frozen=True, repr=False)
-class RepeatCounts(Shown):
-    """How many images of a set are repeated in a set: in another one, or in itself.
+class DuplicateCounts(Shown):
+    """How many images of a set have a duplicate in a set: in another one, or in itself.
 
     Parameters
     ----------
     name, elsewhere
-        The set, and the one that repeats its images, which may be the same.
+        The set, and the one that duplicates its images, which may be the same.
     exact
         How many images of `name` have an exact copy there.
     near
@@ -234,31 +234,31 @@ class RepeatCounts(Shown):
 _COUNTS = ("exact", "near", "other_class")
 
 
-def count_repeats(repeats: Repeats, has_classes: Mapping[str, bool]) -> tuple[RepeatCounts, ...]:
-    """Count the images of each set that are repeated in it, and in each other set.
+def count_duplicates(duplicates: Duplicates, has_classes: Mapping[str, bool]) -> tuple[DuplicateCounts, ...]:
+    """Count the images of each set that have a duplicate in it, and in each other set.
 
     Parameters
     ----------
-    repeats
+    duplicates
         The groups of images.
     has_classes
         All sets by name, with whether the immediate folder of an image in it is its class.
 
     Returns
     -------
-    Those of each set with itself, and of each two sets in both ways; also where nothing is repeated.
+    Those of each set with itself, and of each two sets in both ways; also without any duplicate.
 
     Examples
     --------
-    >>> repeats = Repeats.from_rows(["a", "a", "b"], ["cat/1.png", "cat/2.png", "dog/3.png"], [1, 1, 1], ["exact"] * 3)
-    >>> count_repeats(repeats, {"a": True, "b": True})[:2]
-    (RepeatCounts(name='a', elsewhere='a', exact=2, near=0, other_class=0),
-     RepeatCounts(name='a', elsewhere='b', exact=2, near=0, other_class=2))
+    >>> duplicates = Duplicates.from_rows(["a", "a", "b"], ["cat/1.png", "cat/2.png", "dog/3.png"], [1, 1, 1], ["exact"] * 3)
+    >>> count_duplicates(duplicates, {"a": True, "b": True})[:2]
+    (DuplicateCounts(name='a', elsewhere='a', exact=2, near=0, other_class=0),
+     DuplicateCounts(name='a', elsewhere='b', exact=2, near=0, other_class=2))
     """
     counts: Counter[tuple[str, str, str]] = Counter()
     exact: set[tuple[str, str, str]] = set()  # image, set, and where it has an exact copy
     for kind in ("exact", "near"):  # in this order
-        for members in _groups(repeats, kind):
+        for members in _groups(duplicates, kind):
             of_set = Counter(name for name, _ in members)
             of_class = Counter((name, _class_of(image)) for name, image in members)
             for name, image in members:
@@ -270,7 +270,7 @@ def count_repeats(repeats: Repeats, has_classes: Mapping[str, bool]) -> tuple[Re
                         exact.add((image, name, elsewhere))
                         counts[name, elsewhere, "other_class"] += of_class[elsewhere, _class_of(image)] < there
     return tuple(
-        RepeatCounts(
+        DuplicateCounts(
             name=name,
             elsewhere=elsewhere,
             exact=counts[name, elsewhere, "exact"],
@@ -284,12 +284,12 @@ def count_repeats(repeats: Repeats, has_classes: Mapping[str, bool]) -> tuple[Re
     )
 
 
-def _groups(repeats: Repeats, kind: str) -> list[list[tuple[str, str]]]:
+def _groups(duplicates: Duplicates, kind: str) -> list[list[tuple[str, str]]]:
     """The set and the name of each image of each group of one kind."""
     groups: dict[int, list[tuple[str, str]]] = {}
-    for row in np.flatnonzero(repeats.is_kind(kind)).tolist():
-        member = repeats.sets[repeats.set_ids[row]], repeats.images[row]
-        groups.setdefault(int(repeats.groups[row]), []).append(member)
+    for row in np.flatnonzero(duplicates.is_kind(kind)).tolist():
+        member = duplicates.sets[duplicates.set_ids[row]], duplicates.images[row]
+        groups.setdefault(int(duplicates.groups[row]), []).append(member)
     return list(groups.values())
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reassess.core.checks import check_range
-from reassess.core.duplicates import RepeatCounts, Repeats, count_repeats
+from reassess.core.duplicates import DuplicateCounts, Duplicates, count_duplicates
 from reassess.data.benchmark_folders import are_in_class_folders
 from reassess.data.image_sets import open_sets
 from reassess.data.image_sources import ImageSource
@@ -42,7 +42,7 @@ class ScannedSet:
     images
         How many it holds.
     has_classes
-        Whether its images lie in class folders, so that repeats of different classes are known.
+        Whether its images lie in class folders, so that duplicates of different classes are known.
     unreadable
         The images that could not be read, each with the reason.
     """
@@ -62,30 +62,30 @@ class Scan(Shown):
     ----------
     sets
         Each set, sorted by name.
-    repeats
+    duplicates
         What was found, as a table.
     smallest_side
         A picture with a shorter side, in pixels, is tiny.
     """
 
     sets: tuple[ScannedSet, ...]
-    repeats: Repeats
+    duplicates: Duplicates
     smallest_side: int
 
     @property
-    def counts(self) -> tuple[RepeatCounts, ...]:
-        """How many images of each set are repeated in it, and in each other set."""
-        return count_repeats(self.repeats, {each.name: each.has_classes for each in self.sets})
+    def counts(self) -> tuple[DuplicateCounts, ...]:
+        """How many images of each set have a duplicate in it, and in each other set."""
+        return count_duplicates(self.duplicates, {each.name: each.has_classes for each in self.sets})
 
     def count(self, name: str, kind: str) -> int:
         """How many images of a set are of a kind."""
-        of_set = np.array([each == name for each in self.repeats.sets], bool)
-        return int(np.count_nonzero(of_set[self.repeats.set_ids] & self.repeats.is_kind(kind)))
+        of_set = np.array([each == name for each in self.duplicates.sets], bool)
+        return int(np.count_nonzero(of_set[self.duplicates.set_ids] & self.duplicates.is_kind(kind)))
 
     @property
     def _headline(self) -> str:
         images = counted(sum(each.images for each in self.sets), "image")
-        return f"Scan({images} in {counted(len(self.sets), 'set')}, {counted(self.repeats.group_count(), 'group')})"
+        return f"Scan({images} in {counted(len(self.sets), 'set')}, {counted(self.duplicates.group_count(), 'group')})"
 
 
 def _ignore(*_: object) -> None:
@@ -100,10 +100,10 @@ def scan_images(
     workers: int = 0,
     progress: Callable[[str, int, int], object] = _ignore,
 ) -> Scan:
-    """Find images that repeat one another, and those that are unreadable, empty or tiny.
+    """Find duplicate images, and those that are unreadable, empty or tiny.
 
-    Exact repeats have the same size and the same red, green and blue values, whatever their file formats, as `predict`
-    reads them: not turned, without transparency, the first of several pictures in a file. Near repeats look the same,
+    Exact duplicates have the same size and the same red, green and blue values, whatever their file formats, as `predict`
+    reads them: not turned, without transparency, the first of several pictures in a file. Near duplicates look the same,
     see the notes. A file without a byte is empty, and so is a picture of one colour.
 
     Parameters
@@ -111,7 +111,7 @@ def scan_images(
     places
         A folder, zip, tar or list for each set of images, see `open_images`. A set is called after its place.
     near
-        Also find near repeats.
+        Also find near duplicates.
     smallest_side
         A picture with a side of fewer pixels is tiny.
     workers
@@ -144,7 +144,7 @@ def scan_images(
     >>> scan = scan_images([folder / "val", folder / "train"])
     >>> scan
     Scan(3 images in 2 sets, 1 group)
-    >>> scan.repeats.repeated_elsewhere("val")
+    >>> scan.duplicates.duplicated_elsewhere("val")
     ('cat/3.bmp',)
 
     Notes
@@ -166,12 +166,12 @@ def scan_images(
     prints = [one.print for one in readable if isinstance(one.print, Print)]
     groups = [("exact", group) for group in exact_groups(prints)]
     if near:
-        groups += [("near", group) for group in near_groups(prints, partial(progress, "near repeats"))]
+        groups += [("near", group) for group in near_groups(prints, partial(progress, "near duplicates"))]
     rows = [(readable[position], number, kind) for number, (kind, group) in enumerate(groups, 1) for position in group]
     rows += [(one, 0, kind) for one in seen for kind in _faults(one.print, smallest_side)]
     return Scan(
         sets=tuple(_scanned(name, source, seen) for name, source in sources.items()),
-        repeats=Repeats.from_rows(
+        duplicates=Duplicates.from_rows(
             [one.set for one, _, _ in rows],
             [one.image for one, _, _ in rows],
             [number for _, number, _ in rows],

@@ -1,4 +1,4 @@
-"""How far a model's accuracy moves where images are left out of it, such as those that another set repeats."""
+"""How far a model's accuracy moves where images are left out of it, such as those that another set duplicates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -96,7 +96,7 @@ def set_of_images(sets: Mapping[str, Sequence[str]], images: Sequence[str], *, m
     Parameters
     ----------
     sets
-        By name, images of each set, such as `Repeats.images_of`.
+        By name, images of each set, such as `Duplicates.images_of`.
     images
         The images, such as those of a benchmark; a name may stand twice.
     match

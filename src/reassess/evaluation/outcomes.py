@@ -106,7 +106,7 @@ class Outcomes(Shown):
         images
             Names, joined as the rows were.
         """
-        check_several(images, what="names of images", fix="REPEATS.repeated_elsewhere(SET)")
+        check_several(images, what="names of images", fix="DUPLICATES.duplicated_elsewhere(SET)")
         left_out = set(image_keys(images, self.match))
         excluded = np.fromiter((key in left_out for key in image_keys(self.images, self.match)), bool, len(self))
         none = ("label_rows", "original_rows", "rank", "overlap", "original_rank")

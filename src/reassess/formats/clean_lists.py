@@ -80,9 +80,9 @@ def write_clean_list(path: str | Path, cleaning: Cleaning, *, force: bool = Fals
 
 
 def write_details(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
-    """Write a row for each image: image, class, p_right, suggested, reason, kept.
+    """Write a row for each image: image, class, label_quality, suggested, reason, kept.
 
-    `class` and `suggested` are ids, or names where classes are written by name; `p_right` and `suggested` are null
+    `class` and `suggested` are ids, or names where classes are written by name; `label_quality` and `suggested` are null
     where they are not known; `kept` is 1 or 0.
 
     Parameters
@@ -112,7 +112,7 @@ def write_details(path: str | Path, cleaning: Cleaning, *, force: bool = False) 
         {
             "image": pl.Series(cleaning.images, dtype=pl.String),
             "class": cleaning.classes.column(cleaning.class_ids),
-            "p_right": pl.Series(cleaning.p_right).fill_nan(None),
+            "label_quality": pl.Series(cleaning.label_quality).fill_nan(None),
             "suggested": pl.select(pl.when(pl.Series(known)).then(suggested)).to_series(),
             "reason": pl.Series(cleaning.reasons, dtype=pl.String),
             "kept": pl.Series(cleaning.kept.astype(np.int64)),

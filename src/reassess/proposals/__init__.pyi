@@ -1,5 +1,5 @@
-from .candidates import USUAL_PER_IMAGE as USUAL_PER_IMAGE
-from .candidates import propose as propose
+from .proposing import USUAL_PER_IMAGE as USUAL_PER_IMAGE
+from .proposing import propose as propose
 from .choice import USUAL_RECALL as USUAL_RECALL
 from .choice import choose_models as choose_models
 from .image_models import ImageModel as ImageModel
@@ -7,7 +7,7 @@ from .image_models import ModelSource as ModelSource
 from .inference import predict as predict
 from .model_runs import ImagePredictions as ImagePredictions
 from .model_sources import open_model as open_model
-from .open_questions import open_questions as open_questions
+from .unasked import unasked_candidates as unasked_candidates
 from .preprocessing import Transform as Transform
 from .preprocessing import read_transform as read_transform
 from .task_grouping import USUAL_SIZE as USUAL_SIZE

@@ -18,7 +18,7 @@ _Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class AskedImages:
-    """All images, in the order of the proposals.
+    """All images, in the order of the candidates.
 
     Symbols: n images, K models by name.
 
@@ -41,7 +41,7 @@ class AskedImages:
 
     @classmethod
     def of(cls, models: Sequence[Seen], index: ImageIndex, labels: LabelSets, keep_agreed: bool) -> "AskedImages":
-        """The images of an index, which numbers them in the order of the proposals.
+        """The images of an index, which numbers them in the order of the candidates.
 
         A model sends an image if its first class is not the original label, also where it is no class; an image without
         an original label if its first class is one; and what it agrees to, if agreed images are kept.

@@ -57,7 +57,7 @@ class ImageIndex:
 
     @property
     def places(self) -> _Ints:
-        """The place of each number in the order of the proposals: by key where the images were not known."""
+        """The place of each number in the order of the candidates: by key where the images were not known."""
         places = np.arange(len(self.names))
         if not self.known:
             places[[self._number[key] for key in sorted(self._number)]] = np.arange(places.size)
@@ -65,7 +65,7 @@ class ImageIndex:
 
     @property
     def sorted_names(self) -> tuple[str, ...]:
-        """The names in the order of the proposals."""
+        """The names in the order of the candidates."""
         return tuple(self.names[number] for number in np.argsort(self.places).tolist())
 
 

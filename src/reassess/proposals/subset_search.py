@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.candidates import Candidates
+from reassess.core.proposal_result import ProposalResult
 from reassess.core.model_choice import ModelSubset
 from reassess.numeric.proportion import Proportion
 from reassess.proposals.proposed_pairs import GoldenPairs, Pairs, held_images, sent_images, sent_pairs
@@ -35,8 +35,8 @@ class Found:
         bool, shape (n, K); or None for all but the empty one: row i is the subset with the number i + 1.
     hits
         int64, shape (n,): valid golden pairs that are proposed.
-    proposals
-        int64, shape (n,): proposals for all images that are sent to raters.
+    candidates
+        int64, shape (n,): candidates for all images that are sent to raters.
     sizes
         int64, shape (n,): number of models.
     """
@@ -44,7 +44,7 @@ class Found:
     models: int
     subsets: _Bools | None
     hits: _Ints
-    proposals: _Ints
+    candidates: _Ints
     sizes: _Ints
 
     @property
@@ -60,22 +60,22 @@ class Found:
 
     @cached_property
     def frontier(self) -> _Ints:
-        """The rows with more hits than any with as few proposals, from the fewest proposals on.
+        """The rows with more hits than any with as few candidates, from the fewest candidates on.
 
         Of equal ones that with fewer models, then the first.
         """
         fewest = np.full(int(self.hits.max()) + 1, _MANY)
-        np.minimum.at(fewest, self.hits, self.proposals)  # by the number of hits
+        np.minimum.at(fewest, self.hits, self.candidates)  # by the number of hits
         beyond = np.minimum.accumulate(np.append(fewest[1:], _MANY)[::-1])[::-1]  # with more hits
-        rows = np.flatnonzero((self.proposals == fewest[self.hits]) & (fewest < beyond)[self.hits])
+        rows = np.flatnonzero((self.candidates == fewest[self.hits]) & (fewest < beyond)[self.hits])
         order = rows[np.lexsort((rows, self.sizes[rows], self.hits[rows]))]
         return order[np.flatnonzero(np.diff(self.hits[order], prepend=-1))]
 
 
-def find_subsets(candidates: Candidates, golden: GoldenPairs) -> Found:
+def find_subsets(result: ProposalResult, golden: GoldenPairs) -> Found:
     """Measure subsets by golden pairs: all of up to 20 models; of more, those of a greedy order."""
-    pairs, valid = sent_pairs(candidates), golden.pairs.part(golden.valid)
-    return _every_subset(pairs, valid) if len(candidates.models) <= MOST_EXACT else _greedy(pairs, valid)
+    pairs, valid = sent_pairs(result), golden.pairs.part(golden.valid)
+    return _every_subset(pairs, valid) if len(result.models) <= MOST_EXACT else _greedy(pairs, valid)
 
 
 def _every_subset(pairs: Pairs, valid: Pairs) -> Found:
@@ -84,7 +84,7 @@ def _every_subset(pairs: Pairs, valid: Pairs) -> Found:
         models=models,
         subsets=None,
         hits=proposed_by_each(valid),
-        proposals=proposed_by_each(pairs),
+        candidates=proposed_by_each(pairs),
         sizes=np.bitwise_count(np.arange(1, 2**models)).astype(np.int64),
     )
 
@@ -125,21 +125,21 @@ def subset_sums(counts: _Ints) -> _Ints:
 
 
 def _greedy(pairs: Pairs, valid: Pairs) -> Found:
-    """From no model to all: each time the model is added that brings the most hits for its proposals."""
+    """From no model to all: each time the model is added that brings the most hits for its candidates."""
     models = pairs.members.shape[1]
     growing, hits_growing = _Growing(pairs), _Growing(valid)
     subset, chain = np.zeros(models, bool), []
-    hits = proposals = 0
+    hits = candidates = 0
     for _ in range(models):
         others = np.flatnonzero(~subset)
         with_each = [(hits_growing.count_with(model), growing.count_with(model)) for model in others.tolist()]
-        worth = [(more - hits + _SOME) / (count - proposals + 1) for more, count in with_each]
+        worth = [(more - hits + _SOME) / (count - candidates + 1) for more, count in with_each]
         best = int(np.argmax(worth))
-        hits, proposals = with_each[best]
+        hits, candidates = with_each[best]
         subset[others[best]] = True
         for each in (growing, hits_growing):
             each.add(int(others[best]))
-        chain.append((subset.copy(), hits, proposals))
+        chain.append((subset.copy(), hits, candidates))
     subsets, all_hits, all_proposals = zip(*chain, strict=True)
     return Found(models, np.array(subsets), np.array(all_hits), np.array(all_proposals), np.arange(1, models + 1))
 
@@ -169,11 +169,11 @@ class _Growing:
 class Measure:
     """Measures single subsets, with all that a result says of them."""
 
-    def __init__(self, candidates: Candidates, golden: GoldenPairs) -> None:
-        self._names = candidates.names
+    def __init__(self, result: ProposalResult, golden: GoldenPairs) -> None:
+        self._names = result.names
         self._golden = golden
-        self._pairs, self._sent = sent_pairs(candidates), sent_images(candidates)
-        self._held = held_images(candidates)
+        self._pairs, self._sent = sent_pairs(result), sent_images(result)
+        self._held = held_images(result)
 
     def __call__(self, subset: _Bools) -> ModelSubset:
         """What one subset, bool of shape (K,), reaches."""
@@ -183,8 +183,8 @@ class Measure:
             models=tuple(name for name, is_in in zip(self._names, subset, strict=True) if is_in),
             recall=Proportion(hits, int(np.count_nonzero(self._golden.valid))),
             precision=Proportion(hits, int(np.count_nonzero(proposed))),
-            unjudged=self._golden.unjudged.count(subset),
-            proposals=self._pairs.count(subset),
+            without_golden=self._golden.without_golden.count(subset),
+            candidates=self._pairs.count(subset),
             images=self._sent.count(subset),
-            lacking=len(self._held) - self._held.count(subset),
+            missing=len(self._held) - self._held.count(subset),
         )

@@ -48,7 +48,7 @@ def make_tasks(
     Parameters
     ----------
     questions
-        The questions, such as `Proposals.questions`. Images keep their order.
+        The questions, such as `Candidates.questions`. Images keep their order.
     size
         How many classes a task may hold.
     hierarchy

@@ -84,12 +84,12 @@ all.npz: npz, array scores 90x3: scores, float64, taken in the sorted order of
 """.replace("HASH", sha256(Path("train.csv"))[:12]).replace("MODEL", sha256(Path("all.npz"))[:12])
     )
     table = pl.read_csv("details.csv")
-    assert table.columns == ["image", "class", "p_right", "suggested", "reason", "kept"]
+    assert table.columns == ["image", "class", "label_quality", "suggested", "reason", "kept"]
     assert table.height == COUNT
     kept = table.filter(pl.col("kept") == 1)
     assert read_lines(Path("clean.txt")) == kept["image"].to_list()
-    assert (kept["p_right"] >= 0.5).all()
-    assert (table.filter(pl.col("kept") == 0)["p_right"] < 0.5).all()
+    assert (kept["label_quality"] >= 0.5).all()
+    assert (table.filter(pl.col("kept") == 0)["label_quality"] < 0.5).all()
 
 
 def test_tables_stand_apart_and_what_is_left_out_stands_above_each(training: Path, run: Callable[..., Run]) -> None:
@@ -431,7 +431,7 @@ def test_duplicates_in_several_folds_are_warned_of(training: Path, run: Callable
         write_csv("copies.csv", "set,image,repeat,kind", [("train", images[row], 1, "exact") for row in rows])
         result = run(
             "clean", "fold-0.npz", "fold-1.npz", "--original", "train.csv", "--folds", "folds.csv", "-o", "c.txt",
-            "--repeats", "copies.csv", "--force", "--quiet",
+            "--duplicates", "copies.csv", "--force", "--quiet",
         )  # fmt: skip
         assert result.code == 0
         assert ("1 group of duplicates in several folds" in result.err) == split

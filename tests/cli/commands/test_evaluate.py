@@ -925,7 +925,7 @@ def test_models_on_the_same_images_in_another_order_have_one_table(shop: Path, r
 
 # --- images that another set repeats ---------------------------------------------------------------------------------
 
-REPEATS = [
+DUPLICATES = [
     ("train", "9.jpg", 1, "exact"),
     ("test", "shop/2.jpg", 1, "exact"),
     ("test", "shop/4.jpg", 2, "near"),
@@ -937,7 +937,7 @@ REPEATS = [
 
 
 def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Callable[..., Run]) -> None:
-    write_csv("repeats.csv", "set,image,repeat,kind", REPEATS)
+    write_csv("repeats.csv", "set,image,repeat,kind", DUPLICATES)
     result = run("evaluate", "good.csv", "poor.csv", "--labels", "labels.json", "--exclude", "repeats.csv")
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
@@ -965,7 +965,7 @@ def test_if_another_set_repeats_every_image_it_says_that_none_is_left(shop: Path
 
 def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run: Callable[..., Run]) -> None:
     write_csv(
-        "repeats.csv", "set,image,repeat,kind", [*REPEATS, ("test", "no.jpg", 4, "near"), ("train", "7.jpg", 4, "near")]
+        "repeats.csv", "set,image,repeat,kind", [*DUPLICATES, ("test", "no.jpg", 4, "near"), ("train", "7.jpg", 4, "near")]
     )
     argv = ("evaluate", "poor.csv", "--labels", "labels.json", "--exclude", "repeats.csv:test", "--json")
     document = document_of(run(*argv), "evaluate")
@@ -988,7 +988,7 @@ def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run:
 
 
 def test_thresholds_and_label_sets_each_have_their_row_of_the_change(shop: Path, run: Callable[..., Run]) -> None:
-    write_csv("repeats.csv", "set,image,repeat,kind", REPEATS)
+    write_csv("repeats.csv", "set,image,repeat,kind", DUPLICATES)
     argv = ("evaluate", "good.csv", "--scores", "scores.csv", "--threshold", "0.5,0.8", "--exclude", "repeats.csv")
     lines = run(*argv).out.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("file") and "excluded" in line)
@@ -1015,7 +1015,7 @@ def test_a_table_without_rows_leaves_nothing_out(shop: Path, run: Callable[..., 
 
 
 def test_excluded_images_are_told_in_the_table_of_images(shop: Path, run: Callable[..., Run]) -> None:
-    write_csv("repeats.csv", "set,image,repeat,kind", REPEATS)
+    write_csv("repeats.csv", "set,image,repeat,kind", DUPLICATES)
     argv = ("evaluate", "good.csv", "--labels", "labels.json", "--exclude", "repeats.csv", "--per-image", "out.csv")
     assert run(*argv).code == 0
     with Path("out.csv").open() as file:
@@ -1045,20 +1045,20 @@ def test_excluded_images_are_told_in_the_table_of_images(shop: Path, run: Callab
             "  fix:     they fit by name: --match name\n",
         ),
         (
-            REPEATS,
+            DUPLICATES,
             "repeats.csv:tset",
             "unknown set of images\n  where:   repeats.csv\n  allowed: train, test\n  found:   'tset'\n"
             "  fix:     a set of which nothing was found has no row\n",
         ),
         (
-            REPEATS,
+            DUPLICATES,
             "repeats.csv:train",
             "no set of the duplicates is these images\n  where:   repeats.csv\n"
             "  allowed: names such as shop/1.jpg, shop/2.jpg and 3 more\n"
             "  found:   9.jpg, 8.jpg, of 1 set: train\n  fix:     scan these images too\n",
         ),
-        (REPEATS, "no.csv", "file not found\n  where:   no.csv\n"),
-        (REPEATS, "good.csv", "the table has no column for the set of images\n  where:   good.csv\n"),
+        (DUPLICATES, "no.csv", "file not found\n  where:   no.csv\n"),
+        (DUPLICATES, "good.csv", "the table has no column for the set of images\n  where:   good.csv\n"),
     ],
 )
 def test_repeats_that_are_not_of_the_benchmark_are_refused(

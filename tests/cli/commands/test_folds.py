@@ -10,7 +10,7 @@ from tests.helpers import Run, document_of, write_files
 
 _IMAGES = [(f"{name}/{row}.png", name) for name, count in (("cat", 7), ("dog", 4), ("eel", 1)) for row in range(count)]
 TRAIN = "image,class\n" + "".join(f"{image},{name}\n" for image, name in _IMAGES)
-REPEATS = (
+DUPLICATES = (
     "set,image,repeat,kind\n"
     "train,cat/0.png,1,exact\ntrain,cat/1.png,1,exact\nval,cat/9.png,1,exact\n"
     "train,cat/0.png,2,near\ntrain,dog/1.png,2,near\n"
@@ -22,12 +22,12 @@ ARGV = ["folds", "--original", "train.csv", "--k", "3", "-o", "folds.csv"]
 
 @pytest.fixture
 def training(folder: Path) -> Path:
-    """Training images with labels, repeats of them, and a benchmark of the same images."""
+    """Training images with labels, duplicates of them, and a benchmark of the same images."""
     return write_files(
         folder,
         {
             "train.csv": TRAIN,
-            "repeats.csv": REPEATS,
+            "duplicates.csv": DUPLICATES,
             "pets/classes.txt": "cat\ndog\neel\n",
             "pets/original.csv": TRAIN,
             "empty/classes.txt": "cat\ndog\n",
@@ -67,7 +67,7 @@ def test_the_benchmark_gives_the_labels_and_the_order_of_images_does_not_count(
 
 
 def test_repeats_are_in_one_fold_and_are_counted(training: Path, run: Callable[..., Run]) -> None:
-    result = run(*ARGV, "--repeats", "repeats.csv:train")
+    result = run(*ARGV, "--duplicates", "duplicates.csv:train")
     assert result.code == 0
     assert result.out.splitlines()[-3:-1] == [
         "3 images repeat another one, in 2 groups, each in one fold",
@@ -75,21 +75,21 @@ def test_repeats_are_in_one_fold_and_are_counted(training: Path, run: Callable[.
     ]
     folds = read_folds("folds.csv")
     assert len(set(folds.of(("cat/0.png", "cat/1.png", "dog/1.png")).tolist())) == 1
-    again = run(*ARGV, "--repeats", "repeats.csv", "--force")
+    again = run(*ARGV, "--duplicates", "duplicates.csv", "--force")
     assert again.out.splitlines()[:-1] == result.out.splitlines()[:-1]  # the names tell the set
 
 
 def test_a_table_without_repeats_is_said(training: Path, run: Callable[..., Run]) -> None:
     Path("none.csv").write_text("set,image,repeat,kind\n")
-    result = run(*ARGV, "--repeats", "none.csv")
+    result = run(*ARGV, "--duplicates", "none.csv")
     assert result.out.splitlines()[-2] == "0 images repeat another one, in 0 groups, each in one fold"
 
 
 def test_the_document_holds_all_that_is_told(training: Path, run: Callable[..., Run]) -> None:
     Path("two.csv").write_text(TRAIN.replace("eel/0.png,eel\n", ""))
     argv = ["folds", "--original", "two.csv", "--k", "3", "-o", "folds.csv", "--json"]
-    document = document_of(run(*argv, "--repeats", "repeats.csv:train"), "folds")
-    assert [entry["path"] for entry in document["inputs"]] == ["two.csv", "repeats.csv"]
+    document = document_of(run(*argv, "--duplicates", "duplicates.csv:train"), "folds")
+    assert [entry["path"] for entry in document["inputs"]] == ["two.csv", "duplicates.csv"]
     folds = document["results"].pop("folds")
     assert document["results"] == {
         "output": "folds.csv",
@@ -97,7 +97,7 @@ def test_the_document_holds_all_that_is_told(training: Path, run: Callable[..., 
         "images": 11,
         "classes": 2,
         "smallest_class": {"class": 1, "name": "dog", "images": 4},
-        "repeats": {"groups": 2, "images": 3, "unlabelled": 1},
+        "duplicates": {"groups": 2, "images": 3, "unlabelled": 1},
     }
     assert [sorted(fold) for fold in folds] == [["classes", "fold", "images"]] * 3
     assert sum(fold["images"] for fold in folds) == 11
@@ -134,9 +134,9 @@ def test_many_folds_are_shown_in_part(training: Path, run: Callable[..., Run]) -
             "Error: output file is also an input\n  where:   train.csv\n  fix:     choose another name\n",
         ),
         (
-            [*ARGV, "--repeats", "repeats.csv:test"],
+            [*ARGV, "--duplicates", "duplicates.csv:test"],
             1,
-            "Error: unknown set of images\n  where:   repeats.csv\n  allowed: train, val\n  found:   'test'\n"
+            "Error: unknown set of images\n  where:   duplicates.csv\n  allowed: train, val\n  found:   'test'\n"
             "  fix:     a set of which nothing was found has no row\n",
         ),
         (
@@ -159,7 +159,7 @@ def test_what_cannot_be_parted_is_one_error(
 
 def test_repeats_of_other_images_are_refused(training: Path, run: Callable[..., Run]) -> None:
     Path("other.csv").write_text("set,image,repeat,kind\nx,1.jpg,1,exact\nx,2.jpg,1,exact\n")
-    result = run(*ARGV, "--repeats", "other.csv")
+    result = run(*ARGV, "--duplicates", "other.csv")
     assert (result.code, result.err) == (
         1,
         "Error: no set of the duplicates is these images\n  where:   other.csv\n"

@@ -11,7 +11,7 @@ from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.formats.predictions import write_predictions
-from reassess.formats.proposal_files import read_proposals
+from reassess.formats.candidate_files import read_candidates
 from reassess.formats.tables import read_table
 from tests.helpers import Run, document_of, write_files
 
@@ -65,7 +65,7 @@ def many(pets: Path) -> Path:
 
 IMAGES = """\
 2 images set aside: all models agree with the original label
-N: the 6 most probable pairs of each model, for at most 3 proposals an image
+N: the 6 most probable pairs of each model, for at most 3 candidates an image
 """
 READ = """\
 alex: npz, array scores 4x4: scores, float32
@@ -87,8 +87,8 @@ def test_proposals_are_written_and_counted(pets: Path, run: Callable[..., Run]) 
     assert (
         result.out
         == f"""\
-out.csv: 5 proposals for 2 images, 2.50 an image
-{IMAGES}source     scores          proposals   by it alone
+out.csv: 5 candidates for 2 images, 2.50 an image
+{IMAGES}source     scores          candidates   by it alone
 ──────────────────────────────────────────────────
 original   -                       2             0
 ids        ids                     2             1
@@ -151,14 +151,14 @@ def test_the_document_holds_all_that_is_told(pets: Path, run: Callable[..., Run]
         "without_original": 0,
         "unseen": 0,
         "without_class": 0,
-        "proposals": 5,
+        "candidates": 5,
         "per_image": 2.5,
         "per_image_allowed": 3.0,
         "most_probable": 6,
         "models": [
-            {"name": "alex", "kind": "logits", "lacking": 0, "unknown": 0},
-            {"name": "ids", "kind": "ids", "lacking": 1, "unknown": 0},
-            {"name": "vit", "kind": "probabilities", "lacking": 0, "unknown": 0},
+            {"name": "alex", "kind": "logits", "missing": 0, "unknown": 0},
+            {"name": "ids", "kind": "ids", "missing": 1, "unknown": 0},
+            {"name": "vit", "kind": "probabilities", "missing": 0, "unknown": 0},
         ],
         "choice": None,
     }
@@ -174,14 +174,14 @@ def test_models_are_chosen_and_their_proposals_and_the_frontier_written(many: Pa
     assert (
         before
         == """\
-out.csv: 165 proposals for 60 images, 2.75 an image
+out.csv: 165 candidates for 60 images, 2.75 an image
 chosen: alex, ids
-165 proposals for 60 images, of 180 for 60 by all models
+165 candidates for 60 images, of 180 for 60 by all models
 on 60 golden images without a part in the search:
   recall 1.0000 (86 of 86); precision 0.6667 (86 of 129)
 a recall of 0.9579 is shown, with 90 % confidence
 0 of 120 golden labels are neither proposed by a model nor original
-subset       models           proposals   an image   recall   precision   unjudged
+subset       models           candidates   an image   recall   precision   without_golden
 ──────────────────────────────────────────────────────────────────────────────────
              ids                     60       2.00   0.5000      0.5000          0
              alex                    75       2.50   0.6977      0.7792         11
@@ -195,11 +195,11 @@ exact search: all 7 subsets were measured, with the N of all models
     assert after.endswith("""\
 recall and precision: on the 60 golden images of the check; the subsets were found on 30 other golden images
 recall: of the valid golden pairs, those proposed; precision: of the golden pairs proposed, those valid
-unjudged: proposals on golden images that are no golden pairs; they count in neither
+without_golden: candidates on golden images that are no golden pairs; they count in neither
 """)
-    assert read_proposals("out.csv").sources == ("original", "alex", "ids")
+    assert read_candidates("out.csv").sources == ("original", "alex", "ids")
     assert Path("frontier.csv").read_text() == (
-        "models,proposals,images,hits,valid,recall,judged,precision,unjudged,lacking,chosen,search\n"
+        "models,candidates,images,hits,valid,recall,judged,precision,without_golden,missing,chosen,search\n"
         "ids,60,30,43,86,0.5,86,0.5,0,30,false,exact\n"
         "alex,75,30,60,86,0.6976744186046512,77,0.7792207792207793,11,0,false,exact\n"
         "alex; ids,165,60,86,86,1.0,129,0.6666666666666666,11,0,true,exact\n"
@@ -213,18 +213,18 @@ def test_the_document_of_a_choice(many: Path, run: Callable[..., Run]) -> None:
     choice = document_of(run(*CHOOSE, "--json"), "propose")["results"]["choice"]
     chosen = {
         "models": ["alex", "ids"],
-        "proposals": 165,
+        "candidates": 165,
         "images": 60,
         "per_image": 2.75,
         "recall": {"hits": 86, "n": 86, "value": 1.0},
         "precision": {"hits": 86, "n": 129, "value": 86 / 129},
-        "unjudged": 11,
-        "lacking": 0,
+        "without_golden": 11,
+        "missing": 0,
     }
     assert choice.pop("chosen") == choice["frontier"][2] == chosen
     assert choice.pop("all_models") == choice.pop("frontier")[-1]
     assert choice == {
-        "wanted": 0.9,
+        "target_recall": 0.9,
         "search": "exact",
         "subsets": 7,
         "search_images": 30,
@@ -232,9 +232,9 @@ def test_the_document_of_a_choice(many: Path, run: Callable[..., Run]) -> None:
         "recall_bound": pytest.approx(0.9579, abs=1e-4),
         "highest_bound": pytest.approx(0.1 ** (1 / 80)),  # 60 images with one pair, and 30 with two
         "recall": {"hits": 120, "n": 120, "value": 1.0},
-        "never_proposed": 0,
+        "not_candidates": 0,
         "set_aside": 30,
-        "left_out": 30,
+        "not_predicted": 30,
     }
 
 
@@ -250,9 +250,9 @@ def test_what_golden_answers_do_not_show_is_refused_and_the_frontier_shown_all_t
     result = run(*argv, "--frontier", "frontier.csv")
     assert (result.code, result.err) == (
         1,
-        "Error: golden answers do not show that the candidates of all models reach this recall\n"
+        "Error: golden answers do not show that the result of all models reach this recall\n"
         "  allowed: up to 0.2545\n  found:   0.9\n"
-        "  fix:     ask for less, or for more proposals an image: 9 of 18 golden labels are neither proposed by a "
+        "  fix:     ask for less, or for more candidates an image: 9 of 18 golden labels are neither proposed by a "
         "model nor original\n",
     )
     certain = run(*argv, "--recall", "1")
@@ -298,9 +298,9 @@ def test_images_that_the_chosen_models_lack_are_counted(many: Path, run: Callabl
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
     assert lines[:4] == [
-        "out.csv: 60 proposals for 30 images, 2.00 an image",
+        "out.csv: 60 candidates for 30 images, 2.00 an image",
         "chosen: ids",
-        "60 proposals for 30 images, of 180 for 60 by all models",
+        "60 candidates for 30 images, of 180 for 60 by all models",
         "30 images that other models hold and none of these does: nothing is proposed there",
     ]
     assert lines[5].startswith("  recall 1.0000 (40 of 40); precision 1.0000 (40 of 40)")
@@ -314,9 +314,9 @@ def test_of_many_models_the_answer_stands_in_the_first_lines(pets: Path, run: Ca
     result = run("propose", *files, "--benchmark", "pets", "-o", "out.csv")
     lines = result.out.splitlines()
     assert lines[:4] == [
-        "out.csv: 16 proposals for 4 images, 4.00 an image",
+        "out.csv: 16 candidates for 4 images, 4.00 an image",
         "0 images set aside: all models agree with the original label",
-        "N: the 0 most probable pairs of each model, for at most 7.4 proposals an image",
+        "N: the 0 most probable pairs of each model, for at most 7.4 candidates an image",
         "the first 10 of 19 models, by what each proposes alone (--verbose shows all)",
     ]
     assert len(lines) == 4 + 2 + 11 + 3
@@ -402,7 +402,7 @@ def test_there_may_be_no_original_labels(pets: Path, run: Callable[..., Run]) ->
         "0 images set aside: all models agree with the original label\n4 images without an original label\n"
         in result.out
     )
-    assert read_proposals("out.csv").sources == ("ids", "vit")
+    assert read_candidates("out.csv").sources == ("ids", "vit")
     assert "\noriginal " not in result.out
 
 
@@ -411,13 +411,13 @@ def test_agreed_images_may_be_kept_and_what_no_model_holds_is_counted(pets: Path
     assert (result.code, result.err) == (0, "")
     assert "set aside" not in result.out
     assert "1 known image left out, which no model holds\n" in result.out
-    assert "out.csv: 4 proposals for 3 images, 1.33 an image\n" in result.out
+    assert "out.csv: 4 candidates for 3 images, 1.33 an image\n" in result.out
 
 
 @pytest.mark.parametrize(
     ("argv", "code", "expected"),
     [
-        (ARGV, 2, "Error: Give -o OUT for the proposals, or --choose.\n"),
+        (ARGV, 2, "Error: Give -o OUT for the candidates, or --choose.\n"),
         (
             [*ARGV, "-o", "out.csv", "--golden", "g.csv"],
             2,
@@ -457,7 +457,7 @@ def test_agreed_images_may_be_kept_and_what_no_model_holds_is_counted(pets: Path
         (
             [*ARGV, "-o", "out.txt"],
             1,
-            "Error: wrong kind of file for proposals\n  where:   out.txt\n"
+            "Error: wrong kind of file for candidates\n  where:   out.txt\n"
             "  allowed: .csv, .tsv, .jsonl, .parquet\n  found:   .txt\n",
         ),
         (
@@ -503,5 +503,5 @@ def test_the_models_of_imagenet_need_no_option(
     assert (result.code, result.err) == (0, "")
     assert counts["set_aside"] + counts["to_raters"] == counts["images"] == 50_000
     assert counts["most_probable"] == 0
-    proposals = read_proposals(tmp_path / "out.parquet")
-    assert (len(proposals), len(proposals.questions.images)) == (counts["proposals"], counts["to_raters"])
+    candidates = read_candidates(tmp_path / "out.parquet")
+    assert (len(candidates), len(candidates.questions.images)) == (counts["candidates"], counts["to_raters"])

@@ -38,7 +38,7 @@ def test_what_was_found_is_a_table_of_ten_lines_at_most(
     sets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(screen, "terminal_width", lambda **_: 80)
-    result = run("scan", "val", "train", "--near", "-o", "repeats.csv")
+    result = run("scan", "val", "train", "--near", "-o", "duplicates.csv")
     assert (result.code, result.err) == (0, "")
     assert result.out == (
         "set             images   unreadable   empty   tiny   exact   near   other class\n"
@@ -47,12 +47,12 @@ def test_what_was_found_is_a_table_of_ten_lines_at_most(
         "val                  5            1       1      0       2      0             2\n"
         "val, in train        -            -       -      -       2      1             1\n"
         "train, in val        -            -       -      -       1      1             1\n"
-        "repeats.csv: 9 rows, 2 exact groups (the largest of 3 images) and 1 near group\n"
+        "duplicates.csv: 9 rows, 2 exact groups (the largest of 3 images) and 1 near group\n"
         "cannot be read: dog/cut.png of val (this is no picture of a known format)\n"
         "exact: with a copy of equal pixels there; near: with none, but one that looks\n"
         "  the same; other class: with an exact copy in the folder of another class\n"
     )
-    assert Path("repeats.csv").read_text() == (
+    assert Path("duplicates.csv").read_text() == (
         "set,image,repeat,kind\n"
         "train,cat/1.png,1,exact\nval,cat/x.png,1,exact\nval,dog/z.webp,1,exact\n"
         "train,cat/again.bmp,2,exact\ntrain,dog/0.png,2,exact\n"
@@ -89,7 +89,7 @@ def test_a_document_says_all_of_it(sets: Path, run: Callable[..., Run]) -> None:
         "tiny": 0,
         "unreadable_images": [{"image": "dog/cut.png", "reason": "this is no picture of a known format"}],
     }
-    assert results["repeats"][-1] == {"set": "val", "in": "train", "exact": 2, "near": 1, "other_class": 1}
+    assert results["duplicates"][-1] == {"set": "val", "in": "train", "exact": 2, "near": 1, "other_class": 1}
     assert {name: results[name] for name in ("output", "near", "rows", "groups", "largest_group", "smallest_side")} == {
         "output": "x.csv",
         "near": True,
@@ -125,7 +125,7 @@ def test_pairs_of_many_sets_are_cut_short(sets: Path, run: Callable[..., Run]) -
         ("scan train train -o x.csv", 1, "set of images is given twice\n  found:   train and train"),
         ("scan train train/cat -o x.csv", 1, "a set of images lies in another one"),
         ("scan none -o x.csv", 1, "image folder not found\n  where:   none"),
-        ("scan train -o x.jsonl", 1, "wrong kind of file for repeats"),
+        ("scan train -o x.jsonl", 1, "wrong kind of file for duplicates"),
         ("scan train -o x.csv --smallest-side 0", 2, "0 is not in the range x>=1"),
         ("scan train -o no/x.csv", 1, "folder of the output file does not exist"),
         ("scan list.csv -o list.csv --force", 1, "output file is also an input"),
@@ -152,7 +152,7 @@ def test_a_terminal_sees_how_far_it_is(sets: Path, run: Callable[..., Run], monk
     result = run("scan", "train", "--near", "-o", "x.csv", "--workers", "0")
     assert result.code == 0
     assert "6/6" in result.err
-    assert "near repeats" in result.err
+    assert "near duplicates" in result.err
 
 
 def test_a_name_that_is_no_utf8_is_shown_and_cannot_be_read(sets: Path, run: Callable[..., Run]) -> None:

@@ -98,7 +98,7 @@ _KINDS: dict[str | None, str] = {
     "their own.",
 )
 @click.option(
-    "--repeats",
+    "--duplicates",
     metavar="F[:SET]",
     help="Images that repeat one another, as scan writes them: a warning comes if a group is in several folds.",
 )
@@ -122,7 +122,7 @@ def clean(
     keep: str | None,
     at_least: int | None,
     folds: tuple[Path, ...],
-    repeats: str | None,
+    duplicates: str | None,
     benchmark: Benchmark | None,
     original: str | None,
     votes: str | None,
@@ -157,9 +157,9 @@ def clean(
     _refuse_other_answers(judges.original, judges.files, {"votes": judges.votes, "golden": judges.experts})
     how = judges.benchmark.match or "path"
     parts = [_load_folds(call, path, judges.benchmark) for path in folds]
-    groups, _ = ([], 0) if repeats is None else load_groups(call, repeats, judges.original, judges.benchmark)
+    groups, _ = ([], 0) if duplicates is None else load_groups(call, duplicates, judges.original, judges.benchmark)
     read = dict(each_prediction(call, files, judges, **reading))
-    held_out = HeldOutPredictions.of(read, judges.original, folds=parts, repeats=groups, match=how)
+    held_out = HeldOutPredictions.of(read, judges.original, folds=parts, duplicates=groups, match=how)
     checkers = judges.votes or judges.experts
     checked = None if checkers is None else checked_truth(checkers)
     cleaning = rule.apply(held_out, checked)
@@ -174,7 +174,7 @@ def clean(
     _note_files(call, held_out, method, has_folds=bool(folds))
     if checked is not None and checked.by_experts is not None and checked.by_experts.note is not None:
         call.note(checked.by_experts.note)
-    call.note_hashes("predictions", "original", "votes", "golden", "folds", "repeats")
+    call.note_hashes("predictions", "original", "votes", "golden", "folds", "duplicates")
 
 
 def _check_method(method: CleaningMethod, noise: Path | None, votes: str | None, golden: str | None) -> None:

@@ -91,7 +91,7 @@ def _numbers(
 )
 @click.option(
     "--exclude",
-    metavar="REPEATS[:SET]",
+    metavar="DUPLICATES[:SET]",
     help="Leave out the images that another set repeats, by the table that scan writes; SET is the benchmark's set in "
     "it, where their names do not tell.",
 )

@@ -36,7 +36,7 @@ _Groups = list[tuple[str, ...]]
     docs="docs/training.md",
     examples=[
         "reassess folds --benchmark pets --k 3 -o folds.csv",
-        "reassess folds --original train.csv --repeats copies.csv -o ten.parquet",
+        "reassess folds --original train.csv --duplicates copies.csv -o ten.parquet",
     ],
 )
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="OUT", help="Write the folds: csv, parquet ...")
@@ -44,7 +44,7 @@ _Groups = list[tuple[str, ...]]
     "--k", type=click.IntRange(2, _MOST), default=USUAL_FOLDS, show_default=True, help="How many folds to make."
 )
 @click.option(
-    "--repeats",
+    "--duplicates",
     metavar="F[:SET]",
     help="Images that repeat one another, as scan writes them: all of a group are in one fold. SET is the one of these "
     "images, if their names do not tell.",
@@ -62,7 +62,7 @@ def folds(
     call: Call,
     output: Path,
     k: int,
-    repeats: str | None,
+    duplicates: str | None,
     seed: int,
     benchmark: Benchmark | None,
     original: str | None,
@@ -70,15 +70,15 @@ def folds(
 ) -> None:
     """Part images into folds, as many of each class in each, to hold out one after another.
 
-    The same names, labels, repeats and seed give the same folds, in whatever order the images are.
+    The same names, labels, duplicates and seed give the same folds, in whatever order the images are.
     """
     if benchmark is None and original is None:
         raise click.UsageError("Give the images and their labels: --benchmark or --original.")
     call.check_output(output, TABLE_SUFFIXES, "folds", benchmark=benchmark)
     benchmark = matched(benchmark or Benchmark(), match)
     labels = _load_original(call, benchmark, original)
-    groups, others = ([], 0) if repeats is None else load_groups(call, repeats, labels, benchmark)
-    made = make_folds(labels, k=k, repeats=groups, seed=seed)
+    groups, others = ([], 0) if duplicates is None else load_groups(call, duplicates, labels, benchmark)
+    made = make_folds(labels, k=k, duplicates=groups, seed=seed)
     write_folds(output, made, force=call.force)
     counts = _counts(made, labels)
     if call.json:
@@ -87,12 +87,12 @@ def folds(
         )
         return
     _print(call, made, labels, counts, output)
-    if repeats is not None:
-        repeated = counted(_repeated(groups), "image repeats", "images repeat")
+    if duplicates is not None:
+        repeated = counted(_repeated(groups), "image duplicates", "images repeat")
         call.tell(f"{repeated} another one, in {counted(len(groups), 'group')}, each in one fold")
     if others:
         call.tell(f"{counted(others, 'repeated image is', 'repeated images are')} not among those with a label")
-    call.note_hashes("original", "repeats")
+    call.note_hashes("original", "duplicates")
 
 
 def _load_original(call: Call, benchmark: Benchmark, given: str | None) -> LabelSets:
@@ -137,7 +137,7 @@ def _to_json(
             {"fold": fold, "images": int(row.sum()), "classes": int(np.count_nonzero(row))}
             for fold, row in zip(made.values, counts, strict=True)
         ],
-        "repeats": {
+        "duplicates": {
             "groups": len(groups),
             "images": _repeated(groups),
             "unlabelled": others,

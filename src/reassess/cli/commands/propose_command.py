@@ -24,19 +24,19 @@ from reassess.cli.part_inputs import NONE, matched
 from reassess.cli.prediction_inputs import each_prediction, short_names
 from reassess.cli.tables.propose_table import lower, print_candidates, print_choice, tell_written, write_frontier
 from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.candidates import Candidates
+from reassess.core.proposal_result import ProposalResult
 from reassess.core.image_names import Match
 from reassess.core.items import Id
 from reassess.core.model_choice import ModelChoice
 from reassess.core.predictions import Predictions
-from reassess.core.proposals import Proposals
+from reassess.core.candidates import Candidates
 from reassess.errors import DataError
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import all_or_none
-from reassess.formats.proposal_files import write_proposals
+from reassess.formats.candidate_files import write_candidates
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.proposals.candidates import USUAL_PER_IMAGE
-from reassess.proposals.candidates import propose as propose_classes
+from reassess.proposals.proposing import USUAL_PER_IMAGE
+from reassess.proposals.proposing import propose as propose_classes
 from reassess.proposals.choice import USUAL_RECALL, choose_models
 from reassess.report.choice_figure import draw_choice
 from reassess.report.figures import FIGURE_SUFFIXES
@@ -67,7 +67,7 @@ class _Models:
 @click.command(
     cls=Command,
     examples=[
-        "reassess propose a.csv b.csv --benchmark pets -o proposals.parquet",
+        "reassess propose a.csv b.csv --benchmark pets -o candidates.parquet",
         "reassess propose a.csv b.csv --benchmark pets --choose --golden experts.csv --recall 0.5",
     ],
     docs="docs/proposals.md",
@@ -78,7 +78,7 @@ class _Models:
     "--output",
     type=OUTPUT,
     metavar="OUT",
-    help="Write the proposals, with --choose those of the chosen models: csv, tsv, jsonl or parquet.",
+    help="Write the candidates, with --choose those of the chosen models: csv, tsv, jsonl or parquet.",
 )
 @click.option(
     "--per-image",
@@ -86,10 +86,10 @@ class _Models:
     default=USUAL_PER_IMAGE,
     show_default=True,
     metavar="N",
-    help="How many proposals an image that goes to raters may have on average.",
+    help="How many candidates an image that goes to raters may have on average.",
 )
 @click.option("--keep-agreed", is_flag=True, help="Propose also for images on which all agree with the original label.")
-@click.option("--choose", is_flag=True, help="Choose the models that are shown to reach a recall, with few proposals.")
+@click.option("--choose", is_flag=True, help="Choose the models that are shown to reach a recall, with few candidates.")
 @click.option(
     "--recall",
     type=Range(0, 1, min_open=True),
@@ -152,7 +152,7 @@ def propose(
         call, benchmark, original, golden, choose=choose, answers=answers, match=match, max_bytes=reading["max_bytes"]
     )
     models = _Models(call, files, judges, reading)
-    candidates = propose_classes(
+    result = propose_classes(
         models,
         judges.original,
         per_image=per_image,
@@ -164,58 +164,58 @@ def propose(
     choice = None
     if judges.experts is not None:
         choice = choose_models(
-            candidates, golden_truth(judges.experts, at_least=golden_at_least), recall=recall or USUAL_RECALL
+            result, golden_truth(judges.experts, at_least=golden_at_least), recall=recall or USUAL_RECALL
         )
-    proposals = _to_write(candidates, choice)
-    _write(call, output, proposals, frontier, choice)
-    _report(call, candidates, choice, output, proposals, models.detected)
+    candidates = _to_write(result, choice)
+    _write(call, output, candidates, frontier, choice)
+    _report(call, result, choice, output, candidates, models.detected)
     if choice is not None and choice.chosen is None:
         raise _not_shown(choice)
 
 
-def _to_write(candidates: Candidates, choice: ModelChoice | None) -> Proposals | None:
-    """The proposals of all models, or of the chosen ones; None if none were chosen."""
+def _to_write(result: ProposalResult, choice: ModelChoice | None) -> Candidates | None:
+    """The candidates of all models, or of the chosen ones; None if none were chosen."""
     if choice is None:
-        return candidates.proposals
-    return None if choice.chosen is None else candidates.of_models(choice.chosen.models)
+        return result.candidates
+    return None if choice.chosen is None else result.of_models(choice.chosen.models)
 
 
 def _report(
     call: Call,
-    candidates: Candidates,
+    result: ProposalResult,
     choice: ModelChoice | None,
     output: Path | None,
-    proposals: Proposals | None,
+    candidates: Candidates | None,
     detected: Mapping[str, str],
 ) -> None:
     """Print the result, as a document or in words and tables."""
-    written = output if proposals is not None else None
+    written = output if candidates is not None else None
     if call.json:
-        results = {"output": None if written is None else str(written), **candidates.to_json()}
+        results = {"output": None if written is None else str(written), **result.to_json()}
         call.print_document("propose", results | {"choice": None if choice is None else choice.to_json()})
         return
-    if written is not None and proposals is not None:
-        tell_written(call, written, proposals)
+    if written is not None and candidates is not None:
+        tell_written(call, written, candidates)
     if choice is not None:
         print_choice(call, choice)
-    print_candidates(call, candidates, detected, sources=choice is None)
+    print_candidates(call, result, detected, sources=choice is None)
     call.note_hashes("original", "golden")
 
 
 def _not_shown(choice: ModelChoice) -> DataError:
     recall = choice.recall
-    if choice.wanted == 1:  # no sample can show that nothing is missed
+    if choice.target_recall == 1:  # no sample can show that nothing is missed
         more = ""
-    elif recall.value is not None and recall.value < choice.wanted:
-        more = f", or for more proposals an image: {choice.never_proposed:,} of {recall.n:,} golden labels are neither "
+    elif recall.value is not None and recall.value < choice.target_recall:
+        more = f", or for more candidates an image: {choice.not_candidates:,} of {recall.n:,} golden labels are neither "
         more += "proposed by a model nor original"
     else:
         more = f", or more golden answers: all models propose {recall.hits:,} of {recall.n:,} golden labels"
     return DataError(
         "not-reached",
-        "golden answers do not show that the candidates of all models reach this recall",
+        "golden answers do not show that the result of all models reach this recall",
         allowed=f"up to {lower(choice.highest_bound)}" if choice.highest_bound else "no recall can be shown",
-        found=choice.wanted,
+        found=choice.target_recall,
         fix=f"ask for less{more}",
     )
 
@@ -231,12 +231,12 @@ def _check_call(
 ) -> None:
     """Refuse, before any work, what cannot be done."""
     if not choose and output is None:
-        raise click.UsageError("Give -o OUT for the proposals, or --choose.")
+        raise click.UsageError("Give -o OUT for the candidates, or --choose.")
     if not choose and any(given is not None for given in (golden, recall, frontier)):
         raise click.UsageError("--golden, --recall and --frontier go with --choose.")
     if golden == NONE:
         raise click.UsageError("The models are chosen by --golden, which cannot be none.")
-    call.check_output(output, TABLE_SUFFIXES, "proposals", benchmark=benchmark)
+    call.check_output(output, TABLE_SUFFIXES, "candidates", benchmark=benchmark)
     call.check_output(frontier, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a frontier", benchmark=benchmark)
 
 
@@ -266,12 +266,12 @@ def load_proposing(
 
 
 def _write(
-    call: Call, output: Path | None, proposals: Proposals | None, frontier: Path | None, choice: ModelChoice | None
+    call: Call, output: Path | None, candidates: Candidates | None, frontier: Path | None, choice: ModelChoice | None
 ) -> None:
-    """Write the proposals and the frontier, both or neither; the frontier alone if no models were chosen."""
+    """Write the candidates and the frontier, both or neither; the frontier alone if no models were chosen."""
     with all_or_none():
-        if output is not None and proposals is not None:
-            write_proposals(output, proposals, force=call.force)
+        if output is not None and candidates is not None:
+            write_candidates(output, candidates, force=call.force)
         if frontier is not None and choice is not None:
             write = draw_choice if frontier.suffix.lower() in FIGURE_SUFFIXES else write_frontier
             write(frontier, choice, force=call.force)

@@ -18,7 +18,7 @@ from reassess.cli.screen import print_table
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
-from reassess.core.open_questions import OpenQuestions
+from reassess.core.candidates import Candidates
 from reassess.core.predictions import Predictions
 from reassess.data.benchmark_folders import part_path
 from reassess.errors import DataError, ReassessWarning, at
@@ -26,9 +26,9 @@ from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, MISTAKES_IN_WORDS, class_list_in_words
 from reassess.evaluation.outcomes import Outcomes
 from reassess.formats.archives import MAX_BYTES
-from reassess.formats.open_question_files import write_open_questions
+from reassess.formats.candidate_files import write_candidates
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.proposals.open_questions import open_questions
+from reassess.proposals.unasked import unasked_candidates
 from reassess.text import counted
 
 __all__ = ["load_asked", "questions"]
@@ -84,8 +84,8 @@ def questions(
     judges = load_asked(
         call, benchmark, labels, original, scores, match=reading["match"], max_bytes=reading["max_bytes"]
     )
-    pending = open_questions(_judged(call, files, judges, **reading), judges.labels, judges.scores, top=top)
-    write_open_questions(output, pending, judges.labels.classes, limit=limit, force=call.force)
+    pending = unasked_candidates(_judged(call, files, judges, **reading), judges.labels, judges.scores, top=top)
+    write_candidates(output, pending, judges.labels.classes, limit=limit, force=call.force)
     if call.json:
         call.print_document("questions", _to_json(pending, output, top, limit))
     else:
@@ -145,12 +145,12 @@ def _judged(
         yield file, predictions, outcomes
 
 
-def _counts(pending: OpenQuestions) -> dict[str, int]:
+def _counts(pending: Candidates) -> dict[str, int]:
     never_rated = int(np.count_nonzero(pending.never_rated))
     return {"never_proposed": len(pending) - never_rated, "never_rated": never_rated}
 
 
-def _to_json(pending: OpenQuestions, output: Path, top: int, limit: int | None) -> dict[str, Any]:
+def _to_json(pending: Candidates, output: Path, top: int, limit: int | None) -> dict[str, Any]:
     return {
         "output": str(output),
         "questions": len(pending),
@@ -164,7 +164,7 @@ def _to_json(pending: OpenQuestions, output: Path, top: int, limit: int | None) 
     }
 
 
-def _print(call: Call, pending: OpenQuestions, classes: Classes, output: Path, limit: int | None) -> None:
+def _print(call: Call, pending: Candidates, classes: Classes, output: Path, limit: int | None) -> None:
     written = range(len(pending))[:limit]
     if len(pending):
         shown = call.first_rows(len(written), _MOST_QUESTIONS, "questions")
@@ -181,7 +181,7 @@ def _print(call: Call, pending: OpenQuestions, classes: Classes, output: Path, l
             call.tell(f"{model}: left out: {unknown:,} unknown")
 
 
-def _row(pending: OpenQuestions, row: int, classes: Classes) -> list[object]:
+def _row(pending: Candidates, row: int, classes: Classes) -> list[object]:
     class_id = int(pending.questions.class_ids[row])
     probability = float(pending.probability[row])
     return [

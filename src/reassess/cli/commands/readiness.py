@@ -30,8 +30,8 @@ from reassess.errors import DataError, ReassessError
 from reassess.evaluation.image_sheet import image_sheet
 from reassess.evaluation.measure import summarize
 from reassess.formats.read_once import reading_once
-from reassess.proposals.candidates import propose
-from reassess.proposals.open_questions import open_questions
+from reassess.proposals.proposing import propose
+from reassess.proposals.unasked import unasked_candidates
 
 __all__ = ["COMMANDS", "why_not_ready"]
 
@@ -123,7 +123,7 @@ def _propose(call: Call, benchmark: Benchmark) -> None:
 def _questions(call: Call, benchmark: Benchmark) -> None:
     judges = load_asked(call, benchmark)
     predictions = _a_model(judges)
-    open_questions([("a", predictions, judges.outcomes(predictions, judges.labels))], judges.labels, judges.scores)
+    unasked_candidates([("a", predictions, judges.outcomes(predictions, judges.labels))], judges.labels, judges.scores)
 
 
 def _show(call: Call, benchmark: Benchmark) -> None:

@@ -1,4 +1,4 @@
-"""`reassess scan`: what repeats itself in sets of images, and what cannot be used."""
+"""`reassess scan`: what duplicates itself in sets of images, and what cannot be used."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE, OUTPUT
 from reassess.cli.tables.scan_table import print_scan, scan_to_json
 from reassess.data.scanning import SMALLEST_SIDE, scan_images
-from reassess.formats.duplicate_files import REPEATS_SUFFIXES, write_repeats
+from reassess.formats.duplicate_files import DUPLICATES_SUFFIXES, write_duplicates
 
 __all__ = ["scan"]
 
@@ -18,7 +18,7 @@ __all__ = ["scan"]
     cls=Command,
     docs="docs/scan.md",
     examples=[
-        "reassess scan photos pets/images --near -o repeats.csv",
+        "reassess scan photos pets/images --near -o duplicates.csv",
         "reassess scan pets/images --smallest-side 64 -o small.csv",
     ],
 )
@@ -50,10 +50,10 @@ def scan(
 ) -> None:
     """Find images that repeat one another, and those that are unreadable, empty or tiny.
 
-    Each place is a set of images, called after its folder or archive. Exact repeats have equal pixels, whatever their
-    file formats. For evaluate --exclude, which leaves out the images of a benchmark that another set repeats.
+    Each place is a set of images, called after its folder or archive. Exact duplicates have equal pixels, whatever their
+    file formats. For evaluate --exclude, which leaves out the images of a benchmark that another set duplicates.
     """
-    call.check_output(output, REPEATS_SUFFIXES, "repeats", benchmark=None)
+    call.check_output(output, DUPLICATES_SUFFIXES, "duplicates", benchmark=None)
     for place in places:
         if place.is_file():
             call.read("images", place)
@@ -65,7 +65,7 @@ def scan(
             workers=usable_cores() if workers is None else workers,
             progress=progress,
         )
-    write_repeats(output, found.repeats, force=call.force)
+    write_duplicates(output, found.duplicates, force=call.force)
     if call.json:
         call.print_document("scan", {"output": str(output), "near": near, **scan_to_json(found)})
     else:

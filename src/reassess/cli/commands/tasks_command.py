@@ -27,7 +27,7 @@ from reassess.data.loading import load_votes
 from reassess.errors import DataError, at
 from reassess.formats.class_tables import read_hierarchy
 from reassess.formats.files import exists
-from reassess.formats.open_question_files import read_questions
+from reassess.formats.candidate_files import read_candidates
 from reassess.formats.task_files import TASK_SUFFIXES, write_tasks
 from reassess.proposals.task_grouping import USUAL_SIZE, make_tasks, seconds_per_vote, votes_until_closed
 from reassess.text import counted, some
@@ -189,7 +189,7 @@ def _read(
 ) -> tuple[Benchmark, Questions, Votes | None]:
     """The benchmark whose images they are, the questions, and the golden ones with the experts' votes on them."""
     classes = None if benchmark is None else read_classes_of(call, benchmark)
-    asked = read_questions(call.read("questions", questions), classes)
+    asked = read_candidates(call.read("questions", questions), classes)
     if benchmark is None:
         benchmark = benchmark_of(asked.images)
         classes = read_classes_of(call, benchmark)
@@ -198,7 +198,7 @@ def _read(
         order = answers or benchmark.answers
         given["golden"] = of_experts, load_experts(of_experts, answers=order, classes=classes, max_bytes=max_bytes)
     if golden_questions is not None:
-        found = read_questions(call.read("golden questions", golden_questions), classes)
+        found = read_candidates(call.read("golden questions", golden_questions), classes)
         given["golden questions"] = golden_questions, found
     named = {f"{path} ({part})": noun for part, (path, noun) in given.items()}
     parts: dict[str, Any] = dict(zip(given, in_one_benchmark(named, benchmark, classes).values(), strict=True))

@@ -9,9 +9,9 @@ import numpy as np
 
 from reassess.cli.common import Call
 from reassess.cli.screen import print_table
-from reassess.core.candidates import Candidates
+from reassess.core.proposal_result import ProposalResult
 from reassess.core.model_choice import ModelChoice, ModelSubset
-from reassess.core.proposals import ORIGINAL_SOURCE, Proposals
+from reassess.core.candidates import ORIGINAL_SOURCE, Candidates
 from reassess.formats.tables import write_table
 from reassess.numeric.proportion import Proportion
 from reassess.text import counted, shared, some
@@ -31,63 +31,63 @@ _SAID_OF = {
 }
 
 
-def tell_written(call: Call, output: Path, proposals: Proposals) -> None:
+def tell_written(call: Call, output: Path, candidates: Candidates) -> None:
     """Say what was written."""
-    images = len(proposals.questions.images)
-    mean = f", {len(proposals) / images:.2f} an image" if images else ""
-    call.tell(f"{output}: {counted(len(proposals), 'proposal')} for {counted(images, 'image')}{mean}")
+    images = len(candidates.questions.images)
+    mean = f", {len(candidates) / images:.2f} an image" if images else ""
+    call.tell(f"{output}: {counted(len(candidates), 'candidate')} for {counted(images, 'image')}{mean}")
 
 
-def print_candidates(call: Call, candidates: Candidates, detected: Mapping[str, str], *, sources: bool) -> None:
+def print_candidates(call: Call, result: ProposalResult, detected: Mapping[str, str], *, sources: bool) -> None:
     """What was decided about the images, who proposes how much, and how the files were read."""
-    _tell_images(call, candidates)
+    _tell_images(call, result)
     if sources:
-        _print_sources(call, candidates)
-    _tell_models(call, candidates, detected)
+        _print_sources(call, result)
+    _tell_models(call, result, detected)
 
 
-def _tell_images(call: Call, candidates: Candidates) -> None:
+def _tell_images(call: Call, result: ProposalResult) -> None:
     """What was decided about the images, and what was left out."""
-    if not candidates.keep_agreed:
-        call.tell(f"{counted(len(candidates.set_aside), 'image')} set aside: all models agree with the original label")
-    if candidates.without_original:
-        call.tell(f"{counted(candidates.without_original, 'image')} without an original label")
-    if candidates.unseen:
-        call.tell(f"{counted(candidates.unseen, 'known image')} left out, which no model holds")
-    if candidates.without_class:
-        images = counted(candidates.without_class, "image")
+    if not result.keep_agreed:
+        call.tell(f"{counted(len(result.set_aside), 'image')} set aside: all models agree with the original label")
+    if result.without_original:
+        call.tell(f"{counted(result.without_original, 'image')} without an original label")
+    if result.unseen:
+        call.tell(f"{counted(result.unseen, 'known image')} left out, which no model holds")
+    if result.without_class:
+        images = counted(result.without_class, "image")
         call.tell(f"{images} left out: no original label, and no first class of a model is one of the classes")
     call.tell(
-        f"N: the {candidates.most_probable:,} most probable pairs of each model, for at most "
-        f"{candidates.per_image:g} proposals an image"
+        f"N: the {result.most_probable:,} most probable pairs of each model, for at most "
+        f"{result.per_image:g} candidates an image"
     )
 
 
-def _print_sources(call: Call, candidates: Candidates) -> None:
+def _print_sources(call: Call, result: ProposalResult) -> None:
     """Who proposes how much: the original labels, and the models that propose the most which nobody else does."""
-    names = (ORIGINAL_SOURCE, *candidates.names)
-    by_source = np.column_stack([candidates.are_original, candidates.proposes])
+    names = (ORIGINAL_SOURCE, *result.names)
+    by_source = np.column_stack([result.are_original, result.proposes])
     alone = (by_source & (by_source.sum(axis=1) == 1)[:, None]).sum(axis=0)
-    kinds = {model.name: model.kind for model in candidates.models}
+    kinds = {model.name: model.kind for model in result.models}
     models = sorted(range(1, len(names)), key=lambda column: (-alone[column], names[column]))
     shown = models[: call.first_rows(len(models), _MOST_MODELS, "models, by what each proposes alone")]
-    originals = [0] if candidates.are_original.any() else []
+    originals = [0] if result.are_original.any() else []
     rows = [
         [names[column], kinds.get(names[column]), f"{by_source[:, column].sum():,}", f"{alone[column]:,}"]
         for column in originals + shown
     ]
-    print_table(["source", "scores", "proposals", "by it alone"], rows, text_columns=2)
+    print_table(["source", "scores", "candidates", "by it alone"], rows, text_columns=2)
 
 
-def _tell_models(call: Call, candidates: Candidates, detected: Mapping[str, str]) -> None:
+def _tell_models(call: Call, result: ProposalResult, detected: Mapping[str, str]) -> None:
     """How the files were read, what is used of them, and what was left out, equal texts once."""
-    models = {model.name: model for model in candidates.models}
+    models = {model.name: model for model in result.models}
     told = [
         {name: detected[name] for name in models},
         {name: _SAID_OF.get(model.kind, "") for name, model in models.items()},
         {name: f"{model.unknown:,} unknown left out" if model.unknown else "" for name, model in models.items()},
         {
-            name: f"no say on {counted(model.lacking, 'image')} that others hold" if model.lacking else ""
+            name: f"no say on {counted(model.missing, 'image')} that others hold" if model.missing else ""
             for name, model in models.items()
         },
     ]
@@ -97,7 +97,7 @@ def _tell_models(call: Call, candidates: Candidates, detected: Mapping[str, str]
 
 _MOST_SUBSETS = 10
 _MOST_NAMES = 3
-_HEADINGS = ["subset", "models", "proposals", "an image", "recall", "precision", "unjudged"]
+_HEADINGS = ["subset", "models", "candidates", "an image", "recall", "precision", "without_golden"]
 
 
 def write_frontier(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
@@ -110,15 +110,15 @@ def write_frontier(path: Path, choice: ModelChoice, *, force: bool = False) -> N
     rows = [
         {
             "models": "; ".join(subset.models) if path.suffix.lower() in (".csv", ".tsv") else list(subset.models),
-            "proposals": subset.proposals,
+            "candidates": subset.candidates,
             "images": subset.images,
             "hits": subset.recall.hits,
             "valid": subset.recall.n,
             "recall": subset.recall.value,
             "judged": subset.precision.n,
             "precision": subset.precision.value,
-            "unjudged": subset.unjudged,
-            "lacking": subset.lacking,
+            "without_golden": subset.without_golden,
+            "missing": subset.missing,
             "chosen": subset == choice.chosen,
             "search": choice.search,
         }
@@ -131,7 +131,7 @@ def print_choice(call: Call, choice: ModelChoice) -> None:
     """The chosen models, the recall that is shown for them, and the subsets that were checked."""
     _tell_chosen(call, choice)
     call.tell(
-        f"{choice.never_proposed:,} of {choice.recall.n:,} golden labels are neither proposed by a model nor original"
+        f"{choice.not_candidates:,} of {choice.recall.n:,} golden labels are neither proposed by a model nor original"
     )
     shown = _some_of(call, choice)
     titles = {} if choice.chosen is None else {choice.chosen: "chosen"}
@@ -151,10 +151,10 @@ def print_choice(call: Call, choice: ModelChoice) -> None:
     if choice.set_aside:
         images = counted(choice.set_aside, "golden image")
         call.tell(f"{images} set aside by all models: there the original label alone counts as proposed")
-    if choice.left_out:
-        call.tell(f"{counted(choice.left_out, 'golden image')} left out: no model says anything of them")
+    if choice.not_predicted:
+        call.tell(f"{counted(choice.not_predicted, 'golden image')} left out: no model says anything of them")
     call.note("recall: of the valid golden pairs, those proposed; precision: of the golden pairs proposed, those valid")
-    call.note("unjudged: proposals on golden images that are no golden pairs; they count in neither")
+    call.note("without_golden: candidates on golden images that are no golden pairs; they count in neither")
 
 
 def _tell_chosen(call: Call, choice: ModelChoice) -> None:
@@ -165,11 +165,11 @@ def _tell_chosen(call: Call, choice: ModelChoice) -> None:
         return
     call.tell(f"chosen: {', '.join(chosen.models)}")
     call.tell(
-        f"{counted(chosen.proposals, 'proposal')} for {counted(chosen.images, 'image')}, of "
-        f"{choice.all_models.proposals:,} for {choice.all_models.images:,} by all models"
+        f"{counted(chosen.candidates, 'candidate')} for {counted(chosen.images, 'image')}, of "
+        f"{choice.all_models.candidates:,} for {choice.all_models.images:,} by all models"
     )
-    if chosen.lacking:
-        images = counted(chosen.lacking, "image")
+    if chosen.missing:
+        images = counted(chosen.missing, "image")
         call.tell(f"{images} that other models hold and none of these does: nothing is proposed there")
     if chosen == choice.all_models:
         images = counted(choice.check_images + choice.search_images, "golden image")
@@ -213,7 +213,7 @@ def _names(call: Call, subset: ModelSubset, everyone: Sequence[str]) -> str:
 def _figures(subset: ModelSubset) -> list[object]:
     mean = None if subset.per_image is None else f"{subset.per_image:.2f}"
     shares = [None if part.value is None else f"{part.value:.4f}" for part in (subset.recall, subset.precision)]
-    return [f"{subset.proposals:,}", mean, *shares, f"{subset.unjudged:,}"]
+    return [f"{subset.candidates:,}", mean, *shares, f"{subset.without_golden:,}"]
 
 
 def _share(share: Proportion) -> str:

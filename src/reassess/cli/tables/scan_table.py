@@ -4,7 +4,7 @@ from typing import Any
 
 from reassess.cli.common import Call
 from reassess.cli.screen import print_table
-from reassess.core.duplicates import UNUSABLE_KINDS, RepeatCounts
+from reassess.core.duplicates import UNUSABLE_KINDS, DuplicateCounts
 from reassess.data.scanning import Scan
 from reassess.text import counted, some
 
@@ -15,11 +15,11 @@ _MOST_PAIRS = 20
 
 def scan_to_json(scan: Scan) -> dict[str, Any]:
     """The results of the JSON document, but for what the call says."""
-    repeats = scan.repeats
+    duplicates = scan.duplicates
     return {
-        "rows": len(repeats),
-        "groups": {kind: repeats.group_count(kind) for kind in ("exact", "near")},
-        "largest_group": {kind: repeats.largest_group(kind) for kind in ("exact", "near")},
+        "rows": len(duplicates),
+        "groups": {kind: duplicates.group_count(kind) for kind in ("exact", "near")},
+        "largest_group": {kind: duplicates.largest_group(kind) for kind in ("exact", "near")},
         "smallest_side": scan.smallest_side,
         "sets": [
             {
@@ -31,7 +31,7 @@ def scan_to_json(scan: Scan) -> dict[str, Any]:
             }
             for each in scan.sets
         ],
-        "repeats": [each.to_json() for each in scan.counts],
+        "duplicates": [each.to_json() for each in scan.counts],
     }
 
 
@@ -50,7 +50,7 @@ def print_scan(call: Call, scan: Scan, output: Any, *, near: bool) -> None:
         rows.append([f"{pair.name}, in {pair.elsewhere}", None, None, None, None, *_cells(pair, near, with_classes)])
     optional = [*(["near"] if near else []), *(["other class"] if with_classes else [])]
     print_table(["set", "images", *UNUSABLE_KINDS, "exact", *optional], rows)
-    call.tell(f"{output}: {counted(len(scan.repeats), 'row')}, {_groups(scan, near)}")
+    call.tell(f"{output}: {counted(len(scan.duplicates), 'row')}, {_groups(scan, near)}")
     unreadable = [f"{image} of {each.name} ({reason})" for each in scan.sets for image, reason in each.unreadable]
     if unreadable:
         call.tell(f"cannot be read: {some(unreadable, most=len(unreadable) if call.verbose else 1)}")
@@ -62,7 +62,7 @@ def print_scan(call: Call, scan: Scan, output: Any, *, near: bool) -> None:
     call.note("; ".join(notes))
 
 
-def _cells(counts: RepeatCounts, near: bool, with_classes: bool) -> list[str | None]:
+def _cells(counts: DuplicateCounts, near: bool, with_classes: bool) -> list[str | None]:
     other = None if counts.other_class is None else f"{counts.other_class:,}"
     return [f"{counts.exact:,}", *([f"{counts.near:,}"] if near else []), *([other] if with_classes else [])]
 
@@ -71,7 +71,7 @@ def _groups(scan: Scan, near: bool) -> str:
     """How many groups there are, and how large they are."""
     parts = []
     for kind in ("exact", "near") if near else ("exact",):
-        largest = scan.repeats.largest_group(kind)
+        largest = scan.duplicates.largest_group(kind)
         most = f" (the largest of {largest:,} images)" if largest > 2 else ""
-        parts.append(f"{counted(scan.repeats.group_count(kind), f'{kind} group')}{most}")
+        parts.append(f"{counted(scan.duplicates.group_count(kind), f'{kind} group')}{most}")
     return " and ".join(parts)

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from reassess.core.class_names import UnknownClasses
 from reassess.core.labels import LabelSets
-from reassess.core.open_questions import OpenQuestions
+from reassess.core.candidates import Candidates
 from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
 from reassess.errors import DataError
 from reassess.evaluation.measure import find_outcomes
-from reassess.proposals.open_questions import open_questions
+from reassess.proposals.unasked import unasked_candidates
 from tests.helpers import scores_of
 
 IMAGES = [f"{i:02}.png" for i in range(12)]
@@ -24,15 +24,15 @@ CLASSES = 5
 
 def ask(
     models: Mapping[str, Predictions], labels: LabelSets, scores: Scores, top: int = 1, **options: object
-) -> OpenQuestions:
+) -> Candidates:
     each = (
         (name, predictions, find_outcomes(predictions, labels, scores=scores, **options))
         for name, predictions in models.items()
     )
-    return open_questions(each, labels, scores, top=top)
+    return unasked_candidates(each, labels, scores, top=top)
 
 
-def listed(questions: OpenQuestions) -> list[tuple[Any, ...]]:
+def listed(questions: Candidates) -> list[tuple[Any, ...]]:
     return [
         (
             questions.image(row),
@@ -114,7 +114,7 @@ def test_an_image_of_no_label_set_that_is_known_otherwise_is_asked_about_and_an_
         ("rated.png", 1, ["one"], 1, None, "never proposed"),
     ]
     assert questions.unknown == (1,)
-    assert repr(questions) == "OpenQuestions(2 questions, 1 on rated images, 1 models)"
+    assert repr(questions) == "Candidates(2 questions, 1 on rated images, 1 models)"
 
 
 def test_images_are_named_as_in_the_label_sets_else_by_the_first_of_the_models_names() -> None:
@@ -152,13 +152,13 @@ def test_more_classes_than_a_model_holds_and_a_model_that_is_named_twice_are_err
         "  found:   2"
     )
     with pytest.raises(DataError) as caught:
-        open_questions([("one", predictions, find_outcomes(predictions, labels))] * 2, labels, scores_of({}))
+        unasked_candidates([("one", predictions, find_outcomes(predictions, labels))] * 2, labels, scores_of({}))
     assert str(caught.value) == "model is named twice\n  found:   one"
 
 
 def test_no_model_asks_nothing() -> None:
     labels = LabelSets.from_lists(["a"], [[0]])
-    assert len(open_questions([], labels, scores_of({}))) == 0
+    assert len(unasked_candidates([], labels, scores_of({}))) == 0
     assert len(ask({"own": Predictions.from_ids([0])}, labels, scores_of({}))) == 0
 
 

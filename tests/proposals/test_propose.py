@@ -1,4 +1,4 @@
-"""Proposals: N against a sort of all pairs, and the same bytes whatever the order of models and rows."""
+"""Candidates: N against a sort of all pairs, and the same bytes whatever the order of models and rows."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.core.benchmark import Benchmark
-from reassess.core.candidates import Candidates
+from reassess.core.proposal_result import ProposalResult
 from reassess.core.class_names import UnknownClasses
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
-from reassess.core.proposals import ORIGINAL_SOURCE, Proposals
+from reassess.core.candidates import ORIGINAL_SOURCE, Candidates
 from reassess.errors import DataError
 from reassess.evaluation.probabilities import class_probabilities
-from reassess.proposals.candidates import propose
+from reassess.proposals.proposing import propose
 from tests.helpers import labels_of, message
 
 NAMES = [f"{number:02}.png" for number in range(14)]
@@ -67,15 +67,15 @@ def slow(models: Mapping[str, Predictions], original: Mapping[str, int], per_ima
     return Slow(best, chosen, aside)
 
 
-def rows_of(proposals: Proposals) -> set[tuple[str, int, str]]:
-    questions = proposals.questions
+def rows_of(candidates: Candidates) -> set[tuple[str, int, str]]:
+    questions = candidates.questions
     return {
         (
             questions.images[questions.image_ids[question]],
             int(questions.class_ids[question]),
-            proposals.sources[source],
+            candidates.sources[source],
         )
-        for question, source in zip(proposals.question_ids, proposals.source_ids, strict=True)
+        for question, source in zip(candidates.question_ids, candidates.source_ids, strict=True)
     }
 
 
@@ -111,28 +111,28 @@ def test_proposals_are_those_of_a_sort_of_all_pairs(seed: int, per_image: float,
             propose(models, original, per_image=per_image, keep_agreed=keep, benchmark=benchmark)
         return
     found = propose(models, original, per_image=per_image, keep_agreed=keep, benchmark=benchmark)
-    assert rows_of(found.proposals) == expected.rows
+    assert rows_of(found.candidates) == expected.rows
     assert found.most_probable == expected.most_probable
     assert set(found.set_aside.images) == expected.set_aside
     assert found.mean_per_image is None or found.mean_per_image <= per_image
-    for image in found.proposals.questions.images:
+    for image in found.candidates.questions.images:
         if image in known:
-            assert (image, known[image], ORIGINAL_SOURCE) in rows_of(found.proposals)
-    check_ranks(found.proposals, models)
+            assert (image, known[image], ORIGINAL_SOURCE) in rows_of(found.candidates)
+    check_ranks(found.candidates, models)
 
 
-def check_ranks(proposals: Proposals, models: Mapping[str, Predictions]) -> None:
+def check_ranks(candidates: Candidates, models: Mapping[str, Predictions]) -> None:
     """Ranks and probabilities are those of the model; none for the original label."""
-    for row, (question, source) in enumerate(zip(proposals.question_ids, proposals.source_ids, strict=True)):
-        image, class_id = proposals.questions.image_ids[question], proposals.questions.class_ids[question]
-        model = models.get(proposals.sources[source])
+    for row, (question, source) in enumerate(zip(candidates.question_ids, candidates.source_ids, strict=True)):
+        image, class_id = candidates.questions.image_ids[question], candidates.questions.class_ids[question]
+        model = models.get(candidates.sources[source])
         if model is None or model.scores is None:
-            assert proposals.ranks[row] == (model is not None)
-            assert np.isnan(proposals.probabilities[row])
+            assert candidates.ranks[row] == (model is not None)
+            assert np.isnan(candidates.probabilities[row])
             continue
-        at = model.images.index(proposals.questions.images[image])
-        assert model.best(CLASSES)[0][at, proposals.ranks[row] - 1] == class_id
-        assert proposals.probabilities[row] == class_probabilities(model, np.array([at]), np.array([class_id]))[0]
+        at = model.images.index(candidates.questions.images[image])
+        assert model.best(CLASSES)[0][at, candidates.ranks[row] - 1] == class_id
+        assert candidates.probabilities[row] == class_probabilities(model, np.array([at]), np.array([class_id]))[0]
 
 
 def test_a_batch_of_many_images_is_as_a_sort_of_all_pairs() -> None:
@@ -160,7 +160,7 @@ def test_a_batch_of_many_images_is_as_a_sort_of_all_pairs() -> None:
     further = sorted(place for pair, place in appears.items() if pair[0] not in aside and pair not in fixed)
     room = int(4.5 * (3_000 - len(aside))) - len(fixed)
     assert found.most_probable == further[room] - 1
-    assert len(found.proposals) == len(fixed) + sum(place <= found.most_probable for place in further)
+    assert len(found.candidates) == len(fixed) + sum(place <= found.most_probable for place in further)
 
 
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
@@ -185,14 +185,14 @@ def test_the_order_of_models_and_of_rows_means_nothing(seed: int, random: Any) -
     assert same(one, other)
 
 
-def same(one: Candidates, other: Candidates) -> bool:
+def same(one: ProposalResult, other: ProposalResult) -> bool:
     arrays = ("question_ids", "source_ids", "ranks", "probabilities")
     return (
         one.to_json() == other.to_json()
-        and one.proposals.questions.images == other.proposals.questions.images
+        and one.candidates.questions.images == other.candidates.questions.images
         and one.set_aside.images == other.set_aside.images
-        and one.proposals.questions.class_ids.tolist() == other.proposals.questions.class_ids.tolist()
-        and all(getattr(one.proposals, name).tobytes() == getattr(other.proposals, name).tobytes() for name in arrays)
+        and one.candidates.questions.class_ids.tolist() == other.candidates.questions.class_ids.tolist()
+        and all(getattr(one.candidates, name).tobytes() == getattr(other.candidates, name).tobytes() for name in arrays)
     )
 
 
@@ -209,7 +209,7 @@ def test_an_image_that_a_model_lacks_is_set_aside_if_the_others_agree_and_what_n
     found = propose(models, original, per_image=2)
     assert found.set_aside.images == ("a.png",)
     assert found.unseen == 1
-    assert [(model.name, model.kind, model.lacking, model.unknown) for model in found.models] == [
+    assert [(model.name, model.kind, model.missing, model.unknown) for model in found.models] == [
         ("one", "probabilities", 0, 0),
         ("two", "probabilities", 1, 0),
     ]
@@ -255,7 +255,7 @@ def test_a_first_class_that_is_no_class_sends_an_image_to_raters_with_its_origin
     given = Predictions.from_ids([-1, -1], ["a.png", "b.png"], unknown_classes=UnknownClasses(2, ("jar",)))
     benchmark = Benchmark(order=lambda: ("a.png", "b.png"))
     found = propose({"one": given}, labels_of({"a.png": [0]}), benchmark=benchmark)
-    assert rows_of(found.proposals) == {("a.png", 0, "original")}
+    assert rows_of(found.candidates) == {("a.png", 0, "original")}
     assert (found.unseen, found.without_class) == (0, 1)
     assert found.of_models(["one"]).questions.images == ("a.png",)
 
@@ -263,15 +263,15 @@ def test_a_first_class_that_is_no_class_sends_an_image_to_raters_with_its_origin
 def test_without_original_labels_no_image_is_set_aside() -> None:
     models = {"b": scores_for([[0.9, 0.1]], ["b.png"]), "a": scores_for([[0.9, 0.1]], ["a.png"])}
     found = propose(models, per_image=1)
-    assert found.proposals.questions.images == ("a.png", "b.png")
-    assert found.proposals.sources == ("a", "b")
+    assert found.candidates.questions.images == ("a.png", "b.png")
+    assert found.candidates.sources == ("a", "b")
     assert (found.without_original, len(found.set_aside), found.most_probable) == (2, 0, 1)
 
 
 def test_all_images_may_be_set_aside() -> None:
     found = propose({"one": scores_for([[0.9, 0.1]], ["a.png"])}, labels_of({"a.png": [0]}))
-    assert (len(found.proposals), found.mean_per_image, found.images) == (0, None, 1)
-    assert str(found).splitlines()[1] == "proposals        0, none"
+    assert (len(found.candidates), found.mean_per_image, found.images) == (0, None, 1)
+    assert str(found).splitlines()[1] == "candidates        0, none"
 
 
 def test_models_may_come_one_at_a_time_if_they_can_come_again() -> None:
@@ -280,7 +280,7 @@ def test_models_may_come_one_at_a_time_if_they_can_come_again() -> None:
             yield "one", scores_for([[0.3, 0.7]], ["a.png"])
 
     original = labels_of({"a.png": [0]})
-    assert len(propose(Twice(), original).proposals) == 2
+    assert len(propose(Twice(), original).candidates) == 2
     assert message(propose, iter(Twice()), original) == (
         "models can be read only once\n  fix:     give a dict, or list(models)"
     )
@@ -290,8 +290,8 @@ def test_classes_of_several_lists_are_joined_by_name() -> None:
     original = LabelSets.from_lists(["a.png"], [[1]], Classes(2, names=("cat", "dog")))
     given = Predictions.from_ids([0], ["a.png"], classes=Classes.from_texts(["dog", "cat"]))
     found = propose({"one": given}, original)
-    assert found.proposals.questions.classes.names == ("cat", "dog")
-    assert found.proposals.questions.class_ids.tolist() == [0, 1]
+    assert found.candidates.questions.classes.names == ("cat", "dog")
+    assert found.candidates.questions.class_ids.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -319,7 +319,7 @@ def test_classes_of_several_lists_are_joined_by_name() -> None:
         (
             {"one": scores_for([[0, 1]], ["a.png"])},
             {"per_image": 0.5},
-            "number of proposals an image out of range\n  allowed: 1 or more\n  found:   0.5",
+            "number of candidates an image out of range\n  allowed: 1 or more\n  found:   0.5",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Proposals as tables: what is written is read again, and what cannot be is refused in whole sentences."""
+"""Candidates as tables: what is written is read again, and what cannot be is refused in whole sentences."""
 
 from pathlib import Path
 
@@ -9,38 +9,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core.classes import Classes
-from reassess.core.proposals import Proposals
-from reassess.formats.proposal_files import read_proposals, write_proposals
+from reassess.core.candidates import Candidates
+from reassess.formats.candidate_files import read_candidates, write_candidates
 from reassess.formats.tables import TABLE_SUFFIXES
 from tests.helpers import message
 
 NAMED = Classes(3, names=("cat", "dog", "cup"))
 
 
-def listed(proposals: Proposals) -> list[tuple[object, ...]]:
-    questions = proposals.questions
+def listed(candidates: Candidates) -> list[tuple[object, ...]]:
+    questions = candidates.questions
     return [
         (
             questions.images[questions.image_ids[question]],
             questions.classes.label(int(questions.class_ids[question])),
-            proposals.sources[source],
+            candidates.sources[source],
             int(rank),
             None if np.isnan(probability) else float(probability),
         )
         for question, source, rank, probability in zip(
-            proposals.question_ids, proposals.source_ids, proposals.ranks, proposals.probabilities, strict=True
+            candidates.question_ids, candidates.source_ids, candidates.ranks, candidates.probabilities, strict=True
         )
     ]
 
 
-def drawn(seed: int, classes: Classes) -> Proposals:
+def drawn(seed: int, classes: Classes) -> Candidates:
     rng = np.random.default_rng(seed)
     images = ["b.png", "a.png", "ü, 1.png"]
     rows = np.array(
         [(i, c, s) for i in range(3) for c in range(3) for s in range(3) if rng.random() < 0.6] or [(0, 0, 0)]
     )
     is_original = rows[:, 2] == 0
-    return Proposals.from_rows(
+    return Candidates.from_rows(
         images,
         rows[:, 0],
         rows[:, 1],
@@ -57,21 +57,21 @@ def test_what_is_written_is_read_again(
     tmp_path_factory: pytest.TempPathFactory, seed: int, suffix: str, by_name: bool
 ) -> None:
     classes = NAMED if by_name else Classes()
-    path, proposals = tmp_path_factory.mktemp("p") / f"proposals{suffix}", drawn(seed, classes)
-    write_proposals(path, proposals)
-    again = read_proposals(path, classes)
-    assert listed(again) == listed(proposals)
-    assert again.sources == proposals.sources
-    write_proposals(path.with_stem("again"), again)
+    path, candidates = tmp_path_factory.mktemp("p") / f"candidates{suffix}", drawn(seed, classes)
+    write_candidates(path, candidates)
+    again = read_candidates(path, classes)
+    assert listed(again) == listed(candidates)
+    assert again.sources == candidates.sources
+    write_candidates(path.with_stem("again"), again)
     assert path.with_stem("again").read_bytes() == path.read_bytes()
 
 
 def test_the_columns_are_as_documented(tmp_path: Path) -> None:
-    proposals = Proposals.from_rows(
+    candidates = Candidates.from_rows(
         ["a.png"], np.zeros(2, int), np.array([2, 2]), ["vit", "original"], np.arange(2), np.array([1, 0]),
         np.array([0.75, np.nan]), NAMED,
     )  # fmt: skip
-    write_proposals(tmp_path / "p.csv", proposals)
+    write_candidates(tmp_path / "p.csv", candidates)
     assert (tmp_path / "p.csv").read_text() == (
         "image,class,source,rank,probability\na.png,cup,original,,\na.png,cup,vit,1,0.75\n"
     )
@@ -79,7 +79,7 @@ def test_the_columns_are_as_documented(tmp_path: Path) -> None:
 
 def test_rows_may_be_in_any_order_and_ranks_and_probabilities_left_out(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("class,source,image\n1,vit,b.png\n0,vit,a.png\n1,original,b.png\n0,vit,b.png\n")
-    assert listed(read_proposals(tmp_path / "p.csv")) == [
+    assert listed(read_candidates(tmp_path / "p.csv")) == [
         ("b.png", "0", "vit", 0, None),
         ("b.png", "1", "original", 0, None),
         ("b.png", "1", "vit", 0, None),
@@ -89,7 +89,7 @@ def test_rows_may_be_in_any_order_and_ranks_and_probabilities_left_out(tmp_path:
 
 def test_no_proposals_are_written_with_their_headings(tmp_path: Path) -> None:
     none = np.zeros(0, int)
-    write_proposals(tmp_path / "p.csv", Proposals.from_rows((), none, none, (), none))
+    write_candidates(tmp_path / "p.csv", Candidates.from_rows((), none, none, (), none))
     assert (tmp_path / "p.csv").read_text() == "image,class,source,rank,probability\n"
 
 
@@ -135,12 +135,12 @@ def test_no_proposals_are_written_with_their_headings(tmp_path: Path) -> None:
 )
 def test_what_are_no_proposals_is_refused(tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "p.csv").write_text(text)
-    assert message(read_proposals, tmp_path / "p.csv", NAMED).replace(str(tmp_path), "DIR") == expected
+    assert message(read_candidates, tmp_path / "p.csv", NAMED).replace(str(tmp_path), "DIR") == expected
 
 
 def test_a_value_that_is_no_number_is_refused_in_parquet(tmp_path: Path) -> None:
     table = {"image": ["a.png"], "class": [0], "source": ["vit"], "probability": [[0.5]]}
     pl.DataFrame(table).write_parquet(tmp_path / "p.parquet")
-    assert message(read_proposals, tmp_path / "p.parquet").replace(str(tmp_path), "DIR") == (
+    assert message(read_candidates, tmp_path / "p.parquet").replace(str(tmp_path), "DIR") == (
         "not a number\n  where:   DIR/p.parquet, row 1, column probability\n  found:   List(Float64)"
     )

@@ -1,9 +1,9 @@
 """Which classes of each image are worth a question: what models propose beside the original label.
 
-After the outline in Beyer et al., arXiv 2006.07159, section 3: the proposals for an image are its original label, the
+After the outline in Beyer et al., arXiv 2006.07159, section 3: the candidates for an image are its original label, the
 first class of each model, and what is among the N most probable (image, class) pairs of a model over all images. N,
 by a rule of our own, is the same for all models, and the largest for which raters are asked about no more classes an
-image than wanted. Images on which all models agree with the original label are not rated.
+image than target_recall. Images on which all models agree with the original label are not rated.
 """
 
 import math
@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.benchmark import Benchmark
-from reassess.core.candidates import Candidates, ProposingModel
+from reassess.core.proposal_result import ProposalResult, ProposingModel
 from reassess.core.checks import check_range, check_unique
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets, check_original
 from reassess.core.predictions import Predictions
-from reassess.core.proposals import ORIGINAL_SOURCE, Proposals
+from reassess.core.candidates import ORIGINAL_SOURCE, Candidates
 from reassess.errors import DataError
 from reassess.numeric.arrays import pair_keys
 from reassess.proposals.asked_images import AskedImages
@@ -41,7 +41,7 @@ def propose(
     benchmark: Benchmark | None = None,
     match: Match = "path",
     ignore_unknown: bool = False,
-) -> Candidates:
+) -> ProposalResult:
     """Propose classes for every image: the original label, first classes, and the most probable pairs of each model.
 
     Parameters
@@ -53,7 +53,7 @@ def propose(
     original
         Original labels; None if there are none: then no image is set aside.
     per_image
-        How many proposals an image that goes to raters may have on average.
+        How many candidates an image that goes to raters may have on average.
     keep_agreed
         Propose also for images on which all models agree with the original label, instead of setting them aside.
     benchmark
@@ -64,7 +64,7 @@ def propose(
 
     Returns
     -------
-    Candidates
+    ProposalResult
         The same whatever the order of the models and of their rows.
 
     Raises
@@ -81,19 +81,19 @@ def propose(
     ...     "one": Predictions.from_scores(scores, ["a.png", "b.png"]),
     ...     "two": Predictions.from_ids([0, 1], ["a.png", "b.png"]),
     ... }
-    >>> candidates = propose(models, original, per_image=2)
-    >>> candidates
+    >>> result = propose(models, original, per_image=2)
+    >>> result
     images           2, 1 set aside
-    proposals        2, 2.00 an image
+    candidates        2, 2.00 an image
     N                3
-    >>> candidates.proposals.questions.images, candidates.proposals.questions.class_ids.tolist()
+    >>> result.candidates.questions.images, result.candidates.questions.class_ids.tolist()
     (('b.png',), [0, 1])
 
     Notes
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3, in outline.
     """
-    check_range(per_image, 1, what="number of proposals an image")
+    check_range(per_image, 1, what="number of candidates an image")
     if isinstance(models, Iterator):
         raise DataError("not-repeatable", "models can be read only once", fix="give a dict, or list(models)")
     benchmark = Benchmark() if benchmark is None else benchmark
@@ -114,8 +114,8 @@ def propose(
         if given.scores is not None
     }
     most_probable = _most_probable(best.values(), fixed, limit)
-    return Candidates(
-        proposals=_proposals(placed, images, best, most_probable, labels.classes),
+    return ProposalResult(
+        candidates=_candidates(placed, images, best, most_probable, labels.classes),
         set_aside=images.set_aside(labels.classes),
         most_probable=most_probable,
         per_image=per_image,
@@ -150,7 +150,7 @@ def _model(seen: Seen, held: npt.NDArray[np.bool_]) -> ProposingModel:
     return ProposingModel(
         name=seen.name,
         kind=seen.kind,
-        lacking=int(np.count_nonzero(held) - np.count_nonzero(seen.images >= 0)),
+        missing=int(np.count_nonzero(held) - np.count_nonzero(seen.images >= 0)),
         unknown=seen.unknown,
     )
 
@@ -172,7 +172,7 @@ def _fixed_pairs(seen: Iterable[Seen], images: AskedImages) -> _Ints:
 
 
 def _limit(per_image: float, images: int, fixed: int) -> int:
-    """The largest number of proposals of which the mean over the images is not above what is allowed."""
+    """The largest number of candidates of which the mean over the images is not above what is allowed."""
     limit = math.floor(per_image * images)
     limit += (limit + 1) / images <= per_image if images else 0  # the product may have been rounded down
     if fixed > limit:
@@ -203,9 +203,9 @@ def _most_probable(best: Iterable[BestPairs], fixed: _Ints, limit: int) -> int:
     return int(appears[room]) - 1 if appears.size > room else max(one.pairs for one in best)
 
 
-def _proposals(
+def _candidates(
     seen: Mapping[str, Seen], images: AskedImages, best: Mapping[str, BestPairs], most_probable: int, classes: Classes
-) -> Proposals:
+) -> Candidates:
     named = np.flatnonzero(images.to_raters & (images.original >= 0))
     zeros = np.zeros(named.size, np.int64)
     parts = [(named, images.original[named], zeros, zeros, np.full(named.size, np.nan))]
@@ -215,7 +215,7 @@ def _proposals(
     image_ids, class_ids, source_ids, ranks, probabilities = (
         np.concatenate(column) for column in zip(*parts, strict=True)
     )
-    return Proposals.from_rows(
+    return Candidates.from_rows(
         images.names, image_ids, class_ids, [ORIGINAL_SOURCE, *seen], source_ids, ranks, probabilities, classes
     )
 

@@ -1,0 +1,191 @@
+"""What models propose for a set of images, and how that came about."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.checks import check_known, check_several, check_shape
+from reassess.core.labels import LabelSets
+from reassess.core.candidates import ORIGINAL_SOURCE, Candidates
+from reassess.numeric.arrays import freeze
+from reassess.text import Shown
+
+__all__ = ["ProposalResult", "ProposingModel"]
+
+
+@dataclass(frozen=True)
+class ProposingModel:
+    """What one model had to do with the candidates.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    kind
+        "ids", or what its scores are: "probabilities", "logits", of which the softmax was taken, or "bounded". That is
+        from 0 to 1 without adding up to 1, and taken for logits.
+    missing
+        Number of images that another model holds and this one does not: there it has no say.
+    unknown
+        Number of its images that no file knows, which are left out.
+    """
+
+    name: str
+    kind: str
+    missing: int
+    unknown: int
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ProposalResult(Shown):
+    """The candidates for the images that go to raters, and what was decided about all images.
+
+    Symbols: R images that go to raters, A that are set aside, Q pairs that are proposed, K models.
+
+    Parameters
+    ----------
+    candidates
+        For the images that go to raters.
+    set_aside
+        The images on which all models that hold them agree with the original label: that label alone.
+    most_probable
+        N: so many of the most probable pairs of each model are proposed.
+    per_image
+        How many candidates an image were allowed, on average.
+    models
+        By name, also those that propose nothing.
+    holds
+        bool, shape (R + A, K): whether each model holds each image, those of the candidates and then those set aside.
+    sends
+        bool, shape (R, K): whether each model alone would send each image of the candidates to raters: it holds it, and
+        its first class is not the original label, or images on which all agree are kept. Where there is no original
+        label, any model that names a class of the benchmark first sends the image.
+    keep_agreed
+        Whether images on which all agree go to raters too.
+    unseen
+        Number of known images that no model holds, which are left out.
+    without_class
+        Number of images that models hold, without an original label, and for which no model names a class of the
+        benchmark first. They are left out, too.
+    without_original
+        Number of images that go to raters without an original label.
+
+    Raises
+    ------
+    DataError
+        `holds` or `sends` is of another shape.
+
+    Examples
+    --------
+    >>> from reassess.core.predictions import Predictions
+    >>> from reassess.proposals.proposing import propose
+    >>> models = {
+    ...     "one": Predictions.from_ids([0, 1], ["a.png", "b.png"]),
+    ...     "two": Predictions.from_ids([2], ["b.png"]),
+    ... }
+    >>> result = propose(models, LabelSets.from_lists(["a.png", "b.png"], [[0], [1]]))
+    >>> result
+    images           2, 1 set aside
+    candidates        2, 2.00 an image
+    N                0
+    >>> result.candidates.questions.images, result.set_aside.images
+    (('b.png',), ('a.png',))
+    >>> result.holds.tolist(), result.sends.tolist()
+    ([[True, True], [True, False]], [[False, True]])
+    >>> result.of_models(["one"])
+    Candidates(0 candidates for 0 images)
+    """
+
+    candidates: Candidates
+    set_aside: LabelSets
+    most_probable: int
+    per_image: float
+    models: tuple[ProposingModel, ...]
+    holds: npt.NDArray[np.bool_]
+    sends: npt.NDArray[np.bool_]
+    keep_agreed: bool
+    unseen: int
+    without_class: int
+    without_original: int
+
+    def __post_init__(self) -> None:
+        images, models = len(self.candidates.questions.images), len(self.models)
+        check_shape(self.holds, (images + len(self.set_aside), models), what="what models hold")
+        check_shape(self.sends, (images, models), what="what models send to raters")
+        freeze(self, "holds", "sends")
+
+    @property
+    def images(self) -> int:
+        """Number of images that go to raters or are set aside."""
+        return len(self.holds)
+
+    @property
+    def mean_per_image(self) -> float | None:
+        """Candidates an image that goes to raters, on average; None if none does."""
+        images = len(self.candidates.questions.images)
+        return len(self.candidates) / images if images else None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the models are called, in the order of the columns of `holds`."""
+        return tuple(model.name for model in self.models)
+
+    @property
+    def proposes(self) -> npt.NDArray[np.bool_]:
+        """Whether each model proposes each pair; bool, shape (Q, K)."""
+        of_source, sources = self.candidates.by_source, self.candidates.sources
+        proposes = np.zeros((len(self.candidates), len(self.models)), bool)
+        for column, name in enumerate(self.names):
+            if name in sources:
+                proposes[:, column] = of_source[:, sources.index(name)]
+        return proposes
+
+    @property
+    def are_original(self) -> npt.NDArray[np.bool_]:
+        """Whether each pair is an original label; bool, shape (Q,)."""
+        rows = [source == ORIGINAL_SOURCE for source in self.candidates.sources]
+        return np.asarray(self.candidates.by_source[:, rows].any(axis=1))
+
+    def of_models(self, models: Iterable[str]) -> Candidates:
+        """What some of the models propose with the same N, on the images which they send to raters.
+
+        Raises
+        ------
+        DataError
+            A model is not among those that were given.
+        """
+        check_several(models, what="models")
+        chosen = set(models)
+        check_known(sorted(chosen), self.names, thing="model")
+        candidates = self.candidates
+        sent = np.asarray(self.sends[:, [name in chosen for name in self.names]].any(axis=1))
+        kept = np.array([source in chosen or source == ORIGINAL_SOURCE for source in candidates.sources], bool)
+        image = candidates.questions.image_ids[candidates.question_ids]
+        return candidates.part(np.flatnonzero(kept[candidates.source_ids] & sent[image]))
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        return {
+            "images": self.images,
+            "set_aside": len(self.set_aside),
+            "to_raters": len(self.candidates.questions.images),
+            "without_original": self.without_original,
+            "unseen": self.unseen,
+            "without_class": self.without_class,
+            "candidates": len(self.candidates),
+            "per_image": self.mean_per_image,
+            "per_image_allowed": self.per_image,
+            "most_probable": self.most_probable,
+            "models": [vars(model) for model in self.models],
+        }
+
+    def _summary(self) -> list[tuple[str, str]]:
+        mean = "none" if self.mean_per_image is None else f"{self.mean_per_image:.2f} an image"
+        return [
+            ("images", f"{self.images:,}, {len(self.set_aside):,} set aside"),
+            ("candidates", f"{len(self.candidates):,}, {mean}"),
+            ("N", f"{self.most_probable:,}"),
+        ]

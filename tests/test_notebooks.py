@@ -11,7 +11,6 @@ from reassess import (
     Entry,
     Findings,
     LabelSets,
-    Leaderboard,
     co_occurrence,
     evaluate,
     find_outcomes,
@@ -25,6 +24,7 @@ from reassess import (
 )
 from reassess.comparison.panel import Panel
 from reassess.comparison.taxonomy import Taxonomy, taxonomies
+from reassess.core import Leaderboard
 from reassess.core.predictions import Predictions
 from tests.helpers import votes_of
 

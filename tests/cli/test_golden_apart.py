@@ -81,7 +81,7 @@ def test_every_method_scores_golden_images(rated: Path, run: Callable[..., Run],
     assert LINES[1] in told.out
     assert LINES[2] in told.out
     assert ("each image left out" in told.out) is (options not in ("mean", "majority"))
-    assert run("data", "check", "--benchmark", "rated").code == 0
+    assert run("status", "rated").code == 0
     assert f"{GOLDEN + MAIN - 1}.png" in run("show", f"{GOLDEN + MAIN - 1}.png", "--benchmark", "rated").out
 
 

@@ -154,7 +154,7 @@ def test_the_help_of_plot_names_every_chart(run: Callable[..., Run]) -> None:
         (["annotate", "exprt"], "Did you mean 'export'?\n"),
         (["data", "fech"], "Error: No such command 'fech'. Did you mean 'fetch'?\n"),
         (["plot", "scater", "a.npz", "-o", "a.svg"], "Did you mean 'scatter'?\n"),
-        (["data", "where", "imagenet-rel"], "Did you mean 'imagenet-real'?\n"),
+        (["fetch", "imagenet-rel"], "Did you mean 'imagenet-real'?\n"),
         (["evaluate", "a.npz", "--match", "nam"], "'path', 'name', 'stem'. Did you mean 'name'?\n"),
         (["evaluate", "a.npz", "--match", "xyz"], "'path', 'name', 'stem'.\n"),
     ],

@@ -42,7 +42,7 @@ def test_every_command_takes_the_common_options(name: str) -> None:
     assert command is not None
     for leaf in leaves(command).values():
         options = {option for param in leaf.params for option in param.opts}
-        assert {"--json", "--force", "--quiet", "--offline"} <= options
+        assert {"--json", "--force", "--quiet", "--verbose"} <= options
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -69,14 +69,6 @@ def test_an_empty_argument_is_a_usage_error(run: Callable[..., Run]) -> None:
     assert result.err.endswith("Error: Invalid value for 'FILE...': A path is not empty.\n")
 
 
-@pytest.mark.parametrize("given", ["-1", "0"])
-@pytest.mark.parametrize("argv", [["evaluate", "a.csv"], ["annotate", "create", "c.db", "--tasks", "t.jsonl"]])
-def test_no_archive_is_small_enough_for_no_bytes(run: Callable[..., Run], argv: list[str], given: str) -> None:
-    result = run(*argv, "--max-bytes", given)
-    assert (result.code, result.out) == (2, "")
-    assert result.err.endswith(f"Error: Invalid value for '--max-bytes': {given} is not in the range x>=1.\n")
-
-
 def test_the_version_is_that_of_the_package(run: Callable[..., Run]) -> None:
     result = run("--version")
     assert (result.code, result.out) == (0, f"reassess, version {__version__}\n")
@@ -86,9 +78,9 @@ def test_a_command_whose_output_is_closed_stops_before_it_reads_or_writes(
     run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdout", None)
-    assert main(["data", "list"]) == 1
+    assert main(["fetch"]) == 1
     monkeypatch.undo()
-    command = f"{sys.executable} -m reassess data list >&-"
+    command = f"{sys.executable} -m reassess fetch >&-"
     closed = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert (closed.returncode, closed.stderr) == (
         1,
@@ -100,7 +92,7 @@ def test_a_command_whose_output_is_closed_stops_before_it_reads_or_writes(
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_an_output_that_is_full_is_one_error(monkeypatch: pytest.MonkeyPatch, unbuffered: str) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
-    command = f"{sys.executable} -m reassess data list >/dev/full"
+    command = f"{sys.executable} -m reassess fetch >/dev/full"
     full = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     error = "Error: file cannot be read or written\n  where:   standard output\n  found:   No space left on device\n"
     assert (full.returncode, full.stderr) == (1, error)
@@ -211,7 +203,7 @@ def test_a_result_that_cannot_be_printed_is_said(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("reassess.cli.commands.data_command.print_table", full)
-    result = run("data", "list")
+    result = run("fetch")
     assert (result.code, result.err) == (
         1,
         "Error: file cannot be read or written\n  where:   standard output\n  found:   No space left on device\n",
@@ -225,7 +217,7 @@ def test_memory_that_runs_out_is_one_error(
         raise MemoryError
 
     monkeypatch.setattr("reassess.cli.commands.data_command.print_table", full)
-    result = run("data", "list")
+    result = run("fetch")
     assert (result.code, result.err) == (
         1,
         "Error: not enough memory\n  fix:     use a machine with more memory, or give less data at a time\n",
@@ -250,13 +242,26 @@ def test_an_empty_name_is_not_taken_for_the_default(run: Callable[..., Run], no_
     ],
     ids=lambda argv: argv[0],
 )
-def test_an_archive_that_declares_too_much_is_refused_with_an_option_that_the_command_has(
+def test_an_archive_that_declares_too_much_is_refused_with_the_variable_that_allows_it(
     run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argv: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     info = np.array([["a.png", "0"]])
     np.savez_compressed("scores.npz", tensor=np.array([0.5]), info=info)
     np.savez_compressed("votes.npz", tensor=np.array([[[0.0, 0, 1]]]), info=info, ids=np.array([1]))
-    result = run(*argv, "--max-bytes", "9")
+    monkeypatch.setenv("REASSESS_MAX_BYTES", "9")
+    result = run(*argv)
     assert result.code == 1
-    assert "fix:     if you trust the file, pass --max-bytes" in result.err
+    assert "fix:     if you trust the file: REASSESS_MAX_BYTES=" in result.err
+
+
+@pytest.mark.parametrize("given", ["-1", "0", "much"])
+def test_a_limit_of_bytes_that_is_not_a_number_is_refused(
+    run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REASSESS_MAX_BYTES", given)
+    np.savez_compressed("scores.npz", tensor=np.array([0.5]), info=np.array([["a.png", "0"]]))
+    result = run("labels", "scores.npz", "--threshold", "0.5", "-o", "l.json")
+    assert result.code == 1
+    assert result.err.startswith("Error: unknown value of REASSESS_MAX_BYTES\n")

@@ -329,5 +329,5 @@ def test_a_part_is_found_or_said_to_be_missing(pets: Path) -> None:
 
 
 def test_a_part_of_a_known_benchmark_is_its_known_source(real_file: object) -> None:
-    assert part_path(IMAGENET, "collapsed", offline=True).name == "imagenet_collapsed.csv"
+    assert part_path(IMAGENET, "collapsed").name == "imagenet_collapsed.csv"
     assert message(part_path, Benchmark(), "labels").startswith("the benchmark has no labels\n  fix:     ")

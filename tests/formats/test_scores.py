@@ -278,11 +278,14 @@ def test_an_archive_without_scores_is_refused(
     assert refused(read_scores, save_npz(tmp_path / "a.npz", **arrays)) == expected
 
 
-def test_a_scores_archive_that_declares_too_much_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_a_scores_archive_that_declares_too_much_is_refused(
+    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = save_npz(tmp_path / "a.npz", tensor=np.zeros(2), info=INFO)
-    assert refused(read_scores, path, max_bytes=300) == (
-        "the archive declares more than is allowed\n  where:   DIR/a.npz\n  allowed: 300 bytes\n  found:   352 bytes\n"
-        "  fix:     if you trust the file, pass max_bytes=352"
+    monkeypatch.setenv("REASSESS_MAX_BYTES", "300")
+    assert refused(read_scores, path) == (
+        "archive is too large\n  where:   DIR/a.npz\n  allowed: 300 bytes\n  found:   352 bytes\n"
+        "  fix:     if you trust the file: REASSESS_MAX_BYTES=352"
     )
 
 

@@ -224,20 +224,22 @@ def test_pickled_arrays_are_never_loaded(tmp_path: Path) -> None:
         read_votes(path)
 
 
-def test_an_archive_that_declares_too_much_is_refused(tmp_path: Path) -> None:
+def test_an_archive_that_declares_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save(tmp_path / "v.npz")
     with zipfile.ZipFile(path) as file:
         declared = sum(info.file_size for info in file.infolist())
+    monkeypatch.setenv("REASSESS_MAX_BYTES", str(declared - 1))
     with pytest.raises(DataError) as error:
-        read_votes(path, max_bytes=declared - 1)
+        read_votes(path)
     assert str(error.value) == (
-        "the archive declares more than is allowed\n"
+        "archive is too large\n"
         f"  where:   {path}\n"
         f"  allowed: {declared - 1:,} bytes\n"
         f"  found:   {declared:,} bytes\n"
-        f"  fix:     if you trust the file, pass max_bytes={declared}"
+        f"  fix:     if you trust the file: REASSESS_MAX_BYTES={declared}"
     )
-    assert words(read_votes(path, max_bytes=declared)) == READ
+    monkeypatch.setenv("REASSESS_MAX_BYTES", str(declared))
+    assert words(read_votes(path)) == READ
 
 
 @pytest.mark.parametrize(

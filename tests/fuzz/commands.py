@@ -118,7 +118,7 @@ def _cases(draw: Draw, name: str, command: click.Command) -> Case:
         files |= {**archives(), "pictures/a.jpg": picture(1), "pictures/b.png": picture(2, "PNG")}
     call = [*_CALLS[name][0].split(), *draw(_options(command))]
     call = [_there(word, files) for word in call]
-    argv = [*name.split(), *call, "--offline"]
+    argv = [*name.split(), *call]
     is_absolute = draw(st.integers(0, 7)) == 0
 
     def run() -> None:  # in the folder of the case

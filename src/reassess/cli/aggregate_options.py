@@ -1,6 +1,6 @@
 """From votes to scores, by a method and its options: what `reassess aggregate` does, and others on the way."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,12 +24,9 @@ from reassess.cli.part_inputs import (
 )
 from reassess.core.benchmark import IMAGENET, REAL_RECIPE, Benchmark
 from reassess.core.common_classes import Classed
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.data.loading import load_original, load_votes
-from reassess.formats.archives import MAX_BYTES
 
 __all__ = ["METHODS", "OF_METHODS", "PRESETS", "MadeScores", "make_scores"]
 
@@ -81,9 +78,6 @@ def make_scores(
     asked: str | None,
     given: dict[str, Any],
     *,
-    answers: Sequence[Id] | None = None,
-    match: Match | None = None,
-    max_bytes: int = MAX_BYTES,
     check: Callable[[Votes], object] = lambda _: None,
 ) -> MadeScores:
     """Read the votes and whatever else a method takes, and make scores of them."""
@@ -92,16 +86,16 @@ def make_scores(
     _refuse_unused(name, given, benchmark)
     classes = read_classes_of(call, benchmark) if benchmark.folder else None
     path = needed_part(call, benchmark, "votes", votes)
-    order = answers or benchmark.answers
-    main = load_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
+    order = call.reading.answers or benchmark.answers
+    main = load_votes(path, answers=order, classes=classes)
     if asked is None and main.anonymous and not any(value is not None for value in given.values()):
         name = "majority"  # no option asks for a rater model, which counts without raters do not give
     read: dict[str, tuple[Path, Classed]] = {"votes": (path, main)}
-    load = partial(load_votes, answers=order or golden_answers(main), classes=classes, max_bytes=max_bytes)
+    load = partial(load_votes, answers=order or golden_answers(main), classes=classes)
     for part, place in _further_parts(call, benchmark, name, given).items():
         read[part] = place, load_original(place, classes=classes) if part == "original" else load(place)
     refuse_two_kinds(read)
-    parts = joined_parts(read, matched(benchmark, match), classes)
+    parts = joined_parts(read, matched(call, benchmark), classes)
     rated = with_golden_votes(parts["votes"], parts.get("rater-golden"), parts.get("golden"))
     check(rated)
     is_default = asked is None and name not in PRESETS and not main.anonymous

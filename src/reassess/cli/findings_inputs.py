@@ -23,7 +23,6 @@ from reassess.cli.part_inputs import find_part
 from reassess.cli.prediction_inputs import each_prediction, short_names
 from reassess.comparison.findings import Findings
 from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.items import Id
 from reassess.data.loading import load_collapsed
 from reassess.formats.class_tables import read_collapsed, read_groups
 from reassess.formats.leaderboard_files import read_leaderboard
@@ -75,13 +74,11 @@ def load_findings(
     votes: str | None,
     golden: str | None,
     rater_golden: str | None,
-    answers: tuple[Id, ...] | None,
     threshold: float | None,
     tables: tuple[Path, ...],
     family: re.Pattern[str],
     collapsed: Path | None,
     groups: Path | None,
-    **reading: Any,
 ) -> Findings:
     """Read all that `findings_options` name; a model has the short name of its file."""
     refuse_repeated(files)
@@ -94,14 +91,11 @@ def load_findings(
         votes=votes,
         golden=golden,
         rater_golden=rater_golden,
-        answers=answers,
-        match=reading["match"],
-        max_bytes=reading["max_bytes"],
     )
     score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORES]
     names = short_names([str(path) for path in files]).values()
-    joining = judges.joining(reading)
-    given = each_prediction(call, files, judges, **reading)
+    joining = judges.joining(call)
+    given = each_prediction(call, files, judges)
     return Findings.from_predictions(
         ((name, predictions) for name, (_, predictions) in zip(names, given, strict=True)),
         judges.labels,

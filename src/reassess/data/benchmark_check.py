@@ -219,7 +219,7 @@ def _places(source: str | Path) -> tuple[Path | None, dict[str, _Place]]:
             part: _Place(
                 source=known[part],
                 paths=find_all(known[part]) or (),
-                made_by=f"reassess data fetch {known[part]}",
+                made_by=f"reassess fetch {known[part]}",
             )
             for part in MADE_BY
             if part in known

@@ -186,7 +186,7 @@ def _classes_of_folders(folders: Sequence[str]) -> Classes:
         raise
 
 
-def part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None, offline: bool = False) -> Path:
+def part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None) -> Path:
     """The file or folder of a part of a benchmark; a known file is fetched if need be.
 
     Parameters
@@ -197,8 +197,6 @@ def part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None, 
         One of `Benchmark.sources`.
     needed_by
         The command that needs it, for the message.
-    offline
-        Use no network.
 
     Raises
     ------
@@ -217,7 +215,7 @@ def part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None, 
       fix:     reassess labels makes them of scores; or write labels.csv, with the columns image and class
     """
     if part in benchmark.sources:
-        return resolve(benchmark.sources[part], offline=offline)
+        return resolve(benchmark.sources[part])
     folder = benchmark.folder
     others = [] if folder is None else sorted(path.name for path in folder.glob("*") if path.stem == part)
     raise DataError(

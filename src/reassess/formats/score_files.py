@@ -10,7 +10,7 @@ from reassess.core.classes import Classes, check_classes
 from reassess.core.kinds import check_kind
 from reassess.core.scores import Scores
 from reassess.errors import at
-from reassess.formats.archives import MAX_BYTES, open_archive, write_npz
+from reassess.formats.archives import open_archive, write_npz
 from reassess.formats.files import as_path, suffix_of, writing
 from reassess.formats.question_columns import (
     columns_of_questions,
@@ -34,7 +34,7 @@ __all__ = ["read_scores", "write_scores"]
 _PROBABILITY, _GOLDEN = "probability", "golden"
 
 
-def read_scores(path: str | Path, *, classes: Classes | None = None, max_bytes: int = MAX_BYTES) -> Scores:
+def read_scores(path: str | Path, *, classes: Classes | None = None) -> Scores:
     """Scores of a file.
 
     Parameters
@@ -47,8 +47,6 @@ def read_scores(path: str | Path, *, classes: Classes | None = None, max_bytes: 
     classes
         The classes of the benchmark, in which wnids and names are looked up; without, they are those that the file
         names, in sorted order.
-    max_bytes
-        An archive that declares more is refused.
 
     Raises
     ------
@@ -59,7 +57,7 @@ def read_scores(path: str | Path, *, classes: Classes | None = None, max_bytes: 
     check_classes(classes)
     suffix = suffix_of(path, (".npz", *TABLE_SUFFIXES), "scores")
     with at(path):
-        return _read_npz(path, classes, max_bytes) if suffix == ".npz" else _read_table(path, classes)
+        return _read_npz(path, classes) if suffix == ".npz" else _read_table(path, classes)
 
 
 def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> None:
@@ -113,8 +111,8 @@ def _golden(scores: Scores) -> dict[str, npt.NDArray[np.uint8]]:
     return {} if scores.golden is None else {_GOLDEN: scores.golden.astype(np.uint8)}
 
 
-def _read_npz(path: Path, classes: Classes | None, max_bytes: int) -> Scores:
-    with open_archive(path, max_bytes=max_bytes) as archive:
+def _read_npz(path: Path, classes: Classes | None) -> Scores:
+    with open_archive(path) as archive:
         name = archive.name_of("tensor", "scores", _PROBABILITY)
         values = archive[name]
         questions = questions_of_info(archive.first_of("info"), path, classes)

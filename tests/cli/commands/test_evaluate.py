@@ -584,33 +584,36 @@ def test_a_number_that_an_option_does_not_take_is_a_usage_error(
 # Known data
 
 
-def test_offline_without_the_data_is_an_error_that_says_how_to_fix(shop: Path, run: Evaluate) -> None:
-    result = run("evaluate", "good.csv", "--offline")
+def test_offline_without_the_data_is_an_error_that_says_how_to_fix(
+    shop: Path, run: Evaluate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REASSESS_OFFLINE", "1")
+    result = run("evaluate", "good.csv")
     assert (result.code, result.out) == (1, "")
-    assert result.err.startswith("Error: imagenet-real is not on this machine, and no network is to be used\n")
-    assert "or reassess data fetch imagenet-real, where there is a network;" in result.err
+    assert result.err.startswith("Error: imagenet-real is not on this machine, and the network is off\n")
+    assert "or reassess fetch imagenet-real, without REASSESS_OFFLINE;" in result.err
     assert "name that folder in REASSESS_DATA" in result.err
 
 
 def test_class_folder_order_without_original_labels_is_an_error(shop: Path, run: Evaluate) -> None:
     Path("labels.json").write_text(json.dumps({name: [0] for name in validation_names()[:5]}))
     np.save("ids.npy", np.zeros(5, int))
-    result = run("evaluate", "ids.npy", "--labels", "labels.json", "--order", "class-folder")
+    result = run("evaluate", "ids.npy", "--labels", "labels.json", "--names", "class-folder")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         "Error: class-folder order needs original labels, which are missing\n"
-        "  fix:     reassess data fetch imagenet-original, or pass --original FILE\n"
+        "  fix:     reassess fetch imagenet-original, or pass --original FILE\n"
     )
 
 
 def test_an_order_of_rows_that_have_names_or_another_number_is_an_error(shop: Path, run: Evaluate) -> None:
-    result = run("evaluate", "good.csv", "--labels", "labels.json", "--order", "validation")
+    result = run("evaluate", "good.csv", "--labels", "labels.json", "--names", "validation")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         "Error: file has image names, so rows need no order\n  where:   good.csv\n  fix:     leave --order out\n"
     )
     np.save("rows.npy", np.zeros((5, 4), np.float32))
-    result = run("evaluate", "rows.npy", "--labels", "labels.json", "--order", "validation")
+    result = run("evaluate", "rows.npy", "--labels", "labels.json", "--names", "validation")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         "Error: not as many rows as the validation order has images\n"
@@ -641,7 +644,7 @@ def real(
 def test_the_original_labels_as_a_model_reach_90_02_percent(
     real: npt.NDArray[np.int32], real_file: Callable[[str], Path], run: Evaluate
 ) -> None:
-    document = document_of(run("evaluate", "original.npy", "--json", "--offline"), "evaluate")
+    document = document_of(run("evaluate", "original.npy", "--json"), "evaluate")
     sources = {
         "imagenet-real": "real.json",
         "imagenet-real-scores": "scores.npz",
@@ -675,9 +678,9 @@ def test_class_folder_order_is_caught_and_can_be_asked_for(real: npt.NDArray[np.
         "  where:   folders.npy\n"
         "  allowed: well above 0.10 %\n"
         "  found:   0.11 % as given (55 of 50,000); 100.0 % in class-folder order\n"
-        "  fix:     pass --order class-folder (what a reader of class folders yields)\n"
+        "  fix:     pass --names class-folder (what a reader of class folders yields)\n"
     )
-    (result,) = results_of(run, "evaluate", "folders.npy", "--order", "class-folder")
+    (result,) = results_of(run, "evaluate", "folders.npy", "--names", "class-folder")
     assert counts(result["real"]["1"]) == (42_164, 46_837)
     assert result["detected"] == "npy 50000: ids, top 1, rows in class-folder order; joined by name"
     (result,) = results_of(run, "evaluate", "folders.npy", "--original", "none")
@@ -686,9 +689,9 @@ def test_class_folder_order_is_caught_and_can_be_asked_for(real: npt.NDArray[np.
 
 
 def test_validation_order_may_be_said_out_loud(real: npt.NDArray[np.int32], run: Evaluate) -> None:
-    (result,) = results_of(run, "evaluate", "original.npy", "--order", "validation")
+    (result,) = results_of(run, "evaluate", "original.npy", "--names", "validation")
     assert counts(result["real"]["1"]) == (42_164, 46_837)
-    call = run("evaluate", "original.npy", "--order", "class-folder")
+    call = run("evaluate", "original.npy", "--names", "class-folder")
     assert call.code == 1
     assert "the predictions agree with the original labels no more than chance would" in call.err
 
@@ -741,7 +744,7 @@ def test_where_nothing_checks_the_order_of_rows_it_says_so_and_what_to_fetch(
     (tmp_path / "labels.json").write_text(json.dumps({image: [1]}))
     (tmp_path / "said.csv").write_text(f"image,prediction\n{image},1\n")
     argv = ["evaluate", tmp_path / "said.csv", "--labels", tmp_path / "labels.json"]
-    assert f"{note}: reassess data fetch imagenet-original\n" in run(*argv).out
+    assert f"{note}: reassess fetch imagenet-original\n" in run(*argv).out
     assert note not in run(*argv, "--original", "none").out
 
 

@@ -18,13 +18,10 @@ from reassess.cli.inputs import (
     from_environment,
     keep_settings,
     match_option,
-    max_bytes_option,
 )
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.benchmark import Benchmark
 from reassess.core.common_classes import classes_of
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError
@@ -94,7 +91,6 @@ _MOST_CLASSES, _MOST_CELLS = 256, 1 << 24  # of which there are matrices of sing
 )
 @answers_option
 @match_option
-@max_bytes_option
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="SCORES", help="npz, csv, tsv, jsonl or parquet.")
 @click.option("--model", type=OUTPUT, metavar="OUT", help="Write the raters' matrices and the prior, npz.")
 @call_options
@@ -104,9 +100,6 @@ def aggregate(
     benchmark: Benchmark | None,
     preset: str | None,
     method: str | None,
-    answers: tuple[Id, ...] | None,
-    match: Match | None,
-    max_bytes: int,
     output: Path,
     **given: Any,
 ) -> None:
@@ -137,9 +130,6 @@ def aggregate(
         votes,
         asked,
         given,
-        answers=answers,
-        match=match,
-        max_bytes=max_bytes,
         check=partial(_check_votes, output, given),
     )
     result = made.aggregation
@@ -152,7 +142,9 @@ def aggregate(
             write_posterior(output, result.posterior, force=call.force)
         if given["model"] and result.model:
             write_rater_model(given["model"], result.model, force=call.force)
-        keep_settings(benchmark, output, "scores", method=made.method, match=match, answers=answers)
+        keep_settings(
+            benchmark, output, "scores", method=made.method, match=call.reading.match, answers=call.reading.answers
+        )
     _report(call, made, output)
 
 

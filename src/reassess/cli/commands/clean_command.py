@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -22,8 +21,6 @@ from reassess.cli.prediction_inputs import each_prediction
 from reassess.cli.tables.clean_table import print_cleaning
 from reassess.core.benchmark import Benchmark
 from reassess.core.folds import Folds
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.votes import Votes
 from reassess.data.joined_parts import benchmark_names
@@ -98,7 +95,7 @@ _KINDS: dict[str | None, str] = {
     "their own.",
 )
 @click.option(
-    "--duplicates",
+    "--repeats",
     metavar="F[:SET]",
     help="Images that repeat one another, as scan writes them: a warning comes if a group is in several folds.",
 )
@@ -122,14 +119,11 @@ def clean(
     keep: str | None,
     at_least: int | None,
     folds: tuple[Path, ...],
-    duplicates: str | None,
+    repeats: str | None,
     benchmark: Benchmark | None,
     original: str | None,
     votes: str | None,
     golden: str | None,
-    answers: tuple[Id, ...] | None,
-    match: Match | None,
-    **reading: Any,
 ) -> None:
     """Choose the training images that are worth keeping.
 
@@ -146,20 +140,18 @@ def clean(
     outputs.check(call, benchmark)
     judges = load_original_judges(
         call,
-        matched(benchmark or Benchmark(), match),
+        matched(call, benchmark or Benchmark()),
         original,
         {part: source for part, source in (("votes", votes), ("golden", golden)) if source is not None},
-        answers=answers,
-        max_bytes=reading["max_bytes"],
     )
     if judges.original is None:
         raise click.UsageError("The benchmark has no original labels: give --original FILE.")
     _refuse_other_answers(judges.original, judges.files, {"votes": judges.votes, "golden": judges.experts})
     how = judges.benchmark.match or "path"
     parts = [_load_folds(call, path, judges.benchmark) for path in folds]
-    groups, _ = ([], 0) if duplicates is None else load_groups(call, duplicates, judges.original, judges.benchmark)
-    read = dict(each_prediction(call, files, judges, **reading))
-    held_out = HeldOutPredictions.of(read, judges.original, folds=parts, duplicates=groups, match=how)
+    groups, _ = ([], 0) if repeats is None else load_groups(call, repeats, judges.original, judges.benchmark)
+    read = dict(each_prediction(call, files, judges))
+    held_out = HeldOutPredictions.of(read, judges.original, folds=parts, repeats=groups, match=how)
     checkers = judges.votes or judges.experts
     checked = None if checkers is None else checked_truth(checkers)
     cleaning = rule.apply(held_out, checked)
@@ -174,7 +166,7 @@ def clean(
     _note_files(call, held_out, method, has_folds=bool(folds))
     if checked is not None and checked.by_experts is not None and checked.by_experts.note is not None:
         call.note(checked.by_experts.note)
-    call.note_hashes("predictions", "original", "votes", "golden", "folds", "duplicates")
+    call.note_hashes("predictions", "original", "votes", "golden", "folds", "repeats")
 
 
 def _check_method(method: CleaningMethod, noise: Path | None, votes: str | None, golden: str | None) -> None:

@@ -1,7 +1,6 @@
 """`reassess compare`: which of two or more models is better, on the same images."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -22,7 +21,6 @@ from reassess.cli.tables.compare_table import print_compared, to_json
 from reassess.comparison.findings import Findings
 from reassess.comparison.pairs import disagreements_table
 from reassess.core.benchmark import Benchmark
-from reassess.core.items import Id
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 
 __all__ = ["compare"]
@@ -69,12 +67,10 @@ def compare(
     votes: str | None,
     golden: str | None,
     rater_golden: str | None,
-    answers: tuple[Id, ...] | None,
     threshold: float | None,
     seed: int,
     replicates: int,
     disagreements: Path | None,
-    **reading: Any,
 ) -> None:
     """Compare models on the same images.
 
@@ -92,13 +88,10 @@ def compare(
         votes=votes,
         golden=golden,
         rater_golden=rater_golden,
-        answers=answers,
-        match=reading["match"],
-        max_bytes=reading["max_bytes"],
     )
-    joining = judges.joining(reading)
+    joining = judges.joining(call)
     findings = Findings.from_predictions(
-        each_prediction(call, files, judges, **reading),
+        each_prediction(call, files, judges),
         judges.labels,
         **judges.known,
         threshold=judges.threshold(threshold),

@@ -22,14 +22,11 @@ from reassess.cli.inputs import (
     answers_option,
     benchmark_option,
     match_option,
-    max_bytes_option,
     part_option,
 )
 from reassess.cli.part_inputs import NONE
 from reassess.cli.tables.curve_table import print_curves, print_replays, write_points, write_replays
 from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.scores import Scores
 from reassess.core.stop_rule import StopRule
 from reassess.data.loading import known_in_sample
@@ -114,7 +111,6 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
     "votes: how many votes are taken, and how many labels change. Other rules are shown beside it.",
 )
 @match_option
-@max_bytes_option
 @click.option(
     "-o",
     "--output",
@@ -132,12 +128,9 @@ def curve(
     votes: str | None,
     rater_golden: str | None,
     original: str | None,
-    answers: tuple[Id, ...] | None,
     leave_out: _LeaveOut,
     goal: Goal | None,
     stops: tuple[StopRule, ...],
-    match: Match | None,
-    max_bytes: int,
     output: Path | None,
 ) -> None:
     """Measure precision and recall of scores, and choose a threshold.
@@ -157,10 +150,7 @@ def curve(
         rater_golden,
         original,
         at_least=golden_at_least,
-        answers=answers,
         votes_needed_by="--stop" if stops else None if leave_out is None else "--leave-out",
-        match=match,
-        max_bytes=max_bytes,
     )
     measured: list[MeasuredCurve] = []
     replays: dict[str, tuple[StopReplay, ...]] = {}

@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -14,7 +13,6 @@ from reassess.cli.help_pages import Choice, Command
 from reassess.cli.inputs import FILE, OUTPUT, joining_options, judge_options, prediction_options
 from reassess.cli.judges import Judges, load_judges
 from reassess.cli.prediction_inputs import each_prediction
-from reassess.cli.tables.evaluate_details_table import report_class_list
 from reassess.cli.tables.evaluate_table import Cut, Measured, Ranking, print_measured, to_json
 from reassess.comparison.model_orders import ModelOrders, compare_orders
 from reassess.comparison.panel import on_common_images
@@ -22,7 +20,7 @@ from reassess.core.benchmark import Benchmark
 from reassess.errors import DataError, Missing, ReassessWarning, at
 from reassess.evaluation.class_list import ClassList
 from reassess.evaluation.class_list_search import find_class_list
-from reassess.evaluation.evaluation_words import no_list_in_words
+from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, class_list_in_words
 from reassess.evaluation.exclusion import Exclusion, exclusions
 from reassess.evaluation.measure import summarize
 from reassess.evaluation.multi_label_accuracy import summarize_verdicts
@@ -84,12 +82,6 @@ def _numbers(
 )
 @click.option("--per-image", type=OUTPUT, metavar="OUT", help="Write a table with a row for each image.")
 @click.option(
-    "--write-classes",
-    type=OUTPUT,
-    metavar="OUT",
-    help="If the ids are those of another class list, write the class of each output, for --classes.",
-)
-@click.option(
     "--exclude",
     metavar="DUPLICATES[:SET]",
     help="Leave out the images that another set repeats, by the table that scan writes; SET is the benchmark's set in "
@@ -107,10 +99,8 @@ def evaluate(
     scores: str | None,
     top_k: tuple[int, ...] | None,
     per_image: Path | None,
-    write_classes: Path | None,
     exclude: str | None,
     by: str | None,
-    **reading: Any,
 ) -> None:
     """Measure models against re-assessed labels.
 
@@ -119,9 +109,8 @@ def evaluate(
     that also say what is unclear, wrong or problematic give multi-label accuracy too. A warning says if a model's ids
     are plainly those of another class list. Several label sets also show how the order of the models moves.
     """
-    _check_call(call, files, labels, thresholds, per_image, write_classes, by)
+    _check_call(call, files, labels, thresholds, per_image, by)
     call.check_output(per_image, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    call.check_output(write_classes, (".txt",), "a list of classes", benchmark=benchmark)
     judges = load_judges(
         call,
         benchmark,
@@ -130,12 +119,10 @@ def evaluate(
         scores,
         thresholds,
         more_labels=labels[1:],
-        match=reading["match"],
-        max_bytes=reading["max_bytes"],
     )
     excluded = load_excluded(call, exclude, judges)
     with all_or_none():
-        measured, outcomes = _measure(call, files, judges, top_k, write_classes, excluded, reading)
+        measured, outcomes = _measure(call, files, judges, top_k, excluded)
         if per_image is not None:
             table = outcomes_table(
                 outcomes, judges.labels, scores=judges.scores, experts=judges.experts, reviewed=judges.reviewed
@@ -153,7 +140,7 @@ def evaluate(
     if judges.original is None and original is None and "original" in judges.benchmark.sources:
         call.tell(
             "without the original labels nothing checks the order of rows and classes: "
-            f"reassess data fetch {judges.benchmark.sources['original']}"
+            f"reassess fetch {judges.benchmark.sources['original']}"
         )
     call.note_hashes("labels", "original", "scores", "golden")
 
@@ -163,17 +150,15 @@ def _measure(
     files: tuple[Path, ...],
     judges: Judges,
     top_k: tuple[int, ...] | None,
-    write_classes: Path | None,
     excluded: Excluded | None,
-    reading: dict[str, Any],
 ) -> tuple[Measured, dict[str, Outcomes]]:
     """Judge every model by every label set, its file being read once; and what happened to each image by the last."""
     measured: dict[Cut, Ranking] = {cut: {} for cut in judges.sets}
     outcomes: dict[Cut, dict[str, Outcomes]] = {cut: {} for cut in judges.sets}
     class_lists: dict[str, ClassList | None] = {}
     moved: dict[Cut, dict[str, dict[int, Exclusion]]] = {cut: {} for cut in judges.sets}
-    joining = judges.joining(reading)
-    for file, predictions in each_prediction(call, files, judges, **reading):
+    joining = judges.joining(call)
+    for file, predictions in each_prediction(call, files, judges):
         class_lists[file] = None
         with at(file):
             for cut, sets in judges.sets.items():
@@ -187,10 +172,8 @@ def _measure(
                 class_lists[file] = class_lists[file] or find_class_list(outcome, sets, judges.original)
         other, classes = class_lists[file], judges.labels.classes
         if other is not None:
-            report_class_list(call, file, other, predictions, classes, write_classes, several=len(files) > 1)
-        elif write_classes is not None:
-            why = f"the images confirm {no_list_in_words(outcome, sets, judges.original)}"
-            warnings.warn(f"{file}: {write_classes} is not written: {why}", ReassessWarning, stacklevel=2)
+            words = f"{file}: {class_list_in_words(other, classes)}"
+            warnings.warn(ReassessWarning(words, FIX_CLASS_LIST), stacklevel=2)
     last = next(reversed(outcomes.values()))
     common = _common(outcomes, judges, top_k)
     reviewed = judges.reviewed
@@ -243,13 +226,10 @@ def _check_call(
     labels: tuple[str, ...],
     thresholds: tuple[float, ...] | None,
     per_image: Path | None,
-    write_classes: Path | None,
     by: str | None,
 ) -> None:
     """Refuse, before any work, what cannot be done."""
     refuse_repeated(files)
-    if len(files) > 1 and write_classes is not None:
-        raise click.UsageError("--write-classes goes with one FILE.")
     refuse_repeated(labels)
     several = len(labels) > 1
     if several and thresholds is not None:

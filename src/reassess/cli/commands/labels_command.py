@@ -8,7 +8,7 @@ import click
 from reassess.aggregation.thresholds import label_sets
 from reassess.cli.common import Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Choice, Command, in_benchmark
-from reassess.cli.inputs import OUTPUT, benchmark_option, keep_settings, match_option, max_bytes_option
+from reassess.cli.inputs import OUTPUT, benchmark_option, keep_settings, match_option
 from reassess.cli.judges import judging
 from reassess.cli.part_inputs import joined_parts, matched, needed_part, read_classes_of, read_original_of
 from reassess.cli.tables.labels_table import class_table, print_agreements, print_classes, print_diff, print_sayings
@@ -17,7 +17,6 @@ from reassess.comparison.label_changes import label_diff
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
 from reassess.core.classes import Classes
 from reassess.core.common_classes import Classed
-from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.data.loading import (
@@ -27,7 +26,6 @@ from reassess.data.loading import (
     load_scores,
 )
 from reassess.data.sources import SOURCES
-from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import all_or_none
 from reassess.formats.label_files import write_labels
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
@@ -74,7 +72,6 @@ __all__ = ["cut_labels", "labels"]
 @click.option("--agree", is_flag=True, help="Show how far label sets agree, for every two of them.")
 @click.option("--by", type=Choice(["class"]), help="With --agree, show it for each class too.")
 @match_option
-@max_bytes_option
 @call_options
 def labels(
     call: Call,
@@ -87,8 +84,6 @@ def labels(
     diff: bool,
     agree: bool,
     by: str | None,
-    match: Match | None,
-    max_bytes: int,
 ) -> None:
     """Cut label sets from scores, show what changed between two, or how far several agree.
 
@@ -100,12 +95,12 @@ def labels(
     if diff:
         if len(files) != 2 or cutting or agree or by or output is not None:
             raise click.UsageError("--diff takes two label sets and no other option of this command.")
-        _show_diff(call, *files, benchmark, match)
+        _show_diff(call, *files, benchmark)
         return
     if agree:
         if len(files) < 2 or cutting:
             raise click.UsageError("--agree takes two or more label sets, and of the other options --by and -o.")
-        _show_agreement(call, files, by, output, benchmark, match)
+        _show_agreement(call, files, by, output, benchmark)
         return
     if by is not None:
         raise click.UsageError("--by goes with --agree.")
@@ -127,12 +122,10 @@ def labels(
         threshold=threshold,
         unrated=unrated,
         original=original,
-        match=match,
-        max_bytes=max_bytes,
     )
     with all_or_none():
         write_labels(output, cut, force=call.force)
-        keep_settings(benchmark, output, "labels", threshold=threshold, match=match)
+        keep_settings(benchmark, output, "labels", threshold=threshold, match=call.reading.match)
     _report(call, output, threshold, cut, unrated_images)
 
 
@@ -144,14 +137,12 @@ def cut_labels(
     threshold: float,
     unrated: str | None = None,
     original: str | None = None,
-    match: Match | None = None,
-    max_bytes: int = MAX_BYTES,
 ) -> tuple[LabelSets, int | None]:
     """Label sets cut from scores, as the options say; and how many images keep their original label, if any may."""
     path = needed_part(call, benchmark, "scores", scores)
     classes = None if benchmark is None else read_classes_of(call, benchmark)
-    of_file = load_scores(path, classes=classes, max_bytes=max_bytes)
-    images_of = matched(benchmark_of(of_file.images) if benchmark is None else benchmark, match)
+    of_file = load_scores(path, classes=classes)
+    images_of = matched(call, benchmark_of(of_file.images) if benchmark is None else benchmark)
     given: dict[str, tuple[Path, Classed]] = {"scores": (path, of_file)}
     if (of_original := _original(call, images_of, unrated, original, classes)) is not None:
         given["original"] = of_original
@@ -200,23 +191,21 @@ def _report(call: Call, output: Path, threshold: float, cut: LabelSets, unrated:
     )
 
 
-def _read_sets(
-    call: Call, files: tuple[str, ...], benchmark: Benchmark | None, match: Match | None
-) -> list[LabelSets | MultiLabels]:
+def _read_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | None) -> list[LabelSets | MultiLabels]:
     """What each file says is valid, all of it in one list of classes and with the benchmark's names of images."""
     classes = None if benchmark is None else read_classes_of(call, benchmark)
     given: dict[str, tuple[Path, Classed]] = {}
     for number, file in enumerate(files, 1):
         path = call.resolve("labels", file)
-        given[f"labels {number}"] = path, load_any_labels(path, classes=classes, offline=call.offline)
+        given[f"labels {number}"] = path, load_any_labels(path, classes=classes)
     if benchmark is None:
         benchmark = benchmark_of(tuple(chain.from_iterable(sets.images for _, sets in given.values())))
-    return list(joined_parts(given, matched(benchmark, match), classes, with_one_another=True).values())
+    return list(joined_parts(given, matched(call, benchmark), classes, with_one_another=True).values())
 
 
-def _show_diff(call: Call, first: str, second: str, benchmark: Benchmark | None, match: Match | None) -> None:
+def _show_diff(call: Call, first: str, second: str, benchmark: Benchmark | None) -> None:
     files = first, second
-    diff = label_diff(*map(judging, files, _read_sets(call, files, benchmark, match)))
+    diff = label_diff(*map(judging, files, _read_sets(call, files, benchmark)))
     if call.json:
         call.print_document("labels", {"first": first, "second": second, **diff.to_json()})
         return
@@ -229,11 +218,10 @@ def _show_agreement(
     by: str | None,
     output: Path | None,
     benchmark: Benchmark | None,
-    match: Match | None,
 ) -> None:
     refuse_repeated(map(Path, files))
     call.check_output(output, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    sets = dict(zip(files, _read_sets(call, files, benchmark, match), strict=True))
+    sets = dict(zip(files, _read_sets(call, files, benchmark), strict=True))
     partial = [given for given, its in sets.items() if isinstance(its, MultiLabels) and not its.complete]
     if partial:
         call.find(IMAGENET.sources["original"])  # on which the verdicts are

@@ -28,14 +28,14 @@ __all__ = ["plot"]
 @click.option("-o", "--output", required=True, type=OUTPUT, metavar="FIGURE", help="A figure: svg, png or pdf.")
 @findings_options
 @call_options
-def plot(call: Call, kind: str, files: tuple[Path, ...], output: Path, **reading: Any) -> None:
+def plot(call: Call, kind: str, files: tuple[Path, ...], output: Path, **parts: Any) -> None:
     """Draw one chart of the report.
 
     KIND is scatter, leaderboard, differences, label-count, taxonomy, model-or-label, labelling-bias or curve. Each FILE
     holds one model's predictions, as for evaluate and report.
     """
-    call.check_output(output, FIGURE_SUFFIXES, "a figure", benchmark=reading["benchmark"])
-    findings = load_findings(call, files, **reading)
+    call.check_output(output, FIGURE_SUFFIXES, "a figure", benchmark=parts["benchmark"])
+    findings = load_findings(call, files, **parts)
     chart = write_chart(output, kind, findings, force=call.force)
     if call.json:
         table = chart.table

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -24,19 +23,16 @@ from reassess.cli.part_inputs import NONE, matched
 from reassess.cli.prediction_inputs import each_prediction, short_names
 from reassess.cli.tables.propose_table import lower, print_candidates, print_choice, tell_written, write_frontier
 from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.proposal_result import ProposalResult
-from reassess.core.image_names import Match
-from reassess.core.items import Id
+from reassess.core.candidates import Candidates
 from reassess.core.model_choice import ModelChoice
 from reassess.core.predictions import Predictions
-from reassess.core.candidates import Candidates
+from reassess.core.proposals import Proposals
 from reassess.errors import DataError
-from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import all_or_none
-from reassess.formats.candidate_files import write_candidates
+from reassess.formats.proposal_files import write_proposals
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.proposals.proposing import USUAL_PER_IMAGE
-from reassess.proposals.proposing import propose as propose_classes
+from reassess.proposals.candidates import USUAL_PER_IMAGE
+from reassess.proposals.candidates import propose as propose_classes
 from reassess.proposals.choice import USUAL_RECALL, choose_models
 from reassess.report.choice_figure import draw_choice
 from reassess.report.figures import FIGURE_SUFFIXES
@@ -53,12 +49,11 @@ class _Models:
     call: Call
     files: tuple[Path, ...]
     judges: Judges
-    reading: dict[str, Any]
     detected: dict[str, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, Predictions]]:
         names = short_names([str(file) for file in self.files]).values()
-        given = each_prediction(self.call, self.files, self.judges, **self.reading)
+        given = each_prediction(self.call, self.files, self.judges)
         for name, (_, predictions) in zip(names, given, strict=True):
             self.detected[name] = predictions.detected
             yield name, predictions
@@ -67,7 +62,7 @@ class _Models:
 @click.command(
     cls=Command,
     examples=[
-        "reassess propose a.csv b.csv --benchmark pets -o candidates.parquet",
+        "reassess propose a.csv b.csv --benchmark pets -o proposals.parquet",
         "reassess propose a.csv b.csv --benchmark pets --choose --golden experts.csv --recall 0.5",
     ],
     docs="docs/proposals.md",
@@ -78,7 +73,7 @@ class _Models:
     "--output",
     type=OUTPUT,
     metavar="OUT",
-    help="Write the candidates, with --choose those of the chosen models: csv, tsv, jsonl or parquet.",
+    help="Write the proposals, with --choose those of the chosen models: csv, tsv, jsonl or parquet.",
 )
 @click.option(
     "--per-image",
@@ -86,10 +81,10 @@ class _Models:
     default=USUAL_PER_IMAGE,
     show_default=True,
     metavar="N",
-    help="How many candidates an image that goes to raters may have on average.",
+    help="How many proposals an image that goes to raters may have on average.",
 )
 @click.option("--keep-agreed", is_flag=True, help="Propose also for images on which all agree with the original label.")
-@click.option("--choose", is_flag=True, help="Choose the models that are shown to reach a recall, with few candidates.")
+@click.option("--choose", is_flag=True, help="Choose the models that are shown to reach a recall, with few proposals.")
 @click.option(
     "--recall",
     type=Range(0, 1, min_open=True),
@@ -131,9 +126,6 @@ def propose(
     original: str | None,
     golden: str | None,
     golden_at_least: int | None,
-    answers: tuple[Id, ...] | None,
-    ignore_unknown: bool,
-    **reading: Any,
 ) -> None:
     """Propose the classes about which raters should be asked.
 
@@ -147,75 +139,72 @@ def propose(
     """
     refuse_repeated(files)
     _check_call(call, output, choose, golden, recall, frontier, benchmark)
-    match = reading.pop("match")
-    judges = load_proposing(
-        call, benchmark, original, golden, choose=choose, answers=answers, match=match, max_bytes=reading["max_bytes"]
-    )
-    models = _Models(call, files, judges, reading)
-    result = propose_classes(
+    judges = load_proposing(call, benchmark, original, golden, choose=choose)
+    models = _Models(call, files, judges)
+    candidates = propose_classes(
         models,
         judges.original,
         per_image=per_image,
         keep_agreed=keep_agreed,
         benchmark=judges.benchmark,
         match=judges.benchmark.match or "path",
-        ignore_unknown=ignore_unknown,
+        ignore_unknown=call.reading.ignore_unknown,
     )
     choice = None
     if judges.experts is not None:
         choice = choose_models(
-            result, golden_truth(judges.experts, at_least=golden_at_least), recall=recall or USUAL_RECALL
+            candidates, golden_truth(judges.experts, at_least=golden_at_least), recall=recall or USUAL_RECALL
         )
-    candidates = _to_write(result, choice)
-    _write(call, output, candidates, frontier, choice)
-    _report(call, result, choice, output, candidates, models.detected)
+    proposals = _to_write(candidates, choice)
+    _write(call, output, proposals, frontier, choice)
+    _report(call, candidates, choice, output, proposals, models.detected)
     if choice is not None and choice.chosen is None:
         raise _not_shown(choice)
 
 
-def _to_write(result: ProposalResult, choice: ModelChoice | None) -> Candidates | None:
-    """The candidates of all models, or of the chosen ones; None if none were chosen."""
+def _to_write(candidates: Candidates, choice: ModelChoice | None) -> Proposals | None:
+    """The proposals of all models, or of the chosen ones; None if none were chosen."""
     if choice is None:
-        return result.candidates
-    return None if choice.chosen is None else result.of_models(choice.chosen.models)
+        return candidates.proposals
+    return None if choice.chosen is None else candidates.of_models(choice.chosen.models)
 
 
 def _report(
     call: Call,
-    result: ProposalResult,
+    candidates: Candidates,
     choice: ModelChoice | None,
     output: Path | None,
-    candidates: Candidates | None,
+    proposals: Proposals | None,
     detected: Mapping[str, str],
 ) -> None:
     """Print the result, as a document or in words and tables."""
-    written = output if candidates is not None else None
+    written = output if proposals is not None else None
     if call.json:
-        results = {"output": None if written is None else str(written), **result.to_json()}
+        results = {"output": None if written is None else str(written), **candidates.to_json()}
         call.print_document("propose", results | {"choice": None if choice is None else choice.to_json()})
         return
-    if written is not None and candidates is not None:
-        tell_written(call, written, candidates)
+    if written is not None and proposals is not None:
+        tell_written(call, written, proposals)
     if choice is not None:
         print_choice(call, choice)
-    print_candidates(call, result, detected, sources=choice is None)
+    print_candidates(call, candidates, detected, sources=choice is None)
     call.note_hashes("original", "golden")
 
 
 def _not_shown(choice: ModelChoice) -> DataError:
     recall = choice.recall
-    if choice.target_recall == 1:  # no sample can show that nothing is missed
+    if choice.wanted == 1:  # no sample can show that nothing is missed
         more = ""
-    elif recall.value is not None and recall.value < choice.target_recall:
-        more = f", or for more candidates an image: {choice.not_candidates:,} of {recall.n:,} golden labels are neither "
+    elif recall.value is not None and recall.value < choice.wanted:
+        more = f", or for more proposals an image: {choice.never_proposed:,} of {recall.n:,} golden labels are neither "
         more += "proposed by a model nor original"
     else:
         more = f", or more golden answers: all models propose {recall.hits:,} of {recall.n:,} golden labels"
     return DataError(
         "not-reached",
-        "golden answers do not show that the result of all models reach this recall",
+        "golden answers do not show that the candidates of all models reach this recall",
         allowed=f"up to {lower(choice.highest_bound)}" if choice.highest_bound else "no recall can be shown",
-        found=choice.target_recall,
+        found=choice.wanted,
         fix=f"ask for less{more}",
     )
 
@@ -231,12 +220,12 @@ def _check_call(
 ) -> None:
     """Refuse, before any work, what cannot be done."""
     if not choose and output is None:
-        raise click.UsageError("Give -o OUT for the candidates, or --choose.")
+        raise click.UsageError("Give -o OUT for the proposals, or --choose.")
     if not choose and any(given is not None for given in (golden, recall, frontier)):
         raise click.UsageError("--golden, --recall and --frontier go with --choose.")
     if golden == NONE:
         raise click.UsageError("The models are chosen by --golden, which cannot be none.")
-    call.check_output(output, TABLE_SUFFIXES, "candidates", benchmark=benchmark)
+    call.check_output(output, TABLE_SUFFIXES, "proposals", benchmark=benchmark)
     call.check_output(frontier, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a frontier", benchmark=benchmark)
 
 
@@ -247,31 +236,28 @@ def load_proposing(
     golden: str | None = None,
     *,
     choose: bool = False,
-    answers: tuple[Id, ...] | None = None,
-    match: Match | None = None,
-    max_bytes: int = MAX_BYTES,
 ) -> Judges:
     """The original labels and, if models are to be chosen, golden answers; without a benchmark, those of ImageNet."""
     by_default = benchmark is None and original is None
-    benchmark = matched(IMAGENET if by_default else benchmark or Benchmark(), match)
+    benchmark = matched(call, IMAGENET if by_default else benchmark or Benchmark())
     votes = {"golden": golden} if choose else {}
-    judges = load_original_judges(call, benchmark, original, votes, answers=answers, max_bytes=max_bytes)
+    judges = load_original_judges(call, benchmark, original, votes)
     if by_default and judges.original is None:
         raise DataError(
             "no-original-labels",
             "original labels are missing",
-            fix=f"reassess data fetch imagenet-original; or {_GIVE}",
+            fix=f"reassess fetch imagenet-original; or {_GIVE}",
         )
     return judges
 
 
 def _write(
-    call: Call, output: Path | None, candidates: Candidates | None, frontier: Path | None, choice: ModelChoice | None
+    call: Call, output: Path | None, proposals: Proposals | None, frontier: Path | None, choice: ModelChoice | None
 ) -> None:
-    """Write the candidates and the frontier, both or neither; the frontier alone if no models were chosen."""
+    """Write the proposals and the frontier, both or neither; the frontier alone if no models were chosen."""
     with all_or_none():
-        if output is not None and candidates is not None:
-            write_candidates(output, candidates, force=call.force)
+        if output is not None and proposals is not None:
+            write_proposals(output, proposals, force=call.force)
         if frontier is not None and choice is not None:
             write = draw_choice if frontier.suffix.lower() in FIGURE_SUFFIXES else write_frontier
             write(frontier, choice, force=call.force)

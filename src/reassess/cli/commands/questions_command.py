@@ -17,18 +17,16 @@ from reassess.cli.prediction_inputs import each_prediction
 from reassess.cli.screen import print_table
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.classes import Classes
-from reassess.core.image_names import Match
-from reassess.core.candidates import Candidates
+from reassess.core.open_questions import OpenQuestions
 from reassess.core.predictions import Predictions
 from reassess.data.benchmark_folders import part_path
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, MISTAKES_IN_WORDS, class_list_in_words
 from reassess.evaluation.outcomes import Outcomes
-from reassess.formats.archives import MAX_BYTES
-from reassess.formats.candidate_files import write_candidates
+from reassess.formats.open_question_files import write_open_questions
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.proposals.unasked import unasked_candidates
+from reassess.proposals.open_questions import open_questions
 from reassess.text import counted
 
 __all__ = ["load_asked", "questions"]
@@ -71,7 +69,6 @@ def questions(
     labels: str | None,
     original: str | None,
     scores: str | None,
-    **reading: Any,
 ) -> None:
     """List the predicted pairs that nobody was asked about.
 
@@ -81,11 +78,9 @@ def questions(
     """
     refuse_repeated(files)
     call.check_output(output, TABLE_SUFFIXES, "a list of questions", benchmark=benchmark)
-    judges = load_asked(
-        call, benchmark, labels, original, scores, match=reading["match"], max_bytes=reading["max_bytes"]
-    )
-    pending = unasked_candidates(_judged(call, files, judges, **reading), judges.labels, judges.scores, top=top)
-    write_candidates(output, pending, judges.labels.classes, limit=limit, force=call.force)
+    judges = load_asked(call, benchmark, labels, original, scores)
+    pending = open_questions(_judged(call, files, judges), judges.labels, judges.scores, top=top)
+    write_open_questions(output, pending, judges.labels.classes, limit=limit, force=call.force)
     if call.json:
         call.print_document("questions", _to_json(pending, output, top, limit))
     else:
@@ -101,14 +96,9 @@ def load_asked(
     labels: str | None = None,
     original: str | None = None,
     scores: str | None = None,
-    *,
-    match: Match | None = None,
-    max_bytes: int = MAX_BYTES,
 ) -> Judges:
     """What is known of the images: their labels, if there are any, and which pairs were rated; as the options say."""
-    judges = load_judges(
-        call, benchmark, labels, original, scores, labels_needed=False, match=match, max_bytes=max_bytes
-    )
+    judges = load_judges(call, benchmark, labels, original, scores, labels_needed=False)
     if judges.scores is None and scores is None and (len(judges.labels) or "votes" in judges.benchmark.sources):
         with taken_for_imagenet(judges.by_default):
             raise DataError(
@@ -127,15 +117,13 @@ def _scores_made(benchmark: Benchmark) -> str:
         folder = benchmark.folder
         return shlex.join(["reassess", "aggregate", "--benchmark", str(folder), "-o", str(folder / "scores.csv")])
     file = "pass --scores FILE with the columns image, class, score"
-    return file if benchmark.folder else f"reassess data fetch {IMAGENET.sources['scores']}, or {file}"
+    return file if benchmark.folder else f"reassess fetch {IMAGENET.sources['scores']}, or {file}"
 
 
-def _judged(
-    call: Call, files: tuple[Path, ...], judges: Judges, **reading: Any
-) -> Iterator[tuple[str, Predictions, Outcomes]]:
+def _judged(call: Call, files: tuple[Path, ...], judges: Judges) -> Iterator[tuple[str, Predictions, Outcomes]]:
     """Each model, what it predicts, and what happened to each image."""
-    joining = judges.joining(reading)
-    for file, predictions in each_prediction(call, files, judges, **reading):
+    joining = judges.joining(call)
+    for file, predictions in each_prediction(call, files, judges):
         with at(file):
             outcomes = judges.outcomes(predictions, judges.labels, any_class_list=True, called=file, **joining)
         other = find_class_list(outcomes, judges.labels, judges.original)
@@ -145,12 +133,12 @@ def _judged(
         yield file, predictions, outcomes
 
 
-def _counts(pending: Candidates) -> dict[str, int]:
+def _counts(pending: OpenQuestions) -> dict[str, int]:
     never_rated = int(np.count_nonzero(pending.never_rated))
     return {"never_proposed": len(pending) - never_rated, "never_rated": never_rated}
 
 
-def _to_json(pending: Candidates, output: Path, top: int, limit: int | None) -> dict[str, Any]:
+def _to_json(pending: OpenQuestions, output: Path, top: int, limit: int | None) -> dict[str, Any]:
     return {
         "output": str(output),
         "questions": len(pending),
@@ -164,7 +152,7 @@ def _to_json(pending: Candidates, output: Path, top: int, limit: int | None) -> 
     }
 
 
-def _print(call: Call, pending: Candidates, classes: Classes, output: Path, limit: int | None) -> None:
+def _print(call: Call, pending: OpenQuestions, classes: Classes, output: Path, limit: int | None) -> None:
     written = range(len(pending))[:limit]
     if len(pending):
         shown = call.first_rows(len(written), _MOST_QUESTIONS, "questions")
@@ -181,7 +169,7 @@ def _print(call: Call, pending: Candidates, classes: Classes, output: Path, limi
             call.tell(f"{model}: left out: {unknown:,} unknown")
 
 
-def _row(pending: Candidates, row: int, classes: Classes) -> list[object]:
+def _row(pending: OpenQuestions, row: int, classes: Classes) -> list[object]:
     class_id = int(pending.questions.class_ids[row])
     probability = float(pending.probability[row])
     return [

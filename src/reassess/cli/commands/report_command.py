@@ -58,7 +58,7 @@ def report(
     images: Path | None,
     mistakes: int,
     seed: int,
-    **reading: Any,
+    **parts: Any,
 ) -> None:
     """Put all about some models on one page.
 
@@ -66,8 +66,8 @@ def report(
     intervals, comparisons, kinds of mistakes, classes, confusions, how good the labels are, and where all of it comes
     from; charts give their numbers as CSV.
     """
-    call.check_output(output, REPORT_SUFFIXES, "a report", benchmark=reading["benchmark"])
-    findings = load_findings(call, files, **reading)
+    call.check_output(output, REPORT_SUFFIXES, "a report", benchmark=parts["benchmark"])
+    findings = load_findings(call, files, **parts)
     place = findings.benchmark.sources.get("images") if images is None else images
     file_of = {name: file for file, name in short_names([str(path) for path in files]).items()}
     shown = write_report(

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -24,7 +23,7 @@ from reassess.cli.prediction_inputs import each_prediction
 from reassess.cli.screen import print_table, say
 from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
-from reassess.core.image_names import Match, find_image
+from reassess.core.image_names import find_image
 from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.data.benchmark_folders import MADE_BY, part_path
@@ -70,9 +69,6 @@ def show(
     scores: str | None,
     votes: str | None,
     golden: str | None,
-    answers: tuple[Id, ...] | None,
-    match: Match | None,
-    **reading: Any,
 ) -> None:
     """Show all that is known of one image.
 
@@ -92,10 +88,7 @@ def show(
         scores,
         votes=votes,
         golden=golden,
-        answers=answers,
         labels_needed=False,
-        match=match,
-        max_bytes=reading["max_bytes"],
     )
     known = judges.labels
     others = (judges.original, judges.scores, judges.votes, judges.experts)
@@ -112,7 +105,7 @@ def show(
             scores=judges.scores,
             votes=judges.votes,
             experts=judges.experts,
-            predictions=dict(each_prediction(call, files, judges, **reading)),
+            predictions=dict(each_prediction(call, files, judges)),
         )
     if call.json:
         call.print_document("show", sheet.to_json(known.classes))
@@ -164,7 +157,7 @@ def _lacking(judges: Judges, wanted: Sequence[str]) -> list[str]:
     *first, last = ["golden answers" if part == "golden" else part for part in lacking]
     named = f"{', '.join(first)} and {last}" if first else last
     sources = " ".join(benchmark.sources[part] for part in lacking)
-    return [f"The {named} are not here: reassess data fetch {sources}"]
+    return [f"The {named} are not here: reassess fetch {sources}"]
 
 
 def _valid(sheet: ImageSheet, labels: LabelSets) -> str:

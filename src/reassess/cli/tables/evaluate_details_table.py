@@ -1,23 +1,15 @@
 """What `reassess evaluate` prints of multi-label accuracy."""
 
-import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 from reassess.cli.common import Call, percent, percents
 from reassess.cli.screen import print_table
 from reassess.core.classes import Classes
-from reassess.core.predictions import Predictions
-from reassess.errors import Fix, ReassessWarning
-from reassess.evaluation.class_list import ClassList
-from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, class_list_in_words
 from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy
-from reassess.formats.files import writing
 from reassess.text import shared
 
 __all__ = [
     "print_multi_label",
-    "report_class_list",
 ]
 
 
@@ -64,25 +56,3 @@ def _footnotes(reviewed: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
     yield "strict: images of which the first class is unclear are left out; lenient: it is right; unreviewed is wrong"
     for reason in dict.fromkeys(part.reason for part in reviewed.values() if part.reason is not None):
         yield f"no mean over classes: {reason}"
-
-
-def report_class_list(
-    call: Call,
-    file: str,
-    other: ClassList,
-    predictions: Predictions,
-    classes: Classes,
-    write: Path | None,
-    *,
-    several: bool,
-) -> None:
-    """Warn of another class list and say how to fix it; write the class of each output to `write`, if there is one."""
-    fix: Fix | str = (
-        FIX_CLASS_LIST if several else "add --write-classes classes.txt, then pass --classes classes.txt in its place"
-    )
-    if write is not None:
-        with writing(write, force=call.force) as temporary:
-            lines = other.names(predictions, classes)
-            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        fix = f"pass --classes {write}, which holds the class of each {'name' if other.by_name else 'output'}"
-    warnings.warn(ReassessWarning(f"{file}: {class_list_in_words(other, classes)}", fix), stacklevel=2)

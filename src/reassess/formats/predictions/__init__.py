@@ -13,7 +13,6 @@ from reassess.core.checks import check_known
 from reassess.core.classes import Classes, check_classes, classes_of_ids
 from reassess.core.predictions import MOST_IDS, Predictions
 from reassess.errors import DataError, ReassessWarning, at
-from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import all_or_none, as_path, check_output, exists, read_lines, suffix_of, writing
 from reassess.formats.predictions.id_columns import (
     UNKNOWN_CLASS,
@@ -45,7 +44,6 @@ def read_predictions(
     names: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
     unknown_class: UnknownClass = "wrong",
-    max_bytes: int = MAX_BYTES,
 ) -> Predictions:
     r"""Predictions of a file; what was decided about it stands in `Predictions.detected`.
 
@@ -72,8 +70,6 @@ def read_predictions(
         a class is an error in any case. A column of scores that no class is called like is left out, since it may hold
         something else; with a `ReassessWarning`, or with "error" a `DataError`, if it is the highest of a row. So is an
         output by a name in `outputs` that no class has: predictions of it are counted, and with "error" it is refused.
-    max_bytes
-        An archive that declares more is refused.
 
     Returns
     -------
@@ -124,7 +120,7 @@ def read_predictions(
             refuse_unknown_outputs(outputs, columns, classes, where=_LIST)
     with at(path):
         if suffix in ARRAY_SUFFIXES:
-            predictions = read_prediction_array(path, classes, columns, max_bytes)
+            predictions = read_prediction_array(path, classes, columns)
         else:
             predictions = read_prediction_table(path, classes, columns, unknown_class)
         predictions = replace(predictions, classes=classes)

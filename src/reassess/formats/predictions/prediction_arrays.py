@@ -13,7 +13,7 @@ import numpy.typing as npt
 from reassess.core.classes import Classes
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError, MissingPackageError
-from reassess.formats.archives import check_declared, declares_more, open_archive, read_npy
+from reassess.formats.archives import check_declared, check_size, open_archive, read_npy
 from reassess.formats.files import check_input
 from reassess.formats.predictions.output_lists import are_in_sorted_order, check_outputs, refuse_ids
 
@@ -38,16 +38,14 @@ class _Content:
     bfloat16: bool = False
 
 
-def read_prediction_array(
-    path: Path, classes: Classes, columns: npt.NDArray[np.int64] | None, max_bytes: int
-) -> Predictions:
+def read_prediction_array(path: Path, classes: Classes, columns: npt.NDArray[np.int64] | None) -> Predictions:
     """Predictions of an array or a tensor; see `formats.predictions.read_predictions`."""
     readers: dict[str, Callable[[], _Content]] = {
         ".npy": lambda: _Content(read_npy(path), "npy"),
-        ".npz": lambda: _read_npz(path, max_bytes),
+        ".npz": lambda: _read_npz(path),
         ".safetensors": lambda: _read_safetensors(path),
     }
-    read = readers.get(path.suffix.lower(), lambda: _read_torch(path, max_bytes))
+    read = readers.get(path.suffix.lower(), lambda: _read_torch(path))
     return _of_array(read(), classes, columns)
 
 
@@ -75,8 +73,8 @@ def _of_array(content: _Content, classes: Classes, columns: npt.NDArray[np.int64
     return replace(predictions, detected=f"{content.kind} {shape}: {kind}")
 
 
-def _read_npz(path: Path, max_bytes: int) -> _Content:
-    with open_archive(path, max_bytes=max_bytes) as archive:
+def _read_npz(path: Path) -> _Content:
+    with open_archive(path) as archive:
         named = [name for name in _NAMES if name in archive]
         held = [name for name in archive if name not in (*_NAMES, _FOLD)]
         if len(held) != 1 or len(named) > 1:
@@ -110,7 +108,7 @@ def _names(array: npt.NDArray[Any], where: str) -> list[str]:
     )
 
 
-def _read_torch(path: Path, max_bytes: int) -> _Content:
+def _read_torch(path: Path) -> _Content:
     try:
         import torch
     except ImportError as error:
@@ -119,7 +117,7 @@ def _read_torch(path: Path, max_bytes: int) -> _Content:
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as file:
-                check_declared(path, file, max_bytes)
+                check_declared(path, file)
         with warnings.catch_warnings(action="ignore"):  # of what the error below says
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except DataError:
@@ -135,7 +133,7 @@ def _read_torch(path: Path, max_bytes: int) -> _Content:
             found="other Python objects" if reason.startswith(_TORCH_REFUSES) else reason,
             fix="torch.save(scores.cpu(), path)",
         ) from error
-    return _of_tensors(path, loaded if isinstance(loaded, dict) else {type(loaded).__name__: loaded}, max_bytes)
+    return _of_tensors(path, loaded if isinstance(loaded, dict) else {type(loaded).__name__: loaded})
 
 
 def _read_safetensors(path: Path) -> _Content:
@@ -158,7 +156,7 @@ def _read_safetensors(path: Path) -> _Content:
         ) from error
 
 
-def _of_tensors(path: Path, loaded: dict[str, Any], max_bytes: int) -> _Content:
+def _of_tensors(path: Path, loaded: dict[str, Any], allowed: int | None = None) -> _Content:
     """The one tensor, which may be no larger than allowed: a few bytes of a file may be repeated in it."""
     import torch
 
@@ -175,8 +173,7 @@ def _of_tensors(path: Path, loaded: dict[str, Any], max_bytes: int) -> _Content:
         )
     tensor = tensors[0].detach()
     declared = tensor.numel() * tensor.element_size()
-    if declared > max_bytes:
-        raise declares_more(path, "tensor", declared, max_bytes)
+    check_size(path, "tensor", declared, allowed)
     bfloat16 = tensor.dtype == torch.bfloat16
     try:
         if tensor.device.type != "cpu":

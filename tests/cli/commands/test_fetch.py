@@ -1,4 +1,4 @@
-"""`reassess data` lists, finds and fetches, for people and for programs."""
+"""`reassess fetch` lists, finds and fetches, for people and for programs."""
 
 import hashlib
 import json
@@ -51,7 +51,7 @@ def keep(cache: Path, *names: str) -> list[Path]:
 
 @pytest.fixture
 def data(run: Callable[..., Run]) -> Data:
-    """Run `reassess data`; its exit code, standard output and standard error."""
+    """Run `reassess fetch`; its exit code, standard output and standard error."""
     return lambda *argv: astuple(run("data", *argv))
 
 
@@ -114,7 +114,7 @@ def test_where_of_a_file_that_is_not_here_is_an_error(cache: Path, data: Data) -
         "  where:   toy.txt\n"
         "  found:   REASSESS_DATA: not set\n"
         f"           cache: no {cache / 'toy.txt'}\n"
-        "  fix:     reassess data fetch imagenet-real, where there is a network;\n"
+        "  fix:     reassess fetch imagenet-real, where there is a network;\n"
         f"           or put toy.txt ({URL}) into a folder and name that folder in REASSESS_DATA\n",
     )
 
@@ -166,9 +166,10 @@ def test_fetch_as_json_gives_paths_and_hashes(cache: Path, data: Data) -> None:
 
 def test_fetch_offline_uses_no_network(cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data) -> None:
     monkeypatch.setattr(sources, "download", no_network)
-    code, out, err = data("fetch", "imagenet-real", "--offline")
+    monkeypatch.setenv("REASSESS_OFFLINE", "1")
+    code, out, err = data("fetch", "imagenet-real")
     assert (code, out) == (1, "")
-    assert err.startswith("Error: imagenet-real is not on this machine, and no network is to be used\n")
+    assert err.startswith("Error: imagenet-real is not on this machine, and the network is off\n")
 
 
 @pytest.mark.parametrize(("command", "argument"), [("where", "NAME"), ("fetch", "NAME...")])

@@ -145,7 +145,9 @@ def print_samples(model: str, held_out: HeldOutPredictions, cleaning: Cleaning, 
             rows = np.sort(np.random.default_rng(seed).permutation(len(labels))[:count])
             images = [labels.images[row] for row in rows.tolist()]
             pairs = Questions.from_columns(images, labels.indices[rows], labels.classes)
-            label_quality, checked = corrected(cleaning.label_quality, known_labels(held_out, Golden(pairs, ~wrong[rows])))
+            label_quality, checked = corrected(
+                cleaning.label_quality, known_labels(held_out, Golden(pairs, ~wrong[rows]))
+            )
             off = float(1 - label_quality.mean() - share)
             near, squares = near + (abs(off) <= 0.015), squares + off**2
             held += checked.interval[0] <= share <= checked.interval[1]

@@ -18,9 +18,9 @@ from reassess import (
     label_agreement,
     label_diff,
     labelling_biases,
-    unasked_candidates,
     rank_models,
     rater_reliability,
+    unasked_candidates,
 )
 from reassess.comparison.panel import Panel
 from reassess.comparison.taxonomy import Taxonomy, taxonomies

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.classes import Classes
 from reassess.core.candidates import Candidates
+from reassess.core.classes import Classes
 from reassess.formats.candidate_files import read_candidates, write_candidates
 from reassess.formats.tables import TABLE_SUFFIXES
 from tests.helpers import message

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import reassess
-from reassess import Classes, Findings, LabelSets, Predictions, Proposals, Questions, Duplicates, Scores, Votes
-from reassess.core import Cleaning, Folds, LabelNoise, Candidates, Posterior, RaterModel
+from reassess import Classes, Duplicates, Findings, LabelSets, Predictions, Proposals, Questions, Scores, Votes
+from reassess.core import Candidates, Cleaning, Folds, LabelNoise, Posterior, RaterModel
 from reassess.formats import read_rater_model, write_rater_model
 
 CLASSES = Classes(3, names=("cat", "dog", "fox"))

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from reassess.core.candidates import Candidates
 from reassess.core.duplicates import Duplicates
 from reassess.core.folds import Folds
 from reassess.core.labels import LabelSets
 from reassess.core.posterior import Posterior
 from reassess.core.predictions import Predictions
-from reassess.core.candidates import Candidates
 from reassess.core.rater_model import RaterModel
 from reassess.core.scores import Scores
 from reassess.core.tasks import Tasks
@@ -27,13 +27,13 @@ from reassess.formats.tables import read_table
 from reassess.numeric.arrays import as_floats
 
 __all__ = [
+    "check_candidates",
+    "check_duplicates",
     "check_folds",
     "check_labels",
     "check_posterior",
     "check_predictions",
-    "check_candidates",
     "check_rater_model",
-    "check_duplicates",
     "check_scores",
     "check_table",
     "check_tasks",

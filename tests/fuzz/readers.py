@@ -14,13 +14,13 @@ from reassess.formats.tables import read_table
 from tests.fuzz.cases import Case, Target
 from tests.fuzz.contents import contents, folders
 from tests.fuzz.oracles import (
+    check_candidates,
+    check_duplicates,
     check_folds,
     check_labels,
     check_posterior,
     check_predictions,
-    check_candidates,
     check_rater_model,
-    check_duplicates,
     check_scores,
     check_table,
     check_tasks,
@@ -121,7 +121,7 @@ READERS: Mapping[str, Target] = {
     "read_original": _reader(reassess.read_original, "original", _CLASSES),
     "read_posterior": _reader(read_posterior, "posterior", check=check_posterior),
     "read_candidates": _reader(reassess.read_candidates, "candidates", _CLASSES, check=check_candidates),
-    "read_duplicates": _reader(read_duplicates, "duplicates", check=check_duplicates),
+    "read_duplicates": _reader(reassess.read_duplicates, "duplicates", check=check_duplicates),
     "read_predictions": _reader(reassess.read_predictions, "predictions", _CLASSES, _OUTPUTS, check=check_predictions),
     "read_rater_model": _reader(read_rater_model, "rater_model", check=check_rater_model),
     "read_scores": _reader(reassess.read_scores, "scores", _CLASSES, check=check_scores),

@@ -13,17 +13,17 @@ from scipy import stats
 
 from reassess.aggregation.golden import Golden
 from reassess.core.benchmark import Benchmark
-from reassess.core.proposal_result import ProposalResult
+from reassess.core.candidates import Candidates
 from reassess.core.class_names import UnknownClasses
 from reassess.core.model_choice import ModelSubset
 from reassess.core.predictions import Predictions
-from reassess.core.candidates import Candidates
+from reassess.core.proposal_result import ProposalResult
 from reassess.core.questions import Questions
 from reassess.numeric.proportion import Proportion
 from reassess.proposals import subset_search
-from reassess.proposals.proposing import propose
 from reassess.proposals.choice import choose_models
 from reassess.proposals.proposed_pairs import golden_pairs
+from reassess.proposals.proposing import propose
 from tests.helpers import labels_of, message
 
 IMAGES = [f"{number:02}.png" for number in range(18)]
@@ -285,7 +285,9 @@ def test_cases_are_drawn_of_all_kinds() -> None:
 
 def frontier(every: list[ModelSubset]) -> list[tuple[int, int]]:
     best: list[tuple[int, int]] = []
-    for candidates, hits in sorted({(s.candidates, s.recall.hits) for s in every}, key=lambda each: (each[0], -each[1])):
+    for candidates, hits in sorted(
+        {(s.candidates, s.recall.hits) for s in every}, key=lambda each: (each[0], -each[1])
+    ):
         if not best or hits > best[-1][1]:
             best.append((candidates, hits))
     return best

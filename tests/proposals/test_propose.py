@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.core.benchmark import Benchmark
-from reassess.core.proposal_result import ProposalResult
+from reassess.core.candidates import ORIGINAL_SOURCE, Candidates
 from reassess.core.class_names import UnknownClasses
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
-from reassess.core.candidates import ORIGINAL_SOURCE, Candidates
+from reassess.core.proposal_result import ProposalResult
 from reassess.errors import DataError
 from reassess.evaluation.probabilities import class_probabilities
 from reassess.proposals.proposing import propose

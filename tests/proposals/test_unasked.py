@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reassess.core.candidates import Candidates
 from reassess.core.class_names import UnknownClasses
 from reassess.core.labels import LabelSets
-from reassess.core.candidates import Candidates
 from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
 from reassess.errors import DataError

@@ -1,4 +1,4 @@
-"""Cutting images into folds: as many of each class in each fold, and duplicates of an image together."""
+"""Split images into folds: as many of each class in each fold, and duplicates of an image together."""
 
 import warnings
 from collections import defaultdict
@@ -26,7 +26,7 @@ _Ints = npt.NDArray[np.int64]
 def make_folds(
     labels: LabelSets, *, k: int = USUAL_FOLDS, duplicates: Sequence[Sequence[str]] = (), seed: int = 0
 ) -> Folds:
-    """Folds of images, drawn at random within each class.
+    """Split images into folds, at random within each class.
 
     The folds depend on the names, the classes, the duplicates and the seed, and not on the order of the images. Of each
     class and of all images, the folds hold equally many, but for one image and for what duplicates ask.
@@ -172,7 +172,7 @@ def _united(groups: Sequence[Sequence[int]], count: int) -> _Ints:
 
 
 def _dealt(class_ids: npt.NDArray[np.integer], starts: _Ints, k: int, generator: np.random.Generator) -> _Ints:
-    """The fold of each image: first of duplicates, the most first, then, class by class, of images without a duplicate."""
+    """The fold of each image: first of duplicates, the most first, then, class by class, of all others."""
     sizes = np.diff(starts, append=class_ids.size)
     shuffled = generator.permutation(sizes.size)
     single, several = shuffled[sizes[shuffled] == 1], shuffled[sizes[shuffled] > 1]

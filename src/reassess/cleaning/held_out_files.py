@@ -13,7 +13,7 @@ from reassess.core.folds import Folds
 from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
-from reassess.errors import DataError, ReassessWarning, at
+from reassess.errors import DataError, Fix, ReassessWarning, at
 from reassess.evaluation.probabilities import ScoreKind, kind_of_scores
 from reassess.text import counted, some, together
 
@@ -72,7 +72,7 @@ def join_files(
 def warn_split_duplicates(
     duplicates: Sequence[Sequence[str]], labels: LabelSets, files: Sequence[HeldOutFile], folds: Sequence[Folds]
 ) -> None:
-    """Say how many groups of images that show the same are in several folds."""
+    """Warn of groups of duplicates in several folds."""
     if not duplicates:
         return
     parts = [of_repetition.of(labels.images) for of_repetition in folds] or _files_of_images(files, labels)
@@ -86,8 +86,9 @@ def warn_split_duplicates(
     if split:
         names = together([labels.images[row] for row in split[0][:2].tolist()])
         text = f"{counted(len(split), 'group')} of duplicates in several folds, such as {names}"
-        advice = "a model knows the label of each image whose copy it was trained on: make the folds with --duplicates"
-        warnings.warn(f"{text}; {advice}", ReassessWarning, stacklevel=3)
+        advice = "a model knows the label of each image whose copy it was trained on"
+        fix = Fix("make the folds with {duplicates}", duplicates="GROUPS")
+        warnings.warn(ReassessWarning(f"{text}; {advice}", fix), stacklevel=3)
 
 
 def _files_of_images(files: Sequence[HeldOutFile], labels: LabelSets) -> list[_Ints]:
@@ -98,7 +99,7 @@ def _files_of_images(files: Sequence[HeldOutFile], labels: LabelSets) -> list[_I
             "folds are unknown",
             allowed="folds, or files of one fold each, to look for duplicates in several folds",
             found="files that hold all images",
-            fix="give the folds (--folds)",
+            fix="give the folds",
         )
     numbers = np.zeros((1 + max(int(file.repetitions.max(initial=0)) for file in files), len(labels)), np.int64)
     for number, file in enumerate(files):

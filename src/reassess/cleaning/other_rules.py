@@ -7,16 +7,12 @@ import numpy.typing as npt
 
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.cleaning.held_out import HeldOutPredictions
-from reassess.core.checks import check_number, check_type
+from reassess.core.checks import check_number
 from reassess.core.cleaning import Cleaning, LabelNoise
 from reassess.errors import DataError, MissingPackageError, ReassessWarning
 from reassess.text import counted, some
 
-__all__ = [
-    "clean_by_confident_learning",
-    "clean_by_consistency",
-    "cleaning_of",
-]
+__all__ = ["by_confident_learning", "by_consistency", "cleaning_of"]
 
 
 def cleaning_of(
@@ -47,44 +43,12 @@ def cleaning_of(
     return cleaning
 
 
-def clean_by_consistency(held_out: HeldOutPredictions, *, at_least: int | None = None) -> Cleaning:
+def by_consistency(held_out: HeldOutPredictions, *, at_least: int | None) -> Cleaning:
     """Keep an image if the held-out top-1 is its label, in enough repetitions.
 
-    Parameters
-    ----------
-    held_out
-        Scores or ids.
-    at_least
-        In how many repetitions; by default in more than half of them.
-
-    Returns
-    -------
     The suggested class is the one that is first most often; of equal ones the label if it is among them, else the one
-    with the lowest id. The probability that a label is right is not known.
-
-    Raises
-    ------
-    DataError
-        `at_least` is not from 1 to the number of repetitions, or no image of a class is kept.
-
-    Warns
-    -----
-    ReassessWarning
-        A class loses more than a third of its images.
-
-    Examples
-    --------
-    >>> from reassess import LabelSets, Predictions
-    >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0], [1], [1]])
-    >>> model = Predictions.from_ids([0, 1, 1], images=labels.images)
-    >>> clean_by_consistency(HeldOutPredictions.of({"model": model}, labels))
-    kept             3 of 3 images, 100.0 %
-
-    Notes
-    -----
-    Source: Beyer et al., arXiv 2006.07159, section 6, with one repetition of ten folds.
+    with the lowest id.
     """
-    check_type(held_out, HeldOutPredictions, what="the held-out predictions", fix="HeldOutPredictions.of(...)")
     repetitions = held_out.repetitions
     needed = repetitions // 2 + 1 if at_least is None else at_least
     check_number(needed, 1, repetitions, what="number of repetitions in which the top-1 is the label", whole=True)
@@ -109,21 +73,8 @@ def _most_often(best: npt.NDArray[np.int32], labels: npt.NDArray[np.int32], clas
     return np.asarray(chosen, np.int32)
 
 
-def clean_by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
-    """Keep an image if cleanlab's confident learning does not call its label an issue; for comparison.
-
-    Raises
-    ------
-    MissingPackageError
-        cleanlab is not installed.
-    DataError
-        As for `clean_by_posterior`.
-
-    Notes
-    -----
-    Source: Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70 (2021).
-    """
-    check_type(held_out, HeldOutPredictions, what="the held-out predictions", fix="HeldOutPredictions.of(...)")
+def by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
+    """Keep an image if cleanlab's confident learning does not call its label an issue."""
     try:
         from cleanlab.filter import find_label_issues
     except ImportError as error:

@@ -1,8 +1,12 @@
-"""Which images to keep: those whose label is probably right, by what models say of them when they are held out."""
+"""The posterior rule: the probability that each label is correct, and what is odd about the models that tell it.
+
+A matrix of mistakes, the shares of the true classes, and a calibration of the model are estimated together. It is
+assumed that the model's mistakes and those of the labels are independent, except for a pull of both towards what an
+image looks like. See docs/cleaning.md for how far that holds.
+"""
 
 import math
 import warnings
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,16 +18,13 @@ from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.cleaning.noise_model import NoiseModel, fit_noise
 from reassess.cleaning.other_rules import cleaning_of
-from reassess.core.checks import check_number, check_type
 from reassess.core.cleaning import Cleaning, LabelNoise
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError, ReassessWarning
 from reassess.evaluation.probabilities import probability_blocks
 
-__all__ = ["USUAL_KEEP", "CleaningMethod", "clean_by_posterior"]
+__all__ = ["by_posterior"]
 
-CleaningMethod = Literal["posterior", "consistent", "confident"]
-USUAL_KEEP = 0.5
 _FEW, _MUCH = 0.5, 0.3  # labels that are first, and wrong labels: mistakes of poor models were seen to count as these
 _OFTEN, _HARDLY = 0.1, 1 / 8  # images whose label is not first, and how many of these have a wrong label at least
 _UNSURE_PART, _UNSURE, _TOO_GOOD = 0.1, 0.8, 0.98  # images that models are least sure of: part, certainty, labels
@@ -34,70 +35,10 @@ _SURE = 0.9999
 _Floats = npt.NDArray[np.float64]
 
 
-def clean_by_posterior(
-    held_out: HeldOutPredictions,
-    *,
-    keep: float = USUAL_KEEP,
-    precision: float | None = None,
-    checked: Golden | None = None,
-    seed: int = 0,
+def by_posterior(
+    held_out: HeldOutPredictions, *, threshold: float, precision: float | None, checked: Golden | None, seed: int
 ) -> Cleaning:
-    """Keep an image if its label is probably right.
-
-    A matrix of mistakes, the shares of the true classes, and a calibration of the model are estimated together; it is
-    assumed that the model's mistakes and those of the labels are independent, but for a pull of both towards what an
-    image looks like. See `docs/cleaning.md` for how far that holds.
-
-    Parameters
-    ----------
-    held_out
-        Scores; of several repetitions or models, the mean logarithm of the probabilities counts.
-    keep
-        The least probability that the label is right, in [0, 1].
-    precision
-        In place of `keep`: keep as many images as possible, the likeliest labels first, so that this share of the kept
-        labels is expected to be right; in [0, 1].
-    checked
-        Whether the label of an image, as a pair of image and class, is valid: of a random sample of images that people
-        looked at. The estimated share of wrong labels is then corrected by it, and gets an interval.
-    seed
-        Of the sample of images on which the calibration is found, where there are more than 50,000.
-
-    Raises
-    ------
-    DataError
-        A file holds ids alone; a number is out of range; no checked pair is the label of an image; the precision cannot
-        be reached; or no image of a class is kept.
-
-    Warns
-    -----
-    ReassessWarning
-        A class loses more than a third of its images; scores are outputs of sigmoids, or the best class alone; or,
-        without `checked`, the models look poor, or as if they had been trained on the images that they judge.
-
-    Examples
-    --------
-    >>> from reassess import LabelSets, Predictions
-    >>> labels = LabelSets.from_lists([f"{i}.png" for i in range(300)], [[i % 3] for i in range(300)])
-    >>> says = np.eye(3)[np.arange(300) % 3] * 0.9 + 0.1 / 3
-    >>> says[0] = [0.01, 0.01, 0.98]  # which is labelled 0
-    >>> held_out = HeldOutPredictions.of({"model": Predictions.from_scores(says, labels.images)}, labels)
-    >>> cleaning = clean_by_posterior(held_out)
-    >>> np.flatnonzero(~cleaning.kept), cleaning.suggested[0]
-    (array([0]), np.int32(2))
-
-    Notes
-    -----
-    After Dawid and Skene, "Maximum Likelihood Estimation of Observer Error-Rates Using the EM Algorithm" (1979), with
-    the model in the place of one rater and the label of the other; the calibration and the pull are our own.
-    """
-    check_type(held_out, HeldOutPredictions, what="the held-out predictions", fix="HeldOutPredictions.of(...)")
-    check_number(keep, 0, 1, what="least probability that a label is right")
-    if precision is not None:
-        check_number(precision, 0, 1, what="share of right labels among the kept ones")
-    if checked is not None:
-        check_type(checked, Golden, what="the checked labels", fix="checked_truth(ANSWERS)")
-    check_number(seed, 0, what="seed", whole=True)
+    """Keep an image if its label is probably correct."""
     by_name = np.array(sorted(range(len(held_out.labels)), key=image_keys(held_out.labels.images).__getitem__))
     images = ClassCandidates.of(held_out).of_rows(by_name)  # so that the order of the labels changes nothing
     known = known_labels(held_out, checked)
@@ -112,7 +53,7 @@ def clean_by_posterior(
         label_quality, of_checked = corrected(label_quality, known)
         labels = held_out.labels.indices
         suggested = np.where(known > 0, labels, np.where((known < 0) & (suggested == labels), -1, suggested))
-    least = keep if precision is None else _least_for(precision, label_quality)
+    least = threshold if precision is None else _least_for(precision, label_quality)
     kept = label_quality >= least
     return cleaning_of(
         held_out,

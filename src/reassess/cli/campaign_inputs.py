@@ -99,7 +99,10 @@ def load_campaign_parts(
             load_experts(of_experts, answers=order, classes=classes, once=True),
         )
     if golden_questions is not None:
-        given["questions"] = golden_questions, read_candidates(call.read("questions", golden_questions), classes)
+        given["questions"] = (
+            golden_questions,
+            read_candidates(call.read("questions", golden_questions), classes).questions,
+        )
     named = {f"{path} ({part})": noun for part, (path, noun) in given.items()}
     parts: dict[str, Any] = dict(zip(given, in_one_benchmark(named, benchmark, classes).values(), strict=True))
     files = {part: str(path) for part, (path, _) in given.items()}

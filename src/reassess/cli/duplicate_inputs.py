@@ -1,4 +1,4 @@
-"""What `--exclude` leaves out: the images of the benchmark that another set duplicates, by a table of duplicates."""
+"""The table of `--duplicates`: groups of images, and the images of a benchmark that another set duplicates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,24 +21,24 @@ from reassess.formats.files import exists
 from reassess.text import counted
 
 __all__ = [
-    "Excluded",
     "DuplicatesOption",
+    "Excluded",
+    "load_duplicates",
     "load_excluded",
     "load_groups",
-    "load_duplicates",
 ]
 
 
 @dataclass(frozen=True)
 class DuplicatesOption:
-    """Duplicates, their file, and what they call the set of the images at hand; None where they hold no row."""
+    """Duplicates, their file, and the name of the benchmark's set in them; None if they have no row."""
 
     file: Path
     duplicates: Duplicates
     name: str | None
 
 
-def load_duplicates(call: Call, given: str, known: Sequence[str], benchmark: Benchmark, *, option: str) -> DuplicatesOption:
+def load_duplicates(call: Call, given: str, known: Sequence[str], benchmark: Benchmark) -> DuplicatesOption:
     """The duplicates that an option gives as ``FILE`` or ``FILE:SET``."""
     path, name = _parted(given)
     duplicates = read_duplicates(call.read("duplicates", path))
@@ -51,14 +51,14 @@ def load_duplicates(call: Call, given: str, known: Sequence[str], benchmark: Ben
             name = set_of_images(sets, known, match=benchmark.match or "path")
         except DataError as error:
             likeliest = max(sets, key=lambda each: len({*sets[each]} & {*known}))
-            error.fix = error.fix or f"name the benchmark's set behind the file, as in {option} {path}:{likeliest}"
+            error.fix = error.fix or f"name the benchmark's set behind the file, as in --duplicates {path}:{likeliest}"
             raise
     return DuplicatesOption(path, duplicates, name)
 
 
 def load_groups(call: Call, given: str, labels: LabelSets, benchmark: Benchmark) -> tuple[list[tuple[str, ...]], int]:
     """Groups of duplicates by the benchmark's image names; and how many of these images have no label."""
-    loaded = load_duplicates(call, given, labels.images, benchmark, option="--duplicates")
+    loaded = load_duplicates(call, given, labels.images, benchmark)
     if loaded.name is None:
         return [], 0
     groups = [benchmark_names(group, benchmark) for group in groups_within(loaded.duplicates, loaded.name)]
@@ -119,7 +119,7 @@ def load_excluded(call: Call, given: str | None, judges: Judges) -> Excluded | N
         return None
     known = _known_images(judges)
     match = judges.benchmark.match or "path"
-    loaded = load_duplicates(call, given, known, judges.benchmark, option="--exclude")
+    loaded = load_duplicates(call, given, known, judges.benchmark)
     path, duplicates, name = loaded.file, loaded.duplicates, loaded.name
     if name is None:
         return Excluded(path, None, (), 0, 0)

@@ -9,8 +9,8 @@ OPTIONS = {
     **{name: f"--{name.replace('_', '-')} {{}}" for name in _CHOICES},
     "answers": "--answers {}",
     "checkpoint": "--checkpoint {}",
+    "duplicates": "--duplicates {}",
     "class_folder_order": "--names class-folder",
-    "file_format": "--format {}",
     "find_class_list": "--classes auto",
     "force": "--force",
     "ignore_unknown": "--ignore-unknown",
@@ -18,7 +18,6 @@ OPTIONS = {
     "label_agreement": "reassess labels --agree",
     "names": "--names FILE",
     "outputs": "--classes FILE",
-    "strict": "without --strict",
     "top_k": "--topk {}",
     "transform": "--transform {}",
 }

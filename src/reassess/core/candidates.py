@@ -185,7 +185,8 @@ class Candidates(Shown):
         known = known[np.lexsort((self.probabilities[known], self.question_ids[known]))]
         counts = np.bincount(self.question_ids[known], minlength=len(self))
         sums = np.bincount(self.question_ids[known], self.probabilities[known], len(self))
-        return np.divide(sums, counts, out=np.full(len(self), np.nan), where=counts > 0)
+        means: npt.NDArray[np.float64] = np.divide(sums, counts, out=np.full(len(self), np.nan), where=counts > 0)
+        return means
 
     def image(self, row: int) -> str:
         """Name of the image of a candidate."""

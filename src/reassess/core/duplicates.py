@@ -216,8 +216,7 @@ class DuplicateCounts(Shown):
     near
         How many have none, but an image that is near.
     other_class
-        How many have an exact copy there that lies in the folder of another class; None where not both have class
-        folders.
+        How many have an exact copy of another class there; None where the classes of a set are not known.
     """
 
     name: str
@@ -234,15 +233,17 @@ class DuplicateCounts(Shown):
 _COUNTS = ("exact", "near", "other_class")
 
 
-def count_duplicates(duplicates: Duplicates, has_classes: Mapping[str, bool]) -> tuple[DuplicateCounts, ...]:
+def count_duplicates(
+    duplicates: Duplicates, classes: Mapping[str, Mapping[str, str] | None]
+) -> tuple[DuplicateCounts, ...]:
     """Count the images of each set that have a duplicate in it, and in each other set.
 
     Parameters
     ----------
     duplicates
         The groups of images.
-    has_classes
-        All sets by name, with whether the immediate folder of an image in it is its class.
+    classes
+        All sets by name, with the class of each image; None for a set whose classes are not known.
 
     Returns
     -------
@@ -250,17 +251,18 @@ def count_duplicates(duplicates: Duplicates, has_classes: Mapping[str, bool]) ->
 
     Examples
     --------
-    >>> duplicates = Duplicates.from_rows(["a", "a", "b"], ["cat/1.png", "cat/2.png", "dog/3.png"], [1, 1, 1], ["exact"] * 3)
-    >>> count_duplicates(duplicates, {"a": True, "b": True})[:2]
+    >>> duplicates = Duplicates.from_rows(["a", "a", "b"], ["1.png", "2.png", "3.png"], [1, 1, 1], ["exact"] * 3)
+    >>> count_duplicates(duplicates, {"a": {"1.png": "cat", "2.png": "cat"}, "b": {"3.png": "dog"}})[:2]
     (DuplicateCounts(name='a', elsewhere='a', exact=2, near=0, other_class=0),
      DuplicateCounts(name='a', elsewhere='b', exact=2, near=0, other_class=2))
     """
     counts: Counter[tuple[str, str, str]] = Counter()
+    class_of = {name: {} if of_set is None else of_set for name, of_set in classes.items()}
     exact: set[tuple[str, str, str]] = set()  # image, set, and where it has an exact copy
     for kind in ("exact", "near"):  # in this order
         for members in _groups(duplicates, kind):
             of_set = Counter(name for name, _ in members)
-            of_class = Counter((name, _class_of(image)) for name, image in members)
+            of_class = Counter((name, class_of[name].get(image)) for name, image in members)
             for name, image in members:
                 for elsewhere, there in of_set.items():
                     if (there == 1 and elsewhere == name) or (image, name, elsewhere) in exact:
@@ -268,7 +270,7 @@ def count_duplicates(duplicates: Duplicates, has_classes: Mapping[str, bool]) ->
                     counts[name, elsewhere, kind] += 1
                     if kind == "exact":
                         exact.add((image, name, elsewhere))
-                        counts[name, elsewhere, "other_class"] += of_class[elsewhere, _class_of(image)] < there
+                        counts[name, elsewhere, "other_class"] += of_class[elsewhere, class_of[name].get(image)] < there
     return tuple(
         DuplicateCounts(
             name=name,
@@ -276,11 +278,11 @@ def count_duplicates(duplicates: Duplicates, has_classes: Mapping[str, bool]) ->
             exact=counts[name, elsewhere, "exact"],
             near=counts[name, elsewhere, "near"],
             other_class=counts[name, elsewhere, "other_class"]
-            if has_classes[name] and has_classes[elsewhere]
+            if classes[name] is not None and classes[elsewhere] is not None
             else None,
         )
-        for name in has_classes
-        for elsewhere in (name, *(other for other in has_classes if other != name))
+        for name in classes
+        for elsewhere in (name, *(other for other in classes if other != name))
     )
 
 
@@ -291,8 +293,3 @@ def _groups(duplicates: Duplicates, kind: str) -> list[list[tuple[str, str]]]:
         member = duplicates.sets[duplicates.set_ids[row]], duplicates.images[row]
         groups.setdefault(int(duplicates.groups[row]), []).append(member)
     return list(groups.values())
-
-
-def _class_of(image: str) -> str:
-    """The immediate folder of an image."""
-    return image.replace("\\", "/").rpartition("/")[0].rpartition("/")[2]

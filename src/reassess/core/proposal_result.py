@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.candidates import ORIGINAL_SOURCE, Candidates
 from reassess.core.checks import check_known, check_several, check_shape
 from reassess.core.labels import LabelSets
-from reassess.core.candidates import ORIGINAL_SOURCE, Candidates
 from reassess.numeric.arrays import freeze
 from reassess.text import Shown
 
@@ -61,10 +61,8 @@ class ProposalResult(Shown):
         bool, shape (R + A, K): whether each model holds each image, those of the candidates and then those set aside.
     sends
         bool, shape (R, K): whether each model alone would send each image of the candidates to raters: it holds it, and
-        its first class is not the original label, or images on which all agree are kept. Where there is no original
+        its first class is not the original label. Where there is no original
         label, any model that names a class of the benchmark first sends the image.
-    keep_agreed
-        Whether images on which all agree go to raters too.
     unseen
         Number of known images that no model holds, which are left out.
     without_class
@@ -106,7 +104,6 @@ class ProposalResult(Shown):
     models: tuple[ProposingModel, ...]
     holds: npt.NDArray[np.bool_]
     sends: npt.NDArray[np.bool_]
-    keep_agreed: bool
     unseen: int
     without_class: int
     without_original: int

@@ -1,3 +1,5 @@
+from .candidate_files import read_candidates as read_candidates
+from .candidate_files import write_candidates as write_candidates
 from .class_tables import read_classes as read_classes
 from .class_tables import read_collapsed as read_collapsed
 from .class_tables import read_groups as read_groups
@@ -6,6 +8,7 @@ from .class_tables import write_classes as write_classes
 from .clean_lists import read_clean_list as read_clean_list
 from .clean_lists import write_clean_list as write_clean_list
 from .clean_lists import write_details as write_details
+from .clean_lists import write_label_errors as write_label_errors
 from .clean_lists import write_noise as write_noise
 from .duplicate_files import read_duplicates as read_duplicates
 from .duplicate_files import write_duplicates as write_duplicates
@@ -28,5 +31,3 @@ from .task_files import read_tasks as read_tasks
 from .task_files import write_tasks as write_tasks
 from .votes import read_votes as read_votes
 from .votes import write_votes as write_votes
-from .candidate_files import read_candidates as read_candidates
-from .candidate_files import write_candidates as write_candidates

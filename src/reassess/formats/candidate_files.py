@@ -10,7 +10,6 @@ from reassess.core.candidates import Candidates
 from reassess.core.checks import check_range, check_type
 from reassess.core.classes import Classes, check_classes
 from reassess.core.image_names import image_keys
-from reassess.core.questions import Questions
 from reassess.errors import DataError, at
 from reassess.formats.files import as_path, suffix_of
 from reassess.formats.question_columns import columns_of_questions, ids_of_column, questions_of_table

@@ -40,11 +40,11 @@ class AskedImages:
     sends: _Bools
 
     @classmethod
-    def of(cls, models: Sequence[Seen], index: ImageIndex, labels: LabelSets, keep_agreed: bool) -> "AskedImages":
+    def of(cls, models: Sequence[Seen], index: ImageIndex, labels: LabelSets) -> "AskedImages":
         """The images of an index, which numbers them in the order of the candidates.
 
-        A model sends an image if its first class is not the original label, also where it is no class; an image without
-        an original label if its first class is one; and what it agrees to, if agreed images are kept.
+        A model sends an image if its first class is not the original label, also where it is not a class; and an image
+        without an original label if its first class is one.
         """
         original = np.full(len(index.names), -1)
         original[index.places[index.numbers(labels.images)]] = labels.indices
@@ -53,7 +53,7 @@ class AskedImages:
             rows = np.flatnonzero(one.images >= 0)
             at = one.images[rows]
             holds[at, model] = True
-            sends[at, model] = (one.top1[rows] != original[at]) | (keep_agreed & (original[at] >= 0))
+            sends[at, model] = one.top1[rows] != original[at]
         return cls(index.sorted_names, original, holds, sends)
 
     @cached_property

@@ -10,9 +10,9 @@ chosen only if the first of them in that order passes. So the level holds for th
 import numpy as np
 
 from reassess.aggregation.golden import Golden
-from reassess.core.proposal_result import ProposalResult
 from reassess.core.checks import check_number
 from reassess.core.model_choice import ModelChoice
+from reassess.core.proposal_result import ProposalResult
 from reassess.errors import DataError
 from reassess.numeric.proportion import Proportion
 from reassess.proposals.proposed_pairs import golden_pairs
@@ -33,9 +33,8 @@ def choose_models(
 
     A third of the golden images, drawn at random, finds subsets: all are measured if there are up to 20 models; of
     more, those of a greedy order, which adds the model that brings the most golden labels for its candidates. The other
-    images check the best ones, from all models to fewer
-    candidates, until the lower bound of a subset's recall, with 90 % confidence, is below `recall`. The subset before it
-    is chosen.
+    images check the best ones, from all models to fewer candidates, until the lower bound of a subset's recall, with
+    90 % confidence, is below `recall`. The subset before it is chosen.
 
     A subset proposes what `propose` would with its models alone and the N of all models. It sets aside the images on
     which those of its models that hold them agree with the original label, which then alone counts as proposed; and of
@@ -92,7 +91,7 @@ def choose_models(
     if not len(result.candidates):
         aside, lost = len(result.set_aside), result.without_class
         images = f"{counted(aside, 'image')} set aside, {counted(lost, 'image')} without a class"
-        raise DataError("no-candidates", "no model has a candidate", found=images, fix="keep agreed images")
+        raise DataError("no-candidates", "no model has a candidate", found=images)
     judged = golden_pairs(result, golden)
     is_searched = np.random.default_rng(seed).permutation(judged.count) < judged.count // _SEARCHED
     checked = judged.of_images(~is_searched)

@@ -144,7 +144,7 @@ class ModelRun:
         pictures: ImageSource,
         file: Path,
         folder: Path,
-        batch: int,
+        batch_size: int,
         classes: Classes,
     ) -> "ModelRun":
         """What is needed to run a model, of which one picture tells how many outputs it has."""
@@ -155,7 +155,7 @@ class ModelRun:
         return cls(
             source=source,
             file=file,
-            shards=Shards(folder, len(pictures), max(_SHARD // batch, 1) * batch, width),
+            shards=Shards(folder, len(pictures), max(_SHARD // batch_size, 1) * batch_size, width),
             outputs=outputs,
             facts={**model.facts, "transform": transform, "outputs": width},
         )

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.golden import Golden
-from reassess.core.proposal_result import ProposalResult
 from reassess.core.image_names import image_keys
+from reassess.core.proposal_result import ProposalResult
 from reassess.core.questions import Questions
 from reassess.errors import DataError
 from reassess.numeric.proportion import lower_bound

@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.benchmark import Benchmark
-from reassess.core.proposal_result import ProposalResult, ProposingModel
+from reassess.core.candidates import ORIGINAL_SOURCE, Candidates
 from reassess.core.checks import check_range, check_unique
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets, check_original
 from reassess.core.predictions import Predictions
-from reassess.core.candidates import ORIGINAL_SOURCE, Candidates
+from reassess.core.proposal_result import ProposalResult, ProposingModel
 from reassess.errors import DataError
 from reassess.numeric.arrays import pair_keys
 from reassess.proposals.asked_images import AskedImages
@@ -37,7 +37,6 @@ def propose(
     original: LabelSets | None = None,
     *,
     per_image: float = USUAL_PER_IMAGE,
-    keep_agreed: bool = False,
     benchmark: Benchmark | None = None,
     match: Match = "path",
     ignore_unknown: bool = False,
@@ -54,8 +53,6 @@ def propose(
         Original labels; None if there are none: then no image is set aside.
     per_image
         How many candidates an image that goes to raters may have on average.
-    keep_agreed
-        Propose also for images on which all models agree with the original label, instead of setting them aside.
     benchmark
         Whose images they are: its images are known beside those of the original labels. Where neither names any, those
         of the models are all known.
@@ -104,7 +101,7 @@ def propose(
     _check_names([one.name for one in seen])
     places = index.places
     placed = {one.name: one.moved(places) for one in sorted(seen, key=lambda one: one.name)}
-    images = AskedImages.of(list(placed.values()), index, labels, keep_agreed)
+    images = AskedImages.of(list(placed.values()), index, labels)
     to_raters, agreed, held = images.to_raters, images.agreed, images.held
     fixed = _fixed_pairs(placed.values(), images)
     limit = _limit(per_image, int(np.count_nonzero(to_raters)), fixed.size)
@@ -122,7 +119,6 @@ def propose(
         models=tuple(_model(one, held) for one in placed.values()),
         holds=np.concatenate([images.holds[to_raters], images.holds[agreed]]),
         sends=images.sends[to_raters],
-        keep_agreed=keep_agreed,
         unseen=int(np.count_nonzero(~held)),
         without_class=int(np.count_nonzero(held & ~to_raters & ~agreed)),
         without_original=int(np.count_nonzero(to_raters & (images.original < 0))),

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.benchmark import Benchmark
-from reassess.core.checks import check_known, check_unique, first_repeat
+from reassess.core.checks import check_unique, first_repeat
 from reassess.core.predictions import MOST_IDS
 from reassess.data.benchmark_outputs import check_place
 from reassess.data.image_sources import ImageSource
@@ -21,11 +21,10 @@ from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.shards import Shards
 
-__all__ = ["PREDICTION_FORMATS", "check_files", "files_of", "is_array", "write_shards"]
+__all__ = ["check_files", "files_of", "is_array", "write_shards"]
 
 _ARRAY = ".npy"
 _SUFFIXES = (_ARRAY, *TABLE_SUFFIXES)
-PREDICTION_FORMATS = tuple(suffix.removeprefix(".") for suffix in _SUFFIXES)
 
 
 def is_array(file: Path) -> bool:
@@ -38,8 +37,8 @@ def _written_files(file: Path) -> tuple[Path, ...]:
     return (file, file.with_suffix(".txt")) if is_array(file) else (file,)
 
 
-def files_of(names: Sequence[str], output: Path, file_format: str | None = None) -> list[Path]:
-    """The file of each model: of one the output itself; of several a file in it, in a format that is npy by default."""
+def files_of(names: Sequence[str], output: Path) -> list[Path]:
+    """The file of each model: of one the output itself; of several an npy file in it."""
     check_unique(names, thing="a model")
     if repeat := first_repeat([_identity(name) for name in names]):
         raise DataError(
@@ -58,23 +57,11 @@ def files_of(names: Sequence[str], output: Path, file_format: str | None = None)
         )
     if len(names) == 1:
         suffix_of(output, _SUFFIXES, "predictions of images")
-        if file_format is not None:
-            raise DataError(
-                "format-not-used",
-                "one model has its format in the suffix of the output",
-                where=output,
-                found=file_format,
-                fix="leave the format out",
-            )
         return [output]
     if output.suffix.lower() in _SUFFIXES or (exists(output) and not output.is_dir()):
-        kind = output.suffix.lower().removeprefix(".")
-        named = f"name it {output.with_suffix('')}" if f".{kind}" in _SUFFIXES else "choose another name"
-        fix = f'{named}, with file_format="{kind}"' if kind in PREDICTION_FORMATS[1:] else named
+        fix = f"name it {output.with_suffix('')}" if output.suffix.lower() in _SUFFIXES else "choose another name"
         raise OutputError("output-is-folder", "for several models, the output is a folder", where=output, fix=fix)
-    file_format = PREDICTION_FORMATS[0] if file_format is None else file_format
-    check_known([file_format], PREDICTION_FORMATS, thing="format of predictions")
-    files = [output / f"{name}.{file_format}" for name in _file_names(names)]
+    files = [output / f"{name}{_ARRAY}" for name in _file_names(names)]
     check_unique(files, thing="an output", fix="run the models one by one")
     return files
 
@@ -133,9 +120,8 @@ def check_files(
     else:
         for path in written:
             check_output(path, force=may_replace(path))
-    fix = 'write tables, file_format="parquet"' if is_folder else None
     for file in filter(is_array, files):
-        name_lines(file, pictures.names, fix=fix)
+        name_lines(file, pictures.names)
 
 
 def write_shards(

@@ -1,7 +1,7 @@
 """The shards of a run, each made of a few batches of images that a model scores."""
 
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +15,7 @@ from reassess.core.checks import check_shape
 from reassess.data.image_sources import ImageSource
 from reassess.data.picture_reading import read_picture
 from reassess.data.worker_processes import in_processes
-from reassess.errors import DataError, Fix, at
+from reassess.errors import DataError, at
 from reassess.proposals.image_models import ImageModel
 from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.preprocessing import Transform
@@ -28,7 +28,6 @@ __all__ = [
     "Decoder",
     "Pixels",
     "decoded",
-    "refuse_unreadable",
     "score_shards",
 ]
 
@@ -94,9 +93,8 @@ def score_shards(
     shards: Shards,
     outputs: OutputClasses,
     *,
-    batch: int,
+    batch_size: int,
     workers: int,
-    strict: bool,
     progress: Callable[[str, int, int], object],
 ) -> None:
     """Make the shards of a model that are not there.
@@ -105,7 +103,7 @@ def score_shards(
     """
     pending = shards.pending()
     spans = [shards.rows(number) for number in pending]
-    batches = [[span[at : at + batch] for at in range(0, len(span), batch)] for span in spans]
+    batches = [[span[at : at + batch_size] for at in range(0, len(span), batch_size)] for span in spans]
     total = len(pictures)
     done = total - sum(map(len, spans))
     results = decoded(Decoder(pictures, model.transform), list(chain.from_iterable(batches)), workers)
@@ -113,7 +111,7 @@ def score_shards(
         for number, of_shard in zip(pending, batches, strict=True):
             parts = []
             for rows, result in zip(of_shard, results, strict=False):  # the rest of the results is of other shards
-                parts.append(_scored(model, pictures, rows, result, shards.outputs, outputs, strict))
+                parts.append(_scored(model, pictures, rows, result, shards.outputs, outputs))
                 done += len(rows)
                 progress(model.name, done, total)
             shards.write(number, Shard.joined(parts))
@@ -126,12 +124,9 @@ def _scored(
     result: Sequence[Pixels | str],
     width: int,
     outputs: OutputClasses,
-    strict: bool,
 ) -> Shard:
     """The scores of a batch."""
     reasons = {row: each for row, each in zip(rows, result, strict=True) if isinstance(each, str)}
-    if strict:
-        refuse_unreadable(pictures, reasons)
     read = [row for row in rows if row not in reasons]
     pixels = [each for each in result if not isinstance(each, str)]
     scores = model.scores(pixels) if pixels else np.empty((0, width))
@@ -168,15 +163,3 @@ def _halves(scores: npt.NDArray[Any], names: Sequence[str]) -> npt.NDArray[np.fl
             fix="let the model give smaller scores, such as probabilities",
         )
     return halves
-
-
-def refuse_unreadable(pictures: ImageSource, reasons: Mapping[int, str]) -> None:
-    """Raise `DataError` for the first image that cannot be read, if there is one."""
-    for row, reason in reasons.items():
-        raise DataError(
-            "unreadable-image",
-            "image cannot be read",
-            where=f"{pictures.place}, {pictures.names[row]}",
-            found=reason,
-            fix=Fix("replace the file, or skip it: {strict}", strict=False),
-        )

@@ -144,7 +144,7 @@ def draw_noise(path: Path, noise: LabelNoise, *, force: bool = False) -> None:
     path
         An svg, png or pdf file.
     noise
-        As `clean_by_posterior` estimates it.
+        As `find_label_errors` estimates it.
     force
         Overwrite a file that exists.
 

@@ -968,7 +968,9 @@ def test_if_another_set_repeats_every_image_it_says_that_none_is_left(shop: Path
 
 def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run: Callable[..., Run]) -> None:
     write_csv(
-        "repeats.csv", "set,image,repeat,kind", [*DUPLICATES, ("test", "no.jpg", 4, "near"), ("train", "7.jpg", 4, "near")]
+        "repeats.csv",
+        "set,image,repeat,kind",
+        [*DUPLICATES, ("test", "no.jpg", 4, "near"), ("train", "7.jpg", 4, "near")],
     )
     argv = ("evaluate", "poor.csv", "--labels", "labels.json", "--exclude", "repeats.csv:test", "--json")
     document = document_of(run(*argv), "evaluate")

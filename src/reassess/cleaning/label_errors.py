@@ -1,0 +1,112 @@
+"""Wrong labels, by what models say of images that they were not trained on."""
+
+from typing import Literal, get_args
+
+from reassess.aggregation.golden import Golden
+from reassess.cleaning.held_out import HeldOutPredictions
+from reassess.cleaning.other_rules import by_confident_learning, by_consistency
+from reassess.cleaning.posterior_rule import by_posterior
+from reassess.core.checks import check_known, check_number, check_type
+from reassess.core.cleaning import Cleaning
+from reassess.errors import DataError
+
+__all__ = ["LEAST_QUALITY", "CleaningMethod", "find_label_errors"]
+
+CleaningMethod = Literal["posterior", "consistent", "confident"]
+LEAST_QUALITY = 0.5  # of a label that is kept
+
+
+def find_label_errors(
+    held_out: HeldOutPredictions,
+    method: CleaningMethod = "posterior",
+    *,
+    threshold: float | None = None,
+    precision: float | None = None,
+    at_least: int | None = None,
+    checked: Golden | None = None,
+    seed: int = 0,
+) -> Cleaning:
+    """Find wrong labels by held-out predictions, and the images to keep.
+
+    Parameters
+    ----------
+    held_out
+        Scores, or for ``consistent`` ids; of several repetitions or models, the mean logarithm of the probabilities
+        counts.
+    method
+        ``posterior`` keeps labels that are probably correct. A matrix of mistakes, the shares of the true classes, and
+        a calibration of the model are estimated together; it is assumed that the model's mistakes and those of the
+        labels are independent, except for a pull of both towards what an image looks like. See `docs/cleaning.md` for
+        how far that holds. ``consistent`` keeps labels that the held-out top-1 repeats, and ``confident`` those that
+        cleanlab's confident learning does not call an issue, for comparison.
+    threshold
+        For posterior, the least label quality of a kept label, in [0, 1]; by default 0.5.
+    precision
+        For posterior, in place of `threshold`: keep as many images as possible, the best labels first, so that this
+        share of the kept labels is expected to be correct; in [0, 1].
+    at_least
+        For consistent, in how many repetitions the top-1 must be the label; by default in more than half of them.
+    checked
+        For posterior, whether the label of an image is valid, from `checked_truth`: for a random sample of images that
+        people checked. The estimated share of wrong labels is then corrected by it, and gets an interval.
+    seed
+        For posterior, of the sample of images that the calibration is found on, if there are more than 50,000.
+
+    Raises
+    ------
+    DataError
+        An option does not belong to the method, or is out of range; a file has ids only; no checked question is the
+        label of an image; the precision cannot be reached; or no image of a class is kept.
+    MissingPackageError
+        cleanlab is not installed, for ``confident``.
+
+    Warns
+    -----
+    ReassessWarning
+        A class loses more than a third of its images; scores are outputs of sigmoids, or the best class alone; or,
+        without `checked`, the models look poor, or as if they had been trained on the images that they judge.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from reassess import LabelSets, Predictions
+    >>> labels = LabelSets.from_lists([f"{i}.png" for i in range(300)], [[i % 3] for i in range(300)])
+    >>> scores = np.eye(3)[np.arange(300) % 3] * 0.9 + 0.1 / 3
+    >>> scores[0] = [0.01, 0.01, 0.98]  # its label is 0
+    >>> held_out = HeldOutPredictions.of({"model": Predictions.from_scores(scores, labels.images)}, labels)
+    >>> cleaning = find_label_errors(held_out)
+    >>> np.flatnonzero(~cleaning.kept), cleaning.suggested[0]
+    (array([0]), np.int32(2))
+    >>> find_label_errors(held_out, "consistent")
+    kept             299 of 300 images, 99.67 %
+
+    Notes
+    -----
+    posterior: after Dawid and Skene, "Maximum Likelihood Estimation of Observer Error-Rates Using the EM Algorithm"
+    (1979), with the model in the place of one rater and the label of the other; the calibration and the pull are our
+    own. consistent: Beyer et al., arXiv 2006.07159, section 6, with one repetition of ten folds. confident: Northcutt,
+    Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70 (2021).
+    """
+    check_type(held_out, HeldOutPredictions, what="the held-out predictions", fix="HeldOutPredictions.of(...)")
+    check_known([method], get_args(CleaningMethod), thing="method")
+    _refuse_others(method, threshold=threshold, precision=precision, checked=checked, at_least=at_least)
+    if method == "consistent":
+        return by_consistency(held_out, at_least=at_least)
+    if method == "confident":
+        return by_confident_learning(held_out)
+    least = LEAST_QUALITY if threshold is None else threshold
+    check_number(least, 0, 1, what="threshold of label quality")
+    if precision is not None:
+        check_number(precision, 0, 1, what="precision of kept labels")
+    if checked is not None:
+        check_type(checked, Golden, what="the checked labels", fix="checked_truth(ANSWERS)")
+    check_number(seed, 0, what="seed", whole=True)
+    return by_posterior(held_out, threshold=least, precision=precision, checked=checked, seed=seed)
+
+
+def _refuse_others(method: CleaningMethod, **options: object) -> None:
+    """Refuse options that belong to another method."""
+    for name, value in options.items():
+        owner = "consistent" if name == "at_least" else "posterior"
+        if value is not None and method != owner:
+            raise DataError("option-not-used", f"{name} belongs to the method {owner}", found=f"method {method}")

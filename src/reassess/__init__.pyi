@@ -70,9 +70,6 @@ from .data import SOURCES as SOURCES
 from .data import BenchmarkCheck as BenchmarkCheck
 from .data import check_benchmark as check_benchmark
 from .data import fetch as fetch
-from .data import fetch_all as fetch_all
-from .data import find as find
-from .data import find_all as find_all
 from .data import load_any_labels as load_any_labels
 from .data import load_classes as load_classes
 from .data import load_collapsed as load_collapsed
@@ -84,7 +81,6 @@ from .data import load_votes as load_votes
 from .data import open_benchmark as open_benchmark
 from .data import open_images as open_images
 from .data import original_of_class_folders as original_of_class_folders
-from .data import resolve as resolve
 from .data import scan_images as scan_images
 from .data import update_benchmark as update_benchmark
 from .errors import DataError as DataError

@@ -14,38 +14,45 @@ import numpy as np
 import pytest
 
 from reassess import __version__
-from reassess.cli import COMMANDS, app, main
+from reassess.cli import app, main
+from reassess.cli.common import OUTPUT
+from reassess.cli.help_pages import COMMANDS
 from tests.helpers import Run, in_one_line, leaves, python
+
+LINES = {name: line for lines in COMMANDS.values() for name, line in lines.items()}
+NAMES = tuple(app.list_commands(click.Context(app)))
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help_lists_every_command(flag: str, run: Callable[..., Run]) -> None:
     result = run(flag)
     assert (result.code, result.err) == (0, "")
-    for name, what in COMMANDS.items():
-        assert f"{name} {what}" in in_one_line(result.out)
+    for lines in COMMANDS.values():
+        for name, line in lines.items():
+            assert f"{name} {line}" in in_one_line(result.out)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(("name", "line"), LINES.items())
 def test_every_command_has_help_of_its_own_that_begins_with_its_line_in_the_list(
-    name: str, run: Callable[..., Run]
+    name: str, line: str, run: Callable[..., Run]
 ) -> None:
-    result = run(name, "--help")
+    result = run(*name.split(), "--help")
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith(f"Usage: reassess {name} ")
-    assert COMMANDS[name] in in_one_line(result.out)
+    assert line in in_one_line(result.out)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_command_takes_the_common_options(name: str) -> None:
     command = app.get_command(click.Context(app), name)
     assert command is not None
     for leaf in leaves(command).values():
         options = {option for param in leaf.params for option in param.opts}
-        assert {"--json", "--force", "--quiet", "--verbose"} <= options
+        assert {"--json", "--quiet", "--verbose"} <= options
+        assert ("--force" in options) == any(param.type is OUTPUT for param in leaf.params)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("given", "why"), [("", "A path is not empty."), ("a\0b", "A path holds no null byte.")])
 def test_every_path_is_refused_that_no_system_knows(name: str, given: str, why: str) -> None:
     command = app.get_command(click.Context(app), name)
@@ -58,7 +65,7 @@ def test_every_path_is_refused_that_no_system_knows(name: str, given: str, why: 
                 assert caught.value.message == why
 
 
-@pytest.mark.parametrize("argv", [(), ("annotate",), ("data",)], ids=" ".join)
+@pytest.mark.parametrize("argv", [(), ("annotate",)], ids=" ".join)
 def test_who_names_no_command_reads_the_help(argv: tuple[str, ...], run: Callable[..., Run]) -> None:
     assert run(*argv) == Run(2, "", run(*argv, "--help").out.rstrip("\n") + "\n")
 
@@ -116,7 +123,7 @@ def test_the_package_runs_as_a_module() -> None:
         (["--nonsense"], "--nonsense"),
         (["evaluate"], "Error: Missing argument 'FILE...'."),
         (["evaluate", "a.npy", "--match", "guess"], "Error: Invalid value for '--match'"),
-        (["evaluate", "a.npy", "--order", "random"], "Error: Invalid value for '--order'"),
+        (["evaluate", "a.npy", "--by", "random"], "Error: Invalid value for '--by'"),
         (["evaluate", "a.npy", "--by", "image"], "Error: Invalid value for '--by'"),
         (["evaluate", "a.npy", "--topk", "1,x"], "'x' is not a valid integer range. Give numbers such as 1,5."),
         (["evaluate", "a.npy", "--topk", "1.5"], "'1.5' is not a valid integer range. Give numbers such as 1,5."),
@@ -190,9 +197,9 @@ def test_nothing_in_a_file_tells_the_terminal_what_to_do(
     assert (lines[0], lines[2]) == (r"image      \x1b[31m[red]a", r"valid      0 \x1b[2J[bold]cat[/]")
     Path("c.csv").write_text(f"image,prediction\n\x1b]0;pwned\x07,{cat}\n")
     assert run("evaluate", "c.csv", "--labels", "labels.json").err == (
-        "Error: 1 of 1 images are not in the label set\n  where:   c.csv\n"
+        "Error: 1 of 1 images are not in the label sets\n  where:   c.csv\n"
         "  allowed: names such as \\x1b[31m[red]a, b\n  found:   \\x1b]0;pwned\\x07\n"
-        "  fix:     check the names, or leave such images out with --ignore-unknown\n"
+        "  fix:     check the names, or do not count such images: --ignore-unknown\n"
     )
 
 
@@ -202,7 +209,7 @@ def test_a_result_that_cannot_be_printed_is_said(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("reassess.cli.commands.data_command.print_table", full)
+    monkeypatch.setattr("reassess.cli.commands.fetch_command.print_table", full)
     result = run("fetch")
     assert (result.code, result.err) == (
         1,
@@ -216,7 +223,7 @@ def test_memory_that_runs_out_is_one_error(
     def full(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("reassess.cli.commands.data_command.print_table", full)
+    monkeypatch.setattr("reassess.cli.commands.fetch_command.print_table", full)
     result = run("fetch")
     assert (result.code, result.err) == (
         1,

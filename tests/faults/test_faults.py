@@ -40,9 +40,9 @@ OF_IDS = (
     "aggregate votes.csv -o out.csv",
     "labels scores-of-classes.csv --threshold 0.5 -o out.json",
 )
-FAILS = "data where imagenet-real"  # as nothing is there
+FAILS = "fetch imagenet-real"  # as nothing is there
 KEPT = "cache/imagenet-train-clean"  # of any content, if there is one
-ALSO_WRITE = {"data fetch"}  # without an option
+ALSO_WRITE = {"fetch"}  # without an option
 OF_RESUMED = ("prediction_files", "shards", "unfinished")
 OWN_CALLS = 8  # the last ones, of the child itself: the command has ended
 MEMORY = 3 << 30  # bytes of a process: its own data and stacks

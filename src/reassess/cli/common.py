@@ -51,13 +51,13 @@ _Item = TypeVar("_Item")
 class Reading:
     """How a command reads files: the same way for each.
 
-    `names` and `classes` are files of image names and of classes, ``FILE=F`` for one of several files.
+    `row_names` and `output_classes` are as --names and --classes give them.
     """
 
     match: "Match | None" = None
     ignore_unknown: bool = False
-    names: tuple[str, ...] = ()
-    classes: tuple[str, ...] = ()
+    row_names: tuple[str, ...] = ()
+    output_classes: tuple[str, ...] = ()
     unknown_class: "UnknownClass" = "wrong"
     answers: "tuple[Id, ...] | None" = None
 
@@ -238,8 +238,12 @@ class _PathType(click.Path):
         return super().convert(value, param, ctx)
 
 
+class _OutputType(_PathType):
+    is_output = True  # so the command takes --force
+
+
 FILE = _PathType(path_type=Path)  # that is read
-OUTPUT = _PathType(path_type=Path)  # that is written
+OUTPUT = _OutputType(path_type=Path)  # that is written
 
 
 class Range(click.FloatRange):
@@ -254,21 +258,19 @@ class Range(click.FloatRange):
 
 
 def call_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the common options, --force only if it has an output; its first argument is a `Call`."""
-    params = getattr(function, "__click_params__", [])
-    flags = [name for name in OPTIONS if name != "force" or any(param.type is OUTPUT for param in params)]
+    """Give a command the common options; its first argument is a `Call`."""
 
     def command(**options: Any) -> Any:
         reading = {each.name: options.pop(each.name) for each in fields(Reading) if each.name in options}
-        call = Call(**{name: options.pop(name) for name in flags}, reading=Reading(**reading))
+        call = Call(**{name: options.pop(name, False) for name in OPTIONS}, reading=Reading(**reading))
         result = function(call, **options)
         call.print_notes()
         return result
 
     command.__doc__ = function.__doc__
     command.__name__ = function.__name__
-    command.__click_params__ = params  # type: ignore[attr-defined]
-    for name in reversed(flags):
+    command.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+    for name in reversed(list(OPTIONS)):
         command = in_general(f"--{name}", is_flag=True, help=OPTIONS[name])(command)
     return command
 

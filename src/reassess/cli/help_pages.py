@@ -175,7 +175,12 @@ class LazyGroup(Group):
 
 
 class Command(_Taught):
-    """A command whose help has its options in sections."""
+    """A command whose help has its options in sections; only one that writes an output takes --force."""
+
+    def __init__(self, *arguments: Any, params: Sequence[click.Parameter] = (), **settings: Any) -> None:
+        writes = any(getattr(param.type, "is_output", False) for param in params)
+        kept = [param for param in params if writes or param.name != "force" or not isinstance(param, Option)]
+        super().__init__(*arguments, params=kept, **settings)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, section by section."""

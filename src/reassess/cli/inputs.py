@@ -139,12 +139,14 @@ def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
         command,
         in_reading(
             "--names",
+            "row_names",
             multiple=True,
             metavar="[FILE=]F",
             help="Images of rows: a file with a name per line, or class-folder or validation (ImageNet's order).",
         ),
         in_reading(
             "--classes",
+            "output_classes",
             multiple=True,
             metavar="[FILE=]F",
             help="Classes of outputs: a file with a wnid or name per line, or auto.",

@@ -74,8 +74,8 @@ def each_prediction(
         call.keep(path)
     given = list(map(str, files))
     names = dict(zip(files, given if call.json or len(given) == 1 else relative_names(given), strict=True))
-    rows = {path: own_value(str(path), given, call.reading.names, "--names", _ORDERS) for path in files}
-    lists = {path: own_value(str(path), given, call.reading.classes, "--classes", (_AUTO,)) for path in files}
+    rows = {path: own_value(str(path), given, call.reading.row_names, "--names", _ORDERS) for path in files}
+    lists = {path: own_value(str(path), given, call.reading.output_classes, "--classes", (_AUTO,)) for path in files}
     for path in tracked(call, files, "reading"):
         yield names[path], _read_predictions(call, path, judges, rows[path], lists[path])
 

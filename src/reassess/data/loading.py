@@ -375,7 +375,7 @@ def known_in_sample(scores: Path, golden: Path, *, benchmark: Benchmark = IMAGEN
 
     Examples
     --------
-    >>> from reassess import resolve
+    >>> from reassess.data import resolve
     >>> known_in_sample(resolve("imagenet-real-scores"), resolve("imagenet-real-golden"))
     True
     """

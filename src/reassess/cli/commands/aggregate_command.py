@@ -103,7 +103,7 @@ def aggregate(
     output: Path,
     **given: Any,
 ) -> None:
-    """Make scores of votes.
+    """Compute scores from votes.
 
     A score is the probability that a class is valid, or that an answer is right. VOTES is a file or a known source.
 

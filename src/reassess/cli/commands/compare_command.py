@@ -72,7 +72,7 @@ def compare(
     replicates: int,
     disagreements: Path | None,
 ) -> None:
-    """Compare models on the same images.
+    """Test whether models differ on the same images.
 
     A, B and any further file hold one model's predictions each, as for evaluate. The models are compared on the images
     that all of them have seen. Two models give one comparison, more of them a ranking too.

@@ -133,7 +133,7 @@ def curve(
     stops: tuple[StopRule, ...],
     output: Path | None,
 ) -> None:
-    """Measure precision and recall of scores, and choose a threshold.
+    """Measure precision and recall, and choose a threshold.
 
     SCORES are files, or names of known data such as imagenet-real-scores; by default those of the --benchmark. They are
     judged by experts' golden answers.

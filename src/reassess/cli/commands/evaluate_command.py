@@ -102,7 +102,7 @@ def evaluate(
     exclude: str | None,
     by: str | None,
 ) -> None:
-    """Measure models against re-assessed labels.
+    """Measure models by reassessed and by original labels.
 
     Each FILE holds one model's predictions: class ids, best first, or the scores of all classes, as npy, npz, csv, tsv,
     jsonl, parquet, pt or safetensors, or as timm's inference script writes them. Images are joined by name. Label sets

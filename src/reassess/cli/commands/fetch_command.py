@@ -24,7 +24,7 @@ __all__ = ["fetch"]
 @click.argument("names", type=Choice(list(SOURCES)), metavar="[NAME...]", nargs=-1)
 @call_options
 def fetch(call: Call, names: tuple[str, ...]) -> None:
-    """Download known data, and print the paths; without a name, list it.
+    """Download known data; without a name, list it.
 
     A file that is already on this machine is not downloaded again.
     """

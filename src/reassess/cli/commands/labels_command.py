@@ -85,7 +85,7 @@ def labels(
     agree: bool,
     by: str | None,
 ) -> None:
-    """Cut label sets from scores, show what changed between two, or how far several agree.
+    """Make label sets from scores, or compare label sets.
 
     SCORES, A and B are files or names of known data, such as imagenet-real-scores and imagenet-real; SCORES may also be
     those of a --benchmark. Label sets that are written into its folder are its labels from then on, and its

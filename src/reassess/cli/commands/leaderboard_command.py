@@ -105,7 +105,7 @@ def leaderboard(
     top: int,
     output: Path | None,
 ) -> None:
-    """Compare ReaL accuracy, or that by other labels, with original accuracy over many models.
+    """Relate reassessed to original accuracy over many models.
 
     TABLE is a table with the columns model, original and real, in percent; what evaluate --json prints; or, as two
     files, the results of timm on ImageNet and by ReaL. Several make one leaderboard.

@@ -60,7 +60,7 @@ def raters(
     seed: int,
     output: Path | None,
 ) -> None:
-    """Measure how far each rater can be relied on.
+    """Measure the accuracy of raters.
 
     VOTES is a file of votes, or the name of a known source such as imagenet-real-raters; by default those of the
     --benchmark. The raters are measured on golden items, of which experts know the truth; without golden answers, by

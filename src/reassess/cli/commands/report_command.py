@@ -60,7 +60,7 @@ def report(
     seed: int,
     **parts: Any,
 ) -> None:
-    """Put all about some models on one page.
+    """Write an HTML report about models.
 
     Each FILE holds one model's predictions, as for evaluate. PAGE needs no network and no other file: accuracies with
     intervals, comparisons, kinds of mistakes, classes, confusions, how good the labels are, and where all of it comes

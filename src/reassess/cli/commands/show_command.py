@@ -70,7 +70,7 @@ def show(
     votes: str | None,
     golden: str | None,
 ) -> None:
-    """Show all that is known of one image.
+    """Show everything known about one image.
 
     Its original label, its valid classes, the score and every vote for each class that was proposed, what the experts
     answered, and what each model said. IMAGE is a name such as ILSVRC2012_val_00000001, the end of one, or the number

@@ -134,7 +134,7 @@ def create(
     golden_questions: Path | None,
     **options: Any,
 ) -> None:
-    """Make a campaign of tasks.
+    """Create a campaign, where people answer tasks.
 
     CAMPAIGN is a new SQLite file, or an empty database on a server: postgresql://USER@HOST/DATABASE. The tasks are
     those of reassess tasks; golden questions, of which experts know the answer, are mixed in when people rate. The hash

@@ -43,7 +43,7 @@ def test_targets_are_what_a_loop_over_images_and_classes_makes(
         y = [(1 / len(valid) if kind == "uniform" else 1) if class_id in valid else 0 for class_id in range(6)]
         slow.append([(1 - smoothing) * each + smoothing / (6 if kind == "uniform" else 2) for each in y])
     np.testing.assert_allclose(targets.to_array(), slow, atol=1e-6)
-    assert len(targets) + len(targets.left_out) == len(sets)
+    assert len(targets) + len(targets.without_target) == len(sets)
     if kind == "uniform":
         np.testing.assert_allclose(targets.to_array().sum(axis=1), 1, atol=1e-6)
 
@@ -53,7 +53,7 @@ def test_scores_stay_as_they_are_for_a_sigmoid_and_add_up_to_one_for_a_soft_max(
     assert sigmoid.images == soft_max.images == ("b.png", "a.png")
     np.testing.assert_allclose(sigmoid.of(["a.png", "b.png"]), [[0.7, 0, 0, 0.1], [0, 0.25, 0, 0]], atol=1e-7)
     np.testing.assert_allclose(soft_max.of(["a.png", "b.png"]), [[0.875, 0, 0, 0.125], [0, 1, 0, 0]], atol=1e-7)
-    assert sigmoid.left_out == ("c.png",)
+    assert sigmoid.without_target == ("c.png",)
 
 
 def test_images_without_a_class_are_left_out_and_counted() -> None:
@@ -61,7 +61,7 @@ def test_images_without_a_class_are_left_out_and_counted() -> None:
         targets = training_targets(LABELS, "uniform")
     assert [str(each.message) for each in warned] == ["1 of 3 images without a valid class left out: b.png"]
     assert warned[0].filename == __file__
-    assert (targets.images, targets.left_out) == (("a.png", "c.png"), ("b.png",))
+    assert (targets.images, targets.without_target) == (("a.png", "c.png"), ("b.png",))
     assert repr(targets) == "TrainingTargets(2 images, 4 classes, for soft-max, 1 left out)"
 
 

@@ -29,7 +29,7 @@ def make_folds(
     """Split images into folds, at random within each class.
 
     The folds depend on the names, the classes, the duplicates and the seed, and not on the order of the images. Of each
-    class and of all images, the folds hold equally many, but for one image and for what duplicates ask.
+    class and of all images, the folds have equally many, except for one image and for duplicates.
 
     Parameters
     ----------
@@ -38,9 +38,8 @@ def make_folds(
     k
         Number of folds, 2 or more.
     duplicates
-        Images that show the same, in groups of names, such as `groups_within` gives: all of a group are in one fold, so
-        that no model is trained on an image that it is asked about, and so are groups that share an image. Images that
-        have no label here are not looked at.
+        Groups of image names, such as `groups_within` gives. Each group is in one fold, so that no model is trained on
+        a copy of an image that it predicts; groups that share an image are one. Images without a label are ignored.
     seed
         Of the random order.
 
@@ -97,18 +96,6 @@ def make_folds(
 def groups_within(duplicates: Duplicates, name: str) -> list[tuple[str, ...]]:
     """The duplicates of one set, a group for each number.
 
-    Parameters
-    ----------
-    duplicates
-        Duplicates, of which unreadable, empty and tiny images are no group.
-    name
-        The set.
-
-    Raises
-    ------
-    DataError
-        No row is of that set.
-
     Examples
     --------
     >>> duplicates = Duplicates.from_rows(
@@ -118,7 +105,7 @@ def groups_within(duplicates: Duplicates, name: str) -> list[tuple[str, ...]]:
     [('a.png', 'b.png')]
     """
     check_type(duplicates, Duplicates, what="the duplicates")
-    duplicates.images_of(name)  # refuses a set of which there is no row
+    duplicates.images_of(name)  # refuses a set without a row
     groups: dict[int, list[str]] = defaultdict(list)
     for row in np.flatnonzero((duplicates.set_ids == duplicates.sets.index(name)) & (duplicates.groups > 0)).tolist():
         groups[int(duplicates.groups[row])].append(duplicates.images[row])
@@ -198,8 +185,8 @@ def _dealt(class_ids: npt.NDArray[np.integer], starts: _Ints, k: int, generator:
 
 
 def _levelled(held: _Ints, totals: _Ints, count: int) -> _Ints:
-    """The folds to which so many images go, one by one: to that with the fewest of the class, then of all images."""
-    low, high = 0, count  # the level up to which folds are filled, then the rest one each
+    """The folds of a number of images: each goes to the fold with the fewest of its class, then of all images."""
+    low, high = 0, count  # folds are filled up to this level, then get one each
     while low < high:
         level = (low + high + 1) // 2
         enough = int(np.maximum(held.min() + level - held, 0).sum()) <= count

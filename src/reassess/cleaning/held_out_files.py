@@ -1,4 +1,4 @@
-"""Files of held-out predictions: which images each holds, so that every image is held out equally often."""
+"""Files of held-out predictions: the images of each, so that every image is held out equally often."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -24,24 +24,12 @@ _Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class HeldOutFile:
-    """Held-out predictions of some of the images.
+    """Held-out predictions of some of the images."""
 
-    Parameters
-    ----------
-    name
-        What the file is called, for messages.
-    predictions
-        What the model says, in the classes of the labels.
-    rows
-        int64, shape (N,): which image of the labels each row of the predictions is.
-    repetitions
-        int64, shape (N,): how many files before this one hold the image.
-    """
-
-    name: str
-    predictions: Predictions
-    rows: _Ints
-    repetitions: _Ints
+    name: str  # of the file, for messages
+    predictions: Predictions  # of the model, in the classes of the labels
+    rows: _Ints  # (N,): position of each row's image in the labels
+    repetitions: _Ints  # (N,): number of earlier files with the image
 
     @cached_property
     def kind(self) -> ScoreKind | None:
@@ -125,7 +113,7 @@ def _rows(name: str, predictions: Predictions, labels: LabelSets, match: Match) 
             where=name,
             allowed=f"names such as {some(labels.images, most=1)}",
             found=f"{some(lost, most=3)} ({len(lost):,} of {len(rows):,})",
-            fix="leave them out, or give the labels of all images",
+            fix="remove these images, or give their labels too",
         )
     return rows
 
@@ -165,7 +153,7 @@ def _uneven(labels: LabelSets, files: list[HeldOutFile], held: _Ints) -> DataErr
             "images are not in any file",
             allowed=f"held-out predictions of all {len(labels):,} images",
             found=found,
-            fix="give the files of all folds, or leave images without predictions out of the labels",
+            fix="give the files of all folds, or remove images without predictions from the labels",
         )
     holding = [file.name for file in files if often in file.rows]
     return DataError(
@@ -174,7 +162,7 @@ def _uneven(labels: LabelSets, files: list[HeldOutFile], held: _Ints) -> DataErr
         where=together(holding[:3]),
         allowed="each image once, or in each repetition once",
         found=f"image {labels.images[often]} {_times(most)}; {found} {_times(fewest)}",
-        fix="leave one of the files out, or give the files that are missing",
+        fix="remove one of the files, or add the missing ones",
     )
 
 

@@ -1,4 +1,4 @@
-"""The posterior rule: the probability that each label is correct, and what is odd about the models that tell it.
+"""The posterior rule: the probability that each label is correct, and warnings about the models.
 
 A matrix of mistakes, the shares of the true classes, and a calibration of the model are estimated together. It is
 assumed that the model's mistakes and those of the labels are independent, except for a pull of both towards what an
@@ -14,10 +14,9 @@ import numpy.typing as npt
 from reassess.aggregation.golden import Golden
 from reassess.cleaning.checked_labels import corrected, known_labels
 from reassess.cleaning.class_candidates import ClassCandidates
-from reassess.cleaning.held_out import HeldOutPredictions
+from reassess.cleaning.held_out import HeldOutPredictions, cleaning_of
 from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.cleaning.noise_model import NoiseModel, fit_noise
-from reassess.cleaning.other_rules import cleaning_of
 from reassess.core.cleaning import Cleaning, LabelNoise
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError, ReassessWarning
@@ -28,7 +27,7 @@ __all__ = ["by_posterior"]
 _FEW, _MUCH = 0.5, 0.3  # labels that are first, and wrong labels: mistakes of poor models were seen to count as these
 _OFTEN, _HARDLY = 0.1, 1 / 8  # images whose label is not first, and how many of these have a wrong label at least
 _UNSURE_PART, _UNSURE, _TOO_GOOD = 0.1, 0.8, 0.98  # images that models are least sure of: part, certainty, labels
-_MANY, _LOOKED_AT = 100, 5_000  # images, of fewer nothing is said; rows of a file at most
+_MANY, _LOOKED_AT = 100, 5_000  # images: no warnings about fewer; rows of a file at most
 _TOO_SURE, _SOME, _PERFECT = 0.6, 0.06, 0.999  # sharpening, and mistakes, of poor models; labels that are first
 _PART_NEVER_SURE, _SURE_CLASS, _A_FEW = 0.25, 0.95, 20  # classes; certainty of their surest images; images of a class
 _SURE = 0.9999
@@ -45,9 +44,9 @@ def by_posterior(
     _warn_of_scores(held_out)
     model, found = fit_noise(images, seed=seed)
     if checked is None:
-        _warn_of_models(images, model, 1 - float(found.right.mean()))
+        _warn_of_models(images, model, 1 - float(found.correct.mean()))
     label_quality, suggested = np.empty(by_name.size), np.empty(by_name.size, np.int32)
-    label_quality[by_name], suggested[by_name] = found.right, found.likeliest
+    label_quality[by_name], suggested[by_name] = found.correct, found.likeliest
     of_checked = None
     if checked is not None:
         label_quality, of_checked = corrected(label_quality, known)
@@ -72,7 +71,7 @@ def by_posterior(
 
 
 def _warn_of_scores(held_out: HeldOutPredictions) -> None:
-    """Say if a file has outputs of sigmoids, or the best class alone."""
+    """Warn if a file has outputs of sigmoids, or only the best class."""
     certain = [_is_certain(file) for file in held_out.files]
     least = 0 if all(certain) and len(held_out.labels) >= _MANY else _MANY  # a fold may be certain by chance
     for file, is_certain in zip(held_out.files, certain, strict=True):
@@ -80,7 +79,9 @@ def _warn_of_scores(held_out: HeldOutPredictions) -> None:
             text = "scores are in [0, 1] and do not add up to 1, like outputs of sigmoids, so too few labels seem wrong"
             advice = "give logits, or probabilities that add up to 1"
         elif is_certain and file.rows.size >= least:
-            text = "one class of each image has probability 1, so right labels are dropped wherever the model is wrong"
+            text = (
+                "one class of each image has probability 1, so correct labels are dropped wherever the model is wrong"
+            )
             advice = "give probabilities of all classes, or use the method consistent"
         else:
             continue

@@ -26,21 +26,11 @@ __all__ = ["CleaningOutputs", "Kept"]
 
 @dataclass(frozen=True)
 class CleaningOutputs:
-    """Where each file goes; None for what is not asked for.
+    """Where each file goes; None for what is not asked for."""
 
-    Parameters
-    ----------
-    output
-        The wrong labels, a table; or the kept images, txt.
-    details
-        All labels.
-    page, images
-        A page of wrong labels, and the place of its images: both or neither.
-    """
-
-    output: Path
-    details: Path | None
-    page: Path | None
+    output: Path  # the wrong labels, a table; or the kept images, txt
+    details: Path | None  # all labels
+    page: Path | None  # A page of wrong labels, and the place of its images: both or neither
     images: Path | None
 
     @classmethod

@@ -76,27 +76,13 @@ def _parted(given: str) -> tuple[Path, str | None]:
 
 @dataclass(frozen=True)
 class Excluded:
-    """The images that are left out.
+    """The images that are left out."""
 
-    Parameters
-    ----------
-    file
-        The table of duplicates.
-    name
-        What the table calls the benchmark's set of images; None where it holds no row.
-    images
-        Names of the images that another set duplicates, as the benchmark calls them.
-    exact
-        How many of them have an exact copy; the others look like an image of another set.
-    unknown
-        How many of them are no image of the benchmark.
-    """
-
-    file: Path
-    name: str | None
-    images: tuple[str, ...]
-    exact: int
-    unknown: int
+    file: Path  # the table of duplicates
+    name: str | None  # what the table calls the benchmark's set of images; None where it holds no row
+    images: tuple[str, ...]  # Names of the images that another set duplicates, as the benchmark calls them
+    exact: int  # how many of them have an exact copy; the others look like an image of another set
+    unknown: int  # how many of them are no image of the benchmark
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""

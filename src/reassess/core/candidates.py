@@ -28,15 +28,15 @@ class Candidates(Shown):
     Parameters
     ----------
     questions
-        The candidates, each once: those of `propose` by image and class, those of `unasked_candidates` with the most
-        informative first.
+        The candidates, each once: by image and class from `propose`, the most informative first from
+        `unasked_candidates`.
     sources
         Who names classes: `original` if original labels do, then the models by name. Empty if it is not known.
     question_ids, source_ids
         int32, shape (P,): positions in `questions` and `sources`, by candidate and then by source.
     ranks
-        int32, shape (P,): place of the class among those of the image in the order of the model, from 1; 0 if it has
-        none, as the original label.
+        int32, shape (P,): rank of the class among the candidates of the image by that model, from 1; 0 for the
+        original label, and if it is not known.
     probabilities
         float64, shape (P,): the model's probability of the class, in [0, 1]; NaN where it is not known.
     reasons
@@ -111,7 +111,7 @@ class Candidates(Shown):
         image_ids, class_ids, source_ids, ranks, probabilities
             Of each row, shape (P,); without ranks or probabilities, none is known.
         classes
-            The classes that the ids are those of.
+            The classes of the ids.
         """
         classes = classes or Classes()
         for things, part in (("class ids", class_ids), ("sources", source_ids)):

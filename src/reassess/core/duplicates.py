@@ -16,8 +16,8 @@ from reassess.text import Shown
 
 __all__ = ["DUPLICATE_KINDS", "UNUSABLE_KINDS", "DuplicateCounts", "Duplicates", "count_duplicates"]
 
-DUPLICATE_KINDS = ("exact", "near")  # of which the rows of a group are
-UNUSABLE_KINDS = ("unreadable", "empty", "tiny")  # of which each row is of one image alone
+DUPLICATE_KINDS = ("exact", "near")  # kinds of groups
+UNUSABLE_KINDS = ("unreadable", "empty", "tiny")  # kinds of single images
 _KINDS = (*DUPLICATE_KINDS, *UNUSABLE_KINDS)
 
 
@@ -26,26 +26,6 @@ class Duplicates:
     """Groups of duplicate images, and images that are unreadable, empty or tiny.
 
     Symbols: S sets of images, R rows. An image may have several rows, each of another kind.
-
-    Parameters
-    ----------
-    sets
-        Names of the sets that have a row.
-    images
-        Name of the image of each row, in its set.
-    set_ids
-        int32, shape (R,): positions in `sets`.
-    groups
-        int32, shape (R,): the number of the group, from 1; 0 for what is in none: unreadable, empty and tiny images. A
-        group is of one kind, and holds two images or more.
-    kinds
-        The kind of each row: ``exact``, ``near``, ``unreadable``, ``empty`` or ``tiny``.
-
-    Raises
-    ------
-    DataError
-        A set is named twice, or has no row; a kind is not known; image is listed twice under one kind; a group is of
-        two kinds or of one image; or a number is missing, or stands where none may.
 
     Examples
     --------
@@ -58,11 +38,13 @@ class Duplicates:
     ('b.png',)
     """
 
-    sets: tuple[str, ...]
-    images: tuple[str, ...]
-    set_ids: npt.NDArray[np.int32]
+    sets: tuple[str, ...]  # names of the sets that have a row
+    images: tuple[str, ...]  # name of the image of each row, in its set
+    set_ids: npt.NDArray[np.int32]  # (R,): positions in `sets`
+    # (R,): the number of the group, from 1; 0 for unreadable, empty and tiny images. A group is of one kind, and has
+    # two images or more.
     groups: npt.NDArray[np.int32]
-    kinds: tuple[str, ...]
+    kinds: tuple[str, ...]  # the kind of each row: ``exact``, ``near``, ``unreadable``, ``empty`` or ``tiny``
 
     def __post_init__(self) -> None:
         check_text(self.sets, what="the name of a set")
@@ -155,7 +137,7 @@ class Duplicates:
 
     def _is_of(self, name: str) -> npt.NDArray[np.bool_]:
         """Which rows are of a set; bool, shape (R,)."""
-        fix = "a set of which nothing was found has no row"
+        fix = "a set without findings has no row"
         check_known([name], self.sets, thing="set of images", fix=fix)
         rows: npt.NDArray[np.bool_] = self.set_ids == self.sets.index(name)
         return rows
@@ -205,24 +187,13 @@ class Duplicates:
 
 @dataclass(frozen=True, repr=False)
 class DuplicateCounts(Shown):
-    """How many images of a set have a duplicate in a set: in another one, or in itself.
+    """How many images of a set have a duplicate in a set: in another one, or in itself."""
 
-    Parameters
-    ----------
-    name, elsewhere
-        The set, and the one that duplicates its images, which may be the same.
-    exact
-        How many images of `name` have an exact copy there.
-    near
-        How many have none, but an image that is near.
-    other_class
-        How many have an exact copy of another class there; None where the classes of a set are not known.
-    """
-
-    name: str
-    elsewhere: str
-    exact: int
-    near: int
+    name: str  # the set
+    elsewhere: str  # the set with the duplicates, which may be the same
+    exact: int  # how many images of `name` have an exact copy there
+    near: int  # how many have none, but an image that is near
+    # How many have an exact copy of another class there; None where the classes of a set are not known.
     other_class: int | None
 
     def to_json(self) -> dict[str, Any]:
@@ -247,7 +218,7 @@ def count_duplicates(
 
     Returns
     -------
-    Those of each set with itself, and of each two sets in both ways; also without any duplicate.
+    Counts of each set with itself, and of each two sets in both directions; also without any duplicate.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Which models are worth asking for candidates: what every subset, or those of a search, would reach."""
+"""Which models are worth asking for candidates: recall and number of candidates of subsets."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,24 +13,6 @@ __all__ = ["ModelChoice", "ModelSubset"]
 class ModelSubset:
     """What some of the models propose, together with the original labels, with the N of all models.
 
-    Parameters
-    ----------
-    models
-        Their names.
-    recall
-        Of the valid golden pairs, those that are proposed.
-    precision
-        Of the golden pairs that are proposed, those that are valid.
-    without_golden
-        Number of pairs that are proposed on golden images and are no golden pairs.
-    candidates
-        Number of candidates for all images that these models send to raters.
-    images
-        Number of these images.
-    missing
-        Number of images that other models hold and none of these does. Nothing is proposed there, and not even the
-        original label counts as proposed.
-
     Examples
     --------
     >>> subset = ModelSubset(("vit",), Proportion(8, 10), Proportion(8, 16), 3, 300, 100, 0)
@@ -38,13 +20,13 @@ class ModelSubset:
     (3.0, 0.8)
     """
 
-    models: tuple[str, ...]
-    recall: Proportion
-    precision: Proportion
-    without_golden: int
-    candidates: int
-    images: int
-    missing: int
+    models: tuple[str, ...]  # their names
+    recall: Proportion  # share of the valid golden questions that are candidates
+    precision: Proportion  # share of the golden questions among the candidates that are valid
+    without_golden: int  # number of candidates on golden images without a golden answer
+    candidates: int  # number of candidates for all images that these models send to raters
+    images: int  # number of these images
+    missing: int  # number of images that only other models predict: they have no candidate, not even the original label
 
     @property
     def per_image(self) -> float | None:
@@ -73,39 +55,6 @@ class ModelChoice(Shown):
     fewer candidates, until one is not shown to reach the target. The subset before it is chosen. So models are chosen
     whose recall is below the target in at most 10 % of all draws of golden images.
 
-    Parameters
-    ----------
-    target_recall
-        The recall that was asked for.
-    chosen
-        What was chosen, measured on the images of the check; None if the golden answers do not show the recall for all
-        models.
-    recall_bound
-        The recall that the golden answers show for the chosen models, with 90 % confidence; None if none are chosen.
-    highest_bound
-        The same for all models, on all golden images: no higher recall can be asked for.
-    recall
-        The share of the valid golden pairs that all models propose.
-    all_models
-        What all models together reach on the images of the check.
-    frontier
-        The subsets that the search found best: none with as few candidates reaches as many of its golden labels; of a
-        greedy search, among those of its order. From the fewest candidates to all models, each measured on the
-        images of the check.
-    subsets
-        How many were searched.
-    exact
-        Whether these are all that there are; else the search was greedy, and there may be better ones.
-    search_images, check_images
-        Number of golden images in either part.
-    not_candidates
-        Number of valid golden pairs that no model proposes, and that are not the original label.
-    set_aside
-        Number of golden images that all models set aside: there the original label alone counts as proposed.
-    not_predicted
-        Number of golden images of which no model says anything: none holds them, or none names a class of the benchmark
-        and there is no original label.
-
     Examples
     --------
     >>> one = ModelSubset(("vit",), Proportion(8, 10), Proportion(8, 16), 3, 300, 100, 0)
@@ -117,20 +66,25 @@ class ModelChoice(Shown):
     search           exact, 3 subsets
     """
 
-    target_recall: float
+    target_recall: float  # the recall that was asked for
+    # Measured on the images of the check; None if the golden answers do not show the recall for all models.
     chosen: ModelSubset | None
+    # The recall that the golden answers show for the chosen models, with 90 % confidence; None if none are chosen.
     recall_bound: float | None
-    highest_bound: float
-    recall: Proportion
-    all_models: ModelSubset
+    highest_bound: float  # the same for all models, on all golden images: no higher recall can be asked for
+    recall: Proportion  # share of the valid golden questions that are candidates of any model
+    all_models: ModelSubset  # what all models together reach on the images of the check
+    # The best subsets of the search: none with as few candidates reaches as many of its golden labels; of a greedy
+    # search, the best of its order. From the fewest candidates to all models, each measured on the images of the check.
     frontier: tuple[ModelSubset, ...]
-    subsets: int
-    exact: bool
-    search_images: int
-    check_images: int
+    subsets: int  # how many were searched
+    exact: bool  # whether these are all subsets; else the search was greedy, and there may be better ones
+    search_images: int  # golden images of the search
+    check_images: int  # golden images of the check
+    # number of valid golden questions that are not candidates: no model names the class, and it is not original.
     not_candidates: int
-    set_aside: int
-    not_predicted: int
+    set_aside: int  # number of golden images that need no question: only their original label counts as a candidate
+    not_predicted: int  # number of golden images without a candidate of any model
 
     @property
     def search(self) -> str:

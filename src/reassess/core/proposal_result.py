@@ -1,4 +1,4 @@
-"""What models propose for a set of images, and how that came about."""
+"""The result of `propose`: candidates, and the images that need no question."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,63 +18,21 @@ __all__ = ["ProposalResult", "ProposingModel"]
 
 @dataclass(frozen=True)
 class ProposingModel:
-    """What one model had to do with the candidates.
-
-    Parameters
-    ----------
-    name
-        What it is called.
-    kind
-        "ids", or what its scores are: "probabilities", "logits", of which the softmax was taken, or "bounded". That is
-        from 0 to 1 without adding up to 1, and taken for logits.
-    missing
-        Number of images that another model holds and this one does not: there it has no say.
-    unknown
-        Number of its images that no file knows, which are left out.
-    """
+    """A model's part in the candidates."""
 
     name: str
+    # "ids", or the kind of its scores: "probabilities", "logits", or "bounded": from 0 to 1 without adding up to 1, and
+    # taken as logits.
     kind: str
-    missing: int
-    unknown: int
+    missing: int  # number of images that another model predicts and this one does not
+    unknown: int  # number of its images that no file knows, which are not used
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ProposalResult(Shown):
     """The candidates for the images that go to raters, and what was decided about all images.
 
-    Symbols: R images that go to raters, A that are set aside, Q pairs that are proposed, K models.
-
-    Parameters
-    ----------
-    candidates
-        For the images that go to raters.
-    set_aside
-        The images on which all models that hold them agree with the original label: that label alone.
-    most_probable
-        N: so many of the most probable pairs of each model are proposed.
-    per_image
-        How many candidates an image were allowed, on average.
-    models
-        By name, also those that propose nothing.
-    holds
-        bool, shape (R + A, K): whether each model holds each image, those of the candidates and then those set aside.
-    sends
-        bool, shape (R, K): whether each model alone would send each image of the candidates to raters: it holds it, and
-        its first class is not the original label. Where there is no original
-        label, any model that names a class of the benchmark first sends the image.
-    unseen
-        Number of known images that no model holds, which are left out.
-    without_class
-        Number of images that models hold, without an original label, and for which no model names a class of the
-        benchmark first. They are left out, too.
-    without_original
-        Number of images that go to raters without an original label.
-
-    Raises
-    ------
-    DataError
-        `holds` or `sends` is of another shape.
+    Symbols: R images that go to raters, A that are set aside, Q candidates, K models.
 
     Examples
     --------
@@ -97,16 +55,21 @@ class ProposalResult(Shown):
     Candidates(0 candidates for 0 images)
     """
 
-    candidates: Candidates
+    candidates: Candidates  # for the images that go to raters
+    # The images that need no question, since all their models agree with the original label; with that label.
     set_aside: LabelSets
-    most_probable: int
-    per_image: float
-    models: tuple[ProposingModel, ...]
-    holds: npt.NDArray[np.bool_]
+    most_probable: int  # N: number of the most probable pairs of each model that are candidates
+    per_image: float  # candidates per image that were allowed, on average
+    models: tuple[ProposingModel, ...]  # by name, also models without a candidate
+    holds: npt.NDArray[np.bool_]  # (R + A, K): whether each model predicts each image, first images that go to raters
+    # (R, K): whether each model by itself would send each image to raters: its first class is not the original label,
+    # or there is no original label and its first class is one of the benchmark's.
     sends: npt.NDArray[np.bool_]
-    unseen: int
+    unseen: int  # number of known images that no model predicts, which are not used
+    # number of images without an original label and without a model whose first class is one of the benchmark's; they
+    # are not used either.
     without_class: int
-    without_original: int
+    without_original: int  # number of images that go to raters without an original label
 
     def __post_init__(self) -> None:
         images, models = len(self.candidates.questions.images), len(self.models)
@@ -127,7 +90,7 @@ class ProposalResult(Shown):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the models are called, in the order of the columns of `holds`."""
+        """The names of the models, in the order of the columns of `holds`."""
         return tuple(model.name for model in self.models)
 
     @property
@@ -152,7 +115,7 @@ class ProposalResult(Shown):
         Raises
         ------
         DataError
-            A model is not among those that were given.
+            A model is unknown.
         """
         check_several(models, what="models")
         chosen = set(models)

@@ -32,46 +32,22 @@ _MOST_WORKERS = 1000
 
 @dataclass(frozen=True)
 class ScannedSet:
-    """One set of images that was scanned.
+    """One set of images that was scanned."""
 
-    Parameters
-    ----------
-    name
-        What it is called among the sets.
-    place
-        Its folder or archive.
-    images
-        How many it holds.
-    classes
-        The class of each image with duplicates; None if its classes are not known.
-    unreadable
-        The images that could not be read, each with the reason.
-    """
-
-    name: str
-    place: Path
-    images: int
-    classes: Mapping[str, str] | None
-    unreadable: tuple[tuple[str, str], ...]
+    name: str  # what it is called among the sets
+    place: Path  # its folder or archive
+    images: int  # how many it holds
+    classes: Mapping[str, str] | None  # the class of each image with duplicates; None if its classes are not known
+    unreadable: tuple[tuple[str, str], ...]  # the images that could not be read, each with the reason
 
 
 @dataclass(frozen=True, repr=False)
 class Scan(Shown):
-    """What was found in sets of images.
+    """What was found in sets of images."""
 
-    Parameters
-    ----------
-    sets
-        Each set, sorted by name.
-    duplicates
-        What was found, as a table.
-    smallest_side
-        An image with a shorter side, in pixels, is tiny.
-    """
-
-    sets: tuple[ScannedSet, ...]
-    duplicates: Duplicates
-    smallest_side: int
+    sets: tuple[ScannedSet, ...]  # each set, sorted by name
+    duplicates: Duplicates  # what was found, as a table
+    smallest_side: int  # an image with a shorter side, in pixels, is tiny
 
     @property
     def counts(self) -> tuple[DuplicateCounts, ...]:

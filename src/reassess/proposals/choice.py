@@ -23,7 +23,7 @@ __all__ = ["USUAL_RECALL", "choose_models"]
 
 USUAL_RECALL = 0.97
 _CONFIDENCE = 0.9  # of a bound on one side
-_SEARCHED = 3  # one golden image in so many finds subsets, and the others check them
+_SEARCHED = 3  # every third golden image finds subsets, the others check them
 
 
 def choose_models(
@@ -36,17 +36,17 @@ def choose_models(
     images check the best ones, from all models to fewer candidates, until the lower bound of a subset's recall, with
     90 % confidence, is below `recall`. The subset before it is chosen.
 
-    A subset proposes what `propose` would with its models alone and the N of all models. It sets aside the images on
-    which those of its models that hold them agree with the original label, which then alone counts as proposed; and of
-    an image that none of its models holds it proposes nothing. Recall is that of the same golden pairs for every
-    subset: those on images of which a model says anything.
+    A subset names the candidates of `propose` for its models only, with the N of all models. If its models that predict
+    an image agree with the original label, only that label counts as a candidate; an image that none of them predicts
+    has no candidate. Recall is over the same golden questions for every subset: those on images with a
+    candidate of any model.
 
     Parameters
     ----------
     result
-        As `propose` gives them, of all models.
+        From `propose`, for all models.
     golden
-        Pairs that experts judged; images of which no model says anything are left out and counted.
+        Questions that experts answered; images without a candidate of any model are not used, and counted.
     recall
         What to reach, in (0, 1].
     seed
@@ -60,7 +60,7 @@ def choose_models(
     Raises
     ------
     DataError
-        No golden image is among those of the models; none of their pairs is valid; no model has a candidate.
+        The models predict no golden image; no golden question on their images is valid; or no model has a candidate.
 
     Examples
     --------

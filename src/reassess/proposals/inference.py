@@ -23,7 +23,7 @@ _MOST_WORKERS = 1000
 
 
 def _ignore(*_: object) -> None:
-    """Tell nobody."""
+    """Do nothing."""
 
 
 def predict(
@@ -41,8 +41,8 @@ def predict(
 ) -> tuple[ImagePredictions, ...]:
     """Run models on images, and write what they predict.
 
-    A run that was interrupted goes on if it is called again: what was finished lies in a folder beside `output` that is
-    called as it is and ``.unfinished``, until the end.
+    An interrupted run goes on if it is called again: until the end, a folder beside `output` with its name and
+    ``.unfinished`` keeps what is finished.
 
     Parameters
     ----------
@@ -51,11 +51,11 @@ def predict(
     output
         Of one model a file: npy, float16 scores in the order of the benchmark's classes, with the names of the images
         in a text file beside it; or a table with the 20 best classes. Of several a folder, with a file for each. In
-        npy, a class that is none of a model's outputs has the score 0 if all scores are from 0 to 1, and else -inf.
+        npy, a class without an output has the score 0 if all scores are from 0 to 1, and else -inf.
     images
         A folder, zip, tar or list, see `open_images`; by default the benchmark's.
     benchmark
-        To which the images belong; by default the known one of which they are.
+        The benchmark of the images; by default the known one that has them.
     batch_size
         Images that a model gets at once.
     workers
@@ -66,9 +66,9 @@ def predict(
     force
         Overwrite files that exist.
     tell
-        Is told what is about to be done, a line at a time.
+        Called with each line of text about the next step.
     progress
-        Is told the name of a model, how many images it is through with, and how many there are.
+        Called with the name of a model, the number of its finished images, and of all.
 
     Raises
     ------

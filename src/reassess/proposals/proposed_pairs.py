@@ -1,9 +1,9 @@
 """Golden pairs and all candidates, each with the models that decide whether raters are asked about it.
 
-Symbols: K models, S a subset of them. What S proposes is what `propose` would with the models of S alone and the N of
+Symbols: K models, S a subset of them. S proposes what `propose` would with the models of S only and the N of
 all models. S sends an image to raters if one of S that holds it does not agree with the original label; then it
 proposes the original label and what one of S proposes. An image that S holds and does not send keeps its original
-label. Of an image that none of S holds nothing is said, not even its original label.
+label. An image that none of S holds has no candidate, not even its original label.
 """
 
 from dataclasses import dataclass, replace
@@ -27,18 +27,10 @@ _Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of an image and a class, of which S proposes one if one of S proposes it and one sends its image.
+    """Pairs of an image and a class. S proposes one if one of S proposes it and one sends its image."""
 
-    Parameters
-    ----------
-    members
-        bool, shape (n, K): the models that propose the pair.
-    sends
-        bool, shape (n, K): the models that send its image to raters.
-    """
-
-    members: _Bools
-    sends: _Bools
+    members: _Bools  # (n, K): the models that propose the pair
+    sends: _Bools  # (n, K): the models that send its image to raters
 
     def __len__(self) -> int:
         return len(self.members)
@@ -65,30 +57,18 @@ class Pairs:
 
 @dataclass(frozen=True)
 class GoldenPairs:
-    """The pairs on golden images: what experts judged, and what is proposed beside it.
+    """The pairs on golden images: what experts judged, and what is proposed beside it."""
 
-    Parameters
-    ----------
-    pairs
-        The golden pairs. The original label counts as proposed by every model that holds the image, whether or not the
-        image is sent to raters, since it then keeps that label.
-    valid
-        bool: whether each is valid.
-    images
-        int64: the image of each, by number.
-    without_golden, without_golden_images
-        The candidates on golden images that are no golden pairs, and the original labels that stay there; and the image
-        of each, by number.
-    not_candidates, set_aside, not_predicted
-        As in `ModelChoice`.
-    """
-
+    # The original label counts as proposed by every model that has the image, also if the image is not sent to raters,
+    # since it then keeps that label.
     pairs: Pairs
-    valid: _Bools
-    images: _Ints
-    without_golden: Pairs
-    without_golden_images: _Ints
-    not_candidates: int
+    valid: _Bools  # whether each is valid
+    images: _Ints  # the image of each, by number
+    without_golden: (
+        Pairs  # candidates on golden images without a golden answer, and the original labels that stay there
+    )
+    without_golden_images: _Ints  # the image of each of them, by number
+    not_candidates: int  # this and the following as in `ModelChoice`
     set_aside: int
     not_predicted: int
 
@@ -201,5 +181,5 @@ def _check(valid: _Bools, images: int) -> None:
             "no-golden-answers",
             "no golden question on the models' images is valid",
             found=f"{valid.size:,} pairs that are not valid",
-            fix="without a valid pair there is no recall: judge more pairs",
+            fix="recall needs a valid golden question: answer more",
         )

@@ -1,4 +1,4 @@
-"""The files that a run writes: what they are called, whether they can be, and the scores of all shards in them."""
+"""The files of a run: their names, whether they can be written, and the scores of all shards in them."""
 
 import os
 import re
@@ -73,7 +73,7 @@ def _identity(model: str) -> str:
 
 
 def _file_names(models: Sequence[str]) -> list[str]:
-    """What the file of each model is called, without suffix: ONNX files after as many folders as tell them apart.
+    """File name for each model, without suffix; ONNX files with as many folders as needed to differ.
 
     >>> _file_names(["timm:resnet18.a1_in1k", "onnx:models/lite0.onnx"])
     ['timm-resnet18.a1_in1k', 'onnx-lite0']
@@ -89,7 +89,7 @@ def _file_names(models: Sequence[str]) -> list[str]:
 
 
 def _file_name(model: str, parts: int) -> str:
-    """What the file of a model is called: an ONNX file after the last parts of its path."""
+    """File name for a model: an ONNX file by the last parts of its path."""
     kind, _, name = model.partition(":")
     if kind == "onnx":
         path = Path(name)
@@ -101,7 +101,7 @@ def _file_name(model: str, parts: int) -> str:
 def check_files(
     files: Sequence[Path],
     output: Path,
-    pictures: ImageSource,
+    images: ImageSource,
     benchmark: Benchmark | None,
     may_replace: Callable[[Path], bool],
 ) -> None:
@@ -111,7 +111,7 @@ def check_files(
     for path in (*([output] if is_folder else []), *written):
         if benchmark is not None:
             check_place(path, benchmark)
-        if exists(path) and path.samefile(pictures.place):
+        if exists(path) and path.samefile(images.place):
             raise OutputError(
                 "output-is-input", "output is the file with the image names", where=path, fix="choose another name"
             )
@@ -121,7 +121,7 @@ def check_files(
         for path in written:
             check_output(path, force=may_replace(path))
     for file in filter(is_array, files):
-        name_lines(file, pictures.names)
+        name_lines(file, images.names)
 
 
 def write_shards(
@@ -131,7 +131,7 @@ def write_shards(
     names: Sequence[str],
     may_replace: Callable[[Path], bool],
 ) -> tuple[int, dict[int, str], int]:
-    """Write what the shards of a model hold; the files take their places with those of the other models."""
+    """Write the scores of a model's shards; the files appear together with other models'."""
     rows: list[int] = []
     reasons: dict[int, str] = {}
     moved = 0
@@ -160,7 +160,7 @@ def write_shards(
 
 
 def _save(path: Path, parts: Iterator[npt.NDArray[np.float16]], rows: int) -> None:
-    """Write scores that follow one another, of which one part is in memory at a time."""
+    """Write parts of scores in order, with one part in memory at a time."""
     first = next(parts)
     array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(rows, first.shape[1]))
     start = 0

@@ -49,8 +49,8 @@ class Decoder:
         """The pixels of an image, uint8, shape (height, width, 3); or why it cannot be read."""
         return read_picture(self.images, row, self._pixels)
 
-    def _pixels(self, picture: "Image.Image") -> Pixels:
-        return np.asarray(picture) if self.transform is None else self.transform.cut(picture)
+    def _pixels(self, image: "Image.Image") -> Pixels:
+        return np.asarray(image) if self.transform is None else self.transform.cut(image)
 
 
 def decoded(decode: Decoder, batches: Sequence[range], workers: int) -> _Batches:
@@ -70,7 +70,7 @@ def decoded(decode: Decoder, batches: Sequence[range], workers: int) -> _Batches
 
 
 def _ahead(decode: Decoder, batches: Sequence[range], workers: int) -> _Batches:
-    """The batches, of which some are decoded by processes ahead of the one that is given; of no worker, in this one."""
+    """The batches; processes decode some of them ahead, or this one without workers."""
     parts = [list(_parts(batch)) for batch in batches]
     ahead = _AHEAD * max(map(len, parts), default=1)
     flat = [part for of_batch in parts for part in of_batch]
@@ -89,7 +89,7 @@ def _decode_rows(decode: Decoder, rows: range) -> list[Pixels | str]:
 
 def score_shards(
     model: ImageModel,
-    pictures: ImageSource,
+    images: ImageSource,
     shards: Shards,
     outputs: OutputClasses,
     *,
@@ -104,14 +104,14 @@ def score_shards(
     pending = shards.pending()
     spans = [shards.rows(number) for number in pending]
     batches = [[span[at : at + batch_size] for at in range(0, len(span), batch_size)] for span in spans]
-    total = len(pictures)
+    total = len(images)
     done = total - sum(map(len, spans))
-    results = decoded(Decoder(pictures, model.transform), list(chain.from_iterable(batches)), workers)
+    results = decoded(Decoder(images, model.transform), list(chain.from_iterable(batches)), workers)
     with closing(results):
         for number, of_shard in zip(pending, batches, strict=True):
             parts = []
             for rows, result in zip(of_shard, results, strict=False):  # the rest of the results is of other shards
-                parts.append(_scored(model, pictures, rows, result, shards.outputs, outputs))
+                parts.append(_scored(model, images, rows, result, shards.outputs, outputs))
                 done += len(rows)
                 progress(model.name, done, total)
             shards.write(number, Shard.joined(parts))
@@ -119,7 +119,7 @@ def score_shards(
 
 def _scored(
     model: ImageModel,
-    pictures: ImageSource,
+    images: ImageSource,
     rows: range,
     result: Sequence[Pixels | str],
     width: int,
@@ -132,7 +132,7 @@ def _scored(
     scores = model.scores(pixels) if pixels else np.empty((0, width))
     with at(model.name):
         check_shape(scores, (len(read), width), what="the scores, which was another one before")
-        halves = _halves(outputs.shared_out(scores), [pictures.names[row] for row in read])
+        halves = _halves(outputs.shared_out(scores), [images.names[row] for row in read])
     moved = int(np.count_nonzero(outputs.best(halves) != outputs.best(scores)))
     return Shard(np.array(read, np.int64), halves, reasons, moved)
 

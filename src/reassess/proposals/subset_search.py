@@ -25,27 +25,13 @@ _Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Found:
-    """Subsets, and what each reaches.
+    """Subsets, and what each reaches."""
 
-    Parameters
-    ----------
-    models
-        K.
-    subsets
-        bool, shape (n, K); or None for all but the empty one: row i is the subset with the number i + 1.
-    hits
-        int64, shape (n,): valid golden pairs that are proposed.
-    candidates
-        int64, shape (n,): candidates for all images that are sent to raters.
-    sizes
-        int64, shape (n,): number of models.
-    """
-
-    models: int
-    subsets: _Bools | None
-    hits: _Ints
-    candidates: _Ints
-    sizes: _Ints
+    models: int  # K
+    subsets: _Bools | None  # (n, K); or None for all but the empty one: row i is the subset with the number i + 1
+    hits: _Ints  # (n,): valid golden pairs that are proposed
+    candidates: _Ints  # (n,): candidates for all images that are sent to raters
+    sizes: _Ints  # (n,): number of models
 
     @property
     def exact(self) -> bool:
@@ -73,7 +59,7 @@ class Found:
 
 
 def find_subsets(result: ProposalResult, golden: GoldenPairs) -> Found:
-    """Measure subsets by golden pairs: all of up to 20 models; of more, those of a greedy order."""
+    """Measure subsets by golden pairs: all of up to 20 models; of more models, a greedy order."""
     pairs, valid = sent_pairs(result), golden.pairs.part(golden.valid)
     return _every_subset(pairs, valid) if len(result.models) <= MOST_EXACT else _greedy(pairs, valid)
 
@@ -92,8 +78,8 @@ def _every_subset(pairs: Pairs, valid: Pairs) -> Found:
 def proposed_by_each(pairs: Pairs) -> _Ints:
     """How many of the pairs each subset proposes, but the empty one; int64, shape (2 ** K - 1,).
 
-    A pair is lost where a subset has none of the models that propose it, or none that sends its image. What lacks both
-    is counted twice, and so taken off once.
+    A pair is lost if a subset has none of the models that propose it, or none that sends its image. If both are
+    missing, it was counted twice, so one is taken off.
     """
     models = pairs.members.shape[1]
     bits = 1 << np.arange(models)

@@ -39,7 +39,7 @@ def unasked_candidates(
     labels
         The label sets of all outcomes.
     scores
-        The rated questions; None if there are none: then images without a label set are unrated.
+        The rated questions, if there are any; without them, images without a label set are unrated.
     top_k
         How many of a model's best classes count as predicted.
 

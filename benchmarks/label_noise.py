@@ -90,7 +90,7 @@ def print_people() -> None:
     predictions = read_predictions(found("heldout-first-rater.npz"), labels.classes)
     held_out = HeldOutPredictions.of({"held-out": predictions}, labels)
     unfair = HeldOutPredictions.of({"unfair": exchanged(predictions)}, labels)
-    cleaning = clean_by_posterior(held_out)
+    cleaning = find_label_errors(held_out)
     assert cleaning.noise is not None
     ranked = wrong[np.argsort(cleaning.label_quality, kind="stable")]
     off = np.abs(cleaning.noise.matrix - matrix_of(truth, labels.indices.astype(np.int64), 10)).mean()
@@ -107,7 +107,7 @@ def print_people() -> None:
         )
     print_pulls(held_out)
     print_samples("the network", held_out, cleaning, wrong)
-    print_samples("an unfair one", unfair, clean_by_posterior(unfair), wrong)
+    print_samples("an unfair one", unfair, find_label_errors(unfair), wrong)
 
 
 def print_pulls(held_out: HeldOutPredictions) -> None:
@@ -115,7 +115,7 @@ def print_pulls(held_out: HeldOutPredictions) -> None:
     print("\n| pull | share % |\n|---|---|")
     for pull in PULLS:
         with patch.object(posterior, "PULL", pull):
-            noise = clean_by_posterior(held_out).noise
+            noise = find_label_errors(held_out).noise
         assert noise is not None
         print(f"| {pull} | {100 * noise.share:.2f} |", flush=True)
 
@@ -191,7 +191,7 @@ def print_drawn_labels() -> None:
     rng = np.random.default_rng(0)
     scores, truth = simulated(POINTS, 10, DRAWN_SURENESS, rng)
     labels = (rng.random((POINTS, 1)) > np.cumsum(scores, axis=1)[:, :-1]).sum(axis=1)
-    noise = clean_by_posterior(held_out_of(scores, labels), keep=0).noise
+    noise = find_label_errors(held_out_of(scores, labels), keep=0).noise
     assert noise is not None
     print(f"\ndrawn labels: {100 * (labels != truth).mean():.1f} % wrong, {100 * noise.share:.1f} % estimated")
 
@@ -240,7 +240,7 @@ def print_many_classes() -> None:
         rng = np.random.default_rng(0)
         scores, truth = simulated(MANY_CLASSES * OF_A_CLASS, MANY_CLASSES, sureness, rng)
         labels = wrong_labels(truth, MANY_CLASSES, WRONG, "uniform", rng)
-        noise = clean_by_posterior(held_out_of(scores, labels), keep=0).noise
+        noise = find_label_errors(held_out_of(scores, labels), keep=0).noise
         assert noise is not None
         shares_in_16 = np.sort(scores, axis=1)[:, -16:].sum(axis=1)
         right, wrong = (scores.argmax(axis=1) == truth).mean(), (labels != truth).mean()

@@ -103,7 +103,7 @@ for fold in folds.values:
     images = folds.images_of(fold)
     logits = outputs(net, pictures[[row_of[image] for image in images]]).numpy()
     said[f"fold {fold}"] = Predictions.from_scores(logits, images, classes=classes)
-cleaning = clean_by_posterior(HeldOutPredictions.of(said, labels, folds=[folds]))
+cleaning = find_label_errors(HeldOutPredictions.of(said, labels, folds=[folds]))
 print(cleaning)
 truth = np.array([NAMES.index(image.split("/")[1]) for image in cleaning.images])
 wrong, dropped = cleaning.class_ids != truth, ~cleaning.kept

@@ -58,6 +58,13 @@ def message(function: Callable[..., object], *args: object, **options: object) -
     return str(caught.value)
 
 
+def fault_of(function: Callable[..., object], *args: object, **options: object) -> tuple[str, object]:
+    """The code of the error that a call raises, and what it found."""
+    with pytest.raises(ReassessError) as caught:
+        function(*args, **options)
+    return caught.value.code, caught.value.found
+
+
 def labels_of(sets: Mapping[str, Iterable[int]], classes: Classes | None = None) -> LabelSets:
     """The valid classes of each image."""
     return LabelSets.from_lists(list(sets), [list(ids) for ids in sets.values()], classes)

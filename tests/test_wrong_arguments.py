@@ -29,9 +29,6 @@ from reassess import (
     by_mean,
     by_recipe,
     checked_truth,
-    clean_by_confident_learning,
-    clean_by_consistency,
-    clean_by_posterior,
     compare,
     evaluate,
     fit_dawid_skene,
@@ -327,23 +324,23 @@ def targets(**parts: Any) -> TrainingTargets:
         (lambda: ImageSelection(("a",), others=3), f"{NO_NAMES}int"),
         (lambda: ImageSelection(name for name in "ab"), f"{NO_NAMES}generator"),
         (lambda: ImageSelection(("a",)).rows(None), f"{NO_NAMES}NoneType"),
-        (lambda: clean_by_posterior(MODEL), NO_HELD_OUT),
-        (lambda: clean_by_consistency(MODEL), NO_HELD_OUT),
-        (lambda: clean_by_confident_learning(MODEL), NO_HELD_OUT),
+        (lambda: find_label_errors(MODEL), NO_HELD_OUT),
+        (lambda: find_label_errors(MODEL, "consistent"), NO_HELD_OUT),
+        (lambda: find_label_errors(MODEL, "confident"), NO_HELD_OUT),
         (
-            lambda: clean_by_posterior(HELD_OUT, keep=[0.5, 0.6]),
+            lambda: find_label_errors(HELD_OUT, keep=[0.5, 0.6]),
             "least probability that a label is right is not a number\n  found:   [0.5, 0.6]",
         ),
         (
-            lambda: clean_by_posterior(HELD_OUT, precision="most"),
+            lambda: find_label_errors(HELD_OUT, precision="most"),
             "share of right labels among the kept ones is not a number\n  found:   'most'",
         ),
         (
-            lambda: clean_by_posterior(HELD_OUT, checked={"0.png": True}),
+            lambda: find_label_errors(HELD_OUT, checked={"0.png": True}),
             "wrong type of the checked labels\n  allowed: Golden\n  found:   dict\n  fix:     checked_truth(ANSWERS)",
         ),
         (
-            lambda: clean_by_consistency(HELD_OUT, at_least=0.5),
+            lambda: find_label_errors(HELD_OUT, "consistent", at_least=0.5),
             "number of repetitions in which the top-1 is the label is not a whole number\n  found:   0.5",
         ),
         (
@@ -387,7 +384,7 @@ def test_other_kinds_are_refused_by_what_writes_and_checks(make: Callable[[], ob
 
 SEEDED: list[Callable[[Any], object]] = [
     lambda seed: make_folds(ONE_OF_THREE, k=3, seed=seed),
-    lambda seed: clean_by_posterior(HELD_OUT, seed=seed),
+    lambda seed: find_label_errors(HELD_OUT, seed=seed),
     lambda seed: rank_models(Panel.from_predictions({"one": MODEL, "two": MODEL}, LABELS), seed=seed),
     lambda seed: rater_reliability(ONE_VOTE, seed=seed),
     lambda seed: CURVE.bands(np.array([0.5]), seed=seed),

@@ -13,12 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.aggregation.golden import Golden
-from reassess.cleaning import noise_model
+from reassess.cleaning import find_label_errors, noise_model
 from reassess.cleaning import noise_model as posterior
 from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.cleaning.noise_model import fit_noise
-from reassess.cleaning.other_rules import clean_by_confident_learning, clean_by_consistency
-from reassess.cleaning.posterior_rule import clean_by_posterior
 from reassess.core.class_names import UnknownClasses
 from reassess.core.cleaning import Cleaning
 from reassess.core.predictions import Predictions
@@ -62,7 +60,7 @@ def test_consistency_is_what_counting_says(seed: int, repetitions: int, data: st
     sets = labels_of_classes(labels, 3)
     files = {f"{row}": Predictions.from_ids(ids, sets.images) for row, ids in enumerate(said)}
     at_least = data.draw(st.none() | st.integers(1, repetitions))
-    cleaning = clean_by_consistency(HeldOutPredictions.of(files, sets), at_least=at_least)
+    cleaning = find_label_errors(HeldOutPredictions.of(files, sets), "consistent", at_least=at_least)
     for column, label in enumerate(labels.tolist()):
         votes = Counter(said[:, column].tolist())
         needed = at_least or repetitions // 2 + 1
@@ -78,7 +76,7 @@ def test_a_prediction_that_is_no_class_is_not_the_label() -> None:
     labels = labels_of_classes([0, 1, 0, 1], 2)
     unknown = UnknownClasses(1, ("x",))
     model = Predictions.from_ids([0, 1, -1, 1], labels.images, unknown_classes=unknown)
-    cleaning = clean_by_consistency(HeldOutPredictions.of({"a": model}, labels))
+    cleaning = find_label_errors(HeldOutPredictions.of({"a": model}, labels), "consistent")
     assert cleaning.kept.tolist() == [True, True, False, True]
     assert cleaning.suggested.tolist() == [0, 1, -1, 1]
 
@@ -130,26 +128,26 @@ def test_other_numbers_of_the_classes_change_nothing_but_the_numbers() -> None:
     new = np.array([2, 0, 3, 1])
     moved = np.empty_like(scores)
     moved[:, new] = scores
-    one, other = clean_by_posterior(held_out_of(scores, labels)), clean_by_posterior(held_out_of(moved, new[labels]))
+    one, other = find_label_errors(held_out_of(scores, labels)), find_label_errors(held_out_of(moved, new[labels]))
     assert other.label_quality == pytest.approx(one.label_quality, abs=1e-3)
     assert (new[one.suggested] == other.suggested).mean() > 0.99
 
 
 def test_of_a_large_set_a_sample_is_calibrated_and_all_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     scores, _, labels = noisy(count=3_000)
-    whole = clean_by_posterior(held_out_of(scores, labels))
+    whole = find_label_errors(held_out_of(scores, labels))
     monkeypatch.setattr(posterior, "_SAMPLE", 1_500)
-    sampled = clean_by_posterior(held_out_of(scores, labels))
+    sampled = find_label_errors(held_out_of(scores, labels))
     assert not np.array_equal(whole.label_quality, sampled.label_quality)
     assert sampled.label_quality == pytest.approx(whole.label_quality, abs=0.2)
     assert sampled.noise.share == pytest.approx(whole.noise.share, abs=0.02)
-    assert np.array_equal(clean_by_posterior(held_out_of(scores, labels)).label_quality, sampled.label_quality)
+    assert np.array_equal(find_label_errors(held_out_of(scores, labels)).label_quality, sampled.label_quality)
 
 
 @pytest.mark.parametrize("precision", [0.9, 0.97, 0.999])
 def test_a_precision_is_reached_with_as_many_images_as_can_be(precision: float) -> None:
     scores, _, labels = noisy()
-    cleaning = clean_by_posterior(held_out_of(scores, labels), precision=precision)
+    cleaning = find_label_errors(held_out_of(scores, labels), precision=precision)
     kept, left = cleaning.label_quality[cleaning.kept], cleaning.label_quality[~cleaning.kept]
     assert kept.mean() >= precision
     assert left.max() < kept.min()
@@ -163,7 +161,7 @@ def test_equally_likely_labels_are_kept_or_dropped_together(precision: float) ->
     labels[:CLASSES] = np.arange(CLASSES)
     scores[:CLASSES] = 0.03 + 0.88 * np.eye(CLASSES)
     held_out = held_out_of(np.repeat(scores, 75, axis=0), np.repeat(labels, 75))
-    cleaning = clean_by_posterior(held_out, precision=precision)
+    cleaning = find_label_errors(held_out, precision=precision)
     assert cleaning.label_quality[cleaning.kept].mean() >= precision
     assert all(len(set(kind)) == 1 for kind in cleaning.kept.reshape(8, 75).tolist())
 
@@ -171,8 +169,8 @@ def test_equally_likely_labels_are_kept_or_dropped_together(precision: float) ->
 def test_a_precision_out_of_reach_says_what_is_in_reach() -> None:
     scores, _, labels = noisy()
     held_out = held_out_of(0.9 * scores + 0.1 / CLASSES, labels)
-    most = np.floor(1e4 * clean_by_posterior(held_out).label_quality.max()) / 1e4  # which can be reached
-    assert message(clean_by_posterior, held_out, precision=1.0) == (
+    most = np.floor(1e4 * find_label_errors(held_out).label_quality.max()) / 1e4  # which can be reached
+    assert message(find_label_errors, held_out, precision=1.0) == (
         "no threshold reaches this precision\n"
         f"  allowed: a precision of up to {most:.4f}\n"
         "  found:   1.0\n"
@@ -183,11 +181,11 @@ def test_a_precision_out_of_reach_says_what_is_in_reach() -> None:
 def test_everything_is_kept_at_zero_and_numbers_out_of_range_are_refused() -> None:
     scores, _, labels = noisy()
     held_out = held_out_of(scores, labels)
-    assert clean_by_posterior(held_out, keep=0).kept.all()
-    assert message(clean_by_posterior, held_out, keep=1.5).startswith("least probability that a label is right out of")
+    assert find_label_errors(held_out, threshold=0).kept.all()
+    assert message(find_label_errors, held_out, keep=1.5).startswith("least probability that a label is right out of")
     for precision in (-0.1, 1.5, float("nan")):
-        assert message(clean_by_posterior, held_out, precision=precision).startswith("share of right labels among the")
-    assert message(clean_by_consistency, held_out, at_least=2) == (
+        assert message(find_label_errors, held_out, precision=precision).startswith("share of right labels among the")
+    assert message(partial(find_label_errors, method="consistent"), held_out, at_least=2) == (
         "number of repetitions in which the top-1 is the label out of range\n  allowed: 1 to 1\n  found:   2"
     )
 
@@ -198,7 +196,7 @@ def test_a_reason_says_whether_the_label_is_likeliest_and_whether_that_is_enough
     scores, truth = simulated(600, 3, 2.0, rng)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ReassessWarning)
-        found = clean_by_posterior(held_out_of(scores, wrong_labels(truth, 3, 0.2, "uniform", rng)), keep=keep)
+        found = find_label_errors(held_out_of(scores, wrong_labels(truth, 3, 0.2, "uniform", rng)), threshold=keep)
     told = {
         (True, True): "the label is likely",
         (True, False): "likely enough, though another class is likelier",
@@ -212,7 +210,7 @@ def test_a_reason_says_whether_the_label_is_likeliest_and_whether_that_is_enough
 def test_a_class_without_a_kept_image_is_refused() -> None:
     labels = labels_of_classes([0, 0, 1, 2], 3)
     model = Predictions.from_ids([0, 0, 1, 1], labels.images)
-    assert message(clean_by_consistency, HeldOutPredictions.of({"a": model}, labels)) == (
+    assert message(partial(find_label_errors, method="consistent"), HeldOutPredictions.of({"a": model}, labels)) == (
         "no image of a class is kept\n"
         "  allowed: some of each class\n"
         "  found:   none of 2 (1 class of 3)\n"
@@ -227,17 +225,17 @@ def test_a_class_that_loses_more_than_a_third_is_warned_of() -> None:
         if warned:
             text = "^more than a third is dropped of 0: look at these before you train without them$"
             with pytest.warns(ReassessWarning, match=text):
-                clean_by_consistency(held_out)
+                find_label_errors(held_out, "consistent")
         else:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
-                clean_by_consistency(held_out)
+                find_label_errors(held_out, "consistent")
 
 
 def test_ids_alone_have_no_probabilities() -> None:
     labels = labels_of_classes([0, 1], 2)
     held_out = HeldOutPredictions.of({"ids.csv": Predictions.from_ids([0, 1], labels.images)}, labels)
-    assert message(clean_by_posterior, held_out) == (
+    assert message(find_label_errors, held_out) == (
         "held-out predictions have only ids\n"
         "  where:   ids.csv\n"
         "  allowed: scores of all classes, from which the probability that a label is right follows\n"
@@ -247,7 +245,7 @@ def test_ids_alone_have_no_probabilities() -> None:
 
 @pytest.mark.parametrize("labels", [[0], [0, 0, 0]])
 def test_one_image_and_one_class_are_kept(labels: list[int]) -> None:
-    cleaning = clean_by_posterior(held_out_of(np.ones((len(labels), 1)), labels))
+    cleaning = find_label_errors(held_out_of(np.ones((len(labels), 1)), labels))
     assert cleaning.kept.all()
     assert cleaning.label_quality.tolist() == [1.0] * len(labels)
     assert cleaning.noise.share == 0
@@ -255,7 +253,7 @@ def test_one_image_and_one_class_are_kept(labels: list[int]) -> None:
 
 def test_a_few_images_give_probabilities() -> None:
     """Of two images, one for each class, nothing can be learned, and nothing breaks."""
-    cleaning = clean_by_posterior(held_out_of(np.array([[0.9, 0.1], [0.2, 0.8]]), [0, 1]))
+    cleaning = find_label_errors(held_out_of(np.array([[0.9, 0.1], [0.2, 0.8]]), [0, 1]))
     assert cleaning.kept.all()
     assert np.isfinite(cleaning.label_quality).all()
 
@@ -266,7 +264,7 @@ def test_checked_labels_are_certain_and_suggestions_agree_with_them() -> None:
     rows = np.random.default_rng(5).permutation(IMAGES)[:200]
     pairs = Questions.from_columns([held_out.labels.images[row] for row in rows], labels[rows])
     right = truth[rows] == labels[rows]
-    cleaning = clean_by_posterior(held_out, checked=Golden(pairs, right))
+    cleaning = find_label_errors(held_out, checked=Golden(pairs, right))
     assert cleaning.kept[rows].tolist() == right.tolist()
     assert (cleaning.suggested[rows][right] == labels[rows][right]).all()
     assert (cleaning.suggested[rows][~right] != labels[rows][~right]).all()
@@ -315,7 +313,7 @@ def test_wrong_labels_of_digits_are_dropped(
 ) -> None:
     images, truth = digits
     labels = wrong_labels(truth, 10, share, kind, np.random.default_rng(0))
-    cleaning = clean_by_posterior(held_out_digits(images, labels))
+    cleaning = find_label_errors(held_out_digits(images, labels))
     wrong = labels != truth
     found = (wrong & ~cleaning.kept).sum()
     assert found / wrong.sum() >= recall - 0.02
@@ -352,7 +350,7 @@ def test_wrong_labels_are_found_by_a_model_that_is_calibrated_for_them(
     images, truth = digits
     labels = wrong_labels(truth, 10, share, "uniform", np.random.default_rng(0))
     model = CalibratedClassifierCV(KNeighborsClassifier(15), cv=5)
-    cleaning = clean_by_posterior(held_out_digits(images, labels, model))
+    cleaning = find_label_errors(held_out_digits(images, labels, model))
     wrong = labels != truth
     found = (wrong & ~cleaning.kept).sum()
     assert found / wrong.sum() >= recall - 0.02
@@ -363,7 +361,7 @@ def told(held_out: HeldOutPredictions) -> list[str]:
     """What `clean_by_posterior` warns of, but for classes that lose more than a third."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ReassessWarning)
-        clean_by_posterior(held_out)
+        find_label_errors(held_out)
     texts = [str(warning.message) for warning in caught if warning.category is ReassessWarning]
     return [text for text in texts if not text.startswith("more than a third")]
 
@@ -449,7 +447,7 @@ def test_a_poor_model_is_warned_of_as_its_mistakes_are_taken_for_wrong_labels(di
     blurred = images + np.random.default_rng(1).normal(0, 15 / 16 * images.max(), images.shape)
     held_out = held_out_digits(blurred, labels, LogisticRegression(max_iter=200, C=0.25))
     with pytest.warns(ReassessWarning) as caught:
-        cleaning = clean_by_posterior(held_out)
+        cleaning = find_label_errors(held_out)
     assert next(str(warning.message) for warning in caught) == (
         "the label is the most probable class of 42.7 % of the images only; the mistakes of a poor model are taken for "
         "wrong labels: have people check a sample of the labels"
@@ -516,7 +514,7 @@ def test_a_model_that_is_sure_of_no_image_and_knows_it_is_not_made_sure(wrong: f
     scores /= scores.sum(axis=1, keepdims=True)
     truth = (scores.cumsum(axis=1) < rng.random((20_000, 1))).sum(axis=1)
     labels = wrong_labels(truth, 10, wrong, "uniform", rng)
-    cleaning = clean_by_posterior(held_out_of(scores, labels))
+    cleaning = find_label_errors(held_out_of(scores, labels))
     assert cleaning.noise is not None
     assert cleaning.noise.sharpening == pytest.approx(1, abs=0.1)
     assert wrong - 0.04 <= cleaning.noise.share <= wrong + 0.04  # measured: 2.4 and 11.4 %
@@ -531,7 +529,7 @@ def test_of_many_classes_those_that_are_no_candidates_count(sureness: float, in_
     labels = wrong_labels(truth, 200, 0.1, "uniform", rng)
     labels[:200] = np.arange(200)  # each class is a label
     assert np.sort(scores, axis=1)[:, -16:].sum(axis=1).mean() == pytest.approx(in_candidates, abs=0.01)
-    cleaning = clean_by_posterior(held_out_of(scores, labels))
+    cleaning = find_label_errors(held_out_of(scores, labels))
     assert cleaning.noise is not None
     assert cleaning.noise.share == pytest.approx((labels != truth).mean(), abs=0.025)
 
@@ -543,14 +541,14 @@ def test_where_images_are_hardly_told_apart_people_find_the_share(digits: Digits
     held_out = held_out_digits(images, labels)
     rows = np.random.default_rng(1).permutation(truth.size)[:300]
     pairs = Questions.from_columns([held_out.labels.images[row] for row in rows], labels[rows])
-    noise = clean_by_posterior(held_out, checked=Golden(pairs, truth[rows] == labels[rows]), keep=0.3).noise
+    noise = find_label_errors(held_out, checked=Golden(pairs, truth[rows] == labels[rows]), threshold=0.3).noise
     assert noise.checked.by_model < 0.35
     assert noise.share == pytest.approx(0.4, abs=0.06)
 
 
 def test_where_no_label_of_digits_is_wrong_hardly_one_is_dropped(digits: Digits) -> None:
     images, truth = digits
-    assert (~clean_by_posterior(held_out_digits(images, truth)).kept).mean() <= 0.01
+    assert (~find_label_errors(held_out_digits(images, truth)).kept).mean() <= 0.01
 
 
 def test_confident_learning_is_cleanlab_s(needs: Callable[[str], None]) -> None:
@@ -558,7 +556,7 @@ def test_confident_learning_is_cleanlab_s(needs: Callable[[str], None]) -> None:
     from cleanlab.filter import find_label_issues
 
     scores, _, labels = noisy()
-    cleaning = clean_by_confident_learning(held_out_of(scores, labels))
+    cleaning = find_label_errors(held_out_of(scores, labels), "confident")
     assert np.array_equal(~cleaning.kept, find_label_issues(labels, scores, n_jobs=1))
     assert np.array_equal(cleaning.suggested, scores.argmax(axis=1))
     assert set(cleaning.reasons) == {"no issue by confident learning", "an issue by confident learning"}
@@ -569,7 +567,7 @@ def test_confident_learning_without_cleanlab_names_the_extra(monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "cleanlab.filter", None)
     monkeypatch.setitem(sys.modules, "cleanlab", None)
     with pytest.raises(MissingPackageError) as caught:
-        clean_by_confident_learning(held_out_of(np.eye(2), [0, 1]))
+        find_label_errors(held_out_of(np.eye(2), [0, 1]), "confident")
     assert str(caught.value) == (
         "package cleanlab is missing (for confident learning)\n  fix:     pip install 'reassess[confident]'"
     )

@@ -10,12 +10,11 @@ import numpy.typing as npt
 import pytest
 
 from reassess.aggregation.golden import Golden
+from reassess.cleaning import find_label_errors
 from reassess.cleaning.checked_labels import corrected, known_labels
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.cleaning.noise_model import fit_noise
-from reassess.cleaning.other_rules import clean_by_consistency
-from reassess.cleaning.posterior_rule import clean_by_posterior
 from reassess.core.cleaning import Cleaning
 from reassess.core.questions import Questions
 from reassess.data.loading import load_original
@@ -39,7 +38,7 @@ def _measure(scores: Path, labels: Path, original: Path) -> Measured:
     predictions = read_predictions(scores, given.classes)
     held_out = HeldOutPredictions.of({"heldout": predictions}, given)
     true = load_original(original, classes=given.classes)
-    return Measured(held_out, clean_by_posterior(held_out), true.indices[true.find(given.images)].astype(np.int64))
+    return Measured(held_out, find_label_errors(held_out), true.indices[true.find(given.images)].astype(np.int64))
 
 
 @pytest.fixture
@@ -116,6 +115,6 @@ def test_the_share_is_near_the_true_one_with_few_images(count: int, measured: Me
 
 @pytest.mark.filterwarnings("ignore:more than a third is dropped")
 def test_of_as_many_dropped_labels_more_are_wrong_than_by_consistency(measured: Measured) -> None:
-    consistent = clean_by_consistency(measured.held_out)
+    consistent = find_label_errors(measured.held_out, "consistent")
     as_many = np.argsort(measured.cleaning.label_quality, kind="stable")[: (~consistent.kept).sum()]
     assert measured.wrong[as_many].sum() > measured.wrong[~consistent.kept].sum()

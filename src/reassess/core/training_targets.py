@@ -65,7 +65,7 @@ class TrainingTargets:
     ...     background=0.0, classes=3, loss="soft-max",
     ... )
     >>> targets
-    TrainingTargets(2 images, 3 classes, for soft-max, 0 left out)
+    TrainingTargets(2 images, 3 classes, for soft-max, 0 without a target)
     >>> targets.of_rows(np.array([1, 0]))
     array([[0. , 1. , 0. ],
            [0.5, 0. , 0.5]], dtype=float32)

@@ -78,11 +78,12 @@ class Call:
     following: str | None = None
 
     def resolve(self, name: str, source: str) -> Path:
-        """The file of a known source, or at a path, noted as an input; fetched if need be."""
+        """The file at a path, or of a known source, noted as an input; downloaded if need be."""
+        if exists(source):
+            return self.read(name, Path(source))
         from reassess.data.sources import SOURCES, resolve
 
-        path = resolve(source, progress=not self.quiet)
-        return self.read(source if source in SOURCES and not exists(source) else name, path)
+        return self.read(source if source in SOURCES else name, resolve(source, progress=not self.quiet))
 
     def find(self, name: str) -> Path | None:
         """The file of a known source if this machine has it, noted as an input."""

@@ -77,7 +77,7 @@ def read_original_of(
     path = find_part(call, benchmark, "original", given)
     if path is not None:
         return path, load_original(path, classes=classes)
-    if given is not None or not has_class_folders(benchmark):
+    if given is not None or "images" not in benchmark.sources or not has_class_folders(benchmark):
         return None
     place = Path(benchmark.sources["images"])
     if place.is_file():  # of a folder there is no hash

@@ -58,11 +58,12 @@ def message(function: Callable[..., object], *args: object, **options: object) -
     return str(caught.value)
 
 
-def fault_of(function: Callable[..., object], *args: object, **options: object) -> tuple[str, object]:
+def fault_of(function: Callable[..., object], *args: object, **options: object) -> tuple[str, str | None]:
     """The code of the error that a call raises, and what it found."""
     with pytest.raises(ReassessError) as caught:
         function(*args, **options)
-    return caught.value.code, caught.value.found
+    error = caught.value
+    return error.code, None if error.found is None else str(error.found)
 
 
 def code_of(function: Callable[..., object], *args: object, **options: object) -> str:
@@ -70,8 +71,6 @@ def code_of(function: Callable[..., object], *args: object, **options: object) -
     with pytest.raises(ReassessError) as caught:
         function(*args, **options)
     return caught.value.code
-
-
 
 
 def labels_of(sets: Mapping[str, Iterable[int]], classes: Classes | None = None) -> LabelSets:

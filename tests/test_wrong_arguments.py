@@ -11,7 +11,6 @@ import reassess
 from reassess import (
     Benchmark,
     Classes,
-    Duplicates,
     Findings,
     Golden,
     HeldOutPredictions,
@@ -31,6 +30,7 @@ from reassess import (
     checked_truth,
     compare,
     evaluate,
+    find_label_errors,
     fit_dawid_skene,
     image_sheet,
     in_one_list,
@@ -67,7 +67,7 @@ from reassess import (
     write_scores,
     write_votes,
 )
-from reassess.core import Folds
+from reassess.core import Duplicates, Folds
 from tests.helpers import CURVE, message
 
 READERS: list[Callable[..., Any]] = [
@@ -328,12 +328,12 @@ def targets(**parts: Any) -> TrainingTargets:
         (lambda: find_label_errors(MODEL, "consistent"), NO_HELD_OUT),
         (lambda: find_label_errors(MODEL, "confident"), NO_HELD_OUT),
         (
-            lambda: find_label_errors(HELD_OUT, keep=[0.5, 0.6]),
-            "least probability that a label is right is not a number\n  found:   [0.5, 0.6]",
+            lambda: find_label_errors(HELD_OUT, threshold=[0.5, 0.6]),
+            "threshold of label quality is not a number\n  found:   [0.5, 0.6]",
         ),
         (
             lambda: find_label_errors(HELD_OUT, precision="most"),
-            "share of right labels among the kept ones is not a number\n  found:   'most'",
+            "precision of kept labels is not a number\n  found:   'most'",
         ),
         (
             lambda: find_label_errors(HELD_OUT, checked={"0.png": True}),
@@ -341,7 +341,7 @@ def targets(**parts: Any) -> TrainingTargets:
         ),
         (
             lambda: find_label_errors(HELD_OUT, "consistent", at_least=0.5),
-            "number of repetitions in which the top-1 is the label is not a whole number\n  found:   0.5",
+            "number of repetitions is not a whole number\n  found:   0.5",
         ),
         (
             lambda: HeldOutPredictions.of({"model": np.eye(3)}, ONE_OF_THREE),

@@ -13,7 +13,7 @@ from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import ReassessWarning
 from tests.cleaning.simulated import held_out_of
-from tests.helpers import message
+from tests.helpers import fault_of
 
 
 def population(
@@ -101,7 +101,7 @@ HELD_OUT = held_out_of(np.eye(3)[[0, 1, 2, 0]] * 0.7 + 0.1, [0, 1, 2, 0], images
 
 def test_pairs_of_an_image_and_its_label_are_known_and_no_others() -> None:
     pairs = Questions.from_columns(["a.png", "b.png", "b.png", "c.png", "x.png"], np.array([0, 0, 1, 0, 0]))
-    with pytest.warns(ReassessWarning, match="^3 of 5 checked pairs left out, which are no image and its label$"):
+    with pytest.warns(ReassessWarning, match="^3 of 5 checked questions not used: not about an image's label$"):
         known = known_labels(HELD_OUT, Golden(pairs, np.array([True, True, False, True, True])))
     assert known.tolist() == [1, -1, 0, 0]
     assert known_labels(HELD_OUT, None).tolist() == [0, 0, 0, 0]
@@ -111,7 +111,7 @@ def test_classes_of_checked_pairs_are_those_of_their_names() -> None:
     labels = HELD_OUT.labels.in_classes(Classes(3, names=("dog", "cat", "eel")))
     held_out = replace(HELD_OUT, labels=labels, classes=3)
     pairs = Questions.from_columns(["a.png", "a.png"], np.array([0, 1]), Classes.from_texts(["cat", "dog"]))
-    with pytest.warns(ReassessWarning, match="^1 of 2 checked pairs left out"):
+    with pytest.warns(ReassessWarning, match="^1 of 2 checked questions not used"):
         known = known_labels(held_out, Golden(pairs, np.array([False, True])))
     assert known.tolist() == [1, 0, 0, 0]
 
@@ -120,7 +120,7 @@ def test_checked_images_without_a_label_are_counted() -> None:
     chosen = Votes.from_columns(
         ("a.png", "x.png"), np.array([0, 1]), np.zeros(2, int), np.array([0, 1]), "e", (0, 1), classes=Classes(3)
     )
-    with pytest.warns(ReassessWarning, match="^1 of 2 checked images left out, which have no label$"):
+    with pytest.warns(ReassessWarning, match="^1 of 2 checked images not used: no label$"):
         assert known_labels(HELD_OUT, checked_truth(chosen)).tolist() == [1, 0, 0, 0]
 
 
@@ -128,19 +128,15 @@ def test_pairs_on_which_people_are_even_are_left_out() -> None:
     pairs = Questions.from_columns(["a.png", "b.png", "c.png"], np.array([0, 1, 2]))
     says = np.array([1, 1, 0, 1, 0, 0])
     answers = Votes.from_columns(pairs, np.repeat([0, 1, 2], 2), np.tile([0, 1], 3), says, "xy", ("no", "yes"))
-    with pytest.warns(ReassessWarning, match="^1 checked label left out, on which as many said yes as did not$"):
+    with pytest.warns(ReassessWarning, match="^1 checked label not used: as many answers are yes as not$"):
         checked = checked_truth(answers)
     assert known_labels(HELD_OUT, checked).tolist() == [1, 0, -1, 0]
 
 
 def test_answers_on_other_pairs_alone_are_refused() -> None:
     pairs = Questions.from_columns(["a.png", "x.png"], np.array([1, 0]))
-    assert message(known_labels, HELD_OUT, Golden(pairs, np.array([True, False]))) == (
-        "no label was checked\n"
-        "  allowed: answers on pairs of an image and its label\n"
-        "  found:   2 pairs on 2 images\n"
-        "  fix:     check the labels of a random sample of the images"
-    )
+    golden = Golden(pairs, np.array([True, False]))
+    assert fault_of(known_labels, HELD_OUT, golden) == ("no-checked-labels", "2 questions on 2 images")
 
 
 @pytest.mark.parametrize("checked", [3, 40, 400])

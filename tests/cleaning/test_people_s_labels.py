@@ -10,10 +10,9 @@ import numpy.typing as npt
 import pytest
 
 from reassess.aggregation.golden import Golden
-from reassess.cleaning import find_label_errors
+from reassess.cleaning import HeldOutPredictions, find_label_errors
 from reassess.cleaning.checked_labels import corrected, known_labels
 from reassess.cleaning.class_candidates import ClassCandidates
-from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.cleaning.noise_model import fit_noise
 from reassess.core.cleaning import Cleaning
 from reassess.core.questions import Questions
@@ -109,7 +108,7 @@ def test_the_share_is_near_the_true_one_with_few_images(count: int, measured: Me
     for seed in range(20):
         rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:count])
         _, found = fit_noise(images.of_rows(rows))
-        off.append(1 - found.right.mean() - measured.wrong[rows].mean())
+        off.append(1 - found.correct.mean() - measured.wrong[rows].mean())
     assert np.abs(off).mean() <= 0.02
 
 

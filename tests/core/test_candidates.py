@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.candidates import Candidates
-from reassess.core.questions import Questions
-from tests.helpers import message
+from reassess.core import Candidates, Questions
+from tests.helpers import fault_of
 
 IMAGES, SOURCES = ("b.png", "a.png", "never.png"), ("vit", "original", "alex", "silent")
 ROWS = np.array([(0, 5, 0), (0, 5, 1), (0, 2, 2), (1, 5, 0), (1, 0, 1), (1, 0, 2)])
@@ -54,45 +53,28 @@ def test_arrays_cannot_be_written_to() -> None:
         candidates_of(ROWS).ranks[0] = 1
 
 
+ONE, NONE = Questions.from_columns(["a.png"], np.array([1])), [np.zeros(0, np.int32)] * 3
+ROW = [np.zeros(1, np.int32)] * 3
+
+
 @pytest.mark.parametrize(
-    ("call", "expected"),
+    ("call", "code", "found"),
     [
-        (
-            lambda: candidates_of(ROWS[[0, 0]]),
-            "source proposes a class twice for one image\n  where:   image b.png, class 5, source vit",
-        ),
-        (
-            lambda: candidates_of(ROWS, ranks=np.full(6, -1)),
-            "rank out of range\n  where:   image b.png, class 2, source alex\n  allowed: 0 or more\n  found:   -1",
-        ),
-        (
-            lambda: candidates_of(ROWS, probabilities=np.full(6, 1.5)),
-            "probability out of range\n  where:   image b.png, class 2, source alex\n  allowed: 0 to 1\n  found:   1.5",
-        ),
-        (
-            lambda: Candidates.from_rows(IMAGES, ROWS[:, 0], ROWS[:5, 1], SOURCES, ROWS[:, 2]),
-            "wrong number of class ids\n  allowed: 6, one for each row\n  found:   5",
-        ),
-        (
-            lambda: candidates_of(ROWS - np.array([0, 5, 0])),
-            "class id out of range\n  where:   image b.png\n  allowed: 0 to 2147483647\n  found:   -3",
-        ),
-        (
-            lambda: Candidates(
-                Questions.from_columns(["a.png"], np.array([1])), ("vit",), *[np.zeros(0, np.int32)] * 3, np.zeros(0)
-            ),
-            "candidate has no source\n  fix:     leave it out",
-        ),
-        (
-            lambda: Candidates(
-                Questions.from_columns(["a.png"], np.array([1])),
-                ("vit", "vit"),
-                *[np.zeros(1, np.int32)] * 3,
-                np.zeros(1),
-            ),
-            "a source is named twice\n  found:   vit",
-        ),
+        (lambda: candidates_of(ROWS[[0, 0]]), "duplicate-question", None),
+        (lambda: candidates_of(ROWS, ranks=np.full(6, -1)), "out-of-range", "-1"),
+        (lambda: candidates_of(ROWS, probabilities=np.full(6, 1.5)), "out-of-range", "1.5"),
+        (lambda: Candidates.from_rows(IMAGES, ROWS[:, 0], ROWS[:5, 1], SOURCES, ROWS[:, 2]), "wrong-length", "5"),
+        (lambda: candidates_of(ROWS - np.array([0, 5, 0])), "out-of-range", "-3"),
+        (lambda: Candidates(ONE, ("vit",), *NONE, np.zeros(0)), "no-source", None),
+        (lambda: Candidates(ONE, ("vit", "vit"), *ROW, np.zeros(1)), "duplicate-name", "vit"),
+        (lambda: Candidates(ONE, ("vit",), *ROW, np.zeros(1), ("a", "b")), "wrong-length", "2"),
     ],
 )
-def test_what_are_no_proposals_is_refused(call: Any, expected: str) -> None:
-    assert message(call) == expected
+def test_contradictions_are_refused(call: Any, code: str, found: str | None) -> None:
+    assert fault_of(call) == (code, found)
+
+
+def test_candidates_without_sources_are_questions() -> None:
+    found = Candidates.from_questions(ONE)
+    assert (len(found), found.sources, found.first_counts.tolist()) == (1, (), [0])
+    assert repr(found) == "Candidates(1 candidate for 1 image)"

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from reassess import Duplicates, scan_images
-from reassess.data import Scan
+from reassess.core import Duplicates
+from reassess.data import Scan, scan_images
 from tests.helpers import message, picture, write_files
 from tests.pictures import claim, claim_bytes, save, scene
 
@@ -63,7 +63,7 @@ FAULTS: list[Row] = [
 ]
 
 
-def test_equal_pixels_are_exact_repeats_whatever_the_format(sets: Path) -> None:
+def test_equal_pixels_are_exact_duplicates_whatever_the_format(sets: Path) -> None:
     scan = scan_images([sets / "train", sets / "val"])
     assert rows(scan) == [*EXACT, *FAULTS]
     assert scan.duplicates.duplicated_elsewhere("val") == ("cat/x.tiff", "dog/y.webp")
@@ -80,7 +80,7 @@ def test_equal_pixels_are_exact_repeats_whatever_the_format(sets: Path) -> None:
     }
 
 
-def test_near_repeats_stand_beside_the_exact_ones(sets: Path) -> None:
+def test_near_duplicates_stand_beside_the_exact_ones(sets: Path) -> None:
     put(sets / "val/cat/x2.jpg", scene(1), quality=60)
     near = [
         ("train", "cat/1.png", 3, "near"),

@@ -1,6 +1,9 @@
 """Candidates as tables: what is written is read again, and what cannot be is refused in whole sentences."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
@@ -8,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.candidates import Candidates
-from reassess.core.classes import Classes
-from reassess.formats.candidate_files import read_candidates, write_candidates
+from reassess.core import NOT_ASKED, UNRATED, Candidates, Classes, Questions
+from reassess.formats import read_candidates, write_candidates, write_tasks
 from reassess.formats.tables import TABLE_SUFFIXES
-from tests.helpers import message
+from reassess.proposals import make_tasks
+from tests.helpers import fault_of
 
 NAMED = Classes(3, names=("cat", "dog", "cup"))
 
@@ -60,10 +63,10 @@ def test_what_is_written_is_read_again(
     path, candidates = tmp_path_factory.mktemp("p") / f"candidates{suffix}", drawn(seed, classes)
     write_candidates(path, candidates)
     again = read_candidates(path, classes)
-    assert listed(again) == listed(candidates)
+    assert listed(again) == sorted(listed(candidates), key=lambda row: row[0])
     assert again.sources == candidates.sources
     write_candidates(path.with_stem("again"), again)
-    assert path.with_stem("again").read_bytes() == path.read_bytes()
+    assert listed(read_candidates(path.with_stem("again"), classes)) == listed(again)
 
 
 def test_the_columns_are_as_documented(tmp_path: Path) -> None:
@@ -80,10 +83,10 @@ def test_the_columns_are_as_documented(tmp_path: Path) -> None:
 def test_rows_may_be_in_any_order_and_ranks_and_probabilities_left_out(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("class,source,image\n1,vit,b.png\n0,vit,a.png\n1,original,b.png\n0,vit,b.png\n")
     assert listed(read_candidates(tmp_path / "p.csv")) == [
+        ("a.png", "0", "vit", 0, None),
         ("b.png", "0", "vit", 0, None),
         ("b.png", "1", "original", 0, None),
         ("b.png", "1", "vit", 0, None),
-        ("a.png", "0", "vit", 0, None),
     ]
 
 
@@ -93,54 +96,94 @@ def test_no_proposals_are_written_with_their_headings(tmp_path: Path) -> None:
     assert (tmp_path / "p.csv").read_text() == "image,class,source,rank,probability\n"
 
 
+ROWS = [
+    *["2.png,dog,vit", "2.png,dog,original", "2.png,cup,vit", "2.png,cat,bit", "a/1.png,cup,vit"],
+    *["10.png,cat,original", "10.png,cup,vit"],
+]
+
+
+def pairs_of(questions: Questions) -> list[tuple[str, int]]:
+    return [(questions.images[i], c) for i, c in zip(questions.image_ids, questions.class_ids.tolist(), strict=True)]
+
+
+@given(st.permutations(ROWS))
+def test_order_of_rows_with_sources_means_nothing(rows: list[str]) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "p.csv"
+        path.write_text("\n".join(["image,class,source", *rows]))
+        write_tasks(path.with_name("t.jsonl"), make_tasks(read_candidates(path).questions, size=2))
+        lines = path.with_name("t.jsonl").read_text().splitlines()
+    tasks = [(json.loads(line)["image"], [each["class"] for each in json.loads(line)["classes"]]) for line in lines]
+    assert tasks == [("10.png", ["cat", "cup"]), ("2.png", ["cat", "cup"]), ("2.png", ["dog"]), ("a/1.png", ["cup"])]
+
+
+def test_candidates_without_sources_keep_the_order_of_their_file(tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    path.write_text(
+        '{"image": "b.png", "class": "dog", "models": ["a"], "reason": "not asked about"}\n'
+        '{"image": "00012", "class": "cup", "models": [], "reason": "not asked about"}\n'
+    )
+    found = read_candidates(path, NAMED)
+    assert (pairs_of(found.questions), found.sources) == ([("b.png", 1), ("00012", 2)], ())
+
+
+def test_wrong_labels_give_their_class_and_the_suggested_one(tmp_path: Path) -> None:
+    text = "image,class,suggested,label_quality,reason\nb.png,dog,cat,0.1,x\na.png,cup,,,x\nc.png,cat,cat,0.4,x\n"
+    (tmp_path / "wrong.csv").write_text(text)
+    found = read_candidates(tmp_path / "wrong.csv", NAMED)
+    assert pairs_of(found.questions) == [("b.png", 1), ("b.png", 0), ("a.png", 2), ("c.png", 0)]
+
+
+def test_unasked_candidates_have_a_row_each(tmp_path: Path) -> None:
+    rows = np.array([[0, 0, 0], [0, 0, 1], [0, 2, 0]])
+    candidates = replace(
+        Candidates.from_rows(
+            ["a.png"],
+            *rows.T[:2],
+            ["one", "two"],
+            rows[:, 2],
+            np.array([1, 1, 2]),
+            np.array([0.5, np.nan, 0.25]),
+            NAMED,
+        ),
+        reasons=(NOT_ASKED, UNRATED),
+    )
+    write_candidates(tmp_path / "q.csv", candidates)
+    lines = (tmp_path / "q.csv").read_text().splitlines()
+    assert lines == [
+        "image,class,wnid,name,models,first,probability,reason",
+        "a.png,cat,,cat,one; two,2,0.5,not asked about",
+        "a.png,cup,,cup,one,0,0.25,unrated image",
+    ]
+    write_candidates(tmp_path / "first.csv", candidates, limit=1)
+    assert (tmp_path / "first.csv").read_text().splitlines() == lines[:2]
+
+
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "code", "found"),
     [
-        (
-            "image,class\na.png,0\n",
-            "the table has no column for who proposed it\n  where:   DIR/p.csv\n  allowed: source\n"
-            "  found:   image, class\n  fix:     rename the column, or add it",
-        ),
-        (
-            "image,class,source\na.png,0,vit\na.png,0,\n",
-            "value is missing\n  where:   DIR/p.csv, line 3, column source\n"
-            "  fix:     fill it in, or leave the row out",
-        ),
-        (
-            "image,class,source,rank\na.png,0,vit,0\n",
-            "rank out of range\n  where:   DIR/p.csv, line 2, column rank\n  allowed: 1 to 2147483647\n  found:   0",
-        ),
-        (
-            "image,class,source,rank\na.png,0,vit,first\n",
-            "not a whole number\n  where:   DIR/p.csv, line 2, column rank\n  found:   'first'",
-        ),
-        (
-            "image,class,source,probability\na.png,0,original,\na.png,0,vit,1.5\n",
-            "probability out of range\n  where:   DIR/p.csv, line 3, column probability\n"
-            "  allowed: 0 to 1\n  found:   1.5",
-        ),
-        (
-            "image,class,source,probability\na.png,0,vit,high\n",
-            "not a number\n  where:   DIR/p.csv, line 2, column probability\n  found:   'high'",
-        ),
-        (
-            "image,class,source\na.png,0,vit\na.png,0,vit\n",
-            "source proposes a class twice for one image\n  where:   DIR/p.csv, image a.png, class cat, source vit",
-        ),
-        (
-            "image,class,source\na.png,3,vit\n",
-            "class id out of range\n  where:   DIR/p.csv, image a.png\n  allowed: 0 to 2\n  found:   3",
-        ),
+        ("image,label\na.png,dog\n", "missing-column", "image, label"),
+        ("image,class\na.png,dog\na.png,dog\n", "duplicate-question", "rows 0 and 1"),
+        ("image,class,source\na.png,0,vit\na.png,0,\n", "missing-value", None),
+        ("image,class,source,rank\na.png,0,vit,0\n", "out-of-range", "0"),
+        ("image,class,source,rank\na.png,0,vit,first\n", "not-a-number", "'first'"),
+        ("image,class,source,probability\na.png,0,original,\na.png,0,vit,1.5\n", "out-of-range", "1.5"),
+        ("image,class,source,probability\na.png,0,vit,high\n", "not-a-number", "'high'"),
+        ("image,class,source\na.png,0,vit\na.png,0,vit\n", "duplicate-question", None),
+        ("image,class,source\na.png,3,vit\n", "out-of-range", "3"),
+        ("image,class,rater,answer\na.png,0,ann,yes\n", "wrong-table", None),
     ],
 )
-def test_what_are_no_proposals_is_refused(tmp_path: Path, text: str, expected: str) -> None:
+def test_table_without_candidates_is_refused(tmp_path: Path, text: str, code: str, found: str | None) -> None:
     (tmp_path / "p.csv").write_text(text)
-    assert message(read_candidates, tmp_path / "p.csv", NAMED).replace(str(tmp_path), "DIR") == expected
+    assert fault_of(read_candidates, tmp_path / "p.csv", NAMED) == (code, found)
 
 
-def test_a_value_that_is_no_number_is_refused_in_parquet(tmp_path: Path) -> None:
+def test_list_as_probability_is_refused_in_parquet(tmp_path: Path) -> None:
     table = {"image": ["a.png"], "class": [0], "source": ["vit"], "probability": [[0.5]]}
     pl.DataFrame(table).write_parquet(tmp_path / "p.parquet")
-    assert message(read_candidates, tmp_path / "p.parquet").replace(str(tmp_path), "DIR") == (
-        "not a number\n  where:   DIR/p.parquet, row 1, column probability\n  found:   List(Float64)"
-    )
+    assert fault_of(read_candidates, tmp_path / "p.parquet") == ("not-a-number", "List(Float64)")
+
+
+def test_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    assert fault_of(read_candidates, tmp_path / "q.npz") == ("wrong-suffix", ".npz")

@@ -155,7 +155,7 @@ def check_folds(path: Path, folds: Folds) -> None:
 def check_duplicates(path: Path, duplicates: Duplicates) -> None:
     """Each row of the table is one, with its number where it has one."""
     if path.suffix != ".parquet":
-        told = [(row["set"], row["image"], float(row["repeat"] or 0), row["kind"]) for row in _rows(path)]
+        told = [(row["set"], row["image"], float(row["group"] or 0), row["kind"]) for row in _rows(path)]
         sets = [duplicates.sets[i] for i in duplicates.set_ids.tolist()]
         assert list(zip(sets, duplicates.images, duplicates.groups.tolist(), duplicates.kinds, strict=True)) == told
 

@@ -20,7 +20,7 @@ from reassess.core.proposal_result import ProposalResult
 from reassess.errors import DataError
 from reassess.evaluation.probabilities import class_probabilities
 from reassess.proposals.proposing import propose
-from tests.helpers import labels_of, message
+from tests.helpers import code_of, fault_of, labels_of
 
 NAMES = [f"{number:02}.png" for number in range(14)]
 CLASSES = 4
@@ -35,14 +35,14 @@ class Slow:
     set_aside: set[str]
 
 
-def slow(models: Mapping[str, Predictions], original: Mapping[str, int], per_image: float, keep: bool) -> Slow:
+def slow(models: Mapping[str, Predictions], original: Mapping[str, int], per_image: float) -> Slow:
     """Every N is tried, from none to all pairs."""
     tops = {
         name: dict(zip(model.images, model.best(1)[0][:, 0].tolist(), strict=True)) for name, model in models.items()
     }
     images = sorted({image for top in tops.values() for image in top})
     said = {image: {top[image] for top in tops.values() if image in top} for image in images}
-    aside = {image for image in images if said[image] == {original.get(image)} and not keep}
+    aside = {image for image in images if said[image] == {original.get(image)}}
     to_raters = [image for image in images if image not in aside]
     fixed = {(image, original[image], ORIGINAL_SOURCE) for image in to_raters if image in original}
     fixed |= {(image, top[image], name) for name, top in tops.items() for image in to_raters if image in top}
@@ -99,18 +99,17 @@ def drawn(seed: int) -> tuple[dict[str, Predictions], LabelSets]:
 
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
 @settings(max_examples=60)
-@given(st.integers(0, 2**32 - 1), st.floats(1, CLASSES + 1), st.booleans())
-def test_proposals_are_those_of_a_sort_of_all_pairs(seed: int, per_image: float, keep: bool) -> None:
+@given(st.integers(0, 2**32 - 1), st.floats(1, CLASSES + 1))
+def test_proposals_are_those_of_a_sort_of_all_pairs(seed: int, per_image: float) -> None:
     models, original = drawn(seed)
     known = {name: original[name][0] for name in original.images}
     benchmark = Benchmark(order=lambda: tuple(NAMES))
-    expected = slow(models, known, per_image, keep)
+    expected = slow(models, known, per_image)
     fixed, to_raters = {row[:2] for row in expected.rows}, {row[0] for row in expected.rows}
     if len(fixed) > per_image * len(to_raters):
-        with pytest.raises(DataError, match=r"^the original labels and the models' first classes alone are more"):
-            propose(models, original, per_image=per_image, keep_agreed=keep, benchmark=benchmark)
+        assert code_of(propose, models, original, per_image=per_image, benchmark=benchmark) == "too-many-candidates"
         return
-    found = propose(models, original, per_image=per_image, keep_agreed=keep, benchmark=benchmark)
+    found = propose(models, original, per_image=per_image, benchmark=benchmark)
     assert rows_of(found.candidates) == expected.rows
     assert found.most_probable == expected.most_probable
     assert set(found.set_aside.images) == expected.set_aside
@@ -213,7 +212,7 @@ def test_an_image_that_a_model_lacks_is_set_aside_if_the_others_agree_and_what_n
         ("one", "probabilities", 0, 0),
         ("two", "probabilities", 1, 0),
     ]
-    assert str(found) == ("images           2, 1 set aside\nproposals        2, 2.00 an image\nN                4")
+    assert str(found) == ("images           2, 1 set aside\ncandidates       2, 2.00 per image\nN                4")
 
 
 def test_images_that_no_file_knows_are_counted_or_refused() -> None:
@@ -221,34 +220,28 @@ def test_images_that_no_file_knows_are_counted_or_refused() -> None:
     models = {"one": scores_for([[0.1, 0.9], [0.8, 0.2]], ["a.png", "z.png"])}
     found = propose(models, original, per_image=2, ignore_unknown=True)
     assert (found.models[0].unknown, found.images) == (1, 1)
-    assert message(propose, models, original) == (
-        "1 of 2 images are not in the label set\n"
-        "  where:   one\n"
-        "  allowed: names such as a.png\n"
-        "  found:   z.png\n"
-        "  fix:     check the names, or leave such images out with ignore_unknown=True"
-    )
+    assert fault_of(propose, models, original) == ("unknown-images", "z.png")
 
 
 def test_a_model_of_other_images_is_refused_by_name_even_if_unknown_images_are_left_out() -> None:
     original = labels_of({"a.png": [0], "b.png": [0]})
     one = scores_for([[0.1, 0.9], [0.8, 0.2]], ["a.png", "b.png"])
     for ids, images, found, fix in (
-        ([1, 0, 1], ["x.png", "y.png", "z.png"], "x.png, y.png and 1 more", "check the names, or leave the model out"),
-        ([1, 0], ["cat/a.png", "b.png.png"], "cat/a.png, b.png.png", "check the names, or leave the model out"),
+        ([1, 0, 1], ["x.png", "y.png", "z.png"], "x.png, y.png and 1 more", "check the names, or remove the model"),
+        ([1, 0], ["cat/a.png", "b.png.png"], "cat/a.png, b.png.png", "check the names, or remove the model"),
         ([1, 0], ["cat/a.png", "cat/b.png"], "cat/a.png, cat/b.png", 'they fit by name: match="name"'),
     ):
         models = {"one": one, "lost": Predictions.from_ids(ids, images)}
-        assert message(propose, models, original, ignore_unknown=True) == (
-            "no image of the model is known\n  where:   lost\n  allowed: names such as a.png, b.png\n"
-            f"  found:   {found}\n  fix:     {fix}"
-        )
+        with pytest.raises(DataError) as caught:
+            propose(models, original, ignore_unknown=True)
+        error = caught.value
+        assert (error.code, error.found, str(error.fix)) == ("no-common-image", found, fix)
 
 
 def test_proposals_of_models_that_were_not_given_are_refused() -> None:
     found = propose({"one": scores_for([[0.1, 0.9]], ["a.png"])}, labels_of({"a.png": [0]}))
-    assert message(found.of_models, ["one", "two"]) == "unknown model\n  allowed: one\n  found:   'two'"
-    assert message(found.of_models, "one").splitlines()[0] == "one text was given as models"
+    assert fault_of(found.of_models, ["one", "two"]) == ("unknown-name", "'two'")
+    assert fault_of(found.of_models, "one") == ("wrong-type", "'one'")
 
 
 def test_a_first_class_that_is_no_class_sends_an_image_to_raters_with_its_original_label() -> None:
@@ -271,7 +264,7 @@ def test_without_original_labels_no_image_is_set_aside() -> None:
 def test_all_images_may_be_set_aside() -> None:
     found = propose({"one": scores_for([[0.9, 0.1]], ["a.png"])}, labels_of({"a.png": [0]}))
     assert (len(found.candidates), found.mean_per_image, found.images) == (0, None, 1)
-    assert str(found).splitlines()[1] == "candidates        0, none"
+    assert str(found).splitlines()[1] == "candidates       0, none"
 
 
 def test_models_may_come_one_at_a_time_if_they_can_come_again() -> None:
@@ -281,9 +274,7 @@ def test_models_may_come_one_at_a_time_if_they_can_come_again() -> None:
 
     original = labels_of({"a.png": [0]})
     assert len(propose(Twice(), original).candidates) == 2
-    assert message(propose, iter(Twice()), original) == (
-        "models can be read only once\n  fix:     give a dict, or list(models)"
-    )
+    assert code_of(propose, iter(Twice()), original) == "not-repeatable"
 
 
 def test_classes_of_several_lists_are_joined_by_name() -> None:
@@ -297,31 +288,28 @@ def test_classes_of_several_lists_are_joined_by_name() -> None:
 @pytest.mark.parametrize(
     ("models", "options", "expected"),
     [
-        ({}, {}, "models are missing\n  fix:     give at least one"),
+        ({}, {}, ("no-models", None)),
         (
             [("one", scores_for([[1, 0]], ["a.png"]))] * 2,
             {},
-            "model is named twice\n  found:   one",
+            ("duplicate-name", "one"),
         ),
         (
             {"original": scores_for([[1, 0]], ["a.png"])},
             {},
-            "model has the name of the original labels\n  found:   original\n  fix:     give it another name",
+            ("reserved-name", "original"),
         ),
         (
             {"one": scores_for([[0, 1]], ["a.png"])},
             {"per_image": 1.5},
-            "original labels and top-1 predictions alone exceed the number of candidates per image\n"
-            "  allowed: 1.5 an image\n"
-            "  found:   2.00 an image, on 1 images that go to raters\n"
-            "  fix:     allow 2 or more, or leave models out",
+            ("too-many-candidates", "2.00 an image, on 1 images that go to raters"),
         ),
         (
             {"one": scores_for([[0, 1]], ["a.png"])},
             {"per_image": 0.5},
-            "number of candidates an image out of range\n  allowed: 1 or more\n  found:   0.5",
+            ("out-of-range", 0.5),
         ),
     ],
 )
-def test_what_cannot_be_done_is_refused(models: Any, options: dict[str, Any], expected: str) -> None:
-    assert message(propose, models, labels_of({"a.png": [0]}), **options) == expected
+def test_what_cannot_be_done_is_refused(models: Any, options: dict[str, Any], expected: tuple[str, object]) -> None:
+    assert fault_of(propose, models, labels_of({"a.png": [0]}), **options) == expected

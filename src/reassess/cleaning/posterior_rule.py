@@ -79,9 +79,7 @@ def _warn_of_scores(held_out: HeldOutPredictions) -> None:
             text = "scores are in [0, 1] and do not add up to 1, like outputs of sigmoids, so too few labels seem wrong"
             advice = "give logits, or probabilities that add up to 1"
         elif is_certain and file.rows.size >= least:
-            text = (
-                "one class of each image has probability 1, so correct labels are dropped wherever the model is wrong"
-            )
+            text = "one class of each image has probability 1, so correct labels are dropped if the model is wrong"
             advice = "give probabilities of all classes, or use the method consistent"
         else:
             continue

@@ -62,7 +62,7 @@ class ModelChoice(Shown):
     >>> ModelChoice(0.5, one, 0.55, 0.77, Proportion(14, 15), both, (one, both), 3, True, 5, 10, 1, 0, 0)
     chosen           vit
     recall           0.8000 (8 of 10), at least 0.5500
-    candidates        300 for 100 images
+    candidates       300 for 100 images
     search           exact, 3 subsets
     """
 

@@ -45,7 +45,7 @@ class ProposalResult(Shown):
     >>> result = propose(models, LabelSets.from_lists(["a.png", "b.png"], [[0], [1]]))
     >>> result
     images           2, 1 set aside
-    candidates        2, 2.00 an image
+    candidates       2, 2.00 per image
     N                0
     >>> result.candidates.questions.images, result.set_aside.images
     (('b.png',), ('a.png',))
@@ -143,7 +143,7 @@ class ProposalResult(Shown):
         }
 
     def _summary(self) -> list[tuple[str, str]]:
-        mean = "none" if self.mean_per_image is None else f"{self.mean_per_image:.2f} an image"
+        mean = "none" if self.mean_per_image is None else f"{self.mean_per_image:.2f} per image"
         return [
             ("images", f"{self.images:,}, {len(self.set_aside):,} set aside"),
             ("candidates", f"{len(self.candidates):,}, {mean}"),

@@ -78,7 +78,7 @@ def choose_models(
     >>> choose_models(result, golden, recall=0.9)
     chosen           one
     recall           1.0000 (40 of 40), at least 0.9441
-    candidates        60 for 30 images
+    candidates       60 for 30 images
     search           exact, 7 subsets
 
     Notes

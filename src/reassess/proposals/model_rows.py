@@ -114,7 +114,7 @@ def _no_image(images: Sequence[str], index: ImageNumbers) -> DataError:
         "no image of the model is known",
         allowed=f"names such as {some(index.names, most=2)}" if index.names else None,
         found=some(images, most=2) if images else "no image",
-        fix=how_they_fit(images, index.names, match=index.match) or "check the names, or leave the model out",
+        fix=how_they_fit(images, index.names, match=index.match) or "check the names, or remove the model",
     )
 
 

@@ -136,7 +136,7 @@ def propose(
     >>> result = propose(models, original, per_image=2)
     >>> result
     images           2, 1 set aside
-    candidates        2, 2.00 an image
+    candidates       2, 2.00 per image
     N                3
     >>> result.candidates.questions.images, result.candidates.questions.class_ids.tolist()
     (('b.png',), [0, 1])

@@ -428,7 +428,7 @@ def test_a_page_needs_images_and_the_reverse(training: Path, run: Callable[..., 
 def test_duplicates_in_several_folds_are_warned_of(training: Path, run: Callable[..., Run]) -> None:
     images = pl.read_csv("train.csv")["image"].to_list()
     for rows, split in (((0, 1), True), ((0, 2), False)):
-        write_csv("copies.csv", "set,image,repeat,kind", [("train", images[row], 1, "exact") for row in rows])
+        write_csv("copies.csv", "set,image,group,kind", [("train", images[row], 1, "exact") for row in rows])
         result = run(
             "clean", "fold-0.npz", "fold-1.npz", "--original", "train.csv", "--folds", "folds.csv", "-o", "c.txt",
             "--duplicates", "copies.csv", "--force", "--quiet",

@@ -940,7 +940,7 @@ DUPLICATES = [
 
 
 def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Callable[..., Run]) -> None:
-    write_csv("repeats.csv", "set,image,repeat,kind", DUPLICATES)
+    write_csv("repeats.csv", "set,image,group,kind", DUPLICATES)
     result = run("evaluate", "good.csv", "poor.csv", "--labels", "labels.json", "--exclude", "repeats.csv")
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
@@ -959,7 +959,7 @@ def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Callable[
 
 def test_if_another_set_repeats_every_image_it_says_that_none_is_left(shop: Path, run: Callable[..., Run]) -> None:
     every = [(name, f"shop/{number}.jpg", number, "exact") for number in range(1, 5) for name in ("train", "test")]
-    write_csv("repeats.csv", "set,image,repeat,kind", every)
+    write_csv("repeats.csv", "set,image,group,kind", every)
     result = run("evaluate", "poor.csv", "--labels", "labels.json", "--exclude", "repeats.csv:test")
     assert result.code == 0
     text = "4 excluded, 1 of the 1 labelled images have no prediction, so that no image is left"
@@ -969,7 +969,7 @@ def test_if_another_set_repeats_every_image_it_says_that_none_is_left(shop: Path
 def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run: Callable[..., Run]) -> None:
     write_csv(
         "repeats.csv",
-        "set,image,repeat,kind",
+        "set,image,group,kind",
         [*DUPLICATES, ("test", "no.jpg", 4, "near"), ("train", "7.jpg", 4, "near")],
     )
     argv = ("evaluate", "poor.csv", "--labels", "labels.json", "--exclude", "repeats.csv:test", "--json")
@@ -993,7 +993,7 @@ def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run:
 
 
 def test_thresholds_and_label_sets_each_have_their_row_of_the_change(shop: Path, run: Callable[..., Run]) -> None:
-    write_csv("repeats.csv", "set,image,repeat,kind", DUPLICATES)
+    write_csv("repeats.csv", "set,image,group,kind", DUPLICATES)
     argv = ("evaluate", "good.csv", "--scores", "scores.csv", "--threshold", "0.5,0.8", "--exclude", "repeats.csv")
     lines = run(*argv).out.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("file") and "excluded" in line)
@@ -1012,7 +1012,7 @@ def test_thresholds_and_label_sets_each_have_their_row_of_the_change(shop: Path,
 
 
 def test_a_table_without_rows_leaves_nothing_out(shop: Path, run: Callable[..., Run]) -> None:
-    write_csv("repeats.csv", "set,image,repeat,kind", [])
+    write_csv("repeats.csv", "set,image,group,kind", [])
     result = run("evaluate", "good.csv", "--labels", "labels.json", "--exclude", "repeats.csv")
     assert result.code == 0
     assert "repeats.csv: no image is repeated" in result.out.splitlines()
@@ -1020,7 +1020,7 @@ def test_a_table_without_rows_leaves_nothing_out(shop: Path, run: Callable[..., 
 
 
 def test_excluded_images_are_told_in_the_table_of_images(shop: Path, run: Callable[..., Run]) -> None:
-    write_csv("repeats.csv", "set,image,repeat,kind", DUPLICATES)
+    write_csv("repeats.csv", "set,image,group,kind", DUPLICATES)
     argv = ("evaluate", "good.csv", "--labels", "labels.json", "--exclude", "repeats.csv", "--per-image", "out.csv")
     assert run(*argv).code == 0
     with Path("out.csv").open() as file:
@@ -1069,7 +1069,7 @@ def test_excluded_images_are_told_in_the_table_of_images(shop: Path, run: Callab
 def test_repeats_that_are_not_of_the_benchmark_are_refused(
     shop: Path, run: Callable[..., Run], rows: list[Any], exclude: str, expected: str
 ) -> None:
-    write_csv("repeats.csv", "set,image,repeat,kind", rows)
+    write_csv("repeats.csv", "set,image,group,kind", rows)
     result = run("evaluate", "good.csv", "--labels", "labels.json", "--exclude", exclude)
     assert (result.code, result.out) == (1, "")
     assert f"Error: {expected}" in result.err

@@ -11,7 +11,7 @@ from tests.helpers import Run, document_of, write_files
 _IMAGES = [(f"{name}/{row}.png", name) for name, count in (("cat", 7), ("dog", 4), ("eel", 1)) for row in range(count)]
 TRAIN = "image,class\n" + "".join(f"{image},{name}\n" for image, name in _IMAGES)
 DUPLICATES = (
-    "set,image,repeat,kind\n"
+    "set,image,group,kind\n"
     "train,cat/0.png,1,exact\ntrain,cat/1.png,1,exact\nval,cat/9.png,1,exact\n"
     "train,cat/0.png,2,near\ntrain,dog/1.png,2,near\n"
     "train,dog/2.png,3,exact\ntrain,dog/x.png,3,exact\n"
@@ -80,7 +80,7 @@ def test_repeats_are_in_one_fold_and_are_counted(training: Path, run: Callable[.
 
 
 def test_a_table_without_repeats_is_said(training: Path, run: Callable[..., Run]) -> None:
-    Path("none.csv").write_text("set,image,repeat,kind\n")
+    Path("none.csv").write_text("set,image,group,kind\n")
     result = run(*ARGV, "--duplicates", "none.csv")
     assert result.out.splitlines()[-2] == "0 images repeat another one, in 0 groups, each in one fold"
 
@@ -158,7 +158,7 @@ def test_what_cannot_be_parted_is_one_error(
 
 
 def test_repeats_of_other_images_are_refused(training: Path, run: Callable[..., Run]) -> None:
-    Path("other.csv").write_text("set,image,repeat,kind\nx,1.jpg,1,exact\nx,2.jpg,1,exact\n")
+    Path("other.csv").write_text("set,image,group,kind\nx,1.jpg,1,exact\nx,2.jpg,1,exact\n")
     result = run(*ARGV, "--duplicates", "other.csv")
     assert (result.code, result.err) == (
         1,

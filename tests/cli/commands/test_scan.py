@@ -53,7 +53,7 @@ def test_what_was_found_is_a_table_of_ten_lines_at_most(
         "  the same; other class: with an exact copy in the folder of another class\n"
     )
     assert Path("duplicates.csv").read_text() == (
-        "set,image,repeat,kind\n"
+        "set,image,group,kind\n"
         "train,cat/1.png,1,exact\nval,cat/x.png,1,exact\nval,dog/z.webp,1,exact\n"
         "train,cat/again.bmp,2,exact\ntrain,dog/0.png,2,exact\n"
         "train,dog/2.png,3,near\nval,dog/y.jpg,3,near\n"
@@ -75,7 +75,7 @@ def test_without_class_folders_and_near_repeats_there_are_no_columns_of_them(
 
 def test_nothing_found_is_a_table_of_headings(sets: Path, run: Callable[..., Run]) -> None:
     assert run("scan", "train/dog", "-o", "x.csv").code == 0
-    assert Path("x.csv").read_text() == "set,image,repeat,kind\n"
+    assert Path("x.csv").read_text() == "set,image,group,kind\n"
 
 
 def test_a_document_says_all_of_it(sets: Path, run: Callable[..., Run]) -> None:

@@ -7,7 +7,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ CURVE = Curve(
     np.array([0.9, 0.6, 0.7]),
 )
 # What messages of several readers say.
-NAME_OUTPUTS = "name the class of each output with outputs=[...], one wnid or name a line"
+NAME_OUTPUTS = "name the class of each output with outputs=[...], one wnid or name per line"
 PICKLED = (
     "file contains pickled Python objects, which are never loaded: unpickling can run any code\n"
     "  where:   DIR/{}\n"
@@ -56,6 +57,14 @@ def message(function: Callable[..., object], *args: object, **options: object) -
     with pytest.raises(DataError) as caught:
         function(*args, **options)
     return str(caught.value)
+
+
+@contextmanager
+def refused(code: str) -> Iterator[None]:
+    """A block that raises an error of this code."""
+    with pytest.raises(ReassessError) as caught:
+        yield
+    assert caught.value.code == code, str(caught.value)
 
 
 def fault_of(function: Callable[..., object], *args: object, **options: object) -> tuple[str, str | None]:

@@ -22,18 +22,14 @@ from reassess import (
     Scores,
     TrainingTargets,
     Votes,
-    by_calibration,
-    by_em,
-    by_majority,
-    by_mean,
-    by_recipe,
+    aggregate,
+    align_classes,
     checked_truth,
     compare,
     evaluate,
     find_label_errors,
     fit_dawid_skene,
     image_sheet,
-    in_one_list,
     label_diff,
     label_sets,
     label_uncertainty,
@@ -82,7 +78,7 @@ READERS: list[Callable[..., Any]] = [
 ]
 
 
-ONE_NAME = "one text was given as names of images\n  found:   'ab'\n  fix:     ['ab']"
+ONE_NAME = "a string was given as names of images\n  found:   'ab'\n  fix:     ['ab']"
 
 
 @pytest.mark.parametrize(
@@ -90,13 +86,13 @@ ONE_NAME = "one text was given as names of images\n  found:   'ab'\n  fix:     [
     [
         (
             lambda: Classes.from_texts("cat"),
-            "one text was given as names of classes\n  found:   'cat'\n  fix:     ['cat']",
+            "a string was given as names of classes\n  found:   'cat'\n  fix:     ['cat']",
         ),
-        (lambda: Classes(2, names="ab"), "one text was given as class names\n  found:   'ab'\n  fix:     ['ab']"),
-        (lambda: Classes(2, wnids="ab"), "one text was given as wnids\n  found:   'ab'\n  fix:     ['ab']"),
+        (lambda: Classes(2, names="ab"), "a string was given as class names\n  found:   'ab'\n  fix:     ['ab']"),
+        (lambda: Classes(2, wnids="ab"), "a string was given as wnids\n  found:   'ab'\n  fix:     ['ab']"),
         (
             lambda: Classes(2, names=("a", "b"), synonyms=("xy", "z")),
-            "one text was given as synonyms of a class\n  found:   'xy'\n  fix:     ['xy']",
+            "a string was given as synonyms of a class\n  found:   'xy'\n  fix:     ['xy']",
         ),
         (
             lambda: Classes("2"),
@@ -129,7 +125,7 @@ ONE_NAME = "one text was given as names of images\n  found:   'ab'\n  fix:     [
         (lambda: Predictions.from_scores(np.eye(2), images="ab"), ONE_NAME),
         (
             lambda: LabelSets.from_lists(["a.png"], [[0]]).find("a.png"),
-            "one text was given as names of images\n  found:   'a.png'\n  fix:     ['a.png']",
+            "a string was given as names of images\n  found:   'a.png'\n  fix:     ['a.png']",
         ),
     ],
 )
@@ -141,7 +137,7 @@ def test_what_would_be_taken_for_something_else_is_refused(make: Callable[[], ob
 @pytest.mark.parametrize("given", [["cat", "dog"], "cat", 2])
 def test_names_are_no_list_of_classes(read: Callable[..., Any], given: Any) -> None:
     assert message(read, Path("any.csv"), classes=given) == (
-        f"these are no classes\n  allowed: Classes\n  found:   {type(given).__name__}\n"
+        f"not classes\n  allowed: Classes\n  found:   {type(given).__name__}\n"
         '  fix:     classes=Classes(2, names=("cat", "dog")), or those of read_classes(FILE) or open_benchmark(FOLDER)'
     )
 
@@ -187,11 +183,11 @@ MODEL = Predictions.from_ids([0], images=["a.png"])
         (lambda: write_labels("any.csv", SCORES), LabelSets, "Scores"),
         (lambda: write_scores("any.csv", LABELS), Scores, "LabelSets"),
         (lambda: write_votes("any.csv", LABELS), Votes, "LabelSets"),
-        (lambda: by_em(LABELS), Votes, "LabelSets"),
-        (lambda: by_mean(SCORES), Votes, "Scores"),
-        (lambda: by_majority("votes.csv"), Votes, "str"),
-        (lambda: by_calibration("votes.csv", "golden.csv"), Votes, "str"),
-        (lambda: by_recipe(LABELS, LABELS, LABELS, LABELS), Votes, "LabelSets"),
+        (lambda: aggregate(LABELS, "em"), Votes, "LabelSets"),
+        (lambda: aggregate(SCORES, "mean"), Votes, "Scores"),
+        (lambda: aggregate("votes.csv"), Votes, "str"),
+        (lambda: aggregate("votes.csv", "calibrated", experts="golden.csv"), Votes, "str"),
+        (lambda: aggregate(LABELS, "imagenet-real", experts=LABELS), Votes, "LabelSets"),
         (lambda: fit_dawid_skene("votes.csv"), Votes, "str"),
         (lambda: rater_reliability(None), Votes, "NoneType"),
         (lambda: precision_recall(SCORES, LABELS), Golden, "LabelSets"),
@@ -217,7 +213,7 @@ def test_what_is_of_another_kind_is_refused_with_the_way_to_come_by_it(
         Scores: ("scores", "reassess.load_scores(NAME or FILE)"),
         Votes: ("votes", "reassess.load_votes(NAME or FILE)"),
     }[allowed]
-    expected = f"these are no {what}\n  allowed: {allowed.__name__}\n  found:   {found}\n  fix:     {fix}"
+    expected = f"not {what}\n  allowed: {allowed.__name__}\n  found:   {found}\n  fix:     {fix}"
     assert message(make) == expected
 
 
@@ -231,12 +227,12 @@ def test_a_benchmark_is_called_by_a_text_or_a_path(given: Any) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: in_one_list({"labels.csv": LABELS}, ["cat"]),
+        lambda: align_classes({"labels.csv": LABELS}, ["cat"]),
         lambda: original_of_class_folders(["cat/1.png", "dog/2.png"], ["cat", "dog"]),
     ],
 )
 def test_names_are_no_list_in_which_classes_are_looked_up(make: Callable[[], object]) -> None:
-    assert message(make).startswith("these are no classes\n  allowed: Classes\n  found:   list\n")
+    assert message(make).startswith("not classes\n  allowed: Classes\n  found:   list\n")
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
@@ -257,7 +253,7 @@ ONE_VOTE = Votes.from_columns(
     Questions.from_columns(["a.png"], np.array([1])), np.array([0]), np.array([0]), np.array([1]), "x", ("no", "yes")
 )
 POSITIONS = "wrong type of the positions of images\n  allowed: integers of shape (rows,)\n  found:   "
-NO_NAMES = "these are no names of images\n  allowed: a list\n  found:   "
+NO_NAMES = "not names of images\n  allowed: a list\n  found:   "
 NO_HELD_OUT = (
     "wrong type of the held-out predictions\n  allowed: HeldOutPredictions\n  found:   Predictions\n"
     "  fix:     HeldOutPredictions.of(...)"
@@ -292,34 +288,32 @@ def targets(**parts: Any) -> TrainingTargets:
         ),
         (
             lambda: targets(indptr=[0, 1]),
-            "these are no indptr of targets\n  allowed: ndarray\n  found:   list\n  fix:     np.array(...)",
+            "not indptr of targets\n  allowed: ndarray\n  found:   list\n  fix:     np.array(...)",
         ),
         (
             lambda: targets(indptr=np.array([0, 5])),
             "indptr of targets does not fit their indices\n  allowed: numbers that rise from 0 to 1\n  found:   0, 5",
         ),
-        (lambda: targets(images="a"), "one text was given as names of images\n  found:   'a'\n  fix:     ['a']"),
+        (lambda: targets(images="a"), "a string was given as names of images\n  found:   'a'\n  fix:     ['a']"),
         (lambda: targets(classes=None), "number of classes is not a whole number\n  found:   None"),
         (lambda: targets(background=None), "number of the other classes is not a number\n  found:   None"),
         (lambda: targets(loss="hinge"), "unknown loss\n  allowed: sigmoid, soft-max\n  found:   'hinge'"),
         (
             lambda: make_folds(ONE_OF_THREE, k=3, repeats=None),
-            "these are no groups of images\n  allowed: a list\n  found:   NoneType\n"
-            "  fix:     groups_within(DUPLICATES, SET)",
+            "not groups of images\n  allowed: a list\n  found:   NoneType\n  fix:     groups_within(DUPLICATES, SET)",
         ),
         (
             lambda: make_folds(ONE_OF_THREE, k=3, repeats=DUPLICATES),
-            "these are no groups of images\n  allowed: a list\n  found:   Duplicates\n"
-            "  fix:     groups_within(DUPLICATES, SET)",
+            "not groups of images\n  allowed: a list\n  found:   Duplicates\n  fix:     groups_within(DUPLICATES, SET)",
         ),
         (lambda: make_folds(ONE_OF_THREE, k=3, repeats=[1, 2]), f"{NO_NAMES}int"),
         (lambda: make_folds(ONE_OF_THREE, k=True), "number of folds is not a whole number\n  found:   True"),
-        (lambda: PARTS.of("0.png"), "one text was given as names of images\n  found:   '0.png'\n  fix:     ['0.png']"),
+        (lambda: PARTS.of("0.png"), "a string was given as names of images\n  found:   '0.png'\n  fix:     ['0.png']"),
         (lambda: PARTS.of(None), f"{NO_NAMES}NoneType"),
         (lambda: Folds(None, np.array([0, 1])), f"{NO_NAMES}NoneType"),
         (
             lambda: ImageSelection(("a",), others="b"),
-            "one text was given as names of images\n  found:   'b'\n  fix:     ['b']",
+            "a string was given as names of images\n  found:   'b'\n  fix:     ['b']",
         ),
         (lambda: ImageSelection(("a",), others=3), f"{NO_NAMES}int"),
         (lambda: ImageSelection(name for name in "ab"), f"{NO_NAMES}generator"),
@@ -358,7 +352,7 @@ def targets(**parts: Any) -> TrainingTargets:
         ),
         (
             lambda: evaluate(MODEL, LABELS, exclude="a.png"),
-            "one text was given as names of images\n  found:   'a.png'\n  fix:     ['a.png']",
+            "a string was given as names of images\n  found:   'a.png'\n  fix:     ['a.png']",
         ),
     ],
 )

@@ -117,7 +117,7 @@ def test_a_golden_file_of_noes_alone_rejects_and_is_no_error(folder: Path, run: 
     write_csv("pets/golden.csv", HEADINGS, [("a", "dog", "eve", "no")])
     write_csv("p.csv", "image,prediction", [("a", "dog")])
     (model,) = results_of(run, "evaluate", "p.csv", "--benchmark", "pets")
-    assert {kind for kind, count in model["mistakes"].items() if count} == {"expert_rejected"}
+    assert {kind for kind, count in model["mistakes"].items() if count} == {"rejected_by_experts"}
 
 
 def test_other_scales_are_shown_with_the_result(folder: Path, run: Callable[..., Run]) -> None:

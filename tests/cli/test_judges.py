@@ -49,8 +49,8 @@ def test_without_known_data_it_is_said_first_too(
 ) -> None:
     done = run(*argv)
     assert (done.code, done.out) == (1, "")
-    assert done.err.startswith("Error: imagenet-real is not on this machine, and no network is to be used\n")
-    assert f"  fix:     {OWN}; or reassess fetch imagenet-real, where there is a network;\n" in done.err
+    assert done.err.startswith("Error: imagenet-real is not on this machine, and the network is off\n")
+    assert f"  fix:     {OWN}; or reassess fetch imagenet-real, without REASSESS_OFFLINE;\n" in done.err
 
 
 def test_an_image_of_another_benchmark_is_not_known(

@@ -125,8 +125,8 @@ def test_the_package_runs_as_a_module() -> None:
         (["evaluate", "a.npy", "--match", "guess"], "Error: Invalid value for '--match'"),
         (["evaluate", "a.npy", "--by", "random"], "Error: Invalid value for '--by'"),
         (["evaluate", "a.npy", "--by", "image"], "Error: Invalid value for '--by'"),
-        (["evaluate", "a.npy", "--topk", "1,x"], "'x' is not a valid integer range. Give numbers such as 1,5."),
-        (["evaluate", "a.npy", "--topk", "1.5"], "'1.5' is not a valid integer range. Give numbers such as 1,5."),
+        (["evaluate", "a.npy", "--top-k", "1,x"], "'x' is not a valid integer range. Give numbers such as 1,5."),
+        (["evaluate", "a.npy", "--top-k", "1.5"], "'1.5' is not a valid integer range. Give numbers such as 1,5."),
         (["evaluate", "a.npy", "--threshold", ""], "'' is not a valid float range. Give numbers such as 0.5,0.8,0.95."),
         (["evaluate", "a.npy", "a.npy"], "Error: a.npy is given twice."),
         (
@@ -138,8 +138,8 @@ def test_the_package_runs_as_a_module() -> None:
             "Error: With --threshold, the labels are cut from the scores, which cannot be none.",
         ),
         (
-            ["evaluate", "a.npy", "--threshold", "0.5,0.8", "--per-image", "o.csv"],
-            "Error: --per-image goes with one --threshold.",
+            ["evaluate", "a.npy", "--threshold", "0.5,0.8", "--details", "o.csv"],
+            "Error: --details goes with one --threshold.",
         ),
         (
             ["evaluate", "a.npy", "--threshold", "0.5,0.8", "--by", "class"],

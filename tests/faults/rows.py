@@ -57,13 +57,13 @@ WRITING = (
     "curve b/scores.csv --golden b/golden.csv -o out.svg",
     "fetch imagenet-real",
     "fetch imagenet-train-clean",
-    "evaluate shifted.csv --labels numbered.csv --per-image out.parquet",
+    "evaluate shifted.csv --labels numbered.csv --details out.parquet",
     "folds --benchmark b --k 2 -o out.parquet",
     "labels b/scores.csv --threshold 0.5 -o out.json",
     "labels --benchmark b -o b/labels.csv --force",
     "leaderboard board.csv -o out.pdf",
     f"plot label-count {_JUDGED} -o out.png",
-    f"propose {_JUDGED} --per-image 3 -o out.parquet",
+    f"propose {_JUDGED} --details 3 -o out.parquet",
     f"propose {_JUDGED} --choose --recall 0.5 --frontier out.svg -o out.csv",
     f"questions {_JUDGED} -o out.jsonl",
     "raters --benchmark b -o out.csv",
@@ -162,7 +162,7 @@ def _call(name: str, path: str, force: bool) -> None:
         draw_replays(Path(path), {"one": reassess.replay_stops(votes, model, threshold=0.8)}, force=force)
     elif name == "draw_leaderboard":
         board = reassess.read_leaderboard("board.csv")
-        draw_leaderboard(Path(path), reassess.trend(board), force=force)
+        draw_leaderboard(Path(path), reassess.fit_trend(board), force=force)
     else:
         from tests.formats.test_paths import WRITERS  # what each writes is made here
 

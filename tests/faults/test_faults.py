@@ -31,7 +31,7 @@ OLD = b"what was there before\n"
 OLD_SETTINGS = b"{}\n"  # which an export reads
 LARGEST_ID = 2**31 - 1
 OF_IDS = (
-    "evaluate heads.csv two.csv --labels labels.csv --original labels.csv --by class --per-image out.csv",
+    "evaluate heads.csv two.csv --labels labels.csv --original labels.csv --by class --details out.csv",
     "evaluate scores.csv --labels labels.csv --original labels.csv --classes outputs.txt --json",
     "compare heads.csv two.csv --labels labels.csv --original labels.csv --replicates 40",
     "propose heads.csv two.csv --original labels.csv -o out.csv",

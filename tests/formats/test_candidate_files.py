@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,7 +21,7 @@ from tests.helpers import fault_of
 NAMED = Classes(3, names=("cat", "dog", "cup"))
 
 
-def listed(candidates: Candidates) -> list[tuple[object, ...]]:
+def listed(candidates: Candidates) -> list[tuple[Any, ...]]:
     questions = candidates.questions
     return [
         (

@@ -185,13 +185,15 @@ class Call:
         self.following = command
 
     def print_notes(self) -> None:
-        """Print the notes, and how many more there are; then the next command."""
+        """Print the notes, and how many more there are; then the next command. A document has none of them."""
+        if self.json:
+            return
         shown = self.notes if self.verbose else self.notes[:_MOST_NOTES]
         for text in shown:
             self.tell(text)
         if hidden := len(self.notes) - len(shown):
             self.tell(f"and {counted(hidden, 'more note')} (--verbose)")
-        if self.following is not None and not self.json:
+        if self.following is not None:
             self.tell(f"next: {self.following}")
 
     def first_rows(self, count: int, most: int, things: str) -> int:

@@ -1,7 +1,7 @@
 """What `reassess curve` reads: scores, the golden answers that judge them, and the votes of which they were made."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -9,7 +9,6 @@ import click
 from reassess.aggregation.baseline_rules import Rule, simple_rules
 from reassess.aggregation.golden import Golden, golden_truth
 from reassess.aggregation.golden_items import golden_answers, golden_part, golden_sources, with_golden_votes
-from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, likely_makings
 from reassess.cli.common import Call
 from reassess.cli.part_inputs import (
     NONE,
@@ -29,7 +28,7 @@ from reassess.core.votes import Votes
 from reassess.data.benchmark_folders import part_path
 from reassess.data.loading import load_scores, load_votes
 
-__all__ = ["Answers", "find_origin", "load_curves"]
+__all__ = ["Answers", "load_curves"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,6 @@ class Answers:
     golden_file: Path
     experts: Votes
     golden: Golden
-    at_least: int | None
     votes: Votes | None
     rated: Votes | None
     rater_golden: Votes | None
@@ -62,12 +60,15 @@ def load_curves(
     *,
     at_least: int | None = None,
     votes_needed_by: str | None = None,
+    method: str | None = None,
 ) -> tuple[dict[str, tuple[Path, Scores]], Answers]:
     """The files of scores, each with its path, and what judges them; as the options say."""
     files = files or (str(needed_part(call, benchmark, "scores")),)
     classes = None if benchmark is None else read_classes_of(call, benchmark)
     paths = {file: call.resolve("scores", file) for file in files}
     read = [load_scores(path, classes=classes) for path in paths.values()]
+    if method is not None:
+        read = [replace(scores, method=method) for scores in read]
     if benchmark is None:
         benchmark = _common_benchmark(read)
     elif benchmark.folder is not None:
@@ -132,7 +133,6 @@ def _load_answers(
         golden_file=given["golden"][0],
         experts=experts,
         golden=truth,
-        at_least=at_least,
         votes=rater_votes,
         rated=rated,
         rater_golden=golden_votes,
@@ -156,19 +156,3 @@ def _answer_sources(
         rater_golden = known.get("rater-golden")
     wanted = {"votes": votes, "golden": known["golden"], "rater-golden": rater_golden}
     return {part: source for part, source in wanted.items() if source is not None and source != NONE}
-
-
-def find_origin(scores: Scores, answers: Answers, *, must: bool) -> Provenance | None:
-    """How the scores follow from the votes; None if that is not known, which is an error if it must be."""
-    if answers.rated is None or answers.rater_golden is None:
-        return None
-    find = find_provenance if must else known_provenance
-    makings = likely_makings(
-        answers.rated,
-        answers.experts,
-        answers.original,
-        published=answers.benchmark.recipe,
-        at_least=answers.at_least,
-        em=must,
-    )
-    return find(scores, answers.rated, answers.experts, answers.rater_golden, makings)

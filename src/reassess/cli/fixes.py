@@ -16,6 +16,7 @@ OPTIONS = {
     "ignore_unknown": "--ignore-unknown",
     "images": "--images {}",
     "label_agreement": "reassess labels --agree",
+    "method": "--method {}",
     "names": "--names FILE",
     "outputs": "--classes FILE",
     "top_k": "--topk {}",

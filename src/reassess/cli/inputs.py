@@ -122,14 +122,13 @@ def part_option(part: str, text: str, *, condition: str = _IF_HERE) -> Callable[
 
 def judge_options(command: Callable[..., Any], *, several: bool = False) -> Callable[..., Any]:
     """The options that say by what images and models are judged; --labels may be given several times if asked."""
-    labels = f"Label sets{'; may be given several times' if several else ''}."
-    default = f"[default: {IMAGENET.sources['labels']}]"
+    labels = f"Label sets{'; repeatable' if several else ''}."
+    default = f"[default: the benchmark's; {IMAGENET.sources['labels']}]"
     return _with_options(
         command,
         benchmark_option,
         in_benchmark("--labels", metavar="NAME|FILE", multiple=several, help=f"{labels}  {default}"),
         part_option("original", "Original labels"),
-        part_option("scores", "Scores"),
     )
 
 

@@ -1,14 +1,16 @@
 """Models' predictions, read as the options of `prediction_options` say."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
 import click
+from click.core import ParameterSource
 
 from reassess.cli.common import Call, tracked
 from reassess.cli.inputs import FILE
 from reassess.cli.judges import OWN_LABELS, Judges, taken_for_imagenet
-from reassess.core.benchmark import IMAGENET, class_folder_order
+from reassess.core.benchmark import IMAGENET, Benchmark, class_folder_order
 from reassess.core.classes import NAMES_BESIDE_IDS
 from reassess.core.image_names import image_keys, numbering_mistake
 from reassess.core.predictions import Predictions
@@ -24,11 +26,13 @@ from reassess.text import some
 
 _ORDERS = ("class-folder", "validation")
 _AUTO = "auto"
+_SHARED = ("benchmark", "labels", "original", "names", "classes", "unknown_class", "match", "ignore_unknown")
 
 __all__ = [
     "each_prediction",
     "own_value",
     "relative_names",
+    "same_inputs",
     "short_names",
 ]
 
@@ -78,6 +82,21 @@ def each_prediction(
     lists = {path: own_value(str(path), given, call.reading.output_classes, "--classes", (_AUTO,)) for path in files}
     for path in tracked(call, files, "reading"):
         yield names[path], _read_predictions(call, path, judges, rows[path], lists[path])
+
+
+def same_inputs(command: str, files: Sequence[Path], *more: str) -> str:
+    """Another command line for the same files and benchmark, read in the same way."""
+    context = click.get_current_context()
+    words = ["reassess", command, *map(str, files)]
+    for option in context.command.params:
+        name = str(option.name)
+        if name in _SHARED and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            value = context.params[name]
+            given = value[: 1 if name == "labels" else None] if isinstance(value, tuple) else [value]
+            for each in given:
+                text = str(each.folder or each.name) if isinstance(each, Benchmark) else str(each)
+                words += [option.opts[0], *([] if each is True else [text])]
+    return shlex.join([*words, *more])
 
 
 def own_value(

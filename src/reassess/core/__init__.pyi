@@ -16,8 +16,8 @@ from .cleaning import CheckedLabels as CheckedLabels
 from .cleaning import Cleaning as Cleaning
 from .cleaning import LabelNoise as LabelNoise
 from .common_classes import Classed as Classed
+from .common_classes import align_classes as align_classes
 from .common_classes import classes_of as classes_of
-from .common_classes import in_one_list as in_one_list
 from .duplicates import DUPLICATE_KINDS as DUPLICATE_KINDS
 from .duplicates import UNUSABLE_KINDS as UNUSABLE_KINDS
 from .duplicates import DuplicateCounts as DuplicateCounts
@@ -31,8 +31,8 @@ from .image_selection import ImageSelection as ImageSelection
 from .items import Id as Id
 from .items import Items as Items
 from .labels import LabelSets as LabelSets
-from .leaderboard import Entry as Entry
 from .leaderboard import Leaderboard as Leaderboard
+from .leaderboard import LeaderboardRow as LeaderboardRow
 from .model_choice import ModelChoice as ModelChoice
 from .model_choice import ModelSubset as ModelSubset
 from .multi_labels import MultiLabels as MultiLabels

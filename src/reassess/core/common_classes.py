@@ -16,7 +16,7 @@ from reassess.core.votes import Votes
 from reassess.errors import DataError, at
 from reassess.text import some
 
-__all__ = ["Classed", "class_ids_of", "classes_of", "in_one_list"]
+__all__ = ["Classed", "align_classes", "class_ids_of", "classes_of"]
 
 Classed = LabelSets | MultiLabels | Questions | Scores | Votes
 _Noun = TypeVar("_Noun", bound=Classed | Predictions)
@@ -34,7 +34,7 @@ def classes_of(noun: Classed | Predictions) -> Classes:
     return items.classes if isinstance(items, Questions) else Classes()
 
 
-def in_one_list(nouns: Mapping[str, _Noun], classes: Classes | None = None) -> dict[str, _Noun]:
+def align_classes(nouns: Mapping[str, _Noun], classes: Classes | None = None) -> dict[str, _Noun]:
     """The same nouns in one list of classes, so that an id is the same class in all of them.
 
     The list is that of a benchmark where one of them has such a list, and else all names that they hold, in sorted
@@ -57,7 +57,7 @@ def in_one_list(nouns: Mapping[str, _Noun], classes: Classes | None = None) -> d
     --------
     >>> labels = LabelSets.from_lists(["a.png"], [[0]], Classes.from_texts(["dog"]))
     >>> original = LabelSets.from_lists(["a.png"], [[0]], Classes.from_texts(["cat"]))
-    >>> both = in_one_list({"labels.csv": labels, "original.csv": original})
+    >>> both = align_classes({"labels.csv": labels, "original.csv": original})
     >>> {file: part.sets() for file, part in both.items()}
     {'labels.csv': {'a.png': frozenset({1})}, 'original.csv': {'a.png': frozenset({0})}}
     """

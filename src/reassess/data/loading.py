@@ -18,8 +18,9 @@ from reassess.core.items import Id
 from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
-from reassess.core.scores import Scores
+from reassess.core.scores import UNKNOWN_METHOD, Scores
 from reassess.core.votes import Votes
+from reassess.data.benchmark_settings import read_settings
 from reassess.data.sources import SOURCES, find_all, resolve
 from reassess.errors import DataError, at
 from reassess.formats.class_tables import read_classes, read_collapsed
@@ -292,7 +293,8 @@ def load_scores(
 
     Returns
     -------
-    Scores, float64 in [0, 1], one a question.
+    Scores, float64 in [0, 1], one per question. Their `method` is also known if the file is that of a known benchmark,
+    or the scores of a folder whose benchmark.json has it.
 
     Raises
     ------
@@ -306,7 +308,28 @@ def load_scores(
     >>> load_scores("imagenet-real-scores")
     Scores(184,962 questions, 24,889 images)
     """
-    return read_scores(_path(source), classes=classes)
+    path = _path(source)
+    scores = read_scores(path, classes=classes)
+    return scores if scores.method != UNKNOWN_METHOD else replace(scores, method=_method_of(path))
+
+
+def _method_of(path: Path) -> str:
+    """How the scores of a file were made that does not say so itself."""
+    if _is_known_file(path, IMAGENET, "scores"):
+        return IMAGENET.method or UNKNOWN_METHOD
+    if path.stem == "scores":
+        return str(read_settings(path.parent).get("method", UNKNOWN_METHOD))
+    return UNKNOWN_METHOD
+
+
+def _is_known_file(path: Path, benchmark: Benchmark, part: str) -> bool:
+    """Whether a file is, byte for byte, that of a known benchmark."""
+    source = SOURCES.get(benchmark.sources.get(part, ""))
+    return (
+        source is not None
+        and path.suffix == Path(source.files[0].name).suffix
+        and sha256(path) == source.files[0].sha256
+    )
 
 
 def load_votes(
@@ -379,8 +402,5 @@ def known_in_sample(scores: Path, golden: Path, *, benchmark: Benchmark = IMAGEN
     >>> known_in_sample(resolve("imagenet-real-scores"), resolve("imagenet-real-golden"))
     True
     """
-    for part, path in (("scores", scores), ("golden", golden)):
-        source = SOURCES.get(benchmark.sources.get(part, ""))
-        if source is None or sha256(path) != source.files[0].sha256:
-            return None
-    return True
+    known = _is_known_file(scores, benchmark, "scores") and _is_known_file(golden, benchmark, "golden")
+    return True if known else None

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from reassess.core.checks import check_range, check_shape
 from reassess.core.classes import Classes, check_classes
 from reassess.core.kinds import check_kind
-from reassess.core.scores import Scores
+from reassess.core.scores import UNKNOWN_METHOD, Scores
 from reassess.errors import at
 from reassess.formats.archives import open_archive, write_npz
 from reassess.formats.files import as_path, suffix_of, writing
@@ -23,6 +23,7 @@ from reassess.formats.tables import (
     column,
     integers,
     numbers,
+    parquet_metadata,
     place,
     read_table,
     refuse_missing,
@@ -31,7 +32,7 @@ from reassess.formats.tables import (
 
 __all__ = ["read_scores", "write_scores"]
 
-_PROBABILITY, _GOLDEN = "probability", "golden"
+_PROBABILITY, _GOLDEN, _METHOD = "probability", "golden", "method"
 
 
 def read_scores(path: str | Path, *, classes: Classes | None = None) -> Scores:
@@ -43,7 +44,8 @@ def read_scores(path: str | Path, *, classes: Classes | None = None) -> Scores:
         npz with the arrays ``tensor`` (or ``scores``), float, shape (questions,), and ``info``, text, shape
         (questions, 2): image name and class. Or a table with the columns image, class and score. Classes are ids,
         or wnids or names. An array or column called ``probability`` instead holds scores that are `exclusive`. One more
-        called ``golden`` holds 1 where experts' answers made the scores, and 0 elsewhere.
+        called ``golden`` holds 1 where experts' answers made the scores, and 0 elsewhere. The text ``method``, an array
+        or the metadata of Parquet, says how they were made.
     classes
         The classes of the benchmark, in which wnids and names are looked up; without, they are those that the file
         names, in sorted order.
@@ -69,7 +71,8 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
         npz with the arrays ``tensor``, float64, shape (questions,), and ``info``, text, shape (questions, 2): image
         name and class. CSV, TSV, JSON lines or Parquet: columns image, class and score. Classes are ids, or names
         where they were read by name. As for `read_scores`, ``probability`` takes the place of ``tensor`` and score
-        where scores are exclusive, and ``golden`` is there where it is known.
+        where scores are exclusive, and ``golden`` is there where it is known. So
+        is ``method``, except in CSV, TSV and JSON lines, which have no place for it.
     scores
         What to write; the file holds the same numbers to the last bit.
     force
@@ -97,13 +100,17 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
     if path.suffix.lower() == ".npz":
         with writing(path, force=force) as temporary:
             name = _PROBABILITY if scores.exclusive else "tensor"
-            write_npz(temporary, {name: scores.values, "info": info_of_questions(scores.questions), **_golden(scores)})
+            arrays = {name: scores.values, "info": info_of_questions(scores.questions), **_golden(scores)}
+            if scores.method != UNKNOWN_METHOD:
+                arrays[_METHOD] = np.array(scores.method)
+            write_npz(temporary, arrays)
         return
     import polars as pl
 
     name = _PROBABILITY if scores.exclusive else "score"
     table = pl.DataFrame({**columns_of_questions(scores.questions), name: scores.values, **_golden(scores)})
-    write_table(path, table, force=force)
+    metadata = {} if scores.method == UNKNOWN_METHOD else {_METHOD: scores.method}
+    write_table(path, table, force=force, metadata=metadata)
 
 
 def _golden(scores: Scores) -> dict[str, npt.NDArray[np.uint8]]:
@@ -117,6 +124,7 @@ def _read_npz(path: Path, classes: Classes | None) -> Scores:
         values = archive[name]
         questions = questions_of_info(archive.first_of("info"), path, classes)
         golden = archive.get(_GOLDEN)
+        method = archive.get(_METHOD)
     votes = "a tensor of shape (raters, questions, answers) holds votes: aggregate them first"
     check_shape(
         values,
@@ -129,11 +137,14 @@ def _read_npz(path: Path, classes: Classes | None) -> Scores:
     if golden is not None:
         check_shape(golden, ("questions",), what="what is golden", kind="integers", where=f"{path}, array {_GOLDEN}")
         check_range(golden, 0, 1, what="golden", where=f"{path}, array {_GOLDEN}, row {{}}".format)
+    if method is not None:
+        check_shape(method, (), what="the method", kind="text", where=f"{path}, array {_METHOD}")
     return Scores(
         questions=questions,
         values=values.astype(np.float64, copy=False),
         exclusive=name == _PROBABILITY,
         golden=None if golden is None else golden.astype(bool),
+        method=UNKNOWN_METHOD if method is None else str(method),
     )
 
 
@@ -149,9 +160,11 @@ def _read_table(path: Path, classes: Classes | None) -> Scores:
         check_range(golden, 0, 1, what="golden", where=lambda row: place(path, row, _GOLDEN))
     values = numbers(path, table[name]).to_numpy().astype(np.float64)
     check_range(values, 0, 1, what=name, where=lambda row: place(path, row, name))
+    metadata = parquet_metadata(path) if path.suffix.lower() == ".parquet" else {}
     return Scores(
         questions=questions,
         values=values,
         exclusive=name == _PROBABILITY,
         golden=None if golden is None else golden.astype(bool),
+        method=metadata.get(_METHOD, UNKNOWN_METHOD),
     )

@@ -5,7 +5,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -30,6 +30,7 @@ __all__ = [
     "floats",
     "integers",
     "numbers",
+    "parquet_metadata",
     "place",
     "read_json_lines",
     "read_table",
@@ -179,15 +180,17 @@ def _json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     return ((number, line) for number, line in enumerate(_without_mark(path).splitlines(), 1) if line.strip())
 
 
-def write_table(path: Path, table: "pl.DataFrame", *, force: bool = False) -> None:
-    """Write a table to CSV, TSV, JSON lines or Parquet, by suffix."""
+def write_table(
+    path: Path, table: "pl.DataFrame", *, force: bool = False, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write a table to CSV, TSV, JSON lines or Parquet, by suffix; Parquet alone has a place for metadata."""
     import polars as pl
 
     writers: dict[str, Callable[[Path], object]] = {
         ".csv": table.write_csv,
         ".tsv": lambda to: table.write_csv(to, separator="\t"),
         ".jsonl": table.write_ndjson,
-        ".parquet": table.write_parquet,
+        ".parquet": lambda to: table.write_parquet(to, metadata=dict(metadata) if metadata else None),
     }
     write = writers[suffix_of(path, writers, "a table")]
     refuse_fork()
@@ -196,6 +199,13 @@ def write_table(path: Path, table: "pl.DataFrame", *, force: bool = False) -> No
             write(temporary)
         except pl.exceptions.PolarsError as error:  # as which it also tells of a disk without room
             raise OSError(str(error).splitlines()[0]) from error
+
+
+def parquet_metadata(path: Path) -> dict[str, str]:
+    """The metadata of a Parquet file."""
+    import polars as pl
+
+    return pl.read_parquet_metadata(path)
 
 
 def place(path: Path, row: int, heading: str | None = None) -> str:

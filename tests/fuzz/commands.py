@@ -48,7 +48,6 @@ _CALLS: Mapping[str, tuple[str, int]] = {
     "leaderboard": ("board.csv", 4),
     "predict": ("python:tests.fuzz.brightness:scores --benchmark b --workers 0 -o out.npy", 2),
     "propose": ("one.csv two.csv --benchmark b -o out.csv", 4),
-    "questions": ("one.csv two.csv --benchmark b -o out.jsonl", 4),
     "raters": ("--benchmark b", 2),
     "report": ("one.csv two.csv --benchmark b -o out.html", 1),
     "scan": ("pictures images.zip images.tar --workers 0 -o out.csv", 2),
@@ -96,7 +95,7 @@ def _cases(draw: Draw, name: str, command: click.Command) -> Case:
         suffix, content = draw(contents("leaderboard"))
         files |= {f"board{suffix}": content}
     if name == "tasks":
-        for noun in ("proposals", "hierarchy"):
+        for noun in ("candidates", "hierarchy"):
             suffix, content = draw(contents(noun))
             files |= {f"{noun}{suffix}": content}
     if name == "clean":
@@ -104,7 +103,7 @@ def _cases(draw: Draw, name: str, command: click.Command) -> Case:
             suffix, content = draw(contents(noun))
             files |= {f"{file}{suffix}": content}
     if name in ("evaluate", "folds"):
-        suffix, content = draw(contents("repeats"))
+        suffix, content = draw(contents("duplicates"))
         files |= {f"repeats{suffix}": content}
     if name == "annotate create":
         suffix, content = draw(contents("tasks"))

@@ -50,8 +50,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
 }
 # The parts of which a command needs any one.
 _ANY: Mapping[str, tuple[str, ...]] = {
-    "propose": ("images", "original"),
-    "questions": ("images", "labels", "original"),
+    "propose": ("images", "labels", "original"),
     "show": ("labels", "original", "scores", "votes", "golden"),
 }
 _OF_CLASSES = ("groups", "collapsed")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from reassess.core.checks import check_type
 from reassess.core.cleaning import Cleaning, LabelNoise
@@ -11,13 +12,20 @@ from reassess.errors import DataError, at
 from reassess.formats.files import as_path, read_lines, suffix_of, writing
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 
-__all__ = ["CLEAN_LIST_SUFFIXES", "read_clean_list", "write_clean_list", "write_details", "write_noise"]
+__all__ = [
+    "CLEAN_LIST_SUFFIXES",
+    "read_clean_list",
+    "write_clean_list",
+    "write_details",
+    "write_label_errors",
+    "write_noise",
+]
 
 CLEAN_LIST_SUFFIXES = (".txt",)
 
 
 def read_clean_list(path: str | Path) -> ImageSelection:
-    r"""Read the images that are kept, as a selection, which the data sets of every framework take.
+    r"""Read the images that are kept, as a selection, which the datasets of every framework take.
 
     Parameters
     ----------
@@ -64,7 +72,7 @@ def write_clean_list(path: str | Path, cleaning: Cleaning, *, force: bool = Fals
         The file exists, or cannot be written.
     """
     path = as_path(path)
-    check_type(cleaning, Cleaning, what="the cleaning", fix="clean_by_posterior(HELD_OUT)")
+    check_type(cleaning, Cleaning, what="the cleaning", fix="find_label_errors(HELD_OUT)")
     suffix_of(path, CLEAN_LIST_SUFFIXES, "a clean list")
     broken = [image for image in cleaning.kept_images if set(image) & {"\n", "\r"}]
     if broken:
@@ -79,11 +87,11 @@ def write_clean_list(path: str | Path, cleaning: Cleaning, *, force: bool = Fals
         temporary.write_text("".join(f"{image}\n" for image in cleaning.kept_images), encoding="utf-8", newline="\n")
 
 
-def write_details(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
-    """Write a row for each image: image, class, p_right, suggested, reason, kept.
+def write_label_errors(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
+    """Write the wrong labels, the worst first, with the columns image, class, suggested, label_quality and reason.
 
-    `class` and `suggested` are ids, or names where classes are written by name; `p_right` and `suggested` are null
-    where they are not known; `kept` is 1 or 0.
+    `class` and `suggested` are ids, or names where classes are written by name; `suggested` and `label_quality` are
+    null where they are not known. `read_candidates` reads the labels and the suggested classes as candidates.
 
     Parameters
     ----------
@@ -101,24 +109,59 @@ def write_details(path: str | Path, cleaning: Cleaning, *, force: bool = False) 
     OutputError
         The file exists, or cannot be written.
     """
+    rows = np.flatnonzero(~cleaning.kept)
+    rows = rows[np.argsort(cleaning.label_quality[rows], kind="stable")]
+    _write(path, cleaning, "wrong labels", ("image", "class", "suggested", "label_quality", "reason"), rows, force)
+
+
+def write_details(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
+    """Write a row for each image: image, class, label_quality, suggested, reason, kept.
+
+    `class` and `suggested` are ids, or names where classes are written by name; `label_quality` and `suggested` are
+    null where they are not known; `kept` is 1 or 0.
+
+    Parameters
+    ----------
+    path
+        CSV, TSV, JSON lines or Parquet, by suffix.
+    cleaning
+        What to write.
+    force
+        Overwrite a file that exists.
+
+    Raises
+    ------
+    DataError
+        The file is of another kind.
+    OutputError
+        The file exists, or cannot be written.
+    """
+    columns = ("image", "class", "label_quality", "suggested", "reason", "kept")
+    _write(path, cleaning, "details of cleaning", columns, np.arange(len(cleaning)), force)
+
+
+def _write(
+    path: str | Path, cleaning: Cleaning, thing: str, columns: tuple[str, ...], rows: npt.NDArray[np.int64], force: bool
+) -> None:
+    """Write some columns of some images."""
     import polars as pl
 
     path = as_path(path)
-    check_type(cleaning, Cleaning, what="the cleaning", fix="clean_by_posterior(HELD_OUT)")
-    suffix_of(path, TABLE_SUFFIXES, "details of cleaning")
+    check_type(cleaning, Cleaning, what="the cleaning", fix="find_label_errors(HELD_OUT)")
+    suffix_of(path, TABLE_SUFFIXES, thing)
     known = cleaning.suggested >= 0
     suggested = cleaning.classes.column(np.where(known, cleaning.suggested, cleaning.class_ids))
     table = pl.DataFrame(
         {
             "image": pl.Series(cleaning.images, dtype=pl.String),
             "class": cleaning.classes.column(cleaning.class_ids),
-            "p_right": pl.Series(cleaning.p_right).fill_nan(None),
+            "label_quality": pl.Series(cleaning.label_quality).fill_nan(None),
             "suggested": pl.select(pl.when(pl.Series(known)).then(suggested)).to_series(),
             "reason": pl.Series(cleaning.reasons, dtype=pl.String),
             "kept": pl.Series(cleaning.kept.astype(np.int64)),
         }
     )
-    write_table(path, table, force=force)
+    write_table(path, table.select(columns)[rows], force=force)
 
 
 def write_noise(path: str | Path, noise: LabelNoise, *, force: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Repeats as a table: a row for each image of a group, and for each image that is unreadable, empty or tiny."""
+"""Duplicates as a table: a row for each image of a group, and for each image that is unreadable, empty or tiny."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reassess.core.checks import check_range, check_type
-from reassess.core.duplicates import Repeats
+from reassess.core.duplicates import Duplicates
 from reassess.errors import DataError, at
 from reassess.formats.files import as_path, suffix_of
 from reassess.formats.tables import (
@@ -22,45 +22,45 @@ from reassess.formats.tables import (
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["REPEATS_SUFFIXES", "read_repeats", "write_repeats"]
+__all__ = ["DUPLICATES_SUFFIXES", "read_duplicates", "write_duplicates"]
 
-REPEATS_SUFFIXES = (".csv", ".tsv", ".parquet")
+DUPLICATES_SUFFIXES = (".csv", ".tsv", ".parquet")
 
-_TEXTS = {"set": "the set of images", "image": "the image", "kind": "the kind of repeat"}
+_TEXTS = {"set": "the set of images", "image": "the image", "kind": "the kind of duplicate"}
 _MOST = np.iinfo(np.int32).max
 
 
-def read_repeats(path: str | Path) -> Repeats:
-    r"""Repeats of a table, as `write_repeats` writes it.
+def read_duplicates(path: str | Path) -> Duplicates:
+    r"""Duplicates of a table, as `write_duplicates` writes it.
 
     Parameters
     ----------
     path
-        CSV, TSV or Parquet: columns set, image, repeat (the number of the group, from 1; empty for what is in none)
+        CSV, TSV or Parquet: columns set, image, group (its number, from 1; empty for what is in none)
         and kind (``exact``, ``near``, ``unreadable``, ``empty`` or ``tiny``). A table of headings alone says that
         nothing was found, for which JSON lines have no form.
 
     Raises
     ------
     DataError
-        The file holds no such table; or as for `Repeats`.
+        The file holds no such table; or as for `Duplicates`.
 
     Examples
     --------
     >>> from tempfile import mkdtemp
-    >>> path = Path(mkdtemp()) / "repeats.csv"
-    >>> _ = path.write_text("set,image,repeat,kind\ntrain,a.png,1,exact\nval,b.png,1,exact\nval,c.png,,tiny\n")
-    >>> read_repeats(path)
-    Repeats(3 rows, 1 group, of train, val)
+    >>> path = Path(mkdtemp()) / "duplicates.csv"
+    >>> _ = path.write_text("set,image,group,kind\ntrain,a.png,1,exact\nval,b.png,1,exact\nval,c.png,,tiny\n")
+    >>> read_duplicates(path)
+    Duplicates(3 rows, 1 group, of train, val)
     """
     path = as_path(path)
-    suffix_of(path, REPEATS_SUFFIXES, "repeats")
+    suffix_of(path, DUPLICATES_SUFFIXES, "duplicates")
     table = read_table(path, text=tuple(_TEXTS), rows_needed=False)
     texts = {name: _texts(path, table, name, thing) for name, thing in _TEXTS.items()}
-    numbers = integers(path, table[column(path, table, "repeat", thing="the number of the group")])
-    check_range(numbers.fill_null(1), 1, _MOST, what="number of a group", where=lambda row: place(path, row, "repeat"))
+    numbers = integers(path, table[column(path, table, "group", thing="the number of the group")])
+    check_range(numbers.fill_null(1), 1, _MOST, what="number of a group", where=lambda row: place(path, row, "group"))
     with at(path):
-        return Repeats.from_rows(texts["set"], texts["image"], numbers.fill_null(0).to_numpy(), texts["kind"])
+        return Duplicates.from_rows(texts["set"], texts["image"], numbers.fill_null(0).to_numpy(), texts["kind"])
 
 
 def _texts(path: Path, table: "pl.DataFrame", name: str, thing: str) -> list[str]:
@@ -74,15 +74,15 @@ def _texts(path: Path, table: "pl.DataFrame", name: str, thing: str) -> list[str
     return texts.to_list()
 
 
-def write_repeats(path: str | Path, repeats: Repeats, *, force: bool = False) -> None:
-    """Write repeats, a row for each: columns set, image, repeat (the number of the group, or null) and kind.
+def write_duplicates(path: str | Path, duplicates: Duplicates, *, force: bool = False) -> None:
+    """Write duplicates, a row for each: columns set, image, group (its number, or null) and kind.
 
     Parameters
     ----------
     path
         CSV, TSV or Parquet, by suffix.
-    repeats
-        What to write; the same repeats give the same bytes.
+    duplicates
+        What to write; the same duplicates give the same bytes.
     force
         Overwrite a file that exists.
 
@@ -96,15 +96,15 @@ def write_repeats(path: str | Path, repeats: Repeats, *, force: bool = False) ->
     import polars as pl
 
     path = as_path(path)
-    check_type(repeats, Repeats, what="the repeats", fix="scan_images(PLACES).repeats")
-    suffix_of(path, REPEATS_SUFFIXES, "repeats")
-    sets = pl.Series("set", repeats.sets, dtype=pl.String).gather(repeats.set_ids)
+    check_type(duplicates, Duplicates, what="the duplicates", fix="scan_images(PLACES).duplicates")
+    suffix_of(path, DUPLICATES_SUFFIXES, "duplicates")
+    sets = pl.Series("set", duplicates.sets, dtype=pl.String).gather(duplicates.set_ids)
     table = pl.DataFrame(
         [
             sets,
-            pl.Series("image", repeats.images, dtype=pl.String),
-            pl.Series("repeat", repeats.groups.astype(np.int64)).replace(0, None),
-            pl.Series("kind", repeats.kinds, dtype=pl.String),
+            pl.Series("image", duplicates.images, dtype=pl.String),
+            pl.Series("group", duplicates.groups.astype(np.int64)).replace(0, None),
+            pl.Series("kind", duplicates.kinds, dtype=pl.String),
         ]
     )
     write_table(path, table, force=force)

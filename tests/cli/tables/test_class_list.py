@@ -111,8 +111,8 @@ def test_auto_leaves_an_honest_file_alone_and_says_what_was_tried(shop: Path, ru
     done = run("evaluate", "honest.npy", "--labels", "labels.json", "--classes", "auto")
     assert (done.code, done.err) == (0, "")
     assert (
-        "honest.npy: no other known order of the classes; 240 images of 12 classes may be too few for an unknown order: "
-        "that takes about 500 images, for a model that is correct on 40 %\n"
+        "honest.npy: no other known order of the classes; 240 images of 12 classes may be too few for an unknown "
+        "order: that takes about 500 images, for a model that is correct on 40 %\n"
     ) in done.out.replace("\n  ", " ")
 
 

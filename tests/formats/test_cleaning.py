@@ -9,7 +9,7 @@ import pytest
 from reassess.core.classes import Classes
 from reassess.core.cleaning import Cleaning, LabelNoise
 from reassess.errors import OutputError
-from reassess.formats.clean_lists import read_clean_list, write_clean_list, write_details, write_noise
+from reassess.formats import read_clean_list, write_clean_list, write_details, write_noise
 from reassess.formats.files import read_lines
 from tests.helpers import message
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from reassess.core.folds import Folds
-from reassess.formats.fold_files import read_folds, write_folds
+from reassess.formats import read_folds, write_folds
 from reassess.formats.tables import TABLE_SUFFIXES
 from tests.helpers import message
 

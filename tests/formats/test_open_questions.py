@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reassess.core.classes import Classes
 from reassess.core.questions import Questions
-from reassess.formats.open_question_files import read_questions
+from reassess.formats import read_questions
 from reassess.formats.task_files import write_tasks
 from reassess.proposals.task_grouping import make_tasks
 from tests.helpers import message

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
 from reassess.errors import DataError
-from reassess.formats.posterior_files import read_posterior, write_posterior
+from reassess.formats import read_posterior, write_posterior
 
 names = st.lists(st.text(min_size=1).filter(lambda text: text.strip() and "\x00" not in text), min_size=1, unique=True)
 

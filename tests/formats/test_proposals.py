@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reassess.core.classes import Classes
 from reassess.core.proposals import Proposals
-from reassess.formats.proposal_files import read_proposals, write_proposals
+from reassess.formats import read_proposals, write_proposals
 from reassess.formats.tables import TABLE_SUFFIXES
 from tests.helpers import message
 

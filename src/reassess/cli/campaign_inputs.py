@@ -23,7 +23,7 @@ from reassess.core.votes import Votes
 from reassess.data.joined_parts import in_one_benchmark, warn_of_other_images
 from reassess.data.loading import load_votes
 from reassess.errors import DataError, at
-from reassess.formats.open_question_files import read_questions
+from reassess.formats import read_questions
 from reassess.formats.task_files import read_tasks
 from reassess.proposals.task_grouping import make_tasks
 

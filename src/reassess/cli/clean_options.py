@@ -14,8 +14,9 @@ from reassess.cli.common import Call, tracked
 from reassess.core.benchmark import Benchmark
 from reassess.core.cleaning import Cleaning
 from reassess.core.image_names import Match
-from reassess.formats.clean_lists import CLEAN_LIST_SUFFIXES, write_clean_list, write_details, write_noise
+from reassess.formats import write_clean_list, write_details, write_noise
 from reassess.formats.files import all_or_none
+from reassess.formats.image_lists import CLEAN_LIST_SUFFIXES
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report.cleaning_report import draw_noise, write_wrong_labels
 from reassess.report.figures import FIGURE_SUFFIXES

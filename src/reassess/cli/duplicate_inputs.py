@@ -16,7 +16,7 @@ from reassess.core.labels import LabelSets
 from reassess.data.joined_parts import benchmark_names
 from reassess.errors import DataError, at
 from reassess.evaluation.exclusion import set_of_images
-from reassess.formats.duplicate_files import read_repeats
+from reassess.formats import read_repeats
 from reassess.formats.files import exists
 from reassess.text import counted
 

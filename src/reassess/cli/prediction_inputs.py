@@ -17,7 +17,8 @@ from reassess.data.benchmark_folders import MADE_BY
 from reassess.data.joined_parts import benchmark_names
 from reassess.errors import DataError, ReassessError, at
 from reassess.formats.files import exists, read_lines
-from reassess.formats.predictions import names_beside, read_predictions
+from reassess.formats.image_lists import names_beside
+from reassess.formats.predictions import read_predictions
 from reassess.formats.predictions.id_columns import UnknownClass
 from reassess.formats.predictions.prediction_tables import read_image_names
 from reassess.text import some

@@ -1,5 +1,7 @@
 """What was voted on: (image, class) questions, or plain items known by an id; and how two lists of them are joined."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import cast
 
@@ -9,12 +11,22 @@ import numpy.typing as npt
 from reassess.core.questions import Questions
 from reassess.errors import DataError
 
-__all__ = ["Id", "Items", "as_questions", "describe", "find_items", "normal_id", "take_items", "unite_items"]
+__all__ = [
+    "Id",
+    "Items",
+    "as_questions",
+    "describe",
+    "find_items",
+    "normal_id",
+    "normal_ids",
+    "take_items",
+    "unite_items",
+]
 
 Id = str | int
 Items = Questions | tuple[Id, ...] | range  # a range: plain items that are numbered, millions of them at no cost
 
-_LONGEST_NUMBER = 18  # digits that always fit into int64
+_NUMBER = re.compile("0|-?[1-9][0-9]{0,17}")  # 18 digits always fit into int64
 
 
 def normal_id(text: str) -> Id:
@@ -25,11 +37,12 @@ def normal_id(text: str) -> Id:
     >>> normal_id("7"), normal_id("007"), normal_id("ann")
     (7, '007', 'ann')
     """
-    digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= _LONGEST_NUMBER):
-        return text
-    number = int(text)
-    return number if str(number) == text else text
+    return int(text) if _NUMBER.fullmatch(text) else text
+
+
+def normal_ids(texts: Iterable[str]) -> tuple[Id, ...]:
+    """The ids of a column of texts, as `normal_id` gives each."""
+    return tuple([int(text) if _NUMBER.fullmatch(text) else text for text in texts])
 
 
 def as_questions(items: Items, *, what: str = "the votes") -> Questions:

@@ -177,7 +177,7 @@ def _object(path: Path) -> tuple[Sequence[str], Sequence[str]]:
 def _columns(path: Path, *names: str) -> list[Sequence[str]]:
     """Columns of texts, of which none is missing."""
     table = read_table(path, text=names)
-    there = [table[column(path, table, name, thing=f"the {name}")] for name in names]
+    there = [table[column(path, table, name)] for name in names]
     for series in there:
         refuse_missing(path, series)
     return [series.to_list() for series in there]
@@ -299,7 +299,7 @@ def _classes_of_table(path: Path) -> Classes:
     import polars as pl
 
     table = read_table(path, text=_TEXT)
-    heading = column(path, table, "name", thing="the name of a class")
+    heading = column(path, table, "name")
     if "id" in table.columns:
         table = table.with_columns(_ids_in_order(path, table["id"])).sort("id")
     else:

@@ -236,8 +236,8 @@ def _lists_of_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], l
             found=f"a column {scored}",
             fix="cut label sets at a threshold (reassess labels), or leave the column out if every class is valid",
         )
-    images = table[column(path, table, _NAME, thing="the image")]
-    classes = table[column(path, table, "class", thing="the class")]
+    images = table[column(path, table, _NAME)]
+    classes = table[column(path, table, "class")]
     if classes.dtype.is_numeric():
         classes = integers(path, classes)
     refuse_missing(path, images)

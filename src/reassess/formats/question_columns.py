@@ -144,9 +144,9 @@ def info_of_questions(questions: Questions) -> npt.NDArray[np.str_]:
 
 def questions_of_table(path: Path, table: "pl.DataFrame", classes: Classes | None = None) -> Questions:
     """Questions of the columns image and class of a table, one a row."""
-    image = table[column(path, table, "image", thing="the image")].cast(str)
+    image = table[column(path, table, "image")].cast(str)
     refuse_missing(path, image)
-    class_ids, classes = ids_of_column(path, table[column(path, table, "class", thing="the class")], classes)
+    class_ids, classes = ids_of_column(path, table[column(path, table, "class")], classes)
     return Questions.from_columns(image.to_list(), class_ids, classes)
 
 

@@ -192,8 +192,8 @@ def _reviews_of_json(path: Path, document: Any) -> list[tuple[str, _Review]]:
 
 def _reviews_of_rows(path: Path, table: "pl.DataFrame") -> list[tuple[str, _Review]]:
     """Reviews of a table with one row for each class of an image."""
-    images, answers = (table[column(path, table, name, thing=f"the {name}")] for name in ("image", "answer"))
-    classes = table[column(path, table, "class", thing="the class")]
+    images, answers = (table[column(path, table, name)] for name in ("image", "answer"))
+    classes = table[column(path, table, "class")]
     for series in (images, answers):
         refuse_missing(path, series)
     if classes.dtype.is_numeric():
@@ -219,7 +219,7 @@ def _reviews_of_rows(path: Path, table: "pl.DataFrame") -> list[tuple[str, _Revi
 
 def _reviews_of_lists(path: Path, table: "pl.DataFrame", classes: Classes | None) -> list[tuple[str, _Review]]:
     """Reviews of a table with one row an image, and lists of classes in its cells."""
-    images = table[column(path, table, *_NAMES, thing="the image")]
+    images = table[column(path, table, *_NAMES)]
     refuse_missing(path, images)
     headings = {what: next((name for name in names if name in table.columns), None) for what, names in _COLUMNS.items()}
     cells = {what: [None] * table.height if name is None else table[name].to_list() for what, name in headings.items()}

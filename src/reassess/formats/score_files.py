@@ -1,6 +1,8 @@
 """Scores of (image, class) questions as files."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -8,26 +10,14 @@ import numpy.typing as npt
 from reassess.core.checks import check_range, check_shape
 from reassess.core.classes import Classes, check_classes
 from reassess.core.kinds import check_kind
+from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.errors import at
 from reassess.formats.archives import MAX_BYTES, open_archive, write_npz
 from reassess.formats.files import as_path, suffix_of, writing
-from reassess.formats.question_columns import (
-    columns_of_questions,
-    info_of_questions,
-    questions_of_info,
-    questions_of_table,
-)
-from reassess.formats.tables import (
-    TABLE_SUFFIXES,
-    column,
-    integers,
-    numbers,
-    place,
-    read_table,
-    refuse_missing,
-    write_table,
-)
+from reassess.formats.question_columns import columns_of_questions, info_of_questions, questions_of_info
+from reassess.formats.table_codec import ClassId, Share, TableFormat, Text, Whole, read_cells, write_noun
+from reassess.formats.tables import TABLE_SUFFIXES, column, read_table
 
 __all__ = ["read_scores", "write_scores"]
 
@@ -101,11 +91,7 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
             name = _PROBABILITY if scores.exclusive else "tensor"
             write_npz(temporary, {name: scores.values, "info": info_of_questions(scores.questions), **_golden(scores)})
         return
-    import polars as pl
-
-    name = _PROBABILITY if scores.exclusive else "score"
-    table = pl.DataFrame({**columns_of_questions(scores.questions), name: scores.values, **_golden(scores)})
-    write_table(path, table, force=force)
+    write_noun(_TABLES[scores.exclusive], path, scores, force=force)
 
 
 def _golden(scores: Scores) -> dict[str, npt.NDArray[np.uint8]]:
@@ -139,21 +125,45 @@ def _read_npz(path: Path, classes: Classes | None, max_bytes: int) -> Scores:
     )
 
 
-def _read_table(path: Path, classes: Classes | None) -> Scores:
-    table = read_table(path, text=("image",))
-    questions = questions_of_table(path, table, classes)
-    name = column(path, table, "score", _PROBABILITY, thing="the score")
-    golden = None
-    if _GOLDEN in table.columns:
-        column_of_golden = integers(path, table[_GOLDEN])
-        refuse_missing(path, column_of_golden)
-        golden = column_of_golden.to_numpy()
-        check_range(golden, 0, 1, what="golden", where=lambda row: place(path, row, _GOLDEN))
-    values = numbers(path, table[name]).to_numpy().astype(np.float64)
-    check_range(values, 0, 1, what=name, where=lambda row: place(path, row, name))
+def _values(scores: Scores) -> Mapping[str, Any]:
+    columns = columns_of_questions(scores.questions)
+    classes = (scores.questions.class_ids, scores.questions.classes)
+    return {"image": columns["image"], "class": classes, _heading(scores.exclusive): scores.values, **_golden(scores)}
+
+
+def _scores_of(cells: Mapping[str, Any]) -> Scores:
+    exclusive, golden = _PROBABILITY in cells, cells.get(_GOLDEN)
     return Scores(
-        questions=questions,
-        values=values,
-        exclusive=name == _PROBABILITY,
+        questions=Questions.from_columns(cells["image"].to_list(), *cells["class"]),
+        values=cells[_heading(exclusive)],
+        exclusive=exclusive,
         golden=None if golden is None else golden.astype(bool),
     )
+
+
+def _heading(exclusive: bool) -> str:
+    return _PROBABILITY if exclusive else "score"
+
+
+# Of scores, and of those that are exclusive.
+_TABLES = tuple(
+    TableFormat(
+        Scores,
+        "scores",
+        columns=(
+            Text("image"),
+            ClassId("class"),
+            Share(_heading(exclusive)),
+            Whole(_GOLDEN, most=1, needed=False),
+        ),
+        values=_values,
+        make=_scores_of,
+    )
+    for exclusive in (False, True)
+)
+
+
+def _read_table(path: Path, classes: Classes | None) -> Scores:
+    table = read_table(path, text=("image",))
+    exclusive = column(path, table, _heading(False), _heading(True)) == _PROBABILITY
+    return read_cells(_TABLES[exclusive], path, table, classes)

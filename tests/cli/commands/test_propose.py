@@ -10,8 +10,8 @@ import pytest
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
+from reassess.formats import read_proposals
 from reassess.formats.predictions import write_predictions
-from reassess.formats.proposal_files import read_proposals
 from reassess.formats.tables import read_table
 from tests.helpers import Run, document_of, write_files
 

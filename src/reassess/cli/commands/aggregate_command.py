@@ -28,8 +28,8 @@ from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError
+from reassess.formats import write_posterior
 from reassess.formats.files import all_or_none, suffix_of
-from reassess.formats.posterior_files import write_posterior
 from reassess.formats.rater_model_files import write_rater_model
 from reassess.formats.score_files import write_scores
 from reassess.formats.tables import TABLE_SUFFIXES

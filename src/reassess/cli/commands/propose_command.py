@@ -31,9 +31,9 @@ from reassess.core.model_choice import ModelChoice
 from reassess.core.predictions import Predictions
 from reassess.core.proposals import Proposals
 from reassess.errors import DataError
+from reassess.formats import write_proposals
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import all_or_none
-from reassess.formats.proposal_files import write_proposals
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.candidates import USUAL_PER_IMAGE
 from reassess.proposals.candidates import propose as propose_classes

@@ -25,8 +25,8 @@ from reassess.errors import DataError, ReassessWarning, at
 from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, MISTAKES_IN_WORDS, class_list_in_words
 from reassess.evaluation.outcomes import Outcomes
+from reassess.formats import write_open_questions
 from reassess.formats.archives import MAX_BYTES
-from reassess.formats.open_question_files import write_open_questions
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.open_questions import open_questions
 from reassess.text import counted

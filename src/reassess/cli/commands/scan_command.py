@@ -9,7 +9,7 @@ from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE, OUTPUT
 from reassess.cli.tables.scan_table import print_scan, scan_to_json
 from reassess.data.scanning import SMALLEST_SIDE, scan_images
-from reassess.formats.duplicate_files import REPEATS_SUFFIXES, write_repeats
+from reassess.formats.noun_tables import REPEATS_SUFFIXES, write_repeats
 
 __all__ = ["scan"]
 

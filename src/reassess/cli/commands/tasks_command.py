@@ -25,9 +25,9 @@ from reassess.core.votes import Votes
 from reassess.data.joined_parts import in_one_benchmark, warn_of_other_images
 from reassess.data.loading import load_votes
 from reassess.errors import DataError, at
+from reassess.formats import read_questions
 from reassess.formats.class_tables import read_hierarchy
 from reassess.formats.files import exists
-from reassess.formats.open_question_files import read_questions
 from reassess.formats.task_files import TASK_SUFFIXES, write_tasks
 from reassess.proposals.task_grouping import USUAL_SIZE, make_tasks, seconds_per_vote, votes_until_closed
 from reassess.text import counted, some

@@ -14,7 +14,8 @@ from reassess.core.classes import Classes, check_classes, classes_of_ids
 from reassess.core.predictions import MOST_IDS, Predictions
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.archives import MAX_BYTES
-from reassess.formats.files import all_or_none, as_path, check_output, exists, read_lines, suffix_of, writing
+from reassess.formats.files import all_or_none, as_path, check_output, read_lines, suffix_of, writing
+from reassess.formats.image_lists import name_lines, names_beside
 from reassess.formats.predictions.id_columns import (
     UNKNOWN_CLASS,
     UnknownClass,
@@ -32,7 +33,7 @@ from reassess.text import counted
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["name_lines", "names_beside", "read_predictions", "write_predictions"]
+__all__ = ["read_predictions", "write_predictions"]
 
 _BLOCK = 1024
 _LIST = "the list of outputs"
@@ -217,26 +218,6 @@ def _names_no_class(path: Path) -> DataError:
         where=path,
         fix="list the class of each output, one a line",
     )
-
-
-def names_beside(path: Path) -> Path | None:
-    """The file that names the rows of an npy file, as `write_predictions` puts it there; None if there is none."""
-    beside = path.with_suffix(".txt")
-    return beside if path.suffix.lower() == ".npy" and exists(beside) else None
-
-
-def name_lines(path: Path, names: Sequence[str], *, fix: str | None = None) -> str:
-    """The text of a file that names the images of an array, one a line; `DataError` if a name fits no line."""
-    broken = next((row for row, name in enumerate(names) if "\n" in name or "\r" in name), None)
-    if broken is not None:
-        raise DataError(
-            "invalid-name",
-            "image name contains a line break",
-            where=f"{path}, row {broken}",
-            found=repr(names[broken]),
-            fix=fix or "write a table, such as .parquet",
-        )
-    return "".join(f"{name}\n" for name in names)
 
 
 def _save(path: Path, predictions: Predictions) -> None:

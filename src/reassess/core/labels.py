@@ -168,6 +168,11 @@ class LabelSets:
             return f'"{self.name}"'
         return UNNAMED if self.name in _NO_NAMES else self.name
 
+    @property
+    def judging(self) -> "LabelSets":
+        """The label sets that judge a model, as for `MultiLabels`: these."""
+        return self
+
     @cached_property
     def sizes(self) -> npt.NDArray[np.int64]:
         """Number of valid classes of each image, int64, shape (images,)."""

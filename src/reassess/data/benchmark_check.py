@@ -29,8 +29,7 @@ from reassess.data.sources import find_all
 from reassess.errors import ReassessError, at
 from reassess.formats.class_tables import read_classes, read_collapsed, read_groups
 from reassess.formats.files import exists
-from reassess.formats.label_files import read_original
-from reassess.formats.review_files import read_any_labels
+from reassess.formats.label_files import read_labels, read_original
 from reassess.formats.score_files import read_scores
 from reassess.formats.votes import read_votes
 from reassess.text import counted
@@ -290,7 +289,7 @@ class _Reader:
             "classes": lambda: self._read_classes(check.paths),
             "images": lambda: PartContents.of_images(list_images(path)),
             "original": lambda: self._read_original(check, listed),
-            "labels": lambda: PartContents.of_labels(read_any_labels(path, original=load_original, classes=listed)),
+            "labels": lambda: PartContents.of_labels(read_labels(path, original=load_original, classes=listed)),
             "scores": lambda: PartContents.of_questions(read_scores(path, classes=listed).questions),
             "groups": lambda: PartContents.of_groups(read_groups(path, listed or self._named())),
             "collapsed": lambda: PartContents(counts={"pairs": len(read_collapsed(path, listed or self._named()))}),

@@ -25,9 +25,8 @@ from reassess.errors import DataError, at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.class_tables import read_classes, read_collapsed
 from reassess.formats.files import sha256
-from reassess.formats.label_files import read_original
+from reassess.formats.label_files import read_labels, read_original
 from reassess.formats.read_once import remembered
-from reassess.formats.review_files import read_any_labels
 from reassess.formats.score_files import read_scores
 from reassess.formats.votes import read_votes
 
@@ -183,7 +182,7 @@ def load_any_labels(
     ----------
     source
         A path: label sets as for `read_labels`, original labels in a text file as for `read_original`, multi-label sets
-        as for `read_multi_labels`, or the ecologists' table of verdicts on original labels; or the name of a known
+        as for `formats.read_labels`, or the ecologists' table of verdicts on original labels; or the name of a known
         source, fetched if need be.
     classes
         The classes of the benchmark, in which wnids and names are looked up; by default those of the known benchmark to
@@ -213,7 +212,7 @@ def load_any_labels(
     """
     path = _path(source, offline)
     original = partial(load_original, classes=classes, offline=offline)
-    labels = read_any_labels(path, original=original, classes=classes)
+    labels = read_labels(path, original=original, classes=classes)
     labels = replace(labels, name=label_set_name(path))
     with at(path):
         return labels.in_classes(classes) if classes else in_benchmark_classes(labels, benchmark_of(labels.images))
@@ -225,7 +224,7 @@ def load_multi_labels(source: str | Path, *, classes: Classes | None = None, off
     Parameters
     ----------
     source
-        A path, as for `read_multi_labels`, or the ecologists' table of verdicts on original labels; or the name of a
+        A path, as for `formats.read_labels`, or the ecologists' table of verdicts on original labels; or the name of a
         known source, fetched if need be.
     classes
         The classes of the benchmark, in which wnids and names are looked up; by default those of the known benchmark to

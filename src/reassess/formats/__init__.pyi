@@ -25,7 +25,6 @@ from .predictions import read_predictions as read_predictions
 from .predictions import write_predictions as write_predictions
 from .rater_model_files import read_rater_model as read_rater_model
 from .rater_model_files import write_rater_model as write_rater_model
-from .review_files import read_multi_labels as read_multi_labels
 from .score_files import read_scores as read_scores
 from .score_files import write_scores as write_scores
 from .task_files import read_tasks as read_tasks

@@ -23,6 +23,7 @@ from reassess import (
     Scores,
     TrainingTargets,
     Votes,
+    align_classes,
     by_calibration,
     by_em,
     by_majority,
@@ -36,7 +37,6 @@ from reassess import (
     evaluate,
     fit_dawid_skene,
     image_sheet,
-    in_one_list,
     label_diff,
     label_sets,
     label_uncertainty,
@@ -234,7 +234,7 @@ def test_a_benchmark_is_called_by_a_text_or_a_path(given: Any) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: in_one_list({"labels.csv": LABELS}, ["cat"]),
+        lambda: align_classes({"labels.csv": LABELS}, ["cat"]),
         lambda: original_of_class_folders(["cat/1.png", "dog/2.png"], ["cat", "dog"]),
     ],
 )

@@ -65,10 +65,10 @@ from .core import Scores as Scores
 from .core import Tasks as Tasks
 from .core import TrainingTargets as TrainingTargets
 from .core import Votes as Votes
+from .core import align_classes as align_classes
 from .core import benchmark_of as benchmark_of
 from .core import class_folder_order as class_folder_order
 from .core import count_repeats as count_repeats
-from .core import in_one_list as in_one_list
 from .data import SOURCES as SOURCES
 from .data import BenchmarkCheck as BenchmarkCheck
 from .data import check_benchmark as check_benchmark

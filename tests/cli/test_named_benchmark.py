@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from reassess.core.classes import LIST_CLASSES, Classes
-from reassess.core.common_classes import Classed, classes_of, in_one_list
+from reassess.core.common_classes import Classed, align_classes, classes_of
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
@@ -153,14 +153,14 @@ def nouns(classes: Classes) -> dict[str, Classed | Predictions]:
 def test_names_in_one_file_and_numbers_in_another_are_an_error_in_every_pair(named: str, numbered: str) -> None:
     names, numbers = nouns(Classes.from_texts(["cat"])), nouns(Classes())
     pair = {f"{named}.csv": names[named], f"{numbered}.csv": numbers[numbered]}
-    assert message(lambda: in_one_list(pair)) == (
+    assert message(lambda: align_classes(pair)) == (
         "the classes are named in one file and numbered in another\n"
         f"  where:   {named}.csv and {numbered}.csv\n"
         "  found:   cat, and ids\n"
         f"  fix:     {LIST_CLASSES}"
     )
     listed = Classes(2, names=("cat", "dog"))
-    assert [classes_of(noun) for noun in in_one_list(pair, listed).values()] == [listed, listed]
+    assert [classes_of(noun) for noun in align_classes(pair, listed).values()] == [listed, listed]
 
 
 COMPARE, REPORT = ["compare", "good.csv", "poor.csv"], ["report", "good.csv", "-o", "r.html"]

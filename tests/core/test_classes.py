@@ -8,7 +8,7 @@ import pytest
 
 from reassess.core.class_names import class_number
 from reassess.core.classes import GIVE_CLASSES, LIST_CLASSES, Classes
-from reassess.core.common_classes import in_one_list
+from reassess.core.common_classes import align_classes
 from reassess.core.labels import LabelSets
 from reassess.data.loading import load_classes
 from reassess.errors import ReassessWarning
@@ -89,7 +89,7 @@ def test_a_list_that_does_not_hold_together_is_refused(given: Any, expected: str
 def test_names_of_two_files_that_differ_only_in_capitals_stay_apart_with_a_warning() -> None:
     labels, original = (LabelSets.from_lists(["a.png"], [[0]], Classes.from_texts([name])) for name in ("Cat", "cat"))
     with pytest.warns(ReassessWarning) as caught:
-        both = in_one_list({"labels.csv": labels, "original.csv": original})
+        both = align_classes({"labels.csv": labels, "original.csv": original})
     assert [part.sets() for part in both.values()] == [{"a.png": {0}}, {"a.png": {1}}]
     assert [str(each.message) for each in caught] == [
         "names that differ only in capitals are different classes: Cat and cat"
@@ -117,7 +117,7 @@ def test_names_in_sorted_order_are_never_the_ids_of_a_list_that_only_knows_their
         file: LabelSets.from_lists(["a.png"], [[0]], classes)
         for file, classes in (("labels.csv", ranked), ("original.csv", listed))
     }
-    assert message(in_one_list, parts) == (
+    assert message(align_classes, parts) == (
         "the classes are named in one file and numbered in another\n  where:   labels.csv and original.csv\n"
         f"  found:   {names}, and ids\n  fix:     {LIST_CLASSES}"
     )
@@ -248,11 +248,11 @@ def test_imagenets_wnids_are_sorted_and_each_finds_its_own_class(imagenet: Class
 
 def test_a_name_as_it_stands_in_the_labels_is_the_class_though_another_may_be_called_so() -> None:
     """Classes that only the labels name are what the labels tell apart."""
-    named = Classes(4, names=("Dog", "cat", "dog", "dog, hound"), ranked=True)
+    named = Classes(4, names=("Dog", "cat", "dog", "dog, hound"), has_local_ids=True)
     assert [named.find(text) for text in named.names] == [0, 1, 2, 3]
     assert (named.find("CAT"), named.find("hound"), named.find("fox")) == (1, 3, None)
 
 
 def test_of_classes_that_only_the_labels_name_a_number_is_none() -> None:
-    named = Classes(2, names=("cat", "dog"), ranked=True)
+    named = Classes(2, names=("cat", "dog"), has_local_ids=True)
     assert named.map_outputs(["1", "dog", "0"], where="o").tolist() == [-1, 1, -1]

@@ -71,13 +71,13 @@ def test_every_part_is_counted(tmp_path: Path) -> None:
     }
     assert (result.name, result.settings, result.errors) == ("animals", {"name": "animals", "threshold": 0.5}, ())
     assert (result.duplicates, result.mismatches, result.others) == ((), (), ("notes.txt", "old"))
-    assert not any(result.lacks.values())
+    assert not any(result.missing_parts.values())
     assert repr(result) == "BenchmarkCheck(animals, 11 parts, 0 errors)"
 
 
 def test_an_empty_folder_lacks_all_that_a_command_needs(tmp_path: Path) -> None:
     result = check_benchmark(tmp_path)
-    assert {command: [one.part for one in parts] for command, parts in result.lacks.items()} == {
+    assert {command: [one.part for one in parts] for command, parts in result.missing_parts.items()} == {
         "evaluate": ["labels"],
         "compare": ["labels"],
         "report": ["labels"],
@@ -110,13 +110,13 @@ def test_an_empty_folder_lacks_all_that_a_command_needs(tmp_path: Path) -> None:
 def test_a_command_is_ready_where_its_parts_can_be_read(
     tmp_path: Path, file: str, content: str, ready: set[str]
 ) -> None:
-    assert {command for command, parts in check(tmp_path, {file: content}).lacks.items() if not parts} == ready
+    assert {command for command, parts in check(tmp_path, {file: content}).missing_parts.items() if not parts} == ready
 
 
 def test_questions_lack_scores_where_labels_or_votes_do_not_say_which_pairs_were_rated(tmp_path: Path) -> None:
     rated = {"labels.json": '{"a.jpg": ["x"]}', "votes.csv": VOTES + "a.jpg,x,ann,yes\n"}
     for file, content in rated.items():
-        lacks = check(tmp_path / file, {"images/a.jpg": "", file: content}).lacks
+        lacks = check(tmp_path / file, {"images/a.jpg": "", file: content}).missing_parts
         assert [one.part for one in lacks["questions"]] == ["scores"]
 
 
@@ -138,7 +138,7 @@ def test_a_part_without_which_the_benchmark_cannot_be_opened_stops_every_command
     result = check(tmp_path, files | {"labels.json": '{"a.jpg": ["cat"]}'})
     with pytest.raises(DataError) as refused:
         open_benchmark(tmp_path / "pets")
-    assert {tuple(one.part for one in parts)[:1] for parts in result.lacks.values()} == {(part,)}
+    assert {tuple(one.part for one in parts)[:1] for parts in result.missing_parts.values()} == {(part,)}
     assert str(refused.value) in map(str, result.errors)
 
 
@@ -147,7 +147,11 @@ def test_groups_and_collapsed_classes_are_read_by_the_names_in_the_labels(tmp_pa
     result = check(tmp_path, tables | {"labels.json": '{"a": ["cat"]}', "original.json": '{"a": "dog"}'})
     assert errors(result) == {"collapsed": "a class is not one of the benchmark's"}
     assert counts(result)["groups"] == {"classes": 1, "groups": 1}
-    assert {command for command, parts in result.lacks.items() if not parts} >= {"evaluate", "compare", "report"}
+    assert {command for command, parts in result.missing_parts.items() if not parts} >= {
+        "evaluate",
+        "compare",
+        "report",
+    }
 
 
 def test_votes_for_one_class_an_image_are_compared_with_the_labels(tmp_path: Path) -> None:
@@ -374,7 +378,7 @@ def test_of_imagenet_ids_and_wnids_go_together_without_a_list(
 
 def test_of_imagenet_what_is_not_here_can_be_fetched(no_known_data: None) -> None:
     result = check_benchmark("imagenet")
-    assert {one.part: one.made_by for one in result.lacks["curve"]} == {
+    assert {one.part: one.made_by for one in result.missing_parts["curve"]} == {
         "scores": "reassess data fetch imagenet-real-scores",
         "golden": "reassess data fetch imagenet-real-golden",
     }

@@ -66,7 +66,7 @@ def test_ids_need_no_list(tmp_path: Path, no_known_data: None) -> None:
 
 @pytest.mark.parametrize("name", [{"names": ("cat", "dog")}, {"wnids": ("n01440764", "n02123045")}])
 def test_numbered_originals_of_named_labels_are_an_error_both_ways(name: dict[str, tuple[str, ...]]) -> None:
-    labels = LabelSets.from_lists(["a"], [[0, 1]], Classes(2, **name, ranked=True))
+    labels = LabelSets.from_lists(["a"], [[0, 1]], Classes(2, **name, has_local_ids=True))
     original = LabelSets.from_lists(["a"], [[1]])
     texts = ", ".join(next(iter(name.values())))
     assert message(lambda: original.in_classes(labels.classes)) == (
@@ -80,7 +80,7 @@ def test_numbered_originals_of_named_labels_are_an_error_both_ways(name: dict[st
 
 def test_label_sets_without_a_label_fit_any_classes() -> None:
     empty = LabelSets.from_lists(["a"], [[]])
-    classes = Classes(1, names=("cat",), ranked=True)
+    classes = Classes(1, names=("cat",), has_local_ids=True)
     assert empty.in_classes(classes).classes == classes
 
 
@@ -99,7 +99,7 @@ def test_with_the_list_wnids_and_names_have_the_official_ids(tmp_path: Path, nee
 
 def test_images_that_are_not_imagenet_s_keep_the_classes_of_their_file(tmp_path: Path) -> None:
     labels = load_labels(write(tmp_path / "labels.json", {"a.png": ["dog", "cat"]}))
-    assert labels.classes == Classes(2, names=("cat", "dog"), ranked=True)
+    assert labels.classes == Classes(2, names=("cat", "dog"), has_local_ids=True)
 
 
 # --- by name and by path --------------------------------------------------------------------------------------------

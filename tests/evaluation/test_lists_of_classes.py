@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reassess.comparison.panel import Panel
 from reassess.core.classes import GIVE_CLASSES, Classes
-from reassess.core.common_classes import in_one_list
+from reassess.core.common_classes import align_classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
@@ -82,7 +82,7 @@ def test_a_benchmark_s_list_of_classes_need_not_be_in_sorted_order(write: Any) -
     classes = listed([3, 0, 4, 2, 1])
     labels = read_labels(write("labels.csv", "image,class\na,dog\nb,ant\nc,eel\n"))
     predictions = read_predictions(write("p.csv", "image,prediction\na,dog\nb,ant\nc,ant\n"), classes)
-    assert (labels.classes.ranked, predictions.classes) == (True, classes)
+    assert (labels.classes.has_local_ids, predictions.classes) == (True, classes)
     assert evaluate(predictions, labels).real[1].hits == 2
     scores = write("s.csv", "image,dog,ant,eel\na,.9,.1,.1\nb,.1,.9,.1\nc,.1,.1,.9\n")
     assert evaluate(read_predictions(scores, classes), labels).real[1].hits == 3
@@ -97,7 +97,7 @@ def test_a_predicted_class_that_the_labels_do_not_name_is_an_error_that_says_how
         f"a class is not one of the benchmark's\n  where:   the predictions\n  found:   bee\n  fix:     {ONE_LIST}"
     )
     given: dict[str, Any] = {"labels": labels, "predictions": predictions}
-    assert evaluate(in_one_list(given)["predictions"], in_one_list(given)["labels"]).real[1].hits == 1
+    assert evaluate(align_classes(given)["predictions"], align_classes(given)["labels"]).real[1].hits == 1
     whole = Predictions.from_scores(np.eye(2, 5), ["a", "b"], classes=listed(range(5)))
     assert message(evaluate, whole, labels).startswith("a class is not one of the benchmark's\n")
 
@@ -139,7 +139,7 @@ def test_names_mean_nothing_where_the_labels_only_number_their_classes() -> None
         f"  found:   ant, bee\n  fix:     {GIVE_CLASSES}"
     )
     both: dict[str, Any] = {"p.csv": predictions, "l.csv": labels}
-    assert message(lambda: in_one_list(both)).startswith(
+    assert message(lambda: align_classes(both)).startswith(
         "the classes are named in one file and numbered in another\n  where:   p.csv and l.csv\n"
     )
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from reassess.errors import DataError, OutputError
-from reassess.formats.files import all_or_none, check_input, check_output, read_lines, sha256, suffix_of, writing
+from reassess.formats.files import check_input, check_output, read_lines, sha256, suffix_of, write_atomically, writing
 
 
 def test_a_file_that_can_be_read_is_fine(file: Callable[..., Path]) -> None:
@@ -328,7 +328,7 @@ def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path: Path) -> No
 
 
 def write_both(first: Path, second: Path, error: Exception | None = None, **options: Any) -> None:
-    with all_or_none():
+    with write_atomically():
         write(first, "new", **options)
         write(second, "new", **options)
         assert not any(path.exists() and path.read_text() == "new" for path in (first, second))
@@ -360,7 +360,7 @@ def test_two_outputs_that_are_one_file_are_refused(refused: Callable[..., str], 
 def test_of_a_mark_what_a_killed_process_left_is_removed_at_once(tmp_path: Path) -> None:
     for name in (".reassess-m1-old.csv", ".reassess-m2-old.csv", ".reassess-old.csv"):
         (tmp_path / name).touch()
-    with all_or_none(mark="m1"):
+    with write_atomically(mark="m1"):
         write(tmp_path / "a.csv", "new")
         write(tmp_path / "b.csv", "new")
         there = [path.name for path in tmp_path.glob(".reassess-m1-*")]

@@ -134,7 +134,7 @@ def test_classes_of_a_whole_list_are_written_as_ids(tmp_path: Path, suffix: Any)
 
 
 def test_wnids_of_validation_images_are_a_list_of_lists_too(tmp_path: Path) -> None:
-    classes = Classes(2, wnids=("n01440764", "n01443537"), ranked=True)
+    classes = Classes(2, wnids=("n01440764", "n01443537"), has_local_ids=True)
     images = validation_names()
     write_labels(tmp_path / "real.json", LabelSets.from_lists(images, [[i % 2] for i in range(50_000)], classes))
     assert json.loads((tmp_path / "real.json").read_text())[:2] == [["n01440764"], ["n01443537"]]
@@ -207,7 +207,7 @@ def test_ids_of_every_type_are_ids(tmp_path: Path, dtype: Any) -> None:
 
 def test_wnids_are_classes_in_sorted_order(file: Callable[..., Path]) -> None:
     labels = read_labels(file("a.json", '{"a": ["n02123045", "n01440764"], "b": ["n01443537", "n01440764"]}'))
-    assert labels.classes == Classes(3, wnids=("n01440764", "n01443537", "n02123045"), ranked=True)
+    assert labels.classes == Classes(3, wnids=("n01440764", "n01443537", "n02123045"), has_local_ids=True)
     assert labels.sets() == {"a": frozenset({0, 2}), "b": frozenset({0, 1})}
 
 

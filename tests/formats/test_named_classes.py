@@ -15,7 +15,7 @@ from reassess.formats.label_files import read_labels
 from reassess.formats.predictions import read_predictions
 from tests.helpers import NAME_OUTPUTS
 
-NAMED = Classes(3, names=("bowl", "cup", "mug"), ranked=True)
+NAMED = Classes(3, names=("bowl", "cup", "mug"), has_local_ids=True)
 NO_IDS = (
     "the classes are numbered, and only their names are known\n  where:   DIR/{}\n"
     "  found:   bowl, cup and 1 more, and ids\n"

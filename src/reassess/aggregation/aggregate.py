@@ -22,8 +22,8 @@ from reassess.aggregation.posteriors import many_classes, posterior
 from reassess.aggregation.recipe import real_model, real_scores
 from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_doubt, warn_unless_clear
 from reassess.core.benchmark import REAL_RECIPE, Recipe
+from reassess.core.checks import check_type
 from reassess.core.items import Id, take_items
-from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
@@ -95,7 +95,7 @@ def by_recipe(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
 ) -> Aggregation:
     """As ImageNet ReaL's scores were made; parameters as of `recipe.real_scores`."""
-    check_kind(Votes, votes, experts, rater_golden)
+    check_type(Votes, votes, experts, rater_golden)
     model = real_model(experts, rater_golden, original, recipe=recipe)
     scores = real_scores(votes, experts, rater_golden, original, recipe=recipe)
     values = np.stack([1 - scores.values, scores.values], axis=1)
@@ -142,7 +142,7 @@ def by_calibration(
         No golden item was voted on; original labels are given for items that are no (image, class) questions; it is
         not known who voted; there are more than 4,096 classes.
     """
-    check_kind(Votes, votes, experts)
+    check_type(Votes, votes, experts)
     votes = votes.on_whole_scale()
     if truths_are_answers is None:
         truths_are_answers = natural_truths(votes) != VALIDITY
@@ -268,7 +268,7 @@ def fit_em(
 
     The function takes what returns a trial of em on golden items; if that is None, it makes one where it needs one.
     """
-    check_kind(Votes, votes)
+    check_type(Votes, votes)
     votes = votes.on_whole_scale()
     if truths_are_answers is None:
         truths_are_answers = natural_truths(votes) != VALIDITY
@@ -350,7 +350,7 @@ def by_majority(votes: Votes) -> Aggregation:
 
     Ties are counted.
     """
-    check_kind(Votes, votes)
+    check_type(Votes, votes)
     if votes.classes is not None:
         return _by_share(votes)
     votes = votes.on_whole_scale()
@@ -367,7 +367,7 @@ def by_mean(votes: Votes) -> Aggregation:
     The weights of other answers to (image, class) questions go from 0 to 1 too: numbers in proportion, words evenly
     spaced.
     """
-    check_kind(Votes, votes)
+    check_type(Votes, votes)
     if votes.classes is not None:
         return _by_share(votes)
     voted = np.flatnonzero(votes.sizes)

@@ -35,9 +35,8 @@ from reassess.aggregation.calibration import POOLING, typical_matrix
 from reassess.aggregation.em import EM
 from reassess.aggregation.em_starts import Pinned, answer_shares, check_fit, natural_shares
 from reassess.aggregation.posteriors import as_prior, check_truths
-from reassess.core.checks import check_range
+from reassess.core.checks import check_range, check_type
 from reassess.core.items import Id
-from reassess.core.kinds import check_kind
 from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY, RaterModel
@@ -171,7 +170,7 @@ def fit_dawid_skene(
     >>> result.model.matrices[2].round(2).tolist()
     [[0.5, 0.5], [0.5, 0.5]]
     """
-    check_kind(Votes, votes)
+    check_type(Votes, votes)
     _check_options(votes, smoothing, pooling, tolerance, max_iterations, threads)
     if start is not None:
         votes, truths = votes.with_answers(start.answers), truths or start.truths

@@ -13,7 +13,7 @@ from reassess.aggregation.expert_truth import expert_truth
 from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.posteriors import posterior
 from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_doubt
-from reassess.core.kinds import check_kind
+from reassess.core.checks import check_type
 from reassess.core.labels import LabelSets
 from reassess.core.posterior import Posterior
 from reassess.core.rater_model import VALIDITY, RaterModel
@@ -72,7 +72,7 @@ def by_default(
     >>> by_default(votes, experts=experts).facts["choice"]
     'em: of 4 golden items, left out in 4 folds, em is correct on 4 and calibrated on 4'
     """
-    check_kind(Votes, votes)
+    check_type(Votes, votes)
     given: dict[str, Any] = {"truths_are_answers": truths_are_answers, "smoothing": smoothing, "pooling": pooling}
     if experts is None:
         if original is not None or rater_golden is not None or at_least is not None:
@@ -82,7 +82,7 @@ def by_default(
                 fix="give experts, or leave the others out",
             )
         return _named("majority", by_majority(votes)) if votes.anonymous else _named("em", by_em(votes, **given))
-    check_kind(Votes, experts)
+    check_type(Votes, experts)
     votes.require_raters("a rater model")
     answers = natural_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
     golden = golden_part(votes, experts, rater_golden).on_whole_scale()

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from reassess.aggregation.curves import Curve, Point
-from reassess.core.checks import check_range
-from reassess.core.common_classes import in_one_list
-from reassess.core.kinds import check_kind
+from reassess.core.checks import check_range, check_type
+from reassess.core.common_classes import align_classes
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.errors import DataError
@@ -55,11 +54,11 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
     -----
     Source: Beyer et al., arXiv 2006.07159, section 3.2, which uses 0.8.
     """
-    check_kind(Scores, scores)
+    check_type(Scores, scores)
     check_range(threshold, 0, 1, what="threshold")
     if original is not None:
         parts: dict[str, Any] = {"the scores": scores, "the original labels": original}
-        scores, original = in_one_list(parts).values()
+        scores, original = align_classes(parts).values()
     questions = scores.questions
     kept = scores.values >= threshold
     image_ids, class_ids = questions.image_ids[kept].astype(np.int64), questions.class_ids[kept]

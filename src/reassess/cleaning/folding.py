@@ -12,7 +12,6 @@ from reassess.core.checks import check_number, check_several, check_type
 from reassess.core.duplicates import Repeats
 from reassess.core.folds import Folds
 from reassess.core.image_names import image_keys
-from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import counted, some
@@ -72,7 +71,7 @@ def make_folds(
     Ten folds of a model without people's labels, held out in turn: Beyer et al., "Are we done with ImageNet?", arXiv
     2006.07159, section 6.
     """
-    check_kind(LabelSets, labels)
+    check_type(LabelSets, labels)
     check_number(k, 2, what="number of folds", whole=True)
     check_number(seed, 0, what="seed", whole=True)
     check_several(repeats, what="groups of images", fix="groups_within(REPEATS, SET)")
@@ -117,7 +116,7 @@ def groups_within(repeats: Repeats, name: str) -> list[tuple[str, ...]]:
     >>> groups_within(repeats, "train")
     [('a.png', 'b.png')]
     """
-    check_type(repeats, Repeats, what="the repeats")
+    check_type(Repeats, repeats)
     repeats.images_of(name)  # refuses a set of which there is no row
     groups: dict[int, list[str]] = defaultdict(list)
     for row in np.flatnonzero((repeats.set_ids == repeats.sets.index(name)) & (repeats.groups > 0)).tolist():

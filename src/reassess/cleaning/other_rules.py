@@ -84,7 +84,7 @@ def clean_by_consistency(held_out: HeldOutPredictions, *, at_least: int | None =
     -----
     Source: Beyer et al., arXiv 2006.07159, section 6, with one repetition of ten folds.
     """
-    check_type(held_out, HeldOutPredictions, what="the held-out predictions", fix="HeldOutPredictions.of(...)")
+    check_type(HeldOutPredictions, held_out, what="held-out predictions", fix="HeldOutPredictions.of(...)")
     repetitions = held_out.repetitions
     needed = repetitions // 2 + 1 if at_least is None else at_least
     check_number(needed, 1, repetitions, what="number of repetitions in which the top-1 is the label", whole=True)
@@ -123,7 +123,7 @@ def clean_by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
     -----
     Source: Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70 (2021).
     """
-    check_type(held_out, HeldOutPredictions, what="the held-out predictions", fix="HeldOutPredictions.of(...)")
+    check_type(HeldOutPredictions, held_out, what="held-out predictions", fix="HeldOutPredictions.of(...)")
     try:
         from cleanlab.filter import find_label_issues
     except ImportError as error:

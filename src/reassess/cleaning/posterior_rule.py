@@ -91,12 +91,12 @@ def clean_by_posterior(
     After Dawid and Skene, "Maximum Likelihood Estimation of Observer Error-Rates Using the EM Algorithm" (1979), with
     the model in the place of one rater and the label of the other; the calibration and the pull are our own.
     """
-    check_type(held_out, HeldOutPredictions, what="the held-out predictions", fix="HeldOutPredictions.of(...)")
+    check_type(HeldOutPredictions, held_out, what="held-out predictions", fix="HeldOutPredictions.of(...)")
     check_number(keep, 0, 1, what="least probability that a label is right")
     if precision is not None:
         check_number(precision, 0, 1, what="share of right labels among the kept ones")
     if checked is not None:
-        check_type(checked, Golden, what="the checked labels", fix="checked_truth(ANSWERS)")
+        check_type(Golden, checked, what="checked labels", fix="checked_truth(ANSWERS)")
     check_number(seed, 0, what="seed", whole=True)
     by_name = np.array(sorted(range(len(held_out.labels)), key=image_keys(held_out.labels.images).__getitem__))
     images = ClassCandidates.of(held_out).of_rows(by_name)  # so that the order of the labels changes nothing

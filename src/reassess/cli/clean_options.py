@@ -15,7 +15,7 @@ from reassess.core.benchmark import Benchmark
 from reassess.core.cleaning import Cleaning
 from reassess.core.image_names import Match
 from reassess.formats import write_clean_list, write_details, write_noise
-from reassess.formats.files import all_or_none
+from reassess.formats.files import write_atomically
 from reassess.formats.image_lists import CLEAN_LIST_SUFFIXES
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report.cleaning_report import draw_noise, write_wrong_labels
@@ -61,7 +61,7 @@ class CleaningOutputs:
 
     def write(self, call: Call, cleaning: Cleaning, match: Match) -> ShownMistakes | None:
         """Write the files, and say what the page shows; None without a page."""
-        with all_or_none():
+        with write_atomically():
             write_clean_list(self.clean_list, cleaning, force=call.force)
             if self.details is not None:
                 write_details(self.details, cleaning, force=call.force)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.classes import Classes
-from reassess.core.common_classes import in_one_list
+from reassess.core.common_classes import align_classes
 from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels, label_keys
@@ -146,7 +146,7 @@ def label_agreement(
     Verdicts on the original labels alone, such as those of the source `imagenet-ecologists`, tell nothing of other
     classes: there overlap is no disagreement, and a label that is not named is not known to be wrong.
     """
-    first, second = in_one_list({"the first label set": first, "the second label set": second}).values()
+    first, second = align_classes({"the first label set": first, "the second label set": second}).values()
     a, b = _valid(first), _valid(second)
     rows = join(b.images, a.images, match=match, where="the second label set", known_where="the first label set")
     only_b = np.flatnonzero(rows < 0)

@@ -14,8 +14,8 @@ from .cleaning import CheckedLabels as CheckedLabels
 from .cleaning import Cleaning as Cleaning
 from .cleaning import LabelNoise as LabelNoise
 from .common_classes import Classed as Classed
+from .common_classes import align_classes as align_classes
 from .common_classes import classes_of as classes_of
-from .common_classes import in_one_list as in_one_list
 from .duplicates import REPEAT_KINDS as REPEAT_KINDS
 from .duplicates import UNUSABLE_KINDS as UNUSABLE_KINDS
 from .duplicates import RepeatCounts as RepeatCounts

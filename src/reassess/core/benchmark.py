@@ -96,6 +96,9 @@ class Benchmark:
     'imagenet-real'
     """
 
+    _THING = "benchmark"
+    _HOW_TO_GET = "open_benchmark(NAME or FOLDER)"
+
     name: str = ""
     classes: Classes = field(default_factory=Classes)
     order: Callable[[], tuple[str, ...]] = tuple

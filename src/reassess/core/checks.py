@@ -18,7 +18,6 @@ from reassess.text import some
 __all__ = [
     "check_all",
     "check_distribution",
-    "check_instance",
     "check_known",
     "check_length",
     "check_number",
@@ -145,35 +144,29 @@ def check_shape(
     )
 
 
-def check_type(value: object, kind: type, *, what: str, fix: Fix | str | None = None) -> None:
-    """Raise `DataError` unless a value is of a type.
+def check_type(
+    kind: type, *values: object, what: str | None = None, fix: Fix | str | None = None, optional: bool = False
+) -> None:
+    """Raise `DataError` unless each of some values is of a type, or None where that is `optional`.
 
-    >>> check_type("a.npy", float, what="the threshold")
+    The nouns have a name for messages, and a hint how to get one: `_THING` and `_HOW_TO_GET`.
+
+    >>> check_type(float, "a.npy", what="threshold")
     Traceback (most recent call last):
         ...
-    reassess.errors.DataError: wrong type of the threshold
+    reassess.errors.DataError: wrong type of threshold
       allowed: float
       found:   str
     """
-    if not isinstance(value, kind):
-        raise DataError(
-            "wrong-type", f"wrong type of {what}", allowed=kind.__name__, found=type(value).__name__, fix=fix
-        )
-
-
-def check_instance(value: object, kind: type, *, what: str, fix: Fix | str | None = None) -> None:
-    """Raise `DataError` unless a value is of a type.
-
-    >>> check_instance([0, 1], np.ndarray, what="scores", fix="np.array(...)")
-    Traceback (most recent call last):
-        ...
-    reassess.errors.DataError: these are no scores
-      allowed: ndarray
-      found:   list
-      fix:     np.array(...)
-    """
-    if not isinstance(value, kind):
-        raise DataError("wrong-type", f"not {what}", allowed=kind.__name__, found=type(value).__name__, fix=fix)
+    for value in values:
+        if not isinstance(value, kind) and not (value is None and optional):
+            raise DataError(
+                "wrong-type",
+                f"wrong type of {what or getattr(kind, '_THING', kind.__name__)}",
+                allowed=kind.__name__,
+                found=type(value).__name__,
+                fix=fix or getattr(kind, "_HOW_TO_GET", None),
+            )
 
 
 def check_several(texts: object, *, what: str, fix: Fix | str | None = None) -> None:
@@ -184,7 +177,7 @@ def check_several(texts: object, *, what: str, fix: Fix | str | None = None) -> 
     >>> check_several("cat", what="names of classes")
     Traceback (most recent call last):
         ...
-    reassess.errors.DataError: one text was given as names of classes
+    reassess.errors.DataError: a string was given as names of classes
       found:   'cat'
       fix:     ['cat']
     """
@@ -200,7 +193,7 @@ def check_text(texts: Sequence[str], *, what: str, where: object = None) -> None
     >>> check_text(["cat", "c\ud800t"], what="the name of a class")
     Traceback (most recent call last):
         ...
-    reassess.errors.DataError: the name of a class holds half of a character
+    reassess.errors.DataError: the name of a class contains a lone surrogate
       allowed: text that UTF-8 can write
       found:   'c\ud800t'
       fix:     spell it anew

@@ -176,6 +176,9 @@ class Cleaning(Shown):
     (('a.png',), [(0, 2, 1)])
     """
 
+    _THING = "cleaning"
+    _HOW_TO_GET = "clean_by_posterior(HELD_OUT)"
+
     images: tuple[str, ...]
     class_ids: npt.NDArray[np.int32]
     kept: npt.NDArray[np.bool_]

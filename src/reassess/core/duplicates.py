@@ -58,6 +58,9 @@ class Repeats:
     ('b.png',)
     """
 
+    _THING = "repeats"
+    _HOW_TO_GET = "scan_images(PLACES).repeats"
+
     sets: tuple[str, ...]
     images: tuple[str, ...]
     set_ids: npt.NDArray[np.int32]

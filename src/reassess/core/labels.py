@@ -63,6 +63,9 @@ class LabelSets:
     Source of the idea: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3.
     """
 
+    _THING = "label sets"
+    _HOW_TO_GET = "read_labels(FILE), or the judging of reviews"
+
     images: tuple[str, ...]
     indptr: npt.NDArray[np.int64]
     indices: npt.NDArray[np.int32]

@@ -128,7 +128,7 @@ class BenchmarkCheck:
         return tuple(one.error for one in self.parts if one.error is not None)
 
     @property
-    def lacks(self) -> dict[str, tuple[PartCheck, ...]]:
+    def missing_parts(self) -> dict[str, tuple[PartCheck, ...]]:
         """The parts that each command needs, and that are not there or cannot be read; none where it can run.
 
         A part that is read whenever the benchmark is opened is one of them if it cannot be read.
@@ -178,7 +178,7 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
     >>> check = check_benchmark(folder)
     >>> check.mismatches[0]
     NameProblem(thing='image', what='in labels and not in original', count=1, examples=('c.png',), fix=None)
-    >>> [command for command, parts in check.lacks.items() if not parts]
+    >>> [command for command, parts in check.missing_parts.items() if not parts]
     ['evaluate', 'compare', 'report', 'propose', 'show']
     """
     folder, places = _places(source)

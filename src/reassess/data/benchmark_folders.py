@@ -6,7 +6,8 @@ from functools import cache, partial
 from pathlib import Path
 
 from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.classes import NO_CLASS, Classes, check_classes, warn_of_capitals
+from reassess.core.checks import check_type
+from reassess.core.classes import NO_CLASS, Classes, warn_of_capitals
 from reassess.core.labels import LabelSets
 from reassess.core.stop_rule import StopRule
 from reassess.data.benchmark_settings import read_settings
@@ -27,7 +28,7 @@ __all__ = [
     "one_place",
     "open_benchmark",
     "original_of_class_folders",
-    "part_called",
+    "part_named",
     "part_path",
     "places_of_parts",
 ]
@@ -146,7 +147,7 @@ def original_of_class_folders(images: Sequence[str], classes: Classes | None = N
     >>> original.classes.names, original.indices
     (('cat', 'dog'), array([1, 0], dtype=int32))
     """
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     of_depth = {name.count("/"): name for name in reversed(images)}
     if len(of_depth) != 1 or 0 in of_depth:
         raise DataError(
@@ -177,7 +178,7 @@ def original_of_class_folders(images: Sequence[str], classes: Classes | None = N
 def _classes_of_folders(folders: Sequence[str]) -> Classes:
     """The classes that folders name, sorted as text: 10 comes before 9, so that it would not be its own id."""
     try:
-        return Classes.from_texts(folders, ranked=False)
+        return Classes.from_texts(folders, has_local_ids=False)
     except DataError as error:
         error.fix = (
             "rename the folders, such as 'class 10', or 00, 01, 02; or write classes.txt, with each number on its own "
@@ -212,7 +213,7 @@ def part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None, 
     >>> part_path(Benchmark("pets", folder=Path("pets")), "labels", needed_by="evaluate")
     Traceback (most recent call last):
         ...
-    reassess.errors.DataError: the benchmark has no labels, which reassess evaluate needs
+    reassess.errors.DataError: benchmark has no labels, which reassess evaluate needs
       where:   pets
       fix:     reassess labels makes them of scores; or write labels.csv, with the columns image and class
     """
@@ -272,7 +273,7 @@ def places_of_parts(folder: Path) -> dict[str, list[Path]]:
     """The files, folders and archives in a benchmark's folder that are called as its parts, by part."""
     places: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
-        part = part_called(path)
+        part = part_named(path)
         if part is None:
             continue
         if path.stem != part:
@@ -288,10 +289,10 @@ def places_of_parts(folder: Path) -> dict[str, list[Path]]:
     return {part: places[part] for part in MADE_BY if part in places}
 
 
-def part_called(path: Path) -> str | None:
+def part_named(path: Path) -> str | None:
     """The part that a file or folder is called as, perhaps with capitals or a dash that the part has not; or None.
 
-    >>> part_called(Path("pets/Rater_golden.csv")), part_called(Path("pets/scores.svg"))
+    >>> part_named(Path("pets/Rater_golden.csv")), part_named(Path("pets/scores.svg"))
     ('rater-golden', None)
     """
     part, suffix = path.stem.lower().replace("_", "-"), path.suffix.lower()

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from reassess.core.benchmark import Benchmark
-from reassess.data.benchmark_folders import part_called
+from reassess.data.benchmark_folders import part_named
 from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.errors import Fix, OutputError
 from reassess.formats.files import exists
@@ -49,7 +49,7 @@ def check_place(output: Path, benchmark: Benchmark, part: str | None = None) -> 
         return
     if output.name.lower() == SETTINGS_FILE:
         raise OutputError("reserved-output", "in a benchmark folder, this file has the settings", where=output, fix=fix)
-    called = part_called(output)
+    called = part_named(output)
     if called is None:
         return
     if called != output.stem:

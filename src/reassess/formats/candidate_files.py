@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from reassess.core.classes import Classes, check_classes
+from reassess.core.checks import check_type
+from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys
 from reassess.core.open_questions import OpenQuestions
 from reassess.core.proposals import Proposals
@@ -92,7 +93,7 @@ def read_proposals(path: str | Path, classes: Classes | None = None) -> Proposal
     >>> read_proposals(path)
     Proposals(2 proposals for 1 image, from original, vit)
     """
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     return read_noun(_PROPOSALS, path, classes)
 
 
@@ -166,7 +167,7 @@ def read_questions(path: str | Path, classes: Classes | None = None) -> Question
     Questions(2 questions, 2 images)
     """
     path = as_path(path)
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     suffix_of(path, TABLE_SUFFIXES, "questions or proposals")
     table = read_table(path, text=_PROPOSALS.texts)
     votes = [name for name in ("rater", "worker", "answer") if name in table.columns]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_range, check_unique
+from reassess.core.checks import check_range, check_type, check_unique
 from reassess.core.class_names import are_wnids
-from reassess.core.classes import GIVE_CLASSES, NO_CLASS, Classes, check_classes
+from reassess.core.classes import GIVE_CLASSES, NO_CLASS, Classes
 from reassess.core.hierarchy import Hierarchy
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.files import as_path, read_lines, suffix_of
@@ -56,7 +56,7 @@ def read_collapsed(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
     array([[1, 0]])
     """
     path = as_path(path)
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     first, second = (_ids(path, texts, classes) for texts in _columns(path, "class", "also"))
     same = first == second
     if same.any():
@@ -96,7 +96,7 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
     {0: 'crockery', 1: 'crockery'}
     """
     path = as_path(path)
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     is_json = suffix_of(path, (".json", *TABLE_SUFFIXES), "groups of classes") == ".json"
     texts, names = _object(path) if is_json else _columns(path, "class", "group")
     groups: dict[int, str] = {}
@@ -139,7 +139,7 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
     ('animal', 'dog', 'poodle')
     """
     path = as_path(path)
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     children, parents = _columns(path, "child", "parent")
     for heading, texts in (("child", children), ("parent", parents)):
         blank = next((row for row, text in enumerate(texts) if not text.strip()), None)
@@ -192,7 +192,7 @@ def _ids(path: Path, texts: Sequence[str], classes: Classes) -> npt.NDArray[np.i
             NO_CLASS,
             where=path,
             found=some(lost),
-            fix=GIVE_CLASSES if classes.ranked or not classes.texts else "name the class by id, wnid or name",
+            fix=GIVE_CLASSES if classes.has_local_ids or not classes.texts else "name the class by id, wnid or name",
         )
     return np.fromiter((id_of[text] for text in texts), np.int64)
 

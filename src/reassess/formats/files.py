@@ -16,7 +16,6 @@ from reassess.errors import DataError, Fix, OutputError, ReassessError, Unreadab
 
 __all__ = [
     "TEMPORARY",
-    "all_or_none",
     "as_path",
     "check_input",
     "check_output",
@@ -26,6 +25,7 @@ __all__ = [
     "read_lines",
     "sha256",
     "suffix_of",
+    "write_atomically",
     "writing",
 ]
 
@@ -230,7 +230,7 @@ def _do_nothing(_: object) -> None:
 
 
 @contextmanager
-def all_or_none(
+def write_atomically(
     *, before: Callable[[Mapping[Path, Path]], object] = _do_nothing, mark: str | None = None
 ) -> Iterator[None]:
     """Files that are written in the block take their places at its end, when all of them are complete."""

@@ -62,7 +62,7 @@ def write_clean_list(path: str | Path, cleaning: Cleaning, *, force: bool = Fals
         The file exists, or cannot be written.
     """
     path = as_path(path)
-    check_type(cleaning, Cleaning, what="the cleaning", fix="clean_by_posterior(HELD_OUT)")
+    check_type(Cleaning, cleaning)
     suffix_of(path, CLEAN_LIST_SUFFIXES, "a clean list")
     lines = name_lines(path, cleaning.kept_images, fix="rename it: a list has lines")
     with writing(path, force=force) as temporary:

@@ -48,7 +48,7 @@ def other_shape(holds: str, found: object, *, where: object, allowed: str) -> Da
     """The error for a JSON document of another shape than what it is read for.
 
     >>> print(other_shape("groups", ["cup"], where="a.json", allowed="an object from class to group"))
-    the JSON does not hold groups
+    JSON does not contain groups
       where:   a.json
       allowed: an object from class to group
       found:   ["cup"]

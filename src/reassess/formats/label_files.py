@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reassess.core.benchmark import IMAGENET
-from reassess.core.classes import Classes, check_classes
+from reassess.core.checks import check_type
+from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys
-from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets, check_original
 from reassess.core.multi_labels import MultiLabels
 from reassess.errors import DataError, at
@@ -94,7 +94,7 @@ def read_labels(
     2205.04596, as Kisel et al., "Flaws of ImageNet", ICLR 2025 blog posts, give it.
     """
     path = as_path(path)
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     suffix = suffix_of(path, (*LABEL_SUFFIXES, ".txt"), "a label set")
     if suffix == ".txt":
         return read_original(path, classes=classes)
@@ -142,7 +142,7 @@ def read_original(path: str | Path, *, classes: Classes | None = None) -> LabelS
     (LabelSets(2 images, 2 labels, 0 empty), ('cat', 'dog'))
     """
     path = as_path(path)
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     suffix = suffix_of(path, (".txt", *LABEL_SUFFIXES), "a list of original labels")
     if suffix == ".txt":
         images, lists = _lists_of_text(path)
@@ -186,7 +186,7 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     '{"a.png": [1, 3], "b.png": []}'
     """
     path = as_path(path)
-    check_kind(LabelSets, labels)
+    check_type(LabelSets, labels)
     called = labels.classes.in_files
     if suffix_of(path, LABEL_SUFFIXES, "a label set") != ".json":
         write_table(path, _table_of_labels(labels), force=force)

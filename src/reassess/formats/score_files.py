@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_range, check_shape
-from reassess.core.classes import Classes, check_classes
-from reassess.core.kinds import check_kind
+from reassess.core.checks import check_range, check_shape, check_type
+from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.errors import at
@@ -46,7 +45,7 @@ def read_scores(path: str | Path, *, classes: Classes | None = None, max_bytes: 
         The file does not hold scores; the message says where.
     """
     path = as_path(path)
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     suffix = suffix_of(path, (".npz", *TABLE_SUFFIXES), "scores")
     with at(path):
         return _read_npz(path, classes, max_bytes) if suffix == ".npz" else _read_table(path, classes)
@@ -85,7 +84,7 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
     array([0.9, 0.2])
     """
     path = as_path(path)
-    check_kind(Scores, scores)
+    check_type(Scores, scores)
     if path.suffix.lower() == ".npz":
         with writing(path, force=force) as temporary:
             name = _PROBABILITY if scores.exclusive else "tensor"

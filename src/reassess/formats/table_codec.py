@@ -170,7 +170,6 @@ class TableFormat(Generic[_Noun]):
     make: Callable[[Mapping[str, Any]], _Noun] | None = None
     suffixes: tuple[str, ...] = TABLE_SUFFIXES
     rows_needed: bool = True
-    fix: str | None = None  # how to get the noun
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -202,7 +201,7 @@ def write_noun(form: TableFormat[_Noun], path: str | Path, noun: _Noun, *, force
     import polars as pl
 
     path = as_path(path)
-    check_type(noun, form.noun, what=form.thing, fix=form.fix)
+    check_type(form.noun, noun)
     suffix = suffix_of(path, form.suffixes, form.thing)
     values = form.values(noun)
     table = pl.DataFrame([one._write(values[one.name]) for one in form.columns if one.name in values])

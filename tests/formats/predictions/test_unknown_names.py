@@ -25,7 +25,7 @@ WHOLE = Classes(
     ("tench, Tinca tinca", "tabby, tabby cat", "crane", "crane"),
     synonyms=(("doctor fish",), (), (), ()),
 )
-RANKED = Classes(4, names=("bowl", "cup", "mug", "plate"), ranked=True)
+RANKED = Classes(4, names=("bowl", "cup", "mug", "plate"), has_local_ids=True)
 SPELLINGS = {
     WHOLE: (
         ("n00000001", "TENCH", "tinca tinca", "Doctor fish", "tench, tinca tinca"),

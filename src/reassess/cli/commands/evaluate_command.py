@@ -29,7 +29,7 @@ from reassess.evaluation.multi_label_accuracy import summarize_verdicts
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.outcomes_table import outcomes_table
 from reassess.evaluation.result import ranked
-from reassess.formats.files import all_or_none
+from reassess.formats.files import write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
 
@@ -134,7 +134,7 @@ def evaluate(
         max_bytes=reading["max_bytes"],
     )
     excluded = load_excluded(call, exclude, judges)
-    with all_or_none():
+    with write_atomically():
         measured, outcomes = _measure(call, files, judges, top_k, write_classes, excluded, reading)
         if per_image is not None:
             table = outcomes_table(

@@ -28,7 +28,7 @@ from reassess.data.loading import (
 )
 from reassess.data.sources import SOURCES
 from reassess.formats.archives import MAX_BYTES
-from reassess.formats.files import all_or_none
+from reassess.formats.files import write_atomically
 from reassess.formats.label_files import write_labels
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
@@ -130,7 +130,7 @@ def labels(
         match=match,
         max_bytes=max_bytes,
     )
-    with all_or_none():
+    with write_atomically():
         write_labels(output, cut, force=call.force)
         keep_settings(benchmark, output, "labels", threshold=threshold, match=match)
     _report(call, output, threshold, cut, unrated_images)

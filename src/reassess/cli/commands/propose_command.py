@@ -33,7 +33,7 @@ from reassess.core.proposals import Proposals
 from reassess.errors import DataError
 from reassess.formats import write_proposals
 from reassess.formats.archives import MAX_BYTES
-from reassess.formats.files import all_or_none
+from reassess.formats.files import write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.candidates import USUAL_PER_IMAGE
 from reassess.proposals.candidates import propose as propose_classes
@@ -269,7 +269,7 @@ def _write(
     call: Call, output: Path | None, proposals: Proposals | None, frontier: Path | None, choice: ModelChoice | None
 ) -> None:
     """Write the proposals and the frontier, both or neither; the frontier alone if no models were chosen."""
-    with all_or_none():
+    with write_atomically():
         if output is not None and proposals is not None:
             write_proposals(output, proposals, force=call.force)
         if frontier is not None and choice is not None:

@@ -50,7 +50,7 @@ def why_not_ready(check: BenchmarkCheck) -> dict[str, ReassessError]:
     fails: dict[str, ReassessError] = {}
     if check.folder is None:
         return fails
-    for command in (command for command, parts in check.lacks.items() if not parts):
+    for command in (command for command, parts in check.missing_parts.items() if not parts):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

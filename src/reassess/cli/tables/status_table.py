@@ -25,7 +25,7 @@ def print_check(check: BenchmarkCheck, fails: Mapping[str, ReassessError]) -> No
     say("")
     print_table(
         ("command", "state"),
-        [(command, _state(parts, fails.get(command))) for command, parts in check.lacks.items()],
+        [(command, _state(parts, fails.get(command))) for command, parts in check.missing_parts.items()],
         text_columns=2,
     )
     for problem in (*check.duplicates, *check.mismatches):
@@ -60,7 +60,7 @@ def check_document(check: BenchmarkCheck, fails: Mapping[str, ReassessError]) ->
                 "lacks": [{"part": one.part, "made_by": one.made_by} for one in parts],
                 "error": error_in_options(fails[command]) if command in fails else None,
             }
-            for command, parts in check.lacks.items()
+            for command, parts in check.missing_parts.items()
         ],
         "duplicates": list(map(asdict, check.duplicates)),
         "mismatches": [asdict(one) | {"fix": one.fix and in_options(one.fix)} for one in check.mismatches],

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_known
-from reassess.core.classes import Classes, check_classes, classes_of_ids
+from reassess.core.checks import check_known, check_type
+from reassess.core.classes import Classes, classes_of_ids
 from reassess.core.predictions import MOST_IDS, Predictions
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.archives import MAX_BYTES
-from reassess.formats.files import all_or_none, as_path, check_output, read_lines, suffix_of, writing
+from reassess.formats.files import as_path, check_output, read_lines, suffix_of, write_atomically, writing
 from reassess.formats.image_lists import name_lines, names_beside
 from reassess.formats.predictions.id_columns import (
     UNKNOWN_CLASS,
@@ -58,7 +58,7 @@ def read_predictions(
         inference script: a column of image names, and columns of ids or of scores. pt, pth, safetensors: one tensor,
         where torch or safetensors is installed.
     classes
-        The classes of the benchmark. Of classes that are known only by the names in the labels (`Classes.ranked`), ids
+        The classes of the benchmark. If they are known only by the names in the labels (`Classes.has_local_ids`), ids
         mean nothing: predictions name them, except for scores of exactly as many outputs, taken in sorted order.
     names
         Image name of each row, for a file that holds none. Beside an npy file called x.npy, x.txt names its rows if it
@@ -109,7 +109,7 @@ def read_predictions(
     ([[-1, 1]], UnknownClasses(predictions=1, names=('jar',)))
     """
     path = as_path(path)
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     classes = classes or Classes()
     check_known([unknown_class], UNKNOWN_CLASS, thing="value of unknown_class")
     suffix = suffix_of(path, [*ARRAY_SUFFIXES, *TABLE_SUFFIXES, ".json"], "predictions")
@@ -203,7 +203,7 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
     if predictions.images is not None:
         check_output(path.with_suffix(".txt"), force=force)
         names = name_lines(path, predictions.images)
-    with all_or_none():
+    with write_atomically():
         with writing(path, force=force) as temporary:
             _save(temporary, predictions)
         if names is not None:

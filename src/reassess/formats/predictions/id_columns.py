@@ -26,10 +26,10 @@ __all__ = [
     "UNKNOWN_CLASS",
     "IdColumns",
     "UnknownClass",
+    "apply_unknown_class",
     "find_ids",
     "refuse_scores_beside_ids",
     "refuse_unknown_outputs",
-    "settle_unknown",
     "unknown_in_words",
     "without_meaningless_ids",
     "without_unknown_outputs",
@@ -81,7 +81,7 @@ def without_meaningless_ids(
     path: Path, table: "pl.DataFrame", classes: Classes, outputs: npt.NDArray[np.int64] | None
 ) -> "pl.DataFrame":
     """The table without its columns of ids, where these mean nothing and other columns name the predictions."""
-    if outputs is not None or not classes.ranked:
+    if outputs is not None or not classes.has_local_ids:
         return table
     prefixes = "|".join(prefix for prefix, _ in _RANKED_COLUMNS)
     there = [name for name in table.columns if name in ID_COLUMNS or re.fullmatch(rf"({prefixes})\d+", name)]
@@ -265,11 +265,11 @@ def _no_class(path: Path, heading: str, text: str, classes: Classes) -> DataErro
         "unknown-class",
         "prediction is not a class",
         where=f"{path}, column {heading}",
-        allowed=classes.allowed if classes.ranked else f"class ids, {classes.allowed}",
+        allowed=classes.allowed if classes.has_local_ids else f"class ids, {classes.allowed}",
         found=repr(text),
         fix="write class ids (timm's inference script: --include-index)"
         if classes.wnids
-        else f"write the classes as the {'labels name' if classes.ranked else 'list of classes names'} them",
+        else f"write the classes as the {'labels name' if classes.has_local_ids else 'list of classes names'} them",
     )
 
 
@@ -301,7 +301,7 @@ UNKNOWN_CLASS: tuple[str, ...] = get_args(UnknownClass)
 _EXAMPLES = 3
 
 
-def settle_unknown(
+def apply_unknown_class(
     path: Path, ids: IdColumns, classes: Classes, unknown_class: UnknownClass
 ) -> tuple[npt.NDArray[np.int64], UnknownClasses]:
     """The ids with -1 for names that no class has, and what these are."""

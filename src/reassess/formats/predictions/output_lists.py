@@ -39,7 +39,7 @@ def check_outputs(shape: tuple[int, ...], classes: Classes, columns: npt.NDArray
     each = ""
     if columns is not None:
         fix = "list every output, in order"
-    elif classes.ranked:
+    elif classes.has_local_ids:
         each = ", one for each class that the labels name"
     elif shape[1] == count + 1:
         fix = Fix.join("; else ", "if the first output is a background class, save scores[:, 1:]", fix)
@@ -54,7 +54,7 @@ def check_outputs(shape: tuple[int, ...], classes: Classes, columns: npt.NDArray
 
 def are_in_sorted_order(classes: Classes, columns: npt.NDArray[np.int64] | None) -> str:
     """What is taken for granted of outputs without names where the classes are known by name alone, in words."""
-    if not classes.ranked or columns is not None:
+    if not classes.has_local_ids or columns is not None:
         return ""
     return f", taken in the sorted order of the {classes.count:,} classes that the labels name"
 

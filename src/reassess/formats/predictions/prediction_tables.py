@@ -28,9 +28,9 @@ from reassess.formats.json_files import read_json
 from reassess.formats.predictions.id_columns import (
     IdColumns,
     UnknownClass,
+    apply_unknown_class,
     find_ids,
     refuse_scores_beside_ids,
-    settle_unknown,
     without_meaningless_ids,
 )
 from reassess.formats.predictions.score_columns import find_scores
@@ -149,7 +149,7 @@ def read_prediction_table(
         if in_full is not None:
             detected = f"{kind}; scores, best first, of all {in_full.shape[1]:,} classes"
             return replace(Predictions.from_scores(in_full, images, detected=detected), by_name=ids.are_classes)
-        best, unknown = settle_unknown(path, ids, classes, unknown_class)
+        best, unknown = apply_unknown_class(path, ids, classes, unknown_class)
         columns = None if ids.are_classes else outputs
         detected = f"{kind}; {ids.in_words()}"
         predictions = Predictions.from_ids(best, images, columns=columns, detected=detected, unknown_classes=unknown)

@@ -105,7 +105,7 @@ def _classes_of_headings(
             found=some(outside),
             fix=LIST_OUTPUTS if outputs is None else "list every output, in order",
         )
-    if classes.ranked and outputs is None and ids:
+    if classes.has_local_ids and outputs is None and ids:
         check_outputs((len(table), len(ids)), classes, None)
         outputs = np.arange(len(ids))
     if outputs is not None and ids:

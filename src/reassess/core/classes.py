@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_several, check_shape, check_text
 from reassess.core.class_names import MOST_CLASSES, ClassNames, are_wnids, class_number
-from reassess.errors import DataError, ReassessWarning
+from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import Shown, composed, some
 
 if TYPE_CHECKING:
@@ -230,6 +230,10 @@ class Classes(Shown):
             )
         return ids[0] if ids else None
 
+    def has(self, text: str) -> bool:
+        """Whether a class is called so by id, wnid or name, even if it is not clear which."""
+        return len(self._class_names.ids_of(text)) > 1 or self.id_of(text, where="") >= 0
+
     def in_one_line(self, class_id: int) -> str:
         """What calls a class in a list of one a line, so that it is found again: its wnid or name, or else its id.
 
@@ -437,12 +441,13 @@ class Classes(Shown):
         return tuple(names for names in alike.values() if len(names) > 1)
 
 
-def classes_of_ids(classes: Classes | None, *, where: object = None) -> Classes:
+def classes_of_ids(classes: Classes | None, *, where: object = None, fix: Fix | None = None) -> Classes:
     """The list in which classes are given by id: as given, or one that knows no more than ids."""
     if classes is None or not classes.has_local_ids:
         return classes or Classes()
     names = f"{some(classes.texts, most=2)}, and ids"
-    raise DataError("ids-of-names", IDS_OF_NAMES, where=where, found=names, fix=f"name the classes; or {GIVE_CLASSES}")
+    fix = Fix.join("; or ", fix, f"name the classes; or {GIVE_CLASSES}")
+    raise DataError("ids-of-names", IDS_OF_NAMES, where=where, found=names, fix=fix)
 
 
 def warn_of_capitals(classes: Classes, *, where: object = None, known: Collection[tuple[str, ...]] = ()) -> None:

@@ -24,7 +24,7 @@ def read_json(path: Path) -> Any:
         raise
     except (ValueError, RecursionError) as error:  # also of a number with thousands of digits
         raise DataError(
-            "not-json",
+            "several-documents" if getattr(error, "msg", "") == "Extra data" else "not-json",
             "file is not JSON",
             where=path,
             found=str(error).split(";")[0],

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from reassess.core.classes import GIVE_CLASSES, Classes
 from reassess.errors import DataError
-from reassess.formats.list_columns import unpacked, unquoted
+from reassess.formats.predictions.id_columns import _unquoted as unquoted, unpacked
 from reassess.formats.predictions import read_predictions
 from tests.helpers import message
 

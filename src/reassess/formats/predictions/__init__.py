@@ -1,7 +1,7 @@
 """A model's predictions as files: the reader or writer of each suffix."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,15 +16,23 @@ from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import as_path, check_output, read_lines, suffix_of, write_atomically, writing
 from reassess.formats.image_lists import name_lines, names_beside
-from reassess.formats.predictions.id_columns import (
-    UNKNOWN_CLASS,
-    UnknownClass,
+from reassess.formats.predictions.id_columns import UNKNOWN_CLASS, UnknownClass
+from reassess.formats.predictions.output_lists import (
+    are_of_names,
+    exchanged_names,
+    refuse_blank_lines,
     refuse_unknown_outputs,
     unknown_in_words,
     without_unknown_outputs,
 )
-from reassess.formats.predictions.output_lists import are_of_names, exchanged_names, refuse_blank_lines
-from reassess.formats.predictions.prediction_arrays import ARRAY_SUFFIXES, read_prediction_array
+from reassess.formats.predictions.prediction_arrays import (
+    ArrayContent,
+    array_predictions,
+    read_npy_content,
+    read_npz_content,
+    read_safetensors_content,
+    read_torch_content,
+)
 from reassess.formats.predictions.prediction_tables import read_prediction_table
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.numeric.arrays import as_floats
@@ -33,10 +41,32 @@ from reassess.text import counted
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["read_predictions", "write_predictions"]
+__all__ = ["READERS", "read_predictions", "write_predictions"]
 
+_Columns = npt.NDArray[np.int64] | None  # class id of each output
+_Reader = Callable[[Path, Classes, _Columns, UnknownClass, int], Predictions]
 _BLOCK = 1024
 _LIST = "the list of outputs"
+
+
+def _array(content: Callable[[Path, int], ArrayContent]) -> _Reader:
+    """The reader of a kind of array file."""
+    return lambda path, classes, columns, _, max_bytes: array_predictions(content(path, max_bytes), classes, columns)
+
+
+def _read_table(path: Path, classes: Classes, columns: _Columns, unknown_class: UnknownClass, _: int) -> Predictions:
+    return read_prediction_table(path, classes, columns, unknown_class)
+
+
+# The reader of each suffix, in the order in which messages list them.
+READERS: Mapping[str, _Reader] = {
+    ".npy": _array(read_npy_content),
+    ".npz": _array(read_npz_content),
+    ".pt": _array(read_torch_content),
+    ".pth": _array(read_torch_content),
+    ".safetensors": _array(read_safetensors_content),
+    **dict.fromkeys((*TABLE_SUFFIXES, ".json"), _read_table),
+}
 
 
 def read_predictions(
@@ -112,7 +142,7 @@ def read_predictions(
     check_type(Classes, classes, optional=True)
     classes = classes or Classes()
     check_known([unknown_class], UNKNOWN_CLASS, thing="value of unknown_class")
-    suffix = suffix_of(path, [*ARRAY_SUFFIXES, *TABLE_SUFFIXES, ".json"], "predictions")
+    read = READERS[suffix_of(path, READERS, "predictions")]
     columns, class_of = None, None
     refuse_blank_lines(outputs or (), where=_LIST)
     if outputs is not None and are_of_names(outputs):
@@ -124,11 +154,7 @@ def read_predictions(
         if unknown_class == "error":
             refuse_unknown_outputs(outputs, columns, classes, where=_LIST)
     with at(path):
-        if suffix in ARRAY_SUFFIXES:
-            predictions = read_prediction_array(path, classes, columns, max_bytes)
-        else:
-            predictions = read_prediction_table(path, classes, columns, unknown_class)
-        predictions = replace(predictions, classes=classes)
+        predictions = replace(read(path, classes, columns, unknown_class, max_bytes), classes=classes)
         if outputs is not None and predictions.columns is columns is not None:
             predictions = without_unknown_outputs(predictions, outputs)
         if class_of is not None and not predictions.by_name:

@@ -7,7 +7,7 @@ Columns `score_1..k` beside `prediction_1..k` are scores if k is the number of c
 ids alone are read.
 
 Where the classes are known only by the names in the labels, ids mean nothing: columns of ids are passed over if there
-are others of names, and refused if not. Of a name that no class has, see `unknown_names`.
+are others of names, and refused if not. Of a name that no class has, see `id_columns`.
 
 A column `label` beside a column of predictions is taken for the truth, and a column `index` that counts the rows for
 their numbers; two columns that could both hold the predictions, and differ, are an error.
@@ -58,7 +58,7 @@ def read_timm_json(path: Path) -> "pl.DataFrame":
     try:
         document = read_json(path)
     except DataError as error:
-        if not str(error.found).startswith("Extra data"):
+        if error.code != "several-documents":
             raise
         document = None  # a document a line
     if isinstance(document, dict) and document.get("data") == []:

@@ -103,7 +103,7 @@ def read_labels(
         if has_reviews(document):
             return labels_of_reviews(path, reviews_of_json(path, document), classes)
         return _label_sets(path, *_lists_of_json(path, document), classes)
-    table = read_table(path, text=(_NAME, *REVIEW_TEXTS))
+    table = read_table(path, text=REVIEW_TEXTS)
     if has_verdicts(table):
         return labels_of_verdicts(path, table, original)
     if (reviews := reviews_of_table(path, table, classes)) is not None:

@@ -101,7 +101,7 @@ def check(call: Call, benchmark: str) -> int:
     """
     from reassess.cli.commands.readiness import why_not_ready
     from reassess.cli.tables.status_table import check_document, print_check
-    from reassess.data.benchmark_check import check_benchmark
+    from reassess.data.benchmark_status import check_benchmark
 
     result = check_benchmark(benchmark)
     fails = why_not_ready(result)

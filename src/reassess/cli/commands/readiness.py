@@ -23,8 +23,8 @@ from reassess.cli.judges import Judges, load_judges
 from reassess.comparison.findings import Findings
 from reassess.core.benchmark import USUAL_THRESHOLD, Benchmark
 from reassess.core.predictions import Predictions
-from reassess.data.benchmark_check import BenchmarkCheck
 from reassess.data.benchmark_folders import open_benchmark, part_path
+from reassess.data.benchmark_status import BenchmarkCheck
 from reassess.data.image_sources import open_images
 from reassess.errors import DataError, ReassessError
 from reassess.evaluation.image_sheet import image_sheet

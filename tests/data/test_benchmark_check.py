@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.data.benchmark_status import BenchmarkCheck, check_benchmark
 from reassess.data.benchmark_folders import open_benchmark
+from reassess.data.benchmark_status import BenchmarkCheck, check_benchmark
 from reassess.data.name_problems import NameProblem
 from reassess.errors import DataError
 from tests.helpers import write_files

@@ -1,23 +1,32 @@
-"""The images that a folder, an archive or a list holds, in the order of their names, each to be read by its row."""
+"""The images of a folder, archive or list, in the order of their names, each read by its row; and several such sets."""
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from reassess.core.checks import check_several, check_text
 from reassess.core.image_names import unique_images
 from reassess.data.image_folders import FolderImages, in_text, names_of, pictures_in
+from reassess.data.pictures import fault_of, open_picture, rgb
 from reassess.errors import DataError
 from reassess.formats.files import as_path, exists, read_lines, suffix_of
 from reassess.formats.predictions.prediction_tables import read_image_names
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import counted, some
 
-__all__ = ["ImageSource", "open_images"]
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["ImageSource", "names_of_sets", "open_images", "open_sets", "read_picture"]
 
 _ARCHIVES = (".zip", ".tar")
 _LISTS = (".txt", *TABLE_SUFFIXES)
+
+
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -156,3 +165,68 @@ def _refuse_no_path(line: str, place: Path, number: int) -> None:
             found=repr(line),
             fix="remove the line" if is_comment else "remove the blanks",
         )
+
+
+_SUFFIXES = (".zip", ".tar", ".txt", *TABLE_SUFFIXES)
+
+
+def open_sets(places: Sequence[str | Path]) -> dict[str, ImageSource]:
+    """The images of each place by the name of its set, see `names_of_sets`; sorted by that name."""
+    check_several(places, what="places of images")
+    if not places:
+        raise DataError("no-images", "images are missing", fix="name a folder, zip or tar for each set of images")
+    _refuse_overlap([Path(place) for place in places])
+    # A link is called by its own name.
+    names = names_of_sets([os.path.abspath(place) for place in places])  # noqa: PTH100
+    check_text(names, what="the name of a set")
+    return {name: open_images(place) for name, place in sorted(zip(names, places, strict=True))}
+
+
+def names_of_sets(paths: Sequence[str]) -> tuple[str, ...]:
+    """What sets of images are called: by the last part of the path without the suffix of an archive or list.
+
+    Where that is no name for each, by the last part with the suffix, or by as many parts as are needed.
+
+    Examples
+    --------
+    >>> names_of_sets(["/data/train", "/data/val.zip"]), names_of_sets(["/data/val", "/data/val.zip"])
+    (('train', 'val'), ('val', 'val.zip'))
+    >>> names_of_sets(["/a/images", "/b/images"])
+    ('a/images', 'b/images')
+    """
+    last = [PurePath(path) for path in paths]
+    names = [path.stem if path.suffix.lower() in _SUFFIXES else path.name for path in last]
+    parts = 0
+    while len(set(names)) < len(names):
+        parts += 1
+        names = [PurePath(*path.parts[-parts:]).as_posix() for path in last]
+    return tuple(names)
+
+
+def _refuse_overlap(places: Sequence[Path]) -> None:
+    """Refuse a place that is another one too, or lies in it: each of its images would repeat itself."""
+    resolved = [Path(os.path.realpath(place)) for place in places]
+    for i, place in enumerate(places):
+        for j, other in enumerate(places):
+            if i < j and resolved[i] == resolved[j]:
+                raise DataError(
+                    "duplicate-set", "set of images is given twice", found=f"{place} and {other}", fix="give it once"
+                )
+            if resolved[j] in resolved[i].parents:
+                raise DataError(
+                    "nested-set",
+                    "set of images is inside another set",
+                    found=f"{place} in {other}",
+                    fix="give the inner folders, each as a set, or the outer one alone",
+                )
+
+
+def read_picture(images: ImageSource, row: int, make: "Callable[[Image.Image], _Made]") -> _Made | str:
+    """What is made of the picture of an image in red, green and blue; or why it cannot be read, in words."""
+    file: str | BytesIO | None = None
+    try:
+        file = images.file(row)
+        with open_picture(file) as picture:
+            return make(rgb(picture))
+    except Exception as error:
+        return fault_of(error, len(file.getbuffer()) if isinstance(file, BytesIO) else images.stamp(row)[0])

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from reassess.core.classes import GIVE_CLASSES, Classes
 from reassess.errors import DataError
-from reassess.formats.predictions.id_columns import _unquoted as unquoted, unpacked
 from reassess.formats.predictions import read_predictions
+from reassess.formats.predictions.id_columns import _unquoted as unquoted
+from reassess.formats.predictions.id_columns import unpacked
 from tests.helpers import message
 
 CLASSES = Classes(

@@ -188,35 +188,7 @@ def _classes_of_folders(folders: Sequence[str]) -> Classes:
 
 
 def part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None, offline: bool = False) -> Path:
-    """The file or folder of a part of a benchmark; a known file is fetched if need be.
-
-    Parameters
-    ----------
-    benchmark
-        As of `open_benchmark`.
-    part
-        One of `Benchmark.sources`.
-    needed_by
-        The command that needs it, for the message.
-    offline
-        Use no network.
-
-    Raises
-    ------
-    DataError
-        The benchmark has no such part; the message says which file is missing, and how it comes about.
-    SourceError
-        No place has the known file.
-
-    Examples
-    --------
-    >>> part_path(Benchmark("pets", folder=Path("pets")), "labels", needed_by="evaluate")
-    Traceback (most recent call last):
-        ...
-    reassess.errors.DataError: benchmark has no labels, which reassess evaluate needs
-      where:   pets
-      fix:     reassess labels makes them of scores; or write labels.csv, with the columns image and class
-    """
+    """The file or folder of a part of a benchmark; a known file is fetched. `needed_by` is the command."""
     if part in benchmark.sources:
         return resolve(benchmark.sources[part], offline=offline)
     folder = benchmark.folder
@@ -290,11 +262,7 @@ def places_of_parts(folder: Path) -> dict[str, list[Path]]:
 
 
 def part_named(path: Path) -> str | None:
-    """The part that a file or folder is called as, perhaps with capitals or a dash that the part has not; or None.
-
-    >>> part_named(Path("pets/Rater_golden.csv")), part_named(Path("pets/scores.svg"))
-    ('rater-golden', None)
-    """
+    """The benchmark part whose name matches a file, ignoring case and dashes; None if none does."""
     part, suffix = path.stem.lower().replace("_", "-"), path.suffix.lower()
     if part == "images":
         fits = suffix in _ARCHIVES or (not suffix and path.is_dir())
@@ -318,9 +286,5 @@ def one_place(folder: Path, part: str, places: Sequence[Path]) -> Path:
 
 
 def are_in_class_folders(images: Sequence[str]) -> bool:
-    """Whether images lie in folders of classes: in two or more, since one folder says nothing about its images.
-
-    >>> are_in_class_folders(["cat/tom.jpg", "dog/rex.png"]), are_in_class_folders(["photos/tom.jpg", "photos/rex.png"])
-    (True, False)
-    """
+    """Whether images are in two or more folders: a single folder is not a class."""
     return len({name.rpartition("/")[0] for name in images}) > 1

@@ -31,24 +31,12 @@ _Made = TypeVar("_Made")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ImageSource:
-    """Images by row; another process can have it too.
+    """Images by row; another process can have it too."""
 
-    Parameters
-    ----------
-    place
-        The folder, archive or list that was given.
-    names
-        The name of each image, sorted; of a list in its order. Bytes that are no UTF-8 are written as in addresses.
-    files
-        Where the images lie, as `list_images` finds them: a folder, a tar or a zip.
-    rows
-        Of each image, its row in `files`.
-    """
-
-    place: Path
-    names: tuple[str, ...]
-    files: Any
-    rows: tuple[int, ...]
+    place: Path  # the folder, archive or list that was given
+    names: tuple[str, ...]  # of each image, sorted; of a list in its order
+    files: Any  # FolderImages, TarImages or ZipImages
+    rows: tuple[int, ...]  # of each image, its row in `files`
 
     def __len__(self) -> int:
         return len(self.names)
@@ -57,13 +45,7 @@ class ImageSource:
         return f"ImageSource({self.place}, {len(self):,} images)"
 
     def file(self, row: int) -> str | BytesIO:
-        """Path of an image, or its file in memory.
-
-        Raises
-        ------
-        DataError
-            It is no file, its name is no text, or it cannot be unpacked.
-        """
+        """Path of an image, or its file in memory; `DataError` if it cannot be had."""
         path = self.files.paths[self.rows[row]]
         if path != in_text(path):
             raise DataError("invalid-text", "file name is not UTF-8", where=self.names[row], fix="rename the file")
@@ -71,10 +53,7 @@ class ImageSource:
         return file
 
     def stamp(self, row: int) -> tuple[int, int]:
-        """Size of an image's file in bytes, and when it was changed last in nanoseconds; -1 for what is not there.
-
-        Of an image in an archive, they are those of the archive.
-        """
+        """Size in bytes and time of change of an image's file, or of its archive; -1 if it is missing."""
         files = self.files
         path = files.place / files.paths[self.rows[row]] if isinstance(files, FolderImages) else files.place
         try:
@@ -183,17 +162,7 @@ def open_sets(places: Sequence[str | Path]) -> dict[str, ImageSource]:
 
 
 def names_of_sets(paths: Sequence[str]) -> tuple[str, ...]:
-    """What sets of images are called: by the last part of the path without the suffix of an archive or list.
-
-    Where that is no name for each, by the last part with the suffix, or by as many parts as are needed.
-
-    Examples
-    --------
-    >>> names_of_sets(["/data/train", "/data/val.zip"]), names_of_sets(["/data/val", "/data/val.zip"])
-    (('train', 'val'), ('val', 'val.zip'))
-    >>> names_of_sets(["/a/images", "/b/images"])
-    ('a/images', 'b/images')
-    """
+    """Names of sets of images: the last part of the path, without an archive's suffix, or as many as needed."""
     last = [PurePath(path) for path in paths]
     names = [path.stem if path.suffix.lower() in _SUFFIXES else path.name for path in last]
     parts = 0

@@ -47,26 +47,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Print:
-    """What is kept of a picture.
+    """What is kept of a picture."""
 
-    Parameters
-    ----------
-    digest
-        Of its size and its red, green and blue values: equal for pictures of equal pixels, whatever their file formats.
-    shorter_side
-        In pixels.
-    is_plain
-        Whether all of it has one colour.
-    hashes, thumbnails
-        See `perceptual_hashes` and `thumbnails`: of the whole picture, then of its middle; empty where they are not
-        asked for.
-    """
-
-    digest: bytes
-    shorter_side: int
-    is_plain: bool
-    hashes: bytes = b""
-    thumbnails: bytes = b""
+    digest: bytes  # of its size and pixels, whatever the file format
+    shorter_side: int  # in pixels
+    is_plain: bool  # whether all of it has one colour
+    hashes: bytes = b""  # see `perceptual_hashes`: of the picture, then of its middle; or empty
+    thumbnails: bytes = b""  # see `thumbnails`; likewise
 
 
 @dataclass(frozen=True)
@@ -115,14 +102,7 @@ def _with_looks(each: Print, hashes: npt.NDArray[np.int64], small: Grey) -> Prin
 
 
 def perceptual_hashes(greys: Grey) -> npt.NDArray[np.int64]:
-    """Hashes of 64 bits that differ in few bits where pictures look alike.
-
-    A bit says whether one of the 64 lowest frequencies of the picture's cosine transform is above their median.
-
-    Notes
-    -----
-    Source: the hash pHash as the package ImageHash makes it, bit by bit.
-    """
+    """Hashes of 64 bits that differ in few bits if pictures look alike: pHash, as the package ImageHash makes it."""
     from scipy.fft import dctn
 
     low = dctn(greys.astype(np.float64), axes=(1, 2))[:, :_LOW, :_LOW].reshape(len(greys), -1)

@@ -243,35 +243,7 @@ def read_classes(path: str | Path, words: str | Path | None = None) -> Classes:
 
 
 def write_classes(path: str | Path, classes: Classes, *, force: bool = False) -> None:
-    """Write a list of classes, as `read_classes` reads it.
-
-    Parameters
-    ----------
-    path
-        CSV, TSV, JSON lines or Parquet: id, name, and what is known of wnid, synonyms and definition.
-    classes
-        The classes, of which each has a name or a wnid.
-    force
-        Overwrite a file.
-
-    Raises
-    ------
-    DataError
-        The classes have neither names nor wnids; the suffix is another.
-    OutputError
-        The file exists or cannot be written.
-
-    Examples
-    --------
-    >>> from tempfile import mkdtemp
-    >>> path = Path(mkdtemp()) / "classes.csv"
-    >>> write_classes(path, Classes(2, names=("plate", "mug"), synonyms=((), ("beaker", "cup"))))
-    >>> print(path.read_text())
-    id,name,synonyms
-    0,plate,
-    1,mug,beaker;cup
-    <BLANKLINE>
-    """
+    """Write a list of classes with names or wnids as a table: id, name, and the known wnid, synonyms and definition."""
     import polars as pl
 
     if not classes.texts:

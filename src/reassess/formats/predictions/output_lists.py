@@ -92,13 +92,7 @@ def are_of_names(outputs: Sequence[str]) -> bool:
 
 
 def exchanged_names(classes: Classes, outputs: Sequence[str], *, where: str) -> npt.NDArray[np.int64]:
-    r"""The class for which the name of each class stands in a file.
-
-    Examples
-    --------
-    >>> exchanged_names(Classes.from_texts(["cat", "cow", "dog"]), ["cat\tdog", "dog\tcat"], where="list.txt")
-    array([2, 1, 0])
-    """
+    """The class for which the name of each class stands in a file, from lines `name in the file, tab, class`."""
     lines = [line.split("\t") for line in outputs]
     broken = next((row for row, parts in enumerate(lines) if len(parts) != 2), None)
     if broken is not None:

@@ -34,10 +34,7 @@ FORM = '{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}],
 TABLES: dict[str, tuple[Callable[..., Any], str]] = {
     "labels": (formats.read_labels, "image,class\na.png,{0}\na.png,{1}\nb.png,\n"),
     "original": (formats.read_original, "image,class\na.png,{0}\nb.png,{1}\n"),
-    "reviews": (
-        formats.read_labels,
-        "image,class,answer\na.png,{0},valid\na.png,{1},Wrong\nb.png,,problematic\n",
-    ),
+    "reviews": (formats.read_labels, "image,class,answer\na.png,{0},valid\na.png,{1},Wrong\nb.png,,problematic\n"),
     "reviews, one row an image": (
         formats.read_labels,
         'image,valid,unclear,wrong,problematic\na.png,"{0}","{1}",,false\nb.png,,,"{0},{1}",true\n',

@@ -80,13 +80,16 @@ def test_the_label_set_is_that_of_the_evaluations_and_else_real(file: Callable[.
 
 
 def test_evaluations_by_different_label_sets_are_refused(
-    refused: Callable[..., str], file: Callable[..., Path]
+    refused_text: Callable[..., str], file: Callable[..., Path]
 ) -> None:
     first = file("a.json", document(evaluation(label_set="ReaL")))
     second = file("b.json", document(evaluation("n.csv", label_set="pets")))
-    assert refused(read_leaderboard, first, second) == (
-        "evaluations with different label sets cannot be compared\n  where:   DIR/b.json, n.csv\n"
-        "  allowed: ReaL, as of m.npz\n  found:   pets\n  fix:     evaluate all models by the same labels"
+    assert refused_text(read_leaderboard, first, second) == (
+        "evaluations with different label sets cannot be compared\n"
+        "  where:   DIR/b.json, n.csv\n"
+        "  allowed: ReaL, as of m.npz\n"
+        "  found:   pets\n"
+        "  fix:     evaluate all models by the same labels"
     )
 
 
@@ -97,10 +100,7 @@ def test_an_evaluation_of_a_bad_model_is_in_percent_all_the_same(file: Callable[
 
 def test_lists_are_no_numbers_of_parameters(file: Callable[..., Path], refused: Callable[..., str]) -> None:
     path = file("m.jsonl", '{"model": "a", "original": 76.1, "real": 82.9, "param_count": [5]}\n')
-    assert refused(read_leaderboard, path) == (
-        "column is not text\n  where:   DIR/m.jsonl, column param_count\n"
-        "  found:   List(Int64)\n  fix:     write it as text"
-    )
+    assert refused(read_leaderboard, path) == ("wrong-type at m.jsonl, column param_count")
 
 
 def test_files_of_all_kinds_make_one_leaderboard(file: Callable[..., Path]) -> None:
@@ -259,6 +259,8 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_is_no_leaderboard_is_refused(name: Any, file: Callable[..., Path], refused: Callable[..., str]) -> None:
+def test_what_is_no_leaderboard_is_refused(
+    name: Any, file: Callable[..., Path], refused_text: Callable[..., str]
+) -> None:
     files, message = BAD[name]
-    assert refused(read_leaderboard, *(file(*each) for each in files.items())) == message
+    assert refused_text(read_leaderboard, *(file(*each) for each in files.items())) == message

@@ -51,10 +51,7 @@ def test_a_table_is_written_as_the_docs_say(tmp_path: Path) -> None:
             "number of a group out of range\n  where:   FILE, line 3, column repeat\n"
             "  allowed: 1 to 2147483647\n  found:   0",
         ),
-        (
-            HEADINGS + "a,1.png,x,exact\n",
-            "not a whole number\n  where:   FILE, line 2, column repeat\n  found:   'x'",
-        ),
+        (HEADINGS + "a,1.png,x,exact\n", "not a whole number\n  where:   FILE, line 2, column repeat\n  found:   'x'"),
         (
             HEADINGS + "a,1.png,1,exact\n",
             "group has only one image\n  where:   FILE, repeat 1\n  found:   image 1.png of a",

@@ -154,10 +154,7 @@ def test_classes_with_wnids_are_written_by_id_and_other_keys_are_not_read(tmp_pa
             '{"task": 0, "image": "a.png", "classes": [{"class": 1, "name": NaN}]}',
             f"line is not a task\n  where:   DIR, line 1\n  allowed: name: text, as in {FORM}\n  found:   [NaN]",
         ),
-        (
-            "\n",
-            f"file has no tasks\n  where:   DIR\n  allowed: lines such as {FORM}\n  fix:     write it again",
-        ),
+        ("\n", f"file has no tasks\n  where:   DIR\n  allowed: lines such as {FORM}\n  fix:     write it again"),
     ],
 )
 def test_what_are_no_tasks_is_refused(tmp_path: Path, line: str, expected: str) -> None:

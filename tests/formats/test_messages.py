@@ -28,6 +28,7 @@ CLASSES = {
         synonyms=(("doctor fish",), (), (), ()),
     ),
     "mugs": Classes(3, wnids=("n00000001", "n00000002", "n00000003"), names=("cup", "mug, beaker", "pot")),
+    "pets": Classes(2, names=("cat", "dog")),
     "numbers": Classes(3, names=("0", "1", "other")),
 }
 # A call is a line: reader, name of the file, its content, and options; the message is indented below it.

@@ -15,7 +15,7 @@ from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError, OutputError
 from reassess.formats.votes import read_votes, write_votes
-from tests.helpers import WORDS, message, votes_of
+from tests.helpers import WORDS, votes_of
 
 INFO = np.array([["a.png", "7"], ["a.png", "3"], ["b.png", "7"]])
 TENSOR = np.zeros((2, 3, 3))
@@ -468,13 +468,13 @@ def test_names_of_classes_come_back(tmp_path: Path, suffix: str) -> None:
     ]
 
 
-def test_a_rater_who_gives_two_answers_is_refused_if_asked(tmp_path: Path) -> None:
+def test_a_rater_who_gives_two_answers_is_refused_if_asked(refused_text: Callable[..., str], tmp_path: Path) -> None:
     path = tmp_path / "v.csv"
     path.write_text("item,rater,answer\nx,ann,no\n\ny,ann,yes\nx,bo,yes\nx,ann,NO\nx,ann,yes\n")
     assert read_votes(path).counts().tolist() == [[2, 2], [0, 1]]
-    assert message(read_votes, path, once=True) == (
+    assert refused_text(read_votes, path, once=True) == (
         "rater gives two answers to one question\n"
-        f"  where:   {path}, line 6\n"
+        "  where:   DIR/v.csv, line 6\n"
         "  found:   NO, and yes in line 7\n"
         "  fix:     leave out the one that does not hold"
     )

@@ -18,7 +18,6 @@ from reassess.errors import DataError
 from reassess.formats.predictions import read_predictions
 from reassess.formats.predictions.id_columns import _unquoted as unquoted
 from reassess.formats.predictions.id_columns import unpacked
-from tests.helpers import message
 
 CLASSES = Classes(4, ("n01", "n02", "n03", "n04"), ("tench, Tinca tinca", "crane", "crane", "jack-o'-lantern"))
 NO_COLUMN = (
@@ -56,12 +55,11 @@ def test_every_heading_of_names_and_of_ids_is_known(file: Callable[..., Path], h
         ("task,image,classes\n0,a,b\n", "tasks"),
     ],
 )
-def test_what_is_made_of_predictions_is_called_by_its_name(file: Callable[..., Path], text: str, thing: str) -> None:
+def test_what_is_made_of_predictions_is_called_by_its_name(
+    refused: Callable[..., str], file: Callable[..., Path], text: str, thing: str
+) -> None:
     path = file("p.csv", text)
-    assert message(read_predictions, path, CLASSES) == (
-        f"the file holds {thing}, and not a model's predictions\n  where:   {path}\n"
-        "  fix:     give the predictions from which they were made"
-    )
+    assert refused(read_predictions, path, CLASSES) == ("not-predictions at p.csv")
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])

@@ -326,10 +326,7 @@ def test_a_part_that_is_wrong_in_two_ways_has_the_first_error(tmp_path: Path) ->
 def test_ids_that_the_list_lacks_are_errors_and_no_names(tmp_path: Path) -> None:
     files = {"classes.txt": "cat\n", "labels.json": '{"a": [7]}', "groups.csv": "class,group\n7,x\n"}
     result = check(tmp_path, files)
-    assert errors(result) == {
-        "labels": "class id out of range",
-        "groups": "a class is not one of the benchmark's",
-    }
+    assert errors(result) == {"labels": "class id out of range", "groups": "a class is not one of the benchmark's"}
     assert (result.mismatches, counts(result)["labels"], counts(result)["groups"]) == ((), {}, {})
 
 

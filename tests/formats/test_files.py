@@ -123,8 +123,10 @@ def test_lines_end_at_line_ends_alone(file: Callable[..., Path], content: str, l
     assert read_lines(file("names.txt", content)) == lines
 
 
-def test_bytes_that_are_no_text_are_said(refused: Callable[..., str], file: Callable[..., Path]) -> None:
-    assert refused(read_lines, file("names.txt", b"a\nb\xff")) == ("not-utf-8 at names.txt")
+def test_bytes_that_are_no_text_are_said(refused_text: Callable[..., str], file: Callable[..., Path]) -> None:
+    assert refused_text(read_lines, file("names.txt", b"a\nb\xff")) == (
+        "file is not UTF-8 text\n  where:   DIR/names.txt\n  found:   the byte 0xff\n  fix:     save it as UTF-8"
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,18 +157,32 @@ def test_the_hash_is_that_of_the_content(file: Callable[..., Path]) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("folder", "output-is-folder at folder"),
-        ("old.csv", "output-exists at old.csv"),
-        ("no/such/new.csv", "folder-not-found at no/such/new.csv"),
-        ("old.csv/new.csv", "folder-not-found at old.csv/new.csv"),
+        ("folder", ("output path is a folder\n  where:   DIR/folder\n  fix:     name a file")),
+        ("old.csv", ("output file exists\n  where:   DIR/old.csv\n  fix:     choose another name, or force=True")),
+        (
+            "no/such/new.csv",
+            (
+                "folder of the output file does not exist\n"
+                "  where:   DIR/no/such/new.csv\n"
+                "  fix:     mkdir -p DIR/no/such"
+            ),
+        ),
+        (
+            "old.csv/new.csv",
+            (
+                "folder of the output file does not exist\n"
+                "  where:   DIR/old.csv/new.csv\n"
+                "  fix:     mkdir -p DIR/old.csv"
+            ),
+        ),
     ],
 )
 def test_a_path_that_cannot_be_written_is_said_before_any_work(
-    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, name: str, expected: str
+    refused_text: Callable[..., str], file: Callable[..., Path], tmp_path: Path, name: str, expected: str
 ) -> None:
     (tmp_path / "folder").mkdir()
     file("old.csv", "old")
-    assert refused(check_output, tmp_path / name) == expected
+    assert refused_text(check_output, tmp_path / name) == expected
 
 
 def test_a_folder_without_permission_is_said(
@@ -234,19 +250,22 @@ def test_a_full_disk_is_said_and_keeps_the_old_file(
 
 
 def test_a_folder_that_only_seems_writable_is_said(
-    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    refused_text: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read_only(**options: Any) -> Any:
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr("tempfile.mkstemp", read_only)
-    assert refused(write, tmp_path / "new.csv", "new") == ("output-not-writable at new.csv")
+    assert refused_text(write, tmp_path / "new.csv", "new") == (
+        "output file cannot be written\n"
+        "  where:   DIR/new.csv\n"
+        "  found:   Read-only file system\n"
+        "  fix:     make room, or choose another name or folder"
+    )
 
 
-def test_an_error_about_another_output_is_passed_on_as_it_is(tmp_path: Path) -> None:
-    with pytest.raises(OutputError) as error:
-        fail(tmp_path / "new.csv", OutputError("code", "the other"))
-    assert str(error.value) == "the other"
+def test_an_error_about_another_output_is_passed_on_as_it_is(refused_text: Callable[..., str], tmp_path: Path) -> None:
+    assert refused_text(fail, tmp_path / "new.csv", OutputError("code", "the other")) == ("the other")
 
 
 def test_a_long_name_can_be_written(tmp_path: Path) -> None:

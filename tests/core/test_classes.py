@@ -188,9 +188,11 @@ def test_a_number_that_is_too_large_for_any_id_is_no_class() -> None:
     ],
 )
 def test_imagenets_shared_names_are_an_error_that_names_both(
-    refused: Callable[..., str], imagenet: Classes, name: str, first: str, second: str
+    refused: Callable[..., str], refused_text: Callable[..., str], imagenet: Classes, name: str, first: str, second: str
 ) -> None:
     assert refused(lambda: imagenet.map_outputs(["tench", name], where="names.txt")) == ("duplicate-class at names.txt")
+    text = refused_text(lambda: imagenet.map_outputs(["tench", name], where="names.txt"))
+    assert first in text and second in text
 
 
 def test_two_outputs_called_sunglasses_are_one_class(refused: Callable[..., str], imagenet: Classes) -> None:

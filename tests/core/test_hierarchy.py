@@ -48,8 +48,12 @@ def test_ids_are_classes_too() -> None:
         ([("cup", "vessel"), ("vessel", "thing"), ("thing", "vessel")], "vessel is a thing is a vessel"),
     ],
 )
-def test_a_circle_is_refused(refused: Callable[..., str], pairs: list[tuple[str, str]], found: str) -> None:
+def test_a_circle_is_refused(
+    refused: Callable[..., str], refused_text: Callable[..., str], pairs: list[tuple[str, str]], found: str
+) -> None:
     assert refused(Hierarchy.from_pairs, pairs, CLASSES) == ("circle")
+    text = refused_text(Hierarchy.from_pairs, pairs, CLASSES)
+    assert found in text
 
 
 def test_a_long_chain_is_no_problem() -> None:

@@ -109,10 +109,10 @@ def test_nothing_joins_nothing() -> None:
 def test_one_image_under_two_names_is_an_error_that_names_both(refused_text: Callable[..., str]) -> None:
     double = ["a/ILSVRC2012_val_00000001.png", "b.png", "ILSVRC2012_val_00000001.JPEG"]
     expected = (
-        "an image is named twice\n"
+        "image is listed twice\n"
         "  where:   the predictions\n"
         "  found:   a/ILSVRC2012_val_00000001.png and ILSVRC2012_val_00000001.JPEG\n"
-        "  fix:     keep one row for each image"
+        "  fix:     keep one row per image"
     )
     assert refused_text(lambda: join(double, ["b.png"])) == expected
     assert refused_text(lambda: unique_images(double, "the predictions")) == expected

@@ -44,7 +44,9 @@ def test_an_image_is_repeated_elsewhere_where_its_group_holds_one_of_another_set
         "  found:   'test'\n"
         "  fix:     a set of which nothing was found has no row"
     )
-    assert refused_text(repeats.repeated_elsewhere, "val", "tiny") == "unknown kind of repeat\n"
+    assert refused_text(repeats.repeated_elsewhere, "val", "tiny") == (
+        "unknown kind of repeat\n  allowed: exact, near\n  found:   'tiny'"
+    )
 
 
 def test_no_rows_are_repeats_too() -> None:
@@ -131,5 +133,9 @@ def test_rows_that_contradict_themselves_are_refused(
 def test_sets_are_named_once_and_have_rows(refused_text: Callable[..., str]) -> None:
     ids, none = np.zeros(1, np.int32), np.zeros(1, np.int32)
     assert refused_text(Repeats, ("a", "a"), ("1.png",), ids, none, ("tiny",)) == ("a set is named twice\n  found:   a")
-    assert refused_text(Repeats, ("a", "b"), ("1.png",), ids, none, ("tiny",)) == "set has no row\n"
-    assert refused_text(Repeats, ("a",), ("1.png",), ids, none, ()) == "wrong number of kinds\n"
+    assert (
+        refused_text(Repeats, ("a", "b"), ("1.png",), ids, none, ("tiny",)) == "set has no row\n  fix:     leave it out"
+    )
+    assert refused_text(Repeats, ("a",), ("1.png",), ids, none, ()) == (
+        "wrong number of kinds\n  allowed: 1, one for each row\n  found:   0"
+    )

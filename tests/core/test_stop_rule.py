@@ -27,7 +27,6 @@ def test_a_rule_is_written_as_two_bounds() -> None:
 
 @pytest.mark.parametrize("text", ["", "0.1", "0.9,0.1", "0.5,0.5", "-0.1,0.9", "0.1,1.1", "nan,0.9", "a,b", "0,0.5,1"])
 def test_what_is_no_rule_is_refused(refused: Callable[..., str], text: str) -> None:
-    allowed = "LOW,HIGH: two probabilities, the lower one first, such as 0.01,0.99"
     assert refused(rule_of, text) == "wrong-stop-rule"
 
 

@@ -83,7 +83,6 @@ def test_an_empty_folder_lacks_all_that_a_command_needs(tmp_path: Path) -> None:
         "report": ["labels"],
         "predict": ["images"],
         "propose": ["images"],
-        "questions": ["images"],
         "aggregate": ["votes"],
         "raters": ["votes"],
         "labels": ["scores"],
@@ -98,11 +97,11 @@ def test_an_empty_folder_lacks_all_that_a_command_needs(tmp_path: Path) -> None:
     ("file", "content", "ready"),
     [
         ("labels.json", '{"a": ["x"]}', {"evaluate", "compare", "report", "show"}),
-        ("original.json", '{"a": "x"}', {"propose", "questions", "show"}),
+        ("original.json", '{"a": "x"}', {"propose", "show"}),
         ("votes.csv", VOTES + "a,x,ann,yes\n", {"aggregate", "raters", "show"}),
         ("votes.csv", "item,rater,answer\n1,ann,yes\n", {"aggregate", "raters", "show"}),
         ("scores.csv", "image,class,score\na,x,1\n", {"labels", "show"}),
-        ("images/a.jpg", "", {"predict", "propose", "questions"}),
+        ("images/a.jpg", "", {"predict", "propose"}),
         ("labels.csv", "nothing of the kind\n1\n", set()),
         ("classes.txt", "x", set()),
     ],
@@ -111,13 +110,6 @@ def test_a_command_is_ready_where_its_parts_can_be_read(
     tmp_path: Path, file: str, content: str, ready: set[str]
 ) -> None:
     assert {command for command, parts in check(tmp_path, {file: content}).missing_parts.items() if not parts} == ready
-
-
-def test_questions_lack_scores_where_labels_or_votes_do_not_say_which_pairs_were_rated(tmp_path: Path) -> None:
-    rated = {"labels.json": '{"a.jpg": ["x"]}', "votes.csv": VOTES + "a.jpg,x,ann,yes\n"}
-    for file, content in rated.items():
-        lacks = check(tmp_path / file, {"images/a.jpg": "", file: content}).missing_parts
-        assert [one.part for one in lacks["questions"]] == ["scores"]
 
 
 @pytest.mark.parametrize(
@@ -200,9 +192,9 @@ def test_an_error_of_one_part_stops_no_other(tmp_path: Path) -> None:
     assert errors(result) == {
         "benchmark.json": "file is not JSON",
         "classes": "class is listed twice",
-        "original": "class folders lie at different depths",
+        "original": "class folders are at different depths",
         "scores": "file is empty",
-        "golden": "two files hold one part of the benchmark",
+        "golden": "two files are the same part of the benchmark",
     }
     assert counts(result) == {
         "benchmark.json": {},
@@ -256,8 +248,8 @@ def test_images_without_an_original_label_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("labels", "match"), [("a.jpg", "name"), ("a", "stem")])
 def test_names_that_fit_by_another_match_are_said_to(tmp_path: Path, labels: str, match: str) -> None:
     files = {"images/cat/a.jpg": "", "labels.json": f'{{"{labels}": ["cat"]}}'}
-    mends = {one.fix for one in check(tmp_path, files).mismatches}
-    assert mends == {f'they fit by {match}: match="{match}", or "match": "{match}" in benchmark.json'}
+    fixes = {str(one.fix) for one in check(tmp_path, files).mismatches}
+    assert fixes == {f'they fit by {match}: match="{match}", or "match": "{match}" in benchmark.json'}
     assert check(tmp_path, {"benchmark.json": f'{{"match": "{match}"}}'}).mismatches == ()
 
 

@@ -174,7 +174,7 @@ def test_groups_and_collapsed_classes_by_name_wait_for_the_classes_of_the_labels
     assert pairs is not None
     assert pairs.tolist() == [[2, 1]]
     assert refused_text(load_collapsed, benchmark) == (
-        f"a class is not one of the benchmark's\n  where:   {tmp_path}/pets/collapsed.csv\n  found:   hound\n"
+        f"a class is not one of the benchmark's\n  where:   DIR/pets/collapsed.csv\n  found:   hound\n"
         f"  fix:     {GIVE_CLASSES}"
     )
 
@@ -216,7 +216,7 @@ def test_a_folder_that_the_list_of_classes_lacks_is_refused(refused: Callable[..
 def test_class_folders_at_different_depths_are_refused(pets: Path) -> None:
     write_files(pets / "images", {"a.jpg": "", "dog/big/b.jpg": ""})
     assert text_of_opening(pets) == (
-        "class folders lie at different depths\n  where:   DIR/pets/images\n"
+        "class folders are at different depths\n  where:   DIR/pets/images\n"
         "  allowed: each image in the folder of its class, all at one depth\n"
         f"  found:   a.jpg, cat/tom.jpg, dog/big/b.jpg\n  fix:     {FIX_FOLDERS}"
     )
@@ -238,12 +238,12 @@ def test_images_without_folders_have_no_original_labels(refused_text: Callable[.
     [
         (
             ["labels.json", "labels.csv"],
-            "two files hold one part of the benchmark\n  where:   DIR/pets\n  allowed: one file labels\n"
+            "two files are the same part of the benchmark\n  where:   DIR/pets\n  allowed: one file labels\n"
             "  found:   labels.csv and labels.json\n  fix:     keep one, or give the other another name",
         ),
         (
             ["images.zip", "images.tar"],
-            "the images are in two places\n  where:   DIR/pets\n  allowed: one of images/, images.zip and images.tar\n"
+            "images are in two places\n  where:   DIR/pets\n  allowed: one of images/, images.zip and images.tar\n"
             "  found:   images/ and images.tar and images.zip\n  fix:     keep one, or give the other another name",
         ),
     ],
@@ -304,7 +304,7 @@ def test_a_benchmark_that_is_not_there_is_refused(
     assert refused_text(open_benchmark, source) == (
         f"benchmark not found\n  where:   {source or repr(source)}\n"
         f"  allowed: a folder, or one of imagenet\n  fix:     {fix.format(pets.parent)}"
-    )
+    ).replace(str(pets.parent), "DIR")
 
 
 def test_a_file_is_no_benchmark(tmp_path: Path) -> None:
@@ -325,7 +325,7 @@ def test_a_part_is_found_or_said_to_be_missing(refused_text: Callable[..., str],
     )
     (pets / "scores.xlsx").write_text("")
     assert refused_text(part_path, benchmark, "scores") == (
-        f"the benchmark has no scores\n  where:   {pets}\n"
+        "benchmark has no scores\n  where:   DIR/pets\n"
         "  allowed: a file scores, with one of the suffixes .json, .npz, .txt, .csv, .tsv, .jsonl, .parquet\n"
         "  found:   scores.xlsx\n  fix:     reassess aggregate makes them of votes"
     )

@@ -105,7 +105,8 @@ def test_of_votes_on_plain_items_the_items_are_compared_and_with_images_nothing_
         "two files have no item in common\n"
         "  where:   votes.csv (votes) and golden.csv (golden)\n"
         "  found:   0, 1 and 998 more; and 1000, 2000\n"
-        "  fix:     check that both files are of the same items, or give the raters' votes on golden questions too, as rater-golden of the benchmark"
+        "  fix:     check that both files are of the same items, or give the raters' votes on golden questions too, "
+        "as rater-golden of the benchmark"
     )
     check({"votes": votes, "golden": votes_of([(0, 0, 1)], (1000, 7), ("x",), ("no", "yes"))})
     check({"votes": votes, "golden": noun("golden", "1.png")})

@@ -214,7 +214,9 @@ def test_a_picture_is_tiny_below_a_side(refused_text: Callable[..., str], tmp_pa
     assert refused_text(scan_images, [tmp_path], smallest_side=0) == (
         "smallest side of a picture out of range\n  allowed: 1 or more\n  found:   0"
     )
-    assert refused_text(scan_images, [tmp_path], workers=-1) == "number of workers out of range\n"
+    assert refused_text(scan_images, [tmp_path], workers=-1) == (
+        "number of workers out of range\n  allowed: 0 to 1000\n  found:   -1"
+    )
 
 
 def test_what_is_no_picture_is_counted_with_the_reason(tmp_path: Path) -> None:
@@ -228,8 +230,8 @@ def test_what_is_no_picture_is_counted_with_the_reason(tmp_path: Path) -> None:
     assert {image: reason.partition(":")[0] for image, reason in scan.sets[0].unreadable} == {
         "bomb.png": "image is too large",
         "floats.tif": "range of the pixel values is unknown",
-        "loop.png": "an image is no file",
-        "pipe.png": "an image is no file",
+        "loop.png": "image is not a file",
+        "pipe.png": "image is not a file",
         "text.png": "this is no picture of a known format",
     }
     assert {kind for *_, kind in rows(scan)} == {"unreadable"}

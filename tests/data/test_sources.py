@@ -18,7 +18,7 @@ import pytest
 
 from reassess.data import downloads, sources
 from reassess.data.catalogue import SOURCES, KnownFile, Source, WheelMember
-from reassess.errors import ReassessWarning, SourceError
+from reassess.errors import DataError, OutputError, ReassessWarning, SourceError
 from tests.helpers import GOOD, GOOD_SHA, no_network, no_package, python
 
 OTHER = b"other bytes\n"
@@ -263,16 +263,14 @@ def test_a_file_that_cannot_be_read_is_passed_over_with_a_warning(
     assert [str(warning.message) for warning in caught] == [f"{path} cannot be read and is passed over"]
 
 
-def test_a_damaged_record_of_a_hash_is_said(
-    refused_text: Callable[..., str], cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_damaged_record_of_a_hash_is_said(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache.mkdir(exist_ok=True)
     (cache / "fnames_clean.txt").write_text("x")
     record = cache / "fnames_clean.txt.sha256"
     record.write_bytes(b"\xff\xfe")
-    assert refused_text(sources.find, "imagenet-train-clean") == (
-        "recorded hash cannot be read\n  where:   DIR/cache/fnames_clean.txt.sha256\n  fix:     remove it"
-    )
+    with pytest.raises(DataError) as error:
+        sources.find("imagenet-train-clean")
+    assert str(error.value) == f"recorded hash cannot be read\n  where:   {record}\n  fix:     remove it"
 
 
 def test_the_cache_is_the_users_own_unless_another_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,17 +315,20 @@ def test_a_known_name_is_resolved_to_its_file(tmp_path: Path, monkeypatch: pytes
     assert sources.resolve("toy", offline=True) == folder / "toy.txt"
 
 
-def test_what_is_neither_a_path_nor_a_name_is_an_error(refused: Callable[..., str]) -> None:
-    assert refused(sources.resolve, "lables/real.json") == ("file-not-found at lables/real.json")
+def test_what_is_neither_a_path_nor_a_name_is_an_error() -> None:
+    with pytest.raises(DataError) as caught:
+        sources.resolve("lables/real.json")
+    assert str(caught.value) == (
+        f"file not found\n  where:   lables/real.json\n  allowed: a path, or one of {NAMES}\n  fix:     check the path"
+    )
 
 
 @pytest.mark.parametrize("function", [sources.find, sources.find_all, sources.fetch, sources.fetch_all])
-def test_an_unknown_name_is_an_error(refused_text: Callable[..., str], function: Any) -> None:
-    assert refused_text(function, "imagenet-rael") == (
-        "unknown source\n"
-        "  allowed: imagenet-real, imagenet-real-scores, imagenet-real-raters, imagenet-real-golden, imagenet-real-raters-golden, imagenet-original, imagenet-classes, imagenet-collapsed, imagenet-train-clean, imagenet-ecologists, imagenetv2-labels\n"
-        "  found:   'imagenet-rael'\n"
-        "  fix:     did you mean imagenet-real?"
+def test_an_unknown_name_is_an_error(function: Any) -> None:
+    with pytest.raises(DataError) as caught:
+        function("imagenet-rael")
+    assert str(caught.value) == (
+        f"unknown source\n  allowed: {NAMES}\n  found:   'imagenet-rael'\n  fix:     did you mean imagenet-real?"
     )
 
 
@@ -360,9 +361,9 @@ def test_a_cached_file_that_was_changed_is_fetched_again(
     assert (cache / "toy.txt").read_bytes() == GOOD
 
 
-def not_fetched(url: str, cache: Path, reason: str) -> str:
+def refused(url: str, cache: Path, reason: str) -> str:
     return (
-        "toy cannot be had from any of its places\n"
+        "toy could not be downloaded\n"
         "  where:   toy.txt\n"
         "  found:   REASSESS_DATA: not set\n"
         f"           cache: no {cache / 'toy.txt'}\n"
@@ -378,7 +379,7 @@ def test_a_wrong_hash_is_an_error_that_names_both(
     both = f"its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}"
     with pytest.warns(ReassessWarning) as warned, pytest.raises(SourceError) as caught:
         sources.fetch("toy")
-    assert str(caught.value) == not_fetched(url, cache, f"holds another file: {both}")
+    assert str(caught.value) == refused(url, cache, f"contains another file: {both}")
     assert [str(warning.message) for warning in warned] == [
         f"the public repository holds another toy.txt, which is not used: {both}"
     ]
@@ -387,33 +388,28 @@ def test_a_wrong_hash_is_an_error_that_names_both(
 
 @pytest.mark.parametrize("sent", [GOOD[:5], b""])
 def test_a_file_that_breaks_off_is_not_used(
-    refused: Callable[..., str], sent: bytes, repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+    sent: bytes, repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     know(monkeypatch, url := repository.holds(sent, declared=len(GOOD)))
-    assert refused(sources.fetch, "toy") == ("download at toy.txt")
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == refused(url, cache, "broke off in the middle of the file")
     assert left_in(cache) == []
 
 
-def test_a_file_that_is_gone_is_an_error(
-    refused_text: Callable[..., str], repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_is_gone_is_an_error(repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     know(monkeypatch, url := repository.holds(GOOD))
     repository.files.clear()
-    assert refused_text(sources.fetch, "toy") == (
-        "toy could not be downloaded\n"
-        "  where:   toy.txt\n"
-        "  found:   REASSESS_DATA: not set\n"
-        "           cache: no DIR/cache/toy.txt\n"
-        "           public repository: answers 404 Not Found\n"
-        "  fix:     put toy.txt (http://127.0.0.1:37871/toy.txt) into a folder and name that folder in REASSESS_DATA"
-    )
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == refused(url, cache, "answers 404 Not Found")
 
 
-def test_without_a_network_the_error_says_how_to_fix(
-    refused: Callable[..., str], cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_network_the_error_says_how_to_fix(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     know(monkeypatch, url := f"http://127.0.0.1:{closed_port()}/toy.txt")
-    assert refused(sources.fetch, "toy") == ("download at toy.txt")
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == refused(url, cache, "cannot be reached")
     assert left_in(cache) == []
 
 
@@ -428,7 +424,7 @@ def test_a_host_that_takes_no_connection_is_given_up(cache: Path, monkeypatch: p
         know(monkeypatch, url := f"http://127.0.0.1:{full.getsockname()[1]}/toy.txt")
         with pytest.raises(SourceError) as caught:
             sources.fetch("toy")
-    assert str(caught.value) == not_fetched(url, cache, "no answer in time")
+    assert str(caught.value) == refused(url, cache, "no answer in time")
 
 
 def test_a_host_that_never_answers_is_given_up(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -441,27 +437,29 @@ def test_a_host_that_never_answers_is_given_up(cache: Path, monkeypatch: pytest.
         with pytest.raises(SourceError) as caught:
             sources.fetch("toy")
     assert time.monotonic() - start < 5
-    assert str(caught.value) == not_fetched(url, cache, "no answer within 0.2 s")
+    assert str(caught.value) == refused(url, cache, "no answer within 0.2 s")
     assert left_in(cache) == []
 
 
 def test_a_host_that_sends_a_byte_now_and_then_is_given_up(
-    refused: Callable[..., str], repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+    repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(downloads, "_READ_SECONDS", 0.3)
     monkeypatch.setattr(downloads, "_LEAST_BYTES", 100)
     know(monkeypatch, url := repository.holds(GOOD * 4))
     repository.pause = 0.05
-    assert refused(sources.fetch, "toy") == ("download at toy.txt")
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == refused(url, cache, "did not send the whole file within 1 s")
     assert left_in(cache) == []
 
 
-def test_a_body_without_an_end_is_given_up(
-    refused: Callable[..., str], repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_body_without_an_end_is_given_up(repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(downloads, "_MOST_BYTES", 1000)
     know(monkeypatch, url := repository.holds(LARGE))
-    assert refused(sources.fetch, "toy") == ("download at toy.txt")
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == refused(url, cache, "sends more than 1,000 bytes")
     assert left_in(cache) == []
 
 
@@ -475,16 +473,13 @@ def test_a_body_without_an_end_is_given_up(
     ],
 )
 def test_a_host_that_leads_to_nonsense_is_given_up(
-    refused: Callable[..., str],
-    repository: _Server,
-    cache: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    address: str,
-    why: str,
+    repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch, address: str, why: str
 ) -> None:
     know(monkeypatch, url := repository.holds(GOOD))
     repository.leads_to = address
-    assert refused(sources.fetch, "toy") == ("download at toy.txt")
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == refused(url, cache, why)
 
 
 def test_an_interrupted_download_leaves_nothing(
@@ -512,25 +507,24 @@ def unwritable(cache: Path, reason: str) -> str:
 
 
 def test_a_cache_that_cannot_be_made_is_an_error(
-    refused_text: Callable[..., str], repository: _Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    repository: _Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     know(monkeypatch, repository.holds(GOOD))
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "file" / "cache"))
-    assert refused_text(sources.fetch, "toy") == (
-        "cache folder cannot be written\n"
-        "  where:   DIR/file/cache\n"
-        "  found:   Not a directory\n"
-        "  fix:     set REASSESS_CACHE to a folder that can be written"
-    )
+    with pytest.raises(OutputError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == unwritable(tmp_path / "file" / "cache", "Not a directory")
 
 
 def test_a_cache_that_cannot_be_written_is_an_error(
-    refused: Callable[..., str], repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+    repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     know(monkeypatch, repository.holds(GOOD))
     monkeypatch.setattr(os, "access", lambda *_: False)  # the superuser may write anywhere
-    assert refused(sources.fetch, "toy") == ("output-not-writable at cache")
+    with pytest.raises(OutputError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == unwritable(cache, "Permission denied")
 
 
 _FETCH_TOY = """
@@ -600,7 +594,7 @@ def test_a_download_that_differs_from_the_record_is_an_error(
         pytest.raises(SourceError) as caught,
     ):
         sources.fetch("toy")
-    expected = not_fetched(url, cache, f"holds another file: its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}")
+    expected = refused(url, cache, f"contains another file: its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}")
     assert str(caught.value) == expected.replace(
         "fix:     ", f"fix:     if a new toy.txt was published, remove {cache / 'toy.txt.sha256'};\n           or "
     )
@@ -608,10 +602,12 @@ def test_a_download_that_differs_from_the_record_is_an_error(
 
 @pytest.mark.parametrize("content", [b"", b"<html>Please log in to this network</html>"])
 def test_a_web_page_is_not_recorded_as_the_file(
-    refused: Callable[..., str], content: bytes, repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+    content: bytes, repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     know(monkeypatch, url := repository.holds(content), digest=None)
-    assert refused(sources.fetch, "toy") == ("download at toy.txt")
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == refused(url, cache, "sent an empty file or a web page instead")
     assert left_in(cache) == []
 
 
@@ -648,7 +644,7 @@ def test_other_bytes_from_the_repository_do_not_keep_the_index_from_being_asked(
 
 def not_from_the_index(cache: Path, reason: str, fix: str = "") -> str:
     return (
-        "toy cannot be had from any of its places\n"
+        "toy could not be downloaded\n"
         "  where:   toy.txt\n"
         "  found:   REASSESS_DATA: not set\n"
         f"           cache: no {cache / 'toy.txt'}\n"
@@ -660,11 +656,11 @@ def not_from_the_index(cache: Path, reason: str, fix: str = "") -> str:
 
 
 @needs_pip
-def test_a_package_that_the_index_does_not_have_is_an_error(
-    refused: Callable[..., str], cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_package_that_the_index_does_not_have_is_an_error(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     know(monkeypatch, wheel=WHEEL)
-    assert refused(sources.fetch, "toy") == ("download at toy.txt")
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == not_from_the_index(cache, "pip: No matching distribution found for reassess-toy")
     assert left_in(cache) == []
 
 
@@ -674,7 +670,7 @@ def test_a_wheel_without_the_file_is_an_error(tmp_path: Path, cache: Path, monke
     know(monkeypatch, wheel=WHEEL)
     with pytest.raises(SourceError) as caught:
         sources.fetch("toy")
-    reason = "reassess_toy-1.0-py3-none-any.whl does not hold reassess_toy/info/toy-in-the-wheel.txt"
+    reason = "reassess_toy-1.0-py3-none-any.whl does not contain reassess_toy/info/toy-in-the-wheel.txt"
     assert str(caught.value) == not_from_the_index(cache, reason)
 
 
@@ -685,7 +681,7 @@ def test_a_wheel_with_other_bytes_is_an_error(tmp_path: Path, cache: Path, monke
     both = f"its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}"
     with pytest.warns(ReassessWarning) as warned, pytest.raises(SourceError) as caught:
         sources.fetch("toy")
-    assert str(caught.value) == not_from_the_index(cache, f"holds another file: {both}")
+    assert str(caught.value) == not_from_the_index(cache, f"contains another file: {both}")
     assert [str(warning.message) for warning in warned] == [
         f"the package index holds another toy.txt, which is not used: {both}"
     ]
@@ -696,40 +692,46 @@ def present(package: str) -> str:
     return package
 
 
-def test_an_environment_without_pip_is_told_how_to_get_it(
-    refused: Callable[..., str], cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_environment_without_pip_is_told_how_to_get_it(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     know(monkeypatch, wheel=WHEEL)
     monkeypatch.setattr(downloads, "find_spec", no_package)
-    assert refused(sources.fetch, "toy") == ("download at toy.txt")
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == not_from_the_index(
+        cache,
+        "needs pip, which is not installed",
+        "install pip (uv pip install pip, or python -m ensurepip);\n           or ",
+    )
 
 
-def test_a_pip_that_fails_without_a_word_is_an_error(
-    refused: Callable[..., str], cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pip_that_fails_without_a_word_is_an_error(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     know(monkeypatch, wheel=WHEEL)
     monkeypatch.setattr(downloads, "find_spec", present)
     monkeypatch.setattr(sys, "executable", "false")
-    assert refused(sources.fetch, "toy") == ("download at toy.txt")
+    with pytest.raises(SourceError) as caught:
+        sources.fetch("toy")
+    assert str(caught.value) == not_from_the_index(cache, "pip: ended with code 1")
 
 
 # Offline
 
 
 def test_offline_touches_no_network_and_says_so(
-    refused_text: Callable[..., str], repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+    repository: _Server, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     know(monkeypatch, url := repository.holds(GOOD), wheel=WHEEL)
     monkeypatch.setattr(sources, "download", no_network)
     monkeypatch.setattr(sources, "download_member", no_network)
-    assert refused_text(sources.resolve, "toy", offline=True) == (
+    with pytest.raises(SourceError) as caught:
+        sources.resolve("toy", offline=True)
+    assert str(caught.value) == (
         "toy is not on this machine, and the network is off\n"
         "  where:   toy.txt\n"
         "  found:   REASSESS_DATA: not set\n"
-        "           cache: no DIR/cache/toy.txt\n"
+        f"           cache: no {cache / 'toy.txt'}\n"
         "           installed package reassess-toy: not installed\n"
         "  fix:     reassess data fetch toy, where there is a network;\n"
-        "           or put toy.txt (http://127.0.0.1:45999/toy.txt) into a folder and name that folder in REASSESS_DATA"
+        f"           or put toy.txt ({url}) into a folder and name that folder in REASSESS_DATA"
     )
     assert left_in(cache) == []
 
@@ -742,7 +744,7 @@ def test_offline_a_changed_file_is_named_with_both_hashes(
     with pytest.warns(ReassessWarning, match="is passed over"), pytest.raises(SourceError) as caught:
         sources.fetch("toy", offline=True)
     assert str(caught.value) == (
-        "toy is not on this machine, and no network is to be used\n"
+        "toy is not on this machine, and the network is off\n"
         "  where:   toy.txt\n"
         f"  found:   REASSESS_DATA: {path} is another file: its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}\n"
         f"           cache: no {cache / 'toy.txt'}\n"

@@ -97,9 +97,11 @@ def test_a_mapped_file_cannot_be_changed(tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_npy_file_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], content: Any, fault: str
+    refused: Callable[..., str], refused_text: Callable[..., str], file: Callable[..., Path], content: Any, fault: str
 ) -> None:
     assert refused(read_npy, file("a.npy", content)) == "damaged-file at a.npy"
+    text = refused_text(read_npy, file("a.npy", content))
+    assert fault in text
 
 
 @pytest.mark.parametrize(
@@ -207,7 +209,6 @@ def test_an_array_that_is_missing_is_said(refused: Callable[..., str], file: Cal
         with open_archive(path) as archive:
             archive.first_of("tensor", "scores")
 
-    expected = "array is missing in the archive\n  where:   DIR/{}.npz\n  allowed: tensor or scores\n  found:   {}"
     assert refused(first, file("a.npz", npz(x=b"", y=b""))) == "missing-array at a.npz"
     assert refused(first, file("b.npz", npz())) == "missing-array at b.npz"
 
@@ -223,18 +224,27 @@ def test_an_array_that_is_missing_is_said(refused: Callable[..., str], file: Cal
     ids=["cut at the end", "cut in the middle", "no array", "empty"],  # archives hold the time of day
 )
 def test_a_broken_archive_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], content: Any, fault: str
+    refused: Callable[..., str], refused_text: Callable[..., str], file: Callable[..., Path], content: Any, fault: str
 ) -> None:
     assert refused(read, file("a.npz", content)) == "damaged-file at a.npz"
+    text = refused_text(read, file("a.npz", content))
+    assert fault in text
 
 
 @pytest.mark.parametrize(
     ("shape", "declared", "size"), [((4,), "32", "24"), ((2,), "16", "24"), ((2**40, 3), "26,388,279,066,624", "24")]
 )
 def test_an_array_that_is_not_as_long_as_its_head_says_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], shape: Any, declared: str, size: str
+    refused: Callable[..., str],
+    refused_text: Callable[..., str],
+    file: Callable[..., Path],
+    shape: Any,
+    declared: str,
+    size: str,
 ) -> None:
     assert refused(read, file("a.npz", npz(x=header(shape) + bytes(24)))) == ("damaged-file at a.npz, array x")
+    text = refused_text(read, file("a.npz", npz(x=header(shape) + bytes(24))))
+    assert declared in text and size in text
 
 
 @pytest.mark.parametrize(
@@ -253,9 +263,11 @@ def test_an_array_that_is_not_as_long_as_its_head_says_is_refused(
     ],
 )
 def test_a_head_that_numpy_cannot_take_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], head: Any, fault: str
+    refused: Callable[..., str], refused_text: Callable[..., str], file: Callable[..., Path], head: Any, fault: str
 ) -> None:
     assert refused(read, file("a.npz", npz(x=head))) == "damaged-file at a.npz"
+    text = refused_text(read, file("a.npz", npz(x=head)))
+    assert fault in text
 
 
 def test_two_arrays_of_one_name_are_refused(refused_text: Callable[..., str], file: Callable[..., Path]) -> None:
@@ -268,11 +280,10 @@ def test_two_arrays_of_one_name_are_refused(refused_text: Callable[..., str], fi
     )
 
 
-def test_a_changed_byte_is_noticed(refused_text: Callable[..., str], file: Callable[..., Path]) -> None:
+def test_a_changed_byte_is_noticed(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     content = bytearray(npz(x=npy(np.arange(300.0))))
     content[200] ^= 1
-    text = refused_text(read, file("a.npz", bytes(content)))
-    assert text.startswith("the file is not a whole npz file\n  where:   DIR/a.npz\n  found:   ")
+    assert refused(read, file("a.npz", bytes(content))) == "damaged-file at a.npz"
 
 
 @pytest.mark.parametrize("place", [70, 300, -1], ids=["in the head", "in the numbers", "the last one"])
@@ -282,7 +293,6 @@ def test_a_changed_byte_of_a_stored_array_is_noticed(
     content = bytearray(npz(compression=zipfile.ZIP_STORED, x=npy(np.arange(300.0))))
     end = content.rindex(b"PK\x01\x02")
     content[place if place >= 0 else end - 1] ^= 1
-    fault = "Bad CRC-32 for file 'x.npy'"
     assert refused_text(read, file("a.npz", bytes(content))) == (
         "file is not a complete npz file\n"
         "  where:   DIR/a.npz\n"
@@ -293,7 +303,7 @@ def test_a_changed_byte_of_a_stored_array_is_noticed(
 
 @pytest.mark.parametrize(("packed", "whole"), [(2528, 10**5), (10**5, 10**5), (200, 2528)])
 def test_a_stored_array_that_is_not_as_long_as_the_directory_says_is_refused(
-    refused_text: Callable[..., str], file: Callable[..., Path], packed: int, whole: int
+    refused: Callable[..., str], file: Callable[..., Path], packed: int, whole: int
 ) -> None:
     """Of two arrays, so that what follows the first one could be taken for its own."""
     numbers = (whole - 128) // 8
@@ -301,14 +311,13 @@ def test_a_stored_array_that_is_not_as_long_as_the_directory_says_is_refused(
     content = bytearray(npz(compression=zipfile.ZIP_STORED, **members))
     place = content.index(b"PK\x01\x02") + 20
     content[place : place + 8] = packed.to_bytes(4, "little") + whole.to_bytes(4, "little")
-    text = refused_text(read, file("a.npz", bytes(content)))
-    assert text.startswith("the file is not a whole npz file\n  where:   DIR/a.npz\n  found:   ")
+    assert refused(read, file("a.npz", bytes(content))) == "damaged-file at a.npz"
 
 
 def test_a_member_whose_name_is_no_text_is_refused(refused_text: Callable[..., str], file: Callable[..., Path]) -> None:
     content = npz(täg=npy(np.zeros(3))).replace("täg".encode(), b"t\xff\xfeg", 1)  # in the member's own head
     assert refused_text(lambda path: read(path, "täg"), file("a.npz", content)).startswith(
-        "the file is not a whole npz file\n  where:   DIR/a.npz\n  found:   'utf-8' codec can't decode byte 0xff"
+        "file is not a complete npz file\n  where:   DIR/a.npz\n  found:   'utf-8' codec can't decode byte 0xff"
     )
 
 
@@ -317,7 +326,7 @@ def test_an_encrypted_archive_is_refused(refused_text: Callable[..., str], file:
     content[6] |= 1  # the flag in the member's own head
     content[content.rindex(b"PK\x01\x02") + 8] |= 1  # and in the directory
     text = refused_text(read, file("a.npz", bytes(content)))
-    assert text.startswith("the file is not a whole npz file\n  where:   DIR/a.npz\n  found:   File ")
+    assert text.startswith("file is not a complete npz file\n  where:   DIR/a.npz\n  found:   File ")
     assert text.endswith(" is encrypted, password required for extraction\n  fix:     get or write the file again")
 
 

@@ -230,10 +230,17 @@ def test_what_is_no_hierarchy_is_refused(
     ],
 )
 def test_a_hierarchy_of_no_class_speaks_of_itself(
-    refused: Callable[..., str], file: Callable[..., Path], classes: Classes, allowed: str, fix: str
+    refused: Callable[..., str],
+    refused_text: Callable[..., str],
+    file: Callable[..., Path],
+    classes: Classes,
+    allowed: str,
+    fix: str,
 ) -> None:
     path = file("h.csv", "child,parent\ncat,animal\ncat,animal\n")
     assert refused(read_hierarchy, path, classes) == ("no-class at h.csv")
+    text = refused_text(read_hierarchy, path, classes)
+    assert allowed in text and fix in text
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])

@@ -107,6 +107,6 @@ def test_the_matrix_has_a_row_for_each_true_class_and_label(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("write", "name"), [(write_clean_list, "clean.csv"), (write_details, "details.txt")])
 def test_files_of_other_kinds_are_refused(
-    refused_text: Callable[..., str], write: object, name: str, tmp_path: Path
+    refused: Callable[..., str], write: object, name: str, tmp_path: Path
 ) -> None:
-    assert refused_text(write, tmp_path / name, cleaning()) == "wrong kind of file for "
+    assert refused(write, tmp_path / name, cleaning()) == f"wrong-suffix at {name}"

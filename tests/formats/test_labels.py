@@ -382,14 +382,12 @@ def test_what_holds_no_original_labels_is_refused(
     assert refused(read_original, file(name, content)) == expected
 
 
-def test_answers_are_not_taken_for_valid_classes(refused_text: Callable[..., str], file: Callable[..., Path]) -> None:
+def test_answers_are_not_taken_for_original_labels(refused_text: Callable[..., str], file: Callable[..., Path]) -> None:
     path = file("a.csv", "image,class,answer\na,1,valid\na,2,wrong\n")
-    for read in (read_labels, read_original):
-        assert refused_text(read, path) == (
-            "table has answers, so not all of its classes are valid\n  where:   DIR/a.csv\n"
-            "  found:   image, class, answer\n  fix:     read it with read_multi_labels, or keep the rows that are"
-            " valid and leave the column out"
-        )
+    assert refused_text(read_original, path) == (
+        "table has answers, so not all of its classes are valid\n  where:   DIR/a.csv\n"
+        "  found:   image, class, answer\n  fix:     keep the rows that are valid, and drop the column"
+    )
 
 
 @pytest.mark.parametrize("heading", ["count", "rater"])

@@ -265,7 +265,8 @@ BAD = {
             "  where:   DIR/a.json\n"
             "  allowed: reassess/evaluate, version 1: what reassess evaluate --json writes\n"
             "  found:   reassess/curve, version 1\n"
-            "  fix:     evaluate the models again with --json, or give a table with the columns model, original and real"
+            "  fix:     evaluate the models again with --json, "
+            "or give a table with the columns model, original and real"
         ),
     ),
     "a list": (
@@ -274,7 +275,8 @@ BAD = {
             "document has no evaluations\n"
             "  where:   DIR/a.json\n"
             "  allowed: reassess/evaluate, version 1: what reassess evaluate --json writes\n"
-            "  fix:     evaluate the models again with --json, or give a table with the columns model, original and real"
+            "  fix:     evaluate the models again with --json, "
+            "or give a table with the columns model, original and real"
         ),
     ),
     "half a document": (
@@ -284,7 +286,8 @@ BAD = {
             "  where:   DIR/a.json\n"
             "  allowed: reassess/evaluate, version 1: what reassess evaluate --json writes\n"
             "  found:   a document without 'original'\n"
-            "  fix:     evaluate the models again with --json, or give a table with the columns model, original and real"
+            "  fix:     evaluate the models again with --json, "
+            "or give a table with the columns model, original and real"
         ),
     ),
     "more hits than images": (
@@ -294,7 +297,8 @@ BAD = {
             "  where:   DIR/a.json, m.npz\n"
             "  allowed: reassess/evaluate, version 1: what reassess evaluate --json writes\n"
             "  found:   real: 101 hits of 100\n"
-            "  fix:     evaluate the models again with --json, or give a table with the columns model, original and real"
+            "  fix:     evaluate the models again with --json, "
+            "or give a table with the columns model, original and real"
         ),
     ),
     "no original accuracy": (

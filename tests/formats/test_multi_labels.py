@@ -44,18 +44,6 @@ b.png,Z,5,,True,,,True
 c.png,A,7,7,True,,3,False
 """
 LISTS = "image\tvalid\tunclear\twrong\tproblematic\na.png\t7,3\t4\t0\t0\nb.png\t\t\t\t1\nc.png\t7\t\t3\t\n"
-NEITHER = (
-    "row has neither an answer to a class nor a problematic image\n"
-    "  where:   DIR/a.csv, line {}\n"
-    "  allowed: valid, unclear or wrong with a class, or problematic without one\n"
-    "  found:   {}"
-)
-SHAPE = (
-    "the JSON does not hold multi-label sets\n"
-    "  where:   DIR/a.json{}\n"
-    "  allowed: for each image lists of classes, valid, unclear and wrong, and problematic: true or false\n"
-    "  found:   {}"
-)
 
 
 @pytest.mark.parametrize(
@@ -203,76 +191,32 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("a.json", "[1]", SHAPE.format("", "[1]")),
-        ("a.json", '{"a": [1]}', SHAPE.format(", image a", "[1]")),
-        ("a.json", '{"a": {"valid": 1}}', SHAPE.format(", image a", '{"valid": 1}')),
-        ("a.json", '{"a": {"problematic": 1}}', SHAPE.format(", image a", '{"problematic": 1}')),
-        ("a.json", '{"a": {"correct": [1]}}', SHAPE.format(", image a", '{"correct": [1]}')),
+        ("a.json", '{"a": {"valid": 1}}', "wrong-json at a.json, image a"),
+        ("a.json", '{"a": {"problematic": 1}}', "wrong-json at a.json, image a"),
+        ("a.json", '{"a": {"correct": [1]}}', "wrong-json at a.json, image a"),
+        ("a.json", '{"a": {"valid": [1], "wrong": ["cup"]}}', "ids-and-names at a.json"),
         (
             "a.csv",
             "id,valid,is_problematic\na,1,False\nb,1,maybe\n",
-            "value is neither true nor false\n  where:   DIR/a.csv, line 3, column is_problematic\n"
-            "  allowed: true or false, 1 or 0, or nothing for false\n  found:   'maybe'\n  fix:     write one of these",
+            "wrong-type at a.csv, line 3, column is_problematic",
         ),
-        (
-            "a.csv",
-            "id,valid\na,1\na,2\n",
-            "an image is named twice\n  where:   DIR/a.csv, the label set\n  found:   a\n"
-            "  fix:     keep one row for each image",
-        ),
-        (
-            "a.csv",
-            'id,valid\na,"cat, 3"\n',
-            "classes are neither all ids nor all names\n  where:   DIR/a.csv\n  allowed: whole numbers, or text\n"
-            "  found:   3, cat",
-        ),
-        (
-            "a.csv",
-            'id,valid\na,"cat,,dog"\n',
-            "class name is empty\n  where:   DIR/a.csv\n  allowed: whole numbers, or text\n  found:   ''",
-        ),
-        (
-            "a.csv",
-            "id,valid,wrong\na,1,\nb,2,cat; dog\n",
-            "classes in a cell are separated by semicolons\n  where:   DIR/a.csv, line 3, column wrong\n"
-            "  allowed: classes separated by commas\n  found:   'cat; dog'\n  fix:     put commas in their place",
-        ),
-        (
-            "a.csv",
-            "picture,valid\na,1\n",
-            "the table has no column for the image\n  where:   DIR/a.csv\n  allowed: image or id\n"
-            "  found:   picture, valid\n  fix:     rename the column, or add it",
-        ),
-        (
-            "a.json",
-            '{"a": {"valid": [1], "wrong": ["cup"]}}',
-            "classes are neither all ids nor all names\n  where:   DIR/a.json\n  allowed: whole numbers, or text\n"
-            "  found:   int, str",
-        ),
-        ("a.csv", "image,class,answer\na,1,maybe\n", NEITHER.format(2, "'maybe' with class 1")),
-        ("a.csv", "image,class,answer\na,1,valid\na,,valid\n", NEITHER.format(3, "'valid' without a class")),
-        ("a.csv", "image,class,answer\na,1,problematic\n", NEITHER.format(2, "'problematic' with class 1")),
-        (
-            "a.csv",
-            "image,class,answer\na,1,\n",
-            "value is missing\n  where:   DIR/a.csv, line 2, column answer\n"
-            "  fix:     fill it in, or leave the row out",
-        ),
-        (
-            "a.csv",
-            "image,class\na,1\n",
-            "the table has no column for the answer\n  where:   DIR/a.csv\n  allowed: answer\n"
-            "  found:   image, class\n  fix:     rename the column, or add it",
-        ),
-        (
-            "a.txt",
-            "a",
-            "wrong kind of file for a multi-label set\n  where:   DIR/a.txt\n"
-            "  allowed: .json, .csv, .tsv, .jsonl, .parquet\n  found:   .txt",
-        ),
+        ("a.csv", "id,valid\na,1\na,2\n", "duplicate-image at a.csv, the label set"),
+        ("a.csv", 'id,valid\na,"cat, 3"\n', "ids-and-names at a.csv"),
+        ("a.csv", 'id,valid\na,"cat,,dog"\n', "no-class-name at a.csv"),
+        ("a.csv", "id,valid,wrong\na,1,\nb,2,cat; dog\n", "wrong-cell at a.csv, line 3, column wrong"),
+        ("a.csv", "picture,valid\na,1\n", "missing-column at a.csv"),
+        ("a.csv", "image,class,answer\na,1,maybe\n", "wrong-row at a.csv, line 2"),
+        ("a.csv", "image,class,answer\na,1,valid\na,,valid\n", "wrong-row at a.csv, line 3"),
+        ("a.csv", "image,class,answer\na,1,problematic\n", "wrong-row at a.csv, line 2"),
+        ("a.csv", "image,class,answer\na,1,\n", "missing-value at a.csv, line 2, column answer"),
     ],
 )
 def test_what_holds_no_multi_label_sets_is_refused(
-    refused_text: Callable[..., str], file: Callable[..., Path], name: str, content: str, expected: Any
+    refused: Callable[..., str], file: Callable[..., Path], name: str, content: str, expected: str
 ) -> None:
-    assert refused_text(read_labels, file(name, content)) == expected
+    assert refused(read_labels, file(name, content)) == expected
+
+
+def test_verdicts_need_original_labels(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+    path = file("v.csv", "Image Number,Correct ID\n1,1\n")
+    assert refused(read_labels, path) == "missing-original at v.csv"

@@ -90,69 +90,26 @@ def test_scores_of_the_other_byte_order_are_the_same_scores(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("array", "expected"),
     [
-        (
-            np.zeros((2, 4)),
-            "wrong number of outputs\n  where:   DIR/p.npy\n  allowed: 3 columns\n  found:   4 columns\n"
-            f"  fix:     if the first output is a background class, save scores[:, 1:]; else {NAME_OUTPUTS}",
-        ),
-        (
-            np.zeros((2, 2)),
-            "wrong number of outputs\n  where:   DIR/p.npy\n  allowed: 3 columns\n  found:   2 columns\n"
-            f"  fix:     {NAME_OUTPUTS}",
-        ),
-        (
-            np.zeros(3),
-            "floats are scores: one row per image, one column per class\n  where:   DIR/p.npy\n"
-            "  allowed: shape (N, classes)\n  found:   shape (3,)\n"
-            "  fix:     if these are class ids, save them as integers",
-        ),
-        (
-            np.zeros((2, 3, 1)),
-            "floats are scores: one row per image, one column per class\n  where:   DIR/p.npy\n"
-            "  allowed: shape (N, classes)\n  found:   shape (2, 3, 1)",
-        ),
-        (
-            np.zeros((2, 3), np.longdouble),
-            "scores must be floats, one row per image and one column per class\n  where:   DIR/p.npy\n"
-            "  allowed: float16, bfloat16, float32 or float64 of shape (N, classes)\n"
-            f"  found:   {np.dtype(np.longdouble)} (2, 3)",
-        ),
+        (np.zeros((2, 4)), "wrong-outputs at p.npy"),
+        (np.zeros((2, 2)), "wrong-outputs at p.npy"),
+        (np.zeros(3), "wrong-type at p.npy"),
+        (np.zeros((2, 3, 1)), "wrong-type at p.npy"),
         *[
-            (
-                array,
-                "array has neither ids nor scores\n  where:   DIR/p.npy\n  allowed: integers or floats\n"
-                f"  found:   {array.dtype} (2,)",
-            )
+            (array, "wrong-type at p.npy")
             for array in (np.zeros(2, bool), np.zeros(2, complex), np.array(["n01", "n02"]), np.zeros(2, "M8[s]"))
         ],
-        (
-            np.zeros((0, 3)),
-            "array has no rows\n  where:   DIR/p.npy\n  found:   shape (0, 3)\n  fix:     write it again",
-        ),
-        (
-            np.array(7),
-            "class ids must be integers\n  where:   DIR/p.npy\n  allowed: shape (N,) or (N, k)\n  found:   int64 ()",
-        ),
-        (
-            np.array([1, -1]),
-            "class id out of range\n  where:   DIR/p.npy, row 1\n  allowed: 0 to 2147483647\n  found:   -1",
-        ),
-        (
-            np.array([1, 2**63], np.uint64),
-            "class id out of range\n  where:   DIR/p.npy, row 1\n  allowed: 0 to 2147483647\n"
-            "  found:   9223372036854775808",
-        ),
-        (
-            np.array([[1, 2], [1, 1]]),
-            "class is listed twice for one image\n  where:   DIR/p.npy, row 1\n"
-            "  allowed: the best classes, each once, best first\n  found:   [1, 1]",
-        ),
+        (np.zeros((2, 3), np.longdouble), "wrong-type at p.npy"),
+        (np.zeros((0, 3)), "no-rows at p.npy"),
+        (np.array(7), "wrong-type at p.npy"),
+        (np.array([1, -1]), "out-of-range at p.npy, row 1"),
+        (np.array([1, 2**63], np.uint64), "out-of-range at p.npy, row 1"),
+        (np.array([[1, 2], [1, 1]]), "duplicate-class at p.npy, row 1"),
     ],
 )
 def test_an_array_that_is_neither_ids_nor_scores_is_refused(
-    refused_text: Callable[..., str], tmp_path: Path, array: Any, expected: Any
+    refused: Callable[..., str], tmp_path: Path, array: Any, expected: str
 ) -> None:
-    assert refused_text(read_predictions, save(tmp_path / "p.npy", array), CLASSES) == expected
+    assert refused(read_predictions, save(tmp_path / "p.npy", array), CLASSES) == expected
 
 
 def test_imagenets_1001_outputs_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
@@ -223,56 +180,72 @@ def test_numbers_that_name_images_are_their_digits(tmp_path: Path) -> None:
     assert read_predictions(save_npz(tmp_path / "p.npz", ids=[1, 2], names=[7, 12])).images == ("7", "12")
 
 
-UNCLEAR = "allowed: one array of ids or scores, and one of names, filenames, paths"
-
-
 @pytest.mark.parametrize(
     ("arrays", "expected"),
     [
+        ({"a": SCORES, "b": SCORES}, "ambiguous-array at p.npz"),
+        ({"names": np.array(IMAGES)}, "ambiguous-array at p.npz"),
+        ({"a": SCORES, "names": np.array(IMAGES), "paths": np.array(IMAGES)}, "ambiguous-array at p.npz"),
+        ({"a": SCORES, "names": np.array(["a"])}, "wrong-length at p.npz"),
+        ({"a": SCORES, "names": np.array(["a", "a"])}, "duplicate-image at p.npz, the predictions"),
+        ({"a": SCORES, "names": np.array(["a", ""])}, "no-image-name at p.npz, the predictions, row 1"),
+        *[
+            ({"a": SCORES, "names": names}, "no-image-names at p.npz, array names")
+            for names in (np.array([1.0, 2.0]), np.array([IMAGES]), np.array([b"a", b"\xff"]))
+        ],
+    ],
+)
+def test_an_archive_that_is_not_clear_is_refused(
+    refused: Callable[..., str], tmp_path: Path, arrays: Any, expected: str
+) -> None:
+    assert refused(read_predictions, save_npz(tmp_path / "p.npz", **arrays), CLASSES) == expected
+
+
+def test_messages_about_arrays_are_as_written(refused_text: Callable[..., str], tmp_path: Path) -> None:
+    path = tmp_path / "p.npz"
+    for held, message in (
         (
             {"a": SCORES, "b": SCORES},
-            f"it is not clear which array holds the predictions\n  where:   DIR/p.npz\n  {UNCLEAR}\n  found:   a, b\n"
-            "  fix:     save one array of predictions a file",
+            "several arrays could be the predictions\n  where:   DIR/p.npz\n  allowed: one array of ids or scores, and "
+            "one of names, filenames, paths\n  found:   a, b\n  fix:     save one array of predictions a file",
         ),
         (
-            {"names": np.array(IMAGES)},
-            f"it is not clear which array holds the predictions\n  where:   DIR/p.npz\n  {UNCLEAR}\n  found:   names\n"
-            "  fix:     save one array of predictions a file",
+            {"a": np.zeros((2, 4))},
+            "wrong number of outputs\n  where:   DIR/p.npz\n  allowed: 3 columns\n  found:   4 columns\n"
+            f"  fix:     if the first output is a background class, save scores[:, 1:]; else {NAME_OUTPUTS}",
         ),
         (
-            {"a": SCORES, "names": np.array(IMAGES), "paths": np.array(IMAGES)},
-            f"two arrays of names\n  where:   DIR/p.npz\n  {UNCLEAR}\n  found:   a, names, paths\n"
-            "  fix:     save one array of predictions a file",
+            {"a": np.zeros(3)},
+            "floats are scores: one row per image, one column per class\n  where:   DIR/p.npz\n"
+            "  allowed: shape (N, classes)\n  found:   shape (3,)\n"
+            "  fix:     if these are class ids, save them as integers",
+        ),
+        (
+            {"a": np.array(7)},
+            "class ids must be integers\n  where:   DIR/p.npz\n  allowed: shape (N,) or (N, k)\n  found:   int64 ()",
+        ),
+        (
+            {"a": np.zeros((2, 3), np.longdouble)},
+            "scores must be floats, one row per image and one column per class\n  where:   DIR/p.npz\n"
+            "  allowed: float16, bfloat16, float32 or float64 of shape (N, classes)\n"
+            f"  found:   {np.dtype(np.longdouble)} (2, 3)",
+        ),
+        (
+            {"a": np.array(["n01"])},
+            "array has neither ids nor scores\n  where:   DIR/p.npz\n  allowed: integers or floats\n  found:   <U3 (1,)",
+        ),
+        (
+            {"a": SCORES, "names": np.array([1.0, 2.0])},
+            "array has no image names\n  where:   DIR/p.npz, array names\n  allowed: text of shape (N,)\n"
+            "  found:   float64 (2,)\n  fix:     save names.astype(str)",
         ),
         (
             {"a": SCORES, "names": np.array(["a"])},
             "wrong number of image names\n  where:   DIR/p.npz\n"
             "  allowed: 2, one for each row of the predictions\n  found:   1",
         ),
-        (
-            {"a": SCORES, "names": np.array(["a", "a"])},
-            "an image is named twice\n  where:   DIR/p.npz, the predictions\n  found:   a\n"
-            "  fix:     keep one row for each image",
-        ),
-        (
-            {"a": SCORES, "names": np.array(["a", ""])},
-            "image name is empty\n  where:   DIR/p.npz, the predictions, row 1\n  fix:     name every image",
-        ),
-        *[
-            (
-                {"a": SCORES, "names": names},
-                "array has no image names\n  where:   DIR/p.npz, array names\n"
-                f"  allowed: text of shape (N,)\n  found:   {names.dtype} {names.shape}\n"
-                "  fix:     save names.astype(str)",
-            )
-            for names in (np.array([1.0, 2.0]), np.array([IMAGES]), np.array([b"a", b"\xff"]))
-        ],
-    ],
-)
-def test_an_archive_that_is_not_clear_is_refused(
-    refused_text: Callable[..., str], tmp_path: Path, arrays: Any, expected: Any
-) -> None:
-    assert refused_text(read_predictions, save_npz(tmp_path / "p.npz", **arrays), CLASSES) == expected
+    ):
+        assert refused_text(read_predictions, save_npz(path, **held), CLASSES) == message
 
 
 def test_an_archive_that_declares_too_much_is_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
@@ -648,7 +621,8 @@ def test_ids_of_names_alone_are_not_written(refused_text: Callable[..., str], tm
         "the classes are numbered, and only their names are known\n"
         "  where:   DIR/p.npy\n"
         "  found:   cat, dog, and ids\n"
-        "  fix:     name the classes; or list the classes in the order of their ids: the file classes in a benchmark's folder, one name a line, or classes= in Python (for ImageNet, reassess data fetch imagenet-classes)"
+        "  fix:     name the classes; or list the classes in the order of their ids: the file classes in a benchmark's folder, "
+        "one name a line, or classes= in Python (for ImageNet, reassess data fetch imagenet-classes)"
     )
 
 
@@ -699,7 +673,7 @@ def test_neither_the_array_nor_its_names_overwrite_unless_forced(
     file(there, "old")
     predictions = Predictions.from_ids([1, 2], IMAGES)
     assert refused_text(write_predictions, tmp_path / "p.npy", predictions) == (
-        f"output file exists\n  where:   DIR/{there}\n  fix:     choose another name, or overwrite it with force=True"
+        f"output file exists\n  where:   DIR/{there}\n  fix:     choose another name, or force=True"
     )
     assert [path.name for path in tmp_path.iterdir()] == [there]
     assert (tmp_path / there).read_text() == "old"

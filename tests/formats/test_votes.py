@@ -280,7 +280,7 @@ def test_an_array_that_is_cut_short_is_refused(
             content = source.read(member)
             file.writestr(member, content[:-20] if member == f"{name}.npy" else content)
     assert refused_text(read_votes, path) == (
-        f"array is shorter than declared\n  where:   {path}, array {name}\n"
+        f"array is shorter than declared\n  where:   DIR/short.npz, array {name}\n"
         f"  allowed: {declared}\n  found:   {size} bytes\n  fix:     get or write the file again"
     )
 
@@ -311,11 +311,12 @@ DOES_NOT_FIT = {
 
 @pytest.mark.parametrize("name", DOES_NOT_FIT)
 def test_votes_that_an_archive_cannot_hold_are_not_written(
-    refused: Callable[..., str], tmp_path: Path, name: Any
+    refused_text: Callable[..., str], tmp_path: Path, name: Any
 ) -> None:
     changed, message = DOES_NOT_FIT[name]
     path = tmp_path / "v.npz"
-    assert refused(write_votes, path, plain_votes(**changed)) == ("not-in-archive at v.npz")
+    text = message.format(path="DIR/v.npz") + "  fix:     write a .parquet or .csv table"
+    assert refused_text(write_votes, path, plain_votes(**changed)) == text
     assert not path.exists()
 
 

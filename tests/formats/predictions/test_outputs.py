@@ -149,20 +149,17 @@ def test_numbers_of_outputs_do_not_stand_among_names(refused: Callable[..., str]
 
 @pytest.mark.parametrize("numbers", ["1,2,9", "1.5,2,9"])
 def test_a_column_of_no_class_is_said_whatever_kind_of_numbers_the_scores_are(
-    numbers: str, refused_text: Callable[..., str], file: Callable[..., Path]
+    numbers: str, refused: Callable[..., str], file: Callable[..., Path]
 ) -> None:
     path = file("s.csv", f"image,cat,dog,fox\na,{numbers}\nb,{numbers.replace('2', '3')}\n")
     if "." in numbers:  # beside floats, whole numbers may be a width
         assert read_predictions(path, ANIMALS).best(1)[0].tolist() == [[3], [3]]
         return
-    text = "a column that no class is called like is the highest in 2 of 2 rows"
+    text = "a column that is not a class has the highest score in 2 of 2 rows"
     with pytest.warns(ReassessWarning) as caught:
         read_predictions(path, ANIMALS)
-    assert [str(each.message) for each in caught] == [f"{path}: {text}, and is left out: fox"]
-    assert refused_text(read_predictions, path, ANIMALS, unknown_class="error") == (
-        f"{text}\n  where:   DIR/s.csv\n  allowed: wnids such as n00000001, names such as 'ant'\n  found:   fox\n"
-        '  fix:     rename the column as its class is called, or leave it out (unknown_class="drop")'
-    )
+    assert [str(each.message) for each in caught] == [f"{path}: {text}, and is dropped: fox"]
+    assert refused(read_predictions, path, ANIMALS, unknown_class="error") == "unknown-class at s.csv"
 
 
 @pytest.mark.parametrize("name", ["p.npy", "p.csv"])

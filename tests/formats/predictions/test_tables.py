@@ -56,10 +56,12 @@ def test_every_heading_of_names_and_of_ids_is_known(file: Callable[..., Path], h
     ],
 )
 def test_what_is_made_of_predictions_is_called_by_its_name(
-    refused: Callable[..., str], file: Callable[..., Path], text: str, thing: str
+    refused: Callable[..., str], refused_text: Callable[..., str], file: Callable[..., Path], text: str, thing: str
 ) -> None:
     path = file("p.csv", text)
     assert refused(read_predictions, path, CLASSES) == ("not-predictions at p.csv")
+    text = refused_text(read_predictions, path, CLASSES)
+    assert thing in text
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
@@ -380,7 +382,7 @@ NOT_A_CLASS = (
     "  allowed: class ids, wnids such as n01, names such as 'tench'\n  found:   {}\n"
     "  fix:     write class ids (timm's inference script: --include-index)"
 )
-FILL_IN = "\n  fix:     fill it in, or leave the row out"
+FILL_IN = "\n  fix:     fill it in, or delete the row"
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_whole_numbers_keep_their_values_and_their_order(tmp_path: Path) -> None
     assert (votes.answers, given_answers(votes)) == ((-1, 2, 4), [4, -1, 2])
     assert [str(each.message) for each in warned] == [
         f"{tmp_path / 'v.csv'}: the answers -1, 2, 4 are taken for all that were possible, from what speaks least for "
-        f"the class to what speaks most; if there are others, {GIVE_ALL}"
+        f"the class to what speaks most\n  fix: if there are others, {GIVE_ALL}"
     ]
 
 

@@ -145,7 +145,7 @@ def test_a_column_that_nothing_calls_a_class_is_taken_for_one_with_a_warning(
 def test_a_column_that_is_none_of_the_listed_classes_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     path = table(tmp_path, "image,class,dog,width,cat,entropy\na,cat,1,32,2,0.9\n")
     for options in ({"classes": LISTED}, {"answers": ("dog", "emu", "cat")}):
-        assert refused(read_votes, path, **options) == "no-class at v.csv"
+        assert refused(read_votes, path, **options) == "unknown-class at v.csv"
 
 
 MEND = (

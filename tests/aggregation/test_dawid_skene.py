@@ -13,10 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.aggregation.dawid_skene import DawidSkeneFit, Pinned, fit_dawid_skene
-from reassess.aggregation.em import EM
-from reassess.aggregation.em_starts import answer_shares
-from reassess.aggregation.posteriors import posterior
+from reassess.aggregation.calibration import posterior
+from reassess.aggregation.dawid_skene import DawidSkeneFit, fit_dawid_skene
+from reassess.aggregation.em import Pinned, answer_shares
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY
 from reassess.core.votes import Votes
@@ -213,7 +212,7 @@ def test_the_1979_example_gives_the_papers_numbers(real_file: Callable[[str], Pa
 def test_em_on_the_released_votes_gives_the_measured_numbers(
     real_file: Callable[[str], Path], real_votes: Callable[[str], Votes]
 ) -> None:
-    from reassess.aggregation.expert_truth import expert_validity
+    from reassess.aggregation.golden import expert_validity
     from reassess.formats.score_files import read_scores
 
     votes, experts = real_votes("raters.npz"), real_votes("golden.npz")
@@ -442,19 +441,17 @@ def test_the_truth_of_the_higher_weights_stays_valid() -> None:
     assert result.model.matrices[0, 1, 0] > result.model.matrices[0, 0, 0]
 
 
-def test_two_truths_that_end_swapped_are_swapped_back() -> None:
-    rows = [(i, r, 2 if (i + (r == i % 7)) % 2 else 0) for i in range(60) for r in range(3)]
-    votes, truths = asked(rows, 60), ("invalid", "valid")
-    em = EM(votes, truths, pseudo_votes=np.ones((2, 3)), pseudo_items=0, prior=None, pinned=None, threads=1)
-    em.start_from_answers(answer_shares(votes, truths))
-    em.run(1e-6, 100)
-    model, values = em.model(), em.posterior
-    em.order_truths(np.array([0, 0.5, 1]))
-    assert np.array_equal(em.posterior, values)
-    em.order_truths(np.array([1, 0.5, 0]))
-    assert np.array_equal(em.posterior, values[:, ::-1])
-    assert np.array_equal(em.model().matrices, model.matrices[:, ::-1])
-    assert np.array_equal(em.model().prior, model.prior[::-1])
+@pytest.mark.parametrize("seed", [19, 68, 84, *range(6)])
+@pytest.mark.parametrize("pooling", [0.3, 4])
+def test_truths_that_end_swapped_are_swapped_back(seed: int, pooling: float) -> None:
+    """EM ends with the truths swapped for the first three seeds at a pooling of 0.3, before they are swapped back."""
+    votes, generator = random_votes(seed), np.random.default_rng(seed)
+    weights = 0.5 + np.array([1, -1, 0.2]) * generator.random() / 4
+    result = fit_dawid_skene(votes, truths=("a", "b"), weights=weights, pooling=pooling)
+    by_truth = np.array([np.bincount(votes.answer_ids, q, 3) for q in result.posterior.values[votes.item_ids].T])
+    first, second = by_truth @ weights / by_truth.sum(axis=1)
+    assert second >= first
+    np.testing.assert_allclose(posterior(votes, result.model).values, result.posterior.values, atol=1e-4)
 
 
 # --- edges ----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from reassess.aggregation.calibration import calibrate
-from reassess.aggregation.expert_truth import expert_validity
+from reassess.aggregation.golden import expert_validity
 from reassess.aggregation.recipe import original_votes, real_scores
 from reassess.core.benchmark import REAL_RECIPE, Recipe
 from reassess.core.image_names import validation_names

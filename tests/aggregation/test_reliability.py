@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.calibration import natural_truths
-from reassess.aggregation.expert_truth import expert_validity
+from reassess.aggregation.em import natural_truths
+from reassess.aggregation.golden import expert_validity
 from reassess.aggregation.golden_items import GoldenVotes
 from reassess.aggregation.reliability import rater_reliability, right_answers
 from reassess.aggregation.reliability_result import Reliability

@@ -313,7 +313,7 @@ def test_a_model_with_its_classes_in_another_order_is_refused() -> None:
     labels = labels_of_classes(truth, 6)
     moved = {"a": Predictions.from_scores(values[:, [3, 0, 4, 1, 5, 2]], labels.images)}
     text = message(HeldOutPredictions.of, moved, labels)
-    assert text.startswith("the predictions agree with the original labels no more than chance would\n  where:   a\n")
+    assert text.startswith("predictions agree with the original labels no better than chance\n  where:   a\n")
     assert text.endswith(
         "  fix:     check that the file belongs to these images, and that its classes are in the order of the labels'"
     )

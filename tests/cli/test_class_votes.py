@@ -81,7 +81,7 @@ def test_counts_have_unknown_raters_and_what_needs_raters_says_so(here: Path, ru
     json_out = document_of(run("aggregate", "counts.csv", "--method", "mean", "-o", "u.csv", "--json"), "aggregate")
     assert (json_out["results"]["raters"], json_out["results"]["items"]) == (None, 2)
     refused = (
-        "needs to know who voted\n  found:   counts of votes, without raters\n"
+        "needs votes with raters\n  found:   counts of votes, without raters\n"
         "  fix:     give a row a vote, with the columns image, rater and answer; or take the majority\n"
     )
     for what, argv in [
@@ -176,7 +176,7 @@ def test_show_has_each_class_with_those_who_chose_it(here: Path, run: Callable[.
     ]
     without = answer(run("show", *argv[:-2], "--votes", "counts.csv", "--predictions", "model.csv"))
     assert "0       cat    0.6667        valid   31 of 50" in without
-    assert without.endswith("model.csv says: 2 fox (rated and rejected); 0 cat (valid)\n")
+    assert without.endswith("model.csv says: 2 fox (asked and rejected); 0 cat (valid)\n")
 
 
 def test_a_report_says_why_the_labels_are_not_drawn_anew(here: Path, run: Callable[..., Run]) -> None:
@@ -196,8 +196,8 @@ def test_a_report_says_why_the_labels_are_not_drawn_anew(here: Path, run: Callab
     evaluated = results_of(run, "evaluate", "model.csv", *judged)
     assert evaluated[0]["mistakes"] == dict.fromkeys(KINDS, 0) | {
         "expert_valid": None,
-        "expert_rejected": None,
-        "rejected": 1,
+        "rejected_by_experts": None,
+        "asked_and_rejected": 1,
     }
 
 
@@ -272,7 +272,7 @@ def test_names_and_ids_give_the_same_integers(
         documents.append(found | {"scores": dict(zip(pairs, read.values.tolist(), strict=True))})
     for command, by_name in documents[0].items():
         assert by_name == documents[1][command], command
-    assert documents[0]["evaluate"][0]["mistakes"]["never_proposed"] == 0
+    assert documents[0]["evaluate"][0]["mistakes"]["not_asked"] == 0
 
 
 @pytest.mark.filterwarnings("ignore:em leaves no item")

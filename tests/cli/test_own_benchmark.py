@@ -48,7 +48,7 @@ def test_every_form_of_labels_and_predictions_gives_the_same_accuracy(
     np.savez("ids.npz", ids=np.array([3, 1, 2, 1]), names=["1.jpg", "2.jpg", "3.jpg", "4.jpg"])
     Path("outputs.txt").write_text("saucer\nbowl\ncup\nmug\n")
     for argv in (["names.csv"], ["headed.csv"], ["sorted.npy"], ["ids.npz", "--classes", "outputs.txt"]):
-        result = run("evaluate", *argv, "--labels", labels, "--original", "original.csv", "--topk", "1", "--json")
+        result = run("evaluate", *argv, "--labels", labels, "--original", "original.csv", "--top-k", "1", "--json")
         if argv == ["headed.csv"]:
             left_out = "a column that is not a class has the highest score in 2 of 4 rows, and is dropped: saucer"
             assert result.err == f"Warning: headed.csv: {left_out}\n"

@@ -30,15 +30,15 @@ def test_what_judges_is_missing_and_said() -> None:
         name: str(getattr(findings, name))
         for name in ("uncertainty", "raters_alone", "relabelling", "curves", "preferences", "biases", "trend")
     }
-    no_original = "no original labels of these images are at hand"
+    no_original = "original labels of these images are missing"
     assert reasons == {
-        "uncertainty": "no votes are at hand",
-        "raters_alone": "no votes are at hand",
-        "relabelling": "no votes are at hand",
-        "curves": "no scores are at hand",
+        "uncertainty": "votes are missing",
+        "raters_alone": "votes are missing",
+        "relabelling": "votes are missing",
+        "curves": "scores are missing",
         "preferences": no_original,
         "biases": no_original,
-        "trend": "no leaderboard was given",
+        "trend": "a leaderboard is missing",
     }
     assert (findings.placements, findings.level) == ((), None)
 
@@ -87,7 +87,7 @@ def test_experts_judge_mistakes_as_they_do_in_evaluate() -> None:
         assert findings.evaluations[name].mistakes == expected
     worst = findings.evaluations["worst"].mistakes
     assert worst is not None
-    assert (worst.expert_rejected, worst.never_rated) == (10, 20)
+    assert (worst.rejected_by_experts, worst.never_rated) == (10, 20)
 
 
 def test_findings_print_in_a_line() -> None:

@@ -36,7 +36,7 @@ def test_models_are_put_on_the_images_that_all_have_seen() -> None:
     assert both.original_known.tolist() == [True, False, True, True]
     assert both.label_rows.tolist() == [0, 1, 2, -1]
     assert both.original_rows.tolist() == [2, -1, 1, 3]
-    assert both.left_out == (1, 0)
+    assert both.not_shared == (1, 0)
     assert repr(both) == "Panel(2 models, 4 images, 2 scored)"
 
 
@@ -74,7 +74,7 @@ def test_arrays_of_ids_give_the_same_panel_as_predictions(seed: int) -> None:
     original = LabelSets.from_lists(["d.png", "a.png"], rng.integers(0, 4, (2, 1)).tolist())
     fast = Panel.from_ids("xyz", ids.astype(np.uint8), labels, original=original)
     slow = Panel.from_predictions(dict(zip("xyz", ids, strict=True)), labels, original=original)
-    for name in ("models", "images", "left_out", "match"):
+    for name in ("models", "images", "not_shared", "match"):
         assert getattr(fast, name) == getattr(slow, name)
     for name in ("top1", "valid", "scored", "original_hit", "label_rows", "original_rows"):
         quick, plain = getattr(fast, name), getattr(slow, name)

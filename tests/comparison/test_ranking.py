@@ -120,7 +120,7 @@ def test_a_gap_may_turn_round() -> None:
     assert ranking.models == ("real", "orig")
     assert ranking.to_json()["gaps"] == {
         "pairs": 1,
-        "told_apart": {"original": 1, "real": 1},
+        "significant_pairs": {"original": 1, "real": 1},
         "lead_changes": 1,
         "vanished": [],
         "reversed": [{"better_by_original": "orig", "other": "real"}],

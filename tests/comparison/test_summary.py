@@ -55,8 +55,8 @@ def test_most_mistakes_are_more_than_half() -> None:
             True,
             "The largest part of the mistakes of m is of one kind",
         ),
-        ({"remaining": 1}, False, "m makes 1 mistake; its kind is not known, since no scores are at hand"),
-        ({"remaining": 21}, False, "m makes 21 mistakes; their kind is not known, since no scores are at hand"),
+        ({"remaining": 1}, False, "m makes 1 mistake; its kind is not known, since scores are missing"),
+        ({"remaining": 21}, False, "m makes 21 mistakes; their kind is not known, since scores are missing"),
         (
             {"remaining": 21, "collapsed": 4},
             False,
@@ -94,5 +94,5 @@ def test_of_many_changes_one_is_an_example() -> None:
         ),
     )
     short, long = (next(gaps_in_words(ranking, most=most)) for most in (1, 5))
-    assert short.endswith("the lead changes by more than noise in 2 (a gains on b and 1 more)")
-    assert long.endswith("the lead changes by more than noise in 2 (a gains on b, a gains on c)")
+    assert short.endswith("the lead changes significantly in 2 (a gains on b and 1 more)")
+    assert long.endswith("the lead changes significantly in 2 (a gains on b, a gains on c)")

@@ -129,7 +129,7 @@ def test_label_sets_keep_their_name_in_other_classes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "title"), [("", "re-assessed"), ("pets", "pets"), ("ReaL", "ReaL"), ("original", '"original"')]
+    ("name", "title"), [("", "reassessed"), ("pets", "pets"), ("ReaL", "ReaL"), ("original", '"original"')]
 )
 def test_tables_call_label_sets_by_their_name_and_none_like_the_original_labels(name: str, title: str) -> None:
     assert LabelSets.from_lists(["a"], [[1]], name=name).title == title

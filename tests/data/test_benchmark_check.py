@@ -368,6 +368,6 @@ def test_of_imagenet_ids_and_wnids_go_together_without_a_list(
 def test_of_imagenet_what_is_not_here_can_be_fetched(no_known_data: None) -> None:
     result = check_benchmark("imagenet")
     assert {one.part: one.made_by for one in result.missing_parts["curve"]} == {
-        "scores": "reassess data fetch imagenet-real-scores",
-        "golden": "reassess data fetch imagenet-real-golden",
+        "scores": "reassess fetch imagenet-real-scores",
+        "golden": "reassess fetch imagenet-real-golden",
     }

@@ -332,7 +332,7 @@ def test_a_part_is_found_or_said_to_be_missing(refused_text: Callable[..., str],
 
 
 def test_a_part_of_a_known_benchmark_is_its_known_source(refused_text: Callable[..., str], real_file: object) -> None:
-    assert part_path(IMAGENET, "collapsed", offline=True).name == "imagenet_collapsed.csv"
+    assert part_path(IMAGENET, "collapsed").name == "imagenet_collapsed.csv"
     assert refused_text(part_path, Benchmark(), "labels") == (
         "benchmark has no labels\n"
         "  fix:     reassess labels makes them of scores; or write labels.csv, with the columns image and class"

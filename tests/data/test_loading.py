@@ -122,10 +122,11 @@ def test_images_that_are_not_imagenet_s_keep_the_classes_of_their_file(tmp_path:
     ],
 )
 def test_known_data_is_loaded_by_default_by_name_and_by_path(
-    real_file: Callable[[str], Path], load: Any, name: str, file: str, expected: str
+    real_file: Callable[[str], Path], load: Any, name: str, file: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = real_file(file)
-    assert [repr(load(*source, offline=True)) for source in ((), (name,), (path,), (str(path),))] == [expected] * 4
+    monkeypatch.setenv("REASSESS_OFFLINE", "1")
+    assert [repr(load(*source)) for source in ((), (name,), (path,), (str(path),))] == [expected] * 4
 
 
 def test_a_file_of_labels_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +164,7 @@ def test_verdicts_on_original_labels_name_no_other_class_and_judge_no_model(
     refused: Callable[..., str], real_file: Callable[[str], Path], real_original: LabelSets
 ) -> None:
     path = real_file("Biodiversity_ImageNet_Image_data.csv")
-    found = load_multi_labels("imagenet-ecologists", offline=True)
+    found = load_multi_labels("imagenet-ecologists")
     parts = [part.sets() for part in (found.valid, found.unclear, found.wrong)]
     assert [sum(map(bool, part.values())) for part in parts] == [11_348, 454, 1_648]
     original = real_original.sets()
@@ -210,7 +211,7 @@ def test_verdicts_that_cannot_be_are_refused(
 
 def test_the_labels_of_imagenetv2_are_its_own(real_file: Callable[[str], Path]) -> None:
     real_file("imagenetv2_refined_labels.json")
-    found = load_labels("imagenetv2-labels", offline=True)
+    found = load_labels("imagenetv2-labels")
     assert repr(found) == "LabelSets(10,000 images, 19,077 labels, 129 empty)"
     assert found.classes == Classes()
 

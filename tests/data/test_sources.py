@@ -206,8 +206,9 @@ def test_a_missing_folder_of_reassess_data_is_said_once(
         assert sources.find("toy") == sources.find("toy") == tmp_path / "there" / "toy.txt"
     assert [str(one.message) for one in warned] == [f"REASSESS_DATA names the folder {missing}, which is not there"]
     (tmp_path / "there" / "toy.txt").unlink()
+    monkeypatch.setenv("REASSESS_OFFLINE", "1")
     with pytest.raises(SourceError) as caught:
-        sources.fetch("toy", offline=True)
+        sources.fetch("toy")
     assert f"REASSESS_DATA: there is no folder {missing}\n" in str(caught.value)
 
 
@@ -312,7 +313,8 @@ def test_a_path_comes_before_a_known_source_of_that_name(tmp_path: Path, monkeyp
 def test_a_known_name_is_resolved_to_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     know(monkeypatch)
     folder = data_folder(tmp_path / "data", GOOD, monkeypatch)
-    assert sources.resolve("toy", offline=True) == folder / "toy.txt"
+    monkeypatch.setenv("REASSESS_OFFLINE", "1")
+    assert sources.resolve("toy") == folder / "toy.txt"
 
 
 def test_what_is_neither_a_path_nor_a_name_is_an_error() -> None:
@@ -722,15 +724,16 @@ def test_offline_touches_no_network_and_says_so(
     know(monkeypatch, url := repository.holds(GOOD), wheel=WHEEL)
     monkeypatch.setattr(sources, "download", no_network)
     monkeypatch.setattr(sources, "download_member", no_network)
+    monkeypatch.setenv("REASSESS_OFFLINE", "1")
     with pytest.raises(SourceError) as caught:
-        sources.resolve("toy", offline=True)
+        sources.resolve("toy")
     assert str(caught.value) == (
         "toy is not on this machine, and the network is off\n"
         "  where:   toy.txt\n"
         "  found:   REASSESS_DATA: not set\n"
         f"           cache: no {cache / 'toy.txt'}\n"
         "           installed package reassess-toy: not installed\n"
-        "  fix:     reassess data fetch toy, where there is a network;\n"
+        "  fix:     reassess fetch toy, without REASSESS_OFFLINE;\n"
         f"           or put toy.txt ({url}) into a folder and name that folder in REASSESS_DATA"
     )
     assert left_in(cache) == []
@@ -741,14 +744,15 @@ def test_offline_a_changed_file_is_named_with_both_hashes(
 ) -> None:
     know(monkeypatch, "http://127.0.0.1:1/toy.txt")
     path = data_folder(tmp_path / "data", OTHER, monkeypatch) / "toy.txt"
+    monkeypatch.setenv("REASSESS_OFFLINE", "1")
     with pytest.warns(ReassessWarning, match="is passed over"), pytest.raises(SourceError) as caught:
-        sources.fetch("toy", offline=True)
+        sources.fetch("toy")
     assert str(caught.value) == (
         "toy is not on this machine, and the network is off\n"
         "  where:   toy.txt\n"
         f"  found:   REASSESS_DATA: {path} is another file: its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}\n"
         f"           cache: no {cache / 'toy.txt'}\n"
-        "  fix:     reassess data fetch toy, where there is a network;\n"
+        "  fix:     reassess fetch toy, without REASSESS_OFFLINE;\n"
         "           or put toy.txt (http://127.0.0.1:1/toy.txt) into a folder and name that folder in REASSESS_DATA"
     )
 

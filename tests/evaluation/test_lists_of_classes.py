@@ -1,4 +1,4 @@
-"""Predictions and labels in different lists of classes: joined by name, or refused, and never by position."""
+"""Predictions and labels in different lists of classes: joined by path, or refused, and never by position."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from reassess.evaluation.measure import evaluate, find_outcomes
 from reassess.formats.label_files import read_labels
 from reassess.formats.predictions import read_predictions
 from reassess.proposals.open_questions import open_questions
-from tests.helpers import message
+from tests.helpers import code_of, message
 
 NAMES = ("ant", "bee", "cat", "dog", "eel")
 IMAGES = tuple(f"{row}.png" for row in range(12))
@@ -120,10 +120,7 @@ def test_ids_mean_nothing_where_the_labels_only_name_their_classes(ids: Any) -> 
 
 def test_a_panel_of_ids_needs_classes_that_have_ids() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0], [1]], Classes.from_texts(["ant", "bee"]))
-    assert message(Panel.from_ids, ["one"], np.array([[0, 1]]), labels) == (
-        "the classes are numbered, and only their names are known\n  where:   the top-1 classes\n"
-        f"  found:   ant, bee, and ids\n  fix:     name the classes; or {GIVE_CLASSES}"
-    )
+    assert code_of(Panel.from_ids, ["one"], np.array([[0, 1]]), labels) == "ids-of-names"
 
 
 def test_scores_of_all_classes_are_in_the_order_of_the_list() -> None:
@@ -146,9 +143,7 @@ def test_names_mean_nothing_where_the_labels_only_number_their_classes() -> None
 
 def test_an_id_beyond_the_list_of_the_predictions_is_an_error() -> None:
     labels = LabelSets.from_lists(["a"], [[0]], listed([4, 3, 2, 1, 0]))
-    assert message(evaluate, Predictions.from_ids([5], ["a"], classes=listed(range(5))), labels) == (
-        "class id out of range\n  where:   the predictions\n  allowed: 0 to 4\n  found:   5"
-    )
+    assert code_of(evaluate, Predictions.from_ids([5], ["a"], classes=listed(range(5))), labels) == "out-of-range"
 
 
 def test_questions_and_sheets_name_the_classes_of_the_labels() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from reassess import LabelSets, Predictions, RealAccuracy, evaluate
 from reassess.errors import DataError
 from reassess.evaluation.batch_targets import multi_hot, padded_ids
+from tests.helpers import refused
 
 N, CLASSES = 60, 7
 NAMES = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, N + 1)]
@@ -163,9 +164,9 @@ def test_a_nan_is_refused_whatever_its_sign_and_also_where_no_class_is_valid(dty
     metric = RealAccuracy([1])
     scores = np.array([[1, 0, np.copysign(np.nan, sign)]], dtype)
     for target in ([[0]], [[-1]]):
-        with pytest.raises(DataError, match="score is NaN"):
+        with refused("not-a-number"):
             metric.update(scores, np.array(target))
-    with pytest.raises(DataError, match="score is NaN"):  # though no other class is before it
+    with refused("not-a-number"):  # though no other class is before it
         metric.update(scores[:, 2:], np.array([[1]]))
 
 
@@ -183,7 +184,7 @@ def test_multi_hot_may_be_bfloat16_and_numbers_may_not(needs: Callable[[str], No
     metric = RealAccuracy([1])
     metric.update(np.eye(3)[[2, 0]], torch.eye(3).bfloat16()[[2, 1]])
     assert metric.compute() == {"real_top1": 0.5, "real_n": 2}
-    with pytest.raises(DataError, match="neither multi-hot nor ids"):
+    with refused("wrong-target"):
         metric.update(TWO, torch.zeros(2, 1).bfloat16())
     with pytest.raises(DataError, match="target has no image names") as raised:
         RealAccuracy([1], labels=LABELS, images=["a.png"]).update(TWO, torch.zeros(2).bfloat16())
@@ -341,5 +342,5 @@ def test_lists_as_a_data_loader_collates_them_are_valid_classes() -> None:
     metric = RealAccuracy([1])
     metric.update(np.eye(4)[[1, 2, 3]], [[2, 1], [], [0]])
     assert metric.compute() == {"real_top1": 0.5, "real_n": 2}
-    with pytest.raises(DataError, match="the target is neither multi-hot nor ids"):
+    with refused("wrong-target"):
         metric.update(np.eye(4)[:2], [["cat"], []])

@@ -341,19 +341,18 @@ def test_pickled_arrays_of_an_archive_are_refused_and_their_code_does_not_run(
 
 
 def test_an_archive_that_declares_too_much_is_refused_before_it_is_inflated(
-    refused_text: Callable[..., str], file: Callable[..., Path]
+    refused_text: Callable[..., str], file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bomb = npz(x=header((10**6,)) + bytes(8 * 10**6))
     assert len(bomb) < 20_000
     path = file("bomb.npz", bomb)
-    assert refused_text(read, path, max_bytes=10**6) == (
-        "archive is too large\n"
-        "  where:   DIR/bomb.npz\n"
-        "  allowed: 1,000,000 bytes\n"
-        "  found:   8,000,128 bytes\n"
-        "  fix:     if you trust the file, pass max_bytes=8000128"
+    monkeypatch.setenv("REASSESS_MAX_BYTES", "1000000")
+    assert refused_text(read, path) == (
+        "archive is too large\n  where:   DIR/bomb.npz\n  allowed: 1,000,000 bytes\n"
+        "  found:   8,000,128 bytes\n  fix:     if you trust the file: REASSESS_MAX_BYTES=8000128"
     )
-    assert read(path, max_bytes=8_000_128).shape == (10**6,)
+    monkeypatch.setenv("REASSESS_MAX_BYTES", "8000128")
+    assert read(path).shape == (10**6,)
 
 
 def test_an_archive_that_declares_less_than_it_holds_is_refused(
@@ -363,7 +362,7 @@ def test_an_archive_that_declares_less_than_it_holds_is_refused(
     content = bytearray(npz(x=header((10**6,)) + bytes(8 * 10**6)))
     place = content.rindex(b"PK\x01\x02") + 24
     content[place : place + 4] = (1000).to_bytes(4, "little")
-    assert refused(read, file("liar.npz", bytes(content)), max_bytes=10**6) == "damaged-file at liar.npz"
+    assert refused(read, file("liar.npz", bytes(content))) == "damaged-file at liar.npz"
 
 
 @pytest.mark.parametrize("order", "<>")

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from reassess.core.leaderboard import Entry
+from reassess.core.leaderboard import LeaderboardRow
 from reassess.formats.leaderboard_files import read_leaderboard
 
 WHOLE = "model,original,real\na,76.1,82.9\nb,79.5,84.6\n"
@@ -40,12 +40,15 @@ def test_a_table_of_models_is_read_in_any_format(tmp_path: Path, suffix: str) ->
         "jsonl": table.write_ndjson,
         "parquet": table.write_parquet,
     }[suffix](path)
-    assert read_leaderboard(path).entries == (Entry("a", 76.1, 82.9), Entry("00012", 79.5, 84.6))
+    assert read_leaderboard(path).entries == (LeaderboardRow("a", 76.1, 82.9), LeaderboardRow("00012", 79.5, 84.6))
 
 
 def test_a_table_may_hold_sizes_and_parameters(file: Callable[..., Path]) -> None:
     path = file("m.csv", 'model,original,real,img_size,param_count\na,76.1,82.9,224,"1,013.01"\na,77,83,,\n')
-    assert read_leaderboard(path).entries == (Entry("a", 76.1, 82.9, 224, 1013.01), Entry("a", 77.0, 83.0))
+    assert read_leaderboard(path).entries == (
+        LeaderboardRow("a", 76.1, 82.9, 224, 1013.01),
+        LeaderboardRow("a", 77.0, 83.0),
+    )
 
 
 @pytest.mark.parametrize("swapped", [False, True])
@@ -55,20 +58,20 @@ def test_two_tables_are_joined_by_model_and_size_whichever_comes_first_and_what_
     paths = [file("original.csv", ORIGINAL), file("real.csv", REAL)]
     board = read_leaderboard(*paths[:: -1 if swapped else 1])
     assert board.entries == (
-        Entry("a", 76.1, 82.9, 224, 1013.01),
-        Entry("a", 77.0, 83.5, 288, 1013.01),
-        Entry("b", 79.5, 84.6, 224),
+        LeaderboardRow("a", 76.1, 82.9, 224, 1013.01),
+        LeaderboardRow("a", 77.0, 83.5, 288, 1013.01),
+        LeaderboardRow("b", 79.5, 84.6, 224),
     )
-    assert board.left_out == {f"only in {paths[0]}": 1, f"only in {paths[1]}": 1}
+    assert board.rows_dropped == {f"only in {paths[0]}": 1, f"only in {paths[1]}": 1}
 
 
 def test_evaluations_are_rows_called_by_their_files(file: Callable[..., Path]) -> None:
     first = file("a.json", document(evaluation(), evaluation("n.csv", real=(90, 100))))
     second = file("b.json", document(evaluation("o.csv", original=(55, 110))))
     assert read_leaderboard(first, second).entries == (
-        Entry("m.npz", 100 * 75 / 110, 80.0),
-        Entry("n.csv", 100 * 75 / 110, 90.0),
-        Entry("o.csv", 50.0, 80.0),
+        LeaderboardRow("m.npz", 100 * 75 / 110, 80.0),
+        LeaderboardRow("n.csv", 100 * 75 / 110, 90.0),
+        LeaderboardRow("o.csv", 50.0, 80.0),
     )
 
 
@@ -95,7 +98,7 @@ def test_evaluations_by_different_label_sets_are_refused(
 
 def test_an_evaluation_of_a_bad_model_is_in_percent_all_the_same(file: Callable[..., Path]) -> None:
     path = file("a.json", document(evaluation(real=(1, 1000), original=(2, 1000))))
-    assert read_leaderboard(path).entries == (Entry("m.npz", 0.2, 0.1),)
+    assert read_leaderboard(path).entries == (LeaderboardRow("m.npz", 0.2, 0.1),)
 
 
 def test_lists_are_no_numbers_of_parameters(file: Callable[..., Path], refused: Callable[..., str]) -> None:

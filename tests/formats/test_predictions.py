@@ -249,16 +249,14 @@ def test_messages_about_arrays_are_as_written(refused_text: Callable[..., str], 
         assert refused_text(read_predictions, save_npz(path, **held), CLASSES) == message
 
 
-def test_an_archive_that_declares_too_much_is_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_an_archive_that_declares_too_much_is_refused(
+    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "p.npz"
     np.savez_compressed(path, scores=np.zeros((1000, 1000), np.float32))
-    assert refused_text(read_predictions, path, max_bytes=10**6) == (
-        "archive is too large\n"
-        "  where:   DIR/p.npz\n"
-        "  allowed: 1,000,000 bytes\n"
-        "  found:   4,000,128 bytes\n"
-        "  fix:     if you trust the file, pass max_bytes=4000128"
-    )
+    monkeypatch.setenv("REASSESS_MAX_BYTES", "1000000")
+    assert (refused(read_predictions, path)) == ("too-large at p.npz")
+    monkeypatch.delenv("REASSESS_MAX_BYTES")
     assert len(read_predictions(path)) == 1000
 
 
@@ -415,11 +413,8 @@ def test_a_tensor_whose_values_are_repeated_may_be_no_larger_than_allowed(
 ) -> None:
     torch.save(torch.zeros(1).expand(10**6, 10**4), tmp_path / "p.pt")
     assert refused_text(read_predictions, tmp_path / "p.pt") == (
-        "tensor is too large\n"
-        "  where:   DIR/p.pt\n"
-        "  allowed: 8,589,934,592 bytes\n"
-        "  found:   40,000,000,000 bytes\n"
-        "  fix:     if you trust the file, pass max_bytes=40000000000"
+        "tensor is too large\n  where:   DIR/p.pt\n  allowed: 8,589,934,592 bytes\n"
+        "  found:   40,000,000,000 bytes\n  fix:     if you trust the file: REASSESS_MAX_BYTES=40000000000"
     )
 
 
@@ -471,13 +466,14 @@ def test_a_broken_tensor_file_is_refused(
 
 
 def test_a_tensor_file_that_declares_too_much_is_refused(
-    refused: Callable[..., str], torch: ModuleType, tmp_path: Path
+    refused: Callable[..., str], torch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.save(torch.zeros(100, 100), tmp_path / "p.pt")
     with zipfile.ZipFile(tmp_path / "p.pt") as file:
         declared = sum(member.file_size for member in file.infolist())
     assert declared > 40_000
-    assert refused(read_predictions, tmp_path / "p.pt", max_bytes=40_000) == ("too-large at p.pt")
+    monkeypatch.setenv("REASSESS_MAX_BYTES", "40000")
+    assert refused(read_predictions, tmp_path / "p.pt") == "too-large at p.pt"
 
 
 def dictionaries(torch: ModuleType) -> Any:

@@ -203,9 +203,12 @@ def test_an_archive_without_scores_is_refused(
     assert refused(read_scores, save_npz(tmp_path / "a.npz", **arrays)) == expected
 
 
-def test_a_scores_archive_that_declares_too_much_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_a_scores_archive_that_declares_too_much_is_refused(
+    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = save_npz(tmp_path / "a.npz", tensor=np.zeros(2), info=INFO)
-    assert refused(read_scores, path, max_bytes=300) == ("too-large at a.npz")
+    monkeypatch.setenv("REASSESS_MAX_BYTES", "300")
+    assert refused(read_scores, path) == "too-large at a.npz"
 
 
 def test_scores_of_no_known_kind_are_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:

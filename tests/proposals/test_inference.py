@@ -408,12 +408,12 @@ def test_a_device_goes_to_the_models_that_take_one(
 ) -> None:
     given: dict[str, str | None] = {}
 
-    def opened(source: str, *, device: str | None, offline: bool) -> ImageModel:
+    def opened(source: str, *, device: str | None) -> ImageModel:
         given[source] = device
         return MODEL
 
     monkeypatch.setattr("reassess.proposals.model_runs.open_model", opened)
-    opener = Opener([*models, MODEL], device="cuda", offline=True)
+    opener = Opener([*models, MODEL], device="cuda")
     for model in models:
         opener(model)
     assert given == {model: "cuda" if model == takes else None for model in models}

@@ -146,8 +146,9 @@ def test_weights_that_cannot_be_had_offline_ask_for_a_checkpoint(
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("REASSESS_OFFLINE", "1")
     with pytest.raises(SourceError) as caught:
-        open_model(name, offline=True)
+        open_model(name)
     first, where, found, fix = str(caught.value).splitlines()
     assert (first, where) == ("weights of the model could not be downloaded", f"  where:   {name}")
     assert found.startswith("  found:   ")

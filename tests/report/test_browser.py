@@ -149,7 +149,7 @@ def test_each_table_is_saved_with_all_its_digits(opened: Callable[..., Any], res
         tables[key] = saved(view, view.locator(f"button[data-csv={key}]").click)
         assert len(tables[key]) > 1
     table = tables["accuracy"]
-    assert table[0][:2] == ["model", "re-assessed top-1 %"]
+    assert table[0][:2] == ["model", "reassessed top-1 %"]
     values = {row[0]: float(row[1]) for row in table[1:]}
     assert values == {model: 100 * evaluation.real[1].value for model, evaluation in results.evaluations.items()}
 

@@ -243,11 +243,11 @@ def test_a_chart_of_nothing_says_why() -> None:
     reasons = {kind: chart.why for kind in CHARTS if isinstance(chart := CHARTS[kind](bare), Missing)}
     assert reasons == {
         "scatter": "no model has both accuracies: there are no original labels, or no image is scored",
-        "leaderboard": "no leaderboard was given",
+        "leaderboard": "a leaderboard is missing",
         "differences": "there is one model",
-        "model-or-label": "no original labels of these images are at hand",
-        "labelling-bias": "no original labels of these images are at hand",
-        "curve": "no scores are at hand",
+        "model-or-label": "original labels of these images are missing",
+        "labelling-bias": "original labels of these images are missing",
+        "curve": "scores are missing",
     }
 
 

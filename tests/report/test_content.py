@@ -17,7 +17,7 @@ from reassess.comparison.labelling_bias import labelling_biases
 from reassess.comparison.pairs import compare
 from reassess.comparison.taxonomy import ERROR_KINDS, taxonomies
 from reassess.core.labels import LabelSets
-from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.core.leaderboard import Leaderboard, LeaderboardRow
 from reassess.core.predictions import Predictions
 from reassess.errors import Missing
 from reassess.report.chart import Section
@@ -41,7 +41,7 @@ def columns(table: Any, *names: str) -> list[tuple[Any, ...]]:
 
 def test_the_headline_holds_the_numbers_of_evaluate() -> None:
     table = part(THREE, "headline").wide
-    real = "re-assessed top-1 %", "re-assessed top-1 95 %"
+    real = "reassessed top-1 %", "reassessed top-1 95 %"
     by_original = "original top-1 %", "original top-1 %, scored images"
     rows = columns(table, "model", *real, *by_original, "soft", "scored", "left out")
     for (model, real, interval, original, of_scored, soft, scored, left_out), (name, result) in zip(
@@ -96,7 +96,7 @@ def test_every_two_models_are_compared_and_the_verdicts_are_told() -> None:
             *only,
             shown.n,
         ]
-    assert [row[2] for row in table.rows[:4]] == ["re-assessed", "original", "original, scored", "change"]
+    assert [row[2] for row in table.rows[:4]] == ["reassessed", "original", "original, scored", "change"]
     assert len(table.rows) == 3 * 4
     assert section.words[0] == f"{compare(THREE.panel, 'one', 'two', among=every_pair(THREE.panel)).verdict}."
 
@@ -165,7 +165,7 @@ def test_a_model_of_which_nothing_is_expected_or_that_lies_beyond_all_rows_is_sa
     few = replace(THREE, leaderboard=Leaderboard(leaderboard().entries[:2]))
     caveats = [f"{model}: nothing is expected: too few families of models for a line." for model in THREE.models]
     assert CHARTS["leaderboard"](few).note == " ".join(caveats)
-    beyond = Leaderboard(tuple(Entry(f"{i}", 97 + i / 10, 98 + i / 20) for i in range(20)))
+    beyond = Leaderboard(tuple(LeaderboardRow(f"{i}", 97 + i / 10, 98 + i / 20) for i in range(20)))
     caveats = [f"{one.entry}: {one.caveat}." for one in replace(THREE, leaderboard=beyond).placements]
     assert CHARTS["leaderboard"](replace(THREE, leaderboard=beyond)).note == " ".join(caveats)
     assert "the line is drawn out to it" in caveats[0]
@@ -197,8 +197,8 @@ def test_a_part_that_cannot_be_shown_says_why() -> None:
     keys = [section.key for section in sections(results)]
     assert "comparison" not in keys, "one model has none to be compared with"
     assert "leaderboard" not in keys
-    assert part(results, "model-or-label").notes == ["Not shown: no original labels of these images are at hand."]
-    assert part(results, "curve").notes == ["Not shown: no scores are at hand."]
+    assert part(results, "model-or-label").notes == ["Not shown: original labels of these images are missing."]
+    assert part(results, "curve").notes == ["Not shown: scores are missing."]
     assert part(results, "headline").charts == []
     assert any("No chart of both accuracies: no model has both" in note for note in part(results, "headline").notes)
 
@@ -223,12 +223,10 @@ EXPLAINED = (
     "True labels: the accuracy by labels free of the raters' errors, if these are independent; they change accuracies "
     "by -1.20 to +0.05 points."
 )
-UNMEASURED = "The uncertainty of the labels is not measured: no votes are at hand."
+UNMEASURED = "The uncertainty of the labels is not measured: votes are missing."
 
 
-@pytest.mark.parametrize(
-    ("uncertainty", "note"), [(UNCERTAIN, EXPLAINED), (Missing("no votes are at hand"), UNMEASURED)]
-)
+@pytest.mark.parametrize(("uncertainty", "note"), [(UNCERTAIN, EXPLAINED), (Missing("votes are missing"), UNMEASURED)])
 def test_a_page_and_the_command_line_say_the_same_of_the_labels(
     uncertainty: LabelUncertainty | Missing, note: str
 ) -> None:

@@ -81,26 +81,11 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
 
 @dataclass(frozen=True)
 class Goal:
-    """What a threshold should reach.
+    """What a threshold should reach."""
 
-    Parameters
-    ----------
-    kind
-        precision or recall: at least this much, and then as much as can be of the other; f1: the highest; threshold:
-        this very one.
-    value
-        In [0, 1]; None for f1.
-
-    Examples
-    --------
-    >>> Goal.parse("precision=0.9")
-    Goal(kind='precision', value=0.9)
-    >>> Goal.parse("f1")
-    Goal(kind='f1', value=None)
-    """
-
+    # precision or recall: at least this much, and then the most of the other; f1: the highest; threshold: this one
     kind: str
-    value: float | None = None
+    value: float | None = None  # in [0, 1]; None for f1
 
     @classmethod
     def parse(cls, text: str) -> "Goal":
@@ -131,25 +116,14 @@ class Goal:
 
 @dataclass(frozen=True, repr=False)
 class OperatingPoint(Shown):
-    """A chosen threshold and what follows from it.
-
-    Parameters
-    ----------
-    point
-        The threshold, and its counts on the golden pairs.
-    precision_interval, recall_interval
-        95 %, bootstrap over images, at this threshold, chosen as it was; None where nothing is kept.
-    labels
-        Number of labels that the threshold would give.
-    empty_images
-        Number of rated images that it would leave without a label.
-    """
+    """A chosen threshold and what follows from it."""
 
     point: Point
+    # 95 %, bootstrap over images, at the chosen threshold; None if nothing is kept.
     precision_interval: tuple[float, float] | None
     recall_interval: tuple[float, float] | None
-    labels: int
-    empty_images: int
+    labels: int  # labels that the threshold gives
+    empty_images: int  # rated images without a label
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""

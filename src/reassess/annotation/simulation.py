@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.aggregate import by_em
-from reassess.aggregation.default_method import by_default
+from reassess.aggregation.aggregate import aggregate
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.export import Exported, export_votes
 from reassess.annotation.store.progress import Progress, progress_of
@@ -112,8 +111,8 @@ def trial_of(campaign: Campaign, before: Votes, truth: Callable[[str, int], bool
 def _scores(campaign: Campaign, exported: Exported, *, is_measured: bool) -> Scores:
     """The scores of the votes by the default method, with golden answers if raters are measured on them."""
     if not is_measured or exported.golden is None or exported.rater_golden is None:
-        return by_em(exported.votes).scores
-    return by_default(
+        return aggregate(exported.votes, "em").scores
+    return aggregate(
         exported.votes,
         experts=exported.golden,
         rater_golden=exported.rater_golden,

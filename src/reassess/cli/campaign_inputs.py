@@ -14,7 +14,6 @@ from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.classes import Classes
 from reassess.core.common_classes import Classed
-from reassess.core.image_names import Match
 from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
@@ -82,10 +81,6 @@ def load_campaign_parts(
     tasks: Path,
     golden: str | None,
     golden_questions: Path | None,
-    *,
-    answers: tuple[Id, ...] | None,
-    match: Match | None,
-    max_bytes: int,
 ) -> CampaignParts:
     """Read what a campaign is made of."""
     classes = None if benchmark is None else read_classes_of(call, benchmark)
@@ -93,15 +88,15 @@ def load_campaign_parts(
     if benchmark is None:
         benchmark = benchmark_of(asked.questions.images)
         classes = read_classes_of(call, benchmark)
-    benchmark = matched(benchmark, match)
+    benchmark = matched(call, benchmark)
     given: dict[str, tuple[Path, Classed]] = {"tasks": (tasks, asked.questions)}
     if (of_original := read_original_of(call, benchmark, None, classes)) is not None:
         given["original"] = of_original
     if (of_experts := find_part(call, benchmark, "golden", golden)) is not None:
-        order = answers or benchmark.answers
+        order = call.reading.answers or benchmark.answers
         given["golden"] = (
             of_experts,
-            load_experts(of_experts, answers=order, classes=classes, max_bytes=max_bytes, once=True),
+            load_experts(of_experts, answers=order, classes=classes, once=True),
         )
     if golden_questions is not None:
         given["questions"] = golden_questions, read_questions(call.read("questions", golden_questions), classes)
@@ -120,10 +115,10 @@ def load_campaign_parts(
     )
 
 
-def load_experts(path: Path, *, classes: Classes | None, **reading: Any) -> Votes:
+def load_experts(path: Path, *, classes: Classes | None, answers: tuple[Id, ...] | None, once: bool = False) -> Votes:
     """The experts' votes of a file; the error for questions without votes leads to the option that takes them."""
     try:
-        return load_votes(path, classes=classes, **reading)
+        return load_votes(path, answers=answers, classes=classes, once=once)
     except DataError as error:
         with suppress(DataError):
             read_questions(path, classes)

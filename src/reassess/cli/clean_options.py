@@ -80,8 +80,8 @@ class CleaningOutputs:
             self.page,
             cleaning,
             self.images,
-            match=match,
             **call.record(),
+            match=match,
             force=call.force,
             track=lambda names: tracked(call, names, "making pictures"),
         )

@@ -36,22 +36,6 @@ _Bools = npt.NDArray[np.bool_]
 class OrderChange(Shown):
     """How the order of models changes from a first label set to a second, on the same images.
 
-    Parameters
-    ----------
-    first, second
-        Names of the label sets.
-    models
-        Names, shape (M,).
-    images
-        Number of images.
-    leads
-        int64, shape (P, 2): the lead of the one model over the other by the first and by the second label set, in
-        images; of pairs (0, 1), (0, 2), ..., (M - 2, M - 1).
-    p_values, holm
-        float64, shape (P,): exact p-value of the change of each lead, as it is and corrected for all tests.
-
-    Examples
-    --------
     >>> leads, p = np.array([[9, -4]]), np.array([0.0225])
     >>> change = OrderChange("old", "new", ("a", "b"), 1000, leads, p_values=p, holm=p)
     >>> print(change)
@@ -61,11 +45,16 @@ class OrderChange(Shown):
     -1.0
     """
 
+    # first, second: Names of the label sets
     first: str
     second: str
-    models: tuple[str, ...]
-    images: int
+    models: tuple[str, ...]  # Names, shape (M,)
+    images: int  # Number of images
+    # int64, shape (P, 2): the lead of the one model over the other by the first and by the second label set, in
+    # images; of pairs (0, 1), (0, 2), ..., (M - 2, M - 1)
     leads: _Ints
+    # p_values, holm: float64, shape (P,): exact p-value of the change of each lead, as it is and corrected for
+    # all tests
     p_values: npt.NDArray[np.float64]
     holm: npt.NDArray[np.float64]
 
@@ -155,30 +144,16 @@ class OrderChange(Shown):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ModelOrders(Shown):
-    """The order of models by each of several label sets, on the images that all of them score.
+    """The order of models by each of several label sets, on the images that all of them score."""
 
-    Parameters
-    ----------
-    label_sets
-        Names, shape (S,).
-    models
-        Names, shape (M,).
-    images
-        Names of the images, shape (N,): all models have seen them, and all label sets have a valid class for them.
-    scored
-        int64, shape (S,): on how many of the images that all models have seen each label set has a valid class.
-    hits
-        int64, shape (S, M): images of N for which the class that a model puts first is valid.
-    changes
-        For every two label sets, in their order.
-    """
-
-    label_sets: tuple[str, ...]
-    models: tuple[str, ...]
+    label_sets: tuple[str, ...]  # Names, shape (S,)
+    models: tuple[str, ...]  # Names, shape (M,)
+    # Names of the images, shape (N,): all models have seen them, and all label sets have a valid class for them
     images: tuple[str, ...]
+    # int64, shape (S,): on how many of the images that all models have seen each label set has a valid class
     scored: _Ints
-    hits: _Ints
-    changes: tuple[OrderChange, ...]
+    hits: _Ints  # int64, shape (S, M): images of N for which the class that a model puts first is valid
+    changes: tuple[OrderChange, ...]  # For every two label sets, in their order
 
     def __post_init__(self) -> None:
         freeze(self, "scored", "hits")
@@ -225,26 +200,6 @@ class ModelOrders(Shown):
 def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrders:
     """Compare the order of models by one label set with that by others, on the images that all label sets score.
 
-    Parameters
-    ----------
-    outcomes
-        By the name of the label set and then of the model, what happened to each image, as `find_outcomes` gives it:
-        the same models, of one list of classes, by each label set. Images that a label set does not know or has no
-        valid class for are left out for all.
-
-    Returns
-    -------
-    ModelOrders
-        Of the accuracies of the classes that models put first.
-
-    Raises
-    ------
-    DataError
-        There is one label set; label sets evaluated different models, or not the same predictions of them; the
-        models have no image in common; or no image is scored by all label sets.
-
-    Examples
-    --------
     >>> from reassess import LabelSets, find_outcomes
     >>> images = ["a.png", "b.png", "c.png", "d.png"]
     >>> old = LabelSets.from_lists(images, [[0], [1], [2], [3]])
@@ -263,8 +218,6 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     ahead by old, then by new; p of the change, by Holm:
       one by 66.67, then two by 33.33 points: may be noise, p = 0.5
 
-    Notes
-    -----
     Whether the lead of one model over another changes from one label set to another is tested by giving the change on
     each image either sign, with the same chance, which is McNemar's test where the lead changes by 1 at most. Holm's
     correction is for all pairs of models and of label sets. A change beyond noise does not mean that each label set by

@@ -29,8 +29,8 @@ from .image_selection import ImageSelection as ImageSelection
 from .items import Id as Id
 from .items import Items as Items
 from .labels import LabelSets as LabelSets
-from .leaderboard import Entry as Entry
 from .leaderboard import Leaderboard as Leaderboard
+from .leaderboard import LeaderboardRow as LeaderboardRow
 from .model_choice import ModelChoice as ModelChoice
 from .model_choice import ModelSubset as ModelSubset
 from .multi_labels import MultiLabels as MultiLabels

@@ -119,6 +119,7 @@ IMAGENET = Benchmark(
     },
     groups={class_id: "animals" if class_id < _ANIMALS else "others" for class_id in range(_CLASSES)},
     recipe=REAL_RECIPE,
+    method="imagenet-real",
 )
 
 

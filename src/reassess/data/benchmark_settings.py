@@ -14,10 +14,9 @@ from reassess.errors import DataError, at
 from reassess.formats.files import exists, writing
 from reassess.formats.json_files import other_shape, read_json
 
-__all__ = ["METHODS", "SETTINGS_FILE", "read_settings", "update_benchmark", "write_settings"]
+__all__ = ["SETTINGS_FILE", "read_settings", "update_benchmark", "write_settings"]
 
 SETTINGS_FILE = "benchmark.json"
-METHODS = ("calibrated", "em", "mean", "majority")
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
@@ -183,10 +182,19 @@ def _check_choice(value: Any, where: str, *, allowed: tuple[str, ...], thing: st
     check_known([value], allowed, thing=thing, where=where)
 
 
+def _check_method(value: Any, where: str) -> None:
+    from reassess.aggregation.aggregate import parse_method  # only a folder with a method needs it
+
+    if not isinstance(value, str):
+        raise DataError("wrong-type", "method is not a string", where=where, found=repr(value))
+    with at(where):
+        parse_method(value)
+
+
 _CHECKS: Mapping[str, Callable[[Any, str], None]] = {
     "name": _check_name,
     "threshold": _check_threshold,
-    "method": partial(_check_choice, allowed=METHODS, thing="method"),
+    "method": _check_method,
     "match": partial(_check_choice, allowed=MATCHES, thing="match"),
     "answers": _check_answers,
     "stop": _check_stop,

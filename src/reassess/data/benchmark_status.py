@@ -197,7 +197,7 @@ def _find_parts(source: str | Path) -> tuple[Path | None, list[PartCheck]]:
     if isinstance(source, str) and source in KNOWN_BENCHMARKS:
         known = KNOWN_BENCHMARKS[source].sources
         places = {part: (known[part], find_all(known[part]) or ()) for part in MADE_BY if part in known}
-        return None, [_part(part, paths, name, f"reassess data fetch {name}") for part, (name, paths) in places.items()]
+        return None, [_part(part, paths, name, f"reassess fetch {name}") for part, (name, paths) in places.items()]
     folder = benchmark_folder(source)
     there = places_of_parts(folder)
     settings = folder / SETTINGS_FILE

@@ -196,7 +196,14 @@ def read_cells(form: TableFormat[_Noun], path: Path, table: "pl.DataFrame", clas
         return form.make(cells)
 
 
-def write_noun(form: TableFormat[_Noun], path: str | Path, noun: _Noun, *, force: bool = False) -> None:
+def write_noun(
+    form: TableFormat[_Noun],
+    path: str | Path,
+    noun: _Noun,
+    *,
+    force: bool = False,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
     """Write a noun as a table; the same noun gives the same bytes."""
     import polars as pl
 
@@ -207,4 +214,4 @@ def write_noun(form: TableFormat[_Noun], path: str | Path, noun: _Noun, *, force
     table = pl.DataFrame([one._write(values[one.name]) for one in form.columns if one.name in values])
     if suffix in (".csv", ".tsv"):
         table = table.with_columns(pl.col(pl.List(pl.String)).list.join("; "))
-    write_table(path, table, force=force)
+    write_table(path, table, force=force, metadata=metadata)

@@ -5,7 +5,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_text
 from reassess.errors import DataError
-from reassess.formats.archives import MAX_BYTES
+from reassess.formats.archives import max_bytes
 from reassess.formats.files import check_input, not_utf8, other_suffix, suffix_of, writing
 from reassess.formats.json_files import each_once
 from reassess.formats.parquet_pages import bad_page
@@ -34,6 +34,7 @@ __all__ = [
     "floats",
     "integers",
     "numbers",
+    "parquet_metadata",
     "place",
     "read_json_lines",
     "read_table",
@@ -131,12 +132,12 @@ def _read_parquet(path: Path) -> "pl.DataFrame":
         )
     lazy = pl.scan_parquet(path, glob=False)
     schema, rows = lazy.collect_schema(), lazy.select(pl.len()).collect().item()
-    if rows * sum(_NUMBER_BYTES if dtype.is_numeric() else _TEXT_BYTES for dtype in schema.dtypes()) > MAX_BYTES:
+    if rows * sum(_NUMBER_BYTES if dtype.is_numeric() else _TEXT_BYTES for dtype in schema.dtypes()) > max_bytes():
         raise DataError(
             "too-large",
             "table is too large",
             where=path,
-            allowed=f"up to {MAX_BYTES:,} bytes, with {_NUMBER_BYTES} for a number and {_TEXT_BYTES} for a text",
+            allowed=f"up to {max_bytes():,} bytes, with {_NUMBER_BYTES} for a number and {_TEXT_BYTES} for a text",
             found=f"{rows:,} rows of {len(schema):,} columns",
             fix="split it, or leave columns out",
         )
@@ -183,15 +184,17 @@ def _json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     return ((number, line) for number, line in enumerate(_without_mark(path).splitlines(), 1) if line.strip())
 
 
-def write_table(path: Path, table: "pl.DataFrame", *, force: bool = False) -> None:
-    """Write a table to CSV, TSV, JSON lines or Parquet, by suffix."""
+def write_table(
+    path: Path, table: "pl.DataFrame", *, force: bool = False, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write a table to CSV, TSV, JSON lines or Parquet, by suffix; Parquet alone has a place for metadata."""
     import polars as pl
 
     writers: dict[str, Callable[[Path], object]] = {
         ".csv": table.write_csv,
         ".tsv": lambda to: table.write_csv(to, separator="\t"),
         ".jsonl": table.write_ndjson,
-        ".parquet": table.write_parquet,
+        ".parquet": lambda to: table.write_parquet(to, metadata=dict(metadata) if metadata else None),
     }
     write = writers[suffix_of(path, writers, "a table")]
     refuse_fork()
@@ -200,6 +203,13 @@ def write_table(path: Path, table: "pl.DataFrame", *, force: bool = False) -> No
             write(temporary)
         except pl.exceptions.PolarsError as error:  # as which it also tells of a disk without room
             raise OSError(str(error).splitlines()[0]) from error
+
+
+def parquet_metadata(path: Path) -> dict[str, str]:
+    """The metadata of a Parquet file."""
+    import polars as pl
+
+    return pl.read_parquet_metadata(path)
 
 
 def place(path: Path, row: int, heading: str | None = None) -> str:

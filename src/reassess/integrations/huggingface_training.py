@@ -1,4 +1,4 @@
-"""Some images of a Hugging Face data set, chosen by name; other classes, and targets for a loss, by name too."""
+"""Some images of a Hugging Face dataset, chosen by name; other classes, and targets for a loss, by name too."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ try:
 
     from reassess.integrations.huggingface import check_columns, file_names, mapped, whole_names
 except ImportError as error:
-    raise MissingPackageError("datasets", extra="huggingface", purpose="images of a data set") from error
+    raise MissingPackageError("datasets", extra="huggingface", purpose="images of a dataset") from error
 
 __all__ = ["relabel_images", "select_images", "with_targets"]
 
@@ -34,7 +34,7 @@ def select_images(
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> _DatasetT:
-    """The images of a data set that a selection names.
+    """The images of a dataset that a selection names.
 
     Parameters
     ----------
@@ -52,13 +52,13 @@ def select_images(
     Raises
     ------
     DataError
-        The data set does not say which files its images are; no wanted image is there; two images have the name of one;
+        The dataset does not say which files its images are; no wanted image is there; two images have the name of one;
         images are not known to the selection. What is wrong with a streamed image is raised in iteration.
 
     Warns
     -----
     ReassessWarning
-        The data set lacks wanted images, or images are left out that are not known; not of a streamed one.
+        The dataset lacks wanted images, or images are left out that are not known; not of a streamed one.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def relabel_images(
     label: str = "label",
     match: Match = "path",
 ) -> _DatasetT:
-    """The same data set, in which some images, by name, have another class than before.
+    """The same dataset, in which some images, by name, have another class than before.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def relabel_images(
     Raises
     ------
     DataError
-        As for `select_images`; the column is not there; or a class is none of the data set.
+        As for `select_images`; the column is not there; or a class is none of the dataset.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def with_targets(
     feature
         The column to add.
     max_bytes
-        What all targets of a data set that is no stream may need; a stream makes them as they are read.
+        What all targets of a dataset that is no stream may need; a stream makes them as they are read.
 
     Raises
     ------

@@ -14,8 +14,6 @@ def subset_sums(counts: _Ints) -> _Ints:
     >>> subset_sums(np.array([1, 10, 100, 1000]))
     array([   1,   11,  101, 1111])
 
-    Notes
-    -----
     Source: Yates (1937), The Design and Analysis of Factorial Experiments: one pass for each thing.
     """
     sums = counts.copy()
@@ -30,8 +28,6 @@ def subset_sums(counts: _Ints) -> _Ints:
 def sums_outside(things: int, masks: _Ints, weights: _Ints | None = None) -> _Ints:
     """For every subset, how many masks share nothing with it, or the sum of their weights.
 
-    Examples
-    --------
     >>> sums_outside(2, np.array([1, 2, 3]))
     array([3, 1, 1, 0])
     """

@@ -37,7 +37,6 @@ def predict(
     workers: int = 0,
     device: str | None = None,
     strict: bool = False,
-    offline: bool = False,
     force: bool = False,
     tell: Callable[[str], object] = _ignore,
     progress: Callable[[str, int, int], object] = _ignore,
@@ -70,8 +69,6 @@ def predict(
         As for `open_model`; goes to the models that take one.
     strict
         Stop at an image that cannot be read.
-    offline
-        Use no network for weights.
     force
         Overwrite files that exist.
     tell
@@ -114,7 +111,7 @@ def predict(
         return force or unfinished.has_written(path)
 
     check_files(files, unfinished.output, pictures, benchmark, may_replace)
-    opened = Opener(models, device=device, offline=offline)
+    opened = Opener(models, device=device)
     runs = _prepared(models, files, opened, pictures, benchmark, unfinished, batch)
     check_room(runs, unfinished, tell)
     _tell_unknown_outputs(runs, tell)

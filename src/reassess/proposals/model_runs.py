@@ -90,8 +90,6 @@ class Opener:
         All of them.
     device
         Goes to those that take one.
-    offline
-        Use no network for weights.
 
     Raises
     ------
@@ -99,21 +97,21 @@ class Opener:
         There is a device, and every model is ready to run.
     """
 
-    def __init__(self, models: Sequence[Source], *, device: str | None, offline: bool) -> None:
+    def __init__(self, models: Sequence[Source], *, device: str | None) -> None:
         ready = [model.name for model in models if isinstance(model, ImageModel)]
         if device is not None and len(ready) == len(models):
             raise DataError(
                 "device-not-used", "a loaded model takes no device", where=some(ready, most=3), found=device
             )
         self._takers = takers([name_of(model) for model in models], "device")
-        self._device, self._offline = device, offline
+        self._device = device
 
     def __call__(self, source: Source) -> ImageModel:
         """A model that is ready to run."""
         if isinstance(source, ImageModel):
             return source
         device = self._device if name_of(source) in self._takers else None
-        return open_model(source, device=device, offline=self._offline)
+        return open_model(source, device=device)
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ def takers(models: Sequence[str], option: str) -> list[str]:
     return [model for model in models if ModelSource(model).takes(option)] or list(models)
 
 
-def open_model(source: str | ModelSource, *, device: str | None = None, offline: bool = False) -> ImageModel:
+def open_model(source: str | ModelSource, *, device: str | None = None) -> ImageModel:
     r"""A model that is ready to run, with its weights and its preprocessing.
 
     Parameters
@@ -31,8 +31,6 @@ def open_model(source: str | ModelSource, *, device: str | None = None, offline:
         The model; or its name alone, see `ModelSource`. That of a Python function runs the code of its module.
     device
         Where it runs, as PyTorch calls it; by default a GPU if there is one. There it computes in mixed precision.
-    offline
-        Use no network for its weights.
 
     Raises
     ------
@@ -59,15 +57,15 @@ def open_model(source: str | ModelSource, *, device: str | None = None, offline:
     if isinstance(source, str):
         source = ModelSource(source)
     with redirect_stdout(sys.stderr):  # what libraries print is no result
-        return _opened(source, device, offline)
+        return _opened(source, device)
 
 
-def _opened(source: ModelSource, device: str | None, offline: bool) -> ImageModel:
+def _opened(source: ModelSource, device: str | None) -> ImageModel:
     kind, _, name = source.name.partition(":")
     if kind == "timm" and name:
-        return open_timm(source, name, device, offline=offline)
+        return open_timm(source, name, device)
     if kind == "torchvision" and name:
-        return open_torchvision(source, name, device, offline=offline)
+        return open_torchvision(source, name, device)
     if kind == "onnx" and name:
         if source.checkpoint is not None:
             raise DataError(

@@ -19,22 +19,6 @@ def draw_choice(path: Path, choice: ModelChoice, *, force: bool = False) -> None
     """Draw what the best subsets of models reach, and the chosen one with the recall that is shown for it.
 
     Where no models are chosen, the others are drawn.
-
-    Parameters
-    ----------
-    path
-        An svg, png or pdf file.
-    choice
-        As `choose_models` gives it.
-    force
-        Overwrite a file that exists.
-
-    Raises
-    ------
-    MissingPackageError
-        matplotlib is not installed.
-    OutputError
-        The file exists, or cannot be written.
     """
     save_figure(path, partial(_choice_on, choice=choice), title="Models to propose labels", force=force)
 

@@ -40,7 +40,7 @@ def test_the_preset_makes_the_published_scores_and_from_them_the_published_label
     published = read_scores(real_file("scores.npz"))
     real, original = read_labels(real_file("real.json")), load_original(real_file("validation_labels.txt"))
     output, model = tmp_path / "scores.npz", tmp_path / "model.npz"
-    result = run("aggregate", "--preset", "imagenet-real", "-o", output, "--model", model, "--offline")
+    result = run("aggregate", "--preset", "imagenet-real", "-o", output, "--model", model)
     assert result.code == 0
     assert result.out.splitlines()[1] == "prior: invalid 0.7815, valid 0.2185"
     made = read_scores(output)

@@ -64,19 +64,19 @@ def test_every_file_that_the_results_rest_on_is_named_with_its_hash(shop: Path, 
     ]
     names = ", ".join(f"benchmark/{path.name}" for path in parts.values())
     assert result.out.splitlines() == [
-        "file       re-assessed top-1 %             95 %   original top-1 %     soft   recall   scored   left out",
+        "file       reassessed top-1 %             95 %   original top-1 %     soft   recall   scored   left out",
         "────────────────────────────────────────────────────────────────────────────────────────────────────────",
         "poor.csv                 66.67   20.77 to 93.85                  -   0.7833        -        3          1",
         "",
         "file       mistakes   rejected by experts",
         "─────────────────────────────────────────",
         "poor.csv          1                     1",
-        "poor.csv: csv: images named by column image; ids, top 1, column prediction; joined by name",
+        "poor.csv: csv: images named by column image; ids, top 1, column prediction; joined by path",
         "poor.csv: left out: 1 with an empty label set, 1 of the 4 labelled images have no prediction",
         f"classes: the 4 names in {names}, sorted: bowl, cup, mug, plate",
         f"read: {'; '.join(files)}",
         "95 %: Wilson intervals, over images",
-        "soft: the best that any model can reach is 0.8833",
+        "soft: no model can exceed 0.8833",
         "no original: original labels are missing",
         "no recall at size: some images have more labels than the file has ids for each (1)",
     ]
@@ -105,15 +105,15 @@ def test_an_own_benchmark_with_class_names_as_text_is_measured(shop: Path, run: 
         ["poor.csv", "66.67", "20.77", "to", "93.85", "-", "-", "-", "3", "1"],
     ]
     assert notes == [
-        "each file: csv: images named by column image; ids, top 1, column prediction; joined by name",
-        "each file: left out: 1 with an empty label set, 1 of the 4 labelled images have no prediction",
+        "all files: csv: images named by column image; ids, top 1, column prediction; joined by path",
+        "all files: left out: 1 with an empty label set, 1 of the 4 labelled images have no prediction",
         "classes: the 4 names in labels.json, sorted: bowl, cup, mug, plate",
         f"read: labels labels.json, sha256 {hashlib.sha256(Path('labels.json').read_bytes()).hexdigest()[:12]}",
         "95 %: Wilson intervals, over images",
         "no original: original labels are missing",
         "no recall at size: some images have more labels than the file has ids for each (1)",
-        "no soft: no scores are at hand",
-        "no mistakes: no scores are at hand",
+        "no soft: scores are missing",
+        "no mistakes: scores are missing",
     ]
 
 
@@ -137,12 +137,12 @@ def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results
         "file": "poor.csv",
         "images": 4,
         "scored": 3,
-        "left_out": {"empty": 1, "unlabelled": 0, "unknown": 0},
+        "not_scored": {"empty": 1, "unlabelled": 0, "unknown": 0},
         "scorable": 4,
-        "detected": "csv: images named by column image; ids, top 1, column prediction; joined by name",
+        "detected": "csv: images named by column image; ids, top 1, column prediction; joined by path",
         "unknown_classes": {"predictions": 0, "names": 0},
         "interval": "95 %, Wilson, over images",
-        "label_set": "re-assessed",
+        "label_set": "reassessed",
         "real": {"1": proportion(2, 3, 0.2077, 0.9385)},
         "original": None,
         "original_reason": "original labels are missing",
@@ -151,7 +151,8 @@ def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results
         "soft": {"accuracy": pytest.approx((0.85 + 0.5 + 1) / 3), "ceiling": pytest.approx((0.9 + 0.75 + 1) / 3)},
         "recall_at_size": None,
         "recall_at_size_reason": "some images have more labels than the file has ids for each (1)",
-        "mistakes": dict.fromkeys(KINDS, 0) | {"expert_valid": None, "expert_rejected": None, "rejected": 1},
+        "mistakes": dict.fromkeys(KINDS, 0)
+        | {"expert_valid": None, "rejected_by_experts": None, "asked_and_rejected": 1},
         "by_label_count": [
             {"labels": 1, "n": 2, "real": {"1": proportion(1, 2, 0.0945, 0.9055)}, "recall_at_size": 0.5},
             {"labels": 2, "n": 1, "real": {"1": proportion(1, 1, 0.2065, 1.0)}, "recall_at_size": None},
@@ -203,7 +204,7 @@ def test_scores_of_all_classes_headed_by_class_name_are_ranked(shop: Path, run: 
     """The tie between cup and mug goes to cup, the lower class id, though mug's column comes first."""
     rows = [("shop/5.jpg", 0.5, 0.5, 0.1, 0.2), ("shop/2.jpg", 0.0, 0.1, 0.7, 0.9)]
     write_csv("table.csv", "image,mug,cup,bowl,plate", rows)
-    argv = ["evaluate", "table.csv", "--labels", "labels.json", "--topk", "1,2,4"]
+    argv = ["evaluate", "table.csv", "--labels", "labels.json", "--top-k", "1,2,4"]
     (result,) = results_of(run, *argv)
     assert {k: counts(part) for k, part in result["real"].items()} == {"1": (2, 2), "2": (2, 2), "4": (2, 2)}
     assert result["recall_at_size"] == 1
@@ -247,7 +248,7 @@ def test_names_are_matched_as_asked_and_so_are_scores(match: str, shop: Path, ru
     assert run(*argv).code == 1
     (result,) = results_of(run, *argv, "--match", match)
     assert counts(result["real"]["1"]) == (2, 3)
-    assert result["mistakes"]["rejected"] == 1
+    assert result["mistakes"]["asked_and_rejected"] == 1
     assert result["soft"]["accuracy"] == pytest.approx((0.85 + 0.5 + 1) / 3)
 
 
@@ -264,17 +265,17 @@ def test_unknown_images_are_an_error_or_counted(shop: Path, run: Evaluate) -> No
         "  fix:     check the names, or leave such images out with --ignore-unknown\n"
     )
     (result,) = results_of(run, *argv, "--ignore-unknown")
-    assert result["left_out"] == {"empty": 1, "unlabelled": 0, "unknown": 1}
-    assert result["images"] == result["scored"] + sum(result["left_out"].values()) == 5
+    assert result["not_scored"] == {"empty": 1, "unlabelled": 0, "unknown": 1}
+    assert result["images"] == result["scored"] + sum(result["not_scored"].values()) == 5
 
 
 def test_images_that_only_the_scores_know_were_never_rated_in_every_output(shop: Path, run: Evaluate) -> None:
     Path("fewer.json").write_text(
         json.dumps({name: LABELS[name] for name in ("shop/1.jpg", "shop/2.jpg")} | {"x": ["bowl"]})
     )
-    argv = ["evaluate", "good.csv", "--labels", "fewer.json", "--scores", "scores.csv", "--per-image", "out.csv"]
+    argv = ["evaluate", "good.csv", "--labels", "fewer.json", "--scores", "scores.csv", "--details", "out.csv"]
     (result,) = results_of(run, *argv)
-    assert result["left_out"] == {"empty": 0, "unlabelled": 2, "unknown": 0}
+    assert result["not_scored"] == {"empty": 0, "unlabelled": 2, "unknown": 0}
     assert [row["state"] for row in read_csv("out.csv")] == ["labelled", "labelled", "unlabelled", "unlabelled"]
 
 
@@ -287,7 +288,7 @@ def test_one_bad_file_among_many_is_its_error_and_no_table(shop: Path, run: Eval
 
 
 def test_one_bad_file_among_many_writes_no_table_of_images(shop: Path, run: Evaluate) -> None:
-    result = run("evaluate", "good.csv", "no.csv", "--labels", "labels.json", "--per-image", "out.csv")
+    result = run("evaluate", "good.csv", "no.csv", "--labels", "labels.json", "--details", "out.csv")
     assert result.code == 1
     assert not Path("out.csv").exists()
 
@@ -306,7 +307,7 @@ def test_original_labels_of_an_own_benchmark_are_put_into_the_classes_of_its_lab
     originals = [("shop/1.jpg", "mug"), ("shop/2.jpg", "plate"), ("shop/3.jpg", "plate"), ("shop/4.jpg", "mug")]
     write_csv("original.csv", "image,class", originals)
     argv = ["evaluate", "good.csv", "--labels", "labels.json", "--original", "original.csv", "--scores", "scores.csv"]
-    (result,) = results_of(run, *argv, "--per-image", "out.csv")
+    (result,) = results_of(run, *argv, "--details", "out.csv")
     assert counts(result["original"]["1"]) == (1, 4)
     assert [row["original_rank"] for row in read_csv("out.csv")] == ["", "1", "", ""]
 
@@ -331,7 +332,7 @@ def ids(shop: Path) -> list[list[int]]:
 
 
 def test_rows_without_names_are_joined_by_position_and_the_output_says_so(ids: list[Any], run: Evaluate) -> None:
-    (result,) = results_of(run, "evaluate", "ids.npy", "--labels", "numbered.json", "--topk", "1,2")
+    (result,) = results_of(run, "evaluate", "ids.npy", "--labels", "numbered.json", "--top-k", "1,2")
     assert result["detected"] == "npy 5x2: ids, top 2; joined by position, in the order of the label set"
     assert {k: counts(part) for k, part in result["real"].items()} == {"1": (2, 4), "2": (4, 4)}
     assert result["recall_at_size"] == pytest.approx((1 + 0 + 1 + 0) / 4)
@@ -340,10 +341,10 @@ def test_rows_without_names_are_joined_by_position_and_the_output_says_so(ids: l
 def test_names_may_come_from_a_file_of_their_own(ids: list[Any], run: Evaluate) -> None:
     Path("names.txt").write_text("\n".join(reversed(LABELS)) + "\n")
     np.save("backwards.npy", np.array(ids[::-1]))
-    files = ["backwards.npy", "--names", "names.txt", "--labels", "numbered.json", "--topk", "1,2", "--json"]
+    files = ["backwards.npy", "--names", "names.txt", "--labels", "numbered.json", "--top-k", "1,2", "--json"]
     document = document_of(run("evaluate", *files), "evaluate")
     assert {k: counts(part) for k, part in document["results"][0]["real"].items()} == {"1": (2, 4), "2": (4, 4)}
-    assert document["results"][0]["detected"] == "npy 5x2: ids, top 2, names from a file; joined by name"
+    assert document["results"][0]["detected"] == "npy 5x2: ids, top 2, names from a file; joined by path"
     assert [entry["name"] for entry in document["inputs"]] == ["labels", "predictions", "names"]
 
 
@@ -361,7 +362,7 @@ def test_names_may_be_those_of_one_of_several_files_and_a_second_file_for_one_is
     np.save("backwards.npy", np.array(ids[::-1]))
     Path("names.txt").write_text("\n".join(LABELS))
     Path("back.txt").write_text("\n".join(reversed(LABELS)))
-    argv = ["evaluate", "ids.npy", "backwards.npy", "--labels", "numbered.json", "--topk", "1,2", "--json"]
+    argv = ["evaluate", "ids.npy", "backwards.npy", "--labels", "numbered.json", "--top-k", "1,2", "--json"]
     names = ["--names", "backwards.npy=back.txt", "--names", "names.txt"]
     results = document_of(run(*argv, *names), "evaluate")["results"]
     assert [counts(result["real"]["1"]) for result in results] == [(2, 4), (2, 4)]
@@ -395,7 +396,7 @@ def test_fewer_rows_without_names_are_an_error(ids: list[Any], run: Evaluate) ->
 def test_a_k_larger_than_a_file_holds_is_an_error_and_the_default_is_what_it_holds(
     ids: list[Any], run: Evaluate
 ) -> None:
-    call = run("evaluate", "ids.npy", "--labels", "numbered.json", "--topk", "1,5")
+    call = run("evaluate", "ids.npy", "--labels", "numbered.json", "--top-k", "1,5")
     assert (call.code, call.out) == (1, "")
     assert call.err == (
         "Error: k out of range\n"
@@ -412,7 +413,7 @@ def test_a_list_of_classes_maps_outputs_and_says_what_is_left_out(shop: Path, ru
     Path("classes.txt").write_text("plate\nspoon\nmug\ncup\n")
     scores = [[0, 9, 2, 2], [3, 9, 0, 1], [0, 9, 1, 2], [0, 9, 2, 1], [0, 9, 2, 1]]
     np.save("scores.npy", np.array(scores, np.float16))
-    argv = ["evaluate", "scores.npy", "--labels", "labels.json", "--classes", "classes.txt", "--per-image", "o.csv"]
+    argv = ["evaluate", "scores.npy", "--labels", "labels.json", "--classes", "classes.txt", "--details", "o.csv"]
     document = document_of(run(*argv, "--json"), "evaluate")
     assert [row["top1"] for row in read_csv("o.csv")] == ["cup", "plate", "cup", "mug", "mug"]
     detected = document["results"][0]["detected"]
@@ -464,7 +465,7 @@ def test_a_row_for_each_image_and_model_tells_what_happened(ids: list[Any], run:
     write_csv("original.csv", "image,class", [("shop/1.jpg", "cup"), ("shop/2.jpg", "mug"), ("shop/3.jpg", "bowl")])
     argv = ["evaluate", "ids.npy", "poor.csv", "--labels", "labels.json", "--original", "original.csv"]
     argv += ["--classes", "outputs.txt"]
-    result = run(*argv, "--per-image", "out.csv", "--quiet")
+    result = run(*argv, "--details", "out.csv", "--quiet")
     assert (result.code, result.err) == (0, "")
     headings = ["file", "image", "state", "labels", "top1", "correct", "rank", "valid_found", "original_rank"]
     rows = read_csv("out.csv")
@@ -489,20 +490,20 @@ def test_with_scores_the_table_tells_how_probable_the_top_1_is_and_what_is_known
     shop: Path, run: Evaluate
 ) -> None:
     argv = ["evaluate", "poor.csv", "--labels", "labels.json", "--scores", "scores.csv"]
-    result = run(*argv, "--per-image", "out.csv")
+    result = run(*argv, "--details", "out.csv")
     assert result.out.splitlines()[4:7] == [
-        "file       mistakes   rated and rejected",
+        "file       mistakes   asked and rejected",
         "────────────────────────────────────────",
         "poor.csv          1                    1",
     ]
     rows = read_csv("out.csv")
     assert [row["score"] for row in rows if row["state"] == "labelled"] == ["0.85", "0.5", "1.0"]
-    assert [row["mistake"] for row in rows] == ["", "rejected", "", ""]
+    assert [row["mistake"] for row in rows] == ["", "asked_and_rejected", "", ""]
 
 
 def test_a_table_of_images_that_exists_is_overwritten_only_by_force(shop: Path, run: Evaluate) -> None:
     Path("out.csv").write_text("precious")
-    argv = ["evaluate", "good.csv", "--labels", "labels.json", "--per-image", "out.csv"]
+    argv = ["evaluate", "good.csv", "--labels", "labels.json", "--details", "out.csv"]
     result = run(*argv)
     assert (result.code, result.out) == (1, "")
     assert result.err == (
@@ -515,13 +516,13 @@ def test_a_table_of_images_that_exists_is_overwritten_only_by_force(shop: Path, 
 
 def test_predictions_are_never_overwritten_by_what_became_of_them(shop: Path, run: Evaluate) -> None:
     before = Path("good.csv").read_text()
-    result = run("evaluate", "good.csv", "--labels", "labels.json", "--per-image", "good.csv", "--force")
+    result = run("evaluate", "good.csv", "--labels", "labels.json", "--details", "good.csv", "--force")
     assert (result.code, result.out, Path("good.csv").read_text()) == (1, "", before)
     assert result.err == "Error: output file is also an input\n  where:   good.csv\n  fix:     choose another name\n"
 
 
 def test_a_table_of_images_of_no_known_kind_is_refused_before_any_work(shop: Path, run: Evaluate) -> None:
-    result = run("evaluate", "no-such-file.csv", "--per-image", "out.xlsx")
+    result = run("evaluate", "no-such-file.csv", "--details", "out.xlsx")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         "Error: wrong kind of file for a table\n"
@@ -569,8 +570,8 @@ def test_several_thresholds_show_how_accuracy_and_ranks_move(option: str, shop: 
     [
         ("--threshold", "0.5,80", "80.0 is not in the range 0<=x<=1. Give numbers such as 0.5,0.8,0.95."),
         ("--threshold", "0.5,,1", "'' is not a valid float range. Give numbers such as 0.5,0.8,0.95."),
-        ("--topk", "0", "0 is not in the range x>=1. Give numbers such as 1,5."),
-        ("--topk", "all", "'all' is not a valid integer range. Give numbers such as 1,5."),
+        ("--top-k", "0", "0 is not in the range x>=1. Give numbers such as 1,5."),
+        ("--top-k", "all", "'all' is not a valid integer range. Give numbers such as 1,5."),
     ],
 )
 def test_a_number_that_an_option_does_not_take_is_a_usage_error(
@@ -584,33 +585,36 @@ def test_a_number_that_an_option_does_not_take_is_a_usage_error(
 # Known data
 
 
-def test_offline_without_the_data_is_an_error_that_says_how_to_fix(shop: Path, run: Evaluate) -> None:
-    result = run("evaluate", "good.csv", "--offline")
+def test_offline_without_the_data_is_an_error_that_says_how_to_fix(
+    shop: Path, run: Evaluate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REASSESS_OFFLINE", "1")
+    result = run("evaluate", "good.csv")
     assert (result.code, result.out) == (1, "")
-    assert result.err.startswith("Error: imagenet-real is not on this machine, and no network is to be used\n")
-    assert "or reassess data fetch imagenet-real, where there is a network;" in result.err
+    assert result.err.startswith("Error: imagenet-real is not on this machine, and the network is off\n")
+    assert "or reassess fetch imagenet-real, without REASSESS_OFFLINE;" in result.err
     assert "name that folder in REASSESS_DATA" in result.err
 
 
 def test_class_folder_order_without_original_labels_is_an_error(shop: Path, run: Evaluate) -> None:
     Path("labels.json").write_text(json.dumps({name: [0] for name in validation_names()[:5]}))
     np.save("ids.npy", np.zeros(5, int))
-    result = run("evaluate", "ids.npy", "--labels", "labels.json", "--order", "class-folder")
+    result = run("evaluate", "ids.npy", "--labels", "labels.json", "--names", "class-folder")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         "Error: class-folder order needs original labels, which are missing\n"
-        "  fix:     reassess data fetch imagenet-original, or pass --original FILE\n"
+        "  fix:     reassess fetch imagenet-original, or pass --original FILE\n"
     )
 
 
 def test_an_order_of_rows_that_have_names_or_another_number_is_an_error(shop: Path, run: Evaluate) -> None:
-    result = run("evaluate", "good.csv", "--labels", "labels.json", "--order", "validation")
+    result = run("evaluate", "good.csv", "--labels", "labels.json", "--names", "validation")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         "Error: file has image names, so rows need no order\n  where:   good.csv\n  fix:     leave --order out\n"
     )
     np.save("rows.npy", np.zeros((5, 4), np.float32))
-    result = run("evaluate", "rows.npy", "--labels", "labels.json", "--order", "validation")
+    result = run("evaluate", "rows.npy", "--labels", "labels.json", "--names", "validation")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         "Error: not as many rows as the validation order has images\n"
@@ -641,7 +645,7 @@ def real(
 def test_the_original_labels_as_a_model_reach_90_02_percent(
     real: npt.NDArray[np.int32], real_file: Callable[[str], Path], run: Evaluate
 ) -> None:
-    document = document_of(run("evaluate", "original.npy", "--json", "--offline"), "evaluate")
+    document = document_of(run("evaluate", "original.npy", "--json"), "evaluate")
     sources = {
         "imagenet-real": "real.json",
         "imagenet-real-scores": "scores.npz",
@@ -656,7 +660,7 @@ def test_the_original_labels_as_a_model_reach_90_02_percent(
     (result,) = document["results"]
     assert counts(result["real"]["1"]) == (42_164, 46_837)
     assert counts(result["original"]["1"]) == (50_000, 50_000)
-    assert result["left_out"] == {"empty": 3163, "unlabelled": 0, "unknown": 0}
+    assert result["not_scored"] == {"empty": 3163, "unlabelled": 0, "unknown": 0}
     assert {name: f"{value:.4f}" for name, value in result["soft"].items()} == {
         "accuracy": "0.9139",
         "ceiling": "0.9947",
@@ -671,26 +675,26 @@ def test_class_folder_order_is_caught_and_can_be_asked_for(real: npt.NDArray[np.
     call = run("evaluate", "folders.npy")
     assert (call.code, call.out) == (1, "")
     assert call.err == (
-        "Error: the predictions agree with the original labels no more than chance would\n"
+        "Error: predictions agree with the original labels no better than chance\n"
         "  where:   folders.npy\n"
         "  allowed: well above 0.10 %\n"
         "  found:   0.11 % as given (55 of 50,000); 100.0 % in class-folder order\n"
-        "  fix:     pass --order class-folder (what a reader of class folders yields)\n"
+        "  fix:     pass --names class-folder (what a reader of class folders yields)\n"
     )
-    (result,) = results_of(run, "evaluate", "folders.npy", "--order", "class-folder")
+    (result,) = results_of(run, "evaluate", "folders.npy", "--names", "class-folder")
     assert counts(result["real"]["1"]) == (42_164, 46_837)
-    assert result["detected"] == "npy 50000: ids, top 1, rows in class-folder order; joined by name"
+    assert result["detected"] == "npy 50000: ids, top 1, rows in class-folder order; joined by path"
     (result,) = results_of(run, "evaluate", "folders.npy", "--original", "none")
     assert counts(result["real"]["1"]) == (60, 46_837)
     assert result["original"] is None
 
 
 def test_validation_order_may_be_said_out_loud(real: npt.NDArray[np.int32], run: Evaluate) -> None:
-    (result,) = results_of(run, "evaluate", "original.npy", "--order", "validation")
+    (result,) = results_of(run, "evaluate", "original.npy", "--names", "validation")
     assert counts(result["real"]["1"]) == (42_164, 46_837)
-    call = run("evaluate", "original.npy", "--order", "class-folder")
+    call = run("evaluate", "original.npy", "--names", "class-folder")
     assert call.code == 1
-    assert "the predictions agree with the original labels no more than chance would" in call.err
+    assert "predictions agree with the original labels no better than chance" in call.err
 
 
 def test_cut_at_0_8_the_scores_give_the_published_accuracy(real: npt.NDArray[np.int32], run: Evaluate) -> None:
@@ -741,7 +745,7 @@ def test_where_nothing_checks_the_order_of_rows_it_says_so_and_what_to_fetch(
     (tmp_path / "labels.json").write_text(json.dumps({image: [1]}))
     (tmp_path / "said.csv").write_text(f"image,prediction\n{image},1\n")
     argv = ["evaluate", tmp_path / "said.csv", "--labels", tmp_path / "labels.json"]
-    assert f"{note}: reassess data fetch imagenet-original\n" in run(*argv).out
+    assert f"{note}: reassess fetch imagenet-original\n" in run(*argv).out
     assert note not in run(*argv, "--original", "none").out
 
 
@@ -754,7 +758,7 @@ FOUR = "4 predictions by 2 names that no class has, "
 @pytest.fixture
 def saucers(shop: Path) -> list[str]:
     write_csv("saucers.csv", "image,prediction_1,prediction_2", SAUCERS)
-    return ["evaluate", "saucers.csv", "--labels", "labels.json", "--topk", "1,2"]
+    return ["evaluate", "saucers.csv", "--labels", "labels.json", "--top-k", "1,2"]
 
 
 @pytest.mark.parametrize(
@@ -780,7 +784,7 @@ def test_names_that_no_class_has_are_counted_and_said_even_if_quiet(
     (result,) = json.loads(call.out)["results"]
     assert tuple(counts(result["real"][k]) for k in ("1", "2")) == tuple((n, 3) for n in hits)
     assert result["unknown_classes"] == {"predictions": 4, "names": 2}
-    assert f"; {text}; joined by name" in result["detected"]
+    assert f"; {text}; joined by path" in result["detected"]
 
 
 def test_names_that_no_class_has_are_an_error_on_request(saucers: list[str], run: Evaluate) -> None:
@@ -798,7 +802,7 @@ def test_names_that_no_class_has_are_an_error_on_request(saucers: list[str], run
 def test_what_is_no_class_is_empty_in_the_table_of_images_and_named_so_by_class(
     saucers: list[str], run: Evaluate
 ) -> None:
-    call = run(*saucers, "--per-image", "out.csv", "--by", "class", "--quiet")
+    call = run(*saucers, "--details", "out.csv", "--by", "class", "--quiet")
     assert [row["top1"] for row in read_csv("out.csv")] == ["", "plate", ""]
     assert [line.split()[1:] for line in call.out.splitlines()[7:]] == [
         ["bowl", "no", "class", "(1)", "1", "0.00", "0"],
@@ -829,7 +833,7 @@ def test_original_accuracy_is_given_on_all_images_and_on_the_scored_ones(differe
     (result,) = results_of(run, *argv)
     assert counts(result["original"]["1"]) == (3, 4)
     assert counts(result["original_scored"]["1"]) == (2, 3)
-    assert "original on the scored images: most.csv top-1 66.67 %\n" in run(*argv).out
+    assert "original accuracy on the scored images: most.csv top-1 66.67 %\n" in run(*argv).out
     (result,) = results_of(run, *argv[:-1], "none")
     assert (result["original_scored"], result["original_scored_reason"]) == (None, "original labels are missing")
     write_csv("most.csv", "image,prediction", [entry for entry in MOST.items() if entry[0] != "shop/3.jpg"])
@@ -842,18 +846,18 @@ def test_models_on_different_images_are_ranked_on_the_common_ones_alone(differen
     most, few = results_of(run, *argv)
     assert (most["file"], few["file"]) == ("most.csv", "few.csv")
     assert (counts(most["real"]["1"]), counts(few["real"]["1"])) == ((2, 3), (1, 2))
-    assert set(most["common"]) == {"images", "scored", "left_out", "real", "original", "original_scored"}
+    assert set(most["common"]) == {"images", "scored", "not_scored", "real", "original", "original_scored"}
     for result, hits in ((most, 1), (few, 0)):
         common = result["common"]
         assert (common["images"], common["scored"]) == (2, 1)
-        assert common["left_out"] == {"empty": 1, "unlabelled": 0, "unknown": 0}
+        assert common["not_scored"] == {"empty": 1, "unlabelled": 0, "unknown": 0}
         assert counts(common["real"]["1"]) == (hits, 1)
         assert counts(common["original"]["1"]) == (hits + 1, 2)
         assert counts(common["original_scored"]["1"]) == (hits, 1)
     lines = [line.split() for line in run(*argv, "--quiet").out.splitlines()]
     assert [" ".join(lines[i]) for i in (0, 5)] == [
         "on the 2 images that are in all files:",
-        "each file on its own images, which differ, so that this is no ranking:",
+        "each file on its own images (not a ranking: the images differ):",
     ]
     assert [lines[i][:2] for i in (3, 4, 8, 9)] == [
         ["most.csv", "100.0"],
@@ -884,8 +888,7 @@ def test_models_without_a_common_image_are_not_ranked(different: Path, run: Eval
     }
     out = run(*argv).out
     assert out.startswith(
-        "no ranking: models have no image in common\n"
-        "each file on its own images, which differ, so that this is no ranking:\n"
+        "no ranking: models have no image in common\neach file on its own images (not a ranking: the images differ):\n"
     )
     scored = ("--scores", "scores.csv", "--threshold", "0.5,0.8", "--ignore-unknown")
     results = results_of(run, *argv[:3], *scored)
@@ -938,7 +941,7 @@ REPEATS = [
 
 def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Callable[..., Run]) -> None:
     write_csv("repeats.csv", "set,image,repeat,kind", REPEATS)
-    result = run("evaluate", "good.csv", "poor.csv", "--labels", "labels.json", "--exclude", "repeats.csv")
+    result = run("evaluate", "good.csv", "poor.csv", "--labels", "labels.json", "--duplicates", "repeats.csv")
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
     assert [line.split()[-2:] for line in lines[2:4]] == [["1", "3"], ["1", "3"]], "scored, and left out"
@@ -949,7 +952,7 @@ def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Callable[
     ]
     assert "repeats.csv: another set repeats 2 images of test, 1 exactly and 1 nearly" in lines
     assert (
-        "each file: left out: 1 with an empty label set, 2 excluded, 1 of the 2 labelled images have no prediction"
+        "all files: left out: 1 with an empty label set, 2 excluded, 1 of the 2 labelled images have no prediction"
         in lines
     )
 
@@ -957,7 +960,7 @@ def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Callable[
 def test_if_another_set_repeats_every_image_it_says_that_none_is_left(shop: Path, run: Callable[..., Run]) -> None:
     every = [(name, f"shop/{number}.jpg", number, "exact") for number in range(1, 5) for name in ("train", "test")]
     write_csv("repeats.csv", "set,image,repeat,kind", every)
-    result = run("evaluate", "poor.csv", "--labels", "labels.json", "--exclude", "repeats.csv:test")
+    result = run("evaluate", "poor.csv", "--labels", "labels.json", "--duplicates", "repeats.csv:test")
     assert result.code == 0
     text = "4 excluded, 1 of the 1 labelled images have no prediction, so that no image is left"
     assert f"poor.csv: left out: {text}" in result.out.splitlines()
@@ -967,7 +970,7 @@ def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run:
     write_csv(
         "repeats.csv", "set,image,repeat,kind", [*REPEATS, ("test", "no.jpg", 4, "near"), ("train", "7.jpg", 4, "near")]
     )
-    argv = ("evaluate", "poor.csv", "--labels", "labels.json", "--exclude", "repeats.csv:test", "--json")
+    argv = ("evaluate", "poor.csv", "--labels", "labels.json", "--duplicates", "repeats.csv:test", "--json")
     document = document_of(run(*argv), "evaluate")
     assert document["excluded"] == {
         "file": "repeats.csv",
@@ -979,7 +982,7 @@ def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run:
         "interval": "95 %, Newcombe, over images",
     }
     (result,) = document["results"]
-    assert result["left_out"] == {"empty": 1, "unlabelled": 0, "unknown": 0, "excluded": 2}
+    assert result["not_scored"] == {"empty": 1, "unlabelled": 0, "unknown": 0, "excluded": 2}
     change = result["exclusion"]["real"]["1"]
     assert [(change[part]["hits"], change[part]["n"]) for part in ("all", "rest")] == [(2, 3), (1, 1)]
     assert change["difference"] == pytest.approx(1 / 3)
@@ -989,7 +992,7 @@ def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run:
 
 def test_thresholds_and_label_sets_each_have_their_row_of_the_change(shop: Path, run: Callable[..., Run]) -> None:
     write_csv("repeats.csv", "set,image,repeat,kind", REPEATS)
-    argv = ("evaluate", "good.csv", "--scores", "scores.csv", "--threshold", "0.5,0.8", "--exclude", "repeats.csv")
+    argv = ("evaluate", "good.csv", "--scores", "scores.csv", "--threshold", "0.5,0.8", "--duplicates", "repeats.csv")
     lines = run(*argv).out.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("file") and "excluded" in line)
     assert [line.split()[:4] for line in lines[at + 2 : at + 4]] == [
@@ -997,7 +1000,16 @@ def test_thresholds_and_label_sets_each_have_their_row_of_the_change(shop: Path,
         ["good.csv", "at", "0.8", "2"],
     ]
     write_csv("other.csv", "image,class", [(image, "cup") for image in LABELS])
-    several = ("evaluate", "good.csv", "--labels", "labels.json", "--labels", "other.csv", "--exclude", "repeats.csv")
+    several = (
+        "evaluate",
+        "good.csv",
+        "--labels",
+        "labels.json",
+        "--labels",
+        "other.csv",
+        "--duplicates",
+        "repeats.csv",
+    )
     lines = run(*several).out.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("file") and "excluded" in line)
     assert [line.split()[:3] for line in lines[at + 2 : at + 4]] == [
@@ -1008,7 +1020,7 @@ def test_thresholds_and_label_sets_each_have_their_row_of_the_change(shop: Path,
 
 def test_a_table_without_rows_leaves_nothing_out(shop: Path, run: Callable[..., Run]) -> None:
     write_csv("repeats.csv", "set,image,repeat,kind", [])
-    result = run("evaluate", "good.csv", "--labels", "labels.json", "--exclude", "repeats.csv")
+    result = run("evaluate", "good.csv", "--labels", "labels.json", "--duplicates", "repeats.csv")
     assert result.code == 0
     assert "repeats.csv: no image is repeated" in result.out.splitlines()
     assert "excluded   top-1 % of all" in result.out
@@ -1016,7 +1028,7 @@ def test_a_table_without_rows_leaves_nothing_out(shop: Path, run: Callable[..., 
 
 def test_excluded_images_are_told_in_the_table_of_images(shop: Path, run: Callable[..., Run]) -> None:
     write_csv("repeats.csv", "set,image,repeat,kind", REPEATS)
-    argv = ("evaluate", "good.csv", "--labels", "labels.json", "--exclude", "repeats.csv", "--per-image", "out.csv")
+    argv = ("evaluate", "good.csv", "--labels", "labels.json", "--duplicates", "repeats.csv", "--details", "out.csv")
     assert run(*argv).code == 0
     with Path("out.csv").open() as file:
         states = {row["image"]: row["state"] for row in csv.DictReader(file)}
@@ -1065,6 +1077,6 @@ def test_repeats_that_are_not_of_the_benchmark_are_refused(
     shop: Path, run: Callable[..., Run], rows: list[Any], exclude: str, expected: str
 ) -> None:
     write_csv("repeats.csv", "set,image,repeat,kind", rows)
-    result = run("evaluate", "good.csv", "--labels", "labels.json", "--exclude", exclude)
+    result = run("evaluate", "good.csv", "--labels", "labels.json", "--duplicates", exclude)
     assert (result.code, result.out) == (1, "")
     assert f"Error: {expected}" in result.err

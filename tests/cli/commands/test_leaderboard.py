@@ -31,7 +31,7 @@ def public(real_file: Callable[[str], Path]) -> list[Path]:
 
 def test_the_tables_of_timm_give_the_published_numbers(public: list[Path], run: Callable[..., Run]) -> None:
     table = results_of(run, "leaderboard", *public)
-    assert (len(table["rows"]), table["models"], table["left_out"]) == (1_556, 1_266, {})
+    assert (len(table["rows"]), table["models"], table["rows_dropped"]) == (1_556, 1_266, {})
     assert [round(line["slope"]["value"], 4) for line in table["lines"]] == [0.8116, 0.8304, 0.6792, 0.5511]
     assert (table["families"], table["family_pattern"], table["without_family"]) == (142, r"[^\W\d_]+(?=[^/\\]*$)", 0)
     assert [line["families"] for line in table["lines"]] == [142, 69, 126, 91]
@@ -133,11 +133,11 @@ def test_an_evaluation_is_placed_on_a_leaderboard(here: Path, run: Callable[...,
     assert placement["expected"]["extrapolated"] is True
     assert results_of(run, "leaderboard", "mine.json", "models.csv")["rows"][0]["model"] == "mine.csv"
     own = run("leaderboard", "mine.json", "--place", "mine.json")
-    assert "re-assessed %" in own.out
-    assert "expected re-assessed %" in own.out
+    assert "reassessed %" in own.out
+    assert "expected reassessed %" in own.out
     assert "no level of the original labels" in own.out
     assert "ReaL" not in own.out
-    assert results_of(run, "leaderboard", "mine.json")["label_set"] == "re-assessed"
+    assert results_of(run, "leaderboard", "mine.json")["label_set"] == "reassessed"
 
 
 def test_the_tables_say_what_they_mean(here: Path, run: Callable[..., Run]) -> None:
@@ -184,7 +184,7 @@ def test_what_is_not_known_is_said(here: Path, run: Callable[..., Run]) -> None:
     everything = run("leaderboard", "two.csv", "--place", "original=99,real=99", "--verbose")
     assert (everything.code, everything.err) == (0, "")
     assert everything.out.endswith(
-        shown + "no level of the original labels: the original labels, or the re-assessed ones, are not at hand "
+        shown + "no level of the original labels: the original labels, or the reassessed ones, are not at hand "
         "(--level PERCENT)\n"
         "the given model: nothing is expected: too few families of models for a line\n"
     )
@@ -226,7 +226,7 @@ def test_rows_that_only_one_table_has_are_counted(here: Path, run: Callable[...,
     (here / "r.csv").write_text("model,img_size,top1,top1_diff\na,224,82.0,6.0\nd,224,60.0,1.0\n")
     result = run("leaderboard", "o.csv", "r.csv")
     assert "left out: 2 only in o.csv\nleft out: 1 only in r.csv\n" in result.out
-    assert results_of(run, "leaderboard", "o.csv", "r.csv")["left_out"] == {"only in o.csv": 2, "only in r.csv": 1}
+    assert results_of(run, "leaderboard", "o.csv", "r.csv")["rows_dropped"] == {"only in o.csv": 2, "only in r.csv": 1}
 
 
 def test_quiet_prints_the_tables_alone(here: Path, run: Callable[..., Run]) -> None:

@@ -471,7 +471,7 @@ def test_agreed_images_may_be_kept_and_what_no_model_holds_is_counted(pets: Path
             ["propose", "vit.csv", "-o", "out.csv"],
             1,
             "Error: original labels are missing\n"
-            "  fix:     reassess data fetch imagenet-original; or give --benchmark FOLDER, or --original FILE; or "
+            "  fix:     reassess fetch imagenet-original; or give --benchmark FOLDER, or --original FILE; or "
             "--original none, if there are no original labels\n",
         ),
     ],

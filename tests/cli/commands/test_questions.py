@@ -116,7 +116,7 @@ def test_a_file_that_exists_is_kept_unless_forced_and_an_input_always(shop: Path
             [*ARGV[:5], "-o", "out.jsonl"],
             1,
             "Error: scores are missing, so it is unknown which questions were asked\n"
-            "  fix:     reassess data fetch imagenet-real-scores, or pass --scores FILE with the columns image, class, "
+            "  fix:     reassess fetch imagenet-real-scores, or pass --scores FILE with the columns image, class, "
             "score; or --scores none, if no pair was rated\n",
         ),
         (
@@ -158,7 +158,7 @@ def test_a_benchmark_with_votes_and_no_scores_does_not_say_which_pairs_were_rate
         "  fix:     reassess aggregate --benchmark 'my shop' -o 'my shop/scores.csv'; or --scores none, if no pair was "
         "rated\n"
     )
-    assert "questions   scores not here\n" in run("data", "check", "--benchmark", "my shop").out
+    assert "questions   scores not here\n" in run("status", "my shop").out
     assert run(*argv, "--scores", "none").code == 0
     assert run("aggregate", "--benchmark", "my shop", "-o", "my shop/scores.csv").code == 0
     assert run(*argv, "--force").code == 0

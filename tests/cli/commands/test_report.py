@@ -149,7 +149,7 @@ def test_a_chart_gives_its_numbers_as_json(here: Path, run: Callable[..., Run]) 
 
 def test_a_chart_that_cannot_be_drawn_says_why(here: Path, run: Callable[..., Run]) -> None:
     result = run("plot", "curve", *BOTH, "-o", "f.svg")
-    assert (result.code, result.err) == (1, "Error: there is no curve chart of this: no scores are at hand\n")
+    assert (result.code, result.err) == (1, "Error: there is no curve chart of this: scores are missing\n")
     assert not (here / "f.svg").exists()
     assert run("plot", "pie", *BOTH, "-o", "f.svg").code == 2
 

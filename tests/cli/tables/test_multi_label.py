@@ -51,7 +51,7 @@ def test_the_table_gives_both_conventions_after_the_usual_table(run: Evaluate) -
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
     assert [line.split()[:2] for line in lines[2:4]] == [["good.csv", "50.00"], ["poor.csv", "25.00"]]
-    assert "each file: left out: 2 with an empty label set" in lines
+    assert "all files: left out: 2 with an empty label set" in lines
     start = next(row for row, line in enumerate(lines) if line.startswith("multi-label"))
     assert lines[start].split() == [
         *("multi-label", "valid", "unclear", "wrong", "unreviewed"),
@@ -67,14 +67,14 @@ def test_the_table_gives_both_conventions_after_the_usual_table(run: Evaluate) -
         for name, path in (("labels", "reviewed.json"), ("original", "original.csv"))
     ]
     assert lines[start + 4 :] == [
-        "each file: multi-label: left out: 1 problematic, 1 without a valid class, 0 not reviewed",
+        "all files: multi-label: left out: 1 problematic, 1 without a valid class, 0 not reviewed",
         "classes: the 4 names in reviewed.json, original.csv, sorted: bowl, cup, mug, plate",
         f"read: {'; '.join(hashes)}",
         "95 %: Wilson intervals, over images",
         "no recall at size: some images have more labels than the file has ids for each (1)",
-        "no soft: no scores are at hand",
-        "no mistakes: no scores are at hand",
-        "strict: images of which the first class is unclear are left out; lenient: it is right; unreviewed is wrong",
+        "no soft: scores are missing",
+        "no mistakes: scores are missing",
+        "strict: without images whose first class is unclear; lenient: unclear is correct; unreviewed is wrong",
     ]
 
 
@@ -82,14 +82,14 @@ def test_the_table_gives_both_conventions_after_the_usual_table(run: Evaluate) -
 def test_the_json_holds_what_the_table_shows_and_classes_when_asked(labels: str, run: Evaluate) -> None:
     argv = ["evaluate", "poor.csv", "--labels", labels, "--original", "original.csv"]
     plain, by_class = (results_of(run, *argv, *more)[0] for more in ([], ["--by", "class"]))
-    assert (plain["images"], plain["scored"], plain["scorable"], plain["left_out"]["empty"]) == (6, 4, 4, 2)
+    assert (plain["images"], plain["scored"], plain["scorable"], plain["not_scored"]["empty"]) == (6, 4, 4, 2)
     assert (plain["real"]["1"]["hits"], plain["real"]["1"]["n"]) == (1, 4)
     counts = plain["multi_label"]
     assert [counts[name] for name in ("valid", "unclear", "wrong", "unreviewed")] == [1, 1, 1, 1]
-    assert counts["left_out"] == {"problematic": 1, "empty": 1, "unknown": 0}
+    assert counts["not_scored"] == {"problematic": 1, "empty": 1, "unknown": 0}
     kept = ("hits", "n", "mean_over_classes")
-    assert [counts["unclear_left_out"][name] for name in kept] == [1, 3, 0.25]
-    assert [counts["unclear_is_right"][name] for name in kept] == [2, 4, 0.5]
+    assert [counts["unclear_excluded"][name] for name in kept] == [1, 3, 0.25]
+    assert [counts["unclear_is_correct"][name] for name in kept] == [2, 4, 0.5]
     classes = by_class["multi_label"].pop("by_class")
     assert by_class["multi_label"] == counts
     assert [tuple(entry.values()) for entry in classes] == [
@@ -116,14 +116,14 @@ def test_without_original_labels_there_is_no_mean_over_classes_and_that_is_said(
     assert "no mean over classes: original labels are missing" in run(*argv, "--verbose").out.splitlines()
     counts = results_of(run, *argv)[0]["multi_label"]
     assert counts["by_class"] == []
-    assert counts["unclear_is_right"]["mean_over_classes"] is None
+    assert counts["unclear_is_correct"]["mean_over_classes"] is None
     assert counts["mean_over_classes_reason"] == "original labels are missing"
 
 
 def test_the_table_of_images_tells_what_reviewers_said_of_each_first_class(run: Evaluate) -> None:
     Path("one-more.csv").write_text(Path("poor.csv").read_text() + "7.jpg,cup\n")
     argv = ["evaluate", "one-more.csv", "good.csv", "--labels", "reviewed.json", "--ignore-unknown"]
-    assert run(*argv, "--per-image", "out.csv").code == 0
+    assert run(*argv, "--details", "out.csv").code == 0
     with Path("out.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0])[-2:] == ["mistake", "verdict"]

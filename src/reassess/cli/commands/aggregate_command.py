@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from reassess.aggregation.calibration import POOLING
+from reassess.aggregation.aggregate import AUTO, METHODS, parse_method
+from reassess.aggregation.em import POOLING
 from reassess.aggregation.stopping import warn_of_stop
-from reassess.cli.aggregate_options import METHODS, PRESETS, MadeScores, make_scores
+from reassess.cli.aggregate_options import PRESETS, MadeScores, make_scores
 from reassess.cli.common import Call, Range, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.inputs import (
@@ -18,13 +19,10 @@ from reassess.cli.inputs import (
     from_environment,
     keep_settings,
     match_option,
-    max_bytes_option,
 )
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.benchmark import Benchmark
 from reassess.core.common_classes import classes_of
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError
@@ -53,9 +51,10 @@ _MOST_CLASSES, _MOST_CELLS = 256, 1 << 24  # of which there are matrices of sing
 @click.option("--preset", type=Choice(list(PRESETS)), help="Make scores as a published set was made.")
 @click.option(
     "--method",
-    type=Choice([name for name in METHODS if name not in PRESETS]),
+    type=Choice([AUTO, *METHODS]),
     help="calibrated: each rater is measured on golden answers; em: Dawid and Skene's EM; mean: of no 0, maybe 0.5, "
-    "yes 1; majority: the share of each answer, or class.  [default: the benchmark's; majority for counts of votes; "
+    "yes 1; majority: the share of each answer, or class; imagenet-real: as ReaL's scores were made; auto: em, or with "
+    "golden answers calibrated if it is better on them.  [default: the benchmark's; majority for counts of votes; "
     "em, or with golden answers calibrated where it is better on them]",
 )
 @click.option(
@@ -94,7 +93,6 @@ _MOST_CLASSES, _MOST_CELLS = 256, 1 << 24  # of which there are matrices of sing
 )
 @answers_option
 @match_option
-@max_bytes_option
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="SCORES", help="npz, csv, tsv, jsonl or parquet.")
 @click.option("--model", type=OUTPUT, metavar="OUT", help="Write the raters' matrices and the prior, npz.")
 @call_options
@@ -104,13 +102,10 @@ def aggregate(
     benchmark: Benchmark | None,
     preset: str | None,
     method: str | None,
-    answers: tuple[Id, ...] | None,
-    match: Match | None,
-    max_bytes: int,
     output: Path,
     **given: Any,
 ) -> None:
-    """Make scores of votes.
+    """Compute scores from votes.
 
     A score is the probability that a class is valid, or that an answer is right. VOTES is a file or a known source.
 
@@ -126,20 +121,19 @@ def aggregate(
         benchmark = None
     if preset and benchmark:
         raise click.UsageError("Give --preset or --benchmark: a preset has its benchmark.")
-    source = benchmark or PRESETS.get(preset or "", Benchmark())
+    method = preset or method
+    if method is None and benchmark is not None and benchmark.method is not None:
+        method = parse_method(benchmark.method)[0]
+    source = benchmark or PRESETS.get(method or "", Benchmark())
     _check_outputs(call, output, given["model"], benchmark)
-    if benchmark is None and preset is None and votes is None:
+    if votes is None and "votes" not in source.sources and benchmark is None:
         raise click.UsageError("Give VOTES, --benchmark or --preset.")
-    asked = preset or method or source.method
     made = make_scores(
         call,
         source,
         votes,
-        asked,
+        None if method == AUTO else method,
         given,
-        answers=answers,
-        match=match,
-        max_bytes=max_bytes,
         check=partial(_check_votes, output, given),
     )
     result = made.aggregation
@@ -152,7 +146,9 @@ def aggregate(
             write_posterior(output, result.posterior, force=call.force)
         if given["model"] and result.model:
             write_rater_model(given["model"], result.model, force=call.force)
-        keep_settings(benchmark, output, "scores", method=made.method, match=match, answers=answers)
+        keep_settings(
+            benchmark, output, "scores", method=result.method, match=call.reading.match, answers=call.reading.answers
+        )
     _report(call, made, output)
 
 

@@ -5,29 +5,15 @@ A command lives in a module of its own, which is imported when the command runs 
 
 import click
 
-from reassess.cli.help_pages import LazyGroup
+from reassess.cli.help_pages import LazyGroup, commands_of
 
-__all__ = ["COMMANDS", "annotate"]
-
-COMMANDS = {
-    "create": "Make a campaign of tasks.",
-    "invite": "Add people, and print the link by which each enters.",
-    "serve": "Serve the pages in which people answer.",
-    "status": "Say how far a campaign is, and how each rater does.",
-    "void": "Count the votes of a rater no more.",
-    "restore": "Count the votes of a rater again.",
-    "export": "Write the votes as a benchmark's folder.",
-    "backup": "Copy a campaign while it is served.",
-    "simulate": "Let programs answer, to try a campaign before people do.",
-    "demo": "Open a small campaign of drawn shapes.",
-    "upgrade": "Bring a campaign of an earlier version to the form of this one.",
-}
+__all__ = ["annotate"]
 
 
 @click.group(
     cls=LazyGroup,
     package="reassess.cli.commands.annotate",
-    lines=COMMANDS,
+    sections={"Commands": commands_of("annotate")},
     docs="docs/annotate.md",
     examples=[
         "reassess annotate create pets.db --benchmark pets --tasks tasks.jsonl",

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -22,8 +21,6 @@ from reassess.cli.prediction_inputs import each_prediction
 from reassess.cli.tables.clean_table import print_cleaning
 from reassess.core.benchmark import Benchmark
 from reassess.core.folds import Folds
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.votes import Votes
 from reassess.data.joined_parts import benchmark_names
@@ -127,11 +124,8 @@ def clean(
     original: str | None,
     votes: str | None,
     golden: str | None,
-    answers: tuple[Id, ...] | None,
-    match: Match | None,
-    **reading: Any,
 ) -> None:
-    """Choose the training images that are worth keeping.
+    """Find wrong labels from held-out predictions.
 
     Each HELDOUT holds what a model says of images that it was not trained on: of all images, or of one fold. Files
     that hold each image once are a repetition; several repetitions, or several models, count together. OUT lists the
@@ -146,11 +140,9 @@ def clean(
     outputs.check(call, benchmark)
     judges = load_original_judges(
         call,
-        matched(benchmark or Benchmark(), match),
+        matched(call, benchmark or Benchmark()),
         original,
         {part: source for part, source in (("votes", votes), ("golden", golden)) if source is not None},
-        answers=answers,
-        max_bytes=reading["max_bytes"],
     )
     if judges.original is None:
         raise click.UsageError("The benchmark has no original labels: give --original FILE.")
@@ -158,7 +150,7 @@ def clean(
     how = judges.benchmark.match or "path"
     parts = [_load_folds(call, path, judges.benchmark) for path in folds]
     groups, _ = ([], 0) if repeats is None else load_groups(call, repeats, judges.original, judges.benchmark)
-    read = dict(each_prediction(call, files, judges, **reading))
+    read = dict(each_prediction(call, files, judges))
     held_out = HeldOutPredictions.of(read, judges.original, folds=parts, repeats=groups, match=how)
     checkers = judges.votes or judges.experts
     checked = None if checkers is None else checked_truth(checkers)

@@ -17,7 +17,6 @@ from reassess.cli.part_inputs import joined_parts, matched, needed_part, read_cl
 from reassess.cli.screen import print_table
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.folds import Folds
-from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets
 from reassess.data.loading import load_original
 from reassess.formats import write_folds
@@ -66,16 +65,15 @@ def folds(
     seed: int,
     benchmark: Benchmark | None,
     original: str | None,
-    match: Match | None,
 ) -> None:
-    """Part images into folds, as many of each class in each, to hold out one after another.
+    """Split images into stratified folds.
 
     The same names, labels, repeats and seed give the same folds, in whatever order the images are.
     """
     if benchmark is None and original is None:
         raise click.UsageError("Give the images and their labels: --benchmark or --original.")
     call.check_output(output, TABLE_SUFFIXES, "folds", benchmark=benchmark)
-    benchmark = matched(benchmark or Benchmark(), match)
+    benchmark = matched(call, benchmark or Benchmark())
     labels = _load_original(call, benchmark, original)
     groups, others = ([], 0) if repeats is None else load_groups(call, repeats, labels, benchmark)
     made = make_folds(labels, k=k, repeats=groups, seed=seed)

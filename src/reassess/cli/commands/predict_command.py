@@ -9,7 +9,7 @@ import click
 from reassess.cli.common import Call, call_options, counting, usable_cores
 from reassess.cli.help_pages import Choice, Command
 from reassess.cli.inputs import FILE, OUTPUT, benchmark_option
-from reassess.cli.prediction_inputs import own_file
+from reassess.cli.prediction_inputs import own_value
 from reassess.cli.screen import print_table
 from reassess.core.benchmark import Benchmark
 from reassess.formats.files import read_lines
@@ -115,7 +115,7 @@ def predict(
     strict: bool,
     benchmark: Benchmark | None,
 ) -> None:
-    """Run models on images, and write what they predict.
+    """Run models on images.
 
     MODEL is timm:NAME, torchvision:NAME, onnx:FILE or python:MODULE:FUNCTION, which gives the scores of a list of
     pictures; the code of the module runs. A run that was interrupted goes on if it is called again.
@@ -135,7 +135,6 @@ def predict(
             workers=min(usable_cores() - 1, _MOST_WORKERS) if workers is None else workers,
             device=device,
             strict=strict,
-            offline=call.offline,
             force=call.force,
             tell=call.tell_first,
             progress=progress,
@@ -160,8 +159,8 @@ def _source(
         takers = [each for each in models if ModelSource(each).takes(option)]
         if takers and model not in takers:  # what is given for all is not for this one
             given = [text for text in given if text.startswith(f"{model}=")]
-        path = own_file(model, models, given, f"--{option}")
-        files[option] = None if path is None else call.read(option, path)
+        path = own_value(model, models, given, f"--{option}")
+        files[option] = None if path is None else call.read(option, Path(path))
     if model.startswith("onnx:"):
         call.read("model", Path(model.removeprefix("onnx:")))
     outputs = None if files["classes"] is None else read_lines(files["classes"])

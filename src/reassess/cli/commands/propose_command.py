@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -25,14 +24,11 @@ from reassess.cli.prediction_inputs import each_prediction, short_names
 from reassess.cli.tables.propose_table import lower, print_candidates, print_choice, tell_written, write_frontier
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.candidates import Candidates
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.model_choice import ModelChoice
 from reassess.core.predictions import Predictions
 from reassess.core.proposals import Proposals
 from reassess.errors import DataError
 from reassess.formats import write_proposals
-from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.candidates import USUAL_PER_IMAGE
@@ -53,12 +49,11 @@ class _Models:
     call: Call
     files: tuple[Path, ...]
     judges: Judges
-    reading: dict[str, Any]
     detected: dict[str, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, Predictions]]:
         names = short_names([str(file) for file in self.files]).values()
-        given = each_prediction(self.call, self.files, self.judges, **self.reading)
+        given = each_prediction(self.call, self.files, self.judges)
         for name, (_, predictions) in zip(names, given, strict=True):
             self.detected[name] = predictions.detected
             yield name, predictions
@@ -131,11 +126,8 @@ def propose(
     original: str | None,
     golden: str | None,
     golden_at_least: int | None,
-    answers: tuple[Id, ...] | None,
-    ignore_unknown: bool,
-    **reading: Any,
 ) -> None:
-    """Propose the classes about which raters should be asked.
+    """Choose candidate classes to ask about.
 
     Each FILE holds one model's predictions, as for evaluate. Proposed are the original label, the first class of each
     model, and what is among the N most probable (image, class) pairs of a model, over all images: N is the largest for
@@ -147,11 +139,8 @@ def propose(
     """
     refuse_repeated(files)
     _check_call(call, output, choose, golden, recall, frontier, benchmark)
-    match = reading.pop("match")
-    judges = load_proposing(
-        call, benchmark, original, golden, choose=choose, answers=answers, match=match, max_bytes=reading["max_bytes"]
-    )
-    models = _Models(call, files, judges, reading)
+    judges = load_proposing(call, benchmark, original, golden, choose=choose)
+    models = _Models(call, files, judges)
     candidates = propose_classes(
         models,
         judges.original,
@@ -159,7 +148,7 @@ def propose(
         keep_agreed=keep_agreed,
         benchmark=judges.benchmark,
         match=judges.benchmark.match or "path",
-        ignore_unknown=ignore_unknown,
+        ignore_unknown=call.reading.ignore_unknown,
     )
     choice = None
     if judges.experts is not None:
@@ -247,20 +236,17 @@ def load_proposing(
     golden: str | None = None,
     *,
     choose: bool = False,
-    answers: tuple[Id, ...] | None = None,
-    match: Match | None = None,
-    max_bytes: int = MAX_BYTES,
 ) -> Judges:
     """The original labels and, if models are to be chosen, golden answers; without a benchmark, those of ImageNet."""
     by_default = benchmark is None and original is None
-    benchmark = matched(IMAGENET if by_default else benchmark or Benchmark(), match)
+    benchmark = matched(call, IMAGENET if by_default else benchmark or Benchmark())
     votes = {"golden": golden} if choose else {}
-    judges = load_original_judges(call, benchmark, original, votes, answers=answers, max_bytes=max_bytes)
+    judges = load_original_judges(call, benchmark, original, votes)
     if by_default and judges.original is None:
         raise DataError(
             "no-original-labels",
             "original labels are missing",
-            fix=f"reassess data fetch imagenet-original; or {_GIVE}",
+            fix=f"reassess fetch imagenet-original; or {_GIVE}",
         )
     return judges
 

@@ -11,13 +11,12 @@ import numpy as np
 
 from reassess.cli.common import Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE, OUTPUT, joining_options, judge_options, prediction_options
+from reassess.cli.inputs import FILE, OUTPUT, joining_options, judge_options, part_option, prediction_options
 from reassess.cli.judges import Judges, load_judges, taken_for_imagenet
 from reassess.cli.prediction_inputs import each_prediction
 from reassess.cli.screen import print_table
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.classes import Classes
-from reassess.core.image_names import Match
 from reassess.core.open_questions import OpenQuestions
 from reassess.core.predictions import Predictions
 from reassess.data.benchmark_folders import part_path
@@ -26,7 +25,6 @@ from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, MISTAKES_IN_WORDS, class_list_in_words
 from reassess.evaluation.outcomes import Outcomes
 from reassess.formats import write_open_questions
-from reassess.formats.archives import MAX_BYTES
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.open_questions import open_questions
 from reassess.text import counted
@@ -58,6 +56,7 @@ _MOST_QUESTIONS = 10
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Write the first N questions.  [default: all]")
 @judge_options
+@part_option("scores", "Scores")
 @prediction_options
 @joining_options
 @call_options
@@ -71,9 +70,8 @@ def questions(
     labels: str | None,
     original: str | None,
     scores: str | None,
-    **reading: Any,
 ) -> None:
-    """List the predicted pairs that nobody was asked about.
+    """List predicted classes that raters were never asked about.
 
     Each FILE holds one model's predictions, as for evaluate. OUT lists the predicted classes that are in no label set
     and that no rater was asked about: what most models predict comes first. --scores holds the pairs that were rated;
@@ -81,10 +79,8 @@ def questions(
     """
     refuse_repeated(files)
     call.check_output(output, TABLE_SUFFIXES, "a list of questions", benchmark=benchmark)
-    judges = load_asked(
-        call, benchmark, labels, original, scores, match=reading["match"], max_bytes=reading["max_bytes"]
-    )
-    pending = open_questions(_judged(call, files, judges, **reading), judges.labels, judges.scores, top=top)
+    judges = load_asked(call, benchmark, labels, original, scores)
+    pending = open_questions(_judged(call, files, judges), judges.labels, judges.scores, top=top)
     write_open_questions(output, pending, judges.labels.classes, limit=limit, force=call.force)
     if call.json:
         call.print_document("questions", _to_json(pending, output, top, limit))
@@ -101,14 +97,9 @@ def load_asked(
     labels: str | None = None,
     original: str | None = None,
     scores: str | None = None,
-    *,
-    match: Match | None = None,
-    max_bytes: int = MAX_BYTES,
 ) -> Judges:
     """What is known of the images: their labels, if there are any, and which pairs were rated; as the options say."""
-    judges = load_judges(
-        call, benchmark, labels, original, scores, labels_needed=False, match=match, max_bytes=max_bytes
-    )
+    judges = load_judges(call, benchmark, labels, original, scores, labels_needed=False)
     if judges.scores is None and scores is None and (len(judges.labels) or "votes" in judges.benchmark.sources):
         with taken_for_imagenet(judges.by_default):
             raise DataError(
@@ -127,15 +118,13 @@ def _scores_made(benchmark: Benchmark) -> str:
         folder = benchmark.folder
         return shlex.join(["reassess", "aggregate", "--benchmark", str(folder), "-o", str(folder / "scores.csv")])
     file = "pass --scores FILE with the columns image, class, score"
-    return file if benchmark.folder else f"reassess data fetch {IMAGENET.sources['scores']}, or {file}"
+    return file if benchmark.folder else f"reassess fetch {IMAGENET.sources['scores']}, or {file}"
 
 
-def _judged(
-    call: Call, files: tuple[Path, ...], judges: Judges, **reading: Any
-) -> Iterator[tuple[str, Predictions, Outcomes]]:
+def _judged(call: Call, files: tuple[Path, ...], judges: Judges) -> Iterator[tuple[str, Predictions, Outcomes]]:
     """Each model, what it predicts, and what happened to each image."""
-    joining = judges.joining(reading)
-    for file, predictions in each_prediction(call, files, judges, **reading):
+    joining = judges.joining(call)
+    for file, predictions in each_prediction(call, files, judges):
         with at(file):
             outcomes = judges.outcomes(predictions, judges.labels, any_class_list=True, called=file, **joining)
         other = find_class_list(outcomes, judges.labels, judges.original)

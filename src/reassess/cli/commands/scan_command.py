@@ -48,7 +48,7 @@ __all__ = ["scan"]
 def scan(
     call: Call, places: tuple[Path, ...], output: Path, near: bool, smallest_side: int, workers: int | None
 ) -> None:
-    """Find images that repeat one another, and those that are unreadable, empty or tiny.
+    """Find duplicate, unreadable, empty and tiny images.
 
     Each place is a set of images, called after its folder or archive. Exact repeats have equal pixels, whatever their
     file formats. For evaluate --exclude, which leaves out the images of a benchmark that another set repeats.

@@ -12,12 +12,11 @@ from reassess.cli.aggregate_options import OF_METHODS, make_scores
 from reassess.cli.campaign_inputs import load_experts, with_unanswered
 from reassess.cli.common import Call, Range, call_options
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import FILE, OUTPUT, STOP, answers_option, benchmark_option, max_bytes_option
+from reassess.cli.inputs import FILE, OUTPUT, STOP, answers_option, benchmark_option
 from reassess.cli.part_inputs import find_part, read_classes_of
 from reassess.cli.screen import print_table
 from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.common_classes import Classed
-from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.stop_rule import StopRule
 from reassess.core.tasks import Effort, Tasks
@@ -111,7 +110,6 @@ class _SecondsType(click.ParamType[float | Path]):
     help="Experts' votes, whose questions are left out, or none.  [default: the benchmark's]",
 )
 @answers_option
-@max_bytes_option
 @call_options
 def tasks(
     call: Call,
@@ -125,16 +123,14 @@ def tasks(
     golden_questions: Path | None,
     benchmark: Benchmark | None,
     golden: str | None,
-    answers: tuple[Id, ...] | None,
-    max_bytes: int,
 ) -> None:
-    """Group questions into tasks for raters, and say what it takes to answer them.
+    """Group candidates into tasks, and estimate the work.
 
     PROPOSALS are what propose writes, QUESTIONS what questions writes. A task holds classes of one image that belong
     together; every question is in exactly one, but for golden ones: these are mixed in when people rate.
     """
     call.check_output(output, TASK_SUFFIXES, "tasks", benchmark=benchmark)
-    images_of, asked, experts = _read(call, questions, benchmark, golden, golden_questions, answers, max_bytes)
+    images_of, asked, experts = _read(call, questions, benchmark, golden, golden_questions)
     tree = None if hierarchy is None else read_hierarchy(call.read("hierarchy", hierarchy), asked.classes)
     made = make_tasks(asked, size=size, hierarchy=tree, golden=experts)
     left_out = len(asked) - len(made.questions)
@@ -148,12 +144,12 @@ def tasks(
         )
     each: float = votes
     if stop is not None:
-        each = _until_closed(call, stop, votes, seconds, benchmark, answers, max_bytes)
+        each = _until_closed(call, stop, votes, seconds, benchmark)
     if isinstance(seconds, Path):
         path = call.read("votes", seconds)
         with at(path):
-            order = answers or images_of.answers
-            seconds = seconds_per_vote(load_votes(path, answers=order, classes=asked.classes, max_bytes=max_bytes))
+            order = call.reading.answers or images_of.answers
+            seconds = seconds_per_vote(load_votes(path, answers=order, classes=asked.classes))
     effort = made.effort(each, seconds)
     write_tasks(output, made, force=call.force)
     nowhere = [] if tree is None else [c for c in np.unique(asked.class_ids).tolist() if not tree.path(c)]
@@ -184,8 +180,6 @@ def _read(
     benchmark: Benchmark | None,
     golden: str | None,
     golden_questions: Path | None,
-    answers: tuple[Id, ...] | None,
-    max_bytes: int,
 ) -> tuple[Benchmark, Questions, Votes | None]:
     """The benchmark whose images they are, the questions, and the golden ones with the experts' votes on them."""
     classes = None if benchmark is None else read_classes_of(call, benchmark)
@@ -195,8 +189,8 @@ def _read(
         classes = read_classes_of(call, benchmark)
     given: dict[str, tuple[Path, Classed]] = {"questions": (questions, asked)}
     if (of_experts := find_part(call, benchmark, "golden", golden)) is not None:
-        order = answers or benchmark.answers
-        given["golden"] = of_experts, load_experts(of_experts, answers=order, classes=classes, max_bytes=max_bytes)
+        order = call.reading.answers or benchmark.answers
+        given["golden"] = of_experts, load_experts(of_experts, answers=order, classes=classes)
     if golden_questions is not None:
         found = read_questions(call.read("golden questions", golden_questions), classes)
         given["golden questions"] = golden_questions, found
@@ -215,8 +209,6 @@ def _until_closed(
     votes: int,
     seconds: float | Path | None,
     benchmark: Benchmark | None,
-    answers: tuple[Id, ...] | None,
-    max_bytes: int,
 ) -> float:
     """How many votes a question will get on average, as in earlier votes."""
     earlier = str(seconds) if isinstance(seconds, Path) else None
@@ -224,7 +216,7 @@ def _until_closed(
     if earlier is None and "votes" not in source.sources:
         raise click.UsageError("--stop needs earlier votes: give --seconds VOTES, or a --benchmark that has votes.")
     given = dict.fromkeys(OF_METHODS)
-    made = make_scores(call, source, earlier, None, given, answers=answers, max_bytes=max_bytes)
+    made = make_scores(call, source, earlier, None, given)
     if made.aggregation.model is None:
         raise DataError(
             "no-rater-model",

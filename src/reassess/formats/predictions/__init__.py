@@ -13,7 +13,6 @@ from reassess.core.checks import check_known, check_type
 from reassess.core.classes import Classes, classes_of_ids
 from reassess.core.predictions import MOST_IDS, Predictions
 from reassess.errors import DataError, ReassessWarning, at
-from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import as_path, check_output, read_lines, suffix_of, write_atomically, writing
 from reassess.formats.image_lists import name_lines, names_beside
 from reassess.formats.predictions.id_columns import UNKNOWN_CLASS, UnknownClass
@@ -44,18 +43,14 @@ if TYPE_CHECKING:
 __all__ = ["READERS", "read_predictions", "write_predictions"]
 
 _Columns = npt.NDArray[np.int64] | None  # class id of each output
-_Reader = Callable[[Path, Classes, _Columns, UnknownClass, int], Predictions]
+_Reader = Callable[[Path, Classes, _Columns, UnknownClass], Predictions]
 _BLOCK = 1024
 _LIST = "the list of outputs"
 
 
-def _array(content: Callable[[Path, int], ArrayContent]) -> _Reader:
+def _array(content: Callable[[Path], ArrayContent]) -> _Reader:
     """The reader of a kind of array file."""
-    return lambda path, classes, columns, _, max_bytes: array_predictions(content(path, max_bytes), classes, columns)
-
-
-def _read_table(path: Path, classes: Classes, columns: _Columns, unknown_class: UnknownClass, _: int) -> Predictions:
-    return read_prediction_table(path, classes, columns, unknown_class)
+    return lambda path, classes, columns, _: array_predictions(content(path), classes, columns)
 
 
 # The reader of each suffix, in the order in which messages list them.
@@ -65,7 +60,7 @@ READERS: Mapping[str, _Reader] = {
     ".pt": _array(read_torch_content),
     ".pth": _array(read_torch_content),
     ".safetensors": _array(read_safetensors_content),
-    **dict.fromkeys((*TABLE_SUFFIXES, ".json"), _read_table),
+    **dict.fromkeys((*TABLE_SUFFIXES, ".json"), read_prediction_table),
 }
 
 
@@ -76,7 +71,6 @@ def read_predictions(
     names: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
     unknown_class: UnknownClass = "wrong",
-    max_bytes: int = MAX_BYTES,
 ) -> Predictions:
     r"""Predictions of a file; what was decided about it stands in `Predictions.detected`.
 
@@ -103,8 +97,6 @@ def read_predictions(
         a class is an error in any case. A column of scores that no class is called like is left out, since it may hold
         something else; with a `ReassessWarning`, or with "error" a `DataError`, if it is the highest of a row. So is an
         output by a name in `outputs` that no class has: predictions of it are counted, and with "error" it is refused.
-    max_bytes
-        An archive that declares more is refused.
 
     Returns
     -------
@@ -154,7 +146,7 @@ def read_predictions(
         if unknown_class == "error":
             refuse_unknown_outputs(outputs, columns, classes, where=_LIST)
     with at(path):
-        predictions = replace(read(path, classes, columns, unknown_class, max_bytes), classes=classes)
+        predictions = replace(read(path, classes, columns, unknown_class), classes=classes)
         if outputs is not None and predictions.columns is columns is not None:
             predictions = without_unknown_outputs(predictions, outputs)
         if class_of is not None and not predictions.by_name:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from reassess.core.classes import Classes
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError, MissingPackageError
-from reassess.formats.archives import check_declared, declares_more, open_archive, read_npy
+from reassess.formats.archives import check_declared, check_size, open_archive, read_npy
 from reassess.formats.files import check_input
 from reassess.formats.predictions.output_lists import are_in_sorted_order, check_outputs, refuse_ids
 
@@ -66,14 +66,14 @@ def array_predictions(content: ArrayContent, classes: Classes, columns: npt.NDAr
     return replace(predictions, detected=f"{content.kind} {shape}: {kind}")
 
 
-def read_npy_content(path: Path, _: int) -> ArrayContent:
+def read_npy_content(path: Path) -> ArrayContent:
     """The array of an npy file, which is mapped, so that its size does not matter."""
     return ArrayContent(read_npy(path), "npy")
 
 
-def read_npz_content(path: Path, max_bytes: int) -> ArrayContent:
+def read_npz_content(path: Path) -> ArrayContent:
     """The one array of an npz file, and the names of its rows."""
-    with open_archive(path, max_bytes=max_bytes) as archive:
+    with open_archive(path) as archive:
         named = [name for name in _NAMES if name in archive]
         held = [name for name in archive if name not in (*_NAMES, _FOLD)]
         if len(held) != 1 or len(named) > 1:
@@ -107,7 +107,7 @@ def _names(array: npt.NDArray[Any], where: str) -> list[str]:
     )
 
 
-def read_torch_content(path: Path, max_bytes: int) -> ArrayContent:
+def read_torch_content(path: Path) -> ArrayContent:
     """The one tensor of a pt or pth file, loaded as weights only."""
     try:
         import torch
@@ -117,7 +117,7 @@ def read_torch_content(path: Path, max_bytes: int) -> ArrayContent:
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as file:
-                check_declared(path, file, max_bytes)
+                check_declared(path, file)
         with warnings.catch_warnings(action="ignore"):  # of what the error below says
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except DataError:
@@ -133,10 +133,10 @@ def read_torch_content(path: Path, max_bytes: int) -> ArrayContent:
             found="other Python objects" if reason.startswith(_TORCH_REFUSES) else reason,
             fix="torch.save(scores.cpu(), path)",
         ) from error
-    return _of_tensors(path, loaded if isinstance(loaded, dict) else {type(loaded).__name__: loaded}, max_bytes)
+    return _of_tensors(path, loaded if isinstance(loaded, dict) else {type(loaded).__name__: loaded})
 
 
-def read_safetensors_content(path: Path, _: int) -> ArrayContent:
+def read_safetensors_content(path: Path) -> ArrayContent:
     """The one tensor of a safetensors file, which is as large as the file."""
     try:
         from safetensors.torch import load_file
@@ -157,7 +157,7 @@ def read_safetensors_content(path: Path, _: int) -> ArrayContent:
         ) from error
 
 
-def _of_tensors(path: Path, loaded: dict[str, Any], max_bytes: int) -> ArrayContent:
+def _of_tensors(path: Path, loaded: dict[str, Any], allowed: int | None = None) -> ArrayContent:
     """The one tensor, which may be no larger than allowed: a few bytes of a file may be repeated in it."""
     import torch
 
@@ -174,8 +174,7 @@ def _of_tensors(path: Path, loaded: dict[str, Any], max_bytes: int) -> ArrayCont
         )
     tensor = tensors[0].detach()
     declared = tensor.numel() * tensor.element_size()
-    if declared > max_bytes:
-        raise declares_more(path, "tensor", declared, max_bytes)
+    check_size(path, "tensor", declared, allowed)
     bfloat16 = tensor.dtype == torch.bfloat16
     try:
         if tensor.device.type != "cpu":

@@ -8,7 +8,6 @@ from reassess.core.classes import Classes
 from reassess.core.items import Id
 from reassess.core.votes import Votes
 from reassess.errors import at
-from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import as_path, suffix_of, writing
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.formats.votes.vote_archives import check_fits_archive, read_archive, write_archive
@@ -22,7 +21,6 @@ def read_votes(
     *,
     answers: Sequence[Id] | None = None,
     classes: Classes | None = None,
-    max_bytes: int = MAX_BYTES,
     once: bool = False,
 ) -> Votes:
     r"""Votes of a file.
@@ -48,8 +46,6 @@ def read_votes(
     classes
         The classes of the benchmark, in which wnids and names are looked up; without, they are those that the file
         names, in sorted order.
-    max_bytes
-        An archive that declares more is refused.
     once
         Whether it is an error that a rater gives two different answers to a question, which is a vote each else.
 
@@ -70,7 +66,7 @@ def read_votes(
     path = as_path(path)
     check_type(Classes, classes, optional=True)
     readers: dict[str, Callable[[], Votes]] = {
-        ".npz": lambda: read_archive(path, answers, classes, max_bytes),
+        ".npz": lambda: read_archive(path, answers, classes),
         **dict.fromkeys(TABLE_SUFFIXES, lambda: read_vote_table(path, answers, classes, once=once)),
     }
     read = readers[suffix_of(path, readers, "votes")]

@@ -16,10 +16,8 @@ from reassess.cli.campaign_inputs import CampaignParts, load_campaign_parts
 from reassess.cli.campaign_options import campaign_argument
 from reassess.cli.common import Call, Range, call_options, counting
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import FILE, STOP, answers_option, benchmark_option, match_option, max_bytes_option
+from reassess.cli.inputs import FILE, STOP, answers_option, benchmark_option, match_option
 from reassess.core.benchmark import Benchmark
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.stop_rule import StopRule
 from reassess.data.benchmark_outputs import check_place
 from reassess.data.image_sources import ImageSource, open_images
@@ -117,7 +115,6 @@ _SETTINGS = ("name", "threshold", "match")
 )
 @answers_option
 @match_option
-@max_bytes_option
 @call_options
 def create(
     call: Call,
@@ -135,12 +132,9 @@ def create(
     benchmark: Benchmark | None,
     golden: str | None,
     golden_questions: Path | None,
-    answers: tuple[Id, ...] | None,
-    match: Match | None,
-    max_bytes: int,
     **options: Any,
 ) -> None:
-    """Make a campaign of tasks.
+    """Create a campaign, where people answer tasks.
 
     CAMPAIGN is a new SQLite file, or an empty database on a server: postgresql://USER@HOST/DATABASE. The tasks are
     those of reassess tasks; golden questions, of which experts know the answer, are mixed in when people rate. The hash
@@ -153,9 +147,7 @@ def create(
     if stop is not None and votes < stop.at_least:
         raise click.UsageError(f"--stop closes no question before {stop.at_least} votes: give --votes 2 or more.")
     _check_output(call, campaign, benchmark)
-    parts = load_campaign_parts(
-        call, benchmark, tasks, golden, golden_questions, answers=answers, match=match, max_bytes=max_bytes
-    )
+    parts = load_campaign_parts(call, benchmark, tasks, golden, golden_questions)
     _check_parts(parts, tasks, {"--golden-rate": golden_rate, "--golden-at-least": golden_at_least})
     source = _open_images(parts.benchmark, images)
     if source is not None:

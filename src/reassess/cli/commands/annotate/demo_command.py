@@ -26,7 +26,7 @@ _IMAGES = 24
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open the rater's page.")
 @call_options
 def demo(call: Call, port: int, browser: bool) -> None:
-    """Open a small campaign of drawn shapes, until Ctrl-C; then all of it is gone.
+    """Try a small campaign with drawn shapes.
 
     It prints a link for a rater and one for the keeper, who sees what the rater does.
     """

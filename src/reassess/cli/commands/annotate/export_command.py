@@ -35,7 +35,7 @@ __all__ = ["export"]
 )
 @call_options
 def export(call: Call, campaign: str | Path, output: Path, names: bool) -> None:
-    """Write the votes as a benchmark's folder.
+    """Write the votes as a benchmark folder.
 
     It holds the counted votes, the experts' and the raters' votes on golden questions, the classes, the original labels
     if they are known, question-states.csv: how each question stands, and suggestions.csv: what people saw and were not

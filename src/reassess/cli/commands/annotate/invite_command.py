@@ -58,7 +58,7 @@ def invite(
     revoke: bool,
     address: str,
 ) -> None:
-    """Add people, and print the link by which each enters.
+    """Add people, and print a sign-in link for each.
 
     A link is shown once: the campaign keeps no more of it than its hash. Who has it enters as that person, so send it
     to nobody else. Experts whose answers were given by create are there already, and get a link too.

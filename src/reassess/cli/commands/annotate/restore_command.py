@@ -22,7 +22,7 @@ __all__ = ["restore"]
 @click.argument("name")
 @call_options
 def restore(call: Call, campaign: str | Path, name: str) -> None:
-    """Count the votes of a rater again.
+    """Include a rater's votes again.
 
     They count as if they had never been voided: of each question those that came first, until it has enough.
     """

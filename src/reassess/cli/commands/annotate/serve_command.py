@@ -37,7 +37,7 @@ _HOST, _PORT = "127.0.0.1", 8000
 @images_option
 @call_options
 def serve(call: Call, campaign: str | Path, host: str, port: int, root_path: str | None, images: Path | None) -> None:
-    """Serve the pages in which people answer, until Ctrl-C.
+    """Serve the rating pages.
 
     Everybody enters by the link that reassess annotate invite printed. Beyond this machine, put the pages behind a
     proxy that speaks https.

@@ -100,7 +100,7 @@ def simulate(
     seed: int,
     output: Path | None,
 ) -> None:
-    """Let programs answer, to try a campaign before people do, and to see how fast it is.
+    """Estimate votes, hours and label accuracy.
 
     They ask and answer as the page does, of a server on this machine, in a copy of the campaign: the campaign itself
     stays as it is. The copy is an SQLite file, also of a campaign on a database server: the times are those of SQLite.

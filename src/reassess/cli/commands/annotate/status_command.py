@@ -22,7 +22,7 @@ __all__ = ["status"]
 @campaign_argument
 @call_options
 def status(call: Call, campaign: str | Path) -> None:
-    """Say how far a campaign is, and how each rater does.
+    """Show progress and rater accuracy.
 
     The raters are measured on golden questions, and flagged as by reassess raters; but who has answered few of them is
     not called uninformative yet.

@@ -20,7 +20,7 @@ __all__ = ["upgrade"]
 @campaign_argument
 @call_options
 def upgrade(call: Call, campaign: str | Path) -> None:
-    """Bring a campaign of an earlier version to the form of this one.
+    """Upgrade a campaign from an earlier version.
 
     Stop the server first. A copy of an SQLite file as it was is kept beside it; of a campaign on a server, make one
     with pg_dump. If anything fails, the campaign is as it was.

@@ -22,7 +22,7 @@ __all__ = ["void"]
 @click.argument("name")
 @call_options
 def void(call: Call, campaign: str | Path, name: str) -> None:
-    """Count the votes of a rater no more.
+    """Exclude a rater's votes.
 
     What they said is kept, and counts again after reassess annotate restore. Questions that lack their votes open again
     for others.

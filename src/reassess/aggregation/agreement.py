@@ -1,13 +1,14 @@
-"""Raters who are not independent given the truth: who agree with each other more than their matrices predict."""
+"""Whether raters agree: Krippendorff's alpha, and raters who agree more than their matrices predict."""
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.dawid_skene import fit_dawid_skene
+from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.rater_model import RaterModel
@@ -16,7 +17,86 @@ from reassess.errors import ConvergenceWarning
 from reassess.numeric.exact_tests import holm
 from reassess.text import Shown
 
-__all__ = ["FEWEST_CLUSTERS", "LEVEL", "Dependence", "RaterPair", "cluster_ids", "dependence"]
+__all__ = [
+    "FEWEST_CLUSTERS",
+    "LEVEL",
+    "Dependence",
+    "Metric",
+    "RaterPair",
+    "alpha",
+    "cluster_ids",
+    "coincidences",
+    "dependence",
+    "natural_metric",
+]
+
+Metric = Literal["nominal", "ordinal"]
+
+_COUNTS_A_BLOCK = 1 << 20
+
+
+def alpha(votes: Votes, *, metric: Metric = "ordinal") -> float | None:
+    """Krippendorff's alpha: 1 minus observed over expected disagreement.
+
+    Any number of votes on an item will do; an item with one vote, or none, tells nothing. Each vote counts: two votes
+    of a rater on an item are two votes, and as good a pair as those of two raters.
+
+    Source: Krippendorff, "Computing Krippendorff's alpha-reliability" (2011), sections C and E.
+    """
+    together = coincidences(votes)
+    totals = together.sum(axis=0)
+    distance = _distance(totals, metric)
+    expected = float(totals @ distance @ totals)
+    if expected == 0:
+        return None
+    return 1 - (float(totals.sum()) - 1) * float((together * distance).sum()) / expected
+
+
+def coincidences(votes: Votes) -> npt.NDArray[np.float64]:
+    """How often two answers meet on an item, among all ordered pairs of its votes.
+
+    Pairs on an item with m votes count 1 / (m - 1), so that each vote counts once. The pairs are counted in integers,
+    block by block, and weighed at the end: the result does not depend on the order of the items.
+    """
+    width = len(votes.answers)
+    pairs: dict[int, npt.NDArray[np.float64]] = {}
+    block = max(1, _COUNTS_A_BLOCK // max(width, 1))
+    for start in range(0, len(votes.items), block):
+        counts = _counts(votes, start, min(start + block, len(votes.items)))
+        sizes = counts.sum(axis=1)
+        for size in np.unique(sizes[sizes > 1]).tolist():
+            part = counts[sizes == size]
+            met = part.T @ part - np.diag(part.sum(axis=0))  # a vote makes no pair with itself
+            pairs[size] = pairs.get(size, 0) + met
+    return sum((pairs[size] / (size - 1) for size in sorted(pairs)), np.zeros((width, width)))
+
+
+def natural_metric(votes: Votes) -> Metric:
+    """Ordinal where the answers have an order: those to questions, no, maybe, yes, and numbers; else nominal."""
+    if votes.classes is not None:
+        return "nominal"
+    if isinstance(votes.items, Questions):
+        return "ordinal"
+    words = [answer for answer in votes.answers if isinstance(answer, str)]
+    return "ordinal" if set(words) <= set(KNOWN_ANSWERS) else "nominal"
+
+
+def _counts(votes: Votes, start: int, stop: int) -> npt.NDArray[np.float64]:
+    """Votes for each answer on some items; floats, of which products are fast and, of counts below 2^26, exact."""
+    width = len(votes.answers)
+    answer_ids = votes.answer_ids[votes.indptr[start] : votes.indptr[stop]]
+    cells = np.repeat(np.arange(stop - start) * width, np.diff(votes.indptr[start : stop + 1])) + answer_ids
+    return np.bincount(cells, minlength=(stop - start) * width).reshape(-1, width).astype(np.float64)
+
+
+def _distance(totals: npt.NDArray[np.float64], metric: Metric) -> npt.NDArray[np.float64]:
+    """Squared distance of each two answers, of which `totals` is how often each was given."""
+    if metric == "nominal":
+        return 1 - np.eye(totals.size)
+    middle = np.cumsum(totals) - totals / 2  # the mean rank of the votes for each answer
+    squared: npt.NDArray[np.float64] = np.subtract.outer(middle, middle) ** 2
+    return squared
+
 
 LEVEL = 0.05
 FEWEST_CLUSTERS = 20  # the normal distribution of a sum over fewer images cannot be relied on
@@ -32,25 +112,14 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class RaterPair:
-    """Two raters, and how often they agree.
-
-    Parameters
-    ----------
-    raters
-        Their ids.
-    common, clusters
-        Number of items on which both voted, and of the images that these are about (of plain items: the same number).
-    agreed, expected
-        On how many they agree, and on how many they should if they were independent given the truth.
-    z
-        By how many standard errors they agree more than expected, beyond what the median pair does. See `dependence`.
-    """
+    """Two raters, and how often they agree."""
 
     raters: tuple[Id, Id]
-    common: int
-    clusters: int
-    agreed: int
-    expected: float
+    common: int  # items on which both voted
+    clusters: int  # images of these items; for plain items the same number
+    agreed: int  # items on which they agree
+    expected: float  # the same if they were independent given the truth
+    # By how many standard errors they agree more than expected, beyond what the median pair does: see `dependence`.
     z: float
 
     def to_json(self) -> dict[str, Any]:
@@ -67,25 +136,16 @@ class RaterPair:
 
 @dataclass(frozen=True, repr=False)
 class Dependence(Shown):
-    """Which pairs of raters are not independent.
+    """Which pairs of raters are not independent."""
 
-    Parameters
-    ----------
-    pairs
-        Those that agree more than they should, the highest z first.
-    tested, untested
-        Number of pairs with 20 images or more in common, enough to tell if there are three such pairs, and of all
-        others. Both are 0 if there are fewer than three raters, or too many.
-    median, spread
-        By how many standard errors the median tested pair agrees more than expected, and how far the pairs lie apart,
-        1 or more: what all raters share, such as items that are hard for everyone.
-    """
-
-    pairs: tuple[RaterPair, ...]
+    pairs: tuple[RaterPair, ...]  # those that agree more than they should, the highest z first
+    # Pairs with 20 images or more in common, if there are three; 0 if there are fewer than three raters, or too many.
     tested: int
-    untested: int
+    untested: int  # all other pairs
+    # By how many standard errors the median tested pair agrees more than expected: what all raters share, such as items
+    # that are hard for everyone.
     median: float = 0.0
-    spread: float = 1.0
+    spread: float = 1.0  # how far the pairs lie apart, 1 or more
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -109,8 +169,6 @@ def dependence(votes: Votes) -> Dependence:
     tested pairs (one-sided, familywise level 5 %, by Holm's method). Of a rater who votes several times on an item, the
     first vote counts.
 
-    Notes
-    -----
     Sources: the matrices are those of Dawid and Skene (1979); the residual correlation of two raters as a check of
     conditional independence, Albert and Dodd, Biometrics 60 (2004); the correction, Holm, Scandinavian Journal of
     Statistics 6 (1979); an empirical null, Efron, Journal of the American Statistical Association 99 (2004).
@@ -119,17 +177,6 @@ def dependence(votes: Votes) -> Dependence:
     from one source, that is the median. Nor does it tell who copies from whom, or copying from a common way to see. EM
     may take what is copied for the truth: where ten raters or fewer vote on every item, two who always agree may go
     unnoticed, and pairs of the others, who then agree more than this truth explains, be named in their place.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> truth = rng.integers(0, 2, 500)
-    >>> answer_ids = np.where(rng.random((10, 500)) < 0.85, truth, 1 - truth)
-    >>> answer_ids[9] = answer_ids[4]
-    >>> rows = np.indices(answer_ids.shape).reshape(2, -1)
-    >>> votes = Votes.from_columns(range(500), rows[1], rows[0], answer_ids.ravel(), range(10), ("no", "yes"))
-    >>> [pair.raters for pair in dependence(votes).pairs]
-    [(4, 9)]
     """
     raters, answers = len(votes.raters), len(votes.answers)
     if raters < _FEWEST_RATERS or not len(votes) or raters**2 * answers > _MOST_CELLS:

@@ -103,7 +103,6 @@ from .formats import read_groups as read_groups
 from .formats import read_hierarchy as read_hierarchy
 from .formats import read_labels as read_labels
 from .formats import read_leaderboard as read_leaderboard
-from .formats import read_multi_labels as read_multi_labels
 from .formats import read_original as read_original
 from .formats import read_predictions as read_predictions
 from .formats import read_scores as read_scores

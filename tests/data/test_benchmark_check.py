@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.data.benchmark_check import BenchmarkCheck, check_benchmark
 from reassess.data.benchmark_folders import open_benchmark
+from reassess.data.benchmark_status import BenchmarkCheck, check_benchmark
 from reassess.data.name_problems import NameProblem
 from reassess.errors import DataError
 from tests.helpers import write_files
@@ -71,19 +71,18 @@ def test_every_part_is_counted(tmp_path: Path) -> None:
     }
     assert (result.name, result.settings, result.errors) == ("animals", {"name": "animals", "threshold": 0.5}, ())
     assert (result.duplicates, result.mismatches, result.others) == ((), (), ("notes.txt", "old"))
-    assert not any(result.lacks.values())
+    assert not any(result.missing_parts.values())
     assert repr(result) == "BenchmarkCheck(animals, 11 parts, 0 errors)"
 
 
 def test_an_empty_folder_lacks_all_that_a_command_needs(tmp_path: Path) -> None:
     result = check_benchmark(tmp_path)
-    assert {command: [one.part for one in parts] for command, parts in result.lacks.items()} == {
+    assert {command: [one.part for one in parts] for command, parts in result.missing_parts.items()} == {
         "evaluate": ["labels"],
         "compare": ["labels"],
         "report": ["labels"],
         "predict": ["images"],
         "propose": ["images"],
-        "questions": ["images"],
         "aggregate": ["votes"],
         "raters": ["votes"],
         "labels": ["scores"],
@@ -98,11 +97,11 @@ def test_an_empty_folder_lacks_all_that_a_command_needs(tmp_path: Path) -> None:
     ("file", "content", "ready"),
     [
         ("labels.json", '{"a": ["x"]}', {"evaluate", "compare", "report", "show"}),
-        ("original.json", '{"a": "x"}', {"propose", "questions", "show"}),
+        ("original.json", '{"a": "x"}', {"propose", "show"}),
         ("votes.csv", VOTES + "a,x,ann,yes\n", {"aggregate", "raters", "show"}),
         ("votes.csv", "item,rater,answer\n1,ann,yes\n", {"aggregate", "raters", "show"}),
         ("scores.csv", "image,class,score\na,x,1\n", {"labels", "show"}),
-        ("images/a.jpg", "", {"predict", "propose", "questions"}),
+        ("images/a.jpg", "", {"predict", "propose"}),
         ("labels.csv", "nothing of the kind\n1\n", set()),
         ("classes.txt", "x", set()),
     ],
@@ -110,14 +109,7 @@ def test_an_empty_folder_lacks_all_that_a_command_needs(tmp_path: Path) -> None:
 def test_a_command_is_ready_where_its_parts_can_be_read(
     tmp_path: Path, file: str, content: str, ready: set[str]
 ) -> None:
-    assert {command for command, parts in check(tmp_path, {file: content}).lacks.items() if not parts} == ready
-
-
-def test_questions_lack_scores_where_labels_or_votes_do_not_say_which_pairs_were_rated(tmp_path: Path) -> None:
-    rated = {"labels.json": '{"a.jpg": ["x"]}', "votes.csv": VOTES + "a.jpg,x,ann,yes\n"}
-    for file, content in rated.items():
-        lacks = check(tmp_path / file, {"images/a.jpg": "", file: content}).lacks
-        assert [one.part for one in lacks["questions"]] == ["scores"]
+    assert {command for command, parts in check(tmp_path, {file: content}).missing_parts.items() if not parts} == ready
 
 
 @pytest.mark.parametrize(
@@ -138,7 +130,7 @@ def test_a_part_without_which_the_benchmark_cannot_be_opened_stops_every_command
     result = check(tmp_path, files | {"labels.json": '{"a.jpg": ["cat"]}'})
     with pytest.raises(DataError) as refused:
         open_benchmark(tmp_path / "pets")
-    assert {tuple(one.part for one in parts)[:1] for parts in result.lacks.values()} == {(part,)}
+    assert {tuple(one.part for one in parts)[:1] for parts in result.missing_parts.values()} == {(part,)}
     assert str(refused.value) in map(str, result.errors)
 
 
@@ -147,7 +139,11 @@ def test_groups_and_collapsed_classes_are_read_by_the_names_in_the_labels(tmp_pa
     result = check(tmp_path, tables | {"labels.json": '{"a": ["cat"]}', "original.json": '{"a": "dog"}'})
     assert errors(result) == {"collapsed": "a class is not one of the benchmark's"}
     assert counts(result)["groups"] == {"classes": 1, "groups": 1}
-    assert {command for command, parts in result.lacks.items() if not parts} >= {"evaluate", "compare", "report"}
+    assert {command for command, parts in result.missing_parts.items() if not parts} >= {
+        "evaluate",
+        "compare",
+        "report",
+    }
 
 
 def test_votes_for_one_class_an_image_are_compared_with_the_labels(tmp_path: Path) -> None:
@@ -196,9 +192,9 @@ def test_an_error_of_one_part_stops_no_other(tmp_path: Path) -> None:
     assert errors(result) == {
         "benchmark.json": "file is not JSON",
         "classes": "class is listed twice",
-        "original": "class folders lie at different depths",
+        "original": "class folders are at different depths",
         "scores": "file is empty",
-        "golden": "two files hold one part of the benchmark",
+        "golden": "two files are the same part of the benchmark",
     }
     assert counts(result) == {
         "benchmark.json": {},
@@ -252,8 +248,8 @@ def test_images_without_an_original_label_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("labels", "match"), [("a.jpg", "name"), ("a", "stem")])
 def test_names_that_fit_by_another_match_are_said_to(tmp_path: Path, labels: str, match: str) -> None:
     files = {"images/cat/a.jpg": "", "labels.json": f'{{"{labels}": ["cat"]}}'}
-    mends = {one.fix for one in check(tmp_path, files).mismatches}
-    assert mends == {f'they fit by {match}: match="{match}", or "match": "{match}" in benchmark.json'}
+    fixes = {str(one.fix) for one in check(tmp_path, files).mismatches}
+    assert fixes == {f'they fit by {match}: match="{match}", or "match": "{match}" in benchmark.json'}
     assert check(tmp_path, {"benchmark.json": f'{{"match": "{match}"}}'}).mismatches == ()
 
 
@@ -322,10 +318,7 @@ def test_a_part_that_is_wrong_in_two_ways_has_the_first_error(tmp_path: Path) ->
 def test_ids_that_the_list_lacks_are_errors_and_no_names(tmp_path: Path) -> None:
     files = {"classes.txt": "cat\n", "labels.json": '{"a": [7]}', "groups.csv": "class,group\n7,x\n"}
     result = check(tmp_path, files)
-    assert errors(result) == {
-        "labels": "class id out of range",
-        "groups": "a class is not one of the benchmark's",
-    }
+    assert errors(result) == {"labels": "class id out of range", "groups": "a class is not one of the benchmark's"}
     assert (result.mismatches, counts(result)["labels"], counts(result)["groups"]) == ((), {}, {})
 
 
@@ -374,7 +367,7 @@ def test_of_imagenet_ids_and_wnids_go_together_without_a_list(
 
 def test_of_imagenet_what_is_not_here_can_be_fetched(no_known_data: None) -> None:
     result = check_benchmark("imagenet")
-    assert {one.part: one.made_by for one in result.lacks["curve"]} == {
+    assert {one.part: one.made_by for one in result.missing_parts["curve"]} == {
         "scores": "reassess fetch imagenet-real-scores",
         "golden": "reassess fetch imagenet-real-golden",
     }

@@ -18,8 +18,7 @@ from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_real_recipe
 from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_doubt
 from reassess.core.benchmark import REAL_RECIPE
-from reassess.core.checks import check_known
-from reassess.core.kinds import check_kind
+from reassess.core.checks import check_known, check_type
 from reassess.core.labels import LabelSets
 from reassess.core.posterior import Posterior
 from reassess.core.rater_model import VALIDITY, RaterModel
@@ -160,7 +159,7 @@ def aggregate(
     >>> aggregate(votes, experts=experts).facts["choice"]
     'em: of 4 golden items, left out in 4 folds, em is correct on 4 and calibrated on 4'
     """
-    check_kind(Votes, votes)
+    check_type(Votes, votes)
     check_known([method], (AUTO, *METHODS), thing="method")
     given: dict[str, Any] = {
         "experts": experts,
@@ -289,7 +288,7 @@ def _by_auto(
                 fix="give experts, or leave the others out",
             )
         return _named("majority", votes, {}) if votes.anonymous else _named("em", votes, given)
-    check_kind(Votes, experts)
+    check_type(Votes, experts)
     votes.require_raters("a rater model")
     answers = natural_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
     golden = golden_part(votes, experts, rater_golden).on_whole_scale()

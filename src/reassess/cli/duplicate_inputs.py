@@ -16,8 +16,8 @@ from reassess.core.labels import LabelSets
 from reassess.data.joined_parts import benchmark_names
 from reassess.errors import DataError, at
 from reassess.evaluation.exclusion import set_of_images
-from reassess.formats.duplicate_files import read_duplicates
 from reassess.formats.files import exists
+from reassess.formats.noun_tables import read_duplicates
 from reassess.text import counted
 
 __all__ = [

@@ -21,7 +21,7 @@ def status(call: Call, place: str) -> int:
     if a part cannot be read. The network is not used.
     """
     from reassess.cli.tables.status_table import print_status, to_json
-    from reassess.data.benchmark_check import check_benchmark
+    from reassess.data.benchmark_status import check_benchmark
 
     result = check_benchmark(place)
     if call.json:

@@ -122,7 +122,7 @@ def simulate(
             known = (
                 None
                 if labels is None
-                else read_labels(call.read("labels", labels), classes=annotation.classes_of(opened))
+                else read_labels(call.read("labels", labels), classes=annotation.classes_of(opened)).judging
             )
             where = images or opened.images
             if where is not None:

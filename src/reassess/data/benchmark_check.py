@@ -137,9 +137,6 @@ class BenchmarkCheck:
         lacks = {command: [bad[part] for part in needs if part in bad] for command, needs in _NEEDS.items()}
         for command, parts in _ANY.items():
             lacks[command] = [] if any(part not in bad for part in parts) else [bad[parts[0]]]
-        rated = "labels" not in bad or any(one.part == "votes" and one.format is not None for one in self.parts)
-        if rated and "scores" in bad:
-            lacks["questions"].append(bad["scores"])  # else nothing says which pairs were rated
         lists = [one for one in self.parts if one.part == "classes" or one.format == _CLASS_FOLDERS]
         opened = [SETTINGS_FILE, *(one.part for one in lists)]
         if any(one.format for one in lists):

@@ -63,7 +63,7 @@ def make_app(address: str) -> Starlette:
         await run_in_threadpool(write)
         return JSONResponse({})
 
-    routes = (("/enter", enter, "POST"), ("/", page, "GET"), ("/next", next_task, "POST"), ("/answers", keep, "POST"))
+    routes = (("/sign-in", enter, "POST"), ("/", page, "GET"), ("/next", next_task, "POST"), ("/answers", keep, "POST"))
     return Starlette(routes=[Route(path, endpoint, methods=[method]) for path, endpoint, method in routes])
 
 

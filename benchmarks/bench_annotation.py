@@ -25,9 +25,9 @@ from reassess.annotation import (
     Simulated,
     SimulatedRater,
     add_person,
-    cannot_judge,
+    skip_task,
     create_campaign,
-    keep_answers,
+    save_answers,
     last_turn,
     make_link,
     next_turn,
@@ -68,7 +68,7 @@ def plan_of_golden_and_stop(tasks: int = _TASKS) -> CampaignPlan:
     asked = golden.questions
     said = np.array([2 * is_valid("", class_id) for class_id in asked.class_ids.tolist()])
     experts = Votes.from_columns(asked, np.arange(len(asked)), np.zeros(len(asked), int), said, ("eve",), KNOWN_ANSWERS)
-    rules = Rules(votes=5, stop=StopRule(0.01, 0.99))
+    rules = Rules(per_question=5, stop=StopRule(0.01, 0.99))
     return CampaignPlan(tasks_of(tasks, _EACH), rules=rules, golden_tasks=golden, experts=experts)
 
 
@@ -159,7 +159,7 @@ def test_the_log_of_a_served_file_is_looked_at_with_every_change(
         for revision in range(1_500):
             given = [GivenAnswer(question, 2 * (revision % 2), 1.0, revision)]
             begin = time.perf_counter()
-            keep_answers(campaign, person, given, time.time())
+            save_answers(campaign, person, given, time.time())
             changes.append(time.perf_counter() - begin)
             looks.append(0.0)
         campaign.close()
@@ -188,7 +188,7 @@ def test_times_do_not_tell_golden_tasks(row: Any, tmp_path: Path, where: str) ->
         address = str(tmp_path / "c.db")
         if where == "PostgreSQL":
             address = new_database(stack.enter_context(running_server()))
-        rules = Rules(votes=5, stop=StopRule(0.01, 0.99), golden_rate=0.5)
+        rules = Rules(per_question=5, stop=StopRule(0.01, 0.99), golden_share=0.5)
         create_campaign(address, replace(plan_of_golden_and_stop(2_000), rules=rules))
         campaign = open_campaign(address)
         golden = {image for image, _ in golden_truths(campaign)}
@@ -225,17 +225,17 @@ def times_of_a_turn(campaign: Campaign, person: int, step: int, *, changes: int)
     turn = request("next", lambda: next_turn(campaign, person, time.time()))
     first, *others = turn.rows
     request("next on another page", lambda: next_turn(campaign, person, time.time()))
-    request("submit one answer", lambda: keep_answers(campaign, person, given([first]), time.time()))
-    request("submit the others", lambda: keep_answers(campaign, person, given(others), time.time()))
+    request("submit one answer", lambda: save_answers(campaign, person, given([first]), time.time()))
+    request("submit the others", lambda: save_answers(campaign, person, given(others), time.time()))
     for revision in range(1, changes + 1):
         one = GivenAnswer(first.question, 2 * (revision % 2), 1.0, revision)
-        request(f"change {revision}", lambda one=one: keep_answers(campaign, person, [one], time.time()))
+        request(f"change {revision}", lambda one=one: save_answers(campaign, person, [one], time.time()))
     each = [times.pop(f"change {revision}") for revision in range(1, changes + 1)]
     times["change an answer"], times[f"{changes} changes"] = each[-1], sum(each)
     request("undo", lambda: last_turn(campaign, person))
     request("suggest", lambda: suggest(campaign, person, turn.task, 999 - step % 7, time.time()))
     if step % 2 == 0:
-        request("cannot judge", lambda: cannot_judge(campaign, person, turn.task, time.time()))
+        request("skip", lambda: skip_task(campaign, person, turn.task, time.time()))
     return times | {"image": turn.image}
 
 

@@ -48,13 +48,13 @@ def enter(browser: Browser, link: str) -> Page:
     return page
 
 
-def invite(keeper: Page, name: str) -> str:
-    """The link of somebody new, made on the keeper's page."""
-    keeper.fill("#invite [name=name]", name)
-    keeper.press("#invite [name=name]", "Enter")
-    keeper.wait_for_selector("#link[open]")
-    link = keeper.input_value("#link-text")
-    keeper.press("#link", "Escape")
+def invite(owner: Page, name: str) -> str:
+    """The link of somebody new, made on the owner's page."""
+    owner.fill("#invite [name=name]", name)
+    owner.press("#invite [name=name]", "Enter")
+    owner.wait_for_selector("#link[open]")
+    link = owner.input_value("#link-text")
+    owner.press("#link", "Escape")
     return link
 
 
@@ -85,19 +85,19 @@ def keep(page: Page, name: str) -> None:
 
 
 def main() -> None:
-    """People rate; the pages of a rater and of the keeper are kept."""
+    """People rate; the pages of a rater and of the owner are kept."""
     shapes, command = what_is_there(), [sys.executable, "-m", "reassess", "annotate", "demo", "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo, sync_playwright() as playwright:
-        links = dict(demo.stdout.readline().strip().split(": ") for _ in ("rater", "keeper"))
+        links = dict(demo.stdout.readline().strip().split(": ") for _ in ("rater", "owner"))
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        keeper = enter(browser, links["keeper"])
+        owner = enter(browser, links["owner"])
         for name, pictures in OTHERS.items():
-            rate(enter(browser, invite(keeper, name)), shapes, pictures)
+            rate(enter(browser, invite(owner, name)), shapes, pictures)
         rater = enter(browser, links["rater"])
         rate(rater, shapes, RATED)
         rater.keyboard.type(right(rater, shapes)[:2], delay=100)
         keep(rater, "rating.png")
-        keep(enter(browser, links["keeper"]), "keeper.png")
+        keep(enter(browser, links["owner"]), "owner.png")
         browser.close()
         demo.terminate()
 

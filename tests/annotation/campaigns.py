@@ -12,7 +12,7 @@ from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store.campaigns import Campaign, open_campaign
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.given_answers import GivenAnswer, keep_answers
+from reassess.annotation.store.given_answers import GivenAnswer, save_answers
 from reassess.annotation.store.people import add_person
 from reassess.annotation.store.turns import Turn, next_turn
 from reassess.core.classes import Classes
@@ -64,7 +64,7 @@ def vote_on_all(campaign: Campaign, *, raters: int, now: float = 1e9, seconds: f
     for rater in raters_of(raters):
         while isinstance(turn := next_turn(campaign, rater, now), Turn):
             given = [GivenAnswer(row.question, 2 * (row.class_id == 1), seconds) for row in turn.rows]
-            keep_answers(campaign, rater, given, now)
+            save_answers(campaign, rater, given, now)
 
 
 def waiting(campaign: Campaign, count: int) -> None:

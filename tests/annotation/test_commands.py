@@ -7,7 +7,7 @@ from urllib.parse import unquote
 import pytest
 
 from reassess.annotation.store.campaigns import open_campaign
-from reassess.annotation.store.given_answers import GivenAnswer, keep_answers
+from reassess.annotation.store.given_answers import GivenAnswer, save_answers
 from reassess.annotation.store.people import people_of
 from reassess.annotation.store.turns import Turn, next_turn
 from reassess.data.loading import load_labels
@@ -45,13 +45,13 @@ def test_a_campaign_on_a_server_from_its_making_to_its_labels(
     for person in people_of(campaign):
         while person.role == "rater" and isinstance(turn := next_turn(campaign, person.id, 1e9), Turn):
             given = [GivenAnswer(row.question, 0 if row.class_id else 2, 3.0) for row in turn.rows]
-            keep_answers(campaign, person.id, given, 1e9)
+            save_answers(campaign, person.id, given, 1e9)
     campaign.close()
     assert annotate("status").out.startswith(
         "4 questions: 0 open, 4 with all their votes\ngolden: 2 valid, 2 invalid\n"
     )
-    annotate("void", "ann")
-    annotate("restore", "ann")
+    annotate("exclude", "ann")
+    annotate("include", "ann")
     assert annotate("upgrade").out.endswith("nothing is to be done\n")
     line = annotate("export", "-o", "rated").out.splitlines()[-1].removeprefix("labels: ")
     for command in line.split(" && "):
@@ -81,5 +81,5 @@ def test_no_output_tells_the_password(here: Path, run: Callable[..., Run], datab
     shown = document["results"]["campaign"]
     assert shown == document["command"][3]
     assert unquote(shown) == database.replace("postgres@", "postgres:***@")
-    for again in (run(*argv), run("annotate", "upgrade", address), run("annotate", "void", address, "ann")):
+    for again in (run(*argv), run("annotate", "upgrade", address), run("annotate", "exclude", address, "ann")):
         assert "secret" not in again.out + again.err

@@ -9,13 +9,13 @@ from random import Random
 import numpy as np
 import polars as pl
 import pytest
+from reassess.annotation.simulated_raters import AT_RANDOM, SimulatedRater
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan
-from reassess.annotation.simulated_raters import AT_RANDOM, SimulatedRater
 from reassess.annotation.store.campaigns import Campaign, open_campaign
 from reassess.annotation.store.creation import create_campaign
-from reassess.annotation.store.given_answers import GivenAnswer, keep_answers
+from reassess.annotation.store.given_answers import GivenAnswer, save_answers
 from reassess.annotation.store.people import add_person
 from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.shown_items import image_addresses
@@ -82,7 +82,7 @@ def rated(path: Path, seed: int) -> Rated:
     experts = Votes.from_columns(
         asked, rows, np.zeros(rows.size, int), np.where(digits == asked.class_ids, 2, 0), ("eve",), WORDS
     )
-    rules = Rules(votes=7, golden_rate=0.6, seed=seed)
+    rules = Rules(per_question=7, golden_share=0.6, seed=seed)
     create_campaign(path, CampaignPlan(main, rules=rules, golden_tasks=golden, experts=experts))
     campaign = open_campaign(path)
     done, own = Rated(campaign, truth), set(main.questions.images)
@@ -103,7 +103,7 @@ def rated(path: Path, seed: int) -> Rated:
             name, rater = address[turn.image], raters[person]
             said = [rater.answer(row.class_id == truth[int(name[:4])], chance) for row in turn.rows]
             given = [GivenAnswer(row.question, answer) for row, answer in zip(turn.rows, said, strict=True)]
-            keep_answers(campaign, person, given, 1e9)
+            save_answers(campaign, person, given, 1e9)
             votes = done.main if name in own else done.golden
             for row, answer in zip(turn.rows, said, strict=True):
                 votes.append((name, _DIGITS.names[row.class_id], f"rater {number_of[person]}", WORDS[answer]))

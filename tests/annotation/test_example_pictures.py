@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from reassess.annotation.plan_pictures import read_examples
+from reassess.annotation.plan_images import read_examples
 from reassess.core.classes import Classes
 from reassess.errors import MissingPackageError
 from tests.helpers import message, number_of, picture, write_files

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reassess.annotation.plan_pictures import hash_images, stored_names
+from reassess.annotation.plan_images import hash_images, stored_names
 from reassess.core.image_names import Match
 from reassess.data.image_sources import open_images
 from tests.helpers import message, picture, validation_name, write_files

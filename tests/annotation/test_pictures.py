@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
-from reassess.annotation.served_pictures import CampaignImages, bare_picture
+from reassess.annotation.served_images import CampaignImages, strip_metadata
 from reassess.data.image_sources import open_images
 from reassess.errors import DataError
 from tests.helpers import message
@@ -58,7 +58,7 @@ def secret_png() -> bytes:
 )
 def test_nothing_in_a_picture_tells_where_it_is_from(content: bytes, media_type: str) -> None:
     assert SECRET in content
-    bare, found = bare_picture(content, "a")
+    bare, found = strip_metadata(content, "a")
     assert found == media_type
     assert SECRET not in bare
     image = opened(bare)
@@ -69,7 +69,7 @@ def test_nothing_in_a_picture_tells_where_it_is_from(content: bytes, media_type:
 
 def test_a_jpeg_is_stored_as_it_was() -> None:
     content = file_of(scene(1), "JPEG", quality=83, subsampling=1)
-    bare, _ = bare_picture(content, "a")
+    bare, _ = strip_metadata(content, "a")
     assert opened(bare).quantization == opened(content).quantization
     assert abs(len(bare) - len(content)) < 0.02 * len(content)
 
@@ -78,19 +78,19 @@ def test_a_picture_is_turned_as_its_data_says() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     for kind in ("JPEG", "PNG", "TIFF"):
-        bare, _ = bare_picture(file_of(scene(1), kind, exif=exif, comment=SECRET), "a")
+        bare, _ = strip_metadata(file_of(scene(1), kind, exif=exif, comment=SECRET), "a")
         assert opened(bare).size == (64, 96)
         assert SECRET not in bare
 
 
 def test_a_large_picture_is_made_smaller() -> None:
     for kind, mode in (("JPEG", "RGB"), ("JPEG", "L"), ("PNG", "RGBA"), ("PNG", "P"), ("PNG", "1")):
-        bare, _ = bare_picture(file_of(Image.new(mode, (5000, 2500)), kind), "a")
+        bare, _ = strip_metadata(file_of(Image.new(mode, (5000, 2500)), kind), "a")
         assert opened(bare).size == (2048, 1024)
 
 
 def test_a_picture_that_is_made_smaller_has_no_more_to_tell_than_another() -> None:
-    bare, _ = bare_picture(file_of(Image.new("RGB", (500, 250)), "JPEG", comment=SECRET), "a", side=320)
+    bare, _ = strip_metadata(file_of(Image.new("RGB", (500, 250)), "JPEG", comment=SECRET), "a", side=320)
     assert opened(bare).size == (320, 160)
     assert SECRET not in bare
 
@@ -105,7 +105,7 @@ def profile_of_swapped_colours() -> bytes:
 def test_colours_of_another_profile_become_those_of_srgb() -> None:
     red = Image.new("RGB", (8, 8), (255, 0, 0))
     for kind, mode in (("PNG", "RGB"), ("PNG", "RGBA"), ("JPEG", "RGB")):
-        bare, _ = bare_picture(file_of(red.convert(mode), kind, icc_profile=profile_of_swapped_colours()), "a")
+        bare, _ = strip_metadata(file_of(red.convert(mode), kind, icc_profile=profile_of_swapped_colours()), "a")
         assert np.allclose(opened(bare).convert("RGB").getpixel((0, 0)), (0, 0, 255), atol=4)
         assert "icc_profile" not in opened(bare).info
 
@@ -114,15 +114,15 @@ def test_a_profile_that_changes_nothing_or_is_damaged_is_taken_away() -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     image = Image.new("RGB", (8, 8), (200, 30, 30))
     for profile in (srgb, b"no profile"):
-        bare = opened(bare_picture(file_of(image, "PNG", icc_profile=profile), "a")[0])
+        bare = opened(strip_metadata(file_of(image, "PNG", icc_profile=profile), "a")[0])
         assert bare.getpixel((0, 0)) == (200, 30, 30)
         assert "icc_profile" not in bare.info
 
 
 def test_transparency_and_sixteen_bits_are_kept_as_far_as_a_browser_shows_them() -> None:
-    clear = opened(bare_picture(file_of(Image.new("RGBA", (4, 4), (1, 2, 3, 0)), "PNG"), "a")[0])
+    clear = opened(strip_metadata(file_of(Image.new("RGBA", (4, 4), (1, 2, 3, 0)), "PNG"), "a")[0])
     assert (clear.mode, clear.getpixel((0, 0))) == ("RGBA", (1, 2, 3, 0))
-    deep = opened(bare_picture(file_of(Image.new("I;16", (4, 4), 0x8000), "PNG"), "a")[0])
+    deep = opened(strip_metadata(file_of(Image.new("I;16", (4, 4), 0x8000), "PNG"), "a")[0])
     assert (deep.mode, deep.getpixel((0, 0))) == ("RGB", (128, 128, 128))
 
 
@@ -135,13 +135,13 @@ def test_transparency_and_sixteen_bits_are_kept_as_far_as_a_browser_shows_them()
     ],
 )
 def test_what_is_no_picture_is_refused(content: bytes, found: str) -> None:
-    assert message(bare_picture, content, "a") == (
+    assert message(strip_metadata, content, "a") == (
         f"image cannot be read\n  where:   a\n  found:   {found}\n  fix:     replace the file"
     )
 
 
 def test_a_picture_of_absurd_size_is_refused(tmp_path: Path) -> None:
-    assert message(bare_picture, claim(tmp_path / "a.png", 50_000, 50_000).read_bytes(), "a") == (
+    assert message(strip_metadata, claim(tmp_path / "a.png", 50_000, 50_000).read_bytes(), "a") == (
         "image is too large\n"
         "  where:   a\n"
         "  allowed: at most 100,000,000 pixels\n"

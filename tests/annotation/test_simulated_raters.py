@@ -9,10 +9,10 @@ from random import Random
 
 import numpy as np
 import pytest
+from reassess.annotation.simulated_raters import AT_RANDOM, CAREFUL, SimulatedRater, rate
 from sqlalchemy import select
 
 from reassess.annotation.assignment import Rules
-from reassess.annotation.simulated_raters import AT_RANDOM, CAREFUL, SimulatedRater, rate
 from reassess.annotation.simulation import truth_of_campaign
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import reading
@@ -42,7 +42,7 @@ def of_raters(campaign: Campaign, ids: dict[str, int], names: tuple[str, ...]) -
 
 
 def test_every_answer_is_kept_once_and_is_what_the_rater_says(tmp_path: Path) -> None:
-    site = make_site(tmp_path, sizes=(4, 3, 5, 2), raters=_RATERS[:3], rules=Rules(votes=3))
+    site = make_site(tmp_path, sizes=(4, 3, 5, 2), raters=_RATERS[:3], rules=Rules(per_question=3))
     server = Server(tmp_path)
     server.start()
     truth, raters = truth_of_campaign(site.campaign), [SimulatedRater(drop=0.5), SimulatedRater(AT_RANDOM)] * 2
@@ -62,7 +62,9 @@ def test_every_answer_is_kept_once_and_is_what_the_rater_says(tmp_path: Path) ->
 
 def test_of_a_server_that_is_killed_every_answer_that_was_acknowledged_is_there_once(tmp_path: Path) -> None:
     """It is killed after every hundred answers or so, which is while raters work, however fast they are."""
-    site = make_site(tmp_path, sizes=(4,) * 6 * _KILLS, raters=_RATERS, rules=Rules(votes=8, golden_rate=0, lease=5.0))
+    site = make_site(
+        tmp_path, sizes=(4,) * 6 * _KILLS, raters=_RATERS, rules=Rules(per_question=8, golden_share=0, lease=5.0)
+    )
     server = Server(tmp_path)
     server.start()
     tokens, chance = [site.tokens[name] for name in _RATERS], Random(0)

@@ -21,7 +21,7 @@ _RUNS = int(os.environ.get("REASSESS_SIMULATED_STEPS", "20_000")) // _STEPS
 def simulate(address: str | Path, seed: int) -> list[tuple[object, ...]]:
     """A run that depends on nothing but the seed; the answers that are kept in the end."""
     is_seeded = patch.object(creation, "randbelow", Random(seed).randrange)
-    # So that cursors move in a campaign of few tasks, and a rater is voided in many transactions.
+    # So that cursors move in a campaign of few tasks, and a rater is excluded in many transactions.
     with is_seeded, patch.object(choosing, "_NEAR", seed % 3), patch.object(votes, "_MOST_COUNTED", 2):
         simulation = Simulation.begun(address, seed)
         for step in range(_STEPS):

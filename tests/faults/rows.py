@@ -176,7 +176,8 @@ def take_away_chance() -> None:
     The log that an export leaves in its campaign is taken away too: it is a change as of the other commands, and the
     rows of an export are about its folder.
     """
-    from reassess.annotation.store import creation, export, links, schema
+    from reassess.annotation.store import creation, export, schema
+    from reassess.annotation.store import people as links
 
     put(export, "note_export", lambda *_, **__: None)
     for table in schema.metadata.tables.values():
@@ -185,7 +186,7 @@ def take_away_chance() -> None:
     put(creation, "token_hex", lambda _: f"{next(drawn)}")
     put(creation, "randbelow", lambda _: next(drawn))
     put(links, "token_urlsafe", lambda _: f"{next(drawn)}")
-    for command in ("create", "invite", "restore", "void"):
+    for command in ("create", "invite", "include", "exclude"):
         module = import_module(f"reassess.cli.commands.annotate.{command}_command")
         put(module, "time", SimpleNamespace(time=lambda: 1e9))
 

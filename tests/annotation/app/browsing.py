@@ -30,7 +30,7 @@ class Work:
         context = self.browser.new_context(viewport={"width": width, "height": 768}, color_scheme=scheme)
         self.contexts.append(context)
         view = self.tab(context)
-        view.goto(f"{self.server.address}enter#{self.site.tokens[name]}")
+        view.goto(f"{self.server.address}sign-in#{self.site.tokens[name]}")
         view.wait_for_url(f"{self.server.address}{page}")
         return view
 

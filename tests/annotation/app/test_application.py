@@ -23,7 +23,7 @@ def test_page_script_and_style_are_small(site: Site) -> None:
     assert page.headers["Content-Encoding"] == "gzip"
     linked = set(re.findall(r'(?:href|src)="(static/[^"]+)"', page.text))
     static = {f"static/{path.name}" for path in (files("reassess.annotation.app") / "static").iterdir()}
-    assert linked == static - {"static/enter.js", "static/keeper.css", "static/keeper.js"}
+    assert linked == static - {"static/sign_in.js", "static/owner.css", "static/owner.js"}
     parts = [page.content, *(client.get(f"/{path}").content for path in linked)]
     assert sum(len(gzip.compress(part)) for part in parts) < 25_000
 
@@ -68,10 +68,10 @@ def test_on_a_full_disk_it_is_told_and_answers_are_kept_once_there_is_room(
         connection.execute(f"PRAGMA max_page_count={room[0]}")
 
     event.listen(site.campaign.engine, "checkout", limit)
-    refused = site.client().post("/enter", json={"token": site.tokens["ben"]})
+    refused = site.client().post("/sign-in", json={"token": site.tokens["ben"]})
     tries = 0
     while refused.status_code == 204:  # as long as there is room in the pages that the file has
-        refused = site.client().post("/enter", json={"token": site.tokens["ben"]})
+        refused = site.client().post("/sign-in", json={"token": site.tokens["ben"]})
         tries += 1
         assert tries < 500
     assert (refused.status_code, refused.json()) == (503, UNAVAILABLE)

@@ -97,7 +97,7 @@ def test_a_request_without_end_is_cut_off_and_takes_no_memory(
 def test_a_head_that_is_too_large_is_told_so(server: Server, headers: bytes) -> None:
     found, _ = send(server, HEAD + headers + b"\r\n\r\n")
     assert found.startswith(TOO_LARGE)
-    found, _ = send(server, HEAD.replace(b"/enter", b"/enter?" + b"a" * 16_384) + b"\r\n")
+    found, _ = send(server, HEAD.replace(b"/sign-in", b"/enter?" + b"a" * 16_384) + b"\r\n")
     assert found.startswith(TOO_LARGE)
 
 
@@ -106,7 +106,7 @@ def test_what_pages_send_is_taken(server: Server) -> None:
     headers = {"Content-Type": "application/json", "Cookie": "a" * 8_000}
     with closing(HTTPConnection("127.0.0.1", server.port, timeout=20)) as connection:
         for _ in range(30):
-            connection.request("POST", "/enter", json.dumps({"token": "x" * 64_000}), headers)
+            connection.request("POST", "/sign-in", json.dumps({"token": "x" * 64_000}), headers)
             response = connection.getresponse()
             assert response.status in (403, 429)
             response.read()
@@ -133,9 +133,9 @@ def test_a_head_that_comes_slowly_is_cut_off(server: Server) -> None:
 
 def test_a_body_that_is_broken_off_is_no_fault_of_the_server(server: Server) -> None:
     post = HEAD.replace(b"GET", b"POST") + b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
-    for path in (b"/enter", b"/next", b"/answers", b"/keeper/pause"):
+    for path in (b"/sign-in", b"/next", b"/answers", b"/owner/pause"):
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
-            connection.sendall(post.replace(b"/enter", path))
+            connection.sendall(post.replace(b"/sign-in", path))
     assert send(server, HEAD + b"Connection: close\r\n\r\n")[0].startswith(b"HTTP/1.1 200 ")
     time.sleep(0.2)
     assert "Traceback" not in server.log.read_text()

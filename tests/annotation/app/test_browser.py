@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from reassess.annotation.plan import ExamplePicture
+from reassess.annotation.plan import ExampleImage
 from reassess.annotation.store.campaigns import pause, resume
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.given_answers import void_rater
-from reassess.annotation.store.links import make_link
+from reassess.annotation.store.given_answers import exclude_rater
+from reassess.annotation.store.people import make_link
 from reassess.annotation.store.schema import suggestions, turns
 from reassess.core.classes import Classes
 from tests.annotation.app.browsing import SCHEMES, WIDTHS, Work, check_page
@@ -81,7 +81,7 @@ def test_a_rater_through_a_whole_campaign_by_keyboard_alone(
 
     example = tmp_path / "example.png"
     scene(3).save(example)
-    examples = [ExamplePicture(0, example.read_bytes(), "image/png")] * 3
+    examples = [ExampleImage(0, example.read_bytes(), "image/png")] * 3
     campaign = work(sizes=(5, 3, 2), practice=1, bar=0.5, consent="<b>Do</b> you agree?", examples=examples)
     view = campaign.enter("ann", width, scheme)
     panel(view, "consent")
@@ -151,7 +151,7 @@ def test_a_rater_through_a_whole_campaign_by_keyboard_alone(
     assert Counter(campaign.kept()) == {0: 1 + count - 1, 2: 1 + 1 + second}
     with reading(campaign.site.campaign.engine) as connection:
         assert connection.scalar(select(func.count()).select_from(suggestions)) == 1
-        assert connection.scalar(select(func.count()).select_from(turns).where(turns.c.state == "unfit")) == 1
+        assert connection.scalar(select(func.count()).select_from(turns).where(turns.c.state == "skipped")) == 1
 
 
 def test_without_a_connection_answers_wait_and_are_sent_once_it_is_back(work: Callable[..., Work]) -> None:
@@ -204,7 +204,7 @@ def test_an_answer_that_is_refused_is_told_once_dropped_and_holds_up_no_other(
     campaign = work(sizes=(3,))
     view = campaign.enter("ann", width)
     shown(view)
-    view.evaluate(FOREIGN, view.get_attribute("meta[name=owner]", "content"))
+    view.evaluate(FOREIGN, view.get_attribute("meta[name=person]", "content"))
     answer_all(view)
     view.keyboard.press("Enter")
     panel(view, "finished")
@@ -226,11 +226,11 @@ def test_an_answer_that_is_refused_is_told_once_dropped_and_holds_up_no_other(
 
 
 # Puts an answer into the outbox that no server takes.
-FOREIGN = """(owner) => new Promise((done) => {
+FOREIGN = """(person) => new Promise((done) => {
   const request = indexedDB.open(`reassess ${location.pathname}`, 1);
   request.onsuccess = () => {
     const change = request.result.transaction("answers", "readwrite");
-    change.objectStore("answers").put({ owner, question: 7, revision: 0, answer: 1, seconds: 1 });
+    change.objectStore("answers").put({ person, question: 7, revision: 0, answer: 1, seconds: 1 });
     change.oncomplete = done;
   };
 })"""
@@ -342,7 +342,7 @@ def test_when_the_session_has_ended_answers_wait_for_the_same_person(work: Calla
     check_page(view)
     assert view.inner_text("#saving") == "1 answer waiting"
     for name in ("ben", "ann"):
-        view.goto(f"{campaign.server.address}enter#{campaign.site.tokens[name]}")
+        view.goto(f"{campaign.server.address}sign-in#{campaign.site.tokens[name]}")
         view.wait_for_url(campaign.server.address)
         shown(view)
     assert (campaign.kept("ben"), campaign.kept("ann")) == ([], [2])
@@ -354,7 +354,7 @@ def test_who_entered_as_another_in_a_second_tab_answers_as_themselves(work: Call
     view = campaign.enter("ann")
     shown(view)
     other = campaign.tab(view.context)
-    other.goto(f"{campaign.server.address}enter#{campaign.site.tokens['ben']}")
+    other.goto(f"{campaign.server.address}sign-in#{campaign.site.tokens['ben']}")
     answer_all(other, "n")
     view.bring_to_front()
     panel(view, "elsewhere")
@@ -376,9 +376,9 @@ def test_there_is_nothing_and_why(work: Callable[..., Work]) -> None:
     third = campaign.enter("cas")
     panel(third, "waiting")
     check_page(third)
-    void_rater(campaign.site.campaign, campaign.site.ids["ann"], 1e9)
+    exclude_rater(campaign.site.campaign, campaign.site.ids["ann"], 1e9)
     view.reload()
-    panel(view, "voided")
+    panel(view, "excluded")
     check_page(view)
     view.get_by_role("button", name="Leave").click()
     view.wait_for_url(f"{campaign.server.address}enter")
@@ -390,11 +390,11 @@ def test_there_is_nothing_and_why(work: Callable[..., Work]) -> None:
 def test_a_wrong_link_is_told(work: Callable[..., Work]) -> None:
     campaign = work()
     view = campaign.enter("ann")
-    view.goto(f"{campaign.server.address}enter#wrong")
+    view.goto(f"{campaign.server.address}sign-in#wrong")
     wait_for_text(view, "#notice", "This link is not known")
     assert "#" not in view.url
     check_page(view)
-    view.fill("#link", f"{campaign.server.address}enter#{campaign.site.tokens['ben']}")
+    view.fill("#link", f"{campaign.server.address}sign-in#{campaign.site.tokens['ben']}")
     view.keyboard.press("Enter")
     view.wait_for_url(campaign.server.address)
 
@@ -555,7 +555,7 @@ def test_who_touches_the_screen_is_told_of_buttons_and_not_of_keys(work: Callabl
     context = campaign.browser.new_context(viewport={"width": 360, "height": 768}, has_touch=True, is_mobile=True)
     campaign.contexts.append(context)
     view = campaign.tab(context)
-    view.goto(f"{campaign.server.address}enter#{campaign.site.tokens['ann']}")
+    view.goto(f"{campaign.server.address}sign-in#{campaign.site.tokens['ann']}")
     shown(view)
     view.locator("#show-help").tap()
     told = view.inner_text("#help")

@@ -163,7 +163,7 @@ def test_a_rater_enters_below_the_path_and_gets_a_task_and_its_picture(
     assert (there.status, there.headers["Location"]) == (301, front.address)
     first = ask(front.address)
     assert (first.status, first.headers["Location"]) == (303, "/rating/enter")
-    assert ask(f"{front.address}static/enter.js").status == 200
+    assert ask(f"{front.address}static/sign_in.js").status == 200
     entered = ask(f"{front.address}enter", {"token": site.tokens["ann"]})
     ending = "; Secure" if scheme == "https" else ""
     assert entered.status == 204
@@ -244,7 +244,7 @@ def test_a_rater_works_in_a_browser_below_the_path(
     front = put_in_front(begun.server, "https")
     begun.contexts.append(begun.browser.new_context(ignore_https_errors=True))
     view = begun.tab(begun.contexts[-1])
-    view.goto(f"{front.address}enter#{begun.site.tokens['ann']}")
+    view.goto(f"{front.address}sign-in#{begun.site.tokens['ann']}")
     view.wait_for_url(front.address)
     for _ in range(3):
         view.wait_for_selector("#picture img:visible")

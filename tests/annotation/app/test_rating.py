@@ -11,10 +11,10 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from reassess.annotation.plan import ExamplePicture
-from reassess.annotation.served_pictures import CampaignImages, bare_picture
+from reassess.annotation.plan import ExampleImage
+from reassess.annotation.served_images import CampaignImages, strip_metadata
 from reassess.annotation.store.campaigns import pause
-from reassess.annotation.store.given_answers import void_rater
+from reassess.annotation.store.given_answers import exclude_rater
 from reassess.core.classes import Classes
 from tests.annotation.app.sites import HOSTILE, Site, draw_images, make_site
 
@@ -98,8 +98,8 @@ def test_two_turns_are_held_and_no_more(site: Site) -> None:
 def test_nothing_has_a_reason(site: Site, tmp_path: Path) -> None:
     client = site.client("ann")
     assert client.post("/undo", json={"held": []}).json() == {"nothing": "none"}
-    void_rater(site.campaign, site.ids["ann"], site.now)
-    assert next_task(client) == {"nothing": "voided"}
+    exclude_rater(site.campaign, site.ids["ann"], site.now)
+    assert next_task(client) == {"nothing": "excluded"}
     pause(site.campaign, site.now)
     assert next_task(site.client("ben")) == {"nothing": "paused"}
     asking = make_site(tmp_path / "asking", consent="Do you agree?").client("ann")
@@ -143,7 +143,7 @@ def test_a_picture_that_cannot_be_judged_and_something_else_in_it(site: Site) ->
     client = site.client("ann")
     task = next_task(client)["task"]["task"]
     assert client.post("/suggest", json={"task": task, "class": 5}).status_code == 204
-    assert client.post("/unfit", json={"task": task}).status_code == 204
+    assert client.post("/skip", json={"task": task}).status_code == 204
     assert next_task(client)["task"]["task"] != task
     wrong = client.post("/suggest", json={"task": task, "class": 6})
     assert (wrong.status_code, wrong.json()) == (400, {"error": "unknown class\n  found:   class 6"})
@@ -176,7 +176,7 @@ def test_of_a_synset_the_first_word_is_the_name(tmp_path: Path) -> None:
 
 
 def test_pictures_come_by_an_address_that_tells_nothing(tmp_path: Path) -> None:
-    site = make_site(tmp_path, examples=[ExamplePicture(1, b"\x89PNG of a square", "image/png")])
+    site = make_site(tmp_path, examples=[ExampleImage(1, b"\x89PNG of a square", "image/png")])
     client = site.client("ann")
     image = client.get("/" + next_task(client)["task"]["image"])
     assert image.status_code == 200
@@ -206,11 +206,11 @@ def test_a_picture_that_changes_after_it_was_shown_is_shown_no_more(site: Site) 
 def test_the_hash_that_is_kept_is_of_the_picture_that_was_shown(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     def show_and_replace(content: bytes, name: str) -> tuple[bytes, str]:
         draw_images(site.folder / "images", ["main/2.png", "main/0.png", "main/1.png"])
-        return bare_picture(content, name)
+        return strip_metadata(content, name)
 
     client = site.client("ann")
     address = "/" + next_task(client)["task"]["image"]
-    monkeypatch.setattr("reassess.annotation.served_pictures.bare_picture", show_and_replace)
+    monkeypatch.setattr("reassess.annotation.served_images.strip_metadata", show_and_replace)
     assert client.get(address).status_code == 200
     assert client.get(address).status_code == 404
 
@@ -300,8 +300,8 @@ def test_a_link_out_of_the_folder_is_an_error_like_any_other(site: Site, tmp_pat
             "a number is a whole one from 0 to 2147483647",
         ),
         ("suggest", {"task": 1, "class": 1 << 31}, "a number is a whole one from 0 to 2147483647"),
-        ("unfit", {"task": -1}, f"a number is a whole one from 0 to {(1 << 53) - 1}"),
-        ("unfit", {"task": 1}, "rater was not shown this task\n  found:   task 1"),
+        ("skipped", {"task": -1}, f"a number is a whole one from 0 to {(1 << 53) - 1}"),
+        ("skipped", {"task": 1}, "rater was not shown this task\n  found:   task 1"),
         ("suggest", {"task": 1, "class": 2}, "rater was not shown this task\n  found:   task 1"),
         ("suggest", {"task": 1 << 53, "class": 2}, f"a number is a whole one from 0 to {(1 << 53) - 1}"),
     ],

@@ -8,7 +8,7 @@ import pytest
 
 from tests.annotation.app.sites import Site
 
-CHANGES = ["/next", "/answers", "/unfit", "/suggest", "/undo", "/consent", "/leave"]
+CHANGES = ["/next", "/answers", "/skip", "/suggest", "/undo", "/consent", "/sign-out"]
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -20,7 +20,7 @@ HEADERS = {
 }
 
 
-@pytest.mark.parametrize("path", ["/", "/enter", "/classes", "/images/0", "/static/rate.js", "/nowhere", "/next"])
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/classes", "/images/0", "/static/rate.js", "/nowhere", "/next"])
 def test_every_response_has_the_headers(site: Site, path: str) -> None:
     for client in (site.client(), site.client("ann")):
         headers = client.get(path).headers
@@ -36,7 +36,7 @@ def test_pages_and_answers_are_kept_nowhere(site: Site) -> None:
 
 
 def test_no_page_has_a_script_or_a_style_in_it(site: Site) -> None:
-    for page in (site.client().get("/enter").text, site.client("ann").get("/").text):
+    for page in (site.client().get("/sign-in").text, site.client("ann").get("/").text):
         assert page.count("<script") == page.count('<script type="module" src="static/')
         assert "<style" not in page
         assert " style=" not in page
@@ -66,7 +66,7 @@ def test_a_request_that_no_page_of_the_session_sent_changes_nothing(site: Site, 
         )
 
 
-@pytest.mark.parametrize("path", [*CHANGES, "/enter"])
+@pytest.mark.parametrize("path", [*CHANGES, "/sign-in"])
 def test_a_form_of_another_site_is_refused(site: Site, path: str) -> None:
     client = site.client("ann")
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", None):
@@ -78,7 +78,7 @@ def test_a_form_of_another_site_is_refused(site: Site, path: str) -> None:
         )
 
 
-@pytest.mark.parametrize("path", [*CHANGES, "/enter"])
+@pytest.mark.parametrize("path", [*CHANGES, "/sign-in"])
 @pytest.mark.parametrize("announced", [True, False])
 def test_a_large_body_is_refused(site: Site, path: str, announced: bool) -> None:
     client = site.client("ann")
@@ -105,7 +105,7 @@ def test_a_body_that_does_not_come_to_an_end_is_refused_and_the_connection_close
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": "/enter", "query_string": b"", "root_path": ""}
+    scope = {"type": "http", "method": "POST", "path": "/sign-in", "query_string": b"", "root_path": ""}
     scope |= {"headers": [(b"content-type", b"application/json")]}
     with ThreadPoolExecutor(1) as pool:  # where no loop runs, as that of a browser may in this thread
         pool.submit(lambda: asyncio.run(site.app(scope, receive, send))).result()
@@ -129,7 +129,7 @@ def test_a_body_that_says_something_twice_is_refused(site: Site) -> None:
     )
 
 
-@pytest.mark.parametrize("path", ["/", "/keeper", "/keeper/", "/enter/", "/static", "/static/", "/keeper/pause/"])
+@pytest.mark.parametrize("path", ["/", "/owner", "/owner/", "/enter/", "/static", "/static/", "/owner/pause/"])
 def test_no_redirect_leads_where_the_client_says_that_the_site_is(site: Site, path: str) -> None:
     for name in (None, "kim"):
         response = site.client(name).get(path, headers={"Host": "evil.example"})

@@ -44,7 +44,7 @@ def test_pages_are_served_and_the_log_holds_no_token(tmp_path: Path) -> None:
     assert site.tokens["ann"] not in log + server.out.read_text()
 
 
-def test_a_server_starts_without_what_the_page_of_a_keeper_alone_needs() -> None:
+def test_a_server_starts_without_what_the_page_of_a_owner_alone_needs() -> None:
     code = "import sys; from reassess.annotation.app import application; print({'numba', 'scipy'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
 
@@ -58,8 +58,8 @@ def test_below_a_path_of_a_proxy_every_address_stays_below_it(tmp_path: Path) ->
         urllib.request.build_opener(NoRedirect).open(request, timeout=10)
     with redirected.value as response:
         assert response.headers["Location"] == "/rating/enter"
-    assert "static/enter.js" in get(f"{server.address}enter")[1]
-    assert get(f"{server.address}static/enter.js")[0] == 200
+    assert "static/sign_in.js" in get(f"{server.address}enter")[1]
+    assert get(f"{server.address}static/sign_in.js")[0] == 200
     server.stop()
 
 

@@ -28,7 +28,7 @@ def test_tasks_and_questions_of_others_are_as_unknown_as_those_that_are_not(site
     others = next(task for task in mine if task["task"] != theirs["task"])
     question = others["rows"][0]["question"]
     for path, said in (
-        ("/unfit", {"task": others["task"]}),
+        ("/skip", {"task": others["task"]}),
         ("/suggest", {"task": others["task"], "class": 5}),
         ("/answers", {"answers": [{"question": question, "answer": 2, "revision": 0}]}),
     ):
@@ -37,8 +37,8 @@ def test_tasks_and_questions_of_others_are_as_unknown_as_those_that_are_not(site
         assert response.json()["error"].startswith("the rater was not shown this ")
 
 
-@pytest.mark.parametrize("path", ["/next", "/answers", "/unfit", "/suggest", "/undo"])
-def test_a_keeper_answers_nothing(site: Site, path: str) -> None:
+@pytest.mark.parametrize("path", ["/next", "/answers", "/skip", "/suggest", "/undo"])
+def test_a_owner_answers_nothing(site: Site, path: str) -> None:
     response = site.client("kim").post(path, json={})
     assert (response.status_code, response.json()) == (404, {"error": "there is no such page"})
 
@@ -82,7 +82,7 @@ def form_of(response: Response) -> tuple[str, ...]:
 
 def test_in_a_whole_session_golden_tasks_look_like_all_others_and_nothing_tells_of_them(tmp_path: Path) -> None:
     """Neither their responses, nor names of files, what others said, or which questions are golden."""
-    rules = Rules(votes=2, golden_rate=0.5)
+    rules = Rules(per_question=2, golden_share=0.5)
     plan = {"golden": 24, "golden_type": "png", "golden_size": 4, "folder_name": "n01440764"}
     site = make_site(tmp_path, sizes=(1, 2, 3) * 8, rules=rules, name="Shapes", **plan)
     ann, ben = site.client("ann"), site.client("ben")
@@ -106,9 +106,9 @@ def test_in_a_whole_session_golden_tasks_look_like_all_others_and_nothing_tells_
             "image": ann.get(address),
             "head": ann.head(address),
             "of another": ben.post("/answers", json=given),
-            "unfit for another": ben.post("/unfit", json={"task": number}),
+            "skipped for another": ben.post("/skip", json={"task": number}),
             "suggested": ann.post("/suggest", json={"task": number, "class": 5}) if turn % 4 == 1 else None,
-            "unfit": ann.post("/unfit", json={"task": number}) if turn % 4 == 2 else None,
+            "skipped": ann.post("/skip", json={"task": number}) if turn % 4 == 2 else None,
             "answers": ann.post("/answers", json=given),
             "again": ann.post("/answers", json=given),
             "undone": ann.post("/undo", json={"held": []}),

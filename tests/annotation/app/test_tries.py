@@ -49,22 +49,22 @@ def test_a_network_of_one_owner_is_one_address(one: str, other: str, same: bool)
 
 def test_a_flood_of_wrong_tokens_is_told_to_wait_and_a_right_one_opens(site: Site) -> None:
     client = site.client()
-    responses = [client.post("/enter", json={"token": f"wrong {n}"}) for n in range(15)]
+    responses = [client.post("/sign-in", json={"token": f"wrong {n}"}) for n in range(15)]
     assert [response.status_code for response in responses] == [403] * 10 + [429] * 5
     assert responses[-1].headers["Retry-After"] == "60"
     assert responses[-1].json() == {"error": "Too many wrong links were tried. Please wait 60 seconds."}
     right = {"token": site.tokens["ann"]}
-    assert client.post("/enter", json=right).status_code == 204
+    assert client.post("/sign-in", json=right).status_code == 204
     site.now += 60
-    assert [client.post("/enter", json=right).status_code for _ in range(12)] == [204] * 12
-    assert client.post("/enter", json={"token": "wrong"}).status_code == 403
+    assert [client.post("/sign-in", json=right).status_code for _ in range(12)] == [204] * 12
+    assert client.post("/sign-in", json={"token": "wrong"}).status_code == 403
 
 
 def test_wrong_tokens_at_the_same_time_pass_no_bound(site: Site) -> None:
     async def flood() -> list[int]:
         transport = httpx2.ASGITransport(site.app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
-            asked = (client.post("/enter", json={"token": f"wrong {number}"}) for number in range(15))
+            asked = (client.post("/sign-in", json={"token": f"wrong {number}"}) for number in range(15))
             return [response.status_code for response in await asyncio.gather(*asked)]
 
     with ThreadPoolExecutor(1) as pool:  # where no other loop runs, such as that of a browser

@@ -17,7 +17,7 @@ from reassess.annotation.store.campaigns import Campaign, open_campaign
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import _prepare, is_server, reading
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.given_answers import GivenAnswer, keep_answers
+from reassess.annotation.store.given_answers import GivenAnswer, save_answers
 from reassess.annotation.store.schema import answers, metadata
 from reassess.annotation.store.turns import Turn, last_turn, next_turn
 from reassess.core.votes import Votes
@@ -131,7 +131,7 @@ def test_no_copy_takes_the_place_of_a_file_beside_a_campaign(tmp_path: Path, end
 
 def campaign_of(path: Path, *, raters: int) -> Path:
     """A campaign in which some of two raters have voted."""
-    campaign = campaign_at(path, (2, 1), raters=2, golden_rate=0)
+    campaign = campaign_at(path, (2, 1), raters=2, golden_share=0)
     vote_on_all(campaign, raters=raters)
     campaign.close()
     return path
@@ -175,7 +175,7 @@ def change_answers(path: Path, person: int, answer: int) -> None:
         turn = last_turn(campaign, person)
         assert turn is not None
         given = [GivenAnswer(row.question, answer, revision=row.revision) for row in turn.rows]
-        keep_answers(campaign, person, given, 2e9)
+        save_answers(campaign, person, given, 2e9)
 
 
 def test_no_copy_takes_the_place_of_answers_that_were_changed_since(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_what_experts_brought_along_and_changed_is_not_overwritten(tmp_path: Pat
         assert isinstance(turn, Turn)
         with reading(campaign.engine) as connection:
             (known,) = connection.scalars(select(answers.c.question))
-        keep_answers(campaign, 1, [GivenAnswer(known, 0, revision=1)], 1e9)
+        save_answers(campaign, 1, [GivenAnswer(known, 0, revision=1)], 1e9)
     with pytest.raises(OutputError) as refused:
         backup_campaign(copy, path, force=True)
     assert "\n  found:   1 answer that the new file lacks\n" in str(refused.value)

@@ -253,7 +253,7 @@ def test_on_a_server_a_change_does_not_wait_for_ever_for_another(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "_PATIENCE", 50)
-    campaign = campaign_at(database, (2,), raters=1, golden_rate=0)
+    campaign = campaign_at(database, (2,), raters=1, golden_share=0)
     with changing(campaign) as change:
         change.person(2)
         with pytest.raises(store.UnavailableError, match="lock timeout"), changing(campaign) as other:

@@ -1,4 +1,4 @@
-"""Links, sessions, consent, and what is forgotten."""
+"""Links, sessions, consent, and what is deleted."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +15,23 @@ from reassess.annotation.store.campaigns import Campaign, changing, open_campaig
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.given_answers import GivenAnswer, keep_answers
-from reassess.annotation.store.links import forget_person, make_link, person_of_session, revoke_link, sign_in, sign_out
-from reassess.annotation.store.people import add_people, add_person, admit, consent, find_person, people_of
+from reassess.annotation.store.given_answers import GivenAnswer, save_answers
+from reassess.annotation.store.people import (
+    add_people,
+    add_person,
+    admit,
+    consent,
+    delete_person,
+    find_person,
+    make_link,
+    people_of,
+    person_of_session,
+    revoke_link,
+    sign_in,
+    sign_out,
+)
 from reassess.annotation.store.schema import log, people, sessions
-from reassess.annotation.store.turns import Nothing, Turn, next_turn
+from reassess.annotation.store.turns import NoTurn, Turn, next_turn
 from tests.annotation.campaigns import tasks_of, waiting
 from tests.helpers import message
 
@@ -71,7 +83,7 @@ def test_a_token_that_is_forged_or_of_an_older_link_or_revoked_lets_nobody_enter
     assert sign_in(campaign, second, NOW) is None
 
 
-@pytest.mark.parametrize("change", [make_link, revoke_link, forget_person])
+@pytest.mark.parametrize("change", [make_link, revoke_link, delete_person])
 def test_people_who_change_one_another_do_not_wait_for_ever(campaign: Campaign, change: Callable[..., object]) -> None:
     kim, lee = add_people(campaign, ["kim", "lee"], "expert")
     together = Barrier(2, timeout=20)
@@ -106,7 +118,7 @@ def test_neither_a_token_nor_the_secret_of_a_session_is_kept(campaign: Campaign)
 
 def test_nothing_is_shown_before_somebody_consents(campaign: Campaign) -> None:
     person, _ = entered(campaign)
-    assert next_turn(campaign, person, NOW) == Nothing("consent")
+    assert next_turn(campaign, person, NOW) == NoTurn("consent")
     consent(campaign, person, NOW)
     assert isinstance(next_turn(campaign, person, NOW), Turn)
 
@@ -117,8 +129,8 @@ def test_nothing_is_shown_while_the_campaign_is_paused(campaign: Campaign) -> No
     turn = next_turn(campaign, person, NOW)
     assert isinstance(turn, Turn)
     pause(campaign, NOW)
-    assert next_turn(campaign, person, NOW) == Nothing("paused")
-    keep_answers(campaign, person, [GivenAnswer(turn.rows[0].question, 2)], NOW)
+    assert next_turn(campaign, person, NOW) == NoTurn("paused")
+    save_answers(campaign, person, [GivenAnswer(turn.rows[0].question, 2)], NOW)
     assert len(export_votes(campaign).votes) == 1
     resume(campaign, NOW)
     assert isinstance(next_turn(campaign, person, NOW), Turn)
@@ -129,27 +141,27 @@ def test_the_name_of_somebody_who_is_forgotten_is_nowhere_and_their_votes_stay(c
     consent(campaign, person, NOW)
     turn = next_turn(campaign, person, NOW)
     assert isinstance(turn, Turn)
-    keep_answers(campaign, person, [GivenAnswer(turn.rows[0].question, 2)], NOW)
-    forget_person(campaign, person, NOW)
+    save_answers(campaign, person, [GivenAnswer(turn.rows[0].question, 2)], NOW)
+    delete_person(campaign, person, NOW)
     assert person_of_session(campaign, secret, NOW) is None
     with reading(campaign.engine) as connection:
         assert "Ann" not in str([connection.execute(select(table)).all() for table in (people, sessions, log)])
-    assert export_votes(campaign, names=True).votes.raters == (f"forgotten {person}",)
+    assert export_votes(campaign, names=True).votes.raters == (f"deleted {person}",)
 
 
-def test_the_only_keeper_stays(campaign: Campaign) -> None:
-    keeper = add_person(campaign, "kim", "keeper")
-    assert message(forget_person, campaign, keeper, NOW) == (
-        "the only keeper cannot be forgotten\n  found:   kim\n  fix:     invite another keeper first"
+def test_the_only_owner_stays(campaign: Campaign) -> None:
+    owner = add_person(campaign, "kim", "owner")
+    assert message(delete_person, campaign, owner, NOW) == (
+        "the only owner cannot be deleted\n  found:   kim\n  fix:     invite another owner first"
     )
-    make_link(campaign, keeper, NOW)
-    assert message(revoke_link, campaign, keeper, NOW, keeper) == (
-        "the link of the only keeper cannot be revoked\n  found:   kim\n  fix:     invite another keeper first"
+    make_link(campaign, owner, NOW)
+    assert message(revoke_link, campaign, owner, NOW, owner) == (
+        "the link of the only owner cannot be revoked\n  found:   kim\n  fix:     invite another owner first"
     )
-    revoke_link(campaign, keeper, NOW)  # by the command line, which can make a new one
-    make_link(campaign, add_person(campaign, "lee", "keeper"), NOW)
-    forget_person(campaign, keeper, NOW)
-    assert [person.name for person in people_of(campaign)] == [f"forgotten {keeper}", "lee"]
+    revoke_link(campaign, owner, NOW)  # by the command line, which can make a new one
+    make_link(campaign, add_person(campaign, "lee", "owner"), NOW)
+    delete_person(campaign, owner, NOW)
+    assert [person.name for person in people_of(campaign)] == [f"deleted {owner}", "lee"]
 
 
 def test_names_that_are_there_or_empty_or_of_nobody_are_refused(campaign: Campaign) -> None:
@@ -306,11 +318,11 @@ def test_a_name_has_an_end(campaign: Campaign) -> None:
 
 def test_who_is_forgotten_has_no_name_that_another_has(campaign: Campaign) -> None:
     person = add_person(campaign, "ann")
-    add_person(campaign, f"forgotten {person}")
-    forget_person(campaign, person, NOW)
-    assert [one.name for one in people_of(campaign)] == [f"forgotten {person}-again", f"forgotten {person}"]
-    forget_person(campaign, person, NOW)
-    assert people_of(campaign)[0].name == f"forgotten {person}-again"
+    add_person(campaign, f"deleted {person}")
+    delete_person(campaign, person, NOW)
+    assert [one.name for one in people_of(campaign)] == [f"deleted {person}-again", f"deleted {person}"]
+    delete_person(campaign, person, NOW)
+    assert people_of(campaign)[0].name == f"deleted {person}-again"
 
 
 def test_only_a_rater_who_waits_is_let_in(campaign: Campaign) -> None:

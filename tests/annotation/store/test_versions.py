@@ -14,12 +14,12 @@ from sqlalchemy import Engine, inspect, text
 
 from reassess.annotation.addresses import shown_address
 from reassess.annotation.store import backup_and_upgrade as upgrades
-from reassess.annotation.store import schema, versions
+from reassess.annotation.store import schema
 from reassess.annotation.store.backup_and_upgrade import Upgraded, upgrade_campaign
 from reassess.annotation.store.campaigns import open_campaign
 from reassess.annotation.store.database import open_engine
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.versions import FORM
+from reassess.annotation.store.schema import FORM
 from reassess.errors import DataError, MissingPackageError, OutputError
 from tests.annotation.campaigns import campaign_at, vote_on_all
 from tests.helpers import message
@@ -54,7 +54,7 @@ def triggers(engine: Engine) -> list[str]:
 def test_the_migrations_make_the_tables_of_today(address: str | Path, request: pytest.FixtureRequest) -> None:
     engine = open_engine(address)
     config = Config()
-    config.set_main_option("script_location", str(Path(versions.__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
     assert ScriptDirectory.from_config(config).get_current_head() == FORM
     with engine.begin() as connection:
         config.attributes["connection"] = connection
@@ -91,7 +91,7 @@ def older(address: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     shutil.copytree(upgrades._MIGRATIONS, tmp_path / "migrations 100 %")
     (tmp_path / "migrations 100 %" / "versions" / "form_0002.py").write_text(NEXT)
     monkeypatch.setattr(upgrades, "_MIGRATIONS", tmp_path / "migrations 100 %")
-    monkeypatch.setattr(versions, "FORM", "0002")
+    monkeypatch.setattr(schema, "FORM", "0002")
     return address
 
 
@@ -135,7 +135,7 @@ def test_an_upgrade_that_fails_changes_nothing(older: str | Path) -> None:
 def test_a_campaign_of_a_later_form_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "c.db"
     campaign_at(path, (1,), raters=1).close()
-    monkeypatch.setattr(versions, "FORM", "0000")
+    monkeypatch.setattr(schema, "FORM", "0000")
     for function in (open_campaign, upgrade_campaign):
         assert message(function, path) == (
             "the campaign was made by a later version of reassess\n"

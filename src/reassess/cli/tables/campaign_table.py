@@ -43,9 +43,9 @@ def print_progress(call: Call, progress: "Progress") -> None:
         call.note("practice: right answers of the practice round, of which a maybe is one half")
     if any(one.role == "expert" and one.given and one.last is None for one in progress.raters):
         call.note("an expert without a last answer: the answers came with the campaign")
-    if any(one.stage == "failed" and not one.voided for one in progress.raters):
+    if any(one.stage == "failed" and not one.excluded for one in progress.raters):
         call.note(
-            "failed: who did not reach the bar in the practice round is asked nothing until a keeper lets them in"
+            "failed: who did not reach the bar in the practice round is asked nothing until an owner lets them in"
         )
     for flag, why in _EXPLAINED.items():
         if any(flag in one.flags for one in progress.raters):
@@ -68,14 +68,14 @@ def _summary(progress: "Progress") -> Iterator[str]:
         unknown = f", {progress.golden_unknown:,} without enough answers of experts" if progress.golden_unknown else ""
         yield f"golden: {truths}{unknown}"
     if split := progress.golden_split:
-        yield f"experts are not sure, or do not agree, on {counted(split, 'golden question')}: see the keeper's page"
+        yield f"experts are not sure, or do not agree, on {counted(split, 'golden question')}: see the owner's page"
     yield (
         f"{counted(progress.votes, 'vote')}, {progress.last_hour:,} in the last hour, {progress.last_day:,} in the "
         f"last 24 hours; at most {progress.wanted:,} more are wanted"
     )
-    if progress.unfit:
-        named = some([name for name, _ in progress.unfit], most=3)
-        yield f"{counted(len(progress.unfit), 'image')} that somebody could not judge: {named}"
+    if progress.skipped:
+        named = some([name for name, _ in progress.skipped], most=3)
+        yield f"{counted(len(progress.skipped), 'image')} that somebody could not judge: {named}"
     if progress.paused:
         yield "paused: nothing is asked now"
     if progress.waiting:
@@ -93,7 +93,7 @@ def _row(one: "RaterProgress", golden: int) -> list[str | None]:
     return [
         one.name,
         one.role,
-        "voided" if one.voided else one.stage,
+        "excluded" if one.excluded else one.stage,
         f"{one.votes:,}",
         None if one.seconds is None else f"{one.seconds:.1f}",
         f"{one.given:,} of {golden:,}" if one.role == "expert" else f"{one.golden.n:,}",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reassess.annotation.store.campaigns import open_campaign
-from reassess.annotation.store.given_answers import GivenAnswer, keep_answers
+from reassess.annotation.store.given_answers import GivenAnswer, save_answers
 from reassess.annotation.store.people import people_of
 from reassess.annotation.store.turns import Turn, next_turn
 from tests.helpers import Run, picture, write_files
@@ -51,7 +51,7 @@ def work() -> Callable[..., None]:
         for person in people_of(campaign):
             while person.role == "rater" and isinstance(turn := next_turn(campaign, person.id, now), Turn):
                 given = [GivenAnswer(row.question, 0 if row.class_id else 2, 3.0) for row in turn.rows]
-                keep_answers(campaign, person.id, given, now)
+                save_answers(campaign, person.id, given, now)
         campaign.close()
 
     return answer

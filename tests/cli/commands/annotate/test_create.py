@@ -111,7 +111,7 @@ def test_the_campaign_holds_what_was_asked_for(create: Create) -> None:
     ]
     campaign = opened()
     rules = campaign.rules
-    assert (rules.votes, rules.stop.low, rules.stop.high, rules.golden_rate, rules.seed) == (3, 0.05, 0.95, 0.25, 7)
+    assert (rules.per_question, rules.stop.low, rules.stop.high, rules.golden_share, rules.seed) == (3, 0.05, 0.95, 0.25, 7)
     assert (campaign.name, campaign.consent, campaign.bar) == ("Cats?", "We keep your votes.\nYou may leave.", 0.75)
     assert (campaign.at_least, campaign.original_votes, campaign.settings) == (1, True, {"name": "pets"})
     assert [row.kind for row in rows(schema.tasks)].count("practice") == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reassess.annotation.store.campaigns import open_campaign
-from reassess.annotation.store.given_answers import cannot_judge
+from reassess.annotation.store.given_answers import skip_task
 from reassess.annotation.store.people import find_person
 from reassess.annotation.store.turns import last_turn
 from reassess.data.loading import load_labels, load_votes
@@ -142,9 +142,9 @@ def test_raters_have_numbers_unless_names_are_asked_for(export: Export) -> None:
 
 def test_it_says_how_many_answers_are_left_out(export: Export, run: Callable[..., Run]) -> None:
     export()
-    assert run("annotate", "void", "pets.db", "ann").code == 0
+    assert run("annotate", "exclude", "pets.db", "ann").code == 0
     result = export("--force")
-    assert "left out: 8 answers of voided raters\n" in result.out
+    assert "left out: 8 answers of excluded raters\n" in result.out
     results = document_of(export("--force", "--json"), "annotate")["results"]
     rebuild = results.pop("rebuild")
     assert rebuild.startswith("reassess aggregate ")
@@ -157,9 +157,9 @@ def test_it_says_how_many_answers_are_left_out(export: Export, run: Callable[...
         "rater_golden_votes": 8,
         "suggestions": 0,
         "late": 0,
-        "unfit": 0,
+        "skipped": 0,
         "withdrawn": 0,
-        "voided": 8,
+        "excluded": 8,
         "practice": 0,
     }
 
@@ -185,7 +185,7 @@ def test_answers_about_pictures_that_somebody_could_not_judge_did_not_come_late(
     ann = find_person(campaign, "ann").id
     last = last_turn(campaign, ann)
     assert last is not None
-    cannot_judge(campaign, ann, last.task, 1e9)
+    skip_task(campaign, ann, last.task, 1e9)
     campaign.close()
     lines = export("--force").out.splitlines()
     assert [line for line in lines if "left out" in line] == [

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from reassess.annotation.store.campaigns import open_campaign
-from reassess.annotation.store.links import sign_in
-from reassess.annotation.store.people import people_of
+from reassess.annotation.store.people import people_of, sign_in
 from tests.helpers import Run, document_of
 
 Invite = Callable[..., Run]
@@ -41,7 +40,7 @@ def test_people_are_added_and_each_link_is_printed_and_kept_nowhere(invite: Invi
         "the pages are served there by reassess annotate serve pets.db\n"
     )
     for link in links.values():
-        assert re.fullmatch(r"http://127\.0\.0\.1:8000/enter#[\w-]{43}", link)
+        assert re.fullmatch(r"http://127\.0\.0\.1:8000/sign-in#[\w-]{43}", link)
         assert enters(link)
         held = b"".join(path.read_bytes() for path in Path().glob("pets.db*"))
         assert link.partition("#")[2].encode() not in held
@@ -53,8 +52,8 @@ def test_people_are_added_and_each_link_is_printed_and_kept_nowhere(invite: Invi
 
 
 def test_a_link_is_the_result_and_has_the_address_of_the_pages(invite: Invite) -> None:
-    result = invite("ida", "--role", "keeper", "--address", "https://rate.example.org/pets/", "--quiet")
-    assert re.fullmatch(r"ida: https://rate\.example\.org/pets/enter#[\w-]{43}\n", result.out)
+    result = invite("ida", "--role", "owner", "--address", "https://rate.example.org/pets/", "--quiet")
+    assert re.fullmatch(r"ida: https://rate\.example\.org/pets/sign-in#[\w-]{43}\n", result.out)
     (one,) = document_of(invite("jo", "--json"), "annotate")["results"]
     assert (one["name"], one["role"]) == ("jo", "rater")
     assert enters(one["link"])
@@ -101,7 +100,7 @@ def test_an_expert_whose_answers_were_given_gets_a_link_once(invite: Invite) -> 
 )
 def test_what_must_run_for_the_links_is_said(invite: Invite, address: str, served: str) -> None:
     first, _, last = invite("ann", "--address", address).out.splitlines()
-    assert first.startswith(f"ann: {address.rstrip('/')}/enter#")
+    assert first.startswith(f"ann: {address.rstrip('/')}/sign-in#")
     assert last.startswith("the pages are served")
     assert last.endswith(served)
 
@@ -153,7 +152,7 @@ def test_a_new_link_ends_the_old_one_and_a_revoked_one_lets_nobody_enter(invite:
         (["ann", "--again", "--revoke"], 2, "Error: Give --again or --revoke.\n"),
         (["eve", "--again", "--role", "rater"], 2, "Error: --role is of people who are added; others keep theirs.\n"),
         (["ann", "ann"], 2, "Error: ann is given twice.\n"),
-        (["ann", "--role", "rator"], 2, "'rater', 'expert', 'keeper'. Did you mean 'rater'?\n"),
+        (["ann", "--role", "rator"], 2, "'rater', 'expert', 'owner'. Did you mean 'rater'?\n"),
         ([" "], 1, "Error: name has no visible letter\n  found:   ' '\n"),
         (["ann "], 1, "Error: name starts or ends with a space\n  found:   'ann '\n  fix:     leave them out: 'ann'\n"),
         (

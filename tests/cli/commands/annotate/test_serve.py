@@ -32,7 +32,7 @@ def started(*argv: str, lines: int = 1) -> Iterator[tuple["subprocess.Popen[str]
 
 def enter(address: str, invited: str) -> None:
     """Enter by the link of somebody who was invited."""
-    PageClient(address, re.search("enter#(.*)", invited)[1]).close()
+    PageClient(address, re.search("sign-in#(.*)", invited)[1]).close()
 
 
 def page(address: str) -> str:
@@ -82,7 +82,7 @@ def test_images_that_moved_are_found_and_others_are_refused(create: Create, run:
         "  fix:     put them there, or give the folder, zip or tar that holds all of them\n"
     )
     invited = run("annotate", "invite", "pets.db", "ann").out
-    token = re.search("enter#(\\S+)", invited)[1]
+    token = re.search("sign-in#(\\S+)", invited)[1]
     with started("serve", "pets.db", "--port", "0", "--images", "moved") as (_, (line,)):
         client = PageClient(line.split()[-1], token)
         task = client.ask("next", {"held": []})["task"]
@@ -117,11 +117,11 @@ def test_there_is_nothing_to_serve(run: Callable[..., Run]) -> None:
     assert (result.code, result.err.partition("\n")[0]) == (1, "Error: campaign not found")
 
 
-def test_the_demo_gives_a_link_to_a_rater_and_to_the_keeper() -> None:
+def test_the_demo_gives_a_link_to_a_rater_and_to_the_owner() -> None:
     with started("demo", "--no-browser", lines=3) as (process, lines):
-        rater, keeper = (
-            re.fullmatch(rf"{role}: (\S+/)enter#(\S+)", line)
-            for role, line in zip(("rater", "keeper"), lines, strict=False)
+        rater, owner = (
+            re.fullmatch(rf"{role}: (\S+/)sign-in#(\S+)", line)
+            for role, line in zip(("rater", "owner"), lines, strict=False)
         )
         assert lines[2] == "stop with Ctrl-C"
         client = PageClient(rater[1], rater[2])
@@ -130,7 +130,7 @@ def test_the_demo_gives_a_link_to_a_rater_and_to_the_keeper() -> None:
         assert len(shown["rows"]) == 5
         assert client.fetch(shown["image"]) > 1_000
         client.close()
-        assert "Which shapes are there?" in page(f"{keeper[1]}enter")
+        assert "Which shapes are there?" in page(f"{owner[1]}enter")
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=20)
     assert "Traceback" not in out

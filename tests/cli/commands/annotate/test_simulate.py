@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reassess.annotation.store import versions
+from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import open_campaign, pause
 from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.people import find_person, people_of
@@ -139,7 +139,7 @@ def test_raters_who_do_not_reach_the_bar_are_counted(create: Create, run: Callab
     matrices = ("--matrix", "0,0,1/1,0,0", "--matrix", "1,0,0/0,0,1")
     result = run("annotate", "simulate", "pets.db", "--raters", "2", *matrices, "-o", "tried.db")
     assert result.out.splitlines()[1] == "practice: 1 of 2 raters did not reach the bar, and voted on nothing"
-    told = "failed: who did not reach the bar in the practice round is asked nothing until a keeper lets them in\n"
+    told = "failed: who did not reach the bar in the practice round is asked nothing until an owner lets them in\n"
     assert told in run("annotate", "status", "tried.db").out
     assert "failed" not in run("annotate", "status", "pets.db").out
 
@@ -174,7 +174,7 @@ def test_a_campaign_of_another_version_is_named_as_it_was_given(
     create: Create, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create()
-    monkeypatch.setattr(versions, "FORM", "9999")
+    monkeypatch.setattr(schema, "FORM", "9999")
     result = run("annotate", "simulate", "pets.db")
     assert (result.code, result.out) == (1, "")
     assert result.err == (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reassess.annotation.store.campaigns import open_campaign
-from reassess.annotation.store.given_answers import cannot_judge
+from reassess.annotation.store.given_answers import skip_task
 from reassess.annotation.store.people import find_person
 from reassess.annotation.store.shown_items import image_addresses
 from reassess.annotation.store.turns import Turn, next_turn
@@ -72,7 +72,7 @@ def test_what_experts_do_not_agree_on_and_how_practice_went_is_told(
     assert run("annotate", "invite", "pets.db", "ann").code == 0
     work()
     lines = run("annotate", "status", "pets.db").out.splitlines()
-    assert lines[2] == "experts are not sure, or do not agree, on 1 golden question: see the keeper's page"
+    assert lines[2] == "experts are not sure, or do not agree, on 1 golden question: see the owner's page"
     (heading,) = [line for line in lines if line.startswith("name")]
     (ann,) = [line for line in lines if line.startswith("ann")]
     column = slice(heading.index("practice") + len("practice") - len("3 of 4, failed"), heading.index("practice") + 8)
@@ -90,9 +90,9 @@ def test_a_voided_rater_is_shown_as_such(
     status: Callable[..., Run], work: Callable[..., None], run: Callable[..., Run]
 ) -> None:
     work()
-    run("annotate", "void", "pets.db", "ann")
+    run("annotate", "exclude", "pets.db", "ann")
     (ann,) = [line.split() for line in status().out.splitlines() if line.startswith("ann")]
-    assert ann[:4] == ["ann", "rater", "voided", "0"]
+    assert ann[:4] == ["ann", "rater", "excluded", "0"]
 
 
 def test_the_document_holds_all_that_is_told(status: Callable[..., Run], work: Callable[..., None]) -> None:
@@ -113,7 +113,7 @@ def test_the_document_holds_all_that_is_told(status: Callable[..., Run], work: C
         "last_hour": 0,
         "last_day": 16,
         "ends": None,
-        "unfit": [],
+        "skipped": [],
         "golden_invalid": 4,
         "golden_valid": 4,
         "golden_unknown": 0,
@@ -124,7 +124,7 @@ def test_the_document_holds_all_that_is_told(status: Callable[..., Run], work: C
         "name": "ann",
         "role": "rater",
         "stage": "rating",
-        "voided": False,
+        "excluded": False,
         "linked": True,
         "answers": [4, 0, 4],
         "votes": 8,
@@ -144,6 +144,6 @@ def test_images_that_somebody_could_not_judge_are_named(status: Callable[..., Ru
     turn = next_turn(campaign, ann, 1e9)
     assert isinstance(turn, Turn)
     name = image_addresses(campaign)[turn.image]
-    cannot_judge(campaign, ann, turn.task, 1e9)
+    skip_task(campaign, ann, turn.task, 1e9)
     campaign.close()
     assert f"1 image that somebody could not judge: {name}" in status().out.splitlines()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reassess.annotation.store import versions
+from reassess.annotation.store import schema
 from reassess.annotation.store.backup_and_upgrade import Upgraded
 from tests.helpers import Run, document_of
 
@@ -15,9 +15,9 @@ def test_a_campaign_of_this_version_is_left_as_it_is(create: Callable[..., Run],
     before = Path("pets.db").read_bytes()
     result = run("annotate", "upgrade", "pets.db")
     assert (result.code, result.err) == (0, "")
-    assert result.out == f"pets.db: has the form of this version, {versions.FORM}; nothing is to be done\n"
+    assert result.out == f"pets.db: has the form of this version, {schema.FORM}; nothing is to be done\n"
     document = document_of(run("annotate", "upgrade", "pets.db", "--json"), "annotate")
-    assert document["results"] == {"before": versions.FORM, "after": versions.FORM, "backup": None}
+    assert document["results"] == {"before": schema.FORM, "after": schema.FORM, "backup": None}
     assert (Path("pets.db").read_bytes(), sorted(Path().glob("*.db"))) == (before, [Path("pets.db")])
 
 
@@ -25,7 +25,7 @@ def test_a_campaign_of_an_earlier_version_says_how_to_upgrade_it_and_where_its_c
     create: Callable[..., Run], run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create()
-    monkeypatch.setattr(versions, "FORM", "9999")
+    monkeypatch.setattr(schema, "FORM", "9999")
     assert run("annotate", "status", "pets.db").err.endswith("  fix:     reassess annotate upgrade pets.db\n")
     done = Upgraded("0001", "9999", Path("pets-0001.db"))
     monkeypatch.setattr("reassess.annotation.upgrade_campaign", lambda *_, **__: done, raising=False)

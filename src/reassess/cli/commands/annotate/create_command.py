@@ -28,7 +28,7 @@ from reassess.formats.files import check_output, read_lines
 from reassess.text import counted
 
 if TYPE_CHECKING:
-    from reassess.annotation import CampaignPlan, ExamplePicture, Rules
+    from reassess.annotation import CampaignPlan, ExampleImage, Rules
 
 __all__ = ["create"]
 
@@ -125,7 +125,7 @@ def create(
     tasks: Path,
     votes: int,
     stop: StopRule | None,
-    golden_rate: float | None,
+    golden_share: float | None,
     golden_at_least: int | None,
     consent: Path | None,
     examples: Path | None,
@@ -156,7 +156,7 @@ def create(
     parts = load_campaign_parts(
         call, benchmark, tasks, golden, golden_questions, answers=answers, match=match, max_bytes=max_bytes
     )
-    _check_parts(parts, tasks, {"--golden-rate": golden_rate, "--golden-at-least": golden_at_least})
+    _check_parts(parts, tasks, {"--golden-rate": golden_share, "--golden-at-least": golden_at_least})
     source = _open_images(parts.benchmark, images)
     if source is not None:
         stored = annotation.stored_names(source, parts.images, match=parts.benchmark.match or "path")
@@ -164,7 +164,7 @@ def create(
     plan = annotation.CampaignPlan(
         tasks=parts.tasks,
         name=parts.benchmark.name if name is None else name,
-        rules=_rules(votes, stop, golden_rate, seed),
+        rules=_rules(votes, stop, golden_share, seed),
         golden_tasks=parts.golden_tasks,
         experts=parts.experts,
         at_least=golden_at_least,
@@ -212,12 +212,12 @@ def _open_images(benchmark: Benchmark, images: Path | None) -> ImageSource | Non
     return None if place is None else open_images(place)
 
 
-def _rules(votes: int, stop: StopRule | None, golden_rate: float | None, seed: int | None) -> "Rules":
+def _rules(votes: int, stop: StopRule | None, golden_share: float | None, seed: int | None) -> "Rules":
     """The rules; without a seed, by a secret one."""
     return annotation.Rules(
         votes=votes,
         stop=stop,
-        golden_rate=_GOLDEN_RATE if golden_rate is None else golden_rate,
+        golden_share=_GOLDEN_RATE if golden_share is None else golden_share,
         seed=secrets.randbelow(annotation.LARGEST_SEED + 1) if seed is None else seed,
     )
 
@@ -232,7 +232,7 @@ def _consent(call: Call, file: Path | None) -> str:
     return text
 
 
-def _examples(folder: Path, parts: CampaignParts, plan: "CampaignPlan") -> "Sequence[ExamplePicture]":
+def _examples(folder: Path, parts: CampaignParts, plan: "CampaignPlan") -> "Sequence[ExampleImage]":
     classes = parts.tasks.questions.classes
     return annotation.read_examples(folder, classes, images=parts.images, hashes=plan.hashes)
 
@@ -248,7 +248,7 @@ def _report(
 ) -> None:
     asked, golden = plan.tasks.questions, plan.golden_tasks
     place, images = annotation.shown_address(campaign), len(parts.images)
-    most = plan.rules.votes * len(asked)
+    most = plan.rules.per_question * len(asked)
     known = len(plan.truth) - plan.truth.count(None)
     practised = int(plan.is_practice.sum())
     if call.json:
@@ -271,7 +271,7 @@ def _report(
         call.print_document("annotate", results)
         return
     tasks = f"{counted(len(plan.tasks), 'task')} with {counted(len(asked), 'question')}"
-    each = f"{'at most ' if plan.rules.stop else ''}{plan.rules.votes:,} a question"
+    each = f"{'at most ' if plan.rules.stop else ''}{plan.rules.per_question:,} a question"
     call.tell(f"{place}: {tasks}, {'at most ' if plan.rules.stop else ''}{counted(most, 'vote')}, {each}")
     if golden is None:
         call.tell("golden: none, so that it will not be known how far each rater can be trusted")

@@ -28,7 +28,7 @@ _IMAGES = 24
 def demo(call: Call, port: int, browser: bool) -> None:
     """Open a small campaign of drawn shapes, until Ctrl-C; then all of it is gone.
 
-    It prints a link for a rater and one for the keeper, who sees what the rater does.
+    It prints a link for a rater and one for the owner, who sees what the rater does.
     """
     with TemporaryDirectory() as place:
         folder, now = Path(place), time.time()
@@ -38,11 +38,11 @@ def demo(call: Call, port: int, browser: bool) -> None:
         with annotation.using_campaign(folder / "demo.db") as opened:
             tokens = {
                 role: annotation.make_link(opened, annotation.add_person(opened, role, role, now=now), now)
-                for role in ("rater", "keeper")
+                for role in ("rater", "owner")
             }
 
             def started(address: str) -> None:
-                links = {role: f"{address}enter#{token}" for role, token in tokens.items()}
+                links = {role: f"{address}sign-in#{token}" for role, token in tokens.items()}
                 if call.json:
                     call.print_document("annotate", links)
                 else:

@@ -55,9 +55,9 @@ def export(call: Call, campaign: str | Path, output: Path, names: bool) -> None:
             "rater_golden_votes": len(exported.rater_golden or ()),
             "suggestions": len(exported.suggestions),
             "late": exported.late,
-            "unfit": exported.unfit,
+            "skipped": exported.skipped,
             "withdrawn": exported.withdrawn,
-            "voided": exported.voided,
+            "excluded": exported.excluded,
             "practice": exported.practice,
             "rebuild": rebuild,
         }
@@ -71,9 +71,9 @@ def export(call: Call, campaign: str | Path, output: Path, names: bool) -> None:
     if exported.suggestions:
         call.tell(f"{counted(len(exported.suggestions), 'suggested class', 'suggested classes')} of images")
     left_out = {
-        "of voided raters": exported.voided,
+        "of excluded raters": exported.excluded,
         "to questions that had votes enough": exported.late,
-        "about pictures that their rater could not judge": exported.unfit,
+        "about pictures that their rater could not judge": exported.skipped,
         "to questions that were withdrawn": exported.withdrawn,
         "of experts to questions for practice": exported.practice,
     }

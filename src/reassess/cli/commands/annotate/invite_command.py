@@ -35,8 +35,8 @@ _ADDRESS = "http://127.0.0.1:8000"
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option(
     "--role",
-    type=Choice(["rater", "expert", "keeper"]),
-    help="raters vote, experts answer golden questions, keepers see how the campaign goes.  [default: rater]",
+    type=Choice(["rater", "expert", "owner"]),
+    help="raters vote, experts answer golden questions, owners see how the campaign goes.  [default: rater]",
 )
 @click.option("--again", is_flag=True, help="Make a new link for people who are there; the old one ends.")
 @click.option("--revoke", is_flag=True, help="End the links of people, and make none.")
@@ -78,7 +78,7 @@ def invite(
             if revoke:
                 annotation.revoke_link(opened, person.id, now)
             token = None if revoke else annotation.make_link(opened, person.id, now)
-            links[person.name] = token and f"{address}/enter#{token}"
+            links[person.name] = token and f"{address}/sign-in#{token}"
     if call.json:
         results = [{"name": person.name, "role": person.role, "link": links[person.name]} for person in people]
         call.print_document("annotate", results)

@@ -1,4 +1,4 @@
-"""`reassess annotate serve`: the pages of a campaign, for raters, experts and keepers."""
+"""`reassess annotate serve`: the pages of a campaign, for raters, experts and owners."""
 
 from pathlib import Path
 

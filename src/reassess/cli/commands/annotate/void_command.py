@@ -10,7 +10,7 @@ from reassess.cli.campaign_options import campaign_argument
 from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Command
 
-__all__ = ["void"]
+__all__ = ["exclude"]
 
 
 @click.command(
@@ -28,11 +28,11 @@ def void(call: Call, campaign: str | Path, name: str) -> None:
     for others.
     """
     with annotation.using_campaign(campaign) as opened:
-        changed = annotation.void_rater(opened, annotation.find_person(opened, name).id, time.time())
+        changed = annotation.exclude_rater(opened, annotation.find_person(opened, name).id, time.time())
     if call.json:
-        call.print_document("annotate", {"name": name, "voided": True, "changed": changed})
+        call.print_document("annotate", {"name": name, "excluded": True, "changed": changed})
         return
     if changed:
         call.tell(f"{name}: their votes do not count, and the questions are open again")
     else:
-        call.tell(f"{name}: voided before; nothing is changed")
+        call.tell(f"{name}: excluded before; nothing is changed")

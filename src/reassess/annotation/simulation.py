@@ -110,8 +110,7 @@ def simulate(
 
 
 def _skip_disk(campaign: Campaign) -> None:
-    event.listen(campaign.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
-    campaign.engine.dispose()
+    event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA synchronous=OFF"))
 
 
 class _Rater:

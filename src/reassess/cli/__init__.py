@@ -38,6 +38,7 @@ COMMANDS = {
     "report": "Put all about some models on one page.",
     "scan": "Find images that repeat one another, and those that are unreadable, empty or tiny.",
     "show": "Show all that is known of one image.",
+    "status": "Show the state of a campaign, and what is next.",
     "tasks": "Group questions into tasks for raters, and say what it takes to answer them.",
 }
 

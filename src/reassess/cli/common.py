@@ -54,6 +54,7 @@ class Call:
     outputs: list[Path] = field(default_factory=list)
     explanations: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    next_step: str | None = None
 
     def resolve(self, name: str, source: str) -> Path:
         """The file of a known source, or at a path, noted as an input; fetched if need be."""
@@ -165,6 +166,10 @@ class Call:
         if hidden := len(self.notes) - len(shown):
             self.tell(f"and {counted(hidden, 'more note')} (--verbose)")
 
+    def next(self, command: str) -> None:
+        """Name the next command, for the end of the output; in JSON it is the key "next"."""
+        self.next_step = command
+
     def first_rows(self, count: int, most: int, things: str) -> int:
         """How many of so many rows to show; a note says how many are not."""
         if self.verbose or count <= most:
@@ -195,6 +200,7 @@ class Call:
             "inputs": self._hashed_inputs(),
             "results": results,
             **others,
+            **({} if self.next_step is None else {"next": self.next_step}),
         }
         click.echo(json.dumps(document, indent=2, allow_nan=False))
 
@@ -226,6 +232,8 @@ def call_options(function: Callable[..., Any]) -> Callable[..., Any]:
         call = Call(**{name: options.pop(name) for name in _OPTIONS})
         result = function(call, **options)
         call.print_notes()
+        if call.next_step is not None and not call.json:
+            call.tell(f"next: {call.next_step}")
         return result
 
     command.__doc__ = function.__doc__

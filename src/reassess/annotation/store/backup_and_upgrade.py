@@ -57,7 +57,11 @@ def _copy_from_server(address: str, path: Path, *, force: bool) -> None:
     server = open_engine(address)
     try:
         with database_errors(address), reading(server) as source:
-            check_form(source, address)
+            try:
+                check_form(source, address)
+            except DataError as error:
+                error.fix = "copy it with pg_dump, then reassess annotate backup ADDRESS --upgrade"
+                raise
             with writing_campaign(path, force=force) as temporary:
                 enable_wal(temporary)
                 file = open_engine(temporary)
@@ -85,17 +89,16 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 
 @dataclass(frozen=True)
 class Upgraded:
-    """The result of an upgrade."""
+    """The form of the tables before and after an upgrade."""
 
-    before: str  # form of the tables
+    before: str
     after: str
-    backup: Path | None
 
 
-def upgrade_campaign(address: str | Path, *, force: bool = False) -> Upgraded:
-    """Give a campaign of an earlier version the tables of this one, completely or not at all.
+def upgrade_campaign(address: str | Path, backup: str | Path | None = None, *, force: bool = False) -> Upgraded:
+    """Copy a campaign, then give it the tables of this version, completely or not at all.
 
-    A copy of an SQLite file is kept beside it; `force` replaces an earlier copy.
+    Without a `backup` no copy is made. `force` is that of `backup_campaign`.
     """
     try:
         from alembic import command
@@ -109,17 +112,14 @@ def upgrade_campaign(address: str | Path, *, force: bool = False) -> Upgraded:
                 before = schema.form_of(connection, address)
                 if before >= schema.FORM:
                     schema.check_form(connection, address)
-                    return Upgraded(before, before, None)
-            backup = None
-            if not is_server(address):
-                path = Path(address)
-                backup = path.with_name(f"{path.stem}-{before}{path.suffix}")
-                backup_campaign(path, backup, force=force)
-            config = Config()
-            config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-            with engine.begin() as connection:
-                config.attributes["connection"] = connection
-                command.upgrade(config, schema.FORM)
+            if backup is not None:
+                backup_campaign(address, backup, force=force)
+            if before < schema.FORM:
+                config = Config()
+                config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+                with engine.begin() as connection:
+                    config.attributes["connection"] = connection
+                    command.upgrade(config, schema.FORM)
         finally:
             engine.dispose()
-    return Upgraded(before, schema.FORM, backup)
+    return Upgraded(before, schema.FORM)

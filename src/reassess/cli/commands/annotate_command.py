@@ -1,4 +1,4 @@
-"""`reassess annotate`: a campaign, in which people answer questions, from its making to its votes.
+"""`reassess annotate`: campaigns, where people answer questions.
 
 A command lives in a module of its own, which is imported when the command runs and not before.
 """
@@ -10,17 +10,14 @@ from reassess.cli.help_pages import LazyGroup
 __all__ = ["COMMANDS", "annotate"]
 
 COMMANDS = {
-    "create": "Make a campaign of tasks.",
-    "invite": "Add people, and print the link by which each enters.",
-    "serve": "Serve the pages in which people answer.",
-    "status": "Say how far a campaign is, and how each rater does.",
-    "exclude": "Count the votes of a rater no more.",
-    "include": "Count the votes of a rater again.",
-    "export": "Write the votes as a benchmark's folder.",
+    "create": "Create a campaign, where people answer tasks.",
+    "invite": "Add people, and print a sign-in link for each.",
+    "serve": "Serve the rating pages.",
+    "exclude": "Exclude a rater's votes, or include them again.",
+    "export": "Write the votes as a benchmark folder.",
     "backup": "Copy a campaign while it is served.",
-    "simulate": "Let programs answer, to try a campaign before people do.",
-    "demo": "Open a small campaign of drawn shapes.",
-    "upgrade": "Bring a campaign of an earlier version to the form of this one.",
+    "simulate": "Estimate votes, hours and label accuracy.",
+    "demo": "Try a small campaign with drawn shapes.",
 }
 
 
@@ -30,12 +27,12 @@ COMMANDS = {
     lines=COMMANDS,
     docs="docs/annotate.md",
     examples=[
-        "reassess annotate create pets.db --benchmark pets --tasks tasks.jsonl",
+        "reassess annotate create pets.db tasks.jsonl --benchmark pets",
         "reassess annotate export pets.db -o rated",
     ],
 )
 def annotate() -> None:
-    """Let people answer questions: make a campaign, invite people, and export what they say.
+    """Ask people: create a campaign, invite people, and export their votes.
 
-    A campaign is kept in an SQLite file, or on a server: postgresql://USER@HOST/DATABASE.
+    A campaign is an SQLite file, or a database on a server: postgresql://USER@HOST/DATABASE.
     """

@@ -33,7 +33,9 @@ def _column(name: str, kind: sa.types.TypeEngine | type, *more: ForeignKey, opti
     return Column(name, kind, *more, nullable=optional)
 
 
-def _key(name: str, kind: sa.types.TypeEngine | type = Integer, *more: ForeignKey, autoincrement="auto") -> Column:
+def _key(
+    name: str, kind: sa.types.TypeEngine | type = Integer, *more: ForeignKey, autoincrement: bool | str = "auto"
+) -> Column:
     return Column(name, kind, *more, primary_key=True, autoincrement=autoincrement)
 
 

@@ -65,9 +65,9 @@ def test_with_a_stop_rule_no_more_raters_are_asked_at_once_than_can_be_needed() 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"votes": 0}, "number of votes a question out of range\n  allowed: 1 to 1000\n  found:   0"),
-        ({"votes": 10**30}, f"number of votes a question out of range\n  allowed: 1 to 1000\n  found:   {10**30}"),
-        ({"votes": 2.5}, "number of votes a question is not a whole number\n  found:   2.5"),
+        ({"per_question": 0}, "number of votes a question out of range\n  allowed: 1 to 1000\n  found:   0"),
+        ({"per_question": 10**30}, f"number of votes a question out of range\n  allowed: 1 to 1000\n  found:   {10**30}"),
+        ({"per_question": 2.5}, "number of votes a question is not a whole number\n  found:   2.5"),
         ({"golden_share": 1.0}, "share of golden tasks out of range\n  allowed: 0 to 0.9\n  found:   1.0"),
         ({"lease": 0}, "seconds for which a task is kept out of range\n  allowed: 1 or more\n  found:   0"),
         ({"seed": -1}, "seed out of range\n  allowed: 0 to 9223372036854775807\n  found:   -1"),

@@ -62,7 +62,7 @@ def why(campaign: Campaign, person: int, now: float = NOW, **options: Any) -> st
     """Why nothing is shown."""
     nothing = next_turn(campaign, person, now, **options)
     assert isinstance(nothing, NoTurn)
-    return nothing.why
+    return nothing.reason
 
 
 def address_of(campaign: Campaign, name: str) -> str:
@@ -78,7 +78,7 @@ def exported(campaign: Campaign) -> list[tuple[str, int, list[tuple[str, str]]]]
 
 
 def test_each_question_gets_its_votes_of_different_raters_and_no_more(address: str | Path) -> None:
-    campaign = campaign_at(address, (2,), raters=3, votes=2, golden_share=0)
+    campaign = campaign_at(address, (2,), raters=3, per_question=2, golden_share=0)
     for person in (2, 3):
         turn = turn_of(campaign, person)
         give(campaign, person, turn, *(NO if row.class_id else YES for row in turn.rows))
@@ -91,7 +91,7 @@ def test_each_question_gets_its_votes_of_different_raters_and_no_more(address: s
 
 
 def test_a_place_is_kept_for_a_rater_until_the_lease_ends(address: str | Path) -> None:
-    campaign = campaign_at(address, (1,), raters=2, votes=1, golden_share=0, lease=60.0)
+    campaign = campaign_at(address, (1,), raters=2, per_question=1, golden_share=0, lease=60.0)
     turn = turn_of(campaign, 2)
     assert why(campaign, 3, NOW + 59) == "waiting"
     assert next_turn(campaign, 2, NOW + 59) == turn
@@ -101,12 +101,12 @@ def test_a_place_is_kept_for_a_rater_until_the_lease_ends(address: str | Path) -
     assert undone is not None
     assert undone.task == turn.task
     result = export_votes(campaign)
-    assert (len(result.votes), result.late, result.excluded) == (1, 1, 0)
+    assert (len(result.votes), result.not_needed, result.excluded) == (1, 1, 0)
     assert exported(campaign) == [("m0.png", 0, [("rater 3", "no")])]
 
 
 def test_a_task_that_a_page_holds_is_not_shown_on_it_again_when_its_lease_has_ended(address: str | Path) -> None:
-    campaign = campaign_at(address, (1, 1), raters=1, votes=1, golden_share=0, lease=60.0)
+    campaign = campaign_at(address, (1, 1), raters=1, per_question=1, golden_share=0, lease=60.0)
     first = turn_of(campaign, 2)
     second = turn_of(campaign, 2, NOW + 100, held=[first.task])
     assert second.task != first.task
@@ -115,7 +115,7 @@ def test_a_task_that_a_page_holds_is_not_shown_on_it_again_when_its_lease_has_en
 
 
 def test_a_clock_that_is_set_back_keeps_no_place_for_ever(address: str | Path) -> None:
-    campaign = campaign_at(address, (1,), raters=2, votes=1, golden_share=0, lease=60.0)
+    campaign = campaign_at(address, (1,), raters=2, per_question=1, golden_share=0, lease=60.0)
     turn_of(campaign, 2)
     assert why(campaign, 3, NOW - 30) == "waiting"
     turn_of(campaign, 3, NOW - 3600)
@@ -142,7 +142,7 @@ def test_a_page_that_is_loaded_again_shows_what_was_answered(address: str | Path
 
 def test_a_question_is_closed_once_its_probability_has_left_the_bounds(address: str | Path) -> None:
     """Two raters who know every golden question agree on one class and not on the other: that alone stays open."""
-    campaign = campaign_at(address, (2,), raters=3, votes=3, golden_share=0.9, stop=StopRule(0.1, 0.9))
+    campaign = campaign_at(address, (2,), raters=3, per_question=3, golden_share=0.9, stop=StopRule(0.1, 0.9))
     shown = address_of(campaign, "m0.png")
     for person, second in ((2, NO), (3, YES)):
         while isinstance(turn := next_turn(campaign, person, NOW), Turn):
@@ -156,7 +156,7 @@ def test_a_question_is_closed_once_its_probability_has_left_the_bounds(address: 
 
 
 def test_votes_of_a_voided_rater_do_not_count_and_their_questions_open_again(address: str | Path) -> None:
-    campaign = campaign_at(address, (1,), raters=3, votes=2, golden_share=0)
+    campaign = campaign_at(address, (1,), raters=3, per_question=2, golden_share=0)
     for person, said in ((2, YES), (3, NO)):
         give(campaign, person, turn_of(campaign, person), said)
     exclude_rater(campaign, 2, NOW)
@@ -166,7 +166,7 @@ def test_votes_of_a_voided_rater_do_not_count_and_their_questions_open_again(add
     give(campaign, 4, turn_of(campaign, 4), MAYBE)
     include_rater(campaign, 2, NOW)
     assert exported(campaign) == [("m0.png", 0, [("rater 2", "yes"), ("rater 3", "no")])]
-    assert export_votes(campaign).late == 1
+    assert export_votes(campaign).not_needed == 1
 
 
 def kill_at(campaign: Campaign, change: Callable[[], object], transaction: int) -> None:
@@ -190,7 +190,7 @@ def test_a_rater_is_voided_at_once_and_restored_and_what_a_kill_leaves_is_finish
 ) -> None:
     """Their questions are counted anew a few in a transaction; all numbers are right meanwhile."""
     monkeypatch.setattr(votes_module, "_MOST_COUNTED", 2)
-    campaign = campaign_at(address, (3, 3), raters=4, votes=2, golden_share=0)
+    campaign = campaign_at(address, (3, 3), raters=4, per_question=2, golden_share=0)
     for person in (2, 3):
         while isinstance(turn := next_turn(campaign, person, NOW), Turn):
             give(campaign, person, turn, *[YES] * len(turn.rows))
@@ -204,7 +204,7 @@ def test_a_rater_is_voided_at_once_and_restored_and_what_a_kill_leaves_is_finish
     votes = {one.id: one.votes for one in progress.raters}
     assert votes[3] == 6
     assert (votes[2] == 0) or not is_excluded
-    assert progress.wanted == 2 * progress.open - votes_on_open(campaign)
+    assert progress.votes_needed == 2 * progress.open - votes_on_open(campaign)
     while isinstance(turn := next_turn(campaign, 4, NOW), Turn):  # of what is open by then
         give(campaign, 4, turn, *[NO] * len(turn.rows))
     check(State.of(campaign), {})
@@ -231,7 +231,7 @@ def test_others_change_the_campaign_while_a_rater_is_excluded(
     address: str | Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(votes_module, "_MOST_COUNTED", 1)
-    campaign = campaign_at(address, (6,) * 5, raters=2, votes=1, golden_share=0)
+    campaign = campaign_at(address, (6,) * 5, raters=2, per_question=1, golden_share=0)
     while isinstance(turn := next_turn(campaign, 2, NOW), Turn):
         give(campaign, 2, turn, *[YES] * len(turn.rows))
     done: list[int] = []
@@ -250,7 +250,7 @@ def test_others_change_the_campaign_while_a_rater_is_excluded(
 
 
 def test_a_picture_that_cannot_be_judged_is_no_vote_and_is_left_to_others(address: str | Path) -> None:
-    campaign = campaign_at(address, (1,), raters=2, votes=1, golden_share=0)
+    campaign = campaign_at(address, (1,), raters=2, per_question=1, golden_share=0)
     skip_task(campaign, 2, turn_of(campaign, 2).task, NOW)
     assert why(campaign, 2) == "finished"
     turn_of(campaign, 3)
@@ -322,7 +322,7 @@ def test_a_revision_that_no_page_reaches_is_refused_so_that_an_answer_can_always
 
 
 def test_a_changed_answer_opens_a_question_that_was_closed_by_it(address: str | Path) -> None:
-    rules = {"votes": 3, "stop": StopRule(0.2, 0.8), "golden_share": 0}
+    rules = {"per_question": 3, "stop": StopRule(0.2, 0.8), "golden_share": 0}
     campaign = campaign_at(address, (1,), raters=3, **rules)
     turns = {}
     for person in (2, 3):
@@ -477,7 +477,7 @@ def test_a_rater_with_more_votes_than_a_statement_can_hold_is_excluded(tmp_path:
 
 
 def test_what_was_answered_about_a_picture_that_cannot_be_judged_does_not_count(address: str | Path) -> None:
-    campaign = campaign_at(address, (2,), raters=2, votes=1, golden_share=0)
+    campaign = campaign_at(address, (2,), raters=2, per_question=1, golden_share=0)
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, YES)
     skip_task(campaign, 2, turn.task, NOW)
@@ -489,7 +489,7 @@ def test_what_was_answered_about_a_picture_that_cannot_be_judged_does_not_count(
 
 
 def test_that_a_picture_cannot_be_judged_is_noted_after_the_lease_as_well(address: str | Path) -> None:
-    campaign = campaign_at(address, (2,), raters=2, votes=1, golden_share=0, lease=60.0)
+    campaign = campaign_at(address, (2,), raters=2, per_question=1, golden_share=0, lease=60.0)
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, YES)
     release(campaign, NOW + 100)
@@ -505,7 +505,7 @@ def test_that_a_picture_cannot_be_judged_is_noted_after_the_lease_as_well(addres
 
 
 def test_a_voided_rater_may_say_that_they_cannot_judge(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (2,), raters=1, votes=1, golden_share=0)
+    campaign = campaign_at(tmp_path / "c.db", (2,), raters=1, per_question=1, golden_share=0)
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, YES)
     exclude_rater(campaign, 2, NOW)
@@ -789,7 +789,7 @@ def test_who_answers_late_is_shown_as_many_golden_tasks(tmp_path: Path, lapses: 
 
 
 def test_with_a_stop_rule_an_undecided_question_is_shown_to_one_more_rater_at_a_time(address: str | Path) -> None:
-    campaign = campaign_at(address, (2,), raters=4, votes=4, golden_share=0, stop=StopRule(0.001, 0.999), lease=60.0)
+    campaign = campaign_at(address, (2,), raters=4, per_question=4, golden_share=0, stop=StopRule(0.001, 0.999), lease=60.0)
     first, second = turn_of(campaign, 2), turn_of(campaign, 3)
     assert (why(campaign, 4), why(campaign, 5)) == ("waiting", "waiting")
     give(campaign, 2, first, YES, YES)
@@ -805,7 +805,7 @@ def test_with_a_stop_rule_an_undecided_question_is_shown_to_one_more_rater_at_a_
 def test_a_question_that_opens_again_is_asked_of_raters_who_have_had_the_others_of_its_task(
     address: str | Path,
 ) -> None:
-    campaign = campaign_at(address, (2,), raters=3, votes=2, golden_share=0, lease=60.0)
+    campaign = campaign_at(address, (2,), raters=3, per_question=2, golden_share=0, lease=60.0)
     one, other = turn_of(campaign, 2), turn_of(campaign, 3)
     give(campaign, 2, one, YES, YES)
     give(campaign, 3, other, YES)
@@ -827,7 +827,7 @@ def test_a_question_that_opens_again_is_asked_of_raters_who_have_had_the_others_
 @pytest.mark.parametrize("stop", [None, StopRule(0.01, 0.99)])
 def test_questions_that_are_begun_are_asked_before_others(address: str | Path, stop: StopRule | None) -> None:
     """Raters come in an order that is drawn: nobody begins a task while a begun one has a place for them."""
-    campaign = campaign_at(address, (2,) * 12, raters=5, votes=4, stop=stop, golden_share=0)
+    campaign = campaign_at(address, (2,) * 12, raters=5, per_question=4, stop=stop, golden_share=0)
     rng, begun = np.random.default_rng(0), dict[int, set[int]]()
     held: dict[int, Turn] = {}
     for person in rng.integers(2, 7, 400).tolist():

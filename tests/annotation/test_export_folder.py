@@ -109,7 +109,7 @@ def test_how_each_question_stands_is_a_table(campaign: Campaign, tmp_path: Path)
         change.connection.execute(update(questions).where(questions.c.class_id == 1).values(ended="votes"))
     export(campaign, tmp_path / "rated", force=True)
     again = [row.split(",") for row in (tmp_path / "rated/question-states.csv").read_text().splitlines()]
-    assert [row[3] for row in again[1:]] == ["closed by the rule", "has all votes", "open", "open"]
+    assert [row[3] for row in again[1:]] == ["closed by the stop rule", "has all votes", "open", "open"]
 
 
 def test_the_log_says_who_exported_unless_the_campaign_can_only_be_read(campaign: Campaign, tmp_path: Path) -> None:

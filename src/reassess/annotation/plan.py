@@ -18,7 +18,7 @@ from reassess.core.labels import LabelSets, check_original
 from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
-from reassess.errors import DataError, Fix
+from reassess.errors import DataError
 from reassess.text import counted
 
 __all__ = ["CampaignPlan", "ExampleImage"]
@@ -122,7 +122,7 @@ class CampaignPlan:
                     "no-golden-answers",
                     f"{what} needs golden questions",
                     found="no golden questions",
-                    fix=Fix("add golden questions with {golden}, or remove " + what, golden=None),
+                    fix=f"add golden questions, or remove {what}",
                 )
 
     @cached_property

@@ -10,7 +10,7 @@ import click
 from reassess import annotation
 from reassess.cli.inputs import FILE
 from reassess.data.image_sources import open_images
-from reassess.errors import DataError, Fix
+from reassess.errors import DataError
 
 if TYPE_CHECKING:
     from reassess.annotation import Campaign
@@ -34,9 +34,7 @@ def images_of(campaign: "Campaign", place: str | Path | None) -> "ImageSource":
     """Open the images of a campaign; `DataError` if one is missing."""
     where = place or campaign.images
     if where is None:
-        raise DataError(
-            "no-image-folder", "image folder of the campaign is unknown", fix=Fix("add it with {images}", images=None)
-        )
+        raise DataError("no-image-folder", "image folder of the campaign is unknown", fix="--images FOLDER")
     source = open_images(where)
     annotation.stored_names(source, tuple(annotation.image_addresses(campaign).values()))
     return source

@@ -25,7 +25,7 @@ class Work:
     contexts: list[Any] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
-    def enter(self, name: str, width: int = 1366, scheme: str = "light", page: str = "") -> Any:
+    def sign_in(self, name: str, width: int = 1366, scheme: str = "light", page: str = "") -> Any:
         """The page of somebody, in a browser of their own."""
         context = self.browser.new_context(viewport={"width": width, "height": 768}, color_scheme=scheme)
         self.contexts.append(context)

@@ -48,7 +48,7 @@ def test_a_rater_answers_one_task_after_the_other_until_nothing_is_left(
         assert said.json() == {"kept": [[row["question"], 0] for row in answers], "truths": {}}
         seen.append(len(answers))
     assert sorted(seen) == [1, 2, 3]
-    assert next_task(client) == {"nothing": "finished"}
+    assert next_task(client) == {"task": None, "reason": "finished"}
     site.campaign.close()
 
 
@@ -57,7 +57,7 @@ def test_an_answer_that_is_sent_again_changes_nothing_and_a_later_one_replaces_i
     task = next_task(client)["task"]
     for answer, revision in ((2, 0), (0, 0), (1, 1), (0, 0)):
         assert client.post("/answers", json={"answers": given(task, answer, revision)}).status_code == 200
-    last = client.post("/undo", json={"held": []}).json()["task"]
+    last = client.post("/back", json={"held": []}).json()["task"]
     assert [(row["question"], row["answer"], row["revision"]) for row in last["rows"]] == [
         (row["question"], 1, 2) for row in task["rows"]
     ]
@@ -71,7 +71,7 @@ def test_after_the_largest_revision_that_is_taken_an_answer_can_be_changed_still
     assert "  allowed: 0 to 1000\n" in refused.json()["error"]
     for answer, revision in ((2, 1000), (0, 1001)):
         assert client.post("/answers", json={"answers": given(task, answer, revision)}).status_code == 200
-    last = client.post("/undo", json={"held": []}).json()["task"]
+    last = client.post("/back", json={"held": []}).json()["task"]
     assert {(row["answer"], row["revision"]) for row in last["rows"]} == {(0, 1002)}
 
 
@@ -83,8 +83,8 @@ def test_the_task_before_the_one_in_hand_is_shown_again(site: Site) -> None:
     client.post("/answers", json={"answers": given(second)})
     one, two = first["task"], second["task"]
     for held, last in (([], two), ([two], one)):
-        assert client.post("/undo", json={"held": held}).json()["task"]["task"] == last
-    assert client.post("/undo", json={"held": [one, two]}).json() == {"nothing": "none"}
+        assert client.post("/back", json={"held": held}).json()["task"]["task"] == last
+    assert client.post("/back", json={"held": [one, two]}).json() == {"task": None}
 
 
 def test_two_turns_are_held_and_no_more(site: Site) -> None:
@@ -92,18 +92,18 @@ def test_two_turns_are_held_and_no_more(site: Site) -> None:
     first = next_task(client)["task"]["task"]
     second = next_task(client, (first,))["task"]["task"]
     assert second != first
-    assert next_task(client, (first, second)) == {"nothing": "waiting"}
+    assert next_task(client, (first, second)) == {"task": None, "reason": "waiting"}
 
 
 def test_nothing_has_a_reason(site: Site, tmp_path: Path) -> None:
     client = site.client("ann")
-    assert client.post("/undo", json={"held": []}).json() == {"nothing": "none"}
+    assert client.post("/back", json={"held": []}).json() == {"task": None}
     exclude_rater(site.campaign, site.ids["ann"], site.now)
-    assert next_task(client) == {"nothing": "excluded"}
+    assert next_task(client) == {"task": None, "reason": "excluded"}
     pause(site.campaign, site.now)
-    assert next_task(site.client("ben")) == {"nothing": "paused"}
+    assert next_task(site.client("ben")) == {"task": None, "reason": "paused"}
     asking = make_site(tmp_path / "asking", consent="Do you agree?").client("ann")
-    assert next_task(asking) == {"nothing": "consent"}
+    assert next_task(asking) == {"task": None, "reason": "consent"}
     assert asking.post("/consent", json={}).status_code == 204
     assert "task" in next_task(asking)
 
@@ -116,7 +116,7 @@ def test_after_practice_what_is_right_is_told_and_only_then(tmp_path: Path) -> N
         truths = client.post("/answers", json={"answers": given(task, 0)}).json()["truths"]
         assert sorted(truths) == sorted(str(row["question"]) for row in task["rows"])
         assert sorted(truths.values()) == [0, 1]
-        again = client.post("/undo", json={"held": []}).json()["task"]
+        again = client.post("/back", json={"held": []}).json()["task"]
         assert (again["task"], again["practice"]) == (task["task"], True)
         assert client.post("/answers", json={"answers": given(again, 0)}).json()["truths"] == truths
     task = next_task(client)["task"]
@@ -127,7 +127,7 @@ def test_after_practice_what_is_right_is_told_and_only_then(tmp_path: Path) -> N
 def test_who_does_not_reach_the_bar_is_told_so(tmp_path: Path) -> None:
     client = make_site(tmp_path, practice=1, bar=1.0).client("ann")
     client.post("/answers", json={"answers": given(next_task(client)["task"], 1)})
-    assert next_task(client) == {"nothing": "failed"}
+    assert next_task(client) == {"task": None, "reason": "failed"}
 
 
 def test_an_expert_gets_golden_tasks_in_the_same_page(site: Site) -> None:
@@ -136,7 +136,7 @@ def test_an_expert_gets_golden_tasks_in_the_same_page(site: Site) -> None:
     task = next_task(client)["task"]
     assert len(task["rows"]) == 2
     assert client.post("/answers", json={"answers": given(task)}).json()["truths"] == {}
-    assert next_task(client) == {"nothing": "finished"}
+    assert next_task(client) == {"task": None, "reason": "finished"}
 
 
 def test_a_picture_that_cannot_be_judged_and_something_else_in_it(site: Site) -> None:
@@ -223,10 +223,10 @@ def test_a_picture_that_is_gone_or_broken_is_a_small_error_without_its_name(
     for path in (site.folder / "images" / "main").iterdir():
         path.write_bytes(b"no picture")
     broken = client.get(address)
-    assert (broken.status_code, broken.json()) == (404, {"error": "the picture cannot be shown"})
+    assert (broken.status_code, broken.json()) == (404, {"error": "image cannot be shown"})
     assert "main/" in caplog.text
     other = client.get("/images/" + "0" * 32)
-    assert (other.status_code, other.json()) == (404, {"error": "there is no such picture"})
+    assert (other.status_code, other.json()) == (404, {"error": "image not found"})
 
 
 def test_pictures_are_made_a_few_at_a_time_so_that_many_keep_no_answer_waiting(
@@ -234,7 +234,7 @@ def test_pictures_are_made_a_few_at_a_time_so_that_many_keep_no_answer_waiting(
 ) -> None:
     client = site.client("ann")
     address = "/" + next_task(client)["task"]["image"]
-    made, most, picture = [], [], CampaignImages.picture
+    made, most, picture = [], [], CampaignImages.load
 
     def slow_picture(*given: Any) -> Any:
         made.append(1)
@@ -251,7 +251,7 @@ def test_pictures_are_made_a_few_at_a_time_so_that_many_keep_no_answer_waiting(
             answers = await asyncio.gather(*(many.get(address) for _ in range(5 * os.cpu_count())))
         assert {answer.status_code for answer in answers} == {200}
 
-    monkeypatch.setattr(CampaignImages, "picture", slow_picture)
+    monkeypatch.setattr(CampaignImages, "load", slow_picture)
     with ThreadPoolExecutor(1) as apart:  # from the loop of a browser that tests have opened
         apart.submit(asyncio.run, ask_for_many()).result()
     assert max(most) <= os.cpu_count()
@@ -265,7 +265,7 @@ def test_a_link_out_of_the_folder_is_an_error_like_any_other(site: Site, tmp_pat
         path.unlink()
         path.symlink_to(tmp_path / "secret.png")
     response = client.get(address)
-    assert (response.status_code, response.json()) == (404, {"error": "the picture cannot be shown"})
+    assert (response.status_code, response.json()) == (404, {"error": "image cannot be shown"})
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_a_link_out_of_the_folder_is_an_error_like_any_other(site: Site, tmp_pat
     [
         ("next", {}, "held is a list of at most 10"),
         ("next", {"held": [0] * 11}, "held is a list of at most 10"),
-        ("undo", {}, "held is a list of at most 10"),
+        ("back", {}, "held is a list of at most 10"),
         ("next", {"held": [1.5]}, f"a number is a whole one from 0 to {(1 << 53) - 1}"),
         ("next", {"held": [True]}, f"a number is a whole one from 0 to {(1 << 53) - 1}"),
         ("answers", {"answers": {}}, "answers is a list of at most 500"),
@@ -300,8 +300,8 @@ def test_a_link_out_of_the_folder_is_an_error_like_any_other(site: Site, tmp_pat
             "a number is a whole one from 0 to 2147483647",
         ),
         ("suggest", {"task": 1, "class": 1 << 31}, "a number is a whole one from 0 to 2147483647"),
-        ("skipped", {"task": -1}, f"a number is a whole one from 0 to {(1 << 53) - 1}"),
-        ("skipped", {"task": 1}, "rater was not shown this task\n  found:   task 1"),
+        ("skip", {"task": -1}, f"a number is a whole one from 0 to {(1 << 53) - 1}"),
+        ("skip", {"task": 1}, "rater was not shown this task\n  found:   task 1"),
         ("suggest", {"task": 1, "class": 2}, "rater was not shown this task\n  found:   task 1"),
         ("suggest", {"task": 1 << 53, "class": 2}, f"a number is a whole one from 0 to {(1 << 53) - 1}"),
     ],

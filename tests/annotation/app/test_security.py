@@ -8,7 +8,7 @@ import pytest
 
 from tests.annotation.app.sites import Site
 
-CHANGES = ["/next", "/answers", "/skip", "/suggest", "/undo", "/consent", "/sign-out"]
+CHANGES = ["/next", "/answers", "/skip", "/suggest", "/back", "/consent", "/sign-out"]
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -62,7 +62,7 @@ def test_a_request_that_no_page_of_the_session_sent_changes_nothing(site: Site, 
         response = client.post(path, json={}, headers=headers)
         assert (response.status_code, response.json()) == (
             403,
-            {"error": "the page is of another session: load it again"},
+            {"error": "the page belongs to another session: reload it"},
         )
 
 
@@ -74,7 +74,7 @@ def test_a_form_of_another_site_is_refused(site: Site, path: str) -> None:
         response = client.post(path, content=b'{"token": "x", "held": []}', headers=headers)
         assert (response.status_code, response.json()) == (
             415,
-            {"error": "the body of a request is application/json"},
+            {"error": "the request body is not application/json"},
         )
 
 
@@ -87,7 +87,7 @@ def test_a_large_body_is_refused(site: Site, path: str, announced: bool) -> None
     response = client.post(path, content=content, headers={"Content-Type": "application/json"})
     assert (response.status_code, response.json()) == (
         413,
-        {"error": "the body of a request has at most 65,536 bytes"},
+        {"error": "the request body has more than 65,536 bytes"},
     )
 
 
@@ -95,7 +95,7 @@ def test_a_large_body_is_refused(site: Site, path: str, announced: bool) -> None
 def test_a_body_that_does_not_come_to_an_end_is_refused_and_the_connection_closed(
     site: Site, monkeypatch: pytest.MonkeyPatch, pause: float
 ) -> None:
-    monkeypatch.setattr("reassess.annotation.app.security._PATIENCE", 0.2)
+    monkeypatch.setattr("reassess.annotation.app.request_bodies._PATIENCE", 0.2)
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -111,7 +111,7 @@ def test_a_body_that_does_not_come_to_an_end_is_refused_and_the_connection_close
         pool.submit(lambda: asyncio.run(site.app(scope, receive, send))).result()
     start, body = sent
     assert (start["status"], dict(start["headers"])[b"connection"]) == (408, b"close")
-    assert body["body"] == b'{"error":"the body of a request takes at most 0 seconds"}'
+    assert body["body"] == b'{"error":"the request body took more than 0 seconds"}'
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"[" * 60_000, b"7", b'"held"'])
@@ -125,11 +125,11 @@ def test_a_body_that_says_something_twice_is_refused(site: Site) -> None:
     response = site.client("ann").post("/next", content=body, headers={"Content-Type": "application/json"})
     assert (response.status_code, response.json()) == (
         400,
-        {"error": "a key is named twice\n  where:   the body of a request\n  found:   held\n  fix:     leave one out"},
+        {"error": "a key is named twice\n  where:   the request body\n  found:   held\n  fix:     leave one out"},
     )
 
 
-@pytest.mark.parametrize("path", ["/", "/owner", "/owner/", "/enter/", "/static", "/static/", "/owner/pause/"])
+@pytest.mark.parametrize("path", ["/", "/owner", "/owner/", "/sign-in/", "/static", "/static/", "/owner/pause/"])
 def test_no_redirect_leads_where_the_client_says_that_the_site_is(site: Site, path: str) -> None:
     for name in (None, "kim"):
         response = site.client(name).get(path, headers={"Host": "evil.example"})

@@ -32,14 +32,14 @@ def test_pages_are_served_and_the_log_holds_no_token(tmp_path: Path) -> None:
     server = Server(tmp_path)
     server.start()
     assert get(server.address)[0] == 200
-    assert get(f"{server.address}enter?token={site.tokens['ann']}")[0] == 200
+    assert get(f"{server.address}sign-in?token={site.tokens['ann']}")[0] == 200
     server.stop()
     assert server.process.returncode == -signal.SIGTERM
     log = server.log.read_text()
     assert re.findall(r'"(.*?)" (\d+)', log) == [
         ("GET / HTTP/1.1", "303"),
-        ("GET /enter HTTP/1.1", "200"),
-        ("GET /enter HTTP/1.1", "200"),
+        ("GET /sign-in HTTP/1.1", "200"),
+        ("GET /sign-in HTTP/1.1", "200"),
     ]
     assert site.tokens["ann"] not in log + server.out.read_text()
 
@@ -57,8 +57,8 @@ def test_below_a_path_of_a_proxy_every_address_stays_below_it(tmp_path: Path) ->
     with pytest.raises(urllib.error.HTTPError) as redirected:
         urllib.request.build_opener(NoRedirect).open(request, timeout=10)
     with redirected.value as response:
-        assert response.headers["Location"] == "/rating/enter"
-    assert "static/sign_in.js" in get(f"{server.address}enter")[1]
+        assert response.headers["Location"] == "/rating/sign-in"
+    assert "static/sign_in.js" in get(f"{server.address}sign-in")[1]
     assert get(f"{server.address}static/sign_in.js")[0] == 200
     server.stop()
 

@@ -34,13 +34,13 @@ def test_tasks_and_questions_of_others_are_as_unknown_as_those_that_are_not(site
     ):
         response = ben.post(path, json=said)
         assert response.status_code == 400
-        assert response.json()["error"].startswith("the rater was not shown this ")
+        assert response.json()["error"].startswith("rater was not shown this ")
 
 
-@pytest.mark.parametrize("path", ["/next", "/answers", "/skip", "/suggest", "/undo"])
+@pytest.mark.parametrize("path", ["/next", "/answers", "/skip", "/suggest", "/back"])
 def test_a_owner_answers_nothing(site: Site, path: str) -> None:
     response = site.client("kim").post(path, json={})
-    assert (response.status_code, response.json()) == (404, {"error": "there is no such page"})
+    assert (response.status_code, response.json()) == (404, {"error": "page not found"})
 
 
 @pytest.mark.parametrize("path", ["/classes", "/images/0", "/examples/0"])
@@ -111,7 +111,7 @@ def test_in_a_whole_session_golden_tasks_look_like_all_others_and_nothing_tells_
             "skipped": ann.post("/skip", json={"task": number}) if turn % 4 == 2 else None,
             "answers": ann.post("/answers", json=given),
             "again": ann.post("/answers", json=given),
-            "undone": ann.post("/undo", json={"held": []}),
+            "undone": ann.post("/back", json={"held": []}),
         }
         is_golden = found.name.startswith("golden")
         in_order = rows == sorted(rows, key=itemgetter("question"))

@@ -103,7 +103,7 @@ def test_suggestions_say_how_many_people_saw_a_class(address: str | Path) -> Non
 
 
 def test_answers_that_do_not_count_are_told_apart_by_why(address: str | Path) -> None:
-    campaign = campaign_at(address, (1,), raters=5, votes=1, golden_share=0, lease=60.0)
+    campaign = campaign_at(address, (1,), raters=5, per_question=1, golden_share=0, lease=60.0)
     *raters, suggesting = raters_of(5)
 
     def shown(person: int, now: float = NOW) -> Turn:
@@ -125,7 +125,7 @@ def test_answers_that_do_not_count_are_told_apart_by_why(address: str | Path) ->
     answer(raters[1], late)
     answer(raters[2], asked_of_suggested)
     exported = export_votes(campaign)
-    assert (len(exported.votes), exported.late, exported.skipped, exported.withdrawn) == (1, 1, 1, 1)
+    assert (len(exported.votes), exported.not_needed, exported.skipped, exported.withdrawn) == (1, 1, 1, 1)
     campaign.close()
 
 
@@ -141,7 +141,7 @@ def test_what_experts_said_of_practice_questions_is_left_out(address: str | Path
 
 def test_it_is_told_how_each_question_stands(address: str | Path) -> None:
     """One has votes enough; of two suggested classes one waits, and one is withdrawn."""
-    campaign = campaign_at(address, (2,), raters=3, votes=1, golden_share=0, lease=60.0)
+    campaign = campaign_at(address, (2,), raters=3, per_question=1, golden_share=0, lease=60.0)
     turn = next_turn(campaign, 2, NOW)
     assert isinstance(turn, Turn)
     suggest(campaign, 2, turn.task, 5, NOW)

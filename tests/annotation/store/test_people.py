@@ -48,7 +48,7 @@ def campaign(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Campaig
     campaign.close()
 
 
-def entered(campaign: Campaign, name: str = "ann") -> tuple[int, str]:
+def signed_in(campaign: Campaign, name: str = "ann") -> tuple[int, str]:
     """A person, and the secret of their session."""
     person = add_person(campaign, name)
     secret = sign_in(campaign, make_link(campaign, person, NOW), NOW)
@@ -57,7 +57,7 @@ def entered(campaign: Campaign, name: str = "ann") -> tuple[int, str]:
 
 
 def test_who_has_a_link_enters_and_a_session_ends_after_a_month_or_when_they_leave(campaign: Campaign) -> None:
-    person, secret = entered(campaign)
+    person, secret = signed_in(campaign)
     own = person_of_session(campaign, secret, NOW)
     assert own is not None
     assert (own.id, own.name, own.role, own.consented) == (person, "ann", "rater", False)
@@ -117,14 +117,14 @@ def test_neither_a_token_nor_the_secret_of_a_session_is_kept(campaign: Campaign)
 
 
 def test_nothing_is_shown_before_somebody_consents(campaign: Campaign) -> None:
-    person, _ = entered(campaign)
+    person, _ = signed_in(campaign)
     assert next_turn(campaign, person, NOW) == NoTurn("consent")
     consent(campaign, person, NOW)
     assert isinstance(next_turn(campaign, person, NOW), Turn)
 
 
 def test_nothing_is_shown_while_the_campaign_is_paused(campaign: Campaign) -> None:
-    person, _ = entered(campaign)
+    person, _ = signed_in(campaign)
     consent(campaign, person, NOW)
     turn = next_turn(campaign, person, NOW)
     assert isinstance(turn, Turn)
@@ -137,7 +137,7 @@ def test_nothing_is_shown_while_the_campaign_is_paused(campaign: Campaign) -> No
 
 
 def test_the_name_of_somebody_who_is_forgotten_is_nowhere_and_their_votes_stay(campaign: Campaign) -> None:
-    person, secret = entered(campaign, "Ann Example")
+    person, secret = signed_in(campaign, "Ann Example")
     consent(campaign, person, NOW)
     turn = next_turn(campaign, person, NOW)
     assert isinstance(turn, Turn)

@@ -37,7 +37,7 @@ HOUR = 3600.0
 @pytest.fixture
 def campaign(address: str | Path) -> Iterator[Campaign]:
     """A campaign of three questions for two raters, and an expert."""
-    campaign = campaign_at(address, (3,), raters=2, votes=2, golden_share=0.9)
+    campaign = campaign_at(address, (3,), raters=2, per_question=2, golden_share=0.9)
     for rater in raters_of(2):
         make_link(campaign, rater, NOW)
     yield campaign
@@ -46,7 +46,7 @@ def campaign(address: str | Path) -> Iterator[Campaign]:
 
 def test_a_campaign_that_was_just_made_wants_all_its_votes(campaign: Campaign) -> None:
     progress = progress_of(campaign, NOW)
-    assert (progress.questions, progress.open, progress.votes, progress.wanted) == (3, 3, 0, 6)
+    assert (progress.questions, progress.open, progress.votes, progress.votes_needed) == (3, 3, 0, 6)
     assert (progress.last_hour, progress.last_day, progress.ends, progress.paused) == (0, 0, None, False)
     assert (progress.golden_invalid, progress.golden_valid, progress.golden_unknown) == (3, 2, 0)
     expert, rater, _ = progress.raters
@@ -60,7 +60,7 @@ def test_votes_of_the_last_hour_and_day_give_the_end(campaign: Campaign) -> None
     """Three votes in the 5 hours since the first one: three more take 5 hours."""
     vote_on_all(campaign, raters=1, now=NOW)
     progress = progress_of(campaign, NOW + 5 * HOUR)
-    assert (progress.open, progress.votes, progress.wanted) == (3, 3, 3)
+    assert (progress.open, progress.votes, progress.votes_needed) == (3, 3, 3)
     assert (progress.last_hour, progress.last_day, progress.ends) == (0, 3, NOW + 10 * HOUR)
     assert progress_of(campaign, NOW + HOUR / 2).last_hour == 3
     late = progress_of(campaign, NOW + 25 * HOUR)
@@ -118,7 +118,7 @@ def test_golden_questions_whose_truth_no_majority_of_experts_said_are_counted(ca
         save_answers(campaign, eva, given, NOW)
     progress, split = progress_of(campaign, NOW), split_golden(campaign)
     assert (progress.golden_invalid, progress.golden_valid, progress.golden_split) == (4, 1, 2)
-    assert sorted((row.truth, row.said) for row in split) == [(0, (0, 1, 1)), (0, (1, 0, 1))]
+    assert sorted((row.truth, row.counts) for row in split) == [(0, (0, 1, 1)), (0, (1, 0, 1))]
     vote_on_all(campaign, raters=2)
     assert [replace(row, valid=0.0) for row in split_golden(campaign)] == [replace(row, valid=0.0) for row in split]
 
@@ -196,14 +196,14 @@ def test_a_voided_rater_has_no_votes_and_is_still_measured(campaign: Campaign) -
     progress = progress_of(campaign, NOW)
     excluded = progress.raters[1]
     assert (excluded.excluded, excluded.votes, excluded.given, excluded.golden) == (True, 0, 8, Proportion(5, 5))
-    assert (progress.open, progress.closed_by_votes, progress.votes, progress.wanted) == (3, 0, 3, 3)
+    assert (progress.open, progress.closed_by_votes, progress.votes, progress.votes_needed) == (3, 0, 3, 3)
 
 
 def test_questions_that_the_stop_rule_closed_want_no_votes(address: str | Path) -> None:
-    campaign = campaign_at(address, (2, 1), raters=2, votes=5, golden_share=0.9, stop=StopRule(0.2, 0.8))
+    campaign = campaign_at(address, (2, 1), raters=2, per_question=5, golden_share=0.9, stop=StopRule(0.2, 0.8))
     vote_on_all(campaign, raters=2)
     progress = progress_of(campaign, NOW)
-    assert (progress.open, progress.closed_by_rule, progress.closed_by_votes, progress.wanted) == (0, 3, 0, 0)
+    assert (progress.open, progress.closed_by_rule, progress.closed_by_votes, progress.votes_needed) == (0, 3, 0, 0)
     campaign.close()
 
 

@@ -29,7 +29,7 @@ NOW = 1e9
 
 
 def test_others_are_asked_about_a_suggested_class_and_who_suggested_it_is_not(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (2,), raters=3, votes=2, golden_share=0)
+    campaign = campaign_at(tmp_path / "c.db", (2,), raters=3, per_question=2, golden_share=0)
     turn = next_turn(campaign, 2, NOW)
     assert isinstance(turn, Turn)
     suggest(campaign, 2, turn.task, 5, NOW)
@@ -80,7 +80,7 @@ def is_asked(campaign: Campaign, person: int, class_id: int) -> bool:
 
 
 def test_what_only_a_voided_rater_suggested_is_asked_no_more_until_they_are_restored(address: str | Path) -> None:
-    campaign = campaign_at(address, (2,), raters=2, votes=2, golden_share=0)
+    campaign = campaign_at(address, (2,), raters=2, per_question=2, golden_share=0)
     turn = next_turn(campaign, 2, NOW)
     assert isinstance(turn, Turn)
     suggest(campaign, 2, turn.task, 5, NOW)
@@ -96,7 +96,7 @@ def test_what_only_a_voided_rater_suggested_is_asked_no_more_until_they_are_rest
 
 
 def test_what_others_suggest_too_or_have_begun_to_answer_is_asked_still(address: str | Path) -> None:
-    campaign = campaign_at(address, (2,), raters=4, votes=3, golden_share=0)
+    campaign = campaign_at(address, (2,), raters=4, per_question=3, golden_share=0)
     shown = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
     suggest(campaign, 2, shown[2].task, 4, NOW)
     suggest(campaign, 2, shown[2].task, 5, NOW)
@@ -117,7 +117,7 @@ def test_what_others_suggest_too_or_have_begun_to_answer_is_asked_still(address:
 def test_who_was_shown_a_withdrawn_question_without_an_answer_suggests_it_like_others(
     address: str | Path, excluded: bool
 ) -> None:
-    campaign = campaign_at(address, (2,), raters=3, votes=2, golden_share=0, lease=60.0)
+    campaign = campaign_at(address, (2,), raters=3, per_question=2, golden_share=0, lease=60.0)
     first = next_turn(campaign, 2, NOW)
     assert isinstance(first, Turn)
     suggest(campaign, 2, first.task, 5, NOW)
@@ -169,7 +169,7 @@ def test_what_is_suggested_of_a_practice_picture_is_noted_and_not_asked(tmp_path
 
 def test_an_answer_to_a_withdrawn_question_counts_once_it_is_asked_again(address: str | Path) -> None:
     """It came after the lease had ended, and is changed before the question is asked again: neither opens it."""
-    campaign = campaign_at(address, (2,), raters=2, votes=2, golden_share=0, lease=60.0)
+    campaign = campaign_at(address, (2,), raters=2, per_question=2, golden_share=0, lease=60.0)
     turn = next_turn(campaign, 2, NOW)
     assert isinstance(turn, Turn)
     suggest(campaign, 2, turn.task, 5, NOW)
@@ -191,7 +191,7 @@ def test_an_answer_to_a_withdrawn_question_counts_once_it_is_asked_again(address
 
 def test_the_log_has_everybody_who_suggests_a_class(tmp_path: Path) -> None:
     """Twice is once; and what is asked already, and what others suggested before, is in it too."""
-    campaign = campaign_at(tmp_path / "c.db", (2,), raters=2, votes=2, golden_share=0)
+    campaign = campaign_at(tmp_path / "c.db", (2,), raters=2, per_question=2, golden_share=0)
     for person in (2, 3):
         turn = next_turn(campaign, person, NOW)
         assert isinstance(turn, Turn)
@@ -203,7 +203,7 @@ def test_the_log_has_everybody_who_suggests_a_class(tmp_path: Path) -> None:
 
 
 def test_a_task_that_another_makes_meanwhile_is_locked_before_it_is_changed(database: str) -> None:
-    campaign = campaign_at(database, (2,), raters=2, votes=2, golden_share=0)
+    campaign = campaign_at(database, (2,), raters=2, per_question=2, golden_share=0)
     shown = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
     locked: list[int] = []
 

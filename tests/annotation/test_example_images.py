@@ -19,7 +19,7 @@ CLASSES = Classes(3, names=("cat", "dog", "fox"), wnids=("n01", "n02", "n03"))
 def examples_of(folder: Path, images: tuple[str, ...] = (), **hashes: str) -> list[tuple[int, int]]:
     """Class and number of each picture."""
     found = read_examples(folder, CLASSES, images=images, hashes=hashes)
-    return [(one.class_id, number_of(Image.open(BytesIO(one.picture)))) for one in found]
+    return [(one.class_id, number_of(Image.open(BytesIO(one.content)))) for one in found]
 
 
 def test_the_first_three_pictures_of_each_class_are_taken(tmp_path: Path) -> None:
@@ -39,9 +39,9 @@ def test_a_picture_is_small_turned_and_without_metadata(tmp_path: Path) -> None:
     exif[0x0112], exif[0x010E] = 6, "cat/1.jpg"  # to be turned; and a description
     Image.new("RGB", (800, 400)).save(tmp_path / "cat/a.jpg", exif=exif, comment=b"cat/1.jpg", icc_profile=b"cat/1.jpg")
     (one,) = read_examples(tmp_path, CLASSES, images=(), hashes={})
-    shown = Image.open(BytesIO(one.picture))
+    shown = Image.open(BytesIO(one.content))
     assert (one.media_type, shown.format, shown.size) == ("image/jpeg", "JPEG", (160, 320))
-    assert b"cat" not in one.picture
+    assert b"cat" not in one.content
     assert not shown.getexif()
     assert set(shown.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
 

@@ -162,15 +162,15 @@ def test_an_image_is_found_in_a_folder_and_in_archives(folder: Path) -> None:
     with zipfile.ZipFile(folder.with_suffix(".zip"), "w") as archive:
         archive.write(folder / "cat" / "1.jpg", "cat/1.jpg")
     digest = sha256((folder / "cat" / "1.jpg").read_bytes()).hexdigest()
-    expected = CampaignImages(open_images(folder)).picture("cat/1.jpg", digest)
+    expected = CampaignImages(open_images(folder)).load("cat/1.jpg", digest)
     assert expected[2] == digest
-    assert CampaignImages(open_images(folder.with_suffix(".zip"))).picture("cat/1.jpg", digest) == expected
+    assert CampaignImages(open_images(folder.with_suffix(".zip"))).load("cat/1.jpg", digest) == expected
 
 
 def test_a_changed_image_is_refused(folder: Path) -> None:
     found = sha256((folder / "cat" / "1.jpg").read_bytes()).hexdigest()
     with pytest.raises(DataError) as refused:
-        CampaignImages(open_images(folder)).picture("cat/1.jpg", "0" * 64)
+        CampaignImages(open_images(folder)).load("cat/1.jpg", "0" * 64)
     assert str(refused.value) == (
         "image has changed since the campaign was created\n"
         "  where:   cat/1.jpg\n"
@@ -184,7 +184,7 @@ def test_a_changed_image_is_refused(folder: Path) -> None:
 def test_only_images_of_the_source_are_given(folder: Path, name: str) -> None:
     scene(2).save(folder.parent / "secret.jpg")
     with pytest.raises(DataError) as refused:
-        CampaignImages(open_images(folder)).picture(name)
+        CampaignImages(open_images(folder)).load(name)
     assert str(refused.value) == (
         f"unknown image\n  where:   {folder}\n  found:   {name}\n  fix:     give the folder, zip or tar that holds it"
     )

@@ -10,7 +10,7 @@ from reassess.annotation.store.people import make_link, revoke_link
 from tests.annotation.app.sites import HOSTILE, Site, csrf
 
 JSON = {"Content-Type": "application/json"}
-UNKNOWN = {"error": "This link is not known, or no longer. Please ask for a new one."}
+UNKNOWN = {"error": "This link is not valid, or no longer. Please ask for a new one."}
 
 
 def test_each_gets_their_page_and_who_is_not_signed_in_a_place_to_enter(site: Site) -> None:
@@ -37,7 +37,7 @@ def test_the_cookie_is_unseen_by_scripts_and_of_this_site_alone(site: Site) -> N
         ("https://test/below", "/below", "; Secure"),
     ):
         client = TestClient(site.app, base_url=base, root_path=path if path != "/" else "")
-        cookie = client.post("sign in", json={"token": site.tokens["ann"]}).headers["Set-Cookie"]
+        cookie = client.post("sign-in", json={"token": site.tokens["ann"]}).headers["Set-Cookie"]
         assert re.fullmatch(
             rf"reassess-[0-9a-f]{{16}}=[\w-]{{43}}; HttpOnly; Max-Age=2592000; Path={path}; SameSite=lax{ending}",
             cookie,
@@ -46,7 +46,7 @@ def test_the_cookie_is_unseen_by_scripts_and_of_this_site_alone(site: Site) -> N
 
 def test_redirects_stay_below_the_path_of_a_proxy(site: Site) -> None:
     client = TestClient(site.app, root_path="/below", follow_redirects=False)
-    assert client.get("/below/").headers["Location"] == "/below/enter"
+    assert client.get("/below/").headers["Location"] == "/below/sign-in"
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "x" * 10_000, None, 7, ["a"], "\ud800"])

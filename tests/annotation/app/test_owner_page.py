@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, event, select
 
 from reassess import load_votes, open_benchmark
-from reassess.annotation.app import owner_page as keeping
+from reassess.annotation.app import owner_page
 from reassess.annotation.assignment import Rules
 from reassess.annotation.export_folder import export_campaign
 from reassess.annotation.store.campaigns import changing, pause
@@ -43,7 +43,7 @@ def answer_all(site: Site, name: str, answer: int) -> None:
 def test_a_owners_page_is_the_owners_alone(site: Site, name: str | None) -> None:
     client = site.client(name)
     error = (
-        (404, {"error": "there is no such page"})
+        (404, {"error": "page not found"})
         if name
         else (401, {"error": "you are not signed in: open your personal link"})
     )
@@ -79,7 +79,7 @@ def test_votes_are_counted_again_after_the_database_was_busy(
     site = make_site(tmp_path, raters=("ann",), rules=Rules(per_question=1, golden_share=0.0))
     answer_all(site, "ann", 2)
     client, left = site.client("kim"), iter(range(failures))
-    monkeypatch.setattr(keeping, "_PAUSES", (0.0, 0.0, 0.0), raising=False)
+    monkeypatch.setattr(owner_page, "_PAUSES", (0.0, 0.0, 0.0), raising=False)
 
     @event.listens_for(site.campaign.engine, "begin")
     def be_busy(connection: Connection) -> None:
@@ -115,7 +115,7 @@ def test_a_campaign_is_paused_and_goes_on(site: Site) -> None:
     client = site.client("kim")
     assert client.post("/owner/pause", json={}).status_code == 204
     assert next_turn(site.campaign, site.ids["ann"], site.now) == NoTurn("paused")
-    assert "Go on asking" in client.get("/owner").text
+    assert "Resume" in client.get("/owner").text
     assert client.post("/owner/resume", json={}).status_code == 204
     assert isinstance(next_turn(site.campaign, site.ids["ann"], site.now), Turn)
 
@@ -269,7 +269,7 @@ def test_a_list_is_shown_in_parts_of_which_none_is_left_out(
     page = client.get("/owner").text
     whole = rows_of(page, place)
     assert (len(whole), "<nav class=" in page) == (count, False)
-    monkeypatch.setattr(keeping, "_LISTED", 1)
+    monkeypatch.setattr(owner_page, "_ROWS", 1)
     others = "split=1&disputed=1&questions=1&log=1"
     address: str | None = "owner?" + others.replace(f"{KEYS[place]}=1", f"{KEYS[place]}=0")
     parts, back = [], 0
@@ -344,12 +344,12 @@ def test_the_page_lists_what_is_uncertain_and_where_raters_and_experts_disagree(
     answer_all(site, "ann", 2)
     answer_all(site, "ben", 0)
     uncertain = uncertain_questions(site.campaign, 10)
-    assert [row.said for row in uncertain] == [(1, 0, 1)] * 3
+    assert [row.counts for row in uncertain] == [(1, 0, 1)] * 3
     assert disputed_golden(site.campaign, 10) == []  # one of two is right
     site.client("kim").post("/owner/people/exclude", json={"person": site.ids["ann"]})
-    assert [row.said for row in uncertain_questions(site.campaign, 10)] == [(1, 0, 0)] * 3
+    assert [row.counts for row in uncertain_questions(site.campaign, 10)] == [(1, 0, 0)] * 3
     disputed = disputed_golden(site.campaign, 10)
-    assert [(row.truth, row.said) for row in disputed] == [(1, (1, 0, 0))]
+    assert [(row.truth, row.counts) for row in disputed] == [(1, (1, 0, 0))]
     page = site.client("kim").get("/owner").text
     assert re.search(r"How ben answers golden questions", page)
     assert disputed[0].image in page
@@ -478,4 +478,4 @@ def test_of_many_questions_the_few_least_certain_are_listed_with_little_work(sit
     listed = uncertain_questions(site.campaign, 3)
     assert len(steps) < 25 * count  # steps of SQLite: one look at each question, and none at its answers
     assert [row.valid for row in listed] == sorted(valid, key=lambda share: abs(share - 0.5))[:3]
-    assert {row.said for row in listed} == {(0, 0, 1)}
+    assert {row.counts for row in listed} == {(0, 0, 1)}

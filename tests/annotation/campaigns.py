@@ -1,10 +1,12 @@
 """Small campaigns."""
 
+from collections.abc import Callable
 from pathlib import Path
 from time import sleep
 from typing import Any
 
 import numpy as np
+import pytest
 from sqlalchemy import text
 
 from reassess.annotation.assignment import Rules
@@ -19,6 +21,7 @@ from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
+from reassess.errors import ReassessError
 from tests.helpers import WORDS
 
 CLASSES = Classes(6, names=tuple("abcdef"))
@@ -76,3 +79,10 @@ def waiting(campaign: Campaign, count: int) -> None:
                 return
         sleep(0.01)
     raise AssertionError
+
+
+def code_of(function: Callable[..., object], *args: object, **options: object) -> str:
+    """The code of the error with which a call is refused."""
+    with pytest.raises(ReassessError) as caught:
+        function(*args, **options)
+    return caught.value.code

@@ -39,7 +39,7 @@ from reassess.errors import OutputError
 from tests.annotation.app.sites import shape_tasks
 from tests.annotation.campaigns import CLASSES, campaign_at, golden_of, tasks_of
 from tests.annotation.invariants import State, check
-from tests.annotation.simulation import KilledError
+from tests.annotation.random_campaign import KilledError
 from tests.helpers import WORDS, message
 
 NO, MAYBE, YES = range(3)
@@ -789,7 +789,9 @@ def test_who_answers_late_is_shown_as_many_golden_tasks(tmp_path: Path, lapses: 
 
 
 def test_with_a_stop_rule_an_undecided_question_is_shown_to_one_more_rater_at_a_time(address: str | Path) -> None:
-    campaign = campaign_at(address, (2,), raters=4, per_question=4, golden_share=0, stop=StopRule(0.001, 0.999), lease=60.0)
+    campaign = campaign_at(
+        address, (2,), raters=4, per_question=4, golden_share=0, stop=StopRule(0.001, 0.999), lease=60.0
+    )
     first, second = turn_of(campaign, 2), turn_of(campaign, 3)
     assert (why(campaign, 4), why(campaign, 5)) == ("waiting", "waiting")
     give(campaign, 2, first, YES, YES)

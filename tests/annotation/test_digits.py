@@ -9,8 +9,8 @@ from random import Random
 import numpy as np
 import polars as pl
 import pytest
-from reassess.annotation.simulated_raters import AT_RANDOM, SimulatedRater
 
+from reassess.annotation import draw_answer
 from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store.campaigns import Campaign, open_campaign
@@ -40,7 +40,7 @@ _MATRICES = (
     ((0.7, 0.1, 0.2), (0.1, 0.1, 0.8)),
     ((0.9, 0.02, 0.08), (0.3, 0.1, 0.6)),
     ((0.75, 0.2, 0.05), (0.05, 0.25, 0.7)),
-    AT_RANDOM,
+    ((1 / 3,) * 3,) * 2,  # at random
 )
 _RANDOM = "rater 7"
 
@@ -91,7 +91,7 @@ def rated(path: Path, seed: int) -> Rated:
         for image, class_id, digit in zip(asked.image_ids, asked.class_ids, digits, strict=True)
     ]
     address = image_addresses(campaign)
-    raters = {add_person(campaign, f"rater {number}"): SimulatedRater(m) for number, m in enumerate(_MATRICES, 1)}
+    raters = {add_person(campaign, f"rater {number}"): m for number, m in enumerate(_MATRICES, 1)}
     number_of = {person: number for number, person in enumerate(raters, 1)}
     working = list(raters)
     while working:
@@ -100,8 +100,8 @@ def rated(path: Path, seed: int) -> Rated:
             if not isinstance(turn, Turn):
                 working.remove(person)
                 continue
-            name, rater = address[turn.image], raters[person]
-            said = [rater.answer(row.class_id == truth[int(name[:4])], chance) for row in turn.rows]
+            name, matrix = address[turn.image], raters[person]
+            said = [draw_answer(matrix, row.class_id == truth[int(name[:4])], chance) for row in turn.rows]
             given = [GivenAnswer(row.question, answer) for row, answer in zip(turn.rows, said, strict=True)]
             save_answers(campaign, person, given, 1e9)
             votes = done.main if name in own else done.golden
@@ -116,7 +116,7 @@ def test_the_label_sets_are_those_of_the_same_votes_given_as_files(
     monkeypatch.chdir(tmp_path)
     done = rated(memory_folder / "digits.db", seed=0)
     done.campaign.close()
-    assert run("annotate", "export", memory_folder / "digits.db", "-o", "rated", "--names").code == 0
+    assert run("annotate", "export", memory_folder / "digits.db", "-o", "rated", "--rater-names").code == 0
     for name, said in (("v", done.main), ("g", done.experts), ("rg", done.golden)):
         pl.DataFrame(said, ["image", "class", "rater", "answer"], orient="row").write_csv(f"{name}.csv")
     assert run("aggregate", "--benchmark", "rated", "-o", "scores.csv").code == 0
@@ -161,7 +161,7 @@ def test_golden_images_are_scored_labelled_and_measured_as_computed_by_hand(
     monkeypatch.chdir(tmp_path)
     done = rated(memory_folder / "digits.db", seed=0)
     done.campaign.close()
-    assert run("annotate", "export", memory_folder / "digits.db", "-o", "rated", "--names").code == 0
+    assert run("annotate", "export", memory_folder / "digits.db", "-o", "rated", "--rater-names").code == 0
     golden = {(image, name) for image, name, *_ in done.golden}
     made = results_of(run, "aggregate", "--benchmark", "rated", "--method", "calibrated", "-o", "rated/scores.csv")
     assert (made["by_golden_votes"], made["votes"]) == (len(golden), len(done.main) + len(done.golden))

@@ -19,7 +19,7 @@ from reassess.core.stop_rule import StopRule
 from reassess.errors import DataError
 from tests.annotation.campaigns import CLASSES, campaign_at, raters_of
 from tests.annotation.invariants import State, check, check_end
-from tests.annotation.simulation import Simulation
+from tests.annotation.random_campaign import Simulation
 
 _RATERS = 4
 _TURNS = 25
@@ -80,7 +80,9 @@ def answer_as_expert(address: str | Path, expert: int) -> dict[tuple[int, int], 
 def test_what_must_hold_holds_where_processes_race(where: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     address = request.getfixturevalue("database") if where == "server" else tmp_path / "campaign.db"
     sizes = tuple(random.Random(0).randint(1, 5) for _ in range(40))
-    campaign = campaign_at(address, sizes, _RATERS, per_question=3, stop=StopRule(0.05, 0.95), golden_share=0.1, lease=60.0)
+    campaign = campaign_at(
+        address, sizes, _RATERS, per_question=3, stop=StopRule(0.05, 0.95), golden_share=0.1, lease=60.0
+    )
     expert = add_person(campaign, "kim", "expert")
     with multiprocessing.get_context("spawn").Pool(_RATERS + 1) as pool:
         judging = pool.apply_async(answer_as_expert, (address, expert))

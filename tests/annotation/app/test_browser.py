@@ -210,7 +210,9 @@ def test_an_answer_that_is_refused_is_told_once_dropped_and_holds_up_no_other(
     panel(view, "finished")
     assert campaign.kept() == [2, 2, 2]
     assert view.inner_text("#saving") == "The server rejected 1 answer. Discard"
-    assert campaign.complaints == ["The server rejected the answer to question 7: unknown question\n  found:   question 7"]
+    assert campaign.complaints == [
+        "The server rejected the answer to question 7: unknown question\n  found:   question 7"
+    ]
     campaign.complaints.clear()
     check_page(view)
     view.screenshot(path=Path(os.environ.get("REASSESS_SHOTS", tmp_path)) / f"refused-{width}.png")

@@ -18,7 +18,7 @@ from reassess.annotation.store.given_answers import exclude_rater
 from reassess.annotation.store.people import make_link
 from reassess.annotation.store.schema import suggestions, turns
 from reassess.core.classes import Classes
-from tests.annotation.app.browsing import SCHEMES, WIDTHS, Work, check_page
+from tests.annotation.app.browsing import VIEWS, Work, check_page
 from tests.annotation.app.sites import HOSTILE
 from tests.pictures import scene
 
@@ -68,8 +68,7 @@ def panel(view: Any, name: str) -> None:
     view.wait_for_selector(f"[data-panel={name}]:visible")
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
 def test_a_rater_through_a_whole_campaign_by_keyboard_alone(
     work: Callable[..., Work], width: int, scheme: str, tmp_path: Path
 ) -> None:
@@ -197,7 +196,7 @@ def test_what_needs_a_connection_says_so_and_works_once_there_is_one(work: Calla
     wait_for_next(view, address)
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", [width for width, _ in VIEWS])
 def test_an_answer_that_is_refused_is_told_once_dropped_and_holds_up_no_other(
     work: Callable[..., Work], width: int, tmp_path: Path
 ) -> None:
@@ -503,7 +502,7 @@ SEEN = """() => {
 }"""
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", [width for width, _ in VIEWS])
 def test_a_closer_look_is_at_the_middle_or_where_the_pointer_was(work: Callable[..., Work], width: int) -> None:
     view = work(sizes=(2,)).sign_in("ann", width)
     shown(view)
@@ -577,8 +576,7 @@ MANY = Classes(
 )
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
 def test_what_experts_say_is_in_view_and_still_there_after_a_reload(
     work: Callable[..., Work], width: int, scheme: str, tmp_path: Path
 ) -> None:

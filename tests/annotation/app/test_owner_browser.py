@@ -16,7 +16,7 @@ from reassess.annotation.store.given_answers import GivenAnswer, save_answers
 from reassess.annotation.store.people import admit, find_person, make_link
 from reassess.annotation.store.turns import Turn, next_turn
 from reassess.core.stop_rule import StopRule
-from tests.annotation.app.browsing import SCHEMES, WIDTHS, Work, check_page
+from tests.annotation.app.browsing import VIEWS, Work, check_page
 from tests.annotation.app.sites import HOSTILE
 
 
@@ -69,8 +69,7 @@ def exported_raters(path: Path) -> list[str]:
     return [str(name) for name in load_votes(path.parent / "export" / "votes.parquet").raters]
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
 def test_a_owner_through_a_whole_campaign_by_keyboard_alone(
     width: int, scheme: str, work: Callable[..., Work], tmp_path: Path
 ) -> None:
@@ -159,8 +158,7 @@ def test_a_owner_through_a_whole_campaign_by_keyboard_alone(
     view.wait_for_url("**/sign-in")
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
 def test_the_parts_of_lists_are_turned_to_by_keyboard(
     width: int, scheme: str, work: Callable[..., Work], tmp_path: Path
 ) -> None:
@@ -239,8 +237,7 @@ def test_a_button_says_that_it_works_for_as_long_as_that_takes(work: Callable[..
     view.wait_for_selector("text=Resume")
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
 def test_what_cannot_be_undone_looks_so_and_no_is_chosen_first(
     width: int, scheme: str, work: Callable[..., Work], tmp_path: Path
 ) -> None:
@@ -262,7 +259,7 @@ def test_what_cannot_be_undone_looks_so_and_no_is_chosen_first(
     view.wait_for_selector("text=deleted the name of deleted")
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", [width for width, _ in VIEWS])
 def test_people_are_invited_beside_their_table_and_a_name_that_is_taken_is_told_in_lines(
     work: Callable[..., Work], width: int
 ) -> None:
@@ -283,7 +280,7 @@ def test_people_are_invited_beside_their_table_and_a_name_that_is_taken_is_told_
     assert view.inner_text("#notice") == ""
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", [scheme for _, scheme in VIEWS])
 def test_a_table_that_is_wider_than_the_screen_has_a_shadow_where_it_goes_on(
     work: Callable[..., Work], scheme: str, tmp_path: Path
 ) -> None:

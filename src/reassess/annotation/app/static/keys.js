@@ -2,11 +2,11 @@
 // its name and hint. The action gets the position of the key among the row's keys.
 
 export const SHORTCUTS = [
-  { keys: ["n", "m", "y"], action: "answer", name: "No, Maybe, Yes", hint: "answers; then comes the next class" },
+  { keys: ["n", "m", "y"], action: "answer", name: "No, Maybe, Yes", hint: "answers, and goes to the next class" },
   { keys: ["Enter"], action: "next", name: "Next image", hint: "once every class has an answer" },
-  { keys: ["u", "Backspace"], action: "back", name: "Back", hint: "to the previous image, to change its answers" },
-  { keys: ["z"], action: "zoom", name: "Zoom", hint: "or press the image; then", then: ["+", "-", "ArrowKeys"] },
-  { keys: ["s"], action: "suggest", name: "Suggest a class", hint: "that is in the image but not in the list" },
+  { keys: ["u", "Backspace"], action: "back", name: "Back", hint: "to the previous image" },
+  { keys: ["z"], action: "zoom", name: "Zoom", hint: "or press the image", then: ["+", "-", "ArrowKeys"] },
+  { keys: ["s"], action: "suggest", name: "Suggest a class", hint: "that is not in the list" },
   { keys: ["c"], action: "skip", name: "Can't judge", hint: "skips a broken or unsuitable image" },
   { keys: [..."12345678"], action: "choose", name: "A class", hint: "chooses it", isKeyOnly: true },
   { keys: ["ArrowUp", "ArrowDown"], action: "move", name: "Up, down", hint: "chooses another class", isKeyOnly: true },
@@ -63,7 +63,12 @@ function helpRow({ keys, name, hint, then, isKeyOnly }) {
   const [row, term, text] = ["div", "dt", "dd"].map((tag) => document.createElement(tag));
   const marks = keys.length > 3 ? [keyMark(keys[0]), "…", keyMark(keys.at(-1))] : keys.map(keyMark);
   term.append(name, ...marks.flatMap((mark) => [" ", mark]));
-  text.append(hint, ...(then ?? []).flatMap((key) => [" ", keyMark(key)]));
+  text.append(hint);
+  if (then) {
+    const more = Object.assign(document.createElement("span"), { className: "by-key" });
+    more.append("; then", ...then.flatMap((key) => [" ", keyMark(key)]));
+    text.append(more);
+  }
   row.classList.toggle("by-key", isKeyOnly ?? false);
   row.append(term, text);
   return row;

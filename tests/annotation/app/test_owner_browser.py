@@ -270,7 +270,7 @@ def test_people_are_invited_beside_their_table_and_a_name_that_is_taken_is_told_
     name.fill("ann")
     view.keyboard.press("Enter")
     view.wait_for_selector("#notice:not(:empty)")
-    told = ["person already exists", "  found:   ann", "  fix:     take another name"]
+    told = ["person already exists", "  found:   ann", "  fix:     choose another name"]
     assert view.locator("#notice").text_content().split("\n") == told
     assert view.inner_text("#notice").count("\n") == 2
     check_page(view)

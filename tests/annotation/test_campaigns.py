@@ -37,7 +37,7 @@ from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
 from reassess.errors import OutputError
 from tests.annotation.app.sites import shape_tasks
-from tests.annotation.campaigns import CLASSES, campaign_at, golden_of, tasks_of
+from tests.annotation.campaigns import CLASSES, campaign_at, code_of, golden_of, tasks_of
 from tests.annotation.invariants import State, check
 from tests.annotation.random_campaign import KilledError
 from tests.helpers import WORDS, message
@@ -390,79 +390,62 @@ def test_practice_tells_nothing_of_original_labels() -> None:
     assert priors[0] == priors[1]
 
 
-def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
+def test_an_invalid_plan_is_refused(tmp_path: Path) -> None:
     path, tasks, (golden, experts) = tmp_path / "c.db", tasks_of(1), golden_of(2)
     original = LabelSets(("m0.png",), np.array([0, 1]), np.array([0]), CLASSES)
     for options, what in (
         ({"rules": Rules(stop=StopRule(0.1, 0.9))}, "a stop rule"),
         ({"practice": 1}, "a practice round"),
-        ({"original": original, "original_votes": True}, "a vote of the original labels"),
+        ({"original": original, "original_votes": True}, "a vote of original labels"),
     ):
         assert message(CampaignPlan, tasks, **options) == (
-            f"{what} needs golden questions, by which it is known how far answers can be trusted\n"
+            f"{what} needs golden questions\n"
             "  found:   no golden questions\n"
-            f"  fix:     give the experts' votes with golden, or leave {what} out"
+            f"  fix:     add golden questions, or remove {what}"
         )
     asked = golden.questions.in_classes(Classes(7, names=tuple("abcdefg")))
     other = Tasks(asked, golden.indptr, golden.numbers, golden.reasons)
-    assert message(CampaignPlan, tasks, golden_tasks=other, experts=experts) == (
-        "golden tasks and tasks have different class lists\n  fix:     make both with one list of classes"
-    )
-    assert message(CampaignPlan, tasks, golden_tasks=tasks_of(2)) == (
-        "question is both golden and to be voted on\n"
-        "  where:   image m0.png, class a\n"
-        "  found:   1 such of 2 golden questions\n"
-        "  fix:     leave them out of the tasks, or of the golden questions, which are best on images of their own"
-    )
-    assert message(CampaignPlan, tasks, golden_tasks=golden, experts=experts, practice=1) == (
-        "no golden task is left for raters who passed practice\n"
-        "  allowed: up to 0 practice tasks\n"
-        "  found:   1\n"
-        "  fix:     give golden questions on more images, or a smaller practice round"
-    )
-    assert "\n  allowed: up to 3 practice tasks\n  found:   4\n" in message(plan_of_cut_images, 4)
-    assert message(CampaignPlan, tasks, golden_tasks=golden_of(1, 1)[0], practice=1) == (
-        "the practice round takes golden images that experts have answered and that are in no other task, and there "
-        "are too few\n"
-        "  allowed: up to 0 practice tasks\n"
-        "  found:   1\n"
-        "  fix:     give experts' answers on more images that are in no other task, or a smaller practice round"
-    )
-    for wrong, expected in (
-        ({"practice": -1}, "number of practice tasks out of range\n  allowed: 0 or more\n  found:   -1"),
-        ({"practice": 0.5}, "number of practice tasks is not a whole number\n  found:   0.5"),
-        ({"at_least": 10**30}, f"number of experts out of range\n  allowed: 1 to 1000\n  found:   {10**30}"),
-        ({"at_least": 0}, "number of experts out of range\n  allowed: 1 to 1000\n  found:   0"),
-    ):
-        assert message(CampaignPlan, tasks, golden_tasks=golden, **wrong) == expected
     large = shape_tasks(["m0.png", "m1.png", "m2.png"], [1, 9, 12], Classes(12))
-    for too_large in ({"tasks": large}, {"tasks": tasks, "golden_tasks": large}):
-        assert message(CampaignPlan, **too_large) == (
-            "task has more classes than a page shows\n"
-            "  where:   task 1, image m1.png\n"
-            "  allowed: up to 8 classes\n"
-            "  found:   9 classes; 2 such of 3 tasks\n"
-            "  fix:     make smaller tasks: reassess tasks --size 8"
-        )
-    assert message(CampaignPlan, tasks, golden_tasks=golden, original_votes=True) == (
-        "original labels are missing, so they cannot vote\n  fix:     give them, or let them have no vote"
-    )
     two = LabelSets.from_lists(["m0.png", "x.png"], [[0], [1, 2]], CLASSES)
-    assert message(CampaignPlan, tasks, original=two) == (
-        "image does not have exactly one original label\n"
-        "  where:   image x.png\n"
-        "  allowed: one class\n"
-        "  found:   2 classes\n"
-        "  fix:     give each image the one class that it had, or leave the image out"
-    )
-    assert message(open_campaign, path).startswith("campaign not found\n")
+    for options, text in (
+        (
+            {"golden_tasks": other, "experts": experts},
+            "golden tasks and tasks have different class lists\n  fix:     use one class list for both",
+        ),
+        (
+            {"golden_tasks": tasks_of(2)},
+            "question is both golden and in the tasks\n  where:   image m0.png, class a\n"
+            "  found:   1 of 2 golden questions\n"
+            "  fix:     remove them from the tasks, or use golden questions about other images",
+        ),
+        (
+            {"golden_tasks": golden, "experts": experts, "practice": 1},
+            "no golden task is left for raters who passed practice\n  allowed: up to 0 practice tasks\n  found:   1\n"
+            "  fix:     use golden questions on more images, or fewer practice tasks",
+        ),
+        (
+            {"golden_tasks": golden_of(1, 1)[0], "practice": 1},
+            "too few golden images for practice\n  allowed: up to 0 practice tasks\n  found:   1\n"
+            "  fix:     add experts' answers on images without other tasks, or use fewer practice tasks",
+        ),
+        (
+            {"golden_tasks": large},
+            "task has more classes than a page shows\n  where:   task 1, image m1.png\n  allowed: up to 8 classes\n"
+            "  found:   9 classes; 2 of 3 tasks are too large\n  fix:     reassess tasks --per-task 8",
+        ),
+        (
+            {"golden_tasks": golden, "original_votes": True},
+            "original labels are missing, so they cannot vote\n  fix:     add them, or do not let them vote",
+        ),
+    ):
+        assert message(CampaignPlan, tasks, **options) == text
+    assert "\n  allowed: up to 3 practice tasks\n  found:   4\n" in message(plan_of_cut_images, 4)
+    for wrong in ({"practice": -1}, {"practice": 0.5}, {"at_least": 10**30}, {"at_least": 0}, {"original": two}):
+        code_of(CampaignPlan, tasks, golden_tasks=golden, **wrong)
+    assert code_of(open_campaign, path) == "not-a-campaign"
     assert not list(tmp_path.iterdir())
     create_campaign(path, CampaignPlan(tasks))
-    with pytest.raises(OutputError, match="exists"):
-        create_campaign(path, CampaignPlan(tasks))
-    campaign = open_campaign(path)
-    add_person(campaign, "ann")
-    assert message(add_person, campaign, "ann").startswith("person already exists\n")
+    assert code_of(create_campaign, path, CampaignPlan(tasks)) == "output-exists"
 
 
 def test_a_rater_with_more_votes_than_a_statement_can_hold_is_excluded(tmp_path: Path) -> None:
@@ -567,7 +550,7 @@ def test_what_an_expert_says_twice_counts_once_and_two_answers_are_refused(addre
         "expert gives two answers to a golden question\n"
         "  where:   image g0.png, class a\n"
         "  found:   x: no, then yes\n"
-        "  fix:     leave out the one that does not hold"
+        "  fix:     keep one of them"
     )
     assert plan.truth == (0,)
     create_campaign(address, plan)
@@ -585,9 +568,8 @@ def test_a_campaign_that_is_open_or_was_not_closed_is_not_overwritten(force: boo
     refused = (
         "a campaign with this name is open, or was not closed\n"
         f"  where:   {path}\n"
-        "  found:   c.db-wal, which holds its newest answers\n"
-        "  fix:     stop its server; reassess annotate status closes what a server left that was killed; or take "
-        "another name"
+        "  found:   c.db-wal, with its newest answers\n"
+        "  fix:     stop its server; after a kill, reassess status closes it; or choose another name"
     )
     with pytest.raises(OutputError) as created:
         create_campaign(path, CampaignPlan(tasks_of(1)), force=force)
@@ -604,7 +586,7 @@ def test_a_campaign_in_which_people_have_answered_is_not_overwritten(tmp_path: P
     campaign = campaign_at(tmp_path / "c.db", (1,), raters=1, golden_share=0)
     give(campaign, 2, turn_of(campaign, 2), YES)
     campaign.close()
-    with pytest.raises(OutputError, match="a campaign in which people have answered"):
+    with pytest.raises(OutputError, match="a campaign with answers"):
         create_campaign(tmp_path / "c.db", CampaignPlan(tasks_of(1)), force=True)
     assert len(export_votes(open_campaign(tmp_path / "c.db")).votes) == 1
 

@@ -171,11 +171,11 @@ def test_a_folder_that_is_not_empty_is_kept_without_force(campaign: Campaign, tm
         "output folder is not empty\n"
         f"  where:   {folder}\n"
         "  found:   benchmark.json, classes.csv, golden.parquet and 6 more\n"
-        "  fix:     choose another name, or overwrite files in it with force=True"
+        "  fix:     choose another name, or replace files in it with force=True"
     )
     with pytest.warns(ReassessWarning) as warned:
         assert export(campaign, folder, force=True)
-    assert [str(one.message) for one in warned] == [f"{folder} holds what was made of earlier votes: scores.npz"]
+    assert [str(one.message) for one in warned] == [f"{folder} contains parts made from earlier votes: scores.npz"]
     exclude_rater(campaign, 2, NOW)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(OutputError) as other:  # a campaign without votes now, and without raters' golden answers

@@ -281,5 +281,7 @@ class _AtWork:
                 return ask()
             except ConnectionError as error:
                 if perf_counter() - begin > _PATIENCE:
-                    raise DataError("server-failed", "server is not reachable", where=route, found=str(error)) from error
+                    raise DataError(
+                        "server-failed", "server is not reachable", where=route, found=str(error)
+                    ) from error
                 sleep(_RETRY)

@@ -393,11 +393,12 @@ def test_practice_tells_nothing_of_original_labels() -> None:
 def test_an_invalid_plan_is_refused(tmp_path: Path) -> None:
     path, tasks, (golden, experts) = tmp_path / "c.db", tasks_of(1), golden_of(2)
     original = LabelSets(("m0.png",), np.array([0, 1]), np.array([0]), CLASSES)
-    for options, what in (
+    unmeasured: tuple[tuple[dict[str, Any], str], ...] = (
         ({"rules": Rules(stop=StopRule(0.1, 0.9))}, "a stop rule"),
         ({"practice": 1}, "a practice round"),
         ({"original": original, "original_votes": True}, "a vote of original labels"),
-    ):
+    )
+    for options, what in unmeasured:
         assert message(CampaignPlan, tasks, **options) == (
             f"{what} needs golden questions\n"
             "  found:   no golden questions\n"
@@ -407,7 +408,7 @@ def test_an_invalid_plan_is_refused(tmp_path: Path) -> None:
     other = Tasks(asked, golden.indptr, golden.numbers, golden.reasons)
     large = shape_tasks(["m0.png", "m1.png", "m2.png"], [1, 9, 12], Classes(12))
     two = LabelSets.from_lists(["m0.png", "x.png"], [[0], [1, 2]], CLASSES)
-    for options, text in (
+    refused: tuple[tuple[dict[str, Any], str], ...] = (
         (
             {"golden_tasks": other, "experts": experts},
             "golden tasks and tasks have different class lists\n  fix:     use one class list for both",
@@ -437,7 +438,8 @@ def test_an_invalid_plan_is_refused(tmp_path: Path) -> None:
             {"golden_tasks": golden, "original_votes": True},
             "original labels are missing, so they cannot vote\n  fix:     add them, or do not let them vote",
         ),
-    ):
+    )
+    for options, text in refused:
         assert message(CampaignPlan, tasks, **options) == text
     assert "\n  allowed: up to 3 practice tasks\n  found:   4\n" in message(plan_of_cut_images, 4)
     for wrong in ({"practice": -1}, {"practice": 0.5}, {"at_least": 10**30}, {"at_least": 0}, {"original": two}):

@@ -70,7 +70,7 @@ def test_an_empty_argument_is_a_usage_error(run: Callable[..., Run]) -> None:
 
 
 @pytest.mark.parametrize("given", ["-1", "0"])
-@pytest.mark.parametrize("argv", [["evaluate", "a.csv"], ["annotate", "create", "c.db", "--tasks", "t.jsonl"]])
+@pytest.mark.parametrize("argv", [["evaluate", "a.csv"], ["annotate", "create", "c.db", "t.jsonl"]])
 def test_no_archive_is_small_enough_for_no_bytes(run: Callable[..., Run], argv: list[str], given: str) -> None:
     result = run(*argv, "--max-bytes", given)
     assert (result.code, result.out) == (2, "")

@@ -64,8 +64,8 @@ def _campaign() -> bytes:
         Turn,
         add_person,
         create_campaign,
-        save_answers,
         next_turn,
+        save_answers,
         using_campaign,
     )
 

@@ -65,8 +65,8 @@ def test_programs_rate_a_copy(create: Create, run: Callable[..., Run], simulate:
         True,
         True,
     )
-    states = {"questions": 8, "open": 0, "closed_by_rule": 0, "closed_by_votes": 8, "votes": 16, "votes_at_most": 16}
-    assert results == states | {"raters": 2, "failed": 0, "tasks": 8, "answers": 16, "not_needed": 0}
+    counts = {"questions": 8, "open": 0, "closed_by_rule": 0, "closed_by_votes": 8, "votes": 16, "votes_at_most": 16}
+    assert results == counts | {"raters": 2, "failed": 0, "tasks": 8, "answers": 16, "not_needed": 0}
     for _ in range(2):
         assert simulate("--raters", "1", "--force", "-o", "tried.db").code == 0
 

@@ -57,7 +57,7 @@ from reassess.data.benchmark_settings import read_settings, update_benchmark
             (
                 "unknown method\n"
                 "  where:   DIR/benchmark.json, key method\n"
-                "  allowed: calibrated, em, mean, majority\n"
+                "  allowed: calibrated, em, mean, majority, imagenet-real\n"
                 "  found:   'EM'"
             ),
         ),

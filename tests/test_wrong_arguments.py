@@ -19,18 +19,15 @@ from reassess import (
     Panel,
     Predictions,
     Questions,
-    Repeats,
     Scores,
     TrainingTargets,
     Votes,
     aggregate,
     align_classes,
     checked_truth,
-    clean_by_confident_learning,
-    clean_by_consistency,
-    clean_by_posterior,
     compare,
     evaluate,
+    find_label_errors,
     fit_dawid_skene,
     image_sheet,
     label_diff,
@@ -57,15 +54,15 @@ from reassess import (
     write_chart,
     write_clean_list,
     write_details,
+    write_duplicates,
     write_folds,
     write_labels,
     write_noise,
-    write_repeats,
     write_report,
     write_scores,
     write_votes,
 )
-from reassess.core import Folds
+from reassess.core import Duplicates, Folds
 from tests.helpers import CURVE, message
 
 READERS: list[Callable[..., Any]] = [
@@ -156,7 +153,7 @@ def test_what_is_no_path_is_refused_by_everything_that_reads_a_file(name: str, g
 
 
 def test_what_is_no_path_is_refused_by_what_writes_a_file() -> None:
-    for write, noun in ((write_folds, PARTS), (write_repeats, REPEATS), (write_labels, LABELS)):
+    for write, noun in ((write_folds, PARTS), (write_duplicates, DUPLICATES), (write_labels, LABELS)):
         assert message(write, None, noun).startswith("not a path of a file\n")
     assert len(FROM_FILES) > 20
 
@@ -249,7 +246,7 @@ HELD_OUT = HeldOutPredictions.of(
 )
 TARGETS = training_targets(ONE_OF_THREE, "uniform")
 PARTS = Folds(ONE_OF_THREE.images, np.arange(12) % 3)
-REPEATS = Repeats.from_rows(["a", "b"], ["1.png", "2.png"], [1, 1], ["exact", "exact"])
+DUPLICATES = Duplicates.from_rows(["a", "b"], ["1.png", "2.png"], [1, 1], ["exact", "exact"])
 ONE_VOTE = Votes.from_columns(
     Questions.from_columns(["a.png"], np.array([1])), np.array([0]), np.array([0]), np.array([1]), "x", ("no", "yes")
 )
@@ -301,11 +298,11 @@ def targets(**parts: Any) -> TrainingTargets:
         (lambda: targets(loss="hinge"), "unknown loss\n  allowed: sigmoid, soft-max\n  found:   'hinge'"),
         (
             lambda: make_folds(ONE_OF_THREE, k=3, repeats=None),
-            "not groups of images\n  allowed: a list\n  found:   NoneType\n  fix:     groups_within(REPEATS, SET)",
+            "not groups of images\n  allowed: a list\n  found:   NoneType\n  fix:     groups_within(DUPLICATES, SET)",
         ),
         (
-            lambda: make_folds(ONE_OF_THREE, k=3, repeats=REPEATS),
-            "not groups of images\n  allowed: a list\n  found:   Repeats\n  fix:     groups_within(REPEATS, SET)",
+            lambda: make_folds(ONE_OF_THREE, k=3, repeats=DUPLICATES),
+            "not groups of images\n  allowed: a list\n  found:   Duplicates\n  fix:     groups_within(DUPLICATES, SET)",
         ),
         (lambda: make_folds(ONE_OF_THREE, k=3, repeats=[1, 2]), f"{NO_NAMES}int"),
         (lambda: make_folds(ONE_OF_THREE, k=True), "number of folds is not a whole number\n  found:   True"),
@@ -319,24 +316,24 @@ def targets(**parts: Any) -> TrainingTargets:
         (lambda: ImageSelection(("a",), others=3), f"{NO_NAMES}int"),
         (lambda: ImageSelection(name for name in "ab"), f"{NO_NAMES}generator"),
         (lambda: ImageSelection(("a",)).rows(None), f"{NO_NAMES}NoneType"),
-        (lambda: clean_by_posterior(MODEL), NO_HELD_OUT),
-        (lambda: clean_by_consistency(MODEL), NO_HELD_OUT),
-        (lambda: clean_by_confident_learning(MODEL), NO_HELD_OUT),
+        (lambda: find_label_errors(MODEL), NO_HELD_OUT),
+        (lambda: find_label_errors(MODEL, "consistent"), NO_HELD_OUT),
+        (lambda: find_label_errors(MODEL, "confident"), NO_HELD_OUT),
         (
-            lambda: clean_by_posterior(HELD_OUT, keep=[0.5, 0.6]),
-            "least probability that a label is right is not a number\n  found:   [0.5, 0.6]",
+            lambda: find_label_errors(HELD_OUT, threshold=[0.5, 0.6]),
+            "threshold of label quality is not a number\n  found:   [0.5, 0.6]",
         ),
         (
-            lambda: clean_by_posterior(HELD_OUT, precision="most"),
-            "share of right labels among the kept ones is not a number\n  found:   'most'",
+            lambda: find_label_errors(HELD_OUT, precision="most"),
+            "precision of kept labels is not a number\n  found:   'most'",
         ),
         (
-            lambda: clean_by_posterior(HELD_OUT, checked={"0.png": True}),
-            "wrong type of checked labels\n  allowed: Golden\n  found:   dict\n  fix:     checked_truth(ANSWERS)",
+            lambda: find_label_errors(HELD_OUT, checked={"0.png": True}),
+            "wrong type of the checked labels\n  allowed: Golden\n  found:   dict\n  fix:     checked_truth(ANSWERS)",
         ),
         (
-            lambda: clean_by_consistency(HELD_OUT, at_least=0.5),
-            "number of repetitions in which the top-1 is the label is not a whole number\n  found:   0.5",
+            lambda: find_label_errors(HELD_OUT, "consistent", at_least=0.5),
+            "number of repetitions is not a whole number\n  found:   0.5",
         ),
         (
             lambda: HeldOutPredictions.of({"model": np.eye(3)}, ONE_OF_THREE),
@@ -348,8 +345,8 @@ def targets(**parts: Any) -> TrainingTargets:
             "wrong type of folds of a repetition\n  allowed: Folds\n  found:   str\n  fix:     read_folds(FILE)",
         ),
         (
-            lambda: evaluate(MODEL, LABELS, exclude=REPEATS),
-            f"{NO_NAMES}Repeats\n  fix:     REPEATS.repeated_elsewhere(SET)",
+            lambda: evaluate(MODEL, LABELS, exclude=DUPLICATES),
+            f"{NO_NAMES}Duplicates\n  fix:     DUPLICATES.duplicated_elsewhere(SET)",
         ),
         (
             lambda: evaluate(MODEL, LABELS, exclude="a.png"),
@@ -369,8 +366,8 @@ def test_what_cleaning_cannot_take_is_refused(make: Callable[[], object], expect
         (lambda: write_clean_list("any.txt", PARTS), "Cleaning"),
         (lambda: write_details("any.csv", PARTS), "Cleaning"),
         (lambda: write_noise("any.csv", PARTS), "LabelNoise"),
-        (lambda: write_folds("any.csv", REPEATS), "Folds"),
-        (lambda: write_repeats("any.csv", PARTS), "Repeats"),
+        (lambda: write_folds("any.csv", DUPLICATES), "Folds"),
+        (lambda: write_duplicates("any.csv", PARTS), "Duplicates"),
     ],
 )
 def test_other_kinds_are_refused_by_what_writes_and_checks(make: Callable[[], object], kind: str) -> None:
@@ -379,7 +376,7 @@ def test_other_kinds_are_refused_by_what_writes_and_checks(make: Callable[[], ob
 
 SEEDED: list[Callable[[Any], object]] = [
     lambda seed: make_folds(ONE_OF_THREE, k=3, seed=seed),
-    lambda seed: clean_by_posterior(HELD_OUT, seed=seed),
+    lambda seed: find_label_errors(HELD_OUT, seed=seed),
     lambda seed: rank_models(Panel.from_predictions({"one": MODEL, "two": MODEL}, LABELS), seed=seed),
     lambda seed: rater_reliability(ONE_VOTE, seed=seed),
     lambda seed: CURVE.bands(np.array([0.5]), seed=seed),

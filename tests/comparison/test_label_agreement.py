@@ -118,8 +118,10 @@ def test_images_are_joined_by_name_as_elsewhere() -> None:
     assert label_agreement(first, second).counts["equal"] == 0
     assert label_agreement(first, second, match="stem").counts["equal"] == 1
     assert message(lambda: label_agreement(labels_of({"x/a.png": {1}, "y/a.png": {1}}), second, match="stem")) == (
-        "the stem of an image fits more than one image\n  where:   the first label set\n"
-        '  found:   a.jpg fits x/a.png, y/a.png\n  fix:     join by the whole path (match="path")'
+        "image stem fits several images\n"
+        "  where:   the first label set\n"
+        "  found:   a.jpg fits x/a.png, y/a.png\n"
+        '  fix:     join by the whole path (match="path")'
     )
 
 

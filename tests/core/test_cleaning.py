@@ -18,7 +18,7 @@ def cleaning(**other: Any) -> Cleaning:
         "images": tuple(f"{row}.png" for row in range(6)),
         "class_ids": np.array([1, 1, 2, 2, 2, 0], np.int32),
         "kept": np.array([True, False, False, True, False, True]),
-        "p_right": np.array([0.9, 0.2, 0.1, np.nan, 0.0, 1.0]),
+        "label_quality": np.array([0.9, 0.2, 0.1, np.nan, 0.0, 1.0]),
         "suggested": np.array([1, 0, 1, 2, -1, 0], np.int32),
         "reasons": ("why",) * 6,
         "classes": CLASSES,
@@ -79,8 +79,8 @@ def test_a_document_has_the_counts_of_each_class() -> None:
             ("wrong number of values of kept\n  allowed: 6, one for each image\n  found:   5"),
         ),
         (
-            {"p_right": np.array([0.9, 0.2, 0.1, 1.5, 0.0, 1.0])},
-            ("probability that a label is right out of range\n  allowed: 0 to 1\n  found:   1.5"),
+            {"label_quality": np.array([0.9, 0.2, 0.1, 1.5, 0.0, 1.0])},
+            "probability that a label is right out of range\n  allowed: 0 to 1\n  found:   1.5",
         ),
         (
             {"class_ids": np.array([1, 1, 2, 2, 2, 4], np.int32)},

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from reassess import Repeats, scan_images
-from reassess.data import Scan
+from reassess.core import Duplicates
+from reassess.data import Scan, scan_images
 from tests.helpers import picture, write_files
 from tests.pictures import claim, claim_bytes, save, scene
 
@@ -22,10 +22,10 @@ pytestmark = pytest.mark.usefixtures("report_extra")
 Row = tuple[str, str, int, str]
 
 
-def rows(found: Scan | Repeats) -> list[Row]:
-    repeats = found.repeats if isinstance(found, Scan) else found
-    sets = [repeats.sets[i] for i in repeats.set_ids.tolist()]
-    return list(zip(sets, repeats.images, repeats.groups.tolist(), repeats.kinds, strict=True))
+def rows(found: Scan | Duplicates) -> list[Row]:
+    duplicates = found.duplicates if isinstance(found, Scan) else found
+    sets = [duplicates.sets[i] for i in duplicates.set_ids.tolist()]
+    return list(zip(sets, duplicates.images, duplicates.groups.tolist(), duplicates.kinds, strict=True))
 
 
 def put(path: Path, image: Image.Image, **options: object) -> None:
@@ -63,11 +63,14 @@ FAULTS: list[Row] = [
 ]
 
 
-def test_equal_pixels_are_exact_repeats_whatever_the_format(sets: Path) -> None:
+def test_equal_pixels_are_exact_duplicates_whatever_the_format(sets: Path) -> None:
     scan = scan_images([sets / "train", sets / "val"])
     assert rows(scan) == [*EXACT, *FAULTS]
-    assert scan.repeats.repeated_elsewhere("val") == ("cat/x.tiff", "dog/y.webp")
-    assert [(each.name, each.images, each.has_classes) for each in scan.sets] == [("train", 7, True), ("val", 7, True)]
+    assert scan.duplicates.duplicated_elsewhere("val") == ("cat/x.tiff", "dog/y.webp")
+    assert [(each.name, each.images, each.classes is not None) for each in scan.sets] == [
+        ("train", 7, True),
+        ("val", 7, True),
+    ]
     ((image, reason),) = scan.sets[1].unreadable
     assert (image, reason.partition(" (")[0]) == ("dog/cut.jpg", "image file is truncated")
     assert repr(scan) == "Scan(14 images in 2 sets, 2 groups)"
@@ -80,7 +83,7 @@ def test_equal_pixels_are_exact_repeats_whatever_the_format(sets: Path) -> None:
     }
 
 
-def test_near_repeats_stand_beside_the_exact_ones(sets: Path) -> None:
+def test_near_duplicates_stand_beside_the_exact_ones(sets: Path) -> None:
     put(sets / "val/cat/x2.jpg", scene(1), quality=60)
     near = [
         ("train", "cat/1.png", 3, "near"),
@@ -294,7 +297,7 @@ def test_an_image_with_too_many_bytes_is_unreadable_and_the_others_are_scanned(t
 def test_progress_counts_each_set_and_the_search(sets: Path) -> None:
     told: list[tuple[str, int, int]] = []
     scan_images([sets / "train", sets / "val"], near=True, progress=lambda *done: told.append(done))
-    assert told == [("train", 7, 7), ("val", 7, 7), ("near repeats", 9, 9)]
+    assert told == [("train", 7, 7), ("val", 7, 7), ("near duplicates", 9, 9)]
 
 
 @pytest.mark.parametrize(
@@ -333,4 +336,4 @@ def test_one_path_in_place_of_several_is_refused(refused_text: Callable[..., str
 
 def test_an_image_whose_name_is_no_utf8_cannot_be_read(sets: Path) -> None:
     os.rename(os.fsencode(sets / "val/dog/z.jpg"), os.fsencode(sets) + b"/val/dog/\xff.jpg")  # noqa: PTH104
-    assert "dog/%FF.jpg" in scan_images([sets / "val"]).repeats.images
+    assert "dog/%FF.jpg" in scan_images([sets / "val"]).duplicates.images

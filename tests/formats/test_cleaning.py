@@ -21,7 +21,7 @@ def cleaning(classes: Classes = NAMED, images: tuple[str, ...] = ("cat/ä b.png"
         images=images,
         class_ids=np.array([0, 1, 1], np.int32),
         kept=np.array([True, False, True]),
-        p_right=np.array([0.75, 0.25, np.nan]),
+        label_quality=np.array([0.75, 0.25, np.nan]),
         suggested=np.array([0, 0, -1], np.int32),
         reasons=("the label is likely", "another class is likelier", "why, so"),
         classes=classes,
@@ -78,7 +78,7 @@ def test_details_have_a_row_for_each_image_and_nothing_where_nothing_is_known(tm
     path = tmp_path / "details.csv"
     write_details(path, cleaning())
     assert path.read_text(encoding="utf-8") == (
-        "image,class,p_right,suggested,reason,kept\n"
+        "image,class,label_quality,suggested,reason,kept\n"
         "cat/ä b.png,cat,0.75,cat,the label is likely,1\n"
         '"x,y.png",dog,0.25,cat,another class is likelier,0\n'
         'z.png,dog,,,"why, so",1\n'

@@ -52,11 +52,11 @@ TABLES: dict[str, tuple[Callable[..., Any], str]] = {
     "first classes": (formats.read_predictions, "image,prediction\na.png,{0}\nb.png,{1}\n"),
     "best classes": (formats.read_predictions, "image,prediction_1,prediction_2\na.png,{0},{1}\nb.png,{1},{0}\n"),
     "scores of models": (formats.read_predictions, "image,{0},{1}\na.png,0.5,0.25\n"),
-    "proposals": (
-        formats.read_proposals,
+    "candidates with sources": (
+        formats.read_candidates,
         "image,class,source,rank,probability\na.png,{0},original,,\na.png,{1},vit,2,0.5\n",
     ),
-    "questions": (formats.read_questions, "image,class\na.png,{0}\nb.png,{1}\n"),
+    "candidates": (formats.read_candidates, "image,class\na.png,{0}\nb.png,{1}\n"),
     "groups": (formats.read_groups, "class,group\n{0},birds\n{1},fish\n"),
     "collapsed": (formats.read_collapsed, "class,also,reason\n{0},{1},alike\n"),
     "hierarchy": (formats.read_hierarchy, "child,parent\n{0},{1}\n{1},animal\n"),
@@ -87,11 +87,11 @@ OTHERS: dict[str, tuple[Callable[..., Any], str]] = {
     ),
     "clean.txt": (formats.read_clean_list, "a.png\n\nb.png\n"),
     "folds.csv": (formats.read_folds, "image,fold\na.png,0\nb.png,1\n"),
-    "repeats.csv": (
-        formats.read_repeats,
-        "set,image,repeat,kind\ntrain,a.png,1,exact\nval,b.png,1,exact\nval,c.png,,tiny\n",
+    "duplicates.csv": (
+        formats.read_duplicates,
+        "set,image,group,kind\ntrain,a.png,1,exact\nval,b.png,1,exact\nval,c.png,,tiny\n",
     ),
-    "none.csv": (formats.read_repeats, "set,image,repeat,kind\n"),
+    "none.csv": (formats.read_duplicates, "set,image,group,kind\n"),
     "models.csv": (formats.read_leaderboard, "model,original,real,img_size,param_count\nvit,80.5,86.1,224,22.05\n"),
     "transform.json": (
         read_transform,

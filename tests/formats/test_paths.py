@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import reassess
-from reassess import Classes, Findings, LabelSets, Predictions, Proposals, Questions, Repeats, Scores, Votes
-from reassess.core import Cleaning, Folds, LabelNoise, OpenQuestions, Posterior, RaterModel
+from reassess import Classes, Findings, LabelSets, Predictions, Questions, Scores, Votes
+from reassess.core import Candidates, Cleaning, Duplicates, Folds, LabelNoise, Posterior, RaterModel
 from reassess.formats import read_rater_model, write_rater_model
 
 CLASSES = Classes(3, names=("cat", "dog", "fox"))
@@ -18,24 +18,15 @@ LABELS = LabelSets.from_lists(["a.png", "b.png"], [[0, 1], []], Classes(3))
 MATRIX = np.array([[0.9, 0.1], [0.2, 0.8]])
 MODEL = RaterModel(("ann",), ("invalid", "valid"), ("no", "yes"), MATRIX[None], MATRIX, np.array([0.7, 0.3]))
 VOTES = Votes.from_columns(QUESTIONS, np.arange(3), np.zeros(3, int), np.array([0, 1, 1]), ("ann",), ("no", "yes"))
-OPEN = OpenQuestions(
-    questions=QUESTIONS,
-    models=("one",),
-    named=np.ones((3, 1), bool),
-    first=np.ones(3, np.int64),
-    probability=np.ones(3),
-    never_rated=np.zeros(3, bool),
-    unknown=(0,),
-)
 POSTERIOR = Posterior(("x", "y"), ("cat", "dog"), np.array([[0.9, 0.1], [0.2, 0.8]]))
-PROPOSALS = Proposals.from_rows(["a.png"], np.zeros(1, int), np.zeros(1, int), ["one"], np.zeros(1, int))
-REPEATS = Repeats.from_rows(["train", "val"], ["a.png", "b.png"], [1, 1], ["exact", "exact"])
+CANDIDATES = Candidates.from_rows(["a.png"], np.zeros(1, int), np.zeros(1, int), ["one"], np.zeros(1, int))
+DUPLICATES = Duplicates.from_rows(["train", "val"], ["a.png", "b.png"], [1, 1], ["exact", "exact"])
 FOLDS = Folds(("a.png", "b.png"), np.array([0, 1]))
 CLEANING = Cleaning(
     images=("a.png", "b.png"),
     class_ids=np.array([0, 1], np.int32),
     kept=np.array([True, False]),
-    p_right=np.array([0.75, 0.25]),
+    label_quality=np.array([0.75, 0.25]),
     suggested=np.array([0, 0], np.int32),
     reasons=("the label is likely", "another class is likelier"),
     classes=CLASSES,
@@ -52,10 +43,11 @@ WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "write_details": (".csv", (CLEANING,)),
     "write_noise": (".csv", (NOISE,)),
     "write_labels": (".csv", (LABELS,)),
-    "write_open_questions": (".jsonl", (OPEN, CLASSES)),
+    "write_posterior": (".csv", (POSTERIOR,)),
     "write_predictions": (".csv", (PREDICTIONS,)),
-    "write_proposals": (".csv", (PROPOSALS,)),
-    "write_repeats": (".csv", (REPEATS,)),
+    "write_candidates": (".csv", (CANDIDATES,)),
+    "write_rater_model": (".npz", (MODEL,)),
+    "write_duplicates": (".csv", (DUPLICATES,)),
     "write_report": (".html", (FINDINGS,)),
     "write_scores": (".csv", (Scores(QUESTIONS, np.array([0.25, 0.5, 1.0])),)),
     "write_tasks": (".jsonl", (reassess.make_tasks(QUESTIONS),)),
@@ -72,9 +64,8 @@ READERS: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "read_leaderboard": (".csv", "model,original,real\none,80,85\n", ()),
     "read_original": (".csv", "image,class\na.png,0\n", ()),
     "read_predictions": (".csv", "image,prediction\na.png,0\n", ()),
-    "read_proposals": (".csv", "image,class,source\na.png,0,vit\n", ()),
-    "read_questions": (".csv", "image,class\na.png,0\n", ()),
-    "read_repeats": (".csv", "set,image,repeat,kind\na,1.png,1,exact\nb,2.png,1,exact\n", ()),
+    "read_candidates": (".csv", "image,class\na.png,0\n", ()),
+    "read_duplicates": (".csv", "set,image,group,kind\na,1.png,1,exact\nb,2.png,1,exact\n", ()),
     "read_scores": (".csv", "image,class,score\na.png,0,0.5\n", ()),
     "read_tasks": (".jsonl", '{"task": 0, "image": "a.png", "classes": [{"class": 0}]}\n', ()),
     "read_transform": (".toml", "size = 8\ncrop = 8\nmean = [0, 0, 0]\ndeviation = [1, 1, 1]\n", ()),

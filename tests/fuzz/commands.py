@@ -38,7 +38,7 @@ _CALLS: Mapping[str, tuple[str, int]] = {
     "annotate upgrade": ("c.db", 1),
     "annotate void": ("c.db bob", 1),
     "clean": ("heldout.csv --benchmark b -o out.txt", 4),
-    "compare": ("one.csv two.csv --replicates 40 --benchmark b", 2),
+    "compare": ("one.csv two.csv --benchmark b", 2),
     "curve": ("--benchmark b", 4),
     "fetch": ("imagenet-real", 1),
     "evaluate": ("one.csv two.csv --benchmark b", 4),
@@ -46,14 +46,12 @@ _CALLS: Mapping[str, tuple[str, int]] = {
     "status": ("b", 1),
     "labels": ("--benchmark b -o out.csv", 4),
     "leaderboard": ("board.csv", 4),
-    "plot": ("label-count one.csv two.csv --benchmark b -o out.svg", 1),
     "predict": ("python:tests.fuzz.brightness:scores --benchmark b --workers 0 -o out.npy", 2),
     "propose": ("one.csv two.csv --benchmark b -o out.csv", 4),
-    "questions": ("one.csv two.csv --benchmark b -o out.jsonl", 4),
     "raters": ("--benchmark b", 2),
     "report": ("one.csv two.csv --benchmark b -o out.html", 1),
     "scan": ("pictures images.zip images.tar --workers 0 -o out.csv", 2),
-    "show": ("a.png --predictions one.csv --benchmark b", 4),
+    "show": ("a.png one.csv --benchmark b", 4),
     "tasks": ("proposals.csv --benchmark b -o out.jsonl", 4),
 }
 _WORDS = (
@@ -97,7 +95,7 @@ def _cases(draw: Draw, name: str, command: click.Command) -> Case:
         suffix, content = draw(contents("leaderboard"))
         files |= {f"board{suffix}": content}
     if name == "tasks":
-        for noun in ("proposals", "hierarchy"):
+        for noun in ("candidates", "hierarchy"):
             suffix, content = draw(contents(noun))
             files |= {f"{noun}{suffix}": content}
     if name == "clean":
@@ -105,7 +103,7 @@ def _cases(draw: Draw, name: str, command: click.Command) -> Case:
             suffix, content = draw(contents(noun))
             files |= {f"{file}{suffix}": content}
     if name in ("evaluate", "folds"):
-        suffix, content = draw(contents("repeats"))
+        suffix, content = draw(contents("duplicates"))
         files |= {f"repeats{suffix}": content}
     if name == "annotate create":
         suffix, content = draw(contents("tasks"))

@@ -38,6 +38,7 @@ _MATRICES = ("smoothing", "pooling")
 class Method:
     """A row of `METHODS`. Its name and the options that differ from `usual` are recorded as `Scores.method`."""
 
+    summary: str  # in a few words, for help pages
     compute: Callable[..., Aggregation]  # takes votes, and options by name
     options: tuple[str, ...] = ()  # the arguments of `aggregate` that it takes
     needs: tuple[str, ...] = ()  # options that it cannot be without
@@ -47,20 +48,23 @@ class Method:
 
 METHODS: Mapping[str, Method] = {
     "calibrated": Method(
+        "raters are measured on golden answers",
         by_calibration,
         (*_GOLDEN, "original", "truths_are_answers", *_MATRICES),
         needs=("experts",),
         usual={"original": False, "at_least": None, "smoothing": 0.0, "pooling": POOLING},
     ),
     "em": Method(
+        "Dawid and Skene's EM",
         by_em,
         (*_GOLDEN, "truths_are_answers", *_MATRICES),
         usual={"at_least": None, "smoothing": 0.0, "pooling": POOLING},
         of_all_votes=True,
     ),
-    "mean": Method(by_mean),
-    "majority": Method(by_majority),
+    "mean": Method("of no 0, maybe 0.5, yes 1", by_mean),
+    "majority": Method("the share of each answer, or class", by_majority),
     "imagenet-real": Method(
+        "as ReaL's scores were made",
         by_real_recipe,
         (*_GOLDEN, "original", *_MATRICES),
         needs=("experts",),

@@ -22,7 +22,7 @@ from reassess.core.votes import Votes
 from reassess.data.joined_parts import in_one_benchmark, warn_of_other_images
 from reassess.data.loading import load_votes
 from reassess.errors import DataError, at
-from reassess.formats import read_questions
+from reassess.formats.candidate_files import read_candidates
 from reassess.formats.task_files import read_tasks
 from reassess.proposals.task_grouping import make_tasks
 
@@ -99,7 +99,10 @@ def load_campaign_parts(
             load_experts(of_experts, answers=order, classes=classes, once=True),
         )
     if golden_questions is not None:
-        given["questions"] = golden_questions, read_questions(call.read("questions", golden_questions), classes)
+        given["questions"] = (
+            golden_questions,
+            read_candidates(call.read("questions", golden_questions), classes).questions,
+        )
     named = {f"{path} ({part})": noun for part, (path, noun) in given.items()}
     parts: dict[str, Any] = dict(zip(given, in_one_benchmark(named, benchmark, classes).values(), strict=True))
     files = {part: str(path) for part, (path, _) in given.items()}
@@ -121,7 +124,7 @@ def load_experts(path: Path, *, classes: Classes | None, answers: tuple[Id, ...]
         return load_votes(path, answers=answers, classes=classes, once=once)
     except DataError as error:
         with suppress(DataError):
-            read_questions(path, classes)
+            read_candidates(path, classes)
             error.fix = "give questions that experts are to answer in the campaign with --golden-questions"
         raise
 

@@ -48,7 +48,6 @@ COMMANDS: Lines = {
     },
     "Ask people": {
         "propose": "Choose candidate classes to ask about.",
-        "questions": "List predicted classes that raters were never asked about.",
         "tasks": "Group candidates into tasks, and estimate the work.",
         "annotate create": "Create a campaign, where people answer tasks.",
         "annotate invite": "Add people, and print a sign-in link for each.",

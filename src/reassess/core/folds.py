@@ -1,4 +1,4 @@
-"""Folds: parts of a set of images, of which each is held out in turn while a model is trained on the others."""
+"""Folds of a set of images: each is held out in turn while a model is trained on the others."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,19 +18,7 @@ __all__ = ["Folds"]
 
 @dataclass(frozen=True, eq=False)
 class Folds:
-    """In which fold each image is.
-
-    Parameters
-    ----------
-    images
-        Names of the images, no image twice.
-    numbers
-        int64, shape (images,): the fold of each image, 0 or more.
-
-    Raises
-    ------
-    DataError
-        An image is named twice, a number is negative or missing, or all images are in one fold.
+    """The fold of each image.
 
     Examples
     --------
@@ -46,8 +34,8 @@ class Folds:
     _THING = "folds"
     _HOW_TO_GET = "read_folds(FILE)"
 
-    images: tuple[str, ...]
-    numbers: npt.NDArray[np.int64]
+    images: tuple[str, ...]  # names of the images, no image twice
+    numbers: npt.NDArray[np.int64]  # (images,): the fold of each image, 0 or more
 
     def __post_init__(self) -> None:
         check_several(self.images, what="names of images")
@@ -83,7 +71,7 @@ class Folds:
         return np.unique(self.numbers, return_counts=True)[1]
 
     def images_of(self, fold: int) -> tuple[str, ...]:
-        """The images that are held out in a fold.
+        """The held-out images of a fold.
 
         Raises
         ------
@@ -93,11 +81,11 @@ class Folds:
         return self._where(self._is_in(fold))
 
     def held_out(self, fold: int) -> ImageSelection:
-        """The images that are held out in a fold; those of all other folds are known and not wanted."""
+        """Select the images of a fold; images of other folds are known and not selected."""
         return self._selection(self._is_in(fold), f"held-out part of fold {fold}")
 
     def training(self, fold: int) -> ImageSelection:
-        """The images on which the model of a fold is trained: those of all other folds."""
+        """Select the training images of a fold's model: the images of all other folds."""
         return self._selection(~self._is_in(fold), f"training part of fold {fold}")
 
     def of(self, images: tuple[str, ...]) -> npt.NDArray[np.int64]:

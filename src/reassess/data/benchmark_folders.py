@@ -50,6 +50,13 @@ MADE_BY: Mapping[str, str] = {
     "groups": "write groups.csv, with the columns class and group",
     "collapsed": "write collapsed.csv, with the columns class and also",
 }
+# Further parts, which few benchmarks have.
+_FURTHER: Mapping[str, str] = {
+    "hierarchy": "write hierarchy.csv, with the columns child and parent",
+    "folds": "reassess folds makes them",
+    "duplicates": "reassess scan makes them",
+}
+_PARTS: Mapping[str, str] = {**MADE_BY, **_FURTHER}
 
 
 def open_benchmark(source: str | Path) -> Benchmark:
@@ -59,9 +66,9 @@ def open_benchmark(source: str | Path) -> Benchmark:
     ----------
     source
         The name of a known benchmark, ``imagenet``; or a folder with some of these files, each in any format that it
-        can be read from: classes, original, labels, scores, votes, golden, rater-golden, groups and collapsed; and the
-        folder images, images.zip or images.tar. Its benchmark.json may give its name, threshold, method, match and
-        answers.
+        can be read from: classes, original, labels, scores, votes, golden, rater-golden, groups, collapsed, hierarchy,
+        folds and duplicates; and the folder images, images.zip or images.tar. Its benchmark.json may give its name,
+        threshold, method, match and answers.
 
     Returns
     -------
@@ -199,7 +206,7 @@ def part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None) 
         where=folder or benchmark.name or None,
         allowed=_allowed(part) if others else None,
         found=some(others) or None,
-        fix=MADE_BY[part],
+        fix=_PARTS[part],
     )
 
 
@@ -258,7 +265,7 @@ def places_of_parts(folder: Path) -> dict[str, list[Path]]:
                 fix="give it that name; or another one, if it is none of the parts",
             )
         places.setdefault(part, []).append(path)
-    return {part: places[part] for part in MADE_BY if part in places}
+    return {part: places[part] for part in _PARTS if part in places}
 
 
 def part_named(path: Path) -> str | None:
@@ -267,7 +274,7 @@ def part_named(path: Path) -> str | None:
     if part == "images":
         fits = suffix in _ARCHIVES or (not suffix and path.is_dir())
     else:
-        fits = part in MADE_BY and suffix in _SUFFIXES and not path.is_dir()
+        fits = part in _PARTS and suffix in _SUFFIXES and not path.is_dir()
     return part if fits else None
 
 

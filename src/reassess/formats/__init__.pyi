@@ -1,7 +1,5 @@
-from .candidate_files import read_proposals as read_proposals
-from .candidate_files import read_questions as read_questions
-from .candidate_files import write_open_questions as write_open_questions
-from .candidate_files import write_proposals as write_proposals
+from .candidate_files import read_candidates as read_candidates
+from .candidate_files import write_candidates as write_candidates
 from .class_tables import read_classes as read_classes
 from .class_tables import read_collapsed as read_collapsed
 from .class_tables import read_groups as read_groups
@@ -13,14 +11,15 @@ from .label_files import read_labels as read_labels
 from .label_files import read_original as read_original
 from .label_files import write_labels as write_labels
 from .leaderboard_files import read_leaderboard as read_leaderboard
+from .noun_tables import read_duplicates as read_duplicates
 from .noun_tables import read_folds as read_folds
 from .noun_tables import read_posterior as read_posterior
-from .noun_tables import read_repeats as read_repeats
 from .noun_tables import write_details as write_details
+from .noun_tables import write_duplicates as write_duplicates
 from .noun_tables import write_folds as write_folds
+from .noun_tables import write_label_errors as write_label_errors
 from .noun_tables import write_noise as write_noise
 from .noun_tables import write_posterior as write_posterior
-from .noun_tables import write_repeats as write_repeats
 from .predictions import read_predictions as read_predictions
 from .predictions import write_predictions as write_predictions
 from .rater_model_files import read_rater_model as read_rater_model

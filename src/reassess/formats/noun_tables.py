@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from reassess.core.checks import check_distribution
 from reassess.core.cleaning import Cleaning, LabelNoise
-from reassess.core.duplicates import Repeats
+from reassess.core.duplicates import Duplicates
 from reassess.core.folds import Folds
 from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
@@ -17,18 +18,19 @@ from reassess.formats.table_codec import ClassId, Number, Share, TableFormat, Te
 from reassess.formats.votes.vote_tables import coded_ids
 
 __all__ = [
-    "REPEATS_SUFFIXES",
+    "DUPLICATES_SUFFIXES",
+    "read_duplicates",
     "read_folds",
     "read_posterior",
-    "read_repeats",
     "write_details",
+    "write_duplicates",
     "write_folds",
+    "write_label_errors",
     "write_noise",
     "write_posterior",
-    "write_repeats",
 ]
 
-REPEATS_SUFFIXES = (".csv", ".tsv", ".parquet")  # JSON lines have no headings, so they cannot say "none found"
+DUPLICATES_SUFFIXES = (".csv", ".tsv", ".parquet")  # JSON lines have no headings, so they cannot say "none found"
 _MOST_GROUP = np.iinfo(np.int32).max
 
 _FOLDS = TableFormat(
@@ -86,64 +88,64 @@ def write_folds(path: str | Path, folds: Folds, *, force: bool = False) -> None:
     write_noun(_FOLDS, path, folds, force=force)
 
 
-_REPEATS = TableFormat(
-    Repeats,
-    "repeats",
+_DUPLICATES = TableFormat(
+    Duplicates,
+    "duplicates",
     columns=(
         Text("set"),
         Text("image"),
-        Whole("repeat", "number of a group", least=1, most=_MOST_GROUP, null=True),
+        Whole("group", "number of a group", least=1, most=_MOST_GROUP, null=True),
         Text("kind"),
     ),
-    values=lambda repeats: {
-        "set": [repeats.sets[number] for number in repeats.set_ids.tolist()],
-        "image": repeats.images,
-        "repeat": repeats.groups.astype(np.int64),
-        "kind": repeats.kinds,
+    values=lambda duplicates: {
+        "set": [duplicates.sets[number] for number in duplicates.set_ids.tolist()],
+        "image": duplicates.images,
+        "group": duplicates.groups.astype(np.int64),
+        "kind": duplicates.kinds,
     },
-    make=lambda cells: Repeats.from_rows(
-        cells["set"].to_list(), cells["image"].to_list(), cells["repeat"], cells["kind"].to_list()
+    make=lambda cells: Duplicates.from_rows(
+        cells["set"].to_list(), cells["image"].to_list(), cells["group"], cells["kind"].to_list()
     ),
-    suffixes=REPEATS_SUFFIXES,
+    suffixes=DUPLICATES_SUFFIXES,
     rows_needed=False,
 )
 
 
-def read_repeats(path: str | Path) -> Repeats:
-    r"""Read repeats from a table, as `write_repeats` writes it.
+def read_duplicates(path: str | Path) -> Duplicates:
+    r"""Read duplicates from a table, as `write_duplicates` writes it.
 
     Parameters
     ----------
     path
-        CSV, TSV or Parquet: columns set, image, repeat (the number of the group, from 1; empty for images in no group)
+        CSV, TSV or Parquet: columns set, image, group (its number, from 1; empty for images in no group)
         and kind (``exact``, ``near``, ``unreadable``, ``empty`` or ``tiny``). A table with headings only means that
         nothing was found; JSON lines cannot say so.
 
     Raises
     ------
     DataError
-        The file has no such table; or as for `Repeats`.
+        The file has no such table; or as for `Duplicates`.
 
     Examples
     --------
     >>> from tempfile import mkdtemp
-    >>> path = Path(mkdtemp()) / "repeats.csv"
-    >>> _ = path.write_text("set,image,repeat,kind\ntrain,a.png,1,exact\nval,b.png,1,exact\nval,c.png,,tiny\n")
-    >>> read_repeats(path)
-    Repeats(3 rows, 1 group, of train, val)
+    >>> path = Path(mkdtemp()) / "duplicates.csv"
+    >>> _ = path.write_text("set,image,group,kind\ntrain,a.png,1,exact\nval,b.png,1,exact\nval,c.png,,tiny\n")
+    >>> read_duplicates(path)
+    Duplicates(3 rows, 1 group, of train, val)
     """
-    return read_noun(_REPEATS, path)
+    return read_noun(_DUPLICATES, path)
 
 
-def write_repeats(path: str | Path, repeats: Repeats, *, force: bool = False) -> None:
-    """Write repeats, one a row: columns set, image, repeat (the number of the group, or null) and kind.
+def write_duplicates(path: str | Path, duplicates: Duplicates, *, force: bool = False) -> None:
+    """Write duplicates, one a row: columns set, image, group (its number, or null) and kind.
 
     Parameters
     ----------
     path
         CSV, TSV or Parquet, by suffix.
-    repeats
-        What to write; the same repeats give the same bytes.
+    duplicates
+        What to write; the same duplicates give the same bytes.
     force
         Overwrite an existing file.
 
@@ -154,7 +156,7 @@ def write_repeats(path: str | Path, repeats: Repeats, *, force: bool = False) ->
     OutputError
         The file exists, or cannot be written.
     """
-    write_noun(_REPEATS, path, repeats, force=force)
+    write_noun(_DUPLICATES, path, duplicates, force=force)
 
 
 def _posterior_of(cells: Mapping[str, Any]) -> Posterior:
@@ -212,30 +214,65 @@ def write_posterior(path: str | Path, posterior: Posterior, *, force: bool = Fal
     write_noun(_POSTERIOR, path, posterior, force=force)
 
 
+def _values_of_cleaning(cleaning: Cleaning, rows: npt.NDArray[np.int64]) -> Mapping[str, Any]:
+    return {
+        "image": [cleaning.images[row] for row in rows.tolist()],
+        "class": (cleaning.class_ids[rows], cleaning.classes),
+        "suggested": (cleaning.suggested[rows], cleaning.classes),
+        "label_quality": cleaning.label_quality[rows],
+        "reason": [cleaning.reasons[row] for row in rows.tolist()],
+        "kept": cleaning.kept[rows].astype(np.int64),
+    }
+
+
+def _wrong_labels(cleaning: Cleaning) -> npt.NDArray[np.int64]:
+    rows = np.flatnonzero(~cleaning.kept)
+    return rows[np.argsort(cleaning.label_quality[rows], kind="stable")]
+
+
+_IMAGE, _CLASS, _REASON = Text("image"), ClassId("class"), Text("reason")
+_QUALITY, _SUGGESTED = Share("label_quality", null=True), ClassId("suggested")
+_LABEL_ERRORS: TableFormat[Cleaning] = TableFormat(
+    Cleaning,
+    "wrong labels",
+    columns=(_IMAGE, _CLASS, _SUGGESTED, _QUALITY, _REASON),
+    values=lambda cleaning: _values_of_cleaning(cleaning, _wrong_labels(cleaning)),
+)
 _DETAILS: TableFormat[Cleaning] = TableFormat(
     Cleaning,
     "details of cleaning",
-    columns=(
-        Text("image"),
-        ClassId("class"),
-        Share("p_right", null=True),
-        ClassId("suggested"),
-        Text("reason"),
-        Whole("kept"),
-    ),
-    values=lambda cleaning: {
-        "image": cleaning.images,
-        "class": (cleaning.class_ids, cleaning.classes),
-        "p_right": cleaning.p_right,
-        "suggested": (cleaning.suggested, cleaning.classes),
-        "reason": cleaning.reasons,
-        "kept": cleaning.kept.astype(np.int64),
-    },
+    columns=(_IMAGE, _CLASS, _QUALITY, _SUGGESTED, _REASON, Whole("kept")),
+    values=lambda cleaning: _values_of_cleaning(cleaning, np.arange(len(cleaning))),
 )
 
 
+def write_label_errors(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
+    """Write the wrong labels, the worst first, with the columns image, class, suggested, label_quality and reason.
+
+    `class` and `suggested` are ids, or names where classes are written by name; `suggested` and `label_quality` are
+    null where they are not known. `read_candidates` reads the labels and the suggested classes as candidates.
+
+    Parameters
+    ----------
+    path
+        CSV, TSV, JSON lines or Parquet, by suffix.
+    cleaning
+        What to write.
+    force
+        Overwrite a file that exists.
+
+    Raises
+    ------
+    DataError
+        The file has another suffix.
+    OutputError
+        The file exists, or cannot be written.
+    """
+    write_noun(_LABEL_ERRORS, path, cleaning, force=force)
+
+
 def write_details(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
-    """Write a row for each image: image, class, p_right, suggested (both null if unknown), reason, kept (1 or 0)."""
+    """Write a row per image: image, class, label_quality, suggested (both null if unknown), reason, kept (1 or 0)."""
     write_noun(_DETAILS, path, cleaning, force=force)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from reassess.core.checks import check_range, check_type
 from reassess.core.image_names import Match
-from reassess.core.image_selection import ImageSelection, tell_missing, tell_unknown
+from reassess.core.image_selection import ImageSelection, warn_missing, warn_unexpected
 from reassess.core.training_targets import TrainingTargets, check_size
 from reassess.errors import DataError, MissingPackageError
 from reassess.text import some
@@ -73,8 +73,8 @@ def select_images(
     if isinstance(dataset, datasets.Dataset):
         names = whole_names(file_names(dataset, image), image)
         rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
-        tell_missing(names, selection, match, depth=2)
-        tell_unknown(names, selection, match, depth=2)
+        warn_missing(names, selection, match, depth=2)
+        warn_unexpected(names, selection, match, depth=2)
         return dataset.select(rows)
     options = {"selection": selection, "match": match, "ignore_unknown": ignore_unknown}
     return mapped(dataset, image, {}, _selected, **options)
@@ -132,7 +132,7 @@ def relabel_images(
     if isinstance(dataset, datasets.Dataset):
         names = whole_names(file_names(dataset, image), image)
         selection.rows(names, match=match)
-        tell_missing(names, selection, match, depth=2)
+        warn_missing(names, selection, match, depth=2)
         found = selection.find(names, match=match)
         old = dataset.with_format("numpy").select_columns(label)[label][:]
         column = np.where(found >= 0, new[found], old)
@@ -200,7 +200,7 @@ def with_targets(
         check_size(targets, max_bytes, fix="give dataset.to_iterable_dataset(), which makes them as they are read")
         names = whole_names(file_names(dataset, image), image)
         rows = targets.selection.rows(names, match=match, ignore_unknown=ignore_unknown)
-        tell_unknown(names, targets.selection, match, depth=2)
+        warn_unexpected(names, targets.selection, match, depth=2)
         found = targets.selection.find([names[row] for row in rows.tolist()], match=match)
         return dataset.select(rows).add_column(feature, _arrow(targets, found), feature=kind)
     options = {"targets": targets, "match": match, "ignore_unknown": ignore_unknown, "feature": feature}

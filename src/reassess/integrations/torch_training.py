@@ -9,7 +9,7 @@ import numpy as np
 
 from reassess.core.checks import check_type
 from reassess.core.image_names import Match
-from reassess.core.image_selection import ImageSelection, tell_missing, tell_unknown
+from reassess.core.image_selection import ImageSelection, warn_missing, warn_unexpected
 from reassess.core.training_targets import TrainingTargets
 from reassess.errors import DataError, MissingPackageError
 from reassess.text import some
@@ -126,8 +126,8 @@ class SelectedImages(Subset):
         super().__init__(dataset, rows.tolist())
         self._take_parts()
         depth = 2 if type(self) is SelectedImages else 3
-        self.missing = tell_missing(names, selection, match, depth=depth) if self._all_wanted else 0
-        tell_unknown(names, selection, match, depth=depth)
+        self.missing = warn_missing(names, selection, match, depth=depth) if self._all_wanted else 0
+        warn_unexpected(names, selection, match, depth=depth)
 
     def __repr__(self) -> str:
         lines = [

@@ -160,8 +160,7 @@ def test_an_output_that_exists_is_kept_unless_forced(run: Run, plain: Path, tmp_
     result = run("aggregate", plain, "-o", output)
     assert (result.code, output.read_text()) == (1, "precious")
     assert result.err == (
-        f"Error: output file exists\n  where:   {output}\n"
-        "  fix:     choose another name, or overwrite it with --force\n"
+        f"Error: output file exists\n  where:   {output}\n  fix:     choose another name, or --force\n"
     )
     assert run("aggregate", plain, "-o", output, "--force").code == 0
     assert output.read_text() != "precious"

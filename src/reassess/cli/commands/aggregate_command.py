@@ -52,10 +52,9 @@ _MOST_CLASSES, _MOST_CELLS = 256, 1 << 24  # of which there are matrices of sing
 @click.option(
     "--method",
     type=Choice([AUTO, *METHODS]),
-    help="calibrated: each rater is measured on golden answers; em: Dawid and Skene's EM; mean: of no 0, maybe 0.5, "
-    "yes 1; majority: the share of each answer, or class; imagenet-real: as ReaL's scores were made; auto: em, or with "
-    "golden answers calibrated if it is better on them.  [default: the benchmark's; majority for counts of votes; "
-    "em, or with golden answers calibrated where it is better on them]",
+    help="; ".join(f"{name}: {method.summary}" for name, method in METHODS.items())
+    + "; auto: em, or with golden answers calibrated if it is better on them, or majority for counts of votes.  "
+    "[default: the benchmark's, or auto]",
 )
 @click.option(
     "--truths",

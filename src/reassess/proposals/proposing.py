@@ -1,31 +1,86 @@
-"""Which classes of each image are worth a question: what models propose beside the original label.
+"""Candidates: which classes of each image are worth a question.
 
-After the outline in Beyer et al., arXiv 2006.07159, section 3: the proposals for an image are its original label, the
-first class of each model, and what is among the N most probable (image, class) pairs of a model over all images. N,
-by a rule of our own, is the same for all models, and the largest for which raters are asked about no more classes an
-image than wanted. Images on which all models agree with the original label are not rated.
+After the outline in Beyer et al., arXiv 2006.07159, section 3: the candidates of an image are its original label, the
+first class of each model, and its pairs among the N most probable (image, class) pairs of a model over all images. N,
+by a rule of our own, is the same for all models, and the largest that keeps to the allowed number of candidates per
+image. Images are not rated if all models agree with the original label.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.core.benchmark import Benchmark
-from reassess.core.candidates import Candidates, ProposingModel
+from reassess.core.candidates import ORIGINAL_SOURCE, Candidates
 from reassess.core.checks import check_range, check_unique
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets, check_original
 from reassess.core.predictions import Predictions
-from reassess.core.proposals import ORIGINAL_SOURCE, Proposals
+from reassess.core.proposal_result import ProposalResult, ProposingModel
 from reassess.errors import DataError
 from reassess.numeric.arrays import pair_keys
-from reassess.proposals.asked_images import AskedImages
-from reassess.proposals.model_rows import BestPairs, ImageIndex, Seen, best_pairs, see
+from reassess.proposals.model_rows import BestPairs, ImageNumbers, Seen, best_pairs, see
 
 __all__ = ["USUAL_PER_IMAGE", "propose"]
+
+_Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _AskedImages:
+    """All images, in the order of the candidates.
+
+    Symbols: n images, K models by name.
+    """
+
+    names: tuple[str, ...]  # their names
+    original: npt.NDArray[np.int64]  # (n,): original label; -1 for none
+    holds: _Bools  # (n, K): whether each model holds each image
+    sends: _Bools  # (n, K): whether each model by itself would send each image to raters
+
+    @classmethod
+    def of(cls, models: Sequence[Seen], index: ImageNumbers, labels: LabelSets) -> "_AskedImages":
+        """The images of an index, which numbers them in the order of the candidates.
+
+        A model sends an image if its first class is not the original label, also where it is not a class; and an image
+        without an original label if its first class is one.
+        """
+        original = np.full(len(index.names), -1)
+        original[index.places[index.numbers(labels.images)]] = labels.indices
+        holds, sends = (np.zeros((original.size, len(models)), bool) for _ in range(2))
+        for model, one in enumerate(models):
+            rows = np.flatnonzero(one.images >= 0)
+            at = one.images[rows]
+            holds[at, model] = True
+            sends[at, model] = one.top1[rows] != original[at]
+        return cls(index.sorted_names, original, holds, sends)
+
+    @cached_property
+    def held(self) -> _Bools:
+        """Whether a model holds each image."""
+        return np.asarray(self.holds.any(axis=1))
+
+    @cached_property
+    def to_raters(self) -> _Bools:
+        """Whether raters are asked about each image."""
+        return np.asarray(self.sends.any(axis=1))
+
+    @cached_property
+    def agreed(self) -> _Bools:
+        """Whether each image is set aside, since all models that hold it agree with the original label."""
+        return self.held & ~self.to_raters & (self.original >= 0)
+
+    def set_aside(self, classes: Classes) -> LabelSets:
+        """The images that are set aside, with their original labels."""
+        rows = np.flatnonzero(self.agreed)
+        names = [self.names[row] for row in rows.tolist()]
+        return LabelSets.from_pairs(names, np.arange(rows.size), self.original[rows], classes)
+
 
 USUAL_PER_IMAGE = 7.4  # what the votes of ReaL have
 _Ints = npt.NDArray[np.int64]
@@ -37,41 +92,38 @@ def propose(
     original: LabelSets | None = None,
     *,
     per_image: float = USUAL_PER_IMAGE,
-    keep_agreed: bool = False,
     benchmark: Benchmark | None = None,
     match: Match = "path",
     ignore_unknown: bool = False,
-) -> Candidates:
+) -> ProposalResult:
     """Propose classes for every image: the original label, first classes, and the most probable pairs of each model.
 
     Parameters
     ----------
     models
-        What each model said, by its name. Or pairs of the two that can be gone through twice, so that one model is in
-        memory at a time; scores may lie on the disk. Models need not hold the same images, and one that lacks an image
-        has no say there. Ids propose their first class alone.
+        The predictions of each model, by its name; or pairs of both that can be iterated over twice, so that one model
+        is in memory at a time. Scores may be mapped from disk. Models need not have the same images. Of ids, only the
+        first class is a candidate.
     original
-        Original labels; None if there are none: then no image is set aside.
+        Original labels, if there are any; without them every image needs questions.
     per_image
-        How many proposals an image that goes to raters may have on average.
-    keep_agreed
-        Propose also for images on which all models agree with the original label, instead of setting them aside.
+        Candidates per image, on average over the images that go to raters.
     benchmark
-        Whose images they are: its images are known beside those of the original labels. Where neither names any, those
-        of the models are all known.
+        The benchmark of the images: its images and those of the original labels are known. If neither has any, all
+        images of the models are known.
     match, ignore_unknown
         As for `reassess.evaluate`.
 
     Returns
     -------
-    Candidates
+    ProposalResult
         The same whatever the order of the models and of their rows.
 
     Raises
     ------
     DataError
-        No model is given; one is named twice, or "original", or holds no known image; original labels and first classes
-        alone are too many; a model and the original labels do not fit, as for `reassess.evaluate`.
+        No model is given; one is named twice, or "original", or has no known image; original labels and first classes
+        are already too many; a model and the original labels do not fit, as for `reassess.evaluate`.
 
     Examples
     --------
@@ -81,30 +133,30 @@ def propose(
     ...     "one": Predictions.from_scores(scores, ["a.png", "b.png"]),
     ...     "two": Predictions.from_ids([0, 1], ["a.png", "b.png"]),
     ... }
-    >>> candidates = propose(models, original, per_image=2)
-    >>> candidates
+    >>> result = propose(models, original, per_image=2)
+    >>> result
     images           2, 1 set aside
-    proposals        2, 2.00 an image
+    candidates       2, 2.00 per image
     N                3
-    >>> candidates.proposals.questions.images, candidates.proposals.questions.class_ids.tolist()
+    >>> result.candidates.questions.images, result.candidates.questions.class_ids.tolist()
     (('b.png',), [0, 1])
 
     Notes
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3, in outline.
     """
-    check_range(per_image, 1, what="number of proposals an image")
+    check_range(per_image, 1, what="number of candidates an image")
     if isinstance(models, Iterator):
         raise DataError("not-repeatable", "models can be read only once", fix="give a dict, or list(models)")
     benchmark = Benchmark() if benchmark is None else benchmark
     labels = LabelSets.from_lists([], [], benchmark.classes) if original is None else original
     check_original(labels)
-    index = ImageIndex(labels, benchmark, match)
+    index = ImageNumbers(labels, benchmark, match)
     seen = [see(name, given, index, labels, ignore_unknown, benchmark) for name, given in _each(models)]
     _check_names([one.name for one in seen])
     places = index.places
     placed = {one.name: one.moved(places) for one in sorted(seen, key=lambda one: one.name)}
-    images = AskedImages.of(list(placed.values()), index, labels, keep_agreed)
+    images = _AskedImages.of(list(placed.values()), index, labels)
     to_raters, agreed, held = images.to_raters, images.agreed, images.held
     fixed = _fixed_pairs(placed.values(), images)
     limit = _limit(per_image, int(np.count_nonzero(to_raters)), fixed.size)
@@ -114,15 +166,14 @@ def propose(
         if given.scores is not None
     }
     most_probable = _most_probable(best.values(), fixed, limit)
-    return Candidates(
-        proposals=_proposals(placed, images, best, most_probable, labels.classes),
+    return ProposalResult(
+        candidates=_candidates(placed, images, best, most_probable, labels.classes),
         set_aside=images.set_aside(labels.classes),
         most_probable=most_probable,
         per_image=per_image,
         models=tuple(_model(one, held) for one in placed.values()),
         holds=np.concatenate([images.holds[to_raters], images.holds[agreed]]),
         sends=images.sends[to_raters],
-        keep_agreed=keep_agreed,
         unseen=int(np.count_nonzero(~held)),
         without_class=int(np.count_nonzero(held & ~to_raters & ~agreed)),
         without_original=int(np.count_nonzero(to_raters & (images.original < 0))),
@@ -150,18 +201,18 @@ def _model(seen: Seen, held: npt.NDArray[np.bool_]) -> ProposingModel:
     return ProposingModel(
         name=seen.name,
         kind=seen.kind,
-        lacking=int(np.count_nonzero(held) - np.count_nonzero(seen.images >= 0)),
+        missing=int(np.count_nonzero(held) - np.count_nonzero(seen.images >= 0)),
         unknown=seen.unknown,
     )
 
 
-def _first_pairs(seen: Seen, images: AskedImages) -> _Ints:
+def _first_pairs(seen: Seen, images: _AskedImages) -> _Ints:
     """The rows of a model whose first class is proposed."""
     known = (seen.images >= 0) & (seen.top1 >= 0)
     return np.flatnonzero(known & images.to_raters[seen.images])
 
 
-def _fixed_pairs(seen: Iterable[Seen], images: AskedImages) -> _Ints:
+def _fixed_pairs(seen: Iterable[Seen], images: _AskedImages) -> _Ints:
     """Keys of the pairs that are proposed whatever N is: original labels and first classes."""
     named = np.flatnonzero(images.to_raters & (images.original >= 0))
     keys = [pair_keys(named, images.original[named])]
@@ -172,13 +223,13 @@ def _fixed_pairs(seen: Iterable[Seen], images: AskedImages) -> _Ints:
 
 
 def _limit(per_image: float, images: int, fixed: int) -> int:
-    """The largest number of proposals of which the mean over the images is not above what is allowed."""
+    """The largest number of candidates whose mean over the images is allowed."""
     limit = math.floor(per_image * images)
     limit += (limit + 1) / images <= per_image if images else 0  # the product may have been rounded down
     if fixed > limit:
         raise DataError(
             "too-many-candidates",
-            "original labels and top-1 predictions alone exceed the number of candidates per image",
+            "original labels and top-1 predictions already exceed the number of candidates per image",
             allowed=f"{per_image:g} an image",
             found=f"{fixed / images:.2f} an image, on {images:,} images that go to raters",
             fix=f"allow {math.ceil(100 * fixed / images) / 100:g} or more, or leave models out",
@@ -198,14 +249,14 @@ def _most_probable(best: Iterable[BestPairs], fixed: _Ints, limit: int) -> int:
     order = np.lexsort((places, keys))
     first = np.ones(order.size, bool)
     first[1:] = np.diff(keys[order]) > 0
-    appears = np.sort(places[order][first])  # the N from which on each further pair is proposed
+    appears = np.sort(places[order][first])  # the smallest N that proposes each further pair
     room = limit - fixed.size
     return int(appears[room]) - 1 if appears.size > room else max(one.pairs for one in best)
 
 
-def _proposals(
-    seen: Mapping[str, Seen], images: AskedImages, best: Mapping[str, BestPairs], most_probable: int, classes: Classes
-) -> Proposals:
+def _candidates(
+    seen: Mapping[str, Seen], images: _AskedImages, best: Mapping[str, BestPairs], most_probable: int, classes: Classes
+) -> Candidates:
     named = np.flatnonzero(images.to_raters & (images.original >= 0))
     zeros = np.zeros(named.size, np.int64)
     parts = [(named, images.original[named], zeros, zeros, np.full(named.size, np.nan))]
@@ -215,13 +266,13 @@ def _proposals(
     image_ids, class_ids, source_ids, ranks, probabilities = (
         np.concatenate(column) for column in zip(*parts, strict=True)
     )
-    return Proposals.from_rows(
+    return Candidates.from_rows(
         images.names, image_ids, class_ids, [ORIGINAL_SOURCE, *seen], source_ids, ranks, probabilities, classes
     )
 
 
 def _proposed_by(
-    seen: Seen, images: AskedImages, best: BestPairs | None, most_probable: int
+    seen: Seen, images: _AskedImages, best: BestPairs | None, most_probable: int
 ) -> tuple[_Ints, _Ints, _Ints, npt.NDArray[np.float64]]:
     """Images, classes, ranks and probabilities of what one model proposes."""
     rows = _first_pairs(seen, images)

@@ -1,4 +1,4 @@
-"""Proposals: N against a sort of all pairs, and the same bytes whatever the order of models and rows."""
+"""Candidates: N against a sort of all pairs, and the same bytes whatever the order of models and rows."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.core.benchmark import Benchmark
-from reassess.core.candidates import Candidates
+from reassess.core.candidates import ORIGINAL_SOURCE, Candidates
 from reassess.core.class_names import UnknownClasses
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
-from reassess.core.proposals import ORIGINAL_SOURCE, Proposals
+from reassess.core.proposal_result import ProposalResult
 from reassess.errors import DataError
 from reassess.evaluation.probabilities import class_probabilities
-from reassess.proposals.candidates import propose
-from tests.helpers import labels_of, message
+from reassess.proposals.proposing import propose
+from tests.helpers import code_of, fault_of, labels_of
 
 NAMES = [f"{number:02}.png" for number in range(14)]
 CLASSES = 4
@@ -35,14 +35,14 @@ class Slow:
     set_aside: set[str]
 
 
-def slow(models: Mapping[str, Predictions], original: Mapping[str, int], per_image: float, keep: bool) -> Slow:
+def slow(models: Mapping[str, Predictions], original: Mapping[str, int], per_image: float) -> Slow:
     """Every N is tried, from none to all pairs."""
     tops = {
         name: dict(zip(model.images, model.best(1)[0][:, 0].tolist(), strict=True)) for name, model in models.items()
     }
     images = sorted({image for top in tops.values() for image in top})
     said = {image: {top[image] for top in tops.values() if image in top} for image in images}
-    aside = {image for image in images if said[image] == {original.get(image)} and not keep}
+    aside = {image for image in images if said[image] == {original.get(image)}}
     to_raters = [image for image in images if image not in aside]
     fixed = {(image, original[image], ORIGINAL_SOURCE) for image in to_raters if image in original}
     fixed |= {(image, top[image], name) for name, top in tops.items() for image in to_raters if image in top}
@@ -67,15 +67,15 @@ def slow(models: Mapping[str, Predictions], original: Mapping[str, int], per_ima
     return Slow(best, chosen, aside)
 
 
-def rows_of(proposals: Proposals) -> set[tuple[str, int, str]]:
-    questions = proposals.questions
+def rows_of(candidates: Candidates) -> set[tuple[str, int, str]]:
+    questions = candidates.questions
     return {
         (
             questions.images[questions.image_ids[question]],
             int(questions.class_ids[question]),
-            proposals.sources[source],
+            candidates.sources[source],
         )
-        for question, source in zip(proposals.question_ids, proposals.source_ids, strict=True)
+        for question, source in zip(candidates.question_ids, candidates.source_ids, strict=True)
     }
 
 
@@ -99,40 +99,39 @@ def drawn(seed: int) -> tuple[dict[str, Predictions], LabelSets]:
 
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
 @settings(max_examples=60)
-@given(st.integers(0, 2**32 - 1), st.floats(1, CLASSES + 1), st.booleans())
-def test_proposals_are_those_of_a_sort_of_all_pairs(seed: int, per_image: float, keep: bool) -> None:
+@given(st.integers(0, 2**32 - 1), st.floats(1, CLASSES + 1))
+def test_proposals_are_those_of_a_sort_of_all_pairs(seed: int, per_image: float) -> None:
     models, original = drawn(seed)
     known = {name: original[name][0] for name in original.images}
     benchmark = Benchmark(order=lambda: tuple(NAMES))
-    expected = slow(models, known, per_image, keep)
+    expected = slow(models, known, per_image)
     fixed, to_raters = {row[:2] for row in expected.rows}, {row[0] for row in expected.rows}
     if len(fixed) > per_image * len(to_raters):
-        with pytest.raises(DataError, match=r"^the original labels and the models' first classes alone are more"):
-            propose(models, original, per_image=per_image, keep_agreed=keep, benchmark=benchmark)
+        assert code_of(propose, models, original, per_image=per_image, benchmark=benchmark) == "too-many-candidates"
         return
-    found = propose(models, original, per_image=per_image, keep_agreed=keep, benchmark=benchmark)
-    assert rows_of(found.proposals) == expected.rows
+    found = propose(models, original, per_image=per_image, benchmark=benchmark)
+    assert rows_of(found.candidates) == expected.rows
     assert found.most_probable == expected.most_probable
     assert set(found.set_aside.images) == expected.set_aside
     assert found.mean_per_image is None or found.mean_per_image <= per_image
-    for image in found.proposals.questions.images:
+    for image in found.candidates.questions.images:
         if image in known:
-            assert (image, known[image], ORIGINAL_SOURCE) in rows_of(found.proposals)
-    check_ranks(found.proposals, models)
+            assert (image, known[image], ORIGINAL_SOURCE) in rows_of(found.candidates)
+    check_ranks(found.candidates, models)
 
 
-def check_ranks(proposals: Proposals, models: Mapping[str, Predictions]) -> None:
+def check_ranks(candidates: Candidates, models: Mapping[str, Predictions]) -> None:
     """Ranks and probabilities are those of the model; none for the original label."""
-    for row, (question, source) in enumerate(zip(proposals.question_ids, proposals.source_ids, strict=True)):
-        image, class_id = proposals.questions.image_ids[question], proposals.questions.class_ids[question]
-        model = models.get(proposals.sources[source])
+    for row, (question, source) in enumerate(zip(candidates.question_ids, candidates.source_ids, strict=True)):
+        image, class_id = candidates.questions.image_ids[question], candidates.questions.class_ids[question]
+        model = models.get(candidates.sources[source])
         if model is None or model.scores is None:
-            assert proposals.ranks[row] == (model is not None)
-            assert np.isnan(proposals.probabilities[row])
+            assert candidates.ranks[row] == (model is not None)
+            assert np.isnan(candidates.probabilities[row])
             continue
-        at = model.images.index(proposals.questions.images[image])
-        assert model.best(CLASSES)[0][at, proposals.ranks[row] - 1] == class_id
-        assert proposals.probabilities[row] == class_probabilities(model, np.array([at]), np.array([class_id]))[0]
+        at = model.images.index(candidates.questions.images[image])
+        assert model.best(CLASSES)[0][at, candidates.ranks[row] - 1] == class_id
+        assert candidates.probabilities[row] == class_probabilities(model, np.array([at]), np.array([class_id]))[0]
 
 
 def test_a_batch_of_many_images_is_as_a_sort_of_all_pairs() -> None:
@@ -160,7 +159,7 @@ def test_a_batch_of_many_images_is_as_a_sort_of_all_pairs() -> None:
     further = sorted(place for pair, place in appears.items() if pair[0] not in aside and pair not in fixed)
     room = int(4.5 * (3_000 - len(aside))) - len(fixed)
     assert found.most_probable == further[room] - 1
-    assert len(found.proposals) == len(fixed) + sum(place <= found.most_probable for place in further)
+    assert len(found.candidates) == len(fixed) + sum(place <= found.most_probable for place in further)
 
 
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
@@ -185,14 +184,14 @@ def test_the_order_of_models_and_of_rows_means_nothing(seed: int, random: Any) -
     assert same(one, other)
 
 
-def same(one: Candidates, other: Candidates) -> bool:
+def same(one: ProposalResult, other: ProposalResult) -> bool:
     arrays = ("question_ids", "source_ids", "ranks", "probabilities")
     return (
         one.to_json() == other.to_json()
-        and one.proposals.questions.images == other.proposals.questions.images
+        and one.candidates.questions.images == other.candidates.questions.images
         and one.set_aside.images == other.set_aside.images
-        and one.proposals.questions.class_ids.tolist() == other.proposals.questions.class_ids.tolist()
-        and all(getattr(one.proposals, name).tobytes() == getattr(other.proposals, name).tobytes() for name in arrays)
+        and one.candidates.questions.class_ids.tolist() == other.candidates.questions.class_ids.tolist()
+        and all(getattr(one.candidates, name).tobytes() == getattr(other.candidates, name).tobytes() for name in arrays)
     )
 
 
@@ -209,11 +208,11 @@ def test_an_image_that_a_model_lacks_is_set_aside_if_the_others_agree_and_what_n
     found = propose(models, original, per_image=2)
     assert found.set_aside.images == ("a.png",)
     assert found.unseen == 1
-    assert [(model.name, model.kind, model.lacking, model.unknown) for model in found.models] == [
+    assert [(model.name, model.kind, model.missing, model.unknown) for model in found.models] == [
         ("one", "probabilities", 0, 0),
         ("two", "probabilities", 1, 0),
     ]
-    assert str(found) == ("images           2, 1 set aside\nproposals        2, 2.00 an image\nN                4")
+    assert str(found) == ("images           2, 1 set aside\ncandidates       2, 2.00 per image\nN                4")
 
 
 def test_images_that_no_file_knows_are_counted_or_refused() -> None:
@@ -221,41 +220,35 @@ def test_images_that_no_file_knows_are_counted_or_refused() -> None:
     models = {"one": scores_for([[0.1, 0.9], [0.8, 0.2]], ["a.png", "z.png"])}
     found = propose(models, original, per_image=2, ignore_unknown=True)
     assert (found.models[0].unknown, found.images) == (1, 1)
-    assert message(propose, models, original) == (
-        "1 of 2 images are not in the label set\n"
-        "  where:   one\n"
-        "  allowed: names such as a.png\n"
-        "  found:   z.png\n"
-        "  fix:     check the names, or leave such images out with ignore_unknown=True"
-    )
+    assert fault_of(propose, models, original) == ("unknown-images", "z.png")
 
 
 def test_a_model_of_other_images_is_refused_by_name_even_if_unknown_images_are_left_out() -> None:
     original = labels_of({"a.png": [0], "b.png": [0]})
     one = scores_for([[0.1, 0.9], [0.8, 0.2]], ["a.png", "b.png"])
     for ids, images, found, fix in (
-        ([1, 0, 1], ["x.png", "y.png", "z.png"], "x.png, y.png and 1 more", "check the names, or leave the model out"),
-        ([1, 0], ["cat/a.png", "b.png.png"], "cat/a.png, b.png.png", "check the names, or leave the model out"),
+        ([1, 0, 1], ["x.png", "y.png", "z.png"], "x.png, y.png and 1 more", "check the names, or remove the model"),
+        ([1, 0], ["cat/a.png", "b.png.png"], "cat/a.png, b.png.png", "check the names, or remove the model"),
         ([1, 0], ["cat/a.png", "cat/b.png"], "cat/a.png, cat/b.png", 'they fit by name: match="name"'),
     ):
         models = {"one": one, "lost": Predictions.from_ids(ids, images)}
-        assert message(propose, models, original, ignore_unknown=True) == (
-            "no image of the model is known\n  where:   lost\n  allowed: names such as a.png, b.png\n"
-            f"  found:   {found}\n  fix:     {fix}"
-        )
+        with pytest.raises(DataError) as caught:
+            propose(models, original, ignore_unknown=True)
+        error = caught.value
+        assert (error.code, error.found, str(error.fix)) == ("no-common-image", found, fix)
 
 
 def test_proposals_of_models_that_were_not_given_are_refused() -> None:
     found = propose({"one": scores_for([[0.1, 0.9]], ["a.png"])}, labels_of({"a.png": [0]}))
-    assert message(found.of_models, ["one", "two"]) == "unknown model\n  allowed: one\n  found:   'two'"
-    assert message(found.of_models, "one").splitlines()[0] == "one text was given as models"
+    assert fault_of(found.of_models, ["one", "two"]) == ("unknown-name", "'two'")
+    assert fault_of(found.of_models, "one") == ("wrong-type", "'one'")
 
 
 def test_a_first_class_that_is_no_class_sends_an_image_to_raters_with_its_original_label() -> None:
     given = Predictions.from_ids([-1, -1], ["a.png", "b.png"], unknown_classes=UnknownClasses(2, ("jar",)))
     benchmark = Benchmark(order=lambda: ("a.png", "b.png"))
     found = propose({"one": given}, labels_of({"a.png": [0]}), benchmark=benchmark)
-    assert rows_of(found.proposals) == {("a.png", 0, "original")}
+    assert rows_of(found.candidates) == {("a.png", 0, "original")}
     assert (found.unseen, found.without_class) == (0, 1)
     assert found.of_models(["one"]).questions.images == ("a.png",)
 
@@ -263,15 +256,15 @@ def test_a_first_class_that_is_no_class_sends_an_image_to_raters_with_its_origin
 def test_without_original_labels_no_image_is_set_aside() -> None:
     models = {"b": scores_for([[0.9, 0.1]], ["b.png"]), "a": scores_for([[0.9, 0.1]], ["a.png"])}
     found = propose(models, per_image=1)
-    assert found.proposals.questions.images == ("a.png", "b.png")
-    assert found.proposals.sources == ("a", "b")
+    assert found.candidates.questions.images == ("a.png", "b.png")
+    assert found.candidates.sources == ("a", "b")
     assert (found.without_original, len(found.set_aside), found.most_probable) == (2, 0, 1)
 
 
 def test_all_images_may_be_set_aside() -> None:
     found = propose({"one": scores_for([[0.9, 0.1]], ["a.png"])}, labels_of({"a.png": [0]}))
-    assert (len(found.proposals), found.mean_per_image, found.images) == (0, None, 1)
-    assert str(found).splitlines()[1] == "proposals        0, none"
+    assert (len(found.candidates), found.mean_per_image, found.images) == (0, None, 1)
+    assert str(found).splitlines()[1] == "candidates       0, none"
 
 
 def test_models_may_come_one_at_a_time_if_they_can_come_again() -> None:
@@ -280,48 +273,43 @@ def test_models_may_come_one_at_a_time_if_they_can_come_again() -> None:
             yield "one", scores_for([[0.3, 0.7]], ["a.png"])
 
     original = labels_of({"a.png": [0]})
-    assert len(propose(Twice(), original).proposals) == 2
-    assert message(propose, iter(Twice()), original) == (
-        "models can be read only once\n  fix:     give a dict, or list(models)"
-    )
+    assert len(propose(Twice(), original).candidates) == 2
+    assert code_of(propose, iter(Twice()), original) == "not-repeatable"
 
 
 def test_classes_of_several_lists_are_joined_by_name() -> None:
     original = LabelSets.from_lists(["a.png"], [[1]], Classes(2, names=("cat", "dog")))
     given = Predictions.from_ids([0], ["a.png"], classes=Classes.from_texts(["dog", "cat"]))
     found = propose({"one": given}, original)
-    assert found.proposals.questions.classes.names == ("cat", "dog")
-    assert found.proposals.questions.class_ids.tolist() == [0, 1]
+    assert found.candidates.questions.classes.names == ("cat", "dog")
+    assert found.candidates.questions.class_ids.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(
     ("models", "options", "expected"),
     [
-        ({}, {}, "models are missing\n  fix:     give at least one"),
+        ({}, {}, ("no-models", None)),
         (
             [("one", scores_for([[1, 0]], ["a.png"]))] * 2,
             {},
-            "model is named twice\n  found:   one",
+            ("duplicate-name", "one"),
         ),
         (
             {"original": scores_for([[1, 0]], ["a.png"])},
             {},
-            "model has the name of the original labels\n  found:   original\n  fix:     give it another name",
+            ("reserved-name", "original"),
         ),
         (
             {"one": scores_for([[0, 1]], ["a.png"])},
             {"per_image": 1.5},
-            "original labels and top-1 predictions alone exceed the number of candidates per image\n"
-            "  allowed: 1.5 an image\n"
-            "  found:   2.00 an image, on 1 images that go to raters\n"
-            "  fix:     allow 2 or more, or leave models out",
+            ("too-many-candidates", "2.00 an image, on 1 images that go to raters"),
         ),
         (
             {"one": scores_for([[0, 1]], ["a.png"])},
             {"per_image": 0.5},
-            "number of proposals an image out of range\n  allowed: 1 or more\n  found:   0.5",
+            ("out-of-range", 0.5),
         ),
     ],
 )
-def test_what_cannot_be_done_is_refused(models: Any, options: dict[str, Any], expected: str) -> None:
-    assert message(propose, models, labels_of({"a.png": [0]}), **options) == expected
+def test_what_cannot_be_done_is_refused(models: Any, options: dict[str, Any], expected: tuple[str, object]) -> None:
+    assert fault_of(propose, models, labels_of({"a.png": [0]}), **options) == expected

@@ -5,7 +5,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess import Repeats, count_repeats
+from reassess.core import Duplicates, count_duplicates
 
 SETS = ("a", "b", "c")
 MEMBERS = st.tuples(st.sampled_from(SETS), st.sampled_from(["cat", "dog"]))
@@ -24,8 +24,9 @@ def test_counts_are_those_of_all_pairs(groups: list[tuple[list[tuple[str, str]],
     near_sizes = {n: sum(near == n for _, near in groups) for n in range(3)}
     rows = [(name, image, 1 + g, "exact") for name, image, g, _ in members if exact_sizes[g] > 1]
     rows += [(name, image, 100 + near, "near") for name, image, _, near in members if near_sizes[near] > 1]
-    repeats = Repeats.from_rows(*(zip(*rows, strict=True) if rows else ((), (), (), ())))
-    found = {(each.name, each.elsewhere): each for each in count_repeats(repeats, dict.fromkeys(SETS, True))}
+    duplicates = Duplicates.from_rows(*(zip(*rows, strict=True) if rows else ((), (), (), ())))
+    classes = {name: {image: image.split("/")[0] for of, image, *_ in members if of == name} for name in SETS}
+    found = {(each.name, each.elsewhere): each for each in count_duplicates(duplicates, classes)}
     assert found.keys() == set(product(SETS, SETS))
     for (name, elsewhere), counts in found.items():
         exact = near = other = 0
@@ -41,6 +42,6 @@ def test_counts_are_those_of_all_pairs(groups: list[tuple[list[tuple[str, str]],
 
 
 def test_classes_are_compared_only_where_both_sets_have_them() -> None:
-    repeats = Repeats.from_rows(["a", "b"], ["cat/1.png", "2.png"], [1, 1], ["exact", "exact"])
-    own, other = count_repeats(repeats, {"a": True, "b": False})[:2]
+    duplicates = Duplicates.from_rows(["a", "b"], ["cat/1.png", "2.png"], [1, 1], ["exact", "exact"])
+    own, other = count_duplicates(duplicates, {"a": {"cat/1.png": "cat"}, "b": None})[:2]
     assert (own.exact, own.other_class, other.exact, other.other_class) == (0, 0, 1, None)

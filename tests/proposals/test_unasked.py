@@ -4,19 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reassess.core.candidates import NOT_ASKED, UNRATED, Candidates
 from reassess.core.class_names import UnknownClasses
 from reassess.core.labels import LabelSets
-from reassess.core.open_questions import OpenQuestions
 from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
-from reassess.errors import DataError
 from reassess.evaluation.measure import find_outcomes
-from reassess.proposals.open_questions import open_questions
-from tests.helpers import scores_of
+from reassess.proposals.unasked import unasked_candidates
+from tests.helpers import code_of, scores_of
 
 IMAGES = [f"{i:02}.png" for i in range(12)]
 CLASSES = 5
@@ -24,23 +22,24 @@ CLASSES = 5
 
 def ask(
     models: Mapping[str, Predictions], labels: LabelSets, scores: Scores, top: int = 1, **options: object
-) -> OpenQuestions:
+) -> Candidates:
     each = (
         (name, predictions, find_outcomes(predictions, labels, scores=scores, **options))
         for name, predictions in models.items()
     )
-    return open_questions(each, labels, scores, top=top)
+    return unasked_candidates(each, labels, scores, top_k=top)
 
 
-def listed(questions: OpenQuestions) -> list[tuple[Any, ...]]:
+def listed(questions: Candidates) -> list[tuple[Any, ...]]:
+    first, mean = questions.first_counts, questions.mean_probabilities
     return [
         (
             questions.image(row),
             int(questions.questions.class_ids[row]),
             questions.named_by(row),
-            int(questions.first[row]),
-            None if np.isnan(questions.probability[row]) else round(float(questions.probability[row]), 9),
-            questions.reason(row),
+            int(first[row]),
+            None if np.isnan(mean[row]) else round(float(mean[row]), 9),
+            questions.reasons[row],
         )
         for row in range(len(questions))
     ]
@@ -67,7 +66,7 @@ def slow(
             values = [probabilities[model][image][class_id] for model in ranks if model in probabilities]
             mean = sum(values) / len(values) if values else None
             first = sum(rank == 0 for rank in ranks.values())
-            reason = "never proposed" if image in {name for name, _ in rated} else "image never rated"
+            reason = NOT_ASKED if image in {name for name, _ in rated} else UNRATED
             key = (
                 -first,
                 -len(ranks),
@@ -110,11 +109,10 @@ def test_an_image_of_no_label_set_that_is_known_otherwise_is_asked_about_and_an_
     predictions = Predictions.from_ids([1, 1, 1], images=["a.png", "rated.png", "unknown.png"])
     questions = ask({"one": predictions}, labels, scores_of({("rated.png", 0): 0.1}), ignore_unknown=True)
     assert listed(questions) == [
-        ("a.png", 1, ["one"], 1, None, "image never rated"),
-        ("rated.png", 1, ["one"], 1, None, "never proposed"),
+        ("a.png", 1, ["one"], 1, None, UNRATED),
+        ("rated.png", 1, ["one"], 1, None, NOT_ASKED),
     ]
-    assert questions.unknown == (1,)
-    assert repr(questions) == "OpenQuestions(2 questions, 1 on rated images, 1 models)"
+    assert repr(questions) == "Candidates(2 candidates for 2 images, from one)"
 
 
 def test_images_are_named_as_in_the_label_sets_else_by_the_first_of_the_models_names() -> None:
@@ -145,20 +143,14 @@ def test_a_class_after_a_name_that_no_class_has_is_no_first_class() -> None:
 def test_more_classes_than_a_model_holds_and_a_model_that_is_named_twice_are_errors() -> None:
     labels = LabelSets.from_lists(["a"], [[0]])
     predictions = Predictions.from_ids([1], images=["a"])
-    with pytest.raises(DataError) as caught:
-        ask({"one": predictions}, labels, scores_of({}), 2)
-    assert str(caught.value) == (
-        "k out of range\n  where:   one\n  allowed: 1 to 1, as many as the predictions hold for each image\n"
-        "  found:   2"
-    )
-    with pytest.raises(DataError) as caught:
-        open_questions([("one", predictions, find_outcomes(predictions, labels))] * 2, labels, scores_of({}))
-    assert str(caught.value) == "model is named twice\n  found:   one"
+    assert code_of(ask, {"one": predictions}, labels, scores_of({}), 2) == "out-of-range"
+    twice = [("one", predictions, find_outcomes(predictions, labels))] * 2
+    assert code_of(unasked_candidates, twice, labels, scores_of({})) == "duplicate-name"
 
 
 def test_no_model_asks_nothing() -> None:
     labels = LabelSets.from_lists(["a"], [[0]])
-    assert len(open_questions([], labels, scores_of({}))) == 0
+    assert len(unasked_candidates([], labels, scores_of({}))) == 0
     assert len(ask({"own": Predictions.from_ids([0])}, labels, scores_of({}))) == 0
 
 

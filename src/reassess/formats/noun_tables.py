@@ -14,16 +14,7 @@ from reassess.core.folds import Folds
 from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
 from reassess.errors import DataError
-from reassess.formats.table_codec import (
-    ClassId,
-    Number,
-    Share,
-    TableFormat,
-    Text,
-    Whole,
-    read_noun,
-    write_noun,
-)
+from reassess.formats.table_codec import ClassId, Number, Share, TableFormat, Text, Whole, read_noun, write_noun
 from reassess.formats.votes.vote_tables import coded_ids
 
 __all__ = [

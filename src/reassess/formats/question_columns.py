@@ -147,12 +147,7 @@ def questions_of_info(info: npt.NDArray[Any], where: Path, classes: Classes | No
     else:
         classes = classes_of_ids(classes, where=where)
     check_range(class_ids, 0, MOST_CLASSES - 1, what="class id", where=lambda row: f"{where}, array info, row {row}")
-    return Questions(
-        images=tuple(position),
-        image_ids=image_ids,
-        class_ids=class_ids.astype(np.int32),
-        classes=classes,
-    )
+    return Questions(images=tuple(position), image_ids=image_ids, class_ids=class_ids.astype(np.int32), classes=classes)
 
 
 def info_of_questions(questions: Questions) -> npt.NDArray[np.str_]:

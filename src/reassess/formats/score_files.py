@@ -158,12 +158,7 @@ _TABLES = tuple(
     TableFormat(
         Scores,
         "scores",
-        columns=(
-            Text("image"),
-            ClassId("class"),
-            Share(_heading(exclusive)),
-            Whole(_GOLDEN, most=1, needed=False),
-        ),
+        columns=(Text("image"), ClassId("class"), Share(_heading(exclusive)), Whole(_GOLDEN, most=1, needed=False)),
         values=_values,
         make=_scores_of,
     )

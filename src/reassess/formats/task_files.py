@@ -84,10 +84,7 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     image_ids = np.array([position.setdefault(line.image, len(position)) for line in lines], np.int32)
     with at(path):
         questions = Questions(
-            images=tuple(position),
-            image_ids=np.repeat(image_ids, sizes),
-            class_ids=class_ids,
-            classes=classes,
+            images=tuple(position), image_ids=np.repeat(image_ids, sizes), class_ids=class_ids, classes=classes
         )
         return Tasks(
             questions=questions,

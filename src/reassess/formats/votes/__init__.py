@@ -17,11 +17,7 @@ __all__ = ["read_votes", "write_votes"]
 
 
 def read_votes(
-    path: str | Path,
-    *,
-    answers: Sequence[Id] | None = None,
-    classes: Classes | None = None,
-    once: bool = False,
+    path: str | Path, *, answers: Sequence[Id] | None = None, classes: Classes | None = None, once: bool = False
 ) -> Votes:
     r"""Votes of a file.
 

@@ -1,5 +1,6 @@
 """A check of a benchmark: what is there, what is lacking, and which names do not fit; one error stops no other part."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -7,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reassess.data import update_benchmark
 from reassess.data.benchmark_folders import open_benchmark
 from reassess.data.benchmark_status import BenchmarkCheck, check_benchmark
 from reassess.data.name_problems import NameProblem
 from reassess.errors import DataError
+from reassess.formats.files import sha256
 from tests.helpers import write_files
 
 VOTES = "image,class,rater,answer\n"
@@ -371,3 +374,61 @@ def test_of_imagenet_what_is_not_here_can_be_fetched(no_known_data: None) -> Non
         "scores": "reassess fetch imagenet-real-scores",
         "golden": "reassess fetch imagenet-real-golden",
     }
+
+
+MADE = {
+    "votes.csv": VOTES + "a,x,ann,yes\n",
+    "scores.csv": "image,class,score\na,x,1\n",
+    "labels.json": '{"a": ["x"]}',
+}
+
+
+def origins(result: BenchmarkCheck) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """What each part was made from, and what of it is newer."""
+    return {one.part: (one.made_from, one.stale) for one in result.parts if one.made_from}
+
+
+def test_a_part_is_stale_if_what_it_was_made_from_is_newer(tmp_path: Path) -> None:
+    result = check(tmp_path, MADE)
+    assert origins(result) == {"scores": (("votes",), ()), "labels": (("scores",), ())}  # written together
+    assert result.next_command == f"reassess evaluate FILE --benchmark {tmp_path / 'pets'}"
+    os.utime(tmp_path / "pets" / "votes.csv", (2e9, 2e9))
+    later = check_benchmark(tmp_path / "pets")
+    assert origins(later) == {"scores": (("votes",), ("votes",)), "labels": (("scores",), ())}
+    folder = tmp_path / "pets"
+    assert later.next_command == f"reassess aggregate --benchmark {folder} -o {folder / 'scores.csv'} --force"
+
+
+def test_a_recorded_hash_counts_more_than_the_time(tmp_path: Path) -> None:
+    folder = write_files(tmp_path / "pets", MADE)
+    update_benchmark(folder, made_from={"scores": {"votes": sha256(folder / "votes.csv")}})
+    os.utime(folder / "votes.csv", (2e9, 2e9))
+    assert origins(check_benchmark(folder))["scores"] == (("votes",), ())
+    update_benchmark(
+        folder, made_from={"scores": {"votes": "0" * 64}, "labels": {"scores": sha256(folder / "scores.csv")}}
+    )
+    assert origins(check_benchmark(folder)) == {"scores": (("votes",), ("votes",)), "labels": (("scores",), ())}
+
+
+@pytest.mark.parametrize(
+    ("files", "command"),
+    [
+        ({"votes.csv": MADE["votes.csv"]}, "reassess aggregate --benchmark {0} -o {0}/scores.npz"),
+        ({"scores.csv": MADE["scores.csv"]}, "reassess labels --benchmark {0} -o {0}/labels.json"),
+        ({"images/a.jpg": ""}, "reassess predict MODEL --benchmark {0} -o FILE"),
+        ({"original.json": '{"a": "x"}'}, "reassess propose FILE... --benchmark {0} -o FILE"),
+        ({"votes.csv": "nothing of the kind\n1\n"}, None),
+        ({}, None),
+    ],
+)
+def test_the_next_command_continues_with_what_is_there(
+    tmp_path: Path, files: dict[str, str], command: str | None
+) -> None:
+    (tmp_path / "pets").mkdir()
+    assert check(tmp_path, files).next_command == (command and command.format(tmp_path / "pets"))
+
+
+def test_wrong_records_of_hashes_are_refused(tmp_path: Path, refused: Callable[..., str]) -> None:
+    assert refused(update_benchmark, tmp_path, made_from={"scores": "0"}) == (
+        "wrong-type at benchmark.json, key made_from"
+    )

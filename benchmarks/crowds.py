@@ -114,7 +114,7 @@ DESIGNS = [
     (10, 500, 10, 2, 2, 1.0),
     (5, 500, 5, 2, 2, 1.0),
 ]
-REPEATS = 12
+DUPLICATES = 12
 # Of two raters who copy, by how many items they have in common: 20 raters, 10 votes an item, 2 classes.
 COPIED, COPY_REPEATS = 0.6, 15
 COMMON = {20: 85, 55: 230, 100: 420, 200: 840, 500: 2_110}  # items in common, items in all
@@ -329,7 +329,7 @@ def rated(
 def alarms(design: tuple[int, int, int, int, int, float], hard: str) -> Iterator[tuple[bool, bool, bool]]:
     """For each repeat: whether independent raters were named; where some copy, whether they alone; whether others."""
     raters, *_, group, copied = design
-    for seed in range(REPEATS):
+    for seed in range(DUPLICATES):
         independent = checks.dependence(rated(seed, *design[:5], 0.0, hard=hard)).pairs
         found = {pair.raters for pair in checks.dependence(rated(seed, *design[:5], copied, hard=hard)).pairs}
         copiers = {(a, b) for b in range(raters - group, raters) for a in range(raters - group, b)}

@@ -67,6 +67,14 @@ def refused(code: str) -> Iterator[None]:
     assert caught.value.code == code, str(caught.value)
 
 
+def fault_of(function: Callable[..., object], *args: object, **options: object) -> tuple[str, str | None]:
+    """The code of the error that a call raises, and what it found."""
+    with pytest.raises(ReassessError) as caught:
+        function(*args, **options)
+    error = caught.value
+    return error.code, None if error.found is None else str(error.found)
+
+
 def code_of(function: Callable[..., object], *args: object, **options: object) -> str:
     """The code of the error that a call raises."""
     with pytest.raises(ReassessError) as caught:

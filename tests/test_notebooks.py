@@ -18,9 +18,9 @@ from reassess import (
     label_agreement,
     label_diff,
     labelling_biases,
-    open_questions,
     rank_models,
     rater_reliability,
+    unasked_candidates,
 )
 from reassess.comparison.panel import Panel
 from reassess.comparison.taxonomy import Taxonomy, taxonomies
@@ -80,7 +80,7 @@ def test_every_list_of_results_has_its_columns() -> None:
     right, wrong = np.zeros(1000, int), np.arange(1000) % 2
     models = {"a": Predictions.from_ids(right), "b": Predictions.from_ids(wrong)}
     findings = Findings.from_predictions(models, LABELS)
-    asked = open_questions([("b", models["b"], find_outcomes(models["b"], LABELS))], LABELS, None)
+    asked = unasked_candidates([("b", models["b"], find_outcomes(models["b"], LABELS))], LABELS, None)
     votes = votes_of([(0, 0, 0), (0, 1, 1), (1, 0, 1)], items=("x", "y"), raters=("ann", "bo"), answers=("no", "yes"))
     tables = {
         findings: "<td>a</td><td>100.0 % [99.62, 100.0] (1,000 of 1,000)</td>",

@@ -108,11 +108,11 @@ def test_the_usual_method_of_counts_is_majority(here: Path, run: Callable[..., R
 
 def test_a_golden_class_that_nobody_chose_is_missed(here: Path, run: Callable[..., Run]) -> None:
     """The expert calls d.png a hen; the raters know none."""
-    answer(run("aggregate", "votes.csv", "--method", "majority", "-o", "s.csv"))
-    out = answer(run("curve", "s.csv", "--golden", "golden.csv", "--votes", "votes.csv", "--choose", "threshold=0.5"))
+    answer(run("aggregate", "votes.csv", "--method", "majority", "-o", "s.npz"))
+    out = answer(run("curve", "s.npz", "--golden", "golden.csv", "--votes", "votes.csv", "--choose", "threshold=0.5"))
     assert "12 golden pairs on 3 images, 3 of them valid\n" in out
     assert "a golden image is judged on every class; a class without a score counts as a score of 0\n" in out
-    (one, *rules) = results_of(run, "curve", "s.csv", "--golden", "golden.csv", "--votes", "votes.csv")
+    (one, *rules) = results_of(run, "curve", "s.npz", "--golden", "golden.csv", "--votes", "votes.csv")
     assert [(p["threshold"], p["precision"], p["recall"]) for p in one["points"]] == [
         (1.0, 1.0, 1 / 3),
         (2 / 3, 1.0, 2 / 3),

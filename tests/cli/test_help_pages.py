@@ -83,14 +83,14 @@ def here(
     held_out = np.where(np.arange(30)[:, None] % 2 == [1, 0], 0.95, 0.05)
     for name, rows in (("heldout", slice(30)), ("fold-0", slice(15)), ("fold-1", slice(15, 30))):
         np.savez(f"{name}.npz", scores=held_out[rows], names=[f"{n}.png" for n in range(30)][rows])
-    (tmp_path / "copies.csv").write_text("set,image,repeat,kind\ntrain,1.png,1,exact\ntrain,2.png,1,exact\n")
+    (tmp_path / "copies.csv").write_text("set,image,group,kind\ntrain,1.png,1,exact\ntrain,2.png,1,exact\n")
     (tmp_path / "is-a.csv").write_text("child,parent\ncat,animal\ndog,animal\n")
     (tmp_path / "ask.jsonl").write_text(
         '{"task": 0, "image": "kit.png", "classes": [{"class": "cat"}, {"class": "dog"}]}\n'
         '{"task": 1, "image": "rex.png", "classes": [{"class": "cat"}, {"class": "dog"}]}\n'
     )
     if find_spec("sqlalchemy") is not None:
-        assert main(["annotate", "create", "pets.db", "--tasks", "ask.jsonl", "--benchmark", "pets", "--quiet"]) == 0
+        assert main(["annotate", "create", "pets.db", "ask.jsonl", "--benchmark", "pets", "--quiet"]) == 0
         assert main(["annotate", "invite", "pets.db", "bob", "--quiet"]) == 0
     return tmp_path
 

@@ -535,7 +535,7 @@ def test_outputs_are_called_by_name_where_the_labels_alone_name_the_classes_and_
     said = Predictions.from_ids([0, 1, 3])
     assert other.names(said, Classes()) == ["1", "0", "2", "3"]
     scores = Predictions.from_scores(np.zeros((1, 2)))
-    assert other.names(scores, Classes(2, names=("cup", "mug"), ranked=True)) == ["mug", "cup"]
+    assert other.names(scores, Classes(2, names=("cup", "mug"), has_local_ids=True)) == ["mug", "cup"]
     assert other.names(scores, Classes(2, names=("crane", "crane"))) == ["1", "0"]
 
 
@@ -544,7 +544,7 @@ def test_outputs_are_called_so_that_they_are_read_back(order: list[int], ranked:
     other = ClassList(np.array(order), None, Proportion(0, 9), Proportion(9, 9), 1e-5, ())
     listed = ("0", "bee\nwax", "-", "dog, hound", "4.0", "1,000")
     names = ("ant", "bee", "cat", "dog", "eel", "fox") if ranked else listed
-    classes = Classes(6, names=names, ranked=ranked)
+    classes = Classes(6, names=names, has_local_ids=ranked)
     written = other.names(Predictions.from_ids(list(range(6))), classes)
     assert classes.map_outputs("\n".join(written).split("\n"), where="classes.txt").tolist() == order
     some_are_none = Predictions.from_ids([1, 2], columns=np.array([-1, 3, 0]))
@@ -554,7 +554,7 @@ def test_outputs_are_called_so_that_they_are_read_back(order: list[int], ranked:
 
 def test_a_name_that_fits_no_line_is_refused_where_ids_mean_nothing() -> None:
     other = ClassList(np.array([1, 0]), None, Proportion(0, 9), Proportion(9, 9), 1e-5, ())
-    classes = Classes(2, names=("ant", "bee\nwax"), ranked=True)
+    classes = Classes(2, names=("ant", "bee\nwax"), has_local_ids=True)
     assert message(other.names, Predictions.from_ids([0, 1]), classes) == (
         "class name cannot be in a list with one name per line\n  found:   'bee\\nwax'"
     )

@@ -19,7 +19,7 @@ from reassess.evaluation.image_sheet import image_sheet
 from reassess.evaluation.measure import evaluate, find_outcomes
 from reassess.formats.label_files import read_labels
 from reassess.formats.predictions import read_predictions
-from reassess.proposals.open_questions import open_questions
+from reassess.proposals.unasked import unasked_candidates
 from tests.helpers import code_of, message
 
 NAMES = ("ant", "bee", "cat", "dog", "eel")
@@ -82,7 +82,7 @@ def test_a_benchmark_s_list_of_classes_need_not_be_in_sorted_order(write: Any) -
     classes = listed([3, 0, 4, 2, 1])
     labels = read_labels(write("labels.csv", "image,class\na,dog\nb,ant\nc,eel\n"))
     predictions = read_predictions(write("p.csv", "image,prediction\na,dog\nb,ant\nc,ant\n"), classes)
-    assert (labels.classes.ranked, predictions.classes) == (True, classes)
+    assert (labels.classes.has_local_ids, predictions.classes) == (True, classes)
     assert evaluate(predictions, labels).real[1].hits == 2
     scores = write("s.csv", "image,dog,ant,eel\na,.9,.1,.1\nb,.1,.9,.1\nc,.1,.1,.9\n")
     assert evaluate(read_predictions(scores, classes), labels).real[1].hits == 3
@@ -150,7 +150,7 @@ def test_questions_and_sheets_name_the_classes_of_the_labels() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0], [1]], listed([3, 1, 2, 0, 4]))
     model = Predictions.from_ids([[3, 0], [0, 1]], ["a", "b"], classes=listed(range(5)))
     assert image_sheet("b", labels=labels, predictions={"m": model}).predictions == {"m": (3, 1)}
-    pending = open_questions([("m", model, find_outcomes(model, labels))], labels, None, top=2)
+    pending = unasked_candidates([("m", model, find_outcomes(model, labels))], labels, None, top=2)
     assert {(pending.image(row), NAMES_THERE[pending.questions.class_ids[row]]) for row in range(len(pending))} == {
         ("a", "ant"),
         ("b", "ant"),

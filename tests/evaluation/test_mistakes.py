@@ -16,7 +16,7 @@ from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.mistakes import KINDS, known_kinds
-from reassess.proposals.open_questions import open_questions
+from reassess.proposals.unasked import unasked_candidates
 from tests.helpers import votes_of
 
 IMAGES = tuple(f"{i}.png" for i in range(8))
@@ -71,5 +71,5 @@ def test_no_question_is_open_on_an_image_of_which_people_chose_the_class(rows: A
     scores, voted = aggregate(chosen(rows), "majority").scores, {IMAGES[i] for i, _, _ in rows}
     labels = LabelSets.from_lists(IMAGES, [[] for _ in IMAGES], CLASSES)
     predictions = Predictions.from_ids(np.maximum(predicted, 0), images=IMAGES)
-    found = open_questions([("m", predictions, find_outcomes(predictions, labels))], labels, scores)
+    found = unasked_candidates([("m", predictions, find_outcomes(predictions, labels))], labels, scores)
     assert {found.image(row) for row in range(len(found))} == set(IMAGES) - voted

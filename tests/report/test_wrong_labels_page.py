@@ -14,13 +14,13 @@ pytestmark = pytest.mark.usefixtures("report_extra")
 CLASSES = Classes(3, names=("cat", "dog", "<eel>"))
 
 
-def cleaning(kept: list[bool], p_right: list[float], suggested: list[int]) -> Cleaning:
+def cleaning(kept: list[bool], label_quality: list[float], suggested: list[int]) -> Cleaning:
     images = tuple(f"{letter}.png" for letter in "abcd"[: len(kept)])
     return Cleaning(
         images,
         np.zeros(len(kept), np.int32),
         np.array(kept),
-        np.array(p_right),
+        np.array(label_quality),
         np.array(suggested, np.int32),
         ("1 of 3 held-out predictions are the label",) * len(kept),
         CLASSES,

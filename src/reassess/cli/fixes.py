@@ -9,8 +9,8 @@ OPTIONS = {
     **{name: f"--{name.replace('_', '-')} {{}}" for name in _CHOICES},
     "answers": "--answers {}",
     "checkpoint": "--checkpoint {}",
+    "duplicates": "--duplicates {}",
     "class_folder_order": "--names class-folder",
-    "file_format": "--format {}",
     "find_class_list": "--classes auto",
     "force": "--force",
     "ignore_unknown": "--ignore-unknown",
@@ -19,7 +19,6 @@ OPTIONS = {
     "method": "--method {}",
     "names": "--names FILE",
     "outputs": "--classes FILE",
-    "strict": "without --strict",
     "top_k": "--top-k {}",
     "transform": "--transform {}",
 }

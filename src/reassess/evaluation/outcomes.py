@@ -76,7 +76,7 @@ class Outcomes(Shown):
 
     def excluding(self, images: Sequence[str]) -> "Outcomes":
         """The same without some images, by name; names without a row are ignored."""
-        check_several(images, what="names of images", fix="REPEATS.repeated_elsewhere(SET)")
+        check_several(images, what="names of images", fix="DUPLICATES.duplicated_elsewhere(SET)")
         keys = set(image_keys(images, self.match))
         excluded = np.fromiter((key in keys for key in image_keys(self.images, self.match)), bool, len(self))
         none = ("label_rows", "original_rows", "rank", "overlap", "original_rank")

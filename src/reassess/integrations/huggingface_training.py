@@ -7,7 +7,7 @@ import numpy as np
 
 from reassess.core.checks import check_range, check_type
 from reassess.core.image_names import Match
-from reassess.core.image_selection import ImageSelection, tell_missing, tell_unknown
+from reassess.core.image_selection import ImageSelection, warn_missing, warn_unexpected
 from reassess.core.training_targets import TrainingTargets, check_size
 from reassess.errors import DataError, MissingPackageError
 from reassess.text import some
@@ -68,13 +68,13 @@ def select_images(
     >>> select_images(dataset, folds.held_out(0), image="file")["file"][:]
     ['c.png', 'a.png']
     """
-    check_type(selection, ImageSelection, what="the selection", fix="read_clean_list(FILE) or ImageSelection(images)")
+    check_type(ImageSelection, selection, what="selection", fix="read_clean_list(FILE) or ImageSelection(images)")
     check_columns(dataset, image, None)
     if isinstance(dataset, datasets.Dataset):
         names = whole_names(file_names(dataset, image), image)
         rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
-        tell_missing(names, selection, match, depth=2)
-        tell_unknown(names, selection, match, depth=2)
+        warn_missing(names, selection, match, depth=2)
+        warn_unexpected(names, selection, match, depth=2)
         return dataset.select(rows)
     options = {"selection": selection, "match": match, "ignore_unknown": ignore_unknown}
     return mapped(dataset, image, {}, _selected, **options)
@@ -125,14 +125,14 @@ def relabel_images(
     check_columns(dataset, image, None)
     if label not in dataset.features:
         raise DataError("missing-column", f"dataset has no column {label}", found=", ".join(dataset.features))
-    check_type(classes_of, Mapping, what="the new classes")
+    check_type(Mapping, classes_of, what="new classes")
     feature = dataset.features[label]
     selection = ImageSelection(tuple(classes_of), thing="list of new classes")
     new = np.array([_class_id(name, given, feature) for name, given in classes_of.items()])
     if isinstance(dataset, datasets.Dataset):
         names = whole_names(file_names(dataset, image), image)
         selection.rows(names, match=match)
-        tell_missing(names, selection, match, depth=2)
+        warn_missing(names, selection, match, depth=2)
         found = selection.find(names, match=match)
         old = dataset.with_format("numpy").select_columns(label)[label][:]
         column = np.where(found >= 0, new[found], old)
@@ -193,14 +193,14 @@ def with_targets(
     >>> with_targets(datasets.Dataset.from_dict({"file": ["a.png"]}), targets, image="file")[0]
     {'file': 'a.png', 'target': [0.5, 0.0, 0.5]}
     """
-    check_type(targets, TrainingTargets, what="the targets", fix="training_targets(...)")
+    check_type(TrainingTargets, targets, what="targets", fix="training_targets(...)")
     check_columns(dataset, image, feature)
     kind = datasets.Sequence(datasets.Value("float32"), length=targets.classes)
     if isinstance(dataset, datasets.Dataset):
         check_size(targets, max_bytes, fix="give dataset.to_iterable_dataset(), which makes them as they are read")
         names = whole_names(file_names(dataset, image), image)
         rows = targets.selection.rows(names, match=match, ignore_unknown=ignore_unknown)
-        tell_unknown(names, targets.selection, match, depth=2)
+        warn_unexpected(names, targets.selection, match, depth=2)
         found = targets.selection.find([names[row] for row in rows.tolist()], match=match)
         return dataset.select(rows).add_column(feature, _arrow(targets, found), feature=kind)
     options = {"targets": targets, "match": match, "ignore_unknown": ignore_unknown, "feature": feature}

@@ -9,7 +9,7 @@ import numpy as np
 
 from reassess.core.checks import check_type
 from reassess.core.image_names import Match
-from reassess.core.image_selection import ImageSelection, tell_missing, tell_unknown
+from reassess.core.image_selection import ImageSelection, warn_missing, warn_unexpected
 from reassess.core.training_targets import TrainingTargets
 from reassess.errors import DataError, MissingPackageError
 from reassess.text import some
@@ -119,15 +119,15 @@ class SelectedImages(Subset):
         self, dataset: Any, selection: ImageSelection, *, match: Match = "path", ignore_unknown: bool = False
     ) -> None:
         check_type(
-            selection, ImageSelection, what="the selection", fix="read_clean_list(FILE) or ImageSelection(images)"
+            ImageSelection, selection, what="the selection", fix="read_clean_list(FILE) or ImageSelection(images)"
         )
         names = image_names(dataset)
         rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
         super().__init__(dataset, rows.tolist())
         self._take_parts()
         depth = 2 if type(self) is SelectedImages else 3
-        self.missing = tell_missing(names, selection, match, depth=depth) if self._all_wanted else 0
-        tell_unknown(names, selection, match, depth=depth)
+        self.missing = warn_missing(names, selection, match, depth=depth) if self._all_wanted else 0
+        warn_unexpected(names, selection, match, depth=depth)
 
     def __repr__(self) -> str:
         lines = [
@@ -198,7 +198,7 @@ class RelabelledImages(SelectedImages):
     """
 
     def __init__(self, dataset: Any, classes_of: Mapping[str, int | str], *, match: Match = "path") -> None:
-        check_type(classes_of, Mapping, what="the new classes")
+        check_type(Mapping, classes_of, what="new classes")
         selection = ImageSelection(tuple(classes_of), thing="list of new classes")
         names = image_names(dataset)
         super().__init__(dataset, selection, match=match)
@@ -258,7 +258,7 @@ class TargetImages(SelectedImages):
     def __init__(
         self, dataset: Any, targets: TrainingTargets, *, match: Match = "path", ignore_unknown: bool = False
     ) -> None:
-        check_type(targets, TrainingTargets, what="the targets", fix="training_targets(...)")
+        check_type(TrainingTargets, targets, what="targets", fix="training_targets(...)")
         super().__init__(dataset, targets.selection, match=match, ignore_unknown=ignore_unknown)
         self._of = targets
         names = image_names(dataset)

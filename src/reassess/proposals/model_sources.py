@@ -1,4 +1,4 @@
-"""A model by its name: from which library or file it comes."""
+"""Open a model by its name, from a library or a file."""
 
 import sys
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ __all__ = ["open_model", "takers"]
 
 
 def takers(models: Sequence[str], option: str) -> list[str]:
-    """Which of some models take an option that is given for all of them; if none does, all, so that it is refused.
+    """Models that take an option given for all of them; if none does, all, so that it is refused.
 
     >>> takers(["python:m:f", "timm:resnet18"], "device"), takers(["python:m:f"], "device")
     (['timm:resnet18'], ['python:m:f'])
@@ -28,14 +28,14 @@ def open_model(source: str | ModelSource, *, device: str | None = None) -> Image
     Parameters
     ----------
     source
-        The model; or its name alone, see `ModelSource`. That of a Python function runs the code of its module.
+        The model, or its name, see `ModelSource`. A Python function runs the code of its module.
     device
         Where it runs, as PyTorch calls it; by default a GPU if there is one. There it computes in mixed precision.
 
     Raises
     ------
     DataError
-        There is no such model; or a file of it, or the device, cannot be used.
+        The model is unknown; or one of its files, or the device, cannot be used.
     SourceError
         Its weights cannot be had.
     MissingPackageError
@@ -47,7 +47,7 @@ def open_model(source: str | ModelSource, *, device: str | None = None) -> Image
     >>> from tempfile import mkdtemp
     >>> import numpy as np
     >>> folder = mkdtemp()
-    >>> code = "import numpy as np\ndef scores(pictures): return np.array([[np.mean(each), 9.5] for each in pictures])"
+    >>> code = "import numpy as np\ndef scores(images): return np.array([[np.mean(each), 9.5] for each in images])"
     >>> _ = (Path(folder) / "mean_and_more.py").write_text(code)
     >>> sys.path.append(folder)
     >>> model = open_model("python:mean_and_more:scores")
@@ -56,7 +56,7 @@ def open_model(source: str | ModelSource, *, device: str | None = None) -> Image
     """
     if isinstance(source, str):
         source = ModelSource(source)
-    with redirect_stdout(sys.stderr):  # what libraries print is no result
+    with redirect_stdout(sys.stderr):  # keep prints of libraries out of the result
         return _opened(source, device)
 
 

@@ -1,4 +1,4 @@
-"""Models of timm and torchvision, with the weights that these give or those of a checkpoint."""
+"""Models of timm and torchvision, with the library's weights or a checkpoint's."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 _HELD_AS = ("state_dict", "model", "model_state_dict")  # what training scripts call the weights in a checkpoint
-_PARALLEL = "module."  # stands before every name where a model was trained on several devices
+_PARALLEL = "module."  # prefix of every name if a model was trained on several devices
 
 
 def with_weights(build: Callable[[bool, int | None], Any], path: Path) -> Any:
@@ -131,7 +131,7 @@ def _answers(address: str) -> bool:
 
 
 def open_timm(source: ModelSource, name: str, device: str | None) -> ImageModel:
-    """A model of timm; its own configuration says how pictures are prepared."""
+    """A model of timm; its own configuration says how images are prepared."""
     try:
         import timm
     except ImportError as error:
@@ -148,7 +148,7 @@ def open_timm(source: ModelSource, name: str, device: str | None) -> ImageModel:
 
 
 def open_torchvision(source: ModelSource, name: str, device: str | None) -> ImageModel:
-    """A model of torchvision with its newest weights, which say how pictures are prepared."""
+    """A model of torchvision with its newest weights, which say how images are prepared."""
     try:
         import torchvision
     except ImportError as error:

@@ -48,7 +48,7 @@ def write_wrong_labels(
     rows = _least_likely(cleaning, most)
     pictures = thumbnails(as_path(images), [cleaning.images[row] for row in rows.tolist()], match=match, track=track)
     dropped = int(np.count_nonzero(~cleaning.kept))
-    is_ranked = not np.isnan(cleaning.p_right).all()
+    is_ranked = not np.isnan(cleaning.label_quality).all()
     order = ", the least likely labels first" if is_ranked else ""
     last = "the probability that the label is correct" if is_ranked else "why it is dropped"
     page = Page(
@@ -74,19 +74,19 @@ def _least_likely(cleaning: Cleaning, most: int) -> npt.NDArray[np.int64]:
     rows = np.flatnonzero(~cleaning.kept)
     if not rows.size:
         raise DataError("nothing-to-show", "no image is dropped, so there is nothing to show", fix="leave the page out")
-    return rows[np.argsort(cleaning.p_right[rows], kind="stable")][:most]
+    return rows[np.argsort(cleaning.label_quality[rows], kind="stable")][:most]
 
 
 def _card(cleaning: Cleaning, row: int) -> Card:
     label, suggested = int(cleaning.class_ids[row]), int(cleaning.suggested[row])
     named = cleaning.classes.label
-    p_right = float(cleaning.p_right[row])
-    says = "not certain enough" if p_right >= _EVEN else "probably wrong"
+    label_quality = float(cleaning.label_quality[row])
+    says = "not certain enough" if label_quality >= _EVEN else "probably wrong"
     lines = [CardLine("Label", [CardEntry(named(label), verdict="wrong", says=says)])]
     if suggested >= 0 and suggested != label:
         lines.append(CardLine("Likelier", [CardEntry(named(suggested))]))
-    if not math.isnan(p_right):
-        lines.append(CardLine("The label is correct", [CardEntry(_percent(p_right))]))
+    if not math.isnan(label_quality):
+        lines.append(CardLine("The label is correct", [CardEntry(_percent(label_quality))]))
     else:
         lines.append(CardLine("Why", [CardEntry(cleaning.reasons[row])]))
     return Card(cleaning.images[row], lines, [named(class_id) for class_id in {label, suggested} if class_id >= 0])

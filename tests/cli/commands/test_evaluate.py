@@ -886,7 +886,7 @@ def test_models_on_the_same_images_in_another_order_have_one_table(shop: Path, r
 
 # --- images that another set repeats ---------------------------------------------------------------------------------
 
-REPEATS = [
+DUPLICATES = [
     ("train", "9.jpg", 1, "exact"),
     ("test", "shop/2.jpg", 1, "exact"),
     ("test", "shop/4.jpg", 2, "near"),
@@ -898,7 +898,7 @@ REPEATS = [
 
 
 def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Callable[..., Run]) -> None:
-    write_csv("repeats.csv", "set,image,repeat,kind", REPEATS)
+    write_csv("repeats.csv", "set,image,group,kind", DUPLICATES)
     result = run("evaluate", "good.csv", "poor.csv", "--labels", "labels.json", "--duplicates", "repeats.csv")
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
@@ -915,7 +915,7 @@ def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Callable[
 
 def test_if_another_set_repeats_every_image_it_says_that_none_is_left(shop: Path, run: Callable[..., Run]) -> None:
     every = [(name, f"shop/{number}.jpg", number, "exact") for number in range(1, 5) for name in ("train", "test")]
-    write_csv("repeats.csv", "set,image,repeat,kind", every)
+    write_csv("repeats.csv", "set,image,group,kind", every)
     result = run("evaluate", "poor.csv", "--labels", "labels.json", "--duplicates", "repeats.csv:test")
     assert result.code == 0
     text = "4 images not scored (excluded); 1 of 1 labelled image without a prediction"
@@ -924,7 +924,9 @@ def test_if_another_set_repeats_every_image_it_says_that_none_is_left(shop: Path
 
 def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run: Callable[..., Run]) -> None:
     write_csv(
-        "repeats.csv", "set,image,repeat,kind", [*REPEATS, ("test", "no.jpg", 4, "near"), ("train", "7.jpg", 4, "near")]
+        "repeats.csv",
+        "set,image,group,kind",
+        [*DUPLICATES, ("test", "no.jpg", 4, "near"), ("train", "7.jpg", 4, "near")],
     )
     argv = ("evaluate", "poor.csv", "--labels", "labels.json", "--duplicates", "repeats.csv:test", "--json")
     document = document_of(run(*argv), "evaluate")
@@ -947,7 +949,7 @@ def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run:
 
 
 def test_thresholds_and_label_sets_each_have_their_row_of_the_change(shop: Path, run: Callable[..., Run]) -> None:
-    write_csv("repeats.csv", "set,image,repeat,kind", REPEATS)
+    write_csv("repeats.csv", "set,image,group,kind", DUPLICATES)
     argv = ("evaluate", "good.csv", "--scores", "scores.csv", "--threshold", "0.5,0.8", "--duplicates", "repeats.csv")
     lines = run(*argv).out.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("file") and "excluded" in line)
@@ -975,7 +977,7 @@ def test_thresholds_and_label_sets_each_have_their_row_of_the_change(shop: Path,
 
 
 def test_a_table_without_rows_leaves_nothing_out(shop: Path, run: Callable[..., Run]) -> None:
-    write_csv("repeats.csv", "set,image,repeat,kind", [])
+    write_csv("repeats.csv", "set,image,group,kind", [])
     result = run("evaluate", "good.csv", "--labels", "labels.json", "--duplicates", "repeats.csv")
     assert result.code == 0
     assert "repeats.csv: no image has a duplicate" in result.out.splitlines()
@@ -983,7 +985,7 @@ def test_a_table_without_rows_leaves_nothing_out(shop: Path, run: Callable[..., 
 
 
 def test_excluded_images_are_told_in_the_table_of_images(shop: Path, run: Callable[..., Run]) -> None:
-    write_csv("repeats.csv", "set,image,repeat,kind", REPEATS)
+    write_csv("repeats.csv", "set,image,group,kind", DUPLICATES)
     argv = ("evaluate", "good.csv", "--labels", "labels.json", "--duplicates", "repeats.csv", "--details", "out.csv")
     assert run(*argv).code == 0
     with Path("out.csv").open() as file:
@@ -1001,14 +1003,14 @@ def test_excluded_images_are_told_in_the_table_of_images(shop: Path, run: Callab
     [
         ([("a", "shop/1.jpg", 1, "exact"), ("b", "shop/1.jpg", 1, "exact")], "repeats.csv", "ambiguous-set"),
         ([("a", "1.jpg", 1, "exact"), ("b", "2.jpg", 1, "exact")], "repeats.csv", "unknown-set"),
-        (REPEATS, "repeats.csv:tset", "unknown-name"),
-        (REPEATS, "repeats.csv:train", "unknown-set"),
-        (REPEATS, "no.csv", "file-not-found"),
-        (REPEATS, "good.csv", "missing-column"),
+        (DUPLICATES, "repeats.csv:tset", "unknown-name"),
+        (DUPLICATES, "repeats.csv:train", "unknown-set"),
+        (DUPLICATES, "no.csv", "file-not-found"),
+        (DUPLICATES, "good.csv", "missing-column"),
     ],
 )
 def test_duplicates_of_other_images_are_refused(
     shop: Path, run: Callable[..., Run], rows: list[Any], duplicates: str, code: str
 ) -> None:
-    write_csv("repeats.csv", "set,image,repeat,kind", rows)
+    write_csv("repeats.csv", "set,image,group,kind", rows)
     assert run("evaluate", "good.csv", "--labels", "labels.json", "--duplicates", duplicates).error == code

@@ -119,7 +119,7 @@ class SelectedImages(Subset):
         self, dataset: Any, selection: ImageSelection, *, match: Match = "path", ignore_unknown: bool = False
     ) -> None:
         check_type(
-            ImageSelection, selection, what="the selection", fix="read_clean_list(FILE) or ImageSelection(images)"
+            ImageSelection, selection, what="selection", fix="read_clean_list(FILE) or ImageSelection(images)"
         )
         names = image_names(dataset)
         rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)

@@ -23,7 +23,7 @@ _IMAGES = 24
 )
 @call_options
 def demo(call: Call) -> None:
-    """Try a small campaign with drawn shapes, until Ctrl-C; then it is deleted.
+    """Try a small campaign with drawn shapes.
 
     It prints a link for a rater, and one for the owner, who sees the rater's progress.
     """

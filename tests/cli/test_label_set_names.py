@@ -90,11 +90,11 @@ def test_reals_label_sets_head_theirs(bench: Path, run: Callable[..., Run], real
         rows = [(validation_name(i + 1), valid if i % every else 999) for i, valid in enumerate(first)]
         write_csv(file, "image,prediction", rows)
     assert table(run, "evaluate", *files, *judged) == [
-        "file         ReaL top-1 %             95 %   original top-1 %   soft   recall   scored   left out",
+        "file         ReaL top-1 %             95 %   original top-1 %   soft   recall   scored   not scored",
         "─" * 97,
-        "real_a.csv          88.89   74.69 to 95.59                  -      -        -       36          4",
-        "real_b.csv          77.78   61.92 to 88.28                  -      -        -       36          4",
-        "real_c.csv          52.78   37.01 to 68.01                  -      -        -       36          4",
+        "real_a.csv          88.89   74.69 to 95.59                  -      -        -       36            4",
+        "real_b.csv          77.78   61.92 to 88.28                  -      -        -       36            4",
+        "real_c.csv          52.78   37.01 to 68.01                  -      -        -       36            4",
     ]
     assert table(run, "evaluate", "real_a.csv", *judged, "--by", "label-count")[3:] == [
         "",
@@ -129,11 +129,11 @@ def test_reals_label_sets_head_theirs(bench: Path, run: Callable[..., Run], real
 
 def test_of_a_long_name_a_heading_has_the_beginning_and_the_end(bench: Path, run: Callable[..., Run]) -> None:
     assert table(run, "evaluate", *MODELS, "--labels", "a_long_name_of_pets.json") == [
-        "file    a_long…f_pets top-1 %             95 %   original top-1 %   soft   recall   scored   left out",
+        "file    a_long…f_pets top-1 %             95 %   original top-1 %   soft   recall   scored   not scored",
         "─" * 101,
-        "b.csv                   100.0   88.65 to 100.0                  -      -        -       30         10",
-        "a.csv                   86.67   70.32 to 94.69                  -      -        -       30         10",
-        "c.csv                   66.67   48.78 to 80.77                  -      -        -       30         10",
+        "b.csv                   100.0   88.65 to 100.0                  -      -        -       30           10",
+        "a.csv                   86.67   70.32 to 94.69                  -      -        -       30           10",
+        "c.csv                   66.67   48.78 to 80.77                  -      -        -       30           10",
     ]
     results = results_of(run, "compare", *MODELS, "--labels", "a_long_name_of_pets.json")
     assert results["label_set"] == "a_long_name_of_pets"

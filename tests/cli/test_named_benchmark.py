@@ -122,7 +122,7 @@ def test_names_stay_names_in_every_file(
         "digits/scores.csv": ["class"],
         "digits/labels.csv": ["class"],
         "images.csv": ["top1"],
-        "pairs.csv": ["right_class", "wrong_class"],
+        "pairs.csv": ["valid_class", "wrong_class"],
     }
     for file, headings in columns.items():
         with Path(file).open(newline="") as table:
@@ -367,7 +367,6 @@ JOINED = {
         *product(["evaluate", "compare", "report", "show"], ["original", "scores"]),
         *product(["compare", "report", "show"], ["votes"]),
         *product(["evaluate", "show"], ["golden"]),
-        *product(["questions"], ["original", "scores"]),
     ],
     "golden": [("compare", "rater-golden"), ("raters", "rater-golden"), ("aggregate", "rater-golden")],
     "scores": [("labels", "original"), ("curve", "votes"), ("curve", "original")],

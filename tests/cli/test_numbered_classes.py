@@ -75,7 +75,9 @@ FOLDERS = (
 )
 
 
-@pytest.mark.parametrize("argv", [["evaluate", "p.csv"], ["status"], ["propose", "p.csv", "--unasked", "-o", "q.jsonl"]])
+@pytest.mark.parametrize(
+    "argv", [["evaluate", "p.csv"], ["status", "b"], ["propose", "p.csv", "--unasked", "-o", "q.jsonl"]]
+)
 def test_folders_that_are_sorted_otherwise_than_their_numbers_are_refused(
     argv: list[str], tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,7 +102,11 @@ NAMED = (
 
 
 @pytest.mark.parametrize(
-    "argv", [["propose", "p.csv", "--unasked", "--benchmark", "b", "-o", "q.jsonl"], ["evaluate", "p.csv", "--labels", "l.csv"]]
+    "argv",
+    [
+        ["propose", "p.csv", "--unasked", "--benchmark", "b", "-o", "q.jsonl"],
+        ["evaluate", "p.csv", "--labels", "l.csv"],
+    ],
 )
 def test_nothing_is_said_of_numbers_where_nothing_is_numbered(
     argv: list[str], tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch

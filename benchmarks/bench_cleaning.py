@@ -19,13 +19,12 @@ from reassess import (
     LabelSets,
     Predictions,
     ReassessWarning,
-    clean_by_consistency,
-    clean_by_posterior,
+    find_label_errors,
 )
 
 IMAGES, CLASSES = 1_281_167, 1_000
 SIZE = f"{IMAGES:,} x {CLASSES:,} float16"
-METHODS = {"consistent": clean_by_consistency, "posterior": clean_by_posterior}
+METHODS = "consistent", "posterior"
 _PART = 1 << 13
 
 
@@ -94,5 +93,5 @@ if __name__ == "__main__":
     labels, scores = given(Path(sys.argv[1]))
     begin = time.perf_counter()
     with warnings.catch_warnings(action="ignore", category=ReassessWarning):
-        METHODS[sys.argv[2]](HeldOutPredictions.of({"scores.npy": scores}, labels))
+        find_label_errors(HeldOutPredictions.of({"scores.npy": scores}, labels), sys.argv[2])
     print(json.dumps({"seconds": time.perf_counter() - begin, "peak_mib": peak_mib()}))

@@ -142,7 +142,7 @@ def test_cold_starts(row: Any, tmp_path: Path) -> None:
     ours, numpy = (_seconds(sys.executable, "-c", f"import {name}") - empty for name in ("reassess", "numpy"))
     row("import reassess", ours, "import numpy", numpy, "<= 2")
     row("reassess --help, cold", _seconds(reassess, "--help"), "0.2 s", 0.2, "<= 1")
-    cold = _seconds(reassess, "evaluate", str(tmp_path / "ids.npy"), "--offline")
+    cold = _seconds(reassess, "evaluate", str(tmp_path / "ids.npy"))
     row("reassess evaluate, 50,000 ids, cold", cold, "1.5 s", 1.5, "<= 1")
 
 

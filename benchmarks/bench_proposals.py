@@ -1,4 +1,4 @@
-"""Speed and memory of proposals: of models on the disk, and of the choice among all their subsets."""
+"""Speed and memory of candidates: of models on the disk, and of the choice among all their subsets."""
 
 import json
 import subprocess
@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from memory import peak_mib
 
-from reassess import Candidates, Golden, LabelSets, Predictions, Questions, choose_models, propose
+from reassess import LabelSets, Predictions, choose_models, propose
+from reassess.aggregation import Golden
+from reassess.core import ProposalResult, Questions
 from reassess.proposals.proposed_pairs import golden_pairs
-from reassess.proposals.subset_search import search_of
+from reassess.proposals.subset_search import find_subsets
 
 MODELS, IMAGES, CLASSES = 19, 50_000, 1_000
 GOLDEN = 256
@@ -59,7 +61,7 @@ class Models:
             yield file.stem, Predictions.from_scores(np.load(file, mmap_mode="r"), NAMES)
 
 
-def propose_of(folder: Path) -> Candidates:
+def propose_of(folder: Path) -> ProposalResult:
     original = LabelSets.from_pairs(NAMES, np.arange(IMAGES), np.load(folder / "truth.npy"))
     return propose(Models(folder), original)
 
@@ -83,7 +85,7 @@ def test_proposals(row: Any, folder: Path) -> None:
     command = [sys.executable, str(Path(__file__)), str(folder)]
     runs = [json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for _ in range(3)]
     seconds, peak = median(run["seconds"] for run in runs), max(run["peak_mib"] for run in runs)
-    name = f"proposals of {MODELS} x {IMAGES:,} x {CLASSES:,} float16"
+    name = f"candidates of {MODELS} x {IMAGES:,} x {CLASSES:,} float16"
     row(name, seconds, "60 s", 60, "<= 1", peak_mib=peak, must_mib=1024)
     once = median(seconds_of(read_once, folder) for _ in range(3))
     row(name, seconds, "reading the files once", once, "<= 1000")
@@ -100,36 +102,36 @@ def softmax_once(folder: Path) -> None:
             weights /= weights.sum(axis=1, keepdims=True)
 
 
-def golden_of(candidates: Candidates) -> Golden:
-    """All proposals of some images, valid by chance, the more likely the more models propose them."""
+def golden_of(result: ProposalResult) -> Golden:
+    """All candidates of some images, valid by chance, the more likely the more models propose them."""
     rng = np.random.default_rng(0)
-    questions = candidates.proposals.questions
+    questions = result.candidates.questions
     images = rng.choice(len(questions.images), GOLDEN, replace=False)
     rows = np.flatnonzero(np.isin(questions.image_ids, images))
-    share = candidates.proposals.by_source[rows].mean(axis=1)
+    share = result.candidates.by_source[rows].mean(axis=1)
     names = [questions.images[image] for image in questions.image_ids[rows].tolist()]
     return Golden(Questions.from_columns(names, questions.class_ids[rows]), rng.random(rows.size) < share)
 
 
 def test_the_choice_among_all_subsets(row: Any, folder: Path) -> None:
-    candidates = propose_of(folder)
-    golden = golden_of(candidates)
-    choice = choose_models(candidates, golden)
-    seconds = median(seconds_of(choose_models, candidates, golden) for _ in range(5))
+    result = propose_of(folder)
+    golden = golden_of(result)
+    choice = choose_models(result, golden)
+    seconds = median(seconds_of(choose_models, result, golden) for _ in range(5))
     name = f"{choice.subsets:,} subsets on {GOLDEN} golden images, chosen and checked"
     row(name, seconds, "20 s", 20, "<= 1")
     some = np.random.default_rng(0).integers(1, 2**MODELS, 20)
-    found = search_of(candidates).find(golden_pairs(candidates, golden), 1)
-    measured = measure_one_by_one(candidates, golden, some)
-    assert measured == list(zip(found.proposals[some - 1].tolist(), found.hits[some - 1].tolist(), strict=True))
-    one_by_one = seconds_of(measure_one_by_one, candidates, golden, some) / some.size * choice.subsets
+    found = find_subsets(result, golden_pairs(result, golden))
+    measured = measure_one_by_one(result, golden, some)
+    assert measured == list(zip(found.candidates[some - 1].tolist(), found.hits[some - 1].tolist(), strict=True))
+    one_by_one = seconds_of(measure_one_by_one, result, golden, some) / some.size * choice.subsets
     row(name, seconds, "sets of pairs, one subset after another, extrapolated", one_by_one, ">= 100")
 
 
-def measure_one_by_one(candidates: Candidates, golden: Golden, subsets: Any) -> list[tuple[int, int]]:
-    """The proposals and the hits of some subsets of models that hold all images, as one would write it down."""
-    questions, original, proposes = candidates.proposals.questions, candidates.are_original, candidates.proposes
-    sends = candidates.sends[questions.image_ids]
+def measure_one_by_one(result: ProposalResult, golden: Golden, subsets: Any) -> list[tuple[int, int]]:
+    """The candidates and the hits of some subsets of models that hold all images, as one would write it down."""
+    questions, original, proposes = result.candidates.questions, result.are_original, result.proposes
+    sends = result.sends[questions.image_ids]
     valid = questions.find(
         questions.rows_of(golden.questions.images)[golden.questions.image_ids], golden.questions.class_ids
     )

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from memory import anonymous_mib, peak_mib
 
-from reassess.aggregation.calibration import POOLING
 from reassess.aggregation.dawid_skene import fit_dawid_skene
+from reassess.aggregation.em import POOLING
 from reassess.core.votes import Votes
 from reassess.data.sources import fetch
 from reassess.errors import ConvergenceWarning

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 
-from reassess import Questions, Votes, by_calibration, load_votes
+from reassess import Questions, Votes, aggregate, load_votes
 from reassess.data.sources import find_all
 from tests.aggregation.closed_questions import closed_by_truth, closed_of_golden
 
@@ -42,7 +42,7 @@ def of_simulated(seed: int, hard: float) -> npt.NDArray[np.int64]:
     rater_golden, main = votes(0, golden, raters), votes(golden, golden + asked, 5)
     ones = np.arange(golden)
     experts = Votes.from_columns(rater_golden.items, ones, 0 * ones, 2 * valid[:golden], ("expert",), names)
-    model = by_calibration(main, experts, rater_golden=rater_golden).model
+    model = aggregate(main, "calibrated", experts=experts, rater_golden=rater_golden).model
     return closed_by_truth(main, valid[golden:], [(np.arange(asked), model)])
 
 

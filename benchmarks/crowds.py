@@ -27,16 +27,13 @@ from crowdkit.aggregation import DawidSkene
 from reassess import (
     ReassessWarning,
     Votes,
-    by_calibration,
-    by_default,
-    by_em,
+    aggregate,
     fit_dawid_skene,
     read_original,
     read_votes,
 )
-from reassess.aggregation import dependence as checks
-from reassess.aggregation.aggregate import fit_em
-from reassess.aggregation.baselines import majority
+from reassess.aggregation import agreement as checks
+from reassess.aggregation.methods import by_em
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -117,7 +114,7 @@ DESIGNS = [
     (10, 500, 10, 2, 2, 1.0),
     (5, 500, 5, 2, 2, 1.0),
 ]
-REPEATS = 12
+DUPLICATES = 12
 # Of two raters who copy, by how many items they have in common: 20 raters, 10 votes an item, 2 classes.
 COPIED, COPY_REPEATS = 0.6, 15
 COMMON = {20: 85, 55: 230, 100: 420, 200: 840, 500: 2_110}  # items in common, items in all
@@ -189,7 +186,7 @@ def crowd_kit(votes: Votes) -> Floats:
 
 
 WAYS: dict[str, Callable[[Votes], Floats]] = {
-    "majority": lambda votes: majority(votes).fractions,
+    "majority": lambda votes: votes.fractions(),
     "em": lambda votes: fit_dawid_skene(votes, **STOP).posterior.values,
     "em, pooling 0, smoothing 1": lambda votes: fit_dawid_skene(votes, pooling=0, smoothing=1, **STOP).posterior.values,
     "crowd-kit DawidSkene": crowd_kit,
@@ -257,12 +254,12 @@ def tried(votes: Votes, truth: Ints, experts: Votes | None, judged: npt.NDArray[
     """Accuracy of majority, em, calibrated and the default, whether that is calibrated, and whether it warned."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        default = by_default(votes, experts=experts)
-    em, _ = fit_em(votes, experts=experts)
-    calibrated = em if experts is None else by_calibration(votes, experts)
+        default = aggregate(votes, experts=experts)
+    em = by_em(votes, experts=experts)
+    calibrated = em if experts is None else aggregate(votes, "calibrated", experts=experts)
     results = (each.posterior.values for each in (em, calibrated, default))
     doubts = [each for each in caught if each.category is ReassessWarning and "do not support" in str(each.message)]
-    accuracies = [right(values[judged], truth[judged]) for values in (majority(votes).fractions, *results)]
+    accuracies = [right(values[judged], truth[judged]) for values in (votes.fractions(), *results)]
     return [*accuracies, default.facts["method"] == "calibrated", bool(doubts)]
 
 
@@ -305,7 +302,7 @@ def print_sure(sets: list[tuple[str, tuple[Votes, Ints]]]) -> None:
     print(f"\n| set | em correct | items at {SURE} or more | of these correct |\n|---|---|---|---|")
     rows = []
     for name, (votes, truth) in sets:
-        values = by_em(votes).posterior.values
+        values = aggregate(votes, "em").posterior.values
         judged = (truth >= 0) & (votes.sizes > 0)
         correct, sure = (values.argmax(axis=1) == truth)[judged], (values.max(axis=1) >= SURE)[judged]
         rows.append((correct.mean(), sure.mean(), correct[sure].mean()))
@@ -332,7 +329,7 @@ def rated(
 def alarms(design: tuple[int, int, int, int, int, float], hard: str) -> Iterator[tuple[bool, bool, bool]]:
     """For each repeat: whether independent raters were named; where some copy, whether they alone; whether others."""
     raters, *_, group, copied = design
-    for seed in range(REPEATS):
+    for seed in range(DUPLICATES):
         independent = checks.dependence(rated(seed, *design[:5], 0.0, hard=hard)).pairs
         found = {pair.raters for pair in checks.dependence(rated(seed, *design[:5], copied, hard=hard)).pairs}
         copiers = {(a, b) for b in range(raters - group, raters) for a in range(raters - group, b)}

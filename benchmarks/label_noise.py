@@ -8,7 +8,7 @@ CIFAR-10 need these trained, and are not made here.
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,24 +28,19 @@ from reassess import (
     HeldOutPredictions,
     Predictions,
     Questions,
-    clean_by_confident_learning,
-    clean_by_consistency,
-    clean_by_posterior,
+    find_label_errors,
     read_original,
     read_predictions,
 )
 from reassess.cleaning import noise_model as posterior
 from reassess.cleaning.checked_labels import corrected, known_labels
 from reassess.cleaning.class_candidates import ClassCandidates
+from reassess.cleaning.label_errors import CleaningMethod
 from reassess.core import Cleaning
 from tests.cleaning.simulated import held_out_of, matrix_of, simulated, wrong_labels
 
 _Bools = npt.NDArray[np.bool_]
-METHODS: Mapping[str, Callable[[HeldOutPredictions], Cleaning]] = {
-    "posterior": clean_by_posterior,
-    "consistent": clean_by_consistency,
-    "confident": clean_by_confident_learning,
-}
+METHODS: tuple[CleaningMethod, ...] = "posterior", "consistent", "confident"
 CHECKED, DRAWS = (50, 100, 500, 2_000), 200
 PULLS = 0, 0.1, 0.15, 0.2
 EXCHANGED = 0.1  # images of which an unfair model says what it says of another one
@@ -90,9 +85,9 @@ def print_people() -> None:
     predictions = read_predictions(found("heldout-first-rater.npz"), labels.classes)
     held_out = HeldOutPredictions.of({"held-out": predictions}, labels)
     unfair = HeldOutPredictions.of({"unfair": exchanged(predictions)}, labels)
-    cleaning = clean_by_posterior(held_out)
+    cleaning = find_label_errors(held_out)
     assert cleaning.noise is not None
-    ranked = wrong[np.argsort(cleaning.p_right, kind="stable")]
+    ranked = wrong[np.argsort(cleaning.label_quality, kind="stable")]
     off = np.abs(cleaning.noise.matrix - matrix_of(truth, labels.indices.astype(np.int64), 10)).mean()
     print("| average precision | F1 at the best cut | matrix is off by | share | truly |\n|---|---|---|---|---|")
     print(
@@ -100,14 +95,14 @@ def print_people() -> None:
         f"| {100 * wrong.mean():.2f} % |\n"
     )
     print("| method | F1 as it is | wrong labels dropped % | dropped labels wrong % |\n|---|---|---|---|")
-    for name, clean in METHODS.items():
-        recall, precision = shares(~clean(held_out).kept, wrong)
+    for name in METHODS:
+        recall, precision = shares(~find_label_errors(held_out, name).kept, wrong)
         print(
             f"| {name} | {2 * recall * precision / (recall + precision) / 100:.4f} | {recall:.1f} | {precision:.1f} |"
         )
     print_pulls(held_out)
     print_samples("the network", held_out, cleaning, wrong)
-    print_samples("an unfair one", unfair, clean_by_posterior(unfair), wrong)
+    print_samples("an unfair one", unfair, find_label_errors(unfair), wrong)
 
 
 def print_pulls(held_out: HeldOutPredictions) -> None:
@@ -115,7 +110,7 @@ def print_pulls(held_out: HeldOutPredictions) -> None:
     print("\n| pull | share % |\n|---|---|")
     for pull in PULLS:
         with patch.object(posterior, "PULL", pull):
-            noise = clean_by_posterior(held_out).noise
+            noise = find_label_errors(held_out).noise
         assert noise is not None
         print(f"| {pull} | {100 * noise.share:.2f} |", flush=True)
 
@@ -145,8 +140,10 @@ def print_samples(model: str, held_out: HeldOutPredictions, cleaning: Cleaning, 
             rows = np.sort(np.random.default_rng(seed).permutation(len(labels))[:count])
             images = [labels.images[row] for row in rows.tolist()]
             pairs = Questions.from_columns(images, labels.indices[rows], labels.classes)
-            p_right, checked = corrected(cleaning.p_right, known_labels(held_out, Golden(pairs, ~wrong[rows])))
-            off = float(1 - p_right.mean() - share)
+            label_quality, checked = corrected(
+                cleaning.label_quality, known_labels(held_out, Golden(pairs, ~wrong[rows]))
+            )
+            off = float(1 - label_quality.mean() - share)
             near, squares = near + (abs(off) <= 0.015), squares + off**2
             held += checked.interval[0] <= share <= checked.interval[1]
         rms = 100 * (squares / DRAWS) ** 0.5
@@ -189,7 +186,7 @@ def print_drawn_labels() -> None:
     rng = np.random.default_rng(0)
     scores, truth = simulated(POINTS, 10, DRAWN_SURENESS, rng)
     labels = (rng.random((POINTS, 1)) > np.cumsum(scores, axis=1)[:, :-1]).sum(axis=1)
-    noise = clean_by_posterior(held_out_of(scores, labels), keep=0).noise
+    noise = find_label_errors(held_out_of(scores, labels), threshold=0).noise
     assert noise is not None
     print(f"\ndrawn labels: {100 * (labels != truth).mean():.1f} % wrong, {100 * noise.share:.1f} % estimated")
 
@@ -238,7 +235,7 @@ def print_many_classes() -> None:
         rng = np.random.default_rng(0)
         scores, truth = simulated(MANY_CLASSES * OF_A_CLASS, MANY_CLASSES, sureness, rng)
         labels = wrong_labels(truth, MANY_CLASSES, WRONG, "uniform", rng)
-        noise = clean_by_posterior(held_out_of(scores, labels), keep=0).noise
+        noise = find_label_errors(held_out_of(scores, labels), threshold=0).noise
         assert noise is not None
         shares_in_16 = np.sort(scores, axis=1)[:, -16:].sum(axis=1)
         right, wrong = (scores.argmax(axis=1) == truth).mean(), (labels != truth).mean()
@@ -258,7 +255,7 @@ def print_digits(model: str) -> None:
             with threadpool_limits(1):  # of neighbours at the same distance, threads choose
                 scores = cross_val_predict(MODELS[model], pixels / 16, labels, cv=folds, method="predict_proba")
             held_out = held_out_of(scores, labels)
-            cleanings = {name: clean(held_out) for name, clean in METHODS.items()}
+            cleanings = {name: find_label_errors(held_out, name) for name in METHODS}
             of_methods = [
                 " / ".join(f"{value:.1f}" for value in shares(~cleaning.kept, labels != truth))
                 + f" ({100 * (~cleaning.kept).mean():.1f} % dropped)"

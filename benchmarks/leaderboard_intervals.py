@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from reassess import Leaderboard, place, read_leaderboard, trend
+from reassess import Leaderboard, fit_trend, place_models, read_leaderboard
 from reassess.comparison import BANDS
 from reassess.numeric.regression import fit_polynomial
 
@@ -26,7 +26,7 @@ Mask = npt.NDArray[np.bool_]
 def parts(board: Leaderboard) -> Iterator[tuple[str, Mask]]:
     """The rows of each line."""
     yield "all", np.ones(len(board), np.bool_)
-    far_out = set(map(str, trend(board).far_out.entries))
+    far_out = set(map(str, fit_trend(board).far_out.entries))
     yield "all but those far out", np.array([str(entry) not in far_out for entry in board.entries])
     yield from ((str(band), band.holds(board.original)) for band in BANDS)
 
@@ -53,7 +53,7 @@ def left_out(board: Leaderboard) -> Iterator[tuple[float, bool]]:
     for left in dict.fromkeys(board.families):
         others = Leaderboard(tuple(entry for family, entry in rows if family != left))
         for entry in (entry for family, entry in rows if family == left):
-            expected = place(others, entry).expected
+            expected = place_models(others, [entry])[0].expected
             assert expected is not None
             yield entry.original, expected.low <= entry.real <= expected.high
 

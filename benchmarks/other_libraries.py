@@ -12,7 +12,7 @@ import pandas as pd
 from crowdkit.aggregation import DawidSkene, MajorityVote, OneCoinDawidSkene
 
 from reassess import Questions, Scores, Votes, fit_dawid_skene, load_original, load_scores, load_votes
-from reassess.aggregation.baselines import majority, mean
+from reassess.aggregation import aggregate
 from reassess.aggregation.curves import precision_recall
 from reassess.aggregation.golden import golden_truth
 from reassess.aggregation.recipe import real_scores
@@ -41,8 +41,8 @@ def ways(votes: Votes) -> Iterator[tuple[str, Callable[[], Values]]]:
         "EM, three answers, without pooling",
         lambda: fit_dawid_skene(votes, truths=votes.answers, pooling=0).posterior.of("yes"),
     )
-    yield "mean of 0, 0.5, 1", lambda: mean(votes)
-    yield "share of yes", lambda: majority(votes).fractions[:, votes.answers.index("yes")]
+    yield "mean of 0, 0.5, 1", lambda: aggregate(votes, "mean").scores.values
+    yield "share of yes", lambda: votes.fractions()[:, votes.answers.index("yes")]
     yield "crowd-kit MajorityVote", lambda: crowd_kit(MajorityVote(), votes)
     yield "crowd-kit DawidSkene", lambda: crowd_kit(DawidSkene(), votes)
     yield "crowd-kit DawidSkene, 300 iterations", lambda: crowd_kit(DawidSkene(n_iter=300, tol=-np.inf), votes)

@@ -16,7 +16,7 @@ from reassess.integrations.jax import Counts, accuracy, count_hits
 
 BATCH = 256
 labels, original = load_labels(), load_original()
-valid = padded_ids(labels, labels.find(original.images))  # joined by name
+valid = padded_ids(labels, labels.find(original.images))  # joined by path
 
 
 @jax.jit

@@ -15,7 +15,7 @@ from reassess import load_labels, load_original, padded_ids
 from reassess.integrations.keras import RealAccuracy
 
 labels, original = load_labels(), load_original()
-valid = padded_ids(labels, labels.find(original.images))  # joined by name
+valid = padded_ids(labels, labels.find(original.images))  # joined by path
 
 model = keras.Sequential([keras.layers.Embedding(1000, 1000, embeddings_initializer="identity")])
 top1, top5 = RealAccuracy(k=1), RealAccuracy(k=5)

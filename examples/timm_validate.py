@@ -1,4 +1,4 @@
-"""timm's evaluator of ReaL labels, joined by name: images may be some, in any order, under any name.
+"""timm's evaluator of ReaL labels, joined by path: images may be some, in any order, under any name.
 
     python examples/timm_validate.py
 

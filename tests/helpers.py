@@ -7,8 +7,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.errors import DataError
+from reassess.errors import DataError, ReassessError
 
 WORDS = ("no", "maybe", "yes")
 GOOD = b"the known bytes\n"  # of a file whose hash is known
@@ -42,7 +43,7 @@ CURVE = Curve(
     np.array([0.9, 0.6, 0.7]),
 )
 # What messages of several readers say.
-NAME_OUTPUTS = "name the class of each output with outputs=[...], one wnid or name a line"
+NAME_OUTPUTS = "name the class of each output with outputs=[...], one wnid or name per line"
 PICKLED = (
     "file contains pickled Python objects, which are never loaded: unpickling can run any code\n"
     "  where:   DIR/{}\n"
@@ -56,6 +57,29 @@ def message(function: Callable[..., object], *args: object, **options: object) -
     with pytest.raises(DataError) as caught:
         function(*args, **options)
     return str(caught.value)
+
+
+@contextmanager
+def refused(code: str) -> Iterator[None]:
+    """A block that raises an error of this code."""
+    with pytest.raises(ReassessError) as caught:
+        yield
+    assert caught.value.code == code, str(caught.value)
+
+
+def fault_of(function: Callable[..., object], *args: object, **options: object) -> tuple[str, str | None]:
+    """The code of the error that a call raises, and what it found."""
+    with pytest.raises(ReassessError) as caught:
+        function(*args, **options)
+    error = caught.value
+    return error.code, None if error.found is None else str(error.found)
+
+
+def code_of(function: Callable[..., object], *args: object, **options: object) -> str:
+    """The code of the error that a call raises."""
+    with pytest.raises(ReassessError) as caught:
+        function(*args, **options)
+    return caught.value.code
 
 
 def labels_of(sets: Mapping[str, Iterable[int]], classes: Classes | None = None) -> LabelSets:
@@ -145,11 +169,12 @@ def number_of(image: npt.ArrayLike) -> int:
 
 @dataclass(frozen=True)
 class Run:
-    """What a command gave back."""
+    """What a command gave back; `error` is the code of its error."""
 
     code: int
     out: str
     err: str
+    error: str | None = field(default=None, compare=False)
 
 
 def document_of(result: Run, command: str) -> Any:

@@ -123,7 +123,7 @@ def _kind(
     image: str, predicted: int, scores: Mapping[str, Mapping[int, float]], experts: Mapping[str, Mapping[int, float]]
 ) -> str:
     if predicted in experts.get(image, {}):
-        return "expert_rejected" if experts[image][predicted] <= 0.5 else "expert_valid"
+        return "rejected_by_experts" if experts[image][predicted] <= 0.5 else "expert_valid"
     if predicted in scores.get(image, {}):
-        return "rejected"
-    return "never_proposed" if image in scores or image in experts else "never_rated"
+        return "asked_and_rejected"
+    return "not_asked" if image in scores or image in experts else "never_rated"

@@ -8,10 +8,9 @@ import pytest
 import reassess
 from reassess import (
     Classes,
-    Entry,
     Findings,
     LabelSets,
-    Leaderboard,
+    LeaderboardRow,
     co_occurrence,
     evaluate,
     find_outcomes,
@@ -19,12 +18,13 @@ from reassess import (
     label_agreement,
     label_diff,
     labelling_biases,
-    open_questions,
     rank_models,
     rater_reliability,
+    unasked_candidates,
 )
 from reassess.comparison.panel import Panel
 from reassess.comparison.taxonomy import Taxonomy, taxonomies
+from reassess.core import Leaderboard
 from reassess.core.predictions import Predictions
 from tests.helpers import votes_of
 
@@ -65,7 +65,7 @@ def test_a_result_without_a_text_of_its_own_is_a_table_of_its_fields() -> None:
 
 
 def test_a_result_that_lists_things_is_a_table_of_them() -> None:
-    board = Leaderboard(tuple(Entry(f"<{number}>", 70, number) for number in range(70)))
+    board = Leaderboard(tuple(LeaderboardRow(f"<{number}>", 70, number) for number in range(70)))
     html = board._repr_html_()
     assert html.startswith(
         "<p>Leaderboard(70 rows, 70 models)</p><table>"
@@ -80,13 +80,13 @@ def test_every_list_of_results_has_its_columns() -> None:
     right, wrong = np.zeros(1000, int), np.arange(1000) % 2
     models = {"a": Predictions.from_ids(right), "b": Predictions.from_ids(wrong)}
     findings = Findings.from_predictions(models, LABELS)
-    asked = open_questions([("b", models["b"], find_outcomes(models["b"], LABELS))], LABELS, None)
+    asked = unasked_candidates([("b", models["b"], find_outcomes(models["b"], LABELS))], LABELS, None)
     votes = votes_of([(0, 0, 0), (0, 1, 1), (1, 0, 1)], items=("x", "y"), raters=("ann", "bo"), answers=("no", "yes"))
     tables = {
         findings: "<td>a</td><td>100.0 % [99.62, 100.0] (1,000 of 1,000)</td>",
         rank_models(findings.panel): "<td>1</td><td>1 to 1</td><td>100.0</td><td>a</td>",
         label_diff(LABELS, LabelSets.from_lists(IMAGES, [[2]] * 1000)): "<td>0</td><td>0</td><td>1,000</td>",
-        asked: "<td>1.png</td><td>1</td><td>never proposed</td><td>1</td>",
+        asked: "<td>1.png</td><td>1</td><td>not asked about</td><td>1</td>",
         rater_reliability(votes): "<td>ann</td><td>2</td>",
         taxonomy(): "<td>remaining</td><td>1,000</td><td>100.0</td>",
         findings.panel: "<td>b</td><td>500</td><td>0</td><td>0</td>",

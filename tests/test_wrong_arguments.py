@@ -19,24 +19,17 @@ from reassess import (
     Panel,
     Predictions,
     Questions,
-    Repeats,
     Scores,
     TrainingTargets,
     Votes,
-    by_calibration,
-    by_em,
-    by_majority,
-    by_mean,
-    by_recipe,
+    aggregate,
+    align_classes,
     checked_truth,
-    clean_by_confident_learning,
-    clean_by_consistency,
-    clean_by_posterior,
     compare,
     evaluate,
+    find_label_errors,
     fit_dawid_skene,
     image_sheet,
-    in_one_list,
     label_diff,
     label_sets,
     label_uncertainty,
@@ -52,7 +45,6 @@ from reassess import (
     read_collapsed,
     read_groups,
     read_labels,
-    read_multi_labels,
     read_original,
     read_predictions,
     read_scores,
@@ -62,22 +54,21 @@ from reassess import (
     write_chart,
     write_clean_list,
     write_details,
+    write_duplicates,
     write_folds,
     write_labels,
     write_noise,
-    write_repeats,
     write_report,
     write_scores,
     write_votes,
 )
-from reassess.core import Folds
+from reassess.core import Duplicates, Folds
 from tests.helpers import CURVE, message
 
 READERS: list[Callable[..., Any]] = [
     read_collapsed,
     read_groups,
     read_labels,
-    read_multi_labels,
     read_original,
     read_predictions,
     read_scores,
@@ -85,7 +76,7 @@ READERS: list[Callable[..., Any]] = [
 ]
 
 
-ONE_NAME = "one text was given as names of images\n  found:   'ab'\n  fix:     ['ab']"
+ONE_NAME = "a string was given as names of images\n  found:   'ab'\n  fix:     ['ab']"
 
 
 @pytest.mark.parametrize(
@@ -93,13 +84,13 @@ ONE_NAME = "one text was given as names of images\n  found:   'ab'\n  fix:     [
     [
         (
             lambda: Classes.from_texts("cat"),
-            "one text was given as names of classes\n  found:   'cat'\n  fix:     ['cat']",
+            "a string was given as names of classes\n  found:   'cat'\n  fix:     ['cat']",
         ),
-        (lambda: Classes(2, names="ab"), "one text was given as class names\n  found:   'ab'\n  fix:     ['ab']"),
-        (lambda: Classes(2, wnids="ab"), "one text was given as wnids\n  found:   'ab'\n  fix:     ['ab']"),
+        (lambda: Classes(2, names="ab"), "a string was given as class names\n  found:   'ab'\n  fix:     ['ab']"),
+        (lambda: Classes(2, wnids="ab"), "a string was given as wnids\n  found:   'ab'\n  fix:     ['ab']"),
         (
             lambda: Classes(2, names=("a", "b"), synonyms=("xy", "z")),
-            "one text was given as synonyms of a class\n  found:   'xy'\n  fix:     ['xy']",
+            "a string was given as synonyms of a class\n  found:   'xy'\n  fix:     ['xy']",
         ),
         (
             lambda: Classes("2"),
@@ -132,7 +123,7 @@ ONE_NAME = "one text was given as names of images\n  found:   'ab'\n  fix:     [
         (lambda: Predictions.from_scores(np.eye(2), images="ab"), ONE_NAME),
         (
             lambda: LabelSets.from_lists(["a.png"], [[0]]).find("a.png"),
-            "one text was given as names of images\n  found:   'a.png'\n  fix:     ['a.png']",
+            "a string was given as names of images\n  found:   'a.png'\n  fix:     ['a.png']",
         ),
     ],
 )
@@ -144,8 +135,8 @@ def test_what_would_be_taken_for_something_else_is_refused(make: Callable[[], ob
 @pytest.mark.parametrize("given", [["cat", "dog"], "cat", 2])
 def test_names_are_no_list_of_classes(read: Callable[..., Any], given: Any) -> None:
     assert message(read, Path("any.csv"), classes=given) == (
-        f"these are no classes\n  allowed: Classes\n  found:   {type(given).__name__}\n"
-        '  fix:     classes=Classes(2, names=("cat", "dog")), or those of read_classes(FILE) or open_benchmark(FOLDER)'
+        f"wrong type of classes\n  allowed: Classes\n  found:   {type(given).__name__}\n"
+        '  fix:     classes=Classes(2, names=("cat", "dog")), or read_classes(FILE)'
     )
 
 
@@ -162,7 +153,7 @@ def test_what_is_no_path_is_refused_by_everything_that_reads_a_file(name: str, g
 
 
 def test_what_is_no_path_is_refused_by_what_writes_a_file() -> None:
-    for write, noun in ((write_folds, PARTS), (write_repeats, REPEATS), (write_labels, LABELS)):
+    for write, noun in ((write_folds, PARTS), (write_duplicates, DUPLICATES), (write_labels, LABELS)):
         assert message(write, None, noun).startswith("not a path of a file\n")
     assert len(FROM_FILES) > 20
 
@@ -190,11 +181,11 @@ MODEL = Predictions.from_ids([0], images=["a.png"])
         (lambda: write_labels("any.csv", SCORES), LabelSets, "Scores"),
         (lambda: write_scores("any.csv", LABELS), Scores, "LabelSets"),
         (lambda: write_votes("any.csv", LABELS), Votes, "LabelSets"),
-        (lambda: by_em(LABELS), Votes, "LabelSets"),
-        (lambda: by_mean(SCORES), Votes, "Scores"),
-        (lambda: by_majority("votes.csv"), Votes, "str"),
-        (lambda: by_calibration("votes.csv", "golden.csv"), Votes, "str"),
-        (lambda: by_recipe(LABELS, LABELS, LABELS, LABELS), Votes, "LabelSets"),
+        (lambda: aggregate(LABELS, "em"), Votes, "LabelSets"),
+        (lambda: aggregate(SCORES, "mean"), Votes, "Scores"),
+        (lambda: aggregate("votes.csv"), Votes, "str"),
+        (lambda: aggregate("votes.csv", "calibrated", experts="golden.csv"), Votes, "str"),
+        (lambda: aggregate(LABELS, "imagenet-real", experts=LABELS), Votes, "LabelSets"),
         (lambda: fit_dawid_skene("votes.csv"), Votes, "str"),
         (lambda: rater_reliability(None), Votes, "NoneType"),
         (lambda: precision_recall(SCORES, LABELS), Golden, "LabelSets"),
@@ -211,16 +202,16 @@ MODEL = Predictions.from_ids([0], images=["a.png"])
 def test_what_is_of_another_kind_is_refused_with_the_way_to_come_by_it(
     make: Callable[[], object], allowed: type, found: str
 ) -> None:
-    what, fix = {
-        Benchmark: ("parts of a benchmark", "reassess.open_benchmark(NAME or FOLDER)"),
+    thing, fix = {
+        Benchmark: ("benchmark", "open_benchmark(NAME or FOLDER)"),
         Findings: ("findings", "Findings.from_predictions(MODELS, LABELS)"),
         Golden: ("golden answers", "golden_truth(EXPERTS)"),
         Panel: ("models on the same images", "Panel.from_predictions(MODELS, LABELS)"),
-        LabelSets: ("label sets", "reassess.load_labels(NAME or FILE); of multi-label sets, their judging"),
-        Scores: ("scores", "reassess.load_scores(NAME or FILE)"),
-        Votes: ("votes", "reassess.load_votes(NAME or FILE)"),
+        LabelSets: ("label sets", "read_labels(FILE), or the judging of reviews"),
+        Scores: ("scores", "read_scores(FILE)"),
+        Votes: ("votes", "read_votes(FILE)"),
     }[allowed]
-    expected = f"these are no {what}\n  allowed: {allowed.__name__}\n  found:   {found}\n  fix:     {fix}"
+    expected = f"wrong type of {thing}\n  allowed: {allowed.__name__}\n  found:   {found}\n  fix:     {fix}"
     assert message(make) == expected
 
 
@@ -234,12 +225,12 @@ def test_a_benchmark_is_called_by_a_text_or_a_path(given: Any) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: in_one_list({"labels.csv": LABELS}, ["cat"]),
+        lambda: align_classes({"labels.csv": LABELS}, ["cat"]),
         lambda: original_of_class_folders(["cat/1.png", "dog/2.png"], ["cat", "dog"]),
     ],
 )
 def test_names_are_no_list_in_which_classes_are_looked_up(make: Callable[[], object]) -> None:
-    assert message(make).startswith("these are no classes\n  allowed: Classes\n  found:   list\n")
+    assert message(make).startswith("wrong type of classes\n  allowed: Classes\n  found:   list\n")
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
@@ -255,14 +246,14 @@ HELD_OUT = HeldOutPredictions.of(
 )
 TARGETS = training_targets(ONE_OF_THREE, "uniform")
 PARTS = Folds(ONE_OF_THREE.images, np.arange(12) % 3)
-REPEATS = Repeats.from_rows(["a", "b"], ["1.png", "2.png"], [1, 1], ["exact", "exact"])
+DUPLICATES = Duplicates.from_rows(["a", "b"], ["1.png", "2.png"], [1, 1], ["exact", "exact"])
 ONE_VOTE = Votes.from_columns(
     Questions.from_columns(["a.png"], np.array([1])), np.array([0]), np.array([0]), np.array([1]), "x", ("no", "yes")
 )
 POSITIONS = "wrong type of the positions of images\n  allowed: integers of shape (rows,)\n  found:   "
-NO_NAMES = "these are no names of images\n  allowed: a list\n  found:   "
+NO_NAMES = "not names of images\n  allowed: a list\n  found:   "
 NO_HELD_OUT = (
-    "wrong type of the held-out predictions\n  allowed: HeldOutPredictions\n  found:   Predictions\n"
+    "wrong type of held-out predictions\n  allowed: HeldOutPredictions\n  found:   Predictions\n"
     "  fix:     HeldOutPredictions.of(...)"
 )
 
@@ -295,73 +286,71 @@ def targets(**parts: Any) -> TrainingTargets:
         ),
         (
             lambda: targets(indptr=[0, 1]),
-            "these are no indptr of targets\n  allowed: ndarray\n  found:   list\n  fix:     np.array(...)",
+            "wrong type of indptr of targets\n  allowed: ndarray\n  found:   list\n  fix:     np.array(...)",
         ),
         (
             lambda: targets(indptr=np.array([0, 5])),
             "indptr of targets does not fit their indices\n  allowed: numbers that rise from 0 to 1\n  found:   0, 5",
         ),
-        (lambda: targets(images="a"), "one text was given as names of images\n  found:   'a'\n  fix:     ['a']"),
+        (lambda: targets(images="a"), "a string was given as names of images\n  found:   'a'\n  fix:     ['a']"),
         (lambda: targets(classes=None), "number of classes is not a whole number\n  found:   None"),
         (lambda: targets(background=None), "number of the other classes is not a number\n  found:   None"),
         (lambda: targets(loss="hinge"), "unknown loss\n  allowed: sigmoid, soft-max\n  found:   'hinge'"),
         (
             lambda: make_folds(ONE_OF_THREE, k=3, repeats=None),
-            "these are no groups of images\n  allowed: a list\n  found:   NoneType\n"
-            "  fix:     groups_within(REPEATS, SET)",
+            "not groups of images\n  allowed: a list\n  found:   NoneType\n  fix:     groups_within(DUPLICATES, SET)",
         ),
         (
-            lambda: make_folds(ONE_OF_THREE, k=3, repeats=REPEATS),
-            "these are no groups of images\n  allowed: a list\n  found:   Repeats\n"
-            "  fix:     groups_within(REPEATS, SET)",
+            lambda: make_folds(ONE_OF_THREE, k=3, repeats=DUPLICATES),
+            "not groups of images\n  allowed: a list\n  found:   Duplicates\n  fix:     groups_within(DUPLICATES, SET)",
         ),
         (lambda: make_folds(ONE_OF_THREE, k=3, repeats=[1, 2]), f"{NO_NAMES}int"),
         (lambda: make_folds(ONE_OF_THREE, k=True), "number of folds is not a whole number\n  found:   True"),
-        (lambda: PARTS.of("0.png"), "one text was given as names of images\n  found:   '0.png'\n  fix:     ['0.png']"),
+        (lambda: PARTS.of("0.png"), "a string was given as names of images\n  found:   '0.png'\n  fix:     ['0.png']"),
         (lambda: PARTS.of(None), f"{NO_NAMES}NoneType"),
         (lambda: Folds(None, np.array([0, 1])), f"{NO_NAMES}NoneType"),
         (
             lambda: ImageSelection(("a",), others="b"),
-            "one text was given as names of images\n  found:   'b'\n  fix:     ['b']",
+            "a string was given as names of images\n  found:   'b'\n  fix:     ['b']",
         ),
         (lambda: ImageSelection(("a",), others=3), f"{NO_NAMES}int"),
         (lambda: ImageSelection(name for name in "ab"), f"{NO_NAMES}generator"),
         (lambda: ImageSelection(("a",)).rows(None), f"{NO_NAMES}NoneType"),
-        (lambda: clean_by_posterior(MODEL), NO_HELD_OUT),
-        (lambda: clean_by_consistency(MODEL), NO_HELD_OUT),
-        (lambda: clean_by_confident_learning(MODEL), NO_HELD_OUT),
+        (lambda: find_label_errors(MODEL), NO_HELD_OUT),
+        (lambda: find_label_errors(MODEL, "consistent"), NO_HELD_OUT),
+        (lambda: find_label_errors(MODEL, "confident"), NO_HELD_OUT),
         (
-            lambda: clean_by_posterior(HELD_OUT, keep=[0.5, 0.6]),
-            "least probability that a label is right is not a number\n  found:   [0.5, 0.6]",
+            lambda: find_label_errors(HELD_OUT, threshold=[0.5, 0.6]),
+            "threshold of label quality is not a number\n  found:   [0.5, 0.6]",
         ),
         (
-            lambda: clean_by_posterior(HELD_OUT, precision="most"),
-            "share of right labels among the kept ones is not a number\n  found:   'most'",
+            lambda: find_label_errors(HELD_OUT, precision="most"),
+            "precision of kept labels is not a number\n  found:   'most'",
         ),
         (
-            lambda: clean_by_posterior(HELD_OUT, checked={"0.png": True}),
+            lambda: find_label_errors(HELD_OUT, checked={"0.png": True}),
             "wrong type of the checked labels\n  allowed: Golden\n  found:   dict\n  fix:     checked_truth(ANSWERS)",
         ),
         (
-            lambda: clean_by_consistency(HELD_OUT, at_least=0.5),
-            "number of repetitions in which the top-1 is the label is not a whole number\n  found:   0.5",
+            lambda: find_label_errors(HELD_OUT, "consistent", at_least=0.5),
+            "number of repetitions is not a whole number\n  found:   0.5",
         ),
         (
             lambda: HeldOutPredictions.of({"model": np.eye(3)}, ONE_OF_THREE),
-            "wrong type of the predictions of model\n  allowed: Predictions\n  found:   ndarray\n"
+            "wrong type of predictions of model\n  allowed: Predictions\n  found:   ndarray\n"
             "  fix:     read_predictions(FILE)",
         ),
         (
             lambda: HeldOutPredictions.of({"model": MODEL}, ONE_OF_THREE, folds=["folds.csv"]),
-            "wrong type of the folds of a repetition\n  allowed: Folds\n  found:   str\n  fix:     read_folds(FILE)",
+            "wrong type of folds of a repetition\n  allowed: Folds\n  found:   str\n  fix:     read_folds(FILE)",
         ),
         (
-            lambda: evaluate(MODEL, LABELS, exclude=REPEATS),
-            f"{NO_NAMES}Repeats\n  fix:     REPEATS.repeated_elsewhere(SET)",
+            lambda: evaluate(MODEL, LABELS, exclude=DUPLICATES),
+            f"{NO_NAMES}Duplicates\n  fix:     DUPLICATES.duplicated_elsewhere(SET)",
         ),
         (
             lambda: evaluate(MODEL, LABELS, exclude="a.png"),
-            "one text was given as names of images\n  found:   'a.png'\n  fix:     ['a.png']",
+            "a string was given as names of images\n  found:   'a.png'\n  fix:     ['a.png']",
         ),
     ],
 )
@@ -377,8 +366,8 @@ def test_what_cleaning_cannot_take_is_refused(make: Callable[[], object], expect
         (lambda: write_clean_list("any.txt", PARTS), "Cleaning"),
         (lambda: write_details("any.csv", PARTS), "Cleaning"),
         (lambda: write_noise("any.csv", PARTS), "LabelNoise"),
-        (lambda: write_folds("any.csv", REPEATS), "Folds"),
-        (lambda: write_repeats("any.csv", PARTS), "Repeats"),
+        (lambda: write_folds("any.csv", DUPLICATES), "Folds"),
+        (lambda: write_duplicates("any.csv", PARTS), "Duplicates"),
     ],
 )
 def test_other_kinds_are_refused_by_what_writes_and_checks(make: Callable[[], object], kind: str) -> None:
@@ -387,7 +376,7 @@ def test_other_kinds_are_refused_by_what_writes_and_checks(make: Callable[[], ob
 
 SEEDED: list[Callable[[Any], object]] = [
     lambda seed: make_folds(ONE_OF_THREE, k=3, seed=seed),
-    lambda seed: clean_by_posterior(HELD_OUT, seed=seed),
+    lambda seed: find_label_errors(HELD_OUT, seed=seed),
     lambda seed: rank_models(Panel.from_predictions({"one": MODEL, "two": MODEL}, LABELS), seed=seed),
     lambda seed: rater_reliability(ONE_VOTE, seed=seed),
     lambda seed: CURVE.bands(np.array([0.5]), seed=seed),

@@ -168,13 +168,13 @@ def shared(texts: Mapping[str, str]) -> Iterator[str]:
     """Texts on files by name, an equal one once, with the files of which it is; an empty one is left out.
 
     >>> list(shared({"a": "ids", "b": "ids"})), list(shared({"a": "ids", "b": "scores", "c": "ids"}))
-    (['each file: ids'], ['a, c: ids', 'b: scores'])
+    (['all files: ids'], ['a, c: ids', 'b: scores'])
     >>> list(shared({"a": "ids", "b": "ids", "c": ""}))
     ['a, b: ids']
     """
     for text in filter(None, dict.fromkeys(texts.values())):
         names = [name for name, other in texts.items() if other == text]
-        yield f"{'each file' if 1 < len(names) == len(texts) else some(names)}: {text}"
+        yield f"{'all files' if 1 < len(names) == len(texts) else some(names)}: {text}"
 
 
 class Listed(NamedTuple):

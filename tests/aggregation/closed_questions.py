@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.aggregate import by_calibration
+from reassess.aggregation.aggregate import aggregate
+from reassess.aggregation.calibration import posterior
 from reassess.aggregation.golden import golden_truth
-from reassess.aggregation.posteriors import posterior
 from reassess.core.items import as_questions
 from reassess.core.rater_model import RaterModel
 from reassess.core.stop_rule import StopRule
@@ -70,7 +70,7 @@ def closed_of_golden(votes: Votes, experts: Votes, rater_golden: Votes, *, order
     models = []
     for image in range(len(questions.images)):
         others = experts.without(np.array([image]))
-        model = by_calibration(votes, others, rater_golden=rater_golden).model
+        model = aggregate(votes, "calibrated", experts=others, rater_golden=rater_golden).model
         assert model is not None
         models.append((np.flatnonzero(questions.image_ids == image), model))
     return closed_by_truth(votes, golden.valid[golden.questions.find(rows, questions.class_ids)], models, orders=orders)

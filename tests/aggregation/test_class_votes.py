@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,16 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.aggregate import by_calibration, by_em, by_majority, by_mean
+from reassess.aggregation.aggregate import aggregate
+from reassess.aggregation.agreement import natural_metric
 from reassess.aggregation.baseline_rules import rater_rule, share_curve, share_rule, simple_rules
-from reassess.aggregation.baselines import class_shares, majority, mean
-from reassess.aggregation.calibration import calibrate
+from reassess.aggregation.calibration import calibrate, posterior
 from reassess.aggregation.curves import Point, precision_recall
 from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.aggregation.golden import golden_truth, votes_on_questions
 from reassess.aggregation.golden_items import golden_votes
-from reassess.aggregation.krippendorff import natural_metric
-from reassess.aggregation.posteriors import posterior
 from reassess.aggregation.reliability import rater_reliability
 from reassess.aggregation.thresholds import label_sets
 from reassess.core.classes import Classes
@@ -85,15 +84,15 @@ ALL = chosen(
 def test_majority_and_mean_are_the_share_of_each_class_that_someone_chose(rows: Any) -> None:
     votes = chosen(rows)
     given_to, of = Counter((IMAGES[i], NAMES[a]) for i, _, a in rows), Counter(IMAGES[i] for i, _, _ in rows)
-    for method in (by_majority, by_mean):
+    for method in ("majority", "mean"):
         for each in (votes, anonymous(votes)):
-            result = method(each)
+            result = aggregate(each, method)
+            assert result.scores.questions.classes == CLASSES
             assert probabilities(result.scores) == {key: count / of[key[0]] for key, count in given_to.items()}
             assert result.facts == {
-                "ties": int(np.count_nonzero(majority(plain(votes)).ties)),
+                "ties": aggregate(plain(votes), "majority").facts["ties"],
                 "without_votes": len(IMAGES) - len(of),
             }
-    assert class_shares(votes).scores.questions.classes == CLASSES
 
 
 @pytest.mark.filterwarnings("ignore:em leaves no item", "ignore:the votes do not support", "ignore:EM was stopped")
@@ -101,7 +100,7 @@ def test_majority_and_mean_are_the_share_of_each_class_that_someone_chose(rows: 
 def test_em_gives_each_class_what_it_gives_each_answer_of_a_plain_item(rows: Any) -> None:
     votes = chosen(rows)
     fitted = fit_dawid_skene(plain(votes))
-    scores = probabilities(by_em(votes).scores)
+    scores = probabilities(aggregate(votes, "em").scores)
     voted = {(IMAGES[i], NAMES[a]) for i, _, a in rows}
     expected = {
         (image, name): value
@@ -118,7 +117,7 @@ def test_calibrated_is_bayes_rule_by_the_matrices_measured_on_golden_images() ->
     experts = expert({IMAGES[i]: NAMES[TRUTH[i]] for i in range(6)})
     model = calibrate(plain(ALL).restrict(np.arange(6)), TRUTH[:6], truths=NAMES)
     expected = posterior(plain(ALL), model).values
-    result = by_calibration(ALL, experts)
+    result = aggregate(ALL, "calibrated", experts=experts)
     assert result.model is not None
     assert result.model.truths == NAMES
     got = probabilities(result.scores)
@@ -130,23 +129,23 @@ def test_an_image_without_votes_was_never_rated_unless_it_is_golden() -> None:
     """Of 11.png nobody chose a class; em keeps golden images at their truth."""
     fewer = chosen([(i, r, a) for i, r, a in zip(ALL.item_ids, ALL.rater_ids, ALL.answer_ids, strict=True) if i < 11])
     experts = expert({IMAGES[0]: "ant", IMAGES[11]: "cow"})
-    for method, images in (
-        (by_majority, IMAGES[:11]),
-        (by_mean, IMAGES[:11]),
-        (by_em, IMAGES[:11]),
-        (lambda votes: by_calibration(votes, experts), IMAGES[:11]),
-        (lambda votes: by_em(votes, experts=experts), IMAGES),
+    for method, golden, images in (
+        ("majority", None, IMAGES[:11]),
+        ("mean", None, IMAGES[:11]),
+        ("em", None, IMAGES[:11]),
+        ("calibrated", experts, IMAGES[:11]),
+        ("em", experts, IMAGES),
     ):
-        result = method(fewer)
+        result = aggregate(fewer, method, experts=golden)
         assert result.scores.images == images
         assert result.facts["without_votes"] == 12 - len(images)
-    assert probabilities(by_em(fewer, experts=experts).scores)["11.png", "cow"] == 1.0
+    assert probabilities(aggregate(fewer, "em", experts=experts).scores)["11.png", "cow"] == 1.0
 
 
 def test_a_class_that_only_experts_name_can_be_the_truth() -> None:
     experts = expert({IMAGES[0]: "elk", IMAGES[1]: "bee"})
-    by_votes = by_em(ALL, experts=experts, smoothing=0.1)
-    for result in (by_calibration(ALL, experts), by_votes):
+    by_votes = aggregate(ALL, "em", experts=experts, smoothing=0.1)
+    for result in (aggregate(ALL, "calibrated", experts=experts), by_votes):
         assert result.model is not None
         assert result.model.truths == ("ant", "bee", "cow", "elk")
     assert probabilities(by_votes.scores)[IMAGES[0], "elk"] == 1.0
@@ -154,15 +153,15 @@ def test_a_class_that_only_experts_name_can_be_the_truth() -> None:
 
 def test_scores_cut_to_label_sets_keep_the_names() -> None:
     original = LabelSets.from_lists(["0.png", "new.png"], [[0], [1]], Classes.from_texts(["ant", "elk"]))
-    cut = label_sets(by_majority(ALL).scores, 0.7, original=original)
+    cut = label_sets(aggregate(ALL, "majority").scores, 0.7, original=original)
     assert cut.classes.names == ("ant", "bee", "cow", "elk")
     named = {image: {cut.classes.names[i] for i in ids} for image, ids in cut.sets().items()}
     assert (named["new.png"], named["5.png"]) == ({"elk"}, {"cow"})
     assert named["0.png"] == set()  # two of three say bee
-    assert label_sets(by_majority(ALL).scores, 0.7).classes == CLASSES
+    assert label_sets(aggregate(ALL, "majority").scores, 0.7).classes == CLASSES
     ids = LabelSets.from_lists(["new.png"], [[1]], Classes(3))  # as many, and names are no ids by their rank
     with pytest.raises(DataError, match=r"^the classes are named in one file and numbered in another"):
-        label_sets(by_majority(ALL).scores, 0.7, original=ids)
+        label_sets(aggregate(ALL, "majority").scores, 0.7, original=ids)
 
 
 COUNTS = (
@@ -174,14 +173,14 @@ COUNTS = (
 @pytest.mark.parametrize(
     ("what", "method"),
     [
-        ("EM", by_em),
-        ("a rater model", lambda votes: by_calibration(votes, expert({IMAGES[0]: "ant"}))),
-        ("a rater model", lambda votes: posterior(votes, by_em(ALL, smoothing=0.1).model)),
+        ("EM", partial(aggregate, method="em")),
+        ("a rater model", lambda votes: aggregate(votes, "calibrated", experts=expert({IMAGES[0]: "ant"}))),
+        ("a rater model", lambda votes: posterior(votes, aggregate(ALL, "em", smoothing=0.1).model)),
         ("measuring raters", rater_reliability),
     ],
 )
 def test_what_needs_raters_is_refused_for_counts(what: str, method: Any) -> None:
-    assert message(method, anonymous(ALL)) == f"{what} needs to know who voted\n{COUNTS}"
+    assert message(method, anonymous(ALL)) == f"{what} needs votes with raters\n{COUNTS}"
 
 
 def test_too_many_classes_for_a_rater_model_are_refused_before_it_is_made() -> None:
@@ -192,16 +191,14 @@ def test_too_many_classes_for_a_rater_model_are_refused_before_it_is_made() -> N
         "too many classes for a rater model\n  allowed: up to 4,096\n  found:   4,097\n"
         "  fix:     take the majority, or split the items into groups with fewer answers"
     )
-    assert message(by_em, votes) == message(by_calibration, votes, votes) == expected
-    assert len(by_majority(votes).scores) == 4_097
+    assert message(aggregate, votes, "em") == expected
+    assert message(aggregate, votes, "calibrated", experts=votes) == expected
+    assert len(aggregate(votes, "majority").scores) == 4_097
 
 
 def test_ids_of_classes_are_no_numbers() -> None:
     votes = replace(ALL, answers=(0, 1, 2), classes=Classes(3))
     assert natural_metric(votes) == "nominal"
-    words = votes_of([(0, 0, 1)], IMAGES, RATERS, ("no", "yes"), classes=Classes.from_texts(["no", "yes"]))
-    assert message(mean, words).startswith("answers have no weights, so they have no mean\n")
-    assert message(mean, votes).startswith("answers have no weights, so they have no mean\n")
 
 
 # --- golden classes -------------------------------------------------------------------------------------------------
@@ -233,7 +230,12 @@ def test_golden_pairs_and_rules_are_the_same_for_scores_of_every_making() -> Non
     experts = expert({IMAGES[i]: NAMES[TRUTH[i]] for i in range(6)})
     original = LabelSets.from_lists(IMAGES, [[(t + (i == 2)) % 3] for i, t in enumerate(TRUTH)], CLASSES)
     unanimous = chosen([(i, rater, t) for i, t in enumerate(TRUTH) for rater in range(3)])
-    made = [by_majority(unanimous), by_mean(unanimous), by_em(unanimous), by_calibration(unanimous, experts)]
+    made = [
+        aggregate(unanimous, "majority"),
+        aggregate(unanimous, "mean"),
+        aggregate(unanimous, "em"),
+        aggregate(unanimous, "calibrated", experts=experts),
+    ]
     for result in made:
         golden = golden_truth(experts, among=[result.scores.questions])
         assert (len(golden), golden.positives) == (18, 6)
@@ -252,7 +254,7 @@ def test_without_a_list_of_classes_golden_pairs_are_of_those_that_are_named() ->
 
 
 def test_a_class_that_nobody_chose_has_0_also_where_experts_answered_questions() -> None:
-    scores = by_majority(chosen([(0, 0, 0), (0, 1, 0), (1, 0, 1)])).scores
+    scores = aggregate(chosen([(0, 0, 0), (0, 1, 0), (1, 0, 1)]), "majority").scores
     asked = Questions.from_columns(["0.png", "0.png", "1.png"], np.array([0, 2, 0]), CLASSES)
     golden = golden_truth(votes_of([(0, 0, 2), (1, 0, 0), (2, 0, 2)], asked, ("eve",)))
     assert precision_recall(scores, golden).values.tolist() == [1.0, 0.0, 0.0]
@@ -307,7 +309,7 @@ def test_a_vote_for_a_class_is_a_yes_to_it_and_a_no_to_each_other_question(rows:
 
 
 def test_rules_of_single_raters_and_shares_follow_from_votes_for_classes() -> None:
-    shares = by_majority(ALL).scores
+    shares = aggregate(ALL, "majority").scores
     golden = golden_truth(expert({IMAGES[i]: NAMES[TRUTH[i]] for i in range(6)}), among=[shares.questions])
     alone, share = simple_rules(golden, votes=ALL, rater_golden=ALL)
     assert alone.variants == RATERS
@@ -322,7 +324,7 @@ def test_rules_of_single_raters_and_shares_follow_from_votes_for_classes() -> No
 def test_scores_say_which_of_them_experts_answers_made() -> None:
     golden_images = {IMAGES[i] for i in range(6)}
     experts = expert({IMAGES[i]: NAMES[TRUTH[i]] for i in range(6)})
-    for made in (by_calibration(ALL, experts), by_em(ALL, experts=experts)):
+    for made in (aggregate(ALL, "calibrated", experts=experts), aggregate(ALL, "em", experts=experts)):
         scores = made.scores
         on_golden = [scores.images[i] in golden_images for i in scores.questions.image_ids]
         assert scores.golden.tolist() == on_golden
@@ -330,7 +332,7 @@ def test_scores_say_which_of_them_experts_answers_made() -> None:
         assert golden.made(scores) is True
         elsewhere = golden_truth(expert({IMAGES[8]: NAMES[TRUTH[8]]}), among=[scores.questions])
         assert elsewhere.made(scores) is False
-    for made in (by_majority(ALL), by_mean(ALL), by_em(ALL)):
+    for made in (aggregate(ALL, "majority"), aggregate(ALL, "mean"), aggregate(ALL, "em")):
         assert made.scores.golden is None
         assert golden.made(made.scores) is None
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from reassess.aggregation import dependence as module
+from reassess.aggregation import agreement as module
+from reassess.aggregation.agreement import Dependence, dependence
 from reassess.aggregation.dawid_skene import fit_dawid_skene
-from reassess.aggregation.dependence import Dependence, dependence
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from tests.helpers import WORDS

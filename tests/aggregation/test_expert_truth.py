@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.expert_truth import expert_answer, expert_truth, expert_validity
+from reassess.aggregation.golden import expert_answer, expert_truth, expert_validity
 from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation import krippendorff
-from reassess.aggregation.krippendorff import alpha, coincidences, natural_metric
+from reassess.aggregation import agreement as krippendorff
+from reassess.aggregation.agreement import alpha, coincidences, natural_metric
 from reassess.core.votes import Votes
 from tests.helpers import votes_of
 

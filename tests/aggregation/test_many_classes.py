@@ -10,16 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.aggregation.aggregate import by_calibration, by_em, by_majority
-from reassess.aggregation.calibration import calibrate, row_shares
+from reassess.aggregation.aggregate import aggregate
+from reassess.aggregation.calibration import calibrate, posterior
 from reassess.aggregation.candidate_classes import (
-    Candidates,
-    ManyClassesFit,
+    CandidateFit,
+    CandidateVotes,
+    CellSteps,
     calibrated_on_candidates,
     fit_many_classes,
 )
-from reassess.aggregation.dawid_skene import Pinned, fit_dawid_skene
-from reassess.aggregation.posteriors import many_classes, posterior
+from reassess.aggregation.dawid_skene import fit_dawid_skene
+from reassess.aggregation.em import Pinned, many_classes, row_shares
 from reassess.core.classes import Classes
 from reassess.core.votes import Votes
 from reassess.errors import ConvergenceWarning, DataError
@@ -55,7 +56,7 @@ def with_every_class(seed: int) -> Votes:
     )
 
 
-def fitted(votes: Votes, pinned: Ints | None = None, **options: Any) -> ManyClassesFit:
+def fitted(votes: Votes, pinned: Ints | None = None, **options: Any) -> CandidateFit:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         free = np.full(len(votes.items), -1)
@@ -85,7 +86,7 @@ def test_it_is_the_dense_model_where_every_class_is_a_candidate(
     assert many.converged
 
 
-def objective(votes: Votes, fit: ManyClassesFit, added: float) -> float:
+def objective(votes: Votes, fit: CandidateFit, added: float) -> float:
     """Log likelihood among candidates plus log density, without pooling, of the model that follows from a posterior."""
     pairs = zip(fit.candidates.items.tolist(), fit.candidates.classes.tolist(), strict=True)
     q = dict(zip(pairs, fit.posterior.tolist(), strict=True))
@@ -162,11 +163,11 @@ def test_a_rater_who_voted_on_golden_items_alone_counts_in_the_mean_matrix() -> 
     np.testing.assert_allclose(fit.of(later).values[:20], np.tile(fit.prior, (20, 1)))  # they have no vote
 
 
-def test_a_row_without_a_count_is_uniform() -> None:
+def test_row_without_a_count_is_uniform() -> None:
     votes, _ = cast_votes(0, items=5, raters=2, classes=4, each=2)
-    pairs = Candidates.of(votes, np.full(5, -1))
-    logs = pairs.log_matrices(np.zeros(len(pairs.cells)), np.zeros(len(pairs.rows)), np.zeros((4, 4)))
-    np.testing.assert_allclose(logs, -math.log(4))
+    pairs = CandidateVotes.of(votes, np.full(5, -1))
+    steps = CellSteps(pairs, np.zeros((4, 4)), 0.0)
+    np.testing.assert_allclose(steps.maximize(np.zeros(len(pairs.cells)), np.ones(4)).logs, -math.log(4))
 
 
 def test_three_hundred_classes_are_as_good_as_the_majority_or_better_by_em_and_by_calibration() -> None:
@@ -174,7 +175,11 @@ def test_three_hundred_classes_are_as_good_as_the_majority_or_better_by_em_and_b
     experts = Votes.from_columns(
         votes.items[:400], np.arange(400), np.zeros(400, int), truth[:400], ("expert",), votes.answers
     )
-    results = {"majority": by_majority(votes), "em": by_em(votes), "calibrated": by_calibration(votes, experts)}
+    results = {
+        "majority": aggregate(votes, "majority"),
+        "em": aggregate(votes, "em"),
+        "calibrated": aggregate(votes, "calibrated", experts=experts),
+    }
     right = {name: (result.posterior.most_likely()[400:] == truth[400:]).mean() for name, result in results.items()}
     assert many_classes(votes)
     assert right["em"] >= right["majority"] - 0.01
@@ -195,7 +200,7 @@ def test_of_images_the_candidates_are_the_scores() -> None:
         names,
         classes=Classes.from_texts(names),
     )
-    result = by_em(chosen)
+    result = aggregate(chosen, "em")
     questions, _ = chosen.counts_by_class()
     assert (result.model, result.facts["without_votes"], result.facts["converged"]) == (None, 1, True)
     assert result.scores.questions.class_ids.tolist() == questions.class_ids.tolist()
@@ -224,7 +229,7 @@ def test_all_classes_were_asked_about_whatever_their_number(classes: int) -> Non
         images[:50], np.arange(50), np.zeros(50, int), truth[:50], ("e",), names, classes=Classes.from_texts(names)
     )
     assert many_classes(chosen) == (classes > 256)
-    for result in (by_em(chosen), by_calibration(chosen, experts)):
+    for result in (aggregate(chosen, "em"), aggregate(chosen, "calibrated", experts=experts)):
         assert result.posterior.exclusive
         assert result.scores.exclusive
 
@@ -233,7 +238,7 @@ def test_all_classes_were_asked_about_whatever_their_number(classes: int) -> Non
 def test_em_warns_of_classes_that_it_leaves_no_item(classes: int) -> None:
     votes, _ = cast_votes(0, items=classes, raters=7, classes=classes, each=3)
     with pytest.warns(match="em leaves no item to"):
-        by_em(votes)
+        aggregate(votes, "em")
 
 
 def test_an_error_says_how_many_classes_there_may_be_and_that_they_need_pooling() -> None:

@@ -1,25 +1,36 @@
-"""A curve is called by its file and how honest it is; scores that follow from golden answers get a second one."""
+"""Curves of given scores, and of scores made again without the golden answers that judge them."""
 
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pytest
 
-from reassess.aggregation.aggregate import by_majority
-from reassess.aggregation.curves import Curve, precision_recall
-from reassess.aggregation.golden import golden_truth
-from reassess.aggregation.golden_items import image_folds
-from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
-from reassess.aggregation.provenance import find_provenance, likely_makings
-from reassess.aggregation.recipe import real_scores
-from reassess.aggregation.thresholds import Goal
-from reassess.core.benchmark import REAL_RECIPE
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
-from tests.helpers import CURVE, WORDS
+from reassess.aggregation import (
+    Curve,
+    Goal,
+    Golden,
+    MeasuredCurve,
+    Point,
+    Rule,
+    aggregate,
+    curve_points,
+    golden_truth,
+    image_folds,
+    left_out_scores,
+    measure_curves,
+    operating_point,
+    precision_recall,
+)
+from reassess.core import Classes, LabelSets, Questions, Scores, Votes
+from tests.helpers import CURVE, WORDS, code_of, votes_of
+
+# --- a curve and its points -----------------------------------------------------------------------------------------
 
 
-def test_a_measured_curve_is_called_by_its_file_and_how_honest_it_is() -> None:
+def test_curve_is_named_by_its_file_and_what_was_left_out() -> None:
     def name(in_sample: bool | None, left_out: str | None = None) -> str:
         return MeasuredCurve("s.npz", Curve(CURVE.golden, CURVE.values, in_sample), left_out).name
 
@@ -46,62 +57,280 @@ def test_json_of_a_curve_is_as_the_contract_says() -> None:
     }
 
 
-def rated(raters: int, seed: int) -> Votes:
-    """Votes of some raters on eight pairs of four images, right four times of five."""
-    rng = np.random.default_rng(seed)
-    questions = Questions.from_columns(list("aabbccdd"), np.tile([0, 1], 4))
-    valid = np.tile([True, False], (raters, 4))
-    answers = np.where(valid ^ (rng.random(valid.shape) < 0.2), 2, 0)
-    rater, item = np.indices(valid.shape)
-    names = tuple(range(raters))
-    return Votes.from_columns(questions, item.ravel(), rater.ravel(), answers.ravel(), names, WORDS)
+TWO = Questions.from_columns(["a", "b"], np.array([1, 1]))
+OF_TWO = Curve(Golden(TWO, np.array([True, False])), np.array([0.9, 0.25]), in_sample=True)
 
 
-def test_scores_that_follow_from_golden_answers_are_measured_again_without_what_is_judged() -> None:
-    votes, experts, rater_golden, recipe = (
-        rated(4, 0),
-        rated(5, 1),
-        rated(4, 2),
-        replace(REAL_RECIPE, original_below=None),
-    )
-    scores = real_scores(votes, experts, rater_golden, None, recipe=recipe)
-    makings = likely_makings(votes, experts, published=recipe)
-    origin = find_provenance(scores, votes, experts, rater_golden, makings)
-    golden, goal = golden_truth(experts), Goal("threshold", 0.5)
-    first, each = measure_curves("mine", scores, golden, origin=origin, leave_out="image", goal=goal)
-    assert (first.name, first.left_out, each.left_out) == ("mine, in-sample", None, "each image left out")
-    assert each.curve.values.tolist() == precision_recall(origin.left_out(), golden, in_sample=False).values.tolist()
-    assert first.chosen is not None
-    assert first.chosen.point.threshold == 0.5
-    _, halves = measure_curves("mine", scores, golden, origin=origin, leave_out=2)
-    expected = precision_recall(origin.left_out(image_folds(4, 2)), golden, in_sample=False)
-    assert (halves.left_out, halves.curve.values.tolist()) == ("2 folds left out", expected.values.tolist())
-    assert halves.chosen is None
+def chosen(goal: str) -> MeasuredCurve:
+    point = operating_point(OF_TWO, Goal.parse(goal), Scores(TWO, OF_TWO.values))
+    return MeasuredCurve(file="s.npz", curve=OF_TWO, left_out="each image left out", chosen=point)
 
 
-def test_scores_of_unknown_origin_have_one_curve_whatever_is_asked_for() -> None:
-    scores = Scores(CURVE.golden.questions, CURVE.values)
-    (curve,) = measure_curves("mine", scores, CURVE.golden, leave_out="image")
-    assert (curve.name, curve.curve.in_sample) == ("mine", None)
+def test_columns_have_an_entry_for_each_point_and_none_or_nan_without_a_value() -> None:
+    point = Point(threshold=None, hits=0, kept=0, valid=1)
+    rule = Rule(name="one rater: yes", variants=(7,), points=(point,), file="rg.npz")
+    columns = curve_points([chosen("f1")], [rule])
+    assert {name: column.tolist() for name, column in columns.items() if column.dtype != np.float64} == {
+        "file": ["s.npz", "s.npz", "rg.npz"],
+        "rule": [None, None, "one rater: yes"],
+        "variant": [None, None, "7"],
+        "left_out": ["each image left out", "each image left out", None],
+        "in_sample": [True, True, False],
+        "chosen": [True, False, False],
+        "hits": [1, 1, 0],
+        "kept": [1, 2, 0],
+        "valid": [1, 1, 1],
+    }
+    np.testing.assert_array_equal(columns["threshold"], [0.9, 0.25, np.nan])
+    np.testing.assert_array_equal(columns["precision"], [1, 0.5, np.nan])
+    np.testing.assert_array_equal(columns["recall"], [1, 1, 0])
 
 
-def test_what_the_scores_say_of_golden_answers_goes_before_what_else_is_known() -> None:
-    questions, golden = CURVE.golden.questions, CURVE.golden
-    for said, given, expected in [
+def test_without_curves_and_rules_the_columns_are_empty() -> None:
+    columns = curve_points([])
+    assert {len(column) for column in columns.values()} == {0}
+    assert [columns[name].dtype for name in ("chosen", "kept", "recall")] == [np.bool_, np.int64, np.float64]
+
+
+@pytest.mark.parametrize(("threshold", "row"), [(1.0, 0), (0.5, 1), (0.1, 2)])
+def test_chosen_threshold_between_scores_has_a_row_of_its_own(threshold: float, row: int) -> None:
+    columns = curve_points([chosen(f"threshold={threshold}")])
+    assert columns["threshold"].tolist() == sorted([0.9, 0.25, threshold], reverse=True)
+    assert np.flatnonzero(columns["chosen"]).tolist() == [row]
+
+
+@pytest.mark.parametrize(
+    ("golden", "in_sample", "expected"),
+    [
         (None, None, None),
         (None, True, True),
         ([True, False, False], None, True),
         ([True, False, False], False, True),
         ([False, False, False], True, False),
-    ]:
-        scores = Scores(questions, CURVE.values, golden=None if said is None else np.array(said))
-        (curve,) = measure_curves("mine", scores, golden, in_sample=given)
-        assert curve.curve.in_sample is expected
+    ],
+)
+def test_golden_answers_of_the_scores_go_before_what_else_is_known(
+    golden: list[bool] | None, in_sample: bool | None, expected: bool | None
+) -> None:
+    scores = Scores(CURVE.golden.questions, CURVE.values, golden=None if golden is None else np.array(golden))
+    (curve,) = measure_curves("mine", scores, CURVE.golden, in_sample=in_sample)
+    assert curve.curve.in_sample is expected
 
 
-def test_scores_that_no_golden_answer_made_have_one_curve_and_are_not_in_sample() -> None:
-    votes, experts = rated(4, 0), rated(5, 1)
-    scores = by_majority(votes).scores
-    origin = find_provenance(scores, votes, experts, votes, likely_makings(votes, experts))
-    (curve,) = measure_curves("mine", scores, golden_truth(experts), origin=origin, leave_out="image")
+# --- the published scores -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def answers(real_votes: Callable[[str], Votes]) -> dict[str, Votes]:
+    """The votes on golden pairs in the main job, the experts', and the raters' golden ones."""
+    votes, experts, raters = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
+    return {"votes": votes.restrict(votes.find(experts.items)), "experts": experts, "rater_golden": raters}
+
+
+def test_published_scores_have_the_measured_curve_without_each_image(
+    real_scores: Scores, answers: dict[str, Any], real_original: LabelSets
+) -> None:
+    """Average precision 0.8910; precision and recall at 0.8 unchanged."""
+    scores, golden = replace(real_scores, method="imagenet-real"), golden_truth(answers["experts"])
+    given, left_out = measure_curves("ReaL", scores, golden, **answers, original=real_original, leave_out="image")
+    assert (given.curve.in_sample, left_out.curve.in_sample) == (True, False)
+    assert round(left_out.curve.average_precision, 4) == 0.8910
+    point = left_out.curve.at(0.8)
+    assert (round(point.precision.value, 5), round(point.recall.value, 5)) == (0.89767, 0.77823)
+
+
+def test_scores_without_the_original_label_are_made_again_without_it(answers: dict[str, Any]) -> None:
+    golden = golden_truth(answers["experts"])
+    alone = aggregate(method="imagenet-real", **answers).scores
+    assert alone.method == "imagenet-real, original=false"
+    given, left_out = measure_curves("alone", alone, golden, **answers, leave_out="image")
+    assert round(given.curve.average_precision, 4) == 0.8940
+    assert round(left_out.curve.average_precision, 4) == 0.8916
+    _, folds = measure_curves("alone", alone, golden, **answers, leave_out=155)
+    assert folds.curve.values.tolist() == left_out.curve.values.tolist()
+
+
+# --- every method, left out -----------------------------------------------------------------------------------------
+
+NAMES = ("ant", "bee", "cow")
+IMAGES = tuple(f"{i}.png" for i in range(16))
+CLASSES = Classes.from_texts(NAMES)
+# Three raters choose a class for each image, and are right three times of four; an expert judges nine images.
+RNG = np.random.default_rng(1)
+TRUTH = RNG.integers(0, 3, 16)
+CHOICES = [
+    (i, r, int(TRUTH[i]) if RNG.random() < 0.75 else int(RNG.integers(0, 3))) for i in range(16) for r in range(3)
+]
+GOLDEN = [(i, 0, int(TRUTH[i])) for i in range(9)]
+RATERS = ("ann", "bo", "cy")
+
+
+def choices(rows: Sequence[Sequence[int]], raters: Sequence[str] = RATERS) -> Votes:
+    return votes_of(rows, IMAGES, raters, NAMES, classes=CLASSES)
+
+
+def expert(rows: Sequence[Sequence[int]]) -> Votes:
+    """One expert's class of some images, made of rows and not cut from other votes."""
+    places = [(place, 0, answer) for place, (_, _, answer) in enumerate(rows)]
+    return votes_of(places, tuple(IMAGES[i] for i, _, _ in rows), ("eve",), NAMES, classes=CLASSES)
+
+
+def asked(rows: Sequence[Sequence[int]], images: Sequence[int], raters: Sequence[str]) -> Votes:
+    """The same as answers to three questions on each image: yes to one class and no to the others."""
+    questions = Questions.from_columns(
+        [IMAGES[i] for i in images for _ in NAMES], np.tile(np.arange(3), len(images)), CLASSES
+    )
+    place = {image: row for row, image in enumerate(images)}
+    votes = [(3 * place[i] + c, r, 2 * (c == chosen)) for i, r, chosen in rows for c in range(3)]
+    return votes_of(votes, questions, raters, WORDS)
+
+
+def expert_on_questions(rows: Sequence[Sequence[int]]) -> Votes:
+    """One expert's answers on all classes of some images."""
+    return asked(rows, [i for i, _, _ in rows], ("eve",))
+
+
+SINGLE = (choices(CHOICES), expert)
+ASKED = (asked(CHOICES, range(16), RATERS), expert_on_questions)
+OF_IMAGES = LabelSets.from_lists(IMAGES, [[int(t)] for t in np.roll(TRUTH, 1)], CLASSES)
+METHODS: Mapping[str, tuple[str, dict[str, Any]]] = {
+    "calibrated": ("calibrated", {"at_least": 1}),
+    "calibrated, other numbers": ("calibrated", {"pooling": 1.5, "smoothing": 0.25}),
+    "calibrated, original labels": ("calibrated", {"original": OF_IMAGES}),
+    "em with golden items": ("em", {"at_least": 1}),
+    "em": ("em", {}),
+    "majority": ("majority", {}),
+    "mean": ("mean", {}),
+}
+BY_GOLDEN = ("calibrated", "calibrated, other numbers", "calibrated, original labels", "em with golden items")
+
+
+def table(scores: Scores, images: Sequence[str] = IMAGES) -> dict[tuple[str, int], float]:
+    questions = scores.questions
+    pairs = zip([questions.images[i] for i in questions.image_ids], questions.class_ids.tolist(), strict=True)
+    return {pair: v for pair, v in zip(pairs, scores.values.tolist(), strict=True) if pair[0] in images}
+
+
+@pytest.mark.filterwarnings("ignore:em leaves no item", "ignore:the votes do not support")
+@pytest.mark.parametrize(
+    ("world", "name"),
+    [
+        *(pytest.param(SINGLE, name, id=f"single, {name}") for name in METHODS if "original" not in name),
+        *(pytest.param(ASKED, name, id=f"asked, {name}") for name in METHODS),
+    ],
+)
+def test_leaving_an_image_out_is_making_the_scores_anew_from_the_other_golden_answers(world: Any, name: str) -> None:
+    """For each golden image, against the method itself on golden answers that never held the image."""
+    votes, experts_of = world
+    method, options = METHODS[name]
+
+    def make(rows: Sequence[Sequence[int]]) -> Scores:
+        golden = {"experts": experts_of(rows)} if name in BY_GOLDEN else {}
+        return aggregate(votes, method, **golden, **options).scores
+
+    scores, experts = make(GOLDEN), experts_of(GOLDEN)
+    folds = image_folds(9, 3)
+    for leave_out, fold_of in (("image", np.arange(9)), (3, folds)):
+        left_out = left_out_scores(scores, votes, experts, None, options.get("original"), leave_out)
+        if name not in BY_GOLDEN:
+            assert left_out is None
+            continue
+        expected: dict[tuple[str, int], float] = {}
+        for fold in range(fold_of.max() + 1):
+            others = [row for row, number in zip(GOLDEN, fold_of, strict=True) if number != fold]
+            judged = [IMAGES[row[0]] for row, number in zip(GOLDEN, fold_of, strict=True) if number == fold]
+            expected |= table(make(others), judged)
+        assert table(left_out) == pytest.approx(expected, abs=1e-12)
+        given = table(scores, [IMAGES[i] for i, _, _ in GOLDEN])
+        assert table(left_out) != pytest.approx(given, abs=1e-9)
+
+
+def test_second_curve_is_of_the_left_out_scores() -> None:
+    votes, experts_of = ASKED
+    experts = experts_of(GOLDEN)
+    scores, golden = aggregate(votes, "calibrated", experts=experts).scores, golden_truth(experts)
+    goal = Goal("threshold", 0.5)
+    first, each = measure_curves("mine", scores, golden, votes=votes, experts=experts, leave_out="image", goal=goal)
+    assert (first.name, first.left_out, each.left_out) == ("mine, in-sample", None, "each image left out")
+    left_out = left_out_scores(scores, votes, experts, None, None, "image")
+    assert each.curve.values.tolist() == precision_recall(left_out, golden).values.tolist()
+    assert first.chosen is not None
+    assert first.chosen.point.threshold == 0.5
+    _, halves = measure_curves("mine", scores, golden, votes=votes, experts=experts, leave_out=2)
+    assert (halves.left_out, halves.chosen) == ("2 folds left out", None)
+
+
+def test_scores_made_without_golden_answers_have_one_curve_that_is_not_in_sample() -> None:
+    votes, experts_of = ASKED
+    experts = experts_of(GOLDEN)
+    scores = aggregate(votes, "majority").scores
+    (curve,) = measure_curves("mine", scores, golden_truth(experts), votes=votes, experts=experts, leave_out="image")
     assert (curve.left_out, curve.curve.in_sample) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "expected"),
+    [
+        ("unknown", {}, "unknown-method"),
+        ("magic", {}, "unknown-name"),
+        ("calibrated, magic=1", {}, "unknown-name"),
+        ("calibrated, pooling", {}, "unknown-method"),
+        ("calibrated, original=true", {}, "needs-original"),
+        ("calibrated", {"votes": None}, "needs-votes"),
+        ("calibrated", {"leave_out": 1}, "out-of-range"),
+        ("calibrated", {"leave_out": 10}, "out-of-range"),
+    ],
+)
+def test_scores_that_cannot_be_made_again_are_an_error(method: str, options: dict[str, Any], expected: str) -> None:
+    votes, experts_of = ASKED
+    experts = experts_of(GOLDEN)
+    scores = replace(aggregate(votes, "majority").scores, method=method)
+    given = {"votes": votes, "experts": experts, "leave_out": "image"} | options
+    assert code_of(measure_curves, "mine", scores, golden_truth(experts), **given) == expected
+
+
+def test_only_golden_image_cannot_be_left_out() -> None:
+    votes, experts = SINGLE[0], expert(GOLDEN[:1])
+    scores = aggregate(votes, "calibrated", experts=experts).scores
+    assert code_of(left_out_scores, scores, votes, experts, None, None, "image") == "out-of-range"
+
+
+def test_warnings_of_em_are_not_repeated_for_each_image() -> None:
+    few = choices([(0, 0, 0), (1, 0, 0), (2, 0, 1), (3, 0, 0)], ("ann",))
+    experts = expert([(0, 0, 0), (1, 0, 0)])
+    with pytest.warns(match="em leaves no item to"):
+        scores = aggregate(few, "em", experts=experts).scores
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        left_out_scores(scores, few, experts, None, None, "image")
+
+
+def test_class_that_only_the_left_out_expert_names_stays_a_class_and_is_not_the_image_s() -> None:
+    votes = votes_of([row for row in CHOICES if row[2] < 2], IMAGES, RATERS, NAMES[:2], classes=CLASSES)
+    experts = expert([(0, 0, 2), (1, 0, 0), (2, 0, 1)])
+    scores = aggregate(votes, "calibrated", experts=experts).scores
+    left_out = table(left_out_scores(scores, votes, experts, votes, None, "image"))
+    assert 0 < left_out[IMAGES[0], 2] < 0.02  # of the prior's shared items alone: no other golden image is of it
+    assert sum(left_out[IMAGES[0], i] for i in range(3)) == pytest.approx(1)
+
+
+def test_progress_is_told_fold_by_fold() -> None:
+    votes, experts = SINGLE[0], expert(GOLDEN)
+    scores = aggregate(votes, "calibrated", experts=experts).scores
+    told: list[int] = []
+
+    def track(numbers: Sequence[int]) -> Iterator[int]:
+        for number in numbers:
+            told.append(number)
+            yield number
+
+    left_out_scores(scores, votes, experts, None, None, 3, track=track)
+    assert told == [0, 1, 2]
+
+
+def test_folds_are_even_seeded_and_hold_every_image() -> None:
+    folds = image_folds(155, 10)
+    assert sorted(np.bincount(folds).tolist()) == [15] * 5 + [16] * 5
+    np.testing.assert_array_equal(folds, image_folds(155, 10))
+    assert (folds != image_folds(155, 10, seed=1)).any()
+    assert [code_of(image_folds, 7, number) for number in (1, 0, 8)] == ["out-of-range"] * 3

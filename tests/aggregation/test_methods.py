@@ -1,11 +1,12 @@
 import warnings
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from reassess.aggregation.aggregate import by_calibration, by_em, by_majority, by_mean, likely_recipes
+from reassess.aggregation.aggregate import aggregate
 from reassess.aggregation.recipe import real_scores
+from reassess.aggregation.relabelling import likely_recipes
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.benchmark import REAL_RECIPE, Recipe
 from reassess.core.items import Items
@@ -13,7 +14,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError, ReassessWarning
-from tests.helpers import votes_of
+from tests.helpers import code_of, votes_of
 
 ITEMS = ("w", "x", "y", "z")
 NO, MAYBE, YES = range(3)
@@ -41,19 +42,19 @@ def experts(pairs: Questions) -> Votes:
 
 
 def test_the_mean_of_questions_is_a_score_for_each_question(pair_votes: Votes) -> None:
-    values = by_mean(pair_votes).scores
+    values = aggregate(pair_votes, "mean").scores
     assert values.values.tolist() == [1.0, 0.25, 0.5, 1.0]
 
 
 def test_the_majority_of_questions_is_the_share_of_yes_and_ties_are_counted(pair_votes: Votes) -> None:
-    result = by_majority(pair_votes)
+    result = aggregate(pair_votes, "majority")
     assert result.scores.values.tolist() == [1.0, 0.0, 0.5, 1.0]
     assert result.facts == {"ties": 2, "without_votes": 0}
 
 
 def test_items_without_votes_are_left_out_by_mean_and_majority_and_counted() -> None:
     votes = votes_on(ITEMS, [(0, 0, YES), (3, 0, NO)])
-    for result in (by_mean(votes), by_majority(votes)):
+    for result in (aggregate(votes, "mean"), aggregate(votes, "majority")):
         assert result.posterior.items == ("w", "z")
         assert result.facts["without_votes"] == 2
 
@@ -61,7 +62,7 @@ def test_items_without_votes_are_left_out_by_mean_and_majority_and_counted() -> 
 def test_the_mean_of_codes_that_are_no_probabilities_is_an_error() -> None:
     votes = votes_on(ITEMS, [(0, 0, 0), (1, 0, 1)], answers=(1, 2))
     with pytest.raises(DataError) as caught:
-        by_mean(votes)
+        aggregate(votes, "mean")
     assert str(caught.value) == (
         "the mean of these answers is not a probability\n"
         "  allowed: no, maybe, yes, or codes from 0 to 1\n"
@@ -82,17 +83,17 @@ def test_calibration_takes_the_raters_own_votes_on_golden_items_where_no_others_
         None,
         recipe=Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=0.0, pooling=4.0),
     )
-    given = by_calibration(pair_votes, judged, rater_golden=golden).scores
+    given = aggregate(pair_votes, "calibrated", experts=judged, rater_golden=golden).scores
     assert given.values.tolist() == expected.values.tolist()
-    without = by_calibration(pair_votes, judged).scores
+    without = aggregate(pair_votes, "calibrated", experts=judged).scores
     assert without.values.tolist() == expected.values.tolist()
 
 
 def test_the_original_label_votes_in_a_calibration(pair_votes: Votes, experts: Votes) -> None:
     original = LabelSets.from_lists(["a", "b"], [[0], [1]])
     judged = experts.restrict(np.array([0, 1]))
-    result = by_calibration(pair_votes, judged, original=original)
-    alone = by_calibration(pair_votes, judged)
+    result = aggregate(pair_votes, "calibrated", experts=judged, original=original)
+    alone = aggregate(pair_votes, "calibrated", experts=judged)
     assert (np.sign(result.scores.values - alone.scores.values) == [1, -1, -1, 1]).all()
     assert result.model is not None
     assert result.model.raters == ("rater 0", "rater 1", "original label")
@@ -109,7 +110,7 @@ def test_calibration_of_plain_items_finds_the_answer_that_good_raters_give() -> 
     items = tuple(range(400))
     votes = votes_on(items, rows, answers=("cat", "dog", "fox"))
     experts = votes_on(items[:100], [(item, 0, int(truth[item])) for item in range(100)], answers=("cat", "dog", "fox"))
-    result = by_calibration(votes, experts, truths_are_answers=True).posterior
+    result = aggregate(votes, "calibrated", experts=experts, truths_are_answers=True).posterior
     assert result.truths == ("cat", "dog", "fox")
     assert (result.most_likely() == truth).mean() > 0.93
 
@@ -118,7 +119,7 @@ def test_original_labels_of_plain_items_are_an_error() -> None:
     votes = votes_on(ITEMS, [(0, 0, YES), (1, 0, NO)])
     original = LabelSets.from_lists(["w"], [[0]])
     with pytest.raises(DataError) as caught:
-        by_calibration(votes, votes, original=original)
+        aggregate(votes, "calibrated", experts=votes, original=original)
     assert str(caught.value) == ("original labels can vote only on (image, class) questions\n  fix:     leave them out")
 
 
@@ -126,29 +127,54 @@ def test_golden_items_that_nobody_voted_on_are_an_error() -> None:
     votes = votes_on(ITEMS, [(0, 0, YES), (1, 0, NO)])
     experts = votes_on(("elsewhere",), [(0, 0, YES)])
     with pytest.raises(DataError) as caught:
-        by_calibration(votes, experts)
+        aggregate(votes, "calibrated", experts=experts)
     assert str(caught.value) == (
         "no golden item has a vote\n"
         "  fix:     check that all files name the items alike, or give the raters' votes on golden items"
     )
 
 
-def test_scores_of_unknown_making_may_follow_by_each_rule_once() -> None:
-    published = REAL_RECIPE
+def test_label_sets_may_follow_by_each_rule_once() -> None:
     own = Recipe(experts_at_least=None, original_experts_at_least=None, original_below=None, smoothing=0.0, pooling=4.0)
-    two = replace(own, experts_at_least=2, original_experts_at_least=2)
-    assert likely_recipes() == (own,)
-    assert likely_recipes(own) == (own,)
-    assert likely_recipes(two, at_least=2) == (two,)
-    assert likely_recipes(published, at_least=4) == (
-        published,
-        replace(published, experts_at_least=4),
-        replace(own, experts_at_least=4, original_experts_at_least=4),
-    )
+    assert likely_recipes() == likely_recipes(own) == (own,)
+    assert likely_recipes(REAL_RECIPE) == (REAL_RECIPE, own)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "expected"),
+    [
+        ("magic", {}, "unknown-name"),
+        ("calibrated", {}, "needs-golden"),
+        ("imagenet-real", {}, "needs-golden"),
+        ("majority", {"pooling": 2}, "unused-option"),
+        ("mean", {"at_least": 2}, "unused-option"),
+        ("em", {"original": LabelSets.from_lists(["a"], [[0]])}, "unused-option"),
+        ("em", {"pooling": -1}, "out-of-range"),
+    ],
+)
+def test_options_that_do_not_fit_the_method_are_an_error(
+    pair_votes: Votes, method: str, options: dict[str, Any], expected: str
+) -> None:
+    assert code_of(aggregate, pair_votes, method, **options) == expected
+
+
+def test_method_and_unusual_options_are_recorded(pair_votes: Votes, experts: Votes) -> None:
+    judged = experts.restrict(np.array([0, 1]))
+    original = LabelSets.from_lists(["a", "b"], [[0], [1]])
+
+    def recorded(method: str, **options: Any) -> str:
+        return aggregate(pair_votes, method, **options).scores.method
+
+    assert recorded("majority") == "majority"
+    assert recorded("em", experts=judged, pooling=4, truths_are_answers=False) == "em"
+    assert recorded("em", pooling=2, at_least=None) == "em, pooling=2"
+    assert recorded("calibrated", experts=judged, original=original) == "calibrated, original=true"
+    assert recorded("imagenet-real", experts=judged, original=original, at_least=2) == "imagenet-real, at_least=2"
+    assert recorded("auto", experts=judged, smoothing=0.5) == "em, smoothing=0.5"
 
 
 def test_em_keeps_golden_items_at_the_experts_truth(pair_votes: Votes, experts: Votes) -> None:
-    result = by_em(pair_votes, experts=experts)
+    result = aggregate(pair_votes, "em", experts=experts)
     assert result.scores.values[:2].tolist() == [1.0, 0.0]
     assert result.facts["converged"] is True
 
@@ -159,13 +185,13 @@ def test_a_truth_that_em_leaves_no_item_to_is_warned_of() -> None:
     ]
     votes = votes_on(("a", "b"), rows, ("x", "y"))
     with pytest.warns(ReassessWarning) as warned:
-        by_em(votes, truths_are_answers=True, smoothing=1, pooling=0)
+        aggregate(votes, "em", truths_are_answers=True, smoothing=1, pooling=0)
     assert [str(each.message) for each in warned.list[:1]] == [
         "em leaves no item to x: the raters' mistakes explain every vote without it. Golden items keep truths apart"
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        by_em(votes, truths_are_answers=True)
+        aggregate(votes, "em", truths_are_answers=True)
 
 
 def outvoted(share: float) -> Votes:
@@ -178,7 +204,7 @@ def outvoted(share: float) -> Votes:
 
 def test_em_of_many_classes_that_contradicts_one_clear_majority_in_five_says_so() -> None:
     with pytest.warns(ReassessWarning) as warned:
-        by_em(outvoted(0.3))
+        aggregate(outvoted(0.3), "em")
     told = [str(each.message) for each in warned if "em contradicts" in str(each.message)]
     assert told == [
         "em contradicts more than half of the votes on 89 of 300 items that have such a majority: look at some of "
@@ -188,8 +214,8 @@ def test_em_of_many_classes_that_contradicts_one_clear_majority_in_five_says_so(
 
 def test_what_an_item_can_be_follows_from_the_votes() -> None:
     votes = votes_on(ITEMS, [(0, 0, 0), (0, 1, 0), (1, 0, 1), (1, 1, 1)], answers=("cat", "dog"))
-    plain = by_em(votes, truths_are_answers=True)
-    assert by_em(votes).posterior.values.tolist() == plain.posterior.values.tolist()
+    plain = aggregate(votes, "em", truths_are_answers=True)
+    assert aggregate(votes, "em").posterior.values.tolist() == plain.posterior.values.tolist()
 
 
 @pytest.mark.parametrize(("answer", "one", "other"), [(YES, "valid", "invalid"), (NO, "invalid", "valid")])
@@ -198,7 +224,7 @@ def test_golden_items_of_one_truth_alone_are_warned_of(
 ) -> None:
     alone = votes_on(pairs, [(0, 0, answer), (1, 0, answer)])
     with pytest.warns(ReassessWarning) as caught:
-        by_calibration(pair_votes, alone)
+        aggregate(pair_votes, "calibrated", experts=alone)
     assert [str(each.message) for each in caught] == [
         f"all golden items of known truth are {one}: how raters answer on {other} ones was not measured, and nothing "
         "tells a good rater from a bad one"

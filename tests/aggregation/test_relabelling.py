@@ -9,8 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reassess.aggregation.aggregate import calibrated_recipe
-from reassess.aggregation.recipe import real_scores
+from reassess.aggregation.recipe import calibrated_recipe, real_scores
 from reassess.aggregation.relabelling import relabel
 from reassess.aggregation.thresholds import label_sets
 from reassess.core.benchmark import REAL_RECIPE, Recipe

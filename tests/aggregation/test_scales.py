@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.aggregation.aggregate import Aggregation, by_calibration, by_em, by_majority, by_mean
+from reassess.aggregation.aggregate import aggregate
 from reassess.aggregation.baseline_rules import simple_rules
 from reassess.aggregation.golden import golden_truth
 from reassess.aggregation.golden_items import golden_votes
+from reassess.aggregation.methods import Aggregation
 from reassess.aggregation.reliability import rater_reliability
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
@@ -39,11 +40,11 @@ def cast(answers: Any, *, never: int | None = None) -> Votes:
 
 
 METHODS: dict[str, Callable[[Votes, Votes], Aggregation]] = {
-    "majority": lambda votes, _: by_majority(votes),
-    "mean": lambda votes, _: by_mean(votes),
-    "em": lambda votes, _: by_em(votes),
-    "em, with golden items": lambda votes, experts: by_em(votes, experts=experts.restrict(np.arange(10))),
-    "calibrated": lambda votes, experts: by_calibration(votes, experts.restrict(np.arange(10))),
+    "majority": lambda votes, _: aggregate(votes, "majority"),
+    "mean": lambda votes, _: aggregate(votes, "mean"),
+    "em": lambda votes, _: aggregate(votes, "em"),
+    "em, with golden items": lambda votes, experts: aggregate(votes, "em", experts=experts.restrict(np.arange(10))),
+    "calibrated": lambda votes, experts: aggregate(votes, "calibrated", experts=experts.restrict(np.arange(10))),
 }
 
 
@@ -71,8 +72,8 @@ def test_experts_may_answer_on_another_scale_than_the_raters(scale: str) -> None
     others = by_rater(cast(SCALES[scale]), [3])
     assert golden_truth(others).valid.tolist() == golden_truth(experts).valid.tolist()
     assert golden_votes(others, raters).truth.tolist() == golden_votes(experts, raters).truth.tolist()
-    same = by_calibration(raters, others).scores.values.tolist()
-    assert same == by_calibration(raters, experts).scores.values.tolist()
+    same = aggregate(raters, "calibrated", experts=others).scores.values.tolist()
+    assert same == aggregate(raters, "calibrated", experts=experts).scores.values.tolist()
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -104,7 +105,9 @@ def test_no_maybe_and_yes_stand_for_the_whole_scale_where_some_never_occur(metho
 
 def test_questions_to_which_everybody_says_no_have_a_share_of_yes_of_0() -> None:
     votes = votes_of([(0, 0, 0), (0, 1, 0), (1, 0, 0)], QUESTIONS, answers=("no",))
-    assert by_majority(votes).scores.values.tolist() == by_mean(votes).scores.values.tolist() == [0, 0]
+    assert (
+        aggregate(votes, "majority").scores.values.tolist() == aggregate(votes, "mean").scores.values.tolist() == [0, 0]
+    )
 
 
 def test_rules_of_another_scale_are_called_by_its_answers() -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.posteriors import posterior
-from reassess.aggregation.recipe import model_with_labels
+from reassess.aggregation.calibration import posterior
+from reassess.aggregation.recipe import score_by_recipe
 from reassess.aggregation.stopping import StopReplay, replay_stops
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
@@ -153,7 +153,7 @@ def test_what_cannot_be_replayed_is_refused() -> None:
 def test_votes_of_real_end_as_measured_before(real_votes: Callable[[str], Votes], real_original: LabelSets) -> None:
     """The table of one random order, made with other code: share of votes, questions changed, labels in common."""
     votes, experts, golden = map(real_votes, ("raters.npz", "golden.npz", "raters_golden.npz"))
-    model, labels = model_with_labels(votes, experts, golden, real_original)
+    _, model, labels = score_by_recipe(votes, experts, golden, real_original)
     table = [
         (0.005, 0.819, 4, 0.9999),
         (0.01, 0.725, 84, 0.9974),

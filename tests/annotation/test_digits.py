@@ -181,7 +181,7 @@ def test_golden_images_are_scored_labelled_and_measured_as_computed_by_hand(
     assert [given["average_precision"], left_out["average_precision"]] == pytest.approx(expected, abs=1e-9)
     assert left_out["points"][-1]["threshold"] == pytest.approx(min(alone), abs=1e-9)
     assert given["golden"]["unrated"] == len(done.experts) - len(truth)
-    assert run("data", "check", "--benchmark", "rated").code == 0
+    assert run("status", "rated").code == 0
 
 
 def test_the_rater_who_answers_at_random_is_flagged_and_no_other(memory_folder: Path) -> None:

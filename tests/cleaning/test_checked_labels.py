@@ -13,7 +13,7 @@ from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import ReassessWarning
 from tests.cleaning.simulated import held_out_of
-from tests.helpers import message
+from tests.helpers import fault_of
 
 
 def population(
@@ -37,10 +37,10 @@ def known_of(wrong: npt.NDArray[np.bool_], size: int, seed: int) -> npt.NDArray[
 @pytest.mark.parametrize("size", [100, 500, 2_000])
 def test_the_interval_covers_the_share_of_wrong_labels(shift: float, size: int) -> None:
     """95 % of 200 draws, but for what 200 draws can be off by (three standard errors are 4.6 points)."""
-    p_right, wrong = population(shift)
+    label_quality, wrong = population(shift)
     covered, off = 0, []
     for seed in range(200):
-        _, checked = corrected(p_right, known_of(wrong, size, seed))
+        _, checked = corrected(label_quality, known_of(wrong, size, seed))
         low, high = checked.interval
         covered += low <= wrong.mean() <= high
         off.append(checked.corrected - wrong.mean())
@@ -51,49 +51,49 @@ def test_the_interval_covers_the_share_of_wrong_labels(shift: float, size: int) 
 
 
 def test_probabilities_have_the_corrected_mean_and_checked_ones_are_certain() -> None:
-    p_right, wrong = population(1.0)
+    label_quality, wrong = population(1.0)
     known = known_of(wrong, 2_000, 1)
-    moved, checked = corrected(p_right, known)
+    moved, checked = corrected(label_quality, known)
     assert not checked.agree
     assert 1 - moved.mean() == pytest.approx(checked.corrected, abs=1e-9)
     assert (moved[known > 0] == 1).all()
     assert (moved[known < 0] == 0).all()
     others = np.flatnonzero(known == 0)
-    order = np.argsort(p_right[others], kind="stable")
+    order = np.argsort(label_quality[others], kind="stable")
     assert (np.diff(moved[others][order]) >= 0).all()
 
 
 def test_where_people_and_model_agree_both_count() -> None:
-    p_right, wrong = population(0.0)
-    moved, checked = corrected(p_right, known_of(wrong, 300, 3))
+    label_quality, wrong = population(0.0)
+    moved, checked = corrected(label_quality, known_of(wrong, 300, 3))
     assert checked.agree
     between = sorted([checked.by_model, checked.corrected])
     assert between[0] < 1 - moved.mean() < between[1]
 
 
 def test_all_labels_checked_leave_nothing_to_estimate() -> None:
-    p_right, wrong = population(0.0, count=500)
-    moved, checked = corrected(p_right, known_of(wrong, 500, 0))
+    label_quality, wrong = population(0.0, count=500)
+    moved, checked = corrected(label_quality, known_of(wrong, 500, 0))
     assert moved.tolist() == (~wrong).astype(float).tolist()
     assert checked.interval == (pytest.approx(wrong.mean()), pytest.approx(wrong.mean()))
 
 
 @pytest.mark.parametrize("right", [True, False])
 def test_a_single_checked_label_is_little_evidence(right: bool) -> None:
-    p_right, _ = population(0.0, count=50)
+    label_quality, _ = population(0.0, count=50)
     known = np.zeros(50, np.int8)
     known[7] = 1 if right else -1
-    moved, checked = corrected(p_right, known)
+    moved, checked = corrected(label_quality, known)
     assert moved[7] == right
     assert ((moved >= 0) & (moved <= 1)).all()
     assert checked.interval[1] - checked.interval[0] > 0.5
 
 
 def test_no_wrong_one_in_a_small_sample_does_not_mean_that_none_is_wrong() -> None:
-    p_right = np.full(1_000, 0.97)
+    label_quality = np.full(1_000, 0.97)
     known = np.zeros(1_000, np.int8)
     known[:20] = 1
-    assert corrected(p_right, known)[1].interval[1] > 0.03
+    assert corrected(label_quality, known)[1].interval[1] > 0.03
 
 
 HELD_OUT = held_out_of(np.eye(3)[[0, 1, 2, 0]] * 0.7 + 0.1, [0, 1, 2, 0], images=["a.png", "b.png", "c.png", "d.png"])
@@ -101,7 +101,7 @@ HELD_OUT = held_out_of(np.eye(3)[[0, 1, 2, 0]] * 0.7 + 0.1, [0, 1, 2, 0], images
 
 def test_pairs_of_an_image_and_its_label_are_known_and_no_others() -> None:
     pairs = Questions.from_columns(["a.png", "b.png", "b.png", "c.png", "x.png"], np.array([0, 0, 1, 0, 0]))
-    with pytest.warns(ReassessWarning, match="^3 of 5 checked pairs left out, which are no image and its label$"):
+    with pytest.warns(ReassessWarning, match="^3 of 5 checked questions not used: not about an image's label$"):
         known = known_labels(HELD_OUT, Golden(pairs, np.array([True, True, False, True, True])))
     assert known.tolist() == [1, -1, 0, 0]
     assert known_labels(HELD_OUT, None).tolist() == [0, 0, 0, 0]
@@ -111,7 +111,7 @@ def test_classes_of_checked_pairs_are_those_of_their_names() -> None:
     labels = HELD_OUT.labels.in_classes(Classes(3, names=("dog", "cat", "eel")))
     held_out = replace(HELD_OUT, labels=labels, classes=3)
     pairs = Questions.from_columns(["a.png", "a.png"], np.array([0, 1]), Classes.from_texts(["cat", "dog"]))
-    with pytest.warns(ReassessWarning, match="^1 of 2 checked pairs left out"):
+    with pytest.warns(ReassessWarning, match="^1 of 2 checked questions not used"):
         known = known_labels(held_out, Golden(pairs, np.array([False, True])))
     assert known.tolist() == [1, 0, 0, 0]
 
@@ -120,7 +120,7 @@ def test_checked_images_without_a_label_are_counted() -> None:
     chosen = Votes.from_columns(
         ("a.png", "x.png"), np.array([0, 1]), np.zeros(2, int), np.array([0, 1]), "e", (0, 1), classes=Classes(3)
     )
-    with pytest.warns(ReassessWarning, match="^1 of 2 checked images left out, which have no label$"):
+    with pytest.warns(ReassessWarning, match="^1 of 2 checked images not used: no label$"):
         assert known_labels(HELD_OUT, checked_truth(chosen)).tolist() == [1, 0, 0, 0]
 
 
@@ -128,29 +128,25 @@ def test_pairs_on_which_people_are_even_are_left_out() -> None:
     pairs = Questions.from_columns(["a.png", "b.png", "c.png"], np.array([0, 1, 2]))
     says = np.array([1, 1, 0, 1, 0, 0])
     answers = Votes.from_columns(pairs, np.repeat([0, 1, 2], 2), np.tile([0, 1], 3), says, "xy", ("no", "yes"))
-    with pytest.warns(ReassessWarning, match="^1 checked label left out, on which as many said yes as did not$"):
+    with pytest.warns(ReassessWarning, match="^1 checked label not used: as many answers are yes as not$"):
         checked = checked_truth(answers)
     assert known_labels(HELD_OUT, checked).tolist() == [1, 0, -1, 0]
 
 
 def test_answers_on_other_pairs_alone_are_refused() -> None:
     pairs = Questions.from_columns(["a.png", "x.png"], np.array([1, 0]))
-    assert message(known_labels, HELD_OUT, Golden(pairs, np.array([True, False]))) == (
-        "no label was checked\n"
-        "  allowed: answers on pairs of an image and its label\n"
-        "  found:   2 pairs on 2 images\n"
-        "  fix:     check the labels of a random sample of the images"
-    )
+    golden = Golden(pairs, np.array([True, False]))
+    assert fault_of(known_labels, HELD_OUT, golden) == ("no-checked-labels", "2 questions on 2 images")
 
 
 @pytest.mark.parametrize("checked", [3, 40, 400])
 def test_the_share_lies_in_its_own_interval(checked: int) -> None:
     rng = np.random.default_rng(checked)
     for wrong in (0.0, 0.03, 0.15, 0.4):
-        p_right = np.clip(1 - rng.exponential(0.02, 4_000), 0, 1)  # of a model that is too sure
+        label_quality = np.clip(1 - rng.exponential(0.02, 4_000), 0, 1)  # of a model that is too sure
         known = np.zeros(4_000, np.int8)
         known[:checked] = np.where(rng.random(checked) < wrong, -1, 1)
-        moved, found = corrected(p_right, known)
+        moved, found = corrected(label_quality, known)
         low, high = found.interval
         assert low - 1e-6 <= 1 - moved.mean() <= high + 1e-6
 

@@ -1,4 +1,4 @@
-"""make_folds: classes spread evenly, repeats together, and the same folds for the same names, whatever their order."""
+"""make_folds: even classes, duplicates together, and the same folds for the same names in any order."""
 
 import warnings
 from collections import Counter
@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.cleaning.folding import groups_within, make_folds
+from reassess.cleaning import groups_within, make_folds
 from reassess.core.classes import Classes
-from reassess.core.duplicates import Repeats
+from reassess.core.duplicates import Duplicates
 from reassess.core.folds import Folds
 from reassess.core.labels import LabelSets
 from reassess.errors import ReassessWarning
-from tests.helpers import message
+from tests.helpers import code_of, fault_of
 
 classes = st.lists(st.integers(0, 4), min_size=2, max_size=60)
 folds_asked = st.integers(2, 7)
@@ -43,7 +43,7 @@ def counts(labels: LabelSets, folds: Folds, k: int) -> list[list[int]]:
 
 
 @given(classes, folds_asked, st.integers(0, 2**32))
-def test_of_each_class_and_of_all_images_the_folds_hold_equally_many_but_for_one(
+def test_of_each_class_and_of_all_images_the_folds_have_equally_many_but_one(
     class_ids: list[int], k: int, seed: int
 ) -> None:
     if len(class_ids) < k:
@@ -67,13 +67,13 @@ def grouped(draw: st.DrawFn) -> tuple[LabelSets, list[list[str]]]:
 
 
 @given(grouped(), st.integers(2, 3), st.integers(0, 9), st.randoms(use_true_random=False))
-def test_repeats_are_in_one_fold_and_no_order_changes_the_folds(
+def test_duplicates_are_in_one_fold_and_no_order_changes_the_folds(
     case: tuple[LabelSets, list[list[str]]], k: int, seed: int, random: Random
 ) -> None:
     labels, groups = case
     if units(labels.images, groups) < k:
         return
-    folds = by_name(made(labels, k=k, repeats=groups, seed=seed))
+    folds = by_name(made(labels, k=k, duplicates=groups, seed=seed))
     for group in groups:
         assert len({folds[name] for name in group if name in folds}) <= 1
     rows = list(range(len(labels)))
@@ -82,7 +82,7 @@ def test_repeats_are_in_one_fold_and_no_order_changes_the_folds(
         [labels.images[row] for row in rows], [labels[labels.images[row]] or () for row in rows]
     )
     others = [random.sample(group, len(group)) for group in random.sample(groups, len(groups))]
-    assert by_name(made(shuffled, k=k, repeats=others, seed=seed)) == folds
+    assert by_name(made(shuffled, k=k, duplicates=others, seed=seed)) == folds
 
 
 def units(images: tuple[str, ...], groups: list[list[str]]) -> int:
@@ -111,19 +111,19 @@ def test_large_groups_come_first_and_single_images_level_what_they_leave(
     labels = labels_of([0] * (sum(sizes) + singles))
     ends = np.cumsum([0, *sizes])
     groups = [labels.images[a:b] for a, b in pairwise(ends)]
-    folds = made(labels, k=k, repeats=groups)
+    folds = made(labels, k=k, duplicates=groups)
     assert sorted(np.bincount(folds.numbers, minlength=k).tolist()) == greedy([*sizes, *[1] * singles], k)
 
 
-def test_a_repeat_of_another_class_counts_for_its_own_class() -> None:
+def test_a_duplicate_of_another_class_counts_for_its_own_class() -> None:
     labels = labels_of([0] * 9 + [1] * 9)
-    folds = made(labels, k=3, repeats=[("0.png", "9.png"), ("1.png", "10.png"), ("2.png", "11.png")])
+    folds = made(labels, k=3, duplicates=[("0.png", "9.png"), ("1.png", "10.png"), ("2.png", "11.png")])
     assert counts(labels, folds, 3) == [[3, 3, 3], [3, 3, 3]]
 
 
 def test_a_group_goes_where_the_fewest_of_its_class_are_though_more_of_others_are_there() -> None:
     labels = labels_of([0] * 5 + [1] * 5)
-    folds = made(labels, k=2, repeats=[labels.images[:5], labels.images[5:8], labels.images[8:]])
+    folds = made(labels, k=2, duplicates=[labels.images[:5], labels.images[5:8], labels.images[8:]])
     assert sorted(counts(labels, folds, 2)[1]) == [2, 3]
 
 
@@ -153,50 +153,34 @@ def test_a_class_with_fewer_images_than_folds_is_said() -> None:
 
 
 def test_groups_are_of_one_set_and_of_its_images_alone() -> None:
-    repeats = Repeats.from_rows(
+    duplicates = Duplicates.from_rows(
         ["t", "t", "v", "t", "v", "t", "t", "t", "t"],
         ["a", "b", "a", "c", "d", "a", "e", "f", "c"],
         [1, 1, 1, 2, 2, 3, 3, 0, 0],
         [*["exact"] * 5, "near", "near", "unreadable", "tiny"],
     )
-    assert groups_within(repeats, "t") == [("a", "b"), ("a", "e")]
-    assert groups_within(repeats, "v") == []
-    folds = made(labels_of([0] * 6).renamed("abcdef"), k=2, repeats=groups_within(repeats, "t"))
+    assert groups_within(duplicates, "t") == [("a", "b"), ("a", "e")]
+    assert groups_within(duplicates, "v") == []
+    folds = made(labels_of([0] * 6).renamed("abcdef"), k=2, duplicates=groups_within(duplicates, "t"))
     assert len({by_name(folds)[name] for name in "abe"}) == 1
-    assert message(groups_within, repeats, "x").startswith("unknown set of images\n  allowed: t, v\n")
+    assert code_of(groups_within, duplicates, "x") == "unknown-name"
 
 
 @pytest.mark.parametrize(
-    ("class_ids", "options", "expected"),
+    ("options", "code", "found"),
     [
-        (
-            [0] * 3,
-            {"k": 4},
-            "fewer images than folds\n  allowed: 4 or more\n  found:   3\n  fix:     ask for fewer folds",
-        ),
-        (
-            [0] * 3,
-            {"k": 3, "repeats": [("0.png", "1.png")]},
-            "fewer images than folds\n  allowed: 3 or more, repeats counted once\n  found:   2\n"
-            "  fix:     ask for fewer folds",
-        ),
-        ([0] * 3, {"k": 1}, "number of folds out of range\n  allowed: 2 or more\n  found:   1"),
-        ([0] * 3, {"k": 2.5}, "number of folds is not a whole number\n  found:   2.5"),
-        (
-            [0] * 3,
-            {"k": 2, "repeats": ["0.png"]},
-            "one text was given as names of images\n  found:   '0.png'\n  fix:     ['0.png']",
-        ),
+        ({"k": 4}, "too-many-folds", "3"),
+        ({"k": 3, "duplicates": [("0.png", "1.png")]}, "too-many-folds", "2"),
+        ({"k": 1}, "out-of-range", "1"),
+        ({"k": 2.5}, "not-a-number", "2.5"),
+        ({"k": 2, "duplicates": ["0.png"]}, "wrong-type", "'0.png'"),
     ],
 )
-def test_what_cannot_be_parted_is_refused(class_ids: list[int], options: dict[str, object], expected: str) -> None:
-    assert message(lambda: made(labels_of(class_ids), **options)) == expected
+def test_impossible_folds_are_refused(options: dict[str, object], code: str, found: str) -> None:
+    assert fault_of(made, labels_of([0] * 3), **options) == (code, found)
 
 
 @pytest.mark.parametrize(("ids", "found"), [([0, 1], "2 classes"), ([], "0 classes")])
-def test_an_image_of_no_class_or_of_several_is_refused(ids: list[int], found: str) -> None:
+def test_image_without_exactly_one_class_is_refused(ids: list[int], found: str) -> None:
     labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0], ids, [1]])
-    assert message(lambda: made(labels, k=2)) == (
-        "image does not have exactly one label\n  where:   image b.png\n  allowed: one class for each image\n"
-        f"  found:   {found}\n  fix:     leave such images out: 1 of 3"
-    )
+    assert fault_of(made, labels, k=2) == ("not-one-label", found)

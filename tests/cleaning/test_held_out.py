@@ -13,7 +13,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.errors import ReassessWarning
 from tests.cleaning.simulated import held_out_of, labels_of_classes, simulated
-from tests.helpers import labels_of, message
+from tests.helpers import code_of, fault_of, labels_of, message
 
 LABELS = labels_of({f"{row}.png": [row % 2] for row in range(6)}, Classes(2, names=("cat", "dog")))
 
@@ -66,151 +66,44 @@ FOLDS = Folds(LABELS.images, np.array([0, 0, 0, 1, 1, 1]))
 SEVERAL = labels_of({"a.png": [0], "b.png": [0, 1], "c.png": []}, Classes(2))
 
 
+FOUR = labels_of({f"{row}.png": [row % 2] for row in range(6)}, Classes(4, names=("cat", "dog", "eel", "fox")))
+NO_CLASSES = labels_of({f"{row}.png": [row % 2] for row in range(6)})
+ONE_OUTPUT = Predictions.from_scores(np.ones((6, 2)), LABELS.images, columns=np.array([1, -1]))
+
+
 @pytest.mark.parametrize(
-    ("files", "labels", "folds", "expected"),
+    ("files", "labels", "folds", "code", "found"),
     [
-        (
-            {"a": ids(0, 1, 2), "b": ids(2, 3, 4)},
-            LABELS,
-            None,
-            "image is held out more often than others\n"
-            "  where:   a and b\n"
-            "  allowed: each image once, or in each repetition once\n"
-            "  found:   image 2.png twice; 5.png (1 image) never\n"
-            "  fix:     leave one of the files out, or give the files that are missing",
-        ),
-        (
-            {"a": ids(*range(6)), "b": ids(0, 1)},
-            LABELS,
-            None,
-            "image is held out more often than others\n"
-            "  where:   a and b\n"
-            "  allowed: each image once, or in each repetition once\n"
-            "  found:   image 0.png twice; 2.png, 3.png, 4.png (4 images) once\n"
-            "  fix:     leave one of the files out, or give the files that are missing",
-        ),
-        (
-            {"a": ids(0, 1, 2), "b": ids(3)},
-            LABELS,
-            None,
-            "images are not in any file\n"
-            "  allowed: held-out predictions of all 6 images\n"
-            "  found:   4.png, 5.png (2 images)\n"
-            "  fix:     give the files of all folds, or leave images without predictions out of the labels",
-        ),
-        (
-            {"a": ids(*range(8))},
-            LABELS,
-            None,
-            "images have no label\n"
-            "  where:   a\n"
-            "  allowed: names such as 0.png and 5 more\n"
-            "  found:   6.png, 7.png (2 of 8)\n"
-            "  fix:     leave them out, or give the labels of all images",
-        ),
-        (
-            {"a": Predictions.from_ids([0] * 6)},
-            LABELS,
-            None,
-            "held-out predictions have no image names\n"
-            "  where:   a\n"
-            "  fix:     write an npz with the array names, or a table with a column of names",
-        ),
-        (
-            {"a": ids(0, 1, 3), "b": ids(2, 4, 5)},
-            LABELS,
-            FOLDS,
-            "file does not contain exactly one fold\n"
-            "  where:   a\n"
-            "  allowed: all images of one fold, and no others\n"
-            "  found:   images of fold 0 and images of fold 1\n"
-            "  fix:     predict each fold with the model that was trained on the others; give these folds",
-        ),
-        (
-            {"a": ids(0, 1), "b": ids(2, 3, 4, 5)},
-            LABELS,
-            FOLDS,
-            "file does not contain exactly one fold\n"
-            "  where:   a\n"
-            "  allowed: all images of one fold, and no others\n"
-            "  found:   2 of the 3 images of fold 0\n"
-            "  fix:     predict each fold with the model that was trained on the others; give these folds",
-        ),
-        (
-            {"a": ids(0, 1), "b": ids(2, 3, 4, 5)},
-            LABELS,
-            Folds(("0.png", "x.png"), np.array([0, 1])),
-            "file does not contain exactly one fold\n"
-            "  where:   a\n"
-            "  allowed: all images of one fold, and no others\n"
-            "  found:   images in no fold and images of fold 0\n"
-            "  fix:     predict each fold with the model that was trained on the others; give these folds",
-        ),
-        (
-            {"a": ids(*range(6))},
-            SEVERAL,
-            None,
-            "image does not have exactly one label\n"
-            "  where:   image b.png\n"
-            "  allowed: one class for each image\n"
-            "  found:   2 classes\n"
-            "  fix:     leave such images out: 2 of 3",
-        ),
-        ({}, LABELS, None, "held-out predictions are missing\n  found:   0 files, 6 labels"),
-        (
-            {"a": scores(0, 1, 2, columns=2), "b": scores(3, 4, 5, columns=3)},
-            labels_of({f"{row}.png": [row % 2] for row in range(6)}),
-            None,
-            "files have different numbers of classes\n"
-            "  allowed: one class order, as models of one training set have\n"
-            "  found:   a: 2, b: 3",
-        ),
-        (
-            {"a": scores(*range(6), columns=3)},
-            LABELS,
-            None,
-            "wrong number of outputs\n"
-            "  where:   a\n"
-            "  allowed: 2 columns\n"
-            "  found:   3 columns\n"
-            "  fix:     if the first output is a background class, give scores[:, 1:]; else name the class of each "
-            "output (outputs=[...])",
-        ),
-        (
-            {"a": scores(*range(6), columns=4)},
-            labels_of({f"{row}.png": [row % 2] for row in range(6)}, Classes(4, names=("cat", "dog", "eel", "fox"))),
-            None,
-            "some classes have no label\n"
-            "  allowed: each of the 4 classes is the label of an image\n"
-            "  found:   eel, fox (2)\n"
-            "  fix:     leave such classes out of the list of classes and of the predictions",
-        ),
-        (
-            {"a": Predictions.from_scores(np.ones((6, 2)), LABELS.images, columns=np.array([1, -1]))},
-            LABELS,
-            None,
-            "some classes have no output\n"
-            "  where:   a\n"
-            "  allowed: an output for each of the 2 classes\n"
-            "  found:   cat (1)\n"
-            "  fix:     give the scores of models that know the same classes as the labels",
-        ),
+        ({"a": ids(0, 1, 2), "b": ids(2, 3, 4)}, LABELS, None, "duplicate-image",
+         "image 2.png twice; 5.png (1 image) never"),
+        ({"a": ids(*range(6)), "b": ids(0, 1)}, LABELS, None, "duplicate-image",
+         "image 0.png twice; 2.png, 3.png, 4.png (4 images) once"),
+        ({"a": ids(0, 1, 2), "b": ids(3)}, LABELS, None, "missing-images", "4.png, 5.png (2 images)"),
+        ({"a": ids(*range(8))}, LABELS, None, "missing-labels", "6.png, 7.png (2 of 8)"),
+        ({"a": Predictions.from_ids([0] * 6)}, LABELS, None, "no-image-names", None),
+        ({"a": ids(0, 1, 3), "b": ids(2, 4, 5)}, LABELS, FOLDS, "wrong-fold",
+         "images of fold 0 and images of fold 1"),
+        ({"a": ids(0, 1), "b": ids(2, 3, 4, 5)}, LABELS, FOLDS, "wrong-fold", "2 of the 3 images of fold 0"),
+        ({"a": ids(0, 1), "b": ids(2, 3, 4, 5)}, LABELS, Folds(("0.png", "x.png"), np.array([0, 1])), "wrong-fold",
+         "images in no fold and images of fold 0"),
+        ({"a": ids(*range(6))}, SEVERAL, None, "not-one-label", "2 classes"),
+        ({}, LABELS, None, "no-predictions", "0 files, 6 labels"),
+        ({"a": scores(0, 1, 2), "b": scores(3, 4, 5, columns=3)}, NO_CLASSES, None, "different-classes", "a: 2, b: 3"),
+        ({"a": scores(*range(6), columns=3)}, LABELS, None, "wrong-outputs", "3 columns"),
+        ({"a": scores(*range(6), columns=4)}, FOUR, None, "missing-classes", "eel, fox (2)"),
+        ({"a": ONE_OUTPUT}, LABELS, None, "missing-classes", "cat (1)"),
     ],
-)
-def test_what_files_may_not_hold(
-    files: dict[str, Predictions], labels: LabelSets, folds: Folds | None, expected: str
+)  # fmt: skip
+def test_wrong_files_are_refused(
+    files: dict[str, Predictions], labels: LabelSets, folds: Folds | None, code: str, found: str | None
 ) -> None:
-    assert message(HeldOutPredictions.of, files, labels, folds=() if folds is None else [folds]) == expected
+    assert fault_of(HeldOutPredictions.of, files, labels, folds=[] if folds is None else [folds]) == (code, found)
 
 
-def test_one_image_that_two_rows_name_is_refused() -> None:
+def test_image_in_two_rows_is_refused() -> None:
     twice = Predictions.from_ids([0] * 7, images=[*LABELS.images, "x/0.png"])
-    assert message(HeldOutPredictions.of, {"a": twice}, LABELS, match="name") == (
-        "two images have the same name\n"
-        "  where:   a\n"
-        "  found:   0.png and x/0.png\n"
-        '  fix:     join by the whole path (match="path"), or rename one of them'
-    )
+    found = fault_of(HeldOutPredictions.of, {"a": twice}, LABELS, match="name")
+    assert found == ("duplicate-image", "0.png and x/0.png")
 
 
 def test_a_fold_may_be_in_any_order_and_a_file_of_all_images_is_no_fold() -> None:
@@ -219,7 +112,7 @@ def test_a_fold_may_be_in_any_order_and_a_file_of_all_images_is_no_fold() -> Non
 
 SPLIT = (
     "2 groups of duplicates in several folds, such as 0.png and 1.png; a model knows the label of each image whose "
-    "copy it was trained on: make the folds with --repeats"
+    "copy it was trained on\n  fix: make the folds with duplicates=GROUPS"
 )
 
 
@@ -227,40 +120,30 @@ def test_duplicates_in_several_folds_are_warned_of() -> None:
     groups = [("0.png", "1.png"), ("2.png", "4.png"), ("5.png", "unknown.png"), ("3.png", "0.png", "unknown.png")]
     parts = {"a": ids(0, 2, 4), "b": ids(1, 3, 5)}
     with pytest.warns(ReassessWarning) as caught:
-        HeldOutPredictions.of(parts, LABELS, repeats=groups)
+        HeldOutPredictions.of(parts, LABELS, duplicates=groups)
     assert [str(warning.message) for warning in caught] == [SPLIT]
     folds = Folds(LABELS.images, np.arange(6) % 2)
     with pytest.warns(ReassessWarning) as caught:
-        HeldOutPredictions.of({"all": ids(*range(6))}, LABELS, folds=[folds], repeats=groups)
+        HeldOutPredictions.of({"all": ids(*range(6))}, LABELS, folds=[folds], duplicates=groups)
     assert [str(warning.message) for warning in caught] == [SPLIT]
 
 
 def test_duplicates_in_one_fold_are_not_warned_of(recwarn: pytest.WarningsRecorder) -> None:
     parts = {"a": ids(0, 2, 4), "b": ids(1, 3, 5), "c": ids(*range(6))}
-    HeldOutPredictions.of(parts, LABELS, repeats=[("0.png", "2.png", "4.png"), ("1.png", "5.png")])
+    HeldOutPredictions.of(parts, LABELS, duplicates=[("0.png", "2.png", "4.png"), ("1.png", "5.png")])
     assert not recwarn.list
 
 
 def test_duplicates_need_folds() -> None:
-    assert message(HeldOutPredictions.of, {"all": ids(*range(6))}, LABELS, repeats=[("0.png", "1.png")]) == (
-        "folds are unknown\n"
-        "  allowed: folds, or files of one fold each, to look for duplicates in several folds\n"
-        "  found:   files that hold all images\n"
-        "  fix:     give the folds (--folds)"
-    )
+    whole = {"all": ids(*range(6))}
+    assert fault_of(HeldOutPredictions.of, whole, LABELS, duplicates=[("0.png", "1.png")])[0] == "no-folds"
 
 
 def test_repetitions_with_other_folds_have_a_table_each() -> None:
     other = Folds(LABELS.images, np.array([0, 1, 0, 1, 0, 1]))
     files = {"a": ids(2, 0, 1), "b": ids(5, 4, 3), "x": ids(0, 2, 4), "y": ids(1, 3, 5)}
     assert held(folds=[FOLDS, other], **files).repetitions == 2
-    assert message(held, folds=[FOLDS], **files) == (
-        "file does not contain exactly one fold\n"
-        "  where:   x\n"
-        "  allowed: all images of one fold, and no others\n"
-        "  found:   images of fold 0 and images of fold 1\n"
-        "  fix:     predict each fold with the model that was trained on the others; give these folds"
-    )
+    assert fault_of(held, folds=[FOLDS], **files) == ("wrong-fold", "images of fold 0 and images of fold 1")
 
 
 def test_a_fold_with_two_classes_exchanged_is_refused() -> None:
@@ -272,22 +155,13 @@ def test_a_fold_with_two_classes_exchanged_is_refused() -> None:
         f"fold-{number}": Predictions.from_scores(values[rows][:, order], [labels.images[row] for row in rows])
         for number, (rows, order) in enumerate(zip(parts, orders, strict=True))
     }
-    assert message(HeldOutPredictions.of, files, labels) == (
-        "files have their classes in different orders\n"
-        "  where:   fold-1\n"
-        "  allowed: one class order, as models of one training set have\n"
-        "  found:   most images of 1 are called 4, most images of 4 are called 1\n"
-        "  fix:     give the classes of its outputs in their order (--classes FILE=F)"
-    )
+    found = "most images of 1 are predicted as 4, most images of 4 are predicted as 1"
+    assert fault_of(HeldOutPredictions.of, files, labels) == ("different-classes", found)
 
 
-def test_models_that_say_the_same_of_every_image_are_refused() -> None:
-    assert message(held_out_of, np.full((120, 3), 1 / 3), np.arange(120) % 3) == (
-        "held-out predictions are the same for every image\n"
-        "  allowed: models that tell the 3 classes apart\n"
-        "  found:   class 0 for all 120 images\n"
-        "  fix:     check the scores, and that the models were trained"
-    )
+def test_models_that_predict_one_class_for_every_image_are_refused() -> None:
+    constant = np.full((120, 3), 1 / 3)
+    assert fault_of(held_out_of, constant, np.arange(120) % 3) == ("constant-predictions", "class 0 for all 120 images")
 
 
 def test_two_classes_exchanged_in_the_only_file_are_warned_of() -> None:
@@ -295,28 +169,22 @@ def test_two_classes_exchanged_in_the_only_file_are_warned_of() -> None:
     with pytest.warns(ReassessWarning) as caught:
         held_out_of(values[:, [0, 4, 2, 3, 1, 5]], truth)
     assert [str(warning.message) for warning in caught] == [
-        "most images of 1 are called 4, most images of 4 are called 1: either the labels of these classes or the "
-        "outputs of the models are exchanged"
+        "most images of 1 are predicted as 4, most images of 4 are predicted as 1: either the labels of these classes "
+        "or the outputs of the models are exchanged"
     ]
 
 
 def test_folds_and_files_of_a_wrong_type_are_refused() -> None:
-    assert message(HeldOutPredictions.of, {"a": ids(*range(6))}, LABELS, folds=FOLDS) == (
-        "wrong type of the folds\n  allowed: Sequence\n  found:   Folds\n  fix:     [folds], those of each repetition"
-    )
-    assert message(HeldOutPredictions.of, [ids(*range(6))], LABELS).startswith("wrong type of the held-out predictions")
+    files = {"a": ids(*range(6))}
+    assert code_of(HeldOutPredictions.of, files, LABELS, folds=FOLDS) == "wrong-type"
+    assert code_of(HeldOutPredictions.of, list(files.values()), LABELS) == "wrong-type"
 
 
-def test_a_model_with_its_classes_in_another_order_is_refused() -> None:
-    rng = np.random.default_rng(0)
-    values, truth = simulated(900, 6, 3.0, rng)
+def test_model_with_its_classes_in_another_order_is_refused() -> None:
+    values, truth = simulated(900, 6, 3.0, np.random.default_rng(0))
     labels = labels_of_classes(truth, 6)
     moved = {"a": Predictions.from_scores(values[:, [3, 0, 4, 1, 5, 2]], labels.images)}
-    text = message(HeldOutPredictions.of, moved, labels)
-    assert text.startswith("the predictions agree with the original labels no more than chance would\n  where:   a\n")
-    assert text.endswith(
-        "  fix:     check that the file belongs to these images, and that its classes are in the order of the labels'"
-    )
+    assert code_of(HeldOutPredictions.of, moved, labels) == "wrong-order"
 
 
 def test_too_few_images_to_tell_are_warned_of() -> None:

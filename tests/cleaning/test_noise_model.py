@@ -98,7 +98,7 @@ def slow_expectation(images: ClassCandidates, model: NoiseModel) -> dict[str, li
         "chances": chances,
         "truths": truths,
         "logs": logs,
-        "right": right,
+        "correct": right,
         "likeliest": likeliest,
     }
 
@@ -119,21 +119,21 @@ def test_only_true_classes_that_are_negligible_are_left_out(seed: int) -> None:
     noise = rng.dirichlet(np.full(12, 0.3), 12) + 1e-5
     model = NoiseModel(2.0, 0.6, np.zeros(12), noise / noise.sum(axis=1, keepdims=True), 1.0)
     found, expected = model.expect(images), slow_expectation(images, model)
-    for name in ("right", "counts", "truths"):
+    for name in ("correct", "counts", "truths"):
         off = np.abs(getattr(found, name) - np.array(expected[name]))
-        assert off.max() <= 12 * NEGLIGIBLE * (1 if name == "right" else len(images)), name
+        assert off.max() <= 12 * NEGLIGIBLE * (1 if name == "correct" else len(images)), name
     one = images.of_rows(np.arange(1))
     pruned, whole = model.expect(one).counts, np.array(slow_expectation(one, model)["counts"])
     assert ((pruned == 0) & (whole > 0)).sum() >= 1
     assert not (whole[pruned == 0] > NEGLIGIBLE).any()
-    assert (found.right > 0).all()
+    assert (found.correct > 0).all()
 
 
 def test_no_label_is_certain_however_negligible_all_other_classes_are() -> None:
     images = candidates_of(np.array([[1.0, 0.0, 0.0]]), [0])
     found = NoiseModel.start(3, pull=0.15).sharpened(2.0).expect(images)
     assert np.count_nonzero(found.counts) == 1
-    assert 0 < 1 - found.right[0] < NEGLIGIBLE
+    assert 0 < 1 - found.correct[0] < NEGLIGIBLE
 
 
 def test_chunks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +169,7 @@ def test_posteriors_and_rows_of_the_matrix_add_up_to_one(seed: int) -> None:
     assert found.counts.sum() == pytest.approx(len(images))
     assert found.truths.sum() == pytest.approx(len(images))
     assert found.counts.sum(axis=1) == pytest.approx(found.truths)
-    assert ((found.right >= 0) & (found.right <= 1)).all()
+    assert ((found.correct >= 0) & (found.correct <= 1)).all()
     better = model.improved(found)
     assert better.noise.sum(axis=1) == pytest.approx(np.ones(4))
     assert (better.noise > 0).all()
@@ -206,7 +206,7 @@ def test_other_numbers_of_the_classes_change_nothing_but_the_numbers(seed: int) 
     first, after = model.fitted(images, most=10)
     other, after_other = replace(model, noise=moved_noise, biases=moved_biases).fitted(renumbered, most=10)
     assert other.noise[np.ix_(new, new)] == pytest.approx(first.noise, rel=1e-6)
-    assert after_other.right == pytest.approx(after.right, rel=1e-6)
+    assert after_other.correct == pytest.approx(after.correct, rel=1e-6)
 
 
 @pytest.mark.parametrize(("kind", "share"), [("uniform", 0.2), ("pairs", 0.3), ("uniform", 0.0)])
@@ -216,7 +216,7 @@ def test_a_known_matrix_is_found_where_the_model_is_calibrated(kind: str, share:
     labels = wrong_labels(truth, 5, share, kind, rng)
     model, found = NoiseModel.start(5, pull=0.0).fitted(candidates_of(scores, labels))
     assert np.abs(model.noise - matrix_of(truth, labels, 5)).mean() < 0.008
-    assert 1 - found.right.mean() == pytest.approx(share, abs=0.012)
+    assert 1 - found.correct.mean() == pytest.approx(share, abs=0.012)
 
 
 def test_the_pull_is_found_out_of_the_matrix() -> None:
@@ -232,7 +232,7 @@ def test_the_pull_is_found_out_of_the_matrix() -> None:
     shares = {}
     for pull in (0.0, 0.5):
         model, found = NoiseModel.start(4, pull=pull).fitted(images)
-        shares[pull] = 1 - found.right.mean()
+        shares[pull] = 1 - found.correct.mean()
     assert shares[0.5] == pytest.approx(share, abs=0.015)
     assert np.abs(model.noise - matrix).max() < 0.04
     assert shares[0.0] < share - 0.02

@@ -10,12 +10,10 @@ import numpy.typing as npt
 import pytest
 
 from reassess.aggregation.golden import Golden
+from reassess.cleaning import HeldOutPredictions, find_label_errors
 from reassess.cleaning.checked_labels import corrected, known_labels
 from reassess.cleaning.class_candidates import ClassCandidates
-from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.cleaning.noise_model import fit_noise
-from reassess.cleaning.other_rules import clean_by_consistency
-from reassess.cleaning.posterior_rule import clean_by_posterior
 from reassess.core.cleaning import Cleaning
 from reassess.core.questions import Questions
 from reassess.data.loading import load_original
@@ -39,7 +37,7 @@ def _measure(scores: Path, labels: Path, original: Path) -> Measured:
     predictions = read_predictions(scores, given.classes)
     held_out = HeldOutPredictions.of({"heldout": predictions}, given)
     true = load_original(original, classes=given.classes)
-    return Measured(held_out, clean_by_posterior(held_out), true.indices[true.find(given.images)].astype(np.int64))
+    return Measured(held_out, find_label_errors(held_out), true.indices[true.find(given.images)].astype(np.int64))
 
 
 @pytest.fixture
@@ -50,7 +48,7 @@ def measured(real_file: Callable[[str], Path]) -> Measured:
 
 def ranked(measured: Measured) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Of labels from the likeliest wrong one on: how many are wrong so far, and how many there are."""
-    wrong = measured.wrong[np.argsort(measured.cleaning.p_right, kind="stable")]
+    wrong = measured.wrong[np.argsort(measured.cleaning.label_quality, kind="stable")]
     return np.cumsum(wrong), np.arange(1, wrong.size + 1)
 
 
@@ -71,8 +69,8 @@ def test_the_matrix_and_the_share_are_near_the_true_ones(measured: Measured) -> 
 
 
 def test_probabilities_are_calibrated(measured: Measured) -> None:
-    p_right = measured.cleaning.p_right
-    tenths = np.minimum((10 * p_right).astype(int), 9)
+    label_quality = measured.cleaning.label_quality
+    tenths = np.minimum((10 * label_quality).astype(int), 9)
     seen = 0
     for tenth in range(10):
         there = tenths == tenth
@@ -94,8 +92,8 @@ def test_500_checked_labels_anchor_the_share(measured: Measured) -> None:
         images = [labels.images[row] for row in rows.tolist()]
         pairs = Questions.from_columns(images, labels.indices[rows], labels.classes)
         known = known_labels(measured.held_out, Golden(pairs, ~measured.wrong[rows]))
-        p_right, checked = corrected(measured.cleaning.p_right, known)
-        near += abs(1 - p_right.mean() - share) <= 0.015
+        label_quality, checked = corrected(measured.cleaning.label_quality, known)
+        near += abs(1 - label_quality.mean() - share) <= 0.015
         covered += checked.interval[0] <= share <= checked.interval[1]
     assert near >= 36
     assert covered >= 34
@@ -110,12 +108,12 @@ def test_the_share_is_near_the_true_one_with_few_images(count: int, measured: Me
     for seed in range(20):
         rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:count])
         _, found = fit_noise(images.of_rows(rows))
-        off.append(1 - found.right.mean() - measured.wrong[rows].mean())
+        off.append(1 - found.correct.mean() - measured.wrong[rows].mean())
     assert np.abs(off).mean() <= 0.02
 
 
 @pytest.mark.filterwarnings("ignore:more than a third is dropped")
 def test_of_as_many_dropped_labels_more_are_wrong_than_by_consistency(measured: Measured) -> None:
-    consistent = clean_by_consistency(measured.held_out)
-    as_many = np.argsort(measured.cleaning.p_right, kind="stable")[: (~consistent.kept).sum()]
+    consistent = find_label_errors(measured.held_out, "consistent")
+    as_many = np.argsort(measured.cleaning.label_quality, kind="stable")[: (~consistent.kept).sum()]
     assert measured.wrong[as_many].sum() > measured.wrong[~consistent.kept].sum()

@@ -15,7 +15,7 @@ from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.training_targets import TrainingTargets
 from reassess.errors import ReassessWarning
-from tests.helpers import message
+from tests.helpers import code_of, fault_of
 
 LABELS = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[2, 0], [], [1]], Classes(4))
 QUESTIONS = Questions.from_columns(["b.png", "a.png", "a.png", "c.png"], np.array([1, 3, 0, 2]), Classes(4))
@@ -43,7 +43,7 @@ def test_targets_are_what_a_loop_over_images_and_classes_makes(
         y = [(1 / len(valid) if kind == "uniform" else 1) if class_id in valid else 0 for class_id in range(6)]
         slow.append([(1 - smoothing) * each + smoothing / (6 if kind == "uniform" else 2) for each in y])
     np.testing.assert_allclose(targets.to_array(), slow, atol=1e-6)
-    assert len(targets) + len(targets.left_out) == len(sets)
+    assert len(targets) + len(targets.without_target) == len(sets)
     if kind == "uniform":
         np.testing.assert_allclose(targets.to_array().sum(axis=1), 1, atol=1e-6)
 
@@ -53,16 +53,16 @@ def test_scores_stay_as_they_are_for_a_sigmoid_and_add_up_to_one_for_a_soft_max(
     assert sigmoid.images == soft_max.images == ("b.png", "a.png")
     np.testing.assert_allclose(sigmoid.of(["a.png", "b.png"]), [[0.7, 0, 0, 0.1], [0, 0.25, 0, 0]], atol=1e-7)
     np.testing.assert_allclose(soft_max.of(["a.png", "b.png"]), [[0.875, 0, 0, 0.125], [0, 1, 0, 0]], atol=1e-7)
-    assert sigmoid.left_out == ("c.png",)
+    assert sigmoid.without_target == ("c.png",)
 
 
-def test_images_without_a_class_are_left_out_and_counted() -> None:
+def test_images_without_a_class_are_counted() -> None:
     with pytest.warns(ReassessWarning) as warned:
         targets = training_targets(LABELS, "uniform")
-    assert [str(each.message) for each in warned] == ["1 of 3 images without a valid class left out: b.png"]
+    assert [str(each.message) for each in warned] == ["1 of 3 images without a valid class get no target: b.png"]
     assert warned[0].filename == __file__
-    assert (targets.images, targets.left_out) == (("a.png", "c.png"), ("b.png",))
-    assert repr(targets) == "TrainingTargets(2 images, 4 classes, for soft-max, 1 left out)"
+    assert (targets.images, targets.without_target) == (("a.png", "c.png"), ("b.png",))
+    assert repr(targets) == "TrainingTargets(2 images, 4 classes, for soft-max, 1 without a target)"
 
 
 @given(st.integers(1, 5), st.integers(1, 9))
@@ -73,84 +73,48 @@ def test_blocks_are_the_array_in_parts(images: int, rows: int) -> None:
     assert targets.to_array().dtype == np.float32
 
 
+UNCOUNTED, EMPTY = LabelSets.from_lists(["a.png"], [[0]]), LabelSets.from_lists(["a.png"], [[]], Classes(2))
+
+
 @pytest.mark.parametrize(
-    ("arguments", "options", "expected"),
+    ("arguments", "options", "code"),
     [
-        (
-            (LABELS, "hot"),
-            {},
-            "unknown kind of target\n  allowed: multi-hot, uniform, scores\n  found:   'hot'",
-        ),
-        (
-            (SCORES, "uniform"),
-            {},
-            "these are no label sets\n  allowed: LabelSets\n  found:   Scores\n"
-            "  fix:     reassess.load_labels(NAME or FILE); of multi-label sets, their judging",
-        ),
-        (
-            (LABELS, "scores"),
-            {},
-            "these are no scores\n  allowed: Scores\n  found:   LabelSets\n"
-            "  fix:     reassess.load_scores(NAME or FILE)",
-        ),
-        (
-            (SCORES, "scores"),
-            {},
-            "loss is missing: scores can become targets of both losses\n  allowed: loss='sigmoid' or loss='soft-max'\n"
-            "  fix:     say for which",
-        ),
-        (
-            (LABELS, "uniform"),
-            {"loss": "sigmoid"},
-            "uniform targets are not for this loss\n  allowed: soft-max\n  found:   sigmoid",
-        ),
-        ((LABELS, "uniform"), {"loss": "hinge"}, "unknown loss\n  allowed: sigmoid, soft-max\n  found:   'hinge'"),
-        ((LABELS, "uniform"), {"smoothing": 1.5}, "smoothing out of range\n  allowed: 0 to 1\n  found:   1.5"),
-        ((LABELS, "uniform"), {"smoothing": float("nan")}, "smoothing out of range\n  allowed: 0 to 1\n  found:   nan"),
-        (
-            (LABELS, "uniform"),
-            {"classes": 2},
-            "class id out of range\n  where:   the targets\n  allowed: 0 to 1\n  found:   2",
-        ),
-        (
-            (LabelSets.from_lists(["a.png"], [[0]]), "uniform"),
-            {},
-            "labels do not give the number of classes\n  fix:     give the number of classes",
-        ),
-        (
-            (LabelSets.from_lists(["a.png"], [[]], Classes(2)), "uniform"),
-            {},
-            "no image has a valid class\n  found:   1 image",
-        ),
+        ((LABELS, "hot"), {}, "unknown-name"),
+        ((SCORES, "uniform"), {}, "wrong-type"),
+        ((LABELS, "scores"), {}, "wrong-type"),
+        ((SCORES, "scores"), {}, "loss-needed"),
+        ((LABELS, "uniform"), {"loss": "sigmoid"}, "wrong-loss"),
+        ((LABELS, "uniform"), {"loss": "hinge"}, "unknown-name"),
+        ((LABELS, "uniform"), {"smoothing": 1.5}, "out-of-range"),
+        ((LABELS, "uniform"), {"smoothing": float("nan")}, "out-of-range"),
+        ((LABELS, "uniform"), {"classes": 2}, "out-of-range"),
+        ((UNCOUNTED, "uniform"), {}, "no-class-count"),
+        ((EMPTY, "uniform"), {}, "no-valid-class"),
     ],
 )
-def test_what_makes_no_targets_is_refused(
-    arguments: tuple[object, ...], options: dict[str, object], expected: str
+def test_wrong_labels_and_options_are_refused(
+    arguments: tuple[object, ...], options: dict[str, object], code: str
 ) -> None:
-    assert message(lambda: made(*arguments, **options)) == expected
+    assert code_of(made, *arguments, **options) == code
 
 
 def test_targets_that_are_too_large_are_not_made_at_once() -> None:
     targets = made(LABELS, "uniform")
-    assert message(lambda: targets.to_array(max_bytes=31)) == (
-        "targets are too large to compute at once\n  allowed: 31 bytes\n  found:   32 bytes: 2 x 4 numbers\n"
-        "  fix:     take them in parts, with of_rows or blocks, or allow more with max_bytes=..."
-    )
+    found = fault_of(targets.to_array, max_bytes=31)
+    assert found == ("out-of-memory", "32 bytes: 2 x 4 numbers")
     assert targets.to_array(max_bytes=32).shape == (2, 4)
     wide = TrainingTargets(
         tuple(map(str, range(1_000_000))), np.arange(1_000_001), np.zeros(1_000_000, np.int32),
         np.ones(1_000_000, np.float32), 0.0, 1000, "soft-max",
     )  # fmt: skip
-    assert message(wide.to_array).startswith("targets are too large to compute at once\n  allowed: 2.1 GB\n")
+    assert code_of(wide.to_array) == "out-of-memory"
     assert wide.of_rows(np.array([999_999])).shape == (1, 1000)
 
 
-def test_an_image_without_a_target_is_refused() -> None:
+def test_image_without_a_target_is_refused() -> None:
     targets = made(LABELS, "uniform")
-    assert message(lambda: targets.of(["a.png", "b.png"])) == (
-        "image has no valid class, so it has no target\n  found:   b.png"
-    )
-    assert message(lambda: targets.of(["d.png"])).startswith("1 of 1 images are unknown to the training targets\n")
+    assert fault_of(targets.of, ["a.png", "b.png"]) == ("no-valid-class", "b.png")
+    assert code_of(targets.of, ["d.png"]) == "unknown-images"
 
 
 # --- as the frameworks have it ---------------------------------------------------------------------------------------

@@ -73,10 +73,10 @@ def test_every_command_reads_votes_in_another_language_as_in_english(
 
 def test_answers_are_listed_by_data_check(folder: Path, run: Callable[..., Run]) -> None:
     benchmark("pets", ("No", "maybe", "YES"), ("0", "", "1"))
-    parts = {one["part"]: one for one in results_of(run, "data", "check", "--benchmark", "pets")["parts"]}
+    parts = {one["part"]: one for one in results_of(run, "status", "pets")["parts"]}
     assert parts["votes"]["answers"] == {"no": 56, "maybe": 10, "yes": 54}
     assert parts["golden"]["answers"] == {"0": 16, "1": 16}
-    printed = run("data", "check", "--benchmark", "pets").out
+    printed = run("status", "pets").out
     assert "2 classes; answers no 56, maybe 10, yes 54" in printed
     assert "2 classes; answers 0 16, 1 16" in printed
 
@@ -102,7 +102,7 @@ def test_a_typo_stops_every_command_with_the_same_words(folder: Path, run: Calla
         ("compare", "p.csv", "q.csv"),
         ("report", "p.csv", "-o", "r.html"),
         ("show", "03.png"),
-        ("data", "check"),
+        ("status"),
     ):
         result = run(*command, "--benchmark", "pets")
         assert (result.code, result.err) == (1, f"Error: {expected}"), command
@@ -117,7 +117,7 @@ def test_a_golden_file_of_noes_alone_rejects_and_is_no_error(folder: Path, run: 
     write_csv("pets/golden.csv", HEADINGS, [("a", "dog", "eve", "no")])
     write_csv("p.csv", "image,prediction", [("a", "dog")])
     (model,) = results_of(run, "evaluate", "p.csv", "--benchmark", "pets")
-    assert {kind for kind, count in model["mistakes"].items() if count} == {"expert_rejected"}
+    assert {kind for kind, count in model["mistakes"].items() if count} == {"rejected_by_experts"}
 
 
 def test_other_scales_are_shown_with_the_result(folder: Path, run: Callable[..., Run]) -> None:

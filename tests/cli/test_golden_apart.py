@@ -8,11 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from reassess.aggregation.aggregate import by_calibration, calibrated_recipe
-from reassess.aggregation.default_method import by_default
+from reassess.aggregation import aggregate, calibrated_recipe
 from reassess.aggregation.golden import golden_truth
 from reassess.aggregation.golden_items import with_golden_votes
-from reassess.aggregation.recipe import model_with_labels
+from reassess.aggregation.recipe import score_by_recipe
 from reassess.aggregation.stopping import replay_stops
 from reassess.aggregation.thresholds import label_sets
 from reassess.comparison.findings import Findings
@@ -75,13 +74,13 @@ def test_every_method_scores_golden_images(rated: Path, run: Callable[..., Run],
     assert len(pl.read_csv("rated/scores.csv")) == 2 * (MAIN + GOLDEN)
     assert results_of(run, *argv, "-o", "again.csv")["by_golden_votes"] == 2 * GOLDEN
     labels = run("labels", "--benchmark", "rated", "--threshold", "0.5", "-o", "rated/labels.csv")
-    assert f"{IN_PART} image was never rated and keeps its original label" in labels.out
+    assert f"{IN_PART} unrated image keeps its original label" in labels.out
     told = run("curve", "--benchmark", "rated", "--leave-out", "image")
     assert (told.code, told.err) == (0, "")
     assert LINES[1] in told.out
     assert LINES[2] in told.out
     assert ("each image left out" in told.out) is (options not in ("mean", "majority"))
-    assert run("data", "check", "--benchmark", "rated").code == 0
+    assert run("status", "rated").code == 0
     assert f"{GOLDEN + MAIN - 1}.png" in run("show", f"{GOLDEN + MAIN - 1}.png", "--benchmark", "rated").out
 
 
@@ -108,7 +107,7 @@ def test_golden_votes_are_not_replayed(rated: Path, run: Callable[..., Run], ori
     votes, experts, golden = parts()
     is_original = "--original" in original
     labels = load_original("rated/original.csv", classes=Classes.from_texts(CLASSES)) if is_original else None
-    model, first = model_with_labels(votes, experts, golden, labels, recipe=calibrated_recipe())
+    _, model, first = score_by_recipe(votes, experts, golden, labels, recipe=calibrated_recipe())
     rules = [StopRule(one["low"], one["high"]) for one in told]
     replays = replay_stops(votes, model, rules, threshold=0.8, first=first)
     assert told == [replay.to_json() for replay in replays]
@@ -124,7 +123,7 @@ def test_tasks_do_not_count_on_golden_votes(rated: Path, run: Callable[..., Run]
     assert with_golden["questions"] == 1
     votes, experts, golden = parts()
     rated_votes = with_golden_votes(votes, golden, experts)
-    model = by_default(rated_votes, experts=experts, rater_golden=golden).model
+    model = aggregate(rated_votes, experts=experts, rater_golden=golden).model
     (replay,) = replay_stops(
         votes.restrict(np.flatnonzero(votes.sizes >= 3)), model, [StopRule(0.2, 0.8)], threshold=0.8, at_most=3
     )
@@ -134,7 +133,9 @@ def test_tasks_do_not_count_on_golden_votes(rated: Path, run: Callable[..., Run]
 def test_findings_are_of_golden_images_too(rated: Path) -> None:
     """Label sets follow from the votes on all images that were rated, and curves are measured."""
     votes, experts, golden = parts()
-    scores = by_calibration(with_golden_votes(votes, golden, experts), experts, rater_golden=golden).scores
+    scores = aggregate(
+        with_golden_votes(votes, golden, experts), "calibrated", experts=experts, rater_golden=golden
+    ).scores
     labels = label_sets(scores, 0.8)
     models = {"one": Predictions.from_ids(np.zeros(len(labels), int), labels.images, classes=labels.classes)}
     known = {"scores": scores, "votes": votes, "experts": experts, "rater_golden": golden}

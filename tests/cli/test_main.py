@@ -14,38 +14,45 @@ import numpy as np
 import pytest
 
 from reassess import __version__
-from reassess.cli import COMMANDS, app, main
+from reassess.cli import app, main
+from reassess.cli.common import OUTPUT
+from reassess.cli.help_pages import COMMANDS
 from tests.helpers import Run, in_one_line, leaves, python
+
+LINES = {name: line for lines in COMMANDS.values() for name, line in lines.items()}
+NAMES = tuple(app.list_commands(click.Context(app)))
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help_lists_every_command(flag: str, run: Callable[..., Run]) -> None:
     result = run(flag)
     assert (result.code, result.err) == (0, "")
-    for name, what in COMMANDS.items():
-        assert f"{name} {what}" in in_one_line(result.out)
+    for lines in COMMANDS.values():
+        for name, line in lines.items():
+            assert f"{name} {line}" in in_one_line(result.out)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(("name", "line"), LINES.items())
 def test_every_command_has_help_of_its_own_that_begins_with_its_line_in_the_list(
-    name: str, run: Callable[..., Run]
+    name: str, line: str, run: Callable[..., Run]
 ) -> None:
-    result = run(name, "--help")
+    result = run(*name.split(), "--help")
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith(f"Usage: reassess {name} ")
-    assert COMMANDS[name] in in_one_line(result.out)
+    assert line in in_one_line(result.out)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_command_takes_the_common_options(name: str) -> None:
     command = app.get_command(click.Context(app), name)
     assert command is not None
     for leaf in leaves(command).values():
         options = {option for param in leaf.params for option in param.opts}
-        assert {"--json", "--force", "--quiet", "--offline"} <= options
+        assert {"--json", "--quiet", "--verbose"} <= options
+        assert ("--force" in options) == any(param.type is OUTPUT for param in leaf.params)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("given", "why"), [("", "A path is not empty."), ("a\0b", "A path holds no null byte.")])
 def test_every_path_is_refused_that_no_system_knows(name: str, given: str, why: str) -> None:
     command = app.get_command(click.Context(app), name)
@@ -58,7 +65,7 @@ def test_every_path_is_refused_that_no_system_knows(name: str, given: str, why: 
                 assert caught.value.message == why
 
 
-@pytest.mark.parametrize("argv", [(), ("annotate",), ("data",)], ids=" ".join)
+@pytest.mark.parametrize("argv", [(), ("annotate",)], ids=" ".join)
 def test_who_names_no_command_reads_the_help(argv: tuple[str, ...], run: Callable[..., Run]) -> None:
     assert run(*argv) == Run(2, "", run(*argv, "--help").out.rstrip("\n") + "\n")
 
@@ -67,14 +74,6 @@ def test_an_empty_argument_is_a_usage_error(run: Callable[..., Run]) -> None:
     result = run("propose", "", "-o", "x.csv")
     assert (result.code, result.out) == (2, "")
     assert result.err.endswith("Error: Invalid value for 'FILE...': A path is not empty.\n")
-
-
-@pytest.mark.parametrize("given", ["-1", "0"])
-@pytest.mark.parametrize("argv", [["evaluate", "a.csv"], ["annotate", "create", "c.db", "t.jsonl"]])
-def test_no_archive_is_small_enough_for_no_bytes(run: Callable[..., Run], argv: list[str], given: str) -> None:
-    result = run(*argv, "--max-bytes", given)
-    assert (result.code, result.out) == (2, "")
-    assert result.err.endswith(f"Error: Invalid value for '--max-bytes': {given} is not in the range x>=1.\n")
 
 
 def test_the_version_is_that_of_the_package(run: Callable[..., Run]) -> None:
@@ -86,9 +85,9 @@ def test_a_command_whose_output_is_closed_stops_before_it_reads_or_writes(
     run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdout", None)
-    assert main(["data", "list"]) == 1
+    assert main(["fetch"]) == 1
     monkeypatch.undo()
-    command = f"{sys.executable} -m reassess data list >&-"
+    command = f"{sys.executable} -m reassess fetch >&-"
     closed = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert (closed.returncode, closed.stderr) == (
         1,
@@ -100,7 +99,7 @@ def test_a_command_whose_output_is_closed_stops_before_it_reads_or_writes(
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_an_output_that_is_full_is_one_error(monkeypatch: pytest.MonkeyPatch, unbuffered: str) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
-    command = f"{sys.executable} -m reassess data list >/dev/full"
+    command = f"{sys.executable} -m reassess fetch >/dev/full"
     full = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     error = "Error: file cannot be read or written\n  where:   standard output\n  found:   No space left on device\n"
     assert (full.returncode, full.stderr) == (1, error)
@@ -124,10 +123,10 @@ def test_the_package_runs_as_a_module() -> None:
         (["--nonsense"], "--nonsense"),
         (["evaluate"], "Error: Missing argument 'FILE...'."),
         (["evaluate", "a.npy", "--match", "guess"], "Error: Invalid value for '--match'"),
-        (["evaluate", "a.npy", "--order", "random"], "Error: Invalid value for '--order'"),
+        (["evaluate", "a.npy", "--by", "random"], "Error: Invalid value for '--by'"),
         (["evaluate", "a.npy", "--by", "image"], "Error: Invalid value for '--by'"),
-        (["evaluate", "a.npy", "--topk", "1,x"], "'x' is not a valid integer range. Give numbers such as 1,5."),
-        (["evaluate", "a.npy", "--topk", "1.5"], "'1.5' is not a valid integer range. Give numbers such as 1,5."),
+        (["evaluate", "a.npy", "--top-k", "1,x"], "'x' is not a valid integer range. Give numbers such as 1,5."),
+        (["evaluate", "a.npy", "--top-k", "1.5"], "'1.5' is not a valid integer range. Give numbers such as 1,5."),
         (["evaluate", "a.npy", "--threshold", ""], "'' is not a valid float range. Give numbers such as 0.5,0.8,0.95."),
         (["evaluate", "a.npy", "a.npy"], "Error: a.npy is given twice."),
         (
@@ -139,8 +138,8 @@ def test_the_package_runs_as_a_module() -> None:
             "Error: With --threshold, the labels are cut from the scores, which cannot be none.",
         ),
         (
-            ["evaluate", "a.npy", "--threshold", "0.5,0.8", "--per-image", "o.csv"],
-            "Error: --per-image goes with one --threshold.",
+            ["evaluate", "a.npy", "--threshold", "0.5,0.8", "--details", "o.csv"],
+            "Error: --details goes with one --threshold.",
         ),
         (
             ["evaluate", "a.npy", "--threshold", "0.5,0.8", "--by", "class"],
@@ -198,9 +197,9 @@ def test_nothing_in_a_file_tells_the_terminal_what_to_do(
     assert (lines[0], lines[2]) == (r"image      \x1b[31m[red]a", r"valid      0 \x1b[2J[bold]cat[/]")
     Path("c.csv").write_text(f"image,prediction\n\x1b]0;pwned\x07,{cat}\n")
     assert run("evaluate", "c.csv", "--labels", "labels.json").err == (
-        "Error: 1 of 1 images are not in the label set\n  where:   c.csv\n"
+        "Error: 1 of 1 images are not in the label sets\n  where:   c.csv\n"
         "  allowed: names such as \\x1b[31m[red]a, b\n  found:   \\x1b]0;pwned\\x07\n"
-        "  fix:     check the names, or leave such images out with --ignore-unknown\n"
+        "  fix:     check the names, or do not count such images: --ignore-unknown\n"
     )
 
 
@@ -210,8 +209,8 @@ def test_a_result_that_cannot_be_printed_is_said(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("reassess.cli.commands.data_command.print_table", full)
-    result = run("data", "list")
+    monkeypatch.setattr("reassess.cli.commands.fetch_command.print_table", full)
+    result = run("fetch")
     assert (result.code, result.err) == (
         1,
         "Error: file cannot be read or written\n  where:   standard output\n  found:   No space left on device\n",
@@ -224,8 +223,8 @@ def test_memory_that_runs_out_is_one_error(
     def full(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("reassess.cli.commands.data_command.print_table", full)
-    result = run("data", "list")
+    monkeypatch.setattr("reassess.cli.commands.fetch_command.print_table", full)
+    result = run("fetch")
     assert (result.code, result.err) == (
         1,
         "Error: not enough memory\n  fix:     use a machine with more memory, or give less data at a time\n",
@@ -250,13 +249,26 @@ def test_an_empty_name_is_not_taken_for_the_default(run: Callable[..., Run], no_
     ],
     ids=lambda argv: argv[0],
 )
-def test_an_archive_that_declares_too_much_is_refused_with_an_option_that_the_command_has(
+def test_an_archive_that_declares_too_much_is_refused_with_the_variable_that_allows_it(
     run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argv: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     info = np.array([["a.png", "0"]])
     np.savez_compressed("scores.npz", tensor=np.array([0.5]), info=info)
     np.savez_compressed("votes.npz", tensor=np.array([[[0.0, 0, 1]]]), info=info, ids=np.array([1]))
-    result = run(*argv, "--max-bytes", "9")
+    monkeypatch.setenv("REASSESS_MAX_BYTES", "9")
+    result = run(*argv)
     assert result.code == 1
-    assert "fix:     if you trust the file, pass --max-bytes" in result.err
+    assert "fix:     if you trust the file: REASSESS_MAX_BYTES=" in result.err
+
+
+@pytest.mark.parametrize("given", ["-1", "0", "much"])
+def test_a_limit_of_bytes_that_is_not_a_number_is_refused(
+    run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REASSESS_MAX_BYTES", given)
+    np.savez_compressed("scores.npz", tensor=np.array([0.5]), info=np.array([["a.png", "0"]]))
+    result = run("labels", "scores.npz", "--threshold", "0.5", "-o", "l.json")
+    assert result.code == 1
+    assert result.err.startswith("Error: unknown value of REASSESS_MAX_BYTES\n")

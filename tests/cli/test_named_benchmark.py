@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from reassess.core.classes import LIST_CLASSES, Classes
-from reassess.core.common_classes import Classed, classes_of, in_one_list
+from reassess.core.common_classes import Classed, align_classes, classes_of
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
@@ -57,12 +57,12 @@ COMMANDS = {
     "aggregate": ["aggregate", "-o", "digits/scores.csv"],
     "labels": ["labels", "--threshold", "0.5", "-o", "digits/labels.csv"],
     "evaluate": ["evaluate", "good.csv", "poor.csv", "--by", "class"],
-    "compare": ["compare", "good.csv", "poor.csv", "--replicates", "100"],
+    "compare": ["compare", "good.csv", "poor.csv"],
     "curve": ["curve", "--leave-out", "image"],
     "raters": ["raters"],
     "questions": ["questions", "good.csv", "-o", "questions.jsonl"],
     "report": ["report", "good.csv", "poor.csv", "-o", "report.html"],
-    "show": ["show", "000.png", "--predictions", "good.csv"],
+    "show": ["show", "000.png", "good.csv"],
 }
 
 
@@ -116,8 +116,8 @@ def test_names_stay_names_in_every_file(
 ) -> None:
     write_all(tmp_path, lambda class_id: NAMES[class_id])
     all_numbers(tmp_path, run, monkeypatch, True)
-    run("evaluate", "good.csv", "--benchmark", "digits", "--per-image", "images.csv", "--quiet")
-    run("compare", "good.csv", "poor.csv", "--benchmark", "digits", "--disagreements", "pairs.csv", "--quiet")
+    run("evaluate", "good.csv", "--benchmark", "digits", "--details", "images.csv", "--quiet")
+    run("compare", "good.csv", "poor.csv", "--benchmark", "digits", "--details", "pairs.csv", "--quiet")
     columns = {
         "digits/scores.csv": ["class"],
         "digits/labels.csv": ["class"],
@@ -153,14 +153,14 @@ def nouns(classes: Classes) -> dict[str, Classed | Predictions]:
 def test_names_in_one_file_and_numbers_in_another_are_an_error_in_every_pair(named: str, numbered: str) -> None:
     names, numbers = nouns(Classes.from_texts(["cat"])), nouns(Classes())
     pair = {f"{named}.csv": names[named], f"{numbered}.csv": numbers[numbered]}
-    assert message(lambda: in_one_list(pair)) == (
+    assert message(lambda: align_classes(pair)) == (
         "the classes are named in one file and numbered in another\n"
         f"  where:   {named}.csv and {numbered}.csv\n"
         "  found:   cat, and ids\n"
         f"  fix:     {LIST_CLASSES}"
     )
     listed = Classes(2, names=("cat", "dog"))
-    assert [classes_of(noun) for noun in in_one_list(pair, listed).values()] == [listed, listed]
+    assert [classes_of(noun) for noun in align_classes(pair, listed).values()] == [listed, listed]
 
 
 COMPARE, REPORT = ["compare", "good.csv", "poor.csv"], ["report", "good.csv", "-o", "r.html"]
@@ -204,10 +204,10 @@ def test_a_file_of_ids_beside_labels_by_name_is_refused_by_every_command(
     assert "the file classes" in done.err
 
 
-AGREE = ["labels", "--agree", "digits/labels.csv", "digits/original.csv"]
+AGREE = ["labels", "digits/labels.csv", "digits/original.csv"]
 TWO, OTHER = (
     "benchmark would have two files of one part",
-    "in a benchmark's folder, a file {} is another part of it",
+    "in a benchmark folder, a file {} is another part of it",
 )
 NEARLY = "output name is almost that of a benchmark part"
 
@@ -217,7 +217,7 @@ NEARLY = "output name is almost that of a benchmark part"
     [
         (["aggregate", "-o"], "scores.npz", TWO, None),
         (["labels", "--threshold", "0.5", "-o"], "labels.json", TWO, None),
-        (["aggregate", "-o"], "golden.csv", "the output is the golden of the benchmark", "scores.csv"),
+        (["aggregate", "-o"], "golden.csv", "output is the golden of the benchmark", "scores.csv"),
         (["aggregate", "-o"], "golden.npz", OTHER, "scores.npz"),
         (["aggregate", "-o"], "Scores.csv", NEARLY, "scores.csv"),
         (["aggregate", "-o"], "rater_golden.csv", NEARLY, "scores.csv"),
@@ -239,12 +239,11 @@ NEARLY = "output name is almost that of a benchmark part"
         ([*AGREE, "-o"], "groups.csv", OTHER, ""),
         (["questions", "good.csv", "-o"], "votes.jsonl", OTHER, ""),
         (["questions", "good.csv", "-o"], "Votes.jsonl", NEARLY, ""),
-        (["evaluate", "good.csv", "--per-image"], "collapsed.csv", OTHER, ""),
-        (["evaluate", "good.csv", "--write-classes"], "classes.txt", OTHER, ""),
-        (["compare", "good.csv", "poor.csv", "--disagreements"], "groups.csv", OTHER, ""),
-        (["curve", "-o"], "scores.csv", "the output is the scores of the benchmark", ""),
+        (["evaluate", "good.csv", "--details"], "collapsed.csv", OTHER, ""),
+        (["compare", "good.csv", "poor.csv", "--details"], "groups.csv", OTHER, ""),
+        (["curve", "-o"], "scores.csv", "output is the scores of the benchmark", ""),
         (["curve", "-o"], "collapsed.csv", OTHER, ""),
-        (["curve", "-o"], "../votes.csv", "the output is the votes of the benchmark", ""),
+        (["curve", "-o"], "../votes.csv", "output is the votes of the benchmark", ""),
     ],
 )
 def test_no_output_takes_the_place_of_another_part(
@@ -347,7 +346,7 @@ def test_match_is_how_the_images_of_every_file_are_joined(
     found = results_of(run, *COMMANDS[command], "--benchmark", "digits", "--match", "stem", *given)
     if command == "report":
         del found["bytes"]
-    assert found == json.loads(numbers.replace("joined by name", "joined by stem"))
+    assert found == json.loads(numbers.replace("joined by path", "joined by stem"))
 
 
 def write_judges(folder: Path) -> None:
@@ -414,19 +413,12 @@ def test_label_sets_of_a_benchmark_are_compared_as_it_joins_them(
         Path(f"{place[0]}.csv").write_text(other.replace("\npets", "\n./digits/../digits"))
     for file in ("i.csv", "p.csv"):
         pair = ["digits/labels.csv", file]
-        assert run("labels", "--agree", *pair).code == 1
-        (agreement,) = results_of(run, "labels", "--agree", *pair, "--benchmark", "digits")
+        assert run("labels", *pair).code == 1
+        (agreement,) = results_of(run, "labels", *pair, "--benchmark", "digits")
         assert (agreement["images"], agreement["equal"]) == (len(IMAGES), len(IMAGES))
-        assert results_of(run, "labels", "--diff", *pair, "--benchmark", "digits")["images"] == len(IMAGES)
     Path("stems.csv").write_text(Path("i.csv").read_text().replace(".png", ""))
     pair = ["digits/labels.csv", "stems.csv"]
-    done = run("labels", "--diff", *pair)
-    assert done.err == (
-        "Error: two files have no image in common\n"
-        "  where:   digits/labels.csv (labels) and stems.csv (labels)\n"
-        "  found:   000.png, 001.png and 148 more; and images/000, images/001 and 148 more\n"
-        "  fix:     they fit by stem: --match stem\n"
-    )
-    assert results_of(run, "labels", "--diff", *pair, "--match", "stem")["images"] == len(IMAGES)
+    assert run("labels", *pair).error == "no-common-image"
+    assert results_of(run, "labels", *pair, "--match", "stem")[0]["images"] == len(IMAGES)
     Path("digits/benchmark.json").write_text('{"match": "stem"}')
-    assert results_of(run, "labels", "--diff", *pair, "--benchmark", "digits")["images"] == len(IMAGES)
+    assert results_of(run, "labels", *pair, "--benchmark", "digits")[0]["images"] == len(IMAGES)

@@ -13,11 +13,11 @@ MODELS = ["one.npz", "two.npz", "--benchmark", "pets"]
 PREDICTIONS = "reassess.cli.prediction_inputs.read_predictions"
 # A command without its output, its output with the kind of file, an input, and where its work begins.
 COMMANDS: dict[str, tuple[list[str], str, str, str, str]] = {
-    "evaluate --per-image": (["evaluate", *MODELS], "--per-image", ".csv", "one.npz", PREDICTIONS),
-    "evaluate --write-classes": (["evaluate", *MODELS[1:]], "--write-classes", ".txt", "two.npz", PREDICTIONS),
-    "compare": (["compare", *MODELS], "--disagreements", ".csv", "one.npz", PREDICTIONS),
+    "evaluate --details": (["evaluate", *MODELS], "--details", ".csv", "one.npz", PREDICTIONS),
+    "evaluate": (["evaluate", *MODELS], "-o", ".tex", "one.npz", PREDICTIONS),
+    "compare": (["compare", *MODELS], "--details", ".csv", "one.npz", PREDICTIONS),
     "report": (["report", *MODELS], "-o", ".html", "one.npz", PREDICTIONS),
-    "plot": (["plot", "taxonomy", *MODELS], "-o", ".svg", "one.npz", PREDICTIONS),
+    "report --chart": (["report", "--chart", "taxonomy", *MODELS], "-o", ".svg", "one.npz", PREDICTIONS),
     "questions": (["questions", *MODELS, "--scores", "none"], "-o", ".csv", "two.npz", PREDICTIONS),
     "propose": (["propose", *MODELS], "-o", ".csv", "two.npz", PREDICTIONS),
     "propose --frontier": (["propose", *MODELS, "--choose"], "--frontier", ".svg", "two.npz", PREDICTIONS),
@@ -35,13 +35,19 @@ COMMANDS: dict[str, tuple[list[str], str, str, str, str]] = {
         "s.csv",
         "reassess.cli.commands.curve_command.measure",
     ),
-    "leaderboard": (["leaderboard", "t.csv"], "-o", ".svg", "t.csv", "reassess.cli.commands.leaderboard_command.trend"),
+    "leaderboard": (
+        ["leaderboard", "t.csv"],
+        "-o",
+        ".svg",
+        "t.csv",
+        "reassess.cli.commands.leaderboard_command.fit_trend",
+    ),
     "labels": (
         ["labels", "s.csv", "--threshold", "0.5"],
         *("-o", ".csv", "s.csv", "reassess.cli.commands.labels_command.label_sets"),
     ),
-    "labels --agree": (
-        ["labels", "--agree", "l.csv", "m.csv"],
+    "labels of sets": (
+        ["labels", "l.csv", "m.csv"],
         *("-o", ".csv", "l.csv", "reassess.cli.commands.labels_command.label_agreement"),
     ),
     "raters": (
@@ -62,11 +68,11 @@ COMMANDS: dict[str, tuple[list[str], str, str, str, str]] = {
     "scan": (["scan", "pets/images"], "-o", ".csv", "", "reassess.cli.commands.scan_command.scan_images"),
     "aggregate": (
         ["aggregate", "votes.csv", "--method", "em"],
-        *("-o", ".csv", "votes.csv", "reassess.cli.aggregate_options.by_em"),
+        *("-o", ".csv", "votes.csv", "reassess.cli.aggregate_options.aggregate"),
     ),
     "aggregate --model": (
         ["aggregate", "votes.csv", "--method", "em", "-o", "s.npz"],
-        *("--model", ".npz", "votes.csv", "reassess.cli.aggregate_options.by_em"),
+        *("--model", ".npz", "votes.csv", "reassess.cli.aggregate_options.aggregate"),
     ),
 }
 
@@ -199,7 +205,7 @@ def test_a_missing_package_for_pages_is_named_first(
     refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, command: str, package: str
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    assert f"needs the package {package}, which is not installed" in refused(command, "out.html")
+    assert f"package {package} is missing" in refused(command, "out.html")
 
 
 def test_scores_of_plain_items_are_a_table(refused: Callable[..., str]) -> None:

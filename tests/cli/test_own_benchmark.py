@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reassess.cli.options_in_words import in_options
 
+from reassess.cli.fixes import in_options
 from reassess.core.classes import GIVE_CLASSES, LIST_CLASSES
 from reassess.data.loading import load_labels
 from reassess.formats.label_files import read_labels, write_labels
-from tests.helpers import NAME_OUTPUTS, Run, document_of
+from reassess.formats.predictions.output_lists import LIST_OUTPUTS
+from tests.helpers import Run, document_of
 
 LABELS = {"1.jpg": ["mug", "cup"], "2.jpg": ["plate"], "3.jpg": [], "4.jpg": ["bowl"]}
 
@@ -47,9 +48,9 @@ def test_every_form_of_labels_and_predictions_gives_the_same_accuracy(
     np.savez("ids.npz", ids=np.array([3, 1, 2, 1]), names=["1.jpg", "2.jpg", "3.jpg", "4.jpg"])
     Path("outputs.txt").write_text("saucer\nbowl\ncup\nmug\n")
     for argv in (["names.csv"], ["headed.csv"], ["sorted.npy"], ["ids.npz", "--classes", "outputs.txt"]):
-        result = run("evaluate", *argv, "--labels", labels, "--original", "original.csv", "--topk", "1", "--json")
+        result = run("evaluate", *argv, "--labels", labels, "--original", "original.csv", "--top-k", "1", "--json")
         if argv == ["headed.csv"]:
-            left_out = "a column that no class is called like is the highest in 2 of 4 rows, and is left out: saucer"
+            left_out = "a column that is not a class has the highest score in 2 of 4 rows, and is dropped: saucer"
             assert result.err == f"Warning: headed.csv: {left_out}\n"
             result = replace(result, err="")
         assert hits(result) == {"1": (2, 3)}
@@ -74,7 +75,7 @@ def test_ids_for_labels_that_name_their_classes_are_an_error(bench: Path, run: C
         "Error: the classes are named in one file and numbered in another\n"
         "  where:   ids.npz and labels.json\n"
         "  found:   bowl, cup and 2 more, and ids\n"
-        f"  fix:     {in_options(NAME_OUTPUTS)}; or name the classes; or {GIVE_CLASSES}\n"
+        f"  fix:     {in_options(LIST_OUTPUTS)}; or name the classes; or {GIVE_CLASSES}\n"
     )
 
 

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from reassess.cli import screen
 from reassess.cli.common import Call
@@ -30,78 +32,77 @@ def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
     return call
 
 
-@pytest.mark.parametrize("width", range(24, 100, 7))
-def test_no_line_is_wider_than_the_terminal_and_no_number_is_broken(printed: Printed, width: int) -> None:
-    lines = printed(width)
-    assert max(map(len, lines)) <= width
+@pytest.mark.parametrize("width", range(40, 100, 7))
+@pytest.mark.parametrize("rows", [ROWS, ROWS[:1], [["a" * 300, "1", "2", "3"]], [["語_" * 9, "1", "2 to 3", None]]])
+def test_no_line_is_wider_than_the_terminal_and_no_number_breaks(
+    printed: Printed, width: int, rows: list[list[str | None]]
+) -> None:
+    lines = printed(width, rows)
+    assert max(map(cell_len, lines)) <= width
     assert lines == [line.rstrip() for line in lines]
-    for number in ("12,345,678", "0.123 to 0.456", "99", "7", "first", "second", "third"):
+    for number in filter(None, chain.from_iterable(row[1:] for row in rows)):
         assert any(number in line for line in lines), number
 
 
-def test_a_pipe_gets_a_table_as_it_is(printed: Printed) -> None:
-    assert printed(None)[:4] == [
-        "file                        first number %    second number   third",
-        "───────────────────────────────────────────────────────────────────",
-        "a_long_name_of_a_file.npz       12,345,678   0.123 to 0.456      99",
-        "b.npz                                    1                -       7",
-    ]
-
-
-def test_a_text_breaks_between_words_and_after_what_joins_those_of_a_name(printed: Printed) -> None:
-    assert printed(52)[:5] == [
-        "                      first",
-        "file               number %    second number   third",
-        "────────────────────────────────────────────────────",
-        "a_long_name_     12,345,678   0.123 to 0.456      99",
-        "of_a_file.npz",
-    ]
-
-
-def test_few_rows_become_columns(printed: Printed) -> None:
-    assert printed(45, ROWS[:1]) == [
-        "file            a_long_name_of_a_file.npz",
-        "─────────────────────────────────────────",
-        "first number %                 12,345,678",
-        "second number              0.123 to 0.456",
-        "third                                  99",
-    ]
-
-
-def test_long_names_stand_above_their_rows(printed: Printed) -> None:
-    assert printed(43, ROWS[:1] * 5)[:6] == [
-        "file",
-        "   first number %    second number   third",
-        "──────────────────────────────────────────",
-        "a_long_name_of_a_file.npz",
-        "       12,345,678   0.123 to 0.456      99",
-        "a_long_name_of_a_file.npz",
-    ]
-
-
-def test_a_text_that_is_wider_than_the_terminal_loses_its_middle(printed: Printed) -> None:
-    lines = printed(40, [["a" * 300, "1", "2", "3"]])
-    assert max(map(len, lines)) <= 40
-    assert any("a…a" in line for line in lines)
-
-
-def test_what_does_not_fit_follows_below_beside_the_first_column(printed: Printed) -> None:
-    assert printed(32, ROWS[:1] * 5)[-4:] == [
-        "a_long_name_of_a_file.npz     99",
-        "a_long_name_of_a_file.npz     99",
-        "a_long_name_of_a_file.npz     99",
-        "a_long_name_of_a_file.npz     99",
-    ]
-    assert printed(32)[11:15] == [
-        "file               second number",
-        "────────────────────────────────",
-        "a_long_name_of_   0.123 to 0.456",
-        "a_file.npz",
-    ]
-
-
-def test_a_table_without_rows_has_its_headings(printed: Printed) -> None:
-    assert printed(None, []) == ["file   first number %   second number   third", "─" * 45]
+@pytest.mark.parametrize(
+    ("width", "rows", "expected"),
+    [
+        pytest.param(
+            None,
+            ROWS,
+            [
+                "file                        first number %    second number   third",
+                "───────────────────────────────────────────────────────────────────",
+                "a_long_name_of_a_file.npz       12,345,678   0.123 to 0.456      99",
+                "b.npz                                    1                -       7",
+            ],
+            id="piped",
+        ),
+        pytest.param(None, [], ["file   first number %   second number   third", "─" * 45], id="no rows"),
+        pytest.param(
+            52,
+            ROWS,
+            [
+                "                      first",
+                "file               number %    second number   third",
+                "────────────────────────────────────────────────────",
+                "a_long_name_     12,345,678   0.123 to 0.456      99",
+                "of_a_file.npz",
+            ],
+            id="names break after signs, and headings between words",
+        ),
+        pytest.param(
+            36,
+            ROWS[:1],
+            [
+                "                   a_long_name_",
+                "file              of_a_file.npz",
+                "───────────────────────────────",
+                "first number %       12,345,678",
+                "second number    0.123 to 0.456",
+                "third                        99",
+            ],
+            id="few rows become columns",
+        ),
+        pytest.param(
+            32,
+            ROWS,
+            [
+                "                           first",
+                "file                    number %",
+                "────────────────────────────────",
+                "a_long_name_of_a_     12,345,678",
+                "file.npz",
+                *["b.npz                          1"] * 5,
+                "",
+                "file        second number  third",
+            ],
+            id="numbers that do not fit follow below",
+        ),
+    ],
+)
+def test_a_table(printed: Printed, width: int | None, rows: list[list[str | None]], expected: list[str]) -> None:
+    assert printed(width, rows)[: len(expected)] == expected
 
 
 @pytest.mark.parametrize(
@@ -149,7 +150,7 @@ def test_few_rows_of_many_are_shown_and_how_to_see_all(
 
 
 MISTAKES = """
-file                        mistakes   rated and rejected
+file                        mistakes   asked and rejected
 ─────────────────────────────────────────────────────────
 vit_large_patch16_384.csv          0                    0
 good.csv                           1                    1

@@ -30,15 +30,15 @@ def test_what_judges_is_missing_and_said() -> None:
         name: str(getattr(findings, name))
         for name in ("uncertainty", "raters_alone", "relabelling", "curves", "preferences", "biases", "trend")
     }
-    no_original = "no original labels of these images are at hand"
+    no_original = "original labels of these images are missing"
     assert reasons == {
-        "uncertainty": "no votes are at hand",
-        "raters_alone": "no votes are at hand",
-        "relabelling": "no votes are at hand",
-        "curves": "no scores are at hand",
+        "uncertainty": "votes are missing",
+        "raters_alone": "votes are missing",
+        "relabelling": "votes are missing",
+        "curves": "scores are missing",
         "preferences": no_original,
         "biases": no_original,
-        "trend": "no leaderboard was given",
+        "trend": "a leaderboard is missing",
     }
     assert (findings.placements, findings.level) == ((), None)
 
@@ -64,7 +64,7 @@ def test_of_many_models_neighbours_are_compared(monkeypatch: pytest.MonkeyPatch)
 
 def test_one_model_has_no_rank_and_empty_sets_score_nothing() -> None:
     findings = Findings.from_predictions({"one": MODELS["best"]}, LABELS)
-    assert findings.ranking == Missing("there is one model")
+    assert findings.ranking == Missing("there is only one model")
     empty = LabelSets.from_lists(IMAGES, [[] for _ in IMAGES])
     assert Findings.from_predictions(MODELS, empty).ranking == Missing("no image is scored")
 
@@ -87,7 +87,7 @@ def test_experts_judge_mistakes_as_they_do_in_evaluate() -> None:
         assert findings.evaluations[name].mistakes == expected
     worst = findings.evaluations["worst"].mistakes
     assert worst is not None
-    assert (worst.expert_rejected, worst.never_rated) == (10, 20)
+    assert (worst.rejected_by_experts, worst.never_rated) == (10, 20)
 
 
 def test_findings_print_in_a_line() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.comparison.label_agreement import AGREEMENTS, SAYINGS, label_agreement
+from reassess.comparison.label_agreement import AGREEMENTS, CROSSTAB, label_agreement
 from reassess.comparison.label_changes import label_diff
 from reassess.core.classes import LIST_CLASSES, Classes
 from reassess.core.labels import LabelSets
@@ -19,7 +19,7 @@ from tests.helpers import labels_of, message
 
 IMAGES = st.sampled_from("abcdef")
 SETS = st.dictionaries(IMAGES, st.sets(st.integers(0, 4)))
-REVIEWS = st.dictionaries(IMAGES, st.dictionaries(st.integers(0, 4), st.sampled_from(SAYINGS[:3])))
+REVIEWS = st.dictionaries(IMAGES, st.dictionaries(st.integers(0, 4), st.sampled_from(CROSSTAB[:3])))
 EITHER = SETS.map(lambda sets: {image: dict.fromkeys(ids, "valid") for image, ids in sets.items()}) | REVIEWS
 Reviews = dict[str, dict[int, str]]
 
@@ -28,7 +28,7 @@ def reviewed(reviews: Reviews) -> MultiLabels:
     """What reviewers say of each class of each image; every second image is problematic."""
     parts = [
         labels_of({image: [i for i, its in said.items() if its == kind] for image, said in reviews.items()})
-        for kind in SAYINGS[:3]
+        for kind in CROSSTAB[:3]
     ]
     return MultiLabels(*parts, problematic=np.arange(len(reviews)) % 2 == 1)
 
@@ -40,7 +40,7 @@ def valid(reviews: Reviews, image: str) -> set[int]:
 def agreement_of(first: set[int], second: set[int]) -> str:
     """The definition, slowly."""
     if not first or not second:
-        return "both_silent" if not first | second else "second_silent" if first else "first_silent"
+        return "both_unlabelled" if not first | second else "second_unlabelled" if first else "first_unlabelled"
     return "equal" if first == second else "overlap" if first & second else "disjoint"
 
 
@@ -65,15 +65,15 @@ def test_it_is_what_sets_say(first: Reviews, second: Reviews) -> None:
         for image in first.keys() & second.keys()
         for i in {**first[image], **second[image]}
     )
-    assert {(a, b): n for a, row in found.to_json()["sayings"].items() for b, n in row.items() if n} == pairs
+    assert {(a, b): n for a, row in found.to_json()["crosstab"].items() for b, n in row.items() if n} == pairs
 
 
 @given(EITHER, EITHER)
 def test_the_other_way_round_the_first_is_the_second(first: Reviews, second: Reviews) -> None:
     one, other = (label_agreement(reviewed(a), reviewed(b)) for a, b in ((first, second), (second, first)))
-    swapped = {"first_silent": "second_silent", "second_silent": "first_silent"}
+    swapped = {"first_unlabelled": "second_unlabelled", "second_unlabelled": "first_unlabelled"}
     assert one.counts == {name: other.counts[swapped.get(name, name)] for name in AGREEMENTS}
-    assert one.sayings.tolist() == other.sayings.T.tolist()
+    assert one.crosstab.tolist() == other.crosstab.T.tolist()
     assert one.class_ids.tolist() == other.class_ids.tolist()
 
 
@@ -81,18 +81,20 @@ def test_the_other_way_round_the_first_is_the_second(first: Reviews, second: Rev
 def test_a_label_set_agrees_with_itself_where_it_speaks(sets: dict[str, set[int]]) -> None:
     found = label_agreement(labels_of(sets), labels_of(sets))
     speaks = sum(map(bool, sets.values()))
-    assert found.counts | {"equal": 0, "both_silent": 0} == dict.fromkeys(AGREEMENTS, 0)
+    assert found.counts | {"equal": 0, "both_unlabelled": 0} == dict.fromkeys(AGREEMENTS, 0)
     assert (found.counts["equal"], found.equal_share) == (speaks, 1.0 if speaks else None)
 
 
 @given(SETS, SETS)
 def test_plain_label_sets_say_valid_or_nothing(first: dict[str, set[int]], second: dict[str, set[int]]) -> None:
-    found = label_agreement(labels_of(first), labels_of(second)).to_json()["sayings"]
+    found = label_agreement(labels_of(first), labels_of(second)).to_json()["crosstab"]
     shared = first.keys() & second.keys()
     assert found["valid"]["valid"] == sum(len(first[image] & second[image]) for image in shared)
     assert found["valid"]["not_named"] == sum(len(first[image] - second[image]) for image in shared)
     assert found["not_named"]["valid"] == sum(len(second[image] - first[image]) for image in shared)
-    assert not any(found[row][column] for row in SAYINGS for column in SAYINGS if {row, column} & {"unclear", "wrong"})
+    assert not any(
+        found[row][column] for row in CROSSTAB for column in CROSSTAB if {row, column} & {"unclear", "wrong"}
+    )
 
 
 def test_it_prints_what_was_counted_and_names_images() -> None:
@@ -101,7 +103,7 @@ def test_it_prints_what_was_counted_and_names_images() -> None:
         "2 images with labels in both: 1 equal (50.00 %), 1 overlap, 0 disjoint\n"
         "silent: the first on 1 image, the second on 1 image, both on 0 images"
     )
-    assert (found.images_of("overlap"), found.images_of("first_silent"), len(found)) == (("b",), ("d",), 4)
+    assert (found.images_of("overlap"), found.images_of("first_unlabelled"), len(found)) == (("b",), ("d",), 4)
     assert str(label_agreement(labels_of({"a": {1}}), labels_of({}))).startswith(
         "0 images with labels in both: 0 equal, 0 overlap"
     )
@@ -116,8 +118,10 @@ def test_images_are_joined_by_name_as_elsewhere() -> None:
     assert label_agreement(first, second).counts["equal"] == 0
     assert label_agreement(first, second, match="stem").counts["equal"] == 1
     assert message(lambda: label_agreement(labels_of({"x/a.png": {1}, "y/a.png": {1}}), second, match="stem")) == (
-        "the stem of an image fits more than one image\n  where:   the first label set\n"
-        '  found:   a.jpg fits x/a.png, y/a.png\n  fix:     join by the whole path (match="path")'
+        "image stem fits several images\n"
+        "  where:   the first label set\n"
+        "  found:   a.jpg fits x/a.png, y/a.png\n"
+        '  fix:     join by the whole path (match="path")'
     )
 
 
@@ -130,7 +134,7 @@ def named(*names: str, ids: Any = (0,), **options: Any) -> LabelSets:
 
 def test_classes_are_joined_by_name_whatever_their_order() -> None:
     found = label_agreement(named("cat", "dog"), named("dog", "cat", ids=[0, 1]))
-    assert (found.counts["overlap"], found.sayings[0].tolist(), found.sayings[3].tolist()) == (
+    assert (found.counts["overlap"], found.crosstab[0].tolist(), found.crosstab[3].tolist()) == (
         1,
         [1, 0, 0, 0],
         [1, 0, 0, 0],
@@ -139,7 +143,10 @@ def test_classes_are_joined_by_name_whatever_their_order() -> None:
 
 
 def test_two_files_may_each_name_classes_that_the_other_does_not() -> None:
-    first, second = named("cat", "dog", ids=[0, 1], ranked=True), named("dog", "yak", ids=[0, 1], ranked=True)
+    first, second = (
+        named("cat", "dog", ids=[0, 1], has_local_ids=True),
+        named("dog", "yak", ids=[0, 1], has_local_ids=True),
+    )
     found = label_agreement(first, second)
     assert (found.counts["overlap"], [entry["name"] for entry in found.to_json()["by_class"]]) == (
         1,
@@ -149,9 +156,9 @@ def test_two_files_may_each_name_classes_that_the_other_does_not() -> None:
 
 @pytest.mark.parametrize("turn", [1, -1])
 def test_label_sets_that_are_all_empty_have_no_numbering(turn: int) -> None:
-    pair = named("dog", ranked=True), labels_of({"a": set()})
+    pair = named("dog", has_local_ids=True), labels_of({"a": set()})
     found = label_agreement(*pair[::turn])
-    assert (found.counts["first_silent"], found.counts["second_silent"]) == ((0, 1) if turn == 1 else (1, 0))
+    assert (found.counts["first_unlabelled"], found.counts["second_unlabelled"]) == ((0, 1) if turn == 1 else (1, 0))
     assert found.to_json()["by_class"][0]["name"] == "dog"
     diff = label_diff(*pair[::turn])
     assert (diff.emptied, diff.filled) == ((1, 0) if turn == 1 else (0, 1))
@@ -162,7 +169,7 @@ BOTH = "the first label set and the second label set"
 
 @pytest.mark.parametrize("turn", [1, -1])
 def test_a_file_of_names_and_a_list_of_classes_agree_by_name(turn: int) -> None:
-    pair = named("dog", ranked=True), named("cat", "dog", "yak", ids=[1])
+    pair = named("dog", has_local_ids=True), named("cat", "dog", "yak", ids=[1])
     found = label_agreement(*pair[::turn])
     assert (found.counts["equal"], found.class_ids.tolist()) == (1, [1])
 
@@ -183,7 +190,7 @@ def test_a_file_of_names_and_a_list_of_classes_agree_by_name(turn: int) -> None:
             "  fix:     name the classes in both files",
         ),
         (
-            named("cat", ranked=True),
+            named("cat", has_local_ids=True),
             labels_of({"a": {0}}),
             f"the classes are named in one file and numbered in another\n  where:   {BOTH}\n  found:   cat, and ids\n"
             f"  fix:     {LIST_CLASSES}",
@@ -202,8 +209,8 @@ def test_real_agrees_with_the_original_labels_as_its_accuracy_says(
 ) -> None:
     found = label_agreement(real_labels, real_original)
     n = found.counts
-    assert (n["equal"] + n["overlap"], n["disjoint"], n["first_silent"]) == (42_164, 46_837 - 42_164, 3_163)
-    assert (n["second_silent"], n["both_silent"]) == (0, 0)
+    assert (n["equal"] + n["overlap"], n["disjoint"], n["first_unlabelled"]) == (42_164, 46_837 - 42_164, 3_163)
+    assert (n["second_unlabelled"], n["both_unlabelled"]) == (0, 0)
 
 
 def test_real_beside_the_ecologists_verdicts(
@@ -211,9 +218,9 @@ def test_real_beside_the_ecologists_verdicts(
 ) -> None:
     real_file("Biodiversity_ImageNet_Image_data.csv")
     ecologists = load_multi_labels("imagenet-ecologists")
-    found = label_agreement(real_labels, ecologists).to_json()["sayings"]
+    found = label_agreement(real_labels, ecologists).to_json()["crosstab"]
     real, original = real_labels.sets(), real_original.sets()
-    for kind in SAYINGS[:3]:
+    for kind in CROSSTAB[:3]:
         judged = [image for image, ids in getattr(ecologists, kind).sets().items() if ids]
         kept = sum(original[image] <= real[image] for image in judged)
         assert (found["valid"][kind], found["not_named"][kind]) == (kept, len(judged) - kept)

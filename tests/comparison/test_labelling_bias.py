@@ -114,7 +114,7 @@ def test_the_json_tells_which_of_two_names_wins() -> None:
         "p_value": pytest.approx(5 / 6),
         "test": "two-sided, Poisson binomial: any valid class at random",
         "raters_favourite": None,
-        "raters_favourite_reason": "no scores from the raters alone are at hand",
+        "raters_favourite_reason": "scores from the raters alone are missing",
         "by_group": {},
         "by_label_count": [
             {"labels": 2, "images": 2, "original_chosen": 1},

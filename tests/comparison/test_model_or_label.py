@@ -114,7 +114,7 @@ def test_the_json_holds_counts_intervals_and_why_a_part_is_missing() -> None:
     assert document["raters_only"] == {"rated": 6, "preferred": 2, "tied": 1, "label": 3, "low": low, "high": high}
     nothing = Preference("one.npz", Disagreements(0, 0, Verdicts(0, 0, 0), None)).to_json()
     assert (nothing["low"], nothing["raters_only"]) == (None, None)
-    assert nothing["raters_only_reason"] == "no scores from the raters alone are at hand"
+    assert nothing["raters_only_reason"] == "scores from the raters alone are missing"
     json.dumps(document, allow_nan=False)
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.comparison.differences import Change
-from reassess.comparison.pairs import Comparison, Paired, compare, only_right
+from reassess.comparison.differences import AccuracyChange
+from reassess.comparison.pairs import Comparison, Paired, compare, only_correct
 from reassess.comparison.panel import Panel
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError
@@ -38,8 +38,8 @@ def test_hits_are_counted_on_the_images_that_each_kind_of_labels_knows() -> None
     assert comparison.real.b.hits == 4
     assert comparison.real.difference == 2 / 7
     assert comparison.real.p_value == pytest.approx(0.625)
-    assert only_right(PANEL, "one", "two").tolist() == [1, 3, 6]
-    assert only_right(PANEL, "two", "one").tolist() == [5]
+    assert only_correct(PANEL, "one", "two").tolist() == [1, 3, 6]
+    assert only_correct(PANEL, "two", "one").tolist() == [5]
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -55,13 +55,13 @@ def test_swapping_the_models_turns_everything_round(seed: int) -> None:
     assert one.real.interval == tuple(-bound for bound in reversed(two.real.interval))
     assert one.real.p_value == two.real.p_value
     assert one.real.better == -two.real.better
-    assert one.real.only_a == len(only_right(panel, "a", "b"))
+    assert one.real.only_a == len(only_correct(panel, "a", "b"))
 
 
-def test_a_model_and_itself_cannot_be_told_apart() -> None:
+def test_a_model_and_itself_do_not_differ() -> None:
     comparison = compare(PANEL, "one", "one")
     assert (comparison.real.difference, comparison.real.interval, comparison.real.p_value) == (0, (0, 0), 1)
-    assert comparison.verdict == "one and one cannot be told apart, nor by the original labels"
+    assert comparison.verdict == "no significant difference between one and one, by reassessed or original labels"
 
 
 @pytest.mark.parametrize(
@@ -69,19 +69,19 @@ def test_a_model_and_itself_cannot_be_told_apart() -> None:
     [
         (A, None, "a is better than b"),
         (B, None, "b is better than a"),
-        (SAME, None, "a and b cannot be told apart"),
-        (A, A, "a is better than b, also by the original labels"),
-        (SAME, SAME, "a and b cannot be told apart, nor by the original labels"),
-        (B, SAME, "b is better than a; the original labels cannot tell them apart"),
-        (SAME, B, "a and b cannot be told apart; the original labels say that b is better than a"),
-        (A, B, "a is better than b; the original labels say the opposite"),
-        (FEW, None, "a and b cannot be told apart"),
-        (Paired(1, 0, 1, 0), None, "a and b cannot be told apart"),
-        (MANY, B, "a and b cannot be told apart; the original labels say that b is better than a"),
-        (replace(A, holm=0.049), MANY, "a is better than b; the original labels cannot tell them apart"),
-        (replace(A, deviation=0.04), None, "a and b cannot be told apart"),
+        (SAME, None, "no significant difference between a and b"),
+        (A, A, "a is better than b, also by original labels"),
+        (SAME, SAME, "no significant difference between a and b, by reassessed or original labels"),
+        (B, SAME, "b is better than a; no significant difference by original labels"),
+        (SAME, B, "no significant difference between a and b; by original labels b is better than a"),
+        (A, B, "a is better than b; by original labels b is better than a"),
+        (FEW, None, "no significant difference between a and b"),
+        (Paired(1, 0, 1, 0), None, "no significant difference between a and b"),
+        (MANY, B, "no significant difference between a and b; by original labels b is better than a"),
+        (replace(A, holm=0.049), MANY, "a is better than b; no significant difference by original labels"),
+        (replace(A, deviation=0.04), None, "no significant difference between a and b"),
         (replace(A, deviation=0.03), None, "a is better than b"),
-        (replace(FEW, deviation=0.0001), None, "a and b cannot be told apart"),
+        (replace(FEW, deviation=0.0001), None, "no significant difference between a and b"),
         (Paired(0, 0, 0, 0), A, "a and b cannot be compared: no image is scored"),
     ],
 )
@@ -92,18 +92,18 @@ def test_a_verdict_claims_what_the_corrected_tests_allow(real: Paired, original:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (Change(900, {1: 60, -1: 20}), "; the lead changes by more than noise, p = 8.6e-06"),
-        (Change(900, {1: 60, -1: 50}), "; the lead may not have changed, p = 0.39"),
-        (Change(900, {1: 60, -1: 20}, holm=0.05), "; the lead may not have changed, p = 0.05"),
-        (Change(900, {1: 60, -1: 20}, deviation=0.03), "; the lead may not have changed, p = 0.14"),
-        (Change(9000, {2: 5000}), "; the lead changes by more than noise, p < 1e-300"),
+        (AccuracyChange(900, {1: 60, -1: 20}), "; the lead changes significantly, p = 8.6e-06"),
+        (AccuracyChange(900, {1: 60, -1: 50}), "; the lead does not change significantly, p = 0.39"),
+        (AccuracyChange(900, {1: 60, -1: 20}, holm=0.05), "; the lead does not change significantly, p = 0.05"),
+        (AccuracyChange(900, {1: 60, -1: 20}, deviation=0.03), "; the lead does not change significantly, p = 0.14"),
+        (AccuracyChange(9000, {2: 5000}), "; the lead changes significantly, p < 1e-300"),
     ],
 )
-def test_where_the_labels_disagree_the_change_of_the_lead_is_tested_itself(change: Change, words: str) -> None:
-    base = "a is better than b; the original labels cannot tell them apart"
+def test_where_the_labels_disagree_the_change_of_the_lead_is_tested_itself(change: AccuracyChange, words: str) -> None:
+    base = "a is better than b; no significant difference by original labels"
     assert Comparison("a", "b", 1000, A, SAME, SAME, change).verdict == base + words
-    assert Comparison("a", "b", 1000, A, A, A, change).verdict == "a is better than b, also by the original labels"
-    neither = "a and b cannot be told apart, nor by the original labels"
+    assert Comparison("a", "b", 1000, A, A, A, change).verdict == "a is better than b, also by original labels"
+    neither = "no significant difference between a and b, by reassessed or original labels"
     assert Comparison("a", "b", 1000, SAME, SAME, SAME, change).verdict == neither + (words if change.better else "")
 
 
@@ -195,7 +195,7 @@ def test_the_json_object_holds_the_counts_and_says_why_a_part_is_null() -> None:
             "holm": document["change"]["p_value"],
             "raters": None,
         },
-        "verdict": "one and two cannot be told apart, nor by the original labels",
+        "verdict": "no significant difference between one and two, by reassessed or original labels",
     }
     empty = Panel.from_predictions(PREDICTED, LabelSets.from_lists(LABELS.images, [[]] * 8))
     document = compare(empty, "one", "two").to_json()
@@ -203,7 +203,7 @@ def test_the_json_object_holds_the_counts_and_says_why_a_part_is_null() -> None:
     nulls = ["real_difference", "low", "high", "p_value", "holm", "raters", *of_original, "change"]
     assert [name for name, value in document.items() if value is None] == nulls
     assert document["real_reason"] == "no image is scored"
-    assert document["original_reason"] == "no original labels of these images are at hand"
+    assert document["original_reason"] == "original labels of these images are missing"
 
 
 def test_a_comparison_is_shown_in_words_and_in_a_notebook_without_markup_of_names() -> None:
@@ -238,4 +238,4 @@ def test_the_original_labels_beat_a_copy_with_errors_by_as_many_hits_as_were_spo
         for row in range(0, 50_000, 100)
     )
     assert comparison.real.only_a == lost
-    assert comparison.verdict == "original is better than spoilt, also by the original labels"
+    assert comparison.verdict == "original is better than spoilt, also by original labels"

@@ -1,23 +1,29 @@
 """Where a model stands: rank, neighbours, and the distance to the line of those nearest."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.comparison.placement import Expectation, place
-from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.comparison import Placement, place_models
+from reassess.core.leaderboard import Leaderboard, LeaderboardRow
 
 EACH = re.compile(".+")  # each model is a family
 BOARD = Leaderboard(
-    tuple(Entry("abcdef"[i], 75.0 + i, real) for i, real in enumerate([83.0, 83.4, 84.6, 84.6, 86.1, 86.3]))
+    tuple(LeaderboardRow("abcdef"[i], 75.0 + i, real) for i, real in enumerate([83.0, 83.4, 84.6, 84.6, 86.1, 86.3]))
 )
 
 
+def place(board: Leaderboard, model: LeaderboardRow, **options: int) -> Placement:
+    (placement,) = place_models(board, [model], **options)
+    return placement
+
+
 def test_the_rank_counts_better_rows_only_and_neighbours_are_the_nearest() -> None:
-    placement = place(BOARD, Entry("mine", 76.5, 84.6), neighbours=2)
+    placement = place(BOARD, LeaderboardRow("mine", 76.5, 84.6), neighbours=2)
     assert (placement.real_rank, placement.original_rank, placement.of) == (3, 5, 7)
     assert [entry.model for entry in placement.better] == ["f", "e"]
     assert [entry.model for entry in placement.others] == ["d", "c"]
@@ -25,12 +31,12 @@ def test_the_rank_counts_better_rows_only_and_neighbours_are_the_nearest() -> No
 
 @pytest.mark.parametrize(("real", "rank", "better", "others"), [(99.0, 1, 0, 3), (1.0, 7, 3, 0)])
 def test_at_the_ends_there_are_neighbours_on_one_side(real: float, rank: int, better: int, others: int) -> None:
-    placement = place(BOARD, Entry("mine", 76.5, real))
+    placement = place(BOARD, LeaderboardRow("mine", 76.5, real))
     assert (placement.real_rank, len(placement.better), len(placement.others)) == (rank, better, others)
 
 
 def test_the_line_is_that_of_the_rows_nearest_in_original_accuracy(real_leaderboard: Leaderboard) -> None:
-    placement = place(real_leaderboard, Entry("mine", 83.1, 88.4))
+    placement = place(real_leaderboard, LeaderboardRow("mine", 83.1, 88.4))
     expected = placement.expected
     nearest = np.argsort(np.abs(real_leaderboard.original - 83.1), kind="stable")[: expected.rows]
     x, y = real_leaderboard.original[nearest], real_leaderboard.real[nearest]
@@ -49,7 +55,7 @@ def test_the_line_is_that_of_the_rows_nearest_in_original_accuracy(real_leaderbo
 
 
 @pytest.fixture(scope="module")
-def of_other_families(real_leaderboard: Leaderboard) -> list[tuple[Entry, Expectation]]:
+def of_other_families(real_leaderboard: Leaderboard) -> list[tuple[LeaderboardRow, Any]]:
     """Every row of the public tables, with what is expected of it where its whole family is left out."""
     families = dict.fromkeys(real_leaderboard.families)
     rows = list(zip(real_leaderboard.families, real_leaderboard.entries, strict=True))
@@ -58,7 +64,7 @@ def of_other_families(real_leaderboard: Leaderboard) -> list[tuple[Entry, Expect
 
 
 def test_of_the_public_tables_95_percent_of_models_are_where_other_families_say_in_every_part(
-    of_other_families: list[tuple[Entry, Expectation]],
+    of_other_families: list[tuple[LeaderboardRow, Any]],
 ) -> None:
     """The line of all rows would fail: it is too high at both ends."""
     ordinary = [(entry, expected) for entry, expected in of_other_families if not entry.model.startswith("test_")]
@@ -73,19 +79,19 @@ def test_of_the_public_tables_95_percent_of_models_are_where_other_families_say_
 
 
 def test_the_toy_models_far_below_all_others_are_said_to_be_there_since_the_line_is_too_high_for_them(
-    of_other_families: list[tuple[Entry, Expectation]],
+    of_other_families: list[tuple[LeaderboardRow, Any]],
 ) -> None:
     toys = [(entry, expected) for entry, expected in of_other_families if entry.model.startswith("test_")]
     assert all(expected.extrapolated and expected.residual < 0 for _, expected in toys)
 
 
 def test_a_model_outside_of_all_others_is_said_to_be(real_leaderboard: Leaderboard) -> None:
-    assert place(real_leaderboard, Entry("mine", 92.0, 92.0)).expected.extrapolated
-    assert place(real_leaderboard, Entry("mine", 30.0, 35.0)).expected.extrapolated
+    assert place(real_leaderboard, LeaderboardRow("mine", 92.0, 92.0)).expected.extrapolated
+    assert place(real_leaderboard, LeaderboardRow("mine", 30.0, 35.0)).expected.extrapolated
 
 
 def test_with_too_few_families_nothing_is_expected() -> None:
-    placement = place(Leaderboard(BOARD.entries[:2]), Entry("mine", 80.0, 85.0))
+    placement = place(Leaderboard(BOARD.entries[:2]), LeaderboardRow("mine", 80.0, 85.0))
     assert placement.expected is None
     document = placement.to_json()
     assert (document["expected"], document["expected_reason"], document["real_rank"]) == (
@@ -98,8 +104,8 @@ def test_with_too_few_families_nothing_is_expected() -> None:
 def test_rows_of_one_family_tell_less_than_as_many_rows_of_several() -> None:
     """The line and where the model stands are the same; the interval is wider, and of two families there is none."""
     rows = [("vit" if i < 6 else "cnn" if i < 11 else "mlp", 75.0 + i, 83.0 + 0.7 * i + i % 3) for i in range(16)]
-    entries = tuple(Entry(f"{family}{i}", x, y) for i, (family, x, y) in enumerate(rows))
-    mine = Entry("mine", 80.0, 87.0)
+    entries = tuple(LeaderboardRow(f"{family}{i}", x, y) for i, (family, x, y) in enumerate(rows))
+    mine = LeaderboardRow("mine", 80.0, 87.0)
     related, each = place(Leaderboard(entries), mine).expected, place(Leaderboard(entries, family=EACH), mine).expected
     assert (related.rows, related.families) == (16, 3)
     assert (each.rows, each.families) == (16, 16)
@@ -109,8 +115,8 @@ def test_rows_of_one_family_tell_less_than_as_many_rows_of_several() -> None:
 
 
 def test_an_interval_of_few_rows_ends_where_accuracies_do() -> None:
-    board = Leaderboard(tuple(Entry(f"{'abc'[i]}", 60.0 + 10 * i, (70.0, 95.0, 75.0)[i]) for i in range(3)))
-    expected = place(board, Entry("mine", 65.0, 80.0)).expected
+    board = Leaderboard(tuple(LeaderboardRow(f"{'abc'[i]}", 60.0 + 10 * i, (70.0, 95.0, 75.0)[i]) for i in range(3)))
+    expected = place(board, LeaderboardRow("mine", 65.0, 80.0)).expected
     assert (expected.low, expected.high) == (0, 100)
 
 
@@ -121,16 +127,17 @@ def test_the_order_of_the_rows_makes_no_difference_and_a_better_model_never_rank
     rng = np.random.default_rng(seed)
     x = rng.integers(70, 90, 150).astype(float)  # many are equally near
     y = 20 + 0.8 * x + rng.normal(0, 1, 150)
-    entries = [Entry(f"m{i}", a, b) for i, (a, b) in enumerate(zip(x, y, strict=True))]
+    entries = [LeaderboardRow(f"m{i}", a, b) for i, (a, b) in enumerate(zip(x, y, strict=True))]
     board = Leaderboard(tuple(entries), family=EACH)
-    one = place(board, Entry("mine", original, real))
+    one = place(board, LeaderboardRow("mine", original, real))
     other = place(
-        Leaderboard(tuple(entries[i] for i in rng.permutation(150)), family=EACH), Entry("mine", original, real)
+        Leaderboard(tuple(entries[i] for i in rng.permutation(150)), family=EACH),
+        LeaderboardRow("mine", original, real),
     )
     assert (one.real_rank, one.better, one.others) == (other.real_rank, other.better, other.others)
     assert one.expected.rows == other.expected.rows
     assert one.expected.real == pytest.approx(other.expected.real, rel=1e-9)
-    better = place(board, Entry("mine", original, real + 1))
+    better = place(board, LeaderboardRow("mine", original, real + 1))
     assert better.real_rank <= one.real_rank
     assert better.expected.share_below >= one.expected.share_below
     assert better.expected.residual == pytest.approx(one.expected.residual + 1)

@@ -51,7 +51,7 @@ def slow(
         elif not any(name == image for name, _ in rated):
             kinds[image] = "never_rated"
         else:
-            kinds[image] = "remaining" if (image, class_id) in rated else "never_proposed"
+            kinds[image] = "remaining" if (image, class_id) in rated else "not_asked"
     return kinds
 
 
@@ -83,7 +83,7 @@ def test_what_is_not_looked_up_has_no_count_and_a_reason_and_the_others_add_up()
     labels = LabelSets.from_lists(["a", "b"], [[0], [1]], Classes(3, names=("cup", "mug", "pot")))
     panel = Panel.from_ids(["one"], np.array([[2, 2]]), labels)
     (taxonomy,) = taxonomies(panel, labels)
-    nothing = dict.fromkeys(("collapsed", "same_group", "never_proposed", "never_rated"))
+    nothing = dict.fromkeys(("collapsed", "same_group", "not_asked", "never_rated"))
     assert taxonomy.counts == nothing | {"co_occurring": 0, "no_class": 0, "remaining": 2}
     assert list(taxonomy.counts) == list(ERROR_KINDS)
     pot = {"class": 2, "name": "pot"}
@@ -91,8 +91,8 @@ def test_what_is_not_looked_up_has_no_count_and_a_reason_and_the_others_add_up()
         "file": "one",
         "mistakes": 2,
         **taxonomy.counts,
-        "never_proposed_reason": "no scores are at hand",
-        "never_rated_reason": "no scores are at hand",
+        "not_asked_reason": "scores are missing",
+        "never_rated_reason": "scores are missing",
         "collapsed_reason": "no table of collapsed classes is at hand",
         "same_group_reason": "no groups of classes are given",
         "examples": {kind: [] for kind in ERROR_KINDS} | {"remaining": [{"image": "a", "predicted": pot}]},
@@ -143,8 +143,10 @@ def test_with_nothing_else_to_look_up_the_kinds_are_those_of_evaluate(
         mistakes = evaluate(predicted, real_labels, original=real_original, scores=real_scores, experts=known).mistakes
         counts = {
             "no_class": mistakes.no_class,
-            "never_proposed": mistakes.never_proposed,
+            "not_asked": mistakes.not_asked,
             "never_rated": mistakes.never_rated,
-            "remaining": mistakes.rejected + (mistakes.expert_valid or 0) + (mistakes.expert_rejected or 0),
+            "remaining": mistakes.asked_and_rejected
+            + (mistakes.expert_valid or 0)
+            + (mistakes.rejected_by_experts or 0),
         }
         assert taxonomy.counts == counts | {"collapsed": None, "co_occurring": 0, "same_group": None}

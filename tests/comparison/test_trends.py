@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.comparison.trends import Band, Trend, trend
-from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.comparison.trends import Band, Trend, fit_trend
+from reassess.core.leaderboard import Leaderboard, LeaderboardRow
 from reassess.errors import DataError
 
 EACH = re.compile(".+")  # each model is a family
@@ -19,13 +19,13 @@ EACH = re.compile(".+")  # each model is a family
 
 @pytest.fixture(scope="module")
 def public(real_leaderboard: Leaderboard) -> Trend:
-    return trend(real_leaderboard)
+    return fit_trend(real_leaderboard)
 
 
 def board_of(original: npt.NDArray[Any], real: npt.NDArray[Any], models: npt.NDArray[Any] | None = None) -> Leaderboard:
     names = np.arange(original.size) if models is None else models
     rows = zip(names, original.tolist(), real.tolist(), strict=True)
-    entries = [Entry(f"m{model}", x, y, size) for size, (model, x, y) in enumerate(rows, start=1)]
+    entries = [LeaderboardRow(f"m{model}", x, y, size) for size, (model, x, y) in enumerate(rows, start=1)]
     return Leaderboard(tuple(entries), family=EACH)
 
 
@@ -75,7 +75,7 @@ def test_a_band_holds_its_lower_end_and_not_its_upper_one() -> None:
 def test_the_order_of_the_rows_makes_no_difference(seed: int) -> None:
     board = bent(seed)
     order = np.random.default_rng(seed).permutation(len(board))
-    one, other = trend(board), trend(Leaderboard(tuple(board.entries[row] for row in order), family=EACH))
+    one, other = fit_trend(board), fit_trend(Leaderboard(tuple(board.entries[row] for row in order), family=EACH))
     for line, same in zip((one.overall, *one.lines), (other.overall, *other.lines), strict=True):
         assert (line.rows, line.models) == (same.rows, same.models)
         assert line.slope.value == pytest.approx(same.slope.value, rel=1e-8)
@@ -86,19 +86,19 @@ def test_the_order_of_the_rows_makes_no_difference(seed: int) -> None:
 def test_a_bend_is_found_as_often_as_its_interval_says() -> None:
     covered = 0
     for seed in range(400):
-        low, high = trend(bent(seed), [Band(70, 90)]).bend.interval
+        low, high = fit_trend(bent(seed), [Band(70, 90)]).bend.interval
         covered += low <= -0.03 <= high
     assert 0.93 <= covered / 400 <= 0.98
 
 
 def test_a_straight_line_shows_a_change_of_slope_no_more_often_than_by_chance() -> None:
-    p_values = [change.p_value for seed in range(200) for _, _, change in trend(bent(seed, bend=0)).changes]
+    p_values = [change.p_value for seed in range(200) for _, _, change in fit_trend(bent(seed, bend=0)).changes]
     assert 0.02 <= np.mean(np.array(p_values) < 0.05) <= 0.08
 
 
 def test_a_band_with_too_few_families_has_no_slope_and_is_compared_with_none() -> None:
     board = board_of(np.arange(70.0, 80.0), 80 + 0.5 * np.arange(10.0) ** 1.5)
-    result = trend(board, [Band(70, 75), Band(90, 95), Band(78, 80), Band(74, 80)])
+    result = fit_trend(board, [Band(70, 75), Band(90, 95), Band(78, 80), Band(74, 80)])
     assert [line.rows for line in result.lines] == [5, 0, 2, 6]
     assert [line.slope is None for line in result.lines] == [False, True, True, False]
     assert result.changes == []
@@ -114,7 +114,7 @@ def test_a_band_with_too_few_families_has_no_slope_and_is_compared_with_none() -
 
 
 def test_without_bands_there_are_no_changes_and_no_bend() -> None:
-    result = trend(bent(0), [])
+    result = fit_trend(bent(0), [])
     assert (result.lines, result.changes, result.bend) == ((), [], None)
     assert result.to_json()["bend_reason"] == "too few families of models"
 
@@ -125,8 +125,8 @@ def test_without_bands_there_are_no_changes_and_no_bend() -> None:
 def of_families(accuracies: dict[str, list[float]]) -> Trend:
     """Models called after their families, on a straight line but for the first family."""
     rows = [(family, x) for family, values in accuracies.items() for x in values]
-    entries = [Entry(f"{family}{i}", x, 20 + 0.8 * x + 0.1 * (i % 3)) for i, (family, x) in enumerate(rows)]
-    return trend(Leaderboard(tuple(entries)))
+    entries = [LeaderboardRow(f"{family}{i}", x, 20 + 0.8 * x + 0.1 * (i % 3)) for i, (family, x) in enumerate(rows)]
+    return fit_trend(Leaderboard(tuple(entries)))
 
 
 ORDINARY = {"vit": [74.0, 78.0, 82.0, 86.0], "cnn": [75.0, 77.0, 81.0, 83.0], "mlp": [76.0, 79.0, 80.0]}
@@ -148,7 +148,7 @@ def test_the_smallest_model_of_a_family_within_is_ordinary_and_so_is_all_that_a_
     result = of_families({"toy": [45.0, 40.0, 79.0], **ORDINARY})
     assert result.far_out.entries == ()
     assert (result.far_out.line.rows, result.far_out.line.slope) == (14, result.overall.slope)
-    assert trend(board_of(np.linspace(20, 95, 60), np.linspace(30, 96, 60))).far_out.entries == ()
+    assert fit_trend(board_of(np.linspace(20, 95, 60), np.linspace(30, 96, 60))).far_out.entries == ()
 
 
 def test_a_family_above_is_far_out_too() -> None:
@@ -186,8 +186,8 @@ def test_a_band_that_holds_nothing_is_refused(low: float, high: float) -> None:
 
 
 def correlations(original: list[float], real: list[float]) -> tuple[float | None, float | None]:
-    entries = tuple(Entry(f"m{i}", x, y) for i, (x, y) in enumerate(zip(original, real, strict=True)))
-    result = trend(Leaderboard(entries))
+    entries = tuple(LeaderboardRow(f"m{i}", x, y) for i, (x, y) in enumerate(zip(original, real, strict=True)))
+    result = fit_trend(Leaderboard(entries))
     return result.kendall, result.spearman
 
 

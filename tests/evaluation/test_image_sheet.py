@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.aggregation.aggregate import by_majority
+from reassess.aggregation.aggregate import aggregate
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
@@ -14,7 +14,7 @@ from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.evaluation.image_sheet import Candidate, image_sheet
-from tests.helpers import message, votes_of
+from tests.helpers import code_of, message, votes_of
 
 SKI, ALP, FOX = 0, 1, 2
 CLASSES = Classes(3, names=("ski", "alp", "fox"))
@@ -106,7 +106,7 @@ CHOICES = votes_of(
     classes=CLASSES,
 )
 CHOSEN = NOUNS | {
-    "scores": by_majority(CHOICES).scores,
+    "scores": aggregate(CHOICES, "majority").scores,
     "votes": CHOICES,
     "experts": votes_of([(0, 0, SKI)], ("hill.png",), ("eve",), CLASSES.names, classes=CLASSES),
 }
@@ -146,12 +146,12 @@ def test_a_class_that_was_free_to_choose_is_rejected_and_not_unproposed(without:
     models = {"m": Predictions.from_ids([[FOX, ALP], [SKI, ALP], [SKI, FOX]], IMAGES)}
     known = {image: image_sheet(image, **nouns, predictions=models).known for image in IMAGES}
     assert known == {
-        "hill.png": {FOX: "rejected"},
-        "fog.png": {SKI: "rejected", ALP: "rejected"},
+        "hill.png": {FOX: "asked_and_rejected"},
+        "fog.png": {SKI: "asked_and_rejected", ALP: "asked_and_rejected"},
         "new.png": {SKI: "never_rated"},
     }
     asked = image_sheet("fog.png", **NOUNS, predictions={"m": Predictions.from_ids([[FOX, ALP]], ["fog.png"])})
-    assert asked.known == {FOX: "rejected", ALP: "never_proposed"}
+    assert asked.known == {FOX: "asked_and_rejected", ALP: "not_asked"}
 
 
 # --- what models said -----------------------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def test_rows_without_names_are_in_the_order_of_as_many_label_sets() -> None:
         "m": (2,)
     }
     expected = "image names are missing, and the number of rows differs\n  where:   m.npy\n"
-    fix = "  fix:     name the images of the rows (names=[...], or names in the file itself)"
+    fix = "  fix:     name the images of the rows: names=[...], or names in the file itself"
     few = {"m.npy": Predictions.from_ids([0, 2])}
     assert message(lambda: image_sheet("fog.png", labels=LABELS, predictions=few)) == (
         f"{expected}  allowed: 3 rows\n  found:   2 rows\n{fix}"
@@ -198,12 +198,9 @@ def test_nan_is_an_error_that_names_the_file_the_image_and_the_row_unless_it_is_
 
 def test_a_class_that_the_labels_have_not_is_an_error() -> None:
     models = {"m.npy": Predictions.from_ids([[0, 3]], ["hill.png"])}
-    expected = "class id out of range\n  where:   {}\n  allowed: 0 to 2\n  found:   3"
-    assert message(lambda: image_sheet("hill.png", labels=LABELS, predictions=models)) == expected.format("m.npy")
+    assert code_of(lambda: image_sheet("hill.png", labels=LABELS, predictions=models)) == "out-of-range"
     scores = Scores(Questions.from_columns(["hill.png"], np.array([3])), np.array([1.0]))
-    assert message(lambda: image_sheet("hill.png", labels=LABELS, scores=scores)) == expected.format(
-        "the scores, image hill.png"
-    )
+    assert code_of(lambda: image_sheet("hill.png", labels=LABELS, scores=scores)) == "out-of-range"
 
 
 def test_the_json_object_names_every_class() -> None:
@@ -222,7 +219,7 @@ def test_the_json_object_names_every_class() -> None:
     }
     assert document["predictions"] == {
         "m": [
-            {"class": FOX, "name": "fox", "known": "never_proposed"},  # nobody answered the question
+            {"class": FOX, "name": "fox", "known": "not_asked"},  # nobody answered the question
             {"class": SKI, "name": "ski", "known": "valid"},
         ],
         "other": None,

@@ -1,4 +1,4 @@
-"""Predictions and labels in different lists of classes: joined by name, or refused, and never by position."""
+"""Predictions and labels in different lists of classes: joined by path, or refused, and never by position."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reassess.comparison.panel import Panel
 from reassess.core.classes import GIVE_CLASSES, Classes
-from reassess.core.common_classes import in_one_list
+from reassess.core.common_classes import align_classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
@@ -19,8 +19,8 @@ from reassess.evaluation.image_sheet import image_sheet
 from reassess.evaluation.measure import evaluate, find_outcomes
 from reassess.formats.label_files import read_labels
 from reassess.formats.predictions import read_predictions
-from reassess.proposals.open_questions import open_questions
-from tests.helpers import message
+from reassess.proposals.unasked import unasked_candidates
+from tests.helpers import code_of, message
 
 NAMES = ("ant", "bee", "cat", "dog", "eel")
 IMAGES = tuple(f"{row}.png" for row in range(12))
@@ -82,7 +82,7 @@ def test_a_benchmark_s_list_of_classes_need_not_be_in_sorted_order(write: Any) -
     classes = listed([3, 0, 4, 2, 1])
     labels = read_labels(write("labels.csv", "image,class\na,dog\nb,ant\nc,eel\n"))
     predictions = read_predictions(write("p.csv", "image,prediction\na,dog\nb,ant\nc,ant\n"), classes)
-    assert (labels.classes.ranked, predictions.classes) == (True, classes)
+    assert (labels.classes.has_local_ids, predictions.classes) == (True, classes)
     assert evaluate(predictions, labels).real[1].hits == 2
     scores = write("s.csv", "image,dog,ant,eel\na,.9,.1,.1\nb,.1,.9,.1\nc,.1,.1,.9\n")
     assert evaluate(read_predictions(scores, classes), labels).real[1].hits == 3
@@ -97,7 +97,7 @@ def test_a_predicted_class_that_the_labels_do_not_name_is_an_error_that_says_how
         f"a class is not one of the benchmark's\n  where:   the predictions\n  found:   bee\n  fix:     {ONE_LIST}"
     )
     given: dict[str, Any] = {"labels": labels, "predictions": predictions}
-    assert evaluate(in_one_list(given)["predictions"], in_one_list(given)["labels"]).real[1].hits == 1
+    assert evaluate(align_classes(given)["predictions"], align_classes(given)["labels"]).real[1].hits == 1
     whole = Predictions.from_scores(np.eye(2, 5), ["a", "b"], classes=listed(range(5)))
     assert message(evaluate, whole, labels).startswith("a class is not one of the benchmark's\n")
 
@@ -120,10 +120,7 @@ def test_ids_mean_nothing_where_the_labels_only_name_their_classes(ids: Any) -> 
 
 def test_a_panel_of_ids_needs_classes_that_have_ids() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0], [1]], Classes.from_texts(["ant", "bee"]))
-    assert message(Panel.from_ids, ["one"], np.array([[0, 1]]), labels) == (
-        "the classes are numbered, and only their names are known\n  where:   the top-1 classes\n"
-        f"  found:   ant, bee, and ids\n  fix:     name the classes; or {GIVE_CLASSES}"
-    )
+    assert code_of(Panel.from_ids, ["one"], np.array([[0, 1]]), labels) == "ids-of-names"
 
 
 def test_scores_of_all_classes_are_in_the_order_of_the_list() -> None:
@@ -139,23 +136,21 @@ def test_names_mean_nothing_where_the_labels_only_number_their_classes() -> None
         f"  found:   ant, bee\n  fix:     {GIVE_CLASSES}"
     )
     both: dict[str, Any] = {"p.csv": predictions, "l.csv": labels}
-    assert message(lambda: in_one_list(both)).startswith(
+    assert message(lambda: align_classes(both)).startswith(
         "the classes are named in one file and numbered in another\n  where:   p.csv and l.csv\n"
     )
 
 
 def test_an_id_beyond_the_list_of_the_predictions_is_an_error() -> None:
     labels = LabelSets.from_lists(["a"], [[0]], listed([4, 3, 2, 1, 0]))
-    assert message(evaluate, Predictions.from_ids([5], ["a"], classes=listed(range(5))), labels) == (
-        "class id out of range\n  where:   the predictions\n  allowed: 0 to 4\n  found:   5"
-    )
+    assert code_of(evaluate, Predictions.from_ids([5], ["a"], classes=listed(range(5))), labels) == "out-of-range"
 
 
 def test_questions_and_sheets_name_the_classes_of_the_labels() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0], [1]], listed([3, 1, 2, 0, 4]))
     model = Predictions.from_ids([[3, 0], [0, 1]], ["a", "b"], classes=listed(range(5)))
     assert image_sheet("b", labels=labels, predictions={"m": model}).predictions == {"m": (3, 1)}
-    pending = open_questions([("m", model, find_outcomes(model, labels))], labels, None, top=2)
+    pending = unasked_candidates([("m", model, find_outcomes(model, labels))], labels, None, top=2)
     assert {(pending.image(row), NAMES_THERE[pending.questions.class_ids[row]]) for row in range(len(pending))} == {
         ("a", "ant"),
         ("b", "ant"),

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.aggregate import by_majority
+from reassess.aggregation.aggregate import aggregate
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
@@ -16,7 +16,7 @@ from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.mistakes import KINDS, known_kinds
-from reassess.proposals.open_questions import open_questions
+from reassess.proposals.unasked import unasked_candidates
 from tests.helpers import votes_of
 
 IMAGES = tuple(f"{i}.png" for i in range(8))
@@ -38,10 +38,10 @@ def kinds(predicted: npt.ArrayLike, rated: Scores | Votes, experts: Votes | None
 def test_where_people_chose_one_class_of_all_every_class_was_proposed(rows: Any, predicted: Any) -> None:
     votes, voted = chosen(rows), {i for i, _, _ in rows}
     expected = [
-        "no_class" if class_id < 0 else "rejected" if i in voted else "never_rated"
+        "no_class" if class_id < 0 else "asked_and_rejected" if i in voted else "never_rated"
         for i, class_id in enumerate(predicted)
     ]
-    assert kinds(predicted, votes) == kinds(predicted, by_majority(votes).scores) == expected
+    assert kinds(predicted, votes) == kinds(predicted, aggregate(votes, "majority").scores) == expected
 
 
 @given(VOTES, VOTES, PREDICTED)
@@ -54,7 +54,7 @@ def test_experts_who_choose_a_class_judge_every_class_of_the_image(rows: Any, go
             assert kind == "no_class"
         elif of_image:
             is_valid = 2 * of_image.count(class_id) > len(of_image)
-            assert kind == ("expert_valid" if is_valid else "expert_rejected")
+            assert kind == ("expert_valid" if is_valid else "rejected_by_experts")
         else:
             assert kind == kinds(predicted, votes)[i]
 
@@ -62,14 +62,14 @@ def test_experts_who_choose_a_class_judge_every_class_of_the_image(rows: Any, go
 def test_a_question_that_nobody_answered_was_not_asked() -> None:
     questions = Questions.from_columns(["0.png", "0.png", "1.png"], np.array([1, 2, 1]), CLASSES)
     votes = votes_of([(0, 0, 2)], questions)
-    assert kinds([1, 1, 1, 1, 1, 1, 1, 1], votes)[:2] == ["rejected", "never_rated"]
-    assert kinds([2, 1, 1, 1, 1, 1, 1, 1], votes)[0] == "never_proposed"
+    assert kinds([1, 1, 1, 1, 1, 1, 1, 1], votes)[:2] == ["asked_and_rejected", "never_rated"]
+    assert kinds([2, 1, 1, 1, 1, 1, 1, 1], votes)[0] == "not_asked"
 
 
 @given(VOTES, PREDICTED)
 def test_no_question_is_open_on_an_image_of_which_people_chose_the_class(rows: Any, predicted: Any) -> None:
-    scores, voted = by_majority(chosen(rows)).scores, {IMAGES[i] for i, _, _ in rows}
+    scores, voted = aggregate(chosen(rows), "majority").scores, {IMAGES[i] for i, _, _ in rows}
     labels = LabelSets.from_lists(IMAGES, [[] for _ in IMAGES], CLASSES)
     predictions = Predictions.from_ids(np.maximum(predicted, 0), images=IMAGES)
-    found = open_questions([("m", predictions, find_outcomes(predictions, labels))], labels, scores)
+    found = unasked_candidates([("m", predictions, find_outcomes(predictions, labels))], labels, scores)
     assert {found.image(row) for row in range(len(found))} == set(IMAGES) - voted

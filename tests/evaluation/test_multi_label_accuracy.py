@@ -16,6 +16,7 @@ from reassess.core.predictions import Predictions
 from reassess.errors import DataError
 from reassess.evaluation.measure import find_outcomes, summarize
 from reassess.evaluation.multi_label_accuracy import VERDICTS, MultiLabelAccuracy, multi_label_accuracy, verdicts
+from tests.helpers import refused
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")  # drawn models are by chance
 
@@ -80,7 +81,7 @@ def test_counts_and_means_are_those_of_slow_references(seed: int) -> None:
 def test_images_that_nobody_reviewed_are_counted() -> None:
     labels = of({"a": {"valid": [1], "unclear": [], "wrong": [], "problematic": False}})
     predictions = Predictions.from_ids([1, 1], images=["a", "b"])
-    with pytest.raises(DataError, match="1 of 2 images are not in the label set"):
+    with refused("unknown-images"):
         multi_label_accuracy(predictions, labels)
     accuracy = multi_label_accuracy(predictions, labels, ignore_unknown=True)
     assert (accuracy.valid, accuracy.unknown, accuracy.class_lenient) == (1, 1, None)
@@ -92,13 +93,13 @@ def test_the_json_gives_both_conventions() -> None:
     assert accuracy.reason is None
     document = accuracy.to_json()
     assert "mean_over_classes_reason" not in document
-    assert (document["unclear_left_out"]["hits"], document["unclear_left_out"]["n"]) == (7, 8)
-    assert document["unclear_left_out"]["mean_over_classes"] == (3 / 4 + 1) / 2
-    assert (document["unclear_is_right"]["hits"], document["unclear_is_right"]["n"]) == (8, 9)
-    assert document["unclear_is_right"]["mean_over_classes"] == (4 / 5 + 1) / 2
-    assert document["left_out"] == {"problematic": 2, "empty": 1, "unknown": 0}
+    assert (document["unclear_excluded"]["hits"], document["unclear_excluded"]["n"]) == (7, 8)
+    assert document["unclear_excluded"]["mean_over_classes"] == (3 / 4 + 1) / 2
+    assert (document["unclear_is_correct"]["hits"], document["unclear_is_correct"]["n"]) == (8, 9)
+    assert document["unclear_is_correct"]["mean_over_classes"] == (4 / 5 + 1) / 2
+    assert document["not_scored"] == {"problematic": 2, "empty": 1, "unknown": 0}
     nothing = MultiLabelAccuracy(0, 0, 0, 0, 0, 0, 0, np.empty(0, np.int64), np.empty((0, 3), np.int64))
-    assert nothing.to_json()["unclear_is_right"]["mean_over_classes"] is None
+    assert nothing.to_json()["unclear_is_correct"]["mean_over_classes"] is None
     assert nothing.to_json()["mean_over_classes_reason"] == "no image is left to average over"
     json.dumps([document, nothing.to_json()], allow_nan=False)
 
@@ -106,7 +107,7 @@ def test_the_json_gives_both_conventions() -> None:
 def test_the_json_of_classes_has_those_with_images() -> None:
     counts = {"class_ids": np.array([0, 2]), "by_class": np.array([[3, 1, 5], [0, 2, 2]])}
     accuracy = MultiLabelAccuracy(3, 3, 1, 0, problematic=0, empty=0, unknown=0, **counts)
-    names = ("class", "name", "images", "valid", "unclear", "unclear_left_out", "unclear_is_right")
+    names = ("class", "name", "images", "valid", "unclear", "unclear_excluded", "unclear_is_correct")
     assert [
         tuple(entry[name] for name in names) for entry in accuracy.classes_to_json(Classes(3, names=("a", "b", "c")))
     ] == [

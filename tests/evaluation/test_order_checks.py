@@ -22,11 +22,11 @@ from reassess.numeric.proportion import Proportion
 from tests.helpers import message, numbered_labels
 
 NOTHING_FITS = (
-    "no known order of the images fits, and no other order of the classes by which the model would be right in 40 % or "
-    "more: check that the file belongs to these images and classes; to measure it all the same, leave the original "
-    "labels out (original=None)"
+    "no known order of the images fits, and no other order of the classes makes the model correct on 40 % or more: "
+    "check that the file belongs to these images and classes; to measure it anyway, do not use original labels: "
+    "original=None"
 )
-FOLDERS = "sort the rows as class_folder_order says (what a reader of class folders yields)"
+FOLDERS = "sort the rows with class_folder_order (for readers of class folders)"
 FROM_ONE = "subtract 1 from every class id (they count from 1, or class 0 is a background)"
 LACKS_FIRST = "add 1 to every class id"
 ADD = "add 1 to the number in every image name (ImageNet's validation images count from 1)"
@@ -39,7 +39,7 @@ def numbered(first: int, n: int) -> list[str]:
 
 def no_better_than_chance(accuracy: str, fix: str) -> str:
     return (
-        "the predictions agree with the original labels no more than chance would\n"
+        "predictions agree with the original labels no better than chance\n"
         f"  allowed: well above 0.10 %\n  found:   {accuracy}\n  fix:     {fix}"
     )
 
@@ -82,7 +82,7 @@ def test_ids_that_count_from_1_are_explained(real_labels: LabelSets, real_origin
 def test_ids_that_lack_the_first_class_are_explained(real_labels: LabelSets, real_original: LabelSets) -> None:
     predictions = Predictions.from_ids(np.maximum(real_original.indices - 1, 0))
     expected = no_better_than_chance(
-        "0.10 % as given (50 of 50,000); 99.90 % with ids that lack the first class", LACKS_FIRST
+        "0.10 % as given (50 of 50,000); 99.90 % with ids without the first class", LACKS_FIRST
     )
     assert message(evaluate, predictions, real_labels, original=real_original) == expected
 
@@ -94,7 +94,7 @@ def test_scores_with_a_background_class_are_explained(real_labels: LabelSets, re
         "  allowed: 1,000 columns\n"
         "  found:   1,001 columns\n"
         "  fix:     if the first output is a background class, give scores[:, 1:]; "
-        "else name the class of each output (outputs=[...])"
+        "else name the class of each output: outputs=[...]"
     )
 
 
@@ -116,8 +116,8 @@ def test_an_image_number_that_no_image_has_is_explained(
 ) -> None:
     predictions = Predictions.from_ids(real_original.indices, numbered(first, 50_000))
     assert message(evaluate, predictions, real_labels, original=real_original) == (
-        "1 of 50,000 images are not in the label set\n"
-        "  allowed: names such as ILSVRC2012_val_00000001.JPEG, ILSVRC2012_val_00000002.JPEG and 49,998 more\n"
+        "1 of 50,000 images are not in the label sets\n"
+        "  allowed: ILSVRC2012_val_00000001.JPEG and 49,999 more\n"
         f"  found:   val/ILSVRC2012_val_{name}.JPEG\n"
         f"  fix:     ImageNet's validation images count from 1 to 50000: {fix} the number in every name"
     )
@@ -162,7 +162,7 @@ def test_rows_of_which_few_stand_in_the_right_place_are_explained_too(
     ids[:2500] = real_original.indices[:2500]
     hits, in_order = (np.count_nonzero(ids == truth) for truth in (real_original.indices, in_folders(real_original)))
     assert message(evaluate, Predictions.from_ids(ids), real_labels, original=real_original) == (
-        "the predictions agree with the original labels far less than when they are read in another way\n"
+        "predictions agree with the original labels far less than if read in another way\n"
         "  allowed: well above 0.10 %\n"
         f"  found:   {100 * hits / 50_000:.2f} % as given ({hits:,} of 50,000); {100 * in_order / 50_000:.2f} % "
         "in class-folder order\n"
@@ -210,7 +210,7 @@ def test_ten_classes_and_few_images_are_enough_to_see_class_folder_order(images:
     ids = in_folders(original)
     hits, chance = np.count_nonzero(ids == original.indices), expected_by_chance(ids, original.indices)
     assert message(evaluate, Predictions.from_ids(ids), original, original=original) == (
-        "the predictions agree with the original labels no more than chance would\n"
+        "predictions agree with the original labels no better than chance\n"
         f"  allowed: well above {100 * chance:.2f} %\n"
         f"  found:   {100 * hits / images:.2f} % as given ({hits:,} of {images:,}); 100.0 % in class-folder order\n"
         f"  fix:     {FOLDERS}"
@@ -231,7 +231,7 @@ def test_another_order_is_seen_also_where_most_rows_stay_right() -> None:
     truth = np.repeat([1, 0, 2], [10, 10, 80])  # in the order of folders: ant, bee, cat
     original = LabelSets.from_lists([f"{row:03}.png" for row in range(100)], np.sort(truth)[:, None].tolist(), classes)
     assert message(evaluate, truth, original, original=original) == (
-        "the predictions agree with the original labels far less than when they are read in another way\n"
+        "predictions agree with the original labels far less than if read in another way\n"
         "  allowed: well above 66.00 %\n"
         "  found:   80.00 % as given (80 of 100); 100.0 % in class-folder order\n"
         f"  fix:     {FOLDERS}"
@@ -256,7 +256,7 @@ def test_by_chance_on_enough_images_is_an_error_and_on_few_a_warning() -> None:
             warnings.simplefilter("always")
             if told == "error":
                 assert message(evaluate, ids, original, original=original) == (
-                    "the predictions agree with the original labels no more than chance would\n"
+                    "predictions agree with the original labels no better than chance\n"
                     f"  allowed: well above {100 * chance:.2f} %\n"
                     f"  found:   {100 * hits / images:.2f} % as given ({hits} of {images})\n"
                     f"  fix:     {NOTHING_FITS}"
@@ -264,7 +264,7 @@ def test_by_chance_on_enough_images_is_an_error_and_on_few_a_warning() -> None:
             else:
                 evaluate(ids, original, original=original)
         assert [str(one.message) for one in caught] == (told == "warning") * [
-            f"the model agrees with the original labels on {hits} of 40 images, no more than chance would "
+            f"the model agrees with the original labels on {hits} of 40 images, no better than chance "
             f"({100 * chance:.2f} %): these are too few to tell, but check that its rows and its classes are in the "
             "right order"
         ]

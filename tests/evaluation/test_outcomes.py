@@ -13,7 +13,7 @@ from reassess.core.predictions import Predictions
 from reassess.errors import DataError
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import EMPTY, LABELLED, UNKNOWN, UNLABELLED, join_and_rank
-from tests.helpers import message
+from tests.helpers import code_of, message
 
 LABELS = LabelSets.from_lists(["x/a.png", "x/b.png", "y/c.png"], [[0, 2], [], [1]], Classes(4))
 ORIGINAL = LabelSets.from_lists(["y/c.png", "y/d.png", "x/a.png"], [[3], [2], [0]], Classes(4))
@@ -41,7 +41,7 @@ def test_every_row_has_its_state_top_1_and_ranks() -> None:
     assert outcomes.rank.tolist() == [-1, 1, -1, 1, -1, -1]
     assert outcomes.overlap.tolist() == [-1, 0, -1, 1, -1, -1]
     assert outcomes.original_rank.tolist() == [0, 2, -1, 2, -1, -1]
-    assert (outcomes.detected, outcomes.depth, len(outcomes)) == ("ids; joined by name", 3, 6)
+    assert (outcomes.detected, outcomes.depth, len(outcomes)) == ("ids, joined by path", 3, 6)
 
 
 def test_from_ids_a_rank_is_the_number_of_ids_where_no_valid_class_is_among_them() -> None:
@@ -59,27 +59,17 @@ def test_rows_without_names_are_in_the_order_of_the_label_set() -> None:
     outcomes = join_and_rank(predictions_of([2, 0, 0]), LABELS)
     assert outcomes.images == LABELS.images
     assert outcomes.rank.tolist() == [0, -1, 1]
-    assert outcomes.detected == "ids; joined by position, in the order of the label set"
+    assert outcomes.detected == "ids, joined by position, in the order of the label set"
 
 
 @pytest.mark.parametrize("n", [0, 2, 4])
 def test_rows_without_names_of_another_number_are_an_error(n: int) -> None:
-    assert message(join_and_rank, Predictions.from_ids(np.zeros(n, int)), LABELS) == (
-        "image names are missing, and the number of rows differs\n"
-        "  allowed: 3 rows\n"
-        f"  found:   {n} rows\n"
-        "  fix:     name the images of the rows (names=[...], or names in the file itself)"
-    )
+    assert code_of(join_and_rank, Predictions.from_ids(np.zeros(n, int)), LABELS) == "no-image-names"
 
 
 def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
     predictions = predictions_of([0, 1, 1, 1, 1], ["x/a.png", "no.png", "nor.png", "y/c.png", "never.png"])
-    assert message(join_and_rank, predictions, LABELS) == (
-        "3 of 5 images are not in the label set\n"
-        "  allowed: names such as x/a.png, x/b.png and 1 more\n"
-        "  found:   no.png, nor.png, never.png\n"
-        "  fix:     check the names, or leave such images out with ignore_unknown=True"
-    )
+    assert code_of(join_and_rank, predictions, LABELS) == "unknown-images"
     nothing = LabelSets.from_lists([], [])
     assert "  allowed: none: the label set has no image\n" in message(join_and_rank, predictions, nothing)
     outcomes = join_and_rank(predictions, LABELS, ignore_unknown=True)
@@ -93,7 +83,7 @@ def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
 def test_images_are_joined_by_path_file_name_or_stem(match: str, names: list[str]) -> None:
     outcomes = join_and_rank(predictions_of([0, 1], names), LABELS, match=match)
     assert outcomes.label_rows.tolist() == [0, 2]
-    assert outcomes.detected == f"ids; joined by {'name' if match == 'path' else match}"
+    assert outcomes.detected == f"ids, joined by {match}"
 
 
 def test_imagenet_validation_images_are_joined_by_number_whatever_folder_suffix_or_extension_they_have() -> None:
@@ -105,7 +95,7 @@ def test_imagenet_validation_images_are_joined_by_number_whatever_folder_suffix_
 def test_a_stem_that_fits_two_images_is_an_error_that_names_both() -> None:
     labels = LabelSets.from_lists(["x/a.png", "y/a.jpg"], [[0], [1]])
     assert message(join_and_rank, predictions_of([0], ["a.gif"]), labels, match="stem") == (
-        "the stem of an image fits more than one image\n"
+        "image stem fits several images\n"
         "  where:   the label set\n"
         "  found:   a.gif fits x/a.png, y/a.jpg\n"
         '  fix:     join by the whole path (match="path")'
@@ -124,53 +114,35 @@ def test_two_rows_with_one_stem_are_an_error_that_names_both() -> None:
 def test_a_nan_names_the_image_also_where_rows_are_joined_by_position() -> None:
     scores = np.zeros((3, 4), np.float32)
     scores[1, 3] = np.nan
-    assert message(join_and_rank, Predictions.from_scores(scores), LABELS) == (
-        "score is NaN\n"
-        "  where:   image x/b.png, row 1, output 3\n"
-        "  allowed: any number, and +inf or -inf\n"
-        "  fix:     find out why the model returns NaN for this image"
+    assert "where:   image x/b.png, row 1, output 3\n" in message(
+        join_and_rank, Predictions.from_scores(scores), LABELS
     )
 
 
 def test_an_image_with_several_or_no_original_labels_is_an_error() -> None:
     """Else the original label of every later image would be another image's."""
-    for ids, n in (([1, 2], 2), ([], 0)):
+    for ids in ([1, 2], []):
         original = LabelSets.from_lists(["x/a.png", "x/b.png"], [[0], ids])
-        assert message(join_and_rank, predictions_of([0, 0, 0]), LABELS, original=original) == (
-            "image does not have exactly one original label\n"
-            "  where:   image x/b.png\n"
-            "  allowed: one class\n"
-            f"  found:   {n} classes\n"
-            "  fix:     give each image the one class that it had, or leave the image out"
-        )
+        assert code_of(join_and_rank, predictions_of([0, 0, 0]), LABELS, original=original) == "not-one-label"
 
 
 @pytest.mark.parametrize("ids", [[0, 4, 0], [0, 7, 4]])
 def test_an_id_beyond_the_classes_is_an_error(ids: list[int]) -> None:
-    fix = "\n  fix:     ids count from 0: subtract 1 from every id" if ids[1] == 4 else ""
-    assert message(join_and_rank, predictions_of(ids), LABELS) == (
-        f"class id out of range\n  where:   row 1\n  allowed: 0 to 3\n  found:   {ids[1]}{fix}"
-    )
+    text = message(join_and_rank, predictions_of(ids), LABELS)
+    assert "where:   row 1\n" in text
+    assert ("fix:     ids count from 0: subtract 1 from every id" in text) == (ids[1] == 4)
 
 
 @pytest.mark.parametrize("outputs", [3, 6])
 def test_another_number_of_outputs_than_classes_is_an_error(outputs: int) -> None:
-    assert message(join_and_rank, Predictions.from_scores(np.zeros((3, outputs), np.float32)), LABELS) == (
-        "wrong number of outputs\n"
-        "  allowed: 4 columns\n"
-        f"  found:   {outputs} columns\n"
-        "  fix:     name the class of each output (outputs=[...])"
+    assert (
+        code_of(join_and_rank, Predictions.from_scores(np.zeros((3, outputs), np.float32)), LABELS) == "wrong-outputs"
     )
 
 
 def test_fewer_outputs_than_the_labels_name_classes_is_an_error_even_if_nobody_declared_the_classes() -> None:
     labels = LabelSets.from_lists(["a.png"], [[7]])
-    assert message(join_and_rank, Predictions.from_scores(np.zeros((1, 7), np.float32)), labels) == (
-        "wrong number of outputs\n"
-        "  allowed: at least 8 columns, as the labels name class 7\n"
-        "  found:   7 columns\n"
-        "  fix:     name the class of each output (outputs=[...])"
-    )
+    assert code_of(join_and_rank, Predictions.from_scores(np.zeros((1, 7), np.float32)), labels) == "wrong-outputs"
 
 
 @pytest.mark.parametrize("as_ids", [True, False])
@@ -180,7 +152,7 @@ def test_an_output_for_a_class_that_the_benchmark_has_not_is_an_error(as_ids: bo
     read = Predictions.from_ids if as_ids else Predictions.from_scores
     assert message(join_and_rank, read(given, columns=columns), LABELS) == (
         "output has a class that the benchmark does not have\n"
-        "  allowed: class ids 0 to 3, and -1 for an output that is left out\n"
+        "  allowed: class ids 0 to 3, and -1 for an output without a class\n"
         "  found:   5"
     )
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from reassess import LabelSets, Predictions, RealAccuracy, evaluate
 from reassess.errors import DataError
 from reassess.evaluation.batch_targets import multi_hot, padded_ids
+from tests.helpers import refused
 
 N, CLASSES = 60, 7
 NAMES = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, N + 1)]
@@ -163,9 +164,9 @@ def test_a_nan_is_refused_whatever_its_sign_and_also_where_no_class_is_valid(dty
     metric = RealAccuracy([1])
     scores = np.array([[1, 0, np.copysign(np.nan, sign)]], dtype)
     for target in ([[0]], [[-1]]):
-        with pytest.raises(DataError, match="score is NaN"):
+        with refused("not-a-number"):
             metric.update(scores, np.array(target))
-    with pytest.raises(DataError, match="score is NaN"):  # though no other class is before it
+    with refused("not-a-number"):  # though no other class is before it
         metric.update(scores[:, 2:], np.array([[1]]))
 
 
@@ -183,9 +184,9 @@ def test_multi_hot_may_be_bfloat16_and_numbers_may_not(needs: Callable[[str], No
     metric = RealAccuracy([1])
     metric.update(np.eye(3)[[2, 0]], torch.eye(3).bfloat16()[[2, 1]])
     assert metric.compute() == {"real_top1": 0.5, "real_n": 2}
-    with pytest.raises(DataError, match="neither multi-hot nor ids"):
+    with refused("wrong-target"):
         metric.update(TWO, torch.zeros(2, 1).bfloat16())
-    with pytest.raises(DataError, match="target has no image names") as raised:
+    with pytest.raises(DataError) as raised:
         RealAccuracy([1], labels=LABELS, images=["a.png"]).update(TWO, torch.zeros(2).bfloat16())
     assert raised.value.found == "bfloat16 (2,)"
 
@@ -229,7 +230,7 @@ BAD_BATCHES = {
         TWO,
         np.array([0, 1]),
         "images are numbered, and no list gives their names\n"
-        "  fix:     give the names of the data set's images, in its order: images=dataset.images",
+        "  fix:     give the names of the dataset's images, in its order: images=dataset.images",
     ),
     "a number too large": (
         {"labels": LABELS, "images": ["b.png"]},
@@ -253,7 +254,7 @@ BAD_BATCHES = {
         {"labels": LABELS},
         TWO,
         ["a.png", "z.png"],
-        "1 of the 2 images of a batch are not known\n  allowed: names such as a.png, b.png\n  found:   z.png",
+        "1 of the 2 images of a batch are unknown\n  allowed: names such as a.png, b.png\n  found:   z.png",
     ),
     "valid classes beside labels": (
         {"labels": LABELS},
@@ -307,7 +308,7 @@ BAD_METRICS = {
     ),
     "the name of labels": (
         {"labels": "imagenet-real"},
-        "these are no label sets\n  allowed: LabelSets\n  found:   str\n  fix:     labels=reassess.load_labels(...)",
+        "not label sets\n  allowed: LabelSets\n  found:   str\n  fix:     labels=reassess.load_labels(...)",
     ),
     "names that are no strings": (
         {"labels": LABELS, "images": ["a.png", ("b.png", 0)]},
@@ -317,14 +318,14 @@ BAD_METRICS = {
     "k of 0": ({"top_k": [0]}, "k out of range\n  allowed: 1 or more\n  found:   0"),
     "an unknown image": (
         {"labels": LABELS, "images": ["a.png", "c.png"]},
-        "1 of 2 images are not in the label set\n"
-        "  allowed: names such as a.png, b.png\n"
+        "1 of 2 images are not in the label sets\n"
+        "  allowed: a.png and 1 more\n"
         "  found:   c.png\n"
-        "  fix:     check the names, or leave such images out with ignore_unknown=True",
+        "  fix:     check the names, or do not count such images: ignore_unknown=True",
     ),
     "an image twice": (
         {"labels": LABELS, "images": ["a.png", "a.png"]},
-        "an image is named twice\n  where:   the images\n  found:   a.png\n  fix:     keep one row for each image",
+        "image is listed twice\n  where:   the images\n  found:   a.png\n  fix:     keep one row per image",
     ),
 }
 
@@ -341,5 +342,5 @@ def test_lists_as_a_data_loader_collates_them_are_valid_classes() -> None:
     metric = RealAccuracy([1])
     metric.update(np.eye(4)[[1, 2, 3]], [[2, 1], [], [0]])
     assert metric.compute() == {"real_top1": 0.5, "real_n": 2}
-    with pytest.raises(DataError, match="the target is neither multi-hot nor ids"):
+    with refused("wrong-target"):
         metric.update(np.eye(4)[:2], [["cat"], []])

@@ -80,10 +80,10 @@ class Nursery:
 
 
 def _serve() -> None:
-    from reassess.cli import COMMANDS
+    from reassess.cli import app
 
-    for command in COMMANDS:
-        import_module(f"reassess.cli.commands.{command}")
+    for command in app.names:
+        import_module(f"reassess.cli.commands.{command}_command")
     for package in ("polars", "numba", "scipy.stats", "matplotlib.figure", "jinja2"):
         if find_spec(package.split(".")[0]):
             import_module(package)

@@ -33,9 +33,8 @@ SERVING = ("annotate demo", "annotate serve", "annotate simulate")
 _JUDGED = "one.csv two.csv --benchmark b"
 PRINTING = (
     f"compare {_JUDGED} --replicates 40",
-    "data check --benchmark b",
-    "data list",
-    "data where imagenet-real",
+    "fetch",
+    "status b",
     f"evaluate {_JUDGED} --json",
     "show a.png --predictions one.csv --benchmark b",
     "annotate invite c.db ann",
@@ -54,15 +53,15 @@ WRITING = (
     "clean held-out.csv --benchmark b --method consistent --page out.html --images train -o out.txt",
     "curve b/scores.csv --golden b/golden.csv -o out.tsv",
     "curve b/scores.csv --golden b/golden.csv -o out.svg",
-    "data fetch imagenet-real",
-    "data fetch imagenet-train-clean",
-    "evaluate shifted.csv --labels numbered.csv --per-image out.parquet --write-classes out.txt",
+    "fetch imagenet-real",
+    "fetch imagenet-train-clean",
+    "evaluate shifted.csv --labels numbered.csv --details out.parquet",
     "folds --benchmark b --k 2 -o out.parquet",
     "labels b/scores.csv --threshold 0.5 -o out.json",
     "labels --benchmark b -o b/labels.csv --force",
     "leaderboard board.csv -o out.pdf",
     f"plot label-count {_JUDGED} -o out.png",
-    f"propose {_JUDGED} --per-image 3 -o out.parquet",
+    f"propose {_JUDGED} --details 3 -o out.parquet",
     f"propose {_JUDGED} --choose --recall 0.5 --frontier out.svg -o out.csv",
     f"questions {_JUDGED} -o out.jsonl",
     "raters --benchmark b -o out.csv",
@@ -84,14 +83,14 @@ FUNCTIONS = (
     "write_details out.parquet",
     "write_folds out.csv",
     "write_labels out.json",
-    "write_open_questions out.csv",
+    "write_candidates out.csv",
     "write_posterior out.parquet",
     "write_predictions out.npy",
     "write_predictions out.tsv",
     "write_classes out.csv",
     "write_proposals out.csv",
     "write_rater_model out.npz",
-    "write_repeats out.parquet",
+    "write_duplicates out.parquet",
     "write_report out.html",
     "write_scores out.npz",
     "write_tasks out.jsonl",
@@ -161,7 +160,7 @@ def _call(name: str, path: str, force: bool) -> None:
         draw_replays(Path(path), {"one": reassess.replay_stops(votes, model, threshold=0.8)}, force=force)
     elif name == "draw_leaderboard":
         board = reassess.read_leaderboard("board.csv")
-        draw_leaderboard(Path(path), reassess.trend(board), force=force)
+        draw_leaderboard(Path(path), reassess.fit_trend(board), force=force)
     else:
         from tests.formats.test_paths import WRITERS  # what each writes is made here
 

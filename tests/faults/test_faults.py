@@ -31,7 +31,7 @@ OLD = b"what was there before\n"
 OLD_SETTINGS = b"{}\n"  # which an export reads
 LARGEST_ID = 2**31 - 1
 OF_IDS = (
-    "evaluate heads.csv two.csv --labels labels.csv --original labels.csv --by class --per-image out.csv",
+    "evaluate heads.csv two.csv --labels labels.csv --original labels.csv --by class --details out.csv",
     "evaluate scores.csv --labels labels.csv --original labels.csv --classes outputs.txt --json",
     "compare heads.csv two.csv --labels labels.csv --original labels.csv --replicates 40",
     "propose heads.csv two.csv --original labels.csv -o out.csv",
@@ -40,9 +40,9 @@ OF_IDS = (
     "aggregate votes.csv -o out.csv",
     "labels scores-of-classes.csv --threshold 0.5 -o out.json",
 )
-FAILS = "data where imagenet-real"  # as nothing is there
+FAILS = "fetch imagenet-real"  # as nothing is there
 KEPT = "cache/imagenet-train-clean"  # of any content, if there is one
-ALSO_WRITE = {"data fetch"}  # without an option
+ALSO_WRITE = {"fetch"}  # without an option
 OF_RESUMED = ("prediction_files", "shards", "unfinished")
 OWN_CALLS = 8  # the last ones, of the child itself: the command has ended
 MEMORY = 3 << 30  # bytes of a process: its own data and stacks

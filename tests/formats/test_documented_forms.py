@@ -34,16 +34,13 @@ FORM = '{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}],
 TABLES: dict[str, tuple[Callable[..., Any], str]] = {
     "labels": (formats.read_labels, "image,class\na.png,{0}\na.png,{1}\nb.png,\n"),
     "original": (formats.read_original, "image,class\na.png,{0}\nb.png,{1}\n"),
-    "reviews": (
-        formats.read_multi_labels,
-        "image,class,answer\na.png,{0},valid\na.png,{1},Wrong\nb.png,,problematic\n",
-    ),
+    "reviews": (formats.read_labels, "image,class,answer\na.png,{0},valid\na.png,{1},Wrong\nb.png,,problematic\n"),
     "reviews, one row an image": (
-        formats.read_multi_labels,
+        formats.read_labels,
         'image,valid,unclear,wrong,problematic\na.png,"{0}","{1}",,false\nb.png,,,"{0},{1}",true\n',
     ),
     "reviews as published": (
-        formats.read_multi_labels,
+        formats.read_labels,
         'id,proposed_labels,unclear_multi_labels,wrong_multi_labels,is_problematic\na.png,"{0}","{1}",,0\n',
     ),
     "scores": (formats.read_scores, "image,class,score\na.png,{0},0.5\na.png,{1},0.25\n"),
@@ -55,11 +52,11 @@ TABLES: dict[str, tuple[Callable[..., Any], str]] = {
     "first classes": (formats.read_predictions, "image,prediction\na.png,{0}\nb.png,{1}\n"),
     "best classes": (formats.read_predictions, "image,prediction_1,prediction_2\na.png,{0},{1}\nb.png,{1},{0}\n"),
     "scores of models": (formats.read_predictions, "image,{0},{1}\na.png,0.5,0.25\n"),
-    "proposals": (
-        formats.read_proposals,
+    "candidates with sources": (
+        formats.read_candidates,
         "image,class,source,rank,probability\na.png,{0},original,,\na.png,{1},vit,2,0.5\n",
     ),
-    "questions": (formats.read_questions, "image,class\na.png,{0}\nb.png,{1}\n"),
+    "candidates": (formats.read_candidates, "image,class\na.png,{0}\nb.png,{1}\n"),
     "groups": (formats.read_groups, "class,group\n{0},birds\n{1},fish\n"),
     "collapsed": (formats.read_collapsed, "class,also,reason\n{0},{1},alike\n"),
     "hierarchy": (formats.read_hierarchy, "child,parent\n{0},{1}\n{1},animal\n"),
@@ -68,7 +65,7 @@ DOCUMENTS: dict[str, tuple[Callable[..., Any], str]] = {
     "labels.json": (formats.read_labels, '{{"a.png": [{0}, {1}], "b.png": [], "c.png": null}}'),
     "original.json": (formats.read_original, '{{"a.png": {0}, "b.png": {1}}}'),
     "reviews.json": (
-        formats.read_multi_labels,
+        formats.read_labels,
         '{{"a.png": {{"valid": [{0}], "unclear": [], "wrong": [{1}], "problematic": false}}, "b.png": {{}}}}',
     ),
     "groups.json": (formats.read_groups, '{{"{0}": "birds", "{1}": "fish"}}'),
@@ -90,11 +87,11 @@ OTHERS: dict[str, tuple[Callable[..., Any], str]] = {
     ),
     "clean.txt": (formats.read_clean_list, "a.png\n\nb.png\n"),
     "folds.csv": (formats.read_folds, "image,fold\na.png,0\nb.png,1\n"),
-    "repeats.csv": (
-        formats.read_repeats,
-        "set,image,repeat,kind\ntrain,a.png,1,exact\nval,b.png,1,exact\nval,c.png,,tiny\n",
+    "duplicates.csv": (
+        formats.read_duplicates,
+        "set,image,group,kind\ntrain,a.png,1,exact\nval,b.png,1,exact\nval,c.png,,tiny\n",
     ),
-    "none.csv": (formats.read_repeats, "set,image,repeat,kind\n"),
+    "none.csv": (formats.read_duplicates, "set,image,group,kind\n"),
     "models.csv": (formats.read_leaderboard, "model,original,real,img_size,param_count\nvit,80.5,86.1,224,22.05\n"),
     "transform.json": (
         read_transform,

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from reassess.core.duplicates import Repeats
+from reassess.core.candidates import Candidates
+from reassess.core.duplicates import Duplicates
 from reassess.core.folds import Folds
 from reassess.core.labels import LabelSets
 from reassess.core.posterior import Posterior
 from reassess.core.predictions import Predictions
-from reassess.core.proposals import Proposals
 from reassess.core.rater_model import RaterModel
 from reassess.core.scores import Scores
 from reassess.core.tasks import Tasks
@@ -27,13 +27,13 @@ from reassess.formats.tables import read_table
 from reassess.numeric.arrays import as_floats
 
 __all__ = [
+    "check_candidates",
+    "check_duplicates",
     "check_folds",
     "check_labels",
     "check_posterior",
     "check_predictions",
-    "check_proposals",
     "check_rater_model",
-    "check_repeats",
     "check_scores",
     "check_table",
     "check_tasks",
@@ -130,12 +130,12 @@ def check_predictions(path: Path, predictions: Predictions) -> None:
     np.testing.assert_array_equal(np.asarray(held).reshape(array.shape), array)
 
 
-def check_proposals(path: Path, proposals: Proposals) -> None:
+def check_candidates(path: Path, candidates: Candidates) -> None:
     """Each row of the table is one, and none has a probability or a rank that the table lacks."""
     table = read_table(path, text=("image", "source"))
-    assert proposals.question_ids.size == table.height
-    assert set(proposals.sources) == set(table["source"])
-    for heading, held in (("rank", proposals.ranks > 0), ("probability", ~np.isnan(proposals.probabilities))):
+    assert candidates.question_ids.size == table.height
+    assert set(candidates.sources) == set(table["source"])
+    for heading, held in (("rank", candidates.ranks > 0), ("probability", ~np.isnan(candidates.probabilities))):
         given = table[heading].is_not_null().sum() if heading in table.columns else 0
         assert np.count_nonzero(held) == given, heading
 
@@ -152,12 +152,12 @@ def check_folds(path: Path, folds: Folds) -> None:
             )  # a large one as it stands, or as the nearest float
 
 
-def check_repeats(path: Path, repeats: Repeats) -> None:
+def check_duplicates(path: Path, duplicates: Duplicates) -> None:
     """Each row of the table is one, with its number where it has one."""
     if path.suffix != ".parquet":
-        told = [(row["set"], row["image"], float(row["repeat"] or 0), row["kind"]) for row in _rows(path)]
-        sets = [repeats.sets[i] for i in repeats.set_ids.tolist()]
-        assert list(zip(sets, repeats.images, repeats.groups.tolist(), repeats.kinds, strict=True)) == told
+        told = [(row["set"], row["image"], float(row["group"] or 0), row["kind"]) for row in _rows(path)]
+        sets = [duplicates.sets[i] for i in duplicates.set_ids.tolist()]
+        assert list(zip(sets, duplicates.images, duplicates.groups.tolist(), duplicates.kinds, strict=True)) == told
 
 
 def check_tasks(path: Path, tasks: Tasks) -> None:

@@ -14,13 +14,13 @@ from reassess.formats.tables import read_table
 from tests.fuzz.cases import Case, Target
 from tests.fuzz.contents import contents, folders
 from tests.fuzz.oracles import (
+    check_candidates,
+    check_duplicates,
     check_folds,
     check_labels,
     check_posterior,
     check_predictions,
-    check_proposals,
     check_rater_model,
-    check_repeats,
     check_scores,
     check_table,
     check_tasks,
@@ -38,7 +38,6 @@ Check = Callable[[Path, Any], None]
 _NAMED = Classes(3, names=CLASSES)
 _CLASSES: Options = {"classes": (*[None] * 4, *[_NAMED] * 4, Classes(3), Classes(2, wnids=("n00000001", "n00000002")))}
 _LISTED: Options = {"classes": _CLASSES["classes"][4:]}
-_LIMIT: Options = {"max_bytes": (*[1 << 24] * 15, 100)}
 _ANSWERS: Options = {"answers": (*[None] * 9, ("no", "yes"), ("no", "maybe", "yes"), (0, 1), CLASSES)}
 _OUTPUTS: Options = {
     "outputs": (*[None] * 20, CLASSES, ("cup", "cat"), ("kitten\tcat", "x\tdog"), ("0", "1"), ("cow", "")),
@@ -104,8 +103,8 @@ READERS: Mapping[str, Target] = {
     "load_labels": _reader(reassess.load_labels, "labels", _CLASSES),
     "load_multi_labels": _reader(reassess.load_multi_labels, "multi_labels", _CLASSES),
     "load_original": _reader(reassess.load_original, "original", _CLASSES),
-    "load_scores": _reader(reassess.load_scores, "scores", _CLASSES, _LIMIT),
-    "load_votes": _reader(reassess.load_votes, "votes", _CLASSES, _ANSWERS, _LIMIT),
+    "load_scores": _reader(reassess.load_scores, "scores", _CLASSES),
+    "load_votes": _reader(reassess.load_votes, "votes", _CLASSES, _ANSWERS),
     "open_images": Target(
         _of_folders(lambda folder: reassess.open_images(f"{folder}/original.csv"), "open_images"), _SHARE // 4
     ),
@@ -118,19 +117,15 @@ READERS: Mapping[str, Target] = {
     "read_hierarchy": _reader(reassess.read_hierarchy, "hierarchy", _LISTED),
     "read_labels": _reader(reassess.read_labels, "labels", _CLASSES, check=check_labels),
     "read_leaderboard": Target(_leaderboards(), _SHARE),
-    "read_multi_labels": _reader(reassess.read_multi_labels, "multi_labels", _CLASSES),
     "read_original": _reader(reassess.read_original, "original", _CLASSES),
     "read_posterior": _reader(read_posterior, "posterior", check=check_posterior),
-    "read_predictions": _reader(
-        reassess.read_predictions, "predictions", _CLASSES, _OUTPUTS, _LIMIT, check=check_predictions
-    ),
-    "read_proposals": _reader(reassess.read_proposals, "proposals", _CLASSES, check=check_proposals),
-    "read_questions": _reader(reassess.read_questions, "proposals", _CLASSES),
-    "read_rater_model": _reader(read_rater_model, "rater_model", _LIMIT, check=check_rater_model),
-    "read_repeats": _reader(reassess.read_repeats, "repeats", check=check_repeats),
-    "read_scores": _reader(reassess.read_scores, "scores", _CLASSES, _LIMIT, check=check_scores),
+    "read_candidates": _reader(reassess.read_candidates, "candidates", _CLASSES, check=check_candidates),
+    "read_duplicates": _reader(reassess.read_duplicates, "duplicates", check=check_duplicates),
+    "read_predictions": _reader(reassess.read_predictions, "predictions", _CLASSES, _OUTPUTS, check=check_predictions),
+    "read_rater_model": _reader(read_rater_model, "rater_model", check=check_rater_model),
+    "read_scores": _reader(reassess.read_scores, "scores", _CLASSES, check=check_scores),
     "read_table": _reader(read_table, "table", {"text": ((), (), ("image",), ("image", "class"))}, check=check_table),
     "read_tasks": _reader(reassess.read_tasks, "tasks", _CLASSES, check=check_tasks),
     "read_transform": _reader(reassess.read_transform, "transform"),
-    "read_votes": _reader(reassess.read_votes, "votes", _CLASSES, _ANSWERS, _LIMIT, check=check_votes),
+    "read_votes": _reader(reassess.read_votes, "votes", _CLASSES, _ANSWERS, check=check_votes),
 }

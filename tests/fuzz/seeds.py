@@ -85,19 +85,21 @@ TABLES: Mapping[str, tuple[Table, ...]] = {
     "collapsed": (_table("class also", ["cat", "dog"], ["cup", "cat"]),),
     "groups": (_table("class group", ["cat", "animal"], ["dog", "animal"], ["cup", "thing"]),),
     "hierarchy": (_table("child parent", ["cat", "animal"], ["dog", "animal"], ["animal", "thing"], ["cup", "thing"]),),
-    "proposals": (
+    "candidates": (
         _table(
             "image class source rank probability",
             *([image, CLASSES[k], "original", None, None] for image, k in zip(IMAGES, _TRUTHS, strict=True)),
             *([image, CLASSES[k], "vit", k + 1, 0.25 * k] for image in IMAGES for k in range(3)),
         ),
-        _table("image class reason", ["a.png", 0, "never proposed"], ["a.png", 2, "never proposed"], ["b.png", 1, ""]),
+        _table(
+            "image class reason", ["a.png", 0, "not asked about"], ["a.png", 2, "not asked about"], ["b.png", 1, ""]
+        ),
         _table("source class image", ["vit", 1, "a.png"], ["bit", 1, "a.png"]),
     ),
     "folds": (_table("image fold", *([image, number % 2] for number, image in enumerate(IMAGES))),),
-    "repeats": (
+    "duplicates": (
         _table(
-            "set image repeat kind",
+            "set image group kind",
             ["train", "a.png", 1, "exact"],
             ["b", "b.png", 1, "exact"],
             ["b", "c.png", 2, "near"],

@@ -66,7 +66,9 @@ def _failures(worker: Worker, name: str) -> list[Failure]:
 
 
 def test_a_failure_says_how_it_is_replayed() -> None:
-    assert str(Failure("data check", 5, "KeyError")) == ("KeyError\nreplay: python -m tests.fuzz replay 'data check' 5")
+    assert str(Failure("annotate demo", 5, "KeyError")) == (
+        "KeyError\nreplay: python -m tests.fuzz replay 'annotate demo' 5"
+    )
 
 
 def test_a_replay_leaves_the_files_of_the_case(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError
 from reassess.evaluation.batch_targets import multi_hot, padded_ids
-from reassess.integrations.keras import RealAccuracy
+from reassess.integrations.keras import RealAccuracyMetric
 from reassess.numeric.proportion import Proportion
 from tests.helpers import SMALLEST, bits_of_bfloat16
 from tests.integrations.batches import (
@@ -50,7 +50,7 @@ def no_loss(target: object, scores: object) -> object:
 
 
 def model_of(
-    classes: int, *metrics: RealAccuracy, weighted: list[RealAccuracy] | None = None, jit: bool = False
+    classes: int, *metrics: RealAccuracyMetric, weighted: list[RealAccuracyMetric] | None = None, jit: bool = False
 ) -> Any:
     """A model whose scores are its input."""
     model = keras.Sequential([keras.Input((classes,)), keras.layers.Identity()])
@@ -64,7 +64,7 @@ def test_counts_are_those_of_a_plain_sort_in_every_type_and_form(kind: str) -> N
     scores, (*hits, n, empty) = scores_of(values, kind), expected_counts(values, sets)
     for form, valid in forms_of(sets).items() if kind == "float32" else [("ids", forms_of(sets)["ids"])]:
         for k, expected in zip(TOP_K, hits, strict=True):
-            metric = RealAccuracy(k)
+            metric = RealAccuracyMetric(k)
             metric.update_state(valid, scores)
             assert metric.counts() == Proportion(expected, n), (form, k)
             assert float(metric.empty) == empty
@@ -78,7 +78,7 @@ def test_counts_are_those_of_a_plain_sort_whatever_parts_a_row_falls_into(classe
     sets = [np.flatnonzero(rng.random(classes) < 2 / classes).tolist() for _ in values]
     for form in ("multi-hot", "multi-hot floats"):
         for k in {1, classes // 3 + 1, classes}:
-            metric = RealAccuracy(k)
+            metric = RealAccuracyMetric(k)
             metric.update_state(forms_of(sets, classes)[form], values)
             hits, n, empty = expected_counts(values, sets, [k])
             assert (metric.counts(), float(metric.empty)) == (Proportion(hits, n), empty), (form, k)
@@ -90,7 +90,7 @@ def test_counts_are_those_of_a_plain_sort_whatever_parts_a_row_falls_into(classe
 def test_denormals_are_numbers_and_minus_zero_equals_zero(kind: str) -> None:
     tiny = SMALLEST[kind]
     values = [[0.0, -tiny, tiny, 2 * tiny], [-2 * tiny, -tiny, -3 * tiny, -4 * tiny], [-0.0, 0.0, -1.0, -1.0]]
-    metric = RealAccuracy()
+    metric = RealAccuracyMetric()
     metric.update_state([[3], [1], [0]], scores_of(values, kind))
     assert metric.counts() == Proportion(3, 3)
     metric.update_state([[1], [1], [1]], scores_of([[-0.0, 0.0, -1.0, -1.0], [0.0, -0.0, -1.0, -1.0]] * 2, kind)[:3])
@@ -111,7 +111,7 @@ def test_a_compiled_model_counts_as_evaluate(policy: str, jit: bool) -> None:
     keras.mixed_precision.set_global_policy(policy)
     try:
         for valid in (ids, multi_hot(labels, rows, 1000)):
-            metrics = RealAccuracy(1), RealAccuracy(400)
+            metrics = RealAccuracyMetric(1), RealAccuracyMetric(400)
             metrics_by_name = model_of(1000, *metrics, jit=jit).evaluate(
                 scores, valid, batch_size=128, verbose=0, return_dict=True
             )
@@ -130,7 +130,7 @@ def test_fit_counts_each_epoch_anew(jit: bool) -> None:
     hot = (points @ rng.normal(size=(5, 4)) > 0.5).astype(np.float32)
     hot[:3] = 0
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4, activation="sigmoid")])
-    metric = RealAccuracy(2)
+    metric = RealAccuracyMetric(2)
     model.compile("adam", "binary_crossentropy", metrics=[metric], jit_compile=jit)
     history = model.fit(points, hot, batch_size=24, epochs=2, validation_data=(points, hot), verbose=0).history
     scores, valid = np.asarray(ops.convert_to_numpy(model(points))), [np.flatnonzero(row).tolist() for row in hot]
@@ -142,7 +142,7 @@ def test_fit_counts_each_epoch_anew(jit: bool) -> None:
 
 
 def test_the_original_labels_score_as_published(real_labels: LabelSets, real_original: LabelSets) -> None:
-    metric = RealAccuracy()
+    metric = RealAccuracyMetric()
     for rows in np.split(np.arange(50_000), 20):
         scores = ops.one_hot(real_original.indices[rows], 1000, dtype="bfloat16")
         metric.update_state(padded_ids(real_labels, rows), scores)
@@ -160,7 +160,7 @@ def test_an_image_of_weight_0_is_ignored_whatever_stands_in_it(jit: bool) -> Non
     ids = forms_of(sets)["ids"]
     ids[::3] = 99
     for sample_weight in (weights.astype(np.float32), weights[:, None].astype(np.float64)):
-        metric = RealAccuracy()
+        metric = RealAccuracyMetric()
         model = model_of(CLASSES, weighted=[metric], jit=jit)
         model.evaluate(values, ids, batch_size=32, sample_weight=sample_weight, verbose=0)
         assert metric.counts() == Proportion(hits, n)
@@ -170,7 +170,7 @@ def test_an_image_of_weight_0_is_ignored_whatever_stands_in_it(jit: bool) -> Non
 def test_weights_weigh_hits_and_images() -> None:
     values, sets = values_of("float32", 80).astype(np.float32), sets_of(80)
     weights = np.random.default_rng(5).choice([0.0, 0.5, 1.0, 2.25], 80)
-    metric = RealAccuracy(2)
+    metric = RealAccuracyMetric(2)
     metric.update_state(forms_of(sets)["ids"], values, sample_weight=weights)
     alone = [expected_counts(values[[i]], [sets[i]], [2]) for i in range(80)]
     hits = sum(weight * hit for weight, (hit, _, _) in zip(weights.tolist(), alone, strict=True))
@@ -195,7 +195,7 @@ def test_weights_weigh_hits_and_images() -> None:
 def test_nan_of_either_sign_spoils_the_result_even_where_no_class_is_valid(kind: str) -> None:
     values = np.zeros((4, 4))
     values[0, 0], values[1, 2], values[2, 3] = np.inf, np.nan, np.copysign(np.nan, -1)
-    metric = RealAccuracy()
+    metric = RealAccuracyMetric()
     metric.update_state([[1], [2], [-1], [0]], scores_of(values, kind))
     metric.update_state([[0], [1], [2], [-1]], scores_of(np.eye(4), kind))
     assert np.isnan(float(metric.result()))
@@ -206,7 +206,7 @@ def test_nan_of_either_sign_spoils_the_result_even_where_no_class_is_valid(kind:
 
 @pytest.mark.parametrize("valid", ILL_FORMED.values(), ids=ILL_FORMED.keys())
 def test_valid_classes_that_are_ill_formed_spoil_the_result(valid: npt.NDArray[Any]) -> None:
-    metric = RealAccuracy()
+    metric = RealAccuracyMetric()
     metric.update_state(valid, np.zeros((3, 4), np.float32))
     assert np.isnan(float(metric.result()))
     with pytest.raises(DataError) as caught:
@@ -218,7 +218,7 @@ def test_valid_classes_that_are_ill_formed_spoil_the_result(valid: npt.NDArray[A
 def test_an_id_that_stands_twice_is_found_at_any_width(width: int) -> None:
     ids = np.stack([np.random.default_rng(row).permutation(width) for row in range(4)])
     ids[0, -1], ids[1, 1:] = ids[0, 0], -1
-    metric = RealAccuracy()
+    metric = RealAccuracyMetric()
     metric.update_state(ids, np.zeros((4, 50), np.float32))
     assert float(metric.ill_formed) == 1
 
@@ -227,7 +227,7 @@ def test_ids_beyond_32_bits_are_no_classes() -> None:
     """JAX cuts them before a metric sees them."""
     if BACKEND == "jax":
         return
-    metric = RealAccuracy()
+    metric = RealAccuracyMetric()
     metric.update_state(np.array([[2**32], [-(2**63)], [2**32 - 1], [1]]), np.zeros((4, 4), np.float32))
     assert (float(metric.ill_formed), float(metric.empty)) == (3, 3)
 
@@ -235,7 +235,7 @@ def test_ids_beyond_32_bits_are_no_classes() -> None:
 def test_nothing_to_score_is_nan() -> None:
     scores = np.zeros((3, 6), np.float32)
     for valid in (np.full((3, 2), -1), np.zeros((3, 0), np.int32), np.zeros((3, 6), bool)):
-        metric = RealAccuracy()
+        metric = RealAccuracyMetric()
         metric.update_state(valid, scores)
         metric.update_state(valid[:0], scores[:0], sample_weight=np.zeros(0))
         assert np.isnan(float(metric.result()))
@@ -266,7 +266,7 @@ IDS = np.array([[0], [1], [-1]])
 def test_bad_input_is_one_error(
     valid: npt.NDArray[Any], scores: npt.NDArray[Any], weight: npt.NDArray[Any] | None, message: str
 ) -> None:
-    metric = RealAccuracy(2)
+    metric = RealAccuracyMetric(2)
     with pytest.raises(DataError) as caught:
         metric.update_state(valid, scores, sample_weight=weight)
     assert str(caught.value) == message
@@ -275,13 +275,13 @@ def test_bad_input_is_one_error(
 
 @pytest.mark.parametrize("jit", COMPILED)
 def test_multi_hot_of_another_width_is_an_error_while_a_model_is_compiled(jit: bool) -> None:
-    model = model_of(4, RealAccuracy(), jit=jit)
+    model = model_of(4, RealAccuracyMetric(), jit=jit)
     with pytest.raises(DataError, match="target is neither multi-hot nor ids padded with -1"):
         model.evaluate(SCORES, np.zeros((3, 5), np.float32), verbose=0)
 
 
 def test_scores_are_not_rounded_silently() -> None:
-    metric = RealAccuracy()
+    metric = RealAccuracyMetric()
     scores = np.array([[1.0, 1.0 + 1e-12]])
     if BACKEND == "jax":
         with pytest.raises(DataError) as caught:
@@ -294,27 +294,27 @@ def test_scores_are_not_rounded_silently() -> None:
 
 def test_options_are_checked() -> None:
     with pytest.raises(DataError) as caught:
-        RealAccuracy(0)
+        RealAccuracyMetric(0)
     assert str(caught.value) == "k out of range\n  allowed: 1 or more\n  found:   0"
     with pytest.raises(DataError) as caught:
-        RealAccuracy(dtype="bfloat16")
+        RealAccuracyMetric(dtype="bfloat16")
     assert str(caught.value) == ("sums in this dtype are not exact\n  allowed: float32 or float64\n  found:   bfloat16")
 
 
 def test_a_metric_is_made_again_from_its_configuration() -> None:
-    metric = RealAccuracy(3, name="top3")
+    metric = RealAccuracyMetric(3, name="top3")
     config = keras.saving.serialize_keras_object(metric)
-    assert config["registered_name"] == "reassess>RealAccuracy"
-    for again in (RealAccuracy.from_config(metric.get_config()), keras.saving.deserialize_keras_object(config)):
-        assert (type(again), again.k, again.name, again.dtype) == (RealAccuracy, 3, "top3", "float32")
-    assert RealAccuracy(7).name == "real_top7"
+    assert config["registered_name"] == "reassess>RealAccuracyMetric"
+    for again in (RealAccuracyMetric.from_config(metric.get_config()), keras.saving.deserialize_keras_object(config)):
+        assert (type(again), again.k, again.name, again.dtype) == (RealAccuracyMetric, 3, "top3", "float32")
+    assert RealAccuracyMetric(7).name == "real_top7"
 
 
 def test_a_saved_model_keeps_its_metric(tmp_path: Path) -> None:
     rng = np.random.default_rng(6)
     points, hot = rng.normal(size=(30, 5)).astype(np.float32), rng.random((30, 4)) < 0.4
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4)])
-    model.compile("sgd", "mse", metrics=[RealAccuracy(2)])
+    model.compile("sgd", "mse", metrics=[RealAccuracyMetric(2)])
     before = model.evaluate(points, hot, verbose=0, return_dict=True)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
@@ -335,7 +335,7 @@ def test_sets_of_a_width_that_is_not_known_beforehand_are_ids() -> None:
     assert batches.element_spec[1].shape.as_list() == [None, None]
     hits, n, empty = expected_counts(values, sets, [1])
     for jit in COMPILED:
-        metric = RealAccuracy()
+        metric = RealAccuracyMetric()
         model_of(CLASSES, metric, jit=jit).evaluate(batches, verbose=0)
         assert metric.counts() == Proportion(hits, n)
         assert float(metric.empty) == empty

@@ -78,7 +78,7 @@ def of_torchmetrics(target: str) -> Callable[..., Counted]:
     def count(stream: Stream, kind: str, folder: Path) -> Counted:
         import torch
 
-        from reassess.integrations.torchmetrics import RealAccuracy as Metric
+        from reassess.integrations.torchmetrics import RealAccuracyMetric as Metric
 
         joined = {"numbers": {"labels": stream.labels, "images": stream.names}, "names": {"labels": stream.labels}}
         metric, start = Metric(**joined.get(target, {})), 0
@@ -206,12 +206,12 @@ import json
 import sys
 import numpy as np
 from keras import ops
-from reassess.integrations.keras import RealAccuracy
+from reassess.integrations.keras import RealAccuracyMetric
 
 given, found = np.load(sys.argv[1]), {}
 for kind, n in json.loads(sys.argv[2]).items():
     scores, valid = given["scores"][:n], given["valid"][:n]
-    metrics = [RealAccuracy(k=1), RealAccuracy(k=5)]
+    metrics = [RealAccuracyMetric(k=1), RealAccuracyMetric(k=5)]
     for start in range(0, n, 256):
         for metric in metrics:
             metric.update_state(valid[start : start + 256], ops.cast(scores[start : start + 256], kind))

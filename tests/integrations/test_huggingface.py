@@ -197,7 +197,7 @@ def test_a_dict_of_splits_is_refused(add: Callable[..., Any], datasets: ModuleTy
         "not a single dataset\n"
         "  allowed: a Dataset or an IterableDataset\n"
         "  found:   DatasetDict of train, validation\n"
-        "  fix:     give one split; the training images of ImageNet have no re-assessed labels"
+        "  fix:     give one split; the training images of ImageNet have no reassessed labels"
     )
     assert "found:   list\n" in message(lambda: add([], LABELS))
 

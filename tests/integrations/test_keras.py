@@ -29,7 +29,7 @@ def test_without_keras_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(MissingPackageError) as caught:
         importlib.import_module("reassess.integrations.keras")
     assert str(caught.value) == (
-        "package keras is missing (for RealAccuracy as a metric of Keras)\n  fix:     pip install 'reassess[keras]'"
+        "package keras is missing (for RealAccuracyMetric)\n  fix:     pip install 'reassess[keras]'"
     )
 
 
@@ -37,6 +37,6 @@ def test_without_its_backend_the_error_names_the_backend(needs: Callable[[str], 
     needs("keras")
     code = "import sys; sys.modules['jax'] = None; import reassess.integrations.keras"
     assert python("-c", code, code=1, KERAS_BACKEND="jax").err.endswith(
-        "reassess.errors.MissingPackageError: RealAccuracy as a metric of Keras needs the package jax, "
+        "reassess.errors.MissingPackageError: RealAccuracyMetric needs the package jax, "
         "which is not installed\n  fix:     pip install 'reassess[jax]'\n"
     )

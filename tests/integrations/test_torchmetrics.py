@@ -25,9 +25,9 @@ LABELS = LabelSets.from_lists(NAMES, [RNG.permutation(CLASSES)[: RNG.integers(0,
 @pytest.fixture
 def metric(needs: Callable[[str], None]) -> Callable[..., Any]:
     needs("torchmetrics")
-    from reassess.integrations.torchmetrics import RealAccuracy
+    from reassess.integrations.torchmetrics import RealAccuracyMetric
 
-    return lambda **options: RealAccuracy(top_k=(1, 3), **options)
+    return lambda **options: RealAccuracyMetric(top_k=(1, 3), **options)
 
 
 def expected() -> dict[int, Any]:
@@ -182,12 +182,12 @@ def test_metrics_of_a_collection_are_kept_apart_though_the_first_batch_is_the_sa
     import torch
     from torchmetrics import MetricCollection
 
-    from reassess.integrations.torchmetrics import RealAccuracy
+    from reassess.integrations.torchmetrics import RealAccuracyMetric
 
     scores = torch.tensor([[1.0, 0.0, 0.0], [0.5, 1.0, 0.0]])
-    ks = MetricCollection({"top1": RealAccuracy([1]), "top2": RealAccuracy([2])})
+    ks = MetricCollection({"top1": RealAccuracyMetric([1]), "top2": RealAccuracyMetric([2])})
     others = [LabelSets.from_lists(["a.png", "b.png"], lists) for lists in ([[0], [0]], [[0], [1]])]
-    labels = MetricCollection({str(i): RealAccuracy([1], labels=each) for i, each in enumerate(others)})
+    labels = MetricCollection({str(i): RealAccuracyMetric([1], labels=each) for i, each in enumerate(others)})
     for row in range(2):
         ks.update(scores[[row]], torch.tensor([[0]]))
         labels.update(scores[[row]], [["a.png", "b.png"][row]])
@@ -208,13 +208,13 @@ def in_one_of_two_processes(rank: int, folder: str) -> None:
     import torch.distributed as dist
     from torch.utils.data import DistributedSampler
 
-    from reassess.integrations.torchmetrics import RealAccuracy
+    from reassess.integrations.torchmetrics import RealAccuracyMetric
 
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
     sampler = DistributedSampler(range(N), num_replicas=2, rank=rank, shuffle=True, seed=1)
     rows, lines = np.array(list(sampler)), {}
     for joined in (True, False):
-        counter = RealAccuracy(top_k=(1, 3), **({"labels": LABELS, "images": NAMES} if joined else {}))
+        counter = RealAccuracyMetric(top_k=(1, 3), **({"labels": LABELS, "images": NAMES} if joined else {}))
         for batch in np.array_split(rows, 3):
             target = batch if joined else multi_hot(LABELS, batch, CLASSES)
             counter.update(torch.from_numpy(SCORES[batch]), torch.from_numpy(target))
@@ -257,7 +257,7 @@ def test_without_torchmetrics_the_error_names_the_extra(monkeypatch: pytest.Monk
     with pytest.raises(MissingPackageError) as raised:
         import reassess.integrations.torchmetrics  # noqa: F401
     assert str(raised.value) == (
-        "RealAccuracy as a metric of torchmetrics (reassess.RealAccuracy counts the same without it) needs the package "
+        "RealAccuracyMetric (reassess.RealAccuracy counts the same without it) needs the package "
         "torchmetrics, which is not installed\n"
         "  fix:     pip install 'reassess[torchmetrics]'"
     )

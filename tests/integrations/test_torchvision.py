@@ -537,7 +537,7 @@ def test_images_without_labels_are_counted_and_named(tv: ModuleType, tmp_path: P
         f"  where:   {root}\n"
         f"  allowed: names such as {validation_name(1)}, {validation_name(2)} and 8 more\n"
         "  found:   n01440764_0.JPEG, n01440764_1.JPEG, n01440764_2.JPEG and 2 more\n"
-        "  fix:     move them elsewhere, or give labels that hold them; training images have no re-assessed labels"
+        "  fix:     move them elsewhere, or give labels that hold them; training images have no reassessed labels"
     )
 
 
@@ -548,7 +548,7 @@ def test_images_without_an_original_label_are_counted_and_named(tv: ModuleType, 
         f"  where:   {archive / 'ILSVRC2012_img_val.tar'}\n"
         f"  allowed: names such as {validation_name(1)}\n"
         f"  found:   {validation_name(2)}, {validation_name(3)}, {validation_name(4)} and 6 more\n"
-        "  fix:     move them elsewhere, or give labels that hold them; training images have no re-assessed labels"
+        "  fix:     move them elsewhere, or give labels that hold them; training images have no reassessed labels"
     )
 
 

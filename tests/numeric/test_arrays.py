@@ -11,6 +11,7 @@ import pytest
 from reassess import LabelSets, Predictions, evaluate
 from reassess.errors import DataError
 from reassess.numeric.arrays import as_array
+from tests.helpers import refused
 
 SCORES = np.array([[0.5, 2.0, -1.0], [3.0, 0.25, 3.0]], np.float32)
 BITS = (SCORES.view(np.int32) >> 16).astype(np.int16)  # each is exact in bfloat16
@@ -121,7 +122,7 @@ def test_evaluate_takes_bfloat16(needs: Callable[[str], None]) -> None:
 
 def test_integers_of_bfloat16_are_no_ids(needs: Callable[[str], None]) -> None:
     needs("torch")
-    with pytest.raises(DataError, match="class ids must be integers"):
+    with refused("wrong-type"):
         Predictions.from_ids(of_torch(SCORES).bfloat16())
 
 
@@ -152,10 +153,10 @@ def test_within_a_compiled_function_there_are_no_values(needs: Callable[[str], N
     needs("jax")
     import jax
 
-    with pytest.raises(DataError, match="numpy cannot read this array"):
+    with refused("wrong-type"):
         jax.jit(lambda scores: as_array(scores)[0])(SCORES)
 
 
 def test_ragged_lists_are_refused() -> None:
-    with pytest.raises(DataError, match="numpy cannot read this array"):
+    with refused("wrong-type"):
         as_array([[1, 2], [3]])

@@ -44,7 +44,7 @@ MATRICES = {
     "constant": [[0, 0, 1]] * 2,
 }
 PRIOR = np.array([0.78, 0.22])
-IMAGES, QUESTIONS, REPEATS = 155, 7, 200
+IMAGES, QUESTIONS, DUPLICATES = 155, 7, 200
 
 
 def simulate(
@@ -60,7 +60,7 @@ def simulate(
 def estimates(name: str, **size: Any) -> Any:
     rng = np.random.default_rng(1)
     drawn = resampling(size.get("images", IMAGES), resamples=500, seed=0)
-    return [measure(*simulate(np.array(MATRICES[name]), rng, **size), drawn) for _ in range(REPEATS)]
+    return [measure(*simulate(np.array(MATRICES[name]), rng, **size), drawn) for _ in range(DUPLICATES)]
 
 
 @pytest.mark.parametrize("name", ["good", "fair", "perfect"])
@@ -69,7 +69,7 @@ def test_the_interval_covers_the_information_as_often_as_it_says_and_the_estimat
     results = estimates(name)
     assert 0.90 <= np.mean([estimate.low <= true <= estimate.high for estimate in results]) <= 0.99
     bits = np.array([estimate.bits for estimate in results])
-    assert abs(bits.mean() - true) < 3 * bits.std() / math.sqrt(REPEATS)
+    assert abs(bits.mean() - true) < 3 * bits.std() / math.sqrt(DUPLICATES)
     assert all(estimate.excludes_none and estimate.low <= estimate.bits <= estimate.high for estimate in results)
 
 

@@ -1,8 +1,7 @@
-"""Proposals of simulated models, of which some are nearly copies of others, and some propose whatever they come by."""
+"""Candidates of simulated models, of which some are nearly copies of others, and some propose whatever they come by."""
 
 import numpy as np
 
-from reassess.numeric.subsets import sums_outside
 from reassess.proposals.proposed_pairs import Pairs
 
 CLASSES = 10  # that are thought of, an image; the first is the original label
@@ -30,11 +29,3 @@ def simulated(seed: int, models: int, images: int, copies: int, noisy: int) -> t
     asked = members.any(axis=1) & sends.any(axis=1)
     kept = is_original[:, None]  # what is not sent keeps its original label
     return Pairs(members, sends).part(asked), Pairs(members | kept, sends | kept).part(golden)
-
-
-def of_every_subset(pairs: Pairs) -> np.ndarray:
-    """How many of the pairs every subset proposes: row i has the models of the bits of i + 1."""
-    models = pairs.members.shape[1]
-    members, sends = (part @ (1 << np.arange(models)) for part in (pairs.members, pairs.sends))
-    masks = np.concatenate([members, sends, members | sends])
-    return len(pairs) - sums_outside(models, masks, np.repeat([1, 1, -1], len(pairs)))[1:]

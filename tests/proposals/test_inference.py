@@ -23,7 +23,7 @@ from reassess.formats import files
 from reassess.proposals import ImagePredictions
 from reassess.proposals.model_runs import Opener
 from reassess.proposals.run_files import files_of
-from tests.helpers import message, number_of, picture, write_files
+from tests.helpers import code_of, fault_of, message, number_of, picture, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
@@ -60,7 +60,7 @@ def test_each_image_has_the_scores_of_its_own_picture(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, workers: int
 ) -> None:
     monkeypatch.setattr("reassess.proposals.shard_scoring._LEAST_SECONDS", 0)
-    result = run(images, tmp_path / "out.npy", batch=batch, workers=workers)
+    result = run(images, tmp_path / "out.npy", batch_size=batch, workers=workers)
     scores, names = np.load(tmp_path / "out.npy"), (tmp_path / "out.txt").read_text().splitlines()
     assert scores.dtype == np.float16
     assert {name: row.tolist() for name, row in zip(names, scores, strict=True)} == {
@@ -162,7 +162,7 @@ def test_outputs_that_are_called_by_a_name_that_no_class_has_are_named(images: P
     told: list[str] = []
     result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES), tell=told.append)
     assert told[1] == (
-        "six: 4 outputs are called by a name that no class has, and left out: "
+        "six: 4 outputs have a name that no class has, and no score in the file: "
         "'catt' (did you mean cat?), 'background', 'pencil' and 1 more"
     )
     assert result.unknown_outputs == ("catt", "background", "pencil", "cow")
@@ -171,10 +171,7 @@ def test_outputs_that_are_called_by_a_name_that_no_class_has_are_named(images: P
 
 def test_a_list_of_outputs_has_no_blank_line(images: Path, tmp_path: Path) -> None:
     model = ImageModel("colours", colours, outputs=["dog", " ", "cat"])
-    assert message(run, images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES)) == (
-        "line of the output list is blank\n  where:   colours, the list of outputs, line 2\n"
-        "  fix:     remove the line; or write - in it, if the output is no class"
-    )
+    assert code_of(run, images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES)) == "blank-line"
 
 
 def test_a_table_leaves_out_what_is_no_class(images: Path, tmp_path: Path) -> None:
@@ -198,28 +195,14 @@ def test_several_models_have_a_file_each(images: Path, tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_several_models_may_have_a_table_each(images: Path, tmp_path: Path, kind: str) -> None:
-    other = ImageModel("python:m:other", lambda pictures: 2 * colours(pictures))
-    results = predict([MODEL, other], tmp_path / "out", images=images, file_format=kind)
-    assert [result.file.name for result in results] == [f"colours.{kind}", f"python-m-other.{kind}"]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"colours.{kind}", f"python-m-other.{kind}"]
-    for model, result in zip([MODEL, other], results, strict=True):
-        run(images, tmp_path / f"alone.{kind}", model, force=True)
-        assert result.file.read_bytes() == (tmp_path / f"alone.{kind}").read_bytes()
-
-
-def test_a_run_of_several_models_goes_on_in_another_format(
-    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Shards hold all scores, so that a format is of no account until the end."""
-    predict(TWO, tmp_path / "whole", images=images, file_format="parquet")
+def test_several_models_go_on_after_their_shards(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    predict(TWO, tmp_path / "whole", images=images)
     with monkeypatch.context() as patched:
         patched.setattr("reassess.proposals.model_runs.write_shards", interrupt)
         with pytest.raises(KeyboardInterrupt):
             predict(TWO, tmp_path / "out", images=images)
     told: list[str] = []
-    predict(TWO, tmp_path / "out", images=images, file_format="parquet", tell=told.append)
+    predict(TWO, tmp_path / "out", images=images, tell=told.append)
     assert told[1:] == [f"{tmp_path}/out.unfinished: goes on after 2 of 2 shards"]
     made, whole = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("out", "whole"))
     assert made == whole
@@ -238,17 +221,17 @@ def test_it_is_said_of_how_many_images_float16_moves_the_best_class(images: Path
 
 
 def test_images_that_cannot_be_read_are_listed_and_change_no_other(images: Path, tmp_path: Path) -> None:
-    run(images, tmp_path / "whole.npy", batch=2)
+    run(images, tmp_path / "whole.npy", batch_size=2)
     write_files(images, {"a/0.jpg": b"", "a/10.png": b"GIF89", "b/2.jpg": picture(3)[:-20], "z.gif": b"no picture"})
     (images / "loop.png").symlink_to("loop.png")
-    result = run(images, tmp_path / "out.npy", batch=2)
+    result = run(images, tmp_path / "out.npy", batch_size=2)
     assert np.load(tmp_path / "out.npy").tolist() == np.load(tmp_path / "whole.npy").tolist()
     assert (tmp_path / "out.txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
     assert dict(result.unreadable) == {
         "a/0.jpg": "file is empty",
         "a/10.png": "this is no picture of a known format",
         "b/2.jpg": "image file is truncated (2 bytes not processed)",
-        "loop.png": "an image is no file",
+        "loop.png": "image is not a file",
         "z.gif": "this is no picture of a known format",
     }
 
@@ -263,101 +246,63 @@ def test_a_notebook_shows_what_cannot_be_read(images: Path, tmp_path: Path) -> N
     assert result._repr_html_().endswith(f"<tr><th>image</th><th>cannot be read</th></tr>{row}</table>")
 
 
-def test_strict_stops_at_an_image_that_cannot_be_read(images: Path, tmp_path: Path) -> None:
-    write_files(images, {"b/0.jpg": b""})
-    expected = (
-        f"image cannot be read\n  where:   {images}, b/0.jpg\n  found:   file is empty\n"
-        "  fix:     fix it, or pass over it with strict=False"
-    )
-    assert message(run, images, tmp_path / "out.npy", strict=True) == expected
-    run(images, tmp_path / "out.npy")
-
-
-def test_strict_stops_at_what_an_earlier_run_passed_over(
-    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_files(images, {"b/0.jpg": b""})
-    monkeypatch.setattr("reassess.proposals.model_runs.write_shards", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        run(images, tmp_path / "out.npy")
-    monkeypatch.undo()
-    assert message(run, images, tmp_path / "out.npy", strict=True).startswith("image cannot be read")
-
-
 def interrupt(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
 def test_that_not_one_image_can_be_read_is_an_error(tmp_path: Path) -> None:
     place = write_files(tmp_path / "images", {"a.png": b"", "b.png": b"x"})
-    assert message(run, place, tmp_path / "out.npy") == (
-        f"no image can be read\n  where:   {place}\n  found:   a.png: file is empty\n"
-        "           b.png: this is no picture of a known format"
+    assert fault_of(run, place, tmp_path / "out.npy") == (
+        "unreadable-images",
+        "a.png: file is empty\nb.png: this is no picture of a known format",
     )
     assert not (tmp_path / "out.npy.unfinished").exists()
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------
 
-NO_IMAGES = "images are missing\n  fix:     images=PLACE, or a benchmark that has images"
-TOO_MANY = (
-    "wrong number of outputs\n  where:   colours\n  allowed: 2, as many as there are classes of the benchmark\n"
-    "  found:   3\n  fix:     name the class of each output with outputs=[...], one wnid or name a line"
-)
-NOT_ALL = (
-    "wrong number of outputs\n  where:   colours\n  allowed: 2, as many as there are names of outputs\n  found:   3\n"
-    "  fix:     list every output, in order"
-)
-FLAT = (
-    "scores must be floats, one row per image and one column per class\n  where:   bright\n"
-    "  allowed: float16, bfloat16, float32 or float64 of shape (N, classes)\n  found:   int64 (1,)"
-)
-FAILS = (
-    "model fails on a batch\n  where:   bright\n"
-    "  found:   ZeroDivisionError: division by zero (test_inference.py, line "
-)
-NAN = "score is NaN\n  where:   bright, image b/c d.png, output 0"
-LARGE = (
-    "score does not fit float16\n  where:   bright, image a/1.jpg\n  allowed: -65504 to 65504\n  found:   100000.0\n"
-    "  fix:     let the model give smaller scores, such as probabilities"
-)
+NO_IMAGES = ("no-images", None)
+TOO_MANY = ("wrong-outputs", "3")
+NOT_ALL = ("wrong-outputs", "3")
+FLAT = ("wrong-type", "int64 (1,)")
+FAILS = ("model-failed", None)
+NAN = ("not-a-number", None)
+LARGE = ("out-of-range", "100000.0")
 
 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
         ({"images": None}, NO_IMAGES),
-        ({"batch": 0}, "batch out of range\n  allowed: 1 or more\n  found:   0"),
-        ({"workers": -1}, "number of workers out of range\n  allowed: 0 to 1000\n  found:   -1"),
+        ({"batch_size": 0}, ("out-of-range", "0")),
+        ({"workers": -1}, ("out-of-range", "-1")),
         ({"benchmark": Benchmark(classes=Classes(2))}, TOO_MANY),
         ({"model": ImageModel("colours", colours, outputs=["a", "b"])}, NOT_ALL),
         ({"model": ImageModel("bright", lambda pictures: np.array([len(pictures)]))}, FLAT),
         ({"model": ImageModel("bright", lambda pictures: len(pictures) / 0)}, FAILS),
         ({"model": ImageModel("bright", lambda pictures: np.where(colours(pictures) == 4, np.nan, 0))}, NAN),
         ({"model": ImageModel("bright", lambda pictures: np.full((len(pictures), 2), 1e5))}, LARGE),
-        ({"output": "out.svg"}, "wrong kind of file for predictions of images\n"),
+        ({"output": "out.svg"}, ("wrong-suffix", ".svg")),
     ],
 )
-def test_what_cannot_be_run_is_refused(images: Path, tmp_path: Path, options: dict[str, Any], expected: str) -> None:
+def test_what_cannot_be_run_is_refused(
+    images: Path, tmp_path: Path, options: dict[str, Any], expected: tuple[str, object]
+) -> None:
     options = {"images": images, "output": "out.npy", "model": MODEL, **options}
     model, output = options.pop("model"), tmp_path / options.pop("output")
-    assert message(predict, [model], output, **options).startswith(expected)
+    code, found = fault_of(predict, [model], output, **options)
+    assert (code, None if expected[1] is None else found) == expected
     assert not output.exists()
 
 
 def test_a_model_that_changes_its_outputs_is_refused(images: Path, tmp_path: Path) -> None:
     model = ImageModel("bright", lambda pictures: np.zeros((len(pictures), len(pictures))))
-    assert message(run, images, tmp_path / "out.npy", model, batch=2) == (
-        "wrong shape of the scores, which was another one before\n  where:   bright\n  allowed: shape (2, 1)\n"
-        "  found:   shape (2, 2)"
-    )
+    assert fault_of(run, images, tmp_path / "out.npy", model, batch_size=2) == ("wrong-shape", "shape (2, 2)")
 
 
 def test_a_model_that_loses_an_image_is_refused(images: Path, tmp_path: Path) -> None:
     model = ImageModel("bright", lambda _: np.zeros((1, 4)))
-    assert message(run, images, tmp_path / "out.npy", model) == (
-        "wrong number of rows of scores\n  where:   bright\n  allowed: 5, one for each picture\n  found:   1"
-    )
+    assert fault_of(run, images, tmp_path / "out.npy", model) == ("wrong-length", "1")
 
 
 @pytest.mark.parametrize("name", ["out.npy", "out.txt", "out.csv"])
@@ -373,13 +318,8 @@ def test_a_file_that_exists_is_kept_before_any_work(images: Path, tmp_path: Path
 
 def test_an_output_that_cannot_be_written_is_refused_before_any_work(images: Path, tmp_path: Path) -> None:
     model = ImageModel("bright", interrupt)
-    with pytest.raises(OutputError) as caught:
-        run(images, tmp_path / "no/out.npy", model)
-    assert str(caught.value) == (
-        f"folder of the output file does not exist\n  where:   {tmp_path}/no/out.npy\n  fix:     mkdir -p {tmp_path}/no"
-    )
-    with pytest.raises(OutputError, match="folder of the output file does not exist"):
-        predict(TWO, tmp_path / "no/out", images=images)
+    assert code_of(run, images, tmp_path / "no/out.npy", model) == "folder-not-found"
+    assert code_of(predict, TWO, tmp_path / "no/out", images=images) == "folder-not-found"
     (tmp_path / "list.csv").write_text("image\nimages/a/1.jpg\n")
     with pytest.raises(OutputError, match="output is the file with the image names"):
         run(tmp_path / "list.csv", tmp_path / "list.csv", model, force=True)
@@ -389,14 +329,8 @@ def test_nothing_is_written_among_the_images_of_a_benchmark(images: Path, tmp_pa
     benchmark = Benchmark(classes=CLASSES, folder=tmp_path, sources={"images": str(images)})
     packed = Benchmark(classes=CLASSES, folder=tmp_path, sources={"images": str(tmp_path / "images.zip")})
     for output, models in (("images/out.npy", [MODEL]), ("images/a/out.npy", [MODEL]), ("images/out", TWO)):
-        with pytest.raises(OutputError) as caught:
-            predict(models, tmp_path / output, benchmark=benchmark, force=True)
-        assert str(caught.value) == (
-            f"output would be among the images of the benchmark\n  where:   {tmp_path / output}\n"
-            "  fix:     choose another name or folder"
-        )
-    with pytest.raises(OutputError, match="in a benchmark's folder, a file images is another part of it"):
-        predict(TWO, tmp_path / "images", images=images, benchmark=packed)
+        assert code_of(predict, models, tmp_path / output, benchmark=benchmark, force=True) == "reserved-output"
+    assert code_of(predict, TWO, tmp_path / "images", images=images, benchmark=packed) == "reserved-output"
     run(images, images / "out.npy")
 
 
@@ -408,21 +342,19 @@ def test_a_device_goes_to_the_models_that_take_one(
 ) -> None:
     given: dict[str, str | None] = {}
 
-    def opened(source: str, *, device: str | None, offline: bool) -> ImageModel:
+    def opened(source: str, *, device: str | None) -> ImageModel:
         given[source] = device
         return MODEL
 
     monkeypatch.setattr("reassess.proposals.model_runs.open_model", opened)
-    opener = Opener([*models, MODEL], device="cuda", offline=True)
+    opener = Opener([*models, MODEL], device="cuda")
     for model in models:
         opener(model)
     assert given == {model: "cuda" if model == takes else None for model in models}
 
 
 def test_a_model_that_is_ready_takes_no_device(images: Path, tmp_path: Path) -> None:
-    assert message(run, images, tmp_path / "out.npy", device="cuda") == (
-        "a loaded model takes no device\n  where:   colours\n  found:   cuda"
-    )
+    assert fault_of(run, images, tmp_path / "out.npy", device="cuda") == ("device-not-used", "cuda")
 
 
 def test_the_disk_is_asked_for_room_before_any_work(
@@ -430,12 +362,7 @@ def test_the_disk_is_asked_for_room_before_any_work(
 ) -> None:
     free = SimpleNamespace(free=59)
     monkeypatch.setattr("shutil.disk_usage", lambda _: free)
-    with pytest.raises(OutputError) as caught:
-        run(images, tmp_path / "out.npy")
-    assert str(caught.value) == (
-        f"not enough disk space for the scores\n  where:   {tmp_path}\n  allowed: 60 bytes free\n  found:   59 bytes\n"
-        "  fix:     make room, or choose another folder"
-    )
+    assert fault_of(run, images, tmp_path / "out.npy") == ("disk-full", "59 bytes")
     free.free = 60  # 5 images x 3 outputs x 2 bytes, in shards and in the file
     told: list[str] = []
     run(images, tmp_path / "out.npy", tell=told.append)
@@ -444,37 +371,17 @@ def test_the_disk_is_asked_for_room_before_any_work(
 
 def test_models_are_named_once_and_their_output_is_a_folder(images: Path, tmp_path: Path) -> None:
     other = ImageModel("other", colours)
-    assert message(predict, [MODEL, MODEL], tmp_path / "o", images=images) == "model is named twice\n  found:   colours"
-    assert message(predict, [], tmp_path / "o", images=images).startswith("models are missing")
-    whole = f"name it {tmp_path}/o"
+    assert fault_of(predict, [MODEL, MODEL], tmp_path / "o", images=images) == ("duplicate-name", "colours")
+    assert code_of(predict, [], tmp_path / "o", images=images) == "no-models"
     (tmp_path / "there").touch()
-    for name, fix in (
-        ("o.npy", whole),
-        ("o.parquet", f'{whole}, with file_format="parquet"'),
-        ("there", "choose another name"),
-    ):
-        with pytest.raises(OutputError) as caught:
-            predict([MODEL, other], tmp_path / name, images=images)
-        assert str(caught.value) == (
-            f"for several models, the output is a folder\n  where:   {tmp_path / name}\n  fix:     {fix}"
-        )
-    assert message(predict, [MODEL, other], tmp_path / "o", images=images, file_format="xlsx") == (
-        "unknown format of predictions\n  allowed: npy, csv, tsv, jsonl, parquet\n  found:   'xlsx'"
-    )
-    assert message(predict, [MODEL], tmp_path / "o.csv", images=images, file_format="csv") == (
-        f"one model has its format in the suffix of the output\n  where:   {tmp_path}/o.csv\n"
-        "  found:   csv\n  fix:     leave the format out"
-    )
+    for name in ("o.npy", "o.parquet", "there"):
+        assert code_of(predict, [MODEL, other], tmp_path / name, images=images) == "output-is-folder"
 
 
 @pytest.mark.parametrize("output", ["", ".", "/", "..", "there/.."])
 @pytest.mark.parametrize("models", [[MODEL], [MODEL, ImageModel("other", colours)]])
 def test_an_output_without_a_name_is_refused(images: Path, output: str, models: list[ImageModel]) -> None:
-    with pytest.raises(OutputError) as caught:
-        predict(models, output, images=images)
-    assert str(caught.value) == (
-        f"output has no file name\n  where:   {Path(output)}\n  fix:     name a file or a folder in it"
-    )
+    assert code_of(predict, models, output, images=images) == "no-output-name"
 
 
 def test_onnx_files_of_one_name_have_files_of_their_own(tmp_path: Path) -> None:
@@ -485,9 +392,7 @@ def test_onnx_files_of_one_name_have_files_of_their_own(tmp_path: Path) -> None:
     assert named("onnx:m.onnx", "onnx:b/m.onnx", "timm:m") == ["onnx-m.npy", "onnx-b-m.npy", "timm-m.npy"]
     assert named("onnx:/x/a/m.onnx", "onnx:/y/a/m.onnx") == ["onnx-x-a-m.npy", "onnx-y-a-m.npy"]
     assert named("onnx:a b/m.onnx", "onnx:c/n.onnx") == ["onnx-m.npy", "onnx-n.npy"]
-    assert message(named, "timm:a/m", "timm:a-m") == (
-        f"an output is named twice\n  found:   {tmp_path}/out/timm-a-m.npy\n  fix:     run the models one by one"
-    )
+    assert code_of(named, "timm:a/m", "timm:a-m") == "duplicate-name"
 
 
 def test_one_onnx_file_by_two_paths_is_one_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -495,19 +400,14 @@ def test_one_onnx_file_by_two_paths_is_one_model(tmp_path: Path, monkeypatch: py
     write_files(tmp_path, {"a/m.onnx": b""})
     (tmp_path / "link.onnx").symlink_to("a/m.onnx")
     for other in ("a/../a/m.onnx", f"{tmp_path}/a/m.onnx", "link.onnx"):
-        assert message(files_of, ["onnx:a/m.onnx", "timm:m", f"onnx:{other}"], tmp_path / "out") == (
-            f"two models have the same output file\n  found:   onnx:a/m.onnx and onnx:{other}\n  fix:     name it once"
-        )
+        found = fault_of(files_of, ["onnx:a/m.onnx", "timm:m", f"onnx:{other}"], tmp_path / "out")
+        assert found == ("two-outputs-one-file", f"onnx:a/m.onnx and onnx:{other}")
 
 
 def test_a_name_with_a_line_break_needs_tables(images: Path, tmp_path: Path) -> None:
     (images / "a\nb.png").write_bytes(picture(1, "PNG"))
-    assert message(run, images, tmp_path / "o.npy").endswith("fix:     write a table, such as .parquet")
-    assert message(predict, TWO, tmp_path / "o", images=images) == (
-        f"image name contains a line break\n  where:   {tmp_path}/o/colours.npy, row 0\n  found:   'a\\nb.png'\n"
-        '  fix:     write tables, file_format="parquet"'
-    )
-    predict(TWO, tmp_path / "o", images=images, file_format="parquet")
+    assert fault_of(predict, TWO, tmp_path / "o", images=images) == ("invalid-name", "'a\\nb.png'")
+    run(images, tmp_path / "o.parquet")
 
 
 # --- interruptions ----------------------------------------------------------------------------------------------------
@@ -525,7 +425,7 @@ def interrupted(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            run(images, tmp_path / "out.npy", model, batch=2, progress=progress, **options)
+            run(images, tmp_path / "out.npy", model, batch_size=2, progress=progress, **options)
         return tmp_path / "out.npy"
 
     return make
@@ -544,11 +444,11 @@ def test_what_was_finished_is_not_done_again(images: Path, tmp_path: Path, inter
         counts.append((done, total))
 
     counts: list[tuple[int, int]] = []
-    run(images, output, ImageModel("colours", function), batch=2, tell=told.append, progress=progress)
+    run(images, output, ImageModel("colours", function), batch_size=2, tell=told.append, progress=progress)
     assert seen == [1, 3, 4, 5], "the first again, which tells the number of outputs, then those of the other shards"
     assert told[1:] == [f"{output}.unfinished: goes on after 1 of 3 shards"]
     assert counts == [(4, 5), (5, 5)]
-    run(images, tmp_path / "whole.npy", batch=2)
+    run(images, tmp_path / "whole.npy", batch_size=2)
     assert output.read_bytes() == (tmp_path / "whole.npy").read_bytes()
 
 
@@ -563,7 +463,7 @@ def test_a_batch_is_of_the_same_images_whatever_the_shards(
         seen.append(list(map(number_of, pictures)))
         return colours(pictures)
 
-    run(images, tmp_path / "out.npy", ImageModel("colours", function), batch=2)
+    run(images, tmp_path / "out.npy", ImageModel("colours", function), batch_size=2)
     assert seen[1:] == [[1, 2], [3, 4], [5]]
 
 
@@ -590,8 +490,8 @@ def test_of_several_models_those_that_were_finished_are_not_run_again(images: Pa
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        ({"batch": 3}, "batch: 2 before, 3 now"),
-        ({"model": ImageModel("new", colours)}, "models: colours before, new now\n"),
+        ({"batch_size": 3}, "batch_size: 2 before, 3 now"),
+        ({"model": ImageModel("new", colours)}, "models: colours before, new now"),
         (
             {"model": ImageModel("colours", colours, facts={"weights": "0f"})},
             "models, colours, weights: none before, 0f now",
@@ -611,24 +511,21 @@ def test_another_model_option_or_image_is_refused_by_name(
         os.utime(images / change["touch"], ns=(0, 0))
     if "remove" in change:
         (images / change["remove"]).unlink()
-    again = {"model": MODEL, "batch": 2, **{name: change[name] for name in ("model", "batch") if name in change}}
-    text = message(run, images, output, **again)
-    assert text.startswith(f"interrupted run had other settings\n  where:   {output}.unfinished\n  found:   {found}")
-    assert text.endswith(f"  fix:     call it as before to go on, or begin anew: rm -r {output}.unfinished")
+    own = {name: change[name] for name in ("model", "batch_size") if name in change}
+    code, said = fault_of(run, images, output, **{"model": MODEL, "batch_size": 2, **own})
+    assert code == "different-run"
+    assert str(said).startswith(found)
     assert not output.exists()
 
 
-@pytest.mark.parametrize("strict", [False, True])
-def test_an_image_that_could_not_be_read_may_be_mended(
-    images: Path, tmp_path: Path, interrupted: Callable[..., Path], strict: bool
-) -> None:
+def test_an_unreadable_image_may_be_replaced(images: Path, tmp_path: Path, interrupted: Callable[..., Path]) -> None:
     write_files(images, {"a/2.jpg": b"", "b/1.png": b"x"})
     output = interrupted(2)
     write_files(images, {"a/2.jpg": picture(2), "b/1.png": picture(3, "PNG")})
     told: list[str] = []
-    result = run(images, output, batch=2, strict=strict, tell=told.append)
+    result = run(images, output, batch_size=2, tell=told.append)
     assert (len(told), result.images, result.unreadable) == (1, 5, ()), "both shards are made anew"
-    run(images, tmp_path / "whole.npy", batch=2)
+    run(images, tmp_path / "whole.npy", batch_size=2)
     assert output.read_bytes() == (tmp_path / "whole.npy").read_bytes()
     assert output.with_suffix(".txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
 
@@ -640,13 +537,14 @@ def test_an_image_that_is_mended_for_one_model_only_is_refused(
     write_files(images, {"a/1.jpg": b""})
     monkeypatch.setattr("reassess.proposals.model_runs.write_shards", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        predict(TWO, tmp_path / "out", images=images, batch=2)
+        predict(TWO, tmp_path / "out", images=images, batch_size=2)
     (shard,) = (tmp_path / "out.unfinished/shards/other").iterdir()
     with np.load(shard) as held:
         scores = np.vstack([np.zeros((1, 3), np.float16), held["scores"]])
     rewrite(shard, rows=np.arange(5), scores=scores, unreadable=np.empty(0, int), reasons=np.empty(0, str))
     write_files(images, {"a/1.jpg": picture(1)})
-    assert "  found:   1 image changed: a/1.jpg\n" in message(predict, TWO, tmp_path / "out", images=images, batch=2)
+    found = fault_of(predict, TWO, tmp_path / "out", images=images, batch_size=2)
+    assert found == ("different-run", "1 image changed: a/1.jpg")
 
 
 def test_an_image_that_is_mended_and_then_changed_again_is_refused(
@@ -658,9 +556,9 @@ def test_an_image_that_is_mended_and_then_changed_again_is_refused(
     with monkeypatch.context() as patched:
         patched.setattr("reassess.proposals.model_runs.write_shards", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            run(images, output, batch=2)
+            run(images, output, batch_size=2)
     write_files(images, {"a/2.jpg": picture(7)})
-    assert "  found:   1 image changed: a/2.jpg\n" in message(run, images, output, batch=2)
+    assert fault_of(run, images, output, batch_size=2) == ("different-run", "1 image changed: a/2.jpg")
 
 
 def test_of_a_list_another_order_is_refused(images: Path, tmp_path: Path, interrupted: Callable[..., Path]) -> None:
@@ -672,19 +570,18 @@ def test_of_a_list_another_order_is_refused(images: Path, tmp_path: Path, interr
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "list.txt", tmp_path / "out.npy", batch=2, progress=stop)
+        run(tmp_path / "list.txt", tmp_path / "out.npy", batch_size=2, progress=stop)
     (tmp_path / "list.txt").write_text("\n".join(reversed(names)))
-    assert "found:   the images are in another order" in message(
-        run, tmp_path / "list.txt", tmp_path / "out.npy", batch=2
-    )
+    found = fault_of(run, tmp_path / "list.txt", tmp_path / "out.npy", batch_size=2)
+    assert found == ("different-run", "the images are in another order")
 
 
 @pytest.mark.parametrize(
     ("first", "second", "found"),
     [
-        (["a", "b"], ["a", "c"], "models: b before, c now\n"),
-        (["a", "b"], ["b", "a", "c"], "models new: c\n"),
-        (["a", "b", "c", "d"], ["a", "d"], "models gone: b, c\n"),
+        (["a", "b"], ["a", "c"], "models: b before, c now"),
+        (["a", "b"], ["b", "a", "c"], "models new: c"),
+        (["a", "b", "c", "d"], ["a", "d"], "models gone: b, c"),
     ],
 )
 def test_of_other_models_those_that_are_gone_or_new_are_named(
@@ -693,15 +590,15 @@ def test_of_other_models_those_that_are_gone_or_new_are_named(
     monkeypatch.setattr("reassess.proposals.model_runs.write_shards", interrupt)
     with pytest.raises(KeyboardInterrupt):
         predict([ImageModel(name, colours) for name in first], tmp_path / "out", images=images)
-    text = message(predict, [ImageModel(name, colours) for name in second], tmp_path / "out", images=images)
-    assert f"  found:   {found}  to fix" in text
+    models = [ImageModel(name, colours) for name in second]
+    assert fault_of(predict, models, tmp_path / "out", images=images) == ("different-run", found)
 
 
 def test_a_run_that_finished_nothing_may_begin_otherwise(images: Path, interrupted: Callable[..., Path]) -> None:
     output = interrupted(1)
     for shard in Path(f"{output}.unfinished").rglob("*.npz"):
         shard.unlink()  # as if the process had been killed before
-    run(images, output, batch=3)
+    run(images, output, batch_size=3)
     assert len(np.load(output)) == 5
 
 
@@ -719,7 +616,7 @@ def test_an_error_notes_what_was_finished(images: Path, tmp_path: Path, monkeypa
     monkeypatch.setattr("reassess.proposals.model_runs._SHARD", 2)
     model = ImageModel("bright", lambda pictures: np.where(colours(pictures) == 4, np.nan, 0))
     with pytest.raises(DataError, match="score is NaN") as caught:
-        run(images, tmp_path / "out.npy", model, batch=2)
+        run(images, tmp_path / "out.npy", model, batch_size=2)
     kept = tmp_path / "out.npy.unfinished"
     assert caught.value.__notes__ == [f"{kept} has what was finished; the same call goes on from there."]
     assert len(list(kept.rglob("*.npz"))) == 1
@@ -727,10 +624,7 @@ def test_an_error_notes_what_was_finished(images: Path, tmp_path: Path, monkeypa
 
 def test_a_folder_that_is_none_of_a_run_is_kept(images: Path, tmp_path: Path) -> None:
     write_files(tmp_path, {"out.npy.unfinished/thesis.tex": "mine"})
-    assert message(run, images, tmp_path / "out.npy") == (
-        f"another file is in the way\n  where:   {tmp_path}/out.npy.unfinished\n"
-        "  fix:     move it, or choose another name"
-    )
+    assert code_of(run, images, tmp_path / "out.npy") == "output-exists"
     assert (tmp_path / "out.npy.unfinished" / "thesis.tex").exists()
 
 
@@ -768,12 +662,12 @@ def test_a_damaged_shard_is_made_anew(
     output = interrupted(2)
     damage(Path(f"{output}.unfinished/shards/out/000000.npz"))
     told: list[str] = []
-    run(images, output, batch=2, tell=told.append)
+    run(images, output, batch_size=2, tell=told.append)
     assert told[1:] == [
         f"{output}.unfinished: 1 damaged shard made anew: shards/out/000000.npz",
         f"{output}.unfinished: goes on after 1 of 3 shards",
     ]
-    run(images, tmp_path / "whole.npy", batch=2)
+    run(images, tmp_path / "whole.npy", batch_size=2)
     assert output.read_bytes() == (tmp_path / "whole.npy").read_bytes()
     assert output.with_suffix(".txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
 
@@ -797,7 +691,7 @@ def test_a_damaged_record_is_named(
     path.unlink()
     if content is not None:
         path.write_bytes(content)
-    assert message(run, images, output, batch=2) == (
+    assert message(run, images, output, batch_size=2) == (
         f"record of a run is damaged\n  where:   {path}\n  fix:     begin anew: rm -r {path.parent}"
     )
 
@@ -810,7 +704,7 @@ def test_a_record_of_other_columns_is_damaged(
 ) -> None:
     output = interrupted(1)
     pl.DataFrame(table).write_parquet(f"{output}.unfinished/images.parquet")
-    assert message(run, images, output, batch=2).startswith("record of a run is damaged")
+    assert message(run, images, output, batch_size=2).startswith("record of a run is damaged")
 
 
 def test_two_runs_do_not_write_one_output(images: Path, tmp_path: Path) -> None:
@@ -902,7 +796,7 @@ def test_what_else_was_put_into_the_folder_of_a_run_is_kept(
 ) -> None:
     output = interrupted(1)
     write_files(tmp_path, {"out.npy.unfinished/thesis.tex": "mine"})
-    run(images, output, batch=2)
+    run(images, output, batch_size=2)
     assert [path.name for path in (tmp_path / "out.npy.unfinished").iterdir()] == ["thesis.tex"]
 
 
@@ -920,7 +814,7 @@ def slow(pictures):
 
 if __name__ == "__main__":
     models = [ImageModel("slow", slow), ImageModel("other", lambda pictures: -slow(pictures))]
-    predict(models, "out", images="images", batch=2, workers=int(sys.argv[1]))
+    predict(models, "out", images="images", batch_size=2, workers=int(sys.argv[1]))
 """
 
 
@@ -970,16 +864,15 @@ def stopped(written):
     place(written)
 
 files._Written.place = stopped
-predict(TWO, "out", images="images", file_format=sys.argv[2])
+predict(TWO, "out", images="images")
 """
 
 
-@pytest.mark.parametrize(("placed", "file_format"), [(0, "npy"), (3, "npy"), (1, "csv")])
-def test_what_a_run_left_that_was_killed_while_its_files_took_their_places_is_cleared(
-    images: Path, tmp_path: Path, placed: int, file_format: str
+@pytest.mark.parametrize("placed", [0, 3])
+def test_files_of_a_run_that_was_killed_while_placing_them_are_cleared(
+    images: Path, tmp_path: Path, placed: int
 ) -> None:
-    """Temporary files, and those that were in place, of which another format makes no use."""
-    call = [sys.executable, "-c", _KILLED_PLACING, str(placed), file_format]
+    call = [sys.executable, "-c", _KILLED_PLACING, str(placed)]
     assert (
         subprocess.run(call, cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}).returncode < 0
     )
@@ -987,8 +880,8 @@ def test_what_a_run_left_that_was_killed_while_its_files_took_their_places_is_cl
     assert sum(name.startswith(files.TEMPORARY) for name in there) > 0
     assert sum(not name.startswith(files.TEMPORARY) for name in there) == placed
     write_files(tmp_path, {"out.unfinished/.reassess-x.json": b"", "out/.reassess-mine.csv": b"", "out/mine.npy": b""})
-    predict(TWO, tmp_path / "out", images=images, file_format="parquet")
+    predict(TWO, tmp_path / "out", images=images)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        *(".reassess-mine.csv", "colours.parquet", "mine.npy", "other.parquet")
+        *(".reassess-mine.csv", "colours.npy", "colours.txt", "mine.npy", "other.npy", "other.txt")
     ]
     assert not (tmp_path / "out.unfinished").exists()

@@ -9,7 +9,7 @@ import pytest
 
 from reassess import ModelSource, open_model, predict
 from reassess.proposals.onnx_models import _hash
-from tests.helpers import in_one_line, message, python, write_files
+from tests.helpers import code_of, fault_of, in_one_line, message, python, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
@@ -87,7 +87,7 @@ def expected_scores(images: Path, *, last: bool) -> Any:
 def test_scores_are_those_of_the_model(images: Path, tmp_path: Path, shape: list[Any], dtype: type, batch: int) -> None:
     model = write_model(tmp_path / "m.onnx", shape, dtype)
     source = ModelSource(f"onnx:{model}", transform=tmp_path / "t.toml")
-    predict([source], tmp_path / "out.npy", images=images, batch=batch)
+    predict([source], tmp_path / "out.npy", images=images, batch_size=batch)
     expected = expected_scores(images, last=shape[-1] == 3)
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, rtol=2e-3, atol=2e-2)
 
@@ -125,10 +125,7 @@ def test_what_is_no_model_for_these_pictures_is_refused(images: Path, tmp_path: 
 
 def test_an_onnx_file_needs_a_transform(tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.onnx", ["n", 3, SIDE, SIDE])
-    assert message(open_model, f"onnx:{path}") == (
-        f"ONNX files do not say how images are prepared\n  where:   onnx:{path}\n"
-        "  fix:     say it: transform=FILE, with size, crop, mean and deviation"
-    )
+    assert code_of(open_model, f"onnx:{path}") == "no-transform"
 
 
 def test_a_file_that_is_no_model_is_refused(images: Path, tmp_path: Path) -> None:
@@ -200,7 +197,7 @@ def test_a_file_of_several_outputs_is_refused(images: Path, tmp_path: Path) -> N
     model = onnx.load(path)
     model.graph.output.append(helper.make_tensor_value_info("flat", TensorProto.FLOAT, [None, len(WEIGHTS)]))
     onnx.save(model, path)
-    assert message(open_model, ModelSource(f"onnx:{path}", transform=tmp_path / "t.toml")) == (
-        f"ONNX file has several outputs\n  where:   {path}\n  allowed: one, the scores\n"
-        "  found:   scores, flat\n  fix:     export the model with its scores alone"
+    assert fault_of(open_model, ModelSource(f"onnx:{path}", transform=tmp_path / "t.toml")) == (
+        "several-outputs",
+        "scores, flat",
     )

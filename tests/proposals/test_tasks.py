@@ -15,7 +15,7 @@ from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
 from reassess.proposals.task_grouping import _cut, _exchange, make_tasks, seconds_per_vote
-from tests.helpers import message, votes_of
+from tests.helpers import code_of, fault_of, votes_of
 
 NAMES = ("tabby", "poodle", "mug", "cup", "collie", "vase")
 CLASSES = Classes(6, names=NAMES)
@@ -192,9 +192,7 @@ def test_golden_questions_are_in_no_task() -> None:
 
 
 def test_a_size_below_1_is_refused() -> None:
-    assert message(make_tasks, drawn(0), size=0) == (
-        "number of classes a task out of range\n  allowed: 1 or more\n  found:   0"
-    )
+    assert fault_of(make_tasks, drawn(0), size=0) == ("out-of-range", "0")
 
 
 def timed(seconds: list[float]) -> Votes:
@@ -209,6 +207,4 @@ def test_the_longest_times_count_as_the_99th_percentile() -> None:
 
 @pytest.mark.parametrize("votes", [timed([np.nan]), votes_of([(0, 0, 0)])])
 def test_votes_without_times_are_refused(votes: Any) -> None:
-    assert message(seconds_per_vote, votes) == (
-        "no vote has a time\n  fix:     give votes with a column seconds, or the seconds that a vote takes"
-    )
+    assert code_of(seconds_per_vote, votes) == "no-times"

@@ -12,7 +12,7 @@ import pytest
 from reassess import ModelSource, Transform, open_model, predict
 from reassess.errors import DataError, SourceError
 from reassess.proposals.torch_models import _of_timm
-from tests.helpers import message
+from tests.helpers import fault_of, message
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -146,8 +146,9 @@ def test_weights_that_cannot_be_had_offline_ask_for_a_checkpoint(
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("REASSESS_OFFLINE", "1")
     with pytest.raises(SourceError) as caught:
-        open_model(name, offline=True)
+        open_model(name)
     first, where, found, fix = str(caught.value).splitlines()
     assert (first, where) == ("weights of the model could not be downloaded", f"  where:   {name}")
     assert found.startswith("  found:   ")
@@ -195,14 +196,18 @@ def test_what_a_library_prints_as_it_fetches_is_no_result(
     assert (out, err.partition(":")[0]) == ("", "Downloading")
 
 
-def test_a_model_that_is_not_known_is_refused_with_those_that_are_called_much_the_same(torch: ModuleType) -> None:
-    for library, near in (
+@pytest.mark.parametrize(
+    ("library", "near"),
+    [
         ("timm", "timm:resnet18 or timm:resnet18d or timm:skresnet18"),
         ("torchvision", "torchvision:resnet18 or torchvision:resnet152 or torchvision:resnet101"),
-    ):
-        assert message(open_model, f"{library}:resnt18") == (
-            f"{library} has no model of this name\n  where:   {library}:resnt18\n  fix:     did you mean {near}?"
-        )
+    ],
+)
+def test_unknown_model_is_refused_with_similar_names(torch: ModuleType, library: str, near: str) -> None:
+    with pytest.raises(DataError) as caught:
+        open_model(f"{library}:resnt18")
+    assert caught.value.code == "unknown-model"
+    assert near in str(caught.value.fix)
 
 
 class Anything:
@@ -214,34 +219,31 @@ class Anything:
     [
         (
             lambda _: Anything(),
-            "file cannot be loaded as weights\n  where:   {}\n"
-            "  allowed: tensors by their names; other Python objects are never loaded\n"
-            "  found:   other Python objects\n  fix:     torch.save(model.state_dict(), path)",
+            ("unreadable-file", "other Python objects"),
         ),
         (
             lambda _: [1, 2],
-            "file has no named weights\n  where:   {}\n  found:   list\n"
-            "  fix:     torch.save(model.state_dict(), path)",
+            ("wrong-weights", "list"),
         ),
         (
             lambda model: {**model.state_dict(), "more.weight": model.fc.bias},
-            "weights do not fit this model\n  where:   {}\n  found:   lacking: none; others: more.weight\n"
-            "  fix:     name the model that they were trained for",
+            ("wrong-weights", "lacking: none; others: more.weight"),
         ),
         (
             lambda model: {"fc.weight": model.fc.weight, "fc.bias": model.fc.bias},
-            "weights do not fit this model\n  where:   {}\n"
-            "  found:   lacking: bn1.bias, bn1.num_batches_tracked, bn1.running_mean and 117 more; others: none\n"
-            "  fix:     name the model that they were trained for",
+            (
+                "wrong-weights",
+                "lacking: bn1.bias, bn1.num_batches_tracked, bn1.running_mean and 117 more; others: none",
+            ),
         ),
     ],
 )
 def test_a_file_that_holds_no_weights_of_the_model_is_refused(
-    torch: ModuleType, tmp_path: Path, held: Callable[[Any], Any], expected: str
+    torch: ModuleType, tmp_path: Path, held: Callable[[Any], Any], expected: tuple[str, object]
 ) -> None:
     path = tmp_path / "w.pth"
     torch.save(held(build("timm", "resnet18", 5)), path)
-    assert message(open_model, ModelSource("timm:resnet18", checkpoint=path)) == expected.format(path)
+    assert fault_of(open_model, ModelSource("timm:resnet18", checkpoint=path)) == expected
 
 
 def test_a_device_that_is_not_there_is_refused(torch: ModuleType, tmp_path: Path) -> None:

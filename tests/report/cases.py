@@ -9,7 +9,7 @@ from reassess.comparison.findings import Findings
 from reassess.comparison.panel import Panel
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
-from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.core.leaderboard import Leaderboard, LeaderboardRow
 from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
@@ -90,5 +90,5 @@ def leaderboard() -> Leaderboard:
     rng = np.random.default_rng(1)
     original = rng.uniform(50, 90, 60)
     real = original + 4 + rng.normal(0, 0.5, 60)
-    entries = [Entry(f"m{i}", x, y) for i, (x, y) in enumerate(zip(original, real, strict=True))]
+    entries = [LeaderboardRow(f"m{i}", x, y) for i, (x, y) in enumerate(zip(original, real, strict=True))]
     return Leaderboard(tuple(entries), family=re.compile(".+"))

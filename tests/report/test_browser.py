@@ -149,7 +149,7 @@ def test_each_table_is_saved_with_all_its_digits(opened: Callable[..., Any], res
         tables[key] = saved(view, view.locator(f"button[data-csv={key}]").click)
         assert len(tables[key]) > 1
     table = tables["accuracy"]
-    assert table[0][:2] == ["model", "re-assessed top-1 %"]
+    assert table[0][:2] == ["model", "reassessed top-1 %"]
     values = {row[0]: float(row[1]) for row in table[1:]}
     assert values == {model: 100 * evaluation.real[1].value for model, evaluation in results.evaluations.items()}
 
@@ -189,9 +189,9 @@ def test_the_gallery_shows_images_for_their_labels_and_votes(opened: Callable[..
         view.select_option("#gallery [data-role=show]", value=f"about {name}")
         assert cards(view) == [card for card in everything if name in card["about"]] != []
     view.select_option("#gallery [data-role=show]", value="")
-    view.check("#gallery [data-role=doubtful]")
-    assert cards(view) == [card for card in everything if card["doubtful"]] != []
-    view.uncheck("#gallery [data-role=doubtful]")
+    view.check("#gallery [data-role=disputed]")
+    assert cards(view) == [card for card in everything if card["disputed"]] != []
+    view.uncheck("#gallery [data-role=disputed]")
     view.fill("#gallery [data-role=class]", "CAT")
     assert cards(view) == [card for card in everything if "cat" in card["classes"]] != []
 

@@ -12,22 +12,20 @@ from reassess.report.choice_figure import draw_choice
 pytestmark = pytest.mark.usefixtures("report_extra")
 
 
-def subset(models: tuple[str, ...], hits: int, proposals: int) -> ModelSubset:
-    return ModelSubset(models, Proportion(hits, 10), Proportion(hits, 20), 3, proposals, 100, 0)
+def subset(models: tuple[str, ...], hits: int, candidates: int) -> ModelSubset:
+    return ModelSubset(models, Proportion(hits, 10), Proportion(hits, 20), 3, candidates, 100, 0)
 
 
-def choice(*, exhaustive: bool = True) -> ModelChoice:
+def choice(*, exact: bool = True) -> ModelChoice:
     few, some, every = subset(("a",), 6, 210), subset(("a", "b"), 8, 300), subset(("a", "b", "c"), 9, 420)
-    return ModelChoice(
-        *(0.5, some, 0.55, 0.6, Proportion(18, 20), every, (few, some, every), 7, exhaustive, 5, 10, 1, 0, 0)
-    )
+    return ModelChoice(*(0.5, some, 0.55, 0.6, Proportion(18, 20), every, (few, some, every), 7, exact, 5, 10, 1, 0, 0))
 
 
 def test_the_figure_says_what_it_shows(tmp_path: Path) -> None:
     draw_choice(tmp_path / "a.svg", choice())
     text = (tmp_path / "a.svg").read_text()
     for words in (
-        "7 subsets of 3 models, exhaustive search; 20 valid golden pairs, of which 1 are neither proposed by a model "
+        "7 subsets of 3 models, exact search; 20 valid golden pairs, of which 1 are neither proposed by a model "
         "nor original; recall on 10 golden images without a part in the search; bar: down to the recall that is "
         "shown, with 90 % confidence",
         "chosen: 2 models, recall 0.800",
@@ -39,9 +37,9 @@ def test_the_figure_says_what_it_shows(tmp_path: Path) -> None:
     assert (tmp_path / "b.svg").read_bytes() == (tmp_path / "a.svg").read_bytes()
 
 
-def test_a_heuristic_search_says_so(tmp_path: Path) -> None:
-    draw_choice(tmp_path / "a.svg", choice(exhaustive=False))
-    assert "best that a search found" in (tmp_path / "a.svg").read_text()
+def test_greedy_search_is_named(tmp_path: Path) -> None:
+    draw_choice(tmp_path / "a.svg", choice(exact=False))
+    assert "best subset found" in (tmp_path / "a.svg").read_text()
 
 
 def test_where_nothing_was_chosen_the_best_subsets_are_drawn(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def texts(results: Findings) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", ["", "pets", "original", "95", "a long name of label sets"])
 def test_real_is_named_only_where_the_leaderboard_is(name: str, report_extra: None) -> None:
-    of_leaderboard = ("expected ReaL %", "top-1 accuracy by the re-assessed labels (ReaL), %")
+    of_leaderboard = ("expected ReaL %", "top-1 accuracy by the reassessed labels (ReaL), %")
     for text in texts(judged(name)):
         for part in of_leaderboard:
             text = text.replace(part, "")
@@ -47,8 +47,8 @@ def test_a_report_by_other_label_sets_differs_in_their_name_alone(report_extra: 
 @pytest.mark.parametrize(
     ("name", "heading"),
     [
-        ("", "re-assessed"),
-        ("labels", "re-assessed"),
+        ("", "reassessed"),
+        ("labels", "reassessed"),
         ("ReaL", "ReaL"),
         ("original", '"original"'),
         ("95", "95"),
@@ -62,7 +62,7 @@ def test_tables_of_numbers_are_headed_by_the_name(name: str, heading: str) -> No
         chart = make(results)
         assert not isinstance(chart, Missing)
         tables[kind] = chart.table
-    of_titles = "Re-assessed" if heading == "re-assessed" else heading
+    of_titles = "Reassessed" if heading == "reassessed" else heading
     assert tables["scatter"].title == f"{of_titles} accuracy over original accuracy"
     assert tables["scatter"].columns_in_full == [
         "model",
@@ -82,7 +82,7 @@ def test_tables_of_numbers_are_headed_by_the_name(name: str, heading: str) -> No
     assert [column.name for column in accuracy.wide.columns][:4] == [
         *("model", f"{heading} top-1 %", f"{heading} top-1 95 %", "original top-1 %")
     ]
-    assert accuracy.words[0].startswith(f"Top-k accuracy by the {results.labels.title} labels is the share of images ")
+    assert accuracy.words[0].startswith(f"Top-k accuracy by the {results.labels.title} labels: ")
     assert [column.name for column in comparison.tables[0].columns] == [
         *("model", f"rank by {heading}", "95 %", "rank by original", "Holm p")
     ]
@@ -91,14 +91,14 @@ def test_tables_of_numbers_are_headed_by_the_name(name: str, heading: str) -> No
 @pytest.mark.parametrize(
     ("name", "axis"),
     [
-        ("", "top-1 accuracy by the re-assessed labels, %"),
-        ("ReaL", "top-1 accuracy by the re-assessed labels (ReaL), %"),
-        ("pe\x1bts", r"top-1 accuracy by the re-assessed labels (pe\x1bts), %"),
+        ("", "top-1 accuracy by the reassessed labels, %"),
+        ("ReaL", "top-1 accuracy by the reassessed labels (ReaL), %"),
+        ("pe\x1bts", r"top-1 accuracy by the reassessed labels (pe\x1bts), %"),
     ],
 )
 def test_axes_are_headed_by_the_name(name: str, axis: str, report_extra: None) -> None:
     charts = {kind: CHARTS[kind](judged(name)) for kind in ("scatter", "label-count")}
     words = {kind: figure_as_svg(chart.draw, size=chart.size)[1] for kind, chart in charts.items()}
     assert f"Up: {axis}. " in words["scatter"]
-    shown = {"": "re-assessed", "ReaL": "ReaL"}.get(name, r"pe\x1bts")
+    shown = {"": "reassessed", "ReaL": "ReaL"}.get(name, r"pe\x1bts")
     assert f"Across: {shown} top-1 accuracy, %. " in words["label-count"]

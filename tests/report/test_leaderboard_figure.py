@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.comparison.placement import Placement, place
-from reassess.comparison.trends import Trend, trend
-from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.comparison import Placement, place_models
+from reassess.comparison.trends import Trend, fit_trend
+from reassess.core.leaderboard import Leaderboard, LeaderboardRow
 from reassess.report import figures
 from reassess.report.accuracy_figures import draw_leaderboard
 from reassess.report.figures import FIGURE_SUFFIXES
@@ -22,12 +22,19 @@ def board(lowest: float = 60.0, rows: int = 80) -> Leaderboard:
     rng = np.random.default_rng(0)
     original = rng.uniform(lowest, 90, rows)
     real = 100 - (100 - original) ** 2 / 60 + rng.normal(0, 0.3, rows)
-    entries = [Entry(f"m{i}", x, y) for i, (x, y) in enumerate(zip(original, real, strict=True))]
+    entries = [LeaderboardRow(f"m{i}", x, y) for i, (x, y) in enumerate(zip(original, real, strict=True))]
     return Leaderboard(tuple(entries), family=re.compile(".+"))
 
 
-TREND = trend(board())
-MINE = place(TREND.board, Entry("mine", 81.0, 94.5))
+TREND = fit_trend(board())
+
+
+def place(board: Leaderboard, model: LeaderboardRow, **options: int) -> Placement:
+    (placement,) = place_models(board, [model], **options)
+    return placement
+
+
+MINE = place(TREND.board, LeaderboardRow("mine", 81.0, 94.5))
 
 
 def drawn(monkeypatch: pytest.MonkeyPatch, path: Path, slopes: Trend, *placements: object, **options: object) -> Any:
@@ -82,7 +89,9 @@ def test_the_file_says_in_words_what_is_drawn_and_what_is_not(tmp_path: Path) ->
     assert "mine, ReaL 94.50 %, rank" in description
 
 
-@pytest.mark.parametrize("mine", [MINE, place(TREND.board, Entry("mine", 62.0, 50.0))], ids=["inside", "far away"])
+@pytest.mark.parametrize(
+    "mine", [MINE, place(TREND.board, LeaderboardRow("mine", 62.0, 50.0))], ids=["inside", "far away"]
+)
 def test_the_users_model_and_the_level_are_in_the_picture(
     mine: Placement, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,7 +107,7 @@ def test_rows_are_hidden_only_left_of_the_first_band_that_has_a_line(
 ) -> None:
     axes = drawn(monkeypatch, tmp_path / "g.png", TREND).axes
     assert axes.lines[0].get_xdata().size == int((TREND.board.original >= 70).sum()) < 80
-    low = trend(board(lowest=40.0, rows=12), [])
+    low = fit_trend(board(lowest=40.0, rows=12), [])
     axes = drawn(monkeypatch, tmp_path / "f.png", low).axes
     assert axes.lines[0].get_xdata().size == 12
     assert axes.get_title(loc="left").replace("\n", " ") == (
@@ -110,7 +119,7 @@ def test_the_heading_says_how_many_rows_are_far_out_and_the_slope_without_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ordinary = board(lowest=70.0).entries
-    slopes = trend(Leaderboard((*ordinary, Entry("toy", 30.0, 33.0)), family=re.compile(".+")))
+    slopes = fit_trend(Leaderboard((*ordinary, LeaderboardRow("toy", 30.0, 33.0)), family=re.compile(".+")))
     low, high = slopes.far_out.line.slope.interval
     heading = drawn(monkeypatch, tmp_path / "f.png", slopes).axes.get_title(loc="left").replace("\n", " ")
     assert f"; without 1 far out {slopes.far_out.line.slope.value:.2f} ({low:.2f} to {high:.2f}); 95 %" in heading
@@ -125,13 +134,15 @@ def test_lines_end_where_the_rows_of_their_band_do(tmp_path: Path, monkeypatch: 
 
 
 def test_a_leaderboard_of_one_model_can_be_drawn(tmp_path: Path) -> None:
-    leaderboard = Leaderboard((Entry("only", 76.0, 82.0),))
-    draw_leaderboard(tmp_path / "f.svg", trend(leaderboard), [place(leaderboard, Entry("mine", 76.0, 82.0))])
+    leaderboard = Leaderboard((LeaderboardRow("only", 76.0, 82.0),))
+    draw_leaderboard(
+        tmp_path / "f.svg", fit_trend(leaderboard), [place(leaderboard, LeaderboardRow("mine", 76.0, 82.0))]
+    )
     assert (tmp_path / "f.svg").exists()
 
 
 def test_names_are_drawn_as_they_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mine = place(TREND.board, Entry("$x$ <b>\x1b[1m", 81.0, 94.5))
+    mine = place(TREND.board, LeaderboardRow("$x$ <b>\x1b[1m", 81.0, 94.5))
     axes = drawn(monkeypatch, tmp_path / "f.svg", TREND, mine).axes
     (text,) = [text for text in axes.texts if "rank" in text.get_text()]
     assert text.get_text().startswith("$x$ <b>\\x1b[1m\n")

@@ -76,7 +76,7 @@ def test_a_card_says_what_is_known_of_each_prediction_as_evaluate_does() -> None
             counted[card.known[int(panel.top1[i, row])]] += panel.scored[row] and not panel.valid[i, row]
         mistakes = TWO.evaluations[model].mistakes
         assert {kind: n for kind, n in vars(mistakes).items() if n is not None} == {
-            kind: n for kind, n in counted.items() if not kind.startswith("expert")
+            kind: n for kind, n in counted.items() if "expert" not in kind
         }
     by_votes = cards(replace(known, scores=None), rows)
     assert [card.known for card in by_votes] == [card.known for card in cards(known, rows)]
@@ -90,8 +90,8 @@ def test_cards_say_what_is_wrong_with_the_labels() -> None:
         assert ("wrong_label" in card.about_labels) == (bool(valid) and original not in valid)
 
 
-def test_votes_are_doubtful_where_two_of_three_raters_agree_on_a_class_that_is_shown() -> None:
+def test_votes_are_disputed_where_two_of_three_raters_agree_on_a_class_that_is_shown() -> None:
     for card in cards(TWO, range(len(TWO.panel.images))):
         shown = {*card.sheet.valid, card.sheet.original, *(class_id for _, class_id, _ in card.predictions)}
         votes = [one.votes for one in card.sheet.candidates if one.class_id in shown]
-        assert card.doubtful == any(len({answer for _, answer in given}) > 1 for given in votes)
+        assert card.disputed == any(len({answer for _, answer in given}) > 1 for given in votes)

@@ -18,7 +18,7 @@ from reassess.report.charts import CHARTS
 from reassess.report.explorers import explorers
 from reassess.report.gallery import Thumbnail, Thumbnails
 from reassess.report.mistake_gallery import cards, choose, mistake_gallery
-from reassess.report.page import Page, Provenance, bound, render
+from reassess.report.page import Page, ReportSources, bound, render
 from reassess.report.sections import sections
 from tests.report.cases import HOSTILE, IMAGES, findings, leaderboard
 
@@ -68,13 +68,13 @@ def page(results: Findings, *, pictures: bool = True, command: str = "reassess r
     pictures_by_image = {card.image: Thumbnail(PICTURE, 8, 8) for card in shown[1:]}
     return render(
         Page(
-            title="2 models, re-assessed",
-            subtitle="Judged by re-assessed labels.",
+            title="2 models, reassessed",
+            subtitle="Judged by reassessed labels.",
             summary=summary(results),
             sections=sections(results),
             explorers=explorers(results),
             gallery=mistake_gallery(results, choice, shown, Thumbnails(pictures_by_image, 1, 0)) if pictures else None,
-            provenance=Provenance(command, [{"name": "labels", "path": "l.json", "sha256": "00ff"}], {"reassess": "0"}),
+            sources=ReportSources(command, [{"name": "labels", "path": "l.json", "sha256": "00ff"}], {"reassess": "0"}),
             classes=results.classes,
             detected={"one": "npy of ids"},
         )
@@ -161,8 +161,8 @@ def test_a_page_without_pictures_or_other_files_is_whole() -> None:
     text = page(findings("one", complete=False), pictures=False)
     reader = Reader(text)
     assert reader.open == []
-    assert "Images to look at" not in text
-    assert "Not shown: no scores are at hand." in text
+    assert "Images to review" not in text
+    assert "Not shown: scores are missing." in text
 
 
 def test_the_page_begins_with_its_findings() -> None:
@@ -182,7 +182,7 @@ def test_only_the_style_and_the_script_of_the_page_are_allowed() -> None:
 
 
 def test_missing_pictures_are_said() -> None:
-    assert "1 of these images are not in the folder that was given" in " ".join(whole().split())
+    assert "1 of these images are not in the image folder" in " ".join(whole().split())
 
 
 def test_colours_are_variables_that_have_a_value_in_light_and_in_dark() -> None:

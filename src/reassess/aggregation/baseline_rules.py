@@ -25,27 +25,13 @@ __all__ = ["Rule", "original_rule", "rater_rule", "share_curve", "share_rule", "
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Rule(Shown):
-    """Precision and recall of a rule, in each of its variants.
+    """Precision and recall of a rule, in each of its variants."""
 
-    Parameters
-    ----------
-    name
-        What the rule keeps.
-    variants
-        What each point is: the id of a rater, or how many say yes.
-    points
-        One a variant.
-    average_precision
-        Of the variants taken as thresholds, where they are some.
-    file
-        Where the votes, or the original labels, came from.
-    """
-
-    name: str
-    variants: tuple[Id, ...]
-    points: tuple[Point, ...]
-    average_precision: float | None = None
-    file: str = ""
+    name: str  # what the rule keeps
+    variants: tuple[Id, ...]  # what each point is: the id of a rater, or how many say yes
+    points: tuple[Point, ...]  # one a variant
+    average_precision: float | None = None  # of the variants taken as thresholds, where they are some
+    file: str = ""  # where the votes, or the original labels, came from
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -68,41 +54,7 @@ def simple_rules(
     original: LabelSets | None = None,
     files: Mapping[str, str] | None = None,
 ) -> tuple[Rule, ...]:
-    """Every rule that can be had of some votes and labels.
-
-    Parameters
-    ----------
-    golden
-        Golden truth.
-    votes
-        The raters' votes, for the share of yes. A vote for one class of an image is a yes to it and a no to each other.
-    rater_golden
-        The raters' votes on golden pairs or images, for one rater alone: who says yes; and, where someone says maybe,
-        yes or maybe. Of another scale, the last answer, and all but the first. Of votes without raters no such rule can
-        be had.
-    original
-        The original labels.
-    files
-        Where each of `votes`, `rater_golden` and `original` came from, by these names.
-
-    Returns
-    -------
-    The rules of single raters, of the share of yes and of the original label, as far as each can be had.
-
-    Raises
-    ------
-    DataError
-        As for `rater_rule`, `share_rule` and `original_rule`.
-
-    Examples
-    --------
-    >>> from reassess.core.questions import Questions
-    >>> golden = Golden(Questions.from_columns(["a.png", "a.png"], np.array([1, 2])), np.array([True, False]))
-    >>> original = LabelSets.from_lists(["a.png"], [[1]])
-    >>> (rule,) = simple_rules(golden, original=original, files={"original": "mine.csv"})
-    >>> rule.name, rule.file
-    ('original label', 'mine.csv')
-    """
+    """Every rule that can be had of some votes and labels."""
 
     def made() -> Iterator[tuple[str, Rule]]:
         if rater_golden is not None and not rater_golden.anonymous:
@@ -132,38 +84,7 @@ def _on_golden_pairs(votes: Votes, golden: Golden) -> Votes:
 
 
 def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
-    """One rater alone: a pair is kept if the rater gave one of some answers; a point for each rater.
-
-    Parameters
-    ----------
-    golden
-        Golden truth.
-    votes
-        Votes on golden pairs; a vote on another pair does not count. Of a rater who votes twice on a pair, both count.
-    answers
-        The answers that keep a pair.
-
-    Returns
-    -------
-    Rule
-        Of the raters who voted on a valid golden pair and kept a pair: others have no precision or no recall.
-
-    Raises
-    ------
-    DataError
-        There is no such rater; an unknown answer.
-
-    Examples
-    --------
-    >>> from reassess.core.questions import Questions
-    >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([1, 2]))
-    >>> votes = Votes.from_columns(
-    ...     questions, np.array([0, 1, 0]), np.array([0, 0, 1]), np.array([1, 1, 1]), ("ann", "bo"), ("no", "yes")
-    ... )
-    >>> rule = rater_rule(Golden(questions, np.array([True, False])), votes, ["yes"])
-    >>> rule.variants, [point.precision.value for point in rule.points]
-    (('ann', 'bo'), [0.5, 1.0])
-    """
+    """One rater alone: a pair is kept if the rater gave one of some answers; a point for each rater."""
     rows = find_items(golden.questions, votes.items)[votes.item_ids]
     judged = rows >= 0
     raters, valid = votes.rater_ids[judged], golden.valid[rows[judged]]
@@ -203,23 +124,7 @@ def share_curve(golden: Golden, votes: Votes) -> Curve:
 
 
 def share_rule(golden: Golden, votes: Votes) -> Rule:
-    """At least so many raters say yes: a point for each share that occurs, but for 0, which keeps everything.
-
-    Raises
-    ------
-    DataError
-        A golden pair has no votes.
-
-    Examples
-    --------
-    >>> from reassess.core.questions import Questions
-    >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([1, 2]))
-    >>> votes = Votes.from_columns(
-    ...     questions, np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), np.array([1, 0, 1, 1]), (1, 2), ("no", "yes")
-    ... )
-    >>> share_rule(Golden(questions, np.array([True, True])), votes).variants
-    ('2 of 2 yes', '1 of 2 yes')
-    """
+    """At least so many raters say yes: a point for each share that occurs, but for 0, which keeps everything."""
     curve = share_curve(golden, votes)
     points = tuple(curve.point(row) for row in np.flatnonzero(curve.thresholds > 0).tolist())
     rows = votes.find(golden.questions if votes.classes is None else golden.questions.images)
@@ -234,21 +139,7 @@ def share_rule(golden: Golden, votes: Votes) -> Rule:
 
 
 def original_rule(golden: Golden, original: LabelSets) -> Rule:
-    """The original label alone: a pair is kept if its class is the image's original label.
-
-    Raises
-    ------
-    DataError
-        A golden image has no original label.
-
-    Examples
-    --------
-    >>> from reassess.core.questions import Questions
-    >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([1, 2]))
-    >>> golden = Golden(questions, np.array([True, True]))
-    >>> original_rule(golden, LabelSets.from_lists(["a.png"], [[1]])).points
-    (Point(threshold=None, hits=1, kept=1, valid=2),)
-    """
+    """The original label alone: a pair is kept if its class is the image's original label."""
     votes = original_votes(golden.questions, original)
     check_all(
         votes.sizes > 0,

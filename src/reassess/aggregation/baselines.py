@@ -1,112 +1,33 @@
-"""Aggregation without a rater model: majority and mean."""
-
-from __future__ import annotations
+"""Methods without a rater model: the share of each answer, and the mean answer."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_all, check_range, check_shape
-from reassess.core.items import Id, Items
+from reassess.aggregation.methods import Aggregation
+from reassess.core.checks import check_type
+from reassess.core.items import take_items
+from reassess.core.posterior import Posterior
+from reassess.core.rater_model import VALIDITY
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.numeric.arrays import freeze
 from reassess.text import some
 
-__all__ = ["ClassShares", "Majority", "class_shares", "majority", "mean"]
-
-
-@dataclass(frozen=True, eq=False)
-class Majority:
-    """How often each answer was given on each item.
-
-    Parameters
-    ----------
-    items, answers
-        Of the votes.
-    counts
-        int64, shape (items, answers).
-    """
-
-    items: Items
-    answers: tuple[Id, ...]
-    counts: npt.NDArray[np.int64]
-
-    def __post_init__(self) -> None:
-        freeze(self, "counts")
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __repr__(self) -> str:
-        return f"Majority({len(self):,} items, {np.count_nonzero(self.ties):,} ties, answers {some(self.answers)})"
-
-    @property
-    def fractions(self) -> npt.NDArray[np.float64]:
-        """Share of each answer, float64, shape (items, answers); 0 on an item without votes."""
-        shares = self.counts.astype(np.float64)
-        shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1)
-        return shares
-
-    @property
-    def winners(self) -> npt.NDArray[np.int64]:
-        """Position of the most frequent answer, the first of equals, -1 without votes; int64, shape (items,)."""
-        return np.where(self.counts.any(axis=1), np.argmax(self.counts, axis=1), -1)
-
-    @property
-    def ties(self) -> npt.NDArray[np.bool_]:
-        """Whether two answers are most frequent, bool, shape (items,)."""
-        most = self.counts.max(axis=1, keepdims=True)
-        tied: npt.NDArray[np.bool_] = np.count_nonzero((self.counts == most) & (most > 0), axis=1) > 1
-        return tied
-
-
-def majority(votes: Votes) -> Majority:
-    """The most frequent answer on each item.
-
-    Examples
-    --------
-    >>> item_ids, rater_ids, answer_ids = np.array([[0, 0, 0], [0, 1, 1], [0, 2, 1], [1, 0, 0], [1, 1, 1]]).T
-    >>> votes = Votes.from_columns(("x", "y"), item_ids, rater_ids, answer_ids, (1, 2, 3), ("a", "b"))
-    >>> result = majority(votes)
-    >>> result
-    Majority(2 items, 1 ties, answers a, b)
-    >>> result.winners, result.ties
-    (array([1, 0]), array([False,  True]))
-    """
-    return Majority(items=votes.items, answers=votes.answers, counts=votes.counts())
+__all__ = ["ClassShares", "by_majority", "by_mean", "class_shares"]
 
 
 @dataclass(frozen=True, eq=False)
 class ClassShares:
-    """Of votes for one class an image, the share of each class that someone chose.
+    """Of votes for one class per image, the share of each class that someone chose."""
 
-    Parameters
-    ----------
-    scores
-        The share of an image's votes, one for each image and class with a vote, by image and then by class id.
-    ties
-        Number of images of which several classes have the most votes.
-    """
-
-    scores: Scores
-    ties: int
+    scores: Scores  # one for each image and class with a vote, by image and then by class id
+    ties: int  # images where several classes have the most votes
 
 
 def class_shares(votes: Votes) -> ClassShares:
-    """The share of each class that someone chose for an image; an image without votes has none.
-
-    Examples
-    --------
-    >>> from reassess.core.classes import Classes
-    >>> classes = Classes.from_texts(["cat", "dog"])
-    >>> columns = np.array([0, 0, 0, 1]), np.arange(4), np.array([1, 1, 0, 1])
-    >>> votes = Votes.from_columns(("a.png", "b.png"), *columns, "wxyz", ("cat", "dog"), classes=classes)
-    >>> class_shares(votes).scores.values.round(2)
-    array([0.33, 0.67, 1.  ])
-    """
+    """The share of each class that someone chose for an image; an image without votes has none."""
     questions, counts = votes.counts_by_class()
     images = len(questions.images)
     most, given = np.zeros(images, np.int64), np.zeros(images, np.int64)
@@ -117,38 +38,62 @@ def class_shares(votes: Votes) -> ClassShares:
     return ClassShares(scores=shares, ties=int(np.count_nonzero(first > 1)))
 
 
-def mean(votes: Votes, *, weights: npt.ArrayLike | None = None) -> npt.NDArray[np.float64]:
-    """The mean weight of the votes on each item.
+def by_majority(votes: Votes) -> Aggregation:
+    """The share of each answer, and how many items have a tie."""
+    check_type(Votes, votes)
+    if votes.classes is not None:
+        return _by_share(votes)
+    votes = votes.on_whole_scale()
+    voted = np.flatnonzero(votes.sizes)
+    counts = votes.counts()[voted]
+    is_most = counts == counts.max(axis=1, keepdims=True, initial=0)
+    shares = Posterior(items=take_items(votes.items, voted), truths=votes.answers, values=votes.fractions()[voted])
+    ties = int(np.count_nonzero(np.count_nonzero(is_most, axis=1) > 1))
+    return Aggregation(posterior=shares, facts={"ties": ties, "without_votes": len(votes.items) - voted.size})
 
-    Examples
-    --------
-    >>> votes = Votes.from_columns(
-    ...     ("x", "y"), np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([1, 2, 0]), (1, 2), ("no", "maybe", "yes")
-    ... )
-    >>> mean(votes)
-    array([0.75, 0.  ])
+
+def by_mean(votes: Votes) -> Aggregation:
+    """The mean of no 0, maybe 0.5, yes 1; a vote for a class is 1 for it and 0 for every other class.
+
+    Weights of other answers to questions go from 0 to 1 too: numbers in proportion, words evenly spaced.
     """
-    values = _weights(votes, weights)
-    check_all(
-        votes.sizes > 0, what="items without votes have no mean", name_of=votes.at, fix="leave out items without votes"
-    )
-    return votes.counts() @ values / votes.sizes
+    check_type(Votes, votes)
+    if votes.classes is not None:
+        return _by_share(votes)
+    voted = np.flatnonzero(votes.sizes)
+    kept = votes.restrict(voted)
+    values = kept.counts() @ _weights(kept) / kept.sizes
+    if not ((values >= 0) & (values <= 1)).all():
+        raise DataError(
+            "no-mean",
+            "the mean of these answers is not a probability",
+            allowed="no, maybe, yes, or codes from 0 to 1",
+            found=some(votes.answers),
+            fix="take em or majority",
+        )
+    result = Posterior(items=kept.items, truths=VALIDITY, values=np.stack([1 - values, values], axis=1))
+    return Aggregation(posterior=result, facts={"without_votes": len(votes.items) - voted.size})
 
 
-def _weights(votes: Votes, weights: npt.ArrayLike | None) -> npt.NDArray[np.float64]:
-    answers = votes.answers
-    nominal = votes.classes is not None or any(isinstance(answer, str) for answer in answers)
-    if weights is None and nominal and votes.classes is None:
-        weights = votes.weights
-    if weights is None and nominal:
+def _weights(votes: Votes) -> npt.NDArray[np.float64]:
+    """The weight of each answer: as known, or the number that it is."""
+    weights = votes.weights
+    if weights is None and any(isinstance(answer, str) for answer in votes.answers):
         raise DataError(
             "no-mean",
             "answers have no weights, so they have no mean",
             allowed="no, maybe, yes, or integer codes",
-            found=some(answers),
-            fix="take the majority, or give the weight of each answer (in Python: weights=[...])",
+            found=some(votes.answers),
+            fix="take the majority",
         )
-    values = np.array(answers if weights is None else weights, np.float64)
-    check_shape(values, (len(answers),), what="the weights")
-    check_range(values, what="weight", where=lambda position: f"answer {answers[position]}")
-    return values
+    return np.array(votes.answers if weights is None else weights, np.float64)
+
+
+def _by_share(votes: Votes) -> Aggregation:
+    """The share of each class that someone chose."""
+    shares = class_shares(votes)
+    valid = shares.scores.values
+    values = np.stack([1 - valid, valid], axis=1)
+    result = Posterior(items=shares.scores.questions, truths=VALIDITY, values=values, exclusive=True)
+    without = len(votes.items) - len(shares.scores.questions.images)
+    return Aggregation(posterior=result, facts={"ties": shares.ties, "without_votes": without})

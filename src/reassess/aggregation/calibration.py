@@ -1,29 +1,32 @@
-"""Rater models measured on golden items, of which the truth is known."""
+"""Rater models measured on golden items, whose truth is known: one M-step on counts, and then one E-step."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.em_starts import check_pseudo_votes, natural_shares
+from reassess.aggregation.em import (
+    POOLING,
+    Floats,
+    as_prior,
+    check_pseudo_votes,
+    check_truths,
+    code_table,
+    fallback_of,
+    natural_shares,
+    row_shares,
+    typical_matrix,
+    vote_codes,
+)
 from reassess.core.checks import check_range, check_shape
 from reassess.core.items import Id
-from reassess.core.questions import Questions
+from reassess.core.posterior import Posterior
 from reassess.core.rater_model import VALIDITY, RaterModel
 from reassess.core.votes import Votes
 from reassess.errors import DataError
+from reassess.text import some
 
-__all__ = [
-    "POOLING",
-    "calibrate",
-    "fallback_of",
-    "model_of_counts",
-    "natural_truths",
-    "row_shares",
-    "typical_matrix",
-]
-
-POOLING = 4.0
+__all__ = ["calibrate", "model_of_counts", "posterior"]
 
 
 def calibrate(
@@ -39,42 +42,6 @@ def calibrate(
     To each row of a rater's counts `pooling` votes are added that are shared out as in the mean matrix, which is that
     of all votes, whoever cast them: a rater with few golden answers has about the mean matrix, and one with many a
     matrix of their own. To the counts of the mean matrix as many are added, shared out as in `typical_matrix`.
-
-    Parameters
-    ----------
-    golden_votes
-        The raters' votes on golden items.
-    truth
-        Integers, shape (items,): position in `truths` of each item's truth, -1 where it is not known.
-    truths
-        What an item can be.
-    smoothing
-        Added to each cell of each matrix's counts.
-    pooling
-        Number of votes of the mean matrix that are added to each row. If both are 0, a row without counts is uniform.
-
-    Returns
-    -------
-    RaterModel
-        With a matrix for each rater who voted on an item of known truth. The fallback is the mean matrix; without
-        pooling, it is the mean of the raters' matrices, each of which counts the same. The prior is the share of each
-        truth among the items of known truth, and of `pooling` items that are shared out alike.
-
-    Raises
-    ------
-    DataError
-        No item of known truth has a vote, or votes are counts without raters; `truth` does not fit; `smoothing`
-        or `pooling` is negative.
-
-    Examples
-    --------
-    >>> votes = Votes.from_columns(
-    ...     ("x", "y"), np.array([0, 1]), np.array([0, 0]), np.array([1, 0]), raters=("ann",), answers=("no", "yes")
-    ... )
-    >>> calibrate(votes, np.array([1, 0]), smoothing=1, pooling=0).matrices.round(3).tolist()
-    [[[0.667, 0.333], [0.333, 0.667]]]
-    >>> calibrate(votes, np.array([1, 0])).matrices.round(3).tolist()
-    [[[0.84, 0.16], [0.16, 0.84]]]
     """
     check_pseudo_votes(smoothing, pooling)
     golden_votes.require_raters("a rater model")
@@ -111,21 +78,11 @@ def model_of_counts(
     raters: Sequence[Id],
     truths: Sequence[Id],
     answers: Sequence[Id],
-    typical: npt.NDArray[np.float64],
+    typical: Floats,
     smoothing: float = 0.0,
     pooling: float = POOLING,
 ) -> RaterModel:
-    """The rater model of `calibrate`, of counted answers to golden items.
-
-    Examples
-    --------
-    >>> typical = typical_matrix(np.eye(2))
-    >>> counts = np.array([[[8, 2], [1, 9]], [[0, 0], [0, 0]]])
-    >>> names = {"raters": ("ann", "bo"), "truths": VALIDITY, "answers": ("no", "yes")}
-    >>> model = model_of_counts(counts, np.array([10, 10]), typical=typical, **names)
-    >>> model.raters, model.matrices.round(3).tolist()
-    (('ann',), [[[0.796, 0.204], [0.112, 0.888]]])
-    """
+    """The rater model of `calibrate`, of counted answers to golden items."""
     measured = np.flatnonzero(counts.any(axis=(1, 2)))
     pseudo_votes = np.full(counts.shape[1:], float(smoothing))
     if pooling:
@@ -141,38 +98,77 @@ def model_of_counts(
     )
 
 
-def row_shares(
-    counts: npt.NDArray[np.floating | np.integer], pseudo_votes: npt.NDArray[np.float64] | float
-) -> npt.NDArray[np.float64]:
-    """Share of each answer (last axis), `pseudo_votes` added to the counts; uniform where there is nothing to share.
+def posterior(
+    votes: Votes,
+    model: RaterModel,
+    *,
+    prior: npt.ArrayLike | None = None,
+    extra: tuple[Votes, RaterModel] | None = None,
+) -> Posterior:
+    """The probability of each truth given the votes: prior times the probabilities of the votes, normalised.
 
-    A uniform row tells nothing, and is what equal pseudo-votes give as they go to 0.
-    """
-    smoothed = counts + pseudo_votes
-    sums = smoothed.sum(axis=-1, keepdims=True)
-    shares = np.full_like(smoothed, 1 / counts.shape[-1])
-    np.divide(smoothed, sums, out=shares, where=sums > 0)
-    return shares
+    Parameters
+    ----------
+    votes
+        Votes; a rater that the model does not know has the model's fallback matrix.
+    model
+        How the raters answer.
+    prior
+        Probability of each truth, shape (truths,); by default the model's.
+    extra
+        Votes of one more rater, or several, on the same items, and how they answer: such as the original label, which
+        votes by rule.
 
+    Returns
+    -------
+    Posterior
+        Of an item without votes it is the prior.
 
-def typical_matrix(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """How a rater answers, as far as is known before any vote: half by the truth, half at random.
+    Raises
+    ------
+    DataError
+        An answer that the model does not know; votes that no truth allows, which takes a probability of 0; more than
+        256 truths; counts of votes without raters.
 
     Examples
     --------
-    >>> typical_matrix(np.eye(2)).tolist()
-    [[0.75, 0.25], [0.25, 0.75]]
+    >>> matrix = np.array([[0.9, 0.1], [0.2, 0.8]])
+    >>> model = RaterModel(("ann",), ("invalid", "valid"), ("no", "yes"), matrix[None], matrix, np.array([0.5, 0.5]))
+    >>> votes = Votes.from_columns(
+    ...     ("x", "y"), np.array([0, 0]), np.array([0, 1]), np.array([1, 1]), ("ann", "bo"), ("no", "yes")
+    ... )
+    >>> posterior(votes, model).of("valid").round(4)
+    array([0.9846, 0.5   ])
     """
-    return (row_shares(shares.T, 0.0) + 1 / len(shares)) / 2
+    check_truths(model.truths)
+    start = as_prior(model.prior if prior is None else prior, len(model.truths))
+    values = np.tile(start, (len(votes.items), 1))
+    for part, rater_model in ((votes, model), *((extra,) if extra else ())):
+        if len(part.items) != len(votes.items) or (part.find(votes.items) != np.arange(len(votes.items))).any():
+            raise DataError("different-items", "extra votes are not on the same items in the same order")
+        if rater_model.truths != model.truths:
+            raise DataError(
+                "different-classes",
+                "two models have different truths",
+                allowed=some(model.truths),
+                found=some(rater_model.truths),
+            )
+        _multiply(values, part.with_answers(rater_model.answers), rater_model)
+    classes = votes.classes if model.truths == model.answers else None
+    return Posterior(items=votes.items, truths=model.truths, values=values, classes=classes)
 
 
-def fallback_of(
-    matrices: npt.NDArray[np.float64], pseudo_votes: npt.NDArray[np.float64], *, pooled: bool
-) -> npt.NDArray[np.float64]:
-    """The matrix of a rater without votes: what the pseudo-votes alone give, or without pooling the mean matrix."""
-    return row_shares(pseudo_votes, 0.0) if pooled else matrices.mean(axis=0)
+def _multiply(values: Floats, votes: Votes, model: RaterModel) -> None:
+    from reassess.numeric.em_kernels import one_each, weigh
 
-
-def natural_truths(votes: Votes) -> tuple[Id, ...]:
-    """Invalid and valid for (image, class) questions; else one truth an answer."""
-    return VALIDITY if isinstance(votes.items, Questions) else votes.answers
+    table = code_table(model.matrices_of(votes.raters))
+    truths = len(model.truths)
+    row = weigh(votes.indptr, vote_codes(votes), table, values, np.empty(truths), one_each(truths))
+    if row >= 0:
+        raise DataError(
+            "impossible-votes",
+            "no truth allows the votes on an item",
+            where=votes.at(row),
+            found=some([f"{rater}: {answer}" for rater, answer in votes.on(row)]),
+            fix="measure the raters with pooling above 0",
+        )

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.golden import Golden
-from reassess.core.checks import check_instance, check_number, check_range
-from reassess.core.kinds import check_kind
+from reassess.core.checks import check_number, check_range, check_type
 from reassess.core.scores import Scores
 from reassess.errors import DataError
 from reassess.numeric.bootstrap import percentile_bounds, times_drawn_again
@@ -27,12 +26,7 @@ _BLOCK = 1 << 20  # so many images are drawn at a time
 
 @dataclass(frozen=True)
 class Point:
-    """What is kept by one threshold, or by a rule that has none: `hits` of the `kept` pairs, and of the `valid` ones.
-
-    >>> point = Point(0.8, hits=9, kept=10, valid=12)
-    >>> point.precision, point.recall
-    (Proportion(hits=9, n=10), Proportion(hits=9, n=12))
-    """
+    """What one threshold keeps, or a rule without one: `hits` of the `kept` pairs, and of the `valid` pairs."""
 
     threshold: float | None
     hits: int
@@ -56,53 +50,20 @@ class Point:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Bands(Shown):
-    """95 % intervals of precision and recall, over images, at some thresholds.
+    """95 % intervals of precision and recall, over images, at some thresholds."""
 
-    Parameters
-    ----------
-    thresholds
-        float64, shape (thresholds,).
-    precision, recall
-        The bounds at each threshold; None where nothing is kept.
-    """
-
-    thresholds: npt.NDArray[np.float64]
-    precision: tuple[tuple[float, float] | None, ...]
-    recall: tuple[tuple[float, float] | None, ...]
+    thresholds: npt.NDArray[np.float64]  # shape (thresholds,)
+    precision: tuple[tuple[float, float] | None, ...]  # the bounds at each threshold; None if nothing is kept
+    recall: tuple[tuple[float, float] | None, ...]  # as `precision`
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Precision and recall at every threshold.
-
-    Parameters
-    ----------
-    golden
-        Golden truth.
-    values
-        float64, shape (golden pairs,), in [0, 1]: the score of each.
-    in_sample
-        Whether the scores were made with the golden answers that judge them, and so may flatter themselves; None where
-        that is not known.
-
-    Raises
-    ------
-    DataError
-        Not one score a pair; score is NaN or outside [0, 1].
-
-    Examples
-    --------
-    >>> from reassess.core.questions import Questions
-    >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
-    >>> curve = Curve(Golden(questions, np.array([True, False, True])), np.array([0.9, 0.6, 0.6]))
-    >>> curve
-    Curve(2 thresholds, average precision 0.8333)
-    >>> curve.at(0.8)
-    Point(threshold=0.8, hits=1, kept=1, valid=2)
-    """
+    """Precision and recall at every threshold."""
 
     golden: Golden
-    values: npt.NDArray[np.float64]
+    values: npt.NDArray[np.float64]  # the score of each golden pair, in [0, 1]
+    # Whether the golden answers that judge the scores also made them, which flatters; None if that is unknown.
     in_sample: bool | None = None
 
     def __post_init__(self) -> None:
@@ -162,13 +123,7 @@ class Curve:
         )
 
     def with_precision(self, least: float) -> Point:
-        """The point of highest recall among those that reach a precision; of equals, the most precise.
-
-        Raises
-        ------
-        DataError
-            No threshold reaches it.
-        """
+        """The point of highest recall among those that reach a precision; of equals, the most precise."""
         check_range(least, 0, 1, what="precision to reach")
         reaching = np.flatnonzero(self.precision >= least)
         if not reaching.size:
@@ -197,17 +152,6 @@ class Curve:
     def bands(self, thresholds: npt.NDArray[np.floating], *, replicates: int = REPLICATES, seed: int = 0) -> Bands:
         """95 % intervals at some thresholds: percentile bootstrap over images, all pairs of an image together.
 
-        Parameters
-        ----------
-        thresholds
-            Floats in [0, 1], shape (thresholds,).
-        replicates
-            How many times the images are drawn anew.
-        seed
-            Of the draws; the same seed gives the same intervals.
-
-        Notes
-        -----
         A replicate without a kept (or a valid) pair has no precision (or recall), and is left out of its interval.
         """
         check_number(seed, 0, what="seed", whole=True)
@@ -259,8 +203,8 @@ def precision_recall(scores: Scores, golden: Golden, *, in_sample: bool | None =
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, figure 3.
     """
-    check_kind(Scores, scores)
-    check_instance(golden, Golden, what="golden answers", fix="golden_truth(EXPERTS)")
+    check_type(Scores, scores)
+    check_type(Golden, golden, what="golden answers", fix="golden_truth(EXPERTS)")
     return Curve(golden=golden, values=golden.values_of(scores), in_sample=in_sample)
 
 

@@ -1,76 +1,56 @@
-"""Rater models without golden answers, or with a few: maximum likelihood by expectation-maximization (EM).
-
-Symbols: N items, R raters, T truths, A answers; q[i, t] the posterior, p[t] the prior, pi[r, t, a] the matrices,
-m[t, a] the mean matrix, K the pooling, s the smoothing.
-
-- E-step: q[i, t] is p[t] times the product of pi[r, t, a] over the item's votes, normalised over t.
-- M-step: pi[r, t, a] is the expected number of votes a by rater r on items of truth t, plus s + K m[t, a], normalised
-  over a; p[t] is the sum of q[i, t] over the items that tell something (with a vote, or pinned), plus K / T,
-  normalised over t.
-- Objective: log likelihood of the votes, plus the sum of (s + K m[t, a]) log pi[r, t, a], plus the sum of
-  (K / T) log p[t], which is the log density of Dirichlet priors up to a constant. No step lets it fall. A pinned item
-  counts with its posterior's mean of log(p times pi). Of a prior that is given, the last sum is left out.
-- The mean matrix is fitted first, by the same EM with all votes taken as those of one rater and `typical_matrix` in
-  place of m; it then stays, and EM on the raters starts from it. So the objective has no part that moves.
-
-With K = 0 and s = 0 this is the method as published. It takes few votes for proof: with less than some votes for each
-cell of a matrix it may name one truth for most items. Pooling is what a rater's row has before its first vote, K votes
-that are shared out as all raters' are.
-
-Source: Dawid and Skene, "Maximum likelihood estimation of observer error-rates using the EM algorithm", Applied
-Statistics 28 (1979), equations 2.3 to 2.5. The priors are those of Kim and Ghahramani, "Bayesian classifier
-combination", AISTATS 2012, with a mean that is fitted.
-"""
+"""Dawid and Skene's model with a whole confusion matrix for each rater; `em` says what is computed."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.calibration import POOLING, typical_matrix
-from reassess.aggregation.em import EM
-from reassess.aggregation.em_starts import Pinned, answer_shares, check_fit, natural_shares
-from reassess.aggregation.posteriors import as_prior, check_truths
-from reassess.core.checks import check_range
+from reassess.aggregation.em import (
+    MAX_ITERATIONS,
+    POOLING,
+    TOLERANCE,
+    Floats,
+    Pinned,
+    answer_shares,
+    as_prior,
+    check_fit,
+    check_truths,
+    code_table,
+    fallback_of,
+    iterate,
+    natural_shares,
+    natural_truths,
+    sum_in_order,
+    typical_matrix,
+    warn_unless_converged,
+)
+from reassess.aggregation.matrix_steps import MatrixSteps, MatrixTable, in_threads, matrix_blocks
+from reassess.core.checks import check_range, check_type
 from reassess.core.items import Id
-from reassess.core.kinds import check_kind
 from reassess.core.posterior import Posterior
-from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY, RaterModel
 from reassess.core.votes import Votes
-from reassess.errors import ConvergenceWarning, DataError
+from reassess.errors import DataError
 from reassess.text import Listed, Shown
 
-__all__ = ["DawidSkeneFit", "Pinned", "fit_alike", "fit_dawid_skene"]
+__all__ = ["DawidSkeneFit", "fit_alike", "fit_dawid_skene"]
 
 _ONE = ("all raters",)  # the raters, taken as one
 _ALIKE_TOLERANCE, _ALIKE_ITERATIONS = 1e-4, 300  # it checks another fit, and gives no result itself
+_LIFT = 1e-6  # the lowest probability in a model to start from
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DawidSkeneFit(Shown):
-    """The rater model and the posteriors at which EM ended.
+    """The rater model and the posteriors at which EM ended."""
 
-    Parameters
-    ----------
-    model
-        The raters and the prior.
-    posterior
-        The probability of each truth; what `posterior(votes, model)` gives, but for pinned items.
-    history
-        float64, shape (iterations,): the objective at each E-step; it never falls. The last is that of `model`.
-    converged
-        Whether the largest change of a posterior fell below the tolerance.
-    """
-
-    model: RaterModel
-    posterior: Posterior
-    history: npt.NDArray[np.float64]
-    converged: bool
+    model: RaterModel  # of the raters who voted, and the prior
+    posterior: Posterior  # what `posterior(votes, model)` gives, except for pinned items
+    history: Floats  # the objective at each E-step, shape (iterations,); it never falls
+    converged: bool  # whether the largest change of a posterior fell below the tolerance
 
     @property
     def iterations(self) -> int:
@@ -107,8 +87,8 @@ def fit_dawid_skene(
     prior: npt.ArrayLike | None = None,
     smoothing: float = 0.0,
     pooling: float = POOLING,
-    tolerance: float = 1e-6,
-    max_iterations: int = 2_000,
+    tolerance: float = TOLERANCE,
+    max_iterations: int = MAX_ITERATIONS,
     threads: int | None = None,
 ) -> DawidSkeneFit:
     """Find confusion matrices, prior and posteriors from the votes alone, by EM.
@@ -171,23 +151,23 @@ def fit_dawid_skene(
     >>> result.model.matrices[2].round(2).tolist()
     [[0.5, 0.5], [0.5, 0.5]]
     """
-    check_kind(Votes, votes)
+    check_type(Votes, votes)
     _check_options(votes, smoothing, pooling, tolerance, max_iterations, threads)
     if start is not None:
         votes, truths = votes.with_answers(start.answers), truths or start.truths
-    names = tuple(truths or (VALIDITY if isinstance(votes.items, Questions) else votes.answers))
+    names = tuple(truths or natural_truths(votes))
     check_truths(names)
-    given = None if prior is None else as_prior(prior, len(names))
-    if given is not None and (given <= 0).any():
+    fixed = None if prior is None else as_prior(prior, len(names))
+    if fixed is not None and (fixed <= 0).any():
         raise DataError(
-            "out-of-range", "EM cannot use a prior of 0", found=given.tolist(), fix="leave out the truth that cannot be"
+            "out-of-range", "EM cannot use a prior of 0", found=fixed.tolist(), fix="leave out the truth that cannot be"
         )
     needed = start is None or weights is not None
     runs = _Runs(
         truths=names,
         shares=answer_shares(votes, names, weights) if needed else natural_shares(votes, names),
-        may_swap=len(names) == len(VALIDITY) and start is None and given is None and pinned is None,
-        prior=given,
+        may_swap=len(names) == len(VALIDITY) and start is None and fixed is None and pinned is None,
+        prior=fixed,
         pinned=pinned,
         smoothing=smoothing,
         pooling=pooling,
@@ -196,29 +176,36 @@ def fit_dawid_skene(
         threads=threads,
     )
     fitted = runs.fit(votes, start)
-    if not fitted.converged:
-        warnings.warn(
-            f"EM was stopped after {max_iterations:,} iterations, before its posteriors changed by less than "
-            f"{tolerance:g}: allow more iterations, or more pooling",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
+    warn_unless_converged(fitted.converged, max_iterations, tolerance, "allow more iterations, or more pooling")
     return fitted
+
+
+def fit_alike(votes: Votes, truths: tuple[Id, ...], pinned: Pinned | None) -> DawidSkeneFit:
+    """Fit the simpler model where a rater answers alike for every truth; each answer speaks for known truths."""
+    runs = _Runs(
+        truths=truths,
+        shares=answer_shares(votes, truths),
+        pinned=pinned,
+        tolerance=_ALIKE_TOLERANCE,
+        max_iterations=_ALIKE_ITERATIONS,
+        alike=True,
+    )
+    return runs.fit(votes, None)
 
 
 @dataclass(frozen=True, eq=False)
 class _Runs:
-    """What the runs of EM on some votes share: that on all raters as one, and that on each."""
+    """What the runs of EM on some votes share: the run on all raters as one, and the run on each."""
 
     truths: tuple[Id, ...]
-    shares: npt.NDArray[np.float64]
-    may_swap: bool
-    prior: npt.NDArray[np.float64] | None
-    pinned: Pinned | None
-    smoothing: float
-    pooling: float
-    tolerance: float
-    max_iterations: int
+    shares: Floats
+    may_swap: bool = False
+    prior: Floats | None = None
+    pinned: Pinned | None = None
+    smoothing: float = 0.0
+    pooling: float = POOLING
+    tolerance: float = TOLERANCE
+    max_iterations: int = MAX_ITERATIONS
     threads: int | None = None
     alike: bool = False
 
@@ -226,53 +213,78 @@ class _Runs:
         """EM on all raters as one, if there is pooling, and then on each."""
         pseudo_votes = np.zeros((len(self.truths), len(votes.answers)))
         if self.pooling:
-            together = self.fit_as_one(votes, start)
+            together = self._fit_as_one(votes, start)
             mean = together.matrices_of(_ONE)[0]
             pseudo_votes = self.pooling * mean
             start = start or _of_all_raters(together, mean)
         found = self._fit(votes, pseudo_votes, start)
-        # A few pinned items can turn two truths round, which nothing turns back: then the other way is tried as well.
-        if self.pinned is not None and self.prior is None and self.pooling and _is_reversed(pseudo_votes, self.shares):
-            assert start is not None
+        # A few pinned items can swap two truths, and no step swaps them back: so the other order is tried as well.
+        if self.pinned is not None and self.prior is None and start is not None and self._is_reversed(pseudo_votes):
             other = self._fit(votes, pseudo_votes[::-1].copy(), _reversed(start))
             return max(found, other, key=lambda fit: fit.objective)
         return found
 
-    def fit_as_one(self, votes: Votes, start: RaterModel | None) -> RaterModel:
-        """The mean matrix and the prior, all votes being taken as those of one rater."""
+    def _fit_as_one(self, votes: Votes, start: RaterModel | None) -> RaterModel:
+        """The mean matrix and the prior: all votes are taken as those of one rater."""
         one = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=_ONE)
         first = None if start is None else _of_all_raters(start, start.fallback)
         return self._fit(one, self.pooling * typical_matrix(self.shares), first).model
 
-    def _fit(self, votes: Votes, pseudo_votes: npt.NDArray[np.float64], start: RaterModel | None) -> DawidSkeneFit:
+    def _fit(self, votes: Votes, pseudo_votes: Floats, start: RaterModel | None) -> DawidSkeneFit:
         """EM from a model, or from what the answers say; the pseudo-votes are those of pooling alone."""
-        em = EM(
-            votes,
-            self.truths,
+        from reassess.numeric.em_kernels import spread
+
+        steps = MatrixSteps(
+            raters=len(votes.raters),
             pseudo_votes=pseudo_votes + self.smoothing,
             pseudo_items=self.pooling / len(self.truths),
             prior=self.prior,
-            pinned=self.pinned,
-            threads=self.threads,
             alike=self.alike,
+            is_scale=self.truths != votes.answers,
         )
+        posterior = np.zeros((len(votes.items), len(self.truths)))
         if start is None:
-            em.start_from_answers(self.shares)
+            spread(votes.indptr, votes.answer_ids, self.shares, posterior)
+        blocks = matrix_blocks(votes, posterior, self.pinned, self.threads)
+        if start is None:
+            first_votes, items, *_ = sum_in_order(map(steps.count, blocks))
+            parameters = steps.maximize(first_votes, items)
         else:
-            em.start_from_model(start)
-        history, converged = em.run(self.tolerance, self.max_iterations)
-        if self.may_swap:
-            em.order_truths(self.shares[:, 1])
+            prior = _raise_floor(start.prior) if self.prior is None else self.prior
+            parameters = MatrixTable(code_table(_raise_floor(start.matrices_of(votes.raters))), prior)
+        with in_threads(len(blocks)) as run:
+            parameters, expected, history, converged = iterate(
+                steps, blocks, parameters, tolerance=self.tolerance, max_iterations=self.max_iterations, run=run
+            )
+        expected = expected.reshape(len(votes.raters), len(votes.answers), -1)
+        measured = np.flatnonzero(expected.any(axis=(1, 2)))
+        matrices = parameters.cells.reshape(expected.shape).transpose(0, 2, 1)[measured]
+        model = RaterModel(
+            raters=tuple(votes.raters[row] for row in measured.tolist()),
+            truths=self.truths,
+            answers=votes.answers,
+            matrices=matrices,
+            fallback=fallback_of(matrices, steps.pseudo_votes, pooled=self.pooling > 0),
+            prior=parameters.prior.copy(),
+        )
+        if self.may_swap and _is_swapped(expected, self.shares[:, 1]):
+            model, posterior = _reversed(model), posterior[:, ::-1].copy()
         classes = votes.classes if self.truths == votes.answers else None
-        result = Posterior(items=votes.items, truths=self.truths, values=em.posterior, classes=classes)
-        return DawidSkeneFit(model=em.model(), posterior=result, history=history, converged=converged)
+        result = Posterior(items=votes.items, truths=self.truths, values=posterior, classes=classes)
+        return DawidSkeneFit(model=model, posterior=result, history=history, converged=converged)
+
+    def _is_reversed(self, pseudo_votes: Floats) -> bool:
+        """Whether of two truths, the answers that speak for the first are given to the second."""
+        if len(self.truths) != len(VALIDITY):
+            return False
+        first, second = pseudo_votes @ self.shares[:, 1]
+        return bool(first > second)
 
 
-def _is_reversed(pseudo_votes: npt.NDArray[np.float64], shares: npt.NDArray[np.float64]) -> bool:
-    """Whether of two truths, the answers that speak for the first are given to the second."""
-    if shares.shape[1] != len(VALIDITY):
-        return False
-    first, second = pseudo_votes @ shares[:, 1]
+def _is_swapped(expected: Floats, weights: Floats) -> bool:
+    """Whether of two truths, the votes of the first have the higher mean weight."""
+    votes = expected.sum(axis=0)
+    first, second = weights @ votes / np.maximum(votes.sum(axis=0), np.finfo(float).tiny)
     return bool(first > second)
 
 
@@ -282,26 +294,16 @@ def _reversed(model: RaterModel) -> RaterModel:
     return replace(model, matrices=matrices, fallback=fallback, prior=model.prior[::-1].copy())
 
 
-def fit_alike(votes: Votes, truths: tuple[Id, ...], pinned: Pinned | None) -> DawidSkeneFit:
-    """The simpler model in which a rater answers alike for every truth, see `EM`; for answers of known shares."""
-    runs = _Runs(
-        truths=truths,
-        shares=answer_shares(votes, truths),
-        may_swap=False,
-        prior=None,
-        pinned=pinned,
-        smoothing=0.0,
-        pooling=POOLING,
-        tolerance=_ALIKE_TOLERANCE,
-        max_iterations=_ALIKE_ITERATIONS,
-        alike=True,
-    )
-    return runs.fit(votes, None)
-
-
-def _of_all_raters(model: RaterModel, matrix: npt.NDArray[np.float64]) -> RaterModel:
-    """A model in which every rater has one matrix."""
+def _of_all_raters(model: RaterModel, matrix: Floats) -> RaterModel:
+    """A model where every rater has one matrix."""
     return replace(model, raters=(), matrices=model.matrices[:0], fallback=matrix)
+
+
+def _raise_floor(shares: Floats) -> Floats:
+    """Raise tiny probabilities, so that EM can recover from them; distributions are on the last axis."""
+    raised = np.maximum(shares, _LIFT)
+    raised /= raised.sum(axis=-1, keepdims=True)
+    return raised
 
 
 def _check_options(

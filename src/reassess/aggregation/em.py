@@ -1,212 +1,315 @@
-"""The state of EM and its steps; `dawid_skene` says what is computed."""
+"""EM (expectation-maximization): how each rater answers, and what is true, from votes alone or with some known truths.
 
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import nullcontext
+Symbols: N items, R raters, T truths, A answers; q[i, t] the posterior, p[t] the prior, pi[r, t, a] the matrices,
+m[t, a] the mean matrix, K the pooling, s the smoothing.
+
+- E-step: q[i, t] is p[t] times the product of pi[r, t, a] over the item's votes, normalised over t.
+- M-step: pi[r, t, a] is the expected number of votes a by rater r on items of truth t, plus s + K m[t, a], normalised
+  over a; p[t] is the sum of q[i, t] over the items that tell something (with a vote, or pinned), plus K / T,
+  normalised over t.
+- Objective: log likelihood of the votes, plus the sum of (s + K m[t, a]) log pi[r, t, a], plus the sum of
+  (K / T) log p[t]. This is the log density of Dirichlet priors up to a constant. No step lets the objective fall. A
+  pinned item counts with its posterior's mean of log(p times pi). If the prior is given, the last sum is missing.
+- The mean matrix is fitted first, by the same EM with all votes taken as those of one rater and `typical_matrix` in
+  place of m. It then stays, and EM on the raters starts from it. So the objective has no part that moves.
+
+With K = 0 and s = 0 this is the method as published. It takes few votes for proof: with less than some votes for each
+cell of a matrix it may name one truth for most items. Pooling is what a rater's row has before its first vote: K votes
+that are divided as all raters' votes are.
+
+This module has what all rater models share: the loop, the M-step of a matrix, and where EM starts. `dawid_skene` keeps
+whole matrices, `candidate_classes` only the cells where votes meet candidates, and `calibration` takes one M-step on
+golden items and one E-step.
+
+Source: Dawid and Skene, "Maximum likelihood estimation of observer error-rates using the EM algorithm", Applied
+Statistics 28 (1979), equations 2.3 to 2.5. The priors are those of Kim and Ghahramani, "Bayesian classifier
+combination", AISTATS 2012, with a mean that is fitted.
+"""
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.calibration import fallback_of, row_shares
-from reassess.aggregation.em_starts import Pinned
-from reassess.aggregation.posteriors import code_table, vote_codes
+from reassess.core.checks import check_distribution, check_range, check_shape
 from reassess.core.items import Id
-from reassess.core.rater_model import RaterModel
+from reassess.core.questions import Questions
+from reassess.core.rater_model import VALIDITY
 from reassess.core.votes import Votes
-from reassess.numeric.em_kernels import FEW_TRUTHS, count, expect_few, expect_many, one_each, spread
-from reassess.numeric.jit import thread_count
+from reassess.errors import ConvergenceWarning, DataError
+from reassess.text import Shown, some
 
-__all__ = ["EM"]
+__all__ = [
+    "MAX_ITERATIONS",
+    "POOLING",
+    "TOLERANCE",
+    "Counts",
+    "Pinned",
+    "Steps",
+    "answer_shares",
+    "as_prior",
+    "check_fit",
+    "check_pseudo_votes",
+    "check_truths",
+    "code_table",
+    "fallback_of",
+    "iterate",
+    "many_classes",
+    "natural_shares",
+    "natural_truths",
+    "row_shares",
+    "sum_in_order",
+    "typical_matrix",
+    "vote_codes",
+    "warn_unless_converged",
+]
 
-_MOST_CHUNKS = 64
-_VOTES_A_SUM = 4  # a chunk holds at least so many votes for each of its sums
-_LIFT = 1e-6  # the lowest probability in a model to start from
-_CACHE_LINE = 64  # in floats, a few lines: scratch of two threads never shares one
+POOLING = 4.0
+TOLERANCE = 1e-6  # of posteriors
+MAX_ITERATIONS = 2_000
+_LEAST_PSEUDO_VOTES, _MOST_PSEUDO_VOTES = 1e-9, 10**12
+_MOST_CELLS = 1 << 24  # of all raters' matrices: 128 MiB each time that EM holds them
+_MOST_CLASSES = 4_096  # one matrix of so many classes fits easily
+_MOST_TRUTHS = 256  # matrices of single raters are still small
+
+Floats = npt.NDArray[np.float64]
+Block = TypeVar("Block")
+Parameters = TypeVar("Parameters")
+_Block = TypeVar("_Block", contravariant=True)
 
 
-class EM:
-    """One run of EM: the votes, the current model and the posteriors, which are updated in place.
+# --- the loop ---------------------------------------------------------------------------------------------------------
 
-    To each rater's counts `pseudo_votes`, shape (truths, answers), are added, and `pseudo_items` to each truth's items.
-    The items are cut into chunks that depend on the votes alone, and each chunk has its own sums, which are added in
-    order: the result is the same for any number of threads.
 
-    If `alike`, a rater answers alike for every truth: with one accuracy where the truths are the answers, and as
-    often no of a valid item as yes of an invalid one where the answers are a scale.
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """What an E-step found in each part of a block: sufficient statistics, which add up."""
+
+    votes: Floats  # expected votes, shape (parts, ...): of raters, answers and truths, or of a sparse model's cells
+    items: Floats  # expected items of each truth, shape (parts, T)
+    log_likelihood: Floats  # shape (parts,)
+    change: Floats  # the largest change of a posterior, shape (parts,)
+
+
+class Steps(Protocol[_Block, Parameters]):
+    """The steps of EM for one rater model. A block is any run of parts; parts depend on the votes alone."""
+
+    def expect(self, block: _Block, parameters: Parameters) -> Counts:
+        """E-step: replace the posteriors of a block, and count what they add up to."""
+
+    def maximize(self, votes: Floats, items: Floats) -> Parameters:
+        """M-step: the parameters of the highest objective, from expected votes and items."""
+
+    def bound(self, parameters: Parameters) -> float:
+        """What the objective adds to the log likelihood."""
+
+
+def sum_in_order(counts: Iterable[Counts]) -> tuple[Floats, Floats, float, float]:
+    """Add the parts in their order, so that threads and machines do not change a digit."""
+    columns = zip(*((one.votes, one.items, one.log_likelihood, one.change) for one in counts), strict=True)
+    votes, items, log_likelihood, change = (np.concatenate(part) if len(part) > 1 else part[0] for part in columns)
+    # np.sum adds log likelihoods in pairs; one after another they would differ in the last digit.
+    return votes.sum(axis=0), items.sum(axis=0), float(log_likelihood.sum()), float(change.max())
+
+
+def iterate(
+    steps: Steps[Block, Parameters],
+    blocks: Sequence[Block],
+    parameters: Parameters,
+    *,
+    tolerance: float = TOLERANCE,
+    max_iterations: int = MAX_ITERATIONS,
+    run: Callable[[Callable[[Block], Counts], Sequence[Block]], Iterable[Counts]] = map,
+) -> tuple[Parameters, Floats, Floats, bool]:
+    """Repeat both steps: parameters, expected votes, the objective at each E-step, and whether EM converged.
+
+    The parameters are those of the last E-step, so that they, posteriors and objective belong together.
     """
+    history: list[float] = []
+    while True:
+        counts = run(partial(steps.expect, parameters=parameters), blocks)
+        votes, items, log_likelihood, change = sum_in_order(counts)
+        history.append(log_likelihood + steps.bound(parameters))
+        if change < tolerance or len(history) == max_iterations:
+            return parameters, votes, np.array(history), change < tolerance
+        parameters = steps.maximize(votes, items)
 
-    def __init__(
-        self,
-        votes: Votes,
-        truths: tuple[Id, ...],
-        *,
-        pseudo_votes: npt.NDArray[np.float64],
-        pseudo_items: float,
-        prior: npt.NDArray[np.float64] | None,
-        pinned: Pinned | None,
-        threads: int | None,
-        alike: bool = False,
-    ) -> None:
-        self._votes, self._truths = votes, truths
-        self._pseudo_votes, self._pseudo_items = pseudo_votes, pseudo_items
-        self._codes = vote_codes(votes)
-        self._learns_prior, self._alike = prior is None, alike
-        self._prior = np.empty(len(truths)) if prior is None else prior
-        self._table = np.empty((len(votes.raters) * len(votes.answers), len(truths)))
-        self.posterior = np.zeros((len(votes.items), len(truths)))
-        self._pinned = pinned
-        self._is_pinned = np.zeros(0 if pinned is None else len(votes.items), np.bool_)
-        if pinned is not None:
-            pinned.check(votes, len(truths))
-            self._is_pinned[pinned.rows] = True
-        self._cut()
-        self._threads = min(threads or thread_count(), self._edges.size - 1)
 
-    def _cut(self) -> None:
-        chunks = int(np.clip(len(self._votes) // (_VOTES_A_SUM * self._table.size), 1, _MOST_CHUNKS))
-        indptr = self._votes.indptr
-        self._edges = np.searchsorted(indptr, np.linspace(0, indptr[-1], chunks + 1).astype(np.int64))
-        self._edges[0], self._edges[-1] = 0, indptr.size - 1
-        self._counts = np.zeros((chunks, *self._table.shape))
-        self._totals = np.zeros((chunks, len(self._truths)))
-        self._sums = np.zeros((chunks, 2))
-
-    def start_from_answers(self, shares: npt.NDArray[np.float64]) -> None:
-        """Start at the mean of the answers' shares, shape (answers, truths), over each item's votes."""
-        spread(self._votes.indptr, self._votes.answer_ids, shares, self.posterior)
-        self._pin()
-        chunks = self._edges.size - 1
-        count(
-            self._edges,
-            0,
-            chunks,
-            self._votes.indptr,
-            self._codes,
-            self.posterior,
-            self._is_pinned,
-            self._counts,
-            self._totals,
-        )
-        self._maximize()
-
-    def start_from_model(self, model: RaterModel) -> None:
-        """Start at a model, of which probabilities of 0 are lifted a little."""
-        matrices = model.matrices_of(self._votes.raters)
-        self._table = code_table(_lifted(matrices))
-        if self._learns_prior:
-            self._prior = _lifted(model.prior)
-        self._pin()
-
-    def run(self, tolerance: float, max_iterations: int) -> tuple[npt.NDArray[np.float64], bool]:
-        """Iterate until no posterior changes by `tolerance`; the objective at each step, and whether that came.
-
-        The model is left as it was in the last E-step, so that model, posterior and objective belong together.
-        """
-        history: list[float] = []
-        with ThreadPoolExecutor(self._threads - 1) if self._threads > 1 else nullcontext() as pool:
-            while True:
-                self._expect(pool)
-                history.append(float(self._sums[:, 0].sum()) + self._log_density())
-                if self._sums[:, 1].max() < tolerance:
-                    return np.array(history), True
-                if len(history) == max_iterations:
-                    return np.array(history), False
-                self._maximize()
-
-    def order_truths(self, weights: npt.NDArray[np.float64]) -> None:
-        """Of two truths, make the one whose votes have the higher mean weight, shape (answers,), the second."""
-        shape = len(self._votes.raters), len(self._votes.answers), len(self._truths)
-        expected = self._counts.sum(axis=0).reshape(shape).sum(axis=0)
-        means = weights @ expected / np.maximum(expected.sum(axis=0), np.finfo(float).tiny)
-        if means[0] > means[1]:
-            self._prior = self._prior[::-1].copy()
-            self._pseudo_votes = self._pseudo_votes[::-1].copy()
-            self._table = self._table[:, ::-1].copy()
-            self.posterior = self.posterior[:, ::-1].copy()
-
-    def model(self) -> RaterModel:
-        """The current model; a rater without votes has no matrix. The fallback is `fallback_of` the others'."""
-        votes = self._votes
-        shape = len(votes.raters), len(votes.answers), len(self._truths)
-        measured = np.flatnonzero(self._counts.sum(axis=(0, 2)).reshape(shape[0], -1).any(axis=1))
-        matrices = self._table.reshape(shape).transpose(0, 2, 1)[measured]
-        raters = tuple(votes.raters[row] for row in measured.tolist())
-        return RaterModel(
-            raters=raters,
-            truths=self._truths,
-            answers=votes.answers,
-            matrices=matrices,
-            fallback=fallback_of(matrices, self._pseudo_votes, pooled=self._pseudo_items > 0),
-            prior=self._prior.copy(),
+def warn_unless_converged(converged: bool, max_iterations: int, tolerance: float, fix: str) -> None:
+    """Warn the caller of the calling function that EM was stopped."""
+    if not converged:
+        warnings.warn(
+            f"EM was stopped after {max_iterations:,} iterations, before its posteriors changed by less than "
+            f"{tolerance:g}: {fix}",
+            ConvergenceWarning,
+            stacklevel=3,
         )
 
-    def _pin(self) -> None:
-        if self._pinned is not None:
-            self.posterior[self._pinned.rows] = self._pinned.values
 
-    def _expect(self, pool: Executor | None) -> None:
-        self._counts[:], self._totals[:] = 0, 0
-        chunks, threads = self._edges.size - 1, self._threads
-        bounds = [chunks * thread // threads for thread in range(threads + 1)]
-        truths = len(self._truths)
-        scratch = np.empty((threads, truths + _CACHE_LINE))
-        expect, given = (expect_few, (one_each(truths),)) if truths <= FEW_TRUTHS else (expect_many, ())
+# --- matrices ---------------------------------------------------------------------------------------------------------
 
-        def share(thread: int) -> None:
-            expect(
-                self._edges,
-                bounds[thread],
-                bounds[thread + 1],
-                self._votes.indptr,
-                self._codes,
-                self._table,
-                self._prior,
-                self.posterior,
-                self._is_pinned,
-                self._counts,
-                self._totals,
-                self._sums,
-                scratch[thread, :truths],
-                *given,
+
+def row_shares(counts: npt.NDArray[np.floating | np.integer], pseudo_votes: Floats | float) -> Floats:
+    """M-step: share of each answer (last axis), with `pseudo_votes` added; uniform if there is nothing to share."""
+    smoothed = counts + pseudo_votes
+    sums = smoothed.sum(axis=-1, keepdims=True)
+    # A uniform row tells nothing, and is what equal pseudo-votes give as they go to 0.
+    shares = np.full_like(smoothed, 1 / counts.shape[-1])
+    np.divide(smoothed, sums, out=shares, where=sums > 0)
+    return shares
+
+
+def typical_matrix(shares: Floats) -> Floats:
+    """How a rater is taken to answer before any vote: half by the truth, half at random.
+
+    >>> typical_matrix(np.eye(2)).tolist()
+    [[0.75, 0.25], [0.25, 0.75]]
+    """
+    return (row_shares(shares.T, 0.0) + 1 / len(shares)) / 2
+
+
+def fallback_of(matrices: Floats, pseudo_votes: Floats, *, pooled: bool) -> Floats:
+    """The matrix of a rater without votes: what the pseudo-votes alone give, or without pooling the mean matrix."""
+    return row_shares(pseudo_votes, 0.0) if pooled else matrices.mean(axis=0)
+
+
+def code_table(matrices: Floats) -> Floats:
+    """Matrices (raters, truths, answers) as the kernels read them: shape (raters * answers, truths)."""
+    return np.ascontiguousarray(matrices.transpose(0, 2, 1)).reshape(-1, matrices.shape[1])
+
+
+def vote_codes(votes: Votes) -> npt.NDArray[Any]:
+    """One number per vote, rater * answers + answer, of the smallest type that fits; votes need raters."""
+    votes.require_raters("a rater model")
+    cells = len(votes.raters) * len(votes.answers)
+    codes: npt.NDArray[Any] = votes.rater_ids.astype(np.uint16 if cells <= 1 << 16 else np.int64)
+    codes *= len(votes.answers)
+    np.add(codes, votes.answer_ids, out=codes, casting="unsafe")  # the type fits: it holds every code
+    return codes
+
+
+def as_prior(prior: npt.ArrayLike, truths: int) -> Floats:
+    """Check a prior, and return it as float64, shape (truths,)."""
+    values = np.array(prior, np.float64)
+    check_shape(values, (truths,), what="the prior")
+    check_distribution(values, what="the prior")
+    return values
+
+
+# --- limits -----------------------------------------------------------------------------------------------------------
+
+
+def check_truths(truths: Sequence[Id]) -> None:
+    """Raise `DataError` if there are more truths than matrices of single raters can have."""
+    if len(truths) > _MOST_TRUTHS:
+        raise _too_many("truths", _MOST_TRUTHS, len(truths))
+
+
+def many_classes(votes: Votes) -> bool:
+    """Whether the answers are too many for matrices of the raters; `DataError` if they are too many for one matrix."""
+    classes = len(votes.answers)
+    if classes > _MOST_CLASSES:
+        raise _too_many("classes", _MOST_CLASSES, classes)
+    return classes > _MOST_TRUTHS or len(votes.raters) * classes**2 > _MOST_CELLS
+
+
+def _too_many(what: str, most: int, found: int) -> DataError:
+    return DataError(
+        "too-many-classes",
+        f"too many {what} for a rater model",
+        allowed=f"up to {most:,}",
+        found=f"{found:,}",
+        fix="take the majority, or split the items into groups with fewer answers",
+    )
+
+
+def check_pseudo_votes(smoothing: float, pooling: float) -> None:
+    """Raise `DataError` unless both are 0, or such that no product vanishes and no sum overflows."""
+    for value, what in ((smoothing, "smoothing"), (pooling, "pooling")):
+        check_range(value, 0, _MOST_PSEUDO_VOTES, what=what)
+        if 0 < value < _LEAST_PSEUDO_VOTES:
+            raise DataError(
+                "out-of-range", f"{what} out of range", allowed=f"0, or {_LEAST_PSEUDO_VOTES} or more", found=value
             )
 
-        others = [pool.submit(share, thread) for thread in range(1, threads)] if pool else []
-        share(0)
-        for other in others:
-            other.result()
 
-    def _log_density(self) -> float:
-        """That of the current model, by the pseudo-votes and pseudo-items; up to a constant."""
-        density = 0.0
-        if self._pseudo_votes.any():
-            sums = np.log(self._table).reshape(len(self._votes.raters), -1, len(self._truths)).sum(axis=0)
-            density += float((self._pseudo_votes.T * sums).sum())
-        if self._learns_prior and self._pseudo_items:
-            density += self._pseudo_items * float(np.log(self._prior).sum())
-        return density
-
-    def _maximize(self) -> None:
-        votes = self._votes
-        counts = self._counts.sum(axis=0).reshape(len(votes.raters), len(votes.answers), len(self._truths))
-        if self._alike:
-            counts = _added_up(counts, is_scale=self._truths != votes.answers)
-        self._table = code_table(row_shares(counts.transpose(0, 2, 1), self._pseudo_votes))
-        if self._learns_prior:
-            totals = self._totals.sum(axis=0) + self._pseudo_items
-            self._prior = totals / totals.sum()
+def check_fit(votes: Votes, smoothing: float, pooling: float) -> None:
+    """Raise `DataError` unless EM can run on the votes with these pseudo-votes."""
+    if not len(votes):
+        raise DataError("no-votes", "votes are missing", fix="give votes, or judge by the prior alone")
+    votes.require_raters("EM")
+    check_pseudo_votes(smoothing, pooling)
 
 
-def _added_up(counts: npt.NDArray[np.float64], *, is_scale: bool) -> npt.NDArray[np.float64]:
-    """Counts, shape (raters, answers, truths), of all truths together, given to each truth."""
-    if is_scale:
-        return np.asarray(counts + counts[:, ::-1, ::-1])
-    correct = np.trace(counts, axis1=1, axis2=2)[:, None, None]
-    wrong = counts.sum(axis=(1, 2))[:, None, None] - correct
-    same = np.eye(counts.shape[-1])
-    return np.asarray(correct * same + wrong * (1 - same) / (counts.shape[-1] - 1))
+# --- where EM starts, and what it leaves alone ------------------------------------------------------------------------
 
 
-def _lifted(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Distributions (last axis) in which nothing is so unlikely that EM could not find it likely again."""
-    raised = np.maximum(shares, _LIFT)
-    raised /= raised.sum(axis=-1, keepdims=True)
-    return raised
+@dataclass(frozen=True, eq=False, repr=False)
+class Pinned(Shown):
+    """Items whose truth, or its distribution, is known and stays."""
+
+    rows: npt.NDArray[np.int64]  # positions of the items, each once
+    values: Floats  # shape (pinned, truths); each row adds up to 1
+
+    @classmethod
+    def to_truths(cls, rows: npt.NDArray[np.integer], truth: npt.NDArray[np.integer], *, truths: int) -> "Pinned":
+        """Pin each item to one truth, given by its position; an item whose truth is -1 stays free."""
+        check_range(truth, -1, truths - 1, what="truth", where=lambda position: f"pinned item {rows[position]}")
+        known = np.asarray(truth) >= 0
+        return cls(rows=np.asarray(rows, np.int64)[known], values=np.eye(truths)[truth[known]])
+
+    def check(self, votes: Votes, truths: int) -> None:
+        """Raise `DataError` unless this fits some votes and a number of truths."""
+        check_shape(self.rows, ("pinned",), what="the pinned rows")
+        check_shape(self.values, (self.rows.size, truths), what="the pinned values")
+        check_range(self.rows, 0, len(votes.items) - 1, what="pinned row", where="position {}".format)
+        if np.unique(self.rows).size < self.rows.size:
+            row = int(np.argmax(np.bincount(self.rows)))
+            raise DataError("duplicate-item", "item is pinned twice", where=votes.at(row))
+        check_distribution(self.values, what="a pinned item", where=lambda position: votes.at(int(self.rows[position])))
+
+
+def natural_truths(votes: Votes) -> tuple[Id, ...]:
+    """Invalid and valid for (image, class) questions; else each answer is a truth."""
+    return VALIDITY if isinstance(votes.items, Questions) else votes.answers
+
+
+def answer_shares(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | None = None) -> Floats:
+    """How much each answer speaks for each truth, shape (answers, truths); `weights` as in `fit_dawid_skene`."""
+    answers = votes.answers
+    if weights is None:
+        weights = _known_shares(votes, tuple(truths))
+    if weights is None:
+        raise DataError(
+            "unknown-answer-order",
+            "order of the answers is unknown",
+            allowed="no, maybe, yes for two truths; or truths that are the answers",
+            found=f"answers {some(answers)}; truths {some(truths)}",
+            fix="give the weight of each answer",
+        )
+    shares = np.array(weights, np.float64)
+    if shares.shape == (len(answers),) and len(truths) == 2:
+        shares = np.stack([1 - shares, shares], axis=1)
+    if shares.shape != (len(answers), len(truths)):
+        allowed = f"shape ({len(answers)}, {len(truths)})" + (f" or ({len(answers)},)" if len(truths) == 2 else "")
+        raise DataError("wrong-shape", "wrong shape of the weights", allowed=allowed, found=f"shape {shares.shape}")
+    check_distribution(shares, what="the weight of an answer", where=lambda position: f"answer {answers[position]}")
+    return shares
+
+
+def natural_shares(votes: Votes, truths: Sequence[Id]) -> Floats:
+    """The default of `answer_shares`; if it has none, each answer speaks for all truths alike."""
+    known = _known_shares(votes, tuple(truths))
+    if known is None:
+        return np.full((len(votes.answers), len(truths)), 1 / len(truths))
+    return answer_shares(votes, truths, known)
+
+
+def _known_shares(votes: Votes, truths: tuple[Id, ...]) -> npt.ArrayLike | None:
+    if truths == votes.answers:
+        return np.eye(len(truths))
+    return votes.weights if len(truths) == len(VALIDITY) else None

@@ -1,4 +1,4 @@
-"""Golden truth: questions of which experts have said whether the class is valid."""
+"""Golden truth: which questions are valid, and which answers are right, by the experts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,60 +8,114 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.expert_truth import ExpertTruth, expert_truth
-from reassess.core.checks import check_all, check_shape
+from reassess.core.answers import top_answer
+from reassess.core.checks import check_all, check_range, check_shape
 from reassess.core.classes import Classes
 from reassess.core.common_classes import classes_of
 from reassess.core.image_names import join
-from reassess.core.items import Items, as_questions, find_items, take_items
+from reassess.core.items import Id, Items, as_questions, find_items, take_items
 from reassess.core.questions import Questions
+from reassess.core.rater_model import VALIDITY
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze, runs
+from reassess.text import Shown, counted, some
 
 __all__ = [
+    "ExpertTruth",
     "Golden",
+    "expert_answer",
+    "expert_truth",
+    "expert_validity",
     "golden_truth",
     "votes_on_questions",
 ]
 
+_MOST_NAMED = 3
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ExpertTruth(Shown):
+    """The truth of golden items."""
+
+    values: npt.NDArray[np.int64]  # position of each item's truth among the truths; -1 if unknown
+    rule: str  # how it follows from the experts' votes
+    undecided: tuple[str, ...] = ()  # items with experts' answers from which no truth follows
+
+    def __post_init__(self) -> None:
+        freeze(self, "values")
+
+    @property
+    def note(self) -> str | None:
+        """What is left out, in words; None if nothing is."""
+        if not self.undecided:
+            return None
+        left_out = f"{counted(len(self.undecided), 'golden item')} left out, for lack of {self.rule}"
+        return f"{left_out}: {some(self.undecided, most=_MOST_NAMED)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        return {
+            "rule": self.rule,
+            "items": int(np.count_nonzero(self.values >= 0)),
+            "left_out": len(self.undecided),
+        }
+
+
+def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: int | None = None) -> ExpertTruth:
+    """Find the truth of each golden item: whether it is valid, or which of the answers it is.
+
+    `at_least` experts must agree; by default more than half of those who answered the item. An item that is not valid
+    by this rule is invalid. Of answers, the truth is that of most experts, and unknown if two are most frequent.
+    """
+    most = int(experts.sizes.max(initial=0))
+    if tuple(truths) == VALIDITY:
+        yes = top_answer(experts.answers) if isinstance(experts.items, Questions) else "yes"
+        rule = f"at least {at_least} of {most} experts" if at_least else "more than half of its experts"
+        return ExpertTruth(expert_validity(experts, at_least=at_least), f"valid: {rule} said {yes}")
+    values = expert_answer(experts.with_answers(tuple(truths)), at_least=at_least)
+    rule = (
+        f"an answer of most of its experts, and of at least {at_least}"
+        if at_least
+        else ("an answer of more than half of its experts")
+    )
+    undecided = np.flatnonzero((values < 0) & (experts.sizes > 0))
+    return ExpertTruth(values, rule, tuple(experts.at(row) for row in undecided.tolist()))
+
+
+def expert_validity(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
+    """Whether each item is valid: 1 if enough experts said so, else 0; -1 where no expert voted."""
+    return np.where(experts.sizes > 0, _enough(experts.support(), experts, at_least).astype(np.int64), -1)
+
+
+def expert_answer(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
+    """The answer of most experts, and of enough, to each item, as its position; -1 where there is no such answer."""
+    counts = experts.counts()
+    most = counts.max(axis=1, initial=0)
+    alone = np.count_nonzero(counts == most[:, None], axis=1) == 1
+    return np.where(alone & _enough(most, experts, at_least), np.argmax(counts, axis=1), -1)
+
+
+def _enough(agreeing: npt.NDArray[np.int64], experts: Votes, at_least: int | None) -> npt.NDArray[np.bool_]:
+    """Whether enough of the experts on each item agree."""
+    if at_least is None:
+        return np.asarray(2 * agreeing > experts.sizes)
+    check_range(at_least, 1, int(experts.sizes.max(initial=0)), what="number of experts")
+    return np.asarray(agreeing >= at_least)
+
 
 @dataclass(frozen=True, eq=False)
 class Golden:
-    """Whether each of some (image, class) questions is valid.
-
-    Parameters
-    ----------
-    questions
-        The golden pairs.
-    valid
-        bool, shape (questions,).
-    exclusive
-        Whether the experts chose one class for each image: the pairs are then each image with every class, and a class
-        without a score has 0 if its image has scores.
-    by_experts
-        What the experts say of the golden items, and by which rule; None where the truth comes from elsewhere.
-    unrated
-        Number of pairs that `without_unrated` has left out.
-
-    Raises
-    ------
-    DataError
-        There is no pair, or no valid one; or the truth has another shape.
-
-    Examples
-    --------
-    >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
-    >>> Golden(questions, np.array([True, False, True]))
-    Golden(3 pairs on 2 images, 2 valid)
-    """
+    """Whether each of some (image, class) questions is valid."""
 
     questions: Questions
     valid: npt.NDArray[np.bool_]
+    # Whether the experts chose one class for each image. The pairs are then each image with every class, and a class
+    # without a score has 0 if its image has scores.
     exclusive: bool = False
-    by_experts: ExpertTruth | None = None
-    unrated: int = 0
+    by_experts: ExpertTruth | None = None  # None if the truth comes from elsewhere
+    unrated: int = 0  # pairs that `without_unrated` removed
 
     def __post_init__(self) -> None:
         check_shape(self.valid, (len(self.questions),), what="the truth of golden pairs")
@@ -99,20 +153,7 @@ class Golden:
         return {**counts, "rule": source["rule"], "left_out": source["left_out"], "unrated": self.unrated}
 
     def without_unrated(self, votes: Votes, scores: Sequence[Scores]) -> "Golden":
-        """The pairs that raters voted on, or that have scores: not those that nobody was asked about yet.
-
-        Parameters
-        ----------
-        votes
-            The raters' votes.
-        scores
-            All that are to be judged: a pair without votes stays if it is in each of them.
-
-        Raises
-        ------
-        DataError
-            No pair is left, or no valid one.
-        """
+        """The pairs that raters voted on, or that are in each of the scores: those that somebody was asked about."""
         scored = np.logical_and.reduce([self._asked_in(each) for each in scores])
         rows = np.flatnonzero(scored | self._asked_in(votes))
         if rows.size == len(self):
@@ -127,13 +168,7 @@ class Golden:
         return rows >= 0 if self.exclusive else noun.in_classes(pairs.classes).asked(rows, pairs.class_ids)
 
     def rows_in(self, items: Items, what: str) -> npt.NDArray[np.int64]:
-        """Position of each golden pair among other items, int64, shape (questions,).
-
-        Raises
-        ------
-        DataError
-            A pair is not there; `what`, such as "the scores", says where.
-        """
+        """Position of each golden pair among other items, int64, shape (questions,)."""
         rows = find_items(items, self.questions)
         self._check_there(rows >= 0, what)
         return rows
@@ -147,13 +182,7 @@ class Golden:
         )
 
     def values_of(self, scores: Scores, what: str = "the scores") -> npt.NDArray[np.float64]:
-        """Score of each golden pair, float64, shape (questions,); see `exclusive`, also of `Scores`.
-
-        Raises
-        ------
-        DataError
-            A pair, or of exclusive classes an image, has no score; `what` says where.
-        """
+        """Score of each golden pair, float64, shape (questions,); see `exclusive`, also of `Scores`."""
         classes = self.questions.classes.unite(scores.questions.classes)
         pairs, scores = self.questions.in_classes(classes), scores.in_classes(classes)
         image_rows = scores.questions.rows_of(pairs.images)
@@ -243,16 +272,7 @@ def _golden_classes(experts: Votes, among: Sequence[Questions], at_least: int | 
 
 
 def votes_on_questions(votes: Votes, questions: Questions) -> Votes:
-    """Votes for one class an image as votes on questions: yes to the chosen class, and no to each other of the image.
-
-    Examples
-    --------
-    >>> zero, classes = np.zeros(1, int), Classes.from_texts(["cat", "dog"])
-    >>> votes = Votes.from_columns(("a.png",), zero, zero, zero, ("ann",), ("dog",), classes=classes)
-    >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([0, 1]), classes)
-    >>> votes_on_questions(votes, questions).counts().tolist()
-    [[1, 0], [0, 1]]
-    """
+    """Turn votes for one class per image into votes on questions: yes to that class, no to others of the image."""
     classes = questions.classes if votes.classes is None else votes.classes.unite(questions.classes)
     votes, questions = votes.in_classes(classes), questions.in_classes(classes)
     image_rows = votes.find(questions.images)[questions.image_ids]

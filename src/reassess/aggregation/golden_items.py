@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.calibration import natural_truths
-from reassess.aggregation.expert_truth import ExpertTruth, expert_truth
+from reassess.aggregation.em import natural_truths
+from reassess.aggregation.golden import ExpertTruth, expert_truth
 from reassess.core.answers import whole_scale
 from reassess.core.benchmark import Benchmark
 from reassess.core.checks import check_range
@@ -32,24 +32,12 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GoldenVotes(Shown):
-    """Raters' votes on golden items, and the truth of each item.
-
-    Parameters
-    ----------
-    votes
-        The raters' votes.
-    truth
-        Integers, shape (golden items,): position of each item's truth among the truths; -1 where it is not known.
-    by_experts
-        What the experts say of the golden items, and by which rule; None where the truth comes from elsewhere.
-    truths
-        What an item can be; empty where whoever measures the raters says so.
-    """
+    """Raters' votes on golden items, and the truth of each item."""
 
     votes: Votes
-    truth: npt.NDArray[np.integer]
-    by_experts: ExpertTruth | None = None
-    truths: tuple[Id, ...] = ()
+    truth: npt.NDArray[np.integer]  # position of each item's truth among the truths; -1 if unknown
+    by_experts: ExpertTruth | None = None  # None if the truth comes from elsewhere
+    truths: tuple[Id, ...] = ()  # what an item can be; empty if the caller says so
 
 
 def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) -> GoldenVotes:
@@ -93,21 +81,6 @@ def golden_answers(votes: Votes) -> tuple[Id, ...] | None:
 
     By them votes are read, so that experts who never say maybe, or yes, have the raters' answers. None for classes,
     since an expert may choose one that no rater did.
-
-    Parameters
-    ----------
-    votes
-        The raters' votes.
-
-    Examples
-    --------
-    >>> item = np.zeros(1, int)
-    >>> golden_answers(Votes.from_columns(("x",), item, item, item, ("ann",), ("cat", "dog")))
-    ('cat', 'dog')
-    >>> from reassess.core.questions import Questions
-    >>> question = Questions.from_columns(["a.png"], np.array([1]))
-    >>> golden_answers(Votes.from_columns(question, item, item, item, ("ann",), ("no",)))
-    ('no', 'maybe', 'yes')
     """
     if votes.classes is not None:
         return None
@@ -115,30 +88,7 @@ def golden_answers(votes: Votes) -> tuple[Id, ...] | None:
 
 
 def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None) -> Votes:
-    """The raters' votes on golden items, on which the raters are measured: those that are apart, or else among `votes`.
-
-    Parameters
-    ----------
-    votes
-        The raters' votes of the main job.
-    experts
-        The experts' votes on golden items.
-    rater_golden
-        The raters' votes on golden items, where these are apart.
-
-    Raises
-    ------
-    DataError
-        No golden item is among those of `votes`.
-
-    Examples
-    --------
-    >>> two = np.array([0, 1])
-    >>> votes = Votes.from_columns(("x", "y"), two, np.zeros(2, int), two, ("ann",), ("no", "yes"))
-    >>> experts = votes.restrict(np.array([1]))
-    >>> golden_part(votes, experts)
-    Votes(1 votes by 1 raters on 1 items, answers no, yes)
-    """
+    """The raters' votes on golden items, to measure the raters: `rater_golden`, or else those among `votes`."""
     if rater_golden is not None:
         return rater_golden
     rows = votes.find(experts.items)
@@ -244,28 +194,10 @@ def _without_images(votes: Votes, left_out: list[str]) -> Votes:
 
 
 def golden_sources(benchmark: Benchmark, golden: str | None = None) -> dict[str, str]:
-    """Where the votes on golden items come from.
+    """Where the votes on golden items come from: known names or paths, by part as in `Benchmark.sources`.
 
-    Parameters
-    ----------
-    benchmark
-        To which the images belong.
-    golden
-        Where the experts' votes come from: the name of a known source, or a path; by default the benchmark's own.
-
-    Returns
-    -------
-    Names of known sources, or paths, by part as in `Benchmark.sources`: `golden`, the experts' votes, where there are
-    some; and `rater-golden`, the raters' votes on the same items, where these are apart. The benchmark's go with its
-    own experts' votes alone: with others, the raters' votes on golden items are those among their votes.
-
-    Examples
-    --------
-    >>> from reassess.core.benchmark import IMAGENET
-    >>> golden_sources(IMAGENET)
-    {'golden': 'imagenet-real-golden', 'rater-golden': 'imagenet-real-raters-golden'}
-    >>> golden_sources(IMAGENET, "mine.csv")
-    {'golden': 'mine.csv'}
+    The benchmark's own raters' golden votes go only with its own experts' votes. With other experts' votes, the raters'
+    golden votes are those among their votes.
     """
     if golden not in (None, benchmark.sources.get("golden")):
         return {"golden": golden}
@@ -273,17 +205,6 @@ def golden_sources(benchmark: Benchmark, golden: str | None = None) -> dict[str,
 
 
 def image_folds(images: int, folds: int, *, seed: int = 0) -> npt.NDArray[np.int64]:
-    """A fold for each image, at random and as even as can be.
-
-    Raises
-    ------
-    DataError
-        Fewer than 2 folds, or more than images.
-
-    Examples
-    --------
-    >>> np.bincount(image_folds(7, 3))
-    array([3, 2, 2])
-    """
+    """A fold for each image, at random and as even as can be."""
     check_range(folds, 2, images, what="number of folds", high_is="the number of images")
     return np.random.default_rng(seed).permutation(np.arange(images) % folds)

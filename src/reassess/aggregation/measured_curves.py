@@ -1,5 +1,6 @@
-"""The curves that are shown: of scores as given, and of scores made again without what is judged."""
+"""The curves that are shown: of given scores, and of scores made again without the golden answers that judge them."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -7,43 +8,33 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from reassess.aggregation.aggregate import METHODS, parse_method, remake, uses_golden
 from reassess.aggregation.baseline_rules import Rule
 from reassess.aggregation.curves import Curve, Point, precision_recall
 from reassess.aggregation.golden import Golden
-from reassess.aggregation.golden_items import image_folds
-from reassess.aggregation.provenance import Provenance
+from reassess.aggregation.golden_items import golden_part, image_folds
 from reassess.aggregation.thresholds import Goal, OperatingPoint, operating_point
+from reassess.core.checks import check_range
+from reassess.core.image_names import join
+from reassess.core.items import Items, as_questions, find_items, take_items
 from reassess.core.labels import LabelSets
-from reassess.core.scores import Scores
+from reassess.core.questions import Questions
+from reassess.core.scores import UNKNOWN_METHOD, Scores
+from reassess.core.votes import Votes
+from reassess.errors import DataError, ReassessWarning
 from reassess.text import Shown
 
-__all__ = [
-    "MeasuredCurve",
-    "curve_points",
-    "measure_curves",
-]
+__all__ = ["MeasuredCurve", "curve_points", "left_out_scores", "measure_curves"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MeasuredCurve(Shown):
-    """The curve of a file of scores.
-
-    Parameters
-    ----------
-    file
-        The file.
-    curve
-        Its curve.
-    left_out
-        What the scores were made again without, such as "each image left out"; None for the scores of the file.
-    chosen
-        The threshold chosen on the curve.
-    """
+    """The curve of a file of scores."""
 
     file: str
     curve: Curve
-    left_out: str | None = None
-    chosen: OperatingPoint | None = None
+    left_out: str | None = None  # what the scores were made again without, such as "each image left out"
+    chosen: OperatingPoint | None = None  # the threshold chosen on the curve
 
     @property
     def name(self) -> str:
@@ -70,39 +61,45 @@ def measure_curves(
     scores: Scores,
     golden: Golden,
     *,
-    origin: Provenance | None = None,
+    votes: Votes | None = None,
+    experts: Votes | None = None,
+    rater_golden: Votes | None = None,
+    original: LabelSets | None = None,
     leave_out: Literal["image"] | int | None = None,
     in_sample: bool | None = None,
     goal: Goal | None = None,
-    original: LabelSets | None = None,
     track: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> tuple[MeasuredCurve, ...]:
-    """The curve of some scores, and that of the same scores made again without what is judged.
+    """Measure the curve of scores, and of the same scores made again without the golden answers that judge them.
 
     Parameters
     ----------
     name
         What the scores are called.
     scores
-        P(class valid) of each question.
+        P(class valid) of each question, and how they were made (`Scores.method`).
     golden
         Golden truth.
-    origin
-        How the scores were made of votes, and of golden answers or without.
+    votes, experts, rater_golden
+        With `leave_out`: the raters' votes, the experts' votes on golden items, and the raters' votes on these; by
+        default those among the votes.
+    original
+        Original labels. Unrated images keep them when a threshold is chosen; they vote again if they did.
     leave_out
-        "image" for each image alone, or a number of folds of images; there is a second curve only where the golden
-        answers made the scores as `origin` says.
+        "image" to leave out the golden answers on each image, or a number of folds of images. There is a second curve
+        only if golden answers made the scores.
     in_sample
-        Whether the golden answers are known to have made the scores, where neither the scores nor `origin` say so.
-    goal, original
+        Whether the golden answers are known to have made the scores, if the scores do not say so.
+    goal
         As for `reassess.operating_point`; without a goal no threshold is chosen.
     track
-        See `Provenance.left_out`.
+        Passes on the numbers of folds, so that progress can be shown.
 
     Raises
     ------
     DataError
-        A golden pair has no score; no threshold reaches the goal; no such number of folds.
+        A golden pair has no score; no threshold reaches the goal; no such number of folds; with `leave_out`, the method
+        of the scores is unknown, or votes, experts or original labels that they were made from are missing.
 
     Examples
     --------
@@ -114,18 +111,86 @@ def measure_curves(
     >>> one.name, one.curve.average_precision
     ('mine', 1.0)
     """
-    known = (golden.made(scores), None if origin is None else origin.making.by_golden, in_sample)
+    again = None
+    if leave_out is not None:
+        if votes is None or experts is None:
+            raise DataError(
+                "needs-votes",
+                "leaving out golden answers needs the votes that the scores were made from",
+                fix="give votes and experts",
+            )
+        again = left_out_scores(scores, votes, experts, rater_golden, original, leave_out, track=track)
+    is_known = scores.method != UNKNOWN_METHOD
+    known = (
+        golden.made(scores),
+        False if is_known and not uses_golden(scores) else None,
+        in_sample,
+        None if again is None else True,
+    )
     given = precision_recall(scores, golden, in_sample=next((one for one in known if one is not None), None))
     curves = [MeasuredCurve(file=name, curve=given)]
-    if origin is not None and origin.making.by_golden and leave_out is not None:
-        folds = None if leave_out == "image" else image_folds(origin.golden_images, leave_out)
-        without = "each image left out" if folds is None else f"{leave_out} folds left out"
-        again = origin.left_out(folds, track=track)
-        curve = precision_recall(again, golden, in_sample=False)
-        curves.append(MeasuredCurve(file=name, curve=curve, left_out=without))
+    if again is not None:
+        without = "each image left out" if leave_out == "image" else f"{leave_out} folds left out"
+        curves.append(MeasuredCurve(name, precision_recall(again, golden, in_sample=False), left_out=without))
     if goal is None:
         return tuple(curves)
     return tuple(replace(one, chosen=operating_point(one.curve, goal, scores, original=original)) for one in curves)
+
+
+def left_out_scores(
+    scores: Scores,
+    votes: Votes,
+    experts: Votes,
+    rater_golden: Votes | None,
+    original: LabelSets | None,
+    leave_out: Literal["image"] | int,
+    *,
+    track: Callable[[Sequence[int]], Iterable[int]] = iter,
+) -> Scores | None:
+    """Make the scores of each golden image again without the golden answers on it; None if these made no score.
+
+    The votes on the image stay. Golden items that are not among the votes have no scores.
+    """
+    if scores.method != UNKNOWN_METHOD and not uses_golden(scores):
+        return None
+    images = len(experts.images)
+    check_range(images, 2, what="number of golden images, or folds")
+    fold_of = np.arange(images) if leave_out == "image" else image_folds(images, leave_out)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ReassessWarning)  # that golden items are not among the votes was told before
+        among = golden_part(votes, experts)
+    items = experts.items
+    golden = among if rater_golden is None else rater_golden
+    fold = fold_of[items.image_ids] if isinstance(items, Questions) else fold_of
+    if scores.method != UNKNOWN_METHOD and not METHODS[parse_method(scores.method)[0]].of_all_votes:
+        votes = among
+    rows = votes.find(items)
+    parts = []
+    for number in track(np.unique(fold_of).tolist()):
+        out = np.flatnonzero(fold == number)
+        again = remake(scores, votes, experts=experts.without(out), rater_golden=golden, original=original).scores
+        parts.append(_scores_of(again, take_items(votes.items, rows[out][rows[out] >= 0])))
+    return _together(parts, experts.images)
+
+
+def _scores_of(scores: Scores, items: Items) -> Scores:
+    """The scores of some questions, or of questions about some images."""
+    questions = scores.questions
+    if isinstance(items, Questions):
+        rows = find_items(questions, items)
+    else:
+        rows = np.flatnonzero(np.isin(questions.image_ids, questions.rows_of([str(image) for image in items])))
+    return Scores(as_questions(take_items(questions, rows)), scores.values[rows], exclusive=scores.exclusive)
+
+
+def _together(parts: list[Scores], images: Sequence[str]) -> Scores:
+    """Scores of different images in one, in the order of some names of these images."""
+    names = [part.images[image] for part in parts for image in part.questions.image_ids.tolist()]
+    class_ids = np.concatenate([part.questions.class_ids for part in parts])
+    questions = Questions.from_columns(names, class_ids, parts[0].questions.classes)
+    order = np.lexsort((class_ids, join(questions.images, images)[questions.image_ids]))
+    values = np.concatenate([part.values for part in parts])[order]
+    return Scores(as_questions(take_items(questions, order)), values, exclusive=parts[0].exclusive)
 
 
 _TYPES = {
@@ -145,41 +210,10 @@ _TYPES = {
 
 
 def curve_points(curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = ()) -> dict[str, npt.NDArray[Any]]:
-    """The points of curves and rules as columns, a row a point: each curve from its highest threshold, then the rules.
+    """Return the points of curves and rules as columns, one row per point.
 
-    A chosen threshold that is no score of a golden pair has a row of its own.
-
-    Parameters
-    ----------
-    curves
-        As `measure_curves` gives them.
-    rules
-        As `simple_rules` gives them.
-
-    Returns
-    -------
-    Arrays of shape (points,), by name:
-
-    - `file`, text: where the scores, or the votes or labels of the rule, came from.
-    - `rule`, `variant`, text: which rule; None for scores.
-    - `left_out`, text: what the scores were made again without; None for others.
-    - `in_sample`: True or False, None where that is not known.
-    - `chosen`, bool: whether the point is the chosen one of its curve.
-    - `threshold`, float64: NaN for a rule without one.
-    - `hits`, `kept`, `valid`, int64: numbers of golden pairs.
-    - `precision`, `recall`, float64 in [0, 1]: NaN where nothing is kept.
-
-    Text and `in_sample` are arrays of objects, since they may hold None.
-
-    Examples
-    --------
-    >>> from reassess.aggregation.curves import Curve
-    >>> from reassess.aggregation.golden import Golden
-    >>> from reassess.core.questions import Questions
-    >>> golden = Golden(Questions.from_columns(["a.png", "b.png"], np.array([1, 1])), np.array([True, False]))
-    >>> points = curve_points([MeasuredCurve(file="mine", curve=Curve(golden, np.array([0.9, 0.3])))])
-    >>> points["threshold"], points["precision"]
-    (array([0.9, 0.3]), array([1. , 0.5]))
+    Each curve goes from its highest threshold; then come the rules. A chosen threshold that is not the score of a
+    golden pair has a row of its own. What is unknown is None or NaN.
     """
     rows = [row for curve in curves for row in _rows_of_curve(curve)]
     rows += [row for rule in rules for row in _rows_of_rule(rule)]

@@ -1,15 +1,14 @@
 """How ImageNet ReaL's scores follow from the votes: confusion matrices from golden pairs, then one Bayes posterior."""
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.calibration import calibrate, row_shares
-from reassess.aggregation.expert_truth import expert_validity
-from reassess.aggregation.posteriors import posterior
+from reassess.aggregation.calibration import calibrate, posterior
+from reassess.aggregation.em import POOLING, row_shares
+from reassess.aggregation.golden import expert_validity
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.benchmark import REAL_RECIPE, Recipe
 from reassess.core.checks import check_all
@@ -20,68 +19,52 @@ from reassess.core.rater_model import VALIDITY, RaterModel
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 
-__all__ = ["makings", "model_with_labels", "original_votes", "real_model", "real_scores", "scores_by_experts"]
-
-
-def makings(
-    recipes: Sequence[Recipe], experts: Votes, original: LabelSets | None
-) -> Iterator[tuple[Recipe, LabelSets | None]]:
-    """Every way in which scores may have been made: each recipe, with the original labels and without.
-
-    Recipes that ask for more experts than there are do not count; all do where each asks for more, so that an error
-    says why.
-    """
-    most = int(experts.sizes.max(initial=0))
-    for recipe in [recipe for recipe in recipes if (recipe.experts_at_least or 1) <= most] or recipes:
-        if original is not None:
-            yield recipe, original
-        yield recipe, None
+__all__ = ["calibrated_recipe", "original_votes", "real_model", "real_scores", "score_by_recipe"]
 
 
 def real_scores(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
 ) -> Scores:
-    """Scores of (image, class) questions as ImageNet ReaL made them.
-
-    Each rater's confusion matrix is measured on the golden pairs; a rater without golden answers has the mean matrix.
-    The original label is one more rater. The score is the posterior probability of "valid".
-
-    Notes
-    -----
-    Source: Beyer et al., arXiv 2006.07159, section 3; the details follow from reproducing the published scores.
-    """
-    return scores_by_experts(votes, experts, rater_golden, original, recipe=recipe)(experts)
-
-
-def scores_by_experts(
-    votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
-) -> Callable[[Votes], Scores]:
-    """What makes the scores of `real_scores` of the experts' votes, or of some of them, again and again."""
-    golden = _Golden.of(experts, rater_golden, original)
-    label = _label_votes(votes, original, recipe, golden.raters.answers)
-    return lambda some: _score(votes, label, _measure(replace(golden, experts=some), recipe))
+    """Compute scores of (image, class) questions as ImageNet ReaL did."""
+    return score_by_recipe(votes, experts, rater_golden, original, recipe=recipe)[0]
 
 
 def real_model(
     experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
 ) -> RaterModel:
-    """The rater model behind `real_scores`: the measured matrix of each rater and of the original label."""
-    measured = _measure(_Golden.of(experts, rater_golden, original), recipe)
-    raters, label = measured.raters, measured.label
-    return replace(
-        raters,
-        raters=raters.raters if label is None else (*raters.raters, *label.raters),
-        matrices=raters.matrices if label is None else np.concatenate([raters.matrices, label.matrices]),
-        prior=measured.prior,
-    )
+    """Measure the matrix of each rater, and of the original label as the last rater, behind `real_scores`."""
+    return _measure(experts, rater_golden, original, recipe).model
 
 
-def model_with_labels(
+def score_by_recipe(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
-) -> tuple[RaterModel, Votes | None]:
-    """`real_model`, and the votes of the original labels that count in `real_scores`; None without labels."""
-    model = real_model(experts, rater_golden, original, recipe=recipe)
-    return model, _label_votes(votes, original, recipe, model.answers)
+) -> tuple[Scores, RaterModel, Votes | None]:
+    """Compute the scores of `real_scores`, the model of `real_model`, and the votes of the original labels.
+
+    Each rater's confusion matrix is measured on the golden pairs; a rater without golden answers has the mean matrix.
+    The original label is one more rater. The score is the posterior probability of "valid".
+
+    Source: Beyer et al., arXiv 2006.07159, section 3; the details follow from reproducing the published scores.
+    """
+    measured = _measure(experts, rater_golden, original, recipe)
+    label, extra = None, None
+    if original is not None and measured.label is not None:
+        answers = measured.raters.answers
+        label = original_votes(as_questions(votes.items), original, below=recipe.original_below, answers=answers)
+        extra = label, measured.label
+    scores = posterior(votes, measured.raters, prior=measured.prior, extra=extra).scores()
+    return scores, measured.model, label
+
+
+def calibrated_recipe(*, at_least: int | None = None, smoothing: float = 0.0, pooling: float = POOLING) -> Recipe:
+    """The rules of the method calibrated for (image, class) questions."""
+    return Recipe(
+        experts_at_least=at_least,
+        original_experts_at_least=at_least,
+        original_below=None,
+        smoothing=smoothing,
+        pooling=pooling,
+    )
 
 
 def original_votes(
@@ -91,7 +74,7 @@ def original_votes(
     below: int | None = None,
     answers: tuple[Id, ...] = KNOWN_ANSWERS,
 ) -> Votes:
-    """Votes of the original label: yes on the image's own class, no on its other classes."""
+    """Let the original label vote: yes on the image's own class, no on its other classes."""
     rows = original.find(questions.images)[questions.image_ids]
     original = original.in_classes(questions.classes)
     check_original(original)
@@ -110,51 +93,39 @@ def original_votes(
 
 
 @dataclass(frozen=True)
-class _Golden:
-    """All votes on golden pairs: of experts, of raters, and of the original label where that is at hand."""
-
-    experts: Votes
-    raters: Votes
-    label: Votes | None
-
-    @classmethod
-    def of(cls, experts: Votes, raters: Votes, original: LabelSets | None) -> "_Golden":
-        check_all(
-            experts.find(raters.items) >= 0,
-            what="raters voted on golden pairs that no expert judged",
-            name_of=raters.at,
-            fix="take the experts' and the raters' golden votes from one release",
-        )
-        pairs, raters = as_questions(experts.items), raters.on_whole_scale()
-        label = None if original is None else original_votes(pairs, original, answers=raters.answers)
-        return cls(experts=experts, raters=raters, label=label)
-
-
-@dataclass(frozen=True)
 class _Measured:
+    """What golden pairs tell: the prior, the raters' matrices, and that of the original label, if there is one."""
+
     prior: npt.NDArray[np.float64]
     raters: RaterModel
     label: RaterModel | None
 
+    @property
+    def model(self) -> RaterModel:
+        """All of it as one model; the original label is the last rater."""
+        raters, label = self.raters, self.label
+        return replace(
+            raters,
+            raters=raters.raters if label is None else (*raters.raters, *label.raters),
+            matrices=raters.matrices if label is None else np.concatenate([raters.matrices, label.matrices]),
+            prior=self.prior,
+        )
 
-def _measure(golden: _Golden, recipe: Recipe) -> _Measured:
-    truth = expert_validity(golden.experts, at_least=recipe.experts_at_least)
+
+def _measure(experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe) -> _Measured:
+    check_all(
+        experts.find(rater_golden.items) >= 0,
+        what="raters voted on golden pairs that no expert judged",
+        name_of=rater_golden.at,
+        fix="take the experts' and the raters' golden votes from one release",
+    )
+    pairs, golden = as_questions(experts.items), rater_golden.on_whole_scale()
+    truth = expert_validity(experts, at_least=recipe.experts_at_least)
     prior = row_shares(np.bincount(truth[truth >= 0], minlength=len(VALIDITY)), recipe.pooling / len(VALIDITY))
-    rater_truth = truth[golden.experts.find(golden.raters.items)]
     measure = partial(calibrate, smoothing=recipe.smoothing, pooling=recipe.pooling)
-    raters = measure(golden.raters, rater_truth)
-    if golden.label is None:
-        return _Measured(prior=prior, raters=raters, label=None)
-    label_truth = expert_validity(golden.experts, at_least=recipe.original_experts_at_least)
-    return _Measured(prior=prior, raters=raters, label=measure(golden.label, label_truth))
-
-
-def _label_votes(votes: Votes, original: LabelSets | None, recipe: Recipe, answers: tuple[Id, ...]) -> Votes | None:
+    raters = measure(golden, truth[experts.find(golden.items)])
     if original is None:
-        return None
-    return original_votes(as_questions(votes.items), original, below=recipe.original_below, answers=answers)
-
-
-def _score(votes: Votes, label: Votes | None, measured: _Measured) -> Scores:
-    extra = None if label is None or measured.label is None else (label, measured.label)
-    return posterior(votes, measured.raters, prior=measured.prior, extra=extra).scores()
+        return _Measured(prior=prior, raters=raters, label=None)
+    label_truth = expert_validity(experts, at_least=recipe.original_experts_at_least)
+    label = measure(original_votes(pairs, original, answers=golden.answers), label_truth)
+    return _Measured(prior=prior, raters=raters, label=label)

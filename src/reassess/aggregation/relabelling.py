@@ -1,13 +1,13 @@
 """Label sets made of the same votes again and again, the raters weighed: what resampling raters needs, and fast."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.recipe import makings, original_votes, real_model
+from reassess.aggregation.recipe import calibrated_recipe, original_votes, real_model
 from reassess.core.benchmark import REAL_RECIPE, Recipe
 from reassess.core.checks import check_range
 from reassess.core.image_names import join
@@ -19,7 +19,7 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import Shown
 
-__all__ = ["Relabelling", "relabel"]
+__all__ = ["Relabelling", "likely_recipes", "relabel"]
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
@@ -28,33 +28,18 @@ _ROUNDING = 1e-9  # of log odds
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Relabelling(Shown):
-    """Votes on (image, class) questions, the raters' matrices, and the threshold at which label sets are cut.
+    """Votes on (image, class) questions, the raters' matrices, and the threshold of the label sets.
 
     Symbols: R raters, A answers.
-
-    Parameters
-    ----------
-    questions
-        The questions.
-    item_ids, codes
-        int64, shape (votes,): position of each vote's question; its rater * A + its answer.
-    matrices
-        float64, shape (R, 2, A): probability of an answer, of invalid and of valid questions.
-    measured
-        bool, shape (R,): whether a rater's matrix stays as it is; any other rater has the mean of these.
-    base
-        float64, shape (questions,): log odds of "valid" without the raters: the prior, and the original label's vote.
-    threshold
-        A class whose probability reaches it is in the label set.
     """
 
     questions: Questions
-    item_ids: npt.NDArray[np.int64]
-    codes: npt.NDArray[np.int64]
-    matrices: _Floats
-    measured: npt.NDArray[np.bool_]
-    base: _Floats
-    threshold: float
+    item_ids: npt.NDArray[np.int64]  # position of each vote's question
+    codes: npt.NDArray[np.int64]  # rater * A + answer of each vote
+    matrices: _Floats  # probability of each answer, for invalid and valid questions; shape (R, 2, A)
+    measured: npt.NDArray[np.bool_]  # whether a rater's matrix stays; the others have the mean of these
+    base: _Floats  # log odds of "valid" of each question without the raters: the prior, and the original label's vote
+    threshold: float  # a class whose probability reaches it is in the label set
 
     def __post_init__(self) -> None:
         freeze(self, "item_ids", "codes", "matrices", "measured", "base")
@@ -65,17 +50,7 @@ class Relabelling(Shown):
         return len(self.matrices)
 
     def kept(self, times: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
-        """Which questions reach the threshold if each rater's votes count so many times.
-
-        Parameters
-        ----------
-        times
-            Integers of 0 or more, shape (B, R), of B replicates.
-
-        Returns
-        -------
-        bool, shape (questions, B). A question on which no vote counts keeps its prior.
-        """
+        """Which questions reach the threshold if raters' votes count `times`, shape (B, R); shape (questions, B)."""
         from reassess.numeric.relabel_kernels import keep
 
         weights = np.stack([self._ratios(of_raters) * of_raters[:, None] for of_raters in times], axis=-1)
@@ -86,20 +61,9 @@ class Relabelling(Shown):
     def redrawn(
         self, truths: npt.NDArray[np.bool_], replicates: int, rng: np.random.Generator
     ) -> npt.NDArray[np.bool_]:
-        """Which questions reach the threshold if the same raters answer them anew, by their matrices.
+        """Which questions reach the threshold if the same raters answer anew; shape (questions, replicates).
 
-        Parameters
-        ----------
-        truths
-            bool, shape (questions,): whether each question is valid.
-        replicates
-            How many times they answer.
-        rng
-            Draws the answers, which are independent of each other.
-
-        Returns
-        -------
-        bool, shape (questions, replicates).
+        `truths`, shape (questions,), says which questions are valid. Answers are independent of each other.
         """
         from reassess.numeric.relabel_kernels import keep_redrawn
 
@@ -151,47 +115,14 @@ def relabel(
     threshold: float,
     recipes: Sequence[Recipe] = (REAL_RECIPE,),
 ) -> Relabelling:
-    """Show that label sets follow from votes, with the original label as one more rater or without, so as to vary them.
+    """Show that label sets follow from votes, by one of the recipes, with the original label as one more rater or not.
 
-    Parameters
-    ----------
-    labels
-        The label sets; they are compared on the images that were rated.
-    votes, experts, rater_golden, original
-        See `reassess.aggregation.recipe.real_scores`.
-    threshold
-        At which the label sets were cut, in [0, 1].
-    recipes
-        The rules to try; those that ask for more experts than there are do not count.
-
-    Raises
-    ------
-    DataError
-        The label sets do not follow by any of the rules; the threshold is not in [0, 1].
-
-    Examples
-    --------
-    Two raters say yes to the first question and no to the second, each having been right on three of four golden ones.
-
-    >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([0, 1]))
-    >>> golden = Questions.from_columns(["b.png"] * 4, np.arange(4))
-    >>> answers, both, four = ("no", "yes"), np.array([0, 1]), np.arange(4)
-    >>> yes = np.array([1, 1, 0, 0])
-    >>> votes = Votes.from_columns(questions, np.repeat(both, 2), np.tile(both, 2), yes, "xy", answers)
-    >>> experts = Votes.from_columns(golden, four, np.zeros(4, int), yes, "e", answers)
-    >>> right = np.tile([1, 1, 0, 1], 2)
-    >>> rated = Votes.from_columns(golden, np.tile(four, 2), np.repeat(both, 4), right, "xy", answers)
-    >>> labels = LabelSets.from_lists(["a.png"], [[0]])
-    >>> rules = Recipe(experts_at_least=1, original_experts_at_least=1, original_below=None, smoothing=1.0, pooling=0.0)
-    >>> again = relabel(labels, votes, experts, rated, None, threshold=0.6, recipes=[rules])
-    >>> again.kept(np.array([[1, 1], [0, 0]]))
-    array([[ True, False],
-           [False, False]])
+    The label sets are compared on the rated images; they may then be varied.
     """
     check_range(threshold, 0, 1, what="threshold")
     labels = labels.in_classes(as_questions(votes.items).classes)
     differing = []
-    for recipe, original_labels in makings(recipes, experts, original):
+    for recipe, original_labels in _candidates(recipes, experts, original):
         relabelling = _prepare(votes, experts, rater_golden, original_labels, recipe, threshold)
         differing.append(_differing(labels, relabelling))
         if not differing[-1]:
@@ -204,6 +135,26 @@ def relabel(
         fix="give the votes, golden answers, original labels and threshold of which they were made, or make the "
         "scores with --method calibrated",
     )
+
+
+def likely_recipes(published: Recipe | None = None) -> tuple[Recipe, ...]:
+    """The rules that may have made label sets, each once: the published ones, and those of calibrated."""
+    return tuple(dict.fromkeys([*([] if published is None else [published]), calibrated_recipe()]))
+
+
+def _candidates(
+    recipes: Sequence[Recipe], experts: Votes, original: LabelSets | None
+) -> Iterator[tuple[Recipe, LabelSets | None]]:
+    """Each recipe, with the original labels and without.
+
+    Recipes that ask for more experts than there are do not count; if each asks for more, all do, so that an error says
+    why.
+    """
+    most = int(experts.sizes.max(initial=0))
+    for recipe in [recipe for recipe in recipes if (recipe.experts_at_least or 1) <= most] or recipes:
+        if original is not None:
+            yield recipe, original
+        yield recipe, None
 
 
 def _prepare(

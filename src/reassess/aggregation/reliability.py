@@ -7,16 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.calibration import calibrate, natural_truths
+from reassess.aggregation.agreement import Dependence, alpha, cluster_ids, dependence, natural_metric
+from reassess.aggregation.calibration import calibrate
 from reassess.aggregation.dawid_skene import fit_dawid_skene
-from reassess.aggregation.dependence import Dependence, cluster_ids, dependence
+from reassess.aggregation.em import natural_truths
 from reassess.aggregation.golden_items import GoldenVotes
-from reassess.aggregation.krippendorff import alpha, natural_metric
 from reassess.aggregation.reliability_result import FLAGS, Rater, Reliability
 from reassess.core.answers import united_answers
-from reassess.core.checks import check_number
+from reassess.core.checks import check_number, check_type
 from reassess.core.items import Id
-from reassess.core.kinds import check_kind
 from reassess.core.rater_model import VALIDITY
 from reassess.core.votes import Votes, in_common_classes
 from reassess.errors import DataError, DependenceWarning
@@ -84,7 +83,7 @@ def rater_reliability(
     >>> [(one.rater, one.right.hits, one.flags) for one in result.ranked]
     [('bo', 143, ('uninformative',)), ('ann', 300, ())]
     """
-    check_kind(Votes, votes)
+    check_type(Votes, votes)
     check_number(seed, 0, what="seed", whole=True)
     for given in (votes, *([] if golden is None else [golden.votes])):
         given.require_raters("measuring raters")
@@ -120,35 +119,7 @@ def rater_reliability(
 def rater_flags(
     golden: GoldenVotes | None, answers: Mapping[Id, npt.NDArray[np.integer]], *, resamples: int = 1_000, seed: int = 0
 ) -> dict[Id, tuple[str, ...]]:
-    """The flags that `rater_reliability` gives, without all else that it measures.
-
-    Parameters
-    ----------
-    golden
-        Votes on golden items and the truth of each; without, nobody is uninformative or has given few.
-    answers
-        Of each rater, how often they gave each answer in the main job.
-    resamples, seed
-        Of the bootstrap.
-
-    Returns
-    -------
-    dict by rater: of those in `answers`, and of those who gave golden votes.
-
-    Raises
-    ------
-    DataError
-        There are no golden votes on an item of known truth, or all such items have one truth.
-
-    Examples
-    --------
-    >>> truth = np.tile([0, 1], 30)
-    >>> answer_ids = np.concatenate([truth, 0 * truth])
-    >>> rater, item = np.indices((2, 60)).reshape(2, -1)
-    >>> votes = Votes.from_columns(range(60), item, rater, answer_ids, ("ann", "bo"), ("no", "yes"))
-    >>> rater_flags(GoldenVotes(votes, truth, truths=("no", "yes")), {"ann": np.array([7, 9])})
-    {'ann': (), 'bo': ('uninformative',)}
-    """
+    """The flags that `rater_reliability` gives, without all else that it measures."""
     measures: dict[Id, _Measure] = {}
     if golden is not None:
         truths = tuple(golden.truths or natural_truths(golden.votes))
@@ -168,10 +139,6 @@ def right_answers(
 
     For invalid and valid: the answers of weight 0 and 1 by `Votes.weights`, such as no and yes; maybe is right for
     neither. Else the answer that is named as the truth. None if for some truth no answer is right.
-
-    >>> right_answers(("invalid", "valid"), ("no", "maybe", "yes"), (0, 0.5, 1))
-    array([[ True, False, False],
-           [False, False,  True]])
     """
     if tuple(truths) == VALIDITY:
         speaks = np.array(weights or [np.nan] * len(answers))

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.dependence import Dependence
-from reassess.aggregation.krippendorff import Metric
+from reassess.aggregation.agreement import Dependence, Metric
 from reassess.core.items import Id
 from reassess.numeric.information import Information
 from reassess.numeric.proportion import Proportion
@@ -28,39 +27,22 @@ FLAGS = ("uninformative", "one answer", "few")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Rater(Shown):
-    """What is known of one rater.
-
-    Parameters
-    ----------
-    rater
-        The id.
-    answers
-        int64, shape (answers,): how often each answer was given in the main votes.
-    confusion
-        float64, shape (truths, answers): how often each answer was given on items of each truth; whole numbers if the
-        truth comes from golden answers, expected numbers if it comes from EM.
-    right
-        Right answers, of all votes on golden items; see `reliability.right_answers`. None if there is no such vote.
-    information
-        Bits a vote. None if no vote is on an item of known truth.
-    repeated
-        Same answers, of all golden votes on items on which the rater voted in the main job too. None if they are the
-        same votes.
-    seconds
-        Mean and median time a vote, of the votes whose time is known; None if none is.
-    flags
-        Of `FLAGS`: "uninformative", the interval of the information includes 0; "one answer", it makes up 99 % of the
-        main votes, which are 20 or more; "few", there are fewer than 20 votes on a truth, or on fewer than 20 images
-        (of plain items, items), so that the interval is too narrow.
-    """
+    """What is known of one rater."""
 
     rater: Id
-    answers: npt.NDArray[np.int64]
+    answers: npt.NDArray[np.int64]  # how often each answer was given in the main votes
+    # How often each answer was given on items of each truth, shape (truths, answers): whole numbers if the truth comes
+    # from golden answers, expected numbers if it comes from EM.
     confusion: npt.NDArray[np.float64]
-    right: Proportion | None
-    information: Information | None
+    right: Proportion | None  # correct answers among the votes on golden items, see `reliability.right_answers`
+    information: Information | None  # bits per vote; None without a vote on an item of known truth
+    # Same answers, among golden votes on items where the rater voted in the main job too; None if they are the same
+    # votes.
     repeated: Proportion | None
-    seconds: tuple[float, float] | None
+    seconds: tuple[float, float] | None  # mean and median time of a vote, if known
+    # Of `FLAGS`: "uninformative", the interval of the information includes 0; "one answer", it makes up 99 % of the
+    # main votes, which are 20 or more; "few", there are fewer than 20 votes on a truth, or on fewer than 20 images (of
+    # plain items, items), so that the interval is too narrow.
     flags: tuple[str, ...]
 
     @property
@@ -98,34 +80,17 @@ class Rater(Shown):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Reliability(Shown):
-    """How far the raters can be relied on.
+    """How far the raters can be relied on."""
 
-    Parameters
-    ----------
-    raters
-        Each rater, in the order of the votes; then those who gave golden votes only.
-    truths, answers
-        What an item can be, and what a rater can say: rows and columns of the confusion matrices.
-    prior
-        float64, shape (truths,): the prior under which information is measured.
-    golden
-        Whether the truth comes from golden answers, and not from EM on the votes.
-    metric, alpha
-        Krippendorff's alpha of the main votes, and how it measures distance; None where it is not defined.
-    dependence, golden_dependence
-        Pairs of raters that are not independent, in the main votes and in the golden votes; the latter is None if there
-        are none, or if they are the main votes.
-    """
-
-    raters: tuple[Rater, ...]
-    truths: tuple[Id, ...]
-    answers: tuple[Id, ...]
-    prior: npt.NDArray[np.float64]
-    golden: bool
-    metric: Metric
-    alpha: float | None
-    dependence: Dependence
-    golden_dependence: Dependence | None
+    raters: tuple[Rater, ...]  # each rater, in the order of the votes; then those who gave golden votes only
+    truths: tuple[Id, ...]  # rows of the confusion matrices
+    answers: tuple[Id, ...]  # their columns
+    prior: npt.NDArray[np.float64]  # the prior under which information is measured
+    golden: bool  # whether the truth comes from golden answers, and not from EM on the votes
+    metric: Metric  # how alpha measures distance
+    alpha: float | None  # Krippendorff's alpha of the main votes, if defined
+    dependence: Dependence  # pairs of raters that are not independent, in the main votes
+    golden_dependence: Dependence | None  # the same in golden votes that are not among the main votes
 
     @property
     def _headline(self) -> str:
@@ -166,20 +131,7 @@ class Reliability(Shown):
 
 
 def reliability_table(result: Reliability) -> "pl.DataFrame":
-    """A table with a row for each rater, those whose votes tell the least first.
-
-    Parameters
-    ----------
-    result
-        What `rater_reliability` found.
-
-    Returns
-    -------
-    polars.DataFrame. Columns: rater, votes, flags (separated by ``; ``), bits, low and high (information a vote), right
-    and golden (right answers, of all golden votes), repeated and asked_again (same answers, of all items in both), mean
-    and median seconds a vote; then a share of all votes for each answer, such as ``no``, and one for each answer on
-    items of each truth, such as ``no if valid``. What is not known is null.
-    """
+    """A table with a row for each rater, those whose votes tell the least first."""
     import polars as pl
 
     rows = []

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.posteriors import code_table, posterior, vote_codes
+from reassess.aggregation.calibration import posterior
+from reassess.aggregation.em import code_table, vote_codes
 from reassess.core.checks import check_range
 from reassess.core.items import as_questions
 from reassess.core.rater_model import VALIDITY, RaterModel
@@ -26,35 +27,16 @@ _Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class StopReplay(Shown):
-    """What a stop rule would have saved, and changed, in some random orders of the votes.
-
-    Parameters
-    ----------
-    rule
-        The rule.
-    threshold
-        From which probability on a class is kept as valid.
-    votes, questions
-        Number of all votes, and of questions that have votes.
-    taken
-        Number of votes that were taken, int64, shape (orders,).
-    changed
-        Number of questions of which the label is kept by all votes and not by those taken, or the other way round;
-        int64, shape (orders,).
-    kept
-        Number of labels that both keep, int64, shape (orders,).
-    images_changed
-        Number of images whose set of labels is another one, int64, shape (orders,).
-    """
+    """What a stop rule would have saved, and changed, in some random orders of the votes."""
 
     rule: StopRule
-    threshold: float
-    votes: int
-    questions: int
-    taken: _Counts
-    changed: _Counts
-    kept: _Counts
-    images_changed: _Counts
+    threshold: float  # a class with at least this probability is valid
+    votes: int  # all votes
+    questions: int  # questions that have votes
+    taken: _Counts  # votes that were taken, shape (orders,)
+    changed: _Counts  # questions decided differently by all votes and by those taken, shape (orders,)
+    kept: _Counts  # labels that both keep, shape (orders,)
+    images_changed: _Counts  # images whose label set differs, shape (orders,)
 
     @property
     def share_taken(self) -> float:
@@ -86,19 +68,6 @@ def warn_of_stop(rule: StopRule, what: str) -> None:
     """Warn that the votes were ended by a rule, and of `what` follows.
 
     Questions on which the first raters agreed have few votes, and those on which they did not have many.
-
-    Warns
-    -----
-    ReassessWarning
-        Always.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> with warnings.catch_warnings(record=True, action="always") as caught:
-    ...     warn_of_stop(StopRule(0.01, 0.99), "their majority is biased")
-    >>> print(caught[0].message)
-    the votes were ended by what they said (stop 0.01, 0.99): their majority is biased
     """
     warnings.warn(
         f"the votes were ended by what they said (stop {rule.low:g}, {rule.high:g}): {what}",

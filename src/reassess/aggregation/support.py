@@ -22,8 +22,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.dawid_skene import Pinned, fit_alike
-from reassess.aggregation.em_starts import answer_shares
+from reassess.aggregation.dawid_skene import fit_alike
+from reassess.aggregation.em import Pinned, answer_shares
 from reassess.aggregation.golden_items import image_folds
 from reassess.core.items import Id, find_items, take_items
 from reassess.core.posterior import Posterior
@@ -31,7 +31,6 @@ from reassess.core.questions import Questions
 from reassess.core.rater_model import RaterModel
 from reassess.core.votes import Votes
 from reassess.errors import ReassessWarning
-from reassess.numeric.em_kernels import spread
 
 __all__ = ["GoldenTrial", "try_on_golden", "warn_of_doubt", "warn_unless_clear"]
 
@@ -47,6 +46,7 @@ _GOLDEN_FOLDS = 10  # em is fitted once for each: a fold per golden image would 
 _FEWEST = 2  # golden images, or plain items, so that some are left when one is left out
 _CLEAR = 3  # standard errors: golden answers that show a larger lead than this outweigh the votes
 _ROUNDING = 1e-9
+_MOST_CELLS = 1 << 22  # of some raters' matrices, that are held at once
 _TINY = np.finfo(float).tiny
 
 Floats = npt.NDArray[np.float64]
@@ -197,23 +197,41 @@ def _compare(votes: Votes, result: Posterior, known: npt.NDArray[np.integer], fi
 
 def _is_misleading(votes: Votes, result: Posterior) -> npt.NDArray[np.bool_]:
     """Whether each rater's votes do not depend on the truth, and are correct less often than by chance."""
-    truths, answers, raters = len(result.truths), len(votes.answers), len(votes.raters)
+    step = max(1, _MOST_CELLS // (len(result.truths) * len(votes.answers)))
+    by_rater = np.argsort(votes.rater_ids, kind="stable")
+    edges = np.searchsorted(votes.rater_ids[by_rater], np.arange(0, len(votes.raters) + step, step))
+    shares = answer_shares(votes, result.truths)
+    raters = [min(step, len(votes.raters) - first) for first in range(0, len(votes.raters), step)]
+    parts = [
+        _are_misleading(votes, result, by_rater[start:end], first * step, count, shares)
+        for first, (start, end, count) in enumerate(zip(edges[:-1], edges[1:], raters, strict=True))
+    ]
+    return np.concatenate(parts)
+
+
+def _are_misleading(
+    votes: Votes, result: Posterior, rows: npt.NDArray[np.int64], first: int, raters: int, shares: Floats
+) -> npt.NDArray[np.bool_]:
+    """Whether some raters, from the first on, mislead; the votes at `rows` are theirs. Few of their matrices fit."""
+    truths, answers = len(result.truths), len(votes.answers)
     counts = np.empty((raters, truths, answers))
-    cells = votes.rater_ids * np.int64(answers) + votes.answer_ids
+    cells = (votes.rater_ids[rows] - np.int64(first)) * answers + votes.answer_ids[rows]
     for truth in range(truths):
-        weights = result.values[votes.item_ids, truth]
+        weights = result.values[votes.item_ids[rows], truth]
         counts[:, truth] = np.bincount(cells, weights, minlength=raters * answers).reshape(raters, answers)
     sizes = counts.sum(axis=(1, 2))
     # Log likelihoods of the rater's votes, by their matrix and by the shares of their answers.
     by_matrix = (_log_shares(counts) - _log_shares(counts.sum(axis=2)[..., None])).sum(axis=1)
     by_shares = _log_shares(counts.sum(axis=1)) - _log_shares(sizes[:, None])
     nats = _NATS_OF_A_CELL * (truths - 1) * (answers - 1)
-    correct = (counts * answer_shares(votes, result.truths).T).sum(axis=(1, 2))
+    correct = (counts * shares.T).sum(axis=(1, 2))
     return np.asarray((by_matrix - by_shares < nats) & (correct * truths < sizes - _ROUNDING))
 
 
 def _by_votes(votes: Votes, truths: Sequence[Id]) -> Floats:
     """1 for the truth for which an item's votes speak most, shared by equals; shape (items, truths)."""
+    from reassess.numeric.em_kernels import spread
+
     shares = np.empty((len(votes.items), len(truths)))
     spread(votes.indptr, votes.answer_ids, answer_shares(votes, truths), shares)
     leading = shares >= shares.max(axis=1, keepdims=True) - _ROUNDING

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from reassess.aggregation.curves import Curve, Point
-from reassess.core.checks import check_range
-from reassess.core.common_classes import in_one_list
-from reassess.core.kinds import check_kind
+from reassess.core.checks import check_range, check_type
+from reassess.core.common_classes import align_classes
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.errors import DataError
@@ -55,11 +54,11 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
     -----
     Source: Beyer et al., arXiv 2006.07159, section 3.2, which uses 0.8.
     """
-    check_kind(Scores, scores)
+    check_type(Scores, scores)
     check_range(threshold, 0, 1, what="threshold")
     if original is not None:
         parts: dict[str, Any] = {"the scores": scores, "the original labels": original}
-        scores, original = in_one_list(parts).values()
+        scores, original = align_classes(parts).values()
     questions = scores.questions
     kept = scores.values >= threshold
     image_ids, class_ids = questions.image_ids[kept].astype(np.int64), questions.class_ids[kept]
@@ -82,26 +81,11 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
 
 @dataclass(frozen=True)
 class Goal:
-    """What a threshold should reach.
+    """What a threshold should reach."""
 
-    Parameters
-    ----------
-    kind
-        precision or recall: at least this much, and then as much as can be of the other; f1: the highest; threshold:
-        this very one.
-    value
-        In [0, 1]; None for f1.
-
-    Examples
-    --------
-    >>> Goal.parse("precision=0.9")
-    Goal(kind='precision', value=0.9)
-    >>> Goal.parse("f1")
-    Goal(kind='f1', value=None)
-    """
-
+    # precision or recall: at least this much, and then the most of the other; f1: the highest; threshold: this one
     kind: str
-    value: float | None = None
+    value: float | None = None  # in [0, 1]; None for f1
 
     @classmethod
     def parse(cls, text: str) -> "Goal":
@@ -132,25 +116,14 @@ class Goal:
 
 @dataclass(frozen=True, repr=False)
 class OperatingPoint(Shown):
-    """A chosen threshold and what follows from it.
-
-    Parameters
-    ----------
-    point
-        The threshold, and its counts on the golden pairs.
-    precision_interval, recall_interval
-        95 %, bootstrap over images, at this threshold, chosen as it was; None where nothing is kept.
-    labels
-        Number of labels that the threshold would give.
-    empty_images
-        Number of rated images that it would leave without a label.
-    """
+    """A chosen threshold and what follows from it."""
 
     point: Point
+    # 95 %, bootstrap over images, at the chosen threshold; None if nothing is kept.
     precision_interval: tuple[float, float] | None
     recall_interval: tuple[float, float] | None
-    labels: int
-    empty_images: int
+    labels: int  # labels that the threshold gives
+    empty_images: int  # rated images without a label
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""

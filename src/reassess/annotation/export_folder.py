@@ -17,7 +17,7 @@ from reassess.data.benchmark_outputs import check_place
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings, write_settings
 from reassess.errors import Fix, OutputError, ReassessWarning
 from reassess.formats.class_tables import write_classes
-from reassess.formats.files import TEMPORARY, all_or_none, check_output, exists
+from reassess.formats.files import TEMPORARY, check_output, exists, write_atomically
 from reassess.formats.label_files import write_labels
 from reassess.formats.tables import write_table
 from reassess.formats.votes import write_votes
@@ -66,7 +66,7 @@ def export_campaign(
         _warn_of_older_parts(folder)
     try:
         folder.mkdir(exist_ok=True)
-        with all_or_none():
+        with write_atomically():
             for name, (write, content) in parts.items():
                 write(folder / name, content, force=force)
             note_export(campaign, time.time() if now is None else now, by, names=names)

@@ -9,7 +9,7 @@ from reassess.annotation.served_images import CampaignImages, require_pillow, st
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match, image_keys, join
 from reassess.data.image_sources import ImageSource, open_images
-from reassess.data.picture_reading import fault_of
+from reassess.data.pictures import fault_of
 from reassess.errors import DataError
 from reassess.text import counted, some
 

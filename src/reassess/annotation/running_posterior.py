@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from reassess.aggregation.calibration import model_of_counts, typical_matrix
+from reassess.aggregation.calibration import model_of_counts
+from reassess.aggregation.em import typical_matrix
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.rater_model import VALIDITY, RaterModel
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 from reassess.data.image_folders import FolderImages
 from reassess.data.image_sources import ImageSource
-from reassess.data.picture_reading import fault_of
-from reassess.data.pictures import check_values, open_picture, rgb
+from reassess.data.pictures import check_values, fault_of, open_picture, rgb
 from reassess.errors import DataError, MissingPackageError, at
 
 if TYPE_CHECKING:

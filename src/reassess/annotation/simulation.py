@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import event
 
-from reassess.aggregation.aggregate import by_em
-from reassess.aggregation.default_method import by_default
+from reassess.aggregation.aggregate import aggregate
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.export import Exported, export_votes
 from reassess.annotation.store.given_answers import GivenAnswer, save_answers
@@ -184,8 +183,8 @@ def _result(
 def _scores(campaign: Campaign, exported: Exported, *, is_measured: bool) -> Scores:
     """The scores by the default method, with golden answers if raters are measured on them."""
     if not is_measured or exported.golden is None or exported.rater_golden is None:
-        return by_em(exported.votes).scores
-    return by_default(
+        return aggregate(exported.votes, "em").scores
+    return aggregate(
         exported.votes,
         experts=exported.golden,
         rater_golden=exported.rater_golden,

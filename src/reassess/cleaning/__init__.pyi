@@ -4,10 +4,8 @@ from .folding import groups_within as groups_within
 from .folding import make_folds as make_folds
 from .held_out import HeldOutPredictions as HeldOutPredictions
 from .held_out_files import HeldOutFile as HeldOutFile
-from .other_rules import clean_by_confident_learning as clean_by_confident_learning
-from .other_rules import clean_by_consistency as clean_by_consistency
-from .posterior_rule import USUAL_KEEP as USUAL_KEEP
-from .posterior_rule import CleaningMethod as CleaningMethod
-from .posterior_rule import clean_by_posterior as clean_by_posterior
+from .label_errors import LEAST_QUALITY as LEAST_QUALITY
+from .label_errors import CleaningMethod as CleaningMethod
+from .label_errors import find_label_errors as find_label_errors
 from .targets import TargetKind as TargetKind
 from .targets import training_targets as training_targets

@@ -1,4 +1,4 @@
-"""Labels that people checked: which are known to be right, and what that says of all."""
+"""Labels that people checked: which are correct, and what that tells about all labels."""
 
 import math
 import warnings
@@ -10,9 +10,9 @@ from scipy.special import expit, logit, stdtrit
 
 from reassess.aggregation.golden import Golden, golden_truth
 from reassess.cleaning.held_out import HeldOutPredictions
+from reassess.core.checks import check_type
 from reassess.core.cleaning import CheckedLabels
 from reassess.core.image_names import join
-from reassess.core.kinds import check_kind
 from reassess.core.votes import Votes
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import counted
@@ -26,7 +26,7 @@ _FAR = 40.0  # in log-odds
 
 
 def known_labels(held_out: HeldOutPredictions, checked: Golden | None) -> npt.NDArray[np.int8]:
-    """1 where the label of an image is known to be right, -1 where it is known to be wrong, else 0; int8, (images,)."""
+    """1 if the label of an image is known to be correct, -1 if it is known to be wrong, else 0; int8, (images,)."""
     known = np.zeros(len(held_out.labels), np.int8)
     if checked is None:
         return known
@@ -39,8 +39,8 @@ def known_labels(held_out: HeldOutPredictions, checked: Golden | None) -> npt.ND
         raise DataError(
             "no-checked-labels",
             "no label was checked",
-            allowed="answers on pairs of an image and its label",
-            found=f"{len(pairs):,} pairs on {len(pairs.images):,} images",
+            allowed="answers about an image and its label",
+            found=f"{len(pairs):,} questions on {len(pairs.images):,} images",
             fix="check the labels of a random sample of the images",
         )
     _warn_of_others(checked, rows, of_label)
@@ -48,12 +48,12 @@ def known_labels(held_out: HeldOutPredictions, checked: Golden | None) -> npt.ND
 
 
 def checked_truth(answers: Votes) -> Golden:
-    """Whether labels are right, by more than half of those who answered; even ones on pairs are left out.
+    """Compute which labels are correct, by more than half of their answers; ties are not used.
 
     Parameters
     ----------
     answers
-        Votes on pairs of an image and its label; or for one class an image.
+        Votes on the label of each image, as (image, class) questions; or votes for one class per image.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def checked_truth(answers: Votes) -> Golden:
     Warns
     -----
     ReassessWarning
-        On some pairs as many said yes as did not.
+        Some labels have as many answers yes as others.
 
     Examples
     --------
@@ -73,44 +73,44 @@ def checked_truth(answers: Votes) -> Golden:
     >>> checked_truth(answers)
     Golden(2 pairs on 2 images, 1 valid)
     """
-    check_kind(Votes, answers)
+    check_type(Votes, answers)
     if answers.classes is None:
         counts = answers.counts()
         is_even = (answers.sizes > 0) & (2 * counts[:, -1] == answers.sizes)
         if is_even.any():
-            text = f"{counted(int(is_even.sum()), 'checked label')} left out, on which as many said yes as did not"
+            text = f"{counted(int(is_even.sum()), 'checked label')} not used: as many answers are yes as not"
             warnings.warn(text, ReassessWarning, stacklevel=2)
             answers = answers.restrict(np.flatnonzero(~is_even))
     return golden_truth(answers)
 
 
 def _warn_of_others(checked: Golden, rows: npt.NDArray[np.int64], of_label: npt.NDArray[np.bool_]) -> None:
-    """Count what says nothing of a label."""
+    """Warn of answers that are not about a label."""
     if checked.exclusive:  # each image with every class
         others = np.unique(checked.questions.image_ids[rows < 0]).size
-        text = f"{others:,} of {counted(len(checked.questions.images), 'checked image')} left out, which have no label"
+        text = f"{others:,} of {counted(len(checked.questions.images), 'checked image')} not used: no label"
     else:
         others = int(np.count_nonzero(~of_label))
-        text = f"{others:,} of {counted(of_label.size, 'checked pair')} left out, which are no image and its label"
+        text = f"{others:,} of {counted(of_label.size, 'checked question')} not used: not about an image's label"
     if others:
         warnings.warn(text, ReassessWarning, stacklevel=4)
 
 
-def corrected(p_right: _Floats, known: npt.NDArray[np.int8]) -> tuple[_Floats, CheckedLabels]:
-    """What the checked labels say of the share of wrong ones, and the probabilities moved so that they agree with it.
+def corrected(label_quality: _Floats, known: npt.NDArray[np.int8]) -> tuple[_Floats, CheckedLabels]:
+    """Correct the share of wrong labels by the checked ones, and move the probabilities to agree with it.
 
     The share by the model is off by the mean of (wrong - probability of wrong) over the checked labels: unbiased for a
     random sample, whatever the model is worth. Where the 99 % interval of the corrected share holds the model's own,
-    the two are weighed by their standard errors; else the corrected one counts alone. The probabilities of labels that
-    nobody checked are moved together, on the scale of log-odds; those of checked ones become 0 or 1.
+    the two are weighed by their standard errors; else only the corrected one counts. The probabilities of unchecked
+    labels are moved together, on the scale of log-odds; checked labels get 0 or 1.
 
     Notes
     -----
     A difference estimator: Cochran, "Sampling Techniques" (1977), section 7.
     """
     rows = np.flatnonzero(known)
-    wrong, expected = known[rows] < 0, 1 - p_right[rows]
-    by_model, off = float(1 - p_right.mean()), float((wrong - expected).mean())
+    wrong, expected = known[rows] < 0, 1 - label_quality[rows]
+    by_model, off = float(1 - label_quality.mean()), float((wrong - expected).mean())
     error = _standard_error(wrong - expected, expected) * math.sqrt(1 - rows.size / known.size)
     half, far = (error * float(stdtrit(max(1, rows.size - 1), level)) for level in (0.975, 0.995))
     corrected_share = float(np.clip(by_model + off, 0, 1))
@@ -124,7 +124,7 @@ def corrected(p_right: _Floats, known: npt.NDArray[np.int8]) -> tuple[_Floats, C
     )
     weight = _BY_MODEL**2 / (_BY_MODEL**2 + error**2) if checked.agree else 1.0
     share = float(np.clip(by_model + weight * off, *checked.interval))
-    return _moved(p_right, known, 1 - share), checked
+    return _moved(label_quality, known, 1 - share), checked
 
 
 def _standard_error(off: _Floats, expected: _Floats) -> float:
@@ -136,9 +136,9 @@ def _standard_error(off: _Floats, expected: _Floats) -> float:
     return math.sqrt(max(by_sample, float((expected * (1 - expected)).mean())) / off.size)
 
 
-def _moved(p_right: _Floats, known: npt.NDArray[np.int8], mean: float) -> _Floats:
+def _moved(label_quality: _Floats, known: npt.NDArray[np.int8], mean: float) -> _Floats:
     """The probabilities with another mean."""
-    odds = logit(np.clip(p_right, _EDGE, 1 - _EDGE))
+    odds = logit(np.clip(label_quality, _EDGE, 1 - _EDGE))
 
     def moved(by: float) -> _Floats:
         return np.where(known == 0, expit(odds + by), known > 0)

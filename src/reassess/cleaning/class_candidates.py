@@ -1,4 +1,4 @@
-"""The few classes that an image may be, by what models say of it when it is held out."""
+"""The few likely classes of each image, by held-out predictions."""
 
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -16,36 +16,24 @@ from reassess.numeric.label_noise_kernels import tail_log, take_candidates
 
 __all__ = ["CANDIDATES", "ClassCandidates"]
 
-CANDIDATES = 16  # classes of an image that are looked at, where there are more
+CANDIDATES = 16  # classes per image that are used, at most
 _LEAST = 1e-6  # the lowest probability: float16 knows none between 0 and 6e-8, and few below 6e-5
 _BLOCK = 1024
 
 
 @dataclass(frozen=True, eq=False)
 class ClassCandidates:
-    """The most probable classes of each image, its label among them.
+    """The most probable classes of each image, its label among them."""
 
-    Parameters
-    ----------
-    ids
-        int32, shape (images, candidates): class ids; a class stands once.
-    logs
-        float32, shape (images, candidates): logarithm of the probability that the models give the class; of several
-        models or repetitions the mean of the logarithms.
-    place
-        int32, shape (images,): where among `ids` the label stands.
-    tails
-        float32, shape (images, 2): the logarithm of the sum of the probabilities of all other classes, and of the sum
-        of their squares; -inf where there are none.
-    classes
-        Number of classes.
-    """
-
-    ids: npt.NDArray[np.int32]
+    ids: npt.NDArray[np.int32]  # (images, candidates): class ids, each once
+    # (images, candidates): logarithm of the probability that the models give the class; of several models or
+    # repetitions the mean of the logarithms.
     logs: npt.NDArray[np.float32]
-    place: npt.NDArray[np.int32]
+    place: npt.NDArray[np.int32]  # (images,): position of the label in `ids`
+    # (images, 2): the logarithm of the sum of the probabilities of all other classes, and of the sum of their squares;
+    # -inf without any.
     tails: npt.NDArray[np.float32]
-    classes: int
+    classes: int  # number of classes
 
     @classmethod
     def of(cls, held_out: HeldOutPredictions, *, most: int = CANDIDATES) -> "ClassCandidates":
@@ -76,13 +64,13 @@ class ClassCandidates:
         return np.take_along_axis(self.ids, self.place[:, None], axis=1)[:, 0]
 
     def of_rows(self, rows: npt.NDArray[np.integer]) -> "ClassCandidates":
-        """Those of some images."""
+        """The candidates of some images."""
         return ClassCandidates(self.ids[rows], self.logs[rows], self.place[rows], self.tails[rows], self.classes)
 
     def probabilities(
         self, sharpening: float, biases: npt.NDArray[np.float64] | None = None
     ) -> npt.NDArray[np.float64]:
-        """The probabilities of the candidates, float64, shape (images, candidates), if a calibration is right."""
+        """The probabilities of the candidates, float64, shape (images, candidates), under a calibration."""
         logs = sharpening * self.logs.astype(np.float64)
         if biases is not None:
             logs += biases[self.ids]
@@ -106,7 +94,7 @@ class _Reader:
                 "ids-only",
                 "held-out predictions have only ids",
                 where=file.name,
-                allowed="scores of all classes, from which the probability that a label is right follows",
+                allowed="scores of all classes, to compute label quality",
                 fix="give scores, or use the method consistent",
             )
         self._file, self._is_given = file, file.kind == "probabilities"  # found out once, and not by each thread

@@ -1,4 +1,4 @@
-"""Cutting images into folds: as many of each class in each fold, and repeats of an image together."""
+"""Split images into folds: as many of each class in each fold, and duplicates of an image together."""
 
 import warnings
 from collections import defaultdict
@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_number, check_several, check_type
-from reassess.core.duplicates import Repeats
+from reassess.core.duplicates import Duplicates
 from reassess.core.folds import Folds
 from reassess.core.image_names import image_keys
-from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import counted, some
@@ -24,12 +23,12 @@ _Ints = npt.NDArray[np.int64]
 
 
 def make_folds(
-    labels: LabelSets, *, k: int = USUAL_FOLDS, repeats: Sequence[Sequence[str]] = (), seed: int = 0
+    labels: LabelSets, *, k: int = USUAL_FOLDS, duplicates: Sequence[Sequence[str]] = (), seed: int = 0
 ) -> Folds:
-    """Folds of images, drawn at random within each class.
+    """Split images into folds, at random within each class.
 
-    The folds depend on the names, the classes, the repeats and the seed, and not on the order of the images. Of each
-    class and of all images, the folds hold equally many, but for one image and for what repeats ask.
+    The folds depend on the names, the classes, the duplicates and the seed, and not on the order of the images. Of each
+    class and of all images, the folds have equally many, except for one image and for duplicates.
 
     Parameters
     ----------
@@ -37,10 +36,9 @@ def make_folds(
         The class of each image: label sets of one class each.
     k
         Number of folds, 2 or more.
-    repeats
-        Images that show the same, in groups of names, such as `groups_within` gives: all of a group are in one fold, so
-        that no model is trained on an image that it is asked about, and so are groups that share an image. Images that
-        have no label here are not looked at.
+    duplicates
+        Groups of image names, such as `groups_within` gives. Each group is in one fold, so that no model is trained on
+        a copy of an image that it predicts; groups that share an image are one. Images without a label are ignored.
     seed
         Of the random order.
 
@@ -51,7 +49,7 @@ def make_folds(
     Raises
     ------
     DataError
-        An image has no class or several; or there are fewer images, repeats counted once, than folds.
+        An image has no class or several; or there are fewer images, duplicates counted once, than folds.
 
     Warns
     -----
@@ -72,19 +70,19 @@ def make_folds(
     Ten folds of a model without people's labels, held out in turn: Beyer et al., "Are we done with ImageNet?", arXiv
     2006.07159, section 6.
     """
-    check_kind(LabelSets, labels)
+    check_type(LabelSets, labels)
     check_number(k, 2, what="number of folds", whole=True)
     check_number(seed, 0, what="seed", whole=True)
-    check_several(repeats, what="groups of images", fix="groups_within(REPEATS, SET)")
-    for group in repeats:
+    check_several(duplicates, what="groups of images", fix="groups_within(DUPLICATES, SET)")
+    for group in duplicates:
         check_several(group, what="names of images")
     class_ids = single_classes(labels)
-    order, starts = _units(labels.images, repeats)
+    order, starts = _units(labels.images, duplicates)
     if starts.size < k:
         raise DataError(
             "too-many-folds",
             "fewer images than folds",
-            allowed=f"{k:,} or more" + (", repeats counted once" if len(repeats) else ""),
+            allowed=f"{k:,} or more" + (", duplicates counted once" if len(duplicates) else ""),
             found=f"{starts.size:,}",
             fix="ask for fewer folds",
         )
@@ -94,34 +92,22 @@ def make_folds(
     return Folds(labels.images, numbers)
 
 
-def groups_within(repeats: Repeats, name: str) -> list[tuple[str, ...]]:
-    """The images of one set that repeat one another, a group for each number.
-
-    Parameters
-    ----------
-    repeats
-        Repeats, of which unreadable, empty and tiny images are no group.
-    name
-        The set.
-
-    Raises
-    ------
-    DataError
-        No row is of that set.
+def groups_within(duplicates: Duplicates, name: str) -> list[tuple[str, ...]]:
+    """The duplicates of one set, a group for each number.
 
     Examples
     --------
-    >>> repeats = Repeats.from_rows(
+    >>> duplicates = Duplicates.from_rows(
     ...     ["train", "train", "train", "val"], ["a.png", "b.png", "c.png", "d.png"], [1, 1, 2, 2], ["exact"] * 4
     ... )
-    >>> groups_within(repeats, "train")
+    >>> groups_within(duplicates, "train")
     [('a.png', 'b.png')]
     """
-    check_type(repeats, Repeats, what="the repeats")
-    repeats.images_of(name)  # refuses a set of which there is no row
+    check_type(Duplicates, duplicates, what="the duplicates")
+    duplicates.images_of(name)  # refuses a set without a row
     groups: dict[int, list[str]] = defaultdict(list)
-    for row in np.flatnonzero((repeats.set_ids == repeats.sets.index(name)) & (repeats.groups > 0)).tolist():
-        groups[int(repeats.groups[row])].append(repeats.images[row])
+    for row in np.flatnonzero((duplicates.set_ids == duplicates.sets.index(name)) & (duplicates.groups > 0)).tolist():
+        groups[int(duplicates.groups[row])].append(duplicates.images[row])
     return [tuple(images) for images in groups.values() if len(images) > 1]
 
 
@@ -141,17 +127,17 @@ def single_classes(labels: LabelSets) -> npt.NDArray[np.int32]:
     return labels.indices
 
 
-def _units(images: tuple[str, ...], repeats: Sequence[Sequence[str]]) -> tuple[_Ints, _Ints]:
+def _units(images: tuple[str, ...], duplicates: Sequence[Sequence[str]]) -> tuple[_Ints, _Ints]:
     """The images in units that stay together, in the order of their first names; and where each unit begins.
 
     Units, and the images within one, are sorted by what identifies an image: nothing depends on the order of `images`.
     """
     keys = image_keys(images)
     by_key = np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
-    rank_of = {keys[row]: rank for rank, row in enumerate(by_key.tolist())} if repeats else {}
+    rank_of = {keys[row]: rank for rank, row in enumerate(by_key.tolist())} if duplicates else {}
     first = np.arange(by_key.size)  # by rank: the rank of the first image of its unit
-    flat = iter(image_keys(tuple(chain.from_iterable(repeats))))
-    links = [[rank_of[key] for key in islice(flat, len(group)) if key in rank_of] for group in repeats]
+    flat = iter(image_keys(tuple(chain.from_iterable(duplicates))))
+    links = [[rank_of[key] for key in islice(flat, len(group)) if key in rank_of] for group in duplicates]
     if any(len(group) > 1 for group in links):
         first = _united(links, by_key.size)
     by_unit = np.lexsort((np.arange(by_key.size), first))
@@ -172,7 +158,7 @@ def _united(groups: Sequence[Sequence[int]], count: int) -> _Ints:
 
 
 def _dealt(class_ids: npt.NDArray[np.integer], starts: _Ints, k: int, generator: np.random.Generator) -> _Ints:
-    """The fold of each image: first of repeats, the most first, then, class by class, of images without a repeat."""
+    """The fold of each image: first of duplicates, the most first, then, class by class, of all others."""
     sizes = np.diff(starts, append=class_ids.size)
     shuffled = generator.permutation(sizes.size)
     single, several = shuffled[sizes[shuffled] == 1], shuffled[sizes[shuffled] > 1]
@@ -191,15 +177,15 @@ def _dealt(class_ids: npt.NDArray[np.integer], starts: _Ints, k: int, generator:
     rows = rows[np.argsort(class_ids[rows], kind="stable")]  # of a class they stay shuffled
     for of_class in np.split(rows, np.flatnonzero(np.diff(class_ids[rows])) + 1):
         if of_class.size:
-            of_repeats = held.pop(int(class_ids[of_class[0]]), np.zeros(k, np.int64))
-            folds[of_class] = _levelled(of_repeats, totals, of_class.size)
+            of_duplicates = held.pop(int(class_ids[of_class[0]]), np.zeros(k, np.int64))
+            folds[of_class] = _levelled(of_duplicates, totals, of_class.size)
             totals += np.bincount(folds[of_class], minlength=k)
     return folds
 
 
 def _levelled(held: _Ints, totals: _Ints, count: int) -> _Ints:
-    """The folds to which so many images go, one by one: to that with the fewest of the class, then of all images."""
-    low, high = 0, count  # the level up to which folds are filled, then the rest one each
+    """The folds of a number of images: each goes to the fold with the fewest of its class, then of all images."""
+    low, high = 0, count  # folds are filled up to this level, then get one each
     while low < high:
         level = (low + high + 1) // 2
         enough = int(np.maximum(held.min() + level - held, 0).sum()) <= count

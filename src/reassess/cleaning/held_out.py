@@ -1,5 +1,6 @@
 """What models say of images that they were not trained on: every image equally often."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,19 +9,19 @@ import numpy.typing as npt
 
 from reassess.cleaning.folding import single_classes
 from reassess.cleaning.held_out_checks import check_models, common_count
-from reassess.cleaning.held_out_files import HeldOutFile, join_files, warn_of_split_repeats
+from reassess.cleaning.held_out_files import HeldOutFile, join_files, warn_split_duplicates
 from reassess.core.checks import check_several, check_type
+from reassess.core.cleaning import Cleaning, LabelNoise
 from reassess.core.folds import Folds
 from reassess.core.image_names import Match
-from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
-from reassess.errors import DataError, at
+from reassess.errors import DataError, ReassessWarning, at
 from reassess.evaluation.class_ranks import ranks_and_top1
 from reassess.numeric.arrays import release
-from reassess.text import counted
+from reassess.text import counted, some
 
-__all__ = ["HeldOutPredictions"]
+__all__ = ["HeldOutPredictions", "cleaning_of"]
 
 _PART = 1 << 16  # rows after which the memory of a mapped file is given back
 
@@ -67,7 +68,7 @@ class HeldOutPredictions:
         labels: LabelSets,
         *,
         folds: Sequence[Folds] = (),
-        repeats: Sequence[Sequence[str]] = (),
+        duplicates: Sequence[Sequence[str]] = (),
         match: Match = "path",
     ) -> "HeldOutPredictions":
         """Held-out predictions by the name of their file.
@@ -77,12 +78,11 @@ class HeldOutPredictions:
         predictions
             Of all images, or of one fold each; every one names its images.
         labels
-            The label of each image: label sets of one class each, in which each class of the predictions stands.
+            The label of each image: label sets of one class each, with every class of the predictions.
         folds
-            Those of each repetition: where given, a file that holds a part of the images must hold one fold of one
-            repetition, and nothing else.
-        repeats
-            Images that show the same, in groups of names, as for `make_folds`.
+            The folds of each repetition: then each file has all images, or one whole fold of one repetition.
+        duplicates
+            Groups of image names, as for `make_folds`.
         match
             Which part of a name identifies an image.
 
@@ -92,24 +92,24 @@ class HeldOutPredictions:
             An image has no label or several; a file does not name its images, or names one that has no label; an image
             is in no file, or in more files than another; a file does not contain one fold; files hold other classes; a
             class has no label or no output; a score is NaN; all images have one top-1; a file agrees with the
-            labels no more than chance would, or has classes in another order than the others; or repeats are given,
+            labels no more than chance would, or has classes in another order than the others; or duplicates are given,
             but no folds, and each file holds all images.
 
         Warns
         -----
         ReassessWarning
             A file agrees with the labels no more than chance would, on too few images to tell; classes have one
-            another's names in all files; or repeats are in several folds.
+            another's names in all files; or duplicates are in several folds.
         """
-        check_kind(LabelSets, labels)
+        check_type(LabelSets, labels)
         single_classes(labels)
-        check_type(predictions, Mapping, what="the held-out predictions", fix="{name of the file: Predictions}")
-        check_type(folds, Sequence, what="the folds", fix="[folds], those of each repetition")
-        check_several(repeats, what="groups of images", fix="groups_within(REPEATS, SET)")
+        check_type(Mapping, predictions, what="the held-out predictions", fix="{name of the file: Predictions}")
+        check_type(Sequence, folds, what="the folds", fix="[folds], a list")
+        check_several(duplicates, what="groups of images", fix="groups_within(DUPLICATES, SET)")
         for name, of_file in predictions.items():
-            check_type(of_file, Predictions, what=f"the predictions of {name}", fix="read_predictions(FILE)")
+            check_type(Predictions, of_file, what=f"predictions of {name}", fix="read_predictions(FILE)")
         for of_repetition in folds:
-            check_type(of_repetition, Folds, what="the folds of a repetition", fix="read_folds(FILE)")
+            check_type(Folds, of_repetition, what="folds of a repetition", fix="read_folds(FILE)")
         if not predictions or not len(labels):
             raise DataError(
                 "no-predictions",
@@ -117,7 +117,7 @@ class HeldOutPredictions:
                 found=f"{counted(len(predictions), 'file')}, {counted(len(labels), 'label')}",
             )
         files = join_files(predictions, labels, folds, match)
-        warn_of_split_repeats(repeats, labels, files, folds)
+        warn_split_duplicates(duplicates, labels, files, folds)
         classes = common_count(files, labels)
         best = tuple(_top1(file, labels) for file in files)
         check_models(files, best, labels, classes)
@@ -130,6 +130,34 @@ class HeldOutPredictions:
         for file, of_file in zip(self.files, self.best, strict=True):
             best[file.repetitions, file.rows] = of_file
         return best
+
+
+def cleaning_of(
+    held_out: HeldOutPredictions,
+    *,
+    kept: npt.NDArray[np.bool_],
+    label_quality: npt.NDArray[np.float64],
+    suggested: npt.NDArray[np.int32],
+    reasons: tuple[str, ...],
+    noise: LabelNoise | None = None,
+) -> Cleaning:
+    """The images that are kept and dropped, with what is known of each label."""
+    labels = held_out.labels
+    cleaning = Cleaning(labels.images, labels.indices, kept, label_quality, suggested, reasons, labels.classes, noise)
+    lost = [labels.classes.label(class_id) for class_id, count, dropped in cleaning.by_class() if dropped == count]
+    if lost:
+        raise DataError(
+            "empty-class",
+            "no image of a class is kept",
+            allowed="some of each class",
+            found=f"none of {some(lost, most=3)} ({counted(len(lost), 'class', 'classes')} of {held_out.classes:,})",
+            fix="keep less certain labels, or remove such classes from the labels and the predictions",
+        )
+    much = [labels.classes.label(class_id) for class_id, *_ in cleaning.losing_much()]
+    if much:
+        text = f"more than a third is dropped of {some(much, most=3)}: look at these before you train without them"
+        warnings.warn(text, ReassessWarning, stacklevel=3)
+    return cleaning
 
 
 def _top1(file: HeldOutFile, labels: LabelSets) -> npt.NDArray[np.int32]:

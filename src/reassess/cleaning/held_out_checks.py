@@ -1,4 +1,4 @@
-"""Whether models and labels are of the same classes in the same order, before anything follows from what they say."""
+"""Checks that models and labels have the same classes in the same order, before they are compared."""
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,18 +24,18 @@ __all__ = [
     "exchanged_classes",
 ]
 
-_LEVEL = 1e-6  # of a sign test on the images of the exchanged classes; files have thousands of pairs of classes
+_LEVEL = 1e-6  # significance level of a sign test on exchanged classes; files have thousands of class pairs
 _Counts = Any  # a sparse array: scipy has no types
 
 
 def exchanged_classes(
     labels: Sequence[npt.NDArray[np.integer]], predicted: Sequence[npt.NDArray[np.integer]], classes: int
 ) -> tuple[int | None, dict[int, int]] | None:
-    """The number of a file that calls classes by one another's names, and what it calls each of these.
+    """The number of a file with exchanged classes, and the class that it predicts instead of each of them.
 
-    In such a file more images of a class are called another one than by its own name, and of that one again, until the
-    first comes round; in the other files together it is not so. Both are tested. If it is so in all files together, the
-    labels may be exchanged as well as the outputs, and no file is named.
+    In such a file, more images of a class are predicted as another class than as their own, images of that class as a
+    third one, and so on in a circle; in the other files together it is not so. Both are tested. If it is so in all
+    files together, the labels may be exchanged as well as the outputs, and no file is named.
 
     Examples
     --------
@@ -47,50 +47,50 @@ def exchanged_classes(
     total = sum(of_files[1:], start=of_files[0])
     for number, own in enumerate(of_files):
         others = total - own
-        for circle in _circles(_called(own)):
-            if _is_plain(_called_so(own, circle), _called_rightly(own, circle)) and _is_plain(
-                _called_rightly(others, circle), _called_so(others, circle)
+        for circle in _circles(_mistaken(own)):
+            if _is_plain(_as_others(own, circle), _as_labelled(own, circle)) and _is_plain(
+                _as_labelled(others, circle), _as_others(others, circle)
             ):
                 return number, circle
-    circles = _circles(_called(total))
-    plain = (circle for circle in circles if _is_plain(_called_so(total, circle), _called_rightly(total, circle)))
+    circles = _circles(_mistaken(total))
+    plain = (circle for circle in circles if _is_plain(_as_others(total, circle), _as_labelled(total, circle)))
     return next(((None, circle) for circle in plain), None)
 
 
 def _counts(labels: npt.NDArray[np.integer], predicted: npt.NDArray[np.integer], classes: int) -> _Counts:
-    """How many images of a label, the row, are called each class."""
+    """Images of each label, the row, by predicted class, the column."""
     named = predicted >= 0
     pairs = (labels[named], predicted[named])
     return sparse.csr_array((np.ones(len(pairs[0]), np.int64), pairs), shape=(classes, classes))
 
 
-def _called(counts: _Counts) -> dict[int, int]:
-    """The classes of which most images have another name than their own, and that name."""
+def _mistaken(counts: _Counts) -> dict[int, int]:
+    """Classes whose images are mostly predicted as another class, and that class."""
     most = np.asarray(counts.argmax(axis=1)).ravel()
     at_most = counts[np.arange(most.size), most]
     return {a: int(most[a]) for a in np.flatnonzero(at_most > counts.diagonal()).tolist()}
 
 
-def _circles(called: Mapping[int, int]) -> list[dict[int, int]]:
-    """Those that are called by one another's names."""
+def _circles(mistaken: Mapping[int, int]) -> list[dict[int, int]]:
+    """Circles of classes, each predicted as the next one."""
     circles, seen = [], set[int]()
-    for start in called:
+    for start in mistaken:
         path: list[int] = []
         at: int | None = start
         while at is not None and at not in seen:
             seen.add(at)
             path.append(at)
-            at = called.get(at)
+            at = mistaken.get(at)
         if at in path:
-            circles.append({a: called[a] for a in path[path.index(at) :]})
+            circles.append({a: mistaken[a] for a in path[path.index(at) :]})
     return circles
 
 
-def _called_so(counts: _Counts, circle: Mapping[int, int]) -> int:
+def _as_others(counts: _Counts, circle: Mapping[int, int]) -> int:
     return sum(int(counts[a, b]) for a, b in circle.items())
 
 
-def _called_rightly(counts: _Counts, circle: Iterable[int]) -> int:
+def _as_labelled(counts: _Counts, circle: Iterable[int]) -> int:
     return sum(int(counts[a, a]) for a in circle)
 
 
@@ -98,13 +98,13 @@ def _is_plain(more: int, fewer: int) -> bool:
     return more > fewer and mcnemar(more, fewer) < _LEVEL
 
 
-_LOOKED_AT = 5_000  # rows of a file at most, of which it is asked whether they agree with the labels at all
+_LOOKED_AT = 5_000  # rows of a file at most, to compare with the labels
 _SHOWN = 3  # classes without a label that a message names
-_MANY = 100  # images of which no model that was trained says the same
+_MANY = 100  # images; a trained model does not predict one class for all of them
 
 
 def common_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:
-    """The number of classes, which labels and outputs share."""
+    """The number of classes of labels and outputs."""
     counts, of_scores = [], {}
     for file in files:
         with at(file.name):
@@ -123,17 +123,17 @@ def common_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:
 
 
 def _refuse_unseen(labels: LabelSets, files: Sequence[HeldOutFile], classes: int) -> None:
-    """Refuse a class without a label, of which no model learns anything, and one without an output."""
+    """Refuse a class without a label, which no model can learn, and one without an output."""
     seen = np.unique(labels.indices)
     if seen.size < classes:
-        # The first few, as a class id may be 2^31 - 1.
+        # Only the first few, since a class id may be 2^31 - 1.
         unseen = np.setdiff1d(np.arange(min(classes, seen.size + _SHOWN)), seen)[:_SHOWN].tolist()
         raise DataError(
             "missing-classes",
-            "some some classes have no label",
+            "classes have no label",
             allowed=f"each of the {classes:,} classes is the label of an image",
             found=f"{some([labels.classes.label(class_id) for class_id in unseen])} ({classes - seen.size:,})",
-            fix="leave such classes out of the list of classes and of the predictions",
+            fix="remove such classes from the class list and the predictions",
         )
     for file in files:
         if file.predictions.columns is None or file.predictions.scores is None:
@@ -142,7 +142,7 @@ def _refuse_unseen(labels: LabelSets, files: Sequence[HeldOutFile], classes: int
         if silent:
             raise DataError(
                 "missing-classes",
-                "some some classes have no output",
+                "classes have no output",
                 where=file.name,
                 allowed=f"an output for each of the {classes:,} classes",
                 found=f"{some([labels.classes.label(class_id) for class_id in silent], most=3)} ({len(silent):,})",
@@ -153,7 +153,7 @@ def _refuse_unseen(labels: LabelSets, files: Sequence[HeldOutFile], classes: int
 def check_models(
     files: Sequence[HeldOutFile], best: tuple[npt.NDArray[np.int32], ...], labels: LabelSets, classes: int
 ) -> None:
-    """Refuse models that say nothing of the labels, by the most probable class of each row of each file."""
+    """Refuse models unrelated to the labels, by the most probable class of each row of each file."""
     _refuse_one_class(best, labels)
     for file, top1 in zip(files, best, strict=True):
         with at(file.name):
@@ -162,14 +162,14 @@ def check_models(
 
 
 def _refuse_one_class(best: tuple[npt.NDArray[np.int32], ...], labels: LabelSets) -> None:
-    """Refuse models that say the same of every image, from which nothing follows of its label."""
+    """Refuse models that predict one class for every image."""
     said, wanted = np.unique(np.concatenate(best)), np.unique(labels.indices)
     if said.size == 1 and wanted.size > 1 and len(labels) >= _MANY:
         called = labels.classes.label(int(said[0])) if said[0] >= 0 else "none"
         raise DataError(
             "constant-predictions",
             "held-out predictions are the same for every image",
-            allowed=f"models that tell the {wanted.size:,} classes apart",
+            allowed=f"models that distinguish the {wanted.size:,} classes",
             found=f"class {called} for all {counted(len(labels), 'image')}",
             fix="check the scores, and that the models were trained",
         )
@@ -178,13 +178,13 @@ def _refuse_one_class(best: tuple[npt.NDArray[np.int32], ...], labels: LabelSets
 def _refuse_exchanged(
     files: Sequence[HeldOutFile], best: tuple[npt.NDArray[np.int32], ...], labels: LabelSets, classes: int
 ) -> None:
-    """Refuse a file in which classes have one another's names."""
+    """Refuse a file with exchanged classes."""
     found = exchanged_classes([labels.indices[file.rows] for file in files], best, classes)
     if found is None:
         return
     number, called = found
     name = labels.classes.label
-    words = some([f"most images of {name(a)} are called {name(b)}" for a, b in called.items()], most=3)
+    words = some([f"most images of {name(a)} are predicted as {name(b)}" for a, b in called.items()], most=3)
     if number is None:
         text = f"{words}: either the labels of these classes or the outputs of the models are exchanged"
         warnings.warn(text, ReassessWarning, stacklevel=4)
@@ -195,7 +195,7 @@ def _refuse_exchanged(
         where=files[number].name,
         allowed="one class order, as models of one training set have",
         found=words,
-        fix="give the classes of its outputs in their order (--classes FILE=F)",
+        fix="give the classes of its outputs in their order",
     )
 
 

@@ -1,4 +1,4 @@
-"""Files of held-out predictions: which images each holds, so that every image is held out equally often."""
+"""Files of held-out predictions: the images of each, so that every image is held out equally often."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -13,35 +13,23 @@ from reassess.core.folds import Folds
 from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
-from reassess.errors import DataError, ReassessWarning, at
+from reassess.errors import DataError, Fix, ReassessWarning, at
 from reassess.evaluation.probabilities import ScoreKind, kind_of_scores
 from reassess.text import counted, some, together
 
-__all__ = ["HeldOutFile", "join_files", "warn_of_split_repeats"]
+__all__ = ["HeldOutFile", "join_files", "warn_split_duplicates"]
 
 _Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class HeldOutFile:
-    """Held-out predictions of some of the images.
+    """Held-out predictions of some of the images."""
 
-    Parameters
-    ----------
-    name
-        What the file is called, for messages.
-    predictions
-        What the model says, in the classes of the labels.
-    rows
-        int64, shape (N,): which image of the labels each row of the predictions is.
-    repetitions
-        int64, shape (N,): how many files before this one hold the image.
-    """
-
-    name: str
-    predictions: Predictions
-    rows: _Ints
-    repetitions: _Ints
+    name: str  # of the file, for messages
+    predictions: Predictions  # of the model, in the classes of the labels
+    rows: _Ints  # (N,): position of each row's image in the labels
+    repetitions: _Ints  # (N,): number of earlier files with the image
 
     @cached_property
     def kind(self) -> ScoreKind | None:
@@ -69,15 +57,15 @@ def join_files(
     return tuple(files)
 
 
-def warn_of_split_repeats(
-    repeats: Sequence[Sequence[str]], labels: LabelSets, files: Sequence[HeldOutFile], folds: Sequence[Folds]
+def warn_split_duplicates(
+    duplicates: Sequence[Sequence[str]], labels: LabelSets, files: Sequence[HeldOutFile], folds: Sequence[Folds]
 ) -> None:
-    """Say how many groups of images that show the same are in several folds."""
-    if not repeats:
+    """Warn of groups of duplicates in several folds."""
+    if not duplicates:
         return
     parts = [of_repetition.of(labels.images) for of_repetition in folds] or _files_of_images(files, labels)
     split = []
-    for group in repeats:
+    for group in duplicates:
         check_several(group, what="names of images")
         rows = labels.find(tuple(group))
         rows = rows[rows >= 0]
@@ -86,8 +74,9 @@ def warn_of_split_repeats(
     if split:
         names = together([labels.images[row] for row in split[0][:2].tolist()])
         text = f"{counted(len(split), 'group')} of duplicates in several folds, such as {names}"
-        advice = "a model knows the label of each image whose copy it was trained on: make the folds with --repeats"
-        warnings.warn(f"{text}; {advice}", ReassessWarning, stacklevel=3)
+        advice = "a model knows the label of each image whose copy it was trained on"
+        fix = Fix("make the folds with {duplicates}", duplicates="GROUPS")
+        warnings.warn(ReassessWarning(f"{text}; {advice}", fix), stacklevel=3)
 
 
 def _files_of_images(files: Sequence[HeldOutFile], labels: LabelSets) -> list[_Ints]:
@@ -98,7 +87,7 @@ def _files_of_images(files: Sequence[HeldOutFile], labels: LabelSets) -> list[_I
             "folds are unknown",
             allowed="folds, or files of one fold each, to look for duplicates in several folds",
             found="files that hold all images",
-            fix="give the folds (--folds)",
+            fix="give the folds",
         )
     numbers = np.zeros((1 + max(int(file.repetitions.max(initial=0)) for file in files), len(labels)), np.int64)
     for number, file in enumerate(files):
@@ -124,7 +113,7 @@ def _rows(name: str, predictions: Predictions, labels: LabelSets, match: Match) 
             where=name,
             allowed=f"names such as {some(labels.images, most=1)}",
             found=f"{some(lost, most=3)} ({len(lost):,} of {len(rows):,})",
-            fix="leave them out, or give the labels of all images",
+            fix="remove these images, or give their labels too",
         )
     return rows
 
@@ -164,7 +153,7 @@ def _uneven(labels: LabelSets, files: list[HeldOutFile], held: _Ints) -> DataErr
             "images are not in any file",
             allowed=f"held-out predictions of all {len(labels):,} images",
             found=found,
-            fix="give the files of all folds, or leave images without predictions out of the labels",
+            fix="give the files of all folds, or remove images without predictions from the labels",
         )
     holding = [file.name for file in files if often in file.rows]
     return DataError(
@@ -173,7 +162,7 @@ def _uneven(labels: LabelSets, files: list[HeldOutFile], held: _Ints) -> DataErr
         where=together(holding[:3]),
         allowed="each image once, or in each repetition once",
         found=f"image {labels.images[often]} {_times(most)}; {found} {_times(fewest)}",
-        fix="leave one of the files out, or give the files that are missing",
+        fix="remove one of the files, or add the missing ones",
     )
 
 

@@ -1,12 +1,12 @@
-"""How labels come about from true classes, estimated together with the calibration of the model that was held out.
+"""A model of label noise, estimated together with the calibration of the held-out model.
 
-**The model.** An image's true class is t with the calibrated probability s_t, proportional to q_t^b exp(c_t): q is what
-the model says of the image when it is held out, b sharpens, and c are biases of classes. The label is j with
+**The model.** An image's true class is t with the calibrated probability s_t, proportional to q_t^b exp(c_t): q is the
+held-out prediction, b sharpens, and c are biases of classes. The label is j with
 probability A_tj s_j^g / sum over k of A_tk s_k^g: a matrix of mistakes, pulled towards classes that the image looks
-like. Without the pull g, mistakes depend on the true class alone.
+like. Without the pull g, mistakes depend only on the true class.
 
-EM finds A and c given b and g. Each row of A is smoothed by one label for each class, of which as many are right as
-there are on average: so there are never many more numbers to find than labels.
+EM finds A and c given b and g. Each row of A is smoothed by one label for each class, with the average share of correct
+ones: so there are never many more numbers to find than labels.
 """
 
 import math
@@ -27,68 +27,44 @@ __all__ = ["PULL", "Expectation", "NoiseModel", "fit_noise"]
 
 _Floats = npt.NDArray[np.float64]
 _FLOOR = 0.01  # of an even chance: the least probability that pulls
-_CHUNK, _CHUNKS = 1 << 14, 16  # images at most, while there are no more chunks than the number
+_CHUNK, _CHUNKS = 1 << 14, 16  # images per chunk, and chunks, at most
 _TOLERANCE = 1e-6  # of the mean log-likelihood
 _MOST_STEPS = 200
-_START = 0.8  # share of right labels
+_START = 0.8  # share of correct labels
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """What one step of EM finds: counts over images, and the posterior of each image.
+    """The E-step: counts over images, and the posterior of each image."""
 
-    Parameters
-    ----------
-    counts, exposure
-        float64, shape (classes, classes): expected number of images of a true class, the row, with a label, the
-        column; and what counts are divided by for the next matrix.
-    chances, truths
-        float64, shape (classes,): sums of calibrated probabilities and of posteriors.
-    logs, right
-        float64, shape (images,): log-probability of the label, and the probability that it is right.
-    likeliest
-        int32, shape (images,): the most probable class.
-    """
-
-    counts: _Floats
-    exposure: _Floats
-    chances: _Floats
-    truths: _Floats
-    logs: _Floats
-    right: _Floats
-    likeliest: npt.NDArray[np.int32]
+    counts: _Floats  # (classes, classes): expected number of images of a true class, the row, with a label, the column
+    exposure: _Floats  # (classes, classes): what counts are divided by for the next matrix
+    chances: _Floats  # (classes,): sums of calibrated probabilities
+    truths: _Floats  # (classes,): sums of posteriors
+    logs: _Floats  # (images,): log-probability of the label
+    correct: _Floats  # (images,): probability that the label is correct
+    likeliest: npt.NDArray[np.int32]  # (images,): the most probable class
 
     def of_rows(self, rows: npt.NDArray[np.integer]) -> "Expectation":
-        """The posterior of some images; counts stay those of all."""
-        return replace(self, logs=self.logs[rows], right=self.right[rows], likeliest=self.likeliest[rows])
+        """The posterior of some images, with the counts of all."""
+        return replace(self, logs=self.logs[rows], correct=self.correct[rows], likeliest=self.likeliest[rows])
 
 
 @dataclass(frozen=True)
 class NoiseModel:
-    """The parameters: see the head of this module.
+    """The parameters: see the head of this module."""
 
-    Parameters
-    ----------
-    sharpening, pull
-        b and g.
-    biases
-        float64, shape (classes,): c.
-    noise
-        float64, shape (classes, classes): A; rows add up to 1.
-    smoothing
-        How many labels of each true class are added when A is estimated: as many right ones as there are on average,
-        and the others of any class.
-    """
-
-    sharpening: float
-    pull: float
-    biases: _Floats
-    noise: _Floats
+    sharpening: float  # b
+    pull: float  # g
+    biases: _Floats  # (classes,): c
+    noise: _Floats  # (classes, classes): A; rows add up to 1
+    # Labels of each true class that are added to estimate A: as many correct ones as there are on average, the others
+    # of any class.
     smoothing: float
 
     @classmethod
     def start(cls, classes: int, *, pull: float) -> "NoiseModel":
-        """Labels of which most are right, and a model that is calibrated."""
+        """Start with mostly correct labels and a calibrated model."""
         noise = np.full((classes, classes), (1 - _START) / max(1, classes - 1))
         np.fill_diagonal(noise, _START if classes > 1 else 1.0)
         return cls(1.0, pull, np.zeros(classes), noise, float(classes))
@@ -137,7 +113,7 @@ class NoiseModel:
                 exposure += exposure_of_part
                 per_class += image
         chances, truths, shared, of_others = per_class
-        if others:  # true classes that are no candidates: any but the label
+        if others:  # true classes that are not candidates: any except the label
             spread = of_others / (classes - 1)
             counts += spread
             counts[np.diag_indices(classes)] -= spread

@@ -1,8 +1,12 @@
-"""Which images to keep: those whose label is probably right, by what models say of them when they are held out."""
+"""The posterior rule: the probability that each label is correct, and warnings about the models.
+
+A matrix of mistakes, the shares of the true classes, and a calibration of the model are estimated together. It is
+assumed that the model's mistakes and those of the labels are independent, except for a pull of both towards what an
+image looks like. See docs/cleaning.md for how far that holds.
+"""
 
 import math
 import warnings
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,118 +14,54 @@ import numpy.typing as npt
 from reassess.aggregation.golden import Golden
 from reassess.cleaning.checked_labels import corrected, known_labels
 from reassess.cleaning.class_candidates import ClassCandidates
-from reassess.cleaning.held_out import HeldOutPredictions
+from reassess.cleaning.held_out import HeldOutPredictions, cleaning_of
 from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.cleaning.noise_model import NoiseModel, fit_noise
-from reassess.cleaning.other_rules import cleaning_of
-from reassess.core.checks import check_number, check_type
 from reassess.core.cleaning import Cleaning, LabelNoise
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError, ReassessWarning
 from reassess.evaluation.probabilities import probability_blocks
 
-__all__ = ["USUAL_KEEP", "CleaningMethod", "clean_by_posterior"]
+__all__ = ["by_posterior"]
 
-CleaningMethod = Literal["posterior", "consistent", "confident"]
-USUAL_KEEP = 0.5
 _FEW, _MUCH = 0.5, 0.3  # labels that are first, and wrong labels: mistakes of poor models were seen to count as these
 _OFTEN, _HARDLY = 0.1, 1 / 8  # images whose label is not first, and how many of these have a wrong label at least
 _UNSURE_PART, _UNSURE, _TOO_GOOD = 0.1, 0.8, 0.98  # images that models are least sure of: part, certainty, labels
-_MANY, _LOOKED_AT = 100, 5_000  # images, of fewer nothing is said; rows of a file at most
+_MANY, _LOOKED_AT = 100, 5_000  # images: no warnings about fewer; rows of a file at most
 _TOO_SURE, _SOME, _PERFECT = 0.6, 0.06, 0.999  # sharpening, and mistakes, of poor models; labels that are first
 _PART_NEVER_SURE, _SURE_CLASS, _A_FEW = 0.25, 0.95, 20  # classes; certainty of their surest images; images of a class
 _SURE = 0.9999
 _Floats = npt.NDArray[np.float64]
 
 
-def clean_by_posterior(
-    held_out: HeldOutPredictions,
-    *,
-    keep: float = USUAL_KEEP,
-    precision: float | None = None,
-    checked: Golden | None = None,
-    seed: int = 0,
+def by_posterior(
+    held_out: HeldOutPredictions, *, threshold: float, precision: float | None, checked: Golden | None, seed: int
 ) -> Cleaning:
-    """Keep an image if its label is probably right.
-
-    A matrix of mistakes, the shares of the true classes, and a calibration of the model are estimated together; it is
-    assumed that the model's mistakes and those of the labels are independent, but for a pull of both towards what an
-    image looks like. See `docs/cleaning.md` for how far that holds.
-
-    Parameters
-    ----------
-    held_out
-        Scores; of several repetitions or models, the mean logarithm of the probabilities counts.
-    keep
-        The least probability that the label is right, in [0, 1].
-    precision
-        In place of `keep`: keep as many images as possible, the likeliest labels first, so that this share of the kept
-        labels is expected to be right; in [0, 1].
-    checked
-        Whether the label of an image, as a pair of image and class, is valid: of a random sample of images that people
-        looked at. The estimated share of wrong labels is then corrected by it, and gets an interval.
-    seed
-        Of the sample of images on which the calibration is found, where there are more than 50,000.
-
-    Raises
-    ------
-    DataError
-        A file holds ids alone; a number is out of range; no checked pair is the label of an image; the precision cannot
-        be reached; or no image of a class is kept.
-
-    Warns
-    -----
-    ReassessWarning
-        A class loses more than a third of its images; scores are outputs of sigmoids, or the best class alone; or,
-        without `checked`, the models look poor, or as if they had been trained on the images that they judge.
-
-    Examples
-    --------
-    >>> from reassess import LabelSets, Predictions
-    >>> labels = LabelSets.from_lists([f"{i}.png" for i in range(300)], [[i % 3] for i in range(300)])
-    >>> says = np.eye(3)[np.arange(300) % 3] * 0.9 + 0.1 / 3
-    >>> says[0] = [0.01, 0.01, 0.98]  # which is labelled 0
-    >>> held_out = HeldOutPredictions.of({"model": Predictions.from_scores(says, labels.images)}, labels)
-    >>> cleaning = clean_by_posterior(held_out)
-    >>> np.flatnonzero(~cleaning.kept), cleaning.suggested[0]
-    (array([0]), np.int32(2))
-
-    Notes
-    -----
-    After Dawid and Skene, "Maximum Likelihood Estimation of Observer Error-Rates Using the EM Algorithm" (1979), with
-    the model in the place of one rater and the label of the other; the calibration and the pull are our own.
-    """
-    check_type(held_out, HeldOutPredictions, what="the held-out predictions", fix="HeldOutPredictions.of(...)")
-    check_number(keep, 0, 1, what="least probability that a label is right")
-    if precision is not None:
-        check_number(precision, 0, 1, what="share of right labels among the kept ones")
-    if checked is not None:
-        check_type(checked, Golden, what="the checked labels", fix="checked_truth(ANSWERS)")
-    check_number(seed, 0, what="seed", whole=True)
+    """Keep an image if its label is probably correct."""
     by_name = np.array(sorted(range(len(held_out.labels)), key=image_keys(held_out.labels.images).__getitem__))
     images = ClassCandidates.of(held_out).of_rows(by_name)  # so that the order of the labels changes nothing
     known = known_labels(held_out, checked)
     _warn_of_scores(held_out)
     model, found = fit_noise(images, seed=seed)
     if checked is None:
-        _warn_of_models(images, model, 1 - float(found.right.mean()))
-    p_right, suggested = np.empty(by_name.size), np.empty(by_name.size, np.int32)
-    p_right[by_name], suggested[by_name] = found.right, found.likeliest
+        _warn_of_models(images, model, 1 - float(found.correct.mean()))
+    label_quality, suggested = np.empty(by_name.size), np.empty(by_name.size, np.int32)
+    label_quality[by_name], suggested[by_name] = found.correct, found.likeliest
     of_checked = None
     if checked is not None:
-        p_right, of_checked = corrected(p_right, known)
+        label_quality, of_checked = corrected(label_quality, known)
         labels = held_out.labels.indices
         suggested = np.where(known > 0, labels, np.where((known < 0) & (suggested == labels), -1, suggested))
-    least = keep if precision is None else _least_for(precision, p_right)
-    kept = p_right >= least
+    least = threshold if precision is None else _least_for(precision, label_quality)
+    kept = label_quality >= least
     return cleaning_of(
         held_out,
         kept=kept,
-        p_right=p_right,
+        label_quality=label_quality,
         suggested=suggested,
         reasons=_reasons(held_out, known, kept, suggested),
         noise=LabelNoise(
-            share=float(1 - p_right.mean()),
+            share=float(1 - label_quality.mean()),
             counts=found.counts,
             sharpening=model.sharpening,
             classes=held_out.labels.classes,
@@ -131,7 +71,7 @@ def clean_by_posterior(
 
 
 def _warn_of_scores(held_out: HeldOutPredictions) -> None:
-    """Say if a file has outputs of sigmoids, or the best class alone."""
+    """Warn if a file has outputs of sigmoids, or only the best class."""
     certain = [_is_certain(file) for file in held_out.files]
     least = 0 if all(certain) and len(held_out.labels) >= _MANY else _MANY  # a fold may be certain by chance
     for file, is_certain in zip(held_out.files, certain, strict=True):
@@ -139,7 +79,7 @@ def _warn_of_scores(held_out: HeldOutPredictions) -> None:
             text = "scores are in [0, 1] and do not add up to 1, like outputs of sigmoids, so too few labels seem wrong"
             advice = "give logits, or probabilities that add up to 1"
         elif is_certain and file.rows.size >= least:
-            text = "one class of each image has probability 1, so right labels are dropped wherever the model is wrong"
+            text = "one class of each image has probability 1, so correct labels are dropped if the model is wrong"
             advice = "give probabilities of all classes, or use the method consistent"
         else:
             continue
@@ -196,9 +136,9 @@ def _classes_never_sure(images: ClassCandidates, model: NoiseModel) -> int:
     return sum(certainty < _SURE_CLASS for certainty in surest)
 
 
-def _least_for(precision: float, p_right: _Floats) -> float:
+def _least_for(precision: float, label_quality: _Floats) -> float:
     """The least probability of the longest list, the likeliest first, whose mean reaches a precision."""
-    ordered = np.sort(p_right)[::-1]
+    ordered = np.sort(label_quality)[::-1]
     reached = np.cumsum(ordered) / np.arange(1, ordered.size + 1) >= precision
     last = np.append(ordered[1:] != ordered[:-1], True)  # equal ones are kept together
     rows = np.flatnonzero(reached & last)

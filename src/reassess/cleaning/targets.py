@@ -6,8 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_known, check_number
-from reassess.core.kinds import check_kind
+from reassess.core.checks import check_known, check_number, check_type
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.core.training_targets import Loss, TrainingTargets
@@ -30,18 +29,18 @@ def training_targets(
 ) -> TrainingTargets:
     """Targets to train a model on.
 
-    An image without a valid class has no target: it is left out, and counted in a warning and in `left_out`.
+    An image without a valid class has no target: it is listed in `without_target`, and a warning counts it.
 
     Parameters
     ----------
     labels
-        Label sets; or, for ``scores``, scores, of which a class without one counts as 0.
+        Label sets; or, for ``scores``, scores; a class without a score counts as 0.
     kind
         ``multi-hot``: 1 for each valid class, for a sigmoid loss. ``uniform``: 1/n for each of the n valid classes, for
         a soft-max loss. ``scores``: for a sigmoid loss, P(class valid) as it is, since each class is a question of its
         own; for a soft-max loss, divided by the sum of the image, since it asks which one class it is.
     loss
-        ``sigmoid`` or ``soft-max``; needed for ``scores``, of which both can be made.
+        ``sigmoid`` or ``soft-max``; needed for ``scores``, which can be used for both.
     smoothing
         A share s, 0 to 1, that is taken from what the labels say: y becomes (1 - s) y + s/2 for a sigmoid loss, which
         has two outcomes for each class, and (1 - s) y + s/C for a soft-max loss of C classes.
@@ -76,7 +75,7 @@ def training_targets(
     Multi-hot targets for a sigmoid loss: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 6.
     """
     check_known([kind], get_args(TargetKind), thing="kind of target")
-    check_kind(Scores if kind == "scores" else LabelSets, labels)
+    check_type(Scores if kind == "scores" else LabelSets, labels)
     loss = _loss(kind, loss)
     check_number(smoothing, 0, 1, what="smoothing")
     images, indptr, ids, values = _of_scores(labels) if isinstance(labels, Scores) else _of_sets(labels)
@@ -93,10 +92,10 @@ def training_targets(
     of_kept = np.repeat(kept, sizes)
     shares = values[of_kept] / (np.repeat(sums[kept], sizes[kept]) if loss == "soft-max" else 1)
     background = smoothing / (classes if loss == "soft-max" else 2)
-    left_out = tuple(images[row] for row in np.flatnonzero(~kept).tolist())
-    if left_out:
-        text = f"{len(left_out):,} of {counted(len(images), 'image')} without a valid class left out: "
-        warnings.warn(f"{text}{some(left_out, most=3)}", ReassessWarning, stacklevel=2)
+    without_target = tuple(images[row] for row in np.flatnonzero(~kept).tolist())
+    if without_target:
+        text = f"{len(without_target):,} of {counted(len(images), 'image')} without a valid class get no target: "
+        warnings.warn(f"{text}{some(without_target, most=3)}", ReassessWarning, stacklevel=2)
     return TrainingTargets(
         images=tuple(images[row] for row in np.flatnonzero(kept).tolist()),
         indptr=np.concatenate([[0], np.cumsum(sizes[kept])]),
@@ -105,7 +104,7 @@ def training_targets(
         background=background,
         classes=classes,
         loss=loss,
-        left_out=left_out,
+        without_target=without_target,
     )
 
 
@@ -119,7 +118,7 @@ def _loss(kind: TargetKind, given: Loss | None) -> Loss:
             "loss-needed",
             "loss is missing: scores can become targets of both losses",
             allowed=" or ".join(f"loss={loss!r}" for loss in get_args(Loss)),
-            fix="say for which",
+            fix="give the loss",
         )
     if own is not None and given not in (None, own):
         raise DataError("wrong-loss", f"{kind} targets do not fit this loss", allowed=own, found=given)

@@ -13,47 +13,28 @@ import click
 
 from reassess import __version__
 from reassess.cli.fixes import error_in_options, warning_in_options
-from reassess.cli.help_pages import LazyGroup
+from reassess.cli.help_pages import COMMANDS, ENVIRONMENT, OPTIONS, LazyGroup
 from reassess.cli.screen import say
 from reassess.errors import DataError, OutputError, ReassessError, ReassessWarning
 
-__all__ = ["COMMANDS", "app", "main"]
-
-COMMANDS = {
-    "aggregate": "Make scores of votes.",
-    "annotate": "Let people answer questions: make a campaign, invite people, and export what they say.",
-    "clean": "Choose the training images that are worth keeping.",
-    "compare": "Compare models on the same images.",
-    "curve": "Measure precision and recall of scores, and choose a threshold.",
-    "data": "List, find and fetch the known data files, and check a benchmark.",
-    "evaluate": "Measure models against re-assessed labels.",
-    "folds": "Part images into folds, as many of each class in each, to hold out one after another.",
-    "labels": "Cut label sets from scores, show what changed between two, or how far several agree.",
-    "leaderboard": "Compare ReaL accuracy, or that by other labels, with original accuracy over many models.",
-    "plot": "Draw one chart of the report.",
-    "predict": "Run models on images, and write what they predict.",
-    "propose": "Propose the classes about which raters should be asked.",
-    "questions": "List the predicted pairs that nobody was asked about.",
-    "raters": "Measure how far each rater can be relied on.",
-    "report": "Put all about some models on one page.",
-    "scan": "Find images that repeat one another, and those that are unreadable, empty or tiny.",
-    "show": "Show all that is known of one image.",
-    "status": "Show the state of a campaign, and what is next.",
-    "tasks": "Group questions into tasks for raters, and say what it takes to answer them.",
-}
+__all__ = ["app", "main"]
 
 
 @click.group(
     cls=LazyGroup,
     package="reassess.cli.commands",
-    lines=COMMANDS,
+    sections=COMMANDS,
+    notes={
+        "Common options": {**{f"--{name}": line for name, line in OPTIONS.items()}, "-h, --help": "Show help."},
+        "Environment": ENVIRONMENT,
+    },
     docs="README.md",
-    examples=["reassess data fetch imagenet-real imagenet-original", "reassess evaluate a.npz b.npz"],
+    examples=["reassess fetch imagenet-real imagenet-original", "reassess evaluate a.npz b.npz"],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, "--version", package_name="reassess")
 def app() -> None:
-    """Are the labels of an image-classification benchmark right, and how good is a model, judged by labels that are?"""
+    """Find wrong labels in an image benchmark, and measure models by better ones."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

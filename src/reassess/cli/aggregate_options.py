@@ -1,6 +1,6 @@
 """From votes to scores, by a method and its options: what `reassess aggregate` does, and others on the way."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -9,9 +9,9 @@ from typing import Any
 import click
 import numpy as np
 
-from reassess.aggregation.aggregate import Aggregation, by_calibration, by_em, by_majority, by_mean, by_recipe
-from reassess.aggregation.default_method import by_default
+from reassess.aggregation.aggregate import AUTO, METHODS, aggregate, parse_method
 from reassess.aggregation.golden_items import golden_answers, with_golden_votes
+from reassess.aggregation.methods import Aggregation
 from reassess.cli.common import Call
 from reassess.cli.part_inputs import (
     NONE,
@@ -22,51 +22,40 @@ from reassess.cli.part_inputs import (
     read_classes_of,
     refuse_two_kinds,
 )
-from reassess.core.benchmark import IMAGENET, REAL_RECIPE, Benchmark
+from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.common_classes import Classed
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.data.loading import load_original, load_votes
-from reassess.formats.archives import MAX_BYTES
 
 __all__ = ["METHODS", "OF_METHODS", "PRESETS", "MadeScores", "make_scores"]
 
 PRESETS = {"imagenet-real": IMAGENET}
-# The options that a method has a use for: any other is an error, so that none is ignored silently.
-_USED = {
-    "imagenet-real": ("golden", "rater_golden", "golden_at_least", "original", "pooling", "smoothing", "model"),
-    "calibrated": ("truths", "golden", "rater_golden", "golden_at_least", "original", "pooling", "smoothing", "model"),
-    "em": ("truths", "golden", "rater_golden", "golden_at_least", "pooling", "smoothing", "model"),
-    "mean": ("rater_golden",),
-    "majority": ("rater_golden",),
+# The arguments of `aggregate` that options stand for. Any option that a method does not take is an error.
+_ARGUMENTS = {
+    "truths": "truths_are_answers",
+    "golden": "experts",
+    "rater_golden": "rater_golden",
+    "golden_at_least": "at_least",
+    "original": "original",
+    "pooling": "pooling",
+    "smoothing": "smoothing",
 }
-OF_METHODS = tuple(dict.fromkeys(option for options in _USED.values() for option in options))
-# The golden answers without which a method cannot be.
-_NEEDED = {"imagenet-real": ("golden", "rater-golden"), "calibrated": ("golden",)}
+OF_METHODS = (*_ARGUMENTS, "model")
 
 
 @dataclass(frozen=True)
 class MadeScores:
-    """What came of votes.
+    """The raters' votes, all votes that count, and what a method computed from them."""
 
-    Parameters
-    ----------
-    method
-        The method or preset.
-    votes
-        The raters' votes.
-    rated
-        The same, and their golden votes on golden items that have no others.
-    aggregation
-        What the method made of `rated`.
-    """
-
-    method: str
     votes: Votes
-    rated: Votes
+    rated: Votes  # also golden votes, on golden items that have no others
     aggregation: Aggregation
+
+    @property
+    def method(self) -> str:
+        """The name of the method."""
+        return parse_method(self.aggregation.method)[0]
 
     @property
     def by_golden_votes(self) -> int:
@@ -81,9 +70,6 @@ def make_scores(
     asked: str | None,
     given: dict[str, Any],
     *,
-    answers: Sequence[Id] | None = None,
-    match: Match | None = None,
-    max_bytes: int = MAX_BYTES,
     check: Callable[[Votes], object] = lambda _: None,
 ) -> MadeScores:
     """Read the votes and whatever else a method takes, and make scores of them."""
@@ -92,21 +78,21 @@ def make_scores(
     _refuse_unused(name, given, benchmark)
     classes = read_classes_of(call, benchmark) if benchmark.folder else None
     path = needed_part(call, benchmark, "votes", votes)
-    order = answers or benchmark.answers
-    main = load_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
+    order = call.reading.answers or benchmark.answers
+    main = load_votes(path, answers=order, classes=classes)
     if asked is None and main.anonymous and not any(value is not None for value in given.values()):
         name = "majority"  # no option asks for a rater model, which counts without raters do not give
     read: dict[str, tuple[Path, Classed]] = {"votes": (path, main)}
-    load = partial(load_votes, answers=order or golden_answers(main), classes=classes, max_bytes=max_bytes)
+    load = partial(load_votes, answers=order or golden_answers(main), classes=classes)
     for part, place in _further_parts(call, benchmark, name, given).items():
         read[part] = place, load_original(place, classes=classes) if part == "original" else load(place)
     refuse_two_kinds(read)
-    parts = joined_parts(read, matched(benchmark, match), classes)
+    parts = joined_parts(read, matched(call, benchmark), classes)
     rated = with_golden_votes(parts["votes"], parts.get("rater-golden"), parts.get("golden"))
     check(rated)
     is_default = asked is None and name not in PRESETS and not main.anonymous
-    made = (_default if is_default else METHODS[name])(parts | {"votes": rated}, given)
-    return MadeScores(made.facts.get("method", name), parts["votes"], rated, made)
+    made = _aggregate(AUTO if is_default else name, name, parts | {"votes": rated}, given)
+    return MadeScores(parts["votes"], rated, made)
 
 
 def _without_none(benchmark: Benchmark, given: dict[str, Any]) -> Benchmark:
@@ -132,65 +118,51 @@ def _further_parts(call: Call, benchmark: Benchmark, name: str, given: dict[str,
     """The other files that a method takes: as given, or the benchmark's; original labels are a preset's by default."""
     places: dict[str, Path | None] = {}
     for part in ("golden", "rater-golden"):
-        if part.replace("-", "_") not in _USED[name]:
+        if not _takes(name, part.replace("-", "_")):
             continue
         of_part = given[part.replace("-", "_")]
-        if part == "rater-golden" and name not in _NEEDED:  # no rater is measured on it: it is not fetched
+        if part == "rater-golden" and not _needs(name):  # no rater is measured on it: it is not fetched
             places[part] = find_part(call, benchmark, part, of_part)
         elif (source := benchmark.sources.get(part) if of_part is None else of_part) is not None:
             places[part] = call.resolve(part, source)
-    if "golden" not in _USED[name] and places.get("rater-golden") is not None:  # which says what golden images lack
+    if not _takes(name, "golden") and places.get("rater-golden") is not None:  # which says what golden images lack
         places["golden"] = find_part(call, benchmark, "golden", None)
     if name in PRESETS or given["original"] is not None:
         places["original"] = find_part(call, benchmark, "original", given["original"])
     return {part: place for part, place in places.items() if place is not None}
 
 
+def _takes(name: str, option: str) -> bool:
+    """Whether a method takes an option; golden votes of raters may count as votes for every method."""
+    arguments = METHODS[name].options
+    return option == "rater_golden" or _ARGUMENTS.get(option, "pooling") in arguments  # --model writes what is pooled
+
+
+def _needs(name: str) -> tuple[str, ...]:
+    """The golden answers that a method cannot be without."""
+    return ("golden",) if "experts" in METHODS[name].needs else ()
+
+
 def _refuse_unused(name: str, given: dict[str, Any], benchmark: Benchmark) -> None:
-    unused = [option for option, value in given.items() if value is not None and option not in _USED[name]]
+    unused = [option for option, value in given.items() if value is not None and not _takes(name, option)]
     if unused:
         raise click.UsageError(f"{name} has no use for --{unused[0].replace('_', '-')}.")
-    for part in _NEEDED.get(name, ()):
+    for part in _needs(name):
         if given[part.replace("-", "_")] is None and part not in benchmark.sources:
             raise click.UsageError(f"{name} measures raters on golden answers: give --{part}.")
 
 
-def _preset(parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
-    changed = {"experts_at_least": given["golden_at_least"], **{name: given[name] for name in ("pooling", "smoothing")}}
-    recipe = replace(REAL_RECIPE, **{rule: value for rule, value in changed.items() if value is not None})
-    return by_recipe(parts["votes"], parts["golden"], parts["rater-golden"], parts.get("original"), recipe=recipe)
-
-
-def _calibrated(parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
-    votes, experts, rater_golden = parts["votes"], parts["golden"], parts.get("rater-golden")
-    options = _options(votes, given)
-    return by_calibration(votes, experts, rater_golden=rater_golden, original=parts.get("original"), **options)
-
-
-def _em(parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
-    votes, experts, rater_golden = parts["votes"], parts.get("golden"), parts.get("rater-golden")
-    return by_em(votes, experts=experts, rater_golden=rater_golden, **_options(votes, given))
-
-
-def _default(parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
-    votes, experts, rater_golden = parts["votes"], parts.get("golden"), parts.get("rater-golden")
-    options = _options(votes, given)
-    return by_default(votes, experts=experts, rater_golden=rater_golden, original=parts.get("original"), **options)
-
-
-def _options(votes: Votes, given: dict[str, Any]) -> dict[str, Any]:
+def _aggregate(method: str, name: str, parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
+    """Scores by a method, or by the default one, which takes what the named one does."""
+    votes = parts["votes"]
     truths = given["truths"] or ("valid" if isinstance(votes.items, Questions) else "answers")
-    return {
+    options = {
+        "experts": parts.get("golden"),
+        "rater_golden": parts.get("rater-golden"),
+        "original": parts.get("original"),
         "truths_are_answers": truths == "answers",
         "at_least": given["golden_at_least"],
-        **{name: given[name] for name in ("pooling", "smoothing") if given[name] is not None},
+        "pooling": given["pooling"],
+        "smoothing": given["smoothing"],
     }
-
-
-METHODS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Aggregation]] = {
-    "imagenet-real": _preset,
-    "calibrated": _calibrated,
-    "em": _em,
-    "mean": lambda parts, _: by_mean(parts["votes"]),
-    "majority": lambda parts, _: by_majority(parts["votes"]),
-}
+    return aggregate(votes, method, **{key: value for key, value in options.items() if key in METHODS[name].options})

@@ -14,7 +14,7 @@ from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.classes import Classes
 from reassess.core.common_classes import Classed
-from reassess.core.items import take_items
+from reassess.core.items import Id, take_items
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
@@ -22,7 +22,7 @@ from reassess.core.votes import Votes
 from reassess.data.joined_parts import in_one_benchmark, warn_of_other_images
 from reassess.data.loading import load_votes
 from reassess.errors import DataError, at
-from reassess.formats.open_question_files import read_questions
+from reassess.formats.candidate_files import read_candidates
 from reassess.formats.task_files import TASK_SUFFIXES, read_tasks
 from reassess.proposals.task_grouping import make_tasks
 
@@ -107,7 +107,11 @@ def load_campaign_parts(
 
 def _read_tasks(path: Path, classes: Classes | None) -> Tasks:
     """Read tasks, or candidates as tasks."""
-    return read_tasks(path, classes) if path.suffix in TASK_SUFFIXES else make_tasks(read_questions(path, classes))
+    return (
+        read_tasks(path, classes)
+        if path.suffix in TASK_SUFFIXES
+        else make_tasks(read_candidates(path, classes).questions)
+    )
 
 
 def _read_golden(path: Path, benchmark: Benchmark, classes: Classes | None) -> Votes | Questions:
@@ -116,7 +120,7 @@ def _read_golden(path: Path, benchmark: Benchmark, classes: Classes | None) -> V
         return load_votes(path, answers=benchmark.answers, classes=classes, once=True)
     except DataError as error:
         try:
-            return read_questions(path, classes)
+            return read_candidates(path, classes).questions
         except DataError:
             raise error from None
 
@@ -145,13 +149,13 @@ def _draw_golden(tasks: Tasks, count: int, seed: int) -> tuple[Tasks, Questions]
     return rest, cast("Questions", take_items(asked, np.flatnonzero(is_golden)))
 
 
-def load_experts(path: Path, *, classes: Classes | None, **reading: Any) -> Votes:
+def load_experts(path: Path, *, classes: Classes | None, answers: tuple[Id, ...] | None) -> Votes:
     """Read experts' votes; the error for questions without votes names the option for them."""
     try:
-        return load_votes(path, classes=classes, **reading)
+        return load_votes(path, answers=answers, classes=classes)
     except DataError as error:
         with suppress(DataError):
-            read_questions(path, classes)
+            read_candidates(path, classes)
             error.fix = "give questions that experts are to answer in the campaign with --golden-questions"
         raise
 

@@ -6,14 +6,14 @@ import os
 import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from reassess import __version__, annotation
-from reassess.cli.help_pages import in_general
+from reassess.cli.help_pages import OPTIONS, in_general
 from reassess.cli.screen import say, terminal_width
 from reassess.errors import OutputError
 from reassess.formats.files import exists
@@ -23,10 +23,16 @@ from reassess.text import percents as in_percents
 
 if TYPE_CHECKING:
     from reassess.core.benchmark import Benchmark
+    from reassess.core.image_names import Match
+    from reassess.core.items import Id
+    from reassess.formats.predictions.id_columns import UnknownClass
 
 __all__ = [
+    "FILE",
+    "OUTPUT",
     "Call",
     "Range",
+    "Reading",
     "call_options",
     "counting",
     "percent",
@@ -41,27 +47,43 @@ _DIGITS = 12  # of a hash, which tell files apart
 _Item = TypeVar("_Item")
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How a command reads files: the same way for each.
+
+    `row_names` and `output_classes` are as --names and --classes give them.
+    """
+
+    match: "Match | None" = None
+    ignore_unknown: bool = False
+    row_names: tuple[str, ...] = ()
+    output_classes: tuple[str, ...] = ()
+    unknown_class: "UnknownClass" = "wrong"
+    answers: "tuple[Id, ...] | None" = None
+
+
 @dataclass
 class Call:
-    """How a command was called: its common options and the files that it read."""
+    """How a command was called: its common options, how it reads files, and which it read."""
 
     json: bool = False
     force: bool = False
     quiet: bool = False
-    offline: bool = False
     verbose: bool = False
+    reading: Reading = field(default_factory=Reading)
     inputs: list[dict[str, str | None]] = field(default_factory=list)
     outputs: list[Path] = field(default_factory=list)
     explanations: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    next_step: str | None = None
+    following: str | None = None
 
     def resolve(self, name: str, source: str) -> Path:
-        """The file of a known source, or at a path, noted as an input; fetched if need be."""
+        """The file at a path, or of a known source, noted as an input; downloaded if need be."""
+        if exists(source):
+            return self.read(name, Path(source))
         from reassess.data.sources import SOURCES, resolve
 
-        path = resolve(source, offline=self.offline, progress=not self.quiet)
-        return self.read(source if source in SOURCES and not exists(source) else name, path)
+        return self.read(source if source in SOURCES else name, resolve(source, progress=not self.quiet))
 
     def find(self, name: str) -> Path | None:
         """The file of a known source if this machine has it, noted as an input."""
@@ -158,17 +180,21 @@ class Call:
         if text not in self.notes:
             self.notes.append(text)
 
+    def next(self, command: str) -> None:
+        """Print a command to run next, after all else; in JSON it is the key "next"."""
+        self.following = command
+
     def print_notes(self) -> None:
-        """Print the notes, and how many more there are."""
+        """Print the notes, and how many more there are; then the next command. A document has none of them."""
+        if self.json:
+            return
         shown = self.notes if self.verbose else self.notes[:_MOST_NOTES]
         for text in shown:
             self.tell(text)
         if hidden := len(self.notes) - len(shown):
             self.tell(f"and {counted(hidden, 'more note')} (--verbose)")
-
-    def next(self, command: str) -> None:
-        """Name the next command, for the end of the output; in JSON it is the key "next"."""
-        self.next_step = command
+        if self.following is not None:
+            self.tell(f"next: {self.following}")
 
     def first_rows(self, count: int, most: int, things: str) -> int:
         """How many of so many rows to show; a note says how many are not."""
@@ -200,18 +226,27 @@ class Call:
             "inputs": self._hashed_inputs(),
             "results": results,
             **others,
-            **({} if self.next_step is None else {"next": self.next_step}),
         }
+        if self.following is not None:
+            document["next"] = self.following
         click.echo(json.dumps(document, indent=2, allow_nan=False))
 
 
-_OPTIONS: dict[str, str] = {
-    "json": "Print one JSON document instead of a table.",
-    "force": "Overwrite output files that exist.",
-    "quiet": "Print nothing but the result.",
-    "offline": "Use no network.",
-    "verbose": "Print every note and every row.",
-}
+class _PathType(click.Path):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value):
+            self.fail("A path is not empty.", param, ctx)
+        if "\0" in str(value):
+            self.fail("A path holds no null byte.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _OutputType(_PathType):
+    is_output = True  # so the command takes --force
+
+
+FILE = _PathType(path_type=Path)  # that is read
+OUTPUT = _OutputType(path_type=Path)  # that is written
 
 
 class Range(click.FloatRange):
@@ -226,21 +261,20 @@ class Range(click.FloatRange):
 
 
 def call_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that every command takes; it receives them as its first argument, a `Call`."""
+    """Give a command the common options; its first argument is a `Call`."""
 
     def command(**options: Any) -> Any:
-        call = Call(**{name: options.pop(name) for name in _OPTIONS})
+        reading = {each.name: options.pop(each.name) for each in fields(Reading) if each.name in options}
+        call = Call(**{name: options.pop(name, False) for name in OPTIONS}, reading=Reading(**reading))
         result = function(call, **options)
         call.print_notes()
-        if call.next_step is not None and not call.json:
-            call.tell(f"next: {call.next_step}")
         return result
 
     command.__doc__ = function.__doc__
     command.__name__ = function.__name__
     command.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
-    for name, text in reversed(_OPTIONS.items()):
-        command = in_general(f"--{name}", is_flag=True, help=text)(command)
+    for name in reversed(list(OPTIONS)):
+        command = in_general(f"--{name}", is_flag=True, help=OPTIONS[name])(command)
     return command
 
 

@@ -1,7 +1,7 @@
 """What `reassess curve` reads: scores, the golden answers that judge them, and the votes of which they were made."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -9,7 +9,6 @@ import click
 from reassess.aggregation.baseline_rules import Rule, simple_rules
 from reassess.aggregation.golden import Golden, golden_truth
 from reassess.aggregation.golden_items import golden_answers, golden_part, golden_sources, with_golden_votes
-from reassess.aggregation.provenance import Provenance, find_provenance, known_provenance, likely_makings
 from reassess.cli.common import Call
 from reassess.cli.part_inputs import (
     NONE,
@@ -23,16 +22,13 @@ from reassess.cli.part_inputs import (
 from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.classes import Classes
 from reassess.core.common_classes import Classed
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.data.benchmark_folders import part_path
 from reassess.data.loading import load_scores, load_votes
-from reassess.formats.archives import MAX_BYTES
 
-__all__ = ["Answers", "find_origin", "load_curves"]
+__all__ = ["Answers", "load_curves"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,6 @@ class Answers:
     golden_file: Path
     experts: Votes
     golden: Golden
-    at_least: int | None
     votes: Votes | None
     rated: Votes | None
     rater_golden: Votes | None
@@ -64,29 +59,27 @@ def load_curves(
     original: str | None = None,
     *,
     at_least: int | None = None,
-    answers: tuple[Id, ...] | None = None,
     votes_needed_by: str | None = None,
-    match: Match | None = None,
-    max_bytes: int = MAX_BYTES,
+    method: str | None = None,
 ) -> tuple[dict[str, tuple[Path, Scores]], Answers]:
     """The files of scores, each with its path, and what judges them; as the options say."""
     files = files or (str(needed_part(call, benchmark, "scores")),)
     classes = None if benchmark is None else read_classes_of(call, benchmark)
     paths = {file: call.resolve("scores", file) for file in files}
-    read = [load_scores(path, classes=classes, max_bytes=max_bytes) for path in paths.values()]
+    read = [load_scores(path, classes=classes) for path in paths.values()]
+    if method is not None:
+        read = [replace(scores, method=method) for scores in read]
     if benchmark is None:
         benchmark = _common_benchmark(read)
     elif benchmark.folder is not None:
         votes = votes or benchmark.sources.get("votes")
-    benchmark = matched(benchmark, match)
+    benchmark = matched(call, benchmark)
     if votes_needed_by is not None:
         votes = votes or benchmark.sources.get("votes")
         if votes in (None, NONE):
             raise click.UsageError(f"{votes_needed_by} needs --votes, of which the scores were made.")
     given = {f"scores {number}": part for number, part in enumerate(zip(paths.values(), read, strict=True), 1)}
-    scores, known = _load_answers(
-        call, benchmark, given, golden, at_least, votes, rater_golden, original, answers, classes, max_bytes
-    )
+    scores, known = _load_answers(call, benchmark, given, golden, at_least, votes, rater_golden, original, classes)
     return dict(zip(files, zip(paths.values(), scores, strict=True), strict=True)), known
 
 
@@ -106,17 +99,15 @@ def _load_answers(
     votes: str | None,
     rater_golden: str | None,
     original: str | None,
-    answers: tuple[Id, ...] | None,
     classes: Classes | None,
-    max_bytes: int,
 ) -> tuple[list[Scores], Answers]:
     """The scores, and what judges them; all in one list of classes and with the benchmark's names of images."""
     sources = _answer_sources(benchmark, golden, votes, rater_golden)
-    order = answers or benchmark.answers
+    order = call.reading.answers or benchmark.answers
     given: dict[str, tuple[Path, Classed]] = dict(scores)
     for part, source in sources.items():
         path = call.resolve(part, source)
-        read = load_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
+        read = load_votes(path, answers=order, classes=classes)
         order = order or golden_answers(read)
         given[part] = path, read
     if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
@@ -142,7 +133,6 @@ def _load_answers(
         golden_file=given["golden"][0],
         experts=experts,
         golden=truth,
-        at_least=at_least,
         votes=rater_votes,
         rated=rated,
         rater_golden=golden_votes,
@@ -166,19 +156,3 @@ def _answer_sources(
         rater_golden = known.get("rater-golden")
     wanted = {"votes": votes, "golden": known["golden"], "rater-golden": rater_golden}
     return {part: source for part, source in wanted.items() if source is not None and source != NONE}
-
-
-def find_origin(scores: Scores, answers: Answers, *, must: bool) -> Provenance | None:
-    """How the scores follow from the votes; None if that is not known, which is an error if it must be."""
-    if answers.rated is None or answers.rater_golden is None:
-        return None
-    find = find_provenance if must else known_provenance
-    makings = likely_makings(
-        answers.rated,
-        answers.experts,
-        answers.original,
-        published=answers.benchmark.recipe,
-        at_least=answers.at_least,
-        em=must,
-    )
-    return find(scores, answers.rated, answers.experts, answers.rater_golden, makings)

@@ -1,4 +1,4 @@
-"""What `--exclude` leaves out: the images of the benchmark that another set repeats, by a table of repeats."""
+"""The images that `--duplicates` excludes: those with a duplicate in another set, by the table of scan."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,58 +10,58 @@ from reassess.cleaning.folding import groups_within
 from reassess.cli.common import Call
 from reassess.cli.judges import Judges
 from reassess.core.benchmark import Benchmark
-from reassess.core.duplicates import Repeats
+from reassess.core.duplicates import Duplicates
 from reassess.core.image_names import image_keys
 from reassess.core.labels import LabelSets
 from reassess.data.joined_parts import benchmark_names
 from reassess.errors import DataError, at
 from reassess.evaluation.exclusion import set_of_images
-from reassess.formats.duplicate_files import read_repeats
 from reassess.formats.files import exists
+from reassess.formats.noun_tables import read_duplicates
 from reassess.text import counted
 
 __all__ = [
+    "DuplicatesOption",
     "Excluded",
-    "GivenRepeats",
+    "load_duplicates",
     "load_excluded",
     "load_groups",
-    "load_repeats",
 ]
 
 
 @dataclass(frozen=True)
-class GivenRepeats:
-    """Repeats, their file, and what they call the set of the images at hand; None where they hold no row."""
+class DuplicatesOption:
+    """Duplicates, their file, and the name of the benchmark's set in them; None if they have no row."""
 
     file: Path
-    repeats: Repeats
+    duplicates: Duplicates
     name: str | None
 
 
-def load_repeats(call: Call, given: str, known: Sequence[str], benchmark: Benchmark, *, option: str) -> GivenRepeats:
-    """The repeats that an option gives as ``FILE`` or ``FILE:SET``."""
+def load_duplicates(call: Call, given: str, known: Sequence[str], benchmark: Benchmark) -> DuplicatesOption:
+    """The duplicates that an option gives as ``FILE`` or ``FILE:SET``."""
     path, name = _parted(given)
-    repeats = read_repeats(call.read("repeats", path))
-    if name is None and not len(repeats):
-        return GivenRepeats(path, repeats, None)
+    duplicates = read_duplicates(call.read("duplicates", path))
+    if name is None and not len(duplicates):
+        return DuplicatesOption(path, duplicates, None)
     with at(path):
-        names = repeats.sets if name is None else (name,)
-        sets = {each: benchmark_names(repeats.images_of(each), benchmark) for each in names}
+        names = duplicates.sets if name is None else (name,)
+        sets = {each: benchmark_names(duplicates.images_of(each), benchmark) for each in names}
         try:
             name = set_of_images(sets, known, match=benchmark.match or "path")
         except DataError as error:
             likeliest = max(sets, key=lambda each: len({*sets[each]} & {*known}))
-            error.fix = error.fix or f"name the benchmark's set behind the file, as in {option} {path}:{likeliest}"
+            error.fix = error.fix or f"name the benchmark's set behind the file, as in --duplicates {path}:{likeliest}"
             raise
-    return GivenRepeats(path, repeats, name)
+    return DuplicatesOption(path, duplicates, name)
 
 
 def load_groups(call: Call, given: str, labels: LabelSets, benchmark: Benchmark) -> tuple[list[tuple[str, ...]], int]:
-    """Images that repeat one another, as the benchmark calls them; and how many of them have no label."""
-    loaded = load_repeats(call, given, labels.images, benchmark, option="--repeats")
+    """Groups of duplicates by the benchmark's image names; and how many of these images have no label."""
+    loaded = load_duplicates(call, given, labels.images, benchmark)
     if loaded.name is None:
         return [], 0
-    groups = [benchmark_names(group, benchmark) for group in groups_within(loaded.repeats, loaded.name)]
+    groups = [benchmark_names(group, benchmark) for group in groups_within(loaded.duplicates, loaded.name)]
     names = dict.fromkeys(chain.from_iterable(groups))
     lost = {name for name, row in zip(names, labels.find(tuple(names)).tolist(), strict=True) if row < 0}
     kept = [tuple(name for name in group if name not in lost) for group in groups]
@@ -76,27 +76,13 @@ def _parted(given: str) -> tuple[Path, str | None]:
 
 @dataclass(frozen=True)
 class Excluded:
-    """The images that are left out.
+    """The images that are left out."""
 
-    Parameters
-    ----------
-    file
-        The table of repeats.
-    name
-        What the table calls the benchmark's set of images; None where it holds no row.
-    images
-        Names of the images that another set repeats, as the benchmark calls them.
-    exact
-        How many of them have an exact copy; the others look like an image of another set.
-    unknown
-        How many of them are no image of the benchmark.
-    """
-
-    file: Path
-    name: str | None
-    images: tuple[str, ...]
-    exact: int
-    unknown: int
+    file: Path  # the table of duplicates
+    name: str | None  # what the table calls the benchmark's set of images; None where it holds no row
+    images: tuple[str, ...]  # Names of the images that another set duplicates, as the benchmark calls them
+    exact: int  # how many of them have an exact copy; the others look like an image of another set
+    unknown: int  # how many of them are no image of the benchmark
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -105,32 +91,31 @@ class Excluded:
 
     def __str__(self) -> str:
         if self.name is None:
-            return f"{self.file}: no image is repeated"
-        near = len(self.images) - self.exact
-        text = f"{self.file}: another set repeats {counted(len(self.images), 'image')} of {self.name}"
-        if self.images:
-            text += f", {self.exact:,} exactly and {near:,} nearly"
+            return f"{self.file}: no image has a duplicate"
+        images, near = counted(len(self.images), "image"), len(self.images) - self.exact
+        kinds = f" ({self.exact:,} exact, {near:,} near)" if self.images else ""
+        text = f"{self.file}: {images} of {self.name} with a duplicate in another set{kinds}"
         return text + (f"; {self.unknown:,} of them not in the benchmark" if self.unknown else "")
 
 
 def load_excluded(call: Call, given: str | None, judges: Judges) -> Excluded | None:
-    """The images that `--exclude` leaves out; None without it."""
+    """The images that `--duplicates` excludes; None without it."""
     if given is None:
         return None
     known = _known_images(judges)
     match = judges.benchmark.match or "path"
-    loaded = load_repeats(call, given, known, judges.benchmark, option="--exclude")
-    path, repeats, name = loaded.file, loaded.repeats, loaded.name
+    loaded = load_duplicates(call, given, known, judges.benchmark)
+    path, duplicates, name = loaded.file, loaded.duplicates, loaded.name
     if name is None:
         return Excluded(path, None, (), 0, 0)
     with at(path):
-        images = benchmark_names(repeats.repeated_elsewhere(name), judges.benchmark)
+        images = benchmark_names(duplicates.duplicated_elsewhere(name), judges.benchmark)
     there = set(image_keys(known, match))
     return Excluded(
         file=path,
         name=name,
         images=images,
-        exact=len(repeats.repeated_elsewhere(name, "exact")),
+        exact=len(duplicates.duplicated_elsewhere(name, "exact")),
         unknown=sum(key not in there for key in image_keys(images, match)),
     )
 

@@ -1,31 +1,20 @@
-"""What `reassess report` and `reassess plot` read: models, what judges them, and what else is known."""
+"""What `reassess report` reads: models, what judges them, and what else the benchmark contains."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from reassess.cli.common import Call, refuse_repeated, tracked
-from reassess.cli.inputs import (
-    FILE,
-    family_option,
-    golden_options,
-    joining_options,
-    judge_options,
-    prediction_options,
-    threshold_option,
-    votes_option,
-)
+from reassess.cli.common import FILE, Call, refuse_repeated, tracked
+from reassess.cli.inputs import joining_options, judge_options, prediction_options
 from reassess.cli.judges import Judges, load_judges
 from reassess.cli.part_inputs import find_part
 from reassess.cli.prediction_inputs import each_prediction, short_names
 from reassess.comparison.findings import Findings
 from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.items import Id
 from reassess.data.loading import load_collapsed
-from reassess.formats.class_tables import read_collapsed, read_groups
+from reassess.formats.class_tables import read_groups
 from reassess.formats.leaderboard_files import read_leaderboard
 
 __all__ = ["findings_options", "load_class_tables", "load_findings"]
@@ -35,31 +24,15 @@ _SCORES = ("scores", IMAGENET.sources["scores"])
 
 def findings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what is read."""
-    options = (
-        judge_options,
-        votes_option("how sure the labels are, model or label, and mistakes to look at"),
-        golden_options,
-        threshold_option,
-        click.option(
-            "--leaderboard",
-            "tables",
-            type=FILE,
-            multiple=True,
-            metavar="TABLE",
-            help="Public results to place the models among, as for leaderboard; give it twice for two tables.",
-        ),
-        family_option,
-        click.option(
-            "--collapsed",
-            type=FILE,
-            metavar="F",
-            help="Classes that are names of one thing.  [default: the package's table, if the images are ImageNet's]",
-        ),
-        click.option("--groups", type=FILE, metavar="F", help="The group of each class, for kinds of mistakes."),
-        prediction_options,
-        joining_options,
+    leaderboard = click.option(
+        "--leaderboard",
+        "tables",
+        type=FILE,
+        multiple=True,
+        metavar="TABLE",
+        help="Public results to place the models among, as for leaderboard; repeatable.",
     )
-    for option in reversed(options):
+    for option in (joining_options, prediction_options, judge_options, leaderboard):
         command = option(command)
     return command
 
@@ -71,62 +44,33 @@ def load_findings(
     benchmark: Benchmark | None,
     labels: str | None,
     original: str | None,
-    scores: str | None,
-    votes: str | None,
-    golden: str | None,
-    rater_golden: str | None,
-    answers: tuple[Id, ...] | None,
-    threshold: float | None,
     tables: tuple[Path, ...],
-    family: re.Pattern[str],
-    collapsed: Path | None,
-    groups: Path | None,
-    **reading: Any,
 ) -> Findings:
     """Read all that `findings_options` name; a model has the short name of its file."""
     refuse_repeated(files)
-    judges = load_judges(
-        call,
-        benchmark,
-        labels,
-        original,
-        scores,
-        votes=votes,
-        golden=golden,
-        rater_golden=rater_golden,
-        answers=answers,
-        match=reading["match"],
-        max_bytes=reading["max_bytes"],
-    )
+    judges = load_judges(call, benchmark, labels, original, None, votes=None)
     score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORES]
     names = short_names([str(path) for path in files]).values()
-    joining = judges.joining(reading)
-    given = each_prediction(call, files, judges, **reading)
+    given = each_prediction(call, files, judges)
     return Findings.from_predictions(
         ((name, predictions) for name, (_, predictions) in zip(names, given, strict=True)),
         judges.labels,
         **judges.known,
-        threshold=judges.threshold(threshold),
+        threshold=judges.threshold(None),
         score_source=score_sources[0] if score_sources else _SCORES[0],
         in_sample=judges.in_sample,
-        leaderboard=read_leaderboard(*(call.read("leaderboard", path) for path in tables), family=family)
-        if tables
-        else None,
+        leaderboard=read_leaderboard(*(call.read("leaderboard", path) for path in tables)) if tables else None,
         track=lambda items: tracked(call, items, "resampling raters"),
-        **load_class_tables(call, judges, collapsed, groups),
-        **joining,
+        **load_class_tables(call, judges),
+        **judges.joining(call),
     )
 
 
-def load_class_tables(
-    call: Call, judges: Judges, collapsed: Path | None = None, groups: Path | None = None
-) -> dict[str, Any]:
-    """Which classes are one, and the group of each: as given, or of the benchmark's files; None where there is none."""
+def load_class_tables(call: Call, judges: Judges) -> dict[str, Any]:
+    """Which classes are one, and the group of each, by the benchmark's files; None where there is no file."""
     classes = judges.labels.classes
-    path = find_part(call, judges.benchmark, "groups", None if groups is None else str(groups))
+    path = find_part(call, judges.benchmark, "groups", None)
     return {
-        "collapsed": load_collapsed(judges.benchmark, classes=classes)
-        if collapsed is None
-        else read_collapsed(call.read("collapsed", collapsed), classes),
+        "collapsed": load_collapsed(judges.benchmark, classes=classes),
         "groups": None if path is None else read_groups(path, classes),
     }

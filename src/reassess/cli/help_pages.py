@@ -3,16 +3,90 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib import import_module
+from itertools import chain
 from typing import Any
 
 import click
 
-__all__ = ["Choice", "Command", "Group", "LazyGroup", "Option", "in_benchmark", "in_general", "in_reading"]
+__all__ = [
+    "COMMANDS",
+    "ENVIRONMENT",
+    "OPTIONS",
+    "Choice",
+    "Command",
+    "Group",
+    "LazyGroup",
+    "Option",
+    "commands_of",
+    "in_benchmark",
+    "in_general",
+    "in_reading",
+]
 
 _OWN = "Options"
-_BENCHMARK = "The benchmark and its parts"
-_READING = "How files are read"
-_GENERAL = "General"
+_BENCHMARK = "Benchmark"
+_READING = "Reading files"
+_GENERAL = "General options"
+
+Lines = Mapping[str, Mapping[str, str]]  # section, name, and its line
+
+
+COMMANDS: Lines = {
+    "Measure models": {
+        "evaluate": "Measure models by reassessed and by original labels.",
+        "compare": "Test whether models differ on the same images.",
+        "leaderboard": "Relate reassessed to original accuracy over many models.",
+        "report": "Write an HTML report, or one chart of it.",
+        "show": "Show everything known about one image.",
+        "predict": "Run models on images.",
+    },
+    "Make labels": {
+        "aggregate": "Compute scores from votes.",
+        "labels": "Make label sets from scores, or compare label sets.",
+        "curve": "Measure precision and recall, and choose a threshold.",
+        "raters": "Measure the accuracy of raters.",
+    },
+    "Ask people": {
+        "propose": "Choose candidate classes to ask about.",
+        "tasks": "Group candidates into tasks, and estimate the work.",
+        "annotate create": "Create a campaign, where people answer tasks.",
+        "annotate invite": "Add people, and print a sign-in link for each.",
+        "annotate serve": "Serve the rating pages.",
+        "annotate exclude": "Exclude a rater's votes, or include them again.",
+        "annotate export": "Write the votes as a benchmark folder.",
+        "annotate backup": "Copy a campaign while it is served.",
+        "annotate simulate": "Estimate votes, hours and label accuracy.",
+        "annotate demo": "Try a small campaign with drawn shapes.",
+    },
+    "Clean training data": {
+        "scan": "Find duplicate, unreadable, empty and tiny images.",
+        "folds": "Split images into stratified folds.",
+        "clean": "Find wrong labels from held-out predictions.",
+    },
+    "Data": {
+        "status": "Show the state of a benchmark or campaign, and what is next.",
+        "fetch": "Download known data; without a name, list it.",
+    },
+}
+OPTIONS: Mapping[str, str] = {
+    "json": "Print JSON.",
+    "quiet": "Print only the result.",
+    "verbose": "Print every note and row.",
+    "force": "Replace existing output.",
+}
+ENVIRONMENT: Mapping[str, str] = {
+    "REASSESS_BENCHMARK": "Sets --benchmark.",
+    "REASSESS_OFFLINE": "1: never use the network.",
+    "REASSESS_MAX_BYTES": "Largest archive, unpacked.  [8 GiB]",
+    "REASSESS_DATA": "Folders with known data.",
+    "REASSESS_CACHE": "Folder of downloads.",
+}
+
+
+def commands_of(group: str) -> dict[str, str]:
+    """The commands of a group, and the line of each."""
+    lines = (line for section in COMMANDS.values() for line in section.items())
+    return {name.removeprefix(f"{group} "): line for name, line in lines if name.startswith(f"{group} ")}
 
 
 class Option(click.Option):
@@ -49,27 +123,32 @@ class Group(_Taught, click.Group):
 
 
 class LazyGroup(Group):
-    """A group that knows its commands' one-line help, and imports a command only to run it.
+    """A group that has the help of its commands in sections, and imports a command only to run it.
 
     Parameters
     ----------
     package
-        The package that holds a module for each command, called as the command is.
-    lines
-        The one-line help of each command, by name.
+        The package with a module for each command: NAME_command.
+    sections
+        The one-line help of each command, by section. A name of two words is a command of a group.
+    notes
+        What follows the commands, by section: terms and their meaning.
     """
 
-    def __init__(self, *arguments: Any, package: str, lines: Mapping[str, str], **settings: Any) -> None:
+    def __init__(
+        self, *arguments: Any, package: str, sections: Lines, notes: Lines | None = None, **settings: Any
+    ) -> None:
         super().__init__(*arguments, **settings)
-        self.package, self.lines = package, lines
+        self.package, self.sections, self.notes = package, sections, notes or {}
+        self.names = tuple(dict.fromkeys(name.split()[0] for lines in sections.values() for name in lines))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of the commands, in their order."""
-        return list(self.lines)
+        return list(self.names)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A command by its name; None if there is none."""
-        if cmd_name not in self.lines:
+        if cmd_name not in self.names:
             return None
         command: click.Command = getattr(import_module(f"{self.package}.{cmd_name}_command"), cmd_name)
         return command
@@ -81,16 +160,23 @@ class LazyGroup(Group):
         try:
             return super().resolve_command(ctx, args)
         except click.NoSuchCommand as error:
-            raise click.NoSuchCommand(error.command_name, possibilities=self.lines, ctx=ctx) from None
+            raise click.NoSuchCommand(error.command_name, possibilities=self.names, ctx=ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write a line for each command."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(self.lines.items()))
+        """Write a line for each command, section by section, and the notes."""
+        width = max(map(len, chain(*self.sections.values(), *self.notes.values())))
+        for section, lines in {**self.sections, **self.notes}.items():
+            with formatter.section(section):
+                formatter.write_dl([(f"{name:{width}}", line) for name, line in lines.items()])
 
 
 class Command(_Taught):
-    """A command whose help has its options in sections."""
+    """A command whose help has its options in sections; only one that writes an output takes --force."""
+
+    def __init__(self, *arguments: Any, params: Sequence[click.Parameter] = (), **settings: Any) -> None:
+        writes = any(getattr(param.type, "is_output", False) for param in params)
+        kept = [param for param in params if writes or param.name != "force" or not isinstance(param, Option)]
+        super().__init__(*arguments, params=kept, **settings)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, section by section."""
@@ -102,9 +188,10 @@ class Command(_Taught):
                 section = _GENERAL if parameter is help_option else getattr(parameter, "section", _OWN)
                 rows[section].append(record)
         for section, records in rows.items():
-            if records:
+            if records and section != _GENERAL:
                 with formatter.section(section):
                     formatter.write_dl(records)
+        formatter.write(f"\nGeneral options: see {ctx.find_root().command_path} -h\n")
 
 
 class Choice(click.Choice[str]):

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from reassess.cli.common import Range
+from reassess.cli.common import FILE, OUTPUT, Range
 from reassess.cli.help_pages import Choice, in_benchmark, in_reading
 from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark
 from reassess.core.image_names import MATCHES
@@ -19,7 +19,6 @@ from reassess.core.stop_rule import StopRule
 from reassess.data.benchmark_folders import open_benchmark
 from reassess.data.benchmark_settings import update_benchmark
 from reassess.errors import DataError, at
-from reassess.formats.archives import MAX_BYTES
 from reassess.formats.predictions.id_columns import UNKNOWN_CLASS
 
 __all__ = [
@@ -36,7 +35,6 @@ __all__ = [
     "judge_options",
     "keep_settings",
     "match_option",
-    "max_bytes_option",
     "part_option",
     "prediction_options",
     "threshold_option",
@@ -45,19 +43,6 @@ __all__ = [
 
 
 _T = TypeVar("_T")
-
-
-class _PathType(click.Path):
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not str(value):
-            self.fail("A path is not empty.", param, ctx)
-        if "\0" in str(value):
-            self.fail("A path holds no null byte.", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-FILE = _PathType(path_type=Path)  # that is read
-OUTPUT = _PathType(path_type=Path)  # that is written
 
 
 class ParsedType(click.ParamType[_T]):
@@ -137,20 +122,14 @@ def part_option(part: str, text: str, *, condition: str = _IF_HERE) -> Callable[
 
 def judge_options(command: Callable[..., Any], *, several: bool = False) -> Callable[..., Any]:
     """The options that say by what images and models are judged; --labels may be given several times if asked."""
-    labels = f"Label sets{'; may be given several times' if several else ''}."
-    default = f"[default: {IMAGENET.sources['labels']}]"
+    labels = f"Label sets{'; repeatable' if several else ''}."
+    default = f"[default: the benchmark's; {IMAGENET.sources['labels']}]"
     return _with_options(
         command,
         benchmark_option,
         in_benchmark("--labels", metavar="NAME|FILE", multiple=several, help=f"{labels}  {default}"),
         part_option("original", "Original labels"),
-        part_option("scores", "Scores"),
     )
-
-
-max_bytes_option = in_reading(
-    "--max-bytes", type=click.IntRange(1), default=MAX_BYTES, show_default=True, help="Refuse larger archives."
-)
 
 
 def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -159,39 +138,32 @@ def prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
         command,
         in_reading(
             "--names",
-            "name_lists",
+            "row_names",
             multiple=True,
             metavar="[FILE=]F",
-            help="The image name of each row, one a line; FILE=F for one of several files.",
-        ),
-        in_reading(
-            "--order",
-            type=Choice(["validation", "class-folder"]),
-            help="The order of rows without names: of ImageNet's validation images, or of a reader of class folders.",
+            help="Images of rows: a file with a name per line, or class-folder or validation (ImageNet's order).",
         ),
         in_reading(
             "--classes",
-            "class_lists",
+            "output_classes",
             multiple=True,
             metavar="[FILE=]F",
-            help="The class of each output, one wnid or name a line; FILE=F for one of several files.",
+            help="Classes of outputs: a file with a wnid or name per line, or auto.",
         ),
         in_reading(
             "--unknown-class",
             type=Choice(UNKNOWN_CLASS),
             default="wrong",
             show_default=True,
-            help="Predicted names that no class has: count them as wrong, stop, or leave them out.",
+            help="Names of no class: count them as wrong, stop with an error, or drop them.",
         ),
-        max_bytes_option,
     )
 
 
 match_option = in_reading(
     "--match",
     type=Choice(MATCHES),
-    help="Which part of a name identifies an image, in every file; ImageNet's validation images are known by number.  "
-    "[default: the benchmark's, or path]",
+    help="Join images by this part of their names.  [default: the benchmark's, or path]",
 )
 
 
@@ -200,7 +172,7 @@ def joining_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return _with_options(
         command,
         match_option,
-        in_reading("--ignore-unknown", is_flag=True, help="Count images that are not known instead of stopping."),
+        in_reading("--ignore-unknown", is_flag=True, help="Count unknown images instead of stopping."),
     )
 
 
@@ -226,8 +198,7 @@ answers_option = in_reading(
     "--answers",
     callback=_split,
     metavar="A,B,...",
-    help="All answers of the votes in their order; those on images and classes from what speaks least for the class to "
-    "what speaks most.  [default: the benchmark's; no, maybe, yes; or numbers]",
+    help="Answers from invalid to valid.  [default: the benchmark's; no, maybe, yes; or numbers]",
 )
 
 

@@ -25,8 +25,6 @@ from reassess.cli.part_inputs import (
 from reassess.core.benchmark import USUAL_THRESHOLD, Benchmark, benchmark_of
 from reassess.core.classes import Classes
 from reassess.core.common_classes import Classed, class_ids_of, classes_of
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.predictions import Predictions
@@ -43,7 +41,6 @@ from reassess.data.sources import SOURCES
 from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, at
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import Outcomes
-from reassess.formats.archives import MAX_BYTES
 from reassess.text import counted, some
 
 __all__ = ["OWN_LABELS", "Judges", "judging", "load_judges", "load_original_judges", "taken_for_imagenet"]
@@ -111,16 +108,15 @@ class Judges:
         source = self.benchmark.sources.get("classes")
         if source not in SOURCES or self.labels.classes.names:
             return None
-        return f"class names are not at hand: reassess data fetch {source}"
+        return f"class names are not at hand: reassess fetch {source}"
 
     def threshold(self, given: float | None) -> float:
         """At which the label sets were cut from the scores: as given, or the benchmark's, or else the usual one."""
         return next(cut for cut in (given, self.benchmark.threshold, USUAL_THRESHOLD) if cut is not None)
 
-    def joining(self, reading: dict[str, Any]) -> dict[str, Any]:
-        """Take from a command's options those that say how images are joined: as the benchmark that was read does."""
-        del reading["match"]
-        return {"match": self.benchmark.match or "path", "ignore_unknown": reading.pop("ignore_unknown")}
+    def joining(self, call: Call) -> dict[str, Any]:
+        """How images are joined, as arguments of `find_outcomes`."""
+        return {"match": self.benchmark.match or "path", "ignore_unknown": call.reading.ignore_unknown}
 
     def outcomes(self, predictions: Predictions, labels: LabelSets, **joining: Any) -> Outcomes:
         """What happened to each image of one model by one of the label sets; `joining` as for `find_outcomes`.
@@ -154,10 +150,7 @@ def load_judges(
     votes: str | None = NONE,
     golden: str | None = None,
     rater_golden: str | None = None,
-    answers: tuple[Id, ...] | None = None,
     labels_needed: bool = True,
-    match: Match | None = None,
-    max_bytes: int = MAX_BYTES,
 ) -> Judges:
     """Read what models are judged by, all of it in one list of classes."""
     by_default = benchmark is None and labels is None and thresholds is None
@@ -171,31 +164,30 @@ def load_judges(
         with taken_for_imagenet(by_default):
             paths = {part: needed_part(call, benchmark, "labels", source) for part, source in given_sets.items()}
         refuse_repeated(paths.values())
-        sets = {part: load_any_labels(path, classes=classes, offline=call.offline) for part, path in paths.items()}
+        sets = {part: load_any_labels(path, classes=classes) for part, path in paths.items()}
         given |= {part: (paths[part], of_set) for part, of_set in sets.items()}
         images = tuple(chain.from_iterable(of_set.images for of_set in sets.values()))
     else:
         path = needed_part(call, benchmark, "scores", _to_cut(labels, scores))
-        to_cut = load_scores(path, classes=classes, max_bytes=max_bytes)
+        to_cut = load_scores(path, classes=classes)
         given["scores"] = path, to_cut
         images = to_cut.questions.images
     if benchmark is None:
         benchmark = benchmark_of(images)
         classes = read_classes_of(call, benchmark)
-    benchmark = matched(benchmark, match)
+    benchmark = matched(call, benchmark)
     with taken_for_imagenet(by_default):
         if thresholds is None and (of_scores := find_part(call, benchmark, "scores", scores)) is not None:
-            given["scores"] = of_scores, load_scores(of_scores, classes=classes, max_bytes=max_bytes)
+            given["scores"] = of_scores, load_scores(of_scores, classes=classes)
         if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
             given["original"] = of_original
         main = None
         if (of_votes := find_part(call, benchmark, "votes", votes)) is not None:
-            main = load_votes(of_votes, answers=answers or benchmark.answers, classes=classes, max_bytes=max_bytes)
+            order = call.reading.answers or benchmark.answers
+            main = load_votes(of_votes, answers=order, classes=classes)
             given["votes"] = of_votes, main
         if votes != NONE or "scores" in given or golden is not None:
-            given |= load_golden(
-                call, benchmark, main, golden, rater_golden, classes, answers=answers, max_bytes=max_bytes
-            )
+            given |= load_golden(call, benchmark, main, golden, rater_golden, classes)
         names = (labels, *more_labels) if more_labels else ()
         return _judges(call, benchmark, by_default, classes, given, thresholds, names)
 
@@ -262,7 +254,7 @@ def _cut(parts: Mapping[str, Any], threshold: float, name: str) -> LabelSets:
 def _note_classes(call: Call, given: Mapping[str, tuple[Path, Classed]], moved: Mapping[str, Classed]) -> None:
     """Say which classes there are, where no list but the names in the files says so."""
     classes = next((classes_of(noun) for noun in moved.values()), Classes())
-    if not classes.ranked:
+    if not classes.has_local_ids:
         return
     named = [str(path) for path, noun in given.values() if classes_of(noun).texts]
     names = some(classes.texts, most=5)
@@ -285,9 +277,6 @@ def load_original_judges(
     benchmark: Benchmark,
     original: str | None,
     votes: Mapping[str, str | None],
-    *,
-    answers: tuple[Id, ...] | None = None,
-    max_bytes: int = MAX_BYTES,
 ) -> Judges:
     """The original labels, if there are any, and votes, in one list of classes."""
     classes = read_classes_of(call, benchmark)
@@ -301,8 +290,8 @@ def load_original_judges(
             if source is None:
                 error.fix = f"give --{part} FILE; or {error.fix}"
             raise
-        order = answers or benchmark.answers
-        given[part] = path, load_votes(path, answers=order, classes=classes, max_bytes=max_bytes)
+        order = call.reading.answers or benchmark.answers
+        given[part] = path, load_votes(path, answers=order, classes=classes)
     parts = joined_parts(given, benchmark, classes) if given else {}
     return Judges(
         benchmark=benchmark,

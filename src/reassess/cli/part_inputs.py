@@ -12,8 +12,6 @@ from reassess.cli.common import Call
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.classes import Classes
 from reassess.core.common_classes import Classed
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
@@ -79,7 +77,7 @@ def read_original_of(
     path = find_part(call, benchmark, "original", given)
     if path is not None:
         return path, load_original(path, classes=classes)
-    if given is not None or not has_class_folders(benchmark):
+    if given is not None or "images" not in benchmark.sources or not has_class_folders(benchmark):
         return None
     place = Path(benchmark.sources["images"])
     if place.is_file():  # of a folder there is no hash
@@ -95,9 +93,6 @@ def load_golden(
     golden: str | None,
     rater_golden: str | None,
     classes: Classes | None,
-    *,
-    answers: tuple[Id, ...] | None,
-    max_bytes: int,
 ) -> dict[str, tuple[Path, Votes]]:
     """Files and votes of the experts, as `golden`, and of the raters on the same items, where these are apart.
 
@@ -108,21 +103,18 @@ def load_golden(
         if rater_golden is not None:
             raise click.UsageError("--rater-golden goes with --golden: the experts' answers.")
         return {}
-    answers = answers or benchmark.answers or (None if votes is None else golden_answers(votes))
+    answers = call.reading.answers or benchmark.answers or (None if votes is None else golden_answers(votes))
     parts = {"golden": expert_file}
     if votes is not None:
         own = Benchmark(sources=golden_sources(benchmark, golden))
         if (rater_file := find_part(call, own, "rater-golden", rater_golden)) is not None:
             parts["rater-golden"] = rater_file
-    return {
-        part: (path, load_votes(path, answers=answers, classes=classes, max_bytes=max_bytes))
-        for part, path in parts.items()
-    }
+    return {part: (path, load_votes(path, answers=answers, classes=classes)) for part, path in parts.items()}
 
 
-def matched(benchmark: Benchmark, match: Match | None) -> Benchmark:
-    """The benchmark, its images joined as was asked for."""
-    return benchmark if match is None else replace(benchmark, match=match)
+def matched(call: Call, benchmark: Benchmark) -> Benchmark:
+    """The benchmark, its images joined as --match says."""
+    return benchmark if call.reading.match is None else replace(benchmark, match=call.reading.match)
 
 
 def joined_parts(

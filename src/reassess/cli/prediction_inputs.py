@@ -1,31 +1,39 @@
 """Models' predictions, read as the options of `prediction_options` say."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
-from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from reassess.cli.common import Call, tracked
 from reassess.cli.inputs import FILE
 from reassess.cli.judges import OWN_LABELS, Judges, taken_for_imagenet
-from reassess.core.benchmark import IMAGENET, class_folder_order
+from reassess.core.benchmark import IMAGENET, Benchmark, class_folder_order
 from reassess.core.classes import NAMES_BESIDE_IDS
 from reassess.core.image_names import image_keys, numbering_mistake
 from reassess.core.predictions import Predictions
 from reassess.data.benchmark_folders import MADE_BY
 from reassess.data.joined_parts import benchmark_names
 from reassess.errors import DataError, ReassessError, at
+from reassess.evaluation.class_list_search import find_class_list
+from reassess.evaluation.evaluation_words import class_list_in_words, no_list_in_words
 from reassess.formats.files import exists, read_lines
-from reassess.formats.predictions import names_beside, read_predictions
-from reassess.formats.predictions.id_columns import UnknownClass
+from reassess.formats.image_lists import names_beside
+from reassess.formats.predictions import read_predictions
 from reassess.formats.predictions.prediction_tables import read_image_names
 from reassess.text import some
 
+_ORDERS = ("class-folder", "validation")
+_AUTO = "auto"
+_SHARED = ("benchmark", "labels", "original", "names", "classes", "unknown_class", "match", "ignore_unknown")
+
 __all__ = [
     "each_prediction",
-    "own_file",
+    "own_value",
     "relative_names",
+    "same_inputs",
     "short_names",
 ]
 
@@ -62,10 +70,6 @@ def each_prediction(
     call: Call,
     files: Sequence[Path],
     judges: Judges,
-    *,
-    name_lists: Sequence[str],
-    class_lists: Sequence[str],
-    **reading: Any,
 ) -> Iterator[tuple[str, Predictions]]:
     """Each file and its predictions, one file in memory at a time, as the options of `prediction_options` say.
 
@@ -75,14 +79,31 @@ def each_prediction(
         call.keep(path)
     given = list(map(str, files))
     names = dict(zip(files, given if call.json or len(given) == 1 else relative_names(given), strict=True))
-    named = {path: own_file(str(path), given, name_lists, "--names") for path in files}
-    lists = {path: own_file(str(path), given, class_lists, "--classes") for path in files}
+    rows = {path: own_value(str(path), given, call.reading.row_names, "--names", _ORDERS) for path in files}
+    lists = {path: own_value(str(path), given, call.reading.output_classes, "--classes", (_AUTO,)) for path in files}
     for path in tracked(call, files, "reading"):
-        yield names[path], _load_predictions(call, path, judges, names=named[path], classes=lists[path], **reading)
+        yield names[path], _read_predictions(call, path, judges, rows[path], lists[path])
 
 
-def own_file(name: str, names: Sequence[str], given: Sequence[str], option: str) -> Path | None:
-    """The file that an option gives for one of some names: that of this name, and else the one that is of no name."""
+def same_inputs(command: str, files: Sequence[Path], *more: str) -> str:
+    """Another command line for the same files and benchmark, read in the same way."""
+    context = click.get_current_context()
+    words = ["reassess", command, *map(str, files)]
+    for option in context.command.params:
+        name = str(option.name)
+        if name in _SHARED and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            value = context.params[name]
+            given = value[: 1 if name == "labels" else None] if isinstance(value, tuple) else [value]
+            for each in given:
+                text = str(each.folder or each.name) if isinstance(each, Benchmark) else str(each)
+                words += [option.opts[0], *([] if each is True else [text])]
+    return shlex.join([*words, *more])
+
+
+def own_value(
+    name: str, names: Sequence[str], given: Sequence[str], option: str, words: Sequence[str] = ()
+) -> str | Path | None:
+    """What an option gives for one of some names: a word, or a file; that of this name, or else that of no name."""
     own = [text.removeprefix(f"{name}=") for text in given if text.startswith(f"{name}=")]
     of_all = [text for text in given if not text.startswith(tuple(f"{other}=" for other in names))]
     files = own or of_all
@@ -92,28 +113,50 @@ def own_file(name: str, names: Sequence[str], given: Sequence[str], option: str)
         if "=" in text and not exists(text):
             other = text.rpartition("=")[0]
             raise click.UsageError(f"{option} is given for {other}, which is none of {some(names)}.")
-    return Path(FILE.convert(files[0], click.Option([option]), None)) if files else None
+    if not files or files[0] in words:
+        return files[0] if files else None
+    return Path(FILE.convert(files[0], click.Option([option]), None))
 
 
-def _load_predictions(
-    call: Call,
-    path: Path,
-    judges: Judges,
-    *,
-    names: Path | None,
-    order: str | None,
-    classes: Path | None,
-    unknown_class: UnknownClass,
-    max_bytes: int,
+def _read_predictions(
+    call: Call, path: Path, judges: Judges, rows: str | Path | None, outputs: str | Path | None
 ) -> Predictions:
+    """The predictions of a file; `rows` is a file of image names or an order, `outputs` a file of classes or auto."""
+    names = read_lines(call.read("names", rows)) if isinstance(rows, Path) else None
+    classes = read_lines(call.read("classes", outputs)) if isinstance(outputs, Path) else None
+    predictions = _read_named(call, path, judges, names, classes)
+    if isinstance(rows, str):
+        predictions = _in_order(predictions, rows, judges, path)
+    if outputs == _AUTO and (other := _other_class_list(call, path, predictions, judges)) is not None:
+        return _read_named(call, path, judges, names, other)
+    return predictions
+
+
+def _other_class_list(call: Call, path: Path, predictions: Predictions, judges: Judges) -> list[str] | None:
+    """The class of each output by the class list that the images confirm; None if they confirm no other one."""
+    with at(path):
+        outcomes = judges.outcomes(
+            predictions, judges.labels, any_class_list=True, called=str(path), **judges.joining(call)
+        )
+    other = find_class_list(outcomes, judges.labels, judges.original)
+    if other is None:
+        call.note(f"{path}: {no_list_in_words(outcomes, judges.labels, judges.original)}")
+        return None
+    call.note(f"{path}: {class_list_in_words(other, judges.labels.classes)}")
+    return other.names(predictions, judges.labels.classes)
+
+
+def _read_named(
+    call: Call, path: Path, judges: Judges, names: Sequence[str] | None, outputs: Sequence[str] | None
+) -> Predictions:
+    """The predictions of a file, with the benchmark's names of images."""
     try:
         predictions = read_predictions(
             call.read("predictions", path),
             judges.labels.classes,
-            names=None if names is None else read_lines(call.read("names", names)),
-            outputs=None if classes is None else read_lines(call.read("classes", classes)),
-            unknown_class=unknown_class,
-            max_bytes=max_bytes,
+            names=names,
+            outputs=outputs,
+            unknown_class=call.reading.unknown_class,
         )
     except DataError as error:
         if error.code in ("ids-of-names", "names-without-list") and judges.naming is not None:
@@ -131,7 +174,7 @@ def _load_predictions(
     if predictions.images is not None:
         with at(path):
             predictions = predictions.named(benchmark_names(predictions.images, judges.benchmark))
-    return predictions if order is None else _in_order(predictions, order, judges, path)
+    return predictions
 
 
 def _images_alone(path: Path) -> tuple[str, ...] | None:
@@ -159,7 +202,7 @@ def _in_order(predictions: Predictions, order: str, judges: Judges, path: Path) 
     """The predictions of a file without names, named in the order that was given."""
     if predictions.images is not None:
         raise DataError(
-            "names-in-file", "file has image names, so rows need no order", where=path, fix="leave --order out"
+            "names-in-file", "file has image names, so rows need no order", where=path, fix="do not give --names"
         )
     images = _images_in_order(order, judges)
     if len(images) != len(predictions):
@@ -169,7 +212,7 @@ def _in_order(predictions: Predictions, order: str, judges: Judges, path: Path) 
             where=path,
             allowed=f"{len(images):,} rows",
             found=f"{len(predictions):,} rows",
-            fix="name the images of the rows (--names FILE)",
+            fix="--names FILE",
         )
     return predictions.named(images, detected=f"{predictions.detected}, rows in {order} order")
 
@@ -182,7 +225,7 @@ def _images_in_order(order: str, judges: Judges) -> tuple[str, ...]:
         raise DataError(
             "no-original-labels",
             "class-folder order needs original labels, which are missing",
-            fix=f"reassess data fetch {IMAGENET.sources['original']}, or pass --original FILE"
+            fix=f"reassess fetch {IMAGENET.sources['original']}, or pass --original FILE"
             if judges.benchmark.folder is None
             else f"pass --original FILE, or {MADE_BY['original']}",
         )

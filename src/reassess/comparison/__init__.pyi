@@ -1,6 +1,6 @@
 from .co_occurrence import CoOccurrence as CoOccurrence
 from .co_occurrence import co_occurrence as co_occurrence
-from .differences import Change as Change
+from .differences import AccuracyChange as AccuracyChange
 from .differences import Difference as Difference
 from .differences import EveryPair as EveryPair
 from .differences import PairTests as PairTests
@@ -8,7 +8,7 @@ from .differences import every_pair as every_pair
 from .differences import p_text as p_text
 from .findings import Findings as Findings
 from .label_agreement import AGREEMENTS as AGREEMENTS
-from .label_agreement import SAYINGS as SAYINGS
+from .label_agreement import CROSSTAB as CROSSTAB
 from .label_agreement import LabelAgreement as LabelAgreement
 from .label_agreement import label_agreement as label_agreement
 from .label_changes import LabelDiff as LabelDiff
@@ -29,13 +29,12 @@ from .pairs import Comparison as Comparison
 from .pairs import Paired as Paired
 from .pairs import compare as compare
 from .pairs import disagreements_table as disagreements_table
-from .pairs import only_right as only_right
+from .pairs import only_correct as only_correct
 from .panel import Panel as Panel
 from .panel import on_common_images as on_common_images
-from .placement import Expectation as Expectation
 from .placement import Placement as Placement
 from .placement import original_level as original_level
-from .placement import place as place
+from .placement import place_models as place_models
 from .ranking import Gaps as Gaps
 from .ranking import Ranking as Ranking
 from .ranking import rank_models as rank_models
@@ -44,6 +43,6 @@ from .taxonomy import taxonomies as taxonomies
 from .trends import BANDS as BANDS
 from .trends import Band as Band
 from .trends import FarOut as FarOut
-from .trends import Line as Line
 from .trends import Trend as Trend
-from .trends import trend as trend
+from .trends import TrendLine as TrendLine
+from .trends import fit_trend as fit_trend

@@ -18,21 +18,12 @@ __all__ = ["CoOccurrence", "co_occurrence"]
 class CoOccurrence(Shown):
     """Pairs of classes that are both valid for an image, those of most images first, then by class id.
 
-    Parameters
-    ----------
-    pairs
-        int32, shape (pairs, 2): class ids, the lower first.
-    images
-        int64, shape (pairs,): number of images whose label set holds both.
-
-    Examples
-    --------
     >>> co_occurrence(LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [1], [0, 1, 2]]))
     CoOccurrence(3 pairs of classes, the most frequent on 2 images)
     """
 
-    pairs: npt.NDArray[np.int32]
-    images: npt.NDArray[np.int64]
+    pairs: npt.NDArray[np.int32]  # int32, shape (pairs, 2): class ids, the lower first
+    images: npt.NDArray[np.int64]  # int64, shape (pairs,): number of images whose label set holds both
 
     def __post_init__(self) -> None:
         freeze(self, "pairs", "images")

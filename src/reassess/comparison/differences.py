@@ -4,7 +4,7 @@ On an image, the lead of one model over another is 1 where only the first is rig
 From one kind of labels to another it changes by -2 to 2. The mean over images is the difference of two accuracies, or
 the change of that difference.
 
-Over images the test is exact: each number may have either sign. Where raters are drawn anew too, the p-value is that
+Over images the test is exact: each number may have either sign. Where raters are resampled too, the p-value is that
 of the normal distribution with the standard deviation of the replicates, but never less than the exact one. Wherever
 the exact p-value is below 0.05, the 95 % interval over images leaves out 0; the reverse need not hold.
 """
@@ -24,7 +24,7 @@ from reassess.numeric.bootstrap import SUREST, common_hits, mean_interval, norma
 from reassess.numeric.exact_tests import SMALLEST, holm, sign_flips
 from reassess.text import Shown
 
-__all__ = ["LEVEL", "Change", "Difference", "EveryPair", "PairTests", "every_pair", "p_text", "sums_of_pairs"]
+__all__ = ["LEVEL", "AccuracyChange", "Difference", "EveryPair", "PairTests", "every_pair", "p_text", "sums_of_pairs"]
 
 LEVEL = 0.05  # of a corrected p-value, below which two models are told apart
 _Ints = npt.NDArray[np.int64]
@@ -45,20 +45,12 @@ def p_text(p_value: float, *, at_most: bool = False) -> str:
 
 @dataclass(frozen=True, repr=False)
 class Difference(Shown, ABC):
-    """The mean over images of a whole number from -2 to 2, with its interval and test.
+    """The mean over images of a whole number from -2 to 2, with its interval and test."""
 
-    Parameters
-    ----------
-    n
-        Number of images.
-    deviation
-        Standard deviation of the mean over images and raters; None where raters are not drawn anew.
-    holm
-        The p-value, by Holm's correction for all pairs of models that are compared; None if these are the only two.
-    """
-
-    n: int
+    n: int  # Number of images
+    # Standard deviation of the mean over images and raters; None where raters are not resampled
     deviation: float | None = field(default=None, kw_only=True)
+    # The p-value, by Holm's correction for all pairs of models that are compared; None if these are the only two
     holm: float | None = field(default=None, kw_only=True)
 
     @property
@@ -84,21 +76,21 @@ class Difference(Shown, ABC):
 
     @property
     def raters_interval(self) -> tuple[float, float] | None:
-        """95 % interval, over images and raters; None where raters are not drawn anew."""
+        """95 % interval, over images and raters; None where raters are not resampled."""
         if self.difference is None or self.deviation is None:
             return None
         return normal_interval(self.difference, self.deviation, -2, 2)
 
     @property
     def raters_p_value(self) -> float | None:
-        """Two-sided p-value, over images and raters; None where raters are not drawn anew."""
+        """Two-sided p-value, over images and raters; None where raters are not resampled."""
         if self.difference is None or self.deviation is None:
             return None
         return max(float(normal_p_values(self.difference, self.deviation)), self.p_value or 0)
 
     @property
     def corrected(self) -> float | None:
-        """The p-value that decides: by Holm's correction, and over raters too where these are drawn anew."""
+        """The p-value that decides: by Holm's correction, and over raters too where these are resampled."""
         if not self.n or self.holm is not None:
             return self.holm
         return self.p_value if self.deviation is None else self.raters_p_value
@@ -128,22 +120,15 @@ class Difference(Shown, ABC):
 
 
 @dataclass(frozen=True, repr=False)
-class Change(Difference):
-    """How the lead of one model over another changes from original to re-assessed labels, on the same images.
+class AccuracyChange(Difference):
+    """How the lead of one model over another changes from original to reassessed labels, on the same images.
 
-    Parameters
-    ----------
-    changes
-        Number of images by how much the lead changes on them, -2 to 2.
-
-    Examples
-    --------
-    >>> change = Change(1000, {-1: 20, 1: 60, 2: 5})
+    >>> change = AccuracyChange(1000, {-1: 20, 1: 60, 2: 5})
     >>> change.difference, change.interval, change.better
     (0.05, (0.031, 0.07), 1)
     """
 
-    changes: Mapping[int, int]
+    changes: Mapping[int, int]  # Number of images by how much the lead changes on them, -2 to 2
 
     @property
     def counts(self) -> Mapping[int, int]:
@@ -153,21 +138,14 @@ class Change(Difference):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PairTests(Shown):
-    """One kind of difference, tested for every two of M models.
+    """One kind of difference, tested for every two of M models."""
 
-    Parameters
-    ----------
-    holm
-        float64, shape (M, M): p-value of each two, by Holm's correction over all of them; 1 for a model and itself.
-    better
-        int8, shape (M, M): 1 if the difference is above 0 and that p-value below 0.05, -1 if it is below 0, else 0.
-    deviations
-        float64, shape (M, M): standard deviation of each difference over images and raters; None where the tests cover
-        images alone.
-    """
-
+    # float64, shape (M, M): p-value of each two, by Holm's correction over all of them; 1 for a model and itself
     holm: _Floats
+    # int8, shape (M, M): 1 if the difference is above 0 and that p-value below 0.05, -1 if it is below 0, else 0
     better: npt.NDArray[np.int8]
+    # float64, shape (M, M): standard deviation of each difference over images and raters; None where the tests
+    # cover images alone
     deviations: _Floats | None
 
     def __post_init__(self) -> None:
@@ -181,18 +159,11 @@ class PairTests(Shown):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class EveryPair(Shown):
-    """Every two of M models tested.
+    """Every two of M models tested."""
 
-    Parameters
-    ----------
-    models
-        Names, shape (M,).
-    real, original, change
-        By re-assessed labels, by original labels, and how the lead changes from these to those; the latter two None
-        where no image has an original label, or none of the scored images has.
-    """
-
-    models: tuple[str, ...]
+    models: tuple[str, ...]  # Names, shape (M,)
+    # real, original, change: By reassessed labels, by original labels, and how the lead changes from these to
+    # those; the latter two None where no image has an original label, or none of the scored images has
     real: PairTests
     original: PairTests | None
     change: PairTests | None
@@ -201,15 +172,6 @@ class EveryPair(Shown):
 def every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None) -> EveryPair:
     """Test every two of some models, with Holm's correction for their number.
 
-    Parameters
-    ----------
-    panel
-        The models on the images that all of them have seen.
-    uncertainty
-        Of the same models: the tests then cover images and raters.
-
-    Examples
-    --------
     >>> from reassess import LabelSets
     >>> labels = LabelSets.from_lists([f"{i}.png" for i in range(40)], [[0]] * 40)
     >>> predicted = {"all": np.zeros(40, int), "most": np.arange(40) // 30, "none": np.ones(40, int)}
@@ -236,8 +198,6 @@ def every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None) -> Eve
 def sums_of_pairs(ups: _Bools, downs: _Bools) -> tuple[_Ints, _Ints, _Ints]:
     """The difference of every two of M models, where each model has 1, -1 or 0 on each of N images.
 
-    Examples
-    --------
     >>> ups, downs = np.array([[True, True, False], [True, False, False]]), np.array([[False] * 3, [False, True, True]])
     >>> sums_of_pairs(ups, downs)
     (array([3]), array([1]), array([1]))

@@ -1,22 +1,21 @@
-"""All that is found of some models: what `reassess compare`, the report and its charts show."""
+"""Everything that `reassess compare`, the report and its charts show about models."""
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.aggregate import calibrated_recipe, likely_recipes
+from reassess.aggregation.aggregate import METHODS, parse_method
 from reassess.aggregation.golden import golden_truth
 from reassess.aggregation.golden_items import golden_part, with_golden_votes
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
-from reassess.aggregation.provenance import Provenance, known_provenance, likely_makings
-from reassess.aggregation.recipe import real_scores
-from reassess.aggregation.relabelling import Relabelling, relabel
+from reassess.aggregation.recipe import calibrated_recipe, real_scores
+from reassess.aggregation.relabelling import Relabelling, likely_recipes, relabel
 from reassess.aggregation.thresholds import Goal, operating_point
 from reassess.comparison.co_occurrence import CoOccurrence, co_occurrence
 from reassess.comparison.differences import EveryPair, every_pair
@@ -25,18 +24,18 @@ from reassess.comparison.labelling_bias import LabellingBias, labelling_biases
 from reassess.comparison.model_or_label import Preference, preferences
 from reassess.comparison.pairs import NO_ORIGINAL, Comparison, compare
 from reassess.comparison.panel import Panel
-from reassess.comparison.placement import Placement, original_level, place
+from reassess.comparison.placement import Placement, original_level, place_models
 from reassess.comparison.ranking import Ranking, rank_models
 from reassess.comparison.taxonomy import Taxonomy, taxonomies
-from reassess.comparison.trends import Trend, trend
+from reassess.comparison.trends import Trend, fit_trend
 from reassess.core.benchmark import USUAL_THRESHOLD, Benchmark, benchmark_of
 from reassess.core.checks import check_unique
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets
-from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.core.leaderboard import Leaderboard, LeaderboardRow
 from reassess.core.predictions import Predictions
-from reassess.core.scores import Scores
+from reassess.core.scores import UNKNOWN_METHOD, Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError, Missing, ReassessWarning, at
 from reassess.evaluation.class_list import ClassList
@@ -50,52 +49,51 @@ from reassess.text import Listed, Shown
 
 __all__ = ["Findings"]
 
-_MOST_MODELS = 100  # of which every pair is compared; of more, neighbours in the ranking
+_MOST_MODELS = 100  # every pair is compared; of more models, neighbours in the ranking
 _NONE_SCORED = Missing(NONE_SCORED)
-_NO_SCORES = Missing("no scores are at hand")
+_NO_SCORES = Missing("scores are missing")
 _NO_LABELS = Missing(NO_ORIGINAL)
-_NO_LEADERBOARD = Missing("no leaderboard was given")
+_NO_LEADERBOARD = Missing("a leaderboard is missing")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Findings(Shown):
-    """Models on the same images, and what judges them. Each part is found when it is first used.
+    """Models on the same images, and the labels that judge them. Each part is computed when it is first used.
 
     Parameters
     ----------
     panel
-        The models on the images that all have seen.
+        The models on the images that they share.
     labels, original, scores
         What the models are judged by.
     evaluations
-        The evaluation of each model on its own images, the best in the panel first; empty where only the panel counts.
+        The evaluation of each model on its own images, the best in the panel first; empty if only the panel is known.
     class_lists
-        The class list to which a model's ids belong, of each model of which the images confirm another one.
+        The class list of each model whose ids are from another list.
     benchmark
         Whose images they are.
     votes, experts, rater_golden
-        The raters' votes, the experts' votes on golden questions, and the raters' votes on these; by default the
-        latter are among the votes. Golden questions without other votes count by these, see
+        The raters' votes, the experts' votes on golden questions, and the raters' votes on golden questions, if they
+        are not among the votes. They count for golden questions without other votes, see
         `reassess.with_golden_votes`.
     threshold
-        At which the label sets were cut from the scores.
+        Threshold of the label sets.
     score_source
-        What the scores are called.
+        Name of the scores.
     in_sample
-        Whether the experts' votes are known to have made the scores, where neither these nor the votes say so.
+        Whether the scores were made with the experts' votes, if neither file says so.
     leaderboard
         Public results.
     collapsed
         As for `reassess.taxonomies`.
     groups
-        The group of each class, for kinds of mistakes and for results given apart; the latter are given by the
-        benchmark's own groups by default.
+        The group of each class, for kinds of mistakes and for results by group; by default the benchmark's groups.
     replicates
-        How many bootstrap replicates of images, and as many of images and raters, are drawn.
+        Number of bootstrap replicates of images, and of images and raters.
     seed
-        Of the draws.
+        Seed of the replicates.
     track
-        Passes on the numbers of replicates that draw raters, so that progress can be shown.
+        Iterates over the numbers of replicates that resample raters, to show progress.
 
     Examples
     --------
@@ -105,7 +103,7 @@ class Findings(Shown):
     >>> findings.models, findings.ranking.real
     (('one', 'two'), (Proportion(hits=3, n=3), Proportion(hits=1, n=3)))
     >>> findings.uncertainty
-    Missing(why='no votes are at hand')
+    Missing(why='votes are missing')
     """
 
     panel: Panel
@@ -152,25 +150,25 @@ class Findings(Shown):
         match: Match = "path",
         ignore_unknown: bool = False,
     ) -> "Findings":
-        """Evaluate models and put them on the images that all have seen.
+        """Evaluate models, and find the images that they share.
 
-        A model whose ids are those of another class list is measured as it is, with a `ReassessWarning`.
+        A model whose ids are from another class list is measured as it is, with a `ReassessWarning`.
 
         Parameters
         ----------
         models
-            Predictions by the model's name. Of (name, predictions) pairs one is held at a time.
+            Predictions by the model's name; or (name, predictions) pairs, one in memory at a time.
         labels, original, scores, experts, benchmark, match, ignore_unknown
             As for `reassess.evaluate`.
         votes, rater_golden, threshold, score_source, in_sample, leaderboard, collapsed, groups
-            What else is known, see `Findings`.
+            See `Findings`.
         replicates, seed, track
-            How the bootstrap is drawn, see `Findings`.
+            See `Findings`.
 
         Raises
         ------
         DataError
-            As for `reassess.evaluate`; no image is common to all models.
+            As for `reassess.evaluate`; or the models share no image.
         """
         benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
         outcomes, evaluations, class_lists = _evaluate_each(
@@ -223,7 +221,7 @@ class Findings(Shown):
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The models: the best first, or as in the panel where there are no evaluations."""
+        """The models: the best first, or as in the panel without evaluations."""
         return tuple(self.evaluations) or self.panel.models
 
     @property
@@ -233,14 +231,14 @@ class Findings(Shown):
 
     @property
     def top_k(self) -> list[int]:
-        """Every k for which hits were counted."""
+        """Every k with counted hits."""
         return sorted({k for evaluation in self.evaluations.values() for k in evaluation.real})
 
     @cached_property
     def ranking(self) -> Ranking | Missing:
         """The models in order of ReaL accuracy, with intervals of their ranks."""
         if len(self.models) < 2:
-            return Missing("there is one model")
+            return Missing("there is only one model")
         if not self.panel.scored.any():
             return _NONE_SCORED
         return rank_models(self.panel, tests=self.tests, replicates=self.replicates, seed=self.seed)
@@ -255,7 +253,7 @@ class Findings(Shown):
 
     @cached_property
     def tests(self) -> EveryPair:
-        """Every two models tested, over raters too where these can be drawn anew, and corrected for their number."""
+        """Every two models tested, over raters too if they can be resampled, and corrected for their number."""
         return every_pair(self.panel, None if isinstance(self.uncertainty, Missing) else self.uncertainty)
 
     def compare(self, a: str, b: str) -> Comparison:
@@ -264,7 +262,7 @@ class Findings(Shown):
 
     @cached_property
     def uncertainty(self) -> LabelUncertainty | Missing:
-        """What is left of the accuracies if the raters are drawn anew too."""
+        """Accuracies if raters are resampled too."""
         if isinstance(self.raters_alone, Missing):
             return self.raters_alone
         if not self.panel.scored.any():
@@ -276,18 +274,18 @@ class Findings(Shown):
 
     @cached_property
     def _rated(self) -> Votes | None:
-        """The raters' votes, of which the scores were made."""
+        """The raters' votes, which made the scores."""
         return None if self.votes is None else with_golden_votes(self.votes, self.rater_golden, self.experts)
 
     @cached_property
     def raters_alone(self) -> Scores | Missing:
-        """The scores that the raters' votes give without the original label, by matrices like the benchmark's."""
+        """Scores from the raters' votes without the original label, by matrices like the benchmark's."""
         if self._rated is None:
-            return Missing("no votes are at hand")
+            return Missing("votes are missing")
         if self._rated.classes is not None:
-            return Missing("the votes are for one class an image, and not on (image, class) questions")
+            return Missing("votes are for one class per image, not on (image, class) questions")
         if self.experts is None:
-            return Missing("no golden answers are at hand, on which to measure the raters")
+            return Missing("golden answers to measure the raters are missing")
         try:
             golden = golden_part(self._rated, self.experts, self.rater_golden)
             rules = self.benchmark.recipe or calibrated_recipe()
@@ -312,43 +310,42 @@ class Findings(Shown):
 
     @cached_property
     def curves(self) -> tuple[MeasuredCurve, ...] | Missing:
-        """Precision and recall of the scores.
+        """Precision and recall of the scores; also of scores made without the judged image, if the method is known.
 
-        Where it is known how they follow from votes and golden answers, they are made again without the image that is
-        judged, too; but for those of EM, which would take long.
+        Scores of EM are not made again, since that takes long.
         """
         if self.scores is None:
             return _NO_SCORES
         if self.experts is None:
-            return Missing("no golden answers are at hand")
-        origin = self._origin(self.scores)
+            return Missing("golden answers are missing")
         try:
-            golden = golden_truth(self.experts, among=[self.scores.questions])
-            first, *again = measure_curves(
-                self.score_source,
-                self.scores,
-                golden if self._rated is None else golden.without_unrated(self._rated, [self.scores]),
-                origin=origin,
-                in_sample=self.in_sample,
-                leave_out="image",
-            )
+            first, *again = self._measured(self.scores, self.experts)
             goal = Goal("threshold", self.threshold)
             chosen = operating_point(first.curve, goal, self.scores, original=self.original)
         except DataError as error:
             return Missing.because(error)
         return replace(first, chosen=chosen), *again  # the threshold was not chosen on the others
 
-    def _origin(self, scores: Scores) -> Provenance | None:
-        """How the scores follow from the votes; None if that is not known."""
-        if self._rated is None or self.experts is None:
-            return None
+    def _measured(self, scores: Scores, experts: Votes) -> tuple[MeasuredCurve, ...]:
+        """The curve of the scores, and if they can be made again, of those made without the judged image."""
+        golden = golden_truth(experts, among=[scores.questions])
+        rated = self._rated
+        if rated is not None:
+            golden = golden.without_unrated(rated, [scores])
+        measure = partial(measure_curves, self.score_source, scores, golden, in_sample=self.in_sample)
+        if rated is None or scores.method == UNKNOWN_METHOD or METHODS[parse_method(scores.method)[0]].of_all_votes:
+            return measure()
         try:
-            golden = golden_part(self._rated, self.experts, self.rater_golden)
-        except DataError:
-            return None
-        published = self.benchmark.recipe
-        makings = likely_makings(self._rated, self.experts, self.original, published=published)
-        return known_provenance(scores, self._rated, self.experts, golden, makings)
+            golden_votes = golden_part(rated, experts, self.rater_golden)
+            return measure(
+                votes=rated,
+                experts=experts,
+                rater_golden=golden_votes,
+                original=self.original,
+                leave_out="image",
+            )
+        except DataError:  # such as votes on other items, or too few golden images
+            return measure()
 
     @cached_property
     def taxonomies(self) -> tuple[Taxonomy, ...]:
@@ -366,7 +363,7 @@ class Findings(Shown):
 
     @cached_property
     def preferences(self) -> tuple[Preference, ...] | Missing:
-        """Whose class is preferred, each model's or the original label's."""
+        """Whether raters prefer each model's class or the original label."""
         if self.original is None or not self.panel.original_known.any():
             return _NO_LABELS
         if self.scores is None:
@@ -377,7 +374,7 @@ class Findings(Shown):
 
     @cached_property
     def biases(self) -> tuple[LabellingBias, ...] | Missing:
-        """How often each model says the original label where other classes are valid too."""
+        """How often each model picks the original label where other classes are valid too."""
         if self.original is None or not self.panel.original_known.any():
             return _NO_LABELS
         found = labelling_biases(self.panel, self.labels, self.original, self._alone, groups=self._label_groups)
@@ -390,12 +387,12 @@ class Findings(Shown):
 
     @property
     def _label_groups(self) -> Mapping[int, str] | None:
-        """The groups by whose original labels results are given apart."""
+        """Groups of original labels, for results by group."""
         return self.benchmark.groups if self.groups is None else self.groups
 
     @cached_property
     def co_occurrence(self) -> CoOccurrence:
-        """Which classes are valid together."""
+        """Classes that are valid together."""
         return co_occurrence(self.labels)
 
     @cached_property
@@ -412,19 +409,19 @@ class Findings(Shown):
     @cached_property
     def trend(self) -> Trend | Missing:
         """The lines of the leaderboard."""
-        return _NO_LEADERBOARD if self.leaderboard is None else trend(self.leaderboard)
+        return _NO_LEADERBOARD if self.leaderboard is None else fit_trend(self.leaderboard)
 
     @cached_property
     def placements(self) -> tuple[Placement, ...]:
-        """Where the models stand on the leaderboard."""
+        """Positions of the models on the leaderboard."""
         if self.leaderboard is None:
             return ()
         entries = []
         for model, evaluation in self.evaluations.items():
             original, real = evaluation.original_accuracy(1), evaluation.real.get(1)
             if original is not None and real is not None and original.value is not None and real.value is not None:
-                entries.append(Entry(model=model, original=100 * original.value, real=100 * real.value))
-        return tuple(place(self.leaderboard, entry) for entry in entries)
+                entries.append(LeaderboardRow(model=model, original=100 * original.value, real=100 * real.value))
+        return place_models(self.leaderboard, entries)
 
 
 def _evaluate_each(
@@ -436,10 +433,7 @@ def _evaluate_each(
     experts: Votes | None,
     **joining: Any,
 ) -> tuple[dict[str, Outcomes], dict[str, Evaluation], dict[str, ClassList]]:
-    """Outcomes and evaluation of each model on its own images; and the class list of each whose ids are of another one.
-
-    Parameters are those of `Findings.from_predictions`; `joining` says whose the images are, and how they are joined.
-    """
+    """Outcomes and evaluation of each model on its own images; and the class list of each with ids of another list."""
     outcomes: dict[str, Outcomes] = {}
     evaluations: dict[str, Evaluation] = {}
     class_lists: dict[str, ClassList] = {}

@@ -7,18 +7,18 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.classes import Classes
-from reassess.core.common_classes import in_one_list
+from reassess.core.common_classes import align_classes
 from reassess.core.image_names import Match, join
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels, label_keys
 from reassess.numeric.arrays import freeze, pair_keys
 from reassess.text import Listed, Shown, counted, percent
 
-__all__ = ["AGREEMENTS", "SAYINGS", "LabelAgreement", "label_agreement"]
+__all__ = ["AGREEMENTS", "CROSSTAB", "LabelAgreement", "label_agreement"]
 
-AGREEMENTS = ("equal", "overlap", "disjoint", "first_silent", "second_silent", "both_silent")
-SAYINGS = ("valid", "unclear", "wrong", "not_named")
-_BOTH_SPEAK = 3  # of AGREEMENTS, the first
+AGREEMENTS = ("equal", "overlap", "disjoint", "first_unlabelled", "second_unlabelled", "both_unlabelled")
+CROSSTAB = ("valid", "unclear", "wrong", "not_named")
+_BOTH_LABELLED = 3  # of AGREEMENTS, the first
 _CLASS_IDS = np.int64(0xFFFFFFFF)
 
 
@@ -26,28 +26,6 @@ _CLASS_IDS = np.int64(0xFFFFFFFF)
 class LabelAgreement(Shown):
     """How far two label sets agree, on every image that one of them holds.
 
-    Parameters
-    ----------
-    images
-        Names of the images: those of the first label set, then those that only the second holds.
-    state
-        int8, shape (images,): index into `AGREEMENTS`. The valid classes are equal; overlap, which is to share a class
-        and not be equal; or are disjoint; or one of the two is silent: it has no valid class for the image, or does not
-        hold it.
-    class_ids
-        int32, shape (classes,): the classes that are valid in either, ascending.
-    by_class
-        int64, shape (classes, 5): for each of these, the images of which it is valid in either, by `AGREEMENTS`; of the
-        last there are none.
-    sayings
-        int64, shape (4, 4): pairs of an image and a class that one of the two names, on the images that both hold, by
-        what the first (row) and the second (column) say, in the order of `SAYINGS`. Plain label sets say valid, or do
-        not name a class.
-    classes
-        The classes that both are in.
-
-    Examples
-    --------
     >>> first = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[1, 2], [3], []])
     >>> agreement = label_agreement(first, LabelSets.from_lists(["a.png", "b.png", "d.png"], [[2, 4], [3], [5]]))
     >>> print(agreement)
@@ -57,15 +35,24 @@ class LabelAgreement(Shown):
     ('a.png',)
     """
 
+    # Names of the images: those of the first label set, then those that only the second holds
     images: tuple[str, ...]
+    # int8, shape (images,): index into `AGREEMENTS`. The valid classes are equal; overlap, which is to share a
+    # class and not be equal; or are disjoint; or one of the two is silent: it has no valid class for the image,
+    # or does not hold it
     state: npt.NDArray[np.int8]
-    class_ids: npt.NDArray[np.int32]
+    class_ids: npt.NDArray[np.int32]  # int32, shape (classes,): the classes that are valid in either, ascending
+    # int64, shape (classes, 5): for each of these, the images of which it is valid in either, by `AGREEMENTS`; of
+    # the last there are none
     by_class: npt.NDArray[np.int64]
-    sayings: npt.NDArray[np.int64]
-    classes: Classes
+    # int64, shape (4, 4): pairs of an image and a class that one of the two names, on the images that both hold,
+    # by what the first (row) and the second (column) say, in the order of `CROSSTAB`. Plain label sets say valid,
+    # or do not name a class
+    crosstab: npt.NDArray[np.int64]
+    classes: Classes  # The classes that both are in
 
     def __post_init__(self) -> None:
-        freeze(self, "state", "class_ids", "by_class", "sayings")
+        freeze(self, "state", "class_ids", "by_class", "crosstab")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -78,7 +65,7 @@ class LabelAgreement(Shown):
     @property
     def equal_share(self) -> float | None:
         """Images whose sets are equal, of those that have labels in both, in [0, 1]; None where there are none."""
-        both = int(np.count_nonzero(self.state < _BOTH_SPEAK))
+        both = int(np.count_nonzero(self.state < _BOTH_LABELLED))
         return self.counts["equal"] / both if both else None
 
     def images_of(self, agreement: str) -> tuple[str, ...]:
@@ -94,8 +81,8 @@ class LabelAgreement(Shown):
     def _headline(self) -> str:
         n = self.counts
         share = "" if self.equal_share is None else f" ({percent(self.equal_share)} %)"
-        both = counted(sum(list(n.values())[:_BOTH_SPEAK]), "image")
-        silent = [counted(n[name], "image") for name in AGREEMENTS[_BOTH_SPEAK:]]
+        both = counted(sum(list(n.values())[:_BOTH_LABELLED]), "image")
+        silent = [counted(n[name], "image") for name in AGREEMENTS[_BOTH_LABELLED:]]
         return (
             f"{both} with labels in both: {n['equal']:,} equal{share}, {n['overlap']:,} overlap, "
             f"{n['disjoint']:,} disjoint\n"
@@ -107,9 +94,9 @@ class LabelAgreement(Shown):
         return {
             "images": len(self),
             **self.counts,
-            "sayings": {
-                first: dict(zip(SAYINGS, row, strict=True))
-                for first, row in zip(SAYINGS, self.sayings.tolist(), strict=True)
+            "crosstab": {
+                first: dict(zip(CROSSTAB, row, strict=True))
+                for first, row in zip(CROSSTAB, self.crosstab.tolist(), strict=True)
             },
             "by_class": [
                 self.classes.named(class_id) | dict(zip(AGREEMENTS, row, strict=False))
@@ -127,7 +114,7 @@ def label_agreement(
     ----------
     first, second
         Label sets, or what reviewers said of each image: of these the valid classes are compared, those of problematic
-        images too, and `LabelAgreement.sayings` also counts what is unclear or wrong. Images are joined by name, and
+        images too, and `LabelAgreement.crosstab` also counts what is unclear or wrong. Images are joined by name, and
         classes by wnid or name where both have them, else by id.
     match
         Which part of a name identifies an image; see `evaluate`.
@@ -146,7 +133,7 @@ def label_agreement(
     Verdicts on the original labels alone, such as those of the source `imagenet-ecologists`, tell nothing of other
     classes: there overlap is no disagreement, and a label that is not named is not known to be wrong.
     """
-    first, second = in_one_list({"the first label set": first, "the second label set": second}).values()
+    first, second = align_classes({"the first label set": first, "the second label set": second}).values()
     a, b = _valid(first), _valid(second)
     rows = join(b.images, a.images, match=match, where="the second label set", known_where="the first label set")
     only_b = np.flatnonzero(rows < 0)
@@ -161,7 +148,7 @@ def label_agreement(
         state=state,
         class_ids=class_ids,
         by_class=by_class,
-        sayings=_sayings(_said_of(first, np.arange(len(a))), _said_of(second, rows), is_shared),
+        crosstab=_crosstab(_said_of(first, np.arange(len(a))), _said_of(second, rows), is_shared),
         classes=a.classes,
     )
 
@@ -178,9 +165,9 @@ def _states(first: _Pairs, second: _Pairs, images: int) -> npt.NDArray[np.int8]:
     in_both = np.intersect1d(first, second, assume_unique=True)
     n_first, n_second, n_both = (np.bincount(keys >> 32, minlength=images) for keys in (first, second, in_both))
     fits = {
-        "both_silent": (n_first == 0) & (n_second == 0),
-        "first_silent": n_first == 0,
-        "second_silent": n_second == 0,
+        "both_unlabelled": (n_first == 0) & (n_second == 0),
+        "first_unlabelled": n_first == 0,
+        "second_unlabelled": n_second == 0,
         "disjoint": n_both == 0,
         "equal": (n_both == n_first) & (n_both == n_second),
     }
@@ -197,23 +184,23 @@ def _by_class(keys: _Pairs, state: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np
 
 
 def _said_of(labels: LabelSets | MultiLabels, rows: npt.NDArray[np.int64]) -> tuple[_Pairs, _Pairs]:
-    """Keys of the classes that a label set names, ascending, and index into `SAYINGS` of what it says of each."""
+    """Keys of the classes that a label set names, ascending, and index into `CROSSTAB` of what it says of each."""
     parts = [labels.valid, labels.unclear, labels.wrong] if isinstance(labels, MultiLabels) else [labels]
     keys = np.concatenate([pair_keys(rows[part.image_ids], part.indices) for part in parts])
-    sayings = np.repeat(np.arange(len(parts)), [part.indices.size for part in parts])
+    crosstab = np.repeat(np.arange(len(parts)), [part.indices.size for part in parts])
     order = np.argsort(keys)
-    return keys[order], sayings[order]
+    return keys[order], crosstab[order]
 
 
-def _sayings(
+def _crosstab(
     first: tuple[_Pairs, _Pairs], second: tuple[_Pairs, _Pairs], is_shared: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int64]:
     """Count the pairs that either names, on shared images, by what both say."""
     named = np.union1d(first[0], second[0])
     named = named[is_shared[named >> 32]]
-    size = len(SAYINGS)
-    both = np.full((2, named.size), SAYINGS.index("not_named"))
-    for said, (keys, sayings) in zip(both, (first, second), strict=True):
+    size = len(CROSSTAB)
+    both = np.full((2, named.size), CROSSTAB.index("not_named"))
+    for said, (keys, crosstab) in zip(both, (first, second), strict=True):
         known = np.isin(named, keys)
-        said[known] = sayings[np.searchsorted(keys, named[known])]
+        said[known] = crosstab[np.searchsorted(keys, named[known])]
     return np.bincount(both[0] * size + both[1], minlength=size * size).reshape(size, size)

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.common_classes import in_one_list
+from reassess.core.checks import check_type
+from reassess.core.common_classes import align_classes
 from reassess.core.image_names import join
-from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.text import Listed, Shown
 
@@ -19,21 +19,6 @@ __all__ = ["LabelDiff", "label_diff"]
 class LabelDiff(Shown):
     """What changed from a first label set to a second, on the images that both hold.
 
-    Parameters
-    ----------
-    images
-        Number of images that both hold.
-    both
-        Number of labels that both hold.
-    added, removed
-        The labels of the second that the first lacks, and the reverse: label sets of the images whose set changed.
-    only_first, only_second
-        The images that one of the two does not hold: there they were never rated.
-    emptied, filled
-        Number of images whose set became empty, or is no longer empty.
-
-    Examples
-    --------
     >>> before = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[1, 2], [3], []])
     >>> diff = label_diff(before, LabelSets.from_lists(["a.png", "b.png", "d.png"], [[2, 4], [3], [5]]))
     >>> diff
@@ -42,12 +27,16 @@ class LabelDiff(Shown):
     (('c.png',), ('d.png',))
     """
 
-    images: int
-    both: int
+    images: int  # Number of images that both hold
+    both: int  # Number of labels that both hold
+    # added, removed: The labels of the second that the first lacks, and the reverse: label sets of the images
+    # whose set changed
     added: LabelSets
     removed: LabelSets
+    # only_first, only_second: The images that one of the two does not hold: there they are unrated
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
+    # emptied, filled: Number of images whose set became empty, or is no longer empty
     emptied: int
     filled: int
 
@@ -117,8 +106,8 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
     DataError
         A class of one is not in the other's list of classes.
     """
-    check_kind(LabelSets, first, second)
-    first, second = in_one_list({"the first label set": first, "the second label set": second}).values()
+    check_type(LabelSets, first, second)
+    first, second = align_classes({"the first label set": first, "the second label set": second}).values()
     rows = join(second.images, first.images, where="the second label set", known_where="the first label set")
     shared = rows >= 0
     old_keys, new_keys = _keys(np.arange(len(first)), first), _keys(rows, second)

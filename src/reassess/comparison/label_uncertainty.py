@@ -41,43 +41,24 @@ _ROUNDING = 1e-12  # of a variance
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LabelUncertainty(Shown):
-    """Accuracies of models in replicates of images and raters. Symbols: M models, B replicates with a scored image.
+    """Accuracies of models in replicates of images and raters. Symbols: M models, B replicates with a scored image."""
 
-    Parameters
-    ----------
-    models
-        Names of the models.
-    hits, n
-        int64, shapes (B + 1, M) and (B + 1,): hits of each model and scored images, first of the original.
-    original_hits, original_n
-        The same by original labels, on the scored images that have one.
-    bias
-        float64, shape (M,): what the raters' errors add to the accuracy of each model.
-    labels, empty
-        int64, shape (B + 1,): labels of the rated images, and rated images without a label, each image taken once;
-        first of the original.
-    rated
-        Number of images that were rated; any other keeps its labels.
-    raters
-        Number of raters.
-    threshold
-        At which label sets were cut.
-    seed
-        Of the draws.
-    """
-
-    models: tuple[str, ...]
+    models: tuple[str, ...]  # Names of the models
+    # hits, n: int64, shapes (B + 1, M) and (B + 1,): hits of each model and scored images, first of the original
     hits: _Ints
     n: _Ints
+    # original_hits, original_n: The same by original labels, on the scored images that have one
     original_hits: _Ints
     original_n: _Ints
-    bias: _Floats
+    bias: _Floats  # float64, shape (M,): what the raters' errors add to the accuracy of each model
+    # labels, empty: int64, shape (B + 1,): labels of the rated images, and rated images without a label, each
+    # image taken once; first of the original
     labels: _Ints
     empty: _Ints
-    rated: int
-    raters: int
-    threshold: float
-    seed: int
+    rated: int  # Number of images that were rated; any other keeps its labels
+    raters: int  # Number of raters
+    threshold: float  # At which label sets were cut
+    seed: int  # Of the draws
 
     def __post_init__(self) -> None:
         freeze(self, "hits", "n", "original_hits", "original_n", "bias", "labels", "empty")
@@ -254,7 +235,7 @@ def _draw(relabelling: Relabelling, images: int, count: int, rng: np.random.Gene
 
 
 def _bias(recount: Recount, relabelling: Relabelling, accuracies: _Floats, seed: int) -> _Floats:
-    """How far accuracies are off by label sets of votes drawn anew, if the label sets that there are be the truth."""
+    """How far accuracies are off by label sets of votes resampled, if the label sets that there are be the truth."""
     rng = np.random.default_rng([seed, 1])
     truths = relabelling.kept(np.ones((1, relabelling.raters), np.int64))[:, 0]
     kept = relabelling.redrawn(truths, _REDRAWS, rng)

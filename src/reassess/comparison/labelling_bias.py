@@ -32,19 +32,13 @@ _NO_IMAGES = "on no image of several valid classes are the prediction and the or
 
 @dataclass(frozen=True, repr=False)
 class Choices(Shown):
-    """How often a model says the original label, on images of which this and what it says are two of the valid classes.
+    """How often a model picks the original label, on images where both it and the prediction are valid."""
 
-    Parameters
-    ----------
-    by_label_count
-        By number of valid classes: images on which the model says the original label, of all such images.
-    favourite
-        Images on which the original label is the raters' favourite: the valid class of the highest score by the raters
-        alone, of equals the one of the lowest id. Of all images of which every valid class was rated; None without
-        their scores.
-    """
-
+    # By number of valid classes: images on which the model says the original label, of all such images
     by_label_count: Mapping[int, Proportion]
+    # Images on which the original label is the raters' favourite: the valid class of the highest score by the
+    # raters alone, of equals the one of the lowest id. Of all images of which every valid class was rated; None
+    # without their scores
     favourite: Proportion | None = None
 
     @property
@@ -111,33 +105,22 @@ def _chosen_to_json(chosen: Proportion) -> dict[str, Any]:
 class LabellingBias(Shown):
     """How often one model says the original label, on images with several valid classes, this one and the label's.
 
-    Parameters
-    ----------
-    model
-        Name of the model.
-    total
-        On all such images.
-    pairs
-        int32, shape (pairs, 2): class ids, the lower first, of which one is the original label of an image and one is
-        what the model says of it, both valid; pairs of most images first, then by class id.
-    counts
-        int64, shape (pairs, 2, 2): images by which of the two is the original label and which the model says. An image
-        on which the model says the original label counts for the pair of it with each of the other valid classes.
-    by_group
-        The same as `total` by group of the original label: of ImageNet, animals and others; else empty.
-
-    Examples
-    --------
     >>> none = np.empty((0, 2), np.int32), np.empty((0, 2, 2), np.int64)
     >>> print(LabellingBias("one", Choices({2: Proportion(30, 40), 4: Proportion(6, 8)}, Proportion(24, 48)), *none))
     one: says the original label, where several classes are valid, on 36 of 48 images, 75.00 % [61.22, 85.08]; by
     chance 45.83 %, p = 5.4e-05; by the raters' favourite 50.00 %
     """
 
-    model: str
-    total: Choices
+    model: str  # Name of the model
+    total: Choices  # On all such images
+    # int32, shape (pairs, 2): class ids, the lower first, of which one is the original label of an image and one
+    # is what the model says of it, both valid; pairs of most images first, then by class id
     pairs: npt.NDArray[np.int32]
+    # int64, shape (pairs, 2, 2): images by which of the two is the original label and which the model says. An
+    # image on which the model says the original label counts for the pair of it with each of the other valid
+    # classes
     counts: npt.NDArray[np.int64]
+    # The same as `total` by group of the original label: of ImageNet, animals and others; else empty
     by_group: Mapping[str, Choices] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -196,23 +179,6 @@ def labelling_biases(
 ) -> tuple[LabellingBias, ...]:
     """For each model, how often it says the original label where several classes are valid, that and what it says too.
 
-    Parameters
-    ----------
-    panel
-        The models.
-    labels, original
-        The label sets and the original labels with which the panel was made.
-    raters
-        P(class valid) by the raters alone: `reassess.aggregation.recipe.real_scores` without original labels.
-    groups
-        The group of each class: results are given apart by the group of the original label.
-
-    Returns
-    -------
-    tuple of LabellingBias, in the order of the models.
-
-    Examples
-    --------
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [1], [0, 1, 2]])
     >>> original = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0], [1], [2]])
     >>> panel = Panel.from_predictions({"one": np.array([0, 1, 1])}, labels, original=original)
@@ -222,8 +188,6 @@ def labelling_biases(
     >>> bias.pairs.tolist(), bias.counts.tolist()
     ([[0, 2], [1, 2]], [[[1, 0], [0, 0]], [[0, 0], [1, 0]]])
 
-    Notes
-    -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 5.
     """
     check_panel(panel)

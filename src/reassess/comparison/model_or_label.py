@@ -46,23 +46,13 @@ class Verdicts:
 
 @dataclass(frozen=True, repr=False)
 class Disagreements(Shown):
-    """Images on which a model's first class is not the original label.
+    """Images on which a model's first class is not the original label."""
 
-    Parameters
-    ----------
-    images
-        Their number.
-    unrated_images
-        Of them, images that were never rated.
-    by_scores
-        Verdicts of the scores, on the images for which the model's class was rated.
-    by_raters
-        Verdicts of the raters alone, on the images for which they rated the model's class; None without their scores.
-    """
-
-    images: int
-    unrated_images: int
-    by_scores: Verdicts
+    images: int  # Their number
+    unrated_images: int  # Of them, images that are unrated
+    by_scores: Verdicts  # Verdicts of the scores, on the images for which the model's class was rated
+    # Verdicts of the raters alone, on the images for which they rated the model's class; None without their
+    # scores
     by_raters: Verdicts | None
 
     @property
@@ -84,25 +74,15 @@ class Disagreements(Shown):
 class Preference(Shown):
     """Whose class is preferred, one model's or that of the original labels.
 
-    Parameters
-    ----------
-    model
-        Name of the model.
-    total
-        All images on which they disagree.
-    by_group
-        The same by group of the original label: of ImageNet, animals and others; else empty.
-
-    Examples
-    --------
     >>> ten = Disagreements(10, 3, Verdicts(3, 1, 2), Verdicts(2, 1, 3))
     >>> print(Preference("one", ten))
     one: 10 disagreements with the original labels, 6 of them rated: 50.00 % for the model [18.76, 81.24], 33.33 % for
     the label; raters alone: 33.33 % for the model [9.68, 70.00], 50.00 % for the label
     """
 
-    model: str
-    total: Disagreements
+    model: str  # Name of the model
+    total: Disagreements  # All images on which they disagree
+    # The same by group of the original label: of ImageNet, animals and others; else empty
     by_group: Mapping[str, Disagreements] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -131,25 +111,6 @@ def preferences(
 
     The model's class must have been rated. If the original label was not, it counts as if its score were 0.
 
-    Parameters
-    ----------
-    panel
-        The models; the images that have an original label count.
-    original
-        The original labels with which the panel was made.
-    scores
-        P(class valid) of each rated (image, class).
-    raters
-        The same from the raters alone: `reassess.aggregation.recipe.real_scores` without original labels.
-    groups
-        The group of each class: results are given apart by the group of the original label.
-
-    Returns
-    -------
-    tuple of Preference, in the order of the models.
-
-    Examples
-    --------
     >>> from reassess import Questions
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [1], [1]])
     >>> original = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0], [1], [1]])
@@ -158,8 +119,6 @@ def preferences(
     >>> preferences(panel, original, Scores(rated, np.array([0.8, 0.9, 1.0])))[0].total
     Disagreements(images=3, unrated_images=1, by_scores=Verdicts(model=1, tied=0, label=0), by_raters=None)
 
-    Notes
-    -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, figure 1.
     """
     check_panel(panel)

@@ -36,36 +36,25 @@ _Bools = npt.NDArray[np.bool_]
 class OrderChange(Shown):
     """How the order of models changes from a first label set to a second, on the same images.
 
-    Parameters
-    ----------
-    first, second
-        Names of the label sets.
-    models
-        Names, shape (M,).
-    images
-        Number of images.
-    leads
-        int64, shape (P, 2): the lead of the one model over the other by the first and by the second label set, in
-        images; of pairs (0, 1), (0, 2), ..., (M - 2, M - 1).
-    p_values, holm
-        float64, shape (P,): exact p-value of the change of each lead, as it is and corrected for all tests.
-
-    Examples
-    --------
     >>> leads, p = np.array([[9, -4]]), np.array([0.0225])
     >>> change = OrderChange("old", "new", ("a", "b"), 1000, leads, p_values=p, holm=p)
     >>> print(change)
     ahead by old, then by new; p of the change, by Holm:
-      a by 0.90, then b by 0.40 points: more than noise, p = 0.022
+      a by 0.90, then b by 0.40 points: significant, p = 0.022
     >>> change.tau_b
     -1.0
     """
 
+    # first, second: Names of the label sets
     first: str
     second: str
-    models: tuple[str, ...]
-    images: int
+    models: tuple[str, ...]  # Names, shape (M,)
+    images: int  # Number of images
+    # int64, shape (P, 2): the lead of the one model over the other by the first and by the second label set, in
+    # images; of pairs (0, 1), (0, 2), ..., (M - 2, M - 1)
     leads: _Ints
+    # p_values, holm: float64, shape (P,): exact p-value of the change of each lead, as it is and corrected for
+    # all tests
     p_values: npt.NDArray[np.float64]
     holm: npt.NDArray[np.float64]
 
@@ -88,7 +77,7 @@ class OrderChange(Shown):
         return np.asarray(np.sign(self.leads).prod(axis=1) < 0)
 
     @property
-    def more_than_noise(self) -> _Bools:
+    def significant(self) -> _Bools:
         """Whether the lead changes at all, by Holm's p-value below 0.05; shape (P,)."""
         return np.asarray(self.holm < LEVEL)
 
@@ -96,13 +85,13 @@ class OrderChange(Shown):
         return "\n".join(self._in_words())
 
     def _in_words(self) -> Iterator[str]:
-        changed, beyond = self.changes_places, self.more_than_noise
+        changed, beyond = self.changes_places, self.significant
         shown = [0] if len(self.models) == 2 else np.flatnonzero(changed).tolist()
         if len(self.models) > 2:
             tau = f"no tau-b, as {_NO_ORDER}" if self.tau_b is None else f"Kendall's tau-b {self.tau_b:.3f}"
-            places, noise, both = (np.count_nonzero(which) for which in (changed, beyond, changed & beyond))
+            places, significant, both = (np.count_nonzero(which) for which in (changed, beyond, changed & beyond))
             yield f"{self.first} and {self.second}: {tau}, {places:,} of {len(changed):,} pairs change places"
-            yield f"leads that change by more than noise: {noise:,}, {both:,} of them of pairs that change places"
+            yield f"leads that change significantly: {significant:,}, {both:,} of them of pairs that change places"
         if shown:
             yield f"ahead by {self.first}, then by {self.second}; p of the change, by Holm:"
         surest = sorted(shown, key=self.p_values.__getitem__)
@@ -116,13 +105,13 @@ class OrderChange(Shown):
             f"{a if lead > 0 else b} by {100 * abs(lead) / self.images:.2f}" if lead else "neither"
             for lead in self.leads[pair].tolist()
         )
-        noise = "more than noise" if self.more_than_noise[pair] else "may be noise"
+        verdict = "significant" if self.significant[pair] else "not significant"
         p_value = f"p {p_text(float(self.holm[pair]))}"
-        return f"{before}, then {after} points: {noise}, {p_value}"
+        return f"{before}, then {after} points: {verdict}, {p_value}"
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold: of the pairs, those that change places or change by more than noise."""
-        shown = np.flatnonzero(self.changes_places | self.more_than_noise)
+        """The object that JSON documents hold: of the pairs, those that change places or change significantly."""
+        shown = np.flatnonzero(self.changes_places | self.significant)
         pairs = _pairs(len(self.models))[shown].tolist()
         return {
             "first": self.first,
@@ -131,7 +120,7 @@ class OrderChange(Shown):
             **({"tau_b_reason": _NO_ORDER} if self.tau_b is None else {}),
             "pairs": len(self.leads),
             "change_places": int(np.count_nonzero(self.changes_places)),
-            "more_than_noise": int(np.count_nonzero(self.more_than_noise)),
+            "significant": int(np.count_nonzero(self.significant)),
             "changed": [
                 {
                     "a": self.models[a],
@@ -155,30 +144,16 @@ class OrderChange(Shown):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ModelOrders(Shown):
-    """The order of models by each of several label sets, on the images that all of them score.
+    """The order of models by each of several label sets, on the images that all of them score."""
 
-    Parameters
-    ----------
-    label_sets
-        Names, shape (S,).
-    models
-        Names, shape (M,).
-    images
-        Names of the images, shape (N,): all models have seen them, and all label sets have a valid class for them.
-    scored
-        int64, shape (S,): on how many of the images that all models have seen each label set has a valid class.
-    hits
-        int64, shape (S, M): images of N for which the class that a model puts first is valid.
-    changes
-        For every two label sets, in their order.
-    """
-
-    label_sets: tuple[str, ...]
-    models: tuple[str, ...]
+    label_sets: tuple[str, ...]  # Names, shape (S,)
+    models: tuple[str, ...]  # Names, shape (M,)
+    # Names of the images, shape (N,): all models have seen them, and all label sets have a valid class for them
     images: tuple[str, ...]
+    # int64, shape (S,): on how many of the images that all models have seen each label set has a valid class
     scored: _Ints
-    hits: _Ints
-    changes: tuple[OrderChange, ...]
+    hits: _Ints  # int64, shape (S, M): images of N for which the class that a model puts first is valid
+    changes: tuple[OrderChange, ...]  # For every two label sets, in their order
 
     def __post_init__(self) -> None:
         freeze(self, "scored", "hits")
@@ -225,26 +200,6 @@ class ModelOrders(Shown):
 def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrders:
     """Compare the order of models by one label set with that by others, on the images that all label sets score.
 
-    Parameters
-    ----------
-    outcomes
-        By the name of the label set and then of the model, what happened to each image, as `find_outcomes` gives it:
-        the same models, of one list of classes, by each label set. Images that a label set does not know or has no
-        valid class for are left out for all.
-
-    Returns
-    -------
-    ModelOrders
-        Of the accuracies of the classes that models put first.
-
-    Raises
-    ------
-    DataError
-        There is one label set; label sets evaluated different models, or not the same predictions of them; the
-        models have no image in common; or no image is scored by all label sets.
-
-    Examples
-    --------
     >>> from reassess import LabelSets, find_outcomes
     >>> images = ["a.png", "b.png", "c.png", "d.png"]
     >>> old = LabelSets.from_lists(images, [[0], [1], [2], [3]])
@@ -261,10 +216,8 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     old: one 100.0 %, two 33.33 %
     new: two 100.0 %, one 66.67 %
     ahead by old, then by new; p of the change, by Holm:
-      one by 66.67, then two by 33.33 points: may be noise, p = 0.5
+      one by 66.67, then two by 33.33 points: not significant, p = 0.5
 
-    Notes
-    -----
     Whether the lead of one model over another changes from one label set to another is tested by giving the change on
     each image either sign, with the same chance, which is McNemar's test where the lead changes by 1 at most. Holm's
     correction is for all pairs of models and of label sets. A change beyond noise does not mean that each label set by

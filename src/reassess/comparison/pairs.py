@@ -1,4 +1,4 @@
-"""Which of two models is better, on the same images, by re-assessed and by original labels."""
+"""Compare two models on the same images, by reassessed and by original labels."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.differences import Change, Difference, EveryPair
+from reassess.comparison.differences import AccuracyChange, Difference, EveryPair
 from reassess.comparison.panel import Panel, check_panel
 from reassess.core.checks import check_known
 from reassess.core.classes import Classes
@@ -19,36 +19,28 @@ from reassess.text import Shown
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["NO_ORIGINAL", "Comparison", "Paired", "compare", "disagreements_table", "only_right"]
+__all__ = ["NO_ORIGINAL", "Comparison", "Paired", "compare", "disagreements_table", "only_correct"]
 
-NO_ORIGINAL = "no original labels of these images are at hand"
+NO_ORIGINAL = "original labels of these images are missing"
 
 
 @dataclass(frozen=True, repr=False)
 class Paired(Difference):
     """Hits of two models on the same images, by one kind of labels; see `Difference` for the interval and the test.
 
-    Parameters
-    ----------
-    n
-        Number of images.
-    both, only_a, only_b
-        On how many of them both models are right, or only the one or the other.
-
-    Examples
-    --------
     >>> pair = Paired(n=1000, both=700, only_a=70, only_b=40)
     >>> pair.difference, pair.interval, pair.better
     (0.03, (0.01, 0.051), 1)
     """
 
+    # both, only_a, only_b: Number of images that both models get right, only the first, and only the second
     both: int
     only_a: int
     only_b: int
 
     @property
     def counts(self) -> Mapping[int, int]:
-        """Number of images on which only the first model is right, as 1, and only the second, as -1."""
+        """Number of images that only the first model gets right, as 1, and only the second, as -1."""
         return {1: self.only_a, -1: self.only_b}
 
     @property
@@ -66,43 +58,25 @@ class Paired(Difference):
 class Comparison(Shown):
     """Two models on the same images.
 
-    Parameters
-    ----------
-    a, b
-        Names of the models.
-    images
-        Number of images that both have seen.
-    real
-        By re-assessed labels, on the images whose label set is not empty.
-    original
-        By original labels, on the images that have one; None if none has.
-    original_scored
-        The same, on the images of `real` that have one.
-    change
-        What `real` adds to that, on the same images.
-    label_set
-        What the label sets are called.
-
-    Examples
-    --------
     >>> real, original = Paired(900, 700, 70, 40), Paired(1000, 600, 80, 90)
-    >>> scored, change = Paired(900, 600, 60, 70), Change(900, {-1: 30, 1: 50, 2: 10})
+    >>> scored, change = Paired(900, 600, 60, 70), AccuracyChange(900, {-1: 30, 1: 50, 2: 10})
     >>> print(Comparison("one", "two", 1000, real, original, scored, change))
-    one is better than two; the original labels cannot tell them apart; the lead changes by more than noise, p = 0.0003
-    re-assessed      +3.33 points [+1.11, +5.67], p = 0.0054; of 900 images 70 only one, 40 only two
+    one is better than two; no significant difference by original labels; the lead changes significantly, p = 0.0003
+    reassessed       +3.33 points [+1.11, +5.67], p = 0.0054; of 900 images 70 only one, 40 only two
     original         -1.00 points [-3.60, +1.60], p = 0.49; of 1,000 images 80 only one, 90 only two
     original, scored -1.11 points [-3.56, +1.33], p = 0.43; of 900 images 60 only one, 70 only two
     change           +4.44 points [+2.11, +6.89], p = 0.0003; of 900 images
     """
 
+    # a, b: Names of the models
     a: str
     b: str
-    images: int
-    real: Paired
-    original: Paired | None
-    original_scored: Paired | None = None
-    change: Change | None = None
-    label_set: str = UNNAMED
+    images: int  # Number of images in the predictions of both
+    real: Paired  # By reassessed labels, on the images whose label set is not empty
+    original: Paired | None  # By original labels, on the images that have one; None if none has
+    original_scored: Paired | None = None  # The same, on the images of `real` that have one
+    change: AccuracyChange | None = None  # What `real` adds to that, on the same images
+    label_set: str = UNNAMED  # What the label sets are called
 
     @property
     def verdict(self) -> str:
@@ -114,19 +88,18 @@ class Comparison(Shown):
             return words
         better, by_original = self.real.better, self.original.better
         if better == by_original:
-            words += f", {'also' if better else 'nor'} by the original labels"
+            words += ", also by original labels" if better else ", by reassessed or original labels"
         elif not by_original:
-            words += "; the original labels cannot tell them apart"
+            words += "; no significant difference by original labels"
         else:
-            by_labels = "the opposite" if better else f"that {self._in_words(self.original)}"
-            words += f"; the original labels say {by_labels}"
+            words += f"; by original labels {self._in_words(self.original)}"
         if self.change is None or (better == by_original and (better or not self.change.better)):
             return words
         return f"{words}; {_change_in_words(self.change)}"
 
     def _in_words(self, pair: Paired) -> str:
         if not pair.better:
-            return f"{self.a} and {self.b} cannot be told apart"
+            return f"no significant difference between {self.a} and {self.b}"
         first, second = (self.a, self.b) if pair.better > 0 else (self.b, self.a)
         return f"{first} is better than {second}"
 
@@ -135,7 +108,7 @@ class Comparison(Shown):
         return self.verdict
 
     @property
-    def rows(self) -> dict[str, Paired | Change]:
+    def rows(self) -> dict[str, Paired | AccuracyChange]:
         """The differences that there are, by what tables call them."""
         few = None if self.original is None or self.real.n == self.original.n else self.original_scored
         parts = {"original": self.original, "original, scored": few, "change": self.change}
@@ -149,7 +122,7 @@ class Comparison(Shown):
             yield name, f"{points} {_bounds(part.interval)}, p {part.p_texts()['p_value']}; {images}{only}"
             if part.raters_interval is not None:
                 yield (
-                    f"{name}, raters too",
+                    f"{name}, raters resampled",
                     f"{points} {_bounds(part.raters_interval)}, p {part.p_texts()['raters_p_value']}",
                 )
 
@@ -207,22 +180,22 @@ def compare(panel: Panel, a: str, b: str, *, among: EveryPair | None = None) -> 
     Parameters
     ----------
     panel
-        The models on the images that all of them have seen.
+        The models on the images that they share.
     a, b
         Names of two of the models.
     among
-        Tests of every two models of the panel, of which these two are one: the verdict is corrected for their number,
-        and covers raters too if those tests do. By default it is that of these two alone, over images.
+        Tests of every two models of the panel, including these two: the verdict is corrected for their number, and
+        covers raters too if those tests do. By default, only these two are tested, over images.
 
     Returns
     -------
     Comparison
-        Its differences are a - b, so that a positive one speaks for `a`.
+        Its differences are a - b, so a positive one favours `a`.
 
     Raises
     ------
     DataError
-        The panel holds no model of that name.
+        The panel has no model of that name.
 
     Examples
     --------
@@ -253,8 +226,8 @@ def compare(panel: Panel, a: str, b: str, *, among: EveryPair | None = None) -> 
     )
 
 
-def only_right(panel: Panel, a: str, b: str) -> npt.NDArray[np.int64]:
-    """Positions of the images that model `a` gets right by their label set and model `b` does not."""
+def only_correct(panel: Panel, a: str, b: str) -> npt.NDArray[np.int64]:
+    """Positions of the images whose label set contains the first class of model `a`, but not of model `b`."""
     check_known([a, b], panel.models, thing="model")
     return np.flatnonzero(panel.valid[panel.models.index(a)] & ~panel.valid[panel.models.index(b)])
 
@@ -267,18 +240,24 @@ def _paired(
     return Paired(n=a.size, both=both, only_a=of_a - both, only_b=of_b - both, **tested)
 
 
-def _change(panel: Panel, pair: tuple[int, int], images: npt.NDArray[np.bool_], **tested: float | None) -> Change:
+def _change(
+    panel: Panel, pair: tuple[int, int], images: npt.NDArray[np.bool_], **tested: float | None
+) -> AccuracyChange:
     real, original = (hits[list(pair)][:, images].astype(np.int8) for hits in (panel.valid, panel.original_hit))
     changes, counts = np.unique((real[0] - real[1]) - (original[0] - original[1]), return_counts=True)
     of_value = zip(changes.tolist(), counts.tolist(), strict=True)
-    return Change(
+    return AccuracyChange(
         n=int(np.count_nonzero(images)), changes={value: count for value, count in of_value if value}, **tested
     )
 
 
-def _change_in_words(change: Change) -> str:
+def _change_in_words(change: AccuracyChange) -> str:
     size = f"p {change.p_texts()['corrected']}"
-    return f"the lead changes by more than noise, {size}" if change.better else f"the lead may not have changed, {size}"
+    return (
+        f"the lead changes significantly, {size}"
+        if change.better
+        else f"the lead does not change significantly, {size}"
+    )
 
 
 def _bounds(interval: tuple[float, float] | None) -> str:
@@ -288,7 +267,7 @@ def _bounds(interval: tuple[float, float] | None) -> str:
 def disagreements_table(
     panel: Panel, pairs: Iterable[tuple[str, str]], classes: Classes | None = None
 ) -> "pl.DataFrame":
-    """A table with a row for each pair of models and image that one gets right by its label set and the other does not.
+    """A table with a row for each pair of models and image where one is correct by its label set and the other is not.
 
     Parameters
     ----------
@@ -301,8 +280,8 @@ def disagreements_table(
 
     Returns
     -------
-    polars.DataFrame. Columns: image, right and wrong (names of the models), right_class and wrong_class (the classes
-    that they put first, by id or as files name them; null for what is no class).
+    polars.DataFrame. Columns: image, correct and wrong (names of the models), correct_class and wrong_class (their
+    first classes, by id or by name as in the files; null for a prediction that is not a class).
 
     Examples
     --------
@@ -317,16 +296,16 @@ def disagreements_table(
     classes = classes or Classes()
     tables = []
     for pair in pairs:
-        for right, wrong in (pair, pair[::-1]):
-            images = only_right(panel, right, wrong)
+        for correct, wrong in (pair, pair[::-1]):
+            images = only_correct(panel, correct, wrong)
             first_class = {name: panel.top1[panel.models.index(name), images] for name in pair}
             tables.append(
                 pl.DataFrame(
                     {
                         "image": [panel.images[image] for image in images.tolist()],
-                        "right": pl.repeat(right, images.size, eager=True),
+                        "correct": pl.repeat(correct, images.size, eager=True),
                         "wrong": pl.repeat(wrong, images.size, eager=True),
-                        "right_class": classes.column(first_class[right]),
+                        "correct_class": classes.column(first_class[correct]),
                         "wrong_class": classes.column(first_class[wrong]),
                     },
                     schema_overrides={"image": pl.String},

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_instance, check_range, check_shape, check_unique
+from reassess.core.checks import check_range, check_shape, check_type, check_unique
 from reassess.core.class_names import MOST_CLASSES
 from reassess.core.classes import classes_of_ids
 from reassess.core.image_names import Match, image_keys, join
@@ -48,7 +48,7 @@ class Panel(Shown):
         bool, shape (M, N): whether that class is the original label; False where that is not known.
     label_rows, original_rows
         int64, shape (N,): position of the image in the label sets and in the original labels; -1 where it is not there.
-    left_out
+    not_shared
         How many images of each model are not here, because another model has not seen them.
     match
         How images are joined with other files.
@@ -75,7 +75,7 @@ class Panel(Shown):
     original_hit: npt.NDArray[np.bool_]
     label_rows: npt.NDArray[np.int64]
     original_rows: npt.NDArray[np.int64]
-    left_out: tuple[int, ...]
+    not_shared: tuple[int, ...]
     match: Match = "path"
     label_set: str = UNNAMED
 
@@ -125,7 +125,7 @@ class Panel(Shown):
             original_hit=np.stack([column.original_hit[rows] for column in columns]),
             label_rows=first.label_rows[rows],
             original_rows=first.original_rows[rows],
-            left_out=tuple(column.count - rows.size for column in columns),
+            not_shared=tuple(column.count - rows.size for column in columns),
             match=first.match,
             label_set=first.label_set,
         )
@@ -212,7 +212,7 @@ class Panel(Shown):
             original_hit=original_hit,
             label_rows=label_rows,
             original_rows=original_rows,
-            left_out=(0,) * len(models),
+            not_shared=(0,) * len(models),
             label_set=labels.title,
         )
 
@@ -232,10 +232,12 @@ class Panel(Shown):
         return f"Panel({len(self.models):,} models, {len(self.images):,} images, {scored:,} scored)"
 
     def _list(self) -> Listed:
-        hits = np.count_nonzero(self.valid, axis=1), np.count_nonzero(self.original_hit, axis=1), self.left_out
+        hits = np.count_nonzero(self.valid, axis=1), np.count_nonzero(self.original_hit, axis=1), self.not_shared
         counts = zip(self.models, *hits, strict=True)
-        rows = ((model, f"{real:,}", f"{original:,}", f"{left_out:,}") for model, real, original, left_out in counts)
-        return Listed(("model", "right", "right by original", "images left out"), len(self.models), rows)
+        rows = (
+            (model, f"{real:,}", f"{original:,}", f"{not_shared:,}") for model, real, original, not_shared in counts
+        )
+        return Listed(("model", "correct", "correct by original labels", "images not shared"), len(self.models), rows)
 
 
 @dataclass(frozen=True)
@@ -253,7 +255,7 @@ class _Column:
 
 def check_panel(value: object) -> None:
     """Raise `DataError` unless a value is a panel of models."""
-    check_instance(value, Panel, what="models on the same images", fix="Panel.from_predictions(MODELS, LABELS)")
+    check_type(Panel, value, what="models on the same images", fix="Panel.from_predictions(MODELS, LABELS)")
 
 
 def _check_models(models: tuple[str, ...]) -> None:
@@ -326,18 +328,6 @@ def _hits(top1: npt.NDArray[np.int32], labels: LabelSets, rows: npt.NDArray[np.i
 def on_common_images(outcomes: Mapping[str, Outcomes]) -> dict[str, Outcomes] | Missing | None:
     """What happened to the images that all of some models have seen.
 
-    Parameters
-    ----------
-    outcomes
-        What happened to each image, by the model's name.
-
-    Returns
-    -------
-    The same of the common images, in the order of the first model's; None if all models have seen the same images;
-    `Missing` if there is none that all of them have seen.
-
-    Examples
-    --------
     >>> from reassess import LabelSets, Predictions, find_outcomes
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0], [1], [2]])
     >>> one, two = Predictions.from_ids([0, 1], ["a.png", "b.png"]), Predictions.from_ids([1, 2], ["b.png", "c.png"])

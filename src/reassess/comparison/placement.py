@@ -1,5 +1,6 @@
-"""Where a model stands on a leaderboard: its rank, its neighbours, and how far it is from the line of those like it."""
+"""Positions of models on a leaderboard: rank, neighbours, and distance from the line of similar models."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,46 +9,34 @@ import numpy as np
 from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
 from reassess.core.image_names import join
 from reassess.core.labels import LabelSets
-from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.core.leaderboard import Leaderboard, LeaderboardRow
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.regression import fit_polynomial
 from reassess.text import Shown
 
-__all__ = ["Expectation", "Placement", "original_level", "place"]
+__all__ = ["Placement", "original_level", "place_models"]
 
 _NEAREST = 100  # rows of a line: of more, it is not straight; of fewer, it is not steady
 
 
 @dataclass(frozen=True)
-class Expectation:
-    """What ReaL accuracy goes with a model's original accuracy.
+class _Expectation:
+    """What ReaL accuracy goes with a model's original accuracy."""
 
-    Parameters
-    ----------
-    rows, families
-        How many rows, those nearest in original accuracy, the line goes through, and of how many families they are.
-    real
-        ReaL accuracy on the line, in percent.
-    low, high
-        A prediction interval: 95 % of models of this original accuracy, and of families that the leaderboard does not
-        hold, are in between, if the line is straight and errors are normal. Accuracies end at 0 and 100, and so does
-        it, also where the line goes on.
-    residual
-        How far the model lies above the line, in points; below it is negative.
-    share_below
-        The share of the rows that lie less far above it, in [0, 1]; those that lie as far count half.
-    extrapolated
-        Whether no row has an original accuracy as low, or none as high, as the model has.
-    """
-
+    # rows, families: How many rows, those nearest in original accuracy, the line goes through, and of how many
+    # families they are
     rows: int
     families: int
-    real: float
+    real: float  # ReaL accuracy on the line, in percent
+    # low, high: A prediction interval: 95 % of models of this original accuracy, and of families that the
+    # leaderboard does not hold, are in between, if the line is straight and errors are normal. Accuracies end at
+    # 0 and 100, and so does it, also where the line goes on
     low: float
     high: float
-    residual: float
+    residual: float  # How far the model lies above the line, in points; below it is negative
+    # The share of the rows that lie less far above it, in [0, 1]; those that lie as far count half
     share_below: float
-    extrapolated: bool
+    extrapolated: bool  # Whether no row has an original accuracy as low, or none as high, as the model has
 
     @property
     def side(self) -> str:
@@ -57,29 +46,18 @@ class Expectation:
 
 @dataclass(frozen=True, repr=False)
 class Placement(Shown):
-    """Where a model stands among others.
+    """Where a model stands among others."""
 
-    Parameters
-    ----------
-    entry
-        The model.
-    of
-        Number of rows, its own counted.
-    real_rank, original_rank
-        Its ranks among them.
-    better, others
-        The rows next to it by ReaL accuracy, the best first: those that are better, and those that are not.
-    expected
-        None where there are too few families for a line.
-    """
-
-    entry: Entry
-    of: int
+    entry: LeaderboardRow  # The model
+    of: int  # Number of rows, its own counted
+    # real_rank, original_rank: Its ranks among them
     real_rank: int
     original_rank: int
-    better: tuple[Entry, ...]
-    others: tuple[Entry, ...]
-    expected: Expectation | None
+    # better, others: The rows next to it by ReaL accuracy, the best first: those that are better, and those that
+    # are not
+    better: tuple[LeaderboardRow, ...]
+    others: tuple[LeaderboardRow, ...]
+    expected: _Expectation | None  # None where there are too few families for a line
 
     @property
     def caveat(self) -> str:
@@ -106,27 +84,27 @@ class Placement(Shown):
         }
 
 
-def place(board: Leaderboard, entry: Entry, *, neighbours: int = 3) -> Placement:
-    """Find where a model stands on a leaderboard that it is not part of.
+def place_models(board: Leaderboard, models: Iterable[LeaderboardRow], *, neighbours: int = 3) -> tuple[Placement, ...]:
+    """Find the position of each model on a leaderboard that does not contain it.
 
     Parameters
     ----------
     board
         The leaderboard.
-    entry
-        The model.
+    models
+        The models.
     neighbours
         How many better rows to name, and how many others.
 
     Returns
     -------
-    Placement
+    A `Placement` for each model.
 
     Examples
     --------
     >>> real = [83.0, 83.4, 84.6, 85.0, 86.1]
-    >>> board = Leaderboard(tuple(Entry("abcde"[i], 75.0 + i, y) for i, y in enumerate(real)))
-    >>> placement = place(board, Entry("mine", 77.5, 85.2), neighbours=1)
+    >>> board = Leaderboard(tuple(LeaderboardRow("abcde"[i], 75.0 + i, y) for i, y in enumerate(real)))
+    >>> (placement,) = place_models(board, [LeaderboardRow("mine", 77.5, 85.2)], neighbours=1)
     >>> placement.real_rank, placement.of, [entry.model for entry in (*placement.better, *placement.others)]
     (2, 6, ['e', 'd'])
     >>> round(placement.expected.real, 2), round(placement.expected.residual, 2), placement.expected.share_below
@@ -134,10 +112,14 @@ def place(board: Leaderboard, entry: Entry, *, neighbours: int = 3) -> Placement
 
     Notes
     -----
-    The line is that of the 100 rows nearest in original accuracy. ReaL accuracy is no straight line of original
-    accuracy, so that the line of all rows would put every model at either end below it. On the public leaderboard of
-    timm, 95.2 % of the rows are within the interval that the rows of other families give.
+    The expected accuracy is on the line through the 100 rows nearest in original accuracy. The relation is not a
+    straight line: one line through all rows would be above the models at both ends. On the public leaderboard of timm,
+    95.2 % of the rows are within the interval that the rows of other families give.
     """
+    return tuple(_place(board, model, neighbours) for model in models)
+
+
+def _place(board: Leaderboard, entry: LeaderboardRow, neighbours: int) -> Placement:
     ranked = [board.entries[row] for row in board.best_first]
     better = int(np.count_nonzero(board.real > entry.real))
     return Placement(
@@ -154,15 +136,6 @@ def place(board: Leaderboard, entry: Entry, *, neighbours: int = 3) -> Placement
 def original_level(labels: LabelSets, original: LabelSets) -> Proportion:
     """ReaL accuracy of the original labels themselves, over all images that have both.
 
-    Parameters
-    ----------
-    labels
-        The label sets.
-    original
-        Original labels: one class an image.
-
-    Examples
-    --------
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [], [1]])
     >>> original_level(labels, LabelSets.from_lists(["a.png", "c.png"], [[2], [0]]))
     Proportion(hits=1, n=2)
@@ -174,7 +147,7 @@ def original_level(labels: LabelSets, original: LabelSets) -> Proportion:
     return Proportion(hits=int(np.count_nonzero(valid == np.repeat(own, sizes))), n=scored.size)
 
 
-def _expectation(board: Leaderboard, entry: Entry) -> Expectation | None:
+def _expectation(board: Leaderboard, entry: LeaderboardRow) -> _Expectation | None:
     distance = np.abs(board.original - entry.original)
     near = distance <= np.sort(distance)[min(_NEAREST, distance.size) - 1]  # and all that are as near as the last
     line = fit_polynomial(board.original, board.real, board.family_ids, inside=near)
@@ -185,7 +158,7 @@ def _expectation(board: Leaderboard, entry: Entry) -> Expectation | None:
     below = int(np.sum(line.residuals < residual)) + int(np.sum(line.residuals <= residual))
     low, high = np.clip(line.prediction(entry.original), 0, 100).tolist()
     x = board.original
-    return Expectation(
+    return _Expectation(
         rows=line.residuals.size,
         families=int(line.present.sum()),
         real=expected,

@@ -1,4 +1,4 @@
-"""Many models in order of their ReaL accuracy: how sure each rank is, and which gaps by original labels vanish."""
+"""Rank models by reassessed accuracy: intervals of ranks, and which differences by original labels vanish."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,30 +24,19 @@ _Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Gaps(Shown):
-    """Pairs of models that original labels tell apart, and what re-assessed labels say of them; by corrected tests.
+    """Model pairs that differ significantly by original labels, and by reassessed labels; by corrected tests."""
 
-    Parameters
-    ----------
-    pairs
-        Number of pairs of models.
-    by_original, by_real
-        How many of them the one and the other labels tell apart.
-    changed
-        int64, shape (k, 2): pairs of which the lead changes from the one to the other; positions in the ranking, of the
-        model that gains first.
-    vanished
-        int64, shape (k, 2): pairs that only the original labels tell apart, and of which the lead changes against the
-        model that is better by these; positions in the ranking, of that model first.
-    reversed
-        The same, of pairs that both tell apart, in opposite directions.
-    """
-
-    pairs: int
+    pairs: int  # Number of pairs of models
+    # by_original, by_real: How many of them differ significantly by original labels, and by reassessed labels
     by_original: int
     by_real: int
+    # int64, shape (k, 2): pairs whose lead changes significantly; positions in the ranking, the model that gains
+    # first
     changed: _Ints
+    # int64, shape (k, 2): pairs that differ significantly only by original labels, and whose lead changes against
+    # the model that is better by these; positions in the ranking, that model first
     vanished: _Ints
-    reversed: _Ints
+    reversed: _Ints  # The same, for pairs that differ significantly by both, in opposite directions
 
     def __post_init__(self) -> None:
         freeze(self, "changed", "vanished", "reversed")
@@ -55,35 +44,22 @@ class Gaps(Shown):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Ranking(Shown):
-    """Models in order of their ReaL accuracy, the best first; equals in the order of their names.
+    """Models in order of their ReaL accuracy, the best first; equals in the order of their names."""
 
-    Parameters
-    ----------
-    models
-        Names, shape (M,).
-    real, original
-        Accuracy of each model; the latter None where no image has an original label.
-    ranks, original_ranks
-        int64, shape (M,): 1 and the number of models with a higher accuracy, so that equals share a rank.
-    low, high
-        int64, shape (M,): 95 % percentile bootstrap interval of each rank, over images.
-    neighbours
-        Each model compared with the next, M - 1 comparisons.
-    gaps
-        What becomes of differences by original labels; None where no scored image has one.
-    replicates, seed
-        Of the bootstrap.
-    """
-
-    models: tuple[str, ...]
+    models: tuple[str, ...]  # Names, shape (M,)
+    # real, original: Accuracy of each model; the latter None where no image has an original label
     real: tuple[Proportion, ...]
     original: tuple[Proportion, ...] | None
+    # ranks, original_ranks: int64, shape (M,): 1 and the number of models with a higher accuracy, so that equals
+    # share a rank
     ranks: _Ints
     original_ranks: _Ints | None
+    # low, high: int64, shape (M,): 95 % percentile bootstrap interval of each rank, over images
     low: _Ints
     high: _Ints
-    neighbours: tuple[Comparison, ...]
-    gaps: Gaps | None
+    neighbours: tuple[Comparison, ...]  # Each model compared with the next, M - 1 comparisons
+    gaps: Gaps | None  # What becomes of differences by original labels; None where no scored image has one
+    # replicates, seed: Of the bootstrap
     replicates: int
     seed: int
 
@@ -135,7 +111,7 @@ class Ranking(Shown):
     def _gaps_to_json(self, gaps: Gaps) -> dict[str, Any]:
         return {
             "pairs": gaps.pairs,
-            "told_apart": {"original": gaps.by_original, "real": gaps.by_real},
+            "significant_pairs": {"original": gaps.by_original, "real": gaps.by_real},
             "lead_changes": len(gaps.changed),
             "vanished": self._names(gaps.vanished),
             "reversed": self._names(gaps.reversed),

@@ -17,22 +17,16 @@ _Bools = npt.NDArray[np.bool_]
 
 
 class Counts(NamedTuple):
-    """What was counted in each of B replicates, of M models.
+    """What was counted in each of B replicates, of M models."""
 
-    Parameters
-    ----------
-    hits, n
-        int64, shapes (B, M) and (B,): hits of each model, and scored images.
-    original_hits, original_n
-        The same by original labels, on the scored images that have one.
-    labels, empty
-        int64, shape (B,): labels of the rated images, and rated images without a label, each image taken once.
-    """
-
+    # hits, n: int64, shapes (B, M) and (B,): hits of each model, and scored images
     hits: _Ints
     n: _Ints
+    # original_hits, original_n: The same by original labels, on the scored images that have one
     original_hits: _Ints
     original_n: _Ints
+    # labels, empty: int64, shape (B,): labels of the rated images, and rated images without a label, each image
+    # taken once
     labels: _Ints
     empty: _Ints
 
@@ -45,20 +39,6 @@ class Counts(NamedTuple):
 class Recount:
     """Where the verdict on each model's first class of each image is to be found. Symbols: M models, N images.
 
-    Parameters
-    ----------
-    panel
-        The models.
-    places
-        int32, shape (rated images, M): position of the question about that class, or the number of questions where it
-        was not asked, so that the class is never valid.
-    columns
-        int64, shape (questions,): position of the question's image in the panel, or N where it is not there.
-    rated
-        bool, shape (N,): whether raters were asked about the image; on any other the verdict stays.
-
-    Examples
-    --------
     >>> from reassess import LabelSets, Questions
     >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([0, 1]))
     >>> votes = np.array([0, 1]), np.array([1, 0])  # of one rater: yes, no
@@ -70,10 +50,13 @@ class Recount:
     (array([[3, 2]]), array([3]))
     """
 
-    panel: Panel
+    panel: Panel  # The models
+    # int32, shape (rated images, M): position of the question about that class, or the number of questions where
+    # it was not asked, so that the class is never valid
     places: npt.NDArray[np.int32]
+    # int64, shape (questions,): position of the question's image in the panel, or N where it is not there
     columns: _Ints
-    rated: _Bools
+    rated: _Bools  # bool, shape (N,): whether raters were asked about the image; on any other the verdict stays
 
     @classmethod
     def of(cls, panel: Panel, relabelling: Relabelling) -> "Recount":

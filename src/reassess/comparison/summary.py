@@ -1,4 +1,4 @@
-"""Findings in a few sentences, which claim no more than corrected tests and intervals do."""
+"""Findings in a few sentences that claim no more than the corrected tests and intervals."""
 
 from collections.abc import Iterator
 
@@ -15,27 +15,25 @@ __all__ = ["summary"]
 _MISTAKES_OF = {
     "collapsed": "another name for a valid class, or a class that includes it",
     "co_occurring": "a class that is often valid together with a valid one",
-    "same_group": "a class of one group with a valid one",
-    "no_class": "none of the classes",
-    "never_proposed": "a class that raters were never asked about",
-    "never_rated": "a class on an image that was never rated",
-    "remaining": "a class that raters were asked about, and that fits no other kind",
+    "same_group": "a class in the same group as a valid one",
+    "no_class": "an unknown class",
+    "not_asked": "a class that raters were never asked about",
+    "never_rated": "a class on an unrated image",
+    "remaining": "a class that raters were asked about and rejected",
 }
 
 
 def summary(findings: Findings) -> list[str]:
-    """Three to five sentences: what the labels are, which model is best and how surely, and what its mistakes are.
+    """Describe the labels, the best model and its mistakes in three to five sentences.
 
-    Examples
-    --------
     >>> from reassess import LabelSets, Predictions
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png", "d.png"], [[0, 2], [1], [1], []])
     >>> models = {"one": Predictions.from_ids([2, 1, 0, 0]), "two": Predictions.from_ids([1, 1, 0, 0])}
     >>> for sentence in summary(Findings.from_predictions(models, labels)):
     ...     print(sentence)
-    3 of 4 images have a valid class by the re-assessed labels, 1.33 on average.
-    one has the highest accuracy by these labels, 66.67 % (20.77 to 93.85), but cannot be told apart from two.
-    one makes 1 mistake; its kind is not known, since no scores are at hand.
+    By the reassessed labels, 3 of 4 images have a valid class, 1.33 on average.
+    one has the highest accuracy, 66.67 % (20.77 to 93.85), but is not significantly better than two.
+    one makes 1 mistake; its kind is unknown: scores are missing.
     """
     sentences = [_labels(findings)]
     if findings.panel.scored.any():
@@ -47,10 +45,10 @@ def _labels(findings: Findings) -> str:
     labels, level = findings.labels, findings.level
     rated = len(labels) - labels.empty_images
     average = f", {labels.indices.size / rated:.2f} on average" if rated else ""
-    words = f"{rated:,} of {counted(len(labels), 'image')} have a valid class by the {labels.title} labels{average}"
+    words = f"By the {labels.title} labels, {rated:,} of {counted(len(labels), 'image')} have a valid class{average}"
     if level is None or level.value is None:
         return words
-    return f"{words}; of those with an original label, it is valid on {_percent(level)}"
+    return f"{words}. The original label is valid for {_percent(level)} of them"
 
 
 def _best(findings: Findings) -> Iterator[str]:
@@ -60,15 +58,16 @@ def _best(findings: Findings) -> Iterator[str]:
         (model,) = findings.models
         real = findings.evaluations[model].real[1] if findings.evaluations else None
         if real is not None and real.value is not None:
-            yield f"{model} has an accuracy by these labels of {_percent(real)}"
+            yield f"{model} has an accuracy of {_percent(real)}"
         return
     best, *others = ranking.models
     alike = [other for other in others if not findings.compare(best, other).real.better]
-    words = f"{best} has the highest accuracy by these labels, {_percent(ranking.real[0])}, "
+    words = f"{best} has the highest accuracy, {_percent(ranking.real[0])}, "
     if alike:
-        words += f"but cannot be told apart from {together(alike)}"
+        words += f"but is not significantly better than {together(alike)}"
     else:
-        words += f"and is better than {others[0] if len(others) == 1 else f'each of the {len(others):,} others'}"
+        rest = others[0] if len(others) == 1 else f"each of the {len(others):,} others"
+        words += f"and is significantly better than {rest}"
         words += "" if len(others) == 1 else ", by tests corrected for all pairs"
     if not isinstance(findings.uncertainty, Missing):
         words += f"; {probability_in_words(ranking.neighbours[0], findings.uncertainty)}"
@@ -87,14 +86,14 @@ def _mistakes(findings: Findings) -> Iterator[str]:
     model = findings.models[0]
     (taxonomy,) = (one for one in findings.taxonomies if one.model == model)
     if not len(taxonomy):
-        yield f"{model} makes no mistake by these labels"
+        yield f"{model} makes no mistake"
         return
     counts = {kind: taxonomy.counts[kind] or 0 for kind in ERROR_KINDS}
     kind = max(counts, key=lambda name: counts[name])
     n, total = counts[kind], len(taxonomy)
     if kind == "remaining" and findings.scores is None:
         which = f"the kind of {n:,} of them" if n < total else "its kind" if n == 1 else "their kind"
-        yield f"{model} makes {counted(total, 'mistake')}; {which} is not known, since no scores are at hand"
+        yield f"{model} makes {counted(total, 'mistake')}; {which} is unknown: scores are missing"
         return
     verb = "are" if 1 < total < 2 * n else "is"
     yield f"{_share(n, total)} of {model} {verb} of one kind: {_MISTAKES_OF[kind]} ({n:,} of {total:,})"
@@ -113,10 +112,10 @@ def _model_or_label(findings: Findings) -> Iterator[str]:
     (one,) = (part for part in findings.preferences if part.model == findings.models[0])
     verdicts = one.total.by_scores if one.total.by_raters is None else one.total.by_raters
     if verdicts.preferred.n:
-        who = "scores" if one.total.by_raters is None else "raters alone"
+        who = "the scores" if one.total.by_raters is None else "raters"
         yield (
-            f"Where {one.model} contradicts the original label, the {who} prefer the model's class on "
-            f"{_percent(verdicts.preferred)} of {counted(verdicts.preferred.n, 'image')} compared"
+            f"Where {one.model} and the original label differ, {who} prefer the model's class on "
+            f"{_percent(verdicts.preferred)} of {counted(verdicts.preferred.n, 'compared image')}"
         )
 
 

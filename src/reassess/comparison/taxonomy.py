@@ -4,7 +4,7 @@
 2. co_occurring: the predicted class and a valid one are often valid together, on other images.
 3. same_group: the predicted class and a valid one are of one group: groups of classes are given.
 4. no_class: the prediction is none of the classes.
-5. never_proposed, never_rated: nobody was asked about the predicted class, or about the image at all, as
+5. not_asked, never_rated: nobody was asked about the predicted class, or about the image at all, as
    `reassess.evaluation.known_kinds` says.
 6. remaining: none of these; people were asked about the predicted class.
 """
@@ -29,7 +29,7 @@ from reassess.text import Listed, Shown, percent
 
 __all__ = ["ERROR_KINDS", "KINDS_IN_WORDS", "OFTEN", "Taxonomy", "taxonomies"]
 
-_OF_SCORES = ("never_proposed", "never_rated")
+_OF_SCORES = ("not_asked", "never_rated")
 ERROR_KINDS = ("collapsed", "co_occurring", "same_group", "no_class", *_OF_SCORES, "remaining")
 KINDS_IN_WORDS = {
     "collapsed": "collapsed",
@@ -50,34 +50,19 @@ _Ints = npt.NDArray[np.int32]
 class Taxonomy(Shown):
     """The mistakes of one model by kind.
 
-    Parameters
-    ----------
-    model
-        Name of the model.
-    images
-        Names of the images on which it is mistaken.
-    predicted
-        int32, shape (mistakes,): class id that the model puts first.
-    kinds
-        int8, shape (mistakes,): the first that fits, index into `ERROR_KINDS`.
-    reasons
-        Kinds for which nothing was looked up, and why.
-
-    Examples
-    --------
     >>> kinds = np.array([6, 0, 6], np.int8)
     >>> taxonomy = Taxonomy("one", ("a.png", "b.png", "c.png"), np.array([3, 1, 2], np.int32), kinds)
     >>> print(taxonomy)
-    one: 3 mistakes: 1 collapsed, 0 co-occurring, 0 same group, 0 never proposed, 0 on images never rated, 2 remaining
+    one: 3 mistakes: 1 collapsed, 0 co-occurring, 0 same group, 0 not asked about, 0 on unrated images, 2 remaining
     >>> taxonomy.examples("remaining", most=1)
     (('a.png', 3),)
     """
 
-    model: str
-    images: tuple[str, ...]
-    predicted: _Ints
-    kinds: npt.NDArray[np.int8]
-    reasons: Mapping[str, str] = field(default_factory=dict)
+    model: str  # Name of the model
+    images: tuple[str, ...]  # Names of the images on which it is mistaken
+    predicted: _Ints  # int32, shape (mistakes,): class id that the model puts first
+    kinds: npt.NDArray[np.int8]  # int8, shape (mistakes,): the first that fits, index into `ERROR_KINDS`
+    reasons: Mapping[str, str] = field(default_factory=dict)  # Kinds for which nothing was looked up, and why
 
     def __post_init__(self) -> None:
         freeze(self, "predicted", "kinds")
@@ -167,7 +152,7 @@ def taxonomies(
     scores = None if scores is None else scores.in_classes(labels.classes)
     experts = None if experts is None else experts.in_classes(labels.classes)
     known = _Known.of(labels, collapsed, groups or {}, often)
-    reasons = {} if scores is not None else dict.fromkeys(_OF_SCORES, "no scores are at hand")
+    reasons = {} if scores is not None else dict.fromkeys(_OF_SCORES, "scores are missing")
     if collapsed is None:
         reasons["collapsed"] = "no table of collapsed classes is at hand"
     if groups is None:

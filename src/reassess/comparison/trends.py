@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
-from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.core.leaderboard import Leaderboard, LeaderboardRow
 from reassess.errors import DataError
 from reassess.numeric.regression import Estimate, Polynomial, fit_polynomial
 from reassess.text import Shown
 
-__all__ = ["BANDS", "Band", "FarOut", "Line", "Trend", "trend"]
+__all__ = ["BANDS", "Band", "FarOut", "Trend", "TrendLine", "fit_trend"]
 
 
 @dataclass(frozen=True)
@@ -55,24 +55,15 @@ _FENCE = 3  # distances of the quartiles, from a quartile to an outer fence
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Line(Shown):
-    """The line of the rows in a band.
+class TrendLine(Shown):
+    """The line of the rows in a band."""
 
-    Parameters
-    ----------
-    band
-        None for all rows.
-    rows, models, families
-        How many there are.
-    fit
-        ReaL accuracy on original accuracy; None where there are too few families.
-    """
-
-    band: Band | None
+    band: Band | None  # None for all rows
+    # rows, models, families: How many there are
     rows: int
     models: int
     families: int
-    fit: Polynomial | None
+    fit: Polynomial | None  # ReaL accuracy on original accuracy; None where there are too few families
 
     def __str__(self) -> str:
         return "all" if self.band is None else str(self.band)
@@ -98,26 +89,17 @@ class Line(Shown):
 class FarOut(Shown):
     """Rows so far from the others that they would decide the line of all rows.
 
-    Parameters
-    ----------
-    low, high
-        Outer fences of original accuracy, in percent: three times the distance of the quartiles below the lower one and
-        above the upper one; beyond all accuracies where the quartiles are equal.
-    entries
-        The rows beyond the fences whose families have no row between them, in order of original accuracy.
-    line
-        The line of all other rows.
-
-    Notes
-    -----
     A family that reaches into the range of the others is ordinary, and so is its smallest model. Source of the fences:
     Tukey, "Exploratory data analysis" (1977), chapter 2, where values beyond them are called far out.
     """
 
+    # low, high: Outer fences of original accuracy, in percent: three times the distance of the quartiles below
+    # the lower one and above the upper one; beyond all accuracies where the quartiles are equal
     low: float
     high: float
-    entries: tuple[Entry, ...]
-    line: Line
+    # The rows beyond the fences whose families have no row between them, in order of original accuracy
+    entries: tuple[LeaderboardRow, ...]
+    line: TrendLine  # The line of all other rows
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -127,31 +109,18 @@ class FarOut(Shown):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trend(Shown):
-    """Lines through a leaderboard, and how the slope changes.
+    """Lines through a leaderboard, and how the slope changes."""
 
-    Parameters
-    ----------
-    board
-        The leaderboard.
-    overall
-        The line of all rows.
-    far_out
-        Rows far from the others, and the line without them.
-    lines
-        The line of each band.
-    bend
-        By how much the slope changes for each point of original accuracy, of a parabola through the rows that are in
-        any of the bands; None where there are too few families.
-    """
-
-    board: Leaderboard
-    overall: Line
-    far_out: FarOut
-    lines: tuple[Line, ...]
+    board: Leaderboard  # The leaderboard
+    overall: TrendLine  # The line of all rows
+    far_out: FarOut  # Rows far from the others, and the line without them
+    lines: tuple[TrendLine, ...]  # The line of each band
+    # By how much the slope changes for each point of original accuracy, of a parabola through the rows that are
+    # in any of the bands; None where there are too few families
     bend: Estimate | None
 
     @property
-    def changes(self) -> list[tuple[Line, Line, Estimate]]:
+    def changes(self) -> list[tuple[TrendLine, TrendLine, Estimate]]:
         """The slope of each band less that of the band before, where both have one; the bands may overlap."""
         return [
             (before, after, after.fit.less(before.fit, 1))
@@ -195,7 +164,7 @@ class Trend(Shown):
         }
 
 
-def trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
+def fit_trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
     """Fit lines of ReaL accuracy on original accuracy, to all rows and in bands.
 
     Parameters
@@ -215,8 +184,8 @@ def trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
     >>> original = np.arange(70, 90)
     >>> real = 100 - (100 - original) ** 2 / 40
     >>> rows = zip(string.ascii_letters, original.tolist(), real.tolist())
-    >>> board = Leaderboard(tuple(Entry(name, x, y) for name, x, y in rows))
-    >>> result = trend(board, [Band(70, 80), Band(80, 90)])
+    >>> board = Leaderboard(tuple(LeaderboardRow(name, x, y) for name, x, y in rows))
+    >>> result = fit_trend(board, [Band(70, 80), Band(80, 90)])
     >>> [round(line.slope.value, 6) for line in result.lines], round(result.bend.value, 6)
     ([1.275, 0.775], -0.05)
 
@@ -255,8 +224,8 @@ def _far_out(board: Leaderboard) -> FarOut:
     )
 
 
-def _line(board: Leaderboard, inside: npt.NDArray[np.bool_], band: Band | None = None) -> Line:
-    return Line(
+def _line(board: Leaderboard, inside: npt.NDArray[np.bool_], band: Band | None = None) -> TrendLine:
+    return TrendLine(
         band=band,
         rows=int(inside.sum()),
         models=np.unique(board.model_ids[inside]).size,

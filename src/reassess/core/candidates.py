@@ -1,191 +1,228 @@
-"""What models propose for a set of images, and how that came about."""
+"""Candidates: classes of images to ask raters about, and who named each: the original label, or a model."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_known, check_several, check_shape
-from reassess.core.labels import LabelSets
-from reassess.core.proposals import ORIGINAL_SOURCE, Proposals
-from reassess.numeric.arrays import freeze
-from reassess.text import Shown
+from reassess.core.checks import check_length, check_range, check_text, check_unique
+from reassess.core.classes import Classes
+from reassess.core.questions import Questions
+from reassess.errors import DataError
+from reassess.numeric.arrays import freeze, pair_keys
+from reassess.text import Listed, Shown, counted
 
-__all__ = ["Candidates", "ProposingModel"]
+__all__ = ["NOT_ASKED", "ORIGINAL_SOURCE", "UNRATED", "Candidates"]
 
-
-@dataclass(frozen=True)
-class ProposingModel:
-    """What one model had to do with the proposals.
-
-    Parameters
-    ----------
-    name
-        What it is called.
-    kind
-        "ids", or what its scores are: "probabilities", "logits", of which the softmax was taken, or "bounded". That is
-        from 0 to 1 without adding up to 1, and taken for logits.
-    lacking
-        Number of images that another model holds and this one does not: there it has no say.
-    unknown
-        Number of its images that no file knows, which are left out.
-    """
-
-    name: str
-    kind: str
-    lacking: int
-    unknown: int
+ORIGINAL_SOURCE = "original"  # the name of the original labels among the sources
+NOT_ASKED, UNRATED = "not asked about", "unrated image"  # why raters have not judged a candidate
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Candidates(Shown):
-    """The proposals for the images that go to raters, and what was decided about all images.
+    """Classes of images to ask about, each with its sources: the original label, or models that name the class.
 
-    Symbols: R images that go to raters, A that are set aside, Q pairs that are proposed, K models.
+    Symbols: Q candidates, P rows, one for each candidate and source.
 
     Parameters
     ----------
-    proposals
-        For the images that go to raters.
-    set_aside
-        The images on which all models that hold them agree with the original label: that label alone.
-    most_probable
-        N: so many of the most probable pairs of each model are proposed.
-    per_image
-        How many proposals an image were allowed, on average.
-    models
-        By name, also those that propose nothing.
-    holds
-        bool, shape (R + A, K): whether each model holds each image, those of the proposals and then those set aside.
-    sends
-        bool, shape (R, K): whether each model alone would send each image of the proposals to raters: it holds it, and
-        its first class is not the original label, or images on which all agree are kept. Where there is no original
-        label, any model that names a class of the benchmark first sends the image.
-    keep_agreed
-        Whether images on which all agree go to raters too.
-    unseen
-        Number of known images that no model holds, which are left out.
-    without_class
-        Number of images that models hold, without an original label, and for which no model names a class of the
-        benchmark first. They are left out, too.
-    without_original
-        Number of images that go to raters without an original label.
+    questions
+        The candidates, each once: by image and class from `propose`, the most informative first from
+        `unasked_candidates`.
+    sources
+        Who names classes: `original` if original labels do, then the models by name. Empty if it is not known.
+    question_ids, source_ids
+        int32, shape (P,): positions in `questions` and `sources`, by candidate and then by source.
+    ranks
+        int32, shape (P,): rank of the class among the candidates of the image by that model, from 1; 0 for the
+        original label, and if it is not known.
+    probabilities
+        float64, shape (P,): the model's probability of the class, in [0, 1]; NaN where it is not known.
+    reasons
+        For each candidate why raters have not judged it: `NOT_ASKED` or `UNRATED`; None if it is not known.
 
     Raises
     ------
     DataError
-        `holds` or `sends` is of another shape.
+        A source is named twice, a source names a class of an image twice, a candidate has no source, a rank is
+        negative, or a probability is out of range.
 
     Examples
     --------
-    >>> from reassess.core.predictions import Predictions
-    >>> from reassess.proposals.candidates import propose
-    >>> models = {
-    ...     "one": Predictions.from_ids([0, 1], ["a.png", "b.png"]),
-    ...     "two": Predictions.from_ids([2], ["b.png"]),
-    ... }
-    >>> candidates = propose(models, LabelSets.from_lists(["a.png", "b.png"], [[0], [1]]))
+    >>> images, class_ids, sources = np.array([0, 1, 0, 0]), np.array([7, 2, 3, 7]), np.array([0, 1, 1, 1])
+    >>> candidates = Candidates.from_rows(["a.png", "b.png"], images, class_ids, ["original", "vit"], sources)
     >>> candidates
-    images           2, 1 set aside
-    proposals        2, 2.00 an image
-    N                0
-    >>> candidates.proposals.questions.images, candidates.set_aside.images
-    (('b.png',), ('a.png',))
-    >>> candidates.holds.tolist(), candidates.sends.tolist()
-    ([[True, True], [True, False]], [[False, True]])
-    >>> candidates.of_models(["one"])
-    Proposals(0 proposals for 0 images)
+    Candidates(3 candidates for 2 images, from original, vit)
+    >>> candidates.by_source.tolist()
+    [[False, True], [True, True], [False, True]]
     """
 
-    proposals: Proposals
-    set_aside: LabelSets
-    most_probable: int
-    per_image: float
-    models: tuple[ProposingModel, ...]
-    holds: npt.NDArray[np.bool_]
-    sends: npt.NDArray[np.bool_]
-    keep_agreed: bool
-    unseen: int
-    without_class: int
-    without_original: int
+    _THING = "candidates"
+    _HOW_TO_GET = "propose(MODELS).candidates"
+
+    questions: Questions
+    sources: tuple[str, ...]
+    question_ids: npt.NDArray[np.int32]
+    source_ids: npt.NDArray[np.int32]
+    ranks: npt.NDArray[np.int32]
+    probabilities: npt.NDArray[np.float64]
+    reasons: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        images, models = len(self.proposals.questions.images), len(self.models)
-        check_shape(self.holds, (images + len(self.set_aside), models), what="what models hold")
-        check_shape(self.sends, (images, models), what="what models send to raters")
-        freeze(self, "holds", "sends")
+        check_text(self.sources, what="the name of a source")
+        check_unique(self.sources, thing="a source")
+        check_range(self.ranks, 0, what="rank", where=self.at)
+        known = ~np.isnan(self.probabilities)
+        check_range(np.where(known, self.probabilities, 0), 0, 1, what="probability", where=self.at)
+        keys = pair_keys(self.question_ids, self.source_ids)
+        same = np.flatnonzero(np.diff(keys) <= 0)
+        if same.size:
+            raise DataError(
+                "duplicate-question", "source names a class twice for one image", where=self.at(int(same[0]))
+            )
+        if self.sources and np.unique(self.question_ids).size != len(self.questions):
+            raise DataError("no-source", "candidate has no source", fix="leave it out")
+        if self.reasons is not None:
+            check_length(len(self.reasons), len(self), things="reasons", each="candidate")
+        freeze(self, "question_ids", "source_ids", "ranks", "probabilities")
 
-    @property
-    def images(self) -> int:
-        """Number of images that go to raters or are set aside."""
-        return len(self.holds)
+    @classmethod
+    def from_questions(cls, questions: Questions) -> "Candidates":
+        """Candidates whose sources are not known."""
+        none = np.empty(0, np.int32)
+        return cls(questions, (), none, none, none, np.empty(0))
 
-    @property
-    def mean_per_image(self) -> float | None:
-        """Proposals an image that goes to raters, on average; None if none does."""
-        images = len(self.proposals.questions.images)
-        return len(self.proposals) / images if images else None
+    @classmethod
+    def from_rows(
+        cls,
+        images: Sequence[str],
+        image_ids: npt.NDArray[np.integer],
+        class_ids: npt.NDArray[np.integer],
+        sources: Sequence[str],
+        source_ids: npt.NDArray[np.integer],
+        ranks: npt.NDArray[np.integer] | None = None,
+        probabilities: npt.NDArray[np.floating] | None = None,
+        classes: Classes | None = None,
+    ) -> "Candidates":
+        """Candidates from rows in any order, one for each candidate and source.
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What the models are called, in the order of the columns of `holds`."""
-        return tuple(model.name for model in self.models)
-
-    @property
-    def proposes(self) -> npt.NDArray[np.bool_]:
-        """Whether each model proposes each pair; bool, shape (Q, K)."""
-        of_source, sources = self.proposals.by_source, self.proposals.sources
-        proposes = np.zeros((len(self.proposals), len(self.models)), bool)
-        for column, name in enumerate(self.names):
-            if name in sources:
-                proposes[:, column] = of_source[:, sources.index(name)]
-        return proposes
-
-    @property
-    def are_original(self) -> npt.NDArray[np.bool_]:
-        """Whether each pair is an original label; bool, shape (Q,)."""
-        rows = [source == ORIGINAL_SOURCE for source in self.proposals.sources]
-        return np.asarray(self.proposals.by_source[:, rows].any(axis=1))
-
-    def of_models(self, models: Iterable[str]) -> Proposals:
-        """What some of the models propose with the same N, on the images which they send to raters.
-
-        Raises
-        ------
-        DataError
-            A model is not among those that were given.
+        Parameters
+        ----------
+        images, sources
+            Names, the images in the order of the candidates; those without a row are omitted.
+        image_ids, class_ids, source_ids, ranks, probabilities
+            Of each row, shape (P,); without ranks or probabilities, none is known.
+        classes
+            The classes of the ids.
         """
-        check_several(models, what="models")
-        chosen = set(models)
-        check_known(sorted(chosen), self.names, thing="model")
-        proposals = self.proposals
-        sent = np.asarray(self.sends[:, [name in chosen for name in self.names]].any(axis=1))
-        kept = np.array([source in chosen or source == ORIGINAL_SOURCE for source in proposals.sources], bool)
-        image = proposals.questions.image_ids[proposals.question_ids]
-        return proposals.part(np.flatnonzero(kept[proposals.source_ids] & sent[image]))
+        classes = classes or Classes()
+        for things, part in (("class ids", class_ids), ("sources", source_ids)):
+            check_length(len(part), len(image_ids), things=things, each="row")
+        check_range(
+            class_ids, 0, classes.largest_id, what="class id", where=lambda row: f"image {images[int(image_ids[row])]}"
+        )
+        ranks = np.zeros(len(image_ids), np.int32) if ranks is None else ranks
+        probabilities = np.full(len(image_ids), np.nan) if probabilities is None else probabilities
+        named = np.unique(source_ids).tolist()
+        names = ordered_sources([sources[source] for source in named])
+        place = np.zeros(len(sources), np.int32)
+        place[named] = [names.index(sources[source]) for source in named]
+        order = np.lexsort((place[source_ids], class_ids, image_ids))
+        keys, question_ids = np.unique(pair_keys(image_ids[order], class_ids[order]), return_inverse=True)
+        held, of_pairs = np.unique(keys >> 32, return_inverse=True)
+        questions = Questions(
+            images=tuple(images[row] for row in held.tolist()),
+            image_ids=of_pairs.astype(np.int32),
+            class_ids=(keys & (2**32 - 1)).astype(np.int32),
+            classes=classes,
+        )
+        return cls(
+            questions=questions,
+            sources=names,
+            question_ids=question_ids.astype(np.int32),
+            source_ids=place[source_ids[order]],
+            ranks=ranks[order].astype(np.int32),
+            probabilities=probabilities[order].astype(np.float64),
+        )
 
-    def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
-        return {
-            "images": self.images,
-            "set_aside": len(self.set_aside),
-            "to_raters": len(self.proposals.questions.images),
-            "without_original": self.without_original,
-            "unseen": self.unseen,
-            "without_class": self.without_class,
-            "proposals": len(self.proposals),
-            "per_image": self.mean_per_image,
-            "per_image_allowed": self.per_image,
-            "most_probable": self.most_probable,
-            "models": [vars(model) for model in self.models],
-        }
+    def __len__(self) -> int:
+        return len(self.questions)
 
-    def _summary(self) -> list[tuple[str, str]]:
-        mean = "none" if self.mean_per_image is None else f"{self.mean_per_image:.2f} an image"
-        return [
-            ("images", f"{self.images:,}, {len(self.set_aside):,} set aside"),
-            ("proposals", f"{len(self.proposals):,}, {mean}"),
-            ("N", f"{self.most_probable:,}"),
-        ]
+    @property
+    def _headline(self) -> str:
+        sources = f", from {', '.join(self.sources)}" if self.sources else ""
+        images = counted(np.unique(self.questions.image_ids).size, "image")
+        return f"Candidates({counted(len(self), 'candidate')} for {images}{sources})"
+
+    def _list(self) -> Listed:
+        classes, reasons = self.questions.classes, self.reasons or [""] * len(self)
+        rows = (
+            (self.image(row), classes.label(class_id), ", ".join(self.named_by(row)), reasons[row])
+            for row, class_id in enumerate(self.questions.class_ids.tolist())
+        )
+        return Listed(("image", "class", "named by", "reason"), len(self), rows)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The sources except the original labels."""
+        return tuple(source for source in self.sources if source != ORIGINAL_SOURCE)
+
+    @property
+    def by_source(self) -> npt.NDArray[np.bool_]:
+        """Whether each source names each candidate; bool, shape (Q, sources)."""
+        named = np.zeros((len(self), len(self.sources)), bool)
+        named[self.question_ids, self.source_ids] = True
+        return named
+
+    @property
+    def first_counts(self) -> npt.NDArray[np.int64]:
+        """How many models rank each candidate first; int64, shape (Q,)."""
+        return np.bincount(self.question_ids[self.ranks == 1], minlength=len(self))
+
+    @property
+    def mean_probabilities(self) -> npt.NDArray[np.float64]:
+        """Mean probability of each candidate over the models that give one; float64, shape (Q,), NaN without any."""
+        known = np.flatnonzero(~np.isnan(self.probabilities))
+        # In an order that does not depend on the models', so that sums round alike.
+        known = known[np.lexsort((self.probabilities[known], self.question_ids[known]))]
+        counts = np.bincount(self.question_ids[known], minlength=len(self))
+        sums = np.bincount(self.question_ids[known], self.probabilities[known], len(self))
+        means: npt.NDArray[np.float64] = np.divide(sums, counts, out=np.full(len(self), np.nan), where=counts > 0)
+        return means
+
+    def image(self, row: int) -> str:
+        """Name of the image of a candidate."""
+        return self.questions.images[int(self.questions.image_ids[row])]
+
+    def named_by(self, row: int) -> list[str]:
+        """The sources of a candidate."""
+        start, end = np.searchsorted(self.question_ids, [row, row + 1])
+        return [self.sources[source] for source in self.source_ids[start:end].tolist()]
+
+    def at(self, row: int) -> str:
+        """A row in words, for messages."""
+        return f"{self.questions.at(int(self.question_ids[row]))}, source {self.sources[int(self.source_ids[row])]}"
+
+    def part(self, rows: npt.NDArray[np.integer]) -> "Candidates":
+        """The candidates of some rows; images and sources without any are omitted."""
+        questions, at = self.questions, self.question_ids[rows]
+        return Candidates.from_rows(
+            questions.images,
+            questions.image_ids[at],
+            questions.class_ids[at],
+            self.sources,
+            self.source_ids[rows],
+            self.ranks[rows],
+            self.probabilities[rows],
+            questions.classes,
+        )
+
+
+def ordered_sources(names: Collection[str]) -> tuple[str, ...]:
+    """Sources in the order of a file: the original labels, then the models by name.
+
+    >>> ordered_sources({"vit", "original", "alexnet"})
+    ('original', 'alexnet', 'vit')
+    """
+    return tuple(sorted(names, key=lambda name: (name != ORIGINAL_SOURCE, name)))

@@ -1,4 +1,4 @@
-"""Which images of a training set are worth keeping, and what is known of the label of each."""
+"""The quality of each label of a training set, and which images to keep."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,29 +25,16 @@ _LEAST = 0.5  # images that a mistake is expected on, to be named
 
 @dataclass(frozen=True)
 class CheckedLabels:
-    """What people who checked some of the labels say of the share of wrong ones.
+    """The share of wrong labels by people who checked some of them."""
 
-    Parameters
-    ----------
-    checked, wrong
-        Number of labels that people checked, and of those that they found wrong.
-    by_model
-        The share of wrong labels among all, by the model alone.
-    corrected
-        The share by the model, and what it is off by on the checked labels.
-    interval
-        95 % confidence interval of `corrected`, for a random sample of labels, whatever the model is worth; one wrong
-        label more is counted than was seen, since a small sample may show none.
-    agree
-        Whether the 99 % interval holds `by_model`.
-    """
-
-    checked: int
-    wrong: int
-    by_model: float
-    corrected: float
+    checked: int  # labels that people checked
+    wrong: int  # wrong labels among them
+    by_model: float  # the share of wrong labels among all, by the model only
+    corrected: float  # the share by the model, and what it is off by on the checked labels
+    # 95 % confidence interval of `corrected`, for a random sample of labels, whatever the model is worth; one wrong
+    # label more is counted than was seen, since a small sample may show none.
     interval: tuple[float, float]
-    agree: bool
+    agree: bool  # whether the 99 % interval holds `by_model`
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -58,20 +45,6 @@ class CheckedLabels:
 class LabelNoise(Shown):
     """The wrong labels of a set, as estimated.
 
-    Parameters
-    ----------
-    share
-        Expected share of wrong labels, in [0, 1].
-    counts
-        float64, shape (classes, classes): expected number of images of a true class, the row, with a label, the
-        column; by the model alone, whatever people say who checked some of the labels.
-    sharpening
-        The power by which the model's probabilities are calibrated: above 1 where it is less sure than it may be.
-    classes
-        The classes.
-    checked
-        What people say who checked some of the labels; None if nobody did.
-
     Examples
     --------
     >>> noise = LabelNoise(0.2, np.array([[6.0, 2.0], [0.0, 2.0]]), 1.0, Classes(2))
@@ -81,11 +54,13 @@ class LabelNoise(Shown):
     [(0, 1, 2.0, 0.25)]
     """
 
-    share: float
+    share: float  # expected share of wrong labels, in [0, 1]
+    # (classes, classes): expected number of images of a true class, the row, with a label, the column; by the model
+    # only, also if people checked some of the labels.
     counts: npt.NDArray[np.float64]
-    sharpening: float
-    classes: Classes
-    checked: CheckedLabels | None = None
+    sharpening: float  # the power that calibrates the model's probabilities: above 1 if it is not sure enough
+    classes: Classes  # the classes
+    checked: CheckedLabels | None = None  # the result of people who checked some of the labels; None if nobody did
 
     def __post_init__(self) -> None:
         freeze(self, "counts")
@@ -135,31 +110,7 @@ _MOST_LOST = 1 / 3  # of a class, without a warning
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Cleaning(Shown):
-    """For each image of a training set whether it is kept, and why.
-
-    Parameters
-    ----------
-    images
-        Names of the images, no image twice.
-    class_ids
-        int32, shape (images,): the label of each.
-    kept
-        bool, shape (images,).
-    p_right
-        float64, shape (images,): the probability that the label is right, in [0, 1]; NaN where it is not known.
-    suggested
-        int32, shape (images,): the most probable class; -1 where none is known.
-    reasons
-        Why each image is kept or not, in a few words.
-    classes
-        The classes.
-    noise
-        How labels went wrong; None where that was not estimated.
-
-    Raises
-    ------
-    DataError
-        An image is named twice, a column has another length, or a number is out of range.
+    """The quality of each label of a training set, which images to keep, and why.
 
     Examples
     --------
@@ -176,24 +127,28 @@ class Cleaning(Shown):
     (('a.png',), [(0, 2, 1)])
     """
 
-    images: tuple[str, ...]
-    class_ids: npt.NDArray[np.int32]
-    kept: npt.NDArray[np.bool_]
-    p_right: npt.NDArray[np.float64]
-    suggested: npt.NDArray[np.int32]
-    reasons: tuple[str, ...]
-    classes: Classes
-    noise: LabelNoise | None = None
+    _THING = "cleaning"
+    _HOW_TO_GET = "find_label_errors(HELD_OUT)"
+
+    images: tuple[str, ...]  # names of the images, no image twice
+    class_ids: npt.NDArray[np.int32]  # (images,): the label of each
+    kept: npt.NDArray[np.bool_]  # (images,): whether the image is kept
+    # (images,): the probability that the label is correct, in [0, 1]; NaN where it is not known.
+    label_quality: npt.NDArray[np.float64]
+    suggested: npt.NDArray[np.int32]  # (images,): the most probable class; -1 where none is known
+    reasons: tuple[str, ...]  # why each image is kept or not, in a few words
+    classes: Classes  # the classes
+    noise: LabelNoise | None = None  # the estimated mistakes of labels; None if they were not estimated
 
     def __post_init__(self) -> None:
         unique_images(self.images, "the cleaned images")
-        for name in ("class_ids", "kept", "p_right", "suggested", "reasons"):
+        for name in ("class_ids", "kept", "label_quality", "suggested", "reasons"):
             check_length(len(getattr(self, name)), len(self.images), things=f"values of {name}", each="image")
-        known = ~np.isnan(self.p_right)
-        check_range(self.p_right[known], 0, 1, what="probability that a label is right")
+        known = ~np.isnan(self.label_quality)
+        check_range(self.label_quality[known], 0, 1, what="label quality")
         check_range(self.class_ids, 0, self.classes.largest_id, what="class id")
         check_range(self.suggested, -1, self.classes.largest_id, what="class id that is suggested")
-        freeze(self, "class_ids", "kept", "p_right", "suggested")
+        freeze(self, "class_ids", "kept", "label_quality", "suggested")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -234,5 +189,5 @@ class Cleaning(Shown):
         }
 
     def losing_much(self) -> list[tuple[int, int, int]]:
-        """Those of `by_class` of which more than a third is dropped."""
+        """The classes of `by_class` that lose more than a third of their images."""
         return [(c, count, dropped) for c, count, dropped in self.by_class() if dropped > _MOST_LOST * count]

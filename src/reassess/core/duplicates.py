@@ -1,4 +1,4 @@
-"""Images that repeat one another, within one set of images or between several, and images that cannot be used."""
+"""Duplicate images, within one set of images or between several, and images that cannot be used."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -14,55 +14,40 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import Shown
 
-__all__ = ["REPEAT_KINDS", "UNUSABLE_KINDS", "RepeatCounts", "Repeats", "count_repeats"]
+__all__ = ["DUPLICATE_KINDS", "UNUSABLE_KINDS", "DuplicateCounts", "Duplicates", "count_duplicates"]
 
-REPEAT_KINDS = ("exact", "near")  # of which the rows of a group are
-UNUSABLE_KINDS = ("unreadable", "empty", "tiny")  # of which each row is of one image alone
-_KINDS = (*REPEAT_KINDS, *UNUSABLE_KINDS)
+DUPLICATE_KINDS = ("exact", "near")  # kinds of groups
+UNUSABLE_KINDS = ("unreadable", "empty", "tiny")  # kinds of single images
+_KINDS = (*DUPLICATE_KINDS, *UNUSABLE_KINDS)
 
 
 @dataclass(frozen=True, eq=False)
-class Repeats:
-    """Groups of images that repeat one another, and images that are unreadable, empty or tiny.
+class Duplicates:
+    """Groups of duplicate images, and images that are unreadable, empty or tiny.
 
     Symbols: S sets of images, R rows. An image may have several rows, each of another kind.
 
-    Parameters
-    ----------
-    sets
-        Names of the sets that have a row.
-    images
-        Name of the image of each row, in its set.
-    set_ids
-        int32, shape (R,): positions in `sets`.
-    groups
-        int32, shape (R,): the number of the group, from 1; 0 for what is in none: unreadable, empty and tiny images. A
-        group is of one kind, and holds two images or more.
-    kinds
-        The kind of each row: ``exact``, ``near``, ``unreadable``, ``empty`` or ``tiny``.
-
-    Raises
-    ------
-    DataError
-        A set is named twice, or has no row; a kind is not known; image is listed twice under one kind; a group is of
-        two kinds or of one image; or a number is missing, or stands where none may.
-
     Examples
     --------
-    >>> repeats = Repeats.from_rows(
+    >>> duplicates = Duplicates.from_rows(
     ...     ["train", "val", "val"], ["a.png", "b.png", "c.png"], [1, 1, 0], ["exact", "exact", "empty"]
     ... )
-    >>> repeats
-    Repeats(3 rows, 1 group, of train, val)
-    >>> repeats.repeated_elsewhere("val")
+    >>> duplicates
+    Duplicates(3 rows, 1 group, of train, val)
+    >>> duplicates.duplicated_elsewhere("val")
     ('b.png',)
     """
 
-    sets: tuple[str, ...]
-    images: tuple[str, ...]
-    set_ids: npt.NDArray[np.int32]
+    _THING = "duplicates"
+    _HOW_TO_GET = "scan_images(PLACES).duplicates"
+
+    sets: tuple[str, ...]  # names of the sets that have a row
+    images: tuple[str, ...]  # name of the image of each row, in its set
+    set_ids: npt.NDArray[np.int32]  # (R,): positions in `sets`
+    # (R,): the number of the group, from 1; 0 for unreadable, empty and tiny images. A group is of one kind, and has
+    # two images or more.
     groups: npt.NDArray[np.int32]
-    kinds: tuple[str, ...]
+    kinds: tuple[str, ...]  # the kind of each row: ``exact``, ``near``, ``unreadable``, ``empty`` or ``tiny``
 
     def __post_init__(self) -> None:
         check_text(self.sets, what="the name of a set")
@@ -70,7 +55,7 @@ class Repeats:
         for things, part in (("sets", self.set_ids), ("numbers", self.groups), ("kinds", self.kinds)):
             check_length(len(part), len(self.images), things=things, each="row")
         check_range(self.set_ids, 0, len(self.sets) - 1, what="position of a set", where=self.at)
-        check_known(self.kinds, _KINDS, thing="kind of repeat", where=self.at)
+        check_known(self.kinds, _KINDS, thing="kind of duplicate", where=self.at)
         check_range(self.groups, 0, what="number of a group", where=self.at)
         if np.unique(self.set_ids).size != len(self.sets):
             raise DataError("empty-set", "set has no row", fix="leave it out")
@@ -81,8 +66,8 @@ class Repeats:
     @classmethod
     def from_rows(
         cls, sets: Sequence[str], images: Sequence[str], groups: npt.ArrayLike, kinds: Sequence[str]
-    ) -> "Repeats":
-        """Repeats from rows: the name of each row's set, its image, the number of its group or 0, and its kind."""
+    ) -> "Duplicates":
+        """Duplicates from rows: the name of each row's set, its image, the number of its group or 0, and its kind."""
         names = tuple(dict.fromkeys(sets))
         position = {name: i for i, name in enumerate(names)}
         set_ids = np.fromiter((position[name] for name in sets), np.int32, len(sets))
@@ -94,7 +79,7 @@ class Repeats:
     def __repr__(self) -> str:
         groups, rows = self.group_count(), len(self)
         of = f", of {', '.join(self.sets)}" if self.sets else ""
-        return f"Repeats({rows:,} row{'s' * (rows != 1)}, {groups:,} group{'s' * (groups != 1)}{of})"
+        return f"Duplicates({rows:,} row{'s' * (rows != 1)}, {groups:,} group{'s' * (groups != 1)}{of})"
 
     def at(self, row: int) -> str:
         """A row in words, for messages."""
@@ -113,7 +98,7 @@ class Repeats:
         return np.fromiter((kind in kinds for kind in self.kinds), bool, len(self))
 
     def rows_elsewhere(self, name: str, others: Collection[str] | None = None) -> npt.NDArray[np.bool_]:
-        """Which rows are of images of a set that another set repeats; bool, shape (R,).
+        """Which rows are of images of a set that another set duplicates; bool, shape (R,).
 
         Parameters
         ----------
@@ -132,8 +117,8 @@ class Repeats:
         """The images of a set that have a row, each once, in the order of the rows."""
         return tuple(dict.fromkeys(self.images[row] for row in np.flatnonzero(self._is_of(name)).tolist()))
 
-    def repeated_elsewhere(self, name: str, kind: str | None = None) -> tuple[str, ...]:
-        """The images of a set that another set repeats, each once, in the order of the rows.
+    def duplicated_elsewhere(self, name: str, kind: str | None = None) -> tuple[str, ...]:
+        """The images of a set that another set duplicates, each once, in the order of the rows.
 
         Parameters
         ----------
@@ -149,13 +134,13 @@ class Repeats:
         """
         rows = self.rows_elsewhere(name)
         if kind is not None:
-            check_known([kind], REPEAT_KINDS, thing="kind of repeat")
+            check_known([kind], DUPLICATE_KINDS, thing="kind of duplicate")
             rows &= self.is_kind(kind)
         return tuple(dict.fromkeys(self.images[row] for row in np.flatnonzero(rows).tolist()))
 
     def _is_of(self, name: str) -> npt.NDArray[np.bool_]:
         """Which rows are of a set; bool, shape (R,)."""
-        fix = "a set of which nothing was found has no row"
+        fix = "a set without findings has no row"
         check_known([name], self.sets, thing="set of images", fix=fix)
         rows: npt.NDArray[np.bool_] = self.set_ids == self.sets.index(name)
         return rows
@@ -173,7 +158,7 @@ class Repeats:
             raise DataError(
                 "duplicate-image", "image is listed twice under one kind", where=self.at(again), found=self.kinds[again]
             )
-        has_number, needs_one = self.groups > 0, self.is_kind(*REPEAT_KINDS)
+        has_number, needs_one = self.groups > 0, self.is_kind(*DUPLICATE_KINDS)
         wrong = has_number != needs_one
         if wrong.any():
             row = int(np.argmax(wrong))
@@ -181,7 +166,7 @@ class Repeats:
                 "missing-value" if needs_one[row] else "unexpected-value",
                 "group number is missing" if needs_one[row] else "group number without a group",
                 where=self.at(row),
-                allowed=f"a number for {' and '.join(REPEAT_KINDS)}, and none for {', '.join(UNUSABLE_KINDS)}",
+                allowed=f"a number for {' and '.join(DUPLICATE_KINDS)}, and none for {', '.join(UNUSABLE_KINDS)}",
                 found=f"{self.kinds[row]}, {self.groups[row] or 'no number'}",
             )
 
@@ -194,36 +179,24 @@ class Repeats:
             raise DataError(
                 "mixed-group",
                 "group has rows of two kinds",
-                where=f"repeat {both[0]}",
+                where=f"group {both[0]}",
                 fix="give each kind its own numbers",
             )
         if (counts < 2).any():
             number = numbers[np.argmin(counts)]
             row = int(np.argmax(self.groups == number))
-            raise DataError("small-group", "group has only one image", where=f"repeat {number}", found=self.at(row))
+            raise DataError("small-group", "group has only one image", where=f"group {number}", found=self.at(row))
 
 
 @dataclass(frozen=True, repr=False)
-class RepeatCounts(Shown):
-    """How many images of a set are repeated in a set: in another one, or in itself.
+class DuplicateCounts(Shown):
+    """How many images of a set have a duplicate in a set: in another one, or in itself."""
 
-    Parameters
-    ----------
-    name, elsewhere
-        The set, and the one that repeats its images, which may be the same.
-    exact
-        How many images of `name` have an exact copy there.
-    near
-        How many have none, but an image that is near.
-    other_class
-        How many have an exact copy there that lies in the folder of another class; None where not both have class
-        folders.
-    """
-
-    name: str
-    elsewhere: str
-    exact: int
-    near: int
+    name: str  # the set
+    elsewhere: str  # the set with the duplicates, which may be the same
+    exact: int  # how many images of `name` have an exact copy there
+    near: int  # how many have none, but an image that is near
+    # How many have an exact copy of another class there; None where the classes of a set are not known.
     other_class: int | None
 
     def to_json(self) -> dict[str, Any]:
@@ -234,33 +207,36 @@ class RepeatCounts(Shown):
 _COUNTS = ("exact", "near", "other_class")
 
 
-def count_repeats(repeats: Repeats, has_classes: Mapping[str, bool]) -> tuple[RepeatCounts, ...]:
-    """Count the images of each set that are repeated in it, and in each other set.
+def count_duplicates(
+    duplicates: Duplicates, classes: Mapping[str, Mapping[str, str] | None]
+) -> tuple[DuplicateCounts, ...]:
+    """Count the images of each set that have a duplicate in it, and in each other set.
 
     Parameters
     ----------
-    repeats
+    duplicates
         The groups of images.
-    has_classes
-        All sets by name, with whether the immediate folder of an image in it is its class.
+    classes
+        All sets by name, with the class of each image; None for a set whose classes are not known.
 
     Returns
     -------
-    Those of each set with itself, and of each two sets in both ways; also where nothing is repeated.
+    Counts of each set with itself, and of each two sets in both directions; also without any duplicate.
 
     Examples
     --------
-    >>> repeats = Repeats.from_rows(["a", "a", "b"], ["cat/1.png", "cat/2.png", "dog/3.png"], [1, 1, 1], ["exact"] * 3)
-    >>> count_repeats(repeats, {"a": True, "b": True})[:2]
-    (RepeatCounts(name='a', elsewhere='a', exact=2, near=0, other_class=0),
-     RepeatCounts(name='a', elsewhere='b', exact=2, near=0, other_class=2))
+    >>> duplicates = Duplicates.from_rows(["a", "a", "b"], ["1.png", "2.png", "3.png"], [1, 1, 1], ["exact"] * 3)
+    >>> count_duplicates(duplicates, {"a": {"1.png": "cat", "2.png": "cat"}, "b": {"3.png": "dog"}})[:2]
+    (DuplicateCounts(name='a', elsewhere='a', exact=2, near=0, other_class=0),
+     DuplicateCounts(name='a', elsewhere='b', exact=2, near=0, other_class=2))
     """
     counts: Counter[tuple[str, str, str]] = Counter()
+    class_of = {name: {} if of_set is None else of_set for name, of_set in classes.items()}
     exact: set[tuple[str, str, str]] = set()  # image, set, and where it has an exact copy
     for kind in ("exact", "near"):  # in this order
-        for members in _groups(repeats, kind):
+        for members in _groups(duplicates, kind):
             of_set = Counter(name for name, _ in members)
-            of_class = Counter((name, _class_of(image)) for name, image in members)
+            of_class = Counter((name, class_of[name].get(image)) for name, image in members)
             for name, image in members:
                 for elsewhere, there in of_set.items():
                     if (there == 1 and elsewhere == name) or (image, name, elsewhere) in exact:
@@ -268,31 +244,26 @@ def count_repeats(repeats: Repeats, has_classes: Mapping[str, bool]) -> tuple[Re
                     counts[name, elsewhere, kind] += 1
                     if kind == "exact":
                         exact.add((image, name, elsewhere))
-                        counts[name, elsewhere, "other_class"] += of_class[elsewhere, _class_of(image)] < there
+                        counts[name, elsewhere, "other_class"] += of_class[elsewhere, class_of[name].get(image)] < there
     return tuple(
-        RepeatCounts(
+        DuplicateCounts(
             name=name,
             elsewhere=elsewhere,
             exact=counts[name, elsewhere, "exact"],
             near=counts[name, elsewhere, "near"],
             other_class=counts[name, elsewhere, "other_class"]
-            if has_classes[name] and has_classes[elsewhere]
+            if classes[name] is not None and classes[elsewhere] is not None
             else None,
         )
-        for name in has_classes
-        for elsewhere in (name, *(other for other in has_classes if other != name))
+        for name in classes
+        for elsewhere in (name, *(other for other in classes if other != name))
     )
 
 
-def _groups(repeats: Repeats, kind: str) -> list[list[tuple[str, str]]]:
+def _groups(duplicates: Duplicates, kind: str) -> list[list[tuple[str, str]]]:
     """The set and the name of each image of each group of one kind."""
     groups: dict[int, list[tuple[str, str]]] = {}
-    for row in np.flatnonzero(repeats.is_kind(kind)).tolist():
-        member = repeats.sets[repeats.set_ids[row]], repeats.images[row]
-        groups.setdefault(int(repeats.groups[row]), []).append(member)
+    for row in np.flatnonzero(duplicates.is_kind(kind)).tolist():
+        member = duplicates.sets[duplicates.set_ids[row]], duplicates.images[row]
+        groups.setdefault(int(duplicates.groups[row]), []).append(member)
     return list(groups.values())
-
-
-def _class_of(image: str) -> str:
-    """The immediate folder of an image."""
-    return image.replace("\\", "/").rpartition("/")[0].rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""Folds: parts of a set of images, of which each is held out in turn while a model is trained on the others."""
+"""Folds of a set of images: each is held out in turn while a model is trained on the others."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_instance, check_length, check_range, check_several, check_shape
+from reassess.core.checks import check_length, check_range, check_several, check_shape, check_type
 from reassess.core.image_names import join, unique_images
 from reassess.core.image_selection import ImageSelection
 from reassess.errors import DataError
@@ -18,19 +18,7 @@ __all__ = ["Folds"]
 
 @dataclass(frozen=True, eq=False)
 class Folds:
-    """In which fold each image is.
-
-    Parameters
-    ----------
-    images
-        Names of the images, no image twice.
-    numbers
-        int64, shape (images,): the fold of each image, 0 or more.
-
-    Raises
-    ------
-    DataError
-        An image is named twice, a number is negative or missing, or all images are in one fold.
+    """The fold of each image.
 
     Examples
     --------
@@ -43,13 +31,16 @@ class Folds:
     ImageSelection(1 of 3 images, training part of fold 0)
     """
 
-    images: tuple[str, ...]
-    numbers: npt.NDArray[np.int64]
+    _THING = "folds"
+    _HOW_TO_GET = "read_folds(FILE)"
+
+    images: tuple[str, ...]  # names of the images, no image twice
+    numbers: npt.NDArray[np.int64]  # (images,): the fold of each image, 0 or more
 
     def __post_init__(self) -> None:
         check_several(self.images, what="names of images")
         unique_images(self.images, "the folds")
-        check_instance(self.numbers, np.ndarray, what="numbers of folds", fix="np.array(...)")
+        check_type(np.ndarray, self.numbers, what="numbers of folds", fix="np.array(...)")
         check_shape(self.numbers, ("images",), what="the numbers of folds", kind="integers")
         check_length(self.numbers.size, len(self.images), things="numbers of folds", each="image")
         check_range(self.numbers, 0, what="number of a fold", where=lambda row: f"image {self.images[row]}")
@@ -80,7 +71,7 @@ class Folds:
         return np.unique(self.numbers, return_counts=True)[1]
 
     def images_of(self, fold: int) -> tuple[str, ...]:
-        """The images that are held out in a fold.
+        """The held-out images of a fold.
 
         Raises
         ------
@@ -90,11 +81,11 @@ class Folds:
         return self._where(self._is_in(fold))
 
     def held_out(self, fold: int) -> ImageSelection:
-        """The images that are held out in a fold; those of all other folds are known and not wanted."""
+        """Select the images of a fold; images of other folds are known and not selected."""
         return self._selection(self._is_in(fold), f"held-out part of fold {fold}")
 
     def training(self, fold: int) -> ImageSelection:
-        """The images on which the model of a fold is trained: those of all other folds."""
+        """Select the training images of a fold's model: the images of all other folds."""
         return self._selection(~self._is_in(fold), f"training part of fold {fold}")
 
     def of(self, images: tuple[str, ...]) -> npt.NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Which images of a data set are wanted, by their names: those on a list, or the training part of a fold."""
+"""Selections of images of a dataset, by name: a list, or the training part of a fold."""
 
 import re
 import warnings
@@ -15,13 +15,13 @@ from reassess.core.image_names import WHOLE_PATH, Match, how_they_fit, image_key
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import some
 
-__all__ = ["TRAINING_PATTERN", "ImageSelection", "selection_keys", "tell_missing", "tell_unknown"]
+__all__ = ["TRAINING_PATTERN", "ImageSelection", "selection_keys", "warn_missing", "warn_unexpected"]
 
 TRAINING_PATTERN = r"^(n[0-9]{8}_[0-9]+)_n[0-9]{8}$"  # a stem of ImageNet's training images, the class at its end
 
 
 def selection_keys(names: Sequence[str], match: Match) -> tuple[str, ...]:
-    """What identifies each image of a data set, as `image_keys`; of a stem, a class at its end is no part.
+    """Key of each image of a dataset, as `image_keys`; a stem without a class at its end.
 
     >>> selection_keys(["train/n01440764_10026_n01440764.JPEG"], "stem")
     ('n01440764_10026',)
@@ -32,22 +32,21 @@ def selection_keys(names: Sequence[str], match: Match) -> tuple[str, ...]:
 
 @dataclass(frozen=True, eq=False)
 class ImageSelection:
-    """Names of the images that are wanted of a data set.
+    """Names of selected images of a dataset.
 
     Parameters
     ----------
     images
-        The wanted images, no image twice.
+        The selected images, no image twice.
     others
-        Images that are known and not wanted, such as those of other folds. None: whatever is not wanted need not be
-        known.
+        Images that are known and not selected, such as images of other folds. None: all others need not be known.
     thing
-        What the selection is called in messages: the ...
+        Name of the selection in messages, after "the".
 
     Raises
     ------
     DataError
-        No image is wanted; or an image is named twice.
+        No image is selected, or an image is named twice.
 
     Examples
     --------
@@ -78,12 +77,12 @@ class ImageSelection:
     def rows(
         self, names: Sequence[str], *, match: Match = "path", ignore_unknown: bool = False
     ) -> npt.NDArray[np.int64]:
-        """Positions of the wanted images among the names of a data set, in its order; int64, shape (wanted and there,).
+        """Positions of the selected images among the names of a dataset, in its order; int64.
 
         Parameters
         ----------
         names
-            The name of each image of the data set.
+            The name of each image of the dataset.
         match
             Which part of a name identifies an image. By stem, ``n01440764_10026_n01440764`` is ``n01440764_10026``.
         ignore_unknown
@@ -92,8 +91,8 @@ class ImageSelection:
         Raises
         ------
         DataError
-            No wanted image is there; two images have the name of a wanted one, or two names of the selection are alike;
-            an image of the data set is not known.
+            The dataset has no selected image; two images have the name of a selected one, or two names of the selection
+            are alike; or an image of the dataset is not known.
         """
         found = self.find(names, match=match, ignore_unknown=ignore_unknown)
         rows = np.flatnonzero(found >= 0)
@@ -111,9 +110,9 @@ class ImageSelection:
     def find(
         self, names: Sequence[str], *, match: Match = "path", ignore_unknown: bool = False
     ) -> npt.NDArray[np.int64]:
-        """Position among the wanted images of each of some names, -1 of one that is not wanted; int64, shape (names,).
+        """Positions of names among the selected images, -1 if a name is not selected; int64, shape (names,).
 
-        Arguments as for `rows`; a name may stand twice, and all may be unwanted.
+        Arguments as for `rows`; a name may be listed twice, and none may be selected.
         """
         check_several(names, what="names of images")
         found = self._found(names, match)
@@ -121,20 +120,20 @@ class ImageSelection:
             raise self._unknown([names[row] for row in np.flatnonzero(found < -1).tolist()], len(names), match)
         return np.maximum(found, -1)
 
-    def unknown(self, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
-        """The images of a data set that are neither wanted nor known as others; none where others need not be known."""
+    def unexpected(self, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
+        """The images of a dataset that are neither selected nor known as others; none if others need not be known."""
         if self.others is None:
             return ()
         return tuple(names[row] for row in np.flatnonzero(self._found(names, match) < -1).tolist())
 
     def missing(self, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
-        """The wanted images that a data set does not hold."""
+        """The selected images that are missing from a dataset."""
         there = set(selection_keys(names, match))
         keys = selection_keys(self.images, match)
         return tuple(name for name, key in zip(self.images, keys, strict=True) if key not in there)
 
     def positions(self, match: Match) -> Mapping[str, int]:
-        """Position among the wanted images by what identifies each, -1 for the others; `DataError` if two are alike."""
+        """Position among the selected images by key, -1 for the others; `DataError` if two keys are equal."""
         if match not in self._positions:
             names = (*self.images, *(self.others or ()))
             keys = selection_keys(names, match)
@@ -145,12 +144,12 @@ class ImageSelection:
                     found=f"{names[again[0]]} and {names[again[1]]}",
                     fix=WHOLE_PATH,
                 )
-            wanted = len(self.images)
-            self._positions[match] = {key: row if row < wanted else -1 for row, key in enumerate(keys)}
+            selected = len(self.images)
+            self._positions[match] = {key: row if row < selected else -1 for row, key in enumerate(keys)}
         return self._positions[match]
 
     def _found(self, names: Sequence[str], match: Match) -> npt.NDArray[np.int64]:
-        """As `find`, and -2 of one that is neither wanted nor among the others."""
+        """As `find`, and -2 of one that is neither selected nor among the others."""
         keys = selection_keys(names, match)
         return np.fromiter(map(self.positions(match).get, keys, repeat(-2)), np.int64, len(keys))
 
@@ -181,22 +180,22 @@ class ImageSelection:
             f"no image of the dataset is on the {self.thing}",
             allowed=f"names such as {some(self.images, most=2)}",
             found=some(names, most=2) or "no image",
-            fix=fits or "give a data set of the training images",
+            fix=fits or "give a dataset of the training images",
         )
 
 
-def tell_missing(names: Sequence[str], selection: ImageSelection, match: Match, *, depth: int) -> int:
-    """Warn of wanted images that a data set lacks, and say how many there are."""
+def warn_missing(names: Sequence[str], selection: ImageSelection, match: Match, *, depth: int) -> int:
+    """Warn about selected images missing from a dataset; return their number."""
     missing = selection.missing(names, match=match)
     if missing:
-        text = f"{len(missing):,} of the {len(selection):,} images on the {selection.thing} are not in the data set"
+        text = f"{len(missing):,} of the {len(selection):,} images on the {selection.thing} are not in the dataset"
         warnings.warn(f"{text}: {some(missing, most=3)}", ReassessWarning, stacklevel=depth + 1)
     return len(missing)
 
 
-def tell_unknown(names: Sequence[str], selection: ImageSelection, match: Match, *, depth: int) -> None:
-    """Warn of images of a data set that are left out, as the selection does not know them; as for `tell_missing`."""
-    unknown = selection.unknown(names, match=match)
+def warn_unexpected(names: Sequence[str], selection: ImageSelection, match: Match, *, depth: int) -> None:
+    """Warn about images of a dataset that the selection does not know, which are not used."""
+    unknown = selection.unexpected(names, match=match)
     if unknown:
-        text = f"{len(unknown):,} of {len(names):,} images are unknown to the {selection.thing} and left out"
+        text = f"{len(unknown):,} of {len(names):,} images are unknown to the {selection.thing} and not used"
         warnings.warn(f"{text}: {some(unknown, most=3)}", ReassessWarning, stacklevel=depth + 1)

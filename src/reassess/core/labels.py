@@ -19,14 +19,14 @@ from reassess.text import counted
 
 __all__ = ["UNNAMED", "LabelSets", "check_original"]
 
-UNNAMED = "re-assessed"  # what label sets without a name are called
+UNNAMED = "reassessed"  # what label sets without a name are called
 _NO_NAMES = ("", "labels")
 _ORIGINAL = "original"  # what tables call the original labels
 
 
 @dataclass(frozen=True, eq=False)
 class LabelSets:
-    """For each rated image the set of its valid classes, possibly empty; an image that is not here was never rated.
+    """For each rated image the set of its valid classes, possibly empty; an image that is not here is unrated.
 
     Original labels are label sets of one class each.
 
@@ -56,12 +56,15 @@ class LabelSets:
     >>> labels
     LabelSets(3 images, 3 labels, 1 empty)
     >>> labels.title, LabelSets.from_lists(["a.png"], [[0]], name="pets").title
-    ('re-assessed', 'pets')
+    ('reassessed', 'pets')
 
     Notes
     -----
     Source of the idea: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3.
     """
+
+    _THING = "label sets"
+    _HOW_TO_GET = "read_labels(FILE), or the judging of reviews"
 
     images: tuple[str, ...]
     indptr: npt.NDArray[np.int64]
@@ -139,7 +142,7 @@ class LabelSets:
         return len(self.images)
 
     def __getitem__(self, image: str) -> tuple[int, ...] | None:
-        """The valid classes of an image: ids, () if it was rated and has none, None if it was never rated.
+        """The valid classes of an image: ids, () if it was rated and has none, None if it is unrated.
 
         ImageNet's validation images are known by number, in whatever spelling.
         """
@@ -147,7 +150,7 @@ class LabelSets:
         return None if row < 0 else tuple(self.indices[self.indptr[row] : self.indptr[row + 1]].tolist())
 
     def find(self, images: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Position of each image, -1 for one that was never rated; int64, shape (images,). Images may repeat.
+        """Position of each image, -1 for one that is unrated; int64, shape (images,). Images may repeat.
 
         >>> LabelSets.from_lists(["a.png", "b.png"], [[0], []]).find(["b.png", "c.png", "b.png"])
         array([ 1, -1,  1])
@@ -160,13 +163,18 @@ class LabelSets:
 
     @property
     def title(self) -> str:
-        """What tables and charts call them: their name, or "re-assessed"; in quotes if that is "original".
+        """What tables and charts call them: their name, or "reassessed"; in quotes if that is "original".
 
         There "original" alone stands for the original labels; and of a file the name "labels" says nothing.
         """
         if self.name == _ORIGINAL:
             return f'"{self.name}"'
         return UNNAMED if self.name in _NO_NAMES else self.name
+
+    @property
+    def judging(self) -> "LabelSets":
+        """The label sets that judge a model, as for `MultiLabels`: these."""
+        return self
 
     @cached_property
     def sizes(self) -> npt.NDArray[np.int64]:

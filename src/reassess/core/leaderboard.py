@@ -1,4 +1,4 @@
-"""Leaderboards: the accuracy of many models by original labels and by re-assessed ones, in percent as they are printed.
+"""Leaderboards: the accuracy of many models by original labels and by reassessed ones, in percent as they are printed.
 
 Ranks begin at 1, the best; equals share the rank that is 1 and the number of those that are better.
 """
@@ -17,13 +17,13 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import ranks
 from reassess.text import Listed, Shown, percentage
 
-__all__ = ["Entry", "Leaderboard"]
+__all__ = ["Leaderboard", "LeaderboardRow"]
 
 _FIRST_WORD = re.compile(r"[^\W\d_]+(?=[^/\\]*$)")  # the first word, letters alone, after the last slash
 
 
 @dataclass(frozen=True)
-class Entry:
+class LeaderboardRow:
     """One row of a leaderboard.
 
     Parameters
@@ -31,7 +31,7 @@ class Entry:
     model
         Its name.
     original, real
-        Top-1 accuracy by the original labels and by the re-assessed ones, in percent.
+        Top-1 accuracy by the original labels and by the reassessed ones, in percent.
     image_size
         Pixels of a side of the images that it was shown; None where that is not known.
     parameters
@@ -73,13 +73,13 @@ class Leaderboard(Shown):
     ----------
     entries
         In any order; a model may stand there once for each image size.
-    left_out
+    rows_dropped
         How many rows of the files were left out, by the reason.
     family
         What it finds first in the name of a model, or its first group there, is the model's family; by default the
         first word. A model in whose name it finds nothing is a family of its own.
     label_set
-        What the re-assessed labels are called.
+        What the reassessed labels are called.
 
     Raises
     ------
@@ -88,17 +88,19 @@ class Leaderboard(Shown):
 
     Examples
     --------
-    >>> board = Leaderboard((Entry("a", 76.1, 82.9), Entry("b", 79.5, 84.6), Entry("c", 80.0, 84.6)))
+    >>> rows = [("a", 76.1, 82.9), ("b", 79.5, 84.6), ("c", 80.0, 84.6)]
+    >>> board = Leaderboard(tuple(LeaderboardRow(*row) for row in rows))
     >>> board
     Leaderboard(3 rows, 3 models)
     >>> board.real_ranks, board.rises
     (array([3, 1, 1]), array([0, 1, 0]))
-    >>> Leaderboard((Entry("resnet18.a1", 71.5, 79.5), Entry("resnet50.a1", 80.2, 85.8), Entry("7", 60, 70))).families
+    >>> rows = [("resnet18.a1", 71.5, 79.5), ("resnet50.a1", 80.2, 85.8), ("7", 60, 70)]
+    >>> Leaderboard(tuple(LeaderboardRow(*row) for row in rows)).families
     ('resnet', 'resnet', '7')
     """
 
-    entries: tuple[Entry, ...]
-    left_out: dict[str, int] = field(default_factory=dict)
+    entries: tuple[LeaderboardRow, ...]
+    rows_dropped: dict[str, int] = field(default_factory=dict)
     family: re.Pattern[str] = _FIRST_WORD
     label_set: str = "ReaL"
 
@@ -180,17 +182,17 @@ class Leaderboard(Shown):
 
     @property
     def real_ranks(self) -> npt.NDArray[np.int64]:
-        """Rank of each row by re-assessed accuracy; int64, shape (rows,)."""
+        """Rank of each row by reassessed accuracy; int64, shape (rows,)."""
         return ranks(self.real)
 
     @property
     def rises(self) -> npt.NDArray[np.int64]:
-        """By how many places each row is better re-assessed than by original accuracy; int64, shape (rows,)."""
+        """By how many places each row is better reassessed than by original accuracy; int64, shape (rows,)."""
         return self.original_ranks - self.real_ranks
 
     @property
     def best_first(self) -> list[int]:
-        """Rows by re-assessed accuracy, the best first; then by original accuracy, and by name."""
+        """Rows by reassessed accuracy, the best first; then by original accuracy, and by name."""
 
         def key(row: int) -> tuple[float, float, str]:
             entry = self.entries[row]

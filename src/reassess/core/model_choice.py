@@ -1,4 +1,4 @@
-"""Which models are worth asking for proposals: what every subset, or those of a search, would reach."""
+"""Which models are worth asking for candidates: recall and number of candidates of subsets."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,24 +13,6 @@ __all__ = ["ModelChoice", "ModelSubset"]
 class ModelSubset:
     """What some of the models propose, together with the original labels, with the N of all models.
 
-    Parameters
-    ----------
-    models
-        Their names.
-    recall
-        Of the valid golden pairs, those that are proposed.
-    precision
-        Of the golden pairs that are proposed, those that are valid.
-    unjudged
-        Number of pairs that are proposed on golden images and are no golden pairs.
-    proposals
-        Number of proposals for all images that these models send to raters.
-    images
-        Number of these images.
-    lacking
-        Number of images that other models hold and none of these does. Nothing is proposed there, and not even the
-        original label counts as proposed.
-
     Examples
     --------
     >>> subset = ModelSubset(("vit",), Proportion(8, 10), Proportion(8, 16), 3, 300, 100, 0)
@@ -38,73 +20,40 @@ class ModelSubset:
     (3.0, 0.8)
     """
 
-    models: tuple[str, ...]
-    recall: Proportion
-    precision: Proportion
-    unjudged: int
-    proposals: int
-    images: int
-    lacking: int
+    models: tuple[str, ...]  # their names
+    recall: Proportion  # share of the valid golden questions that are candidates
+    precision: Proportion  # share of the golden questions among the candidates that are valid
+    without_golden: int  # number of candidates on golden images without a golden answer
+    candidates: int  # number of candidates for all images that these models send to raters
+    images: int  # number of these images
+    missing: int  # number of images that only other models predict: they have no candidate, not even the original label
 
     @property
     def per_image(self) -> float | None:
-        """Proposals an image that goes to raters, on average; None if none does."""
-        return self.proposals / self.images if self.images else None
+        """Candidates an image that goes to raters, on average; None if none does."""
+        return self.candidates / self.images if self.images else None
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
         return {
             "models": list(self.models),
-            "proposals": self.proposals,
+            "candidates": self.candidates,
             "images": self.images,
             "per_image": self.per_image,
             "recall": _in_json(self.recall),
             "precision": _in_json(self.precision),
-            "unjudged": self.unjudged,
-            "lacking": self.lacking,
+            "without_golden": self.without_golden,
+            "missing": self.missing,
         }
 
 
 @dataclass(frozen=True, repr=False)
 class ModelChoice(Shown):
-    """The models whose recall is shown to reach a target, with few proposals.
+    """The models whose recall is shown to reach a target, with few candidates.
 
     Golden images are split at random. Subsets are searched on one part, and checked on the other, from all models to
-    fewer proposals, until one is not shown to reach the target. The subset before it is chosen. So models are chosen
+    fewer candidates, until one is not shown to reach the target. The subset before it is chosen. So models are chosen
     whose recall is below the target in at most 10 % of all draws of golden images.
-
-    Parameters
-    ----------
-    wanted
-        The recall that was asked for.
-    chosen
-        What was chosen, measured on the images of the check; None if the golden answers do not show the recall for all
-        models.
-    recall_bound
-        The recall that the golden answers show for the chosen models, with 90 % confidence; None if none are chosen.
-    highest_bound
-        The same for all models, on all golden images: no higher recall can be asked for.
-    recall
-        The share of the valid golden pairs that all models propose.
-    all_models
-        What all models together reach on the images of the check.
-    frontier
-        The subsets that the search found best: none with as few proposals reaches as many of its golden labels; of a
-        heuristic search, among those that it came by. From the fewest proposals to all models, each measured on the
-        images of the check.
-    subsets
-        How many were searched.
-    exhaustive
-        Whether these are all that there are; else the search was heuristic, and there may be better ones.
-    search_images, check_images
-        Number of golden images in either part.
-    never_proposed
-        Number of valid golden pairs that no model proposes, and that are not the original label.
-    set_aside
-        Number of golden images that all models set aside: there the original label alone counts as proposed.
-    left_out
-        Number of golden images of which no model says anything: none holds them, or none names a class of the benchmark
-        and there is no original label.
 
     Examples
     --------
@@ -113,29 +62,34 @@ class ModelChoice(Shown):
     >>> ModelChoice(0.5, one, 0.55, 0.77, Proportion(14, 15), both, (one, both), 3, True, 5, 10, 1, 0, 0)
     chosen           vit
     recall           0.8000 (8 of 10), at least 0.5500
-    proposals        300 for 100 images
-    search           exhaustive, 3 subsets
+    candidates       300 for 100 images
+    search           exact, 3 subsets
     """
 
-    wanted: float
+    target_recall: float  # the recall that was asked for
+    # Measured on the images of the check; None if the golden answers do not show the recall for all models.
     chosen: ModelSubset | None
+    # The recall that the golden answers show for the chosen models, with 90 % confidence; None if none are chosen.
     recall_bound: float | None
-    highest_bound: float
-    recall: Proportion
-    all_models: ModelSubset
+    highest_bound: float  # the same for all models, on all golden images: no higher recall can be asked for
+    recall: Proportion  # share of the valid golden questions that are candidates of any model
+    all_models: ModelSubset  # what all models together reach on the images of the check
+    # The best subsets of the search: none with as few candidates reaches as many of its golden labels; of a greedy
+    # search, the best of its order. From the fewest candidates to all models, each measured on the images of the check.
     frontier: tuple[ModelSubset, ...]
-    subsets: int
-    exhaustive: bool
-    search_images: int
-    check_images: int
-    never_proposed: int
-    set_aside: int
-    left_out: int
+    subsets: int  # how many were searched
+    exact: bool  # whether these are all subsets; else the search was greedy, and there may be better ones
+    search_images: int  # golden images of the search
+    check_images: int  # golden images of the check
+    # number of valid golden questions that are not candidates: no model names the class, and it is not original.
+    not_candidates: int
+    set_aside: int  # number of golden images that need no question: only their original label counts as a candidate
+    not_predicted: int  # number of golden images without a candidate of any model
 
     @property
     def search(self) -> str:
         """How it was searched, in a word."""
-        return "exhaustive" if self.exhaustive else "heuristic"
+        return "exact" if self.exact else "greedy"
 
     @property
     def shown_recall(self) -> Proportion:
@@ -145,7 +99,7 @@ class ModelChoice(Shown):
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
         return {
-            "wanted": self.wanted,
+            "target_recall": self.target_recall,
             "search": self.search,
             "subsets": self.subsets,
             "search_images": self.search_images,
@@ -155,9 +109,9 @@ class ModelChoice(Shown):
             "highest_bound": self.highest_bound,
             "recall": _in_json(self.recall),
             "all_models": self.all_models.to_json(),
-            "never_proposed": self.never_proposed,
+            "not_candidates": self.not_candidates,
             "set_aside": self.set_aside,
-            "left_out": self.left_out,
+            "not_predicted": self.not_predicted,
             "frontier": [subset.to_json() for subset in self.frontier],
         }
 
@@ -168,7 +122,7 @@ class ModelChoice(Shown):
         return [
             ("chosen", ", ".join(self.chosen.models)),
             ("recall", _in_words(self.shown_recall, self.recall_bound)),
-            ("proposals", f"{self.chosen.proposals:,} for {counted(self.chosen.images, 'image')}"),
+            ("candidates", f"{self.chosen.candidates:,} for {counted(self.chosen.images, 'image')}"),
             search,
         ]
 

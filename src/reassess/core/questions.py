@@ -30,12 +30,12 @@ class Questions:
     class_ids
         int32, shape (questions,): class id of the question, 0-based.
     classes
-        The classes that the ids are those of.
+        The classes of the ids.
 
     Raises
     ------
     DataError
-        An image or a question stands twice, or a class id is negative.
+        An image or a question is listed twice, or a class id is negative.
 
     Examples
     --------

@@ -12,7 +12,9 @@ from reassess.core.questions import Questions
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 
-__all__ = ["Scores"]
+__all__ = ["UNKNOWN_METHOD", "Scores"]
+
+UNKNOWN_METHOD = "unknown"
 
 _ROUNDING = 0.01  # by which the sum of probabilities in a table may be off
 
@@ -33,6 +35,8 @@ class Scores:
     golden
         bool, shape (questions,): whether experts' answers to the question, or on its image, made the scores; None where
         that is not known.
+    method
+        How they were made: the name of a method of `aggregate`, and options that are not as usual; or "unknown".
 
     Raises
     ------
@@ -47,10 +51,14 @@ class Scores:
     Scores(2 questions, 1 images)
     """
 
+    _THING = "scores"
+    _HOW_TO_GET = "read_scores(FILE)"
+
     questions: Questions
     values: npt.NDArray[np.float64]
     exclusive: bool = False
     golden: npt.NDArray[np.bool_] | None = None
+    method: str = UNKNOWN_METHOD
 
     def __post_init__(self) -> None:
         check_shape(self.values, (len(self.questions),), what="the scores")

@@ -1,4 +1,4 @@
-"""Tasks: the questions that a rater is shown together, each on some classes of one image."""
+"""Tasks: questions on some classes of one image that a rater answers together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,16 +18,7 @@ __all__ = ["Effort", "Tasks"]
 
 @dataclass(frozen=True, repr=False)
 class Effort(Shown):
-    """What it takes to answer some tasks.
-
-    Parameters
-    ----------
-    images, tasks, questions
-        How many.
-    votes
-        Number of votes: of so many raters on each question.
-    seconds_per_vote
-        How long a vote takes; None if that is not known.
+    """The work that some tasks take.
 
     Examples
     --------
@@ -41,12 +32,12 @@ class Effort(Shown):
     images: int
     tasks: int
     questions: int
-    votes: int
-    seconds_per_vote: float | None
+    votes: int  # number of votes, over all raters
+    seconds_per_vote: float | None  # seconds per vote; None if they are not known
 
     @property
     def hours(self) -> float | None:
-        """Hours of all raters together; None if it is not known how long a vote takes."""
+        """Hours of all raters together; None if seconds per vote are not known."""
         return None if self.seconds_per_vote is None else self.votes * self.seconds_per_vote / 3600
 
     def to_json(self) -> dict[str, Any]:
@@ -65,9 +56,9 @@ class Tasks:
     indptr
         int64, shape (tasks + 1,): task i is of the questions ``indptr[i]`` to ``indptr[i + 1]``.
     numbers
-        int64, shape (tasks,): what each task is called.
+        int64, shape (tasks,): the number of each task.
     reasons
-        Why the classes of each task stand together.
+        Why the classes of each task are together.
 
     Raises
     ------
@@ -135,15 +126,15 @@ class Tasks:
         return self.questions.class_ids[self.indptr[task] : self.indptr[task + 1]]
 
     def effort(self, votes_per_question: float, seconds_per_vote: float | None = None) -> Effort:
-        """What it takes if so many raters answer each question, or so many on average.
+        """The work, by the number of votes per question, which may be a mean.
 
         >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([7, 3]))
         >>> Tasks(questions, np.array([0, 2]), np.arange(1), ["all of the image"]).effort(5, 2.0).hours
         0.005555555555555556
         """
-        check_range(votes_per_question, 1, what="number of votes a question")
+        check_range(votes_per_question, 1, what="number of votes per question")
         if seconds_per_vote is not None:
-            check_range(seconds_per_vote, 0, what="number of seconds a vote")
+            check_range(seconds_per_vote, 0, what="number of seconds per vote")
         questions = len(self.questions)
         return Effort(
             images=len(self.questions.images),

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import (
-    check_instance,
     check_known,
     check_length,
     check_number,
     check_range,
     check_several,
     check_shape,
+    check_type,
 )
 from reassess.core.image_names import unique_images
 from reassess.core.image_selection import ImageSelection
@@ -50,7 +50,7 @@ class TrainingTargets:
         How many classes there are.
     loss
         For which loss the numbers are: ``soft-max`` where those of an image add up to 1, else ``sigmoid``.
-    left_out
+    without_target
         Images that have no target, since no class is valid.
 
     Raises
@@ -65,7 +65,7 @@ class TrainingTargets:
     ...     background=0.0, classes=3, loss="soft-max",
     ... )
     >>> targets
-    TrainingTargets(2 images, 3 classes, for soft-max, 0 left out)
+    TrainingTargets(2 images, 3 classes, for soft-max, 0 without a target)
     >>> targets.of_rows(np.array([1, 0]))
     array([[0. , 1. , 0. ],
            [0.5, 0. , 0.5]], dtype=float32)
@@ -78,14 +78,14 @@ class TrainingTargets:
     background: float
     classes: int
     loss: Loss
-    left_out: tuple[str, ...] = ()
+    without_target: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for images in (self.images, self.left_out):
+        for images in (self.images, self.without_target):
             check_several(images, what="names of images")
-        unique_images((*self.images, *self.left_out), "the targets")
+        unique_images((*self.images, *self.without_target), "the targets")
         for name, kind in (("indptr", "integers"), ("indices", "integers"), ("values", "floats")):
-            check_instance(getattr(self, name), np.ndarray, what=f"{name} of targets", fix="np.array(...)")
+            check_type(np.ndarray, getattr(self, name), what=f"{name} of targets", fix="np.array(...)")
             check_shape(getattr(self, name), (name,), what=f"the {name} of targets", kind=kind)
         check_number(self.classes, 1, what="number of classes", whole=True)
         check_known([self.loss], get_args(Loss), thing="loss")
@@ -108,12 +108,12 @@ class TrainingTargets:
 
     def __repr__(self) -> str:
         sizes = f"{counted(len(self), 'image')}, {counted(self.classes, 'class', 'classes')}"
-        return f"TrainingTargets({sizes}, for {self.loss}, {len(self.left_out):,} left out)"
+        return f"TrainingTargets({sizes}, for {self.loss}, {len(self.without_target):,} without a target)"
 
     @property
     def selection(self) -> ImageSelection:
         """The images that have a target; those that are left out are known and not wanted."""
-        return ImageSelection(self.images, self.left_out, "training targets")
+        return ImageSelection(self.images, self.without_target, "training targets")
 
     def of_rows(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
         """The targets of some images by position: float32, shape (rows, classes).

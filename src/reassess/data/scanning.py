@@ -1,4 +1,4 @@
-"""Find what is wrong with sets of images: what cannot be read or shows nothing, and what stands there twice."""
+"""Find duplicates in sets of images, and images that cannot be read or show nothing."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -10,19 +10,19 @@ from typing import NamedTuple
 import numpy as np
 
 from reassess.core.checks import check_range
-from reassess.core.duplicates import RepeatCounts, Repeats, count_repeats
+from reassess.core.duplicates import DuplicateCounts, Duplicates, count_duplicates
+from reassess.core.labels import LabelSets
 from reassess.data.benchmark_folders import are_in_class_folders
-from reassess.data.image_sets import open_sets
-from reassess.data.image_sources import ImageSource
+from reassess.data.image_sources import ImageSource, open_sets
 from reassess.data.near_duplicates import Part, Print, Printer, exact_groups, near_groups
-from reassess.data.picture_reading import EMPTY_FILE
+from reassess.data.pictures import EMPTY_FILE
 from reassess.data.worker_processes import in_processes
 from reassess.errors import MissingPackageError
 from reassess.text import Shown, counted
 
 __all__ = ["SMALLEST_SIDE", "Scan", "ScannedSet", "scan_images"]
 
-SMALLEST_SIDE = 8  # pixels, of a picture that is not tiny
+SMALLEST_SIDE = 8  # pixels, of an image that is not tiny
 _PART = 64  # images that a process reads at a time
 _AHEAD = 4  # parts for each process
 _FEW = 256  # images for which no other process is begun
@@ -31,61 +31,37 @@ _MOST_WORKERS = 1000
 
 @dataclass(frozen=True)
 class ScannedSet:
-    """One set of images that was scanned.
+    """One set of images that was scanned."""
 
-    Parameters
-    ----------
-    name
-        What it is called among the sets.
-    place
-        Its folder or archive.
-    images
-        How many it holds.
-    has_classes
-        Whether its images lie in class folders, so that repeats of different classes are known.
-    unreadable
-        The images that could not be read, each with the reason.
-    """
-
-    name: str
-    place: Path
-    images: int
-    has_classes: bool
-    unreadable: tuple[tuple[str, str], ...]
+    name: str  # what it is called among the sets
+    place: Path  # its folder or archive
+    images: int  # how many it holds
+    classes: Mapping[str, str] | None  # the class of each image with duplicates; None if its classes are not known
+    unreadable: tuple[tuple[str, str], ...]  # the images that could not be read, each with the reason
 
 
 @dataclass(frozen=True, repr=False)
 class Scan(Shown):
-    """What was found in sets of images.
+    """What was found in sets of images."""
 
-    Parameters
-    ----------
-    sets
-        Each set, sorted by name.
-    repeats
-        What was found, as a table.
-    smallest_side
-        A picture with a shorter side, in pixels, is tiny.
-    """
-
-    sets: tuple[ScannedSet, ...]
-    repeats: Repeats
-    smallest_side: int
+    sets: tuple[ScannedSet, ...]  # each set, sorted by name
+    duplicates: Duplicates  # what was found, as a table
+    smallest_side: int  # an image with a shorter side, in pixels, is tiny
 
     @property
-    def counts(self) -> tuple[RepeatCounts, ...]:
-        """How many images of each set are repeated in it, and in each other set."""
-        return count_repeats(self.repeats, {each.name: each.has_classes for each in self.sets})
+    def counts(self) -> tuple[DuplicateCounts, ...]:
+        """How many images of each set have a duplicate in it, and in each other set."""
+        return count_duplicates(self.duplicates, {each.name: each.classes for each in self.sets})
 
     def count(self, name: str, kind: str) -> int:
         """How many images of a set are of a kind."""
-        of_set = np.array([each == name for each in self.repeats.sets], bool)
-        return int(np.count_nonzero(of_set[self.repeats.set_ids] & self.repeats.is_kind(kind)))
+        of_set = np.array([each == name for each in self.duplicates.sets], bool)
+        return int(np.count_nonzero(of_set[self.duplicates.set_ids] & self.duplicates.is_kind(kind)))
 
     @property
     def _headline(self) -> str:
         images = counted(sum(each.images for each in self.sets), "image")
-        return f"Scan({images} in {counted(len(self.sets), 'set')}, {counted(self.repeats.group_count(), 'group')})"
+        return f"Scan({images} in {counted(len(self.sets), 'set')}, {counted(self.duplicates.group_count(), 'group')})"
 
 
 def _ignore(*_: object) -> None:
@@ -96,24 +72,28 @@ def scan_images(
     places: Sequence[str | Path],
     *,
     near: bool = False,
+    labels: LabelSets | None = None,
     smallest_side: int = SMALLEST_SIDE,
     workers: int = 0,
     progress: Callable[[str, int, int], object] = _ignore,
 ) -> Scan:
-    """Find images that repeat one another, and those that are unreadable, empty or tiny.
+    """Find duplicate images, and those that are unreadable, empty or tiny.
 
-    Exact repeats have the same size and the same red, green and blue values, whatever their file formats, as `predict`
-    reads them: not turned, without transparency, the first of several pictures in a file. Near repeats look the same,
-    see the notes. A file without a byte is empty, and so is a picture of one colour.
+    Exact duplicates have the same size and the same red, green and blue values, whatever their file formats, as
+    `predict` reads them: not turned, without transparency, the first of several images in a file. Near duplicates look
+    the same, see the notes. A file without a byte is empty, and so is an image of one colour.
 
     Parameters
     ----------
     places
         A folder, zip, tar or list for each set of images, see `open_images`. A set is called after its place.
     near
-        Also find near repeats.
+        Also find near duplicates.
+    labels
+        Labels of the images of the first place, which tell duplicates with other labels. Without them, and for other
+        places, the class folders tell.
     smallest_side
-        A picture with a side of fewer pixels is tiny.
+        An image with a side of fewer pixels is tiny.
     workers
         How many processes read images; few images are read in this process. With 1 or more, a script must call this
         under ``if __name__ == "__main__"``.
@@ -144,21 +124,21 @@ def scan_images(
     >>> scan = scan_images([folder / "val", folder / "train"])
     >>> scan
     Scan(3 images in 2 sets, 1 group)
-    >>> scan.repeats.repeated_elsewhere("val")
+    >>> scan.duplicates.duplicated_elsewhere("val")
     ('cat/3.bmp',)
 
     Notes
     -----
-    Two pictures are near if their perceptual hashes (pHash) differ in at most 10 of 64 bits, and their thumbnails of
+    Two images are near if their perceptual hashes (pHash) differ in at most 10 of 64 bits, and their thumbnails of
     16 x 16 shades of grey correlate at 0.92 or more; or if that holds for the one and for the other without a fortieth
-    of it at each edge, for pictures that were cropped. What is near in steps is one group: an image of it is near to
+    of it at each edge, for images that were cropped. What is near in steps is one group: an image of it is near to
     another one of it, and not always to all. A near group holds the exact copies of its images too.
     """
     try:
         import PIL  # noqa: F401 - whether it is there
     except ImportError as error:
         raise MissingPackageError("pillow", extra="scan", purpose="reading images") from error
-    check_range(smallest_side, 1, what="smallest side of a picture")
+    check_range(smallest_side, 1, what="smallest side of an image")
     check_range(workers, 0, _MOST_WORKERS, what="number of workers")
     sources = open_sets(places)
     seen = _seen(sources, near, workers, progress)
@@ -166,19 +146,21 @@ def scan_images(
     prints = [one.print for one in readable if isinstance(one.print, Print)]
     groups = [("exact", group) for group in exact_groups(prints)]
     if near:
-        groups += [("near", group) for group in near_groups(prints, partial(progress, "near repeats"))]
+        groups += [("near", group) for group in near_groups(prints, partial(progress, "near duplicates"))]
     rows = [(readable[position], number, kind) for number, (kind, group) in enumerate(groups, 1) for position in group]
     rows += [(one, 0, kind) for one in seen for kind in _faults(one.print, smallest_side)]
-    return Scan(
-        sets=tuple(_scanned(name, source, seen) for name, source in sources.items()),
-        repeats=Repeats.from_rows(
-            [one.set for one, _, _ in rows],
-            [one.image for one, _, _ in rows],
-            [number for _, number, _ in rows],
-            [kind for _, _, kind in rows],
-        ),
-        smallest_side=smallest_side,
+    duplicates = Duplicates.from_rows(
+        [one.set for one, _, _ in rows],
+        [one.image for one, _, _ in rows],
+        [number for _, number, _ in rows],
+        [kind for _, _, kind in rows],
     )
+    sets = []
+    for name, source in sources.items():
+        images = [one.image for one, number, _ in rows if number and one.set == name]
+        classes = _classes_of(images, source, labels if source.place == Path(places[0]) else None)
+        sets.append(_scanned(name, source, seen, classes))
+    return Scan(tuple(sets), duplicates, smallest_side)
 
 
 class _Seen(NamedTuple):
@@ -220,12 +202,23 @@ def _faults(found: Print | str, smallest_side: int) -> Iterator[str]:
         yield "tiny"
 
 
-def _scanned(name: str, source: ImageSource, seen: Sequence[_Seen]) -> ScannedSet:
+def _classes_of(images: Sequence[str], source: ImageSource, labels: LabelSets | None) -> Mapping[str, str] | None:
+    """The class of each image, by labels, or else by its class folder; None if neither is known."""
+    if labels is not None:
+        rows = labels.find(tuple(images)).tolist()
+        known = [(image, row) for image, row in zip(images, rows, strict=True) if row >= 0]
+        return {image: labels.classes.label(int(labels.indices[row])) for image, row in known}
+    if not are_in_class_folders(source.names):
+        return None
+    return {image: image.replace("\\", "/").rpartition("/")[0].rpartition("/")[2] for image in images}
+
+
+def _scanned(name: str, source: ImageSource, seen: Sequence[_Seen], classes: Mapping[str, str] | None) -> ScannedSet:
     reasons = [(one.image, one.print) for one in seen if one.set == name and isinstance(one.print, str)]
     return ScannedSet(
         name=name,
         place=source.place,
         images=len(source),
-        has_classes=are_in_class_folders(source.names),
+        classes=classes,
         unreadable=tuple(sorted((image, why) for image, why in reasons if why != EMPTY_FILE)),
     )

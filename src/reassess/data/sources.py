@@ -19,7 +19,12 @@ from reassess.errors import DataError, OutputError, ReassessWarning, SourceError
 from reassess.formats.files import as_path, exists, sha256, writing
 from reassess.text import nearest
 
-__all__ = ["SOURCES", "cache_folder", "fetch", "fetch_all", "find", "find_all", "resolve"]
+__all__ = ["SOURCES", "cache_folder", "fetch", "fetch_all", "find", "find_all", "is_offline", "resolve"]
+
+
+def is_offline() -> bool:
+    """Whether the network is off: REASSESS_OFFLINE is set, and not to 0."""
+    return os.environ.get("REASSESS_OFFLINE", "0") not in ("", "0")
 
 
 def cache_folder() -> Path:
@@ -58,15 +63,13 @@ def find_all(name: str) -> tuple[Path, ...] | None:
     return paths if len(paths) == len(_known(name).files) else None
 
 
-def fetch(name: str, *, offline: bool = False, progress: bool = False) -> Path:
+def fetch(name: str, *, progress: bool = False) -> Path:
     """The file of a known source, over the network if this machine does not have it; of several files, the first.
 
     Parameters
     ----------
     name
         One of `SOURCES`.
-    offline
-        Use no network.
     progress
         Draw progress on standard error, if that is a terminal.
 
@@ -84,23 +87,23 @@ def fetch(name: str, *, offline: bool = False, progress: bool = False) -> Path:
         The cache folder cannot be written.
     """
     source = _known(name)
-    return _fetch(source, source.files[0], offline, progress)
+    return _fetch(source, source.files[0], progress)
 
 
-def fetch_all(name: str, *, offline: bool = False, progress: bool = False) -> tuple[Path, ...]:
+def fetch_all(name: str, *, progress: bool = False) -> tuple[Path, ...]:
     """All files of a known source in their order; otherwise as `fetch`."""
     source = _known(name)
-    return tuple(_fetch(source, file, offline, progress) for file in source.files)
+    return tuple(_fetch(source, file, progress) for file in source.files)
 
 
-def resolve(text: str, *, offline: bool = False, progress: bool = False) -> Path:
+def resolve(text: str, *, progress: bool = False) -> Path:
     """The file that a user means by `text`: a path that exists, as it is, or else a known source, fetched if need be.
 
     Parameters
     ----------
     text
         A path, or one of `SOURCES`.
-    offline, progress
+    progress
         As for `fetch`.
 
     Raises
@@ -126,7 +129,7 @@ def resolve(text: str, *, offline: bool = False, progress: bool = False) -> Path
     if text and exists(path):
         return path
     if text in SOURCES:
-        return fetch(text, offline=offline, progress=progress)
+        return fetch(text, progress=progress)
     raise DataError(
         "file-not-found",
         "file not found",
@@ -213,17 +216,17 @@ def _installed(wheel: WheelMember) -> Iterator[_Place]:
         yield _Place(f"installed package {wheel.package}", Path(folder) / rest)
 
 
-def _fetch(source: Source, file: KnownFile, offline: bool, progress: bool) -> Path:
+def _fetch(source: Source, file: KnownFile, progress: bool) -> Path:
     path, reasons = _look(file)
     if path:
         return path
-    if offline:
+    if is_offline():
         raise SourceError(
             "offline",
             f"{source.name} is not on this machine, and the network is off",
             where=file.name,
             found="\n".join(reasons),
-            fix=f"reassess data fetch {source.name}, where there is a network;\nor {_by_hand(file)}",
+            fix=f"reassess fetch {source.name}, without REASSESS_OFFLINE;\nor {_by_hand(file)}",
         )
     mends = []
     for place, get in _remote_places(file, progress):

@@ -96,8 +96,6 @@ def even(target: Any) -> Any:
 def is_multi_hot(shape: Sequence[int | None], dtype: object, outputs: int) -> bool:
     """Whether a metric's target is multi-hot, and not ids padded with -1: it is as wide as the scores.
 
-    Examples
-    --------
     >>> is_multi_hot((2, 1000), "float32", 1000), is_multi_hot((None, None), "int64", 1000)
     (True, False)
     """
@@ -116,8 +114,6 @@ def is_multi_hot(shape: Sequence[int | None], dtype: object, outputs: int) -> bo
 def read_targets(target: npt.NDArray[Any], outputs: int) -> tuple[Ints, Ints]:
     """The valid classes of each image of a batch, from a metric's target.
 
-    Examples
-    --------
     >>> read_targets(np.array([[2, 0], [1, -1]]), outputs=3)
     (array([0, 2, 3]), array([2, 0, 1]))
     >>> read_targets(np.array([[1, 0, 1], [0, 1, 0]], bool), outputs=3)

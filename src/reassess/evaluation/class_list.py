@@ -1,4 +1,4 @@
-"""A class list to which a model's ids belong, where it is another one than that of the labels."""
+"""The class list of a model's ids, if it differs from the labels'."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -22,29 +22,18 @@ __all__ = [
 ]
 
 Ids = npt.NDArray[np.int64]
-_MOST_OUTPUTS = 1 << 20  # of which a list is made
+_MOST_OUTPUTS = 1 << 20  # in a list
 
 
 @dataclass(frozen=True)
 class UndecidedClass:
-    """An id of which the images do not tell the class.
+    """An output whose class the images do not determine."""
 
-    Parameters
-    ----------
-    output
-        The id, as the model gives it.
-    class_id
-        The class that stands for it in the list all the same, as the best guess.
-    images
-        Images of this class that the model gave this id.
-    rival, rival_images
-        The class of another id for which it might be exchanged, and images of that class that the model gave this id;
-        None and 0 where there is no other.
-    """
-
-    output: int
-    class_id: int
-    images: int
+    output: int  # The id, as the model gives it
+    class_id: int  # Its class in the list, as the best guess
+    images: int  # Images of this class that the model gave this id
+    # rival, rival_images: The class of another id that may be the right one, and images of that class with this id;
+    # None and 0 without another
     rival: int | None
     rival_images: int
 
@@ -56,54 +45,35 @@ class UndecidedClass:
 
 @dataclass(frozen=True, eq=False)
 class ClassList:
-    """Another class list, which the images confirm.
+    """Another class list, confirmed by the images."""
 
-    Parameters
-    ----------
-    class_of
-        int64, shape (classes,): the class that each id stands for; every class once.
-    order
-        What the order is called, if it is a known one; else None.
-    before, after
-        Images that are right with the ids as given, and with the list. Of a known order, all images with one label;
-        else those of the confirming half, with the list that the other half chose.
-    p_value
-        Exact p-value of the confirmation: the highest of those against the ids as given and every other rival. Of a
-        known order, times the number of known orders.
-    undecided
-        The ids of which the images do not tell the class: too few, or as good for another one. The list holds a best
-        guess of them. Of a known order there are none.
-    by_name
-        Whether the predictions name their classes: then the ids are those of the names.
-    """
-
-    class_of: Ids
-    order: str | None
+    class_of: Ids  # int64, shape (classes,): the class of each id; every class once
+    order: str | None  # Name of a known order; None for any other
+    # before, after: Images that are correct with the ids as given, and with the list: all images with one label for
+    # a known order, otherwise the confirming half, with the list that the other half chose
     before: Proportion
     after: Proportion
+    # Exact p-value: the highest against the ids as given and every other rival; for a known order, times the number
+    # of known orders
     p_value: float
+    # Ids whose class the images do not determine: too few images, or as many for another class. The list has a best
+    # guess. A known order has none
     undecided: tuple[UndecidedClass, ...]
-    by_name: bool = False
+    by_name: bool = False  # Whether the predictions name their classes: then the ids are those of the names
 
     def __repr__(self) -> str:
         return (
-            f"ClassList({self.order or 'an order without a name'}: right {percent(self.after.value or 0)} % instead of "
+            f"ClassList({self.order or 'unnamed order'}: {percent(self.after.value or 0)} % correct instead of "
             f"{percent(self.before.value or 0)} %, {len(self.undecided):,} of {len(self.class_of):,} classes undecided)"
         )
 
     @property
     def moved(self) -> int:
-        """Number of ids that stand for another class than their own."""
+        """Number of ids that are another class than their own."""
         return int(np.count_nonzero(self.class_of != np.arange(len(self.class_of))))
 
     def of_outputs(self, predictions: Predictions) -> Ids:
-        """The class of each of a model's outputs, int64, shape (outputs,); -1 for an output that is no class.
-
-        Raises
-        ------
-        DataError
-            An id is 1,048,576 or more: a list of all outputs up to it would be too long.
-        """
+        """The class of each of a model's outputs, int64, shape (outputs,); -1 for an output that is not a class."""
         if predictions.columns is not None:
             given = predictions.columns
         elif predictions.ids is not None:
@@ -115,26 +85,7 @@ class ClassList:
         return np.where(is_listed, self.class_of[np.where(is_listed, given, 0)], given)
 
     def names(self, predictions: Predictions, classes: Classes) -> list[str]:
-        """What each of a model's outputs is called, as `read_predictions` and ``--classes`` read it.
-
-        Parameters
-        ----------
-        predictions
-            The model's predictions as they were read.
-        classes
-            The classes of the benchmark.
-
-        Returns
-        -------
-        A wnid, name or id for each output, as `Classes.in_one_line`; "-" for an output that is no class. Of predictions
-        that name their classes, for each class: its wnid or name, a tab, and that of the class for which the name
-        stands.
-
-        Raises
-        ------
-        DataError
-            A class has no name that fits a line, and no id.
-        """
+        """The name of each output, as `read_predictions` and ``--classes`` read it."""
         if predictions.by_name:
             texts = [classes.in_one_line(class_id) for class_id in range(len(classes.texts))]
             return [f"{text}\t{texts[class_id]}" for text, class_id in zip(texts, self.class_of, strict=True)]
@@ -160,10 +111,8 @@ _FEWEST = 3  # of two classes, a shift of the ids is a swap
 
 
 def known_orders(classes: Classes, count: int) -> dict[str, npt.NDArray[np.int64]]:
-    """The known orders by what they are called: the class of each id, int64, shape (count,), every class once.
+    """The known orders by name: the class of each id, int64, shape (count,), every class once.
 
-    Examples
-    --------
     >>> for name, class_of in known_orders(Classes(3, names=("dog 10", "dog 9", "cat")), 3).items():
     ...     print(class_of, name)
     [2 0 1] class names sorted as text

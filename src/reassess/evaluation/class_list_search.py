@@ -1,31 +1,31 @@
-"""Search for the class list of a model: are its ids those of another list, and of which class is each?
+"""Search for the class list of a model: are its ids from another list, and which class is each id?
 
-A devkit has an order of its own, folders sorted as text come as 0, 1, 10, 100, and a model may have been trained on a
-list that nobody kept. All of them are one-to-one: each id stands for one class, only for which one was lost.
+A devkit has its own order, folders sorted as text come as 0, 1, 10, 100, and a model may have been trained on a list
+that nobody kept. All these lists are one-to-one: each id is one class, but it is lost which one.
 
 **Known orders.** Folders sorted as text, ids that count from 1 and the like, see `known_orders`, are a handful of
 lists, fixed beforehand: all images with one label test them, and few are enough. The order that makes most images
-right must beat the ids as they are given, and every other known order: against each of them it must make at least twice
-as many images right, be better for at least 3 in 4 of the ids for which the two differ, and the exact test of the
-images that only one of both makes right must give p < 0.00005 divided by the number of known orders.
+correct must beat the ids as given, and every other known order: against each, it must make at least twice as many
+images correct, be better for at least 3 in 4 of the ids where the two differ, and the exact test on the images that
+only one of them makes correct must give p < 0.00005 divided by the number of known orders.
 
 **Any other order.** The images are split in two halves, class by class, by a hash of their names, so that the order of
 rows does not matter. The choosing half chooses the one-to-one assignment of classes to ids that makes most of its
-images right. The other half, which had no part in it, must confirm it against two rivals: the ids as they are given,
-and the runner-up, which is the class that comes second for each id in the choosing half. Against each of them, the
-assignment must make at least twice as many images right, be better for at least 3 in 4 of all ids, and the exact test
+images correct. The other half must confirm it against two rivals: the ids as given, and the runner-up, the class that
+comes second for each id in the choosing half. Against each of them, the assignment must make at least twice as many
+images correct, be better for at least 3 in 4 of all ids, and the exact test
 must give p < 0.00005. Where a known order is confirmed too, the assignment takes its place only if the exact test of
 the confirming half prefers it.
 
 **What it guarantees.** If the ids as they are given are right at least as often as any other list would be, the chance
 of a false find is below 1 in 10,000 for each model, however many images and classes there are: each list was fixed
 before the images that confirm it were looked at. Rows joined to wrong images are such a case, since no list is better
-than another there. The images must be independent of one another, given their classes.
+than another. The images must be independent of one another, given their classes.
 
-**What it does not.** A model that takes most classes for one certain other class, more than twice as often as it is
-right, cannot be told from one with another class list. A list of which only some ids are wrong is not seen while the
-ids as given are right more than half as often, or for more than 1 in 4 of the ids. Whole class folders that are joined
-to one another's images look like another list. And what is confirmed is the list as a whole: of single classes, see
+**What it does not guarantee.** A model that mistakes most classes for one other class, more than twice as often as it
+is correct, looks like a model with another class list. A list with only some wrong ids is not seen while the ids as
+given are correct more than half as often, or for more than 1 in 4 of the ids. Whole class folders joined to the images
+of other folders look like another list. And the list is confirmed as a whole: for single classes, see
 `ClassList.undecided`; two classes that the model itself exchanges more often than not come out exchanged.
 """
 
@@ -47,13 +47,13 @@ from reassess.numeric.proportion import Proportion
 
 __all__ = ["MOST_CLASSES", "find_class_list", "labelled_pairs"]
 
-MOST_CLASSES = 5_000  # the confusion matrix is held whole
+MOST_CLASSES = 5_000  # the whole confusion matrix is in memory
 
 _LEVEL = 5e-5  # of all known orders together, and of any other order
-_TIMES = 2  # as many images right as each rival
-_MOST_IDS = 0.75  # for which it must be better
+_TIMES = 2  # as many correct images as each rival
+_MOST_IDS = 0.75  # share of ids where it must be better
 _AGAIN = "give what find_outcomes returns, and the labels that it was given"
-_DOUBT = 0.01  # an id is undecided if a swap with another one explains the images with a higher p-value
+_DOUBT = 0.01  # an id is undecided if a swap with another id has a higher p-value
 
 Ids = npt.NDArray[np.int64]
 Hits = npt.NDArray[np.bool_]
@@ -61,7 +61,7 @@ Hits = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class _Pairs:
-    """Images with one label: the id that the model gave each, -1 for none, and its class."""
+    """Images with one label: the predicted id, -1 for none, and the class."""
 
     given: Ids
     truth: Ids
@@ -72,45 +72,44 @@ class _Pairs:
 
     def counts(self) -> npt.NDArray[np.int32]:
         """How often each id goes with each class, shape (classes, classes)."""
-        said = self.given >= 0
-        keys = self.given[said] * self.classes + self.truth[said]
+        known = self.given >= 0
+        keys = self.given[known] * self.classes + self.truth[known]
         counts = np.bincount(keys, minlength=self.classes**2).astype(np.int32)
         return counts.reshape(self.classes, self.classes)
 
-    def right(self, class_of: Ids) -> npt.NDArray[np.bool_]:
-        """Which images are right if each id stands for this class; -1 stands for none."""
-        right: npt.NDArray[np.bool_] = (self.given >= 0) & (class_of[self.given] == self.truth)
-        return right
+    def correct(self, class_of: Ids) -> npt.NDArray[np.bool_]:
+        """Which images are correct if each id is this class; -1 is no class."""
+        correct: npt.NDArray[np.bool_] = (self.given >= 0) & (class_of[self.given] == self.truth)
+        return correct
 
 
 def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> ClassList | None:
-    """Find the class list that a model's ids belong to, if it is plainly another one; the module states the rule.
+    """Find the class list of a model's ids, if it is clearly another list; the module states the rule.
 
     Parameters
     ----------
     outcomes
         What happened to each image, by `find_outcomes`.
     labels, original
-        The labels by which the outcomes were found. The original labels count where they are given; else the label sets
-        of one class.
+        The labels of the outcomes. Original labels are used if they are given; otherwise label sets of one class.
 
     Returns
     -------
-    The list and how sure it is; None if no other list is confirmed. Of more than 5,000 classes none is sought.
+    The list and its evidence; None if no other list is confirmed, or with more than 5,000 classes.
 
     Raises
     ------
     DataError
-        The outcomes were found by other labels; types or lengths are wrong.
+        The outcomes are from other labels; types or lengths are wrong.
 
     Examples
     --------
     >>> from reassess.evaluation.measure import find_outcomes
     >>> labels = LabelSets.from_lists([f"{i}.png" for i in range(200)], [[i % 20] for i in range(200)])
     >>> sorted_as_text = sorted(range(20), key=str)  # what a reader of folders 0 to 19 makes of them
-    >>> said = [sorted_as_text.index(i % 20) for i in range(200)]
-    >>> find_class_list(find_outcomes(said, labels), labels)
-    ClassList(class numbers sorted as text: 0, 1, 10, 100: right 100.0 % instead of 10.00 %, 0 of 20 classes undecided)
+    >>> predicted = [sorted_as_text.index(i % 20) for i in range(200)]
+    >>> print(find_class_list(find_outcomes(predicted, labels), labels).order)
+    class numbers sorted as text: 0, 1, 10, 100
     """
     _check(outcomes, labels, original)
     pairs, rows, classes = labelled_pairs(outcomes, labels, original)
@@ -130,8 +129,8 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
 
 
 def _check(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None) -> None:
-    """Refuse what are no outcomes, and labels by which they were not found."""
-    check_type(outcomes, Outcomes, what="the outcomes", fix=_AGAIN)
+    """Raise unless the outcomes were found by these labels."""
+    check_type(Outcomes, outcomes, what="the outcomes", fix=_AGAIN)
     for field in ("top1", "state", "label_rows", "original_rows"):
         what = f"the outcomes' {field}"
         check_shape(getattr(outcomes, field), (len(outcomes),), what=what, kind="integers", fix=_AGAIN)
@@ -143,7 +142,7 @@ def _check(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None) ->
 
 
 def _check_found_by(labels: LabelSets, rows: npt.NDArray[np.int64], outcomes: Outcomes, what: str) -> None:
-    check_type(labels, LabelSets, what=f"the {what}", fix=_AGAIN)
+    check_type(LabelSets, labels, what=f"the {what}", fix=_AGAIN)
     known, keys = (np.array(image_keys(one.images, outcomes.match), object) for one in (labels, outcomes))
     fits, found = rows < len(known), (rows >= 0) & (rows < len(known))
     fits[found] = known[rows[found]] == keys[found]
@@ -156,7 +155,7 @@ def _known(pairs: _Pairs, classes: Classes) -> ClassList | None:
     orders = known_orders(classes, pairs.classes)
     if not orders:
         return None
-    order = max(orders, key=lambda name: np.count_nonzero(pairs.right(orders[name])))
+    order = max(orders, key=lambda name: np.count_nonzero(pairs.correct(orders[name])))
     rivals = [np.arange(pairs.classes), *(class_of for name, class_of in orders.items() if name != order)]
     return _confirmed(pairs, orders[order], rivals, order=order, of_orders=len(orders))
 
@@ -164,9 +163,9 @@ def _known(pairs: _Pairs, classes: Classes) -> ClassList | None:
 def _confirmed(
     pairs: _Pairs, class_of: Ids, rivals: Sequence[Ids], *, order: str | None = None, of_orders: int = 1
 ) -> ClassList | None:
-    """A list that beats all its rivals, of which the first is the ids as given; `order` is known, of so many orders."""
-    after = pairs.right(class_of)
-    against = [pairs.right(rival) for rival in rivals]
+    """A list that beats all its rivals, the first being the ids as given; `order` is one of `of_orders` known ones."""
+    after = pairs.correct(class_of)
+    against = [pairs.correct(rival) for rival in rivals]
     p_value = of_orders * max(_p_value(after, rival) for rival in against)
     if p_value >= _LEVEL or not all(
         _is_plain(pairs.given, after, rival, is_known=order is not None) for rival in against
@@ -183,8 +182,8 @@ def _confirmed(
 
 
 def _is_better(pairs: _Pairs, class_of: Ids, rival: Ids) -> bool:
-    """Whether a list makes more images right than another, by the exact test."""
-    after, before = pairs.right(class_of), pairs.right(rival)
+    """Whether a list makes significantly more images correct than another."""
+    after, before = pairs.correct(class_of), pairs.correct(rival)
     return bool(after.sum() > before.sum() and _p_value(after, before) < _LEVEL)
 
 
@@ -193,13 +192,13 @@ def _p_value(after: Hits, rival: Hits) -> float:
 
 
 def _is_plain(given: Ids, after: Hits, rival: Hits, *, is_known: bool) -> bool:
-    """Whether a list makes far more images right than a rival, and does so for most of the ids.
+    """Whether a list makes far more images correct than a rival, for most of the ids.
 
-    Of a known order, ids for which the two do not differ say nothing: there may be few images of each.
+    For a known order, ids where the two do not differ are ignored: there may be few images of each.
     """
-    said = given >= 0
-    gain = np.bincount(given[said], weights=after[said].astype(np.int64) - rival[said])
-    ids = np.count_nonzero(gain) if is_known else len(np.unique(given[said]))
+    known = given >= 0
+    gain = np.bincount(given[known], weights=after[known].astype(np.int64) - rival[known])
+    ids = np.count_nonzero(gain) if is_known else len(np.unique(given[known]))
     return bool(after.sum() >= _TIMES * rival.sum() and (gain > 0).sum() >= _MOST_IDS * ids)
 
 
@@ -221,9 +220,9 @@ def labelled_pairs(
 
 
 def _may_be_another(pairs: _Pairs) -> bool:
-    """Whether any list could make as many images right as it must: each id may stand for the class that suits it."""
-    said = pairs.given >= 0
-    keys, counts = np.unique(pairs.given[said] * pairs.classes + pairs.truth[said], return_counts=True)
+    """Whether any list could make enough images correct, if each id may be the class that fits best."""
+    known = pairs.given >= 0
+    keys, counts = np.unique(pairs.given[known] * pairs.classes + pairs.truth[known], return_counts=True)
     _, places = np.unique(keys // pairs.classes, return_inverse=True)
     best = np.zeros(len(keys), np.int64)
     np.maximum.at(best, places, counts)
@@ -240,7 +239,7 @@ def _halves(images: Sequence[str], truth: Ids) -> tuple[Ids, Ids]:
 def _assign(counts: npt.NDArray[np.int32]) -> Ids:
     """The one-to-one assignment of classes to ids with the most images.
 
-    Where no image tells, an id keeps its own class if that is still free; the others take the free classes in order.
+    An id without images keeps its own class if that is free; the others take the free classes in order.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -256,7 +255,7 @@ def _assign(counts: npt.NDArray[np.int32]) -> Ids:
 
 
 def _runner_up(counts: npt.NDArray[np.int32], class_of: Ids) -> Ids:
-    """For each id the class that goes with it most often, but for the one that is assigned to it; -1 for none."""
+    """For each id its most frequent class, except the assigned one; -1 for none."""
     others = counts.copy()
     others[np.arange(len(counts)), class_of] = 0
     return np.where(others.any(axis=1), others.argmax(axis=1), -1)
@@ -265,11 +264,10 @@ def _runner_up(counts: npt.NDArray[np.int32], class_of: Ids) -> Ids:
 def _undecided(
     counts: npt.NDArray[np.int32], class_of: Ids, unlike: npt.NDArray[np.bool_]
 ) -> tuple[UndecidedClass, ...]:
-    """The ids for which a swap of classes with another id explains the images nearly as well, and those `unlike`.
+    """The ids where a swap of classes with another id explains the images nearly as well, and those `unlike`.
 
-    The assignment of two ids has so many images on its side, their swap so many on the other: the exact one-sided test
-    that both are as likely must give at most 1 %. Ids are `unlike` that all images and the choosing half assign
-    differently.
+    The exact one-sided test compares the images that fit the assignment of two ids with those that fit the swap: it
+    must give at most 1 %. Ids are `unlike` if all images and the choosing half assign them differently.
     """
     from scipy.special import betainc
 

@@ -86,8 +86,6 @@ def best_ranks_of_scores(
 ) -> npt.NDArray[np.int32]:
     """Rank of each row's best target, in one pass over the scores of a batch.
 
-    Examples
-    --------
     >>> scores = np.array([[0.1, 0.7, 0.7], [0.5, 0.2, 0.3]], np.float32)
     >>> best_ranks_of_scores(scores, np.array([0, 2]), np.array([2, 2]), np.array([2, 0]))
     array([ 1, -1], dtype=int32)

@@ -1,4 +1,4 @@
-"""An evaluation in words that every output shares: what was left out or is missing, and how it is headed."""
+"""Words about evaluations that every output shares: what is not scored or missing, and headings."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from reassess.errors import Fix
 from reassess.evaluation.class_list import ClassList
 from reassess.evaluation.class_list_search import MOST_CLASSES, labelled_pairs
 from reassess.evaluation.outcomes import Outcomes
-from reassess.evaluation.result import NONE_SCORED, Evaluation, ceiling_in_words, left_out_in_words
+from reassess.evaluation.result import NONE_SCORED, Evaluation, ceiling_in_words, not_scored_in_words
 from reassess.numeric.exact_tests import SMALLEST
 from reassess.numeric.proportion import Proportion
 from reassess.text import counted, percent, percents, plain, shortened, some, together
@@ -23,47 +23,45 @@ __all__ = [
     "class_list_in_words",
     "counts_in_words",
     "heading",
-    "left_out_in_words",
     "missing_in_words",
     "no_list_in_words",
+    "not_scored_in_words",
     "score_in_words",
 ]
 
-_FEW_CLASSES = 5  # of which a model may well take most for one another
-# Measured: so many images, in all and of each class, show any order if the model is right in so many percent.
-_ENOUGH, _ENOUGH_OF_EACH, _RIGHT, _RIGHT_OF_FEW = 500, 20, 40, 70
+_FEW_CLASSES = 5  # a model may well confuse most of these
+# Measured: these numbers of images, in all and of each class, show any order if the model has this accuracy in percent.
+_ENOUGH, _ENOUGH_OF_EACH, _CORRECT, _CORRECT_OF_FEW = 500, 20, 40, 70
 _LONGEST = 12  # letters, so that a table of accuracies fits into 80 columns, and the title of an axis beside it
 _LONGEST_CUT = 8  # and a threshold
 _CUT = re.compile(r"(?P<name>.+)(?P<at> at [0-9.e-]+)")
 
-FIX_CLASS_LIST = Fix("read the file with the outputs that {find_class_list} finds", find_class_list=None)
+FIX_CLASS_LIST = Fix("read the file with the class list of {find_class_list}", find_class_list=None)
 MISTAKES_IN_WORDS = {
     "no_class": "of no class",
     "expert_valid": "valid to most experts",
-    "expert_rejected": "rejected by experts",
-    "rejected": "rated and rejected",
-    "never_proposed": "never proposed",
-    "never_rated": "on images never rated",
+    "rejected_by_experts": "rejected by experts",
+    "asked_and_rejected": "asked and rejected",
+    "not_asked": "not asked about",
+    "never_rated": "on unrated images",
 }
 # What is known of one prediction for one image.
-KNOWN_IN_WORDS = MISTAKES_IN_WORDS | {"no_class": "no class", "never_rated": "image never rated"}
+KNOWN_IN_WORDS = MISTAKES_IN_WORDS | {"no_class": "no class", "never_rated": "image is unrated"}
 _SELDOM = ("no_class", "expert_valid")
 
 
 def counts_in_words(counts: Mapping[str, int | None], words: Mapping[str, str]) -> str:
-    """Numbers of mistakes of each kind; kinds that seldom occur are named where they do, and others where known.
+    """Count mistakes by kind; rare kinds are named only if they occur, other kinds if known.
 
-    >>> counts_in_words({"no_class": 0, "expert_rejected": None, "never_rated": 0}, MISTAKES_IN_WORDS)
-    '0 on images never rated'
+    >>> counts_in_words({"no_class": 0, "rejected_by_experts": None, "never_rated": 0}, MISTAKES_IN_WORDS)
+    '0 on unrated images'
     """
     named = {kind: n for kind, n in counts.items() if n or (n is not None and kind not in _SELDOM)}
     return ", ".join(f"{n:,} {words[kind]}" for kind, n in named.items())
 
 
 def heading(label_set: str) -> str:
-    """What headings and charts call label sets: their title, of a long one the beginning and the end.
-
-    A threshold at which they were cut stays whole.
+    """The title of label sets for headings and charts; a long one loses its middle, but not its threshold.
 
     >>> heading("ReaL"), heading("validation_2024_reviewed"), heading("scores at 0.95")
     ('ReaL', 'valida…viewed', 'scores at 0.95')
@@ -74,7 +72,7 @@ def heading(label_set: str) -> str:
 
 
 def score_in_words(score: float, threshold: float, *, digits: int = 2) -> str:
-    """A score in some digits, or in as many as show on which side of the threshold it lies.
+    """A score with enough digits to show whether it reaches the threshold.
 
     >>> score_in_words(0.913, 0.8), score_in_words(0.79999, 0.8), score_in_words(0.8, 0.8)
     ('0.91', '0.79999', '0.80')
@@ -85,7 +83,7 @@ def score_in_words(score: float, threshold: float, *, digits: int = 2) -> str:
 
 
 def missing_in_words(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
-    """Why parts of evaluations are missing; models that lack a part for the same reason share a sentence."""
+    """Say why parts of evaluations are missing, once for models with the same reason."""
     without: dict[tuple[str, str], list[str]] = {}
     for model, evaluation in evaluations.items():
         for part, why in evaluation.reasons.items():
@@ -95,34 +93,34 @@ def missing_in_words(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
 
 
 def class_list_in_words(other: ClassList, classes: Classes) -> str:
-    """What is found of a model with another class list, in lines: its name, and how sure it is."""
+    """Describe another class list of a model in lines: its name, and the evidence."""
     what, order = "names" if other.by_name else "ids", f": {other.order}" if other.order else ""
-    lines = [f"the {what} are those of another class list{order}"]
-    chosen = "" if other.order else " that did not choose it"
+    lines = [f"the {what} are from another class list{order}"]
+    chosen = "" if other.order else " not used to choose it"
     p_value = f"p {'<' if other.p_value == SMALLEST else '='} {other.p_value:.1g}"
-    lines.append(f"right by it:    {_share(other.after)} of the images{chosen}, {p_value}")
-    lines.append(f"right as given: {_share(other.before)}")
+    lines.append(f"correct by it:    {_share(other.after)} of the images{chosen}, {p_value}")
+    lines.append(f"correct as given: {_share(other.before)}")
     if other.undecided:
         undecided = [classes.label(each.class_id) for each in other.undecided]
-        lines.append(f"undecided:      {counted(len(undecided), 'class', 'classes')}: {some(undecided)}")
+        lines.append(f"undecided:        {counted(len(undecided), 'class', 'classes')}: {some(undecided)}")
     if len(other.class_of) <= _FEW_CLASSES:
-        lines.append(f"or else:        the model takes most of the {len(other.class_of)} classes for one another")
+        lines.append(f"or:               the model confuses most of the {len(other.class_of)} classes")
     return "\n  ".join(lines)
 
 
 def no_list_in_words(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None = None) -> str:
-    """What is known where `find_class_list` finds nothing: which lists the images would have shown, and which not."""
+    """Say which class lists can be ruled out where `find_class_list` finds nothing."""
     pairs, _, _ = labelled_pairs(outcomes, labels, original)
     images = pairs.truth.size
     if pairs.classes > MOST_CLASSES:
-        return f"other orders of more than {MOST_CLASSES:,} classes are not sought"
+        return f"orders of more than {MOST_CLASSES:,} classes are not searched"
     enough = max(_ENOUGH, _ENOUGH_OF_EACH * pairs.classes)
-    right = _RIGHT_OF_FEW if pairs.classes <= _FEW_CLASSES else _RIGHT
+    correct = _CORRECT_OF_FEW if pairs.classes <= _FEW_CLASSES else _CORRECT
     if images >= enough:
-        return f"no other order of the classes by which the model would be right in {right} % or more"
+        return f"no other order of the classes makes the model correct on {correct} % or more"
     return (
-        f"no other known order of the classes; an order without a name may not show in {images:,} images of "
-        f"{pairs.classes:,} classes: that takes about {enough:,}, for a model that is right in {right} %"
+        f"no other known order of the classes; {images:,} images of {pairs.classes:,} classes may be too few for an "
+        f"unknown order: that takes about {enough:,} images, for a model that is correct on {correct} %"
     )
 
 

@@ -1,4 +1,4 @@
-"""How far a model's accuracy moves where images are left out of it, such as those that another set repeats."""
+"""How a model's accuracy changes if images are excluded, such as duplicates of images of another set."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,18 +18,12 @@ __all__ = ["Exclusion", "exclusions", "set_of_images"]
 class Exclusion(Shown):
     """Accuracy with and without the images that are excluded.
 
-    Parameters
-    ----------
-    everything, rest
-        Hits of all images, and of those that are not excluded.
-
-    Examples
-    --------
     >>> one = Exclusion(Proportion(800, 1000), Proportion(710, 900))
     >>> round(one.difference, 4), [round(bound, 4) for bound in one.interval]
     (-0.0111, [-0.0164, -0.0033])
     """
 
+    # everything, rest: Hits of all images, and of those that are not excluded
     everything: Proportion
     rest: Proportion
 
@@ -40,17 +34,17 @@ class Exclusion(Shown):
 
     @property
     def difference(self) -> float | None:
-        """Accuracy without the excluded images less that with them; None if there is no other image."""
+        """Accuracy without the excluded images minus accuracy with them; None if no image is left."""
         if self.everything.value is None or self.rest.value is None:
             return None
         return self.rest.value - self.everything.value
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 % interval of the difference, over images; None where all images are excluded, or none.
+        """95 % interval of the difference, over images; None if all images are excluded, or none is.
 
-        The difference is that of the rest and the excluded images, times the share of the excluded ones, so that what
-        both accuracies have in common does not widen it.
+        The difference is that between the rest and the excluded images, times the share of excluded images, so shared
+        images do not widen it.
         """
         bounds = difference_interval(self.rest, self.excluded)
         if bounds is None:
@@ -71,15 +65,8 @@ class Exclusion(Shown):
 
 
 def exclusions(everything: Evaluation, rest: Evaluation) -> dict[int, Exclusion]:
-    """By k, how far accuracy by the re-assessed labels moves from all images to the rest.
+    """By k, how reassessed accuracy changes from all images to the rest.
 
-    Parameters
-    ----------
-    everything, rest
-        One model's evaluations, of all images and with some excluded.
-
-    Examples
-    --------
     >>> from reassess import LabelSets, evaluate
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0], [1], [1]])
     >>> import numpy as np
@@ -91,28 +78,8 @@ def exclusions(everything: Evaluation, rest: Evaluation) -> dict[int, Exclusion]
 
 
 def set_of_images(sets: Mapping[str, Sequence[str]], images: Sequence[str], *, match: Match = "path") -> str:
-    """Which of some sets is the one of the images that are given.
+    """Find which of several sets contains the given images.
 
-    Parameters
-    ----------
-    sets
-        By name, images of each set, such as `Repeats.images_of`.
-    images
-        The images, such as those of a benchmark; a name may stand twice.
-    match
-        How names are joined.
-
-    Returns
-    -------
-    The name of the one set of which images are given; of several such sets, of the one of which all are.
-
-    Raises
-    ------
-    DataError
-        There is no such set, or no telling which it is.
-
-    Examples
-    --------
     >>> set_of_images({"train": ["a.png"], "val": ["b.png"]}, ["b.png", "c.png"])
     'val'
     """

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from reassess.core.checks import check_range
+from reassess.core.checks import check_range, check_type
 from reassess.core.classes import Classes
-from reassess.core.common_classes import in_one_list
+from reassess.core.common_classes import align_classes
 from reassess.core.image_names import image_keys
 from reassess.core.items import Id
-from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
@@ -43,37 +42,24 @@ class Candidate:
 
 @dataclass(frozen=True, repr=False)
 class ImageSheet(Shown):
-    """What is known of one image.
+    """What is known of one image."""
 
-    Parameters
-    ----------
-    image
-        Its name.
-    original
-        Its original label, or None.
-    valid
-        Its valid classes: () if it was rated and has none, None if the label sets do not hold it.
-    candidates
-        The classes that were proposed for it, the highest score first; () if it was never rated, None if that is not
-        known, for lack of scores and votes. Where people chose one class of all, those that someone chose, that have a
-        score, or that are valid or the original label; of equal scores, the one that most people chose first.
-    predictions
-        The first classes of each model, best first, by the model's name: None in the place of what is no class, unless
-        no class comes after it. None where the model was not shown the image.
-    known
-        What is known of each predicted class that is not valid, one of `reassess.evaluation.KINDS`, by class id; empty
-        without scores and votes.
-    raters, experts
-        How many raters, and experts, chose one class of all for the image; None where they answered questions, or are
-        not at hand.
-    """
-
-    image: str
-    original: int | None
+    image: str  # Its name
+    original: int | None  # Its original label, or None
+    # Its valid classes: () if it was rated and has none, None if the label sets do not hold it
     valid: tuple[int, ...] | None
+    # The classes that were proposed for it, the highest score first; () if it is unrated, None if that is
+    # not known, without scores and votes. Where people chose one class of all, those that someone chose, that
+    # have a score, or that are valid or the original label; of equal scores, the one that most people chose first
     candidates: tuple[Candidate, ...] | None
+    # The first classes of each model, best first, by the model's name: None in the place of what is no class,
+    # unless no class comes after it. None where the model was not shown the image
     predictions: dict[str, tuple[int | None, ...] | None] = field(default_factory=dict)
+    # What is known of each predicted class that is not valid, one of `reassess.evaluation.KINDS`, by class id;
+    # empty without scores and votes
     known: Mapping[int, str] = field(default_factory=dict)
+    # raters, experts: How many raters, and experts, chose one class of all for the image; None where they
+    # answered questions, or are missing
     raters: int | None = None
     experts: int | None = None
 
@@ -159,13 +145,13 @@ def image_sheet(
     ImageSheet(image='a.png', original=1, valid=(1, 3), candidates=None, predictions={}, known={}, raters=None,
     experts=None)
     """
-    check_kind(LabelSets, labels, original, optional=True)
-    check_kind(Scores, scores, optional=True)
-    check_kind(Votes, votes, experts, optional=True)
+    check_type(LabelSets, labels, original, optional=True)
+    check_type(Scores, scores, optional=True)
+    check_type(Votes, votes, experts, optional=True)
     given: dict[str, Any] = {"the original labels": original, "the scores": scores, "the votes": votes}
     given = {name: part for name, part in (given | {"the experts' votes": experts}).items() if part is not None}
     models = dict(predictions or {})
-    moved = in_one_list(given | models, None if labels is None else labels.classes)
+    moved = align_classes(given | models, None if labels is None else labels.classes)
     original, scores, votes, experts = (
         moved.get(name) for name in ("the original labels", "the scores", "the votes", "the experts' votes")
     )

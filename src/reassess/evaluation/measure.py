@@ -1,4 +1,4 @@
-"""How good is a model, judged by re-assessed labels: `evaluate(predictions, labels)` -> `Evaluation`.
+"""Measure a model by reassessed labels: `evaluate(predictions, labels)` -> `Evaluation`.
 
 Naming: an `*accuracy` and a `*recall` lie in [0, 1], higher is better; everything else is an integer count. Counts of
 parts add up to the counts of the whole; ratios are derived once, from counts.
@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.benchmark import Benchmark, benchmark_of
+from reassess.core.checks import check_type
 from reassess.core.image_names import Match, join
-from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
@@ -48,33 +48,33 @@ def evaluate(
     ignore_unknown: bool = False,
     exclude: Sequence[str] = (),
 ) -> Evaluation:
-    """Measure one model against re-assessed labels.
+    """Measure one model by reassessed labels.
 
     Parameters
     ----------
     predictions
-        What the model said; an array of integers is ids, one of floats is scores, rows in the order of the labels. An
-        array may be numpy's, PyTorch's, TensorFlow's, JAX's, or speak DLPack; on the CPU it is not copied. Predictions
-        in another list of classes than the labels are moved by name.
+        Predictions of the model; an array of integers is ids, one of floats is scores, rows in the order of the labels.
+        An array may be from numpy, PyTorch, TensorFlow or JAX, or support DLPack; on the CPU it is not copied.
+        Predictions in another class list than the labels are matched by name.
     labels
-        The valid classes of each image; images with none are left out and counted.
+        The valid classes of each image; images without one are not scored, but counted.
     original
-        Original labels, for accuracy by them and for the check that rows and classes are in the right order.
+        Original labels, for accuracy by them and to check the order of rows and classes.
     scores
-        P(class valid) of each rated (image, class), for soft accuracy and for what is known of mistakes.
+        P(class valid) of each rated (image, class), for soft accuracy and kinds of mistakes.
     experts
-        The experts' votes, for mistakes of which they know whether they are some.
+        The experts' votes, for kinds of mistakes.
     benchmark
-        Whose images they are: one of its images that is not in the label sets was merely never rated. By default the
-        known benchmark to which the images of the label sets belong.
+        The benchmark of the images: its images that are not in the label sets are unrated, not unknown. By default, the
+        known benchmark of the label sets' images.
     top_k
-        For which k to count hits; None for 1 and 5, as far as the predictions reach.
+        Count hits among the top k; None for 1 and 5, if the predictions have as many.
     match
-        How images are joined: by path, file name or stem; ImageNet's validation images are known by number in any case.
+        Join images by path, file name or stem; ImageNet's validation images always by number.
     ignore_unknown
-        Count images that no file knows, instead of raising.
+        Count unknown images instead of raising.
     exclude
-        Names of images to leave out and count, such as those that another set of images repeats.
+        Names of images to exclude and count, such as duplicates of images of another set.
 
     Returns
     -------
@@ -83,14 +83,14 @@ def evaluate(
     Raises
     ------
     DataError
-        The predictions and the labels do not fit, or nothing tells which class is which; agreement with the original
-        labels is that of chance; score is NaN; a given k is larger than the predictions reach. The message says
-        where, and how to mend it.
+        The predictions and the labels do not fit, or the classes of ids are unknown; agreement with the original
+        labels is at chance level; a score is NaN; a k is larger than the predictions. The message says where, and how
+        to fix it.
 
     Warns
     -----
     ReassessWarning
-        Agreement with the original labels is that of chance, on too few images to tell.
+        Agreement with the original labels is at chance level, on too few images to be sure.
 
     Examples
     --------
@@ -130,15 +130,15 @@ def find_outcomes(
 ) -> Outcomes:
     """Find what happened to each image, the first half of `evaluate`; parameters and errors are the same.
 
-    With `any_class_list`, ids that agree with the original labels by chance are no error if `find_class_list` finds to
-    which list they belong. Images in the lists of names `also_known`, such as those of other label sets, are known too.
-    A warning calls the model as `called` says.
+    With `any_class_list`, ids that agree with the original labels by chance are not an error if `find_class_list` finds
+    their list. Images named in `also_known`, such as those of other label sets, are known too. A warning
+    names the model by `called`.
     """
     given = _as_predictions(predictions)
-    check_kind(LabelSets, labels)
-    check_kind(LabelSets, original, optional=True)
-    check_kind(Scores, scores, optional=True)
-    check_kind(Benchmark, benchmark, optional=True)
+    check_type(LabelSets, labels)
+    check_type(LabelSets, original, optional=True)
+    check_type(Scores, scores, optional=True)
+    check_type(Benchmark, benchmark, optional=True)
     with at("the predictions"):
         given = given.in_classes(labels.classes)
     benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
@@ -165,9 +165,9 @@ def summarize(
     top_k: Sequence[int] | None = None,
 ) -> Evaluation:
     """Count what happened to the images, the second half of `evaluate`; parameters and errors are the same."""
-    check_kind(LabelSets, labels)
-    check_kind(Scores, scores, optional=True)
-    check_kind(Votes, experts, optional=True)
+    check_type(LabelSets, labels)
+    check_type(Scores, scores, optional=True)
+    check_type(Votes, experts, optional=True)
     ks = _available(top_k, outcomes.depth)
     scores = None if scores is None else scores.in_classes(labels.classes)
     experts = None if experts is None else experts.in_classes(labels.classes)
@@ -178,7 +178,7 @@ def summarize(
     if (labels.sizes[outcomes.label_rows[scored]] > outcomes.depth).any():
         reasons["recall_at_size"] = f"some images have more labels than the file has ids for each ({outcomes.depth})"
     if scores is None:
-        reasons["soft"] = reasons["mistakes"] = "no scores are at hand"
+        reasons["soft"] = reasons["mistakes"] = "scores are missing"
     return Evaluation(
         images=len(outcomes),
         empty=int(np.count_nonzero(outcomes.state == EMPTY)),
@@ -257,7 +257,7 @@ def _soft(outcomes: Outcomes, scores: Scores, reasons: dict[str, str]) -> Soft |
     unknown = np.isnan(valid)
     if unknown.any():
         image = outcomes.images[scored[int(np.argmax(unknown))]]
-        reasons["soft"] = f"image {image} was never rated, and its original label is not at hand"
+        reasons["soft"] = f"image {image} is unrated, and its original label is missing"
         return None
     return Soft(total=math.fsum(valid), ceiling_total=math.fsum(highest), n=scored.size)
 
@@ -265,4 +265,4 @@ def _soft(outcomes: Outcomes, scores: Scores, reasons: dict[str, str]) -> Soft |
 def _mistakes(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> Mistakes:
     kinds = mistake_kinds(outcomes, scores, experts)
     counts = dict(zip(KINDS, np.bincount(kinds[kinds >= 0], minlength=len(KINDS)).tolist(), strict=True))
-    return Mistakes(**counts | (dict.fromkeys(("expert_valid", "expert_rejected")) if experts is None else {}))
+    return Mistakes(**counts | (dict.fromkeys(("expert_valid", "rejected_by_experts")) if experts is None else {}))

@@ -1,4 +1,4 @@
-"""What raters and experts know of classes that models put first."""
+"""Kinds of mistakes: what raters and experts answered about the first classes of models."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from reassess.evaluation.outcomes import LABELLED, Outcomes
 
 __all__ = ["KINDS", "known_kinds", "mistake_kinds", "validity"]
 
-KINDS = ("no_class", "expert_valid", "expert_rejected", "rejected", "never_proposed", "never_rated")
+KINDS = ("no_class", "expert_valid", "rejected_by_experts", "asked_and_rejected", "not_asked", "never_rated")
 _NO_CLASS, _EXPERT_VALID, _EXPERT_REJECTED, _REJECTED, _NEVER_PROPOSED, _NEVER_RATED = range(len(KINDS))
 
 
@@ -26,38 +26,19 @@ def known_kinds(
     *,
     match: Match = "path",
 ) -> npt.NDArray[np.int8]:
-    """What is known of classes that are not valid for some images: the first of `KINDS` that fits, as its position.
+    """The kind of each class that is not valid for an image: index of the first of `KINDS` that fits.
 
-    - no_class: it is none of the classes, of id -1.
-    - expert_valid, expert_rejected: experts judged it, and more than half of them call it valid, or chose it; or not.
-    - rejected: people were asked about it. Where they chose one class of all for the image, they were asked about all.
-    - never_proposed: people were asked about the image, but not about this class.
+    - no_class: it is not a class, id -1.
+    - expert_valid, rejected_by_experts: experts judged it, and more than half call it valid, or chose it; or not.
+    - asked_and_rejected: raters were asked about it; raters who chose one class per image were asked about all.
+    - not_asked: raters were asked about the image, but not about this class.
     - never_rated: nobody was asked about the image.
 
-    Parameters
-    ----------
-    images
-        Names of the images.
-    class_ids
-        Integers, shape (images,) or (images, n): one class for each image, or n.
-    rated
-        The scores, or else the votes, that say what people were asked; a question without a vote was not.
-    experts
-        The experts' votes.
-    match
-        How images are joined.
-
-    Returns
-    -------
-    int8, of the shape of `class_ids`.
-
-    Examples
-    --------
     >>> from reassess.core.questions import Questions
     >>> rated = Scores(Questions.from_columns(["a.png", "a.png"], np.array([0, 1])), np.array([0.9, 0.1]))
     >>> kinds = known_kinds(["a.png", "b.png"], np.array([[1, 2], [1, -1]]), rated)
     >>> [[KINDS[kind] for kind in of_image] for of_image in kinds]
-    [['rejected', 'never_proposed'], ['never_rated', 'no_class']]
+    [['asked_and_rejected', 'not_asked'], ['never_rated', 'no_class']]
     """
     if isinstance(rated, Votes):
         rated = rated.restrict(np.flatnonzero(rated.sizes))
@@ -80,8 +61,8 @@ def known_kinds(
 def validity(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """P(top-1 is valid), and the highest P of any class, for each image; float64, shape (images,).
 
-    A class that was not proposed for a rated image has 0. Of an image that was never rated the original label has 1 and
-    any other class 0; without an original label both are NaN.
+    A class that raters were not asked about has 0. The original label of an unrated image has 1, any other class 0;
+    without an original label both are NaN.
     """
     rows = _rows(outcomes, scores)
     rated, named = rows >= 0, outcomes.original_rows >= 0
@@ -93,7 +74,7 @@ def validity(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64
 
 
 def mistake_kinds(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> npt.NDArray[np.int8]:
-    """What is known of each mistake, as `known_kinds` says; -1 where there is no mistake. int8, shape (images,).
+    """The kind of each mistake, by `known_kinds`; -1 if there is no mistake. int8, shape (images,).
 
     A mistake is a top-1 class outside a non-empty label set.
     """
@@ -103,7 +84,7 @@ def mistake_kinds(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> 
 
 
 def expert_share(experts: Votes) -> Scores:
-    """Share of the experts who said yes of each question that they judged; or who chose each class of an image."""
+    """Share of experts who answered yes to each question; or who chose each class of an image."""
     if experts.classes is not None:
         questions, counts = experts.counts_by_class()
         of_image = np.bincount(questions.image_ids, counts)[questions.image_ids]

@@ -22,7 +22,7 @@ from reassess.text import Shown
 
 __all__ = ["VERDICTS", "MultiLabelAccuracy", "multi_label_accuracy", "summarize_verdicts", "verdicts"]
 VERDICTS = ("unknown", "problematic", "empty", "valid", "unclear", "wrong", "unreviewed")  # the first that fits
-_LEFT_OUT = VERDICTS[:3]
+_NOT_SCORED = VERDICTS[:3]
 _JUDGED = VERDICTS[3:]
 
 
@@ -30,50 +30,40 @@ _JUDGED = VERDICTS[3:]
 class MultiLabelAccuracy(Shown):
     """A model's first classes by the reviewers' verdicts, on good images that have a valid class.
 
-    Parameters
-    ----------
-    valid, unclear, wrong
-        Number of images of which the first class is valid, unclear, or wrong.
-    unreviewed
-        Number of images of which no reviewer judged the first class, or where it is no class: it counts as wrong.
-    problematic, empty, unknown
-        Images that are left out: problematic ones, others without a valid class, and images that nobody reviewed.
-    class_ids
-        int64, shape (classes,): the classes that are original labels of images, sorted; None without original labels.
-    by_class
-        int64, shape (classes, 3): for each of them, images of which the first class is valid, images of which it is
-        unclear, and all.
-
-    Examples
-    --------
     >>> measured = MultiLabelAccuracy(valid=7, unclear=1, wrong=1, unreviewed=1, problematic=2, empty=0, unknown=0)
     >>> measured.accuracy, measured.lenient
     (Proportion(hits=7, n=9), Proportion(hits=8, n=10))
     """
 
+    # valid, unclear, wrong: Number of images whose first class is valid, unclear, or wrong
     valid: int
     unclear: int
     wrong: int
+    # Number of images whose first class was not reviewed, or is not a class: it counts as wrong
     unreviewed: int
+    # problematic, empty, unknown: Images not scored: problematic ones, others without a valid class, and
+    # images that nobody reviewed
     problematic: int
     empty: int
     unknown: int
+    # int64, shape (classes,): the original labels that occur, sorted; None without original labels
     class_ids: npt.NDArray[np.int64] | None = None
+    # int64, shape (classes, 3): for each of them, images with a valid first class, with an unclear one, and all
     by_class: npt.NDArray[np.int64] | None = None
 
     @property
     def accuracy(self) -> Proportion:
-        """The first class is valid, of the images of which it is not unclear."""
+        """Images with a valid first class, among images where it is not unclear."""
         return Proportion(self.valid, self.valid + self.wrong + self.unreviewed)
 
     @property
     def lenient(self) -> Proportion:
-        """The first class is valid or unclear, of all images."""
+        """Images with a valid or unclear first class, among all images."""
         return Proportion(self.valid + self.unclear, self.accuracy.n + self.unclear)
 
     @property
     def reason(self) -> str | None:
-        """Why there is no `class_accuracy`, in words; None where there is one."""
+        """Why `class_accuracy` is missing; None if it is there."""
         if self.by_class is None:
             return "original labels are missing"
         return "no image is left to average over" if self.class_accuracy is None else None
@@ -92,9 +82,9 @@ class MultiLabelAccuracy(Shown):
         """The object that JSON documents hold."""
         document = {
             **{name: getattr(self, name) for name in _JUDGED},
-            "left_out": {name: getattr(self, name) for name in _LEFT_OUT},
-            "unclear_left_out": self.accuracy.to_json() | {"mean_over_classes": self.class_accuracy},
-            "unclear_is_right": self.lenient.to_json() | {"mean_over_classes": self.class_lenient},
+            "not_scored": {name: getattr(self, name) for name in _NOT_SCORED},
+            "unclear_excluded": self.accuracy.to_json() | {"mean_over_classes": self.class_accuracy},
+            "unclear_is_correct": self.lenient.to_json() | {"mean_over_classes": self.class_lenient},
             "interval": "95 %, Wilson, over images",
         }
         return document | ({} if self.reason is None else {"mean_over_classes_reason": self.reason})
@@ -110,8 +100,8 @@ class MultiLabelAccuracy(Shown):
                 "images": n,
                 "valid": valid,
                 "unclear": unclear,
-                "unclear_left_out": Proportion(valid, n - unclear).value,
-                "unclear_is_right": Proportion(valid + unclear, n).value,
+                "unclear_excluded": Proportion(valid, n - unclear).value,
+                "unclear_is_correct": Proportion(valid + unclear, n).value,
             }
             for i, (valid, unclear, n) in zip(self.class_ids.tolist(), self.by_class.tolist(), strict=True)
         ]
@@ -125,14 +115,14 @@ def multi_label_accuracy(
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> MultiLabelAccuracy:
-    """Measure one model against reviewed label sets.
+    """Measure one model by reviewed label sets.
 
     Parameters
     ----------
     predictions, original, match, ignore_unknown
         As for `reassess.evaluate`; by original label, images are grouped for the mean over classes.
     labels
-        What reviewers said of each image.
+        The verdicts of reviewers on each image.
 
     Raises
     ------
@@ -149,27 +139,15 @@ def multi_label_accuracy(
 
     Notes
     -----
-    Source: Shankar et al., "Evaluating machine accuracy on ImageNet", ICML 2020, who count unclear classes as right and
-    take the mean over classes.
+    Source: Shankar et al., "Evaluating machine accuracy on ImageNet", ICML 2020, who count unclear classes as correct
+    and take the mean over classes.
     """
     outcomes = find_outcomes(predictions, labels.judging, original=original, match=match, ignore_unknown=ignore_unknown)
     return summarize_verdicts(outcomes, labels, original)
 
 
 def verdicts(outcomes: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
-    """The reviewers' verdict on each image's first class.
-
-    Parameters
-    ----------
-    outcomes
-        What happened to the images, by the label sets `labels.judging`.
-    labels
-        What reviewers said of each image.
-
-    Returns
-    -------
-    int8, shape (images,): index into `VERDICTS`, of which the first three leave the image out.
-    """
+    """The reviewers' verdict on each image's first class."""
     rows, predicted = outcomes.label_rows, pair_keys(outcomes.label_rows, outcomes.top1)
     fits = [rows < 0, np.append(labels.problematic, False)[rows], outcomes.state == EMPTY]
     fits += [np.isin(predicted, label_keys(part)) for part in (labels.valid, labels.unclear, labels.wrong)]
@@ -183,7 +161,7 @@ def summarize_verdicts(outcomes: Outcomes, labels: MultiLabels, original: LabelS
     counts = dict(zip(VERDICTS, np.bincount(verdict, minlength=len(VERDICTS)).tolist(), strict=True))
     class_ids = by_class = None
     if original is not None:
-        judged = np.flatnonzero((verdict >= len(_LEFT_OUT)) & (outcomes.original_rows >= 0))
+        judged = np.flatnonzero((verdict >= len(_NOT_SCORED)) & (outcomes.original_rows >= 0))
         own = original.in_classes(labels.valid.classes).indices[outcomes.original_rows[judged]]
         valid, unclear = (verdict[judged] == VERDICTS.index(name) for name in ("valid", "unclear"))
         class_ids, places = np.unique(own.astype(np.int64), return_inverse=True)

@@ -1,16 +1,16 @@
-"""The traps in which people lose a day: rows in another order, ids of another class list, numbers that are off by one.
+"""Checks for costly mistakes: rows in another order, ids of another class list, numbers that are off by one.
 
-A model's first classes and the original labels agree on more images than if the same rows came in random order, or
-something of the kind is wrong. **The rule**, with the numbers of images of each class as they are:
+A model's first classes agree with the original labels on more images than the same rows in random order would, unless
+something of this kind is wrong. **The rule**, with the given numbers of images of each class:
 
-- Another known reading of the predictions fits if it agrees well above chance, and if it alone is right on more images
-  than the reading as given alone: McNemar's exact test gives p < 0.0001. That is an error, which says how to read them.
-- Else they agree by chance if at least 1 in 100 random orders of the rows agrees on as many images. That is an error if
-  the images are enough to tell: if even a model that is a little better than chance (Cohen's kappa 0.1) would agree on
-  so few of them less than once in 10,000 times. It is a warning if that can be told of a fair model alone (kappa 0.5),
-  and by once in 100 times.
+- Another known reading of the predictions fits if it agrees well above chance, and if it is
+  correct on more images: McNemar's exact test gives p < 0.0001. That is an error, which says how to read them.
+- Otherwise they agree by chance if at least 1 in 100 random orders of the rows agrees on as many images. That is an
+  error if there are enough images: even a model a little better than chance (Cohen's kappa 0.1) would agree on so few
+  of them less than once in 10,000 times. It is a warning if that holds only for a fair model (kappa 0.5), and less than
+  once in 100 times.
 
-Cohen's kappa is 0 where two agree by chance, and 1 where they agree on every image.
+Cohen's kappa is 0 for agreement by chance, and 1 for agreement on every image.
 """
 
 import warnings
@@ -45,7 +45,7 @@ _NUMBERINGS = (
         "subtract 1 from every class id (they count from 1, or class 0 is a background)",
         -1,
     ),
-    ("with ids that lack the first class", "add 1 to every class id", 1),
+    ("with ids without the first class", "add 1 to every class id", 1),
 )
 _CHECK = "these are too few to tell, but check that its rows and its classes are in the right order"
 
@@ -62,13 +62,13 @@ class _Reading:
     truth: Ids
 
     @cached_property
-    def right(self) -> npt.NDArray[np.bool_]:
-        right: npt.NDArray[np.bool_] = (self.predicted == self.truth) & (self.truth >= 0)
-        return right
+    def correct(self) -> npt.NDArray[np.bool_]:
+        correct: npt.NDArray[np.bool_] = (self.predicted == self.truth) & (self.truth >= 0)
+        return correct
 
     @cached_property
     def hits(self) -> int:
-        return int(np.count_nonzero(self.right))
+        return int(np.count_nonzero(self.correct))
 
     @cached_property
     def n(self) -> int:
@@ -82,7 +82,7 @@ class _Reading:
 
     @cached_property
     def _by_class(self) -> npt.NDArray[np.float64]:
-        """For each class that is said or there, how many rows say it, and how many images it has; float64."""
+        """For each class that occurs, the number of rows that predict it, and of images that have it; float64."""
         class_ids, places = np.unique(np.stack(self._pairs), return_inverse=True)
         here = places.reshape(2, -1)
         counts = np.array([np.bincount(part, minlength=class_ids.size) for part in here], np.float64)
@@ -91,8 +91,8 @@ class _Reading:
     @cached_property
     def chance(self) -> float:
         """The share of images on which both agree if the rows are in random order, on average."""
-        said, there = self._by_class
-        return float(said @ there) / max(self.n, 1) ** 2
+        predicted, actual = self._by_class
+        return float(predicted @ actual) / max(self.n, 1) ** 2
 
     @property
     def kappa(self) -> float:
@@ -104,33 +104,37 @@ class _Reading:
         excess = self.hits - self.n * self.chance
         if excess > 0 and self.variance < _BY_CHANCE * (self.variance + excess**2):  # by Cantelli's inequality
             return False
-        said, there = (np.sort(part) for part in self._pairs)  # the draws do not depend on the order of the images
+        predicted, actual = (
+            np.sort(part) for part in self._pairs
+        )  # the draws do not depend on the order of the images
         rng = np.random.default_rng(0)
-        as_many = sum(int(np.count_nonzero(rng.permutation(said) == there)) >= self.hits for _ in range(_ORDERS))
+        as_many = sum(int(np.count_nonzero(rng.permutation(predicted) == actual)) >= self.hits for _ in range(_ORDERS))
         return 1 + as_many >= _BY_CHANCE * (1 + _ORDERS)
 
     @property
     def variance(self) -> float:
         """Variance of the number of images on which both agree, over the orders of the rows."""
-        said, there = self._by_class
-        together = said * there
-        pairs = together.sum() ** 2 - (together**2).sum() + (together * (said - 1) * (there - 1)).sum()
+        predicted, actual = self._by_class
+        together = predicted * actual
+        pairs = together.sum() ** 2 - (together**2).sum() + (together * (predicted - 1) * (actual - 1)).sum()
         mean = together.sum() / self.n
         return float(pairs / (self.n * max(self.n - 1, 1)) + mean - mean**2)
 
     def is_unlikely(self, kappa: float, level: float) -> bool:
-        """Whether a model of some kappa agrees on no more images than these with a chance below a level."""
+        """Whether a model with this kappa would agree on so few images with a probability below the level."""
         from scipy.special import bdtr
 
         return float(bdtr(self.hits, self.n, self.chance + kappa * (1 - self.chance))) < level
 
     def fits_better_than(self, other: "_Reading", level: float = _LEVEL) -> bool:
-        """Whether this reading is plainly the right one of both."""
-        more, fewer = (int(np.count_nonzero(a & ~b)) for a, b in ((self.right, other.right), (other.right, self.right)))
+        """Whether this reading is clearly the correct one."""
+        more, fewer = (
+            int(np.count_nonzero(a & ~b)) for a, b in ((self.correct, other.correct), (other.correct, self.correct))
+        )
         return self.kappa >= _KAPPA and more > fewer and mcnemar(more, fewer) < level
 
     def share(self) -> str:
-        """On how many images both agree, in words."""
+        """The share of images with agreement, in words."""
         return f"{percent(self.hits / self.n)} % {self.name}"
 
 
@@ -142,7 +146,7 @@ def check_agreement(
     any_class_list: bool = False,
     called: str = "the model",
 ) -> None:
-    """Refuse a model that agrees with the original labels by chance, or far better read otherwise; see the module."""
+    """Raise if a model agrees with the original labels by chance, or far better if read otherwise; see the module."""
     named = outcomes.original_rows >= 0
     if not named.any():
         return
@@ -169,18 +173,20 @@ def check_agreement(
             original="None",
         )
         raise _refused(as_given, by_chance, "", fix)
-    if as_given.variance > 0 and as_given.is_unlikely(_FAIR, _BY_CHANCE):  # else every order of the rows does as well
+    if as_given.variance > 0 and as_given.is_unlikely(
+        _FAIR, _BY_CHANCE
+    ):  # otherwise every order of the rows agrees as often
         instead = f", and on {best.share()}" if best.fits_better_than(as_given, _BY_CHANCE) else ""
         warnings.warn(
-            f"{called} agrees with the original labels on {as_given.hits:,} of {as_given.n:,} images, no more than "
-            f"chance would ({percent(as_given.chance)} %){instead}: {_CHECK}",
+            f"{called} agrees with the original labels on {as_given.hits:,} of {as_given.n:,} images, no better "
+            f"than chance ({percent(as_given.chance)} %){instead}: {_CHECK}",
             ReassessWarning,
             stacklevel=4,
         )
 
 
 def _refused(as_given: _Reading, by_chance: bool, instead: str, fix: Fix) -> DataError:
-    how = "no more than chance would" if by_chance else "far less than when they are read in another way"
+    how = "no better than chance" if by_chance else "far less than if read in another way"
     return DataError(
         "wrong-order",
         f"predictions agree with the original labels {how}",

@@ -1,4 +1,4 @@
-"""What happened to each image: which labels it has, what the model said, and at which rank a valid class stands."""
+"""The outcome of each image: its labels, the prediction, and the rank of the best valid class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -38,56 +38,32 @@ _CHECK_NAMES = Fix("check the names, or do not count such images: {ignore_unknow
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Outcomes(Shown):
-    """One entry for each row of a model's predictions; -1 stands for what is not there.
+    """One entry for each row of a model's predictions; -1 for a missing value."""
 
-    Parameters
-    ----------
-    images
-        Names of the images.
-    state
-        int8, index into `STATES`: has valid classes; rated and has none; a known image that was never rated; unknown;
-        left out on request.
-    label_rows, original_rows
-        int64: position of the image in the label sets and in the original labels.
-    top1
-        int32: class id of the model's first class; -1 where it predicts first what is no class.
-    rank
-        int32: rank of the best valid class, from 0; from ids, the number of ids where none is valid.
-    overlap
-        int32: of n valid classes, how many are among the model's first n; -1 also where the predictions hold fewer.
-    original_rank
-        int32: rank of the original label.
-    has_original
-        Whether there are original labels, if only of other images.
-    depth
-        The largest k for which a row's first k classes are known: a rank of `depth` only says that the class is later.
-    match
-        How images were joined.
-    detected
-        How the predictions were read and joined, in words.
-    label_set
-        What the label sets are called.
-    unknown_classes
-        What was predicted by names that no class has.
-    by_name
-        Whether the predictions name their classes.
-    """
-
-    images: tuple[str, ...]
+    images: tuple[str, ...]  # Names of the images
+    # int8, index into `STATES`: has valid classes; rated and has none; a known image that is unrated;
+    # unknown; excluded
     state: npt.NDArray[np.int8]
+    # label_rows, original_rows: int64: position of the image in the label sets and in the original labels
     label_rows: npt.NDArray[np.int64]
     original_rows: npt.NDArray[np.int64]
+    # int32: class id of the model's first class; -1 if the first prediction is not a class
     top1: npt.NDArray[np.int32]
+    # int32: rank of the best valid class, from 0; with ids, the number of ids if none is valid
     rank: npt.NDArray[np.int32]
+    # int32: of n valid classes, how many are among the model's first n; -1 also if the predictions have fewer
     overlap: npt.NDArray[np.int32]
-    original_rank: npt.NDArray[np.int32]
-    has_original: bool
+    original_rank: npt.NDArray[np.int32]  # int32: rank of the original label
+    has_original: bool  # Whether there are original labels, if only of other images
+    # The largest k for which a row's first k classes are known: a rank of `depth` only says that the class is
+    # later
     depth: int
-    match: Match
-    detected: str
-    label_set: str = UNNAMED
+    match: Match  # How images were joined
+    detected: str  # How the predictions were read and joined, in words
+    label_set: str = UNNAMED  # Name of the label sets
+    # Predictions with unknown class names
     unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
-    by_name: bool = False
+    by_name: bool = False  # Whether the predictions name their classes
 
     def __len__(self) -> int:
         return len(self.images)
@@ -99,16 +75,10 @@ class Outcomes(Shown):
         return replace(self, images=images, **{name: getattr(self, name)[rows] for name in columns})
 
     def excluding(self, images: Sequence[str]) -> "Outcomes":
-        """The same, but that some images are left out of every number; those of no row change nothing.
-
-        Parameters
-        ----------
-        images
-            Names, joined as the rows were.
-        """
-        check_several(images, what="names of images", fix="REPEATS.repeated_elsewhere(SET)")
-        left_out = set(image_keys(images, self.match))
-        excluded = np.fromiter((key in left_out for key in image_keys(self.images, self.match)), bool, len(self))
+        """The same without some images, by name; names without a row are ignored."""
+        check_several(images, what="names of images", fix="DUPLICATES.duplicated_elsewhere(SET)")
+        keys = set(image_keys(images, self.match))
+        excluded = np.fromiter((key in keys for key in image_keys(self.images, self.match)), bool, len(self))
         none = ("label_rows", "original_rows", "rank", "overlap", "original_rank")
         columns: dict[str, Any] = {
             name: np.where(excluded, -1, getattr(self, name)).astype(getattr(self, name).dtype) for name in none
@@ -156,7 +126,7 @@ def join_and_rank(
         has_original=original is not None,
         depth=predictions.depth,
         match=match,
-        detected=f"{predictions.detected}; {joined}{_without_output(predictions, labels)}",
+        detected=f"{predictions.detected}, {joined}{_without_output(predictions, labels)}",
         label_set=labels.title,
         unknown_classes=predictions.unknown_classes,
         by_name=predictions.by_name,
@@ -164,7 +134,7 @@ def join_and_rank(
 
 
 def _know(state: npt.NDArray[np.int8], images: tuple[str, ...], known: Sequence[str], match: Match) -> None:
-    """Note that unknown images which stand among the known ones were merely never rated."""
+    """Mark unknown images that are among the known ones as unrated."""
     missing = np.flatnonzero(state == UNKNOWN)
     if missing.size:
         rows = join([images[row] for row in missing.tolist()], known, match=match, known_where="the known images")
@@ -172,7 +142,7 @@ def _know(state: npt.NDArray[np.int8], images: tuple[str, ...], known: Sequence[
 
 
 def _without_output(predictions: Predictions, labels: LabelSets) -> str:
-    """How many some classes have no output, in words; empty where every class has one or where that is not known."""
+    """Say how many classes have no output; empty if every class has one, or if it is unknown."""
     columns, count = predictions.columns, labels.classes.count
     missing = 0 if columns is None or count is None else count - int(np.count_nonzero(columns >= 0))
     return f"; {missing:,} classes without an output" if missing else ""
@@ -183,7 +153,7 @@ def _join_labels(
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int64], str]:
     if predictions.images is not None:
         rows = join(predictions.images, labels.images, match=match)
-        return predictions.images, rows, f"joined by {match if match != 'path' else 'name'}"
+        return predictions.images, rows, f"joined by {match}"
     if len(predictions) != len(labels):
         raise DataError(
             "no-image-names",
@@ -215,14 +185,14 @@ def refuse_unknown(
     raise DataError(
         "unknown-images",
         f"{len(names):,} of {len(images):,} images are not in the label sets",
-        allowed=f"names such as {some(known, most=2)}" if known else "none: the label set has no image",
+        allowed=some(known, most=1) if known else "none: the label set has no image",
         found=some(names, most=3),
         fix=numbering_mistake(names) or fix or _CHECK_NAMES,
     )
 
 
 def count_classes(predictions: Predictions, labels: LabelSets, original: LabelSets | None) -> int:
-    """The number of classes: as declared by the labels, else as many as the predictions and the labels name."""
+    """The number of classes: declared by the labels, or the largest class id that occurs plus one."""
     declared = labels.classes.count
     named = 1 + max(int(part.indices.max(initial=-1)) for part in (labels, original) if part is not None)
     if predictions.columns is not None:
@@ -231,7 +201,7 @@ def count_classes(predictions: Predictions, labels: LabelSets, original: LabelSe
             raise DataError(
                 "unknown-class",
                 "output has a class that the benchmark does not have",
-                allowed=f"class ids 0 to {declared - 1}, and -1 for an output that is left out",
+                allowed=f"class ids 0 to {declared - 1}, and -1 for an output without a class",
                 found=predicted - 1,
             )
     elif predictions.scores is not None:

@@ -1,4 +1,4 @@
-"""Counts by class: how often a class was there, was hit, was predicted, and what was said instead."""
+"""Counts by class: images, hits, predictions, and confusions."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,27 +17,14 @@ __all__ = ["PerClass", "count_classes"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PerClass(Shown):
-    """For each class c that is in the set of a scored image, over those images; int64 arrays of shape (classes,).
+    """For each class c that is in the set of a scored image, over those images; int64 arrays of shape (classes,)."""
 
-    Parameters
-    ----------
-    class_ids
-        The classes, sorted.
-    images
-        Number of such images.
-    hits
-        Of those, images whose top-1 is in the image's set, whichever class it is.
-    predictions
-        Of those, images whose top-1 is c itself.
-    mistaken
-        int64, shape (2, mistakes): for each image and each c in its set, where the top-1 is outside the set, c and what
-        was predicted instead, -1 for what is no class.
-    """
-
-    class_ids: npt.NDArray[np.int64]
-    images: npt.NDArray[np.int64]
-    hits: npt.NDArray[np.int64]
-    predictions: npt.NDArray[np.int64]
+    class_ids: npt.NDArray[np.int64]  # The classes, sorted
+    images: npt.NDArray[np.int64]  # Number of such images
+    hits: npt.NDArray[np.int64]  # Of those, images whose top-1 is in the image's set, whichever class it is
+    predictions: npt.NDArray[np.int64]  # Of those, images whose top-1 is c itself
+    # int64, shape (2, mistakes): for each image and each c in its set, where the top-1 is outside the set, c and
+    # what was predicted instead, -1 for a prediction that is not a class
     mistaken: npt.NDArray[np.int64]
 
     @cached_property

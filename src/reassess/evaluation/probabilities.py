@@ -43,8 +43,6 @@ def class_probabilities(
 
     Outputs that are no class have no part in a softmax.
 
-    Examples
-    --------
     >>> predictions = Predictions.from_scores(np.array([[0.0, 7.0, 0.0], [0.0, -np.inf, 0.0], [5.0, np.inf, 1.0]]))
     >>> class_probabilities(predictions, np.array([1, 2]), np.array([0, 1]))
     array([0.5, 1. ])

@@ -13,7 +13,7 @@ from reassess.errors import DataError
 from reassess.evaluation.per_class import PerClass
 from reassess.numeric.arrays import ranks
 from reassess.numeric.proportion import Proportion
-from reassess.text import Shown
+from reassess.text import Shown, counted
 
 __all__ = [
     "NONE_SCORED",
@@ -22,7 +22,7 @@ __all__ = [
     "Mistakes",
     "Soft",
     "ceiling_in_words",
-    "left_out_in_words",
+    "not_scored_in_words",
     "ranked",
     "ranks_of",
 ]
@@ -70,16 +70,13 @@ class Soft:
 
 @dataclass(frozen=True)
 class Mistakes:
-    """Top-1 classes outside a non-empty set, by what is known of them, see `known_kinds`.
-
-    What experts say is None without experts.
-    """
+    """Top-1 classes outside a non-empty set, by kind, see `known_kinds`; kinds by experts are None without experts."""
 
     no_class: int
     expert_valid: int | None
-    expert_rejected: int | None
-    rejected: int
-    never_proposed: int
+    rejected_by_experts: int | None
+    asked_and_rejected: int
+    not_asked: int
     never_rated: int
 
     def __add__(self, other: "Mistakes") -> "Mistakes":
@@ -89,9 +86,9 @@ class Mistakes:
         return Mistakes(
             no_class=self.no_class + other.no_class,
             expert_valid=both(self.expert_valid, other.expert_valid),
-            expert_rejected=both(self.expert_rejected, other.expert_rejected),
-            rejected=self.rejected + other.rejected,
-            never_proposed=self.never_proposed + other.never_proposed,
+            rejected_by_experts=both(self.rejected_by_experts, other.rejected_by_experts),
+            asked_and_rejected=self.asked_and_rejected + other.asked_and_rejected,
+            not_asked=self.not_asked + other.not_asked,
             never_rated=self.never_rated + other.never_rated,
         )
 
@@ -103,12 +100,12 @@ class Evaluation(Shown):
     Parameters
     ----------
     images
-        Rows of the predictions: the scored ones, and `empty` (rated, no valid class), `unlabelled` (known, never
-        rated), `unknown` and `excluded` (on request) ones.
+        Rows of the predictions: the scored ones, and `empty` (rated, no valid class), `unlabelled` (known, but
+        unrated), `unknown` and `excluded` (on request) ones.
     scorable
-        Images of the label sets that have a valid class and were not excluded, whether or not the model was shown them.
+        Images of the label sets that have a valid class and are not excluded, with or without a prediction.
     real, original
-        Hits among the top k by re-assessed and by original labels, by k; `original` is None without original labels.
+        Hits among the top k by reassessed and by original labels, by k; `original` is None without original labels.
     original_scored
         Hits by original labels on the scored images alone.
     by_label_count
@@ -116,17 +113,17 @@ class Evaluation(Shown):
     per_class
         By class.
     soft, mistakes
-        From scores; None without.
+        From scores; None without scores.
     reasons
         Why a part is missing, by its name.
     detected
         How the predictions were read and joined.
     label_set
-        What the label sets are called.
+        Name of the label sets.
     unknown_classes
-        What was predicted by names that no class has.
+        Predictions with unknown class names.
     excluded
-        Rows of images that were left out on request.
+        Rows of excluded images.
     """
 
     images: int
@@ -207,7 +204,7 @@ class Evaluation(Shown):
         if self.recall_at_size is not None:
             rows.append(("recall at size", f"{self.recall_at_size:.4f}"))
         rows.append(("scored", f"{self.scored:,} of {self.scorable:,} images with labels"))
-        rows.append(("left out", left_out_in_words(self) or "nothing"))
+        rows.append(("not scored", not_scored_in_words(self) or "none"))
         if self.unknown_classes.predictions:
             rows.append(("unknown classes", str(self.unknown_classes)))
         return rows
@@ -222,11 +219,11 @@ class Evaluation(Shown):
             "recall_at_size": self.recall_at_size,
             "mistakes": None if self.mistakes is None else vars(self.mistakes),
         }
-        left_out = {"empty": self.empty, "unlabelled": self.unlabelled, "unknown": self.unknown}
+        not_scored = {"empty": self.empty, "unlabelled": self.unlabelled, "unknown": self.unknown}
         return {
             "images": self.images,
             "scored": self.scored,
-            "left_out": left_out | ({"excluded": self.excluded} if self.excluded else {}),
+            "not_scored": not_scored | ({"excluded": self.excluded} if self.excluded else {}),
             "scorable": self.scorable,
             "detected": self.detected,
             "unknown_classes": self.unknown_classes.to_json(),
@@ -263,26 +260,29 @@ def ranks_of(evaluations: Mapping[str, Evaluation]) -> dict[str, int]:
     return dict(zip(evaluations, ranks(accuracies).tolist(), strict=True))
 
 
-def left_out_in_words(evaluation: Evaluation) -> str:
-    """What was left out of an evaluation, in words; empty where nothing was."""
+def not_scored_in_words(evaluation: Evaluation) -> str:
+    """Say how many images are not scored, and why; and how many labelled images have no prediction."""
     parts = {
-        "with an empty label set": evaluation.empty,
-        "never rated": evaluation.unlabelled,
+        "empty label set": evaluation.empty,
+        "unrated": evaluation.unlabelled,
         "unknown": evaluation.unknown,
         "excluded": evaluation.excluded,
     }
-    left_out = [f"{count:,} {what}" for what, count in parts.items() if count]
+    reasons = {why: count for why, count in parts.items() if count}
+    words = []
+    if reasons:
+        each = next(iter(reasons)) if len(reasons) == 1 else ", ".join(f"{n:,} {why}" for why, n in reasons.items())
+        words.append(f"{counted(sum(reasons.values()), 'image')} not scored ({each})")
     if missing := evaluation.scorable - evaluation.scored:
-        left_out.append(f"{missing:,} of the {evaluation.scorable:,} labelled images have no prediction")
-    words = ", ".join(left_out)
-    return f"{words}, so that no image is left" if words and not evaluation.scored else words
+        words.append(f"{missing:,} of {counted(evaluation.scorable, 'labelled image')} without a prediction")
+    return "; ".join(words)
 
 
 def ceiling_in_words(evaluations: Iterable[Evaluation]) -> str:
-    """The highest soft accuracy that there can be, by each model's images; empty where none is known."""
+    """The ceiling of soft accuracy on each model's images; empty if it is unknown."""
     soft = [evaluation.soft for evaluation in evaluations if evaluation.soft is not None]
     ceilings = sorted({f"{part.ceiling:.4f}" for part in soft if part.ceiling is not None})
-    return f"the best that any model can reach is {' or '.join(ceilings)}" if ceilings else ""
+    return f"no model can exceed {' or '.join(ceilings)}" if ceilings else ""
 
 
 def _added(first: dict[int, Proportion], second: dict[int, Proportion]) -> dict[int, Proportion]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_instance, check_length
+from reassess.core.checks import check_length, check_type
 from reassess.core.image_names import image_keys, join
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError
@@ -29,28 +29,17 @@ NOT_SEEN = -1  # in place of the rank of an image that no batch has brought yet
 
 @dataclass(frozen=True, eq=False)
 class ImageIndex:
-    """Names of images, and where the valid classes of each are in label sets.
+    """Names of images, and where the valid classes of each are in label sets."""
 
-    Parameters
-    ----------
-    images
-        Names of the images.
-    labels
-        The label sets.
-    rows
-        int64, shape (images,): position of each image in the label sets, -1 for one that was never rated.
-    numbered
-        Whether an image may also be named by its position in `images`.
-    """
-
-    images: tuple[str, ...]
-    labels: LabelSets
+    images: tuple[str, ...]  # Names of the images
+    labels: LabelSets  # The label sets
+    # int64, shape (images,): position of each image in the label sets, -1 for one that is unrated
     rows: npt.NDArray[np.int64]
-    numbered: bool
+    numbered: bool  # Whether an image may also be named by its position in `images`
 
     @classmethod
     def of(cls, labels: LabelSets, images: Sequence[str] | None = None, *, ignore_unknown: bool = False) -> ImageIndex:
-        """The images of label sets, or those of a data set, joined with the label sets by name."""
+        """The images of label sets, or those of a dataset, joined with the label sets by name."""
         if images is None:
             return cls(images=labels.images, labels=labels, rows=np.arange(len(labels)), numbered=False)
         images = tuple(images)
@@ -61,7 +50,7 @@ class ImageIndex:
 
     @cached_property
     def sizes(self) -> npt.NDArray[np.int64]:
-        """Number of valid classes of each image, 0 also for one that was never rated; int64, shape (images,)."""
+        """Number of valid classes of each image, 0 also for one that is unrated; int64, shape (images,)."""
         return self._ends - self._starts
 
     def positions(self, target: Any) -> npt.NDArray[np.int64]:
@@ -83,7 +72,7 @@ class ImageIndex:
             raise DataError(
                 "no-image-names",
                 "images are numbered, and no list gives their names",
-                fix="give the names of the data set's images, in its order: images=dataset.images",
+                fix="give the names of the dataset's images, in its order: images=dataset.images",
             )
         positions = numbers.astype(np.int64)
         is_bad = positions.view(np.uint64) >= len(self.images)  # where what is below 0 is above every number
@@ -169,7 +158,7 @@ class RealAccuracy:
     """ReaL accuracy over batches, of scores and what they are judged by.
 
     Without `labels`, every batch brings the valid classes of its images: multi-hot, or ids padded with -1. With
-    `labels`, it brings the names of its images, or, where `images` lists the names of a data set, their numbers in it;
+    `labels`, it brings the names of its images, or, where `images` lists the names of a dataset, their numbers in it;
     an image then counts once however often it comes, as a hit only if it was one every time.
 
     Parameters
@@ -179,7 +168,7 @@ class RealAccuracy:
     labels
         The valid classes of each image.
     images
-        Names of a data set's images in its order, joined with the labels by name.
+        Names of a dataset's images in its order, joined with the labels by name.
     ignore_unknown
         Leave out images that the labels do not know, instead of raising.
 
@@ -264,7 +253,7 @@ class RealAccuracy:
 def index_images(labels: LabelSets | None, images: Sequence[str] | None, *, ignore_unknown: bool) -> ImageIndex | None:
     """The images that `RealAccuracy` joins by name; None where every batch brings its valid classes."""
     if labels is not None:
-        check_instance(labels, LabelSets, what="label sets", fix="labels=reassess.load_labels(...)")
+        check_type(LabelSets, labels, what="label sets", fix="labels=read_labels(FILE)")
         return ImageIndex.of(labels, images, ignore_unknown=ignore_unknown)
     if images is not None:
         raise DataError("no-labels", "images were given without labels", fix="labels=reassess.load_labels()")

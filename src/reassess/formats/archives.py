@@ -2,6 +2,7 @@
 
 import lzma
 import math
+import os
 import struct
 import tokenize
 import warnings
@@ -15,23 +16,23 @@ from typing import IO, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_unique
+from reassess.core.checks import check_known, check_unique
 from reassess.errors import DataError
 from reassess.formats.files import check_input, other_suffix
 
 __all__ = [
     "BROKEN_ZIP",
-    "MAX_BYTES",
     "Archive",
     "check_declared",
-    "declares_more",
+    "check_size",
+    "max_bytes",
     "open_archive",
     "read_header",
     "read_npy",
     "write_npz",
 ]
 
-MAX_BYTES = 8 << 30
+_LIMIT = "REASSESS_MAX_BYTES"
 
 _BLOCK = 1 << 24
 _LOCAL_HEAD, _LENGTHS_AT = 30, 26  # bytes of a member's own head in a zip file; where in it the lengths of the rest are
@@ -146,32 +147,41 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
 
 
 @contextmanager
-def open_archive(path: Path, *, max_bytes: int = MAX_BYTES) -> Iterator[Archive]:
+def open_archive(path: Path) -> Iterator[Archive]:
     """The arrays of an npz file."""
     check_input(path)
     _refuse_pickle(path)
     with _opened(path) as file:
-        check_declared(path, file, max_bytes)
+        check_declared(path, file)
         yield Archive(path, file)
 
 
-def check_declared(path: Path, file: zipfile.ZipFile, max_bytes: int) -> None:
-    """Refuse an archive that declares more than `max_bytes` once inflated."""
-    declared = sum(info.file_size for info in file.infolist())
-    if declared > max_bytes:
-        raise declares_more(path, "archive", declared, max_bytes)
+def check_declared(path: Path, file: zipfile.ZipFile) -> None:
+    """Raise `DataError` if an archive declares more than the limit once inflated."""
+    check_size(path, "archive", sum(info.file_size for info in file.infolist()))
 
 
-def declares_more(path: Path, thing: str, declared: int, max_bytes: int) -> DataError:
-    """The error for what declares more bytes than are allowed."""
-    return DataError(
-        "too-large",
-        f"{thing} is too large",
-        where=path,
-        allowed=f"{max_bytes:,} bytes",
-        found=f"{declared:,} bytes",
-        fix=f"if you trust the file, pass max_bytes={declared}",
-    )
+def check_size(path: Path, thing: str, declared: int, allowed: int | None = None) -> None:
+    """Raise `DataError` if a part of a file declares more bytes than are allowed, by default by REASSESS_MAX_BYTES."""
+    allowed = max_bytes() if allowed is None else allowed
+    if declared > allowed:
+        raise DataError(
+            "too-large",
+            f"{thing} is too large",
+            where=path,
+            allowed=f"{allowed:,} bytes",
+            found=f"{declared:,} bytes",
+            fix=f"if you trust the file: {_LIMIT}={declared}",
+        )
+
+
+def max_bytes() -> int:
+    """The size of the largest archive, unpacked: REASSESS_MAX_BYTES, or 8 GiB."""
+    text = os.environ.get(_LIMIT, "").strip()
+    if not text:
+        return 8 << 30
+    check_known([text], [text] if text.isdecimal() and int(text) else [], thing=f"value of {_LIMIT}")
+    return int(text)
 
 
 def _opened(path: Path) -> zipfile.ZipFile:

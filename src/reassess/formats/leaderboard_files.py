@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reassess.core.checks import check_range, first_repeat
-from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.core.leaderboard import Leaderboard, LeaderboardRow
 from reassess.errors import DataError, Fix, at
 from reassess.formats.files import as_path, suffix_of
 from reassess.formats.json_files import read_json
@@ -51,7 +51,7 @@ def read_leaderboard(*paths: str | Path, family: re.Pattern[str] = Leaderboard.f
 
     Returns
     -------
-    Leaderboard; its `left_out` counts the rows that only one of two joined tables has. Its label set is that of the
+    Leaderboard; its `rows_dropped` counts the rows that only one of two joined tables has. Its label set is that of the
     documents; ReaL where there are none, or tables of timm's.
 
     Raises
@@ -73,11 +73,11 @@ def read_leaderboard(*paths: str | Path, family: re.Pattern[str] = Leaderboard.f
     tables = [_Table(path, read_table(path, text=("model",))) for path in files if kinds[path] != ".json"]
     entries = [entry for table in tables if table.is_whole for entry in table.entries()]
     halves = [table for table in tables if not table.is_whole]
-    joined, left_out = _joined(halves) if halves else ([], {})
+    joined, rows_dropped = _joined(halves) if halves else ([], {})
     evaluated, label_set = read_entries([path for path in files if kinds[path] == ".json"])
     label_set = Leaderboard.label_set if halves or label_set is None else label_set
     with at(some(files)):
-        return Leaderboard((*entries, *joined, *evaluated), left_out, family, label_set)
+        return Leaderboard((*entries, *joined, *evaluated), rows_dropped, family, label_set)
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class _Table:
     @cached_property
     def keys(self) -> list[_Key]:
         """Model and image size of each row."""
-        models = self.table[column(self.path, self.table, "model", thing="the model")]
+        models = self.table[column(self.path, self.table, "model")]
         refuse_missing(self.path, models)
         sizes = self.table["img_size"] if "img_size" in self.table.columns else None
         known = [None] * len(models) if sizes is None else integers(self.path, sizes).to_list()
@@ -117,16 +117,11 @@ class _Table:
         thousands = text.str.contains(_THOUSANDS).fill_null(value=False)  # else a comma may be that of 25,6
         return numbers(self.path, text.str.replace_all(",", "").zip_with(thousands, text).fill_null("nan")).to_list()
 
-    def percent(self, name: str, thing: str) -> list[float]:
+    def percent(self, heading: str) -> list[float]:
         """The accuracies of a column."""
-        heading = column(self.path, self.table, name, thing=thing)
-        values = numbers(self.path, self.table[heading])
+        values = numbers(self.path, self.table[column(self.path, self.table, heading)])
         check_range(
-            values.to_numpy(),
-            0,
-            100,
-            what="accuracy in percent",
-            where=lambda row: place(self.path, row, heading),
+            values.to_numpy(), 0, 100, what="accuracy in percent", where=lambda row: place(self.path, row, heading)
         )
         if max(values) <= 1:
             raise DataError(
@@ -139,19 +134,15 @@ class _Table:
             )
         return values.to_list()
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[LeaderboardRow]:
         """The rows of a table of both accuracies."""
-        original = self.percent("original", "original accuracy")
-        real = self.percent("real", "ReaL accuracy")
+        original = self.percent("original")
+        real = self.percent("real")
         parameters = self.parameters
         with at(self.path):
             for (model, size), row in self.rows.items():
-                yield Entry(
-                    model=model,
-                    original=original[row],
-                    real=real[row],
-                    image_size=size,
-                    parameters=parameters[row],
+                yield LeaderboardRow(
+                    model=model, original=original[row], real=real[row], image_size=size, parameters=parameters[row]
                 )
 
     @cached_property
@@ -168,7 +159,7 @@ class _Table:
         return {key: row for row, key in enumerate(self.keys)}
 
 
-def _joined(halves: Sequence[_Table]) -> tuple[list[Entry], dict[str, int]]:
+def _joined(halves: Sequence[_Table]) -> tuple[list[LeaderboardRow], dict[str, int]]:
     """The rows of a table of original accuracy and one of ReaL accuracy; how many only one of them has."""
     original, real = _pair(halves)
     both = [key for key in original.rows if key in real.rows]
@@ -180,13 +171,13 @@ def _joined(halves: Sequence[_Table]) -> tuple[list[Entry], dict[str, int]]:
             found=f"{_in_words(original.keys[0])} and {_in_words(real.keys[0])}",
             fix="take both from one release",
         )
-    accuracies, real_accuracies = original.percent("top1", "accuracy"), real.percent("top1", "accuracy")
+    accuracies, real_accuracies = original.percent("top1"), real.percent("top1")
     parameters, differences = original.parameters, real.known("top1_diff")
     entries = []
     for key in both:
         row, real_row = original.rows[key], real.rows[key]
         with at(original.path):
-            entry = Entry(
+            entry = LeaderboardRow(
                 model=key[0],
                 original=accuracies[row],
                 real=real_accuracies[real_row],
@@ -215,7 +206,7 @@ def _pair(halves: Sequence[_Table]) -> tuple[_Table, _Table]:
     return original[0], real[0]
 
 
-def _check_difference(path: Path, row: int, entry: Entry, stated: float) -> None:
+def _check_difference(path: Path, row: int, entry: LeaderboardRow, stated: float) -> None:
     """Refuse tables that are not of one release, by the difference of accuracies that one of them states."""
     if abs(entry.real - entry.original - stated) > _ROUNDING:
         raise DataError(
@@ -236,9 +227,9 @@ _SCHEMA = "reassess/evaluate"
 _VERSION = 1
 
 
-def read_entries(paths: Sequence[Path]) -> tuple[list[Entry], str | None]:
+def read_entries(paths: Sequence[Path]) -> tuple[list[LeaderboardRow], str | None]:
     """The evaluations of some documents, models named after their files; and their label set."""
-    entries: list[Entry] = []
+    entries: list[LeaderboardRow] = []
     first: _Evaluation | None = None
     for path in paths:
         with at(path):
@@ -246,7 +237,7 @@ def read_entries(paths: Sequence[Path]) -> tuple[list[Entry], str | None]:
                 first = first or one
                 _refuse_others(first, one)
                 accuracies = 100 * one.original.hits / one.original.n, 100 * one.real.hits / one.real.n
-                entries.append(Entry(one.model, *accuracies))
+                entries.append(LeaderboardRow(one.model, *accuracies))
     return entries, None if first is None else first.label_set
 
 

@@ -10,7 +10,7 @@ from reassess.core.checks import check_shape
 from reassess.core.items import Id, normal_id
 from reassess.core.rater_model import RaterModel
 from reassess.errors import at
-from reassess.formats.archives import MAX_BYTES, Archive, open_archive, write_npz
+from reassess.formats.archives import Archive, open_archive, write_npz
 from reassess.formats.files import as_path, suffix_of, writing
 
 __all__ = ["read_rater_model", "write_rater_model"]
@@ -19,25 +19,11 @@ _IDS = ("raters", "truths", "answers")
 _NUMBERS = {"matrices": ("raters", "truths", "answers"), "fallback": ("truths", "answers"), "prior": ("truths",)}
 
 
-def read_rater_model(path: str | Path, *, max_bytes: int = MAX_BYTES) -> RaterModel:
-    """The rater model of an npz file.
-
-    Parameters
-    ----------
-    path
-        npz with the arrays ``raters``, ``truths``, ``answers``: ids as numbers or text; ``matrices``, ``fallback``,
-        ``prior``: floats, see `RaterModel`.
-    max_bytes
-        An archive that declares more is refused.
-
-    Raises
-    ------
-    DataError
-        The file does not hold a rater model; the message says where.
-    """
+def read_rater_model(path: str | Path) -> RaterModel:
+    """Read a rater model from an npz file, with the arrays of `RaterModel`."""
     path = as_path(path)
     suffix_of(path, (".npz",), "a rater model")
-    with open_archive(path, max_bytes=max_bytes) as archive:
+    with open_archive(path) as archive:
         raters, truths, answers = (_ids(archive, name) for name in _IDS)
         matrices, fallback, prior = (_numbers(archive, name) for name in _NUMBERS)
     with at(path):

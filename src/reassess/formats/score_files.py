@@ -1,40 +1,30 @@
 """Scores of (image, class) questions as files."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_range, check_shape
-from reassess.core.classes import Classes, check_classes
-from reassess.core.kinds import check_kind
-from reassess.core.scores import Scores
+from reassess.core.checks import check_range, check_shape, check_type
+from reassess.core.classes import Classes
+from reassess.core.questions import Questions
+from reassess.core.scores import UNKNOWN_METHOD, Scores
 from reassess.errors import at
-from reassess.formats.archives import MAX_BYTES, open_archive, write_npz
+from reassess.formats.archives import open_archive, write_npz
 from reassess.formats.files import as_path, suffix_of, writing
-from reassess.formats.question_columns import (
-    columns_of_questions,
-    info_of_questions,
-    questions_of_info,
-    questions_of_table,
-)
-from reassess.formats.tables import (
-    TABLE_SUFFIXES,
-    column,
-    integers,
-    numbers,
-    place,
-    read_table,
-    refuse_missing,
-    write_table,
-)
+from reassess.formats.question_columns import columns_of_questions, info_of_questions, questions_of_info
+from reassess.formats.table_codec import ClassId, Share, TableFormat, Text, Whole, read_cells, write_noun
+from reassess.formats.tables import TABLE_SUFFIXES, column, parquet_metadata, read_table
 
 __all__ = ["read_scores", "write_scores"]
 
-_PROBABILITY, _GOLDEN = "probability", "golden"
+_PROBABILITY, _GOLDEN, _METHOD = "probability", "golden", "method"
 
 
-def read_scores(path: str | Path, *, classes: Classes | None = None, max_bytes: int = MAX_BYTES) -> Scores:
+def read_scores(path: str | Path, *, classes: Classes | None = None) -> Scores:
     """Scores of a file.
 
     Parameters
@@ -43,12 +33,11 @@ def read_scores(path: str | Path, *, classes: Classes | None = None, max_bytes: 
         npz with the arrays ``tensor`` (or ``scores``), float, shape (questions,), and ``info``, text, shape
         (questions, 2): image name and class. Or a table with the columns image, class and score. Classes are ids,
         or wnids or names. An array or column called ``probability`` instead holds scores that are `exclusive`. One more
-        called ``golden`` holds 1 where experts' answers made the scores, and 0 elsewhere.
+        called ``golden`` holds 1 where experts' answers made the scores, and 0 elsewhere. The text ``method``, an array
+        or the metadata of Parquet, says how they were made.
     classes
         The classes of the benchmark, in which wnids and names are looked up; without, they are those that the file
         names, in sorted order.
-    max_bytes
-        An archive that declares more is refused.
 
     Raises
     ------
@@ -56,10 +45,10 @@ def read_scores(path: str | Path, *, classes: Classes | None = None, max_bytes: 
         The file does not hold scores; the message says where.
     """
     path = as_path(path)
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     suffix = suffix_of(path, (".npz", *TABLE_SUFFIXES), "scores")
     with at(path):
-        return _read_npz(path, classes, max_bytes) if suffix == ".npz" else _read_table(path, classes)
+        return _read_npz(path, classes) if suffix == ".npz" else _read_table(path, classes)
 
 
 def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> None:
@@ -71,7 +60,8 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
         npz with the arrays ``tensor``, float64, shape (questions,), and ``info``, text, shape (questions, 2): image
         name and class. CSV, TSV, JSON lines or Parquet: columns image, class and score. Classes are ids, or names
         where they were read by name. As for `read_scores`, ``probability`` takes the place of ``tensor`` and score
-        where scores are exclusive, and ``golden`` is there where it is known.
+        where scores are exclusive, and ``golden`` is there where it is known. So
+        is ``method``, except in CSV, TSV and JSON lines, which have no place for it.
     scores
         What to write; the file holds the same numbers to the last bit.
     force
@@ -95,17 +85,17 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
     array([0.9, 0.2])
     """
     path = as_path(path)
-    check_kind(Scores, scores)
+    check_type(Scores, scores)
     if path.suffix.lower() == ".npz":
         with writing(path, force=force) as temporary:
             name = _PROBABILITY if scores.exclusive else "tensor"
-            write_npz(temporary, {name: scores.values, "info": info_of_questions(scores.questions), **_golden(scores)})
+            arrays = {name: scores.values, "info": info_of_questions(scores.questions), **_golden(scores)}
+            if scores.method != UNKNOWN_METHOD:
+                arrays[_METHOD] = np.array(scores.method)
+            write_npz(temporary, arrays)
         return
-    import polars as pl
-
-    name = _PROBABILITY if scores.exclusive else "score"
-    table = pl.DataFrame({**columns_of_questions(scores.questions), name: scores.values, **_golden(scores)})
-    write_table(path, table, force=force)
+    metadata = {} if scores.method == UNKNOWN_METHOD else {_METHOD: scores.method}
+    write_noun(_TABLES[scores.exclusive], path, scores, force=force, metadata=metadata)
 
 
 def _golden(scores: Scores) -> dict[str, npt.NDArray[np.uint8]]:
@@ -113,12 +103,13 @@ def _golden(scores: Scores) -> dict[str, npt.NDArray[np.uint8]]:
     return {} if scores.golden is None else {_GOLDEN: scores.golden.astype(np.uint8)}
 
 
-def _read_npz(path: Path, classes: Classes | None, max_bytes: int) -> Scores:
-    with open_archive(path, max_bytes=max_bytes) as archive:
+def _read_npz(path: Path, classes: Classes | None) -> Scores:
+    with open_archive(path) as archive:
         name = archive.name_of("tensor", "scores", _PROBABILITY)
         values = archive[name]
         questions = questions_of_info(archive.first_of("info"), path, classes)
         golden = archive.get(_GOLDEN)
+        method = archive.get(_METHOD)
     votes = "a tensor of shape (raters, questions, answers) holds votes: aggregate them first"
     check_shape(
         values,
@@ -131,29 +122,53 @@ def _read_npz(path: Path, classes: Classes | None, max_bytes: int) -> Scores:
     if golden is not None:
         check_shape(golden, ("questions",), what="what is golden", kind="integers", where=f"{path}, array {_GOLDEN}")
         check_range(golden, 0, 1, what="golden", where=f"{path}, array {_GOLDEN}, row {{}}".format)
+    if method is not None:
+        check_shape(method, (), what="the method", kind="text", where=f"{path}, array {_METHOD}")
     return Scores(
         questions=questions,
         values=values.astype(np.float64, copy=False),
         exclusive=name == _PROBABILITY,
         golden=None if golden is None else golden.astype(bool),
+        method=UNKNOWN_METHOD if method is None else str(method),
     )
+
+
+def _values(scores: Scores) -> Mapping[str, Any]:
+    columns = columns_of_questions(scores.questions)
+    classes = (scores.questions.class_ids, scores.questions.classes)
+    return {"image": columns["image"], "class": classes, _heading(scores.exclusive): scores.values, **_golden(scores)}
+
+
+def _scores_of(cells: Mapping[str, Any]) -> Scores:
+    exclusive, golden = _PROBABILITY in cells, cells.get(_GOLDEN)
+    return Scores(
+        questions=Questions.from_columns(cells["image"].to_list(), *cells["class"]),
+        values=cells[_heading(exclusive)],
+        exclusive=exclusive,
+        golden=None if golden is None else golden.astype(bool),
+    )
+
+
+def _heading(exclusive: bool) -> str:
+    return _PROBABILITY if exclusive else "score"
+
+
+# Of scores, and of those that are exclusive.
+_TABLES = tuple(
+    TableFormat(
+        Scores,
+        "scores",
+        columns=(Text("image"), ClassId("class"), Share(_heading(exclusive)), Whole(_GOLDEN, most=1, needed=False)),
+        values=_values,
+        make=_scores_of,
+    )
+    for exclusive in (False, True)
+)
 
 
 def _read_table(path: Path, classes: Classes | None) -> Scores:
     table = read_table(path, text=("image",))
-    questions = questions_of_table(path, table, classes)
-    name = column(path, table, "score", _PROBABILITY, thing="the score")
-    golden = None
-    if _GOLDEN in table.columns:
-        column_of_golden = integers(path, table[_GOLDEN])
-        refuse_missing(path, column_of_golden)
-        golden = column_of_golden.to_numpy()
-        check_range(golden, 0, 1, what="golden", where=lambda row: place(path, row, _GOLDEN))
-    values = numbers(path, table[name]).to_numpy().astype(np.float64)
-    check_range(values, 0, 1, what=name, where=lambda row: place(path, row, name))
-    return Scores(
-        questions=questions,
-        values=values,
-        exclusive=name == _PROBABILITY,
-        golden=None if golden is None else golden.astype(bool),
-    )
+    exclusive = column(path, table, _heading(False), _heading(True)) == _PROBABILITY
+    scores = read_cells(_TABLES[exclusive], path, table, classes)
+    metadata = parquet_metadata(path) if path.suffix.lower() == ".parquet" else {}
+    return replace(scores, method=metadata.get(_METHOD, UNKNOWN_METHOD))

@@ -5,15 +5,18 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from reassess.core.checks import check_text
 from reassess.errors import DataError
-from reassess.formats.archives import MAX_BYTES
+from reassess.formats.archives import max_bytes
 from reassess.formats.files import check_input, not_utf8, other_suffix, suffix_of, writing
 from reassess.formats.json_files import each_once
 from reassess.formats.parquet_pages import bad_page
@@ -26,10 +29,12 @@ if TYPE_CHECKING:
 __all__ = [
     "TABLE_SUFFIXES",
     "as_text",
+    "coded",
     "column",
     "floats",
     "integers",
     "numbers",
+    "parquet_metadata",
     "place",
     "read_json_lines",
     "read_table",
@@ -127,12 +132,12 @@ def _read_parquet(path: Path) -> "pl.DataFrame":
         )
     lazy = pl.scan_parquet(path, glob=False)
     schema, rows = lazy.collect_schema(), lazy.select(pl.len()).collect().item()
-    if rows * sum(_NUMBER_BYTES if dtype.is_numeric() else _TEXT_BYTES for dtype in schema.dtypes()) > MAX_BYTES:
+    if rows * sum(_NUMBER_BYTES if dtype.is_numeric() else _TEXT_BYTES for dtype in schema.dtypes()) > max_bytes():
         raise DataError(
             "too-large",
             "table is too large",
             where=path,
-            allowed=f"up to {MAX_BYTES:,} bytes, with {_NUMBER_BYTES} for a number and {_TEXT_BYTES} for a text",
+            allowed=f"up to {max_bytes():,} bytes, with {_NUMBER_BYTES} for a number and {_TEXT_BYTES} for a text",
             found=f"{rows:,} rows of {len(schema):,} columns",
             fix="split it, or leave columns out",
         )
@@ -179,15 +184,17 @@ def _json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     return ((number, line) for number, line in enumerate(_without_mark(path).splitlines(), 1) if line.strip())
 
 
-def write_table(path: Path, table: "pl.DataFrame", *, force: bool = False) -> None:
-    """Write a table to CSV, TSV, JSON lines or Parquet, by suffix."""
+def write_table(
+    path: Path, table: "pl.DataFrame", *, force: bool = False, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write a table to CSV, TSV, JSON lines or Parquet, by suffix; Parquet alone has a place for metadata."""
     import polars as pl
 
     writers: dict[str, Callable[[Path], object]] = {
         ".csv": table.write_csv,
         ".tsv": lambda to: table.write_csv(to, separator="\t"),
         ".jsonl": table.write_ndjson,
-        ".parquet": table.write_parquet,
+        ".parquet": lambda to: table.write_parquet(to, metadata=dict(metadata) if metadata else None),
     }
     write = writers[suffix_of(path, writers, "a table")]
     refuse_fork()
@@ -196,6 +203,13 @@ def write_table(path: Path, table: "pl.DataFrame", *, force: bool = False) -> No
             write(temporary)
         except pl.exceptions.PolarsError as error:  # as which it also tells of a disk without room
             raise OSError(str(error).splitlines()[0]) from error
+
+
+def parquet_metadata(path: Path) -> dict[str, str]:
+    """The metadata of a Parquet file."""
+    import polars as pl
+
+    return pl.read_parquet_metadata(path)
 
 
 def place(path: Path, row: int, heading: str | None = None) -> str:
@@ -210,16 +224,16 @@ def place(path: Path, row: int, heading: str | None = None) -> str:
     return f"{path}, {where}" + ("" if heading is None else f", column {heading}")
 
 
-def column(path: Path, table: "pl.DataFrame", *names: str, thing: str) -> str:
-    """The first of some headings that the table has."""
+def column(path: Path, table: "pl.DataFrame", *names: str) -> str:
+    """Return the first of some headings that the table has."""
     for name in names:
         if name in table.columns:
             return name
     raise DataError(
         "missing-column",
-        f"column with {thing} is missing",
+        f"column {names[0]!r} is missing",
         where=path,
-        allowed=" or ".join(names),
+        allowed=" or ".join(names) if len(names) > 1 else None,
         found=", ".join(table.columns[:12]),
         fix="rename the column, or add it",
     )
@@ -233,7 +247,7 @@ def refuse_missing(path: Path, series: "pl.Series", *, per_row: int = 1, needed:
             "missing-value",
             "value is missing",
             where=place(path, (is_missing.arg_max() or 0) // per_row, series.name),
-            fix="fill it in, or leave the row out",
+            fix="fill it in, or delete the row",
         )
 
 
@@ -307,3 +321,12 @@ def as_text(path: Path, series: "pl.Series") -> "pl.Series":
         found=str(series.dtype),
         fix="write it as text",
     ) from cause
+
+
+def coded(series: "pl.Series") -> tuple[list[Any], npt.NDArray[np.int64]]:
+    """Return the different values of a column, in the order in which they first come, and each row's position there."""
+    import polars as pl
+
+    unique = series.unique(maintain_order=True)
+    codes = series.replace_strict(unique, pl.int_range(len(unique), eager=True), return_dtype=pl.Int64)
+    return unique.to_list(), codes.to_numpy()

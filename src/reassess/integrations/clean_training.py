@@ -1,4 +1,4 @@
-"""The training images that are worth keeping, as a subset of a torchvision data set."""
+"""The training images that are worth keeping, as a subset of a torchvision dataset."""
 
 import os
 from collections.abc import Iterable
@@ -15,32 +15,32 @@ __all__ = ["CleanTraining"]
 
 
 class CleanTraining(SelectedImages):
-    """The images of a data set whose file names are on a list, in the data set's order.
+    """The images of a dataset whose file names are on a list, in the dataset's order.
 
     Parameters
     ----------
     dataset
-        A data set with the paths of its images in ``samples``, such as torchvision's ImageFolder and ImageNet; or with
+        A dataset with the paths of its images in ``samples``, such as torchvision's ImageFolder and ImageNet; or with
         ``filenames()``, such as timm's.
     files
         File names or paths, such as ``n01440764_10026.JPEG``; or a text file of them, one a line, or the name of a
         known source.
     match
         Which part of a name identifies an image: ``stem``, the file name without its extension, as ImageNet's names are
-        of their own kind; ``name``, the file name; or ``path``, the path below the data set's folder, as in lists of
+        of their own kind; ``name``, the file name; or ``path``, the path below the dataset's folder, as in lists of
         ``reassess clean`` whose images have one file name in several class folders.
 
     Attributes
     ----------
     samples, targets, classes, class_to_idx
-        As those of the data set, of the kept images.
+        As those of the dataset, of the kept images.
     missing
-        Number of names on the list that the data set does not hold.
+        Number of names on the list that the dataset does not hold.
 
     Raises
     ------
     DataError
-        The data set does not say which files its images are; no image is on the list; or two images have a
+        The dataset does not say which files its images are; no image is on the list; or two images have a
         name that is.
     SourceError
         No place has the list.
@@ -48,7 +48,7 @@ class CleanTraining(SelectedImages):
     Warns
     -----
     ReassessWarning
-        The data set does not hold all images on the list.
+        The dataset does not hold all images on the list.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""ReaL labels as a column of a Hugging Face data set, joined by file name."""
+"""ReaL labels as a column of a Hugging Face dataset, joined by file name."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -33,7 +33,7 @@ def with_real_labels(
     feature: str = "real_label",
     ignore_unknown: bool = False,
 ) -> _DatasetT:
-    """The same data set with the valid classes of each image, found by its file name.
+    """The same dataset with the valid classes of each image, found by its file name.
 
     Parameters
     ----------
@@ -47,17 +47,17 @@ def with_real_labels(
         The column to add: a list of int64, the class ids of each image, ascending; empty for an image that was rated
         and has no valid class.
     ignore_unknown
-        Give an image that was never rated None instead of stopping.
+        Give an image that is unrated None instead of stopping.
 
     Returns
     -------
-    A data set of the same kind with one more column.
+    A dataset of the same kind with one more column.
 
     Raises
     ------
     DataError
         This is a dict of splits; the column is not there, or holds no file names; there is a column of the new name
-        already; images were never rated. What is wrong with a streamed image is raised in iteration.
+        already; images are unrated. What is wrong with a streamed image is raised in iteration.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def with_real_labels(
 
 
 def file_names(dataset: datasets.Dataset, column: str) -> Sequence[str | None]:
-    """The names alone: where images are stored in the data set, nothing but their paths is read."""
+    """The names alone: where images are stored in the dataset, nothing but their paths is read."""
     names = dataset.with_format(None).select_columns(column)
     if isinstance(dataset.features[column], datasets.Image):
         names, column = names.cast_column(column, datasets.Image(decode=False)).flatten(), f"{column}.path"
@@ -87,7 +87,7 @@ def file_names(dataset: datasets.Dataset, column: str) -> Sequence[str | None]:
 def mapped(
     dataset: datasets.IterableDataset, image: str, added: Mapping[str, Any], change: Callable[..., Any], **options: Any
 ) -> datasets.IterableDataset:
-    """A streamed data set whose Arrow tables are changed by a function; in them images keep their names.
+    """A streamed dataset whose Arrow tables are changed by a function; in them images keep their names.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def _with_column(
 
 
 def _find(labels: LabelSets, names: Sequence[str | None], column: str, ignore_unknown: bool) -> pyarrow.Array:
-    """The classes of each image, a list each; null for an image that was never rated."""
+    """The classes of each image, a list each; null for an image that is unrated."""
     images = whole_names(names, column)
     rows = labels.find(images)
     unknown = rows < 0
@@ -157,14 +157,14 @@ def whole_names(names: Sequence[str | None], column: str) -> tuple[str, ...]:
 
 
 def check_columns(dataset: object, image: str, feature: str | None) -> None:
-    """Raise `DataError` unless this is one data set with a column of images or file names, and none of a new name."""
+    """Raise `DataError` unless this is one dataset with a column of images or file names, and none of a new name."""
     if not isinstance(dataset, datasets.Dataset | datasets.IterableDataset):
         raise DataError(
             "wrong-type",
             "not a single dataset",
             allowed="a Dataset or an IterableDataset",
             found=f"{type(dataset).__name__}" + (f" of {some(list(dataset))}" if isinstance(dataset, dict) else ""),
-            fix="give one split; the training images of ImageNet have no re-assessed labels",
+            fix="give one split; the training images of ImageNet have no reassessed labels",
         )
     if dataset.features is None:
         raise DataError(

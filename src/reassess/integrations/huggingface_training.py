@@ -1,4 +1,4 @@
-"""Some images of a Hugging Face data set, chosen by name; other classes, and targets for a loss, by name too."""
+"""Some images of a Hugging Face dataset, chosen by name; other classes, and targets for a loss, by name too."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -7,7 +7,7 @@ import numpy as np
 
 from reassess.core.checks import check_range, check_type
 from reassess.core.image_names import Match
-from reassess.core.image_selection import ImageSelection, tell_missing, tell_unknown
+from reassess.core.image_selection import ImageSelection, warn_missing, warn_unexpected
 from reassess.core.training_targets import TrainingTargets, check_size
 from reassess.errors import DataError, MissingPackageError
 from reassess.text import some
@@ -18,7 +18,7 @@ try:
 
     from reassess.integrations.huggingface import check_columns, file_names, mapped, whole_names
 except ImportError as error:
-    raise MissingPackageError("datasets", extra="huggingface", purpose="images of a data set") from error
+    raise MissingPackageError("datasets", extra="huggingface", purpose="images of a dataset") from error
 
 __all__ = ["relabel_images", "select_images", "with_targets"]
 
@@ -34,7 +34,7 @@ def select_images(
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> _DatasetT:
-    """The images of a data set that a selection names.
+    """The images of a dataset that a selection names.
 
     Parameters
     ----------
@@ -52,13 +52,13 @@ def select_images(
     Raises
     ------
     DataError
-        The data set does not say which files its images are; no wanted image is there; two images have the name of one;
+        The dataset does not say which files its images are; no wanted image is there; two images have the name of one;
         images are not known to the selection. What is wrong with a streamed image is raised in iteration.
 
     Warns
     -----
     ReassessWarning
-        The data set lacks wanted images, or images are left out that are not known; not of a streamed one.
+        The dataset lacks wanted images, or images are left out that are not known; not of a streamed one.
 
     Examples
     --------
@@ -68,13 +68,13 @@ def select_images(
     >>> select_images(dataset, folds.held_out(0), image="file")["file"][:]
     ['c.png', 'a.png']
     """
-    check_type(selection, ImageSelection, what="the selection", fix="read_clean_list(FILE) or ImageSelection(images)")
+    check_type(ImageSelection, selection, what="selection", fix="read_clean_list(FILE) or ImageSelection(images)")
     check_columns(dataset, image, None)
     if isinstance(dataset, datasets.Dataset):
         names = whole_names(file_names(dataset, image), image)
         rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
-        tell_missing(names, selection, match, depth=2)
-        tell_unknown(names, selection, match, depth=2)
+        warn_missing(names, selection, match, depth=2)
+        warn_unexpected(names, selection, match, depth=2)
         return dataset.select(rows)
     options = {"selection": selection, "match": match, "ignore_unknown": ignore_unknown}
     return mapped(dataset, image, {}, _selected, **options)
@@ -100,7 +100,7 @@ def relabel_images(
     label: str = "label",
     match: Match = "path",
 ) -> _DatasetT:
-    """The same data set, in which some images, by name, have another class than before.
+    """The same dataset, in which some images, by name, have another class than before.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def relabel_images(
     Raises
     ------
     DataError
-        As for `select_images`; the column is not there; or a class is none of the data set.
+        As for `select_images`; the column is not there; or a class is none of the dataset.
 
     Examples
     --------
@@ -125,14 +125,14 @@ def relabel_images(
     check_columns(dataset, image, None)
     if label not in dataset.features:
         raise DataError("missing-column", f"dataset has no column {label}", found=", ".join(dataset.features))
-    check_type(classes_of, Mapping, what="the new classes")
+    check_type(Mapping, classes_of, what="new classes")
     feature = dataset.features[label]
     selection = ImageSelection(tuple(classes_of), thing="list of new classes")
     new = np.array([_class_id(name, given, feature) for name, given in classes_of.items()])
     if isinstance(dataset, datasets.Dataset):
         names = whole_names(file_names(dataset, image), image)
         selection.rows(names, match=match)
-        tell_missing(names, selection, match, depth=2)
+        warn_missing(names, selection, match, depth=2)
         found = selection.find(names, match=match)
         old = dataset.with_format("numpy").select_columns(label)[label][:]
         column = np.where(found >= 0, new[found], old)
@@ -179,7 +179,7 @@ def with_targets(
     feature
         The column to add.
     max_bytes
-        What all targets of a data set that is no stream may need; a stream makes them as they are read.
+        What all targets of a dataset that is no stream may need; a stream makes them as they are read.
 
     Raises
     ------
@@ -193,14 +193,14 @@ def with_targets(
     >>> with_targets(datasets.Dataset.from_dict({"file": ["a.png"]}), targets, image="file")[0]
     {'file': 'a.png', 'target': [0.5, 0.0, 0.5]}
     """
-    check_type(targets, TrainingTargets, what="the targets", fix="training_targets(...)")
+    check_type(TrainingTargets, targets, what="targets", fix="training_targets(...)")
     check_columns(dataset, image, feature)
     kind = datasets.Sequence(datasets.Value("float32"), length=targets.classes)
     if isinstance(dataset, datasets.Dataset):
         check_size(targets, max_bytes, fix="give dataset.to_iterable_dataset(), which makes them as they are read")
         names = whole_names(file_names(dataset, image), image)
         rows = targets.selection.rows(names, match=match, ignore_unknown=ignore_unknown)
-        tell_unknown(names, targets.selection, match, depth=2)
+        warn_unexpected(names, targets.selection, match, depth=2)
         found = targets.selection.find([names[row] for row in rows.tolist()], match=match)
         return dataset.select(rows).add_column(feature, _arrow(targets, found), feature=kind)
     options = {"targets": targets, "match": match, "ignore_unknown": ignore_unknown, "feature": feature}

@@ -13,17 +13,17 @@ try:
     from keras.backend import standardize_dtype
 except ImportError as error:
     package = error.name if error.name in ("jax", "tensorflow", "torch") else "keras"  # a backend is a package too
-    raise MissingPackageError(package, extra=package, purpose="RealAccuracy as a metric of Keras") from error
+    raise MissingPackageError(package, extra=package, purpose="RealAccuracyMetric") from error
 
 from reassess.integrations._keras_ranks import rank_best
 
-__all__ = ["RealAccuracy"]
+__all__ = ["RealAccuracyMetric"]
 
 _Tensor = Any  # of the backend
 
 
 @keras.saving.register_keras_serializable(package="reassess")
-class RealAccuracy(keras.metrics.Metric):
+class RealAccuracyMetric(keras.metrics.Metric):
     """ReaL accuracy at k: the share of images for which any of the k highest classes is valid; NaN where there is none.
 
     Parameters
@@ -42,7 +42,7 @@ class RealAccuracy(keras.metrics.Metric):
 
     Examples
     --------
-    >>> metric = RealAccuracy(k=1)
+    >>> metric = RealAccuracyMetric(k=1)
     >>> metric.update_state([[1, 2], [2, -1], [-1, -1]], [[0.1, 0.7, 0.2], [0.5, 0.1, 0.4], [0.2, 0.2, 0.6]])
     >>> float(metric.result()), metric.counts()
     (0.5, Proportion(hits=1, n=2))

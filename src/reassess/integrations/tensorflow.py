@@ -60,7 +60,7 @@ def with_real_labels(
         ``padded``: int64, the ids, then -1 up to the largest number of classes of any image. ``multi-hot``: bool,
         whether each class is valid.
     ignore_unknown
-        Give an image that was never rated no classes instead of stopping, and add the feature ``real_label_rated``
+        Give an image that is unrated no classes instead of stopping, and add the feature ``real_label_rated``
         (`feature` and ``_rated``), which is False for it and True for one that was rated and has no valid class.
 
     Returns
@@ -73,7 +73,7 @@ def with_real_labels(
         This is no dataset, or its elements are not dicts, name no image, or have the feature already; an encoding is
         not one of the three; multi-hot is asked for and labels do not give the number of classes.
     tf.errors.InvalidArgumentError
-        In iteration: images were never rated; the message counts and names them.
+        In iteration: images are unrated; the message counts and names them.
 
     Examples
     --------

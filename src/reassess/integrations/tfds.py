@@ -1,6 +1,6 @@
 """ReaL in TensorFlow Datasets: images, original and valid classes, scores and votes, all joined by file name.
 
-Once this module is imported, ``tfds.load("imagenet_real")`` builds and loads the data set.
+Once this module is imported, ``tfds.load("imagenet_real")`` builds and loads the dataset.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ try:
     import tensorflow_datasets as tfds
     from tensorflow_datasets.datasets.imagenet2012.imagenet_common import label_names_file
 except ImportError as error:
-    raise MissingPackageError("tensorflow-datasets", extra="tfds", purpose="a data set of TFDS") from error
+    raise MissingPackageError("tensorflow-datasets", extra="tfds", purpose="a dataset of TFDS") from error
 
 __all__ = ["ImagenetReal"]
 
@@ -38,7 +38,7 @@ classes, possibly empty; for each class that raters were asked about, the probab
 
 
 class ImagenetReal(tfds.core.GeneratorBasedBuilder):
-    """ImageNet's validation images with their re-assessed labels, scores and votes; TFDS knows it as ``imagenet_real``.
+    """ImageNet's validation images with their reassessed labels, scores and votes; TFDS knows it as ``imagenet_real``.
 
     The features are those of TFDS's own ``imagenet2012_real``, and three more.
 
@@ -151,7 +151,7 @@ def _votes_of_each(images: Sequence[str]) -> list[_Columns]:
 
 
 def _about_each(questions: Questions, images: Sequence[str]) -> list[npt.NDArray[np.int64]]:
-    """Positions of the questions about each image, by class; none for an image that was never rated."""
+    """Positions of the questions about each image, by class; none for an image that is unrated."""
     order = np.lexsort((questions.class_ids, questions.image_ids))
     ends = np.cumsum(np.bincount(questions.image_ids, minlength=len(questions.images)))
     by_image = np.split(order, ends)  # one more than there are images, the last of no question

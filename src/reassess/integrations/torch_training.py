@@ -1,4 +1,4 @@
-"""Some images of a torchvision or timm data set, chosen by name; other classes, and targets for a loss, by name too."""
+"""Some images of a torchvision or timm dataset, chosen by name; other classes, and targets for a loss, by name too."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 
 from reassess.core.checks import check_type
 from reassess.core.image_names import Match
-from reassess.core.image_selection import ImageSelection, tell_missing, tell_unknown
+from reassess.core.image_selection import ImageSelection, warn_missing, warn_unexpected
 from reassess.core.training_targets import TrainingTargets
 from reassess.errors import DataError, MissingPackageError
 from reassess.text import some
@@ -18,24 +18,24 @@ try:
     import torch
     from torch.utils.data import Subset
 except ImportError as error:
-    raise MissingPackageError("torch", extra="torchvision", purpose="a subset of a data set") from error
+    raise MissingPackageError("torch", extra="torchvision", purpose="a subset of a dataset") from error
 
 __all__ = ["RelabelledImages", "SelectedImages", "TargetImages", "image_names"]
 
 
 def image_names(dataset: Any) -> list[str]:
-    """The path of each image of a data set, below its root.
+    """The path of each image of a dataset, below its root.
 
     Parameters
     ----------
     dataset
-        A data set with the paths of its images in ``samples``, such as torchvision's ImageFolder and ImageNet; with
+        A dataset with the paths of its images in ``samples``, such as torchvision's ImageFolder and ImageNet; with
         ``filenames()``, such as timm's; or a subset of one.
 
     Raises
     ------
     DataError
-        The data set does not say which files its images are.
+        The dataset does not say which files its images are.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def image_names(dataset: Any) -> list[str]:
 
 
 class SelectedImages(Subset):
-    """The images of a data set that a selection names, in the data set's order.
+    """The images of a dataset that a selection names, in the dataset's order.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class SelectedImages(Subset):
     selection
         Which images are wanted, such as ``folds.training(0)``.
     match
-        Which part of a name identifies an image: its path below the data set's root, its file name, or that without
+        Which part of a name identifies an image: its path below the dataset's root, its file name, or that without
         its extension.
     ignore_unknown
         Leave out images that the folds do not know instead of stopping; they are counted in a warning.
@@ -81,22 +81,22 @@ class SelectedImages(Subset):
     Attributes
     ----------
     samples, targets, classes, class_to_idx
-        As those of the data set, of the chosen images, where it has them.
+        As those of the dataset, of the chosen images, where it has them.
     transform
-        That of the data set; to set it here changes no other part of the same data set.
+        That of the dataset; to set it here changes no other part of the same dataset.
     missing
-        Number of wanted images that the data set does not hold.
+        Number of wanted images that the dataset does not hold.
 
     Raises
     ------
     DataError
-        The data set does not say which files its images are; no wanted image is there; two images have the name of one;
+        The dataset does not say which files its images are; no wanted image is there; two images have the name of one;
         images are not known to the selection.
 
     Warns
     -----
     ReassessWarning
-        The data set lacks wanted images; or images are left out that are not known.
+        The dataset lacks wanted images; or images are left out that are not known.
 
     Examples
     --------
@@ -113,21 +113,21 @@ class SelectedImages(Subset):
 
     dataset: Any
     indices: Sequence[int]
-    _all_wanted = True  # whether an image that the data set lacks is worth a warning
+    _all_wanted = True  # whether an image that the dataset lacks is worth a warning
 
     def __init__(
         self, dataset: Any, selection: ImageSelection, *, match: Match = "path", ignore_unknown: bool = False
     ) -> None:
         check_type(
-            selection, ImageSelection, what="the selection", fix="read_clean_list(FILE) or ImageSelection(images)"
+            ImageSelection, selection, what="the selection", fix="read_clean_list(FILE) or ImageSelection(images)"
         )
         names = image_names(dataset)
         rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
         super().__init__(dataset, rows.tolist())
         self._take_parts()
         depth = 2 if type(self) is SelectedImages else 3
-        self.missing = tell_missing(names, selection, match, depth=depth) if self._all_wanted else 0
-        tell_unknown(names, selection, match, depth=depth)
+        self.missing = warn_missing(names, selection, match, depth=depth) if self._all_wanted else 0
+        warn_unexpected(names, selection, match, depth=depth)
 
     def __repr__(self) -> str:
         lines = [
@@ -138,7 +138,7 @@ class SelectedImages(Subset):
         return "\n    ".join(lines)
 
     def __getitem__(self, index: Any) -> Any:
-        """The item of the data set."""
+        """The item of the dataset."""
         return self.dataset[self.indices[index]]
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
@@ -156,7 +156,7 @@ class SelectedImages(Subset):
         self.dataset.transform = function
 
     def _take_parts(self) -> None:
-        """What some data sets have beside their images."""
+        """What some datasets have beside their images."""
         dataset = self.dataset
         if hasattr(dataset, "samples"):
             self.samples = [dataset.samples[index] for index in self.indices]
@@ -167,26 +167,26 @@ class SelectedImages(Subset):
 
 
 class RelabelledImages(SelectedImages):
-    """A data set in which some images, by name, have another class than before.
+    """A dataset in which some images, by name, have another class than before.
 
     Parameters
     ----------
     dataset
         As for `image_names`; its items are (image, class).
     classes_of
-        The class of each image that gets another: its number in the data set, or its name in ``class_to_idx``.
+        The class of each image that gets another: its number in the dataset, or its name in ``class_to_idx``.
     match
         As for `SelectedImages`.
 
     Attributes
     ----------
     relabelled
-        Number of images whose class is another one now, where the data set has ``targets``.
+        Number of images whose class is another one now, where the dataset has ``targets``.
 
     Raises
     ------
     DataError
-        As for `SelectedImages`; or a class is none of the data set.
+        As for `SelectedImages`; or a class is none of the dataset.
 
     Examples
     --------
@@ -198,7 +198,7 @@ class RelabelledImages(SelectedImages):
     """
 
     def __init__(self, dataset: Any, classes_of: Mapping[str, int | str], *, match: Match = "path") -> None:
-        check_type(classes_of, Mapping, what="the new classes")
+        check_type(Mapping, classes_of, what="new classes")
         selection = ImageSelection(tuple(classes_of), thing="list of new classes")
         names = image_names(dataset)
         super().__init__(dataset, selection, match=match)
@@ -217,7 +217,7 @@ class RelabelledImages(SelectedImages):
             self.samples, self.targets = parts, [target for _, target in parts]
 
     def __getitem__(self, index: Any) -> Any:
-        """The item of the data set, with its new class."""
+        """The item of the dataset, with its new class."""
         image, target, *others = super().__getitem__(index)
         if (new := self._class_of.get(range(len(self))[index])) is not None:
             change = getattr(self.dataset, "target_transform", None)
@@ -226,7 +226,7 @@ class RelabelledImages(SelectedImages):
 
 
 class TargetImages(SelectedImages):
-    """The images of a data set that have a target, each with it: float32 of shape (classes,), for a loss.
+    """The images of a dataset that have a target, each with it: float32 of shape (classes,), for a loss.
 
     Parameters
     ----------
@@ -253,12 +253,12 @@ class TargetImages(SelectedImages):
     tensor([1., 0., 1.])
     """
 
-    _all_wanted = False  # a part of a data set may be trained on
+    _all_wanted = False  # a part of a dataset may be trained on
 
     def __init__(
         self, dataset: Any, targets: TrainingTargets, *, match: Match = "path", ignore_unknown: bool = False
     ) -> None:
-        check_type(targets, TrainingTargets, what="the targets", fix="training_targets(...)")
+        check_type(TrainingTargets, targets, what="targets", fix="training_targets(...)")
         super().__init__(dataset, targets.selection, match=match, ignore_unknown=ignore_unknown)
         self._of = targets
         names = image_names(dataset)
@@ -274,7 +274,7 @@ def _class_id(name: str, given: int | str, known: Mapping[str, int] | None) -> i
         if known is None or given not in known:
             raise DataError(
                 "unknown-class", "class is not in the dataset", where=f"image {name}", found=repr(given),
-                allowed=some(list(known or ())) or "class ids, as the data set names no class",
+                allowed=some(list(known or ())) or "class ids, as the dataset names no class",
             )  # fmt: skip
         return known[given]
     if (

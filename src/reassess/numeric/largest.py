@@ -14,13 +14,6 @@ class Largest:
 
     Memory is that of twice as many as are kept, and of what is added at a time.
 
-    Parameters
-    ----------
-    most
-        How many to keep, at least 1.
-
-    Examples
-    --------
     >>> largest = Largest(2)
     >>> largest.add(np.array([0.5, 0.1, 0.5]), np.array([0, 1, 2]))
     >>> largest.add(np.array([0.5, 0.9]), np.array([3, 4]))
@@ -67,15 +60,6 @@ class Largest:
 class Descending:
     """Values from the largest on, equal ones by position, to find where others would stand among them.
 
-    Parameters
-    ----------
-    values, positions
-        In this order, shape (n,).
-    span
-        Positions, also of others, are from 0 to below this.
-
-    Examples
-    --------
     >>> held = Descending(np.array([0.9, 0.5, 0.5]), np.array([7, 1, 5]), 10)
     >>> held.before(np.array([1.0, 0.5, 0.6, 0.1]), np.array([0, 2, 1, 3]))
     array([0, 2, 1, 3])

@@ -20,8 +20,6 @@ def wilson(hits: int, n: int) -> tuple[float, float] | None:
     >>> round(low, 5), round(high, 5)
     (0.89748, 0.90291)
 
-    Notes
-    -----
     Source: Wilson (1927), Journal of the American Statistical Association 22.
     """
     if n == 0:
@@ -37,14 +35,10 @@ def wilson(hits: int, n: int) -> tuple[float, float] | None:
 def lower_bound(hits: npt.NDArray[np.int64], of: npt.NDArray[np.int64], *, confidence: float) -> float:
     """One-sided lower confidence bound of a share of pairs, where each draw is an image with all its pairs.
 
-    Examples
-    --------
     >>> ones = np.ones(50, int)
     >>> round(lower_bound(ones, ones, confidence=0.9), 4), round(lower_bound(ones, 2 * ones, confidence=0.9), 4)
     (0.955, 0.4009)
 
-    Notes
-    -----
     Clopper and Pearson's bound for the number of independent pairs that says as much as these. That number is the
     smaller of two: what it would be if all pairs of an image were hits or none (Kish), and what the variance between
     images says, which is too small where hits or misses are few.
@@ -112,8 +106,6 @@ def difference_interval(first: Proportion, second: Proportion) -> tuple[float, f
     >>> round(low, 4), round(high, 4)
     (0.0524, 0.3339)
 
-    Notes
-    -----
     Source: Newcombe (1998), Statistics in Medicine 17, 873-890, method 10; the example is the first of its Table II.
     """
     if first.value is None or second.value is None or first.interval is None or second.interval is None:

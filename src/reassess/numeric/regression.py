@@ -54,37 +54,18 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Polynomial(Shown):
-    """A polynomial that was fitted.
+    """A polynomial that was fitted."""
 
-    Parameters
-    ----------
-    centre
-        The x around which the powers are taken: the mean.
-    coefficients
-        float64, shape (degree + 1,), the constant first.
-    shifts
-        float64, shape (groups, degree + 1): coefficients, less those that are found without the group; 0 for a group
-        without a row.
-    inverse
-        float64, shape (degree + 1, degree + 1): the inverse of the products of the powers.
-    inverses
-        float64, shape (groups, degree + 1, degree + 1): the same without each group.
-    residuals
-        float64, shape (rows,): y, less the polynomial.
-    left_out
-        float64, shape (rows,): y, less the polynomial that is found without the row's group.
-    present
-        bool, shape (groups,): whether the group has a row.
-    """
-
-    centre: float
-    coefficients: Floats
+    centre: float  # The x around which the powers are taken: the mean
+    coefficients: Floats  # float64, shape (degree + 1,), the constant first
+    # float64, shape (groups, degree + 1): coefficients, less those that are found without the group; 0 for a
+    # group without a row
     shifts: Floats
-    inverse: Floats
-    inverses: Floats
-    residuals: Floats
-    left_out: Floats
-    present: npt.NDArray[np.bool_]
+    inverse: Floats  # float64, shape (degree + 1, degree + 1): the inverse of the products of the powers
+    inverses: Floats  # float64, shape (groups, degree + 1, degree + 1): the same without each group
+    residuals: Floats  # float64, shape (rows,): y, less the polynomial
+    left_out: Floats  # float64, shape (rows,): y, less the polynomial that is found without the row's group
+    present: npt.NDArray[np.bool_]  # bool, shape (groups,): whether the group has a row
 
     def coefficient(self, power: int) -> Estimate:
         """The coefficient of a power of x - centre."""
@@ -106,8 +87,6 @@ class Polynomial(Shown):
     def prediction(self, x: float) -> tuple[float, float]:
         """95 % interval for the y of a row at x that belongs to a new group, its error being normal.
 
-        Notes
-        -----
         Two variances are added: that of rows around the polynomial found without their group, which holds what sets
         groups apart, and that of the polynomial at x. Student's t has as many degrees of freedom as there are groups
         less coefficients. That the polynomial may have another shape where there are no rows is not in the interval.
@@ -139,15 +118,11 @@ def fit_polynomial(
 ) -> Polynomial | None:
     """Fit a polynomial by least squares.
 
-    Examples
-    --------
     >>> x = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
     >>> line = fit_polynomial(x, np.array([1.0, 3.0, 2.0, 5.0, 4.0]), np.arange(5))
     >>> round(line.coefficient(1).value, 6), line.at(3.0)
     (0.8, 3.0)
 
-    Notes
-    -----
     Source: MacKinnon and White (1985), Journal of Econometrics 29, for HC3; Bell and McCaffrey (2002), Survey
     Methodology 28, for its form by groups and the degrees of freedom.
     """

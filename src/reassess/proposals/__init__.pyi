@@ -1,5 +1,3 @@
-from .candidates import USUAL_PER_IMAGE as USUAL_PER_IMAGE
-from .candidates import propose as propose
 from .choice import USUAL_RECALL as USUAL_RECALL
 from .choice import choose_models as choose_models
 from .image_models import ImageModel as ImageModel
@@ -7,10 +5,12 @@ from .image_models import ModelSource as ModelSource
 from .inference import predict as predict
 from .model_runs import ImagePredictions as ImagePredictions
 from .model_sources import open_model as open_model
-from .open_questions import open_questions as open_questions
 from .preprocessing import Transform as Transform
 from .preprocessing import read_transform as read_transform
+from .proposing import USUAL_PER_IMAGE as USUAL_PER_IMAGE
+from .proposing import propose as propose
 from .task_grouping import USUAL_SIZE as USUAL_SIZE
 from .task_grouping import make_tasks as make_tasks
 from .task_grouping import seconds_per_vote as seconds_per_vote
 from .task_grouping import votes_until_closed as votes_until_closed
+from .unasked import unasked_candidates as unasked_candidates

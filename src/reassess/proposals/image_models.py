@@ -1,4 +1,4 @@
-"""A model as what it makes of pictures: a batch of them in, a score for each class out."""
+"""Models of images: their names and files, and the scores that they return for a batch."""
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -32,13 +32,13 @@ class ModelSource:
     name
         ``timm:NAME``, ``torchvision:NAME``, ``onnx:FILE`` or ``python:module:function``.
     checkpoint
-        For timm and torchvision, the file of its weights; None for those that the library gives.
+        For timm and torchvision, the file of its weights; None for the library's.
     transform
         The file of its preprocessing, see `read_transform`; None for that of the model's own configuration. Models of
-        ``onnx`` need one, and those of ``python`` take whole pictures.
+        ``onnx`` need one, and ``python`` functions take whole images.
     outputs
-        What each of the model's outputs is called: wnid, class name or class id, or - for what is no class; None if
-        they are the benchmark's classes in their order.
+        The class of each output: wnid, class name or class id, or - for an output that is not a class; None if the
+        outputs are the benchmark's classes in their order.
 
     Examples
     --------
@@ -67,10 +67,10 @@ class ImageModel:
     Parameters
     ----------
     name
-        What it is called.
+        Its name.
     function
         Gives the scores of a batch, floats of shape (images, outputs). With a `transform` it takes pixels, uint8 of
-        shape (images, height, width, 3), that are cut and not scaled yet; without, a list of RGB pictures of Pillow.
+        shape (images, height, width, 3), that are cut and not scaled yet; without, a list of RGB images of Pillow.
     transform
         Its preprocessing.
     outputs
@@ -82,7 +82,7 @@ class ImageModel:
     Examples
     --------
     >>> from PIL import Image
-    >>> model = ImageModel("light", lambda pictures: np.array([[np.asarray(each).mean()] for each in pictures]))
+    >>> model = ImageModel("light", lambda images: np.array([[np.asarray(each).mean()] for each in images]))
     >>> model.scores([np.full((8, 8, 3), 200, np.uint8)])
     array([[200.]])
     """
@@ -97,21 +97,10 @@ class ImageModel:
         return f"ImageModel({self.name})"
 
     def scores(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[Any]:
-        """The scores of pictures, floats of shape (images, outputs).
-
-        Parameters
-        ----------
-        pixels
-            Of each picture, uint8, shape (height, width, 3): whole, or cut by the transform if there is one.
-
-        Raises
-        ------
-        DataError
-            The model fails, or what it gives are no scores.
-        """
+        """The scores of images, (images, outputs); `pixels` are whole images, or cropped by the transform."""
         with at(self.name):
             given = as_floats(as_scores(self._given(pixels)))
-            check_length(len(given), len(pixels), things="rows of scores", each="picture")
+            check_length(len(given), len(pixels), things="rows of scores", each="image")
         return given
 
     def _given(self, pixels: Sequence[npt.NDArray[np.uint8]]) -> Any:

@@ -9,11 +9,11 @@ from reassess.data.benchmark_folders import part_path
 from reassess.data.image_sources import ImageSource, open_images
 from reassess.data.loading import load_classes
 from reassess.errors import DataError, Fix, MissingPackageError
-from reassess.formats.files import all_or_none
+from reassess.formats.files import write_atomically
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.model_runs import ImagePredictions, ModelRun, Opener, check_room, name_of
 from reassess.proposals.run_files import check_files, files_of
-from reassess.proposals.shard_scoring import refuse_unreadable, score_shards
+from reassess.proposals.shard_scoring import score_shards
 from reassess.proposals.unfinished_runs import Unfinished
 from reassess.text import counted, some
 
@@ -23,7 +23,7 @@ _MOST_WORKERS = 1000
 
 
 def _ignore(*_: object) -> None:
-    """Tell nobody."""
+    """Do nothing."""
 
 
 def predict(
@@ -32,20 +32,17 @@ def predict(
     *,
     images: str | Path | None = None,
     benchmark: Benchmark | None = None,
-    file_format: str | None = None,
-    batch: int = 64,
+    batch_size: int = 64,
     workers: int = 0,
     device: str | None = None,
-    strict: bool = False,
-    offline: bool = False,
     force: bool = False,
     tell: Callable[[str], object] = _ignore,
     progress: Callable[[str, int, int], object] = _ignore,
 ) -> tuple[ImagePredictions, ...]:
     """Run models on images, and write what they predict.
 
-    A run that was interrupted goes on if it is called again: what was finished lies in a folder beside `output` that is
-    called as it is and ``.unfinished``, until the end.
+    An interrupted run goes on if it is called again: until the end, a folder beside `output` with its name and
+    ``.unfinished`` keeps what is finished.
 
     Parameters
     ----------
@@ -54,30 +51,24 @@ def predict(
     output
         Of one model a file: npy, float16 scores in the order of the benchmark's classes, with the names of the images
         in a text file beside it; or a table with the 20 best classes. Of several a folder, with a file for each. In
-        npy, a class that is none of a model's outputs has the score 0 if all scores are from 0 to 1, and else -inf.
+        npy, a class without an output has the score 0 if all scores are from 0 to 1, and else -inf.
     images
         A folder, zip, tar or list, see `open_images`; by default the benchmark's.
     benchmark
-        To which the images belong; by default the known one of which they are.
-    file_format
-        That of the files of several models: npy, as by default, csv, tsv, jsonl or parquet.
-    batch
-        How many images a model is given at once.
+        The benchmark of the images; by default the known one that has them.
+    batch_size
+        Images that a model gets at once.
     workers
         How many processes decode images meanwhile. With 1 or more, a script must call this under
         ``if __name__ == "__main__"``.
     device
         As for `open_model`; goes to the models that take one.
-    strict
-        Stop at an image that cannot be read.
-    offline
-        Use no network for weights.
     force
         Overwrite files that exist.
     tell
-        Is told what is about to be done, a line at a time.
+        Called with each line of text about the next step.
     progress
-        Is told the name of a model, how many images it is through with, and how many there are.
+        Called with the name of a model, the number of its finished images, and of all.
 
     Raises
     ------
@@ -97,34 +88,34 @@ def predict(
     >>> folder = Path(mkdtemp())
     >>> for name in ("black", "white"):
     ...     Image.new("RGB", (8, 8), name).save(folder / f"{name}.png")
-    >>> model = ImageModel("light", lambda pictures: np.array([[np.asarray(each).mean(), 100] for each in pictures]))
+    >>> model = ImageModel("light", lambda images: np.array([[np.asarray(each).mean(), 100] for each in images]))
     >>> (run,) = predict([model], folder / "light.npy", images=folder)
     >>> run.images, np.load(run.file).argmax(axis=1)
     (2, array([1, 0]))
     """
     pillow = _pillow_version()
-    check_range(batch, 1, what="batch")
+    check_range(batch_size, 1, what="batch size")
     check_range(workers, 0, _MOST_WORKERS, what="number of workers")
     check_several(models, what="models")
     unfinished = Unfinished(Path(output))
-    files = files_of([name_of(source) for source in models], unfinished.output, file_format)
-    pictures = open_images(_place(images, benchmark))
+    files = files_of([name_of(source) for source in models], unfinished.output)
+    listed = open_images(_place(images, benchmark))
 
     def may_replace(path: Path) -> bool:
         return force or unfinished.has_written(path)
 
-    check_files(files, unfinished.output, pictures, benchmark, may_replace)
-    opened = Opener(models, device=device, offline=offline)
-    runs = _prepared(models, files, opened, pictures, benchmark, unfinished, batch)
+    check_files(files, unfinished.output, listed, benchmark, may_replace)
+    opened = Opener(models, device=device)
+    runs = _prepared(models, files, opened, listed, benchmark, unfinished, batch_size)
     check_room(runs, unfinished, tell)
     _tell_unknown_outputs(runs, tell)
-    record = {"batch": batch, "pillow": pillow, "models": {run.name: run.facts for run in runs}}
-    with unfinished.begun(record, pictures, [run.shards for run in runs]):
+    record = {"batch_size": batch_size, "pillow": pillow, "models": {run.name: run.facts for run in runs}}
+    with unfinished.begun(record, listed, [run.shards for run in runs]):
         _tell_what_is_there(runs, unfinished, tell)
         for run in runs:
-            _score(run, opened, pictures, batch=batch, workers=workers, strict=strict, progress=progress)
-        with all_or_none(before=unfinished.note_outputs, mark=unfinished.mark):
-            results = tuple(run.write(pictures, may_replace) for run in runs)
+            _score(run, opened, listed, batch_size=batch_size, workers=workers, progress=progress)
+        with write_atomically(before=unfinished.note_outputs, mark=unfinished.mark):
+            results = tuple(run.write(listed, may_replace) for run in runs)
         unfinished.end()
     return results
 
@@ -152,17 +143,17 @@ def _prepared(
     models: Sequence[str | ModelSource | ImageModel],
     files: Sequence[Path],
     opened: Opener,
-    pictures: ImageSource,
+    images: ImageSource,
     benchmark: Benchmark | None,
     unfinished: Unfinished,
-    batch: int,
+    batch_size: int,
 ) -> list[ModelRun]:
-    classes = load_classes(benchmark_of(pictures.names) if benchmark is None else benchmark)
+    classes = load_classes(benchmark_of(images.names) if benchmark is None else benchmark)
     runs = []
     for source, file in zip(models, files, strict=True):
         model = opened(source)
         kept = model if len(models) == 1 else source  # several need not be in memory together
-        runs.append(ModelRun.prepared(kept, model, pictures, file, unfinished.shards(file), batch, classes))
+        runs.append(ModelRun.prepared(kept, model, images, file, unfinished.shards(file), batch_size, classes))
     return runs
 
 
@@ -187,20 +178,14 @@ def _tell_what_is_there(runs: Sequence[ModelRun], unfinished: Unfinished, tell: 
 def _score(
     run: ModelRun,
     opened: Opener,
-    pictures: ImageSource,
+    images: ImageSource,
     *,
-    batch: int,
+    batch_size: int,
     workers: int,
-    strict: bool,
     progress: Callable[[str, int, int], object],
 ) -> None:
     """Make the shards of a model that are not there."""
     run.shards.folder.mkdir(exist_ok=True)
     if run.shards.pending():
         model = opened(run.source)
-        score_shards(
-            model, pictures, run.shards, run.outputs, batch=batch, workers=workers, strict=strict, progress=progress
-        )
-    if strict:
-        reasons = {row: reason for shard in run.shards.read() for row, reason in shard.reasons.items()}
-        refuse_unreadable(pictures, reasons)
+        score_shards(model, images, run.shards, run.outputs, batch_size=batch_size, workers=workers, progress=progress)

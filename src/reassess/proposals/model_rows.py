@@ -17,24 +17,14 @@ from reassess.evaluation.probabilities import kind_of_scores, output_classes, pr
 from reassess.numeric.largest import Descending, Largest
 from reassess.text import some
 
-__all__ = ["BestPairs", "ImageIndex", "Seen", "best_pairs", "see"]
+__all__ = ["BestPairs", "ImageNumbers", "Seen", "best_pairs", "see"]
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 
 
-class ImageIndex:
-    """The images, by number: the known ones in their order, then, where none are known, those that models name.
-
-    Parameters
-    ----------
-    original
-        Original labels, of which the images come first.
-    benchmark
-        Its images that have no original label come next.
-    match
-        Which part of a name identifies an image.
-    """
+class ImageNumbers:
+    """The images, by number: the known ones in their order; if none are known, the models' images."""
 
     def __init__(self, original: LabelSets, benchmark: Benchmark, match: Match) -> None:
         self.match = match
@@ -57,7 +47,7 @@ class ImageIndex:
 
     @property
     def places(self) -> _Ints:
-        """The place of each number in the order of the proposals: by key where the images were not known."""
+        """The place of each number in the order of the candidates: by key where the images were not known."""
         places = np.arange(len(self.names))
         if not self.known:
             places[[self._number[key] for key in sorted(self._number)]] = np.arange(places.size)
@@ -65,30 +55,18 @@ class ImageIndex:
 
     @property
     def sorted_names(self) -> tuple[str, ...]:
-        """The names in the order of the proposals."""
+        """The names in the order of the candidates."""
         return tuple(self.names[number] for number in np.argsort(self.places).tolist())
 
 
 @dataclass(frozen=True)
 class Seen:
-    """One model, as far as its first classes go.
+    """One model, as far as its first classes go."""
 
-    Parameters
-    ----------
-    name
-        What it is called.
-    images
-        int64: the number of the image of each row; -1 for one that no file knows.
-    top1
-        int32: its first class; -1 for what is no class.
-    kind
-        What its scores are, as `kind_of_scores` says; "ids" where it gives ids alone.
-    """
-
-    name: str
-    images: _Ints
-    top1: npt.NDArray[np.int32]
-    kind: str
+    name: str  # of the model
+    images: _Ints  # the number of the image of each row; -1 for one that no file knows
+    top1: npt.NDArray[np.int32]  # its first class; -1 if that is not a class
+    kind: str  # what its scores are, as `kind_of_scores` says; "ids" if it has ids only
 
     def moved(self, places: _Ints) -> "Seen":
         """The same with another number for each image."""
@@ -103,7 +81,7 @@ class Seen:
 def see(
     name: str,
     predictions: Predictions,
-    index: ImageIndex,
+    index: ImageNumbers,
     original: LabelSets,
     ignore_unknown: bool,
     benchmark: Benchmark,
@@ -129,42 +107,29 @@ def see(
     return Seen(name=name, images=images, top1=outcomes.top1, kind=kind)
 
 
-def _no_image(images: Sequence[str], index: ImageIndex) -> DataError:
+def _no_image(images: Sequence[str], index: ImageNumbers) -> DataError:
     """The error for a model that would have no say at all."""
     return DataError(
         "no-common-image",
         "no image of the model is known",
         allowed=f"names such as {some(index.names, most=2)}" if index.names else None,
         found=some(images, most=2) if images else "no image",
-        fix=how_they_fit(images, index.names, match=index.match) or "check the names, or leave the model out",
+        fix=how_they_fit(images, index.names, match=index.match) or "check the names, or remove the model",
     )
 
 
 @dataclass(frozen=True)
 class BestPairs:
-    """The most probable pairs of one model on the images that go to raters, the most probable first.
-
-    Parameters
-    ----------
-    images, class_ids
-        int64, shape (n,).
-    places
-        int64: place of the pair among all of the model's pairs, on any image, from 1. Of equal probabilities the image
-        that comes first goes before, and then the lower class id.
-    probabilities
-        float64.
-    top1_probabilities
-        float64: probability of the first class of each of the model's rows; NaN where the image does not go to raters.
-    pairs
-        Number of pairs in all: of known images and of classes with an output.
-    """
+    """The most probable pairs of one model on the images that go to raters, the most probable first."""
 
     images: _Ints
     class_ids: _Ints
+    # Place of the pair among all of the model's pairs, on any image, from 1. Of equal probabilities the image that
+    # comes first is before the others, and then the lower class id.
     places: _Ints
     probabilities: _Floats
-    top1_probabilities: _Floats
-    pairs: int
+    top1_probabilities: _Floats  # of each of the model's rows; NaN if raters are not asked about its image
+    pairs: int  # all pairs of known images and of classes with an output
 
 
 def best_pairs(predictions: Predictions, seen: Seen, to_raters: npt.NDArray[np.bool_], most: int) -> BestPairs:

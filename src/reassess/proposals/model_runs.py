@@ -29,37 +29,18 @@ __all__ = [
 
 @dataclass(frozen=True, repr=False)
 class ImagePredictions(Shown):
-    """What became of a model's run.
+    """The result of a model's run."""
 
-    Parameters
-    ----------
-    model
-        What it is called.
-    file
-        The file of its predictions.
-    images
-        How many images it holds.
-    unreadable
-        The images that could not be read, each with the reason.
-    outputs
-        How many outputs the model has.
-    without_class, without_output
-        Outputs that are no class of the benchmark, and classes that are no output.
-    unknown_outputs
-        What such outputs are called, but for dashes, which say that an output is no class.
-    moved
-        Images of which another class is the best once scores are rounded to float16.
-    """
-
-    model: str
-    file: Path
-    images: int
-    unreadable: tuple[tuple[str, str], ...]
-    outputs: int
-    without_class: int
+    model: str  # its name
+    file: Path  # the file of its predictions
+    images: int  # how many images it holds
+    unreadable: tuple[tuple[str, str], ...]  # the images that could not be read, each with the reason
+    outputs: int  # how many outputs the model has
+    without_class: int  # outputs that are not classes of the benchmark
     without_output: int
+    # names of outputs that are not classes, except dashes, which stand for no class.
     unknown_outputs: tuple[str, ...]
-    moved: int
+    moved: int  # images with another best class once scores are rounded to float16
 
     @property
     def _headline(self) -> str:
@@ -77,94 +58,67 @@ Source = str | ModelSource | ImageModel
 
 
 def name_of(source: Source) -> str:
-    """What a model is called."""
+    """Name of a model."""
     return source if isinstance(source, str) else source.name
 
 
 class Opener:
-    """Opens the models of a run.
+    """Opens the models of a run; the device is for the models that take one."""
 
-    Parameters
-    ----------
-    models
-        All of them.
-    device
-        Goes to those that take one.
-    offline
-        Use no network for weights.
-
-    Raises
-    ------
-    DataError
-        There is a device, and every model is ready to run.
-    """
-
-    def __init__(self, models: Sequence[Source], *, device: str | None, offline: bool) -> None:
+    def __init__(self, models: Sequence[Source], *, device: str | None) -> None:
         ready = [model.name for model in models if isinstance(model, ImageModel)]
         if device is not None and len(ready) == len(models):
             raise DataError(
                 "device-not-used", "a loaded model takes no device", where=some(ready, most=3), found=device
             )
         self._takers = takers([name_of(model) for model in models], "device")
-        self._device, self._offline = device, offline
+        self._device = device
 
     def __call__(self, source: Source) -> ImageModel:
         """A model that is ready to run."""
         if isinstance(source, ImageModel):
             return source
         device = self._device if name_of(source) in self._takers else None
-        return open_model(source, device=device, offline=self._offline)
+        return open_model(source, device=device)
 
 
 @dataclass(frozen=True, eq=False)
 class ModelRun:
-    """A model to be run on images, and where its scores go.
+    """A model to be run on images, and where its scores go."""
 
-    Parameters
-    ----------
-    source
-        The model: ready to run, or to be opened again, where several need not be in memory together.
-    file
-        The file of its predictions.
-    shards, outputs
-        Its scores, and the classes of its outputs.
-    facts
-        What its scores depend on.
-    """
-
-    source: Source
-    file: Path
-    shards: Shards
+    source: Source  # the model: ready to run, or to be opened again, where several need not be in memory together
+    file: Path  # the file of its predictions
+    shards: Shards  # its scores, and the classes of its outputs
     outputs: OutputClasses
-    facts: dict[str, Any]
+    facts: dict[str, Any]  # what its scores depend on
 
     @classmethod
     def prepared(
         cls,
         source: Source,
         model: ImageModel,
-        pictures: ImageSource,
+        images: ImageSource,
         file: Path,
         folder: Path,
-        batch: int,
+        batch_size: int,
         classes: Classes,
     ) -> "ModelRun":
-        """What is needed to run a model, of which one picture tells how many outputs it has."""
-        width = model.scores([_first_picture(Decoder(pictures, model.transform))]).shape[1]
+        """Prepare a model's run; one image tells how many outputs the model has."""
+        width = model.scores([_first_image(Decoder(images, model.transform))]).shape[1]
         with at(model.name):
             outputs = OutputClasses.of(width, model.outputs, classes)
         transform = None if model.transform is None else model.transform.to_json()
         return cls(
             source=source,
             file=file,
-            shards=Shards(folder, len(pictures), max(_SHARD // batch, 1) * batch, width),
+            shards=Shards(folder, len(images), max(_SHARD // batch_size, 1) * batch_size, width),
             outputs=outputs,
             facts={**model.facts, "transform": transform, "outputs": width},
         )
 
     @property
     def name(self) -> str:
-        """What the model is called."""
+        """Name of the model."""
         return name_of(self.source)
 
     @property
@@ -174,14 +128,14 @@ class ModelRun:
         columns = width + ((self.outputs.classes.count or width) if is_array(self.file) else width)
         return self.shards.images * columns * _BYTES
 
-    def write(self, pictures: ImageSource, may_replace: Callable[[Path], bool]) -> ImagePredictions:
+    def write(self, images: ImageSource, may_replace: Callable[[Path], bool]) -> ImagePredictions:
         """Write the file, of shards that are all there."""
-        images, reasons, moved = write_shards(self.file, self.shards, self.outputs, pictures.names, may_replace)
+        count, reasons, moved = write_shards(self.file, self.shards, self.outputs, images.names, may_replace)
         return ImagePredictions(
             model=self.name,
             file=self.file,
-            images=images,
-            unreadable=tuple((pictures.names[row], reason) for row, reason in reasons.items()),
+            images=count,
+            unreadable=tuple((images.names[row], reason) for row, reason in reasons.items()),
             outputs=self.shards.outputs,
             without_class=self.outputs.without_class,
             without_output=self.outputs.without_output,
@@ -190,13 +144,13 @@ class ModelRun:
         )
 
 
-def _first_picture(decode: Decoder) -> Any:
-    pictures = decode.images
-    results = map(decode, range(len(pictures)))
+def _first_image(decode: Decoder) -> Any:
+    images = decode.images
+    results = map(decode, range(len(images)))
     first = next((result for result in results if not isinstance(result, str)), None)
     if first is None:
-        reasons = [f"{name}: {decode(row)}" for row, name in enumerate(pictures.names[:3])]
-        raise DataError("unreadable-images", "no image can be read", where=pictures.place, found="\n".join(reasons))
+        reasons = [f"{name}: {decode(row)}" for row, name in enumerate(images.names[:3])]
+        raise DataError("unreadable-images", "no image can be read", where=images.place, found="\n".join(reasons))
     return first
 
 

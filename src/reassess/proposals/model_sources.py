@@ -1,4 +1,4 @@
-"""A model by its name: from which library or file it comes."""
+"""Open a model by its name, from a library or a file."""
 
 import sys
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ __all__ = ["open_model", "takers"]
 
 
 def takers(models: Sequence[str], option: str) -> list[str]:
-    """Which of some models take an option that is given for all of them; if none does, all, so that it is refused.
+    """Models that take an option given for all of them; if none does, all, so that it is refused.
 
     >>> takers(["python:m:f", "timm:resnet18"], "device"), takers(["python:m:f"], "device")
     (['timm:resnet18'], ['python:m:f'])
@@ -22,22 +22,20 @@ def takers(models: Sequence[str], option: str) -> list[str]:
     return [model for model in models if ModelSource(model).takes(option)] or list(models)
 
 
-def open_model(source: str | ModelSource, *, device: str | None = None, offline: bool = False) -> ImageModel:
+def open_model(source: str | ModelSource, *, device: str | None = None) -> ImageModel:
     r"""A model that is ready to run, with its weights and its preprocessing.
 
     Parameters
     ----------
     source
-        The model; or its name alone, see `ModelSource`. That of a Python function runs the code of its module.
+        The model, or its name, see `ModelSource`. A Python function runs the code of its module.
     device
         Where it runs, as PyTorch calls it; by default a GPU if there is one. There it computes in mixed precision.
-    offline
-        Use no network for its weights.
 
     Raises
     ------
     DataError
-        There is no such model; or a file of it, or the device, cannot be used.
+        The model is unknown; or one of its files, or the device, cannot be used.
     SourceError
         Its weights cannot be had.
     MissingPackageError
@@ -49,7 +47,7 @@ def open_model(source: str | ModelSource, *, device: str | None = None, offline:
     >>> from tempfile import mkdtemp
     >>> import numpy as np
     >>> folder = mkdtemp()
-    >>> code = "import numpy as np\ndef scores(pictures): return np.array([[np.mean(each), 9.5] for each in pictures])"
+    >>> code = "import numpy as np\ndef scores(images): return np.array([[np.mean(each), 9.5] for each in images])"
     >>> _ = (Path(folder) / "mean_and_more.py").write_text(code)
     >>> sys.path.append(folder)
     >>> model = open_model("python:mean_and_more:scores")
@@ -58,16 +56,16 @@ def open_model(source: str | ModelSource, *, device: str | None = None, offline:
     """
     if isinstance(source, str):
         source = ModelSource(source)
-    with redirect_stdout(sys.stderr):  # what libraries print is no result
-        return _opened(source, device, offline)
+    with redirect_stdout(sys.stderr):  # keep prints of libraries out of the result
+        return _opened(source, device)
 
 
-def _opened(source: ModelSource, device: str | None, offline: bool) -> ImageModel:
+def _opened(source: ModelSource, device: str | None) -> ImageModel:
     kind, _, name = source.name.partition(":")
     if kind == "timm" and name:
-        return open_timm(source, name, device, offline=offline)
+        return open_timm(source, name, device)
     if kind == "torchvision" and name:
-        return open_torchvision(source, name, device, offline=offline)
+        return open_torchvision(source, name, device)
     if kind == "onnx" and name:
         if source.checkpoint is not None:
             raise DataError(

@@ -72,7 +72,7 @@ def _function(path: Path, session: Any, transform: Transform) -> Callable[[npt.N
             where=path,
             allowed="one, the scores",
             found=some([each.name for each in outputs], most=3),
-            fix="export the model with its scores alone",
+            fix="export the model with its scores only",
         )
     form = inputs[0].shape
     last = len(form) == 4 and form[1] != 3 and form[3] == 3
@@ -115,7 +115,7 @@ def _hash(path: Path) -> str:
 
 
 def _tensors(message: Any) -> Iterator[Any]:
-    """The tensors in a message of ONNX, at whatever depth: weights, constants of nodes, those of graphs in nodes."""
+    """All tensors in an ONNX message: weights, constants of nodes, and those of graphs inside nodes."""
     import onnx
 
     if isinstance(message, onnx.TensorProto):

@@ -22,25 +22,16 @@ _EXAMPLES = 3
 
 @dataclass(frozen=True, eq=False)
 class OutputClasses:
-    """The classes of a model's outputs.
+    """The classes of a model's outputs."""
 
-    Parameters
-    ----------
-    classes
-        The benchmark's; without a number, they are whatever the outputs are.
-    columns
-        int64, shape (outputs,): the class of each output, -1 for none; None if they are the classes in their order.
-    unknown
-        The outputs that are called by a name that no class has; dashes are no name.
-    """
-
-    classes: Classes
+    classes: Classes  # the benchmark's; without a number, they are whatever the outputs are
+    # (outputs,): the class of each output, -1 for none; None if they are the classes in their order.
     columns: npt.NDArray[np.int64] | None
-    unknown: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()  # names of outputs that no class has, except dashes
 
     @classmethod
     def of(cls, outputs: int, names: Sequence[str] | None, classes: Classes) -> "OutputClasses":
-        """The classes of so many outputs."""
+        """The classes of a number of outputs."""
         allowed = classes.count if names is None else len(names)
         if allowed not in (None, outputs):
             what = "classes of the benchmark" if names is None else "names of outputs"
@@ -62,31 +53,31 @@ class OutputClasses:
         return cls(classes, columns, tuple(unknown))
 
     def unknown_in_words(self) -> str:
-        """The outputs that are called by a name that no class has, each with the class that is called much the same."""
+        """Text about the outputs whose name no class has, each with the most similar class."""
         labels = [self.classes.label(class_id) for class_id in range(self.classes.count or 0)]
         near = [(name, nearest(name, (*labels, *self.classes.wnids))) for name in self.unknown[:_EXAMPLES]]
         shown = [repr(name) + (f" ({question})" if question else "") for name, question in near]
         more = [repr(name) for name in self.unknown[_EXAMPLES:]]
-        outputs = counted(len(self.unknown), "output is", "outputs are")
-        return f"{outputs} called by a name that no class has, and left out: {some([*shown, *more], most=_EXAMPLES)}"
+        outputs = counted(len(self.unknown), "output has", "outputs have")
+        return f"{outputs} a name that no class has, and no score in the file: {some([*shown, *more], most=_EXAMPLES)}"
 
     @property
     def without_class(self) -> int:
-        """Outputs that are no class."""
+        """Number of outputs that are not classes."""
         return 0 if self.columns is None else int(np.count_nonzero(self.columns < 0))
 
     @property
     def without_output(self) -> int:
-        """Classes that are no output."""
+        """Number of classes without an output."""
         if self.columns is None or self.classes.count is None:
             return 0
         return self.classes.count - self.columns.size + self.without_class
 
     def shared_out(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Scores in which outputs that are no class have no part in probabilities.
+        """Scores without probabilities of outputs that are not classes.
 
-        In a row of probabilities, those of classes are divided by their sum, or share evenly if all are 0, and those of
-        other outputs become 0. Other scores stay as they are.
+        In a row of probabilities, the classes' are divided by their sum, or made equal if all are 0, and the others
+        become 0. Other scores stay as they are.
         """
         rows = (
             np.flatnonzero(rows_of_probabilities(scores)[1]) if self.without_class and len(scores) else np.empty(0, int)
@@ -101,7 +92,7 @@ class OutputClasses:
         return shared
 
     def best(self, scores: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        """The output that ranks first among those that are classes, of equal ones that of the lower class id."""
+        """The best output that is a class; of equal ones, the lower class id."""
         if self.columns is None:
             return np.asarray(scores.argmax(axis=1))
         order = np.argsort(self.columns, kind="stable")[self.without_class :]
@@ -113,7 +104,7 @@ class OutputClasses:
         return self.columns >= 0
 
     def ordered(self, scores: npt.NDArray[np.float16], *, empty: float) -> npt.NDArray[np.float16]:
-        """Scores in the order of the classes, shape (images, classes); `empty` for a class that is no output."""
+        """Scores in the order of the classes, shape (images, classes); `empty` for a class without an output."""
         if self.columns is None:
             return scores
         kept = self.columns >= 0

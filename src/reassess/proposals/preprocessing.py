@@ -1,4 +1,4 @@
-"""What is done to a picture before a model sees it: resized, cut to its centre, and its values shifted and scaled."""
+"""Preprocessing of images: resized, cropped to the center, and their values shifted and scaled."""
 
 import json
 import tomllib
@@ -25,19 +25,18 @@ _MOST_SIDE = 10_000
 
 @dataclass(frozen=True)
 class Transform:
-    """From a picture to a model's input.
+    """From an image to a model's input.
 
     Parameters
     ----------
     size
-        To how many pixels the shorter side is resized; or the height and the width to which both sides are, whatever
-        the shape of the picture.
+        Pixels of the shorter side after resizing; or height and width after resizing, whatever the shape of the image.
     crop
-        Height and width of the part in the middle that is kept; black where the picture is smaller.
+        Height and width of the part in the middle that is kept; black where the image is smaller.
     mean, deviation
         What is subtracted from each of red, green and blue, which are from 0 to 1, and by what the rest is divided.
     interpolation
-        How pixels are made when a picture is resized, as Pillow calls it.
+        How pixels are made when an image is resized, as Pillow calls it.
 
     Raises
     ------
@@ -67,30 +66,25 @@ class Transform:
         check_range(self.deviation, 1 / 1024, 1, what="deviation", fix=scale)
         check_known([self.interpolation], INTERPOLATIONS, thing="interpolation")
 
-    def cut(self, picture: Any) -> npt.NDArray[np.uint8]:
-        """The part of an RGB picture that the model sees, uint8, shape (height, width, 3).
+    def cut(self, image: Any) -> npt.NDArray[np.uint8]:
+        """The part of an RGB image that the model sees, uint8, shape (height, width, 3).
 
-        Sides and offsets are rounded as torchvision does it, so that the pixels are the same.
-
-        Raises
-        ------
-        DataError
-            The picture is so long for its width that it would be too large once resized.
+        Sides and offsets are rounded as in torchvision, so that the pixels are the same.
         """
         from PIL import Image
 
-        width, height = self._resized(*picture.size)
+        width, height = self._resized(*image.size)
         if width * height > MOST_PIXELS:
             raise DataError(
                 "too-long",
                 "image is too long for its width",
                 allowed=f"at most {MOST_PIXELS:,} pixels once it is resized",
-                found=f"{picture.width:,} x {picture.height:,} pixels",
+                found=f"{image.width:,} x {image.height:,} pixels",
             )
-        if (width, height) != picture.size:
-            picture = picture.resize((width, height), Image.Resampling[self.interpolation.upper()])
+        if (width, height) != image.size:
+            image = image.resize((width, height), Image.Resampling[self.interpolation.upper()])
         left, top = _offset(width, self.crop[1]), _offset(height, self.crop[0])
-        return np.asarray(picture.crop((left, top, left + self.crop[1], top + self.crop[0])))
+        return np.asarray(image.crop((left, top, left + self.crop[1], top + self.crop[0])))
 
     def scaled(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Pixels as a model takes them, float32, of the same shape (..., 3)."""
@@ -126,7 +120,7 @@ def read_transform(path: str | Path) -> Transform:
     Raises
     ------
     DataError
-        The file is no JSON or TOML, value is missing, unknown, or not as `Transform` says.
+        The file is not JSON or TOML; or a value is missing, unknown, or not as `Transform` says.
 
     Examples
     --------

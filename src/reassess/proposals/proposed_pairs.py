@@ -1,9 +1,9 @@
-"""Golden pairs and all proposals, each with the models that decide whether raters are asked about it.
+"""Golden pairs and all candidates, each with the models that decide whether raters are asked about it.
 
-Symbols: K models, S a subset of them. What S proposes is what `propose` would with the models of S alone and the N of
+Symbols: K models, S a subset of them. S proposes what `propose` would with the models of S only and the N of
 all models. S sends an image to raters if one of S that holds it does not agree with the original label; then it
 proposes the original label and what one of S proposes. An image that S holds and does not send keeps its original
-label. Of an image that none of S holds nothing is said, not even its original label.
+label. An image that none of S holds has no candidate, not even its original label.
 """
 
 from dataclasses import dataclass, replace
@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.golden import Golden
-from reassess.core.candidates import Candidates
 from reassess.core.image_names import image_keys
+from reassess.core.proposal_result import ProposalResult
 from reassess.core.questions import Questions
 from reassess.errors import DataError
 from reassess.numeric.proportion import lower_bound
@@ -27,18 +27,10 @@ _Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of an image and a class, of which S proposes one if one of S proposes it and one sends its image.
+    """Pairs of an image and a class. S proposes one if one of S proposes it and one sends its image."""
 
-    Parameters
-    ----------
-    members
-        bool, shape (n, K): the models that propose the pair.
-    sends
-        bool, shape (n, K): the models that send its image to raters.
-    """
-
-    members: _Bools
-    sends: _Bools
+    members: _Bools  # (n, K): the models that propose the pair
+    sends: _Bools  # (n, K): the models that send its image to raters
 
     def __len__(self) -> int:
         return len(self.members)
@@ -65,32 +57,20 @@ class Pairs:
 
 @dataclass(frozen=True)
 class GoldenPairs:
-    """The pairs on golden images: what experts judged, and what is proposed beside it.
+    """The pairs on golden images: what experts judged, and what is proposed beside it."""
 
-    Parameters
-    ----------
-    pairs
-        The golden pairs. The original label counts as proposed by every model that holds the image, whether or not the
-        image is sent to raters, since it then keeps that label.
-    valid
-        bool: whether each is valid.
-    images
-        int64: the image of each, by number.
-    unjudged, unjudged_images
-        The proposals on golden images that are no golden pairs, and the original labels that stay there; and the image
-        of each, by number.
-    never_proposed, set_aside, left_out
-        As in `ModelChoice`.
-    """
-
+    # The original label counts as proposed by every model that has the image, also if the image is not sent to raters,
+    # since it then keeps that label.
     pairs: Pairs
-    valid: _Bools
-    images: _Ints
-    unjudged: Pairs
-    unjudged_images: _Ints
-    never_proposed: int
+    valid: _Bools  # whether each is valid
+    images: _Ints  # the image of each, by number
+    without_golden: (
+        Pairs  # candidates on golden images without a golden answer, and the original labels that stay there
+    )
+    without_golden_images: _Ints  # the image of each of them, by number
+    not_candidates: int  # this and the following as in `ModelChoice`
     set_aside: int
-    left_out: int
+    not_predicted: int
 
     @property
     def count(self) -> int:
@@ -99,14 +79,14 @@ class GoldenPairs:
 
     def of_images(self, images: _Bools) -> "GoldenPairs":
         """The golden pairs of some images, bool of shape (images,), which keep their numbers."""
-        rows, others = images[self.images], images[self.unjudged_images]
+        rows, others = images[self.images], images[self.without_golden_images]
         return replace(
             self,
             pairs=self.pairs.part(rows),
             valid=self.valid[rows],
             images=self.images[rows],
-            unjudged=self.unjudged.part(others),
-            unjudged_images=self.unjudged_images[others],
+            without_golden=self.without_golden.part(others),
+            without_golden_images=self.without_golden_images[others],
         )
 
     def recall_bound(self, subset: _Bools, *, confidence: float) -> float:
@@ -118,25 +98,25 @@ class GoldenPairs:
         return lower_bound(*counts, confidence=confidence)
 
 
-def sent_pairs(candidates: Candidates) -> Pairs:
+def sent_pairs(result: ProposalResult) -> Pairs:
     """All pairs that go to raters; an original label does with its image, whoever sends that."""
-    sends = candidates.sends[candidates.proposals.questions.image_ids]
-    return Pairs(candidates.proposes | candidates.are_original[:, None], sends)
+    sends = result.sends[result.candidates.questions.image_ids]
+    return Pairs(result.proposes | result.are_original[:, None], sends)
 
 
-def sent_images(candidates: Candidates) -> Pairs:
+def sent_images(result: ProposalResult) -> Pairs:
     """The images that go to raters, each as one pair."""
-    return Pairs(candidates.sends, candidates.sends)
+    return Pairs(result.sends, result.sends)
 
 
-def held_images(candidates: Candidates) -> Pairs:
+def held_images(result: ProposalResult) -> Pairs:
     """The images that a model holds, each as one pair."""
-    return Pairs(candidates.holds, candidates.holds)
+    return Pairs(result.holds, result.holds)
 
 
-def golden_pairs(candidates: Candidates, golden: Golden) -> GoldenPairs:
+def golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:
     """The golden pairs of images that a model holds, images in an order that is not that of the file."""
-    questions, pairs = _kept_pairs(candidates)
+    questions, pairs = _kept_pairs(result)
     asked = golden.questions.in_classes(questions.classes)
     rows = questions.rows_of(asked.images)
     there = np.flatnonzero(rows >= 0)
@@ -150,35 +130,35 @@ def golden_pairs(candidates: Candidates, golden: Golden) -> GoldenPairs:
     found = questions.find(rows[image], asked.class_ids[judged])
     number_of = np.full(len(questions.images), -1)
     number_of[rows[there]] = number[there]
-    unjudged = number_of[questions.image_ids] >= 0
-    unjudged[found[found >= 0]] = False
+    without_golden = number_of[questions.image_ids] >= 0
+    without_golden[found[found >= 0]] = False
     return GoldenPairs(
         pairs=_at(pairs, found),
         valid=valid,
         images=number[image],
-        unjudged=pairs.part(unjudged),
-        unjudged_images=number_of[questions.image_ids[unjudged]],
-        never_proposed=int(np.count_nonzero(valid & (found < 0))),
-        set_aside=int(np.count_nonzero(rows >= len(candidates.sends))),
-        left_out=int(np.count_nonzero(rows < 0)),
+        without_golden=pairs.part(without_golden),
+        without_golden_images=number_of[questions.image_ids[without_golden]],
+        not_candidates=int(np.count_nonzero(valid & (found < 0))),
+        set_aside=int(np.count_nonzero(rows >= len(result.sends))),
+        not_predicted=int(np.count_nonzero(rows < 0)),
     )
 
 
-def _kept_pairs(candidates: Candidates) -> tuple[Questions, Pairs]:
+def _kept_pairs(result: ProposalResult) -> tuple[Questions, Pairs]:
     """All pairs that a subset may propose, and the original labels of all images, which stay where they are held."""
-    proposed, aside, original = candidates.proposals.questions, candidates.set_aside, candidates.are_original[:, None]
-    asked, classes = len(proposed.images), candidates.proposals.questions.classes
+    proposed, aside, original = result.candidates.questions, result.set_aside, result.are_original[:, None]
+    asked, classes = len(proposed.images), result.candidates.questions.classes
     questions = Questions(
         images=(*proposed.images, *aside.images),
         image_ids=np.concatenate([proposed.image_ids, asked + np.arange(len(aside), dtype=np.int32)]),
         class_ids=np.concatenate([proposed.class_ids, aside.indices]),
         classes=classes,
     )
-    holds = candidates.holds[questions.image_ids]
+    holds = result.holds[questions.image_ids]
     of_proposals = slice(len(proposed))
     members, sends = holds.copy(), holds.copy()
-    members[of_proposals] = np.where(original, holds[of_proposals], candidates.proposes)
-    sends[of_proposals] = np.where(original, holds[of_proposals], candidates.sends[proposed.image_ids])
+    members[of_proposals] = np.where(original, holds[of_proposals], result.proposes)
+    sends[of_proposals] = np.where(original, holds[of_proposals], result.sends[proposed.image_ids])
     return questions, Pairs(members, sends)
 
 
@@ -201,5 +181,5 @@ def _check(valid: _Bools, images: int) -> None:
             "no-golden-answers",
             "no golden question on the models' images is valid",
             found=f"{valid.size:,} pairs that are not valid",
-            fix="without a valid pair there is no recall: judge more pairs",
+            fix="recall needs a valid golden question: answer more",
         )

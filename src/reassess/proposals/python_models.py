@@ -16,7 +16,7 @@ from reassess.text import nearest
 
 __all__ = ["open_python"]
 
-_INSTALLED = "site-packages"  # folder of modules that are no part of the model
+_INSTALLED = "site-packages"  # folder of modules that are not part of the model
 
 
 def open_python(source: ModelSource, name: str, device: str | None) -> ImageModel:
@@ -37,16 +37,16 @@ def open_python(source: ModelSource, name: str, device: str | None) -> ImageMode
         module = _imported(source.name, module_name)
         function = _function(source.name, module, called)
 
-    def quiet(pictures: Any) -> Any:
-        with _found_in(folder), redirect_stdout(sys.stderr):  # what the code prints is no result
-            return function(pictures)
+    def quiet(images: Any) -> Any:
+        with _found_in(folder), redirect_stdout(sys.stderr):  # keep prints of the code out of the result
+            return function(images)
 
     return ImageModel(source.name, quiet, None, source.outputs, _facts(module))
 
 
 @contextmanager
 def _found_in(folder: str) -> Iterator[None]:
-    """Let modules be found in a folder, as by a script that lies there; also those that a function imports later."""
+    """Find modules in a folder, as a script there would; also modules that a function imports later."""
     sys.path.insert(0, folder)
     try:
         yield
@@ -78,7 +78,7 @@ def _function(model: str, module: ModuleType, called: str) -> Callable[[Any], An
         raise DataError(
             "no-function", "module does not have this function", where=model, fix=nearest(called, functions)
         ) from error
-    except (Exception, SystemExit) as error:  # of a module that makes what it holds when it is asked
+    except (Exception, SystemExit) as error:  # of a module with a __getattr__ of its own
         raise _fails(model, module.__name__, error) from error
     if not callable(function):
         raise DataError("not-a-function", "not a function", where=model, found=type(function).__name__)

@@ -1,4 +1,4 @@
-"""The files that a run writes: what they are called, whether they can be, and the scores of all shards in them."""
+"""The files of a run: their names, whether they can be written, and the scores of all shards in them."""
 
 import os
 import re
@@ -10,22 +10,22 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.benchmark import Benchmark
-from reassess.core.checks import check_known, check_unique, first_repeat
+from reassess.core.checks import check_unique, first_repeat
 from reassess.core.predictions import MOST_IDS
 from reassess.data.benchmark_outputs import check_place
 from reassess.data.image_sources import ImageSource
 from reassess.errors import DataError, OutputError
 from reassess.formats.files import check_output, exists, suffix_of, writing
-from reassess.formats.predictions import name_lines, write_predictions
+from reassess.formats.image_lists import name_lines
+from reassess.formats.predictions import write_predictions
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.shards import Shards
 
-__all__ = ["PREDICTION_FORMATS", "check_files", "files_of", "is_array", "write_shards"]
+__all__ = ["check_files", "files_of", "is_array", "write_shards"]
 
 _ARRAY = ".npy"
 _SUFFIXES = (_ARRAY, *TABLE_SUFFIXES)
-PREDICTION_FORMATS = tuple(suffix.removeprefix(".") for suffix in _SUFFIXES)
 
 
 def is_array(file: Path) -> bool:
@@ -38,8 +38,8 @@ def _written_files(file: Path) -> tuple[Path, ...]:
     return (file, file.with_suffix(".txt")) if is_array(file) else (file,)
 
 
-def files_of(names: Sequence[str], output: Path, file_format: str | None = None) -> list[Path]:
-    """The file of each model: of one the output itself; of several a file in it, in a format that is npy by default."""
+def files_of(names: Sequence[str], output: Path) -> list[Path]:
+    """The file of each model: of one the output itself; of several an npy file in it."""
     check_unique(names, thing="a model")
     if repeat := first_repeat([_identity(name) for name in names]):
         raise DataError(
@@ -58,23 +58,11 @@ def files_of(names: Sequence[str], output: Path, file_format: str | None = None)
         )
     if len(names) == 1:
         suffix_of(output, _SUFFIXES, "predictions of images")
-        if file_format is not None:
-            raise DataError(
-                "format-not-used",
-                "one model has its format in the suffix of the output",
-                where=output,
-                found=file_format,
-                fix="leave the format out",
-            )
         return [output]
     if output.suffix.lower() in _SUFFIXES or (exists(output) and not output.is_dir()):
-        kind = output.suffix.lower().removeprefix(".")
-        named = f"name it {output.with_suffix('')}" if f".{kind}" in _SUFFIXES else "choose another name"
-        fix = f'{named}, with file_format="{kind}"' if kind in PREDICTION_FORMATS[1:] else named
+        fix = f"name it {output.with_suffix('')}" if output.suffix.lower() in _SUFFIXES else "choose another name"
         raise OutputError("output-is-folder", "for several models, the output is a folder", where=output, fix=fix)
-    file_format = PREDICTION_FORMATS[0] if file_format is None else file_format
-    check_known([file_format], PREDICTION_FORMATS, thing="format of predictions")
-    files = [output / f"{name}.{file_format}" for name in _file_names(names)]
+    files = [output / f"{name}{_ARRAY}" for name in _file_names(names)]
     check_unique(files, thing="an output", fix="run the models one by one")
     return files
 
@@ -86,7 +74,7 @@ def _identity(model: str) -> str:
 
 
 def _file_names(models: Sequence[str]) -> list[str]:
-    """What the file of each model is called, without suffix: ONNX files after as many folders as tell them apart.
+    """File name for each model, without suffix; ONNX files with as many folders as needed to differ.
 
     >>> _file_names(["timm:resnet18.a1_in1k", "onnx:models/lite0.onnx"])
     ['timm-resnet18.a1_in1k', 'onnx-lite0']
@@ -102,7 +90,7 @@ def _file_names(models: Sequence[str]) -> list[str]:
 
 
 def _file_name(model: str, parts: int) -> str:
-    """What the file of a model is called: an ONNX file after the last parts of its path."""
+    """File name for a model: an ONNX file by the last parts of its path."""
     kind, _, name = model.partition(":")
     if kind == "onnx":
         path = Path(name)
@@ -114,7 +102,7 @@ def _file_name(model: str, parts: int) -> str:
 def check_files(
     files: Sequence[Path],
     output: Path,
-    pictures: ImageSource,
+    images: ImageSource,
     benchmark: Benchmark | None,
     may_replace: Callable[[Path], bool],
 ) -> None:
@@ -124,7 +112,7 @@ def check_files(
     for path in (*([output] if is_folder else []), *written):
         if benchmark is not None:
             check_place(path, benchmark)
-        if exists(path) and path.samefile(pictures.place):
+        if exists(path) and path.samefile(images.place):
             raise OutputError(
                 "output-is-input", "output is the file with the image names", where=path, fix="choose another name"
             )
@@ -133,9 +121,8 @@ def check_files(
     else:
         for path in written:
             check_output(path, force=may_replace(path))
-    fix = 'write tables, file_format="parquet"' if is_folder else None
     for file in filter(is_array, files):
-        name_lines(file, pictures.names, fix=fix)
+        name_lines(file, images.names)
 
 
 def write_shards(
@@ -145,7 +132,7 @@ def write_shards(
     names: Sequence[str],
     may_replace: Callable[[Path], bool],
 ) -> tuple[int, dict[int, str], int]:
-    """Write what the shards of a model hold; the files take their places with those of the other models."""
+    """Write the scores of a model's shards; the files appear together with other models'."""
     rows: list[int] = []
     reasons: dict[int, str] = {}
     moved = 0
@@ -174,7 +161,7 @@ def write_shards(
 
 
 def _save(path: Path, parts: Iterator[npt.NDArray[np.float16]], rows: int) -> None:
-    """Write scores that follow one another, of which one part is in memory at a time."""
+    """Write parts of scores in order, with one part in memory at a time."""
     first = next(parts)
     array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(rows, first.shape[1]))
     start = 0

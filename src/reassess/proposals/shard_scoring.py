@@ -1,7 +1,7 @@
 """The shards of a run, each made of a few batches of images that a model scores."""
 
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -12,10 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_shape
-from reassess.data.image_sources import ImageSource
-from reassess.data.picture_reading import read_picture
+from reassess.data.image_sources import ImageSource, read_picture
 from reassess.data.worker_processes import in_processes
-from reassess.errors import DataError, Fix, at
+from reassess.errors import DataError, at
 from reassess.proposals.image_models import ImageModel
 from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.preprocessing import Transform
@@ -28,7 +27,6 @@ __all__ = [
     "Decoder",
     "Pixels",
     "decoded",
-    "refuse_unreadable",
     "score_shards",
 ]
 
@@ -50,8 +48,8 @@ class Decoder:
         """The pixels of an image, uint8, shape (height, width, 3); or why it cannot be read."""
         return read_picture(self.images, row, self._pixels)
 
-    def _pixels(self, picture: "Image.Image") -> Pixels:
-        return np.asarray(picture) if self.transform is None else self.transform.cut(picture)
+    def _pixels(self, image: "Image.Image") -> Pixels:
+        return np.asarray(image) if self.transform is None else self.transform.cut(image)
 
 
 def decoded(decode: Decoder, batches: Sequence[range], workers: int) -> _Batches:
@@ -71,7 +69,7 @@ def decoded(decode: Decoder, batches: Sequence[range], workers: int) -> _Batches
 
 
 def _ahead(decode: Decoder, batches: Sequence[range], workers: int) -> _Batches:
-    """The batches, of which some are decoded by processes ahead of the one that is given; of no worker, in this one."""
+    """The batches; processes decode some of them ahead, or this one without workers."""
     parts = [list(_parts(batch)) for batch in batches]
     ahead = _AHEAD * max(map(len, parts), default=1)
     flat = [part for of_batch in parts for part in of_batch]
@@ -90,13 +88,12 @@ def _decode_rows(decode: Decoder, rows: range) -> list[Pixels | str]:
 
 def score_shards(
     model: ImageModel,
-    pictures: ImageSource,
+    images: ImageSource,
     shards: Shards,
     outputs: OutputClasses,
     *,
-    batch: int,
+    batch_size: int,
     workers: int,
-    strict: bool,
     progress: Callable[[str, int, int], object],
 ) -> None:
     """Make the shards of a model that are not there.
@@ -105,15 +102,15 @@ def score_shards(
     """
     pending = shards.pending()
     spans = [shards.rows(number) for number in pending]
-    batches = [[span[at : at + batch] for at in range(0, len(span), batch)] for span in spans]
-    total = len(pictures)
+    batches = [[span[at : at + batch_size] for at in range(0, len(span), batch_size)] for span in spans]
+    total = len(images)
     done = total - sum(map(len, spans))
-    results = decoded(Decoder(pictures, model.transform), list(chain.from_iterable(batches)), workers)
+    results = decoded(Decoder(images, model.transform), list(chain.from_iterable(batches)), workers)
     with closing(results):
         for number, of_shard in zip(pending, batches, strict=True):
             parts = []
             for rows, result in zip(of_shard, results, strict=False):  # the rest of the results is of other shards
-                parts.append(_scored(model, pictures, rows, result, shards.outputs, outputs, strict))
+                parts.append(_scored(model, images, rows, result, shards.outputs, outputs))
                 done += len(rows)
                 progress(model.name, done, total)
             shards.write(number, Shard.joined(parts))
@@ -121,23 +118,20 @@ def score_shards(
 
 def _scored(
     model: ImageModel,
-    pictures: ImageSource,
+    images: ImageSource,
     rows: range,
     result: Sequence[Pixels | str],
     width: int,
     outputs: OutputClasses,
-    strict: bool,
 ) -> Shard:
     """The scores of a batch."""
     reasons = {row: each for row, each in zip(rows, result, strict=True) if isinstance(each, str)}
-    if strict:
-        refuse_unreadable(pictures, reasons)
     read = [row for row in rows if row not in reasons]
     pixels = [each for each in result if not isinstance(each, str)]
     scores = model.scores(pixels) if pixels else np.empty((0, width))
     with at(model.name):
         check_shape(scores, (len(read), width), what="the scores, which was another one before")
-        halves = _halves(outputs.shared_out(scores), [pictures.names[row] for row in read])
+        halves = _halves(outputs.shared_out(scores), [images.names[row] for row in read])
     moved = int(np.count_nonzero(outputs.best(halves) != outputs.best(scores)))
     return Shard(np.array(read, np.int64), halves, reasons, moved)
 
@@ -168,15 +162,3 @@ def _halves(scores: npt.NDArray[Any], names: Sequence[str]) -> npt.NDArray[np.fl
             fix="let the model give smaller scores, such as probabilities",
         )
     return halves
-
-
-def refuse_unreadable(pictures: ImageSource, reasons: Mapping[int, str]) -> None:
-    """Raise `DataError` for the first image that cannot be read, if there is one."""
-    for row, reason in reasons.items():
-        raise DataError(
-            "unreadable-image",
-            "image cannot be read",
-            where=f"{pictures.place}, {pictures.names[row]}",
-            found=reason,
-            fix=Fix("replace the file, or skip it: {strict}", strict=False),
-        )

@@ -16,24 +16,12 @@ __all__ = ["Shard", "Shards"]
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """The scores of some images that follow one another.
+    """The scores of some images that follow one another."""
 
-    Parameters
-    ----------
-    rows
-        int64, shape (images,): those that could be read.
-    scores
-        float16, shape (images, outputs).
-    reasons
-        Why each of the others could not, by row.
-    moved
-        Images of which another class is the best once scores are rounded to float16.
-    """
-
-    rows: npt.NDArray[np.int64]
-    scores: npt.NDArray[np.float16]
-    reasons: Mapping[int, str]
-    moved: int
+    rows: npt.NDArray[np.int64]  # (images,): readable images
+    scores: npt.NDArray[np.float16]  # float16, shape (images, outputs)
+    reasons: Mapping[int, str]  # why each other image is unreadable, by row
+    moved: int  # images with another best class once scores are rounded to float16
 
     @classmethod
     def joined(cls, parts: "Sequence[Shard]") -> "Shard":
@@ -46,7 +34,7 @@ class Shard:
         )
 
     def is_of(self, images: range, outputs: int) -> bool:
-        """Whether it holds each of these images, once and in order, and scores of so many outputs."""
+        """Whether it has each of these images, once and in order, and this number of outputs."""
         return (
             self.scores.dtype == np.float16
             and self.scores.shape == (len(self.rows), outputs)
@@ -59,24 +47,12 @@ class Shard:
 
 @dataclass(frozen=True)
 class Shards:
-    """The shards of one model in a folder, by their numbers.
+    """The shards of one model in a folder, by their numbers."""
 
-    Parameters
-    ----------
-    folder
-        Where they lie.
-    images
-        Of how many images they are together.
-    size
-        Images of each shard, the last one apart.
-    outputs
-        How many outputs the model has.
-    """
-
-    folder: Path
-    images: int
-    size: int
-    outputs: int
+    folder: Path  # of the files
+    images: int  # all images
+    size: int  # images of each shard, except the last one
+    outputs: int  # how many outputs the model has
 
     @property
     def count(self) -> int:
@@ -116,7 +92,7 @@ class Shards:
         return damaged
 
     def scored(self, images: Iterable[int]) -> set[int]:
-        """Those of some images of which a shard holds scores."""
+        """Those images that have scores in a shard."""
         images = set(images)
         there = set(self._there()) & {self._number(image) for image in images}
         whole = filter(None, map(self._whole, there))

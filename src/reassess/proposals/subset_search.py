@@ -1,22 +1,23 @@
-"""Subsets of models by what they propose: all of them at once by bits, or some where they are too many."""
+"""Subsets of models by what they propose: all of them if there are few models, and a greedy order of many.
+
+Symbols: K models; a subset is bool of shape (K,), or a number whose bit i is set if model i is in it.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.candidates import Candidates
 from reassess.core.model_choice import ModelSubset
+from reassess.core.proposal_result import ProposalResult
 from reassess.numeric.proportion import Proportion
-from reassess.numeric.subsets import sums_outside
-from reassess.proposals.local_search import Changes, local_search
 from reassess.proposals.proposed_pairs import GoldenPairs, Pairs, held_images, sent_images, sent_pairs
 
-__all__ = ["MOST_EXHAUSTIVE", "Found", "Search", "search_of"]
+__all__ = ["MOST_EXACT", "Found", "Measure", "find_subsets"]
 
-MOST_EXHAUSTIVE = 22  # models; each more doubles time and memory, here some 2 seconds and 190 MiB
+MOST_EXACT = 20  # models; each more doubles time and memory, here half a second and 50 MiB
+_SOME = 0.01  # of a hit, so that of models that bring none the one with the fewest candidates comes first
 _MANY = np.iinfo(np.int64).max
 _Ints = npt.NDArray[np.int64]
 _Bools = npt.NDArray[np.bool_]
@@ -24,30 +25,16 @@ _Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Found:
-    """Subsets, and what each reaches.
+    """Subsets, and what each reaches."""
 
-    Parameters
-    ----------
-    models
-        K.
-    subsets
-        bool, shape (n, K); or None for all but the empty one: row i holds the models of the bits of i + 1.
-    hits
-        int64, shape (n,): valid golden pairs that are proposed.
-    proposals
-        int64, shape (n,): proposals for all images that are sent to raters.
-    sizes
-        int64, shape (n,): number of models.
-    """
-
-    models: int
-    subsets: _Bools | None
-    hits: _Ints
-    proposals: _Ints
-    sizes: _Ints
+    models: int  # K
+    subsets: _Bools | None  # (n, K); or None for all but the empty one: row i is the subset with the number i + 1
+    hits: _Ints  # (n,): valid golden pairs that are proposed
+    candidates: _Ints  # (n,): candidates for all images that are sent to raters
+    sizes: _Ints  # (n,): number of models
 
     @property
-    def exhaustive(self) -> bool:
+    def exact(self) -> bool:
         """Whether these are all subsets."""
         return self.subsets is None
 
@@ -59,92 +46,120 @@ class Found:
 
     @cached_property
     def frontier(self) -> _Ints:
-        """The rows with more hits than any with as few proposals, from the fewest proposals on.
+        """The rows with more hits than any with as few candidates, from the fewest candidates on.
 
         Of equal ones that with fewer models, then the first.
         """
         fewest = np.full(int(self.hits.max()) + 1, _MANY)
-        np.minimum.at(fewest, self.hits, self.proposals)  # by the number of hits
+        np.minimum.at(fewest, self.hits, self.candidates)  # by the number of hits
         beyond = np.minimum.accumulate(np.append(fewest[1:], _MANY)[::-1])[::-1]  # with more hits
-        rows = np.flatnonzero((self.proposals == fewest[self.hits]) & (fewest < beyond)[self.hits])
+        rows = np.flatnonzero((self.candidates == fewest[self.hits]) & (fewest < beyond)[self.hits])
         order = rows[np.lexsort((rows, self.sizes[rows], self.hits[rows]))]
         return order[np.flatnonzero(np.diff(self.hits[order], prepend=-1))]
 
 
-class Search(Protocol):
-    """A way to look for subsets."""
-
-    def find(self, golden: GoldenPairs, need: int) -> Found:
-        """The subsets, measured on some golden pairs, of which so many valid ones are wanted."""
-
-
-def search_of(candidates: Candidates) -> Search:
-    """The search that suits the number of models."""
-    pairs = sent_pairs(candidates)
-    return _Exhaustive(pairs) if pairs.members.shape[1] <= MOST_EXHAUSTIVE else _Local(pairs)
+def find_subsets(result: ProposalResult, golden: GoldenPairs) -> Found:
+    """Measure subsets by golden pairs: all of up to 20 models; of more models, a greedy order."""
+    pairs, valid = sent_pairs(result), golden.pairs.part(golden.valid)
+    return _every_subset(pairs, valid) if len(result.models) <= MOST_EXACT else _greedy(pairs, valid)
 
 
-class _Exhaustive:
-    """Every subset. A pair is lost where S has none of the models that propose it, or none that sends its image."""
+def _every_subset(pairs: Pairs, valid: Pairs) -> Found:
+    models = pairs.members.shape[1]
+    return Found(
+        models=models,
+        subsets=None,
+        hits=proposed_by_each(valid),
+        candidates=proposed_by_each(pairs),
+        sizes=np.bitwise_count(np.arange(1, 2**models)).astype(np.int64),
+    )
+
+
+def proposed_by_each(pairs: Pairs) -> _Ints:
+    """How many of the pairs each subset proposes, but the empty one; int64, shape (2 ** K - 1,).
+
+    A pair is lost if a subset has none of the models that propose it, or none that sends its image. If both are
+    missing, it was counted twice, so one is taken off.
+    """
+    models = pairs.members.shape[1]
+    bits = 1 << np.arange(models)
+    members, sends = pairs.members @ bits, pairs.sends @ bits
+    counts = np.zeros(2**models, np.int64)
+    for masks, weight in ((members, 1), (sends, 1), (members | sends, -1)):
+        np.add.at(counts, masks, weight)
+    lost = subset_sums(counts)[::-1]  # of the masks that share nothing with a subset, so lie in its complement
+    return len(pairs) - lost[1:]
+
+
+def subset_sums(counts: _Ints) -> _Ints:
+    """For every subset, the sum of the counts of all its subsets; int64, shape (2 ** K,).
+
+    >>> subset_sums(np.array([1, 10, 100, 1000]))
+    array([   1,   11,  101, 1111])
+
+    Notes
+    -----
+    Source: Yates (1937), The Design and Analysis of Factorial Experiments: one pass for each model.
+    """
+    sums = counts.copy()
+    step = 1
+    while step < sums.size:
+        pairs = sums.reshape(-1, 2, step)
+        pairs[:, 1] += pairs[:, 0]
+        step *= 2
+    return sums
+
+
+def _greedy(pairs: Pairs, valid: Pairs) -> Found:
+    """From no model to all: each time the model is added that brings the most hits for its candidates."""
+    models = pairs.members.shape[1]
+    growing, hits_growing = _Growing(pairs), _Growing(valid)
+    subset, chain = np.zeros(models, bool), []
+    hits = candidates = 0
+    for _ in range(models):
+        others = np.flatnonzero(~subset)
+        with_each = [(hits_growing.count_with(model), growing.count_with(model)) for model in others.tolist()]
+        worth = [(more - hits + _SOME) / (count - candidates + 1) for more, count in with_each]
+        best = int(np.argmax(worth))
+        hits, candidates = with_each[best]
+        subset[others[best]] = True
+        for each in (growing, hits_growing):
+            each.add(int(others[best]))
+        chain.append((subset.copy(), hits, candidates))
+    subsets, all_hits, all_proposals = zip(*chain, strict=True)
+    return Found(models, np.array(subsets), np.array(all_hits), np.array(all_proposals), np.arange(1, models + 1))
+
+
+class _Growing:
+    """The pairs that a growing subset proposes; equal ones are counted together."""
 
     def __init__(self, pairs: Pairs) -> None:
-        self._models = pairs.members.shape[1]
-        self._proposals = len(pairs) - self._lost(pairs)
-        self._sizes = np.bitwise_count(np.arange(1, 2**self._models)).astype(np.int64)
+        models = pairs.members.shape[1]
+        packed = np.packbits(np.concatenate([pairs.members, pairs.sends], axis=1), axis=1)
+        rows, self._counts = np.unique(packed, axis=0, return_counts=True)
+        of_models = np.unpackbits(rows, axis=1, count=2 * models).astype(bool).T
+        self._members, self._sends = np.ascontiguousarray(of_models[:models]), np.ascontiguousarray(of_models[models:])
+        self._is_member, self._is_sent = np.zeros((2, len(rows)), bool)
 
-    def find(self, golden: GoldenPairs, need: int) -> Found:  # noqa: ARG002 - all subsets are measured, whatever it is
-        valid = golden.pairs.part(golden.valid)
-        return Found(
-            models=self._models,
-            subsets=None,
-            hits=len(valid) - self._lost(valid),
-            proposals=self._proposals,
-            sizes=self._sizes,
-        )
+    def count_with(self, model: int) -> int:
+        """How many pairs the subset proposes with one more model."""
+        proposed = (self._is_member | self._members[model]) & (self._is_sent | self._sends[model])
+        return int(self._counts[proposed].sum())
 
-    def _lost(self, pairs: Pairs) -> _Ints:
-        """How many pairs each subset but the empty one does not propose."""
-        bits = 1 << np.arange(self._models)
-        members, sends = pairs.members @ bits, pairs.sends @ bits
-        masks = np.concatenate([members, sends, members | sends])  # none of both is counted twice
-        weights = np.repeat([1, 1, -1], len(pairs))
-        return sums_outside(self._models, masks, weights)[1:]
-
-
-class _Local:
-    """Those that a search from many starts comes by."""
-
-    def __init__(self, pairs: Pairs) -> None:
-        self._proposals = Changes(pairs)
-
-    def find(self, golden: GoldenPairs, need: int) -> Found:
-        hits = Changes(golden.pairs.part(golden.valid))
-        subsets = local_search(self._proposals, hits, need)
-        return Found(
-            models=self._proposals.models,
-            subsets=np.array(subsets),
-            hits=np.array([hits.count(subset) for subset in subsets]),
-            proposals=np.array([self._proposals.count(subset) for subset in subsets]),
-            sizes=np.array([subset.sum() for subset in subsets]),
-        )
+    def add(self, model: int) -> None:
+        """Add a model."""
+        self._is_member |= self._members[model]
+        self._is_sent |= self._sends[model]
 
 
 class Measure:
-    """Measures single subsets, with all that a result says of them.
+    """Measures single subsets, with all that a result says of them."""
 
-    Parameters
-    ----------
-    candidates
-        As `propose` gives them, of all models.
-    golden
-        The golden pairs.
-    """
-
-    def __init__(self, candidates: Candidates, golden: GoldenPairs) -> None:
-        self._names = candidates.names
+    def __init__(self, result: ProposalResult, golden: GoldenPairs) -> None:
+        self._names = result.names
         self._golden = golden
-        self._pairs, self._sent = sent_pairs(candidates), sent_images(candidates)
-        self._held = held_images(candidates)
+        self._pairs, self._sent = sent_pairs(result), sent_images(result)
+        self._held = held_images(result)
 
     def __call__(self, subset: _Bools) -> ModelSubset:
         """What one subset, bool of shape (K,), reaches."""
@@ -154,8 +169,8 @@ class Measure:
             models=tuple(name for name, is_in in zip(self._names, subset, strict=True) if is_in),
             recall=Proportion(hits, int(np.count_nonzero(self._golden.valid))),
             precision=Proportion(hits, int(np.count_nonzero(proposed))),
-            unjudged=self._golden.unjudged.count(subset),
-            proposals=self._pairs.count(subset),
+            without_golden=self._golden.without_golden.count(subset),
+            candidates=self._pairs.count(subset),
             images=self._sent.count(subset),
-            lacking=len(self._held) - self._held.count(subset),
+            missing=len(self._held) - self._held.count(subset),
         )

@@ -1,10 +1,10 @@
-"""Questions grouped into tasks of a few classes of one image that belong together.
+"""Group questions into tasks: a few classes of one image that belong together.
 
-An image with no more classes than a task may hold is one task. For another, the distance of two classes is how little
-of their ways from the root of a hierarchy is shared or, without a hierarchy, how seldom they are proposed for the same
-image. Classes are joined by it (average linkage), and the order of the leaves is cut into as few tasks as there must
-be, as even as can be, where neighbours are farthest apart. Then classes of two tasks change places as long as that
-makes the sum of the distances within tasks smaller.
+An image whose classes fit into a task is one task. For other images, the distance of two classes is how little of
+their paths from the root of a hierarchy is shared or, without a hierarchy, how seldom they are candidates for the same
+image. Classes are joined by distance (average linkage). The order of the leaves is split into the fewest tasks, as even
+as possible, between the most distant neighbours. Then classes of two tasks are exchanged as long as that makes the sum
+of the distances within tasks smaller.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ _WHOLE, _REST = "all of the image", "the rest of the image"
 _ALONE, _NO_PARENT = "some two together on no other image", "no common parent"
 _LONGEST = 0.99  # of the times, beyond which a vote is taken to have been interrupted
 _FEW_CLASSES = 4_000
-_LEAST = 1e-9  # by which a change must be one for the better
+_LEAST = 1e-9  # least gain of an exchange
 _Ints = npt.NDArray[np.int64]
 
 
@@ -48,24 +48,24 @@ def make_tasks(
     Parameters
     ----------
     questions
-        The questions, such as `Proposals.questions`. Images keep their order.
+        The questions, such as `Candidates.questions`. Images keep their order.
     size
-        How many classes a task may hold.
+        Classes per task, at most.
     hierarchy
-        Which classes belong together; without one, those that are often proposed for the same images do.
+        Which classes belong together; without it, classes that are often candidates for the same images do.
     golden
-        Experts' votes: questions that they answered are in no task, since a campaign asks them apart.
+        Experts' votes: their questions are in no task, since a campaign mixes them in.
 
     Returns
     -------
     Tasks
         Every other question in exactly one; an image has as few tasks as can be, of sizes that differ by 1 at most.
-        Classes stand by id within a task.
+        Classes are ordered by id within a task.
 
     Raises
     ------
     DataError
-        The size is no whole number from 1.
+        The size is not a whole number from 1.
 
     Examples
     --------
@@ -141,7 +141,7 @@ def _grouped(class_ids: _Ints, distances: npt.NDArray[np.float64], size: int) ->
 
 
 def _exchange(task: _Ints, distances: npt.NDArray[np.float64]) -> None:
-    """Let two classes change tasks, those that gain the most first, while the distances within tasks become smaller."""
+    """Exchange two classes, the best pair first, while the distances within tasks become smaller."""
     own = np.arange(task.size)
     while True:
         to_task = distances @ (task[:, None] == np.arange(task.max() + 1))
@@ -155,10 +155,10 @@ def _exchange(task: _Ints, distances: npt.NDArray[np.float64]) -> None:
 
 
 def _cut(leaves: _Ints, gaps: npt.NDArray[np.float64], size: int) -> list[_Ints]:
-    """As few parts as there must be, as even as can be, so that the gaps between parts are the widest in sum."""
+    """The fewest parts, as even as possible, with the widest gaps between parts in sum."""
     n = leaves.size
     count = -(-n // size)
-    small, large = divmod(n, count)  # so many parts have one more
+    small, large = divmod(n, count)  # the first `large` parts have one more class
     best: dict[int, tuple[float, tuple[int, ...]]] = {0: (0.0, ())}  # by the number of large parts before
     for part in range(count):
         longer: dict[int, tuple[float, tuple[int, ...]]] = {}
@@ -176,7 +176,7 @@ def _cut(leaves: _Ints, gaps: npt.NDArray[np.float64], size: int) -> list[_Ints]
 
 
 def _by_hierarchy(hierarchy: Hierarchy) -> tuple[_Distances, _Explain]:
-    """Classes are the nearer the more of their ways from the root they share."""
+    """Classes are near if they share much of their paths from the root."""
 
     def distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
         paths = [hierarchy.path(class_id) for class_id in class_ids.tolist()]
@@ -199,14 +199,14 @@ def _shared(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _by_images(questions: Questions) -> tuple[_Distances, _Explain]:
-    """Classes are the nearer the larger the share of their images, of either, for which both are asked about."""
+    """Classes are near if they share many of their images: the Jaccard distance."""
     from scipy.sparse import csr_array
 
     ones = np.ones(len(questions), np.int64)
     classes, columns = np.unique(questions.class_ids, return_inverse=True)
     asked = csr_array((ones, (questions.image_ids, columns)), (len(questions.images), classes.size))
     together = csr_array(asked.T @ asked)
-    table = together.toarray() if classes.size <= _FEW_CLASSES else None  # of which parts are had much faster
+    table = together.toarray() if classes.size <= _FEW_CLASSES else None  # whose parts are much faster
 
     def of_both(class_ids: _Ints) -> _Ints:
         at = np.searchsorted(classes, class_ids)
@@ -225,14 +225,9 @@ def _by_images(questions: Questions) -> tuple[_Distances, _Explain]:
 
 
 def votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, at_most: int) -> float:
-    """How many votes a question takes on average if a rule may end it, from 1 to `at_most`: as in earlier votes.
+    """Votes per question under a stop rule, from 1 to `at_most`, on average over earlier votes.
 
     The earlier votes are replayed in random order; questions with fewer than `at_most` do not count.
-
-    Raises
-    ------
-    DataError
-        No question has so many votes; and as for `replay_stops`.
 
     Examples
     --------
@@ -258,9 +253,7 @@ def votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, at_most:
 
 
 def seconds_per_vote(votes: Votes) -> float:
-    """How long a vote takes: the mean of the times, of which the longest 1 % count as the 99th percentile.
-
-    A rater who is interrupted would else stand for many.
+    """Mean seconds per vote; the longest 1 % count as the 99th percentile, since a rater may be interrupted.
 
     Raises
     ------

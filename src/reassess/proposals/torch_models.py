@@ -1,4 +1,4 @@
-"""Models of timm and torchvision, with the weights that these give or those of a checkpoint."""
+"""Models of timm and torchvision, with the library's weights or a checkpoint's."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +12,7 @@ from unittest.mock import patch
 import numpy as np
 import numpy.typing as npt
 
+from reassess.data.sources import is_offline
 from reassess.errors import DataError, Fix, MissingPackageError, SourceError
 from reassess.formats.files import check_input, suffix_of
 from reassess.proposals.image_models import ImageModel, ModelSource
@@ -26,7 +27,7 @@ __all__ = [
 ]
 
 _HELD_AS = ("state_dict", "model", "model_state_dict")  # what training scripts call the weights in a checkpoint
-_PARALLEL = "module."  # stands before every name where a model was trained on several devices
+_PARALLEL = "module."  # prefix of every name if a model was trained on several devices
 
 
 def with_weights(build: Callable[[bool, int | None], Any], path: Path) -> Any:
@@ -92,13 +93,13 @@ _MOST_SECONDS = 10  # for the first answer of the hub
 
 
 @contextmanager
-def fetching(library: str, *, offline: bool) -> Iterator[None]:
-    """Let a library fetch weights; only those that it has fetched before if `offline`, or if its hub is silent.
+def fetching(library: str) -> Iterator[None]:
+    """Let a library fetch weights; offline only those that it has fetched before, likewise if its hub is silent.
 
     The Hugging Face hub, from which timm has its weights, is asked once: its own client would try for a minute.
     """
     with ExitStack() as changes:
-        if offline:
+        if is_offline():
             import torch.hub
 
             changes.enter_context(patch.object(torch.hub, "download_url_to_file", _refuse))
@@ -109,7 +110,7 @@ def fetching(library: str, *, offline: bool) -> Iterator[None]:
         except ImportError:  # then timm fetches no weights from there
             yield
             return
-        if offline or (library == "timm" and not _answers(constants.ENDPOINT)):
+        if is_offline() or (library == "timm" and not _answers(constants.ENDPOINT)):
             changes.enter_context(patch.object(constants, "HF_HUB_OFFLINE", True))
         yield
 
@@ -129,8 +130,8 @@ def _answers(address: str) -> bool:
     return True
 
 
-def open_timm(source: ModelSource, name: str, device: str | None, *, offline: bool) -> ImageModel:
-    """A model of timm; its own configuration says how pictures are prepared."""
+def open_timm(source: ModelSource, name: str, device: str | None) -> ImageModel:
+    """A model of timm; its own configuration says how images are prepared."""
     try:
         import timm
     except ImportError as error:
@@ -141,13 +142,13 @@ def open_timm(source: ModelSource, name: str, device: str | None, *, offline: bo
     def build(pretrained: bool, outputs: int | None) -> Any:
         return timm.create_model(name, pretrained=pretrained, **({} if outputs is None else {"num_classes": outputs}))
 
-    model = _built(source, build, offline)
+    model = _built(source, build)
     transform = None if source.transform else _of_timm(source, timm.data.resolve_model_data_config(model))
     return _opened(source, model, transform, device, f"timm {timm.__version__}")
 
 
-def open_torchvision(source: ModelSource, name: str, device: str | None, *, offline: bool) -> ImageModel:
-    """A model of torchvision with its newest weights, which say how pictures are prepared."""
+def open_torchvision(source: ModelSource, name: str, device: str | None) -> ImageModel:
+    """A model of torchvision with its newest weights, which say how images are prepared."""
     try:
         import torchvision
     except ImportError as error:
@@ -161,7 +162,7 @@ def open_torchvision(source: ModelSource, name: str, device: str | None, *, offl
         options = {} if outputs is None else {"num_classes": outputs}
         return torchvision.models.get_model(name, weights=weights if pretrained else None, **options)
 
-    model = _built(source, build, offline)
+    model = _built(source, build)
     preset = weights.transforms()
     transform = Transform(
         size=preset.resize_size[0],
@@ -203,12 +204,12 @@ def _of_timm(source: ModelSource, given: dict[str, Any]) -> Transform:
     )
 
 
-def _built(source: ModelSource, build: Callable[[bool, int | None], Any], offline: bool) -> Any:
+def _built(source: ModelSource, build: Callable[[bool, int | None], Any]) -> Any:
     """The model with its weights, and with as many outputs as they have."""
     if source.checkpoint is not None:
         return with_weights(build, Path(source.checkpoint))
     try:
-        with fetching(source.name.partition(":")[0], offline=offline):
+        with fetching(source.name.partition(":")[0]):
             model = build(True, None)
     except (OSError, RuntimeError, ValueError) as error:  # each library raises its own
         reason = (str(error).splitlines() or [type(error).__name__])[0]

@@ -30,11 +30,11 @@ __all__ = [
 ]
 
 _SHA256 = re.compile("[0-9a-f]{64}")
-_HASH = 12  # digits that tell hashes apart, as where inputs are named
+_HASH = 12  # digits of a hash, as for inputs
 
 
 def changes_of(before: Any, now: Any, name: str = "") -> Iterator[str]:
-    """What differs between two objects; of the objects that one of the two lacks, such as models, the names alone.
+    """Differences of two objects; of objects missing in one of them, such as models, only the names.
 
     >>> list(changes_of({"batch": 64, "models": {"a": {"weights": "0f"}}}, {"batch": 32, "models": {"a": {}}}))
     ['batch: 64 before, 32 now', 'models, a, weights: 0f before, none now']
@@ -106,15 +106,9 @@ _VERSION = 3
 
 @dataclass(frozen=True)
 class Unfinished:
-    """The folder of a run: the record of what its scores depend on, its images, and its shards.
+    """The folder of a run: the record of what its scores depend on, its images, and its shards."""
 
-    Parameters
-    ----------
-    output
-        Where the run writes in the end; the folder lies beside it.
-    """
-
-    output: Path
+    output: Path  # where the run writes in the end; the folder lies beside it
 
     @property
     def folder(self) -> Path:
@@ -135,13 +129,13 @@ class Unfinished:
 
     @property
     def mark(self) -> str:
-        """What tells the temporary files of a run of this output from those of others."""
+        """Mark of the temporary files of a run with this output."""
         return hashlib.sha256(os.fsencode(self.output.name)).hexdigest()[:8]
 
     def note_outputs(self, files: Mapping[Path, Path]) -> None:
         """Record files that are about to take their places: the hash of each, which is complete at another path.
 
-        Those that took their places before the run was stopped, perhaps in another format, are removed.
+        Files of a run that was stopped after it wrote them are removed.
         """
         for key in _recorded(self.folder / _OUTPUTS) if exists(self.folder / _OUTPUTS) else ():
             if self.has_written(path := self.output.parent / key):
@@ -153,9 +147,8 @@ class Unfinished:
     def begun(self, run: Mapping[str, Any], images: ImageSource, shards: Sequence[Shards]) -> Iterator[None]:
         """Begin a run, or go on with the one that is there; no other process can meanwhile.
 
-        Images of which there are no scores yet, such as those that could not be read, may have changed; their shards
-        are then made anew. If the run is stopped, a note of the exception says what is kept; if nothing was finished,
-        nothing is.
+        Images without scores, such as unreadable ones, may have changed; their shards are then made anew. If the run is
+        stopped, a note of the exception says what is kept; if nothing was finished, nothing is.
         """
         self._refuse_other()
         with _locked(self.folder / _LOCK):
@@ -225,7 +218,7 @@ class Unfinished:
         write_table(self.folder / _IMAGES, pl.DataFrame({"image": list(now), **dict(stamps)}), force=True)
 
     def _refuse_other(self) -> None:
-        """Refuse a file or a folder in which lies what no run keeps."""
+        """Refuse a file, or a folder with files of something else."""
         own = {_RECORD, _IMAGES, _OUTPUTS, _LOCK, _SHARDS}
         if self.folder.is_file() or (
             not (self.folder / _RECORD).exists() and any(path.name not in own for path in self.folder.glob("[!.]*"))
@@ -241,7 +234,7 @@ class Unfinished:
 def _renewed(
     before: Mapping[str, tuple[int, int]], now: Mapping[str, tuple[int, int]], shards: Sequence[Shards]
 ) -> list[int]:
-    """The images, by row, that changed and of which no shard has scores; none if they are not the same images."""
+    """Rows of changed images without scores in a shard; none if the images are not the same."""
     if list(before) != list(now):
         return []
     changed = {row for row, name in enumerate(now) if now[name] != before[name]}

@@ -21,7 +21,7 @@ from reassess.text import counted, shortened
 
 __all__ = ["difference_chart", "label_count_chart", "leaderboard_chart", "scatter_chart"]
 
-_EVERY_PAIR = 4  # models of which every two are compared
+_EVERY_PAIR = 4  # models: every two of at most so many are compared
 _LESS = " less "
 _FEWEST, _FEW = 10, 100  # images: of the highest numbers of classes, those with fewer are drawn together
 _Sizes = Mapping[int, BySize]
@@ -37,7 +37,7 @@ def scatter_chart(findings: Findings) -> Chart | Missing:
             spots.append(Spot(name=model, original=across, real=up))
             rows.append([model, *cells(original), *cells(real)])
     if not spots:
-        return Missing(f"no model has both accuracies: there are no original labels, or {NONE_SCORED}")
+        return Missing(f"no model has both accuracies: original labels are missing, or {NONE_SCORED}")
     judge = heading(findings.labels.title)
     columns = {"model": TEXT}
     for labels in ("original", judge):
@@ -82,7 +82,7 @@ def difference_chart(findings: Findings) -> Chart | Missing:
     shown = {name: marks for name, marks in series.items() if any(marks)}
     axis = "difference in top-1 accuracy, points"
     columns = {"a": TEXT, "b": TEXT, "labels": TEXT, "a - b, points": POINTS, "95 %": POINTS, "p": P_VALUE}
-    columns |= {"only a right": COUNT, "only b right": COUNT, "images": COUNT}
+    columns |= {"only a correct": COUNT, "only b correct": COUNT, "images": COUNT}
     numbers = table("differences", "Differences between models, on the same images", columns, rows)
     intervals = Intervals(groups=groups, series=shown, axis=axis, form=POINTS, reference=(0.0, "no difference"))
     return interval_chart(intervals, numbers, only_some(len(pairs), "pairs"))
@@ -96,16 +96,16 @@ def _less(a: str, b: str) -> str:
 
 
 def _rows(name: str, part: Difference) -> Iterator[list[Cell]]:
-    """A difference over images, and where raters are drawn anew over both."""
+    """A difference over images, and where raters are resampled over both."""
     only = [part.only_a, part.only_b] if isinstance(part, Paired) else [None, None]
     yield [name, percent(part.difference), percents(part.interval), part.p_value, *only, part.n]
     if part.deviation is not None:
         wide = percents(part.raters_interval), part.raters_p_value
-        yield [f"{name}, raters too", percent(part.difference), *wide, *only, part.n]
+        yield [f"{name}, raters resampled", percent(part.difference), *wide, *only, part.n]
 
 
 def _mark(part: Difference | None) -> Mark | None:
-    """A difference with the interval that counts most: over raters too where these are drawn anew."""
+    """A difference with the interval that counts most: over raters too where these are resampled."""
     if part is None or part.difference is None:
         return None
     return Mark(100 * part.difference, percents(part.raters_interval or part.interval))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from reassess.comparison.placement import Placement
-from reassess.comparison.trends import Line, Trend
+from reassess.comparison.trends import Trend, TrendLine
 from reassess.core.labels import UNNAMED
 from reassess.evaluation.evaluation_words import heading
 from reassess.numeric.regression import Estimate
@@ -44,28 +44,7 @@ def draw_leaderboard(
     level: float | None = None,
     force: bool = False,
 ) -> None:
-    """Draw a leaderboard, its lines, and models among the others.
-
-    Parameters
-    ----------
-    path
-        An svg, png or pdf file.
-    trend
-        The lines through the leaderboard. Rows below the first band are not drawn; the heading counts them.
-    placements
-        The user's models, drawn as stars; they always lie within the axes.
-    level
-        ReaL accuracy of the original labels themselves, in percent.
-    force
-        Overwrite a file that exists.
-
-    Raises
-    ------
-    MissingPackageError
-        matplotlib is not installed.
-    OutputError
-        The file exists, or cannot be written.
-    """
+    """Draw a leaderboard, its lines, and models among the others."""
     draw = partial(leaderboard_on, trend=trend, placements=placements, level=level)
     save_figure(path, draw, title="Leaderboard", force=force)
 
@@ -98,7 +77,7 @@ def _draw_points(drawing: Drawing, trend: Trend, start: float) -> None:
     drawing.drawn.append(at)
 
 
-def _draw_line(drawing: Drawing, trend: Trend, line: Line, colour: str, dashes: str) -> None:
+def _draw_line(drawing: Drawing, trend: Trend, line: TrendLine, colour: str, dashes: str) -> None:
     if line.fit is None or line.slope is None or line.band is None:
         return
     inside = trend.board.original[line.band.holds(trend.board.original)]
@@ -172,7 +151,7 @@ def frame_accuracies(drawing: Drawing, label_set: str) -> None:
     axes = drawing.axes
     axes.set(
         xlabel="top-1 accuracy by the original labels, %",
-        ylabel=f"top-1 accuracy by the re-assessed labels{name}, %",
+        ylabel=f"top-1 accuracy by the reassessed labels{name}, %",
         xlim=(low[0] - margin[0], high[0] + margin[0]),
         ylim=(low[1] - margin[1], high[1] + margin[1]),
     )
@@ -187,7 +166,7 @@ _INTERVAL_SAMPLES = 24  # places along an interval that names should not cover
 
 @dataclass(frozen=True)
 class Spot:
-    """A model, and its accuracies by original and by re-assessed labels, in percent."""
+    """A model, and its accuracies by original and by reassessed labels, in percent."""
 
     name: str
     original: Mark

@@ -35,29 +35,14 @@ class Mark:
 
 @dataclass(frozen=True, eq=False)
 class Intervals:
-    """What is drawn.
+    """What is drawn."""
 
-    Parameters
-    ----------
-    groups
-        Their headings.
-    series
-        By name, a mark for each group, or None.
-    axis
-        What the values are, and their unit.
-    form
-        How the value of a mark is written.
-    reference
-        A value to compare with, and what it is.
-    chances
-        For each group, a value to compare with, drawn as a cross line; and what they are.
-    """
-
-    groups: Sequence[str]
-    series: Mapping[str, Sequence[Mark | None]]
-    axis: str
-    form: str
-    reference: tuple[float, str] | None = None
+    groups: Sequence[str]  # Their headings
+    series: Mapping[str, Sequence[Mark | None]]  # By name, a mark for each group, or None
+    axis: str  # What the values are, and their unit
+    form: str  # How the value of a mark is written
+    reference: tuple[float, str] | None = None  # A value to compare with, and what it is
+    # For each group, a value to compare with, drawn as a cross line; and what they are
     chances: tuple[Sequence[float | None], str] | None = None
 
 

@@ -1,4 +1,4 @@
-"""The charts of a page by kind; `reassess plot` draws the same ones."""
+"""The charts of a report by kind; `reassess report --chart` draws one."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,7 +7,7 @@ from pathlib import Path
 from reassess.comparison.findings import Findings
 from reassess.comparison.model_or_label import Verdicts
 from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
-from reassess.core.checks import check_instance, check_known
+from reassess.core.checks import check_known, check_type
 from reassess.errors import DataError, Missing
 from reassess.evaluation.evaluation_words import NONE_SCORED
 from reassess.formats.files import as_path
@@ -45,13 +45,13 @@ def taxonomy_chart(findings: Findings) -> Chart | Missing:
     drawn = taxonomies[:MOST_DRAWN]
     parts = {KINDS_IN_WORDS[kind]: [one.counts[kind] or 0 for one in drawn] for kind in ERROR_KINDS}
     columns = {"model": TEXT, "kind": TEXT, "mistakes": COUNT, "of its mistakes, %": PERCENT}
-    numbers = table("taxonomy", "Mistakes by kind", columns, rows)
+    numbers = table("taxonomy", "Kinds of mistakes", columns, rows)
     stacks = Stacks(groups=[one.model for one in drawn], parts=parts, axis="mistakes, images")
     return stack_chart(stacks, numbers, only_some(len(taxonomies)))
 
 
 def preference_chart(findings: Findings) -> Chart | Missing:
-    """Where a model disagrees with the original label: whose class the raters prefer."""
+    """Which class raters prefer where a model and the original label differ."""
     if isinstance(findings.preferences, Missing):
         return findings.preferences
     rows: list[list[Cell]] = []
@@ -67,36 +67,36 @@ def preference_chart(findings: Findings) -> Chart | Missing:
                 if classes == "all" and len(bars) < MOST_DRAWN:
                     bars[f"{shortened(one.model, _HALF)}, by {judge}"] = verdicts
     if not any(verdicts.preferred.n for verdicts in bars.values()):
-        return Missing("raters were never asked about a class that a model predicts instead of the original label")
+        return Missing("raters were not asked about any class that a model predicts instead of the original label")
     parts = {
         "the model's class": [verdicts.model for verdicts in bars.values()],
-        "both alike": [verdicts.tied for verdicts in bars.values()],
+        "tie": [verdicts.tied for verdicts in bars.values()],
         "the original label": [verdicts.label for verdicts in bars.values()],
     }
-    columns = {"model": TEXT, "classes": TEXT, "by": TEXT, "disagreements": COUNT, "compared": COUNT}
-    columns |= {"for the model": COUNT, "both alike": COUNT, "for the label": COUNT}
+    columns = {"model": TEXT, "classes": TEXT, "by": TEXT, "differ": COUNT, "compared": COUNT}
+    columns |= {"for the model": COUNT, "tie": COUNT, "for the label": COUNT}
     columns |= {"model's class preferred, %": PERCENT, "95 %": PERCENT}
-    numbers = table("model-or-label", "Which class do the raters find more valid?", columns, rows)
-    stacks = Stacks(groups=list(bars), parts=parts, axis="images on which model and original label disagree")
+    numbers = table("model-or-label", "Which class do raters prefer?", columns, rows)
+    stacks = Stacks(groups=list(bars), parts=parts, axis="images where model and original label differ")
     note = only_some(sum(row[1] == "all" for row in rows), "comparisons")
     return stack_chart(stacks, numbers, note)
 
 
 def bias_chart(findings: Findings) -> Chart | Missing:
-    """How often a model predicts the original label where other classes are valid too."""
+    """How often a model picks the original label where other classes are valid too."""
     if isinstance(findings.biases, Missing):
         return findings.biases
     if not any(one.total.original_chosen.n for one in findings.biases):
-        return Missing("no model predicts a valid class where the original label is one of several")
+        return Missing("no model picks a valid class where the original label is one of several valid classes")
     rows: list[list[Cell]] = []
     for one in findings.biases:
         for classes, part in {"all": one.total, **one.by_group}.items():
             favourite = None if part.favourite is None else percent(part.favourite.value)
             by_others = percent(part.chance), part.p_value, favourite
             rows.append([one.model, classes, *cells(part.original_chosen), *by_others])
-    columns = {"model": TEXT, "classes": TEXT, "original label chosen, %": PERCENT, "95 %": PERCENT, "chosen": COUNT}
+    columns = {"model": TEXT, "classes": TEXT, "original label picked, %": PERCENT, "95 %": PERCENT, "picked": COUNT}
     columns |= {"images": COUNT, "by chance, %": PERCENT, "p": P_VALUE, "by the raters' favourite, %": PERCENT}
-    numbers = table("labelling-bias", "How often the original label is chosen", columns, rows)
+    numbers = table("labelling-bias", "How often the original label is picked", columns, rows)
     drawn = [one.total for one in findings.biases[:MOST_DRAWN]]
     marks = {"the model": [mark(part.original_chosen) for part in drawn]}
     if any(part.favourite for part in drawn):
@@ -107,7 +107,7 @@ def bias_chart(findings: Findings) -> Chart | Missing:
             for one, part in zip(findings.biases, drawn, strict=False)
         ],
         series=marks,
-        axis="original label chosen among the valid classes, %",
+        axis="original label picked among the valid classes, %",
         form=".1f",
         chances=([percent(part.chance) for part in drawn], "any valid class at random"),
     )
@@ -169,10 +169,10 @@ def write_chart(path: str | Path, kind: str, findings: Findings, *, force: bool 
     OutputError
         The file exists and `force` is not given, or cannot be written.
     """
-    check_instance(findings, Findings, what="findings", fix="Findings.from_predictions(MODELS, LABELS)")
+    check_type(Findings, findings, what="findings", fix="Findings.from_predictions(MODELS, LABELS)")
     check_known([kind], CHARTS, thing="kind of chart", fix=nearest(kind, CHARTS))
     chart = CHARTS[kind](findings)
     if isinstance(chart, Missing):
-        raise DataError("no-chart", f"no {kind} chart for {chart}")
+        raise DataError("no-chart", f"{kind} chart cannot be drawn", found=chart.why)
     save_figure(as_path(path), chart.draw, title=chart.title, size=chart.size, force=force)
     return chart

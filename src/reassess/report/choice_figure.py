@@ -1,4 +1,4 @@
-"""Recall of golden labels against the number of proposals, by subset of models, as a figure."""
+"""Recall of golden labels against the number of candidates, by subset of models, as a figure."""
 
 from functools import partial
 from pathlib import Path
@@ -19,22 +19,6 @@ def draw_choice(path: Path, choice: ModelChoice, *, force: bool = False) -> None
     """Draw what the best subsets of models reach, and the chosen one with the recall that is shown for it.
 
     Where no models are chosen, the others are drawn.
-
-    Parameters
-    ----------
-    path
-        An svg, png or pdf file.
-    choice
-        As `choose_models` gives it.
-    force
-        Overwrite a file that exists.
-
-    Raises
-    ------
-    MissingPackageError
-        matplotlib is not installed.
-    OutputError
-        The file exists, or cannot be written.
     """
     save_figure(path, partial(_choice_on, choice=choice), title="Models to propose labels", force=force)
 
@@ -46,7 +30,7 @@ def _choice_on(drawing: Drawing, choice: ModelChoice) -> None:
     drawing.axes.plot(*line.T, ".", color=_BEST, markersize=4, zorder=3)
     if len(line) > 1:
         drawing.drawn += [along(part, _SAMPLES // len(line) + 2) for part in np.stack([steps[:-1], steps[1:]], axis=1)]
-    best = "best subset" if choice.exhaustive else "best that a search found"
+    best = "best subset" if choice.exact else "best subset found"
     drawing.name(best, line[len(line) // 2 :][:1], color=_BEST)
     named = [(choice.all_models, "all models", _ALL)]
     named += [] if choice.chosen is None else [(choice.chosen, "chosen", _CHOSEN)]
@@ -57,9 +41,9 @@ def _choice_on(drawing: Drawing, choice: ModelChoice) -> None:
         text = f"{title}: {counted(len(subset.models), 'model')}\nrecall {subset.recall.value or 0:.3f}"
         drawing.name(text, at, color=colour)
     _draw_bound(drawing, choice)
-    drawing.axes.axhline(choice.wanted, color=_ALL, linewidth=0.8, linestyle=":", zorder=2)
+    drawing.axes.axhline(choice.target_recall, color=_ALL, linewidth=0.8, linestyle=":", zorder=2)
     drawing.axes.set(
-        xlabel="proposals for all images that the models send to raters",
+        xlabel="candidates for all images that the models send to raters",
         ylabel="recall: of the valid golden pairs, the share that is proposed",
         ylim=(None, 1.01),
     )
@@ -68,7 +52,7 @@ def _choice_on(drawing: Drawing, choice: ModelChoice) -> None:
     drawing.axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     drawing.heading(
         f"{counted(choice.subsets, 'subset')} of {counted(len(choice.all_models.models), 'model')}, {choice.search} "
-        f"search; {choice.recall.n:,} valid golden pairs, of which {choice.never_proposed:,} are neither proposed by a "
+        f"search; {choice.recall.n:,} valid golden pairs, of which {choice.not_candidates:,} are neither proposed by a "
         f"model nor original; recall on {counted(choice.check_images, 'golden image')} without a part in the search"
         f"{'' if choice.chosen is None else '; bar: down to the recall that is shown, with 90 % confidence'}"
     )
@@ -78,11 +62,11 @@ def _draw_bound(drawing: Drawing, choice: ModelChoice) -> None:
     """The recall that is shown for the chosen models."""
     if choice.chosen is None or choice.recall_bound is None:
         return
-    proposals, recall = choice.chosen.proposals, choice.shown_recall.value or 0.0
-    ends = np.array([[proposals, choice.recall_bound], [proposals, recall]])
+    candidates, recall = choice.chosen.candidates, choice.shown_recall.value or 0.0
+    ends = np.array([[candidates, choice.recall_bound], [candidates, recall]])
     drawing.axes.plot(*ends.T, "-", color=_CHOSEN, linewidth=1.2, zorder=4)
     drawing.drawn.append(along(ends, 16))
 
 
 def _at(subset: ModelSubset) -> tuple[float, float]:
-    return subset.proposals, subset.recall.value or 0.0
+    return subset.candidates, subset.recall.value or 0.0

@@ -14,10 +14,10 @@ from reassess.core.image_names import Match
 from reassess.errors import DataError
 from reassess.formats.files import as_path, suffix_of
 from reassess.report.figures import Drawing, save_figure
-from reassess.report.gallery import Card, Entry, Gallery, Line, thumbnails
+from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, thumbnails
 from reassess.report.page import Page
 from reassess.report.style import LONGEST
-from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, provenance, write_page
+from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, report_sources, write_page
 from reassess.text import about, percent, plain, shortened
 
 __all__ = [
@@ -41,49 +41,16 @@ def write_wrong_labels(
     force: bool = False,
     track: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> ShownMistakes:
-    """Write a page of the dropped images whose labels are least likely, the least likely first.
-
-    Parameters
-    ----------
-    path
-        The page, html or htm; it needs no network and no other file.
-    cleaning
-        What is known of each label. Where no probability is known, dropped images come in their order.
-    images
-        The folder of the images, or a zip or tar of them.
-    most
-        How many images are shown.
-    match
-        Which part of a name identifies an image.
-    command, inputs
-        How the page was made: a command line, and files as (name, path, sha256).
-    force
-        Overwrite a page that exists.
-    track
-        Passes on the names of the images, so that progress can be shown.
-
-    Returns
-    -------
-    How many images are shown, and how many of them have a picture.
-
-    Raises
-    ------
-    DataError
-        No image is dropped, or the path is no page.
-    MissingPackageError
-        jinja2, matplotlib or Pillow is not installed.
-    OutputError
-        The file exists and `force` is not given, or cannot be written.
-    """
+    """Write a page of the dropped images whose labels are least likely, the least likely first."""
     path = as_path(path)
     suffix_of(path, REPORT_SUFFIXES, "a page")
     check_range(most, 1, what="number of images that are shown")
     rows = _least_likely(cleaning, most)
     pictures = thumbnails(as_path(images), [cleaning.images[row] for row in rows.tolist()], match=match, track=track)
     dropped = int(np.count_nonzero(~cleaning.kept))
-    is_ranked = not np.isnan(cleaning.p_right).all()
+    is_ranked = not np.isnan(cleaning.label_quality).all()
     order = ", the least likely labels first" if is_ranked else ""
-    last = "the probability that the label is right" if is_ranked else "why it is dropped"
+    last = "the probability that the label is correct" if is_ranked else "why it is dropped"
     page = Page(
         title="Labels that are probably wrong",
         subtitle=f"{rows.size:,} of the {dropped:,} images that are dropped{order}.",
@@ -91,11 +58,11 @@ def write_wrong_labels(
         sections=[],
         explorers=[],
         gallery=Gallery(
-            intro=f"Under each picture: its label, the class that is likelier, and {last}.",
+            intro=f"Under each image: its label, a likelier class, and {last}.",
             cards=[_card(cleaning, row) for row in rows.tolist()],
             pictures=pictures,
         ),
-        provenance=provenance(command, inputs),
+        sources=report_sources(command, inputs),
         classes=cleaning.classes,
         detected={},
     )
@@ -107,21 +74,21 @@ def _least_likely(cleaning: Cleaning, most: int) -> npt.NDArray[np.int64]:
     rows = np.flatnonzero(~cleaning.kept)
     if not rows.size:
         raise DataError("nothing-to-show", "no image is dropped, so there is nothing to show", fix="leave the page out")
-    return rows[np.argsort(cleaning.p_right[rows], kind="stable")][:most]
+    return rows[np.argsort(cleaning.label_quality[rows], kind="stable")][:most]
 
 
 def _card(cleaning: Cleaning, row: int) -> Card:
     label, suggested = int(cleaning.class_ids[row]), int(cleaning.suggested[row])
     named = cleaning.classes.label
-    p_right = float(cleaning.p_right[row])
-    says = "not certain enough" if p_right >= _EVEN else "probably wrong"
-    lines = [Line("Label", [Entry(named(label), verdict="wrong", says=says)])]
+    label_quality = float(cleaning.label_quality[row])
+    says = "not certain enough" if label_quality >= _EVEN else "probably wrong"
+    lines = [CardLine("Label", [CardEntry(named(label), verdict="wrong", says=says)])]
     if suggested >= 0 and suggested != label:
-        lines.append(Line("Likelier", [Entry(named(suggested))]))
-    if not math.isnan(p_right):
-        lines.append(Line("The label is right", [Entry(_percent(p_right))]))
+        lines.append(CardLine("Likelier", [CardEntry(named(suggested))]))
+    if not math.isnan(label_quality):
+        lines.append(CardLine("The label is correct", [CardEntry(_percent(label_quality))]))
     else:
-        lines.append(Line("Why", [Entry(cleaning.reasons[row])]))
+        lines.append(CardLine("Why", [CardEntry(cleaning.reasons[row])]))
     return Card(cleaning.images[row], lines, [named(class_id) for class_id in {label, suggested} if class_id >= 0])
 
 
@@ -137,26 +104,7 @@ _BAR = "#0072b2"
 
 
 def draw_noise(path: Path, noise: LabelNoise, *, force: bool = False) -> None:
-    """Draw the 20 mistakes that labels have most often, by the number of images that is expected.
-
-    Parameters
-    ----------
-    path
-        An svg, png or pdf file.
-    noise
-        As `clean_by_posterior` estimates it.
-    force
-        Overwrite a file that exists.
-
-    Raises
-    ------
-    DataError
-        No label is wrong, by the estimate.
-    MissingPackageError
-        matplotlib is not installed.
-    OutputError
-        The file exists, or cannot be written.
-    """
+    """Draw the 20 mistakes that labels have most often, by the number of images that is expected."""
     shown = len(noise.largest(_MOST_IN_FIGURE))
     if not shown:
         raise DataError(

@@ -33,26 +33,7 @@ _CLOUD = 8  # a rule with more variants is drawn as a cloud with one name
 
 
 def draw_curves(path: Path, lines: Sequence[MeasuredCurve], rules: Sequence[Rule] = (), *, force: bool = False) -> None:
-    """Draw curves and rules into one figure.
-
-    Parameters
-    ----------
-    path
-        An svg, png or pdf file.
-    lines
-        The curves; their bands are 95 % intervals of precision at each threshold.
-    rules
-        Drawn as points.
-    force
-        Overwrite a file that exists.
-
-    Raises
-    ------
-    MissingPackageError
-        matplotlib is not installed.
-    OutputError
-        The file exists, or cannot be written.
-    """
+    """Draw curves and rules into one figure."""
     save_figure(path, partial(curves_on, lines=lines, rules=rules), title="Precision and recall", force=force)
 
 
@@ -155,24 +136,7 @@ _STOP_SAMPLES = 200  # places along a line that names should not cover
 
 
 def draw_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, force: bool = False) -> None:
-    """Draw the share of votes that rules take against the labels that both they and all votes keep.
-
-    Parameters
-    ----------
-    path
-        An svg, png or pdf file.
-    replays
-        By file of scores, what `replay_stops` gives.
-    force
-        Overwrite a file that exists.
-
-    Raises
-    ------
-    MissingPackageError
-        matplotlib is not installed.
-    OutputError
-        The file exists, or cannot be written.
-    """
+    """Draw the share of votes that rules take against the labels that both they and all votes keep."""
     save_figure(path, partial(_replays_on, replays=replays), title="Votes that a stop rule saves", force=force)
 
 

@@ -1,4 +1,4 @@
-"""The long tables of a page, which the reader sorts and searches: classes and confusions."""
+"""The long tables of a page, to sort and search: classes and confusions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,37 +16,24 @@ _MOST_CONFUSIONS = 300  # of a model
 
 @dataclass(frozen=True, eq=False)
 class Explorer:
-    """A long table for each model, of which the page shows one.
+    """A long table for each model; the page shows one at a time."""
 
-    Parameters
-    ----------
-    key, title, words, notes
-        As of a section.
-    columns
-        The columns.
-    rows
-        The rows of each model; the columns in `named` hold class ids.
-    named
-        Positions of the columns that hold a class; the first of them names the row.
-    order
-        The column by which the rows are sorted at first, and whether the highest comes first.
-    """
-
+    # key, title, words, notes: As of a section
     key: str
     title: str
     words: str
-    columns: tuple[Column, ...]
-    rows: dict[str, list[list[Any]]]
-    named: tuple[int, ...]
-    order: tuple[int, bool]
+    columns: tuple[Column, ...]  # The columns
+    rows: dict[str, list[list[Any]]]  # The rows of each model; the columns in `named` hold class ids
+    named: tuple[int, ...]  # Positions of the columns that hold a class; the first of them names the row
+    order: tuple[int, bool]  # The column by which the rows are sorted at first, and whether the highest comes first
     notes: Sequence[str]
 
 
 def explorers(findings: Findings) -> list[Explorer]:
     """The long tables; of many models, those of the best."""
     models = findings.models[:_MOST_MODELS]
-    left_out = len(findings.models) - len(models)
-    notes = [f"The {len(models)} best models; {left_out:,} more are not shown here."] if left_out else []
+    hidden = len(findings.models) - len(models)
+    notes = [f"The {len(models)} best models; {hidden:,} more are not shown here."] if hidden else []
     results = {model: findings.evaluations[model] for model in models}
     return [_classes(results, notes), _confusions(results, notes)]
 
@@ -57,7 +44,7 @@ def _classes(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
         key="classes",
         title="Classes",
         words="For each class, the images for which it is valid. Hits: images whose first predicted class is any valid "
-        "one. Predicted: images whose first predicted class is this class. With 50 images, an accuracy of 80 % has a "
+        "class. Predicted: images whose first predicted class is this class. With 50 images, an accuracy of 80 % has a "
         "95 % interval of 67 to 89 %.",
         columns=(
             *(Column("class"), Column("id", COUNT)),

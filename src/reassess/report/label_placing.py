@@ -25,17 +25,10 @@ _Area = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Label:
-    """A label to place.
+    """A label to place."""
 
-    Parameters
-    ----------
-    anchors
-        float64, shape (anchors, 2), pixels: the places that the label may point at.
-    width, height
-        Of its text, in pixels.
-    """
-
-    anchors: _Points
+    anchors: _Points  # float64, shape (anchors, 2), pixels: the places that the label may point at
+    # width, height: Of its text, in pixels
     width: float
     height: float
 
@@ -48,8 +41,6 @@ def place(
     One after another, each label takes the position where it and the leader line to its anchor cover least of what is
     drawn and of the labels and leader lines placed before it; near positions are better. Several orders are tried.
 
-    Examples
-    --------
     >>> label = Label(np.array([[50.0, 50.0]]), width=20, height=10)
     >>> [(corner, anchor)] = place([label], np.array([[50.0, 50.0]]), (0, 0, 100, 100))
     >>> anchor

@@ -1,4 +1,4 @@
-"""Mistakes of models and doubtful labels to look at: which images are shown, and what is known of each."""
+"""Mistakes of models and disputed labels to review: the choice of images, and their cards."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,64 +14,42 @@ from reassess.core.classes import Classes
 from reassess.evaluation.evaluation_words import KNOWN_IN_WORDS, score_in_words
 from reassess.evaluation.image_sheet import ImageSheet, image_sheet
 from reassess.evaluation.mistakes import KINDS, known_kinds
-from reassess.report.gallery import Card, Entry, Gallery, Line, Thumbnails
+from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, Thumbnails
 from reassess.report.page import NO_CLASS
 
 __all__ = ["ABOUT_LABELS", "Choice", "MistakeCard", "cards", "choose", "mistake_gallery"]
 
-# Images that are shown for their labels, whatever the models say.
+# Images that are shown for their labels, whatever the predictions are.
 ABOUT_LABELS = {"wrong_label": "original label not valid", "empty": "no valid class"}
-_DOUBTFUL = 0.2, 0.8  # scores in between are doubtful where there are no votes
+_DISPUTED = 0.2, 0.8  # scores in between are disputed, without votes
 _Rows = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The images that are shown.
+    """The images that are shown."""
 
-    Parameters
-    ----------
-    rows
-        Positions of the images in the panel.
-    shown, mistakes
-        For each model, how many of its mistakes are chosen, and how many it makes.
-    about_labels
-        For each of `ABOUT_LABELS`, how many such images are chosen, and how many there are.
-    """
-
-    rows: tuple[int, ...]
+    rows: tuple[int, ...]  # Positions of the images in the panel
+    # shown, mistakes: For each model, how many of its mistakes are chosen, and how many it makes
     shown: dict[str, int]
     mistakes: dict[str, int]
+    # For each of `ABOUT_LABELS`, how many such images are chosen, and how many there are
     about_labels: dict[str, tuple[int, int]]
 
 
 @dataclass(frozen=True)
 class MistakeCard:
-    """An image: its name, what is known of it, and for each model its first class and whether that is valid.
-
-    Parameters
-    ----------
-    image, sheet
-        The image, and what is known of it.
-    predictions
-        Model, class, and whether it is valid, of each model.
-    known
-        What is known of classes that are not valid, one of `reassess.evaluation.KINDS`; empty without scores and votes.
-    mistakes
-        The kind of mistake, one of `reassess.comparison.ERROR_KINDS`, of each model that makes one.
-    about_labels
-        Which of `ABOUT_LABELS` hold of the image.
-    doubtful
-        Whether no more than two thirds of the raters agree on a class that the card shows.
-    """
+    """An image, and for each model its first class and whether that is valid."""
 
     image: str
     sheet: ImageSheet
-    predictions: tuple[tuple[str, int, bool], ...]
+    predictions: tuple[tuple[str, int, bool], ...]  # Model, class, and whether it is valid, of each model
+    # One of `reassess.evaluation.KINDS` for each class that is not valid; empty without scores and votes
     known: Mapping[int, str]
+    # The kind of mistake of each model with one: one of `reassess.comparison.ERROR_KINDS`
     mistakes: Mapping[str, str]
-    about_labels: tuple[str, ...]
-    doubtful: bool
+    about_labels: tuple[str, ...]  # Those of `ABOUT_LABELS` that apply
+    disputed: bool  # Whether at most two thirds of the raters agree on a class of the card
 
 
 def choose(findings: Findings, most: int, *, seed: int = 0) -> Choice:
@@ -112,7 +90,7 @@ def _about_labels(findings: Findings) -> dict[str, _Rows]:
 
 
 def cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
-    """What is known of some images of the panel."""
+    """Cards of some images of the panel."""
     panel = findings.panel
     models = [(model, panel.models.index(model)) for model in findings.models]
     kinds = _kinds(findings, np.asarray(rows, np.int64))
@@ -140,34 +118,34 @@ def cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
                 known={} if kinds is None else {int(panel.top1[i, row]): KINDS[kinds[place, i]] for _, i in models},
                 mistakes={model: kind[image] for model, kind in mistakes.items() if image in kind},
                 about_labels=tuple(name for name, holds in about_labels.items() if holds[row]),
-                doubtful=_is_doubtful(sheet, {*panel.top1[:, row].tolist()}),
+                disputed=_is_disputed(sheet, {*panel.top1[:, row].tolist()}),
             )
         )
     return shown
 
 
-def _is_doubtful(sheet: ImageSheet, predicted: set[int]) -> bool:
-    """Whether no more than two thirds of the votes agree on a valid or predicted class, or on the original label.
+def _is_disputed(sheet: ImageSheet, predicted: set[int]) -> bool:
+    """Whether at most two thirds of the votes agree on a valid or predicted class, or on the original label.
 
-    Without votes the scores tell.
+    Without votes, the scores decide.
     """
     shown = {*(sheet.valid or ()), sheet.original, *predicted}
     for one in sheet.candidates or ():
         if one.class_id not in shown:
             continue
         answers = Counter(answer for _, answer in one.votes)
-        if sheet.raters is not None:  # they chose one class of all
+        if sheet.raters is not None:  # they chose one class per image
             answers["other"] = sheet.raters - sum(answers.values())
         if answers:
             if 3 * max(answers.values()) <= 2 * sum(answers.values()):
                 return True
-        elif one.score is not None and _DOUBTFUL[0] < one.score < _DOUBTFUL[1]:
+        elif one.score is not None and _DISPUTED[0] < one.score < _DISPUTED[1]:
             return True
     return False
 
 
 def _kinds(findings: Findings, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int8] | None:
-    """What is known of the first class of each model of the panel for some images, int8, shape (images, models)."""
+    """The kind of each model's first class for some images, int8, shape (images, models)."""
     rated = findings.votes if findings.scores is None else findings.scores
     if rated is None:
         return None
@@ -178,7 +156,7 @@ def _kinds(findings: Findings, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.in
 
 
 def mistake_gallery(findings: Findings, choice: Choice, chosen: Sequence[MistakeCard], pictures: Thumbnails) -> Gallery:
-    """The chosen images as a page shows them. Scores near the threshold are written on their side of it."""
+    """The gallery of the chosen images. A score near the threshold has enough digits to show its side."""
     return Gallery(
         intro=_intro(choice, len(chosen)),
         cards=[_card(card, findings.classes, findings.threshold) for card in chosen],
@@ -197,12 +175,12 @@ def _intro(choice: Choice, images: int) -> str:
         parts.append(f"{n:,} of the {total:,} images with {of_labels[name]}")
     return (
         f"Random samples, drawn in the same way for all models: {'; '.join(parts)}. {images:,} images in all. Votes "
-        "are doubtful where no more than two thirds of them agree on a class that is shown."
+        "are disputed if at most two thirds of them agree on a class of the card."
     )
 
 
 def _card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
-    """What the gallery shows of an image."""
+    """The card of an image."""
     sheet, label = card.sheet, classes.label
     known = _known(sheet, threshold)
     valid, original = sheet.valid or (), sheet.original
@@ -210,26 +188,26 @@ def _card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
     def named(class_id: int) -> str:
         return label(class_id) if class_id >= 0 else NO_CLASS
 
-    def predicted(class_id: int, is_valid: bool) -> Entry:
+    def predicted(class_id: int, is_valid: bool) -> CardEntry:
         if not valid:
-            return Entry(named(class_id), verdict(class_id) if not is_valid else "")
-        word: Literal["right", "wrong"] = "right" if is_valid else "wrong"
-        return Entry(named(class_id), "" if is_valid else verdict(class_id), word, word)
+            return CardEntry(named(class_id), verdict(class_id) if not is_valid else "")
+        word: Literal["correct", "wrong"] = "correct" if is_valid else "wrong"
+        return CardEntry(named(class_id), "" if is_valid else verdict(class_id), word, word)
 
     def verdict(class_id: int) -> str:
-        """What raters answered about a predicted class, or what is known of it; nothing of what is no class."""
+        """The raters' answers about a predicted class, or its kind; nothing for a prediction that is not a class."""
         return known.get(class_id) or (KNOWN_IN_WORDS.get(card.known.get(class_id, ""), "") if class_id >= 0 else "")
 
-    lines = [Line("Valid", [Entry(label(i), known.get(i, "")) for i in valid] or [Entry("no class")])]
+    lines = [CardLine("Valid", [CardEntry(label(i), known.get(i, "")) for i in valid] or [CardEntry("no class")])]
     if original is not None:
         is_wrong = original not in valid
         lines.append(
-            Line(
+            CardLine(
                 "Original label",
-                [Entry(label(original), "", "wrong" if is_wrong else "", "not valid" if is_wrong else "")],
+                [CardEntry(label(original), "", "wrong" if is_wrong else "", "not valid" if is_wrong else "")],
             )
         )
-    lines += [Line(model, [predicted(class_id, is_valid)]) for model, class_id, is_valid in card.predictions]
+    lines += [CardLine(model, [predicted(class_id, is_valid)]) for model, class_id, is_valid in card.predictions]
     shown = {*valid, *(class_id for _, class_id, _ in card.predictions), *(() if original is None else (original,))}
     return Card(
         image=card.image,
@@ -237,12 +215,12 @@ def _card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
         classes=sorted(map(named, shown)),
         mistakes=card.mistakes,
         about=card.about_labels,
-        doubtful=card.doubtful,
+        disputed=card.disputed,
     )
 
 
 def _known(sheet: ImageSheet, threshold: float) -> dict[int, str]:
-    """Score and votes of each proposed class, in words."""
+    """Score and votes of each candidate class, in words."""
     known = {}
     for one in sheet.candidates or ():
         parts = [] if one.score is None else [f"score {score_in_words(one.score, threshold)}"]

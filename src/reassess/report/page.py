@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_CLASS",
     "Page",
-    "Provenance",
+    "ReportSources",
     "bound",
     "render",
     "set_heading",
@@ -33,7 +33,7 @@ __all__ = [
 
 _FREE = "\N{NO-BREAK SPACE}"
 _UNIT = re.compile(r"(?<=\d) (?=%|points?\b)|(?<=\bp) (?=[=<]|below)|(?<=\bp [=<]) (?=\d)|(?<=\bp below) (?=\d)")
-_WHOLE = re.compile(rf"\btop-\d+(?:{_FREE}%)?|\bre-assessed\b", re.IGNORECASE)  # their hyphen is no place to break
+_WHOLE = re.compile(rf"\btop-\d+(?:{_FREE}%)?", re.IGNORECASE)  # no line ends at its hyphen
 _LONGEST = 12  # letters of a word that fits into a narrow column
 _JOINT = re.compile(r"(?<=[^\W_][_./-])(?=\w)")
 
@@ -75,11 +75,11 @@ def _parts(word: str) -> list[str]:
 
 
 _MOST_ROWS = 60  # of a chart's table on the page; its CSV file has all
-NO_CLASS = "none of the classes"
+NO_CLASS = "unknown class"
 
 
 @dataclass(frozen=True)
-class Provenance:
+class ReportSources:
     """How the page was made: the command, the input files with their hashes, and the versions."""
 
     command: str
@@ -89,7 +89,7 @@ class Provenance:
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """All that a page shows; the summary is its findings in sentences."""
+    """Everything that a page shows; the summary is its findings in sentences."""
 
     title: str
     subtitle: str
@@ -97,7 +97,7 @@ class Page:
     sections: Sequence[Section]
     explorers: Sequence[Explorer]
     gallery: Gallery | None
-    provenance: Provenance
+    sources: ReportSources
     classes: Classes
     detected: Mapping[str, str]
 
@@ -204,4 +204,4 @@ def _plain(data: Any) -> Any:
 def _filters(card: Card) -> str:
     """What a card can be found by, for the page's script."""
     found_by = {"mistakes": card.mistakes, "about": card.about, "classes": sorted(card.classes)}
-    return json.dumps(found_by | {"doubtful": card.doubtful})
+    return json.dumps(found_by | {"disputed": card.disputed})

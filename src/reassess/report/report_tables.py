@@ -47,17 +47,6 @@ class Column:
 class Table:
     """A table of a page.
 
-    Parameters
-    ----------
-    key
-        Its id on the page, and the name of its file.
-    title
-        What it shows.
-    columns, rows
-        A cell that does not apply is None.
-
-    Examples
-    --------
     >>> table = Table("t", "Accuracy", (Column("model"), Column("95 %", PERCENT)), [("one", (80.5, 82.25))])
     >>> table.written()
     [['one', '80.50 to 82.25']]
@@ -65,8 +54,9 @@ class Table:
     (['model', '95 %, low', '95 %, high'], [['one', 80.5, 82.25]])
     """
 
-    key: str
-    title: str
+    key: str  # Its id on the page, and the name of its file
+    title: str  # What it shows
+    # columns, rows: A cell that does not apply is None
     columns: tuple[Column, ...]
     rows: Sequence[Sequence[Cell]]
 

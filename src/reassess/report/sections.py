@@ -6,7 +6,7 @@ from reassess.comparison.comparison_words import (
     DIFFERENCE_EXPLAINED,
     HOLM_EXPLAINED,
     gaps_in_words,
-    panel_left_out,
+    not_shared_in_words,
     probability_in_words,
     ranks_explained,
     uncertainty_explained,
@@ -21,8 +21,8 @@ from reassess.evaluation.evaluation_words import (
     ceiling_in_words,
     class_list_in_words,
     heading,
-    left_out_in_words,
     missing_in_words,
+    not_scored_in_words,
 )
 from reassess.evaluation.result import Evaluation
 from reassess.report.chart import Chart, Section, missing_section, percent, percents, table
@@ -38,13 +38,11 @@ __all__ = [
 ]
 
 # A page is read by those who use the command line, and by others.
-_FIX = (
-    "let reassess evaluate FILE --write-classes classes.txt, or find_class_list in Python, find the list of its outputs"
-)
+_FIX = "fix: --classes auto, or find_class_list in Python"
 
 
 def headline(findings: Findings, scatter: Chart | Missing) -> Section:
-    """Every model with its accuracies and intervals; images left out, and reasons for missing numbers."""
+    """Every model with its accuracies and intervals; images not scored, and reasons for missing numbers."""
     uncertainty, judge = findings.uncertainty, heading(findings.labels.title)
     columns = {"model": TEXT}
     for k in findings.top_k:
@@ -53,19 +51,19 @@ def headline(findings: Findings, scatter: Chart | Missing) -> Section:
             columns |= {"true labels, 95 %": PERCENT}
     columns |= {f"original top-{k} %": PERCENT for k in findings.top_k}
     columns |= {"original top-1 %, scored images": PERCENT}
-    columns |= {"soft": SHARE, "recall at size": SHARE, "scored": COUNT, "left out": COUNT}
+    columns |= {"soft": SHARE, "recall at size": SHARE, "scored": COUNT, "not scored": COUNT}
     rows = [_accuracies(model, result, findings) for model, result in findings.evaluations.items()]
     words = (
-        f"Top-k accuracy by the {findings.labels.title} labels is the share of images for which one of the model's "
-        "first k classes is valid, of all images with a valid class. The 95 % intervals are Wilson intervals; they "
-        "cover the choice of images only."
+        f"Top-k accuracy by the {findings.labels.title} labels: among images with a valid class, the share where one "
+        "of the model's first k classes is valid. The 95 % intervals are Wilson intervals; they cover only the choice "
+        "of images."
     )
     if not isinstance(uncertainty, Missing):
         words += (
-            ' The intervals "true labels" are of the accuracy by labels free of the raters\' errors, if these are '
-            "independent; they cover the choice of images and of raters."
+            ' The intervals "true labels" are for accuracy by labels without raters\' errors, if these are independent;'
+            " they cover the choice of images and of raters."
         )
-    notes = [*map(sentence, unlike_images(findings.panel)), *_other_class_lists(findings), *_left_out(findings)]
+    notes = [*map(sentence, unlike_images(findings.panel)), *_other_class_lists(findings), *_not_scored(findings)]
     if ceiling := ceiling_in_words(findings.evaluations.values()):
         notes.append(f"Soft: the mean probability that the first class is valid; {ceiling}.")
     notes += map(sentence, missing_in_words(findings.evaluations))
@@ -92,24 +90,23 @@ def _accuracies(model: str, result: Evaluation, findings: Findings) -> list[Cell
 
 
 def _other_class_lists(findings: Findings) -> Iterator[str]:
-    """Models whose ids are those of another class list: their numbers are of the file as it is."""
+    """Models whose ids are from another class list: their numbers are for the file as it is."""
     for model, other in findings.class_lists.items():
         words = f"{class_list_in_words(other, findings.classes)}\n{_FIX}"
         yield f"{model}: " + "; ".join(" ".join(line.split()) for line in words.splitlines()) + "."
 
 
-def _left_out(findings: Findings) -> Iterator[str]:
-    """Images left out; models with the same counts share a sentence."""
+def _not_scored(findings: Findings) -> Iterator[str]:
+    """Count images that are not scored; models with the same counts share a sentence."""
     models: dict[str, list[str]] = {}
     for model, result in findings.evaluations.items():
-        if left_out := left_out_in_words(result):
-            models.setdefault(left_out, []).append(model)
+        if words := not_scored_in_words(result):
+            models.setdefault(words, []).append(model)
     for counts, names in models.items():
-        of_some = "" if len(names) == len(findings.models) else f" of {together(names)}"
-        yield f"Left out{of_some}: {counts}."
+        yield f"{counts}." if len(names) == len(findings.models) else f"{together(names)}: {counts}."
 
 
-_MOST_VERDICTS = 5  # on neighbours
+_MOST_VERDICTS = 5  # about neighbours
 
 
 def standing(findings: Findings, chart: Chart | Missing) -> Section:
@@ -126,11 +123,11 @@ def standing(findings: Findings, chart: Chart | Missing) -> Section:
     if ranking.gaps is not None and ranking.gaps.pairs > 1:
         words += map(sentence, gaps_in_words(ranking, most=1))
     notes = [
-        f"On the {len(findings.panel.images):,} images that all models have seen. {DIFFERENCE_EXPLAINED}. "
-        "The two models cannot be told apart where the interval that counts raters too, or the other where there is "
-        "none, contains 0, nor where the p-value, corrected by Holm for all pairs of models, is 0.05 or more."
+        f"On the {len(findings.panel.images):,} images that all models share. {DIFFERENCE_EXPLAINED}. A difference is "
+        "significant if its interval (with raters resampled, if available) excludes 0, and its p-value, corrected by "
+        "Holm for all pairs of models, is below 0.05."
     ]
-    notes += [f"{text}." for text in panel_left_out(findings.panel)]
+    notes += [f"{text}." for text in not_shared_in_words(findings.panel)]
     if len(findings.models) == 2:
         return Section(key=key, title=title, words=words, charts=[chart], notes=notes)
     notes.append(f"Rank, 95 %: {ranks_explained(ranking)}. {HOLM_EXPLAINED}.")
@@ -164,37 +161,35 @@ def _ranks(findings: Findings) -> Table:
 _Charts = Mapping[str, Chart | Missing]
 _ABOUT = {
     "leaderboard": (
-        "On the leaderboard",
-        "Grey points are public results, stars are the models of this report. The expected accuracy is that of the "
-        "line through the rows nearest in original accuracy; 95 % of models of the same original accuracy, and of "
-        "families that are not among the public results, lie in the interval beside it.",
+        "Among published models",
+        "Grey points are public results, stars are the models of this report. The expected accuracy is on the line "
+        "through the rows nearest in original accuracy; the interval contains 95 % of models with the same original "
+        "accuracy from families that are not among the public results.",
     ),
     "label-count": (
-        "By number of valid classes",
-        "Images that show several things have several valid classes, and a prediction of any of them is right. Lines "
-        "are 95 % Wilson intervals over images. The highest numbers of classes have few images and are pooled in the "
-        "chart; the table lists each number.",
+        "Accuracy by number of valid classes",
+        "Images with several objects have several valid classes. Any of them counts as correct. Lines are 95 % Wilson "
+        "intervals over images. The chart pools the highest numbers of classes, which have few images; the table lists "
+        "each number.",
     ),
     "model-or-label": (
         "Model or label?",
-        "Where the model's first class is not the original label and raters were asked about the model's class: which "
-        "of the two classes has the higher score? Scores may count the original label itself as a vote; the raters "
+        "Where the model's first class and the original label differ and raters were asked about the model's class, "
+        "which of the two classes scores higher? Scores may count the original label itself as a vote; the raters "
         "alone do not.",
     ),
     "labelling-bias": (
-        "Fitting to the labelling",
-        "On images with several valid classes, where the model predicts one of them and the original label is one of "
-        "them: how often are the two the same? A model that knows the valid classes but not how the images were "
-        "labelled agrees by chance only; one that says the valid class of which the raters are surest, by their votes "
-        "alone, agrees as often as the raters' favourite is the original label. Lines are 95 % Wilson intervals over "
-        "images; p: exact two-sided test against chance.",
+        "Labelling bias",
+        "If several classes are valid, how often does the model pick the original label? An unbiased model does so "
+        "only by chance. A model that picks the class with the most certain votes does so as often as the raters' "
+        "favourite is the original label. Counted on images where both the prediction and the original label are "
+        "valid. Lines are 95 % Wilson intervals over images; p: exact two-sided test against chance.",
     ),
     "curve": (
         "Precision and recall of the labels",
-        "How good the labels themselves are: scores of (image, class) pairs against the answers of experts. In-sample "
-        "means that the scores were made with the same answers that they are measured against; where they could be "
-        "made again, a second curve shows scores made without the image in question. Bands and crosses are 95 % "
-        "bootstrap intervals over images.",
+        "How good are the labels? Scores of (image, class) questions are compared with the answers of experts. "
+        "In-sample: these answers also made the scores; if the scores can be made again, a second curve shows scores "
+        "made without the judged image. Bands and crosses are 95 % bootstrap intervals over images.",
     ),
 }
 
@@ -221,23 +216,22 @@ def _about(charts: _Charts, kind: str) -> Section:
 
 
 def _mistakes(findings: Findings, charts: _Charts) -> Section:
-    chart, title = charts["taxonomy"], "Mistakes by kind"
+    chart, title = charts["taxonomy"], "Kinds of mistakes"
     words = (
-        "A mistake is a first class that is not valid, on an image with at least one valid class. Each mistake is of "
-        "the first kind that applies. Collapsed: another name for a valid class, or a class that includes it. "
-        "Co-occurring: often valid together with a valid class, on other images. Same group: of one group with a "
-        "valid class. Never proposed: nobody was asked about the class, though people were asked about the image. On "
-        "images never rated: nobody was asked about the image. Remaining: none of these; where scores are at hand, "
-        "people were asked about the class, and the label set leaves it out."
+        "A mistake is a first class that is not valid, on an image with at least one valid class. Each mistake has the "
+        "first kind that applies. Collapsed: another name for a valid class, or a class that includes it. "
+        "Co-occurring: often valid together with a valid class, on other images. Same group: in the same group as a "
+        "valid class. Not asked about: raters were asked about the image, but not about the class. On unrated images: "
+        "raters were not asked about the image. Other: asked about and rejected; without scores, any other mistake."
     )
     reasons = {kind: why for one in findings.taxonomies for kind, why in one.reasons.items()}
-    notes = [f"On the {len(findings.panel.images):,} images that all models have seen."]
+    notes = [f"On the {len(findings.panel.images):,} images that all models share."]
     notes += [f"Not counted: {KINDS_IN_WORDS[kind]}: {why}." for kind, why in reasons.items()]
     known = [(model, result.mistakes) for model, result in findings.evaluations.items() if result.mistakes is not None]
     rows = [[model, *(getattr(part, name) for name in MISTAKES_IN_WORDS)] for model, part in known]
     columns = {"model": TEXT} | dict.fromkeys(MISTAKES_IN_WORDS.values(), COUNT)
     tables = (
-        [table("known", "All mistakes by what raters answered about the predicted class", columns, rows)]
+        [table("known", "All mistakes, by the raters' answers about the predicted class", columns, rows)]
         if rows
         else []
     )

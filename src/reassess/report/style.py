@@ -55,7 +55,7 @@ def number(value: float, form: str) -> str:
 def sentence(text: str) -> str:
     """Words that other outputs show in a line of their own, as a sentence of a page.
 
-    >>> sentence("no scores are at hand")
+    >>> sentence("scores are missing")
     'No scores are at hand.'
     """
     return f"{text[0].upper()}{text[1:]}."

@@ -12,17 +12,17 @@ from typing import Any
 from reassess import __version__
 from reassess.comparison.findings import Findings
 from reassess.comparison.summary import summary
-from reassess.core.checks import check_instance
+from reassess.core.checks import check_type
 from reassess.errors import DataError
 from reassess.formats.files import as_path, suffix_of, writing
 from reassess.report.chart import Chart
 from reassess.report.explorers import explorers
 from reassess.report.gallery import thumbnails
 from reassess.report.mistake_gallery import cards, choose, mistake_gallery
-from reassess.report.page import Page, Provenance, render
+from reassess.report.page import Page, ReportSources, render
 from reassess.report.sections import sections
 
-__all__ = ["REPORT_SUFFIXES", "ShownMistakes", "provenance", "write_page", "write_report"]
+__all__ = ["REPORT_SUFFIXES", "ShownMistakes", "report_sources", "write_page", "write_report"]
 
 REPORT_SUFFIXES = (".html", ".htm")
 _PACKAGES = ("numpy", "matplotlib")
@@ -31,18 +31,12 @@ _Track = Callable[[Sequence[Any], str], Iterable[Any]]
 
 @dataclass(frozen=True)
 class ShownMistakes:
-    """How many images a page shows with their mistakes or labels, and how many pictures it has of them.
+    """How many images a page shows for their mistakes or labels."""
 
-    Parameters
-    ----------
-    images, pictures
-        Images that are shown, and pictures among them.
-    missing, unreadable
-        Images that are not in the folder, or whose file cannot be read or is too large.
-    """
-
+    # images, pictures: Entries on the page, and entries with the image itself
     images: int
     pictures: int
+    # missing, unreadable: Images that are not in the folder, and images that cannot be read or are too large
     missing: int
     unreadable: int
 
@@ -61,7 +55,7 @@ def write_report(
     force: bool = False,
     track: _Track = lambda items, _: items,
 ) -> ShownMistakes | None:
-    """Write all about some models to one HTML page that needs no network and no other file.
+    """Write an HTML report about one or more models; it needs no network and no other file.
 
     Parameters
     ----------
@@ -70,31 +64,31 @@ def write_report(
     findings
         The models, with their evaluations.
     title
-        Of the page; by default it names the model, or says how many there are.
+        Title of the page; by default the model, or the number of models.
     images
-        The folder of the images, or a zip or tar of them: mistakes are then shown with pictures, and so are images
-        whose original label is not valid or that have no valid class.
+        The folder of the images, or a zip or tar of them, to show mistakes, and images whose original label is not
+        valid or that have no valid class.
     mistakes, seed
-        So many mistakes of each model are shown, and so many other images, drawn at random with this seed.
+        The number of mistakes of each model to show, and of other images, drawn at random with this seed.
     files
-        The file of each model, where the page is to name it.
+        The file of each model, to name it on the page.
     command, inputs
-        How the page was made: a command line, and files as (name, path, sha256). Of absolute paths the page shows the
-        last part only.
+        How the page was made: a command line, and files as (name, path, sha256). The page shows only the last part of
+        an absolute path.
     force
-        Overwrite a page that exists.
+        Replace an existing page.
     track
-        Passes on the parts of a step of the work, of which it is told the name, so that progress can be shown.
+        Iterates over the parts of a step and takes its name, to show progress.
 
     Returns
     -------
     ShownMistakes
-        What is shown of the mistakes; None without `images`.
+        The mistakes that the page shows; None without `images`.
 
     Raises
     ------
     DataError
-        The findings hold no evaluations, or the path is no page.
+        The findings have no evaluations, or the path is not html.
     MissingPackageError
         jinja2 or matplotlib is not installed.
     OutputError
@@ -110,10 +104,10 @@ def write_report(
     >>> findings = Findings.from_predictions({"one": Predictions.from_ids([0, 0, 1, 1], images=names)}, labels)
     >>> path = Path(mkdtemp()) / "report.html"
     >>> write_report(path, findings)
-    >>> "one, re-assessed" in path.read_text()
+    >>> "one, reassessed" in path.read_text()
     True
     """
-    check_instance(findings, Findings, what="findings", fix="Findings.from_predictions(MODELS, LABELS)")
+    check_type(Findings, findings, what="findings", fix="Findings.from_predictions(MODELS, LABELS)")
     path = as_path(path)
     suffix_of(path, REPORT_SUFFIXES, "a report")
     if not findings.evaluations:
@@ -128,20 +122,20 @@ def write_report(
             Path(images),
             [card.image for card in chosen],
             match=findings.panel.match,
-            track=lambda names: track(names, "making pictures"),
+            track=lambda names: track(names, "reading images"),
         )
         gallery = mistake_gallery(findings, choice, chosen, pictures)
     sentences = summary(findings)  # draws raters, with a progress of its own
     models, count = findings.models, len(findings.panel.images)
     file_of = files or {}
     page = Page(
-        title=title or (f"{len(models):,} models, re-assessed" if len(models) > 1 else f"{models[0]}, re-assessed"),
-        subtitle=f"Judged by re-assessed labels on {count:,} images.",
+        title=title or (f"{len(models):,} models, reassessed" if len(models) > 1 else f"{models[0]}, reassessed"),
+        subtitle=f"Evaluated with reassessed labels on {count:,} images.",
         sections=sections(findings, track=lambda kinds: track(kinds, "finding results")),
         summary=sentences,
         explorers=explorers(findings),
         gallery=gallery,
-        provenance=provenance(command, inputs),
+        sources=report_sources(command, inputs),
         classes=findings.classes,
         detected={
             f"{name} ({_named(file_of[name])})" if name in file_of else name: evaluation.detected
@@ -160,9 +154,9 @@ def write_report(
     )
 
 
-def provenance(command: str, inputs: Sequence[Mapping[str, str | None]]) -> Provenance:
-    """How a page was made; of absolute paths the last part only."""
-    return Provenance(
+def report_sources(command: str, inputs: Sequence[Mapping[str, str | None]]) -> ReportSources:
+    """How a page was made; only the last part of absolute paths."""
+    return ReportSources(
         command=shlex.join("=".join(map(_named, part.split("="))) for part in shlex.split(command)),
         inputs=[dict(entry) | {"path": _named(str(entry["path"]))} for entry in inputs],
         versions=_versions(),
@@ -179,7 +173,7 @@ def write_page(
 
 
 def _named(path: str) -> str:
-    """The last part of an absolute path, which says nothing of the machine; any other text as it is."""
+    """The last part of an absolute path, to keep the folders of a machine private; any other text unchanged."""
     return PurePath(path).name if PurePath(path).is_absolute() else path
 
 

@@ -182,7 +182,7 @@ def test_names_of_others_or_of_nobody_are_refused(campaign: Campaign) -> None:
 
 
 @pytest.mark.parametrize("last", ["cy\n", "", "a" * 201, "ann", "bob", "Bob"])
-def test_people_are_added_all_or_none(campaign: Campaign, last: str) -> None:
+def test_people_are_added_write_atomically(campaign: Campaign, last: str) -> None:
     add_person(campaign, "bob")
     message(add_people, campaign, ["ann", last], "expert", now=NOW)
     assert [one.name for one in people_of(campaign)] == ["bob"]

@@ -8,8 +8,8 @@ import pytest
 from reassess.aggregation.thresholds import label_sets
 from reassess.core.votes import Votes
 from reassess.data.loading import load_original
+from reassess.formats import read_posterior
 from reassess.formats.label_files import read_labels
-from reassess.formats.posterior_files import read_posterior
 from reassess.formats.rater_model_files import read_rater_model
 from reassess.formats.score_files import read_scores
 from reassess.formats.votes import write_votes
@@ -40,7 +40,7 @@ def test_the_preset_makes_the_published_scores_and_from_them_the_published_label
     published = read_scores(real_file("scores.npz"))
     real, original = read_labels(real_file("real.json")), load_original(real_file("validation_labels.txt"))
     output, model = tmp_path / "scores.npz", tmp_path / "model.npz"
-    result = run("aggregate", "--preset", "imagenet-real", "-o", output, "--model", model, "--offline")
+    result = run("aggregate", "--preset", "imagenet-real", "-o", output, "--model", model)
     assert result.code == 0
     assert result.out.splitlines()[1] == "prior: invalid 0.7815, valid 0.2185"
     made = read_scores(output)
@@ -160,8 +160,7 @@ def test_an_output_that_exists_is_kept_unless_forced(run: Run, plain: Path, tmp_
     result = run("aggregate", plain, "-o", output)
     assert (result.code, output.read_text()) == (1, "precious")
     assert result.err == (
-        f"Error: output file exists\n  where:   {output}\n"
-        "  fix:     choose another name, or overwrite it with --force\n"
+        f"Error: output file exists\n  where:   {output}\n  fix:     choose another name, or --force\n"
     )
     assert run("aggregate", plain, "-o", output, "--force").code == 0
     assert output.read_text() != "precious"

@@ -2,15 +2,13 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from reassess.aggregation.recipe import real_scores
-from reassess.core.benchmark import REAL_RECIPE
+from reassess.aggregation import aggregate
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.formats.score_files import write_scores
@@ -109,9 +107,9 @@ def test_votes_give_rules(here: Path, run: Callable[..., Run]) -> None:
 def test_raters_golden_votes_are_by_default_those_among_the_votes(here: Path, run: Callable[..., Run]) -> None:
     """So that scores which `aggregate` made of one file of votes can be made again without what is judged."""
     (here / "more.csv").write_text(VOTES + "d,1,ann,yes\nd,1,bo,no\n")
-    made = run("aggregate", "more.csv", "--golden", "golden.csv", "-o", "made.csv")
+    made = run("aggregate", "more.csv", "--golden", "golden.csv", "-o", "made.npz")
     assert made.code == 0
-    argv = ["made.csv", "--golden", "golden.csv", "--votes", "more.csv"]
+    argv = ["made.npz", "--golden", "golden.csv", "--votes", "more.csv"]
     given, left_out, *rules = results_of(run, "curve", *argv, "--leave-out", "image")
     assert (given["in_sample"], left_out["in_sample"]) == (True, False)
     assert given["points"] != left_out["points"]
@@ -170,9 +168,9 @@ closed at      votes taken %   questions changed   images changed   labels in co
 @pytest.fixture
 def calibrated(here: Path, run: Callable[..., Run]) -> list[str]:
     """The start of a call on scores that the golden answers made of the votes."""
-    argv = ["aggregate", "votes.csv", "--golden", "golden.csv", "-o", "calibrated.csv"]
+    argv = ["aggregate", "votes.csv", "--golden", "golden.csv", "-o", "calibrated.npz"]
     assert run(*argv).code == 0
-    return ["curve", "calibrated.csv", "--golden", "golden.csv", "--votes", "votes.csv"]
+    return ["curve", "calibrated.npz", "--golden", "golden.csv", "--votes", "votes.csv"]
 
 
 def test_a_stop_rule_is_replayed_beside_usual_ones(calibrated: list[str], run: Callable[..., Run]) -> None:
@@ -183,14 +181,14 @@ def test_a_stop_rule_is_replayed_beside_usual_ones(calibrated: list[str], run: C
     rows = [line.split() for line in table.splitlines()[2:10]]
     assert [" ".join(row[:2]) for row in rows][-2:] == ["0.1, 0.9", "0.3, 0.7"]
     assert rows[-1][2] == "66.67"  # two votes of three on each question
-    assert table.splitlines()[10].startswith("calibrated.csv, closed at 0.3, 0.7: 66.67 % of 12 votes are taken; ")
+    assert table.splitlines()[10].startswith("calibrated.npz, closed at 0.3, 0.7: 66.67 % of 12 votes are taken; ")
     assert "labels kept at 0.6; at least 2 votes a question" in table
 
 
 def test_replays_stand_in_the_document_and_in_a_table(calibrated: list[str], run: Callable[..., Run]) -> None:
     results = results_of(run, *calibrated, "--stop", "0.3,0.7", "-o", "rules.csv")
     replays = [row for row in results if "stop" in row]
-    assert [row["file"] for row in replays] == ["calibrated.csv"] * 8
+    assert [row["file"] for row in replays] == ["calibrated.npz"] * 8
     assert replays[-1]["stop"]["taken"] == [8] * 10
     table = pl.read_csv("rules.csv")
     assert table["share_taken"].to_list() == [row["stop"]["share_taken"] for row in replays]
@@ -210,10 +208,10 @@ def test_replays_are_drawn(
 
 
 def test_votes_of_em_are_replayed_with_its_model(here: Path, run: Callable[..., Run]) -> None:
-    assert run("aggregate", "votes.csv", "-o", "em.csv").code == 0
-    result = run("curve", "em.csv", "--golden", "golden.csv", "--votes", "votes.csv", "--stop", "0.3,0.7")
+    assert run("aggregate", "votes.csv", "-o", "em.npz").code == 0
+    result = run("curve", "em.npz", "--golden", "golden.csv", "--votes", "votes.csv", "--stop", "0.3,0.7")
     assert (result.code, result.err) == (0, "")
-    assert "em.csv, closed at 0.3, 0.7: " in result.out
+    assert "em.npz, closed at 0.3, 0.7: " in result.out
 
 
 def test_without_matplotlib_the_error_names_the_extra(
@@ -362,22 +360,20 @@ BAD = {
         "  allowed: up to 0.6666666666666666, at threshold 0.7\n"
         "  found:   0.9\n",
     ),
-    "scores of another making": (
+    "unknown method": (
         {},
-        [*ARGUMENTS, "--votes", "votes.csv", "--rater-golden", "votes.csv", "--leave-out", "image"],
-        "method that made these scores was not found\n"
+        [*ARGUMENTS, "--votes", "votes.csv", "--leave-out", "image"],
+        "how these scores were made is unknown\n"
         "  where:   scores.csv\n"
-        "  allowed: a difference of at most 1e-06 on every golden item\n"
-        "  found:   0.433\n"
-        "  fix:     give the votes, golden answers and original labels of which they were made; scores that were made "
-        "with other options, such as another pooling, cannot be made again\n",
+        "  allowed: calibrated, em, mean, majority, imagenet-real\n"
+        "  fix:     name the method: --method NAME\n",
     ),
     "a stop rule for shares of votes": (
-        {"scores.csv": "image,class,score\na,1,1\na,2,0\nb,1,0.6666666666666666\nc,1,0.3333333333333333\n"},
-        [*ARGUMENTS, "--votes", "votes.csv", "--stop", "0.1,0.9"],
+        {},
+        [*ARGUMENTS, "--votes", "votes.csv", "--stop", "0.1,0.9", "--method", "majority"],
         "stop rule needs scores made with a rater model\n"
         "  where:   scores.csv\n"
-        "  found:   shares of votes\n"
+        "  found:   majority\n"
         "  fix:     make them with --method calibrated or em\n",
     ),
     "another kind of output": (
@@ -391,7 +387,7 @@ BAD = {
     "an output that exists": (
         {"f.csv": "mine"},
         [*ARGUMENTS, "-o", "f.csv"],
-        "output file exists\n  where:   f.csv\n  fix:     choose another name, or overwrite it with --force\n",
+        "output file exists\n  where:   f.csv\n  fix:     choose another name, or --force\n",
     ),
 }
 
@@ -463,15 +459,13 @@ def test_the_table_says_what_is_in_sample_and_what_was_left_out(run: Callable[..
 
 
 @pytest.mark.usefixtures("real")
-def test_scores_that_were_made_otherwise_are_in_sample_only_where_that_is_shown(
+def test_recorded_options_are_used_when_scores_are_made_again(
     tmp_path: Path, run: Callable[..., Run], real_votes: Callable[[str], Votes]
 ) -> None:
-    """By the number of experts that was asked for; of scores of unknown making nothing is said."""
     votes, experts, raters = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
     asked = votes.restrict(votes.find(experts.items))
-    made = real_scores(
-        asked, experts, raters, None, recipe=replace(REAL_RECIPE, experts_at_least=4, original_below=None)
-    )
+    made = aggregate(asked, "imagenet-real", experts=experts, rater_golden=raters, at_least=4).scores
+    assert made.method == "imagenet-real, original=false, at_least=4"
     write_scores(tmp_path / "made.parquet", made)
     write_scores(tmp_path / "flat.parquet", Scores(made.questions, np.full(len(made), 0.5)))
     argv = ["--golden-at-least", "4", "--leave-out", "5", "--original", "none"]

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from reassess.formats.fold_files import read_folds
+from reassess.formats import read_folds
 from tests.helpers import Run, document_of, write_files
 
 _IMAGES = [(f"{name}/{row}.png", name) for name, count in (("cat", 7), ("dog", 4), ("eel", 1)) for row in range(count)]
 TRAIN = "image,class\n" + "".join(f"{image},{name}\n" for image, name in _IMAGES)
-REPEATS = (
-    "set,image,repeat,kind\n"
+DUPLICATES = (
+    "set,image,group,kind\n"
     "train,cat/0.png,1,exact\ntrain,cat/1.png,1,exact\nval,cat/9.png,1,exact\n"
     "train,cat/0.png,2,near\ntrain,dog/1.png,2,near\n"
     "train,dog/2.png,3,exact\ntrain,dog/x.png,3,exact\n"
@@ -22,12 +22,12 @@ ARGV = ["folds", "--original", "train.csv", "--k", "3", "-o", "folds.csv"]
 
 @pytest.fixture
 def training(folder: Path) -> Path:
-    """Training images with labels, repeats of them, and a benchmark of the same images."""
+    """Training images with labels, duplicates of them, and a benchmark of the same images."""
     return write_files(
         folder,
         {
             "train.csv": TRAIN,
-            "repeats.csv": REPEATS,
+            "duplicates.csv": DUPLICATES,
             "pets/classes.txt": "cat\ndog\neel\n",
             "pets/original.csv": TRAIN,
             "empty/classes.txt": "cat\ndog\n",
@@ -41,11 +41,11 @@ def test_folds_are_written_and_their_sizes_shown(training: Path, run: Callable[.
     assert (
         result.out
         == """\
-fold   images   classes   images a class
-────────────────────────────────────────
-   0        4         2           0 to 3
-   1        4         2           0 to 2
-   2        4         3           1 to 2
+fold   images   classes   images per class
+──────────────────────────────────────────
+   0        4         2             0 to 3
+   1        4         2             0 to 2
+   2        4         3             1 to 2
 folds.csv: 12 images of 3 classes in 3 folds
 the smallest class, eel, has 1 image
 read: original train.csv, sha256 86a7c337a288
@@ -66,30 +66,30 @@ def test_the_benchmark_gives_the_labels_and_the_order_of_images_does_not_count(
     assert turned.of(pets.images).tolist() == pets.numbers.tolist() != other.of(pets.images).tolist()
 
 
-def test_repeats_are_in_one_fold_and_are_counted(training: Path, run: Callable[..., Run]) -> None:
-    result = run(*ARGV, "--repeats", "repeats.csv:train")
+def test_duplicates_are_in_one_fold_and_are_counted(training: Path, run: Callable[..., Run]) -> None:
+    result = run(*ARGV, "--duplicates", "duplicates.csv:train")
     assert result.code == 0
     assert result.out.splitlines()[-3:-1] == [
-        "3 images repeat another one, in 2 groups, each in one fold",
-        "1 repeated image is not among those with a label",
+        "3 duplicate images in 2 groups, each in one fold",
+        "1 duplicate image without a label",
     ]
     folds = read_folds("folds.csv")
     assert len(set(folds.of(("cat/0.png", "cat/1.png", "dog/1.png")).tolist())) == 1
-    again = run(*ARGV, "--repeats", "repeats.csv", "--force")
+    again = run(*ARGV, "--duplicates", "duplicates.csv", "--force")
     assert again.out.splitlines()[:-1] == result.out.splitlines()[:-1]  # the names tell the set
 
 
-def test_a_table_without_repeats_is_said(training: Path, run: Callable[..., Run]) -> None:
-    Path("none.csv").write_text("set,image,repeat,kind\n")
-    result = run(*ARGV, "--repeats", "none.csv")
-    assert result.out.splitlines()[-2] == "0 images repeat another one, in 0 groups, each in one fold"
+def test_table_without_duplicates_is_noted(training: Path, run: Callable[..., Run]) -> None:
+    Path("none.csv").write_text("set,image,group,kind\n")
+    result = run(*ARGV, "--duplicates", "none.csv")
+    assert result.out.splitlines()[-2] == "0 duplicate images in 0 groups, each in one fold"
 
 
 def test_the_document_holds_all_that_is_told(training: Path, run: Callable[..., Run]) -> None:
     Path("two.csv").write_text(TRAIN.replace("eel/0.png,eel\n", ""))
     argv = ["folds", "--original", "two.csv", "--k", "3", "-o", "folds.csv", "--json"]
-    document = document_of(run(*argv, "--repeats", "repeats.csv:train"), "folds")
-    assert [entry["path"] for entry in document["inputs"]] == ["two.csv", "repeats.csv"]
+    document = document_of(run(*argv, "--duplicates", "duplicates.csv:train"), "folds")
+    assert [entry["path"] for entry in document["inputs"]] == ["two.csv", "duplicates.csv"]
     folds = document["results"].pop("folds")
     assert document["results"] == {
         "output": "folds.csv",
@@ -97,7 +97,7 @@ def test_the_document_holds_all_that_is_told(training: Path, run: Callable[..., 
         "images": 11,
         "classes": 2,
         "smallest_class": {"class": 1, "name": "dog", "images": 4},
-        "repeats": {"groups": 2, "images": 3, "unlabelled": 1},
+        "duplicates": {"groups": 2, "images": 3, "unlabelled": 1},
     }
     assert [sorted(fold) for fold in folds] == [["classes", "fold", "images"]] * 3
     assert sum(fold["images"] for fold in folds) == 11
@@ -107,62 +107,35 @@ def test_many_folds_are_shown_in_part(training: Path, run: Callable[..., Run]) -
     Path("many.csv").write_text("image,class\n" + "".join(f"{row}.png,cat\n" for row in range(60)))
     argv = ["folds", "--original", "many.csv", "--k", "30", "-o", "many-folds.csv"]
     assert "the first 20 of 30 folds (--verbose shows all)\n" in run(*argv).out
-    assert "  29        2         1           2 to 2\n" in run(*argv, "--force", "--verbose").out
+    assert "  29        2         1             2 to 2\n" in run(*argv, "--force", "--verbose").out
+
+
+def test_duplicates_of_the_benchmark_are_in_one_fold(training: Path, run: Callable[..., Run]) -> None:
+    Path("pets/duplicates.csv").write_text(DUPLICATES)
+    result = run("folds", "--benchmark", "pets", "--k", "3", "-o", "pets/folds.csv")
+    assert (result.code, "3 duplicate images in 2 groups, each in one fold\n" in result.out) == (0, True)
 
 
 @pytest.mark.parametrize(
-    ("argv", "code", "expected"),
+    ("argv", "code", "error"),
     [
-        (ARGV[:-2], 2, "Error: Missing option '-o' / '--output'.\n"),
-        (["folds", "-o", "f.csv"], 2, "Error: Give the images and their labels: --benchmark or --original.\n"),
-        ([*ARGV, "--k", "1"], 2, "Error: Invalid value for '--k': 1 is not in the range 2<=x<=1000.\n"),
-        ([*ARGV, "--seed", "-1"], 2, "Error: Invalid value for '--seed': -1 is not in the range x>=0.\n"),
-        (
-            [*ARGV, "--k", "13"],
-            1,
-            "Error: fewer images than folds\n  allowed: 13 or more\n  found:   12\n  fix:     ask for fewer folds\n",
-        ),
-        (
-            [*ARGV[:-1], "folds.txt"],
-            1,
-            "Error: wrong kind of file for folds\n  where:   folds.txt\n  allowed: .csv, .tsv, .jsonl, .parquet\n"
-            "  found:   .txt\n",
-        ),
-        (
-            [*ARGV[:-1], "train.csv", "--force"],
-            1,
-            "Error: output file is also an input\n  where:   train.csv\n  fix:     choose another name\n",
-        ),
-        (
-            [*ARGV, "--repeats", "repeats.csv:test"],
-            1,
-            "Error: unknown set of images\n  where:   repeats.csv\n  allowed: train, val\n  found:   'test'\n"
-            "  fix:     a set of which nothing was found has no row\n",
-        ),
-        (
-            ["folds", "--benchmark", "empty", "-o", "f.csv"],
-            1,
-            "Error: the benchmark has no original, which reassess folds needs\n  where:   empty\n"
-            "  fix:     put each image into the folder of its class, images/CLASS, or write original.csv, with the "
-            "columns image and class\n",
-        ),
+        (ARGV[:-2], 2, "Missing option '-o' / '--output'."),
+        (["folds", "-o", "f.csv"], 2, "Give the images and their labels: --benchmark or --original."),
+        ([*ARGV, "--k", "1"], 2, "1 is not in the range 2<=x<=1000."),
+        ([*ARGV, "--seed", "-1"], 2, "-1 is not in the range x>=0."),
+        ([*ARGV, "--k", "13"], 1, "too-many-folds"),
+        ([*ARGV[:-1], "folds.txt"], 1, "wrong-suffix"),
+        ([*ARGV[:-1], "train.csv", "--force"], 1, "output-is-input"),
+        ([*ARGV, "--duplicates", "duplicates.csv:test"], 1, "unknown-name"),
+        ([*ARGV, "--duplicates", "other.csv"], 1, "unknown-set"),
+        (["folds", "--benchmark", "empty", "-o", "f.csv"], 1, "missing-part"),
     ],
 )
-def test_what_cannot_be_parted_is_one_error(
-    training: Path, run: Callable[..., Run], argv: list[str], code: int, expected: str
+def test_wrong_call_is_one_error(
+    training: Path, run: Callable[..., Run], argv: list[str], code: int, error: str
 ) -> None:
+    Path("other.csv").write_text("set,image,group,kind\nx,1.jpg,1,exact\nx,2.jpg,1,exact\n")
     result = run(*argv)
     assert (result.code, result.out) == (code, "")
-    assert expected in result.err
+    assert result.error == error if code == 1 else result.err.endswith(f"{error}\n")
     assert not Path("folds.csv").exists()
-
-
-def test_repeats_of_other_images_are_refused(training: Path, run: Callable[..., Run]) -> None:
-    Path("other.csv").write_text("set,image,repeat,kind\nx,1.jpg,1,exact\nx,2.jpg,1,exact\n")
-    result = run(*ARGV, "--repeats", "other.csv")
-    assert (result.code, result.err) == (
-        1,
-        "Error: no set of the duplicates is these images\n  where:   other.csv\n"
-        "  allowed: names such as cat/0.png, cat/1.png and 10 more\n  found:   1.jpg, 2.jpg, of 1 set: x\n"
-        "  fix:     scan these images too\n",
-    )

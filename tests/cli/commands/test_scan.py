@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from reassess.cli import screen
-from tests.helpers import Run, document_of, results_of, write_files
+from tests.helpers import Run, document_of, results_of, write_csv, write_files
 from tests.pictures import scene
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("report_extra")
 
 @pytest.fixture
 def sets(folder: Path) -> Path:
-    """Training images in class folders, and two further sets that repeat some of them."""
+    """Training images in class folders, and two further sets with duplicates of some."""
     for number in range(5):
         put(f"train/{'cat' if number % 2 else 'dog'}/{number}.png", scene(number))
     put("train/cat/again.bmp", scene(0))
@@ -37,23 +37,24 @@ def put(name: str, image: Image.Image, **options: object) -> None:
 def test_what_was_found_is_a_table_of_ten_lines_at_most(
     sets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(screen, "terminal_width", lambda **_: 80)
-    result = run("scan", "val", "train", "--near", "-o", "repeats.csv")
+    monkeypatch.setattr(screen, "terminal_width", lambda *, err=False: None if err else 80)
+    result = run("scan", "val", "train", "--near", "-o", "duplicates.csv")
     assert (result.code, result.err) == (0, "")
     assert result.out == (
-        "set             images   unreadable   empty   tiny   exact   near   other class\n"
-        "───────────────────────────────────────────────────────────────────────────────\n"
-        "train                6            0       0      0       2      0             2\n"
-        "val                  5            1       1      0       2      0             2\n"
-        "val, in train        -            -       -      -       2      1             1\n"
-        "train, in val        -            -       -      -       1      1             1\n"
-        "repeats.csv: 9 rows, 2 exact groups (the largest of 3 images) and 1 near group\n"
+        "                                                                           other\n"
+        "set                       images  unreadable  empty  tiny  exact  near     class\n"
+        "────────────────────────────────────────────────────────────────────────────────\n"
+        "train                          6           0      0     0      2     0         2\n"
+        "val                            5           1      1     0      2     0         2\n"
+        "val, duplicated in train       -           -      -     -      2     1         1\n"
+        "train, duplicated in val       -           -      -     -      1     1         1\n"
+        "duplicates.csv: 9 rows, 2 exact groups (largest: 3 images) and 1 near group\n"
         "cannot be read: dog/cut.png of val (this is no picture of a known format)\n"
-        "exact: with a copy of equal pixels there; near: with none, but one that looks\n"
-        "  the same; other class: with an exact copy in the folder of another class\n"
+        "exact: has a pixel-identical copy; near: has only similar copies; other class:\n"
+        "  has an exact copy in another class\n"
     )
-    assert Path("repeats.csv").read_text() == (
-        "set,image,repeat,kind\n"
+    assert Path("duplicates.csv").read_text() == (
+        "set,image,group,kind\n"
         "train,cat/1.png,1,exact\nval,cat/x.png,1,exact\nval,dog/z.webp,1,exact\n"
         "train,cat/again.bmp,2,exact\ntrain,dog/0.png,2,exact\n"
         "train,dog/2.png,3,near\nval,dog/y.jpg,3,near\n"
@@ -61,21 +62,19 @@ def test_what_was_found_is_a_table_of_ten_lines_at_most(
     )
 
 
-def test_without_class_folders_and_near_repeats_there_are_no_columns_of_them(
-    sets: Path, run: Callable[..., Run]
-) -> None:
-    result = run("scan", "val/dog", "-o", "x.tsv", "--smallest-side", "97")
+def test_columns_without_class_folders_and_near_duplicates(sets: Path, run: Callable[..., Run]) -> None:
+    result = run("scan", "val/dog", "-o", "x.tsv")
     assert result.out.splitlines()[:4] == [
         "set   images   unreadable   empty   tiny   exact",
         "────────────────────────────────────────────────",
-        "dog        4            1       1      2       0",
-        "x.tsv: 4 rows, 0 exact groups",
+        "dog        4            1       1      0       0",
+        "x.tsv: 2 rows, 0 exact groups",
     ]
 
 
 def test_nothing_found_is_a_table_of_headings(sets: Path, run: Callable[..., Run]) -> None:
     assert run("scan", "train/dog", "-o", "x.csv").code == 0
-    assert Path("x.csv").read_text() == "set,image,repeat,kind\n"
+    assert Path("x.csv").read_text() == "set,image,group,kind\n"
 
 
 def test_a_document_says_all_of_it(sets: Path, run: Callable[..., Run]) -> None:
@@ -89,7 +88,7 @@ def test_a_document_says_all_of_it(sets: Path, run: Callable[..., Run]) -> None:
         "tiny": 0,
         "unreadable_images": [{"image": "dog/cut.png", "reason": "this is no picture of a known format"}],
     }
-    assert results["repeats"][-1] == {"set": "val", "in": "train", "exact": 2, "near": 1, "other_class": 1}
+    assert results["duplicates"][-1] == {"set": "val", "in": "train", "exact": 2, "near": 1, "other_class": 1}
     assert {name: results[name] for name in ("output", "near", "rows", "groups", "largest_group", "smallest_side")} == {
         "output": "x.csv",
         "near": True,
@@ -113,29 +112,43 @@ def test_pairs_of_many_sets_are_cut_short(sets: Path, run: Callable[..., Run]) -
     names = [f"s{number}" for number in range(6)]
     result = run("scan", *names, "-o", "x.csv")
     assert "the first 20 of 30 pairs of sets (--verbose shows all)" in result.out
-    assert result.out.count(", in s") == 20
-    assert run("scan", *names, "-o", "x.csv", "--force", "--verbose").out.count(", in s") == 30
+    assert result.out.count(", duplicated in s") == 20
+    assert run("scan", *names, "-o", "x.csv", "--force", "--verbose").out.count(", duplicated in s") == 30
+
+
+def test_labels_of_a_benchmark_tell_duplicates_with_other_labels(sets: Path, run: Callable[..., Run]) -> None:
+    """In val, x and z are the same image: in other folders, but with one label."""
+    shutil.copytree("val", "pets/images")
+    write_csv("pets/original.csv", "image,class", [("cat/x.png", "cat"), ("dog/z.webp", "cat"), ("dog/y.jpg", "dog")])
+    argv = ("scan", "--benchmark", "pets", "-o", "x.csv")
+    document = document_of(run(*argv, "--json"), "scan")
+    (own,) = document["results"]["duplicates"]
+    assert (own["set"], own["exact"], own["other_class"]) == ("images", 2, 0)
+    assert document["next"] == "reassess folds --benchmark pets --duplicates x.csv -o folds.csv"
+    write_csv("other.csv", "image,class", [("cat/x.png", "cat"), ("dog/z.webp", "dog"), ("dog/y.jpg", "dog")])
+    (own,) = results_of(run, *argv, "--original", "other.csv", "--force")["duplicates"]
+    assert own["other_class"] == 2
 
 
 @pytest.mark.parametrize(
-    ("argv", "code", "expected"),
+    ("argv", "code", "error"),
     [
-        ("scan", 2, "Missing argument 'DIR|LIST|ZIP|TAR...'"),
-        ("scan train", 2, "Missing option '-o' / '--output'"),
-        ("scan train train -o x.csv", 1, "set of images is given twice\n  found:   train and train"),
-        ("scan train train/cat -o x.csv", 1, "a set of images lies in another one"),
-        ("scan none -o x.csv", 1, "image folder not found\n  where:   none"),
-        ("scan train -o x.jsonl", 1, "wrong kind of file for repeats"),
-        ("scan train -o x.csv --smallest-side 0", 2, "0 is not in the range x>=1"),
-        ("scan train -o no/x.csv", 1, "folder of the output file does not exist"),
-        ("scan list.csv -o list.csv --force", 1, "output file is also an input"),
+        ("scan -o x.csv", 2, "Give a SOURCE, or --benchmark."),
+        ("scan train --original labels.csv -o x.csv", 2, "--original goes with --benchmark."),
+        ("scan train", 2, "Missing option '-o' / '--output'."),
+        ("scan train train -o x.csv", 1, "duplicate-set"),
+        ("scan train train/cat -o x.csv", 1, "nested-set"),
+        ("scan none -o x.csv", 1, "folder-not-found"),
+        ("scan train -o x.jsonl", 1, "wrong-suffix"),
+        ("scan train -o no/x.csv", 1, "folder-not-found"),
+        ("scan list.csv -o list.csv --force", 1, "output-is-input"),
     ],
 )
-def test_a_wrong_call_is_refused(sets: Path, run: Callable[..., Run], argv: str, code: int, expected: str) -> None:
+def test_wrong_call_is_one_error(sets: Path, run: Callable[..., Run], argv: str, code: int, error: str) -> None:
     Path("list.csv").write_text("image\ntrain/cat/1.png\n")
     result = run(*argv.split())
     assert (result.code, result.out) == (code, "")
-    assert expected in result.err
+    assert result.error == error if code == 1 else result.err.endswith(f"{error}\n")
     assert not Path("x.csv").exists()
 
 
@@ -152,7 +165,7 @@ def test_a_terminal_sees_how_far_it_is(sets: Path, run: Callable[..., Run], monk
     result = run("scan", "train", "--near", "-o", "x.csv", "--workers", "0")
     assert result.code == 0
     assert "6/6" in result.err
-    assert "near repeats" in result.err
+    assert "near duplicates" in result.err
 
 
 def test_a_name_that_is_no_utf8_is_shown_and_cannot_be_read(sets: Path, run: Callable[..., Run]) -> None:

@@ -51,7 +51,7 @@ def test_the_table_gives_both_conventions_after_the_usual_table(run: Evaluate) -
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
     assert [line.split()[:2] for line in lines[2:4]] == [["good.csv", "50.00"], ["poor.csv", "25.00"]]
-    assert "each file: left out: 2 with an empty label set" in lines
+    assert "all files: 2 images not scored (empty label set)" in lines
     start = next(row for row, line in enumerate(lines) if line.startswith("multi-label"))
     assert lines[start].split() == [
         *("multi-label", "valid", "unclear", "wrong", "unreviewed"),
@@ -67,14 +67,15 @@ def test_the_table_gives_both_conventions_after_the_usual_table(run: Evaluate) -
         for name, path in (("labels", "reviewed.json"), ("original", "original.csv"))
     ]
     assert lines[start + 4 :] == [
-        "each file: multi-label: left out: 1 problematic, 1 without a valid class, 0 not reviewed",
+        "all files: multi-label: 2 images not scored (1 problematic, 1 without a valid class, 0 not reviewed)",
         "classes: the 4 names in reviewed.json, original.csv, sorted: bowl, cup, mug, plate",
         f"read: {'; '.join(hashes)}",
         "95 %: Wilson intervals, over images",
         "no recall at size: some images have more labels than the file has ids for each (1)",
-        "no soft: no scores are at hand",
-        "no mistakes: no scores are at hand",
-        "strict: images of which the first class is unclear are left out; lenient: it is right; unreviewed is wrong",
+        "no soft: scores are missing",
+        "no mistakes: scores are missing",
+        "strict: without images whose first class is unclear; lenient: unclear is correct; unreviewed is wrong",
+        "next: reassess compare poor.csv good.csv --labels reviewed.json --original original.csv",
     ]
 
 
@@ -82,14 +83,14 @@ def test_the_table_gives_both_conventions_after_the_usual_table(run: Evaluate) -
 def test_the_json_holds_what_the_table_shows_and_classes_when_asked(labels: str, run: Evaluate) -> None:
     argv = ["evaluate", "poor.csv", "--labels", labels, "--original", "original.csv"]
     plain, by_class = (results_of(run, *argv, *more)[0] for more in ([], ["--by", "class"]))
-    assert (plain["images"], plain["scored"], plain["scorable"], plain["left_out"]["empty"]) == (6, 4, 4, 2)
+    assert (plain["images"], plain["scored"], plain["scorable"], plain["not_scored"]["empty"]) == (6, 4, 4, 2)
     assert (plain["real"]["1"]["hits"], plain["real"]["1"]["n"]) == (1, 4)
     counts = plain["multi_label"]
     assert [counts[name] for name in ("valid", "unclear", "wrong", "unreviewed")] == [1, 1, 1, 1]
-    assert counts["left_out"] == {"problematic": 1, "empty": 1, "unknown": 0}
+    assert counts["not_scored"] == {"problematic": 1, "empty": 1, "unknown": 0}
     kept = ("hits", "n", "mean_over_classes")
-    assert [counts["unclear_left_out"][name] for name in kept] == [1, 3, 0.25]
-    assert [counts["unclear_is_right"][name] for name in kept] == [2, 4, 0.5]
+    assert [counts["unclear_excluded"][name] for name in kept] == [1, 3, 0.25]
+    assert [counts["unclear_is_correct"][name] for name in kept] == [2, 4, 0.5]
     classes = by_class["multi_label"].pop("by_class")
     assert by_class["multi_label"] == counts
     assert [tuple(entry.values()) for entry in classes] == [
@@ -116,14 +117,14 @@ def test_without_original_labels_there_is_no_mean_over_classes_and_that_is_said(
     assert "no mean over classes: original labels are missing" in run(*argv, "--verbose").out.splitlines()
     counts = results_of(run, *argv)[0]["multi_label"]
     assert counts["by_class"] == []
-    assert counts["unclear_is_right"]["mean_over_classes"] is None
+    assert counts["unclear_is_correct"]["mean_over_classes"] is None
     assert counts["mean_over_classes_reason"] == "original labels are missing"
 
 
 def test_the_table_of_images_tells_what_reviewers_said_of_each_first_class(run: Evaluate) -> None:
     Path("one-more.csv").write_text(Path("poor.csv").read_text() + "7.jpg,cup\n")
     argv = ["evaluate", "one-more.csv", "good.csv", "--labels", "reviewed.json", "--ignore-unknown"]
-    assert run(*argv, "--per-image", "out.csv").code == 0
+    assert run(*argv, "--details", "out.csv").code == 0
     with Path("out.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0])[-2:] == ["mistake", "verdict"]
@@ -139,7 +140,7 @@ def test_a_file_that_does_not_fit_is_one_error(run: Evaluate) -> None:
     result = run("evaluate", "poor.csv", "--labels", "bad.json")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: the JSON does not hold multi-label sets\n"
+        "Error: JSON does not contain multi-label sets\n"
         "  where:   bad.json, image 2.jpg\n"
         "  allowed: for each image lists of classes, valid, unclear and wrong, and problematic: true or false\n"
         '  found:   ["plate"]\n'
@@ -158,7 +159,7 @@ def test_compare_judges_by_the_valid_classes_of_good_images(run: Evaluate) -> No
     assert by_all.out == by_valid.out
 
 
-@pytest.mark.parametrize("command", [["report", "-o", "r.html"], ["show", "1.jpg", "--predictions"]])
+@pytest.mark.parametrize("command", [["report", "-o", "r.html"], ["show", "1.jpg"]])
 def test_reports_and_sheets_take_multi_label_sets_too(command: list[str], run: Evaluate, report_extra: None) -> None:
     done = run(*command, "poor.csv", "--labels", "reviewed.json")
     assert (done.code, done.err) == (0, "")

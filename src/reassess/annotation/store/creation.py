@@ -64,7 +64,7 @@ def _fill(connection: Connection, plan: CampaignPlan, now: float) -> None:
     rules, counts = plan.rules, plan.golden_counts()
     row = {name: getattr(rules, name) for name in ("per_question", "golden_share", "lease", "seed")}
     row |= {name: getattr(plan, name) for name in ("name", "at_least", "bar", "consent", "original_votes", "images")}
-    row |= {"classes": plan.tasks.questions.classes.count, "has_local_ids": plan.tasks.questions.classes.ranked}
+    row |= {"classes": plan.tasks.questions.classes.count, "has_local_ids": plan.tasks.questions.classes.has_local_ids}
     row |= {"id": 1, "golden_invalid": counts[0], "golden_valid": counts[1], "settings": dict(plan.settings)}
     row |= {name: None if rules.stop is None else getattr(rules.stop, name[5:]) for name in ("stop_low", "stop_high")}
     connection.execute(schema.campaign.insert(), row)

@@ -74,7 +74,7 @@ def classes_of(campaign: Campaign) -> Classes:
         names=tuple(row.name for row in rows) if rows and rows[0].name is not None else (),
         wnids=tuple(row.wnid for row in rows) if rows and rows[0].wnid is not None else (),
         synonyms=tuple(tuple(row.synonyms) for row in rows) if any(row.synonyms for row in rows) else (),
-        ranked=has_local_ids,
+        has_local_ids=has_local_ids,
         definitions=tuple(row.definition or "" for row in rows) if any(row.definition for row in rows) else (),
     )
 

@@ -1,1 +1,1 @@
-"""One thin module a command: parse, call public functions, print; and `readiness`, which tries them on a folder."""
+"""One thin module per command: parse, call public functions, print."""

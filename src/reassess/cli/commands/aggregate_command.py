@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from reassess.aggregation.calibration import POOLING
+from reassess.aggregation.aggregate import AUTO, METHODS, parse_method
+from reassess.aggregation.em import POOLING
 from reassess.aggregation.stopping import warn_of_stop
-from reassess.cli.aggregate_options import METHODS, PRESETS, MadeScores, make_scores
+from reassess.cli.aggregate_options import PRESETS, MadeScores, make_scores
 from reassess.cli.common import Call, Range, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.inputs import (
@@ -18,18 +19,15 @@ from reassess.cli.inputs import (
     from_environment,
     keep_settings,
     match_option,
-    max_bytes_option,
 )
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.benchmark import Benchmark
 from reassess.core.common_classes import classes_of
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.formats.files import all_or_none, suffix_of
-from reassess.formats.posterior_files import write_posterior
+from reassess.formats import write_posterior
+from reassess.formats.files import suffix_of, write_atomically
 from reassess.formats.rater_model_files import write_rater_model
 from reassess.formats.score_files import write_scores
 from reassess.formats.tables import TABLE_SUFFIXES
@@ -53,10 +51,10 @@ _MOST_CLASSES, _MOST_CELLS = 256, 1 << 24  # of which there are matrices of sing
 @click.option("--preset", type=Choice(list(PRESETS)), help="Make scores as a published set was made.")
 @click.option(
     "--method",
-    type=Choice([name for name in METHODS if name not in PRESETS]),
-    help="calibrated: each rater is measured on golden answers; em: Dawid and Skene's EM; mean: of no 0, maybe 0.5, "
-    "yes 1; majority: the share of each answer, or class.  [default: the benchmark's; majority for counts of votes; "
-    "em, or with golden answers calibrated where it is better on them]",
+    type=Choice([AUTO, *METHODS]),
+    help="; ".join(f"{name}: {method.summary}" for name, method in METHODS.items())
+    + "; auto: em, or with golden answers calibrated if it is better on them, or majority for counts of votes.  "
+    "[default: the benchmark's, or auto]",
 )
 @click.option(
     "--truths",
@@ -94,7 +92,6 @@ _MOST_CLASSES, _MOST_CELLS = 256, 1 << 24  # of which there are matrices of sing
 )
 @answers_option
 @match_option
-@max_bytes_option
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="SCORES", help="npz, csv, tsv, jsonl or parquet.")
 @click.option("--model", type=OUTPUT, metavar="OUT", help="Write the raters' matrices and the prior, npz.")
 @call_options
@@ -104,13 +101,10 @@ def aggregate(
     benchmark: Benchmark | None,
     preset: str | None,
     method: str | None,
-    answers: tuple[Id, ...] | None,
-    match: Match | None,
-    max_bytes: int,
     output: Path,
     **given: Any,
 ) -> None:
-    """Make scores of votes.
+    """Compute scores from votes.
 
     A score is the probability that a class is valid, or that an answer is right. VOTES is a file or a known source.
 
@@ -126,33 +120,34 @@ def aggregate(
         benchmark = None
     if preset and benchmark:
         raise click.UsageError("Give --preset or --benchmark: a preset has its benchmark.")
-    source = benchmark or PRESETS.get(preset or "", Benchmark())
+    method = preset or method
+    if method is None and benchmark is not None and benchmark.method is not None:
+        method = parse_method(benchmark.method)[0]
+    source = benchmark or PRESETS.get(method or "", Benchmark())
     _check_outputs(call, output, given["model"], benchmark)
-    if benchmark is None and preset is None and votes is None:
+    if votes is None and "votes" not in source.sources and benchmark is None:
         raise click.UsageError("Give VOTES, --benchmark or --preset.")
-    asked = preset or method or source.method
     made = make_scores(
         call,
         source,
         votes,
-        asked,
+        None if method == AUTO else method,
         given,
-        answers=answers,
-        match=match,
-        max_bytes=max_bytes,
         check=partial(_check_votes, output, given),
     )
     result = made.aggregation
     if source.stop is not None and votes is None and made.method in ("majority", "mean"):
         warn_of_stop(source.stop, f"their {made.method} is biased; take calibrated or em")
-    with all_or_none():
+    with write_atomically():
         if isinstance(result.posterior.items, Questions):
             write_scores(output, result.scores, force=call.force)
         else:
             write_posterior(output, result.posterior, force=call.force)
         if given["model"] and result.model:
             write_rater_model(given["model"], result.model, force=call.force)
-        keep_settings(benchmark, output, "scores", method=made.method, match=match, answers=answers)
+        keep_settings(
+            benchmark, output, "scores", method=result.method, match=call.reading.match, answers=call.reading.answers
+        )
     _report(call, made, output)
 
 
@@ -199,7 +194,7 @@ def _report(call: Call, made: MadeScores, output: Path) -> None:
     if made.by_golden_votes:
         what = counted(made.by_golden_votes, "golden item has", "golden items have")
         call.tell(f"{what} no other votes: the raters' golden votes count for them")
-    if (classes := classes_of(votes)).ranked:
+    if (classes := classes_of(votes)).has_local_ids:
         names = counted(len(classes.texts), "name")
         call.tell(f"classes: the {names} in the votes, sorted: {some(classes.texts, most=5)}")
     if scale is not None and scale != KNOWN_ANSWERS:

@@ -5,26 +5,15 @@ A command lives in a module of its own, which is imported when the command runs 
 
 import click
 
-from reassess.cli.help_pages import LazyGroup
+from reassess.cli.help_pages import LazyGroup, commands_of
 
-__all__ = ["COMMANDS", "annotate"]
-
-COMMANDS = {
-    "create": "Create a campaign, where people answer tasks.",
-    "invite": "Add people, and print a sign-in link for each.",
-    "serve": "Serve the rating pages.",
-    "exclude": "Exclude a rater's votes, or include them again.",
-    "export": "Write the votes as a benchmark folder.",
-    "backup": "Copy a campaign while it is served.",
-    "simulate": "Estimate votes, hours and label accuracy.",
-    "demo": "Try a small campaign with drawn shapes.",
-}
+__all__ = ["annotate"]
 
 
 @click.group(
     cls=LazyGroup,
     package="reassess.cli.commands.annotate",
-    lines=COMMANDS,
+    sections={"Commands": commands_of("annotate")},
     docs="docs/annotate.md",
     examples=[
         "reassess annotate create pets.db tasks.jsonl --benchmark pets",

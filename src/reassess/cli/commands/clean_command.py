@@ -1,112 +1,85 @@
-"""`reassess clean`: which training images are worth keeping, by what models say of them when they are held out."""
+"""`reassess clean`: wrong labels of training images, by held-out predictions."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import get_args
 
 import click
 import numpy as np
 
 from reassess.cleaning.checked_labels import checked_truth
 from reassess.cleaning.held_out import HeldOutPredictions
-from reassess.cleaning.posterior_rule import USUAL_KEEP, CleaningMethod
-from reassess.cli.clean_options import METHODS, CleaningOutputs, CleaningRule
-from reassess.cli.common import Call, call_options, refuse_repeated
+from reassess.cleaning.label_errors import LEAST_QUALITY, CleaningMethod
+from reassess.cli.clean_options import CleaningOutputs, Kept
+from reassess.cli.common import FILE, OUTPUT, Call, call_options, percent, refuse_repeated
 from reassess.cli.duplicate_inputs import load_groups
 from reassess.cli.help_pages import Choice, Command, in_benchmark
-from reassess.cli.inputs import FILE, OUTPUT, answers_option, benchmark_option, match_option, prediction_options
+from reassess.cli.inputs import ParsedType, benchmark_option, match_option, prediction_options
 from reassess.cli.judges import load_original_judges
 from reassess.cli.part_inputs import matched
 from reassess.cli.prediction_inputs import each_prediction
-from reassess.cli.tables.clean_table import print_cleaning
+from reassess.cli.screen import print_table, say
 from reassess.core.benchmark import Benchmark
+from reassess.core.cleaning import CheckedLabels, Cleaning, LabelNoise
 from reassess.core.folds import Folds
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.votes import Votes
 from reassess.data.joined_parts import benchmark_names
 from reassess.errors import DataError, at
-from reassess.formats.fold_files import read_folds
-from reassess.text import counted, some
+from reassess.formats.noun_tables import read_folds
+from reassess.text import about, counted, some
 
 __all__ = ["clean"]
 
-_KINDS: dict[str | None, str] = {
-    "logits": "; logits, of which the softmax was taken",
-    "bounded": "; in [0, 1] without adding up to 1, so taken for logits",
+_SHOWN, _MOST_SHOWN = 5, 100  # wrong labels, mistakes, and classes; and mistakes with --verbose
+_OF_KIND: dict[str | None, str] = {
+    "logits": "; softmax of logits",
+    "bounded": "; in [0, 1] without adding up to 1, so taken as logits",
 }
 
 
 @click.command(
     cls=Command,
     examples=[
-        "reassess clean heldout.npz --original train.csv -o clean.txt --details details.parquet",
-        "reassess clean fold-0.npz fold-1.npz --original train.csv --folds halves.csv --keep precision=0.9 -o c.txt",
+        "reassess clean heldout.npz --original train.csv -o wrong.csv --details details.parquet",
+        "reassess clean heldout.npz --original train.csv --choose precision=0.9 -o kept.txt",
     ],
     docs="docs/cleaning.md",
 )
-@click.argument("files", nargs=-1, required=True, type=FILE, metavar="HELDOUT...")
-@click.option("-o", "--output", type=OUTPUT, required=True, metavar="OUT", help="Write the kept images: txt.")
+@click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @click.option(
-    "--details",
+    "-o",
+    "--output",
     type=OUTPUT,
-    metavar="TABLE",
-    help="Write what is known of each label: csv, tsv, jsonl or parquet.",
+    required=True,
+    metavar="TABLE|TXT",
+    help="Write the wrong labels: csv, tsv, jsonl or parquet; or the kept images: txt.",
 )
-@click.option(
-    "--page",
-    type=OUTPUT,
-    metavar="PAGE",
-    help="Write a page of the labels that are least likely right, with their pictures: html.",
-)
-@click.option("--images", type=FILE, metavar="DIR|ZIP|TAR", help="Where the images are, for --page.")
-@click.option(
-    "--noise",
-    type=OUTPUT,
-    metavar="FIGURE|TABLE",
-    help="Of posterior: write which labels images of each true class have: the usual mistakes as a figure (svg, png, "
-    "pdf), or all as a table.",
-)
+@click.option("--details", type=OUTPUT, metavar="TABLE", help="Write a row for each label: csv, tsv, jsonl or parquet.")
+@click.option("--page", type=OUTPUT, metavar="HTML", help="Write a page of the worst labels with their images.")
+@click.option("--images", type=FILE, metavar="DIR|ZIP|TAR", help="Images for --page.  [default: the benchmark's]")
 @click.option(
     "--method",
-    type=Choice(METHODS),
+    type=Choice(get_args(CleaningMethod)),
     default="posterior",
     show_default=True,
-    help="Keep labels that are probably right; those that the held-out top-1 is; or those that cleanlab has no issue "
-    "with.",
+    help="Keep labels that are probably correct, that the held-out top-1 repeats, or that cleanlab has no issue with.",
 )
 @click.option(
-    "--keep",
-    metavar="P|precision=P",
-    help="Of posterior: the least probability that a kept label is right; or what share of the kept labels is expected "
-    f"to be right.  [default: {USUAL_KEEP}]",
-)
-@click.option(
-    "--at-least",
-    type=click.IntRange(1),
-    metavar="M",
-    help="Of consistent: in how many repetitions the top-1 must be the label.  [default: more than half]",
-)
-@click.option(
-    "--folds",
-    type=FILE,
-    multiple=True,
-    metavar="F",
-    help="The fold of each image, as folds writes it: each file must hold one. Several, if repetitions have folds of "
-    "their own.",
-)
-@click.option(
-    "--repeats",
-    metavar="F[:SET]",
-    help="Images that repeat one another, as scan writes them: a warning comes if a group is in several folds.",
+    "--choose",
+    "kept",
+    type=ParsedType("threshold=P or precision=P", Kept.parse),
+    metavar="threshold=P|precision=P",
+    help="Of posterior: the least quality of a kept label, or the share of kept labels expected to be correct.  "
+    f"[default: threshold={LEAST_QUALITY}]",
 )
 @benchmark_option
 @in_benchmark("--original", metavar="NAME|FILE", help="The labels to clean.  [default: the benchmark's]")
-@in_benchmark("--votes", metavar="NAME|FILE", help="Raters' votes on the labels of a random sample of the images.")
-@in_benchmark("--golden", metavar="NAME|FILE", help="Experts' answers on the labels of a random sample of the images.")
-@answers_option
+@in_benchmark(
+    "--golden", metavar="NAME|FILE", help="People's answers on the labels of a random sample of the images.  [none]"
+)
 @prediction_options
 @match_option
 @call_options
@@ -117,108 +90,160 @@ def clean(
     details: Path | None,
     page: Path | None,
     images: Path | None,
-    noise: Path | None,
     method: CleaningMethod,
-    keep: str | None,
-    at_least: int | None,
-    folds: tuple[Path, ...],
-    repeats: str | None,
+    kept: Kept | None,
     benchmark: Benchmark | None,
     original: str | None,
-    votes: str | None,
     golden: str | None,
-    answers: tuple[Id, ...] | None,
-    match: Match | None,
-    **reading: Any,
 ) -> None:
-    """Choose the training images that are worth keeping.
+    """Find wrong labels from held-out predictions.
 
-    Each HELDOUT holds what a model says of images that it was not trained on: of all images, or of one fold. Files
-    that hold each image once are a repetition; several repetitions, or several models, count together. OUT lists the
-    images that are kept.
+    Each FILE has a model's predictions for images that it was not trained on: all images, or one fold. Files that
+    together have each image once are a repetition; several repetitions or models count together. The folds and
+    duplicates of a benchmark folder are checked: a file has one fold, and duplicates are in one fold.
     """
     refuse_repeated(files)
     if benchmark is None and original is None:
         raise click.UsageError("Give the labels to clean: --original FILE, or --benchmark FOLDER.")
-    rule = CleaningRule(method, keep, at_least)
-    outputs = CleaningOutputs(clean_list=output, details=details, noise=noise, page=page, images=images)
-    _check_method(method, noise, votes, golden)
-    outputs.check(call, benchmark)
-    judges = load_original_judges(
-        call,
-        matched(benchmark or Benchmark(), match),
-        original,
-        {part: source for part, source in (("votes", votes), ("golden", golden)) if source is not None},
-        answers=answers,
-        max_bytes=reading["max_bytes"],
-    )
+    for option, given in (("--choose", kept), ("--golden", golden)):
+        if given is not None and method != "posterior":
+            raise click.UsageError(f"{option} goes with --method posterior.")
+    kept = kept or Kept()
+    outputs = CleaningOutputs.checked(call, output, details, page, images, benchmark)
+    source = matched(call, benchmark or Benchmark())
+    judges = load_original_judges(call, source, original, {} if golden is None else {"golden": golden})
     if judges.original is None:
         raise click.UsageError("The benchmark has no original labels: give --original FILE.")
-    _refuse_other_answers(judges.original, judges.files, {"votes": judges.votes, "golden": judges.experts})
+    _refuse_other_answers(judges.original, judges.files, judges.experts)
+    read = dict(each_prediction(call, files, judges))
+    folds = _load_folds(call, judges.benchmark)
+    groups = _load_duplicates(call, judges.benchmark, judges.original) if folds else []
     how = judges.benchmark.match or "path"
-    parts = [_load_folds(call, path, judges.benchmark) for path in folds]
-    groups, _ = ([], 0) if repeats is None else load_groups(call, repeats, judges.original, judges.benchmark)
-    read = dict(each_prediction(call, files, judges, **reading))
-    held_out = HeldOutPredictions.of(read, judges.original, folds=parts, repeats=groups, match=how)
-    checkers = judges.votes or judges.experts
-    checked = None if checkers is None else checked_truth(checkers)
-    cleaning = rule.apply(held_out, checked)
+    held_out = HeldOutPredictions.of(read, judges.original, folds=folds, duplicates=groups, match=how)
+    checked = None if judges.experts is None else checked_truth(judges.experts)
+    cleaning = kept.find(held_out, method, checked)
     shown = outputs.write(call, cleaning, how)
+    if not outputs.lists_kept and not cleaning.kept.all():
+        own = [] if benchmark is None else ["--benchmark", str(benchmark.folder or benchmark.name)]
+        call.next(shlex.join(["reassess", "tasks", str(output), *own, "-o", "tasks.jsonl"]))
     if call.json:
-        repetitions = {"repetitions": held_out.repetitions}
-        call.print_document("clean", {**outputs.to_json(shown), **rule.to_json(), **repetitions, **cleaning.to_json()})
+        results = {**outputs.to_json(shown), **kept.to_json(method), "repetitions": held_out.repetitions}
+        call.print_document("clean", {**results, **cleaning.to_json()})
         return
-    print_cleaning(call, cleaning, output, repetitions=held_out.repetitions)
+    _print(call, cleaning, outputs, repetitions=held_out.repetitions)
     if shown is not None:
-        call.tell(f"{page}: {counted(shown.images, 'image')}, {shown.pictures:,} of them with a picture")
+        call.tell(f"{page}: {counted(shown.images, 'image')}, {shown.pictures:,} of them with a thumbnail")
     _note_files(call, held_out, method, has_folds=bool(folds))
     if checked is not None and checked.by_experts is not None and checked.by_experts.note is not None:
         call.note(checked.by_experts.note)
-    call.note_hashes("predictions", "original", "votes", "golden", "folds", "repeats")
+    call.note_hashes("predictions", "original", "golden", "folds", "duplicates")
 
 
-def _check_method(method: CleaningMethod, noise: Path | None, votes: str | None, golden: str | None) -> None:
-    """Refuse what goes with `posterior` alone, and two kinds of answers."""
-    if method != "posterior":
-        for option, given in (("--noise", noise), ("--votes", votes), ("--golden", golden)):
-            if given is not None:
-                raise click.UsageError(f"{option} goes with --method posterior.")
-    if votes is not None and golden is not None:
-        raise click.UsageError("Give --votes or --golden: the labels are checked by one of them.")
+def _refuse_other_answers(original: LabelSets, files: Mapping[str, Path], answers: Votes | None) -> None:
+    """Refuse an answer that was taken as a class, as all are if the question names none, and that no label has."""
+    if answers is None or answers.classes is None:
+        return
+    others = [answers.classes.label(c) for c in np.setdiff1d(answers.class_ids, original.indices).tolist()]
+    if others:
+        known = [original.classes.label(class_id) for class_id in np.unique(original.indices).tolist()]
+        raise DataError(
+            "unknown-class",
+            "answer is not a class of the labels",
+            where=files["golden"],
+            allowed=f"the correct class of an image: {some(known, most=3)}; "
+            "or, with a column class that has the label, yes, maybe and no",
+            found=some(others, most=3),
+            fix="correct the answers, or delete these",
+        )
 
 
-def _refuse_other_answers(original: LabelSets, files: Mapping[str, Path], answers: Mapping[str, Votes | None]) -> None:
-    """Refuse an answer that was taken for a class, as all are where the question names none, and that no label has."""
-    for part, votes in answers.items():
-        if votes is None or votes.classes is None:
-            continue
-        others = [
-            votes.classes.label(class_id) for class_id in np.setdiff1d(votes.class_ids, original.indices).tolist()
-        ]
-        if others:
-            known = [original.classes.label(class_id) for class_id in np.unique(original.indices).tolist()]
-            raise DataError(
-                "unknown-class",
-                "answer is not a class of the labels",
-                where=files[part],
-                allowed=f"the class that is right for an image: {some(known, most=3)}; "
-                "or, with a column class that holds the label, yes, maybe and no",
-                found=some(others, most=3),
-                fix="correct the answers, or leave these out",
-            )
+def _load_folds(call: Call, benchmark: Benchmark) -> list[Folds]:
+    """The folds of a benchmark folder, with the benchmark's image names."""
+    source = benchmark.sources.get("folds")
+    if source is None:
+        return []
+    folds = read_folds(call.read("folds", Path(source)))
+    with at(source):
+        return [replace(folds, images=benchmark_names(folds.images, benchmark))]
 
 
-def _load_folds(call: Call, path: Path, benchmark: Benchmark) -> Folds:
-    """The folds, their images called as the benchmark calls them."""
-    folds = read_folds(call.read("folds", path))
-    with at(path):
-        return replace(folds, images=benchmark_names(folds.images, benchmark))
+def _load_duplicates(call: Call, benchmark: Benchmark, labels: LabelSets) -> list[tuple[str, ...]]:
+    """The groups of duplicates of a benchmark folder."""
+    source = benchmark.sources.get("duplicates")
+    return [] if source is None else load_groups(call, source, labels, benchmark)[0]
 
 
 def _note_files(call: Call, held_out: HeldOutPredictions, method: CleaningMethod, *, has_folds: bool) -> None:
-    """How each file was read, and whether it was checked to hold one fold."""
+    """Note how each file was read, and whether it was checked to have one fold."""
     for file in held_out.files:
         if has_folds and file.rows.size == len(held_out.labels):
-            call.note(f"{file.name} holds all images, so that no fold of it is checked")
-        kind = "" if method == "consistent" else _KINDS.get(file.kind, "")
+            call.note(f"{file.name} has all images, so its folds are not checked")
+        kind = "" if method == "consistent" else _OF_KIND.get(file.kind, "")
         call.note(f"{file.name}: {file.predictions.detected}{kind}")
+
+
+def _print(call: Call, cleaning: Cleaning, outputs: CleaningOutputs, *, repetitions: int) -> None:
+    """Print the number of wrong labels, the worst of them, the usual mistakes, and the classes that lose most."""
+    kept, images = int(cleaning.kept.sum()), counted(len(cleaning), "image")
+    if outputs.lists_kept:
+        call.tell(f"{outputs.output}: {kept:,} of {images} kept, {percent(kept / len(cleaning))} %")
+    else:
+        call.tell(f"{outputs.output}: {len(cleaning) - kept:,} of {len(cleaning):,} labels are probably wrong")
+    if repetitions > 1:
+        call.tell(f"{repetitions} repetitions")
+    if cleaning.noise is not None:
+        call.tell(_share_in_words(cleaning.noise))
+    call.tell("")
+    if not outputs.lists_kept:
+        _print_worst(cleaning)
+    named = cleaning.classes.label
+    mistakes = [] if cleaning.noise is None else cleaning.noise.largest(_MOST_SHOWN if call.verbose else _SHOWN)
+    if mistakes:
+        cells = [[named(truth), named(label), about(count), percent(share)] for truth, label, count, share in mistakes]
+        print_table(["true class", "label", "images", "% of the class"], cells, text_columns=2)
+        say("")
+    lost = cleaning.by_class()
+    shown = call.first_rows(len(lost), _SHOWN, "classes")
+    rows = [
+        [named(class_id), f"{count:,}", f"{wrong:,}", percent(wrong / count)] for class_id, count, wrong in lost[:shown]
+    ]
+    print_table(["class", "images", "dropped", "%"], rows)
+
+
+def _print_worst(cleaning: Cleaning) -> None:
+    """The images with the worst labels."""
+    rows = np.flatnonzero(~cleaning.kept)
+    rows = rows[np.argsort(cleaning.label_quality[rows], kind="stable")][:_SHOWN]
+    if not rows.size:
+        return
+    named, cells = cleaning.classes.label, []
+    for row in rows.tolist():
+        suggested, quality = int(cleaning.suggested[row]), float(cleaning.label_quality[row])
+        better = named(suggested) if suggested >= 0 else None
+        cells.append([cleaning.images[row], named(int(cleaning.class_ids[row])), better, _quality(quality)])
+    print_table(["image", "label", "suggested", "label quality"], cells, text_columns=3)
+    say("")
+
+
+def _quality(quality: float) -> str | None:
+    return None if np.isnan(quality) else f"{quality:.4f}"
+
+
+def _share_in_words(noise: LabelNoise) -> str:
+    if noise.checked is not None:
+        return _checked_in_words(noise.checked, noise.share)
+    return (
+        f"about {percent(noise.share)} % of labels are wrong, if model and labels err almost independently; this may "
+        "be far off if the model is poor or has learned the mistakes: check a sample (--golden)"
+    )
+
+
+def _checked_in_words(checked: CheckedLabels, share: float) -> str:
+    low, high = map(percent, checked.interval)
+    text = (
+        f"{checked.checked:,} labels were checked, {checked.wrong:,} of them are wrong; {percent(share)} % of all are "
+        f"wrong by these and the model (95 % interval for a random sample: {low} to {high})"
+    )
+    if checked.agree:
+        return text
+    return f"{text}; the model alone says {percent(checked.by_model)} %, which the checked labels refute"

@@ -1,28 +1,20 @@
-"""`reassess compare`: which of two or more models is better, on the same images."""
+"""`reassess compare`: test whether models differ on the same images."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from reassess.cli.common import Call, call_options, refuse_repeated, tracked
+from reassess.cli.common import FILE, Call, call_options, refuse_repeated, tracked
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import (
-    FILE,
-    golden_options,
-    joining_options,
-    judge_options,
-    prediction_options,
-    threshold_option,
-    votes_option,
-)
+from reassess.cli.inputs import OUTPUT, joining_options, judge_options, prediction_options
 from reassess.cli.judges import load_judges
-from reassess.cli.prediction_inputs import each_prediction
-from reassess.cli.tables.compare_table import print_compared, to_json
+from reassess.cli.prediction_inputs import each_prediction, same_inputs
+from reassess.cli.result_table import RESULT_SUFFIXES, table_option
+from reassess.cli.tables.compare_table import comparison_table, print_compared, to_json
 from reassess.comparison.findings import Findings
 from reassess.comparison.pairs import disagreements_table
 from reassess.core.benchmark import Benchmark
-from reassess.core.items import Id
+from reassess.formats.files import write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 
 __all__ = ["compare"]
@@ -33,31 +25,16 @@ __all__ = ["compare"]
     docs="docs/compare.md",
     examples=[
         "reassess compare a.npz b.npz",
-        "reassess compare a.csv b.csv --benchmark pets --disagreements differ.csv",
+        "reassess compare a.csv b.csv --benchmark pets --details differ.csv",
     ],
 )
-@click.argument("files", nargs=-1, required=True, type=FILE, metavar="A B [...]")
+@click.argument("files", nargs=-1, required=True, type=FILE, metavar="A B...")
+@table_option
+@click.option("--details", type=OUTPUT, metavar="TABLE", help="Write a row for each image that only one model gets.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the bootstrap.")
 @judge_options
-@votes_option("how sure the labels are")
-@golden_options
-@threshold_option
 @prediction_options
 @joining_options
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of the bootstrap.")
-@click.option(
-    "--replicates",
-    type=click.IntRange(40),
-    default=Findings.replicates,
-    show_default=True,
-    metavar="B",
-    help="The number of bootstrap replicates of images, and of images and raters.",
-)
-@click.option(
-    "--disagreements",
-    type=FILE,
-    metavar="OUT",
-    help="Write a table of the images that only one of two models gets right.",
-)
 @call_options
 def compare(
     call: Call,
@@ -65,51 +42,35 @@ def compare(
     benchmark: Benchmark | None,
     labels: str | None,
     original: str | None,
-    scores: str | None,
-    votes: str | None,
-    golden: str | None,
-    rater_golden: str | None,
-    answers: tuple[Id, ...] | None,
-    threshold: float | None,
+    output: Path | None,
+    details: Path | None,
     seed: int,
-    replicates: int,
-    disagreements: Path | None,
-    **reading: Any,
 ) -> None:
-    """Compare models on the same images.
+    """Test whether models differ on the same images.
 
-    A, B and any further file hold one model's predictions each, as for evaluate. The models are compared on the images
-    that all of them have seen. Two models give one comparison, more of them a ranking too.
+    A, B and any further file contain the predictions of one model each, as for evaluate. The models are compared on
+    the images that all files contain. Two models give one comparison, more models a ranking too.
     """
     _check_call(files)
-    call.check_output(disagreements, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    judges = load_judges(
-        call,
-        benchmark,
-        labels,
-        original,
-        scores,
-        votes=votes,
-        golden=golden,
-        rater_golden=rater_golden,
-        answers=answers,
-        match=reading["match"],
-        max_bytes=reading["max_bytes"],
-    )
-    joining = judges.joining(reading)
+    call.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
+    call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
+    judges = load_judges(call, benchmark, labels, original, None, votes=None)
     findings = Findings.from_predictions(
-        each_prediction(call, files, judges, **reading),
+        each_prediction(call, files, judges),
         judges.labels,
         **judges.known,
-        threshold=judges.threshold(threshold),
-        replicates=replicates,
+        threshold=judges.threshold(None),
         seed=seed,
         track=lambda items: tracked(call, items, "resampling raters"),
-        **joining,
+        **judges.joining(call),
     )
-    if disagreements is not None:
-        pairs = [(pair.a, pair.b) for pair in findings.pairs]
-        write_table(disagreements, disagreements_table(findings.panel, pairs, findings.classes), force=call.force)
+    with write_atomically():
+        if output is not None:
+            comparison_table(findings).write(output, force=call.force)
+        if details is not None:
+            pairs = [(pair.a, pair.b) for pair in findings.pairs]
+            write_table(details, disagreements_table(findings.panel, pairs, findings.classes), force=call.force)
+    call.next(same_inputs("report", files, "-o", "report.html"))
     if call.json:
         call.print_document("compare", to_json(findings))
     else:
@@ -120,7 +81,7 @@ def compare(
 
 
 def _check_call(files: tuple[Path, ...]) -> None:
-    """Refuse, before any work, what cannot be done."""
+    """Refuse too few files, and one file twice."""
     if len(files) < 2:
         raise click.UsageError("Give two models or more; reassess evaluate measures one.")
     refuse_repeated(files)

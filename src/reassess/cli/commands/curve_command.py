@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 import click
 
+from reassess.aggregation.aggregate import METHODS, parse_method, remake
 from reassess.aggregation.baseline_rules import Rule
 from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
-from reassess.aggregation.provenance import Provenance
 from reassess.aggregation.stopping import USUAL_RULES, StopReplay, replay_stops, warn_of_stop
 from reassess.aggregation.thresholds import Goal
 from reassess.cli.common import Call, call_options, refuse_repeated, tracked
-from reassess.cli.curve_inputs import Answers, find_origin, load_curves
+from reassess.cli.curve_inputs import Answers, load_curves
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.inputs import (
     OUTPUT,
@@ -22,14 +22,11 @@ from reassess.cli.inputs import (
     answers_option,
     benchmark_option,
     match_option,
-    max_bytes_option,
     part_option,
 )
 from reassess.cli.part_inputs import NONE
 from reassess.cli.tables.curve_table import print_curves, print_replays, write_points, write_replays
 from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.scores import Scores
 from reassess.core.stop_rule import StopRule
 from reassess.data.loading import known_in_sample
@@ -52,6 +49,11 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
         if not (value.isascii() and value.isdigit()):
             self.fail(f"{value!r} is neither image nor a number of folds", param, ctx)
         return int(value)
+
+
+def _method(text: str) -> str:
+    parse_method(text)
+    return text
 
 
 @click.command(
@@ -97,6 +99,12 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
     help="Make the scores again without the golden answers of the image, or fold of images, that is judged.",
 )
 @click.option(
+    "--method",
+    type=ParsedType("method", _method),
+    metavar="METHOD",
+    help=f"How the scores were made, if their file does not say so: {', '.join(METHODS)}.",
+)
+@click.option(
     "--choose",
     "goal",
     type=ParsedType("goal", Goal.parse),
@@ -114,7 +122,6 @@ class _LeaveOutType(click.ParamType[Literal["image"] | int]):
     "votes: how many votes are taken, and how many labels change. Other rules are shown beside it.",
 )
 @match_option
-@max_bytes_option
 @click.option(
     "-o",
     "--output",
@@ -132,15 +139,13 @@ def curve(
     votes: str | None,
     rater_golden: str | None,
     original: str | None,
-    answers: tuple[Id, ...] | None,
     leave_out: _LeaveOut,
+    method: str | None,
     goal: Goal | None,
     stops: tuple[StopRule, ...],
-    match: Match | None,
-    max_bytes: int,
     output: Path | None,
 ) -> None:
-    """Measure precision and recall of scores, and choose a threshold.
+    """Measure precision and recall, and choose a threshold.
 
     SCORES are files, or names of known data such as imagenet-real-scores; by default those of the --benchmark. They are
     judged by experts' golden answers.
@@ -157,20 +162,16 @@ def curve(
         rater_golden,
         original,
         at_least=golden_at_least,
-        answers=answers,
         votes_needed_by="--stop" if stops else None if leave_out is None else "--leave-out",
-        match=match,
-        max_bytes=max_bytes,
+        method=method,
     )
     measured: list[MeasuredCurve] = []
     replays: dict[str, tuple[StopReplay, ...]] = {}
     for file, (path, part) in scores.items():
-        with at(file):
-            origin = find_origin(part, known, must=bool(stops) or leave_out is not None)
-        curves = measure(call, file, path, part, known, origin, leave_out, goal)
+        curves = measure(call, file, path, part, known, leave_out, goal)
         measured += curves
-        if stops and origin is not None:
-            replays[file] = _replay(call, curves[0], known, origin, stops)
+        if stops:
+            replays[file] = _replay(call, curves[0], part, known, stops)
     if replays and votes is None and known.benchmark.stop is not None:
         warn_of_stop(known.benchmark.stop, "what a stop rule saves is understated")
     if output is not None:
@@ -204,7 +205,6 @@ def measure(
     path: Path,
     scores: Scores,
     answers: Answers,
-    origin: Provenance | None,
     leave_out: _LeaveOut,
     goal: Goal | None,
 ) -> tuple[MeasuredCurve, ...]:
@@ -214,41 +214,47 @@ def measure(
             file,
             scores,
             answers.golden,
-            origin=origin,
+            votes=answers.rated,
+            experts=answers.experts,
+            rater_golden=answers.rater_golden,
+            original=answers.original,
             leave_out=leave_out,
             in_sample=known_in_sample(path, answers.golden_file, benchmark=answers.benchmark),
             goal=goal,
-            original=answers.original,
             track=partial(tracked, call, what=f"{file}, made again"),
         )
 
 
 def _replay(
-    call: Call, curve: MeasuredCurve, answers: Answers, origin: Provenance, stops: Sequence[StopRule]
+    call: Call, curve: MeasuredCurve, scores: Scores, answers: Answers, stops: Sequence[StopRule]
 ) -> tuple[StopReplay, ...]:
     """What the rules, and usual ones, make of the votes behind the scores of a file."""
     threshold = USUAL_THRESHOLD if answers.benchmark.threshold is None else answers.benchmark.threshold
     if curve.chosen is not None and curve.chosen.point.threshold is not None:
         threshold = curve.chosen.point.threshold
     with at(curve.file):
-        behind = origin.making.model
-        model, first = (
-            (None, None)
-            if behind is None or answers.rated is None
-            else behind(answers.rated, origin.experts, origin.rater_golden)
+        assert answers.rated is not None  # since --stop needs votes
+        assert answers.votes is not None
+        made = remake(
+            scores,
+            answers.rated,
+            experts=answers.experts,
+            rater_golden=answers.rater_golden,
+            original=answers.original,
         )
-        if model is None or answers.votes is None:
+        if made.model is None:
             raise DataError(
                 "no-rater-model",
                 "stop rule needs scores made with a rater model",
-                found="shares of votes",
+                found=scores.method,
                 fix="make them with --method calibrated or em",
             )
+        first = made.label_votes
         if first is not None:
             first = first.restrict(first.find(answers.votes.items))
         rules = sorted({*stops, *USUAL_RULES}, key=lambda rule: (rule.low, -rule.high))
         track = partial(tracked, call, what=f"{curve.file}, replayed")
-        return replay_stops(answers.votes, model, rules, threshold=threshold, first=first, track=track)
+        return replay_stops(answers.votes, made.model, rules, threshold=threshold, first=first, track=track)
 
 
 def _write(

@@ -1,35 +1,34 @@
-"""`reassess evaluate`: measure models against re-assessed labels."""
+"""`reassess evaluate`: measure models by reassessed and by original labels."""
 
 import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
 from reassess.cli.common import Call, call_options, refuse_repeated
 from reassess.cli.duplicate_inputs import Excluded, load_excluded
 from reassess.cli.help_pages import Choice, Command
-from reassess.cli.inputs import FILE, OUTPUT, joining_options, judge_options, prediction_options
+from reassess.cli.inputs import FILE, OUTPUT, joining_options, judge_options, part_option, prediction_options
 from reassess.cli.judges import Judges, load_judges
-from reassess.cli.prediction_inputs import each_prediction
-from reassess.cli.tables.evaluate_details_table import report_class_list
-from reassess.cli.tables.evaluate_table import Cut, Measured, Ranking, print_measured, to_json
+from reassess.cli.prediction_inputs import each_prediction, same_inputs
+from reassess.cli.result_table import RESULT_SUFFIXES, table_option
+from reassess.cli.tables.evaluate_table import Cut, Measured, Ranking, accuracy_table, print_measured, to_json
 from reassess.comparison.model_orders import ModelOrders, compare_orders
 from reassess.comparison.panel import on_common_images
 from reassess.core.benchmark import Benchmark
 from reassess.errors import DataError, Missing, ReassessWarning, at
 from reassess.evaluation.class_list import ClassList
 from reassess.evaluation.class_list_search import find_class_list
-from reassess.evaluation.evaluation_words import no_list_in_words
+from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, class_list_in_words
 from reassess.evaluation.exclusion import Exclusion, exclusions
 from reassess.evaluation.measure import summarize
 from reassess.evaluation.multi_label_accuracy import summarize_verdicts
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.outcomes_table import outcomes_table
 from reassess.evaluation.result import ranked
-from reassess.formats.files import all_or_none
+from reassess.formats.files import write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
 
@@ -65,35 +64,30 @@ def _numbers(
     ],
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@table_option
+@click.option("--details", type=OUTPUT, metavar="TABLE", help="Write a row for each image; label errors are marked.")
 @partial(judge_options, several=True)
+@part_option("scores", "Scores")
 @click.option(
     "--threshold",
     "thresholds",
     callback=_numbers(click.FloatRange(0, 1), "0.5,0.8,0.95"),
     metavar="T,...",
-    help="Judge by label sets cut from the scores at each threshold.",
+    help="Judge by labels made from the scores at each threshold.",
 )
 @prediction_options
 @joining_options
 @click.option(
-    "--topk",
-    "top_k",
+    "--top-k",
     callback=_numbers(click.IntRange(1), "1,5"),
     metavar="K,...",
-    help="Count hits among the top k.  [default: 1,5]",
-)
-@click.option("--per-image", type=OUTPUT, metavar="OUT", help="Write a table with a row for each image.")
-@click.option(
-    "--write-classes",
-    type=OUTPUT,
-    metavar="OUT",
-    help="If the ids are those of another class list, write the class of each output, for --classes.",
+    help="Count hits among the top K.  [default: 1,5]",
 )
 @click.option(
-    "--exclude",
-    metavar="REPEATS[:SET]",
-    help="Leave out the images that another set repeats, by the table that scan writes; SET is the benchmark's set in "
-    "it, where their names do not tell.",
+    "--duplicates",
+    metavar="F[:SET]",
+    help="Exclude images that have duplicates in other sets, by the table of scan. SET: the benchmark's set in the "
+    "table, if the image names do not tell.",
 )
 @click.option("--by", type=Choice(["label-count", "class"]), help="Break the results down.")
 @call_options
@@ -106,22 +100,21 @@ def evaluate(
     original: str | None,
     scores: str | None,
     top_k: tuple[int, ...] | None,
-    per_image: Path | None,
-    write_classes: Path | None,
-    exclude: str | None,
+    output: Path | None,
+    details: Path | None,
+    duplicates: str | None,
     by: str | None,
-    **reading: Any,
 ) -> None:
-    """Measure models against re-assessed labels.
+    """Measure models by reassessed and by original labels.
 
-    Each FILE holds one model's predictions: class ids, best first, or the scores of all classes, as npy, npz, csv, tsv,
-    jsonl, parquet, pt or safetensors, or as timm's inference script writes them. Images are joined by name. Label sets
-    that also say what is unclear, wrong or problematic give multi-label accuracy too. A warning says if a model's ids
-    are plainly those of another class list. Several label sets also show how the order of the models moves.
+    Each FILE contains the predictions of one model: class ids, best first, or the scores of all classes, as npy, npz,
+    csv, tsv, jsonl, parquet, pt or safetensors, or as timm's inference script writes them. Images are joined by name.
+    Label sets with unclear, wrong or problematic labels give multi-label accuracy too. A warning says if a model's
+    ids are plainly from another class list. Several label sets also show how the order of the models changes.
     """
-    _check_call(call, files, labels, thresholds, per_image, write_classes, by)
-    call.check_output(per_image, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    call.check_output(write_classes, (".txt",), "a list of classes", benchmark=benchmark)
+    _check_call(call, files, labels, thresholds, details, by)
+    call.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
+    call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     judges = load_judges(
         call,
         benchmark,
@@ -130,17 +123,18 @@ def evaluate(
         scores,
         thresholds,
         more_labels=labels[1:],
-        match=reading["match"],
-        max_bytes=reading["max_bytes"],
     )
-    excluded = load_excluded(call, exclude, judges)
-    with all_or_none():
-        measured, outcomes = _measure(call, files, judges, top_k, write_classes, excluded, reading)
-        if per_image is not None:
+    excluded = load_excluded(call, duplicates, judges)
+    with write_atomically():
+        measured, outcomes = _measure(call, files, judges, top_k, excluded)
+        if output is not None:
+            accuracy_table(measured).write(output, force=call.force)
+        if details is not None:
             table = outcomes_table(
                 outcomes, judges.labels, scores=judges.scores, experts=judges.experts, reviewed=judges.reviewed
             )
-            write_table(per_image, table, force=call.force)
+            write_table(details, table, force=call.force)
+    call.next(same_inputs("compare", files) if len(files) > 1 else same_inputs("report", files, "-o", "report.html"))
     if call.json:
         results, beside = to_json(measured, by)
         call.print_document("evaluate", results, **beside)
@@ -148,12 +142,12 @@ def evaluate(
     print_measured(call, measured, by)
     if excluded is not None:
         call.tell(str(excluded))
-    if per_image is not None:
-        call.tell(f"{per_image}: {counted(table.height, 'row')}")
+    if details is not None:
+        call.tell(f"{details}: {counted(table.height, 'row')}")
     if judges.original is None and original is None and "original" in judges.benchmark.sources:
         call.tell(
             "without the original labels nothing checks the order of rows and classes: "
-            f"reassess data fetch {judges.benchmark.sources['original']}"
+            f"reassess fetch {judges.benchmark.sources['original']}"
         )
     call.note_hashes("labels", "original", "scores", "golden")
 
@@ -163,17 +157,15 @@ def _measure(
     files: tuple[Path, ...],
     judges: Judges,
     top_k: tuple[int, ...] | None,
-    write_classes: Path | None,
     excluded: Excluded | None,
-    reading: dict[str, Any],
 ) -> tuple[Measured, dict[str, Outcomes]]:
     """Judge every model by every label set, its file being read once; and what happened to each image by the last."""
     measured: dict[Cut, Ranking] = {cut: {} for cut in judges.sets}
     outcomes: dict[Cut, dict[str, Outcomes]] = {cut: {} for cut in judges.sets}
     class_lists: dict[str, ClassList | None] = {}
     moved: dict[Cut, dict[str, dict[int, Exclusion]]] = {cut: {} for cut in judges.sets}
-    joining = judges.joining(reading)
-    for file, predictions in each_prediction(call, files, judges, **reading):
+    joining = judges.joining(call)
+    for file, predictions in each_prediction(call, files, judges):
         class_lists[file] = None
         with at(file):
             for cut, sets in judges.sets.items():
@@ -187,10 +179,8 @@ def _measure(
                 class_lists[file] = class_lists[file] or find_class_list(outcome, sets, judges.original)
         other, classes = class_lists[file], judges.labels.classes
         if other is not None:
-            report_class_list(call, file, other, predictions, classes, write_classes, several=len(files) > 1)
-        elif write_classes is not None:
-            why = f"the images confirm {no_list_in_words(outcome, sets, judges.original)}"
-            warnings.warn(f"{file}: {write_classes} is not written: {why}", ReassessWarning, stacklevel=2)
+            words = f"{file}: {class_list_in_words(other, classes)}"
+            warnings.warn(ReassessWarning(words, FIX_CLASS_LIST), stacklevel=2)
     last = next(reversed(outcomes.values()))
     common = _common(outcomes, judges, top_k)
     reviewed = judges.reviewed
@@ -242,23 +232,20 @@ def _check_call(
     files: tuple[Path, ...],
     labels: tuple[str, ...],
     thresholds: tuple[float, ...] | None,
-    per_image: Path | None,
-    write_classes: Path | None,
+    details: Path | None,
     by: str | None,
 ) -> None:
-    """Refuse, before any work, what cannot be done."""
+    """Refuse options that do not go together."""
     refuse_repeated(files)
-    if len(files) > 1 and write_classes is not None:
-        raise click.UsageError("--write-classes goes with one FILE.")
     refuse_repeated(labels)
     several = len(labels) > 1
     if several and thresholds is not None:
-        raise click.UsageError("--threshold cuts label sets from scores: it goes with one --labels.")
-    if several and per_image is not None:
-        raise click.UsageError("--per-image goes with one --labels.")
+        raise click.UsageError("--threshold makes label sets from scores: it goes with one --labels.")
+    if several and details is not None:
+        raise click.UsageError("--details goes with one --labels.")
     if several and by is not None and not call.json:
         raise click.UsageError("--by goes with one --labels, or with --json.")
-    if len(thresholds or ()) > 1 and per_image is not None:
-        raise click.UsageError("--per-image goes with one --threshold.")
+    if len(thresholds or ()) > 1 and details is not None:
+        raise click.UsageError("--details goes with one --threshold.")
     if len(thresholds or ()) > 1 and by is not None and not call.json:
         raise click.UsageError("--by goes with one --threshold, or with --json.")

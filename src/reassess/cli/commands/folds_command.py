@@ -1,4 +1,4 @@
-"""`reassess folds`: images in parts, of which each is held out while a model is trained on the others."""
+"""`reassess folds`: split images into folds, each held out while a model is trained on the others."""
 
 from itertools import chain
 from pathlib import Path
@@ -17,10 +17,9 @@ from reassess.cli.part_inputs import joined_parts, matched, needed_part, read_cl
 from reassess.cli.screen import print_table
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.folds import Folds
-from reassess.core.image_names import Match
 from reassess.core.labels import LabelSets
 from reassess.data.loading import load_original
-from reassess.formats.fold_files import write_folds
+from reassess.formats import write_folds
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import counted
 
@@ -36,20 +35,22 @@ _Groups = list[tuple[str, ...]]
     docs="docs/training.md",
     examples=[
         "reassess folds --benchmark pets --k 3 -o folds.csv",
-        "reassess folds --original train.csv --repeats copies.csv -o ten.parquet",
+        "reassess folds --original train.csv --duplicates copies.csv -o ten.parquet",
     ],
 )
-@click.option("-o", "--output", type=OUTPUT, required=True, metavar="OUT", help="Write the folds: csv, parquet ...")
 @click.option(
-    "--k", type=click.IntRange(2, _MOST), default=USUAL_FOLDS, show_default=True, help="How many folds to make."
+    "-o", "--output", type=OUTPUT, required=True, metavar="FOLDS", help="Write the folds: csv, tsv, jsonl or parquet."
 )
 @click.option(
-    "--repeats",
+    "--k", type=click.IntRange(2, _MOST), default=USUAL_FOLDS, show_default=True, metavar="N", help="Number of folds."
+)
+@click.option(
+    "--duplicates",
     metavar="F[:SET]",
-    help="Images that repeat one another, as scan writes them: all of a group are in one fold. SET is the one of these "
-    "images, if their names do not tell.",
+    help="Groups of duplicates, as scan writes them, each kept in one fold; SET is the set of these images, if their "
+    "names do not tell.  [default: the benchmark's]",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random order.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random order.")
 @benchmark_option
 @in_benchmark(
     "--original",
@@ -62,23 +63,24 @@ def folds(
     call: Call,
     output: Path,
     k: int,
-    repeats: str | None,
+    duplicates: str | None,
     seed: int,
     benchmark: Benchmark | None,
     original: str | None,
-    match: Match | None,
 ) -> None:
-    """Part images into folds, as many of each class in each, to hold out one after another.
+    """Split images into stratified folds.
 
-    The same names, labels, repeats and seed give the same folds, in whatever order the images are.
+    Each fold has as many images of each class. A model is trained on all other folds, and predicts the images of its
+    own. The same names, labels, duplicates and seed give the same folds, in any order of the images.
     """
     if benchmark is None and original is None:
         raise click.UsageError("Give the images and their labels: --benchmark or --original.")
-    call.check_output(output, TABLE_SUFFIXES, "folds", benchmark=benchmark)
-    benchmark = matched(benchmark or Benchmark(), match)
+    call.check_output(output, TABLE_SUFFIXES, "folds", benchmark=benchmark, part="folds")
+    benchmark = matched(call, benchmark or Benchmark())
     labels = _load_original(call, benchmark, original)
-    groups, others = ([], 0) if repeats is None else load_groups(call, repeats, labels, benchmark)
-    made = make_folds(labels, k=k, repeats=groups, seed=seed)
+    duplicates = duplicates or benchmark.sources.get("duplicates")
+    groups, others = ([], 0) if duplicates is None else load_groups(call, duplicates, labels, benchmark)
+    made = make_folds(labels, k=k, duplicates=groups, seed=seed)
     write_folds(output, made, force=call.force)
     counts = _counts(made, labels)
     if call.json:
@@ -87,12 +89,12 @@ def folds(
         )
         return
     _print(call, made, labels, counts, output)
-    if repeats is not None:
-        repeated = counted(_repeated(groups), "image repeats", "images repeat")
-        call.tell(f"{repeated} another one, in {counted(len(groups), 'group')}, each in one fold")
+    if duplicates is not None:
+        images = counted(_in_groups(groups), "duplicate image")
+        call.tell(f"{images} in {counted(len(groups), 'group')}, each in one fold")
     if others:
-        call.tell(f"{counted(others, 'repeated image is', 'repeated images are')} not among those with a label")
-    call.note_hashes("original", "repeats")
+        call.tell(f"{counted(others, 'duplicate image')} without a label")
+    call.note_hashes("original", "duplicates")
 
 
 def _load_original(call: Call, benchmark: Benchmark, given: str | None) -> LabelSets:
@@ -114,8 +116,8 @@ def _counts(made: Folds, labels: LabelSets) -> npt.NDArray[np.int64]:
     return counts
 
 
-def _repeated(groups: _Groups) -> int:
-    """How many images are in a group."""
+def _in_groups(groups: _Groups) -> int:
+    """Number of images in a group."""
     return len(set(chain.from_iterable(groups)))
 
 
@@ -137,9 +139,9 @@ def _to_json(
             {"fold": fold, "images": int(row.sum()), "classes": int(np.count_nonzero(row))}
             for fold, row in zip(made.values, counts, strict=True)
         ],
-        "repeats": {
+        "duplicates": {
             "groups": len(groups),
-            "images": _repeated(groups),
+            "images": _in_groups(groups),
             "unlabelled": others,
         },
     }
@@ -151,7 +153,7 @@ def _print(call: Call, made: Folds, labels: LabelSets, counts: npt.NDArray[np.in
         for fold, row in zip(made.values, counts, strict=True)
     ]
     shown = call.first_rows(len(rows), _MOST_FOLDS, "folds")
-    print_table(["fold", "images", "classes", "images a class"], rows[:shown], text_columns=0)
+    print_table(["fold", "images", "classes", "images per class"], rows[:shown], text_columns=0)
     class_id, smallest = _smallest(labels)
     call.tell(
         f"{output}: {counted(len(made), 'image')} of {counted(counts.shape[1], 'class', 'classes')} "

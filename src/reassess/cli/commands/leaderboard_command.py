@@ -1,4 +1,4 @@
-"""`reassess leaderboard`: ReaL accuracy against original accuracy over many models, and where a model stands."""
+"""`reassess leaderboard`: reassessed against original accuracy over many models, and the position of a model."""
 
 import re
 from collections.abc import Sequence
@@ -7,41 +7,30 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import Call, Range, call_options, refuse_repeated
+from reassess.cli.common import FILE, OUTPUT, Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE, OUTPUT, benchmark_option, family_option
+from reassess.cli.inputs import benchmark_option, family_option
 from reassess.cli.part_inputs import find_part, joined_parts, read_classes_of, read_original_of
-from reassess.cli.tables.leaderboard_table import Level, print_leaderboard, to_json
-from reassess.comparison.placement import original_level, place
-from reassess.comparison.trends import BANDS, Band, trend
+from reassess.cli.result_table import RESULT_SUFFIXES
+from reassess.cli.tables.leaderboard_table import Level, print_leaderboard, rows_table, to_json
+from reassess.comparison.placement import original_level, place_models
+from reassess.comparison.trends import fit_trend
 from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.leaderboard import Entry, Leaderboard
+from reassess.core.leaderboard import Leaderboard, LeaderboardRow
 from reassess.data.loading import load_labels
-from reassess.errors import DataError
 from reassess.formats.leaderboard_files import read_leaderboard
 from reassess.report.accuracy_figures import draw_leaderboard
 from reassess.report.figures import FIGURE_SUFFIXES
 
 __all__ = ["leaderboard"]
 
-_LABELS, _ORIGINAL = (IMAGENET.sources[part] for part in ("labels", "original"))
 _GIVEN = "the given model"
 
 
-class _BandsType(click.ParamType[tuple[Band, ...]]):
-    name = "bands"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Band, ...]:
-        try:
-            return tuple(Band(*map(float, part.split("-"))) for part in value.split(","))
-        except (DataError, TypeError, ValueError):
-            self.fail(f"{value!r} are no bands. Give percents such as 70-78,78-84.", param, ctx)
-
-
-class _PlaceType(click.ParamType[Entry | Path]):
+class _PlaceType(click.ParamType[LeaderboardRow | Path]):
     name = "file or accuracies"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Entry | Path:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> LeaderboardRow | Path:
         if not re.match(r"(original|real)=", value):
             return Path(value)
         given = [part.partition("=")[::2] for part in value.split(",")]
@@ -55,7 +44,7 @@ class _PlaceType(click.ParamType[Entry | Path]):
             original, real = 0.0, 0.0
         if parts or not (1 < original <= 100 and 1 < real <= 100):  # and not shares
             self.fail(f"{value!r} are not two accuracies in percent, such as original=83.1,real=88.5", param, ctx)
-        return Entry(model=_GIVEN, original=original, real=real)
+        return LeaderboardRow(model=_GIVEN, original=original, real=real)
 
 
 @click.command(
@@ -63,7 +52,7 @@ class _PlaceType(click.ParamType[Entry | Path]):
     docs="docs/leaderboard.md",
     examples=[
         "reassess leaderboard results-imagenet.csv results-imagenet-real.csv",
-        "reassess leaderboard results-imagenet.csv results-imagenet-real.csv --top 5",
+        "reassess leaderboard results-imagenet.csv results-imagenet-real.csv --limit 5",
     ],
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="TABLE...")
@@ -73,63 +62,54 @@ class _PlaceType(click.ParamType[Entry | Path]):
     "placed",
     type=_PlaceType(),
     metavar="FILE|original=P,real=P",
-    help="Say where models stand: those of a file like TABLE, or one of two accuracies in percent.",
-)
-@click.option(
-    "--bands",
-    type=_BandsType(),
-    default=",".join(f"{band.low:g}-{band.high:g}" for band in BANDS),
-    show_default=True,
-    metavar="FROM-TO,...",
-    help="Bands of original accuracy, in percent, in which the slope is measured.",
+    help="Place models: those in a file like TABLE, or one by its two accuracies in percent.",
 )
 @family_option
+@click.option("--limit", type=click.IntRange(1), default=10, show_default=True, metavar="N", help="Rows to print.")
 @click.option(
-    "--level",
-    type=Range(0, 100),
-    metavar="PERCENT",
-    help=f"ReaL accuracy of the original labels themselves.  [default: that of {_ORIGINAL} by {_LABELS}, or of the "
-    "benchmark's, if the files are here]",
+    "-o",
+    "--output",
+    type=OUTPUT,
+    metavar="TABLE|FIGURE",
+    help="Write the table with all rows: csv, tex or md; or draw the figure: svg, png or pdf.",
 )
-@click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="The number of rows to print.")
-@click.option("-o", "--output", type=OUTPUT, metavar="FIGURE", help="A figure: svg, png or pdf.")
 @call_options
 def leaderboard(
     call: Call,
     files: tuple[Path, ...],
     benchmark: Benchmark | None,
-    placed: Entry | Path | None,
-    bands: tuple[Band, ...],
+    placed: LeaderboardRow | Path | None,
     family: re.Pattern[str],
-    level: float | None,
-    top: int,
+    limit: int,
     output: Path | None,
 ) -> None:
-    """Compare ReaL accuracy, or that by other labels, with original accuracy over many models.
+    """Relate reassessed to original accuracy over many models.
 
-    TABLE is a table with the columns model, original and real, in percent; what evaluate --json prints; or, as two
-    files, the results of timm on ImageNet and by ReaL. Several make one leaderboard.
+    TABLE has the columns model, original and real, in percent; or is the output of evaluate --json; or, as two files,
+    the results of timm by original labels and by ReaL. Several files make one leaderboard.
     """
     refuse_repeated(files)
-    call.check_output(output, FIGURE_SUFFIXES, "a figure", benchmark=benchmark)
+    call.check_output(output, (*RESULT_SUFFIXES, *FIGURE_SUFFIXES), "a table or figure", benchmark=benchmark)
     board = read_leaderboard(*(call.read("leaderboard", path) for path in files), family=family)
-    placements = [place(board, entry) for entry in _entries(call, placed)]
-    lines = trend(board, bands)
+    placements = place_models(board, _entries(call, placed))
+    lines = fit_trend(board)
     if benchmark is None:
         benchmark = IMAGENET if board.label_set == Leaderboard.label_set else Benchmark()
-    own = _own_level(call, benchmark) if level is None else Level(level)
-    if output is not None:
+    own = _own_level(call, benchmark)
+    if output is not None and output.suffix.lower() in RESULT_SUFFIXES:
+        rows_table(board, board.best_first).write(output, force=call.force)
+    elif output is not None:
         draw_leaderboard(output, lines, placements, level=None if own is None else own.percent, force=call.force)
     if call.json:
         call.print_document("leaderboard", to_json(lines, placements, own))
     else:
-        print_leaderboard(call, lines, placements, own, top)
+        print_leaderboard(call, lines, placements, own, limit)
 
 
-def _entries(call: Call, placed: Entry | Path | None) -> Sequence[Entry]:
+def _entries(call: Call, placed: LeaderboardRow | Path | None) -> Sequence[LeaderboardRow]:
     if placed is None:
         return ()
-    return (placed,) if isinstance(placed, Entry) else read_leaderboard(call.read("place", placed)).entries
+    return (placed,) if isinstance(placed, LeaderboardRow) else read_leaderboard(call.read("place", placed)).entries
 
 
 def _own_level(call: Call, benchmark: Benchmark) -> Level | None:

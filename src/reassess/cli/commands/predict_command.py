@@ -1,5 +1,6 @@
 """`reassess predict`: run models on images."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,16 +8,15 @@ from typing import Any
 import click
 
 from reassess.cli.common import Call, call_options, counting, usable_cores
-from reassess.cli.help_pages import Choice, Command
+from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE, OUTPUT, benchmark_option
-from reassess.cli.prediction_inputs import own_file
+from reassess.cli.prediction_inputs import own_value
 from reassess.cli.screen import print_table
 from reassess.core.benchmark import Benchmark
 from reassess.formats.files import read_lines
 from reassess.proposals.image_models import ModelSource
 from reassess.proposals.inference import predict as run_models
 from reassess.proposals.model_runs import ImagePredictions
-from reassess.proposals.run_files import PREDICTION_FORMATS
 from reassess.text import counted
 
 __all__ = ["predict"]
@@ -40,14 +40,8 @@ _MOST_WORKERS = 16
     type=OUTPUT,
     required=True,
     metavar="OUT",
-    help="Write the predictions: npy, with the names of the images beside it; or csv, tsv, jsonl or parquet, with the "
-    "20 best classes. Of several models a folder with a file for each, see --format.",
-)
-@click.option(
-    "--format",
-    "file_format",
-    type=Choice(PREDICTION_FORMATS),
-    help="How the files of several models are written.  [default: npy]",
+    help="Write the predictions: npy, with the image names beside it; or csv, tsv, jsonl or parquet, with the 20 best "
+    "classes. For several models, a folder with an npy file for each.",
 )
 @click.option(
     "--images",
@@ -62,63 +56,59 @@ _MOST_WORKERS = 16
     multiple=True,
     metavar="[MODEL=]F",
     help="The weights of a model of timm or torchvision: pt, pth or safetensors; MODEL=F for one of several models.  "
-    "[default: those that the library fetches]",
+    "[default: the library's]",
 )
 @click.option(
     "--transform",
     "transforms",
     multiple=True,
     metavar="[MODEL=]F",
-    help="How pictures are prepared: json or toml with size, crop, mean, deviation and interpolation.  [default: as "
-    "the model's own configuration says; for ONNX there is none]",
+    help="Preprocessing: json or toml with size, crop, mean, deviation and interpolation.  [default: as "
+    "in the model's configuration; ONNX files have none]",
 )
 @click.option(
     "--classes",
     "class_lists",
     multiple=True,
     metavar="[MODEL=]F",
-    help="The class of each output, one wnid or name a line.  [default: the benchmark's classes in their order]",
+    help="Class of each output, one wnid or name per line.  [default: the benchmark's classes in their order]",
 )
 @click.option(
-    "--batch",
+    "--batch-size",
     type=click.IntRange(1),
     default=64,
     show_default=True,
     metavar="N",
-    help="Images that a model sees at once.",
+    help="Images that a model gets at once.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(0),
     metavar="N",
-    help="Processes that decode images, if there are enough of them.  [default: one less than there are cores, "
-    f"{_MOST_WORKERS} at most]",
+    help=f"Processes that decode images, if there are many.  [default: cores - 1, {_MOST_WORKERS} at most]",
 )
 @click.option(
     "--device", metavar="D", help="Where models run, such as cpu or cuda:1.  [default: a GPU if there is one]"
 )
-@click.option("--strict", is_flag=True, help="Stop at an image that cannot be read.")
 @benchmark_option
 @call_options
 def predict(
     call: Call,
     models: tuple[str, ...],
     output: Path,
-    file_format: str | None,
     images: Path | None,
     checkpoints: Sequence[str],
     transforms: Sequence[str],
     class_lists: Sequence[str],
-    batch: int,
+    batch_size: int,
     workers: int | None,
     device: str | None,
-    strict: bool,
     benchmark: Benchmark | None,
 ) -> None:
-    """Run models on images, and write what they predict.
+    """Run models on images.
 
-    MODEL is timm:NAME, torchvision:NAME, onnx:FILE or python:MODULE:FUNCTION, which gives the scores of a list of
-    pictures; the code of the module runs. A run that was interrupted goes on if it is called again.
+    MODEL is timm:NAME, torchvision:NAME, onnx:FILE or python:MODULE:FUNCTION, which returns the scores of a list of
+    images; the code of the module runs. An interrupted run goes on if the command is called again.
     """
     call.note_outputs(output, *([output.with_suffix(".txt")] if output.suffix.lower() == ".npy" else []))
     sources = [_source(call, model, models, checkpoints, transforms, class_lists) for model in models]
@@ -130,16 +120,15 @@ def predict(
             output,
             images=images,
             benchmark=benchmark,
-            file_format=file_format,
-            batch=batch,
+            batch_size=batch_size,
             workers=min(usable_cores() - 1, _MOST_WORKERS) if workers is None else workers,
             device=device,
-            strict=strict,
-            offline=call.offline,
             force=call.force,
             tell=call.tell_first,
             progress=progress,
         )
+    own = [] if benchmark is None else ["--benchmark", str(benchmark.folder or benchmark.name)]
+    call.next(shlex.join(["reassess", "evaluate", *(str(result.file) for result in results), *own]))
     if call.json:
         call.print_document("predict", {"models": [_to_json(result) for result in results]})
     else:
@@ -160,8 +149,8 @@ def _source(
         takers = [each for each in models if ModelSource(each).takes(option)]
         if takers and model not in takers:  # what is given for all is not for this one
             given = [text for text in given if text.startswith(f"{model}=")]
-        path = own_file(model, models, given, f"--{option}")
-        files[option] = None if path is None else call.read(option, path)
+        path = own_value(model, models, given, f"--{option}")
+        files[option] = None if path is None else call.read(option, Path(path))
     if model.startswith("onnx:"):
         call.read("model", Path(model.removeprefix("onnx:")))
     outputs = None if files["classes"] is None else read_lines(files["classes"])
@@ -180,9 +169,9 @@ def _print(call: Call, results: Sequence[ImagePredictions]) -> None:
     for unreadable in lists:
         models = [one.model for one in results if one.unreadable == unreadable]
         click.echo()
-        shown = call.first_rows(len(unreadable), _MOST_UNREADABLE, "images that cannot be read")
-        title = None if len(lists) == 1 else f"not read for {', '.join(models)}"
-        print_table(["image", "cannot be read"], unreadable[:shown], title=title, text_columns=2)
+        shown = call.first_rows(len(unreadable), _MOST_UNREADABLE, "unreadable images")
+        title = None if len(lists) == 1 else f"unreadable for {', '.join(models)}"
+        print_table(["image", "reason"], unreadable[:shown], title=title, text_columns=2)
     for one in results:
         call.tell(f"{one.file}: {_contents(one)}")
         if remarks := _remarks(one):
@@ -198,10 +187,10 @@ def _contents(result: ImagePredictions) -> str:
 def _remarks(result: ImagePredictions) -> str:
     parts = []
     if result.without_class:
-        parts.append(counted(result.without_class, "output is no class", "outputs are no class"))
+        parts.append(counted(result.without_class, "output is not a class", "outputs are not classes"))
     if result.without_output:
-        parts.append(counted(result.without_output, "class has no output", "some classes have no output"))
+        parts.append(counted(result.without_output, "class has no output", "classes have no output"))
     if result.moved:
         images = counted(result.moved, "image")
-        parts.append(f"of {images} another class is the best in float16, in which scores are rounded")
+        parts.append(f"{images} with another best class, since float16 rounds scores")
     return "; ".join(parts)

@@ -1,49 +1,57 @@
 """`reassess propose`: which classes of which images raters should be asked about, and by which models."""
 
+import shlex
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import click
+import numpy as np
 
 from reassess.aggregation.golden import golden_truth
-from reassess.cli.common import Call, Range, call_options, refuse_repeated
+from reassess.cli.common import FILE, OUTPUT, Call, Range, call_options, refuse_repeated
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import (
-    FILE,
-    OUTPUT,
-    answers_option,
-    benchmark_option,
-    joining_options,
-    part_option,
-    prediction_options,
-)
-from reassess.cli.judges import Judges, load_original_judges
+from reassess.cli.inputs import ParsedType, benchmark_option, joining_options, part_option, prediction_options
+from reassess.cli.judges import Judges, load_judges, load_original_judges, taken_for_imagenet
 from reassess.cli.part_inputs import NONE, matched
 from reassess.cli.prediction_inputs import each_prediction, short_names
-from reassess.cli.tables.propose_table import lower, print_candidates, print_choice, tell_written, write_frontier
+from reassess.cli.tables.propose_table import lower, print_choice, print_result, tell_written, write_subsets
+from reassess.cli.tables.unasked_table import print_unasked, unasked_to_json
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.candidates import Candidates
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.model_choice import ModelChoice
 from reassess.core.predictions import Predictions
-from reassess.core.proposals import Proposals
-from reassess.errors import DataError
-from reassess.formats.archives import MAX_BYTES
-from reassess.formats.files import all_or_none
-from reassess.formats.proposal_files import write_proposals
+from reassess.core.proposal_result import ProposalResult
+from reassess.data.benchmark_folders import part_path
+from reassess.errors import DataError, ReassessWarning, at
+from reassess.evaluation.class_list_search import find_class_list
+from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, class_list_in_words
+from reassess.evaluation.outcomes import UNKNOWN, Outcomes
+from reassess.formats.candidate_files import write_candidates
+from reassess.formats.files import write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.proposals.candidates import USUAL_PER_IMAGE
-from reassess.proposals.candidates import propose as propose_classes
-from reassess.proposals.choice import USUAL_RECALL, choose_models
+from reassess.proposals.choice import choose_models
+from reassess.proposals.proposing import USUAL_PER_IMAGE
+from reassess.proposals.proposing import propose as propose_classes
+from reassess.proposals.unasked import unasked_candidates
 from reassess.report.choice_figure import draw_choice
 from reassess.report.figures import FIGURE_SUFFIXES
 
-__all__ = ["load_proposing", "propose"]
+__all__ = ["propose"]
 
 _GIVE = "give --benchmark FOLDER, or --original FILE; or --original none, if there are no original labels"
+_RECALL = "recall="
+
+
+def _parsed_recall(text: str) -> float:
+    try:
+        recall = float(text.removeprefix(_RECALL))
+    except ValueError:
+        recall = -1.0
+    if not text.startswith(_RECALL) or not 0 < recall <= 1:
+        raise DataError("not-a-recall", "not a recall", allowed="recall=R, with R above 0 and at most 1")
+    return recall
 
 
 @dataclass
@@ -53,12 +61,11 @@ class _Models:
     call: Call
     files: tuple[Path, ...]
     judges: Judges
-    reading: dict[str, Any]
     detected: dict[str, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, Predictions]]:
         names = short_names([str(file) for file in self.files]).values()
-        given = each_prediction(self.call, self.files, self.judges, **self.reading)
+        given = each_prediction(self.call, self.files, self.judges)
         for name, (_, predictions) in zip(names, given, strict=True):
             self.detected[name] = predictions.detected
             yield name, predictions
@@ -67,8 +74,9 @@ class _Models:
 @click.command(
     cls=Command,
     examples=[
-        "reassess propose a.csv b.csv --benchmark pets -o proposals.parquet",
-        "reassess propose a.csv b.csv --benchmark pets --choose --golden experts.csv --recall 0.5",
+        "reassess propose a.csv b.csv --benchmark pets -o candidates.parquet",
+        "reassess propose a.csv b.csv --benchmark pets --choose recall=0.5 --golden experts.csv",
+        "reassess propose a.csv b.csv --benchmark pets --unasked -o unasked.jsonl",
     ],
     docs="docs/proposals.md",
 )
@@ -77,8 +85,8 @@ class _Models:
     "-o",
     "--output",
     type=OUTPUT,
-    metavar="OUT",
-    help="Write the proposals, with --choose those of the chosen models: csv, tsv, jsonl or parquet.",
+    metavar="CANDIDATES",
+    help="Write the candidates, with --choose those of the chosen models: csv, tsv, jsonl or parquet.",
 )
 @click.option(
     "--per-image",
@@ -86,35 +94,34 @@ class _Models:
     default=USUAL_PER_IMAGE,
     show_default=True,
     metavar="N",
-    help="How many proposals an image that goes to raters may have on average.",
-)
-@click.option("--keep-agreed", is_flag=True, help="Propose also for images on which all agree with the original label.")
-@click.option("--choose", is_flag=True, help="Choose the models that are shown to reach a recall, with few proposals.")
-@click.option(
-    "--recall",
-    type=Range(0, 1, min_open=True),
-    metavar="R",
-    help="What the chosen models are shown to reach: the share of valid golden pairs that they propose.  "
-    f"[default: {USUAL_RECALL}]",
+    help="Candidates per image, on average over the images that go to raters.",
 )
 @click.option(
-    "--frontier",
+    "--choose",
+    "recall",
+    type=ParsedType("recall=R", _parsed_recall),
+    metavar="recall=R",
+    help="Choose the models with few candidates that are shown to name this share of the valid golden classes.",
+)
+@click.option(
+    "--details",
     type=OUTPUT,
-    metavar="FIGURE|CSV",
-    help="Write what the best subsets reach: a figure (svg, png, pdf) or a table.",
+    metavar="TABLE|FIGURE",
+    help="With --choose, write the recall and the candidates of the best subsets of models: a table, or svg, png, pdf.",
 )
+@click.option("--unasked", is_flag=True, help="List predicted classes that raters were never asked about.")
+@click.option(
+    "--top-k",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="K",
+    help="With --unasked, take the K best classes of each model.",
+)
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="With --unasked, write the first N.  [default: all]")
 @benchmark_option
 @part_option("original", "Original labels", condition="if no benchmark is given")
-@in_benchmark(
-    "--golden", metavar="NAME|FILE", help="Experts' answers, by which models are chosen.  [default: the benchmark's]"
-)
-@in_benchmark(
-    "--golden-at-least",
-    type=int,
-    metavar="M",
-    help="How many experts must say yes for a pair to be valid.  [default: more than half of those who answered]",
-)
-@answers_option
+@in_benchmark("--golden", metavar="NAME|FILE", help="Experts' answers, for --choose.  [default: the benchmark's]")
 @prediction_options
 @joining_options
 @call_options
@@ -123,155 +130,215 @@ def propose(
     files: tuple[Path, ...],
     output: Path | None,
     per_image: float,
-    keep_agreed: bool,
-    choose: bool,
     recall: float | None,
-    frontier: Path | None,
+    details: Path | None,
+    unasked: bool,
+    top_k: int,
+    limit: int | None,
     benchmark: Benchmark | None,
     original: str | None,
     golden: str | None,
-    golden_at_least: int | None,
-    answers: tuple[Id, ...] | None,
-    ignore_unknown: bool,
-    **reading: Any,
 ) -> None:
-    """Propose the classes about which raters should be asked.
+    """Choose candidate classes to ask about.
 
-    Each FILE holds one model's predictions, as for evaluate. Proposed are the original label, the first class of each
-    model, and what is among the N most probable (image, class) pairs of a model, over all images: N is the largest for
-    which no more is proposed than --per-image. Images on which all models agree with the original label are set aside.
+    Each FILE has one model's predictions, as for evaluate. Candidates are the original label, the first class of each
+    model, and the N most probable (image, class) pairs of each model over all images: N is the largest that keeps to
+    --per-image. Images need no question if all models agree with the original label.
 
-    With --choose, subsets of the models are measured by golden answers, with the N of all models. The chosen ones are
-    shown to reach --recall, with 90 % confidence. Where golden answers are too few for that, the highest recall that
-    they show is named.
+    --choose measures subsets of the models by golden answers, with the N of all models. --unasked lists what most
+    models predict first; a benchmark's scores say which classes raters were asked about.
     """
     refuse_repeated(files)
-    _check_call(call, output, choose, golden, recall, frontier, benchmark)
-    match = reading.pop("match")
-    judges = load_proposing(
-        call, benchmark, original, golden, choose=choose, answers=answers, match=match, max_bytes=reading["max_bytes"]
-    )
-    models = _Models(call, files, judges, reading)
-    candidates = propose_classes(
+    _check_call(call, output, unasked, golden, recall, details, benchmark)
+    if unasked and output is not None:
+        _list_unasked(call, files, output, top_k, limit, benchmark, original)
+        return
+    judges = _load_proposing(call, benchmark, original, golden, choose=recall is not None)
+    models = _Models(call, files, judges)
+    result = propose_classes(
         models,
         judges.original,
         per_image=per_image,
-        keep_agreed=keep_agreed,
         benchmark=judges.benchmark,
         match=judges.benchmark.match or "path",
-        ignore_unknown=ignore_unknown,
+        ignore_unknown=call.reading.ignore_unknown,
     )
     choice = None
-    if judges.experts is not None:
-        choice = choose_models(
-            candidates, golden_truth(judges.experts, at_least=golden_at_least), recall=recall or USUAL_RECALL
-        )
-    proposals = _to_write(candidates, choice)
-    _write(call, output, proposals, frontier, choice)
-    _report(call, candidates, choice, output, proposals, models.detected)
+    if recall is not None and judges.experts is not None:
+        choice = choose_models(result, golden_truth(judges.experts), recall=recall)
+    candidates = _to_write(result, choice)
+    _write(call, output, candidates, details, choice)
+    if output is not None and candidates is not None:
+        _next(call, "tasks", output, judges.benchmark)
+    _report(call, result, choice, output, candidates, models.detected)
     if choice is not None and choice.chosen is None:
         raise _not_shown(choice)
-
-
-def _to_write(candidates: Candidates, choice: ModelChoice | None) -> Proposals | None:
-    """The proposals of all models, or of the chosen ones; None if none were chosen."""
-    if choice is None:
-        return candidates.proposals
-    return None if choice.chosen is None else candidates.of_models(choice.chosen.models)
-
-
-def _report(
-    call: Call,
-    candidates: Candidates,
-    choice: ModelChoice | None,
-    output: Path | None,
-    proposals: Proposals | None,
-    detected: Mapping[str, str],
-) -> None:
-    """Print the result, as a document or in words and tables."""
-    written = output if proposals is not None else None
-    if call.json:
-        results = {"output": None if written is None else str(written), **candidates.to_json()}
-        call.print_document("propose", results | {"choice": None if choice is None else choice.to_json()})
-        return
-    if written is not None and proposals is not None:
-        tell_written(call, written, proposals)
-    if choice is not None:
-        print_choice(call, choice)
-    print_candidates(call, candidates, detected, sources=choice is None)
-    call.note_hashes("original", "golden")
-
-
-def _not_shown(choice: ModelChoice) -> DataError:
-    recall = choice.recall
-    if choice.wanted == 1:  # no sample can show that nothing is missed
-        more = ""
-    elif recall.value is not None and recall.value < choice.wanted:
-        more = f", or for more proposals an image: {choice.never_proposed:,} of {recall.n:,} golden labels are neither "
-        more += "proposed by a model nor original"
-    else:
-        more = f", or more golden answers: all models propose {recall.hits:,} of {recall.n:,} golden labels"
-    return DataError(
-        "not-reached",
-        "golden answers do not show that the candidates of all models reach this recall",
-        allowed=f"up to {lower(choice.highest_bound)}" if choice.highest_bound else "no recall can be shown",
-        found=choice.wanted,
-        fix=f"ask for less{more}",
-    )
 
 
 def _check_call(
     call: Call,
     output: Path | None,
-    choose: bool,
+    unasked: bool,
     golden: str | None,
     recall: float | None,
-    frontier: Path | None,
+    details: Path | None,
     benchmark: Benchmark | None,
 ) -> None:
     """Refuse, before any work, what cannot be done."""
-    if not choose and output is None:
-        raise click.UsageError("Give -o OUT for the proposals, or --choose.")
-    if not choose and any(given is not None for given in (golden, recall, frontier)):
-        raise click.UsageError("--golden, --recall and --frontier go with --choose.")
+    if recall is None and output is None:
+        raise click.UsageError("Give -o CANDIDATES, or --choose recall=R.")
+    if recall is None and (golden is not None or details is not None):
+        raise click.UsageError("--golden and --details go with --choose.")
+    if unasked and recall is not None:
+        raise click.UsageError("--unasked and --choose do not go together.")
     if golden == NONE:
-        raise click.UsageError("The models are chosen by --golden, which cannot be none.")
-    call.check_output(output, TABLE_SUFFIXES, "proposals", benchmark=benchmark)
-    call.check_output(frontier, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "a frontier", benchmark=benchmark)
+        raise click.UsageError("--choose needs --golden, which cannot be none.")
+    call.check_output(output, TABLE_SUFFIXES, "candidates", benchmark=benchmark)
+    call.check_output(details, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "subsets of models", benchmark=benchmark)
 
 
-def load_proposing(
-    call: Call,
-    benchmark: Benchmark | None,
-    original: str | None = None,
-    golden: str | None = None,
-    *,
-    choose: bool = False,
-    answers: tuple[Id, ...] | None = None,
-    match: Match | None = None,
-    max_bytes: int = MAX_BYTES,
+def _next(call: Call, command: str, file: Path, benchmark: Benchmark) -> None:
+    """Name the command that reads the file, with the benchmark if it is a folder."""
+    own = ["--benchmark", str(benchmark.folder)] if benchmark.folder is not None else []
+    call.next(shlex.join(["reassess", command, str(file), *own, "-o", "tasks.jsonl"]))
+
+
+def _load_proposing(
+    call: Call, benchmark: Benchmark | None, original: str | None, golden: str | None, *, choose: bool
 ) -> Judges:
     """The original labels and, if models are to be chosen, golden answers; without a benchmark, those of ImageNet."""
     by_default = benchmark is None and original is None
-    benchmark = matched(IMAGENET if by_default else benchmark or Benchmark(), match)
-    votes = {"golden": golden} if choose else {}
-    judges = load_original_judges(call, benchmark, original, votes, answers=answers, max_bytes=max_bytes)
+    benchmark = matched(call, IMAGENET if by_default else benchmark or Benchmark())
+    judges = load_original_judges(call, benchmark, original, {"golden": golden} if choose else {})
     if by_default and judges.original is None:
         raise DataError(
             "no-original-labels",
             "original labels are missing",
-            fix=f"reassess data fetch imagenet-original; or {_GIVE}",
+            fix=f"reassess fetch imagenet-original; or {_GIVE}",
         )
     return judges
 
 
+def _to_write(result: ProposalResult, choice: ModelChoice | None) -> Candidates | None:
+    """The candidates of all models, or of the chosen ones; None if none were chosen."""
+    if choice is None:
+        return result.candidates
+    return None if choice.chosen is None else result.of_models(choice.chosen.models)
+
+
 def _write(
-    call: Call, output: Path | None, proposals: Proposals | None, frontier: Path | None, choice: ModelChoice | None
+    call: Call, output: Path | None, candidates: Candidates | None, details: Path | None, choice: ModelChoice | None
 ) -> None:
-    """Write the proposals and the frontier, both or neither; the frontier alone if no models were chosen."""
-    with all_or_none():
-        if output is not None and proposals is not None:
-            write_proposals(output, proposals, force=call.force)
-        if frontier is not None and choice is not None:
-            write = draw_choice if frontier.suffix.lower() in FIGURE_SUFFIXES else write_frontier
-            write(frontier, choice, force=call.force)
+    """Write the candidates and the subsets, both or neither; the subsets alone if no models were chosen."""
+    with write_atomically():
+        if output is not None and candidates is not None:
+            write_candidates(output, candidates, force=call.force)
+        if details is not None and choice is not None:
+            write = draw_choice if details.suffix.lower() in FIGURE_SUFFIXES else write_subsets
+            write(details, choice, force=call.force)
+
+
+def _report(
+    call: Call,
+    result: ProposalResult,
+    choice: ModelChoice | None,
+    output: Path | None,
+    candidates: Candidates | None,
+    detected: Mapping[str, str],
+) -> None:
+    """Print the result, as a document or in words and tables."""
+    written = output if candidates is not None else None
+    if call.json:
+        results = {"output": None if written is None else str(written), **result.to_json()}
+        call.print_document("propose", results | {"choice": None if choice is None else choice.to_json()})
+        return
+    if written is not None and candidates is not None:
+        tell_written(call, written, candidates)
+    if choice is not None:
+        print_choice(call, choice)
+    print_result(call, result, detected, sources=choice is None)
+    call.note_hashes("original", "golden")
+
+
+def _not_shown(choice: ModelChoice) -> DataError:
+    recall = choice.recall
+    if choice.target_recall == 1:  # no sample can show that nothing is missed
+        more = ""
+    elif recall.value is not None and recall.value < choice.target_recall:
+        more = f", or for more candidates per image: {choice.not_candidates:,} of {recall.n:,} golden labels are not "
+        more += "candidates of any model"
+    else:
+        more = f", or more golden answers: all models name {recall.hits:,} of {recall.n:,} golden labels"
+    return DataError(
+        "not-reached",
+        "golden answers do not show that the candidates of all models reach this recall",
+        allowed=f"up to {lower(choice.highest_bound)}" if choice.highest_bound else "no recall can be shown",
+        found=choice.target_recall,
+        fix=f"ask for less{more}",
+    )
+
+
+def _list_unasked(
+    call: Call,
+    files: tuple[Path, ...],
+    output: Path,
+    top_k: int,
+    limit: int | None,
+    benchmark: Benchmark | None,
+    original: str | None,
+) -> None:
+    """Write the predicted classes that are in no label set and that raters were never asked about."""
+    judges = _load_asked(call, benchmark, original)
+    unknown: dict[str, int] = {}
+    found = unasked_candidates(_judged(call, files, judges, unknown), judges.labels, judges.scores, top_k=top_k)
+    write_candidates(output, found, limit=limit, force=call.force)
+    if len(found):
+        _next(call, "tasks", output, judges.benchmark)
+    if call.json:
+        call.print_document("propose", unasked_to_json(found, output, top_k, limit, unknown))
+        return
+    print_unasked(call, found, output, limit, unknown)
+    if judges.no_names and len(found):
+        call.note(judges.no_names)
+    call.note_hashes("labels", "original", "scores")
+
+
+def _load_asked(call: Call, benchmark: Benchmark | None, original: str | None) -> Judges:
+    """The labels, if there are any, and the scores, which say what raters were asked about."""
+    judges = load_judges(call, benchmark, None, original, None, labels_needed=False)
+    if judges.scores is None and (len(judges.labels) or "votes" in judges.benchmark.sources):
+        with taken_for_imagenet(judges.by_default):
+            raise DataError(
+                "no-scores",
+                "scores are missing, so it is unknown which questions were asked",
+                fix=_scores_made(judges.benchmark),
+            )
+    if not (judges.labels.images or judges.benchmark.images or judges.original):
+        part_path(judges.benchmark, "images", needed_by="propose")
+    return judges
+
+
+def _scores_made(benchmark: Benchmark) -> str:
+    """How to make the scores of a benchmark."""
+    folder = benchmark.folder
+    if folder is None:
+        return f"reassess fetch {IMAGENET.sources['scores']}"
+    if "votes" in benchmark.sources:
+        return shlex.join(["reassess", "aggregate", "--benchmark", str(folder), "-o", str(folder / "scores.csv")])
+    return f"write {folder / 'scores.csv'}, with the columns image, class and score"
+
+
+def _judged(
+    call: Call, files: tuple[Path, ...], judges: Judges, unknown: dict[str, int]
+) -> Iterator[tuple[str, Predictions, Outcomes]]:
+    """Each model, its predictions and their outcomes; its number of unknown images goes into `unknown`."""
+    joining = judges.joining(call)
+    for file, predictions in each_prediction(call, files, judges):
+        with at(file):
+            outcomes = judges.outcomes(predictions, judges.labels, any_class_list=True, called=file, **joining)
+        other = find_class_list(outcomes, judges.labels, judges.original)
+        if other is not None:
+            words = f"{file}: {class_list_in_words(other, judges.labels.classes)}"
+            warnings.warn(ReassessWarning(words, FIX_CLASS_LIST), stacklevel=2)
+        unknown[file] = int(np.count_nonzero(outcomes.state == UNKNOWN))
+        yield file, predictions, outcomes

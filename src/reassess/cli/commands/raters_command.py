@@ -10,16 +10,13 @@ from reassess.aggregation.reliability_result import reliability_table
 from reassess.aggregation.stopping import warn_of_stop
 from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import OUTPUT, benchmark_option, golden_options, match_option, max_bytes_option
+from reassess.cli.inputs import OUTPUT, benchmark_option, golden_options, match_option
 from reassess.cli.part_inputs import joined_parts, load_golden, matched, needed_part, read_classes_of, refuse_two_kinds
 from reassess.cli.tables.raters_table import print_reliability
 from reassess.core.benchmark import Benchmark, benchmark_of
-from reassess.core.image_names import Match
-from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.data.loading import load_votes
-from reassess.formats.archives import MAX_BYTES
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
 
@@ -52,7 +49,6 @@ __all__ = ["load_raters", "raters"]
     help="Write a row for each rater: csv, tsv, jsonl or parquet.",
 )
 @match_option
-@max_bytes_option
 @call_options
 def raters(
     call: Call,
@@ -61,13 +57,10 @@ def raters(
     golden: str | None,
     rater_golden: str | None,
     golden_at_least: int | None,
-    answers: tuple[Id, ...] | None,
     seed: int,
-    match: Match | None,
-    max_bytes: int,
     output: Path | None,
 ) -> None:
-    """Measure how far each rater can be relied on.
+    """Measure the accuracy of raters.
 
     VOTES is a file of votes, or the name of a known source such as imagenet-real-raters; by default those of the
     --benchmark. The raters are measured on golden items, of which experts know the truth; without golden answers, by
@@ -85,9 +78,6 @@ def raters(
         golden,
         rater_golden,
         at_least=golden_at_least,
-        answers=answers,
-        match=match,
-        max_bytes=max_bytes,
     )
     result = rater_reliability(main, measured_on, seed=seed)
     if benchmark is not None and benchmark.stop is not None and votes is None and result.alpha is not None:
@@ -111,21 +101,18 @@ def load_raters(
     rater_golden: str | None = None,
     *,
     at_least: int | None = None,
-    answers: tuple[Id, ...] | None = None,
-    match: Match | None = None,
-    max_bytes: int = MAX_BYTES,
 ) -> tuple[Votes, GoldenVotes | None]:
     """The raters' votes, and those on golden items by which they are measured, if there are any; as the options say."""
     classes = None if benchmark is None else read_classes_of(call, benchmark)
     path = needed_part(call, benchmark, "votes", votes)
-    answers = answers or (None if benchmark is None else benchmark.answers)
-    main = load_votes(path, answers=answers, classes=classes, max_bytes=max_bytes)
+    answers = call.reading.answers or (None if benchmark is None else benchmark.answers)
+    main = load_votes(path, answers=answers, classes=classes)
     if benchmark is None:
         benchmark = benchmark_of(main.items.images) if isinstance(main.items, Questions) else Benchmark()
     given = {"votes": (path, main)}
-    given |= load_golden(call, benchmark, main, golden, rater_golden, classes, answers=answers, max_bytes=max_bytes)
+    given |= load_golden(call, benchmark, main, golden, rater_golden, classes)
     refuse_two_kinds(given)
-    parts = joined_parts(given, matched(benchmark, match), classes)
+    parts = joined_parts(given, matched(call, benchmark), classes)
     main = parts["votes"]
     if "golden" not in parts:
         return main, None

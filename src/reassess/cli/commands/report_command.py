@@ -1,4 +1,4 @@
-"""`reassess report`: all about some models on one page."""
+"""`reassess report`: an HTML report about models, or one chart of it."""
 
 from functools import partial
 from pathlib import Path
@@ -6,15 +6,16 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import Call, call_options, percent, tracked
+from reassess.cli.common import FILE, OUTPUT, Call, call_options, percent, tracked
 from reassess.cli.findings_inputs import findings_options, load_findings
-from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE, OUTPUT
+from reassess.cli.help_pages import Choice, Command
 from reassess.cli.prediction_inputs import short_names
 from reassess.cli.screen import print_table
 from reassess.comparison.comparison_words import unlike_images
 from reassess.comparison.findings import Findings
 from reassess.evaluation.evaluation_words import heading
+from reassess.report.charts import CHARTS, write_chart
+from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, write_report
 from reassess.text import counted
 
@@ -26,57 +27,61 @@ __all__ = ["report"]
     docs="docs/report.md",
     examples=[
         "reassess report a.npz b.npz -o report.html",
-        "reassess report a.csv --benchmark pets -o pets.html",
+        "reassess report a.csv --benchmark pets --chart taxonomy -o mistakes.png",
     ],
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
-@click.option("-o", "--output", required=True, type=OUTPUT, metavar="PAGE", help="The page: html.")
-@click.option("--title", metavar="TEXT", help="The title of the page.  [default: the model, or how many there are]")
 @click.option(
-    "--images",
-    type=FILE,
-    metavar="DIR",
-    help="The folder of the images, or a zip or tar: mistakes are shown with pictures.  [default: the benchmark's]",
+    "-o",
+    "--output",
+    required=True,
+    type=OUTPUT,
+    metavar="PAGE|FIGURE",
+    help="The page, html; with --chart, svg, png or pdf.",
 )
 @click.option(
-    "--mistakes",
+    "--chart", "kind", type=Choice(list(CHARTS)), metavar="KIND", help=f"Draw only this: {', '.join(CHARTS)}."
+)
+@click.option(
+    "--images", type=FILE, metavar="DIR|ZIP|TAR", help="Images, to show mistakes.  [default: the benchmark's]"
+)
+@click.option(
+    "--limit",
     type=click.IntRange(1),
     default=60,
     show_default=True,
     metavar="N",
-    help="With --images, how many mistakes of each model to show, drawn at random, and how many images without a valid "
-    "class or with an original label that is not valid.",
+    help="Mistakes shown of each model, drawn at random.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of that draw.")
 @findings_options
 @call_options
 def report(
     call: Call,
     files: tuple[Path, ...],
     output: Path,
-    title: str | None,
+    kind: str | None,
     images: Path | None,
-    mistakes: int,
-    seed: int,
-    **reading: Any,
+    limit: int,
+    **judging: Any,
 ) -> None:
-    """Put all about some models on one page.
+    """Write an HTML report, or one chart of it.
 
-    Each FILE holds one model's predictions, as for evaluate. PAGE needs no network and no other file: accuracies with
-    intervals, comparisons, kinds of mistakes, classes, confusions, how good the labels are, and where all of it comes
-    from; charts give their numbers as CSV.
+    Each FILE contains the predictions of one model, as for evaluate. PAGE needs no network and no other file:
+    accuracies with intervals, comparisons, kinds of mistakes, classes, confusions, how good the labels are, and how
+    the report was made; charts give their numbers as CSV.
     """
-    call.check_output(output, REPORT_SUFFIXES, "a report", benchmark=reading["benchmark"])
-    findings = load_findings(call, files, **reading)
+    if kind is not None:
+        _draw_chart(call, files, output, kind, judging)
+        return
+    call.check_output(output, REPORT_SUFFIXES, "a report", benchmark=judging["benchmark"])
+    findings = load_findings(call, files, **judging)
     place = findings.benchmark.sources.get("images") if images is None else images
     file_of = {name: file for file, name in short_names([str(path) for path in files]).items()}
     shown = write_report(
         output,
         findings,
-        title=title,
         images=place,
-        mistakes=mistakes,
-        seed=seed,
+        mistakes=limit,
         files=file_of,
         **call.record(),
         force=call.force,
@@ -88,6 +93,19 @@ def report(
         _print(call, findings, output, shown)
 
 
+def _draw_chart(call: Call, files: tuple[Path, ...], output: Path, kind: str, judging: dict[str, Any]) -> None:
+    call.check_output(output, FIGURE_SUFFIXES, "a figure", benchmark=judging["benchmark"])
+    chart = write_chart(output, kind, load_findings(call, files, **judging), force=call.force)
+    if call.json:
+        table = chart.table
+        results = {"output": str(output), "kind": kind, "title": chart.title}
+        call.print_document("report", results | {"columns": table.columns_in_full, "rows": table.rows_in_full})
+    else:
+        call.note(f"{output}: {chart.title}")
+        if chart.note:
+            call.note(chart.note)
+
+
 def _to_json(findings: Findings, file_of: dict[str, str], output: Path, shown: ShownMistakes | None) -> dict[str, Any]:
     return {
         "output": str(output),
@@ -95,7 +113,7 @@ def _to_json(findings: Findings, file_of: dict[str, str], output: Path, shown: S
         "label_set": findings.labels.title,
         "models": [{"name": name, "file": file_of[name]} for name in findings.models],
         "gallery": None if shown is None else vars(shown),
-        **({} if shown is not None else {"gallery_reason": "no folder of images was given"}),
+        **({} if shown is not None else {"gallery_reason": "images are missing"}),
     }
 
 
@@ -110,9 +128,8 @@ def _print(call: Call, findings: Findings, output: Path, shown: ShownMistakes | 
         call.tell(line)
     call.tell(f"{output}: {counted(len(rows), 'model')} on one page")
     if shown is None:
-        call.tell("mistakes are not shown: no folder of images was given (--images DIR)")
+        call.tell("mistakes are not shown: images are missing (--images DIR)")
         return
-    images = counted(shown.images, "image is", "images are")
-    call.tell(f"{images} shown, {shown.pictures:,} of them with a picture")
+    call.tell(f"mistakes: {counted(shown.images, 'entry', 'entries')}, {shown.pictures:,} with an image")
     if shown.missing or shown.unreadable:
-        call.tell(f"no picture: {shown.missing:,} are not in the folder, {shown.unreadable:,} cannot be read")
+        call.tell(f"without an image: {shown.missing:,} not in the folder, {shown.unreadable:,} unreadable")

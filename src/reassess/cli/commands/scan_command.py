@@ -1,72 +1,171 @@
-"""`reassess scan`: what repeats itself in sets of images, and what cannot be used."""
+"""`reassess scan`: duplicates in sets of images, and images that cannot be used."""
 
+import shlex
 from pathlib import Path
+from typing import Any
 
 import click
 
-from reassess.cli.common import Call, call_options, counting, usable_cores
-from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE, OUTPUT
-from reassess.cli.tables.scan_table import print_scan, scan_to_json
-from reassess.data.scanning import SMALLEST_SIDE, scan_images
-from reassess.formats.duplicate_files import REPEATS_SUFFIXES, write_repeats
+from reassess.cli.common import FILE, OUTPUT, Call, call_options, counting, usable_cores
+from reassess.cli.help_pages import Command, in_benchmark
+from reassess.cli.inputs import benchmark_option
+from reassess.cli.part_inputs import NONE, read_classes_of, read_original_of
+from reassess.cli.screen import print_table
+from reassess.core.benchmark import Benchmark
+from reassess.core.duplicates import UNUSABLE_KINDS, DuplicateCounts
+from reassess.core.labels import LabelSets
+from reassess.data.benchmark_folders import part_path
+from reassess.data.scanning import Scan, scan_images
+from reassess.formats.noun_tables import DUPLICATES_SUFFIXES, write_duplicates
+from reassess.text import counted, some
 
 __all__ = ["scan"]
+
+_MOST_PAIRS = 20
 
 
 @click.command(
     cls=Command,
     docs="docs/scan.md",
     examples=[
-        "reassess scan photos pets/images --near -o repeats.csv",
-        "reassess scan pets/images --smallest-side 64 -o small.csv",
+        "reassess scan photos pets/images --near -o duplicates.csv",
+        "reassess scan --benchmark pets -o unusable.csv",
     ],
 )
-@click.argument("places", nargs=-1, required=True, type=FILE, metavar="DIR|LIST|ZIP|TAR...")
+@click.argument("sources", nargs=-1, type=FILE, metavar="[SOURCE...]")
 @click.option(
     "-o",
     "--output",
     type=OUTPUT,
     required=True,
-    metavar="OUT",
-    help="Write what was found: csv, tsv or parquet, with the columns set, image, repeat (the number of the group) and "
-    "kind.",
+    metavar="TABLE",
+    help="Write the images found: csv, tsv or parquet, with the columns set, image, group and kind.",
 )
 @click.option("--near", is_flag=True, help="Also find images that look the same.")
 @click.option(
-    "--smallest-side",
-    type=click.IntRange(1),
-    default=SMALLEST_SIDE,
-    show_default=True,
-    metavar="N",
-    help="A picture with a side of fewer pixels is tiny.",
+    "--workers", type=click.IntRange(0), metavar="N", help="Processes that read images.  [default: one per core]"
 )
-@click.option(
-    "--workers", type=click.IntRange(0), metavar="N", help="Processes that read images.  [default: one a core]"
+@benchmark_option
+@in_benchmark(
+    "--original",
+    metavar="NAME|FILE",
+    help="Labels of the benchmark's images, to find duplicates with other labels.  [default: the benchmark's]",
 )
 @call_options
 def scan(
-    call: Call, places: tuple[Path, ...], output: Path, near: bool, smallest_side: int, workers: int | None
+    call: Call,
+    sources: tuple[Path, ...],
+    output: Path,
+    near: bool,
+    workers: int | None,
+    benchmark: Benchmark | None,
+    original: str | None,
 ) -> None:
-    """Find images that repeat one another, and those that are unreadable, empty or tiny.
+    """Find duplicate, unreadable, empty and tiny images.
 
-    Each place is a set of images, called after its folder or archive. Exact repeats have equal pixels, whatever their
-    file formats. For evaluate --exclude, which leaves out the images of a benchmark that another set repeats.
+    Each SOURCE is a set of images: a folder, zip, tar or list. It has the name of its folder or archive; the images of
+    a benchmark are one more set. Exact duplicates have equal pixels, whatever their file formats. Two images have other
+    labels by the original labels of the benchmark, or by their class folders.
     """
-    call.check_output(output, REPEATS_SUFFIXES, "repeats", benchmark=None)
-    for place in places:
-        if place.is_file():
-            call.read("images", place)
+    if not sources and benchmark is None:
+        raise click.UsageError("Give a SOURCE, or --benchmark.")
+    if benchmark is None and original is not None:
+        raise click.UsageError("--original goes with --benchmark.")
+    call.check_output(output, DUPLICATES_SUFFIXES, "duplicates", benchmark=benchmark, part="duplicates")
+    for source in sources:
+        if source.is_file():
+            call.read("images", source)
+    places, labels = _with_benchmark(call, sources, benchmark, original)
     with counting(call) as progress:
         found = scan_images(
             places,
             near=near,
-            smallest_side=smallest_side,
+            labels=labels,
             workers=usable_cores() if workers is None else workers,
             progress=progress,
         )
-    write_repeats(output, found.repeats, force=call.force)
+    write_duplicates(output, found.duplicates, force=call.force)
+    if benchmark is not None and found.duplicates.group_count():
+        own = ["--benchmark", str(benchmark.folder or benchmark.name), "--duplicates", str(output)]
+        call.next(shlex.join(["reassess", "folds", *own, "-o", "folds.csv"]))
     if call.json:
-        call.print_document("scan", {"output": str(output), "near": near, **scan_to_json(found)})
+        call.print_document("scan", {"output": str(output), "near": near, **_to_json(found)})
     else:
-        print_scan(call, found, output, near=near)
+        _print(call, found, output, near=near)
+
+
+def _with_benchmark(
+    call: Call, sources: tuple[Path, ...], benchmark: Benchmark | None, original: str | None
+) -> tuple[tuple[Path, ...], LabelSets | None]:
+    """The sources with the benchmark's images first, and the labels of these."""
+    if benchmark is None:
+        return sources, None
+    images = part_path(benchmark, "images", needed_by="scan")
+    found = None
+    if original != NONE:
+        found = read_original_of(call, benchmark, original, read_classes_of(call, benchmark))
+    return (images, *(source for source in sources if source != images)), None if found is None else found[1]
+
+
+def _to_json(scan: Scan) -> dict[str, Any]:
+    duplicates = scan.duplicates
+    return {
+        "rows": len(duplicates),
+        "groups": {kind: duplicates.group_count(kind) for kind in ("exact", "near")},
+        "largest_group": {kind: duplicates.largest_group(kind) for kind in ("exact", "near")},
+        "smallest_side": scan.smallest_side,
+        "sets": [
+            {
+                "set": each.name,
+                "place": str(each.place),
+                "images": each.images,
+                **{kind: scan.count(each.name, kind) for kind in UNUSABLE_KINDS},
+                "unreadable_images": [{"image": image, "reason": reason} for image, reason in each.unreadable],
+            }
+            for each in scan.sets
+        ],
+        "duplicates": [each.to_json() for each in scan.counts],
+    }
+
+
+def _print(call: Call, scan: Scan, output: Path, *, near: bool) -> None:
+    """A row for each set, and for each set with duplicates in another one; then the notes."""
+    counts = scan.counts
+    within = {each.name: each for each in counts if each.name == each.elsewhere}
+    between = [each for each in counts if each.name != each.elsewhere and (each.exact or each.near)]
+    between.sort(key=lambda each: -each.exact - each.near)
+    with_classes = any(each.other_class is not None for each in counts)
+    rows: list[list[str | None]] = []
+    for each in scan.sets:
+        faults = [f"{scan.count(each.name, kind):,}" for kind in UNUSABLE_KINDS]
+        rows.append([each.name, f"{each.images:,}", *faults, *_cells(within[each.name], near, with_classes)])
+    for pair in between[: call.first_rows(len(between), _MOST_PAIRS, "pairs of sets")]:
+        name = f"{pair.name}, duplicated in {pair.elsewhere}"
+        rows.append([name, None, None, None, None, *_cells(pair, near, with_classes)])
+    optional = [*(["near"] if near else []), *(["other class"] if with_classes else [])]
+    print_table(["set", "images", *UNUSABLE_KINDS, "exact", *optional], rows)
+    call.tell(f"{output}: {counted(len(scan.duplicates), 'row')}, {_groups(scan, near)}")
+    unreadable = [f"{image} of {each.name} ({reason})" for each in scan.sets for image, reason in each.unreadable]
+    if unreadable:
+        call.tell(f"cannot be read: {some(unreadable, most=len(unreadable) if call.verbose else 1)}")
+    notes = ["exact: has a pixel-identical copy"]
+    if near:
+        notes.append("near: has only similar copies")
+    if with_classes:
+        notes.append("other class: has an exact copy in another class")
+    call.note("; ".join(notes))
+
+
+def _cells(counts: DuplicateCounts, near: bool, with_classes: bool) -> list[str | None]:
+    other = None if counts.other_class is None else f"{counts.other_class:,}"
+    return [f"{counts.exact:,}", *([f"{counts.near:,}"] if near else []), *([other] if with_classes else [])]
+
+
+def _groups(scan: Scan, near: bool) -> str:
+    """How many groups there are, and the size of the largest."""
+    parts = []
+    for kind in ("exact", "near") if near else ("exact",):
+        largest = scan.duplicates.largest_group(kind)
+        most = f" (largest: {largest:,} images)" if largest > 2 else ""
+        parts.append(f"{counted(scan.duplicates.group_count(kind), f'{kind} group')}{most}")
+    return " and ".join(parts)

@@ -1,37 +1,28 @@
-"""`reassess show`: all that is known of one image."""
+"""`reassess show`: everything known about one image."""
 
 from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import click
 
-from reassess.cli.common import Call, call_options, refuse_repeated
+from reassess.cli.common import FILE, Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import (
-    FILE,
-    answers_option,
-    judge_options,
-    match_option,
-    part_option,
-    prediction_options,
-    votes_option,
-)
+from reassess.cli.inputs import judge_options, match_option, prediction_options
 from reassess.cli.judges import Judges, load_judges, taken_for_imagenet
 from reassess.cli.prediction_inputs import each_prediction
 from reassess.cli.screen import print_table, say
 from reassess.core.benchmark import Benchmark
 from reassess.core.classes import Classes
-from reassess.core.image_names import Match, find_image
+from reassess.core.image_names import find_image
 from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.data.benchmark_folders import MADE_BY, part_path
 from reassess.data.joined_parts import benchmark_names
 from reassess.evaluation.evaluation_words import KNOWN_IN_WORDS, score_in_words
 from reassess.evaluation.image_sheet import Candidate, ImageSheet, image_sheet
-from reassess.text import some
+from reassess.text import some, together
 
 __all__ = ["show"]
 
@@ -44,18 +35,12 @@ _MOSTLY_THERE = ("scores", "votes")  # of an own benchmark; golden answers are f
     docs="docs/evaluate.md",
     examples=[
         "reassess show 3",
-        "reassess show tom.png --benchmark pets --predictions a.csv",
+        "reassess show tom.png a.csv --benchmark pets",
     ],
 )
 @click.argument("image")
-@click.option(
-    "--predictions", "files", type=FILE, multiple=True, metavar="FILE...", help="Outputs of one or more models."
-)
-@click.argument("more", nargs=-1, type=FILE, metavar="")
+@click.argument("files", nargs=-1, type=FILE, metavar="[FILE...]")
 @judge_options
-@votes_option("what the raters said of each class")
-@part_option("golden", "Experts' votes")
-@answers_option
 @prediction_options
 @match_option
 @call_options
@@ -63,40 +48,18 @@ def show(
     call: Call,
     image: str,
     files: tuple[Path, ...],
-    more: tuple[Path, ...],
     benchmark: Benchmark | None,
     labels: str | None,
     original: str | None,
-    scores: str | None,
-    votes: str | None,
-    golden: str | None,
-    answers: tuple[Id, ...] | None,
-    match: Match | None,
-    **reading: Any,
 ) -> None:
-    """Show all that is known of one image.
+    """Show everything known about one image.
 
-    Its original label, its valid classes, the score and every vote for each class that was proposed, what the experts
-    answered, and what each model said. IMAGE is a name such as ILSVRC2012_val_00000001, the end of one, or the number
-    with which it ends.
+    Its original label, its valid classes, the score and every vote of each candidate class, the experts' answers, and
+    the predictions of each FILE. IMAGE is a name such as ILSVRC2012_val_00000001, the end of one, or the number at its
+    end.
     """
-    if more and not files:
-        raise click.UsageError(f"One image at a time; models' outputs go after --predictions (found {more[0]}).")
-    files = (*files, *more)
     refuse_repeated(files)
-    judges = load_judges(
-        call,
-        benchmark,
-        labels,
-        original,
-        scores,
-        votes=votes,
-        golden=golden,
-        answers=answers,
-        labels_needed=False,
-        match=match,
-        max_bytes=reading["max_bytes"],
-    )
+    judges = load_judges(call, benchmark, labels, original, None, votes=None, labels_needed=False)
     known = judges.labels
     others = (judges.original, judges.scores, judges.votes, judges.experts)
     if not len(known) and all(part is None for part in others):
@@ -112,29 +75,24 @@ def show(
             scores=judges.scores,
             votes=judges.votes,
             experts=judges.experts,
-            predictions=dict(each_prediction(call, files, judges, **reading)),
+            predictions=dict(each_prediction(call, files, judges)),
         )
     if call.json:
         call.print_document("show", sheet.to_json(known.classes))
     else:
         _print(call, sheet, judges)
-        given = {"scores": scores, "votes": votes, "golden": golden}
-        notes = [
-            *_lacking(judges, [part for part, source in given.items() if source is None]),
-            *([judges.no_names] if judges.no_names else []),
-        ]
-        if notes:
+        if notes := [*_missing(judges), *([judges.no_names] if judges.no_names else [])]:
             call.note("\n" + "\n".join(notes))
 
 
 def _print(call: Call, sheet: ImageSheet, judges: Judges) -> None:
     classes = judges.labels.classes
     say(f"image      {sheet.image}")
-    say(f"original   {'not known' if sheet.original is None else _named(classes, sheet.original)}")
+    say(f"original   {'unknown' if sheet.original is None else _named(classes, sheet.original)}")
     say(f"valid      {_valid(sheet, judges.labels)}")
     say("")
     if sheet.candidates is None:
-        say("Which classes were proposed is not known: neither scores nor votes are here.")
+        say("The candidate classes are unknown: scores and votes are missing.")
     elif sheet.candidates:
         score = "probability" if judges.scores is not None and judges.scores.exclusive else "score"
         headings = ["class", "name", score, "valid", "votes", "raters", "experts"]
@@ -142,41 +100,40 @@ def _print(call: Call, sheet: ImageSheet, judges: Judges) -> None:
         most = max(len(one.votes) for one in shown) if call.verbose else _MOST_RATERS
         print_table(headings, [_row(one, sheet, judges, most) for one in shown], text_columns=7)
         if sheet.raters:
-            others = "; of a class that is not listed here, none did" if len(shown) == len(sheet.candidates) else ""
-            say(f"Raters chose one class of all{others}.")
+            others = "; nobody chose a class that is not listed" if len(shown) == len(sheet.candidates) else ""
+            say(f"Raters chose one class per image{others}.")
         if any(sum(rater is not None for rater, _ in one.votes) > most for one in shown):
             call.note("--verbose names every rater")
     else:
-        say("The image was never rated: no class was proposed for it.")
+        say("The image is unrated: raters were not asked about any class.")
     for file, best in sheet.predictions.items():
-        say(f"\n{file} says: {_predicted(best, sheet, classes)}")
+        say(f"\n{file}: {_predicted(best, sheet, classes)}")
 
 
-def _lacking(judges: Judges, wanted: Sequence[str]) -> list[str]:
-    """Which of the wanted parts are not here, and how each comes about."""
-    held = {"scores": judges.scores, "votes": judges.votes, "golden": judges.experts}
-    lacking, benchmark = [part for part in wanted if held[part] is None], judges.benchmark
+def _missing(judges: Judges) -> list[str]:
+    """Which parts of the benchmark are missing, and how to get each."""
+    parts, benchmark = {"scores": judges.scores, "votes": judges.votes, "golden": judges.experts}, judges.benchmark
+    missing = [part for part, noun in parts.items() if noun is None]
     if benchmark.folder is not None:
-        return [f"The {part} are not here: {MADE_BY[part]}" for part in lacking if part in _MOSTLY_THERE]
-    lacking = [part for part in lacking if part in benchmark.sources]
-    if not lacking:
+        return [f"{part} are missing: {MADE_BY[part]}" for part in missing if part in _MOSTLY_THERE]
+    missing = [part for part in missing if part in benchmark.sources]
+    if not missing:
         return []
-    *first, last = ["golden answers" if part == "golden" else part for part in lacking]
-    named = f"{', '.join(first)} and {last}" if first else last
-    sources = " ".join(benchmark.sources[part] for part in lacking)
-    return [f"The {named} are not here: reassess data fetch {sources}"]
+    names = together(["golden answers" if part == "golden" else part for part in missing])
+    sources = " ".join(benchmark.sources[part] for part in missing)
+    return [f"{names} are missing: reassess fetch {sources}"]
 
 
 def _valid(sheet: ImageSheet, labels: LabelSets) -> str:
     if sheet.valid is None:
-        return f"not known: {'the label sets do not hold the image' if len(labels) else 'there are no label sets'}"
+        return f"unknown: {'the image is not in the label sets' if len(labels) else 'label sets are missing'}"
     return "; ".join(_named(labels.classes, i) for i in sheet.valid) or KNOWN_IN_WORDS["no_class"]
 
 
 def _predicted(best: tuple[int | None, ...] | None, sheet: ImageSheet, classes: Classes) -> str:
     """The classes that a model names, each with what is known of it."""
     if best is None:
-        return "nothing: the file does not hold the image"
+        return "nothing: the image is not in the file"
     known = {class_id: KNOWN_IN_WORDS[kind] for class_id, kind in sheet.known.items()}
     known |= dict.fromkeys(sheet.valid or (), "valid")
     words = (

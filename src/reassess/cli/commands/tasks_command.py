@@ -1,7 +1,9 @@
-"""`reassess tasks`: questions in groups that a rater is shown together, and what it takes to answer them."""
+"""`reassess tasks`: candidates in tasks that a rater answers together, and the work that they take."""
 
 import math
+import shlex
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +11,15 @@ import click
 import numpy as np
 
 from reassess.cli.aggregate_options import OF_METHODS, make_scores
-from reassess.cli.campaign_inputs import load_experts, with_unanswered
+from reassess.cli.campaign_inputs import with_unanswered
 from reassess.cli.common import Call, Range, call_options
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import FILE, OUTPUT, STOP, answers_option, benchmark_option, max_bytes_option
+from reassess.cli.inputs import FILE, OUTPUT, STOP, benchmark_option
 from reassess.cli.part_inputs import find_part, read_classes_of
 from reassess.cli.screen import print_table
 from reassess.core.benchmark import Benchmark, benchmark_of
+from reassess.core.classes import Classes
 from reassess.core.common_classes import Classed
-from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.stop_rule import StopRule
 from reassess.core.tasks import Effort, Tasks
@@ -25,9 +27,9 @@ from reassess.core.votes import Votes
 from reassess.data.joined_parts import in_one_benchmark, warn_of_other_images
 from reassess.data.loading import load_votes
 from reassess.errors import DataError, at
+from reassess.formats.candidate_files import read_candidates
 from reassess.formats.class_tables import read_hierarchy
 from reassess.formats.files import exists
-from reassess.formats.open_question_files import read_questions
 from reassess.formats.task_files import TASK_SUFFIXES, write_tasks
 from reassess.proposals.task_grouping import USUAL_SIZE, make_tasks, seconds_per_vote, votes_until_closed
 from reassess.text import counted, some
@@ -52,187 +54,171 @@ class _SecondsType(click.ParamType[float | Path]):
         except ValueError:
             self.fail(f"{value!r} is neither a number of seconds nor a file of votes.", param, ctx)
         if not math.isfinite(number):
-            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
         return float(Range(0).convert(number, param, ctx))
 
 
 @click.command(
     cls=Command,
     examples=[
-        "reassess tasks proposals.csv --benchmark pets -o tasks.jsonl",
-        "reassess tasks proposals.csv --hierarchy is-a.csv --seconds 3.5 -o by-kind.jsonl",
+        "reassess tasks candidates.csv --benchmark pets -o tasks.jsonl",
+        "reassess tasks candidates.csv --per-task 4 --seconds 3.5 -o small.jsonl",
     ],
     docs="docs/proposals.md",
 )
-@click.argument("questions", type=FILE, metavar="PROPOSALS|QUESTIONS")
-@click.option("-o", "--output", type=OUTPUT, required=True, metavar="OUT", help="Write the tasks: jsonl.")
+@click.argument("candidates", type=FILE, metavar="CANDIDATES")
+@click.option("-o", "--output", type=OUTPUT, required=True, metavar="TASKS", help="Write the tasks: jsonl.")
 @click.option(
-    "--size", type=click.IntRange(1), default=USUAL_SIZE, show_default=True, help="How many classes a task may hold."
+    "--per-task",
+    type=click.IntRange(1),
+    default=USUAL_SIZE,
+    show_default=True,
+    metavar="N",
+    help="Classes per task, at most.",
 )
 @click.option(
-    "--hierarchy",
-    type=FILE,
-    metavar="F",
-    help="What each class is a kind of, a table with the columns child and parent, for classes that belong together.  "
-    "[default: those that are often proposed for the same images]",
-)
-@click.option(
-    "--votes",
+    "--per-question",
     type=click.IntRange(1),
     default=_VOTES,
     show_default=True,
     metavar="N",
-    help="How many raters will answer each question.",
+    help="Votes per question; with --stop, at most.",
 )
 @click.option(
     "--seconds",
     type=_SecondsType(),
     metavar="S|VOTES",
-    help="How long a vote takes, in seconds; or earlier votes with the column seconds, of which it is the mean.",
+    help="Seconds per vote, or earlier votes with the column seconds, to estimate hours.",
 )
 @click.option(
     "--stop",
     type=STOP,
     metavar="LOW,HIGH",
-    help="A question will be closed once the probability of its class leaves (LOW, HIGH) after at least 2 votes, and "
-    "--votes is the most it gets: how many it gets on average is taken from earlier votes, those of --seconds or of "
-    "--benchmark.",
-)
-@click.option(
-    "--golden-questions",
-    type=FILE,
-    metavar="FILE",
-    help="Golden questions that experts are to answer in the campaign, as for annotate create: they are left out too.",
+    help="Close a question if its probability leaves (LOW, HIGH) after 2 votes or more. The votes of --seconds or of "
+    "the benchmark tell how many it gets.",
 )
 @benchmark_option
 @in_benchmark(
     "--golden",
     metavar="NAME|FILE",
-    help="Experts' votes, whose questions are left out, or none.  [default: the benchmark's]",
+    help="Experts' answers or golden questions, which are not put into tasks, or none.  [default: the benchmark's]",
 )
-@answers_option
-@max_bytes_option
 @call_options
 def tasks(
     call: Call,
-    questions: Path,
+    candidates: Path,
     output: Path,
-    size: int,
-    hierarchy: Path | None,
-    votes: int,
+    per_task: int,
+    per_question: int,
     seconds: float | Path | None,
     stop: StopRule | None,
-    golden_questions: Path | None,
     benchmark: Benchmark | None,
     golden: str | None,
-    answers: tuple[Id, ...] | None,
-    max_bytes: int,
 ) -> None:
-    """Group questions into tasks for raters, and say what it takes to answer them.
+    """Group candidates into tasks, and estimate the work.
 
-    PROPOSALS are what propose writes, QUESTIONS what questions writes. A task holds classes of one image that belong
-    together; every question is in exactly one, but for golden ones: these are mixed in when people rate.
+    CANDIDATES come from propose or clean. A task has classes of one image that belong together, by the hierarchy of the
+    benchmark folder, or because they are often candidates for the same images. Every question is in exactly one task,
+    except golden ones: the campaign mixes them in.
     """
     call.check_output(output, TASK_SUFFIXES, "tasks", benchmark=benchmark)
-    images_of, asked, experts = _read(call, questions, benchmark, golden, golden_questions, answers, max_bytes)
-    tree = None if hierarchy is None else read_hierarchy(call.read("hierarchy", hierarchy), asked.classes)
-    made = make_tasks(asked, size=size, hierarchy=tree, golden=experts)
-    left_out = len(asked) - len(made.questions)
-    if left_out and not len(made):
+    images_of, asked, experts = _read(call, candidates, benchmark, golden)
+    source = images_of.sources.get("hierarchy")
+    tree = None if source is None else read_hierarchy(call.read("hierarchy", Path(source)), asked.classes)
+    made = make_tasks(asked, size=per_task, hierarchy=tree, golden=experts)
+    golden_count = len(asked) - len(made.questions)
+    if golden_count and not len(made):
         raise DataError(
             "all-golden",
             "all questions are golden, and golden questions are not in the tasks",
-            where=questions,
-            found=counted(left_out, "question"),
-            fix="give other questions, or --golden none",
+            where=candidates,
+            found=counted(golden_count, "question"),
+            fix="give other candidates, or --golden none",
         )
-    each: float = votes
+    each: float = per_question
     if stop is not None:
-        each = _until_closed(call, stop, votes, seconds, benchmark, answers, max_bytes)
+        each = _until_closed(call, stop, per_question, seconds, benchmark)
     if isinstance(seconds, Path):
         path = call.read("votes", seconds)
         with at(path):
-            order = answers or images_of.answers
-            seconds = seconds_per_vote(load_votes(path, answers=order, classes=asked.classes, max_bytes=max_bytes))
+            seconds = seconds_per_vote(load_votes(path, answers=images_of.answers, classes=asked.classes))
     effort = made.effort(each, seconds)
     write_tasks(output, made, force=call.force)
     nowhere = [] if tree is None else [c for c in np.unique(asked.class_ids).tolist() if not tree.path(c)]
+    own = [] if benchmark is None else ["--benchmark", str(benchmark.folder or benchmark.name)]
+    call.next(shlex.join(["reassess", "annotate", "create", "campaign.db", str(output), *own]))
     if call.json:
         results = {
             "output": str(output),
             **effort.to_json(),
-            "golden": left_out,
+            "golden": golden_count,
             "votes_per_question": each,
             "stop": None if stop is None else [stop.low, stop.high],
-            "size": size,
+            "per_task": per_task,
         }
         sizes = {str(n): int(count) for n, count in enumerate(np.bincount(made.sizes)) if count}
         call.print_document("tasks", {**results, "by_size": sizes, "not_in_hierarchy": len(nowhere)})
     else:
-        _print(call, made, effort, output, votes, stop)
-        if left_out:
-            call.tell(f"left out: {counted(left_out, 'golden question')}, mixed in when people rate")
+        _print(call, made, effort, output, per_question, stop)
+        if golden_count:
+            are = counted(golden_count, "golden question is", "golden questions are")
+            call.tell(f"{are} not in the tasks: the campaign mixes them in")
         if nowhere:
             names = some([asked.classes.label(class_id) for class_id in nowhere], most=3)
             call.tell(f"{counted(len(nowhere), 'class', 'classes')} not in the hierarchy: {names}")
-        call.note_hashes("golden", "golden questions", "hierarchy", "votes")
+        call.note_hashes("golden", "hierarchy", "votes")
 
 
 def _read(
-    call: Call,
-    questions: Path,
-    benchmark: Benchmark | None,
-    golden: str | None,
-    golden_questions: Path | None,
-    answers: tuple[Id, ...] | None,
-    max_bytes: int,
+    call: Call, candidates: Path, benchmark: Benchmark | None, golden: str | None
 ) -> tuple[Benchmark, Questions, Votes | None]:
-    """The benchmark whose images they are, the questions, and the golden ones with the experts' votes on them."""
+    """The benchmark of the images, the questions, and the golden ones with the experts' votes, if there are any."""
     classes = None if benchmark is None else read_classes_of(call, benchmark)
-    asked = read_questions(call.read("questions", questions), classes)
+    asked = read_candidates(call.read("candidates", candidates), classes).questions
     if benchmark is None:
         benchmark = benchmark_of(asked.images)
         classes = read_classes_of(call, benchmark)
-    given: dict[str, tuple[Path, Classed]] = {"questions": (questions, asked)}
+    given: dict[str, tuple[Path, Classed]] = {"candidates": (candidates, asked)}
     if (of_experts := find_part(call, benchmark, "golden", golden)) is not None:
-        order = answers or benchmark.answers
-        given["golden"] = of_experts, load_experts(of_experts, answers=order, classes=classes, max_bytes=max_bytes)
-    if golden_questions is not None:
-        found = read_questions(call.read("golden questions", golden_questions), classes)
-        given["golden questions"] = golden_questions, found
+        given["golden"] = of_experts, _read_golden(of_experts, benchmark, classes)
     named = {f"{path} ({part})": noun for part, (path, noun) in given.items()}
     parts: dict[str, Any] = dict(zip(given, in_one_benchmark(named, benchmark, classes).values(), strict=True))
     warn_of_other_images(parts, {part: str(path) for part, (path, _) in given.items()}, benchmark)
-    experts = parts.get("golden")
-    if golden_questions is not None:
-        experts = with_unanswered(experts, parts["golden questions"])
-    return benchmark, parts["questions"], experts
+    return benchmark, parts["candidates"], parts.get("golden")
+
+
+def _read_golden(path: Path, benchmark: Benchmark, classes: Classes | None) -> Votes:
+    """The experts' votes of a file, or golden questions that have none yet."""
+    try:
+        return load_votes(path, answers=benchmark.answers, classes=classes)
+    except DataError:
+        with suppress(DataError):
+            return with_unanswered(None, read_candidates(path, classes).questions)
+        raise
 
 
 def _until_closed(
     call: Call,
     stop: StopRule,
-    votes: int,
+    per_question: int,
     seconds: float | Path | None,
     benchmark: Benchmark | None,
-    answers: tuple[Id, ...] | None,
-    max_bytes: int,
 ) -> float:
-    """How many votes a question will get on average, as in earlier votes."""
+    """Votes per question on average, as in earlier votes."""
     earlier = str(seconds) if isinstance(seconds, Path) else None
     source = benchmark or Benchmark()
     if earlier is None and "votes" not in source.sources:
         raise click.UsageError("--stop needs earlier votes: give --seconds VOTES, or a --benchmark that has votes.")
     given = dict.fromkeys(OF_METHODS)
-    made = make_scores(call, source, earlier, None, given, answers=answers, max_bytes=max_bytes)
+    made = make_scores(call, source, earlier, None, given)
     if made.aggregation.model is None:
         raise DataError(
             "no-rater-model",
             "earlier votes give no rater model, which a stop rule needs",
             found="counts of votes, without raters",
-            fix="give votes with raters, or leave out --stop",
+            fix="give votes with raters, or remove --stop",
         )
-    return votes_until_closed(made.votes, made.aggregation.model, stop, votes)
+    return votes_until_closed(made.votes, made.aggregation.model, stop, per_question)
 
 
 def _in_short(reason: str) -> str:
@@ -240,23 +226,23 @@ def _in_short(reason: str) -> str:
     return next((short for start, short in _IN_SHORT.items() if reason.startswith(start)), reason)
 
 
-def _print(call: Call, made: Tasks, effort: Effort, output: Path, votes: int, stop: StopRule | None) -> None:
+def _print(call: Call, made: Tasks, effort: Effort, output: Path, per_question: int, stop: StopRule | None) -> None:
     counts = Counter(map(_in_short, made.reasons))
     rows = [[f"{n:,}", f"{count:,}"] for n, count in enumerate(np.bincount(made.sizes)) if count]
-    print_table(["classes a task", "tasks"], rows, text_columns=0)
+    print_table(["classes per task", "tasks"], rows, text_columns=0)
     call.tell(
         f"{output}: {counted(effort.tasks, 'task')} with {counted(effort.questions, 'question')} on "
         f"{counted(effort.images, 'image')}"
     )
     call.tell(
-        "why classes stand together: " + ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))
+        "why classes are in one task: " + ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))
     )
-    each = f"{counted(effort.votes, 'vote')}, {votes:,} a question"
+    each = f"{counted(effort.votes, 'vote')} ({per_question:,} per question)"
     if stop is not None:
         mean = effort.votes / effort.questions
-        each = f"about {counted(effort.votes, 'vote')}, {mean:.2f} a question, closed at {stop.low:g}, {stop.high:g}"
+        each = f"about {counted(effort.votes, 'vote')} ({mean:.2f} per question, closed at {stop.low:g}, {stop.high:g})"
     if effort.hours is None:
-        call.tell(f"{each}; how long they take is not known (--seconds)")
+        call.tell(f"{each}; for hours, give --seconds")
     else:
         hours = f"{effort.hours:,.1f}" if effort.hours >= _SHOWN else f"less than {_SHOWN}"
-        call.tell(f"{each}: {hours} hours of raters, at {effort.seconds_per_vote:.2f} seconds a vote")
+        call.tell(f"{each}: {hours} hours at {effort.seconds_per_vote:.2f} seconds per vote")

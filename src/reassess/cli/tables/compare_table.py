@@ -7,29 +7,30 @@ from typing import Any, TypeVar
 import numpy as np
 
 from reassess.cli.common import Call, percent, percents
+from reassess.cli.result_table import ResultTable
 from reassess.cli.screen import print_table, say
 from reassess.comparison.comparison_words import (
     DIFFERENCE_EXPLAINED,
     HOLM_EXPLAINED,
     gaps_in_words,
-    panel_left_out,
+    not_shared_in_words,
     probability_in_words,
     ranks_explained,
     uncertainty_explained,
 )
-from reassess.comparison.differences import Change, p_text
+from reassess.comparison.differences import AccuracyChange, p_text
 from reassess.comparison.findings import Findings
 from reassess.comparison.label_uncertainty import LabelUncertainty
 from reassess.comparison.labelling_bias import LabellingBias
 from reassess.comparison.model_or_label import Preference, Verdicts
 from reassess.comparison.pairs import NO_ORIGINAL, Comparison, Paired
 from reassess.comparison.ranking import Ranking
-from reassess.errors import Missing
+from reassess.errors import DataError, Missing
 from reassess.evaluation.evaluation_words import heading
 from reassess.numeric.proportion import Proportion
 from reassess.text import shared, some
 
-__all__ = ["print_compared", "to_json"]
+__all__ = ["comparison_table", "print_compared", "to_json"]
 
 _Part = TypeVar("_Part")
 
@@ -42,7 +43,7 @@ def to_json(findings: Findings) -> dict[str, Any]:
         "label_set": findings.labels.title,
         "common_images": len(panel.images),
         "scored": int(np.count_nonzero(panel.scored)),
-        "left_out": dict(zip(panel.models, panel.left_out, strict=True)),
+        "not_shared": dict(zip(panel.models, panel.not_shared, strict=True)),
         "detected": {model: findings.evaluations[model].detected for model in panel.models},
         "class_lists": {
             model: other.to_json(findings.classes) if (other := findings.class_lists.get(model)) else None
@@ -74,7 +75,7 @@ def print_compared(call: Call, findings: Findings) -> None:
     if len(findings.panel.models) == 2:
         _print_pair(findings.pairs[0], findings.uncertainty)
     elif isinstance(findings.ranking, Missing):
-        say(f"the models cannot be compared: {findings.ranking}")
+        say(f"models cannot be compared: {findings.ranking}")
     else:
         _print_ranking(findings.ranking, findings.uncertainty, heading(findings.labels.title))
     if not isinstance(findings.preferences, Missing):
@@ -83,37 +84,58 @@ def print_compared(call: Call, findings: Findings) -> None:
         _print_biases(findings.biases)
     for line in shared({model: findings.evaluations[model].detected for model in findings.panel.models}):
         call.tell(line)
-    for line in panel_left_out(findings.panel):
+    for line in not_shared_in_words(findings.panel):
         call.tell(line)
     for line in _footnotes(findings):
         call.note(line)
 
 
+def comparison_table(findings: Findings) -> ResultTable:
+    """The comparison of two models, or the ranking of more."""
+    if len(findings.panel.models) == 2:
+        return _pair_table(findings.pairs[0])
+    if isinstance(findings.ranking, Missing):
+        raise DataError("no-common-images", "models cannot be compared", found=findings.ranking.why)
+    return _ranking_table(findings.ranking, findings.uncertainty, heading(findings.labels.title))
+
+
 def _print_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> None:
+    say(pair.verdict)
+    if not isinstance(uncertainty, Missing):
+        say(probability_in_words(pair, uncertainty))
+    say(f"a: {pair.a}\nb: {pair.b}\n")
+    _pair_table(pair).print()
+
+
+def _pair_table(pair: Comparison) -> ResultTable:
     headings = ["labels", "images", "a %", "b %", "a - b", "95 %", "p", "only a", "only b"]
     rows = []
     for name, part in pair.rows.items():
         rows.append(_difference(name, part))
         if part.deviation is not None:
             tested = _points(part.raters_interval), _p_cell(part.p_texts().get("raters_p_value"))
-            rows.append([f"{name}, raters too", None, None, None, None, *tested, None, None])
-    say(pair.verdict)
-    if not isinstance(uncertainty, Missing):
-        say(probability_in_words(pair, uncertainty))
-    say(f"a: {pair.a}\nb: {pair.b}\n")
-    print_table(headings, rows)
+            rows.append([f"{name}, raters resampled", None, None, None, None, *tested, None, None])
+    return ResultTable(headings, rows)
 
 
-def _difference(name: str, part: Paired | Change) -> list[str | None]:
+def _difference(name: str, part: Paired | AccuracyChange) -> list[str | None]:
     difference = None if part.difference is None else f"{100 * part.difference:+.2f}"
     cells = [difference, _points(part.interval), _p_cell(part.p_texts().get("p_value"))]
-    if isinstance(part, Change):
+    if isinstance(part, AccuracyChange):
         return [name, f"{part.n:,}", None, None, *cells, None, None]
     shares = percent(part.a.value), percent(part.b.value)
     return [name, f"{part.n:,}", *shares, *cells, f"{part.only_a:,}", f"{part.only_b:,}"]
 
 
 def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, judge: str) -> None:
+    _ranking_table(ranking, uncertainty, judge).print()
+    for pair in ranking.neighbours:
+        say(pair.verdict)
+    for line in gaps_in_words(ranking):
+        say(line)
+
+
+def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, judge: str) -> ResultTable:
     columns: list[tuple[str, list[str | None]]] = [
         ("file", list(ranking.models)),
         ("rank", [str(rank) for rank in ranking.ranks]),
@@ -130,15 +152,11 @@ def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, ju
     columns.append(("ahead of next", [*(_points(pair.raters_interval or pair.interval) for pair in ahead), None]))
     columns.append(("Holm p", [*(_p_cell(pair.p_texts().get("corrected")) for pair in ahead), None]))
     headings, cells = zip(*columns, strict=True)
-    print_table(headings, zip(*cells, strict=True))
-    for pair in ranking.neighbours:
-        say(pair.verdict)
-    for line in gaps_in_words(ranking):
-        say(line)
+    return ResultTable(headings, list(zip(*cells, strict=True)))
 
 
 def _print_preferences(preferences: Sequence[Preference]) -> None:
-    """Whose class is preferred, the model's or the original label's, by the scores and by the raters alone."""
+    """Which class is preferred, the model's or the original label, by the scores and by the raters alone."""
     headings = ["model or label", "differ", "rated", "model %", "95 %", "label %"]
     alone = any(part.total.by_raters is not None for part in preferences)
     if alone:
@@ -159,7 +177,7 @@ def _verdicts(verdicts: Verdicts | None) -> list[str | None]:
 
 
 def _print_biases(biases: Sequence[LabellingBias]) -> None:
-    """How often each model says the original label where others are valid too, in all and by group."""
+    """How often each model picks the original label where others are valid too, in all and by group."""
     parts = [
         (bias.model, group, part) for bias in biases for group, part in {"all": bias.total, **bias.by_group}.items()
     ]
@@ -187,15 +205,15 @@ def _print_biases(biases: Sequence[LabellingBias]) -> None:
 
 
 def _footnotes(findings: Findings) -> Iterator[str]:
-    """What the numbers mean, and why a part is missing."""
+    """Explain the numbers, and why a part is missing."""
     panel, ranking = findings.panel, findings.ranking
     yield DIFFERENCE_EXPLAINED
     if not isinstance(findings.preferences, Missing):
-        yield "model or label: where they differ and the model's class was rated, which has the higher score"
+        yield "model or label: where they differ and raters were asked about the model's class, which scores higher"
     if not isinstance(findings.biases, Missing):
         yield (
-            "labelling bias: how often the model says the original label, where both are among several valid classes; "
-            "raters %: how often the raters' favourite is that label"
+            "labelling bias: how often the model picks the original label, where both are among several valid classes; "
+            "raters %: how often the raters' favourite is the original label"
         )
     if len(panel.models) > 2 and not isinstance(ranking, Missing):
         yield f"95 % of an accuracy: Wilson; of a rank: {ranks_explained(ranking)}"
@@ -209,7 +227,7 @@ def _footnotes(findings: Findings) -> Iterator[str]:
     if len(together):
         pairs = zip(together.pairs.tolist(), together.images.tolist(), strict=True)
         named = [f"{label(first)} and {label(second)} ({images:,})" for (first, second), images in pairs]
-        yield f"classes that are valid together on most images: {some(named, most=3)}"
+        yield f"classes most often valid together: {some(named, most=3)}"
 
 
 def _points(interval: tuple[float, float] | None) -> str | None:

@@ -1,23 +1,15 @@
-"""What `reassess evaluate` prints of multi-label accuracy."""
+"""Multi-label accuracy as `reassess evaluate` prints it."""
 
-import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 from reassess.cli.common import Call, percent, percents
 from reassess.cli.screen import print_table
 from reassess.core.classes import Classes
-from reassess.core.predictions import Predictions
-from reassess.errors import Fix, ReassessWarning
-from reassess.evaluation.class_list import ClassList
-from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, class_list_in_words
 from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy
-from reassess.formats.files import writing
-from reassess.text import shared
+from reassess.text import counted, shared
 
 __all__ = [
     "print_multi_label",
-    "report_class_list",
 ]
 
 
@@ -29,7 +21,7 @@ def print_multi_label(call: Call, reviewed: dict[str, MultiLabelAccuracy], class
     for file, part in reviewed.items():
         if by_class and part.by_class is not None:
             _print_by_class(file, part, classes)
-    for line in shared({file: _left_out(part) for file, part in reviewed.items()}):
+    for line in shared({file: _not_scored(part) for file, part in reviewed.items()}):
         call.tell(line)
     for line in _footnotes(reviewed):
         call.note(line)
@@ -46,8 +38,8 @@ def _print_by_class(file: str, part: MultiLabelAccuracy, classes: Classes) -> No
     rows = [
         [
             *(entry[name] for name in ("class", "name", "images", "valid", "unclear")),
-            percent(entry["unclear_left_out"]),
-            percent(entry["unclear_is_right"]),
+            percent(entry["unclear_excluded"]),
+            percent(entry["unclear_is_correct"]),
         ]
         for entry in part.classes_to_json(classes)
     ]
@@ -55,34 +47,13 @@ def _print_by_class(file: str, part: MultiLabelAccuracy, classes: Classes) -> No
     print_table(headings, rows, title=file, text_columns=2)
 
 
-def _left_out(part: MultiLabelAccuracy) -> str:
+def _not_scored(part: MultiLabelAccuracy) -> str:
     counts = f"{part.problematic:,} problematic, {part.empty:,} without a valid class, {part.unknown:,} not reviewed"
-    return f"multi-label: left out: {counts}"
+    images = counted(part.problematic + part.empty + part.unknown, "image")
+    return f"multi-label: {images} not scored ({counts})"
 
 
 def _footnotes(reviewed: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
-    yield "strict: images of which the first class is unclear are left out; lenient: it is right; unreviewed is wrong"
+    yield "strict: without images whose first class is unclear; lenient: unclear is correct; unreviewed is wrong"
     for reason in dict.fromkeys(part.reason for part in reviewed.values() if part.reason is not None):
         yield f"no mean over classes: {reason}"
-
-
-def report_class_list(
-    call: Call,
-    file: str,
-    other: ClassList,
-    predictions: Predictions,
-    classes: Classes,
-    write: Path | None,
-    *,
-    several: bool,
-) -> None:
-    """Warn of another class list and say how to fix it; write the class of each output to `write`, if there is one."""
-    fix: Fix | str = (
-        FIX_CLASS_LIST if several else "add --write-classes classes.txt, then pass --classes classes.txt in its place"
-    )
-    if write is not None:
-        with writing(write, force=call.force) as temporary:
-            lines = other.names(predictions, classes)
-            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        fix = f"pass --classes {write}, which holds the class of each {'name' if other.by_name else 'output'}"
-    warnings.warn(ReassessWarning(f"{file}: {class_list_in_words(other, classes)}", fix), stacklevel=2)

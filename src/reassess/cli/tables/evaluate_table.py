@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reassess.cli.common import Call, percent, percents
+from reassess.cli.result_table import ResultTable
 from reassess.cli.screen import print_table, say
 from reassess.cli.tables.evaluate_details_table import print_multi_label
-from reassess.cli.tables.labels_table import orders_to_json, print_label_sets, print_orders
+from reassess.cli.tables.labels_table import label_sets_table, orders_to_json, print_orders
 from reassess.comparison.model_orders import ModelOrders
 from reassess.core.classes import Classes
 from reassess.errors import Missing
@@ -16,8 +17,8 @@ from reassess.evaluation.evaluation_words import (
     MISTAKES_IN_WORDS,
     ceiling_in_words,
     heading,
-    left_out_in_words,
     missing_in_words,
+    not_scored_in_words,
 )
 from reassess.evaluation.exclusion import Exclusion
 from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy
@@ -25,14 +26,14 @@ from reassess.evaluation.result import Evaluation, ranks_of
 from reassess.numeric.proportion import Proportion
 from reassess.text import counted, shared
 
-__all__ = ["Cut", "Measured", "Ranking", "print_measured", "to_json"]
+__all__ = ["Cut", "Measured", "Ranking", "accuracy_table", "print_measured", "to_json"]
 
 _MOST_CLASSES = 20
 
 Ranking = dict[str, Evaluation]
 Cut = float | str | None  # the threshold or the name of a label set among several
 # What JSON documents hold of a model on the images that all have seen.
-_COMMON = ("images", "scored", "left_out", "real", "original", "original_reason", "original_scored")
+_COMMON = ("images", "scored", "not_scored", "real", "original", "original_reason", "original_scored")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ class Measured:
     class_lists
         The class list to which each model's ids belong, where it is another one.
     reviewed
-        Multi-label accuracy of each model, where the label set says more than what is valid.
+        Multi-label accuracy of each model, if label sets have more than valid classes.
     orders
         How the order of the models moves between label sets; None of a single one.
     classes
@@ -85,6 +86,11 @@ def to_json(measured: Measured, by: str | None) -> tuple[list[dict[str, Any]], d
     return list(_documents(measured, by)), beside
 
 
+def accuracy_table(measured: Measured) -> ResultTable:
+    """The accuracies of the models: on common images if there are any, otherwise each on its own."""
+    return _table(measured, measured.rankings or measured.own, ranked=bool(measured.rankings))
+
+
 def print_measured(call: Call, measured: Measured, by: str | None) -> None:
     """One table of models, or a row for each label set or threshold; then what the numbers mean.
 
@@ -94,11 +100,11 @@ def print_measured(call: Call, measured: Measured, by: str | None) -> None:
         say(f"no ranking: {measured.common}")
     elif measured.common is not None:
         images = next(iter(next(iter(measured.common.values())).values())).images
-        say(f"on the {counted(images, 'image that is', 'images that are')} in all files:")
-        _print_table(measured, measured.common, ranked=True)
+        say(f"on the {counted(images, 'image')} that all files contain:")
+        _table(measured, measured.common, ranked=True).print()
     if measured.common is not None:
-        say("each file on its own images, which differ, so that this is no ranking:")
-    _print_table(measured, measured.own, ranked=measured.common is None)
+        say("each file on its own images (not a ranking: the images differ):")
+    _table(measured, measured.own, ranked=measured.common is None).print()
     if measured.excluded is not None:
         _print_moved(call, measured)
     if measured.orders is not None:
@@ -111,13 +117,12 @@ def print_measured(call: Call, measured: Measured, by: str | None) -> None:
             print_multi_label(call, dict(measured.reviewed), measured.classes, by_class=by == "class")
 
 
-def _print_table(measured: Measured, rankings: Mapping[Cut, Ranking], *, ranked: bool) -> None:
+def _table(measured: Measured, rankings: Mapping[Cut, Ranking], *, ranked: bool) -> ResultTable:
     if measured.orders is not None:
-        print_label_sets(_by_name(rankings), ranked=ranked)
-    elif len(rankings) > 1:
-        _print_cuts(rankings, ranked=ranked)
-    else:
-        _print_accuracies(next(iter(rankings.values())))
+        return label_sets_table(_by_name(rankings), ranked=ranked)
+    if len(rankings) > 1:
+        return _cuts_table(rankings, ranked=ranked)
+    return _accuracies(next(iter(rankings.values())))
 
 
 def _print_moved(call: Call, measured: Measured) -> None:
@@ -183,15 +188,15 @@ def _common_to_json(common: Mapping[Cut, Ranking] | Missing | None, cut: Cut, fi
     return {"common": {name: part for name, part in document.items() if name in _COMMON}}
 
 
-def _print_accuracies(ranking: Ranking) -> None:
+def _accuracies(ranking: Ranking) -> ResultTable:
     top_k = sorted({k for result in ranking.values() for k in result.real})
     judge = heading(next(iter(ranking.values())).label_set)
     headings = ["file"]
     for k in top_k:
         headings += [f"{judge} top-{k} %", "95 %"]
     headings += [f"original top-{k} %" for k in top_k]
-    headings += ["soft", "recall", "scored", "left out"]
-    print_table(headings, [_row(file, result, top_k) for file, result in ranking.items()])
+    headings += ["soft", "recall", "scored", "not scored"]
+    return ResultTable(headings, [_row(file, result, top_k) for file, result in ranking.items()])
 
 
 def _print_rest(call: Call, ranking: Ranking, classes: Classes, by: str | None) -> None:
@@ -204,11 +209,10 @@ def _print_rest(call: Call, ranking: Ranking, classes: Classes, by: str | None) 
             _print_by_class(call, file, result, classes)
     for line in shared({file: result.detected for file, result in ranking.items()}):
         call.tell(line)
-    left_out = {file: left_out_in_words(result) for file, result in ranking.items()}
-    for line in shared({file: text and f"left out: {text}" for file, text in left_out.items()}):
+    for line in shared({file: not_scored_in_words(result) for file, result in ranking.items()}):
         call.tell(line)
     if others := "; ".join(_on_scored_images(ranking)):
-        call.tell(f"original on the scored images: {others}")
+        call.tell(f"original accuracy on the scored images: {others}")
     for line in _footnotes(ranking):
         call.note(line)
 
@@ -248,7 +252,7 @@ def _on_scored_images(ranking: Ranking) -> Iterator[str]:
 
 
 def _print_mistakes(ranking: Ranking) -> None:
-    """How many mistakes there are, and what is known of them; a kind of which no model has any is left out."""
+    """Count mistakes by kind; a kind without mistakes has no column."""
     counts = {
         file: {kind: getattr(result.mistakes, kind) for kind in MISTAKES_IN_WORDS}
         for file, result in ranking.items()
@@ -290,16 +294,16 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
     entries.sort(key=lambda entry: (entry["hits"] / entry["images"] if entry["images"] else 2, entry["class"]))
     for entry in entries[: call.first_rows(len(entries), _MOST_CLASSES, f"classes of {file}")]:
         instead = entry["instead"][0] if entry["instead"] else None
-        most_often = None if instead is None else f"{instead['name'] or 'no class'} ({instead['images']})"
+        most_often = None if instead is None else f"{instead['name'] or 'unknown class'} ({instead['images']})"
         percent = _percent(Proportion(entry["hits"], entry["images"]))
         rows.append([entry["class"], entry["name"], most_often, entry["images"], percent, entry["predictions"]])
     headings = ["class", "name", "most often instead", "images", f"{heading(result.label_set)} top-1 %", "predicted"]
     print_table(headings, rows, title=file, text_columns=3)
-    call.note("predicted: of the images of the class, those of which the model says this one and not another valid one")
-    call.note("most often instead: what it says most of images of the class, where that is not valid; of how many")
+    call.note("predicted: images of the class where the model predicts it, and not another valid class")
+    call.note("most often instead: the most frequent wrong prediction for images of the class (number of images)")
 
 
-def _print_cuts(rankings: Mapping[Cut, Ranking], *, ranked: bool) -> None:
+def _cuts_table(rankings: Mapping[Cut, Ranking], *, ranked: bool) -> ResultTable:
     """Top-1 accuracy and rank of each model at each threshold."""
     rows: dict[str, list[str]] = {}
     for ranking in rankings.values():
@@ -308,11 +312,11 @@ def _print_cuts(rankings: Mapping[Cut, Ranking], *, ranked: bool) -> None:
             first = next(iter(result.real.values()))
             rows.setdefault(file, []).extend([_percent(first) or "-", *([str(rank_of[file])] if ranked else [])])
     headings = [text for cut in rankings for text in (f"at {cut:g}, %", *(["rank"] if ranked else []))]
-    print_table(["file", *headings], [[file, *cells] for file, cells in rows.items()])
+    return ResultTable(["file", *headings], [[file, *cells] for file, cells in rows.items()])
 
 
 def _note_cuts(call: Call, rankings: Mapping[Cut, Ranking]) -> None:
     for cut, ranking in rankings.items():
         result = next(iter(ranking.values()))
-        labelled = counted(result.scorable, "image has", "images have")
-        call.tell(f"at {cut:g}: {labelled} a label, {counted(result.empty, 'has', 'have')} none")
+        labelled = counted(result.scorable, "image")
+        call.tell(f"at {cut:g}: {labelled} with a label, {result.empty:,} without")

@@ -1,18 +1,19 @@
-"""What `reassess labels` prints: what changed between two label sets, and how far several agree."""
+"""What `reassess labels` prints: how far label sets agree, and what changed; and models by several label sets."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reassess.cli.common import Call, percent, percents
+from reassess.cli.result_table import ResultTable
 from reassess.cli.screen import print_table, say
-from reassess.comparison.label_agreement import AGREEMENTS, SAYINGS, LabelAgreement
+from reassess.comparison.label_agreement import AGREEMENTS, CROSSTAB, LabelAgreement
 from reassess.comparison.label_changes import LabelDiff
 from reassess.comparison.model_orders import ModelOrders
 from reassess.errors import Missing
-from reassess.evaluation.evaluation_words import left_out_in_words
+from reassess.evaluation.evaluation_words import not_scored_in_words
 from reassess.evaluation.result import Evaluation, ranks_of
 from reassess.text import counted, shared
 
@@ -21,19 +22,54 @@ if TYPE_CHECKING:
 
 __all__ = [
     "class_table",
+    "comparison_to_json",
+    "label_sets_table",
     "orders_to_json",
-    "print_agreements",
-    "print_classes",
-    "print_diff",
-    "print_label_sets",
+    "print_comparison",
     "print_orders",
-    "print_sayings",
 ]
 
 _MOST_CLASSES = 20
+_Pair = tuple[str, str]
 
 
-def print_diff(call: Call, diff: LabelDiff) -> None:
+def comparison_to_json(
+    agreements: Mapping[_Pair, LabelAgreement], diffs: Mapping[_Pair, LabelDiff | Missing]
+) -> list[dict[str, Any]]:
+    """An object for every two label sets: how far they agree, and what changed from the first to the second."""
+    return [
+        {"first": a, "second": b, **agreement.to_json(), **_diff_to_json(diffs[a, b])}
+        for (a, b), agreement in agreements.items()
+    ]
+
+
+def _diff_to_json(diff: LabelDiff | Missing) -> dict[str, Any]:
+    return {"diff": None, "diff_reason": diff.why} if isinstance(diff, Missing) else {"diff": diff.to_json()}
+
+
+def print_comparison(
+    call: Call,
+    agreements: Mapping[_Pair, LabelAgreement],
+    diffs: Mapping[_Pair, LabelDiff | Missing],
+    *,
+    reviewed: Collection[str],
+    by_class: bool,
+) -> None:
+    """How far every two label sets agree; of two sets, what changed; of reviewed ones, what each says of classes."""
+    _print_agreements(call, agreements)
+    for diff in diffs.values() if len(diffs) == 1 else ():
+        if not isinstance(diff, Missing):
+            click.echo()
+            _print_diff(call, diff)
+    for (a, b), agreement in agreements.items():
+        if a in reviewed or b in reviewed:
+            _print_crosstab(a, b, agreement)
+    for (a, b), agreement in agreements.items():
+        if by_class:
+            _print_classes(call, f"{a} and {b}", agreement)
+
+
+def _print_diff(call: Call, diff: LabelDiff) -> None:
     """How many images and labels changed, and in which classes."""
     rows: list[list[str | None]] = [
         ["images in both", f"{diff.images:,}"],
@@ -73,33 +109,33 @@ def class_table(agreements: Mapping[tuple[str, str], LabelAgreement]) -> "pl.Dat
     return pl.DataFrame(rows, schema=schema | dict.fromkeys(AGREEMENTS[:-1], pl.Int64))
 
 
-def print_agreements(call: Call, agreements: Mapping[tuple[str, str], LabelAgreement]) -> None:
+def _print_agreements(call: Call, agreements: Mapping[tuple[str, str], LabelAgreement]) -> None:
     """A row for each two label sets."""
     headings = ["first", "second", "images", "equal", "overlap", "disjoint", "equal %"]
     rows: list[list[str | None]] = []
     for (a, b), agreement in agreements.items():
         n = {name: f"{count:,}" for name, count in agreement.counts.items()}
         cells = [n[name] for name in AGREEMENTS[:3]]
-        silent = [n[name] for name in AGREEMENTS[3:]]
-        rows.append([a, b, f"{len(agreement):,}", *cells, percent(agreement.equal_share), *silent])
-    print_table([*headings, "first silent", "second silent", "both silent"], rows, text_columns=2)
-    call.note("overlap: they share a class and are not equal; silent: no valid class, or the image is not there")
-    call.note("equal %: of the images on which neither is silent")
+        unlabelled = [n[name] for name in AGREEMENTS[3:]]
+        rows.append([a, b, f"{len(agreement):,}", *cells, percent(agreement.equal_share), *unlabelled])
+    print_table([*headings, "first unlabelled", "second unlabelled", "both unlabelled"], rows, text_columns=2)
+    call.note("overlap: not equal, but with a common class; unlabelled: without a valid class, or missing")
+    call.note("equal %: of the images that both label")
 
 
-def print_sayings(first: str, second: str, agreement: LabelAgreement) -> None:
-    """What each of two says of the classes that either names; rows and columns without any are left out."""
-    counts = agreement.sayings
-    rows, columns = ([i for i in range(len(SAYINGS)) if part[i]] for part in (counts.sum(axis=1), counts.sum(axis=0)))
-    words = [name.replace("_", " ") for name in SAYINGS]
-    say(f"\nlabels on the images of both: what {first} says (rows) and what {second} says (columns)")
+def _print_crosstab(first: str, second: str, agreement: LabelAgreement) -> None:
+    """Cross-tabulate the classes that either label set names; rows and columns without a count are hidden."""
+    counts = agreement.crosstab
+    rows, columns = ([i for i in range(len(CROSSTAB)) if part[i]] for part in (counts.sum(axis=1), counts.sum(axis=0)))
+    words = [name.replace("_", " ") for name in CROSSTAB]
+    say(f"\nclasses on shared images by {first} (rows) and {second} (columns)")
     print_table(
         ["", *(words[i] for i in columns)],
         [[words[row], *(f"{counts[row, column]:,}" for column in columns)] for row in rows],
     )
 
 
-def print_classes(call: Call, title: str, agreement: LabelAgreement) -> None:
+def _print_classes(call: Call, title: str, agreement: LabelAgreement) -> None:
     """The classes of most images on which the two are disjoint or overlap."""
     entries = [entry for entry in agreement.to_json()["by_class"] if entry["disjoint"] or entry["overlap"]]
     entries.sort(key=lambda entry: (-entry["disjoint"], -entry["overlap"]))
@@ -120,7 +156,7 @@ def orders_to_json(orders: ModelOrders | Missing) -> dict[str, Any]:
     return {"orders": orders.to_json()}
 
 
-def print_label_sets(rankings: Mapping[str, Mapping[str, Evaluation]], *, ranked: bool) -> None:
+def label_sets_table(rankings: Mapping[str, Mapping[str, Evaluation]], *, ranked: bool) -> ResultTable:
     """A row for each model and label set."""
     models = list(next(iter(rankings.values())))
     k = min(k for ranking in rankings.values() for result in ranking.values() for k in result.real)
@@ -131,13 +167,13 @@ def print_label_sets(rankings: Mapping[str, Mapping[str, Evaluation]], *, ranked
         for name in rankings
     ]
     headings = ["file", "labels", "scored", f"top-{k} %", "95 %", *(["rank"] if ranked else [])]
-    print_table(headings, rows, text_columns=2)
+    return ResultTable(headings, rows, text_columns=2)
 
 
 def print_orders(call: Call, rankings: Mapping[str, Mapping[str, Evaluation]], orders: ModelOrders | Missing) -> None:
     """How the order of the models moves between label sets, and on which images each rests."""
-    say(f"the orders are not compared: {orders}" if isinstance(orders, Missing) else str(orders))
-    for line in _read_and_left_out(rankings):
+    say(f"orders are not compared: {orders}" if isinstance(orders, Missing) else str(orders))
+    for line in _read_and_not_scored(rankings):
         call.tell(line)
     for line in _footnotes(orders):
         call.note(line)
@@ -145,23 +181,19 @@ def print_orders(call: Call, rankings: Mapping[str, Mapping[str, Evaluation]], o
 
 def _footnotes(orders: ModelOrders | Missing) -> Iterator[str]:
     """Of which images the table is, and how the change of a lead is tested."""
-    yield (
-        "table: each label set on the images that it scores, so that rows of different label sets are not of the same "
-        "images"
-    )
+    yield ("table: each label set on its own scored images, so rows of different label sets are about different images")
     yield "95 %: Wilson intervals, over images"
     if isinstance(orders, ModelOrders) and len(orders.models) > 1:
         tests = sum(len(change.leads) for change in orders.changes)
         yield f"p: exact, either sign for the change on each image; Holm: for {counted(tests, 'lead')}"
 
 
-def _read_and_left_out(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
+def _read_and_not_scored(rankings: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
     models = next(iter(rankings.values()))
     yield from shared({model: result.detected for model, result in models.items()})
     for name, ranking in rankings.items():
-        left_out = {model: left_out_in_words(ranking[model]) for model in models}
-        told = shared({model: text and f"left out: {text}" for model, text in left_out.items()})
-        yield from (f"{name}: {line}" for line in told)
+        lines = shared({model: not_scored_in_words(ranking[model]) for model in models})
+        yield from (f"{name}: {line}" for line in lines)
 
 
 def _row(model: str, name: str, result: Evaluation, rank: list[int]) -> list[object]:

@@ -9,20 +9,21 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.cli.common import Call
+from reassess.cli.result_table import ResultTable
 from reassess.cli.screen import print_table
 from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
 from reassess.comparison.placement import Placement
-from reassess.comparison.trends import Line, Trend
+from reassess.comparison.trends import Trend, TrendLine
 from reassess.core.leaderboard import Leaderboard
 from reassess.evaluation.evaluation_words import heading
 from reassess.numeric.proportion import Proportion
 from reassess.numeric.regression import Estimate
 from reassess.text import counted, percentage, some
 
-__all__ = ["Level", "print_leaderboard", "to_json"]
+__all__ = ["Level", "print_leaderboard", "rows_table", "to_json"]
 
 _SMALL = 0.0001  # a smaller p-value is not written in figures
-_NO_LEVEL = "the original labels, or the re-assessed ones, are not at hand"
+_NO_LEVEL = "original or reassessed labels are missing"
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def to_json(trend: Trend, placements: Sequence[Placement], level: Level | None) 
         "families": board.family_ids.max().item() + 1,
         "family_pattern": board.family.pattern,
         "without_family": board.without_family,
-        "left_out": board.left_out,
+        "rows_dropped": board.rows_dropped,
         "kendall": trend.kendall,
         "spearman": trend.spearman,
         **trend.to_json(),
@@ -74,11 +75,13 @@ def to_json(trend: Trend, placements: Sequence[Placement], level: Level | None) 
     }
 
 
-def print_leaderboard(call: Call, trend: Trend, placements: Sequence[Placement], level: Level | None, top: int) -> None:
-    """Print the best rows, the slopes, how the two orders differ, and where models stand."""
+def print_leaderboard(
+    call: Call, trend: Trend, placements: Sequence[Placement], level: Level | None, limit: int
+) -> None:
+    """Print the best rows, the slopes, how the two orders differ, and the positions of models."""
     board = trend.board
     judge = heading(board.label_set)
-    _print_rows(board, board.best_first[:top])
+    rows_table(board, board.best_first[:limit]).print()
     click.echo()
     _print_slopes(trend)
     changes = list(_changes(trend))
@@ -89,21 +92,23 @@ def print_leaderboard(call: Call, trend: Trend, placements: Sequence[Placement],
     print_table(["the two orders", ""], _orders(trend, level), text_columns=2)
     if placements:
         click.echo()
-        headings = ["where", f"{judge} %", "rank", "original %", "rank", f"expected {judge} %", "95 %", "above it"]
+        headings = ["model", f"{judge} %", "rank", "original %", "original rank"]
+        headings += [f"expected {judge} %", "95 %", "above expected"]
         print_table(headings, map(_placement, placements))
     for placement in placements:
         click.echo()
         _print_neighbours(placement, judge)
     call.tell(f"{counted(len(board), 'row')} of {counted(board.models, 'model')}")
-    for reason, count in board.left_out.items():
-        call.tell(f"left out: {count:,} {reason}")
+    for reason, count in board.rows_dropped.items():
+        call.tell(f"{counted(count, 'row')} dropped: {reason}")
     for line in _footnotes(trend, placements, level):
         call.note(line)
 
 
-def _print_rows(board: Leaderboard, rows: Sequence[int]) -> None:
+def rows_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:
+    """Some rows of the leaderboard, in this order."""
     real_heading = f"{heading(board.label_set)} %"
-    columns = ["model", "image size", "parameters, M", real_heading, "rank", "original %", "rank"]
+    columns = ["model", "image size", "parameters, M", real_heading, "rank", "original %", "original rank"]
     cells: list[list[object]] = []
     for row in rows:
         entry = board.entries[row]
@@ -111,7 +116,7 @@ def _print_rows(board: Leaderboard, rows: Sequence[int]) -> None:
         real = percentage(entry.real), f"{board.real_ranks[row]:,}"
         original = percentage(entry.original), f"{board.original_ranks[row]:,}"
         cells.append([entry.model, entry.image_size, millions, *real, *original])
-    print_table(columns, cells)
+    return ResultTable(columns, cells)
 
 
 def _print_slopes(trend: Trend) -> None:
@@ -124,7 +129,7 @@ def _print_slopes(trend: Trend) -> None:
     print_table(columns, cells)
 
 
-def _lines(trend: Trend) -> Iterator[tuple[str, Line]]:
+def _lines(trend: Trend) -> Iterator[tuple[str, TrendLine]]:
     """The lines that have rows, with their names; one without the rows far out only where there are such."""
     yield "all", trend.overall
     if trend.far_out.entries:
@@ -158,7 +163,7 @@ def _orders(trend: Trend, level: Level | None) -> Iterator[list[str | None]]:
             yield [f"{name} by {heading(board.label_set)}", f"{board.entries[row]}, {places}"]
     if level is not None:
         above = f"{level.above(board):,} of {len(board):,}"
-        yield [f"rows above the original labels' own {percentage(level.percent)} %", above]
+        yield [f"rows above the original labels ({percentage(level.percent)} %)", above]
 
 
 def _furthest(board: Leaderboard, moves: npt.NDArray[np.int64]) -> int | None:
@@ -191,51 +196,51 @@ def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | Non
     board = trend.board
     yield from _about_slopes(trend)
     if level is None:
-        yield f"no level of the original labels: {_NO_LEVEL} (--level PERCENT)"
+        yield f"no accuracy of the original labels: {_NO_LEVEL}"
     elif level.counted is not None:
         part = level.counted
-        yield f"the original labels' own: {part.hits:,} of {part.n:,}, {level.source}"
+        yield f"original labels: {part.hits:,} of {part.n:,} valid, {level.source}"
     if any(placement.expected for placement in placements):
         judge = heading(board.label_set)
-        yield f"95 % of expected {judge}: models of that original accuracy, of families that are not among the rows"
+        yield f"95 % of expected {judge}: models with that original accuracy, from families not among the rows"
     there = set(map(str, board.entries))
     for placement in placements:
         if str(placement.entry) in there:
-            yield f"{placement.entry}: the leaderboard holds a row of that name, which counts as another model"
+            yield f"{placement.entry}: the leaderboard has a row with this name, which counts as another model"
         yield from _judged(placement)
 
 
 def _about_slopes(trend: Trend) -> Iterator[str]:
     board, far_out = trend.board, trend.far_out
     known = "the first word of a name" if board.family == Leaderboard.family else f"{board.family.pattern!r} in a name"
-    yield f"95 % of a slope: over families of models, which are known by {known} (--family PATTERN)"
+    yield f"95 % of a slope: over families of models, by {known} (--family PATTERN)"
     if alone := board.without_family:
         what, fix = "the pattern", ""
         if board.family.groups and board.first_group_is_empty:
             what = "the first group of the pattern, which names the family,"
             fix = " (alternatives go into one group, such as (a|b))"
-        yield f"each a family of its own, since {what} finds nothing in the name: {counted(alone, 'model')}{fix}"
+        yield f"{counted(alone, 'model')} without a family, each its own family: {what} finds nothing in the name{fix}"
     if far_out.entries:
         low, high = max(far_out.low, 0), min(far_out.high, 100)
         yield (
-            f"far out: rows of families that lie wholly outside {low:.1f} to {high:.1f} %, Tukey's outer fences: "
+            f"far out: rows of families entirely outside {low:.1f} to {high:.1f} %, Tukey's outer fences: "
             f"{some(far_out.entries, most=3)}"
         )
     without = [name for name, line in _lines(trend) if line.fit is None]
     for name in without:
         yield f"no slope, {name}: {TOO_FEW_FAMILIES}"
     if without:
-        yield "to take each model as a family: --family .+"
+        yield "to make each model a family: --family .+"
     if empty := [f"{line} %" for line in trend.lines if not line.rows]:
-        yield f"no row lies in {' or '.join(empty)}"
+        yield f"no row in {' or '.join(empty)}"
 
 
 def _judged(placement: Placement) -> Iterator[str]:
     entry, expected = placement.entry, placement.expected
     if expected is not None:
         yield (
-            f"{entry}: expected by the line of the {expected.rows:,} rows nearest in original accuracy, of "
-            f"{counted(expected.families, 'family', 'families')}; measured from it, this one lies above "
+            f"{entry}: expected from the {expected.rows:,} rows nearest in original accuracy, of "
+            f"{counted(expected.families, 'family', 'families')}; it is higher above its expected value than "
             f"{100 * expected.share_below:.0f} % of them"
         )
     if placement.caveat:

@@ -1,4 +1,4 @@
-"""What models propose, and what was decided about the images, in words and as a table."""
+"""What `reassess propose` prints: candidates, images without a question, and subsets of models."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,85 +9,78 @@ import numpy as np
 
 from reassess.cli.common import Call
 from reassess.cli.screen import print_table
-from reassess.core.candidates import Candidates
+from reassess.core.candidates import ORIGINAL_SOURCE, Candidates
 from reassess.core.model_choice import ModelChoice, ModelSubset
-from reassess.core.proposals import ORIGINAL_SOURCE, Proposals
+from reassess.core.proposal_result import ProposalResult
 from reassess.formats.tables import write_table
 from reassess.numeric.proportion import Proportion
 from reassess.text import counted, shared, some
 
-__all__ = [
-    "lower",
-    "print_candidates",
-    "print_choice",
-    "tell_written",
-    "write_frontier",
-]
+__all__ = ["lower", "print_choice", "print_result", "tell_written", "write_subsets"]
 
 _MOST_MODELS = 10
-_SAID_OF = {
-    "bounded": "scores in [0, 1] without adding up to 1, so taken for logits",
-    "ids": "ids, so first classes alone: N needs the scores of all classes",
+_OF_KIND = {
+    "bounded": "scores in [0, 1] do not add up to 1, so they are taken as logits",
+    "ids": "ids give first classes only: N needs the scores of all classes",
 }
 
 
-def tell_written(call: Call, output: Path, proposals: Proposals) -> None:
+def tell_written(call: Call, output: Path, candidates: Candidates) -> None:
     """Say what was written."""
-    images = len(proposals.questions.images)
-    mean = f", {len(proposals) / images:.2f} an image" if images else ""
-    call.tell(f"{output}: {counted(len(proposals), 'proposal')} for {counted(images, 'image')}{mean}")
+    images = len(candidates.questions.images)
+    mean = f" ({len(candidates) / images:.2f} per image)" if images else ""
+    call.tell(f"{output}: {counted(len(candidates), 'candidate')} for {counted(images, 'image')}{mean}")
 
 
-def print_candidates(call: Call, candidates: Candidates, detected: Mapping[str, str], *, sources: bool) -> None:
-    """What was decided about the images, who proposes how much, and how the files were read."""
-    _tell_images(call, candidates)
+def print_result(call: Call, result: ProposalResult, detected: Mapping[str, str], *, sources: bool) -> None:
+    """Print which images need no question, how many candidates each source names, and how the files were read."""
+    _tell_images(call, result)
     if sources:
-        _print_sources(call, candidates)
-    _tell_models(call, candidates, detected)
+        _print_sources(call, result)
+    _tell_models(call, result, detected)
 
 
-def _tell_images(call: Call, candidates: Candidates) -> None:
-    """What was decided about the images, and what was left out."""
-    if not candidates.keep_agreed:
-        call.tell(f"{counted(len(candidates.set_aside), 'image')} set aside: all models agree with the original label")
-    if candidates.without_original:
-        call.tell(f"{counted(candidates.without_original, 'image')} without an original label")
-    if candidates.unseen:
-        call.tell(f"{counted(candidates.unseen, 'known image')} left out, which no model holds")
-    if candidates.without_class:
-        images = counted(candidates.without_class, "image")
-        call.tell(f"{images} left out: no original label, and no first class of a model is one of the classes")
+def _tell_images(call: Call, result: ProposalResult) -> None:
+    aside = counted(len(result.set_aside), "image needs", "images need")
+    call.tell(f"{aside} no question: all models agree with the original label")
+    if result.without_original:
+        call.tell(f"{counted(result.without_original, 'image')} without an original label")
+    if result.unseen:
+        call.tell(f"{counted(result.unseen, 'known image')} not predicted by any model")
+    if result.without_class:
+        images = counted(result.without_class, "image")
+        call.tell(f"{images} without a candidate: no original label, and no model's first class is one of the classes")
     call.tell(
-        f"N: the {candidates.most_probable:,} most probable pairs of each model, for at most "
-        f"{candidates.per_image:g} proposals an image"
+        f"N: the {result.most_probable:,} most probable pairs of each model, for at most "
+        f"{result.per_image:g} candidates per image"
     )
 
 
-def _print_sources(call: Call, candidates: Candidates) -> None:
-    """Who proposes how much: the original labels, and the models that propose the most which nobody else does."""
-    names = (ORIGINAL_SOURCE, *candidates.names)
-    by_source = np.column_stack([candidates.are_original, candidates.proposes])
-    alone = (by_source & (by_source.sum(axis=1) == 1)[:, None]).sum(axis=0)
-    kinds = {model.name: model.kind for model in candidates.models}
-    models = sorted(range(1, len(names)), key=lambda column: (-alone[column], names[column]))
-    shown = models[: call.first_rows(len(models), _MOST_MODELS, "models, by what each proposes alone")]
-    originals = [0] if candidates.are_original.any() else []
+def _print_sources(call: Call, result: ProposalResult) -> None:
+    """A row for the original labels, and for the models with the most candidates of their own."""
+    names = (ORIGINAL_SOURCE, *result.names)
+    by_source = np.column_stack([result.are_original, result.proposes])
+    own = (by_source & (by_source.sum(axis=1) == 1)[:, None]).sum(axis=0)
+    kinds = {model.name: model.kind for model in result.models}
+    models = sorted(range(1, len(names)), key=lambda column: (-own[column], names[column]))
+    shown = models[: call.first_rows(len(models), _MOST_MODELS, "models, by candidates that only one names")]
+    originals = [0] if result.are_original.any() else []
     rows = [
-        [names[column], kinds.get(names[column]), f"{by_source[:, column].sum():,}", f"{alone[column]:,}"]
+        [names[column], kinds.get(names[column]), f"{by_source[:, column].sum():,}", f"{own[column]:,}"]
         for column in originals + shown
     ]
-    print_table(["source", "scores", "proposals", "by it alone"], rows, text_columns=2)
+    print_table(["source", "scores", "candidates", "named by it only"], rows, text_columns=2)
 
 
-def _tell_models(call: Call, candidates: Candidates, detected: Mapping[str, str]) -> None:
-    """How the files were read, what is used of them, and what was left out, equal texts once."""
-    models = {model.name: model for model in candidates.models}
+def _tell_models(call: Call, result: ProposalResult, detected: Mapping[str, str]) -> None:
+    """How the files were read, and which of their images are unknown or missing; equal texts once."""
+    models = {model.name: model for model in result.models}
     told = [
         {name: detected[name] for name in models},
-        {name: _SAID_OF.get(model.kind, "") for name, model in models.items()},
-        {name: f"{model.unknown:,} unknown left out" if model.unknown else "" for name, model in models.items()},
+        {name: _OF_KIND.get(model.kind, "") for name, model in models.items()},
+        {name: f"{counted(m.unknown, 'unknown image')} not used" if m.unknown else "" for name, m in models.items()},
         {
-            name: f"no say on {counted(model.lacking, 'image')} that others hold" if model.lacking else ""
+            name: f"no predictions for {counted(model.missing, 'image')} of other models" if model.missing else ""
             for name, model in models.items()
         },
     ]
@@ -97,28 +90,28 @@ def _tell_models(call: Call, candidates: Candidates, detected: Mapping[str, str]
 
 _MOST_SUBSETS = 10
 _MOST_NAMES = 3
-_HEADINGS = ["subset", "models", "proposals", "an image", "recall", "precision", "unjudged"]
+_HEADINGS = ["subset", "models", "candidates", "per image", "recall", "precision", "without golden"]
 
 
-def write_frontier(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
-    """Write the frontier, a subset a row: its models (in csv and tsv separated by ``; ``), and what it reaches.
+def write_subsets(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
+    """Write the best subsets, a row for each: its models (in csv and tsv separated by ``; ``), and what it reaches.
 
-    The column search is ``exhaustive``, or ``heuristic`` where there may be better subsets.
+    The column search is ``exact``, or ``greedy`` where there may be better subsets.
     """
     import polars as pl
 
     rows = [
         {
             "models": "; ".join(subset.models) if path.suffix.lower() in (".csv", ".tsv") else list(subset.models),
-            "proposals": subset.proposals,
+            "candidates": subset.candidates,
             "images": subset.images,
             "hits": subset.recall.hits,
             "valid": subset.recall.n,
             "recall": subset.recall.value,
             "judged": subset.precision.n,
             "precision": subset.precision.value,
-            "unjudged": subset.unjudged,
-            "lacking": subset.lacking,
+            "without_golden": subset.without_golden,
+            "missing": subset.missing,
             "chosen": subset == choice.chosen,
             "search": choice.search,
         }
@@ -128,10 +121,11 @@ def write_frontier(path: Path, choice: ModelChoice, *, force: bool = False) -> N
 
 
 def print_choice(call: Call, choice: ModelChoice) -> None:
-    """The chosen models, the recall that is shown for them, and the subsets that were checked."""
+    """Print the chosen models, the recall that is shown for them, and the subsets that were checked."""
     _tell_chosen(call, choice)
     call.tell(
-        f"{choice.never_proposed:,} of {choice.recall.n:,} golden labels are neither proposed by a model nor original"
+        f"{choice.not_candidates:,} of {choice.recall.n:,} golden labels are not candidates: named by no model, "
+        "and not original"
     )
     shown = _some_of(call, choice)
     titles = {} if choice.chosen is None else {choice.chosen: "chosen"}
@@ -150,56 +144,57 @@ def print_choice(call: Call, choice: ModelChoice) -> None:
     )
     if choice.set_aside:
         images = counted(choice.set_aside, "golden image")
-        call.tell(f"{images} set aside by all models: there the original label alone counts as proposed")
-    if choice.left_out:
-        call.tell(f"{counted(choice.left_out, 'golden image')} left out: no model says anything of them")
-    call.note("recall: of the valid golden pairs, those proposed; precision: of the golden pairs proposed, those valid")
-    call.note("unjudged: proposals on golden images that are no golden pairs; they count in neither")
+        call.tell(f"{images} on which all models agree with the original label: only that counts as a candidate")
+    if choice.not_predicted:
+        call.tell(f"{counted(choice.not_predicted, 'golden image')} not used: no model names a class of them")
+    call.note("recall: share of the valid golden questions that are candidates")
+    call.note("precision: share of the golden questions among the candidates that are valid")
+    call.note("without golden: candidates on golden images without a golden answer, which count in neither")
 
 
 def _tell_chosen(call: Call, choice: ModelChoice) -> None:
     chosen = choice.chosen
     if chosen is None:
-        call.tell(f"no models chosen: all together reach a recall of {_share(choice.recall)}")
+        call.tell(f"no models chosen: all of them reach a recall of {_share(choice.recall)}")
         call.tell(f"a recall of {lower(choice.highest_bound)} is shown for them, with 90 % confidence")
         return
     call.tell(f"chosen: {', '.join(chosen.models)}")
     call.tell(
-        f"{counted(chosen.proposals, 'proposal')} for {counted(chosen.images, 'image')}, of "
-        f"{choice.all_models.proposals:,} for {choice.all_models.images:,} by all models"
+        f"{counted(chosen.candidates, 'candidate')} for {counted(chosen.images, 'image')}; "
+        f"of all models: {choice.all_models.candidates:,} for {choice.all_models.images:,}"
     )
-    if chosen.lacking:
-        images = counted(chosen.lacking, "image")
-        call.tell(f"{images} that other models hold and none of these does: nothing is proposed there")
+    if chosen.missing:
+        images = counted(chosen.missing, "image")
+        call.tell(f"{images} of other models not predicted by these: without candidates")
     if chosen == choice.all_models:
         images = counted(choice.check_images + choice.search_images, "golden image")
         call.tell(f"on all {images}: recall {_share(choice.shown_recall)}")
     else:
         images = counted(choice.check_images, "golden image")
-        call.tell(f"on {images} without a part in the search:")
+        call.tell(f"on {images} not used in the search:")
         call.tell(f"  recall {_share(chosen.recall)}; precision {_share(chosen.precision)}")
     call.tell(f"a recall of {lower(choice.recall_bound or 0)} is shown, with 90 % confidence")
 
 
 def lower(bound: float) -> str:
-    """A lower bound in words, which rounding must not raise."""
+    """A lower bound as text, which rounding must not raise."""
     return f"{math.floor(bound * 10_000) / 10_000:.4f}"
 
 
 def _some_of(call: Call, choice: ModelChoice) -> Sequence[ModelSubset]:
-    """Some of the frontier, evenly, and what was chosen; all of it if asked for."""
+    """Some of the frontier, evenly, and the chosen subset; all of it with --verbose."""
     frontier = choice.frontier
     if call.verbose or len(frontier) <= _MOST_SUBSETS:
         return frontier
     places = {round(place) for place in np.linspace(0, len(frontier) - 1, _MOST_SUBSETS - 1).tolist()}
     places |= {len(frontier) - 1} if choice.chosen is None else {len(frontier) - 1, frontier.index(choice.chosen)}
-    found = "" if choice.exhaustive else " that a search found"
+    found = "" if choice.exact else " found"
     call.tell(f"{len(places)} of the {len(frontier):,} best subsets{found} (--verbose shows all)")
     return [frontier[place] for place in sorted(places)]
 
 
 def _names(call: Call, subset: ModelSubset, everyone: Sequence[str]) -> str:
-    """The models of a subset; of many the first, or those that are not in it, unless all are asked for."""
+    """The models of a subset; of many the first, or those that are not in it, except with --verbose."""
     if call.verbose or len(subset.models) <= _MOST_NAMES:
         return ", ".join(subset.models)
     others = [name for name in everyone if name not in subset.models]
@@ -213,7 +208,7 @@ def _names(call: Call, subset: ModelSubset, everyone: Sequence[str]) -> str:
 def _figures(subset: ModelSubset) -> list[object]:
     mean = None if subset.per_image is None else f"{subset.per_image:.2f}"
     shares = [None if part.value is None else f"{part.value:.4f}" for part in (subset.recall, subset.precision)]
-    return [f"{subset.proposals:,}", mean, *shares, f"{subset.unjudged:,}"]
+    return [f"{subset.candidates:,}", mean, *shares, f"{subset.without_golden:,}"]
 
 
 def _share(share: Proportion) -> str:
@@ -223,6 +218,6 @@ def _share(share: Proportion) -> str:
 
 def _searched(choice: ModelChoice) -> str:
     subsets = counted(choice.subsets, "subset")
-    if choice.exhaustive:
-        return f"exhaustive search: all {subsets} were measured, with the N of all models"
-    return f"heuristic search: {subsets} of too many to measure all, with the N of all models; there may be better ones"
+    if choice.exact:
+        return f"exact search: all {subsets} were measured, with the N of all models"
+    return f"greedy search: {subsets} of too many to measure all, with the N of all models; there may be better ones"

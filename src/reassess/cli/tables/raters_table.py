@@ -5,7 +5,7 @@ from itertools import islice
 
 import numpy as np
 
-from reassess.aggregation.dependence import Dependence
+from reassess.aggregation.agreement import Dependence
 from reassess.aggregation.golden_items import GoldenVotes
 from reassess.aggregation.reliability_result import Reliability
 from reassess.cli.common import Call

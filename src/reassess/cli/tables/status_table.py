@@ -1,31 +1,30 @@
-"""What `reassess data check` prints, and its part of the JSON document."""
+"""What `reassess status` prints of a benchmark, and its part of the JSON document."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from reassess.cli.fixes import error_in_options, in_options
 from reassess.cli.screen import print_table, say
-from reassess.data.benchmark_check import BenchmarkCheck, PartCheck
+from reassess.data.benchmark_status import BenchmarkCheck, PartCheck
 from reassess.data.name_problems import NameProblem
-from reassess.errors import ReassessError
 from reassess.text import counted, some
 
-__all__ = ["check_document", "print_check"]
+__all__ = ["print_status", "to_json"]
 
 _SINGULAR = {"classes": "class"}
 _PLURAL = {"class": "classes"}
 _MOST_ANSWERS = 10
 
 
-def print_check(check: BenchmarkCheck, fails: Mapping[str, ReassessError]) -> None:
-    """Print the parts, the commands and why some fail, and the names that do not fit."""
+def print_status(check: BenchmarkCheck) -> None:
+    """Print the parts, which commands they are enough for, and the names that do not fit."""
     rows = [(one.part, one.source, one.format, _holds(one)) for one in check.parts]
     print_table(("part", "file", "format", "holds"), rows, title=check.name, text_columns=4)
     say("")
     print_table(
         ("command", "state"),
-        [(command, _state(parts, fails.get(command))) for command, parts in check.lacks.items()],
+        [(command, _state(parts)) for command, parts in check.missing_parts.items()],
         text_columns=2,
     )
     for problem in (*check.duplicates, *check.mismatches):
@@ -34,8 +33,8 @@ def print_check(check: BenchmarkCheck, fails: Mapping[str, ReassessError]) -> No
         say(f"None of the parts, and not read: {_some(check.others, len(check.others))}.")
 
 
-def check_document(check: BenchmarkCheck, fails: Mapping[str, ReassessError]) -> dict[str, Any]:
-    """The results of a check in a JSON document."""
+def to_json(check: BenchmarkCheck) -> dict[str, Any]:
+    """The results in a JSON document."""
     return {
         "benchmark": check.name,
         "folder": None if check.folder is None else str(check.folder),
@@ -56,11 +55,10 @@ def check_document(check: BenchmarkCheck, fails: Mapping[str, ReassessError]) ->
         "commands": [
             {
                 "command": command,
-                "ready": not parts and command not in fails,
+                "ready": not parts,
                 "lacks": [{"part": one.part, "made_by": one.made_by} for one in parts],
-                "error": error_in_options(fails[command]) if command in fails else None,
             }
-            for command, parts in check.lacks.items()
+            for command, parts in check.missing_parts.items()
         ],
         "duplicates": list(map(asdict, check.duplicates)),
         "mismatches": [asdict(one) | {"fix": one.fix and in_options(one.fix)} for one in check.mismatches],
@@ -70,21 +68,19 @@ def check_document(check: BenchmarkCheck, fails: Mapping[str, ReassessError]) ->
 
 def _holds(one: PartCheck) -> str:
     if one.format is None:
-        return f"not here; {one.made_by}"
+        return f"missing; {one.made_by}"
     counts = ", ".join(counted(count, _SINGULAR.get(thing, thing[:-1]), thing) for thing, count in one.counts.items())
     if one.answers:
         counts += (
             f"; answers {some([f'{answer} {count:,}' for answer, count in one.answers.items()], most=_MOST_ANSWERS)}"
         )
     if one.error is not None:
-        return f"{counts}; cannot be read, see below".removeprefix("; ")
+        return f"{counts}; cannot be read".removeprefix("; ")
     return counts or "not read, since classes cannot be"
 
 
-def _state(parts: Iterable[PartCheck], error: ReassessError | None) -> str:
-    if error is not None:
-        return f"fails, see below: {error.what}"
-    return "; ".join(f"{one.part} {'cannot be read' if one.error else 'not here'}" for one in parts) or "ready"
+def _state(parts: Iterable[PartCheck]) -> str:
+    return "; ".join(f"{one.part} {'cannot be read' if one.error else 'missing'}" for one in parts) or "ready"
 
 
 def _in_words(problem: NameProblem) -> str:

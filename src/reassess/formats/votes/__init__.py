@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reassess.core.classes import Classes, check_classes
+from reassess.core.checks import check_type
+from reassess.core.classes import Classes
 from reassess.core.items import Id
-from reassess.core.kinds import check_kind
 from reassess.core.votes import Votes
 from reassess.errors import at
-from reassess.formats.archives import MAX_BYTES
 from reassess.formats.files import as_path, suffix_of, writing
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.formats.votes.vote_archives import check_fits_archive, read_archive, write_archive
@@ -18,12 +17,7 @@ __all__ = ["read_votes", "write_votes"]
 
 
 def read_votes(
-    path: str | Path,
-    *,
-    answers: Sequence[Id] | None = None,
-    classes: Classes | None = None,
-    max_bytes: int = MAX_BYTES,
-    once: bool = False,
+    path: str | Path, *, answers: Sequence[Id] | None = None, classes: Classes | None = None, once: bool = False
 ) -> Votes:
     r"""Votes of a file.
 
@@ -48,8 +42,6 @@ def read_votes(
     classes
         The classes of the benchmark, in which wnids and names are looked up; without, they are those that the file
         names, in sorted order.
-    max_bytes
-        An archive that declares more is refused.
     once
         Whether it is an error that a rater gives two different answers to a question, which is a vote each else.
 
@@ -68,9 +60,9 @@ def read_votes(
     Votes(9 votes by unknown raters on 2 images, answers cat, dog)
     """
     path = as_path(path)
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     readers: dict[str, Callable[[], Votes]] = {
-        ".npz": lambda: read_archive(path, answers, classes, max_bytes),
+        ".npz": lambda: read_archive(path, answers, classes),
         **dict.fromkeys(TABLE_SUFFIXES, lambda: read_vote_table(path, answers, classes, once=once)),
     }
     read = readers[suffix_of(path, readers, "votes")]
@@ -88,7 +80,7 @@ def write_votes(path: str | Path, votes: Votes, *, force: bool = False) -> None:
         items, times, or two votes of a rater on an item.
     """
     path = as_path(path)
-    check_kind(Votes, votes)
+    check_type(Votes, votes)
     if path.suffix.lower() == ".npz":
         check_fits_archive(path, votes)
         with writing(path, force=force) as temporary:

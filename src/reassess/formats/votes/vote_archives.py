@@ -28,9 +28,9 @@ _ANSWERS = "answers"
 _SHAPES = {"ids": "raters", _ANSWERS: "answers"}
 
 
-def read_archive(path: Path, answers: Sequence[Id] | None, classes: Classes | None, max_bytes: int) -> Votes:
+def read_archive(path: Path, answers: Sequence[Id] | None, classes: Classes | None) -> Votes:
     """Votes of an archive; the tensor is streamed, and only what is not 0 is kept. See `formats.votes.read_votes`."""
-    with open_archive(path, max_bytes=max_bytes) as archive:
+    with open_archive(path) as archive:
         questions = _read_questions(archive, path, classes)
         raters = _read_ids(archive, path, "ids")
         named = answers or (_read_ids(archive, path, _ANSWERS) if _ANSWERS in archive else None)
@@ -73,10 +73,7 @@ def _join_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path, classes: Classe
         image_ids.append(rows[part.image_ids])
         class_ids.append(part.class_ids)
     return Questions(
-        images=tuple(position),
-        image_ids=np.concatenate(image_ids),
-        class_ids=np.concatenate(class_ids),
-        classes=known,
+        images=tuple(position), image_ids=np.concatenate(image_ids), class_ids=np.concatenate(class_ids), classes=known
     )
 
 

@@ -92,19 +92,19 @@
   const controls = document.getElementById("gallery-controls");
   if (controls) {
     const part = (role) => controls.querySelector(`[data-role="${role}"]`);
-    const [what, kind, search, doubtful] = ["show", "kind", "class", "doubtful"].map(part);
+    const [what, kind, search, disputed] = ["show", "kind", "class", "disputed"].map(part);
     const status = controls.querySelector("[role=status]"), more = document.getElementById("gallery-more");
     const cards = [...document.querySelectorAll(".gallery li")];
     const known = new Map(cards.map((card) => [card, JSON.parse(card.dataset.filters)]));
     let most = CARDS;
 
-    const fits = ({ mistakes, about, classes, doubtful: isDoubtful }) => {
+    const fits = ({ mistakes, about, classes, disputed: isDoubtful }) => {
       const chosen = what?.value ?? "", kindChosen = kind?.value ?? "";
       const [group, name] = [chosen.split(" ", 1)[0], chosen.slice(chosen.indexOf(" ") + 1)];
       const wanted = search.value.trim().toLowerCase();
       const kinds = group === "model" ? [mistakes[name]] : Object.values(mistakes);
       return (group !== "model" || name in mistakes) && (group !== "about" || about.includes(name))
-        && (kindChosen === "" || kinds.includes(kindChosen)) && (!doubtful?.checked || isDoubtful)
+        && (kindChosen === "" || kinds.includes(kindChosen)) && (!disputed?.checked || isDoubtful)
         && (wanted === "" || classes.some((one) => one.toLowerCase().includes(wanted)));
     };
     const matching = () => cards.filter((card) => fits(known.get(card)));
@@ -116,14 +116,14 @@
       more.hidden = most >= kept.length;
     };
     const filter = () => { most = CARDS; show(); };
-    for (const control of [what, kind, doubtful]) control?.addEventListener("change", filter);
+    for (const control of [what, kind, disputed]) control?.addEventListener("change", filter);
     search.addEventListener("input", filter);
     more.addEventListener("click", () => { most += MORE; show(); });
     controls.hidden = false;
     show();
 
     const dialog = document.getElementById("enlarged"), image = dialog.querySelector("img");
-    const [before, next, close] = ["before", "next", "close"].map((role) => dialog.querySelector(`[data-role="${role}"]`));
+    const [previous, next, close] = ["previous", "next", "close"].map((role) => dialog.querySelector(`[data-role="${role}"]`));
     const pictured = () => matching().filter((card) => card.querySelector("img"));
     let shown;
     const enlarge = (card) => {
@@ -134,7 +134,7 @@
         dialog.querySelector(tag).replaceChildren(...card.querySelector(tag).cloneNode(true).childNodes);
       }
       const all = pictured(), at = all.indexOf(card);
-      before.disabled = at <= 0;
+      previous.disabled = at <= 0;
       next.disabled = at === all.length - 1;
       if (!dialog.open) dialog.showModal();
     };
@@ -153,7 +153,7 @@
       button.append(small);
       button.addEventListener("click", () => enlarge(card));
     }
-    before.addEventListener("click", () => move(-1));
+    previous.addEventListener("click", () => move(-1));
     next.addEventListener("click", () => move(1));
     close.addEventListener("click", () => dialog.close());
     dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
@@ -174,7 +174,7 @@
   for (const box of document.querySelectorAll(".scroll")) {
     const hint = document.createElement("p");
     hint.className = "hint";
-    hint.textContent = "The table goes on to the right →";
+    hint.textContent = "Scroll right for more columns →";
     hint.hidden = true;
     box.before(hint);
     watch.observe(box);

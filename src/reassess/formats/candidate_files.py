@@ -1,0 +1,231 @@
+"""Candidates as a table: a row for each candidate and source, or one for each candidate."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reassess.core.candidates import Candidates
+from reassess.core.checks import check_type
+from reassess.core.classes import Classes
+from reassess.core.image_names import image_keys
+from reassess.errors import DataError, at
+from reassess.formats.files import as_path, suffix_of
+from reassess.formats.question_columns import columns_of_questions, questions_of_table
+from reassess.formats.table_codec import (
+    ClassId,
+    Share,
+    TableFormat,
+    Text,
+    Texts,
+    Whole,
+    read_cells,
+    write_noun,
+)
+from reassess.formats.tables import TABLE_SUFFIXES, coded, read_table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["read_candidates", "write_candidates"]
+
+_MOST_RANK = np.iinfo(np.int32).max
+
+
+def _values_by_source(candidates: Candidates) -> Mapping[str, Any]:
+    rows, questions = candidates.question_ids.astype(np.int64), candidates.questions
+    return {
+        "image": columns_of_questions(questions, rows)["image"],
+        "class": (questions.class_ids[rows], questions.classes),
+        "source": [candidates.sources[source] for source in candidates.source_ids.tolist()],
+        "rank": candidates.ranks.astype(np.int64),
+        "probability": candidates.probabilities,
+    }
+
+
+def _by_source(cells: Mapping[str, Any]) -> Candidates:
+    """Candidates of a table with a row for each source; images ordered by name."""
+    images, image_ids = coded(cells["image"])
+    keys = image_keys(images)
+    order = sorted(range(len(images)), key=keys.__getitem__)
+    place_of = np.empty(len(order), np.int64)
+    place_of[order] = np.arange(len(order))
+    sources, source_ids = coded(cells["source"])
+    class_ids, classes = cells["class"]
+    return Candidates.from_rows(
+        [images[number] for number in order],
+        place_of[image_ids],
+        class_ids,
+        sources,
+        source_ids,
+        cells.get("rank"),
+        cells.get("probability"),
+        classes,
+    )
+
+
+_BY_SOURCE = TableFormat(
+    Candidates,
+    "candidates",
+    columns=(
+        Text("image"),
+        ClassId("class"),
+        Text("source"),
+        Whole("rank", least=1, most=_MOST_RANK, null=True, needed=False),
+        Share("probability", null=True, needed=False),
+    ),
+    values=_values_by_source,
+    make=_by_source,
+)
+
+
+def read_candidates(path: str | Path, classes: Classes | None = None) -> Candidates:
+    r"""Read candidates from a table, such as `write_candidates` writes.
+
+    Parameters
+    ----------
+    path
+        CSV, TSV, JSON lines or Parquet: columns image and class (id, wnid or name). With a column source (``original``
+        or a model), it has a row for each candidate and source, and may have the columns rank (from 1) and probability;
+        rows may be in any order, and images are ordered by name. Without it, each row is a candidate, whose sources are
+        not read, and the order of the file remains: it may put the most informative first. With a column suggested, as
+        `reassess clean` writes it, the class and the suggested class of each image are candidates.
+    classes
+        The classes of the benchmark.
+
+    Raises
+    ------
+    DataError
+        The file is not such a table, but has votes or tasks; a name is not a class, or fits two; a candidate is listed
+        twice; a rank or a probability is out of range.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "candidates.csv"
+    >>> _ = path.write_text("image,class,source,rank,probability\na.png,1,original,,\na.png,0,vit,1,0.75\n")
+    >>> read_candidates(path)
+    Candidates(2 candidates for 1 image, from original, vit)
+    """
+    path = as_path(path)
+    check_type(Classes, classes, optional=True)
+    suffix_of(path, TABLE_SUFFIXES, "candidates")
+    table = read_table(path, text=_BY_SOURCE.texts)
+    votes = [name for name in ("rater", "worker", "answer") if name in table.columns]
+    if votes:
+        raise DataError(
+            "wrong-table",
+            "file has votes, not candidates",
+            where=f"{path}, column {votes[0]}",
+            fix="give candidates: votes, and golden ones above all, are no questions to ask",
+        )
+    if {"task", "classes"} <= set(table.columns):
+        raise DataError(
+            "wrong-table",
+            "file has tasks, whose questions are already grouped",
+            where=path,
+            fix="give what propose wrote",
+        )
+    if "source" in table.columns:
+        return read_cells(_BY_SOURCE, path, table, classes)
+    with at(path):
+        return Candidates.from_questions(questions_of_table(path, _with_suggested(table), classes))
+
+
+def _with_suggested(table: "pl.DataFrame") -> "pl.DataFrame":
+    """A table of wrong labels with two rows for each image: its label, and the class that is suggested instead."""
+    import polars as pl
+
+    if not {"image", "class", "suggested"} <= set(table.columns):
+        return table
+    labels, suggested = table.select("image", "class"), table.select("image", pl.col("suggested").alias("class"))
+    both = pl.concat([each.with_row_index("row") for each in (labels, suggested.cast(labels.schema))])
+    return both.drop_nulls("class").sort("row", maintain_order=True).drop("row").unique(maintain_order=True)
+
+
+_ROW_EACH: TableFormat[Candidates] = TableFormat(
+    Candidates,
+    "candidates",
+    columns=(
+        Text("image"),
+        ClassId("class"),
+        Text("wnid"),
+        Text("name"),
+        Texts("models"),
+        Whole("first"),
+        Share("probability", null=True),
+        Text("reason"),
+    ),
+    values=lambda candidates: _values_row_each(candidates, None),
+)
+
+
+def write_candidates(
+    path: str | Path, candidates: Candidates, *, limit: int | None = None, force: bool = False
+) -> None:
+    """Write candidates, with their sources.
+
+    Those of `propose` have a row for each candidate and source, by image, class and source, the original label first:
+    image, class (id, or name where classes are written by name), source (``original`` or a model), rank (of the class
+    among those of the image, from 1) and probability; the last two are null where they are not known.
+
+    Those of `unasked_candidates` have a row each, the most informative first: image, class, wnid and name (null where
+    they are not known), models (that name the class; in csv and tsv separated by ``; ``), first (how many models rank
+    it first), probability (mean over the models that give scores, or null) and reason (``not asked about``, or
+    ``unrated image``). With rater and answer added to each row, `read_votes` reads the file.
+
+    Parameters
+    ----------
+    path
+        CSV, TSV, JSON lines or Parquet, by suffix.
+    candidates
+        What to write; the same candidates give the same bytes.
+    limit
+        Write the first so many of `unasked_candidates`; None for all.
+    force
+        Overwrite a file that exists.
+
+    Raises
+    ------
+    DataError
+        The file has another suffix.
+    OutputError
+        The file exists, or cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "candidates.csv"
+    >>> zeros = np.zeros(2, np.int64)
+    >>> candidates = Candidates.from_rows(
+    ...     ["a.png"], zeros, zeros + 7, ["original", "vit"], np.arange(2), np.array([0, 1]), np.array([np.nan, 0.75])
+    ... )
+    >>> write_candidates(path, candidates)
+    >>> print(path.read_text().strip())
+    image,class,source,rank,probability
+    a.png,7,original,,
+    a.png,7,vit,1,0.75
+    """
+    check_type(Candidates, candidates, fix="propose(MODELS).candidates")
+    form = _BY_SOURCE
+    if candidates.reasons is not None or (len(candidates) and not candidates.sources):
+        form = replace(_ROW_EACH, values=lambda candidates: _values_row_each(candidates, limit))
+    write_noun(form, path, candidates, force=force)
+
+
+def _values_row_each(candidates: Candidates, limit: int | None) -> Mapping[str, Any]:
+    rows, classes = range(len(candidates))[:limit], candidates.questions.classes
+    class_ids = candidates.questions.class_ids[: len(rows)]
+    ids = class_ids.tolist()
+    return {
+        "image": [candidates.image(row) for row in rows],
+        "class": (class_ids.astype(np.int64), classes),
+        "wnid": [classes.wnids[i] if classes.wnids else None for i in ids],
+        "name": [classes.label(i) if classes.names else None for i in ids],
+        "models": [candidates.named_by(row) for row in rows],
+        "first": candidates.first_counts[: len(rows)],
+        "probability": candidates.mean_probabilities[: len(rows)],
+        "reason": (candidates.reasons or (None,) * len(candidates))[: len(rows)],
+    }

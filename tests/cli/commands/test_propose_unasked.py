@@ -1,0 +1,147 @@
+"""`reassess propose --unasked`: in process, on a user's own data and on the real files."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reassess.core.labels import LabelSets
+from reassess.formats.score_files import read_scores
+from reassess.formats.tables import read_table
+from tests.helpers import Run, document_of
+
+ARGV = ["propose", "a.csv", "b.csv", "--unasked", "--benchmark", "shop", "-o", "out.jsonl"]
+
+
+@pytest.fixture
+def shop(folder: Path) -> Path:
+    """A user's own benchmark: three rated images, one never rated, and two models."""
+    Path("shop").mkdir()
+    Path("shop/labels.json").write_text('{"1.jpg": [0, 1], "2.jpg": [2], "3.jpg": [], "4.jpg": [1]}')
+    Path("shop/scores.csv").write_text(
+        "image,class,score\n1.jpg,0,0.9\n1.jpg,1,0.8\n2.jpg,2,0.9\n2.jpg,0,0.1\n3.jpg,0,0.2\n"
+    )
+    Path("a.csv").write_text("image,prediction_1,prediction_2\n1.jpg,2,0\n2.jpg,0,1\n3.jpg,1,0\n4.jpg,2,1\n")
+    Path("b.csv").write_text("image,0,1,2\n1.jpg,0.7,0.2,0.1\n3.jpg,0.1,0.6,0.3\n4.jpg,0.5,0.3,0.2\n")
+    return folder
+
+
+def test_questions_are_shown_and_written_the_most_informative_first(shop: Path, run: Callable[..., Run]) -> None:
+    result = run(*ARGV)
+    assert (result.code, result.err) == (0, "")
+    table, notes = result.out.split("\n\n")[0], result.out
+    assert table.splitlines()[2].split() == ["3.jpg", "1", "1", "not", "asked", "about", "2", "2", "0.600"]
+    assert [line.split()[0] for line in table.splitlines()[2:6]] == ["3.jpg", "4.jpg", "1.jpg", "4.jpg"]
+    assert "out.jsonl: 4 candidates, the most informative first\n" in notes
+    assert (
+        "4 predicted classes are in no label set and not asked about: 2 on rated images, 2 on unrated images\n"
+    ) in notes
+    assert [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()] == [
+        {
+            "image": image,
+            "class": class_id,
+            "wnid": None,
+            "name": None,
+            "models": models,
+            "first": len(models),
+            "probability": probability,
+            "reason": reason,
+        }
+        for image, class_id, models, probability, reason in (
+            ("3.jpg", 1, ["a.csv", "b.csv"], 0.6, "not asked about"),
+            ("4.jpg", 0, ["b.csv"], 0.5, "unrated image"),
+            ("1.jpg", 2, ["a.csv"], None, "not asked about"),
+            ("4.jpg", 2, ["a.csv"], None, "unrated image"),
+        )
+    ]
+
+
+def test_the_order_of_the_files_means_nothing(shop: Path, run: Callable[..., Run]) -> None:
+    run(*ARGV)
+    first = Path("out.jsonl").read_bytes()
+    assert run("propose", "b.csv", "a.csv", *ARGV[3:], "--force").code == 0
+    assert Path("out.jsonl").read_bytes() == first
+
+
+def test_more_of_each_model_may_be_asked_about_and_fewer_written(shop: Path, run: Callable[..., Run]) -> None:
+    result = run(*ARGV, "--top-k", "2", "--limit", "2", "--quiet")
+    assert (result.code, result.err) == (0, "")
+    assert len(Path("out.jsonl").read_text().splitlines()) == 2
+    document = document_of(run(*ARGV, "--top-k", "2", "--limit", "2", "--json", "--force"), "propose")
+    assert [entry["path"] for entry in document["inputs"]] == ["shop/labels.json", "shop/scores.csv", "a.csv", "b.csv"]
+    assert document["results"] == {
+        "output": "out.jsonl",
+        "candidates": 6,
+        "written": 2,
+        "not_asked": 4,
+        "unrated": 2,
+        "top_k": 2,
+        "models": [
+            {"file": "a.csv", "candidates": 4, "unknown": 0},
+            {"file": "b.csv", "candidates": 3, "unknown": 0},
+        ],
+    }
+
+
+def test_unknown_images_are_counted(shop: Path, run: Callable[..., Run]) -> None:
+    Path("a.csv").write_text("image,prediction\n9.jpg,2\n1.jpg,0\n")
+    assert run(*ARGV).code == 1
+    result = run("propose", "a.csv", *ARGV[3:], "--ignore-unknown")
+    assert (result.code, result.err) == (0, "")
+    assert "out.jsonl: 0 candidates" in result.out
+    assert "a.csv: 1 unknown image not used\n" in result.out
+    assert Path("out.jsonl").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("argv", "error"),
+    [([*ARGV[:-1], "out.txt"], "wrong-suffix"), ([*ARGV, "--top-k", "3"], "out-of-range")],
+)
+def test_impossible_call_is_an_error(shop: Path, run: Callable[..., Run], argv: list[str], error: str) -> None:
+    result = run(*argv)
+    assert (result.code, result.error, Path("out.jsonl").exists()) == (1, error, False)
+
+
+def test_a_benchmark_with_votes_and_no_scores_does_not_say_which_pairs_were_rated(
+    shop: Path, run: Callable[..., Run]
+) -> None:
+    Path("my shop").mkdir()
+    Path("my shop/original.json").write_text('{"1.jpg": 0, "2.jpg": 2, "3.jpg": 0, "4.jpg": 1}')
+    Path("my shop/votes.csv").write_text("image,class,rater,answer\n1.jpg,2,ann,no\n1.jpg,2,bo,no\n")
+    argv = ["propose", "a.csv", "--unasked", "--benchmark", "my shop", "-o", "out.jsonl"]
+    result = run(*argv)
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        "Error: scores are missing, so it is unknown which questions were asked\n"
+        "  fix:     reassess aggregate --benchmark 'my shop' -o 'my shop/scores.csv'\n"
+    )
+    assert run("aggregate", "--benchmark", "my shop", "-o", "my shop/scores.csv").code == 0
+    assert run(*argv, "--force").code == 0
+    asked = {(line["image"], line["class"]) for line in map(json.loads, Path("out.jsonl").read_text().splitlines())}
+    assert ("1.jpg", 2) not in asked
+    assert len(asked) == 3
+
+
+def test_the_questions_written_of_real_have_names_and_can_be_read_as_questions(
+    needs: Callable[[str], None],
+    tmp_path: Path,
+    run: Callable[..., Run],
+    real_original: LabelSets,
+    real_labels: LabelSets,
+) -> None:
+    needs("timm")
+    rng = np.random.default_rng(0)
+    predicted = np.where(rng.random(50_000) < 0.05, rng.integers(0, 1000, 50_000), real_original.indices)
+    np.savez(tmp_path / "a.npz", ids=predicted, names=real_original.images)
+    result = run("propose", tmp_path / "a.npz", "--unasked", "-o", tmp_path / "out.jsonl", "--limit", "5", "--quiet")
+    assert (result.code, result.err) == (0, "")
+    classes = real_labels.classes
+    for line in (tmp_path / "out.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        assert (row["wnid"], row["name"]) == (classes.wnids[row["class"]], classes.label(row["class"]))
+        assert predicted[real_labels.find([row["image"]])[0]] == row["class"]
+    rated = read_table(tmp_path / "out.jsonl").with_row_index("score").select("image", "class", "score")
+    rated.with_columns(score=0.5).write_csv(tmp_path / "rated.csv")
+    assert len(read_scores(tmp_path / "rated.csv")) == 5

@@ -1,0 +1,135 @@
+"""Rows of duplicates are checked, and say which images another set duplicates."""
+
+from collections import defaultdict
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.core import Duplicates
+from tests.helpers import message
+
+ROWS = [
+    ("train", "a.png", 1, "exact"),
+    ("val", "b.png", 1, "exact"),
+    ("val", "c.png", 2, "exact"),
+    ("val", "d.png", 2, "exact"),
+    ("extra", "e.png", 3, "near"),
+    ("train", "a.png", 3, "near"),
+    ("val", "f.png", 0, "tiny"),
+    ("val", "f.png", 0, "empty"),
+]
+
+
+def duplicates_of(rows: list[tuple[str, str, int, str]]) -> Duplicates:
+    sets, images, groups, kinds = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return Duplicates.from_rows(sets, images, groups, kinds)
+
+
+def test_an_image_is_duplicated_elsewhere_where_its_group_holds_one_of_another_set() -> None:
+    duplicates = duplicates_of(ROWS)
+    assert duplicates.duplicated_elsewhere("train") == ("a.png",)
+    assert duplicates.duplicated_elsewhere("val") == ("b.png",)
+    assert duplicates.duplicated_elsewhere("val", "near") == ()
+    assert duplicates.duplicated_elsewhere("extra", "near") == ("e.png",)
+    assert duplicates.images_of("val") == ("b.png", "c.png", "d.png", "f.png")
+    assert (duplicates.group_count(), duplicates.group_count("exact"), duplicates.group_count("near")) == (3, 2, 1)
+    assert (duplicates.largest_group("exact"), duplicates.largest_group("near")) == (2, 2)
+    assert message(duplicates.duplicated_elsewhere, "test") == (
+        "unknown set of images\n  allowed: train, val, extra\n  found:   'test'\n"
+        "  fix:     a set of which nothing was found has no row"
+    )
+    assert message(duplicates.duplicated_elsewhere, "val", "tiny").startswith("unknown kind of duplicate\n")
+
+
+def test_no_rows_are_duplicates_too() -> None:
+    duplicates = duplicates_of([])
+    assert (len(duplicates), duplicates.sets, duplicates.group_count(), duplicates.largest_group("near")) == (
+        0,
+        (),
+        0,
+        0,
+    )
+    assert repr(duplicates) == "Duplicates(0 rows, 0 groups)"
+
+
+GROUPS = st.lists(st.sets(st.tuples(st.sampled_from("ABC"), st.integers(0, 5)), min_size=2, max_size=5), max_size=5)
+
+
+@given(GROUPS)
+def test_duplicated_elsewhere_is_what_a_plain_rule_finds(groups: list[set[tuple[str, int]]]) -> None:
+    """Each group of its own images, so that they differ."""
+    rows = [
+        (name, f"{group}-{image}.png", group, "near")
+        for group, members in enumerate(groups, 1)
+        for name, image in sorted(members)
+    ]
+    duplicates = duplicates_of(rows)
+    expected: dict[str, set[str]] = defaultdict(set)
+    for name, image, group, _ in rows:
+        if any(other != name and theirs == group for other, _, theirs, _ in rows):
+            expected[name].add(image)
+    for name in duplicates.sets:
+        assert set(duplicates.duplicated_elsewhere(name)) == expected[name]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (
+            [("a", "1.png", 1, "exact"), ("a", "2.png", 1, "alike")],
+            "unknown kind of duplicate\n  where:   image 2.png of a\n"
+            "  allowed: exact, near, unreadable, empty, tiny\n  found:   'alike'",
+        ),
+        (
+            [("a", "1.png", 0, "tiny"), ("a", "1.png", 0, "tiny")],
+            ("image is listed twice under one kind\n  where:   image 1.png of a\n  found:   tiny"),
+        ),
+        (
+            [("a", "x\\1.png", 1, "exact"), ("a", "x/1.png", 1, "exact")],
+            ("image is listed twice under one kind\n  where:   image x/1.png of a\n  found:   exact"),
+        ),
+        (
+            [("a", "1.png", 1, "exact"), ("a", "2.png", 0, "exact")],
+            (
+                "group number is missing\n"
+                "  where:   image 2.png of a\n"
+                "  allowed: a number for exact and near, and none for unreadable, empty, tiny\n"
+                "  found:   exact, no number"
+            ),
+        ),
+        (
+            [("a", "1.png", 7, "tiny")],
+            (
+                "group number without a group\n"
+                "  where:   image 1.png of a\n"
+                "  allowed: a number for exact and near, and none for unreadable, empty, tiny\n"
+                "  found:   tiny, 7"
+            ),
+        ),
+        (
+            [("a", "1.png", 1, "exact"), ("a", "2.png", 1, "exact"), ("a", "3.png", 1, "near")],
+            "group has rows of two kinds\n  where:   group 1\n  fix:     give each kind its own numbers",
+        ),
+        (
+            [("a", "1.png", 4, "near")],
+            "group has only one image\n  where:   group 4\n  found:   image 1.png of a",
+        ),
+        ([("a", "1.png", 4, "near")], ("group has only one image\n  where:   repeat 4\n  found:   image 1.png of a")),
+        (
+            [("a", "1.png", -1, "near")],
+            ("number of a group out of range\n  where:   image 1.png of a\n  allowed: 0 or more\n  found:   -1"),
+        ),
+    ],
+)
+def test_rows_that_contradict_themselves_are_refused(rows: list[tuple[str, str, int, str]], expected: str) -> None:
+    assert message(duplicates_of, rows) == expected
+
+
+def test_sets_are_named_once_and_have_rows(refused_text: Callable[..., str]) -> None:
+    ids, none = np.zeros(1, np.int32), np.zeros(1, np.int32)
+    assert message(Duplicates, ("a", "a"), ("1.png",), ids, none, ("tiny",)).startswith("a set is named twice\n")
+    assert message(Duplicates, ("a", "b"), ("1.png",), ids, none, ("tiny",)).startswith("set has no row\n")
+    assert message(Duplicates, ("a",), ("1.png",), ids, none, ()).startswith("wrong number of kinds\n")

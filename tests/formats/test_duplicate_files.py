@@ -1,0 +1,76 @@
+"""Tables of duplicates: what is written is read again, and what is no such table is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reassess.core import Duplicates
+from reassess.formats import read_duplicates, write_duplicates
+from tests.helpers import message
+
+HEADINGS = "set,image,group,kind\n"
+DUPLICATES = Duplicates.from_rows(
+    ["00", "val, new", "val, new", "00"],
+    ["a/1.png", '"q"\n.png', "001.png", "7.png"],
+    [1, 1, 0, 0],
+    ["near", "near", "unreadable", "empty"],
+)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet"])
+@pytest.mark.parametrize("rows", [DUPLICATES, Duplicates.from_rows([], [], [], [])], ids=["rows", "none"])
+def test_what_is_written_is_read_again(tmp_path: Path, suffix: str, rows: Duplicates) -> None:
+    path = tmp_path / f"duplicates{suffix}"
+    write_duplicates(path, rows)
+    read = read_duplicates(path)
+    assert (read.sets, read.images, read.kinds) == (rows.sets, rows.images, rows.kinds)
+    np.testing.assert_array_equal(read.set_ids, rows.set_ids)
+    np.testing.assert_array_equal(read.groups, rows.groups)
+
+
+def test_a_table_is_written_as_the_docs_say(tmp_path: Path) -> None:
+    rows = Duplicates.from_rows(["a", "b", "b"], ["1.png", "2.png", "3.png"], [1, 1, 0], ["exact", "exact", "tiny"])
+    write_duplicates(tmp_path / "x.csv", rows)
+    assert (tmp_path / "x.csv").read_text() == HEADINGS + "a,1.png,1,exact\nb,2.png,1,exact\nb,3.png,,tiny\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (
+            "set,image,kind\na,1.png,tiny\n",
+            "the table has no column for the number of the group\n  where:   FILE\n  allowed: group\n"
+            "  found:   set, image, kind\n  fix:     rename the column, or add it",
+        ),
+        (
+            HEADINGS + "a,,,tiny\n",
+            ("value is missing\n  where:   DIR/x.csv, line 2, column image\n  fix:     fill it in, or delete the row"),
+        ),
+        (
+            HEADINGS + "a,1.png,1,exact\na,2.png,0,exact\n",
+            "number of a group out of range\n  where:   FILE, line 3, column group\n"
+            "  allowed: 1 to 2147483647\n  found:   0",
+        ),
+        (
+            HEADINGS + "a,1.png,x,exact\n",
+            "not a whole number\n  where:   FILE, line 2, column group\n  found:   'x'",
+        ),
+        (
+            HEADINGS + "a,1.png,1,exact\n",
+            "group has only one image\n  where:   FILE, group 1\n  found:   image 1.png of a",
+        ),
+        ("", ("file is empty\n  where:   DIR/x.csv\n  fix:     write it again")),
+    ],
+)
+def test_what_is_no_table_of_duplicates_is_refused(tmp_path: Path, content: str, expected: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(content)
+    assert message(read_duplicates, path).replace(str(path), "FILE") == expected
+
+
+def test_json_lines_are_no_form_of_repeats(tmp_path: Path) -> None:
+    expected = "wrong kind of file for duplicates\n  where:   {}\n  allowed: .csv, .tsv, .parquet\n  found:   .jsonl"
+    path = tmp_path / "x.jsonl"
+    assert message(write_duplicates, path, DUPLICATES) == expected.format(path)
+    assert message(read_duplicates, path) == expected.format(path)

@@ -1,0 +1,315 @@
+"""Candidates: N against a sort of all pairs, and the same bytes whatever the order of models and rows."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reassess.core.benchmark import Benchmark
+from reassess.core.candidates import ORIGINAL_SOURCE, Candidates
+from reassess.core.class_names import UnknownClasses
+from reassess.core.classes import Classes
+from reassess.core.labels import LabelSets
+from reassess.core.predictions import Predictions
+from reassess.core.proposal_result import ProposalResult
+from reassess.errors import DataError
+from reassess.evaluation.probabilities import class_probabilities
+from reassess.proposals.proposing import propose
+from tests.helpers import code_of, fault_of, labels_of
+
+NAMES = [f"{number:02}.png" for number in range(14)]
+CLASSES = 4
+
+
+@dataclass(frozen=True)
+class Slow:
+    """What the definition says, with every pair of every model sorted."""
+
+    most_probable: int
+    rows: set[tuple[str, int, str]]
+    set_aside: set[str]
+
+
+def slow(models: Mapping[str, Predictions], original: Mapping[str, int], per_image: float) -> Slow:
+    """Every N is tried, from none to all pairs."""
+    tops = {
+        name: dict(zip(model.images, model.best(1)[0][:, 0].tolist(), strict=True)) for name, model in models.items()
+    }
+    images = sorted({image for top in tops.values() for image in top})
+    said = {image: {top[image] for top in tops.values() if image in top} for image in images}
+    aside = {image for image in images if said[image] == {original.get(image)}}
+    to_raters = [image for image in images if image not in aside]
+    fixed = {(image, original[image], ORIGINAL_SOURCE) for image in to_raters if image in original}
+    fixed |= {(image, top[image], name) for name, top in tops.items() for image in to_raters if image in top}
+    place = {name: number for number, name in enumerate([*original, *(name for name in NAMES if name not in original)])}
+    ordered = {}
+    for name, model in models.items():
+        if model.scores is not None:
+            rows, columns = np.divmod(np.arange(len(model) * CLASSES), CLASSES)
+            values = class_probabilities(model, rows, columns).tolist()
+            pairs = zip(values, (model.images[row] for row in rows), columns.tolist(), strict=True)
+            ordered[name] = sorted(pairs, key=lambda pair: (-pair[0], place[pair[1]], pair[2]))
+    best, chosen = 0, fixed
+    for most in range(1 + max(map(len, ordered.values()), default=0)):
+        proposed = fixed | {
+            (image, class_id, name)
+            for name, pairs in ordered.items()
+            for _, image, class_id in pairs[:most]
+            if image in set(to_raters)
+        }
+        if len({row[:2] for row in proposed}) <= per_image * len(to_raters):
+            best, chosen = most, proposed
+    return Slow(best, chosen, aside)
+
+
+def rows_of(candidates: Candidates) -> set[tuple[str, int, str]]:
+    questions = candidates.questions
+    return {
+        (
+            questions.images[questions.image_ids[question]],
+            int(questions.class_ids[question]),
+            candidates.sources[source],
+        )
+        for question, source in zip(candidates.question_ids, candidates.source_ids, strict=True)
+    }
+
+
+def drawn(seed: int) -> tuple[dict[str, Predictions], LabelSets]:
+    """Models of few values, so that ties are everywhere; some lack images, and one gives ids."""
+    rng = np.random.default_rng(seed)
+    original = labels_of({name: [int(rng.integers(CLASSES))] for name in NAMES if rng.random() < 0.9})
+    models = {}
+    for number in range(int(rng.integers(1, 5))):
+        images = [name for name in rng.permutation(NAMES).tolist() if rng.random() < 0.9] or NAMES[:1]
+        scores = rng.choice([0.0, 1.0, 2.0, 5.0], (len(images), CLASSES))
+        rows = original.find(images)
+        known = rows >= 0
+        scores[known, original.indices[rows[known]]] += rng.integers(0, 5, int(known.sum()))
+        if number == 3:
+            models["ids"] = Predictions.from_ids(scores.argmax(axis=1), images)
+        else:
+            models[f"model {number}"] = Predictions.from_scores(scores.astype(np.float16), images)
+    return models, original
+
+
+@pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
+@settings(max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.floats(1, CLASSES + 1))
+def test_proposals_are_those_of_a_sort_of_all_pairs(seed: int, per_image: float) -> None:
+    models, original = drawn(seed)
+    known = {name: original[name][0] for name in original.images}
+    benchmark = Benchmark(order=lambda: tuple(NAMES))
+    expected = slow(models, known, per_image)
+    fixed, to_raters = {row[:2] for row in expected.rows}, {row[0] for row in expected.rows}
+    if len(fixed) > per_image * len(to_raters):
+        assert code_of(propose, models, original, per_image=per_image, benchmark=benchmark) == "too-many-candidates"
+        return
+    found = propose(models, original, per_image=per_image, benchmark=benchmark)
+    assert rows_of(found.candidates) == expected.rows
+    assert found.most_probable == expected.most_probable
+    assert set(found.set_aside.images) == expected.set_aside
+    assert found.mean_per_image is None or found.mean_per_image <= per_image
+    for image in found.candidates.questions.images:
+        if image in known:
+            assert (image, known[image], ORIGINAL_SOURCE) in rows_of(found.candidates)
+    check_ranks(found.candidates, models)
+
+
+def check_ranks(candidates: Candidates, models: Mapping[str, Predictions]) -> None:
+    """Ranks and probabilities are those of the model; none for the original label."""
+    for row, (question, source) in enumerate(zip(candidates.question_ids, candidates.source_ids, strict=True)):
+        image, class_id = candidates.questions.image_ids[question], candidates.questions.class_ids[question]
+        model = models.get(candidates.sources[source])
+        if model is None or model.scores is None:
+            assert candidates.ranks[row] == (model is not None)
+            assert np.isnan(candidates.probabilities[row])
+            continue
+        at = model.images.index(candidates.questions.images[image])
+        assert model.best(CLASSES)[0][at, candidates.ranks[row] - 1] == class_id
+        assert candidates.probabilities[row] == class_probabilities(model, np.array([at]), np.array([class_id]))[0]
+
+
+def test_a_batch_of_many_images_is_as_a_sort_of_all_pairs() -> None:
+    rng, classes = np.random.default_rng(0), 40
+    images = [f"{number:05}.png" for number in range(3_000)]
+    original = labels_of({name: [int(rng.integers(classes))] for name in images})
+    models = {}
+    for name in ("a", "b"):
+        scores = rng.normal(size=(3_000, classes)).astype(np.float16)
+        scores[np.arange(3_000), original.indices] += 4
+        order = rng.permutation(3_000)
+        models[name] = Predictions.from_scores(scores[order], [images[row] for row in order])
+    found = propose(models, original, per_image=4.5)
+    aside = {int(name[:5]) for name in found.set_aside.images}
+    fixed = {(image, int(original.indices[image])) for image in range(3_000) if image not in aside}
+    appears: dict[tuple[int, int], int] = {}
+    for model in models.values():
+        rows, columns = np.divmod(np.arange(3_000 * classes), classes)
+        at = np.array([int(name[:5]) for name in model.images])
+        order = np.lexsort((columns, at[rows], -class_probabilities(model, rows, columns)))
+        for place, pair in enumerate(zip(at[rows[order]].tolist(), columns[order].tolist(), strict=True), 1):
+            appears[pair] = min(place, appears.get(pair, place))
+        firsts = zip(at.tolist(), model.best(1)[0][:, 0].tolist(), strict=True)
+        fixed |= {pair for pair in firsts if pair[0] not in aside}
+    further = sorted(place for pair, place in appears.items() if pair[0] not in aside and pair not in fixed)
+    room = int(4.5 * (3_000 - len(aside))) - len(fixed)
+    assert found.most_probable == further[room] - 1
+    assert len(found.candidates) == len(fixed) + sum(place <= found.most_probable for place in further)
+
+
+@pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
+@settings(max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.randoms(use_true_random=False))
+def test_the_order_of_models_and_of_rows_means_nothing(seed: int, random: Any) -> None:
+    models, original = drawn(seed)
+    benchmark = Benchmark(order=lambda: tuple(NAMES))
+    shuffled = {}
+    for name in random.sample(list(models), len(models)):
+        model = models[name]
+        rows = np.array(random.sample(range(len(model)), len(model)))
+        images = [model.images[row] for row in rows]
+        shuffled[name] = (
+            Predictions.from_ids(model.ids[rows], images)
+            if model.scores is None
+            else Predictions.from_scores(model.scores[rows], images)
+        )
+    one, other = (propose(each, original, per_image=5, benchmark=benchmark) for each in (models, shuffled))
+    assert same(one, other)
+    one, other = (propose(each, per_image=5) for each in (models, shuffled))
+    assert same(one, other)
+
+
+def same(one: ProposalResult, other: ProposalResult) -> bool:
+    arrays = ("question_ids", "source_ids", "ranks", "probabilities")
+    return (
+        one.to_json() == other.to_json()
+        and one.candidates.questions.images == other.candidates.questions.images
+        and one.set_aside.images == other.set_aside.images
+        and one.candidates.questions.class_ids.tolist() == other.candidates.questions.class_ids.tolist()
+        and all(getattr(one.candidates, name).tobytes() == getattr(other.candidates, name).tobytes() for name in arrays)
+    )
+
+
+def scores_for(rows: npt.ArrayLike, images: list[str]) -> Predictions:
+    return Predictions.from_scores(np.array(rows, np.float64), images)
+
+
+def test_an_image_that_a_model_lacks_is_set_aside_if_the_others_agree_and_what_no_model_holds_is_counted() -> None:
+    original = labels_of({"a.png": [0], "b.png": [0], "c.png": [0]})
+    models = {
+        "one": scores_for([[0.9, 0.1], [0.8, 0.2]], ["a.png", "b.png"]),
+        "two": scores_for([[0.3, 0.7]], ["b.png"]),
+    }
+    found = propose(models, original, per_image=2)
+    assert found.set_aside.images == ("a.png",)
+    assert found.unseen == 1
+    assert [(model.name, model.kind, model.missing, model.unknown) for model in found.models] == [
+        ("one", "probabilities", 0, 0),
+        ("two", "probabilities", 1, 0),
+    ]
+    assert str(found) == ("images           2, 1 set aside\ncandidates       2, 2.00 per image\nN                4")
+
+
+def test_images_that_no_file_knows_are_counted_or_refused() -> None:
+    original = labels_of({"a.png": [0]})
+    models = {"one": scores_for([[0.1, 0.9], [0.8, 0.2]], ["a.png", "z.png"])}
+    found = propose(models, original, per_image=2, ignore_unknown=True)
+    assert (found.models[0].unknown, found.images) == (1, 1)
+    assert fault_of(propose, models, original) == ("unknown-images", "z.png")
+
+
+def test_a_model_of_other_images_is_refused_by_name_even_if_unknown_images_are_left_out() -> None:
+    original = labels_of({"a.png": [0], "b.png": [0]})
+    one = scores_for([[0.1, 0.9], [0.8, 0.2]], ["a.png", "b.png"])
+    for ids, images, found, fix in (
+        ([1, 0, 1], ["x.png", "y.png", "z.png"], "x.png, y.png and 1 more", "check the names, or remove the model"),
+        ([1, 0], ["cat/a.png", "b.png.png"], "cat/a.png, b.png.png", "check the names, or remove the model"),
+        ([1, 0], ["cat/a.png", "cat/b.png"], "cat/a.png, cat/b.png", 'they fit by name: match="name"'),
+    ):
+        models = {"one": one, "lost": Predictions.from_ids(ids, images)}
+        with pytest.raises(DataError) as caught:
+            propose(models, original, ignore_unknown=True)
+        error = caught.value
+        assert (error.code, error.found, str(error.fix)) == ("no-common-image", found, fix)
+
+
+def test_proposals_of_models_that_were_not_given_are_refused() -> None:
+    found = propose({"one": scores_for([[0.1, 0.9]], ["a.png"])}, labels_of({"a.png": [0]}))
+    assert fault_of(found.of_models, ["one", "two"]) == ("unknown-name", "'two'")
+    assert fault_of(found.of_models, "one") == ("wrong-type", "'one'")
+
+
+def test_a_first_class_that_is_no_class_sends_an_image_to_raters_with_its_original_label() -> None:
+    given = Predictions.from_ids([-1, -1], ["a.png", "b.png"], unknown_classes=UnknownClasses(2, ("jar",)))
+    benchmark = Benchmark(order=lambda: ("a.png", "b.png"))
+    found = propose({"one": given}, labels_of({"a.png": [0]}), benchmark=benchmark)
+    assert rows_of(found.candidates) == {("a.png", 0, "original")}
+    assert (found.unseen, found.without_class) == (0, 1)
+    assert found.of_models(["one"]).questions.images == ("a.png",)
+
+
+def test_without_original_labels_no_image_is_set_aside() -> None:
+    models = {"b": scores_for([[0.9, 0.1]], ["b.png"]), "a": scores_for([[0.9, 0.1]], ["a.png"])}
+    found = propose(models, per_image=1)
+    assert found.candidates.questions.images == ("a.png", "b.png")
+    assert found.candidates.sources == ("a", "b")
+    assert (found.without_original, len(found.set_aside), found.most_probable) == (2, 0, 1)
+
+
+def test_all_images_may_be_set_aside() -> None:
+    found = propose({"one": scores_for([[0.9, 0.1]], ["a.png"])}, labels_of({"a.png": [0]}))
+    assert (len(found.candidates), found.mean_per_image, found.images) == (0, None, 1)
+    assert str(found).splitlines()[1] == "candidates       0, none"
+
+
+def test_models_may_come_one_at_a_time_if_they_can_come_again() -> None:
+    class Twice:
+        def __iter__(self) -> Iterator[tuple[str, Predictions]]:
+            yield "one", scores_for([[0.3, 0.7]], ["a.png"])
+
+    original = labels_of({"a.png": [0]})
+    assert len(propose(Twice(), original).candidates) == 2
+    assert code_of(propose, iter(Twice()), original) == "not-repeatable"
+
+
+def test_classes_of_several_lists_are_joined_by_name() -> None:
+    original = LabelSets.from_lists(["a.png"], [[1]], Classes(2, names=("cat", "dog")))
+    given = Predictions.from_ids([0], ["a.png"], classes=Classes.from_texts(["dog", "cat"]))
+    found = propose({"one": given}, original)
+    assert found.candidates.questions.classes.names == ("cat", "dog")
+    assert found.candidates.questions.class_ids.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("models", "options", "expected"),
+    [
+        ({}, {}, ("no-models", None)),
+        (
+            [("one", scores_for([[1, 0]], ["a.png"]))] * 2,
+            {},
+            ("duplicate-name", "one"),
+        ),
+        (
+            {"original": scores_for([[1, 0]], ["a.png"])},
+            {},
+            ("reserved-name", "original"),
+        ),
+        (
+            {"one": scores_for([[0, 1]], ["a.png"])},
+            {"per_image": 1.5},
+            ("too-many-candidates", "2.00 an image, on 1 images that go to raters"),
+        ),
+        (
+            {"one": scores_for([[0, 1]], ["a.png"])},
+            {"per_image": 0.5},
+            ("out-of-range", 0.5),
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_refused(models: Any, options: dict[str, Any], expected: tuple[str, object]) -> None:
+    assert fault_of(propose, models, labels_of({"a.png": [0]}), **options) == expected

@@ -187,3 +187,28 @@ def no_known_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REASSESS_DATA", "")
     monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "no-cache"))
     monkeypatch.setattr("reassess.data.sources.find_spec", {}.get)
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> Callable[..., str]:
+    """The code of the error with which a call is refused, and where, below the folder of the test."""
+
+    def call(function: Callable[..., object], *args: object, **options: object) -> str:
+        with pytest.raises(ReassessError) as error:
+            function(*args, **options)
+        where = str(error.value.where).replace(f"{tmp_path}/", "").replace(str(tmp_path), "DIR")
+        return error.value.code if error.value.where is None else f"{error.value.code} at {where}"
+
+    return call
+
+
+@pytest.fixture
+def refused_text(tmp_path: Path) -> Callable[..., str]:
+    """The whole message with which a call is refused; the test's folder reads DIR in it."""
+
+    def call(function: Callable[..., object], *args: object, **options: object) -> str:
+        with pytest.raises(ReassessError) as error:
+            function(*args, **options)
+        return str(error.value).replace(str(tmp_path), "DIR")
+
+    return call

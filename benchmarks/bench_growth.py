@@ -77,7 +77,7 @@ CASES: dict[str, tuple[str, Callable[[int], Iterable[str]], Callable[[Path], obj
         lines(
             "id,correct_multi_labels,unclear_multi_labels,wrong_multi_labels,is_problematic", '{i}.png,"1,2",3,4,False'
         ),
-        reassess.read_multi_labels,
+        reassess.read_labels,
     ),
 }
 

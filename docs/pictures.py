@@ -68,7 +68,9 @@ def differences() -> None:
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         exec(compile(code, "report.md", "exec"), {})
         models = ["any-valid.npz", "fitted.npz", "clumsy.npz"]
-        drawn = main(["plot", "differences", *models, "-o", str(FOLDER / "differences.svg"), "--force", "--quiet"])
+        drawn = main(
+            ["report", "--chart", "differences", *models, "-o", str(FOLDER / "differences.svg"), "--force", "--quiet"]
+        )
     assert drawn == 0
 
 

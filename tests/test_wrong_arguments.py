@@ -45,7 +45,6 @@ from reassess import (
     read_collapsed,
     read_groups,
     read_labels,
-    read_multi_labels,
     read_original,
     read_predictions,
     read_scores,
@@ -70,7 +69,6 @@ READERS: list[Callable[..., Any]] = [
     read_collapsed,
     read_groups,
     read_labels,
-    read_multi_labels,
     read_original,
     read_predictions,
     read_scores,
@@ -137,8 +135,8 @@ def test_what_would_be_taken_for_something_else_is_refused(make: Callable[[], ob
 @pytest.mark.parametrize("given", [["cat", "dog"], "cat", 2])
 def test_names_are_no_list_of_classes(read: Callable[..., Any], given: Any) -> None:
     assert message(read, Path("any.csv"), classes=given) == (
-        f"not classes\n  allowed: Classes\n  found:   {type(given).__name__}\n"
-        '  fix:     classes=Classes(2, names=("cat", "dog")), or those of read_classes(FILE) or open_benchmark(FOLDER)'
+        f"wrong type of classes\n  allowed: Classes\n  found:   {type(given).__name__}\n"
+        '  fix:     classes=Classes(2, names=("cat", "dog")), or read_classes(FILE)'
     )
 
 
@@ -204,16 +202,16 @@ MODEL = Predictions.from_ids([0], images=["a.png"])
 def test_what_is_of_another_kind_is_refused_with_the_way_to_come_by_it(
     make: Callable[[], object], allowed: type, found: str
 ) -> None:
-    what, fix = {
-        Benchmark: ("parts of a benchmark", "reassess.open_benchmark(NAME or FOLDER)"),
+    thing, fix = {
+        Benchmark: ("benchmark", "open_benchmark(NAME or FOLDER)"),
         Findings: ("findings", "Findings.from_predictions(MODELS, LABELS)"),
         Golden: ("golden answers", "golden_truth(EXPERTS)"),
         Panel: ("models on the same images", "Panel.from_predictions(MODELS, LABELS)"),
-        LabelSets: ("label sets", "reassess.load_labels(NAME or FILE); of multi-label sets, their judging"),
-        Scores: ("scores", "reassess.load_scores(NAME or FILE)"),
-        Votes: ("votes", "reassess.load_votes(NAME or FILE)"),
+        LabelSets: ("label sets", "read_labels(FILE), or the judging of reviews"),
+        Scores: ("scores", "read_scores(FILE)"),
+        Votes: ("votes", "read_votes(FILE)"),
     }[allowed]
-    expected = f"not {what}\n  allowed: {allowed.__name__}\n  found:   {found}\n  fix:     {fix}"
+    expected = f"wrong type of {thing}\n  allowed: {allowed.__name__}\n  found:   {found}\n  fix:     {fix}"
     assert message(make) == expected
 
 
@@ -232,7 +230,7 @@ def test_a_benchmark_is_called_by_a_text_or_a_path(given: Any) -> None:
     ],
 )
 def test_names_are_no_list_in_which_classes_are_looked_up(make: Callable[[], object]) -> None:
-    assert message(make).startswith("not classes\n  allowed: Classes\n  found:   list\n")
+    assert message(make).startswith("wrong type of classes\n  allowed: Classes\n  found:   list\n")
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
@@ -255,7 +253,7 @@ ONE_VOTE = Votes.from_columns(
 POSITIONS = "wrong type of the positions of images\n  allowed: integers of shape (rows,)\n  found:   "
 NO_NAMES = "not names of images\n  allowed: a list\n  found:   "
 NO_HELD_OUT = (
-    "wrong type of the held-out predictions\n  allowed: HeldOutPredictions\n  found:   Predictions\n"
+    "wrong type of held-out predictions\n  allowed: HeldOutPredictions\n  found:   Predictions\n"
     "  fix:     HeldOutPredictions.of(...)"
 )
 
@@ -288,7 +286,7 @@ def targets(**parts: Any) -> TrainingTargets:
         ),
         (
             lambda: targets(indptr=[0, 1]),
-            "not indptr of targets\n  allowed: ndarray\n  found:   list\n  fix:     np.array(...)",
+            "wrong type of indptr of targets\n  allowed: ndarray\n  found:   list\n  fix:     np.array(...)",
         ),
         (
             lambda: targets(indptr=np.array([0, 5])),
@@ -339,12 +337,12 @@ def targets(**parts: Any) -> TrainingTargets:
         ),
         (
             lambda: HeldOutPredictions.of({"model": np.eye(3)}, ONE_OF_THREE),
-            "wrong type of the predictions of model\n  allowed: Predictions\n  found:   ndarray\n"
+            "wrong type of predictions of model\n  allowed: Predictions\n  found:   ndarray\n"
             "  fix:     read_predictions(FILE)",
         ),
         (
             lambda: HeldOutPredictions.of({"model": MODEL}, ONE_OF_THREE, folds=["folds.csv"]),
-            "wrong type of the folds of a repetition\n  allowed: Folds\n  found:   str\n  fix:     read_folds(FILE)",
+            "wrong type of folds of a repetition\n  allowed: Folds\n  found:   str\n  fix:     read_folds(FILE)",
         ),
         (
             lambda: evaluate(MODEL, LABELS, exclude=DUPLICATES),

@@ -1,8 +1,6 @@
-from .aggregation import Bands as Bands
 from .aggregation import Golden as Golden
 from .aggregation import Rater as Rater
 from .aggregation import aggregate as aggregate
-from .aggregation import curve_points as curve_points
 from .aggregation import fit_dawid_skene as fit_dawid_skene
 from .aggregation import golden_truth as golden_truth
 from .aggregation import golden_votes as golden_votes
@@ -14,7 +12,6 @@ from .aggregation import precision_recall as precision_recall
 from .aggregation import rater_reliability as rater_reliability
 from .aggregation import relabel as relabel
 from .aggregation import replay_stops as replay_stops
-from .aggregation import simple_rules as simple_rules
 from .aggregation import with_golden_votes as with_golden_votes
 from .cleaning import HeldOutPredictions as HeldOutPredictions
 from .cleaning import checked_truth as checked_truth
@@ -106,7 +103,6 @@ from .formats import read_groups as read_groups
 from .formats import read_hierarchy as read_hierarchy
 from .formats import read_labels as read_labels
 from .formats import read_leaderboard as read_leaderboard
-from .formats import read_multi_labels as read_multi_labels
 from .formats import read_original as read_original
 from .formats import read_predictions as read_predictions
 from .formats import read_scores as read_scores

@@ -1,5 +1,5 @@
 import warnings
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError, ReassessWarning
-from tests.helpers import votes_of
+from tests.helpers import code_of, votes_of
 
 ITEMS = ("w", "x", "y", "z")
 NO, MAYBE, YES = range(3)
@@ -134,18 +134,43 @@ def test_golden_items_that_nobody_voted_on_are_an_error() -> None:
     )
 
 
-def test_scores_of_unknown_making_may_follow_by_each_rule_once() -> None:
-    published = REAL_RECIPE
+def test_label_sets_may_follow_by_each_rule_once() -> None:
     own = Recipe(experts_at_least=None, original_experts_at_least=None, original_below=None, smoothing=0.0, pooling=4.0)
-    two = replace(own, experts_at_least=2, original_experts_at_least=2)
-    assert likely_recipes() == (own,)
-    assert likely_recipes(own) == (own,)
-    assert likely_recipes(two, at_least=2) == (two,)
-    assert likely_recipes(published, at_least=4) == (
-        published,
-        replace(published, experts_at_least=4),
-        replace(own, experts_at_least=4, original_experts_at_least=4),
-    )
+    assert likely_recipes() == likely_recipes(own) == (own,)
+    assert likely_recipes(REAL_RECIPE) == (REAL_RECIPE, own)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "expected"),
+    [
+        ("magic", {}, "unknown-name"),
+        ("calibrated", {}, "needs-golden"),
+        ("imagenet-real", {}, "needs-golden"),
+        ("majority", {"pooling": 2}, "unused-option"),
+        ("mean", {"at_least": 2}, "unused-option"),
+        ("em", {"original": LabelSets.from_lists(["a"], [[0]])}, "unused-option"),
+        ("em", {"pooling": -1}, "out-of-range"),
+    ],
+)
+def test_options_that_do_not_fit_the_method_are_an_error(
+    pair_votes: Votes, method: str, options: dict[str, Any], expected: str
+) -> None:
+    assert code_of(aggregate, pair_votes, method, **options) == expected
+
+
+def test_method_and_unusual_options_are_recorded(pair_votes: Votes, experts: Votes) -> None:
+    judged = experts.restrict(np.array([0, 1]))
+    original = LabelSets.from_lists(["a", "b"], [[0], [1]])
+
+    def recorded(method: str, **options: Any) -> str:
+        return aggregate(pair_votes, method, **options).scores.method
+
+    assert recorded("majority") == "majority"
+    assert recorded("em", experts=judged, pooling=4, truths_are_answers=False) == "em"
+    assert recorded("em", pooling=2, at_least=None) == "em, pooling=2"
+    assert recorded("calibrated", experts=judged, original=original) == "calibrated, original=true"
+    assert recorded("imagenet-real", experts=judged, original=original, at_least=2) == "imagenet-real, at_least=2"
+    assert recorded("auto", experts=judged, smoothing=0.5) == "em, smoothing=0.5"
 
 
 def test_em_keeps_golden_items_at_the_experts_truth(pair_votes: Votes, experts: Votes) -> None:

@@ -108,11 +108,11 @@ def test_the_usual_method_of_counts_is_majority(here: Path, run: Callable[..., R
 
 def test_a_golden_class_that_nobody_chose_is_missed(here: Path, run: Callable[..., Run]) -> None:
     """The expert calls d.png a hen; the raters know none."""
-    answer(run("aggregate", "votes.csv", "--method", "majority", "-o", "s.csv"))
-    out = answer(run("curve", "s.csv", "--golden", "golden.csv", "--votes", "votes.csv", "--choose", "threshold=0.5"))
+    answer(run("aggregate", "votes.csv", "--method", "majority", "-o", "s.npz"))
+    out = answer(run("curve", "s.npz", "--golden", "golden.csv", "--votes", "votes.csv", "--choose", "threshold=0.5"))
     assert "12 golden pairs on 3 images, 3 of them valid\n" in out
     assert "a golden image is judged on every class; a class without a score counts as a score of 0\n" in out
-    (one, *rules) = results_of(run, "curve", "s.csv", "--golden", "golden.csv", "--votes", "votes.csv")
+    (one, *rules) = results_of(run, "curve", "s.npz", "--golden", "golden.csv", "--votes", "votes.csv")
     assert [(p["threshold"], p["precision"], p["recall"]) for p in one["points"]] == [
         (1.0, 1.0, 1 / 3),
         (2 / 3, 1.0, 2 / 3),
@@ -159,24 +159,29 @@ def test_show_has_each_class_with_those_who_chose_it(here: Path, run: Callable[.
         },
     )
     answer(run("aggregate", "votes.csv", "--method", "majority", "-o", "s.csv"))
-    argv = ("a.png", "--labels", "labels.json", "--scores", "s.csv", "--golden", "golden.csv")
-    shown = answer(run("show", *argv, "--votes", "votes.csv", "--predictions", "model.csv"))
+    Path("b").mkdir()
+    for file, part in (("labels.json", "labels.json"), ("s.csv", "scores.csv"), ("golden.csv", "golden.csv")):
+        Path(file).rename(f"b/{part}")
+    Path("votes.csv").rename("b/votes.csv")
+    shown = answer(run("show", "a.png", "model.csv", "--benchmark", "b"))
     assert [line.rstrip() for line in shown.splitlines()] == [
         "image      a.png",
-        "original   not known",
+        "original   unknown",
         "valid      0 cat",
         "",
         "class   name   probability   valid   votes    raters    experts",
         "───────────────────────────────────────────────────────────────",
         "0       cat    0.6667        valid   2 of 3   ann, bo   1 of 1",
         "1       dog    0.3333                1 of 3   cy        0 of 1",
-        "Raters chose one class of all; of a class that is not listed here, none did.",
+        "Raters chose one class per image; nobody chose a class that is not listed.",
         "",
-        "model.csv says: 2 fox (rejected by experts); 0 cat (valid)",
+        "model.csv: 2 fox (rejected by experts); 0 cat (valid)",
     ]
-    without = answer(run("show", *argv[:-2], "--votes", "counts.csv", "--predictions", "model.csv"))
+    Path("b/golden.csv").unlink()
+    Path("counts.csv").rename("b/votes.csv")
+    without = answer(run("show", "a.png", "model.csv", "--benchmark", "b"))
     assert "0       cat    0.6667        valid   31 of 50" in without
-    assert without.endswith("model.csv says: 2 fox (asked and rejected); 0 cat (valid)\n")
+    assert "\nmodel.csv: 2 fox (asked and rejected); 0 cat (valid)\n" in without
 
 
 def test_a_report_says_why_the_labels_are_not_drawn_anew(here: Path, run: Callable[..., Run]) -> None:
@@ -188,12 +193,15 @@ def test_a_report_says_why_the_labels_are_not_drawn_anew(here: Path, run: Callab
         },
     )
     answer(run("aggregate", "votes.csv", "--method", "majority", "-o", "s.csv"))
-    judged = ("--labels", "labels.json", "--scores", "s.csv")
-    rated = ("--votes", "votes.csv", "--golden", "golden.csv")
-    answer(run("report", "model.csv", *judged, *rated, "-o", "page.html"))
+    Path("b").mkdir()
+    for file, part in (("labels.json", "labels.json"), ("s.csv", "scores.csv"), ("golden.csv", "golden.csv")):
+        Path(file).rename(f"b/{part}")
+    Path("votes.csv").rename("b/votes.csv")
+    answer(run("report", "model.csv", "--benchmark", "b", "-o", "page.html"))
     text = re.sub(r"<[^>]+>", "", Path("page.html").read_text())
-    assert "the votes are for one class an image, and not on (image, class) questions" in text
-    evaluated = results_of(run, "evaluate", "model.csv", *judged)
+    assert "votes are for one class per image, not on (image, class) questions" in text
+    Path("b/golden.csv").unlink()
+    evaluated = results_of(run, "evaluate", "model.csv", "--benchmark", "b")
     assert evaluated[0]["mistakes"] == dict.fromkeys(KINDS, 0) | {
         "expert_valid": None,
         "rejected_by_experts": None,
@@ -263,7 +271,7 @@ def test_names_and_ids_give_the_same_integers(
             ["evaluate", "model.csv", *at],
             ["curve", *at, "--leave-out", "3", "--choose", "f1"],
             ["raters", *at],
-            ["show", "0.png", *at, "--predictions", "model.csv"],
+            ["show", "0.png", *at, "model.csv"],
             ["compare", "model.csv", "other.csv", *at],
         ]
         found = {argv[0]: numbers(json.loads(run(*argv, "--json").out)["results"]) for argv in commands}
@@ -317,7 +325,8 @@ def test_a_report_and_a_plot_mark_what_is_in_sample(folder: Path, run: Callable[
         assert run("labels", "--benchmark", "F", "--threshold", "0.5", "-o", "F/labels.csv", "--force").code == 0
         marks = None if others is None else ["in-sample", *others]
         plotted = document_of(
-            run("plot", "curve", "F/model.csv", "--benchmark", "F", "-o", "p.svg", "--force", "--json"), "plot"
+            run("report", "--chart", "curve", "F/model.csv", "--benchmark", "F", "-o", "p.svg", "--force", "--json"),
+            "report",
         )["results"]
         curves = {str(row[plotted["columns"].index("scores")]) for row in plotted["rows"]}
         assert curves == ({"scores"} if marks is None else {f"scores, {mark}" for mark in marks})

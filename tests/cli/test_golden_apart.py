@@ -74,7 +74,7 @@ def test_every_method_scores_golden_images(rated: Path, run: Callable[..., Run],
     assert len(pl.read_csv("rated/scores.csv")) == 2 * (MAIN + GOLDEN)
     assert results_of(run, *argv, "-o", "again.csv")["by_golden_votes"] == 2 * GOLDEN
     labels = run("labels", "--benchmark", "rated", "--threshold", "0.5", "-o", "rated/labels.csv")
-    assert f"{IN_PART} image was never rated and keeps its original label" in labels.out
+    assert f"{IN_PART} unrated image keeps its original label" in labels.out
     told = run("curve", "--benchmark", "rated", "--leave-out", "image")
     assert (told.code, told.err) == (0, "")
     assert LINES[1] in told.out

@@ -90,7 +90,7 @@ def here(
         '{"task": 1, "image": "rex.png", "classes": [{"class": "cat"}, {"class": "dog"}]}\n'
     )
     if find_spec("sqlalchemy") is not None:
-        assert main(["annotate", "create", "pets.db", "--tasks", "ask.jsonl", "--benchmark", "pets", "--quiet"]) == 0
+        assert main(["annotate", "create", "pets.db", "ask.jsonl", "--benchmark", "pets", "--quiet"]) == 0
         assert main(["annotate", "invite", "pets.db", "bob", "--quiet"]) == 0
     return tmp_path
 
@@ -142,9 +142,9 @@ def test_every_example_runs_as_it_stands(
         assert [line for line in lines if line != line.rstrip() or (len(line) > 80 and " " in line)] == []
 
 
-def test_the_help_of_plot_names_every_chart(run: Callable[..., Run]) -> None:
-    text = in_one_line(run("plot", "--help").out).replace("- ", "-")  # lines break after hyphens
-    assert f"KIND is {', '.join(list(CHARTS)[:-1])} or {list(CHARTS)[-1]}." in text
+def test_the_help_of_report_names_every_chart(run: Callable[..., Run]) -> None:
+    text = in_one_line(run("report", "--help").out).replace("- ", "-")  # lines break after hyphens
+    assert f"Draw only this: {', '.join(CHARTS)}." in text
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_the_help_of_plot_names_every_chart(run: Callable[..., Run]) -> None:
         (["evalute"], "Error: No such command 'evalute'. Did you mean 'evaluate'?\n"),
         (["annotate", "exprt"], "Did you mean 'export'?\n"),
         (["fech"], "Error: No such command 'fech'. Did you mean 'fetch'?\n"),
-        (["plot", "scater", "a.npz", "-o", "a.svg"], "Did you mean 'scatter'?\n"),
+        (["report", "--chart", "scater", "a.npz", "-o", "a.svg"], "Did you mean 'scatter'?\n"),
         (["fetch", "imagenet-rel"], "Did you mean 'imagenet-real'?\n"),
         (["evaluate", "a.npz", "--match", "nam"], "'path', 'name', 'stem'. Did you mean 'name'?\n"),
         (["evaluate", "a.npz", "--match", "xyz"], "'path', 'name', 'stem'.\n"),

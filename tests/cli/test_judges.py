@@ -67,8 +67,6 @@ def test_an_image_of_another_benchmark_is_not_known(
 @pytest.mark.parametrize(
     ("argv", "what"),
     [
-        (["show", "cross/1.png", "--votes", "names.csv"], "a class is not one of the benchmark's"),
-        (["show", "cross/1.png", "--votes", "votes.csv"], "two files have no image in common"),
         (["evaluate", "ids.csv", "--original", "own.csv"], "two files have no image in common"),
     ],
 )

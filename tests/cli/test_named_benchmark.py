@@ -57,12 +57,12 @@ COMMANDS = {
     "aggregate": ["aggregate", "-o", "digits/scores.csv"],
     "labels": ["labels", "--threshold", "0.5", "-o", "digits/labels.csv"],
     "evaluate": ["evaluate", "good.csv", "poor.csv", "--by", "class"],
-    "compare": ["compare", "good.csv", "poor.csv", "--replicates", "100"],
+    "compare": ["compare", "good.csv", "poor.csv"],
     "curve": ["curve", "--leave-out", "image"],
     "raters": ["raters"],
     "questions": ["questions", "good.csv", "-o", "questions.jsonl"],
     "report": ["report", "good.csv", "poor.csv", "-o", "report.html"],
-    "show": ["show", "000.png", "--predictions", "good.csv"],
+    "show": ["show", "000.png", "good.csv"],
 }
 
 
@@ -204,7 +204,7 @@ def test_a_file_of_ids_beside_labels_by_name_is_refused_by_every_command(
     assert "the file classes" in done.err
 
 
-AGREE = ["labels", "--agree", "digits/labels.csv", "digits/original.csv"]
+AGREE = ["labels", "digits/labels.csv", "digits/original.csv"]
 TWO, OTHER = (
     "benchmark would have two files of one part",
     "in a benchmark folder, a file {} is another part of it",
@@ -240,7 +240,6 @@ NEARLY = "output name is almost that of a benchmark part"
         (["questions", "good.csv", "-o"], "votes.jsonl", OTHER, ""),
         (["questions", "good.csv", "-o"], "Votes.jsonl", NEARLY, ""),
         (["evaluate", "good.csv", "--details"], "collapsed.csv", OTHER, ""),
-        (["evaluate", "good.csv", "--write-classes"], "classes.txt", OTHER, ""),
         (["compare", "good.csv", "poor.csv", "--details"], "groups.csv", OTHER, ""),
         (["curve", "-o"], "scores.csv", "output is the scores of the benchmark", ""),
         (["curve", "-o"], "collapsed.csv", OTHER, ""),
@@ -414,19 +413,12 @@ def test_label_sets_of_a_benchmark_are_compared_as_it_joins_them(
         Path(f"{place[0]}.csv").write_text(other.replace("\npets", "\n./digits/../digits"))
     for file in ("i.csv", "p.csv"):
         pair = ["digits/labels.csv", file]
-        assert run("labels", "--agree", *pair).code == 1
-        (agreement,) = results_of(run, "labels", "--agree", *pair, "--benchmark", "digits")
+        assert run("labels", *pair).code == 1
+        (agreement,) = results_of(run, "labels", *pair, "--benchmark", "digits")
         assert (agreement["images"], agreement["equal"]) == (len(IMAGES), len(IMAGES))
-        assert results_of(run, "labels", "--diff", *pair, "--benchmark", "digits")["images"] == len(IMAGES)
     Path("stems.csv").write_text(Path("i.csv").read_text().replace(".png", ""))
     pair = ["digits/labels.csv", "stems.csv"]
-    done = run("labels", "--diff", *pair)
-    assert done.err == (
-        "Error: two files have no image in common\n"
-        "  where:   digits/labels.csv (labels) and stems.csv (labels)\n"
-        "  found:   000.png, 001.png and 148 more; and images/000, images/001 and 148 more\n"
-        "  fix:     they fit by stem: --match stem\n"
-    )
-    assert results_of(run, "labels", "--diff", *pair, "--match", "stem")["images"] == len(IMAGES)
+    assert run("labels", *pair).error == "no-common-image"
+    assert results_of(run, "labels", *pair, "--match", "stem")[0]["images"] == len(IMAGES)
     Path("digits/benchmark.json").write_text('{"match": "stem"}')
-    assert results_of(run, "labels", "--diff", *pair, "--benchmark", "digits")["images"] == len(IMAGES)
+    assert results_of(run, "labels", *pair, "--benchmark", "digits")[0]["images"] == len(IMAGES)

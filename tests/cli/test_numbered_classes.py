@@ -117,19 +117,18 @@ def test_nothing_is_said_of_numbers_where_nothing_is_numbered(
     assert run("questions", "p.csv", "--benchmark", "b", "-o", "q.jsonl").code == 0
 
 
-@pytest.mark.parametrize("option", ["--agree", "--diff"])
 def test_label_sets_of_names_and_of_numbers_are_named_both(
-    option: str, tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for file, called in (("names.csv", "cat"), ("numbers.csv", "0"), ("empty.csv", "")):
         write_csv(file, "image,class", [("a.png", called)])
-    done = run("labels", option, "names.csv", "numbers.csv")
+    done = run("labels", "names.csv", "numbers.csv")
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith(
         "Error: the classes are named in one file and numbered in another\n"
         "  where:   names.csv (labels 1) and numbers.csv (labels 2)\n  found:   cat, and ids\n"
     )
     for other in ("names.csv", "numbers.csv"):
-        assert run("labels", option, other, "empty.csv").code == 0
-        assert run("labels", option, "empty.csv", other).code == 0
+        assert run("labels", other, "empty.csv").code == 0
+        assert run("labels", "empty.csv", other).code == 0

@@ -14,9 +14,10 @@ PREDICTIONS = "reassess.cli.prediction_inputs.read_predictions"
 # A command without its output, its output with the kind of file, an input, and where its work begins.
 COMMANDS: dict[str, tuple[list[str], str, str, str, str]] = {
     "evaluate --details": (["evaluate", *MODELS], "--details", ".csv", "one.npz", PREDICTIONS),
+    "evaluate": (["evaluate", *MODELS], "-o", ".tex", "one.npz", PREDICTIONS),
     "compare": (["compare", *MODELS], "--details", ".csv", "one.npz", PREDICTIONS),
     "report": (["report", *MODELS], "-o", ".html", "one.npz", PREDICTIONS),
-    "report --chart": (["report", *MODELS, "--chart", "taxonomy"], "-o", ".svg", "one.npz", PREDICTIONS),
+    "report --chart": (["report", "--chart", "taxonomy", *MODELS], "-o", ".svg", "one.npz", PREDICTIONS),
     "questions": (["questions", *MODELS, "--scores", "none"], "-o", ".csv", "two.npz", PREDICTIONS),
     "propose": (["propose", *MODELS], "-o", ".csv", "two.npz", PREDICTIONS),
     "propose --frontier": (["propose", *MODELS, "--choose"], "--frontier", ".svg", "two.npz", PREDICTIONS),
@@ -45,7 +46,7 @@ COMMANDS: dict[str, tuple[list[str], str, str, str, str]] = {
         ["labels", "s.csv", "--threshold", "0.5"],
         *("-o", ".csv", "s.csv", "reassess.cli.commands.labels_command.label_sets"),
     ),
-    "labels of several sets": (
+    "labels of sets": (
         ["labels", "l.csv", "m.csv"],
         *("-o", ".csv", "l.csv", "reassess.cli.commands.labels_command.label_agreement"),
     ),

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reassess.cli.options_in_words import in_options
 
+from reassess.cli.fixes import in_options
 from reassess.core.classes import GIVE_CLASSES, LIST_CLASSES
 from reassess.data.loading import load_labels
 from reassess.formats.label_files import read_labels, write_labels
-from tests.helpers import NAME_OUTPUTS, Run, document_of
+from reassess.formats.predictions.output_lists import LIST_OUTPUTS
+from tests.helpers import Run, document_of
 
 LABELS = {"1.jpg": ["mug", "cup"], "2.jpg": ["plate"], "3.jpg": [], "4.jpg": ["bowl"]}
 
@@ -74,7 +75,7 @@ def test_ids_for_labels_that_name_their_classes_are_an_error(bench: Path, run: C
         "Error: the classes are named in one file and numbered in another\n"
         "  where:   ids.npz and labels.json\n"
         "  found:   bowl, cup and 2 more, and ids\n"
-        f"  fix:     {in_options(NAME_OUTPUTS)}; or name the classes; or {GIVE_CLASSES}\n"
+        f"  fix:     {in_options(LIST_OUTPUTS)}; or name the classes; or {GIVE_CLASSES}\n"
     )
 
 

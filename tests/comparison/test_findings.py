@@ -64,7 +64,7 @@ def test_of_many_models_neighbours_are_compared(monkeypatch: pytest.MonkeyPatch)
 
 def test_one_model_has_no_rank_and_empty_sets_score_nothing() -> None:
     findings = Findings.from_predictions({"one": MODELS["best"]}, LABELS)
-    assert findings.ranking == Missing("there is one model")
+    assert findings.ranking == Missing("there is only one model")
     empty = LabelSets.from_lists(IMAGES, [[] for _ in IMAGES])
     assert Findings.from_predictions(MODELS, empty).ranking == Missing("no image is scored")
 

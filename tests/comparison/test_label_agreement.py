@@ -118,8 +118,10 @@ def test_images_are_joined_by_name_as_elsewhere() -> None:
     assert label_agreement(first, second).counts["equal"] == 0
     assert label_agreement(first, second, match="stem").counts["equal"] == 1
     assert message(lambda: label_agreement(labels_of({"x/a.png": {1}, "y/a.png": {1}}), second, match="stem")) == (
-        "the stem of an image fits more than one image\n  where:   the first label set\n"
-        '  found:   a.jpg fits x/a.png, y/a.png\n  fix:     join by the whole path (match="path")'
+        "image stem fits several images\n"
+        "  where:   the first label set\n"
+        "  found:   a.jpg fits x/a.png, y/a.png\n"
+        '  fix:     join by the whole path (match="path")'
     )
 
 
@@ -141,7 +143,10 @@ def test_classes_are_joined_by_name_whatever_their_order() -> None:
 
 
 def test_two_files_may_each_name_classes_that_the_other_does_not() -> None:
-    first, second = named("cat", "dog", ids=[0, 1], ranked=True), named("dog", "yak", ids=[0, 1], ranked=True)
+    first, second = (
+        named("cat", "dog", ids=[0, 1], has_local_ids=True),
+        named("dog", "yak", ids=[0, 1], has_local_ids=True),
+    )
     found = label_agreement(first, second)
     assert (found.counts["overlap"], [entry["name"] for entry in found.to_json()["by_class"]]) == (
         1,
@@ -151,7 +156,7 @@ def test_two_files_may_each_name_classes_that_the_other_does_not() -> None:
 
 @pytest.mark.parametrize("turn", [1, -1])
 def test_label_sets_that_are_all_empty_have_no_numbering(turn: int) -> None:
-    pair = named("dog", ranked=True), labels_of({"a": set()})
+    pair = named("dog", has_local_ids=True), labels_of({"a": set()})
     found = label_agreement(*pair[::turn])
     assert (found.counts["first_unlabelled"], found.counts["second_unlabelled"]) == ((0, 1) if turn == 1 else (1, 0))
     assert found.to_json()["by_class"][0]["name"] == "dog"
@@ -164,7 +169,7 @@ BOTH = "the first label set and the second label set"
 
 @pytest.mark.parametrize("turn", [1, -1])
 def test_a_file_of_names_and_a_list_of_classes_agree_by_name(turn: int) -> None:
-    pair = named("dog", ranked=True), named("cat", "dog", "yak", ids=[1])
+    pair = named("dog", has_local_ids=True), named("cat", "dog", "yak", ids=[1])
     found = label_agreement(*pair[::turn])
     assert (found.counts["equal"], found.class_ids.tolist()) == (1, [1])
 
@@ -185,7 +190,7 @@ def test_a_file_of_names_and_a_list_of_classes_agree_by_name(turn: int) -> None:
             "  fix:     name the classes in both files",
         ),
         (
-            named("cat", ranked=True),
+            named("cat", has_local_ids=True),
             labels_of({"a": {0}}),
             f"the classes are named in one file and numbered in another\n  where:   {BOTH}\n  found:   cat, and ids\n"
             f"  fix:     {LIST_CLASSES}",

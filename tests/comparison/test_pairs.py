@@ -58,10 +58,10 @@ def test_swapping_the_models_turns_everything_round(seed: int) -> None:
     assert one.real.only_a == len(only_correct(panel, "a", "b"))
 
 
-def test_a_model_and_itself_cannot_be_told_apart() -> None:
+def test_a_model_and_itself_do_not_differ() -> None:
     comparison = compare(PANEL, "one", "one")
     assert (comparison.real.difference, comparison.real.interval, comparison.real.p_value) == (0, (0, 0), 1)
-    assert comparison.verdict == "one and one cannot be told apart, or by original labels"
+    assert comparison.verdict == "no significant difference between one and one, by reassessed or original labels"
 
 
 @pytest.mark.parametrize(
@@ -69,19 +69,19 @@ def test_a_model_and_itself_cannot_be_told_apart() -> None:
     [
         (A, None, "a is better than b"),
         (B, None, "b is better than a"),
-        (SAME, None, "a and b cannot be told apart"),
+        (SAME, None, "no significant difference between a and b"),
         (A, A, "a is better than b, also by original labels"),
-        (SAME, SAME, "a and b cannot be told apart, or by original labels"),
+        (SAME, SAME, "no significant difference between a and b, by reassessed or original labels"),
         (B, SAME, "b is better than a; no significant difference by original labels"),
-        (SAME, B, "a and b cannot be told apart; the original labels say that b is better than a"),
-        (A, B, "a is better than b; the original labels say the opposite"),
-        (FEW, None, "a and b cannot be told apart"),
-        (Paired(1, 0, 1, 0), None, "a and b cannot be told apart"),
-        (MANY, B, "a and b cannot be told apart; the original labels say that b is better than a"),
+        (SAME, B, "no significant difference between a and b; by original labels b is better than a"),
+        (A, B, "a is better than b; by original labels b is better than a"),
+        (FEW, None, "no significant difference between a and b"),
+        (Paired(1, 0, 1, 0), None, "no significant difference between a and b"),
+        (MANY, B, "no significant difference between a and b; by original labels b is better than a"),
         (replace(A, holm=0.049), MANY, "a is better than b; no significant difference by original labels"),
-        (replace(A, deviation=0.04), None, "a and b cannot be told apart"),
+        (replace(A, deviation=0.04), None, "no significant difference between a and b"),
         (replace(A, deviation=0.03), None, "a is better than b"),
-        (replace(FEW, deviation=0.0001), None, "a and b cannot be told apart"),
+        (replace(FEW, deviation=0.0001), None, "no significant difference between a and b"),
         (Paired(0, 0, 0, 0), A, "a and b cannot be compared: no image is scored"),
     ],
 )
@@ -103,7 +103,7 @@ def test_where_the_labels_disagree_the_change_of_the_lead_is_tested_itself(chang
     base = "a is better than b; no significant difference by original labels"
     assert Comparison("a", "b", 1000, A, SAME, SAME, change).verdict == base + words
     assert Comparison("a", "b", 1000, A, A, A, change).verdict == "a is better than b, also by original labels"
-    neither = "a and b cannot be told apart, or by original labels"
+    neither = "no significant difference between a and b, by reassessed or original labels"
     assert Comparison("a", "b", 1000, SAME, SAME, SAME, change).verdict == neither + (words if change.better else "")
 
 
@@ -195,7 +195,7 @@ def test_the_json_object_holds_the_counts_and_says_why_a_part_is_null() -> None:
             "holm": document["change"]["p_value"],
             "raters": None,
         },
-        "verdict": "one and two cannot be told apart, or by original labels",
+        "verdict": "no significant difference between one and two, by reassessed or original labels",
     }
     empty = Panel.from_predictions(PREDICTED, LabelSets.from_lists(LABELS.images, [[]] * 8))
     document = compare(empty, "one", "two").to_json()

@@ -14,7 +14,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import Outcomes
-from tests.helpers import message
+from tests.helpers import code_of, message
 
 LABELS = LabelSets.from_lists(["a.png", "b.png", "c.png", "d.png"], [[0, 2], [], [1], [3]])
 ORIGINAL = LabelSets.from_lists(["d.png", "c.png", "a.png", "e.png"], [[3], [0], [2], [1]])
@@ -97,7 +97,7 @@ def test_models_without_a_common_image_are_an_error_that_says_what_each_has() ->
         "  found:   one: 3 images, such as a.png, b.png and 1 more\n"
         "           two: 1 images, such as d.png\n"
         "{}"
-        '  fix:     name the images alike, or join by another part of the name (match="name" or match="stem")'
+        '  fix:     use the same image names, or join by another part of the name: match="name"'
     )
     assert message(lambda: Panel.from_outcomes(models)) == text.format("")
     more = models | {f"empty {i}": outcomes_of([], []) for i in range(4)}
@@ -111,9 +111,8 @@ def test_a_panel_has_models_and_each_once() -> None:
         message(lambda: Panel.from_outcomes({}))
         == "models are missing\n  fix:     give the predictions of at least one"
     )
-    assert (
-        message(lambda: Panel.from_outcomes([("one", outcomes), ("one", outcomes)]))
-        == "model is named twice\n  found:   one"
+    assert message(lambda: Panel.from_outcomes([("one", outcomes), ("one", outcomes)])) == (
+        "a model is named twice\n  found:   one"
     )
 
 
@@ -126,10 +125,10 @@ def test_models_judged_by_different_labels_are_an_error() -> None:
     text = "models were evaluated with different labels\n  where:   two\n  fix:     judge all by the same"
     assert message(lambda: Panel.from_outcomes(models)) == text
     assert (
-        message(
+        code_of(
             lambda: Panel.from_outcomes({"one": outcomes_of([0], ["a.png"]), "two": outcomes_of([0], ["a.png"], None)})
         )
-        == text
+        == "different-labels"
     )
 
 

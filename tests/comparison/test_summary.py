@@ -12,18 +12,20 @@ from reassess.comparison.taxonomy import ERROR_KINDS, Taxonomy
 from tests.report.cases import findings
 
 
-def test_the_best_model_is_better_than_those_that_the_tests_tell_it_apart_from() -> None:
+def test_the_best_model_is_better_if_the_tests_show_it() -> None:
     told = " ".join(summary(findings("one", "two", "three")))
-    assert "one has the highest accuracy by these labels, " in told
+    assert "one has the highest accuracy, " in told
     better = [model for model in ("two", "three") if findings("one", "two", "three").compare("one", model).real.better]
-    assert ("is better than each of the 2 others, by tests corrected for all pairs" in told) == (len(better) == 2)
+    assert ("is significantly better than each of the 2 others, by tests corrected for all pairs" in told) == (
+        len(better) == 2
+    )
 
 
-def test_models_that_are_alike_cannot_be_told_apart() -> None:
+def test_equal_models_do_not_differ() -> None:
     results = findings("one", "two")
     same = {name: getattr(results.panel, name)[[0, 0]] for name in ("top1", "valid", "original_hit")}
     alike = replace(results.panel, **same)
-    assert "but cannot be told apart from two" in summary(replace(results, panel=alike))[1]
+    assert "but is not significantly better than two" in summary(replace(results, panel=alike))[1]
 
 
 def test_there_are_three_to_five_sentences() -> None:
@@ -47,22 +49,26 @@ def test_most_mistakes_are_more_than_half() -> None:
         (
             {"same_group": 2},
             True,
-            "All of the mistakes of m are of one kind: a class of one group with a valid one (2 of 2)",
+            "All of the mistakes of m are of one kind: a class in the same group as a valid one (2 of 2)",
         ),
-        ({"same_group": 2, "no_class": 1}, True, "Most of the mistakes of m are of one kind: a class of one group"),
+        (
+            {"same_group": 2, "no_class": 1},
+            True,
+            "Most of the mistakes of m are of one kind: a class in the same group",
+        ),
         (
             {"same_group": 2, "no_class": 1, "collapsed": 1},
             True,
             "The largest part of the mistakes of m is of one kind",
         ),
-        ({"remaining": 1}, False, "m makes 1 mistake; its kind is not known, since scores are missing"),
-        ({"remaining": 21}, False, "m makes 21 mistakes; their kind is not known, since scores are missing"),
+        ({"remaining": 1}, False, "m makes 1 mistake; its kind is unknown: scores are missing"),
+        ({"remaining": 21}, False, "m makes 21 mistakes; their kind is unknown: scores are missing"),
         (
             {"remaining": 21, "collapsed": 4},
             False,
-            "m makes 25 mistakes; the kind of 21 of them is not known, since no sc",
+            "m makes 25 mistakes; the kind of 21 of them is unknown: scores are missing",
         ),
-        ({}, True, "m makes no mistake by these labels"),
+        ({}, True, "m makes no mistake"),
     ],
 )
 def test_mistakes_in_words(counts: dict[str, int], scores: bool, words: str) -> None:
@@ -72,12 +78,11 @@ def test_mistakes_in_words(counts: dict[str, int], scores: bool, words: str) -> 
     assert told.startswith(words)
 
 
-def test_models_that_are_alike_stand_in_a_sentence() -> None:
+def test_equal_models_share_a_sentence() -> None:
     results = findings("one", "two", "three")
     same = {name: getattr(results.panel, name)[[0, 0, 0]] for name in ("top1", "valid", "original_hit")}
     told = summary(replace(results, panel=replace(results.panel, **same)))[1]
-    assert "but cannot be told apart from " in told
-    assert " and " in told.split("apart from ")[1].split(";")[0]
+    assert " and " in told.split("but is not significantly better than ")[1].split(";")[0]
 
 
 def test_of_many_changes_one_is_an_example() -> None:

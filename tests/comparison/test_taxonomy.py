@@ -91,7 +91,7 @@ def test_what_is_not_looked_up_has_no_count_and_a_reason_and_the_others_add_up()
         "file": "one",
         "mistakes": 2,
         **taxonomy.counts,
-        "never_proposed_reason": "scores are missing",
+        "not_asked_reason": "scores are missing",
         "never_rated_reason": "scores are missing",
         "collapsed_reason": "no table of collapsed classes is at hand",
         "same_group_reason": "no groups of classes are given",
@@ -145,6 +145,8 @@ def test_with_nothing_else_to_look_up_the_kinds_are_those_of_evaluate(
             "no_class": mistakes.no_class,
             "not_asked": mistakes.not_asked,
             "never_rated": mistakes.never_rated,
-            "remaining": mistakes.rejected + (mistakes.expert_valid or 0) + (mistakes.rejected_by_experts or 0),
+            "remaining": mistakes.asked_and_rejected
+            + (mistakes.expert_valid or 0)
+            + (mistakes.rejected_by_experts or 0),
         }
         assert taxonomy.counts == counts | {"collapsed": None, "co_occurring": 0, "same_group": None}

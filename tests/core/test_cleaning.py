@@ -1,5 +1,6 @@
 """What cleaning found: counts by class, what is shown, and what is refused."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,6 @@ import pytest
 
 from reassess.core.classes import Classes
 from reassess.core.cleaning import Cleaning, LabelNoise
-from tests.helpers import message
 
 CLASSES = Classes(4, names=("ant", "bee", "cat", "dog"))
 
@@ -67,12 +67,16 @@ def test_a_document_has_the_counts_of_each_class() -> None:
     [
         (
             {"images": ("a.png", "b.png", "a.png", "c.png", "d.png", "e.png")},
-            "an image is named twice\n  where:   the cleaned images\n  found:   a.png\n"
-            "  fix:     keep one row for each image",
+            (
+                "image is listed twice\n"
+                "  where:   the cleaned images\n"
+                "  found:   a.png\n"
+                "  fix:     keep one row per image"
+            ),
         ),
         (
             {"kept": np.ones(5, bool)},
-            "wrong number of values of kept\n  allowed: 6, one for each image\n  found:   5",
+            ("wrong number of values of kept\n  allowed: 6, one for each image\n  found:   5"),
         ),
         (
             {"label_quality": np.array([0.9, 0.2, 0.1, 1.5, 0.0, 1.0])},
@@ -80,16 +84,18 @@ def test_a_document_has_the_counts_of_each_class() -> None:
         ),
         (
             {"class_ids": np.array([1, 1, 2, 2, 2, 4], np.int32)},
-            "class id out of range\n  allowed: 0 to 3\n  found:   4",
+            ("class id out of range\n  allowed: 0 to 3\n  found:   4"),
         ),
         (
             {"suggested": np.array([1, 1, 2, 2, -2, 0], np.int32)},
-            "class id that is suggested out of range\n  allowed: -1 to 3\n  found:   -2",
+            ("class id that is suggested out of range\n  allowed: -1 to 3\n  found:   -2"),
         ),
     ],
 )
-def test_columns_that_do_not_fit_are_refused(other: dict[str, Any], expected: str) -> None:
-    assert message(cleaning, **other) == expected
+def test_columns_that_do_not_fit_are_refused(
+    refused_text: Callable[..., str], other: dict[str, Any], expected: str
+) -> None:
+    assert refused_text(cleaning, **other) == expected
 
 
 def test_arrays_cannot_be_changed() -> None:

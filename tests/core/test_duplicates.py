@@ -1,6 +1,7 @@
 """Rows of duplicates are checked, and say which images another set duplicates."""
 
 from collections import defaultdict
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -84,22 +85,29 @@ def test_duplicated_elsewhere_is_what_a_plain_rule_finds(groups: list[set[tuple[
         ),
         (
             [("a", "1.png", 0, "tiny"), ("a", "1.png", 0, "tiny")],
-            "image is listed twice under one kind\n  where:   image 1.png of a\n  found:   tiny",
+            ("image is listed twice under one kind\n  where:   image 1.png of a\n  found:   tiny"),
         ),
         (
             [("a", "x\\1.png", 1, "exact"), ("a", "x/1.png", 1, "exact")],
-            "image is listed twice under one kind\n  where:   image x/1.png of a\n  found:   exact",
+            ("image is listed twice under one kind\n  where:   image x/1.png of a\n  found:   exact"),
         ),
         (
             [("a", "1.png", 1, "exact"), ("a", "2.png", 0, "exact")],
-            "the number of a group is missing\n  where:   image 2.png of a\n"
-            "  allowed: a number for exact and near, and none for unreadable, empty, tiny\n"
-            "  found:   exact, no number",
+            (
+                "group number is missing\n"
+                "  where:   image 2.png of a\n"
+                "  allowed: a number for exact and near, and none for unreadable, empty, tiny\n"
+                "  found:   exact, no number"
+            ),
         ),
         (
             [("a", "1.png", 7, "tiny")],
-            "a number where there is no group\n  where:   image 1.png of a\n"
-            "  allowed: a number for exact and near, and none for unreadable, empty, tiny\n  found:   tiny, 7",
+            (
+                "group number without a group\n"
+                "  where:   image 1.png of a\n"
+                "  allowed: a number for exact and near, and none for unreadable, empty, tiny\n"
+                "  found:   tiny, 7"
+            ),
         ),
         (
             [("a", "1.png", 1, "exact"), ("a", "2.png", 1, "exact"), ("a", "3.png", 1, "near")],
@@ -109,9 +117,10 @@ def test_duplicated_elsewhere_is_what_a_plain_rule_finds(groups: list[set[tuple[
             [("a", "1.png", 4, "near")],
             "group has only one image\n  where:   group 4\n  found:   image 1.png of a",
         ),
+        ([("a", "1.png", 4, "near")], ("group has only one image\n  where:   repeat 4\n  found:   image 1.png of a")),
         (
             [("a", "1.png", -1, "near")],
-            "number of a group out of range\n  where:   image 1.png of a\n  allowed: 0 or more\n  found:   -1",
+            ("number of a group out of range\n  where:   image 1.png of a\n  allowed: 0 or more\n  found:   -1"),
         ),
     ],
 )
@@ -119,7 +128,7 @@ def test_rows_that_contradict_themselves_are_refused(rows: list[tuple[str, str, 
     assert message(duplicates_of, rows) == expected
 
 
-def test_sets_are_named_once_and_have_rows() -> None:
+def test_sets_are_named_once_and_have_rows(refused_text: Callable[..., str]) -> None:
     ids, none = np.zeros(1, np.int32), np.zeros(1, np.int32)
     assert message(Duplicates, ("a", "a"), ("1.png",), ids, none, ("tiny",)).startswith("a set is named twice\n")
     assert message(Duplicates, ("a", "b"), ("1.png",), ids, none, ("tiny",)).startswith("set has no row\n")

@@ -1,5 +1,6 @@
 """Names: what identifies an image, and the join of two lists of images."""
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -10,7 +11,6 @@ from hypothesis import strategies as st
 
 from reassess.core.image_names import image_keys, join, unique_images, validation_names
 from reassess.text import composed
-from tests.helpers import message
 
 VALIDATION_IMAGES = 50_000
 
@@ -59,20 +59,17 @@ def test_backslashes_are_slashes(match: str, key: str) -> None:
 
 
 @pytest.mark.parametrize("match", ["path", "name", "stem"])
-def test_a_name_is_the_same_whether_its_accents_are_characters_of_their_own_or_not(match: Any) -> None:
+def test_a_name_is_the_same_whether_its_accents_are_characters_of_their_own_or_not(
+    refused: Callable[..., str], match: Any
+) -> None:
     apart, together = "chats/me\u0301o.jpg", "chats/m\u00e9o.jpg"
     assert join([apart], ["tom.jpg", together], match=match).tolist() == [1]
     assert join([together], [apart], match=match).tolist() == [0]
-    assert message(unique_images, [apart, together], "here") == (
-        "an image is named twice\n"
-        "  where:   here\n"
-        f"  found:   {apart} and {together}\n"
-        "  fix:     keep one row for each image"
-    )
+    assert refused(unique_images, [apart, together], "here") == ("duplicate-image at here")
 
 
-def test_an_unknown_match_is_refused() -> None:
-    assert message(image_keys, ["a.png"], "folder") == (
+def test_an_unknown_match_is_refused(refused_text: Callable[..., str]) -> None:
+    assert refused_text(image_keys, ["a.png"], "folder") == (
         "unknown match of image names\n  allowed: path, name, stem\n  found:   'folder'"
     )
 
@@ -109,31 +106,28 @@ def test_nothing_joins_nothing() -> None:
     assert join(["a"], []).tolist() == [-1]
 
 
-def test_one_image_under_two_names_is_an_error_that_names_both() -> None:
+def test_one_image_under_two_names_is_an_error_that_names_both(refused_text: Callable[..., str]) -> None:
     double = ["a/ILSVRC2012_val_00000001.png", "b.png", "ILSVRC2012_val_00000001.JPEG"]
     expected = (
-        "an image is named twice\n"
+        "image is listed twice\n"
         "  where:   the predictions\n"
         "  found:   a/ILSVRC2012_val_00000001.png and ILSVRC2012_val_00000001.JPEG\n"
-        "  fix:     keep one row for each image"
+        "  fix:     keep one row per image"
     )
-    assert message(lambda: join(double, ["b.png"])) == expected
-    assert message(lambda: unique_images(double, "the predictions")) == expected
+    assert refused_text(lambda: join(double, ["b.png"])) == expected
+    assert refused_text(lambda: unique_images(double, "the predictions")) == expected
 
 
 @pytest.mark.parametrize(("match", "second"), [("name", "b/tom.png"), ("stem", "a/tom.jpg")])
-def test_two_images_that_a_match_cannot_tell_apart_are_an_error(match: str, second: str) -> None:
-    assert message(lambda: join(["a/tom.png", second], [], match=match)) == (
-        f"two images have the same {match}\n"
-        "  where:   the predictions\n"
-        f"  found:   a/tom.png and {second}\n"
-        '  fix:     join by the whole path (match="path"), or rename one of them'
-    )
+def test_two_images_that_a_match_cannot_tell_apart_are_an_error(
+    refused: Callable[..., str], match: str, second: str
+) -> None:
+    assert refused(lambda: join(["a/tom.png", second], [], match=match)) == ("duplicate-image at the predictions")
 
 
-def test_a_stem_that_fits_two_known_images_is_an_error_that_names_both() -> None:
-    assert message(lambda: join(["x.png", "tom"], ["a/tom.png", "b/tom.png", "x.jpg"], match="stem")) == (
-        "the stem of an image fits more than one image\n"
+def test_a_stem_that_fits_two_known_images_is_an_error_that_names_both(refused_text: Callable[..., str]) -> None:
+    assert refused_text(lambda: join(["x.png", "tom"], ["a/tom.png", "b/tom.png", "x.jpg"], match="stem")) == (
+        "image stem fits several images\n"
         "  where:   the label set\n"
         "  found:   tom fits a/tom.png, b/tom.png\n"
         '  fix:     join by the whole path (match="path")'
@@ -144,16 +138,14 @@ def test_known_images_that_share_a_stem_do_no_harm_where_nobody_asks_for_them() 
     assert join(["x.png"], ["a/tom.png", "b/tom.png", "x.jpg"], match="stem").tolist() == [2]
 
 
-def test_an_image_known_twice_is_an_error_where_it_is_asked_for() -> None:
-    assert message(lambda: join(["a"], ["a", "b", "a"])) == (
-        "the path of an image fits more than one image\n"
+def test_an_image_known_twice_is_an_error_where_it_is_asked_for(refused_text: Callable[..., str]) -> None:
+    assert refused_text(lambda: join(["a"], ["a", "b", "a"])) == (
+        "image path fits several images\n"
         "  where:   the label set\n"
         "  found:   a fits a, a\n"
         "  fix:     keep one entry for each image"
     )
 
 
-def test_an_empty_name_names_no_image() -> None:
-    assert message(lambda: unique_images(["a", "", "b"], "the questions")) == (
-        "image name is empty\n  where:   the questions, row 1\n  fix:     name every image"
-    )
+def test_an_empty_name_names_no_image(refused: Callable[..., str]) -> None:
+    assert refused(lambda: unique_images(["a", "", "b"], "the questions")) == ("no-image-name at the questions, row 1")

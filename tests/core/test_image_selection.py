@@ -1,6 +1,6 @@
 """A selection of images: those that are wanted, whatever their order, and nothing else; what is not known is said."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from reassess.core.image_names import Match
 from reassess.core.image_selection import ImageSelection
-from tests.helpers import message
 
 SELECTION = ImageSelection(("a/1.png", "b/2.png"), ("c/3.png",), "training part of fold 0")
 names = st.sets(st.sampled_from([f"{folder}/{stem}.png" for folder in "ab" for stem in "123"])).map(sorted)
@@ -48,35 +47,48 @@ def test_the_class_at_the_end_of_a_stem_is_no_part_of_it() -> None:
         (
             ["a/1.png", "d/4.png", "e/5.png"],
             "path",
-            "2 of 3 images are unknown to the training part of fold 0\n"
-            "  allowed: names such as a/1.png, b/2.png and 1 more\n"
-            "  found:   d/4.png, e/5.png\n"
-            "  fix:     check the names; or leave such images out with ignore_unknown=True",
+            (
+                "2 of 3 images are not on the training part of fold 0\n"
+                "  allowed: names such as a/1.png, b/2.png and 1 more\n"
+                "  found:   d/4.png, e/5.png\n"
+                "  fix:     check the names; or do not use such images: ignore_unknown=True"
+            ),
         ),
         (
             ["x/a/1.png", "x/b/2.png"],
             "path",
-            "2 of 2 images are unknown to the training part of fold 0\n"
-            "  allowed: names such as a/1.png, b/2.png and 1 more\n"
-            "  found:   x/a/1.png, x/b/2.png\n"
-            '  fix:     they fit by name: match="name"; or leave such images out with ignore_unknown=True',
+            (
+                "2 of 2 images are not on the training part of fold 0\n"
+                "  allowed: names such as a/1.png, b/2.png and 1 more\n"
+                "  found:   x/a/1.png, x/b/2.png\n"
+                '  fix:     they fit by name: match="name"; or do not use such images: ignore_unknown=True'
+            ),
         ),
         (
             ["c/3.png"],
             "path",
-            "no image of the data set is on the training part of fold 0\n  allowed: names such as a/1.png, b/2.png\n"
-            "  found:   c/3.png\n  fix:     give a data set of the training images",
+            (
+                "no image of the dataset is on the training part of fold 0\n"
+                "  allowed: names such as a/1.png, b/2.png\n"
+                "  found:   c/3.png\n"
+                "  fix:     give a data set of the training images"
+            ),
         ),
         (
             ["x/1.png", "y/1.png"],
             "name",
-            "two images have a name that is on the training part of fold 0\n  found:   x/1.png and y/1.png\n"
-            '  fix:     join by the whole path (match="path")',
+            (
+                "two images have a name that is on the training part of fold 0\n"
+                "  found:   x/1.png and y/1.png\n"
+                '  fix:     join by the whole path (match="path")'
+            ),
         ),
     ],
 )
-def test_what_does_not_fit_is_refused(names: list[str], match: Match, expected: str) -> None:
-    assert message(lambda: SELECTION.rows(names, match=match)) == expected
+def test_what_does_not_fit_is_refused(
+    refused_text: Callable[..., str], names: list[str], match: Match, expected: str
+) -> None:
+    assert refused_text(lambda: SELECTION.rows(names, match=match)) == expected
 
 
 def test_unknown_images_are_left_out_if_asked() -> None:
@@ -86,23 +98,24 @@ def test_unknown_images_are_left_out_if_asked() -> None:
 @pytest.mark.parametrize(
     ("images", "others", "expected"),
     [
-        ((), None, "selection is empty\n  where:   the list"),
+        ((), None, ("selection is empty\n  where:   the list")),
         (
             ("a.png",),
             ("a.png",),
-            "an image is named twice\n  where:   the list\n  found:   a.png\n  fix:     keep one row for each image",
+            ("image is listed twice\n  where:   the list\n  found:   a.png\n  fix:     keep one row per image"),
         ),
     ],
 )
 def test_what_is_no_selection_is_refused(
-    images: tuple[str, ...], others: tuple[str, ...] | None, expected: str
+    refused_text: Callable[..., str], images: tuple[str, ...], others: tuple[str, ...] | None, expected: str
 ) -> None:
-    assert message(lambda: ImageSelection(images, others)) == expected
+    assert refused_text(lambda: ImageSelection(images, others)) == expected
 
 
-def test_two_wanted_images_of_one_name_cannot_be_told_apart() -> None:
+def test_two_wanted_images_of_one_name_cannot_be_told_apart(refused_text: Callable[..., str]) -> None:
     selection = ImageSelection(("a/1.png", "b/1.png"))
-    assert message(lambda: selection.rows(["1.png"], match="name")) == (
-        "two images of the list have the same name\n  found:   a/1.png and b/1.png\n"
+    assert refused_text(lambda: selection.rows(["1.png"], match="name")) == (
+        "two images of the list have the same name\n"
+        "  found:   a/1.png and b/1.png\n"
         '  fix:     join by the whole path (match="path")'
     )

@@ -1,5 +1,6 @@
 """Predictions: ids or scores, and what neither can be."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -29,45 +30,25 @@ def test_one_id_a_row_is_the_top_1() -> None:
 @pytest.mark.parametrize(
     ("ids", "expected"),
     [
-        ([[0.0]], "class ids must be integers\n  allowed: shape (N,) or (N, k)\n  found:   float64 (1, 1)"),
-        ([True], "class ids must be integers\n  allowed: shape (N,) or (N, k)\n  found:   bool (1,)"),
-        (7, "class ids must be integers\n  allowed: shape (N,) or (N, k)\n  found:   int64 ()"),
-        (
-            np.zeros((2, 21), int),
-            "too many ids a row\n"
-            "  allowed: 1 to 20 ids a row, best first\n"
-            "  found:   shape (2, 21)\n"
-            "  fix:     if these are scores, save them as floats",
-        ),
-        ([1, -1], "class id out of range\n  where:   row 1\n  allowed: 0 to 2147483647\n  found:   -1"),
-        (
-            [[1, 2], [3, 2**31]],
-            "class id out of range\n  where:   row 1, column 1\n  allowed: 0 to 2147483647\n  found:   2147483648",
-        ),
-        (
-            np.array([2**63 + 1], np.uint64),
-            "class id out of range\n  where:   row 0\n  allowed: 0 to 2147483647\n  found:   9223372036854775809",
-        ),
-        (
-            [[1, 2, 3], [4, 5, 4]],
-            "class is listed twice for one image\n"
-            "  where:   row 1\n"
-            "  allowed: the best classes, each once, best first\n"
-            "  found:   [4, 5, 4]",
-        ),
+        ([[0.0]], "wrong-type"),
+        ([True], "wrong-type"),
+        (7, "wrong-type"),
+        (np.zeros((2, 21), int), "out-of-range"),
+        ([1, -1], "out-of-range at row 1"),
+        ([[1, 2], [3, 2**31]], "out-of-range at row 1, column 1"),
+        (np.array([2**63 + 1], np.uint64), "out-of-range at row 0"),
+        ([[1, 2, 3], [4, 5, 4]], "duplicate-class at row 1"),
     ],
 )
-def test_what_is_no_list_of_ids_is_an_error_that_says_where(ids: Any, expected: str) -> None:
-    assert message(lambda: Predictions.from_ids(ids)) == expected
+def test_what_is_no_list_of_ids_is_an_error_that_says_where(
+    refused: Callable[..., str], ids: Any, expected: str
+) -> None:
+    assert refused(lambda: Predictions.from_ids(ids)) == expected
 
 
 @pytest.mark.parametrize("scores", [np.zeros(3), np.zeros((2, 2, 2)), np.zeros((2, 0)), np.zeros((2, 2), complex)])
-def test_what_is_no_table_of_scores_is_an_error(scores: npt.NDArray[Any]) -> None:
-    assert message(lambda: Predictions.from_scores(scores)) == (
-        "scores must be floats, one row per image and one column per class\n"
-        "  allowed: float16, bfloat16, float32 or float64 of shape (N, classes)\n"
-        f"  found:   {scores.dtype} {scores.shape}"
-    )
+def test_what_is_no_table_of_scores_is_an_error(refused: Callable[..., str], scores: npt.NDArray[Any]) -> None:
+    assert refused(lambda: Predictions.from_scores(scores)) == ("wrong-type")
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -89,22 +70,18 @@ def test_scores_of_the_other_byte_order_are_the_same_scores() -> None:
 
 
 @pytest.mark.parametrize("names", [["a"], ["a", "b", "c"]])
-def test_as_many_names_as_rows(names: list[str]) -> None:
-    assert message(lambda: Predictions.from_ids([1, 2], names)) == (
-        f"wrong number of image names\n  allowed: 2, one for each row of the predictions\n  found:   {len(names)}"
-    )
+def test_as_many_names_as_rows(refused: Callable[..., str], names: list[str]) -> None:
+    assert refused(lambda: Predictions.from_ids([1, 2], names)) == ("wrong-length")
 
 
-def test_an_image_is_named_once() -> None:
-    assert message(lambda: Predictions.from_ids([1, 2], ["a", "a"])) == (
-        "an image is named twice\n  where:   the predictions\n  found:   a\n  fix:     keep one row for each image"
-    )
+def test_an_image_is_named_once(refused: Callable[..., str]) -> None:
+    assert refused(lambda: Predictions.from_ids([1, 2], ["a", "a"])) == ("duplicate-image at the predictions")
 
 
-def test_predictions_are_ids_or_scores() -> None:
+def test_predictions_are_ids_or_scores(refused_text: Callable[..., str]) -> None:
     expected = "predictions have both ids and scores, or neither\n  fix:     give one of them"
-    assert message(Predictions) == expected
-    assert message(lambda: Predictions(np.zeros((1, 1), np.int32), np.zeros((1, 1)))) == expected
+    assert refused_text(Predictions) == expected
+    assert refused_text(lambda: Predictions(np.zeros((1, 1), np.int32), np.zeros((1, 1)))) == expected
 
 
 @given(st.lists(st.lists(st.integers(-2, 2), min_size=4, max_size=4), min_size=1), st.permutations(range(4)))
@@ -125,10 +102,8 @@ def test_outputs_that_are_no_class_are_left_out_of_the_ranking() -> None:
     assert ids.class_ids.tolist() == [[0, 2, -1], [2, 0, -1]]
 
 
-def test_an_id_past_the_outputs_is_an_error() -> None:
-    assert message(lambda: Predictions.from_ids([0, 3], columns=np.array([2, -1, 0]))) == (
-        "class id out of range\n  where:   row 1\n  allowed: 0 to 2\n  found:   3"
-    )
+def test_an_id_past_the_outputs_is_an_error(refused: Callable[..., str]) -> None:
+    assert refused(lambda: Predictions.from_ids([0, 3], columns=np.array([2, -1, 0]))) == ("out-of-range at row 1")
 
 
 def test_infinite_scores_rank_first_and_last() -> None:
@@ -151,7 +126,7 @@ def test_the_best_of_many_rows_is_the_best_of_each() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "bfloat16"])
-def test_nan_is_refused_with_the_image_the_row_and_the_output(dtype: str) -> None:
+def test_nan_is_refused_with_the_image_the_row_and_the_output(refused_text: Callable[..., str], dtype: str) -> None:
     """Also far from the first rows; NaN of an output that is no class does no harm."""
     scores = np.zeros((2000, 3), np.float32)
     scores[1500, 2] = scores[7, 0] = np.nan
@@ -160,9 +135,11 @@ def test_nan_is_refused_with_the_image_the_row_and_the_output(dtype: str) -> Non
         given = Predictions.from_bfloat16((scores.view(np.int32) >> 16).astype(np.int16), names, columns=columns)
     else:
         given = Predictions.from_scores(scores.astype(dtype), names, columns=columns)
-    assert message(lambda: given.best(1)) == (
-        "score is NaN\n  where:   image 1500.png, row 1500, output 2\n"
-        "  allowed: any number, and +inf or -inf\n  fix:     find out why the model returns NaN for this image"
+    assert refused_text(lambda: given.best(1)) == (
+        "score is NaN\n"
+        "  where:   image 1500.png, row 1500, output 2\n"
+        "  allowed: any number, and +inf or -inf\n"
+        "  fix:     find out why the model returns NaN for this image"
     )
     assert message(lambda: replace(given, images=None).best(2)).splitlines()[1] == "  where:   row 1500, output 2"
     assert given.best(2, np.array([7, 8]))[0].tolist() == [[0, 1], [0, 1]]

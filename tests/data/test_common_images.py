@@ -1,5 +1,6 @@
 """Of files that are joined, one image at least is in both; where none is, both are named, and what would join them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -44,10 +45,12 @@ def check(parts: dict[str, Classed], benchmark: Benchmark | None = None) -> None
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS)
-def test_two_files_without_a_common_image_are_refused(first: str, second: str) -> None:
+def test_two_files_without_a_common_image_are_refused(
+    refused_text: Callable[..., str], first: str, second: str
+) -> None:
     parts = {first: noun(first, "a/1.png", "a/2.png", "a/3.png"), second: noun(second, "1.png", "2.png")}
     places = [f"{part.replace(' ', '')}.csv ({part.split()[0]})" for part in (first, second)]
-    assert message(check, parts) == (
+    assert refused_text(check, parts) == (
         "two files have no image in common\n"
         f"  where:   {' and '.join(places)}\n"
         "  found:   a/1.png, a/2.png and 1 more; and 1.png, 2.png\n"
@@ -93,10 +96,12 @@ def test_several_label_sets_judge_together() -> None:
     check_common_images(parts | {"labels 3": noun("labels", "4.png")}, {}, Benchmark())
 
 
-def test_of_votes_on_plain_items_the_items_are_compared_and_with_images_nothing_is() -> None:
+def test_of_votes_on_plain_items_the_items_are_compared_and_with_images_nothing_is(
+    refused_text: Callable[..., str],
+) -> None:
     votes = votes_of([(0, 0, 1)], range(1000), ("x",), ("no", "yes"))
     golden = votes_of([(0, 0, 1)], (1000, 2000), ("x",), ("no", "yes"))
-    assert message(check, {"votes": votes, "golden": golden}) == (
+    assert refused_text(check, {"votes": votes, "golden": golden}) == (
         "two files have no item in common\n"
         "  where:   votes.csv (votes) and golden.csv (golden)\n"
         "  found:   0, 1 and 998 more; and 1000, 2000\n"

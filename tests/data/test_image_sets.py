@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reassess.data.image_sets import names_of_sets, open_sets
+from reassess.data.image_sources import names_of_sets, open_sets
 from tests.helpers import write_files
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from reassess import open_images
-from reassess.data.picture_reading import EMPTY_FILE, read_picture
+from reassess.data.image_sources import read_picture
+from reassess.data.pictures import EMPTY_FILE
 from tests.helpers import number_of, picture, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")

@@ -1,5 +1,6 @@
 """Pictures are opened by what they hold, not by their names, and never if they would fill the memory."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,6 @@ import numpy as np
 import pytest
 
 from reassess.data.pictures import MOST_PIXELS, TooLargeError, open_picture, rgb
-from tests.helpers import message
 from tests.pictures import claim, save
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -83,10 +83,12 @@ def test_a_picture_is_not_turned(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("mode", "found"), [("I", "32 bits"), ("F", "floats")])
-def test_values_without_a_known_range_are_refused(tmp_path: Path, mode: str, found: str) -> None:
+def test_values_without_a_known_range_are_refused(
+    refused: Callable[..., str], refused_text: Callable[..., str], tmp_path: Path, mode: str, found: str
+) -> None:
     from PIL import Image
 
     Image.new(mode, (8, 8), 3).save(tmp_path / "x.tif")
-    assert message(pixel, tmp_path / "x.tif") == (
-        f"range of the pixel values is unknown\n  allowed: 8 or 16 bits a value\n  found:   {found}"
-    )
+    assert refused(pixel, tmp_path / "x.tif") == ("unknown-range")
+    text = refused_text(pixel, tmp_path / "x.tif")
+    assert found in text

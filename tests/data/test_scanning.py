@@ -15,7 +15,7 @@ from PIL import Image, ImageEnhance
 
 from reassess.core import Duplicates
 from reassess.data import Scan, scan_images
-from tests.helpers import message, picture, write_files
+from tests.helpers import picture, write_files
 from tests.pictures import claim, claim_bytes, save, scene
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -210,12 +210,16 @@ def test_pictures_of_one_colour_are_empty_and_near_to_nothing(tmp_path: Path) ->
     ]
 
 
-def test_a_picture_is_tiny_below_a_side(tmp_path: Path) -> None:
+def test_a_picture_is_tiny_below_a_side(refused_text: Callable[..., str], tmp_path: Path) -> None:
     put(tmp_path / "a.png", scene(0, (20, 19)))
     assert rows(scan_images([tmp_path], smallest_side=19)) == []
     assert rows(scan_images([tmp_path], smallest_side=20)) == [(tmp_path.name, "a.png", 0, "tiny")]
-    assert message(scan_images, [tmp_path], smallest_side=0).startswith("smallest side of a picture out of range\n")
-    assert message(scan_images, [tmp_path], workers=-1).startswith("number of workers out of range\n")
+    assert refused_text(scan_images, [tmp_path], smallest_side=0) == (
+        "smallest side of a picture out of range\n  allowed: 1 or more\n  found:   0"
+    )
+    assert refused_text(scan_images, [tmp_path], workers=-1) == (
+        "number of workers out of range\n  allowed: 0 to 1000\n  found:   -1"
+    )
 
 
 def test_what_is_no_picture_is_counted_with_the_reason(tmp_path: Path) -> None:
@@ -229,8 +233,8 @@ def test_what_is_no_picture_is_counted_with_the_reason(tmp_path: Path) -> None:
     assert {image: reason.partition(":")[0] for image, reason in scan.sets[0].unreadable} == {
         "bomb.png": "image is too large",
         "floats.tif": "range of the pixel values is unknown",
-        "loop.png": "an image is no file",
-        "pipe.png": "an image is no file",
+        "loop.png": "image is not a file",
+        "pipe.png": "image is not a file",
         "text.png": "this is no picture of a known format",
     }
     assert {kind for *_, kind in rows(scan)} == {"unreadable"}
@@ -299,29 +303,35 @@ def test_progress_counts_each_set_and_the_search(sets: Path) -> None:
 @pytest.mark.parametrize(
     ("places", "expected"),
     [
-        ([], "images are missing\n  fix:     name a folder, zip or tar for each set of images"),
+        ([], ("images are missing\n  fix:     name a folder, zip or tar for each set of images")),
         (
             ["train", "train/"],
-            "set of images is given twice\n  found:   DIR/train and DIR/train\n  fix:     give it once",
+            ("set of images is given twice\n  found:   DIR/train and DIR/train\n  fix:     give it once"),
         ),
         (
             ["train", "train/cat"],
-            "set of images is inside another set\n"
-            "  found:   DIR/train/cat in DIR/train\n"
-            "  fix:     give the inner folders, each as a set, or the outer one alone",
+            (
+                "set of images is inside another set\n"
+                "  found:   DIR/train/cat in DIR/train\n"
+                "  fix:     give the inner folders, each as a set, or the outer one alone"
+            ),
         ),
         (
             ["train", "no"],
-            "image folder not found\n  where:   DIR/no\n  fix:     name the folder, zip, tar or list of the images",
+            ("image folder not found\n  where:   DIR/no\n  fix:     name the folder, zip, tar or list of the images"),
         ),
     ],
 )
-def test_places_that_are_no_sets_are_refused(sets: Path, places: list[str], expected: str) -> None:
-    assert message(scan_images, [sets / place for place in places]).replace(str(sets), "DIR") == expected
+def test_places_that_are_no_sets_are_refused(
+    refused_text: Callable[..., str], sets: Path, places: list[str], expected: str
+) -> None:
+    assert refused_text(scan_images, [sets / place for place in places]) == expected
 
 
-def test_one_path_in_place_of_several_is_refused(sets: Path) -> None:
-    assert message(scan_images, str(sets / "train")).startswith("one text was given as places of images\n")
+def test_one_path_in_place_of_several_is_refused(refused_text: Callable[..., str], sets: Path) -> None:
+    assert refused_text(scan_images, str(sets / "train")) == (
+        "a string was given as places of images\n  found:   'DIR/train'\n  fix:     ['DIR/train']"
+    )
 
 
 def test_an_image_whose_name_is_no_utf8_cannot_be_read(sets: Path) -> None:

@@ -365,7 +365,7 @@ def test_a_cached_file_that_was_changed_is_fetched_again(
 
 def refused(url: str, cache: Path, reason: str) -> str:
     return (
-        "toy cannot be had from any of its places\n"
+        "toy could not be downloaded\n"
         "  where:   toy.txt\n"
         "  found:   REASSESS_DATA: not set\n"
         f"           cache: no {cache / 'toy.txt'}\n"
@@ -381,7 +381,7 @@ def test_a_wrong_hash_is_an_error_that_names_both(
     both = f"its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}"
     with pytest.warns(ReassessWarning) as warned, pytest.raises(SourceError) as caught:
         sources.fetch("toy")
-    assert str(caught.value) == refused(url, cache, f"holds another file: {both}")
+    assert str(caught.value) == refused(url, cache, f"contains another file: {both}")
     assert [str(warning.message) for warning in warned] == [
         f"the public repository holds another toy.txt, which is not used: {both}"
     ]
@@ -596,7 +596,7 @@ def test_a_download_that_differs_from_the_record_is_an_error(
         pytest.raises(SourceError) as caught,
     ):
         sources.fetch("toy")
-    expected = refused(url, cache, f"holds another file: its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}")
+    expected = refused(url, cache, f"contains another file: its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}")
     assert str(caught.value) == expected.replace(
         "fix:     ", f"fix:     if a new toy.txt was published, remove {cache / 'toy.txt.sha256'};\n           or "
     )
@@ -646,7 +646,7 @@ def test_other_bytes_from_the_repository_do_not_keep_the_index_from_being_asked(
 
 def not_from_the_index(cache: Path, reason: str, fix: str = "") -> str:
     return (
-        "toy cannot be had from any of its places\n"
+        "toy could not be downloaded\n"
         "  where:   toy.txt\n"
         "  found:   REASSESS_DATA: not set\n"
         f"           cache: no {cache / 'toy.txt'}\n"
@@ -672,7 +672,7 @@ def test_a_wheel_without_the_file_is_an_error(tmp_path: Path, cache: Path, monke
     know(monkeypatch, wheel=WHEEL)
     with pytest.raises(SourceError) as caught:
         sources.fetch("toy")
-    reason = "reassess_toy-1.0-py3-none-any.whl does not hold reassess_toy/info/toy-in-the-wheel.txt"
+    reason = "reassess_toy-1.0-py3-none-any.whl does not contain reassess_toy/info/toy-in-the-wheel.txt"
     assert str(caught.value) == not_from_the_index(cache, reason)
 
 
@@ -683,7 +683,7 @@ def test_a_wheel_with_other_bytes_is_an_error(tmp_path: Path, cache: Path, monke
     both = f"its sha256 is {OTHER_SHA}, the known one {GOOD_SHA}"
     with pytest.warns(ReassessWarning) as warned, pytest.raises(SourceError) as caught:
         sources.fetch("toy")
-    assert str(caught.value) == not_from_the_index(cache, f"holds another file: {both}")
+    assert str(caught.value) == not_from_the_index(cache, f"contains another file: {both}")
     assert [str(warning.message) for warning in warned] == [
         f"the package index holds another toy.txt, which is not used: {both}"
     ]

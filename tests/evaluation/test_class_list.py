@@ -535,7 +535,7 @@ def test_outputs_are_called_by_name_where_the_labels_alone_name_the_classes_and_
     said = Predictions.from_ids([0, 1, 3])
     assert other.names(said, Classes()) == ["1", "0", "2", "3"]
     scores = Predictions.from_scores(np.zeros((1, 2)))
-    assert other.names(scores, Classes(2, names=("cup", "mug"), ranked=True)) == ["mug", "cup"]
+    assert other.names(scores, Classes(2, names=("cup", "mug"), has_local_ids=True)) == ["mug", "cup"]
     assert other.names(scores, Classes(2, names=("crane", "crane"))) == ["1", "0"]
 
 
@@ -544,7 +544,7 @@ def test_outputs_are_called_so_that_they_are_read_back(order: list[int], ranked:
     other = ClassList(np.array(order), None, Proportion(0, 9), Proportion(9, 9), 1e-5, ())
     listed = ("0", "bee\nwax", "-", "dog, hound", "4.0", "1,000")
     names = ("ant", "bee", "cat", "dog", "eel", "fox") if ranked else listed
-    classes = Classes(6, names=names, ranked=ranked)
+    classes = Classes(6, names=names, has_local_ids=ranked)
     written = other.names(Predictions.from_ids(list(range(6))), classes)
     assert classes.map_outputs("\n".join(written).split("\n"), where="classes.txt").tolist() == order
     some_are_none = Predictions.from_ids([1, 2], columns=np.array([-1, 3, 0]))
@@ -554,7 +554,7 @@ def test_outputs_are_called_so_that_they_are_read_back(order: list[int], ranked:
 
 def test_a_name_that_fits_no_line_is_refused_where_ids_mean_nothing() -> None:
     other = ClassList(np.array([1, 0]), None, Proportion(0, 9), Proportion(9, 9), 1e-5, ())
-    classes = Classes(2, names=("ant", "bee\nwax"), ranked=True)
+    classes = Classes(2, names=("ant", "bee\nwax"), has_local_ids=True)
     assert message(other.names, Predictions.from_ids([0, 1]), classes) == (
         "class name cannot be in a list with one name per line\n  found:   'bee\\nwax'"
     )
@@ -562,9 +562,7 @@ def test_a_name_that_fits_no_line_is_refused_where_ids_mean_nothing() -> None:
 
 def test_a_list_prints_what_it_is() -> None:
     other = ClassList(np.array([1, 0]), None, Proportion(1, 10), Proportion(9, 10), 1e-5, ())
-    assert repr(other) == (
-        "ClassList(an order without a name: right 90.00 % instead of 10.00 %, 0 of 2 classes undecided)"
-    )
+    assert repr(other) == ("ClassList(unnamed order: 90.00 % correct instead of 10.00 %, 0 of 2 classes undecided)")
     document = other.to_json(Classes())
     assert json.loads(json.dumps(document)) == document
     assert (document["order"], document["moved"], document["class_of"]) == (None, 2, [1, 0])
@@ -616,12 +614,12 @@ def test_what_the_images_could_show_is_said_of_their_number() -> None:
         return no_list_in_words(join_and_rank(Predictions.from_ids(np.zeros(images, int)), labels), labels)
 
     assert words(300, 1000) == (
-        "no other known order of the classes; an order without a name may not show in 300 images of 1,000 classes: "
-        "that takes about 20,000, for a model that is right in 40 %"
+        "no other known order of the classes; 300 images of 1,000 classes may be too few for an unknown order: "
+        "that takes about 20,000 images, for a model that is correct on 40 %"
     )
-    assert "in 499 images of 4 classes: that takes about 500, for a model that is right in 70 %" in words(499, 4)
-    assert words(2000, 100) == "no other order of the classes by which the model would be right in 40 % or more"
-    assert words(300, 5001) == "other orders of more than 5,000 classes are not sought"
+    assert "that takes about 500 images, for a model that is correct on 70 %" in words(499, 4)
+    assert words(2000, 100) == "no other order of the classes makes the model correct on 40 % or more"
+    assert words(300, 5001) == "orders of more than 5,000 classes are not searched"
 
 
 def test_ids_of_another_list_are_an_error_that_names_it_unless_they_may_pass(imagenet: Benchmark) -> None:
@@ -633,7 +631,7 @@ def test_ids_of_another_list_are_an_error_that_names_it_unless_they_may_pass(ima
         "  allowed: well above 0.10 %\n"
         f"  found:   {100 * hits / 50_000:.2f} % as given ({hits} of 50,000); {100 * other.after.value:.2f} % "
         "with the classes in another order, on the half of the images that did not choose it\n"
-        "  fix:     read the file with the outputs that find_class_list finds"
+        "  fix:     read the file with the class list of find_class_list"
     )
     passed = find_outcomes(said, imagenet.original, original=imagenet.original, any_class_list=True)
     assert np.count_nonzero(passed.original_rank == 0) == hits

@@ -177,7 +177,7 @@ def test_rows_without_names_are_in_the_order_of_as_many_label_sets() -> None:
         "m": (2,)
     }
     expected = "image names are missing, and the number of rows differs\n  where:   m.npy\n"
-    fix = "  fix:     name the images of the rows (names=[...], or names in the file itself)"
+    fix = "  fix:     name the images of the rows: names=[...], or names in the file itself"
     few = {"m.npy": Predictions.from_ids([0, 2])}
     assert message(lambda: image_sheet("fog.png", labels=LABELS, predictions=few)) == (
         f"{expected}  allowed: 3 rows\n  found:   2 rows\n{fix}"

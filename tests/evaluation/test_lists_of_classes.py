@@ -82,7 +82,7 @@ def test_a_benchmark_s_list_of_classes_need_not_be_in_sorted_order(write: Any) -
     classes = listed([3, 0, 4, 2, 1])
     labels = read_labels(write("labels.csv", "image,class\na,dog\nb,ant\nc,eel\n"))
     predictions = read_predictions(write("p.csv", "image,prediction\na,dog\nb,ant\nc,ant\n"), classes)
-    assert (labels.classes.ranked, predictions.classes) == (True, classes)
+    assert (labels.classes.has_local_ids, predictions.classes) == (True, classes)
     assert evaluate(predictions, labels).real[1].hits == 2
     scores = write("s.csv", "image,dog,ant,eel\na,.9,.1,.1\nb,.1,.9,.1\nc,.1,.1,.9\n")
     assert evaluate(read_predictions(scores, classes), labels).real[1].hits == 3

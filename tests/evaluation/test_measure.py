@@ -374,7 +374,7 @@ def test_what_lacks_its_input_is_null_with_the_reason() -> None:
         "scored": 3,
         "not_scored": {"empty": 1, "unlabelled": 0, "unknown": 0},
         "scorable": 3,
-        "detected": "ids; joined by position, in the order of the label set",
+        "detected": "ids, joined by position, in the order of the label set",
         "unknown_classes": {"predictions": 0, "names": 0},
         "interval": "95 %, Wilson, over images",
         "label_set": "reassessed",
@@ -416,7 +416,7 @@ def test_soft_accuracy_needs_the_original_label_of_a_scored_image_that_was_never
     scores = scores_of({("a.png", 0): 0.9})
     result = evaluate(np.array([0, 0, 1, 3]), LABELS, scores=scores)
     assert result.soft is None
-    assert result.to_json()["soft_reason"] == "image c.png was never rated, and its original label is not at hand"
+    assert result.to_json()["soft_reason"] == "image c.png is unrated, and its original label is missing"
 
 
 def test_when_nothing_is_scored_all_is_null_and_never_nan() -> None:
@@ -453,7 +453,7 @@ def test_a_result_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
         "soft ReaL              0.6000; no model can exceed 0.9667\n"
         "recall at size         0.6667\n"
         "scored                 3 of 3 images with labels\n"
-        "left out               1 with an empty label set"
+        "not scored             1 image not scored (empty label set)"
     )
     assert "<th>ReaL top-1</th><td>66.67 % [20.77, 93.85] (2 of 3)</td>" in result._repr_html_()
 
@@ -465,12 +465,12 @@ def test_a_result_is_headed_by_the_label_sets_name_and_lines_stay_aligned() -> N
         for name in ("", "<pets>")
     }
     assert str(named[""]) == (
-        "reassessed top-1      66.67 % [20.77, 93.85] (2 of 3)\n"
+        "reassessed top-1       66.67 % [20.77, 93.85] (2 of 3)\n"
         "original top-1         25.00 % [4.56, 69.94] (1 of 4)\n"
         "original top-1, scored 33.33 % [6.15, 79.23] (1 of 3)\n"
-        "soft reassessed       0.6000; no model can exceed 0.9333\n"
+        "soft reassessed        0.6000; no model can exceed 0.9333\n"
         "scored                 3 of 3 images with labels\n"
-        "left out               1 with an empty label set"
+        "not scored             1 image not scored (empty label set)"
     )
     assert str(named["<pets>"]).splitlines()[0] == "<pets> top-1           66.67 % [20.77, 93.85] (2 of 3)"
     assert "<th>&lt;pets&gt; top-1</th>" in named["<pets>"]._repr_html_()

@@ -41,7 +41,7 @@ def test_every_row_has_its_state_top_1_and_ranks() -> None:
     assert outcomes.rank.tolist() == [-1, 1, -1, 1, -1, -1]
     assert outcomes.overlap.tolist() == [-1, 0, -1, 1, -1, -1]
     assert outcomes.original_rank.tolist() == [0, 2, -1, 2, -1, -1]
-    assert (outcomes.detected, outcomes.depth, len(outcomes)) == ("ids; joined by path", 3, 6)
+    assert (outcomes.detected, outcomes.depth, len(outcomes)) == ("ids, joined by path", 3, 6)
 
 
 def test_from_ids_a_rank_is_the_number_of_ids_where_no_valid_class_is_among_them() -> None:
@@ -59,7 +59,7 @@ def test_rows_without_names_are_in_the_order_of_the_label_set() -> None:
     outcomes = join_and_rank(predictions_of([2, 0, 0]), LABELS)
     assert outcomes.images == LABELS.images
     assert outcomes.rank.tolist() == [0, -1, 1]
-    assert outcomes.detected == "ids; joined by position, in the order of the label set"
+    assert outcomes.detected == "ids, joined by position, in the order of the label set"
 
 
 @pytest.mark.parametrize("n", [0, 2, 4])
@@ -83,7 +83,7 @@ def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
 def test_images_are_joined_by_path_file_name_or_stem(match: str, names: list[str]) -> None:
     outcomes = join_and_rank(predictions_of([0, 1], names), LABELS, match=match)
     assert outcomes.label_rows.tolist() == [0, 2]
-    assert outcomes.detected == f"ids; joined by {'name' if match == 'path' else match}"
+    assert outcomes.detected == f"ids, joined by {match}"
 
 
 def test_imagenet_validation_images_are_joined_by_number_whatever_folder_suffix_or_extension_they_have() -> None:

@@ -43,8 +43,8 @@ def test_models_that_lack_a_part_for_one_reason_share_a_sentence() -> None:
     assert list(missing_in_words(some_have)) == ["no soft for one and three: no scores"]
     all_lack = {name: lacking(soft="no scores", recall_at_size="too deep") for name in ("one", "two")}
     assert list(missing_in_words(all_lack)) == ["no soft: no scores", "no recall at size: too deep"]
-    differ = {"one": lacking(soft="no scores"), "two": lacking(soft="never rated")}
-    assert list(missing_in_words(differ)) == ["no soft for one: no scores", "no soft for two: never rated"]
+    differ = {"one": lacking(soft="no scores"), "two": lacking(soft="unrated")}
+    assert list(missing_in_words(differ)) == ["no soft for one: no scores", "no soft for two: unrated"]
     assert list(missing_in_words({"one": lacking()})) == []
 
 
@@ -55,15 +55,15 @@ def test_the_ceiling_is_that_of_each_models_images() -> None:
     assert ceiling_in_words([without, measured(["b.png"])]) == ""
 
 
-def test_only_what_was_left_out_is_named() -> None:
-    assert not_scored_in_words(measured()) == "1 with an empty label set"
-    assert not_scored_in_words(measured(["c.png"])) == "1 of the 2 labelled images have no prediction"
+def test_images_that_are_not_scored_have_a_reason() -> None:
+    assert not_scored_in_words(measured()) == "1 image not scored (empty label set)"
+    assert not_scored_in_words(measured(["c.png"])) == "1 of 2 labelled images without a prediction"
     many = replace(measured(), empty=1234, unlabelled=2, unknown=3)
-    assert not_scored_in_words(many) == "1,234 with an empty label set, 2 never rated, 3 unknown"
+    assert not_scored_in_words(many) == "1,239 images not scored (1,234 empty label set, 2 unrated, 3 unknown)"
     none = evaluate(Predictions.from_ids([0] * 3, images=IMAGES), LABELS, exclude=IMAGES)
-    assert not_scored_in_words(none) == "3 excluded, so that no image is left"
-    assert str(measured()).endswith("left out               1 with an empty label set")
-    assert str(replace(measured(), empty=0)).endswith("left out               nothing")
+    assert not_scored_in_words(none) == "3 images not scored (excluded)"
+    assert str(measured()).endswith("not scored             1 image not scored (empty label set)")
+    assert str(replace(measured(), empty=0)).endswith("not scored             none")
 
 
 def test_every_kind_of_mistake_has_a_name_and_one_that_two_breakdowns_have_has_the_same() -> None:

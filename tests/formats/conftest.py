@@ -5,20 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reassess.errors import ReassessError
 from tests.helpers import write_files
-
-
-@pytest.fixture
-def refused(tmp_path: Path) -> Callable[..., str]:
-    """The whole message with which a call is refused; the test's folder reads DIR in it."""
-
-    def call(function: Callable[..., object], *args: object, **options: object) -> str:
-        with pytest.raises(ReassessError) as error:
-            function(*args, **options)
-        return str(error.value).replace(str(tmp_path), "DIR")
-
-    return call
 
 
 @pytest.fixture(scope="session")

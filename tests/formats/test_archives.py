@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from reassess.errors import DataError
 from reassess.formats.archives import open_archive, read_npy, write_npz
-from tests.helpers import PICKLED
 
 TOO_BIG = "array is too big; `arr.size * arr.dtype.itemsize` is larger than the maximum possible size"
 BROKEN = "the file is not a whole {} file\n  where:   DIR/{}\n  found:   {}\n  fix:     get or write the file again"
@@ -98,9 +97,11 @@ def test_a_mapped_file_cannot_be_changed(tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_npy_file_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], content: Any, fault: str
+    refused: Callable[..., str], refused_text: Callable[..., str], file: Callable[..., Path], content: Any, fault: str
 ) -> None:
-    assert refused(read_npy, file("a.npy", content)) == BROKEN.format("npy", "a.npy", fault)
+    assert refused(read_npy, file("a.npy", content)) == "damaged-file at a.npy"
+    text = refused_text(read_npy, file("a.npy", content))
+    assert fault in text
 
 
 @pytest.mark.parametrize(
@@ -114,9 +115,9 @@ def test_a_broken_npy_file_is_refused(
     ],
 )
 def test_a_file_of_another_suffix_is_said_to_be_one(
-    refused: Callable[..., str], file: Callable[..., Path], name: str, content: bytes, kind: str
+    refused_text: Callable[..., str], file: Callable[..., Path], name: str, content: bytes, kind: str
 ) -> None:
-    said = refused(read_npy if name == "a.npy" else read, file(name, content))
+    said = refused_text(read_npy if name == "a.npy" else read, file(name, content))
     assert said.endswith(f"\n  fix:     it looks like a {kind} file: if it is one, call it a.{kind}")
 
 
@@ -125,11 +126,7 @@ def test_an_npy_file_that_is_not_as_long_as_it_declares_is_refused(
     refused: Callable[..., str], file: Callable[..., Path], more: int
 ) -> None:
     content = npy(np.zeros(300)) + b"x"
-    assert refused(read_npy, file("a.npy", content if more == 1 else content[:-2])) == (
-        "array is shorter than declared\n  where:   DIR/a.npy\n"
-        f"  allowed: 2,400 bytes for float64 (300,)\n  found:   {2400 + more:,} bytes\n"
-        "  fix:     get or write the file again"
-    )
+    assert refused(read_npy, file("a.npy", content if more == 1 else content[:-2])) == ("damaged-file at a.npy")
 
 
 def test_an_empty_npy_file_is_an_empty_array(tmp_path: Path) -> None:
@@ -138,10 +135,15 @@ def test_an_empty_npy_file_is_an_empty_array(tmp_path: Path) -> None:
 
 
 def test_a_pickled_npy_file_is_refused_and_its_code_does_not_run(
-    refused: Callable[..., str], file: Callable[..., Path], trap: object
+    refused: Callable[..., str], refused_text: Callable[..., str], file: Callable[..., Path], trap: object
 ) -> None:
-    assert refused(read_npy, file("a.npy", npy(np.array([trap], object)))) == PICKLED.format("a.npy, the file")
-    assert refused(read_npy, file("b.npy", pickle.dumps(trap))) == PICKLED.format("b.npy, the file")
+    assert refused_text(read_npy, file("a.npy", npy(np.array([trap], object)))) == (
+        "file contains pickled Python objects, which are never loaded: unpickling can run any code\n"
+        "  where:   DIR/a.npy, the file\n"
+        "  allowed: arrays of numbers or text\n"
+        "  fix:     save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)"
+    )
+    assert refused(read_npy, file("b.npy", pickle.dumps(trap))) == "pickle at b.npy, the file"
 
 
 def test_the_trap_works(trap: object, tmp_path: Path) -> None:
@@ -207,9 +209,8 @@ def test_an_array_that_is_missing_is_said(refused: Callable[..., str], file: Cal
         with open_archive(path) as archive:
             archive.first_of("tensor", "scores")
 
-    expected = "array is missing in the archive\n  where:   DIR/{}.npz\n  allowed: tensor or scores\n  found:   {}"
-    assert refused(first, file("a.npz", npz(x=b"", y=b""))) == expected.format("a", "x, y")
-    assert refused(first, file("b.npz", npz())) == expected.format("b", "no array")
+    assert refused(first, file("a.npz", npz(x=b"", y=b""))) == "missing-array at a.npz"
+    assert refused(first, file("b.npz", npz())) == "missing-array at b.npz"
 
 
 @pytest.mark.parametrize(
@@ -223,23 +224,28 @@ def test_an_array_that_is_missing_is_said(refused: Callable[..., str], file: Cal
     ids=["cut at the end", "cut in the middle", "no array", "empty"],  # archives hold the time of day
 )
 def test_a_broken_archive_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], content: Any, fault: str
+    refused: Callable[..., str], refused_text: Callable[..., str], file: Callable[..., Path], content: Any, fault: str
 ) -> None:
-    assert refused(read, file("a.npz", content)) == BROKEN.format("npz", "a.npz", fault)
+    assert refused(read, file("a.npz", content)) == "damaged-file at a.npz"
+    text = refused_text(read, file("a.npz", content))
+    assert fault in text
 
 
 @pytest.mark.parametrize(
-    ("shape", "declared", "size"),
-    [((4,), "32", "24"), ((2,), "16", "24"), ((2**40, 3), "26,388,279,066,624", "24")],
+    ("shape", "declared", "size"), [((4,), "32", "24"), ((2,), "16", "24"), ((2**40, 3), "26,388,279,066,624", "24")]
 )
 def test_an_array_that_is_not_as_long_as_its_head_says_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], shape: Any, declared: str, size: str
+    refused: Callable[..., str],
+    refused_text: Callable[..., str],
+    file: Callable[..., Path],
+    shape: Any,
+    declared: str,
+    size: str,
 ) -> None:
-    assert refused(read, file("a.npz", npz(x=header(shape) + bytes(24)))) == (
-        "array is shorter than declared\n  where:   DIR/a.npz, array x\n"
-        f"  allowed: {declared} bytes for float64 {shape}\n  found:   {size} bytes\n"
-        "  fix:     get or write the file again"
-    )
+    assert refused(read, file("a.npz", npz(x=header(shape) + bytes(24)))) == ("damaged-file at a.npz, array x")
+    text = refused_text(read, file("a.npz", npz(x=header(shape) + bytes(24))))
+    assert declared in text
+    assert size in text
 
 
 @pytest.mark.parametrize(
@@ -258,17 +264,19 @@ def test_an_array_that_is_not_as_long_as_its_head_says_is_refused(
     ],
 )
 def test_a_head_that_numpy_cannot_take_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], head: Any, fault: str
+    refused: Callable[..., str], refused_text: Callable[..., str], file: Callable[..., Path], head: Any, fault: str
 ) -> None:
-    assert refused(read, file("a.npz", npz(x=head))) == BROKEN.format("npz", "a.npz", fault)
+    assert refused(read, file("a.npz", npz(x=head))) == "damaged-file at a.npz"
+    text = refused_text(read, file("a.npz", npz(x=head)))
+    assert fault in text
 
 
-def test_two_arrays_of_one_name_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+def test_two_arrays_of_one_name_are_refused(refused_text: Callable[..., str], file: Callable[..., Path]) -> None:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as members:
         for name in ("x.npy", "x"):
             members.writestr(name, npy(np.zeros(1)))
-    assert refused(read, file("a.npz", content.getvalue())) == (
+    assert refused_text(read, file("a.npz", content.getvalue())) == (
         "an array is named twice\n  where:   DIR/a.npz\n  found:   x\n  fix:     write the file again"
     )
 
@@ -276,19 +284,22 @@ def test_two_arrays_of_one_name_are_refused(refused: Callable[..., str], file: C
 def test_a_changed_byte_is_noticed(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     content = bytearray(npz(x=npy(np.arange(300.0))))
     content[200] ^= 1
-    text = refused(read, file("a.npz", bytes(content)))
-    assert text.startswith("the file is not a whole npz file\n  where:   DIR/a.npz\n  found:   ")
+    assert refused(read, file("a.npz", bytes(content))) == "damaged-file at a.npz"
 
 
 @pytest.mark.parametrize("place", [70, 300, -1], ids=["in the head", "in the numbers", "the last one"])
 def test_a_changed_byte_of_a_stored_array_is_noticed(
-    refused: Callable[..., str], file: Callable[..., Path], place: int
+    refused_text: Callable[..., str], file: Callable[..., Path], place: int
 ) -> None:
     content = bytearray(npz(compression=zipfile.ZIP_STORED, x=npy(np.arange(300.0))))
     end = content.rindex(b"PK\x01\x02")
     content[place if place >= 0 else end - 1] ^= 1
-    fault = "Bad CRC-32 for file 'x.npy'"
-    assert refused(read, file("a.npz", bytes(content))) == BROKEN.format("npz", "a.npz", fault)
+    assert refused_text(read, file("a.npz", bytes(content))) == (
+        "file is not a complete npz file\n"
+        "  where:   DIR/a.npz\n"
+        "  found:   Bad CRC-32 for file 'x.npy'\n"
+        "  fix:     get or write the file again"
+    )
 
 
 @pytest.mark.parametrize(("packed", "whole"), [(2528, 10**5), (10**5, 10**5), (200, 2528)])
@@ -301,23 +312,22 @@ def test_a_stored_array_that_is_not_as_long_as_the_directory_says_is_refused(
     content = bytearray(npz(compression=zipfile.ZIP_STORED, **members))
     place = content.index(b"PK\x01\x02") + 20
     content[place : place + 8] = packed.to_bytes(4, "little") + whole.to_bytes(4, "little")
-    text = refused(read, file("a.npz", bytes(content)))
-    assert text.startswith("the file is not a whole npz file\n  where:   DIR/a.npz\n  found:   ")
+    assert refused(read, file("a.npz", bytes(content))) == "damaged-file at a.npz"
 
 
-def test_a_member_whose_name_is_no_text_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+def test_a_member_whose_name_is_no_text_is_refused(refused_text: Callable[..., str], file: Callable[..., Path]) -> None:
     content = npz(täg=npy(np.zeros(3))).replace("täg".encode(), b"t\xff\xfeg", 1)  # in the member's own head
-    assert refused(lambda path: read(path, "täg"), file("a.npz", content)).startswith(
-        "the file is not a whole npz file\n  where:   DIR/a.npz\n  found:   'utf-8' codec can't decode byte 0xff"
+    assert refused_text(lambda path: read(path, "täg"), file("a.npz", content)).startswith(
+        "file is not a complete npz file\n  where:   DIR/a.npz\n  found:   'utf-8' codec can't decode byte 0xff"
     )
 
 
-def test_an_encrypted_archive_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+def test_an_encrypted_archive_is_refused(refused_text: Callable[..., str], file: Callable[..., Path]) -> None:
     content = bytearray(npz(x=npy(np.zeros(3))))
     content[6] |= 1  # the flag in the member's own head
     content[content.rindex(b"PK\x01\x02") + 8] |= 1  # and in the directory
-    text = refused(read, file("a.npz", bytes(content)))
-    assert text.startswith("the file is not a whole npz file\n  where:   DIR/a.npz\n  found:   File ")
+    text = refused_text(read, file("a.npz", bytes(content)))
+    assert text.startswith("file is not a complete npz file\n  where:   DIR/a.npz\n  found:   File ")
     assert text.endswith(" is encrypted, password required for extraction\n  fix:     get or write the file again")
 
 
@@ -325,19 +335,19 @@ def test_pickled_arrays_of_an_archive_are_refused_and_their_code_does_not_run(
     refused: Callable[..., str], file: Callable[..., Path], trap: object
 ) -> None:
     objects = npz(x=npy(np.array([trap], object)), y=npy(np.zeros(2)))
-    assert refused(read, file("a.npz", objects)) == PICKLED.format("a.npz, array x")
-    assert refused(read, file("b.npz", pickle.dumps(trap))) == PICKLED.format("b.npz, the file")
+    assert refused(read, file("a.npz", objects)) == "pickle at a.npz, array x"
+    assert refused(read, file("b.npz", pickle.dumps(trap))) == "pickle at b.npz, the file"
     assert read(file("c.npz", objects), "y").tolist() == [0, 0]
 
 
 def test_an_archive_that_declares_too_much_is_refused_before_it_is_inflated(
-    refused: Callable[..., str], file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    refused_text: Callable[..., str], file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bomb = npz(x=header((10**6,)) + bytes(8 * 10**6))
     assert len(bomb) < 20_000
     path = file("bomb.npz", bomb)
     monkeypatch.setenv("REASSESS_MAX_BYTES", "1000000")
-    assert refused(read, path) == (
+    assert refused_text(read, path) == (
         "archive is too large\n  where:   DIR/bomb.npz\n  allowed: 1,000,000 bytes\n"
         "  found:   8,000,128 bytes\n  fix:     if you trust the file: REASSESS_MAX_BYTES=8000128"
     )
@@ -352,9 +362,7 @@ def test_an_archive_that_declares_less_than_it_holds_is_refused(
     content = bytearray(npz(x=header((10**6,)) + bytes(8 * 10**6)))
     place = content.rindex(b"PK\x01\x02") + 24
     content[place : place + 4] = (1000).to_bytes(4, "little")
-    assert refused(read, file("liar.npz", bytes(content))) == BROKEN.format(
-        "npz", "liar.npz", "Bad CRC-32 for file 'x.npy'"
-    )
+    assert refused(read, file("liar.npz", bytes(content))) == "damaged-file at liar.npz"
 
 
 @pytest.mark.parametrize("order", "<>")
@@ -364,9 +372,7 @@ def test_a_number_that_is_no_character_is_refused(
     codes = np.array([[ord("a"), 0x10FFFF], [0x110000, 0]], f"{order}u4")
     good, bad = (npz(x=npy(part.view(f"{order}U2"))) for part in (codes[0], codes))
     assert read(file("good.npz", good)).tolist() == ["a\U0010ffff"]
-    assert refused(read, file("bad.npz", bad)) == BROKEN.format(
-        "npz", "bad.npz", "no character has the number 0x110000"
-    )
+    assert refused(read, file("bad.npz", bad)) == "damaged-file at bad.npz"
 
 
 ARRAYS = {"x": npy(np.arange(40.0)), "y": npy(np.array(["a", "b"]))}

@@ -15,7 +15,6 @@ from reassess.core.votes import Votes
 from reassess.errors import ReassessWarning
 from reassess.formats.label_files import read_original
 from reassess.formats.votes import read_votes, write_votes
-from tests.helpers import message
 
 LISTED = Classes(3, wnids=("n00000001", "n00000005", "n00000009"), names=("dog, hound", "emu", "cat"))
 NAMED = "image,rater,answer\na.png,ann,dog\na.png,7,cat\n01,ann,dog\nb.png,,\n"
@@ -93,13 +92,15 @@ def test_counts_are_votes_of_unknown_raters(tmp_path: Path, text: str) -> None:
     assert votes.classes == Classes.from_texts(["cat", "dog"])
 
 
-def test_the_column_class_of_counts_is_the_original_label_and_no_vote(tmp_path: Path) -> None:
+def test_the_column_class_of_counts_is_the_original_label_and_no_vote(
+    refused: Callable[..., str], tmp_path: Path
+) -> None:
     path = table(tmp_path, WIDE)
     original = read_original(path)
     assert (original.images, original.classes.names) == (("a", "b", "c"), ("cat", "dog"))
     assert original.indices.tolist() == [0, 1, 1]
     without = table(tmp_path, "image,dog,cat\na,1,2\n", "w.csv")
-    assert message(read_original, without).startswith("the table has no column for the class\n")
+    assert refused(read_original, without) == "missing-column at w.csv"
 
 
 def test_a_class_that_nobody_chose_stays_an_answer(tmp_path: Path) -> None:
@@ -117,9 +118,7 @@ def test_headings_are_ids_or_are_looked_up(tmp_path: Path) -> None:
 
 def test_original_labels_that_are_lists_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     path = file("v.jsonl", '{"image": "a", "class": ["cat"], "cat": 1, "dog": 0}\n')
-    assert refused(read_votes, path) == (
-        "column is not text\n  where:   DIR/v.jsonl, column class\n  found:   List(String)\n  fix:     write it as text"
-    )
+    assert refused(read_votes, path) == ("wrong-type at v.jsonl, column class")
 
 
 DOUBTFUL = "v.csv: no list of classes says what is a class, and each of these columns is taken for one: "
@@ -143,15 +142,10 @@ def test_a_column_that_nothing_calls_a_class_is_taken_for_one_with_a_warning(
     assert votes.answers == answers
 
 
-def test_a_column_that_is_none_of_the_listed_classes_is_refused(tmp_path: Path) -> None:
+def test_a_column_that_is_none_of_the_listed_classes_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     path = table(tmp_path, "image,class,dog,width,cat,entropy\na,cat,1,32,2,0.9\n")
     for options in ({"classes": LISTED}, {"answers": ("dog", "emu", "cat")}):
-        expected = options["classes"] if "classes" in options else Classes.from_texts(["dog", "emu", "cat"])
-        assert message(read_votes, path, **options) == (
-            f"column of counts is not a class\n  where:   {path}\n  allowed: {expected.allowed}\n"
-            "  found:   width, entropy\n"
-            "  fix:     leave out columns that count no votes for a class, or add the class to the list of classes"
-        )
+        assert refused(read_votes, path, **options) == "unknown-class at v.csv"
 
 
 MEND = (
@@ -159,86 +153,43 @@ MEND = (
     "image, rater and answer"
 )
 BAD = {
-    "a negative count": (
-        "image,dog,cat\na,1,2\nb,1,-2\n",
-        "count out of range\n  where:   {path}, line 3, column cat\n  allowed: 0 or more\n  found:   -2\n"
-        f"  fix:     {MEND}",
-    ),
-    "a count that is no whole number": (
-        "image,dog,cat\na,1,2\nb,0.5,2\n",
-        f"not a whole number\n  where:   {{path}}, line 3, column dog\n  found:   0.5\n  fix:     {MEND}",
-    ),
-    "a count that is text": (
-        "image,class,count\na,cat,many\n",
-        "not a whole number\n  where:   {path}, line 2, column count\n  found:   'many'",
-    ),
+    "a negative count": ("image,dog,cat\na,1,2\nb,1,-2\n", "out-of-range at v.csv, line 3, column cat"),
+    "a count that is no whole number": ("image,dog,cat\na,1,2\nb,0.5,2\n", "not-a-number at v.csv, line 3, column dog"),
+    "a count that is text": ("image,class,count\na,cat,many\n", "not-a-number at v.csv, line 2, column count"),
     "a negative count in a row of its own": (
         "image,class,count\na,cat,-1\n",
-        "count out of range\n  where:   {path}, line 2, column count\n  allowed: 0 or more\n  found:   -1",
+        "out-of-range at v.csv, line 2, column count",
     ),
-    "no count": (
-        "image,dog,cat\na,1,2\nb,,2\n",
-        "value is missing\n  where:   {path}, line 3, column dog\n  fix:     fill it in, or leave the row out",
-    ),
-    "an image twice": (
-        "image,dog,cat\na,1,2\nb,1,2\na,0,1\n",
-        f"an image is named twice\n  where:   {{path}}, line 4\n  found:   a\n  fix:     {MEND}",
-    ),
-    "a pair twice": (
-        "image,class,count\na,cat,1\na,dog,1\na,cat,2\n",
-        "class is counted twice for an image\n  where:   {path}, line 4\n  found:   image a, class cat\n"
-        "  fix:     write one count for both",
-    ),
-    "no votes": (
-        "image,class,dog,cat\na,dog,0,0\nb,cat,0,0\n",
-        "table has no votes\n  where:   {path}\n  fix:     write it again",
-    ),
-    "names and numbers as answers": (
-        "image,rater,answer\na,1,cat\nb,1,7\n",
-        "classes are neither all ids nor all names\n  where:   {path}\n  allowed: whole numbers, or text\n"
-        "  found:   7, cat",
-    ),
-    "names and numbers as headings": (
-        "image,cat,7\na,1,2\n",
-        "classes are neither all ids nor all names\n  where:   {path}\n  allowed: whole numbers, or text\n"
-        "  found:   7, cat",
-    ),
+    "no count": ("image,dog,cat\na,1,2\nb,,2\n", "missing-value at v.csv, line 3, column dog"),
+    "an image twice": ("image,dog,cat\na,1,2\nb,1,2\na,0,1\n", "duplicate-name at v.csv, line 4"),
+    "a pair twice": ("image,class,count\na,cat,1\na,dog,1\na,cat,2\n", "duplicate-class at v.csv, line 4"),
+    "no votes": ("image,class,dog,cat\na,dog,0,0\nb,cat,0,0\n", "no-votes at v.csv"),
+    "names and numbers as answers": ("image,rater,answer\na,1,cat\nb,1,7\n", "ids-and-names at v.csv"),
+    "names and numbers as headings": ("image,cat,7\na,1,2\n", "ids-and-names at v.csv"),
     "a heading of votes that is none": (
         "image,who,answered\na,ann,cat\nb,bo,cat\n",
-        f"not a whole number\n  where:   {{path}}, line 2, column answered\n  found:   'cat'\n  fix:     {MEND}",
+        "not-a-number at v.csv, line 2, column answered",
     ),
-    "a class of too many digits": (
-        "image,rater,answer\na,1,99999999999999999999\n",
-        "class id out of range\n  where:   {path}\n  allowed: 0 to 2147483647\n  found:   99999999999999999999",
-    ),
-    "a negative class": (
-        "image,rater,answer\na,1,-3\n",
-        "class id out of range\n  where:   {path}\n  allowed: 0 to 2147483647\n  found:   -3",
-    ),
-    "original labels alone": (
-        "image,class\na,cat\n",
-        "the table has no column for the rater\n  where:   {path}\n  allowed: rater or worker\n"
-        "  found:   image, class\n  fix:     rename the column, or add it",
-    ),
+    "a class of too many digits": ("image,rater,answer\na,1,99999999999999999999\n", "out-of-range at v.csv"),
+    "a negative class": ("image,rater,answer\na,1,-3\n", "out-of-range at v.csv"),
+    "original labels alone": ("image,class\na,cat\n", "missing-column at v.csv"),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_table_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_bad_table_is_refused(refused: Callable[..., str], tmp_path: Path, name: str) -> None:
     text, expected = BAD[name]
     path = table(tmp_path, text)
-    assert message(read_votes, path) == expected.format(path=path)
+    assert refused(read_votes, path) == expected
 
 
-def test_an_answer_that_is_not_in_the_list_is_refused(tmp_path: Path) -> None:
+def test_an_answer_that_is_not_in_the_list_is_refused(
+    refused: Callable[..., str], refused_text: Callable[..., str], tmp_path: Path
+) -> None:
     path = table(tmp_path, NAMED)
-    assert message(read_votes, path, answers=("cat", "emu")) == (
-        f"a class is not one of the benchmark's\n  where:   {path}\n"
-        "  allowed: names such as 'cat', 'emu'\n  found:   dog\n"
-        "  fix:     check the spelling, or add the class to the list of classes"
-    )
-    assert message(read_votes, path, answers=("cat",), classes=LISTED) == (
-        f"unknown answer\n  where:   {path}\n  allowed: n00000009\n  found:   'n00000001'"
+    assert refused(read_votes, path, answers=("cat", "emu")) == ("no-class at v.csv")
+    assert refused_text(read_votes, path, answers=("cat",), classes=LISTED) == (
+        "unknown answer\n  where:   DIR/v.csv\n  allowed: n00000009\n  found:   'n00000001'"
     )
 
 
@@ -287,15 +238,18 @@ def test_the_counts_of_cifar_10_are_as_published(real_file: Callable[[str], Path
 
 
 @pytest.mark.parametrize("heading", ["image,class,cat,dog,count", "image,cat,dog,count"])
-def test_a_column_count_beside_other_numbers_is_ambiguous(tmp_path: Path, heading: str) -> None:
+def test_a_column_count_beside_other_numbers_is_ambiguous(
+    refused_text: Callable[..., str], tmp_path: Path, heading: str
+) -> None:
     """It may hold the total of the others: then cat would have the counts of all."""
     path = tmp_path / "c.csv"
     path.write_text(f"{heading}\na,{'cat,' if 'class' in heading else ''}3,17,20\n")
     for classes in (None, Classes.from_texts(["cat", "dog"])):
-        assert message(read_votes, path, classes=classes) == (
-            f"a column count and other columns of numbers: either may hold the counts\n  where:   {path}\n"
-            "  found:   count, cat, dog\n  fix:     leave out count if each other column counts the votes for a class, "
-            "or else the other columns"
+        assert refused_text(read_votes, path, classes=classes) == (
+            "both column count and other columns of numbers may be counts\n"
+            "  where:   DIR/c.csv\n"
+            "  found:   count, cat, dog\n"
+            "  fix:     leave out count if each other column counts the votes for a class, or else the other columns"
         )
     votes = read_votes(path, classes=Classes(3, names=("cat", "dog", "count")))
     assert votes.counts().tolist() == [[3, 17, 20]]
@@ -307,12 +261,20 @@ def test_other_columns_beside_count_may_hold_text(tmp_path: Path) -> None:
     assert read_votes(path).counts().tolist() == [[3, 1]]
 
 
-def test_classes_may_be_called_yes_and_no_where_they_are_listed(tmp_path: Path) -> None:
+def test_classes_may_be_called_yes_and_no_where_they_are_listed(
+    refused_text: Callable[..., str], tmp_path: Path
+) -> None:
     path = tmp_path / "v.csv"
     path.write_text("image,rater,answer\na,1,yes\na,2,no\n")
     assert read_votes(path, classes=Classes.from_texts(["no", "yes", "both"])).answers == ("no", "yes")
     for options in ({"classes": Classes.from_texts(["no", "cat"])}, {"answers": ["no", "yes"]}):
-        assert message(read_votes, path, **options).startswith("the answers say yes or no, and no column says to which")
+        assert refused_text(read_votes, path, **options) == (
+            "answers are yes or no, but no column has the class\n"
+            "  where:   DIR/v.csv\n"
+            "  allowed: a column class; or, without it, classes as answers\n"
+            "  found:   no, yes\n"
+            "  fix:     add the column class; if the classes are called so, list them in classes.txt"
+        )
 
 
 @pytest.mark.parametrize("classes", [None, Classes(2, names=("cat", "dog"))])
@@ -321,7 +283,5 @@ def test_classes_are_not_read_as_answers_to_questions(
     table: str, classes: Classes | None, refused: Callable[..., str], file: Callable[..., Path]
 ) -> None:
     assert refused(read_votes, file("golden.csv", table), answers=("no", "maybe", "yes"), classes=classes) == (
-        "votes are for one class per image, not on (image, class) questions\n  where:   DIR/golden.csv\n"
-        "  allowed: a column class, and the answers no, maybe, yes\n"
-        "  fix:     give this file and the votes that go with it the columns image and class, or both image alone"
+        "votes-not-on-questions at golden.csv"
     )

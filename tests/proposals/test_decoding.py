@@ -137,6 +137,6 @@ def test_memory_that_is_lacking_is_no_fault_of_the_image(tmp_path: Path, monkeyp
     def full(_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("reassess.data.picture_reading.rgb", full)
+    monkeypatch.setattr("reassess.data.pictures.rgb", full)
     with pytest.raises(MemoryError):
         decode(tmp_path)

@@ -189,9 +189,9 @@ def test_the_gallery_shows_images_for_their_labels_and_votes(opened: Callable[..
         view.select_option("#gallery [data-role=show]", value=f"about {name}")
         assert cards(view) == [card for card in everything if name in card["about"]] != []
     view.select_option("#gallery [data-role=show]", value="")
-    view.check("#gallery [data-role=doubtful]")
-    assert cards(view) == [card for card in everything if card["doubtful"]] != []
-    view.uncheck("#gallery [data-role=doubtful]")
+    view.check("#gallery [data-role=disputed]")
+    assert cards(view) == [card for card in everything if card["disputed"]] != []
+    view.uncheck("#gallery [data-role=disputed]")
     view.fill("#gallery [data-role=class]", "CAT")
     assert cards(view) == [card for card in everything if "cat" in card["classes"]] != []
 

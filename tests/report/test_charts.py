@@ -242,9 +242,9 @@ def test_a_chart_of_nothing_says_why() -> None:
     bare = findings("one", complete=False)
     reasons = {kind: chart.why for kind in CHARTS if isinstance(chart := CHARTS[kind](bare), Missing)}
     assert reasons == {
-        "scatter": "no model has both accuracies: there are no original labels, or no image is scored",
+        "scatter": "no model has both accuracies: original labels are missing, or no image is scored",
         "leaderboard": "a leaderboard is missing",
-        "differences": "there is one model",
+        "differences": "there is only one model",
         "model-or-label": "original labels of these images are missing",
         "labelling-bias": "original labels of these images are missing",
         "curve": "scores are missing",
@@ -260,7 +260,7 @@ def test_a_chart_of_zeros_is_not_drawn() -> None:
     assert {kind: str(CHARTS[kind](none)) for kind in ("label-count", "taxonomy", "labelling-bias")} == {
         "label-count": "no image is scored",
         "taxonomy": "no image is scored",
-        "labelling-bias": "no model predicts a valid class where the original label is one of several",
+        "labelling-bias": "no model picks a valid class where the original label is one of several valid classes",
     }
     assert all("Not shown" in section.notes[0] for section in sections(none) if section.key != "headline")
 

@@ -43,8 +43,8 @@ def test_the_headline_holds_the_numbers_of_evaluate() -> None:
     table = part(THREE, "headline").wide
     real = "reassessed top-1 %", "reassessed top-1 95 %"
     by_original = "original top-1 %", "original top-1 %, scored images"
-    rows = columns(table, "model", *real, *by_original, "soft", "scored", "left out")
-    for (model, real, interval, original, of_scored, soft, scored, left_out), (name, result) in zip(
+    rows = columns(table, "model", *real, *by_original, "soft", "scored", "not scored")
+    for (model, real, interval, original, of_scored, soft, scored, not_scored), (name, result) in zip(
         rows, THREE.evaluations.items(), strict=True
     ):
         assert model == name
@@ -53,7 +53,7 @@ def test_the_headline_holds_the_numbers_of_evaluate() -> None:
         assert original == 100 * result.original[1].value
         assert of_scored == 100 * result.original_scored[1].value
         assert soft == result.soft.accuracy
-        assert (scored, left_out) == (result.scored, result.images - result.scored)
+        assert (scored, not_scored) == (result.scored, result.images - result.scored)
     assert [row[0] for row in rows] == ["one", "two", "three"], "the best first"
 
 
@@ -68,18 +68,18 @@ def test_models_on_different_images_are_no_ranking_and_said_to_be_none() -> None
     assert [evaluation.first_accuracy for evaluation in results.evaluations.values()] == [0.5, 0.75]
     assert results.models == ("all", "half")
     assert part(results, "headline").notes[0] == (
-        "Each model is measured on its own images, which differ, so that this is no ranking; the order is that on the "
-        "4 images that all models have seen."
+        "Each model is measured on its own images (not a ranking: the images differ); the order is by the 4 images "
+        "that all models share."
     )
 
 
 def test_models_of_which_the_same_was_left_out_share_a_sentence() -> None:
     one, two = THREE.evaluations["one"], THREE.evaluations["two"]
-    assert part(THREE, "headline").notes[0] == f"Left out: {one.empty} with an empty label set."
+    assert part(THREE, "headline").notes[0] == f"{one.empty} images not scored (empty label set)."
     unlike = replace(THREE, evaluations={"one": replace(one, empty=7), "two": two, "three": two})
     assert part(unlike, "headline").notes[:2] == [
-        "Left out of one: 7 with an empty label set.",
-        f"Left out of two and three: {two.empty} with an empty label set.",
+        "one: 7 images not scored (empty label set).",
+        f"two and three: {two.empty} images not scored (empty label set).",
     ]
 
 
@@ -133,7 +133,7 @@ def test_the_labelling_bias_is_that_of_each_model_and_group() -> None:
     expected = {
         (bias.model, name): part for bias in found for name, part in {"all": bias.total, **bias.by_group}.items()
     }
-    names = "model", "classes", "chosen", "images", "by chance, %", "by the raters' favourite, %"
+    names = "model", "classes", "picked", "images", "by chance, %", "by the raters' favourite, %"
     rows = {(model, classes): rest for model, classes, *rest in columns(table, *names)}
     assert rows.keys() == expected.keys()
     for key, part in expected.items():
@@ -218,10 +218,10 @@ UNCERTAIN = LabelUncertainty(
     seed=7,
 )
 EXPLAINED = (
-    "Raters too: 40 replicates, seed 7, of images and of 3 raters; label sets are made again from the votes at "
-    "threshold 0.5. Of 200 rated images, replicates have 470 labels (the original 500) and 52 images without (40). "
-    "True labels: the accuracy by labels free of the raters' errors, if these are independent; they change accuracies "
-    "by -1.20 to +0.05 points."
+    "Raters resampled: 40 replicates, seed 7, of images and of 3 raters; label sets are made again from the votes "
+    "(threshold 0.5). 200 rated images: 500 labels, 40 images without; in replicates 470 labels, 52 images without. "
+    "True labels: accuracy by labels without raters' errors, if these are independent; it differs by -1.20 to +0.05 "
+    "points."
 )
 UNMEASURED = "The uncertainty of the labels is not measured: votes are missing."
 

@@ -62,7 +62,7 @@ def test_tables_of_numbers_are_headed_by_the_name(name: str, heading: str) -> No
         chart = make(results)
         assert not isinstance(chart, Missing)
         tables[kind] = chart.table
-    of_titles = "Re-assessed" if heading == "reassessed" else heading
+    of_titles = "Reassessed" if heading == "reassessed" else heading
     assert tables["scatter"].title == f"{of_titles} accuracy over original accuracy"
     assert tables["scatter"].columns_in_full == [
         "model",
@@ -82,7 +82,7 @@ def test_tables_of_numbers_are_headed_by_the_name(name: str, heading: str) -> No
     assert [column.name for column in accuracy.wide.columns][:4] == [
         *("model", f"{heading} top-1 %", f"{heading} top-1 95 %", "original top-1 %")
     ]
-    assert accuracy.words[0].startswith(f"Top-k accuracy by the {results.labels.title} labels is the share of images ")
+    assert accuracy.words[0].startswith(f"Top-k accuracy by the {results.labels.title} labels: ")
     assert [column.name for column in comparison.tables[0].columns] == [
         *("model", f"rank by {heading}", "95 %", "rank by original", "Holm p")
     ]

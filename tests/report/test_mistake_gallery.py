@@ -76,7 +76,7 @@ def test_a_card_says_what_is_known_of_each_prediction_as_evaluate_does() -> None
             counted[card.known[int(panel.top1[i, row])]] += panel.scored[row] and not panel.valid[i, row]
         mistakes = TWO.evaluations[model].mistakes
         assert {kind: n for kind, n in vars(mistakes).items() if n is not None} == {
-            kind: n for kind, n in counted.items() if not kind.startswith("expert")
+            kind: n for kind, n in counted.items() if "expert" not in kind
         }
     by_votes = cards(replace(known, scores=None), rows)
     assert [card.known for card in by_votes] == [card.known for card in cards(known, rows)]

@@ -74,9 +74,7 @@ def page(results: Findings, *, pictures: bool = True, command: str = "reassess r
             sections=sections(results),
             explorers=explorers(results),
             gallery=mistake_gallery(results, choice, shown, Thumbnails(pictures_by_image, 1, 0)) if pictures else None,
-            provenance=ReportSources(
-                command, [{"name": "labels", "path": "l.json", "sha256": "00ff"}], {"reassess": "0"}
-            ),
+            sources=ReportSources(command, [{"name": "labels", "path": "l.json", "sha256": "00ff"}], {"reassess": "0"}),
             classes=results.classes,
             detected={"one": "npy of ids"},
         )
@@ -184,7 +182,7 @@ def test_only_the_style_and_the_script_of_the_page_are_allowed() -> None:
 
 
 def test_missing_pictures_are_said() -> None:
-    assert "1 of these images are not in the folder that was given" in " ".join(whole().split())
+    assert "1 of these images are not in the image folder" in " ".join(whole().split())
 
 
 def test_colours_are_variables_that_have_a_value_in_light_and_in_dark() -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from reassess.errors import DataError, ReassessWarning
+from reassess.errors import ReassessWarning
 from reassess.report.gallery import thumbnails
+from tests.helpers import refused
 from tests.pictures import claim, claim_bytes, save
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -100,7 +101,7 @@ def test_a_name_leads_nowhere_outside_the_folder(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="image folder not found"):
+    with refused("folder-not-found"):
         thumbnails(tmp_path / "away", ["one.png"])
 
 

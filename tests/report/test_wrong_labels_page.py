@@ -6,9 +6,9 @@ import pytest
 
 from reassess.core.classes import Classes
 from reassess.core.cleaning import Cleaning
-from reassess.errors import DataError
 from reassess.report.cleaning_report import write_wrong_labels
 from reassess.report.writing import ShownMistakes
+from tests.helpers import refused
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 CLASSES = Classes(3, names=("cat", "dog", "<eel>"))
@@ -78,10 +78,10 @@ def test_a_picture_stands_on_the_page_and_what_is_missing_is_counted(tmp_path: P
     assert shown == ShownMistakes(images=2, pictures=1, missing=1, unreadable=0)
     html = (tmp_path / "page.html").read_text()
     assert html.count("<img src=") == 1
-    assert "1 of these images are not in the folder that was given" in html
+    assert "1 of these images are not in the image folder" in html
 
 
 def test_a_page_without_images_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no image is dropped, so there is nothing to show"):
+    with refused("nothing-to-show"):
         write_wrong_labels(tmp_path / "page.html", cleaning([True], [0.9], [0]), tmp_path)
     assert not (tmp_path / "page.html").exists()

@@ -18,8 +18,7 @@ from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_real_recipe
 from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_doubt
 from reassess.core.benchmark import REAL_RECIPE
-from reassess.core.checks import check_known
-from reassess.core.kinds import check_kind
+from reassess.core.checks import check_known, check_type
 from reassess.core.labels import LabelSets
 from reassess.core.posterior import Posterior
 from reassess.core.rater_model import VALIDITY, RaterModel
@@ -39,6 +38,7 @@ _MATRICES = ("smoothing", "pooling")
 class Method:
     """A row of `METHODS`. Its name and the options that differ from `usual` are recorded as `Scores.method`."""
 
+    summary: str  # in a few words, for help pages
     compute: Callable[..., Aggregation]  # takes votes, and options by name
     options: tuple[str, ...] = ()  # the arguments of `aggregate` that it takes
     needs: tuple[str, ...] = ()  # options that it cannot be without
@@ -48,20 +48,23 @@ class Method:
 
 METHODS: Mapping[str, Method] = {
     "calibrated": Method(
+        "raters are measured on golden answers",
         by_calibration,
         (*_GOLDEN, "original", "truths_are_answers", *_MATRICES),
         needs=("experts",),
         usual={"original": False, "at_least": None, "smoothing": 0.0, "pooling": POOLING},
     ),
     "em": Method(
+        "Dawid and Skene's EM",
         by_em,
         (*_GOLDEN, "truths_are_answers", *_MATRICES),
         usual={"at_least": None, "smoothing": 0.0, "pooling": POOLING},
         of_all_votes=True,
     ),
-    "mean": Method(by_mean),
-    "majority": Method(by_majority),
+    "mean": Method("of no 0, maybe 0.5, yes 1", by_mean),
+    "majority": Method("the share of each answer, or class", by_majority),
     "imagenet-real": Method(
+        "as ReaL's scores were made",
         by_real_recipe,
         (*_GOLDEN, "original", *_MATRICES),
         needs=("experts",),
@@ -156,7 +159,7 @@ def aggregate(
     >>> aggregate(votes, experts=experts).facts["choice"]
     'em: of 4 golden items, left out in 4 folds, em is correct on 4 and calibrated on 4'
     """
-    check_kind(Votes, votes)
+    check_type(Votes, votes)
     check_known([method], (AUTO, *METHODS), thing="method")
     given: dict[str, Any] = {
         "experts": experts,
@@ -285,7 +288,7 @@ def _by_auto(
                 fix="give experts, or leave the others out",
             )
         return _named("majority", votes, {}) if votes.anonymous else _named("em", votes, given)
-    check_kind(Votes, experts)
+    check_type(Votes, experts)
     votes.require_raters("a rater model")
     answers = natural_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
     golden = golden_part(votes, experts, rater_golden).on_whole_scale()

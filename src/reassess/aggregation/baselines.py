@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.methods import Aggregation
+from reassess.core.checks import check_type
 from reassess.core.items import take_items
-from reassess.core.kinds import check_kind
 from reassess.core.posterior import Posterior
 from reassess.core.rater_model import VALIDITY
 from reassess.core.scores import Scores
@@ -40,7 +40,7 @@ def class_shares(votes: Votes) -> ClassShares:
 
 def by_majority(votes: Votes) -> Aggregation:
     """The share of each answer, and how many items have a tie."""
-    check_kind(Votes, votes)
+    check_type(Votes, votes)
     if votes.classes is not None:
         return _by_share(votes)
     votes = votes.on_whole_scale()
@@ -57,7 +57,7 @@ def by_mean(votes: Votes) -> Aggregation:
 
     Weights of other answers to questions go from 0 to 1 too: numbers in proportion, words evenly spaced.
     """
-    check_kind(Votes, votes)
+    check_type(Votes, votes)
     if votes.classes is not None:
         return _by_share(votes)
     voted = np.flatnonzero(votes.sizes)

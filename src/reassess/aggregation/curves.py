@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.golden import Golden
-from reassess.core.checks import check_instance, check_number, check_range
-from reassess.core.kinds import check_kind
+from reassess.core.checks import check_number, check_range, check_type
 from reassess.core.scores import Scores
 from reassess.errors import DataError
 from reassess.numeric.bootstrap import percentile_bounds, times_drawn_again
@@ -204,8 +203,8 @@ def precision_recall(scores: Scores, golden: Golden, *, in_sample: bool | None =
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, figure 3.
     """
-    check_kind(Scores, scores)
-    check_instance(golden, Golden, what="golden answers", fix="golden_truth(EXPERTS)")
+    check_type(Scores, scores)
+    check_type(Golden, golden, what="golden answers", fix="golden_truth(EXPERTS)")
     return Curve(golden=golden, values=golden.values_of(scores), in_sample=in_sample)
 
 

@@ -28,9 +28,8 @@ from reassess.aggregation.em import (
     warn_unless_converged,
 )
 from reassess.aggregation.matrix_steps import MatrixSteps, MatrixTable, in_threads, matrix_blocks
-from reassess.core.checks import check_range
+from reassess.core.checks import check_range, check_type
 from reassess.core.items import Id
-from reassess.core.kinds import check_kind
 from reassess.core.posterior import Posterior
 from reassess.core.rater_model import VALIDITY, RaterModel
 from reassess.core.votes import Votes
@@ -152,7 +151,7 @@ def fit_dawid_skene(
     >>> result.model.matrices[2].round(2).tolist()
     [[0.5, 0.5], [0.5, 0.5]]
     """
-    check_kind(Votes, votes)
+    check_type(Votes, votes)
     _check_options(votes, smoothing, pooling, tolerance, max_iterations, threads)
     if start is not None:
         votes, truths = votes.with_answers(start.answers), truths or start.truths

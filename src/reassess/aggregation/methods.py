@@ -21,8 +21,8 @@ from reassess.aggregation.golden_items import golden_part, with_more_votes
 from reassess.aggregation.recipe import calibrated_recipe, score_by_recipe
 from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_doubt, warn_unless_clear
 from reassess.core.benchmark import REAL_RECIPE, Recipe
+from reassess.core.checks import check_type
 from reassess.core.items import Id, take_items
-from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.posterior import Posterior
 from reassess.core.questions import Questions
@@ -110,7 +110,7 @@ def by_real_recipe(
 def _by_recipe(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe
 ) -> Aggregation:
-    check_kind(Votes, votes, experts, rater_golden)
+    check_type(Votes, votes, experts, rater_golden)
     scores, model, label_votes = score_by_recipe(votes, experts, rater_golden, original, recipe=recipe)
     values = np.stack([1 - scores.values, scores.values], axis=1)
     result = Posterior(items=scores.questions, truths=VALIDITY, values=values)
@@ -131,7 +131,7 @@ def by_calibration(
     pooling: float = POOLING,
 ) -> Aggregation:
     """Measure each rater on golden items, then take one Bayes posterior."""
-    check_kind(Votes, votes, experts)
+    check_type(Votes, votes, experts)
     votes = votes.on_whole_scale()
     if truths_are_answers is None:
         truths_are_answers = natural_truths(votes) != VALIDITY
@@ -175,7 +175,7 @@ def by_em(
 
     Golden votes that are apart count as votes on golden items of known truth, unless the rater has a vote on the item.
     """
-    check_kind(Votes, votes)
+    check_type(Votes, votes)
     votes = votes.on_whole_scale()
     if truths_are_answers is None:
         truths_are_answers = natural_truths(votes) != VALIDITY

@@ -14,9 +14,8 @@ from reassess.aggregation.em import natural_truths
 from reassess.aggregation.golden_items import GoldenVotes
 from reassess.aggregation.reliability_result import FLAGS, Rater, Reliability
 from reassess.core.answers import united_answers
-from reassess.core.checks import check_number
+from reassess.core.checks import check_number, check_type
 from reassess.core.items import Id
-from reassess.core.kinds import check_kind
 from reassess.core.rater_model import VALIDITY
 from reassess.core.votes import Votes, in_common_classes
 from reassess.errors import DataError, DependenceWarning
@@ -84,7 +83,7 @@ def rater_reliability(
     >>> [(one.rater, one.right.hits, one.flags) for one in result.ranked]
     [('bo', 143, ('uninformative',)), ('ann', 300, ())]
     """
-    check_kind(Votes, votes)
+    check_type(Votes, votes)
     check_number(seed, 0, what="seed", whole=True)
     for given in (votes, *([] if golden is None else [golden.votes])):
         given.require_raters("measuring raters")

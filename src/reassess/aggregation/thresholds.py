@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from reassess.aggregation.curves import Curve, Point
-from reassess.core.checks import check_range
+from reassess.core.checks import check_range, check_type
 from reassess.core.common_classes import align_classes
-from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.errors import DataError
@@ -55,7 +54,7 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
     -----
     Source: Beyer et al., arXiv 2006.07159, section 3.2, which uses 0.8.
     """
-    check_kind(Scores, scores)
+    check_type(Scores, scores)
     check_range(threshold, 0, 1, what="threshold")
     if original is not None:
         parts: dict[str, Any] = {"the scores": scores, "the original labels": original}

@@ -10,9 +10,9 @@ from scipy.special import expit, logit, stdtrit
 
 from reassess.aggregation.golden import Golden, golden_truth
 from reassess.cleaning.held_out import HeldOutPredictions
+from reassess.core.checks import check_type
 from reassess.core.cleaning import CheckedLabels
 from reassess.core.image_names import join
-from reassess.core.kinds import check_kind
 from reassess.core.votes import Votes
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import counted
@@ -73,7 +73,7 @@ def checked_truth(answers: Votes) -> Golden:
     >>> checked_truth(answers)
     Golden(2 pairs on 2 images, 1 valid)
     """
-    check_kind(Votes, answers)
+    check_type(Votes, answers)
     if answers.classes is None:
         counts = answers.counts()
         is_even = (answers.sizes > 0) & (2 * counts[:, -1] == answers.sizes)

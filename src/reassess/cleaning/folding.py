@@ -12,7 +12,6 @@ from reassess.core.checks import check_number, check_several, check_type
 from reassess.core.duplicates import Duplicates
 from reassess.core.folds import Folds
 from reassess.core.image_names import image_keys
-from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import counted, some
@@ -71,7 +70,7 @@ def make_folds(
     Ten folds of a model without people's labels, held out in turn: Beyer et al., "Are we done with ImageNet?", arXiv
     2006.07159, section 6.
     """
-    check_kind(LabelSets, labels)
+    check_type(LabelSets, labels)
     check_number(k, 2, what="number of folds", whole=True)
     check_number(seed, 0, what="seed", whole=True)
     check_several(duplicates, what="groups of images", fix="groups_within(DUPLICATES, SET)")
@@ -104,7 +103,7 @@ def groups_within(duplicates: Duplicates, name: str) -> list[tuple[str, ...]]:
     >>> groups_within(duplicates, "train")
     [('a.png', 'b.png')]
     """
-    check_type(duplicates, Duplicates, what="the duplicates")
+    check_type(Duplicates, duplicates, what="the duplicates")
     duplicates.images_of(name)  # refuses a set without a row
     groups: dict[int, list[str]] = defaultdict(list)
     for row in np.flatnonzero((duplicates.set_ids == duplicates.sets.index(name)) & (duplicates.groups > 0)).tolist():

@@ -14,7 +14,6 @@ from reassess.core.checks import check_several, check_type
 from reassess.core.cleaning import Cleaning, LabelNoise
 from reassess.core.folds import Folds
 from reassess.core.image_names import Match
-from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError, ReassessWarning, at
@@ -102,15 +101,15 @@ class HeldOutPredictions:
             A file agrees with the labels no more than chance would, on too few images to tell; classes have one
             another's names in all files; or duplicates are in several folds.
         """
-        check_kind(LabelSets, labels)
+        check_type(LabelSets, labels)
         single_classes(labels)
-        check_type(predictions, Mapping, what="the held-out predictions", fix="{name of the file: Predictions}")
-        check_type(folds, Sequence, what="the folds", fix="[folds], a list")
+        check_type(Mapping, predictions, what="the held-out predictions", fix="{name of the file: Predictions}")
+        check_type(Sequence, folds, what="the folds", fix="[folds], a list")
         check_several(duplicates, what="groups of images", fix="groups_within(DUPLICATES, SET)")
         for name, of_file in predictions.items():
-            check_type(of_file, Predictions, what=f"the predictions of {name}", fix="read_predictions(FILE)")
+            check_type(Predictions, of_file, what=f"predictions of {name}", fix="read_predictions(FILE)")
         for of_repetition in folds:
-            check_type(of_repetition, Folds, what="the folds of a repetition", fix="read_folds(FILE)")
+            check_type(Folds, of_repetition, what="folds of a repetition", fix="read_folds(FILE)")
         if not predictions or not len(labels):
             raise DataError(
                 "no-predictions",

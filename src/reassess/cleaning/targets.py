@@ -6,8 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_known, check_number
-from reassess.core.kinds import check_kind
+from reassess.core.checks import check_known, check_number, check_type
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.core.training_targets import Loss, TrainingTargets
@@ -76,7 +75,7 @@ def training_targets(
     Multi-hot targets for a sigmoid loss: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 6.
     """
     check_known([kind], get_args(TargetKind), thing="kind of target")
-    check_kind(Scores if kind == "scores" else LabelSets, labels)
+    check_type(Scores if kind == "scores" else LabelSets, labels)
     loss = _loss(kind, loss)
     check_number(smoothing, 0, 1, what="smoothing")
     images, indptr, ids, values = _of_scores(labels) if isinstance(labels, Scores) else _of_sets(labels)

@@ -140,7 +140,7 @@ def _takes(name: str, option: str) -> bool:
 
 def _needs(name: str) -> tuple[str, ...]:
     """The golden answers that a method cannot be without."""
-    return {"imagenet-real": ("golden", "rater-golden"), "calibrated": ("golden",)}.get(name, ())
+    return ("golden",) if "experts" in METHODS[name].needs else ()
 
 
 def _refuse_unused(name: str, given: dict[str, Any], benchmark: Benchmark) -> None:

@@ -15,8 +15,9 @@ from reassess.core.cleaning import Cleaning
 from reassess.core.image_names import Match
 from reassess.data.benchmark_folders import part_path
 from reassess.errors import DataError
-from reassess.formats.clean_lists import CLEAN_LIST_SUFFIXES, write_clean_list, write_details, write_label_errors
-from reassess.formats.files import all_or_none
+from reassess.formats.files import write_atomically
+from reassess.formats.image_lists import CLEAN_LIST_SUFFIXES, write_clean_list
+from reassess.formats.noun_tables import write_details, write_label_errors
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report.cleaning_report import write_wrong_labels
 from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes
@@ -65,7 +66,7 @@ class CleaningOutputs:
 
     def write(self, call: Call, cleaning: Cleaning, match: Match) -> ShownMistakes | None:
         """Write the files, all or none, and return what the page shows; None without a page."""
-        with all_or_none():
+        with write_atomically():
             write = write_clean_list if self.lists_kept else write_label_errors
             write(self.output, cleaning, force=call.force)
             if self.details is not None:

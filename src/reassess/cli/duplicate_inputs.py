@@ -1,4 +1,4 @@
-"""The table of `--duplicates`: groups of images, and the images of a benchmark that another set duplicates."""
+"""The images that `--duplicates` excludes: those with a duplicate in another set, by the table of scan."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from reassess.core.labels import LabelSets
 from reassess.data.joined_parts import benchmark_names
 from reassess.errors import DataError, at
 from reassess.evaluation.exclusion import set_of_images
-from reassess.formats.duplicate_files import read_duplicates
 from reassess.formats.files import exists
+from reassess.formats.noun_tables import read_duplicates
 from reassess.text import counted
 
 __all__ = [
@@ -91,16 +91,15 @@ class Excluded:
 
     def __str__(self) -> str:
         if self.name is None:
-            return f"{self.file}: no duplicates"
-        near = len(self.images) - self.exact
-        text = f"{self.file}: another set duplicates {counted(len(self.images), 'image')} of {self.name}"
-        if self.images:
-            text += f", {self.exact:,} exactly and {near:,} nearly"
+            return f"{self.file}: no image has a duplicate"
+        images, near = counted(len(self.images), "image"), len(self.images) - self.exact
+        kinds = f" ({self.exact:,} exact, {near:,} near)" if self.images else ""
+        text = f"{self.file}: {images} of {self.name} with a duplicate in another set{kinds}"
         return text + (f"; {self.unknown:,} of them not in the benchmark" if self.unknown else "")
 
 
 def load_excluded(call: Call, given: str | None, judges: Judges) -> Excluded | None:
-    """The images that `--exclude` leaves out; None without it."""
+    """The images that `--duplicates` excludes; None without it."""
     if given is None:
         return None
     known = _known_images(judges)

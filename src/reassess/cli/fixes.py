@@ -15,11 +15,11 @@ OPTIONS = {
     "force": "--force",
     "ignore_unknown": "--ignore-unknown",
     "images": "--images {}",
-    "label_agreement": "reassess labels --agree",
+    "label_agreement": "reassess labels A B",
     "method": "--method {}",
     "names": "--names FILE",
     "outputs": "--classes FILE",
-    "top_k": "--topk {}",
+    "top_k": "--top-k {}",
     "transform": "--transform {}",
 }
 

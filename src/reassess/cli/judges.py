@@ -254,7 +254,7 @@ def _cut(parts: Mapping[str, Any], threshold: float, name: str) -> LabelSets:
 def _note_classes(call: Call, given: Mapping[str, tuple[Path, Classed]], moved: Mapping[str, Classed]) -> None:
     """Say which classes there are, where no list but the names in the files says so."""
     classes = next((classes_of(noun) for noun in moved.values()), Classes())
-    if not classes.ranked:
+    if not classes.has_local_ids:
         return
     named = [str(path) for path, noun in given.values() if classes_of(noun).texts]
     names = some(classes.texts, most=5)

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core.checks import check_type
 from reassess.core.common_classes import align_classes
 from reassess.core.image_names import join
-from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.text import Listed, Shown
 
@@ -106,7 +106,7 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
     DataError
         A class of one is not in the other's list of classes.
     """
-    check_kind(LabelSets, first, second)
+    check_type(LabelSets, first, second)
     first, second = align_classes({"the first label set": first, "the second label set": second}).values()
     rows = join(second.images, first.images, where="the second label set", known_where="the first label set")
     shared = rows >= 0

@@ -88,7 +88,7 @@ class Comparison(Shown):
             return words
         better, by_original = self.real.better, self.original.better
         if better == by_original:
-            words += f", {'also' if better else 'or'} by original labels"
+            words += ", also by original labels" if better else ", by reassessed or original labels"
         elif not by_original:
             words += "; no significant difference by original labels"
         else:

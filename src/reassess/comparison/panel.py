@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_instance, check_range, check_shape, check_unique
+from reassess.core.checks import check_range, check_shape, check_type, check_unique
 from reassess.core.class_names import MOST_CLASSES
 from reassess.core.classes import classes_of_ids
 from reassess.core.image_names import Match, image_keys, join
@@ -255,7 +255,7 @@ class _Column:
 
 def check_panel(value: object) -> None:
     """Raise `DataError` unless a value is a panel of models."""
-    check_instance(value, Panel, what="models on the same images", fix="Panel.from_predictions(MODELS, LABELS)")
+    check_type(Panel, value, what="models on the same images", fix="Panel.from_predictions(MODELS, LABELS)")
 
 
 def _check_models(models: tuple[str, ...]) -> None:

@@ -37,11 +37,7 @@ def answer_type(answers: int) -> type[np.unsignedinteger]:
 
 
 def folded(answer: Id) -> Id:
-    """An answer whatever its spelling: without blanks around it, in small letters, each accent in one form.
-
-    >>> folded(" YES"), folded("Ja "), folded(" 1"), folded(2)
-    ('yes', 'ja', 1, 2)
-    """
+    """An answer in small letters, without blanks around it, each accent in one form; numbers as int."""
     return normal_id(composed(answer.strip().casefold())) if isinstance(answer, str) else answer
 
 
@@ -51,13 +47,7 @@ def are_known(answers: Sequence[Id]) -> bool:
 
 
 def as_scale(answers: Sequence[Id]) -> tuple[Id, ...]:
-    """Answers to (image, class) questions in a given order, the known ones in their usual spelling.
-
-    Examples
-    --------
-    >>> as_scale(["No", "YES"]), as_scale(["nein", "Ja"])
-    (('no', 'yes'), ('nein', 'Ja'))
-    """
+    """Answers to (image, class) questions in a given order, the known ones in their usual spelling."""
     keys = [folded(answer) for answer in answers]
     check_unique(keys, thing="an answer")
     places = [KNOWN_ANSWERS.index(str(key)) for key in keys if key in KNOWN_ANSWERS]
@@ -82,29 +72,17 @@ def as_scale(answers: Sequence[Id]) -> tuple[Id, ...]:
 
 
 def whole_scale(answers: tuple[Id, ...]) -> tuple[Id, ...]:
-    """A scale with the answers that were never given: no, maybe, yes where it is of these.
-
-    >>> whole_scale(("no",)), whole_scale((0, 1))
-    (('no', 'maybe', 'yes'), (0, 1))
-    """
+    """A scale with the answers that were never given: no, maybe, yes if it has only these."""
     return KNOWN_ANSWERS if are_known(answers) else answers
 
 
 def top_answer(scale: tuple[Id, ...]) -> Id:
-    """The answer of a scale that speaks most for the class, also where nobody gave it.
-
-    >>> top_answer(("no", "maybe")), top_answer(("nein", "vielleicht", "ja"))
-    ('yes', 'ja')
-    """
+    """The answer of a scale that speaks most for the class, also if nobody gave it."""
     return whole_scale(scale)[-1]
 
 
 def scale_weights(scale: tuple[Id, ...]) -> list[float]:
-    """How much each answer of a scale speaks for the class, from 0 to 1: evenly spaced, but for ascending numbers.
-
-    >>> scale_weights(("no", "yes")), scale_weights(("never", "seldom", "often")), scale_weights((1, 2, 5))
-    ([0.0, 1.0], [0.0, 0.5, 1.0], [0.0, 0.25, 1.0])
-    """
+    """How much each answer of a scale speaks for the class, from 0 to 1: evenly, except ascending numbers."""
     known = known_weights(scale)
     if known is not None:
         return known
@@ -115,11 +93,7 @@ def scale_weights(scale: tuple[Id, ...]) -> list[float]:
 
 
 def ordered_answers(answers: Sequence[Id]) -> tuple[Id, ...]:
-    """Different answers in their order: no < maybe < yes is known, numbers and other text are sorted.
-
-    >>> ordered_answers(["yes", "no"]), ordered_answers([4, 1, 2]), ordered_answers(["cat", "bird"])
-    (('no', 'yes'), (1, 2, 4), ('bird', 'cat'))
-    """
+    """Different answers in their order: no < maybe < yes is known, numbers and other text are sorted."""
     if set(answers) <= set(KNOWN_ANSWERS):
         return tuple(answer for answer in KNOWN_ANSWERS if answer in answers)
     return tuple(sorted(answers, key=lambda answer: (isinstance(answer, str), answer)))

@@ -19,32 +19,13 @@ __all__ = ["IMAGENET", "REAL_RECIPE", "USUAL_THRESHOLD", "Benchmark", "Recipe", 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The rules by which scores follow from votes; every other number is measured on the golden answers.
+    """The rules by which scores follow from votes; every other number is measured on the golden answers."""
 
-    Parameters
-    ----------
-    experts_at_least
-        So many experts who say yes make a golden pair valid; None for more than half of those who answered it.
-    original_experts_at_least
-        The same, where the original label is measured.
-    original_below
-        The original label votes on classes with a lower id; None if on all.
-    smoothing
-        Added to each cell of each confusion matrix's counts.
-    pooling
-        Number of votes, shared out as all raters' votes are, that are added to each row of each matrix's counts.
-
-    Examples
-    --------
-    >>> REAL_RECIPE
-    Recipe(experts_at_least=3, original_experts_at_least=2, original_below=398, smoothing=1.0, pooling=0.0)
-    """
-
-    experts_at_least: int | None
-    original_experts_at_least: int | None
-    original_below: int | None
-    smoothing: float
-    pooling: float
+    experts_at_least: int | None  # experts whose yes makes a golden question valid; None: more than half
+    original_experts_at_least: int | None  # the same, where the original label is measured
+    original_below: int | None  # the original label votes only on classes with a lower id; None: on all
+    smoothing: float  # added to each cell of each confusion matrix's counts
+    pooling: float  # votes of the average rater added to each row of each matrix's counts
 
 
 _CLASSES, _ANIMALS = 1000, 398  # ids count from 0 in the order of the sorted wnids; those of animals come first
@@ -96,6 +77,9 @@ class Benchmark:
     'imagenet-real'
     """
 
+    _THING = "benchmark"
+    _HOW_TO_GET = "open_benchmark(NAME or FOLDER)"
+
     name: str = ""
     classes: Classes = field(default_factory=Classes)
     order: Callable[[], tuple[str, ...]] = tuple
@@ -140,11 +124,7 @@ IMAGENET = Benchmark(
 
 
 def benchmark_of(images: Sequence[str]) -> Benchmark:
-    """The known benchmark to which all of some images belong; one without parts where there is none.
-
-    >>> benchmark_of(["val/ILSVRC2012_val_00000007.JPEG"]).name, benchmark_of(["tom.jpg"]).name
-    ('imagenet', '')
-    """
+    """The known benchmark to which all of some images belong; one without parts if there is none."""
     return IMAGENET if are_validation_images(images) else Benchmark()
 
 

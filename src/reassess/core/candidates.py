@@ -58,6 +58,9 @@ class Candidates(Shown):
     [[False, True], [True, True], [False, True]]
     """
 
+    _THING = "candidates"
+    _HOW_TO_GET = "propose(MODELS).candidates"
+
     questions: Questions
     sources: tuple[str, ...]
     question_ids: npt.NDArray[np.int32]

@@ -18,7 +18,6 @@ from reassess.text import some
 __all__ = [
     "check_all",
     "check_distribution",
-    "check_instance",
     "check_known",
     "check_length",
     "check_number",
@@ -48,18 +47,7 @@ def check_range(
     high_is: str | None = None,
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` unless every value is finite and from `low` to `high`.
-
-    Examples
-    --------
-    >>> check_range([3, 1000], 0, 999, what="class id", where="row {}".format)
-    Traceback (most recent call last):
-        ...
-    reassess.errors.DataError: class id out of range
-      where:   row 1
-      allowed: 0 to 999
-      found:   1000
-    """
+    """Raise `DataError` unless every value is finite and from `low` to `high`."""
     array = np.asarray(values)
     is_large = array.dtype.kind == "O" and all(isinstance(value, int | float) for value in array.ravel())
     if array.dtype.kind not in "biuf" and not is_large:  # a whole number too large for any type is an object
@@ -93,14 +81,7 @@ def check_range(
 
 
 def check_number(value: Any, low: float = -math.inf, high: float = math.inf, *, what: str, whole: bool = False) -> None:
-    """Raise `DataError` unless a value is one number from `low` to `high`, and, where that is asked, a whole one.
-
-    >>> check_number(1.5, 0, what="seed", whole=True)
-    Traceback (most recent call last):
-        ...
-    reassess.errors.DataError: seed is not a whole number
-      found:   1.5
-    """
+    """Raise `DataError` unless a value is one number from `low` to `high`, and a whole one if `whole`."""
     kinds: Any = (int, np.integer) if whole else (int, float, np.integer, np.floating)
     if isinstance(value, bool) or not isinstance(value, kinds):
         raise DataError("not-a-number", f"{what} is not a {'whole ' * whole}number", found=repr(value))
@@ -116,18 +97,7 @@ def check_shape(
     where: object = None,
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` unless an array has a shape and, where `kind` is given, a type.
-
-    Examples
-    --------
-    >>> check_shape(np.zeros(3), (3,), what="the scores", kind="floats")
-    >>> check_shape(np.zeros(3), ("questions", 2), what="the pairs", kind="text")
-    Traceback (most recent call last):
-        ...
-    reassess.errors.DataError: wrong type of the pairs
-      allowed: text of shape (questions, 2)
-      found:   float64 (3,)
-    """
+    """Raise `DataError` unless an array has a shape and, where `kind` is given, a type."""
     fits = array.ndim == len(shape) and all(
         isinstance(allowed, str) or size == allowed for size, allowed in zip(array.shape, shape, strict=True)
     )
@@ -145,49 +115,23 @@ def check_shape(
     )
 
 
-def check_type(value: object, kind: type, *, what: str, fix: Fix | str | None = None) -> None:
-    """Raise `DataError` unless a value is of a type.
-
-    >>> check_type("a.npy", float, what="the threshold")
-    Traceback (most recent call last):
-        ...
-    reassess.errors.DataError: wrong type of the threshold
-      allowed: float
-      found:   str
-    """
-    if not isinstance(value, kind):
-        raise DataError(
-            "wrong-type", f"wrong type of {what}", allowed=kind.__name__, found=type(value).__name__, fix=fix
-        )
-
-
-def check_instance(value: object, kind: type, *, what: str, fix: Fix | str | None = None) -> None:
-    """Raise `DataError` unless a value is of a type.
-
-    >>> check_instance([0, 1], np.ndarray, what="scores", fix="np.array(...)")
-    Traceback (most recent call last):
-        ...
-    reassess.errors.DataError: these are no scores
-      allowed: ndarray
-      found:   list
-      fix:     np.array(...)
-    """
-    if not isinstance(value, kind):
-        raise DataError("wrong-type", f"not {what}", allowed=kind.__name__, found=type(value).__name__, fix=fix)
+def check_type(
+    kind: type, *values: object, what: str | None = None, fix: Fix | str | None = None, optional: bool = False
+) -> None:
+    """Raise `DataError` unless values are of a type, or None if `optional`; nouns have a `_THING` and `_HOW_TO_GET`."""
+    for value in values:
+        if not isinstance(value, kind) and not (value is None and optional):
+            raise DataError(
+                "wrong-type",
+                f"wrong type of {what or getattr(kind, '_THING', kind.__name__)}",
+                allowed=kind.__name__,
+                found=type(value).__name__,
+                fix=fix or getattr(kind, "_HOW_TO_GET", None),
+            )
 
 
 def check_several(texts: object, *, what: str, fix: Fix | str | None = None) -> None:
-    """Raise `DataError` if one text was given where several are, of which its letters would be taken for each.
-
-    What is not a list of any kind is refused, too.
-
-    >>> check_several("cat", what="names of classes")
-    Traceback (most recent call last):
-        ...
-    reassess.errors.DataError: one text was given as names of classes
-      found:   'cat'
-      fix:     ['cat']
-    """
+    """Raise `DataError` unless several texts are given: the letters of a single one would be taken for them."""
     if isinstance(texts, str):
         raise DataError("wrong-type", f"a string was given as {what}", found=repr(texts), fix=str([texts]))
     if not isinstance(texts, Collection):
@@ -195,16 +139,7 @@ def check_several(texts: object, *, what: str, fix: Fix | str | None = None) -> 
 
 
 def check_text(texts: Sequence[str], *, what: str, where: object = None) -> None:
-    r"""Raise `DataError` if a text holds half of a character, as a file's name that is no UTF-8 does: no file can.
-
-    >>> check_text(["cat", "c\ud800t"], what="the name of a class")
-    Traceback (most recent call last):
-        ...
-    reassess.errors.DataError: the name of a class holds half of a character
-      allowed: text that UTF-8 can write
-      found:   'c\ud800t'
-      fix:     spell it anew
-    """
+    """Raise `DataError` if a text contains a lone surrogate, as a file name that is not UTF-8 does: no file can."""
     try:
         "".join(texts).encode()
     except UnicodeEncodeError as error:
@@ -219,15 +154,7 @@ def check_text(texts: Sequence[str], *, what: str, where: object = None) -> None
 
 
 def check_length(length: int, allowed: int, *, things: str, each: str, where: object = None) -> None:
-    """Raise `DataError` unless there are as many of one thing as of another.
-
-    >>> check_length(2, 3, things="names", each="row")
-    Traceback (most recent call last):
-        ...
-    reassess.errors.DataError: wrong number of names
-      allowed: 3, one for each row
-      found:   2
-    """
+    """Raise `DataError` unless there are as many of one thing as of another."""
     if length != allowed:
         raise DataError(
             "wrong-length",
@@ -239,11 +166,7 @@ def check_length(length: int, allowed: int, *, things: str, each: str, where: ob
 
 
 def first_repeat(keys: Sequence[Hashable]) -> tuple[int, int] | None:
-    """Positions of the first key that came before, and of where it came before: (before, again).
-
-    >>> first_repeat("abcb"), first_repeat("abc")
-    ((1, 3), None)
-    """
+    """Positions of the first key that came before, and of where it came before: (before, again)."""
     if len(set(keys)) == len(keys):
         return None
     first: dict[Hashable, int] = {}
@@ -254,14 +177,7 @@ def first_repeat(keys: Sequence[Hashable]) -> tuple[int, int] | None:
 
 
 def check_unique(names: Sequence[Hashable], *, thing: str, where: object = None, fix: Fix | str | None = None) -> None:
-    """Raise `DataError` if two names are equal.
-
-    >>> check_unique(("ann", "bo", "ann"), thing="a rater")
-    Traceback (most recent call last):
-        ...
-    reassess.errors.DataError: a rater is named twice
-      found:   ann
-    """
+    """Raise `DataError` if two names are equal."""
     if repeat := first_repeat(names):
         again = repeat[1]
         raise DataError(
@@ -277,15 +193,7 @@ def check_known(
     where: object = None,
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` if a name is not among the known ones.
-
-    >>> check_known(["no", "sure"], ("no", "maybe", "yes"), thing="answer")
-    Traceback (most recent call last):
-        ...
-    reassess.errors.DataError: unknown answer
-      allowed: no, maybe, yes
-      found:   'sure'
-    """
+    """Raise `DataError` if a name is not among the known ones."""
     known = list(known)
     there = set(known)
     unknown = [i for i, name in enumerate(names) if not isinstance(name, Hashable) or name not in there]
@@ -309,14 +217,7 @@ def check_all(
     where: object = None,
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` unless all of some things fit; the message counts the others and names the first of them.
-
-    >>> check_all(np.array([True, False]), what="items without votes", name_of="item {}".format)
-    Traceback (most recent call last):
-        ...
-    reassess.errors.DataError: items without votes
-      found:   1 of 2: item 1
-    """
+    """Raise `DataError` unless all of some things fit; the message counts the others and names the first of them."""
     if not fits.all():
         bad = np.flatnonzero(~fits).tolist()
         names = some([name_of(position) for position in bad], most=_MOST_BAD)
@@ -324,16 +225,7 @@ def check_all(
 
 
 def check_distribution(rows: npt.NDArray[np.floating], *, what: str, where: object = None) -> None:
-    """Raise `DataError` unless every row, along the last axis, is of numbers from 0 that add up to 1.
-
-    >>> check_distribution(np.array([[0.5, 0.5], [0.5, 0.6]]), what="the weight of an answer", where="answer {}".format)
-    Traceback (most recent call last):
-        ...
-    reassess.errors.DataError: the weight of an answer is not a distribution
-      where:   answer 1
-      allowed: 0 or more, adding up to 1
-      found:   [0.5, 0.6]
-    """
+    """Raise `DataError` unless every row, along the last axis, contains numbers from 0 that add up to 1."""
     # Written so that NaN fails.
     fits = (rows >= 0).all(axis=-1) & (np.abs(rows.sum(axis=-1) - 1) <= _SUM_TOLERANCE)
     if not fits.all():

@@ -19,11 +19,7 @@ _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|[-+]?(?:inf|in
 
 
 def class_number(text: str) -> int | None:
-    r"""The class id that a text writes as a number; -1 for a number that is no id, None for what is no number.
-
-    >>> [class_number(text) for text in (" 007", "+1", "2.0\x1f", "-1", "1.5", "nan", "cat")]
-    [7, 1, 2, -1, -1, -1, None]
-    """
+    """The class id that a text writes as a number; -1 for a number that is not an id, None for other text."""
     stripped = text.strip()  # also of separators such as \x1f, which float() refuses
     if not _NUMBER.fullmatch(stripped):
         return None
@@ -38,14 +34,7 @@ def are_wnids(texts: Collection[str]) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class ClassNames:
-    """What the classes of a list may be called; parameters as of `Classes`.
-
-    Examples
-    --------
-    >>> names = ClassNames(names=("mug, cup", "cup"))
-    >>> names.ids_of("cup"), names.ids_of("MUG"), names.ids_of("jar")
-    ((1,), (0,), ())
-    """
+    """The wnids, names and synonyms of the classes of a list, as of `Classes`, looked up by text."""
 
     wnids: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
@@ -97,13 +86,7 @@ def _ids_by_text(texts: Iterable[set[str]]) -> dict[str, tuple[int, ...]]:
 
 @dataclass(frozen=True)
 class UnknownClasses:
-    """Predictions by names that no class has: how many, and each name once; of several parts they add up.
-
-    Examples
-    --------
-    >>> UnknownClasses(3, ("saucer", "jar")) + UnknownClasses(1, ("jar",))
-    UnknownClasses(predictions=4, names=('saucer', 'jar'))
-    """
+    """Predictions with names that are not classes: how many, and each name once. Several of them add up."""
 
     predictions: int = 0
     names: tuple[str, ...] = ()

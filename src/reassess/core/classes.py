@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_instance, check_length, check_range, check_several, check_shape, check_text
+from reassess.core.checks import check_length, check_range, check_several, check_shape, check_text
 from reassess.core.class_names import MOST_CLASSES, ClassNames, are_wnids, class_number
-from reassess.errors import DataError, ReassessWarning
+from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import Shown, composed, some
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ __all__ = [
     "NAMES_WITHOUT_LIST",
     "NO_CLASS",
     "Classes",
-    "check_classes",
     "classes_of_ids",
     "names_without_list",
     "warn_of_capitals",
@@ -76,7 +75,7 @@ class Classes(Shown):
         Other names of each class, or empty.
     definitions
         What each class is, in words, or empty; it plays no part when lists are compared.
-    ranked
+    has_local_ids
         Whether these are only the classes that some file names, in sorted order: an id then means nothing outside it.
 
     Raises
@@ -94,10 +93,13 @@ class Classes(Shown):
     (1, 1, None)
     """
 
+    _THING = "classes"
+    _HOW_TO_GET = 'classes=Classes(2, names=("cat", "dog")), or read_classes(FILE)'
+
     count: int | None = None
     wnids: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
-    ranked: bool = False
+    has_local_ids: bool = False
     synonyms: tuple[tuple[str, ...], ...] = ()
     definitions: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
@@ -122,19 +124,19 @@ class Classes(Shown):
         self._refuse_numbers()
 
     @classmethod
-    def from_texts(cls, texts: Iterable[str], *, ranked: bool = True) -> "Classes":
+    def from_texts(cls, texts: Iterable[str], *, has_local_ids: bool = True) -> "Classes":
         """The classes that a file names, each once and in sorted order; wnids where all of them are such.
 
         Blanks around a name are no part of it; capitals are, see `differ_in_capitals`. Names are kept as Unicode NFC.
 
         >>> Classes.from_texts(["dog", "cat", "dog"])
-        Classes(count=2, wnids=(), names=('cat', 'dog'), ranked=True, synonyms=(), definitions=())
+        Classes(count=2, wnids=(), names=('cat', 'dog'), has_local_ids=True, synonyms=(), definitions=())
         """
         check_several(texts, what="names of classes")
         names = tuple(sorted({composed(text.strip()) for text in texts}))
         if are_wnids(names):
-            return cls(len(names), wnids=names, ranked=ranked)
-        return cls(len(names), names=names, ranked=ranked)
+            return cls(len(names), wnids=names, has_local_ids=has_local_ids)
+        return cls(len(names), names=names, has_local_ids=has_local_ids)
 
     @property
     def largest_id(self) -> int:
@@ -153,7 +155,7 @@ class Classes(Shown):
         Classes with wnids are written by id, in the known order of the wnids, unless they are but those that a file
         names.
         """
-        return self.texts if self.ranked or not self.wnids else ()
+        return self.texts if self.has_local_ids or not self.wnids else ()
 
     @cached_property
     def no_class(self) -> str:
@@ -228,6 +230,10 @@ class Classes(Shown):
             )
         return ids[0] if ids else None
 
+    def has(self, text: str) -> bool:
+        """Whether a class is called so by id, wnid or name, even if it is not clear which."""
+        return len(self._class_names.ids_of(text)) > 1 or self.id_of(text, where="") >= 0
+
     def in_one_line(self, class_id: int) -> str:
         """What calls a class in a list of one a line, so that it is found again: its wnid or name, or else its id.
 
@@ -244,7 +250,7 @@ class Classes(Shown):
         text = self.texts[class_id] if self.texts else str(class_id)
         if not self.texts or (self._class_names.ids_of(text) == (class_id,) and not _BREAK.search(text)):
             return text
-        if self.ranked:
+        if self.has_local_ids:
             raise DataError("invalid-name", "class name cannot be in a list with one name per line", found=repr(text))
         return str(class_id)
 
@@ -294,7 +300,7 @@ class Classes(Shown):
         except DataError as error:
             error.where = where
             raise
-        if class_id is None and not self.ranked:
+        if class_id is None and not self.has_local_ids:
             class_id = class_number(text)
         return class_id if class_id is not None and 0 <= class_id <= self.largest_id else -1
 
@@ -327,8 +333,8 @@ class Classes(Shown):
         if not ids.size or self.texts == other.texts or (self.texts and self.texts in (other.wnids, other.names)):
             return ids, other
         if self._are_all_of(other):
-            return ids, replace(self, ranked=False)
-        if self.ranked and not other.texts:
+            return ids, replace(self, has_local_ids=False)
+        if self.has_local_ids and not other.texts:
             raise names_without_list(self.texts)
         if not self.texts:
             return ids, classes_of_ids(other)
@@ -360,7 +366,7 @@ class Classes(Shown):
         """
         if self == other:
             return self
-        if self.ranked and other.ranked:
+        if self.has_local_ids and other.has_local_ids:
             if self.texts and other.texts and bool(self.wnids) != bool(other.wnids):
                 raise DataError(
                     "different-classes",
@@ -371,9 +377,9 @@ class Classes(Shown):
             together = Classes.from_texts((*self.texts, *other.texts))
             warn_of_capitals(together, known=(*self.differ_in_capitals, *other.differ_in_capitals))
             return together
-        if self.ranked or other.ranked:
-            names, listed = (self, other) if self.ranked else (other, self)
-            return replace(names, ranked=False) if names._are_all_of(listed) else listed
+        if self.has_local_ids or other.has_local_ids:
+            names, listed = (self, other) if self.has_local_ids else (other, self)
+            return replace(names, has_local_ids=False) if names._are_all_of(listed) else listed
         if None not in (self.count, other.count) and self.count != other.count and not (self.texts and other.texts):
             raise DataError(
                 "different-classes",
@@ -388,7 +394,7 @@ class Classes(Shown):
 
         All of a list's wnids are: their sorted order is that of the ids wherever they are numbered.
         """
-        return not other.texts and len(self.texts) == other.count and (bool(self.wnids) or not self.ranked)
+        return not other.texts and len(self.texts) == other.count and (bool(self.wnids) or not self.has_local_ids)
 
     @cached_property
     def _class_names(self) -> ClassNames:
@@ -399,9 +405,9 @@ class Classes(Shown):
         called += [(class_id, text) for class_id, texts in enumerate(self.synonyms) for text in texts]
         numbers = ((class_id, text, class_number(text)) for class_id, text in called)
         wrong = [
-            repr(text) if self.ranked else f"{text!r} (id {class_id})"
+            repr(text) if self.has_local_ids else f"{text!r} (id {class_id})"
             for class_id, text, number in numbers
-            if number is not None and (self.ranked or number != class_id)
+            if number is not None and (self.has_local_ids or number != class_id)
         ]
         if wrong:
             raise DataError(
@@ -435,27 +441,13 @@ class Classes(Shown):
         return tuple(names for names in alike.values() if len(names) > 1)
 
 
-def check_classes(given: object) -> None:
-    """Raise `DataError` if a list of classes was given as anything else, such as names.
-
-    >>> check_classes(["cat", "dog"])
-    Traceback (most recent call last):
-        ...
-    reassess.errors.DataError: these are no classes
-      allowed: Classes
-      found:   list
-      fix:     classes=Classes(2, names=("cat", "dog")), or those of read_classes(FILE) or open_benchmark(FOLDER)
-    """
-    fix = 'classes=Classes(2, names=("cat", "dog")), or those of read_classes(FILE) or open_benchmark(FOLDER)'
-    check_instance(Classes() if given is None else given, Classes, what="classes", fix=fix)
-
-
-def classes_of_ids(classes: Classes | None, *, where: object = None) -> Classes:
+def classes_of_ids(classes: Classes | None, *, where: object = None, fix: Fix | None = None) -> Classes:
     """The list in which classes are given by id: as given, or one that knows no more than ids."""
-    if classes is None or not classes.ranked:
+    if classes is None or not classes.has_local_ids:
         return classes or Classes()
     names = f"{some(classes.texts, most=2)}, and ids"
-    raise DataError("ids-of-names", IDS_OF_NAMES, where=where, found=names, fix=f"name the classes; or {GIVE_CLASSES}")
+    fix = Fix.join("; or ", fix, f"name the classes; or {GIVE_CLASSES}")
+    raise DataError("ids-of-names", IDS_OF_NAMES, where=where, found=names, fix=fix)
 
 
 def warn_of_capitals(classes: Classes, *, where: object = None, known: Collection[tuple[str, ...]] = ()) -> None:

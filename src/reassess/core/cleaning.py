@@ -127,6 +127,9 @@ class Cleaning(Shown):
     (('a.png',), [(0, 2, 1)])
     """
 
+    _THING = "cleaning"
+    _HOW_TO_GET = "find_label_errors(HELD_OUT)"
+
     images: tuple[str, ...]  # names of the images, no image twice
     class_ids: npt.NDArray[np.int32]  # (images,): the label of each
     kept: npt.NDArray[np.bool_]  # (images,): whether the image is kept

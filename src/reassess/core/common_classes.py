@@ -6,7 +6,8 @@ from typing import TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import LIST_CLASSES, NAMES_BESIDE_IDS, Classes, check_classes
+from reassess.core.checks import check_type
+from reassess.core.classes import LIST_CLASSES, NAMES_BESIDE_IDS, Classes
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.predictions import Predictions
@@ -61,7 +62,7 @@ def align_classes(nouns: Mapping[str, _Noun], classes: Classes | None = None) ->
     >>> {file: part.sets() for file, part in both.items()}
     {'labels.csv': {'a.png': frozenset({1})}, 'original.csv': {'a.png': frozenset({0})}}
     """
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     together = _united(nouns) if classes is None else classes
     moved = {}
     for file, noun in nouns.items():
@@ -100,7 +101,7 @@ def class_ids_of(noun: Classed | Predictions) -> npt.NDArray[np.integer]:
 
 def _refuse_names_beside_ids(lists: Mapping[str, Classes]) -> None:
     """Refuse files of names and files of ids where no list of classes says which is which."""
-    if any(classes.texts and not classes.ranked for classes in lists.values()):
+    if any(classes.texts and not classes.has_local_ids for classes in lists.values()):
         return
     named = [file for file, classes in lists.items() if classes.texts]
     wnids = {wnid for file in named for wnid in lists[file].wnids}  # all of them are the classes by their numbers

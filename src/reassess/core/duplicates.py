@@ -38,6 +38,9 @@ class Duplicates:
     ('b.png',)
     """
 
+    _THING = "duplicates"
+    _HOW_TO_GET = "scan_images(PLACES).duplicates"
+
     sets: tuple[str, ...]  # names of the sets that have a row
     images: tuple[str, ...]  # name of the image of each row, in its set
     set_ids: npt.NDArray[np.int32]  # (R,): positions in `sets`

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_instance, check_length, check_range, check_several, check_shape
+from reassess.core.checks import check_length, check_range, check_several, check_shape, check_type
 from reassess.core.image_names import join, unique_images
 from reassess.core.image_selection import ImageSelection
 from reassess.errors import DataError
@@ -31,13 +31,16 @@ class Folds:
     ImageSelection(1 of 3 images, training part of fold 0)
     """
 
+    _THING = "folds"
+    _HOW_TO_GET = "read_folds(FILE)"
+
     images: tuple[str, ...]  # names of the images, no image twice
     numbers: npt.NDArray[np.int64]  # (images,): the fold of each image, 0 or more
 
     def __post_init__(self) -> None:
         check_several(self.images, what="names of images")
         unique_images(self.images, "the folds")
-        check_instance(self.numbers, np.ndarray, what="numbers of folds", fix="np.array(...)")
+        check_type(np.ndarray, self.numbers, what="numbers of folds", fix="np.array(...)")
         check_shape(self.numbers, ("images",), what="the numbers of folds", kind="integers")
         check_length(self.numbers.size, len(self.images), things="numbers of folds", each="image")
         check_range(self.numbers, 0, what="number of a fold", where=lambda row: f"image {self.images[row]}")

@@ -51,20 +51,12 @@ _SHORTENED: dict[str, Callable[[str], str]] = {
 
 @cache
 def validation_names() -> tuple[str, ...]:
-    """File names of the 50,000 ImageNet validation images, in validation order; they count from 1.
-
-    >>> validation_names()[0]
-    'ILSVRC2012_val_00000001.JPEG'
-    """
+    """File names of the 50,000 ImageNet validation images, in validation order; they count from 1."""
     return tuple(f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, _VALIDATION_IMAGES + 1))
 
 
 def are_validation_images(names: Sequence[str]) -> bool:
-    """Whether all of some names, and at least one, are those of ImageNet validation images.
-
-    >>> are_validation_images(["val/ILSVRC2012_val_00000007.JPEG"]), are_validation_images(["tom.jpg"])
-    (True, False)
-    """
+    """Whether all of some names, and at least one, are those of ImageNet validation images."""
     return _are_validation_images(tuple(names))
 
 
@@ -74,25 +66,7 @@ def _are_validation_images(names: tuple[str, ...]) -> bool:
 
 
 def find_image(called: str, images: Sequence[str]) -> str:
-    """The image that is called by its name, the end of it, or the number with which it ends.
-
-    Parameters
-    ----------
-    called
-        What the image is called; of no image, it is given back.
-    images
-        The names of all.
-
-    Raises
-    ------
-    DataError
-        Several images end so.
-
-    Examples
-    --------
-    >>> find_image("3", validation_names()), find_image("tom", ["cats/tom.jpg", "cats/atom.jpg"])
-    ('ILSVRC2012_val_00000003.JPEG', 'cats/tom.jpg')
-    """
+    """The image with a name, the end of a name, or the number at its end; without one, the text itself."""
     if image_keys([called])[0] in set(image_keys(images)):
         return called
     ends = re.compile(rf"(^|[^0-9])0*{called}$" if called.isdecimal() else rf"(^|[\W_]){re.escape(called)}$")
@@ -110,11 +84,7 @@ def find_image(called: str, images: Sequence[str]) -> str:
 
 
 def numbering_mistake(names: Sequence[str]) -> str | None:
-    """How to mend names of ImageNet's validation images whose numbers are off by one; None where none is.
-
-    >>> numbering_mistake(["ILSVRC2012_val_00000000.JPEG"])
-    "ImageNet's validation images count from 1 to 50000: add 1 to the number in every name"
-    """
+    """How to fix names of ImageNet's validation images whose numbers are off by one; None if none is."""
     for number, step in ((0, "add 1 to"), (_VALIDATION_IMAGES + 1, "subtract 1 from")):
         if any(f"ILSVRC2012_val_{number:08d}" in name for name in names):
             return f"ImageNet's validation images count from 1 to {_VALIDATION_IMAGES}: {step} the number in every name"
@@ -122,15 +92,7 @@ def numbering_mistake(names: Sequence[str]) -> str | None:
 
 
 def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:
-    r"""Key of each image.
-
-    Examples
-    --------
-    >>> image_keys(["val/n01751748/ILSVRC2012_val_00000001_n01751748.png", "cats/tom.jpg"])
-    ('ILSVRC2012_val_00000001', 'cats/tom.jpg')
-    >>> image_keys([r"cats\tom.jpg"], "stem")
-    ('tom',)
-    """
+    """The key that identifies each image."""
     check_known([match], MATCHES, thing="match of image names")
     try:
         return _keys(tuple(names), match)
@@ -167,13 +129,7 @@ def join(
     where: str | None = "the predictions",
     known_where: str = "the label set",
 ) -> npt.NDArray[np.int64]:
-    """Position among `known` of each image of `names`, or -1 where it is not there.
-
-    Examples
-    --------
-    >>> join(["b.png", "c.png"], ["a.png", "b.png"])
-    array([ 1, -1])
-    """
+    """Position among `known` of each image of `names`, or -1 if it is missing."""
     if match == "path" and tuple(names) == tuple(known):
         return np.arange(len(names))
     wanted = image_keys(names, match)
@@ -257,16 +213,7 @@ def how_they_fit(
     match: Match = "path",
     setting: str = "",
 ) -> Fix | None:
-    """How most of the names that are not among the known ones would be there, and what to do; in words for messages.
-
-    Examples
-    --------
-    >>> print(how_they_fit(["a/1.png", "a/2.png"], ["1.png", "2.png"]))
-    they fit by name: match="name"
-    >>> print(how_they_fit(["Cat.png", "b.png", "c.png"], ["cat.png", "b.png"], lost=["Cat.png"]))
-    they fit except for capitals: use the same spelling
-    >>> how_they_fit(["a/1.png", "b/1.png"], ["1.png"])
-    """
+    """How most of the names that are missing among the known ones would fit, as a fix; None if nothing helps."""
     names, known = (tuple(dict.fromkeys(image_keys(tuple(each)))) for each in (names, known))
     lost = names if lost is None else image_keys(lost)
     for other in MATCHES:

@@ -1,5 +1,7 @@
 """What was voted on: (image, class) questions, or plain items known by an id; and how two lists of them are joined."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import cast
 
@@ -9,27 +11,32 @@ import numpy.typing as npt
 from reassess.core.questions import Questions
 from reassess.errors import DataError
 
-__all__ = ["Id", "Items", "as_questions", "describe", "find_items", "normal_id", "take_items", "unite_items"]
+__all__ = [
+    "Id",
+    "Items",
+    "as_questions",
+    "describe",
+    "find_items",
+    "normal_id",
+    "normal_ids",
+    "take_items",
+    "unite_items",
+]
 
 Id = str | int
 Items = Questions | tuple[Id, ...] | range  # a range: plain items that are numbered, millions of them at no cost
 
-_LONGEST_NUMBER = 18  # digits that always fit into int64
+_NUMBER = re.compile("0|-?[1-9][0-9]{0,17}")  # 18 digits always fit into int64
 
 
 def normal_id(text: str) -> Id:
-    """An id read from text: a number where the text is how that number is written, else the text.
+    """An id read from text: a number if the text is how that number is written, else the text. So 007 is not 7."""
+    return int(text) if _NUMBER.fullmatch(text) else text
 
-    So rater 7 is the same in a table and in an archive, and rater 007 is another.
 
-    >>> normal_id("7"), normal_id("007"), normal_id("ann")
-    (7, '007', 'ann')
-    """
-    digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= _LONGEST_NUMBER):
-        return text
-    number = int(text)
-    return number if str(number) == text else text
+def normal_ids(texts: Iterable[str]) -> tuple[Id, ...]:
+    """The ids of a column of texts, as `normal_id` gives each."""
+    return tuple([int(text) if _NUMBER.fullmatch(text) else text for text in texts])
 
 
 def as_questions(items: Items, *, what: str = "the votes") -> Questions:
@@ -56,13 +63,7 @@ def take_items(items: Items, rows: npt.NDArray[np.integer]) -> Items:
 
 
 def find_items(known: Items, wanted: Items) -> npt.NDArray[np.int64]:
-    """Position among `known` of each of `wanted`, -1 for one that is not there.
-
-    Examples
-    --------
-    >>> find_items(("a", "b"), ("b", "c"))
-    array([ 1, -1])
-    """
+    """Position among `known` of each of `wanted`, -1 for one that is missing."""
     if isinstance(known, Questions) and isinstance(wanted, Questions):
         known, wanted = _in_one_list(known, wanted)
         image_rows = known.rows_of(wanted.images)[wanted.image_ids] if len(wanted) else np.empty(0, np.int64)
@@ -80,10 +81,7 @@ def find_items(known: Items, wanted: Items) -> npt.NDArray[np.int64]:
 def unite_items(
     first: Items, second: Items, *, rows: npt.NDArray[np.int64] | None = None
 ) -> tuple[Items, npt.NDArray[np.int64]]:
-    """All items of `first`, then those of `second` that are new; and the position of each of `second` among them.
-
-    `rows` is where in `first` each of `second` is, if that is known.
-    """
+    """All items of `first`, then those new in `second`, and the position of each of `second`; `rows` may be known."""
     if isinstance(first, Questions) and isinstance(second, Questions):
         first, second = _in_one_list(first, second)
     rows = find_items(first, second) if rows is None else rows

@@ -63,6 +63,9 @@ class LabelSets:
     Source of the idea: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3.
     """
 
+    _THING = "label sets"
+    _HOW_TO_GET = "read_labels(FILE), or the judging of reviews"
+
     images: tuple[str, ...]
     indptr: npt.NDArray[np.int64]
     indices: npt.NDArray[np.int32]
@@ -167,6 +170,11 @@ class LabelSets:
         if self.name == _ORIGINAL:
             return f'"{self.name}"'
         return UNNAMED if self.name in _NO_NAMES else self.name
+
+    @property
+    def judging(self) -> "LabelSets":
+        """The label sets that judge a model, as for `MultiLabels`: these."""
+        return self
 
     @cached_property
     def sizes(self) -> npt.NDArray[np.int64]:

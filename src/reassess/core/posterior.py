@@ -23,35 +23,13 @@ _LEAST = 1e-6  # a class of a lower probability is no question, unless someone c
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """The probability of each truth, for each item.
-
-    Parameters
-    ----------
-    items
-        The items.
-    truths
-        What an item can be.
-    values
-        float64, shape (items, truths); each row adds up to 1.
-    classes
-        The classes that the truths are, as for `Votes`, where the items are images; None of other items.
-    exclusive
-        Whether the items are (image, class) questions of which one is valid for each image, as for `Scores`.
-
-    Examples
-    --------
-    >>> result = Posterior(("x", "y"), ("invalid", "valid"), np.array([[0.9, 0.1], [0.2, 0.8]]))
-    >>> result
-    Posterior(2 items, truths invalid, valid)
-    >>> result.of("valid"), result.most_likely()
-    (array([0.1, 0.8]), array([0, 1]))
-    """
+    """The probability of each truth, for each item; each row adds up to 1."""
 
     items: Items
-    truths: tuple[Id, ...]
-    values: npt.NDArray[np.float64]
-    classes: Classes | None = None
-    exclusive: bool = False
+    truths: tuple[Id, ...]  # the values that an item can have
+    values: npt.NDArray[np.float64]  # shape (items, truths)
+    classes: Classes | None = None  # the classes that the truths are, if the items are images
+    exclusive: bool = False  # whether one of the (image, class) questions of each image is valid
 
     def __post_init__(self) -> None:
         freeze(self, "values")
@@ -74,31 +52,7 @@ class Posterior:
         return best
 
     def on_questions(self, *, asked: npt.NDArray[np.bool_] | None = None) -> "Posterior":
-        """Of images that can be one of some classes, whether each class is valid, as (image, class) questions.
-
-        Parameters
-        ----------
-        asked
-            bool, shape (items, truths): classes that are questions however improbable, such as those that raters chose.
-
-        Returns
-        -------
-        Posterior of the truths invalid and valid; a class is valid with the probability that the image has here. A
-        class that has less than 1e-6, and was not asked, is no question: so each image lacks less than 1e-6 times the
-        number of classes.
-
-        Raises
-        ------
-        DataError
-            The truths are no classes.
-
-        Examples
-        --------
-        >>> classes = Classes.from_texts(["cat", "dog"])
-        >>> result = Posterior(("a.png",), ("cat", "dog"), np.array([[0.9, 0.1]]), classes=classes).on_questions()
-        >>> result.items.at(1), result.of("valid")
-        ('image a.png, class dog', array([0.9, 0.1]))
-        """
+        """Of images that can be one of some classes, whether each class is valid, as (image, class) questions."""
         if self.classes is None:
             raise DataError("not-classes", "truths are not classes", found=some(self.truths))
         kept = self.values >= _LEAST
@@ -116,10 +70,7 @@ class Posterior:
         return Posterior(items=questions, truths=VALIDITY, values=np.stack([1 - valid, valid], axis=1), exclusive=True)
 
     def scores(self, truth: Id = "valid") -> Scores:
-        """The probability of one truth as scores of (image, class) questions; `DataError` for plain items.
-
-        Where the truths are classes, that of each class, as `on_questions` says.
-        """
+        """The probability of one truth as scores of (image, class) questions; of classes, that of each class."""
         if self.classes is not None:
             return self.on_questions().scores()
         return Scores(as_questions(self.items), self.of(truth), exclusive=self.exclusive)

@@ -18,46 +18,14 @@ VALIDITY = ("invalid", "valid")
 
 @dataclass(frozen=True, eq=False)
 class RaterModel:
-    """A confusion matrix for each rater, one for every other rater, and how common each truth is.
+    """A confusion matrix for each rater, one for every other rater, and how common each truth is."""
 
-    Symbols: R raters, T truths, A answers.
-
-    Parameters
-    ----------
-    raters
-        Id of each rater that has a matrix of its own.
-    truths, answers
-        What an item can be, and what a rater can say, in order.
-    matrices
-        float64, shape (R, T, A): probability of an answer given the truth; each row adds up to 1.
-    fallback
-        float64, shape (T, A): the matrix of a rater without one.
-    prior
-        float64, shape (T,): probability of each truth.
-
-    Raises
-    ------
-    DataError
-        A rater, truth or answer stands twice; the shapes do not fit; a row is not a distribution.
-
-    Examples
-    --------
-    >>> matrix = np.array([[0.9, 0.1], [0.2, 0.8]])
-    >>> model = RaterModel(("ann",), ("invalid", "valid"), ("no", "yes"), matrix[None], matrix, np.array([0.7, 0.3]))
-    >>> model
-    RaterModel(1 raters, truths invalid, valid, answers no, yes)
-
-    Notes
-    -----
-    Source: Dawid and Skene, "Maximum likelihood estimation of observer error-rates using the EM algorithm", 1979.
-    """
-
-    raters: tuple[Id, ...]
-    truths: tuple[Id, ...]
-    answers: tuple[Id, ...]
-    matrices: npt.NDArray[np.float64]
-    fallback: npt.NDArray[np.float64]
-    prior: npt.NDArray[np.float64]
+    raters: tuple[Id, ...]  # R raters with a matrix of their own
+    truths: tuple[Id, ...]  # T values that an item can have
+    answers: tuple[Id, ...]  # A answers, in order
+    matrices: npt.NDArray[np.float64]  # shape (R, T, A): probability of an answer given the truth
+    fallback: npt.NDArray[np.float64]  # shape (T, A): the matrix of every other rater
+    prior: npt.NDArray[np.float64]  # shape (T,): probability of each truth
 
     def __post_init__(self) -> None:
         for ids, thing in ((self.raters, "a rater"), (self.truths, "a truth"), (self.answers, "an answer")):

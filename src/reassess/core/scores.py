@@ -51,6 +51,9 @@ class Scores:
     Scores(2 questions, 1 images)
     """
 
+    _THING = "scores"
+    _HOW_TO_GET = "read_scores(FILE)"
+
     questions: Questions
     values: npt.NDArray[np.float64]
     exclusive: bool = False

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import (
-    check_instance,
     check_known,
     check_length,
     check_number,
     check_range,
     check_several,
     check_shape,
+    check_type,
 )
 from reassess.core.image_names import unique_images
 from reassess.core.image_selection import ImageSelection
@@ -85,7 +85,7 @@ class TrainingTargets:
             check_several(images, what="names of images")
         unique_images((*self.images, *self.without_target), "the targets")
         for name, kind in (("indptr", "integers"), ("indices", "integers"), ("values", "floats")):
-            check_instance(getattr(self, name), np.ndarray, what=f"{name} of targets", fix="np.array(...)")
+            check_type(np.ndarray, getattr(self, name), what=f"{name} of targets", fix="np.array(...)")
             check_shape(getattr(self, name), (name,), what=f"the {name} of targets", kind=kind)
         check_number(self.classes, 1, what="number of classes", whole=True)
         check_known([self.loss], get_args(Loss), thing="loss")

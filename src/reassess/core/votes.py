@@ -84,6 +84,9 @@ class Votes:
            [1, 0, 0]])
     """
 
+    _THING = "votes"
+    _HOW_TO_GET = "read_votes(FILE)"
+
     items: Items
     indptr: npt.NDArray[np.int64]
     rater_ids: npt.NDArray[np.int32]

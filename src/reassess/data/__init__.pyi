@@ -1,12 +1,12 @@
-from .benchmark_check import BenchmarkCheck as BenchmarkCheck
-from .benchmark_check import PartCheck as PartCheck
-from .benchmark_check import check_benchmark as check_benchmark
 from .benchmark_folders import has_class_folders as has_class_folders
 from .benchmark_folders import open_benchmark as open_benchmark
 from .benchmark_folders import original_of_class_folders as original_of_class_folders
 from .benchmark_folders import part_path as part_path
 from .benchmark_outputs import check_place as check_place
 from .benchmark_settings import update_benchmark as update_benchmark
+from .benchmark_status import BenchmarkCheck as BenchmarkCheck
+from .benchmark_status import PartCheck as PartCheck
+from .benchmark_status import check_benchmark as check_benchmark
 from .catalogue import SOURCES as SOURCES
 from .catalogue import KnownFile as KnownFile
 from .catalogue import Source as Source

@@ -6,7 +6,8 @@ from functools import cache, partial
 from pathlib import Path
 
 from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.classes import NO_CLASS, Classes, check_classes, warn_of_capitals
+from reassess.core.checks import check_type
+from reassess.core.classes import NO_CLASS, Classes, warn_of_capitals
 from reassess.core.labels import LabelSets
 from reassess.core.stop_rule import StopRule
 from reassess.data.benchmark_settings import read_settings
@@ -27,7 +28,7 @@ __all__ = [
     "one_place",
     "open_benchmark",
     "original_of_class_folders",
-    "part_called",
+    "part_named",
     "part_path",
     "places_of_parts",
 ]
@@ -153,7 +154,7 @@ def original_of_class_folders(images: Sequence[str], classes: Classes | None = N
     >>> original.classes.names, original.indices
     (('cat', 'dog'), array([1, 0], dtype=int32))
     """
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     of_depth = {name.count("/"): name for name in reversed(images)}
     if len(of_depth) != 1 or 0 in of_depth:
         raise DataError(
@@ -184,7 +185,7 @@ def original_of_class_folders(images: Sequence[str], classes: Classes | None = N
 def _classes_of_folders(folders: Sequence[str]) -> Classes:
     """The classes that folders name, sorted as text: 10 comes before 9, so that it would not be its own id."""
     try:
-        return Classes.from_texts(folders, ranked=False)
+        return Classes.from_texts(folders, has_local_ids=False)
     except DataError as error:
         error.fix = (
             "rename the folders, such as 'class 10', or 00, 01, 02; or write classes.txt, with each number on its own "
@@ -194,33 +195,7 @@ def _classes_of_folders(folders: Sequence[str]) -> Classes:
 
 
 def part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None) -> Path:
-    """The file or folder of a part of a benchmark; a known file is fetched if need be.
-
-    Parameters
-    ----------
-    benchmark
-        As of `open_benchmark`.
-    part
-        One of `Benchmark.sources`.
-    needed_by
-        The command that needs it, for the message.
-
-    Raises
-    ------
-    DataError
-        The benchmark has no such part; the message says which file is missing, and how it comes about.
-    SourceError
-        No place has the known file.
-
-    Examples
-    --------
-    >>> part_path(Benchmark("pets", folder=Path("pets")), "labels", needed_by="evaluate")
-    Traceback (most recent call last):
-        ...
-    reassess.errors.DataError: the benchmark has no labels, which reassess evaluate needs
-      where:   pets
-      fix:     reassess labels makes them of scores; or write labels.csv, with the columns image and class
-    """
+    """The file or folder of a part of a benchmark; a known file is fetched. `needed_by` is the command."""
     if part in benchmark.sources:
         return resolve(benchmark.sources[part])
     folder = benchmark.folder
@@ -277,7 +252,7 @@ def places_of_parts(folder: Path) -> dict[str, list[Path]]:
     """The files, folders and archives in a benchmark's folder that are called as its parts, by part."""
     places: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
-        part = part_called(path)
+        part = part_named(path)
         if part is None:
             continue
         if path.stem != part:
@@ -293,12 +268,8 @@ def places_of_parts(folder: Path) -> dict[str, list[Path]]:
     return {part: places[part] for part in _PARTS if part in places}
 
 
-def part_called(path: Path) -> str | None:
-    """The part that a file or folder is called as, perhaps with capitals or a dash that the part has not; or None.
-
-    >>> part_called(Path("pets/Rater_golden.csv")), part_called(Path("pets/scores.svg"))
-    ('rater-golden', None)
-    """
+def part_named(path: Path) -> str | None:
+    """The benchmark part whose name matches a file, ignoring case and dashes; None if none does."""
     part, suffix = path.stem.lower().replace("_", "-"), path.suffix.lower()
     if part == "images":
         fits = suffix in _ARCHIVES or (not suffix and path.is_dir())
@@ -322,9 +293,5 @@ def one_place(folder: Path, part: str, places: Sequence[Path]) -> Path:
 
 
 def are_in_class_folders(images: Sequence[str]) -> bool:
-    """Whether images lie in folders of classes: in two or more, since one folder says nothing about its images.
-
-    >>> are_in_class_folders(["cat/tom.jpg", "dog/rex.png"]), are_in_class_folders(["photos/tom.jpg", "photos/rex.png"])
-    (True, False)
-    """
+    """Whether images are in two or more folders: a single folder is not a class."""
     return len({name.rpartition("/")[0] for name in images}) > 1

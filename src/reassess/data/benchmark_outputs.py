@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from reassess.core.benchmark import Benchmark
-from reassess.data.benchmark_folders import part_called
+from reassess.data.benchmark_folders import part_named
 from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.errors import Fix, OutputError
 from reassess.formats.files import exists
@@ -13,28 +13,7 @@ __all__ = ["check_place"]
 
 
 def check_place(output: Path, benchmark: Benchmark, part: str | None = None) -> None:
-    """Raise `OutputError` if an output would take the place or the name of another part of a benchmark's folder.
-
-    Nor may it lie among the benchmark's images, where a folder is called as a class.
-
-    Parameters
-    ----------
-    output
-        Where a result goes.
-    benchmark
-        The benchmark that was given.
-    part
-        The part that the command makes, which may be written anew in the same format; None if it makes none.
-
-    Examples
-    --------
-    >>> check_place(Path("pets/Labels.csv"), Benchmark(folder=Path("pets")), "labels")
-    Traceback (most recent call last):
-        ...
-    reassess.errors.OutputError: output name is almost that of a benchmark part
-      where:   pets/Labels.csv
-      fix:     choose another name or folder, such as labels.csv
-    """
+    """Raise `OutputError` if an output would replace, or look like, a part of a benchmark other than `part`."""
     folder = benchmark.folder
     if folder is None:
         return
@@ -49,7 +28,7 @@ def check_place(output: Path, benchmark: Benchmark, part: str | None = None) -> 
         return
     if output.name.lower() == SETTINGS_FILE:
         raise OutputError("reserved-output", "in a benchmark folder, this file has the settings", where=output, fix=fix)
-    called = part_called(output)
+    called = part_named(output)
     if called is None:
         return
     if called != output.stem:

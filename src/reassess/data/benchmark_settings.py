@@ -64,8 +64,9 @@ def update_benchmark(
     match: Match | None = None,
     answers: Sequence[Id] | None = None,
     stop: StopRule | None = None,
+    made_from: Mapping[str, Mapping[str, str]] | None = None,
 ) -> None:
-    """Write settings into benchmark.json of a benchmark's folder; what is not given stays as it is.
+    """Write settings into benchmark.json of a benchmark's folder; other settings stay as they are.
 
     Parameters
     ----------
@@ -83,6 +84,9 @@ def update_benchmark(
         All answers that votes can hold, in their order: words, or whole numbers.
     stop
         The rule by which questions were closed when votes were taken.
+    made_from
+        For each part that was made, the parts that it was made from, with the SHA-256 of their files; other parts keep
+        theirs. `check_benchmark` finds stale parts by it.
 
     Raises
     ------
@@ -104,17 +108,17 @@ def update_benchmark(
     }
     """
     path = Path(folder) / SETTINGS_FILE
-    listed = None if answers is None else list(answers)
-    bounds = None if stop is None else [stop.low, stop.high]
+    before = read_settings(Path(folder))
     given = {
         "name": name,
         "threshold": threshold,
         "method": method,
         "match": match,
-        "answers": listed,
-        "stop": bounds,
+        "answers": None if answers is None else list(answers),
+        "stop": None if stop is None else [stop.low, stop.high],
+        "made_from": None if made_from is None else before.get("made_from", {}) | made_from,
     }
-    settings = read_settings(Path(folder)) | {key: value for key, value in given.items() if value is not None}
+    settings = before | {key: value for key, value in given.items() if value is not None}
     write_settings(path, settings, force=True)
 
 
@@ -166,6 +170,14 @@ def _check_stop(value: Any, where: str) -> None:
         StopRule(*value)
 
 
+def _check_made_from(value: Any, where: str) -> None:
+    if not isinstance(value, dict) or not all(isinstance(parts, dict) for parts in value.values()):
+        allowed = '{"labels": {"scores": SHA-256}}, for each part that was made'
+        raise DataError(
+            "wrong-type", "made_from is not an object of objects", where=where, allowed=allowed, found=value
+        )
+
+
 def _check_choice(value: Any, where: str, *, allowed: tuple[str, ...], thing: str) -> None:
     check_known([value], allowed, thing=thing, where=where)
 
@@ -186,4 +198,5 @@ _CHECKS: Mapping[str, Callable[[Any, str], None]] = {
     "match": partial(_check_choice, allowed=MATCHES, thing="match"),
     "answers": _check_answers,
     "stop": _check_stop,
+    "made_from": _check_made_from,
 }

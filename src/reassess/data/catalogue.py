@@ -37,36 +37,17 @@ class WheelMember(NamedTuple):
 
 @dataclass(frozen=True)
 class KnownFile:
-    """A file that is known by its hash.
+    """A file that is known by its hash."""
 
-    Parameters
-    ----------
-    name
-        Its name in a folder of REASSESS_DATA and in the cache.
-    sha256
-        Its hash; None if none was ever published.
-    url
-        Its address in a public repository.
-    wheel
-        The package whose wheel, or installation, holds the same bytes.
-    """
-
-    name: str
-    sha256: str | None
-    url: str | None = None
-    wheel: WheelMember | None = None
+    name: str  # in a folder of REASSESS_DATA and in the cache
+    sha256: str | None  # None if none was ever published
+    url: str | None = None  # in a public repository
+    wheel: WheelMember | None = None  # the package that contains the same bytes
 
 
 @dataclass(frozen=True)
 class Source:
-    """Known data: one file, or several that belong together.
-
-    Examples
-    --------
-    >>> source = SOURCES["imagenet-real"]
-    >>> source.files[0].name, source.licence
-    ('real.json', 'Apache-2.0')
-    """
+    """Known data: one file, or several that belong together."""
 
     name: str
     description: str

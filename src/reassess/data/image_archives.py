@@ -15,30 +15,17 @@ from reassess.data.pictures import refuse_too_long
 from reassess.errors import DataError
 from reassess.formats.archives import BROKEN_ZIP
 
-__all__ = [
-    "TarImages",
-    "ZipImages",
-]
+__all__ = ["TarImages", "ZipImages"]
 
 
 @dataclass(frozen=True, eq=False)
 class TarImages:
-    """Images in an uncompressed tar; each process of a data loader reads the file by itself.
+    """Images in an uncompressed tar; each process of a data loader reads the file by itself."""
 
-    Parameters
-    ----------
-    place
-        The archive.
-    paths
-        Path of each image in it, sorted by folder, then by name.
-    offsets, sizes
-        Where in the archive each image begins, and its length, in bytes.
-    """
-
-    place: Path
-    paths: tuple[str, ...]
-    offsets: tuple[int, ...]
-    sizes: tuple[int, ...]
+    place: Path  # the archive
+    paths: tuple[str, ...]  # of each image in it, sorted by folder, then by name
+    offsets: tuple[int, ...]  # where each image begins, in bytes
+    sizes: tuple[int, ...]  # its length, in bytes
 
     @classmethod
     def indexed(cls, place: Path, is_image: Callable[[str], bool]) -> "TarImages":
@@ -79,18 +66,10 @@ class TarImages:
 
 @dataclass(frozen=True, eq=False)
 class ZipImages:
-    """Images in a zip.
+    """Images in a zip."""
 
-    Parameters
-    ----------
-    place
-        The archive.
-    paths
-        Path of each image in it, sorted.
-    """
-
-    place: Path
-    paths: tuple[str, ...]
+    place: Path  # the archive
+    paths: tuple[str, ...]  # of each image in it, sorted
 
     @classmethod
     def indexed(cls, place: Path, is_image: Callable[[str], bool]) -> "ZipImages":

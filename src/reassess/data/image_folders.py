@@ -49,18 +49,10 @@ _HALF = re.compile("[\udc80-\udcff]")  # of a letter
 
 @dataclass(frozen=True, eq=False)
 class FolderImages:
-    """Images in a folder, and in the folders in it.
+    """Images in a folder, and in the folders in it."""
 
-    Parameters
-    ----------
-    place
-        The folder.
-    paths
-        Path of each image in it, sorted by folder, then by name.
-    """
-
-    place: Path
-    paths: tuple[str, ...]
+    place: Path  # the folder
+    paths: tuple[str, ...]  # of each image in it, sorted by folder, then by name
 
     @classmethod
     def listed(cls, place: Path, is_image: Callable[[str], bool]) -> "FolderImages":
@@ -210,11 +202,7 @@ def _with_slashes(name: str) -> str:
 
 
 def in_text(path: str) -> str:
-    r"""A path in which bytes that are no UTF-8, which Python reads as halves of letters, are written as in addresses.
-
-    >>> in_text("caf\udce9.png")
-    'caf%E9.png'
-    """
+    """A path whose bytes that are not UTF-8 are written as in addresses, such as %E9."""
     return _HALF.sub(lambda half: f"%{ord(half[0]) - 0xDC00:02X}", path)
 
 

@@ -1,45 +1,42 @@
-"""The images that a folder, an archive or a list holds, in the order of their names, each to be read by its row."""
+"""The images of a folder, archive or list, in the order of their names, each read by its row; and several such sets."""
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from reassess.core.checks import check_several, check_text
 from reassess.core.image_names import unique_images
 from reassess.data.image_folders import FolderImages, in_text, names_of, pictures_in
+from reassess.data.pictures import fault_of, open_picture, rgb
 from reassess.errors import DataError
 from reassess.formats.files import as_path, exists, read_lines, suffix_of
 from reassess.formats.predictions.prediction_tables import read_image_names
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import counted, some
 
-__all__ = ["ImageSource", "open_images"]
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["ImageSource", "names_of_sets", "open_images", "open_sets", "read_picture"]
 
 _ARCHIVES = (".zip", ".tar")
 _LISTS = (".txt", *TABLE_SUFFIXES)
 
 
+_Made = TypeVar("_Made")
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class ImageSource:
-    """Images by row; another process can have it too.
+    """Images by row; another process can have it too."""
 
-    Parameters
-    ----------
-    place
-        The folder, archive or list that was given.
-    names
-        The name of each image, sorted; of a list in its order. Bytes that are no UTF-8 are written as in addresses.
-    files
-        Where the images lie, as `list_images` finds them: a folder, a tar or a zip.
-    rows
-        Of each image, its row in `files`.
-    """
-
-    place: Path
-    names: tuple[str, ...]
-    files: Any
-    rows: tuple[int, ...]
+    place: Path  # the folder, archive or list that was given
+    names: tuple[str, ...]  # of each image, sorted; of a list in its order
+    files: Any  # FolderImages, TarImages or ZipImages
+    rows: tuple[int, ...]  # of each image, its row in `files`
 
     def __len__(self) -> int:
         return len(self.names)
@@ -48,13 +45,7 @@ class ImageSource:
         return f"ImageSource({self.place}, {len(self):,} images)"
 
     def file(self, row: int) -> str | BytesIO:
-        """Path of an image, or its file in memory.
-
-        Raises
-        ------
-        DataError
-            It is no file, its name is no text, or it cannot be unpacked.
-        """
+        """Path of an image, or its file in memory; `DataError` if it cannot be had."""
         path = self.files.paths[self.rows[row]]
         if path != in_text(path):
             raise DataError("invalid-text", "file name is not UTF-8", where=self.names[row], fix="rename the file")
@@ -62,10 +53,7 @@ class ImageSource:
         return file
 
     def stamp(self, row: int) -> tuple[int, int]:
-        """Size of an image's file in bytes, and when it was changed last in nanoseconds; -1 for what is not there.
-
-        Of an image in an archive, they are those of the archive.
-        """
+        """Size in bytes and time of change of an image's file, or of its archive; -1 if it is missing."""
         files = self.files
         path = files.place / files.paths[self.rows[row]] if isinstance(files, FolderImages) else files.place
         try:
@@ -156,3 +144,58 @@ def _refuse_no_path(line: str, place: Path, number: int) -> None:
             found=repr(line),
             fix="remove the line" if is_comment else "remove the blanks",
         )
+
+
+_SUFFIXES = (".zip", ".tar", ".txt", *TABLE_SUFFIXES)
+
+
+def open_sets(places: Sequence[str | Path]) -> dict[str, ImageSource]:
+    """The images of each place by the name of its set, see `names_of_sets`; sorted by that name."""
+    check_several(places, what="places of images")
+    if not places:
+        raise DataError("no-images", "images are missing", fix="name a folder, zip or tar for each set of images")
+    _refuse_overlap([Path(place) for place in places])
+    # A link is called by its own name.
+    names = names_of_sets([os.path.abspath(place) for place in places])  # noqa: PTH100
+    check_text(names, what="the name of a set")
+    return {name: open_images(place) for name, place in sorted(zip(names, places, strict=True))}
+
+
+def names_of_sets(paths: Sequence[str]) -> tuple[str, ...]:
+    """Names of sets of images: the last part of the path, without an archive's suffix, or as many as needed."""
+    last = [PurePath(path) for path in paths]
+    names = [path.stem if path.suffix.lower() in _SUFFIXES else path.name for path in last]
+    parts = 0
+    while len(set(names)) < len(names):
+        parts += 1
+        names = [PurePath(*path.parts[-parts:]).as_posix() for path in last]
+    return tuple(names)
+
+
+def _refuse_overlap(places: Sequence[Path]) -> None:
+    """Refuse a place that is another one too, or lies in it: each of its images would repeat itself."""
+    resolved = [Path(os.path.realpath(place)) for place in places]
+    for i, place in enumerate(places):
+        for j, other in enumerate(places):
+            if i < j and resolved[i] == resolved[j]:
+                raise DataError(
+                    "duplicate-set", "set of images is given twice", found=f"{place} and {other}", fix="give it once"
+                )
+            if resolved[j] in resolved[i].parents:
+                raise DataError(
+                    "nested-set",
+                    "set of images is inside another set",
+                    found=f"{place} in {other}",
+                    fix="give the inner folders, each as a set, or the outer one alone",
+                )
+
+
+def read_picture(images: ImageSource, row: int, make: "Callable[[Image.Image], _Made]") -> _Made | str:
+    """What is made of the picture of an image in red, green and blue; or why it cannot be read, in words."""
+    file: str | BytesIO | None = None
+    try:
+        file = images.file(row)
+        with open_picture(file) as picture:
+            return make(rgb(picture))
+    except Exception as error:
+        return fault_of(error, len(file.getbuffer()) if isinstance(file, BytesIO) else images.stamp(row)[0])

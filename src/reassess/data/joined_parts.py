@@ -17,12 +17,7 @@ from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.text import counted, some
 
-__all__ = [
-    "benchmark_names",
-    "check_common_images",
-    "in_one_benchmark",
-    "warn_of_other_images",
-]
+__all__ = ["benchmark_names", "check_common_images", "in_one_benchmark", "warn_of_other_images"]
 
 _Classed = TypeVar("_Classed", bound=Classed)
 
@@ -30,24 +25,7 @@ _Classed = TypeVar("_Classed", bound=Classed)
 def in_one_benchmark(
     nouns: Mapping[str, _Classed], benchmark: Benchmark, classes: Classes | None = None
 ) -> dict[str, _Classed]:
-    """The same nouns in one list of classes, each image called as the benchmark calls it.
-
-    The path of the benchmark's folder is no part of a name, and names are joined as `Benchmark.match` says.
-
-    Parameters
-    ----------
-    nouns
-        By the name of the file, for messages.
-    benchmark
-        To which the images belong.
-    classes
-        Its classes, if they are known.
-
-    Raises
-    ------
-    DataError
-        As for `align_classes`; or two names of one file are of one image.
-    """
+    """The same nouns, by file, in one class list, with images named as `benchmark_names` does."""
     moved = align_classes(nouns, classes)
     for file, noun in moved.items():
         with at(file):
@@ -56,23 +34,7 @@ def in_one_benchmark(
 
 
 def benchmark_names(images: Sequence[str], benchmark: Benchmark) -> tuple[str, ...]:
-    """What a benchmark calls some images; other images are called by what identifies them.
-
-    Of a benchmark's folder, the path of its images is no part of a name, however it is written: from the working
-    folder or from the root, and with steps such as ``./`` and ``../``.
-
-    Parameters
-    ----------
-    images
-        Names of images, as of some file.
-    benchmark
-        To which they belong.
-
-    Raises
-    ------
-    DataError
-        Two names are of one image, or one is of two, as `Benchmark.match` joins them.
-    """
+    """What a benchmark calls some images: without the path of its images, joined by its match; others by key."""
     match = benchmark.match or "path"
     names = tuple(images) if benchmark.folder is None else _below(images, benchmark.folder)
     if match == "path":
@@ -101,34 +63,9 @@ def _below(images: Sequence[str], folder: Path) -> tuple[str, ...]:
 def check_common_images(
     parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark, *, with_one_another: bool = False
 ) -> None:
-    """Raise `DataError` if files that are joined have not one image in common; of votes on plain items, not one item.
+    """Raise `DataError` if files that are joined have no image, or plain item, in common.
 
-    The first part is joined with each other one, several label sets or files of scores together. The raters' votes on
-    golden items, where they are apart, are joined with the experts'.
-
-    Parameters
-    ----------
-    parts
-        What the files hold, images called as the benchmark calls them: by part as in `Benchmark.sources`, and for a
-        further file of one part with its number, as in "labels 2".
-    files
-        What the file of each part is called.
-    benchmark
-        To which the images belong.
-    with_one_another
-        Whether several files of the first part are joined with one another too.
-
-    Examples
-    --------
-    >>> from reassess.core.labels import LabelSets
-    >>> parts = {"labels": LabelSets.from_lists(["1.png"], [[0]]), "original": LabelSets.from_lists(["a/1.png"], [[0]])}
-    >>> check_common_images(parts, {"labels": "l.csv", "original": "o.csv"}, Benchmark())
-    Traceback (most recent call last):
-        ...
-    reassess.errors.DataError: two files have no image in common
-      where:   l.csv (labels) and o.csv (original)
-      found:   1.png; and a/1.png
-      fix:     they fit by name: match="name"
+    Parts are named as in `Benchmark.sources`; a second file of a part has its number, as in "labels 2".
     """
     names = {part: _names(noun) for part, noun in parts.items()}
     for part, others in _joined(list(parts), with_one_another):
@@ -139,25 +76,7 @@ def check_common_images(
 
 
 def warn_of_other_images(parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark) -> None:
-    """Warn of images in a file that are not among those in the benchmark's folder, such as of a misspelled name.
-
-    Parameters
-    ----------
-    parts, files, benchmark
-        As for `check_common_images`. Without a folder of images, nothing is known.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> from pathlib import Path
-    >>> from reassess.core.labels import LabelSets
-    >>> pets = Benchmark("pets", order=lambda: ("tom.png", "rex.png"), folder=Path("pets"))
-    >>> labels = LabelSets.from_lists(["tom.png", "rx.png"], [[0], [1]])
-    >>> with warnings.catch_warnings(record=True, action="always") as warned:
-    ...     warn_of_other_images({"labels": labels}, {"labels": "pets/labels.csv"}, pets)
-    >>> print(warned[0].message)
-    pets/labels.csv: 1 of 2 images not in the folder of images of pets: rx.png
-    """
+    """Warn about images in a file that are not in the benchmark's folder of images."""
     own = set(image_keys(benchmark.images)) if benchmark.folder else set()
     for part, noun in parts.items() if own else ():
         others = [name for name, key in zip(noun.images, image_keys(noun.images), strict=True) if key not in own]

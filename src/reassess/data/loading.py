@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
+from reassess.core.checks import check_type
 from reassess.core.classes import Classes
 from reassess.core.items import Id
-from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.scores import UNKNOWN_METHOD, Scores
@@ -25,8 +25,7 @@ from reassess.data.sources import SOURCES, find_all, resolve
 from reassess.errors import DataError, at
 from reassess.formats.class_tables import read_classes, read_collapsed
 from reassess.formats.files import sha256
-from reassess.formats.label_files import read_original
-from reassess.formats.review_files import read_any_labels
+from reassess.formats.label_files import read_labels, read_original
 from reassess.formats.score_files import read_scores
 from reassess.formats.votes import read_votes
 
@@ -89,7 +88,7 @@ def load_classes(benchmark: Benchmark = IMAGENET) -> Classes:
 
     `reassess fetch imagenet-classes` gets ImageNet's list; nothing is fetched here.
     """
-    check_kind(Benchmark, benchmark)
+    check_type(Benchmark, benchmark)
     source = benchmark.sources.get("classes")
     paths = (
         find_all(source) if source is not None and source in SOURCES else None
@@ -123,7 +122,7 @@ def load_collapsed(benchmark: Benchmark = IMAGENET, *, classes: Classes | None =
     >>> load_collapsed()[-2:].tolist()
     [[836, 837], [837, 836]]
     """
-    check_kind(Benchmark, benchmark)
+    check_type(Benchmark, benchmark)
     source = benchmark.sources.get("collapsed")
     return None if source is None else read_collapsed(resolve(source), classes or benchmark.classes)
 
@@ -174,7 +173,7 @@ def load_any_labels(source: str | Path, *, classes: Classes | None = None) -> La
     ----------
     source
         A path: label sets as for `read_labels`, original labels in a text file as for `read_original`, multi-label sets
-        as for `read_multi_labels`, or the ecologists' table of verdicts on original labels; or the name of a known
+        as for `formats.read_labels`, or the ecologists' table of verdicts on original labels; or the name of a known
         source, fetched if need be.
     classes
         The classes of the benchmark, in which wnids and names are looked up; by default those of the known benchmark to
@@ -202,7 +201,7 @@ def load_any_labels(source: str | Path, *, classes: Classes | None = None) -> La
     """
     path = _path(source)
     original = partial(load_original, classes=classes)
-    labels = read_any_labels(path, original=original, classes=classes)
+    labels = read_labels(path, original=original, classes=classes)
     labels = replace(labels, name=label_set_name(path))
     with at(path):
         return labels.in_classes(classes) if classes else in_benchmark_classes(labels, benchmark_of(labels.images))
@@ -214,7 +213,7 @@ def load_multi_labels(source: str | Path, *, classes: Classes | None = None) -> 
     Parameters
     ----------
     source
-        A path, as for `read_multi_labels`, or the ecologists' table of verdicts on original labels; or the name of a
+        A path, as for `formats.read_labels`, or the ecologists' table of verdicts on original labels; or the name of a
         known source, fetched if need be.
     classes
         The classes of the benchmark, in which wnids and names are looked up; by default those of the known benchmark to

@@ -17,27 +17,13 @@ _EXAMPLES = 3
 
 @dataclass(frozen=True)
 class NameProblem:
-    """Names that stand twice, or on one side only.
+    """Names that one part lists twice, or that are missing from another part."""
 
-    Parameters
-    ----------
-    thing
-        What they name: "image" or "class".
-    what
-        What is wrong with them, in words that follow on how many there are.
-    count
-        How many there are.
-    examples
-        Up to three of them.
-    fix
-        What to do about it, where that is known.
-    """
-
-    thing: str
-    what: str
-    count: int
-    examples: tuple[str, ...]
-    fix: Fix | str | None = None
+    thing: str  # what they name: image or class
+    what: str  # what is wrong, as the end of a sentence that begins with their number
+    count: int  # how many there are
+    examples: tuple[str, ...]  # the first three
+    fix: Fix | str | None = None  # what to do, if that is known
 
 
 def name_problem(thing: str, what: str, names: Sequence[str], *, fix: Fix | str | None = None) -> NameProblem:

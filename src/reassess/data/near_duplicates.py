@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from reassess.data.image_sources import ImageSource
-from reassess.data.picture_reading import read_picture
+from reassess.data.image_sources import ImageSource, read_picture
 from reassess.numeric.near_kernels import join_near
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Pictures opened with care: of known formats only, whatever their suffix says, and none of absurd size."""
+"""Pictures opened with care: only known formats, whatever the suffix says, and only of a reasonable size."""
 
 import re
 import warnings
@@ -14,7 +14,16 @@ from reassess.text import in_bytes
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["MOST_PIXELS", "TooLargeError", "check_values", "open_picture", "refuse_too_long", "rgb"]
+__all__ = [
+    "EMPTY_FILE",
+    "MOST_PIXELS",
+    "TooLargeError",
+    "check_values",
+    "fault_of",
+    "open_picture",
+    "refuse_too_long",
+    "rgb",
+]
 
 # Pillow knows more formats, and picks one by what the file begins with; some of their readers run other programs.
 # MPO, of several JPEGs, is read as JPEG.
@@ -90,3 +99,21 @@ def check_values(image: "Image.Image") -> None:
         raise DataError(
             "unknown-range", "range of the pixel values is unknown", allowed="8 or 16 bits a value", found=kind
         )
+
+
+EMPTY_FILE = "file is empty"
+
+
+def fault_of(error: Exception, size: int) -> str:
+    """Why a picture cannot be read, in words, by the error and the number of bytes of its file."""
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, MemoryError):
+        raise error
+    if isinstance(error, DataError):
+        return error.what if error.found is None else f"{error.what}: {error.found}"
+    if isinstance(error, UnidentifiedImageError):
+        return "this is no picture of a known format" if size else EMPTY_FILE
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return f"the picture is damaged: {error}"  # Pillow raises whatever its parts raise on damaged files

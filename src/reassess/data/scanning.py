@@ -13,10 +13,9 @@ from reassess.core.checks import check_range
 from reassess.core.duplicates import DuplicateCounts, Duplicates, count_duplicates
 from reassess.core.labels import LabelSets
 from reassess.data.benchmark_folders import are_in_class_folders
-from reassess.data.image_sets import open_sets
-from reassess.data.image_sources import ImageSource
+from reassess.data.image_sources import ImageSource, open_sets
 from reassess.data.near_duplicates import Part, Print, Printer, exact_groups, near_groups
-from reassess.data.picture_reading import EMPTY_FILE
+from reassess.data.pictures import EMPTY_FILE
 from reassess.data.worker_processes import in_processes
 from reassess.errors import MissingPackageError
 from reassess.text import Shown, counted

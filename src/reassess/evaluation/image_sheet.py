@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from reassess.core.checks import check_range
+from reassess.core.checks import check_range, check_type
 from reassess.core.classes import Classes
 from reassess.core.common_classes import align_classes
 from reassess.core.image_names import image_keys
 from reassess.core.items import Id
-from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
@@ -146,9 +145,9 @@ def image_sheet(
     ImageSheet(image='a.png', original=1, valid=(1, 3), candidates=None, predictions={}, known={}, raters=None,
     experts=None)
     """
-    check_kind(LabelSets, labels, original, optional=True)
-    check_kind(Scores, scores, optional=True)
-    check_kind(Votes, votes, experts, optional=True)
+    check_type(LabelSets, labels, original, optional=True)
+    check_type(Scores, scores, optional=True)
+    check_type(Votes, votes, experts, optional=True)
     given: dict[str, Any] = {"the original labels": original, "the scores": scores, "the votes": votes}
     given = {name: part for name, part in (given | {"the experts' votes": experts}).items() if part is not None}
     models = dict(predictions or {})

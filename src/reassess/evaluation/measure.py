@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.benchmark import Benchmark, benchmark_of
+from reassess.core.checks import check_type
 from reassess.core.image_names import Match, join
-from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
@@ -135,10 +135,10 @@ def find_outcomes(
     names the model by `called`.
     """
     given = _as_predictions(predictions)
-    check_kind(LabelSets, labels)
-    check_kind(LabelSets, original, optional=True)
-    check_kind(Scores, scores, optional=True)
-    check_kind(Benchmark, benchmark, optional=True)
+    check_type(LabelSets, labels)
+    check_type(LabelSets, original, optional=True)
+    check_type(Scores, scores, optional=True)
+    check_type(Benchmark, benchmark, optional=True)
     with at("the predictions"):
         given = given.in_classes(labels.classes)
     benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
@@ -165,9 +165,9 @@ def summarize(
     top_k: Sequence[int] | None = None,
 ) -> Evaluation:
     """Count what happened to the images, the second half of `evaluate`; parameters and errors are the same."""
-    check_kind(LabelSets, labels)
-    check_kind(Scores, scores, optional=True)
-    check_kind(Votes, experts, optional=True)
+    check_type(LabelSets, labels)
+    check_type(Scores, scores, optional=True)
+    check_type(Votes, experts, optional=True)
     ks = _available(top_k, outcomes.depth)
     scores = None if scores is None else scores.in_classes(labels.classes)
     experts = None if experts is None else experts.in_classes(labels.classes)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_instance, check_length
+from reassess.core.checks import check_length, check_type
 from reassess.core.image_names import image_keys, join
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError
@@ -253,7 +253,7 @@ class RealAccuracy:
 def index_images(labels: LabelSets | None, images: Sequence[str] | None, *, ignore_unknown: bool) -> ImageIndex | None:
     """The images that `RealAccuracy` joins by name; None where every batch brings its valid classes."""
     if labels is not None:
-        check_instance(labels, LabelSets, what="label sets", fix="labels=reassess.load_labels(...)")
+        check_type(LabelSets, labels, what="label sets", fix="labels=read_labels(FILE)")
         return ImageIndex.of(labels, images, ignore_unknown=ignore_unknown)
     if images is not None:
         raise DataError("no-labels", "images were given without labels", fix="labels=reassess.load_labels()")

@@ -1,34 +1,84 @@
 """Candidates as a table: a row for each candidate and source, or one for each candidate."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from reassess.core.candidates import Candidates
-from reassess.core.checks import check_range, check_type
-from reassess.core.classes import Classes, check_classes
+from reassess.core.checks import check_type
+from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError, at
 from reassess.formats.files import as_path, suffix_of
-from reassess.formats.question_columns import columns_of_questions, ids_of_column, questions_of_table
-from reassess.formats.tables import (
-    TABLE_SUFFIXES,
-    as_text,
-    column,
-    floats,
-    integers,
-    place,
-    read_table,
-    refuse_missing,
-    write_table,
+from reassess.formats.question_columns import columns_of_questions, questions_of_table
+from reassess.formats.table_codec import (
+    ClassId,
+    Share,
+    TableFormat,
+    Text,
+    Texts,
+    Whole,
+    read_cells,
+    write_noun,
 )
+from reassess.formats.tables import TABLE_SUFFIXES, coded, read_table
 
 if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["read_candidates", "write_candidates"]
+
+_MOST_RANK = np.iinfo(np.int32).max
+
+
+def _values_by_source(candidates: Candidates) -> Mapping[str, Any]:
+    rows, questions = candidates.question_ids.astype(np.int64), candidates.questions
+    return {
+        "image": columns_of_questions(questions, rows)["image"],
+        "class": (questions.class_ids[rows], questions.classes),
+        "source": [candidates.sources[source] for source in candidates.source_ids.tolist()],
+        "rank": candidates.ranks.astype(np.int64),
+        "probability": candidates.probabilities,
+    }
+
+
+def _by_source(cells: Mapping[str, Any]) -> Candidates:
+    """Candidates of a table with a row for each source; images ordered by name."""
+    images, image_ids = coded(cells["image"])
+    keys = image_keys(images)
+    order = sorted(range(len(images)), key=keys.__getitem__)
+    place_of = np.empty(len(order), np.int64)
+    place_of[order] = np.arange(len(order))
+    sources, source_ids = coded(cells["source"])
+    class_ids, classes = cells["class"]
+    return Candidates.from_rows(
+        [images[number] for number in order],
+        place_of[image_ids],
+        class_ids,
+        sources,
+        source_ids,
+        cells.get("rank"),
+        cells.get("probability"),
+        classes,
+    )
+
+
+_BY_SOURCE = TableFormat(
+    Candidates,
+    "candidates",
+    columns=(
+        Text("image"),
+        ClassId("class"),
+        Text("source"),
+        Whole("rank", least=1, most=_MOST_RANK, null=True, needed=False),
+        Share("probability", null=True, needed=False),
+    ),
+    values=_values_by_source,
+    make=_by_source,
+)
 
 
 def read_candidates(path: str | Path, classes: Classes | None = None) -> Candidates:
@@ -60,9 +110,9 @@ def read_candidates(path: str | Path, classes: Classes | None = None) -> Candida
     Candidates(2 candidates for 1 image, from original, vit)
     """
     path = as_path(path)
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     suffix_of(path, TABLE_SUFFIXES, "candidates")
-    table = read_table(path, text=("image", "source"))
+    table = read_table(path, text=_BY_SOURCE.texts)
     votes = [name for name in ("rater", "worker", "answer") if name in table.columns]
     if votes:
         raise DataError(
@@ -79,7 +129,7 @@ def read_candidates(path: str | Path, classes: Classes | None = None) -> Candida
             fix="give what propose wrote",
         )
     if "source" in table.columns:
-        return _with_sources(path, table, classes)
+        return read_cells(_BY_SOURCE, path, table, classes)
     with at(path):
         return Candidates.from_questions(questions_of_table(path, _with_suggested(table), classes))
 
@@ -95,66 +145,21 @@ def _with_suggested(table: "pl.DataFrame") -> "pl.DataFrame":
     return both.drop_nulls("class").sort("row", maintain_order=True).drop("row").unique(maintain_order=True)
 
 
-def _with_sources(path: Path, table: "pl.DataFrame", classes: Classes | None) -> Candidates:
-    """Candidates of a table with a row for each source; images ordered by name."""
-    image = _texts(path, table, "image", "the image")
-    source = _texts(path, table, "source", "who proposed it")
-    class_ids, classes = ids_of_column(path, table[column(path, table, "class", thing="the class")], classes)
-    images, image_ids = _numbered(image)
-    sources, source_ids = _numbered(source)
-    keys = image_keys(images)
-    order = sorted(range(len(images)), key=keys.__getitem__)
-    place_of = np.empty(len(order), np.int64)
-    place_of[order] = np.arange(len(order))
-    with at(path):
-        return Candidates.from_rows(
-            [images[number] for number in order],
-            place_of[image_ids],
-            class_ids,
-            sources,
-            source_ids,
-            _ranks(path, table),
-            _probabilities(path, table),
-            classes,
-        )
-
-
-def _texts(path: Path, table: "pl.DataFrame", name: str, thing: str) -> "pl.Series":
-    texts = as_text(path, table[column(path, table, name, thing=thing)])
-    refuse_missing(path, texts)
-    if (texts == "").any():
-        row = (texts == "").arg_max() or 0
-        raise DataError(
-            "missing-value", "value is missing", where=place(path, row, name), fix="fill it in, or leave the row out"
-        )
-    return texts
-
-
-def _numbered(texts: "pl.Series") -> tuple[list[str], npt.NDArray[np.int64]]:
-    """Each text once, as they come first, and the number of each row's."""
-    names = texts.unique(maintain_order=True)
-    rows = texts.replace_strict(names, list(range(len(names)))) if len(names) else texts.cast(int)
-    return names.to_list(), rows.to_numpy().astype(np.int64)
-
-
-def _ranks(path: Path, table: "pl.DataFrame") -> npt.NDArray[np.int64] | None:
-    """The column rank, 0 where it is empty; None where there is none."""
-    if "rank" not in table.columns:
-        return None
-    ranks = integers(path, table["rank"])
-    check_range(ranks.fill_null(1), 1, np.iinfo(np.int32).max, what="rank", where=lambda row: place(path, row, "rank"))
-    return ranks.fill_null(0).to_numpy()
-
-
-def _probabilities(path: Path, table: "pl.DataFrame") -> npt.NDArray[np.float64] | None:
-    """The column probability, NaN where it is empty; None where there is none."""
-    if "probability" not in table.columns:
-        return None
-    series = floats(path, table["probability"]).cast(float)
-    is_null = series.is_null().to_numpy()
-    values = series.fill_null(0).to_numpy()
-    check_range(values, 0, 1, what="probability", where=lambda row: place(path, row, "probability"))
-    return np.where(is_null, np.nan, values)
+_ROW_EACH: TableFormat[Candidates] = TableFormat(
+    Candidates,
+    "candidates",
+    columns=(
+        Text("image"),
+        ClassId("class"),
+        Text("wnid"),
+        Text("name"),
+        Texts("models"),
+        Whole("first"),
+        Share("probability", null=True),
+        Text("reason"),
+    ),
+    values=lambda candidates: _values_row_each(candidates, None),
+)
 
 
 def write_candidates(
@@ -185,7 +190,7 @@ def write_candidates(
     Raises
     ------
     DataError
-        The file is of another kind.
+        The file has another suffix.
     OutputError
         The file exists, or cannot be written.
 
@@ -203,44 +208,24 @@ def write_candidates(
     a.png,7,original,,
     a.png,7,vit,1,0.75
     """
-    path = as_path(path)
-    check_type(candidates, Candidates, what="the candidates", fix="propose(MODELS).candidates")
-    suffix = suffix_of(path, TABLE_SUFFIXES, "candidates")
+    check_type(Candidates, candidates, fix="propose(MODELS).candidates")
+    form = _BY_SOURCE
     if candidates.reasons is not None or (len(candidates) and not candidates.sources):
-        table = _row_each(candidates, limit, flat=suffix in (".csv", ".tsv"))
-    else:
-        table = _row_for_each_source(candidates)
-    write_table(path, table, force=force)
+        form = replace(_ROW_EACH, values=lambda candidates: _values_row_each(candidates, limit))
+    write_noun(form, path, candidates, force=force)
 
 
-def _row_for_each_source(candidates: Candidates) -> "pl.DataFrame":
-    import polars as pl
-
-    table = pl.DataFrame(columns_of_questions(candidates.questions, candidates.question_ids.astype(np.int64)))
-    return table.with_columns(
-        pl.Series("source", candidates.sources, dtype=pl.String).gather(candidates.source_ids),
-        pl.Series("rank", candidates.ranks.astype(np.int64)).replace(0, None),
-        pl.Series("probability", candidates.probabilities).fill_nan(None),
-    )
-
-
-def _row_each(candidates: Candidates, limit: int | None, *, flat: bool) -> "pl.DataFrame":
-    import polars as pl
-
+def _values_row_each(candidates: Candidates, limit: int | None) -> Mapping[str, Any]:
     rows, classes = range(len(candidates))[:limit], candidates.questions.classes
     class_ids = candidates.questions.class_ids[: len(rows)]
     ids = class_ids.tolist()
-    table = pl.DataFrame(
-        {
-            "image": pl.Series([candidates.image(row) for row in rows], dtype=pl.String),
-            "class": classes.column(class_ids.astype(np.int64)),
-            "wnid": [classes.wnids[i] if classes.wnids else None for i in ids],
-            "name": [classes.label(i) if classes.names else None for i in ids],
-            "models": [candidates.named_by(row) for row in rows],
-            "first": candidates.first_counts[: len(rows)],
-            "probability": pl.Series(candidates.mean_probabilities[: len(rows)]).fill_nan(None),
-            "reason": (candidates.reasons or (None,) * len(candidates))[: len(rows)],
-        },
-        schema_overrides={"wnid": pl.String, "name": pl.String, "models": pl.List(pl.String), "reason": pl.String},
-    )
-    return table.with_columns(pl.col("models").list.join("; ")) if flat else table
+    return {
+        "image": [candidates.image(row) for row in rows],
+        "class": (class_ids.astype(np.int64), classes),
+        "wnid": [classes.wnids[i] if classes.wnids else None for i in ids],
+        "name": [classes.label(i) if classes.names else None for i in ids],
+        "models": [candidates.named_by(row) for row in rows],
+        "first": candidates.first_counts[: len(rows)],
+        "probability": candidates.mean_probabilities[: len(rows)],
+        "reason": (candidates.reasons or (None,) * len(candidates))[: len(rows)],
+    }

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_range, check_unique
+from reassess.core.checks import check_range, check_type, check_unique
 from reassess.core.class_names import are_wnids
-from reassess.core.classes import GIVE_CLASSES, NO_CLASS, Classes, check_classes
+from reassess.core.classes import GIVE_CLASSES, NO_CLASS, Classes
 from reassess.core.hierarchy import Hierarchy
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.files import as_path, read_lines, suffix_of
@@ -56,7 +56,7 @@ def read_collapsed(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
     array([[1, 0]])
     """
     path = as_path(path)
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     first, second = (_ids(path, texts, classes) for texts in _columns(path, "class", "also"))
     same = first == second
     if same.any():
@@ -96,7 +96,7 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
     {0: 'crockery', 1: 'crockery'}
     """
     path = as_path(path)
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     is_json = suffix_of(path, (".json", *TABLE_SUFFIXES), "groups of classes") == ".json"
     texts, names = _object(path) if is_json else _columns(path, "class", "group")
     groups: dict[int, str] = {}
@@ -139,7 +139,7 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
     ('animal', 'dog', 'poodle')
     """
     path = as_path(path)
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     children, parents = _columns(path, "child", "parent")
     for heading, texts in (("child", children), ("parent", parents)):
         blank = next((row for row, text in enumerate(texts) if not text.strip()), None)
@@ -177,7 +177,7 @@ def _object(path: Path) -> tuple[Sequence[str], Sequence[str]]:
 def _columns(path: Path, *names: str) -> list[Sequence[str]]:
     """Columns of texts, of which none is missing."""
     table = read_table(path, text=names)
-    there = [table[column(path, table, name, thing=f"the {name}")] for name in names]
+    there = [table[column(path, table, name)] for name in names]
     for series in there:
         refuse_missing(path, series)
     return [series.to_list() for series in there]
@@ -192,7 +192,7 @@ def _ids(path: Path, texts: Sequence[str], classes: Classes) -> npt.NDArray[np.i
             NO_CLASS,
             where=path,
             found=some(lost),
-            fix=GIVE_CLASSES if classes.ranked or not classes.texts else "name the class by id, wnid or name",
+            fix=GIVE_CLASSES if classes.has_local_ids or not classes.texts else "name the class by id, wnid or name",
         )
     return np.fromiter((id_of[text] for text in texts), np.int64)
 
@@ -243,35 +243,7 @@ def read_classes(path: str | Path, words: str | Path | None = None) -> Classes:
 
 
 def write_classes(path: str | Path, classes: Classes, *, force: bool = False) -> None:
-    """Write a list of classes, as `read_classes` reads it.
-
-    Parameters
-    ----------
-    path
-        CSV, TSV, JSON lines or Parquet: id, name, and what is known of wnid, synonyms and definition.
-    classes
-        The classes, of which each has a name or a wnid.
-    force
-        Overwrite a file.
-
-    Raises
-    ------
-    DataError
-        The classes have neither names nor wnids; the suffix is another.
-    OutputError
-        The file exists or cannot be written.
-
-    Examples
-    --------
-    >>> from tempfile import mkdtemp
-    >>> path = Path(mkdtemp()) / "classes.csv"
-    >>> write_classes(path, Classes(2, names=("plate", "mug"), synonyms=((), ("beaker", "cup"))))
-    >>> print(path.read_text())
-    id,name,synonyms
-    0,plate,
-    1,mug,beaker;cup
-    <BLANKLINE>
-    """
+    """Write a list of classes with names or wnids as a table: id, name, and the known wnid, synonyms and definition."""
     import polars as pl
 
     if not classes.texts:
@@ -299,7 +271,7 @@ def _classes_of_table(path: Path) -> Classes:
     import polars as pl
 
     table = read_table(path, text=_TEXT)
-    heading = column(path, table, "name", thing="the name of a class")
+    heading = column(path, table, "name")
     if "id" in table.columns:
         table = table.with_columns(_ids_in_order(path, table["id"])).sort("id")
     else:

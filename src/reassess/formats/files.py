@@ -16,7 +16,6 @@ from reassess.errors import DataError, Fix, OutputError, ReassessError, Unreadab
 
 __all__ = [
     "TEMPORARY",
-    "all_or_none",
     "as_path",
     "check_input",
     "check_output",
@@ -26,6 +25,7 @@ __all__ = [
     "read_lines",
     "sha256",
     "suffix_of",
+    "write_atomically",
     "writing",
 ]
 
@@ -48,15 +48,7 @@ _together: ContextVar["_Together | None"] = ContextVar("_together", default=None
 
 
 def as_path(given: object) -> Path:
-    """What a caller gives as the path of a file.
-
-    >>> as_path(None)
-    Traceback (most recent call last):
-        ...
-    reassess.errors.DataError: not a path of a file
-      allowed: a text or a Path
-      found:   NoneType
-    """
+    """The path of a file that a caller gives; `DataError` if it is not a path."""
     if not isinstance(given, str | os.PathLike):
         raise DataError("not-a-path", "not a path of a file", allowed="a text or a Path", found=type(given).__name__)
     return Path(given)
@@ -201,12 +193,7 @@ def check_output(path: Path, *, force: bool = False) -> None:
 
 @contextmanager
 def writing(path: Path, *, force: bool = False) -> Iterator[Path]:
-    """A temporary path beside `path` with the same suffix, which takes its place when the block ends well.
-
-    Where `path` is a link, the file that it leads to is written, and the link stays. Without `force`, a file that
-    another process writes there in the meantime is kept. What a killed process left in the folder is removed after a
-    day.
-    """
+    """A temporary path, which takes the place of `path`, or of its target, when the block ends well."""
     check_output(path, force=force)
     together, written = _together.get(), None
     try:
@@ -230,7 +217,7 @@ def _do_nothing(_: object) -> None:
 
 
 @contextmanager
-def all_or_none(
+def write_atomically(
     *, before: Callable[[Mapping[Path, Path]], object] = _do_nothing, mark: str | None = None
 ) -> Iterator[None]:
     """Files that are written in the block take their places at its end, when all of them are complete."""

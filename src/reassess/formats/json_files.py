@@ -24,7 +24,7 @@ def read_json(path: Path) -> Any:
         raise
     except (ValueError, RecursionError) as error:  # also of a number with thousands of digits
         raise DataError(
-            "not-json",
+            "several-documents" if getattr(error, "msg", "") == "Extra data" else "not-json",
             "file is not JSON",
             where=path,
             found=str(error).split(";")[0],
@@ -45,14 +45,7 @@ def each_once(where: object) -> Callable[[list[tuple[str, Any]]], dict[str, Any]
 
 
 def other_shape(holds: str, found: object, *, where: object, allowed: str) -> DataError:
-    """The error for a JSON document of another shape than what it is read for.
-
-    >>> print(other_shape("groups", ["cup"], where="a.json", allowed="an object from class to group"))
-    the JSON does not hold groups
-      where:   a.json
-      allowed: an object from class to group
-      found:   ["cup"]
-    """
+    """The error for a JSON document of another shape than that of a noun."""
     return DataError(
         "wrong-json",
         f"JSON does not contain {holds}",

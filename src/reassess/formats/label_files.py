@@ -1,29 +1,39 @@
-"""Label sets and original labels as files."""
+"""Labels as files: label sets, reviews and original labels are read here, label sets are written."""
 
 import json
-from collections.abc import Sequence
-from itertools import chain, compress
+from collections.abc import Callable, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from reassess.core.benchmark import IMAGENET
-from reassess.core.classes import Classes, check_classes, classes_of_ids
+from reassess.core.checks import check_type
+from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys
-from reassess.core.kinds import check_kind
 from reassess.core.labels import LabelSets, check_original
+from reassess.core.multi_labels import MultiLabels
 from reassess.errors import DataError, at
 from reassess.formats.files import as_path, read_lines, suffix_of, writing
 from reassess.formats.json_files import other_shape, read_json
-from reassess.formats.question_columns import ids_of_texts
+from reassess.formats.question_columns import ids_of_lists
+from reassess.formats.review_files import (
+    REVIEW_TEXTS,
+    has_reviews,
+    has_verdicts,
+    labels_of_reviews,
+    labels_of_verdicts,
+    reviews_of_json,
+    reviews_of_table,
+)
 from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, refuse_missing, write_table
 from reassess.text import some
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["LABEL_SUFFIXES", "class_ids", "plain_labels", "read_labels", "read_original", "write_labels"]
+__all__ = ["LABEL_SUFFIXES", "read_labels", "read_original", "write_labels"]
 
 _SHAPE = "a list of 50,000 lists of class ids, or an object from image name to list of class ids"
 LABEL_SUFFIXES = (".json", *TABLE_SUFFIXES)
@@ -31,37 +41,75 @@ LABEL_SUFFIXES = (".json", *TABLE_SUFFIXES)
 _NAME = "image"
 
 
-def read_labels(path: str | Path, *, classes: Classes | None = None) -> LabelSets:
-    """Label sets of a file.
+def read_labels(
+    path: str | Path, *, classes: Classes | None = None, original: Callable[[], LabelSets] | None = None
+) -> LabelSets | MultiLabels:
+    r"""Read the labels of a file: label sets, or what reviewers said of each image.
 
     Parameters
     ----------
     path
-        JSON: a list of 50,000 lists in ImageNet validation order (null for an image never rated), or an object from
-        image name to list. CSV, TSV, JSON lines or Parquet: columns image and class, an empty set being one row without
-        a class. Classes are ids, or wnids or names.
+        Label sets. JSON: a list of 50,000 lists in ImageNet validation order (null for an unrated image), or an object
+        from image name to list. CSV, TSV, JSON lines or Parquet: columns image and class; a row without a class is an
+        empty set. Text: original labels, as for `read_original`.
+
+        Reviews. JSON: an object from image name to an object of lists of classes, valid, unclear and wrong, and
+        problematic, true or false; each may be missing. A table with the columns image, class and answer, which is
+        valid, unclear or wrong, or problematic without a class; or one row an image, with the columns image or id,
+        valid (or proposed_labels), unclear (unclear_multi_labels) and wrong (wrong_multi_labels), each a text of
+        classes separated by commas, and problematic (is_problematic). Or the ecologists' table of verdicts on original
+        labels.
+
+        Classes are ids, or wnids or names.
     classes
         The classes of the benchmark, in which wnids and names are looked up; without, they are those that the file
-        names, in sorted order, until `LabelSets.in_classes` puts them in that of a list.
+        names, in sorted order.
+    original
+        Reads the original labels, which only the ecologists' table needs.
+
+    Returns
+    -------
+    LabelSets, or MultiLabels for reviews. A class in two lists of an image is valid over unclear over wrong, and a
+    class that is twice in one list counts once, with a `ReassessWarning`.
 
     Raises
     ------
     DataError
-        The file does not hold label sets; the message says where.
+        The file has no labels; the message says where.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "labels.json"
+    >>> _ = path.write_text('{"a.png": [7, 3], "b.png": []}')
+    >>> read_labels(path)
+    LabelSets(2 images, 2 labels, 1 empty)
+    >>> _ = path.write_text('{"a.png": {"valid": [7, 3], "wrong": [4]}, "b.png": {"problematic": true}}')
+    >>> read_labels(path)
+    MultiLabels(2 images, 2 valid labels, 0 unclear, 1 wrong, 1 problematic images)
+
+    Notes
+    -----
+    Source of the table with one row an image: the review of Vasudevan et al., "When does dough become a bagel?", arXiv
+    2205.04596, as Kisel et al., "Flaws of ImageNet", ICLR 2025 blog posts, give it.
     """
     path = as_path(path)
-    check_classes(classes)
-    is_json = suffix_of(path, LABEL_SUFFIXES, "a label set") == ".json"
-    return plain_labels(path, read_json(path) if is_json else read_table(path, text=(_NAME,)), classes)
-
-
-def plain_labels(path: Path, document: Any, classes: Classes | None) -> LabelSets:
-    """Label sets of a file that was parsed: of a JSON document, or else of a table; see `read_labels`."""
-    is_json = path.suffix.lower() == ".json"
-    if not is_json:
-        _refuse_counts(path, document)
-    images, lists = _lists_of_json(path, document) if is_json else _lists_of_table(path, document)
-    return _label_sets(path, images, lists, classes)
+    check_type(Classes, classes, optional=True)
+    suffix = suffix_of(path, (*LABEL_SUFFIXES, ".txt"), "a label set")
+    if suffix == ".txt":
+        return read_original(path, classes=classes)
+    if suffix == ".json":
+        document = read_json(path)
+        if has_reviews(document):
+            return labels_of_reviews(path, reviews_of_json(path, document), classes)
+        return _label_sets(path, *_lists_of_json(path, document), classes)
+    table = read_table(path, text=REVIEW_TEXTS)
+    if has_verdicts(table):
+        return labels_of_verdicts(path, table, original)
+    if (reviews := reviews_of_table(path, table, classes)) is not None:
+        return labels_of_reviews(path, reviews, classes)
+    _refuse_counts(path, table)
+    return _label_sets(path, *_lists_of_table(path, table), classes)
 
 
 def read_original(path: str | Path, *, classes: Classes | None = None) -> LabelSets:
@@ -94,7 +142,7 @@ def read_original(path: str | Path, *, classes: Classes | None = None) -> LabelS
     (LabelSets(2 images, 2 labels, 0 empty), ('cat', 'dog'))
     """
     path = as_path(path)
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     suffix = suffix_of(path, (".txt", *LABEL_SUFFIXES), "a list of original labels")
     if suffix == ".txt":
         images, lists = _lists_of_text(path)
@@ -138,7 +186,7 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     '{"a.png": [1, 3], "b.png": []}'
     """
     path = as_path(path)
-    check_kind(LabelSets, labels)
+    check_type(LabelSets, labels)
     called = labels.classes.in_files
     if suffix_of(path, LABEL_SUFFIXES, "a label set") != ".json":
         write_table(path, _table_of_labels(labels), force=force)
@@ -218,7 +266,7 @@ def _lists_of_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], l
             "table has answers, so not all of its classes are valid",
             where=path,
             found=", ".join(table.columns[:12]),
-            fix="read it with read_multi_labels, or keep the rows that are valid and leave the column out",
+            fix="keep the rows that are valid, and drop the column",
         )
     if counted := next((name for name in ("count", "rater") if name in table.columns), None):
         raise DataError(
@@ -236,8 +284,8 @@ def _lists_of_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], l
             found=f"a column {scored}",
             fix="cut label sets at a threshold (reassess labels), or leave the column out if every class is valid",
         )
-    images = table[column(path, table, _NAME, thing="the image")]
-    classes = table[column(path, table, "class", thing="the class")]
+    images = table[column(path, table, _NAME)]
+    classes = table[column(path, table, "class")]
     if classes.dtype.is_numeric():
         classes = integers(path, classes)
     refuse_missing(path, images)
@@ -256,29 +304,9 @@ def _lists_of_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], l
 
 
 def _label_sets(path: Path, images: Sequence[str], lists: list[list[Any]], classes: Classes | None) -> LabelSets:
-    ids, classes = class_ids(path, lists, classes)
+    ids, classes = ids_of_lists(path, lists, classes)
     with at(path):
         return LabelSets.from_lists(images, ids, classes)
-
-
-def class_ids(path: Path, lists: list[list[Any]], classes: Classes | None) -> tuple[list[list[int]], Classes]:
-    """Ids of classes in lists of a file, which are ids, or wnids or names; and those classes; see `read_labels`."""
-    kinds = set(map(type, chain.from_iterable(lists)))
-    if kinds - {int, str} or len(kinds) > 1:
-        raise DataError(
-            "ids-and-names",
-            "classes are neither all ids nor all names",
-            where=path,
-            allowed="whole numbers, or text",
-            found=some(sorted(kind.__name__ for kind in kinds)),
-        )
-    if not kinds:
-        return lists, classes or Classes()
-    if kinds == {int}:
-        return lists, classes_of_ids(classes, where=path)
-    texts = dict.fromkeys(chain.from_iterable(lists))
-    id_of, classes = ids_of_texts(path, list(texts), classes)
-    return [[id_of[text] for text in names] for names in lists], classes
 
 
 def _table_of_labels(labels: LabelSets) -> "pl.DataFrame":

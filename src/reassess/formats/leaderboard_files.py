@@ -98,7 +98,7 @@ class _Table:
     @cached_property
     def keys(self) -> list[_Key]:
         """Model and image size of each row."""
-        models = self.table[column(self.path, self.table, "model", thing="the model")]
+        models = self.table[column(self.path, self.table, "model")]
         refuse_missing(self.path, models)
         sizes = self.table["img_size"] if "img_size" in self.table.columns else None
         known = [None] * len(models) if sizes is None else integers(self.path, sizes).to_list()
@@ -117,16 +117,11 @@ class _Table:
         thousands = text.str.contains(_THOUSANDS).fill_null(value=False)  # else a comma may be that of 25,6
         return numbers(self.path, text.str.replace_all(",", "").zip_with(thousands, text).fill_null("nan")).to_list()
 
-    def percent(self, name: str, thing: str) -> list[float]:
+    def percent(self, heading: str) -> list[float]:
         """The accuracies of a column."""
-        heading = column(self.path, self.table, name, thing=thing)
-        values = numbers(self.path, self.table[heading])
+        values = numbers(self.path, self.table[column(self.path, self.table, heading)])
         check_range(
-            values.to_numpy(),
-            0,
-            100,
-            what="accuracy in percent",
-            where=lambda row: place(self.path, row, heading),
+            values.to_numpy(), 0, 100, what="accuracy in percent", where=lambda row: place(self.path, row, heading)
         )
         if max(values) <= 1:
             raise DataError(
@@ -141,17 +136,13 @@ class _Table:
 
     def entries(self) -> Iterator[LeaderboardRow]:
         """The rows of a table of both accuracies."""
-        original = self.percent("original", "original accuracy")
-        real = self.percent("real", "ReaL accuracy")
+        original = self.percent("original")
+        real = self.percent("real")
         parameters = self.parameters
         with at(self.path):
             for (model, size), row in self.rows.items():
                 yield LeaderboardRow(
-                    model=model,
-                    original=original[row],
-                    real=real[row],
-                    image_size=size,
-                    parameters=parameters[row],
+                    model=model, original=original[row], real=real[row], image_size=size, parameters=parameters[row]
                 )
 
     @cached_property
@@ -180,7 +171,7 @@ def _joined(halves: Sequence[_Table]) -> tuple[list[LeaderboardRow], dict[str, i
             found=f"{_in_words(original.keys[0])} and {_in_words(real.keys[0])}",
             fix="take both from one release",
         )
-    accuracies, real_accuracies = original.percent("top1", "accuracy"), real.percent("top1", "accuracy")
+    accuracies, real_accuracies = original.percent("top1"), real.percent("top1")
     parameters, differences = original.parameters, real.known("top1_diff")
     entries = []
     for key in both:

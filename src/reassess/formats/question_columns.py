@@ -1,6 +1,7 @@
 """Classes in files: ids, or wnids or names, which are looked up in a list of classes or else make one."""
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "columns_of_questions",
     "ids_of_column",
+    "ids_of_lists",
     "ids_of_texts",
     "info_of_questions",
     "questions_of_info",
@@ -83,6 +85,26 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
     return {text: id_of[composed(text.strip())] for text in texts}, classes
 
 
+def ids_of_lists(path: Path, lists: list[list[Any]], classes: Classes | None) -> tuple[list[list[int]], Classes]:
+    """Ids of classes in lists of a file, and their class list."""
+    kinds = set(map(type, chain.from_iterable(lists)))
+    if kinds - {int, str} or len(kinds) > 1:
+        raise DataError(
+            "ids-and-names",
+            "classes are neither all ids nor all names",
+            where=path,
+            allowed="whole numbers, or text",
+            found=some(sorted(kind.__name__ for kind in kinds)),
+        )
+    if not kinds:
+        return lists, classes or Classes()
+    if kinds == {int}:
+        return lists, classes_of_ids(classes, where=path)
+    texts = dict.fromkeys(chain.from_iterable(lists))
+    id_of, classes = ids_of_texts(path, list(texts), classes)
+    return [[id_of[text] for text in names] for names in lists], classes
+
+
 def _no_name(where: object) -> DataError:
     return DataError("no-class-name", "class name is empty", where=where, allowed="whole numbers, or text", found="''")
 
@@ -125,12 +147,7 @@ def questions_of_info(info: npt.NDArray[Any], where: Path, classes: Classes | No
     else:
         classes = classes_of_ids(classes, where=where)
     check_range(class_ids, 0, MOST_CLASSES - 1, what="class id", where=lambda row: f"{where}, array info, row {row}")
-    return Questions(
-        images=tuple(position),
-        image_ids=image_ids,
-        class_ids=class_ids.astype(np.int32),
-        classes=classes,
-    )
+    return Questions(images=tuple(position), image_ids=image_ids, class_ids=class_ids.astype(np.int32), classes=classes)
 
 
 def info_of_questions(questions: Questions) -> npt.NDArray[np.str_]:
@@ -144,9 +161,9 @@ def info_of_questions(questions: Questions) -> npt.NDArray[np.str_]:
 
 def questions_of_table(path: Path, table: "pl.DataFrame", classes: Classes | None = None) -> Questions:
     """Questions of the columns image and class of a table, one a row."""
-    image = table[column(path, table, "image", thing="the image")].cast(str)
+    image = table[column(path, table, "image")].cast(str)
     refuse_missing(path, image)
-    class_ids, classes = ids_of_column(path, table[column(path, table, "class", thing="the class")], classes)
+    class_ids, classes = ids_of_column(path, table[column(path, table, "class")], classes)
     return Questions.from_columns(image.to_list(), class_ids, classes)
 
 

@@ -20,19 +20,7 @@ _NUMBERS = {"matrices": ("raters", "truths", "answers"), "fallback": ("truths", 
 
 
 def read_rater_model(path: str | Path) -> RaterModel:
-    """The rater model of an npz file.
-
-    Parameters
-    ----------
-    path
-        npz with the arrays ``raters``, ``truths``, ``answers``: ids as numbers or text; ``matrices``, ``fallback``,
-        ``prior``: floats, see `RaterModel`.
-
-    Raises
-    ------
-    DataError
-        The file does not hold a rater model; the message says where.
-    """
+    """Read a rater model from an npz file, with the arrays of `RaterModel`."""
     path = as_path(path)
     suffix_of(path, (".npz",), "a rater model")
     with open_archive(path) as archive:

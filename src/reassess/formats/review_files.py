@@ -1,4 +1,4 @@
-"""Label sets with what is valid, unclear and wrong as files, and any label file, whatever it holds."""
+"""Reviews in label files: which classes of an image are valid, unclear or wrong, and which images are bad."""
 
 import warnings
 from collections import Counter
@@ -11,20 +11,28 @@ import numpy as np
 
 from reassess.core.benchmark import IMAGENET
 from reassess.core.checks import check_range
-from reassess.core.classes import Classes, check_classes
+from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.errors import DataError, ReassessWarning, at
-from reassess.formats.files import as_path, suffix_of
-from reassess.formats.json_files import other_shape, read_json
-from reassess.formats.label_files import LABEL_SUFFIXES, class_ids, plain_labels, read_original
-from reassess.formats.tables import column, integers, numbers, place, read_table, refuse_missing
+from reassess.formats.json_files import other_shape
+from reassess.formats.question_columns import ids_of_lists
+from reassess.formats.tables import column, integers, numbers, place, refuse_missing
 from reassess.text import counted, some
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["read_any_labels", "read_multi_labels"]
+__all__ = [
+    "REVIEW_TEXTS",
+    "Review",
+    "has_reviews",
+    "has_verdicts",
+    "labels_of_reviews",
+    "labels_of_verdicts",
+    "reviews_of_json",
+    "reviews_of_table",
+]
 
 _SHAPE = "for each image lists of classes, valid, unclear and wrong, and problematic: true or false"
 _KINDS = ("valid", "unclear", "wrong")
@@ -38,99 +46,42 @@ _COLUMNS = {
 }
 _LISTS = {name for kind in _KINDS for name in _COLUMNS[kind]}
 _NAMES = ("image", "id")
-_TEXT = (*_NAMES, "answer", *(name for names in _COLUMNS.values() for name in names))
+REVIEW_TEXTS = (*_NAMES, "answer", *(name for names in _COLUMNS.values() for name in names))
 _NUMBER, _CORRECT = "Image Number", "Correct ID"  # of the ecologists' table
 _TRUE = {"true": True, "1": True, "false": False, "0": False}
-_Review = dict[str, Any]
+Review = tuple[str, dict[str, Any]]  # an image, its lists of classes, and whether it is problematic
 
 
-def read_any_labels(
-    path: str | Path, *, original: Callable[[], LabelSets], classes: Classes | None = None
-) -> LabelSets | MultiLabels:
-    """What a file of labels holds; it is read once."""
-    path = as_path(path)
-    check_classes(classes)
-    if suffix_of(path, (*LABEL_SUFFIXES, ".txt"), "a label set") == ".txt":
-        return read_original(path, classes=classes)
-    document = _parsed(path)
-    if _is_json(path):
-        is_reviewed = isinstance(document, dict) and any(isinstance(given, dict) for given in document.values())
-    else:
-        if {_NUMBER, _CORRECT} <= set(document.columns):
-            return _of_verdicts(path, document, original())
-        is_reviewed = "answer" in document.columns or _has_lists(document)
-    return _multi_labels(path, document, classes) if is_reviewed else plain_labels(path, document, classes)
+def has_reviews(document: Any) -> bool:
+    """Whether a JSON document has reviews, not label sets."""
+    return isinstance(document, dict) and any(isinstance(given, dict) for given in document.values())
 
 
-def read_multi_labels(path: str | Path, *, classes: Classes | None = None) -> MultiLabels:
-    r"""What reviewers said of each image.
-
-    Parameters
-    ----------
-    path
-        JSON: an object from image name to an object of lists of classes, valid, unclear and wrong, and problematic,
-        true or false; each of them may be missing. CSV, TSV, JSON lines or Parquet: columns image, class and answer,
-        the answer being valid, unclear or wrong, or problematic in a row without a class, in any case; or one row an
-        image, with the columns image or id, valid (or proposed_labels), unclear (unclear_multi_labels) and wrong
-        (wrong_multi_labels), each a text of classes separated by commas, of which one may be the end, and
-        problematic (is_problematic). Classes are ids, wnids or names, as for `read_labels`. A class in two lists of an
-        image is valid over unclear over wrong, and a class that stands twice in one counts once, with a
-        `ReassessWarning` of how many images have such.
-    classes
-        As for `read_labels`.
-
-    Returns
-    -------
-    MultiLabels
-
-    Raises
-    ------
-    DataError
-        The file does not hold such label sets; the message says where.
-
-    Examples
-    --------
-    >>> from tempfile import mkdtemp
-    >>> path = Path(mkdtemp()) / "reviewed.json"
-    >>> _ = path.write_text('{"a.png": {"valid": [7, 3], "wrong": [4]}, "b.png": {"problematic": true}}')
-    >>> read_multi_labels(path)
-    MultiLabels(2 images, 2 valid labels, 0 unclear, 1 wrong, 1 problematic images)
-
-    Notes
-    -----
-    Source of the table with one row an image: the review of Vasudevan et al., "When does dough become a bagel?", arXiv
-    2205.04596, as Kisel et al., "Flaws of ImageNet", ICLR 2025 blog posts, give it.
-    """
-    path = as_path(path)
-    check_classes(classes)
-    suffix_of(path, LABEL_SUFFIXES, "a multi-label set")
-    return _multi_labels(path, _parsed(path), classes)
+def reviews_of_json(path: Path, document: dict[str, Any]) -> list[Review]:
+    """Reviews of a JSON object."""
+    reviews = []
+    for image, given in document.items():
+        review = _no_review() | given if isinstance(given, dict) else {}
+        if review.keys() != _no_review().keys() or any(
+            not isinstance(review[name], type(nothing)) for name, nothing in _no_review().items()
+        ):
+            raise other_shape("multi-label sets", given, where=f"{path}, image {image}", allowed=_SHAPE)
+        reviews.append((image, review))
+    return reviews
 
 
-def _is_json(path: Path) -> bool:
-    return path.suffix.lower() == ".json"
+def reviews_of_table(path: Path, table: "pl.DataFrame", classes: Classes | None) -> list[Review] | None:
+    """Reviews of a table; None if it has label sets."""
+    if "class" not in table.columns and not _LISTS.isdisjoint(table.columns):
+        return _reviews_of_lists(path, table, classes)
+    return _reviews_of_rows(path, table) if "answer" in table.columns else None
 
 
-def _parsed(path: Path) -> Any:
-    return read_json(path) if _is_json(path) else read_table(path, text=_TEXT)
-
-
-def _has_lists(table: "pl.DataFrame") -> bool:
-    """Whether a table has one row an image with lists of classes."""
-    return "class" not in table.columns and not _LISTS.isdisjoint(table.columns)
-
-
-def _multi_labels(path: Path, document: Any, classes: Classes | None) -> MultiLabels:
-    """Multi-label sets of a file that was parsed: of a JSON document, or else of a table."""
-    if _is_json(path):
-        reviews = _reviews_of_json(path, document)
-    elif _has_lists(document):
-        reviews = _reviews_of_lists(path, document, classes)
-    else:
-        reviews = _reviews_of_rows(path, document)
+def labels_of_reviews(path: Path, reviews: list[Review], classes: Classes | None) -> MultiLabels:
+    """Multi-label sets of reviews."""
     images = [image for image, _ in reviews]
     lists = [review[kind] for _, review in reviews for kind in _KINDS]
-    ids, classes = class_ids(path, lists, classes)
+    ids, classes = ids_of_lists(path, lists, classes)
     judged = [dict(zip(_KINDS, ids[start : start + len(_KINDS)], strict=True)) for start in range(0, len(ids), 3)]
     once = [_each_class_once(lists) for lists in judged]
     with at(path):
@@ -139,7 +90,7 @@ def _multi_labels(path: Path, document: Any, classes: Classes | None) -> MultiLa
         )
         problematic = np.array([review[_PROBLEMATIC] for _, review in reviews], bool)
         labels = MultiLabels(valid=valid, unclear=unclear, wrong=wrong, problematic=problematic)
-    _warn_of_repeats(path, images, judged, classes)  # now that each id is known to be that of a class
+    _warn_of_repeats(path, images, judged, classes)  # only now is each id known to be a class
     return labels
 
 
@@ -170,35 +121,19 @@ def _warn_of_repeats(path: Path, images: list[str], judged: list[dict[str, list[
             warnings.warn(text, ReassessWarning, stacklevel=2)
 
 
-def _no_review() -> _Review:
+def _no_review() -> dict[str, Any]:
     return {kind: [] for kind in _KINDS} | {_PROBLEMATIC: False}
 
 
-def _reviews_of_json(path: Path, document: Any) -> list[tuple[str, _Review]]:
-    if not isinstance(document, dict):
-        raise other_shape("multi-label sets", document, where=path, allowed=_SHAPE)
-    reviews = []
-    for image, given in document.items():
-        if not isinstance(given, dict):
-            raise other_shape("multi-label sets", given, where=f"{path}, image {image}", allowed=_SHAPE)
-        review = _no_review() | given
-        if review.keys() != _no_review().keys() or any(
-            not isinstance(review[name], type(nothing)) for name, nothing in _no_review().items()
-        ):
-            raise other_shape("multi-label sets", given, where=f"{path}, image {image}", allowed=_SHAPE)
-        reviews.append((image, review))
-    return reviews
-
-
-def _reviews_of_rows(path: Path, table: "pl.DataFrame") -> list[tuple[str, _Review]]:
+def _reviews_of_rows(path: Path, table: "pl.DataFrame") -> list[Review]:
     """Reviews of a table with one row for each class of an image."""
-    images, answers = (table[column(path, table, name, thing=f"the {name}")] for name in ("image", "answer"))
-    classes = table[column(path, table, "class", thing="the class")]
+    images, answers = (table[column(path, table, name)] for name in ("image", "answer"))
+    classes = table[column(path, table, "class")]
     for series in (images, answers):
         refuse_missing(path, series)
     if classes.dtype.is_numeric():
         classes = integers(path, classes)
-    reviews: dict[str, _Review] = {}
+    reviews: dict[str, dict[str, Any]] = {}
     rows: Iterable[tuple[str, str, Any]] = zip(images.to_list(), answers.to_list(), classes.to_list(), strict=True)
     for row, (image, given, class_id) in enumerate(rows):
         review, answer = reviews.setdefault(image, _no_review()), given.strip().casefold()
@@ -217,15 +152,15 @@ def _reviews_of_rows(path: Path, table: "pl.DataFrame") -> list[tuple[str, _Revi
     return list(reviews.items())
 
 
-def _reviews_of_lists(path: Path, table: "pl.DataFrame", classes: Classes | None) -> list[tuple[str, _Review]]:
+def _reviews_of_lists(path: Path, table: "pl.DataFrame", classes: Classes | None) -> list[Review]:
     """Reviews of a table with one row an image, and lists of classes in its cells."""
-    images = table[column(path, table, *_NAMES, thing="the image")]
+    images = table[column(path, table, *_NAMES)]
     refuse_missing(path, images)
     headings = {what: next((name for name in names if name in table.columns), None) for what, names in _COLUMNS.items()}
     cells = {what: [None] * table.height if name is None else table[name].to_list() for what, name in headings.items()}
     reviews = []
     for row, image in enumerate(images.to_list()):
-        review: _Review = {kind: _split(cells[kind][row]) for kind in _KINDS}
+        review: dict[str, Any] = {kind: _split(cells[kind][row]) for kind in _KINDS}
         for kind in _KINDS:
             if any(_is_list(part, classes) for part in review[kind]):
                 raise DataError(
@@ -240,7 +175,7 @@ def _reviews_of_lists(path: Path, table: "pl.DataFrame", classes: Classes | None
         if answer is None:
             raise DataError(
                 "wrong-type",
-                "value is value is neither true nor false",
+                "value is neither true nor false",
                 where=place(path, row, headings[_PROBLEMATIC]),
                 allowed="true or false, 1 or 0, or nothing for false",
                 found=repr(cells[_PROBLEMATIC][row]),
@@ -261,8 +196,16 @@ def _is_list(part: str, classes: Classes | None) -> bool:
     return ";" in part and (classes is None or classes.find(part) is None)
 
 
-def _of_verdicts(path: Path, table: "pl.DataFrame", original: LabelSets) -> MultiLabels:
-    """Verdicts on original labels, of images that are called by their number."""
+def has_verdicts(table: "pl.DataFrame") -> bool:
+    """Whether a table is that of the ecologists."""
+    return {_NUMBER, _CORRECT} <= set(table.columns)
+
+
+def labels_of_verdicts(path: Path, table: "pl.DataFrame", read_original: Callable[[], LabelSets] | None) -> MultiLabels:
+    """Multi-label sets of verdicts on original labels; the table numbers its images."""
+    if read_original is None:
+        raise DataError("missing-original", "verdicts need the original labels", where=path)
+    original = read_original()
     refuse_missing(path, table[_NUMBER])
     images = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in integers(path, table[_NUMBER]).to_list()]
     verdicts = numbers(path, table[_CORRECT]).to_numpy()

@@ -1,34 +1,23 @@
 """Scores of (image, class) questions as files."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_range, check_shape
-from reassess.core.classes import Classes, check_classes
-from reassess.core.kinds import check_kind
+from reassess.core.checks import check_range, check_shape, check_type
+from reassess.core.classes import Classes
+from reassess.core.questions import Questions
 from reassess.core.scores import UNKNOWN_METHOD, Scores
 from reassess.errors import at
 from reassess.formats.archives import open_archive, write_npz
 from reassess.formats.files import as_path, suffix_of, writing
-from reassess.formats.question_columns import (
-    columns_of_questions,
-    info_of_questions,
-    questions_of_info,
-    questions_of_table,
-)
-from reassess.formats.tables import (
-    TABLE_SUFFIXES,
-    column,
-    integers,
-    numbers,
-    parquet_metadata,
-    place,
-    read_table,
-    refuse_missing,
-    write_table,
-)
+from reassess.formats.question_columns import columns_of_questions, info_of_questions, questions_of_info
+from reassess.formats.table_codec import ClassId, Share, TableFormat, Text, Whole, read_cells, write_noun
+from reassess.formats.tables import TABLE_SUFFIXES, column, parquet_metadata, read_table
 
 __all__ = ["read_scores", "write_scores"]
 
@@ -56,7 +45,7 @@ def read_scores(path: str | Path, *, classes: Classes | None = None) -> Scores:
         The file does not hold scores; the message says where.
     """
     path = as_path(path)
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     suffix = suffix_of(path, (".npz", *TABLE_SUFFIXES), "scores")
     with at(path):
         return _read_npz(path, classes) if suffix == ".npz" else _read_table(path, classes)
@@ -96,7 +85,7 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
     array([0.9, 0.2])
     """
     path = as_path(path)
-    check_kind(Scores, scores)
+    check_type(Scores, scores)
     if path.suffix.lower() == ".npz":
         with writing(path, force=force) as temporary:
             name = _PROBABILITY if scores.exclusive else "tensor"
@@ -105,12 +94,8 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
                 arrays[_METHOD] = np.array(scores.method)
             write_npz(temporary, arrays)
         return
-    import polars as pl
-
-    name = _PROBABILITY if scores.exclusive else "score"
-    table = pl.DataFrame({**columns_of_questions(scores.questions), name: scores.values, **_golden(scores)})
     metadata = {} if scores.method == UNKNOWN_METHOD else {_METHOD: scores.method}
-    write_table(path, table, force=force, metadata=metadata)
+    write_noun(_TABLES[scores.exclusive], path, scores, force=force, metadata=metadata)
 
 
 def _golden(scores: Scores) -> dict[str, npt.NDArray[np.uint8]]:
@@ -148,23 +133,42 @@ def _read_npz(path: Path, classes: Classes | None) -> Scores:
     )
 
 
+def _values(scores: Scores) -> Mapping[str, Any]:
+    columns = columns_of_questions(scores.questions)
+    classes = (scores.questions.class_ids, scores.questions.classes)
+    return {"image": columns["image"], "class": classes, _heading(scores.exclusive): scores.values, **_golden(scores)}
+
+
+def _scores_of(cells: Mapping[str, Any]) -> Scores:
+    exclusive, golden = _PROBABILITY in cells, cells.get(_GOLDEN)
+    return Scores(
+        questions=Questions.from_columns(cells["image"].to_list(), *cells["class"]),
+        values=cells[_heading(exclusive)],
+        exclusive=exclusive,
+        golden=None if golden is None else golden.astype(bool),
+    )
+
+
+def _heading(exclusive: bool) -> str:
+    return _PROBABILITY if exclusive else "score"
+
+
+# Of scores, and of those that are exclusive.
+_TABLES = tuple(
+    TableFormat(
+        Scores,
+        "scores",
+        columns=(Text("image"), ClassId("class"), Share(_heading(exclusive)), Whole(_GOLDEN, most=1, needed=False)),
+        values=_values,
+        make=_scores_of,
+    )
+    for exclusive in (False, True)
+)
+
+
 def _read_table(path: Path, classes: Classes | None) -> Scores:
     table = read_table(path, text=("image",))
-    questions = questions_of_table(path, table, classes)
-    name = column(path, table, "score", _PROBABILITY, thing="the score")
-    golden = None
-    if _GOLDEN in table.columns:
-        column_of_golden = integers(path, table[_GOLDEN])
-        refuse_missing(path, column_of_golden)
-        golden = column_of_golden.to_numpy()
-        check_range(golden, 0, 1, what="golden", where=lambda row: place(path, row, _GOLDEN))
-    values = numbers(path, table[name]).to_numpy().astype(np.float64)
-    check_range(values, 0, 1, what=name, where=lambda row: place(path, row, name))
+    exclusive = column(path, table, _heading(False), _heading(True)) == _PROBABILITY
+    scores = read_cells(_TABLES[exclusive], path, table, classes)
     metadata = parquet_metadata(path) if path.suffix.lower() == ".parquet" else {}
-    return Scores(
-        questions=questions,
-        values=values,
-        exclusive=name == _PROBABILITY,
-        golden=None if golden is None else golden.astype(bool),
-        method=metadata.get(_METHOD, UNKNOWN_METHOD),
-    )
+    return replace(scores, method=metadata.get(_METHOD, UNKNOWN_METHOD))

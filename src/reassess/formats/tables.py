@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from reassess.core.checks import check_text
 from reassess.errors import DataError
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TABLE_SUFFIXES",
     "as_text",
+    "coded",
     "column",
     "floats",
     "integers",
@@ -220,16 +224,16 @@ def place(path: Path, row: int, heading: str | None = None) -> str:
     return f"{path}, {where}" + ("" if heading is None else f", column {heading}")
 
 
-def column(path: Path, table: "pl.DataFrame", *names: str, thing: str) -> str:
-    """The first of some headings that the table has."""
+def column(path: Path, table: "pl.DataFrame", *names: str) -> str:
+    """Return the first of some headings that the table has."""
     for name in names:
         if name in table.columns:
             return name
     raise DataError(
         "missing-column",
-        f"column with {thing} is missing",
+        f"column {names[0]!r} is missing",
         where=path,
-        allowed=" or ".join(names),
+        allowed=" or ".join(names) if len(names) > 1 else None,
         found=", ".join(table.columns[:12]),
         fix="rename the column, or add it",
     )
@@ -243,7 +247,7 @@ def refuse_missing(path: Path, series: "pl.Series", *, per_row: int = 1, needed:
             "missing-value",
             "value is missing",
             where=place(path, (is_missing.arg_max() or 0) // per_row, series.name),
-            fix="fill it in, or leave the row out",
+            fix="fill it in, or delete the row",
         )
 
 
@@ -317,3 +321,12 @@ def as_text(path: Path, series: "pl.Series") -> "pl.Series":
         found=str(series.dtype),
         fix="write it as text",
     ) from cause
+
+
+def coded(series: "pl.Series") -> tuple[list[Any], npt.NDArray[np.int64]]:
+    """Return the different values of a column, in the order in which they first come, and each row's position there."""
+    import polars as pl
+
+    unique = series.unique(maintain_order=True)
+    codes = series.replace_strict(unique, pl.int_range(len(unique), eager=True), return_dtype=pl.Int64)
+    return unique.to_list(), codes.to_numpy()

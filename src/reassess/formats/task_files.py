@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from reassess.core.checks import check_range, first_repeat
+from reassess.core.checks import check_range, check_type, first_repeat
 from reassess.core.class_names import MOST_CLASSES
-from reassess.core.classes import Classes, check_classes
+from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
 from reassess.errors import DataError, at
@@ -67,7 +67,7 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     Tasks(1 task, 2 questions, 1 image)
     """
     path = as_path(path)
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     suffix_of(path, TASK_SUFFIXES, "tasks")
     lines = list(_lines(path))
     if not lines:
@@ -84,10 +84,7 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     image_ids = np.array([position.setdefault(line.image, len(position)) for line in lines], np.int32)
     with at(path):
         questions = Questions(
-            images=tuple(position),
-            image_ids=np.repeat(image_ids, sizes),
-            class_ids=class_ids,
-            classes=classes,
+            images=tuple(position), image_ids=np.repeat(image_ids, sizes), class_ids=class_ids, classes=classes
         )
         return Tasks(
             questions=questions,

@@ -68,7 +68,7 @@ def select_images(
     >>> select_images(dataset, folds.held_out(0), image="file")["file"][:]
     ['c.png', 'a.png']
     """
-    check_type(selection, ImageSelection, what="the selection", fix="read_clean_list(FILE) or ImageSelection(images)")
+    check_type(ImageSelection, selection, what="selection", fix="read_clean_list(FILE) or ImageSelection(images)")
     check_columns(dataset, image, None)
     if isinstance(dataset, datasets.Dataset):
         names = whole_names(file_names(dataset, image), image)
@@ -125,7 +125,7 @@ def relabel_images(
     check_columns(dataset, image, None)
     if label not in dataset.features:
         raise DataError("missing-column", f"dataset has no column {label}", found=", ".join(dataset.features))
-    check_type(classes_of, Mapping, what="the new classes")
+    check_type(Mapping, classes_of, what="new classes")
     feature = dataset.features[label]
     selection = ImageSelection(tuple(classes_of), thing="list of new classes")
     new = np.array([_class_id(name, given, feature) for name, given in classes_of.items()])
@@ -193,7 +193,7 @@ def with_targets(
     >>> with_targets(datasets.Dataset.from_dict({"file": ["a.png"]}), targets, image="file")[0]
     {'file': 'a.png', 'target': [0.5, 0.0, 0.5]}
     """
-    check_type(targets, TrainingTargets, what="the targets", fix="training_targets(...)")
+    check_type(TrainingTargets, targets, what="targets", fix="training_targets(...)")
     check_columns(dataset, image, feature)
     kind = datasets.Sequence(datasets.Value("float32"), length=targets.classes)
     if isinstance(dataset, datasets.Dataset):

@@ -61,7 +61,7 @@ def select_images(
     >>> [element["file_name"].numpy() for element in select_images(images, folds.held_out(0))]
     [b'c.png', b'a.png']
     """
-    check_type(selection, ImageSelection, what="the selection", fix="read_clean_list(FILE) or ImageSelection(images)")
+    check_type(ImageSelection, selection, what="selection", fix="read_clean_list(FILE) or ImageSelection(images)")
     find = _finder(dataset, selection, file_name, match, ignore_unknown)
     return dataset.filter(lambda element: find(element[file_name]) >= 0)
 
@@ -96,7 +96,7 @@ def relabel_images(
     >>> [element["label"].numpy().item() for element in relabel_images(images, {"b.png": 2})]
     [0, 2]
     """
-    check_type(classes_of, Mapping, what="the new classes")
+    check_type(Mapping, classes_of, what="new classes")
     selection = ImageSelection(tuple(classes_of), thing="list of new classes")
     find = _finder(dataset, selection, file_name, match, ignore_unknown=True, batches=True)
     if label not in dataset.element_spec:
@@ -151,7 +151,7 @@ def with_targets(
     >>> [target.numpy().tolist() for image, target in with_targets(images, targets)]
     [[0.5, 0.0, 0.5]]
     """
-    check_type(targets, TrainingTargets, what="the targets", fix="training_targets(...)")
+    check_type(TrainingTargets, targets, what="targets", fix="training_targets(...)")
     find = _finder(dataset, targets.selection, file_name, match, ignore_unknown)
     if image not in dataset.element_spec:
         raise DataError(

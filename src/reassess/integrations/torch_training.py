@@ -119,7 +119,7 @@ class SelectedImages(Subset):
         self, dataset: Any, selection: ImageSelection, *, match: Match = "path", ignore_unknown: bool = False
     ) -> None:
         check_type(
-            selection, ImageSelection, what="the selection", fix="read_clean_list(FILE) or ImageSelection(images)"
+            ImageSelection, selection, what="the selection", fix="read_clean_list(FILE) or ImageSelection(images)"
         )
         names = image_names(dataset)
         rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
@@ -198,7 +198,7 @@ class RelabelledImages(SelectedImages):
     """
 
     def __init__(self, dataset: Any, classes_of: Mapping[str, int | str], *, match: Match = "path") -> None:
-        check_type(classes_of, Mapping, what="the new classes")
+        check_type(Mapping, classes_of, what="new classes")
         selection = ImageSelection(tuple(classes_of), thing="list of new classes")
         names = image_names(dataset)
         super().__init__(dataset, selection, match=match)
@@ -258,7 +258,7 @@ class TargetImages(SelectedImages):
     def __init__(
         self, dataset: Any, targets: TrainingTargets, *, match: Match = "path", ignore_unknown: bool = False
     ) -> None:
-        check_type(targets, TrainingTargets, what="the targets", fix="training_targets(...)")
+        check_type(TrainingTargets, targets, what="targets", fix="training_targets(...)")
         super().__init__(dataset, targets.selection, match=match, ignore_unknown=ignore_unknown)
         self._of = targets
         names = image_names(dataset)

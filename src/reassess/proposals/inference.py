@@ -9,7 +9,7 @@ from reassess.data.benchmark_folders import part_path
 from reassess.data.image_sources import ImageSource, open_images
 from reassess.data.loading import load_classes
 from reassess.errors import DataError, Fix, MissingPackageError
-from reassess.formats.files import all_or_none
+from reassess.formats.files import write_atomically
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.model_runs import ImagePredictions, ModelRun, Opener, check_room, name_of
 from reassess.proposals.run_files import check_files, files_of
@@ -114,7 +114,7 @@ def predict(
         _tell_what_is_there(runs, unfinished, tell)
         for run in runs:
             _score(run, opened, listed, batch_size=batch_size, workers=workers, progress=progress)
-        with all_or_none(before=unfinished.note_outputs, mark=unfinished.mark):
+        with write_atomically(before=unfinished.note_outputs, mark=unfinished.mark):
             results = tuple(run.write(listed, may_replace) for run in runs)
         unfinished.end()
     return results

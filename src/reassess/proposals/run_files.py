@@ -16,7 +16,8 @@ from reassess.data.benchmark_outputs import check_place
 from reassess.data.image_sources import ImageSource
 from reassess.errors import DataError, OutputError
 from reassess.formats.files import check_output, exists, suffix_of, writing
-from reassess.formats.predictions import name_lines, write_predictions
+from reassess.formats.image_lists import name_lines
+from reassess.formats.predictions import write_predictions
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.shards import Shards

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_shape
-from reassess.data.image_sources import ImageSource
-from reassess.data.picture_reading import read_picture
+from reassess.data.image_sources import ImageSource, read_picture
 from reassess.data.worker_processes import in_processes
 from reassess.errors import DataError, at
 from reassess.proposals.image_models import ImageModel

@@ -7,7 +7,7 @@ from pathlib import Path
 from reassess.comparison.findings import Findings
 from reassess.comparison.model_or_label import Verdicts
 from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
-from reassess.core.checks import check_instance, check_known
+from reassess.core.checks import check_known, check_type
 from reassess.errors import DataError, Missing
 from reassess.evaluation.evaluation_words import NONE_SCORED
 from reassess.formats.files import as_path
@@ -169,10 +169,10 @@ def write_chart(path: str | Path, kind: str, findings: Findings, *, force: bool 
     OutputError
         The file exists and `force` is not given, or cannot be written.
     """
-    check_instance(findings, Findings, what="findings", fix="Findings.from_predictions(MODELS, LABELS)")
+    check_type(Findings, findings, what="findings", fix="Findings.from_predictions(MODELS, LABELS)")
     check_known([kind], CHARTS, thing="kind of chart", fix=nearest(kind, CHARTS))
     chart = CHARTS[kind](findings)
     if isinstance(chart, Missing):
-        raise DataError("no-chart", f"no {kind} chart for {chart}")
+        raise DataError("no-chart", f"{kind} chart cannot be drawn", found=chart.why)
     save_figure(as_path(path), chart.draw, title=chart.title, size=chart.size, force=force)
     return chart

@@ -12,7 +12,7 @@ from typing import Any
 from reassess import __version__
 from reassess.comparison.findings import Findings
 from reassess.comparison.summary import summary
-from reassess.core.checks import check_instance
+from reassess.core.checks import check_type
 from reassess.errors import DataError
 from reassess.formats.files import as_path, suffix_of, writing
 from reassess.report.chart import Chart
@@ -107,7 +107,7 @@ def write_report(
     >>> "one, reassessed" in path.read_text()
     True
     """
-    check_instance(findings, Findings, what="findings", fix="Findings.from_predictions(MODELS, LABELS)")
+    check_type(Findings, findings, what="findings", fix="Findings.from_predictions(MODELS, LABELS)")
     path = as_path(path)
     suffix_of(path, REPORT_SUFFIXES, "a report")
     if not findings.evaluations:

@@ -8,8 +8,8 @@ import pytest
 from reassess.aggregation.thresholds import label_sets
 from reassess.core.votes import Votes
 from reassess.data.loading import load_original
+from reassess.formats import read_posterior
 from reassess.formats.label_files import read_labels
-from reassess.formats.posterior_files import read_posterior
 from reassess.formats.rater_model_files import read_rater_model
 from reassess.formats.score_files import read_scores
 from reassess.formats.votes import write_votes
@@ -160,8 +160,7 @@ def test_an_output_that_exists_is_kept_unless_forced(run: Run, plain: Path, tmp_
     result = run("aggregate", plain, "-o", output)
     assert (result.code, output.read_text()) == (1, "precious")
     assert result.err == (
-        f"Error: output file exists\n  where:   {output}\n"
-        "  fix:     choose another name, or overwrite it with --force\n"
+        f"Error: output file exists\n  where:   {output}\n  fix:     choose another name, or --force\n"
     )
     assert run("aggregate", plain, "-o", output, "--force").code == 0
     assert output.read_text() != "precious"

@@ -390,5 +390,5 @@ def test_imagenets_files_are_found_and_the_original_labels_beat_a_spoilt_copy(
 def test_a_model_and_its_copy_are_level(voted: Path, run: Callable[..., Run]) -> None:
     Path("copy.csv").write_text(Path("good.csv").read_text())
     out = run("compare", "good.csv", "copy.csv", *VOTED).out
-    assert "no significant difference between good.csv and copy.csv, or by original labels\n" in out
+    assert "no significant difference between good.csv and copy.csv, by reassessed or original labels\n" in out
     assert "good.csv and copy.csv are level in all replicates (images and raters resampled)\n" in out

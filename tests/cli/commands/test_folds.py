@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reassess.formats.fold_files import read_folds
+from reassess.formats import read_folds
 from tests.helpers import Run, document_of, write_files
 
 _IMAGES = [(f"{name}/{row}.png", name) for name, count in (("cat", 7), ("dog", 4), ("eel", 1)) for row in range(count)]

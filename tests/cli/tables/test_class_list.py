@@ -20,7 +20,7 @@ NAMES = [f"n{i:08d}" for i in range(12)]
 ANIMALS = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibex", "jay", "kiwi", "lynx"]
 RIGHT = "100.0 % (96.90 to 100.0; 120 of 120)"
 WRONG = "0.00 % (0.00 to 3.10; 0 of 120)"
-BY_IT = f"  correct by it:    {RIGHT} of the images that did not choose it, p = 2e-36\n"
+BY_IT = f"  correct by it:    {RIGHT} of the images not used to choose it, p = 2e-36\n"
 AS_GIVEN = f"  correct as given: {WRONG}\n"
 FIX = "  fix: read the file with the class list of --classes auto\n"
 WARNED = f"Warning: lost.npy: the ids are from another class list\n{BY_IT}{AS_GIVEN}{FIX}"
@@ -58,7 +58,7 @@ def test_a_warning_says_how_sure_it_is_and_how_to_fix_it(shop: Path, run: Evalua
         ["evaluate"],
         ["compare"],
         ["report", "-o", "page.html"],
-        ["plot", "label-count", "-o", "figure.svg"],
+        ["report", "--chart", "label-count", "-o", "figure.svg"],
         ["questions", "--scores", "none", "-o", "questions.jsonl"],
     ],
     ids=lambda argv: argv[0],
@@ -68,7 +68,7 @@ def test_every_command_warns_in_the_same_words_and_takes_a_list_for_one_file(
 ) -> None:
     judged = [*argv, "lost.npy", "honest.npy", "--labels", "labels.json", *["--force"][: "-o" in argv]]
     done = run(*judged)
-    name = "lost" if argv[0] in ("report", "plot") else "lost.npy"
+    name = "lost" if argv[0] in ("report",) else "lost.npy"
     assert (done.code, done.err) == (0, WARNED.replace("lost.npy", name))
     done = run(*judged, "--classes", "lost.npy=auto")
     assert (done.code, done.err) == (0, "")
@@ -80,7 +80,7 @@ def test_findings_hold_the_list_and_the_page_says_so(shop: Path, run: Evaluate) 
     assert (found["honest.npy"], found["lost.npy"]["class_of"]) == (None, LOST.tolist())
     run("report", "lost.npy", "honest.npy", "--labels", "labels.json", "-o", "page.html")
     assert (
-        f"<li>lost: the ids are from another class list; right by it: {RIGHT} of the images that did not choose "
+        f"<li>lost: the ids are from another class list; correct by it: {RIGHT} of the images not used to choose "
         f"it, p = 2e-36; correct as given: {WRONG}; fix: --classes auto, or find_class_list in Python.</li>"
     ) in re.sub("</?(wbr|span)[^>]*>", "", Path("page.html").read_text()).replace("\N{NO-BREAK SPACE}", " ")
 
@@ -111,8 +111,8 @@ def test_auto_leaves_an_honest_file_alone_and_says_what_was_tried(shop: Path, ru
     done = run("evaluate", "honest.npy", "--labels", "labels.json", "--classes", "auto")
     assert (done.code, done.err) == (0, "")
     assert (
-        "honest.npy: no other known order of the classes; an order without a name may not show in 240 images of 12 "
-        "classes: that takes about 500, for a model that is right in 40 %\n"
+        "honest.npy: no other known order of the classes; 240 images of 12 classes may be too few for an unknown "
+        "order: that takes about 500 images, for a model that is correct on 40 %\n"
     ) in done.out.replace("\n  ", " ")
 
 
@@ -163,7 +163,7 @@ def test_undecided_classes_and_a_known_order_are_named(shop: Path, run: Evaluate
     Path("names.txt").write_text("\n".join(NAMES))
     done = run("evaluate", "unclear.npy", "--labels", "named.json", "--classes", "names.txt", "--quiet")
     (line,) = (line for line in done.err.splitlines() if "undecided" in line)
-    assert line.startswith("  undecided:            2 classes: ")
+    assert line.startswith("  undecided:        2 classes: ")
     assert {name.strip() for name in line.split(":")[2].split(",")} == {NAMES[3], NAMES[4]}
     np.save("text.npy", np.argsort(sorted(range(12), key=str))[TRUTH])
     done = run("evaluate", "text.npy", "--labels", "labels.json", "--quiet")
@@ -177,7 +177,7 @@ def test_of_few_classes_the_warning_says_what_else_it_may_be(shop: Path, run: Ev
     Path("pets.json").write_text(json.dumps({f"{i}.png": [i % 2] for i in range(100)}))
     np.save("pets.npy", 1 - np.arange(100) % 2)
     done = run("evaluate", "pets.npy", "--labels", "pets.json", "--quiet")
-    assert "  or else:        the model takes most of the 2 classes for one another\n" in done.err
+    assert "  or:               the model confuses most of the 2 classes\n" in done.err
 
 
 def test_each_threshold_holds_the_finding(shop: Path, run: Evaluate) -> None:

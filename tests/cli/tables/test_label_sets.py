@@ -49,22 +49,22 @@ def test_each_model_has_a_row_for_each_label_set_and_the_text_says_who_is_ahead_
         ["second.csv", "new.json", "4", "100.0", "51.01", "to", "100.0", "1"],
     ]
     assert max(map(len, table)) <= 80
-    read = "csv: images named by column image; ids, top 1, column prediction; joined by path"
+    read = "csv: images named by column image; ids, top 1, column prediction, joined by path"
     assert text == [
         "top-1 accuracy on the 3 images of all models that all label sets score:",
         "old.json: first.csv 66.67 %, second.csv 33.33 %",
         "new.json: second.csv 100.0 %, first.csv 33.33 %",
         "ahead by old.json, then by new.json; p of the change, by Holm:",
-        "  first.csv by 33.33, then second.csv by 66.67 points: may be noise, p = 0.5",
+        "  first.csv by 33.33, then second.csv by 66.67 points: not significant, p = 0.5",
         f"all files: {read}",
-        "old.json: all files: left out: 1 never rated",
-        "new.json: all files: left out: 1 with an empty label set",
+        "old.json: all files: 1 image not scored (unrated)",
+        "new.json: all files: 1 image not scored (empty label set)",
         "classes: the 4 names in old.json, new.json, sorted: bowl, cup, mug, plate",
         f"read: labels old.json, sha256 {sha256('old.json')[:12]}; labels new.json, sha256 {sha256('new.json')[:12]}",
-        "table: each label set on the images that it scores, so that rows of different label sets are not of the same "
-        "images",
+        "table: each label set on its own scored images, so rows of different label sets are about different images",
         "95 %: Wilson intervals, over images",
         "p: exact, either sign for the change on each image; Holm: for 1 lead",
+        "next: reassess compare first.csv second.csv --labels old.json",
     ]
 
 
@@ -80,17 +80,21 @@ def test_quiet_prints_the_table_and_how_the_order_moves(run: Evaluate) -> None:
 def test_what_is_left_out_of_files_that_differ_is_named_for_each(run: Evaluate) -> None:
     write_csv("short.csv", "image,prediction", list(SECOND.items())[:4])
     result = run("evaluate", "first.csv", "short.csv", *BOTH)
-    assert [line for line in result.out.splitlines() if "left out" in line] == [
-        "old.json: first.csv: left out: 1 never rated",
-        "new.json: first.csv: left out: 1 with an empty label set",
-        "new.json: short.csv: left out: 1 with an empty label set, 1 of the 4 labelled images have no prediction",
+    assert [line for line in result.out.splitlines() if "not scored" in line and "file" not in line] == [
+        "old.json: first.csv: 1 image not scored (unrated)",
+        "new.json: first.csv: 1 image not scored (empty label set)",
+        "new.json: short.csv: 1 image not scored (empty label set); 1 of 4 labelled images without a prediction",
     ]
 
 
 def test_what_is_left_out_of_one_file_is_named_for_it(run: Evaluate) -> None:
-    assert [line for line in run("evaluate", "first.csv", *BOTH).out.splitlines() if "left out" in line] == [
-        "old.json: first.csv: left out: 1 never rated",
-        "new.json: first.csv: left out: 1 with an empty label set",
+    assert [
+        line
+        for line in run("evaluate", "first.csv", *BOTH).out.splitlines()
+        if "not scored" in line and "file" not in line
+    ] == [
+        "old.json: first.csv: 1 image not scored (unrated)",
+        "new.json: first.csv: 1 image not scored (empty label set)",
     ]
 
 
@@ -180,7 +184,7 @@ def test_rows_without_names_are_in_the_order_of_the_first_label_set(run: Evaluat
     np.save("rows.npy", np.array([0, 1, 0]))
     argv = ["evaluate", "rows.npy", "--labels", "order.json", "--labels", "turned.json"]
     assert [r["real"]["1"]["hits"] for r in results_of(run, *argv)] == [2, 2]
-    read = "rows.npy: npy 3: ids, top 1, rows in the order of order.json; joined by path"
+    read = "rows.npy: npy 3: ids, top 1, rows in the order of order.json, joined by path"
     assert read in run(*argv).out.splitlines()
 
 
@@ -198,7 +202,7 @@ def test_label_sets_without_a_common_image_give_the_table_and_why_there_are_no_o
     ("argv", "error"),
     [
         (["--labels", "old.json"], "old.json is given twice."),
-        (["--threshold", "0.5"], "--threshold cuts label sets from scores: it goes with one --labels."),
+        (["--threshold", "0.5"], "--threshold makes label sets from scores: it goes with one --labels."),
         (["--details", "out.csv"], "--details goes with one --labels."),
         (["--by", "class"], "--by goes with one --labels, or with --json."),
     ],
@@ -248,4 +252,4 @@ def test_real_and_original_labels_of_imagenet_put_two_models_in_opposite_orders(
         ["parrot.npz", "seer.npz"],
     ]
     (change,) = orders["changes"]
-    assert (change["tau_b"], change["change_places"], change["more_than_noise"]) == (-1, 1, 1)
+    assert (change["tau_b"], change["change_places"], change["significant"]) == (-1, 1, 1)

@@ -51,7 +51,7 @@ def test_the_table_gives_both_conventions_after_the_usual_table(run: Evaluate) -
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
     assert [line.split()[:2] for line in lines[2:4]] == [["good.csv", "50.00"], ["poor.csv", "25.00"]]
-    assert "all files: left out: 2 with an empty label set" in lines
+    assert "all files: 2 images not scored (empty label set)" in lines
     start = next(row for row, line in enumerate(lines) if line.startswith("multi-label"))
     assert lines[start].split() == [
         *("multi-label", "valid", "unclear", "wrong", "unreviewed"),
@@ -67,7 +67,7 @@ def test_the_table_gives_both_conventions_after_the_usual_table(run: Evaluate) -
         for name, path in (("labels", "reviewed.json"), ("original", "original.csv"))
     ]
     assert lines[start + 4 :] == [
-        "all files: multi-label: left out: 1 problematic, 1 without a valid class, 0 not reviewed",
+        "all files: multi-label: 2 images not scored (1 problematic, 1 without a valid class, 0 not reviewed)",
         "classes: the 4 names in reviewed.json, original.csv, sorted: bowl, cup, mug, plate",
         f"read: {'; '.join(hashes)}",
         "95 %: Wilson intervals, over images",
@@ -75,6 +75,7 @@ def test_the_table_gives_both_conventions_after_the_usual_table(run: Evaluate) -
         "no soft: scores are missing",
         "no mistakes: scores are missing",
         "strict: without images whose first class is unclear; lenient: unclear is correct; unreviewed is wrong",
+        "next: reassess compare poor.csv good.csv --labels reviewed.json --original original.csv",
     ]
 
 
@@ -139,7 +140,7 @@ def test_a_file_that_does_not_fit_is_one_error(run: Evaluate) -> None:
     result = run("evaluate", "poor.csv", "--labels", "bad.json")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: the JSON does not hold multi-label sets\n"
+        "Error: JSON does not contain multi-label sets\n"
         "  where:   bad.json, image 2.jpg\n"
         "  allowed: for each image lists of classes, valid, unclear and wrong, and problematic: true or false\n"
         '  found:   ["plate"]\n'
@@ -158,7 +159,7 @@ def test_compare_judges_by_the_valid_classes_of_good_images(run: Evaluate) -> No
     assert by_all.out == by_valid.out
 
 
-@pytest.mark.parametrize("command", [["report", "-o", "r.html"], ["show", "1.jpg", "--predictions"]])
+@pytest.mark.parametrize("command", [["report", "-o", "r.html"], ["show", "1.jpg"]])
 def test_reports_and_sheets_take_multi_label_sets_too(command: list[str], run: Evaluate, report_extra: None) -> None:
     done = run(*command, "poor.csv", "--labels", "reviewed.json")
     assert (done.code, done.err) == (0, "")

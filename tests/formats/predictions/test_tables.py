@@ -13,17 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.classes import GIVE_CLASSES, Classes
+from reassess.core.classes import Classes
 from reassess.errors import DataError
-from reassess.formats.list_columns import unpacked, unquoted
 from reassess.formats.predictions import read_predictions
-from tests.helpers import message
+from reassess.formats.predictions.id_columns import _unquoted as unquoted
+from reassess.formats.predictions.id_columns import unpacked
 
-CLASSES = Classes(
-    4,
-    ("n01", "n02", "n03", "n04"),
-    ("tench, Tinca tinca", "crane", "crane", "jack-o'-lantern"),
-)
+CLASSES = Classes(4, ("n01", "n02", "n03", "n04"), ("tench, Tinca tinca", "crane", "crane", "jack-o'-lantern"))
 NO_COLUMN = (
     "column with predictions is missing\n  where:   DIR/p.csv\n"
     "  allowed: prediction_1..k, prediction, predicted_class, pred, label, top1, index, "
@@ -59,12 +55,13 @@ def test_every_heading_of_names_and_of_ids_is_known(file: Callable[..., Path], h
         ("task,image,classes\n0,a,b\n", "tasks"),
     ],
 )
-def test_what_is_made_of_predictions_is_called_by_its_name(file: Callable[..., Path], text: str, thing: str) -> None:
+def test_what_is_made_of_predictions_is_called_by_its_name(
+    refused: Callable[..., str], refused_text: Callable[..., str], file: Callable[..., Path], text: str, thing: str
+) -> None:
     path = file("p.csv", text)
-    assert message(read_predictions, path, CLASSES) == (
-        f"the file holds {thing}, and not a model's predictions\n  where:   {path}\n"
-        "  fix:     give the predictions from which they were made"
-    )
+    assert refused(read_predictions, path, CLASSES) == ("not-predictions at p.csv")
+    text = refused_text(read_predictions, path, CLASSES)
+    assert thing in text
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
@@ -200,26 +197,10 @@ def test_numbers_are_those_of_outputs_where_these_are_listed(
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (
-            "image,prediction\na,0\nb,3\n",
-            "class id out of range\n  where:   DIR/p.csv, image b\n  allowed: 0 to 2\n  found:   3",
-        ),
-        (
-            "image,0,1,2,3\na,1,2,3,4\n",
-            "wrong number of outputs\n  where:   DIR/p.csv\n  allowed: 0 to 2\n  found:   3\n"
-            "  fix:     list every output, in order",
-        ),
-        (
-            "image,prob\na,[1 2]\n",
-            "wrong number of outputs\n  where:   DIR/p.csv\n  allowed: 3 columns\n  found:   2 columns\n"
-            "  fix:     list every output, in order",
-        ),
-        (
-            "image,prediction_1,prediction_2\na,1,n01\n",
-            "some columns have output numbers, others class names\n  where:   DIR/p.csv\n"
-            "  found:   prediction_1, prediction_2\n"
-            "  fix:     write the classes by name, and leave the list of outputs out",
-        ),
+        ("image,prediction\na,0\nb,3\n", "out-of-range at p.csv, image b"),
+        ("image,0,1,2,3\na,1,2,3,4\n", "wrong-outputs at p.csv"),
+        ("image,prob\na,[1 2]\n", "wrong-outputs at p.csv"),
+        ("image,prediction_1,prediction_2\na,1,n01\n", "ids-and-names at p.csv"),
     ],
 )
 def test_numbers_past_the_list_of_outputs_are_refused(
@@ -326,10 +307,7 @@ def test_the_scores_of_the_best_outputs_alone_are_refused(
     refused: Callable[..., str], file: Callable[..., Path], content: str
 ) -> None:
     """--label-type none without --include-index: of which classes, the file does not say."""
-    assert refused(read_predictions, file("p.csv", content), CLASSES) == (
-        "wrong number of outputs\n  where:   DIR/p.csv\n  allowed: 4 columns\n  found:   2 columns\n"
-        "  fix:     name the class of each output with outputs=[...], one wnid or name a line"
-    )
+    assert refused(read_predictions, file("p.csv", content), CLASSES) == ("wrong-outputs at p.csv")
 
 
 def test_an_index_that_counts_the_rows_is_no_prediction(file: Callable[..., Path]) -> None:
@@ -350,10 +328,7 @@ def test_json_that_calls_an_image_twice_otherwise_is_refused(
     refused: Callable[..., str], file: Callable[..., Path]
 ) -> None:
     content = '{"a": {"filename": "a", "index": 3}, "b": {"filename": "c", "index": 3}}'
-    assert refused(read_predictions, file("p.json", content), CLASSES) == (
-        "image name differs between key and filename\n  where:   DIR/p.json\n  found:   b and c\n"
-        "  fix:     leave the filename out, or write the file again"
-    )
+    assert refused(read_predictions, file("p.json", content), CLASSES) == ("two-names at p.json")
 
 
 JSON = (
@@ -380,27 +355,18 @@ JSON = (
         f'{{"a": {{"index": {10**400}}}}}',
     ],
 )
-def test_json_of_another_shape_is_refused(refused: Callable[..., str], file: Callable[..., Path], content: str) -> None:
-    assert refused(read_predictions, file("p.json", content), CLASSES) == JSON
+def test_json_of_another_shape_is_refused(
+    refused_text: Callable[..., str], file: Callable[..., Path], content: str
+) -> None:
+    assert refused_text(read_predictions, file("p.json", content), CLASSES) == JSON
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (
-            '{"a": {"index": 1}, "b": {"ind',
-            "file is not JSON\n  where:   DIR/p.json\n"
-            "  found:   Unterminated string starting at: line 1 column 27 (char 26)\n"
-            "  fix:     get or write the file again",
-        ),
-        (
-            json.dumps({"a": {"index": 1}})[:-1] + ', "a": {"index": 2}}',
-            "a key is named twice\n  where:   DIR/p.json\n  found:   a\n  fix:     leave one out",
-        ),
-        (
-            '{"columns": ["filename", "index"], "data": []}',
-            "table has no rows\n  where:   DIR/p.json\n  fix:     write it again",
-        ),
+        ('{"a": {"index": 1}, "b": {"ind', "not-json at p.json"),
+        (json.dumps({"a": {"index": 1}})[:-1] + ', "a": {"index": 2}}', "duplicate-name at p.json"),
+        ('{"columns": ["filename", "index"], "data": []}', "no-rows at p.json"),
     ],
 )
 def test_broken_json_is_refused(
@@ -416,134 +382,43 @@ NOT_A_CLASS = (
     "  allowed: class ids, wnids such as n01, names such as 'tench'\n  found:   {}\n"
     "  fix:     write class ids (timm's inference script: --include-index)"
 )
-FILL_IN = "\n  fix:     fill it in, or leave the row out"
+FILL_IN = "\n  fix:     fill it in, or delete the row"
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (
-            "file,prediction\na,1\n",
-            "column with image names is missing\n  where:   DIR/p.csv\n"
-            "  allowed: image, file_name, filename, name, path, index\n  found:   file, prediction\n"
-            "  fix:     add a column image with the file name of each row's image",
-        ),
-        (
-            "path,image,prediction\nb,a,1\n",
-            "two columns could be the image names, and they differ\n  where:   DIR/p.csv\n"
-            "  found:   image (a, ...) and path (b, ...)\n"
-            "  fix:     rename or drop the one that does not name the images",
-        ),
-        (
-            "image,prediction\na,1\nb,2\na,3\n",
-            "an image is named twice\n  where:   DIR/p.csv, the predictions\n  found:   a\n"
-            "  fix:     keep one row for each image",
-        ),
-        ("image,prediction\na,1\n,2\n", "value is missing\n  where:   DIR/p.csv, line 3, column image" + FILL_IN),
-        (
-            "image,prediction\na,1\nb,\n",
-            "value is missing\n  where:   DIR/p.csv, line 3, column prediction" + FILL_IN,
-        ),
-        (
-            "image,prediction\na,1\nb\n",
-            "a row is cut short\n  where:   DIR/p.csv, line 3\n  allowed: 2 fields, as in the heading\n"
-            "  found:   1\n  fix:     get or write the file again; a field that holds a separator stands in quotes",
-        ),
-        (
-            "image,prediction,prediction\na,1,2\n",
-            "a column is named twice\n  where:   DIR/p.csv\n  found:   prediction\n  fix:     rename one of them",
-        ),
-        (
-            "image,prediction\na,1.5\n",
-            "not a whole number\n  where:   DIR/p.csv, line 2, column prediction\n  found:   1.5",
-        ),
-        (
-            "image,prediction\na,-1\n",
-            "class id out of range\n  where:   DIR/p.csv, image a\n  allowed: 0 to 2147483647\n  found:   -1",
-        ),
-        ("image,prediction\na,lynx\nb,wolf\n", NOT_A_CLASS.format("prediction", "'lynx'")),
-        ("image,prediction\na,1\nb,wolf\n", NOT_A_CLASS.format("prediction", "'wolf'")),
-        ("image,prediction\na,n01\nb,7\n", NOT_A_CLASS.format("prediction", "'7'")),
-        (
-            "image,prediction\na,n01\nb,crane\n",
-            "two classes share a name\n  where:   DIR/p.csv, column prediction\n"
-            "  found:   'crane': 1 n02 crane, 2 n03 crane\n  fix:     name the class by its wnid or id",
-        ),
-        (
-            "image,label,top1\na,1,1\nb,2,3\n",
-            "two columns could be the predictions, and they differ\n  where:   DIR/p.csv, line 3\n"
-            "  found:   label (2) and top1 (3)\n  fix:     rename or drop the one that does not hold the predictions",
-        ),
-        (
-            "image,label,top1\na,1,n03\n",
-            "two columns could be the predictions, and they differ\n  where:   DIR/p.csv, line 2\n"
-            "  found:   label (1) and top1 (n03)\n"
-            "  fix:     rename or drop the one that does not hold the predictions",
-        ),
-        (
-            "image,index,label\na,0,n03\n",
-            "two columns could be the predictions, and they differ\n  where:   DIR/p.csv, line 2\n"
-            "  found:   index (0) and label (n03)\n"
-            "  fix:     rename or drop the one that does not hold the predictions",
-        ),
-        (
-            "image,label,0,1,2,3\na,1,.1,.2,.3,.4\n",
-            "table has both ids and scores\n  where:   DIR/p.csv\n"
-            "  found:   ids in label; scores in 0, 1, 2 and 1 more\n"
-            "  fix:     drop the columns that are not the model's predictions",
-        ),
-        (
-            "image,prediction_1,prediction_3\na,1,2\n",
-            "numbers of the top-k columns have a gap\n  where:   DIR/p.csv\n"
-            "  allowed: prediction_1, prediction_2\n  found:   prediction_1, prediction_3\n"
-            "  fix:     keep all of them, and rename them",
-        ),
-        (
-            "image,prediction_1,prediction_2\na,1,2\nb,3,3\n",
-            "class is listed twice for one image\n  where:   DIR/p.csv, image b\n"
-            "  allowed: the best classes, each once, best first\n  found:   [3, 3]",
-        ),
-        (
-            "image,prediction\na,[1 2]\nb,[3]\n",
-            "lists of different lengths\n  where:   DIR/p.csv, line 3, column prediction\n"
-            "  allowed: 2 entries, as in the first row\n  found:   1 entries\n"
-            "  fix:     give each image as many entries",
-        ),
-        (
-            "image,prediction\na,[]\nb,[]\n",
-            "a list is empty\n  where:   DIR/p.csv, line 2, column prediction\n"
-            "  fix:     give each image as many entries",
-        ),
-        ("image,prediction\na,[1 2]\nb,[3 x]\n", NOT_A_CLASS.format("prediction", "'x'")),
-        (
-            "image,0,1,2,3\na,,1,2,3\n",
-            "value is missing\n  where:   DIR/p.csv, line 2, column 0\n  fix:     fill it in, or leave the row out",
-        ),
-        (
-            "image,0,1,2,3\na,0,1,2,3\nb,0,1,x,3\n",
-            "not a number\n  where:   DIR/p.csv, line 3, column 2\n  found:   'x'",
-        ),
-        (
-            "image,1,2,3,4\na,0,1,2,3\n",
-            "columns are headed by numbers that are no class ids\n  where:   DIR/p.csv\n"
-            "  allowed: 0 to 3\n  found:   4\n"
-            "  fix:     name the class of each output with outputs=[...], one wnid or name a line",
-        ),
-        (
-            "image,n01,0\na,1,2\n",
-            "two outputs have the same class\n  where:   DIR/p.csv\n"
-            "  found:   'n01' (output 0) and '0' (output 1) are both 0 n01 tench, Tinca tinca\n"
-            "  fix:     name each output by its wnid",
-        ),
-        (
-            "image,n01,crane\na,1,2\n",
-            "two classes share a name\n  where:   DIR/p.csv\n"
-            "  found:   'crane': 1 n02 crane, 2 n03 crane\n  fix:     name the class by its wnid or id",
-        ),
-        ("image,wolf,cat\na,1,2\n", NO_COLUMN.format("wolf, cat")),
-        ("filename,prob\na,0.5\n", NO_COLUMN.format("prob")),
-        ("image, prediction\na,1\n", NO_COLUMN.format(" prediction")),
-        ("image\na\n", NO_COLUMN.format("")),
+        ("file,prediction\na,1\n", "missing-column at p.csv"),
+        ("path,image,prediction\nb,a,1\n", "ambiguous-column at p.csv"),
+        ("image,prediction\na,1\nb,2\na,3\n", "duplicate-image at p.csv, the predictions"),
+        ("image,prediction\na,1\n,2\n", "missing-value at p.csv, line 3, column image"),
+        ("image,prediction\na,1\nb,\n", "missing-value at p.csv, line 3, column prediction"),
+        ("image,prediction\na,1\nb\n", "wrong-row at p.csv, line 3"),
+        ("image,prediction,prediction\na,1,2\n", "duplicate-name at p.csv"),
+        ("image,prediction\na,1.5\n", "not-a-number at p.csv, line 2, column prediction"),
+        ("image,prediction\na,-1\n", "out-of-range at p.csv, image a"),
+        ("image,prediction\na,lynx\nb,wolf\n", "unknown-class at p.csv, column prediction"),
+        ("image,prediction\na,1\nb,wolf\n", "unknown-class at p.csv, column prediction"),
+        ("image,prediction\na,n01\nb,7\n", "unknown-class at p.csv, column prediction"),
+        ("image,prediction\na,n01\nb,crane\n", "duplicate-class at p.csv, column prediction"),
+        ("image,label,top1\na,1,1\nb,2,3\n", "ambiguous-column at p.csv, line 3"),
+        ("image,label,top1\na,1,n03\n", "ambiguous-column at p.csv, line 2"),
+        ("image,index,label\na,0,n03\n", "ambiguous-column at p.csv, line 2"),
+        ("image,label,0,1,2,3\na,1,.1,.2,.3,.4\n", "ids-and-scores at p.csv"),
+        ("image,prediction_1,prediction_3\na,1,2\n", "numbered-columns at p.csv"),
+        ("image,prediction_1,prediction_2\na,1,2\nb,3,3\n", "duplicate-class at p.csv, image b"),
+        ("image,prediction\na,[1 2]\nb,[3]\n", "wrong-length at p.csv, line 3, column prediction"),
+        ("image,prediction\na,[]\nb,[]\n", "wrong-length at p.csv, line 2, column prediction"),
+        ("image,prediction\na,[1 2]\nb,[3 x]\n", "unknown-class at p.csv, column prediction"),
+        ("image,0,1,2,3\na,,1,2,3\n", "missing-value at p.csv, line 2, column 0"),
+        ("image,0,1,2,3\na,0,1,2,3\nb,0,1,x,3\n", "not-a-number at p.csv, line 3, column 2"),
+        ("image,1,2,3,4\na,0,1,2,3\n", "unknown-class at p.csv"),
+        ("image,n01,0\na,1,2\n", "duplicate-output at p.csv"),
+        ("image,n01,crane\na,1,2\n", "duplicate-class at p.csv"),
+        ("image,wolf,cat\na,1,2\n", "missing-column at p.csv"),
+        ("filename,prob\na,0.5\n", "missing-column at p.csv"),
+        ("image, prediction\na,1\n", "missing-column at p.csv"),
+        ("image\na\n", "missing-column at p.csv"),
     ],
 )
 def test_a_table_that_is_not_clear_is_refused(
@@ -555,37 +430,20 @@ def test_a_table_that_is_not_clear_is_refused(
 def test_1001_columns_headed_by_id_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     headings, values = ",".join(map(str, range(1001))), ",".join(["0"] * 1001)
     assert refused(read_predictions, file("p.csv", f"image,{headings}\na,{values}\n"), Classes(1000)) == (
-        "columns are headed by numbers that are no class ids\n  where:   DIR/p.csv\n"
-        "  allowed: 0 to 999\n  found:   1000\n"
-        "  fix:     name the class of each output with outputs=[...], one wnid or name a line"
+        "unknown-class at p.csv"
     )
 
 
 @pytest.mark.parametrize(
     ("column", "expected"),
     [
-        (pl.Series([True, False]), "not a whole number\n  where:   DIR/p.parquet, row 1, column pred\n  found:   True"),
-        (
-            pl.Series([1.0, float("nan")]),
-            "not a whole number\n  where:   DIR/p.parquet, row 2, column pred\n  found:   nan",
-        ),
-        (
-            pl.Series([1, 2**64 - 1], dtype=pl.UInt64),
-            "a number is too large\n  where:   DIR/p.parquet, row 2, column pred\n  found:   18446744073709551615",
-        ),
-        (
-            pl.Series([[1, 2], [3, None]]),
-            "value is missing\n  where:   DIR/p.parquet, row 2, column pred" + FILL_IN,
-        ),
-        (pl.Series([[1, 2], None]), "value is missing\n  where:   DIR/p.parquet, row 2, column pred" + FILL_IN),
-        (
-            pl.Series([[1.0, 2.0], [0.0, 2.5]]),
-            "not a whole number\n  where:   DIR/p.parquet, row 2, column pred\n  found:   2.5",
-        ),
-        (
-            pl.Series([{"a": 1}, {"a": 2}]),
-            "not a list of ids or scores\n  where:   DIR/p.parquet, column pred\n  found:   Struct({'a': Int64})",
-        ),
+        (pl.Series([True, False]), "not-a-number at p.parquet, row 1, column pred"),
+        (pl.Series([1.0, float("nan")]), "not-a-number at p.parquet, row 2, column pred"),
+        (pl.Series([1, 2**64 - 1], dtype=pl.UInt64), "out-of-range at p.parquet, row 2, column pred"),
+        (pl.Series([[1, 2], [3, None]]), "missing-value at p.parquet, row 2, column pred"),
+        (pl.Series([[1, 2], None]), "missing-value at p.parquet, row 2, column pred"),
+        (pl.Series([[1.0, 2.0], [0.0, 2.5]]), "not-a-number at p.parquet, row 2, column pred"),
+        (pl.Series([{"a": 1}, {"a": 2}]), "wrong-type at p.parquet, column pred"),
     ],
 )
 def test_a_column_of_another_type_is_refused(
@@ -599,14 +457,13 @@ def test_without_names_of_classes_a_class_name_is_refused(
     refused: Callable[..., str], file: Callable[..., Path]
 ) -> None:
     assert refused(read_predictions, file("p.csv", "image,prediction\na,tench\n")) == (
-        "the classes are named, and no list says what they are called\n  where:   DIR/p.csv, column prediction\n"
-        f"  found:   tench\n  fix:     {GIVE_CLASSES}"
+        "names-without-list at p.csv, column prediction"
     )
 
 
 def test_names_for_a_table_that_has_its_own_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     assert refused(read_predictions, file("p.csv", "image,prediction\na,1\n"), names=["b"]) == (
-        "file has its own image names\n  where:   DIR/p.csv\n  fix:     leave the other names out"
+        "names-in-file at p.csv"
     )
 
 

@@ -26,8 +26,8 @@ from reassess.core.common_classes import classes_of
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.formats.files import all_or_none, suffix_of
-from reassess.formats.posterior_files import write_posterior
+from reassess.formats import write_posterior
+from reassess.formats.files import suffix_of, write_atomically
 from reassess.formats.rater_model_files import write_rater_model
 from reassess.formats.score_files import write_scores
 from reassess.formats.tables import TABLE_SUFFIXES
@@ -52,10 +52,9 @@ _MOST_CLASSES, _MOST_CELLS = 256, 1 << 24  # of which there are matrices of sing
 @click.option(
     "--method",
     type=Choice([AUTO, *METHODS]),
-    help="calibrated: each rater is measured on golden answers; em: Dawid and Skene's EM; mean: of no 0, maybe 0.5, "
-    "yes 1; majority: the share of each answer, or class; imagenet-real: as ReaL's scores were made; auto: em, or with "
-    "golden answers calibrated if it is better on them.  [default: the benchmark's; majority for counts of votes; "
-    "em, or with golden answers calibrated where it is better on them]",
+    help="; ".join(f"{name}: {method.summary}" for name, method in METHODS.items())
+    + "; auto: em, or with golden answers calibrated if it is better on them, or majority for counts of votes.  "
+    "[default: the benchmark's, or auto]",
 )
 @click.option(
     "--truths",
@@ -139,7 +138,7 @@ def aggregate(
     result = made.aggregation
     if source.stop is not None and votes is None and made.method in ("majority", "mean"):
         warn_of_stop(source.stop, f"their {made.method} is biased; take calibrated or em")
-    with all_or_none():
+    with write_atomically():
         if isinstance(result.posterior.items, Questions):
             write_scores(output, result.scores, force=call.force)
         else:
@@ -195,7 +194,7 @@ def _report(call: Call, made: MadeScores, output: Path) -> None:
     if made.by_golden_votes:
         what = counted(made.by_golden_votes, "golden item has", "golden items have")
         call.tell(f"{what} no other votes: the raters' golden votes count for them")
-    if (classes := classes_of(votes)).ranked:
+    if (classes := classes_of(votes)).has_local_ids:
         names = counted(len(classes.texts), "name")
         call.tell(f"classes: the {names} in the votes, sorted: {some(classes.texts, most=5)}")
     if scale is not None and scale != KNOWN_ANSWERS:

@@ -28,7 +28,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.votes import Votes
 from reassess.data.joined_parts import benchmark_names
 from reassess.errors import DataError, at
-from reassess.formats.fold_files import read_folds
+from reassess.formats.noun_tables import read_folds
 from reassess.text import about, counted, some
 
 __all__ = ["clean"]

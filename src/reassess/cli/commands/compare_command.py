@@ -14,7 +14,7 @@ from reassess.cli.tables.compare_table import comparison_table, print_compared, 
 from reassess.comparison.findings import Findings
 from reassess.comparison.pairs import disagreements_table
 from reassess.core.benchmark import Benchmark
-from reassess.formats.files import all_or_none
+from reassess.formats.files import write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 
 __all__ = ["compare"]
@@ -64,7 +64,7 @@ def compare(
         track=lambda items: tracked(call, items, "resampling raters"),
         **judges.joining(call),
     )
-    with all_or_none():
+    with write_atomically():
         if output is not None:
             comparison_table(findings).write(output, force=call.force)
         if details is not None:

@@ -28,7 +28,7 @@ from reassess.evaluation.multi_label_accuracy import summarize_verdicts
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.outcomes_table import outcomes_table
 from reassess.evaluation.result import ranked
-from reassess.formats.files import all_or_none
+from reassess.formats.files import write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
 
@@ -125,7 +125,7 @@ def evaluate(
         more_labels=labels[1:],
     )
     excluded = load_excluded(call, duplicates, judges)
-    with all_or_none():
+    with write_atomically():
         measured, outcomes = _measure(call, files, judges, top_k, excluded)
         if output is not None:
             accuracy_table(measured).write(output, force=call.force)

@@ -19,7 +19,7 @@ from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.folds import Folds
 from reassess.core.labels import LabelSets
 from reassess.data.loading import load_original
-from reassess.formats.fold_files import write_folds
+from reassess.formats import write_folds
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import counted
 

@@ -27,7 +27,7 @@ from reassess.data.loading import (
 )
 from reassess.data.sources import SOURCES
 from reassess.errors import DataError, Missing
-from reassess.formats.files import all_or_none
+from reassess.formats.files import write_atomically
 from reassess.formats.label_files import write_labels
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
@@ -98,7 +98,7 @@ def labels(
         raise click.UsageError("Give one SCORES or --benchmark, --threshold T and -o LABELS; or several SETS.")
     call.check_output(output, (".json", *TABLE_SUFFIXES), "a label set", benchmark=benchmark, part="labels")
     sets, unrated = _make(call, benchmark, *files, threshold=threshold, original=original)
-    with all_or_none():
+    with write_atomically():
         write_labels(output, sets, force=call.force)
         keep_settings(benchmark, output, "labels", threshold=threshold, match=call.reading.match)
     into_benchmark = benchmark is not None and benchmark.folder is not None and benchmark.folder == output.parent

@@ -29,7 +29,7 @@ from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, class_list_in_words
 from reassess.evaluation.outcomes import UNKNOWN, Outcomes
 from reassess.formats.candidate_files import write_candidates
-from reassess.formats.files import all_or_none
+from reassess.formats.files import write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.choice import choose_models
 from reassess.proposals.proposing import USUAL_PER_IMAGE
@@ -230,7 +230,7 @@ def _write(
     call: Call, output: Path | None, candidates: Candidates | None, details: Path | None, choice: ModelChoice | None
 ) -> None:
     """Write the candidates and the subsets, both or neither; the subsets alone if no models were chosen."""
-    with all_or_none():
+    with write_atomically():
         if output is not None and candidates is not None:
             write_candidates(output, candidates, force=call.force)
         if details is not None and choice is not None:

@@ -16,7 +16,7 @@ from reassess.core.duplicates import UNUSABLE_KINDS, DuplicateCounts
 from reassess.core.labels import LabelSets
 from reassess.data.benchmark_folders import part_path
 from reassess.data.scanning import Scan, scan_images
-from reassess.formats.duplicate_files import DUPLICATES_SUFFIXES, write_duplicates
+from reassess.formats.noun_tables import DUPLICATES_SUFFIXES, write_duplicates
 from reassess.text import counted, some
 
 __all__ = ["scan"]

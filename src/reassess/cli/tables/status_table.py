@@ -6,7 +6,7 @@ from typing import Any
 
 from reassess.cli.fixes import error_in_options, in_options
 from reassess.cli.screen import print_table, say
-from reassess.data.benchmark_check import BenchmarkCheck, PartCheck
+from reassess.data.benchmark_status import BenchmarkCheck, PartCheck
 from reassess.data.name_problems import NameProblem
 from reassess.text import counted, some
 
@@ -24,7 +24,7 @@ def print_status(check: BenchmarkCheck) -> None:
     say("")
     print_table(
         ("command", "state"),
-        [(command, _state(parts)) for command, parts in check.lacks.items()],
+        [(command, _state(parts)) for command, parts in check.missing_parts.items()],
         text_columns=2,
     )
     for problem in (*check.duplicates, *check.mismatches):
@@ -58,7 +58,7 @@ def to_json(check: BenchmarkCheck) -> dict[str, Any]:
                 "ready": not parts,
                 "lacks": [{"part": one.part, "made_by": one.made_by} for one in parts],
             }
-            for command, parts in check.lacks.items()
+            for command, parts in check.missing_parts.items()
         ],
         "duplicates": list(map(asdict, check.duplicates)),
         "mismatches": [asdict(one) | {"fix": one.fix and in_options(one.fix)} for one in check.mismatches],

@@ -1,7 +1,7 @@
 """A model's predictions as files: the reader or writer of each suffix."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,20 +9,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_known
-from reassess.core.classes import Classes, check_classes, classes_of_ids
+from reassess.core.checks import check_known, check_type
+from reassess.core.classes import Classes, classes_of_ids
 from reassess.core.predictions import MOST_IDS, Predictions
 from reassess.errors import DataError, ReassessWarning, at
-from reassess.formats.files import all_or_none, as_path, check_output, exists, read_lines, suffix_of, writing
-from reassess.formats.predictions.id_columns import (
-    UNKNOWN_CLASS,
-    UnknownClass,
+from reassess.formats.files import as_path, check_output, read_lines, suffix_of, write_atomically, writing
+from reassess.formats.image_lists import name_lines, names_beside
+from reassess.formats.predictions.id_columns import UNKNOWN_CLASS, UnknownClass
+from reassess.formats.predictions.output_lists import (
+    are_of_names,
+    exchanged_names,
+    refuse_blank_lines,
     refuse_unknown_outputs,
     unknown_in_words,
     without_unknown_outputs,
 )
-from reassess.formats.predictions.output_lists import are_of_names, exchanged_names, refuse_blank_lines
-from reassess.formats.predictions.prediction_arrays import ARRAY_SUFFIXES, read_prediction_array
+from reassess.formats.predictions.prediction_arrays import (
+    ArrayContent,
+    array_predictions,
+    read_npy_content,
+    read_npz_content,
+    read_safetensors_content,
+    read_torch_content,
+)
 from reassess.formats.predictions.prediction_tables import read_prediction_table
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.numeric.arrays import as_floats
@@ -31,10 +40,28 @@ from reassess.text import counted
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["name_lines", "names_beside", "read_predictions", "write_predictions"]
+__all__ = ["READERS", "read_predictions", "write_predictions"]
 
+_Columns = npt.NDArray[np.int64] | None  # class id of each output
+_Reader = Callable[[Path, Classes, _Columns, UnknownClass], Predictions]
 _BLOCK = 1024
 _LIST = "the list of outputs"
+
+
+def _array(content: Callable[[Path], ArrayContent]) -> _Reader:
+    """The reader of a kind of array file."""
+    return lambda path, classes, columns, _: array_predictions(content(path), classes, columns)
+
+
+# The reader of each suffix, in the order in which messages list them.
+READERS: Mapping[str, _Reader] = {
+    ".npy": _array(read_npy_content),
+    ".npz": _array(read_npz_content),
+    ".pt": _array(read_torch_content),
+    ".pth": _array(read_torch_content),
+    ".safetensors": _array(read_safetensors_content),
+    **dict.fromkeys((*TABLE_SUFFIXES, ".json"), read_prediction_table),
+}
 
 
 def read_predictions(
@@ -55,7 +82,7 @@ def read_predictions(
         inference script: a column of image names, and columns of ids or of scores. pt, pth, safetensors: one tensor,
         where torch or safetensors is installed.
     classes
-        The classes of the benchmark. Of classes that are known only by the names in the labels (`Classes.ranked`), ids
+        The classes of the benchmark. If they are known only by the names in the labels (`Classes.has_local_ids`), ids
         mean nothing: predictions name them, except for scores of exactly as many outputs, taken in sorted order.
     names
         Image name of each row, for a file that holds none. Beside an npy file called x.npy, x.txt names its rows if it
@@ -104,10 +131,10 @@ def read_predictions(
     ([[-1, 1]], UnknownClasses(predictions=1, names=('jar',)))
     """
     path = as_path(path)
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     classes = classes or Classes()
     check_known([unknown_class], UNKNOWN_CLASS, thing="value of unknown_class")
-    suffix = suffix_of(path, [*ARRAY_SUFFIXES, *TABLE_SUFFIXES, ".json"], "predictions")
+    read = READERS[suffix_of(path, READERS, "predictions")]
     columns, class_of = None, None
     refuse_blank_lines(outputs or (), where=_LIST)
     if outputs is not None and are_of_names(outputs):
@@ -119,11 +146,7 @@ def read_predictions(
         if unknown_class == "error":
             refuse_unknown_outputs(outputs, columns, classes, where=_LIST)
     with at(path):
-        if suffix in ARRAY_SUFFIXES:
-            predictions = read_prediction_array(path, classes, columns)
-        else:
-            predictions = read_prediction_table(path, classes, columns, unknown_class)
-        predictions = replace(predictions, classes=classes)
+        predictions = replace(read(path, classes, columns, unknown_class), classes=classes)
         if outputs is not None and predictions.columns is columns is not None:
             predictions = without_unknown_outputs(predictions, outputs)
         if class_of is not None and not predictions.by_name:
@@ -198,7 +221,7 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
     if predictions.images is not None:
         check_output(path.with_suffix(".txt"), force=force)
         names = name_lines(path, predictions.images)
-    with all_or_none():
+    with write_atomically():
         with writing(path, force=force) as temporary:
             _save(temporary, predictions)
         if names is not None:
@@ -213,26 +236,6 @@ def _names_no_class(path: Path) -> DataError:
         where=path,
         fix="list the class of each output, one a line",
     )
-
-
-def names_beside(path: Path) -> Path | None:
-    """The file that names the rows of an npy file, as `write_predictions` puts it there; None if there is none."""
-    beside = path.with_suffix(".txt")
-    return beside if path.suffix.lower() == ".npy" and exists(beside) else None
-
-
-def name_lines(path: Path, names: Sequence[str], *, fix: str | None = None) -> str:
-    """The text of a file that names the images of an array, one a line; `DataError` if a name fits no line."""
-    broken = next((row for row, name in enumerate(names) if "\n" in name or "\r" in name), None)
-    if broken is not None:
-        raise DataError(
-            "invalid-name",
-            "image name contains a line break",
-            where=f"{path}, row {broken}",
-            found=repr(names[broken]),
-            fix=fix or "write a table, such as .parquet",
-        )
-    return "".join(f"{name}\n" for name in names)
 
 
 def _save(path: Path, predictions: Predictions) -> None:

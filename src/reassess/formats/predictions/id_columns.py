@@ -1,8 +1,8 @@
-"""A model's class ids in the columns of a table: see `prediction_tables` for which column is what."""
+"""A model's class ids in the columns of a table; the docstring of `prediction_tables` says which column is what."""
 
+import ast
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -11,12 +11,10 @@ import numpy.typing as npt
 
 from reassess.core.class_names import UnknownClasses, class_number
 from reassess.core.classes import Classes, names_without_list
-from reassess.core.predictions import Predictions
 from reassess.errors import DataError, Fix
-from reassess.formats.list_columns import flattened, unpacked, unquoted
-from reassess.formats.predictions.output_lists import refuse_ids
+from reassess.formats.predictions.output_lists import refuse_ids, with_examples
 from reassess.formats.tables import integers, place, refuse_missing
-from reassess.text import counted, some
+from reassess.text import some
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,13 +24,12 @@ __all__ = [
     "UNKNOWN_CLASS",
     "IdColumns",
     "UnknownClass",
+    "apply_unknown_class",
     "find_ids",
+    "flattened",
     "refuse_scores_beside_ids",
-    "refuse_unknown_outputs",
-    "settle_unknown",
-    "unknown_in_words",
+    "unpacked",
     "without_meaningless_ids",
-    "without_unknown_outputs",
 ]
 
 _RANKED_COLUMNS = (("prediction_", 1), ("index_", 0), ("label_", 0))  # prefix, number of the best
@@ -70,6 +67,55 @@ class IdColumns:
         return np.where((best >= 0) & (best < len(outputs)), outputs[np.clip(best, 0, len(outputs) - 1)], -1)
 
 
+# A class id, wnid or name in a list that was written as text, as pandas writes numpy arrays to CSV.
+_ENTRY = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,\[\]]+"""
+
+
+def unpacked(series: "pl.Series") -> "pl.Series":
+    """A column of lists that were written as text, such as ``[285 281]``, as lists; any other column as it is."""
+    import polars as pl
+
+    if isinstance(series.dtype, pl.Array):
+        return series.arr.to_list()
+    if series.dtype != pl.String or not (series.str.starts_with("[") & series.str.ends_with("]")).all():
+        return series
+    return series.str.extract_all(_ENTRY)
+
+
+def flattened(path: Path, series: "pl.Series") -> tuple["pl.Series", int]:
+    """The entries of lists of one length, one list after another, and that length."""
+    import polars as pl
+
+    if not isinstance(series.dtype, pl.List):
+        raise DataError(
+            "wrong-type", "not a list of ids or scores", where=f"{path}, column {series.name}", found=str(series.dtype)
+        )
+    refuse_missing(path, series)
+    lengths = series.list.len()
+    odd = lengths != max(lengths[0], 1)
+    if odd.any():
+        row = odd.arg_max() or 0
+        raise DataError(
+            "wrong-length",
+            "lists have different lengths" if lengths[0] else "list is empty",
+            where=place(path, row, series.name),
+            allowed=f"{lengths[0]} entries, as in the first row" if lengths[0] else None,
+            found=f"{lengths[row]} entries" if lengths[0] else None,
+            fix="give each image as many entries",
+        )
+    return series.explode(), lengths[0]
+
+
+def _unquoted(text: str) -> str:
+    """An entry of a list that was written as text, without its quotes."""
+    if len(text) < 2 or text[0] not in "'\"" or text[-1] != text[0]:
+        return text
+    try:
+        return str(ast.literal_eval(text))
+    except (SyntaxError, ValueError):
+        return text
+
+
 def find_ids(
     path: Path, table: "pl.DataFrame", classes: Classes, outputs: npt.NDArray[np.int64] | None
 ) -> IdColumns | None:
@@ -81,7 +127,7 @@ def without_meaningless_ids(
     path: Path, table: "pl.DataFrame", classes: Classes, outputs: npt.NDArray[np.int64] | None
 ) -> "pl.DataFrame":
     """The table without its columns of ids, where these mean nothing and other columns name the predictions."""
-    if outputs is not None or not classes.ranked:
+    if outputs is not None or not classes.has_local_ids:
         return table
     prefixes = "|".join(prefix for prefix, _ in _RANKED_COLUMNS)
     there = [name for name in table.columns if name in ID_COLUMNS or re.fullmatch(rf"({prefixes})\d+", name)]
@@ -226,7 +272,7 @@ def _ids(
 
     refuse_missing(path, series, per_row=per_row)
     texts = series.unique(maintain_order=True).to_list() if series.dtype == pl.String else []
-    name_of = {text: unquoted(text) for text in texts}
+    name_of = {text: _unquoted(text) for text in texts}
     numbers = [name for name in name_of.values() if class_number(name) is not None]
     if len(numbers) == len(texts):
         return integers(path, series.replace(name_of), per_row=per_row).to_numpy(), False
@@ -265,23 +311,18 @@ def _no_class(path: Path, heading: str, text: str, classes: Classes) -> DataErro
         "unknown-class",
         "prediction is not a class",
         where=f"{path}, column {heading}",
-        allowed=classes.allowed if classes.ranked else f"class ids, {classes.allowed}",
+        allowed=classes.allowed if classes.has_local_ids else f"class ids, {classes.allowed}",
         found=repr(text),
         fix="write class ids (timm's inference script: --include-index)"
         if classes.wnids
-        else f"write the classes as the {'labels name' if classes.ranked else 'list of classes names'} them",
+        else f"write the classes as the {'labels name' if classes.has_local_ids else 'list of classes names'} them",
     )
 
 
 def refuse_scores_beside_ids(path: Path, table: "pl.DataFrame", headings: list[str], classes: Classes) -> None:
     """A table of scores with a column of true labels must not be taken for a table of predicted ids."""
-    numeric = [name for name in table.columns if table[name].dtype.is_numeric()]
-    try:
-        columns = classes.map_outputs(numeric, where=str(path))
-    except DataError:
-        return
-    if np.count_nonzero(columns >= 0) > 1:
-        scores = [name for name, column in zip(numeric, columns, strict=True) if column >= 0]
+    scores = [name for name in table.columns if table[name].dtype.is_numeric() and classes.has(name)]
+    if len(scores) > 1:
         raise DataError(
             "ids-and-scores",
             "table has both ids and scores",
@@ -298,10 +339,8 @@ def _span(headings: list[str]) -> str:
 UnknownClass = Literal["wrong", "error", "drop"]
 UNKNOWN_CLASS: tuple[str, ...] = get_args(UnknownClass)
 
-_EXAMPLES = 3
 
-
-def settle_unknown(
+def apply_unknown_class(
     path: Path, ids: IdColumns, classes: Classes, unknown_class: UnknownClass
 ) -> tuple[npt.NDArray[np.int64], UnknownClasses]:
     """The ids with -1 for names that no class has, and what these are."""
@@ -315,58 +354,10 @@ def settle_unknown(
             "predicted name is not a class",
             where=f"{path}, column {ids.heading}",
             allowed=classes.allowed,
-            found=_with_examples(unknown),
+            found=with_examples(unknown),
             fix=Fix("correct the names, or count such predictions as wrong: {unknown_class}", unknown_class='"wrong"'),
         )
     table = np.where(is_unknown, -1, ids.table)
     if unknown_class == "drop":
         table = np.take_along_axis(table, np.argsort(is_unknown, axis=1, kind="stable"), axis=1)
     return table, unknown
-
-
-def refuse_unknown_outputs(
-    outputs: Sequence[str], columns: npt.NDArray[np.int64], classes: Classes, *, where: str
-) -> None:
-    """Refuse a list of outputs, and the class id of each, that holds a name which no class has; dashes are no name."""
-    unknown = [outputs[row] for row in np.flatnonzero(columns < 0).tolist() if outputs[row].strip(" -")]
-    if unknown:
-        raise DataError(
-            "unknown-class",
-            "output name is not a class",
-            where=where,
-            allowed=classes.allowed,
-            found=some([repr(name) for name in unknown], most=_EXAMPLES),
-            fix=Fix("correct the names, or drop such outputs: {unknown_class}", unknown_class='"drop"'),
-        )
-
-
-def without_unknown_outputs(predictions: Predictions, outputs: Sequence[str]) -> Predictions:
-    """Predictions by number of an output, saying which outputs are no class and how often these were predicted."""
-    assert predictions.columns is not None
-    left_out = np.flatnonzero(predictions.columns < 0)
-    if not left_out.size:
-        return predictions
-    names = some([outputs[row] for row in left_out.tolist()], most=_EXAMPLES)
-    predicted = (
-        np.empty(0, np.int32) if predictions.ids is None else predictions.ids[np.isin(predictions.ids, left_out)]
-    )
-    return replace(
-        predictions,
-        detected=f"{predictions.detected}; {counted(left_out.size, 'output')} left out (no such class): {names}",
-        unknown_classes=UnknownClasses(predicted.size, tuple(outputs[row] for row in np.unique(predicted).tolist())),
-    )
-
-
-def unknown_in_words(predictions: Predictions, unknown_class: UnknownClass) -> str:
-    """What was predicted by names that no class has, and what becomes of it, in words; empty if there is nothing."""
-    if not predictions.unknown_classes.predictions:
-        return ""
-    if unknown_class != "drop" and predictions.columns is None:
-        return _with_examples(predictions.unknown_classes, ", counted as wrong")
-    bare = int(np.count_nonzero((predictions.class_ids < 0).all(axis=1)))
-    images = f"; {counted(bare, 'image')} left without a prediction, counted as wrong" if bare else ""
-    return _with_examples(predictions.unknown_classes, ", left out") + images
-
-
-def _with_examples(unknown: UnknownClasses, what_becomes: str = "") -> str:
-    return f"{unknown}{what_becomes}: {some(unknown.names, most=_EXAMPLES)}"

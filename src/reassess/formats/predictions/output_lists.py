@@ -1,13 +1,17 @@
 """Whether a model's outputs fit the classes of the benchmark, and what a list of the outputs says of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_all
+from reassess.core.class_names import UnknownClasses
 from reassess.core.classes import Classes, classes_of_ids
+from reassess.core.predictions import Predictions
 from reassess.errors import DataError, Fix
+from reassess.text import counted, some
 
 __all__ = [
     "LIST_OUTPUTS",
@@ -17,8 +21,13 @@ __all__ = [
     "exchanged_names",
     "refuse_blank_lines",
     "refuse_ids",
+    "refuse_unknown_outputs",
+    "unknown_in_words",
+    "with_examples",
+    "without_unknown_outputs",
 ]
 
+_EXAMPLES = 3
 LIST_OUTPUTS = Fix("name the class of each output with {outputs}, one wnid or name per line", outputs="[...]")
 
 
@@ -39,7 +48,7 @@ def check_outputs(shape: tuple[int, ...], classes: Classes, columns: npt.NDArray
     each = ""
     if columns is not None:
         fix = "list every output, in order"
-    elif classes.ranked:
+    elif classes.has_local_ids:
         each = ", one for each class that the labels name"
     elif shape[1] == count + 1:
         fix = Fix.join("; else ", "if the first output is a background class, save scores[:, 1:]", fix)
@@ -54,20 +63,15 @@ def check_outputs(shape: tuple[int, ...], classes: Classes, columns: npt.NDArray
 
 def are_in_sorted_order(classes: Classes, columns: npt.NDArray[np.int64] | None) -> str:
     """What is taken for granted of outputs without names where the classes are known by name alone, in words."""
-    if not classes.ranked or columns is not None:
+    if not classes.has_local_ids or columns is not None:
         return ""
     return f", taken in the sorted order of the {classes.count:,} classes that the labels name"
 
 
 def refuse_ids(classes: Classes, columns: npt.NDArray[np.int64] | None, where: str | None = None) -> None:
     """Refuse class ids where the labels name their classes, and nothing tells which class an id stands for."""
-    if columns is not None:
-        return
-    try:
-        classes_of_ids(classes, where=where)
-    except DataError as error:
-        error.fix = Fix.join("; or ", LIST_OUTPUTS, error.fix)
-        raise
+    if columns is None:
+        classes_of_ids(classes, where=where, fix=LIST_OUTPUTS)
 
 
 def refuse_blank_lines(outputs: Sequence[str], *, where: str) -> None:
@@ -88,13 +92,7 @@ def are_of_names(outputs: Sequence[str]) -> bool:
 
 
 def exchanged_names(classes: Classes, outputs: Sequence[str], *, where: str) -> npt.NDArray[np.int64]:
-    r"""The class for which the name of each class stands in a file.
-
-    Examples
-    --------
-    >>> exchanged_names(Classes.from_texts(["cat", "cow", "dog"]), ["cat\tdog", "dog\tcat"], where="list.txt")
-    array([2, 1, 0])
-    """
+    """The class for which the name of each class stands in a file, from lines `name in the file, tab, class`."""
     lines = [line.split("\t") for line in outputs]
     broken = next((row for row, parts in enumerate(lines) if len(parts) != 2), None)
     if broken is not None:
@@ -117,3 +115,52 @@ def exchanged_names(classes: Classes, outputs: Sequence[str], *, where: str) -> 
     class_of = np.arange(classes.count or 0)
     class_of[called] = meant
     return class_of
+
+
+def refuse_unknown_outputs(
+    outputs: Sequence[str], columns: npt.NDArray[np.int64], classes: Classes, *, where: str
+) -> None:
+    """Refuse a list of outputs, and the class id of each, that holds a name which no class has; dashes are no name."""
+    unknown = [outputs[row] for row in np.flatnonzero(columns < 0).tolist() if outputs[row].strip(" -")]
+    if unknown:
+        raise DataError(
+            "unknown-class",
+            "output name is not a class",
+            where=where,
+            allowed=classes.allowed,
+            found=some([repr(name) for name in unknown], most=_EXAMPLES),
+            fix=Fix("correct the names, or drop such outputs: {unknown_class}", unknown_class='"drop"'),
+        )
+
+
+def without_unknown_outputs(predictions: Predictions, outputs: Sequence[str]) -> Predictions:
+    """Predictions by number of an output, saying which outputs are no class and how often these were predicted."""
+    assert predictions.columns is not None
+    left_out = np.flatnonzero(predictions.columns < 0)
+    if not left_out.size:
+        return predictions
+    names = some([outputs[row] for row in left_out.tolist()], most=_EXAMPLES)
+    predicted = (
+        np.empty(0, np.int32) if predictions.ids is None else predictions.ids[np.isin(predictions.ids, left_out)]
+    )
+    return replace(
+        predictions,
+        detected=f"{predictions.detected}; {counted(left_out.size, 'output')} left out (no such class): {names}",
+        unknown_classes=UnknownClasses(predicted.size, tuple(outputs[row] for row in np.unique(predicted).tolist())),
+    )
+
+
+def unknown_in_words(predictions: Predictions, unknown_class: str) -> str:
+    """What was predicted by names that no class has, and what becomes of it, in words; empty if there is nothing."""
+    if not predictions.unknown_classes.predictions:
+        return ""
+    if unknown_class != "drop" and predictions.columns is None:
+        return with_examples(predictions.unknown_classes, ", counted as wrong")
+    bare = int(np.count_nonzero((predictions.class_ids < 0).all(axis=1)))
+    images = f"; {counted(bare, 'image')} left without a prediction, counted as wrong" if bare else ""
+    return with_examples(predictions.unknown_classes, ", left out") + images
+
+
+def with_examples(unknown: UnknownClasses, what_becomes: str = "") -> str:
+    """How many predictions are not classes, and some of their names."""
+    return f"{unknown}{what_becomes}: {some(unknown.names, most=_EXAMPLES)}"

@@ -2,10 +2,10 @@
 
 import warnings
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,19 +17,22 @@ from reassess.formats.archives import check_declared, check_size, open_archive, 
 from reassess.formats.files import check_input
 from reassess.formats.predictions.output_lists import are_in_sorted_order, check_outputs, refuse_ids
 
-if TYPE_CHECKING:
-    pass
+__all__ = [
+    "ArrayContent",
+    "array_predictions",
+    "read_npy_content",
+    "read_npz_content",
+    "read_safetensors_content",
+    "read_torch_content",
+]
 
-__all__ = ["ARRAY_SUFFIXES", "read_prediction_array"]
-
-ARRAY_SUFFIXES = (".npy", ".npz", ".pt", ".pth", ".safetensors")
 _NAMES = ("names", "filenames", "paths")
 _FOLD = "fold"  # in which each image was held out
 _TORCH_REFUSES = "Weights only load failed"
 
 
 @dataclass(frozen=True)
-class _Content:
+class ArrayContent:
     """What an array file holds: the array, its kind, and the names of its rows."""
 
     array: npt.NDArray[Any]
@@ -38,18 +41,8 @@ class _Content:
     bfloat16: bool = False
 
 
-def read_prediction_array(path: Path, classes: Classes, columns: npt.NDArray[np.int64] | None) -> Predictions:
-    """Predictions of an array or a tensor; see `formats.predictions.read_predictions`."""
-    readers: dict[str, Callable[[], _Content]] = {
-        ".npy": lambda: _Content(read_npy(path), "npy"),
-        ".npz": lambda: _read_npz(path),
-        ".safetensors": lambda: _read_safetensors(path),
-    }
-    read = readers.get(path.suffix.lower(), lambda: _read_torch(path))
-    return _of_array(read(), classes, columns)
-
-
-def _of_array(content: _Content, classes: Classes, columns: npt.NDArray[np.int64] | None) -> Predictions:
+def array_predictions(content: ArrayContent, classes: Classes, columns: npt.NDArray[np.int64] | None) -> Predictions:
+    """Predictions of what an array file holds; see `formats.predictions.read_predictions`."""
     array = content.array
     if array.ndim and not len(array):
         raise DataError("no-rows", "array has no rows", found=f"shape {array.shape}", fix="write it again")
@@ -73,7 +66,13 @@ def _of_array(content: _Content, classes: Classes, columns: npt.NDArray[np.int64
     return replace(predictions, detected=f"{content.kind} {shape}: {kind}")
 
 
-def _read_npz(path: Path) -> _Content:
+def read_npy_content(path: Path) -> ArrayContent:
+    """The array of an npy file, which is mapped, so that its size does not matter."""
+    return ArrayContent(read_npy(path), "npy")
+
+
+def read_npz_content(path: Path) -> ArrayContent:
+    """The one array of an npz file, and the names of its rows."""
     with open_archive(path) as archive:
         named = [name for name in _NAMES if name in archive]
         held = [name for name in archive if name not in (*_NAMES, _FOLD)]
@@ -87,7 +86,7 @@ def _read_npz(path: Path) -> _Content:
             )
         names = _names(archive[named[0]], f"{path}, array {named[0]}") if named else None
         aside = f" ({_FOLD} is not read)" if _FOLD in archive else ""
-        return _Content(array=archive[held[0]], kind=f"npz, array {held[0]}{aside}", names=names)
+        return ArrayContent(array=archive[held[0]], kind=f"npz, array {held[0]}{aside}", names=names)
 
 
 def _names(array: npt.NDArray[Any], where: str) -> list[str]:
@@ -108,7 +107,8 @@ def _names(array: npt.NDArray[Any], where: str) -> list[str]:
     )
 
 
-def _read_torch(path: Path) -> _Content:
+def read_torch_content(path: Path) -> ArrayContent:
+    """The one tensor of a pt or pth file, loaded as weights only."""
     try:
         import torch
     except ImportError as error:
@@ -136,7 +136,8 @@ def _read_torch(path: Path) -> _Content:
     return _of_tensors(path, loaded if isinstance(loaded, dict) else {type(loaded).__name__: loaded})
 
 
-def _read_safetensors(path: Path) -> _Content:
+def read_safetensors_content(path: Path) -> ArrayContent:
+    """The one tensor of a safetensors file, which is as large as the file."""
     try:
         from safetensors.torch import load_file
     except ImportError as error:
@@ -156,7 +157,7 @@ def _read_safetensors(path: Path) -> _Content:
         ) from error
 
 
-def _of_tensors(path: Path, loaded: dict[str, Any], allowed: int | None = None) -> _Content:
+def _of_tensors(path: Path, loaded: dict[str, Any], allowed: int | None = None) -> ArrayContent:
     """The one tensor, which may be no larger than allowed: a few bytes of a file may be repeated in it."""
     import torch
 
@@ -189,7 +190,7 @@ def _of_tensors(path: Path, loaded: dict[str, Any], allowed: int | None = None) 
             found=str(tensor.dtype),
             fix="torch.save(scores.float().cpu(), path)",
         ) from error
-    return _Content(
+    return ArrayContent(
         array=array,
         kind=path.suffix.lower().lstrip("."),
         names=_names(held, f"{path}, names") if names else None,

@@ -7,7 +7,7 @@ Columns `score_1..k` beside `prediction_1..k` are scores if k is the number of c
 ids alone are read.
 
 Where the classes are known only by the names in the labels, ids mean nothing: columns of ids are passed over if there
-are others of names, and refused if not. Of a name that no class has, see `unknown_names`.
+are others of names, and refused if not. Of a name that no class has, see `id_columns`.
 
 A column `label` beside a column of predictions is taken for the truth, and a column `index` that counts the rows for
 their numbers; two columns that could both hold the predictions, and differ, are an error.
@@ -28,9 +28,9 @@ from reassess.formats.json_files import read_json
 from reassess.formats.predictions.id_columns import (
     IdColumns,
     UnknownClass,
+    apply_unknown_class,
     find_ids,
     refuse_scores_beside_ids,
-    settle_unknown,
     without_meaningless_ids,
 )
 from reassess.formats.predictions.score_columns import find_scores
@@ -40,12 +40,7 @@ from reassess.text import some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = [
-    "read_image_names",
-    "read_prediction_table",
-    "read_timm_json",
-    "scores_of_all",
-]
+__all__ = ["read_image_names", "read_prediction_table", "read_timm_json", "scores_of_all"]
 
 
 def read_timm_json(path: Path) -> "pl.DataFrame":
@@ -58,7 +53,7 @@ def read_timm_json(path: Path) -> "pl.DataFrame":
     try:
         document = read_json(path)
     except DataError as error:
-        if not str(error.found).startswith("Extra data"):
+        if error.code != "several-documents":
             raise
         document = None  # a document a line
     if isinstance(document, dict) and document.get("data") == []:
@@ -149,7 +144,7 @@ def read_prediction_table(
         if in_full is not None:
             detected = f"{kind}; scores, best first, of all {in_full.shape[1]:,} classes"
             return replace(Predictions.from_scores(in_full, images, detected=detected), by_name=ids.are_classes)
-        best, unknown = settle_unknown(path, ids, classes, unknown_class)
+        best, unknown = apply_unknown_class(path, ids, classes, unknown_class)
         columns = None if ids.are_classes else outputs
         detected = f"{kind}; {ids.in_words()}"
         predictions = Predictions.from_ids(best, images, columns=columns, detected=detected, unknown_classes=unknown)

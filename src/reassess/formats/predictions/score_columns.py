@@ -1,4 +1,4 @@
-"""A model's scores in the columns of a table: see `prediction_tables` for which column is what."""
+"""A model's scores in the columns of a table; the docstring of `prediction_tables` says which column is what."""
 
 import re
 import warnings
@@ -12,8 +12,7 @@ from reassess.core.class_names import class_number
 from reassess.core.classes import Classes
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError, Fix, ReassessWarning
-from reassess.formats.list_columns import flattened, unpacked
-from reassess.formats.predictions.id_columns import ID_COLUMNS, UnknownClass
+from reassess.formats.predictions.id_columns import ID_COLUMNS, UnknownClass, flattened, unpacked
 from reassess.formats.predictions.output_lists import LIST_OUTPUTS, are_in_sorted_order, check_outputs
 from reassess.formats.tables import numbers
 from reassess.text import some
@@ -105,28 +104,25 @@ def _classes_of_headings(
             found=some(outside),
             fix=LIST_OUTPUTS if outputs is None else "list every output, in order",
         )
-    if classes.ranked and outputs is None and ids:
+    if classes.has_local_ids and outputs is None and ids:
         check_outputs((len(table), len(ids)), classes, None)
         outputs = np.arange(len(ids))
     if outputs is not None and ids:
         return np.array([outputs[ids[name]] if name in ids else -1 for name in called], np.int64)
-    try:
+    if any(map(classes.has, called)):
         return classes.map_outputs(called, where=str(path))
-    except DataError as error:
-        if error.code != "no-class-output":
-            raise
-        if thing := next((thing for thing, columns in _OTHERS.items() if columns <= set(table.columns)), None):
-            raise DataError(
-                "not-predictions",
-                f"file has {thing}, not predictions of a model",
-                where=path,
-                fix="give the predictions from which they were made",
-            ) from error
+    if thing := next((thing for thing, columns in _OTHERS.items() if columns <= set(table.columns)), None):
         raise DataError(
-            "missing-column",
-            "column with predictions is missing",
+            "not-predictions",
+            f"file has {thing}, not predictions of a model",
             where=path,
-            allowed=f"prediction_1..k, {', '.join(ID_COLUMNS)}, or a column a class, headed by id, wnid or name",
-            found=some(table.columns),
-            fix="rename the column of predicted classes to prediction",
-        ) from error
+            fix="give the predictions from which they were made",
+        )
+    raise DataError(
+        "missing-column",
+        "column with predictions is missing",
+        where=path,
+        allowed=f"prediction_1..k, {', '.join(ID_COLUMNS)}, or a column a class, headed by id, wnid or name",
+        found=some(table.columns),
+        fix="rename the column of predicted classes to prediction",
+    )

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reassess.core.classes import Classes, check_classes
+from reassess.core.checks import check_type
+from reassess.core.classes import Classes
 from reassess.core.items import Id
-from reassess.core.kinds import check_kind
 from reassess.core.votes import Votes
 from reassess.errors import at
 from reassess.formats.files import as_path, suffix_of, writing
@@ -17,11 +17,7 @@ __all__ = ["read_votes", "write_votes"]
 
 
 def read_votes(
-    path: str | Path,
-    *,
-    answers: Sequence[Id] | None = None,
-    classes: Classes | None = None,
-    once: bool = False,
+    path: str | Path, *, answers: Sequence[Id] | None = None, classes: Classes | None = None, once: bool = False
 ) -> Votes:
     r"""Votes of a file.
 
@@ -64,7 +60,7 @@ def read_votes(
     Votes(9 votes by unknown raters on 2 images, answers cat, dog)
     """
     path = as_path(path)
-    check_classes(classes)
+    check_type(Classes, classes, optional=True)
     readers: dict[str, Callable[[], Votes]] = {
         ".npz": lambda: read_archive(path, answers, classes),
         **dict.fromkeys(TABLE_SUFFIXES, lambda: read_vote_table(path, answers, classes, once=once)),
@@ -84,7 +80,7 @@ def write_votes(path: str | Path, votes: Votes, *, force: bool = False) -> None:
         items, times, or two votes of a rater on an item.
     """
     path = as_path(path)
-    check_kind(Votes, votes)
+    check_type(Votes, votes)
     if path.suffix.lower() == ".npz":
         check_fits_archive(path, votes)
         with writing(path, force=force) as temporary:

@@ -73,10 +73,7 @@ def _join_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path, classes: Classe
         image_ids.append(rows[part.image_ids])
         class_ids.append(part.class_ids)
     return Questions(
-        images=tuple(position),
-        image_ids=np.concatenate(image_ids),
-        class_ids=np.concatenate(class_ids),
-        classes=known,
+        images=tuple(position), image_ids=np.concatenate(image_ids), class_ids=np.concatenate(class_ids), classes=known
     )
 
 

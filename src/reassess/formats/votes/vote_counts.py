@@ -124,7 +124,7 @@ def _read_wide(
             yield rows, np.full(rows.size, class_id), counts[rows]
 
     image_ids, class_ids, counts = (np.concatenate(part) for part in zip(*cells(), strict=True))
-    if classes.ranked:
+    if classes.has_local_ids:
         known = as_text(path, table[_CLASS]).to_list() if _CLASS in table.columns else []
         _warn_of_doubtful(path, headings, set(known))
     return images, image_ids, class_ids, counts, classes

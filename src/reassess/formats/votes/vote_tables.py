@@ -10,24 +10,19 @@ import numpy.typing as npt
 
 from reassess.core.answers import KNOWN_ANSWERS, are_known, folded, ordered_answers
 from reassess.core.classes import Classes
-from reassess.core.items import Id, Items, normal_id
+from reassess.core.items import Id, Items, normal_ids
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.formats.question_columns import columns_of_questions, ids_of_column, ids_of_texts
-from reassess.formats.tables import column, floats, place, read_table, refuse_missing
+from reassess.formats.tables import coded, column, floats, place, read_table, refuse_missing
 from reassess.formats.votes.vote_counts import count_table, holds_counts, named_answers, read_counts
 from reassess.text import counted, some
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = [
-    "coded_ids",
-    "place_answers",
-    "read_vote_table",
-    "vote_table",
-]
+__all__ = ["coded_ids", "place_answers", "read_vote_table", "vote_table"]
 
 _FROM_LEAST = "from what speaks least for the class to what speaks most"
 _GIVE_ALL = Fix(f"give all answers, {_FROM_LEAST}: {{answers}}, or answers in benchmark.json", answers="[...]")
@@ -114,8 +109,8 @@ def read_vote_table(
         return read_counts(path, table, answers, _listed(path, answers, classes))
     for_classes = "image" in names and not names & {"class", *_ITEM}
     items, item_ids = _items_of(path, table, classes, are_images=for_classes)
-    rater = table[column(path, table, *_RATER, thing="the rater")]
-    answer = table[column(path, table, *_ANSWER, thing="the answer")]
+    rater = table[column(path, table, *_RATER)]
+    answer = table[column(path, table, *_ANSWER)]
     cast = _voted(path, rater, answer)
     raters, rater_ids = coded_ids(rater.filter(cast))
     voted = cast.to_numpy()
@@ -199,7 +194,7 @@ def _item_column(path: Path, table: "pl.DataFrame") -> str:
             found=", ".join(table.columns[:12]),
             fix="rename the columns",
         )
-    return column(path, table, *_ITEM, thing="the item")
+    return column(path, table, *_ITEM)
 
 
 def _refuse_yes_and_no(path: Path, answers: "pl.Series", classes: Classes | None) -> None:
@@ -233,11 +228,8 @@ def _refuse_scale(path: Path, answers: Sequence[Id] | None, classes: Classes | N
 
 def coded_ids(series: "pl.Series") -> tuple[tuple[Id, ...], npt.NDArray[np.int64]]:
     """The different ids of a column of text, in the order in which they first come, and each row's position there."""
-    import polars as pl
-
-    unique = series.unique(maintain_order=True)
-    codes = series.replace_strict(unique, pl.int_range(len(unique), eager=True), return_dtype=pl.Int64)
-    return tuple(normal_id(name) for name in unique.to_list()), codes.to_numpy()
+    values, codes = coded(series)
+    return normal_ids(values), codes
 
 
 def _voted(path: Path, rater: "pl.Series", answer: "pl.Series") -> "pl.Series":

@@ -1,0 +1,146 @@
+"""Images of a plan: their names in the image folder, their hashes, and examples of classes."""
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+
+from reassess.annotation.plan import ExampleImage
+from reassess.annotation.served_images import CampaignImages, require_pillow, strip_metadata
+from reassess.core.classes import Classes
+from reassess.core.image_names import Match, image_keys, join
+from reassess.data.image_sources import ImageSource, open_images
+from reassess.data.pictures import fault_of
+from reassess.errors import DataError
+from reassess.text import counted, some
+
+__all__ = [
+    "hash_images",
+    "read_examples",
+    "stored_names",
+]
+
+_MOST = 3  # images per class
+_SIDE = 320  # pixels at most
+_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+def read_examples(
+    folder: str | Path, classes: Classes, *, images: Collection[str], hashes: Mapping[str, str]
+) -> list[ExampleImage]:
+    """Read examples of classes from a folder with one folder per class: the first three PNG or JPEG files of each.
+
+    Examples have at most 320 pixels a side and no metadata. `DataError` if a folder is not a class, or a file is one of
+    the `images` of the campaign, by name or hash.
+
+    >>> from tempfile import mkdtemp
+    >>> from io import BytesIO
+    >>> from PIL import Image
+    >>> place = Path(mkdtemp()) / "cat"
+    >>> place.mkdir()
+    >>> Image.new("RGB", (640, 480)).save(place / "tom.png")
+    >>> examples = read_examples(place.parent, Classes(2, names=("dog", "cat")), images=(), hashes={})
+    >>> [(one.class_id, one.media_type, Image.open(BytesIO(one.picture)).size) for one in examples]
+    [(1, 'image/png', (320, 240))]
+    """
+    require_pillow("example images")
+    files = CampaignImages(open_images(folder))
+    shown = set(image_keys(list(images))), set(hashes.values())
+    return [
+        _example(files, name, class_id, shown)
+        for class_id, names in _names_by_class(files.source, classes).items()
+        for name in names[:_MOST]
+    ]
+
+
+def _names_by_class(source: ImageSource, classes: Classes) -> dict[int, list[str]]:
+    """File names by class."""
+    names: dict[int, list[str]] = {}
+    for name in source.names:
+        called, _, file = name.rpartition("/")
+        if not file.lower().endswith(_SUFFIXES):
+            continue
+        class_id = classes.id_of(called, where=f"{source.place}/{called}")
+        if class_id < 0:
+            raise DataError(
+                "no-class-folder",
+                "example image is not in a class folder",
+                where=source.place,
+                allowed=f"CLASS/{file}, with the name, wnid or id of a class",
+                found=name,
+                fix="move it into the folder of its class, or delete it",
+            )
+        names.setdefault(class_id, []).append(name)
+    return names
+
+
+def _example(files: CampaignImages, name: str, class_id: int, shown: tuple[set[str], set[str]]) -> ExampleImage:
+    place, content = files.source.place, files.read(name)
+    names, hashes = shown
+    if image_keys([name])[0] in names or hashlib.sha256(content).hexdigest() in hashes:
+        raise DataError(
+            "example-is-asked",
+            "example image is also an image to rate",
+            where=place,
+            found=name,
+            fix="use an image without questions",
+        )
+    return ExampleImage(class_id, *strip_metadata(content, f"{place}/{name}", side=_SIDE))
+
+
+def stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
+    """Find images in a folder or archive; return their names there. `DataError` if one is missing or ambiguous.
+
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> from reassess.data.image_sources import open_images
+    >>> folder = Path(mkdtemp())
+    >>> (folder / "cats").mkdir()
+    >>> _ = (folder / "cats" / "tom.png").write_bytes(b"a picture")
+    >>> stored_names(open_images(folder), ["tom.png"], match="name")
+    ('cats/tom.png',)
+    """
+    rows = join(names, images.names, match=match, where="the tasks", known_where=str(images.place)).tolist()
+    missing = [name for name, row in zip(names, rows, strict=True) if row < 0]
+    if missing:
+        raise DataError(
+            "missing-images",
+            "images of the campaign are missing",
+            where=images.place,
+            found=f"{counted(len(missing), 'image')} missing: {some(missing, most=3)}",
+            fix="add them, or use --images with the folder, zip or tar of all images",
+        )
+    return tuple(images.names[row] for row in rows)
+
+
+def hash_images(
+    images: ImageSource, names: Sequence[str], *, progress: Callable[[str, int, int], None] | None = None
+) -> dict[str, str]:
+    """Hash image files with SHA-256; `DataError` for files that `CampaignImages.digest` cannot read.
+
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> from reassess.data.image_sources import open_images
+    >>> folder = Path(mkdtemp())
+    >>> from PIL import Image
+    >>> Image.new("1", (1, 1)).save(folder / "tom.bmp")
+    >>> hash_images(open_images(folder), ["tom.bmp"])["tom.bmp"][:12]
+    '36f84398b6c3'
+    """
+    files = CampaignImages(images)
+    hashes, faults = {}, []
+    for done, name in enumerate(names, 1):
+        try:
+            hashes[name] = files.digest(name)
+        except DataError as error:
+            faults.append(f"{name}: {fault_of(error, 0)}")
+        if progress is not None:
+            progress("hashing images", done, len(names))
+    if faults:
+        raise DataError(
+            "unreadable-images",
+            "images of the campaign cannot be shown",
+            where=images.place,
+            found=f"{counted(len(faults), 'image')}: {some(faults, most=3)}",
+            fix="replace their files, or remove them from tasks and golden questions",
+        )
+    return hashes

@@ -1,0 +1,91 @@
+"""The probability of a question while votes come in, with rater matrices from golden answers."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from reassess.aggregation.calibration import model_of_counts
+from reassess.aggregation.em import typical_matrix
+from reassess.core.answers import KNOWN_ANSWERS
+from reassess.core.rater_model import VALIDITY, RaterModel
+
+__all__ = ["count_agreements", "current_model", "probability_by_label", "probability_valid", "truth_of"]
+
+# How much no, maybe and yes count for invalid and valid.
+_SHARES = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
+
+
+def current_model(
+    counts: Iterable[tuple[int, int, int, int]], golden: tuple[int, int], raters: Sequence[int]
+) -> RaterModel:
+    """Estimate the rater model from the golden answers so far, as `calibrate` does.
+
+    >>> model = current_model([(7, 0, 0, 8), (7, 1, 2, 9)], (10, 10), [7, 8])
+    >>> model.matrices_of([7, 8]).round(2).tolist()
+    [[[0.94, 0.04, 0.02], [0.02, 0.03, 0.95]], [[0.83, 0.11, 0.06], [0.05, 0.1, 0.85]]]
+    """
+    place = {rater: row for row, rater in enumerate(raters)}
+    table = np.zeros((len(raters), len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
+    for rater, truth, answer, n in counts:
+        table[place[rater], truth, answer] += n
+    return model_of_counts(
+        table,
+        np.array(golden),
+        raters=raters,
+        truths=VALIDITY,
+        answers=KNOWN_ANSWERS,
+        typical=typical_matrix(_SHARES),
+    )
+
+
+def probability_by_label(pairs: Iterable[tuple[int | None, int | None]]) -> tuple[float, float]:
+    """Probability that a class is valid if it is not the original label of its image, and if it is."""
+    table = np.zeros((1, len(VALIDITY), 2), np.int64)
+    for truth, label in pairs:
+        if truth is not None and label is not None:
+            table[0, truth, label] += 1
+    typical = typical_matrix(np.eye(2))
+    model = model_of_counts(
+        table, table[0].sum(axis=1), raters=("label",), truths=VALIDITY, answers=("no", "yes"), typical=typical
+    )
+    weights = model.prior[:, None] * model.matrices_of(["label"])[0]
+    no, yes = weights[1] / weights.sum(axis=0)
+    return float(no), float(yes)
+
+
+def probability_valid(votes: Iterable[tuple[int, int]], model: RaterModel, prior: float | None = None) -> float:
+    """Probability that a class is valid, given votes as pairs of rater and answer.
+
+    The default of `prior` is the share of valid golden questions.
+
+    >>> model = current_model([(7, 0, 0, 8), (7, 1, 2, 9)], (10, 10), [7])
+    >>> round(probability_valid([(7, 2)], model), 3), probability_valid([], model)
+    (0.981, 0.5)
+    """
+    votes = list(votes)
+    invalid, valid = model.prior.tolist() if prior is None else (1 - prior, prior)
+    for (of_invalid, of_valid), (_, answer) in zip(
+        model.matrices_of([rater for rater, _ in votes]).tolist(), votes, strict=True
+    ):  # plain numbers are faster than arrays of two
+        invalid, valid = invalid * of_invalid[answer], valid * of_valid[answer]
+        invalid, valid = invalid / (invalid + valid), valid / (invalid + valid)
+    return float(valid)
+
+
+def truth_of(answers: Sequence[int], at_least: int | None) -> int | None:
+    """Truth of a golden question: 1 valid, 0 invalid, None if too few experts answered.
+
+    It is valid if more than half of them, or `at_least` of them, said yes.
+
+    >>> truth_of([2, 2, 0], None), truth_of([2, 0], None), truth_of([2, 0], 1), truth_of([2], 2), truth_of([], None)
+    (1, 0, 1, None, None)
+    """
+    if len(answers) < (at_least or 1):
+        return None
+    yes = sum(answer == len(KNOWN_ANSWERS) - 1 for answer in answers)
+    return int(yes >= at_least if at_least else 2 * yes > len(answers))
+
+
+def count_agreements(pairs: Iterable[tuple[int, int]]) -> float:
+    """Count answers that agree with the truth; maybe counts half."""
+    return float(sum(_SHARES[answer, truth] for truth, answer in pairs))

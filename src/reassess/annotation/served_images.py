@@ -1,0 +1,199 @@
+"""Images as raters get them: without metadata that tells their origin."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reassess.data.image_folders import FolderImages
+from reassess.data.image_sources import ImageSource
+from reassess.data.pictures import check_values, fault_of, open_picture, rgb
+from reassess.errors import DataError, MissingPackageError, at
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["CampaignImages", "require_pillow", "strip_metadata"]
+
+_SIDE = 2048  # pixels at most
+_QUALITY = 95
+_ORIENTATION = 0x0112  # tag in EXIF data
+_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # modes that a PNG can store
+
+
+def require_pillow(purpose: str) -> None:
+    """Raise `MissingPackageError` if Pillow is not installed."""
+    try:
+        import PIL  # noqa: F401
+    except ImportError as error:
+        raise MissingPackageError("pillow", extra="annotate", purpose=purpose) from error
+
+
+@dataclass(frozen=True, eq=False)
+class CampaignImages:
+    """The image files of a campaign."""
+
+    source: ImageSource
+
+    def __post_init__(self) -> None:
+        require_pillow("showing images")
+
+    @cached_property
+    def _row(self) -> Mapping[str, int]:
+        return {name: row for row, name in enumerate(self.source.names)}
+
+    def load(self, name: str, digest: str | None = None) -> tuple[bytes, str, str]:
+        """An image without metadata, its media type, and the SHA-256 of its file."""
+        content = self.read(name)
+        found = sha256(content).hexdigest()
+        if digest not in (None, found):
+            raise DataError(
+                "changed-image",
+                "image has changed since the campaign was created",
+                where=name,
+                allowed=f"SHA-256 {digest}",
+                found=f"SHA-256 {found}",
+                fix="restore the file, or create a new campaign",
+            )
+        return *strip_metadata(content, name), found
+
+    def digest(self, name: str) -> str:
+        """SHA-256 of an image file, in hexadecimal.
+
+        Only the header of the file and the checksums of a PNG are checked, so some damage is not found.
+        """
+        content = self.read(name)
+        with _opened(content, name) as picture:
+            check_values(picture)
+            picture.verify()
+        return sha256(content).hexdigest()
+
+    def read(self, name: str) -> bytes:
+        """The bytes of an image file; `DataError` if it is missing or unreadable, or a link leads out of the folder."""
+        row = self._row.get(name)
+        if row is None:
+            raise DataError(
+                "unknown-image",
+                "unknown image",
+                where=self.source.place,
+                found=name,
+                fix="use the folder, zip or tar with this image",
+            )
+        self._check_link(row)
+        file = self.source.file(row)
+        if isinstance(file, BytesIO):
+            return file.getvalue()
+        try:
+            return Path(file).read_bytes()
+        except OSError as error:
+            raise DataError("unreadable-image", "image cannot be read", where=file, found=error.strerror) from error
+
+    def _check_link(self, row: int) -> None:
+        """Raise if the real path of a file is outside the image folder."""
+        files = self.source.files
+        if isinstance(files, FolderImages):
+            folder = os.path.realpath(files.place)
+            path = os.path.realpath(files.place / files.paths[self.source.rows[row]])
+            if os.path.commonpath([folder, path]) != folder:
+                raise DataError(
+                    "outside-folder",
+                    "a link leads out of the image folder",
+                    where=files.place / self.source.names[row],
+                    found=path,
+                    fix="copy the image into the folder",
+                )
+
+
+def strip_metadata(content: bytes, name: str, *, side: int = _SIDE) -> tuple[bytes, str]:
+    """Remove the metadata of an image; return it and its media type.
+
+    >>> from PIL import Image
+    >>> file = BytesIO()
+    >>> Image.new("RGB", (4, 3)).save(file, "JPEG", comment=b"a cat")
+    >>> content, media_type = strip_metadata(file.getvalue(), "cat/1.jpg")
+    >>> media_type, b"a cat" in file.getvalue(), b"a cat" in content
+    ('image/jpeg', True, False)
+    """
+    with _opened(content, name) as picture:
+        return (_as_jpeg if picture.format in ("JPEG", "MPO") else _as_png)(picture, side)
+
+
+@contextmanager
+def _opened(content: bytes, name: str) -> "Iterator[Image.Image]":
+    """Open an image; whatever the block raises becomes a `DataError`."""
+    try:
+        with at(name), open_picture(BytesIO(content)) as picture:
+            yield picture
+    except DataError:
+        raise
+    except Exception as error:
+        found = fault_of(error, len(content))
+        raise DataError(
+            "unreadable-image", "image cannot be read", where=name, found=found, fix="replace the file"
+        ) from error
+
+
+def _as_jpeg(picture: "Image.Image", side: int) -> tuple[bytes, str]:
+    picture.draft(None, (side, side))
+    made = _prepared(picture, side)
+    # An unchanged JPEG is stored with its own tables, which loses almost nothing.
+    is_same = made is picture and picture.format == "JPEG" and picture.mode in ("L", "RGB")
+    made.info = {}
+    file = BytesIO()
+    if is_same:
+        made.save(file, "JPEG", quality="keep")
+    else:
+        rgb(made).save(file, "JPEG", quality=_QUALITY, subsampling=0)
+    return file.getvalue(), "image/jpeg"
+
+
+def _as_png(picture: "Image.Image", side: int) -> tuple[bytes, str]:
+    made = _prepared(picture, side)
+    if made.mode not in _PNG_MODES:
+        made = rgb(made)
+    transparency = made.info.get("transparency")
+    made.info = {} if transparency is None else {"transparency": transparency}
+    file = BytesIO()
+    made.save(file, "PNG", compress_level=1)
+    return file.getvalue(), "image/png"
+
+
+def _prepared(picture: "Image.Image", side: int) -> "Image.Image":
+    """Rotate an image as its EXIF data says, convert it to sRGB and shrink it; an image that needs none is returned."""
+    from PIL import Image, ImageOps
+
+    picture.load()
+    try:
+        is_turned = picture.getexif().get(_ORIENTATION, 1) != 1
+        made = ImageOps.exif_transpose(picture) if is_turned else picture
+    except Exception:  # damaged EXIF data; the image can still be shown
+        made = picture
+    made = _in_srgb(made)
+    if max(made.size) > side:
+        if made.mode not in ("L", "RGB", "RGBA"):
+            made = rgb(made)
+        made = ImageOps.contain(made, (side, side), Image.Resampling.LANCZOS)
+    return made
+
+
+def _in_srgb(picture: "Image.Image") -> "Image.Image":
+    """Convert an image to sRGB, if it has another colour profile."""
+    from PIL import ImageCms
+
+    profile = picture.info.get("icc_profile")
+    if not profile or picture.mode not in ("RGB", "RGBA", "CMYK", "L"):
+        return picture
+    mode = "RGBA" if picture.mode == "RGBA" else "RGB"
+    try:
+        own = ImageCms.ImageCmsProfile(BytesIO(profile))
+        if "srgb" in ImageCms.getProfileDescription(own).lower():
+            return picture
+        converted = ImageCms.profileToProfile(picture, own, ImageCms.createProfile("sRGB"), outputMode=mode)
+    except (ImageCms.PyCMSError, OSError, ValueError):  # a damaged profile; the image can still be shown
+        return picture
+    return picture if converted is None else converted

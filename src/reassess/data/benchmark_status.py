@@ -1,0 +1,368 @@
+"""The state of a benchmark: its parts, what each was made from, which are stale, what is wrong, and what is next."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from itertools import chain, starmap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reassess.core.benchmark import Benchmark
+from reassess.core.classes import Classes
+from reassess.core.items import Id
+from reassess.core.labels import LabelSets
+from reassess.core.multi_labels import MultiLabels
+from reassess.core.questions import Questions
+from reassess.core.scores import Scores
+from reassess.core.votes import Votes
+from reassess.data.benchmark_folders import (
+    KNOWN_BENCHMARKS,
+    MADE_BY,
+    are_in_class_folders,
+    benchmark_folder,
+    one_place,
+    original_of_class_folders,
+    places_of_parts,
+)
+from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
+from reassess.data.image_folders import list_images
+from reassess.data.joined_parts import benchmark_names
+from reassess.data.loading import load_original
+from reassess.data.name_problems import NameProblem, duplicate_images, image_mismatches, name_problem
+from reassess.data.sources import find_all
+from reassess.errors import ReassessError, at
+from reassess.formats.class_tables import read_classes, read_collapsed, read_groups
+from reassess.formats.files import exists, sha256
+from reassess.formats.label_files import read_labels, read_original
+from reassess.formats.score_files import read_scores
+from reassess.formats.votes import read_votes
+from reassess.text import counted
+
+__all__ = ["BenchmarkCheck", "PartCheck", "check_benchmark"]
+
+# The parts that each command needs; "a or b" is either of two.
+_NEEDS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("evaluate", "compare", "report"), ("labels",)),
+    "show": ("labels or original or scores or votes or golden",),
+    "predict": ("images",),
+    **dict.fromkeys(("aggregate", "raters"), ("votes",)),
+    "labels": ("scores",),
+    "curve": ("scores", "golden"),
+    "propose": ("images or original",),
+}
+# The parts that commands make, and the parts that they make them from.
+_MADE_FROM: Mapping[str, tuple[str, ...]] = {
+    "scores": ("votes", "golden", "rater-golden"),
+    "labels": ("scores", "original"),
+}
+_SAME_TIME = 2  # seconds: files that were copied together have no order in time
+_OF_CLASSES = ("groups", "collapsed")
+_CLASS_FOLDERS = "class folders"
+
+
+@dataclass(frozen=True)
+class PartCheck:
+    """One part of a benchmark; benchmark.json counts as one."""
+
+    part: str
+    source: str | None = None  # the name of its file in the folder, or of a known source; None for a missing part
+    paths: tuple[Path, ...] = ()  # its files on this machine
+    format: str | None = None  # the suffix, "folder" or "class folders"; None if it is not on this machine
+    counts: Mapping[str, int] = field(default_factory=dict)  # images, questions, votes ...; empty if it was not read
+    answers: Mapping[Id, int] = field(default_factory=dict)  # number of votes per answer; empty if answers are classes
+    error: ReassessError | None = None  # why it cannot be read
+    made_by: str | None = None  # how to get a missing part
+    made_from: tuple[str, ...] = ()  # the parts that it was made from
+    stale: tuple[str, ...] = ()  # those that changed after it was made
+
+
+@dataclass(frozen=True)
+class BenchmarkCheck:
+    """What `check_benchmark` found."""
+
+    name: str
+    folder: Path | None  # None for a known benchmark
+    settings: Mapping[str, Any]  # of benchmark.json
+    parts: tuple[PartCheck, ...]  # also missing ones
+    duplicates: tuple[NameProblem, ...]  # images that one part lists under two names
+    mismatches: tuple[NameProblem, ...]  # names that are in one part and missing from another
+    others: tuple[str, ...]  # files and folders in the folder that are not parts
+
+    @property
+    def errors(self) -> tuple[ReassessError, ...]:
+        """Why parts cannot be read."""
+        return tuple(one.error for one in self.parts if one.error is not None)
+
+    @property
+    def missing_parts(self) -> dict[str, tuple[PartCheck, ...]]:
+        """The parts that each command needs and that are missing or cannot be read; a command without any can run.
+
+        A part that is read whenever the benchmark is opened counts for each command if it cannot be read.
+        """
+        bad = {one.part: one for one in self.parts if one.format is None or one.error is not None}
+        missing = {
+            command: [bad[parts[0]] for need in needs if bad.keys() >= set(parts := need.split(" or "))]
+            for command, needs in _NEEDS.items()
+        }
+        lists = [one for one in self.parts if one.part == "classes" or one.format == _CLASS_FOLDERS]
+        opened = [
+            SETTINGS_FILE,
+            *(one.part for one in lists),
+            *(["groups"] if any(one.format for one in lists) else []),
+        ]
+        closed = [one for one in self.parts if one.error is not None and (one.part in opened or len(one.paths) > 1)]
+        return {command: (*closed, *(one for one in parts if one not in closed)) for command, parts in missing.items()}
+
+    @property
+    def next_command(self) -> str | None:
+        """The command that continues with this benchmark; None if a part must be fixed first."""
+        if self.errors:
+            return None
+        there = {one.part: one for one in self.parts if one.format is not None}
+        name = self.name if self.folder is None else str(self.folder)
+        for part, makes_it, command in (("scores", "votes", "aggregate"), ("labels", "scores", "labels")):
+            if makes_it in there and (part not in there or there[part].stale):
+                output = there[part].source if part in there else f"{part}.{'npz' if part == 'scores' else 'json'}"
+                path = output if self.folder is None else self.folder / str(output)
+                force = " --force" if part in there else ""
+                return f"reassess {command} --benchmark {name} -o {path}{force}"
+        if "labels" in there:
+            return f"reassess evaluate FILE --benchmark {name}"
+        if "images" in there:
+            return f"reassess predict MODEL --benchmark {name} -o FILE"
+        return f"reassess propose FILE... --benchmark {name} -o FILE" if "original" in there else None
+
+    def __repr__(self) -> str:
+        there = sum(one.format is not None for one in self.parts)
+        return f"BenchmarkCheck({self.name}, {counted(there, 'part')}, {counted(len(self.errors), 'error')})"
+
+
+def check_benchmark(source: str | Path) -> BenchmarkCheck:
+    r"""Read every part of a benchmark that this machine has, and compare their names; the network is not used.
+
+    Parameters
+    ----------
+    source
+        As for `open_benchmark`.
+
+    Returns
+    -------
+    BenchmarkCheck; a part that cannot be read has its error, and the other parts are read anyway. A part is stale if a
+    part that it was made from is newer, or has another hash than the one in benchmark.json.
+
+    Raises
+    ------
+    DataError
+        There is no such benchmark.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> folder = Path(mkdtemp())
+    >>> _ = (folder / "original.csv").write_text("image,class\na.png,cat\nb.png,dog\n")
+    >>> _ = (folder / "labels.json").write_text('{"a.png": ["cat"], "c.png": []}')
+    >>> check = check_benchmark(folder)
+    >>> check.mismatches[0]
+    NameProblem(thing='image', what='in labels and not in original', count=1, examples=('c.png',), fix=None)
+    >>> [command for command, parts in check.missing_parts.items() if not parts]
+    ['evaluate', 'compare', 'report', 'show', 'propose']
+    >>> [(one.part, one.made_from) for one in check.parts if one.made_from]
+    [('labels', ('original',))]
+    """
+    folder, parts = _find_parts(source)
+    reader = _Reader(folder=folder)
+    for part in parts:
+        reader.check(part)
+    images = {part: held.images for part, held in reader.held.items() if held.images}
+    sources = {one.part: str(one.paths[0]) for one in parts if one.paths}
+    names = {
+        part: benchmark_names(of_part, Benchmark(folder=folder, sources=sources)) for part, of_part in images.items()
+    }
+    used = {path.name for one in parts for path in one.paths}
+    return BenchmarkCheck(
+        name=reader.settings.get("name", str(source) if folder is None else folder.resolve().name),
+        folder=folder,
+        settings=reader.settings,
+        parts=tuple(_with_origin(one, reader.parts, reader.settings) for one in reader.parts.values()),
+        duplicates=tuple(chain.from_iterable(starmap(duplicate_images, images.items()))),
+        mismatches=(*image_mismatches(names, reader.settings.get("match", "path")), *reader.class_problems()),
+        others=() if folder is None else tuple(sorted({path.name for path in folder.glob("[!.]*")} - used)),
+    )
+
+
+def _find_parts(source: str | Path) -> tuple[Path | None, list[PartCheck]]:
+    """The folder of a benchmark, if it is one, and where its parts are, in the order in which they are read."""
+    if isinstance(source, str) and source in KNOWN_BENCHMARKS:
+        known = KNOWN_BENCHMARKS[source].sources
+        places = {part: (known[part], find_all(known[part]) or ()) for part in MADE_BY if part in known}
+        return None, [_part(part, paths, name, f"reassess fetch {name}") for part, (name, paths) in places.items()]
+    folder = benchmark_folder(source)
+    there = places_of_parts(folder)
+    settings = folder / SETTINGS_FILE
+    own = [_part(SETTINGS_FILE, (settings,), SETTINGS_FILE, "")] if exists(settings) else []
+    return folder, own + [
+        _part(part, paths, " and ".join(path.name for path in paths), made_by)
+        for part, made_by in MADE_BY.items()
+        for paths in [there.get(part, ())]
+    ]
+
+
+def _part(part: str, paths: Sequence[Path], source: str, made_by: str) -> PartCheck:
+    if not paths:
+        return PartCheck(part, made_by=made_by)
+    suffix = "folder" if paths[0].is_dir() else paths[0].suffix.removeprefix(".")
+    return PartCheck(part, source, tuple(paths), suffix, made_by=None)
+
+
+def _with_origin(one: PartCheck, parts: Mapping[str, PartCheck], settings: Mapping[str, Any]) -> PartCheck:
+    """A part with the parts that it was made from, and those that changed after that."""
+    if not one.paths:
+        return one
+    made_from = [part for part in _MADE_FROM.get(one.part, ()) if part in parts and parts[part].paths]
+    recorded = settings.get("made_from", {}).get(one.part, {})
+
+    def is_newer(part: str) -> bool:
+        path = parts[part].paths[0]
+        if part in recorded:
+            return path.is_file() and sha256(path) != recorded[part]
+        return path.stat().st_mtime > one.paths[0].stat().st_mtime + _SAME_TIME
+
+    return replace(one, made_from=tuple(made_from), stale=tuple(filter(is_newer, made_from)))
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """What is kept of a part that was read: how much it holds, and which names it uses."""
+
+    counts: Mapping[str, int]
+    images: tuple[str, ...] = ()
+    classes: Classes | None = None  # those that it names, or in which it was read
+    answers: Mapping[Id, int] = field(default_factory=dict)
+
+
+def _contents(noun: Any) -> _Contents:
+    """What is kept of a noun; of reviews, the valid classes."""
+    if isinstance(noun, MultiLabels):
+        return _contents(noun.valid)
+    if isinstance(noun, LabelSets):
+        counts = {"images": len(noun), "labels": noun.indices.size, "classes": np.unique(noun.indices).size}
+        if noun.empty_images:
+            counts["empty sets"] = noun.empty_images
+        return _Contents(counts, noun.images, noun.classes)
+    if isinstance(noun, Scores):
+        return _contents(noun.questions)
+    if isinstance(noun, Questions):
+        counts = {"questions": len(noun), "images": len(noun.images), "classes": np.unique(noun.class_ids).size}
+        return _Contents(counts, noun.images, noun.classes)
+    if isinstance(noun, Votes):
+        return _of_votes(noun)
+    if isinstance(noun, Classes):
+        return _Contents({"classes": noun.count or 0})
+    if isinstance(noun, tuple):
+        return _Contents({"images": len(noun)}, noun)
+    if isinstance(noun, dict):
+        return _Contents({"classes": len(noun), "groups": len(set(noun.values()))})
+    return _Contents({"pairs": len(noun)})
+
+
+def _of_votes(votes: Votes) -> _Contents:
+    own = {"votes": len(votes), "raters": len(votes.raters)}
+    if votes.classes is not None:
+        return _Contents(
+            {**own, "images": len(votes.items), "classes": len(votes.answers)}, votes.images, votes.classes
+        )
+    given = np.bincount(votes.answer_ids, minlength=len(votes.answers)).tolist()
+    on = _contents(votes.items) if isinstance(votes.items, Questions) else _Contents({"items": len(votes.items)})
+    return replace(on, counts={**own, **on.counts}, answers=dict(zip(votes.answers, given, strict=True)))
+
+
+@dataclass
+class _Reader:
+    """Reads part after part; the parts that were read say how the others are read."""
+
+    folder: Path | None
+    settings: dict[str, Any] = field(default_factory=dict)
+    listed: Classes | None = None
+    parts: dict[str, PartCheck] = field(default_factory=dict)
+    held: dict[str, _Contents] = field(default_factory=dict)
+    unlisted: list[NameProblem] = field(default_factory=list)
+
+    def check(self, check: PartCheck) -> None:
+        """Read a part, if it is there."""
+        images = self.held["images"].images if "images" in self.held else ()
+        if check.part == "original" and not check.paths and are_in_class_folders(images):
+            check = replace(self.parts["images"], part="original", format=_CLASS_FOLDERS, counts={})
+        classes_unread = "classes" in self.parts and self.parts["classes"].error is not None
+        if check.paths and not (check.part in _OF_CLASSES and classes_unread):
+            check = self._read_part(check)
+        self.parts[check.part] = check
+
+    def _read_part(self, check: PartCheck) -> PartCheck:
+        try:
+            if self.folder is not None:
+                one_place(self.folder, check.part, check.paths)
+            held = self._read(check, self.listed)
+        except ReassessError as error:
+            if error.code != "no-class" or self.listed is None or check.part in _OF_CLASSES:
+                return replace(check, error=error)
+            return self._read_unlisted(check, error, self.listed)
+        self.held[check.part] = held
+        return replace(check, counts=held.counts, answers=held.answers)
+
+    def _read_unlisted(self, check: PartCheck, error: ReassessError, listed: Classes) -> PartCheck:
+        """Read a part with classes that are not in the class list without the list, and note these classes."""
+        try:
+            held = self.held[check.part] = self._read(check, None)
+        except ReassessError:  # it is wrong in another way too
+            return replace(check, error=error)
+        assert held.classes is not None
+        missing = [text for text in held.classes.texts if listed.find(text) is None]
+        where = "classes" if self.parts["classes"].format else "the class folders"
+        self.unlisted.append(name_problem("class", f"in {check.part} and not in {where}", missing))
+        return replace(check, error=error, counts=held.counts, answers=held.answers)
+
+    def _read(self, check: PartCheck, listed: Classes | None) -> _Contents:
+        part, path = check.part, check.paths[0]
+        if part == SETTINGS_FILE:
+            self.settings = read_settings(path.parent)
+            return _Contents({"settings": len(self.settings)})
+        if part == "classes":
+            self.listed = read_classes(*check.paths)
+            return _contents(self.listed)
+        if part == "images":
+            return _contents(list_images(path))
+        if part == "original" and check.format == _CLASS_FOLDERS:
+            with at(path):
+                original = original_of_class_folders(self.held["images"].images, listed)
+            if self.parts["classes"].format is None:
+                self.listed = original.classes
+            return replace(_contents(original), images=())  # they are those of the part images
+        if part == "original":
+            return _contents(read_original(path, classes=listed))
+        if part == "labels":
+            return _contents(read_labels(path, original=load_original, classes=listed))
+        if part == "scores":
+            return _contents(read_scores(path, classes=listed))
+        if part in _OF_CLASSES:
+            return _contents((read_groups if part == "groups" else read_collapsed)(path, listed or self._named()))
+        # Golden answers are read with the answers of the votes.
+        answers = self.settings.get("answers") or (tuple(self.held["votes"].answers) if "votes" in self.held else None)
+        return _contents(read_votes(path, answers=answers, classes=listed))
+
+    def _named(self) -> Classes:
+        """The classes that the earlier parts name, if there is no list of them."""
+        named = [held.classes for held in self.held.values() if held.classes is not None and held.classes.texts]
+        return reduce(Classes.unite, named) if named else Classes()
+
+    def class_problems(self) -> Iterable[NameProblem]:
+        """Classes that are not in the class list, or that some parts name and others number without a list."""
+        held = {part: one.classes for part, one in self.held.items() if one.classes is not None}
+        named = [part for part, classes in held.items() if classes.texts]
+        numbered = [part for part, classes in held.items() if not classes.texts]
+        if self.folder is None or self.listed is not None or not (named and numbered):
+            return self.unlisted
+        texts = sorted({text for part in named for text in held[part].texts})
+        what = f"named in {' and '.join(named)}, and numbered in {' and '.join(numbered)}"
+        return (*self.unlisted, name_problem("class", what, texts, fix=MADE_BY["classes"]))

@@ -1,0 +1,299 @@
+"""Folds, duplicates, posteriors and what cleaning found as tables: the columns of each."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.checks import check_distribution
+from reassess.core.cleaning import Cleaning, LabelNoise
+from reassess.core.duplicates import Duplicates
+from reassess.core.folds import Folds
+from reassess.core.posterior import Posterior
+from reassess.core.questions import Questions
+from reassess.errors import DataError
+from reassess.formats.table_codec import ClassId, Number, Share, TableFormat, Text, Whole, read_noun, write_noun
+from reassess.formats.votes.vote_tables import coded_ids
+
+__all__ = [
+    "DUPLICATES_SUFFIXES",
+    "read_duplicates",
+    "read_folds",
+    "read_posterior",
+    "write_details",
+    "write_duplicates",
+    "write_folds",
+    "write_label_errors",
+    "write_noise",
+    "write_posterior",
+]
+
+DUPLICATES_SUFFIXES = (".csv", ".tsv", ".parquet")  # JSON lines have no headings, so they cannot say "none found"
+_MOST_GROUP = np.iinfo(np.int32).max
+
+_FOLDS = TableFormat(
+    Folds,
+    "folds",
+    columns=(Text("image"), Whole("fold", "number of a fold")),
+    values=lambda folds: {"image": folds.images, "fold": folds.numbers},
+    make=lambda cells: Folds(tuple(cells["image"]), cells["fold"]),
+)
+
+
+def read_folds(path: str | Path) -> Folds:
+    r"""Read folds from a table, as `write_folds` writes it.
+
+    Parameters
+    ----------
+    path
+        CSV, TSV, JSON lines or Parquet: columns image and fold, a whole number from 0; other columns are not read.
+
+    Raises
+    ------
+    DataError
+        The file has no such table; an image is listed twice or has no fold; or all images are in one fold.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "folds.csv"
+    >>> _ = path.write_text("image,fold\na.png,0\nb.png,1\nc.png,1\n")
+    >>> read_folds(path)
+    Folds(3 images in 2 folds of 1 to 2)
+    """
+    return read_noun(_FOLDS, path)
+
+
+def write_folds(path: str | Path, folds: Folds, *, force: bool = False) -> None:
+    """Write folds, a row for each image in their order: columns image and fold.
+
+    Parameters
+    ----------
+    path
+        CSV, TSV, JSON lines or Parquet, by suffix.
+    folds
+        What to write; the same folds give the same bytes.
+    force
+        Overwrite an existing file.
+
+    Raises
+    ------
+    DataError
+        The file has another suffix.
+    OutputError
+        The file exists, or cannot be written.
+    """
+    write_noun(_FOLDS, path, folds, force=force)
+
+
+_DUPLICATES = TableFormat(
+    Duplicates,
+    "duplicates",
+    columns=(
+        Text("set"),
+        Text("image"),
+        Whole("group", "number of a group", least=1, most=_MOST_GROUP, null=True),
+        Text("kind"),
+    ),
+    values=lambda duplicates: {
+        "set": [duplicates.sets[number] for number in duplicates.set_ids.tolist()],
+        "image": duplicates.images,
+        "group": duplicates.groups.astype(np.int64),
+        "kind": duplicates.kinds,
+    },
+    make=lambda cells: Duplicates.from_rows(
+        cells["set"].to_list(), cells["image"].to_list(), cells["group"], cells["kind"].to_list()
+    ),
+    suffixes=DUPLICATES_SUFFIXES,
+    rows_needed=False,
+)
+
+
+def read_duplicates(path: str | Path) -> Duplicates:
+    r"""Read duplicates from a table, as `write_duplicates` writes it.
+
+    Parameters
+    ----------
+    path
+        CSV, TSV or Parquet: columns set, image, group (its number, from 1; empty for images in no group)
+        and kind (``exact``, ``near``, ``unreadable``, ``empty`` or ``tiny``). A table with headings only means that
+        nothing was found; JSON lines cannot say so.
+
+    Raises
+    ------
+    DataError
+        The file has no such table; or as for `Duplicates`.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "duplicates.csv"
+    >>> _ = path.write_text("set,image,group,kind\ntrain,a.png,1,exact\nval,b.png,1,exact\nval,c.png,,tiny\n")
+    >>> read_duplicates(path)
+    Duplicates(3 rows, 1 group, of train, val)
+    """
+    return read_noun(_DUPLICATES, path)
+
+
+def write_duplicates(path: str | Path, duplicates: Duplicates, *, force: bool = False) -> None:
+    """Write duplicates, one a row: columns set, image, group (its number, or null) and kind.
+
+    Parameters
+    ----------
+    path
+        CSV, TSV or Parquet, by suffix.
+    duplicates
+        What to write; the same duplicates give the same bytes.
+    force
+        Overwrite an existing file.
+
+    Raises
+    ------
+    DataError
+        The file has another suffix.
+    OutputError
+        The file exists, or cannot be written.
+    """
+    write_noun(_DUPLICATES, path, duplicates, force=force)
+
+
+def _posterior_of(cells: Mapping[str, Any]) -> Posterior:
+    items, item_ids = coded_ids(cells["item"])
+    answers, answer_ids = coded_ids(cells["answer"])
+    pairs, rows = np.unique(item_ids * len(answers) + answer_ids, return_counts=True)
+    if (rows != 1).any() or len(pairs) != len(items) * len(answers):  # checked before the array is allocated
+        odd = np.append((rows != 1) | (pairs != np.arange(len(pairs))), True)
+        first = int(np.argmax(odd))  # each pair before it is there once
+        n = int(rows[first]) if first < len(pairs) and pairs[first] == first else 0
+        raise DataError(
+            "missing-answers",
+            "item does not have each answer once",
+            where=f"item {items[first // len(answers)]}",
+            allowed=f"one row for answer {answers[first % len(answers)]}",
+            found=f"{n} rows",
+        )
+    values = np.empty((len(items), len(answers)))
+    values[item_ids, answer_ids] = cells["probability"]
+    check_distribution(values, what="the posterior of an item", where=lambda row: f"item {items[row]}")
+    return Posterior(items, answers, values)
+
+
+def _values_of_posterior(posterior: Posterior) -> Mapping[str, Any]:
+    if isinstance(posterior.items, Questions):
+        raise DataError(
+            "not-posterior",
+            "(image, class) questions are written as scores",
+            fix="write_scores(path, posterior.scores())",
+        )
+    items, truths = ([str(name) for name in names] for names in (posterior.items, posterior.truths))
+    return {
+        "item": [item for item in items for _ in truths],
+        "answer": truths * len(items),
+        "probability": posterior.values.ravel(),
+    }
+
+
+_POSTERIOR = TableFormat(
+    Posterior,
+    "a posterior",
+    columns=(Text("item"), Text("answer"), Number("probability")),
+    values=_values_of_posterior,
+    make=_posterior_of,
+)
+
+
+def read_posterior(path: str | Path) -> Posterior:
+    """Read the posterior of plain items: a row for each item and answer."""
+    return read_noun(_POSTERIOR, path)
+
+
+def write_posterior(path: str | Path, posterior: Posterior, *, force: bool = False) -> None:
+    """Write the posterior of plain items, a row for each item and answer; questions have scores instead."""
+    write_noun(_POSTERIOR, path, posterior, force=force)
+
+
+def _values_of_cleaning(cleaning: Cleaning, rows: npt.NDArray[np.int64]) -> Mapping[str, Any]:
+    return {
+        "image": [cleaning.images[row] for row in rows.tolist()],
+        "class": (cleaning.class_ids[rows], cleaning.classes),
+        "suggested": (cleaning.suggested[rows], cleaning.classes),
+        "label_quality": cleaning.label_quality[rows],
+        "reason": [cleaning.reasons[row] for row in rows.tolist()],
+        "kept": cleaning.kept[rows].astype(np.int64),
+    }
+
+
+def _wrong_labels(cleaning: Cleaning) -> npt.NDArray[np.int64]:
+    rows = np.flatnonzero(~cleaning.kept)
+    return rows[np.argsort(cleaning.label_quality[rows], kind="stable")]
+
+
+_IMAGE, _CLASS, _REASON = Text("image"), ClassId("class"), Text("reason")
+_QUALITY, _SUGGESTED = Share("label_quality", null=True), ClassId("suggested")
+_LABEL_ERRORS: TableFormat[Cleaning] = TableFormat(
+    Cleaning,
+    "wrong labels",
+    columns=(_IMAGE, _CLASS, _SUGGESTED, _QUALITY, _REASON),
+    values=lambda cleaning: _values_of_cleaning(cleaning, _wrong_labels(cleaning)),
+)
+_DETAILS: TableFormat[Cleaning] = TableFormat(
+    Cleaning,
+    "details of cleaning",
+    columns=(_IMAGE, _CLASS, _QUALITY, _SUGGESTED, _REASON, Whole("kept")),
+    values=lambda cleaning: _values_of_cleaning(cleaning, np.arange(len(cleaning))),
+)
+
+
+def write_label_errors(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
+    """Write the wrong labels, the worst first, with the columns image, class, suggested, label_quality and reason.
+
+    `class` and `suggested` are ids, or names where classes are written by name; `suggested` and `label_quality` are
+    null where they are not known. `read_candidates` reads the labels and the suggested classes as candidates.
+
+    Parameters
+    ----------
+    path
+        CSV, TSV, JSON lines or Parquet, by suffix.
+    cleaning
+        What to write.
+    force
+        Overwrite a file that exists.
+
+    Raises
+    ------
+    DataError
+        The file has another suffix.
+    OutputError
+        The file exists, or cannot be written.
+    """
+    write_noun(_LABEL_ERRORS, path, cleaning, force=force)
+
+
+def write_details(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
+    """Write a row per image: image, class, label_quality, suggested (both null if unknown), reason, kept (1 or 0)."""
+    write_noun(_DETAILS, path, cleaning, force=force)
+
+
+def _values_of_noise(noise: LabelNoise) -> Mapping[str, Any]:
+    truth, label = (part.ravel().astype(np.int32) for part in np.indices(noise.counts.shape))
+    return {
+        "true_class": (truth, noise.classes),
+        "label": (label, noise.classes),
+        "images": noise.counts.ravel(),
+        "share": noise.matrix.ravel(),
+    }
+
+
+_NOISE: TableFormat[LabelNoise] = TableFormat(
+    LabelNoise,
+    "a matrix of mistakes",
+    columns=(ClassId("true_class"), ClassId("label"), Number("images"), Share("share")),
+    values=_values_of_noise,
+)
+
+
+def write_noise(path: str | Path, noise: LabelNoise, *, force: bool = False) -> None:
+    """Write a row for each true class and label: true_class, label, images (expected), share (of the true class)."""
+    write_noun(_NOISE, path, noise, force=force)

@@ -1,0 +1,458 @@
+"""What the owner's page shows, what its buttons do, and that nobody else can."""
+
+import io
+import re
+import sqlite3
+import zipfile
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import Connection, event, select
+
+from reassess import load_votes, open_benchmark
+from reassess.annotation.app import owner_page
+from reassess.annotation.assignment import Rules
+from reassess.annotation.export_folder import export_campaign
+from reassess.annotation.store.campaigns import changing, pause
+from reassess.annotation.store.database import UnavailableError, reading
+from reassess.annotation.store.given_answers import GivenAnswer, save_answers, skip_task
+from reassess.annotation.store.owner_lists import disputed_golden, last_entries, uncertain_questions
+from reassess.annotation.store.people import find_person, people_of
+from reassess.annotation.store.progress import progress_of
+from reassess.annotation.store.schema import answers, questions, tasks
+from reassess.annotation.store.turns import NoTurn, Turn, next_turn
+from reassess.core.stop_rule import StopRule
+from tests.annotation.app.sites import CLASSES, HOSTILE, Site, make_site
+
+BODIES = {
+    "owner/pause": {},
+    "owner/resume": {},
+    "owner/export": {},
+    "owner/invite": {"name": "x", "role": "owner"},
+    **{f"owner/people/{what}": {"person": 3} for what in ("exclude", "include", "admit", "revoke", "delete")},
+}  # 3 is ben
+
+
+def answer_all(site: Site, name: str, answer: int) -> None:
+    """Answer whatever is shown to somebody."""
+    while isinstance(turn := next_turn(site.campaign, site.ids[name], site.now), Turn):
+        given = [GivenAnswer(row.question, answer, 2.5) for row in turn.rows]
+        save_answers(site.campaign, site.ids[name], given, site.now)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "error"),
+    [
+        ("ann", 404, "page not found"),
+        ("eva", 404, "page not found"),
+        (None, 401, "you are not signed in: open your personal link"),
+    ],
+)
+def test_the_owner_page_is_for_owners_only(site: Site, name: str | None, status: int, error: str) -> None:
+    client, before = site.client(name), people_of(site.campaign)
+    for response in (client.get("/owner"), *(client.post(f"/{path}", json=body) for path, body in BODIES.items())):
+        assert (response.status_code, response.json()) == (status, {"error": error})
+    assert people_of(site.campaign) == before
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_a_request_of_no_owner_page_changes_nothing(site: Site, path: str) -> None:
+    client, before = site.client("kim"), people_of(site.campaign)
+    client.headers["X-CSRF-Token"] = site.client("ann").headers["X-CSRF-Token"]
+    assert client.post(f"/{path}", json=BODIES[path]).status_code == 403
+    assert people_of(site.campaign) == before
+
+
+def test_the_log_says_who_excluded_a_rater(site: Site) -> None:
+    client, ben = site.client("kim"), {"person": site.ids["ben"]}
+    for what, excluded in (("exclude", True), ("include", False)):
+        assert client.post(f"/owner/people/{what}", json=ben).status_code == 204
+        assert find_person(site.campaign, "ben").excluded is excluded
+        entry = last_entries(site.campaign, 1)[0]
+        assert (entry.what, entry.who, entry.detail) == (what, site.ids["kim"], ben)
+
+
+@pytest.mark.parametrize("failures", [2, 9])
+def test_votes_are_recounted_after_the_database_was_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, failures: int
+) -> None:
+    site = make_site(tmp_path, raters=("ann",), rules=Rules(per_question=1, golden_share=0.0))
+    answer_all(site, "ann", 2)
+    client, left = site.client("kim"), iter(range(failures))
+    monkeypatch.setattr(owner_page, "_PAUSES", (0.0, 0.0, 0.0), raising=False)
+
+    @event.listens_for(site.campaign.engine, "begin")
+    def be_busy(connection: Connection) -> None:
+        is_reading = connection.get_execution_options().get("reading")
+        if not is_reading and find_person(site.campaign, "ann").excluded and next(left, None) is not None:
+            raise UnavailableError("BEGIN IMMEDIATE", None, sqlite3.OperationalError("database is locked"))
+
+    assert client.post("/owner/people/exclude", json={"person": site.ids["ann"]}).status_code == 204
+    assert [(one.levelname, one.exc_info) for one in caplog.records] == [("ERROR", None)] * min(failures, 4)
+    assert all("database is locked" in one.getMessage() for one in caplog.records)
+    event.remove(site.campaign.engine, "begin", be_busy)
+    is_done = failures < 4
+    assert progress_of(site.campaign, site.now).open == (6 if is_done else 0)
+    client.post("/owner/people/exclude", json={"person": site.ids["ann"]})
+    assert progress_of(site.campaign, site.now).open == 6
+    site.campaign.close()
+
+
+@pytest.mark.parametrize("stop", [StopRule(0.2, 0.8), None])
+def test_the_page_warns_of_questions_that_a_stop_rule_closes_wrongly(tmp_path: Path, stop: StopRule | None) -> None:
+    site = make_site(tmp_path, golden=8, rules=Rules(per_question=4, golden_share=0.5, stop=stop))
+    for name in ("ann", "ben"):
+        while isinstance(turn := next_turn(site.campaign, site.ids[name], site.now), Turn):
+            given = [GivenAnswer(row.question, 2 * (row.class_id % 2), 2.5) for row in turn.rows]
+            save_answers(site.campaign, site.ids[name], given, site.now)
+    sentence = "With the thresholds 0.01 and 0.99, about 4 in 100 of ReaL's closed golden questions had one."
+    page = " ".join(site.client("kim").get("/owner").text.split())
+    assert (sentence in page) == (stop is not None)
+    site.campaign.close()
+
+
+def test_a_campaign_is_paused_and_resumed(site: Site) -> None:
+    client = site.client("kim")
+    assert client.post("/owner/pause", json={}).status_code == 204
+    assert next_turn(site.campaign, site.ids["ann"], site.now) == NoTurn("paused")
+    assert "Resume" in client.get("/owner").text
+    assert client.post("/owner/resume", json={}).status_code == 204
+    assert isinstance(next_turn(site.campaign, site.ids["ann"], site.now), Turn)
+
+
+def test_links_are_made_for_new_people_and_replaced_for_others(site: Site) -> None:
+    client = site.client("kim")
+    links = [
+        client.post("/owner/invite", json=said).json()["link"]
+        for said in ({"name": " zoe ", "role": "rater"}, {"person": site.ids["ann"]})
+    ]
+    for name, link in zip(("zoe", "ann"), links, strict=True):
+        token = link.removeprefix("sign-in#")
+        assert site.client().post("/sign-in", json={"token": token}).status_code == 204
+        assert name in client.get("/owner").text
+        assert token not in client.get("/owner").text
+    assert site.client().post("/sign-in", json={"token": site.tokens["ann"]}).status_code == 403
+
+
+def test_an_owner_makes_no_link_for_themselves(site: Site) -> None:
+    client, kim = site.client("kim"), {"person": site.ids["kim"]}
+    page = client.get("/owner").text
+    assert [f"New link for {name}" in page for name in ("ann", "eva", "kim")] == [True, True, False]
+    response = client.post("/owner/invite", json=kim)
+    assert (response.status_code, response.json()["error"].split("\n")) == (
+        400,
+        [
+            "a new link for yourself would end this session",
+            "  found:   kim",
+            "  fix:     reassess annotate invite --force, or ask another owner",
+        ],
+    )
+    assert client.get("/owner").status_code == 200
+    assert site.client("kim").get("/owner").status_code == 200  # by the link that was there
+
+
+def test_a_name_is_deleted(site: Site) -> None:
+    client = site.client("kim")
+    assert ">ben<" in client.get("/owner").text
+    assert client.post("/owner/people/delete", json={"person": site.ids["ben"]}).status_code == 204
+    assert "ben" not in client.get("/owner").text
+    response = client.post("/owner/people/delete", json={"person": site.ids["kim"]})
+    assert (response.status_code, response.json()["error"].partition("\n")[0]) == (
+        400,
+        "the only owner cannot be deleted",
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        *(("people/exclude", one, 400) for one in ({}, {"person": "1"}, {"person": 99}, {"person": 1 << 31})),
+        ("people/forgive", {"person": 1}, 404),
+        *(("invite", {"name": name, "role": "rater"}, 400) for name in ("ann", "Ann", "")),
+        *(("invite", one, 400) for one in ({"name": "x", "role": "king"}, {"person": 0}, {"name": "x"}, {})),
+        ("invite", {"name": "x", "role": "rater", "person": 1}, 400),
+        ("export", {"names": 1}, 400),
+    ],
+)
+def test_invalid_requests_are_refused(site: Site, path: str, body: dict[str, object], status: int) -> None:
+    response = site.client("kim").post(f"/owner/{path}", json=body)
+    assert response.status_code == status
+    assert response.json()["error"]
+
+
+def test_names_of_people_and_images_are_only_text(tmp_path: Path) -> None:
+    site = make_site(tmp_path, folder_name=HOSTILE)
+    client = site.client("kim")
+    client.post("/owner/invite", json={"name": HOSTILE, "role": "rater"})
+    answer_all(site, "ann", 2)
+    page = client.get("/owner").text
+    assert HOSTILE not in page
+    for name in (">&lt;img src=x onerror=alert(1)&gt;</th>", "&lt;img src=x onerror=alert(1)&gt;/0.png"):
+        assert name in page
+    site.campaign.close()
+
+
+def test_the_page_shows_the_progress_of_experts_and_the_expected_end(site: Site) -> None:
+    answer_all(site, "ann", 2)
+    turn = next_turn(site.campaign, site.ids["eva"], site.now)
+    save_answers(site.campaign, site.ids["eva"], [GivenAnswer(turn.rows[0].question, 2)], site.now)
+    page = re.sub(r"<[^>]*>|\s+", " ", site.client("kim").get("/owner").text)
+    page = re.sub(" +", " ", page)
+    assert "expert-7 expert 0 - 2 of 2 answered with the campaign" in page
+    assert "eva expert 0 - 1 of 2 answered 2001-09-09 01:46 UTC" in page
+    assert "expected to finish, at this pace 2001-09-09" in page
+    answer_all(site, "ben", 2)
+    assert "expected to finish" not in site.client("kim").get("/owner").text
+
+
+def words(site: Site) -> str:
+    """The text of the owner's page."""
+    return " ".join(re.sub(r"<[^>]*>", " ", site.client("kim").get("/owner").text).split())
+
+
+def test_the_page_asks_for_more_raters_instead_of_an_end(tmp_path: Path) -> None:
+    site = make_site(tmp_path, sizes=(2,), rules=Rules(per_question=3, golden_share=0.0))
+    for name, said in (("ann", False), ("ben", True)):
+        answer_all(site, name, 2)
+        page = words(site)
+        assert ("More raters needed: 2 open questions have nobody left to answer them." in page) == said
+        assert ("expected to finish" in page) != said
+    site.campaign.close()
+
+
+def test_the_page_lists_golden_questions_where_experts_disagree(site: Site, tmp_path: Path) -> None:
+    assert "Golden questions: experts disagree None." in words(site)
+    answer_all(site, "eva", 2)
+    page = words(site)
+    assert "golden questions where experts disagree 1 " in page
+    assert "more than half of its experts answered yes, and otherwise as invalid" in page
+    assert "image class counts as no maybe yes golden/0.jpg circle invalid 1 0 1 Golden" in page
+    site = make_site(tmp_path / "other", at_least=1)
+    answer_all(site, "eva", 2)
+    assert "if 1 or more of its experts answered yes" in words(site)
+    site.campaign.close()
+
+
+def section_of(page: str, place: str) -> str:
+    """A list of the owner's page."""
+    return page.partition(f'aria-labelledby="{place}"')[2].partition("</section>")[0]
+
+
+def rows_of(page: str, place: str) -> list[str]:
+    """The rows of a list, as text."""
+    rows = re.findall("<tr>(.*?)</tr>", section_of(page, place).partition("<tbody>")[2], re.DOTALL)
+    return [" ".join(re.sub(r"<[^>]*>", " ", row).split()) for row in rows]
+
+
+def link_of(page: str, place: str, *words: str) -> str | None:
+    """Where a link below a list leads that is of one of some words; None if there is none."""
+    links = re.findall('<a href="([^"]*)"[^>]*>(.*?)</a>', section_of(page, place))
+    return next((unescape(address) for address, word in links if word in words), None)
+
+
+@pytest.mark.parametrize(("place", "count"), [("split", 3), ("disputed", 2), ("uncertain", 6), ("log", 8)])
+def test_lists_are_shown_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, count: int) -> None:
+    site = make_site(
+        tmp_path, golden_size=6, at_least=1, rules=Rules(per_question=2, golden_share=0.9), raters=("ann",)
+    )
+    answer_all(site, "ann", 0)
+    answer_all(site, "eva", 2)
+    client = site.client("kim")
+    page = client.get("/owner").text
+    whole = rows_of(page, place)
+    assert (len(whole), "<nav class=" in page) == (count, False)
+    monkeypatch.setattr(owner_page, "_ROWS", 1)
+    others = "split=1&disputed=1&questions=1&log=1"
+    address: str | None = "owner?" + others.replace(f"{KEYS[place]}=1", f"{KEYS[place]}=0")
+    parts, back = [], 0
+    while address:
+        page = client.get(f"/{address}").text
+        parts.append(rows_of(page, place))
+        address = link_of(page, place, "More questions", "Earlier entries")
+        assert address is None or address.endswith(f"#{place}")
+    assert [row for part in parts for row in part] == whole
+    while address := link_of(page, place, "Previous questions", "Later entries"):
+        page, back = client.get(f"/{address}").text, back + 1
+    assert (back, rows_of(page, place)) == (len(parts) - 1, parts[0])
+    for other in set(KEYS) - {place}:
+        assert "2 to 2" in section_of(page, other)
+    site.campaign.close()
+
+
+KEYS = {"split": "split", "disputed": "disputed", "uncertain": "questions", "log": "log"}
+
+
+def test_beyond_the_end_of_a_list_is_a_way_back(site: Site) -> None:
+    answer_all(site, "ann", 2)
+    page = site.client("kim").get("/owner?questions=50&log=999999999").text
+    backs = {"uncertain": "owner?log=999999999&questions=25", "log": "owner?questions=50&log=999999974"}
+    for place, back in backs.items():
+        assert rows_of(page, place) == []
+        assert "no rows here" in section_of(page, place)
+        assert link_of(page, place, "Previous questions", "Later entries") == f"{back}#{place}"
+    assert "There are no votes yet" not in page
+
+
+@pytest.mark.parametrize("name", KEYS.values())
+@pytest.mark.parametrize("said", ["", "-1", "x", "1.5", "+1", "1_0", "\u0661", "1000000000", "9" * 5000])
+def test_an_invalid_start_of_a_list_is_refused(site: Site, name: str, said: str) -> None:
+    response = site.client("kim").get("/owner", params={name: said})
+    error = f"{name} must be the number of rows to skip, from 0 to 999999999"
+    assert (response.status_code, response.json()) == (400, {"error": error})
+
+
+def test_the_page_shows_practice_results(tmp_path: Path) -> None:
+    site = make_site(tmp_path, sizes=(1,), practice=2, bar=0.6)
+    answer_all(site, "ann", 2)
+    page = words(site)
+    assert "ann rater, failed 2 of 4 failed 0 " in page
+    assert "ben rater, practice - 0 " in page
+    site.campaign.close()
+
+
+def test_the_export_is_a_benchmark(site: Site, tmp_path: Path) -> None:
+    answer_all(site, "ann", 2)
+    client = site.client("kim")
+    for said, raters in (({}, {"rater"}), ({"names": True}, {"ann"})):
+        response = client.post("/owner/export", json=said)
+        assert response.headers["content-disposition"] == 'attachment; filename="export.zip"'
+        folder = tmp_path / str(len(said))
+        with zipfile.ZipFile(io.BytesIO(response.content)) as packed:
+            packed.extractall(folder)
+        assert {"votes", "golden"} <= set(open_benchmark(folder / "export").sources)
+        votes = load_votes(folder / "export" / "votes.parquet")
+        assert {str(rater).split()[0] for rater in votes.raters} == raters
+
+
+def test_uncertain_and_disputed_questions_are_listed(tmp_path: Path) -> None:
+    site = make_site(tmp_path, sizes=(2, 1), rules=Rules(per_question=2, golden_share=0.9))
+    answer_all(site, "ann", 2)
+    answer_all(site, "ben", 0)
+    uncertain = uncertain_questions(site.campaign, 10)
+    assert [row.counts for row in uncertain] == [(1, 0, 1)] * 3
+    assert disputed_golden(site.campaign, 10) == []  # one of two is right
+    site.client("kim").post("/owner/people/exclude", json={"person": site.ids["ann"]})
+    assert [row.counts for row in uncertain_questions(site.campaign, 10)] == [(1, 0, 0)] * 3
+    disputed = disputed_golden(site.campaign, 10)
+    assert [(row.truth, row.counts) for row in disputed] == [(1, (1, 0, 0))]
+    page = site.client("kim").get("/owner").text
+    assert re.search(r"How ben answers golden questions", page)
+    assert disputed[0].image in page
+    site.campaign.close()
+
+
+ROLES = {"ann": "rater", "eva": "expert", "kim": "owner"}
+
+
+def log_of(site: Site) -> list[tuple[str, str]]:
+    """Who did what, as the owner's page says it, the first first."""
+    section = site.client("kim").get("/owner").text.partition('aria-labelledby="log"')[2]
+    return re.findall("<tr><td[^>]*>.* UTC</td><td>(.*)</td><td>(.*)</td></tr>", section)[::-1]
+
+
+def test_the_page_names_skipped_images(tmp_path: Path) -> None:
+    site = make_site(tmp_path, sizes=(2,), raters=("ann",))
+    assert "skipped images 0 golden" in words(site)
+    turn = next_turn(site.campaign, site.ids["ann"], site.now)
+    site.client("ann").post("/skip", json={"task": turn.task})
+    assert "skipped images 1 main/0.png golden" in words(site)
+    site.campaign.close()
+
+
+def test_the_log_is_shown_in_words(tmp_path: Path) -> None:
+    site = make_site(tmp_path, sizes=(2,), raters=("ann",), consent="Do you agree?")
+    ann, kim = site.client("ann"), site.client("kim")
+    for _ in range(2):  # what changes nothing is no entry
+        ann.post("/consent", json={})
+    turn = next_turn(site.campaign, site.ids["ann"], site.now)
+    for revision, answer in enumerate((2, 0)):
+        given = [GivenAnswer(turn.rows[0].question, answer, 2.5, revision)]
+        save_answers(site.campaign, site.ids["ann"], given, site.now)
+    ann.post("/suggest", json={"task": turn.task, "class": 4})
+    for _ in range(2):
+        ann.post("/skip", json={"task": turn.task})
+    kim.post("/owner/invite", json={"name": "zoe", "role": "expert"})
+    zoe = find_person(site.campaign, "zoe").id
+    done = {"exclude": "ann", "include": "ann", "revoke": "zoe", "revoke ": "zoe", "delete": "zoe"}
+    for what, person in done.items():
+        kim.post(f"/owner/people/{what.strip()}", json={"person": site.ids.get(person, zoe)})
+    for what in ("pause", "pause", "resume", "resume"):
+        kim.post(f"/owner/{what}", json={})
+    for names in (False, True):
+        kim.post("/owner/export", json={"names": names})
+    export_campaign(site.campaign, tmp_path / "rated")
+    asked = CLASSES.names[turn.rows[0].class_id]
+    assert log_of(site) == [
+        ("command line", "created the campaign"),
+        *(("command line", f"added {name} as {role}") for name, role in ROLES.items()),
+        *(("command line", f"made a link for {name}") for name in ROLES),
+        ("ann", "signed in"),
+        ("kim", "signed in"),
+        ("ann", "agreed to take part"),
+        ("ann", f"changed an answer from yes to no: {asked} in main/0.png"),
+        ("ann", "suggested star for main/0.png"),
+        ("ann", "skipped main/0.png"),
+        ("kim", f"added deleted {zoe} as expert"),
+        ("kim", f"made a link for deleted {zoe}"),
+        ("kim", "excluded ann"),
+        ("kim", "included ann again"),
+        ("kim", f"revoked the link of deleted {zoe}"),
+        ("kim", f"deleted the name of deleted {zoe}"),
+        ("kim", "paused the campaign"),
+        ("kim", "resumed the campaign"),
+        ("kim", "exported the votes"),
+        ("kim", "exported the votes with rater names"),
+        ("command line", "exported the votes"),
+        ("kim", "signed in"),
+    ]
+    site.campaign.close()
+
+
+def test_a_person_added_while_the_page_is_made_has_a_number(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = progress_of(site.campaign, site.now)
+    site.client("kim").post("/owner/invite", json={"name": "zoe", "role": "owner"})
+    zoe = find_person(site.campaign, "zoe").id
+    pause(site.campaign, site.now, zoe)
+    monkeypatch.setattr("reassess.annotation.store.progress.progress_of", lambda *_: before)
+    log = log_of(site)
+    assert (f"person {zoe}", "paused the campaign") in log
+    assert ("kim", f"made a link for person {zoe}") in log
+
+
+def test_skipped_and_practice_images_are_not_disputed(tmp_path: Path) -> None:
+    site = make_site(tmp_path, sizes=(2, 1), rules=Rules(per_question=2, golden_share=0.9))
+    answer_all(site, "ben", 0)
+    assert len(disputed_golden(site.campaign, 10)) == 1
+    with reading(site.campaign.engine) as connection:
+        golden = connection.scalars(select(tasks.c.id).where(tasks.c.kind == "golden")).all()
+    for task in golden:
+        skip_task(site.campaign, site.ids["ben"], task, site.now)
+    assert disputed_golden(site.campaign, 10) == []
+    site.campaign.close()
+    site = make_site(tmp_path / "other", sizes=(1,), practice=3)
+    answer_all(site, "ann", 1)
+    assert disputed_golden(site.campaign, 10) == []
+    site.campaign.close()
+
+
+def test_uncertain_questions_are_found_with_little_work(site: Site) -> None:
+    count, steps = 10_000, []
+
+    def watch(connection: Connection) -> None:
+        connection.connection.dbapi_connection.set_progress_handler(lambda: steps.append(1), 1)
+
+    with changing(site.campaign) as change:
+        task = change.connection.scalar(select(tasks.c.id).where(tasks.c.kind == "main").limit(1))
+        valid = np.random.default_rng(0).random(count).tolist()
+        own = {"task": task, "class_id": 0, "golden": False, "votes": 1}
+        rows = [{**own, "id": number, "valid": share} for number, share in enumerate(valid)]
+        change.connection.execute(questions.insert(), rows)
+        said = {"person": site.ids["ann"], "revision": 0, "answer": 2, "at": 1e9, "counted": True}
+        change.connection.execute(answers.insert(), [{**said, "question": number} for number in range(count)])
+    event.listen(site.campaign.engine, "engine_connect", watch)
+    listed = uncertain_questions(site.campaign, 3)
+    assert len(steps) < 25 * count  # steps of SQLite: one look at each question, and none at its answers
+    assert [row.valid for row in listed] == sorted(valid, key=lambda share: abs(share - 0.5))[:3]
+    assert {row.counts for row in listed} == {(0, 0, 1)}

@@ -1,0 +1,291 @@
+"""A campaign in which all that can happen is driven by one seed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+from sqlalchemy import event
+
+from reassess.annotation.assignment import Rules
+from reassess.annotation.plan import CampaignPlan
+from reassess.annotation.store.campaigns import Campaign, open_campaign, pause, resume
+from reassess.annotation.store.creation import create_campaign
+from reassess.annotation.store.given_answers import (
+    GivenAnswer,
+    exclude_rater,
+    finish_counting,
+    include_rater,
+    save_answers,
+    skip_task,
+)
+from reassess.annotation.store.people import add_person, admit, delete_person, people_of
+from reassess.annotation.store.schema import EXPERT, FAILED, PRACTICE, RATER
+from reassess.annotation.store.suggestions import suggest
+from reassess.annotation.store.turns import NoTurn, Turn, last_turn, next_turn
+from reassess.core.labels import LabelSets
+from reassess.core.stop_rule import StopRule
+from reassess.errors import DataError
+from tests.annotation import invariants
+from tests.annotation.campaigns import CLASSES, golden_of, tasks_of
+from tests.annotation.invariants import State
+
+_KILLED = 1 / 300  # statements before which the server is killed
+
+
+class KilledError(Exception):
+    """The server is killed in the middle of a transaction."""
+
+
+def plan_by(random: Random) -> CampaignPlan:
+    """What a campaign may be: with experts of a file or none, golden questions that none has answered, and practice."""
+    sizes = tuple(random.randint(1, 5) for _ in range(random.randint(3, 12)))
+    unanswered = tuple(random.randint(1, 4) for _ in range(random.randint(0, 2)))
+    is_answered = random.random() < 0.7
+    tasks, golden = tasks_of(*sizes), tasks_of(2, 3, *unanswered, prefix="g")
+    images = tuple(dict.fromkeys((*tasks.questions.images, *golden.questions.images)))
+    labels = np.array([random.randrange(CLASSES.count) for _ in images])
+    rules = Rules(
+        per_question=random.randint(1, 7),
+        stop=None if random.random() < 0.3 else StopRule(0.1, 0.9),
+        golden_share=0.2,
+        lease=60.0,
+        seed=random.randrange(1 << 32),
+    )
+    return CampaignPlan(
+        tasks,
+        rules=rules,
+        golden_tasks=golden,
+        experts=golden_of(2, 3)[1] if is_answered else None,
+        at_least=random.choice([None, 1]) if is_answered else None,
+        practice=int(is_answered and random.random() < 0.5),
+        bar=random.choice([None, 0.5]),
+        original=LabelSets(images, np.arange(len(images) + 1), labels, CLASSES),
+        original_votes=random.random() < 0.5,
+    )
+
+
+@dataclass
+class Simulation:
+    """People, the clock, retries, crashes and restarts, all by one seed.
+
+    Each keeps the answers that were not acknowledged, and sends them again. What was acknowledged is noted.
+    """
+
+    address: str | Path
+    random: Random
+    campaign: Campaign
+    raters: list[int]
+    experts: list[int] = field(default_factory=list)
+    now: float = 1e9
+    # Revision and answer, by person and question.
+    acknowledged: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
+    told: set[tuple[int, int]] = field(default_factory=set)  # who knows of which question what is right
+    final: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)  # what they said then
+    excluded: set[int] = field(default_factory=set)
+    paused: bool = False
+    waiting: dict[int, list[GivenAnswer]] = field(default_factory=dict)
+    shown: dict[int, list[Turn]] = field(default_factory=dict)
+
+    @classmethod
+    def begun(cls, address: str | Path, seed: int) -> "Simulation":
+        """A simulation of a campaign that depends on nothing but the seed."""
+        random = Random(seed)
+        create_campaign(address, plan_by(random))
+        campaign = open_campaign(address)
+        for number in range(random.randint(0, 2)):
+            add_person(campaign, f"expert {number}", EXPERT)
+        for number in range(random.randint(2, 7)):
+            add_person(campaign, f"rater {number}")
+        of_role = {role: [one.id for one in people_of(campaign) if one.role == role] for role in (RATER, EXPERT)}
+        return cls(address, random, campaign, of_role[RATER], of_role[EXPERT])
+
+    @property
+    def at_work(self) -> list[int]:
+        """Who can enter."""
+        return [*self.raters, *self.experts]
+
+    def step(self) -> None:
+        """One thing happens, or is begun when the server is killed."""
+        self.now += self.random.expovariate(1 / 3)
+        happens = self.random.choices(_EVENTS, _WEIGHTS)[0]
+        try:
+            with self.killed_at_times():
+                happens(self, self.random.choice(self.at_work))
+        except KilledError:
+            self.restart(0)
+            self.excluded = {one.id for one in people_of(self.campaign) if one.excluded}  # they may be, or not yet
+
+    @contextmanager
+    def killed_at_times(self) -> Iterator[None]:
+        """The server may be killed before any statement, and before a transaction is kept."""
+
+        def kill(*_: Any) -> None:
+            if self.random.random() < _KILLED:
+                raise KilledError
+
+        engine = self.campaign.engine
+        for moment in ("before_cursor_execute", "commit"):
+            event.listen(engine, moment, kill)
+        try:
+            yield
+        finally:
+            for moment in ("before_cursor_execute", "commit"):
+                event.remove(engine, moment, kill)
+
+    def restart(self, _: int) -> None:
+        """The server is started anew."""
+        self.campaign.close()
+        self.campaign = open_campaign(self.address)
+
+    def go_on(self, _: int) -> None:
+        """What was left by a process that was killed is finished."""
+        finish_counting(self.campaign)
+
+    def ask(self, person: int) -> None:
+        """Somebody's page asks for what is next, and the response may be lost."""
+        shown = self.shown.setdefault(person, [])
+        turn = next_turn(self.campaign, person, self.now, held=[turn.task for turn in shown])
+        if isinstance(turn, Turn):
+            assert not self.paused
+            assert person not in self.excluded
+            if self.random.random() < 0.9:
+                shown.append(turn)
+
+    def undo(self, person: int) -> None:
+        """Somebody goes back to their last task, and changes what they said."""
+        turn = last_turn(self.campaign, person)
+        if turn is not None:
+            self.shown.setdefault(person, []).insert(0, turn)
+
+    def suggest(self, person: int) -> None:
+        """Somebody sees something else in a picture."""
+        if shown := self.shown.get(person):
+            with suppress(DataError):  # the campaign is paused, or the rater excluded
+                suggest(self.campaign, person, shown[0].task, self.random.randrange(len(CLASSES.names)), self.now)
+
+    def answer(self, person: int) -> None:
+        """Somebody answers some rows, which wait to be sent."""
+        if shown := self.shown.get(person):
+            rows = shown[0].rows
+            some = rows if self.random.random() < 0.7 else rows[: self.random.randint(0, len(rows))]
+            given = [GivenAnswer(row.question, self.random.randrange(3), revision=row.revision) for row in some]
+            self.waiting.setdefault(person, []).extend(given)
+            if some == rows:
+                shown.pop(0)
+
+    def send(self, person: int) -> None:
+        """The outbox is sent, by the page itself or as its user goes on; the response may be lost."""
+        if not (waiting := self.waiting.get(person)):
+            return
+        given = waiting[: self.random.randint(1, len(waiting))] * self.random.choice([1, 1, 1, 2])
+        truths = save_answers(self.campaign, person, given, self.now, reveal=self.random.random() < 0.7)
+        if self.random.random() < 0.8:
+            for one in given:
+                own = person, one.question
+                before = self.acknowledged.get(own)
+                if own not in self.told and (before is None or before[0] < one.revision):
+                    self.acknowledged[own] = one.revision, one.answer
+            self.waiting[person] = [one for one in waiting if one not in given]
+        self.told |= {(person, question) for question in truths}
+
+    def reload(self, person: int) -> None:
+        """Somebody closes the page, and loses what is on it, but not what waits to be sent."""
+        self.shown[person] = []
+
+    def refuse(self, person: int) -> None:
+        """Somebody cannot judge a picture."""
+        if shown := self.shown.get(person):
+            skip_task(self.campaign, person, shown.pop(0).task, self.now)
+
+    def jump(self, _: int) -> None:
+        """The clock jumps, forwards or back."""
+        self.now += self.random.choice([70.0, 1000.0, -30.0, -5000.0])
+
+    def judge(self, person: int) -> None:
+        """The owner voids a rater, or restores them."""
+        if person in self.raters:
+            is_excluded = person in self.excluded
+            change, then = (include_rater, self.excluded.discard) if is_excluded else (exclude_rater, self.excluded.add)
+            change(self.campaign, person, self.now)
+            then(person)
+
+    def pause(self, _: int) -> None:
+        """The owner pauses the campaign."""
+        pause(self.campaign, self.now)
+        self.paused = True
+
+    def resume(self, _: int) -> None:
+        """The owner lets it go on."""
+        resume(self.campaign, self.now)
+        self.paused = False
+
+    def admit(self, _: int) -> None:
+        """The owner lets those begin who have failed or still practise."""
+        for person in people_of(self.campaign):
+            if person.role == RATER and person.stage in (FAILED, PRACTICE):
+                admit(self.campaign, person.id, self.now)
+
+    def forget(self, person: int) -> None:
+        """The owner forgets a rater, who can enter no more; what waits to be sent is lost with their page."""
+        if len(self.raters) > 1 and person in self.raters:
+            delete_person(self.campaign, person, self.now)
+            self.raters.remove(person)
+
+    def finish(self) -> None:
+        """All work until nothing is left for them."""
+        self.resume(0)
+        self.go_on(0)
+        self.now += 10_000
+        idle = 0
+        while idle < len(self.at_work):
+            idle = 0
+            for person in self.at_work:
+                turn = next_turn(self.campaign, person, self.now)
+                if isinstance(turn, NoTurn):
+                    idle += 1
+                    continue
+                given = [
+                    GivenAnswer(row.question, self.random.randrange(3), revision=row.revision) for row in turn.rows
+                ]
+                save_answers(self.campaign, person, given, self.now)
+
+    def check(self) -> None:
+        """What must always be so."""
+        state = State.of(self.campaign)
+        invariants.check(state, self.acknowledged)
+        invariants.check_cursors(state, self.raters)
+        self._check_owner(state)
+        self._check_told(state)
+
+    def _check_owner(self, state: State) -> None:
+        """What owners have done stays so."""
+        assert state.settings.paused == self.paused
+        assert {person for person, row in state.people.items() if row.excluded} == self.excluded
+        deleted = {person for person, row in state.people.items() if row.name.startswith("deleted ")}
+        assert deleted == state.people.keys() - self.at_work
+
+    def _check_told(self, state: State) -> None:
+        """Who knows what is right changes no answer that measures them."""
+        for own in self.told:
+            kept = state.kept[own]
+            said = kept.revision, kept.answer
+            assert state.is_skipped(kept) or self.final.setdefault(own, said) == said
+
+    def check_end(self) -> None:
+        """What must be so when nothing is left."""
+        self.check()
+        state = State.of(self.campaign)
+        invariants.check_end(state, self.at_work)
+        invariants.check_export(state, self.campaign)
+
+
+_EVENTS = (
+    *(Simulation.ask, Simulation.answer, Simulation.send, Simulation.reload, Simulation.restart),
+    *(Simulation.refuse, Simulation.jump, Simulation.judge, Simulation.undo, Simulation.suggest),
+    *(Simulation.pause, Simulation.resume, Simulation.admit, Simulation.forget, Simulation.go_on),
+)
+_WEIGHTS = (30, 30, 30, 3, 1, 2, 2, 1, 4, 1, 0.3, 1, 0.3, 0.2, 0.2)

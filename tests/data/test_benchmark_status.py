@@ -1,0 +1,434 @@
+"""A check of a benchmark: what is there, what is lacking, and which names do not fit; one error stops no other part."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reassess.data import update_benchmark
+from reassess.data.benchmark_folders import open_benchmark
+from reassess.data.benchmark_status import BenchmarkCheck, check_benchmark
+from reassess.data.name_problems import NameProblem
+from reassess.errors import DataError
+from reassess.formats.files import sha256
+from tests.helpers import write_files
+
+VOTES = "image,class,rater,answer\n"
+
+
+@pytest.fixture
+def labels_and_original(real_file: Callable[[str], Path]) -> tuple[Path, Path]:
+    return real_file("real.json"), real_file("validation_labels.txt")
+
+
+def check(folder: Path, files: Mapping[str, str]) -> BenchmarkCheck:
+    return check_benchmark(write_files(folder / "pets", files))
+
+
+def counts(result: BenchmarkCheck) -> dict[str, dict[str, int]]:
+    """What each part that is there holds."""
+    return {one.part: dict(one.counts) for one in result.parts if one.format is not None}
+
+
+def errors(result: BenchmarkCheck) -> dict[str, str]:
+    """The first line of each part's error."""
+    return {one.part: one.error.what for one in result.parts if one.error is not None}
+
+
+def test_every_part_is_counted(tmp_path: Path) -> None:
+    result = check(
+        tmp_path,
+        {
+            "benchmark.json": '{"name": "animals", "threshold": 0.5}',
+            "classes.txt": "cat\ndog\ncow\n",
+            "images/a.jpg": "",
+            "images/b.jpg": "",
+            "original.csv": "image,class\na.jpg,cat\nb.jpg,cat\n",
+            "labels.json": '{"a.jpg": ["cat", "dog"], "b.jpg": []}',
+            "scores.csv": "image,class,score\na.jpg,cat,0.9\na.jpg,dog,0.8\nb.jpg,cow,0.1\n",
+            "votes.csv": VOTES + "a.jpg,cat,ann,yes\na.jpg,cat,bo,yes\nb.jpg,cow,bo,no\n",
+            "golden.csv": VOTES + "a.jpg,cat,eve,yes\n",
+            "rater-golden.csv": VOTES + "a.jpg,cat,ann,yes\n",
+            "groups.csv": "class,group\ncat,small\ndog,small\ncow,large\n",
+            "collapsed.csv": "class,also\ncow,dog\n",
+            "notes.txt": "",
+            "old/labels.csv": "",
+        },
+    )
+    one_vote = {"votes": 1, "raters": 1, "questions": 1, "images": 1, "classes": 1}
+    assert counts(result) == {
+        "benchmark.json": {"settings": 2},
+        "classes": {"classes": 3},
+        "images": {"images": 2},
+        "original": {"images": 2, "labels": 2, "classes": 1},
+        "labels": {"images": 2, "labels": 2, "classes": 2, "empty sets": 1},
+        "scores": {"questions": 3, "images": 2, "classes": 3},
+        "votes": {"votes": 3, "raters": 2, "questions": 2, "images": 2, "classes": 2},
+        "golden": one_vote,
+        "rater-golden": one_vote,
+        "groups": {"classes": 3, "groups": 2},
+        "collapsed": {"pairs": 1},
+    }
+    assert (result.name, result.settings, result.errors) == ("animals", {"name": "animals", "threshold": 0.5}, ())
+    assert (result.duplicates, result.mismatches, result.others) == ((), (), ("notes.txt", "old"))
+    assert not any(result.missing_parts.values())
+    assert repr(result) == "BenchmarkCheck(animals, 11 parts, 0 errors)"
+
+
+def test_an_empty_folder_lacks_all_that_a_command_needs(tmp_path: Path) -> None:
+    result = check_benchmark(tmp_path)
+    assert {command: [one.part for one in parts] for command, parts in result.missing_parts.items()} == {
+        "evaluate": ["labels"],
+        "compare": ["labels"],
+        "report": ["labels"],
+        "predict": ["images"],
+        "propose": ["images"],
+        "aggregate": ["votes"],
+        "raters": ["votes"],
+        "labels": ["scores"],
+        "curve": ["scores", "golden"],
+        "show": ["labels"],
+    }
+    assert all(one.made_by for one in result.parts)
+    assert counts(result) == {}
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "ready"),
+    [
+        ("labels.json", '{"a": ["x"]}', {"evaluate", "compare", "report", "show"}),
+        ("original.json", '{"a": "x"}', {"propose", "show"}),
+        ("votes.csv", VOTES + "a,x,ann,yes\n", {"aggregate", "raters", "show"}),
+        ("votes.csv", "item,rater,answer\n1,ann,yes\n", {"aggregate", "raters", "show"}),
+        ("scores.csv", "image,class,score\na,x,1\n", {"labels", "show"}),
+        ("images/a.jpg", "", {"predict", "propose"}),
+        ("labels.csv", "nothing of the kind\n1\n", set()),
+        ("classes.txt", "x", set()),
+    ],
+)
+def test_a_command_is_ready_where_its_parts_can_be_read(
+    tmp_path: Path, file: str, content: str, ready: set[str]
+) -> None:
+    assert {command for command, parts in check(tmp_path, {file: content}).missing_parts.items() if not parts} == ready
+
+
+@pytest.mark.parametrize(
+    ("files", "part"),
+    [
+        ({"benchmark.json": "{"}, "benchmark.json"),
+        ({"classes.txt": "cat\ncat\n"}, "classes"),
+        ({"images/cat/a.jpg": "", "images/b.jpg": ""}, "original"),
+        ({"images/a.jpg": "", "images.zip": ""}, "images"),
+        ({"scores.csv": "", "scores.json": ""}, "scores"),
+        ({"classes.txt": "cat\n", "groups.csv": "class,group\nhen,x\n"}, "groups"),
+    ],
+)
+def test_a_part_without_which_the_benchmark_cannot_be_opened_stops_every_command(
+    tmp_path: Path, files: dict[str, str], part: str
+) -> None:
+    """As the commands find when they open it."""
+    result = check(tmp_path, files | {"labels.json": '{"a.jpg": ["cat"]}'})
+    with pytest.raises(DataError) as refused:
+        open_benchmark(tmp_path / "pets")
+    assert {tuple(one.part for one in parts)[:1] for parts in result.missing_parts.values()} == {(part,)}
+    assert str(refused.value) in map(str, result.errors)
+
+
+def test_groups_and_collapsed_classes_are_read_by_the_names_in_the_labels(tmp_path: Path) -> None:
+    tables = {"groups.csv": "class,group\ncat,x\n", "collapsed.csv": "class,also\ncat,hen\n"}
+    result = check(tmp_path, tables | {"labels.json": '{"a": ["cat"]}', "original.json": '{"a": "dog"}'})
+    assert errors(result) == {"collapsed": "a class is not one of the benchmark's"}
+    assert counts(result)["groups"] == {"classes": 1, "groups": 1}
+    assert {command for command, parts in result.missing_parts.items() if not parts} >= {
+        "evaluate",
+        "compare",
+        "report",
+    }
+
+
+def test_votes_for_one_class_an_image_are_compared_with_the_labels(tmp_path: Path) -> None:
+    votes = "image,rater,answer\na,ann,cat\nb,bo,hen\nb,ann,hen\n"
+    result = check(tmp_path, {"labels.json": '{"a": ["cat"]}', "classes.txt": "cat\n", "votes.csv": votes})
+    assert counts(result)["votes"] == {"votes": 3, "raters": 2, "images": 2, "classes": 2}
+    assert result.mismatches == (
+        NameProblem("image", "in votes and not in labels", 1, ("b",)),
+        NameProblem("class", "in votes and not in classes", 1, ("hen",)),
+    )
+
+
+def test_the_path_of_the_images_folder_is_no_part_of_a_name(tmp_path: Path) -> None:
+    votes = VOTES + f"{tmp_path}/pets/images/a.jpg,0,ann,yes\n"
+    files = {"images/a.jpg": "", "labels.json": '{"images/a.jpg": [0]}', "votes.csv": votes}
+    assert check(tmp_path, files).mismatches == ()
+
+
+def test_class_folders_are_counted_as_original_labels(tmp_path: Path) -> None:
+    result = check(tmp_path, {"images/cat/a.jpg": "", "images/dog/b.jpg": "", "labels.json": '{"cat/a.jpg": ["dog"]}'})
+    assert counts(result)["original"] == {"images": 2, "labels": 2, "classes": 2}
+    assert {one.part: one.format for one in result.parts if one.format} == {
+        "images": "folder",
+        "original": "class folders",
+        "labels": "json",
+    }
+    assert result.mismatches == (NameProblem("image", "in images and not in labels", 1, ("dog/b.jpg",)),)
+
+
+def test_an_error_of_one_part_stops_no_other(tmp_path: Path) -> None:
+    result = check(
+        tmp_path,
+        {
+            "benchmark.json": "{",
+            "classes.txt": "cat\ncat\n",
+            "images/cat/a.jpg": "",
+            "images/b.jpg": "",
+            "labels.csv": "image,class\ncat/a.jpg,cat\n",
+            "scores.csv": "",
+            "votes.csv": VOTES + "cat/a.jpg,cat,ann,yes\n",
+            "golden.csv": "",
+            "golden.json": "",
+            "groups.csv": "class,group\ncat,x\n",
+        },
+    )
+    assert errors(result) == {
+        "benchmark.json": "file is not JSON",
+        "classes": "class is listed twice",
+        "original": "class folders are at different depths",
+        "scores": "file is empty",
+        "golden": "two files are the same part of the benchmark",
+    }
+    assert counts(result) == {
+        "benchmark.json": {},
+        "classes": {},
+        "images": {"images": 2},
+        "original": {},
+        "labels": {"images": 1, "labels": 1, "classes": 1},
+        "scores": {},
+        "votes": {"votes": 1, "raters": 1, "questions": 1, "images": 1, "classes": 1},
+        "golden": {},
+        "groups": {},
+    }
+
+
+def test_names_on_one_side_only_are_counted_with_examples(tmp_path: Path) -> None:
+    images = {f"images/{name}.jpg": "" for name in "abcde"}
+    result = check(
+        tmp_path,
+        images
+        | {
+            "labels.json": '{"a.jpg": [0], "x.jpg": [1]}',
+            "scores.csv": "image,class,score\ny.jpg,0,1\n",
+            "votes.csv": VOTES + "a.jpg,0,ann,yes\nx.jpg,0,ann,no\nz.jpg,0,ann,no\n",
+            "golden.csv": VOTES + "z.jpg,0,eve,no\n",
+        },
+    )
+    known = "not in images or labels or scores"
+    assert result.mismatches == (
+        NameProblem("image", "in labels and not in images", 1, ("x.jpg",)),
+        NameProblem("image", "in scores and not in images", 1, ("y.jpg",)),
+        NameProblem("image", "in images and not in labels", 4, ("b.jpg", "c.jpg", "d.jpg")),
+        NameProblem("image", f"in votes and {known}", 1, ("z.jpg",)),
+        NameProblem("image", f"in golden and {known}", 1, ("z.jpg",)),
+    )
+
+
+def test_without_images_the_original_labels_are_the_whole(tmp_path: Path) -> None:
+    files = {"original.json": '{"a": "x", "b": "x"}', "labels.json": '{"a": ["x"], "c": []}'}
+    result = check(tmp_path, files)
+    assert result.mismatches == (
+        NameProblem("image", "in labels and not in original", 1, ("c",)),
+        NameProblem("image", "in original and not in labels", 1, ("b",)),
+    )
+
+
+def test_images_without_an_original_label_are_counted(tmp_path: Path) -> None:
+    result = check(tmp_path, {"images/a.jpg": "", "images/b.jpg": "", "original.json": '{"a.jpg": "x"}'})
+    assert result.mismatches == (NameProblem("image", "in images and not in original", 1, ("b.jpg",)),)
+
+
+@pytest.mark.parametrize(("labels", "match"), [("a.jpg", "name"), ("a", "stem")])
+def test_names_that_fit_by_another_match_are_said_to(tmp_path: Path, labels: str, match: str) -> None:
+    files = {"images/cat/a.jpg": "", "labels.json": f'{{"{labels}": ["cat"]}}'}
+    fixes = {str(one.fix) for one in check(tmp_path, files).mismatches}
+    assert fixes == {f'they fit by {match}: match="{match}", or "match": "{match}" in benchmark.json'}
+    assert check(tmp_path, {"benchmark.json": f'{{"match": "{match}"}}'}).mismatches == ()
+
+
+def test_a_match_that_fits_two_images_is_not_advised(tmp_path: Path) -> None:
+    files = {"images/cat/a.jpg": "", "images/dog/a.jpg": "", "labels.json": '{"a.jpg": ["cat"]}'}
+    assert [one.fix for one in check(tmp_path, files).mismatches] == [None, None]
+
+
+def test_backslashes_are_slashes(tmp_path: Path) -> None:
+    files = {"images/cat/a.jpg": "", "labels.json": '{"cat\\\\a.jpg": ["cat"]}'}
+    assert check(tmp_path, files).mismatches == ()
+
+
+NAMES = st.sets(st.sampled_from(["a.jpg", "A.jpg", "a.JPG", "a.png", "b.jpg", "b.tif", "c/a.jpg", "c\\A.jpg", "a.b"]))
+
+
+@given(names=NAMES)
+def test_duplicates_are_pairs_that_differ_in_capitals_slashes_or_suffix(
+    tmp_path_factory: pytest.TempPathFactory, names: set[str]
+) -> None:
+    """Against a plain comparison of all pairs."""
+
+    def plain(name: str) -> str:
+        return name.lower().replace("\\", "/")
+
+    def stem(name: str) -> str:
+        return plain(name).rsplit(".", 1)[0] if plain(name).endswith((".jpg", ".png", ".tif")) else plain(name)
+
+    rows = "".join(f"{name},0\n" for name in sorted(names)) or "z,0\n"
+    result = check(tmp_path_factory.mktemp("any"), {"labels.csv": "image,class\n" + rows})
+    pairs = [(one, other) for one in names for other in names if one < other]
+    spelt = {plain(one) for one, other in pairs if plain(one) == plain(other)}
+    suffixed = {stem(one) for one, other in pairs if stem(one) == stem(other) and plain(one) != plain(other)}
+    expected = {
+        "twice in labels, but for capitals and slashes": len(spelt),
+        "in labels with two suffixes": len(suffixed),
+    }
+    assert {one.what: one.count for one in result.duplicates} == {what: n for what, n in expected.items() if n}
+
+
+def test_classes_that_the_list_lacks_are_counted_and_an_error(tmp_path: Path) -> None:
+    result = check(
+        tmp_path,
+        {
+            "classes.txt": "cat\n",
+            "labels.json": '{"a": ["cat", "dog"], "b": ["cow"]}',
+            "votes.csv": VOTES + "a,hen,ann,yes\n",
+            "groups.csv": "class,group\nhen,x\n",
+        },
+    )
+    assert errors(result) == dict.fromkeys(("labels", "votes", "groups"), "a class is not one of the benchmark's")
+    assert counts(result)["labels"] == {"images": 2, "labels": 3, "classes": 3}
+    assert [one for one in result.mismatches if one.thing == "class"] == [
+        NameProblem("class", "in labels and not in classes", 2, ("cow", "dog")),
+        NameProblem("class", "in votes and not in classes", 1, ("hen",)),
+    ]
+
+
+def test_a_part_that_is_wrong_in_two_ways_has_the_first_error(tmp_path: Path) -> None:
+    files = {"classes.txt": "cat\n", "scores.csv": "image,class,score\na,dog,many\n"}
+    result = check(tmp_path, files)
+    assert errors(result) == {"scores": "a class is not one of the benchmark's"}
+    assert counts(result)["scores"] == {}
+
+
+def test_ids_that_the_list_lacks_are_errors_and_no_names(tmp_path: Path) -> None:
+    files = {"classes.txt": "cat\n", "labels.json": '{"a": [7]}', "groups.csv": "class,group\n7,x\n"}
+    result = check(tmp_path, files)
+    assert errors(result) == {"labels": "class id out of range", "groups": "a class is not one of the benchmark's"}
+    assert (result.mismatches, counts(result)["labels"], counts(result)["groups"]) == ((), {}, {})
+
+
+def test_classes_that_the_class_folders_lack_are_said_to_be_so(tmp_path: Path) -> None:
+    result = check(
+        tmp_path,
+        {"images/cat/a.jpg": "", "images/cow/b.jpg": "", "labels.json": '{"cat/a.jpg": ["dog"], "cow/b.jpg": []}'},
+    )
+    assert result.mismatches == (NameProblem("class", "in labels and not in the class folders", 1, ("dog",)),)
+
+
+def test_names_and_ids_without_a_list_do_not_go_together(tmp_path: Path) -> None:
+    files = {"original.json": '{"a": "cat", "b": "dog"}', "labels.json": '{"a": [1], "b": [0]}'}
+    what = "named in original, and numbered in labels"
+    fix = "write classes.txt, one name a line"
+    assert check(tmp_path, files).mismatches == (NameProblem("class", what, 2, ("cat", "dog"), fix),)
+    assert check(tmp_path, {"classes.txt": "dog\ncat\n"}).mismatches == ()
+
+
+def test_of_imagenet_every_known_file_is_read(real_file: Callable[[str], Path]) -> None:
+    for name in ("real.json", "scores.npz", "raters.npz", "golden.npz", "raters_golden.npz", "validation_labels.txt"):
+        real_file(name)
+    result = check_benchmark("imagenet")
+    assert (result.name, result.folder, result.errors, result.duplicates, result.mismatches) == (
+        "imagenet",
+        None,
+        (),
+        (),
+        (),
+    )
+    held = counts(result)
+    assert held["labels"] == {"images": 50_000, "labels": 57_553, "classes": 1000, "empty sets": 3163}
+    assert held["votes"] == {"votes": 924_810, "raters": 85, "questions": 184_962, "images": 24_889, "classes": 1000}
+    assert held["collapsed"] == {"pairs": 29}
+
+
+def test_of_imagenet_ids_and_wnids_go_together_without_a_list(
+    tmp_path: Path, labels_and_original: tuple[Path, Path], no_known_data: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in labels_and_original:
+        (tmp_path / path.name).symlink_to(path)
+    monkeypatch.setenv("REASSESS_DATA", str(tmp_path))
+    result = check_benchmark("imagenet")
+    assert (list(counts(result)), result.errors, result.mismatches) == (["original", "labels"], (), ())
+
+
+def test_of_imagenet_what_is_not_here_can_be_fetched(no_known_data: None) -> None:
+    result = check_benchmark("imagenet")
+    assert {one.part: one.made_by for one in result.missing_parts["curve"]} == {
+        "scores": "reassess fetch imagenet-real-scores",
+        "golden": "reassess fetch imagenet-real-golden",
+    }
+
+
+MADE = {
+    "votes.csv": VOTES + "a,x,ann,yes\n",
+    "scores.csv": "image,class,score\na,x,1\n",
+    "labels.json": '{"a": ["x"]}',
+}
+
+
+def origins(result: BenchmarkCheck) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """What each part was made from, and what of it is newer."""
+    return {one.part: (one.made_from, one.stale) for one in result.parts if one.made_from}
+
+
+def test_a_part_is_stale_if_what_it_was_made_from_is_newer(tmp_path: Path) -> None:
+    result = check(tmp_path, MADE)
+    assert origins(result) == {"scores": (("votes",), ()), "labels": (("scores",), ())}  # written together
+    assert result.next_command == f"reassess evaluate FILE --benchmark {tmp_path / 'pets'}"
+    os.utime(tmp_path / "pets" / "votes.csv", (2e9, 2e9))
+    later = check_benchmark(tmp_path / "pets")
+    assert origins(later) == {"scores": (("votes",), ("votes",)), "labels": (("scores",), ())}
+    folder = tmp_path / "pets"
+    assert later.next_command == f"reassess aggregate --benchmark {folder} -o {folder / 'scores.csv'} --force"
+
+
+def test_a_recorded_hash_counts_more_than_the_time(tmp_path: Path) -> None:
+    folder = write_files(tmp_path / "pets", MADE)
+    update_benchmark(folder, made_from={"scores": {"votes": sha256(folder / "votes.csv")}})
+    os.utime(folder / "votes.csv", (2e9, 2e9))
+    assert origins(check_benchmark(folder))["scores"] == (("votes",), ())
+    update_benchmark(
+        folder, made_from={"scores": {"votes": "0" * 64}, "labels": {"scores": sha256(folder / "scores.csv")}}
+    )
+    assert origins(check_benchmark(folder)) == {"scores": (("votes",), ("votes",)), "labels": (("scores",), ())}
+
+
+@pytest.mark.parametrize(
+    ("files", "command"),
+    [
+        ({"votes.csv": MADE["votes.csv"]}, "reassess aggregate --benchmark {0} -o {0}/scores.npz"),
+        ({"scores.csv": MADE["scores.csv"]}, "reassess labels --benchmark {0} -o {0}/labels.json"),
+        ({"images/a.jpg": ""}, "reassess predict MODEL --benchmark {0} -o FILE"),
+        ({"original.json": '{"a": "x"}'}, "reassess propose FILE... --benchmark {0} -o FILE"),
+        ({"votes.csv": "nothing of the kind\n1\n"}, None),
+        ({}, None),
+    ],
+)
+def test_the_next_command_continues_with_what_is_there(
+    tmp_path: Path, files: dict[str, str], command: str | None
+) -> None:
+    (tmp_path / "pets").mkdir()
+    assert check(tmp_path, files).next_command == (command and command.format(tmp_path / "pets"))
+
+
+def test_wrong_records_of_hashes_are_refused(tmp_path: Path, refused: Callable[..., str]) -> None:
+    assert refused(update_benchmark, tmp_path, made_from={"scores": "0"}) == (
+        "wrong-type at benchmark.json, key made_from"
+    )

@@ -1,0 +1,52 @@
+"""The texts of messages about files, each once: messages.txt has a call per message. Other tests check codes."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reassess import formats
+from reassess.core import Classes
+
+CLASSES = {
+    "ants": Classes(
+        4,
+        wnids=("n00000001", "n00000002", "n00000003", "n00000004"),
+        names=("ant", "bee, honeybee", "cat", "dog"),
+        synonyms=(("emmet",), (), ("tom",), ()),
+    ),
+    "bowls": Classes.from_texts(["bowl", "cup", "mug"]),
+    "cranes": Classes(
+        4, wnids=("n01", "n02", "n03", "n04"), names=("tench, Tinca tinca", "crane", "crane", "jack-o'-lantern")
+    ),
+    "fish": Classes(
+        4,
+        wnids=("n00000001", "n00000002", "n00000003", "n00000004"),
+        names=("tench, Tinca tinca", "tabby, tabby cat", "crane", "crane"),
+        synonyms=(("doctor fish",), (), (), ()),
+    ),
+    "mugs": Classes(3, wnids=("n00000001", "n00000002", "n00000003"), names=("cup", "mug, beaker", "pot")),
+    "pets": Classes(2, names=("cat", "dog")),
+    "numbers": Classes(3, names=("0", "1", "other")),
+}
+# A call is a line: reader, name of the file, its content, and options; the message is indented below it.
+CALL = re.compile(r'(\w+) (\S+) ("(?:[^"\\]|\\.)*")(?: (\{.*\}))?\n((?:    .*\n)+)')
+
+
+@pytest.mark.parametrize(
+    "call", list(CALL.finditer(Path(__file__).with_name("messages.txt").read_text())), ids=lambda call: call[1]
+)
+@pytest.mark.filterwarnings("ignore::reassess.errors.ReassessWarning")
+def test_messages_are_as_written(
+    call: re.Match[str], file: Callable[..., Path], refused_text: Callable[..., str]
+) -> None:
+    reader, name, content, options, text = call.groups()
+    given = json.loads(options or "{}")
+    if "classes" in given:
+        given["classes"] = CLASSES[given["classes"]]
+    path = file(name, json.loads(content))
+    assert (
+        refused_text(getattr(formats, reader), path, **given) == re.sub("^    ", "", text, flags=re.MULTILINE).strip()
+    )

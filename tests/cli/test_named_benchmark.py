@@ -122,7 +122,7 @@ def test_names_stay_names_in_every_file(
         "digits/scores.csv": ["class"],
         "digits/labels.csv": ["class"],
         "images.csv": ["top1"],
-        "pairs.csv": ["valid_class", "wrong_class"],
+        "pairs.csv": ["correct_class", "wrong_class"],
     }
     for file, headings in columns.items():
         with Path(file).open(newline="") as table:

@@ -89,7 +89,7 @@ def find_label_errors(
     own. consistent: Beyer et al., arXiv 2006.07159, section 6, with one repetition of ten folds. confident: Northcutt,
     Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70 (2021).
     """
-    check_type(HeldOutPredictions, held_out, what="the held-out predictions", fix="HeldOutPredictions.of(...)")
+    check_type(HeldOutPredictions, held_out, what="held-out predictions", fix="HeldOutPredictions.of(...)")
     check_known([method], get_args(CleaningMethod), thing="method")
     _refuse_others(method, threshold=threshold, precision=precision, checked=checked, at_least=at_least)
     if method == "consistent":

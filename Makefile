@@ -40,7 +40,7 @@ fuzz: $(call stamp,test)
 
 long: $(call stamp,all)
 	REASSESS_SIMULATED_STEPS=1000000 REASSESS_KILLS=50 REASSESS_DIGITS_SEEDS=50 $(BIN)/python -m pytest -n auto \
-		--dist worksteal tests/annotation/test_simulation.py tests/annotation/test_simulated_raters.py \
+		--dist worksteal tests/annotation/test_random_campaigns.py tests/annotation/test_load.py \
 		tests/annotation/test_digits.py $(ARGS)
 
 bench: $(call stamp,bench)

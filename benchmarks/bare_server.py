@@ -34,7 +34,7 @@ def make_app(address: str) -> Starlette:
     engine, task = open_engine(address), count(1)
     metadata.create_all(engine)
 
-    async def enter(_: Request) -> Response:
+    async def sign_in(_: Request) -> Response:
         return Response(status_code=204, headers={"Set-Cookie": "session=1"})
 
     async def page(_: Request) -> Response:
@@ -63,7 +63,12 @@ def make_app(address: str) -> Starlette:
         await run_in_threadpool(write)
         return JSONResponse({})
 
-    routes = (("/enter", enter, "POST"), ("/", page, "GET"), ("/next", next_task, "POST"), ("/answers", keep, "POST"))
+    routes = (
+        ("/sign-in", sign_in, "POST"),
+        ("/", page, "GET"),
+        ("/next", next_task, "POST"),
+        ("/answers", keep, "POST"),
+    )
     return Starlette(routes=[Route(path, endpoint, methods=[method]) for path, endpoint, method in routes])
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from annotation_load import Load, LoadRater, rate, running, serving
 from scipy.stats import rankdata
 
 from reassess import Classes, Questions, Tasks, Votes
@@ -22,21 +23,16 @@ from reassess.annotation import (
     GivenAnswer,
     Rules,
     ShownRow,
-    Simulated,
-    SimulatedRater,
     add_person,
-    cannot_judge,
     create_campaign,
-    keep_answers,
     last_turn,
     make_link,
     next_turn,
     open_campaign,
-    rate,
-    serving,
+    save_answers,
+    skip_task,
     suggest,
 )
-from reassess.annotation.local_server import running
 from reassess.annotation.store.campaign_files import only_process
 from reassess.annotation.store.log_file import LogFile
 from reassess.annotation.store.shown_items import golden_truths
@@ -68,7 +64,7 @@ def plan_of_golden_and_stop(tasks: int = _TASKS) -> CampaignPlan:
     asked = golden.questions
     said = np.array([2 * is_valid("", class_id) for class_id in asked.class_ids.tolist()])
     experts = Votes.from_columns(asked, np.arange(len(asked)), np.zeros(len(asked), int), said, ("eve",), KNOWN_ANSWERS)
-    rules = Rules(votes=5, stop=StopRule(0.01, 0.99))
+    rules = Rules(per_question=5, stop=StopRule(0.01, 0.99))
     return CampaignPlan(tasks_of(tasks, _EACH), rules=rules, golden_tasks=golden, experts=experts)
 
 
@@ -80,7 +76,7 @@ def bare(address: str) -> AbstractContextManager[str]:
     return running(bare_command(address), what=address)
 
 
-def rated(address: str, raters: int, think: float) -> Simulated:
+def rated(address: str, raters: int, think: float) -> Load:
     """What comes of raters in a new campaign."""
     create_campaign(address, plan_of_golden_and_stop())
     campaign, now = open_campaign(address), time.time()
@@ -90,16 +86,16 @@ def rated(address: str, raters: int, think: float) -> Simulated:
         return work(pages, tokens, think)
 
 
-def work(pages: str, tokens: list[str], think: float) -> Simulated:
-    raters = [SimulatedRater(think=think)] * len(tokens)
-    return rate(pages, tokens, raters, is_valid, seconds=_SECONDS, pictures=False)
+def work(pages: str, tokens: list[str], think: float) -> Load:
+    raters = [LoadRater(think=think)] * len(tokens)
+    return rate(pages, tokens, raters, is_valid, seconds=_SECONDS, images=False)
 
 
 def at(took: Any, share: float) -> float:
     return float(np.quantile(took, share))
 
 
-def compare_with_bare(row: Any, name: str, address: str, bare_address: str, raters: int, think: float) -> Simulated:
+def compare_with_bare(row: Any, name: str, address: str, bare_address: str, raters: int, think: float) -> Load:
     """Rows for the times of the server beside a bare one; it may not fail."""
     with bare(bare_address) as pages:
         least = work(pages, [""] * raters, think)
@@ -159,7 +155,7 @@ def test_the_log_of_a_served_file_is_looked_at_with_every_change(
         for revision in range(1_500):
             given = [GivenAnswer(question, 2 * (revision % 2), 1.0, revision)]
             begin = time.perf_counter()
-            keep_answers(campaign, person, given, time.time())
+            save_answers(campaign, person, given, time.time())
             changes.append(time.perf_counter() - begin)
             looks.append(0.0)
         campaign.close()
@@ -188,7 +184,7 @@ def test_times_do_not_tell_golden_tasks(row: Any, tmp_path: Path, where: str) ->
         address = str(tmp_path / "c.db")
         if where == "PostgreSQL":
             address = new_database(stack.enter_context(running_server()))
-        rules = Rules(votes=5, stop=StopRule(0.01, 0.99), golden_rate=0.5)
+        rules = Rules(per_question=5, stop=StopRule(0.01, 0.99), golden_share=0.5)
         create_campaign(address, replace(plan_of_golden_and_stop(2_000), rules=rules))
         campaign = open_campaign(address)
         golden = {image for image, _ in golden_truths(campaign)}
@@ -225,22 +221,22 @@ def times_of_a_turn(campaign: Campaign, person: int, step: int, *, changes: int)
     turn = request("next", lambda: next_turn(campaign, person, time.time()))
     first, *others = turn.rows
     request("next on another page", lambda: next_turn(campaign, person, time.time()))
-    request("submit one answer", lambda: keep_answers(campaign, person, given([first]), time.time()))
-    request("submit the others", lambda: keep_answers(campaign, person, given(others), time.time()))
+    request("submit one answer", lambda: save_answers(campaign, person, given([first]), time.time()))
+    request("submit the others", lambda: save_answers(campaign, person, given(others), time.time()))
     for revision in range(1, changes + 1):
         one = GivenAnswer(first.question, 2 * (revision % 2), 1.0, revision)
-        request(f"change {revision}", lambda one=one: keep_answers(campaign, person, [one], time.time()))
+        request(f"change {revision}", lambda one=one: save_answers(campaign, person, [one], time.time()))
     each = [times.pop(f"change {revision}") for revision in range(1, changes + 1)]
     times["change an answer"], times[f"{changes} changes"] = each[-1], sum(each)
-    request("undo", lambda: last_turn(campaign, person))
+    request("back", lambda: last_turn(campaign, person))
     request("suggest", lambda: suggest(campaign, person, turn.task, 999 - step % 7, time.time()))
     if step % 2 == 0:
-        request("cannot judge", lambda: cannot_judge(campaign, person, turn.task, time.time()))
+        request("skip", lambda: skip_task(campaign, person, turn.task, time.time()))
     return times | {"image": turn.image}
 
 
 def first_page(command: Sequence[str]) -> None:
-    """Start a server, of which the first line ends with its address, and get the page of those who enter."""
+    """Start a server, whose first line ends with its address, and get its first page."""
     with running(command, what=command[-1]) as said, urllib.request.urlopen(said.split()[-1], timeout=60) as page:
         page.read()
 
@@ -253,7 +249,7 @@ def test_start_to_first_page(row: Any, tmp_path: Path) -> None:
         for name in dict.fromkeys(part.questions.images):
             (tmp_path / "images" / name).touch()
     create_campaign(tmp_path / "c.db", plan)
-    serve = [sys.executable, "-m", "reassess", "annotate", "serve", "--port", "0", str(tmp_path / "c.db")]
+    serve = [sys.executable, "-m", "reassess", "annotate", "serve", str(tmp_path / "c.db"), "--address", "127.0.0.1:0"]
     bare_serve = bare_command(str(tmp_path / "bare.db"))
     for command in (serve, bare_serve):
         first_page(command)  # byte code is kept

@@ -34,7 +34,7 @@ def plan() -> annotation.CampaignPlan:
     golden = asked(GOLDEN, "g")
     rows, none = np.arange(GOLDEN), np.zeros(GOLDEN, int)
     experts = Votes.from_columns(golden.questions, rows, none, 2 * (rows % 3 == 0), ("eve",), ("no", "maybe", "yes"))
-    rules = annotation.Rules(votes=6)
+    rules = annotation.Rules(per_question=6)
     return annotation.CampaignPlan(asked(QUESTIONS, ""), rules=rules, golden_tasks=golden, experts=experts)
 
 

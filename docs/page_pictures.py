@@ -40,27 +40,27 @@ def what_is_there() -> Shapes:
         return {pixels(file): {CLASSES.names[one] for one in there} for file, there in zip(files, drawn, strict=True)}
 
 
-def enter(browser: Browser, link: str) -> Page:
+def sign_in(browser: Browser, link: str) -> Page:
     """The page of somebody."""
     page = browser.new_page(viewport=SIZE)
     page.goto(link)
-    page.wait_for_selector("#picture img:visible, #people")
+    page.wait_for_selector("#image img:visible, #people")
     return page
 
 
-def invite(keeper: Page, name: str) -> str:
-    """The link of somebody new, made on the keeper's page."""
-    keeper.fill("#invite [name=name]", name)
-    keeper.press("#invite [name=name]", "Enter")
-    keeper.wait_for_selector("#link[open]")
-    link = keeper.input_value("#link-text")
-    keeper.press("#link", "Escape")
+def invite(owner: Page, name: str) -> str:
+    """The link of somebody new, made on the owner's page."""
+    owner.fill("#invite [name=name]", name)
+    owner.press("#invite [name=name]", "Enter")
+    owner.wait_for_selector("#link[open]")
+    link = owner.input_value("#link-text")
+    owner.press("#link", "Escape")
     return link
 
 
-def right(page: Page, shapes: Shapes) -> str:
-    """The keys of what is right for the picture on the screen."""
-    address = urljoin(page.url, page.locator("#picture img").get_attribute("src"))
+def correct_keys(page: Page, shapes: Shapes) -> str:
+    """The keys of the correct answers for the image on the screen."""
+    address = urljoin(page.url, page.locator("#image img").get_attribute("src"))
     there = shapes[pixels(BytesIO(page.request.get(address).body()))]
     return "".join("y" if name in there else "n" for name in page.locator(".row .name span").all_inner_texts())
 
@@ -68,14 +68,14 @@ def right(page: Page, shapes: Shapes) -> str:
 def rate(page: Page, shapes: Shapes, pictures: int) -> None:
     """Answer some pictures, of every fourth one with less than certainty."""
     for number in range(pictures):
-        before = page.locator("#picture img").get_attribute("src")
-        keys = right(page, shapes)
+        before = page.locator("#image img").get_attribute("src")
+        keys = correct_keys(page, shapes)
         page.keyboard.type(keys if number % 4 else keys.replace("y", "m"), delay=100)
         page.keyboard.press("Enter")
         if page.locator("#stage").inner_text().startswith("Practice"):
-            page.wait_for_selector(".right:visible")
+            page.wait_for_selector(".truth:visible")
             page.keyboard.press("Enter")
-        page.wait_for_selector(f"#picture img[src='{before}']", state="hidden")
+        page.wait_for_selector(f"#image img[src='{before}']", state="hidden")
 
 
 def keep(page: Page, name: str) -> None:
@@ -85,19 +85,19 @@ def keep(page: Page, name: str) -> None:
 
 
 def main() -> None:
-    """People rate; the pages of a rater and of the keeper are kept."""
-    shapes, command = what_is_there(), [sys.executable, "-m", "reassess", "annotate", "demo", "--no-browser"]
+    """People rate; the pages of a rater and of the owner are kept."""
+    shapes, command = what_is_there(), [sys.executable, "-m", "reassess", "annotate", "demo"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo, sync_playwright() as playwright:
-        links = dict(demo.stdout.readline().strip().split(": ") for _ in ("rater", "keeper"))
+        links = dict(demo.stdout.readline().strip().split(": ") for _ in ("rater", "owner"))
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        keeper = enter(browser, links["keeper"])
+        owner = sign_in(browser, links["owner"])
         for name, pictures in OTHERS.items():
-            rate(enter(browser, invite(keeper, name)), shapes, pictures)
-        rater = enter(browser, links["rater"])
+            rate(sign_in(browser, invite(owner, name)), shapes, pictures)
+        rater = sign_in(browser, links["rater"])
         rate(rater, shapes, RATED)
-        rater.keyboard.type(right(rater, shapes)[:2], delay=100)
+        rater.keyboard.type(correct_keys(rater, shapes)[:2], delay=100)
         keep(rater, "rating.png")
-        keep(enter(browser, links["keeper"]), "keeper.png")
+        keep(sign_in(browser, links["owner"]), "owner.png")
         browser.close()
         demo.terminate()
 

@@ -86,11 +86,11 @@ said /= len(MODELS)
 given = " ".join(files)
 
 # 2. Which classes of which images are worth a question?
-reassess(f"propose {given} --benchmark {BENCHMARK} --details 4 -o {FOLDER}/proposals.csv --force")
+reassess(f"propose {given} --benchmark {BENCHMARK} --per-image 4 -o {FOLDER}/candidates.csv --force")
 
 # 3. What does a rater see at once, and how long will it take?
 # The raters are simulated on all questions: no golden answers, such as those of an earlier run, take any away.
-tasks = f"tasks {FOLDER}/proposals.csv --benchmark {BENCHMARK} --golden none --size 4 --seconds 3"
+tasks = f"tasks {FOLDER}/candidates.csv --benchmark {BENCHMARK} --golden none --per-task 4 --seconds 3"
 reassess(f"{tasks} -o {FOLDER}/tasks.jsonl --force")
 
 

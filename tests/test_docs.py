@@ -24,7 +24,7 @@ _FILE = re.compile(r"^```python title=\"(.*?)\"\n(.*?)^```$", re.MULTILINE | re.
 # What a page shows of these is not compared: they set up an environment, or their output differs from run to run.
 _NOT_RUN = ("make", "pip", "git")
 _DRAWN = re.compile(
-    r"(?<=/enter#)[\w-]{43}|\d{4}(-\d\d){2} \d\d:\d\d(?= UTC)"
+    r"(?<=/sign-in#)[\w-]{43}|\d{4}(-\d\d){2} \d\d:\d\d(?= UTC)"
     r"|(?<= raters: )\d.* a second.*|(?<=^next task)( +[\d.,]+){4}$|(?<=^keep answers)( +[\d.,]+){4}$"
     r"|(?<=^questions: )\d.*|(?<=^votes: )\d.*|(?<=^labels at 0\.8: )\d.*",
     re.MULTILINE,

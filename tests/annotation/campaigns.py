@@ -1,10 +1,12 @@
 """Small campaigns."""
 
+from collections.abc import Callable
 from pathlib import Path
 from time import sleep
 from typing import Any
 
 import numpy as np
+import pytest
 from sqlalchemy import text
 
 from reassess.annotation.assignment import Rules
@@ -12,13 +14,14 @@ from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store.campaigns import Campaign, open_campaign
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.given_answers import GivenAnswer, keep_answers
+from reassess.annotation.store.given_answers import GivenAnswer, save_answers
 from reassess.annotation.store.people import add_person
 from reassess.annotation.store.turns import Turn, next_turn
 from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
+from reassess.errors import ReassessError
 from tests.helpers import WORDS
 
 CLASSES = Classes(6, names=tuple("abcdef"))
@@ -64,7 +67,7 @@ def vote_on_all(campaign: Campaign, *, raters: int, now: float = 1e9, seconds: f
     for rater in raters_of(raters):
         while isinstance(turn := next_turn(campaign, rater, now), Turn):
             given = [GivenAnswer(row.question, 2 * (row.class_id == 1), seconds) for row in turn.rows]
-            keep_answers(campaign, rater, given, now)
+            save_answers(campaign, rater, given, now)
 
 
 def waiting(campaign: Campaign, count: int) -> None:
@@ -76,3 +79,10 @@ def waiting(campaign: Campaign, count: int) -> None:
                 return
         sleep(0.01)
     raise AssertionError
+
+
+def code_of(function: Callable[..., object], *args: object, **options: object) -> str:
+    """The code of the error with which a call is refused."""
+    with pytest.raises(ReassessError) as caught:
+        function(*args, **options)
+    return caught.value.code

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from reassess.annotation.assignment import Rules
-from reassess.annotation.judging import truth_of
+from reassess.annotation.running_posterior import truth_of
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
@@ -21,8 +21,8 @@ from reassess.annotation.store.schema import (
     PRACTICE,
     RATER,
     RATING,
+    SKIPPED,
     SUGGESTED,
-    UNFIT,
     WITHDRAWN,
     answers,
     cursors,
@@ -35,7 +35,7 @@ from reassess.annotation.store.schema import (
 from reassess.annotation.store.schema import campaign as settings
 
 Acknowledged = Mapping[tuple[int, int], tuple[int, int]]  # revision and answer, by person and question
-_HAD = (ASKED, UNFIT, SUGGESTED)  # turns after which nothing of the task is asked again
+_HAD = (ASKED, SKIPPED, SUGGESTED)  # turns after which nothing of the task is asked again
 
 
 @dataclass(frozen=True)
@@ -74,20 +74,20 @@ class State:
 
     @cached_property
     def standing(self) -> list[Row[Any]]:
-        """Answers of people who are not voided, about pictures that they could judge, to what they did not suggest.
+        """Answers of people who are not excluded, about pictures that they could judge, to what they did not suggest.
 
         Of those who are being restored: what was counted anew.
         """
-        valid = [row for row in self.answers if not (self.people[row.person].voided or self.is_waiting(row))]
-        return [row for row in valid if self._state_of(row) not in (UNFIT, SUGGESTED)]
+        valid = [row for row in self.answers if not (self.people[row.person].excluded or self.is_waiting(row))]
+        return [row for row in valid if self._state_of(row) not in (SKIPPED, SUGGESTED)]
 
     def is_waiting(self, answer: Row[Any]) -> bool:
-        """Whether it is to be counted anew, since its rater was voided or restored."""
+        """Whether it is to be counted anew, since its rater was excluded or restored."""
         recounted = self.people[answer.person].recounted
         return recounted is not None and answer.question > recounted
 
-    def is_unfit(self, answer: Row[Any]) -> bool:
-        return self._state_of(answer) == UNFIT
+    def is_skipped(self, answer: Row[Any]) -> bool:
+        return self._state_of(answer) == SKIPPED
 
     def _state_of(self, answer: Row[Any]) -> str | None:
         """The state of the turn in which it was given; None of an answer that came in a file."""
@@ -135,7 +135,7 @@ def _no_question_has_too_many_votes(state: State) -> None:
     counted = Counter(row.question for row in state.answers if row.counted)
     standing = Counter(row.question for row in state.standing)
     waits = {row.question for row in state.answers if row.counted and state.is_waiting(row)}
-    most = state.rules.votes
+    most = state.rules.per_question
     for row in state.questions.values():
         assert row.votes == counted[row.id] <= most
         assert not (row.golden and row.ended)
@@ -165,7 +165,7 @@ def _places_are_those_of_turns(state: State) -> None:
 def _truths_are_what_experts_say(state: State) -> None:
     said: dict[int, list[int]] = {}
     for row in state.answers:
-        if state.people[row.person].role == EXPERT and not state.is_unfit(row):
+        if state.people[row.person].role == EXPERT and not state.is_skipped(row):
             said.setdefault(row.question, []).append(row.answer)
     golden = [row for row in state.questions.values() if row.golden]
     assert all(row.truth == truth_of(said.get(row.id, []), state.settings.at_least) for row in golden)
@@ -179,7 +179,7 @@ def _raters_are_measured_by_golden_answers(state: State) -> None:
     for row in state.answers:
         question = state.questions[row.question]
         is_known = state.kind(question) == GOLDEN and question.truth is not None
-        if is_known and state.people[row.person].role == RATER and not state.is_unfit(row):
+        if is_known and state.people[row.person].role == RATER and not state.is_skipped(row):
             known[row.person, question.truth, row.answer] += 1
     assert {(row.person, row.truth, row.answer): row.n for row in state.golden_counts} == known
 
@@ -199,8 +199,8 @@ def check_cursors(state: State, raters: Sequence[int]) -> None:
         task = state.tasks[row.task]
         if task.kind == MAIN and task.free and row.ended is None:
             for rater in raters:
-                is_voided = state.people[rater].voided
-                assert is_voided or state.had(rater, row) or task.position >= state.positions[rater]
+                is_excluded = state.people[rater].excluded
+                assert is_excluded or state.had(rater, row) or task.position >= state.positions[rater]
 
 
 def check_end(state: State, at_work: Sequence[int]) -> None:
@@ -209,7 +209,7 @@ def check_end(state: State, at_work: Sequence[int]) -> None:
         who = state.people[person]
         for row in state.questions.values():
             if row.golden if who.role == EXPERT else not row.golden and row.ended is None:
-                assert who.voided or (who.role == RATER and who.stage != RATING) or state.had(person, row)
+                assert who.excluded or (who.role == RATER and who.stage != RATING) or state.had(person, row)
 
 
 def check_export(state: State, campaign: Campaign) -> None:

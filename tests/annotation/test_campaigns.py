@@ -22,13 +22,13 @@ from reassess.annotation.store.campaigns import Campaign, open_campaign, pause, 
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.given_answers import GivenAnswer, cannot_judge, keep_answers, restore_rater, void_rater
+from reassess.annotation.store.given_answers import GivenAnswer, exclude_rater, include_rater, save_answers, skip_task
 from reassess.annotation.store.owner_lists import last_entries
 from reassess.annotation.store.people import add_person, admit
 from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import golden_counts, images, tasks
 from reassess.annotation.store.shown_items import image_addresses
-from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn, release
+from reassess.annotation.store.turns import NoTurn, Turn, last_turn, next_turn, release
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
@@ -37,9 +37,9 @@ from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
 from reassess.errors import OutputError
 from tests.annotation.app.sites import shape_tasks
-from tests.annotation.campaigns import CLASSES, campaign_at, golden_of, tasks_of
+from tests.annotation.campaigns import CLASSES, campaign_at, code_of, golden_of, tasks_of
 from tests.annotation.invariants import State, check
-from tests.annotation.simulation import KilledError
+from tests.annotation.random_campaign import KilledError
 from tests.helpers import WORDS, message
 
 NO, MAYBE, YES = range(3)
@@ -55,14 +55,14 @@ def turn_of(campaign: Campaign, person: int, now: float = NOW, **options: Any) -
 def give(campaign: Campaign, person: int, turn: Turn, *said: int, now: float = NOW) -> None:
     """Answer the first rows of a turn."""
     rows = zip(turn.rows, said, strict=False)
-    keep_answers(campaign, person, [GivenAnswer(row.question, answer, 2.0) for row, answer in rows], now)
+    save_answers(campaign, person, [GivenAnswer(row.question, answer, 2.0) for row, answer in rows], now)
 
 
 def why(campaign: Campaign, person: int, now: float = NOW, **options: Any) -> str:
     """Why nothing is shown."""
     nothing = next_turn(campaign, person, now, **options)
-    assert isinstance(nothing, Nothing)
-    return nothing.why
+    assert isinstance(nothing, NoTurn)
+    return nothing.reason
 
 
 def address_of(campaign: Campaign, name: str) -> str:
@@ -78,7 +78,7 @@ def exported(campaign: Campaign) -> list[tuple[str, int, list[tuple[str, str]]]]
 
 
 def test_each_question_gets_its_votes_of_different_raters_and_no_more(address: str | Path) -> None:
-    campaign = campaign_at(address, (2,), raters=3, votes=2, golden_rate=0)
+    campaign = campaign_at(address, (2,), raters=3, per_question=2, golden_share=0)
     for person in (2, 3):
         turn = turn_of(campaign, person)
         give(campaign, person, turn, *(NO if row.class_id else YES for row in turn.rows))
@@ -91,7 +91,7 @@ def test_each_question_gets_its_votes_of_different_raters_and_no_more(address: s
 
 
 def test_a_place_is_kept_for_a_rater_until_the_lease_ends(address: str | Path) -> None:
-    campaign = campaign_at(address, (1,), raters=2, votes=1, golden_rate=0, lease=60.0)
+    campaign = campaign_at(address, (1,), raters=2, per_question=1, golden_share=0, lease=60.0)
     turn = turn_of(campaign, 2)
     assert why(campaign, 3, NOW + 59) == "waiting"
     assert next_turn(campaign, 2, NOW + 59) == turn
@@ -101,12 +101,12 @@ def test_a_place_is_kept_for_a_rater_until_the_lease_ends(address: str | Path) -
     assert undone is not None
     assert undone.task == turn.task
     result = export_votes(campaign)
-    assert (len(result.votes), result.late, result.voided) == (1, 1, 0)
+    assert (len(result.votes), result.not_needed, result.excluded) == (1, 1, 0)
     assert exported(campaign) == [("m0.png", 0, [("rater 3", "no")])]
 
 
 def test_a_task_that_a_page_holds_is_not_shown_on_it_again_when_its_lease_has_ended(address: str | Path) -> None:
-    campaign = campaign_at(address, (1, 1), raters=1, votes=1, golden_rate=0, lease=60.0)
+    campaign = campaign_at(address, (1, 1), raters=1, per_question=1, golden_share=0, lease=60.0)
     first = turn_of(campaign, 2)
     second = turn_of(campaign, 2, NOW + 100, held=[first.task])
     assert second.task != first.task
@@ -115,14 +115,14 @@ def test_a_task_that_a_page_holds_is_not_shown_on_it_again_when_its_lease_has_en
 
 
 def test_a_clock_that_is_set_back_keeps_no_place_for_ever(address: str | Path) -> None:
-    campaign = campaign_at(address, (1,), raters=2, votes=1, golden_rate=0, lease=60.0)
+    campaign = campaign_at(address, (1,), raters=2, per_question=1, golden_share=0, lease=60.0)
     turn_of(campaign, 2)
     assert why(campaign, 3, NOW - 30) == "waiting"
     turn_of(campaign, 3, NOW - 3600)
 
 
 def test_the_next_task_can_be_had_before_the_last_is_answered(address: str | Path) -> None:
-    campaign = campaign_at(address, (1, 1, 1), raters=1, golden_rate=0)
+    campaign = campaign_at(address, (1, 1, 1), raters=1, golden_share=0)
     first = turn_of(campaign, 2)
     second = next_turn(campaign, 2, NOW, held=[first.task])
     assert isinstance(second, Turn)
@@ -133,7 +133,7 @@ def test_the_next_task_can_be_had_before_the_last_is_answered(address: str | Pat
 
 
 def test_a_page_that_is_loaded_again_shows_what_was_answered(address: str | Path) -> None:
-    campaign = campaign_at(address, (3,), raters=1, golden_rate=0)
+    campaign = campaign_at(address, (3,), raters=1, golden_share=0)
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, YES)
     again = turn_of(campaign, 2)
@@ -142,7 +142,7 @@ def test_a_page_that_is_loaded_again_shows_what_was_answered(address: str | Path
 
 def test_a_question_is_closed_once_its_probability_has_left_the_bounds(address: str | Path) -> None:
     """Two raters who know every golden question agree on one class and not on the other: that alone stays open."""
-    campaign = campaign_at(address, (2,), raters=3, votes=3, golden_rate=0.9, stop=StopRule(0.1, 0.9))
+    campaign = campaign_at(address, (2,), raters=3, per_question=3, golden_share=0.9, stop=StopRule(0.1, 0.9))
     shown = address_of(campaign, "m0.png")
     for person, second in ((2, NO), (3, YES)):
         while isinstance(turn := next_turn(campaign, person, NOW), Turn):
@@ -156,17 +156,17 @@ def test_a_question_is_closed_once_its_probability_has_left_the_bounds(address: 
 
 
 def test_votes_of_a_voided_rater_do_not_count_and_their_questions_open_again(address: str | Path) -> None:
-    campaign = campaign_at(address, (1,), raters=3, votes=2, golden_rate=0)
+    campaign = campaign_at(address, (1,), raters=3, per_question=2, golden_share=0)
     for person, said in ((2, YES), (3, NO)):
         give(campaign, person, turn_of(campaign, person), said)
-    void_rater(campaign, 2, NOW)
+    exclude_rater(campaign, 2, NOW)
     assert exported(campaign) == [("m0.png", 0, [("rater 3", "no")])]
-    assert export_votes(campaign).voided == 1
-    assert why(campaign, 2) == "voided"
+    assert export_votes(campaign).excluded == 1
+    assert why(campaign, 2) == "excluded"
     give(campaign, 4, turn_of(campaign, 4), MAYBE)
-    restore_rater(campaign, 2, NOW)
+    include_rater(campaign, 2, NOW)
     assert exported(campaign) == [("m0.png", 0, [("rater 2", "yes"), ("rater 3", "no")])]
-    assert export_votes(campaign).late == 1
+    assert export_votes(campaign).not_needed == 1
 
 
 def kill_at(campaign: Campaign, change: Callable[[], object], transaction: int) -> None:
@@ -184,27 +184,27 @@ def kill_at(campaign: Campaign, change: Callable[[], object], transaction: int) 
 
 
 @pytest.mark.parametrize("transaction", range(5))
-@pytest.mark.parametrize("change", ["void", "restore"])
+@pytest.mark.parametrize("change", ["exclude", "include"])
 def test_a_rater_is_voided_at_once_and_restored_and_what_a_kill_leaves_is_finished(
     address: str | Path, change: str, transaction: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their questions are counted anew a few in a transaction; all numbers are right meanwhile."""
     monkeypatch.setattr(votes_module, "_MOST_COUNTED", 2)
-    campaign = campaign_at(address, (3, 3), raters=4, votes=2, golden_rate=0)
+    campaign = campaign_at(address, (3, 3), raters=4, per_question=2, golden_share=0)
     for person in (2, 3):
         while isinstance(turn := next_turn(campaign, person, NOW), Turn):
             give(campaign, person, turn, *[YES] * len(turn.rows))
-    if change == "restore":
-        void_rater(campaign, 2, NOW)
-    kill_at(campaign, partial(void_rater if change == "void" else restore_rater, campaign, 2, NOW), transaction)
+    if change == "include":
+        exclude_rater(campaign, 2, NOW)
+    kill_at(campaign, partial(exclude_rater if change == "exclude" else include_rater, campaign, 2, NOW), transaction)
     check(State.of(campaign), {})
-    is_voided = next(row for row in State.of(campaign).people.values() if row.id == 2).voided
-    assert is_voided == ((transaction > 0) if change == "void" else (transaction == 0))
+    is_excluded = next(row for row in State.of(campaign).people.values() if row.id == 2).excluded
+    assert is_excluded == ((transaction > 0) if change == "exclude" else (transaction == 0))
     progress = progress_of(campaign, NOW)
     votes = {one.id: one.votes for one in progress.raters}
     assert votes[3] == 6
-    assert (votes[2] == 0) or not is_voided
-    assert progress.wanted == 2 * progress.open - votes_on_open(campaign)
+    assert (votes[2] == 0) or not is_excluded
+    assert progress.votes_needed == 2 * progress.open - votes_on_open(campaign)
     while isinstance(turn := next_turn(campaign, 4, NOW), Turn):  # of what is open by then
         give(campaign, 4, turn, *[NO] * len(turn.rows))
     check(State.of(campaign), {})
@@ -212,26 +212,26 @@ def test_a_rater_is_voided_at_once_and_restored_and_what_a_kill_leaves_is_finish
     check(State.of(campaign), {})
     assert not any(row.recounted for row in State.of(campaign).people.values())
     assert sum(row.votes for row in exported_votes.questions) == len(exported_votes.votes)
-    assert exported_votes.voided == (6 if is_voided else 0)
-    assert all(("rater 2", "yes") in said for _, _, said in exported(campaign)) == (not is_voided)
+    assert exported_votes.excluded == (6 if is_excluded else 0)
+    assert all(("rater 2", "yes") in said for _, _, said in exported(campaign)) == (not is_excluded)
     while isinstance(turn := next_turn(campaign, 5, NOW), Turn):
         give(campaign, 5, turn, *[NO] * len(turn.rows))
     assert {len(said) for _, _, said in exported(campaign)} == {2}
 
 
 def votes_on_open(campaign: Campaign) -> int:
-    """Number of votes of raters who are not voided on open questions."""
+    """Number of votes of raters who are not excluded on open questions."""
     state = State.of(campaign)
     is_open = {row.id for row in state.questions.values() if row.ended is None and not row.golden}
     counted = [row for row in state.answers if row.counted and row.question in is_open]
-    return sum(not state.people[row.person].voided for row in counted)
+    return sum(not state.people[row.person].excluded for row in counted)
 
 
-def test_others_change_the_campaign_while_a_rater_is_voided(
+def test_others_change_the_campaign_while_a_rater_is_excluded(
     address: str | Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(votes_module, "_MOST_COUNTED", 1)
-    campaign = campaign_at(address, (6,) * 5, raters=2, votes=1, golden_rate=0)
+    campaign = campaign_at(address, (6,) * 5, raters=2, per_question=1, golden_share=0)
     while isinstance(turn := next_turn(campaign, 2, NOW), Turn):
         give(campaign, 2, turn, *[YES] * len(turn.rows))
     done: list[int] = []
@@ -243,22 +243,22 @@ def test_others_change_the_campaign_while_a_rater_is_voided(
             done.append(len(turn.rows))
 
     monkeypatch.setattr(votes_module, "sleep", answer)
-    void_rater(campaign, 2, NOW)
+    exclude_rater(campaign, 2, NOW)
     assert len(done) > 20
     check(State.of(campaign), {})
     assert [said for _, _, said in exported(campaign)] == [[("rater 3", "no")]] * sum(done)
 
 
 def test_a_picture_that_cannot_be_judged_is_no_vote_and_is_left_to_others(address: str | Path) -> None:
-    campaign = campaign_at(address, (1,), raters=2, votes=1, golden_rate=0)
-    cannot_judge(campaign, 2, turn_of(campaign, 2).task, NOW)
+    campaign = campaign_at(address, (1,), raters=2, per_question=1, golden_share=0)
+    skip_task(campaign, 2, turn_of(campaign, 2).task, NOW)
     assert why(campaign, 2) == "finished"
     turn_of(campaign, 3)
     assert len(export_votes(campaign).votes) == 0
 
 
 def test_golden_answers_are_exported_apart_and_without_voided_raters(address: str | Path) -> None:
-    campaign = campaign_at(address, (3,), raters=2, golden_rate=0.9)
+    campaign = campaign_at(address, (3,), raters=2, golden_share=0.9)
     for person in (2, 3):
         while isinstance(turn := next_turn(campaign, person, NOW), Turn):
             give(campaign, person, turn, *[YES] * len(turn.rows))
@@ -268,29 +268,29 @@ def test_golden_answers_are_exported_apart_and_without_voided_raters(address: st
     assert (len(result.votes), len(result.golden), len(result.rater_golden)) == (6, 5, 10)
     assert set(result.golden.raters) == {"expert 1"}
     assert result.golden.counts().tolist() == [[1, 0, 0], [0, 0, 1], [1, 0, 0], [0, 0, 1], [1, 0, 0]]
-    void_rater(campaign, 3, NOW)
+    exclude_rater(campaign, 3, NOW)
     assert export_votes(campaign, names=True).rater_golden.raters == ("rater 2",)
 
 
 def test_what_was_not_asked_is_refused_and_nothing_of_the_call_is_kept(address: str | Path) -> None:
-    campaign = campaign_at(address, (1, 1), raters=2, golden_rate=0)
+    campaign = campaign_at(address, (1, 1), raters=2, golden_share=0)
     turn = turn_of(campaign, 2)
     (row,) = turn.rows
     (other,) = turn_of(campaign, 3).rows  # of a task that begins before another does
     assert other == row
     (other,) = turn_of(campaign, 3, held=[turn.task]).rows
     given = [GivenAnswer(row.question, YES), GivenAnswer(other.question, YES)]
-    assert message(keep_answers, campaign, 2, given, NOW).startswith("rater was not shown this question")
-    assert message(keep_answers, campaign, 2, [GivenAnswer(99, YES)], NOW) == (
+    assert message(save_answers, campaign, 2, given, NOW).startswith("rater was not shown this question")
+    assert message(save_answers, campaign, 2, [GivenAnswer(99, YES)], NOW) == (
         "unknown question\n  found:   question 99"
     )
     assert len(export_votes(campaign).votes) == 0
     assert message(GivenAnswer, row.question, 3).startswith("answer out of range")
-    assert message(cannot_judge, campaign, 1, turn.task, NOW).startswith("rater was not shown this task")
+    assert message(skip_task, campaign, 1, turn.task, NOW).startswith("rater was not shown this task")
 
 
 def test_an_answer_is_changed_by_one_of_a_higher_revision_alone(address: str | Path) -> None:
-    campaign = campaign_at(address, (1,), raters=1, golden_rate=0)
+    campaign = campaign_at(address, (1,), raters=1, golden_share=0)
     turn = turn_of(campaign, 2)
     (row,) = turn.rows
     give(campaign, 2, turn, YES)
@@ -299,7 +299,7 @@ def test_an_answer_is_changed_by_one_of_a_higher_revision_alone(address: str | P
     undone = last_turn(campaign, 2)
     assert undone == replace(turn, rows=(replace(row, answer=YES, revision=1),))
     for _ in range(2):
-        keep_answers(campaign, 2, [GivenAnswer(row.question, MAYBE, revision=1)], NOW)
+        save_answers(campaign, 2, [GivenAnswer(row.question, MAYBE, revision=1)], NOW)
         give(campaign, 2, turn, YES)  # the first one, which was on its way
     assert exported(campaign) == [("m0.png", 0, [("rater 2", "maybe")])]
 
@@ -307,29 +307,29 @@ def test_an_answer_is_changed_by_one_of_a_higher_revision_alone(address: str | P
 def test_a_revision_that_no_page_reaches_is_refused_so_that_an_answer_can_always_be_changed(
     address: str | Path,
 ) -> None:
-    campaign = campaign_at(address, (2,), raters=1, golden_rate=0)
+    campaign = campaign_at(address, (2,), raters=1, golden_share=0)
     turn = turn_of(campaign, 2)
     row, other = turn.rows
     given = [GivenAnswer(other.question, YES), GivenAnswer(row.question, YES, revision=1001)]
-    assert message(keep_answers, campaign, 2, given, NOW) == (
+    assert message(save_answers, campaign, 2, given, NOW) == (
         f"revision out of range\n  where:   question {row.question}\n  allowed: 0 to 1000\n  found:   1001"
     )
     assert exported(campaign) == []
     for revision, answer in ((1000, YES), (3, NO), (2000, NO), (1999, YES)):  # and one that was on its way
-        keep_answers(campaign, 2, [GivenAnswer(row.question, answer, revision=revision)], NOW)
+        save_answers(campaign, 2, [GivenAnswer(row.question, answer, revision=revision)], NOW)
     assert [said for _, _, said in exported(campaign)] == [[("rater 2", "no")]]
-    assert message(keep_answers, campaign, 2, [GivenAnswer(row.question, YES, revision=3001)], NOW).endswith("3001")
+    assert message(save_answers, campaign, 2, [GivenAnswer(row.question, YES, revision=3001)], NOW).endswith("3001")
 
 
 def test_a_changed_answer_opens_a_question_that_was_closed_by_it(address: str | Path) -> None:
-    rules = {"votes": 3, "stop": StopRule(0.2, 0.8), "golden_rate": 0}
+    rules = {"per_question": 3, "stop": StopRule(0.2, 0.8), "golden_share": 0}
     campaign = campaign_at(address, (1,), raters=3, **rules)
     turns = {}
     for person in (2, 3):
         turns[person] = turn_of(campaign, person)
         give(campaign, person, turns[person], YES)
     assert why(campaign, 4) == "finished"
-    keep_answers(campaign, 3, [GivenAnswer(turns[3].rows[0].question, NO, revision=1)], NOW)
+    save_answers(campaign, 3, [GivenAnswer(turns[3].rows[0].question, NO, revision=1)], NOW)
     assert turn_of(campaign, 4).task == turns[2].task
 
 
@@ -390,98 +390,83 @@ def test_practice_tells_nothing_of_original_labels() -> None:
     assert priors[0] == priors[1]
 
 
-def test_a_campaign_that_cannot_be_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
+def test_an_invalid_plan_is_refused(tmp_path: Path) -> None:
     path, tasks, (golden, experts) = tmp_path / "c.db", tasks_of(1), golden_of(2)
     original = LabelSets(("m0.png",), np.array([0, 1]), np.array([0]), CLASSES)
-    for options, what in (
+    unmeasured: tuple[tuple[dict[str, Any], str], ...] = (
         ({"rules": Rules(stop=StopRule(0.1, 0.9))}, "a stop rule"),
         ({"practice": 1}, "a practice round"),
-        ({"original": original, "original_votes": True}, "a vote of the original labels"),
-    ):
+        ({"original": original, "original_votes": True}, "a vote of original labels"),
+    )
+    for options, what in unmeasured:
         assert message(CampaignPlan, tasks, **options) == (
-            f"{what} needs golden questions, by which it is known how far answers can be trusted\n"
+            f"{what} needs golden questions\n"
             "  found:   no golden questions\n"
-            f"  fix:     give the experts' votes with golden, or leave {what} out"
+            f"  fix:     add golden questions, or remove {what}"
         )
     asked = golden.questions.in_classes(Classes(7, names=tuple("abcdefg")))
     other = Tasks(asked, golden.indptr, golden.numbers, golden.reasons)
-    assert message(CampaignPlan, tasks, golden_tasks=other, experts=experts) == (
-        "golden tasks and tasks have different class lists\n  fix:     make both with one list of classes"
-    )
-    assert message(CampaignPlan, tasks, golden_tasks=tasks_of(2)) == (
-        "question is both golden and to be voted on\n"
-        "  where:   image m0.png, class a\n"
-        "  found:   1 such of 2 golden questions\n"
-        "  fix:     leave them out of the tasks, or of the golden questions, which are best on images of their own"
-    )
-    assert message(CampaignPlan, tasks, golden_tasks=golden, experts=experts, practice=1) == (
-        "no golden task is left for raters who passed practice\n"
-        "  allowed: up to 0 practice tasks\n"
-        "  found:   1\n"
-        "  fix:     give golden questions on more images, or a smaller practice round"
-    )
-    assert "\n  allowed: up to 3 practice tasks\n  found:   4\n" in message(plan_of_cut_images, 4)
-    assert message(CampaignPlan, tasks, golden_tasks=golden_of(1, 1)[0], practice=1) == (
-        "the practice round takes golden images that experts have answered and that are in no other task, and there "
-        "are too few\n"
-        "  allowed: up to 0 practice tasks\n"
-        "  found:   1\n"
-        "  fix:     give experts' answers on more images that are in no other task, or a smaller practice round"
-    )
-    for wrong, expected in (
-        ({"practice": -1}, "number of practice tasks out of range\n  allowed: 0 or more\n  found:   -1"),
-        ({"practice": 0.5}, "number of practice tasks is not a whole number\n  found:   0.5"),
-        ({"at_least": 10**30}, f"number of experts out of range\n  allowed: 1 to 1000\n  found:   {10**30}"),
-        ({"at_least": 0}, "number of experts out of range\n  allowed: 1 to 1000\n  found:   0"),
-    ):
-        assert message(CampaignPlan, tasks, golden_tasks=golden, **wrong) == expected
     large = shape_tasks(["m0.png", "m1.png", "m2.png"], [1, 9, 12], Classes(12))
-    for too_large in ({"tasks": large}, {"tasks": tasks, "golden_tasks": large}):
-        assert message(CampaignPlan, **too_large) == (
-            "task has more classes than a page shows\n"
-            "  where:   task 1, image m1.png\n"
-            "  allowed: up to 8 classes\n"
-            "  found:   9 classes; 2 such of 3 tasks\n"
-            "  fix:     make smaller tasks: reassess tasks --size 8"
-        )
-    assert message(CampaignPlan, tasks, golden_tasks=golden, original_votes=True) == (
-        "original labels are missing, so they cannot vote\n  fix:     give them, or let them have no vote"
-    )
     two = LabelSets.from_lists(["m0.png", "x.png"], [[0], [1, 2]], CLASSES)
-    assert message(CampaignPlan, tasks, original=two) == (
-        "image does not have exactly one original label\n"
-        "  where:   image x.png\n"
-        "  allowed: one class\n"
-        "  found:   2 classes\n"
-        "  fix:     give each image the one class that it had, or leave the image out"
+    refused: tuple[tuple[dict[str, Any], str], ...] = (
+        (
+            {"golden_tasks": other, "experts": experts},
+            "golden tasks and tasks have different class lists\n  fix:     use one class list for both",
+        ),
+        (
+            {"golden_tasks": tasks_of(2)},
+            "question is both golden and in the tasks\n  where:   image m0.png, class a\n"
+            "  found:   1 of 2 golden questions\n"
+            "  fix:     remove them from the tasks, or use golden questions about other images",
+        ),
+        (
+            {"golden_tasks": golden, "experts": experts, "practice": 1},
+            "no golden task is left for raters who passed practice\n  allowed: up to 0 practice tasks\n  found:   1\n"
+            "  fix:     use golden questions on more images, or fewer practice tasks",
+        ),
+        (
+            {"golden_tasks": golden_of(1, 1)[0], "practice": 1},
+            "too few golden images for practice\n  allowed: up to 0 practice tasks\n  found:   1\n"
+            "  fix:     add experts' answers on images without other tasks, or use fewer practice tasks",
+        ),
+        (
+            {"golden_tasks": large},
+            "task has more classes than a page shows\n  where:   task 1, image m1.png\n  allowed: up to 8 classes\n"
+            "  found:   9 classes; 2 of 3 tasks are too large\n  fix:     reassess tasks --per-task 8",
+        ),
+        (
+            {"golden_tasks": golden, "original_votes": True},
+            "original labels are missing, so they cannot vote\n  fix:     add them, or do not let them vote",
+        ),
     )
-    assert message(open_campaign, path).startswith("campaign not found\n")
+    for options, text in refused:
+        assert message(CampaignPlan, tasks, **options) == text
+    assert "\n  allowed: up to 3 practice tasks\n  found:   4\n" in message(plan_of_cut_images, 4)
+    for wrong in ({"practice": -1}, {"practice": 0.5}, {"at_least": 10**30}, {"at_least": 0}, {"original": two}):
+        code_of(CampaignPlan, tasks, golden_tasks=golden, **wrong)
+    assert code_of(open_campaign, path) == "not-a-campaign"
     assert not list(tmp_path.iterdir())
     create_campaign(path, CampaignPlan(tasks))
-    with pytest.raises(OutputError, match="exists"):
-        create_campaign(path, CampaignPlan(tasks))
-    campaign = open_campaign(path)
-    add_person(campaign, "ann")
-    assert message(add_person, campaign, "ann").startswith("person already exists\n")
+    assert code_of(create_campaign, path, CampaignPlan(tasks)) == "output-exists"
 
 
-def test_a_rater_with_more_votes_than_a_statement_can_hold_is_voided(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (6,) * 200, raters=1, golden_rate=0)
+def test_a_rater_with_more_votes_than_a_statement_can_hold_is_excluded(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (6,) * 200, raters=1, golden_share=0)
     while isinstance(turn := next_turn(campaign, 2, NOW), Turn):
         give(campaign, 2, turn, *[YES] * len(turn.rows))
     assert len(export_votes(campaign).votes) == 1_200
-    void_rater(campaign, 2, NOW)
+    exclude_rater(campaign, 2, NOW)
     assert len(export_votes(campaign).votes) == 0
-    restore_rater(campaign, 2, NOW)
+    include_rater(campaign, 2, NOW)
     assert len(export_votes(campaign).votes) == 1_200
 
 
 def test_what_was_answered_about_a_picture_that_cannot_be_judged_does_not_count(address: str | Path) -> None:
-    campaign = campaign_at(address, (2,), raters=2, votes=1, golden_rate=0)
+    campaign = campaign_at(address, (2,), raters=2, per_question=1, golden_share=0)
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, YES)
-    cannot_judge(campaign, 2, turn.task, NOW)
-    keep_answers(campaign, 2, [GivenAnswer(turn.rows[1].question, YES)], NOW)  # which was on its way
+    skip_task(campaign, 2, turn.task, NOW)
+    save_answers(campaign, 2, [GivenAnswer(turn.rows[1].question, YES)], NOW)  # which was on its way
     assert exported(campaign) == []
     assert last_turn(campaign, 2) is None
     give(campaign, 3, turn_of(campaign, 3), NO, NO)
@@ -489,70 +474,70 @@ def test_what_was_answered_about_a_picture_that_cannot_be_judged_does_not_count(
 
 
 def test_that_a_picture_cannot_be_judged_is_noted_after_the_lease_as_well(address: str | Path) -> None:
-    campaign = campaign_at(address, (2,), raters=2, votes=1, golden_rate=0, lease=60.0)
+    campaign = campaign_at(address, (2,), raters=2, per_question=1, golden_share=0, lease=60.0)
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, YES)
     release(campaign, NOW + 100)
     for _ in range(2):  # of which the second was sent since the response was lost
-        cannot_judge(campaign, 2, turn.task, NOW + 100)
-    assert [entry.what for entry in last_entries(campaign, 9)].count("cannot judge") == 1
-    assert progress_of(campaign, NOW).unfit == (("m0.png", 1),)
+        skip_task(campaign, 2, turn.task, NOW + 100)
+    assert [entry.what for entry in last_entries(campaign, 9)].count("skip") == 1
+    assert progress_of(campaign, NOW).skipped == (("m0.png", 1),)
     assert exported(campaign) == []
-    assert export_votes(campaign).unfit == 1
+    assert export_votes(campaign).skipped == 1
     assert why(campaign, 2, NOW + 100) == "finished"
     assert len(turn_of(campaign, 3, NOW + 100).rows) == 2
     campaign.close()
 
 
 def test_a_voided_rater_may_say_that_they_cannot_judge(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (2,), raters=1, votes=1, golden_rate=0)
+    campaign = campaign_at(tmp_path / "c.db", (2,), raters=1, per_question=1, golden_share=0)
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, YES)
-    void_rater(campaign, 2, NOW)
-    cannot_judge(campaign, 2, turn.task, NOW)
-    assert last_entries(campaign, 1)[0].what == "cannot judge"
-    restore_rater(campaign, 2, NOW)
+    exclude_rater(campaign, 2, NOW)
+    skip_task(campaign, 2, turn.task, NOW)
+    assert last_entries(campaign, 1)[0].what == "skip"
+    include_rater(campaign, 2, NOW)
     assert exported(campaign) == []
-    assert progress_of(campaign, NOW).unfit == (("m0.png", 1),)
+    assert progress_of(campaign, NOW).skipped == (("m0.png", 1),)
 
 
 @pytest.mark.parametrize("answered", [False, True])
 def test_a_turn_ends_by_one_statement_if_its_picture_cannot_be_judged(address: str | Path, answered: bool) -> None:
-    campaign = campaign_at(address, (1,), raters=1, golden_rate=0)
+    campaign = campaign_at(address, (1,), raters=1, golden_share=0)
     turn = turn_of(campaign, 2)
     if answered:
         give(campaign, 2, turn, YES)
     said: list[str] = []
     event.listen(campaign.engine, "before_cursor_execute", lambda *given: said.append(given[2].split(" SET")[0]))
-    cannot_judge(campaign, 2, turn.task, NOW)
+    skip_task(campaign, 2, turn.task, NOW)
     assert said.count("UPDATE turns") == 1
     assert why(campaign, 2) == "finished"
 
 
 def test_a_golden_answer_about_a_picture_that_cannot_be_judged_does_not_count(address: str | Path) -> None:
-    campaign = campaign_at(address, (1,), raters=1, golden_rate=0.9)
+    campaign = campaign_at(address, (1,), raters=1, golden_share=0.9)
     while image_addresses(campaign)[(turn := turn_of(campaign, 2)).image].startswith("m"):
         give(campaign, 2, turn, YES)
     give(campaign, 2, turn, *[YES] * len(turn.rows))
-    cannot_judge(campaign, 2, turn.task, NOW)
+    skip_task(campaign, 2, turn.task, NOW)
     with reading(campaign.engine) as connection:
         assert sum(connection.scalars(select(golden_counts.c.n))) == 0
     assert export_votes(campaign).rater_golden is None
 
 
 def test_a_restored_rater_is_shown_again_what_they_had_begun(address: str | Path) -> None:
-    campaign = campaign_at(address, (1,), raters=1, golden_rate=0)
+    campaign = campaign_at(address, (1,), raters=1, golden_share=0)
     turn = turn_of(campaign, 2)
-    void_rater(campaign, 2, NOW)
-    restore_rater(campaign, 2, NOW)
+    exclude_rater(campaign, 2, NOW)
+    include_rater(campaign, 2, NOW)
     assert turn_of(campaign, 2).task == turn.task
 
 
 def test_a_rater_who_is_voided_is_shown_nothing_to_change(address: str | Path) -> None:
-    campaign = campaign_at(address, (1, 1), raters=1, golden_rate=0)
+    campaign = campaign_at(address, (1, 1), raters=1, golden_share=0)
     give(campaign, 2, turn_of(campaign, 2), YES)
     assert last_turn(campaign, 2) is not None
-    void_rater(campaign, 2, NOW)
+    exclude_rater(campaign, 2, NOW)
     assert last_turn(campaign, 2) is None
 
 
@@ -567,7 +552,7 @@ def test_what_an_expert_says_twice_counts_once_and_two_answers_are_refused(addre
         "expert gives two answers to a golden question\n"
         "  where:   image g0.png, class a\n"
         "  found:   x: no, then yes\n"
-        "  fix:     leave out the one that does not hold"
+        "  fix:     keep one of them"
     )
     assert plan.truth == (0,)
     create_campaign(address, plan)
@@ -585,9 +570,8 @@ def test_a_campaign_that_is_open_or_was_not_closed_is_not_overwritten(force: boo
     refused = (
         "a campaign with this name is open, or was not closed\n"
         f"  where:   {path}\n"
-        "  found:   c.db-wal, which holds its newest answers\n"
-        "  fix:     stop its server; reassess annotate status closes what a server left that was killed; or take "
-        "another name"
+        "  found:   c.db-wal, with its newest answers\n"
+        "  fix:     stop its server; after a kill, reassess status closes it; or choose another name"
     )
     with pytest.raises(OutputError) as created:
         create_campaign(path, CampaignPlan(tasks_of(1)), force=force)
@@ -601,16 +585,16 @@ def test_a_campaign_that_is_open_or_was_not_closed_is_not_overwritten(force: boo
 
 
 def test_a_campaign_in_which_people_have_answered_is_not_overwritten(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (1,), raters=1, golden_rate=0)
+    campaign = campaign_at(tmp_path / "c.db", (1,), raters=1, golden_share=0)
     give(campaign, 2, turn_of(campaign, 2), YES)
     campaign.close()
-    with pytest.raises(OutputError, match="a campaign in which people have answered"):
+    with pytest.raises(OutputError, match="a campaign with answers"):
         create_campaign(tmp_path / "c.db", CampaignPlan(tasks_of(1)), force=True)
     assert len(export_votes(open_campaign(tmp_path / "c.db")).votes) == 1
 
 
 def test_a_file_whose_answers_cannot_be_counted_is_not_overwritten(tmp_path: Path) -> None:
-    campaign_at(tmp_path / "c.db", (1,), raters=1, golden_rate=0).close()
+    campaign_at(tmp_path / "c.db", (1,), raters=1, golden_share=0).close()
     good = (tmp_path / "c.db").read_bytes()
     damaged = good[:4096] + bytes(range(256)) * ((len(good) - 4096) // 256)
     (tmp_path / "c.db").write_bytes(damaged)
@@ -629,7 +613,7 @@ def test_a_file_that_is_no_campaign_is_overwritten_if_forced(tmp_path: Path) -> 
 def test_a_golden_task_shows_as_many_questions_as_the_main_task_in_whose_place_it_stands(address: str | Path) -> None:
     """Two raters who know the golden questions agree on two of three classes: others are asked for the third alone."""
     golden, experts = golden_of(*[6] * 20)
-    rules = Rules(votes=4, stop=StopRule(0.1, 0.9), golden_rate=0.9)
+    rules = Rules(per_question=4, stop=StopRule(0.1, 0.9), golden_share=0.9)
     create_campaign(address, CampaignPlan(tasks_of(3), rules=rules, golden_tasks=golden, experts=experts))
     campaign = open_campaign(address)
     main, truth = address_of(campaign, "m0.png"), (NO, YES) * 3
@@ -647,7 +631,7 @@ def test_a_golden_task_shows_as_many_questions_as_the_main_task_in_whose_place_i
 
 def test_a_golden_task_of_as_many_questions_goes_first_and_then_the_largest(address: str | Path) -> None:
     golden, experts = golden_of(2, 1, 3, 5, 2, 4)
-    plan = CampaignPlan(tasks_of(*[3] * 40), rules=Rules(golden_rate=0.9), golden_tasks=golden, experts=experts)
+    plan = CampaignPlan(tasks_of(*[3] * 40), rules=Rules(golden_share=0.9), golden_tasks=golden, experts=experts)
     create_campaign(address, plan)
     campaign = open_campaign(address)
     known, first = {address_of(campaign, f"g{number}.png") for number in range(6)}, set()
@@ -667,7 +651,7 @@ def test_a_golden_task_of_as_many_questions_goes_first_and_then_the_largest(addr
 def test_golden_tasks_are_the_first_of_as_many_raters_each(tmp_path: Path) -> None:
     """Also where those of the practice round have places among theirs."""
     golden, experts = golden_of(*[2] * 30)
-    tasks, rules = tasks_of(*[2] * 300), Rules(golden_rate=0.9)
+    tasks, rules = tasks_of(*[2] * 300), Rules(golden_share=0.9)
     plan = CampaignPlan(tasks, rules=rules, golden_tasks=golden, experts=experts, practice=20)
     create_campaign(tmp_path / "c.db", plan)
     campaign, first = open_campaign(tmp_path / "c.db"), Counter[str]()
@@ -723,15 +707,15 @@ def sign_in_again(campaign: Campaign, person: int, task: int, now: float) -> flo
 
 
 def exclude_and_restore(campaign: Campaign, person: int, task: int, now: float) -> float:
-    """The rater is voided for a while."""
-    void_rater(campaign, person, now)
-    restore_rater(campaign, person, now)
+    """The rater is excluded for a while."""
+    exclude_rater(campaign, person, now)
+    include_rater(campaign, person, now)
     return now
 
 
 def refuse(campaign: Campaign, person: int, task: int, now: float) -> float:
     """The rater cannot judge the picture."""
-    cannot_judge(campaign, person, task, now)
+    skip_task(campaign, person, task, now)
     return now
 
 
@@ -745,7 +729,7 @@ def test_a_picture_that_was_begun_is_shown_again_golden_or_not(
 ) -> None:
     """However its turn ended; so nobody learns from that which it was. One that cannot be judged is not shown again."""
     golden, experts = golden_of(*[6] * 20)
-    rules = Rules(votes=2, stop=StopRule(0.1, 0.9), golden_rate=0.5, lease=60.0)
+    rules = Rules(per_question=2, stop=StopRule(0.1, 0.9), golden_share=0.5, lease=60.0)
     plan = CampaignPlan(tasks_of(*[3] * 90), rules=rules, golden_tasks=golden, experts=experts)
     create_campaign(memory_folder / "c.db", plan)
     campaign = open_campaign(memory_folder / "c.db")
@@ -763,7 +747,7 @@ def test_a_picture_that_was_begun_is_shown_again_golden_or_not(
             assert replace(again, number=0, rows=()) == replace(turn, number=0, rows=())
         seen[turn.image in known] += 1
         given = [GivenAnswer(row.question, YES) for row in again.rows if row.answer is None]
-        keep_answers(campaign, person, given, now)
+        save_answers(campaign, person, given, now)
     assert min(seen.values()) > 2
     campaign.close()
 
@@ -771,7 +755,7 @@ def test_a_picture_that_was_begun_is_shown_again_golden_or_not(
 @pytest.mark.parametrize("lapses", [False, True])
 def test_who_answers_late_is_shown_as_many_golden_tasks(tmp_path: Path, lapses: bool) -> None:
     golden, experts = golden_of(*[3] * 40)
-    rules = Rules(golden_rate=0.3, lease=60.0)
+    rules = Rules(golden_share=0.3, lease=60.0)
     plan = CampaignPlan(tasks_of(*[3] * 60), rules=rules, golden_tasks=golden, experts=experts)
     create_campaign(tmp_path / "c.db", plan)
     campaign = open_campaign(tmp_path / "c.db")
@@ -789,7 +773,9 @@ def test_who_answers_late_is_shown_as_many_golden_tasks(tmp_path: Path, lapses: 
 
 
 def test_with_a_stop_rule_an_undecided_question_is_shown_to_one_more_rater_at_a_time(address: str | Path) -> None:
-    campaign = campaign_at(address, (2,), raters=4, votes=4, golden_rate=0, stop=StopRule(0.001, 0.999), lease=60.0)
+    campaign = campaign_at(
+        address, (2,), raters=4, per_question=4, golden_share=0, stop=StopRule(0.001, 0.999), lease=60.0
+    )
     first, second = turn_of(campaign, 2), turn_of(campaign, 3)
     assert (why(campaign, 4), why(campaign, 5)) == ("waiting", "waiting")
     give(campaign, 2, first, YES, YES)
@@ -805,14 +791,14 @@ def test_with_a_stop_rule_an_undecided_question_is_shown_to_one_more_rater_at_a_
 def test_a_question_that_opens_again_is_asked_of_raters_who_have_had_the_others_of_its_task(
     address: str | Path,
 ) -> None:
-    campaign = campaign_at(address, (2,), raters=3, votes=2, golden_rate=0, lease=60.0)
+    campaign = campaign_at(address, (2,), raters=3, per_question=2, golden_share=0, lease=60.0)
     one, other = turn_of(campaign, 2), turn_of(campaign, 3)
     give(campaign, 2, one, YES, YES)
     give(campaign, 3, other, YES)
     later = NOW + 61  # the second question lacks a vote
     give(campaign, 4, turn_of(campaign, 4, later), NO, now=later)
     assert why(campaign, 4, later) == "finished"
-    void_rater(campaign, 2, later)
+    exclude_rater(campaign, 2, later)
     first = turn_of(campaign, 4, later)
     assert [row.question for row in first.rows] == [other.rows[0].question]
     give(campaign, 4, first, NO, now=later)
@@ -820,14 +806,14 @@ def test_a_question_that_opens_again_is_asked_of_raters_who_have_had_the_others_
     assert [(row.question, row.answer) for row in begun.rows] == [
         (row.question, answer) for row, answer in zip(other.rows, (YES, None), strict=True)
     ]
-    keep_answers(campaign, 3, [GivenAnswer(other.rows[1].question, NO)], later)
+    save_answers(campaign, 3, [GivenAnswer(other.rows[1].question, NO)], later)
     assert {len(votes) for _, _, votes in exported(campaign)} == {2}
 
 
 @pytest.mark.parametrize("stop", [None, StopRule(0.01, 0.99)])
 def test_questions_that_are_begun_are_asked_before_others(address: str | Path, stop: StopRule | None) -> None:
     """Raters come in an order that is drawn: nobody begins a task while a begun one has a place for them."""
-    campaign = campaign_at(address, (2,) * 12, raters=5, votes=4, stop=stop, golden_rate=0)
+    campaign = campaign_at(address, (2,) * 12, raters=5, per_question=4, stop=stop, golden_share=0)
     rng, begun = np.random.default_rng(0), dict[int, set[int]]()
     held: dict[int, Turn] = {}
     for person in rng.integers(2, 7, 400).tolist():

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 import pytest
 
 from reassess.annotation.store.campaigns import open_campaign
-from reassess.annotation.store.given_answers import GivenAnswer, keep_answers
+from reassess.annotation.store.given_answers import GivenAnswer, save_answers
 from reassess.annotation.store.people import people_of
 from reassess.annotation.store.turns import Turn, next_turn
 from reassess.data.loading import load_labels
@@ -38,36 +38,34 @@ def test_a_campaign_on_a_server_from_its_making_to_its_labels(
         assert (result.code, result.err) == (0, "")
         return result
 
-    made = annotate("create", "--benchmark", "pets", "--tasks", "tasks.jsonl", "--votes", "2", "--golden-rate", "0.9")
-    assert made.out.startswith(f"{database}: 2 tasks with 4 questions, 8 votes, 2 a question\n")
+    made = annotate("create", "tasks.jsonl", "--benchmark", "pets", "--per-question", "2", "--golden-share", "0.9")
+    assert made.out.startswith(f"{database}: 2 tasks, 4 questions, 8 votes (2 per question)\n")
     annotate("invite", "ann", "bob")
     campaign = open_campaign(database)
     for person in people_of(campaign):
         while person.role == "rater" and isinstance(turn := next_turn(campaign, person.id, 1e9), Turn):
             given = [GivenAnswer(row.question, 0 if row.class_id else 2, 3.0) for row in turn.rows]
-            keep_answers(campaign, person.id, given, 1e9)
+            save_answers(campaign, person.id, given, 1e9)
     campaign.close()
-    assert annotate("status").out.startswith(
+    assert run("status", database).out.startswith(
         "4 questions: 0 open, 4 with all their votes\ngolden: 2 valid, 2 invalid\n"
     )
-    annotate("void", "ann")
-    annotate("restore", "ann")
-    assert annotate("upgrade").out.endswith("nothing is to be done\n")
-    line = annotate("export", "-o", "rated").out.splitlines()[-1].removeprefix("labels: ")
+    annotate("exclude", "ann")
+    annotate("exclude", "ann", "--undo")
+    assert f"{database}: already has form 0001\n" in annotate("backup", "--upgrade").out
+    line = annotate("export", "-o", "rated").out.splitlines()[-1].removeprefix("next: ")
     for command in line.split(" && "):
         assert run(*command.split()[1:]).code == 0
     assert load_labels("rated/labels.csv").sets() == {f"{image}.png": {0} for image in range(4)}  # 2 and 3 are golden
     monkeypatch.setattr("reassess.annotation.hash_images", None)  # not called
-    again = run("annotate", "create", database, "--benchmark", "pets", "--tasks", "tasks.jsonl", "--force")
+    again = run("annotate", "create", database, "tasks.jsonl", "--benchmark", "pets", "--force")
     assert (
         again.err
-        == f"Error: database already contains a campaign\n  where:   {database}\n  fix:     take another database\n"
+        == f"Error: database already contains a campaign\n  where:   {database}\n  fix:     use an empty database\n"
     )
     annotate("backup", "-o", "copy.db")
     told = document_of(annotate("simulate", "--raters", "1", "-o", "tried.db", "--json"), "annotate")
     assert told["results"]["raters"] == 1
-    first, *_ = annotate("simulate", "--raters", "1").out.splitlines()
-    assert first == "the campaign is on a database server, its copy an SQLite file: the times are of SQLite"
     for copy, people in (("copy.db", 3), ("tried.db", 4)):
         campaign = open_campaign(copy)
         assert len(people_of(campaign)) == people
@@ -76,10 +74,14 @@ def test_a_campaign_on_a_server_from_its_making_to_its_labels(
 
 def test_no_output_tells_the_password(here: Path, run: Callable[..., Run], database: str) -> None:
     address = database.replace("postgres@", "postgres:secret@")
-    argv = ["annotate", "create", address, "--benchmark", "pets", "--tasks", "tasks.jsonl"]
+    argv = ["annotate", "create", address, "tasks.jsonl", "--benchmark", "pets"]
     document = document_of(run(*argv, "--json"), "annotate")
     shown = document["results"]["campaign"]
     assert shown == document["command"][3]
     assert unquote(shown) == database.replace("postgres@", "postgres:***@")
-    for again in (run(*argv), run("annotate", "upgrade", address), run("annotate", "void", address, "ann")):
+    for again in (
+        run(*argv),
+        run("annotate", "backup", address, "--upgrade"),
+        run("annotate", "exclude", address, "ann"),
+    ):
         assert "secret" not in again.out + again.err

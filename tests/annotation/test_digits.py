@@ -10,12 +10,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from reassess.annotation import draw_answer
 from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan
-from reassess.annotation.simulated_raters import AT_RANDOM, SimulatedRater
 from reassess.annotation.store.campaigns import Campaign, open_campaign
 from reassess.annotation.store.creation import create_campaign
-from reassess.annotation.store.given_answers import GivenAnswer, keep_answers
+from reassess.annotation.store.given_answers import GivenAnswer, save_answers
 from reassess.annotation.store.people import add_person
 from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.shown_items import image_addresses
@@ -40,7 +40,7 @@ _MATRICES = (
     ((0.7, 0.1, 0.2), (0.1, 0.1, 0.8)),
     ((0.9, 0.02, 0.08), (0.3, 0.1, 0.6)),
     ((0.75, 0.2, 0.05), (0.05, 0.25, 0.7)),
-    AT_RANDOM,
+    ((1 / 3,) * 3,) * 2,  # at random
 )
 _RANDOM = "rater 7"
 
@@ -82,7 +82,7 @@ def rated(path: Path, seed: int) -> Rated:
     experts = Votes.from_columns(
         asked, rows, np.zeros(rows.size, int), np.where(digits == asked.class_ids, 2, 0), ("eve",), WORDS
     )
-    rules = Rules(votes=7, golden_rate=0.6, seed=seed)
+    rules = Rules(per_question=7, golden_share=0.6, seed=seed)
     create_campaign(path, CampaignPlan(main, rules=rules, golden_tasks=golden, experts=experts))
     campaign = open_campaign(path)
     done, own = Rated(campaign, truth), set(main.questions.images)
@@ -91,7 +91,7 @@ def rated(path: Path, seed: int) -> Rated:
         for image, class_id, digit in zip(asked.image_ids, asked.class_ids, digits, strict=True)
     ]
     address = image_addresses(campaign)
-    raters = {add_person(campaign, f"rater {number}"): SimulatedRater(m) for number, m in enumerate(_MATRICES, 1)}
+    raters = {add_person(campaign, f"rater {number}"): m for number, m in enumerate(_MATRICES, 1)}
     number_of = {person: number for number, person in enumerate(raters, 1)}
     working = list(raters)
     while working:
@@ -100,10 +100,10 @@ def rated(path: Path, seed: int) -> Rated:
             if not isinstance(turn, Turn):
                 working.remove(person)
                 continue
-            name, rater = address[turn.image], raters[person]
-            said = [rater.answer(row.class_id == truth[int(name[:4])], chance) for row in turn.rows]
+            name, matrix = address[turn.image], raters[person]
+            said = [draw_answer(matrix, row.class_id == truth[int(name[:4])], chance) for row in turn.rows]
             given = [GivenAnswer(row.question, answer) for row, answer in zip(turn.rows, said, strict=True)]
-            keep_answers(campaign, person, given, 1e9)
+            save_answers(campaign, person, given, 1e9)
             votes = done.main if name in own else done.golden
             for row, answer in zip(turn.rows, said, strict=True):
                 votes.append((name, _DIGITS.names[row.class_id], f"rater {number_of[person]}", WORDS[answer]))
@@ -116,7 +116,7 @@ def test_the_label_sets_are_those_of_the_same_votes_given_as_files(
     monkeypatch.chdir(tmp_path)
     done = rated(memory_folder / "digits.db", seed=0)
     done.campaign.close()
-    assert run("annotate", "export", memory_folder / "digits.db", "-o", "rated", "--names").code == 0
+    assert run("annotate", "export", memory_folder / "digits.db", "-o", "rated", "--rater-names").code == 0
     for name, said in (("v", done.main), ("g", done.experts), ("rg", done.golden)):
         pl.DataFrame(said, ["image", "class", "rater", "answer"], orient="row").write_csv(f"{name}.csv")
     assert run("aggregate", "--benchmark", "rated", "-o", "scores.csv").code == 0
@@ -161,7 +161,7 @@ def test_golden_images_are_scored_labelled_and_measured_as_computed_by_hand(
     monkeypatch.chdir(tmp_path)
     done = rated(memory_folder / "digits.db", seed=0)
     done.campaign.close()
-    assert run("annotate", "export", memory_folder / "digits.db", "-o", "rated", "--names").code == 0
+    assert run("annotate", "export", memory_folder / "digits.db", "-o", "rated", "--rater-names").code == 0
     golden = {(image, name) for image, name, *_ in done.golden}
     made = results_of(run, "aggregate", "--benchmark", "rated", "--method", "calibrated", "-o", "rated/scores.csv")
     assert (made["by_golden_votes"], made["votes"]) == (len(golden), len(done.main) + len(done.golden))

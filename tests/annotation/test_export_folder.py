@@ -15,7 +15,7 @@ from reassess.annotation.store.campaigns import Campaign, changing, open_campaig
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import open_engine
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.given_answers import void_rater
+from reassess.annotation.store.given_answers import exclude_rater
 from reassess.annotation.store.owner_lists import LogEntry, last_entries
 from reassess.annotation.store.people import add_person
 from reassess.annotation.store.schema import questions
@@ -39,7 +39,7 @@ def campaign(tmp_path: Path) -> Campaign:
     """A campaign with golden answers, original labels, a suggestion, and votes of one rater."""
     golden, experts = golden_of(2, 3)
     original = LabelSets.from_lists(["m0.png", "unasked.png"], [[1], [2]], CLASSES)
-    rules = Rules(stop=StopRule(0.01, 0.99), golden_rate=0.9)
+    rules = Rules(stop=StopRule(0.01, 0.99), golden_share=0.9)
     settings = {"name": "letters", "threshold": 0.7, "match": "name"}
     plan = CampaignPlan(
         tasks_of(3), rules=rules, golden_tasks=golden, experts=experts, original=original, settings=settings
@@ -109,7 +109,7 @@ def test_how_each_question_stands_is_a_table(campaign: Campaign, tmp_path: Path)
         change.connection.execute(update(questions).where(questions.c.class_id == 1).values(ended="votes"))
     export(campaign, tmp_path / "rated", force=True)
     again = [row.split(",") for row in (tmp_path / "rated/question-states.csv").read_text().splitlines()]
-    assert [row[3] for row in again[1:]] == ["closed by the rule", "has all votes", "open", "open"]
+    assert [row[3] for row in again[1:]] == ["closed by the stop rule", "has all votes", "open", "open"]
 
 
 def test_the_log_says_who_exported_unless_the_campaign_can_only_be_read(campaign: Campaign, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_the_log_says_who_exported_unless_the_campaign_can_only_be_read(campaign
     assert last_entries(campaign, 1) == [LogEntry(NOW, 2, "export", {"names": True})]
     event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA query_only=ON"))
     assert export(campaign, tmp_path / "two") == export(campaign, tmp_path / "three")
-    with pytest.raises(OperationalError):  # to a keeper nothing is given unnoticed
+    with pytest.raises(OperationalError):  # to an owner nothing is given unnoticed
         export(campaign, tmp_path / "four", now=NOW, by=2)
     assert last_entries(campaign, 1)[0].detail == {"names": True}
 
@@ -171,12 +171,12 @@ def test_a_folder_that_is_not_empty_is_kept_without_force(campaign: Campaign, tm
         "output folder is not empty\n"
         f"  where:   {folder}\n"
         "  found:   benchmark.json, classes.csv, golden.parquet and 6 more\n"
-        "  fix:     choose another name, or overwrite files in it with force=True"
+        "  fix:     choose another name, or replace files in it with force=True"
     )
     with pytest.warns(ReassessWarning) as warned:
         assert export(campaign, folder, force=True)
-    assert [str(one.message) for one in warned] == [f"{folder} holds what was made of earlier votes: scores.npz"]
-    void_rater(campaign, 2, NOW)
+    assert [str(one.message) for one in warned] == [f"{folder} contains parts made from earlier votes: scores.npz"]
+    exclude_rater(campaign, 2, NOW)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(OutputError) as other:  # a campaign without votes now, and without raters' golden answers
         export(campaign, folder, force=True)

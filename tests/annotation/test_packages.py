@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from reassess.annotation.served_pictures import CampaignImages
+from reassess.annotation.served_images import CampaignImages
 from reassess.annotation.store.database import open_engine
 from reassess.errors import MissingPackageError
 from tests.helpers import python

@@ -11,44 +11,44 @@ from typing import Any
 import pytest
 
 from reassess.annotation.store.campaigns import Campaign, open_campaign
-from reassess.annotation.store.given_answers import GivenAnswer, cannot_judge, keep_answers, restore_rater, void_rater
+from reassess.annotation.store.given_answers import GivenAnswer, exclude_rater, include_rater, save_answers, skip_task
 from reassess.annotation.store.people import add_person
 from reassess.annotation.store.suggestions import suggest
-from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn
+from reassess.annotation.store.turns import NoTurn, Turn, last_turn, next_turn
 from reassess.core.stop_rule import StopRule
 from reassess.errors import DataError
 from tests.annotation.campaigns import CLASSES, campaign_at, raters_of
 from tests.annotation.invariants import State, check, check_end
-from tests.annotation.simulation import Simulation
+from tests.annotation.random_campaign import Simulation
 
 _RATERS = 4
 _TURNS = 25
 
 
 def rate(address: str | Path, rater: int) -> dict[tuple[int, int], tuple[int, int]]:
-    """What a rater was told is kept, by rater and question; some answers are sent twice, some raters voided."""
+    """What a rater was told is kept, by rater and question; some answers are sent twice, some raters excluded."""
     campaign, chance = open_campaign(address), random.Random(rater)
     kept: dict[tuple[int, int], tuple[int, int]] = {}
     for _ in range(_TURNS):
         turn = next_turn(campaign, rater, time.time())
-        if isinstance(turn, Nothing):
+        if isinstance(turn, NoTurn):
             time.sleep(0.02)
             continue
         rows = turn.rows if chance.random() < 0.8 else turn.rows[:1]
         given = [GivenAnswer(row.question, chance.randrange(3)) for row in rows if row.answer is None]
         for _ in range(chance.choice([1, 1, 2])):
-            keep_answers(campaign, rater, given, time.time())
+            save_answers(campaign, rater, given, time.time())
         for one in given:
             kept.setdefault((rater, one.question), (0, one.answer))
         if chance.random() < 0.2:
-            with suppress(DataError):  # they are voided
+            with suppress(DataError):  # they are excluded
                 suggest(campaign, rater, turn.task, chance.randrange(len(CLASSES.names)), time.time())
         if chance.random() < 0.2 and (undone := last_turn(campaign, rater)) is not None:
             revise(campaign, rater, undone, chance, kept)
         if chance.random() < 0.1:
-            cannot_judge(campaign, rater, turn.task, time.time())
+            skip_task(campaign, rater, turn.task, time.time())
         if chance.random() < 0.1:
-            change = chance.choice([void_rater, restore_rater, restore_rater])
+            change = chance.choice([exclude_rater, include_rater, include_rater])
             change(campaign, chance.choice(raters_of(_RATERS)), time.time())
     campaign.close()
     return kept
@@ -57,7 +57,7 @@ def rate(address: str | Path, rater: int) -> dict[tuple[int, int], tuple[int, in
 def revise(campaign: Campaign, person: int, turn: Turn, chance: random.Random, kept: dict[Any, Any]) -> None:
     """Somebody changes what they said."""
     given = [GivenAnswer(row.question, chance.randrange(3), revision=row.revision) for row in turn.rows]
-    keep_answers(campaign, person, given, time.time())
+    save_answers(campaign, person, given, time.time())
     kept |= {(person, one.question): (one.revision, one.answer) for one in given}
 
 
@@ -80,7 +80,9 @@ def answer_as_expert(address: str | Path, expert: int) -> dict[tuple[int, int], 
 def test_what_must_hold_holds_where_processes_race(where: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     address = request.getfixturevalue("database") if where == "server" else tmp_path / "campaign.db"
     sizes = tuple(random.Random(0).randint(1, 5) for _ in range(40))
-    campaign = campaign_at(address, sizes, _RATERS, votes=3, stop=StopRule(0.05, 0.95), golden_rate=0.1, lease=60.0)
+    campaign = campaign_at(
+        address, sizes, _RATERS, per_question=3, stop=StopRule(0.05, 0.95), golden_share=0.1, lease=60.0
+    )
     expert = add_person(campaign, "kim", "expert")
     with multiprocessing.get_context("spawn").Pool(_RATERS + 1) as pool:
         judging = pool.apply_async(answer_as_expert, (address, expert))

@@ -1,53 +1,103 @@
-"""People, clock, retries, crashes and restarts by one seed, against the real store: what must hold, holds."""
+"""Programs rate a campaign in simulated time; the labels are compared with the truth."""
 
-import os
+from dataclasses import replace
 from pathlib import Path
-from random import Random
-from unittest.mock import patch
 
+import numpy as np
 import pytest
-from sqlalchemy import select
 
-from reassess.annotation.store import choosing, creation
-from reassess.annotation.store import given_answers as votes
-from reassess.annotation.store.database import reading
-from reassess.annotation.store.schema import answers
-from tests.annotation.simulation import Simulation
+from reassess.annotation import (
+    CAREFUL,
+    Campaign,
+    GivenAnswer,
+    Simulation,
+    check_matrix,
+    image_addresses,
+    next_turn,
+    save_answers,
+    simulate,
+    truth_of_campaign,
+)
+from reassess.core import LabelSets
+from reassess.core.stop_rule import StopRule
+from tests.annotation.campaigns import CLASSES, campaign_at, code_of, vote_on_all
 
-_STEPS = 400
-_RUNS = int(os.environ.get("REASSESS_SIMULATED_STEPS", "20_000")) // _STEPS
-
-
-def simulate(address: str | Path, seed: int) -> list[tuple[object, ...]]:
-    """A run that depends on nothing but the seed; the answers that are kept in the end."""
-    is_seeded = patch.object(creation, "randbelow", Random(seed).randrange)
-    # So that cursors move in a campaign of few tasks, and a rater is voided in many transactions.
-    with is_seeded, patch.object(choosing, "_NEAR", seed % 3), patch.object(votes, "_MOST_COUNTED", 2):
-        simulation = Simulation.begun(address, seed)
-        for step in range(_STEPS):
-            simulation.step()
-            if step % 20 == 0:
-                simulation.check()
-        simulation.finish()
-        simulation.check_end()
-    with reading(simulation.campaign.engine) as connection:
-        kept: list[tuple[object, ...]] = [
-            tuple(row) for row in connection.execute(select(answers).order_by(answers.c.id))
-        ]
-    simulation.campaign.close()
-    return kept
+NOW = 1e9
+PERFECT = ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
 
 
-@pytest.mark.parametrize("seed", range(_RUNS))
-def test_no_vote_is_lost_doubled_or_too_many_and_no_lease_blocks(memory_folder: Path, seed: int) -> None:
-    """A seed that fails replays: pytest tests/annotation -k 'blocks and [SEED]', with the same number of steps."""
-    simulate(memory_folder / "campaign.db", seed)
+def run(campaign: Campaign, *matrices: object, valid: int = 1, **options: object) -> Simulation:
+    """A simulation where one class id is valid in every image."""
+    return simulate(campaign, matrices, lambda _, class_id: class_id == valid, now=NOW, **{"seconds": 3.0, **options})
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_the_same_holds_on_a_server(database: str, seed: int) -> None:
-    simulate(database, seed)
+@pytest.mark.parametrize("golden_share", [0.9, 0.0])  # by calibration, and by EM
+def test_labels_are_compared_with_the_truth(tmp_path: Path, golden_share: float) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (2, 3, 2), raters=0, per_question=3, golden_share=golden_share)
+    told: list[int] = []
+    result = run(campaign, *[PERFECT] * 3, progress=told.append)
+    assert (result.correct, result.valid_missed, result.invalid_kept, result.voted) == (7, 0, 0, 7)
+    assert (result.votes_at_most, result.progress.votes, result.not_needed, result.failed) == (21, 21, 0, 0)
+    golden = result.answers - 21
+    assert (golden > 0, sum(told)) == (golden_share > 0, result.answers)
+    campaign.close()
 
 
-def test_a_seed_gives_the_same_run_twice(memory_folder: Path) -> None:
-    assert simulate(memory_folder / "one.db", 3) == simulate(memory_folder / "two.db", 3)
+def test_wrong_labels_are_counted(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (2, 3, 2), raters=0, per_question=3, golden_share=0.0)
+    liar = (PERFECT[1], PERFECT[0])
+    result = run(replace(campaign, settings={"threshold": 0.3}), *[liar] * 3)
+    assert (result.correct, result.valid_missed, result.invalid_kept, result.threshold) == (0, 3, 4, 0.3)
+    campaign.close()
+
+
+def test_hours_follow_from_seconds_and_raters_work_side_by_side(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (4,) * 60, raters=0, per_question=2, golden_share=0.0)
+    result = run(campaign, *[CAREFUL] * 4, seconds=10.0, seed=1)
+    assert result.answers == 480
+    assert result.hours == pytest.approx(480 * 10 / 3600, rel=0.15)
+    assert result.hours / 4 <= result.elapsed_hours < result.hours / 3
+    campaign.close()
+
+
+def test_a_stop_rule_saves_votes(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (3,) * 10, raters=0, stop=StopRule(0.05, 0.95), golden_share=0.5)
+    result = run(campaign, *[PERFECT] * 6)
+    assert (result.progress.closed_by_rule, result.progress.votes) == (30, result.progress.votes)
+    assert 60 <= result.progress.votes < 100 < result.votes_at_most == 150
+    campaign.close()
+
+
+def test_the_work_of_people_stays_and_their_questions_are_not_judged(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (2, 2), raters=1, per_question=2, golden_share=0.0)
+    turn = next_turn(campaign, 2, NOW)
+    save_answers(campaign, 2, [GivenAnswer(row.question, 0) for row in turn.rows], NOW)
+    result = run(campaign, PERFECT)
+    assert (result.voted, result.progress.votes) == (2, 6)
+    vote_on_all(campaign, raters=1)
+    campaign.close()
+
+
+def test_labels_or_golden_questions_are_the_truth(tmp_path: Path) -> None:
+    campaign = campaign_at(tmp_path / "c.db", (6,) * 200, raters=0)
+    addresses = image_addresses(campaign)
+    names = tuple(addresses.values())
+    truth, again = truth_of_campaign(campaign, seed=3), truth_of_campaign(campaign, seed=3)
+    main = [address for address, name in addresses.items() if name.startswith("m")]
+    found = [truth(address, class_id) for address in main for class_id in range(6)]
+    assert found == [again(address, class_id) for address in main for class_id in range(6)]
+    assert 0.3 < np.mean(found) < 0.5  # as often as 2 of 5 golden questions
+    labels = LabelSets(names, np.arange(len(names) + 1), np.full(len(names), 2), CLASSES)
+    by_labels = truth_of_campaign(campaign, labels)
+    assert {(class_id, by_labels(address, class_id)) for address in addresses for class_id in (1, 2)} == {
+        (1, False),
+        (2, True),
+    }
+    few = LabelSets(names[:1], np.arange(2), np.array([2]), CLASSES)
+    assert code_of(truth_of_campaign, campaign, few) == "missing-labels"
+    campaign.close()
+
+
+@pytest.mark.parametrize("matrix", [((1, 0, 0),), ((0.5, 0.5, 0.5), (0, 0, 1)), ((-1, 1, 1), (0, 0, 1))])
+def test_an_invalid_matrix_is_refused(matrix: tuple[tuple[float, ...], ...]) -> None:
+    assert code_of(check_matrix, matrix) == "wrong-matrix"

@@ -90,7 +90,7 @@ def here(
         '{"task": 1, "image": "rex.png", "classes": [{"class": "cat"}, {"class": "dog"}]}\n'
     )
     if find_spec("sqlalchemy") is not None:
-        assert main(["annotate", "create", "pets.db", "--tasks", "ask.jsonl", "--benchmark", "pets", "--quiet"]) == 0
+        assert main(["annotate", "create", "pets.db", "ask.jsonl", "--benchmark", "pets", "--quiet"]) == 0
         assert main(["annotate", "invite", "pets.db", "bob", "--quiet"]) == 0
     return tmp_path
 

@@ -164,7 +164,7 @@ def test_a_label_set_beside_itself_changes_nothing(models: Said, sets: Sets) -> 
     assert change.tau_b in (None, pytest.approx(1))
     assert not change.changes_places.any()
     assert (change.p_values == 1).all()
-    assert not change.more_than_noise.any()
+    assert not change.significant.any()
 
 
 @given(MODELS, LABEL_SETS)
@@ -212,7 +212,7 @@ def test_changes_beyond_noise_are_as_rare_as_the_level_says_where_there_are_none
             name: {model: find_outcomes(ids, labels) for model, ids in models.items()} for name, labels in sets.items()
         }
         (change,) = compare_orders(outcomes).changes
-        beyond += bool(change.more_than_noise.any())
+        beyond += bool(change.significant.any())
     assert beyond / 200 <= 0.08
 
 
@@ -232,10 +232,10 @@ def test_the_text_of_many_models_says_on_which_images_how_many_change_places_and
         "old: zero 100.0 %, half 75.00 %, one 50.00 %\n"
         "new: one 100.0 %, zero 50.00 %, half 25.00 %\n"
         "old and new: Kendall's tau-b -0.333, 2 of 3 pairs change places\n"
-        "leads that change by more than noise: 2, 2 of them of pairs that change places\n"
+        "leads that change significantly: 2, 2 of them of pairs that change places\n"
         "ahead by old, then by new; p of the change, by Holm:\n"
-        "  zero by 50.00, then one by 50.00 points: more than noise, p = 5.7e-06\n"
-        "  half by 25.00, then one by 75.00 points: more than noise, p = 5.7e-06"
+        "  zero by 50.00, then one by 50.00 points: significant, p = 5.7e-06\n"
+        "  half by 25.00, then one by 75.00 points: significant, p = 5.7e-06"
     )
 
 
@@ -247,10 +247,10 @@ def test_the_text_of_two_models_says_who_is_ahead_by_each() -> None:
         "old: half 66.67 %, one 33.33 %\n"
         "new: one 100.0 %, half 0.00 %\n"
         "ahead by old, then by new; p of the change, by Holm:\n"
-        "  half by 33.33, then one by 100.00 points: may be noise, p = 0.5"
+        "  half by 33.33, then one by 100.00 points: not significant, p = 0.5"
     )
     same = {"a": two["one"], "b": two["one"]}
-    assert str(orders_of(same, few)).splitlines()[-1] == "  neither, then neither points: may be noise, p = 1"
+    assert str(orders_of(same, few)).splitlines()[-1] == "  neither, then neither points: not significant, p = 1"
 
 
 def test_the_text_of_one_model_is_its_accuracies() -> None:
@@ -268,7 +268,7 @@ def change_of(hits: list[list[int]], p_value: float) -> OrderChange:
 def test_of_many_pairs_that_change_places_the_text_names_the_surest_five() -> None:
     lines = str(change_of([[9, 1], [8, 2], [7, 3], [6, 4]], 0.0)).splitlines()
     assert lines[0] == "old and new: Kendall's tau-b -1.000, 6 of 6 pairs change places"
-    assert lines[3] == "  a by 1.00, then b by 1.00 points: more than noise, p < 1e-300"
+    assert lines[3] == "  a by 1.00, then b by 1.00 points: significant, p < 1e-300"
     assert lines[-1] == "  and 1 more"
     assert len(lines) == 9
 
@@ -276,7 +276,7 @@ def test_of_many_pairs_that_change_places_the_text_names_the_surest_five() -> No
 def test_where_nothing_changes_places_and_where_models_are_level_the_text_says_so() -> None:
     assert str(change_of([[9, 9], [8, 8], [7, 7]], 1.0)) == (
         "old and new: Kendall's tau-b 1.000, 0 of 3 pairs change places\n"
-        "leads that change by more than noise: 0, 0 of them of pairs that change places"
+        "leads that change significantly: 0, 0 of them of pairs that change places"
     )
     level = change_of([[9, 9], [9, 8], [9, 7]], 1.0)
     assert str(level).splitlines()[0] == (
@@ -289,7 +289,7 @@ def test_where_nothing_changes_places_and_where_models_are_level_the_text_says_s
         "tau_b_reason": "a label set puts no model before another",
         "pairs": 3,
         "change_places": 0,
-        "more_than_noise": 0,
+        "significant": 0,
         "changed": [],
     }
 
@@ -316,7 +316,7 @@ def test_json_holds_the_orders_and_the_pairs_that_change() -> None:
                 "tau_b": -1.0,
                 "pairs": 1,
                 "change_places": 1,
-                "more_than_noise": 1,
+                "significant": 1,
                 "changed": [
                     {
                         "a": "zero",

@@ -64,8 +64,8 @@ def _campaign() -> bytes:
         Turn,
         add_person,
         create_campaign,
-        keep_answers,
         next_turn,
+        save_answers,
         using_campaign,
     )
 
@@ -77,7 +77,7 @@ def _campaign() -> bytes:
             rater = add_person(campaign, "bob")
             turn = next_turn(campaign, rater, 1e9)
             assert isinstance(turn, Turn)
-            keep_answers(campaign, rater, [GivenAnswer(turn.rows[0].question, 2, 1.5)], 1e9)
+            save_answers(campaign, rater, [GivenAnswer(turn.rows[0].question, 2, 1.5)], 1e9)
         return path.read_bytes()
 
 

@@ -38,17 +38,15 @@ PRINTING = (
     f"evaluate {_JUDGED} --json",
     "show a.png --predictions one.csv --benchmark b",
     "annotate invite c.db ann",
-    "annotate restore c.db bob",
-    "annotate status c.db",
-    "annotate upgrade c.db",
-    "annotate void c.db bob",
+    "annotate exclude c.db bob",
+    "status c.db",
 )
 WRITING = (
     "aggregate b/votes.csv --golden b/golden.csv --rater-golden b/rater-golden.csv -o out.npz --model model.npz",
     "aggregate items.csv --method majority -o out.parquet",
     "aggregate --benchmark b --method em -o b/scores.csv --force",
     "annotate backup c.db -o out.db",
-    "annotate create --benchmark b --tasks ask.jsonl --seed 1 out.db",
+    "annotate create out.db ask.jsonl --benchmark b --seed 1",
     "annotate export c.db -o rated --force",
     "clean one.csv --benchmark b --method consistent -o out.txt --details out.csv",
     "clean held-out.csv --benchmark b --noise out.svg -o out.txt",
@@ -108,7 +106,7 @@ def needed_by(row: str) -> tuple[str, ...]:
         return ("jinja2", "matplotlib")
     if row.startswith("scan"):
         return ("PIL",)
-    if row.startswith(("annotate", "create_campaign")):
+    if row.startswith(("annotate", "status", "create_campaign")):
         return ("sqlalchemy", "alembic", "PIL")
     draws = row.startswith("draw_") or any(word.endswith((".svg", ".pdf", ".png")) for word in row.split())
     return ("matplotlib",) if draws else ()
@@ -175,7 +173,7 @@ def take_away_chance() -> None:
     The log that an export leaves in its campaign is taken away too: it is a change as of the other commands, and the
     rows of an export are about its folder.
     """
-    from reassess.annotation.store import creation, export, links, schema
+    from reassess.annotation.store import creation, export, people, schema
 
     put(export, "note_export", lambda *_, **__: None)
     for table in schema.metadata.tables.values():
@@ -183,8 +181,8 @@ def take_away_chance() -> None:
     drawn = count()
     put(creation, "token_hex", lambda _: f"{next(drawn)}")
     put(creation, "randbelow", lambda _: next(drawn))
-    put(links, "token_urlsafe", lambda _: f"{next(drawn)}")
-    for command in ("create", "invite", "restore", "void"):
+    put(people, "token_urlsafe", lambda _: f"{next(drawn)}")
+    for command in ("create", "invite", "exclude"):
         module = import_module(f"reassess.cli.commands.annotate.{command}_command")
         put(module, "time", SimpleNamespace(time=lambda: 1e9))
 

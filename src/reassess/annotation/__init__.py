@@ -1,4 +1,4 @@
-"""A campaign in which people answer questions: who is asked what, and what they said."""
+"""Campaigns, where people answer questions about images."""
 
 import lazy_loader
 

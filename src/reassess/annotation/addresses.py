@@ -1,4 +1,4 @@
-"""Where a campaign is kept, and where its pages are, as a text."""
+"""Addresses of campaigns and of pages."""
 
 import re
 from pathlib import Path
@@ -9,14 +9,12 @@ __all__ = ["is_server", "root_path_of", "shown_address"]
 
 _SCHEME = "postgresql"
 _ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
-_SECRETS = ("password", "sslpassword")  # parts of an address after its ?
+_SECRETS = ("password", "sslpassword")  # query parameters of an address
 
 
 def is_server(campaign: str | Path) -> bool:
-    """Whether a campaign is in a database that a server keeps.
+    """Whether a campaign is in a database on a server.
 
-    Examples
-    --------
     >>> is_server("postgresql://eve@somewhere/pets"), is_server("pets.db"), is_server("postgresql-pets.db")
     (True, False, False)
     """
@@ -33,10 +31,8 @@ def is_server(campaign: str | Path) -> bool:
 
 
 def shown_address(campaign: str | Path) -> str:
-    """A path or an address for messages, without the password.
+    """Format a path or an address for messages, without its password.
 
-    Examples
-    --------
     >>> shown_address("postgresql://eve:secret@somewhere/pets"), shown_address("pets.db")
     ('postgresql://eve:***@somewhere/pets', 'pets.db')
     """
@@ -49,24 +45,17 @@ def shown_address(campaign: str | Path) -> str:
         from sqlalchemy import make_url
 
         url = make_url(text)
-    except Exception:  # such as a port that is no number, or SQLAlchemy is not installed
+    except Exception:  # such as an invalid port, or SQLAlchemy is not installed
         return nothing
-    if text.count("@") > 1:  # one may be of the password, of which the parts then hold the rest
+    if text.count("@") > 1:  # the password may contain one, and then the other parts contain its rest
         return nothing
     without = url.difference_update_query(_SECRETS)
     return text if without == url and url.password is None else without.render_as_string(hide_password=True)
 
 
 def root_path_of(text: str) -> str:
-    """A path below which a proxy shows pages, without a slash at its end.
+    """Check the path of a site where a proxy shows pages; return it without a slash at the end.
 
-    Raises
-    ------
-    DataError
-        It is none, or browsers and proxies would not all take it for the same.
-
-    Examples
-    --------
     >>> root_path_of("/rating/"), root_path_of("/")
     ('/rating', '')
     """

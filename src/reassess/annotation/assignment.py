@@ -1,4 +1,4 @@
-"""Who is asked what, and when a question has votes enough: rules that know no clock, no database and no chance."""
+"""The rules of a campaign: who gets which task, and when a question is closed. Pure functions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from reassess.core.stop_rule import StopRule
 
 __all__ = ["LARGEST_SEED", "MOST_VOTES", "TRIES", "Ending", "Rules"]
 
-MOST_VOTES = 1_000  # of a question
-LARGEST_SEED = (1 << 63) - 1  # that a column of a database holds
-TRIES = 8  # places at which a golden task is looked for first
+MOST_VOTES = 1_000  # per question
+LARGEST_SEED = (1 << 63) - 1  # fits a column of a database
+TRIES = 8  # positions where a golden task is searched first
 Ending = Literal["rule", "votes"]
 
 
@@ -20,79 +20,58 @@ Ending = Literal["rule", "votes"]
 class Rules:
     """The rules of a campaign.
 
-    Parameters
-    ----------
-    votes
-        How many votes of different raters a question gets, up to 1,000; with a stop rule, at most.
-    stop
-        When a question is closed before; None if it never is.
-    golden_rate
-        Share of a rater's tasks that are golden, from 0 to 0.9, as long as there are golden tasks that they have not
-        had. Each stands in the place of a main task, and shows as many questions as that would, if it has them.
-    lease
-        Seconds for which a task is kept for a rater who does not answer.
-    seed
-        Of the order of tasks, and of where golden ones stand among them: below 2^63.
-
-    Raises
-    ------
-    DataError
-        A number is out of range.
-
-    Examples
-    --------
-    >>> rules = Rules(votes=3, stop=StopRule(0.01, 0.99))
+    >>> rules = Rules(per_question=3, stop=StopRule(0.01, 0.99))
     >>> [rules.ending(votes, valid) for votes, valid in ((1, 0.999), (2, 0.5), (2, 0.999), (3, 0.5))]
     [None, None, 'rule', 'votes']
     >>> rules.free(votes=1, reserved=1)
     0
     """
 
-    votes: int = 5
-    stop: StopRule | None = None
-    golden_rate: float = 0.1
-    lease: float = 900.0
-    seed: int = 0
+    per_question: int = 5  # votes of different raters per question, up to 1,000; with a stop rule, at most
+    stop: StopRule | None = None  # closes questions earlier
+    golden_share: float = 0.1  # of a rater's tasks, 0 to 0.9, as long as new golden tasks are left
+    lease: float = 900.0  # seconds that a task stays reserved for a rater who does not answer
+    seed: int = 0  # of the order of tasks and the positions of golden ones, below 2^63
 
     def __post_init__(self) -> None:
-        check_number(self.votes, 1, MOST_VOTES, whole=True, what="number of votes a question")
-        check_range(self.golden_rate, 0, 0.9, what="share of golden tasks")
-        check_range(self.lease, 1, what="seconds for which a task is kept")
+        check_number(self.per_question, 1, MOST_VOTES, whole=True, what="number of votes per question")
+        check_range(self.golden_share, 0, 0.9, what="share of golden tasks")
+        check_range(self.lease, 1, what="lease in seconds")
         check_number(self.seed, 0, LARGEST_SEED, whole=True, what="seed")
 
     def ending(self, votes: int, valid: float, *, measured: bool = True) -> Ending | None:
-        """Why a question is closed that has so many votes, by which its class is valid with a probability.
+        """Return why a question is closed, given its number of votes and the probability that its class is valid.
 
-        A stop rule closes none before raters can be `measured`, by golden questions of which the truth is known.
+        A stop rule closes no question before raters can be `measured` by a golden question with a known truth.
         """
         if measured and self.stop is not None and bool(self.stop.closes(valid, votes)):
             return "rule"
-        return "votes" if votes >= self.votes else None
+        return "votes" if votes >= self.per_question else None
 
     def free(self, votes: int, reserved: int) -> int:
-        """How many more raters an open question can be shown to, given its votes and to how many it is shown now.
+        """Number of further raters who can get an open question, given its votes and the raters who have it now.
 
-        With a stop rule it is shown to no more raters at once than it needs votes to be closed: to one, after the first
-        two. So no vote is on its way when it closes.
+        With a stop rule, at most as many raters have it at once as it needs votes to close: one at a time after two
+        votes. So no vote is on its way when it closes.
 
-        >>> [Rules(votes=5, stop=StopRule(0.01, 0.99)).free(votes, 0) for votes in range(6)]
+        >>> [Rules(per_question=5, stop=StopRule(0.01, 0.99)).free(votes, 0) for votes in range(6)]
         [2, 1, 1, 1, 1, 0]
         """
-        most = self.votes if self.stop is None else min(self.votes, max(self.stop.at_least, votes + 1))
+        most = self.per_question if self.stop is None else min(self.per_question, max(self.stop.at_least, votes + 1))
         return max(0, most - votes - reserved)
 
     def is_golden(self, rater: int, task: int) -> bool:
-        """Whether a rater's task of a number, from 0, is to be a golden one; the same for the same seed.
+        """Whether a rater's task with this number, from 0, should be golden; the seed decides.
 
-        >>> sum(Rules(golden_rate=0.25).is_golden(rater=7, task=task) for task in range(1000))
+        >>> sum(Rules(golden_share=0.25).is_golden(rater=7, task=task) for task in range(1000))
         270
         """
-        return self._draw("golden", rater, task) < self.golden_rate
+        return self._draw("golden", rater, task) < self.golden_share
 
     def places(self, rater: int, task: int, end: int) -> list[int]:
-        """Positions below an end at which a rater's golden task of a number is looked for first, in this order.
+        """Draw positions below `end` where a rater's golden task is searched first, in this order.
 
-        The first that fits there is any of those that fit, each as often. To look there is faster than to read all.
+        The first fitting one is any fitting task, each as often. This search is faster than reading all tasks.
 
         >>> Rules().places(rater=7, task=0, end=100)
         [32, 44, 37, 81, 66, 70, 11, 43]
@@ -100,28 +79,18 @@ class Rules:
         return [int(end * self._draw("place", rater, task, number)) for number in range(TRIES)]
 
     def pick(self, rater: int, task: int, sizes: Sequence[int], size: int) -> int:
-        """Which of all golden tasks that are left a rater gets as their task of a number.
+        """Choose one of the remaining golden tasks, given their numbers of questions (`sizes`).
 
-        Parameters
-        ----------
-        rater, task
-            The rater, and how many tasks they had before.
-        sizes
-            How many questions each golden task has.
-        size
-            How many the main task has in whose place it stands: one that has as many is taken, or else a largest one.
-
-        >>> sorted({Rules().pick(7, task, sizes=[2, 5, 6, 5], size=5) for task in range(50)})
-        [1, 2, 3]
+        It replaces a main task with `size` questions, and has as many if possible; otherwise it is one of the largest.
         """
         like = [place for place, its in enumerate(sizes) if its >= min(size, max(sizes))]
         return like[int(self._draw("pick", rater, task) * len(like))]
 
     def rank(self, rater: int, task: int, class_id: int) -> float:
-        """In [0, 1), of a class of a golden task: those of the lowest rank are shown."""
+        """Rank of a class of a golden task, in [0, 1); the classes with the lowest ranks are shown."""
         return self._draw("rank", rater, task, class_id)
 
     def _draw(self, *what: object) -> float:
-        """A number in [0, 1) that depends on nothing but the seed and what it is for."""
+        """Compute a number in [0, 1) that depends only on the seed and the arguments."""
         digest = sha256(repr((self.seed, *what)).encode()).digest()
         return int.from_bytes(digest[:6]) / (1 << 48)

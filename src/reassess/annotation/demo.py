@@ -1,4 +1,4 @@
-"""A small campaign of drawn shapes, to see what rating is like."""
+"""A small campaign of drawn shapes, to try rating."""
 
 from collections.abc import Iterator, Sequence
 from io import BytesIO
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reassess.annotation.assignment import Rules
-from reassess.annotation.plan import CampaignPlan, ExamplePicture
+from reassess.annotation.plan import CampaignPlan, ExampleImage
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.classes import Classes
 from reassess.core.questions import Questions
@@ -38,17 +38,11 @@ CLASSES = Classes(
 _SIDE = 480  # pixels
 _PAPER = ("#f3ead9", "#dfe9ef", "#e8eee0", "#efe3ea")
 _INKS = ("#a8402a", "#22618f", "#3f7a31", "#7a4a94", "#8f6a14")
-_GOLDEN, _PRACTICE = 8, 2  # images with golden questions, and how many of them are for practice
+_GOLDEN, _PRACTICE = 8, 2  # golden images, and practice tasks among them
 
 
 def draw_images(folder: Path, count: int, seed: int = 0) -> list[set[int]]:
-    """Draw images with up to three shapes into a folder that exists; the class ids that are in each.
-
-    Raises
-    ------
-    MissingPackageError
-        Pillow is not installed.
-    """
+    """Draw images with one to three shapes into an existing folder; return the class ids in each image."""
     chance = Random(seed)
     shapes = [set(chance.sample(range(len(CLASSES.names)), chance.randint(1, 3))) for _ in range(count)]
     for number, there in enumerate(shapes):
@@ -57,15 +51,7 @@ def draw_images(folder: Path, count: int, seed: int = 0) -> list[set[int]]:
 
 
 def demo_plan(shapes: Sequence[set[int]], seed: int = 0) -> CampaignPlan:
-    """A campaign on images of `draw_images`, each a task of all classes; the first ones are golden.
-
-    Parameters
-    ----------
-    shapes
-        As of `draw_images`, of more images than are golden.
-    seed
-        Of the order of tasks.
-    """
+    """Plan a campaign on images of `draw_images`: one task per image, with all classes. The first images are golden."""
     golden = _tasks(range(_GOLDEN))
     asked = golden.questions
     names = [int(asked.images[image].partition(".")[0]) for image in asked.image_ids]
@@ -76,7 +62,7 @@ def demo_plan(shapes: Sequence[set[int]], seed: int = 0) -> CampaignPlan:
     return CampaignPlan(
         tasks=_tasks(range(_GOLDEN, len(shapes))),
         name="Which shapes are there?",
-        rules=Rules(votes=3, golden_rate=0.2, seed=seed),
+        rules=Rules(per_question=3, golden_share=0.2, seed=seed),
         golden_tasks=golden,
         experts=experts,
         practice=_PRACTICE,
@@ -92,11 +78,11 @@ def _tasks(images: Sequence[int]) -> Tasks:
     return Tasks(questions, np.arange(0, each * len(images) + 1, each), np.arange(len(images)), reasons)
 
 
-def _examples() -> Iterator[ExamplePicture]:
+def _examples() -> Iterator[ExampleImage]:
     for class_id in range(len(CLASSES.names)):
         file = BytesIO()
         _drawn([class_id], Random(f"example {class_id}")).resize((160, 160)).save(file, "PNG")
-        yield ExamplePicture(class_id, file.getvalue(), "image/png")
+        yield ExampleImage(class_id, file.getvalue(), "image/png")
 
 
 def _drawn(class_ids: Sequence[int], chance: Random) -> "Image.Image":

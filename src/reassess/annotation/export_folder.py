@@ -1,4 +1,4 @@
-"""The votes of a campaign as the folder of a benchmark, from which the other commands go on."""
+"""The votes of a campaign as a benchmark folder."""
 
 import time
 import warnings
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     import polars as pl
 
     from reassess.annotation.store.campaigns import Campaign
-    from reassess.annotation.store.export import AskedQuestion, Exported, Suggestion
+    from reassess.annotation.store.export import Exported, QuestionState, Suggestion
     from reassess.core.questions import Questions
 
 __all__ = ["export_campaign"]
 
 _CLASSES, _ORIGINAL, _SUGGESTIONS, _QUESTIONS = "classes.csv", "original.csv", "suggestions.csv", "question-states.csv"
 _VOTES, _GOLDEN, _RATER_GOLDEN = "votes.parquet", "golden.parquet", "rater-golden.parquet"
-_MADE_OF_VOTES = ("scores", "labels")
+_FROM_VOTES = ("scores", "labels")
 _FILES = frozenset({_CLASSES, _ORIGINAL, _SUGGESTIONS, _QUESTIONS, _VOTES, _GOLDEN, _RATER_GOLDEN})
-_STATES = {None: "open", "rule": "closed by the rule", "votes": "has all votes"}
+_STATES = {None: "open", "rule": "closed by the stop rule", "votes": "has all votes"}
 
 
 def export_campaign(
@@ -48,33 +48,11 @@ def export_campaign(
     now: float | None = None,
     by: int | None = None,
 ) -> "Exported":
-    """Write what people said as the folder of a benchmark, see `reassess.open_benchmark`; the log says so.
+    """Write the votes of a campaign as a benchmark folder, all files or none, and note it in the log.
 
-    Parameters
-    ----------
-    campaign
-        The campaign.
-    folder
-        It is made if it is not there. Written are benchmark.json, question-states.csv (image, class, votes, state,
-        probability), and of classes.csv, votes.parquet, golden.parquet, rater-golden.parquet, original.csv and
-        suggestions.csv (image, class, people) those of which there is something.
-    names
-        As for `export_votes`.
-    force
-        Write into a folder that is not empty. Other files in it stay, and so do settings that are not of the votes.
-        Scores and labels among them, which were made of earlier votes, are named in a `ReassessWarning`.
-    now
-        When, in seconds; by default the time of this machine.
-    by
-        The number of the keeper who asked for it; None for the command line.
-
-    Raises
-    ------
-    DataError
-        The folder holds settings that cannot be read.
-    OutputError
-        The folder is not empty and `force` is not given; it holds votes, or another part, in a file of another name, or
-        a part of which there is nothing in the campaign; or it cannot be written. Then nothing is written.
+    With `force`, the folder may contain other files, which stay; older scores and labels are named in a warning. With
+    `names`, raters keep their names. `by` is the number of the owner who exports; None for the command line. Written
+    are benchmark.json, question-states.csv, and the other parts that the campaign has.
     """
     from reassess.annotation.store.export import export_votes, note_export
 
@@ -82,10 +60,10 @@ def export_campaign(
     _check_folder(folder, force=force)
     exported = export_votes(campaign, names=names)
     parts = _parts(exported, campaign, read_settings(folder))
-    _refuse_others(folder, parts)
+    _check_other_parts(folder, parts)
     is_new = not exists(folder)
     if not is_new:
-        _warn_of_earlier(folder)
+        _warn_of_older_parts(folder)
     try:
         folder.mkdir(exist_ok=True)
         with write_atomically():
@@ -94,14 +72,14 @@ def export_campaign(
             note_export(campaign, time.time() if now is None else now, by, names=names)
     except BaseException:
         if is_new:
-            with suppress(OSError):  # where a process that was killed has left something
+            with suppress(OSError):  # a killed process left a file there
                 folder.rmdir()
         raise
     return exported
 
 
-def _refuse_others(folder: Path, parts: Collection[str]) -> None:
-    """Refuse a folder with parts of a benchmark that this export lacks, and that would be taken for its own."""
+def _check_other_parts(folder: Path, parts: Collection[str]) -> None:
+    """Raise if the folder contains a part that the campaign does not have: it would count as part of this export."""
     others = sorted(name for name in _FILES.difference(parts) if exists(folder / name))
     if others:
         raise OutputError(
@@ -113,22 +91,19 @@ def _refuse_others(folder: Path, parts: Collection[str]) -> None:
         )
 
 
-def _warn_of_earlier(folder: Path) -> None:
-    """Warn of what was made of earlier votes, and would be taken for what these say."""
+def _warn_of_older_parts(folder: Path) -> None:
+    """Warn about scores and labels that were made from earlier votes."""
     places = places_of_parts(folder)
-    if earlier := [path.name for part in _MADE_OF_VOTES for path in places.get(part, [])]:
+    if earlier := [path.name for part in _FROM_VOTES for path in places.get(part, [])]:
         warnings.warn(
-            f"{folder} holds what was made of earlier votes: {', '.join(earlier)}", ReassessWarning, stacklevel=3
+            f"{folder} contains parts made from earlier votes: {', '.join(earlier)}", ReassessWarning, stacklevel=3
         )
 
 
 def _parts(
     exported: "Exported", campaign: "Campaign", settings: Mapping[str, Any]
 ) -> dict[str, tuple[Callable[..., None], Any]]:
-    """What each file holds, and how it is written; files of which there is nothing are left out.
-
-    The `settings` of the folder stay, but for those of the votes.
-    """
+    """Return the writer and content of each file. The folder keeps its settings, except those of the votes."""
     classes = cast("Questions", exported.votes.items).classes
     stop = campaign.rules.stop
     of_votes = {"answers": list(KNOWN_ANSWERS), "stop": None if stop is None else [stop.low, stop.high]}
@@ -150,7 +125,7 @@ def _suggestions(suggestions: "Sequence[Suggestion]", classes: Classes) -> "pl.D
     return _table(suggestions, classes, {"people": [one.people for one in suggestions]})
 
 
-def _questions(questions: "Sequence[AskedQuestion]", classes: Classes) -> "pl.DataFrame":
+def _questions(questions: "Sequence[QuestionState]", classes: Classes) -> "pl.DataFrame":
     columns: dict[str, list[Any]] = {
         "votes": [one.votes for one in questions],
         "state": [_STATES[one.ended] for one in questions],
@@ -160,9 +135,9 @@ def _questions(questions: "Sequence[AskedQuestion]", classes: Classes) -> "pl.Da
 
 
 def _table(
-    rows: "Sequence[Suggestion | AskedQuestion]", classes: Classes, columns: Mapping[str, Sequence[Any]]
+    rows: "Sequence[Suggestion | QuestionState]", classes: Classes, columns: Mapping[str, Sequence[Any]]
 ) -> "pl.DataFrame":
-    """Images and classes, with some columns of them."""
+    """A table with columns for image and class, and others."""
     import polars as pl
 
     class_ids = classes.column(np.array([one.class_id for one in rows]))
@@ -170,13 +145,13 @@ def _table(
 
 
 def _check_folder(folder: Path, *, force: bool) -> None:
-    """Refuse a folder that cannot take the files."""
+    """Raise if a folder cannot take the files."""
     if not exists(folder):
         check_output(folder)
         return
     if not folder.is_dir():
         raise OutputError(
-            "output-exists", "output is a folder, but a file has this name", where=folder, fix="name a folder"
+            "output-exists", "output is a folder, but a file has this name", where=folder, fix="choose another name"
         )
     held = sorted(path.name for path in folder.iterdir() if not path.name.startswith(TEMPORARY))
     if held and not force:

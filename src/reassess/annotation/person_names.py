@@ -1,4 +1,4 @@
-"""What people and campaigns may be called."""
+"""Valid names of people and campaigns."""
 
 from collections.abc import Iterable
 from unicodedata import category, normalize
@@ -9,11 +9,11 @@ from reassess.errors import DataError
 __all__ = ["check_name", "refuse_alike"]
 
 _LONGEST_NAME = 200
-_NO_LETTERS = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, what is not seen, halves of letters, ends of lines
+_NO_LETTERS = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, invisible characters, lone surrogates, line ends
 _EAST_ASIAN = ("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO")
-_JOINERS = "\u200c\u200d"  # some scripts need them between letters
-# Cyrillic and Greek letters that look like Latin ones, as Unicode's confusables data (UTS 39) says; and Greek kappa,
-# tau and chi, which look like k, t and x in many fonts.
+_JOINERS = "\u200c\u200d"  # needed between letters of some scripts
+# Cyrillic and Greek letters that look like Latin ones, by Unicode's confusables data (UTS 39), and Greek kappa, tau and
+# chi, which look like k, t and x in many fonts.
 _LATIN_LOOKS = str.maketrans(
     "аеорсухіѕјԁԛԝһАВЕІЈКМНОРСТУХЅԚԜαικνορτυχγσΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",
     "aeopcyxisjdqwhABEIJKMHOPCTYXSQWaikvoptuxyoABEZHIKMNOPTYX",
@@ -21,7 +21,7 @@ _LATIN_LOOKS = str.maketrans(
 
 
 def check_name(name: str) -> None:
-    """`DataError` unless a name can be that of a person or a campaign: one line of text that can be seen."""
+    """Raise `DataError` unless a name is one line of visible text."""
     if all(category(letter)[0] in "CZ" for letter in name):
         raise DataError("invalid-name", "name has no visible letter", found=ascii(name))
     if len(name) > _LONGEST_NAME:
@@ -33,21 +33,21 @@ def check_name(name: str) -> None:
             "invalid-name",
             "name contains an unusual character",
             found=f"{wrong[0]!a} in {name!a}",
-            fix="write it in one line of text",
+            fix="use one line of visible text",
         )
     if name != name.strip():
         raise DataError(
             "invalid-name",
             "name starts or ends with a space",
             found=repr(name),
-            fix=f"leave them out: {name.strip()!r}",
+            fix=f"{name.strip()!r}",
         )
 
 
 def refuse_alike(name: str, others: Iterable[str]) -> None:
-    """`DataError` for a name that looks nearly the same as another one, or mixes scripts within a word.
+    """Raise `DataError` for a name that is too similar to another one, or mixes scripts within a word.
 
-    Latin letters may stand in a word with Chinese, Japanese or Korean ones, which look different.
+    A word may mix Latin with Chinese, Japanese or Korean letters, which look different.
     """
     for word in normalize("NFKC", name).split():
         scripts = sorted({script for letter in word for script in _script(letter)})
@@ -65,13 +65,13 @@ def refuse_alike(name: str, others: Iterable[str]) -> None:
             raise DataError(
                 "similar-name",
                 "name is too similar to another name",
-                found=f"{name}, beside {other}",
-                fix="write it in the same way if they are one person; or take another name",
+                found=f"{name!r}, like {other!r}",
+                fix=f"write {other!r} if both are one person",
             )
 
 
 def _script(letter: str) -> list[str]:
-    """The script of a letter, as its name in Unicode begins; scripts that are written together are one.
+    """The script of a letter, from its Unicode name; scripts that are written together count as one.
 
     >>> [_script(letter) for letter in "a\u0430\u3042\u6f227"]
     [['Latin'], ['Cyrillic'], ['East Asian'], ['East Asian'], []]
@@ -83,7 +83,7 @@ def _script(letter: str) -> list[str]:
 
 
 def _as_seen(name: str) -> str:
-    """A name without what is hardly seen in it: capitals, joiners, width and other forms of one letter."""
+    """A name without details that are hard to see: capitals, joiners, width and other forms of a letter."""
     if name.isascii():
         return name.lower()
     plain = normalize("NFKC", name.translate(dict.fromkeys(map(ord, _JOINERS))))
@@ -91,7 +91,7 @@ def _as_seen(name: str) -> str:
 
 
 def _as_drawn(name: str) -> str:
-    """A name in Latin letters, as far as its letters look like them; used for comparison only."""
+    """A name with Latin letters in place of similar ones, for comparison."""
     if name.isascii():
         return _as_seen(name)
     return _as_seen(normalize("NFKD", name).translate(_LATIN_LOOKS))

@@ -1,115 +1,187 @@
-"""What came of a campaign that simulated raters tried: its votes, and how right the labels are that they make."""
+"""Programs rate in a copy of a campaign, in simulated time: how many votes and hours, and how accurate the labels."""
 
-from collections.abc import Callable
+import heapq
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sqlalchemy import event
 
 from reassess.aggregation.aggregate import aggregate
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.export import Exported, export_votes
+from reassess.annotation.store.given_answers import GivenAnswer, save_answers
+from reassess.annotation.store.people import add_people, consent
 from reassess.annotation.store.progress import Progress, progress_of
 from reassess.annotation.store.shown_items import golden_truths, image_addresses
+from reassess.annotation.store.turns import NoTurn, Turn, next_turn
+from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.benchmark import USUAL_THRESHOLD
 from reassess.core.labels import LabelSets
+from reassess.core.rater_model import VALIDITY
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.errors import DataError
 
-__all__ = [
-    "Trial",
-    "trial_of",
-    "truth_of_campaign",
-]
+__all__ = ["CAREFUL", "Simulation", "Truth", "check_matrix", "draw_answer", "simulate", "truth_of_campaign"]
+
+Matrix = Sequence[Sequence[float]]  # probability of no, maybe and yes to invalid, and to valid classes
+Truth = Callable[[str, int], bool]  # whether a class is valid, by the address of its image and the class id
+CAREFUL: Matrix = ((0.9, 0.05, 0.05), (0.05, 0.05, 0.9))
+_LOOK_AGAIN = 30.0  # seconds after which a page asks again for a task
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
-    """What came of a campaign whose truth is known.
+class Simulation:
+    """The votes of programs in a campaign, and the accuracy of the labels made from them."""
 
-    Parameters
-    ----------
-    progress
-        How far the campaign is.
-    most
-        Number of votes that it can get at most.
-    late
-        Number of answers that do not count, since their question had votes enough.
-    threshold
-        The score from which on a class is a label.
-    right
-        Number of the questions that had no votes before, and have some now, of which the label is as the truth.
-    missed
-        Number of valid classes among them that are no label.
-    mistaken
-        Number of invalid classes among them that are a label.
-    """
-
+    raters: int
+    failed: int  # raters below the bar in practice
+    tasks: int
+    answers: int  # of the programs, also to golden questions
+    hours: float  # of work, of all raters together
+    elapsed_hours: float  # until the last answer
     progress: Progress
-    most: int
-    late: int
-    threshold: float
-    right: int
-    missed: int
-    mistaken: int
+    votes_at_most: int
+    not_needed: int  # answers to questions that had enough votes
+    threshold: float  # scores from here on make labels
+    correct: int  # labels of questions that had no votes before
+    valid_missed: int
+    invalid_kept: int
 
     @property
     def voted(self) -> int:
-        """Number of the questions that had no votes before, and have some now."""
-        return self.right + self.missed + self.mistaken
+        """Number of questions that had no votes before, and have some now."""
+        return self.correct + self.valid_missed + self.invalid_kept
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """The object in JSON documents."""
+        counts = ("raters", "failed", "tasks", "answers", "hours", "elapsed_hours", "votes_at_most", "not_needed")
         states = ("questions", "open", "closed_by_rule", "closed_by_votes", "votes")
-        labels = ("threshold", "voted", "right", "missed", "mistaken")
+        labels = ("threshold", "voted", "correct", "valid_missed", "invalid_kept")
         return {
+            **{name: getattr(self, name) for name in counts},
             **{name: getattr(self.progress, name) for name in states},
-            "votes_at_most": self.most,
-            "late": self.late,
             "labels": {name: getattr(self, name) for name in labels},
         }
 
 
-def trial_of(campaign: Campaign, before: Votes, truth: Callable[[str, int], bool], now: float) -> Trial:
-    """What came of a campaign whose truth is known.
+def simulate(
+    campaign: Campaign,
+    matrices: Sequence[Matrix],
+    truth: Truth,
+    *,
+    now: float,
+    seconds: float,
+    seed: int = 0,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Simulation:
+    """Let a program with each matrix rate a campaign until no task is left for it.
 
-    Its labels are those that the exported votes make, at the threshold of its benchmark or else the usual one.
-
-    Parameters
-    ----------
-    campaign
-        The campaign.
-    before
-        The votes that were there before, of people, for whom another truth held.
-    truth
-        Whether a class is valid, by the address of its image and the class id.
-    now
-        The time, in seconds.
+    A vote takes `seconds` on average (exponential). The answer to a question depends only on the seed, the rater and
+    the question. The campaign must be a copy that may be lost: its changes do not wait for the disk.
     """
-    progress, exported = progress_of(campaign, now), export_votes(campaign)
+    before = export_votes(campaign).votes
+    names = [f"simulated {number}" for number in range(1, len(matrices) + 1)]
+    people = add_people(campaign, names, now=now, simulated=True)
+    _skip_disk(campaign)
+    raters = [_Rater(campaign, *one, truth, seed, seconds) for one in enumerate(zip(people, matrices, strict=True))]
+    for person in people:
+        consent(campaign, person, now)
+    coming = [(now, rater.number) for rater in raters]
+    blocked: set[int] = set()  # raters without a task since the last answer
+    while len(blocked) < len(coming):
+        time, number = heapq.heappop(coming)
+        answers = raters[number].answers
+        time_of_next = raters[number].work(time)
+        added = raters[number].answers - answers
+        blocked = set() if added else blocked - {number}
+        if time_of_next is not None:
+            heapq.heappush(coming, (time_of_next, number))
+            if raters[number].turn is None:
+                blocked.add(number)
+        progress(added)
+    end = max(now, *(rater.last for rater in raters))
+    return _result(campaign, raters, before, truth, start=now, end=end)
+
+
+def _skip_disk(campaign: Campaign) -> None:
+    event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA synchronous=OFF"))
+
+
+class _Rater:
+    """A program that rates."""
+
+    def __init__(
+        self, campaign: Campaign, number: int, own: tuple[int, Matrix], truth: Truth, seed: int, seconds: float
+    ) -> None:
+        self.campaign, self.number, (self.person, self.matrix) = campaign, number, own
+        self.truth, self.seed, self.seconds = truth, seed, seconds
+        self.chance = Random(f"{seed} {number}")
+        self.turn: Turn | None = None  # on the screen
+        self.held: Turn | None = None  # fetched meanwhile, as the page does
+        self.given: list[GivenAnswer] = []
+        self.tasks, self.answers, self.worked, self.last = 0, 0, 0.0, 0.0
+
+    def work(self, now: float) -> float | None:
+        """Save the answers to a task, and begin the next one; return when it is answered, or None after the last."""
+        if self.turn is not None:
+            save_answers(self.campaign, self.person, self.given, now)
+            self.tasks, self.answers, self.last = self.tasks + 1, self.answers + len(self.given), now
+        turn, self.turn, self.held = self.held or next_turn(self.campaign, self.person, now), None, None
+        if isinstance(turn, NoTurn):
+            return now + _LOOK_AGAIN if turn.reason in ("waiting", "paused") else None
+        if not turn.practice:
+            following = next_turn(self.campaign, self.person, now, held=[turn.task])
+            self.held = following if isinstance(following, Turn) else None
+        rows = [row for row in turn.rows if row.answer is None]
+        times = [self.chance.expovariate(1 / self.seconds) if self.seconds else 0.0 for _ in rows]
+        self.turn, self.worked = turn, self.worked + sum(times)
+        self.given = [
+            GivenAnswer(row.question, self._answer(turn.image, row.class_id), took, row.revision)
+            for row, took in zip(rows, times, strict=True)
+        ]
+        return now + sum(times)
+
+    def _answer(self, address: str, class_id: int) -> int:
+        own = Random(f"{self.seed} {self.number} {address} {class_id}")
+        return draw_answer(self.matrix, self.truth(address, class_id), own)
+
+
+def _result(
+    campaign: Campaign, raters: Sequence[_Rater], before: Votes, truth: Truth, *, start: float, end: float
+) -> Simulation:
+    people = {rater.person for rater in raters}
+    progress, exported = progress_of(campaign, end), export_votes(campaign)
     threshold = campaign.settings.get("threshold", USUAL_THRESHOLD)
     label = valid = np.zeros(0, bool)
     if len(exported.votes):
         is_measured = any(rater.confusion.any() for rater in progress.raters)
         scores = _scores(campaign, exported, is_measured=is_measured)
-        is_new = before.find(scores.questions) < 0
+        is_new = before.find(scores.questions) < 0  # people answered by another truth
         label, valid = (scores.values >= threshold)[is_new], _truths(campaign, scores, truth)[is_new]
-    return Trial(
+    return Simulation(
+        raters=len(raters),
+        failed=sum(one.stage == "failed" and one.id in people for one in progress.raters),
+        tasks=sum(rater.tasks for rater in raters),
+        answers=sum(rater.answers for rater in raters),
+        hours=sum(rater.worked for rater in raters) / 3600,
+        elapsed_hours=(end - start) / 3600,
         progress=progress,
-        most=campaign.rules.votes * progress.questions,
-        late=exported.late,
+        votes_at_most=campaign.rules.per_question * progress.questions,
+        not_needed=exported.not_needed,
         threshold=threshold,
-        right=int(np.count_nonzero(label == valid)),
-        missed=int(np.count_nonzero(valid & ~label)),
-        mistaken=int(np.count_nonzero(label & ~valid)),
+        correct=int(np.count_nonzero(label == valid)),
+        valid_missed=int(np.count_nonzero(valid & ~label)),
+        invalid_kept=int(np.count_nonzero(label & ~valid)),
     )
 
 
 def _scores(campaign: Campaign, exported: Exported, *, is_measured: bool) -> Scores:
-    """The scores of the votes by the default method, with golden answers if raters are measured on them."""
+    """The scores by the default method, with golden answers if raters are measured on them."""
     if not is_measured or exported.golden is None or exported.rater_golden is None:
         return aggregate(exported.votes, "em").scores
     return aggregate(
@@ -121,7 +193,7 @@ def _scores(campaign: Campaign, exported: Exported, *, is_measured: bool) -> Sco
     ).scores
 
 
-def _truths(campaign: Campaign, scores: Scores, truth: Callable[[str, int], bool]) -> npt.NDArray[np.bool_]:
+def _truths(campaign: Campaign, scores: Scores, truth: Truth) -> npt.NDArray[np.bool_]:
     """Whether each class with a score is valid."""
     address = {name: address for address, name in image_addresses(campaign).items()}
     asked = scores.questions
@@ -129,26 +201,31 @@ def _truths(campaign: Campaign, scores: Scores, truth: Callable[[str, int], bool
     return np.array([truth(address[asked.images[image]], class_id) for image, class_id in columns], bool)
 
 
-def truth_of_campaign(
-    campaign: Campaign, labels: LabelSets | None = None, *, seed: int = 0
-) -> Callable[[str, int], bool]:
-    """Whether a class is valid, by the address of an image and the class id.
+def check_matrix(matrix: Matrix) -> None:
+    """Raise `DataError` unless a matrix has two rows of three probabilities that add up to 1."""
+    sizes = [len(row) for row in matrix]
+    if sizes != [len(KNOWN_ANSWERS)] * len(VALIDITY) or not all(
+        min(row) >= 0 and abs(sum(row) - 1) < 1e-6 for row in matrix
+    ):
+        raise DataError(
+            "wrong-matrix",
+            "not a confusion matrix of a rater",
+            allowed="2 rows (invalid, valid) of 3 probabilities (no, maybe, yes) that add up to 1",
+            found=[list(row) for row in matrix],
+        )
 
-    Parameters
-    ----------
-    campaign
-        The campaign.
-    labels
-        The valid classes of each image, in the campaign's list of classes; without them a class of which the truth is
-        not known is valid as often as golden questions are, by chance.
-    seed
-        Of that chance.
 
-    Raises
-    ------
-    DataError
-        Labels lack an image of the campaign.
+def draw_answer(matrix: Matrix, valid: bool, chance: Random) -> int:
+    """Draw an answer: 0 no, 1 maybe, 2 yes.
+
+    >>> draw_answer(((1, 0, 0), (0, 0, 1)), True, Random(0)), draw_answer(((1, 0, 0), (0, 0, 1)), False, Random(0))
+    (2, 0)
     """
+    return chance.choices(range(len(KNOWN_ANSWERS)), matrix[valid])[0]
+
+
+def truth_of_campaign(campaign: Campaign, labels: LabelSets | None = None, *, seed: int = 0) -> Truth:
+    """The truth by labels; without labels that of golden questions, and a random one as often valid for the others."""
     golden = golden_truths(campaign)
     share = sum(golden.values()) / len(golden) if golden else 0.5
     if labels is None:
@@ -164,7 +241,7 @@ def truth_of_campaign(
                 "missing-labels",
                 "image of the campaign is not in the labels",
                 found=name,
-                fix="give the labels of all images",
+                fix="use labels of all images",
             )
         valid[address] = set(labels.indices[labels.indptr[row] : labels.indptr[row + 1]].tolist())
     return lambda address, class_id: class_id in valid[address]

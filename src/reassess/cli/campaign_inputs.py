@@ -1,4 +1,4 @@
-"""What a campaign is made of, as files hold it: tasks, golden questions, experts' votes and original labels."""
+"""The parts of a campaign, as files contain them: tasks, golden questions, experts' votes and original labels."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -9,12 +9,12 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from reassess.cli.common import Call
-from reassess.cli.part_inputs import find_part, matched, read_classes_of, read_original_of
+from reassess.cli.part_inputs import NONE, find_part, read_classes_of, read_original_of
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.classes import Classes
 from reassess.core.common_classes import Classed
-from reassess.core.items import Id
+from reassess.core.items import Id, take_items
 from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
@@ -23,7 +23,7 @@ from reassess.data.joined_parts import in_one_benchmark, warn_of_other_images
 from reassess.data.loading import load_votes
 from reassess.errors import DataError, at
 from reassess.formats.candidate_files import read_candidates
-from reassess.formats.task_files import read_tasks
+from reassess.formats.task_files import TASK_SUFFIXES, read_tasks
 from reassess.proposals.task_grouping import make_tasks
 
 __all__ = ["CampaignParts", "load_campaign_parts", "load_experts", "with_unanswered"]
@@ -33,36 +33,22 @@ _Noun = TypeVar("_Noun", Questions, Votes | None, LabelSets | None)
 
 @dataclass(frozen=True)
 class CampaignParts:
-    """What a campaign is made of, in one list of classes and with the benchmark's names of images.
-
-    Parameters
-    ----------
-    benchmark
-        Whose images they are.
-    tasks
-        What raters are to vote on.
-    golden_tasks
-        Golden questions, in tasks that are no larger; None if there are none.
-    experts
-        Experts' votes on golden questions; None if there are none.
-    original
-        The labels as they were; None if they are not known.
-    """
+    """The parts of a campaign, with one class list and the benchmark's image names."""
 
     benchmark: Benchmark
     tasks: Tasks
     golden_tasks: Tasks | None
-    experts: Votes | None
+    experts: Votes | None  # on golden questions
     original: LabelSets | None
 
     @property
     def images(self) -> tuple[str, ...]:
-        """The names of all images that people are asked about."""
+        """The names of all images with questions."""
         golden = () if self.golden_tasks is None else self.golden_tasks.questions.images
         return tuple(dict.fromkeys((*self.tasks.questions.images, *golden)))
 
     def renamed(self, names: Mapping[str, str]) -> "CampaignParts":
-        """The same with other names for the images: those of `images` are given."""
+        """The same parts with other names for `images`."""
 
         def noun(one: _Noun) -> _Noun:
             return one if one is None else one.renamed([names.get(name, name) for name in one.images])
@@ -79,49 +65,94 @@ def load_campaign_parts(
     call: Call,
     benchmark: Benchmark | None,
     tasks: Path,
-    golden: str | None,
-    golden_questions: Path | None,
+    golden: int | str | None,
+    original: str | None,
+    *,
+    seed: int,
 ) -> CampaignParts:
-    """Read what a campaign is made of."""
+    """Read the parts of a campaign. `golden` is a number of questions to draw, or a source of golden questions."""
     classes = None if benchmark is None else read_classes_of(call, benchmark)
-    asked = read_tasks(call.read("tasks", tasks), classes)
+    asked = _read_tasks(call.read("tasks", tasks), classes)
     if benchmark is None:
         benchmark = benchmark_of(asked.questions.images)
         classes = read_classes_of(call, benchmark)
-    benchmark = matched(call, benchmark)
     given: dict[str, tuple[Path, Classed]] = {"tasks": (tasks, asked.questions)}
-    if (of_original := read_original_of(call, benchmark, None, classes)) is not None:
+    if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
         given["original"] = of_original
-    if (of_experts := find_part(call, benchmark, "golden", golden)) is not None:
-        order = call.reading.answers or benchmark.answers
-        given["golden"] = (
-            of_experts,
-            load_experts(of_experts, answers=order, classes=classes, once=True),
-        )
-    if golden_questions is not None:
-        given["questions"] = (
-            golden_questions,
-            read_candidates(call.read("questions", golden_questions), classes).questions,
-        )
+    for source in (golden if isinstance(golden, str) else None, None):  # questions of the option add to the benchmark's
+        if "golden" in given or golden == NONE:
+            break
+        if (path := find_part(call, benchmark, "golden", source)) is not None:
+            found = _read_golden(path, benchmark, classes)
+            given["golden" if isinstance(found, Votes) else "questions"] = path, found
     named = {f"{path} ({part})": noun for part, (path, noun) in given.items()}
     parts: dict[str, Any] = dict(zip(given, in_one_benchmark(named, benchmark, classes).values(), strict=True))
     files = {part: str(path) for part, (path, _) in given.items()}
     warn_of_other_images(parts, files, benchmark)
+    asked = replace(asked, questions=parts["tasks"])
+    if isinstance(golden, int):
+        asked, parts["questions"] = _draw_golden(asked, golden, seed)
     experts = _experts(parts, files)
-    most = int(asked.sizes.max())
+    if tasks.suffix not in TASK_SUFFIXES:
+        asked = make_tasks(asked.questions, golden=experts)
+    most = int(asked.sizes.max(initial=1))
     return CampaignParts(
         benchmark=benchmark,
-        tasks=replace(asked, questions=parts["tasks"]),
+        tasks=asked,
         golden_tasks=None if experts is None else make_tasks(cast("Questions", experts.items), size=most),
         experts=experts if experts else None,
         original=parts.get("original"),
     )
 
 
-def load_experts(path: Path, *, classes: Classes | None, answers: tuple[Id, ...] | None, once: bool = False) -> Votes:
-    """The experts' votes of a file; the error for questions without votes leads to the option that takes them."""
+def _read_tasks(path: Path, classes: Classes | None) -> Tasks:
+    """Read tasks, or candidates as tasks."""
+    return (
+        read_tasks(path, classes)
+        if path.suffix in TASK_SUFFIXES
+        else make_tasks(read_candidates(path, classes).questions)
+    )
+
+
+def _read_golden(path: Path, benchmark: Benchmark, classes: Classes | None) -> Votes | Questions:
+    """Read experts' votes, or questions that experts will answer in the campaign."""
     try:
-        return load_votes(path, answers=answers, classes=classes, once=once)
+        return load_votes(path, answers=benchmark.answers, classes=classes, once=True)
+    except DataError as error:
+        try:
+            return read_candidates(path, classes).questions
+        except DataError:
+            raise error from None
+
+
+def _draw_golden(tasks: Tasks, count: int, seed: int) -> tuple[Tasks, Questions]:
+    """Draw images until they have `count` questions, which become golden; return the other tasks, and the questions."""
+    asked = tasks.questions
+    sizes = np.bincount(asked.image_ids, minlength=len(asked.images))
+    drawn = np.random.default_rng(seed).permutation(len(asked.images))
+    before = np.cumsum(sizes[drawn]) - sizes[drawn]
+    golden = np.zeros(len(asked.images), bool)
+    golden[drawn[before < count]] = True
+    if golden.all():
+        raise DataError(
+            "all-golden", "golden questions would take all tasks", allowed=f"under {len(asked):,}", found=count
+        )
+    is_golden = golden[asked.image_ids]
+    kept = ~golden[asked.image_ids[tasks.indptr[:-1]]]
+    rest = replace(
+        tasks,
+        questions=cast("Questions", take_items(asked, np.flatnonzero(~is_golden))),
+        indptr=np.concatenate([[0], np.cumsum(tasks.sizes[kept])]),
+        numbers=tasks.numbers[kept],
+        reasons=[reason for reason, is_kept in zip(tasks.reasons, kept.tolist(), strict=True) if is_kept],
+    )
+    return rest, cast("Questions", take_items(asked, np.flatnonzero(is_golden)))
+
+
+def load_experts(path: Path, *, classes: Classes | None, answers: tuple[Id, ...] | None) -> Votes:
+    """Read experts' votes; the error for questions without votes names the option for them."""
+    try:
+        return load_votes(path, answers=answers, classes=classes)
     except DataError as error:
         with suppress(DataError):
             read_candidates(path, classes)
@@ -130,7 +161,7 @@ def load_experts(path: Path, *, classes: Classes | None, answers: tuple[Id, ...]
 
 
 def _experts(parts: Mapping[str, Any], files: Mapping[str, str]) -> Votes | None:
-    """Golden questions with the experts' votes on them, of which some or all may have none; None without questions."""
+    """Golden questions with experts' votes, which may be missing for some; None without golden questions."""
     experts = None
     if "golden" in parts:
         with at(files["golden"]):
@@ -141,7 +172,7 @@ def _experts(parts: Mapping[str, Any], files: Mapping[str, str]) -> Votes | None
 
 
 def with_unanswered(experts: Votes | None, questions: Questions) -> Votes:
-    """Experts' votes, if there are any, and golden questions on which there may be none."""
+    """Add golden questions without votes to experts' votes."""
     none = np.zeros(0, np.int64)
     answers = KNOWN_ANSWERS if experts is None else experts.answers
     unanswered = Votes.from_columns(questions, none, none, none, (), answers)
@@ -149,12 +180,12 @@ def with_unanswered(experts: Votes | None, questions: Questions) -> Votes:
 
 
 def _on_questions(golden: Votes) -> Votes:
-    """Experts' votes with the answers no, maybe and yes to questions, all of which have a vote."""
+    """Experts' votes with the answers no, maybe and yes, without questions that have none."""
     if not isinstance(golden.items, Questions):
         raise DataError(
             "not-on-questions",
-            "golden answers are not on (image, class) questions, as tasks are",
-            fix="give votes with the columns image, class, rater and answer; or --golden none",
+            "golden answers are not about (image, class) questions, as tasks are",
+            fix="use votes with the columns image, class, rater and answer; or --golden none",
         )
     golden.require_raters("a golden answer")
     return golden.restrict(np.flatnonzero(golden.sizes)).with_answers(KNOWN_ANSWERS)

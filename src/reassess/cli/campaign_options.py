@@ -1,4 +1,4 @@
-"""What the commands of `reassess annotate` share: the campaign that they are called for."""
+"""Options of the commands for campaigns: the campaign, the location of its images, and addresses of pages."""
 
 import shlex
 from pathlib import Path
@@ -16,44 +16,33 @@ if TYPE_CHECKING:
     from reassess.annotation import Campaign
     from reassess.data.image_sources import ImageSource
 
-__all__ = [
-    "PAGES",
-    "campaign_argument",
-    "images_of",
-    "images_option",
-    "served_by",
-]
+__all__ = ["PAGES", "PLACE", "campaign_argument", "images_of", "serve_command_of"]
 
 
-class _CampaignType(click.ParamType[str | Path]):
-    name = "campaign"
+class _PlaceType(click.ParamType[str | Path]):
+    name = "place"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | Path:
         return str(value) if "://" in str(value) else Path(FILE.convert(value, param, ctx))
 
 
-campaign_argument = click.argument("campaign", type=_CampaignType(), metavar="CAMPAIGN")
-images_option = click.option(
-    "--images",
-    type=FILE,
-    metavar="FOLDER|ZIP|TAR",
-    help="Where the images lie now.  [default: where they lay when the campaign was made]",
-)
+PLACE = _PlaceType()
+campaign_argument = click.argument("campaign", type=PLACE, metavar="CAMPAIGN")
 
 
 def images_of(campaign: "Campaign", place: str | Path | None) -> "ImageSource":
-    """The images of a campaign, where they lie now; `DataError` if one is not there."""
+    """Open the images of a campaign; `DataError` if one is missing."""
     where = place or campaign.images
     if where is None:
-        raise DataError("no-image-folder", "image folder of the campaign is unknown", fix="give --images FOLDER")
+        raise DataError("no-image-folder", "image folder of the campaign is unknown", fix="--images FOLDER")
     source = open_images(where)
     annotation.stored_names(source, tuple(annotation.image_addresses(campaign).values()))
     return source
 
 
 _SCHEMES = ("http", "https")
-_HERE = ("127.0.0.1", "localhost", "::1")
-_PORT = 8000  # at which `serve` serves unless told
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+_PORT = 8000  # default of `serve`
 
 
 class _AddressType(click.ParamType[str]):
@@ -62,39 +51,40 @@ class _AddressType(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text = str(value)
         if not _is_address(text):
-            with_scheme = f"{'http' if text.startswith(_HERE) else 'https'}://{text}"
+            with_scheme = f"{'http' if text.startswith(_LOCAL) else 'https'}://{text}"
             if "://" not in text and _is_address(with_scheme):
-                self.fail(f"{text!r} lacks the scheme: give {with_scheme}.", param, ctx)
-            self.fail(f"{text!r} is no address of pages, such as https://rate.example.org/rating.", param, ctx)
+                self.fail(f"{text!r} has no scheme: write {with_scheme}.", param, ctx)
+            self.fail(f"{text!r} is not an address of pages, such as https://rate.example.org/rating.", param, ctx)
         return text.rstrip("/")
 
 
 PAGES = _AddressType()
 
 
-def served_by(campaign: str | Path, address: str) -> str:
-    """What must run for links at an address to lead to the pages, in words.
+def serve_command_of(campaign: str | Path, address: str) -> str:
+    """The command that serves the pages at an address, or behind the proxy there.
 
-    >>> served_by("pets.db", "http://127.0.0.1:9000")
-    'the pages are served there by reassess annotate serve pets.db --port 9000'
-    >>> served_by("pets.db", "https://rate.example.org/rating")
-    'the pages are served, behind the proxy there, by reassess annotate serve pets.db --root-path /rating'
+    >>> serve_command_of("pets.db", "http://127.0.0.1:9000")
+    'reassess annotate serve pets.db --address 127.0.0.1:9000'
+    >>> serve_command_of("pets.db", "https://rate.example.org/rating")
+    'reassess annotate serve pets.db --address 127.0.0.1:8000/rating'
     """
     parts = urlsplit(address)
     serve = ["reassess", "annotate", "serve", annotation.shown_address(campaign)]
-    if parts.scheme == "http" and parts.hostname in _HERE and not parts.path:
-        port = parts.port or 80
-        options = [] if port == _PORT else ["--port", str(port)]
-        return f"the pages are served there by {shlex.join(serve + options)}"
-    return f"the pages are served, behind the proxy there, by {shlex.join([*serve, '--root-path', parts.path or '/'])}"
+    if parts.scheme != "http" or parts.hostname not in _LOCAL or parts.path:
+        return shlex.join([*serve, "--address", f"127.0.0.1:{_PORT}{parts.path or '/'}"])
+    port = parts.port or 80
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    usual = port == _PORT and host == "127.0.0.1"
+    return shlex.join(serve if usual else [*serve, "--address", f"{host}:{port}"])
 
 
 def _is_address(text: str) -> bool:
-    """Whether a text is the address of a site, or of a path of it, and nothing more."""
+    """Whether a text is the address of a site or of a path of it, and nothing more."""
     try:
         parts = urlsplit(text)
         at_port = parts.port is None or parts.port > 0
-    except ValueError:  # such as of a port that is no number
+    except ValueError:  # such as an invalid port
         return False
     is_plain = text.isprintable() and not set(text) & set("?#@\\ ")
     return is_plain and at_port and parts.scheme in _SCHEMES and bool(parts.hostname)

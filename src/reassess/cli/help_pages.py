@@ -52,14 +52,11 @@ COMMANDS: Lines = {
         "annotate create": "Create a campaign, where people answer tasks.",
         "annotate invite": "Add people, and print a sign-in link for each.",
         "annotate serve": "Serve the rating pages.",
-        "annotate status": "Show progress and rater accuracy.",
-        "annotate void": "Exclude a rater's votes.",
-        "annotate restore": "Include a rater's votes again.",
+        "annotate exclude": "Exclude a rater's votes, or include them again.",
         "annotate export": "Write the votes as a benchmark folder.",
         "annotate backup": "Copy a campaign while it is served.",
         "annotate simulate": "Estimate votes, hours and label accuracy.",
         "annotate demo": "Try a small campaign with drawn shapes.",
-        "annotate upgrade": "Upgrade a campaign from an earlier version.",
     },
     "Clean training data": {
         "scan": "Find duplicate, unreadable, empty and tiny images.",
@@ -67,7 +64,7 @@ COMMANDS: Lines = {
         "clean": "Find wrong labels from held-out predictions.",
     },
     "Data": {
-        "status": "Show the state of a benchmark, and what is next.",
+        "status": "Show the state of a benchmark or campaign, and what is next.",
         "fetch": "Download known data; without a name, list it.",
     },
 }

@@ -40,7 +40,7 @@ class OrderChange(Shown):
     >>> change = OrderChange("old", "new", ("a", "b"), 1000, leads, p_values=p, holm=p)
     >>> print(change)
     ahead by old, then by new; p of the change, by Holm:
-      a by 0.90, then b by 0.40 points: more than noise, p = 0.022
+      a by 0.90, then b by 0.40 points: significant, p = 0.022
     >>> change.tau_b
     -1.0
     """
@@ -77,7 +77,7 @@ class OrderChange(Shown):
         return np.asarray(np.sign(self.leads).prod(axis=1) < 0)
 
     @property
-    def more_than_noise(self) -> _Bools:
+    def significant(self) -> _Bools:
         """Whether the lead changes at all, by Holm's p-value below 0.05; shape (P,)."""
         return np.asarray(self.holm < LEVEL)
 
@@ -85,13 +85,13 @@ class OrderChange(Shown):
         return "\n".join(self._in_words())
 
     def _in_words(self) -> Iterator[str]:
-        changed, beyond = self.changes_places, self.more_than_noise
+        changed, beyond = self.changes_places, self.significant
         shown = [0] if len(self.models) == 2 else np.flatnonzero(changed).tolist()
         if len(self.models) > 2:
             tau = f"no tau-b, as {_NO_ORDER}" if self.tau_b is None else f"Kendall's tau-b {self.tau_b:.3f}"
-            places, noise, both = (np.count_nonzero(which) for which in (changed, beyond, changed & beyond))
+            places, significant, both = (np.count_nonzero(which) for which in (changed, beyond, changed & beyond))
             yield f"{self.first} and {self.second}: {tau}, {places:,} of {len(changed):,} pairs change places"
-            yield f"leads that change by more than noise: {noise:,}, {both:,} of them of pairs that change places"
+            yield f"leads that change significantly: {significant:,}, {both:,} of them of pairs that change places"
         if shown:
             yield f"ahead by {self.first}, then by {self.second}; p of the change, by Holm:"
         surest = sorted(shown, key=self.p_values.__getitem__)
@@ -105,13 +105,13 @@ class OrderChange(Shown):
             f"{a if lead > 0 else b} by {100 * abs(lead) / self.images:.2f}" if lead else "neither"
             for lead in self.leads[pair].tolist()
         )
-        noise = "more than noise" if self.more_than_noise[pair] else "may be noise"
+        verdict = "significant" if self.significant[pair] else "not significant"
         p_value = f"p {p_text(float(self.holm[pair]))}"
-        return f"{before}, then {after} points: {noise}, {p_value}"
+        return f"{before}, then {after} points: {verdict}, {p_value}"
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold: of the pairs, those that change places or change by more than noise."""
-        shown = np.flatnonzero(self.changes_places | self.more_than_noise)
+        """The object that JSON documents hold: of the pairs, those that change places or change significantly."""
+        shown = np.flatnonzero(self.changes_places | self.significant)
         pairs = _pairs(len(self.models))[shown].tolist()
         return {
             "first": self.first,
@@ -120,7 +120,7 @@ class OrderChange(Shown):
             **({"tau_b_reason": _NO_ORDER} if self.tau_b is None else {}),
             "pairs": len(self.leads),
             "change_places": int(np.count_nonzero(self.changes_places)),
-            "more_than_noise": int(np.count_nonzero(self.more_than_noise)),
+            "significant": int(np.count_nonzero(self.significant)),
             "changed": [
                 {
                     "a": self.models[a],
@@ -216,7 +216,7 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     old: one 100.0 %, two 33.33 %
     new: two 100.0 %, one 66.67 %
     ahead by old, then by new; p of the change, by Holm:
-      one by 66.67, then two by 33.33 points: may be noise, p = 0.5
+      one by 66.67, then two by 33.33 points: not significant, p = 0.5
 
     Whether the lead of one model over another changes from one label set to another is tested by giving the change on
     each image either sign, with the same chance, which is McNemar's test where the lead changes by 1 at most. Holm's

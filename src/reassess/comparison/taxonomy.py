@@ -53,7 +53,7 @@ class Taxonomy(Shown):
     >>> kinds = np.array([6, 0, 6], np.int8)
     >>> taxonomy = Taxonomy("one", ("a.png", "b.png", "c.png"), np.array([3, 1, 2], np.int32), kinds)
     >>> print(taxonomy)
-    one: 3 mistakes: 1 collapsed, 0 co-occurring, 0 same group, 0 never proposed, 0 on images never rated, 2 remaining
+    one: 3 mistakes: 1 collapsed, 0 co-occurring, 0 same group, 0 not asked about, 0 on unrated images, 2 remaining
     >>> taxonomy.examples("remaining", most=1)
     (('a.png', 3),)
     """

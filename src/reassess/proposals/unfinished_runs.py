@@ -16,6 +16,7 @@ import numpy as np
 from reassess.core.checks import check_shape
 from reassess.data.image_sources import ImageSource
 from reassess.errors import DataError
+from reassess.formats.file_lock import LockedError, take_lock
 from reassess.formats.files import TEMPORARY, exists, sha256, writing
 from reassess.formats.tables import read_table, write_table
 from reassess.proposals.shards import Shards
@@ -257,38 +258,16 @@ def _recorded(path: Path) -> dict[str, Any]:
     return held
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock, which ends with the process that holds it, however that ends."""
-    with _taken(path) as file:
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-
-
-def _taken(path: Path) -> TextIO:
-    """A lock that is taken; `DataError` if another process holds it."""
-    import fcntl
-
+def _locked(path: Path) -> TextIO:
+    """Hold the lock of a run until the returned file is closed; `DataError` if another process holds it."""
     path.parent.mkdir(exist_ok=True)
-    file = path.open("a+")
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.seek(0)
-        holder = file.read()
-        file.close()
+        return take_lock(path, is_optional=True)
+    except LockedError as error:
         raise DataError(
             "output-in-use",
             "another run is writing this output",
             where=path.parent,
-            found=f"process {holder}" if holder else None,
+            found=str(error) if error.holder else None,
             fix="wait until it has ended, or choose another output",
         ) from error
-    except OSError:  # a file system without locks
-        return file
-    if os.fstat(file.fileno()).st_nlink:
-        return file
-    file.close()  # the run that held it has ended, and removed it
-    return _taken(path)

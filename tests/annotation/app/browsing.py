@@ -1,4 +1,4 @@
-"""Pages of a served campaign in the browsers of its people."""
+"""Pages of a served campaign in browsers."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,14 +10,13 @@ from reassess.annotation.store.schema import answers
 from tests.annotation.app.serving import Server
 from tests.annotation.app.sites import Site
 
-WIDTHS = (1366, 360)
-SCHEMES = ("light", "dark")
+VIEWS = ((1366, "light"), (360, "dark"))  # width and colour scheme
 _LOST = "Failed to load resource"  # a browser says so of requests that are refused, or do not arrive
 
 
 @dataclass
 class Work:
-    """A campaign that is served, and browsers of its people."""
+    """A served campaign, and browsers of its people."""
 
     browser: Any
     site: Site
@@ -25,17 +24,17 @@ class Work:
     contexts: list[Any] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
-    def enter(self, name: str, width: int = 1366, scheme: str = "light", page: str = "") -> Any:
-        """The page of somebody, in a browser of their own."""
+    def sign_in(self, name: str, width: int = 1366, scheme: str = "light", page: str = "") -> Any:
+        """Sign somebody in, in a browser of their own; give their page."""
         context = self.browser.new_context(viewport={"width": width, "height": 768}, color_scheme=scheme)
         self.contexts.append(context)
         view = self.tab(context)
-        view.goto(f"{self.server.address}enter#{self.site.tokens[name]}")
+        view.goto(f"{self.server.address}sign-in#{self.site.tokens[name]}")
         view.wait_for_url(f"{self.server.address}{page}")
         return view
 
     def tab(self, context: Any) -> Any:
-        """A tab; what it complains of fails the test, but for requests."""
+        """A tab; its errors fail the test, except failed requests."""
         view = context.new_page()
         view.on("console", lambda said: None if _LOST in said.text else self.complaints.append(said.text))
         view.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -51,7 +50,7 @@ class Work:
 
 
 def check_page(view: Any) -> None:
-    """Axe finds nothing to object to, and nothing is wider than the screen."""
+    """Check that axe finds no fault, and nothing is wider than the screen."""
     from axe_playwright_python.sync_playwright import Axe
 
     found = Axe().run(view).response["violations"]

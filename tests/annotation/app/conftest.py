@@ -14,7 +14,7 @@ from tests.annotation.app.sites import Site, make_site
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    """A campaign with two raters, an expert and a keeper."""
+    """A campaign with two raters, an expert and an owner."""
     made = make_site(tmp_path)
     yield made
     made.campaign.close()

@@ -17,8 +17,7 @@ from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store.campaigns import Campaign, open_campaign
 from reassess.annotation.store.creation import create_campaign
-from reassess.annotation.store.links import make_link
-from reassess.annotation.store.people import add_person
+from reassess.annotation.store.people import add_person, make_link
 from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
@@ -70,7 +69,7 @@ class Site:
         """A browser without scripts, in which somebody has entered; it sends along what their page would."""
         client = TestClient(self.app, follow_redirects=False, raise_server_exceptions=False, **options)
         if name is not None:
-            assert client.post("/enter", json={"token": self.tokens[name]}).status_code == 204
+            assert client.post("/sign-in", json={"token": self.tokens[name]}).status_code == 204
             (secret,) = client.cookies.values()
             client.headers["X-CSRF-Token"] = csrf_of(secret)
         return client
@@ -109,7 +108,7 @@ def make_site(
     whole = CampaignPlan(
         shape_tasks(images, sizes, classes),
         name=name,
-        rules=rules or Rules(votes=2, golden_rate=0.0),
+        rules=rules or Rules(per_question=2, golden_share=0.0),
         golden_tasks=golden_tasks,
         experts=experts,
         practice=practice,
@@ -118,7 +117,7 @@ def make_site(
     place = address or folder / "campaign"
     create_campaign(place, whole)
     campaign = open_campaign(place)
-    roles = dict.fromkeys(raters, "rater") | {"eva": "expert", "kim": "keeper"}
+    roles = dict.fromkeys(raters, "rater") | {"eva": "expert", "kim": "owner"}
     ids = {name: add_person(campaign, name, role) for name, role in roles.items()}
     tokens = {name: make_link(campaign, number, 1e9) for name, number in ids.items()}
     site = Site(folder, campaign, None, tokens, ids=ids)

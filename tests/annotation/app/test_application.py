@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from reassess.annotation.app import rating_page as rating
+from reassess.annotation.app import rating_page
 from reassess.annotation.app.application import make_app
 from reassess.annotation.store import database
 from tests.annotation.app.sites import Site
@@ -23,7 +23,7 @@ def test_page_script_and_style_are_small(site: Site) -> None:
     assert page.headers["Content-Encoding"] == "gzip"
     linked = set(re.findall(r'(?:href|src)="(static/[^"]+)"', page.text))
     static = {f"static/{path.name}" for path in (files("reassess.annotation.app") / "static").iterdir()}
-    assert linked == static - {"static/enter.js", "static/keeper.css", "static/keeper.js"}
+    assert linked == static - {"static/sign_in.js", "static/owner.css", "static/owner.js"}
     parts = [page.content, *(client.get(f"/{path}").content for path in linked)]
     assert sum(len(gzip.compress(part)) for part in parts) < 25_000
 
@@ -41,7 +41,7 @@ def test_a_fault_of_the_server_is_told_without_its_inside(site: Site, monkeypatc
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the inside")
 
-    monkeypatch.setattr(rating, "next_turn", fail)
+    monkeypatch.setattr(rating_page, "next_turn", fail)
     response = site.client("ann").post("/next", json={"held": []})
     assert (response.status_code, response.json()) == (
         500,
@@ -68,14 +68,14 @@ def test_on_a_full_disk_it_is_told_and_answers_are_kept_once_there_is_room(
         connection.execute(f"PRAGMA max_page_count={room[0]}")
 
     event.listen(site.campaign.engine, "checkout", limit)
-    refused = site.client().post("/enter", json={"token": site.tokens["ben"]})
+    refused = site.client().post("/sign-in", json={"token": site.tokens["ben"]})
     tries = 0
     while refused.status_code == 204:  # as long as there is room in the pages that the file has
-        refused = site.client().post("/enter", json={"token": site.tokens["ben"]})
+        refused = site.client().post("/sign-in", json={"token": site.tokens["ben"]})
         tries += 1
         assert tries < 500
     assert (refused.status_code, refused.json()) == (503, UNAVAILABLE)
-    assert "database of the campaign cannot be used now: database or disk is full" in caplog.text
+    assert "database of the campaign cannot be used: database or disk is full" in caplog.text
     room[0] = 100_000
     assert len(client.post("/answers", json=said).json()["kept"]) == len(task["rows"])
 
@@ -93,7 +93,7 @@ def test_while_another_program_has_locked_the_database_nothing_is_lost_and_it_is
         other.execute("ROLLBACK")
     other.close()
     assert (refused.status_code, refused.json()) == (503, UNAVAILABLE)
-    assert "database of the campaign cannot be used now: database is locked" in caplog.text
+    assert "database of the campaign cannot be used: database is locked" in caplog.text
     kept = client.post("/answers", json=said)
     assert len(kept.json()["kept"]) == len(task["rows"])
 
@@ -106,5 +106,5 @@ def test_requests_do_not_wait_one_after_the_other_for_a_database_that_takes_no_c
     with site.campaign.gate:  # another request waits there for the database
         refused = client.post("/next", json={"held": []})
     assert (refused.status_code, refused.json()) == (503, UNAVAILABLE)
-    assert "cannot be used now: the database takes no change of this process" in caplog.text
+    assert "cannot be used: the database accepts no change of this process" in caplog.text
     assert "task" in client.post("/next", json={"held": []}).json()

@@ -13,7 +13,7 @@ import pytest
 from tests.annotation.app.serving import Server
 from tests.annotation.app.sites import make_site
 
-HEAD = b"GET /enter HTTP/1.1\r\nHost: x\r\n"
+HEAD = b"GET /sign-in HTTP/1.1\r\nHost: x\r\n"
 TOO_LARGE = b"HTTP/1.1 431 "
 
 
@@ -71,7 +71,7 @@ def header(sent: int) -> bytes:
         (HEAD, lambda _: b"X: y\r\n" * 10_000),
         (HEAD + b"X: ", lambda _: b"a" * 65_536),
         (HEAD + b"Cookie: ", lambda _: b"a=b; " * 10_000),
-        (b"GET /enter?", lambda _: b"a=b&" * 10_000),
+        (b"GET /sign-in?", lambda _: b"a=b&" * 10_000),
         (b"", lambda _: b"A" * 65_536),
         (b"", lambda _: HEAD + b"\r\n"),  # and waits for no response
         (HEAD + b"Content-Length: 1000000000000\r\n\r\n", lambda _: b"a" * 65_536),
@@ -97,7 +97,7 @@ def test_a_request_without_end_is_cut_off_and_takes_no_memory(
 def test_a_head_that_is_too_large_is_told_so(server: Server, headers: bytes) -> None:
     found, _ = send(server, HEAD + headers + b"\r\n\r\n")
     assert found.startswith(TOO_LARGE)
-    found, _ = send(server, HEAD.replace(b"/enter", b"/enter?" + b"a" * 16_384) + b"\r\n")
+    found, _ = send(server, HEAD.replace(b"/sign-in", b"/sign-in?" + b"a" * 16_384) + b"\r\n")
     assert found.startswith(TOO_LARGE)
 
 
@@ -106,7 +106,7 @@ def test_what_pages_send_is_taken(server: Server) -> None:
     headers = {"Content-Type": "application/json", "Cookie": "a" * 8_000}
     with closing(HTTPConnection("127.0.0.1", server.port, timeout=20)) as connection:
         for _ in range(30):
-            connection.request("POST", "/enter", json.dumps({"token": "x" * 64_000}), headers)
+            connection.request("POST", "/sign-in", json.dumps({"token": "x" * 64_000}), headers)
             response = connection.getresponse()
             assert response.status in (403, 429)
             response.read()
@@ -133,9 +133,9 @@ def test_a_head_that_comes_slowly_is_cut_off(server: Server) -> None:
 
 def test_a_body_that_is_broken_off_is_no_fault_of_the_server(server: Server) -> None:
     post = HEAD.replace(b"GET", b"POST") + b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
-    for path in (b"/enter", b"/next", b"/answers", b"/keeper/pause"):
+    for path in (b"/sign-in", b"/next", b"/answers", b"/owner/pause"):
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
-            connection.sendall(post.replace(b"/enter", path))
+            connection.sendall(post.replace(b"/sign-in", path))
     assert send(server, HEAD + b"Connection: close\r\n\r\n")[0].startswith(b"HTTP/1.1 200 ")
     time.sleep(0.2)
     assert "Traceback" not in server.log.read_text()
@@ -177,4 +177,4 @@ def test_a_client_on_this_machine_is_believed_only_as_a_proxy(tmp_path: Path, ro
     said = ["192.0.2.7:0", "2001:db8::7:0", *[None] * 4, "192.0.2.8:0"] if root_path else [None] * 7
     for words, address in zip(lines, said, strict=True):
         assert words[1] == address or (address is None and words[1].startswith("127.0.0.1:"))
-        assert words[2:] == ["-", '"GET', f"{root_path}/enter", 'HTTP/1.1"', "200", "OK"]
+        assert words[2:] == ["-", '"GET', f"{root_path}/sign-in", 'HTTP/1.1"', "200", "OK"]

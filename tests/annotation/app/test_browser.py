@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from reassess.annotation.plan import ExamplePicture
+from reassess.annotation.plan import ExampleImage
 from reassess.annotation.store.campaigns import pause, resume
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.given_answers import void_rater
-from reassess.annotation.store.links import make_link
+from reassess.annotation.store.given_answers import exclude_rater
+from reassess.annotation.store.people import make_link
 from reassess.annotation.store.schema import suggestions, turns
 from reassess.core.classes import Classes
-from tests.annotation.app.browsing import SCHEMES, WIDTHS, Work, check_page
+from tests.annotation.app.browsing import VIEWS, Work, check_page
 from tests.annotation.app.sites import HOSTILE
 from tests.pictures import scene
 
@@ -27,13 +27,13 @@ _IS_PICTURE = "(one) => one.name.includes('/images/') && one.responseEnd > 0"
 
 def shown(view: Any) -> str:
     """The address of the picture on the screen."""
-    view.wait_for_selector("#picture img:visible")
-    return view.locator("#picture img").get_attribute("src")
+    view.wait_for_selector("#image img:visible")
+    return view.locator("#image img").get_attribute("src")
 
 
 def wait_for_next(view: Any, before: str) -> None:
     """Wait until another picture is on the screen, or none."""
-    view.wait_for_selector(f"#picture img[src='{before}']", state="hidden")
+    view.wait_for_selector(f"#image img[src='{before}']", state="hidden")
 
 
 def wait_for_pictures(view: Any, count: int) -> None:
@@ -68,8 +68,7 @@ def panel(view: Any, name: str) -> None:
     view.wait_for_selector(f"[data-panel={name}]:visible")
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
 def test_a_rater_through_a_whole_campaign_by_keyboard_alone(
     work: Callable[..., Work], width: int, scheme: str, tmp_path: Path
 ) -> None:
@@ -81,9 +80,9 @@ def test_a_rater_through_a_whole_campaign_by_keyboard_alone(
 
     example = tmp_path / "example.png"
     scene(3).save(example)
-    examples = [ExamplePicture(0, example.read_bytes(), "image/png")] * 3
+    examples = [ExampleImage(0, example.read_bytes(), "image/png")] * 3
     campaign = work(sizes=(5, 3, 2), practice=1, bar=0.5, consent="<b>Do</b> you agree?", examples=examples)
-    view = campaign.enter("ann", width, scheme)
+    view = campaign.sign_in("ann", width, scheme)
     panel(view, "consent")
     assert "<b>Do</b> you agree?" in view.inner_text("[data-panel=consent]")
     look("consent")
@@ -94,15 +93,15 @@ def test_a_rater_through_a_whole_campaign_by_keyboard_alone(
         view.keyboard.press({"circle": "n", "square": "y"}[name])  # as the experts did
     assert view.inner_text("#stage") == "Practice: 1 of 1"
     view.keyboard.press("Enter")
-    view.wait_for_selector(".right:visible")
-    assert view.locator(".right").all_inner_texts() == ["Experts agree."] * 2
+    view.wait_for_selector(".truth:visible")
+    assert view.locator(".truth").all_inner_texts() == ["Experts agree."] * 2
     look("practice")
     view.keyboard.press("Enter")
     wait_for_next(view, address)
 
-    assert view.inner_text("#stage") == "Picture 2"
+    assert view.inner_text("#stage") == "Image 2"
     look("picture")
-    for key, dialog in (("?", "help"), ("z", "closer"), ("c", "judge"), ("s", "other")):
+    for key, dialog in (("?", "help"), ("z", "zoomed"), ("c", "skip-image"), ("s", "other")):
         view.keyboard.press(key)
         view.wait_for_selector(f"#{dialog}:visible")
         look(dialog)
@@ -116,7 +115,7 @@ def test_a_rater_through_a_whole_campaign_by_keyboard_alone(
     view.keyboard.press("1")
     view.keyboard.press("m")
     view.keyboard.press("Enter")
-    assert view.inner_text("#notice") == "A class has no answer yet."
+    assert view.inner_text("#notice") == "Answer every class first."
     for _ in range(count - 1):
         view.keyboard.press("n")
     look("answered")
@@ -126,13 +125,13 @@ def test_a_rater_through_a_whole_campaign_by_keyboard_alone(
     view.keyboard.type("lin")
     view.keyboard.press("Enter")
     view.wait_for_selector("#other", state="hidden")
-    assert view.inner_text("#notice") == "Thank you. Others will be asked about line."
+    assert view.inner_text("#notice") == "Thank you. Other raters will be asked about line."
     address = shown(view)
     view.keyboard.press("Enter")
     wait_for_next(view, address)
 
     view.keyboard.press("u")
-    wait_for_text(view, "#stage", "Your last picture")
+    wait_for_text(view, "#stage", "Previous image")
     assert shown(view) == address
     assert view.locator("[aria-pressed=true]").all_inner_texts() == pressed
     view.keyboard.press("1")
@@ -151,26 +150,26 @@ def test_a_rater_through_a_whole_campaign_by_keyboard_alone(
     assert Counter(campaign.kept()) == {0: 1 + count - 1, 2: 1 + 1 + second}
     with reading(campaign.site.campaign.engine) as connection:
         assert connection.scalar(select(func.count()).select_from(suggestions)) == 1
-        assert connection.scalar(select(func.count()).select_from(turns).where(turns.c.state == "unfit")) == 1
+        assert connection.scalar(select(func.count()).select_from(turns).where(turns.c.state == "skipped")) == 1
 
 
 def test_without_a_connection_answers_wait_and_are_sent_once_it_is_back(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2, 2, 2, 2))
-    view = campaign.enter("ann")
+    view = campaign.sign_in("ann")
     address = answer_all(view)
     wait_for_pictures(view, 2)
     view.context.set_offline(True)
     view.keyboard.press("Enter")
     wait_for_next(view, address)
     view.keyboard.press("n")
-    wait_for_text(view, "#saving", "3 answers waiting")
+    wait_for_text(view, "#saving", "3 answers not sent yet")
     view.keyboard.press("n")
     view.keyboard.press("Enter")
     panel(view, "offline")
-    assert view.inner_text("#saving") == "4 answers waiting"
+    assert view.inner_text("#saving") == "4 answers not sent yet"
     check_page(view)
-    view.get_by_role("button", name="Leave").click()
-    wait_for_text(view, "#notice", "Answers are still waiting. Please leave when they have been sent.")
+    view.get_by_role("button", name="Sign out").click()
+    wait_for_text(view, "#notice", "Some answers are not sent yet. Please sign out once they are.")
     assert campaign.kept() == []
     view.context.set_offline(False)
     answer_all(view)
@@ -180,44 +179,46 @@ def test_without_a_connection_answers_wait_and_are_sent_once_it_is_back(work: Ca
 
 def test_what_needs_a_connection_says_so_and_works_once_there_is_one(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2, 2))
-    view = campaign.enter("ann")
+    view = campaign.sign_in("ann")
     address = shown(view)
     view.context.set_offline(True)
     for keys, close in ((("c", "Enter"), None), (("s", "s", "Enter"), "Escape"), (("u",), None)):
         for key in keys:
             view.keyboard.press(key)
-        wait_for_text(view, "#other-notice" if close else "#notice", "There is no connection.")
+        wait_for_text(view, "#other-notice" if close else "#notice", "No connection.")
         if close:
             view.keyboard.press(close)
     assert shown(view) == address
     view.context.set_offline(False)
     view.keyboard.press("c")
     view.keyboard.press("Enter")
-    wait_for_text(view, "#notice", "Thank you: the picture is noted.")
+    wait_for_text(view, "#notice", "Image skipped.")
     wait_for_next(view, address)
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", [width for width, _ in VIEWS])
 def test_an_answer_that_is_refused_is_told_once_dropped_and_holds_up_no_other(
     work: Callable[..., Work], width: int, tmp_path: Path
 ) -> None:
     campaign = work(sizes=(3,))
-    view = campaign.enter("ann", width)
+    view = campaign.sign_in("ann", width)
     shown(view)
-    view.evaluate(FOREIGN, view.get_attribute("meta[name=owner]", "content"))
+    view.evaluate(FOREIGN, view.get_attribute("meta[name=person]", "content"))
     answer_all(view)
     view.keyboard.press("Enter")
     panel(view, "finished")
     assert campaign.kept() == [2, 2, 2]
-    assert view.inner_text("#saving") == "1 answer was not accepted by the server. Drop"
-    assert campaign.complaints == ["The answer to question 7 was refused: unknown question\n  found:   question 7"]
+    assert view.inner_text("#saving") == "The server rejected 1 answer. Discard"
+    assert campaign.complaints == [
+        "The server rejected the answer to question 7: unknown question\n  found:   question 7"
+    ]
     campaign.complaints.clear()
     check_page(view)
     view.screenshot(path=Path(os.environ.get("REASSESS_SHOTS", tmp_path)) / f"refused-{width}.png")
     requests: list[str] = []
     view.on("request", lambda request: requests.append(request.url))
     view.evaluate("dispatchEvent(new Event('online'))")  # after which all that waits is sent
-    view.get_by_role("button", name="Drop").click()
+    view.get_by_role("button", name="Discard").click()
     view.wait_for_selector("#saving:empty", state="attached")
     view.reload()
     panel(view, "finished")
@@ -226,11 +227,11 @@ def test_an_answer_that_is_refused_is_told_once_dropped_and_holds_up_no_other(
 
 
 # Puts an answer into the outbox that no server takes.
-FOREIGN = """(owner) => new Promise((done) => {
+FOREIGN = """(person) => new Promise((done) => {
   const request = indexedDB.open(`reassess ${location.pathname}`, 1);
   request.onsuccess = () => {
     const change = request.result.transaction("answers", "readwrite");
-    change.objectStore("answers").put({ owner, question: 7, revision: 0, answer: 1, seconds: 1 });
+    change.objectStore("answers").put({ person, question: 7, revision: 0, answer: 1, seconds: 1 });
     change.oncomplete = done;
   };
 })"""
@@ -238,7 +239,7 @@ FOREIGN = """(owner) => new Promise((done) => {
 
 def test_a_server_that_is_killed_and_started_again_loses_nothing(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2, 2, 2))
-    view = campaign.enter("ann")
+    view = campaign.sign_in("ann")
     address = answer_all(view)
     wait_for_pictures(view, 2)
     campaign.server.kill()
@@ -247,7 +248,7 @@ def test_a_server_that_is_killed_and_started_again_loses_nothing(work: Callable[
     answer_all(view, "n")
     view.keyboard.press("Enter")
     panel(view, "offline")
-    assert view.inner_text("#saving") == "4 answers waiting"
+    assert view.inner_text("#saving") == "4 answers not sent yet"
     campaign.server.start()
     answer_all(view, "m")
     address = shown(view)
@@ -258,12 +259,12 @@ def test_a_server_that_is_killed_and_started_again_loses_nothing(work: Callable[
 
 def test_answers_of_a_closed_tab_are_sent_when_the_page_is_opened_again(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(3,))
-    view = campaign.enter("ann")
+    view = campaign.sign_in("ann")
     shown(view)
     campaign.server.kill()
     for key in "yn":
         view.keyboard.press(key)
-    wait_for_text(view, "#saving", "2 answers waiting")
+    wait_for_text(view, "#saving", "2 answers not sent yet")
     view.close()
     campaign.server.start()
     again = campaign.tab(campaign.contexts[0])
@@ -279,7 +280,7 @@ def test_answers_of_a_closed_tab_are_sent_when_the_page_is_opened_again(work: Ca
 
 def test_an_answer_is_sent_when_the_tab_is_closed_right_after_it(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(3,))
-    view = campaign.enter("ann")
+    view = campaign.sign_in("ann")
     shown(view)
     view.keyboard.press("y")
     view.keyboard.press("m")
@@ -289,12 +290,12 @@ def test_an_answer_is_sent_when_the_tab_is_closed_right_after_it(work: Callable[
 
 def test_answers_are_sent_again_once_the_database_of_the_browser_can_be_read_again(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(3, 2))
-    view = campaign.enter("ann")
+    view = campaign.sign_in("ann")
     address = shown(view)
     view.evaluate(UNREADABLE)
     answer_all(view)
     view.keyboard.press("u")
-    wait_for_text(view, "#notice", "There is no connection.")
+    wait_for_text(view, "#notice", "No connection.")
     view.evaluate("() => { IDBObjectStore.prototype.getAll = readable; }")
     view.keyboard.press("Enter")
     wait_for_next(view, address)
@@ -310,7 +311,7 @@ UNREADABLE = """() => {
 
 def test_of_two_tabs_of_one_rater_the_last_is_at_work_and_nothing_is_doubled(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(3, 2))
-    first = campaign.enter("ann")
+    first = campaign.sign_in("ann")
     address = shown(first)
     first.keyboard.press("y")
     second = campaign.tab(first.context)
@@ -334,15 +335,15 @@ def test_of_two_tabs_of_one_rater_the_last_is_at_work_and_nothing_is_doubled(wor
 
 def test_when_the_session_has_ended_answers_wait_for_the_same_person(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2, 2))
-    view = campaign.enter("ann")
+    view = campaign.sign_in("ann")
     shown(view)
     campaign.site.tokens["ann"] = make_link(campaign.site.campaign, campaign.site.ids["ann"], 1e9)
     view.keyboard.press("y")
-    panel(view, "ended")
+    panel(view, "signed-out")
     check_page(view)
-    assert view.inner_text("#saving") == "1 answer waiting"
+    assert view.inner_text("#saving") == "1 answer not sent yet"
     for name in ("ben", "ann"):
-        view.goto(f"{campaign.server.address}enter#{campaign.site.tokens[name]}")
+        view.goto(f"{campaign.server.address}sign-in#{campaign.site.tokens[name]}")
         view.wait_for_url(campaign.server.address)
         shown(view)
     assert (campaign.kept("ben"), campaign.kept("ann")) == ([], [2])
@@ -351,50 +352,50 @@ def test_when_the_session_has_ended_answers_wait_for_the_same_person(work: Calla
 
 def test_who_entered_as_another_in_a_second_tab_answers_as_themselves(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2, 2))
-    view = campaign.enter("ann")
+    view = campaign.sign_in("ann")
     shown(view)
     other = campaign.tab(view.context)
-    other.goto(f"{campaign.server.address}enter#{campaign.site.tokens['ben']}")
+    other.goto(f"{campaign.server.address}sign-in#{campaign.site.tokens['ben']}")
     answer_all(other, "n")
     view.bring_to_front()
     panel(view, "elsewhere")
     view.keyboard.press("Enter")
-    panel(view, "ended")
+    panel(view, "signed-out")
     assert campaign.kept("ann") == []
 
 
 def test_there_is_nothing_and_why(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2,), raters=("ann", "ben", "cas"))
     pause(campaign.site.campaign, 1e9)
-    view = campaign.enter("ann")
+    view = campaign.sign_in("ann")
     panel(view, "paused")
     check_page(view)
     resume(campaign.site.campaign, 1e9)
     view.reload()
     shown(view)
-    shown(campaign.enter("ben"))
-    third = campaign.enter("cas")
+    shown(campaign.sign_in("ben"))
+    third = campaign.sign_in("cas")
     panel(third, "waiting")
     check_page(third)
-    void_rater(campaign.site.campaign, campaign.site.ids["ann"], 1e9)
+    exclude_rater(campaign.site.campaign, campaign.site.ids["ann"], 1e9)
     view.reload()
-    panel(view, "voided")
+    panel(view, "excluded")
     check_page(view)
-    view.get_by_role("button", name="Leave").click()
-    view.wait_for_url(f"{campaign.server.address}enter")
+    view.get_by_role("button", name="Sign out").click()
+    view.wait_for_url(f"{campaign.server.address}sign-in")
     check_page(view)
     view.goto(campaign.server.address)
-    view.wait_for_url(f"{campaign.server.address}enter")
+    view.wait_for_url(f"{campaign.server.address}sign-in")
 
 
 def test_a_wrong_link_is_told(work: Callable[..., Work]) -> None:
     campaign = work()
-    view = campaign.enter("ann")
-    view.goto(f"{campaign.server.address}enter#wrong")
-    wait_for_text(view, "#notice", "This link is not known")
+    view = campaign.sign_in("ann")
+    view.goto(f"{campaign.server.address}sign-in#wrong")
+    wait_for_text(view, "#notice", "This link is not valid")
     assert "#" not in view.url
     check_page(view)
-    view.fill("#link", f"{campaign.server.address}enter#{campaign.site.tokens['ben']}")
+    view.fill("#link", f"{campaign.server.address}sign-in#{campaign.site.tokens['ben']}")
     view.keyboard.press("Enter")
     view.wait_for_url(campaign.server.address)
 
@@ -403,8 +404,8 @@ def test_a_picture_that_cannot_be_shown_is_told_and_names_are_no_html(work: Call
     campaign = work(sizes=(5,))
     for path in (campaign.site.folder / "images" / "main").iterdir():
         path.write_bytes(b"broken")
-    view = campaign.enter("ann")
-    view.wait_for_selector(".lacking:visible")
+    view = campaign.sign_in("ann")
+    view.wait_for_selector(".not-shown:visible")
     assert HOSTILE in view.locator(".row .name span").all_inner_texts()
     told = "<b>bold</b> & more Also: </script><script>alert(2)</script>"
     assert told in view.locator(".row .about").all_inner_texts()
@@ -416,7 +417,7 @@ def test_a_picture_that_cannot_be_shown_is_told_and_names_are_no_html(work: Call
 
 def test_a_picture_that_did_not_arrive_is_asked_for_again(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2, 2))
-    view = campaign.enter("ann")
+    view = campaign.sign_in("ann")
     address = shown(view)
     view.route("**/images/*", lambda route: route.abort())
     view.reload()
@@ -427,7 +428,7 @@ def test_a_picture_that_did_not_arrive_is_asked_for_again(work: Callable[..., Wo
 
 def test_an_expert_and_a_mouse(work: Callable[..., Work]) -> None:
     campaign = work()
-    view = campaign.enter("eva")
+    view = campaign.sign_in("eva")
     shown(view)
     for row in view.locator(".row").all():
         row.get_by_role("button", name="Yes").click()
@@ -438,21 +439,21 @@ def test_an_expert_and_a_mouse(work: Callable[..., Work]) -> None:
 
 def test_the_last_picture_can_be_changed_when_all_are_done(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2,))
-    view = campaign.enter("ann")
+    view = campaign.sign_in("ann")
     answer_all(view)
     view.keyboard.press("Enter")
     panel(view, "finished")
     view.keyboard.press("Backspace")
     answer_all(view, "n")
     view.keyboard.press("u")
-    assert view.inner_text("#notice") == "You can go back by one picture only."
+    assert view.inner_text("#notice") == "You can go back by one image only."
     view.keyboard.press("Enter")
     panel(view, "finished")
     assert campaign.kept() == [0, 0]
 
 
 def test_a_key_that_is_held_down_answers_one_row_and_shortcuts_can_be_turned_off(work: Callable[..., Work]) -> None:
-    view = work(sizes=(4,)).enter("ann")
+    view = work(sizes=(4,)).sign_in("ann")
     shown(view)
     for _ in range(5):
         view.keyboard.down("y")
@@ -473,79 +474,79 @@ def test_a_key_that_is_held_down_answers_one_row_and_shortcuts_can_be_turned_off
 
 
 def test_a_picture_is_looked_at_closer_by_keyboard(work: Callable[..., Work]) -> None:
-    view = work(sizes=(2,)).enter("ann")
+    view = work(sizes=(2,)).sign_in("ann")
     shown(view)
     view.keyboard.press("z")
-    width = "document.querySelector('#closer-view img').getBoundingClientRect().width"
+    width = "document.querySelector('#zoom-view img').getBoundingClientRect().width"
     first = view.evaluate(width)
     view.keyboard.press("+")
     assert view.evaluate(width) > first
-    before = view.evaluate("document.querySelector('#closer-view').scrollLeft")
+    before = view.evaluate("document.querySelector('#zoom-view').scrollLeft")
     view.keyboard.press("ArrowRight")
     view.wait_for_timeout(300)
-    assert view.evaluate("document.querySelector('#closer-view').scrollLeft") > before
+    assert view.evaluate("document.querySelector('#zoom-view').scrollLeft") > before
     for _ in range(5):
         view.keyboard.press("-")
     assert view.evaluate(width) <= 1366
     view.keyboard.press("z")
-    assert not view.is_visible("#closer")
+    assert not view.is_visible("#zoomed")
     assert view.locator("[aria-pressed=true]").count() == 0
 
 
 # The part of the picture, across and down, that is in the middle of the closer look.
 SEEN = """() => {
-  const [view, image] = ["#closer-view", "#closer-view img"].map((one) => document.querySelector(one))
+  const [view, image] = ["#zoom-view", "#zoom-view img"].map((one) => document.querySelector(one))
     .map((one) => one.getBoundingClientRect());
   const [x, y] = [view.left + view.width / 2, view.top + view.height / 2];
   return [(x - image.left) / image.width, (y - image.top) / image.height];
 }"""
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", [width for width, _ in VIEWS])
 def test_a_closer_look_is_at_the_middle_or_where_the_pointer_was(work: Callable[..., Work], width: int) -> None:
-    view = work(sizes=(2,)).enter("ann", width)
+    view = work(sizes=(2,)).sign_in("ann", width)
     shown(view)
     view.keyboard.press("z")
     assert view.evaluate(SEEN) == pytest.approx([0.5, 0.5], abs=0.01)
     view.keyboard.press("+")
     assert view.evaluate(SEEN) == pytest.approx([0.5, 0.5], abs=0.01)
     view.keyboard.press("Escape")
-    box = view.locator("#picture img").bounding_box()
+    box = view.locator("#image img").bounding_box()
     drawn = min(box["width"], box["height"] * 4 / 3)  # of 320 and 240 pixels
     left = box["x"] + (box["width"] - drawn) / 2
     view.mouse.click(left + 0.4 * drawn, box["y"] + 0.5 * box["height"])
     assert view.evaluate(SEEN) == pytest.approx([0.4, 0.5], abs=0.01)
-    wheel = view.locator("#closer-view").bounding_box()
+    wheel = view.locator("#zoom-view").bounding_box()
     view.mouse.move(wheel["x"] + wheel["width"] / 2, wheel["y"] + wheel["height"] / 2)
-    before = view.evaluate("document.querySelector('#closer-view img').getBoundingClientRect().width")
+    before = view.evaluate("document.querySelector('#zoom-view img').getBoundingClientRect().width")
     view.mouse.wheel(0, -100)
-    view.wait_for_function(f"document.querySelector('#closer-view img').getBoundingClientRect().width > {before}")
+    view.wait_for_function(f"document.querySelector('#zoom-view img').getBoundingClientRect().width > {before}")
     assert view.evaluate(SEEN) == pytest.approx([0.4, 0.5], abs=0.01)
 
 
 def test_when_all_classes_are_asked_about_nothing_else_can_be_chosen(work: Callable[..., Work]) -> None:
-    view = work(sizes=(6, 2)).enter("ann")
-    for told in ("All classes are asked about already.", ""):
+    view = work(sizes=(6, 2)).sign_in("ann")
+    for told in ("All classes are in the list already.", ""):
         address = answer_all(view)
         view.keyboard.press("s")
         assert view.inner_text("#other-notice") == told
         view.keyboard.type("zebra")
-        assert view.inner_text("#other-notice") == (told or "No class is called so.")
+        assert view.inner_text("#other-notice") == (told or "No class found.")
         view.keyboard.press("Escape")
         view.keyboard.press("Enter")
         wait_for_next(view, address)
 
 
 def test_a_class_that_is_asked_about_is_not_said_to_be_none(work: Callable[..., Work]) -> None:
-    view = work(sizes=(2,)).enter("ann")
+    view = work(sizes=(2,)).sign_in("ann")
     shown(view)
     view.keyboard.press("s")
     told = {"squ": "square", "DISC": "circle", "roun": "circle"}  # by a part of a name, and by others for it
     for typed, name in told.items():
         view.fill("#other-text", typed)
-        assert view.inner_text("#other-notice") == f"It is asked about already: {name}."
+        assert view.inner_text("#other-notice") == f"{name} is already in the list."
     view.fill("#other-text", "zebra")
-    assert view.inner_text("#other-notice") == "No class is called so."
+    assert view.inner_text("#other-notice") == "No class found."
     view.fill("#other-text", "tri")
     assert view.inner_text("#other-notice") == ""
 
@@ -555,9 +556,9 @@ def test_who_touches_the_screen_is_told_of_buttons_and_not_of_keys(work: Callabl
     context = campaign.browser.new_context(viewport={"width": 360, "height": 768}, has_touch=True, is_mobile=True)
     campaign.contexts.append(context)
     view = campaign.tab(context)
-    view.goto(f"{campaign.server.address}enter#{campaign.site.tokens['ann']}")
+    view.goto(f"{campaign.server.address}sign-in#{campaign.site.tokens['ann']}")
     shown(view)
-    view.locator("#show-help").tap()
+    view.locator("[data-action=help]").tap()
     told = view.inner_text("#help")
     for button in view.locator(".actions button").all_inner_texts():
         assert button in told
@@ -575,27 +576,26 @@ MANY = Classes(
 )
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
 def test_what_experts_say_is_in_view_and_still_there_after_a_reload(
     work: Callable[..., Work], width: int, scheme: str, tmp_path: Path
 ) -> None:
     shots = Path(os.environ.get("REASSESS_SHOTS", tmp_path))
     campaign = work(sizes=(2,), practice=2, golden_size=8, classes=MANY, raters=("ann",))
-    view = campaign.enter("ann", width, scheme)
+    view = campaign.sign_in("ann", width, scheme)
     for number in (1, 2):
         address = answer_all(view)
         view.keyboard.press("Enter")
-        told = f"Practice: {number} of 2. You and the experts agree on 4 of 8."
+        told = f"Practice: {number} of 2. You agree with the experts on 4 of 8."
         for reload in (False, True):
             if reload:
                 view.reload()
             wait_for_text(view, "#stage", told)
             assert shown(view) == address
-            lines = view.locator(".right")
+            lines = view.locator(".truth")
             assert sorted(lines.all_inner_texts()) == [
                 *["Experts agree."] * 4,
-                *["Experts say no."] * 4,
+                *["Experts answered no."] * 4,
             ]
             for line in lines.all():
                 assert line.evaluate(IS_IN_VIEW)
@@ -603,34 +603,34 @@ def test_what_experts_say_is_in_view_and_still_there_after_a_reload(
         check_page(view)
         view.keyboard.press("Enter")
         wait_for_next(view, address)
-    assert view.inner_text("#stage") == "Picture 3"
+    assert view.inner_text("#stage") == "Image 3"
     assert campaign.kept() == [2] * 16
     view.keyboard.press("u")
     wait_for_text(view, "#stage", told)
     view.keyboard.press("Enter")
-    wait_for_text(view, "#stage", "Picture 3")
+    wait_for_text(view, "#stage", "Image 3")
 
 
 def test_practice_answers_that_have_arrived_can_be_changed_until_what_is_right_is_shown(
     work: Callable[..., Work],
 ) -> None:
     campaign = work(sizes=(2,), practice=1, golden_size=2, raters=("ann",))
-    view = campaign.enter("ann")
+    view = campaign.sign_in("ann")
     address = answer_all(view)
     view.reload()  # which sends them before it shows anything
     assert shown(view) == address
     assert campaign.kept() == [2, 2]
-    assert view.locator(".right:visible").count() == 0
+    assert view.locator(".truth:visible").count() == 0
     view.keyboard.press("s")
-    assert view.inner_text("#other-hint") == "In the practice round it is noted, and nobody is asked about it."
+    assert view.inner_text("#other-hint") == "During practice, suggestions are only noted."
     view.keyboard.type("lin")
     view.keyboard.press("Enter")
-    wait_for_text(view, "#notice", "Thank you: line is noted.")
+    wait_for_text(view, "#notice", "line is noted.")
     view.keyboard.press("1")
     view.keyboard.press("m")
     view.keyboard.press("Enter")
-    wait_for_text(view, "#stage", "Practice: 1 of 1. You and the experts agree on ")
-    assert view.inner_text("#stage").endswith(".5 of 2: a maybe is one half.")
+    wait_for_text(view, "#stage", "Practice: 1 of 1. You agree with the experts on ")
+    assert view.inner_text("#stage").endswith(".5 of 2 (maybe counts half).")
     assert sorted(campaign.kept()) == [1, 2]
 
 
@@ -644,7 +644,7 @@ IS_IN_VIEW = """(one) => {
 @pytest.mark.parametrize("tab", ["the same", "another"])
 def test_a_picture_is_on_the_screen_until_its_rater_goes_on(work: Callable[..., Work], tab: str) -> None:
     campaign = work(sizes=(2, 2, 2))
-    view = campaign.enter("ann")
+    view = campaign.sign_in("ann")
 
     def load_again() -> Any:
         if tab == "another":
@@ -658,7 +658,7 @@ def test_a_picture_is_on_the_screen_until_its_rater_goes_on(work: Callable[..., 
     view = load_again()
     assert shown(view) == first
     assert view.locator("[aria-pressed=true]").all_inner_texts() == ["Yes", "Yes"]
-    assert view.inner_text("#stage") == "Picture 1"
+    assert view.inner_text("#stage") == "Image 1"
     view.keyboard.press("n")
     view.keyboard.press("Enter")
     wait_for_next(view, first)
@@ -666,7 +666,7 @@ def test_a_picture_is_on_the_screen_until_its_rater_goes_on(work: Callable[..., 
     second = answer_all(view, "m")
     assert second != first
     view.keyboard.press("u")  # from one that is answered to the one before
-    wait_for_text(view, "#stage", "Your last picture")
+    wait_for_text(view, "#stage", "Previous image")
     assert shown(view) == first
     view = load_again()
     assert shown(view) == second
@@ -687,19 +687,19 @@ def test_a_picture_is_on_the_screen_until_its_rater_goes_on(work: Callable[..., 
 
 
 TIMED = """async () => {
-  const source = () => document.querySelector("#picture img")?.getAttribute("src");
+  const source = () => document.querySelector("#image img")?.getAttribute("src");
   const before = source();
   const begun = performance.now();
   document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
   while (source() === before) await new Promise(requestAnimationFrame);
-  await document.querySelector("#picture img").decode();
+  await document.querySelector("#image img").decode();
   await new Promise(requestAnimationFrame);
   return performance.now() - begun;
 }"""
 
 
 def test_from_enter_to_the_next_picture_are_100_milliseconds_at_most(work: Callable[..., Work]) -> None:
-    view = work(sizes=(4,) * 22).enter("ann")
+    view = work(sizes=(4,) * 22).sign_in("ann")
     times = []
     for number in range(20):
         answer_all(view)

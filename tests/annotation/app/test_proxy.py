@@ -162,9 +162,9 @@ def test_a_rater_enters_below_the_path_and_gets_a_task_and_its_picture(
     there = ask(front.address[:-1])
     assert (there.status, there.headers["Location"]) == (301, front.address)
     first = ask(front.address)
-    assert (first.status, first.headers["Location"]) == (303, "/rating/enter")
-    assert ask(f"{front.address}static/enter.js").status == 200
-    entered = ask(f"{front.address}enter", {"token": site.tokens["ann"]})
+    assert (first.status, first.headers["Location"]) == (303, "/rating/sign-in")
+    assert ask(f"{front.address}static/sign_in.js").status == 200
+    entered = ask(f"{front.address}sign-in", {"token": site.tokens["ann"]})
     ending = "; Secure" if scheme == "https" else ""
     assert entered.status == 204
     assert re.fullmatch(
@@ -181,14 +181,14 @@ def test_a_rater_enters_below_the_path_and_gets_a_task_and_its_picture(
     assert len(json.loads(ask(f"{front.address}answers", {"answers": given}, **own).body)["kept"]) == len(given)
     assert ask(front.address.replace("rating", "elsewhere")).status == 404
     asked = (front.folder / "rating.log").read_text()
-    assert '"POST /rating/enter HTTP/1.1" 204' in asked
+    assert '"POST /rating/sign-in HTTP/1.1" 204' in asked
     assert site.tokens["ann"] not in asked + server.out.read_text() + server.log.read_text()
 
 
 def test_http_leads_to_https(behind: tuple[Site, Server], put_in_front: Callable[[Server, str], Front]) -> None:
     front = put_in_front(behind[1], "https")
-    moved = ask(f"http://127.0.0.1:{front.plain_port}/rating/enter", Host="rate.example.org")
-    assert (moved.status, moved.headers["Location"]) == (301, "https://rate.example.org/rating/enter")
+    moved = ask(f"http://127.0.0.1:{front.plain_port}/rating/sign-in", Host="rate.example.org")
+    assert (moved.status, moved.headers["Location"]) == (301, "https://rate.example.org/rating/sign-in")
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET /rating/ HTTP/1.1\r\nHost: rate.example.org\r\nX-Half: "])
@@ -207,13 +207,13 @@ def test_tries_are_counted_by_the_address_of_the_client_whatever_it_says_of_itse
 ) -> None:
     site, server = behind
     front = put_in_front(server, "http")
-    enter, wrong = f"{front.address}enter", {"token": "wrong"}
+    enter, wrong = f"{front.address}sign-in", {"token": "wrong"}
     for number in range(MOST_TRIES):
         tried = ask(enter, wrong, client="127.0.0.2", X_Forwarded_For=f"192.0.2.{number}")
         assert tried.status == 403
     forged = {"X_Forwarded_For": "192.0.2.99", "X_Real_IP": "192.0.2.99", "Forwarded": "for=192.0.2.99"}
     assert ask(enter, wrong, client="127.0.0.2", **forged).status == 429
-    assert ask(f"{server.address}enter", wrong, client="127.0.0.2", **forged).status == 429
+    assert ask(f"{server.address}sign-in", wrong, client="127.0.0.2", **forged).status == 429
     assert ask(enter, wrong, client="127.0.0.3").status == 403
     assert ask(enter, {"token": site.tokens["ann"]}, client="127.0.0.2").status == 204
 
@@ -223,7 +223,7 @@ def test_a_client_cannot_say_that_it_speaks_https(
 ) -> None:
     site, server = behind
     front = put_in_front(server, "http")
-    entered = ask(f"{front.address}enter", {"token": site.tokens["ann"]}, X_Forwarded_Proto="https")
+    entered = ask(f"{front.address}sign-in", {"token": site.tokens["ann"]}, X_Forwarded_Proto="https")
     assert "Secure" not in entered.headers["Set-Cookie"]
 
 
@@ -232,8 +232,8 @@ def test_a_body_that_no_page_sends_does_not_reach_the_server(
 ) -> None:
     server = behind[1]
     front = put_in_front(server, "http")
-    assert ask(f"{front.address}enter", {"token": "x" * 64_000}).status == 403
-    assert ask(f"{front.address}enter", {"token": "x" * 66_000}).status == 413
+    assert ask(f"{front.address}sign-in", {"token": "x" * 64_000}).status == 403
+    assert ask(f"{front.address}sign-in", {"token": "x" * 66_000}).status == 413
     assert " 413 " not in server.log.read_text()
 
 
@@ -244,16 +244,16 @@ def test_a_rater_works_in_a_browser_below_the_path(
     front = put_in_front(begun.server, "https")
     begun.contexts.append(begun.browser.new_context(ignore_https_errors=True))
     view = begun.tab(begun.contexts[-1])
-    view.goto(f"{front.address}enter#{begun.site.tokens['ann']}")
+    view.goto(f"{front.address}sign-in#{begun.site.tokens['ann']}")
     view.wait_for_url(front.address)
     for _ in range(3):
-        view.wait_for_selector("#picture img:visible")
-        before = view.locator("#picture img").get_attribute("src")
-        assert view.evaluate("document.querySelector('#picture img').naturalWidth") == 320
+        view.wait_for_selector("#image img:visible")
+        before = view.locator("#image img").get_attribute("src")
+        assert view.evaluate("document.querySelector('#image img').naturalWidth") == 320
         for _ in range(view.locator(".row").count()):
             view.keyboard.press("y")
         view.keyboard.press("Enter")
-        view.wait_for_selector(f"#picture img[src='{before}']", state="hidden")
+        view.wait_for_selector(f"#image img[src='{before}']", state="hidden")
     view.wait_for_selector("[data-panel=finished]:visible")
     assert begun.kept() == [2] * 6
 

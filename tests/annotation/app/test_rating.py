@@ -11,10 +11,10 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from reassess.annotation.plan import ExamplePicture
-from reassess.annotation.served_pictures import CampaignImages, bare_picture
+from reassess.annotation.plan import ExampleImage
+from reassess.annotation.served_images import CampaignImages, strip_metadata
 from reassess.annotation.store.campaigns import pause
-from reassess.annotation.store.given_answers import void_rater
+from reassess.annotation.store.given_answers import exclude_rater
 from reassess.core.classes import Classes
 from tests.annotation.app.sites import HOSTILE, Site, draw_images, make_site
 
@@ -39,7 +39,7 @@ def test_a_rater_answers_one_task_after_the_other_until_nothing_is_left(
     client = site.client("ann")
     assert client.get("/classes").status_code == 200
     seen = []
-    while task := next_task(client).get("task"):
+    while task := next_task(client)["task"]:
         assert set(task) == {"task", "image", "practice", "number", "rows"}
         assert [set(row) for row in task["rows"]] == [{"question", "class", "answer", "revision"}] * len(task["rows"])
         assert client.get("/" + task["image"]).status_code == 200
@@ -48,7 +48,7 @@ def test_a_rater_answers_one_task_after_the_other_until_nothing_is_left(
         assert said.json() == {"kept": [[row["question"], 0] for row in answers], "truths": {}}
         seen.append(len(answers))
     assert sorted(seen) == [1, 2, 3]
-    assert next_task(client) == {"nothing": "finished"}
+    assert next_task(client) == {"task": None, "reason": "finished"}
     site.campaign.close()
 
 
@@ -57,7 +57,7 @@ def test_an_answer_that_is_sent_again_changes_nothing_and_a_later_one_replaces_i
     task = next_task(client)["task"]
     for answer, revision in ((2, 0), (0, 0), (1, 1), (0, 0)):
         assert client.post("/answers", json={"answers": given(task, answer, revision)}).status_code == 200
-    last = client.post("/undo", json={"held": []}).json()["task"]
+    last = client.post("/back", json={"held": []}).json()["task"]
     assert [(row["question"], row["answer"], row["revision"]) for row in last["rows"]] == [
         (row["question"], 1, 2) for row in task["rows"]
     ]
@@ -71,7 +71,7 @@ def test_after_the_largest_revision_that_is_taken_an_answer_can_be_changed_still
     assert "  allowed: 0 to 1000\n" in refused.json()["error"]
     for answer, revision in ((2, 1000), (0, 1001)):
         assert client.post("/answers", json={"answers": given(task, answer, revision)}).status_code == 200
-    last = client.post("/undo", json={"held": []}).json()["task"]
+    last = client.post("/back", json={"held": []}).json()["task"]
     assert {(row["answer"], row["revision"]) for row in last["rows"]} == {(0, 1002)}
 
 
@@ -83,8 +83,8 @@ def test_the_task_before_the_one_in_hand_is_shown_again(site: Site) -> None:
     client.post("/answers", json={"answers": given(second)})
     one, two = first["task"], second["task"]
     for held, last in (([], two), ([two], one)):
-        assert client.post("/undo", json={"held": held}).json()["task"]["task"] == last
-    assert client.post("/undo", json={"held": [one, two]}).json() == {"nothing": "none"}
+        assert client.post("/back", json={"held": held}).json()["task"]["task"] == last
+    assert client.post("/back", json={"held": [one, two]}).json() == {"task": None}
 
 
 def test_two_turns_are_held_and_no_more(site: Site) -> None:
@@ -92,20 +92,20 @@ def test_two_turns_are_held_and_no_more(site: Site) -> None:
     first = next_task(client)["task"]["task"]
     second = next_task(client, (first,))["task"]["task"]
     assert second != first
-    assert next_task(client, (first, second)) == {"nothing": "waiting"}
+    assert next_task(client, (first, second)) == {"task": None, "reason": "waiting"}
 
 
 def test_nothing_has_a_reason(site: Site, tmp_path: Path) -> None:
     client = site.client("ann")
-    assert client.post("/undo", json={"held": []}).json() == {"nothing": "none"}
-    void_rater(site.campaign, site.ids["ann"], site.now)
-    assert next_task(client) == {"nothing": "voided"}
+    assert client.post("/back", json={"held": []}).json() == {"task": None}
+    exclude_rater(site.campaign, site.ids["ann"], site.now)
+    assert next_task(client) == {"task": None, "reason": "excluded"}
     pause(site.campaign, site.now)
-    assert next_task(site.client("ben")) == {"nothing": "paused"}
+    assert next_task(site.client("ben")) == {"task": None, "reason": "paused"}
     asking = make_site(tmp_path / "asking", consent="Do you agree?").client("ann")
-    assert next_task(asking) == {"nothing": "consent"}
+    assert next_task(asking) == {"task": None, "reason": "consent"}
     assert asking.post("/consent", json={}).status_code == 204
-    assert "task" in next_task(asking)
+    assert next_task(asking)["task"]
 
 
 def test_after_practice_what_is_right_is_told_and_only_then(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_after_practice_what_is_right_is_told_and_only_then(tmp_path: Path) -> N
         truths = client.post("/answers", json={"answers": given(task, 0)}).json()["truths"]
         assert sorted(truths) == sorted(str(row["question"]) for row in task["rows"])
         assert sorted(truths.values()) == [0, 1]
-        again = client.post("/undo", json={"held": []}).json()["task"]
+        again = client.post("/back", json={"held": []}).json()["task"]
         assert (again["task"], again["practice"]) == (task["task"], True)
         assert client.post("/answers", json={"answers": given(again, 0)}).json()["truths"] == truths
     task = next_task(client)["task"]
@@ -127,7 +127,7 @@ def test_after_practice_what_is_right_is_told_and_only_then(tmp_path: Path) -> N
 def test_who_does_not_reach_the_bar_is_told_so(tmp_path: Path) -> None:
     client = make_site(tmp_path, practice=1, bar=1.0).client("ann")
     client.post("/answers", json={"answers": given(next_task(client)["task"], 1)})
-    assert next_task(client) == {"nothing": "failed"}
+    assert next_task(client) == {"task": None, "reason": "failed"}
 
 
 def test_an_expert_gets_golden_tasks_in_the_same_page(site: Site) -> None:
@@ -136,14 +136,14 @@ def test_an_expert_gets_golden_tasks_in_the_same_page(site: Site) -> None:
     task = next_task(client)["task"]
     assert len(task["rows"]) == 2
     assert client.post("/answers", json={"answers": given(task)}).json()["truths"] == {}
-    assert next_task(client) == {"nothing": "finished"}
+    assert next_task(client) == {"task": None, "reason": "finished"}
 
 
 def test_a_picture_that_cannot_be_judged_and_something_else_in_it(site: Site) -> None:
     client = site.client("ann")
     task = next_task(client)["task"]["task"]
     assert client.post("/suggest", json={"task": task, "class": 5}).status_code == 204
-    assert client.post("/unfit", json={"task": task}).status_code == 204
+    assert client.post("/skip", json={"task": task}).status_code == 204
     assert next_task(client)["task"]["task"] != task
     wrong = client.post("/suggest", json={"task": task, "class": 6})
     assert (wrong.status_code, wrong.json()) == (400, {"error": "unknown class\n  found:   class 6"})
@@ -176,7 +176,7 @@ def test_of_a_synset_the_first_word_is_the_name(tmp_path: Path) -> None:
 
 
 def test_pictures_come_by_an_address_that_tells_nothing(tmp_path: Path) -> None:
-    site = make_site(tmp_path, examples=[ExamplePicture(1, b"\x89PNG of a square", "image/png")])
+    site = make_site(tmp_path, examples=[ExampleImage(1, b"\x89PNG of a square", "image/png")])
     client = site.client("ann")
     image = client.get("/" + next_task(client)["task"]["image"])
     assert image.status_code == 200
@@ -206,11 +206,11 @@ def test_a_picture_that_changes_after_it_was_shown_is_shown_no_more(site: Site) 
 def test_the_hash_that_is_kept_is_of_the_picture_that_was_shown(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     def show_and_replace(content: bytes, name: str) -> tuple[bytes, str]:
         draw_images(site.folder / "images", ["main/2.png", "main/0.png", "main/1.png"])
-        return bare_picture(content, name)
+        return strip_metadata(content, name)
 
     client = site.client("ann")
     address = "/" + next_task(client)["task"]["image"]
-    monkeypatch.setattr("reassess.annotation.served_pictures.bare_picture", show_and_replace)
+    monkeypatch.setattr("reassess.annotation.served_images.strip_metadata", show_and_replace)
     assert client.get(address).status_code == 200
     assert client.get(address).status_code == 404
 
@@ -223,10 +223,10 @@ def test_a_picture_that_is_gone_or_broken_is_a_small_error_without_its_name(
     for path in (site.folder / "images" / "main").iterdir():
         path.write_bytes(b"no picture")
     broken = client.get(address)
-    assert (broken.status_code, broken.json()) == (404, {"error": "the picture cannot be shown"})
+    assert (broken.status_code, broken.json()) == (404, {"error": "image cannot be shown"})
     assert "main/" in caplog.text
     other = client.get("/images/" + "0" * 32)
-    assert (other.status_code, other.json()) == (404, {"error": "there is no such picture"})
+    assert (other.status_code, other.json()) == (404, {"error": "image not found"})
 
 
 def test_pictures_are_made_a_few_at_a_time_so_that_many_keep_no_answer_waiting(
@@ -234,7 +234,7 @@ def test_pictures_are_made_a_few_at_a_time_so_that_many_keep_no_answer_waiting(
 ) -> None:
     client = site.client("ann")
     address = "/" + next_task(client)["task"]["image"]
-    made, most, picture = [], [], CampaignImages.picture
+    made, most, picture = [], [], CampaignImages.load
 
     def slow_picture(*given: Any) -> Any:
         made.append(1)
@@ -251,7 +251,7 @@ def test_pictures_are_made_a_few_at_a_time_so_that_many_keep_no_answer_waiting(
             answers = await asyncio.gather(*(many.get(address) for _ in range(5 * os.cpu_count())))
         assert {answer.status_code for answer in answers} == {200}
 
-    monkeypatch.setattr(CampaignImages, "picture", slow_picture)
+    monkeypatch.setattr(CampaignImages, "load", slow_picture)
     with ThreadPoolExecutor(1) as apart:  # from the loop of a browser that tests have opened
         apart.submit(asyncio.run, ask_for_many()).result()
     assert max(most) <= os.cpu_count()
@@ -265,47 +265,44 @@ def test_a_link_out_of_the_folder_is_an_error_like_any_other(site: Site, tmp_pat
         path.unlink()
         path.symlink_to(tmp_path / "secret.png")
     response = client.get(address)
-    assert (response.status_code, response.json()) == (404, {"error": "the picture cannot be shown"})
+    assert (response.status_code, response.json()) == (404, {"error": "image cannot be shown"})
+
+
+def answer(**changes: object) -> dict[str, Any]:
+    return {"answers": [{"question": 1, "answer": 2, "revision": 0} | changes]}
 
 
 @pytest.mark.parametrize(
-    ("route", "said", "error"),
+    ("route", "body", "error"),
     [
-        ("next", {}, "held is a list of at most 10"),
-        ("next", {"held": [0] * 11}, "held is a list of at most 10"),
-        ("undo", {}, "held is a list of at most 10"),
-        ("next", {"held": [1.5]}, f"a number is a whole one from 0 to {(1 << 53) - 1}"),
-        ("next", {"held": [True]}, f"a number is a whole one from 0 to {(1 << 53) - 1}"),
-        ("answers", {"answers": {}}, "answers is a list of at most 500"),
-        ("answers", {"answers": [7]}, "an answer is an object"),
-        ("answers", {"answers": [{"question": 1, "answer": 2}]}, "a number is a whole one from 0 to 2147483647"),
-        (
-            "answers",
-            {"answers": [{"question": 1, "answer": 2, "revision": 0, "seconds": -1}]},
-            "seconds are a number that is not negative",
-        ),
-        (
-            "answers",
-            {"answers": [{"question": 1, "answer": 3, "revision": 0}]},
-            "answer out of range\n  allowed: 0 to 2\n  found:   3",
-        ),
-        (
-            "answers",
-            {"answers": [{"question": 1, "answer": 2, "revision": 0}]},
-            "unknown question\n  found:   question 1",
-        ),
-        (
-            "answers",
-            {"answers": [{"question": 1, "answer": 2, "revision": 1 << 31}]},
-            "a number is a whole one from 0 to 2147483647",
-        ),
-        ("suggest", {"task": 1, "class": 1 << 31}, "a number is a whole one from 0 to 2147483647"),
-        ("unfit", {"task": -1}, f"a number is a whole one from 0 to {(1 << 53) - 1}"),
-        ("unfit", {"task": 1}, "rater was not shown this task\n  found:   task 1"),
-        ("suggest", {"task": 1, "class": 2}, "rater was not shown this task\n  found:   task 1"),
-        ("suggest", {"task": 1 << 53, "class": 2}, f"a number is a whole one from 0 to {(1 << 53) - 1}"),
+        *((route, {}, "Object missing required field `held`") for route in ("next", "back")),
+        ("next", {"held": [0] * 11}, "Expected `array` of length <= 10 - at `$.held`"),
+        *(("next", {"held": [one]}, "Expected `int`") for one in (1.5, True, "1", None)),
+        ("answers", {"answers": {}}, "Expected `array`, got `object` - at `$.answers`"),
+        ("answers", {"answers": [7]}, "Expected `object`, got `int` - at `$.answers[0]`"),
+        ("answers", {"answers": [{"question": 1, "answer": 2}]}, "Object missing required field `revision`"),
+        *(("answers", answer(seconds=one), "Expected `float") for one in (-1, 1e9, "1")),
+        ("answers", answer(revision=1 << 31), "Expected `int` <= 2147483647"),
+        ("suggest", {"task": 1, "class": 1 << 31}, "Expected `int` <= 2147483647"),
+        ("suggest", {"task": 1 << 53, "class": 2}, f"Expected `int` <= {(1 << 53) - 1}"),
+        ("skip", {"task": -1}, "Expected `int` >= 0"),
     ],
 )
-def test_what_makes_no_sense_is_refused(site: Site, route: str, said: dict[str, Any], error: str) -> None:
-    response = site.client("ann").post(f"/{route}", json=said)
+def test_invalid_bodies_are_refused(site: Site, route: str, body: dict[str, Any], error: str) -> None:
+    response = site.client("ann").post(f"/{route}", json=body)
+    assert response.status_code == 400
+    assert response.json()["error"].startswith(f"the request body is invalid: {error}")
+
+
+@pytest.mark.parametrize(
+    ("route", "body", "error"),
+    [
+        ("answers", answer(answer=3), "answer out of range\n  allowed: 0 to 2\n  found:   3"),
+        ("answers", answer(), "unknown question\n  found:   question 1"),
+        ("skip", {"task": 1}, "rater was not shown this task\n  found:   task 1"),
+        ("suggest", {"task": 1, "class": 2}, "rater was not shown this task\n  found:   task 1"),
+    ],
+)
+def test_unknown_tasks_and_questions_are_refused(site: Site, route: str, body: dict[str, Any], error: str) -> None:
+    response = site.client("ann").post(f"/{route}", json=body)
     assert (response.status_code, response.json()) == (400, {"error": error})

@@ -8,7 +8,16 @@ import pytest
 
 from tests.annotation.app.sites import Site
 
-CHANGES = ["/next", "/answers", "/unfit", "/suggest", "/undo", "/consent", "/leave"]
+BODIES = {
+    "/next": {"held": []},
+    "/back": {"held": []},
+    "/answers": {"answers": []},
+    "/skip": {"task": 1},
+    "/suggest": {"task": 1, "class": 1},
+    "/consent": {},
+    "/sign-out": {},
+}
+CHANGES = list(BODIES)
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -20,7 +29,7 @@ HEADERS = {
 }
 
 
-@pytest.mark.parametrize("path", ["/", "/enter", "/classes", "/images/0", "/static/rate.js", "/nowhere", "/next"])
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/classes", "/images/0", "/static/rate.js", "/nowhere", "/next"])
 def test_every_response_has_the_headers(site: Site, path: str) -> None:
     for client in (site.client(), site.client("ann")):
         headers = client.get(path).headers
@@ -36,7 +45,7 @@ def test_pages_and_answers_are_kept_nowhere(site: Site) -> None:
 
 
 def test_no_page_has_a_script_or_a_style_in_it(site: Site) -> None:
-    for page in (site.client().get("/enter").text, site.client("ann").get("/").text):
+    for page in (site.client().get("/sign-in").text, site.client("ann").get("/").text):
         assert page.count("<script") == page.count('<script type="module" src="static/')
         assert "<style" not in page
         assert " style=" not in page
@@ -45,7 +54,7 @@ def test_no_page_has_a_script_or_a_style_in_it(site: Site) -> None:
 
 @pytest.mark.parametrize("path", CHANGES)
 def test_who_is_not_signed_in_changes_nothing(site: Site, path: str) -> None:
-    response = site.client().post(path, json={})
+    response = site.client().post(path, json=BODIES[path])
     assert (response.status_code, response.json()) == (
         401,
         {"error": "you are not signed in: open your personal link"},
@@ -59,14 +68,14 @@ def test_a_request_that_no_page_of_the_session_sent_changes_nothing(site: Site, 
     for token in (None, "", "0" * 64, other, "é"):
         client.headers.pop("X-CSRF-Token", None)
         headers = {} if token is None else {"X-CSRF-Token": token.encode()}
-        response = client.post(path, json={}, headers=headers)
+        response = client.post(path, json=BODIES[path], headers=headers)
         assert (response.status_code, response.json()) == (
             403,
-            {"error": "the page is of another session: load it again"},
+            {"error": "the page belongs to another session: reload it"},
         )
 
 
-@pytest.mark.parametrize("path", [*CHANGES, "/enter"])
+@pytest.mark.parametrize("path", [*CHANGES, "/sign-in"])
 def test_a_form_of_another_site_is_refused(site: Site, path: str) -> None:
     client = site.client("ann")
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", None):
@@ -74,11 +83,11 @@ def test_a_form_of_another_site_is_refused(site: Site, path: str) -> None:
         response = client.post(path, content=b'{"token": "x", "held": []}', headers=headers)
         assert (response.status_code, response.json()) == (
             415,
-            {"error": "the body of a request is application/json"},
+            {"error": "the request body is not application/json"},
         )
 
 
-@pytest.mark.parametrize("path", [*CHANGES, "/enter"])
+@pytest.mark.parametrize("path", [*CHANGES, "/sign-in"])
 @pytest.mark.parametrize("announced", [True, False])
 def test_a_large_body_is_refused(site: Site, path: str, announced: bool) -> None:
     client = site.client("ann")
@@ -87,7 +96,7 @@ def test_a_large_body_is_refused(site: Site, path: str, announced: bool) -> None
     response = client.post(path, content=content, headers={"Content-Type": "application/json"})
     assert (response.status_code, response.json()) == (
         413,
-        {"error": "the body of a request has at most 65,536 bytes"},
+        {"error": "the request body has more than 65,536 bytes"},
     )
 
 
@@ -95,7 +104,7 @@ def test_a_large_body_is_refused(site: Site, path: str, announced: bool) -> None
 def test_a_body_that_does_not_come_to_an_end_is_refused_and_the_connection_closed(
     site: Site, monkeypatch: pytest.MonkeyPatch, pause: float
 ) -> None:
-    monkeypatch.setattr("reassess.annotation.app.security._PATIENCE", 0.2)
+    monkeypatch.setattr("reassess.annotation.app.request_bodies._PATIENCE", 0.2)
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -105,19 +114,23 @@ def test_a_body_that_does_not_come_to_an_end_is_refused_and_the_connection_close
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": "/enter", "query_string": b"", "root_path": ""}
+    scope = {"type": "http", "method": "POST", "path": "/sign-in", "query_string": b"", "root_path": ""}
     scope |= {"headers": [(b"content-type", b"application/json")]}
     with ThreadPoolExecutor(1) as pool:  # where no loop runs, as that of a browser may in this thread
         pool.submit(lambda: asyncio.run(site.app(scope, receive, send))).result()
     start, body = sent
     assert (start["status"], dict(start["headers"])[b"connection"]) == (408, b"close")
-    assert body["body"] == b'{"error":"the body of a request takes at most 0 seconds"}'
+    assert body["body"] == b'{"error":"the request body took more than 0 seconds"}'
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"[" * 60_000, b"7", b'"held"'])
-def test_a_body_that_is_no_object_is_refused(site: Site, body: bytes) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"{", b"\xff", b"[" * 60_000, b"7", b'"held"', b'{"held": NaN}', b'{"held": [' + b"9" * 5_000 + b"]}"],
+)
+def test_a_body_that_is_not_a_json_object_is_refused(site: Site, body: bytes) -> None:
     response = site.client("ann").post("/next", content=body, headers={"Content-Type": "application/json"})
-    assert (response.status_code, response.json()) == (400, {"error": "the body of a request is a JSON object"})
+    assert response.status_code == 400
+    assert response.json()["error"].startswith("the request body is invalid: ")
 
 
 def test_a_body_that_says_something_twice_is_refused(site: Site) -> None:
@@ -125,11 +138,11 @@ def test_a_body_that_says_something_twice_is_refused(site: Site) -> None:
     response = site.client("ann").post("/next", content=body, headers={"Content-Type": "application/json"})
     assert (response.status_code, response.json()) == (
         400,
-        {"error": "a key is named twice\n  where:   the body of a request\n  found:   held\n  fix:     leave one out"},
+        {"error": "a key is named twice\n  where:   the request body\n  found:   held\n  fix:     leave one out"},
     )
 
 
-@pytest.mark.parametrize("path", ["/", "/keeper", "/keeper/", "/enter/", "/static", "/static/", "/keeper/pause/"])
+@pytest.mark.parametrize("path", ["/", "/owner", "/owner/", "/sign-in/", "/static", "/static/", "/owner/pause/"])
 def test_no_redirect_leads_where_the_client_says_that_the_site_is(site: Site, path: str) -> None:
     for name in (None, "kim"):
         response = site.client(name).get(path, headers={"Host": "evil.example"})

@@ -32,19 +32,19 @@ def test_pages_are_served_and_the_log_holds_no_token(tmp_path: Path) -> None:
     server = Server(tmp_path)
     server.start()
     assert get(server.address)[0] == 200
-    assert get(f"{server.address}enter?token={site.tokens['ann']}")[0] == 200
+    assert get(f"{server.address}sign-in?token={site.tokens['ann']}")[0] == 200
     server.stop()
     assert server.process.returncode == -signal.SIGTERM
     log = server.log.read_text()
     assert re.findall(r'"(.*?)" (\d+)', log) == [
         ("GET / HTTP/1.1", "303"),
-        ("GET /enter HTTP/1.1", "200"),
-        ("GET /enter HTTP/1.1", "200"),
+        ("GET /sign-in HTTP/1.1", "200"),
+        ("GET /sign-in HTTP/1.1", "200"),
     ]
     assert site.tokens["ann"] not in log + server.out.read_text()
 
 
-def test_a_server_starts_without_what_the_page_of_a_keeper_alone_needs() -> None:
+def test_a_server_starts_without_what_the_page_of_a_owner_alone_needs() -> None:
     code = "import sys; from reassess.annotation.app import application; print({'numba', 'scipy'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
 
@@ -57,9 +57,9 @@ def test_below_a_path_of_a_proxy_every_address_stays_below_it(tmp_path: Path) ->
     with pytest.raises(urllib.error.HTTPError) as redirected:
         urllib.request.build_opener(NoRedirect).open(request, timeout=10)
     with redirected.value as response:
-        assert response.headers["Location"] == "/rating/enter"
-    assert "static/enter.js" in get(f"{server.address}enter")[1]
-    assert get(f"{server.address}static/enter.js")[0] == 200
+        assert response.headers["Location"] == "/rating/sign-in"
+    assert "static/sign_in.js" in get(f"{server.address}sign-in")[1]
+    assert get(f"{server.address}static/sign_in.js")[0] == 200
     server.stop()
 
 
@@ -81,12 +81,12 @@ def test_two_servers_of_one_file_are_one_too_many_and_none_is_upgraded_below_one
                 "campaign is in use\n"
                 f"  where:   {place}\n"
                 f"  found:   process {server.process.pid}\n"
-                "  fix:     stop it first; for several servers, keep the campaign in PostgreSQL"
+                "  fix:     stop it, or use PostgreSQL"
             )
     server.kill()
     with only_process(link):
         assert (tmp_path / "campaign.lock").read_text() == str(os.getpid())
-    assert upgrade_campaign(link).backup is None
+    assert upgrade_campaign(link).before == upgrade_campaign(link).after
     assert list(link.parent.iterdir()) == [link]
 
 
@@ -113,7 +113,7 @@ def test_a_file_with_a_second_name_is_not_served(tmp_path: Path) -> None:
         f"  where:   {other}\n"
         "  allowed: 1\n"
         "  found:   2 hard links\n"
-        "  fix:     delete the other names, or serve a copy that reassess annotate backup made"
+        "  fix:     delete the other names, or serve a copy by reassess annotate backup"
     )
     other.unlink()
     serve_nothing(tmp_path / "campaign")
@@ -142,7 +142,7 @@ def not_served(host: str, port: int, found: str) -> str:
         "address cannot be served\n"
         f"  where:   host {host!r}, port {port}\n"
         f"  found:   {found}\n"
-        "  fix:     choose another --port, or a --host of this machine, which is a name or an address alone"
+        "  fix:     choose another port, or a name or address of this machine"
     )
 
 

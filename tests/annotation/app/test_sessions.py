@@ -14,6 +14,7 @@ from reassess.annotation.app import application
 from reassess.annotation.assignment import Rules
 from reassess.annotation.store.shown_items import find_image
 from tests.annotation.app.sites import Site, make_site
+from tests.annotation.app.test_security import BODIES
 
 
 def next_task(client: TestClient, held: tuple[int, ...] = ()) -> dict[str, Any]:
@@ -28,19 +29,19 @@ def test_tasks_and_questions_of_others_are_as_unknown_as_those_that_are_not(site
     others = next(task for task in mine if task["task"] != theirs["task"])
     question = others["rows"][0]["question"]
     for path, said in (
-        ("/unfit", {"task": others["task"]}),
+        ("/skip", {"task": others["task"]}),
         ("/suggest", {"task": others["task"], "class": 5}),
         ("/answers", {"answers": [{"question": question, "answer": 2, "revision": 0}]}),
     ):
         response = ben.post(path, json=said)
         assert response.status_code == 400
-        assert response.json()["error"].startswith("the rater was not shown this ")
+        assert response.json()["error"].startswith("rater was not shown this ")
 
 
-@pytest.mark.parametrize("path", ["/next", "/answers", "/unfit", "/suggest", "/undo"])
-def test_a_keeper_answers_nothing(site: Site, path: str) -> None:
-    response = site.client("kim").post(path, json={})
-    assert (response.status_code, response.json()) == (404, {"error": "there is no such page"})
+@pytest.mark.parametrize("path", ["/next", "/answers", "/skip", "/suggest", "/back"])
+def test_an_owner_answers_no_question(site: Site, path: str) -> None:
+    response = site.client("kim").post(path, json=BODIES[path])
+    assert (response.status_code, response.json()) == (404, {"error": "page not found"})
 
 
 @pytest.mark.parametrize("path", ["/classes", "/images/0", "/examples/0"])
@@ -82,7 +83,7 @@ def form_of(response: Response) -> tuple[str, ...]:
 
 def test_in_a_whole_session_golden_tasks_look_like_all_others_and_nothing_tells_of_them(tmp_path: Path) -> None:
     """Neither their responses, nor names of files, what others said, or which questions are golden."""
-    rules = Rules(votes=2, golden_rate=0.5)
+    rules = Rules(per_question=2, golden_share=0.5)
     plan = {"golden": 24, "golden_type": "png", "golden_size": 4, "folder_name": "n01440764"}
     site = make_site(tmp_path, sizes=(1, 2, 3) * 8, rules=rules, name="Shapes", **plan)
     ann, ben = site.client("ann"), site.client("ben")
@@ -93,7 +94,7 @@ def test_in_a_whole_session_golden_tasks_look_like_all_others_and_nothing_tells_
     questions: dict[bool, list[int]] = {True: [], False: []}
     shown = ann.post("/next", json={"held": []})
     for turn in itertools.count():
-        task = shown.json().get("task")
+        task = shown.json()["task"]
         if task is None:
             break
         number, rows, address = task["task"], task["rows"], "/" + task["image"]
@@ -106,12 +107,12 @@ def test_in_a_whole_session_golden_tasks_look_like_all_others_and_nothing_tells_
             "image": ann.get(address),
             "head": ann.head(address),
             "of another": ben.post("/answers", json=given),
-            "unfit for another": ben.post("/unfit", json={"task": number}),
+            "skipped for another": ben.post("/skip", json={"task": number}),
             "suggested": ann.post("/suggest", json={"task": number, "class": 5}) if turn % 4 == 1 else None,
-            "unfit": ann.post("/unfit", json={"task": number}) if turn % 4 == 2 else None,
+            "skipped": ann.post("/skip", json={"task": number}) if turn % 4 == 2 else None,
             "answers": ann.post("/answers", json=given),
             "again": ann.post("/answers", json=given),
-            "undone": ann.post("/undo", json={"held": []}),
+            "undone": ann.post("/back", json={"held": []}),
         }
         is_golden = found.name.startswith("golden")
         in_order = rows == sorted(rows, key=itemgetter("question"))

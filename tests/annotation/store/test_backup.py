@@ -17,7 +17,7 @@ from reassess.annotation.store.campaigns import Campaign, open_campaign
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import _prepare, is_server, reading
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.given_answers import GivenAnswer, keep_answers
+from reassess.annotation.store.given_answers import GivenAnswer, save_answers
 from reassess.annotation.store.schema import answers, metadata
 from reassess.annotation.store.turns import Turn, last_turn, next_turn
 from reassess.core.votes import Votes
@@ -86,7 +86,7 @@ def test_what_cannot_be_copied_is_refused(tmp_path: Path) -> None:
             "database of the campaign cannot be used\n"
             f"  where:   {tmp_path / name}\n"
             f"  found:   {found}\n"
-            "  fix:     name the file of a campaign"
+            "  fix:     choose the file of a campaign"
         )
     assert not copy.exists()
     copy.write_text("kept")
@@ -107,7 +107,7 @@ def test_a_damaged_campaign_takes_no_place_of_a_good_copy(tmp_path: Path) -> Non
         file.write(bytes(range(256)) * 64)
     refused = message(backup_campaign, tmp_path / "c.db", tmp_path / "copy.db", force=True)
     assert "damaged" in refused or "malformed" in refused
-    assert refused.endswith("\n  fix:     take a copy that reassess annotate backup made")
+    assert refused.endswith("\n  fix:     use a copy by reassess annotate backup")
     assert (tmp_path / "copy.db").read_bytes() == good
 
 
@@ -121,7 +121,7 @@ def test_no_copy_takes_the_place_of_a_file_beside_a_campaign(tmp_path: Path, end
     with pytest.raises(OutputError) as refused:
         backup_campaign(tmp_path / "c.db", place, force=True)
     assert str(refused.value) == (
-        f"a campaign cannot have a name that ends in {ending}, as a file beside a campaign has\n"
+        f"campaign name cannot end in {ending}, like files beside a campaign\n"
         f"  where:   {place}\n"
         "  fix:     choose another name"
     )
@@ -131,7 +131,7 @@ def test_no_copy_takes_the_place_of_a_file_beside_a_campaign(tmp_path: Path, end
 
 def campaign_of(path: Path, *, raters: int) -> Path:
     """A campaign in which some of two raters have voted."""
-    campaign = campaign_at(path, (2, 1), raters=2, golden_rate=0)
+    campaign = campaign_at(path, (2, 1), raters=2, golden_share=0)
     vote_on_all(campaign, raters=raters)
     campaign.close()
     return path
@@ -142,7 +142,7 @@ def test_no_copy_takes_the_place_of_answers_that_it_lacks(tmp_path: Path) -> Non
     refused = (
         "file is a campaign with answers, and is not replaced\n"
         "  where:   {}\n"
-        "  found:   {} answers that the new file lacks\n"
+        "  found:   {} answers missing from the new file\n"
         "  fix:     choose another name, or delete the file"
     )
     before = other.read_bytes()
@@ -160,12 +160,12 @@ def test_an_earlier_copy_is_overwritten_and_a_later_campaign_is_not(tmp_path: Pa
         backup_campaign(path, copy, force=True)
     with closing(open_campaign(path)) as campaign:
         vote_on_all(campaign, raters=2, now=2e9)
-    with pytest.raises(OutputError, match="in which people have answered") as copied:
+    with pytest.raises(OutputError, match="a campaign with answers") as copied:
         backup_campaign(copy, path, force=True)
-    assert "\n  found:   3 answers that" in str(copied.value)
+    assert "\n  found:   3 answers missing" in str(copied.value)
     with closing(open_campaign(copy)) as campaign:  # somebody goes on in the copy
         vote_on_all(campaign, raters=2, now=3e9)
-    with pytest.raises(OutputError, match="in which people have answered"):
+    with pytest.raises(OutputError, match="a campaign with answers"):
         backup_campaign(path, copy, force=True)
 
 
@@ -175,7 +175,7 @@ def change_answers(path: Path, person: int, answer: int) -> None:
         turn = last_turn(campaign, person)
         assert turn is not None
         given = [GivenAnswer(row.question, answer, revision=row.revision) for row in turn.rows]
-        keep_answers(campaign, person, given, 2e9)
+        save_answers(campaign, person, given, 2e9)
 
 
 def test_no_copy_takes_the_place_of_answers_that_were_changed_since(tmp_path: Path) -> None:
@@ -183,11 +183,11 @@ def test_no_copy_takes_the_place_of_answers_that_were_changed_since(tmp_path: Pa
     backup_campaign(path, copy)
     change_answers(path, 2, 1)
     before = path.read_bytes()
-    with pytest.raises(OutputError, match="in which people have answered"):
+    with pytest.raises(OutputError, match="a campaign with answers"):
         backup_campaign(copy, path, force=True)
     assert path.read_bytes() == before
     change_answers(copy, 2, 0)
-    with pytest.raises(OutputError, match="in which people have answered"):  # as often changed, and to another one
+    with pytest.raises(OutputError, match="a campaign with answers"):  # as often changed, and to another one
         backup_campaign(path, copy, force=True)
     change_answers(path, 2, 1)
     backup_campaign(path, copy, force=True)
@@ -204,16 +204,16 @@ def test_what_experts_brought_along_and_changed_is_not_overwritten(tmp_path: Pat
         assert isinstance(turn, Turn)
         with reading(campaign.engine) as connection:
             (known,) = connection.scalars(select(answers.c.question))
-        keep_answers(campaign, 1, [GivenAnswer(known, 0, revision=1)], 1e9)
+        save_answers(campaign, 1, [GivenAnswer(known, 0, revision=1)], 1e9)
     with pytest.raises(OutputError) as refused:
         backup_campaign(copy, path, force=True)
-    assert "\n  found:   1 answer that the new file lacks\n" in str(refused.value)
+    assert "\n  found:   1 answer missing from the new file\n" in str(refused.value)
 
 
 def test_a_copy_from_a_server_takes_no_place_of_answers_that_it_lacks(database: str, tmp_path: Path) -> None:
     campaign_at(database, (1,), raters=1).close()
     other = campaign_of(tmp_path / "other.db", raters=1)
-    with pytest.raises(OutputError, match="in which people have answered"):
+    with pytest.raises(OutputError, match="a campaign with answers"):
         backup_campaign(database, other, force=True)
     backup_campaign(database, tmp_path / "copy.db")
     backup_campaign(database, tmp_path / "copy.db", force=True)

@@ -29,15 +29,15 @@ from reassess.annotation.store.progress import progress_of
 from tests.annotation.campaigns import campaign_at, vote_on_all
 from tests.helpers import message
 
-NO_CAMPAIGN = "not a campaign\n  where:   FILE\n  fix:     make one with reassess annotate create"
-RESTORE = "  fix:     take a copy that reassess annotate backup made"
+NO_CAMPAIGN = "not a campaign\n  where:   FILE\n  fix:     reassess annotate create"
+RESTORE = "  fix:     use a copy by reassess annotate backup"
 FORM = (
     "version of the campaign is unknown\n"
     "  where:   FILE\n"
     "  allowed: one form in the table alembic_version, from 0001 on\n"
     f"  found:   {{}}\n{RESTORE}"
 )
-NO_COLUMNS = f"tables of the campaign lack columns\n  where:   FILE\n  found:   no {{}}\n{RESTORE}"
+NO_COLUMNS = f"columns are missing in the tables of the campaign\n  where:   FILE\n  found:   {{}}\n{RESTORE}"
 NO_SETTINGS = f"settings of the campaign cannot be read\n  where:   FILE\n  found:   {{}}\n{RESTORE}"
 ROWS = (
     f"table 'campaign' does not have exactly one row\n  where:   FILE\n  allowed: 1 row\n  found:   0 rows\n{RESTORE}"
@@ -98,7 +98,7 @@ def test_a_form_may_be_null(path: Path) -> None:
             "database of the campaign cannot be used\n"
             f"  where:   {path}\n"
             "  found:   no such column: alembic_version.version_num\n"
-            "  fix:     name the file of a campaign"
+            "  fix:     choose the file of a campaign"
         )
 
 
@@ -114,8 +114,8 @@ def test_a_form_may_be_null(path: Path) -> None:
             NO_SETTINGS.format("'<' not supported between instances of 'float' and 'NoneType'"),
         ),
         (
-            "UPDATE campaign SET votes = 'many'",
-            "number of votes a question is not a whole number\n  where:   FILE\n  found:   'many'",
+            "UPDATE campaign SET per_question = 'many'",
+            "number of votes per question is not a whole number\n  where:   FILE\n  found:   'many'",
         ),
     ],
 )
@@ -216,7 +216,7 @@ def test_a_campaign_that_may_not_be_written_is_read_and_copied_and_nothing_is_le
             "database of the campaign cannot be used\n"
             f"  where:   {kept}\n"
             "  found:   attempt to write a readonly database\n"
-            "  fix:     allow that the file and its folder are written"
+            "  fix:     make the file and its folder writable"
         )
         assert [one.name for one in fixed.iterdir()] == [kept.name]
     fixed.chmod(0o777)
@@ -234,7 +234,7 @@ def test_a_campaign_that_may_not_be_written_is_not_served(
             "campaign file is read-only, so it cannot be served or upgraded\n"
             f"  where:   {kept}\n"
             "  found:   Permission denied\n"
-            "  fix:     allow that the file and its folder are written"
+            "  fix:     make the file and its folder writable"
         )
     memory_folder.chmod(0o755)
 
@@ -253,7 +253,7 @@ def test_on_a_server_a_change_does_not_wait_for_ever_for_another(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "_PATIENCE", 50)
-    campaign = campaign_at(database, (2,), raters=1, golden_rate=0)
+    campaign = campaign_at(database, (2,), raters=1, golden_share=0)
     with changing(campaign) as change:
         change.person(2)
         with pytest.raises(store.UnavailableError, match="lock timeout"), changing(campaign) as other:
@@ -312,7 +312,7 @@ def delete_the_index(path: Path) -> None:
 def delete_logs_and_read(path: Path) -> None:
     """Another process opens the file, and makes logs of its own."""
     delete_logs(path)
-    subprocess.run([sys.executable, "-m", "reassess", "annotate", "status", path], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "reassess", "status", path], check=True, capture_output=True)
 
 
 def log_of(path: Path) -> Path:

@@ -12,14 +12,14 @@ from reassess.annotation.store.campaigns import Campaign, changing, open_campaig
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.given_answers import GivenAnswer, cannot_judge, keep_answers, void_rater
+from reassess.annotation.store.given_answers import GivenAnswer, exclude_rater, save_answers, skip_task
 from reassess.annotation.store.owner_lists import last_entries
 from reassess.annotation.store.people import add_person, admit
 from reassess.annotation.store.practice import PracticeResult
 from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import campaign as settings
 from reassess.annotation.store.schema import golden_counts, questions
-from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn, release
+from reassess.annotation.store.turns import NoTurn, Turn, last_turn, next_turn, release
 from reassess.core.stop_rule import StopRule
 from tests.annotation.campaigns import golden_of, tasks_of
 from tests.helpers import message
@@ -30,7 +30,7 @@ NOW = 1e9
 
 def made(address: str | Path, **options: Any) -> Campaign:
     """A campaign in which all that is asked of raters is golden, as long as there is any."""
-    create_campaign(address, CampaignPlan(tasks_of(2), rules=Rules(golden_rate=0.9), **options))
+    create_campaign(address, CampaignPlan(tasks_of(2), rules=Rules(golden_share=0.9), **options))
     return open_campaign(address)
 
 
@@ -48,7 +48,7 @@ def answer_all(campaign: Campaign, person: int, said: int) -> list[Turn]:
     """Answer whatever is shown."""
     shown = []
     while isinstance(turn := next_turn(campaign, person, NOW), Turn):
-        keep_answers(campaign, person, [GivenAnswer(row.question, said) for row in turn.rows], NOW)
+        save_answers(campaign, person, [GivenAnswer(row.question, said) for row in turn.rows], NOW)
         shown.append(turn)
     return shown
 
@@ -96,14 +96,14 @@ def test_a_changed_answer_of_an_expert_changes_the_truth(address: str | Path) ->
     campaign = made(address, golden_tasks=golden_of(1)[0])
     expert = add_person(campaign, "kim", "expert")
     (turn,) = answer_all(campaign, expert, YES)
-    keep_answers(campaign, expert, [GivenAnswer(turn.rows[0].question, NO, revision=1)], NOW)
+    save_answers(campaign, expert, [GivenAnswer(turn.rows[0].question, NO, revision=1)], NOW)
     assert known(campaign)[:2] == ([0], (1, 0))
 
 
-def test_the_votes_of_experts_are_not_voided(address: str | Path) -> None:
+def test_the_votes_of_experts_are_not_excluded(address: str | Path) -> None:
     campaign = made(address, golden_tasks=golden_of(1)[0])
     expert = add_person(campaign, "kim", "expert")
-    assert message(void_rater, campaign, expert, NOW) == (
+    assert message(exclude_rater, campaign, expert, NOW) == (
         "only raters can be excluded\n  found:   kim, of the role expert"
     )
 
@@ -122,17 +122,17 @@ def test_a_practice_round_shows_what_is_right_and_lets_those_begin_who_reach_the
         assert turn.practice
         wrong = {0: YES, 1: NO}
         given = [GivenAnswer(row.question, said if said == MAYBE else wrong[row.class_id]) for row in turn.rows]
-        assert keep_answers(campaign, rater, given[:1], NOW) == {}  # not before all of it is answered
-        truths = keep_answers(campaign, rater, given[1:], NOW)
+        assert save_answers(campaign, rater, given[:1], NOW) == {}  # not before all of it is answered
+        truths = save_answers(campaign, rater, given[1:], NOW)
         assert truths == {row.question: row.class_id for row in turn.rows}
-        assert keep_answers(campaign, rater, [GivenAnswer(turn.rows[0].question, YES, revision=1)], NOW)
+        assert save_answers(campaign, rater, [GivenAnswer(turn.rows[0].question, YES, revision=1)], NOW)
     assert known(campaign)[2] == {}
     turn = next_turn(campaign, rater, NOW)
     if passes:
         assert isinstance(turn, Turn)
         assert not turn.practice
     else:
-        assert turn == Nothing("failed")
+        assert turn == NoTurn("failed")
         admit(campaign, rater, NOW)
         assert isinstance(next_turn(campaign, rater, NOW), Turn)
     answer_all(campaign, rater, YES)
@@ -145,15 +145,15 @@ def test_until_what_is_right_is_told_a_practice_answer_can_be_changed(address: s
     campaign, rater, turn = in_practice(address, bar=1.0)
     right = [GivenAnswer(row.question, 2 * row.class_id, revision=1) for row in turn.rows]
     wrong = [GivenAnswer(row.question, MAYBE) for row in turn.rows]
-    assert keep_answers(campaign, rater, wrong, NOW, reveal=False) == {}
+    assert save_answers(campaign, rater, wrong, NOW, reveal=False) == {}
     again = next_turn(campaign, rater, NOW)
     assert isinstance(again, Turn)
     assert (again.task, [row.answer for row in again.rows]) == (turn.task, [MAYBE] * 2)
-    assert keep_answers(campaign, rater, right, NOW, reveal=False) == {}
+    assert save_answers(campaign, rater, right, NOW, reveal=False) == {}
     truths = {row.question: row.class_id for row in turn.rows}
-    assert keep_answers(campaign, rater, right, NOW) == truths
+    assert save_answers(campaign, rater, right, NOW) == truths
     late = [GivenAnswer(row.question, MAYBE, revision=2) for row in turn.rows]
-    assert keep_answers(campaign, rater, late, NOW) == truths
+    assert save_answers(campaign, rater, late, NOW) == truths
     following = next_turn(campaign, rater, NOW)
     assert isinstance(following, Turn)
     assert not following.practice
@@ -162,10 +162,10 @@ def test_until_what_is_right_is_told_a_practice_answer_can_be_changed(address: s
 
 def test_a_practice_answer_can_be_changed_after_the_lease_has_ended(address: str | Path) -> None:
     campaign, rater, turn = in_practice(address, bar=1.0)
-    keep_answers(campaign, rater, [GivenAnswer(turn.rows[0].question, MAYBE)], NOW)
+    save_answers(campaign, rater, [GivenAnswer(turn.rows[0].question, MAYBE)], NOW)
     release(campaign, NOW + 1e6)
     right = [GivenAnswer(row.question, 2 * row.class_id, revision=1) for row in turn.rows]
-    assert len(keep_answers(campaign, rater, right, NOW + 1e6)) == 2
+    assert len(save_answers(campaign, rater, right, NOW + 1e6)) == 2
     following = next_turn(campaign, rater, NOW + 1e6)
     assert isinstance(following, Turn)
     assert not following.practice
@@ -173,7 +173,7 @@ def test_a_practice_answer_can_be_changed_after_the_lease_has_ended(address: str
 
 
 def test_a_stop_rule_closes_nothing_before_an_expert_has_answered(address: str | Path) -> None:
-    rules = Rules(votes=9, golden_rate=0, stop=StopRule(0.3, 0.7))
+    rules = Rules(per_question=9, golden_share=0, stop=StopRule(0.3, 0.7))
     create_campaign(address, CampaignPlan(tasks_of(1), rules=rules, golden_tasks=golden_of(2)[0]))
     campaign = open_campaign(address)
     ended = select(questions.c.ended).where(~questions.c.golden)
@@ -196,8 +196,8 @@ def practised(campaign: Campaign) -> PracticeResult | None:
 @pytest.mark.parametrize("bar", [0.5, 0])
 def test_who_judges_no_practice_picture_does_not_reach_the_bar(address: str | Path, bar: float) -> None:
     campaign, rater, turn = in_practice(address, bar=bar)
-    cannot_judge(campaign, rater, turn.task, NOW)
-    assert next_turn(campaign, rater, NOW) == Nothing("failed")
+    skip_task(campaign, rater, turn.task, NOW)
+    assert next_turn(campaign, rater, NOW) == NoTurn("failed")
     assert practised(campaign) == PracticeResult(0.0, 0, False)
 
 
@@ -208,22 +208,22 @@ def test_a_practice_picture_that_cannot_be_judged_does_not_count(address: str | 
     rater = add_person(campaign, "ann")
     broken = next_turn(campaign, rater, NOW)
     assert isinstance(broken, Turn)
-    keep_answers(campaign, rater, [GivenAnswer(broken.rows[0].question, MAYBE)], NOW)
-    cannot_judge(campaign, rater, broken.task, NOW)
+    save_answers(campaign, rater, [GivenAnswer(broken.rows[0].question, MAYBE)], NOW)
+    skip_task(campaign, rater, broken.task, NOW)
     turn = next_turn(campaign, rater, NOW)
     assert isinstance(turn, Turn)
     assert turn.practice
-    keep_answers(campaign, rater, [GivenAnswer(row.question, 2 * row.class_id) for row in turn.rows], NOW)
+    save_answers(campaign, rater, [GivenAnswer(row.question, 2 * row.class_id) for row in turn.rows], NOW)
     assert isinstance(next_turn(campaign, rater, NOW), Turn)
     assert practised(campaign) == PracticeResult(2.0, 2, True)
 
 
 def test_nobody_gets_rid_of_a_wrong_practice_answer_when_what_is_right_was_told(address: str | Path) -> None:
     campaign, rater, turn = in_practice(address, bar=0.5)
-    assert keep_answers(campaign, rater, [GivenAnswer(row.question, 2 - 2 * row.class_id) for row in turn.rows], NOW)
-    cannot_judge(campaign, rater, turn.task, NOW)
-    assert last_entries(campaign, 1)[0].what != "cannot judge"
-    assert next_turn(campaign, rater, NOW) == Nothing("failed")
+    assert save_answers(campaign, rater, [GivenAnswer(row.question, 2 - 2 * row.class_id) for row in turn.rows], NOW)
+    skip_task(campaign, rater, turn.task, NOW)
+    assert last_entries(campaign, 1)[0].what != "skip"
+    assert next_turn(campaign, rater, NOW) == NoTurn("failed")
     assert practised(campaign) == PracticeResult(0.0, 2, False)
 
 
@@ -231,12 +231,12 @@ def test_what_is_right_is_told_of_no_turn_that_was_voided_or_could_not_be_judged
     """Their answers do not end it, and could be changed after."""
     campaign, rater, turn = in_practice(address, bar=0.5)
     said = [GivenAnswer(row.question, YES) for row in turn.rows]
-    void_rater(campaign, rater, NOW)
-    assert keep_answers(campaign, rater, said, NOW) == {}
+    exclude_rater(campaign, rater, NOW)
+    assert save_answers(campaign, rater, said, NOW) == {}
     other = add_person(campaign, "bob")
     assert isinstance(next_turn(campaign, other, NOW), Turn)
-    cannot_judge(campaign, other, turn.task, NOW)
-    assert keep_answers(campaign, other, said, NOW) == {}
+    skip_task(campaign, other, turn.task, NOW)
+    assert save_answers(campaign, other, said, NOW) == {}
 
 
 def test_who_can_be_asked_nothing_for_practice_begins(address: str | Path) -> None:
@@ -256,7 +256,7 @@ def test_to_an_expert_practice_tasks_are_golden_ones_and_nothing_is_told(address
         turn = next_turn(campaign, expert, NOW)
         assert isinstance(turn, Turn)
         assert not turn.practice
-        assert keep_answers(campaign, expert, [GivenAnswer(row.question, YES) for row in turn.rows], NOW) == {}
+        assert save_answers(campaign, expert, [GivenAnswer(row.question, YES) for row in turn.rows], NOW) == {}
         again = last_turn(campaign, expert)
         assert again is not None
         assert again.task == turn.task
@@ -267,6 +267,6 @@ def test_what_an_expert_said_of_a_picture_that_cannot_be_judged_makes_no_truth(a
     expert = add_person(campaign, "kim", "expert")
     (turn,) = answer_all(campaign, expert, YES)
     assert known(campaign)[:2] == ([1], (0, 1))
-    cannot_judge(campaign, expert, turn.task, NOW)
+    skip_task(campaign, expert, turn.task, NOW)
     assert known(campaign)[:2] == ([None], (0, 0))
     assert export_votes(campaign).golden is None

@@ -9,7 +9,7 @@ from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store.campaigns import open_campaign
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.export import Suggestion, export_votes, golden_votes_of
-from reassess.annotation.store.given_answers import GivenAnswer, cannot_judge, keep_answers, void_rater
+from reassess.annotation.store.given_answers import GivenAnswer, exclude_rater, save_answers, skip_task
 from reassess.annotation.store.people import add_person
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Turn, next_turn, release
@@ -31,10 +31,10 @@ def rows_of(votes: Votes) -> list[tuple[object, ...]]:
 
 
 def test_votes_come_by_image_and_class_and_as_they_were_given(address: str | Path) -> None:
-    campaign = campaign_at(address, (2, 1), raters=3, golden_rate=0)
+    campaign = campaign_at(address, (2, 1), raters=3, golden_share=0)
     for rater, seconds in ((3, None), (2, 1.5)):
         while isinstance(turn := next_turn(campaign, rater, NOW), Turn):
-            keep_answers(campaign, rater, [GivenAnswer(row.question, rater - 1, seconds) for row in turn.rows], NOW)
+            save_answers(campaign, rater, [GivenAnswer(row.question, rater - 1, seconds) for row in turn.rows], NOW)
     votes = export_votes(campaign, names=True).votes
     assert [row[:3] for row in rows_of(votes)] == [
         (image, class_id, said)
@@ -47,20 +47,20 @@ def test_votes_come_by_image_and_class_and_as_they_were_given(address: str | Pat
 
 
 def test_of_times_that_nobody_knows_there_is_no_column(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (1,), raters=1, golden_rate=0)
+    campaign = campaign_at(tmp_path / "c.db", (1,), raters=1, golden_share=0)
     turn = next_turn(campaign, 2, NOW)
     assert isinstance(turn, Turn)
-    keep_answers(campaign, 2, [GivenAnswer(turn.rows[0].question, 2)], NOW)
+    save_answers(campaign, 2, [GivenAnswer(turn.rows[0].question, 2)], NOW)
     assert export_votes(campaign).votes.seconds is None
     campaign.close()
 
 
 def test_golden_votes_alone_are_those_of_the_export(address: str | Path) -> None:
-    campaign = campaign_at(address, (1,), raters=2, golden_rate=0.9)
+    campaign = campaign_at(address, (1,), raters=2, golden_share=0.9)
     experts, raters = golden_votes_of(campaign)
     assert (len(experts), raters) == (5, None)
     vote_on_all(campaign, raters=2)
-    void_rater(campaign, 2, NOW)
+    exclude_rater(campaign, 2, NOW)
     _, raters = golden_votes_of(campaign)
     exported = export_votes(campaign)
     assert raters is not None
@@ -91,19 +91,19 @@ def test_without_original_labels_none_are_exported(tmp_path: Path) -> None:
 
 
 def test_suggestions_say_how_many_people_saw_a_class(address: str | Path) -> None:
-    campaign = campaign_at(address, (2,), raters=3, golden_rate=0)
+    campaign = campaign_at(address, (2,), raters=3, golden_share=0)
     for rater, class_ids in ((2, (5, 3)), (3, (5,)), (4, (5, 4))):
         turn = next_turn(campaign, rater, NOW)
         assert isinstance(turn, Turn)
         for class_id in class_ids:
             suggest(campaign, rater, turn.task, class_id, NOW)
-    void_rater(campaign, 4, NOW)
+    exclude_rater(campaign, 4, NOW)
     assert export_votes(campaign).suggestions == (Suggestion("m0.png", 3, 1), Suggestion("m0.png", 5, 2))
     campaign.close()
 
 
 def test_answers_that_do_not_count_are_told_apart_by_why(address: str | Path) -> None:
-    campaign = campaign_at(address, (1,), raters=5, votes=1, golden_rate=0, lease=60.0)
+    campaign = campaign_at(address, (1,), raters=5, per_question=1, golden_share=0, lease=60.0)
     *raters, suggesting = raters_of(5)
 
     def shown(person: int, now: float = NOW) -> Turn:
@@ -112,20 +112,20 @@ def test_answers_that_do_not_count_are_told_apart_by_why(address: str | Path) ->
         return turn
 
     def answer(person: int, turn: Turn) -> None:
-        keep_answers(campaign, person, [GivenAnswer(row.question, 2) for row in turn.rows], NOW + 100)
+        save_answers(campaign, person, [GivenAnswer(row.question, 2) for row in turn.rows], NOW + 100)
 
     task = shown(suggesting).task
     suggest(campaign, suggesting, task, 5, NOW)
-    cannot_judge(campaign, suggesting, task, NOW)
+    skip_task(campaign, suggesting, task, NOW)
     answer(raters[0], shown(raters[0]))
-    cannot_judge(campaign, raters[0], task, NOW)
+    skip_task(campaign, raters[0], task, NOW)
     late, asked_of_suggested = shown(raters[1]), shown(raters[2])
     answer(raters[3], shown(raters[3], NOW + 100))  # when their leases have ended
-    void_rater(campaign, suggesting, NOW + 100)
+    exclude_rater(campaign, suggesting, NOW + 100)
     answer(raters[1], late)
     answer(raters[2], asked_of_suggested)
     exported = export_votes(campaign)
-    assert (len(exported.votes), exported.late, exported.unfit, exported.withdrawn) == (1, 1, 1, 1)
+    assert (len(exported.votes), exported.not_needed, exported.skipped, exported.withdrawn) == (1, 1, 1, 1)
     campaign.close()
 
 
@@ -141,17 +141,17 @@ def test_what_experts_said_of_practice_questions_is_left_out(address: str | Path
 
 def test_it_is_told_how_each_question_stands(address: str | Path) -> None:
     """One has votes enough; of two suggested classes one waits, and one is withdrawn."""
-    campaign = campaign_at(address, (2,), raters=3, votes=1, golden_rate=0, lease=60.0)
+    campaign = campaign_at(address, (2,), raters=3, per_question=1, golden_share=0, lease=60.0)
     turn = next_turn(campaign, 2, NOW)
     assert isinstance(turn, Turn)
     suggest(campaign, 2, turn.task, 5, NOW)
     second = next(row for row in turn.rows if row.class_id == 1)
-    keep_answers(campaign, 2, [GivenAnswer(second.question, 2)], NOW)
+    save_answers(campaign, 2, [GivenAnswer(second.question, 2)], NOW)
     release(campaign, NOW + 100)
     turn = next_turn(campaign, 3, NOW)
     assert isinstance(turn, Turn)
     suggest(campaign, 3, turn.task, 4, NOW)
-    void_rater(campaign, 3, NOW)
+    exclude_rater(campaign, 3, NOW)
     first, closed, suggested = export_votes(campaign).questions
     assert [(one.image, one.class_id, one.votes, one.ended) for one in (first, closed, suggested)] == [
         ("m0.png", 0, 0, None),
@@ -163,7 +163,7 @@ def test_it_is_told_how_each_question_stands(address: str | Path) -> None:
 
 
 def test_pseudonyms_tell_nothing_of_names(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (1,), raters=0, golden_rate=0.9)
+    campaign = campaign_at(tmp_path / "c.db", (1,), raters=0, golden_share=0.9)
     assert add_person(campaign, "ann") == 2
     vote_on_all(campaign, raters=1)
     for names, rater, expert in ((False, "rater 2", "expert 1"), (True, "ann", "eve")):

@@ -16,7 +16,9 @@ _FEW = ("ix_tasks_free", "ix_turns_asked", "ix_turns_expired")
 
 
 def test_no_table_that_grows_is_read_as_a_whole(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (3,) * 6, raters=3, votes=3, stop=StopRule(0.1, 0.9), golden_rate=0.3)
+    campaign = campaign_at(
+        tmp_path / "c.db", (3,) * 6, raters=3, per_question=3, stop=StopRule(0.1, 0.9), golden_share=0.3
+    )
     sent: dict[str, Any] = {}
 
     def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:

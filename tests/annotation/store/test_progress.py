@@ -18,10 +18,9 @@ from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.store.campaigns import Campaign, open_campaign, pause
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.given_answers import GivenAnswer, cannot_judge, keep_answers, void_rater
-from reassess.annotation.store.links import make_link, revoke_link
+from reassess.annotation.store.given_answers import GivenAnswer, exclude_rater, save_answers, skip_task
 from reassess.annotation.store.owner_lists import split_golden
-from reassess.annotation.store.people import add_person
+from reassess.annotation.store.people import add_person, make_link, revoke_link
 from reassess.annotation.store.practice import PracticeResult
 from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import answers, images, questions, tasks
@@ -38,7 +37,7 @@ HOUR = 3600.0
 @pytest.fixture
 def campaign(address: str | Path) -> Iterator[Campaign]:
     """A campaign of three questions for two raters, and an expert."""
-    campaign = campaign_at(address, (3,), raters=2, votes=2, golden_rate=0.9)
+    campaign = campaign_at(address, (3,), raters=2, per_question=2, golden_share=0.9)
     for rater in raters_of(2):
         make_link(campaign, rater, NOW)
     yield campaign
@@ -47,7 +46,7 @@ def campaign(address: str | Path) -> Iterator[Campaign]:
 
 def test_a_campaign_that_was_just_made_wants_all_its_votes(campaign: Campaign) -> None:
     progress = progress_of(campaign, NOW)
-    assert (progress.questions, progress.open, progress.votes, progress.wanted) == (3, 3, 0, 6)
+    assert (progress.questions, progress.open, progress.votes, progress.votes_needed) == (3, 3, 0, 6)
     assert (progress.last_hour, progress.last_day, progress.ends, progress.paused) == (0, 0, None, False)
     assert (progress.golden_invalid, progress.golden_valid, progress.golden_unknown) == (3, 2, 0)
     expert, rater, _ = progress.raters
@@ -61,7 +60,7 @@ def test_votes_of_the_last_hour_and_day_give_the_end(campaign: Campaign) -> None
     """Three votes in the 5 hours since the first one: three more take 5 hours."""
     vote_on_all(campaign, raters=1, now=NOW)
     progress = progress_of(campaign, NOW + 5 * HOUR)
-    assert (progress.open, progress.votes, progress.wanted) == (3, 3, 3)
+    assert (progress.open, progress.votes, progress.votes_needed) == (3, 3, 3)
     assert (progress.last_hour, progress.last_day, progress.ends) == (0, 3, NOW + 10 * HOUR)
     assert progress_of(campaign, NOW + HOUR / 2).last_hour == 3
     late = progress_of(campaign, NOW + 25 * HOUR)
@@ -80,14 +79,14 @@ def test_questions_that_all_have_had_who_can_enter_wait_for_another_rater(campai
     make_link(campaign, 3, NOW)
     assert progress_of(campaign, NOW).waiting == 0
     while isinstance(turn := next_turn(campaign, 3, NOW), Turn):
-        cannot_judge(campaign, 3, turn.task, NOW)
+        skip_task(campaign, 3, turn.task, NOW)
     assert progress_of(campaign, NOW).waiting == 3
     rater = add_person(campaign, "zoe")
     make_link(campaign, rater, NOW)
     assert progress_of(campaign, NOW).waiting == 0
-    void_rater(campaign, rater, NOW)
+    exclude_rater(campaign, rater, NOW)
     assert progress_of(campaign, NOW).waiting == 3
-    make_link(campaign, add_person(campaign, "kim", "keeper"), NOW)
+    make_link(campaign, add_person(campaign, "kim", "owner"), NOW)
     assert progress_of(campaign, NOW).waiting == 3
 
 
@@ -96,10 +95,10 @@ def test_each_question_waits_for_itself(campaign: Campaign) -> None:
     revoke_link(campaign, 2, NOW)
     turn = next_turn(campaign, 3, NOW)
     while image_addresses(campaign)[turn.image].startswith("g"):
-        keep_answers(campaign, 3, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
+        save_answers(campaign, 3, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
         turn = next_turn(campaign, 3, NOW)
     assert progress_of(campaign, NOW).waiting == 0
-    keep_answers(campaign, 3, [GivenAnswer(turn.rows[0].question, 2)], NOW)
+    save_answers(campaign, 3, [GivenAnswer(turn.rows[0].question, 2)], NOW)
     assert progress_of(campaign, NOW).waiting == 1
 
 
@@ -116,10 +115,10 @@ def test_golden_questions_whose_truth_no_majority_of_experts_said_are_counted(ca
             for row in turn.rows
             for truth in [first[image, row.class_id]]
         ]
-        keep_answers(campaign, eva, given, NOW)
+        save_answers(campaign, eva, given, NOW)
     progress, split = progress_of(campaign, NOW), split_golden(campaign)
     assert (progress.golden_invalid, progress.golden_valid, progress.golden_split) == (4, 1, 2)
-    assert sorted((row.truth, row.said) for row in split) == [(0, (0, 1, 1)), (0, (1, 0, 1))]
+    assert sorted((row.truth, row.counts) for row in split) == [(0, (0, 1, 1)), (0, (1, 0, 1))]
     vote_on_all(campaign, raters=2)
     assert [replace(row, valid=0.0) for row in split_golden(campaign)] == [replace(row, valid=0.0) for row in split]
 
@@ -144,7 +143,7 @@ def test_how_practice_went_is_told_of_each_rater(
         number = add_person(campaign, name)
         while said and isinstance(turn := next_turn(campaign, number, NOW), Turn):
             rows = sorted(turn.rows, key=lambda row: row.class_id)
-            keep_answers(campaign, number, [GivenAnswer(row.question, said.pop(0)) for row in rows], NOW)
+            save_answers(campaign, number, [GivenAnswer(row.question, said.pop(0)) for row in rows], NOW)
         if name != "cy":
             next_turn(campaign, number, NOW)
     add_person(campaign, "di")
@@ -158,7 +157,7 @@ def test_how_practice_went_is_told_of_each_rater(
     ("seconds", "median"), [(2.25, 2.3), (2.35, 2.4), (0.05, 0.1), (2.2499, 2.2), (2.2501, 2.3), (3600.5, 3600.0)]
 )
 def test_the_half_of_a_tenth_of_a_second_is_rounded_up(address: str | Path, seconds: float, median: float) -> None:
-    campaign = campaign_at(address, (1,), raters=1, golden_rate=0)
+    campaign = campaign_at(address, (1,), raters=1, golden_share=0)
     vote_on_all(campaign, raters=1, seconds=seconds)
     assert progress_of(campaign, NOW).raters[1].seconds == median
     campaign.close()
@@ -175,36 +174,36 @@ def test_raters_are_measured_on_golden_questions(campaign: Campaign) -> None:
 
 
 def test_images_that_somebody_could_not_judge_are_named_by_how_many(campaign: Campaign) -> None:
-    assert progress_of(campaign, NOW).unfit == ()
+    assert progress_of(campaign, NOW).skipped == ()
     named = Counter[str]()
     for person, pictures in ((2, 2), (3, 1)):
         for _ in range(pictures):
             turn = next_turn(campaign, person, NOW)
             assert isinstance(turn, Turn)
             named[image_addresses(campaign)[turn.image]] += 1
-            cannot_judge(campaign, person, turn.task, NOW)
-    unfit = progress_of(campaign, NOW).unfit
-    assert dict(unfit) == named
-    assert [times for _, times in unfit] == sorted(named.values(), reverse=True)
-    void_rater(campaign, 2, NOW)
-    assert [times for _, times in progress_of(campaign, NOW).unfit] == [1]
+            skip_task(campaign, person, turn.task, NOW)
+    skipped = progress_of(campaign, NOW).skipped
+    assert dict(skipped) == named
+    assert [times for _, times in skipped] == sorted(named.values(), reverse=True)
+    exclude_rater(campaign, 2, NOW)
+    assert [times for _, times in progress_of(campaign, NOW).skipped] == [1]
 
 
 def test_a_voided_rater_has_no_votes_and_is_still_measured(campaign: Campaign) -> None:
     vote_on_all(campaign, raters=2)
     assert progress_of(campaign, NOW).closed_by_votes == 3
-    void_rater(campaign, 2, NOW)
+    exclude_rater(campaign, 2, NOW)
     progress = progress_of(campaign, NOW)
-    voided = progress.raters[1]
-    assert (voided.voided, voided.votes, voided.given, voided.golden) == (True, 0, 8, Proportion(5, 5))
-    assert (progress.open, progress.closed_by_votes, progress.votes, progress.wanted) == (3, 0, 3, 3)
+    excluded = progress.raters[1]
+    assert (excluded.excluded, excluded.votes, excluded.given, excluded.golden) == (True, 0, 8, Proportion(5, 5))
+    assert (progress.open, progress.closed_by_votes, progress.votes, progress.votes_needed) == (3, 0, 3, 3)
 
 
 def test_questions_that_the_stop_rule_closed_want_no_votes(address: str | Path) -> None:
-    campaign = campaign_at(address, (2, 1), raters=2, votes=5, golden_rate=0.9, stop=StopRule(0.2, 0.8))
+    campaign = campaign_at(address, (2, 1), raters=2, per_question=5, golden_share=0.9, stop=StopRule(0.2, 0.8))
     vote_on_all(campaign, raters=2)
     progress = progress_of(campaign, NOW)
-    assert (progress.open, progress.closed_by_rule, progress.closed_by_votes, progress.wanted) == (0, 3, 0, 0)
+    assert (progress.open, progress.closed_by_rule, progress.closed_by_votes, progress.votes_needed) == (0, 3, 0, 0)
     campaign.close()
 
 
@@ -222,7 +221,9 @@ def test_flags_are_those_of_raters_on_the_export(tmp_path: Path) -> None:
     golden, experts = golden_of(*[6] * 30)
     create_campaign(
         tmp_path / "c.db",
-        CampaignPlan(tasks_of(*[6] * 30), rules=Rules(votes=4, golden_rate=0.7), golden_tasks=golden, experts=experts),
+        CampaignPlan(
+            tasks_of(*[6] * 30), rules=Rules(per_question=4, golden_share=0.7), golden_tasks=golden, experts=experts
+        ),
     )
     campaign = open_campaign(tmp_path / "c.db")
     rng = np.random.default_rng(0)
@@ -241,7 +242,7 @@ def test_flags_are_those_of_raters_on_the_export(tmp_path: Path) -> None:
                 for truth in (2 * (row.class_id % 2) for row in turn.rows)
             ]
             given = [GivenAnswer(row.question, one) for row, one in zip(turn.rows, said, strict=True)]
-            keep_answers(campaign, number, given, NOW)
+            save_answers(campaign, number, given, NOW)
     exported = export_votes(campaign)
     assert exported.golden is not None
     assert exported.rater_golden is not None
@@ -255,7 +256,7 @@ def test_flags_are_those_of_raters_on_the_export(tmp_path: Path) -> None:
 
 def test_by_few_golden_answers_nobody_is_called_uninformative(campaign: Campaign) -> None:
     while isinstance(turn := next_turn(campaign, 2, NOW), Turn):
-        keep_answers(campaign, 2, [GivenAnswer(row.question, 1) for row in turn.rows], NOW)
+        save_answers(campaign, 2, [GivenAnswer(row.question, 1) for row in turn.rows], NOW)
     exported = export_votes(campaign)
     assert exported.golden is not None
     assert exported.rater_golden is not None
@@ -269,7 +270,7 @@ def test_an_expert_who_answers_in_the_campaign_has_a_last_answer(campaign: Campa
     expert = add_person(campaign, "eva", "expert")
     turn = next_turn(campaign, expert, NOW)
     assert isinstance(turn, Turn)
-    keep_answers(campaign, expert, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
+    save_answers(campaign, expert, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
     own = progress_of(campaign, NOW).raters[-1]
     assert (own.given, own.last) == (len(turn.rows), NOW)
 

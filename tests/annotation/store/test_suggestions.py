@@ -14,13 +14,13 @@ from reassess.annotation.store.campaigns import Campaign, changing, open_campaig
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.given_answers import GivenAnswer, keep_answers, restore_rater, void_rater
+from reassess.annotation.store.given_answers import GivenAnswer, exclude_rater, include_rater, save_answers
 from reassess.annotation.store.owner_lists import last_entries
 from reassess.annotation.store.people import add_person, admit
 from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import questions, suggestions, tasks
 from reassess.annotation.store.suggestions import suggest
-from reassess.annotation.store.turns import Nothing, Turn, next_turn, release
+from reassess.annotation.store.turns import NoTurn, Turn, next_turn, release
 from reassess.core.labels import LabelSets
 from tests.annotation.campaigns import CLASSES, campaign_at, golden_of, tasks_of, waiting
 from tests.helpers import message
@@ -29,23 +29,23 @@ NOW = 1e9
 
 
 def test_others_are_asked_about_a_suggested_class_and_who_suggested_it_is_not(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (2,), raters=3, votes=2, golden_rate=0)
+    campaign = campaign_at(tmp_path / "c.db", (2,), raters=3, per_question=2, golden_share=0)
     turn = next_turn(campaign, 2, NOW)
     assert isinstance(turn, Turn)
     suggest(campaign, 2, turn.task, 5, NOW)
     suggest(campaign, 2, turn.task, 5, NOW)
-    keep_answers(campaign, 2, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
-    assert next_turn(campaign, 2, NOW) == Nothing("finished")
+    save_answers(campaign, 2, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
+    assert next_turn(campaign, 2, NOW) == NoTurn("finished")
     for person in (3, 4):
         while isinstance(turn := next_turn(campaign, person, NOW), Turn):
-            keep_answers(campaign, person, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
+            save_answers(campaign, person, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
     votes = export_votes(campaign, names=True).votes
     row = votes.items.class_ids.tolist().index(5)
     assert list(votes.on(row)) == [("rater 3", "yes"), ("rater 4", "yes")]
 
 
 def test_what_is_asked_already_is_no_new_question(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (2,), raters=1, golden_rate=0)
+    campaign = campaign_at(tmp_path / "c.db", (2,), raters=1, golden_share=0)
     turn = next_turn(campaign, 2, NOW)
     assert isinstance(turn, Turn)
     suggest(campaign, 2, turn.task, 1, NOW)
@@ -55,7 +55,7 @@ def test_what_is_asked_already_is_no_new_question(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_suggested_is_refused(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (1, 1), raters=2, golden_rate=0)
+    campaign = campaign_at(tmp_path / "c.db", (1, 1), raters=2, golden_share=0)
     turn = next_turn(campaign, 2, NOW)
     assert isinstance(turn, Turn)
     assert message(suggest, campaign, 2, turn.task, 6, NOW) == "unknown class\n  found:   class 6"
@@ -75,58 +75,58 @@ def is_asked(campaign: Campaign, person: int, class_id: int) -> bool:
     while isinstance(turn := next_turn(campaign, person, NOW), Turn):
         if class_id in [row.class_id for row in turn.rows]:
             return True
-        keep_answers(campaign, person, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
+        save_answers(campaign, person, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
     return False
 
 
 def test_what_only_a_voided_rater_suggested_is_asked_no_more_until_they_are_restored(address: str | Path) -> None:
-    campaign = campaign_at(address, (2,), raters=2, votes=2, golden_rate=0)
+    campaign = campaign_at(address, (2,), raters=2, per_question=2, golden_share=0)
     turn = next_turn(campaign, 2, NOW)
     assert isinstance(turn, Turn)
     suggest(campaign, 2, turn.task, 5, NOW)
-    void_rater(campaign, 2, NOW)
+    exclude_rater(campaign, 2, NOW)
     assert states(campaign) == {0: None, 1: None, 5: "withdrawn"}
     assert not is_asked(campaign, 3, 5)
-    assert next_turn(campaign, 3, NOW) == Nothing("finished")
+    assert next_turn(campaign, 3, NOW) == NoTurn("finished")
     assert progress_of(campaign, NOW).questions == 2
-    restore_rater(campaign, 2, NOW)
+    include_rater(campaign, 2, NOW)
     assert states(campaign)[5] is None
     assert is_asked(campaign, 3, 5)
     campaign.close()
 
 
 def test_what_others_suggest_too_or_have_begun_to_answer_is_asked_still(address: str | Path) -> None:
-    campaign = campaign_at(address, (2,), raters=4, votes=3, golden_rate=0)
+    campaign = campaign_at(address, (2,), raters=4, per_question=3, golden_share=0)
     shown = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
     suggest(campaign, 2, shown[2].task, 4, NOW)
     suggest(campaign, 2, shown[2].task, 5, NOW)
     assert is_asked(campaign, 4, 4)
-    void_rater(campaign, 2, NOW)
+    exclude_rater(campaign, 2, NOW)
     assert states(campaign) == {0: None, 1: None, 4: None, 5: "withdrawn"}  # one is on somebody's screen
     suggest(campaign, 3, shown[3].task, 5, NOW)
     assert states(campaign)[5] is None
-    void_rater(campaign, 3, NOW)
+    exclude_rater(campaign, 3, NOW)
     assert states(campaign)[5] == "withdrawn"
-    restore_rater(campaign, 2, NOW)
-    void_rater(campaign, 3, NOW)
+    include_rater(campaign, 2, NOW)
+    exclude_rater(campaign, 3, NOW)
     assert states(campaign)[5] is None
     campaign.close()
 
 
-@pytest.mark.parametrize("voided", [False, True])
+@pytest.mark.parametrize("excluded", [False, True])
 def test_who_was_shown_a_withdrawn_question_without_an_answer_suggests_it_like_others(
-    address: str | Path, voided: bool
+    address: str | Path, excluded: bool
 ) -> None:
-    campaign = campaign_at(address, (2,), raters=3, votes=2, golden_rate=0, lease=60.0)
+    campaign = campaign_at(address, (2,), raters=3, per_question=2, golden_share=0, lease=60.0)
     first = next_turn(campaign, 2, NOW)
     assert isinstance(first, Turn)
     suggest(campaign, 2, first.task, 5, NOW)
     assert is_asked(campaign, 3, 5)
-    if voided:
-        void_rater(campaign, 3, NOW)
-        restore_rater(campaign, 3, NOW)
+    if excluded:
+        exclude_rater(campaign, 3, NOW)
+        include_rater(campaign, 3, NOW)
     release(campaign, NOW + 100)
-    void_rater(campaign, 2, NOW + 100)
+    exclude_rater(campaign, 2, NOW + 100)
     assert states(campaign)[5] == "withdrawn"
     suggest(campaign, 3, first.task, 5, NOW + 100)
     assert states(campaign)[5] is None
@@ -134,9 +134,9 @@ def test_who_was_shown_a_withdrawn_question_without_an_answer_suggests_it_like_o
     assert is_asked(campaign, 4, 5)
     with reading(campaign.engine) as connection:
         question = connection.scalar(select(questions.c.id).where(questions.c.class_id == 5))
-    keep_answers(campaign, 3, [GivenAnswer(question, 2)], NOW + 100)  # which their page held still
-    void_rater(campaign, 3, NOW + 100)
-    restore_rater(campaign, 3, NOW + 100)
+    save_answers(campaign, 3, [GivenAnswer(question, 2)], NOW + 100)  # which their page held still
+    exclude_rater(campaign, 3, NOW + 100)
+    include_rater(campaign, 3, NOW + 100)
     assert 5 not in export_votes(campaign).votes.items.class_ids
     campaign.close()
 
@@ -158,8 +158,8 @@ def test_what_is_suggested_of_a_practice_picture_is_noted_and_not_asked(tmp_path
     suggest(campaign, rater, turn.task, 5, NOW)
     assert set(states(campaign)) == {0, 1}
     assert suggested(campaign) == [(5, 1)]
-    keep_answers(campaign, rater, [GivenAnswer(row.question, 1) for row in turn.rows], NOW)
-    assert next_turn(campaign, rater, NOW) == Nothing("failed")
+    save_answers(campaign, rater, [GivenAnswer(row.question, 1) for row in turn.rows], NOW)
+    assert next_turn(campaign, rater, NOW) == NoTurn("failed")
     assert message(suggest, campaign, rater, turn.task, 4, NOW) == (
         "suggestions are closed\n  found:   a rater who did not reach the bar"
     )
@@ -169,7 +169,7 @@ def test_what_is_suggested_of_a_practice_picture_is_noted_and_not_asked(tmp_path
 
 def test_an_answer_to_a_withdrawn_question_counts_once_it_is_asked_again(address: str | Path) -> None:
     """It came after the lease had ended, and is changed before the question is asked again: neither opens it."""
-    campaign = campaign_at(address, (2,), raters=2, votes=2, golden_rate=0, lease=60.0)
+    campaign = campaign_at(address, (2,), raters=2, per_question=2, golden_share=0, lease=60.0)
     turn = next_turn(campaign, 2, NOW)
     assert isinstance(turn, Turn)
     suggest(campaign, 2, turn.task, 5, NOW)
@@ -177,12 +177,12 @@ def test_an_answer_to_a_withdrawn_question_counts_once_it_is_asked_again(address
     turn = next_turn(campaign, 3, NOW)
     assert isinstance(turn, Turn)
     release(campaign, NOW + 100)
-    void_rater(campaign, 2, NOW + 100)
+    exclude_rater(campaign, 2, NOW + 100)
     (row,) = turn.rows
     for revision, answer in enumerate((0, 2)):
-        keep_answers(campaign, 3, [GivenAnswer(row.question, answer, revision=revision)], NOW + 100)
+        save_answers(campaign, 3, [GivenAnswer(row.question, answer, revision=revision)], NOW + 100)
         assert states(campaign)[5] == "withdrawn"
-    restore_rater(campaign, 2, NOW + 100)
+    include_rater(campaign, 2, NOW + 100)
     assert states(campaign)[5] is None
     votes = export_votes(campaign, names=True).votes
     assert list(votes.on(votes.items.class_ids.tolist().index(5))) == [("rater 3", "yes")]
@@ -191,7 +191,7 @@ def test_an_answer_to_a_withdrawn_question_counts_once_it_is_asked_again(address
 
 def test_the_log_has_everybody_who_suggests_a_class(tmp_path: Path) -> None:
     """Twice is once; and what is asked already, and what others suggested before, is in it too."""
-    campaign = campaign_at(tmp_path / "c.db", (2,), raters=2, votes=2, golden_rate=0)
+    campaign = campaign_at(tmp_path / "c.db", (2,), raters=2, per_question=2, golden_share=0)
     for person in (2, 3):
         turn = next_turn(campaign, person, NOW)
         assert isinstance(turn, Turn)
@@ -203,7 +203,7 @@ def test_the_log_has_everybody_who_suggests_a_class(tmp_path: Path) -> None:
 
 
 def test_a_task_that_another_makes_meanwhile_is_locked_before_it_is_changed(database: str) -> None:
-    campaign = campaign_at(database, (2,), raters=2, votes=2, golden_rate=0)
+    campaign = campaign_at(database, (2,), raters=2, per_question=2, golden_share=0)
     shown = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
     locked: list[int] = []
 
@@ -235,7 +235,7 @@ def test_the_original_label_says_as_much_of_a_suggested_class_as_of_others(addre
     images = ["g0.png", "g1.png", "m0.png", "m1.png"]
     original = LabelSets.from_lists(images, [[1], [0], [5], [0]], CLASSES)
     known = {"golden_tasks": golden, "experts": experts, "original": original, "original_votes": votes}
-    plan = CampaignPlan(tasks_of(1, 1, 1), rules=Rules(golden_rate=0), practice=1, **known)
+    plan = CampaignPlan(tasks_of(1, 1, 1), rules=Rules(golden_share=0), practice=1, **known)
     create_campaign(address, plan)
     campaign = open_campaign(address)
     rater = add_person(campaign, "ann")
@@ -245,7 +245,7 @@ def test_the_original_label_says_as_much_of_a_suggested_class_as_of_others(addre
         assert isinstance(turn, Turn)
         for class_id in (4, 5):
             suggest(campaign, rater, turn.task, class_id, NOW)
-        keep_answers(campaign, rater, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
+        save_answers(campaign, rater, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
     found = select(schema.images.c.name, questions.c.class_id, questions.c.prior, questions.c.valid)
     found = found.join(tasks, tasks.c.image == schema.images.c.id).join(questions, questions.c.task == tasks.c.id)
     with reading(campaign.engine) as connection:

@@ -14,12 +14,12 @@ from sqlalchemy import Engine, inspect, text
 
 from reassess.annotation.addresses import shown_address
 from reassess.annotation.store import backup_and_upgrade as upgrades
-from reassess.annotation.store import schema, versions
+from reassess.annotation.store import schema
 from reassess.annotation.store.backup_and_upgrade import Upgraded, upgrade_campaign
 from reassess.annotation.store.campaigns import open_campaign
 from reassess.annotation.store.database import open_engine
 from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.versions import FORM
+from reassess.annotation.store.schema import FORM
 from reassess.errors import DataError, MissingPackageError, OutputError
 from tests.annotation.campaigns import campaign_at, vote_on_all
 from tests.helpers import message
@@ -54,7 +54,7 @@ def triggers(engine: Engine) -> list[str]:
 def test_the_migrations_make_the_tables_of_today(address: str | Path, request: pytest.FixtureRequest) -> None:
     engine = open_engine(address)
     config = Config()
-    config.set_main_option("script_location", str(Path(versions.__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
     assert ScriptDirectory.from_config(config).get_current_head() == FORM
     with engine.begin() as connection:
         config.attributes["connection"] = connection
@@ -91,26 +91,25 @@ def older(address: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     shutil.copytree(upgrades._MIGRATIONS, tmp_path / "migrations 100 %")
     (tmp_path / "migrations 100 %" / "versions" / "form_0002.py").write_text(NEXT)
     monkeypatch.setattr(upgrades, "_MIGRATIONS", tmp_path / "migrations 100 %")
-    monkeypatch.setattr(versions, "FORM", "0002")
+    monkeypatch.setattr(schema, "FORM", "0002")
     return address
 
 
 def test_a_campaign_of_an_earlier_form_is_upgraded_with_its_votes(older: str | Path) -> None:
     assert message(open_campaign, older) == (
-        "the campaign was made by an earlier version of reassess\n"
+        "campaign was created by an earlier version of reassess\n"
         f"  where:   {older}\n"
         "  allowed: the form 0002\n"
         "  found:   the form 0001\n"
-        f"  fix:     reassess annotate upgrade {older}"
+        f"  fix:     reassess annotate backup {older} -o COPY --upgrade"
     )
-    on_server = not isinstance(older, Path)
-    backup = None if on_server else older.with_name("c-0001.db")
-    assert upgrade_campaign(older) == Upgraded("0001", "0002", backup)
+    backup = older.with_name("before.db") if isinstance(older, Path) else None
+    assert upgrade_campaign(older, backup) == Upgraded("0001", "0002")
     campaign = open_campaign(older)
     assert differences(campaign.engine) == []
     assert len(export_votes(campaign).votes) == 6
     campaign.close()
-    assert upgrade_campaign(older) == Upgraded("0002", "0002", None)
+    assert upgrade_campaign(older) == Upgraded("0002", "0002")
     if backup is not None:
         engine = open_engine(backup)
         assert "original" not in {column["name"] for column in inspect(engine).get_columns("images")}
@@ -121,24 +120,28 @@ def test_an_upgrade_that_fails_changes_nothing(older: str | Path) -> None:
     (upgrades._MIGRATIONS / "versions" / "form_0002.py").write_text(NEXT + '    op.execute("SELECT no_such_column")\n')
     with pytest.raises(DataError, match="no_such_column"):
         upgrade_campaign(older)
-    assert message(open_campaign, older).startswith("the campaign was made by an earlier version")
+    assert message(open_campaign, older).startswith("campaign was created by an earlier version")
     engine = open_engine(older)
     assert "original" not in {column["name"] for column in inspect(engine).get_columns("images")}
     engine.dispose()
     if isinstance(older, Path):
-        with pytest.raises(OutputError, match="output file exists"):  # the copy as it was is kept
-            upgrade_campaign(older)
+        copy = older.with_name("before.db")
+        copy.touch()
+        with pytest.raises(OutputError, match="output file exists"):
+            upgrade_campaign(older, copy)
+    else:
+        assert "pg_dump" in message(upgrade_campaign, older, "before.db")
     (upgrades._MIGRATIONS / "versions" / "form_0002.py").write_text(NEXT)
-    assert upgrade_campaign(older, force=True).after == "0002"
+    assert upgrade_campaign(older).after == "0002"
 
 
 def test_a_campaign_of_a_later_form_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "c.db"
     campaign_at(path, (1,), raters=1).close()
-    monkeypatch.setattr(versions, "FORM", "0000")
+    monkeypatch.setattr(schema, "FORM", "0000")
     for function in (open_campaign, upgrade_campaign):
         assert message(function, path) == (
-            "the campaign was made by a later version of reassess\n"
+            "campaign was created by a later version of reassess\n"
             f"  where:   {path}\n"
             "  allowed: the form 0000\n"
             "  found:   the form 0001\n"
@@ -151,7 +154,7 @@ def test_what_is_no_campaign_is_refused(address: str | Path) -> None:
         address.touch()
     for function in (open_campaign, upgrade_campaign):
         assert message(function, address) == (
-            f"not a campaign\n  where:   {shown_address(address)}\n  fix:     make one with reassess annotate create"
+            f"not a campaign\n  where:   {shown_address(address)}\n  fix:     reassess annotate create"
         )
 
 

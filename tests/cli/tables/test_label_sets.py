@@ -55,7 +55,7 @@ def test_each_model_has_a_row_for_each_label_set_and_the_text_says_who_is_ahead_
         "old.json: first.csv 66.67 %, second.csv 33.33 %",
         "new.json: second.csv 100.0 %, first.csv 33.33 %",
         "ahead by old.json, then by new.json; p of the change, by Holm:",
-        "  first.csv by 33.33, then second.csv by 66.67 points: may be noise, p = 0.5",
+        "  first.csv by 33.33, then second.csv by 66.67 points: not significant, p = 0.5",
         f"all files: {read}",
         "old.json: all files: 1 image not scored (unrated)",
         "new.json: all files: 1 image not scored (empty label set)",
@@ -252,4 +252,4 @@ def test_real_and_original_labels_of_imagenet_put_two_models_in_opposite_orders(
         ["parrot.npz", "seer.npz"],
     ]
     (change,) = orders["changes"]
-    assert (change["tau_b"], change["change_places"], change["more_than_noise"]) == (-1, 1, 1)
+    assert (change["tau_b"], change["change_places"], change["significant"]) == (-1, 1, 1)

@@ -1,9 +1,10 @@
-"""The web application of a campaign: its pages, and what they ask of the server."""
+"""The web application of a campaign: its pages and their requests."""
 
 from reassess.errors import MissingPackageError
 
 try:
     import jinja2  # noqa: F401
+    import msgspec  # noqa: F401
     import starlette  # noqa: F401
     import uvicorn  # noqa: F401
 except ImportError as error:

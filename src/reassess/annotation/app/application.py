@@ -17,12 +17,10 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
-from reassess.annotation.app import owner_page as keeping
-from reassess.annotation.app import rating_page as rating
-from reassess.annotation.app import signing_in as entering
+from reassess.annotation.app import owner_page, rating_page, sign_in
 from reassess.annotation.app.security import SecureHeaders, Tries
-from reassess.annotation.app.signing_in import Site
-from reassess.annotation.served_pictures import CampaignImages
+from reassess.annotation.app.sign_in import Site
+from reassess.annotation.served_images import CampaignImages
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import UnavailableError, WaitedTooLongError, check_whole, reading
 from reassess.annotation.store.given_answers import finish_counting
@@ -39,27 +37,12 @@ _logger = logging.getLogger("reassess.annotation")
 def make_app(
     campaign: Campaign, images: ImageSource | None = None, *, clock: Callable[[], float] = time.time
 ) -> Starlette:
-    """The pages of a campaign, as an ASGI application.
-
-    Parameters
-    ----------
-    campaign
-        The campaign.
-    images
-        Where its images lie; without them no picture is shown.
-    clock
-        Tells the time, in seconds.
-
-    Raises
-    ------
-    DataError
-        The campaign's file is damaged.
-    """
+    """The pages of a campaign as an ASGI application; `DataError` if its file is damaged."""
     app = Starlette(
         routes=[
-            *entering.ROUTES,
-            *rating.ROUTES,
-            *keeping.ROUTES,
+            *sign_in.ROUTES,
+            *rating_page.ROUTES,
+            *owner_page.ROUTES,
             Mount("/static", StaticFiles(packages=[(__package__, "static")])),
         ],
         middleware=[Middleware(SecureHeaders), Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=6)],
@@ -73,8 +56,8 @@ def make_app(
     )
     with reading(campaign.engine) as connection:
         check_whole(connection, "quick_check")
-    finish_counting(campaign)  # of raters who were voided when a process was killed
-    app.router.redirect_slashes = False  # a redirect would name the site as the client calls it
+    finish_counting(campaign)  # after the exclusion of a rater that a kill interrupted
+    app.router.redirect_slashes = False  # a redirect would repeat the name that the client uses for the site
     environment = Environment(
         loader=PackageLoader(__package__),
         autoescape=True,
@@ -86,7 +69,7 @@ def make_app(
     app.state.images = None if images is None else CampaignImages(images)
     app.state.templates = Jinja2Templates(env=environment)
     app.state.tries = Tries()
-    app.state.few = Semaphore(os.cpu_count() or 1)  # so that many pictures keep no answer waiting
+    app.state.limit = Semaphore(os.cpu_count() or 1)  # so that requests for images do not delay answers
     return app
 
 
@@ -99,8 +82,8 @@ async def _refuse_data(_: Request, error: ReassessError) -> Response:
 
 
 async def _defer(_: Request, error: UnavailableError | WaitedTooLongError) -> Response:
-    """The database is full, locked or away: what was to be changed is not, and pages try again by themselves."""
-    _logger.error("database of the campaign cannot be used now: %s", getattr(error, "orig", error))
+    """The database is full, locked or unreachable. Nothing was changed, and pages try again."""
+    _logger.error("database of the campaign cannot be used: %s", getattr(error, "orig", error))
     return JSONResponse({"error": "the campaign cannot be read or changed now; please try again later"}, 503)
 
 

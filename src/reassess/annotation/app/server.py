@@ -18,18 +18,18 @@ from reassess.errors import DataError
 
 __all__ = ["serve"]
 
-_PROXY = "127.0.0.1"  # whose word on a request's address and scheme is taken, if there is a proxy
-_MOST_HEAD = 16_384  # bytes of a request before its body, as of nginx and Node.js
+_PROXY = "127.0.0.1"  # the address of a trusted proxy
+_MOST_HEAD = 16_384  # bytes of a request before its body, as in nginx and Node.js
 _MOST_HEADERS = 100
-_MOST_REQUEST = 1 << 20  # bytes; of a body, the application reads fewer
-_MOST_WAITING = 16  # requests of a connection that come before the response to the first
+_MOST_REQUEST = 1 << 20  # bytes; the application reads smaller bodies
+_MOST_WAITING = 16  # requests of a connection before the response to the first
 _MOST_CONNECTIONS = 800  # of the usual 1,024 open files of a process
-_HEAD_SECONDS, _REQUEST_SECONDS = 10.0, 60.0  # from its beginning
-# As uvicorn's own, but that nothing of it stands where a program reads the address.
+_HEAD_SECONDS, _REQUEST_SECONDS = 10.0, 60.0  # from the start of a request
+# Like uvicorn's own, but not on standard output, where programs read the address.
 _LOGGING = deepcopy(uvicorn.config.LOGGING_CONFIG)
 _LOGGING["handlers"]["access"]["stream"] = "ext://sys.stderr"
-_TURN = 0.001  # seconds until a thread lets others go on: requests wait for the database, and for one another, often
-_GRACE = 10  # seconds for requests that have begun when the server is stopped
+_TURN = 0.001  # seconds until a thread yields: requests often wait for the database and for one another
+_GRACE = 10  # seconds for running requests when the server stops
 
 
 def serve(
@@ -40,30 +40,11 @@ def serve(
     root_path: str | None = None,
     started: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve pages until the process is told to stop.
+    """Serve pages until the process is told to stop; `started` gets the address.
 
-    Parameters
-    ----------
-    app
-        The application.
-    host, port
-        Where; 0 is any free port.
-    root_path
-        The path below which a proxy shows the pages, such as ``/rating``, or ``/``; the proxy takes it away. None if
-        there is no proxy.
-    started
-        Is told the address at which the server can be asked; below a root path, by the proxy alone.
-
-    Raises
-    ------
-    DataError
-        The address is taken, or none of this machine; the root path is not a path of a site.
-
-    Notes
-    -----
-    What a proxy says of the client's address and scheme is taken from one on this machine, and only with a root path.
-    The log holds no part of an address after its ``?``. Who sends more than a page would, or stops in the middle of a
-    request, is cut off.
+    `port` 0 is any free port. `root_path` is the path where a proxy shows the pages, such as ``/rating`` or ``/``; None
+    without a proxy. A proxy on this machine tells the address and scheme of the client, which count only with a root
+    path. The log has no part of an address after its ``?``. Requests that are too large or too slow are cut off.
     """
     config = uvicorn.Config(
         app if root_path is None else _BehindProxy(app),
@@ -85,13 +66,13 @@ def serve(
 
 
 class _Connection(HttpToolsProtocol):  # type: ignore[misc]  # httptools has no types
-    """A connection that is closed if a request takes too much or too long: uvicorn bounds neither.
+    """A connection with limits on the size and time of a request, which uvicorn does not have.
 
-    The head of a request is all before its body.
+    The head of a request is everything before its body.
     """
 
     _timer: TimerHandle | None = None
-    _bytes = 0  # since the last request was complete
+    _bytes = 0  # since the last complete request
     _in_head, _head, _is_large = True, 0, False
 
     def connection_made(self, transport: Transport) -> None:
@@ -120,7 +101,7 @@ class _Connection(HttpToolsProtocol):  # type: ignore[misc]  # httptools has no 
         self._head = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Add a header; those after a body, too."""
+        """Add a header; also after a body."""
         self._head += len(name) + len(value)
         if self._head + len(self.url) > _MOST_HEAD or len(self.headers) >= _MOST_HEADERS:
             self._is_large = True
@@ -140,7 +121,7 @@ class _Connection(HttpToolsProtocol):  # type: ignore[misc]  # httptools has no 
         self._limit(None)
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse the request; one that is too large, by a status of its own."""
+        """Refuse a request; one that is too large has its own status."""
         if self._is_large:
             self.transport.write(STATUS_LINE[431] + b"content-length: 0\r\nconnection: close\r\n\r\n")
             self.transport.close()
@@ -148,14 +129,14 @@ class _Connection(HttpToolsProtocol):  # type: ignore[misc]  # httptools has no 
             super().send_400_response(msg)
 
     def _limit(self, seconds: float | None) -> None:
-        """Close the connection after so many seconds, unless called again."""
+        """Close the connection after some seconds, unless called again."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None if seconds is None else self.loop.call_later(seconds, self.transport.close)
 
 
 class _BehindProxy:
-    """An application whose requests are of the address and the scheme that a proxy on this machine says."""
+    """An application that takes address and scheme of a client from a proxy on this machine."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -163,31 +144,31 @@ class _BehindProxy:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["client"] and scope["client"][0] == _PROXY:
-            said = {name: value.decode("latin-1") for name, value in scope["headers"]}
-            if _is_address(address := said.get(b"x-forwarded-for", "").rpartition(",")[2].strip()):
+            headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+            if _is_address(address := headers.get(b"x-forwarded-for", "").rpartition(",")[2].strip()):
                 scope["client"] = (address, 0)
-            if (scheme := said.get(b"x-forwarded-proto", "")) in ("http", "https"):
+            if (scheme := headers.get(b"x-forwarded-proto", "")) in ("http", "https"):
                 scope["scheme"] = scheme
         await self._app(scope, receive, send)
 
 
 def _is_address(text: str) -> bool:
-    """Whether a text is the address of a machine: the log shows nothing else of what a header says."""
+    """Whether a text is an IP address; the log shows no other text from a header."""
     try:
         ip_address(text)
     except ValueError:
         return False
-    return "%" not in text  # after which anything may stand
+    return "%" not in text  # any text may follow it
 
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        if not host or not host.isprintable():  # an empty one would be every address of this machine
+        if not host or not host.isprintable():  # an empty name would be every address of this machine
             raise ValueError("no name")
         listening = socket.create_server((host, port), family=family, backlog=2048)
-        # Connections have it from here: asyncio sets it only on sockets that it makes, and without it a response waits
-        # up to 40 ms for the client's acknowledgement of its first part.
+        # Connections inherit this option. asyncio sets it only on sockets of its own, and without it a response waits
+        # up to 40 ms for the client's acknowledgement of the first part.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listening
     except (OSError, ValueError) as error:
@@ -196,12 +177,12 @@ def _listen(host: str, port: int) -> socket.socket:
             "address cannot be served",
             where=f"host {host!r}, port {port}",
             found=str(getattr(error, "strerror", error)).partition(" (while")[0],
-            fix="choose another --port, or a --host of this machine, which is a name or an address alone",
+            fix="choose another port, or a name or address of this machine",
         ) from error
 
 
 def _without_query(record: logging.LogRecord) -> bool:
-    """Take away what stands after the ? of an address in an entry of the access log."""
+    """Remove the part after ? from the address in an entry of the access log."""
     if isinstance(record.args, tuple):
         cut: list[Any] = [str(one).partition("?")[0] if place == 2 else one for place, one in enumerate(record.args)]
         record.args = tuple(cut)

@@ -1,4 +1,4 @@
-"""All that speaks SQL: what is kept of a campaign, and each change of it as one transaction."""
+"""The database of a campaign. Each change is one transaction; only this room speaks SQL."""
 
 from reassess.errors import MissingPackageError
 

@@ -1,13 +1,11 @@
-"""A campaign's file takes its place: never that of a campaign that is open."""
+"""Campaign files: a new one never replaces a campaign with answers, and only one process serves a file."""
 
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import EACCES
 from pathlib import Path
-from typing import TextIO
 
 from sqlalchemy import inspect
 
@@ -24,8 +22,9 @@ from reassess.annotation.store.database import (
     open_engine,
     reading,
 )
-from reassess.annotation.store.versions import form_of
+from reassess.annotation.store.schema import form_of
 from reassess.errors import DataError, OutputError
+from reassess.formats.file_lock import LockedError, take_lock
 from reassess.formats.files import exists, writing
 from reassess.text import counted
 
@@ -36,13 +35,12 @@ __all__ = [
 ]
 
 _BESIDE = ("-wal", "-shm", "-journal", ".lock")
-# Answers that were neither brought along by experts, or have been changed since, nor given by the raters of reassess
-# annotate simulate.
+# Answers of people, except experts' answers from the plan that were not changed; programs of `simulate` are not people.
 _GIVEN = """
 SELECT count(*) FROM answers WHERE (revision > 0 OR at != (SELECT at FROM log ORDER BY id LIMIT 1))
 AND person NOT IN (SELECT json_extract(detail, '$.person') FROM log WHERE what = 'simulate')
 """
-_LACKING = """
+_MISSING = """
 AND NOT EXISTS (
     SELECT 1 FROM other.answers AS same WHERE same.question = answers.question AND same.person = answers.person
     AND (same.revision > answers.revision
@@ -52,11 +50,10 @@ AND NOT EXISTS (
 
 
 def refuse_answered(address: str | Path, instead: Path | None = None) -> None:
-    """Raise `OutputError` if a campaign may not take the place of what is there.
+    """Raise `OutputError` if a new campaign cannot replace the one at an address.
 
-    That is the file of a campaign in which people have answered, or that is open; or any campaign on a server. Answers
-    that the campaign `instead` has too, which is to take the place of the file, do not count. `DataError` if that
-    cannot be known, since the database is locked or damaged, or server is not reachable.
+    That is a campaign that is open, or has answers of people, or is on a server. Answers that the campaign `instead`,
+    which will replace it, also has do not count.
     """
     if is_server(address):
         _refuse_held(address)
@@ -72,7 +69,7 @@ def refuse_answered(address: str | Path, instead: Path | None = None) -> None:
             "output-is-campaign",
             "file is a campaign with answers, and is not replaced",
             where=path,
-            found=counted(given, "answer") + ("" if instead is None else " that the new file lacks"),
+            found=counted(given, "answer") + ("" if instead is None else " missing from the new file"),
             fix="choose another name, or delete the file",
         )
 
@@ -89,16 +86,16 @@ def _refuse_held(address: str | Path) -> None:
             "output-is-campaign",
             "database already contains a campaign",
             where=shown_address(address),
-            fix="take another database",
+            fix="use an empty database",
         )
 
 
 def _answers(connection: sqlite3.Connection, instead: Path | None) -> int:
-    """How many answers people have given which another campaign lacks; 0 in a file that is no campaign."""
+    """Number of answers of people that another campaign does not have; 0 if the file is not a campaign."""
     try:
         if instead is not None:
             connection.execute("ATTACH ? AS other", (file_uri(instead),))
-        (given,) = connection.execute(_GIVEN + ("" if instead is None else _LACKING)).fetchone()
+        (given,) = connection.execute(_GIVEN + ("" if instead is None else _MISSING)).fetchone()
     except sqlite3.Error as error:
         if not any(text in str(error) for text in ("not a database", "no such table")):
             raise
@@ -108,20 +105,20 @@ def _answers(connection: sqlite3.Connection, instead: Path | None) -> int:
 
 @contextmanager
 def writing_campaign(path: Path, *, force: bool = False) -> Iterator[Path]:
-    """As `writing`, of a campaign's file.
+    """Write a campaign file, as `writing` does.
 
-    Beside the file of a campaign that is open, or was not closed, lies a log with its newest answers. It would be taken
-    for a part of the new file.
+    A campaign that is open, or was not closed, has its newest answers in a log beside its file. The new file would take
+    over that log.
     """
     _refuse_place(path)
     with writing(path, force=force) as temporary:
         beside = [Path(f"{temporary}{ending}") for ending in _BESIDE]
         try:
             yield temporary
-            if any(map(exists, beside)):  # SQLite says nothing if it closes a file and finds no room for its log
+            if any(map(exists, beside)):  # SQLite reports nothing if it closes a file and cannot move its log into it
                 raise OSError("no room for the log of the database in its file")
             refuse_answered(path, temporary)
-        except (sqlite3.Error, UnavailableError) as error:  # such as of a full disk
+        except (sqlite3.Error, UnavailableError) as error:  # such as a full disk
             raise OSError(str(getattr(error, "orig", error))) from error
         finally:
             for left in beside:
@@ -143,45 +140,46 @@ def _refuse_place(path: Path) -> None:
             "campaign-in-use",
             "a campaign with this name is open, or was not closed",
             where=path,
-            found=f"{log.name}, which holds its newest answers",
-            fix="stop its server; reassess annotate status closes what a server left that was killed; or take another "
-            "name",
+            found=f"{log.name}, with its newest answers",
+            fix="stop its server; after a kill, reassess status closes it; or choose another name",
         )
 
 
-_PATIENCE = 1.0  # seconds: each change by another process has the lock for a moment, to see whether there is a server
+_PATIENCE = 1.0  # seconds: other processes hold the lock for a moment with each change
 
 
 @contextmanager
 def only_process(address: str | Path) -> Iterator[None]:
-    """Be the only process that serves or upgrades a campaign in an SQLite file; on a database server there may be many.
+    """Be the only process that serves or upgrades an SQLite file; on a database server there may be several.
 
-    The lock stands beside the file itself, which may be opened by a link to it.
-
-    Raises
-    ------
-    DataError
-        The file is not found, is not a campaign, is read-only, is in use, or has a second name.
+    The lock is beside the real file, not beside a link to it.
     """
     if is_server(address):
         yield
         return
     path = os.path.realpath(existing(address))
-    lock = Path(f"{path}.lock")
-    if (names := Path(path).stat().st_nlink) > 1:  # each of which would have a log of answers of its own
+    if (names := Path(path).stat().st_nlink) > 1:  # each would have its own log of answers
         raise DataError(
             "several-links",
             "campaign file has several names",
             where=address,
             allowed="1",
             found=f"{names} hard links",
-            fix="delete the other names, or serve a copy that reassess annotate backup made",
+            fix="delete the other names, or serve a copy by reassess annotate backup",
         )
     _refuse_other(address)
     try:
         if not os.access(path, os.W_OK):
             raise PermissionError(EACCES, os.strerror(EACCES))
-        file = lock.open("a+")
+        lock = take_lock(Path(f"{path}.lock"), patience=_PATIENCE)
+    except LockedError as error:
+        raise DataError(
+            "campaign-in-use",
+            "campaign is in use",
+            where=address,
+            found=str(error),
+            fix="stop it, or use PostgreSQL",
+        ) from error
     except OSError as error:
         raise DataError(
             "read-only-campaign",
@@ -190,21 +188,7 @@ def only_process(address: str | Path) -> Iterator[None]:
             found=error.strerror,
             fix=ALLOW_WRITING,
         ) from error
-    with file:
-        try:
-            _lock(file)
-        except BlockingIOError as error:
-            file.seek(0)
-            raise DataError(
-                "campaign-in-use",
-                "campaign is in use",
-                where=address,
-                found=f"process {file.read()}",
-                fix="stop it first; for several servers, keep the campaign in PostgreSQL",
-            ) from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+    with lock:
         ONLY_HERE.add(path)
         try:
             yield
@@ -212,21 +196,8 @@ def only_process(address: str | Path) -> Iterator[None]:
             ONLY_HERE.discard(path)
 
 
-def _lock(file: TextIO) -> None:
-    import fcntl
-
-    last = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > last:
-                raise
-        time.sleep(_PATIENCE / 50)
-
-
 def _refuse_other(address: str | Path) -> None:
-    """`DataError` for a file that is no campaign, beside which no lock is left."""
+    """Raise `DataError` if a file is not a campaign, before a lock is created beside it."""
     engine = open_engine(address)
     try:
         with database_errors(address), reading(engine) as connection:

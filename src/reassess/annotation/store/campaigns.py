@@ -1,12 +1,11 @@
-"""A campaign that is open, and changes of it.
+"""An open campaign, and its transactions.
 
-Locks are taken in one order, so that no two transactions wait for one another: a person with their cursor, an image to
-which a task may be added, tasks by number, the campaign where golden answers are counted, by raters together with
-others and by experts alone, or where a task is added. Nobody waits for the cursors of others. Who holds that of a
-person knows until the transaction ends whether their votes count. The locks are those beside which other rows may refer
-to what is locked. Names and tokens of people are keys too, and for a change of one PostgreSQL waits for rows that refer
-to the person, as an entry of the log does to who made it: so that change locks both people first, by number. On SQLite
-a transaction that changes something is alone.
+All transactions take locks in the same order, so that no two wait for each other: a person with their cursor; an image
+that may get a task; tasks by number; the campaign, if golden answers are counted (raters share the lock, experts do
+not) or a task is added. Nobody waits for the cursors of others. The lock on a person also fixes whether their votes
+count until the transaction ends. Rows that refer to a locked row can still be added. Names and tokens are keys, and
+PostgreSQL makes a change of a key wait for rows that refer to it, such as log entries by that person; so such a change
+first locks both people, by number. On SQLite only one transaction can write at a time.
 """
 
 import os
@@ -32,55 +31,30 @@ from reassess.annotation.store.database import (
     open_engine,
     reading,
 )
-from reassess.annotation.store.schema import cursors, log, people, questions, tasks, turns
-from reassess.annotation.store.versions import check_form
+from reassess.annotation.store.schema import check_form, cursors, log, people, questions, tasks, turns
 from reassess.core.stop_rule import StopRule
 from reassess.errors import DataError, at
 from reassess.text import counted
 
 __all__ = ["Campaign", "Change", "changing", "in_parts", "open_campaign", "pause", "resume", "using_campaign"]
 
-_MOST = 1_000  # values of a statement
-_AFTER_ALL = (1 << 31) - 1  # a position that no cursor is beyond
+_MOST = 1_000  # values in a statement
+_AFTER_ALL = (1 << 31) - 1  # beyond all cursors
 
 
 @dataclass(frozen=True)
 class Campaign:
-    """A campaign.
-
-    Parameters
-    ----------
-    engine
-        Of its database.
-    name
-        What raters read above the page.
-    rules
-        The rules.
-    bar
-        The share of practice questions that a rater must answer as the experts did, from 0 to 1; None if all go on.
-    at_least
-        So many experts make the truth; None for more than half of those who answered.
-    original_votes
-        Whether each original label is a vote before all others.
-    consent
-        What people agree to before they begin; empty if nothing.
-    images
-        Where the images lie: a folder or an archive; None if that is not known.
-    settings
-        Of the benchmark, as its benchmark.json has them.
-    gate
-        Changes of this process pass it one after the other where the database can make no two at a time.
-    """
+    """An open campaign."""
 
     engine: Engine
-    name: str
+    name: str  # raters see it at the top of the page
     rules: Rules
     bar: float | None
-    at_least: int | None
-    original_votes: bool
-    consent: str
-    images: str | None
-    settings: dict[str, Any]
+    at_least: int | None  # experts who must agree; None: more than half of those who answered
+    original_votes: bool  # whether each original label counts as one vote
+    consent: str  # text that people must agree to first; may be empty
+    images: str | None  # folder or archive of the images; None if unknown
+    settings: dict[str, Any]  # of the benchmark, as in its benchmark.json
     gate: AbstractContextManager[Any]
 
     def close(self) -> None:
@@ -89,13 +63,7 @@ class Campaign:
 
 
 def open_campaign(address: str | Path) -> Campaign:
-    """Open a campaign, by the path of an SQLite file or an address that begins with ``postgresql://``.
-
-    Raises
-    ------
-    DataError
-        There is none; it was made by another version, with other tables; the database is damaged, or cannot be used.
-    """
+    """Open a campaign: an SQLite file, or an address that begins with ``postgresql://``."""
     engine = open_engine(existing(address))
     try:
         with database_errors(address), at(shown_address(address)), reading(engine) as connection:
@@ -124,7 +92,9 @@ def _campaign(connection: Connection, gate: AbstractContextManager[Any]) -> Camp
         return Campaign(
             engine=connection.engine,
             name=row.name,
-            rules=Rules(votes=row.votes, stop=stop, golden_rate=row.golden_rate, lease=row.lease, seed=row.seed),
+            rules=Rules(
+                per_question=row.per_question, stop=stop, golden_share=row.golden_share, lease=row.lease, seed=row.seed
+            ),
             bar=row.bar,
             at_least=row.at_least,
             original_votes=row.original_votes,
@@ -135,7 +105,7 @@ def _campaign(connection: Connection, gate: AbstractContextManager[Any]) -> Camp
         )
     except DataError:
         raise
-    except (TypeError, ValueError) as error:  # SQLite keeps a text in a column of numbers
+    except (TypeError, ValueError) as error:  # SQLite allows text in a column of numbers
         raise DataError(
             "damaged-campaign", "settings of the campaign cannot be read", found=str(error), fix=RESTORE
         ) from error
@@ -143,13 +113,7 @@ def _campaign(connection: Connection, gate: AbstractContextManager[Any]) -> Camp
 
 @contextmanager
 def using_campaign(address: str | Path) -> Iterator[Campaign]:
-    """A campaign that is open in a block; what its database refuses there is an error of this package.
-
-    Raises
-    ------
-    DataError
-        As for `open_campaign`; the database cannot be reached, is locked, or has no room.
-    """
+    """Open a campaign for a block; database errors in the block become errors of this package."""
     with database_errors(address):
         campaign = open_campaign(address)
         try:
@@ -198,21 +162,11 @@ _LOWER = update(cursors).where(cursors.c.person.in_(_WAITING)).values(position=b
 
 @dataclass
 class Change:
-    """A transaction.
-
-    Parameters
-    ----------
-    connection
-        Its connection.
-    campaign
-        The campaign.
-    reopened
-        Positions of main tasks that have a place again.
-    """
+    """A transaction."""
 
     connection: Connection
     campaign: Campaign
-    reopened: list[int] = field(default_factory=list)
+    reopened: list[int] = field(default_factory=list)  # positions of main tasks that are free again
 
     @property
     def rules(self) -> Rules:
@@ -220,43 +174,43 @@ class Change:
         return self.campaign.rules
 
     def person(self, number: int) -> Row[Any]:
-        """A person with their cursor, which nobody else changes until the end, and what their next turn depends on."""
+        """Lock a person and their cursor; return both, with everything that their next turn depends on."""
         found = self.connection.execute(_PERSON, {"number": number}).one_or_none()
         if found is None:
             raise DataError("unknown-person", "unknown person", found=f"person {number}")
         return found
 
     def person_with(self, number: int, by: int | None) -> Row[Any]:
-        """As `person`, to change their name or link; who does that is locked too, both by number."""
+        """Lock a person and whoever changes their name or link (`by`), in the order of their numbers."""
         locked = {each: self.person(each) for each in sorted({number, number if by is None else by})}
         return locked[number]
 
     def lock(self, numbers: Iterable[int]) -> None:
-        """Lock tasks, before anything of them is read."""
+        """Lock tasks, before reading anything about them."""
         if self.connection.dialect.name != "sqlite":
             for some in in_parts(sorted(set(numbers))):
                 self.connection.execute(_LOCKED, {"numbers": some}).all()
 
     def lock_campaign(self, *, with_others: bool = False) -> None:
-        """Let no other transaction change a truth or add a task; `with_others`, others may count answers meanwhile."""
+        """Let no other transaction change a truth or add a task; `with_others`: others may count answers meanwhile."""
         if self.connection.dialect.name != "sqlite":
             self.connection.execute(_CAMPAIGN_WITH_OTHERS if with_others else _CAMPAIGN).all()
 
     def pass_campaign(self) -> None:
-        """Take as long as `lock_campaign` does, and lock nothing."""
+        """Take as long as `lock_campaign`, without a lock."""
         if self.connection.dialect.name != "sqlite":
             self.connection.execute(_CAMPAIGN_UNLOCKED).all()
 
     def reserve(self, shown: Sequence[int], places: int) -> None:
-        """Add places that are reserved, or take them away, on questions that are voted on."""
+        """Add reserved places on questions that are voted on, or remove them."""
         if shown:
             self.connection.execute(_RESERVE, {"numbers": shown, "places": places})
 
     def renew(self, numbers: Iterable[int], *, reopened: bool = False) -> None:
-        """Note how many raters some tasks can be shown to: each of their open questions needs a place for them.
+        """Update for how many raters tasks are free: each of their open questions needs a place.
 
-        `reopened`: raters who had passed them by may find something in them, also if others could be shown them before.
-        It is looked for on golden tasks too, where nothing is noted, so that their requests take as long.
+        `reopened`: raters who passed these tasks may get them now, even if the tasks were free for others before.
+        Golden tasks take the same time, but nothing is stored for them.
         """
         for some in in_parts(sorted(set(numbers))):
             places = []
@@ -272,28 +226,28 @@ class Change:
             self.note_free(places)
 
     def note_free(self, places: Sequence[Mapping[str, int]]) -> None:
-        """Note how many `places` tasks have by `number`."""
+        """Store for how many raters tasks are free."""
         if places:
             self.connection.execute(_FREE, places)
 
     def lower_cursors(self) -> None:
-        """Let raters who have passed a task that is open again look at it first: but not who is being shown one now."""
+        """Move cursors back to a task that is open again, except cursors that another transaction has locked."""
         if self.reopened:
             self.connection.execute(_LOWER, {"least": min(self.reopened)})
 
     def note(self, now: float, what: str, by: int | None = None, **detail: Any) -> None:
-        """Write into the log who did what; `by` is None for the command line."""
+        """Write a log entry; `by` is None for the command line."""
         self.connection.execute(log.insert(), {"at": now, "person": by, "what": what, "detail": detail})
 
 
 def in_parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Numbers in parts that a statement can hold."""
+    """Split numbers into parts that fit a statement."""
     return (numbers[start : start + _MOST] for start in range(0, len(numbers), _MOST))
 
 
 @contextmanager
 def changing(campaign: Campaign) -> Iterator[Change]:
-    """A transaction: all of the block, or nothing if it raises."""
+    """Run a block as one transaction; nothing changes if it raises."""
     with campaign.gate, campaign.engine.begin() as connection:
         change = Change(connection, campaign)
         yield change
@@ -301,12 +255,12 @@ def changing(campaign: Campaign) -> Iterator[Change]:
 
 
 def pause(campaign: Campaign, now: float, by: int | None = None) -> None:
-    """Ask nothing more until the campaign is resumed; answers to what was asked are kept."""
+    """Pause the campaign: no new tasks, but answers to shown tasks are saved."""
     _set_paused(campaign, True, now, by)
 
 
 def resume(campaign: Campaign, now: float, by: int | None = None) -> bool:
-    """Ask again; whether the campaign was paused before."""
+    """Resume the campaign; return whether it was paused."""
     return _set_paused(campaign, False, now, by)
 
 

@@ -1,4 +1,4 @@
-"""Which task somebody is shown next, and which of its questions."""
+"""The choice of the next task for a person, and of its questions."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,15 +11,15 @@ from reassess.annotation.assignment import TRIES, Rules
 from reassess.annotation.store.campaigns import Change
 from reassess.annotation.store.schema import (
     ASKED,
+    EXCLUDED,
     EXPERT,
     EXPIRED,
     GOLDEN,
     MAIN,
     PRACTICE,
     RATER,
+    SKIPPED,
     SUGGESTED,
-    UNFIT,
-    VOIDED,
     answers,
     images,
     questions,
@@ -33,30 +33,30 @@ _NEAR = 128  # tasks
 
 
 class Choice(NamedTuple):
-    """A task that somebody is shown, with the questions that they are asked of it."""
+    """A task for a person, and the questions that they are asked."""
 
     task: Row[Any]
     rows: Sequence[Row[Any]]
-    free: int  # places that are left on it then
+    free: int  # remaining places on it
 
 
 def choose(change: Change, person: Row[Any], held: Sequence[int]) -> Choice | None:
-    """A task that somebody does not hold, and all of it that they were not asked before.
+    """Choose a task that a person does not have yet, with the questions they have not answered.
 
-    Experts are shown golden tasks, and new raters those of the practice round. All others are shown main tasks. Golden
-    ones stand in their place, and show as many questions if they have them: so their size does not tell them.
+    Experts get golden tasks, new raters practice tasks, all others main tasks. A golden task sometimes replaces a main
+    task, with the same number of questions if it has enough, so that its size does not tell it.
     """
     own = {"who": person.id, "held": held}
     if person.role == EXPERT:
         task = change.connection.execute(_EXPERT_TASK, own).one_or_none()
         return None if task is None else _choice(change, person, task)
-    if person.stage == PRACTICE:  # of which none is passed over
+    if person.stage == PRACTICE:  # practice tasks are never skipped
         task = change.connection.execute(_PRACTICE_TASK, own | {"held": []}).one_or_none()
         return None if task is None else _choice(change, person, task)
     main = _choose_main(change, own, person.position)
     if main is None:
         return None
-    # A golden task is chosen for each main one, as the time would tell golden tasks otherwise.
+    # A golden task is chosen for every main one; otherwise the time would tell golden tasks.
     is_golden = change.rules.is_golden(person.id, person.draws)
     golden = _choose_golden(change, person, own, main.size, last_resort=is_golden)
     rank = partial(_golden_rank, change.rules, person)
@@ -66,12 +66,12 @@ def choose(change: Change, person: Row[Any], held: Sequence[int]) -> Choice | No
         choice = _choice(change, person, main, None, rank)
         if choice.rows:
             return choice
-        main = _choose_main(change, own, main.position + 1)  # its questions went while it was chosen
+        main = _choose_main(change, own, main.position + 1)  # its questions were closed while it was chosen
     return None
 
 
 def _choose_main(change: Change, own: dict[str, Any], begin: int) -> Row[Any] | None:
-    """The first main task from a place on, or else of all: one may be open again that the cursor has passed."""
+    """The first main task from a position on, or else the first of all: one before the cursor may be open again."""
     for place in sorted({0, begin}, reverse=True):
         task = change.connection.execute(_MAIN_TASK, own | {"place": place}).one_or_none()
         if task is not None:
@@ -82,9 +82,9 @@ def _choose_main(change: Change, own: dict[str, Any], begin: int) -> Row[Any] | 
 def _choose_golden(
     change: Change, person: Row[Any], own: dict[str, Any], size: int, *, last_resort: bool
 ) -> Row[Any] | None:
-    """A golden task with at least so many questions, or as a last resort a largest one."""
+    """A golden task with at least `size` questions; as a last resort, one of the largest."""
     rules, connection = change.rules, change.connection
-    if person.golden is None or not rules.golden_rate:
+    if person.golden is None or not rules.golden_share:
         return None
     places = rules.places(person.id, person.draws, person.golden + 1)
     at_places = {f"place_{number}": place for number, place in enumerate(places)}
@@ -98,7 +98,7 @@ def _choose_golden(
 
 
 def _golden_rank(rules: Rules, person: Row[Any], row: Row[Any]) -> tuple[bool, float]:
-    """Known questions come first."""
+    """Questions with a known truth come first."""
     return row.truth is None, rules.rank(person.id, person.draws, row.class_id)
 
 
@@ -109,20 +109,20 @@ def _choice(
     size: int | None = None,
     rank: Callable[[Row[Any]], Any] = attrgetter("id"),
 ) -> Choice:
-    """A task with its open questions that somebody has not answered; so many of them at most, of the lowest rank."""
+    """A task with its open questions that a person has not answered: at most `size`, those with the lowest rank."""
     asked = change.connection.execute(ASKED_OF, {"who": person.id, "of_task": task.id})
     is_open = [row for row in asked if row.ended is None]
     rows = sorted((row for row in is_open if row.answer is None), key=rank)[:size]
     shown = {row.id for row in rows}
     free = min((change.rules.free(row.votes, row.reserved + (row.id in shown)) for row in is_open), default=0)
-    return Choice(task, sorted(rows, key=attrgetter("id")), free)  # in an order that tells nothing
+    return Choice(task, sorted(rows, key=attrgetter("id")), free)  # an order that tells nothing
 
 
 def first_place(change: Change, person: Row[Any], chosen: Row[Any]) -> int:
-    """Where the cursor of somebody stands from now on.
+    """The new position of a person's cursor.
 
-    Before the chosen task there may be one of which another transaction has the lock, or that their page holds still.
-    So the cursor stays until it is far behind.
+    Earlier tasks may be locked by another transaction, or still held by the person's page. So the cursor stays until it
+    is far behind.
     """
     if person.position <= chosen.position <= person.position + _NEAR:
         return int(person.position)
@@ -131,7 +131,7 @@ def first_place(change: Change, person: Row[Any], chosen: Row[Any]) -> int:
 
 
 def is_left(change: Change, person: Row[Any]) -> bool:
-    """Whether there are main tasks for a rater, of which others are shown some now."""
+    """Whether a rater has main tasks left that others have now."""
     return person.role == RATER and bool(change.connection.scalar(_LEFT, {"who": person.id, "held": []}))
 
 
@@ -151,9 +151,9 @@ _ALL_WITH_TURN = (
     .outerjoin(turns, and_(turns.c.task == tasks.c.id, turns.c.person == bindparam("who")))
 )
 _WITH_TURN = _ALL_WITH_TURN.where(tasks.c.id.not_in(bindparam("held", expanding=True)))
-# Main tasks with an open question that somebody was not shown, or did not answer before the lease ended.
+# Main tasks with an open question that a person was not shown, or did not answer within the lease.
 _ASKABLE = _WITH_TURN.where(
-    or_(turns.c.state.is_(None), turns.c.state.not_in([ASKED, UNFIT, SUGGESTED])),
+    or_(turns.c.state.is_(None), turns.c.state.not_in([ASKED, SKIPPED, SUGGESTED])),
     exists().where(questions.c.task == tasks.c.id, questions.c.ended.is_(None), ~exists().where(_THEIRS)),
 )
 _OPEN_SIZE = (
@@ -168,8 +168,8 @@ _FIRST = (
 )
 _MAIN_TASK = _FIRST.add_columns(_OPEN_SIZE.label("size")).with_for_update(of=tasks, key_share=True, skip_locked=True)
 _LEFT = select(_ASKABLE.where(tasks.c.kind == MAIN).exists())
-# Other tasks that somebody has not had, or that ended without them.
-_IS_OTHER = or_(turns.c.state.is_(None), turns.c.state.in_([EXPIRED, VOIDED]))
+# Other tasks that a person has not had, or whose turn ended without an answer.
+_IS_OTHER = or_(turns.c.state.is_(None), turns.c.state.in_([EXPIRED, EXCLUDED]))
 _OTHER = _WITH_TURN.where(_IS_OTHER).order_by(tasks.c.kind, tasks.c.position)
 _KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None), ~exists().where(_THEIRS))
 _EXPERT_TASK = _OTHER.where(tasks.c.kind.in_([GOLDEN, PRACTICE]), _UNANSWERED).limit(1)
@@ -182,7 +182,7 @@ _SIZE = (
 )
 _IS_GOLDEN = tasks.c.kind == literal_column(f"'{GOLDEN}'")
 _GOLDEN_TASKS = _OTHER.where(_IS_GOLDEN, _KNOWN).add_columns(_SIZE.label("size"))
-_PLACES = [bindparam(f"place_{number}") for number in range(TRIES)]  # of a fixed number, which is faster
+_PLACES = [bindparam(f"place_{number}") for number in range(TRIES)]  # a fixed number, which is faster
 _GOLDEN_AT = _ALL_WITH_TURN.where(
     _IS_GOLDEN, tasks.c.position.in_(_PLACES), _IS_OTHER, _KNOWN, bindparam("least") <= _SIZE
 )

@@ -1,4 +1,4 @@
-"""A campaign is made from its plan."""
+"""The creation of a campaign from its plan."""
 
 from collections.abc import Collection, Iterator
 from itertools import chain
@@ -10,44 +10,26 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, text
 
-from reassess.annotation.judging import current_model
 from reassess.annotation.plan import CampaignPlan
+from reassess.annotation.running_posterior import current_model
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaign_files import refuse_answered, writing_campaign
-from reassess.annotation.store.database import database_errors, is_server, keep_log, open_engine
+from reassess.annotation.store.database import database_errors, enable_wal, is_server, open_engine
 from reassess.annotation.store.people import insert_person
-from reassess.annotation.store.schema import EXPERT, GOLDEN, MAIN, PRACTICE, RATING
-from reassess.annotation.store.versions import note_form
+from reassess.annotation.store.schema import EXPERT, GOLDEN, MAIN, PRACTICE, RATING, note_form
 from reassess.core.tasks import Tasks
 from reassess.errors import at
 
 __all__ = ["create_campaign", "random_ids"]
 
 _ADDRESS = 16  # bytes
-_LARGEST_ID = 1 << 48  # JavaScript's numbers hold it
+_LARGEST_ID = 1 << 48  # fits JavaScript's numbers
 
 
 def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0, force: bool = False) -> None:
-    """Make a campaign.
+    """Create a campaign: an SQLite file, or tables in an empty database.
 
-    Parameters
-    ----------
-    address
-        The path of an SQLite file, or an address that begins with ``postgresql://``.
-    plan
-        What it is made of.
-    now
-        The time, in seconds.
-    force
-        Overwrite a file, unless it is a campaign in which people have answered.
-
-    Raises
-    ------
-    DataError
-        As for the parts of the plan; server is not reachable.
-    OutputError
-        The file exists or cannot be written; database already contains a campaign, or the file one in which people have
-        answered.
+    With `force`, replace a file, unless it is a campaign with answers of people.
     """
     refuse_answered(address)
     if is_server(address):
@@ -59,17 +41,17 @@ def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0
             engine.dispose()
         return
     with writing_campaign(Path(address), force=force) as temporary:
-        keep_log(temporary)
+        enable_wal(temporary)
         engine = open_engine(temporary)
         try:
             with engine.begin() as connection:
                 _fill(connection, plan, now)
         finally:
-            engine.dispose()  # which brings what is in the write-ahead log into the file
+            engine.dispose()  # moves the write-ahead log into the file
 
 
 def random_ids(count: int) -> list[int]:
-    """So many numbers that tell nothing, each once, in an order that tells nothing."""
+    """Draw distinct random numbers, in random order."""
     found: dict[int, None] = {}
     while len(found) < count:
         found[randbelow(_LARGEST_ID)] = None
@@ -80,9 +62,9 @@ def _fill(connection: Connection, plan: CampaignPlan, now: float) -> None:
     schema.metadata.create_all(connection)
     note_form(connection)
     rules, counts = plan.rules, plan.golden_counts()
-    row = {name: getattr(rules, name) for name in ("votes", "golden_rate", "lease", "seed")}
+    row = {name: getattr(rules, name) for name in ("per_question", "golden_share", "lease", "seed")}
     row |= {name: getattr(plan, name) for name in ("name", "at_least", "bar", "consent", "original_votes", "images")}
-    row |= {"classes": plan.tasks.questions.classes.count, "ranked": plan.tasks.questions.classes.has_local_ids}
+    row |= {"classes": plan.tasks.questions.classes.count, "has_local_ids": plan.tasks.questions.classes.has_local_ids}
     row |= {"id": 1, "golden_invalid": counts[0], "golden_valid": counts[1], "settings": dict(plan.settings)}
     row |= {name: None if rules.stop is None else getattr(rules.stop, name[5:]) for name in ("stop_low", "stop_high")}
     connection.execute(schema.campaign.insert(), row)
@@ -109,7 +91,7 @@ def _fill(connection: Connection, plan: CampaignPlan, now: float) -> None:
             _insert_experts(connection, plan, [question["id"] for question in questions], now)
     connection.execute(schema.log.insert(), {"at": now, "person": None, "what": "create", "detail": {}})
     if connection.dialect.name == "postgresql":
-        connection.execute(text("ANALYZE"))  # a server that knows nothing of the tables reads all of them for each task
+        connection.execute(text("ANALYZE"))  # without statistics, a server would read whole tables for each task
 
 
 def _insert(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
@@ -118,7 +100,7 @@ def _insert(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> N
 
 
 def _labels(plan: CampaignPlan, images: list[str]) -> list[int | None]:
-    """The original label of each image; None where it is not known."""
+    """The original label of each image; None if unknown."""
     if plan.original is None:
         return [None] * len(images)
     class_ids = plan.original.indices.tolist()
@@ -126,7 +108,7 @@ def _labels(plan: CampaignPlan, images: list[str]) -> list[int | None]:
 
 
 def _unasked(plan: CampaignPlan, asked: Collection[str]) -> list[dict[str, Any]]:
-    """The original labels of images that nobody is asked about."""
+    """The original labels of images without questions."""
     if plan.original is None:
         return []
     labels = zip(plan.original.images, plan.original.indices.tolist(), strict=True)
@@ -134,7 +116,7 @@ def _unasked(plan: CampaignPlan, asked: Collection[str]) -> list[dict[str, Any]]
 
 
 def _classes(plan: CampaignPlan, parts: list[Tasks]) -> Iterator[dict[str, Any]]:
-    """All classes of the list; of a list that is not known, those that are asked about or have examples."""
+    """All classes of the list; without a list, the classes of questions and examples."""
     classes = plan.tasks.questions.classes
     shown = np.array([each.class_id for each in plan.examples], np.int64)
     ids = (
@@ -152,7 +134,7 @@ def _classes(plan: CampaignPlan, parts: list[Tasks]) -> Iterator[dict[str, Any]]
 
 
 def _tasks(plan: CampaignPlan, part: Tasks, number: dict[str, int]) -> list[dict[str, Any]]:
-    """Tasks, in an order that the seed gives."""
+    """Tasks in the order of the seed."""
     golden = part is plan.golden_tasks
     kinds = np.where(plan.is_practice, PRACTICE, GOLDEN).tolist() if golden else [MAIN] * len(part)
     position = np.random.default_rng(plan.rules.seed).permutation(len(part)).tolist()
@@ -167,7 +149,7 @@ def _tasks(plan: CampaignPlan, part: Tasks, number: dict[str, int]) -> list[dict
 
 
 def _questions(plan: CampaignPlan, part: Tasks, valid: float) -> list[dict[str, Any]]:
-    """The questions of tasks, one after the other, as they are before any vote."""
+    """The questions of tasks in their order, without votes."""
     golden, asked = part is plan.golden_tasks, part.questions
     truths = plan.truth if golden else [None] * len(asked)
     columns = zip(random_ids(len(asked)), asked.class_ids.tolist(), truths, plan.priors(asked), strict=True)
@@ -185,15 +167,15 @@ def _questions(plan: CampaignPlan, part: Tasks, valid: float) -> list[dict[str, 
 
 
 def _insert_experts(connection: Connection, plan: CampaignPlan, numbers: list[int], now: float) -> None:
-    """Experts, and their answers to golden questions, of which the numbers are given."""
-    said = plan.expert_answers
+    """Insert experts, and their answers to the golden questions with these numbers."""
+    expert_answers = plan.expert_answers
     person = {}
     with at("the experts' votes"):
-        for name in dict.fromkeys(name for _, name in said):
+        for name in dict.fromkeys(name for _, name in expert_answers):
             person[name] = insert_person(connection, name, EXPERT, RATING)
     rest = {"revision": 0, "at": now, "counted": False}
     rows = [
         {"question": numbers[place], "person": person[name], "answer": answer, **rest}
-        for (place, name), answer in said.items()
+        for (place, name), answer in expert_answers.items()
     ]
     _insert(connection, schema.answers, rows)

@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as WaitedTooLongError
 from reassess.annotation.addresses import is_server, shown_address
 from reassess.annotation.store.log_file import LogFile, set_time_back
 from reassess.errors import DataError, MissingPackageError
+from reassess.formats.file_lock import is_locked
 from reassess.formats.files import exists
 
 __all__ = [
@@ -30,38 +31,38 @@ __all__ = [
     "check_whole",
     "connect",
     "database_errors",
+    "enable_wal",
     "existing",
     "file_uri",
     "forbids_writing",
     "is_server",
-    "keep_log",
     "open_engine",
     "reading",
 ]
 
-ALLOW_WRITING = "allow that the file and its folder are written"
-RESTORE = "take a copy that reassess annotate backup made"
+ALLOW_WRITING = "make the file and its folder writable"
+RESTORE = "use a copy by reassess annotate backup"
 _STOP = f"stop its server, and {RESTORE}"
-ONLY_HERE: set[str] = set()  # real paths of the files that this process alone serves or upgrades
-_CONNECTIONS = 8  # of a process to a server, which stay open: a new one takes longer than what is asked of it
-_PATIENCE = 10_000  # milliseconds that one writer waits for another
-_PAGES = 1_000  # of a log, after which SQLite moves it into the file
-_CHANGES, _BYTES = 25, 8 << 20  # after which a process that serves a file does
+ONLY_HERE: set[str] = set()  # real paths of files that only this process serves or upgrades
+_CONNECTIONS = 8  # open connections of a process to a server; a new connection is slower than a request
+_PATIENCE = 10_000  # milliseconds that a writer waits for another
+_PAGES = 1_000  # size of a log that SQLite moves into the file
+_CHANGES, _BYTES = 25, 8 << 20  # changes or size of a log that a serving process moves into the file
 
 
 class Gate:
-    """Lets one change of an SQLite file pass at a time, and none after somebody has replaced the file or its log.
+    """Lets one change of an SQLite file pass at a time, and none after the file or its log was replaced.
 
-    SQLite would not notice, and what is acknowledged then would be lost. The process that serves the file is the only
-    one that moves the log into it. So it refuses changes once anything else has altered the size or time of the file,
-    or what is in the log. It looks before each change, and before the change is acknowledged.
+    SQLite would not notice that, and acknowledged changes would be lost. Only the process that serves the file moves
+    the log into it. So the gate refuses changes once anything else has changed the size or time of the file, or the
+    content of the log. It looks before each change, and again before the change is acknowledged.
     """
 
     def __init__(self, engine: Engine, path: str) -> None:
         self._engine, self._path, self._lock, self._changes = engine, path, Lock(), 0
         with closing(engine.raw_connection()) as connection:
             self._has_log = connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-            if path in ONLY_HERE:  # whoever is moving the log ends first
+            if path in ONLY_HERE:  # wait for another process that is moving the log
                 connection.execute("PRAGMA wal_checkpoint(FULL)")
         self._log = LogFile(f"{path}-wal") if self._has_log and path in ONLY_HERE else None
         self._is_log_changed, self._rows, self._has_written = False, 0, False
@@ -73,7 +74,7 @@ class Gate:
 
     def __enter__(self) -> None:
         if not self._lock.acquire(timeout=_PATIENCE / 1000):
-            raise WaitedTooLongError("the database takes no change of this process")
+            raise WaitedTooLongError("the database accepts no change of this process")
         try:
             self._check()
         except BaseException:
@@ -92,19 +93,19 @@ class Gate:
 
     def _look(self) -> "_Seen":
         file = _stat(self._path)
-        if not self._has_log:  # such as where the file may only be read
+        if not self._has_log:  # such as a read-only file
             return _Seen(_place(file), None, None)
         content = (file.st_size, file.st_mtime_ns) if file is not None and self._path in ONLY_HERE else None
         return _Seen(_place(file), content, (_place(_stat(f"{self._path}-wal")), _place(_stat(f"{self._path}-shm"))))
 
     def _begin(self, connection: Connection) -> None:
-        """What is looked at again once the transaction has the right to write."""
+        """Look again once the transaction may write."""
         if connection.get_execution_options().get("reading"):
             return
         self._check()
         self._rows, self._has_written = _changed_rows(connection), False
         self._changes += 1
-        pages = 0 if self._path in ONLY_HERE or _is_served(self._path) else _PAGES
+        pages = 0 if self._path in ONLY_HERE or is_locked(f"{self._path}.lock") else _PAGES
         if connection.info.get("pages") != pages:
             connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={pages}")
             connection.info["pages"] = pages
@@ -114,7 +115,7 @@ class Gate:
             self._has_written = _changed_rows(connection) != self._rows
 
     def _check(self, **how: bool) -> None:
-        """Refuse a change if the file or its log is not as it was left, and save what the log still has."""
+        """Refuse a change if the file or its log was changed by others, and save what the log still has."""
         if self._log is not None:
             self._is_log_changed |= not self._log.is_kept(**how)
         found = self._look()
@@ -126,10 +127,10 @@ class Gate:
             raise UnavailableError("BEGIN IMMEDIATE", None, gone)
 
     def _move_log(self) -> None:
-        """Move the log into the file, also a deleted one, which this process still has, if no other is in its place."""
+        """Move the log into the file; also a deleted log that this process still has open, unless replaced."""
         found, log = self._look(), _stat(f"{self._path}-wal")
         is_there = found == self._seen
-        if is_there:  # SQLite would move damaged pages too
+        if is_there:  # SQLite would also move damaged pages
             may_move = self._log is None or not self._is_log_changed or self._log.has_lost_header()
         else:
             may_move = found._replace(log=self._seen.log) == self._seen and (log is None or not log.st_size)
@@ -142,14 +143,14 @@ class Gate:
 
 
 class _Seen(NamedTuple):
-    """What tells an SQLite file and its log from others that have taken their place."""
+    """The identity of an SQLite file and its log."""
 
     place: tuple[int, int] | None
-    content: tuple[int, int] | None  # size and time; None where other processes may move the log into the file too
+    content: tuple[int, int] | None  # size and time; None if other processes may move the log into the file too
     log: tuple[Any, ...] | None
 
     def fault(self, before: "_Seen") -> str:
-        """What has happened since."""
+        """Return what has changed since."""
         if self.place != before.place:
             return "was moved, deleted or replaced since it was opened"
         if self.log != before.log:
@@ -160,7 +161,7 @@ class _Seen(NamedTuple):
 
 
 def _changed_rows(connection: Connection) -> int:
-    """Of a connection since it was opened: SQLite writes nothing if a transaction changes none."""
+    """Rows that a connection has changed since it was opened; SQLite writes nothing if there are none."""
     return int(connection.connection.dbapi_connection.total_changes)
 
 
@@ -175,40 +176,24 @@ def _place(found: os.stat_result | None) -> tuple[int, int] | None:
     return found and (found.st_dev, found.st_ino)
 
 
-def _is_served(path: str) -> bool:
-    """Whether another process serves or upgrades a file: it holds a lock beside it."""
-    try:
-        with open(f"{path}.lock") as lock:  # noqa: PTH123
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
 def open_engine(campaign: str | Path) -> Engine:
-    """The engine of a campaign.
+    """Open the engine of a campaign.
 
-    Notes
-    -----
-    SQLite waits for the disk at each commit, so that what was acknowledged survives a kill and a power failure. A
-    transaction that changes something takes the right to write at its beginning, for which it waits 10 seconds at most:
-    so no two wait for one another.
+    SQLite waits for the disk at each commit, so acknowledged changes survive a kill and a power failure. A writing
+    transaction takes the right to write when it begins, and waits up to 10 seconds for it, so no two wait for each
+    other.
     """
     text = str(campaign)
     if is_server(text):
         try:
             import psycopg  # noqa: F401
         except ImportError as error:
-            raise MissingPackageError("psycopg", extra="postgresql", purpose="a campaign on a server") from error
+            raise MissingPackageError("psycopg", extra="postgresql", purpose="campaigns on a server") from error
         try:
             url = make_url(text)
             if "@" in (url.host or ""):
                 raise ValueError("the end of a password was taken for the host")
-        except (ArgumentError, ValueError):  # which may hold a part of a password
+        except (ArgumentError, ValueError):  # it may contain a part of a password
             raise DataError(
                 "wrong-address",
                 "not the address of a database",
@@ -231,21 +216,18 @@ def open_engine(campaign: str | Path) -> Engine:
 
 
 def connect(path: str | Path) -> "closing[sqlite3.Connection]":
-    """A connection to an SQLite file, without what `open_engine` sets."""
+    """Open a plain connection to an SQLite file."""
     return closing(sqlite3.connect(file_uri(path), uri=True))
 
 
-def keep_log(path: Path) -> None:
-    """Let whoever writes to an SQLite file from now on keep a write-ahead log, beside which others can read.
-
-    The file itself says so, and each copy that `backup_campaign` makes of it.
-    """
+def enable_wal(path: Path) -> None:
+    """Enable SQLite's write-ahead log, so that reads do not wait for writes; the file remembers it."""
     with connect(path) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
 
 
 def existing(campaign: str | Path) -> str | Path:
-    """The address of a campaign, of which a file is there; `DataError` if it is not, since SQLite would make one."""
+    """Return the address of an existing campaign; `DataError` if the file is missing, since SQLite would create it."""
     if is_server(campaign) or os.path.isfile(campaign):  # noqa: PTH113 - of a name too long, a Path raises an error
         return campaign
     if exists(campaign):
@@ -254,29 +236,29 @@ def existing(campaign: str | Path) -> str | Path:
             "not-a-campaign",
             f"{kind} was given instead of a campaign",
             where=campaign,
-            fix="name the file of a campaign",
+            fix="choose the file of a campaign",
         )
     is_link = os.path.islink(campaign)  # noqa: PTH114
     raise DataError(
         "not-a-campaign",
         "campaign not found",
         where=campaign,
-        found=f"a link to {Path(campaign).readlink()}, which is not there" if is_link else None,
-        fix="fix the link" if is_link else "make one with reassess annotate create",
+        found=f"a link to {Path(campaign).readlink()}, which does not exist" if is_link else None,
+        fix="correct the link" if is_link else "check the path, or reassess annotate create",
     )
 
 
 def reading(engine: Engine, *, once: bool = False) -> Connection:
-    """A connection that reads what was there when it began, by one statement if `once`, and writes nothing."""
+    """Open a read-only connection to the state at its start; `once`: for one statement."""
     connection = engine.connect()
-    if engine.dialect.name == "postgresql":  # where else each statement sees what was committed meanwhile
+    if engine.dialect.name == "postgresql":  # otherwise each statement sees later commits
         connection = connection.execution_options(isolation_level="AUTOCOMMIT" if once else "REPEATABLE READ")
     return connection.execution_options(reading=True)
 
 
 @contextmanager
 def database_errors(campaign: str | Path) -> Iterator[None]:
-    """What the database of a campaign refuses, as an error of this package."""
+    """Turn errors of a campaign's database into `DataError`."""
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error) as error:
@@ -291,7 +273,7 @@ def database_errors(campaign: str | Path) -> Iterator[None]:
 
 
 def check_whole(connection: Connection, check: str) -> None:
-    """Raise `DataError` if an SQLite file is damaged, by its `quick_check`, or its slower `integrity_check`."""
+    """Raise `DataError` if an SQLite file is damaged, by `quick_check` or the slower `integrity_check`."""
     if connection.dialect.name == "sqlite":
         found = connection.exec_driver_sql(f"PRAGMA {check}(1)").scalar_one()
         if found != "ok":
@@ -300,31 +282,31 @@ def check_whole(connection: Connection, check: str) -> None:
 
 
 def forbids_writing(error: DBAPIError) -> bool:
-    """Whether a database refused a change since it may only be read, by whoever asked."""
+    """Whether a database refused a change because it is read-only for this user."""
     return "readonly" in str(error.orig) or getattr(error.orig, "sqlstate", None) in _READ_ONLY
 
 
-_READ_ONLY = ("25006", "42501")  # of PostgreSQL: a transaction that only reads, and a right that was not granted
+_READ_ONLY = ("25006", "42501")  # PostgreSQL: a read-only transaction, and a missing right
 _FIXES = {
-    "is locked": "wait until the other process has written, and try again",
-    "not a database": "name the file of a campaign",
-    "no such table": "name the file of a campaign",
-    "no such column": "name the file of a campaign",
+    "is locked": "try again once the other process has ended",
+    "not a database": "choose the file of a campaign",
+    "no such table": "choose the file of a campaign",
+    "no such column": "choose the file of a campaign",
     "malformed": RESTORE,
     "since it was opened": _STOP,
     "lost its log": _STOP,
     "readonly": ALLOW_WRITING,
     "unable to open": ALLOW_WRITING,
-    "full": "make room on the disk",
-    "onnection": "check the address, and that the server runs",
-    "does not exist": "name the database of a campaign",
+    "full": "free space on the disk",
+    "onnection": "check the address, and start the server",
+    "does not exist": "check the name of the database",
 }
 
 
 def file_uri(path: str | Path) -> str:
-    """The address by which SQLite opens a file.
+    """The address of a file for SQLite.
 
-    Where it may not write, it can keep no log, and reads the file as it is: unless somebody else keeps one beside it.
+    A read-only file cannot have a log, and is read as it is, unless another process keeps a log beside it.
     """
     file = Path(os.path.realpath(path))
     may_write = all(os.access(place, os.W_OK) for place in (file, file.parent))
@@ -349,6 +331,6 @@ def _begin(connection: Connection) -> None:
 
 
 def _prepare(connection: Any, _: Any) -> None:
-    connection.isolation_level = None  # transactions begin where they are begun, not at the first change
+    connection.isolation_level = None  # transactions begin explicitly, not at the first change
     for setting in ("synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_PATIENCE}"):
         connection.execute(f"PRAGMA {setting}")

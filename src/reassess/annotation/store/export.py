@@ -1,4 +1,4 @@
-"""The votes of a campaign, as files of votes hold them, and what else people said."""
+"""The votes of a campaign, and suggested classes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from reassess.annotation.store.schema import (
     GOLDEN,
     PRACTICE,
     RATER,
-    UNFIT,
+    SKIPPED,
     WITHDRAWN,
     answers,
     images,
@@ -36,127 +36,64 @@ from reassess.core.votes import Votes
 
 __all__ = [
     "COUNTED",
-    "JUDGED",
+    "NOT_SKIPPED",
     "OF_RATERS",
-    "AskedQuestion",
     "Exported",
+    "QuestionState",
     "Suggestion",
     "export_votes",
     "golden_votes_of",
     "note_export",
 ]
 
-_ROWS = 100_000  # that are read at a time
+_ROWS = 100_000  # read at a time
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A class that people saw in an image and were not asked about.
-
-    Parameters
-    ----------
-    image
-        The image.
-    class_id
-        The class.
-    people
-        How many saw it.
-    """
+    """A class that people suggested for an image."""
 
     image: str
     class_id: int
-    people: int
+    people: int  # number of people
 
 
 @dataclass(frozen=True)
-class AskedQuestion:
-    """A question that raters vote on, as it stands.
-
-    Parameters
-    ----------
-    image
-        The image.
-    class_id
-        The class.
-    votes
-        Number of votes that count.
-    ended
-        ``"rule"`` if the stop rule closed it, ``"votes"`` if it has as many as it can get; None while it is open.
-    valid
-        The probability that the class is valid, by which it was closed, or by the votes so far.
-    """
+class QuestionState:
+    """The state of a question that raters vote on."""
 
     image: str
     class_id: int
-    votes: int
+    votes: int  # counted votes
     ended: str | None
-    valid: float
+    valid: float  # probability that the class is valid, at the last vote
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What people said in a campaign.
+    """The votes of a campaign, and what else it has collected."""
 
-    Parameters
-    ----------
-    votes
-        The counted votes.
-    golden
-        The experts' votes on golden questions, without those for practice; None if there are none.
-    rater_golden
-        The raters' votes on golden questions; None if there are none.
-    original
-        The labels as they were, also of images that nobody was asked about; None if they are not known.
-    suggestions
-        What people saw and were not asked about, by image and class.
-    questions
-        How each question stands that raters vote on, by image and class, without those that were withdrawn.
-    late
-        Number of answers that are kept and do not count, since the question had votes enough.
-    unfit
-        Number of those that do not count since their rater could not judge the picture.
-    withdrawn
-        Number of those to questions that were withdrawn.
-    voided
-        Number of answers of voided raters.
-    practice
-        Number of experts' votes on questions for practice, which are used for nothing else.
-    """
-
-    votes: Votes
-    golden: Votes | None
-    rater_golden: Votes | None
+    votes: Votes  # counted votes
+    golden: Votes | None  # experts' votes on golden questions, without practice
+    rater_golden: Votes | None  # raters' votes on golden questions
     original: LabelSets | None
-    suggestions: tuple[Suggestion, ...]
-    questions: tuple[AskedQuestion, ...]
-    late: int
-    unfit: int
-    withdrawn: int
-    voided: int
-    practice: int
+    suggestions: tuple[Suggestion, ...]  # sorted by image and class
+    questions: tuple[QuestionState, ...]
+    not_needed: int  # answers to questions that had enough votes
+    skipped: int  # answers about images that their rater skipped
+    withdrawn: int  # answers to withdrawn questions
+    excluded: int  # answers of excluded raters
+    practice: int  # experts' votes on practice questions
 
 
 def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
-    """The votes of a campaign.
-
-    Parameters
-    ----------
-    campaign
-        The campaign.
-    names
-        Whether raters are called by their names; else by numbers, in the order in which they were invited.
-
-    Raises
-    ------
-    DataError
-        The campaign file is damaged.
-    """
+    """Read the votes of a campaign; with `names`, raters keep their names instead of numbers."""
     finish_counting(campaign)
     classes = classes_of(campaign)
     with reading(campaign.engine) as connection:
         check_whole(connection, "integrity_check")
-        said = _Said(connection, classes, names)
-        golden, rater_golden = said.golden()
+        answered = _Answers(connection, classes, names)
+        golden, rater_golden = answered.golden()
         every = select(func.count()).select_from(answers.join(people).join(questions).join(tasks))
         counts = every.where(~questions.c.golden)
         is_withdrawn = func.coalesce(questions.c.ended, "") == WITHDRAWN
@@ -165,25 +102,23 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
             return connection.scalar(counts.where(~answers.c.counted, *OF_RATERS, *why)) or 0
 
         return Exported(
-            votes=said.votes(COUNTED),
+            votes=answered.votes(COUNTED),
             golden=golden,
             rater_golden=rater_golden,
             original=_original(connection, classes),
             suggestions=tuple(Suggestion(*row) for row in connection.execute(_SUGGESTED)),
-            questions=tuple(AskedQuestion(*row) for row in connection.execute(_ASKED)),
-            late=uncounted(JUDGED, ~is_withdrawn),
-            unfit=uncounted(~JUDGED),
-            withdrawn=uncounted(JUDGED, is_withdrawn),
-            voided=connection.scalar(counts.where(people.c.voided)) or 0,
-            practice=connection.scalar(every.where(tasks.c.kind == PRACTICE, people.c.role == EXPERT, JUDGED)) or 0,
+            questions=tuple(QuestionState(*row) for row in connection.execute(_ASKED)),
+            not_needed=uncounted(NOT_SKIPPED, ~is_withdrawn),
+            skipped=uncounted(~NOT_SKIPPED),
+            withdrawn=uncounted(NOT_SKIPPED, is_withdrawn),
+            excluded=connection.scalar(counts.where(people.c.excluded)) or 0,
+            practice=connection.scalar(every.where(tasks.c.kind == PRACTICE, people.c.role == EXPERT, NOT_SKIPPED))
+            or 0,
         )
 
 
 def note_export(campaign: Campaign, now: float, by: int | None = None, *, names: bool) -> None:
-    """Write into the log that the votes were exported.
-
-    The command line exports a campaign that it can only read, too; then nothing is written.
-    """
+    """Note an export in the log, except in a campaign that the command line can only read."""
     try:
         with changing(campaign) as change:
             change.note(now, "export", by, names=names)
@@ -193,14 +128,14 @@ def note_export(campaign: Campaign, now: float, by: int | None = None, *, names:
 
 
 def golden_votes_of(campaign: Campaign, *, names: bool = False) -> tuple[Votes | None, Votes | None]:
-    """The experts' votes on golden questions, and the raters', as `export_votes` gives them among others."""
+    """The experts' and the raters' votes on golden questions."""
     classes = classes_of(campaign)
     with reading(campaign.engine) as connection:
-        return _Said(connection, classes, names).golden()
+        return _Answers(connection, classes, names).golden()
 
 
-class _Said:
-    """What was said, by image, class and the order in which it came."""
+class _Answers:
+    """Answers, sorted by image, class and time."""
 
     def __init__(self, connection: Connection, classes: Classes, names: bool) -> None:
         self.connection, self.classes = connection, classes
@@ -209,18 +144,18 @@ class _Said:
         self.people = {row.id: row.name if names else f"{row.role} {row.id}" for row in everybody}
 
     def golden(self) -> tuple[Votes | None, Votes | None]:
-        """Experts' and raters' votes on golden questions, without those for practice; None where there are none.
+        """Experts' and raters' votes on golden questions, without practice; None if there are none.
 
-        Where experts have judged some, the raters' votes on others tell nothing yet, and are left out.
+        If experts have answered some questions, raters' votes on other questions measure nothing yet, and are dropped.
         """
-        experts = self.votes(tasks.c.kind == GOLDEN, people.c.role == EXPERT, JUDGED)
-        raters = self.votes(tasks.c.kind == GOLDEN, JUDGED, *OF_RATERS)
+        experts = self.votes(tasks.c.kind == GOLDEN, people.c.role == EXPERT, NOT_SKIPPED)
+        raters = self.votes(tasks.c.kind == GOLDEN, NOT_SKIPPED, *OF_RATERS)
         if len(experts):
             raters = raters.restrict(np.flatnonzero(experts.find(raters.items) >= 0))
         return experts if len(experts) else None, raters if len(raters) else None
 
     def votes(self, *which: Any) -> Votes:
-        """Some of the answers."""
+        """Some of the answers as votes."""
         columns = _columns(self.connection, _ANSWERS.where(*which))
         image, class_id, _, person, answer, seconds = columns[:, np.lexsort(columns[2::-1])]
         is_first = np.append(True, (np.diff(image) != 0) | (np.diff(class_id) != 0))[: image.size]
@@ -244,17 +179,17 @@ _ANSWERS = (
     .join(questions, questions.c.id == answers.c.question)
     .join(tasks, tasks.c.id == questions.c.task)
 )
-JUDGED = ~exists().where(turns.c.person == answers.c.person, turns.c.task == tasks.c.id, turns.c.state == UNFIT)
-# That counts, also where the votes of a rater who was voided are still to be counted anew.
-COUNTED = and_(answers.c.counted, answers.c.person.in_(select(people.c.id).where(~people.c.voided)))
-OF_RATERS = people.c.role == RATER, ~people.c.voided
+NOT_SKIPPED = ~exists().where(turns.c.person == answers.c.person, turns.c.task == tasks.c.id, turns.c.state == SKIPPED)
+# Counted answers; those of an excluded rater may not be recounted yet.
+COUNTED = and_(answers.c.counted, answers.c.person.in_(select(people.c.id).where(~people.c.excluded)))
+OF_RATERS = people.c.role == RATER, ~people.c.excluded
 _SUGGESTED = (
     select(images.c.name, suggestions.c.class_id, func.count(suggestions.c.person.distinct()))
     .select_from(suggestions)
     .join(tasks, tasks.c.id == suggestions.c.task)
     .join(images, images.c.id == tasks.c.image)
     .join(people, people.c.id == suggestions.c.person)
-    .where(~people.c.voided)
+    .where(~people.c.excluded)
     .group_by(images.c.id, images.c.name, suggestions.c.class_id)
     .order_by(images.c.id, suggestions.c.class_id)
 )
@@ -268,10 +203,10 @@ _ASKED = (
 )
 
 
-def _columns(connection: Connection, said: Select[Any]) -> npt.NDArray[np.float64]:
-    """The columns of a query, float64, shape (columns, rows); NaN for what is null."""
-    parts = [np.empty((len(said.selected_columns), 0))]
-    for rows in connection.execute(said).partitions(_ROWS):
+def _columns(connection: Connection, query: Select[Any]) -> npt.NDArray[np.float64]:
+    """The columns of a query: float64, shape (columns, rows), with NaN for null."""
+    parts = [np.empty((len(query.selected_columns), 0))]
+    for rows in connection.execute(query).partitions(_ROWS):
         parts.append(np.array(list(zip(*rows, strict=True)), np.float64))
     return np.concatenate(parts, axis=1)
 

@@ -1,4 +1,4 @@
-"""What people answer, and what they say besides."""
+"""Answers, skipped images, and excluded raters."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import (
     ASKED,
     DONE,
+    EXCLUDED,
     EXPERT,
     EXPIRED,
     GOLDEN,
     PRACTICE,
     RATER,
+    SKIPPED,
     SUGGESTED,
-    UNFIT,
-    VOIDED,
     answers,
     cursors,
     people,
@@ -36,36 +36,18 @@ from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.checks import check_range
 from reassess.errors import DataError
 
-__all__ = ["GivenAnswer", "cannot_judge", "finish_counting", "keep_answers", "restore_rater", "void_rater"]
+__all__ = ["GivenAnswer", "exclude_rater", "finish_counting", "include_rater", "save_answers", "skip_task"]
 
-_MOST_CHANGES = 1_000  # of an answer, of which the server has not heard; after the largest revision there is none
-_MOST_COUNTED = 100  # questions in a transaction; others wait until it ends
+_MOST_CHANGES = 1_000  # of an answer, without the server; after the largest revision there could be no other
+_MOST_COUNTED = 100  # questions per transaction; others wait until it ends
 
 
 @dataclass(frozen=True)
 class GivenAnswer:
-    """An answer as it was given.
-
-    Parameters
-    ----------
-    question
-        The question.
-    answer
-        0 no, 1 maybe, 2 yes.
-    seconds
-        How long it took; None if that is not known.
-    revision
-        How often they have changed it. Person, question and revision are the key by which an answer that is sent twice
-        is kept once.
-
-    Raises
-    ------
-    DataError
-        A number is out of range.
-    """
+    """An answer of a person to a question."""
 
     question: int
-    answer: int
+    answer: int  # 0 no, 1 maybe, 2 yes
     seconds: float | None = None
     revision: int = 0
 
@@ -76,37 +58,15 @@ class GivenAnswer:
             check_range(self.seconds or 0.0, 0, what="seconds")
 
 
-def keep_answers(
+def save_answers(
     campaign: Campaign, person: int, given: Sequence[GivenAnswer], now: float, *, reveal: bool = True
 ) -> dict[int, int]:
-    """Keep answers: when this returns, each is in the database, and is there once however often it is sent.
+    """Save answers: when this returns, each is stored, and only once however often it is sent.
 
-    Of the answers of a person to a question that of the highest revision is kept, and of several the first. One to a
-    question that has votes enough is kept, and does not count.
-
-    Parameters
-    ----------
-    campaign
-        The campaign.
-    person
-        Who answers.
-    given
-        What they answer.
-    now
-        The time, in seconds.
-    reveal
-        Whether practice tasks that are answered as a whole by now end, and what is right is told. Without it their
-        answers can be changed still.
-
-    Returns
-    -------
-    The truth, 0 invalid or 1 valid, of each question of those practice tasks that have ended; else nothing.
-
-    Raises
-    ------
-    DataError
-        A question is in no task that they were shown, or a revision is far beyond the one that is kept; nothing of the
-        call is kept.
+    Of the answers of a person to a question, the one with the highest revision counts, and of equal revisions the
+    first. An answer to a question with enough votes is saved, but does not count. With `reveal`, practice tasks whose
+    questions all have an answer end, and the truths of their questions are returned; without it, their answers can
+    still be changed. Nothing is saved if a question was not shown to the person.
     """
     with changing(campaign) as change:
         row = change.person(person)
@@ -117,15 +77,15 @@ def keep_answers(
         truths: dict[int, int] = {}
         for turn in _turns_of(change, person, list(latest)):
             reveals = reveal and is_practice(row, turn.kind) and turn.state in (ASKED, EXPIRED, DONE)
-            kept = _Kept(change, row, turn, latest, now, ends=reveals or not is_practice(row, turn.kind))
+            kept = _AnswersToTask(change, row, turn, latest, now, ends=reveals or not is_practice(row, turn.kind))
             kept.keep()
             if reveals and kept.is_whole:
                 truths |= {each.id: each.truth for each in kept.asked if each.truth is not None}
         return truths
 
 
-class _Kept:
-    """Answers of a person to questions of one task: those that are new, and those that change what was said."""
+class _AnswersToTask:
+    """New and changed answers of a person to the questions of one task."""
 
     def __init__(
         self,
@@ -147,21 +107,21 @@ class _Kept:
                 check_range(given[row.id].revision, 0, most, what="revision", where=f"question {row.id}")
         self.new = [row for row in answered if row.answer is None]
         later = [row for row in answered if row.answer is not None and given[row.id].revision > row.revision]
-        self.changed = [] if _knows(person, turn) else later
+        self.changed = [] if _was_revealed(person, turn) else later
         self.counted = [row.id for row in self.new if self._counts(row)]
-        said = {row.id for row in self.asked if row.answer is not None or row.id in given}
-        self.is_whole = said.issuperset(turn.shown)  # all that was shown has an answer
+        answered_ids = {row.id for row in self.asked if row.answer is not None or row.id in given}
+        self.is_whole = answered_ids.issuperset(turn.shown)  # every shown question has an answer
 
     def _counts(self, row: Row[Any]) -> bool:
-        voided, recounted = self.person.voided, self.person.recounted
-        stands = self.person.role == RATER and not voided and (recounted is None or row.id <= recounted)
-        return stands and not row.golden and row.ended is None and self.turn.state not in (UNFIT, SUGGESTED)
+        excluded, recounted = self.person.excluded, self.person.recounted
+        stands = self.person.role == RATER and not excluded and (recounted is None or row.id <= recounted)
+        return stands and not row.golden and row.ended is None and self.turn.state not in (SKIPPED, SUGGESTED)
 
     def keep(self) -> None:
-        """Write them down, with all that follows from them."""
+        """Store the answers, and update everything that depends on them."""
         self._insert()
         self._revise()
-        self._judge()
+        self._update()
         self._go_on()
 
     def _insert(self) -> None:
@@ -180,21 +140,23 @@ class _Kept:
             self.change.connection.execute(update(answers).where(*own).values(**values))
             self.change.note(self.now, "change", self.person.id, question=row.id, was=row.answer, answer=one.answer)
 
-    def _judge(self) -> None:
-        """Note what the answers say: of the truth, of the rater, or of the question.
+    def _update(self) -> None:
+        """Update the truth, the rater's counts, or the votes on the question.
 
-        Of a rater's answers, golden or not, both the rater and the question are looked at, so that the time does not
-        tell which they are.
+        A rater's answer takes the work for both its rater and its question, golden or not, so that the time does not
+        tell golden questions.
         """
         change, kind = self.change, self.turn.kind
         _lock_campaign(change, self.person, kind)
         if self.person.role == EXPERT:
             renew_truth(change, [*self.new, *self.changed], kind)
         elif kind != PRACTICE:
-            said = [(row, row.answer, -1) for row in self.changed]
-            said += [(row, self.given[row.id].answer, +1) for row in (*self.new, *self.changed)]
-            counts = kind == GOLDEN and self.turn.state != UNFIT
-            count_golden(change, [_measured(self.person.id, row, answer, more * counts) for row, answer, more in said])
+            counts_by = [(row, row.answer, -1) for row in self.changed]
+            counts_by += [(row, self.given[row.id].answer, +1) for row in (*self.new, *self.changed)]
+            counts = kind == GOLDEN and self.turn.state != SKIPPED
+            count_golden(
+                change, [_golden_count(self.person.id, row, answer, more * counts) for row, answer, more in counts_by]
+            )
             new = self.counted if kind == schema.MAIN else [row.id for row in self.new]
             if new:
                 count_new(change, self.person.id, new, places=self._reserved(new))
@@ -203,13 +165,13 @@ class _Kept:
                 count_anew(change, other, self.person.id)
 
     def _reserved(self, asked: Iterable[int]) -> list[int]:
-        """Those of some questions on which the turn has a place."""
+        """Questions where the turn has a reserved place."""
         return [question for question in asked if self.turn.state == ASKED and question in self.turn.shown]
 
     def _go_on(self) -> None:
-        """Give back places on questions whose answers do not count, as `_judge` does where they do.
+        """Free the places of answers that do not count; `_update` frees those of answers that count.
 
-        A turn ends with its last answer, if it `ends` so, and else has its lease anew, unless that has ended.
+        A turn ends with its last answer if `ends`; otherwise its lease starts again, unless it has expired.
         """
         change, turn = self.change, self.turn
         is_over = self.ends and self.is_whole
@@ -231,34 +193,29 @@ def _lock_campaign(change: Change, person: Row[Any], kind: str) -> None:
         change.lock_campaign(with_others=person.role != EXPERT)
 
 
-def _measured(person: int, row: Row[Any], answer: int | None, more: int) -> tuple[int, int | None, int | None, int]:
-    """An answer as `count_golden` takes it; one to a main question is of its likely truth, and of nobody."""
+def _golden_count(person: int, row: Row[Any], answer: int | None, more: int) -> tuple[int, int | None, int | None, int]:
+    """An answer for `count_golden`; an answer to a main question has its likely truth, and counts for nobody."""
     return (person, row.truth, answer, more) if row.golden else (0, int(row.valid > 0.5), answer, 0)
 
 
-def _knows(person: Row[Any], turn: Row[Any]) -> bool:
-    """Whether a turn was of somebody's practice round, and they were told what is right."""
+def _was_revealed(person: Row[Any], turn: Row[Any]) -> bool:
+    """Whether a practice turn has ended, so that the person has seen the experts' answers."""
     return turn.state == DONE and is_practice(person, turn.kind)
 
 
-def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None:
-    """Note that somebody cannot judge a picture: what they answered about it is kept, and counts no more.
+def skip_task(campaign: Campaign, person: int, task: int, now: float) -> None:
+    """Skip the image of a task: the person's answers about it are saved, but no longer count.
 
-    It may come after the lease has ended. Nothing is changed once they were told what is right, in practice.
-
-    Raises
-    ------
-    DataError
-        They were not shown the task.
+    It works after the lease has expired too, but not after the experts' answers were shown in practice.
     """
     with changing(campaign) as change:
         row = change.person(person)
         change.lock([task])
         turn = find_turn(change, person, task)
-        if turn.state in (UNFIT, SUGGESTED) or _knows(row, turn):
+        if turn.state in (SKIPPED, SUGGESTED) or _was_revealed(row, turn):
             return
-        change.note(now, "cannot judge", person, task=task)
-        end_turn(change, turn, UNFIT)
+        change.note(now, "skip", person, task=task)
+        end_turn(change, turn, SKIPPED)
         asked = change.connection.execute(ASKED_OF, {"who": person, "of_task": task}).all()
         answered = [each for each in asked if each.answer is not None]
         _lock_campaign(change, row, turn.kind)
@@ -266,109 +223,78 @@ def cannot_judge(campaign: Campaign, person: int, task: int, now: float) -> None
             renew_truth(change, answered, turn.kind)
         elif turn.kind != PRACTICE and answered:
             more = -1 if turn.kind == GOLDEN else 0
-            count_golden(change, [_measured(person, each, each.answer, more) for each in answered])
+            count_golden(change, [_golden_count(person, each, each.answer, more) for each in answered])
             count_anew(change, [each.id for each in answered], person)
             change.renew([task], reopened=True)
 
 
-def void_rater(campaign: Campaign, person: int, now: float, by: int | None = None, *, finish: bool = True) -> bool:
-    """Count no vote of a rater from now on; their questions open again, some at a time.
+def exclude_rater(campaign: Campaign, person: int, now: float, by: int | None = None, *, finish: bool = True) -> bool:
+    """Exclude a rater: no vote of theirs counts from now on, and their questions open again.
 
-    Parameters
-    ----------
-    campaign
-        The campaign.
-    person
-        The rater.
-    now
-        The time, in seconds.
-    by
-        The number of the keeper who does so; None for the command line.
-    finish
-        Whether all questions are open again when this returns. Else `finish_counting` has to open them.
-
-    Returns
-    -------
-    Whether their votes counted before; if not, nothing is changed.
-
-    Raises
-    ------
-    DataError
-        There is no such rater.
+    Return whether they were included before. Without `finish`, `finish_counting` must open their questions. `by` is the
+    number of the owner who does this; None for the command line.
     """
-    return _set_voided(campaign, person, True, now, by, finish)
+    return _set_excluded(campaign, person, True, now, by, finish)
 
 
-def restore_rater(campaign: Campaign, person: int, now: float, by: int | None = None, *, finish: bool = True) -> bool:
-    """Count the votes of a rater again, some questions at a time, as if they had never been voided.
-
-    Parameters are those of `void_rater`.
-
-    Returns
-    -------
-    Whether they were voided before; if not, nothing is changed.
-
-    Raises
-    ------
-    DataError
-        There is no such rater.
-    """
-    return _set_voided(campaign, person, False, now, by, finish)
+def include_rater(campaign: Campaign, person: int, now: float, by: int | None = None, *, finish: bool = True) -> bool:
+    """Include a rater again, as if they had never been excluded; return whether they were excluded before."""
+    return _set_excluded(campaign, person, False, now, by, finish)
 
 
-def _set_voided(campaign: Campaign, person: int, voided: bool, now: float, by: int | None, finish: bool) -> bool:
+def _set_excluded(campaign: Campaign, person: int, excluded: bool, now: float, by: int | None, finish: bool) -> bool:
     with changing(campaign) as change:
         row = change.person(person)
         if row.role != RATER:
             raise DataError("not-a-rater", "only raters can be excluded", found=f"{row.name}, of the role {row.role}")
-        is_new = bool(row.voided != voided)
+        is_new = bool(row.excluded != excluded)
         if is_new:
-            values = {"voided": voided, "recounted": -1}
+            values = {"excluded": excluded, "recounted": -1}
             change.connection.execute(update(people).where(people.c.id == person).values(**values))
-            (_end_begun if voided else _let_go_on)(change, person)
-            change.note(now, "void" if voided else "restore", by, person=person)
+            (_end_turns if excluded else _continue_turns)(change, person)
+            change.note(now, "exclude" if excluded else "include", by, person=person)
     if finish:
         finish_counting(campaign)
     return is_new
 
 
-def _end_begun(change: Change, person: int) -> None:
+def _end_turns(change: Change, person: int) -> None:
     begun = change.connection.execute(select(turns).where(turns.c.person == person, turns.c.state == ASKED)).all()
     change.lock(turn.task for turn in begun)
     for turn in begun:
-        end_turn(change, turn, VOIDED)
+        end_turn(change, turn, EXCLUDED)
 
 
-def _let_go_on(change: Change, person: int) -> None:
-    """What they had begun when they were voided is as if its lease had ended."""
-    own = turns.c.person == person, turns.c.state == VOIDED
+def _continue_turns(change: Change, person: int) -> None:
+    """Let turns that an exclusion ended continue, as after an expired lease."""
+    own = turns.c.person == person, turns.c.state == EXCLUDED
     change.connection.execute(update(turns).where(*own).values(state=EXPIRED))
     change.connection.execute(update(cursors).where(cursors.c.person == person).values(position=0))
 
 
 def finish_counting(campaign: Campaign) -> None:
-    """Count the votes anew that this or another process has not counted since a rater was voided or restored.
+    """Recount votes that no process has recounted since a rater was excluded or included again.
 
-    A few questions are counted in each transaction, so that nobody waits long. After a crash it goes on from there.
+    Each transaction counts a few questions, so that nobody waits long. After a crash, the next call continues.
     """
     with reading(campaign.engine) as connection:
-        left = connection.execute(select(people.c.id, people.c.voided).where(people.c.recounted.is_not(None))).all()
-    for person, voided in left:
+        left = connection.execute(select(people.c.id, people.c.excluded).where(people.c.recounted.is_not(None))).all()
+    for person, excluded in left:
         task: int | None = -1
         while task is not None:
             begin = monotonic()
             with changing(campaign) as change:
-                task = _recount(change, person, voided, task)
-            sleep((monotonic() - begin) / 2)  # so that others get the lock, which does not go to who waited longest
+                task = _recount(change, person, excluded, task)
+            sleep((monotonic() - begin) / 2)  # others get the lock, which does not go to the one that waited longest
 
 
-def _recount(change: Change, person: int, voided: bool, after: int) -> int | None:
-    """Count some answers of a rater anew; or else look at some of their suggestions, in tasks above a number.
+def _recount(change: Change, person: int, excluded: bool, after: int) -> int | None:
+    """Recount some answers of a rater; after all answers, some of their suggestions, in tasks with larger numbers.
 
-    The number for the next time; None if nothing is left, or somebody has restored or voided them and does the rest.
+    Return the number for the next call; None at the end, or if somebody has included or excluded the rater again.
     """
     row = change.person(person)
-    if row.recounted is None or row.voided != voided:
+    if row.recounted is None or row.excluded != excluded:
         return None
     theirs = select(answers.c.question).where(answers.c.person == person, answers.c.question > row.recounted)
     answered = change.connection.scalars(theirs.order_by(answers.c.question).limit(_MOST_COUNTED)).all()
@@ -405,7 +331,7 @@ _GO_ON = (
 
 
 def _turns_of(change: Change, person: int, given: Sequence[int]) -> list[Row[Any]]:
-    """Somebody's turns of the tasks in which some questions stand, by number of the task; the tasks are locked."""
+    """A person's turns of the tasks with some questions, by task; the tasks are locked."""
     found = change.connection.execute(_TURNS_OF, {"who": person, "numbers": given}).all()
     unknown = set(given) - {row.question for row in found}
     if unknown:

@@ -1,4 +1,4 @@
-"""Whether the write-ahead log of an SQLite file that this process serves still contains what was committed."""
+"""A check that the write-ahead log of a served SQLite file still contains all commits."""
 
 import os
 import weakref
@@ -23,22 +23,22 @@ class _Place(NamedTuple):
     """The end of a commit."""
 
     end: int  # in bytes
-    checksum: bytes  # of all that is before it
+    checksum: bytes  # of everything before it
 
 
 class _State(NamedTuple):
     header: bytes
     stat: tuple[int, int]  # size and time
-    own: _Place  # of the last commit of this process
-    last: _Place | None  # of the last commit of any process, if another one has written since
+    own: _Place  # last commit of this process
+    last: _Place | None  # last commit of any process, if another one has written since
 
 
 class LogFile:
-    """A log, as this process left it. Other processes may add commits to it, but not change what is there.
+    """A log, as this process left it. Other processes may add commits to it, but not change it.
 
-    SQLite trusts its index of the log and does not read what it wrote before. So it acknowledges changes after
-    a damaged page, which nobody finds again once the process is killed. It takes no lock on the log itself, so this
-    process may open and close it, as it may not the database and the index of the log.
+    SQLite trusts its index of the log, and does not read again what it wrote. So it acknowledges changes after a
+    damaged page, and a kill loses them. SQLite takes no lock on the log itself, so this process may open and close the
+    log, unlike the database and the index of the log.
     """
 
     def __init__(self, path: str) -> None:
@@ -49,13 +49,13 @@ class LogFile:
         self._note(stat, header, self._last_commit(header, _start(header)))
 
     def close(self) -> None:
-        """Close the log; what is called later raises `OSError`."""
+        """Close the log; later calls raise `OSError`."""
         self._close()
         self._file = -1  # the system gives the number to another file
 
     @property
     def end(self) -> int:
-        """Where the last commit of this process ends, in bytes."""
+        """The end of the last commit of this process, in bytes."""
         return self._state.own.end
 
     def is_kept(self, *, has_committed: bool = False, thorough: bool = False) -> bool:
@@ -69,17 +69,17 @@ class LogFile:
         return True
 
     def has_lost_header(self) -> bool:
-        """Whether nothing but the header was overwritten, so that SQLite can still move the log into the file."""
+        """Whether only the header was overwritten, so that SQLite can still move the log into the file."""
         return os.pread(self._file, _HEADER, 0) != self._state.header and self._has_pages()
 
     def cut(self) -> None:
-        """Leave what SQLite would read again. It moves no damaged page into the file then, and keeps the log."""
+        """Cut the log to the part that SQLite would read again, so that it moves no damaged page into the file."""
         header = self._state.header
         is_same = os.pread(self._file, _HEADER, 0) == header
         os.truncate(self._file, self._last_commit(header, _start(header)).end if is_same else 0)
 
     def _fault(self, has_committed: bool, thorough: bool) -> tuple[int, int] | None:
-        """None if the log is as it was left; size and time of one that is not, or that somebody is writing."""
+        """None if the log is unchanged; otherwise its size and time, also while another program is writing it."""
         before, stat, header = self._state, _stat(self._file), os.pread(self._file, _HEADER, 0)
         is_same = stat == before.stat and header == before.header
         if is_same and not thorough:
@@ -98,7 +98,7 @@ class LogFile:
         return None
 
     def _note(self, stat: tuple[int, int], header: bytes, own: _Place, last: _Place | None = None) -> None:
-        if _stat(self._file) == stat:  # otherwise somebody is writing, so all is read again the next time
+        if _stat(self._file) == stat:  # otherwise a program is writing, and the next check reads everything again
             set_time_back(self._file)
             stat = _stat(self._file)
         if header != self._state.header:
@@ -108,12 +108,12 @@ class LogFile:
         self._state = _State(header, stat, own, last)
 
     def _has_pages(self) -> bool:
-        """Whether the pages of this process's commits are the same as in the copy of them, which is in memory."""
+        """Whether the pages of this process's commits equal their copy in memory."""
         return os.pread(self._file, len(self._pages), _HEADER) == self._pages
 
     def _last_commit(self, header: bytes, place: _Place) -> _Place:
-        """The last commit after a place, where each page has the checksum that it was written with."""
-        if not _is_valid(header):  # SQLite reads nothing behind it
+        """The last commit after a place whose pages all have correct checksums."""
+        if not _is_valid(header):  # SQLite reads nothing after it
             return place
         size, salts = _frame_size(header), np.frombuffer(header, ">u4", 2, 16)
         at, before, count = place.end, np.frombuffer(place.checksum, ">u4").astype(np.uint32), _FEWEST
@@ -134,8 +134,8 @@ class LogFile:
 
 
 def set_time_back(file: int | str) -> None:
-    """Make the time of a file one that no other program sets, also within the same tick of the system's clock."""
-    with suppress(OSError):  # such as of a file that belongs to somebody else
+    """Set the time of a file to one that no other program sets, even within the same tick of the system's clock."""
+    with suppress(OSError):  # such as a file of another user
         found = os.stat(file)  # noqa: PTH116
         os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns - 1))
 
@@ -150,7 +150,7 @@ def _start(header: bytes) -> _Place:
 
 
 def _may_follow(header: bytes, before: _State) -> bool:
-    """Whether SQLite could have written a header to begin the log again, once all of it is in the file."""
+    """Whether SQLite could have written a header to restart the log, after all of it was moved into the file."""
     salt, salt_before = (int.from_bytes(one[16:20], "big") for one in (header, before.header))
     return _is_valid(header) and (before.own.end == _HEADER or salt == (salt_before + 1) % (1 << 32))
 
@@ -168,15 +168,15 @@ def _frame_size(header: bytes) -> int:
 
 
 def _words(header: bytes, content: bytes, rows: int = 1) -> NDArray[np.uint32]:
-    """Rows of words, in the order of bytes that the magic number says."""
+    """Rows of words, in the byte order of the magic number."""
     kind = ">u4" if header[3] & 1 else "<u4"
     return np.frombuffer(content, kind).reshape(rows, -1).astype(np.uint32, copy=False)
 
 
 def _checksums(words: NDArray[np.uint32], before: NDArray[np.uint32], *, of_frames: bool) -> NDArray[np.uint32]:
-    """SQLite's checksums of rows of words, each continued from another one.
+    """SQLite's checksums of rows of words, each continued from an earlier one.
 
-    Words x, y take it from (a, b) to (a + b + x, a + 2b + x + y). So Fibonacci numbers say how often a word counts.
+    Words x, y change it from (a, b) to (a + b + x, a + 2b + x + y). So Fibonacci numbers are the weights of the words.
     """
     weights = _weights(words.shape[1], of_frames=of_frames)
     a, b = before[:, 0], before[:, 1]
@@ -189,6 +189,6 @@ def _weights(count: int, *, of_frames: bool) -> NDArray[np.uint32]:
     while len(numbers) < count + 2:
         numbers.append((numbers[-1] + numbers[-2]) % (1 << 32))
     weights = np.array([numbers[:-1], numbers[1:]], np.uint32)[:, ::-1]
-    if of_frames:  # whose salts and checksums do not count
+    if of_frames:  # their salts and checksums have no weight
         weights = np.concatenate([weights[:, 4:7], np.zeros((2, 4), np.uint32), weights[:, 7:]], axis=1)
     return np.ascontiguousarray(weights)

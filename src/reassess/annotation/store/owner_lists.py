@@ -1,4 +1,4 @@
-"""What a keeper looks at: golden questions on which people differ, open questions, and the log."""
+"""Lists for the owner: golden questions where people disagree, uncertain questions, and the log."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ from sqlalchemy import Select, case, func, or_, select
 
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.export import COUNTED, JUDGED, OF_RATERS
+from reassess.annotation.store.export import COUNTED, NOT_SKIPPED, OF_RATERS
 from reassess.annotation.store.schema import EXPERT, GOLDEN, answers, images, log, people, questions, tasks
 
 __all__ = ["ListedQuestion", "LogEntry", "disputed_golden", "last_entries", "split_golden", "uncertain_questions"]
@@ -15,94 +15,56 @@ __all__ = ["ListedQuestion", "LogEntry", "disputed_golden", "last_entries", "spl
 
 @dataclass(frozen=True)
 class ListedQuestion:
-    """A question as a keeper sees it.
+    """A question in a list of the owner page."""
 
-    Parameters
-    ----------
-    image
-        Name of its image.
-    address
-        Address of its image.
-    class_id
-        The class that is asked about.
-    truth
-        Of a golden question: 1 valid, 0 invalid; None of another.
-    valid
-        The probability that the class is valid, by the counted votes; it is of no use for a golden question.
-    ended
-        ``"rule"`` or ``"votes"``; None while it is open.
-    said
-        How many said no, maybe and yes: experts or raters; of a question that is not golden, in votes that count.
-    """
-
-    image: str
-    address: str
+    image: str  # name of the image
+    address: str  # of the image
     class_id: int
-    truth: int | None
-    valid: float
-    ended: str | None
-    said: tuple[int, int, int]
+    truth: int | None  # of a golden question: 1 valid, 0 invalid
+    valid: float  # probability that the class is valid, by counted votes; meaningless for a golden question
+    ended: str | None  # rule or votes; None while open
+    counts: tuple[int, int, int]  # of the answers no, maybe and yes
 
 
 @dataclass(frozen=True)
 class LogEntry:
-    """Who did what.
+    """An entry of the log."""
 
-    Parameters
-    ----------
-    at
-        When, in seconds.
-    who
-        The number of the person; None for the command line.
-    what
-        What they did.
-    detail
-        To whom or what.
-    image
-        Name of the image of the question or task that it is about; None if it is about none.
-    class_ids
-        The classes that are asked about there, or the one that was suggested.
-    """
-
-    at: float
-    who: int | None
-    what: str
-    detail: dict[str, Any]
-    image: str | None = None
-    class_ids: tuple[int, ...] = ()
+    at: float  # seconds
+    who: int | None  # number of the person; None for the command line
+    what: str  # the action
+    detail: dict[str, Any]  # its objects, such as the number of a person
+    image: str | None = None  # name of the image, if there is one
+    class_ids: tuple[int, ...] = ()  # classes of the question or task, or the suggested one
 
 
 def disputed_golden(campaign: Campaign, most: int, skip: int = 0) -> list[ListedQuestion]:
-    """Golden questions that fewer than half of the raters answered as the experts did, the most disputed first.
+    """Golden questions that fewer than half of the raters answered like the experts, the most disputed first.
 
-    So many at most, after those that are skipped. Those of the practice round are left out: who answers them is still
-    learning.
+    Practice questions are not listed, since their raters are still learning.
     """
     golden = tasks.c.kind == GOLDEN, questions.c.truth.is_not(None)
-    found = _questions(*golden, *OF_RATERS, JUDGED).having(func.count() > 2 * _RIGHT)
-    most_disputed = (func.count() - _RIGHT).desc(), questions.c.id
+    found = _questions(*golden, *OF_RATERS, NOT_SKIPPED).having(func.count() > 2 * _CORRECT)
+    most_disputed = (func.count() - _CORRECT).desc(), questions.c.id
     return _listed(campaign, found.order_by(*most_disputed).limit(most).offset(skip))
 
 
 def split_golden(campaign: Campaign) -> list[ListedQuestion]:
-    """Golden questions whose truth no more than half of their experts said, the fewest first."""
-    found = _questions(questions.c.truth.is_not(None), people.c.role == EXPERT, JUDGED)
-    found = found.having(func.count() >= 2 * _RIGHT)
-    return _listed(campaign, found.order_by(2 * _RIGHT - func.count(), questions.c.id))
+    """Golden questions where no more than half of the experts gave the answer that became the truth."""
+    found = _questions(questions.c.truth.is_not(None), people.c.role == EXPERT, NOT_SKIPPED)
+    found = found.having(func.count() >= 2 * _CORRECT)
+    return _listed(campaign, found.order_by(2 * _CORRECT - func.count(), questions.c.id))
 
 
 def uncertain_questions(campaign: Campaign, most: int, skip: int = 0) -> list[ListedQuestion]:
-    """Questions with votes, those first of which it is least known whether the class is valid.
-
-    So many at most, after those that are skipped.
-    """
+    """Questions with votes, the most uncertain first."""
     least = func.abs(questions.c.valid - 0.5), questions.c.id
     few = select(questions.c.id).where(questions.c.votes > 0).order_by(*least).limit(most).offset(skip)
     return _listed(campaign, _questions(questions.c.id.in_(few), COUNTED).order_by(*least))
 
 
 def last_entries(campaign: Campaign, most: int, skip: int = 0) -> list[LogEntry]:
-    """The last entries of the log, the latest first: so many at most, after those that are skipped."""
+    """The latest entries of the log, the latest first."""
     with reading(campaign.engine) as connection:
         rows = connection.execute(select(log).order_by(log.c.id.desc()).limit(most).offset(skip)).all()
         about = {kind: [row.detail[kind] for row in rows if kind in row.detail] for kind in ("question", "task")}
@@ -124,16 +86,16 @@ def last_entries(campaign: Campaign, most: int, skip: int = 0) -> list[LogEntry]
     return entries
 
 
-_RIGHT = func.sum(case((answers.c.answer == 2 * questions.c.truth, 1), else_=0))
+_CORRECT = func.sum(case((answers.c.answer == 2 * questions.c.truth, 1), else_=0))
 
 
 def _questions(*which: Any) -> Select[Any]:
-    """Questions, with how often each answer was given, of some answers."""
+    """Questions with the number of each answer."""
     shown = questions.c.id, questions.c.class_id, questions.c.truth, questions.c.valid, questions.c.ended
     image = images.c.name, images.c.address
-    said = (func.sum(case((answers.c.answer == answer, 1), else_=0)).label(f"said_{answer}") for answer in range(3))
+    counts = (func.sum(case((answers.c.answer == answer, 1), else_=0)).label(f"count_{answer}") for answer in range(3))
     return (
-        select(*shown, *image, *said)
+        select(*shown, *image, *counts)
         .select_from(questions)
         .join(answers, answers.c.question == questions.c.id)
         .join(people, people.c.id == answers.c.person)
@@ -154,7 +116,7 @@ def _listed(campaign: Campaign, found: Select[Any]) -> list[ListedQuestion]:
                 truth=row.truth,
                 valid=row.valid,
                 ended=row.ended,
-                said=(row.said_0, row.said_1, row.said_2),
+                counts=(row.count_0, row.count_1, row.count_2),
             )
             for row in connection.execute(found)
         ]

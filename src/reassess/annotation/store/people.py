@@ -1,23 +1,29 @@
-"""Raters, experts and keepers: who takes part in a campaign."""
+"""Raters, experts and owners: their names, roles, sign-in links and sessions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from itertools import count
+from secrets import token_urlsafe
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from reassess.annotation.person_names import check_name, refuse_alike
-from reassess.annotation.store.campaigns import Campaign, changing
+from reassess.annotation.store.campaigns import Campaign, Change, changing
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import (
     FAILED,
+    OWNER,
     PRACTICE,
     RATER,
     RATING,
     cursors,
     golden_counts,
+    log,
     people,
+    sessions,
     tasks,
 )
 from reassess.core.answers import KNOWN_ANSWERS
@@ -26,53 +32,43 @@ from reassess.errors import DataError
 from reassess.text import nearest, some
 
 __all__ = [
+    "SESSION_SECONDS",
     "Person",
     "add_people",
     "add_person",
     "admit",
     "consent",
+    "delete_person",
+    "ever_linked",
     "find_person",
     "insert_person",
+    "make_link",
     "people_of",
     "person_of_row",
+    "person_of_session",
+    "revoke_link",
+    "sign_in",
+    "sign_out",
 ]
 
-_MOST_NAMES = 12  # that a message lists
+_MOST_NAMES = 12  # in a message
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who takes part in a campaign.
-
-    Parameters
-    ----------
-    id
-        Their number.
-    name
-        Their name.
-    role
-        rater, expert or keeper.
-    stage
-        Of a rater: practice, rating, or failed if they did not reach the bar in their practice round.
-    voided
-        Whether their votes do not count.
-    consented
-        Whether they have agreed to what the keeper asks them to agree to.
-    linked
-        Whether there is a link by which they can enter.
-    """
+    """A rater, an expert or an owner."""
 
     id: int
     name: str
     role: str
-    stage: str
-    voided: bool
-    consented: bool
-    linked: bool
+    stage: str  # of a rater: practice, rating, or failed (below the bar in practice)
+    excluded: bool  # whether their votes do not count
+    consented: bool  # whether they have agreed to the consent text
+    linked: bool  # whether they have a valid link
 
 
 def add_person(campaign: Campaign, name: str, role: str = RATER, *, now: float = 0.0, by: int | None = None) -> int:
-    """Add a rater, an expert or a keeper; their number. Errors are those of `add_people`."""
+    """Add a person; return their number."""
     (person,) = add_people(campaign, [name], role, now=now, by=by)
     return person
 
@@ -86,27 +82,21 @@ def add_people(
     by: int | None = None,
     simulated: bool = False,
 ) -> list[int]:
-    """Add raters, experts or keepers, all of them or none; their numbers.
+    """Add people, all or none; return their numbers.
 
-    The log says of those who are `simulated` that they are no people, whose answers are not to be lost.
-
-    Raises
-    ------
-    DataError
-        There is somebody of a name, or of one that looks nearly the same; or a name is empty, too long, of more
-        than one line of text, or has blanks around it.
+    The log marks `simulated` ones: they are programs, whose answers may be lost.
     """
     added = []
     try:
         with changing(campaign) as change:
-            change.lock_campaign()  # two who add the same names would else wait for one another
+            change.lock_campaign()  # avoids a deadlock when two people add the same names
             practice = role == RATER and change.connection.scalar(_PRACTICE_TASKS)
             for name in names:
                 person = insert_person(change.connection, name, role, PRACTICE if practice else RATING)
                 change.note(now, "simulate" if simulated else "add", by, person=person, role=role)
                 added.append(person)
     except IntegrityError as error:
-        raise DataError("duplicate-person", "person already exists", found=name, fix="take another name") from error
+        raise DataError("duplicate-person", "person already exists", found=name, fix="choose another name") from error
     return added
 
 
@@ -114,7 +104,7 @@ _PRACTICE_TASKS = select(func.count()).select_from(tasks).where(tasks.c.kind == 
 
 
 def insert_person(connection: Connection, name: str, role: str, stage: str) -> int:
-    """Insert a person, with all that is counted of them; `DataError` for a name that cannot be theirs."""
+    """Insert a person with all their counts; `DataError` for an invalid name."""
     check_name(name)
     refuse_alike(name, connection.scalars(select(people.c.name)))
     added = people.insert().values(name=name, role=role, stage=stage).returning(people.c.id)
@@ -133,13 +123,7 @@ def people_of(campaign: Campaign) -> list[Person]:
 
 
 def find_person(campaign: Campaign, name: str) -> Person:
-    """Somebody by name.
-
-    Raises
-    ------
-    DataError
-        There is nobody of that name.
-    """
+    """Find a person by name; `DataError` if there is none."""
     everybody = people_of(campaign)
     for person in everybody:
         if person.name == name:
@@ -150,12 +134,12 @@ def find_person(campaign: Campaign, name: str) -> Person:
         "unknown person",
         allowed=some(names, most=_MOST_NAMES) or "nobody",
         found=name,
-        fix=nearest(name, names) or "reassess annotate status shows everybody",
+        fix=nearest(name, names) or "check the names in reassess status",
     )
 
 
 def consent(campaign: Campaign, person: int, now: float) -> None:
-    """Note that somebody agrees to what the keeper asks them to agree to; the first time counts."""
+    """Note that a person agrees to the consent text; the first time counts."""
     with changing(campaign) as change:
         if change.person(person).consented is None:
             change.connection.execute(update(people).where(people.c.id == person).values(consented=now))
@@ -163,20 +147,14 @@ def consent(campaign: Campaign, person: int, now: float) -> None:
 
 
 def admit(campaign: Campaign, person: int, now: float, by: int | None = None) -> None:
-    """Let a rater begin who did not reach the bar, or has not finished the practice round.
-
-    Raises
-    ------
-    DataError
-        There is no such person, or they are no rater who waits.
-    """
+    """Admit a rater who is in practice, or failed it."""
     with changing(campaign) as change:
         row = change.person(person)
         if row.role != RATER or row.stage not in (FAILED, PRACTICE):
             raise DataError(
                 "not-waiting",
                 "person is not waiting to be admitted",
-                allowed=f"a {RATER} of the stage {PRACTICE} or {FAILED}",
+                allowed="a rater in practice, or below the bar",
                 found=f"{row.name}: {row.role}, {row.stage}",
             )
         change.connection.execute(update(people).where(people.c.id == person).values(stage=RATING))
@@ -184,13 +162,125 @@ def admit(campaign: Campaign, person: int, now: float, by: int | None = None) ->
 
 
 def person_of_row(row: Row[Any]) -> Person:
-    """Somebody, as a row of the table holds them."""
+    """A person from a row of the table."""
     return Person(
         id=row.id,
         name=row.name,
         role=row.role,
         stage=row.stage,
-        voided=row.voided,
+        excluded=row.excluded,
         consented=row.consented is not None,
         linked=row.token is not None,
     )
+
+
+_SECRET = 32  # bytes
+SESSION_SECONDS = 30 * 24 * 3600.0
+
+
+def make_link(campaign: Campaign, person: int, now: float, by: int | None = None) -> str:
+    """Create a sign-in token, and revoke the person's earlier link and sessions. Only the token's hash is stored.
+
+    The link is the address of the pages, ``sign-in#`` and the token.
+    """
+    token = token_urlsafe(_SECRET)
+    with changing(campaign) as change:
+        row = change.person_with(person, by)
+        if person == by:
+            raise DataError(
+                "own-link",
+                "a new link for yourself would end this session",
+                found=row.name,
+                fix="reassess annotate invite --force, or ask another owner",
+            )
+        _set_token(change, person, _digest(token))
+        change.note(now, "link", by, person=person)
+    return token
+
+
+def revoke_link(campaign: Campaign, person: int, now: float, by: int | None = None) -> None:
+    """Revoke the link of a person, and end their sessions."""
+    with changing(campaign) as change:
+        row = change.person_with(person, by)
+        if by is not None:
+            _refuse_only_owner(change, row, "the link of the only owner cannot be revoked")
+        if row.token is not None:
+            _set_token(change, person, None)
+            change.note(now, "revoke", by, person=person)
+
+
+def ever_linked(campaign: Campaign) -> frozenset[int]:
+    """The numbers of people who have, or had, a link."""
+    with reading(campaign.engine) as connection:
+        made = connection.scalars(select(log.c.detail).where(log.c.what == "link"))
+        return frozenset(detail["person"] for detail in made)
+
+
+def sign_in(campaign: Campaign, token: str, now: float) -> str | None:
+    """Start a session, and return its secret; None for an unknown token, which delays no other change."""
+    found = select(people.c.id).where(people.c.token == _digest(token))
+    with reading(campaign.engine) as connection:
+        if connection.scalar(found) is None:
+            return None
+    secret = token_urlsafe(_SECRET)
+    with changing(campaign) as change:
+        person = change.connection.scalar(found.with_for_update(key_share=True))
+        if person is None:
+            return None
+        change.connection.execute(delete(sessions).where(sessions.c.expires < now))
+        row = {"secret": _digest(secret), "person": person, "expires": now + SESSION_SECONDS}
+        change.connection.execute(sessions.insert(), row)
+        change.note(now, "sign in", person)
+    return secret
+
+
+def sign_out(campaign: Campaign, secret: str) -> None:
+    """End a session."""
+    with changing(campaign) as change:
+        change.connection.execute(delete(sessions).where(sessions.c.secret == _digest(secret)))
+
+
+_OF_SESSION = (
+    select(people)
+    .join(sessions, sessions.c.person == people.c.id)
+    .where(sessions.c.secret == bindparam("own"), sessions.c.expires > bindparam("now"))
+)
+
+
+def person_of_session(campaign: Campaign, secret: str, now: float) -> Person | None:
+    """The person of a session; None if it has ended."""
+    with reading(campaign.engine, once=True) as connection:
+        row = connection.execute(_OF_SESSION, {"own": _digest(secret), "now": now}).one_or_none()
+    return None if row is None else person_of_row(row)
+
+
+def delete_person(campaign: Campaign, person: int, now: float, by: int | None = None) -> None:
+    """Delete the name, link and sessions of a person; their answers stay, under a number."""
+    with changing(campaign) as change:
+        row = change.person_with(person, by)
+        _refuse_only_owner(change, row, "the only owner cannot be deleted")
+        _set_token(change, person, None)
+        others_named = select(people.c.name).where(people.c.id != person)
+        taken = set(change.connection.scalars(others_named.where(people.c.name.startswith("deleted "))))
+        pseudonyms = (f"deleted {person}{'-again' * times}" for times in count())
+        nameless = {"name": next(name for name in pseudonyms if name not in taken), "consented": None}
+        change.connection.execute(update(people).where(people.c.id == person).values(**nameless))
+        change.note(now, "delete", by, person=person)
+
+
+_OWNERS = select(people.c.id).where(people.c.role == OWNER, people.c.token.is_not(None))
+
+
+def _refuse_only_owner(change: Change, person: Row[Any], what: str) -> None:
+    others = _OWNERS.where(people.c.id != person.id)
+    if person.role == OWNER and change.connection.scalar(others) is None:
+        raise DataError("only-owner", what, found=person.name, fix="invite another owner first")
+
+
+def _set_token(change: Change, person: int, token: str | None) -> None:
+    change.connection.execute(update(people).where(people.c.id == person).values(token=token))
+    change.connection.execute(delete(sessions).where(sessions.c.person == person))
+
+
+def _digest(secret: str) -> str:
+    return sha256(secret.encode()).hexdigest()

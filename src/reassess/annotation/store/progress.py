@@ -1,4 +1,4 @@
-"""How far a campaign is, and how each of its people does."""
+"""The progress of a campaign and of its people."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -21,8 +21,8 @@ from reassess.annotation.store.practice import PracticeResult, practice_results
 from reassess.annotation.store.schema import (
     FAILED,
     RATER,
+    SKIPPED,
     SUGGESTED,
-    UNFIT,
     answers,
     golden_counts,
     images,
@@ -41,59 +41,36 @@ from reassess.numeric.proportion import Proportion
 __all__ = ["Progress", "RaterProgress", "progress_of"]
 
 _HOUR, _DAY, _CENTURY = 3600.0, 86_400.0, 3.2e9  # seconds
-_TENTHS = 10  # of a second, to which times are read
-_LONGEST = 3600.0  # seconds, which longer times count as
+_TENTHS = 10  # of a second: the precision of times
+_LONGEST = 3600.0  # seconds: longer times count as this
 
 
 @dataclass(frozen=True, eq=False)
 class RaterProgress:
-    """How a rater, expert or keeper does.
-
-    Parameters
-    ----------
-    id, name, role, stage, voided, linked
-        As of `Person`.
-    answers
-        int64, shape (3,): how often they said no, maybe and yes in votes that count.
-    given
-        Number of all their answers: also to golden questions, and those that do not count. Experts answer golden
-        questions alone.
-    seconds
-        Median time of an answer; None if no time is known.
-    confusion
-        int64, shape (2, 3): how often they gave each answer to golden questions that are invalid, and valid.
-    golden
-        Right answers, of all to golden questions; a maybe is never right.
-    practice
-        How a rater answered in the practice round; None if they have had none.
-    flags
-        As of `reassess.Rater`, by golden questions; who has answered few of them is not called uninformative yet.
-    last
-        When they gave their last answer; None if they gave none but those with which the campaign was made.
-    """
+    """The progress of a person."""
 
     id: int
     name: str
     role: str
     stage: str
-    voided: bool
+    excluded: bool
     linked: bool
-    answers: npt.NDArray[np.int64]
+    answers: npt.NDArray[np.int64]  # counted votes: no, maybe, yes
     given: int
-    seconds: float | None
+    seconds: float | None  # median time of an answer
     confusion: npt.NDArray[np.int64]
-    golden: Proportion
-    practice: PracticeResult | None
+    golden: Proportion  # correct answers of all to golden questions; maybe is wrong
+    practice: PracticeResult | None  # result of the practice round
     flags: tuple[str, ...]
     last: float | None
 
     @property
     def votes(self) -> int:
-        """Number of their votes that count."""
+        """Number of counted votes."""
         return int(self.answers.sum())
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """The object in JSON documents."""
         return {
             **vars(self),
             "votes": self.votes,
@@ -107,57 +84,26 @@ class RaterProgress:
 
 @dataclass(frozen=True, eq=False)
 class Progress:
-    """How far a campaign is.
+    """The progress of a campaign."""
 
-    Parameters
-    ----------
-    name
-        What raters read above the page.
-    paused
-        Whether nothing is asked now.
-    now
-        The time, in seconds.
-    open, closed_by_rule, closed_by_votes
-        Number of questions that are open, that the stop rule closed, and that have as many votes as they can get.
-    votes
-        Number of counted votes.
-    wanted
-        Number of votes that are still wanted, at most.
-    waiting
-        Number of open questions that wait for another rater: all who can enter and rate have had them.
-    last_hour, last_day
-        Number of those of the last hour, and of the last 24 hours.
-    ends
-        When all of them are in at the pace of the last 24 hours, or since the first vote; None if there was
-        none, if it would take a century, or if questions wait for another rater.
-    unfit
-        Images that somebody could not judge who is not voided, the most often named first, and by how many people.
-    golden_invalid, golden_valid, golden_unknown
-        Number of golden questions of each truth, and of which experts have not said enough.
-    golden_split
-        Number of those whose truth no more than half of their experts said.
-    raters
-        The people, in the order in which they were added.
-    """
-
-    name: str
+    name: str  # raters see it at the top of the page
     paused: bool
-    now: float
+    now: float  # seconds
     open: int
     closed_by_rule: int
     closed_by_votes: int
-    votes: int
-    wanted: int
-    waiting: int
-    last_hour: int
-    last_day: int
+    votes: int  # counted votes
+    votes_needed: int  # at most
+    waiting: int  # open questions that nobody is left to answer
+    last_hour: int  # votes of the last hour
+    last_day: int  # votes of the last 24 hours
     ends: float | None
-    unfit: tuple[tuple[str, int], ...]
+    skipped: tuple[tuple[str, int], ...]
     golden_invalid: int
     golden_valid: int
-    golden_unknown: int
-    golden_split: int
-    raters: tuple[RaterProgress, ...]
+    golden_unknown: int  # too few experts have answered
+    golden_split: int  # golden questions where experts disagree
+    raters: tuple[RaterProgress, ...]  # all people, by number
 
     @property
     def questions(self) -> int:
@@ -166,43 +112,32 @@ class Progress:
 
     @property
     def golden(self) -> int:
-        """Number of golden questions, those of the practice round among them."""
+        """Number of golden questions, with practice."""
         return self.golden_invalid + self.golden_valid + self.golden_unknown
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """The object in JSON documents."""
         return {**vars(self), "questions": self.questions, "raters": [one.to_json() for one in self.raters]}
 
 
 def progress_of(campaign: Campaign, now: float) -> Progress:
-    """How far a campaign is, and how each of its people does.
-
-    Parameters
-    ----------
-    campaign
-        The campaign.
-    now
-        The time, in seconds.
-
-    Raises
-    ------
-    DataError
-        The campaign file is damaged.
-    """
+    """Measure the progress of a campaign and of its people; `DataError` if its file is damaged."""
     with reading(campaign.engine) as connection:
         check_whole(connection, "quick_check")
         is_paused = bool(connection.scalar(select(schema.campaign.c.paused)))
         closed = {row.ended: row for row in connection.execute(_QUESTIONS)}
         truths = {row.truth: row.n for row in connection.execute(_TRUTHS)}
-        unfit = tuple((row.name, row.n) for row in connection.execute(_UNFIT))
+        skipped = tuple((row.name, row.n) for row in connection.execute(_SKIPPED))
         everybody = connection.execute(select(people).order_by(people.c.id)).all()
         waiting = connection.scalar(_WAITING) or 0
-        uncounted = (connection.scalar(_VOIDED) or 0) if connection.scalar(_RECOUNTED) else 0
-        said, confusion = _said(connection, everybody, now), _confusion(connection, everybody)
+        uncounted = (connection.scalar(_EXCLUDED) or 0) if connection.scalar(_RECOUNTED) else 0
+        answered, confusion = _answers_by_person(connection, everybody, now), _confusion(connection, everybody)
         practice = practice_results(connection, campaign.bar)
-    raters = tuple(_raters(campaign, everybody, said, confusion, practice))
-    every = [row for rows in said.values() for row in rows]
-    wanted = campaign.rules.votes * closed[None].n - closed[None].votes + uncounted if None in closed else 0
+    raters = tuple(_raters(campaign, everybody, answered, confusion, practice))
+    every = [row for rows in answered.values() for row in rows]
+    votes_needed = (
+        campaign.rules.per_question * closed[None].n - closed[None].votes + uncounted if None in closed else 0
+    )
     return Progress(
         name=campaign.name,
         paused=is_paused,
@@ -212,29 +147,29 @@ def progress_of(campaign: Campaign, now: float) -> Progress:
             for name, why in (("open", None), ("closed_by_rule", "rule"), ("closed_by_votes", "votes"))
         },
         votes=sum(one.votes for one in raters),
-        wanted=wanted,
+        votes_needed=votes_needed,
         waiting=waiting,
         last_hour=sum(row.last_hour for row in every),
         last_day=sum(row.last_day for row in every),
-        ends=None if waiting else _end(every, wanted, now),
-        unfit=unfit,
+        ends=None if waiting else _end(every, votes_needed, now),
+        skipped=skipped,
         **{f"golden_{what}": truths.get(truth, 0) for what, truth in _GOLDEN},
         golden_split=len(split_golden(campaign)),
         raters=raters,
     )
 
 
-def _said(connection: Connection, everybody: Sequence[Row[Any]], now: float) -> dict[int, list[Row[Any]]]:
-    """What each person said, by answer and time that it took."""
-    said: dict[int, list[Row[Any]]] = {row.id: [] for row in everybody}
+def _answers_by_person(connection: Connection, everybody: Sequence[Row[Any]], now: float) -> dict[int, list[Row[Any]]]:
+    """Each person's answers, by answer and time."""
+    answered: dict[int, list[Row[Any]]] = {row.id: [] for row in everybody}
     created = connection.scalar(_CREATED)
-    for row in connection.execute(_SAID, {"hour": now - _HOUR, "day": now - _DAY, "created": created}):
-        said[row.person].append(row)
-    return said
+    for row in connection.execute(_ANSWER_COUNTS, {"hour": now - _HOUR, "day": now - _DAY, "created": created}):
+        answered[row.person].append(row)
+    return answered
 
 
 def _confusion(connection: Connection, everybody: Sequence[Row[Any]]) -> dict[int, npt.NDArray[np.int64]]:
-    """How each person answered golden questions of each truth."""
+    """Each person's answers to golden questions, by truth."""
     counts = np.zeros((len(everybody), len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
     confusion = {row.id: own for row, own in zip(everybody, counts, strict=True)}
     for row in connection.execute(select(golden_counts)):
@@ -245,48 +180,48 @@ def _confusion(connection: Connection, everybody: Sequence[Row[Any]]) -> dict[in
 def _raters(
     campaign: Campaign,
     everybody: Sequence[Row[Any]],
-    said: Mapping[int, Sequence[Row[Any]]],
+    answered: Mapping[int, Sequence[Row[Any]]],
     confusion: Mapping[int, npt.NDArray[np.int64]],
     practice: Mapping[int, PracticeResult],
 ) -> Iterator[RaterProgress]:
-    answers_of = {number: _by_answer(rows) for number, rows in said.items()}
+    answers_of = {number: _by_answer(rows) for number, rows in answered.items()}
     flags = _flags(campaign, {f"{row.role} {row.id}": answers_of[row.id] for row in everybody})
     for row in everybody:
         own = confusion[row.id]
         yield RaterProgress(
-            **{name: getattr(row, name) for name in ("id", "name", "role", "stage", "voided")},
+            **{name: getattr(row, name) for name in ("id", "name", "role", "stage", "excluded")},
             linked=row.token is not None,
             answers=answers_of[row.id],
-            given=sum(one.given for one in said[row.id]),
-            seconds=_median(said[row.id]),
+            given=sum(one.given for one in answered[row.id]),
+            seconds=_median(answered[row.id]),
             confusion=own,
-            golden=Proportion(int(own[_RIGHT].sum()), int(own.sum())),
+            golden=Proportion(int(own[_CORRECT].sum()), int(own.sum())),
             practice=practice.get(row.id),
             flags=flags.get(f"{row.role} {row.id}", ()),
-            last=max((one.last for one in said[row.id] if one.last is not None), default=None),
+            last=max((one.last for one in answered[row.id] if one.last is not None), default=None),
         )
 
 
-def _end(said: Sequence[Row[Any]], wanted: int, now: float) -> float | None:
-    """When all votes that are wanted are in, at the pace of the last day, or since the first vote."""
-    last_day = sum(row.last_day for row in said)
-    begun = min((row.first for row in said if row.first is not None), default=now)
+def _end(rows: Sequence[Row[Any]], needed: int, now: float) -> float | None:
+    """When all needed votes are in, at the pace of the last day, or since the first vote."""
+    last_day = sum(row.last_day for row in rows)
+    begun = min((row.first for row in rows if row.first is not None), default=now)
     taken = min(max(now - begun, 1.0), _DAY)
-    return now + wanted * taken / last_day if last_day and wanted * taken / last_day < _CENTURY else None
+    return now + needed * taken / last_day if last_day and needed * taken / last_day < _CENTURY else None
 
 
 _GOLDEN = ("invalid", 0), ("valid", 1), ("unknown", None)
-_RIGHT = right_answers(VALIDITY, KNOWN_ANSWERS, known_weights(KNOWN_ANSWERS))
+_CORRECT = right_answers(VALIDITY, KNOWN_ANSWERS, known_weights(KNOWN_ANSWERS))
 _QUESTIONS = (
     select(questions.c.ended, func.count().label("n"), func.sum(questions.c.votes).label("votes"))
     .where(~questions.c.golden)
     .group_by(questions.c.ended)
 )
-_CAN_RATE = people.c.role == RATER, ~people.c.voided, people.c.stage != FAILED, people.c.token.is_not(None)
+_CAN_RATE = people.c.role == RATER, ~people.c.excluded, people.c.stage != FAILED, people.c.token.is_not(None)
 _HAVE_HAD = (
     exists().where(answers.c.question == questions.c.id, answers.c.person == people.c.id),
     exists().where(
-        turns.c.task == questions.c.task, turns.c.person == people.c.id, turns.c.state.in_([UNFIT, SUGGESTED])
+        turns.c.task == questions.c.task, turns.c.person == people.c.id, turns.c.state.in_([SKIPPED, SUGGESTED])
     ),
 )
 _WAITING = (
@@ -295,29 +230,29 @@ _WAITING = (
     .where(~questions.c.golden, questions.c.ended.is_(None))
     .where(~exists().where(*_CAN_RATE, *(~one.correlate(questions, people) for one in _HAVE_HAD)))
 )
-_UNFIT = (
+_SKIPPED = (
     select(images.c.name, func.count().label("n"))
     .select_from(turns)
     .join(tasks, tasks.c.id == turns.c.task)
     .join(images, images.c.id == tasks.c.image)
     .join(people, people.c.id == turns.c.person)
-    .where(turns.c.state == UNFIT, ~people.c.voided)
+    .where(turns.c.state == SKIPPED, ~people.c.excluded)
     .group_by(images.c.id, images.c.name)
     .order_by(func.count().desc(), images.c.id)
 )
-# Votes on open questions of raters who were voided, which are still to be counted anew.
+# Votes of excluded raters on open questions, not recounted yet.
 _RECOUNTED = select(exists().where(people.c.recounted.is_not(None)))
-_VOIDED = (
+_EXCLUDED = (
     select(func.count())
     .select_from(answers)
     .join(people, people.c.id == answers.c.person)
     .join(questions, questions.c.id == answers.c.question)
-    .where(people.c.voided, answers.c.counted, questions.c.ended.is_(None))
+    .where(people.c.excluded, answers.c.counted, questions.c.ended.is_(None))
 )
 _TRUTHS = select(questions.c.truth, func.count().label("n")).where(questions.c.golden).group_by(questions.c.truth)
 _CREATED = select(log.c.at).order_by(log.c.id).limit(1)
 _LENGTH = case((answers.c.seconds > _LONGEST, _LONGEST), else_=answers.c.seconds) * _TENTHS
-_NEAREST = func.round(_LENGTH)  # of a half, the larger number in SQLite, and the even one in PostgreSQL
+_NEAREST = func.round(_LENGTH)  # a half is rounded up by SQLite, and to an even number by PostgreSQL
 _ROUNDED = case((_LENGTH - _NEAREST == 0.5, _NEAREST + 1), else_=_NEAREST)
 
 
@@ -325,7 +260,7 @@ def _sum(*conditions: Any) -> Any:
     return func.sum(case((and_(COUNTED, *conditions), 1), else_=0))
 
 
-_SAID = select(
+_ANSWER_COUNTS = select(
     answers.c.person,
     answers.c.answer,
     cast(_ROUNDED, Integer).label("tenths"),
@@ -339,7 +274,7 @@ _SAID = select(
 
 
 def _by_answer(rows: Sequence[Row[Any]]) -> npt.NDArray[np.int64]:
-    """How often each answer was given in votes that count."""
+    """Number of each answer in counted votes."""
     counts = np.zeros(len(KNOWN_ANSWERS), np.int64)
     for row in rows:
         counts[row.answer] += row.counted
@@ -347,7 +282,7 @@ def _by_answer(rows: Sequence[Row[Any]]) -> npt.NDArray[np.int64]:
 
 
 def _median(rows: Sequence[Row[Any]]) -> float | None:
-    """The median time of answers, of those whose time is known, in seconds."""
+    """Median time of answers, in seconds."""
     known = sorted((row.tenths, row.given) for row in rows if row.tenths is not None)
     if not known:
         return None
@@ -356,11 +291,11 @@ def _median(rows: Sequence[Row[Any]]) -> float | None:
 
 
 def _flags(campaign: Campaign, answers_of: Mapping[Id, npt.NDArray[np.int64]]) -> dict[Id, tuple[str, ...]]:
-    """The flags of raters, by role and number; by few golden answers nobody is called uninformative."""
+    """Flags by rater; a rater with few golden answers is not called uninformative."""
     experts, raters = golden_votes_of(campaign)
     found = rater_flags(None, answers_of)
     if experts is not None and raters is not None:
-        with suppress(DataError):  # such as of one truth alone
+        with suppress(DataError):  # such as golden questions of one truth only
             found = rater_flags(golden_votes(experts, raters, at_least=campaign.at_least), answers_of)
     uninformative, _, few = FLAGS
     return {

@@ -1,12 +1,15 @@
 """The tables of a campaign.
 
-A task is some questions on one image. A rater is shown those that are open: that is their turn. A turn reserves a place
-on each question that it shows, until they answer, say that they cannot judge, or the lease ends. A question holds the
-number of its counted votes, so that no more are counted than were asked for; what comes late is kept and not counted.
-Golden questions are those that experts answer too, from which the truth follows. Nothing that a rater sees tells their
-tasks from others: numbers of tasks and questions, and the addresses of images, are drawn at random. Those of the kind
-`practice` are for new raters alone, who are shown what is right.
+A task is a group of questions on one image. A turn shows a rater the open questions of a task. It reserves a place on
+each question until the rater answers, skips the image, or the lease ends. A question stores its number of counted
+votes, so that no more votes count than are needed; later answers are saved, but do not count. Experts also answer
+golden questions, which gives their truth. Raters cannot recognise golden tasks: numbers of tasks and questions, and
+addresses of images, are random. Tasks of the kind `practice` are only for new raters, who then see the experts'
+answers.
 """
+
+import re
+from pathlib import Path
 
 from sqlalchemy import (
     DDL,
@@ -14,43 +17,56 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Float,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     String,
     Table,
     UniqueConstraint,
     event,
+    inspect,
+    select,
 )
+
+from reassess.annotation.addresses import shown_address
+from reassess.annotation.store.database import RESTORE
+from reassess.errors import DataError
+from reassess.text import some
 
 __all__ = [
     "ASKED",
     "DONE",
+    "EXCLUDED",
     "EXPERT",
     "EXPIRED",
     "FAILED",
+    "FORM",
     "GOLDEN",
-    "KEEPER",
     "MAIN",
+    "OWNER",
     "PRACTICE",
     "RATER",
     "RATING",
+    "SKIPPED",
     "SUGGESTED",
-    "UNFIT",
-    "VOIDED",
     "WITHDRAWN",
     "answers",
     "campaign",
+    "check_form",
     "classes",
     "cursors",
     "examples",
+    "form_of",
     "golden_counts",
     "images",
     "log",
     "metadata",
+    "note_form",
     "people",
     "questions",
     "sessions",
@@ -60,14 +76,14 @@ __all__ = [
     "unasked",
 ]
 
-MAIN, GOLDEN, PRACTICE = "main", "golden", "practice"  # kinds of tasks; the last is also a stage of a rater
-RATING, FAILED = "rating", "failed"  # stages of a rater after their practice round
-RATER, EXPERT, KEEPER = "rater", "expert", "keeper"  # roles
-# States of turns. A turn that is suggested was never shown: the rater asked the question themselves.
-ASKED, DONE, UNFIT, EXPIRED, VOIDED, SUGGESTED = "asked", "done", "unfit", "expired", "voided", "suggested"
-WITHDRAWN = "withdrawn"  # why a question ended that only voided raters suggested
+MAIN, GOLDEN, PRACTICE = "main", "golden", "practice"  # kinds of tasks; practice is also a stage of a rater
+RATING, FAILED = "rating", "failed"  # stages of a rater after practice
+RATER, EXPERT, OWNER = "rater", "expert", "owner"  # roles
+# States of turns. A suggested turn was never shown: the rater suggested the class themselves.
+ASKED, DONE, SKIPPED, EXPIRED, EXCLUDED, SUGGESTED = "asked", "done", "skipped", "expired", "excluded", "suggested"
+WITHDRAWN = "withdrawn"  # why a question ended that only excluded raters suggested
 
-_Large = BigInteger().with_variant(Integer, "sqlite")  # of which a primary key is the table's own order
+_Large = BigInteger().with_variant(Integer, "sqlite")  # SQLite uses an integer primary key as the order of the table
 
 metadata = MetaData(
     naming_convention={
@@ -83,23 +99,23 @@ campaign = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("name", String, nullable=False),
-    Column("votes", Integer, nullable=False),
+    Column("per_question", Integer, nullable=False),  # votes; with a stop rule, at most
     Column("stop_low", Float),
     Column("stop_high", Float),
-    Column("golden_rate", Float, nullable=False),
+    Column("golden_share", Float, nullable=False),
     Column("lease", Float, nullable=False),
     Column("seed", _Large, nullable=False),
-    Column("original_votes", Boolean, nullable=False),  # whether each original label is a vote before all others
+    Column("original_votes", Boolean, nullable=False),  # whether each original label counts as one vote
     Column("paused", Boolean, nullable=False, default=False),
-    Column("golden_invalid", Integer, nullable=False, default=0),  # questions of golden tasks, of each truth
+    Column("golden_invalid", Integer, nullable=False, default=0),  # golden questions by truth, without practice
     Column("golden_valid", Integer, nullable=False, default=0),
-    Column("at_least", Integer),  # so many experts make the truth; null for more than half
-    Column("bar", Float),  # the share of practice questions that a rater must answer as the experts did
-    Column("consent", String, nullable=False, default=""),  # what people agree to before they begin
+    Column("at_least", Integer),  # experts who must agree; null: more than half
+    Column("bar", Float),  # share of practice answers that must agree with the experts
+    Column("consent", String, nullable=False, default=""),  # text that people must agree to first
     Column("settings", JSON, nullable=False),  # of the benchmark
-    Column("images", String),  # where they lie
-    Column("classes", Integer),  # number of classes in the list; null if there is none, and an id is all that is known
-    Column("ranked", Boolean, nullable=False),  # whether an id means nothing outside the campaign
+    Column("images", String),  # folder or archive of the images
+    Column("classes", Integer),  # number of classes in the list; null without a list
+    Column("has_local_ids", Boolean, nullable=False),  # whether ids are positions in one file's sorted names
 )
 classes = Table(
     "classes",
@@ -115,16 +131,16 @@ images = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("name", String, nullable=False, unique=True),
-    Column("address", String, nullable=False, unique=True),  # which tells nothing of the name
-    Column("sha256", String),  # null until it has been read
-    Column("original", Integer),  # the class that it had; null if that is not known
+    Column("address", String, nullable=False, unique=True),  # random
+    Column("sha256", String),  # null until the file is read
+    Column("original", Integer),  # class id; null if unknown
 )
 unasked = Table(
-    "unasked",  # images of the benchmark that are in no task, which keep their label
+    "unasked",  # images of the benchmark without questions, which keep their label
     metadata,
     Column("id", Integer, primary_key=True),
     Column("name", String, nullable=False, unique=True),
-    Column("original", Integer, nullable=False),  # the class that it had
+    Column("original", Integer, nullable=False),  # class id
 )
 examples = Table(
     "examples",
@@ -132,7 +148,7 @@ examples = Table(
     Column("id", Integer, primary_key=True),
     Column("class_id", Integer, ForeignKey("classes.id"), nullable=False, index=True),
     Column("address", String, nullable=False, unique=True),
-    Column("picture", LargeBinary, nullable=False),  # PNG or JPEG, without metadata
+    Column("content", LargeBinary, nullable=False),  # PNG or JPEG, without metadata
     Column("media_type", String, nullable=False),
 )
 tasks = Table(
@@ -142,7 +158,7 @@ tasks = Table(
     Column("image", Integer, ForeignKey("images.id"), nullable=False, index=True),
     Column("kind", String, nullable=False),
     Column("position", Integer, nullable=False),
-    Column("free", Integer, nullable=False),  # to how many more raters all its open questions can be shown
+    Column("free", Integer, nullable=False),  # number of further raters for all its open questions
     UniqueConstraint("kind", "position"),
 )
 Index(
@@ -158,13 +174,13 @@ questions = Table(
     Column("id", _Large, primary_key=True, autoincrement=False),
     Column("task", _Large, ForeignKey("tasks.id"), nullable=False, index=True),
     Column("class_id", Integer, ForeignKey("classes.id"), nullable=False),
-    Column("golden", Boolean, nullable=False),  # or of a practice task: experts answer it, and no vote on it counts
-    Column("truth", Integer),  # of a golden one: 0 invalid, 1 valid; null as long as it does not follow
+    Column("golden", Boolean, nullable=False),  # also practice: experts answer it, and no vote on it counts
+    Column("truth", Integer),  # of a golden one: 0 invalid, 1 valid; null while unknown
     Column("votes", Integer, nullable=False, default=0),
     Column("reserved", Integer, nullable=False, default=0),
-    Column("prior", Float),  # probability that it is valid, by its original label; null for the share of golden ones
-    Column("valid", Float, nullable=False),  # the same, by the counted votes; of a golden one, by some raters' answers
-    Column("ended", String),  # "rule", "votes" or "withdrawn"; null while it is open
+    Column("prior", Float),  # probability of valid by the original label; null: the share of valid golden ones
+    Column("valid", Float, nullable=False),  # probability by counted votes; of a golden one, by some answers
+    Column("ended", String),  # rule, votes or withdrawn; null while open
 )
 people = Table(
     "people",
@@ -174,10 +190,10 @@ people = Table(
     Column("role", String, nullable=False),
     Column("stage", String, nullable=False, default=RATING),
     Column("token", String, unique=True),  # its SHA-256
-    Column("voided", Boolean, nullable=False, default=False),
-    # Since they were voided or restored, votes on questions up to this number were counted anew; null if all were.
+    Column("excluded", Boolean, nullable=False, default=False),
+    # After an exclusion or inclusion, votes on questions up to this number are recounted; null: all.
     Column("recounted", _Large),
-    Column("consented", Float),  # when
+    Column("consented", Float),  # time
 )
 sessions = Table(
     "sessions",
@@ -190,17 +206,17 @@ cursors = Table(
     "cursors",
     metadata,
     Column("person", Integer, ForeignKey("people.id"), primary_key=True),
-    Column("position", Integer, nullable=False, default=0),  # where the search for their next main task begins
-    Column("turns", Integer, nullable=False, default=0),  # number of turns that they have had
-    Column("draws", Integer, nullable=False, default=0),  # the same, but each task once: which is golden
+    Column("position", Integer, nullable=False, default=0),  # where the search for the next main task starts
+    Column("turns", Integer, nullable=False, default=0),  # number of turns
+    Column("draws", Integer, nullable=False, default=0),  # number of different tasks, which decides when one is golden
 )
 turns = Table(
     "turns",
     metadata,
     Column("person", Integer, ForeignKey("people.id"), primary_key=True),
     Column("task", _Large, ForeignKey("tasks.id"), primary_key=True),
-    Column("number", Integer, nullable=False),  # which of the person's turns it is
-    Column("shown", JSON, nullable=False),  # the questions
+    Column("number", Integer, nullable=False),  # counts the person's turns
+    Column("shown", JSON, nullable=False),  # questions
     Column("state", String, nullable=False),
     Column("expires", Float, nullable=False),
 )
@@ -220,10 +236,10 @@ Index(
 answers = Table(
     "answers",
     metadata,
-    Column("id", Integer, primary_key=True),  # in the order in which they came
+    Column("id", Integer, primary_key=True),  # in the order of arrival
     Column("question", _Large, ForeignKey("questions.id"), nullable=False),
     Column("person", Integer, ForeignKey("people.id"), nullable=False),
-    Column("revision", Integer, nullable=False),  # how often they have changed it
+    Column("revision", Integer, nullable=False),  # number of changes
     Column("answer", Integer, nullable=False),
     Column("seconds", Float),
     Column("at", Float, nullable=False),
@@ -235,7 +251,7 @@ suggestions = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("person", Integer, ForeignKey("people.id"), nullable=False),
-    Column("task", _Large, ForeignKey("tasks.id"), nullable=False),  # that they were shown
+    Column("task", _Large, ForeignKey("tasks.id"), nullable=False),  # was shown to them
     Column("class_id", Integer, ForeignKey("classes.id"), nullable=False),
     Column("at", Float, nullable=False),
     UniqueConstraint("person", "task", "class_id"),
@@ -272,3 +288,62 @@ _ONLY_GROWS = {
 for _dialect, _statements in _ONLY_GROWS.items():
     for _statement in _statements:
         event.listen(log, "after_create", DDL(_statement).execute_if(dialect=_dialect))
+
+
+FORM = "0001"  # the last one in the folder `migrations`
+# The table of Alembic.
+_forms = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+
+
+def note_form(connection: Connection) -> None:
+    """Note the form of tables that were just created."""
+    _forms.create(connection)
+    connection.execute(_forms.insert().values(version_num=FORM))
+
+
+def check_form(connection: Connection, address: str | Path) -> None:
+    """Raise `DataError` unless the tables have the current form and all columns."""
+    found, place = form_of(connection, address), shown_address(address)
+    if found != FORM:
+        raise DataError(
+            "other-version",
+            f"campaign was created by {'an earlier' if found < FORM else 'a later'} version of reassess",
+            where=place,
+            allowed=f"the form {FORM}",
+            found=f"the form {found}",
+            fix=f"reassess annotate backup {place} -o COPY --upgrade" if found < FORM else "install that version",
+        )
+    tables = inspect(connection).get_multi_columns(filter_names=list(metadata.tables))
+    there = {f"{table}.{column['name']}" for (_, table), columns in tables.items() for column in columns}
+    columns = [str(column) for table in metadata.sorted_tables for column in table.columns]
+    if missing := [column for column in columns if column not in there]:
+        raise DataError(
+            "damaged-campaign",
+            "columns are missing in the tables of the campaign",
+            where=place,
+            found=some(missing, most=3),
+            fix=RESTORE,
+        )
+
+
+def form_of(connection: Connection, address: str | Path) -> str:
+    """Return the form of the tables; `DataError` if it is unknown, or there is no campaign."""
+    place, tables = shown_address(address), inspect(connection)
+    if not all(tables.has_table(table.name) for table in (_forms, campaign)):
+        raise DataError("not-a-campaign", "not a campaign", where=place, fix="reassess annotate create")
+    forms: list[str] = list(connection.scalars(select(_forms.c.version_num)))
+    if len(forms) != 1 or not re.fullmatch(r"(?!0000)\d{4}", str(forms[0])):
+        raise DataError(
+            "other-version",
+            "version of the campaign is unknown",
+            where=place,
+            allowed=f"one form in the table {_forms.name}, from 0001 on",
+            found=some([str(form) for form in forms]) or "none",
+            fix=RESTORE,
+        )
+    return forms[0]

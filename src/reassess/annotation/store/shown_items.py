@@ -1,11 +1,11 @@
-"""The classes of a campaign: as raters are shown them, and as files of votes need them."""
+"""The classes and images of a campaign, for raters and for files of votes."""
 
 from dataclasses import dataclass
 from hashlib import sha256
 
 from sqlalchemy import func, select, update
 
-from reassess.annotation.plan import ExamplePicture
+from reassess.annotation.plan import ExampleImage
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign, changing
 from reassess.annotation.store.database import reading
@@ -20,35 +20,21 @@ __all__ = [
     "find_image",
     "golden_truths",
     "image_addresses",
-    "keep_hash",
     "mark_of",
+    "save_hash",
     "shown_classes",
 ]
 
 
 @dataclass(frozen=True)
 class ShownClass:
-    """A class as raters are shown it.
-
-    Parameters
-    ----------
-    id
-        The class id.
-    name
-        Its name, of a synset (a class with a wnid) the first word; what files call it, if it has none.
-    definition
-        What it is, in words; None if that is not known.
-    synonyms
-        Other names, of a synset its other words first.
-    examples
-        Addresses of pictures.
-    """
+    """A class as raters see it."""
 
     id: int
-    name: str
+    name: str  # of a class with a wnid, the first word; without a name, its wnid or id
     definition: str | None
-    synonyms: tuple[str, ...]
-    examples: tuple[str, ...]
+    synonyms: tuple[str, ...]  # of a class with a wnid, also its other words
+    examples: tuple[str, ...]  # addresses
 
 
 def shown_classes(campaign: Campaign) -> list[ShownClass]:
@@ -75,9 +61,11 @@ def shown_classes(campaign: Campaign) -> list[ShownClass]:
 
 
 def classes_of(campaign: Campaign) -> Classes:
-    """The list of classes in which a campaign was made; of a list that is not known, ids alone."""
+    """The class list of a campaign; without a list, only ids."""
     with reading(campaign.engine) as connection:
-        count, ranked = connection.execute(select(schema.campaign.c.classes, schema.campaign.c.ranked)).one()
+        count, has_local_ids = connection.execute(
+            select(schema.campaign.c.classes, schema.campaign.c.has_local_ids)
+        ).one()
         rows = connection.execute(select(classes).order_by(classes.c.id)).all()
     if count is None:
         return Classes()
@@ -86,44 +74,36 @@ def classes_of(campaign: Campaign) -> Classes:
         names=tuple(row.name for row in rows) if rows and rows[0].name is not None else (),
         wnids=tuple(row.wnid for row in rows) if rows and rows[0].wnid is not None else (),
         synonyms=tuple(tuple(row.synonyms) for row in rows) if any(row.synonyms for row in rows) else (),
-        has_local_ids=ranked,
+        has_local_ids=has_local_ids,
         definitions=tuple(row.definition or "" for row in rows) if any(row.definition for row in rows) else (),
     )
 
 
 @dataclass(frozen=True)
 class StoredImage:
-    """An image of a campaign.
-
-    Parameters
-    ----------
-    name
-        Its name.
-    sha256
-        Of its file; None until it has been read.
-    """
+    """An image of a campaign."""
 
     name: str
-    sha256: str | None
+    sha256: str | None  # None until its file is read
 
 
 def find_image(campaign: Campaign, address: str) -> StoredImage | None:
-    """The image of an address; None if there is none."""
+    """The image with an address."""
     with reading(campaign.engine) as connection:
         found = select(images.c.name, images.c.sha256).where(images.c.address == address)
         row = connection.execute(found).one_or_none()
     return None if row is None else StoredImage(row.name, row.sha256)
 
 
-def find_example(campaign: Campaign, address: str) -> ExamplePicture | None:
-    """The example picture of an address; None if there is none."""
+def find_example(campaign: Campaign, address: str) -> ExampleImage | None:
+    """The example image with an address."""
     with reading(campaign.engine) as connection:
         row = connection.execute(select(examples).where(examples.c.address == address)).one_or_none()
-    return None if row is None else ExamplePicture(row.class_id, row.picture, row.media_type)
+    return None if row is None else ExampleImage(row.class_id, row.content, row.media_type)
 
 
-def keep_hash(campaign: Campaign, name: str, digest: str) -> None:
-    """Keep the SHA-256 of an image of which none is known: from now on the file may not change."""
+def save_hash(campaign: Campaign, name: str, digest: str) -> None:
+    """Store the hash of an image that has none; from now on the file must not change."""
     with changing(campaign) as change:
         unknown = images.c.name == name, images.c.sha256.is_(None)
         change.connection.execute(update(images).where(*unknown).values(sha256=digest))
@@ -137,7 +117,7 @@ def image_addresses(campaign: Campaign) -> dict[str, str]:
 
 
 def golden_truths(campaign: Campaign) -> dict[tuple[str, int], bool]:
-    """Whether each golden question is valid whose truth is known, by the address of its image and the class id."""
+    """The known truths of golden questions, by address of the image and class id."""
     known = select(images.c.address, questions.c.class_id, questions.c.truth).where(questions.c.truth.is_not(None))
     known = known.select_from(questions).join(tasks, tasks.c.id == questions.c.task)
     with reading(campaign.engine) as connection:
@@ -146,7 +126,7 @@ def golden_truths(campaign: Campaign) -> dict[tuple[str, int], bool]:
 
 
 def mark_of(campaign: Campaign) -> str:
-    """What tells a campaign from every other: it follows from the addresses of its images, which chance has drawn."""
+    """A text that differs between campaigns: a hash of the random address of an image."""
     with reading(campaign.engine) as connection:
         address = connection.execute(select(func.min(images.c.address))).scalar_one()
     return sha256(address.encode()).hexdigest()[:16]

@@ -1,21 +1,21 @@
-"""Classes that raters see in a picture and were not asked about: each is a new question, for others."""
+"""Classes that raters suggest for an image: each becomes a new question for others."""
 
 from typing import Any
 
 from sqlalchemy import Integer, Row, bindparam, cast, delete, exists, func, insert, or_, select, update
 
-from reassess.annotation.judging import current_model, probability_by_label
+from reassess.annotation.running_posterior import current_model, probability_by_label
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign, Change, changing
 from reassess.annotation.store.creation import random_ids
 from reassess.annotation.store.schema import (
+    EXCLUDED,
     EXPIRED,
     FAILED,
     GOLDEN,
     MAIN,
     PRACTICE,
     SUGGESTED,
-    VOIDED,
     WITHDRAWN,
     answers,
     images,
@@ -31,39 +31,20 @@ from reassess.errors import DataError
 
 __all__ = ["renew_suggested", "suggest"]
 
-_MOST = 8  # suggestions of a rater on a task
+_MOST = 8  # suggestions of a rater per task
 
 
 def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: float) -> None:
-    """Note that somebody sees something else in a picture. It is no vote: if nobody was asked, others will be.
+    """Suggest a class for the image of a task. It is not a vote; others are asked about the class.
 
-    Of a picture of the practice round it is noted alone.
-
-    Parameters
-    ----------
-    campaign
-        The campaign.
-    person
-        The rater or expert.
-    task
-        A task that they were shown.
-    class_id
-        What they see.
-    now
-        The time, in seconds.
-
-    Raises
-    ------
-    DataError
-        They can suggest nothing now; they were not shown the task; unknown class; they have suggested as many
-        for this task as they may.
+    A suggestion for a practice image is only noted.
     """
     with changing(campaign) as change:
         connection = change.connection
         row = change.person(person)
         for is_so, why in (
             (row.paused, "paused"),
-            (row.voided, "a voided rater"),
+            (row.excluded, "a excluded rater"),
             (row.stage == FAILED, "a rater who did not reach the bar"),
         ):
             if is_so:
@@ -84,12 +65,12 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
             )
         connection.execute(insert(suggestions).values(person=person, task=task, class_id=class_id, at=now))
         change.note(now, "suggest", person, task=task, class_id=class_id)
-        image = connection.execute(_IMAGE, {"of_task": task}).one()  # to which nobody else adds a task now
-        if image.kind == PRACTICE:  # which is used for nothing else
+        image = connection.execute(_IMAGE, {"of_task": task}).one()  # locked, so nobody else adds a task to it
+        if image.kind == PRACTICE:  # used for nothing else
             return
         same = select(questions.c.task).join(tasks, tasks.c.id == questions.c.task)
         asked_in = connection.scalar(same.where(tasks.c.image == image.id, questions.c.class_id == class_id))
-        # Who suggests it is not asked.
+        # A person who suggests a class is not asked about it.
         turn = {"person": person, "shown": [], "state": SUGGESTED, "number": 0, "expires": now}
         if asked_in is None:
             connection.execute(turns.insert().values(task=_ask(change, image, class_id), **turn))
@@ -100,8 +81,8 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
         known = select(turns.c.task).join(suggestions, suggestions.c.person == turns.c.person).where(*suggested)
         if connection.scalar(known) is None:
             return
-        # Their turn that ended without an answer gives way.
-        connection.execute(delete(turns).where(*own_turn, turns.c.state.in_([EXPIRED, VOIDED])))
+        # It replaces a turn that ended without an answer.
+        connection.execute(delete(turns).where(*own_turn, turns.c.state.in_([EXPIRED, EXCLUDED])))
         if connection.scalar(select(turns.c.task).where(*own_turn)) is None:
             connection.execute(turns.insert().values(task=asked_in, **turn))
             _renew(change, asked_in)
@@ -132,7 +113,7 @@ def _ask(change: Change, image: Row[Any], class_id: int) -> int:
     return task
 
 
-_SAID = (
+_GOLDEN_LABELS = (
     select(questions.c.truth, cast(questions.c.class_id == images.c.original, Integer))
     .join(tasks, tasks.c.id == questions.c.task)
     .join(images, images.c.id == tasks.c.image)
@@ -141,18 +122,18 @@ _SAID = (
 
 
 def _prior(change: Change, image: Row[Any], class_id: int) -> float | None:
-    """The probability that a class is valid before any vote, by the original label of its image, if that is a vote."""
+    """Probability of valid before any vote, by the original label of the image, if that counts as a vote."""
     if not change.campaign.original_votes or image.original is None:
         return None
-    said = [(row[0], row[1]) for row in change.connection.execute(_SAID)]
-    return probability_by_label(said)[class_id == image.original]
+    labels = [(row[0], row[1]) for row in change.connection.execute(_GOLDEN_LABELS)]
+    return probability_by_label(labels)[class_id == image.original]
 
 
 def renew_suggested(change: Change, person: int, after: int, most: int) -> int | None:
-    """Withdraw what a voided rater suggested, unless somebody has begun to answer it or others suggest it too.
+    """Withdraw suggestions of an excluded rater that nobody has begun to answer, and nobody else has suggested.
 
-    It is asked again once a person who suggested it is not voided. This looks at `most` tasks whose numbers are larger
-    than `after`, and returns the last number, or None if no task is left.
+    A question returns once a person who suggested it is included. This handles up to `most` tasks with numbers above
+    `after`, and returns the last number, or None if no task is left.
     """
     own = select(turns.c.task).where(turns.c.person == person, turns.c.state == SUGGESTED, turns.c.task > after)
     found = change.connection.scalars(own.order_by(turns.c.task).limit(most)).all()
@@ -165,7 +146,7 @@ def renew_suggested(change: Change, person: int, after: int, most: int) -> int |
 def _renew(change: Change, task: int) -> None:
     its = questions.c.task == task
     is_suggested = exists().where(
-        turns.c.task == task, turns.c.state == SUGGESTED, people.c.id == turns.c.person, ~people.c.voided
+        turns.c.task == task, turns.c.state == SUGGESTED, people.c.id == turns.c.person, ~people.c.excluded
     )
     is_begun = or_(questions.c.reserved > 0, exists().where(answers.c.question == questions.c.id))
     withdraw = update(questions).where(its, questions.c.ended.is_(None), ~is_begun, ~is_suggested)

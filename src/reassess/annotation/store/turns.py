@@ -1,4 +1,4 @@
-"""What raters are shown: turns begin, and end with the last answer, without one, or with their lease."""
+"""Turns: a person gets a task; a turn ends with the last answer, when the image is skipped, or with its lease."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from reassess.annotation.store.schema import (
     MAIN,
     PRACTICE,
     RATER,
-    UNFIT,
+    SKIPPED,
     WITHDRAWN,
     cursors,
     images,
@@ -28,7 +28,7 @@ from reassess.annotation.store.schema import (
 from reassess.errors import DataError
 
 __all__ = [
-    "Nothing",
+    "NoTurn",
     "ShownRow",
     "Turn",
     "end_turn",
@@ -41,90 +41,39 @@ __all__ = [
 
 _MOST_HELD = 2  # turns of a rater at a time: the one on the screen, and the next
 
-Why = Literal["consent", "paused", "voided", "failed", "waiting", "finished"]
+Reason = Literal["consent", "paused", "excluded", "failed", "waiting", "finished"]
 
 
 @dataclass(frozen=True)
 class ShownRow:
-    """A row of a task as it is shown.
-
-    Parameters
-    ----------
-    question
-        The number of the question.
-    class_id
-        The class that is asked about.
-    answer
-        What they have answered: 0 no, 1 maybe, 2 yes; None if nothing.
-    revision
-        Of the answer that they give next.
-    """
+    """A row of a shown task."""
 
     question: int
     class_id: int
-    answer: int | None = None
-    revision: int = 0
+    answer: int | None = None  # 0 no, 1 maybe, 2 yes
+    revision: int = 0  # of their next answer
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What somebody is shown.
-
-    Parameters
-    ----------
-    task
-        The number of the task.
-    image
-        The address of its image, which tells nothing of its name.
-    rows
-        What is asked, in an order that tells nothing.
-    practice
-        Whether it is of the practice round, in which they are shown what is right.
-    number
-        How many turns they had before.
-    """
+    """A task as it is shown to a person."""
 
     task: int
-    image: str
-    rows: tuple[ShownRow, ...]
-    practice: bool = False
-    number: int = 0
+    image: str  # address of the image
+    rows: tuple[ShownRow, ...]  # in an order that tells nothing
+    practice: bool = False  # whether they see the experts' answers afterwards
+    number: int = 0  # number of earlier turns
 
 
 @dataclass(frozen=True)
-class Nothing:
-    """There is nothing to show somebody, and why.
+class NoTurn:
+    """There is no task for a person now."""
 
-    Parameters
-    ----------
-    why
-        ``"consent"``: they must agree first; ``"paused"``: the campaign is; ``"voided"``: their votes do not count;
-        ``"failed"``: they did not reach the bar in the practice round; ``"waiting"``: what is left is shown to others
-        now; ``"finished"``: nothing is left for them.
-    """
-
-    why: Why
+    reason: Reason
 
 
-def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int] = ()) -> Turn | Nothing:
-    """What somebody is shown next.
-
-    Parameters
-    ----------
-    campaign
-        The campaign.
-    person
-        A rater, or an expert, who is shown golden tasks alone.
-    now
-        The time, in seconds.
-    held
-        Tasks that their page has already.
-
-    Raises
-    ------
-    DataError
-        There is no such person.
-    """
+def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int] = ()) -> Turn | NoTurn:
+    """The next task for a person, whose page already has the tasks in `held`; experts get golden tasks."""
     while True:
         with changing(campaign) as change:
             shown = _next_turn(change, person, now, held)
@@ -134,19 +83,19 @@ def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int
 
 
 def last_turn(campaign: Campaign, person: int, *, held: Sequence[int] = ()) -> Turn | None:
-    """The task that somebody has finished last, of those that their page has not already, with what they answered.
+    """The task that a person finished last, with their answers; the page already has the tasks in `held`.
 
-    None if there is none, if they could not judge its picture, or while nothing is asked of them.
+    None if there is none, if they skipped its image, or while they get no tasks.
     """
     with changing(campaign) as change:
         row = change.person(person)
         turn = change.connection.execute(_LAST, {"who": person, "held": held}).first()
         shows = turn is not None and turn.turn_state == DONE
-        return _again(change, turn, row) if shows and _unready(change, row) is None else None
+        return _again(change, turn, row) if shows and _why_blocked(change, row) is None else None
 
 
 def release(campaign: Campaign, now: float) -> None:
-    """End the turns whose lease has ended, and those whose lease is too far ahead since the clock was set back."""
+    """End turns with an expired lease, and turns whose lease ends too late because the clock was set back."""
     with reading(campaign.engine) as connection:
         late = _late(connection, campaign, now)
     for turn in late:
@@ -158,7 +107,7 @@ def release(campaign: Campaign, now: float) -> None:
 
 
 def find_turn(change: Change, person: int, task: int) -> Row[Any]:
-    """A turn of somebody, with the kind of its task; `DataError` if they were not shown the task."""
+    """A person's turn of a task, with the task's kind; `DataError` if it was not shown to them."""
     turn = change.connection.execute(_TURN, {"who": person, "of_task": task}).one_or_none()
     if turn is None:
         raise DataError("task-not-shown", "rater was not shown this task", found=f"task {task}")
@@ -166,7 +115,7 @@ def find_turn(change: Change, person: int, task: int) -> Row[Any]:
 
 
 def end_turn(change: Change, turn: Row[Any], state: str) -> None:
-    """End a turn; if it had not ended before, places on questions without an answer are free again."""
+    """End a turn; if it had not ended, free its places on questions without an answer."""
     change.connection.execute(_END, {"who": turn.person, "of_task": turn.task, "ended": state})
     if turn.state != ASKED:
         return
@@ -175,7 +124,7 @@ def end_turn(change: Change, turn: Row[Any], state: str) -> None:
     change.renew([turn.task], reopened=state == EXPIRED)
 
 
-# Conditions of indexes hold no parameters, here and in choosing.py: a plan kept for all could not use the index.
+# Conditions of indexes have no parameters, here and in choosing.py: a prepared plan could not use the index.
 _IS_ASKED = turns.c.state == literal_column(f"'{ASKED}'")
 _OWN = turns.c.person == bindparam("who")
 _TURN = select(turns, tasks.c.kind).join(tasks).where(_OWN, tasks.c.id == bindparam("of_task"))
@@ -188,7 +137,7 @@ _WITH_TASKS = (
     .join(tasks, tasks.c.id == turns.c.task)
     .join(images, images.c.id == tasks.c.image)
 )
-_FINISHED = turns.c.state.in_([DONE, UNFIT]), tasks.c.id.not_in(bindparam("held", expanding=True))
+_FINISHED = turns.c.state.in_([DONE, SKIPPED]), tasks.c.id.not_in(bindparam("held", expanding=True))
 _LAST = _WITH_TASKS.where(_OWN, *_FINISHED).order_by(turns.c.number.desc()).limit(1)
 _IS_LATE = or_(turns.c.expires < bindparam("now"), turns.c.expires > bindparam("latest"))
 _LATE = select(turns.c.person, turns.c.task).where(_IS_ASKED, _IS_LATE)
@@ -217,15 +166,15 @@ def _late(connection: Connection, campaign: Campaign, now: float) -> Sequence[Ro
 
 
 def _at(campaign: Campaign, now: float) -> dict[str, float]:
-    """By what it is known that a lease has ended, or would end later than any can."""
+    """Bounds of the end of a lease that has not expired."""
     return {"now": now, "latest": now + 2 * campaign.rules.lease}
 
 
-def _next_turn(change: Change, person: int, now: float, held: Sequence[int]) -> Turn | Nothing | None:
-    """What somebody is shown next; None if leases have ended, of whomever, which are to be released first."""
+def _next_turn(change: Change, person: int, now: float, held: Sequence[int]) -> Turn | NoTurn | None:
+    """The next turn; None if some leases have expired, and must be released first."""
     row = change.person(person)
-    if (why := _unready(change, row)) is not None:
-        return Nothing(why)
+    if (reason := _why_blocked(change, row)) is not None:
+        return NoTurn(reason)
     begun = change.connection.execute(_BEGUN_OR_LATE, {"who": person, **_at(change.campaign, now)}).all()
     if any(turn.is_late for turn in begun):
         return None
@@ -234,37 +183,37 @@ def _next_turn(change: Change, person: int, now: float, held: Sequence[int]) -> 
             own = change.connection.execute(_OWN_WITH_TASK, {"who": person, "of_task": turn.task}).one()
             return _again(change, own, row)
     if len(begun) >= _MOST_HELD:
-        return Nothing("waiting")
-    held = sorted(set(held) - {turn.task for turn in begun})  # of which the lease has ended
+        return NoTurn("waiting")
+    held = sorted(set(held) - {turn.task for turn in begun})  # their lease has expired
     if row.has_lapsed and (again := _resume(change, row, held, now + change.rules.lease)) is not None:
         return again
     choice = choose(change, row, held)
     if choice is None and row.stage == PRACTICE and not begun:
         row = end_practice(change, row)
         if row.stage == FAILED:
-            return Nothing("failed")
+            return NoTurn("failed")
         choice = choose(change, row, held)
     if choice is None:
-        return Nothing("waiting" if begun or is_left(change, row) else "finished")
+        return NoTurn("waiting" if begun or is_left(change, row) else "finished")
     _begin(change, row, choice, now + change.rules.lease)
     place = first_place(change, row, choice.task) if choice.task.kind == MAIN else row.position
     change.connection.execute(_MOVE, {"who": person, "place": place, "drawn": 1})
     return _shown(choice.task, choice.rows, row.turns, practice=is_practice(row, choice.task.kind))
 
 
-def _unready(change: Change, person: Row[Any]) -> Why | None:
-    """Why somebody is shown nothing, whatever is left."""
+def _why_blocked(change: Change, person: Row[Any]) -> Reason | None:
+    """Why a person gets no task, whatever is left."""
     if change.campaign.consent and person.consented is None:
         return "consent"
-    if person.voided:
-        return "voided"
+    if person.excluded:
+        return "excluded"
     if person.stage == FAILED:
         return "failed"
     return "paused" if person.paused else None
 
 
 def _begin(change: Change, person: Row[Any], choice: Choice, expires: float) -> None:
-    """Begin a turn, which reserves a place on each main question that it shows."""
+    """Begin a turn, which reserves a place on each shown main question."""
     task, shown = choice.task, [row.id for row in choice.rows]
     state = {"number": person.turns, "shown": shown, "state": ASKED, "expires": expires}
     if task.turn_state is None:
@@ -277,9 +226,9 @@ def _begin(change: Change, person: Row[Any], choice: Choice, expires: float) -> 
 
 
 def _resume(change: Change, person: Row[Any], held: Sequence[int], expires: float) -> Turn | None:
-    """Show somebody again what they had begun when its lease ended, whatever others have answered since.
+    """Show a person a task again whose lease expired, whatever others have answered since.
 
-    If a main task gave way to others, and a golden one never does, a lapse would tell which it was.
+    If main tasks went to others, but golden ones never did, an expired lease would tell which it was.
     """
     for turn in change.connection.execute(_LAPSED.order_by(turns.c.number), {"who": person.id, "held": held}).all():
         if is_practice(person, turn.kind):
@@ -299,14 +248,14 @@ def _resume(change: Change, person: Row[Any], held: Sequence[int], expires: floa
 
 
 def _again(change: Change, turn: Row[Any], person: Row[Any]) -> Turn:
-    """A turn with what was answered in it."""
+    """A turn with the answers so far."""
     rows = change.connection.execute(ASKED_OF, {"who": turn.person, "of_task": turn.task}).all()
     shown = [row for row in rows if row.id in turn.shown]
     return _shown(turn, shown, turn.number, practice=is_practice(person, turn.kind))
 
 
 def is_practice(person: Row[Any], kind: str) -> bool:
-    """Whether a task of a kind is of somebody's practice round: experts answer it as all golden ones."""
+    """Whether a task is practice for a person; experts answer practice tasks like other golden ones."""
     return kind == PRACTICE and person.role == RATER
 
 

@@ -1,4 +1,4 @@
-"""Which answers count as votes, and when a question has enough of them."""
+"""Which answers count as votes, and when a question has enough votes."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Row, and_, bindparam, case, exists, func, or_, select, true, update
 
-from reassess.annotation.judging import current_model, probability_valid, truth_of
+from reassess.annotation.running_posterior import current_model, probability_valid, truth_of
 from reassess.annotation.store.campaigns import Change, in_parts
 from reassess.annotation.store.schema import (
     EXPERT,
     GOLDEN,
     RATER,
+    SKIPPED,
     SUGGESTED,
-    UNFIT,
     WITHDRAWN,
     answers,
     campaign,
@@ -33,14 +33,14 @@ __all__ = [
     "renew_truth",
 ]
 
-# That of somebody who is not voided, about a picture that they could judge, to a question that they did not suggest. Of
-# somebody who is being restored, it is not so before the question is counted anew.
+# An answer of a rater who is not excluded, about an image that they did not skip, to a question that they did not
+# suggest. After an inclusion, it counts once its question is recounted.
 _STANDING = and_(
-    ~people.c.voided,
+    ~people.c.excluded,
     func.coalesce(people.c.recounted, questions.c.id) >= questions.c.id,
     ~exists().where(
         *(turns.c.person == answers.c.person, turns.c.task == questions.c.task),
-        turns.c.state.in_([UNFIT, SUGGESTED]),
+        turns.c.state.in_([SKIPPED, SUGGESTED]),
     ),
 )
 _ANSWERS = (
@@ -84,59 +84,59 @@ _RATER = case((golden_counts.c.person.in_(bindparam("raters", expanding=True)), 
 _COUNTS = (
     select(_RATER.label("rater"), golden_counts.c.truth, golden_counts.c.answer, func.sum(golden_counts.c.n).label("n"))
     .join(people, people.c.id == golden_counts.c.person)
-    .where(~people.c.voided, golden_counts.c.n > 0)
+    .where(~people.c.excluded, golden_counts.c.n > 0)
     .group_by("rater", golden_counts.c.truth, golden_counts.c.answer)
     .subquery()
 )
-# How many golden questions there are of each truth; and beside it what raters said of them, if they did.
+# Number of golden questions by truth, beside the raters' answers to them.
 _GOLDEN_ANSWERS = select(campaign.c.golden_invalid, campaign.c.golden_valid, _COUNTS).outerjoin(_COUNTS, true())
 
 
 class _Votes(NamedTuple):
-    """Answers to a question in the order in which they came, and the probability that it is valid before them."""
+    """Answers to a question in the order of arrival, and its prior probability."""
 
     prior: float | None
     golden: bool
     votes: Sequence[Row[Any]]
 
     def only(self, which: str) -> "_Votes":
-        """Those of which a column is true."""
+        """The answers where a column is true."""
         return self._replace(votes=[vote for vote in self.votes if getattr(vote, which)])
 
     def valid(self, model: RaterModel, votes: int | None = None) -> float:
-        """The probability by the first of them, or by all."""
+        """The probability by the first answers, or by all."""
         return probability_valid([(vote.person, vote.answer) for vote in self.votes[:votes]], model, self.prior)
 
 
 class _Known(NamedTuple):
-    """The rater model, and whether the truth of any golden question is known by which it was made."""
+    """The rater model, and whether it is based on any golden question."""
 
     model: RaterModel
     golden: bool
 
 
 def count_new(change: Change, person: int, asked: Sequence[int], *, places: Sequence[int]) -> None:
-    """Note what the votes on some questions say after new ones of a rater; of some of them, a place is given back.
+    """Count new votes of a rater on some questions, and free places on some of them.
 
-    Golden questions have no votes. As much is worked out for them as for others, since the time would tell them.
+    Golden questions have no votes, but take the same work, since the time would tell them.
     """
-    said = _votes_on(change, asked, person)
-    if any(vote.counted and not vote.stands for each in said.values() for vote in each.votes):
+    by_question = _votes_on(change, asked, person)
+    if any(vote.counted and not vote.stands for each in by_question.values() for vote in each.votes):
         change.reserve(places, -1)
-        count_anew(change, asked)  # before the turn of those questions comes, whose rater was voided
+        count_anew(change, asked)  # before the recount of an excluded rater comes to these questions
         return
-    counted = {question: each if each.golden else each.only("counted") for question, each in said.items()}
+    counted = {question: each if each.golden else each.only("counted") for question, each in by_question.items()}
     _settle(change, counted, _known(change, counted), places=places)
 
 
 def count_anew(change: Change, asked: Sequence[int], person: int = 0) -> None:
-    """Count the answers to some questions in the order in which they came, until they are enough.
+    """Recount answers to questions in the order of arrival, until there are enough.
 
-    No answer to a withdrawn or golden question counts. Golden ones take the same work, as in `count_new`.
+    Answers to withdrawn or golden questions do not count. Golden ones take the same work, as in `count_new`.
     """
-    said = _votes_on(change, asked, person)
-    before = {vote.number for each in said.values() for vote in each.votes if vote.counted or each.golden}
-    standing = {question: each.only("stands") for question, each in said.items()}
+    by_question = _votes_on(change, asked, person)
+    before = {vote.number for each in by_question.values() for vote in each.votes if vote.counted or each.golden}
+    standing = {question: each.only("stands") for question, each in by_question.items()}
     known = _known(change, standing)
     counted = {question: _enough(change, each, known) for question, each in standing.items()}
     after = {vote.number for each in counted.values() for vote in each.votes}
@@ -146,45 +146,46 @@ def count_anew(change: Change, asked: Sequence[int], person: int = 0) -> None:
     _settle(change, counted, known)
 
 
-def _enough(change: Change, said: _Votes, known: _Known) -> _Votes:
-    """The first of some votes, until they are enough."""
-    for votes in range(len(said.votes)):
-        if change.rules.ending(votes, said.valid(known.model, votes), measured=known.golden) is not None:
-            return said._replace(votes=said.votes[:votes])
-    return said
+def _enough(change: Change, all_votes: _Votes, known: _Known) -> _Votes:
+    """The first votes until there are enough."""
+    for votes in range(len(all_votes.votes)):
+        if change.rules.ending(votes, all_votes.valid(known.model, votes), measured=known.golden) is not None:
+            return all_votes._replace(votes=all_votes.votes[:votes])
+    return all_votes
 
 
 def _votes_on(change: Change, asked: Sequence[int], person: int) -> dict[int, _Votes]:
-    """All answers to each of some questions that are not withdrawn.
+    """All answers to each question that is not withdrawn.
 
-    To golden ones, which each rater may answer, those of a rater and of some before: as many as a question has votes.
+    Any number of raters can answer a golden question. So only answers of `person` and of a few raters before them are
+    read: as many as another question has votes.
     """
-    said = {}
-    own = {"who": person, "first": person - change.rules.votes + 1}
+    by_question = {}
+    own = {"who": person, "first": person - change.rules.per_question + 1}
     found = change.connection.execute(_ANSWERS, {"numbers": asked, **own})
     for question, group in groupby(found, key=itemgetter(0)):
         rows = list(group)
-        said[question] = _Votes(rows[0].prior, rows[0].golden, [row for row in rows if row.number is not None])
-    return said
+        by_question[question] = _Votes(rows[0].prior, rows[0].golden, [row for row in rows if row.number is not None])
+    return by_question
 
 
 def _settle(change: Change, counted: Mapping[int, _Votes], known: _Known, *, places: Sequence[int] = ()) -> None:
-    """Note what the counted votes on some questions say, and whether they are enough; give back some of the places."""
+    """Store the votes, probability and state of questions, and free some places."""
     states = []
-    for question, said in counted.items():
-        valid = said.valid(known.model)
-        votes = 0 if said.golden else len(said.votes)
-        why = None if said.golden else change.rules.ending(votes, valid, measured=known.golden)
-        back = int(question in places and not said.golden)
+    for question, votes_on in counted.items():
+        valid = votes_on.valid(known.model)
+        votes = 0 if votes_on.golden else len(votes_on.votes)
+        why = None if votes_on.golden else change.rules.ending(votes, valid, measured=known.golden)
+        back = int(question in places and not votes_on.golden)
         state = {"counted": votes, "probability": valid, "why": why, "back": back}
         states.append({"question": question, **state})
     if states:
         change.connection.execute(_STATE, states)
 
 
-def _known(change: Change, said: Mapping[int, _Votes]) -> _Known:
-    """What golden answers so far say of those who voted; all others count together."""
-    raters = sorted({vote.person for each in said.values() for vote in each.votes})
+def _known(change: Change, by_question: Mapping[int, _Votes]) -> _Known:
+    """The rater model by golden answers so far; other raters count together."""
+    raters = sorted({vote.person for each in by_question.values() for vote in each.votes})
     rows = change.connection.execute(_GOLDEN_ANSWERS, {"raters": raters}).all()
     counts = [(row.rater, row.truth, row.answer, row.n) for row in rows if row.rater is not None]
     truths = rows[0].golden_invalid, rows[0].golden_valid
@@ -196,32 +197,32 @@ _COUNT_GOLDEN = (
     .where(
         golden_counts.c.person == bindparam("who"),
         golden_counts.c.truth == bindparam("is"),
-        golden_counts.c.answer == bindparam("said"),
+        golden_counts.c.answer == bindparam("with"),
     )
     .values(n=golden_counts.c.n + bindparam("more"))
 )
-_SAID = (
+_ANSWERS_TO = (
     select(answers.c.answer, answers.c.person, people.c.role)
     .select_from(answers)
     .join(people, people.c.id == answers.c.person)
     .join(questions, questions.c.id == answers.c.question)
     .outerjoin(turns, and_(turns.c.task == questions.c.task, turns.c.person == answers.c.person))
-    .where(answers.c.question == bindparam("of"), or_(turns.c.state.is_(None), turns.c.state != UNFIT))
+    .where(answers.c.question == bindparam("of"), or_(turns.c.state.is_(None), turns.c.state != SKIPPED))
     .order_by(answers.c.id)
 )
 
 
-def count_golden(change: Change, said: Iterable[tuple[int, int | None, int | None, int]]) -> None:
-    """Count answers of raters to golden questions, or take them away: rater, truth, answer, and +1 or -1 of each.
+def count_golden(change: Change, changes: Iterable[tuple[int, int | None, int | None, int]]) -> None:
+    """Add raters' answers to golden questions to their counts: rater, truth, answer, and +1, -1 or 0.
 
-    What has no truth or no answer counts nothing. A 0 changes nothing, and takes as long.
+    Answers without a truth are skipped. 0 changes nothing, and takes the same time.
     """
     counts: Counter[tuple[int, int, int]] = Counter()
-    for person, truth, answer, more in said:
+    for person, truth, answer, more in changes:
         if truth is not None and answer is not None:
             counts[person, truth, answer] += more
     rows = [
-        {"who": person, "is": truth, "said": answer, "more": more}
+        {"who": person, "is": truth, "with": answer, "more": more}
         for (person, truth, answer), more in sorted(counts.items())
     ]
     if rows:
@@ -229,10 +230,10 @@ def count_golden(change: Change, said: Iterable[tuple[int, int | None, int | Non
 
 
 def renew_truth(change: Change, asked: Sequence[Row[Any]], kind: str) -> None:
-    """Note the truth of golden questions after experts have answered them, and count the raters' answers by it."""
+    """Update the truth of golden questions after experts' answers, and the raters' counts by it."""
     for row in asked:
-        said = change.connection.execute(_SAID, {"of": row.id}).all()
-        experts = [each.answer for each in said if each.role == EXPERT]
+        rows = change.connection.execute(_ANSWERS_TO, {"of": row.id}).all()
+        experts = [each.answer for each in rows if each.role == EXPERT]
         truth = truth_of(experts, change.campaign.at_least)
         if truth == row.truth:
             continue
@@ -242,7 +243,7 @@ def renew_truth(change: Change, asked: Sequence[Row[Any]], kind: str) -> None:
         both = (row.truth, -1), (truth, +1)
         for value, more in both:
             _count_question(change, value, more)
-        raters = [each for each in said if each.role == RATER]
+        raters = [each for each in rows if each.role == RATER]
         count_golden(change, [(each.person, value, each.answer, more) for each in raters for value, more in both])
 
 

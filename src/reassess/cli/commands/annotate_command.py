@@ -1,4 +1,4 @@
-"""`reassess annotate`: a campaign, in which people answer questions, from its making to its votes.
+"""`reassess annotate`: campaigns, where people answer questions.
 
 A command lives in a module of its own, which is imported when the command runs and not before.
 """
@@ -16,12 +16,12 @@ __all__ = ["annotate"]
     sections={"Commands": commands_of("annotate")},
     docs="docs/annotate.md",
     examples=[
-        "reassess annotate create pets.db --benchmark pets --tasks tasks.jsonl",
+        "reassess annotate create pets.db tasks.jsonl --benchmark pets",
         "reassess annotate export pets.db -o rated",
     ],
 )
 def annotate() -> None:
-    """Let people answer questions: make a campaign, invite people, and export what they say.
+    """Ask people: create a campaign, invite people, and export their votes.
 
-    A campaign is kept in an SQLite file, or on a server: postgresql://USER@HOST/DATABASE.
+    A campaign is an SQLite file, or a database on a server: postgresql://USER@HOST/DATABASE.
     """

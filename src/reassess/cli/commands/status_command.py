@@ -1,29 +1,49 @@
-"""`reassess status`: the state of a benchmark, and what is next."""
+"""`reassess status`: the state of a benchmark or campaign, and what is next."""
+
+import shlex
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from reassess import annotation
+from reassess.cli.campaign_options import PLACE
 from reassess.cli.common import Call, call_options
 from reassess.cli.fixes import error_in_options
 from reassess.cli.help_pages import Command
 from reassess.cli.screen import say
 from reassess.core.benchmark import IMAGENET
 
+if TYPE_CHECKING:
+    from reassess.annotation import Progress
+
 __all__ = ["status"]
 
 
-@click.command(cls=Command, docs="docs/data.md", examples=["reassess status", "reassess status pets"])
-@click.argument("place", metavar="[NAME|FOLDER]", envvar="REASSESS_BENCHMARK", default=IMAGENET.name)
+@click.command(cls=Command, docs="docs/own-images.md", examples=["reassess status pets", "reassess status pets.db"])
+@click.argument("place", metavar="[NAME|FOLDER|CAMPAIGN]", envvar="REASSESS_BENCHMARK", default=IMAGENET.name)
 @call_options
 def status(call: Call, place: str) -> int:
-    """Show the state of a benchmark, and what is next.
+    """Show the state of a benchmark or campaign, and what is next.
 
-    Each part is read: what it contains, how it was made, and which names do not fit the other parts. The exit code is 1
-    if a part cannot be read. The network is not used.
+    Of a benchmark, each part is read: what it contains, what it was made from, whether it is stale, and which names do
+    not fit the other parts. The exit code is 1 if a part cannot be read. The network is not used. Of a campaign, its
+    file or address, raters are measured on golden questions.
     """
+    if "://" in place or Path(place).is_file():
+        _show_campaign(call, PLACE.convert(place, None, None))
+        return 0
+    return _show_benchmark(call, place)
+
+
+def _show_benchmark(call: Call, place: str) -> int:
     from reassess.cli.tables.status_table import print_status, to_json
     from reassess.data.benchmark_status import check_benchmark
 
     result = check_benchmark(place)
+    if result.next_command is not None:
+        call.next(result.next_command)
     if call.json:
         for one in result.parts:
             for path in one.paths:
@@ -36,3 +56,22 @@ def status(call: Call, place: str) -> int:
     for error in errors:
         say(f"Error: {error}", err=True)
     return 1 if errors else 0
+
+
+def _show_campaign(call: Call, campaign: str | Path) -> None:
+    from reassess.cli.tables.campaign_table import print_progress
+
+    with annotation.using_campaign(campaign) as opened:
+        progress = annotation.progress_of(opened, time.time())
+    call.next(f"reassess annotate {_next_of(progress)}".format(shlex.quote(annotation.shown_address(campaign))))
+    if call.json:
+        call.print_document("status", progress.to_json())
+    else:
+        print_progress(call, progress)
+
+
+def _next_of(progress: "Progress") -> str:
+    """The next command of `annotate`, with braces in place of the campaign."""
+    if not any(one.linked and one.role == "rater" for one in progress.raters) or progress.waiting:
+        return "invite {} NAME..."
+    return "serve {}" if progress.open else "export {} -o FOLDER"

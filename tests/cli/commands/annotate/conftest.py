@@ -1,18 +1,14 @@
-"""What the tests of a campaign's commands share: a benchmark with tasks, and a campaign of them with votes."""
+"""What tests of a campaign's commands share: a benchmark with tasks, and a campaign with votes."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from reassess.annotation.store.campaigns import open_campaign
-from reassess.annotation.store.given_answers import GivenAnswer, keep_answers
-from reassess.annotation.store.people import people_of
-from reassess.annotation.store.turns import Turn, next_turn
+from reassess import annotation
 from tests.helpers import Run, picture, write_files
 
 _NAMES = [f"{number}.png" for number in range(8)]
-_CREATE = ("annotate", "create", "pets.db", "--benchmark", "pets", "--tasks", "tasks.jsonl")
 
 
 def _golden(image: str) -> str:
@@ -21,7 +17,7 @@ def _golden(image: str) -> str:
 
 @pytest.fixture
 def pets(folder: Path, run: Callable[..., Run]) -> Path:
-    """The benchmark pets: of eight images, raters are to be asked about four, and experts know the other four."""
+    """The benchmark pets with eight images: four are in tasks, and experts know the other four."""
     write_files(
         folder,
         {
@@ -38,20 +34,23 @@ def pets(folder: Path, run: Callable[..., Run]) -> Path:
 
 @pytest.fixture
 def create(pets: Path, run: Callable[..., Run]) -> Callable[..., Run]:
-    """Make the campaign pets.db, with further options."""
-    return lambda *options: run(*_CREATE, *options)
+    """Create the campaign pets.db, with further options."""
+    return lambda *options, tasks="tasks.jsonl": run(
+        "annotate", "create", "pets.db", tasks, "--benchmark", "pets", *options
+    )
 
 
 @pytest.fixture
 def work() -> Callable[..., None]:
-    """Let the raters of pets.db say that the first images are cats, and the golden ones too, until nothing is left."""
+    """Let the raters of pets.db say that every image is a cat and not a dog, until nothing is left."""
 
     def answer(now: float = 1e9) -> None:
-        campaign = open_campaign("pets.db")
-        for person in people_of(campaign):
-            while person.role == "rater" and isinstance(turn := next_turn(campaign, person.id, now), Turn):
-                given = [GivenAnswer(row.question, 0 if row.class_id else 2, 3.0) for row in turn.rows]
-                keep_answers(campaign, person.id, given, now)
-        campaign.close()
+        with annotation.using_campaign("pets.db") as campaign:
+            for person in annotation.people_of(campaign):
+                while person.role == "rater" and isinstance(
+                    turn := annotation.next_turn(campaign, person.id, now), annotation.Turn
+                ):
+                    given = [annotation.GivenAnswer(row.question, 0 if row.class_id else 2, 3.0) for row in turn.rows]
+                    annotation.save_answers(campaign, person.id, given, now)
 
     return answer

@@ -1,9 +1,12 @@
-"""`reassess annotate backup`: a copy, and what cannot be copied."""
+"""`reassess annotate backup`: a copy, and an upgrade after it."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from reassess.annotation.store.campaigns import open_campaign
+import pytest
+
+from reassess import annotation
+from reassess.annotation.store import schema
 from tests.helpers import Run, document_of
 
 
@@ -12,16 +15,39 @@ def test_a_copy_is_a_campaign(create: Callable[..., Run], run: Callable[..., Run
     result = run("annotate", "backup", "pets.db", "-o", "copy.db")
     size = Path("copy.db").stat().st_size
     assert (result.code, result.out) == (0, f"copy.db: {size / 1000:.1f} kB\n")
-    campaign = open_campaign("copy.db")
-    assert campaign.name == "pets"
-    campaign.close()
+    with annotation.using_campaign("copy.db") as campaign:
+        assert campaign.name == "pets"
     document = document_of(run("annotate", "backup", "pets.db", "-o", "copy.db", "--force", "--json"), "annotate")
     assert document["results"] == {"output": "copy.db", "bytes": size}
 
 
-def test_what_cannot_be_is_refused(create: Callable[..., Run], run: Callable[..., Run]) -> None:
+def test_invalid_calls_are_refused(create: Callable[..., Run], run: Callable[..., Run]) -> None:
     create()
     Path("copy.db").write_text("kept")
     assert run("annotate", "backup", "pets.db", "-o", "copy.db").err.startswith("Error: output file exists\n")
     assert run("annotate", "backup", "none.db", "-o", "other.db").err.startswith("Error: campaign not found\n")
+    for options in ([], ["--upgrade"]):
+        assert run("annotate", "backup", "pets.db", *options).code == 2
     assert Path("copy.db").read_text() == "kept"
+
+
+def test_upgrade_copies_the_campaign_first(
+    create: Callable[..., Run], run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create()
+    before = Path("pets.db").read_bytes()
+    result = run("annotate", "backup", "pets.db", "-o", "copy.db", "--upgrade")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.splitlines()[1:] == [
+        f"pets.db: already has form {schema.FORM}",
+        "next: reassess annotate serve pets.db",
+    ]
+    assert Path("pets.db").read_bytes() == before
+    monkeypatch.setattr(schema, "FORM", "9999")
+    assert run("status", "pets.db").err.endswith(
+        "  found:   the form 0001\n  fix:     reassess annotate backup pets.db -o COPY --upgrade\n"
+    )
+    done = annotation.Upgraded("0001", "9999")
+    monkeypatch.setattr("reassess.annotation.upgrade_campaign", lambda *_, **__: done, raising=False)
+    result = run("annotate", "backup", "pets.db", "-o", "copy.db", "--upgrade", "--force", "--json")
+    assert document_of(result, "annotate")["results"].items() >= {"before": "0001", "after": "9999"}.items()

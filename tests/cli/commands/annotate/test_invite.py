@@ -1,4 +1,4 @@
-"""`reassess annotate invite`: links are shown once, and end."""
+"""`reassess annotate invite`: links are shown once, replaced and revoked."""
 
 import re
 from collections.abc import Callable
@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reassess.annotation.store.campaigns import open_campaign
-from reassess.annotation.store.links import sign_in
-from reassess.annotation.store.people import people_of
+from reassess import annotation
 from tests.helpers import Run, document_of
 
 Invite = Callable[..., Run]
@@ -20,99 +18,89 @@ def invite(create: Callable[..., Run], run: Callable[..., Run]) -> Invite:
     return lambda *argv: run("annotate", "invite", "pets.db", *argv)
 
 
-def enters(link: str) -> bool:
-    campaign = open_campaign("pets.db")
-    found = sign_in(campaign, link.partition("#")[2], 1e9)
-    campaign.close()
-    return found is not None
+def signs_in(link: str) -> bool:
+    with annotation.using_campaign("pets.db") as campaign:
+        return annotation.sign_in(campaign, link.partition("#")[2], 1e9) is not None
+
+
+def people() -> list[tuple[str, str, bool]]:
+    with annotation.using_campaign("pets.db") as campaign:
+        return [(one.name, one.role, one.linked) for one in annotation.people_of(campaign)]
 
 
 def links_of(result: Run) -> dict[str, str]:
     return dict(re.findall(r"^(\S+): (http\S+)$", result.out, re.MULTILINE))
 
 
-def test_people_are_added_and_each_link_is_printed_and_kept_nowhere(invite: Invite) -> None:
-    result = invite("ann", "bob")
+def test_people_are_added_and_their_links_are_not_stored(invite: Invite) -> None:
+    result = invite("ann", "bob", "fay:expert", "kay:owner", "eve")
     assert (result.code, result.err) == (0, "")
     links = links_of(result)
     assert result.out == (
-        f"ann: {links['ann']}\nbob: {links['bob']}\n"
-        "each link is shown this once: whoever has it enters as that person\n"
-        "the pages are served there by reassess annotate serve pets.db\n"
+        "".join(f"{name}: {links[name]}\n" for name in ("ann", "bob", "fay", "kay", "eve"))
+        + "each link is shown once; anyone who has it can sign in as that person\n"
+        "next: reassess annotate serve pets.db\n"
     )
     for link in links.values():
-        assert re.fullmatch(r"http://127\.0\.0\.1:8000/enter#[\w-]{43}", link)
-        assert enters(link)
-        held = b"".join(path.read_bytes() for path in Path().glob("pets.db*"))
-        assert link.partition("#")[2].encode() not in held
-    assert [(one.name, one.role, one.linked) for one in people_of(open_campaign("pets.db"))] == [
-        ("eve", "expert", False),
-        ("ann", "rater", True),
-        ("bob", "rater", True),
+        assert re.fullmatch(r"http://127\.0\.0\.1:8000/sign-in#[\w-]{43}", link)
+        assert signs_in(link)
+        stored = b"".join(path.read_bytes() for path in Path().glob("pets.db*"))
+        assert link.partition("#")[2].encode() not in stored
+    assert people() == [
+        ("eve", "expert", True),  # her answers came with the campaign
+        *(("ann", "rater", True), ("bob", "rater", True), ("fay", "expert", True), ("kay", "owner", True)),
     ]
 
 
-def test_a_link_is_the_result_and_has_the_address_of_the_pages(invite: Invite) -> None:
-    result = invite("ida", "--role", "keeper", "--address", "https://rate.example.org/pets/", "--quiet")
-    assert re.fullmatch(r"ida: https://rate\.example\.org/pets/enter#[\w-]{43}\n", result.out)
-    (one,) = document_of(invite("jo", "--json"), "annotate")["results"]
-    assert (one["name"], one["role"]) == ("jo", "rater")
-    assert enters(one["link"])
+def test_links_have_the_address_of_the_pages(invite: Invite) -> None:
+    result = invite("ida:owner", "--address", "https://rate.example.org/pets/", "--quiet")
+    assert re.fullmatch(r"ida: https://rate\.example\.org/pets/sign-in#[\w-]{43}\n", result.out)
+    document = document_of(invite("jo", "--json"), "annotate")
+    (one,) = document["results"]
+    assert (one["name"], one["role"], document["next"]) == ("jo", "rater", "reassess annotate serve pets.db")
+    assert signs_in(one["link"])
 
 
-def test_a_name_that_is_there_is_an_error_and_nobody_is_added(invite: Invite) -> None:
-    invite("ann")
+def test_force_replaces_a_link_and_revoke_ends_it(invite: Invite) -> None:
+    first = links_of(invite("ann"))["ann"]
     result = invite("bob", "ann")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         "Error: person already exists\n"
         "  found:   ann\n"
-        "  fix:     take another name; or give --again for a new link, or --revoke to end the old one\n"
+        "  fix:     choose another name, or --force for a new link, or --revoke\n"
     )
-    assert [one.name for one in people_of(open_campaign("pets.db"))] == ["eve", "ann"]
-
-
-def test_an_expert_whose_answers_were_given_gets_a_link_once(invite: Invite) -> None:
-    result = invite("eve")
-    assert (result.code, result.out) == (1, "")
-    assert result.err == (
-        "Error: person already exists, with another role\n"
-        "  found:   eve, expert\n"
-        "  fix:     take another name; or give their --role for a link\n"
-    )
-    links = links_of(invite("eve", "fay", "--role", "expert"))
-    assert all(map(enters, links.values()))
-    assert [(one.name, one.role) for one in people_of(open_campaign("pets.db"))] == [
-        ("eve", "expert"),
-        ("fay", "expert"),
-    ]
-    assert invite("eve", "--revoke").code == 0
-    assert invite("eve", "--role", "expert").err.startswith("Error: person already exists\n  found:   eve\n")
+    assert [name for name, *_ in people()] == ["eve", "ann"]
+    second = links_of(invite("ann", "bob", "--force"))["ann"]
+    assert (signs_in(first), signs_in(second)) == (False, True)
+    assert invite("ann", "--revoke").out == "ann: link revoked\n"
+    assert not signs_in(second)
+    assert invite("ann").code == 1  # she had a link
 
 
 @pytest.mark.parametrize(
     ("address", "served"),
     [
-        ("http://localhost:9000/", "there by reassess annotate serve pets.db --port 9000"),
-        ("http://[::1]", "there by reassess annotate serve pets.db --port 80"),
-        ("https://rate.example.org", ", behind the proxy there, by reassess annotate serve pets.db --root-path /"),
-        ("HTTP://x.org/a/", ", behind the proxy there, by reassess annotate serve pets.db --root-path /a"),
+        ("http://127.0.0.1:8000/", ""),
+        ("http://localhost:9000/", " --address localhost:9000"),
+        ("http://[::1]", " --address '[::1]:80'"),
+        ("https://rate.example.org", " --address 127.0.0.1:8000/"),
+        ("HTTP://x.org/a/", " --address 127.0.0.1:8000/a"),
     ],
 )
-def test_what_must_run_for_the_links_is_said(invite: Invite, address: str, served: str) -> None:
+def test_next_step_serves_the_pages_at_the_address(invite: Invite, address: str, served: str) -> None:
     first, _, last = invite("ann", "--address", address).out.splitlines()
-    assert first.startswith(f"ann: {address.rstrip('/')}/enter#")
-    assert last.startswith("the pages are served")
-    assert last.endswith(served)
+    assert first.startswith(f"ann: {address.rstrip('/')}/sign-in#")
+    assert last == f"next: reassess annotate serve pets.db{served}"
 
 
 @pytest.mark.parametrize(
     ("address", "wrong"),
     [
-        ("rate.example.org/a", "lacks the scheme: give https://rate.example.org/a."),
-        ("localhost:9000", "lacks the scheme: give http://localhost:9000."),
+        ("rate.example.org/a", "has no scheme: write https://rate.example.org/a."),
+        ("localhost:9000", "has no scheme: write http://localhost:9000."),
         *(
-            (address, "is no address of pages, such as https://rate.example.org/rating.")
+            (address, "is not an address of pages, such as https://rate.example.org/rating.")
             for address in (
                 *("", "/", "https://", "ftp://rate.example.org", "https://x.org?a=1", "https://x.org/#a"),
                 *("https://eve@x.org", "https://x.org:port", "https://x.org:0", "https://x .org", "https://[x"),
@@ -120,84 +108,41 @@ def test_what_must_run_for_the_links_is_said(invite: Invite, address: str, serve
         ),
     ],
 )
-def test_what_is_no_address_of_pages_is_refused(invite: Invite, address: str, wrong: str) -> None:
-    result = invite("ann", "--address", address)
+def test_invalid_addresses_are_usage_errors(run: Callable[..., Run], address: str, wrong: str) -> None:
+    result = run("annotate", "invite", "none.db", "ann", "--address", address)
     assert (result.code, result.out) == (2, "")
     assert result.err.endswith(f"Error: Invalid value for '--address': {address!r} {wrong}\n")
-    assert [one.name for one in people_of(open_campaign("pets.db"))] == ["eve"]
-
-
-def test_a_name_that_is_none_is_an_error_and_nobody_is_added(invite: Invite) -> None:
-    result = invite("ann", "b\udcffb")
-    assert (result.code, result.out) == (1, "")
-    assert result.err == (
-        "Error: name contains an unusual character\n"
-        "  found:   '\\udcff' in 'b\\udcffb'\n"
-        "  fix:     write it in one line of text\n"
-    )
-    assert [one.name for one in people_of(open_campaign("pets.db"))] == ["eve"]
-
-
-def test_a_new_link_ends_the_old_one_and_a_revoked_one_lets_nobody_enter(invite: Invite) -> None:
-    first = links_of(invite("ann"))["ann"]
-    second = links_of(invite("ann", "--again"))["ann"]
-    assert (enters(first), enters(second)) == (False, True)
-    assert invite("ann", "--revoke").out == "ann: nobody enters by their link any more\n"
-    assert not enters(second)
-    assert links_of(invite("eve", "--again")).keys() == {"eve"}  # an expert whose votes were given
 
 
 @pytest.mark.parametrize(
     ("argv", "code", "expected"),
     [
-        (["ann", "--again", "--revoke"], 2, "Error: Give --again or --revoke.\n"),
-        (["eve", "--again", "--role", "rater"], 2, "Error: --role is of people who are added; others keep theirs.\n"),
         (["ann", "ann"], 2, "Error: ann is given twice.\n"),
-        (["ann", "--role", "rator"], 2, "'rater', 'expert', 'keeper'. Did you mean 'rater'?\n"),
+        (["ann:rator"], 2, "'rator' is not a role: rater, expert, owner. did you mean rater?\n"),
         ([" "], 1, "Error: name has no visible letter\n  found:   ' '\n"),
-        (["ann "], 1, "Error: name starts or ends with a space\n  found:   'ann '\n  fix:     leave them out: 'ann'\n"),
-        (
-            ["Eve", "--role", "expert"],
-            1,
-            "Error: name is too similar to another name\n"
-            "  found:   Eve, beside eve\n"
-            "  fix:     write it in the same way if they are one person; or take another name\n",
-        ),
-        (
-            ["ann", "--again"],
-            1,
-            "Error: unknown person\n  allowed: eve\n  found:   ann\n"
-            "  fix:     reassess annotate status shows everybody\n",
-        ),
+        (["ann", "b\udcffb"], 1, "Error: name contains an unusual character\n  found:   '\\udcff' in 'b\\udcffb'\n"),
+        (["Eve"], 1, "Error: name is too similar to another name\n  found:   'Eve', like 'eve'\n"),
+        (["ann", "eve:rater"], 1, "Error: person already exists, with another role\n  found:   eve, expert\n"),
+        (["ann", "--revoke"], 1, "Error: unknown person\n  allowed: eve\n  found:   ann\n"),
     ],
 )
-def test_what_cannot_be_is_refused(invite: Invite, argv: list[str], code: int, expected: str) -> None:
+def test_invalid_people_are_refused_and_nobody_is_added(
+    invite: Invite, argv: list[str], code: int, expected: str
+) -> None:
     result = invite(*argv)
     assert (result.code, result.out) == (code, "")
-    assert result.err.endswith(expected)
+    assert expected in result.err
+    assert people() == [("eve", "expert", False)]
 
 
-def test_a_campaign_that_is_not_there_is_an_error(folder: Path, run: Callable[..., Run]) -> None:
-    result = run("annotate", "invite", "none.db", "ann")
-    assert (result.code, result.out) == (1, "")
-    assert result.err == (
-        "Error: campaign not found\n  where:   none.db\n  fix:     make one with reassess annotate create\n"
-    )
-    assert not list(folder.iterdir())
-
-
-def test_a_campaign_that_another_process_writes_is_said_to_be_locked(
-    invite: Invite, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_locked_campaign_is_reported(invite: Invite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reassess.annotation.store.database._PATIENCE", 1)
-    campaign = open_campaign("pets.db")
-    with campaign.engine.begin():  # which has the right to write
+    with annotation.using_campaign("pets.db") as campaign, campaign.engine.begin():  # which may write
         result = invite("ann")
-    campaign.close()
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         "Error: database of the campaign cannot be used\n"
         "  where:   pets.db\n"
         "  found:   database is locked\n"
-        "  fix:     wait until the other process has written, and try again\n"
+        "  fix:     try again once the other process has ended\n"
     )

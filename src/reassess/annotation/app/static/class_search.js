@@ -1,8 +1,8 @@
-// A class is found by typing a part of its name or of another name for it.
+// Find a class by a part of one of its names.
 import { nameOf } from "./rows.js";
 
 const MOST = 30;
-// Where in a name what was typed stands, the best place first: English names end in what a thing is.
+// Places of the typed text in a name, the best first: the last word of an English name says what a thing is.
 const PLACES = [["\n", "\n"], [" ", "\n"], ["\n", " "], [" ", " "], ["\n", ""], [" ", ""], ["", ""]];
 
 const dialog = document.querySelector("#other");
@@ -16,8 +16,7 @@ let found = [];
 let current = 0;
 let chosen = () => {};
 
-// Ask for one of some classes, but for those that are shown, by id; `choose` gets the id, and returns what to say if it
-// could not be kept.
+// Ask for a class that is not shown yet. `choose` gets its id and name, and returns an error message or null.
 export function ask(classes, shown, choose) {
   const all = classes.map((one) => ({
     id: one.id,
@@ -47,9 +46,9 @@ function search() {
 }
 
 function whyNone(typed) {
-  if (!choices.length) return "All classes are asked about already.";
+  if (!choices.length) return "All classes are in the list already.";
   const same = asked.find(({ words }) => words.includes(typed));
-  return same ? `It is asked about already: ${same.name}.` : "No class is called so.";
+  return same ? `${same.name} is already in the list.` : "No class found.";
 }
 
 function option(choice, number, typed) {

@@ -1,4 +1,4 @@
-// How long an answer takes, without the time in which the page was not in sight.
+// The time of an answer, without the time in which the page was hidden.
 
 let since = performance.now();
 let spent = 0;

@@ -1,11 +1,11 @@
-// Answers that are on their way: each is written down when it is given, and stays until the server has it.
+// Answers that the server has not confirmed yet. Each is saved at once, and stays until the server has it.
 //
-// They are kept in the browser's database, by the person who gave them and the question. So they outlive a closed tab,
-// and nobody sends those of somebody else. A question has one answer here, the last; the server knows by its revision
-// whether it has it already.
+// They are in the browser's database, by person and question. So they survive a closed tab, and nobody sends the
+// answers of somebody else. A question has one answer here, the latest; by its revision the server knows whether it
+// has that answer already.
 import { post, Refused, SignedOut } from "./server.js";
 
-const SOON = 3; // seconds until what waits is sent
+const SOON = 3; // seconds until unsent answers are sent
 const LATE = 15; // seconds at most between two tries
 
 const settled = (request) =>
@@ -17,23 +17,22 @@ const settled = (request) =>
 export class Outbox {
   isLate = false; // whether the last try failed
   #database;
-  #owner;
+  #person;
   #changed;
   #signedOut;
-  #refused = new Map(); // revisions that the server does not take, by question; they are not sent again by this page
-  #fresh = new Map(); // answers given on this page that the server has not got yet, by question
+  #refused = new Map(); // rejected revisions by question; this page does not send them again
+  #fresh = new Map(); // unsent answers of this page, by question
   #sending = Promise.resolve();
   #timer = null;
   #pause = SOON;
 
-  // `changed` is called with the numbers of answers that wait and that were refused, `signedOut` when the session has
-  // ended.
-  static async open(owner, { changed, signedOut }) {
+  // `changed` gets the numbers of unsent and of rejected answers; `signedOut` is called when the session has ended.
+  static async open(person, { changed, signedOut }) {
     const request = indexedDB.open(`reassess ${location.pathname}`, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore("answers", { keyPath: ["owner", "question"] });
+    request.onupgradeneeded = () => request.result.createObjectStore("answers", { keyPath: ["person", "question"] });
     const outbox = new Outbox();
     outbox.#database = await settled(request);
-    outbox.#owner = owner;
+    outbox.#person = person;
     outbox.#changed = changed;
     outbox.#signedOut = signedOut;
     return outbox;
@@ -41,16 +40,16 @@ export class Outbox {
 
   async put(answer) {
     this.#fresh.set(answer.question, answer);
-    await this.#write((store) => store.put({ ...answer, owner: this.#owner }));
+    await this.#write((store) => store.put({ ...answer, person: this.#person }));
     this.#later();
   }
 
   async waiting() {
     const store = this.#database.transaction("answers").objectStore("answers");
-    return settled(store.getAll(IDBKeyRange.bound([this.#owner], [this.#owner, []])));
+    return settled(store.getAll(IDBKeyRange.bound([this.#person], [this.#person, []])));
   }
 
-  // Send what waits; whether all of it has arrived. Until it has, further tries follow by themselves.
+  // Send the unsent answers; return whether all have arrived. Further tries follow until they have.
   send() {
     clearTimeout(this.#timer);
     this.#timer = null;
@@ -58,10 +57,10 @@ export class Outbox {
     return this.#sending;
   }
 
-  // Send what was given here, now: the page may be closed before it could look into the database.
+  // Send the answers of this page now: it may be closed before it could read the database.
   hurry() {
     const given = [...this.#fresh.values()].filter((one) => !this.#isRefused(one));
-    if (given.length) this.#deliver(given).catch(() => {}); // a later try says what failed
+    if (given.length) this.#deliver(given).catch(() => {}); // a later try reports the failure
   }
 
   async #sendAll() {
@@ -82,7 +81,7 @@ export class Outbox {
 
   async #deliver(given) {
     try {
-      const answers = given.map(({ owner, ...answer }) => answer);
+      const answers = given.map(({ person, ...answer }) => answer);
       const { kept } = await post("answers", { answers, reveal: false }, { keepalive: true });
       await this.#remove(kept);
     } catch (error) {
@@ -93,7 +92,7 @@ export class Outbox {
   }
 
   #refuse({ question, revision }, error) {
-    console.warn(`The answer to question ${question} was refused: ${error.message}`);
+    console.warn(`The server rejected the answer to question ${question}: ${error.message}`);
     this.#refused.set(question, revision);
   }
 
@@ -101,19 +100,19 @@ export class Outbox {
     return this.#refused.get(question) === revision;
   }
 
-  // Forget the answers that were refused.
-  drop() {
+  // Delete the rejected answers.
+  discard() {
     return this.#remove([...this.#refused]);
   }
 
-  // Of an answer that was changed meanwhile, the later one stays.
+  // An answer that was changed meanwhile stays.
   async #remove(kept) {
     for (const [question, revision] of kept) {
       if (this.#fresh.get(question)?.revision <= revision) this.#fresh.delete(question);
     }
     await this.#write((store) => {
       for (const [question, revision] of kept) {
-        const key = [this.#owner, question];
+        const key = [this.#person, question];
         const request = store.get(key);
         request.onsuccess = () => request.result?.revision <= revision && store.delete(key);
       }
@@ -127,7 +126,7 @@ export class Outbox {
     await this.#tell();
   }
 
-  // If the database cannot be read, the page goes on saying what it said.
+  // If the database cannot be read, the page keeps its last message.
   async #tell() {
     const given = await this.waiting().catch(() => null);
     if (!given) return;

@@ -1,4 +1,4 @@
-// What the page says when it shows no picture, and beside one.
+// The panels that replace an image, and messages beside it.
 
 const rating = document.querySelector("#rating");
 const panels = [...document.querySelectorAll("[data-panel]")];
@@ -23,33 +23,33 @@ export function showPanel(name) {
 export const isRating = () => !rating.hidden;
 export const isShown = (name) => !document.querySelector(`[data-panel="${name}"]`).hidden;
 
-// To be read, for a while.
-export function tell(text) {
+// Show a message for a while.
+export function showNotice(text) {
   clearTimeout(timer);
   notice.textContent = text;
   timer = setTimeout(() => (notice.textContent = ""), LONG);
 }
 
-// To be heard only.
+// For screen readers only.
 export function announce(text) {
   live.textContent = text;
 }
 
-// What the server has not got; what it refuses can be dropped.
+// Show the number of answers that are not on the server; rejected ones can be discarded.
 export function showUnsent({ waiting, refused }, outbox) {
-  const said = [];
-  if (waiting && outbox.isLate) said.push(`${answers(waiting)} waiting`);
-  if (refused) said.push(`${answers(refused)} ${refused === 1 ? "was" : "were"} not accepted by the server.`);
-  if (saving.firstChild?.textContent === said.join(". ")) return;
-  saving.replaceChildren(...(said.length ? [said.join(". ")] : []));
-  if (refused) saving.append(" ", dropping(outbox));
+  const texts = [];
+  if (waiting && outbox.isLate) texts.push(`${answers(waiting)} not sent yet`);
+  if (refused) texts.push(`The server rejected ${answers(refused)}.`);
+  if (saving.firstChild?.textContent === texts.join(". ")) return;
+  saving.replaceChildren(...(texts.length ? [texts.join(". ")] : []));
+  if (refused) saving.append(" ", discardButton(outbox));
 }
 
 const answers = (count) => `${count} ${count === 1 ? "answer" : "answers"}`;
 
-function dropping(outbox) {
+function discardButton(outbox) {
   const button = document.createElement("button");
-  Object.assign(button, { type: "button", className: "plain", textContent: "Drop" });
-  button.addEventListener("click", () => outbox.drop());
+  Object.assign(button, { type: "button", className: "plain", textContent: "Discard" });
+  button.addEventListener("click", () => outbox.discard());
   return button;
 }

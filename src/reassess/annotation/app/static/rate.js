@@ -1,24 +1,24 @@
-// The page of a rater: one picture after the other, with the classes that may be in it.
+// The rating page: one image after another, with the classes that may be in it.
 //
-// The next picture is asked for and decoded while a rater looks at this one. Answers go into the outbox when they are
-// given. The last picture can be shown again: this one is put aside meanwhile.
+// The next image is fetched and decoded while the rater looks at this one. Each answer goes into the outbox at once.
+// The previous image can be shown again; this one is put aside meanwhile.
 import { ask as askForClass } from "./class_search.js";
 import { lap } from "./clock.js";
-import { listen } from "./keys.js";
+import * as image from "./image.js";
+import { listen, showShortcuts } from "./keys.js";
 import { Outbox } from "./outbox.js";
-import { announce, isRating, isShown, showPanel, showRating, showUnsent, tell } from "./panels.js";
-import * as picture from "./picture.js";
+import { announce, isRating, isShown, showNotice, showPanel, showRating, showUnsent } from "./panels.js";
 import { Rows } from "./rows.js";
 import { get, post, Refused, SignedOut } from "./server.js";
 import { Turns } from "./turns.js";
 
-const AGAIN = 30; // seconds until the server is asked again when there is nothing
-const LATE = 8; // seconds at most until it is, if it was not reached
-const SLOW = 300; // milliseconds after which the page says that it waits
-const NO_CONNECTION = "There is no connection. Please try again in a moment.";
+const AGAIN = 30; // seconds until the server is asked again when it had no task
+const LATE = 8; // seconds at most until the next try after a lost connection
+const SLOW = 300; // milliseconds after which the page says that it is waiting
+const NO_CONNECTION = "No connection. Please try again in a moment.";
 
 const find = (selector) => document.querySelector(selector);
-const PRACTICE = Number(find("meta[name=practice]").content); // pictures of the practice round
+const PRACTICE = Number(find("meta[name=practice]").content); // images of the practice round
 const next = find("#next");
 const stage = find("#stage");
 
@@ -27,16 +27,16 @@ const rows = new Rows(answer);
 let outbox;
 let turns;
 let turn = null; // on the screen
-let aside = null; // while the last one is on the screen again
+let aside = null; // while the previous one is on the screen again
 let timer = null;
 let pause = 1;
 let isBusy = false;
 let isHere = true; // and not in another tab
 
-// ---- from picture to picture
+// ---- from image to image
 
-// Show what was on the screen, or is next, with nothing in hand.
-async function look() {
+// Show the image that was on the screen, or else the next one, with no image in hand.
+async function load() {
   clearTimeout(timer);
   [turn, aside] = [null, null];
   turns.forget();
@@ -44,8 +44,8 @@ async function look() {
     const found = await patiently(outbox.send().then(() => turns.stay()));
     pause = 1;
     if (!isHere) return;
-    if (found.nothing) {
-      rest(found.nothing);
+    if (found.reason) {
+      rest(found.reason);
       return;
     }
     show(found);
@@ -56,7 +56,7 @@ async function look() {
   }
 }
 
-// What is waited for; the page says so when it takes long.
+// The result of a promise; the page says that it is waiting if that takes long.
 async function patiently(promise) {
   const slow = setTimeout(() => isHere && showPanel("loading"), SLOW);
   try {
@@ -68,31 +68,31 @@ async function patiently(promise) {
 
 function rest(why) {
   showPanel(why);
-  if (why === "waiting" || why === "paused") timer = setTimeout(look, 1000 * AGAIN);
+  if (why === "waiting" || why === "paused") timer = setTimeout(load, 1000 * AGAIN);
 }
 
 function fail(error) {
   if (!isHere) return;
-  if (error instanceof SignedOut) showPanel("ended");
+  if (error instanceof SignedOut) showPanel("signed-out");
   else if (error instanceof Refused) {
     find("#trouble").textContent = error.message;
     showPanel("trouble");
   } else {
-    tell("");
+    showNotice("");
     showPanel("offline");
     pause = Math.min(2 * pause, LATE);
-    timer = setTimeout(look, 1000 * pause);
+    timer = setTimeout(load, 1000 * pause);
   }
 }
 
 async function goOn() {
-  turns.leave();
+  turns.finish();
   const sent = outbox.send();
   const before = aside;
   const ready = before ?? (await patiently(turns.fetched()));
   if (!isHere) return;
   if (!ready) {
-    await look();
+    await load();
     return;
   }
   aside = null;
@@ -106,23 +106,23 @@ function show(shown) {
   turn = shown;
   if (!turn.isLast) turns.arrive(turn);
   showRating();
-  picture.show(turn.image);
+  image.show(turn.image);
   rows.show(turn, classes);
-  stage.textContent = said();
+  stage.textContent = stageText();
   lap();
   update();
-  announce(`Next picture, ${rows.said}. ${stage.textContent}`);
+  announce(`Next image, ${rows.size}. ${stage.textContent}`);
 }
 
-function said() {
+function stageText() {
   const place = turn.number + 1;
   if (turn.practice) return `Practice: ${Math.min(place, PRACTICE)} of ${PRACTICE}`;
-  return turn.isLast ? "Your last picture: change what you want, then go on." : `Picture ${place}`;
+  return turn.isLast ? "Previous image: you can change your answers." : `Image ${place}`;
 }
 
 function update() {
   next.setAttribute("aria-disabled", String(!rows.isComplete));
-  next.firstElementChild.textContent = turn.practice && !turn.isRevealed ? "Show what is right" : "Next picture";
+  next.firstElementChild.textContent = turn.practice && !turn.isRevealed ? "Check answers" : "Next image";
 }
 
 // ---- what a rater does
@@ -130,72 +130,72 @@ function update() {
 function answer(row, value) {
   const one = turn.rows[row];
   if (turn.isRevealed) return;
-  tell("");
+  showNotice("");
   if (one.answer !== value) {
     one.spent += lap();
     const { question, revision } = one;
-    outbox.put({ question, revision, answer: value, seconds: one.spent }).catch(lose);
+    outbox.put({ question, revision, answer: value, seconds: one.spent }).catch(showStorageError);
     one.revision += 1;
     one.answer = value;
   }
   rows.answer(row);
   update();
-  if (rows.isComplete) announce("All classes have an answer. Press Enter to go on.");
+  if (rows.isComplete) announce("Every class has an answer. Press Enter to continue.");
 }
 
-function lose() {
-  find("#trouble").textContent = "This browser cannot keep answers: its storage is full, or turned off for this page.";
+function showStorageError() {
+  find("#trouble").textContent = "This browser cannot save answers: its storage is full, or turned off for this page.";
   showPanel("trouble");
 }
 
 async function advance() {
   if (!rows.isComplete) {
-    tell("A class has no answer yet.");
+    showNotice("Answer every class first.");
     rows.choose(turn.rows.findIndex((row) => row.answer === null));
   } else if (turn.practice && !turn.isRevealed) await reveal();
   else await goOn();
 }
 
 async function reveal() {
-  if (!(await outbox.send())) return tell(NO_CONNECTION);
-  const told = rows.reveal(await turns.truths(turn));
+  if (!(await outbox.send())) return showNotice(NO_CONNECTION);
+  const result = rows.reveal(await turns.truths(turn));
   turn.isRevealed = true;
-  stage.textContent = `${said()}. ${told}`;
+  stage.textContent = `${stageText()}. ${result}`;
   update();
-  rows.chooseOther();
-  announce(`${told} Press Enter to go on.`);
+  rows.chooseDifferent();
+  announce(`${result} Press Enter to continue.`);
   if (!turn.isLast) turns.fetchAfter(turn);
 }
 
 async function goBack() {
-  if (turn?.isLast) return tell("You can go back by one picture only.");
-  if (!(await outbox.send())) return tell(NO_CONNECTION);
+  if (turn?.isLast) return showNotice("You can go back by one image only.");
+  if (!(await outbox.send())) return showNotice(NO_CONNECTION);
   const last = await turns.last(turn ? [turn.task] : []);
-  if (!last) return tell("There is no picture to go back to.");
+  if (!last) return showNotice("There is no image to go back to.");
   clearTimeout(timer);
   aside = turn;
   show({ ...last, isLast: true });
   if (turn.practice) await reveal();
 }
 
-function giveUp() {
-  if (turn.isRevealed || (turn.isLast && rows.isComplete)) return tell("You have answered this picture already.");
-  find("#judge").returnValue = "";
-  find("#judge").showModal();
+function askSkip() {
+  if (turn.isRevealed || (turn.isLast && rows.isComplete)) return showNotice("You have answered this image already.");
+  find("#skip-image").returnValue = "";
+  find("#skip-image").showModal();
 }
 
-async function sendUnfit() {
-  if (find("#judge").returnValue !== "unfit") return;
-  await post("unfit", { task: turn.task });
-  tell("Thank you: the picture is noted.");
+async function sendSkip() {
+  if (find("#skip-image").returnValue !== "skip") return;
+  await post("skip", { task: turn.task });
+  showNotice("Image skipped.");
   await goOn();
 }
 
 function suggest() {
   const { task, practice } = turn;
   find("#other-hint").textContent = practice
-    ? "In the practice round it is noted, and nobody is asked about it."
-    : "Others will be asked whether it is there.";
+    ? "During practice, suggestions are only noted."
+    : "Other raters will be asked about it.";
   const shown = new Set(turn.rows.map((row) => row.class));
   askForClass([...classes.values()], shown, async (id, name) => {
     try {
@@ -203,23 +203,23 @@ function suggest() {
     } catch (error) {
       return error instanceof Refused ? error.message : NO_CONNECTION;
     }
-    tell(practice ? `Thank you: ${name} is noted.` : `Thank you. Others will be asked about ${name}.`);
+    showNotice(practice ? `${name} is noted.` : `Thank you. Other raters will be asked about ${name}.`);
     return null;
   });
 }
 
-async function leave() {
-  if (!(await outbox.send())) return tell("Answers are still waiting. Please leave when they have been sent.");
-  await post("leave");
-  location.assign("enter");
+async function signOut() {
+  if (!(await outbox.send())) return showNotice("Some answers are not sent yet. Please sign out once they are.");
+  await post("sign-out");
+  location.assign("sign-in");
 }
 
 async function agree() {
   await post("consent");
-  await look();
+  await load();
 }
 
-// One thing at a time: what is pressed meanwhile is passed over.
+// One thing at a time: other keys and buttons do nothing meanwhile.
 async function once(work) {
   if (isBusy) return;
   isBusy = true;
@@ -227,34 +227,42 @@ async function once(work) {
     await work();
   } catch (error) {
     if (error instanceof SignedOut) fail(error);
-    else tell(error instanceof Refused ? error.message : NO_CONNECTION);
+    else showNotice(error instanceof Refused ? error.message : NO_CONNECTION);
   } finally {
     isBusy = false;
   }
 }
 
+// What the shortcuts of keys.js do, and the buttons with the same action.
+const ACTIONS = {
+  answer: (value) => answer(rows.current, value),
+  next: () => once(advance),
+  back: () => once(goBack),
+  zoom: () => image.zoomIn(),
+  suggest,
+  skip: askSkip,
+  choose: (row) => rows.choose(row),
+  move: (key) => rows.choose(rows.current + (key ? 1 : -1)),
+  help: () => find("#help").showModal(),
+};
+
 const canGoBack = () => isRating() || ["finished", "waiting", "paused"].some(isShown);
 
-function pressed(key, target) {
-  if (key === "?") find("#help").showModal();
-  else if (key === "u" && canGoBack()) once(goBack);
-  else if (!isRating()) return false;
-  else if (isBusy) return true;
-  else if (key === "up") rows.choose(rows.current - 1);
-  else if (key === "down") rows.choose(rows.current + 1);
-  else if (key === "z") picture.look();
-  else if (key === "s") suggest();
-  else if (key === "c") giveUp();
-  else if ("nmy".includes(key)) answer(rows.current, "nmy".indexOf(key));
-  else if (key !== "enter") rows.choose(Number(key) - 1);
-  else if (!rows.isComplete && target.closest("button")) return false; // it is the button that is pressed
-  else once(advance);
+function isPossible(action) {
+  if (action === "help") return true;
+  return action === "back" ? canGoBack() : isRating();
+}
+
+function pressed(action, key, target) {
+  if (!isPossible(action)) return false;
+  if (action === "next" && !isBusy && !rows.isComplete && target.closest("button")) return false; // Enter presses it
+  if (!isBusy || action === "help") ACTIONS[action](key);
   return true;
 }
 
-// ---- beginnings
+// ---- start
 
-// Of the tabs that show this page the last one is at work, so that a rater sees a picture once.
+// Only the tab that was opened last is active, so that a rater sees each image once.
 function watchTabs() {
   const tabs = new BroadcastChannel(`reassess ${location.pathname}`);
   tabs.onmessage = () => {
@@ -266,42 +274,36 @@ function watchTabs() {
   find("#here").addEventListener("click", () => {
     isHere = true;
     takeOver();
-    look();
+    load();
   });
   takeOver();
 }
 
 function watchButtons() {
-  const actions = {
-    next: () => once(advance),
-    undo: () => once(goBack),
-    zoom: () => picture.look(),
-    suggest,
-    unfit: giveUp,
-    "show-help": () => find("#help").showModal(),
-    leave: () => once(leave),
-    agree: () => once(agree),
-    reload: () => location.reload(),
-  };
-  for (const [id, action] of Object.entries(actions)) find(`#${id}`).addEventListener("click", action);
-  find("#judge").addEventListener("close", () => once(sendUnfit));
-  listen(pressed);
+  showShortcuts(find("#shortcuts"));
+  for (const button of document.querySelectorAll("[data-action]")) {
+    button.addEventListener("click", () => ACTIONS[button.dataset.action]());
+  }
+  const others = { "sign-out": () => once(signOut), agree: () => once(agree), reload: () => location.reload() };
+  for (const [id, action] of Object.entries(others)) find(`#${id}`).addEventListener("click", action);
+  find("#skip-image").addEventListener("close", () => once(sendSkip));
+  listen(ACTIONS, pressed);
 }
 
 async function begin() {
   watchButtons();
   watchTabs();
-  const owner = find("meta[name=owner]").content;
+  const person = find("meta[name=person]").content;
   try {
-    outbox = await Outbox.open(owner, {
+    outbox = await Outbox.open(person, {
       changed: (count) => showUnsent(count, outbox),
-      signedOut: () => showPanel("ended"),
+      signedOut: () => showPanel("signed-out"),
     });
   } catch {
-    lose();
+    showStorageError();
     return;
   }
-  turns = new Turns(outbox, owner);
+  turns = new Turns(outbox, person);
   await start();
 }
 
@@ -314,9 +316,9 @@ async function start() {
     timer = setTimeout(start, 1000 * pause);
     return;
   }
-  addEventListener("online", () => (isShown("offline") ? look() : outbox.send()));
+  addEventListener("online", () => (isShown("offline") ? load() : outbox.send()));
   document.addEventListener("visibilitychange", () => document.hidden && outbox.hurry());
-  await look();
+  await load();
 }
 
 begin();

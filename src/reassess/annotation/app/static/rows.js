@@ -1,7 +1,7 @@
-// The classes of a picture, each with its answer.
+// The classes of an image, each with its answer.
 
 const ANSWERS = ["no", "maybe", "yes"];
-const SAID = [0, null, 1]; // the truth, of which an answer is right
+const TRUTHS = [0, null, 1]; // the truth that each answer claims
 const MOST_EXAMPLES = 6;
 
 const place = document.querySelector("#rows");
@@ -12,7 +12,7 @@ export class Rows {
   #turn;
   #elements = [];
 
-  // `answered` is called with the number of a row and its answer when a button is pressed.
+  // `answered` gets the number of a row and the answer whose button was pressed.
   constructor(answered) {
     place.addEventListener("click", (event) => {
       const element = event.target.closest(".row");
@@ -49,7 +49,7 @@ export class Rows {
     element.scrollIntoView({ block: "nearest" });
   }
 
-  // Show the answer of a row, and go on to the next one without an answer; in the last picture to the next one.
+  // Show the answer of a row, and choose the next row without an answer; on the previous image, the next row.
   answer(row) {
     this.#mark(row);
     const { rows, isLast } = this.#turn;
@@ -57,32 +57,32 @@ export class Rows {
     this.choose(open.find((number) => number > row) ?? open[0] ?? (isLast ? row + 1 : row));
   }
 
-  // Show what is right beside what was answered, which stays as it is; in words, how often both are the same.
+  // Show the experts' answers beside the rater's; return in words how often they agree.
   reveal(truths) {
     place.classList.add("revealed");
     const known = this.#turn.rows.filter((row) => row.question in truths);
-    const same = known.filter((row) => truths[row.question] === SAID[row.answer]);
+    const same = known.filter((row) => truths[row.question] === TRUTHS[row.answer]);
     this.#turn.rows.forEach((row, number) => {
-      const line = this.#elements[number].querySelector(".right");
+      const line = this.#elements[number].querySelector(".truth");
       const isSame = same.includes(row);
-      line.textContent = isSame ? "Experts agree." : `Experts say ${truths[row.question] ? "yes" : "no"}.`;
+      line.textContent = isSame ? "Experts agree." : `Experts answered ${truths[row.question] ? "yes" : "no"}.`;
       line.classList.toggle("same", isSame);
       line.hidden = !known.includes(row);
       for (const button of this.#elements[number].querySelectorAll("button")) button.disabled = true;
     });
     if (!known.length) return "";
-    const half = known.filter((row) => SAID[row.answer] === null).length / 2;
-    return `You and the experts agree on ${same.length + half} of ${known.length}${half ? ": a maybe is one half" : ""}.`;
+    const half = known.filter((row) => TRUTHS[row.answer] === null).length / 2;
+    return `You agree with the experts on ${same.length + half} of ${known.length}${half ? " (maybe counts half)" : ""}.`;
   }
 
-  // Choose the first class of which the experts say something else, with all of them in view if there is room.
-  chooseOther() {
+  // Choose the first class with another answer by the experts; show all rows if there is room.
+  chooseDifferent() {
     place.scrollIntoView({ block: "end" });
-    this.choose(Math.max(0, this.#elements.findIndex((one) => one.querySelector(".right:not(.same, [hidden])"))));
+    this.choose(Math.max(0, this.#elements.findIndex((one) => one.querySelector(".truth:not(.same, [hidden])"))));
   }
 
-  // In words, for those who hear the page.
-  get said() {
+  // The number of classes in words, for screen readers.
+  get size() {
     return `${this.#turn.rows.length} ${this.#turn.rows.length === 1 ? "class" : "classes"}`;
   }
 
@@ -119,7 +119,7 @@ function element(row, number, found) {
   return made;
 }
 
-// What a class means, and its other names.
+// The definition and other names of a class.
 function aboutClass(found) {
   const others = (found?.synonyms ?? []).join(", ");
   const parts = [];

@@ -1,20 +1,20 @@
-// What the page asks the server, and the three ways in which that fails.
+// Requests to the server, and the three ways they fail.
 
 const PATIENCE = 20_000; // milliseconds
 
-export class SignedOut extends Error {} // the session has ended, or is of somebody else
-export class Refused extends Error {} // to ask the same again changes nothing
-export class Unreachable extends Error {} // later it may work
+export class SignedOut extends Error {} // the session has ended, or belongs to somebody else
+export class Refused extends Error {} // repeating the request would not help
+export class Unreachable extends Error {} // it may work later
 
 const csrf = document.querySelector("meta[name=csrf]")?.content ?? "";
 
-// What the server says to a request; with `keepalive` it is sent even if the page is closed meanwhile.
+// The JSON answer to a request; with `keepalive` it is sent even if the page is closed meanwhile.
 export async function post(route, content, options) {
   const response = await send(route, content, options);
-  return response.status === 204 ? {} : said(response);
+  return response.status === 204 ? {} : bodyOf(response);
 }
 
-// The response to a request, unless it is refused.
+// The response to a request; an error if the server refuses it.
 export async function send(route, content = {}, options = {}) {
   const response = await reach(route, {
     method: "POST",
@@ -23,13 +23,13 @@ export async function send(route, content = {}, options = {}) {
     ...options,
   });
   if (response.ok) return response;
-  const { error } = await said(response);
+  const { error } = await bodyOf(response);
   throw response.status === 401 || response.status === 403 ? new SignedOut(error) : new Refused(error);
 }
 
-const said = (response) =>
+const bodyOf = (response) =>
   response.json().catch(() => {
-    throw new Unreachable("the answer is not the server's");
+    throw new Unreachable("the response is not the server's");
   });
 
 export async function get(route) {
@@ -39,7 +39,7 @@ export async function get(route) {
   return response.json();
 }
 
-// A response, of whatever status; `Unreachable` if there is none, or the server is in trouble.
+// The response, with any status below 500; `Unreachable` if there is none, or the server failed.
 export async function reach(route, { patience = PATIENCE, ...options } = {}) {
   let response;
   try {

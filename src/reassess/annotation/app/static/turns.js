@@ -1,64 +1,64 @@
-// What somebody is shown next: asked for and decoded before it is needed.
+// The next tasks of a rater, fetched and decoded before they are needed.
 //
-// A picture of which all classes have an answer is still on the screen until its rater goes on. The browser notes which
-// one that is, so that a page that is loaded again, or opened a second time, shows it again.
-import { load } from "./picture.js";
+// An image whose classes all have an answer stays on the screen until the rater goes on. The browser remembers it, so
+// that a page that is reloaded, or opened a second time, shows it again.
+import { load } from "./image.js";
 import { post } from "./server.js";
 
-const STALE = 600; // seconds for which a picture that was fetched may wait
+const STALE = 600; // seconds that a fetched image may wait
 
 export class Turns {
   #outbox;
   #note;
   #coming = Promise.resolve(null);
 
-  constructor(outbox, owner) {
+  constructor(outbox, person) {
     this.#outbox = outbox;
-    this.#note = `reassess picture ${owner}`;
+    this.#note = `reassess image ${person}`;
   }
 
-  // A task with its picture, or {nothing: why}; those in `held` are in hand already.
+  // A task with its image, or {reason}; the page has the tasks in `held` already.
   async ask(held = []) {
-    const { task, nothing } = await post("next", { held });
-    return task ? this.#prepare(task) : { nothing };
+    const { task, reason } = await post("next", { held });
+    return task ? this.#prepare(task) : { reason };
   }
 
-  // The task that was finished last, of those that are not in hand; null if there is none.
+  // The task that was finished last and is not in `held`; null if there is no such task.
   async last(held = []) {
-    const { task } = await post("undo", { held });
+    const { task } = await post("back", { held });
     return task ? this.#prepare(task) : null;
   }
 
-  // The task from which nobody has gone on yet; else that which is asked next.
+  // The task that is still on the screen; else the next one.
   async stay() {
     const noted = localStorage.getItem(this.#note);
     const last = noted === null ? null : await this.last();
     return last && String(last.task) === noted ? { ...last, isOver: true } : this.ask();
   }
 
-  // Note what is on the screen.
+  // Remember which task is on the screen.
   arrive({ task }) {
     localStorage.setItem(this.#note, task);
   }
 
-  // Note that its rater has gone on.
-  leave() {
+  // Note that the rater has gone on.
+  finish() {
     localStorage.removeItem(this.#note);
   }
 
-  // What is right in a practice task, by question: the server says it to who has answered all of the task, and takes no
-  // other answer from then on.
+  // The experts' answers to a practice task, by question. The server tells them once the whole task is answered, and
+  // accepts no other answer after that.
   async truths({ rows }) {
     const answers = rows.map(({ question, answer, revision }) => ({ question, answer, revision: revision - 1 }));
     return (await post("answers", { answers, reveal: true })).truths;
   }
 
-  // Fetch what comes after a turn, once `sent` says that all answers to what went before have arrived.
+  // Fetch the task after a turn, once `sent` says that all earlier answers have arrived.
   fetchAfter(turn, sent = Promise.resolve(true)) {
     this.#coming = sent.then((arrived) => (arrived ? this.ask([turn.task]) : null)).catch(() => null);
   }
 
-  // What was fetched; null if nothing was, or it has waited for long.
+  // The fetched task; null if there is none, or it has waited too long.
   async fetched() {
     const found = await this.#coming;
     return found?.task && Date.now() - found.since < 1000 * STALE ? found : null;
@@ -68,7 +68,7 @@ export class Turns {
     this.#coming = Promise.resolve(null);
   }
 
-  // With its picture, and with answers that the server has not got yet.
+  // Add its image, and the answers that are not on the server yet.
   async #prepare(task) {
     const [waiting, image] = await Promise.all([this.#outbox.waiting(), load(task.image)]);
     const own = new Map(waiting.map((one) => [one.question, one]));

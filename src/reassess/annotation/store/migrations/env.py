@@ -1,4 +1,4 @@
-"""Run by Alembic, to bring a database from one form to another over a connection that is open."""
+"""Entry point of Alembic: migrates a database over an open connection."""
 
 from alembic import context
 

@@ -1,5 +1,6 @@
-"""`reassess annotate backup`: a copy of a campaign."""
+"""`reassess annotate backup`: a copy of a campaign, and an upgrade after it."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -20,24 +21,44 @@ __all__ = ["backup"]
     docs="docs/annotate.md",
     examples=[
         "reassess annotate backup pets.db -o monday.db",
-        "reassess annotate backup pets.db -o newest.db --force",
+        "reassess annotate backup pets.db -o before.db --upgrade",
     ],
 )
 @campaign_argument
-@click.option("-o", "--output", type=OUTPUT, required=True, metavar="FILE", help="The copy, which is a campaign too.")
+@click.option("-o", "--output", type=OUTPUT, metavar="FILE", help="The copy, which is a campaign too.")
+@click.option(
+    "--upgrade", is_flag=True, help="Then upgrade the campaign from an earlier version. Stop its server first."
+)
 @call_options
-def backup(call: Call, campaign: str | Path, output: Path) -> None:
+def backup(call: Call, campaign: str | Path, output: Path | None, upgrade: bool) -> None:
     """Copy a campaign while it is served.
 
-    Nobody has to wait meanwhile, and no answer that was acknowledged before is left out. Copy an SQLite file in no
-    other way: newer answers are in a file beside it. The copy of a campaign on a server is an SQLite file too; what
-    the server can take back, pg_dump makes. With --force an earlier copy is overwritten, but no campaign in which
-    people gave answers that the copy lacks.
+    Nobody has to wait, and the copy has every answer that was acknowledged before. Do not copy an SQLite file in any
+    other way, since newer answers are in a file beside it. The copy of a campaign on a server is an SQLite file too.
+    If an upgrade fails, the campaign stays as it was; before the upgrade of a server, use pg_dump, without -o. With
+    --force, an earlier copy is replaced, but not a campaign with answers that the copy does not have.
     """
-    check_output(output, force=call.force)
-    annotation.backup_campaign(campaign, output, force=call.force)
-    size = output.stat().st_size
+    if output is None and (isinstance(campaign, Path) or not upgrade):
+        raise click.UsageError("Missing option '-o' / '--output'.")
+    if output is not None:
+        check_output(output, force=call.force)
+    done = None
+    if upgrade:
+        done = annotation.upgrade_campaign(campaign, output, force=call.force)
+    elif output is not None:
+        annotation.backup_campaign(campaign, output, force=call.force)
+    place = annotation.shown_address(campaign)
+    if done is not None:
+        call.next(f"reassess annotate serve {shlex.quote(place)}")
     if call.json:
-        call.print_document("annotate", {"output": str(output), "bytes": size})
+        results = {"output": output and str(output), "bytes": output and output.stat().st_size}
+        call.print_document(
+            "annotate", results | ({} if done is None else {"before": done.before, "after": done.after})
+        )
         return
-    call.tell(f"{output}: {in_bytes(size)}")
+    if output is not None:
+        call.tell(f"{output}: {in_bytes(output.stat().st_size)}")
+    if done is not None and done.before == done.after:
+        call.tell(f"{place}: already has form {done.after}")
+    elif done is not None:
+        call.tell(f"{place}: upgraded from form {done.before} to {done.after}")

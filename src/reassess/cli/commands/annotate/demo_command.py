@@ -1,7 +1,6 @@
 """`reassess annotate demo`: a campaign of drawn shapes."""
 
 import time
-import webbrowser
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,15 +19,13 @@ _IMAGES = 24
 @click.command(
     cls=Command,
     docs="docs/annotate.md",
-    examples=["reassess annotate demo", "reassess annotate demo --port 9000 --no-browser"],
+    examples=["reassess annotate demo", "reassess annotate demo --json"],
 )
-@click.option("--port", type=click.IntRange(0, 65_535), default=0, show_default=True, help="0 takes a free one.")
-@click.option("--browser/--no-browser", default=True, show_default=True, help="Open the rater's page.")
 @call_options
-def demo(call: Call, port: int, browser: bool) -> None:
-    """Try a small campaign with drawn shapes.
+def demo(call: Call) -> None:
+    """Try a small campaign with drawn shapes, until Ctrl-C; then it is deleted.
 
-    It prints a link for a rater and one for the keeper, who sees what the rater does.
+    It prints a link for a rater, and one for the owner, who sees the rater's progress.
     """
     with TemporaryDirectory() as place:
         folder, now = Path(place), time.time()
@@ -38,18 +35,16 @@ def demo(call: Call, port: int, browser: bool) -> None:
         with annotation.using_campaign(folder / "demo.db") as opened:
             tokens = {
                 role: annotation.make_link(opened, annotation.add_person(opened, role, role, now=now), now)
-                for role in ("rater", "keeper")
+                for role in ("rater", "owner")
             }
 
             def started(address: str) -> None:
-                links = {role: f"{address}enter#{token}" for role, token in tokens.items()}
+                links = {role: f"{address}sign-in#{token}" for role, token in tokens.items()}
                 if call.json:
                     call.print_document("annotate", links)
-                else:
-                    for role, link in links.items():
-                        call.tell(f"{role}: {link}")
-                    call.tell("stop with Ctrl-C")
-                if browser:
-                    webbrowser.open(links["rater"])
+                    return
+                for role, link in links.items():
+                    call.tell(f"{role}: {link}")
+                call.tell("stop with Ctrl-C")
 
-            annotation.serve(annotation.make_app(opened, open_images(folder / "images")), port=port, started=started)
+            annotation.serve(annotation.make_app(opened, open_images(folder / "images")), port=0, started=started)

@@ -1,4 +1,4 @@
-"""`reassess annotate export`: the votes of a campaign, as the folder of a benchmark."""
+"""`reassess annotate export`: the votes of a campaign as a benchmark folder."""
 
 import shlex
 from pathlib import Path
@@ -24,26 +24,26 @@ __all__ = ["export"]
 @click.command(
     cls=Command,
     docs="docs/annotate.md",
-    examples=["reassess annotate export pets.db -o rated", "reassess annotate export pets.db -o rated-by --names"],
+    examples=[
+        "reassess annotate export pets.db -o rated",
+        "reassess annotate export pets.db -o rated-by --rater-names",
+    ],
 )
 @campaign_argument
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="FOLDER", help="The folder.")
-@click.option(
-    "--names",
-    is_flag=True,
-    help="Call raters by their names; else by numbers, in the order in which they were invited.",
-)
+@click.option("--rater-names", is_flag=True, help="Keep the names of raters; otherwise they have numbers.")
 @call_options
-def export(call: Call, campaign: str | Path, output: Path, names: bool) -> None:
+def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) -> None:
     """Write the votes as a benchmark folder.
 
-    It holds the counted votes, the experts' and the raters' votes on golden questions, the classes, the original labels
-    if they are known, question-states.csv: how each question stands, and suggestions.csv: what people saw and were not
-    asked about. The command that makes labels of them is printed.
+    It contains the counted votes, experts' and raters' votes on golden questions, the classes, the original labels if
+    they are known, question-states.csv (the state of each question) and suggestions.csv (classes that raters
+    suggested). With --force, other files of the folder stay.
     """
     with annotation.using_campaign(campaign) as opened:
-        exported = annotation.export_campaign(opened, output, names=names, force=call.force)
-        rebuild = _rebuild(output, exported, opened)
+        exported = annotation.export_campaign(opened, output, names=rater_names, force=call.force)
+        if len(exported.votes):
+            call.next(_make_labels(output, exported, opened))
     raters = {rater for votes in (exported.votes, exported.rater_golden) if votes for rater in votes.raters}
     if call.json:
         results = {
@@ -54,39 +54,33 @@ def export(call: Call, campaign: str | Path, output: Path, names: bool) -> None:
             "golden_votes": len(exported.golden or ()),
             "rater_golden_votes": len(exported.rater_golden or ()),
             "suggestions": len(exported.suggestions),
-            "late": exported.late,
-            "unfit": exported.unfit,
-            "withdrawn": exported.withdrawn,
-            "voided": exported.voided,
-            "practice": exported.practice,
-            "rebuild": rebuild,
+            **{
+                name: getattr(exported, name) for name in ("excluded", "not_needed", "skipped", "withdrawn", "practice")
+            },
         }
         call.print_document("annotate", results)
         return
     questions = counted(len(exported.votes.items), "question")
     call.tell(f"{output}: {counted(len(exported.votes), 'vote')} by {counted(len(raters), 'rater')} on {questions}")
-    for what, votes in (("experts", exported.golden), ("raters", exported.rater_golden)):
+    for whose, votes in (("experts", exported.golden), ("raters", exported.rater_golden)):
         if votes is not None:
-            call.tell(f"golden: {counted(len(votes), 'vote')} by {what}")
+            call.tell(f"golden: {counted(len(votes), 'vote')} by {whose}")
     if exported.suggestions:
-        call.tell(f"{counted(len(exported.suggestions), 'suggested class', 'suggested classes')} of images")
-    left_out = {
-        "of voided raters": exported.voided,
-        "to questions that had votes enough": exported.late,
-        "about pictures that their rater could not judge": exported.unfit,
-        "to questions that were withdrawn": exported.withdrawn,
-        "of experts to questions for practice": exported.practice,
+        call.tell(counted(len(exported.suggestions), "suggested class", "suggested classes"))
+    not_exported = {
+        "by excluded raters": exported.excluded,
+        "to questions that had enough votes": exported.not_needed,
+        "about skipped images": exported.skipped,
+        "to withdrawn questions": exported.withdrawn,
+        "by experts to practice questions": exported.practice,
     }
-    for why, count in left_out.items():
+    for what, count in not_exported.items():
         if count:
-            call.tell(f"left out: {counted(count, 'answer')} {why}")
-    call.tell("labels: nobody has voted yet" if rebuild is None else f"labels: {rebuild}")
+            call.tell(f"not exported: {counted(count, 'answer')} {what}")
 
 
-def _rebuild(folder: Path, exported: "Exported", campaign: "Campaign") -> str | None:
-    """The line that makes labels of the votes; None without votes."""
-    if not len(exported.votes):
-        return None
+def _make_labels(folder: Path, exported: "Exported", campaign: "Campaign") -> str:
+    """The command line that makes labels from the votes."""
     benchmark = open_benchmark(folder)
     sources = benchmark.sources
 
@@ -95,7 +89,7 @@ def _rebuild(folder: Path, exported: "Exported", campaign: "Campaign") -> str | 
 
     aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *output("scores", "scores.npz")]
     if exported.golden is not None and exported.rater_golden is None:
-        aggregate += ["--golden", "none"]  # on which nobody was measured
+        aggregate += ["--golden", "none"]  # no rater was measured on them
     elif exported.golden is not None and campaign.at_least is not None:
         aggregate += ["--golden-at-least", str(campaign.at_least)]
     if campaign.original_votes:

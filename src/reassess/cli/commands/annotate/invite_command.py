@@ -1,19 +1,19 @@
 """`reassess annotate invite`: people are added to a campaign, and each gets a link."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reassess import annotation
-from reassess.cli.campaign_options import PAGES, campaign_argument, served_by
+from reassess.cli.campaign_options import PAGES, campaign_argument, serve_command_of
 from reassess.cli.common import Call, call_options, refuse_repeated
-from reassess.cli.help_pages import Choice, Command
+from reassess.cli.help_pages import Command
 from reassess.cli.screen import say
 from reassess.errors import DataError
-from reassess.text import some
+from reassess.text import nearest, some
 
 if TYPE_CHECKING:
     from reassess.annotation import Campaign
@@ -21,94 +21,87 @@ if TYPE_CHECKING:
 __all__ = ["invite"]
 
 _ADDRESS = "http://127.0.0.1:8000"
+_ROLES = ("rater", "expert", "owner")
+
+
+class _PersonType(click.ParamType[tuple[str, str | None]]):
+    name = "person"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str | None]:
+        if not isinstance(value, str):
+            return tuple(value)
+        name, separator, role = value.rpartition(":")
+        if not separator:
+            return value, None
+        if role not in _ROLES:
+            hint = nearest(role, _ROLES)
+            self.fail(f"{role!r} is not a role: {', '.join(_ROLES)}.{f' {hint}' if hint else ''}", param, ctx)
+        return name, role
 
 
 @click.command(
     cls=Command,
     docs="docs/annotate.md",
     examples=[
-        "reassess annotate invite pets.db ann dora",
-        "reassess annotate invite pets.db ida --role expert --address https://rate.example.org",
+        "reassess annotate invite pets.db ann dora ida:expert",
+        "reassess annotate invite pets.db kay:owner --address https://rate.example.org",
     ],
 )
 @campaign_argument
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.argument("people", nargs=-1, required=True, type=_PersonType(), metavar="NAME[:expert|:owner]...")
+@click.option("--revoke", is_flag=True, help="Revoke the links of people, and make none.")
 @click.option(
-    "--role",
-    type=Choice(["rater", "expert", "keeper"]),
-    help="raters vote, experts answer golden questions, keepers see how the campaign goes.  [default: rater]",
-)
-@click.option("--again", is_flag=True, help="Make a new link for people who are there; the old one ends.")
-@click.option("--revoke", is_flag=True, help="End the links of people, and make none.")
-@click.option(
-    "--address",
-    type=PAGES,
-    default=_ADDRESS,
-    show_default=True,
-    metavar="URL",
-    help="Where the pages are, as people reach them.",
+    "--address", type=PAGES, default=_ADDRESS, show_default=True, metavar="URL", help="The address that people open."
 )
 @call_options
 def invite(
-    call: Call,
-    campaign: str | Path,
-    names: tuple[str, ...],
-    role: str | None,
-    again: bool,
-    revoke: bool,
-    address: str,
+    call: Call, campaign: str | Path, people: tuple[tuple[str, str | None], ...], revoke: bool, address: str
 ) -> None:
     """Add people, and print a sign-in link for each.
 
-    A link is shown once: the campaign keeps no more of it than its hash. Who has it enters as that person, so send it
-    to nobody else. Experts whose answers were given by create are there already, and get a link too.
+    Raters vote, experts answer golden questions, owners see the progress. A link is shown once, and anyone who has it
+    can sign in as that person. With --force, people who have a link get a new one, and the old one stops working.
     """
-    refuse_repeated(names)
-    if again and revoke:
-        raise click.UsageError("Give --again or --revoke.")
-    if role is not None and (again or revoke):
-        raise click.UsageError("--role is of people who are added; others keep theirs.")
+    roles = dict(people)
+    refuse_repeated(name for name, _ in people)
     now = time.time()
     with annotation.using_campaign(campaign) as opened:
-        if not (again or revoke):
-            _add(opened, names, role or "rater", now)
-        people = [annotation.find_person(opened, name) for name in names]
+        if not revoke:
+            _add(opened, roles, now, force=call.force)
+        found = [annotation.find_person(opened, name) for name in roles]
         links: dict[str, str | None] = {}
-        for person in people:
+        for person in found:
             if revoke:
                 annotation.revoke_link(opened, person.id, now)
             token = None if revoke else annotation.make_link(opened, person.id, now)
-            links[person.name] = token and f"{address}/enter#{token}"
+            links[person.name] = token and f"{address}/sign-in#{token}"
+    if not revoke:
+        call.next(serve_command_of(campaign, address))
     if call.json:
-        results = [{"name": person.name, "role": person.role, "link": links[person.name]} for person in people]
+        results = [{"name": person.name, "role": person.role, "link": links[person.name]} for person in found]
         call.print_document("annotate", results)
         return
     for name, link in links.items():
-        say(f"{name}: {link or 'nobody enters by their link any more'}")
+        say(f"{name}: {link or 'link revoked'}")
     if not revoke:
-        call.tell("each link is shown this once: whoever has it enters as that person")
-        call.tell(served_by(campaign, address))
+        call.tell("each link is shown once; anyone who has it can sign in as that person")
 
 
-def _add(campaign: "Campaign", names: Sequence[str], role: str, now: float) -> None:
-    """Add people who are not there; those who are had no link before, such as experts whose answers were given.
-
-    Names of others are refused before anybody is added.
-    """
-    known = {person.name: person for person in annotation.people_of(campaign) if person.name in names}
+def _add(campaign: "Campaign", roles: Mapping[str, str | None], now: float, *, force: bool) -> None:
+    """Add new people; experts whose answers came with the campaign are in it already, and have no link yet."""
+    known = {person.name: person for person in annotation.people_of(campaign) if person.name in roles}
     linked = annotation.ever_linked(campaign)
-    if there := [name for name, person in known.items() if person.id in linked]:
+    if there := [name for name, person in known.items() if person.id in linked and not force]:
         raise DataError(
             "duplicate-person",
             "person already exists",
             found=some(there),
-            fix="take another name; or give --again for a new link, or --revoke to end the old one",
+            fix="choose another name, or --force for a new link, or --revoke",
         )
-    if others := [f"{name}, {person.role}" for name, person in known.items() if person.role != role]:
+    if others := [f"{name}, {person.role}" for name, person in known.items() if roles[name] not in (None, person.role)]:
         raise DataError(
-            "duplicate-person",
-            "person already exists, with another role",
-            found=some(others),
-            fix="take another name; or give their --role for a link",
+            "duplicate-person", "person already exists, with another role", found=some(others), fix="omit the role"
         )
-    annotation.add_people(campaign, [name for name in names if name not in known], role, now=now)
+    for role in _ROLES:
+        names = [name for name, of in roles.items() if (of or "rater") == role and name not in known]
+        annotation.add_people(campaign, names, role, now=now)

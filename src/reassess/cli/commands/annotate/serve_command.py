@@ -1,19 +1,43 @@
-"""`reassess annotate serve`: the pages of a campaign, for raters, experts and keepers."""
+"""`reassess annotate serve`: the pages of a campaign, for raters, experts and owners."""
 
+import shlex
 from pathlib import Path
+from typing import Any
 
 import click
 
 from reassess import annotation
-from reassess.cli.campaign_options import campaign_argument, images_of, images_option
+from reassess.cli.campaign_options import campaign_argument, images_of
 from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import ParsedType
+from reassess.cli.inputs import FILE
+from reassess.errors import DataError
 
 __all__ = ["serve"]
 
-_ROOT_PATH = ParsedType("path", annotation.root_path_of)
-_HOST, _PORT = "127.0.0.1", 8000
+
+class _ServedType(click.ParamType[tuple[str, int, str | None]]):
+    """Host, port and path; no path means no proxy."""
+
+    name = "address"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int, str | None]:
+        if not isinstance(value, str):
+            return tuple(value)
+        place, slash, path = value.partition("/")
+        host, _, port = place.rpartition(":")
+        if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+            self.fail(f"{value!r} is not an address HOST:PORT or HOST:PORT/PATH.", param, ctx)
+        try:
+            return (
+                host.removeprefix("[").removesuffix("]"),
+                int(port),
+                annotation.root_path_of(slash + path) if slash else None,
+            )
+        except DataError as error:
+            self.fail(f"{slash + path!r} is {error.what}: {error.allowed}", param, ctx)
 
 
 @click.command(
@@ -21,36 +45,39 @@ _HOST, _PORT = "127.0.0.1", 8000
     docs="docs/annotate.md",
     examples=[
         "reassess annotate serve pets.db",
-        "reassess annotate serve pets.db --port 9000 --images photos --root-path /rating",
+        "reassess annotate serve pets.db --address 127.0.0.1:9000/rating --images photos",
     ],
 )
 @campaign_argument
-@click.option("--host", default=_HOST, show_default=True, metavar="NAME", help="0.0.0.0 lets other machines reach it.")
-@click.option("--port", type=click.IntRange(0, 65_535), default=_PORT, show_default=True, help="0 takes a free one.")
 @click.option(
-    "--root-path",
-    type=_ROOT_PATH,
-    metavar="PATH",
-    help="A proxy on this machine shows the pages below this path, such as /rating or /, and takes it away. What the "
-    "proxy says of the client is believed. The pages open there alone.",
+    "--address",
+    type=_ServedType(),
+    default="127.0.0.1:8000",
+    show_default=True,
+    metavar="HOST:PORT[/PATH]",
+    help="0.0.0.0 lets other machines reach it; port 0 is any free one. With /PATH, a proxy on this machine shows the "
+    "pages below that path (/ for the whole site), and tells the address of the client.",
 )
-@images_option
+@click.option(
+    "--images", type=FILE, metavar="FOLDER|ZIP|TAR", help="Current location of the images.  [default: as at create]"
+)
 @call_options
-def serve(call: Call, campaign: str | Path, host: str, port: int, root_path: str | None, images: Path | None) -> None:
-    """Serve the rating pages.
+def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None], images: Path | None) -> None:
+    """Serve the rating pages, until Ctrl-C.
 
-    Everybody enters by the link that reassess annotate invite printed. Beyond this machine, put the pages behind a
-    proxy that speaks https.
+    People sign in with the links of reassess annotate invite. Beyond this machine, use a proxy with https.
     """
+    host, port, path = address
     with annotation.only_process(campaign), annotation.using_campaign(campaign) as opened:
         app = annotation.make_app(opened, images_of(opened, images))
+        call.next(f"reassess annotate export {shlex.quote(annotation.shown_address(campaign))} -o FOLDER")
 
-        def started(address: str) -> None:
+        def started(at: str) -> None:
             if call.json:
-                call.print_document("annotate", {"address": address, "root_path": root_path or ""})
-            elif below := (root_path or "").rstrip("/"):
-                call.tell(f"{opened.name}: below {below} of the proxy, which asks {address}")
+                call.print_document("annotate", {"address": at, "root_path": path or ""})
+            elif path:
+                call.tell(f"{opened.name}: {at}, for a proxy that shows it at {path}")
             else:
-                call.tell(f"{opened.name}: {address}")
+                call.tell(f"{opened.name}: {at}")
 
-        annotation.serve(app, host=host, port=port, root_path=root_path, started=started)
+        annotation.serve(app, host=host, port=port, root_path=path, started=started)

@@ -1,21 +1,21 @@
-// The picture on the page, and a closer look at it.
+// The image on the page, and an enlarged view of it.
 import { reach } from "./server.js";
 
-const place = document.querySelector("#picture");
-const dialog = document.querySelector("#closer");
-const view = document.querySelector("#closer-view");
+const place = document.querySelector("#image");
+const dialog = document.querySelector("#zoomed");
+const view = document.querySelector("#zoom-view");
 const STEPS = [1, 1.5, 2, 3, 4, 6, 8];
 
-// An image that is decoded before it is shown; null if the server has none to show.
+// An image, decoded before it is shown; null if the server cannot show it.
 export async function load(address) {
   const image = new Image();
-  image.alt = "The picture to judge";
+  image.alt = "The image to judge";
   image.src = address;
   try {
     await image.decode();
     return image;
   } catch {
-    await reach(address); // or else it is the connection that was lost
+    await reach(address); // raises an error if the connection is lost
     return null;
   }
 }
@@ -26,12 +26,12 @@ export function show(image) {
     return;
   }
   const words = document.createElement("p");
-  words.className = "lacking";
-  words.textContent = "This picture cannot be shown. Press c, and go on with the next one.";
+  words.className = "not-shown";
+  words.textContent = "This image cannot be shown. Press c to skip it.";
   place.replaceChildren(words);
 }
 
-place.addEventListener("click", look);
+place.addEventListener("click", zoomIn);
 dialog.addEventListener("click", (event) => {
   const button = event.target.closest("[data-zoom]");
   if (button) zoom(Number(button.dataset.zoom));
@@ -50,8 +50,8 @@ view.addEventListener("wheel", (event) => {
 
 let step = 0;
 
-// Look closer at what the pointer was on, or at the middle.
-export function look(event) {
+// Enlarge the image around the pointer, or around its middle.
+export function zoomIn(event) {
   const shown = place.querySelector("img");
   if (!shown) return;
   const part = event ? partAt(fitted(shown), [event.clientX, event.clientY]) : [0.5, 0.5];
@@ -66,14 +66,14 @@ export function look(event) {
   view.focus();
 }
 
-// What is at a point of the window stays there.
+// Zoom so that the same part of the image stays at a point of the window.
 function zoom(steps, point = middle(view.getBoundingClientRect())) {
   const part = partAt(view.firstElementChild.getBoundingClientRect(), point);
   resize(steps);
   move(part, point);
 }
 
-// Sizes are steps of what fits the window.
+// Sizes are steps, relative to the size that fits the window.
 function resize(steps) {
   const { naturalWidth, naturalHeight } = place.querySelector("img");
   const { style } = view.firstElementChild;
@@ -83,7 +83,7 @@ function resize(steps) {
   style.height = `${Math.floor(naturalHeight * fit * STEPS[step])}px`;
 }
 
-// Move a part of the picture to a point of the window, as far as there is anything to move.
+// Scroll a part of the image to a point of the window, as far as possible.
 function move([across, down], [x, y]) {
   const box = view.firstElementChild.getBoundingClientRect();
   view.scrollLeft += box.left + across * box.width - x;
@@ -93,7 +93,7 @@ function move([across, down], [x, y]) {
 const middle = (box) => [box.left + box.width / 2, box.top + box.height / 2];
 const partAt = (box, [x, y]) => [(x - box.left) / box.width, (y - box.top) / box.height];
 
-// Where the picture on the page is, without what is left free beside it.
+// The place of the image on the page, without the empty space beside it.
 function fitted(image) {
   const box = image.getBoundingClientRect();
   const scale = Math.min(box.width / image.naturalWidth, box.height / image.naturalHeight);

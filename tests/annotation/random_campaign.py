@@ -16,17 +16,16 @@ from reassess.annotation.store.campaigns import Campaign, open_campaign, pause, 
 from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.given_answers import (
     GivenAnswer,
-    cannot_judge,
+    exclude_rater,
     finish_counting,
-    keep_answers,
-    restore_rater,
-    void_rater,
+    include_rater,
+    save_answers,
+    skip_task,
 )
-from reassess.annotation.store.links import forget_person
-from reassess.annotation.store.people import add_person, admit, people_of
+from reassess.annotation.store.people import add_person, admit, delete_person, people_of
 from reassess.annotation.store.schema import EXPERT, FAILED, PRACTICE, RATER
 from reassess.annotation.store.suggestions import suggest
-from reassess.annotation.store.turns import Nothing, Turn, last_turn, next_turn
+from reassess.annotation.store.turns import NoTurn, Turn, last_turn, next_turn
 from reassess.core.labels import LabelSets
 from reassess.core.stop_rule import StopRule
 from reassess.errors import DataError
@@ -50,9 +49,9 @@ def plan_by(random: Random) -> CampaignPlan:
     images = tuple(dict.fromkeys((*tasks.questions.images, *golden.questions.images)))
     labels = np.array([random.randrange(CLASSES.count) for _ in images])
     rules = Rules(
-        votes=random.randint(1, 7),
+        per_question=random.randint(1, 7),
         stop=None if random.random() < 0.3 else StopRule(0.1, 0.9),
-        golden_rate=0.2,
+        golden_share=0.2,
         lease=60.0,
         seed=random.randrange(1 << 32),
     )
@@ -86,7 +85,7 @@ class Simulation:
     acknowledged: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     told: set[tuple[int, int]] = field(default_factory=set)  # who knows of which question what is right
     final: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)  # what they said then
-    voided: set[int] = field(default_factory=set)
+    excluded: set[int] = field(default_factory=set)
     paused: bool = False
     waiting: dict[int, list[GivenAnswer]] = field(default_factory=dict)
     shown: dict[int, list[Turn]] = field(default_factory=dict)
@@ -118,7 +117,7 @@ class Simulation:
                 happens(self, self.random.choice(self.at_work))
         except KilledError:
             self.restart(0)
-            self.voided = {one.id for one in people_of(self.campaign) if one.voided}  # they may be, or not yet
+            self.excluded = {one.id for one in people_of(self.campaign) if one.excluded}  # they may be, or not yet
 
     @contextmanager
     def killed_at_times(self) -> Iterator[None]:
@@ -152,7 +151,7 @@ class Simulation:
         turn = next_turn(self.campaign, person, self.now, held=[turn.task for turn in shown])
         if isinstance(turn, Turn):
             assert not self.paused
-            assert person not in self.voided
+            assert person not in self.excluded
             if self.random.random() < 0.9:
                 shown.append(turn)
 
@@ -165,7 +164,7 @@ class Simulation:
     def suggest(self, person: int) -> None:
         """Somebody sees something else in a picture."""
         if shown := self.shown.get(person):
-            with suppress(DataError):  # the campaign is paused, or the rater voided
+            with suppress(DataError):  # the campaign is paused, or the rater excluded
                 suggest(self.campaign, person, shown[0].task, self.random.randrange(len(CLASSES.names)), self.now)
 
     def answer(self, person: int) -> None:
@@ -183,7 +182,7 @@ class Simulation:
         if not (waiting := self.waiting.get(person)):
             return
         given = waiting[: self.random.randint(1, len(waiting))] * self.random.choice([1, 1, 1, 2])
-        truths = keep_answers(self.campaign, person, given, self.now, reveal=self.random.random() < 0.7)
+        truths = save_answers(self.campaign, person, given, self.now, reveal=self.random.random() < 0.7)
         if self.random.random() < 0.8:
             for one in given:
                 own = person, one.question
@@ -200,40 +199,40 @@ class Simulation:
     def refuse(self, person: int) -> None:
         """Somebody cannot judge a picture."""
         if shown := self.shown.get(person):
-            cannot_judge(self.campaign, person, shown.pop(0).task, self.now)
+            skip_task(self.campaign, person, shown.pop(0).task, self.now)
 
     def jump(self, _: int) -> None:
         """The clock jumps, forwards or back."""
         self.now += self.random.choice([70.0, 1000.0, -30.0, -5000.0])
 
     def judge(self, person: int) -> None:
-        """The keeper voids a rater, or restores them."""
+        """The owner voids a rater, or restores them."""
         if person in self.raters:
-            is_voided = person in self.voided
-            change, then = (restore_rater, self.voided.discard) if is_voided else (void_rater, self.voided.add)
+            is_excluded = person in self.excluded
+            change, then = (include_rater, self.excluded.discard) if is_excluded else (exclude_rater, self.excluded.add)
             change(self.campaign, person, self.now)
             then(person)
 
     def pause(self, _: int) -> None:
-        """The keeper pauses the campaign."""
+        """The owner pauses the campaign."""
         pause(self.campaign, self.now)
         self.paused = True
 
     def resume(self, _: int) -> None:
-        """The keeper lets it go on."""
+        """The owner lets it go on."""
         resume(self.campaign, self.now)
         self.paused = False
 
     def admit(self, _: int) -> None:
-        """The keeper lets those begin who have failed or still practise."""
+        """The owner lets those begin who have failed or still practise."""
         for person in people_of(self.campaign):
             if person.role == RATER and person.stage in (FAILED, PRACTICE):
                 admit(self.campaign, person.id, self.now)
 
     def forget(self, person: int) -> None:
-        """The keeper forgets a rater, who can enter no more; what waits to be sent is lost with their page."""
+        """The owner forgets a rater, who can enter no more; what waits to be sent is lost with their page."""
         if len(self.raters) > 1 and person in self.raters:
-            forget_person(self.campaign, person, self.now)
+            delete_person(self.campaign, person, self.now)
             self.raters.remove(person)
 
     def finish(self) -> None:
@@ -246,35 +245,35 @@ class Simulation:
             idle = 0
             for person in self.at_work:
                 turn = next_turn(self.campaign, person, self.now)
-                if isinstance(turn, Nothing):
+                if isinstance(turn, NoTurn):
                     idle += 1
                     continue
                 given = [
                     GivenAnswer(row.question, self.random.randrange(3), revision=row.revision) for row in turn.rows
                 ]
-                keep_answers(self.campaign, person, given, self.now)
+                save_answers(self.campaign, person, given, self.now)
 
     def check(self) -> None:
         """What must always be so."""
         state = State.of(self.campaign)
         invariants.check(state, self.acknowledged)
         invariants.check_cursors(state, self.raters)
-        self._check_keeper(state)
+        self._check_owner(state)
         self._check_told(state)
 
-    def _check_keeper(self, state: State) -> None:
-        """What keepers have done stays so."""
+    def _check_owner(self, state: State) -> None:
+        """What owners have done stays so."""
         assert state.settings.paused == self.paused
-        assert {person for person, row in state.people.items() if row.voided} == self.voided
-        forgotten = {person for person, row in state.people.items() if row.name.startswith("forgotten ")}
-        assert forgotten == state.people.keys() - self.at_work
+        assert {person for person, row in state.people.items() if row.excluded} == self.excluded
+        deleted = {person for person, row in state.people.items() if row.name.startswith("deleted ")}
+        assert deleted == state.people.keys() - self.at_work
 
     def _check_told(self, state: State) -> None:
         """Who knows what is right changes no answer that measures them."""
         for own in self.told:
             kept = state.kept[own]
             said = kept.revision, kept.answer
-            assert state.is_unfit(kept) or self.final.setdefault(own, said) == said
+            assert state.is_skipped(kept) or self.final.setdefault(own, said) == said
 
     def check_end(self) -> None:
         """What must be so when nothing is left."""

@@ -1,25 +1,25 @@
-// The keeper's page: what its buttons do, and that its numbers stay up to date.
+// The owner page: its buttons, and its numbers, which stay up to date.
 import { post, reach, Refused, send, SignedOut } from "./server.js";
 
-const EVERY = 10_000; // milliseconds from one look at the numbers to the next
-const PATIENT = { patience: 120_000 }; // milliseconds that one, or what a button does, may take
+const EVERY = 10_000; // milliseconds between two updates of the numbers
+const PATIENT = { patience: 120_000 }; // milliseconds that an update, or the work of a button, may take
 const byId = (id) => document.getElementById(id);
 
 const isBusy = () => document.querySelector("[aria-busy], dialog[open]") !== null;
-const say = (text) => (byId("notice").textContent = text);
+const showNotice = (text) => (byId("notice").textContent = text);
 
-/** What some work gives; null if it fails, which the page then says. */
+/** Return the result of some work; null if it fails, and the page says why. */
 async function attempt(work) {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof SignedOut) location.assign("./"); // which leads to the page of who is signed in, if anybody
-    else say(error instanceof Refused ? error.message : "The server cannot be reached, or cannot do this now.");
+    if (error instanceof SignedOut) location.assign("./"); // leads to the page of the person who is signed in
+    else showNotice(error instanceof Refused ? error.message : "No connection, or the server cannot do this now.");
     return null;
   }
 }
 
-/** As `attempt`; meanwhile the button says that it works, and no other does anything. */
+/** As `attempt`; meanwhile the button shows that it is busy, and other buttons do nothing. */
 async function attemptFor(button, work) {
   button.setAttribute("aria-busy", "true");
   const given = await attempt(work);
@@ -27,7 +27,7 @@ async function attemptFor(button, work) {
   return given;
 }
 
-/** Whether the keeper is sure, where a button asks. */
+/** Ask the owner for confirmation, if the button needs one. */
 function isSure(question, isDangerous) {
   if (!question) return Promise.resolve(true);
   const dialog = byId("sure");
@@ -43,15 +43,15 @@ function isSure(question, isDangerous) {
 
 let renewing = Promise.resolve();
 
-/** Show the numbers as they are now, after any look at them that has begun. */
+/** Update the numbers, after any update that has begun. */
 function renew() {
-  renewing = renewing.then(() => attempt(look));
+  renewing = renewing.then(() => attempt(update));
   return renewing;
 }
 
-/** Look at the numbers; what is open stays open, and what has the focus keeps it. */
-async function look() {
-  const answer = await reach(`keeper${location.search}`, PATIENT);
+/** Fetch the numbers. Open details stay open, and the focus stays where it is. */
+async function update() {
+  const answer = await reach(`owner${location.search}`, PATIENT);
   if (answer.status === 401) throw new SignedOut();
   const text = await answer.text();
   if (!answer.ok || isBusy()) return;
@@ -65,11 +65,12 @@ async function look() {
   if (focused) document.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
 }
 
-/** Show a link, this once; whether one was made. */
-async function showLink(button, said) {
-  const made = await attemptFor(button, () => post("keeper/invite", said, PATIENT));
+/** Make a link and show it once; return whether it was made. */
+async function showLink(button, content, name) {
+  const made = await attemptFor(button, () => post("owner/invite", content, PATIENT));
   if (!made) return false;
   byId("link-text").value = new URL(made.link, document.baseURI).href;
+  byId("link-name").textContent = name;
   byId("link").showModal();
   byId("link-text").select();
   byId("link").addEventListener("close", () => { byId("link-text").value = ""; renew(); }, { once: true });
@@ -78,7 +79,7 @@ async function showLink(button, said) {
 
 /** Save the votes as a file. */
 async function save(button, names) {
-  const file = await attemptFor(button, async () => (await send("keeper/export", { names }, PATIENT)).blob());
+  const file = await attemptFor(button, async () => (await send("owner/export", { names }, PATIENT)).blob());
   if (!file) return;
   const link = document.createElement("a");
   link.href = URL.createObjectURL(file);
@@ -92,26 +93,26 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest("button");
   if (!button || button.form || isBusy()) return;
   const { do: what, person, link, export: kind, ask: question, danger } = button.dataset;
-  say("");
+  showNotice("");
   if (kind !== undefined) return save(button, kind === "names");
-  if (button.id === "leave") {
-    if (await attempt(() => post("leave"))) location.assign("enter");
+  if (button.id === "sign-out") {
+    if (await attempt(() => post("sign-out"))) location.assign("sign-in");
     return;
   }
   if (!(await isSure(question, danger !== undefined))) return;
-  if (link) return showLink(button, { person: Number(link) });
+  if (link) return showLink(button, { person: Number(link) }, button.dataset.name);
   if (!what) return;
-  const said = person ? { person: Number(person) } : {};
-  if (await attemptFor(button, () => post(`keeper/${what}`, said, PATIENT))) await renew();
+  const content = person ? { person: Number(person) } : {};
+  if (await attemptFor(button, () => post(`owner/${what}`, content, PATIENT))) await renew();
 });
 
 byId("invite").addEventListener("submit", async (event) => {
   event.preventDefault();
   if (isBusy()) return;
-  say("");
+  showNotice("");
   const form = event.target;
-  const said = { name: form.elements.name.value, role: form.elements.role.value };
-  if (await showLink(form.querySelector("button"), said)) form.reset();
+  const content = { name: form.elements.name.value, role: form.elements.role.value };
+  if (await showLink(form.querySelector("button"), content, content.name)) form.reset();
 });
 
 async function keepUp() {

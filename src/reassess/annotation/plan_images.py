@@ -1,11 +1,11 @@
-"""Pictures that show raters what a class is: of images that are in no task, small, and without metadata."""
+"""Images of a plan: their names in the image folder, their hashes, and examples of classes."""
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from reassess.annotation.plan import ExamplePicture
-from reassess.annotation.served_pictures import CampaignImages, bare_picture, require_pillow
+from reassess.annotation.plan import ExampleImage
+from reassess.annotation.served_images import CampaignImages, require_pillow, strip_metadata
 from reassess.core.classes import Classes
 from reassess.core.image_names import Match, image_keys, join
 from reassess.data.image_sources import ImageSource, open_images
@@ -19,42 +19,19 @@ __all__ = [
     "stored_names",
 ]
 
-_MOST = 3  # pictures of a class
+_MOST = 3  # images per class
 _SIDE = 320  # pixels at most
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def read_examples(
     folder: str | Path, classes: Classes, *, images: Collection[str], hashes: Mapping[str, str]
-) -> list[ExamplePicture]:
-    """Example pictures of classes.
+) -> list[ExampleImage]:
+    """Read examples of classes from a folder with one folder per class: the first three PNG or JPEG files of each.
 
-    Parameters
-    ----------
-    folder
-        It holds a folder for each class, called as the class is: by its name, wnid or id. Of the JPEG and PNG files in
-        it, the first three in the order of their names are taken.
-    classes
-        The classes.
-    images
-        Names of the images of the campaign, golden ones too, of which none may be shown as an example.
-    hashes
-        SHA-256 of their files by name, as far as they are known.
+    Examples have at most 320 pixels a side and no metadata. `DataError` if a folder is not a class, or a file is one of
+    the `images` of the campaign, by name or hash.
 
-    Returns
-    -------
-    list of ExamplePicture: as of `bare_picture`, of at most 320 pixels a side.
-
-    Raises
-    ------
-    DataError
-        A folder is called as no class; a picture lies in none, cannot be read, or is one of the images; or a link leads
-        out of the folder.
-    MissingPackageError
-        Pillow is not installed.
-
-    Examples
-    --------
     >>> from tempfile import mkdtemp
     >>> from io import BytesIO
     >>> from PIL import Image
@@ -65,18 +42,18 @@ def read_examples(
     >>> [(one.class_id, one.media_type, Image.open(BytesIO(one.picture)).size) for one in examples]
     [(1, 'image/png', (320, 240))]
     """
-    require_pillow("showing example pictures")
-    pictures = CampaignImages(open_images(folder))
+    require_pillow("example images")
+    files = CampaignImages(open_images(folder))
     shown = set(image_keys(list(images))), set(hashes.values())
     return [
-        _example(pictures, name, class_id, shown)
-        for class_id, names in _names_by_class(pictures.source, classes).items()
+        _example(files, name, class_id, shown)
+        for class_id, names in _names_by_class(files.source, classes).items()
         for name in names[:_MOST]
     ]
 
 
 def _names_by_class(source: ImageSource, classes: Classes) -> dict[int, list[str]]:
-    """The names of pictures of each class."""
+    """File names by class."""
     names: dict[int, list[str]] = {}
     for name in source.names:
         called, _, file = name.rpartition("/")
@@ -90,14 +67,14 @@ def _names_by_class(source: ImageSource, classes: Classes) -> dict[int, list[str
                 where=source.place,
                 allowed=f"CLASS/{file}, with the name, wnid or id of a class",
                 found=name,
-                fix="put it into the folder of its class, or take it away",
+                fix="move it into the folder of its class, or delete it",
             )
         names.setdefault(class_id, []).append(name)
     return names
 
 
-def _example(pictures: CampaignImages, name: str, class_id: int, shown: tuple[set[str], set[str]]) -> ExamplePicture:
-    place, content = pictures.source.place, pictures.content(name)
+def _example(files: CampaignImages, name: str, class_id: int, shown: tuple[set[str], set[str]]) -> ExampleImage:
+    place, content = files.source.place, files.read(name)
     names, hashes = shown
     if image_keys([name])[0] in names or hashlib.sha256(content).hexdigest() in hashes:
         raise DataError(
@@ -105,30 +82,14 @@ def _example(pictures: CampaignImages, name: str, class_id: int, shown: tuple[se
             "example image is also an image to rate",
             where=place,
             found=name,
-            fix="take a picture of an image that is neither in a task nor golden",
+            fix="use an image without questions",
         )
-    return ExamplePicture(class_id, *bare_picture(content, f"{place}/{name}", side=_SIDE))
+    return ExampleImage(class_id, *strip_metadata(content, f"{place}/{name}", side=_SIDE))
 
 
 def stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
-    """What the place of some images calls each.
+    """Find images in a folder or archive; return their names there. `DataError` if one is missing or ambiguous.
 
-    Parameters
-    ----------
-    images
-        Where they lie.
-    names
-        The images.
-    match
-        Which part of a name identifies an image.
-
-    Raises
-    ------
-    DataError
-        An image is not there; a name fits two.
-
-    Examples
-    --------
     >>> from pathlib import Path
     >>> from tempfile import mkdtemp
     >>> from reassess.data.image_sources import open_images
@@ -145,8 +106,8 @@ def stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "p
             "missing-images",
             "images of the campaign are missing",
             where=images.place,
-            found=f"without {counted(len(missing), 'image')}: {some(missing, most=3)}",
-            fix="put them there, or give the folder, zip or tar that holds all of them",
+            found=f"{counted(len(missing), 'image')} missing: {some(missing, most=3)}",
+            fix="add them, or use --images with the folder, zip or tar of all images",
         )
     return tuple(images.names[row] for row in rows)
 
@@ -154,25 +115,8 @@ def stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "p
 def hash_images(
     images: ImageSource, names: Sequence[str], *, progress: Callable[[str, int, int], None] | None = None
 ) -> dict[str, str]:
-    """SHA-256 of image files, in hexadecimal, by name, if all of them begin as pictures do.
+    """Hash image files with SHA-256; `DataError` for files that `CampaignImages.digest` cannot read.
 
-    Parameters
-    ----------
-    images
-        Where they lie.
-    names
-        As the place calls them, see `stored_names`.
-    progress
-        Is told what is done, how many images are, and how many there are.
-
-    Raises
-    ------
-    DataError
-        Images cannot be read, are no pictures of a known format, damaged as far as `CampaignImages.digest` tells, or
-        too large; or a link leads out of the folder.
-
-    Examples
-    --------
     >>> from pathlib import Path
     >>> from tempfile import mkdtemp
     >>> from reassess.data.image_sources import open_images
@@ -197,6 +141,6 @@ def hash_images(
             "images of the campaign cannot be shown",
             where=images.place,
             found=f"{counted(len(faults), 'image')}: {some(faults, most=3)}",
-            fix="replace their files; or leave them out of the tasks and the golden questions",
+            fix="replace their files, or remove them from tasks and golden questions",
         )
     return hashes

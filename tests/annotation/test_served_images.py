@@ -1,6 +1,5 @@
-"""Pictures as raters get them."""
+"""Images as raters get them."""
 
-import os
 import zipfile
 from hashlib import sha256
 from io import BytesIO
@@ -10,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
-from reassess.annotation.served_pictures import CampaignImages, bare_picture
+from reassess.annotation.served_images import CampaignImages, strip_metadata
 from reassess.data.image_sources import open_images
-from reassess.errors import DataError
+from tests.annotation.campaigns import code_of
 from tests.helpers import message
 from tests.pictures import claim, scene
 
@@ -56,9 +55,9 @@ def secret_png() -> bytes:
     ],
     ids=["jpeg", "cmyk", "grey", "png", "webp", "tiff", "gif", "bmp-tail", "jpeg-tail"],
 )
-def test_nothing_in_a_picture_tells_where_it_is_from(content: bytes, media_type: str) -> None:
+def test_an_image_does_not_tell_its_origin(content: bytes, media_type: str) -> None:
     assert SECRET in content
-    bare, found = bare_picture(content, "a")
+    bare, found = strip_metadata(content, "a")
     assert found == media_type
     assert SECRET not in bare
     image = opened(bare)
@@ -67,30 +66,27 @@ def test_nothing_in_a_picture_tells_where_it_is_from(content: bytes, media_type:
     assert set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density", "transparency", "dpi"}
 
 
-def test_a_jpeg_is_stored_as_it_was() -> None:
+def test_a_jpeg_keeps_its_tables() -> None:
     content = file_of(scene(1), "JPEG", quality=83, subsampling=1)
-    bare, _ = bare_picture(content, "a")
+    bare, _ = strip_metadata(content, "a")
     assert opened(bare).quantization == opened(content).quantization
     assert abs(len(bare) - len(content)) < 0.02 * len(content)
 
 
-def test_a_picture_is_turned_as_its_data_says() -> None:
+def test_an_image_is_rotated_by_its_exif_data() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     for kind in ("JPEG", "PNG", "TIFF"):
-        bare, _ = bare_picture(file_of(scene(1), kind, exif=exif, comment=SECRET), "a")
+        bare, _ = strip_metadata(file_of(scene(1), kind, exif=exif, comment=SECRET), "a")
         assert opened(bare).size == (64, 96)
         assert SECRET not in bare
 
 
-def test_a_large_picture_is_made_smaller() -> None:
+def test_a_large_image_is_made_smaller() -> None:
     for kind, mode in (("JPEG", "RGB"), ("JPEG", "L"), ("PNG", "RGBA"), ("PNG", "P"), ("PNG", "1")):
-        bare, _ = bare_picture(file_of(Image.new(mode, (5000, 2500)), kind), "a")
+        bare, _ = strip_metadata(file_of(Image.new(mode, (5000, 2500)), kind), "a")
         assert opened(bare).size == (2048, 1024)
-
-
-def test_a_picture_that_is_made_smaller_has_no_more_to_tell_than_another() -> None:
-    bare, _ = bare_picture(file_of(Image.new("RGB", (500, 250)), "JPEG", comment=SECRET), "a", side=320)
+    bare, _ = strip_metadata(file_of(Image.new("RGB", (500, 250)), "JPEG", comment=SECRET), "a", side=320)
     assert opened(bare).size == (320, 160)
     assert SECRET not in bare
 
@@ -102,52 +98,37 @@ def profile_of_swapped_colours() -> bytes:
     return named.replace(b"rXYZ", b"@XYZ").replace(b"bXYZ", b"rXYZ").replace(b"@XYZ", b"bXYZ")
 
 
-def test_colours_of_another_profile_become_those_of_srgb() -> None:
+def test_colours_are_converted_to_srgb() -> None:
     red = Image.new("RGB", (8, 8), (255, 0, 0))
     for kind, mode in (("PNG", "RGB"), ("PNG", "RGBA"), ("JPEG", "RGB")):
-        bare, _ = bare_picture(file_of(red.convert(mode), kind, icc_profile=profile_of_swapped_colours()), "a")
+        bare, _ = strip_metadata(file_of(red.convert(mode), kind, icc_profile=profile_of_swapped_colours()), "a")
         assert np.allclose(opened(bare).convert("RGB").getpixel((0, 0)), (0, 0, 255), atol=4)
         assert "icc_profile" not in opened(bare).info
 
 
-def test_a_profile_that_changes_nothing_or_is_damaged_is_taken_away() -> None:
+def test_an_srgb_or_damaged_profile_is_removed() -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     image = Image.new("RGB", (8, 8), (200, 30, 30))
     for profile in (srgb, b"no profile"):
-        bare = opened(bare_picture(file_of(image, "PNG", icc_profile=profile), "a")[0])
+        bare = opened(strip_metadata(file_of(image, "PNG", icc_profile=profile), "a")[0])
         assert bare.getpixel((0, 0)) == (200, 30, 30)
         assert "icc_profile" not in bare.info
 
 
-def test_transparency_and_sixteen_bits_are_kept_as_far_as_a_browser_shows_them() -> None:
-    clear = opened(bare_picture(file_of(Image.new("RGBA", (4, 4), (1, 2, 3, 0)), "PNG"), "a")[0])
+def test_transparency_is_kept_and_sixteen_bits_become_eight() -> None:
+    clear = opened(strip_metadata(file_of(Image.new("RGBA", (4, 4), (1, 2, 3, 0)), "PNG"), "a")[0])
     assert (clear.mode, clear.getpixel((0, 0))) == ("RGBA", (1, 2, 3, 0))
-    deep = opened(bare_picture(file_of(Image.new("I;16", (4, 4), 0x8000), "PNG"), "a")[0])
+    deep = opened(strip_metadata(file_of(Image.new("I;16", (4, 4), 0x8000), "PNG"), "a")[0])
     assert (deep.mode, deep.getpixel((0, 0))) == ("RGB", (128, 128, 128))
 
 
-@pytest.mark.parametrize(
-    ("content", "found"),
-    [
-        (b"", "file is empty"),
-        (b"<svg/>", "this is no picture of a known format"),
-        (file_of(scene(1), "PNG")[:200], "image file is truncated"),
-    ],
-)
-def test_what_is_no_picture_is_refused(content: bytes, found: str) -> None:
-    assert message(bare_picture, content, "a") == (
-        f"image cannot be read\n  where:   a\n  found:   {found}\n  fix:     replace the file"
-    )
+@pytest.mark.parametrize("content", [b"", b"<svg/>", file_of(scene(1), "PNG")[:200]])
+def test_an_unreadable_image_is_refused(content: bytes) -> None:
+    assert code_of(strip_metadata, content, "a") == "unreadable-image"
 
 
-def test_a_picture_of_absurd_size_is_refused(tmp_path: Path) -> None:
-    assert message(bare_picture, claim(tmp_path / "a.png", 50_000, 50_000).read_bytes(), "a") == (
-        "image is too large\n"
-        "  where:   a\n"
-        "  allowed: at most 100,000,000 pixels\n"
-        "  found:   2,500,000,000 pixels\n"
-        "  fix:     check the file: a small one may claim any size; or make the picture smaller"
-    )
+def test_an_image_of_absurd_size_is_refused(tmp_path: Path) -> None:
+    assert code_of(strip_metadata, claim(tmp_path / "a.png", 50_000, 50_000).read_bytes(), "a") == "too-large"
 
 
 @pytest.fixture
@@ -158,63 +139,47 @@ def folder(tmp_path: Path) -> Path:
     return place
 
 
-def test_an_image_is_found_in_a_folder_and_in_archives(folder: Path) -> None:
+def test_images_are_read_from_folders_and_archives(folder: Path) -> None:
     with zipfile.ZipFile(folder.with_suffix(".zip"), "w") as archive:
         archive.write(folder / "cat" / "1.jpg", "cat/1.jpg")
     digest = sha256((folder / "cat" / "1.jpg").read_bytes()).hexdigest()
-    expected = CampaignImages(open_images(folder)).picture("cat/1.jpg", digest)
+    expected = CampaignImages(open_images(folder)).load("cat/1.jpg", digest)
     assert expected[2] == digest
-    assert CampaignImages(open_images(folder.with_suffix(".zip"))).picture("cat/1.jpg", digest) == expected
+    assert CampaignImages(open_images(folder.with_suffix(".zip"))).load("cat/1.jpg", digest) == expected
 
 
 def test_a_changed_image_is_refused(folder: Path) -> None:
     found = sha256((folder / "cat" / "1.jpg").read_bytes()).hexdigest()
-    with pytest.raises(DataError) as refused:
-        CampaignImages(open_images(folder)).picture("cat/1.jpg", "0" * 64)
-    assert str(refused.value) == (
+    assert message(CampaignImages(open_images(folder)).load, "cat/1.jpg", "0" * 64) == (
         "image has changed since the campaign was created\n"
         "  where:   cat/1.jpg\n"
         f"  allowed: SHA-256 {'0' * 64}\n"
         f"  found:   SHA-256 {found}\n"
-        "  fix:     put the file back; or make a campaign of the images as they are now"
+        "  fix:     restore the file, or create a new campaign"
     )
 
 
 @pytest.mark.parametrize("name", ["cat/2.jpg", "../secret.jpg", "/etc/passwd", "cat", ""])
-def test_only_images_of_the_source_are_given(folder: Path, name: str) -> None:
+def test_only_images_of_the_source_are_read(folder: Path, name: str) -> None:
     scene(2).save(folder.parent / "secret.jpg")
-    with pytest.raises(DataError) as refused:
-        CampaignImages(open_images(folder)).picture(name)
-    assert str(refused.value) == (
-        f"unknown image\n  where:   {folder}\n  found:   {name}\n  fix:     give the folder, zip or tar that holds it"
+    assert message(CampaignImages(open_images(folder)).load, name) == (
+        f"unknown image\n  where:   {folder}\n  found:   {name}\n  fix:     use the folder, zip or tar with this image"
     )
 
 
-def test_a_link_out_of_the_folder_is_refused(folder: Path) -> None:
-    secret = folder.parent / "secret.jpg"
+def test_links_and_paths_out_of_the_folder_are_refused(folder: Path) -> None:
+    secret, kept = folder.parent / "secret.jpg", folder.parent / "kept"
+    kept.mkdir()
     scene(2).save(secret)
+    scene(3).save(kept / "3.jpg")
     (folder / "cat" / "2.jpg").symlink_to(secret)
-    (folder / "dogs").symlink_to(folder.parent / "kept", target_is_directory=True)
-    (folder.parent / "kept").mkdir()
-    scene(3).save(folder.parent / "kept" / "3.jpg")
+    (folder / "dogs").symlink_to(kept, target_is_directory=True)
     (folder / "cat" / "4.jpg").symlink_to(folder / "cat" / "1.jpg")
     images = CampaignImages(open_images(folder))
-    for name, path in (("cat/2.jpg", secret), ("dogs/3.jpg", folder.parent / "kept" / "3.jpg")):
-        with pytest.raises(DataError) as refused:
-            images.picture(name)
-        assert str(refused.value) == (
-            "a link leads out of the image folder\n"
-            f"  where:   {folder / name}\n"
-            f"  found:   {os.path.realpath(path)}\n"
-            "  fix:     put the image itself into the folder"
-        )
-    assert images.picture("cat/4.jpg") == images.picture("cat/1.jpg")
-
-
-def test_a_path_of_a_list_that_leads_out_of_its_folder_is_refused(folder: Path) -> None:
-    scene(2).save(folder.parent / "secret.jpg")
+    for name in ("cat/2.jpg", "dogs/3.jpg"):
+        assert code_of(images.load, name) == "outside-folder"
+    assert images.load("cat/4.jpg") == images.load("cat/1.jpg")
     (folder / "list.txt").write_text("cat/1.jpg\n../secret.jpg\n")
-    images = CampaignImages(open_images(folder / "list.txt"))
-    assert images.picture("cat/1.jpg")[1] == "image/jpeg"
-    with pytest.raises(DataError, match=r"^a link leads out of the image folder"):
-        images.picture("../secret.jpg")
+    listed = CampaignImages(open_images(folder / "list.txt"))
+    assert listed.load("cat/1.jpg")[1] == "image/jpeg"
+    assert code_of(listed.load, "../secret.jpg") == "outside-folder"

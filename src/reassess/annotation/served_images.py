@@ -1,4 +1,4 @@
-"""Pictures as raters get them: with nothing in them that tells where they are from."""
+"""Images as raters get them: without metadata that tells their origin."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -18,16 +18,16 @@ from reassess.errors import DataError, MissingPackageError, at
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["CampaignImages", "bare_picture", "require_pillow"]
+__all__ = ["CampaignImages", "require_pillow", "strip_metadata"]
 
 _SIDE = 2048  # pixels at most
 _QUALITY = 95
-_ORIENTATION = 0x0112  # of EXIF data
-_AS_THEY_ARE = ("1", "L", "LA", "P", "RGB", "RGBA")  # modes that a PNG keeps, of 8 bits a value at most
+_ORIENTATION = 0x0112  # tag in EXIF data
+_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # modes that a PNG can store
 
 
 def require_pillow(purpose: str) -> None:
-    """Raise `MissingPackageError` if Pillow is not installed, which something needs."""
+    """Raise `MissingPackageError` if Pillow is not installed."""
     try:
         import PIL  # noqa: F401
     except ImportError as error:
@@ -36,26 +36,20 @@ def require_pillow(purpose: str) -> None:
 
 @dataclass(frozen=True, eq=False)
 class CampaignImages:
-    """The image files of a campaign.
-
-    Parameters
-    ----------
-    source
-        Where they lie.
-    """
+    """The image files of a campaign."""
 
     source: ImageSource
 
     def __post_init__(self) -> None:
-        require_pillow("showing pictures")
+        require_pillow("showing images")
 
     @cached_property
     def _row(self) -> Mapping[str, int]:
         return {name: row for row, name in enumerate(self.source.names)}
 
-    def picture(self, name: str, digest: str | None = None) -> tuple[bytes, str, str]:
-        """An image as `bare_picture` makes it, its media type, and the SHA-256 of its file."""
-        content = self.content(name)
+    def load(self, name: str, digest: str | None = None) -> tuple[bytes, str, str]:
+        """An image without metadata, its media type, and the SHA-256 of its file."""
+        content = self.read(name)
         found = sha256(content).hexdigest()
         if digest not in (None, found):
             raise DataError(
@@ -64,24 +58,23 @@ class CampaignImages:
                 where=name,
                 allowed=f"SHA-256 {digest}",
                 found=f"SHA-256 {found}",
-                fix="put the file back; or make a campaign of the images as they are now",
+                fix="restore the file, or create a new campaign",
             )
-        return *bare_picture(content, name), found
+        return *strip_metadata(content, name), found
 
     def digest(self, name: str) -> str:
-        """The SHA-256 of an image's file, in hexadecimal digits.
+        """SHA-256 of an image file, in hexadecimal.
 
-        Errors are those of `picture`, but for what decoding alone would tell: the head of the file is read, and the
-        checksums of a PNG.
+        Only the header of the file and the checksums of a PNG are checked, so some damage is not found.
         """
-        content = self.content(name)
+        content = self.read(name)
         with _opened(content, name) as picture:
             check_values(picture)
             picture.verify()
         return sha256(content).hexdigest()
 
-    def content(self, name: str) -> bytes:
-        """The file of an image; `DataError` if it is not there, cannot be read, or a link leads out of the folder."""
+    def read(self, name: str) -> bytes:
+        """The bytes of an image file; `DataError` if it is missing or unreadable, or a link leads out of the folder."""
         row = self._row.get(name)
         if row is None:
             raise DataError(
@@ -89,9 +82,9 @@ class CampaignImages:
                 "unknown image",
                 where=self.source.place,
                 found=name,
-                fix="give the folder, zip or tar that holds it",
+                fix="use the folder, zip or tar with this image",
             )
-        self._refuse_link_out(row)
+        self._check_link(row)
         file = self.source.file(row)
         if isinstance(file, BytesIO):
             return file.getvalue()
@@ -100,8 +93,8 @@ class CampaignImages:
         except OSError as error:
             raise DataError("unreadable-image", "image cannot be read", where=file, found=error.strerror) from error
 
-    def _refuse_link_out(self, row: int) -> None:
-        """Refuse a file of which the real path is not in the folder's: of an archive, there is none."""
+    def _check_link(self, row: int) -> None:
+        """Raise if the real path of a file is outside the image folder."""
         files = self.source.files
         if isinstance(files, FolderImages):
             folder = os.path.realpath(files.place)
@@ -112,19 +105,17 @@ class CampaignImages:
                     "a link leads out of the image folder",
                     where=files.place / self.source.names[row],
                     found=path,
-                    fix="put the image itself into the folder",
+                    fix="copy the image into the folder",
                 )
 
 
-def bare_picture(content: bytes, name: str, *, side: int = _SIDE) -> tuple[bytes, str]:
-    """A picture without metadata, and its media type.
+def strip_metadata(content: bytes, name: str, *, side: int = _SIDE) -> tuple[bytes, str]:
+    """Remove the metadata of an image; return it and its media type.
 
-    Examples
-    --------
     >>> from PIL import Image
     >>> file = BytesIO()
     >>> Image.new("RGB", (4, 3)).save(file, "JPEG", comment=b"a cat")
-    >>> content, media_type = bare_picture(file.getvalue(), "cat/1.jpg")
+    >>> content, media_type = strip_metadata(file.getvalue(), "cat/1.jpg")
     >>> media_type, b"a cat" in file.getvalue(), b"a cat" in content
     ('image/jpeg', True, False)
     """
@@ -134,7 +125,7 @@ def bare_picture(content: bytes, name: str, *, side: int = _SIDE) -> tuple[bytes
 
 @contextmanager
 def _opened(content: bytes, name: str) -> "Iterator[Image.Image]":
-    """A picture; whatever the block finds wrong with it is a `DataError`."""
+    """Open an image; whatever the block raises becomes a `DataError`."""
     try:
         with at(name), open_picture(BytesIO(content)) as picture:
             yield picture
@@ -149,8 +140,8 @@ def _opened(content: bytes, name: str) -> "Iterator[Image.Image]":
 
 def _as_jpeg(picture: "Image.Image", side: int) -> tuple[bytes, str]:
     picture.draft(None, (side, side))
-    made = _made_upright(picture, side)
-    # Then it is stored as it was, so that it loses next to nothing.
+    made = _prepared(picture, side)
+    # An unchanged JPEG is stored with its own tables, which loses almost nothing.
     is_same = made is picture and picture.format == "JPEG" and picture.mode in ("L", "RGB")
     made.info = {}
     file = BytesIO()
@@ -162,8 +153,8 @@ def _as_jpeg(picture: "Image.Image", side: int) -> tuple[bytes, str]:
 
 
 def _as_png(picture: "Image.Image", side: int) -> tuple[bytes, str]:
-    made = _made_upright(picture, side)
-    if made.mode not in _AS_THEY_ARE:
+    made = _prepared(picture, side)
+    if made.mode not in _PNG_MODES:
         made = rgb(made)
     transparency = made.info.get("transparency")
     made.info = {} if transparency is None else {"transparency": transparency}
@@ -172,15 +163,15 @@ def _as_png(picture: "Image.Image", side: int) -> tuple[bytes, str]:
     return file.getvalue(), "image/png"
 
 
-def _made_upright(picture: "Image.Image", side: int) -> "Image.Image":
-    """A picture turned as its EXIF data says, in sRGB, and no larger than is shown; the same one if it is all that."""
+def _prepared(picture: "Image.Image", side: int) -> "Image.Image":
+    """Rotate an image as its EXIF data says, convert it to sRGB and shrink it; an image that needs none is returned."""
     from PIL import Image, ImageOps
 
     picture.load()
     try:
         is_turned = picture.getexif().get(_ORIENTATION, 1) != 1
         made = ImageOps.exif_transpose(picture) if is_turned else picture
-    except Exception:  # damaged EXIF data; the picture is still one
+    except Exception:  # damaged EXIF data; the image can still be shown
         made = picture
     made = _in_srgb(made)
     if max(made.size) > side:
@@ -191,7 +182,7 @@ def _made_upright(picture: "Image.Image", side: int) -> "Image.Image":
 
 
 def _in_srgb(picture: "Image.Image") -> "Image.Image":
-    """A picture in the colours that browsers take for granted, if it says that it has others."""
+    """Convert an image to sRGB, if it has another colour profile."""
     from PIL import ImageCms
 
     profile = picture.info.get("icc_profile")
@@ -203,6 +194,6 @@ def _in_srgb(picture: "Image.Image") -> "Image.Image":
         if "srgb" in ImageCms.getProfileDescription(own).lower():
             return picture
         converted = ImageCms.profileToProfile(picture, own, ImageCms.createProfile("sRGB"), outputMode=mode)
-    except (ImageCms.PyCMSError, OSError, ValueError):  # a damaged profile; the picture is still one
+    except (ImageCms.PyCMSError, OSError, ValueError):  # a damaged profile; the image can still be shown
         return picture
     return picture if converted is None else converted

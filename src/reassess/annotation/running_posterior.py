@@ -1,4 +1,4 @@
-"""What is known of a question while votes come in: the raters' matrices by the golden questions that they answered."""
+"""The probability of a question while votes come in, with rater matrices from golden answers."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,19 +9,17 @@ from reassess.aggregation.em import typical_matrix
 from reassess.core.answers import KNOWN_ANSWERS
 from reassess.core.rater_model import VALIDITY, RaterModel
 
-__all__ = ["agreeing", "current_model", "probability_by_label", "probability_valid", "truth_of"]
+__all__ = ["count_agreements", "current_model", "probability_by_label", "probability_valid", "truth_of"]
 
-# How much no, maybe and yes speak for invalid and valid.
+# How much no, maybe and yes count for invalid and valid.
 _SHARES = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
 
 
 def current_model(
     counts: Iterable[tuple[int, int, int, int]], golden: tuple[int, int], raters: Sequence[int]
 ) -> RaterModel:
-    """The rater model by the golden answers so far, as `calibrate` makes it.
+    """Estimate the rater model from the golden answers so far, as `calibrate` does.
 
-    Examples
-    --------
     >>> model = current_model([(7, 0, 0, 8), (7, 1, 2, 9)], (10, 10), [7, 8])
     >>> model.matrices_of([7, 8]).round(2).tolist()
     [[[0.94, 0.04, 0.02], [0.02, 0.03, 0.95]], [[0.83, 0.11, 0.06], [0.05, 0.1, 0.85]]]
@@ -40,10 +38,10 @@ def current_model(
     )
 
 
-def probability_by_label(said: Iterable[tuple[int | None, int | None]]) -> tuple[float, float]:
-    """The probability that a class is valid which is not the original label of its image, and of one that is."""
+def probability_by_label(pairs: Iterable[tuple[int | None, int | None]]) -> tuple[float, float]:
+    """Probability that a class is valid if it is not the original label of its image, and if it is."""
     table = np.zeros((1, len(VALIDITY), 2), np.int64)
-    for truth, label in said:
+    for truth, label in pairs:
         if truth is not None and label is not None:
             table[0, truth, label] += 1
     typical = typical_matrix(np.eye(2))
@@ -56,9 +54,9 @@ def probability_by_label(said: Iterable[tuple[int | None, int | None]]) -> tuple
 
 
 def probability_valid(votes: Iterable[tuple[int, int]], model: RaterModel, prior: float | None = None) -> float:
-    """The probability that a class is valid, given some votes: (rater, answer) of each.
+    """Probability that a class is valid, given votes as pairs of rater and answer.
 
-    The probability before them is the `prior`, by default the share of golden questions that are valid.
+    The default of `prior` is the share of valid golden questions.
 
     >>> model = current_model([(7, 0, 0, 8), (7, 1, 2, 9)], (10, 10), [7])
     >>> round(probability_valid([(7, 2)], model), 3), probability_valid([], model)
@@ -68,16 +66,16 @@ def probability_valid(votes: Iterable[tuple[int, int]], model: RaterModel, prior
     invalid, valid = model.prior.tolist() if prior is None else (1 - prior, prior)
     for (of_invalid, of_valid), (_, answer) in zip(
         model.matrices_of([rater for rater, _ in votes]).tolist(), votes, strict=True
-    ):  # in plain numbers, which are faster than arrays of two
+    ):  # plain numbers are faster than arrays of two
         invalid, valid = invalid * of_invalid[answer], valid * of_valid[answer]
         invalid, valid = invalid / (invalid + valid), valid / (invalid + valid)
     return float(valid)
 
 
 def truth_of(answers: Sequence[int], at_least: int | None) -> int | None:
-    """Whether a golden question is valid, 1 or 0, by the answers of experts; None if too few have answered.
+    """Truth of a golden question: 1 valid, 0 invalid, None if too few experts answered.
 
-    It is valid if more than half of them, or `at_least` so many, said yes.
+    It is valid if more than half of them, or `at_least` of them, said yes.
 
     >>> truth_of([2, 2, 0], None), truth_of([2, 0], None), truth_of([2, 0], 1), truth_of([2], 2), truth_of([], None)
     (1, 0, 1, None, None)
@@ -88,6 +86,6 @@ def truth_of(answers: Sequence[int], at_least: int | None) -> int | None:
     return int(yes >= at_least if at_least else 2 * yes > len(answers))
 
 
-def agreeing(said: Iterable[tuple[int, int]]) -> float:
-    """How many answers agree with the truth; a maybe is half of one."""
-    return float(sum(_SHARES[answer, truth] for truth, answer in said))
+def count_agreements(pairs: Iterable[tuple[int, int]]) -> float:
+    """Count answers that agree with the truth; maybe counts half."""
+    return float(sum(_SHARES[answer, truth] for truth, answer in pairs))

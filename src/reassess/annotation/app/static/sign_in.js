@@ -1,32 +1,32 @@
-// The token of a personal link stands after its #, which no browser sends: this reads it, and enters.
+// The token of a personal link follows its #, which no browser sends. This script reads it, and signs in.
 import { post, Refused, SignedOut } from "./server.js";
 
 const link = document.querySelector("#link");
 const notice = document.querySelector("#notice");
 
-async function enter(token) {
+async function signIn(token) {
   notice.textContent = "";
   try {
-    await post("enter", { token });
+    await post("sign-in", { token });
     location.replace("./");
   } catch (error) {
     if (error instanceof SignedOut || error instanceof Refused) notice.textContent = error.message;
-    else notice.textContent = "The server cannot be reached. Please try again.";
+    else notice.textContent = "No connection. Please try again.";
     link.focus();
   }
 }
 
-document.querySelector("#enter").addEventListener("submit", (event) => {
+document.querySelector("#sign-in").addEventListener("submit", (event) => {
   event.preventDefault();
-  enter(link.value.trim().split("#").pop());
+  signIn(link.value.trim().split("#").pop());
 });
 
-// Also when a link is opened in a tab that shows this page already: then only what follows the # changes.
+// Also if a link is opened in a tab that shows this page already: then only the part after the # changes.
 function followFragment() {
   const token = location.hash.slice(1);
   if (!token) return;
   history.replaceState(null, "", location.pathname);
-  enter(token);
+  signIn(token);
 }
 
 addEventListener("hashchange", followFragment);

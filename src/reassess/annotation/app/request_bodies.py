@@ -1,0 +1,135 @@
+"""The bodies of requests: each kind is declared once, and msgspec checks a body against its declaration."""
+
+import asyncio
+import json
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+
+from reassess.errors import DataError
+from reassess.formats.json_files import each_once
+
+__all__ = [
+    "MOST_BYTES",
+    "Answer",
+    "Answers",
+    "Empty",
+    "Export",
+    "HeldTasks",
+    "Invitation",
+    "PersonNumber",
+    "SignIn",
+    "SkippedTask",
+    "SuggestedClass",
+    "read_body",
+]
+
+MOST_BYTES = 65_536
+_PATIENCE = 30.0  # seconds for a whole body; the page waits for 20
+_Body = TypeVar("_Body", bound=Struct)
+
+Number = Annotated[int, Meta(ge=0, le=(1 << 31) - 1)]  # that an integer column of the database can store
+LargeNumber = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]  # of a task or question: that JavaScript can store
+Seconds = Annotated[float, Meta(ge=0, lt=1e9)]
+
+
+class Empty(Struct):
+    """No content."""
+
+
+class SignIn(Struct):
+    """The token of a personal link."""
+
+    token: str
+
+
+class HeldTasks(Struct):
+    """The tasks that a page has already."""
+
+    held: Annotated[list[LargeNumber], Meta(max_length=10)]
+
+
+class Answer(Struct):
+    """An answer to a question."""
+
+    question: LargeNumber
+    answer: Number
+    revision: Number
+    seconds: Seconds | None = None
+
+
+class Answers(Struct):
+    """Several answers, and whether finished practice tasks are to be revealed."""
+
+    answers: Annotated[list[Answer], Meta(max_length=500)]
+    reveal: bool = True
+
+
+class SkippedTask(Struct):
+    """A task that somebody skips."""
+
+    task: LargeNumber
+
+
+class SuggestedClass(Struct):
+    """A class that somebody suggests for the image of a task."""
+
+    task: LargeNumber
+    class_id: Number = msgspec.field(name="class")
+
+
+class Invitation(Struct):
+    """The name and role of a new person, or the number of a person who needs a new link."""
+
+    name: str | None = None
+    role: Literal["rater", "expert", "owner"] | None = None
+    person: Number | None = None
+
+    def __post_init__(self) -> None:
+        if (self.name is None or self.role is None) == (self.person is None):
+            raise ValueError("either name and role, or person")
+
+
+class PersonNumber(Struct):
+    """The number of a person."""
+
+    person: Number
+
+
+class Export(Struct):
+    """Whether raters keep their names in an export."""
+
+    names: bool = False
+
+
+async def read_body(request: Request, kind: type[_Body]) -> _Body:
+    """Read the JSON body of a request. A form of another site cannot send its content type."""
+    if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, "the request body is not application/json")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            async for part in request.stream():
+                body += part
+                if len(body) > MOST_BYTES:
+                    raise HTTPException(413, f"the request body has more than {MOST_BYTES:,} bytes")
+    except ClientDisconnect as error:  # the client does not get this response
+        raise HTTPException(400, "the request body is incomplete") from error
+    except TimeoutError:
+        detail = f"the request body took more than {_PATIENCE:.0f} seconds"
+        raise HTTPException(408, detail, {"Connection": "close"}) from None
+    try:
+        # msgspec alone would take the last of several equal keys.
+        document = json.loads(body, object_pairs_hook=each_once("the request body"), parse_constant=_refuse_constant)
+        return msgspec.convert(document, kind)
+    except DataError:
+        raise
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+        raise HTTPException(400, f"the request body is invalid: {error}") from error
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a number")

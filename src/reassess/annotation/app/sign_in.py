@@ -1,0 +1,188 @@
+"""Signing in with a personal link, giving consent, signing out; and which routes are for whom."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from msgspec import Struct
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from reassess.annotation.app.request_bodies import Empty, SignIn, read_body
+from reassess.annotation.app.security import check_csrf, csrf_of
+from reassess.annotation.store.campaigns import Campaign
+from reassess.annotation.store.people import SESSION_SECONDS, Person, consent, person_of_session, sign_in, sign_out
+
+__all__ = ["ROUTES", "Caller", "Site", "get_route", "post_route"]
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+_Body = TypeVar("_Body", bound=Struct)
+_EVERYBODY = ("rater", "expert", "owner")
+_MODULES = (  # imported by the script of the rating page
+    *("class_search.js", "clock.js", "image.js", "keys.js", "outbox.js", "panels.js", "rows.js", "server.js"),
+    "turns.js",
+)
+
+
+@dataclass(frozen=True)
+class Site:
+    """What all routes share."""
+
+    campaign: Campaign
+    clock: Callable[[], float]  # seconds
+    mark: str  # differs between campaigns
+    practice: int  # tasks of the practice round
+
+    @property
+    def cookie(self) -> str:
+        """The name of the cookie; two campaigns on one machine use different ones."""
+        return f"reassess-{self.mark}"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A signed-in person who sends a request."""
+
+    request: Request
+    person: Person
+    secret: str  # of the session
+    now: float
+
+    @property
+    def site(self) -> Site:
+        """What all routes share."""
+        site: Site = self.request.app.state.site
+        return site
+
+    @property
+    def campaign(self) -> Campaign:
+        """The campaign."""
+        return self.site.campaign
+
+
+def get_route(
+    path: str, answer: Callable[[Caller], Response], roles: tuple[str, ...], *, is_limited: bool = False
+) -> Route:
+    """A GET route for some roles; if it is limited, for as many requests at a time as there are processors."""
+
+    async def endpoint(request: Request) -> Response:
+        async with request.app.state.limit if is_limited else nullcontext():
+            return await run_in_threadpool(lambda: answer(_admitted(request, roles)))
+
+    return Route(path, endpoint)
+
+
+def post_route(
+    path: str, kind: type[_Body], answer: Callable[[Caller, _Body], Response], roles: tuple[str, ...]
+) -> Route:
+    """A POST route for some roles: its body is of a kind, and comes from a page of the caller's session."""
+
+    async def endpoint(request: Request) -> Response:
+        body = await read_body(request, kind)
+
+        def work() -> Response:
+            caller = _admitted(request, roles)
+            check_csrf(request, caller.secret)
+            return answer(caller, body)
+
+        return await run_in_threadpool(work)
+
+    return Route(path, endpoint, methods=["POST"])
+
+
+def _caller_of(request: Request) -> Caller | None:
+    """Who sends a request; None if they are not signed in. It reads the database."""
+    site: Site = request.app.state.site
+    secret = request.cookies.get(site.cookie, "")
+    now = site.clock()
+    person = person_of_session(site.campaign, secret, now) if secret else None
+    return None if person is None else Caller(request, person, secret, now)
+
+
+def _admitted(request: Request, roles: tuple[str, ...]) -> Caller:
+    caller = _caller_of(request)
+    if caller is None:
+        raise HTTPException(401, "you are not signed in: open your personal link")
+    if caller.person.role not in roles:
+        raise HTTPException(404, "page not found")
+    return caller
+
+
+async def _page(request: Request) -> Response:
+    caller = await run_in_threadpool(_caller_of, request)
+    if caller is None:
+        return _redirect(request, "sign-in")
+    if caller.person.role == "owner":
+        return _redirect(request, "owner")
+    shown = {
+        "title": _title(caller.campaign),
+        "consent": caller.campaign.consent,
+        "csrf": csrf_of(caller.secret),
+        "person": f"{caller.site.mark} {caller.person.id}",
+        "practice": caller.site.practice,
+        "modules": _MODULES,
+    }
+    page: Response = request.app.state.templates.TemplateResponse(request, "rate.html", shown)
+    return page
+
+
+async def _sign_in_page(request: Request) -> Response:
+    shown = {"title": _title(request.app.state.site.campaign)}
+    page: Response = request.app.state.templates.TemplateResponse(request, "sign_in.html", shown)
+    return page
+
+
+async def _sign_in(request: Request) -> Response:
+    token = (await read_body(request, SignIn)).token
+    site, tries = request.app.state.site, request.app.state.tries
+    now, address = site.clock(), request.client.host if request.client else ""
+    wait = tries.count(address, now)
+    secret = await run_in_threadpool(sign_in, site.campaign, token, now) if token.isascii() else None
+    if secret is None and wait:
+        error = {"error": f"Too many wrong links. Please wait {wait} seconds."}
+        return JSONResponse(error, 429, headers={"Retry-After": str(wait)})
+    if secret is None:
+        return JSONResponse({"error": "This link is not valid. Please ask for a new one."}, 403)
+    if not wait:
+        tries.take_back(address, now)
+    response = Response(status_code=204)
+    response.set_cookie(site.cookie, secret, max_age=int(SESSION_SECONDS), **_cookie_scope(request))
+    return response
+
+
+def _consent(caller: Caller, _: Empty) -> Response:
+    consent(caller.campaign, caller.person.id, caller.now)
+    return Response(status_code=204)
+
+
+def _sign_out(caller: Caller, _: Empty) -> Response:
+    sign_out(caller.campaign, caller.secret)
+    response = Response(status_code=204)
+    response.delete_cookie(caller.site.cookie, **_cookie_scope(caller.request))
+    return response
+
+
+def _cookie_scope(request: Request) -> dict[str, Any]:
+    path = request.scope.get("root_path") or "/"
+    return {"path": path, "secure": request.url.scheme == "https", "httponly": True, "samesite": "lax"}
+
+
+def _redirect(request: Request, page: str) -> Response:
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/{page}", 303)
+
+
+def _title(campaign: Campaign) -> str:
+    return campaign.name or "Images"
+
+
+ROUTES = [
+    Route("/", _page),
+    Route("/sign-in", _sign_in_page),
+    Route("/sign-in", _sign_in, methods=["POST"]),
+    post_route("/consent", Empty, _consent, _EVERYBODY),
+    post_route("/sign-out", Empty, _sign_out, _EVERYBODY),
+]

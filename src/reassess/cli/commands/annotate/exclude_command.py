@@ -1,0 +1,43 @@
+"""`reassess annotate exclude`: the votes of raters no longer count, or count again."""
+
+import time
+from pathlib import Path
+
+import click
+
+from reassess import annotation
+from reassess.cli.campaign_options import campaign_argument
+from reassess.cli.common import Call, call_options, refuse_repeated
+from reassess.cli.help_pages import Command
+
+__all__ = ["exclude"]
+
+
+@click.command(
+    cls=Command,
+    docs="docs/annotate.md",
+    examples=["reassess annotate exclude pets.db bob", "reassess annotate exclude pets.db bob --undo"],
+)
+@campaign_argument
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--undo", is_flag=True, help="Include the raters again.")
+@call_options
+def exclude(call: Call, campaign: str | Path, names: tuple[str, ...], undo: bool) -> None:
+    """Exclude raters' votes, or include them again.
+
+    Their answers stay, and their questions open again for others. If they are included again, their votes count as if
+    they had never been excluded: of each question the first ones, until it has enough.
+    """
+    refuse_repeated(names)
+    change = annotation.include_rater if undo else annotation.exclude_rater
+    with annotation.using_campaign(campaign) as opened:
+        people = [annotation.find_person(opened, name) for name in names]
+        changed = {person.name: change(opened, person.id, time.time()) for person in people}
+    if call.json:
+        results = [{"name": name, "excluded": not undo, "changed": is_new} for name, is_new in changed.items()]
+        call.print_document("annotate", results)
+        return
+    done = "included again" if undo else "excluded; their questions are open again"
+    same = "not excluded, so nothing changed" if undo else "already excluded, so nothing changed"
+    for name, is_new in changed.items():
+        call.tell(f"{name}: {done if is_new else same}")

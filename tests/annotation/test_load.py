@@ -1,0 +1,83 @@
+"""Programs rate through the requests of the page, over lost connections and a server that is killed."""
+
+import os
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+
+from sqlalchemy import select
+
+from benchmarks.annotation_load import LoadRater, rate, running
+from reassess.annotation import CAREFUL, Campaign, Rules, draw_answer, truth_of_campaign
+from reassess.annotation.store.database import reading
+from reassess.annotation.store.schema import answers, images, questions, tasks
+from tests.annotation.app.serving import Server
+from tests.annotation.app.sites import make_site
+from tests.annotation.campaigns import code_of
+
+_KILLS = int(os.environ.get("REASSESS_KILLS", "5"))
+_RATERS = tuple(f"rater {number}" for number in range(8))
+
+
+def saved(campaign: Campaign, ids: dict[str, int], names: tuple[str, ...]) -> list[tuple[int, str, int, int]]:
+    """Each saved answer of a rater: place among the names, address of the image, class and answer."""
+    place = {ids[name]: number for number, name in enumerate(names)}
+    found = select(answers.c.person, images.c.address, questions.c.class_id, answers.c.answer).select_from(answers)
+    found = found.join(questions, questions.c.id == answers.c.question).join(tasks, tasks.c.id == questions.c.task)
+    with reading(campaign.engine) as connection:
+        rows = connection.execute(found.join(images, images.c.id == tasks.c.image)).all()
+    return [(place[person], *rest) for person, *rest in rows if person in place]
+
+
+def test_every_answer_is_saved_once(tmp_path: Path) -> None:
+    names = _RATERS[:3]
+    site = make_site(tmp_path, sizes=(4, 3, 5, 2), raters=names, rules=Rules(per_question=3))
+    server = Server(tmp_path)
+    server.start()
+    truth, raters = truth_of_campaign(site.campaign), [LoadRater(drop=0.5), LoadRater(((1 / 3,) * 3,) * 2), LoadRater()]
+    result = rate(server.address, [site.tokens[name] for name in names], raters, truth, seed=7)
+    assert code_of(rate, server.address, ["wrong"], [LoadRater()], truth) == "link-refused"
+    server.stop()
+    assert code_of(rate, server.address, [site.tokens["rater 1"]], [LoadRater()], truth) == "server-failed"
+    found = saved(site.campaign, site.ids, names)
+    assert result.answers == len(found) == len({row[:3] for row in found})
+    assert (result.lost > 0, result.statuses.keys()) == (True, {200})
+    for number, address, class_id, answer in found:
+        own = Random(f"7 {number} {address} {class_id}")
+        assert answer == draw_answer(raters[number].matrix, truth(address, class_id), own)
+    with reading(site.campaign.engine) as connection:
+        counted = Counter(connection.scalars(select(answers.c.question).where(answers.c.counted)))
+    assert set(counted.values()) == {3}
+
+
+def test_acknowledged_answers_survive_kills(tmp_path: Path) -> None:
+    """The server is killed after every hundred answers or so, while raters work."""
+    rules = Rules(per_question=8, golden_share=0, lease=5.0)
+    site = make_site(tmp_path, sizes=(4,) * 6 * _KILLS, raters=_RATERS, rules=rules)
+    server = Server(tmp_path)
+    server.start()
+    tokens, chance = [site.tokens[name] for name in _RATERS], Random(0)
+    raters = [LoadRater(CAREFUL, think=0.02, drop=0.05)] * len(_RATERS)
+    acknowledged: list[int] = []
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(
+            *(rate, server.address, tokens, raters, lambda *_: True),
+            seconds=60.0 * _KILLS,
+            progress=acknowledged.append,
+        )
+        for kill in range(_KILLS):
+            while sum(acknowledged) < 180 * kill + chance.randint(20, 160) and not working.done():
+                time.sleep(0.01)
+            server.kill()
+            server.start()
+        result = working.result()
+    server.stop()
+    found = saved(site.campaign, site.ids, _RATERS)
+    assert result.answers == len(found) == len({row[:3] for row in found}) == 6 * _KILLS * 4 * 8
+    assert result.statuses.keys() == {200}
+
+
+def test_a_server_that_does_not_start_is_reported() -> None:
+    assert code_of(running(["false"], what="c.db").__enter__) == "server-failed"

@@ -1,0 +1,53 @@
+"""People, clock, retries, crashes and restarts by one seed, against the real store: what must hold, holds."""
+
+import os
+from pathlib import Path
+from random import Random
+from unittest.mock import patch
+
+import pytest
+from sqlalchemy import select
+
+from reassess.annotation.store import choosing, creation
+from reassess.annotation.store import given_answers as votes
+from reassess.annotation.store.database import reading
+from reassess.annotation.store.schema import answers
+from tests.annotation.random_campaign import Simulation
+
+_STEPS = 400
+_RUNS = int(os.environ.get("REASSESS_SIMULATED_STEPS", "20_000")) // _STEPS
+
+
+def simulate(address: str | Path, seed: int) -> list[tuple[object, ...]]:
+    """A run that depends on nothing but the seed; the answers that are kept in the end."""
+    is_seeded = patch.object(creation, "randbelow", Random(seed).randrange)
+    # So that cursors move in a campaign of few tasks, and a rater is excluded in many transactions.
+    with is_seeded, patch.object(choosing, "_NEAR", seed % 3), patch.object(votes, "_MOST_COUNTED", 2):
+        simulation = Simulation.begun(address, seed)
+        for step in range(_STEPS):
+            simulation.step()
+            if step % 20 == 0:
+                simulation.check()
+        simulation.finish()
+        simulation.check_end()
+    with reading(simulation.campaign.engine) as connection:
+        kept: list[tuple[object, ...]] = [
+            tuple(row) for row in connection.execute(select(answers).order_by(answers.c.id))
+        ]
+    simulation.campaign.close()
+    return kept
+
+
+@pytest.mark.parametrize("seed", range(_RUNS))
+def test_no_vote_is_lost_doubled_or_too_many_and_no_lease_blocks(memory_folder: Path, seed: int) -> None:
+    """A seed that fails replays: pytest tests/annotation -k 'blocks and [SEED]', with the same number of steps."""
+    simulate(memory_folder / "campaign.db", seed)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_same_holds_on_a_server(database: str, seed: int) -> None:
+    simulate(database, seed)
+
+
+def test_a_seed_gives_the_same_run_twice(memory_folder: Path) -> None:
+    assert simulate(memory_folder / "one.db", 3) == simulate(memory_folder / "two.db", 3)

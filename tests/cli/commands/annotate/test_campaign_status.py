@@ -1,0 +1,152 @@
+"""`reassess status` of a campaign: whole outputs, the same in a document, and the next step."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reassess import annotation
+from tests.helpers import Run, document_of
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def status(
+    create: Callable[..., Run],
+    run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Run]:
+    """The status of a campaign with two raters, at the time 10^9 and some hours."""
+    monkeypatch.setattr("time.time", lambda: 1e9 - HOUR)
+    assert create("--per-question", "3", "--golden-share", "0.9").code == 0
+    assert run("annotate", "invite", "pets.db", "ann", "bob").code == 0
+
+    def call(*options: str, hours: float = 0) -> Run:
+        monkeypatch.setattr("time.time", lambda: 1e9 + hours * HOUR)
+        return run("status", "pets.db", *options)
+
+    return call
+
+
+def test_status_shows_progress_and_raters(
+    status: Callable[..., Run],
+    work: Callable[..., None],
+    run: Callable[..., Run],
+) -> None:
+    lines = status().out.splitlines()
+    assert lines[2] == "0 votes, 0 in the last hour, 0 in the last 24 hours; at most 24 more votes needed"
+    assert lines[-1] == "next: reassess annotate serve pets.db"
+    work()
+    result = status(hours=4)
+    assert (result.code, result.err) == (0, "")
+    assert (
+        result.out
+        == """\
+8 questions: 8 open, 0 with all their votes
+golden: 4 valid, 4 invalid
+16 votes, 0 in the last hour, 16 in the last 24 hours; at most 8 more votes needed
+more raters needed: nobody is left to answer 8 open questions
+name   role     stage    votes   seconds   golden   correct %             95 %            last answer   flags
+─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+eve    expert   rating       0         -   8 of 8           -                -                      -
+ann    rater    rating       8       3.0        8       100.0   67.56 to 100.0   2001-09-09 01:46 UTC     few
+bob    rater    rating       8       3.0        8       100.0   67.56 to 100.0   2001-09-09 01:46 UTC     few
+seconds: median time of an answer; golden: answers to golden questions; correct: of those; maybe is wrong
+an expert without a last answer: the answers came with the campaign
+few: under 20 golden votes for one truth, or on under 20 images
+next: reassess annotate invite pets.db NAME...
+"""
+    )
+    run("annotate", "invite", "pets.db", "cy")
+    assert status(hours=4).out.splitlines()[3] == "expected to finish: 2001-09-09 07:46 UTC"
+    run("annotate", "exclude", "pets.db", "ann")
+    (ann,) = [line.split() for line in status().out.splitlines() if line.startswith("ann")]
+    assert ann[:4] == ["ann", "rater", "excluded", "0"]
+
+
+def test_next_step_of_a_campaign(
+    create: Callable[..., Run],
+    run: Callable[..., Run],
+    work: Callable[..., None],
+) -> None:
+    create("--golden", "none", "--per-question", "1")
+    for change, expected in (
+        (lambda: None, "invite pets.db NAME..."),
+        (lambda: run("annotate", "invite", "pets.db", "ann"), "serve pets.db"),
+        (work, "export pets.db -o FOLDER"),
+    ):
+        change()
+        assert document_of(run("status", "pets.db", "--json"), "status")["next"] == f"reassess annotate {expected}"
+
+
+def test_status_shows_practice_and_disagreeing_experts(
+    create: Callable[..., Run],
+    run: Callable[..., Run],
+    work: Callable[..., None],
+) -> None:
+    golden = Path("pets/golden.csv")
+    golden.write_text(golden.read_text() + "4.png,cat,abe,no\n5.png,dog,abe,no\n")
+    assert create("--practice", "2", "--bar", "0.9", "--seed", "1").code == 0
+    assert run("annotate", "invite", "pets.db", "ann").code == 0
+    work()
+    lines = run("status", "pets.db").out.splitlines()
+    assert lines[2] == "experts disagree on 1 golden question: see the owner page"
+    (heading,) = [line for line in lines if line.startswith("name")]
+    (ann,) = [line for line in lines if line.startswith("ann")]
+    column = slice(heading.index("practice") + len("practice") - len("3 of 4, failed"), heading.index("practice") + 8)
+    assert ann[column] == "3 of 4, failed"
+    assert "practice: answers that agree with the experts; maybe counts half" in lines
+
+
+def test_document_has_everything(status: Callable[..., Run], work: Callable[..., None]) -> None:
+    work()
+    results = document_of(status("--json", hours=4), "status")["results"]
+    raters = results.pop("raters")
+    assert results == {
+        "name": "pets",
+        "paused": False,
+        "now": 1e9 + 4 * HOUR,
+        "ends": None,
+        "skipped": [],
+        "questions": 8,
+        "open": 8,
+        "closed_by_rule": 0,
+        "closed_by_votes": 0,
+        "votes": 16,
+        "votes_needed": 8,
+        "waiting": 8,
+        "last_hour": 0,
+        "last_day": 16,
+        "golden_invalid": 4,
+        "golden_valid": 4,
+        "golden_unknown": 0,
+        "golden_split": 0,
+    }
+    assert raters[1] == {
+        "id": 2,
+        "name": "ann",
+        "role": "rater",
+        "stage": "rating",
+        "excluded": False,
+        "linked": True,
+        "answers": [4, 0, 4],
+        "votes": 8,
+        "given": 16,
+        "seconds": 3.0,
+        "confusion": [[4, 0, 0], [0, 0, 4]],
+        "golden": {"hits": 8, "n": 8, "accuracy": 1.0, "low": pytest.approx(0.6756, abs=1e-4), "high": 1.0},
+        "practice": None,
+        "flags": ["few"],
+        "last": 1e9,
+    }
+
+
+def test_skipped_images_are_named(status: Callable[..., Run]) -> None:
+    with annotation.using_campaign("pets.db") as campaign:
+        ann = annotation.find_person(campaign, "ann").id
+        turn = annotation.next_turn(campaign, ann, 1e9)
+        assert isinstance(turn, annotation.Turn)
+        name = annotation.image_addresses(campaign)[turn.image]
+        annotation.skip_task(campaign, ann, turn.task, 1e9)
+    assert f"1 image skipped: {name}" in status().out.splitlines()

@@ -117,7 +117,6 @@ def test_duplicated_elsewhere_is_what_a_plain_rule_finds(groups: list[set[tuple[
             [("a", "1.png", 4, "near")],
             "group has only one image\n  where:   group 4\n  found:   image 1.png of a",
         ),
-        ([("a", "1.png", 4, "near")], ("group has only one image\n  where:   group 4\n  found:   image 1.png of a")),
         (
             [("a", "1.png", -1, "near")],
             ("number of a group out of range\n  where:   image 1.png of a\n  allowed: 0 or more\n  found:   -1"),

@@ -583,7 +583,7 @@ def test_outcomes_and_labels_that_do_not_belong_together_are_refused() -> None:
         ((outcomes, labels, "imagenet-original"), "original labels", "LabelSets", "str"),
     ):
         text = message(find_class_list, *arguments)
-        assert text == f"wrong type of the {kind}\n  allowed: {allowed}\n  found:   {found}\n{AGAIN}"
+        assert text == f"wrong type of {kind}\n  allowed: {allowed}\n  found:   {found}\n{AGAIN}"
     other = LabelSets.from_lists([f"{i}.jpg" for i in range(30)], [[0]] * 30)
     mixed = LabelSets.from_lists(labels.images[::-1], [[0]] * 40)
     for by in (other, mixed):

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Self
 
 __all__ = [
     "ConvergenceWarning",
@@ -109,6 +110,14 @@ class ReassessError(Exception):
         self.fix = fix
         super().__init__(what)
 
+    def at(self, where: object) -> Self:
+        """Put a place, such as a file, before the place of this error, unless it is there already; return the error."""
+        if self.where is None:
+            self.where = where
+        elif str(where) not in str(self.where):
+            self.where = f"{where}, {self.where}"
+        return self
+
     def __str__(self) -> str:
         parts = {"where": self.where, "allowed": self.allowed, "found": self.found, "fix": self.fix}
         width = max(map(len, parts)) + 1
@@ -196,10 +205,7 @@ def at(where: object) -> Iterator[None]:
     try:
         yield
     except ReassessError as error:
-        if error.where is None:
-            error.where = where
-        elif str(where) not in str(error.where):
-            error.where = f"{where}, {error.where}"
+        error.at(where)
         raise
 
 

@@ -92,19 +92,6 @@ def _of_archives() -> st.SearchStrategy[Case]:
 
 READERS: Mapping[str, Target] = {
     "list_images": Target(_of_archives(), _SHARE),
-    "load_any_labels": _reader(reassess.load_any_labels, "multi_labels", _CLASSES),
-    "load_classes": Target(
-        _of_folders(lambda folder: reassess.load_classes(reassess.open_benchmark(folder)), "load_classes"), _SHARE // 4
-    ),
-    "load_collapsed": Target(
-        _of_folders(lambda folder: reassess.load_collapsed(reassess.open_benchmark(folder)), "load_collapsed"),
-        _SHARE // 4,
-    ),
-    "load_labels": _reader(reassess.load_labels, "labels", _CLASSES),
-    "load_multi_labels": _reader(reassess.load_multi_labels, "multi_labels", _CLASSES),
-    "load_original": _reader(reassess.load_original, "original", _CLASSES),
-    "load_scores": _reader(reassess.load_scores, "scores", _CLASSES),
-    "load_votes": _reader(reassess.load_votes, "votes", _CLASSES, _ANSWERS),
     "open_images": Target(
         _of_folders(lambda folder: reassess.open_images(f"{folder}/original.csv"), "open_images"), _SHARE // 4
     ),
@@ -116,6 +103,7 @@ READERS: Mapping[str, Target] = {
     "read_groups": _reader(reassess.read_groups, "groups", _LISTED),
     "read_hierarchy": _reader(reassess.read_hierarchy, "hierarchy", _LISTED),
     "read_labels": _reader(reassess.read_labels, "labels", _CLASSES, check=check_labels),
+    "reviews": _reader(reassess.read_labels, "multi_labels", _CLASSES),
     "read_leaderboard": Target(_leaderboards(), _SHARE),
     "read_original": _reader(reassess.read_original, "original", _CLASSES),
     "read_posterior": _reader(read_posterior, "posterior", check=check_posterior),

@@ -20,7 +20,7 @@ from reassess.core.questions import Questions
 from reassess.core.tasks import Tasks
 from reassess.core.votes import Votes
 from reassess.data.joined_parts import in_one_benchmark, warn_of_other_images
-from reassess.data.loading import load_votes
+from reassess.data.loading import read_votes
 from reassess.errors import DataError, at
 from reassess.formats.candidate_files import read_candidates
 from reassess.formats.task_files import TASK_SUFFIXES, read_tasks
@@ -117,7 +117,7 @@ def _read_tasks(path: Path, classes: Classes | None) -> Tasks:
 def _read_golden(path: Path, benchmark: Benchmark, classes: Classes | None) -> Votes | Questions:
     """Read experts' votes, or questions that experts will answer in the campaign."""
     try:
-        return load_votes(path, answers=benchmark.answers, classes=classes, once=True)
+        return read_votes(path, answers=benchmark.answers, classes=classes, once=True)
     except DataError as error:
         try:
             return read_candidates(path, classes).questions
@@ -152,7 +152,7 @@ def _draw_golden(tasks: Tasks, count: int, seed: int) -> tuple[Tasks, Questions]
 def load_experts(path: Path, *, classes: Classes | None, answers: tuple[Id, ...] | None) -> Votes:
     """Read experts' votes; the error for questions without votes names the option for them."""
     try:
-        return load_votes(path, answers=answers, classes=classes)
+        return read_votes(path, answers=answers, classes=classes)
     except DataError as error:
         with suppress(DataError):
             read_candidates(path, classes)

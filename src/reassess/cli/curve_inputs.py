@@ -26,7 +26,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
 from reassess.data.benchmark_folders import part_path
-from reassess.data.loading import load_scores, load_votes
+from reassess.data.loading import read_scores, read_votes
 
 __all__ = ["Answers", "load_curves"]
 
@@ -66,7 +66,7 @@ def load_curves(
     files = files or (str(needed_part(call, benchmark, "scores")),)
     classes = None if benchmark is None else read_classes_of(call, benchmark)
     paths = {file: call.resolve("scores", file) for file in files}
-    read = [load_scores(path, classes=classes) for path in paths.values()]
+    read = [read_scores(path, classes=classes) for path in paths.values()]
     if method is not None:
         read = [replace(scores, method=method) for scores in read]
     if benchmark is None:
@@ -107,7 +107,7 @@ def _load_answers(
     given: dict[str, tuple[Path, Classed]] = dict(scores)
     for part, source in sources.items():
         path = call.resolve(part, source)
-        read = load_votes(path, answers=order, classes=classes)
+        read = read_votes(path, answers=order, classes=classes)
         order = order or golden_answers(read)
         given[part] = path, read
     if (of_original := read_original_of(call, benchmark, original, classes)) is not None:

@@ -13,7 +13,7 @@ from reassess.cli.part_inputs import find_part
 from reassess.cli.prediction_inputs import each_prediction, short_names
 from reassess.comparison.findings import Findings
 from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.data.loading import load_collapsed
+from reassess.data.loading import collapsed_classes
 from reassess.formats.class_tables import read_groups
 from reassess.formats.leaderboard_files import read_leaderboard
 
@@ -71,6 +71,6 @@ def load_class_tables(call: Call, judges: Judges) -> dict[str, Any]:
     classes = judges.labels.classes
     path = find_part(call, judges.benchmark, "groups", None)
     return {
-        "collapsed": load_collapsed(judges.benchmark, classes=classes),
+        "collapsed": collapsed_classes(judges.benchmark, classes=classes),
         "groups": None if path is None else read_groups(path, classes),
     }

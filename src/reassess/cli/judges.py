@@ -33,9 +33,9 @@ from reassess.core.votes import Votes
 from reassess.data.loading import (
     known_in_sample,
     label_set_name,
-    load_any_labels,
-    load_scores,
-    load_votes,
+    read_labels,
+    read_scores,
+    read_votes,
 )
 from reassess.data.sources import SOURCES
 from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, at
@@ -164,12 +164,12 @@ def load_judges(
         with taken_for_imagenet(by_default):
             paths = {part: needed_part(call, benchmark, "labels", source) for part, source in given_sets.items()}
         refuse_repeated(paths.values())
-        sets = {part: load_any_labels(path, classes=classes) for part, path in paths.items()}
+        sets = {part: read_labels(path, classes=classes) for part, path in paths.items()}
         given |= {part: (paths[part], of_set) for part, of_set in sets.items()}
         images = tuple(chain.from_iterable(of_set.images for of_set in sets.values()))
     else:
         path = needed_part(call, benchmark, "scores", _to_cut(labels, scores))
-        to_cut = load_scores(path, classes=classes)
+        to_cut = read_scores(path, classes=classes)
         given["scores"] = path, to_cut
         images = to_cut.questions.images
     if benchmark is None:
@@ -178,13 +178,13 @@ def load_judges(
     benchmark = matched(call, benchmark)
     with taken_for_imagenet(by_default):
         if thresholds is None and (of_scores := find_part(call, benchmark, "scores", scores)) is not None:
-            given["scores"] = of_scores, load_scores(of_scores, classes=classes)
+            given["scores"] = of_scores, read_scores(of_scores, classes=classes)
         if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
             given["original"] = of_original
         main = None
         if (of_votes := find_part(call, benchmark, "votes", votes)) is not None:
             order = call.reading.answers or benchmark.answers
-            main = load_votes(of_votes, answers=order, classes=classes)
+            main = read_votes(of_votes, answers=order, classes=classes)
             given["votes"] = of_votes, main
         if votes != NONE or "scores" in given or golden is not None:
             given |= load_golden(call, benchmark, main, golden, rater_golden, classes)
@@ -291,7 +291,7 @@ def load_original_judges(
                 error.fix = f"give --{part} FILE; or {error.fix}"
             raise
         order = call.reading.answers or benchmark.answers
-        given[part] = path, load_votes(path, answers=order, classes=classes)
+        given[part] = path, read_votes(path, answers=order, classes=classes)
     parts = joined_parts(given, benchmark, classes) if given else {}
     return Judges(
         benchmark=benchmark,

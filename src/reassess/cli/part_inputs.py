@@ -17,7 +17,7 @@ from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.data.benchmark_folders import has_class_folders, original_of_class_folders, part_path
 from reassess.data.joined_parts import check_common_images, in_one_benchmark, warn_of_other_images
-from reassess.data.loading import load_classes, load_original, load_votes
+from reassess.data.loading import benchmark_classes, read_original, read_votes
 from reassess.data.sources import SOURCES
 from reassess.errors import DataError, at
 
@@ -66,7 +66,7 @@ def read_classes_of(call: Call, benchmark: Benchmark) -> Classes | None:
         call.find_all(source)
     elif source is not None:
         call.read("classes", Path(source))
-    classes = load_classes(benchmark)
+    classes = benchmark_classes(benchmark)
     return None if classes.count is None else classes
 
 
@@ -76,7 +76,7 @@ def read_original_of(
     """The original labels as given, or the benchmark's own: of its file, or else of its class folders."""
     path = find_part(call, benchmark, "original", given)
     if path is not None:
-        return path, load_original(path, classes=classes)
+        return path, read_original(path, classes=classes)
     if given is not None or "images" not in benchmark.sources or not has_class_folders(benchmark):
         return None
     place = Path(benchmark.sources["images"])
@@ -109,7 +109,7 @@ def load_golden(
         own = Benchmark(sources=golden_sources(benchmark, golden))
         if (rater_file := find_part(call, own, "rater-golden", rater_golden)) is not None:
             parts["rater-golden"] = rater_file
-    return {part: (path, load_votes(path, answers=answers, classes=classes)) for part, path in parts.items()}
+    return {part: (path, read_votes(path, answers=answers, classes=classes)) for part, path in parts.items()}
 
 
 def matched(call: Call, benchmark: Benchmark) -> Benchmark:

@@ -14,7 +14,7 @@ from reassess.data.benchmark_settings import read_settings
 from reassess.data.image_folders import list_images
 from reassess.data.sources import resolve
 from reassess.errors import DataError, at
-from reassess.formats.class_tables import read_classes, read_groups
+from reassess.formats.class_tables import read_class_file, read_groups
 from reassess.formats.files import exists
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import some
@@ -100,7 +100,7 @@ def open_benchmark(source: str | Path) -> Benchmark:
     order = cache(partial(list_images, parts["images"])) if "images" in parts else tuple
     classes = Classes()
     if "classes" in parts:
-        classes = read_classes(parts["classes"])
+        classes = read_class_file(parts["classes"])
     elif "original" not in parts and are_in_class_folders(images := order()):
         with at(parts["images"]):
             classes = original_of_class_folders(images).classes

@@ -256,7 +256,7 @@ def index_images(labels: LabelSets | None, images: Sequence[str] | None, *, igno
         check_type(LabelSets, labels, what="label sets", fix="labels=read_labels(FILE)")
         return ImageIndex.of(labels, images, ignore_unknown=ignore_unknown)
     if images is not None:
-        raise DataError("no-labels", "images were given without labels", fix="labels=reassess.load_labels()")
+        raise DataError("no-labels", "images were given without labels", fix="labels=reassess.read_labels()")
     return None
 
 

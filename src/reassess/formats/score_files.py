@@ -23,7 +23,7 @@ from reassess.formats.tables import TABLE_SUFFIXES, column, parquet_metadata, re
 
 __all__ = [
     "read_rater_model",
-    "read_scores",
+    "read_score_file",
     "write_rater_model",
     "write_scores",
 ]
@@ -31,7 +31,7 @@ __all__ = [
 _PROBABILITY, _GOLDEN, _METHOD = "probability", "golden", "method"
 
 
-def read_scores(path: str | Path, *, classes: Classes | None = None) -> Scores:
+def read_score_file(path: str | Path, *, classes: Classes | None = None) -> Scores:
     """Scores of a file.
 
     Parameters
@@ -66,7 +66,7 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
     path
         npz with the arrays ``tensor``, float64, shape (questions,), and ``info``, text, shape (questions, 2): image
         name and class. CSV, TSV, JSON lines or Parquet: columns image, class and score. Classes are ids, or names
-        where they were read by name. As for `read_scores`, ``probability`` takes the place of ``tensor`` and score
+        where they were read by name. As for `read_score_file`, ``probability`` takes the place of ``tensor`` and score
         where scores are exclusive, and ``golden`` is there where it is known. So
         is ``method``, except in CSV, TSV and JSON lines, which have no place for it.
     scores
@@ -88,7 +88,7 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
     >>> path = Path(mkdtemp()) / "scores.npz"
     >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([7, 3]))
     >>> write_scores(path, Scores(questions, np.array([0.9, 0.2])))
-    >>> read_scores(path).values
+    >>> read_score_file(path).values
     array([0.9, 0.2])
     """
     path = as_path(path)

@@ -11,7 +11,7 @@ from reassess.core.checks import check_known
 from reassess.core.image_names import VALIDATION_PATTERN, Match, image_keys
 from reassess.core.image_selection import TRAINING_PATTERN
 from reassess.core.labels import LabelSets
-from reassess.data.loading import load_labels
+from reassess.data.loading import read_labels
 from reassess.errors import DataError, MissingPackageError
 from reassess.evaluation.batch_targets import PADDING, multi_hot, padded_ids
 from reassess.text import some
@@ -86,7 +86,7 @@ def with_real_labels(
            [ 0,  2],
            [-1, -1]])
     """
-    labels = labels if isinstance(labels, LabelSets) else load_labels(labels)
+    labels = labels if isinstance(labels, LabelSets) else read_labels(labels).judging
     if not isinstance(dataset, tf.data.Dataset):
         raise DataError(
             "wrong-type", "not a tf.data dataset", allowed="a tf.data.Dataset", found=type(dataset).__name__

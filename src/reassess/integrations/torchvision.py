@@ -18,7 +18,7 @@ from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets, check_original
 from reassess.core.scores import Scores
 from reassess.data.image_folders import SPLIT, find_images
-from reassess.data.loading import in_benchmark_classes, load_labels, load_original, load_scores
+from reassess.data.loading import in_benchmark_classes, read_labels, read_original, read_scores
 from reassess.data.pictures import TooLargeError, open_picture
 from reassess.errors import DataError, MissingPackageError
 from reassess.evaluation.batch_targets import multi_hot, padded_ids
@@ -133,7 +133,7 @@ class ImageNetReaL(VisionDataset):
         self.encoding = encoding
         self.loader = loader
         self._check_options()
-        self.labels = _of_imagenet(_loaded(labels, load_labels))
+        self.labels = _of_imagenet(_loaded(labels, lambda source: read_labels(source).judging))
         self._files = find_images(Path(self.root), is_image_file)
         self.images = [path.rpartition("/")[2] for path in self._files.paths]
         self._rows = self._joined(self.labels, "the labels")
@@ -142,9 +142,9 @@ class ImageNetReaL(VisionDataset):
         self.samples = list(zip(paths, self.targets, strict=True))
         self._name_classes(self.labels.classes)
         if {"original", "scores"} & set(self.target_type):
-            self._take_original(_of_imagenet(_loaded(original, load_original)))
+            self._take_original(_of_imagenet(_loaded(original, read_original)))
         if "scores" in self.target_type:
-            self._take_scores(_loaded(scores, load_scores))
+            self._take_scores(_loaded(scores, read_scores))
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -18,7 +18,7 @@ from reassess.cli.screen import print_table
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.folds import Folds
 from reassess.core.labels import LabelSets
-from reassess.data.loading import load_original
+from reassess.data.loading import read_original
 from reassess.formats import write_folds
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import counted
@@ -102,7 +102,7 @@ def _load_original(call: Call, benchmark: Benchmark, given: str | None) -> Label
     found = read_original_of(call, benchmark, given, classes)
     if found is None:
         path = needed_part(call, benchmark, "original", given)
-        found = path, load_original(path, classes=classes)
+        found = path, read_original(path, classes=classes)
     parts = joined_parts({"original": found}, benchmark, classes)
     labels: LabelSets = parts["original"]
     return labels

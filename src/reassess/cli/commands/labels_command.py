@@ -21,9 +21,9 @@ from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.data.loading import (
     in_benchmark_classes,
-    load_any_labels,
-    load_original,
-    load_scores,
+    read_labels,
+    read_original,
+    read_scores,
 )
 from reassess.data.sources import SOURCES
 from reassess.errors import DataError, Missing
@@ -113,7 +113,7 @@ def _make(
     """Label sets from scores; and how many images keep their original label, if there are original labels."""
     path = needed_part(call, benchmark, "scores", scores)
     classes = None if benchmark is None else read_classes_of(call, benchmark)
-    of_file = load_scores(path, classes=classes)
+    of_file = read_scores(path, classes=classes)
     images_of = matched(call, benchmark_of(of_file.images) if benchmark is None else benchmark)
     given: dict[str, tuple[Path, Classed]] = {"scores": (path, of_file)}
     if (of_original := _original(call, images_of, original, classes)) is not None:
@@ -131,7 +131,7 @@ def _original(
     source = benchmark.sources.get("original") if original is None else original
     if source is not None and source in SOURCES:
         path = call.resolve("original", source)
-        return path, load_original(path, classes=classes)
+        return path, read_original(path, classes=classes)
     return read_original_of(call, benchmark, original, classes)
 
 
@@ -163,7 +163,7 @@ def _read_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | None) 
     given: dict[str, tuple[Path, Classed]] = {}
     for number, file in enumerate(files, 1):
         path = call.resolve("labels", file)
-        given[f"labels {number}"] = path, load_any_labels(path, classes=classes)
+        given[f"labels {number}"] = path, read_labels(path, classes=classes)
     if benchmark is None:
         benchmark = benchmark_of(tuple(chain.from_iterable(sets.images for _, sets in given.values())))
     return list(joined_parts(given, matched(call, benchmark), classes, with_one_another=True).values())

@@ -17,7 +17,7 @@ from reassess.comparison.placement import original_level, place_models
 from reassess.comparison.trends import fit_trend
 from reassess.core.benchmark import IMAGENET, Benchmark
 from reassess.core.leaderboard import Leaderboard, LeaderboardRow
-from reassess.data.loading import load_labels
+from reassess.data.loading import read_labels
 from reassess.formats.leaderboard_files import read_leaderboard
 from reassess.report.accuracy_figures import draw_leaderboard
 from reassess.report.figures import FIGURE_SUFFIXES
@@ -118,7 +118,7 @@ def _own_level(call: Call, benchmark: Benchmark) -> Level | None:
     path, original = find_part(call, benchmark, "labels", None), read_original_of(call, benchmark, None, classes)
     if path is None or original is None:
         return None
-    given = {"labels": (path, load_labels(path, classes=classes)), "original": original}
+    given = {"labels": (path, read_labels(path, classes=classes).judging), "original": original}
     accuracy = original_level(*joined_parts(given, benchmark, classes).values())
     if accuracy.value is None:
         return None

@@ -16,7 +16,7 @@ from reassess.cli.tables.raters_table import print_reliability
 from reassess.core.benchmark import Benchmark, benchmark_of
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
-from reassess.data.loading import load_votes
+from reassess.data.loading import read_votes
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
 
@@ -106,7 +106,7 @@ def load_raters(
     classes = None if benchmark is None else read_classes_of(call, benchmark)
     path = needed_part(call, benchmark, "votes", votes)
     answers = call.reading.answers or (None if benchmark is None else benchmark.answers)
-    main = load_votes(path, answers=answers, classes=classes)
+    main = read_votes(path, answers=answers, classes=classes)
     if benchmark is None:
         benchmark = benchmark_of(main.items.images) if isinstance(main.items, Questions) else Benchmark()
     given = {"votes": (path, main)}

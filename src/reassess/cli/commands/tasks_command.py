@@ -25,7 +25,7 @@ from reassess.core.stop_rule import StopRule
 from reassess.core.tasks import Effort, Tasks
 from reassess.core.votes import Votes
 from reassess.data.joined_parts import in_one_benchmark, warn_of_other_images
-from reassess.data.loading import load_votes
+from reassess.data.loading import read_votes
 from reassess.errors import DataError, at
 from reassess.formats.candidate_files import read_candidates
 from reassess.formats.class_tables import read_hierarchy
@@ -141,7 +141,7 @@ def tasks(
     if isinstance(seconds, Path):
         path = call.read("votes", seconds)
         with at(path):
-            seconds = seconds_per_vote(load_votes(path, answers=images_of.answers, classes=asked.classes))
+            seconds = seconds_per_vote(read_votes(path, answers=images_of.answers, classes=asked.classes))
     effort = made.effort(each, seconds)
     write_tasks(output, made, force=call.force)
     nowhere = [] if tree is None else [c for c in np.unique(asked.class_ids).tolist() if not tree.path(c)]
@@ -190,7 +190,7 @@ def _read(
 def _read_golden(path: Path, benchmark: Benchmark, classes: Classes | None) -> Votes:
     """The experts' votes of a file, or golden questions that have none yet."""
     try:
-        return load_votes(path, answers=benchmark.answers, classes=classes)
+        return read_votes(path, answers=benchmark.answers, classes=classes)
     except DataError:
         with suppress(DataError):
             return with_unanswered(None, read_candidates(path, classes).questions)

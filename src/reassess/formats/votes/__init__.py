@@ -13,10 +13,10 @@ from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.formats.votes.vote_archives import check_fits_archive, read_archive, write_archive
 from reassess.formats.votes.vote_tables import read_vote_table, vote_table
 
-__all__ = ["read_votes", "write_votes"]
+__all__ = ["read_vote_file", "write_votes"]
 
 
-def read_votes(
+def read_vote_file(
     path: str | Path, *, answers: Sequence[Id] | None = None, classes: Classes | None = None, once: bool = False
 ) -> Votes:
     r"""Votes of a file.
@@ -56,7 +56,7 @@ def read_votes(
     >>> from tempfile import mkdtemp
     >>> path = Path(mkdtemp()) / "counts.csv"
     >>> _ = path.write_text("image,class,cat,dog\na.png,cat,3,1\nb.png,dog,0,5\n")
-    >>> read_votes(path)
+    >>> read_vote_file(path)
     Votes(9 votes by unknown raters on 2 images, answers cat, dog)
     """
     path = as_path(path)

@@ -12,7 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from reassess import Classes, LabelSets, Predictions, benchmark_classes, find_class_list, find_outcomes, read_original
+from reassess import Classes, LabelSets, Predictions, find_class_list, find_outcomes, read_original
+from reassess.data import benchmark_classes
 from reassess.evaluation.class_list import ClassList, known_orders
 from tests.evaluation.simulated_models import Ids, simulated
 

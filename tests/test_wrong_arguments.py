@@ -23,7 +23,6 @@ from reassess import (
     TrainingTargets,
     Votes,
     aggregate,
-    align_classes,
     checked_truth,
     compare,
     evaluate,
@@ -33,12 +32,9 @@ from reassess import (
     label_diff,
     label_sets,
     label_uncertainty,
-    labelling_biases,
     make_folds,
     open_benchmark,
     original_of_class_folders,
-    precision_recall,
-    preferences,
     rank_models,
     rater_reliability,
     read_collapsed,
@@ -52,7 +48,6 @@ from reassess import (
     training_targets,
     write_chart,
     write_clean_list,
-    write_details,
     write_duplicates,
     write_folds,
     write_labels,
@@ -61,8 +56,11 @@ from reassess import (
     write_scores,
     write_votes,
 )
-from reassess.core import Duplicates, Folds
+from reassess.aggregation import precision_recall
+from reassess.comparison import labelling_biases, preferences
+from reassess.core import Duplicates, Folds, align_classes
 from reassess.data import benchmark_classes
+from reassess.formats import write_details
 from tests.helpers import CURVE, message
 
 READERS: list[Callable[..., Any]] = [

@@ -19,8 +19,8 @@ _MOST_ANSWERS = 10
 
 def print_status(check: BenchmarkCheck) -> None:
     """Print the parts, which commands they are enough for, and the names that do not fit."""
-    rows = [(one.part, one.source, one.format, _holds(one)) for one in check.parts]
-    print_table(("part", "file", "format", "holds"), rows, title=check.name, text_columns=4)
+    rows = [(one.part, one.source, one.format, _contents(one), _made_from(one)) for one in check.parts]
+    print_table(("part", "file", "format", "contents", "made from"), rows, title=check.name, text_columns=5)
     say("")
     print_table(
         ("command", "state"),
@@ -30,7 +30,7 @@ def print_status(check: BenchmarkCheck) -> None:
     for problem in (*check.duplicates, *check.mismatches):
         say(_in_words(problem))
     if check.others:
-        say(f"None of the parts, and not read: {_some(check.others, len(check.others))}.")
+        say(f"not parts of a benchmark: {_some(check.others, len(check.others))}")
 
 
 def to_json(check: BenchmarkCheck) -> dict[str, Any]:
@@ -49,6 +49,8 @@ def to_json(check: BenchmarkCheck) -> dict[str, Any]:
                 "answers": {str(answer): count for answer, count in one.answers.items()},
                 "error": None if one.error is None else error_in_options(one.error),
                 "made_by": one.made_by,
+                "made_from": list(one.made_from),
+                "stale": list(one.stale),
             }
             for one in check.parts
         ],
@@ -56,7 +58,7 @@ def to_json(check: BenchmarkCheck) -> dict[str, Any]:
             {
                 "command": command,
                 "ready": not parts,
-                "lacks": [{"part": one.part, "made_by": one.made_by} for one in parts],
+                "missing": [{"part": one.part, "made_by": one.made_by} for one in parts],
             }
             for command, parts in check.missing_parts.items()
         ],
@@ -66,7 +68,7 @@ def to_json(check: BenchmarkCheck) -> dict[str, Any]:
     }
 
 
-def _holds(one: PartCheck) -> str:
+def _contents(one: PartCheck) -> str:
     if one.format is None:
         return f"missing; {one.made_by}"
     counts = ", ".join(counted(count, _SINGULAR.get(thing, thing[:-1]), thing) for thing, count in one.counts.items())
@@ -76,7 +78,14 @@ def _holds(one: PartCheck) -> str:
         )
     if one.error is not None:
         return f"{counts}; cannot be read".removeprefix("; ")
-    return counts or "not read, since classes cannot be"
+    return counts or "not read, since classes cannot be read"
+
+
+def _made_from(one: PartCheck) -> str | None:
+    if not one.made_from:
+        return None
+    changed = f"; stale: {some(one.stale)} changed later" if one.stale else ""
+    return f"{some(one.made_from)}{changed}"
 
 
 def _state(parts: Iterable[PartCheck]) -> str:

@@ -308,7 +308,7 @@ BAD_METRICS = {
     ),
     "the name of labels": (
         {"labels": "imagenet-real"},
-        "not label sets\n  allowed: LabelSets\n  found:   str\n  fix:     labels=reassess.read_labels(...)",
+        "wrong type of label sets\n  allowed: LabelSets\n  found:   str\n  fix:     labels=read_labels(FILE)",
     ),
     "names that are no strings": (
         {"labels": LABELS, "images": ["a.png", ("b.png", 0)]},

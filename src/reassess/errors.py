@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Self
 
 __all__ = [
     "ConvergenceWarning",
@@ -110,13 +109,12 @@ class ReassessError(Exception):
         self.fix = fix
         super().__init__(what)
 
-    def at(self, where: object) -> Self:
-        """Put a place, such as a file, before the place of this error, unless it is there already; return the error."""
+    def at(self, where: object) -> None:
+        """Put a place, such as a file, before the place of this error, unless it is there already."""
         if self.where is None:
             self.where = where
         elif str(where) not in str(self.where):
             self.where = f"{where}, {self.where}"
-        return self
 
     def __str__(self) -> str:
         parts = {"where": self.where, "allowed": self.allowed, "found": self.found, "fix": self.fix}

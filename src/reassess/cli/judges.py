@@ -38,7 +38,7 @@ from reassess.data.loading import (
     read_votes,
 )
 from reassess.data.sources import SOURCES
-from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, at
+from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import Outcomes
 from reassess.text import counted, some
@@ -241,8 +241,11 @@ def taken_for_imagenet(by_default: bool) -> Iterator[None]:
 
 def judging(file: str | Path, labels: LabelSets | MultiLabels) -> LabelSets:
     """The label sets of a file that judge a model."""
-    with at(file):
+    try:
         return labels.judging if isinstance(labels, MultiLabels) else labels
+    except ReassessError as error:
+        error.at(file)
+        raise
 
 
 def _cut(parts: Mapping[str, Any], threshold: float, name: str) -> LabelSets:

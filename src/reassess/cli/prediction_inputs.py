@@ -16,7 +16,7 @@ from reassess.core.image_names import image_keys, numbering_mistake
 from reassess.core.predictions import Predictions
 from reassess.data.benchmark_folders import MADE_BY
 from reassess.data.joined_parts import benchmark_names
-from reassess.errors import DataError, ReassessError, at
+from reassess.errors import DataError, ReassessError
 from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.evaluation_words import class_list_in_words, no_list_in_words
 from reassess.formats.files import exists, read_lines
@@ -134,10 +134,13 @@ def _read_predictions(
 
 def _other_class_list(call: Call, path: Path, predictions: Predictions, judges: Judges) -> list[str] | None:
     """The class of each output by the class list that the images confirm; None if they confirm no other one."""
-    with at(path):
+    try:
         outcomes = judges.outcomes(
             predictions, judges.labels, any_class_list=True, called=str(path), **judges.joining(call)
         )
+    except ReassessError as error:
+        error.at(path)
+        raise
     other = find_class_list(outcomes, judges.labels, judges.original)
     if other is None:
         call.note(f"{path}: {no_list_in_words(outcomes, judges.labels, judges.original)}")
@@ -172,8 +175,11 @@ def _read_named(
     if names is None and predictions.images is not None and (beside := names_beside(path)) is not None:
         call.read("names", beside)
     if predictions.images is not None:
-        with at(path):
+        try:
             predictions = predictions.named(benchmark_names(predictions.images, judges.benchmark))
+        except ReassessError as error:
+            error.at(path)
+            raise
     return predictions
 
 

@@ -14,7 +14,7 @@ from reassess.core.items import Id
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.data.benchmark_settings import SETTINGS_FILE
-from reassess.errors import DataError, ReassessWarning, at
+from reassess.errors import DataError, ReassessError, ReassessWarning
 from reassess.text import counted, some
 
 __all__ = ["benchmark_names", "check_common_images", "in_one_benchmark", "warn_of_other_images"]
@@ -28,8 +28,11 @@ def in_one_benchmark(
     """The same nouns, by file, in one class list, with images named as `benchmark_names` does."""
     moved = align_classes(nouns, classes)
     for file, noun in moved.items():
-        with at(file):
+        try:
             moved[file] = cast("_Classed", noun.renamed(benchmark_names(noun.images, benchmark)))
+        except ReassessError as error:
+            error.at(file)
+            raise
     return moved
 
 

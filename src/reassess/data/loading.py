@@ -346,7 +346,8 @@ def _in_classes(labels: _Labels, classes: Classes | None, path: Path) -> _Labels
             return cast("_Labels", labels.in_classes(classes))
         return in_benchmark_classes(labels, benchmark_of(labels.images))
     except ReassessError as error:
-        raise error.at(path) from None
+        error.at(path)
+        raise
 
 
 def in_benchmark_classes(labels: _Labels, benchmark: Benchmark) -> _Labels:

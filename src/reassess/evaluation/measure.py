@@ -20,7 +20,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.errors import DataError, at
+from reassess.errors import DataError, ReassessError
 from reassess.evaluation.class_ranks import check_top_k
 from reassess.evaluation.mistakes import KINDS, mistake_kinds, validity
 from reassess.evaluation.order_checks import check_agreement
@@ -139,8 +139,11 @@ def find_outcomes(
     check_type(LabelSets, original, optional=True)
     check_type(Scores, scores, optional=True)
     check_type(Benchmark, benchmark, optional=True)
-    with at("the predictions"):
+    try:
         given = given.in_classes(labels.classes)
+    except ReassessError as error:
+        error.at("the predictions")
+        raise
     benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
     original = None if original is None else original.in_classes(labels.classes)
     outcomes = join_and_rank(

@@ -14,7 +14,7 @@ from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys
 from reassess.core.labels import LabelSets, check_original
 from reassess.core.multi_labels import MultiLabels
-from reassess.errors import DataError, at
+from reassess.errors import DataError, ReassessError
 from reassess.formats.files import as_path, read_lines, suffix_of, writing
 from reassess.formats.json_files import other_shape, read_json
 from reassess.formats.question_columns import ids_of_lists
@@ -151,8 +151,11 @@ def read_original_file(path: str | Path, *, classes: Classes | None = None) -> L
     else:
         images, lists = _lists_of_table(path, read_table(path, text=(_NAME,)))
     original = _label_sets(path, images, lists, classes)
-    with at(path):
+    try:
         check_original(original)
+    except ReassessError as error:
+        error.at(path)
+        raise
     return original
 
 
@@ -305,8 +308,11 @@ def _lists_of_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], l
 
 def _label_sets(path: Path, images: Sequence[str], lists: list[list[Any]], classes: Classes | None) -> LabelSets:
     ids, classes = ids_of_lists(path, lists, classes)
-    with at(path):
+    try:
         return LabelSets.from_lists(images, ids, classes)
+    except ReassessError as error:
+        error.at(path)
+        raise
 
 
 def _table_of_labels(labels: LabelSets) -> "pl.DataFrame":

@@ -14,7 +14,7 @@ from reassess.core.items import Id, normal_id
 from reassess.core.questions import Questions
 from reassess.core.rater_model import RaterModel
 from reassess.core.scores import UNKNOWN_METHOD, Scores
-from reassess.errors import at
+from reassess.errors import ReassessError
 from reassess.formats.archives import Archive, open_archive, write_npz
 from reassess.formats.files import as_path, suffix_of, writing
 from reassess.formats.question_columns import columns_of_questions, info_of_questions, questions_of_info
@@ -54,8 +54,11 @@ def read_score_file(path: str | Path, *, classes: Classes | None = None) -> Scor
     path = as_path(path)
     check_type(Classes, classes, optional=True)
     suffix = suffix_of(path, (".npz", *TABLE_SUFFIXES), "scores")
-    with at(path):
+    try:
         return _read_npz(path, classes) if suffix == ".npz" else _read_table(path, classes)
+    except ReassessError as error:
+        error.at(path)
+        raise
 
 
 def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> None:
@@ -192,10 +195,13 @@ def read_rater_model(path: str | Path) -> RaterModel:
     with open_archive(path) as archive:
         raters, truths, answers = (_ids(archive, name) for name in _IDS)
         matrices, fallback, prior = (_numbers(archive, name) for name in _NUMBERS)
-    with at(path):
+    try:
         return RaterModel(
             raters=raters, truths=truths, answers=answers, matrices=matrices, fallback=fallback, prior=prior
         )
+    except ReassessError as error:
+        error.at(path)
+        raise
 
 
 def write_rater_model(path: str | Path, model: RaterModel, *, force: bool = False) -> None:

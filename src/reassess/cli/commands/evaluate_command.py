@@ -18,7 +18,7 @@ from reassess.cli.tables.evaluate_table import Cut, Measured, Ranking, accuracy_
 from reassess.comparison.model_orders import ModelOrders, compare_orders
 from reassess.comparison.panel import on_common_images
 from reassess.core.benchmark import Benchmark
-from reassess.errors import DataError, Missing, ReassessWarning, at
+from reassess.errors import DataError, Missing, ReassessError, ReassessWarning
 from reassess.evaluation.class_list import ClassList
 from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, class_list_in_words
@@ -167,7 +167,7 @@ def _measure(
     joining = judges.joining(call)
     for file, predictions in each_prediction(call, files, judges):
         class_lists[file] = None
-        with at(file):
+        try:
             for cut, sets in judges.sets.items():
                 outcome = judges.outcomes(predictions, sets, any_class_list=True, called=file, **joining)
                 judge = partial(summarize, labels=sets, scores=judges.scores, experts=judges.experts, top_k=top_k)
@@ -177,6 +177,9 @@ def _measure(
                 if excluded is not None:
                     moved[cut][file] = exclusions(judge(outcome), measured[cut][file])
                 class_lists[file] = class_lists[file] or find_class_list(outcome, sets, judges.original)
+        except ReassessError as error:
+            error.at(file)
+            raise
         other, classes = class_lists[file], judges.labels.classes
         if other is not None:
             words = f"{file}: {class_list_in_words(other, classes)}"

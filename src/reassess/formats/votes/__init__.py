@@ -7,7 +7,7 @@ from reassess.core.checks import check_type
 from reassess.core.classes import Classes
 from reassess.core.items import Id
 from reassess.core.votes import Votes
-from reassess.errors import at
+from reassess.errors import ReassessError
 from reassess.formats.files import as_path, suffix_of, writing
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.formats.votes.vote_archives import check_fits_archive, read_archive, write_archive
@@ -66,8 +66,11 @@ def read_vote_file(
         **dict.fromkeys(TABLE_SUFFIXES, lambda: read_vote_table(path, answers, classes, once=once)),
     }
     read = readers[suffix_of(path, readers, "votes")]
-    with at(path):
+    try:
         return read()
+    except ReassessError as error:
+        error.at(path)
+        raise
 
 
 def write_votes(path: str | Path, votes: Votes, *, force: bool = False) -> None:

@@ -61,7 +61,7 @@ WRITING = (
     "labels --benchmark b -o b/labels.csv --force",
     "leaderboard board.csv -o out.pdf",
     f"plot label-count {_JUDGED} -o out.png",
-    f"propose {_JUDGED} --details 3 -o out.parquet",
+    f"propose {_JUDGED} --per-image 3 -o out.parquet",
     f"propose {_JUDGED} --choose --recall 0.5 --frontier out.svg -o out.csv",
     f"questions {_JUDGED} -o out.jsonl",
     "raters --benchmark b -o out.csv",

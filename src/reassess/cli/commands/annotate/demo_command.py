@@ -25,8 +25,8 @@ _IMAGES = 24
 def demo(call: Call) -> None:
     """Try a small campaign with drawn shapes.
 
-    It runs until Ctrl-C, and is deleted then. It prints a link for a rater, and one for the owner, who sees the
-    rater's progress.
+    It prints a link for a rater, and one for the owner, who sees the rater's progress. Ctrl-C ends it, and deletes the
+    campaign.
     """
     with TemporaryDirectory() as place:
         folder, now = Path(place), time.time()

@@ -65,8 +65,8 @@ class _ServedType(click.ParamType[tuple[str, int, str | None]]):
 def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None], images: Path | None) -> None:
     """Serve the rating pages.
 
-    The server runs until Ctrl-C. People sign in with the links of reassess annotate invite. Beyond this machine,
-    use a proxy with https.
+    Ctrl-C ends it. People sign in with the links of reassess annotate invite. Beyond this machine, use a proxy with
+    https.
     """
     host, port, path = address
     with annotation.only_process(campaign), annotation.using_campaign(campaign) as opened:

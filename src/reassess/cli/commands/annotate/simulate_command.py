@@ -15,7 +15,7 @@ from reassess import annotation
 from reassess.cli.campaign_options import campaign_argument
 from reassess.cli.common import Call, Range, call_options, counting, percent
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE
+from reassess.cli.inputs import FILE, OUTPUT
 from reassess.cli.judges import judging
 from reassess.cli.screen import say
 from reassess.cli.tables.campaign_table import states_in_words
@@ -82,7 +82,7 @@ class _MatrixType(click.ParamType[tuple[tuple[float, ...], ...]]):
     help="The truth: valid classes of each image.  [default: that of golden questions, others at random]",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the answers.")
-@click.option("-o", "--output", type=FILE, metavar="FILE", help="Keep the copy with the simulated votes.")
+@click.option("-o", "--output", type=OUTPUT, metavar="FILE", help="Keep the copy with the simulated votes.")
 @call_options
 def simulate(
     call: Call,

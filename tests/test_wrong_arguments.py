@@ -253,7 +253,7 @@ ONE_VOTE = Votes.from_columns(
 POSITIONS = "wrong type of the positions of images\n  allowed: integers of shape (rows,)\n  found:   "
 NO_NAMES = "not names of images\n  allowed: a list\n  found:   "
 NO_HELD_OUT = (
-    "wrong type of held-out predictions\n  allowed: HeldOutPredictions\n  found:   Predictions\n"
+    "wrong type of the held-out predictions\n  allowed: HeldOutPredictions\n  found:   Predictions\n"
     "  fix:     HeldOutPredictions.of(...)"
 )
 
@@ -297,14 +297,14 @@ def targets(**parts: Any) -> TrainingTargets:
         (lambda: targets(background=None), "number of the other classes is not a number\n  found:   None"),
         (lambda: targets(loss="hinge"), "unknown loss\n  allowed: sigmoid, soft-max\n  found:   'hinge'"),
         (
-            lambda: make_folds(ONE_OF_THREE, k=3, repeats=None),
+            lambda: make_folds(ONE_OF_THREE, k=3, duplicates=None),
             "not groups of images\n  allowed: a list\n  found:   NoneType\n  fix:     groups_within(DUPLICATES, SET)",
         ),
         (
-            lambda: make_folds(ONE_OF_THREE, k=3, repeats=DUPLICATES),
+            lambda: make_folds(ONE_OF_THREE, k=3, duplicates=DUPLICATES),
             "not groups of images\n  allowed: a list\n  found:   Duplicates\n  fix:     groups_within(DUPLICATES, SET)",
         ),
-        (lambda: make_folds(ONE_OF_THREE, k=3, repeats=[1, 2]), f"{NO_NAMES}int"),
+        (lambda: make_folds(ONE_OF_THREE, k=3, duplicates=[1, 2]), f"{NO_NAMES}int"),
         (lambda: make_folds(ONE_OF_THREE, k=True), "number of folds is not a whole number\n  found:   True"),
         (lambda: PARTS.of("0.png"), "a string was given as names of images\n  found:   '0.png'\n  fix:     ['0.png']"),
         (lambda: PARTS.of(None), f"{NO_NAMES}NoneType"),

@@ -80,7 +80,7 @@ def test_a_document_has_the_counts_of_each_class() -> None:
         ),
         (
             {"label_quality": np.array([0.9, 0.2, 0.1, 1.5, 0.0, 1.0])},
-            "probability that a label is right out of range\n  allowed: 0 to 1\n  found:   1.5",
+            "label quality out of range\n  allowed: 0 to 1\n  found:   1.5",
         ),
         (
             {"class_ids": np.array([1, 1, 2, 2, 2, 4], np.int32)},

@@ -215,7 +215,7 @@ def test_a_picture_is_tiny_below_a_side(refused_text: Callable[..., str], tmp_pa
     assert rows(scan_images([tmp_path], smallest_side=19)) == []
     assert rows(scan_images([tmp_path], smallest_side=20)) == [(tmp_path.name, "a.png", 0, "tiny")]
     assert refused_text(scan_images, [tmp_path], smallest_side=0) == (
-        "smallest side of a picture out of range\n  allowed: 1 or more\n  found:   0"
+        "smallest side of an image out of range\n  allowed: 1 or more\n  found:   0"
     )
     assert refused_text(scan_images, [tmp_path], workers=-1) == (
         "number of workers out of range\n  allowed: 0 to 1000\n  found:   -1"

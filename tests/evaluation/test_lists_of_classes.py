@@ -150,7 +150,7 @@ def test_questions_and_sheets_name_the_classes_of_the_labels() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0], [1]], listed([3, 1, 2, 0, 4]))
     model = Predictions.from_ids([[3, 0], [0, 1]], ["a", "b"], classes=listed(range(5)))
     assert image_sheet("b", labels=labels, predictions={"m": model}).predictions == {"m": (3, 1)}
-    pending = unasked_candidates([("m", model, find_outcomes(model, labels))], labels, None, top=2)
+    pending = unasked_candidates([("m", model, find_outcomes(model, labels))], labels, None, top_k=2)
     assert {(pending.image(row), NAMES_THERE[pending.questions.class_ids[row]]) for row in range(len(pending))} == {
         ("a", "ant"),
         ("b", "ant"),

@@ -40,12 +40,12 @@ def test_a_table_is_written_as_the_docs_say(tmp_path: Path) -> None:
     [
         (
             "set,image,kind\na,1.png,tiny\n",
-            "the table has no column for the number of the group\n  where:   FILE\n  allowed: group\n"
+            "column 'group' is missing\n  where:   FILE\n"
             "  found:   set, image, kind\n  fix:     rename the column, or add it",
         ),
         (
             HEADINGS + "a,,,tiny\n",
-            ("value is missing\n  where:   DIR/x.csv, line 2, column image\n  fix:     fill it in, or delete the row"),
+            ("value is missing\n  where:   FILE, line 2, column image\n  fix:     fill it in, or delete the row"),
         ),
         (
             HEADINGS + "a,1.png,1,exact\na,2.png,0,exact\n",
@@ -60,7 +60,7 @@ def test_a_table_is_written_as_the_docs_say(tmp_path: Path) -> None:
             HEADINGS + "a,1.png,1,exact\n",
             "group has only one image\n  where:   FILE, group 1\n  found:   image 1.png of a",
         ),
-        ("", ("file is empty\n  where:   DIR/x.csv\n  fix:     write it again")),
+        ("", ("file is empty\n  where:   FILE\n  fix:     write it again")),
     ],
 )
 def test_what_is_no_table_of_duplicates_is_refused(tmp_path: Path, content: str, expected: str) -> None:

@@ -184,6 +184,7 @@ def run(capsys: pytest.CaptureFixture[str], needs: Callable[[str], None]) -> Cal
 @pytest.fixture
 def no_known_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No known data on this machine, and no way to get any."""
+    monkeypatch.setenv("REASSESS_OFFLINE", "1")
     monkeypatch.setenv("REASSESS_DATA", "")
     monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "no-cache"))
     monkeypatch.setattr("reassess.data.sources.find_spec", {}.get)

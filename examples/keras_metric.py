@@ -12,13 +12,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow says at the sta
 import keras
 
 from reassess import load_labels, load_original, padded_ids
-from reassess.integrations.keras import RealAccuracy
+from reassess.integrations.keras import RealAccuracyMetric
 
 labels, original = load_labels(), load_original()
 valid = padded_ids(labels, labels.find(original.images))  # joined by path
 
 model = keras.Sequential([keras.layers.Embedding(1000, 1000, embeddings_initializer="identity")])
-top1, top5 = RealAccuracy(k=1), RealAccuracy(k=5)
+top1, top5 = RealAccuracyMetric(k=1), RealAccuracyMetric(k=5)
 # evaluate() demands a loss; none takes padded ids, while those of several labels take multi-hot.
 model.compile(loss=lambda target, scores: keras.ops.zeros_like(scores[:, 0]), metrics=[top1, top5])  # noqa: ARG005
 found = model.evaluate(original.indices, valid, batch_size=256, verbose=0, return_dict=True)

@@ -25,7 +25,7 @@ _FILE = re.compile(r"^```python title=\"(.*?)\"\n(.*?)^```$", re.MULTILINE | re.
 _NOT_RUN = ("make", "pip", "git")
 _DRAWN = re.compile(
     r"(?<=/sign-in#)[\w-]{43}|\d{4}(-\d\d){2} \d\d:\d\d(?= UTC)"
-    r"|(?<= raters: )\d.* a second.*|(?<=^next task)( +[\d.,]+){4}$|(?<=^keep answers)( +[\d.,]+){4}$"
+    r"|(?<= raters: )\d.* per answer; .*"
     r"|(?<=^questions: )\d.*|(?<=^votes: )\d.*|(?<=^labels at 0\.8: )\d.*",
     re.MULTILINE,
 )

@@ -88,7 +88,7 @@ def test_every_list_of_results_has_its_columns() -> None:
         label_diff(LABELS, LabelSets.from_lists(IMAGES, [[2]] * 1000)): "<td>0</td><td>0</td><td>1,000</td>",
         asked: "<td>b</td><td>not asked about</td></tr>",
         rater_reliability(votes): "<td>ann</td><td>2</td>",
-        taxonomy(): "<td>remaining</td><td>1,000</td><td>100.0</td>",
+        taxonomy(): "<td>other</td><td>1,000</td><td>100.0</td>",
         findings.panel: "<td>b</td><td>500</td><td>0</td><td>0</td>",
         label_agreement(LABELS, SEVERAL): "<td>overlap</td><td>1,000</td><td>100.0</td>",
         co_occurrence(SEVERAL): "<td>0</td><td>2</td><td>1,000</td>",

@@ -329,7 +329,7 @@ def targets(**parts: Any) -> TrainingTargets:
         ),
         (
             lambda: find_label_errors(HELD_OUT, checked={"0.png": True}),
-            "wrong type of the checked labels\n  allowed: Golden\n  found:   dict\n  fix:     checked_truth(ANSWERS)",
+            "wrong type of checked labels\n  allowed: Golden\n  found:   dict\n  fix:     checked_truth(ANSWERS)",
         ),
         (
             lambda: find_label_errors(HELD_OUT, "consistent", at_least=0.5),

@@ -19,7 +19,7 @@ from reassess.core.questions import Questions
 from reassess.core.rater_model import RaterModel
 from reassess.core.votes import Votes
 from reassess.errors import DataError, OutputError
-from reassess.formats.rater_model_files import read_rater_model, write_rater_model
+from reassess.formats.score_files import read_rater_model, write_rater_model
 from tests.helpers import WORDS, message, votes_of
 
 ROWS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40)

@@ -74,15 +74,15 @@ class State:
 
     @cached_property
     def standing(self) -> list[Row[Any]]:
-        """Answers of people who are not excluded, about pictures that they could judge, to what they did not suggest.
+        """Answers of people who are not excluded, about images that they did not skip, to what they did not suggest.
 
-        Of those who are being restored: what was counted anew.
+        Of those who are being included again: what was counted anew.
         """
         valid = [row for row in self.answers if not (self.people[row.person].excluded or self.is_waiting(row))]
         return [row for row in valid if self._state_of(row) not in (SKIPPED, SUGGESTED)]
 
     def is_waiting(self, answer: Row[Any]) -> bool:
-        """Whether it is to be counted anew, since its rater was excluded or restored."""
+        """Whether it is to be counted anew, since its rater was excluded or included again."""
         recounted = self.people[answer.person].recounted
         return recounted is not None and answer.question > recounted
 

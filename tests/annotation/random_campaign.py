@@ -105,7 +105,7 @@ class Simulation:
 
     @property
     def at_work(self) -> list[int]:
-        """Who can enter."""
+        """Who can sign in."""
         return [*self.raters, *self.experts]
 
     def step(self) -> None:
@@ -155,14 +155,14 @@ class Simulation:
             if self.random.random() < 0.9:
                 shown.append(turn)
 
-    def undo(self, person: int) -> None:
+    def go_back(self, person: int) -> None:
         """Somebody goes back to their last task, and changes what they said."""
         turn = last_turn(self.campaign, person)
         if turn is not None:
             self.shown.setdefault(person, []).insert(0, turn)
 
     def suggest(self, person: int) -> None:
-        """Somebody sees something else in a picture."""
+        """Somebody sees something else in an image."""
         if shown := self.shown.get(person):
             with suppress(DataError):  # the campaign is paused, or the rater excluded
                 suggest(self.campaign, person, shown[0].task, self.random.randrange(len(CLASSES.names)), self.now)
@@ -196,8 +196,8 @@ class Simulation:
         """Somebody closes the page, and loses what is on it, but not what waits to be sent."""
         self.shown[person] = []
 
-    def refuse(self, person: int) -> None:
-        """Somebody cannot judge a picture."""
+    def skip(self, person: int) -> None:
+        """Somebody skips an image."""
         if shown := self.shown.get(person):
             skip_task(self.campaign, person, shown.pop(0).task, self.now)
 
@@ -206,7 +206,7 @@ class Simulation:
         self.now += self.random.choice([70.0, 1000.0, -30.0, -5000.0])
 
     def judge(self, person: int) -> None:
-        """The owner voids a rater, or restores them."""
+        """The owner excludes a rater, or includes them again."""
         if person in self.raters:
             is_excluded = person in self.excluded
             change, then = (include_rater, self.excluded.discard) if is_excluded else (exclude_rater, self.excluded.add)
@@ -229,8 +229,8 @@ class Simulation:
             if person.role == RATER and person.stage in (FAILED, PRACTICE):
                 admit(self.campaign, person.id, self.now)
 
-    def forget(self, person: int) -> None:
-        """The owner forgets a rater, who can enter no more; what waits to be sent is lost with their page."""
+    def delete(self, person: int) -> None:
+        """The owner deletes a rater, who can no longer sign in; what waits to be sent is lost with their page."""
         if len(self.raters) > 1 and person in self.raters:
             delete_person(self.campaign, person, self.now)
             self.raters.remove(person)
@@ -285,7 +285,7 @@ class Simulation:
 
 _EVENTS = (
     *(Simulation.ask, Simulation.answer, Simulation.send, Simulation.reload, Simulation.restart),
-    *(Simulation.refuse, Simulation.jump, Simulation.judge, Simulation.undo, Simulation.suggest),
-    *(Simulation.pause, Simulation.resume, Simulation.admit, Simulation.forget, Simulation.go_on),
+    *(Simulation.skip, Simulation.jump, Simulation.judge, Simulation.go_back, Simulation.suggest),
+    *(Simulation.pause, Simulation.resume, Simulation.admit, Simulation.delete, Simulation.go_on),
 )
 _WEIGHTS = (30, 30, 30, 3, 1, 2, 2, 1, 4, 1, 0.3, 1, 0.3, 0.2, 0.2)

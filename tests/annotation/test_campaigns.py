@@ -132,14 +132,6 @@ def test_the_next_task_can_be_had_before_the_last_is_answered(address: str | Pat
     assert isinstance(next_turn(campaign, 2, NOW, held=[second.task]), Turn)
 
 
-def test_a_page_that_is_loaded_again_shows_what_was_answered(address: str | Path) -> None:
-    campaign = campaign_at(address, (3,), raters=1, golden_share=0)
-    turn = turn_of(campaign, 2)
-    give(campaign, 2, turn, YES)
-    again = turn_of(campaign, 2)
-    assert again == replace(turn, rows=(replace(turn.rows[0], answer=YES, revision=1), *turn.rows[1:]))
-
-
 def test_a_question_is_closed_once_its_probability_has_left_the_bounds(address: str | Path) -> None:
     """Two raters who know every golden question agree on one class and not on the other: that alone stays open."""
     campaign = campaign_at(address, (2,), raters=3, per_question=3, golden_share=0.9, stop=StopRule(0.1, 0.9))
@@ -155,7 +147,7 @@ def test_a_question_is_closed_once_its_probability_has_left_the_bounds(address: 
     assert [[row.class_id for row in turn.rows] for turn in left] == [[1]]
 
 
-def test_votes_of_a_voided_rater_do_not_count_and_their_questions_open_again(address: str | Path) -> None:
+def test_votes_of_an_excluded_rater_do_not_count_and_their_questions_open_again(address: str | Path) -> None:
     campaign = campaign_at(address, (1,), raters=3, per_question=2, golden_share=0)
     for person, said in ((2, YES), (3, NO)):
         give(campaign, person, turn_of(campaign, person), said)
@@ -185,7 +177,7 @@ def kill_at(campaign: Campaign, change: Callable[[], object], transaction: int) 
 
 @pytest.mark.parametrize("transaction", range(5))
 @pytest.mark.parametrize("change", ["exclude", "include"])
-def test_a_rater_is_voided_at_once_and_restored_and_what_a_kill_leaves_is_finished(
+def test_a_rater_is_excluded_at_once_and_included_again_and_what_a_kill_leaves_is_finished(
     address: str | Path, change: str, transaction: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their questions are counted anew a few in a transaction; all numbers are right meanwhile."""
@@ -249,7 +241,7 @@ def test_others_change_the_campaign_while_a_rater_is_excluded(
     assert [said for _, _, said in exported(campaign)] == [[("rater 3", "no")]] * sum(done)
 
 
-def test_a_picture_that_cannot_be_judged_is_no_vote_and_is_left_to_others(address: str | Path) -> None:
+def test_a_skipped_image_gets_no_vote_and_is_left_to_others(address: str | Path) -> None:
     campaign = campaign_at(address, (1,), raters=2, per_question=1, golden_share=0)
     skip_task(campaign, 2, turn_of(campaign, 2).task, NOW)
     assert why(campaign, 2) == "finished"
@@ -257,7 +249,7 @@ def test_a_picture_that_cannot_be_judged_is_no_vote_and_is_left_to_others(addres
     assert len(export_votes(campaign).votes) == 0
 
 
-def test_golden_answers_are_exported_apart_and_without_voided_raters(address: str | Path) -> None:
+def test_golden_answers_are_exported_apart_and_without_excluded_raters(address: str | Path) -> None:
     campaign = campaign_at(address, (3,), raters=2, golden_share=0.9)
     for person in (2, 3):
         while isinstance(turn := next_turn(campaign, person, NOW), Turn):
@@ -344,7 +336,7 @@ def plan_of_cut_images(practice: int, **options: Any) -> CampaignPlan:
 
 
 def test_all_golden_tasks_of_an_image_are_for_practice_or_none() -> None:
-    """So a picture of which somebody was told what is right does not come again."""
+    """So an image of which somebody was told what is right does not come again."""
     image_of, sizes = np.repeat([0, 1, 2], [1, 2, 3]), np.array([1, 2, 3])
     drawn = set()
     for seed in range(20):
@@ -461,7 +453,7 @@ def test_a_rater_with_more_votes_than_a_statement_can_hold_is_excluded(tmp_path:
     assert len(export_votes(campaign).votes) == 1_200
 
 
-def test_what_was_answered_about_a_picture_that_cannot_be_judged_does_not_count(address: str | Path) -> None:
+def test_answers_about_a_skipped_image_do_not_count(address: str | Path) -> None:
     campaign = campaign_at(address, (2,), raters=2, per_question=1, golden_share=0)
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, YES)
@@ -473,7 +465,7 @@ def test_what_was_answered_about_a_picture_that_cannot_be_judged_does_not_count(
     assert {said for _, _, votes in exported(campaign) for _, said in votes} == {"no"}
 
 
-def test_that_a_picture_cannot_be_judged_is_noted_after_the_lease_as_well(address: str | Path) -> None:
+def test_a_skip_is_noted_after_the_lease_as_well(address: str | Path) -> None:
     campaign = campaign_at(address, (2,), raters=2, per_question=1, golden_share=0, lease=60.0)
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, YES)
@@ -489,7 +481,7 @@ def test_that_a_picture_cannot_be_judged_is_noted_after_the_lease_as_well(addres
     campaign.close()
 
 
-def test_a_voided_rater_may_say_that_they_cannot_judge(tmp_path: Path) -> None:
+def test_an_excluded_rater_may_skip(tmp_path: Path) -> None:
     campaign = campaign_at(tmp_path / "c.db", (2,), raters=1, per_question=1, golden_share=0)
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, YES)
@@ -502,7 +494,7 @@ def test_a_voided_rater_may_say_that_they_cannot_judge(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("answered", [False, True])
-def test_a_turn_ends_by_one_statement_if_its_picture_cannot_be_judged(address: str | Path, answered: bool) -> None:
+def test_a_turn_ends_by_one_statement_if_its_image_is_skipped(address: str | Path, answered: bool) -> None:
     campaign = campaign_at(address, (1,), raters=1, golden_share=0)
     turn = turn_of(campaign, 2)
     if answered:
@@ -514,7 +506,7 @@ def test_a_turn_ends_by_one_statement_if_its_picture_cannot_be_judged(address: s
     assert why(campaign, 2) == "finished"
 
 
-def test_a_golden_answer_about_a_picture_that_cannot_be_judged_does_not_count(address: str | Path) -> None:
+def test_a_golden_answer_about_a_skipped_image_does_not_count(address: str | Path) -> None:
     campaign = campaign_at(address, (1,), raters=1, golden_share=0.9)
     while image_addresses(campaign)[(turn := turn_of(campaign, 2)).image].startswith("m"):
         give(campaign, 2, turn, YES)
@@ -525,15 +517,7 @@ def test_a_golden_answer_about_a_picture_that_cannot_be_judged_does_not_count(ad
     assert export_votes(campaign).rater_golden is None
 
 
-def test_a_restored_rater_is_shown_again_what_they_had_begun(address: str | Path) -> None:
-    campaign = campaign_at(address, (1,), raters=1, golden_share=0)
-    turn = turn_of(campaign, 2)
-    exclude_rater(campaign, 2, NOW)
-    include_rater(campaign, 2, NOW)
-    assert turn_of(campaign, 2).task == turn.task
-
-
-def test_a_rater_who_is_voided_is_shown_nothing_to_change(address: str | Path) -> None:
+def test_an_excluded_rater_is_shown_nothing_to_change(address: str | Path) -> None:
     campaign = campaign_at(address, (1, 1), raters=1, golden_share=0)
     give(campaign, 2, turn_of(campaign, 2), YES)
     assert last_turn(campaign, 2) is not None
@@ -690,13 +674,13 @@ def lapse_while_paused(campaign: Campaign, person: int, task: int, now: float) -
 
 
 def lapse_on_two_pages(campaign: Campaign, person: int, task: int, now: float) -> float:
-    """A page that has the picture is shown the next one; its lease ends too."""
+    """A page that has the image is shown the next one; its lease ends too."""
     assert turn_of(campaign, person, now, held=[task]).task != task
     return now + 100
 
 
 def lapse_beside_another(campaign: Campaign, person: int, task: int, now: float) -> float:
-    """The lease ends while the page has the picture, and is shown the next one."""
+    """The lease ends while the page has the image, and is shown the next one."""
     assert turn_of(campaign, person, now + 100, held=[task]).task != task
     return now + 200
 
@@ -706,15 +690,15 @@ def sign_in_again(campaign: Campaign, person: int, task: int, now: float) -> flo
     return now + 1
 
 
-def exclude_and_restore(campaign: Campaign, person: int, task: int, now: float) -> float:
+def exclude_and_include(campaign: Campaign, person: int, task: int, now: float) -> float:
     """The rater is excluded for a while."""
     exclude_rater(campaign, person, now)
     include_rater(campaign, person, now)
     return now
 
 
-def refuse(campaign: Campaign, person: int, task: int, now: float) -> float:
-    """The rater cannot judge the picture."""
+def skip(campaign: Campaign, person: int, task: int, now: float) -> float:
+    """The rater skips the image."""
     skip_task(campaign, person, task, now)
     return now
 
@@ -723,11 +707,11 @@ _ENDINGS = [lapse, lapse_and_give_way, lapse_while_paused, lapse_on_two_pages, l
 
 
 @pytest.mark.parametrize("answered", [0, 1, 2])
-@pytest.mark.parametrize("end", [*_ENDINGS, exclude_and_restore, refuse])
-def test_a_picture_that_was_begun_is_shown_again_golden_or_not(
+@pytest.mark.parametrize("end", [*_ENDINGS, exclude_and_include, skip])
+def test_an_image_that_was_begun_is_shown_again_golden_or_not(
     memory_folder: Path, end: Callable[[Campaign, int, int, float], float], answered: int
 ) -> None:
-    """However its turn ended; so nobody learns from that which it was. One that cannot be judged is not shown again."""
+    """However its turn ended; so nobody learns from that which it was. A skipped one is not shown again."""
     golden, experts = golden_of(*[6] * 20)
     rules = Rules(per_question=2, stop=StopRule(0.1, 0.9), golden_share=0.5, lease=60.0)
     plan = CampaignPlan(tasks_of(*[3] * 90), rules=rules, golden_tasks=golden, experts=experts)
@@ -741,7 +725,7 @@ def test_a_picture_that_was_begun_is_shown_again_golden_or_not(
         give(campaign, person, turn, *[YES] * answered, now=now)
         now = end(campaign, person, turn.task, now)
         again = turn_of(campaign, person, now)
-        assert (again.task == turn.task) == (end is not refuse)
+        assert (again.task == turn.task) == (end is not skip)
         if again.task == turn.task:
             assert [row.answer for row in again.rows] == [YES] * answered + [None] * (3 - answered)
             assert replace(again, number=0, rows=()) == replace(turn, number=0, rows=())

@@ -198,7 +198,7 @@ def test_nothing_in_a_file_tells_the_terminal_what_to_do(
     Path("c.csv").write_text(f"image,prediction\n\x1b]0;pwned\x07,{cat}\n")
     assert run("evaluate", "c.csv", "--labels", "labels.json").err == (
         "Error: 1 of 1 images are not in the label sets\n  where:   c.csv\n"
-        "  allowed: names such as \\x1b[31m[red]a, b\n  found:   \\x1b]0;pwned\\x07\n"
+        "  allowed: \\x1b[31m[red]a and 1 more\n  found:   \\x1b]0;pwned\\x07\n"
         "  fix:     check the names, or do not count such images: --ignore-unknown\n"
     )
 

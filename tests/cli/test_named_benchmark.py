@@ -60,7 +60,7 @@ COMMANDS = {
     "compare": ["compare", "good.csv", "poor.csv"],
     "curve": ["curve", "--leave-out", "image"],
     "raters": ["raters"],
-    "questions": ["questions", "good.csv", "-o", "questions.jsonl"],
+    "propose": ["propose", "good.csv", "--unasked", "-o", "questions.jsonl"],
     "report": ["report", "good.csv", "poor.csv", "-o", "report.html"],
     "show": ["show", "000.png", "good.csv"],
 }
@@ -122,7 +122,7 @@ def test_names_stay_names_in_every_file(
         "digits/scores.csv": ["class"],
         "digits/labels.csv": ["class"],
         "images.csv": ["top1"],
-        "pairs.csv": ["right_class", "wrong_class"],
+        "pairs.csv": ["correct_class", "wrong_class"],
     }
     for file, headings in columns.items():
         with Path(file).open(newline="") as table:
@@ -237,8 +237,8 @@ NEARLY = "output name is almost that of a benchmark part"
             "labels.json",
         ),
         ([*AGREE, "-o"], "groups.csv", OTHER, ""),
-        (["questions", "good.csv", "-o"], "votes.jsonl", OTHER, ""),
-        (["questions", "good.csv", "-o"], "Votes.jsonl", NEARLY, ""),
+        (["propose", "good.csv", "--unasked", "-o"], "votes.jsonl", OTHER, ""),
+        (["propose", "good.csv", "--unasked", "-o"], "Votes.jsonl", NEARLY, ""),
         (["evaluate", "good.csv", "--details"], "collapsed.csv", OTHER, ""),
         (["compare", "good.csv", "poor.csv", "--details"], "groups.csv", OTHER, ""),
         (["curve", "-o"], "scores.csv", "output is the scores of the benchmark", ""),
@@ -367,7 +367,6 @@ JOINED = {
         *product(["evaluate", "compare", "report", "show"], ["original", "scores"]),
         *product(["compare", "report", "show"], ["votes"]),
         *product(["evaluate", "show"], ["golden"]),
-        *product(["questions"], ["original", "scores"]),
     ],
     "golden": [("compare", "rater-golden"), ("raters", "rater-golden"), ("aggregate", "rater-golden")],
     "scores": [("labels", "original"), ("curve", "votes"), ("curve", "original")],

@@ -75,7 +75,9 @@ FOLDERS = (
 )
 
 
-@pytest.mark.parametrize("argv", [["evaluate", "p.csv"], ["status"], ["questions", "p.csv", "-o", "q.jsonl"]])
+@pytest.mark.parametrize(
+    "argv", [["evaluate", "p.csv"], ["status", "b"], ["propose", "p.csv", "--unasked", "-o", "q.jsonl"]]
+)
 def test_folders_that_are_sorted_otherwise_than_their_numbers_are_refused(
     argv: list[str], tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,7 +91,7 @@ def test_folders_that_are_sorted_otherwise_than_their_numbers_are_refused(
     assert done.code == 1
     assert FOLDERS.format("'10' (id 2), '11' (id 3), '2' (id 4) and 7 more") in done.err
     Path("b/classes.txt").write_text("".join(f"{class_id}\n" for class_id in range(COUNT)))
-    assert run("questions", "p.csv", "--benchmark", "b", "-o", "q.jsonl").code == 0
+    assert run("propose", "p.csv", "--unasked", "--benchmark", "b", "-o", "q.jsonl").code == 0
 
 
 NAMED = (
@@ -100,7 +102,11 @@ NAMED = (
 
 
 @pytest.mark.parametrize(
-    "argv", [["questions", "p.csv", "--benchmark", "b", "-o", "q.jsonl"], ["evaluate", "p.csv", "--labels", "l.csv"]]
+    "argv",
+    [
+        ["propose", "p.csv", "--unasked", "--benchmark", "b", "-o", "q.jsonl"],
+        ["evaluate", "p.csv", "--labels", "l.csv"],
+    ],
 )
 def test_nothing_is_said_of_numbers_where_nothing_is_numbered(
     argv: list[str], tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
@@ -114,7 +120,7 @@ def test_nothing_is_said_of_numbers_where_nothing_is_numbered(
     done = run(*argv)
     assert (done.code, done.out, done.err) == (1, "", NAMED)
     Path("b/classes.txt").write_text("cat\ndog\n")
-    assert run("questions", "p.csv", "--benchmark", "b", "-o", "q.jsonl").code == 0
+    assert run("propose", "p.csv", "--unasked", "--benchmark", "b", "-o", "q.jsonl").code == 0
 
 
 def test_label_sets_of_names_and_of_numbers_are_named_both(

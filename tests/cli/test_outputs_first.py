@@ -18,12 +18,14 @@ COMMANDS: dict[str, tuple[list[str], str, str, str, str]] = {
     "compare": (["compare", *MODELS], "--details", ".csv", "one.npz", PREDICTIONS),
     "report": (["report", *MODELS], "-o", ".html", "one.npz", PREDICTIONS),
     "report --chart": (["report", "--chart", "taxonomy", *MODELS], "-o", ".svg", "one.npz", PREDICTIONS),
-    "questions": (["questions", *MODELS, "--scores", "none"], "-o", ".csv", "two.npz", PREDICTIONS),
+    "propose --unasked": (["propose", *MODELS, "--unasked"], "-o", ".csv", "two.npz", PREDICTIONS),
     "propose": (["propose", *MODELS], "-o", ".csv", "two.npz", PREDICTIONS),
-    "propose --frontier": (["propose", *MODELS, "--choose"], "--frontier", ".svg", "two.npz", PREDICTIONS),
+    "propose --details": (
+        ["propose", *MODELS, "--choose", "recall=0.9"],
+        *("--details", ".svg", "two.npz", PREDICTIONS),
+    ),
     "clean": (["clean", *MODELS], "-o", ".txt", "two.npz", PREDICTIONS),
     "clean --details": (["clean", *MODELS, "-o", "c.txt"], "--details", ".csv", "two.npz", PREDICTIONS),
-    "clean --noise": (["clean", *MODELS, "-o", "c.txt"], "--noise", ".svg", "two.npz", PREDICTIONS),
     "clean --page": (
         ["clean", *MODELS, "-o", "c.txt", "--images", "pets/images"],
         *("--page", ".html", "two.npz", PREDICTIONS),
@@ -96,6 +98,7 @@ def here(folder: Path) -> Path:
         {
             "pets/images/0.png": picture(0, "PNG"),
             "pets/classes.txt": "cat\ndog\n",
+            "pets/scores.csv": "image,class,score\n0.png,cat,0.9\n",
             "proposals.csv": "image,class,source\n0.png,cat,x\n",
             "t.csv": "model,original,real\n" + "".join(f"m{i},{70 + i},{80 + i / 2}\n" for i in range(9)),
         },
@@ -179,8 +182,7 @@ def test_an_input_is_refused_as_output_first(refused: Callable[..., str], comman
 @pytest.mark.parametrize(
     ("command", "other"),
     [
-        ("propose --frontier", ["-o", "out.csv"]),
-        ("clean --details", ["--noise", "out.csv"]),
+        ("propose --details", ["-o", "out.csv"]),
         ("aggregate --model", ["-o", "out.npz"]),
     ],
 )

@@ -21,9 +21,9 @@ COMMANDS: dict[str, tuple[str, list[str], list[str]]] = {
     "compare": ("m.npz", ["compare"], ["--benchmark", "pets", "--details", "out.csv"]),
     "report": ("m.npz", ["report"], ["--benchmark", "pets", "-o", "out.html"]),
     "report --chart": ("m.npz", ["report"], ["--benchmark", "pets", "--chart", "taxonomy", "-o", "out.svg"]),
-    "questions": ("m.npz", ["questions"], ["--benchmark", "pets", "--scores", "none", "-o", "out.csv"]),
+    "propose --unasked": ("m.npz", ["propose"], ["--benchmark", "pets", "--unasked", "-o", "out.csv"]),
     "propose": ("m.npz", ["propose"], ["--benchmark", "pets", "-o", "out.csv"]),
-    "propose --choose": ("m.npz", ["propose"], ["--benchmark", "pets", "--choose", "--recall", "0.1", "-o", "out.csv"]),
+    "propose --choose": ("m.npz", ["propose"], ["--benchmark", "pets", "--choose", "recall=0.1", "-o", "out.csv"]),
     "propose --json": ("m.npz", ["propose"], ["--benchmark", "pets", "-o", "out.csv", "--json"]),
     "clean": ("m.npz", ["clean"], ["--benchmark", "pets", "-o", "out.txt"]),
     "show": ("m.npz", ["show", "00.png"], ["--benchmark", "pets"]),
@@ -40,7 +40,9 @@ def here(folder: Path) -> Path:
     truth = rng.integers(0, 3, COUNT)
     images = [f"{row:02}.png" for row in range(COUNT)]
     original = np.where(rng.random(COUNT) < 0.2, (truth + 1) % 3, truth)
-    write_files(folder, {"pets/classes.txt": "cat\ndog\nfox\n"})
+    write_files(
+        folder, {"pets/classes.txt": "cat\ndog\nfox\n", "pets/scores.csv": "image,class,score\n00.png,cat,0.9\n"}
+    )
     write_csv("pets/original.csv", "image,class", zip(images, (NAMES[c] for c in original), strict=True))
     pairs = [(row, c) for row in range(COUNT) for c in range(3)]
     answers = [(images[row], NAMES[c], "x", "yes" if truth[row] == c else "no") for row, c in pairs]

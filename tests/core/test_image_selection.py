@@ -71,7 +71,7 @@ def test_the_class_at_the_end_of_a_stem_is_no_part_of_it() -> None:
                 "no image of the dataset is on the training part of fold 0\n"
                 "  allowed: names such as a/1.png, b/2.png\n"
                 "  found:   c/3.png\n"
-                "  fix:     give a data set of the training images"
+                "  fix:     give a dataset of the training images"
             ),
         ),
         (

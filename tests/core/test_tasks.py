@@ -54,11 +54,11 @@ def test_the_effort_adds_up() -> None:
         ),
         (
             lambda: tasks_of([0, 2, 3], [4, 5]).effort(0),
-            ("number of votes a question out of range\n  allowed: 1 or more\n  found:   0"),
+            ("number of votes per question out of range\n  allowed: 1 or more\n  found:   0"),
         ),
         (
             lambda: tasks_of([0, 2, 3], [4, 5]).effort(1, -1.0),
-            ("number of seconds a vote out of range\n  allowed: 0 or more\n  found:   -1.0"),
+            ("number of seconds per vote out of range\n  allowed: 0 or more\n  found:   -1.0"),
         ),
     ],
 )

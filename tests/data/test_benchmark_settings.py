@@ -17,7 +17,7 @@ from reassess.data.benchmark_settings import read_settings, update_benchmark
         (
             "[]",
             "JSON does not contain the settings of a benchmark\n  where:   DIR/benchmark.json\n"
-            "  allowed: an object with some of name, threshold, method, match, answers, stop\n  found:   []",
+            "  allowed: an object with some of name, threshold, method, match, answers, stop, made_from\n  found:   []",
         ),
         (
             '{"treshold": 1}',

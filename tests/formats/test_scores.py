@@ -97,23 +97,6 @@ def test_the_arrays_of_the_real_file_are_written_as_they_were(
             assert np.array_equal(new[name], old[name])
 
 
-@pytest.mark.parametrize("method", ["unknown", "em", "calibrated, original=true, pooling=2.0"])
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_method_is_kept_where_a_file_has_a_place_for_it(tmp_path: Path, suffix: str, method: str) -> None:
-    write_scores(tmp_path / f"scores{suffix}", replace(scores_of({("a.png", 1): 0.5}), method=method))
-    expected = method if suffix in (".npz", ".parquet") else "unknown"
-    assert read_scores(tmp_path / f"scores{suffix}").method == expected
-    update_benchmark(tmp_path, method="mean")
-    assert load_scores(tmp_path / f"scores{suffix}").method == ("mean" if expected == "unknown" else method)
-
-
-def test_published_scores_are_known_by_their_bytes(real_file: Callable[[str], Path], tmp_path: Path) -> None:
-    copy = tmp_path / "mine.npz"
-    copy.write_bytes(real_file("scores.npz").read_bytes())
-    assert read_scores(copy).method == "unknown"
-    assert load_scores(copy).method == load_scores("imagenet-real-scores").method == "imagenet-real"
-
-
 def test_no_scores_come_back_from_an_archive(tmp_path: Path) -> None:
     write_scores(tmp_path / "none.npz", scores_of({}))
     assert len(read_scores(tmp_path / "none.npz")) == 0
@@ -150,49 +133,17 @@ def test_quoted_numbers_are_numbers_and_names_stay_text(file: Callable[..., Path
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("image,class,score\na,1,x\n", "not a number\n  where:   DIR/a.csv, line 2, column score\n  found:   'x'"),
-        (
-            "image,class,score\na,1,.5\nb,1,\n",
-            "value is missing\n  where:   DIR/a.csv, line 3, column score\n  fix:     fill it in, or leave the row out",
-        ),
-        (
-            "image,class,score\na,1,.5\nb,1,nan\n",
-            "score out of range\n  where:   DIR/a.csv, line 3, column score\n  allowed: 0 to 1\n  found:   nan",
-        ),
-        (
-            "image,class,score\na,1,1.5\n",
-            "score out of range\n  where:   DIR/a.csv, line 2, column score\n  allowed: 0 to 1\n  found:   1.5",
-        ),
-        (
-            "image,class,score\na,1,.5\nb,1,.5\na,1,.7\n",
-            "question is asked twice\n  where:   DIR/a.csv, image a, class 1\n  found:   rows 0 and 2",
-        ),
-        (
-            "image,class,score\na,-1,.5\n",
-            "class id out of range\n  where:   DIR/a.csv, image a\n  allowed: 0 to 2147483647\n  found:   -1",
-        ),
-        (
-            "image,class,score\na,4294967297,.5\na,1,.5\n",
-            "class id out of range\n  where:   DIR/a.csv, image a\n  allowed: 0 to 2147483647\n  found:   4294967297",
-        ),
-        (
-            "image,class,score\na,n01440764,.5\na,7,.5\n",
-            "classes are neither all ids nor all names\n  where:   DIR/a.csv\n  allowed: whole numbers, or text\n"
-            "  found:   7, n01440764",
-        ),
-        (
-            "image,class,score\n,1,.5\n",
-            "value is missing\n  where:   DIR/a.csv, line 2, column image\n  fix:     fill it in, or leave the row out",
-        ),
-        (
-            "image,class,score\na,,.5\n",
-            "value is missing\n  where:   DIR/a.csv, line 2, column class\n  fix:     fill it in, or leave the row out",
-        ),
-        (
-            "image,class\na,1\n",
-            "column with the score is missing\n  where:   DIR/a.csv\n  allowed: score or probability\n"
-            "  found:   image, class\n  fix:     rename the column, or add it",
-        ),
+        ("image,class,score\na,1,x\n", "not-a-number at a.csv, line 2, column score"),
+        ("image,class,score\na,1,.5\nb,1,\n", "missing-value at a.csv, line 3, column score"),
+        ("image,class,score\na,1,.5\nb,1,nan\n", "out-of-range at a.csv, line 3, column score"),
+        ("image,class,score\na,1,1.5\n", "out-of-range at a.csv, line 2, column score"),
+        ("image,class,score\na,1,.5\nb,1,.5\na,1,.7\n", "duplicate-question at a.csv, image a, class 1"),
+        ("image,class,score\na,-1,.5\n", "out-of-range at a.csv, image a"),
+        ("image,class,score\na,4294967297,.5\na,1,.5\n", "out-of-range at a.csv, image a"),
+        ("image,class,score\na,n01440764,.5\na,7,.5\n", "ids-and-names at a.csv"),
+        ("image,class,score\n,1,.5\n", "missing-value at a.csv, line 2, column image"),
+        ("image,class,score\na,,.5\n", "missing-value at a.csv, line 2, column class"),
+        ("image,class\na,1\n", "missing-column at a.csv"),
     ],
 )
 def test_a_table_without_scores_is_refused(
@@ -293,3 +244,20 @@ def test_names_of_classes_come_back(tmp_path: Path, suffix: str) -> None:
     assert (result.questions.class_ids.tolist(), result.questions.classes) == ([0, 2, 0], classes)
     write_scores(listed, result)
     assert listed.read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize("method", ["unknown", "em", "calibrated, original=true, pooling=2.0"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_method_is_kept_where_a_file_has_a_place_for_it(tmp_path: Path, suffix: str, method: str) -> None:
+    write_scores(tmp_path / f"scores{suffix}", replace(scores_of({("a.png", 1): 0.5}), method=method))
+    expected = method if suffix in (".npz", ".parquet") else "unknown"
+    assert read_scores(tmp_path / f"scores{suffix}").method == expected
+    update_benchmark(tmp_path, method="mean")
+    assert load_scores(tmp_path / f"scores{suffix}").method == ("mean" if expected == "unknown" else method)
+
+
+def test_published_scores_are_known_by_their_bytes(real_file: Callable[[str], Path], tmp_path: Path) -> None:
+    copy = tmp_path / "mine.npz"
+    copy.write_bytes(real_file("scores.npz").read_bytes())
+    assert read_scores(copy).method == "unknown"
+    assert load_scores(copy).method == load_scores("imagenet-real-scores").method == "imagenet-real"

@@ -204,7 +204,7 @@ def test_a_picture_is_enlarged_by_mouse_and_keyboard(opened: Callable[..., Any])
     pictures.first.click()
     first = dialog.locator(".name").inner_text()
     assert first == pictures.first.locator("img").get_attribute("alt")
-    assert dialog.locator("[data-role=before]").is_disabled()
+    assert dialog.locator("[data-role=previous]").is_disabled()
     view.keyboard.press("ArrowRight")
     assert dialog.locator(".name").inner_text() == pictures.nth(1).locator("img").get_attribute("alt") != first
     assert Axe().run(view, context="dialog").response["violations"] == []

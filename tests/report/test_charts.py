@@ -235,7 +235,7 @@ def test_a_kind_of_mistake_has_one_colour_and_none_where_there_is_none(
     assert list(every) == list(KINDS_IN_WORDS.values())
     assert len(set(every.values())) == len(ERROR_KINDS)
     some = legend(co_occurring=4, remaining=3)
-    assert some == {name: every[name] for name in ("co-occurring", "remaining")}
+    assert some == {name: every[name] for name in ("co-occurring", "other")}
 
 
 def test_a_chart_of_nothing_says_why() -> None:

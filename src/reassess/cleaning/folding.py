@@ -103,7 +103,7 @@ def groups_within(duplicates: Duplicates, name: str) -> list[tuple[str, ...]]:
     >>> groups_within(duplicates, "train")
     [('a.png', 'b.png')]
     """
-    check_type(Duplicates, duplicates, what="the duplicates")
+    check_type(Duplicates, duplicates, what="duplicates")
     duplicates.images_of(name)  # refuses a set without a row
     groups: dict[int, list[str]] = defaultdict(list)
     for row in np.flatnonzero((duplicates.set_ids == duplicates.sets.index(name)) & (duplicates.groups > 0)).tolist():

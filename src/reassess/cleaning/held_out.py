@@ -103,8 +103,8 @@ class HeldOutPredictions:
         """
         check_type(LabelSets, labels)
         single_classes(labels)
-        check_type(Mapping, predictions, what="the held-out predictions", fix="{name of the file: Predictions}")
-        check_type(Sequence, folds, what="the folds", fix="[folds], a list")
+        check_type(Mapping, predictions, what="held-out predictions", fix="{name of the file: Predictions}")
+        check_type(Sequence, folds, what="folds", fix="[folds], a list")
         check_several(duplicates, what="groups of images", fix="groups_within(DUPLICATES, SET)")
         for name, of_file in predictions.items():
             check_type(Predictions, of_file, what=f"predictions of {name}", fix="read_predictions(FILE)")

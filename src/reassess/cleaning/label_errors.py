@@ -89,7 +89,7 @@ def find_label_errors(
     own. consistent: Beyer et al., arXiv 2006.07159, section 6, with one repetition of ten folds. confident: Northcutt,
     Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70 (2021).
     """
-    check_type(HeldOutPredictions, held_out, what="the held-out predictions", fix="HeldOutPredictions.of(...)")
+    check_type(HeldOutPredictions, held_out, what="held-out predictions", fix="HeldOutPredictions.of(...)")
     check_known([method], get_args(CleaningMethod), thing="method")
     _refuse_others(method, threshold=threshold, precision=precision, checked=checked, at_least=at_least)
     if method == "consistent":
@@ -101,7 +101,7 @@ def find_label_errors(
     if precision is not None:
         check_number(precision, 0, 1, what="precision of kept labels")
     if checked is not None:
-        check_type(Golden, checked, what="the checked labels", fix="checked_truth(ANSWERS)")
+        check_type(Golden, checked, what="checked labels", fix="checked_truth(ANSWERS)")
     check_number(seed, 0, what="seed", whole=True)
     return by_posterior(held_out, threshold=least, precision=precision, checked=checked, seed=seed)
 

@@ -36,7 +36,7 @@ KINDS_IN_WORDS = {
     "co_occurring": "co-occurring",
     "same_group": "same group",
     **{kind: MISTAKES_IN_WORDS[kind] for kind in ("no_class", *_OF_SCORES)},
-    "remaining": "remaining",
+    "remaining": "other",
 }
 
 # Of ReaL's pairs of classes that are valid together on three images of a random half, 77 % are so in the other half
@@ -53,7 +53,7 @@ class Taxonomy(Shown):
     >>> kinds = np.array([6, 0, 6], np.int8)
     >>> taxonomy = Taxonomy("one", ("a.png", "b.png", "c.png"), np.array([3, 1, 2], np.int32), kinds)
     >>> print(taxonomy)
-    one: 3 mistakes: 1 collapsed, 0 co-occurring, 0 same group, 0 not asked about, 0 on unrated images, 2 remaining
+    one: 3 mistakes: 1 collapsed, 0 co-occurring, 0 same group, 0 not asked about, 0 on unrated images, 2 other
     >>> taxonomy.examples("remaining", most=1)
     (('a.png', 3),)
     """
@@ -146,7 +146,7 @@ def taxonomies(
     >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png", "d.png"], [[0, 2], [2], [1], []])
     >>> panel = Panel.from_predictions({"one": np.array([1, 0, 3, 3])}, labels)
     >>> print(taxonomies(panel, labels, groups={0: "cup", 1: "cup"}, often=1)[0])
-    one: 3 mistakes: 1 co-occurring, 1 same group, 1 remaining
+    one: 3 mistakes: 1 co-occurring, 1 same group, 1 other
     """
     check_panel(panel)
     scores = None if scores is None else scores.in_classes(labels.classes)

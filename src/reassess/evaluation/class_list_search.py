@@ -130,7 +130,7 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
 
 def _check(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None) -> None:
     """Raise unless the outcomes were found by these labels."""
-    check_type(Outcomes, outcomes, what="the outcomes", fix=_AGAIN)
+    check_type(Outcomes, outcomes, what="outcomes", fix=_AGAIN)
     for field in ("top1", "state", "label_rows", "original_rows"):
         what = f"the outcomes' {field}"
         check_shape(getattr(outcomes, field), (len(outcomes),), what=what, kind="integers", fix=_AGAIN)
@@ -142,7 +142,7 @@ def _check(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None) ->
 
 
 def _check_found_by(labels: LabelSets, rows: npt.NDArray[np.int64], outcomes: Outcomes, what: str) -> None:
-    check_type(LabelSets, labels, what=f"the {what}", fix=_AGAIN)
+    check_type(LabelSets, labels, what=f"{what}", fix=_AGAIN)
     known, keys = (np.array(image_keys(one.images, outcomes.match), object) for one in (labels, outcomes))
     fits, found = rows < len(known), (rows >= 0) & (rows < len(known))
     fits[found] = known[rows[found]] == keys[found]

@@ -1,4 +1,4 @@
-"""What happened to each image, as a table."""
+"""The outcome of each image, as a table."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -33,22 +33,22 @@ def outcomes_table(
     Parameters
     ----------
     each
-        What happened to each image, by the model's name.
+        The outcome of each image, by the model's name.
     labels, scores, experts
-        With which the models were evaluated.
+        As for `reassess.evaluate`.
     reviewed
-        Label sets that also say what is unclear, wrong or problematic.
+        Label sets with unclear, wrong or problematic labels too.
 
     Returns
     -------
     polars.DataFrame. Columns: file (the model's name), image, state (labelled, empty, unlabelled, unknown, excluded),
-    labels (how many classes are valid), valid (their names, separated by ``; ``), top1 (the class, by id or as files
-    name it; null for what is no class), top1_name, correct (top-1 is valid; null unless the state is labelled), rank
-    (of the best valid class, from 1; null where it comes after all that are known), valid_found (of n valid classes,
-    how many are among the first n), original_rank (of the original label, as rank); from scores, else null: score
-    (P(top-1 is valid)), mistake (what is known of a wrong top-1, one of `reassess.evaluation.KINDS`). With reviewed
-    label sets also verdict: what reviewers said of the top-1, or why the image is left out, one of
-    `reassess.evaluation.VERDICTS`.
+    labels (how many classes are valid), valid (their names, separated by ``; ``), top1 (the class, by id or by name as
+    in the files; null if it is not a class), top1_name, correct (top-1 is valid; null unless the state is labelled),
+    rank (of the best valid class, from 1; null where it comes after all that are known), valid_found (of n valid
+    classes, how many are among the first n), original_rank (of the original label, as rank), label_error (the top-1 is
+    valid, and is not the original label; null unless both labels are known); from scores, else null: score (P(top-1 is
+    valid)), mistake (the kind of a wrong top-1, one of `reassess.evaluation.KINDS`). With reviewed label sets also
+    verdict: the reviewers' verdict on the top-1, or why the image is not scored, one of `reassess.evaluation.VERDICTS`.
 
     Examples
     --------
@@ -86,6 +86,9 @@ def outcomes_table(
                     "rank": _known_rank(outcomes.rank, outcomes.depth),
                     "valid_found": _nullable(outcomes.overlap),
                     "original_rank": _known_rank(outcomes.original_rank, outcomes.depth),
+                    "label_error": pl.Series((outcomes.rank == 0) & (outcomes.original_rank > 0)).set(
+                        pl.Series(~labelled | (outcomes.original_rank < 0)), None
+                    ),
                     "score": pl.Series(valid).fill_nan(None),
                     "mistake": pl.Series([*KINDS, None], dtype=pl.String).gather(kinds),
                 }

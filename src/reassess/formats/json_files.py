@@ -1,18 +1,24 @@
-"""JSON documents as files."""
+"""JSON documents and JSON lines as files."""
 
+import codecs
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from reassess.core.checks import check_unique
+from reassess.core.checks import check_text, check_unique
 from reassess.errors import DataError
 from reassess.formats.files import check_input
 from reassess.text import shortened
 
-__all__ = ["each_once", "other_shape", "read_json"]
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["each_once", "json_lines", "other_shape", "read_json", "read_json_lines", "where_not_json"]
 
 _SHOWN = 60  # letters
+_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')  # in JSON
 
 
 def read_json(path: Path) -> Any:
@@ -53,3 +59,42 @@ def other_shape(holds: str, found: object, *, where: object, allowed: str) -> Da
         allowed=allowed,
         found=shortened(json.dumps(found), _SHOWN),
     )
+
+
+def read_json_lines(path: Path) -> "pl.DataFrame":
+    """The table of a JSON lines file, with the errors of polars.
+
+    A key that stands twice in a line is an error, and so is half of a character, which polars takes for another one.
+    """
+    import polars as pl
+
+    table = pl.read_ndjson(_without_mark(path), infer_schema_length=None)  # from all rows
+    headings = [json.dumps(heading, ensure_ascii=False).encode() for heading in table.columns]
+    for number, line in json_lines(path):
+        if b"\\" in line or any(line.count(heading) > 1 for heading in headings):
+            where = f"{path}, line {number}"
+            document = json.loads(line, object_pairs_hook=each_once(where))
+            if b"\\u" in line:
+                texts = _TEXT.findall(json.dumps(document, ensure_ascii=False))
+                check_text(texts, what="a text", where=where)
+    return table
+
+
+def _without_mark(path: Path) -> bytes:
+    """What a file of text holds, without the mark that some editors put before it."""
+    return path.read_bytes().removeprefix(codecs.BOM_UTF8)
+
+
+def where_not_json(path: Path) -> object:
+    """The first line of a JSON lines file that is no JSON; the file alone where all are."""
+    for number, line in json_lines(path):
+        try:
+            json.loads(line)
+        except (ValueError, RecursionError):
+            return f"{path}, line {number}"
+    return path
+
+
+def json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not blank, each with its number, from 1."""
+    return ((number, line) for number, line in enumerate(_without_mark(path).splitlines(), 1) if line.strip())

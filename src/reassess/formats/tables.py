@@ -1,11 +1,9 @@
 """Tables as such: CSV, TSV, JSON lines and Parquet through polars, with one message where that fails."""
 
-import codecs
-import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -14,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_text
 from reassess.errors import DataError
 from reassess.formats.archives import max_bytes
 from reassess.formats.files import check_input, not_utf8, other_suffix, suffix_of, writing
-from reassess.formats.json_files import each_once
+from reassess.formats.json_files import json_lines, read_json_lines, where_not_json
 from reassess.formats.parquet_pages import bad_page
 from reassess.formats.separated import SEPARATORS, line_of_row, read_separated
 from reassess.text import some
@@ -36,7 +33,6 @@ __all__ = [
     "numbers",
     "parquet_metadata",
     "place",
-    "read_json_lines",
     "read_table",
     "refuse_fork",
     "refuse_missing",
@@ -78,7 +74,6 @@ if hasattr(os, "register_at_fork"):
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _NUMBER_BYTES, _TEXT_BYTES = 8, 64  # about what a value takes in memory
 _VALUE = re.compile(r"[.](jpe?g|png|webp|bmp|gif|tiff?)$|^-?[0-9]*[.][0-9]+$", re.IGNORECASE)  # and no heading
-_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')  # in JSON
 
 
 def read_table(path: Path, *, text: Sequence[str] = (), rows_needed: bool = True) -> "pl.DataFrame":
@@ -104,7 +99,7 @@ def read_table(path: Path, *, text: Sequence[str] = (), rows_needed: bool = True
         raise DataError(
             "unreadable-file",
             "table cannot be read",
-            where=_where_no_json(path) if path.suffix.lower() == ".jsonl" else path,
+            where=where_not_json(path) if path.suffix.lower() == ".jsonl" else path,
             found=str(error).splitlines()[0],
             fix=other_suffix(path) or "get or write the file again",
         ) from error
@@ -144,46 +139,6 @@ def _read_parquet(path: Path) -> "pl.DataFrame":
     return pl.read_parquet(path, glob=False)
 
 
-def read_json_lines(path: Path) -> "pl.DataFrame":
-    """The table of a JSON lines file, with the errors of polars.
-
-    A key that stands twice in a line is an error, and so is half of a character, which polars takes for another one.
-    """
-    import polars as pl
-
-    refuse_fork()
-    table = pl.read_ndjson(_without_mark(path), infer_schema_length=None)  # from all rows
-    headings = [json.dumps(heading, ensure_ascii=False).encode() for heading in table.columns]
-    for number, line in _json_lines(path):
-        if b"\\" in line or any(line.count(heading) > 1 for heading in headings):
-            where = f"{path}, line {number}"
-            document = json.loads(line, object_pairs_hook=each_once(where))
-            if b"\\u" in line:
-                texts = _TEXT.findall(json.dumps(document, ensure_ascii=False))
-                check_text(texts, what="a text", where=where)
-    return table
-
-
-def _without_mark(path: Path) -> bytes:
-    """What a file of text holds, without the mark that some editors put before it."""
-    return path.read_bytes().removeprefix(codecs.BOM_UTF8)
-
-
-def _where_no_json(path: Path) -> object:
-    """The first line of a JSON lines file that is no JSON; the file alone where all are."""
-    for number, line in _json_lines(path):
-        try:
-            json.loads(line)
-        except (ValueError, RecursionError):
-            return f"{path}, line {number}"
-    return path
-
-
-def _json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines that are not blank, each with its number, from 1."""
-    return ((number, line) for number, line in enumerate(_without_mark(path).splitlines(), 1) if line.strip())
-
-
 def write_table(
     path: Path, table: "pl.DataFrame", *, force: bool = False, metadata: Mapping[str, str] | None = None
 ) -> None:
@@ -218,7 +173,7 @@ def place(path: Path, row: int, heading: str | None = None) -> str:
     if suffix in SEPARATORS:
         where = f"line {line_of_row(path, row)}"
     elif suffix == ".jsonl":
-        where = f"line {next(islice(_json_lines(path), row, None))[0]}"
+        where = f"line {next(islice(json_lines(path), row, None))[0]}"
     else:
         where = f"row {row + 1}"
     return f"{path}, {where}" + ("" if heading is None else f", column {heading}")

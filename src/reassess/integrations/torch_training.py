@@ -118,9 +118,7 @@ class SelectedImages(Subset):
     def __init__(
         self, dataset: Any, selection: ImageSelection, *, match: Match = "path", ignore_unknown: bool = False
     ) -> None:
-        check_type(
-            ImageSelection, selection, what="the selection", fix="read_clean_list(FILE) or ImageSelection(images)"
-        )
+        check_type(ImageSelection, selection, what="selection", fix="read_clean_list(FILE) or ImageSelection(images)")
         names = image_names(dataset)
         rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
         super().__init__(dataset, rows.tolist())

@@ -1,4 +1,4 @@
-"""Small campaigns of drawn shapes, with their pages; and people who enter."""
+"""Small campaigns of drawn shapes, with their pages; and people who sign in."""
 
 import re
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ class Site:
     ids: dict[str, int] = field(default_factory=dict)
 
     def client(self, name: str | None = None, **options: Any) -> TestClient:
-        """A browser without scripts, in which somebody has entered; it sends along what their page would."""
+        """A browser without scripts, in which somebody has signed in; it sends along what their page would."""
         client = TestClient(self.app, follow_redirects=False, raise_server_exceptions=False, **options)
         if name is not None:
             assert client.post("/sign-in", json={"token": self.tokens[name]}).status_code == 204

@@ -49,7 +49,7 @@ def test_a_fault_of_the_server_is_told_without_its_inside(site: Site, monkeypatc
     )
 
 
-def test_without_images_no_picture_is_shown(site: Site) -> None:
+def test_without_images_no_image_is_shown(site: Site) -> None:
     site.app = make_app(site.campaign, clock=lambda: site.now)
     client = site.client("ann")
     image = client.post("/next", json={"held": []}).json()["task"]["image"]

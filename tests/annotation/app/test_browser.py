@@ -22,23 +22,23 @@ from tests.annotation.app.browsing import VIEWS, Work, check_page
 from tests.annotation.app.sites import HOSTILE
 from tests.pictures import scene
 
-_IS_PICTURE = "(one) => one.name.includes('/images/') && one.responseEnd > 0"
+_IS_IMAGE = "(one) => one.name.includes('/images/') && one.responseEnd > 0"
 
 
 def shown(view: Any) -> str:
-    """The address of the picture on the screen."""
+    """The address of the image on the screen."""
     view.wait_for_selector("#image img:visible")
     return view.locator("#image img").get_attribute("src")
 
 
 def wait_for_next(view: Any, before: str) -> None:
-    """Wait until another picture is on the screen, or none."""
+    """Wait until another image is on the screen, or none."""
     view.wait_for_selector(f"#image img[src='{before}']", state="hidden")
 
 
-def wait_for_pictures(view: Any, count: int) -> None:
-    """Wait until a page has loaded so many pictures: the next one is loaded while one is on the screen."""
-    while view.evaluate(f"performance.getEntriesByType('resource').filter({_IS_PICTURE}).length") < count:
+def wait_for_images(view: Any, count: int) -> None:
+    """Wait until a page has loaded so many images: the next one is loaded while one is on the screen."""
+    while view.evaluate(f"performance.getEntriesByType('resource').filter({_IS_IMAGE}).length") < count:
         view.wait_for_timeout(50)
 
 
@@ -48,7 +48,7 @@ def wait_for_text(view: Any, selector: str, text: str) -> None:
 
 
 def answer_all(view: Any, keys: str = "y") -> str:
-    """Answer all rows of a picture by their keys; its address."""
+    """Answer all rows of an image by their keys; its address."""
     address = shown(view)
     for number in range(view.locator(".row").count()):
         view.keyboard.press(keys[number % len(keys)])
@@ -100,7 +100,7 @@ def test_a_rater_through_a_whole_campaign_by_keyboard_alone(
     wait_for_next(view, address)
 
     assert view.inner_text("#stage") == "Image 2"
-    look("picture")
+    look("image")
     for key, dialog in (("?", "help"), ("z", "zoomed"), ("c", "skip-image"), ("s", "other")):
         view.keyboard.press(key)
         view.wait_for_selector(f"#{dialog}:visible")
@@ -157,7 +157,7 @@ def test_without_a_connection_answers_wait_and_are_sent_once_it_is_back(work: Ca
     campaign = work(sizes=(2, 2, 2, 2))
     view = campaign.sign_in("ann")
     address = answer_all(view)
-    wait_for_pictures(view, 2)
+    wait_for_images(view, 2)
     view.context.set_offline(True)
     view.keyboard.press("Enter")
     wait_for_next(view, address)
@@ -241,7 +241,7 @@ def test_a_server_that_is_killed_and_started_again_loses_nothing(work: Callable[
     campaign = work(sizes=(2, 2, 2))
     view = campaign.sign_in("ann")
     address = answer_all(view)
-    wait_for_pictures(view, 2)
+    wait_for_images(view, 2)
     campaign.server.kill()
     view.keyboard.press("Enter")
     wait_for_next(view, address)
@@ -350,7 +350,7 @@ def test_when_the_session_has_ended_answers_wait_for_the_same_person(work: Calla
     assert view.locator("[aria-pressed=true]").all_inner_texts() == ["Yes"]
 
 
-def test_who_entered_as_another_in_a_second_tab_answers_as_themselves(work: Callable[..., Work]) -> None:
+def test_who_signed_in_as_another_in_a_second_tab_answers_as_themselves(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2, 2))
     view = campaign.sign_in("ann")
     shown(view)
@@ -400,7 +400,7 @@ def test_a_wrong_link_is_told(work: Callable[..., Work]) -> None:
     view.wait_for_url(campaign.server.address)
 
 
-def test_a_picture_that_cannot_be_shown_is_told_and_names_are_no_html(work: Callable[..., Work]) -> None:
+def test_an_image_that_cannot_be_shown_is_told_and_names_are_no_html(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(5,))
     for path in (campaign.site.folder / "images" / "main").iterdir():
         path.write_bytes(b"broken")
@@ -415,7 +415,7 @@ def test_a_picture_that_cannot_be_shown_is_told_and_names_are_no_html(work: Call
     panel(view, "finished")
 
 
-def test_a_picture_that_did_not_arrive_is_asked_for_again(work: Callable[..., Work]) -> None:
+def test_an_image_that_did_not_arrive_is_asked_for_again(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2, 2))
     view = campaign.sign_in("ann")
     address = shown(view)
@@ -437,7 +437,7 @@ def test_an_expert_and_a_mouse(work: Callable[..., Work]) -> None:
     assert campaign.kept("eva") == [2, 2]
 
 
-def test_the_last_picture_can_be_changed_when_all_are_done(work: Callable[..., Work]) -> None:
+def test_the_last_image_can_be_changed_when_all_are_done(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2,))
     view = campaign.sign_in("ann")
     answer_all(view)
@@ -473,7 +473,7 @@ def test_a_key_that_is_held_down_answers_one_row_and_shortcuts_can_be_turned_off
     assert view.locator("[aria-pressed=true]").all_inner_texts() == ["Yes", "Maybe"]
 
 
-def test_a_picture_is_looked_at_closer_by_keyboard(work: Callable[..., Work]) -> None:
+def test_an_image_is_looked_at_closer_by_keyboard(work: Callable[..., Work]) -> None:
     view = work(sizes=(2,)).sign_in("ann")
     shown(view)
     view.keyboard.press("z")
@@ -493,7 +493,7 @@ def test_a_picture_is_looked_at_closer_by_keyboard(work: Callable[..., Work]) ->
     assert view.locator("[aria-pressed=true]").count() == 0
 
 
-# The part of the picture, across and down, that is in the middle of the closer look.
+# The part of the image, across and down, that is in the middle of the closer look.
 SEEN = """() => {
   const [view, image] = ["#zoom-view", "#zoom-view img"].map((one) => document.querySelector(one))
     .map((one) => one.getBoundingClientRect());
@@ -642,7 +642,7 @@ IS_IN_VIEW = """(one) => {
 
 
 @pytest.mark.parametrize("tab", ["the same", "another"])
-def test_a_picture_is_on_the_screen_until_its_rater_goes_on(work: Callable[..., Work], tab: str) -> None:
+def test_an_image_is_on_the_screen_until_its_rater_goes_on(work: Callable[..., Work], tab: str) -> None:
     campaign = work(sizes=(2, 2, 2))
     view = campaign.sign_in("ann")
 
@@ -698,12 +698,12 @@ TIMED = """async () => {
 }"""
 
 
-def test_from_enter_to_the_next_picture_are_100_milliseconds_at_most(work: Callable[..., Work]) -> None:
+def test_from_enter_to_the_next_image_are_100_milliseconds_at_most(work: Callable[..., Work]) -> None:
     view = work(sizes=(4,) * 22).sign_in("ann")
     times = []
     for number in range(20):
         answer_all(view)
-        wait_for_pictures(view, number + 2)
+        wait_for_images(view, number + 2)
         view.wait_for_timeout(100)
         times.append(view.evaluate(TIMED))
     assert np.percentile(times, 95) <= 100, times

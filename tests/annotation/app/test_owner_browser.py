@@ -55,7 +55,7 @@ def shown_link(begun: Work, view: Any) -> str:
 
 
 def open_link(begun: Work, link: str) -> None:
-    """Somebody enters by a link, in a browser of their own."""
+    """Somebody signs in by a link, in a browser of their own."""
     begun.contexts.append(begun.browser.new_context())
     page = begun.tab(begun.contexts[-1])
     page.goto(link)
@@ -243,18 +243,18 @@ def test_what_cannot_be_undone_looks_so_and_no_is_chosen_first(
 ) -> None:
     begun = work(sizes=(2,))
     view = begun.sign_in("kim", width, scheme, page="owner")
-    forget = view.get_by_role("button", name="Delete ann")
+    delete = view.get_by_role("button", name="Delete ann")
     color = "(one) => getComputedStyle(one).color"
-    assert forget.evaluate(color) != view.get_by_role("button", name="New link for ann").evaluate(color)
-    forget.click()
+    assert delete.evaluate(color) != view.get_by_role("button", name="New link for ann").evaluate(color)
+    delete.click()
     view.wait_for_selector("#sure[open]")
     check_page(view)
     shots = Path(os.environ.get("REASSESS_SHOTS", tmp_path))
-    view.screenshot(path=shots / f"forget-{width}-{scheme}.png")
+    view.screenshot(path=shots / f"delete-{width}-{scheme}.png")
     view.keyboard.press("Enter")
     view.wait_for_selector("#sure", state="hidden")
     assert find_person(begun.site.campaign, "ann")
-    forget.click()
+    delete.click()
     view.locator("#sure").get_by_role("button", name="Yes").click()
     view.wait_for_selector("text=deleted the name of deleted")
 

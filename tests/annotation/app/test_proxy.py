@@ -154,7 +154,7 @@ def behind(tmp_path: Path) -> Iterator[tuple[Site, Server]]:
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_rater_enters_below_the_path_and_gets_a_task_and_its_picture(
+def test_a_rater_signs_in_below_the_path_and_gets_a_task_and_its_image(
     behind: tuple[Site, Server], put_in_front: Callable[[Server, str], Front], scheme: str
 ) -> None:
     site, server = behind
@@ -164,19 +164,19 @@ def test_a_rater_enters_below_the_path_and_gets_a_task_and_its_picture(
     first = ask(front.address)
     assert (first.status, first.headers["Location"]) == (303, "/rating/sign-in")
     assert ask(f"{front.address}static/sign_in.js").status == 200
-    entered = ask(f"{front.address}sign-in", {"token": site.tokens["ann"]})
+    signed_in = ask(f"{front.address}sign-in", {"token": site.tokens["ann"]})
     ending = "; Secure" if scheme == "https" else ""
-    assert entered.status == 204
+    assert signed_in.status == 204
     assert re.fullmatch(
         rf"reassess-[0-9a-f]{{16}}=[\w-]{{43}}; HttpOnly; Max-Age=\d+; Path=/rating; SameSite=lax{ending}",
-        entered.headers["Set-Cookie"],
+        signed_in.headers["Set-Cookie"],
     )
-    cookie = entered.headers["Set-Cookie"].partition(";")[0]
+    cookie = signed_in.headers["Set-Cookie"].partition(";")[0]
     page = ask(front.address, Cookie=cookie)
     own = {"Cookie": cookie, "X_CSRF_Token": re.search(b'"csrf" content="(.*?)"', page.body)[1].decode()}
     task = json.loads(ask(f"{front.address}next", {"held": []}, **own).body)["task"]
-    picture = ask(front.address + task["image"], Cookie=cookie)
-    assert (picture.status, picture.headers["Content-Type"]) == (200, "image/png")
+    image = ask(front.address + task["image"], Cookie=cookie)
+    assert (image.status, image.headers["Content-Type"]) == (200, "image/png")
     given = [{"question": row["question"], "answer": 2, "revision": 0, "seconds": 1} for row in task["rows"]]
     assert len(json.loads(ask(f"{front.address}answers", {"answers": given}, **own).body)["kept"]) == len(given)
     assert ask(front.address.replace("rating", "elsewhere")).status == 404
@@ -207,15 +207,15 @@ def test_tries_are_counted_by_the_address_of_the_client_whatever_it_says_of_itse
 ) -> None:
     site, server = behind
     front = put_in_front(server, "http")
-    enter, wrong = f"{front.address}sign-in", {"token": "wrong"}
+    sign_in, wrong = f"{front.address}sign-in", {"token": "wrong"}
     for number in range(MOST_TRIES):
-        tried = ask(enter, wrong, client="127.0.0.2", X_Forwarded_For=f"192.0.2.{number}")
+        tried = ask(sign_in, wrong, client="127.0.0.2", X_Forwarded_For=f"192.0.2.{number}")
         assert tried.status == 403
     forged = {"X_Forwarded_For": "192.0.2.99", "X_Real_IP": "192.0.2.99", "Forwarded": "for=192.0.2.99"}
-    assert ask(enter, wrong, client="127.0.0.2", **forged).status == 429
+    assert ask(sign_in, wrong, client="127.0.0.2", **forged).status == 429
     assert ask(f"{server.address}sign-in", wrong, client="127.0.0.2", **forged).status == 429
-    assert ask(enter, wrong, client="127.0.0.3").status == 403
-    assert ask(enter, {"token": site.tokens["ann"]}, client="127.0.0.2").status == 204
+    assert ask(sign_in, wrong, client="127.0.0.3").status == 403
+    assert ask(sign_in, {"token": site.tokens["ann"]}, client="127.0.0.2").status == 204
 
 
 def test_a_client_cannot_say_that_it_speaks_https(
@@ -223,8 +223,8 @@ def test_a_client_cannot_say_that_it_speaks_https(
 ) -> None:
     site, server = behind
     front = put_in_front(server, "http")
-    entered = ask(f"{front.address}sign-in", {"token": site.tokens["ann"]}, X_Forwarded_Proto="https")
-    assert "Secure" not in entered.headers["Set-Cookie"]
+    signed_in = ask(f"{front.address}sign-in", {"token": site.tokens["ann"]}, X_Forwarded_Proto="https")
+    assert "Secure" not in signed_in.headers["Set-Cookie"]
 
 
 def test_a_body_that_no_page_sends_does_not_reach_the_server(

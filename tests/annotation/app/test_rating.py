@@ -139,7 +139,7 @@ def test_an_expert_gets_golden_tasks_in_the_same_page(site: Site) -> None:
     assert next_task(client) == {"task": None, "reason": "finished"}
 
 
-def test_a_picture_that_cannot_be_judged_and_something_else_in_it(site: Site) -> None:
+def test_a_skipped_image_and_a_suggestion_for_it(site: Site) -> None:
     client = site.client("ann")
     task = next_task(client)["task"]["task"]
     assert client.post("/suggest", json={"task": task, "class": 5}).status_code == 204
@@ -175,7 +175,7 @@ def test_of_a_synset_the_first_word_is_the_name(tmp_path: Path) -> None:
     assert shown[4:] == [("eel", ["sea eel", "marine eel"]), ("n01441005", [])]
 
 
-def test_pictures_come_by_an_address_that_tells_nothing(tmp_path: Path) -> None:
+def test_images_come_by_an_address_that_tells_nothing(tmp_path: Path) -> None:
     site = make_site(tmp_path, examples=[ExampleImage(1, b"\x89PNG of a square", "image/png")])
     client = site.client("ann")
     image = client.get("/" + next_task(client)["task"]["image"])
@@ -195,7 +195,7 @@ def test_what_a_database_refuses_is_no_address(tmp_path: Path, database: str) ->
     site.campaign.close()
 
 
-def test_a_picture_that_changes_after_it_was_shown_is_shown_no_more(site: Site) -> None:
+def test_an_image_that_changes_after_it_was_shown_is_shown_no_more(site: Site) -> None:
     client = site.client("ann")
     address = "/" + next_task(client)["task"]["image"]
     assert client.get(address).status_code == 200
@@ -203,7 +203,7 @@ def test_a_picture_that_changes_after_it_was_shown_is_shown_no_more(site: Site) 
     assert client.get(address).status_code == 404
 
 
-def test_the_hash_that_is_kept_is_of_the_picture_that_was_shown(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hash_that_is_kept_is_of_the_image_that_was_shown(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     def show_and_replace(content: bytes, name: str) -> tuple[bytes, str]:
         draw_images(site.folder / "images", ["main/2.png", "main/0.png", "main/1.png"])
         return strip_metadata(content, name)
@@ -215,13 +215,13 @@ def test_the_hash_that_is_kept_is_of_the_picture_that_was_shown(site: Site, monk
     assert client.get(address).status_code == 404
 
 
-def test_a_picture_that_is_gone_or_broken_is_a_small_error_without_its_name(
+def test_an_image_that_is_gone_or_broken_is_a_small_error_without_its_name(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = site.client("ann")
     address = "/" + next_task(client)["task"]["image"]
     for path in (site.folder / "images" / "main").iterdir():
-        path.write_bytes(b"no picture")
+        path.write_bytes(b"not an image")
     broken = client.get(address)
     assert (broken.status_code, broken.json()) == (404, {"error": "image cannot be shown"})
     assert "main/" in caplog.text
@@ -229,19 +229,19 @@ def test_a_picture_that_is_gone_or_broken_is_a_small_error_without_its_name(
     assert (other.status_code, other.json()) == (404, {"error": "image not found"})
 
 
-def test_pictures_are_made_a_few_at_a_time_so_that_many_keep_no_answer_waiting(
+def test_images_are_made_a_few_at_a_time_so_that_many_keep_no_answer_waiting(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = site.client("ann")
     address = "/" + next_task(client)["task"]["image"]
-    made, most, picture = [], [], CampaignImages.load
+    made, most, load = [], [], CampaignImages.load
 
-    def slow_picture(*given: Any) -> Any:
+    def slow_image(*given: Any) -> Any:
         made.append(1)
         most.append(len(made))
         time.sleep(0.02)
         made.pop()
-        return picture(*given)
+        return load(*given)
 
     async def ask_for_many() -> None:
         transport = httpx2.ASGITransport(site.app)
@@ -251,7 +251,7 @@ def test_pictures_are_made_a_few_at_a_time_so_that_many_keep_no_answer_waiting(
             answers = await asyncio.gather(*(many.get(address) for _ in range(5 * os.cpu_count())))
         assert {answer.status_code for answer in answers} == {200}
 
-    monkeypatch.setattr(CampaignImages, "load", slow_picture)
+    monkeypatch.setattr(CampaignImages, "load", slow_image)
     with ThreadPoolExecutor(1) as apart:  # from the loop of a browser that tests have opened
         apart.submit(asyncio.run, ask_for_many()).result()
     assert max(most) <= os.cpu_count()

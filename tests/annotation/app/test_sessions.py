@@ -45,7 +45,7 @@ def test_an_owner_answers_no_question(site: Site, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/classes", "/images/0", "/examples/0"])
-def test_pictures_and_classes_are_for_those_who_are_signed_in(site: Site, path: str) -> None:
+def test_images_and_classes_are_for_those_who_are_signed_in(site: Site, path: str) -> None:
     task = next_task(site.client("ann"))
     for client in (site.client(), forged(site)):
         for at in (path, "/" + task["image"]):
@@ -74,7 +74,7 @@ SECRETS = ("golden", "n01440764", ".png", "expert-7", "eva", "ben", "posterior",
 
 
 def form_of(response: Response) -> tuple[str, ...]:
-    """What a response looks like: all of it, but for lengths, numbers, addresses, and the pixels of a picture."""
+    """What a response looks like: all of it, but for lengths, numbers, addresses, and the pixels of an image."""
     values = {name: value for name, value in response.headers.multi_items() if name != "content-length"}
     is_json = response.headers.get("content-type") == "application/json"
     text = re.sub("images/[0-9a-f]{32}", "images/*", response.text) if is_json else ""

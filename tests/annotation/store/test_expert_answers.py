@@ -194,14 +194,14 @@ def practised(campaign: Campaign) -> PracticeResult | None:
 
 
 @pytest.mark.parametrize("bar", [0.5, 0])
-def test_who_judges_no_practice_picture_does_not_reach_the_bar(address: str | Path, bar: float) -> None:
+def test_who_skips_all_practice_images_does_not_reach_the_bar(address: str | Path, bar: float) -> None:
     campaign, rater, turn = in_practice(address, bar=bar)
     skip_task(campaign, rater, turn.task, NOW)
     assert next_turn(campaign, rater, NOW) == NoTurn("failed")
     assert practised(campaign) == PracticeResult(0.0, 0, False)
 
 
-def test_a_practice_picture_that_cannot_be_judged_does_not_count(address: str | Path) -> None:
+def test_a_skipped_practice_image_does_not_count(address: str | Path) -> None:
     """Also if some of it was answered."""
     golden, experts = golden_of(2, 2, 2)
     campaign = made(address, golden_tasks=golden, experts=experts, practice=2, bar=1.0)
@@ -227,7 +227,7 @@ def test_nobody_gets_rid_of_a_wrong_practice_answer_when_what_is_right_was_told(
     assert practised(campaign) == PracticeResult(0.0, 2, False)
 
 
-def test_what_is_right_is_told_of_no_turn_that_was_voided_or_could_not_be_judged(address: str | Path) -> None:
+def test_the_truth_is_not_told_of_a_turn_that_was_excluded_or_skipped(address: str | Path) -> None:
     """Their answers do not end it, and could be changed after."""
     campaign, rater, turn = in_practice(address, bar=0.5)
     said = [GivenAnswer(row.question, YES) for row in turn.rows]
@@ -262,7 +262,7 @@ def test_to_an_expert_practice_tasks_are_golden_ones_and_nothing_is_told(address
         assert again.task == turn.task
 
 
-def test_what_an_expert_said_of_a_picture_that_cannot_be_judged_makes_no_truth(address: str | Path) -> None:
+def test_an_expert_answer_about_a_skipped_image_makes_no_truth(address: str | Path) -> None:
     campaign = made(address, golden_tasks=golden_of(1)[0])
     expert = add_person(campaign, "kim", "expert")
     (turn,) = answer_all(campaign, expert, YES)

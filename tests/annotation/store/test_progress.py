@@ -176,8 +176,8 @@ def test_raters_are_measured_on_golden_questions(campaign: Campaign) -> None:
 def test_images_that_somebody_could_not_judge_are_named_by_how_many(campaign: Campaign) -> None:
     assert progress_of(campaign, NOW).skipped == ()
     named = Counter[str]()
-    for person, pictures in ((2, 2), (3, 1)):
-        for _ in range(pictures):
+    for person, count in ((2, 2), (3, 1)):
+        for _ in range(count):
             turn = next_turn(campaign, person, NOW)
             assert isinstance(turn, Turn)
             named[image_addresses(campaign)[turn.image]] += 1
@@ -189,7 +189,7 @@ def test_images_that_somebody_could_not_judge_are_named_by_how_many(campaign: Ca
     assert [times for _, times in progress_of(campaign, NOW).skipped] == [1]
 
 
-def test_a_voided_rater_has_no_votes_and_is_still_measured(campaign: Campaign) -> None:
+def test_an_excluded_rater_has_no_votes_and_is_still_measured(campaign: Campaign) -> None:
     vote_on_all(campaign, raters=2)
     assert progress_of(campaign, NOW).closed_by_votes == 3
     exclude_rater(campaign, 2, NOW)

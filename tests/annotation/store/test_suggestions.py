@@ -79,7 +79,9 @@ def is_asked(campaign: Campaign, person: int, class_id: int) -> bool:
     return False
 
 
-def test_what_only_a_voided_rater_suggested_is_asked_no_more_until_they_are_restored(address: str | Path) -> None:
+def test_a_suggestion_of_an_excluded_rater_alone_is_asked_only_once_they_are_included_again(
+    address: str | Path,
+) -> None:
     campaign = campaign_at(address, (2,), raters=2, per_question=2, golden_share=0)
     turn = next_turn(campaign, 2, NOW)
     assert isinstance(turn, Turn)
@@ -146,7 +148,7 @@ def suggested(campaign: Campaign) -> list[tuple[int, int]]:
     return [(one.class_id, one.people) for one in export_votes(campaign).suggestions]
 
 
-def test_what_is_suggested_of_a_practice_picture_is_noted_and_not_asked(tmp_path: Path) -> None:
+def test_what_is_suggested_of_a_practice_image_is_noted_and_not_asked(tmp_path: Path) -> None:
     golden, experts = golden_of(2, 2)
     plan = CampaignPlan(tasks_of(2), golden_tasks=golden, experts=experts, practice=1, bar=1.0)
     create_campaign(tmp_path / "c.db", plan)

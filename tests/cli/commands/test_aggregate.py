@@ -10,8 +10,7 @@ from reassess.core.votes import Votes
 from reassess.data.loading import load_original
 from reassess.formats import read_posterior
 from reassess.formats.label_files import read_labels
-from reassess.formats.rater_model_files import read_rater_model
-from reassess.formats.score_files import read_scores
+from reassess.formats.score_files import read_rater_model, read_scores
 from reassess.formats.votes import write_votes
 from tests.helpers import document_of
 

@@ -447,22 +447,33 @@ def test_a_row_for_each_image_and_model_tells_what_happened(ids: list[Any], run:
     argv += ["--classes", "outputs.txt"]
     result = run(*argv, "--details", "out.csv", "--quiet")
     assert (result.code, result.err) == (0, "")
-    headings = ["file", "image", "state", "labels", "top1", "correct", "rank", "valid_found", "original_rank"]
+    headings = [
+        "file",
+        "image",
+        "state",
+        "labels",
+        "top1",
+        "correct",
+        "rank",
+        "valid_found",
+        "original_rank",
+        "label_error",
+    ]
     rows = read_csv("out.csv")
     valid = {image: "; ".join(sorted(names)) for image, names in LABELS.items()}
     assert all(row.pop("valid") == valid.get(row["image"], "") for row in rows)
     assert all(row.pop("top1_name") == row["top1"] for row in rows), "classes are written by name"
     assert list(rows[0]) == [*headings, "score", "mistake"]
     assert [list(row.values()) for row in rows] == [
-        ["ids.npy", "shop/1.jpg", "labelled", "2", "mug", "true", "1", "2", "2", "", ""],
-        ["ids.npy", "shop/2.jpg", "labelled", "1", "bowl", "false", "2", "0", "", "", ""],
-        ["ids.npy", "shop/3.jpg", "empty", "0", "cup", "", "", "", "", "", ""],
-        ["ids.npy", "shop/4.jpg", "labelled", "1", "bowl", "true", "1", "1", "", "", ""],
-        ["ids.npy", "shop/5.jpg", "labelled", "1", "mug", "false", "2", "0", "", "", ""],
-        ["poor.csv", "shop/1.jpg", "labelled", "2", "cup", "true", "1", "", "1", "", ""],
-        ["poor.csv", "shop/2.jpg", "labelled", "1", "bowl", "false", "", "0", "", "", ""],
-        ["poor.csv", "shop/3.jpg", "empty", "0", "cup", "", "", "", "", "", ""],
-        ["poor.csv", "shop/4.jpg", "labelled", "1", "bowl", "true", "1", "1", "", "", ""],
+        ["ids.npy", "shop/1.jpg", "labelled", "2", "mug", "true", "1", "2", "2", "true", "", ""],
+        ["ids.npy", "shop/2.jpg", "labelled", "1", "bowl", "false", "2", "0", "", "false", "", ""],
+        ["ids.npy", "shop/3.jpg", "empty", "0", "cup", "", "", "", "", "", "", ""],
+        ["ids.npy", "shop/4.jpg", "labelled", "1", "bowl", "true", "1", "1", "", "", "", ""],
+        ["ids.npy", "shop/5.jpg", "labelled", "1", "mug", "false", "2", "0", "", "", "", ""],
+        ["poor.csv", "shop/1.jpg", "labelled", "2", "cup", "true", "1", "", "1", "false", "", ""],
+        ["poor.csv", "shop/2.jpg", "labelled", "1", "bowl", "false", "", "0", "", "false", "", ""],
+        ["poor.csv", "shop/3.jpg", "empty", "0", "cup", "", "", "", "", "", "", ""],
+        ["poor.csv", "shop/4.jpg", "labelled", "1", "bowl", "true", "1", "1", "", "", "", ""],
     ]
 
 

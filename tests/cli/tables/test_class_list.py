@@ -59,7 +59,6 @@ def test_a_warning_says_how_sure_it_is_and_how_to_fix_it(shop: Path, run: Evalua
         ["compare"],
         ["report", "-o", "page.html"],
         ["report", "--chart", "label-count", "-o", "figure.svg"],
-        ["questions", "--scores", "none", "-o", "questions.jsonl"],
     ],
     ids=lambda argv: argv[0],
 )

@@ -28,8 +28,7 @@ from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.formats import write_posterior
 from reassess.formats.files import suffix_of, write_atomically
-from reassess.formats.rater_model_files import write_rater_model
-from reassess.formats.score_files import write_scores
+from reassess.formats.score_files import write_rater_model, write_scores
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import counted, some
 

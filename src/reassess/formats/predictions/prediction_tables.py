@@ -24,7 +24,7 @@ from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys
 from reassess.core.predictions import Predictions
 from reassess.errors import DataError
-from reassess.formats.json_files import read_json
+from reassess.formats.json_files import read_json, read_json_lines
 from reassess.formats.predictions.id_columns import (
     IdColumns,
     UnknownClass,
@@ -34,7 +34,7 @@ from reassess.formats.predictions.id_columns import (
     without_meaningless_ids,
 )
 from reassess.formats.predictions.score_columns import find_scores
-from reassess.formats.tables import as_text, read_json_lines, read_table, refuse_missing
+from reassess.formats.tables import as_text, read_table, refuse_fork, refuse_missing
 from reassess.text import some
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def read_timm_json(path: Path) -> "pl.DataFrame":
     """
     import polars as pl
 
+    refuse_fork()
     try:
         document = read_json(path)
     except DataError as error:

@@ -119,7 +119,7 @@ def create(
     practice: int,
     bar: float | None,
 ) -> None:
-    """Create a campaign from tasks or candidates, which people answer.
+    """Create a campaign, where people answer tasks.
 
     CAMPAIGN is a new SQLite file, or an empty database on a server: postgresql://USER@HOST/DATABASE. Experts answer
     golden questions too, which measures raters. The benchmark folder has the images, and may have golden.csv

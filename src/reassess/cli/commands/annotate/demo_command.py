@@ -23,9 +23,10 @@ _IMAGES = 24
 )
 @call_options
 def demo(call: Call) -> None:
-    """Try a small campaign with drawn shapes, until Ctrl-C; then it is deleted.
+    """Try a small campaign with drawn shapes.
 
-    It prints a link for a rater, and one for the owner, who sees the rater's progress.
+    It prints a link for a rater, and one for the owner, who sees the rater's progress. Ctrl-C ends it, and deletes the
+    campaign.
     """
     with TemporaryDirectory() as place:
         folder, now = Path(place), time.time()

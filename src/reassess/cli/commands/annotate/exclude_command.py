@@ -23,7 +23,7 @@ __all__ = ["exclude"]
 @click.option("--undo", is_flag=True, help="Include the raters again.")
 @call_options
 def exclude(call: Call, campaign: str | Path, names: tuple[str, ...], undo: bool) -> None:
-    """Exclude raters' votes, or include them again.
+    """Exclude a rater's votes, or include them again.
 
     Their answers stay, and their questions open again for others. If they are included again, their votes count as if
     they had never been excluded: of each question the first ones, until it has enough.

@@ -63,9 +63,10 @@ class _ServedType(click.ParamType[tuple[str, int, str | None]]):
 )
 @call_options
 def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None], images: Path | None) -> None:
-    """Serve the rating pages, until Ctrl-C.
+    """Serve the rating pages.
 
-    People sign in with the links of reassess annotate invite. Beyond this machine, use a proxy with https.
+    Ctrl-C ends it. People sign in with the links of reassess annotate invite. Beyond this machine, use a proxy with
+    https.
     """
     host, port, path = address
     with annotation.only_process(campaign), annotation.using_campaign(campaign) as opened:

@@ -94,7 +94,7 @@ def simulate(
     seed: int,
     output: Path | None,
 ) -> None:
-    """Estimate votes, hours of work and label accuracy.
+    """Estimate votes, hours and label accuracy.
 
     Programs rate in a copy of the campaign, in simulated time. The labels made from their votes are compared with the
     truth that decides their answers.

@@ -35,7 +35,7 @@ OF_IDS = (
     "evaluate scores.csv --labels labels.csv --original labels.csv --classes outputs.txt --json",
     "compare heads.csv two.csv --labels labels.csv --original labels.csv --replicates 40",
     "propose heads.csv two.csv --original labels.csv -o out.csv",
-    "questions heads.csv --labels labels.csv --original labels.csv --scores scores-of-classes.csv -o out.csv",
+    "propose heads.csv --unasked --original labels.csv -o out.csv",
     "folds --original labels.csv --k 2 -o out.csv",
     "aggregate votes.csv -o out.csv",
     "labels scores-of-classes.csv --threshold 0.5 -o out.json",

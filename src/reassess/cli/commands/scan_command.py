@@ -140,7 +140,7 @@ def _print(call: Call, scan: Scan, output: Path, *, near: bool) -> None:
         faults = [f"{scan.count(each.name, kind):,}" for kind in UNUSABLE_KINDS]
         rows.append([each.name, f"{each.images:,}", *faults, *_cells(within[each.name], near, with_classes)])
     for pair in between[: call.first_rows(len(between), _MOST_PAIRS, "pairs of sets")]:
-        name = f"{pair.name}, duplicated in {pair.elsewhere}"
+        name = f"{pair.name}, also in {pair.elsewhere}"
         rows.append([name, None, None, None, None, *_cells(pair, near, with_classes)])
     optional = [*(["near"] if near else []), *(["other class"] if with_classes else [])]
     print_table(["set", "images", *UNUSABLE_KINDS, "exact", *optional], rows)

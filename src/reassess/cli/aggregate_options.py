@@ -9,10 +9,8 @@ from typing import Any
 import click
 import numpy as np
 
-from reassess.aggregation.aggregate import AUTO, METHODS, aggregate, parse_method
-from reassess.aggregation.golden_items import golden_answers, with_golden_votes
-from reassess.aggregation.methods import Aggregation
-from reassess.cli.common import Call
+from reassess.aggregation import AUTO, METHODS, Aggregation, aggregate, golden_answers, parse_method, with_golden_votes
+from reassess.cli.call import Call
 from reassess.cli.part_inputs import (
     NONE,
     find_part,
@@ -22,11 +20,8 @@ from reassess.cli.part_inputs import (
     read_classes_of,
     refuse_two_kinds,
 )
-from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.common_classes import Classed
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
-from reassess.data.loading import read_original, read_votes
+from reassess.core import IMAGENET, Benchmark, Classed, Questions, Votes
+from reassess.data import read_original, read_votes
 
 __all__ = ["METHODS", "OF_METHODS", "PRESETS", "MadeScores", "make_scores"]
 

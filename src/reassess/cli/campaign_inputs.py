@@ -8,23 +8,26 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from reassess.cli.common import Call
+from reassess.cli.call import Call
 from reassess.cli.part_inputs import NONE, find_part, read_classes_of, read_original_of
-from reassess.core.answers import KNOWN_ANSWERS
-from reassess.core.benchmark import Benchmark, benchmark_of
-from reassess.core.classes import Classes
-from reassess.core.common_classes import Classed
-from reassess.core.items import Id, take_items
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.core.tasks import Tasks
-from reassess.core.votes import Votes
-from reassess.data.joined_parts import in_one_benchmark, warn_of_other_images
-from reassess.data.loading import read_votes
+from reassess.core import (
+    KNOWN_ANSWERS,
+    Benchmark,
+    Classed,
+    Classes,
+    Id,
+    LabelSets,
+    Questions,
+    Tasks,
+    Votes,
+    benchmark_of,
+)
+from reassess.core.items import take_items
+from reassess.data import in_one_benchmark, read_votes, warn_of_other_images
 from reassess.errors import DataError, at
-from reassess.formats.candidate_files import read_candidates
-from reassess.formats.task_files import TASK_SUFFIXES, read_tasks
-from reassess.proposals.task_grouping import make_tasks
+from reassess.formats import read_candidates, read_tasks
+from reassess.formats.task_files import TASK_SUFFIXES
+from reassess.proposals import make_tasks
 
 __all__ = ["CampaignParts", "load_campaign_parts", "load_experts", "with_unanswered"]
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import click
 
-from reassess.aggregation.golden_items import with_golden_votes
-from reassess.aggregation.thresholds import label_sets
-from reassess.cli.common import Call, refuse_repeated
+from reassess.aggregation import label_sets, with_golden_votes
+from reassess.cli.call import Call, refuse_repeated
 from reassess.cli.part_inputs import (
     NONE,
     find_part,
@@ -22,25 +21,23 @@ from reassess.cli.part_inputs import (
     read_classes_of,
     read_original_of,
 )
-from reassess.core.benchmark import USUAL_THRESHOLD, Benchmark, benchmark_of
-from reassess.core.classes import Classes
-from reassess.core.common_classes import Classed, class_ids_of, classes_of
-from reassess.core.labels import LabelSets
-from reassess.core.multi_labels import MultiLabels
-from reassess.core.predictions import Predictions
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
-from reassess.data.loading import (
-    known_in_sample,
-    label_set_name,
-    read_labels,
-    read_scores,
-    read_votes,
+from reassess.core import (
+    USUAL_THRESHOLD,
+    Benchmark,
+    Classed,
+    Classes,
+    LabelSets,
+    MultiLabels,
+    Predictions,
+    Scores,
+    Votes,
+    benchmark_of,
+    classes_of,
 )
-from reassess.data.sources import SOURCES
+from reassess.core.common_classes import class_ids_of
+from reassess.data import SOURCES, known_in_sample, label_set_name, read_labels, read_scores, read_votes
 from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError
-from reassess.evaluation.measure import find_outcomes
-from reassess.evaluation.outcomes import Outcomes
+from reassess.evaluation import Outcomes, find_outcomes
 from reassess.text import counted, some
 
 __all__ = ["OWN_LABELS", "Judges", "judging", "load_judges", "load_original_judges", "taken_for_imagenet"]

@@ -7,18 +7,21 @@ from typing import Any
 
 import click
 
-from reassess.aggregation.golden_items import golden_answers, golden_sources
-from reassess.cli.common import Call
-from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.classes import Classes
-from reassess.core.common_classes import Classed
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
-from reassess.data.benchmark_folders import has_class_folders, original_of_class_folders, part_path
-from reassess.data.joined_parts import check_common_images, in_one_benchmark, warn_of_other_images
-from reassess.data.loading import benchmark_classes, read_original, read_votes
-from reassess.data.sources import SOURCES
+from reassess.aggregation import golden_answers, golden_sources
+from reassess.cli.call import Call
+from reassess.core import IMAGENET, Benchmark, Classed, Classes, LabelSets, Questions, Votes
+from reassess.data import (
+    SOURCES,
+    benchmark_classes,
+    check_common_images,
+    has_class_folders,
+    in_one_benchmark,
+    original_of_class_folders,
+    part_path,
+    read_original,
+    read_votes,
+    warn_of_other_images,
+)
 from reassess.errors import DataError, at
 
 __all__ = [

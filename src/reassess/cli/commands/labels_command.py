@@ -5,30 +5,19 @@ from pathlib import Path
 
 import click
 
-from reassess.aggregation.thresholds import label_sets
-from reassess.cli.common import OUTPUT, Call, call_options, refuse_repeated
+from reassess.aggregation import label_sets
+from reassess.cli.call import OUTPUT, Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Choice, Command, in_benchmark
-from reassess.cli.inputs import benchmark_option, keep_settings, match_option
 from reassess.cli.judges import judging
+from reassess.cli.options import benchmark_option, keep_settings, match_option
 from reassess.cli.part_inputs import joined_parts, matched, needed_part, read_classes_of, read_original_of
 from reassess.cli.tables.labels_table import class_table, comparison_to_json, print_comparison
-from reassess.comparison.label_agreement import label_agreement
-from reassess.comparison.label_changes import LabelDiff, label_diff
-from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
-from reassess.core.classes import Classes
-from reassess.core.common_classes import Classed
-from reassess.core.labels import LabelSets
-from reassess.core.multi_labels import MultiLabels
-from reassess.data.loading import (
-    in_benchmark_classes,
-    read_labels,
-    read_original,
-    read_scores,
-)
-from reassess.data.sources import SOURCES
+from reassess.comparison import LabelDiff, label_agreement, label_diff
+from reassess.core import IMAGENET, Benchmark, Classed, Classes, LabelSets, MultiLabels, benchmark_of
+from reassess.data import SOURCES, in_benchmark_classes, read_labels, read_original, read_scores
 from reassess.errors import DataError, Missing
+from reassess.formats import write_labels
 from reassess.formats.files import write_atomically
-from reassess.formats.label_files import write_labels
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
 

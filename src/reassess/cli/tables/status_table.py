@@ -6,8 +6,7 @@ from typing import Any
 
 from reassess.cli.fixes import error_in_options, in_options
 from reassess.cli.screen import print_table, say
-from reassess.data.benchmark_status import BenchmarkCheck, PartCheck
-from reassess.data.name_problems import NameProblem
+from reassess.data import BenchmarkCheck, NameProblem, PartCheck
 from reassess.text import counted, some
 
 __all__ = ["print_status", "to_json"]

@@ -9,14 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from reassess.core.benchmark import Benchmark
-from reassess.core.classes import Classes
-from reassess.core.items import Id
-from reassess.core.labels import LabelSets
-from reassess.core.multi_labels import MultiLabels
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
+from reassess.core import Benchmark, Classes, Id, LabelSets, MultiLabels, Questions, Scores, Votes
 from reassess.data.benchmark_folders import (
     KNOWN_BENCHMARKS,
     MADE_BY,
@@ -33,11 +26,16 @@ from reassess.data.loading import read_original
 from reassess.data.name_problems import NameProblem, duplicate_images, image_mismatches, name_problem
 from reassess.data.sources import find_all
 from reassess.errors import ReassessError, at
-from reassess.formats.class_tables import read_class_file, read_collapsed_file, read_groups
+from reassess.formats import (
+    read_class_file,
+    read_collapsed_file,
+    read_groups,
+    read_label_file,
+    read_original_file,
+    read_score_file,
+    read_vote_file,
+)
 from reassess.formats.files import exists, sha256
-from reassess.formats.label_files import read_label_file, read_original_file
-from reassess.formats.score_files import read_score_file
-from reassess.formats.votes import read_vote_file
 from reassess.text import counted
 
 __all__ = ["BenchmarkCheck", "PartCheck", "check_benchmark"]

@@ -6,13 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
-from reassess.core.benchmark import Benchmark
-from reassess.core.classes import Classes
-from reassess.core.common_classes import Classed, align_classes
+from reassess.core import Benchmark, Classed, Classes, Id, Questions, Votes, align_classes
 from reassess.core.image_names import how_they_fit, image_keys, join
-from reassess.core.items import Id
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
 from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.errors import DataError, ReassessError, ReassessWarning
 from reassess.text import counted, some

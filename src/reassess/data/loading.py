@@ -12,22 +12,21 @@ from typing import TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
+from reassess.core import IMAGENET, Benchmark, Classes, Id, LabelSets, MultiLabels, Scores, Votes, benchmark_of
 from reassess.core.checks import check_type
-from reassess.core.classes import Classes
-from reassess.core.items import Id
-from reassess.core.labels import LabelSets
-from reassess.core.multi_labels import MultiLabels
-from reassess.core.scores import UNKNOWN_METHOD, Scores
-from reassess.core.votes import Votes
+from reassess.core.scores import UNKNOWN_METHOD
 from reassess.data.benchmark_settings import read_settings
 from reassess.data.sources import SOURCES, fetch_all, find_all, resolve
 from reassess.errors import ReassessError
-from reassess.formats.class_tables import read_class_file, read_collapsed_file
+from reassess.formats import (
+    read_class_file,
+    read_collapsed_file,
+    read_label_file,
+    read_original_file,
+    read_score_file,
+    read_vote_file,
+)
 from reassess.formats.files import exists, sha256
-from reassess.formats.label_files import read_label_file, read_original_file
-from reassess.formats.score_files import read_score_file
-from reassess.formats.votes import read_vote_file
 
 __all__ = [
     "benchmark_classes",

@@ -13,13 +13,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.benchmark import Benchmark, benchmark_of
+from reassess.core import Benchmark, LabelSets, Match, Predictions, Scores, Votes, benchmark_of
 from reassess.core.checks import check_type
-from reassess.core.image_names import Match, join
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
+from reassess.core.image_names import join
 from reassess.errors import DataError, ReassessError
 from reassess.evaluation.class_ranks import check_top_k
 from reassess.evaluation.mistakes import KINDS, mistake_kinds, validity
@@ -27,8 +23,8 @@ from reassess.evaluation.order_checks import check_agreement
 from reassess.evaluation.outcomes import EMPTY, EXCLUDED, LABELLED, UNKNOWN, UNLABELLED, Outcomes, join_and_rank
 from reassess.evaluation.per_class import count_classes
 from reassess.evaluation.result import BySize, Evaluation, Mistakes, Soft
+from reassess.numeric import Proportion
 from reassess.numeric.arrays import as_array
-from reassess.numeric.proportion import Proportion
 
 __all__ = ["evaluate", "find_outcomes", "summarize"]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import Classes, Hierarchy
 from reassess.core.checks import check_range, check_type, check_unique
 from reassess.core.class_names import are_wnids
-from reassess.core.classes import GIVE_CLASSES, NO_CLASS, Classes
-from reassess.core.hierarchy import Hierarchy
+from reassess.core.classes import GIVE_CLASSES, NO_CLASS
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.files import as_path, read_lines, suffix_of
 from reassess.formats.json_files import other_shape, read_json

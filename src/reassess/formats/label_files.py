@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reassess.core.benchmark import IMAGENET
+from reassess.core import IMAGENET, Classes, LabelSets, MultiLabels
 from reassess.core.checks import check_type
-from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys
-from reassess.core.labels import LabelSets, check_original
-from reassess.core.multi_labels import MultiLabels
+from reassess.core.labels import check_original
 from reassess.errors import DataError, ReassessError
 from reassess.formats.files import as_path, read_lines, suffix_of, writing
 from reassess.formats.json_files import other_shape, read_json

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import Classes, Questions
 from reassess.core.checks import check_range, check_shape
 from reassess.core.class_names import MOST_CLASSES, class_number
-from reassess.core.classes import NO_CLASS, Classes, classes_of_ids, warn_of_capitals
-from reassess.core.questions import Questions
+from reassess.core.classes import NO_CLASS, classes_of_ids, warn_of_capitals
 from reassess.errors import DataError, ReassessError
 from reassess.formats.tables import as_text, column, integers, place, refuse_missing
 from reassess.text import composed, shortened, some

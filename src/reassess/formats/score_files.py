@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import Classes, Id, Questions, RaterModel, Scores
 from reassess.core.checks import check_range, check_shape, check_type
-from reassess.core.classes import Classes
-from reassess.core.items import Id, normal_id
-from reassess.core.questions import Questions
-from reassess.core.rater_model import RaterModel
-from reassess.core.scores import UNKNOWN_METHOD, Scores
+from reassess.core.items import normal_id
+from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import ReassessError
 from reassess.formats.archives import Archive, open_archive, write_npz
 from reassess.formats.files import as_path, suffix_of, writing

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from reassess.core import Classes
 from reassess.core.checks import check_range, check_type
-from reassess.core.classes import Classes
 from reassess.errors import ReassessError
 from reassess.formats.files import as_path, suffix_of
 from reassess.formats.question_columns import ids_of_column

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from reassess.core.labels import LabelSets
-from reassess.data.loading import read_labels
+from reassess.core import LabelSets
+from reassess.data import read_labels
 from reassess.errors import DataError, Fix, MissingPackageError
 from reassess.evaluation.outcomes import refuse_unknown
 from reassess.text import some

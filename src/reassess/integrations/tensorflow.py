@@ -7,13 +7,14 @@ from unicodedata import normalize
 
 import numpy as np
 
+from reassess.core import LabelSets, Match
 from reassess.core.checks import check_known
-from reassess.core.image_names import VALIDATION_PATTERN, Match, image_keys
+from reassess.core.image_names import VALIDATION_PATTERN, image_keys
 from reassess.core.image_selection import TRAINING_PATTERN
-from reassess.core.labels import LabelSets
-from reassess.data.loading import read_labels
+from reassess.data import read_labels
 from reassess.errors import DataError, MissingPackageError
-from reassess.evaluation.batch_targets import PADDING, multi_hot, padded_ids
+from reassess.evaluation import multi_hot, padded_ids
+from reassess.evaluation.batch_targets import PADDING
 from reassess.text import some
 
 try:

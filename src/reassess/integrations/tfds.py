@@ -10,13 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.answers import KNOWN_ANSWERS
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.data.catalogue import SOURCES
+from reassess.core import KNOWN_ANSWERS, LabelSets, Questions
+from reassess.data import SOURCES, read_labels, read_original, read_scores, read_votes
 from reassess.data.image_archives import TarImages
 from reassess.data.image_folders import FolderImages, find_images
-from reassess.data.loading import read_labels, read_original, read_scores, read_votes
 from reassess.errors import DataError, MissingPackageError, at
 from reassess.evaluation.outcomes import refuse_unknown
 from reassess.text import some

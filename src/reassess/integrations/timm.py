@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reassess.data.loading import read_labels
+from reassess.data import read_labels
 from reassess.errors import DataError, MissingPackageError
-from reassess.evaluation.streaming import RealAccuracy
+from reassess.evaluation import RealAccuracy
 
 __all__ = ["RealLabelsImagenet"]
 

@@ -12,16 +12,14 @@ from typing import Any, Literal, TypeVar, get_args
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.benchmark import IMAGENET, benchmark_of
+from reassess.core import IMAGENET, Classes, LabelSets, Scores, benchmark_of
 from reassess.core.checks import check_known, check_range
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets, check_original
-from reassess.core.scores import Scores
+from reassess.core.labels import check_original
+from reassess.data import in_benchmark_classes, read_labels, read_original, read_scores
 from reassess.data.image_folders import SPLIT, find_images
-from reassess.data.loading import in_benchmark_classes, read_labels, read_original, read_scores
 from reassess.data.pictures import TooLargeError, open_picture
 from reassess.errors import DataError, MissingPackageError
-from reassess.evaluation.batch_targets import multi_hot, padded_ids
+from reassess.evaluation import multi_hot, padded_ids
 from reassess.integrations.clean_training import CleanTraining
 from reassess.text import some
 

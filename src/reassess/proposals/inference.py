@@ -3,11 +3,9 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reassess.core.benchmark import Benchmark, benchmark_of
+from reassess.core import Benchmark, benchmark_of
 from reassess.core.checks import check_range, check_several
-from reassess.data.benchmark_folders import part_path
-from reassess.data.image_sources import ImageSource, open_images
-from reassess.data.loading import benchmark_classes
+from reassess.data import ImageSource, benchmark_classes, open_images, part_path
 from reassess.errors import DataError, Fix, MissingPackageError
 from reassess.formats.files import write_atomically
 from reassess.proposals.image_models import ImageModel, ModelSource

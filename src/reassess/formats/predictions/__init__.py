@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import Classes, Predictions
 from reassess.core.checks import check_known, check_type
-from reassess.core.classes import Classes, classes_of_ids
-from reassess.core.predictions import MOST_IDS, Predictions
+from reassess.core.classes import classes_of_ids
+from reassess.core.predictions import MOST_IDS
 from reassess.errors import DataError, ReassessError, ReassessWarning
 from reassess.formats.files import as_path, check_output, read_lines, suffix_of, write_atomically, writing
 from reassess.formats.image_lists import name_lines, names_beside

@@ -3,10 +3,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from reassess.core import Classes, Id, Votes
 from reassess.core.checks import check_type
-from reassess.core.classes import Classes
-from reassess.core.items import Id
-from reassess.core.votes import Votes
 from reassess.errors import ReassessError
 from reassess.formats.files import as_path, suffix_of, writing
 from reassess.formats.tables import TABLE_SUFFIXES, write_table

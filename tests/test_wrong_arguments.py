@@ -250,7 +250,7 @@ ONE_VOTE = Votes.from_columns(
 POSITIONS = "wrong type of the positions of images\n  allowed: integers of shape (rows,)\n  found:   "
 NO_NAMES = "not names of images\n  allowed: a list\n  found:   "
 NO_HELD_OUT = (
-    "wrong type of the held-out predictions\n  allowed: HeldOutPredictions\n  found:   Predictions\n"
+    "wrong type of held-out predictions\n  allowed: HeldOutPredictions\n  found:   Predictions\n"
     "  fix:     HeldOutPredictions.of(...)"
 )
 

@@ -68,7 +68,7 @@ class _Models:
 @click.command(
     cls=Command,
     examples=[
-        "reassess propose a.csv b.csv --benchmark pets --choose recall=0.5 -o candidates.parquet",
+        "reassess propose a.csv b.csv --benchmark pets --choose recall=0.5 --golden experts.csv",
         "reassess propose a.csv b.csv --benchmark pets --unasked -o unasked.jsonl",
     ],
     docs="docs/proposals.md",

@@ -13,7 +13,7 @@ from reassess.comparison import AGREEMENTS, CROSSTAB, label_diff
 from reassess.comparison.label_agreement import label_agreement
 from reassess.core import Classes, LabelSets, MultiLabels
 from reassess.core.classes import LIST_CLASSES
-from reassess.data import load_multi_labels
+from reassess.data import read_labels
 from tests.helpers import labels_of, message
 
 IMAGES = st.sampled_from("abcdef")
@@ -199,7 +199,7 @@ def test_real_beside_the_ecologists_verdicts(
     real_labels: LabelSets, real_original: LabelSets, real_file: Callable[..., Any]
 ) -> None:
     real_file("Biodiversity_ImageNet_Image_data.csv")
-    ecologists = load_multi_labels("imagenet-ecologists")
+    ecologists = read_labels("imagenet-ecologists")
     found = label_agreement(real_labels, ecologists).to_json()["crosstab"]
     real, original = real_labels.sets(), real_original.sets()
     for kind in CROSSTAB[:3]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from reassess.aggregation import real_scores
 from reassess.comparison import LabellingBias, Panel, labelling_biases
 from reassess.core import IMAGENET, Classes, LabelSets, Scores
-from reassess.data import load_votes
+from reassess.data import read_votes
 from reassess.numeric import Proportion
 from reassess.numeric.proportion import wilson
 from tests.helpers import scores_of
@@ -196,7 +196,7 @@ def test_on_imagenet_the_raters_favourite_is_the_original_label_more_often_than_
     real_labels: LabelSets, real_original: LabelSets, real_file: Callable[[str], Path]
 ) -> None:
     files = [real_file(name) for name in ("raters.npz", "golden.npz", "raters_golden.npz")]
-    alone = real_scores(*map(load_votes, files), None)
+    alone = real_scores(*map(read_votes, files), None)
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
     (bias,) = labelling_biases(panel, real_labels, real_original, alone, groups=IMAGENET.groups)
     animals, others = bias.by_group["animals"], bias.by_group["others"]

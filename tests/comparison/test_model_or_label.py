@@ -14,7 +14,7 @@ from reassess.aggregation import real_scores
 from reassess.comparison import Disagreements, Panel, Preference, Verdicts, preferences
 from reassess.core import IMAGENET, LabelSets, Scores
 from reassess.core.image_names import validation_names
-from reassess.data import load_votes
+from reassess.data import read_votes
 from reassess.numeric.proportion import wilson
 from tests.helpers import scores_of
 
@@ -124,7 +124,7 @@ def test_words_leave_out_what_nobody_rated() -> None:
 def alone(real_file: Callable[[str], Path]) -> Scores:
     """Scores from the raters alone."""
     files = [real_file(name) for name in ("raters.npz", "golden.npz", "raters_golden.npz")]
-    return real_scores(*map(load_votes, files), None)
+    return real_scores(*map(read_votes, files), None)
 
 
 def test_the_original_labels_never_disagree_with_themselves(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from reassess.comparison import Panel, Taxonomy, taxonomies
 from reassess.comparison.taxonomy import ERROR_KINDS
 from reassess.core import Classes, LabelSets, Predictions, Scores, Votes
-from reassess.data import load_collapsed
+from reassess.data import collapsed_classes
 from reassess.evaluation import evaluate
 from tests.helpers import scores_of
 
@@ -116,7 +116,7 @@ def test_an_output_that_is_no_class_is_of_no_group_and_a_kind_of_its_own() -> No
 @pytest.fixture(scope="module")
 def own_mistakes(real_labels: LabelSets, real_original: LabelSets, real_scores: Scores) -> Taxonomy:
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
-    return taxonomies(panel, real_labels, scores=real_scores, collapsed=load_collapsed())[0]
+    return taxonomies(panel, real_labels, scores=real_scores, collapsed=collapsed_classes())[0]
 
 
 def test_the_original_labels_own_mistakes_by_kind(own_mistakes: Any, real_labels: LabelSets) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from reassess.core import Classes, LabelSets, Predictions, Scores, Votes
 from reassess.core.image_names import validation_names
-from reassess.data import load_votes
+from reassess.data import read_votes
 from reassess.errors import DataError
 from reassess.evaluation import KINDS, Evaluation, evaluate
 from reassess.numeric import Proportion
@@ -232,7 +232,7 @@ def test_unrated_images_carry_exactly_their_original_label(
 def test_the_original_labels_as_a_model_score_what_the_paper_says(
     real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, real_file: Callable[[str], Path]
 ) -> None:
-    experts = load_votes(real_file("golden.npz"))
+    experts = read_votes(real_file("golden.npz"))
     predictions = Predictions.from_ids(real_original.indices, real_original.images)
     result = evaluate(predictions, real_labels, original=real_original, scores=real_scores, experts=experts)
     assert result.real == {1: Proportion(42_164, 46_837)}

@@ -298,7 +298,7 @@ def test_a_batch_that_does_not_fit_is_refused(case: str) -> None:
 BAD_METRICS = {
     "images alone": (
         {"images": ["a.png"]},
-        "images were given without labels\n  fix:     labels=reassess.load_labels()",
+        "images were given without labels\n  fix:     labels=reassess.read_labels()",
     ),
     "the name of labels": (
         {"labels": "imagenet-real"},

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from reassess.core import Classes, LabelSets, Questions, Scores, Votes
-from reassess.data import load_classes, load_votes
+from reassess.data import benchmark_classes, read_votes
 from tests.helpers import ORIGINAL_CLASSES, WORDS, message, number_of, picture, validation_name, write_files
 
 NUMBERS = [3, 8, 2, 5, 1, 7, 4, 6, 9, 10]
@@ -158,7 +158,7 @@ def test_the_classes_are_named_in_the_order_of_the_core(
 ) -> None:
     needs("timm")  # which holds the list of names
     names = tfds.builder("imagenet_real", data_dir=tmp_path).info.features["original_label"].names
-    assert tuple(names) == load_classes().wnids
+    assert tuple(names) == benchmark_classes().wnids
 
 
 def test_missing_images_are_counted_and_named_and_may_be_left_out(
@@ -206,7 +206,7 @@ def test_real_labels_scores_and_votes_of_a_few_images(
     real_scores: Scores,
 ) -> None:
     real_file("raters.npz")
-    votes = load_votes()
+    votes = read_votes()
     rows = read(tfds, build(tfds, tmp_path, flat(tmp_path, range(1, 13)), "/subset"))
     assert sorted(rows) == list(range(1, 13))
     for number, row in rows.items():

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from reassess.comparison.co_occurrence import co_occurrence
 from reassess.comparison.taxonomy import OFTEN
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
+from reassess.core import Classes, LabelSets
 from tests.helpers import numbered_labels
 
 SETS = st.lists(st.sets(st.integers(0, 6), max_size=5), max_size=12)

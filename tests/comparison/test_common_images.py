@@ -4,10 +4,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.comparison.panel import on_common_images
-from reassess.core.predictions import Predictions
+from reassess.comparison import on_common_images
+from reassess.core import Predictions
 from reassess.errors import Missing
-from reassess.evaluation.measure import find_outcomes, summarize
+from reassess.evaluation import find_outcomes, summarize
 from tests.helpers import numbered_labels
 
 LABELS = numbered_labels([[i % 3] for i in range(6)])

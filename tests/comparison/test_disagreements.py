@@ -1,9 +1,7 @@
 """The images that only one of two models gets right."""
 
-from reassess.comparison.pairs import disagreements_table
-from reassess.comparison.panel import Panel
-from reassess.core.class_names import UnknownClasses
-from reassess.core.predictions import Predictions
+from reassess.comparison import Panel, disagreements_table
+from reassess.core import Predictions, UnknownClasses
 from tests.helpers import numbered_labels
 
 

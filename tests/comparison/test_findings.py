@@ -3,18 +3,10 @@
 import numpy as np
 import pytest
 
-from reassess.comparison.differences import every_pair
-from reassess.comparison.findings import Findings
-from reassess.comparison.pairs import compare
-from reassess.comparison.panel import Panel
-from reassess.comparison.ranking import rank_models
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
+from reassess.comparison import Findings, Panel, compare, every_pair, rank_models
+from reassess.core import LabelSets, Predictions, Questions, Scores, Votes
 from reassess.errors import DataError, Missing
-from reassess.evaluation.measure import evaluate
+from reassess.evaluation import evaluate
 
 IMAGES = [f"{i}.png" for i in range(40)]
 LABELS = LabelSets.from_lists(IMAGES, [[i % 3] for i in range(40)])

@@ -7,11 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.thresholds import label_sets
-from reassess.comparison.label_changes import label_diff
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.scores import Scores
+from reassess.aggregation import label_sets
+from reassess.comparison import label_diff
+from reassess.core import Classes, LabelSets, Scores
 from reassess.errors import DataError
 from tests.helpers import labels_of
 

@@ -6,12 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reassess.aggregation.relabelling import Relabelling
-from reassess.comparison.differences import every_pair
-from reassess.comparison.label_uncertainty import LabelUncertainty, label_uncertainty
-from reassess.comparison.panel import Panel
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
+from reassess.aggregation import Relabelling
+from reassess.comparison import LabelUncertainty, Panel, every_pair
+from reassess.comparison.label_uncertainty import label_uncertainty
+from reassess.core import LabelSets, Questions
 from tests.helpers import message
 from tests.studies import PLAIN, Study, draw, true_accuracies
 

@@ -13,15 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.recipe import real_scores
-from reassess.comparison.labelling_bias import LabellingBias, labelling_biases
-from reassess.comparison.panel import Panel
-from reassess.core.benchmark import IMAGENET
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.scores import Scores
-from reassess.data.loading import read_votes
-from reassess.numeric.proportion import Proportion, wilson
+from reassess.aggregation import real_scores
+from reassess.comparison import LabellingBias, Panel, labelling_biases
+from reassess.core import IMAGENET, Classes, LabelSets, Scores
+from reassess.data import read_votes
+from reassess.numeric import Proportion
+from reassess.numeric.proportion import wilson
 from tests.helpers import scores_of
 
 Images = dict[str, tuple[set[int], int, int]]  # valid classes, original label, what the model says

@@ -10,14 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.recipe import real_scores
-from reassess.comparison.model_or_label import Disagreements, Preference, Verdicts, preferences
-from reassess.comparison.panel import Panel
-from reassess.core.benchmark import IMAGENET
+from reassess.aggregation import real_scores
+from reassess.comparison import Disagreements, Panel, Preference, Verdicts, preferences
+from reassess.core import IMAGENET, LabelSets, Scores
 from reassess.core.image_names import validation_names
-from reassess.core.labels import LabelSets
-from reassess.core.scores import Scores
-from reassess.data.loading import read_votes
+from reassess.data import read_votes
 from reassess.numeric.proportion import wilson
 from tests.helpers import scores_of
 

@@ -11,13 +11,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from reassess.comparison.model_orders import ModelOrders, OrderChange, compare_orders
-from reassess.comparison.pairs import compare
-from reassess.comparison.panel import Panel
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
-from reassess.evaluation.measure import find_outcomes
-from reassess.evaluation.outcomes import Outcomes
+from reassess.comparison import ModelOrders, OrderChange, Panel, compare, compare_orders
+from reassess.core import LabelSets, Predictions
+from reassess.evaluation import Outcomes, find_outcomes
 from tests.helpers import labels_of, message, numbered_labels
 from tests.references import signed_sums
 
@@ -157,25 +153,6 @@ def facts(orders: ModelOrders) -> list[tuple[object, ...]]:
     return rows
 
 
-@given(MODELS, LABELS)
-def test_a_label_set_beside_itself_changes_nothing(models: Said, sets: Sets) -> None:
-    assume(common_images(models, {"old": sets}))
-    (change,) = orders_of(models, {"old": sets, "new": sets}).changes
-    assert change.tau_b in (None, pytest.approx(1))
-    assert not change.changes_places.any()
-    assert (change.p_values == 1).all()
-    assert not change.significant.any()
-
-
-@given(MODELS, LABEL_SETS)
-def test_images_that_one_label_set_does_not_score_mean_nothing(models: Said, label_sets: dict[str, Sets]) -> None:
-    images = common_images(models, label_sets)
-    assume(images)
-    kept = {name: {image: sets[image] for image in images} for name, sets in label_sets.items()}
-    fewer = {model: {image: said[image] for image in images} for model, said in models.items()}
-    assert facts(orders_of(fewer, kept)) == facts(orders_of(models, label_sets))
-
-
 @given(st.integers(0, 2**32 - 1))
 def test_against_a_model_whose_hits_stay_it_is_mcnemars_test_of_the_other(seed: int) -> None:
     """The lead over a model that is never right changes as the other's own hits do."""
@@ -192,28 +169,6 @@ def test_against_a_model_whose_hits_stay_it_is_mcnemars_test_of_the_other(seed: 
         {"old": np.where(said == old, 0, 1), "new": np.where(said == new, 0, 1)}, numbered_labels([[0]] * n)
     )
     assert change.p_values[0] == pytest.approx(compare(as_models, "old", "new").real.p_value, rel=1e-11)
-
-
-def test_changes_beyond_noise_are_as_rare_as_the_level_says_where_there_are_none() -> None:
-    """Two label sets of 300 images that choose the class of each image alike, and three models that know neither."""
-    rng = np.random.default_rng(0)
-    n, beyond = 300, 0
-    for _ in range(200):
-        truth = rng.integers(0, 5, n)
-        sets = {
-            name: numbered_labels([[i] for i in np.where(rng.random(n) < 0.3, rng.integers(0, 5, n), truth).tolist()])
-            for name in ("old", "new")
-        }
-        models = {
-            name: np.where(rng.random(n) < share, truth, rng.integers(0, 5, n))
-            for name, share in (("a", 0.8), ("b", 0.7), ("c", 0.6))
-        }
-        outcomes = {
-            name: {model: find_outcomes(ids, labels) for model, ids in models.items()} for name, labels in sets.items()
-        }
-        (change,) = compare_orders(outcomes).changes
-        beyond += bool(change.significant.any())
-    assert beyond / 200 <= 0.08
 
 
 OLD = {str(i): {0} for i in range(40)}

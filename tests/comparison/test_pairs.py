@@ -8,10 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.comparison.differences import AccuracyChange
-from reassess.comparison.pairs import Comparison, Paired, compare, only_correct
-from reassess.comparison.panel import Panel
-from reassess.core.labels import LabelSets
+from reassess.comparison import AccuracyChange, Comparison, Paired, Panel, compare, only_correct
+from reassess.core import LabelSets
 from reassess.errors import DataError
 from tests.helpers import numbered_labels
 from tests.references import signed_sums

@@ -8,12 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.comparison.panel import Panel
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
-from reassess.evaluation.measure import find_outcomes
-from reassess.evaluation.outcomes import Outcomes
+from reassess.comparison import Panel
+from reassess.core import Classes, LabelSets, Predictions
+from reassess.evaluation import Outcomes, find_outcomes
 from tests.helpers import code_of, message
 
 LABELS = LabelSets.from_lists(["a.png", "b.png", "c.png", "d.png"], [[0, 2], [], [1], [3]])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.comparison import Placement, place_models
-from reassess.core.leaderboard import Leaderboard, LeaderboardRow
+from reassess.core import Leaderboard, LeaderboardRow
 
 EACH = re.compile(".+")  # each model is a family
 BOARD = Leaderboard(

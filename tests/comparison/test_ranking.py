@@ -8,10 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.comparison.pairs import compare
-from reassess.comparison.panel import Panel
-from reassess.comparison.ranking import Ranking, rank_models
-from reassess.core.labels import LabelSets
+from reassess.comparison import Panel, Ranking, compare, rank_models
+from reassess.core import LabelSets
 from reassess.errors import DataError
 from reassess.numeric.exact_tests import holm
 

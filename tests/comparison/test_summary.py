@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from reassess.comparison import Taxonomy
 from reassess.comparison.comparison_words import gaps_in_words
 from reassess.comparison.summary import _mistakes, summary
-from reassess.comparison.taxonomy import ERROR_KINDS, Taxonomy
+from reassess.comparison.taxonomy import ERROR_KINDS
 from tests.report.cases import findings
 
 

@@ -11,15 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.comparison.panel import Panel
-from reassess.comparison.taxonomy import ERROR_KINDS, Taxonomy, taxonomies
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
-from reassess.data.loading import collapsed_classes
-from reassess.evaluation.measure import evaluate
+from reassess.comparison import Panel, Taxonomy, taxonomies
+from reassess.comparison.taxonomy import ERROR_KINDS
+from reassess.core import Classes, LabelSets, Predictions, Scores, Votes
+from reassess.data import collapsed_classes
+from reassess.evaluation import evaluate
 from tests.helpers import scores_of
 
 IMAGES = [f"{i}.png" for i in range(25)]

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.errors import DataError
-from reassess.evaluation.batch_targets import even, multi_hot, padded_ids, read_targets
+from reassess.evaluation import multi_hot, padded_ids
+from reassess.evaluation.batch_targets import even, read_targets
 from tests.helpers import numbered_labels
 
 sets = st.lists(st.sets(st.integers(0, 12), max_size=5).map(sorted), max_size=9)

@@ -17,18 +17,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from reassess.core.benchmark import class_folder_order
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
-from reassess.evaluation import class_list_search
-from reassess.evaluation.class_list import ClassList, UndecidedClass, known_orders
-from reassess.evaluation.class_list_search import find_class_list
+from reassess.core import Classes, LabelSets, Predictions, class_folder_order
+from reassess.evaluation import (
+    ClassList,
+    Outcomes,
+    UndecidedClass,
+    class_list_search,
+    evaluate,
+    find_class_list,
+    find_outcomes,
+)
+from reassess.evaluation.class_list import known_orders
 from reassess.evaluation.evaluation_words import no_list_in_words
-from reassess.evaluation.measure import evaluate, find_outcomes
-from reassess.evaluation.outcomes import Outcomes, join_and_rank
-from reassess.formats.predictions import read_predictions
-from reassess.numeric.proportion import Proportion
+from reassess.evaluation.outcomes import join_and_rank
+from reassess.formats import read_predictions
+from reassess.numeric import Proportion
 from tests.evaluation.simulated_models import simulated
 from tests.helpers import code_of, message, python
 
@@ -75,7 +78,7 @@ def imagenet(real_original: LabelSets) -> Benchmark:
 
 
 LISTS = {"devkit-like": np.random.default_rng(2012).permutation(CLASSES), "text": as_text(CLASSES)} | {
-    f"random {seed}": np.random.default_rng(seed).permutation(CLASSES) for seed in range(20)
+    f"random {seed}": np.random.default_rng(seed).permutation(CLASSES) for seed in range(8)
 }
 
 
@@ -108,15 +111,6 @@ def test_of_a_model_that_knows_some_classes_badly_the_wrong_ones_are_undecided(s
     assert len(wrong) <= 40
     assert len(wrong - undecided) <= 2
     assert len(undecided) <= 350
-
-
-def test_the_known_order_of_text_leaves_no_class_undecided(imagenet: Benchmark) -> None:
-    """Not even of a model of which the images could not tell it."""
-    said = simulated(np.random.default_rng(0), imagenet.truth, 0.4, unequal=1)
-    other = imagenet.find(np.argsort(as_text(CLASSES))[said])
-    assert other.class_of.tolist() == as_text(CLASSES).tolist()
-    assert other.undecided == ()
-    assert other.moved == np.count_nonzero(as_text(CLASSES) != np.arange(CLASSES))
 
 
 NAMES = tuple(f"{word} {i}" for i in range(250) for word in ("Dog", "cat", "Ant", "bee"))
@@ -232,6 +226,7 @@ def test_predictions_joined_to_wrong_images_fit_no_list(imagenet: Benchmark) -> 
         said = simulated(rng, imagenet.truth, rng.uniform(0.4, 0.9))
         for rows in (class_folder_order(imagenet.original), np.roll(np.arange(50_000), 1), rng.permutation(50_000)):
             assert imagenet.find(said[rows]) is None
+    assert imagenet.find(np.full(50_000, 7)) is None  # always the same class
 
 
 @pytest.mark.parametrize(("classes", "images"), [(3, 30), (10, 100), (2, 60)])
@@ -245,10 +240,6 @@ def test_small_benchmarks_give_fewer_false_finds_than_stated(classes: int, image
         wrong = (truth + rng.integers(1, classes, images)) % classes
         said = np.where(rng.random(images) < accuracy, truth, wrong)
         assert find_class_list(replace(joined, top1=said.astype(np.int32)), labels) is None
-
-
-def test_a_model_that_always_gives_one_class_fits_no_list(imagenet: Benchmark) -> None:
-    assert imagenet.find(np.full(50_000, 7)) is None
 
 
 def test_a_list_of_which_few_ids_are_wrong_is_not_seen() -> None:
@@ -270,15 +261,6 @@ def test_two_classes_are_exchanged_if_the_evidence_is_overwhelming() -> None:
     assert searched(*model(0.2, 1000)).class_of.tolist() == [1, 0]
     assert searched(*model(0.4, 1000)) is None
     assert searched(*model(0.2, 40)) is None
-
-
-def test_ten_classes_of_ten_images_are_enough() -> None:
-    rng = np.random.default_rng(7)
-    class_of, truth = np.roll(np.arange(10), 3), np.arange(100) % 10
-    said = np.where(rng.random(100) < 0.8, np.argsort(class_of)[truth], rng.integers(0, 10, 100))
-    other = searched(said, labels_of(truth))
-    assert other.class_of.tolist() == class_of.tolist()
-    assert other.p_value < 1e-4
 
 
 def test_fewer_than_32_images_cannot_confirm_an_order_without_a_name() -> None:

@@ -10,16 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.predictions import Predictions
+from reassess.core import Predictions
 from reassess.errors import DataError
-from reassess.evaluation.class_ranks import (
-    best_ranks,
-    count_hits,
-    ranks_and_top1,
-    ranks_of_ids,
-    ranks_of_scores,
-    top1_hits,
-)
+from reassess.evaluation import top1_hits
+from reassess.evaluation.class_ranks import best_ranks, count_hits, ranks_and_top1, ranks_of_ids, ranks_of_scores
 from tests.helpers import EXACT_VALUES, SMALLEST, bits_of_bfloat16, refused
 from tests.references import ranking
 

@@ -7,13 +7,9 @@ import numpy as np
 import pytest
 
 from reassess.aggregation.aggregate import aggregate
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
-from reassess.evaluation.image_sheet import Candidate, image_sheet
+from reassess.core import Classes, LabelSets, Predictions, Questions, Scores, Votes
+from reassess.evaluation import Candidate
+from reassess.evaluation.image_sheet import image_sheet
 from tests.helpers import code_of, message, votes_of
 
 SKI, ALP, FOX = 0, 1, 2

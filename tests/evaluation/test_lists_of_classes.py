@@ -8,18 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.comparison.panel import Panel
-from reassess.core.classes import GIVE_CLASSES, Classes
-from reassess.core.common_classes import align_classes
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
+from reassess.comparison import Panel
+from reassess.core import Classes, LabelSets, Predictions, Questions, Scores, align_classes
+from reassess.core.classes import GIVE_CLASSES
+from reassess.evaluation import evaluate, find_outcomes
 from reassess.evaluation.image_sheet import image_sheet
-from reassess.evaluation.measure import evaluate, find_outcomes
-from reassess.formats.label_files import read_label_file
-from reassess.formats.predictions import read_predictions
-from reassess.proposals.unasked import unasked_candidates
+from reassess.formats import read_label_file, read_predictions
+from reassess.proposals import unasked_candidates
 from tests.helpers import code_of, message
 
 NAMES = ("ant", "bee", "cat", "dog", "eel")

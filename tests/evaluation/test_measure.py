@@ -14,18 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.classes import Classes
+from reassess.core import Classes, LabelSets, Predictions, Scores, Votes
 from reassess.core.image_names import validation_names
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
-from reassess.data.loading import read_votes
+from reassess.data import read_votes
 from reassess.errors import DataError
-from reassess.evaluation.measure import evaluate
-from reassess.evaluation.mistakes import KINDS
-from reassess.evaluation.result import Evaluation
-from reassess.numeric.proportion import Proportion
+from reassess.evaluation import KINDS, Evaluation, evaluate
+from reassess.numeric import Proportion
 from tests.helpers import message, numbered_labels, refused, scores_of
 from tests.references import Tally, published_snippet, ranking, tally
 
@@ -201,50 +195,6 @@ def test_batches_add_up(seed: int, cuts: list[int]) -> None:
 def with_near_floats(document: dict[str, object]) -> dict[str, object]:
     floats = {name: pytest.approx(part, rel=1e-12) for name, part in document.items() if isinstance(part, float)}
     return document | floats
-
-
-@given(seed=st.integers(0, 2**32 - 1))
-def test_accuracy_never_falls_as_k_grows_and_reaches_one_at_all_classes(seed: int) -> None:
-    world = random_world(seed)
-    every_k = tuple(range(1, CLASSES + 1))
-    result = evaluate(world.as_scores(), world.labels, top_k=every_k, ignore_unknown=True, **world.nouns)
-    for parts in (result.real, result.original or {}):
-        hits = [parts[k].hits for k in every_k]
-        assert hits == sorted(hits)
-        assert hits[-1] == parts[1].n
-
-
-@given(seed=st.integers(0, 2**32 - 1))
-def test_an_oracle_scores_one(seed: int) -> None:
-    world = random_world(seed)
-    rows = {name: [float(c in world.sets.get(name, ())) for c in range(CLASSES)] for name in world.rows}
-    result = evaluate(replace(world, rows=rows).as_scores(), world.labels, ignore_unknown=True, **world.nouns)
-    assert result.real[1].hits == result.real[1].n == result.scored
-    assert result.recall_at_size == 1
-    assert vars(result.mistakes) == dict.fromkeys(vars(result.mistakes), 0)
-
-
-@given(seed=st.integers(0, 2**32 - 1), added=st.integers(0, CLASSES - 1))
-def test_one_more_valid_label_never_lowers_the_hits(seed: int, added: int) -> None:
-    world = random_world(seed)
-    more = replace(world, sets={name: ids | {added} if ids else ids for name, ids in world.sets.items()})
-    before, after = (
-        evaluate(one.as_scores(), one.labels, top_k=(1, 2, 5), ignore_unknown=True, **one.nouns)
-        for one in (world, more)
-    )
-    for k, part in after.real.items():
-        assert part.hits >= before.real[k].hits
-        assert part.n == before.real[k].n
-
-
-@given(seed=st.integers(0, 2**32 - 1), k=st.integers(1, 5))
-def test_the_ids_of_the_top_k_count_as_the_scores_do(seed: int, k: int) -> None:
-    world = random_world(seed)
-    top_k = tuple(range(1, k + 1))
-    of_ids = evaluate(world.as_ids(k), world.labels, top_k=top_k, ignore_unknown=True, **world.nouns)
-    of_scores = evaluate(world.as_scores(), world.labels, top_k=top_k, ignore_unknown=True, **world.nouns)
-    assert (of_ids.real, of_ids.original, of_ids.soft) == (of_scores.real, of_scores.original, of_scores.soft)
-    assert (of_ids.mistakes, of_ids.per_class) == (of_scores.mistakes, of_scores.per_class)
 
 
 # The real data

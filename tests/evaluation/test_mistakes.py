@@ -8,15 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.aggregation.aggregate import aggregate
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
-from reassess.evaluation.measure import find_outcomes
-from reassess.evaluation.mistakes import KINDS, known_kinds
-from reassess.proposals.unasked import unasked_candidates
+from reassess.core import Classes, LabelSets, Predictions, Questions, Scores, Votes
+from reassess.evaluation import KINDS, find_outcomes, known_kinds
+from reassess.proposals import unasked_candidates
 from tests.helpers import votes_of
 
 IMAGES = tuple(f"{i}.png" for i in range(8))

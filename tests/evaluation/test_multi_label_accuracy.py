@@ -9,13 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.multi_labels import MultiLabels
-from reassess.core.predictions import Predictions
+from reassess.core import Classes, LabelSets, MultiLabels, Predictions
 from reassess.errors import DataError
-from reassess.evaluation.measure import find_outcomes, summarize
-from reassess.evaluation.multi_label_accuracy import VERDICTS, MultiLabelAccuracy, multi_label_accuracy, verdicts
+from reassess.evaluation import VERDICTS, MultiLabelAccuracy, find_outcomes, summarize, verdicts
+from reassess.evaluation.multi_label_accuracy import multi_label_accuracy
 from tests.helpers import refused
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")  # drawn models are by chance

@@ -11,14 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.benchmark import class_folder_order
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
+from reassess.core import Classes, LabelSets, Predictions, class_folder_order
 from reassess.errors import ReassessWarning
-from reassess.evaluation.measure import evaluate
+from reassess.evaluation import evaluate
 from reassess.evaluation.order_checks import _Reading
-from reassess.numeric.proportion import Proportion
+from reassess.numeric import Proportion
 from tests.helpers import message, numbered_labels
 
 NOTHING_FITS = (

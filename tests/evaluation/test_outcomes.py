@@ -6,12 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from reassess.core.classes import Classes
+from reassess.core import Classes, LabelSets, Predictions
 from reassess.core.image_names import validation_names
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
 from reassess.errors import DataError
-from reassess.evaluation.measure import find_outcomes
+from reassess.evaluation import find_outcomes
 from reassess.evaluation.outcomes import EMPTY, LABELLED, UNKNOWN, UNLABELLED, join_and_rank
 from tests.helpers import code_of, message
 

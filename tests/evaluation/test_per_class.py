@@ -5,11 +5,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
+from reassess.core import Classes, LabelSets, Predictions
+from reassess.evaluation import PerClass
 from reassess.evaluation.outcomes import join_and_rank
-from reassess.evaluation.per_class import PerClass, count_classes
+from reassess.evaluation.per_class import count_classes
 
 NAMES = Classes(4, names=("cat, house cat", "dog", "cow", "emu"))
 IMAGES = [f"{i}.png" for i in range(7)]

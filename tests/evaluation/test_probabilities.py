@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reassess.core.predictions import Predictions
+from reassess.core import Predictions
 from reassess.evaluation.probabilities import are_probabilities, class_probabilities, kind_of_scores
 from tests.helpers import message
 

@@ -8,12 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.class_names import UnknownClasses
-from reassess.core.classes import Classes
-from reassess.core.multi_labels import MultiLabels
-from reassess.core.predictions import Predictions
+from reassess.core import Classes, MultiLabels, Predictions, UnknownClasses
+from reassess.evaluation import evaluate, find_outcomes
 from reassess.evaluation.image_sheet import image_sheet
-from reassess.evaluation.measure import evaluate, find_outcomes
 from reassess.evaluation.multi_label_accuracy import multi_label_accuracy
 from reassess.evaluation.outcomes_table import outcomes_table
 from tests.helpers import message, numbered_labels, scores_of

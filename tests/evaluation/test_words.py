@@ -5,13 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reassess.comparison.panel import Panel
+from reassess.comparison import Panel
 from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
+from reassess.core import LabelSets, Predictions, Questions, Scores
 from reassess.errors import DataError
+from reassess.evaluation import KINDS, Evaluation, evaluate
 from reassess.evaluation.evaluation_words import (
     MISTAKES_IN_WORDS,
     NONE_SCORED,
@@ -19,10 +17,7 @@ from reassess.evaluation.evaluation_words import (
     missing_in_words,
     not_scored_in_words,
 )
-from reassess.evaluation.measure import evaluate
-from reassess.evaluation.mistakes import KINDS
-from reassess.evaluation.result import Evaluation
-from reassess.numeric.proportion import Proportion
+from reassess.numeric import Proportion
 
 IMAGES = ["a.png", "b.png", "c.png"]
 LABELS = LabelSets.from_lists(IMAGES, [[0, 2], [], [1]])

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.evaluation.batch_targets import multi_hot, padded_ids
+from reassess.evaluation import multi_hot, padded_ids
 from tests.helpers import EXACT_VALUES, SMALLEST, numbered_labels
 from tests.references import ranking
 

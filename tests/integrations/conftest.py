@@ -1,4 +1,4 @@
-"""What the tests of torchvision's data sets share."""
+"""What the tests of torchvision's datasets share."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -9,6 +9,6 @@ import pytest
 
 @pytest.fixture(scope="session")
 def tv(needs: Callable[[str], None]) -> ModuleType:
-    """The module of torchvision's data sets; the test is skipped where torchvision is not installed."""
+    """The module of torchvision's datasets; the test is skipped where torchvision is not installed."""
     needs("torchvision")
     return import_module("reassess.integrations.torchvision")

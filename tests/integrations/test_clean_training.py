@@ -1,6 +1,5 @@
-"""CleanTraining: the images on a list, by name, and nothing else; what the data set lacks is counted."""
+"""CleanTraining: the images on a list, by name, and nothing else; what the dataset lacks is counted."""
 
-import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from importlib import import_module
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.errors import DataError, MissingPackageError, ReassessWarning
+from reassess.errors import DataError, ReassessWarning
 from tests.helpers import message
 
 
@@ -33,7 +32,7 @@ def names(samples: Any) -> list[str]:
 
 
 def dataset_of(paths: Any) -> Any:
-    """A data set in so far as CleanTraining looks at it."""
+    """A dataset in so far as CleanTraining looks at it."""
     samples = [(path, 0) for path in paths]
     return SimpleNamespace(samples=samples, classes=["cat"], class_to_idx={"cat": 0})
 
@@ -72,7 +71,7 @@ def test_names_that_the_data_set_does_not_hold_are_counted_and_said(tv: ModuleTy
     with pytest.warns(ReassessWarning) as warned:
         clean = tv.CleanTraining(training, listed)
     assert [str(warning.message) for warning in warned] == [
-        "4 of the 5 images on the list are not in the data set: n01443537_3, n01443537_4, n01443537_5 and 1 more"
+        "4 of the 5 images on the list are not in the dataset: n01443537_3, n01443537_4, n01443537_5 and 1 more"
     ]
     assert Path(warned[0].filename) == Path(__file__)
     assert repr(clean) == ("Dataset CleanTraining\n    Number of datapoints: 1 of 5\n    On the list and not here: 4")
@@ -114,10 +113,10 @@ def test_a_data_set_without_file_names_is_an_error(tv: ModuleType) -> None:
 
 def test_a_list_of_other_images_is_an_error(tv: ModuleType, training: Any) -> None:
     assert message(lambda: tv.CleanTraining(training, ["b.JPEG", "c.JPEG", "a.JPEG"])) == (
-        "no image of the data set is on the list\n"
+        "no image of the dataset is on the list\n"
         "  allowed: names such as a, b and 1 more\n"
         "  found:   n01440764/n01440764_10026.JPEG, n01440764/n01440764_7.JPEG and 3 more\n"
-        "  fix:     give a data set of the training images"
+        "  fix:     give a dataset of the training images"
     )
 
 
@@ -147,15 +146,3 @@ def test_images_of_one_file_name_are_told_apart_by_their_folders(tv: ModuleType,
 
 def test_a_list_that_is_not_there_is_an_error(tv: ModuleType, training: Any) -> None:
     assert message(lambda: tv.CleanTraining(training, "clean.txt")).startswith("file not found\n  where:   clean.txt\n")
-
-
-def test_a_missing_package_is_said(tv: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("torch", "torch.utils.data"):
-        monkeypatch.setitem(sys.modules, module, None)
-    for module in ("clean_training", "torch_training"):
-        monkeypatch.delitem(sys.modules, f"reassess.integrations.{module}")
-    with pytest.raises(MissingPackageError) as error:
-        import_module("reassess.integrations.clean_training")
-    assert str(error.value) == (
-        "package torch is missing (for a subset of a data set)\n  fix:     pip install 'reassess[torchvision]'"
-    )

@@ -3,7 +3,6 @@
 import functools
 import importlib
 import operator
-import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -14,9 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.labels import LabelSets
-from reassess.errors import DataError, MissingPackageError
-from reassess.evaluation.batch_targets import multi_hot, padded_ids
+from reassess.errors import DataError
 from tests.helpers import SMALLEST, python
 from tests.integrations.batches import (
     CLASSES,
@@ -180,20 +177,6 @@ def test_shards_of_several_devices_count_as_one_and_64_bits_are_exact(needs: Cal
     assert python("-W", "ignore::DeprecationWarning", "-c", ON_FOUR_DEVICES, **variables).out == "done\n"
 
 
-def test_the_original_labels_score_as_published(
-    room: ModuleType, jnp: ModuleType, real_labels: LabelSets, real_original: LabelSets
-) -> None:
-    parts = []
-    for rows in np.split(np.arange(50_000), 10):
-        scores = room.jax.nn.one_hot(real_original.indices[rows], 1000, dtype=jnp.bfloat16)
-        hot = room.count_hits(scores, multi_hot(real_labels, rows, 1000))
-        parts.append(room.count_hits(scores, padded_ids(real_labels, rows)))
-        assert numbers(hot) == numbers(parts[-1])
-    total = functools.reduce(operator.add, parts)
-    assert numbers(total)[::2] == [42_164, 46_837]
-    assert int(total.empty) == 3163
-
-
 @pytest.mark.parametrize("sign", [1, -1], ids=["plus", "minus"])
 @pytest.mark.parametrize("kind", ["float16", "bfloat16", "float32"])
 def test_nan_of_either_sign_is_an_error_even_where_no_class_is_valid(
@@ -281,13 +264,3 @@ def test_only_counts_of_the_same_k_that_are_added_up_give_an_accuracy(room: Modu
     with pytest.raises(DataError) as caught:
         room.count_hits(scores[0], valid[0], top_k=(1,)) + room.count_hits(scores[0], valid[0], top_k=(2, 1, 2))
     assert str(caught.value) == "hits are counted for different k\n  allowed: (1,)\n  found:   (1, 2)"
-
-
-def test_without_jax_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "jax", None)
-    monkeypatch.delitem(sys.modules, "reassess.integrations.jax", raising=False)
-    with pytest.raises(MissingPackageError) as caught:
-        importlib.import_module("reassess.integrations.jax")
-    assert str(caught.value) == (
-        "package jax is missing (for counting hits in JAX)\n  fix:     pip install 'reassess[jax]'"
-    )

@@ -1,13 +1,10 @@
 """Keras: each backend passes the same tests, in a process of its own."""
 
-import importlib
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from reassess.errors import MissingPackageError
 from tests.helpers import python
 
 EXPECTED = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"  # it saves models
@@ -21,16 +18,6 @@ def test_every_backend_counts_the_same(backend: str, needs: Callable[[str], None
     variables = {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     result = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", EXPECTED, BODY, **variables)
     assert " passed in " in result.out
-
-
-def test_without_keras_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "keras", None)
-    monkeypatch.delitem(sys.modules, "reassess.integrations.keras", raising=False)
-    with pytest.raises(MissingPackageError) as caught:
-        importlib.import_module("reassess.integrations.keras")
-    assert str(caught.value) == (
-        "package keras is missing (for RealAccuracyMetric)\n  fix:     pip install 'reassess[keras]'"
-    )
 
 
 def test_without_its_backend_the_error_names_the_backend(needs: Callable[[str], None]) -> None:

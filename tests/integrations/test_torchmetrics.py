@@ -2,7 +2,6 @@
 
 import json
 import pickle
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,9 @@ import numpy as np
 import pytest
 
 from reassess import LabelSets, Predictions, evaluate
-from reassess.errors import DataError, MissingPackageError
-from reassess.evaluation.batch_targets import multi_hot
-from reassess.numeric.proportion import Proportion
+from reassess.errors import DataError
+from reassess.evaluation import multi_hot
+from reassess.numeric import Proportion
 
 N, CLASSES = 41, 6  # odd, so that a sampler for two processes repeats an image
 NAMES = [f"{row:02d}.png" for row in range(N)]
@@ -249,15 +248,3 @@ def test_two_processes_that_share_an_image_find_the_same_as_one(
         assert values == [whole[1].value, whole[3].value, whole[1].n]
     else:  # nothing tells which image came twice
         assert values[2] - whole[1].n in (0, 1)
-
-
-def test_without_torchmetrics_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torchmetrics", None)
-    monkeypatch.delitem(sys.modules, "reassess.integrations.torchmetrics", raising=False)
-    with pytest.raises(MissingPackageError) as raised:
-        import reassess.integrations.torchmetrics  # noqa: F401
-    assert str(raised.value) == (
-        "RealAccuracyMetric (reassess.RealAccuracy counts the same without it) needs the package "
-        "torchmetrics, which is not installed\n"
-        "  fix:     pip install 'reassess[torchmetrics]'"
-    )

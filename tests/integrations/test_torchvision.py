@@ -14,15 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
-from reassess.errors import MissingPackageError
-from reassess.evaluation.measure import evaluate
-from reassess.evaluation.streaming import RealAccuracy
-from reassess.numeric.proportion import Proportion
+from reassess.core import Classes, LabelSets, Predictions, Questions, Scores
+from reassess.evaluation import RealAccuracy, evaluate
+from reassess.numeric import Proportion
 from tests.helpers import ORIGINAL_CLASSES, message, number_of, picture, scores_of, validation_name, write_files
 
 VALID = {1: [], 2: [795, 970], 3: [230, 231], 4: [809], 5: [516, 850], 6: [57], 7: [334], 8: [700], 9: [674], 10: [332]}
@@ -222,7 +216,7 @@ def test_labels_scores_and_originals_may_be_files(tv: ModuleType, archive: Path,
     assert (of_one[8], of_one.sum(), of_two[6], of_two.sum()) == (0.5, 0.5, 1, 1)
 
 
-# --- what torchvision's data sets have ------------------------------------------------------------------------------
+# --- what torchvision's datasets have ------------------------------------------------------------------------------
 
 
 def test_it_is_described_as_torchvision_s_data_sets_are(tv: ModuleType, archive: Path) -> None:
@@ -426,27 +420,53 @@ def test_the_example_prints_the_accuracy_of_a_model(
 # --- bad input ------------------------------------------------------------------------------------------------------
 
 
-def test_only_the_validation_images_have_such_labels(tv: ModuleType, archive: Path) -> None:
-    assert message(lambda: tv.ImageNetReaL(archive, "train")) == (
-        "only the validation images have reassessed labels\n"
-        "  allowed: split='val'\n"
-        "  found:   split='train'\n"
-        "  fix:     to train on the images that were kept: CleanTraining(ImageFolder(...))"
-    )
+TYPES = "unknown target type\n  allowed: real, original, scores, or a list of them\n  found:   "
+FAR = Scores(Questions.from_columns([validation_name(1)], np.array([1000])), np.array([0.5]))
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "another split": (
+        {"split": "train"},
+        "only the validation images have reassessed labels\n  allowed: split='val'\n  found:   split='train'\n"
+        "  fix:     to train on the images that were kept: CleanTraining(ImageFolder(...))",
+    ),
+    "an unknown target": ({"target_type": "reel"}, f"{TYPES}['reel']"),
+    "no target": ({"target_type": []}, f"{TYPES}[]"),
+    "an unknown target among others": ({"target_type": ["real", "reel"]}, f"{TYPES}['real', 'reel']"),
+    "a target of no name": ({"target_type": None}, f"{TYPES}[None]"),
+    "a list of targets as a target": ({"target_type": [["real"]]}, f"{TYPES}[['real']]"),
+    "an unknown encoding": (
+        {"encoding": "hot"},
+        "unknown encoding\n  allowed: multi-hot, padded, list\n  found:   'hot'",
+    ),
+    "images without an original label": (
+        {"labels": LABELS, "original": LabelSets.from_lists([validation_name(1)], [[65]]), "target_type": "original"},
+        "9 of 10 images are not in the original labels\n"
+        "  where:   {root}/ILSVRC2012_img_val.tar\n"
+        f"  allowed: names such as {validation_name(1)}\n"
+        f"  found:   {validation_name(2)}, {validation_name(3)}, {validation_name(4)} and 6 more\n"
+        "  fix:     move them elsewhere, or give labels that hold them; training images have no reassessed labels",
+    ),
+    "original labels of several classes": (
+        {"labels": LABELS, "original": LABELS, "target_type": "original"},
+        "image does not have exactly one original label\n"
+        f"  where:   image {validation_name(1)}\n  allowed: one class\n  found:   0 classes\n"
+        "  fix:     give each image the one class that it had, or leave the image out",
+    ),
+    "labels of other images": (
+        {"labels": LabelSets.from_lists(["a.png"], [[0]], Classes(2))},
+        "labels are not those of ImageNet's validation images\n"
+        "  allowed: names such as ILSVRC2012_val_00000001.JPEG\n  found:   a.png",
+    ),
+    "scores of other classes": (
+        {"labels": LABELS, "original": ORIGINAL, "scores": FAR, "target_type": "scores"},
+        "class id out of range\n  where:   the scores\n  allowed: 0 to 999\n  found:   1000",
+    ),
+}
 
 
-@pytest.mark.parametrize("given", ["reel", [], ["real", "reel"], None, [["real"]]])
-def test_target_types_have_names(tv: ModuleType, archive: Path, given: Any) -> None:
-    types = given if isinstance(given, list) else [given]
-    assert message(lambda: tv.ImageNetReaL(archive, target_type=given)) == (
-        f"unknown target type\n  allowed: real, original, scores, or a list of them\n  found:   {types}"
-    )
-
-
-def test_encodings_have_names(tv: ModuleType, archive: Path) -> None:
-    assert message(lambda: tv.ImageNetReaL(archive, encoding="hot")) == (
-        "unknown encoding\n  allowed: multi-hot, padded, list\n  found:   'hot'"
-    )
+@pytest.mark.parametrize("case", WRONG)
+def test_what_does_not_fit_is_an_error(tv: ModuleType, archive: Path, case: str) -> None:
+    options, text = WRONG[case]
+    assert message(lambda: tv.ImageNetReaL(archive, **options)) == text.replace("{root}", str(archive))
 
 
 @pytest.mark.parametrize(
@@ -541,40 +561,6 @@ def test_images_without_labels_are_counted_and_named(tv: ModuleType, tmp_path: P
     )
 
 
-def test_images_without_an_original_label_are_counted_and_named(tv: ModuleType, archive: Path) -> None:
-    original = LabelSets.from_lists([validation_name(1)], [[65]])
-    assert message(lambda: tv.ImageNetReaL(archive, labels=LABELS, original=original, target_type="original")) == (
-        "9 of 10 images are not in the original labels\n"
-        f"  where:   {archive / 'ILSVRC2012_img_val.tar'}\n"
-        f"  allowed: names such as {validation_name(1)}\n"
-        f"  found:   {validation_name(2)}, {validation_name(3)}, {validation_name(4)} and 6 more\n"
-        "  fix:     move them elsewhere, or give labels that hold them; training images have no reassessed labels"
-    )
-
-
-def test_an_original_label_is_one_class(tv: ModuleType, archive: Path) -> None:
-    assert message(lambda: tv.ImageNetReaL(archive, labels=LABELS, original=LABELS, target_type="original")) == (
-        "image does not have exactly one original label\n"
-        f"  where:   image {validation_name(1)}\n  allowed: one class\n  found:   0 classes\n"
-        "  fix:     give each image the one class that it had, or leave the image out"
-    )
-
-
-def test_labels_of_other_images_are_an_error(tv: ModuleType, archive: Path) -> None:
-    assert message(lambda: tv.ImageNetReaL(archive, labels=LabelSets.from_lists(["a.png"], [[0]], Classes(2)))) == (
-        "labels are not those of ImageNet's validation images\n"
-        "  allowed: names such as ILSVRC2012_val_00000001.JPEG\n  found:   a.png"
-    )
-
-
-def test_scores_of_other_classes_are_an_error(tv: ModuleType, archive: Path) -> None:
-    scores = Scores(Questions.from_columns([validation_name(1)], np.array([1000])), np.array([0.5]))
-    given = {"labels": LABELS, "original": ORIGINAL, "scores": scores}
-    assert message(lambda: tv.ImageNetReaL(archive, **given, target_type="scores")) == (
-        "class id out of range\n  where:   the scores\n  allowed: 0 to 999\n  found:   1000"
-    )
-
-
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
@@ -612,15 +598,4 @@ def test_a_file_that_is_gone_is_named(tv: ModuleType, tmp_path: Path) -> None:
         f"image cannot be read\n  where:   {tmp_path}/a.tar/{validation_name(2)}\n"
         f"  found:   FileNotFoundError: [Errno 2] No such file or directory: '{tmp_path}/a.tar'\n"
         "  fix:     get the file again, or give a loader that can read it"
-    )
-
-
-def test_a_missing_package_is_said(tv: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("torchvision", "torchvision.datasets"):
-        monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.delitem(sys.modules, "reassess.integrations.torchvision")
-    with pytest.raises(MissingPackageError) as error:
-        import_module("reassess.integrations.torchvision")
-    assert str(error.value) == (
-        "package torchvision is missing (for a data set of torchvision)\n  fix:     pip install 'reassess[torchvision]'"
     )

@@ -10,12 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.cleaning.targets import training_targets
-from reassess.core.classes import Classes
-from reassess.core.folds import Folds
-from reassess.core.image_selection import ImageSelection
-from reassess.core.labels import LabelSets
-from reassess.core.training_targets import TrainingTargets
+from reassess.cleaning import training_targets
+from reassess.core import Classes, Folds, ImageSelection, LabelSets, TrainingTargets
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats import read_clean_list
 from tests.helpers import message
@@ -55,7 +51,7 @@ _LEFT_OPEN = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 @pytest.fixture(params=["torchvision", pytest.param("timm", marks=_LEFT_OPEN)])
 def images(request: pytest.FixtureRequest, torch_training: ModuleType, needs: Any, tmp_path: Path) -> Any:
-    """Six images in class folders, each a data set of either library; the red of an image is 10 times its number."""
+    """Six images in class folders, each a dataset of either library; the red of an image is 10 times its number."""
     from PIL import Image
 
     for name in NAMES:
@@ -98,7 +94,7 @@ def test_torch_takes_a_list_of_kept_images_as_a_selection(
         HELD_OUT[1:]
     )
     assert message(torch_training.SelectedImages, images, path) == (
-        f"wrong type of the selection\n  allowed: ImageSelection\n  found:   {type(path).__name__}\n"
+        f"wrong type of selection\n  allowed: ImageSelection\n  found:   {type(path).__name__}\n"
         "  fix:     read_clean_list(FILE) or ImageSelection(images)"
     )
 
@@ -167,20 +163,18 @@ def test_timm_losses_take_the_targets(needs: Any, uniform: TrainingTargets, hot:
 def test_torch_what_is_missing_or_unknown_is_said(images: Any, torch_training: ModuleType) -> None:
     with pytest.warns(ReassessWarning) as warned:
         some = torch_training.SelectedImages(images, ImageSelection(("cat/1.png", "cat/9.png")))
-    assert [str(each.message) for each in warned] == [
-        "1 of the 2 images on the list are not in the data set: cat/9.png"
-    ]
+    assert [str(each.message) for each in warned] == ["1 of the 2 images on the list are not in the dataset: cat/9.png"]
     assert (some.missing, len(some), warned[0].filename) == (1, 1, __file__)
     few = Folds(NAMES[:4], np.array([0, 1, 0, 1]))
     assert message(lambda: torch_training.SelectedImages(images, few.training(0))) == (
-        "2 of 6 images are unknown to the training part of fold 0\n"
+        "2 of 6 images are not on the training part of fold 0\n"
         "  allowed: names such as cat/2.png, dog/4.png and 2 more\n  found:   dog/5.png, eel/6.png\n"
-        "  fix:     check the names; or leave such images out with ignore_unknown=True"
+        "  fix:     check the names; or do not use such images: ignore_unknown=True"
     )
     with pytest.warns(ReassessWarning) as warned:
         torch_training.SelectedImages(images, few.training(0), ignore_unknown=True)
     assert [str(each.message) for each in warned] == [
-        "2 of 6 images are unknown to the training part of fold 0 and left out: dog/5.png, eel/6.png"
+        "2 of 6 images are unknown to the training part of fold 0 and not used: dog/5.png, eel/6.png"
     ]
 
 
@@ -190,7 +184,7 @@ def test_torch_what_is_missing_or_unknown_is_said(images: Any, torch_training: M
         ({"cat/1.png": "fox"}, "class is not in the dataset\n  where:   image cat/1.png\n"),
         ({"cat/1.png": -1}, "class id out of range\n  where:   image cat/1.png\n"),
         ({"cat/1.png": 1.5}, "class id out of range\n  where:   image cat/1.png\n"),
-        ({"x.png": 1}, "no image of the data set is on the list of new classes\n"),
+        ({"x.png": 1}, "no image of the dataset is on the list of new classes\n"),
         ({}, "selection is empty\n  where:   the list of new classes"),
     ],
 )
@@ -278,7 +272,7 @@ def test_tf_an_unknown_image_stops_the_iteration_or_is_left_out(elements: Any, t
         numbers(tf_training.select_images(elements, few.training(0)))
     assert (
         "1 of 1 images are not known to the training part of fold 0; allowed: names such as cat/2.png, dog/4.png and "
-        "2 more; found: dog/5.png; fix:     check the names, or keep such images apart with ignore_unknown=True"
+        "2 more; found: dog/5.png; fix: check the names, or keep such images apart with ignore_unknown=True"
     ) in str(error.value)
     assert numbers(tf_training.select_images(elements, few.training(0), ignore_unknown=True)) == [1, 3]
 
@@ -373,7 +367,7 @@ def test_hf_what_does_not_fit_is_refused(columns: Any, hf_training: ModuleType, 
         return message(lambda: list(call()))
 
     assert told(lambda: hf_training.select_images(columns, few.training(0), image="file")).startswith(
-        "2 of 6 images are unknown to the training part of fold 0\n"
+        "2 of 6 images are not on the training part of fold 0\n"
     )
     assert told(lambda: hf_training.relabel_images(columns, {"cat/1.png": "fox"}, image="file")) == (
         "class is not in the dataset\n  where:   image cat/1.png\n  allowed: cat, dog, eel\n  found:   'fox'"
@@ -382,7 +376,7 @@ def test_hf_what_does_not_fit_is_refused(columns: Any, hf_training: ModuleType, 
         "class id out of range\n  where:   image cat/1.png\n  allowed: 0 to 2\n  found:   3"
     )
     assert told(lambda: hf_training.with_targets(columns, uniform, image="file", feature="label")).startswith(
-        "the data set has a column label already\n"
+        "dataset already has a column label\n"
     )
 
 
@@ -393,7 +387,7 @@ def test_hf_unknown_images_are_left_out_if_asked(columns: Any, hf_training: Modu
         assert listed(part, "number") == [1, 3]
     texts = [str(each.message) for each in warned if issubclass(each.category, ReassessWarning)]
     streamed = not hasattr(columns, "select")
-    unknown = "2 of 6 images are unknown to the training part of fold 0 and left out: dog/5.png, eel/6.png"
+    unknown = "2 of 6 images are unknown to the training part of fold 0 and not used: dog/5.png, eel/6.png"
     assert texts == ([] if streamed else [unknown])
 
 

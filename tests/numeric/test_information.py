@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.numeric import information
-from reassess.numeric.information import Information, measure, mutual_information, resampling
+from reassess.numeric import Information, information
+from reassess.numeric.information import measure, mutual_information, resampling
 
 SHARES = st.lists(st.integers(0, 5), min_size=3, max_size=3).filter(any).map(lambda x: [n / sum(x) for n in x])
 

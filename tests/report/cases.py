@@ -5,16 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reassess.comparison.findings import Findings
-from reassess.comparison.panel import Panel
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.leaderboard import Leaderboard, LeaderboardRow
-from reassess.core.predictions import Predictions
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
-from reassess.evaluation.measure import find_outcomes, summarize
+from reassess.comparison import Findings, Panel
+from reassess.core import Classes, LabelSets, Leaderboard, LeaderboardRow, Predictions, Questions, Scores, Votes
+from reassess.evaluation import find_outcomes, summarize
 
 IMAGES, CLASSES = 400, 6
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'{{123456*3}}"

@@ -8,18 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.comparison.findings import Findings
-from reassess.comparison.panel import Panel
-from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS, Taxonomy
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.leaderboard import Leaderboard
-from reassess.core.predictions import Predictions
+from reassess.comparison import Findings, Panel, Taxonomy
+from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
+from reassess.core import Classes, LabelSets, Leaderboard, Predictions
 from reassess.errors import Missing
-from reassess.evaluation.measure import find_outcomes, summarize
-from reassess.report import figures
+from reassess.evaluation import find_outcomes, summarize
+from reassess.report import CHARTS, Chart, figures, write_chart
 from reassess.report.accuracy_figures import Spot, scatter_on
-from reassess.report.chart import Chart
 from reassess.report.chart_figures import (
     Intervals,
     Mark,
@@ -29,7 +24,7 @@ from reassess.report.chart_figures import (
     size_of_stacks,
     stacks_on,
 )
-from reassess.report.charts import CHARTS, taxonomy_chart, write_chart
+from reassess.report.charts import taxonomy_chart
 from reassess.report.figures import FIGURE_SUFFIXES, save_figure
 from reassess.report.inline_svg import dark, inline_figure
 from reassess.report.sections import sections
@@ -64,11 +59,9 @@ def texts_of(axes: Any) -> list[Any]:
     return [text for text in (*texts, *(one for box in figure.legends for one in box.get_texts())) if text.get_text()]
 
 
-@pytest.mark.parametrize("kind", CHARTS)
 @pytest.mark.parametrize("suffix", FIGURE_SUFFIXES)
-def test_each_kind_is_drawn_in_each_format(kind: str, suffix: str, tmp_path: Path) -> None:
-    chart = CHARTS[kind](THREE)
-    assert isinstance(chart, Chart)
+def test_a_chart_is_drawn_in_each_format(suffix: str, tmp_path: Path) -> None:
+    chart = CHARTS["scatter"](THREE)
     save_figure(tmp_path / f"f{suffix}", chart.draw, title=chart.title, size=chart.size)
     assert (tmp_path / f"f{suffix}").read_bytes().startswith(BEGINNINGS[suffix])
 

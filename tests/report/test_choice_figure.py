@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from reassess.core.model_choice import ModelChoice, ModelSubset
-from reassess.numeric.proportion import Proportion
-from reassess.report.choice_figure import draw_choice
+from reassess.core import ModelChoice, ModelSubset
+from reassess.numeric import Proportion
+from reassess.report import draw_choice
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 

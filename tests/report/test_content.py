@@ -9,19 +9,13 @@ import pytest
 
 from reassess.cli.prediction_inputs import short_names
 from reassess.cli.tables.compare_table import print_compared
+from reassess.comparison import Findings, LabelUncertainty, compare, every_pair, labelling_biases, taxonomies
 from reassess.comparison.comparison_words import DIFFERENCE_EXPLAINED
-from reassess.comparison.differences import every_pair
-from reassess.comparison.findings import Findings
-from reassess.comparison.label_uncertainty import LabelUncertainty
-from reassess.comparison.labelling_bias import labelling_biases
-from reassess.comparison.pairs import compare
-from reassess.comparison.taxonomy import ERROR_KINDS, taxonomies
-from reassess.core.labels import LabelSets
-from reassess.core.leaderboard import Leaderboard, LeaderboardRow
-from reassess.core.predictions import Predictions
+from reassess.comparison.taxonomy import ERROR_KINDS
+from reassess.core import LabelSets, Leaderboard, LeaderboardRow, Predictions
 from reassess.errors import Missing
+from reassess.report import CHARTS
 from reassess.report.chart import Section
-from reassess.report.charts import CHARTS
 from reassess.report.explorers import explorers
 from reassess.report.sections import sections
 from tests.report.cases import findings, leaderboard

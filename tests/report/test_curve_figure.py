@@ -8,16 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.aggregation.baseline_rules import Rule
-from reassess.aggregation.curves import Curve, Point
-from reassess.aggregation.golden import Golden
-from reassess.aggregation.measured_curves import MeasuredCurve
-from reassess.aggregation.thresholds import Goal, operating_point
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
+from reassess.aggregation import Curve, Goal, Golden, MeasuredCurve, Point, Rule, operating_point
+from reassess.core import Questions, Scores
 from reassess.errors import DataError, MissingPackageError, OutputError
-from reassess.report import figures
-from reassess.report.curve_figures import draw_curves
+from reassess.report import draw_curves, figures
 from reassess.report.figures import FIGURE_SUFFIXES
 from tests.report.cases import BEGINNINGS
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from reassess.comparison.findings import Findings
+from reassess.comparison import Findings
 from reassess.errors import Missing
-from reassess.report.charts import CHARTS
+from reassess.report import CHARTS
 from reassess.report.figures import figure_as_svg
 from reassess.report.sections import sections
 from tests.report.cases import findings, leaderboard

@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.comparison import Placement, place_models
-from reassess.comparison.trends import Trend, fit_trend
-from reassess.core.leaderboard import Leaderboard, LeaderboardRow
-from reassess.report import figures
-from reassess.report.accuracy_figures import draw_leaderboard
+from reassess.comparison import Placement, Trend, fit_trend, place_models
+from reassess.core import Leaderboard, LeaderboardRow
+from reassess.report import draw_leaderboard, figures
 from reassess.report.figures import FIGURE_SUFFIXES
 from tests.report.cases import BEGINNINGS
 

@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from reassess.comparison.findings import Findings
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
-from reassess.evaluation.mistakes import KINDS
+from reassess.comparison import Findings
+from reassess.core import LabelSets, Predictions
+from reassess.evaluation import KINDS
 from reassess.report.mistake_gallery import cards, choose
 from tests.report.cases import findings
 

@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.core.classes import Classes
-from reassess.core.cleaning import LabelNoise
-from reassess.report.cleaning_report import draw_noise
+from reassess.core import Classes, LabelNoise
+from reassess.report import draw_noise
 from tests.helpers import message
 
 pytestmark = pytest.mark.usefixtures("report_extra")

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from reassess.comparison.findings import Findings
+from reassess.comparison import Findings
 from reassess.comparison.summary import summary
-from reassess.core.classes import Classes
-from reassess.report.charts import CHARTS
+from reassess.core import Classes
+from reassess.report import CHARTS
 from reassess.report.explorers import explorers
 from reassess.report.gallery import Thumbnail, Thumbnails
 from reassess.report.mistake_gallery import cards, choose, mistake_gallery

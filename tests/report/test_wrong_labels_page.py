@@ -4,10 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.core.classes import Classes
-from reassess.core.cleaning import Cleaning
-from reassess.report.cleaning_report import write_wrong_labels
-from reassess.report.writing import ShownMistakes
+from reassess.core import Classes, Cleaning
+from reassess.report import ShownMistakes, write_wrong_labels
 from tests.helpers import refused
 
 pytestmark = pytest.mark.usefixtures("report_extra")

@@ -190,6 +190,6 @@ def refuse_unknown(names: tf.Tensor, known: tf.Tensor, images: Sequence[str], pl
         tf.as_string(tf.size(names)),
         f" images are not {place}; allowed: names such as {some(images, most=2)}; found: ",
         tf.strings.unicode_transcode(tf.strings.reduce_join(unknown[:_SHOWN], separator=", "), "UTF-8", "UTF-8"),
-        "; to fix: check the names, or keep such images apart with ignore_unknown=True",
+        "; fix: check the names, or keep such images apart with ignore_unknown=True",
     ]
     return tf.debugging.Assert(tf.reduce_all(known), [tf.strings.join(message)])

@@ -12,10 +12,9 @@ import numpy.typing as npt
 import pytest
 
 from reassess import __version__
-from reassess.core.benchmark import class_folder_order
+from reassess.core import LabelSets, class_folder_order
 from reassess.core.image_names import validation_names
-from reassess.core.labels import LabelSets
-from reassess.evaluation.mistakes import KINDS
+from reassess.evaluation import KINDS
 from tests.helpers import Run, document_of, results_of, write_csv
 
 Evaluate = Callable[..., Any]

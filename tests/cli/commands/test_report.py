@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.core.labels import LabelSets
-from reassess.report.charts import CHARTS
+from reassess.core import LabelSets
+from reassess.report import CHARTS
 from tests.helpers import Run, document_of, results_of, write_csv, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")

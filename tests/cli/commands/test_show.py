@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reassess.core import LabelSets, Scores
 from reassess.core.image_names import validation_names
-from reassess.core.labels import LabelSets
-from reassess.core.scores import Scores
 from tests.helpers import Run, document_of, results_of
 
 LABELS = {"shop/1.jpg": ["mug", "cup"], "shop/2.jpg": ["plate"], "shop/3.jpg": []}

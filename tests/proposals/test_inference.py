@@ -804,9 +804,9 @@ _KILLED = """
 import sys, time
 import numpy as np
 from reassess import ImageModel, predict
-from reassess.proposals import decoding, model_runs
+from reassess.proposals import model_runs, shard_scoring
 
-decoding._LEAST_SECONDS, model_runs._SHARD = 0, 2
+shard_scoring._LEAST_SECONDS, model_runs._SHARD = 0, 2
 
 def slow(pictures):
     time.sleep(0.005)

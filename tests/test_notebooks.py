@@ -17,11 +17,11 @@ from reassess import (
     fit_dawid_skene,
     label_agreement,
     label_diff,
-    labelling_biases,
     rank_models,
     rater_reliability,
     unasked_candidates,
 )
+from reassess.comparison import labelling_biases
 from reassess.comparison.panel import Panel
 from reassess.comparison.taxonomy import Taxonomy, taxonomies
 from reassess.core import Leaderboard

@@ -9,7 +9,7 @@ import pytest
 from tests.helpers import Run
 
 VERBS = {
-    "status": ("status",),
+    "simulate": ("annotate", "simulate"),
     "serve": ("annotate", "serve"),
     "upgrade": ("annotate", "backup", "--upgrade", "-o", "x"),
 }

@@ -15,7 +15,6 @@ import pytest
 
 from reassess import __version__
 from reassess.cli import app, main
-from reassess.cli.common import OUTPUT
 from reassess.cli.help_pages import COMMANDS
 from tests.helpers import Run, in_one_line, leaves, python
 
@@ -49,7 +48,7 @@ def test_every_command_takes_the_common_options(name: str) -> None:
     for leaf in leaves(command).values():
         options = {option for param in leaf.params for option in param.opts}
         assert {"--json", "--quiet", "--verbose"} <= options
-        assert ("--force" in options) == any(param.type is OUTPUT for param in leaf.params)
+        assert ("--force" in options) == any(getattr(param.type, "is_output", False) for param in leaf.params)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -15,7 +15,7 @@ import numpy as np
 
 import reassess
 from reassess.__main__ import entry
-from reassess.aggregation import MeasuredCurve
+from reassess.aggregation import MeasuredCurve, replay_stops
 from reassess.core import VALIDITY, LabelNoise, RaterModel
 from reassess.data import sources
 from reassess.data.catalogue import SOURCES, KnownFile, Source
@@ -154,7 +154,7 @@ def _call(name: str, path: str, force: bool) -> None:
         none, matrix = np.zeros(3, np.int64), np.array([[0.9, 0.1], [0.2, 0.8]])
         votes = reassess.Votes.from_columns(questions, none, none, none, ("ann",), ("no", "yes"))
         model = RaterModel((), VALIDITY, votes.answers, matrix[None][:0], matrix, np.ones(2) / 2)
-        draw_replays(Path(path), {"one": reassess.replay_stops(votes, model, threshold=0.8)}, force=force)
+        draw_replays(Path(path), {"one": replay_stops(votes, model, threshold=0.8)}, force=force)
     elif name == "draw_leaderboard":
         board = reassess.read_leaderboard("board.csv")
         draw_leaderboard(Path(path), reassess.fit_trend(board), force=force)

@@ -19,7 +19,7 @@ import pytest
 
 import reassess
 from reassess.cli import app
-from reassess.cli.inputs import OUTPUT
+from reassess.cli.options import OUTPUT
 from reassess.formats.files import sha256
 from tests.faults.children import Child, Nursery
 from tests.faults.inputs import INPUTS

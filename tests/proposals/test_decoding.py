@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess import Transform, open_images
+from reassess import Transform
+from reassess.data import open_images
 from reassess.proposals.shard_scoring import Decoder, decoded
 from tests.helpers import code_of, number_of, picture, write_files
 from tests.pictures import claim, save

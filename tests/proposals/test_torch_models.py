@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from reassess import ModelSource, Transform, open_model, predict
+from reassess import ModelSource, Transform, predict
 from reassess.errors import DataError, SourceError
+from reassess.proposals import open_model
 from reassess.proposals.torch_models import _of_timm
 from tests.helpers import fault_of, message
 

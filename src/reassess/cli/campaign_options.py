@@ -8,15 +8,15 @@ from urllib.parse import urlsplit
 import click
 
 from reassess import annotation
-from reassess.cli.inputs import FILE
-from reassess.data.image_sources import open_images
+from reassess.cli.options import FILE
+from reassess.data import open_images
 from reassess.errors import DataError
 
 if TYPE_CHECKING:
     from reassess.annotation import Campaign
-    from reassess.data.image_sources import ImageSource
+    from reassess.data import ImageSource
 
-__all__ = ["PAGES", "PLACE", "campaign_argument", "images_of", "serve_command_of"]
+__all__ = ["PAGES", "PLACE", "campaign_argument", "images_of", "serve_command_of", "written_campaign_argument"]
 
 
 class _PlaceType(click.ParamType[str | Path]):
@@ -26,8 +26,13 @@ class _PlaceType(click.ParamType[str | Path]):
         return str(value) if "://" in str(value) else Path(FILE.convert(value, param, ctx))
 
 
+class _WrittenPlaceType(_PlaceType):
+    is_output = True  # so the command takes --force
+
+
 PLACE = _PlaceType()
 campaign_argument = click.argument("campaign", type=PLACE, metavar="CAMPAIGN")
+written_campaign_argument = click.argument("campaign", type=_WrittenPlaceType(), metavar="CAMPAIGN")
 
 
 def images_of(campaign: "Campaign", place: str | Path | None) -> "ImageSource":

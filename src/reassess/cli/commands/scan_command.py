@@ -6,17 +6,15 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import FILE, OUTPUT, Call, call_options, counting, usable_cores
+from reassess.cli.call import FILE, OUTPUT, Call, call_options, counting, usable_cores
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import benchmark_option
+from reassess.cli.options import benchmark_option
 from reassess.cli.part_inputs import NONE, read_classes_of, read_original_of
 from reassess.cli.screen import print_table
-from reassess.core.benchmark import Benchmark
-from reassess.core.duplicates import UNUSABLE_KINDS, DuplicateCounts
-from reassess.core.labels import LabelSets
-from reassess.data.benchmark_folders import part_path
-from reassess.data.scanning import Scan, scan_images
-from reassess.formats.noun_tables import DUPLICATES_SUFFIXES, write_duplicates
+from reassess.core import UNUSABLE_KINDS, Benchmark, DuplicateCounts, LabelSets
+from reassess.data import Scan, part_path, scan_images
+from reassess.formats import write_duplicates
+from reassess.formats.noun_tables import DUPLICATES_SUFFIXES
 from reassess.text import counted, some
 
 __all__ = ["scan"]

@@ -147,7 +147,7 @@ def test_golden_tasks_are_no_larger_than_others_and_smaller_ones_are_noted(creat
 
 
 def test_practice_takes_all_tasks_of_an_image(pets: Path, run: Callable[..., Run], create: Create) -> None:
-    assert run("tasks", "proposals.csv", "--benchmark", "pets", "--size", "1", "-o", "one.jsonl").code == 0
+    assert run("tasks", "proposals.csv", "--benchmark", "pets", "--per-task", "1", "-o", "one.jsonl").code == 0
     told = create("--practice", "1", tasks="one.jsonl").out.splitlines()
     assert told[1] == "golden: 8 tasks, 8 questions (8 answered by experts), 2 tasks for practice"
     assert "practice takes all tasks of an image, so it has more than 1" in told

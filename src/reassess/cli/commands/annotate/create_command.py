@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reassess import annotation
+from reassess.cli.call import Call, Range, call_options, counting
 from reassess.cli.campaign_inputs import CampaignParts, load_campaign_parts
-from reassess.cli.campaign_options import campaign_argument
-from reassess.cli.common import Call, Range, call_options, counting
+from reassess.cli.campaign_options import written_campaign_argument
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE, STOP, benchmark_option
-from reassess.core.benchmark import Benchmark
-from reassess.core.stop_rule import StopRule
-from reassess.data.benchmark_outputs import check_place
-from reassess.data.image_sources import open_images
+from reassess.cli.options import FILE, STOP, benchmark_option
+from reassess.core import Benchmark, StopRule
+from reassess.data import check_place, open_images
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.files import check_output, exists, read_lines
 from reassess.text import counted
@@ -52,7 +50,7 @@ class _GoldenType(click.ParamType[int | str]):
         "reassess annotate create b.db ask.jsonl --benchmark pets --practice 1",
     ],
 )
-@campaign_argument
+@written_campaign_argument
 @click.argument("tasks", type=FILE)
 @click.option(
     "--per-question",
@@ -121,10 +119,11 @@ def create(
 ) -> None:
     """Create a campaign, where people answer tasks.
 
-    CAMPAIGN is a new SQLite file, or an empty database on a server: postgresql://USER@HOST/DATABASE. Experts answer
-    golden questions too, which measures raters. The benchmark folder has the images, and may have golden.csv
-    (experts' answers), consent.md (a text that people must agree to) and examples/ (folders with up to three images of
-    a class). A hash of each image is stored, and a changed image is not shown.
+    TASKS may also be candidates, which become tasks. CAMPAIGN is a new SQLite file, or an empty database on a
+    server: postgresql://USER@HOST/DATABASE. Experts answer golden questions too, which measures raters. The
+    benchmark folder has the images, and may have golden.csv (experts' answers), consent.md (a text that people must
+    agree to) and examples/ (folders with up to three images of a class). A hash of each image is stored, and a
+    changed image is not shown.
     """
     if bar is not None and not practice:
         raise click.UsageError("--bar needs --practice.")

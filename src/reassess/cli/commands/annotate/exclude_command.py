@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from reassess import annotation
+from reassess.cli.call import Call, call_options, refuse_repeated
 from reassess.cli.campaign_options import campaign_argument
-from reassess.cli.common import Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Command
 
 __all__ = ["exclude"]
@@ -25,8 +25,8 @@ __all__ = ["exclude"]
 def exclude(call: Call, campaign: str | Path, names: tuple[str, ...], undo: bool) -> None:
     """Exclude a rater's votes, or include them again.
 
-    Their answers stay, and their questions open again for others. If they are included again, their votes count as if
-    they had never been excluded: of each question the first ones, until it has enough.
+    The answers stay, and the questions open again for others. With --undo, the votes count as if the rater had never
+    been excluded: of each question the first ones, until it has enough.
     """
     refuse_repeated(names)
     change = annotation.include_rater if undo else annotation.exclude_rater

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reassess import annotation
-from reassess.cli.campaign_options import PAGES, campaign_argument, serve_command_of
-from reassess.cli.common import Call, call_options, refuse_repeated
+from reassess.cli.call import Call, call_options, refuse_repeated
+from reassess.cli.campaign_options import PAGES, serve_command_of, written_campaign_argument
 from reassess.cli.help_pages import Command
 from reassess.cli.screen import say
 from reassess.errors import DataError
@@ -47,7 +47,7 @@ class _PersonType(click.ParamType[tuple[str, str | None]]):
         "reassess annotate invite pets.db kay:owner --address https://rate.example.org",
     ],
 )
-@campaign_argument
+@written_campaign_argument
 @click.argument("people", nargs=-1, required=True, type=_PersonType(), metavar="NAME[:expert|:owner]...")
 @click.option("--revoke", is_flag=True, help="Revoke the links of people, and make none.")
 @click.option(

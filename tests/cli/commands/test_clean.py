@@ -1,6 +1,7 @@
 """`reassess clean`: in process; whole outputs, and every way to call it wrongly."""
 
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from reassess.cli import screen
 from reassess.formats.files import read_lines, sha256
 from tests.cleaning.simulated import simulated, wrong_labels
 from tests.helpers import Run, document_of, results_of, write_csv
@@ -54,7 +54,8 @@ def training(folder: Path) -> Path:
 def test_what_is_kept_is_written_and_how_labels_went_wrong_shown(
     training: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(screen, "terminal_width", lambda *, err=False: None if err else 80)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
     result = run(*CALL, "--details", "details.csv")
     assert (result.code, result.err) == (0, "")
     assert (

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from reassess.cli import screen
 from tests.helpers import Run, document_of, results_of, write_csv, write_files
 from tests.pictures import scene
 
@@ -37,7 +36,8 @@ def put(name: str, image: Image.Image, **options: object) -> None:
 def test_what_was_found_is_a_table_of_ten_lines_at_most(
     sets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(screen, "terminal_width", lambda *, err=False: None if err else 80)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
     result = run("scan", "val", "train", "--near", "-o", "duplicates.csv")
     assert (result.code, result.err) == (0, "")
     assert result.out == (

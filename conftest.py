@@ -14,14 +14,10 @@ from hypothesis import settings
 
 from reassess.cli import main
 from reassess.cli.fixes import error_in_options
-from reassess.core.labels import LabelSets
-from reassess.core.leaderboard import Leaderboard
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
-from reassess.data.loading import read_labels, read_original, read_scores
+from reassess.core import LabelSets, Leaderboard, Scores, Votes
+from reassess.data import read_labels, read_original, read_scores
 from reassess.errors import MissingPackageError, ReassessError
-from reassess.formats.leaderboard_files import read_leaderboard
-from reassess.formats.votes import read_vote_file
+from reassess.formats import read_leaderboard, read_vote_file
 from tests.helpers import Run
 
 # The examples of a module that needs a package which is not installed are not read: its tests are skipped, and say so.

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from reassess.annotation.app.server import serve
+from reassess.annotation import serve
 from reassess.annotation.store.database import open_engine
 
 _QUESTIONS = 8  # of a task

@@ -28,16 +28,15 @@ from reassess.annotation import (
     last_turn,
     make_link,
     next_turn,
+    only_process,
     open_campaign,
     save_answers,
     skip_task,
     suggest,
 )
-from reassess.annotation.store.campaign_files import only_process
 from reassess.annotation.store.log_file import LogFile
 from reassess.annotation.store.shown_items import golden_truths
-from reassess.core.answers import KNOWN_ANSWERS
-from reassess.core.stop_rule import StopRule
+from reassess.core import KNOWN_ANSWERS, StopRule
 from tests.annotation.postgresql import new_database, running_server
 
 _TASKS, _EACH = 50_000, 8  # as many questions as a page shows, of which a stop rule leaves two thirds open

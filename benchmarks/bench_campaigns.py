@@ -12,11 +12,8 @@ import pytest
 from memory import anonymous_mib
 
 from reassess import annotation
-from reassess.core.classes import Classes
-from reassess.core.questions import Questions
-from reassess.core.tasks import Tasks
-from reassess.core.votes import Votes
-from reassess.proposals.task_grouping import make_tasks
+from reassess.core import Classes, Questions, Tasks, Votes
+from reassess.proposals import make_tasks
 
 QUESTIONS, GOLDEN, RATERS, VOTES = 185_000, 2_000, 30, 1_000_000
 NOW = 1e9

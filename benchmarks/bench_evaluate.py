@@ -16,8 +16,9 @@ from memory import anonymous_mib
 
 from reassess import LabelSets, evaluate, read_labels, read_original
 from reassess.core.image_names import validation_names
-from reassess.data.sources import fetch
-from reassess.evaluation.class_ranks import best_ranks, ranks_of_scores, top1_hits
+from reassess.data import fetch
+from reassess.evaluation import top1_hits
+from reassess.evaluation.class_ranks import best_ranks, ranks_of_scores
 
 CLASSES, IMAGES, MODELS, BATCH = 1_000, 50_000, 2_000, 256
 SIZE = "50,000 x 1,000"

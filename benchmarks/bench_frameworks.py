@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from reassess import LabelSets, RealAccuracy, read_labels
-from reassess.data.sources import fetch
-from reassess.evaluation.batch_targets import multi_hot, padded_ids
+from reassess.data import fetch
+from reassess.evaluation import multi_hot, padded_ids
 
 BATCH, BATCHES, FEATURES, CLASSES = 256, 40, 64, 1_000
 

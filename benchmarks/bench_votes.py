@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from memory import anonymous_mib, peak_mib
 
-from reassess.aggregation.dawid_skene import fit_dawid_skene
+from reassess.aggregation import fit_dawid_skene
 from reassess.aggregation.em import POOLING
-from reassess.core.votes import Votes
-from reassess.data.sources import fetch
+from reassess.core import Votes
+from reassess.data import fetch
 from reassess.errors import ConvergenceWarning
-from reassess.formats.votes import read_vote_file
+from reassess.formats import read_vote_file
 
 WORDS = ("no", "maybe", "yes")
 THREADS = 2

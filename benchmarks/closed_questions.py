@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess import Questions, Votes, aggregate, read_votes
-from reassess.data.sources import find_all
+from reassess.data import find_all
 from tests.aggregation.closed_questions import closed_by_truth, closed_of_golden
 
 ORDERS = 60  # of ReaL's votes

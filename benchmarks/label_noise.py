@@ -32,10 +32,10 @@ from reassess import (
     read_original,
     read_predictions,
 )
+from reassess.cleaning import CleaningMethod
 from reassess.cleaning import noise_model as posterior
 from reassess.cleaning.checked_labels import corrected, known_labels
 from reassess.cleaning.class_candidates import ClassCandidates
-from reassess.cleaning.label_errors import CleaningMethod
 from reassess.core import Cleaning
 from tests.cleaning.simulated import held_out_of, matrix_of, simulated, wrong_labels
 

@@ -12,10 +12,7 @@ import pandas as pd
 from crowdkit.aggregation import DawidSkene, MajorityVote, OneCoinDawidSkene
 
 from reassess import Questions, Scores, Votes, fit_dawid_skene, read_original, read_scores, read_votes
-from reassess.aggregation import aggregate
-from reassess.aggregation.curves import precision_recall
-from reassess.aggregation.golden import golden_truth
-from reassess.aggregation.recipe import real_scores
+from reassess.aggregation import aggregate, golden_truth, precision_recall, real_scores
 
 THRESHOLD = 0.8
 Values = npt.NDArray[np.float64]

@@ -18,14 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from reassess.aggregation.curves import Curve
-from reassess.aggregation.golden import Golden
-from reassess.core.classes import Classes
-from reassess.core.items import Items
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
+from reassess.aggregation import Curve, Golden
+from reassess.core import Classes, Items, LabelSets, Questions, Scores, Votes
 from reassess.errors import DataError, ReassessError
 
 WORDS = ("no", "maybe", "yes")

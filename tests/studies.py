@@ -7,14 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.recipe import real_scores
-from reassess.aggregation.relabelling import Relabelling, relabel
-from reassess.aggregation.thresholds import label_sets
-from reassess.comparison.panel import Panel
-from reassess.core.benchmark import Recipe
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
+from reassess.aggregation import Relabelling, label_sets, real_scores, relabel
+from reassess.comparison import Panel
+from reassess.core import LabelSets, Questions, Recipe, Votes
 from tests.helpers import WORDS
 
 __all__ = ["DESIGNS", "PLAIN", "Design", "Study", "by_chance", "draw", "true_accuracies"]

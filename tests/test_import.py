@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import reassess
-from reassess.core.labels import LabelSets
+from reassess.core import LabelSets
 from tests.helpers import python
 
 HEAVY = {"numpy", "numba", "polars", "torch", "matplotlib", "pandas", "rich", "pooch", "timm"}

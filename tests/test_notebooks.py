@@ -21,11 +21,8 @@ from reassess import (
     rater_reliability,
     unasked_candidates,
 )
-from reassess.comparison import labelling_biases
-from reassess.comparison.panel import Panel
-from reassess.comparison.taxonomy import Taxonomy, taxonomies
-from reassess.core import Leaderboard
-from reassess.core.predictions import Predictions
+from reassess.comparison import Panel, Taxonomy, labelling_biases, taxonomies
+from reassess.core import Leaderboard, Predictions
 from tests.helpers import votes_of
 
 IMAGES = [f"{number}.png" for number in range(1000)]

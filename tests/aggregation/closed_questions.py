@@ -5,13 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.aggregate import aggregate
-from reassess.aggregation.calibration import posterior
-from reassess.aggregation.golden import golden_truth
+from reassess.aggregation import aggregate, golden_truth, posterior
+from reassess.core import RaterModel, StopRule, Votes
 from reassess.core.items import as_questions
-from reassess.core.rater_model import RaterModel
-from reassess.core.stop_rule import StopRule
-from reassess.core.votes import Votes
 
 __all__ = ["closed_by_truth", "closed_of_golden"]
 

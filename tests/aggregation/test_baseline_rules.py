@@ -9,14 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation import aggregate
-from reassess.aggregation.baseline_rules import original_rule, rater_rule, share_curve, share_rule, simple_rules
-from reassess.aggregation.curves import Point, precision_recall
-from reassess.aggregation.golden import Golden, golden_truth
-from reassess.core.items import Items
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
+from reassess.aggregation import (
+    Golden,
+    Point,
+    aggregate,
+    golden_truth,
+    original_rule,
+    precision_recall,
+    rater_rule,
+    share_rule,
+    simple_rules,
+)
+from reassess.aggregation.baseline_rules import share_curve
+from reassess.core import Items, LabelSets, Questions, Votes
 from reassess.errors import DataError
 from tests.helpers import WORDS, votes_of
 

@@ -11,15 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation import aggregate
-from reassess.aggregation.calibration import calibrate, posterior
+from reassess.aggregation import aggregate, calibrate, posterior
 from reassess.aggregation.golden import expert_validity
-from reassess.core.posterior import Posterior
-from reassess.core.questions import Questions
-from reassess.core.rater_model import RaterModel
-from reassess.core.votes import Votes
+from reassess.core import Posterior, Questions, RaterModel, Votes
 from reassess.errors import DataError, OutputError
-from reassess.formats.score_files import read_rater_model, write_rater_model
+from reassess.formats import read_rater_model, write_rater_model
 from tests.helpers import WORDS, message, votes_of
 
 ROWS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40)

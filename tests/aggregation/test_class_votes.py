@@ -10,21 +10,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.aggregate import aggregate
+from reassess.aggregation import (
+    Point,
+    aggregate,
+    calibrate,
+    fit_dawid_skene,
+    golden_truth,
+    golden_votes,
+    label_sets,
+    posterior,
+    precision_recall,
+    rater_reliability,
+    rater_rule,
+    share_rule,
+    simple_rules,
+)
 from reassess.aggregation.agreement import natural_metric
-from reassess.aggregation.baseline_rules import rater_rule, share_curve, share_rule, simple_rules
-from reassess.aggregation.calibration import calibrate, posterior
-from reassess.aggregation.curves import Point, precision_recall
-from reassess.aggregation.dawid_skene import fit_dawid_skene
-from reassess.aggregation.golden import golden_truth, votes_on_questions
-from reassess.aggregation.golden_items import golden_votes
-from reassess.aggregation.reliability import rater_reliability
-from reassess.aggregation.thresholds import label_sets
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
+from reassess.aggregation.baseline_rules import share_curve
+from reassess.aggregation.golden import votes_on_questions
+from reassess.core import Classes, LabelSets, Questions, Scores, Votes
 from reassess.errors import DataError
 from tests.helpers import message, votes_of
 

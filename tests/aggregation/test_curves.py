@@ -12,13 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.curves import Curve, Point, precision_recall
-from reassess.aggregation.golden import Golden, golden_truth
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
+from reassess.aggregation import Curve, Golden, Point, golden_truth, precision_recall
+from reassess.core import Questions, Scores, Votes
 from reassess.errors import DataError
-from reassess.numeric.proportion import Proportion
+from reassess.numeric import Proportion
 
 VALUES = st.floats(0, 1) | st.sampled_from([0.0, 0.25, 0.5, 1.0])
 PAIRS = st.lists(st.tuples(st.sampled_from("abcd"), st.booleans(), VALUES), min_size=1, max_size=25).filter(

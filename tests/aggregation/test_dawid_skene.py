@@ -13,14 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.aggregation.calibration import posterior
-from reassess.aggregation.dawid_skene import DawidSkeneFit, fit_dawid_skene
-from reassess.aggregation.em import Pinned, answer_shares
-from reassess.core.questions import Questions
-from reassess.core.rater_model import VALIDITY
-from reassess.core.votes import Votes
+from reassess.aggregation import DawidSkeneFit, Pinned, fit_dawid_skene, posterior
+from reassess.aggregation.em import answer_shares
+from reassess.core import VALIDITY, Questions, Votes
 from reassess.errors import ConvergenceWarning, DataError
-from reassess.formats.votes import read_vote_file
+from reassess.formats import read_vote_file
 from tests.helpers import WORDS, message, votes_of
 from tests.references import average_precision
 
@@ -213,7 +210,7 @@ def test_em_on_the_released_votes_gives_the_measured_numbers(
     real_file: Callable[[str], Path], real_votes: Callable[[str], Votes]
 ) -> None:
     from reassess.aggregation.golden import expert_validity
-    from reassess.formats.score_files import read_score_file
+    from reassess.formats import read_score_file
 
     votes, experts = real_votes("raters.npz"), real_votes("golden.npz")
     published = read_score_file(real_file("scores.npz")).values >= 0.8

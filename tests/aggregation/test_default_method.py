@@ -12,15 +12,10 @@ import numpy.typing as npt
 import polars as pl
 import pytest
 
-from reassess.aggregation.aggregate import aggregate
-from reassess.aggregation.methods import Aggregation
-from reassess.core.classes import Classes
-from reassess.core.items import Items
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
+from reassess.aggregation import Aggregation, aggregate
+from reassess.core import Classes, Items, LabelSets, Questions, Votes
 from reassess.errors import ReassessWarning
-from reassess.formats.votes import read_vote_file
+from reassess.formats import read_vote_file
 from tests.helpers import message, votes_of
 
 Ints = npt.NDArray[np.int64]

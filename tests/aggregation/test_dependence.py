@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from reassess.aggregation import Dependence, fit_dawid_skene
 from reassess.aggregation import agreement as module
-from reassess.aggregation.agreement import Dependence, dependence
-from reassess.aggregation.dawid_skene import fit_dawid_skene
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
+from reassess.aggregation.agreement import dependence
+from reassess.core import Questions, Votes
 from tests.helpers import WORDS
 
 MATRICES = np.array([[0.85, 0.10, 0.05], [0.15, 0.65, 0.20], [0.05, 0.15, 0.80]])

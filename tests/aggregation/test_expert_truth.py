@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.golden import expert_answer, expert_truth, expert_validity
-from reassess.core.classes import Classes
-from reassess.core.questions import Questions
-from reassess.core.rater_model import VALIDITY
+from reassess.aggregation import expert_truth
+from reassess.aggregation.golden import expert_answer, expert_validity
+from reassess.core import VALIDITY, Classes, Questions
 from tests.helpers import WORDS, message, votes_of
 
 QUESTIONS = Questions.from_columns(["a", "b", "c"], np.array([1, 1, 1]))

@@ -5,20 +5,18 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from reassess.aggregation.golden import Golden, golden_truth
-from reassess.aggregation.golden_items import (
+from reassess.aggregation import (
+    Golden,
     GoldenVotes,
     golden_answers,
     golden_part,
     golden_sources,
+    golden_truth,
     golden_votes,
+    rater_reliability,
     with_golden_votes,
 )
-from reassess.aggregation.reliability import rater_reliability
-from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.items import Items
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
+from reassess.core import IMAGENET, Benchmark, Items, Questions, Votes
 from reassess.errors import DataError, ReassessWarning
 from tests.helpers import scores_of, votes_of
 

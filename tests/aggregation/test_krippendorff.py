@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reassess.aggregation import agreement as krippendorff
 from reassess.aggregation.agreement import alpha, coincidences, natural_metric
-from reassess.core.votes import Votes
+from reassess.core import Votes
 from tests.helpers import votes_of
 
 # Krippendorff, "Computing Krippendorff's alpha-reliability" (2011), section C: 4 observers, 12 units.

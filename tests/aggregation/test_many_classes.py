@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.aggregation.aggregate import aggregate
-from reassess.aggregation.calibration import calibrate, posterior
+from reassess.aggregation import Pinned, aggregate, calibrate, fit_dawid_skene, posterior
 from reassess.aggregation.candidate_classes import (
     CandidateFit,
     CandidateVotes,
@@ -19,10 +18,8 @@ from reassess.aggregation.candidate_classes import (
     calibrated_on_candidates,
     fit_many_classes,
 )
-from reassess.aggregation.dawid_skene import fit_dawid_skene
-from reassess.aggregation.em import Pinned, many_classes, row_shares
-from reassess.core.classes import Classes
-from reassess.core.votes import Votes
+from reassess.aggregation.em import many_classes, row_shares
+from reassess.core import Classes, Votes
 from reassess.errors import ConvergenceWarning, DataError
 
 Ints = npt.NDArray[np.int64]

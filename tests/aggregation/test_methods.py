@@ -4,15 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.aggregation.aggregate import aggregate
-from reassess.aggregation.recipe import real_scores
-from reassess.aggregation.relabelling import likely_recipes
-from reassess.core.answers import KNOWN_ANSWERS
-from reassess.core.benchmark import REAL_RECIPE, Recipe
-from reassess.core.items import Items
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
+from reassess.aggregation import aggregate, likely_recipes, real_scores
+from reassess.core import KNOWN_ANSWERS, REAL_RECIPE, Items, LabelSets, Questions, Recipe, Votes
 from reassess.errors import DataError, ReassessWarning
 from tests.helpers import code_of, votes_of
 

@@ -5,13 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from reassess.aggregation.curves import Point, precision_recall
-from reassess.aggregation.golden import golden_truth
-from reassess.aggregation.thresholds import Goal, label_sets, operating_point
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
+from reassess.aggregation import Goal, Point, golden_truth, label_sets, operating_point, precision_recall
+from reassess.core import LabelSets, Questions, Scores, Votes
 from reassess.errors import DataError
 from tests.helpers import CURVE
 

@@ -9,17 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from reassess.aggregation.calibration import calibrate
+from reassess.aggregation import calibrate, original_votes, real_scores
 from reassess.aggregation.golden import expert_validity
-from reassess.aggregation.recipe import original_votes, real_scores
-from reassess.core.benchmark import REAL_RECIPE, Recipe
+from reassess.core import REAL_RECIPE, Items, LabelSets, Questions, Recipe, Votes
 from reassess.core.image_names import validation_names
-from reassess.core.items import Items
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.formats.score_files import read_score_file
+from reassess.formats import read_score_file
 from tests.helpers import votes_of
 
 

@@ -9,13 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reassess.aggregation.recipe import calibrated_recipe, real_scores
-from reassess.aggregation.relabelling import relabel
-from reassess.aggregation.thresholds import label_sets
-from reassess.core.benchmark import REAL_RECIPE, Recipe
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
+from reassess.aggregation import calibrated_recipe, label_sets, real_scores, relabel
+from reassess.core import REAL_RECIPE, LabelSets, Questions, Recipe, Votes
 from reassess.errors import DataError
 from tests.helpers import WORDS, message
 

@@ -11,18 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.em import natural_truths
+from reassess.aggregation import GoldenVotes, Reliability, natural_truths, rater_reliability
 from reassess.aggregation.golden import expert_validity
-from reassess.aggregation.golden_items import GoldenVotes
-from reassess.aggregation.reliability import rater_reliability, right_answers
-from reassess.aggregation.reliability_result import Reliability
-from reassess.core.items import Items
-from reassess.core.questions import Questions
-from reassess.core.rater_model import VALIDITY
-from reassess.core.votes import Votes
+from reassess.aggregation.reliability import right_answers
+from reassess.core import VALIDITY, Items, Questions, Votes
 from reassess.errors import DataError, DependenceWarning
+from reassess.numeric import Proportion
 from reassess.numeric.information import mutual_information
-from reassess.numeric.proportion import Proportion
 from tests.helpers import WORDS, code_of, message, votes_of
 
 MATRICES = {

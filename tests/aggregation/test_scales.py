@@ -7,14 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.aggregation.aggregate import aggregate
-from reassess.aggregation.baseline_rules import simple_rules
-from reassess.aggregation.golden import golden_truth
-from reassess.aggregation.golden_items import golden_votes
-from reassess.aggregation.methods import Aggregation
-from reassess.aggregation.reliability import rater_reliability
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
+from reassess.aggregation import Aggregation, aggregate, golden_truth, golden_votes, rater_reliability, simple_rules
+from reassess.core import Questions, Votes
 from reassess.errors import ReassessWarning
 from tests.helpers import WORDS, votes_of
 

@@ -7,14 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.calibration import posterior
+from reassess.aggregation import StopReplay, posterior, replay_stops
 from reassess.aggregation.recipe import score_by_recipe
-from reassess.aggregation.stopping import StopReplay, replay_stops
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.core.rater_model import VALIDITY, RaterModel
-from reassess.core.stop_rule import StopRule
-from reassess.core.votes import Votes
+from reassess.core import VALIDITY, LabelSets, Questions, RaterModel, StopRule, Votes
 from tests.aggregation.closed_questions import closed_of_golden
 from tests.helpers import WORDS, message, votes_of
 

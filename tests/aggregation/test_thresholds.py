@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.thresholds import label_sets
-from reassess.core.labels import LabelSets
-from reassess.core.scores import Scores
+from reassess.aggregation import label_sets
+from reassess.core import LabelSets, Scores
 from reassess.errors import DataError
 from tests.helpers import scores_of
 

@@ -9,18 +9,20 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from reassess.annotation.assignment import Rules
-from reassess.annotation.plan import CampaignPlan
-from reassess.annotation.store.campaigns import Campaign, open_campaign
-from reassess.annotation.store.creation import create_campaign
+from reassess.annotation import (
+    Campaign,
+    CampaignPlan,
+    GivenAnswer,
+    Rules,
+    Turn,
+    add_person,
+    create_campaign,
+    next_turn,
+    open_campaign,
+    save_answers,
+)
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.given_answers import GivenAnswer, save_answers
-from reassess.annotation.store.people import add_person
-from reassess.annotation.store.turns import Turn, next_turn
-from reassess.core.classes import Classes
-from reassess.core.questions import Questions
-from reassess.core.tasks import Tasks
-from reassess.core.votes import Votes
+from reassess.core import Classes, Questions, Tasks, Votes
 from reassess.errors import ReassessError
 from tests.helpers import WORDS
 

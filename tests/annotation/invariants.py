@@ -8,11 +8,9 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from reassess.annotation.assignment import Rules
+from reassess.annotation import Campaign, Rules, export_votes
 from reassess.annotation.running_posterior import truth_of
-from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.schema import (
     ASKED,
     EXPERT,

@@ -10,24 +10,32 @@ from typing import Any
 import numpy as np
 from sqlalchemy import event
 
-from reassess.annotation.assignment import Rules
-from reassess.annotation.plan import CampaignPlan
-from reassess.annotation.store.campaigns import Campaign, open_campaign, pause, resume
-from reassess.annotation.store.creation import create_campaign
-from reassess.annotation.store.given_answers import (
+from reassess.annotation import (
+    Campaign,
+    CampaignPlan,
     GivenAnswer,
+    NoTurn,
+    Rules,
+    Turn,
+    add_person,
+    admit,
+    create_campaign,
+    delete_person,
     exclude_rater,
-    finish_counting,
     include_rater,
+    last_turn,
+    next_turn,
+    open_campaign,
+    pause,
+    people_of,
+    resume,
     save_answers,
     skip_task,
+    suggest,
 )
-from reassess.annotation.store.people import add_person, admit, delete_person, people_of
+from reassess.annotation.store.given_answers import finish_counting
 from reassess.annotation.store.schema import EXPERT, FAILED, PRACTICE, RATER
-from reassess.annotation.store.suggestions import suggest
-from reassess.annotation.store.turns import NoTurn, Turn, last_turn, next_turn
-from reassess.core.labels import LabelSets
-from reassess.core.stop_rule import StopRule
+from reassess.core import LabelSets, StopRule
 from reassess.errors import DataError
 from tests.annotation import invariants
 from tests.annotation.campaigns import CLASSES, golden_of, tasks_of

@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from reassess.annotation.addresses import is_server, shown_address
-from reassess.annotation.store.campaigns import open_campaign
-from reassess.annotation.store.creation import create_campaign
+from reassess.annotation import create_campaign, open_campaign, shown_address
+from reassess.annotation.addresses import is_server
 from tests.helpers import message
 
 

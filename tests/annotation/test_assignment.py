@@ -2,8 +2,8 @@
 
 import pytest
 
-from reassess.annotation.assignment import Rules
-from reassess.core.stop_rule import StopRule
+from reassess.annotation import Rules
+from reassess.core import StopRule
 from tests.annotation.campaigns import code_of
 
 

@@ -14,27 +14,36 @@ import pytest
 from scipy.stats import chisquare
 from sqlalchemy import event, select
 
-from reassess.annotation.assignment import Rules
-from reassess.annotation.plan import CampaignPlan
+from reassess.annotation import (
+    Campaign,
+    CampaignPlan,
+    GivenAnswer,
+    NoTurn,
+    Rules,
+    Turn,
+    add_person,
+    admit,
+    backup_campaign,
+    create_campaign,
+    exclude_rater,
+    export_votes,
+    image_addresses,
+    include_rater,
+    last_turn,
+    next_turn,
+    open_campaign,
+    pause,
+    progress_of,
+    release,
+    resume,
+    save_answers,
+    skip_task,
+)
 from reassess.annotation.store import given_answers as votes_module
-from reassess.annotation.store.backup_and_upgrade import backup_campaign
-from reassess.annotation.store.campaigns import Campaign, open_campaign, pause, resume
-from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.given_answers import GivenAnswer, exclude_rater, include_rater, save_answers, skip_task
 from reassess.annotation.store.owner_lists import last_entries
-from reassess.annotation.store.people import add_person, admit
-from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import golden_counts, images, tasks
-from reassess.annotation.store.shown_items import image_addresses
-from reassess.annotation.store.turns import NoTurn, Turn, last_turn, next_turn, release
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.core.stop_rule import StopRule
-from reassess.core.tasks import Tasks
-from reassess.core.votes import Votes
+from reassess.core import Classes, LabelSets, Questions, StopRule, Tasks, Votes
 from reassess.errors import OutputError
 from tests.annotation.app.sites import shape_tasks
 from tests.annotation.campaigns import CLASSES, campaign_at, code_of, golden_of, tasks_of

@@ -6,11 +6,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from reassess.annotation.store.campaigns import open_campaign
-from reassess.annotation.store.given_answers import GivenAnswer, save_answers
-from reassess.annotation.store.people import people_of
-from reassess.annotation.store.turns import Turn, next_turn
-from reassess.data.loading import read_labels
+from reassess.annotation import GivenAnswer, Turn, next_turn, open_campaign, people_of, save_answers
+from reassess.data import read_labels
 from tests.helpers import Run, document_of, write_files
 
 

@@ -10,20 +10,22 @@ import numpy as np
 import polars as pl
 import pytest
 
-from reassess.annotation import draw_answer
-from reassess.annotation.assignment import Rules
-from reassess.annotation.plan import CampaignPlan
-from reassess.annotation.store.campaigns import Campaign, open_campaign
-from reassess.annotation.store.creation import create_campaign
-from reassess.annotation.store.given_answers import GivenAnswer, save_answers
-from reassess.annotation.store.people import add_person
-from reassess.annotation.store.progress import progress_of
-from reassess.annotation.store.shown_items import image_addresses
-from reassess.annotation.store.turns import Turn, next_turn
-from reassess.core.classes import Classes
-from reassess.core.questions import Questions
-from reassess.core.tasks import Tasks
-from reassess.core.votes import Votes
+from reassess.annotation import (
+    Campaign,
+    CampaignPlan,
+    GivenAnswer,
+    Rules,
+    Turn,
+    add_person,
+    create_campaign,
+    draw_answer,
+    image_addresses,
+    next_turn,
+    open_campaign,
+    progress_of,
+    save_answers,
+)
+from reassess.core import Classes, Questions, Tasks, Votes
 from reassess.numeric.proportion import wilson
 from tests.helpers import WORDS, Run, results_of
 from tests.references import average_precision

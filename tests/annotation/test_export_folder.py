@@ -8,26 +8,26 @@ import pytest
 from sqlalchemy import event, update
 from sqlalchemy.exc import InternalError, OperationalError, ProgrammingError
 
-from reassess.annotation.assignment import Rules
-from reassess.annotation.export_folder import export_campaign
-from reassess.annotation.plan import CampaignPlan
-from reassess.annotation.store.campaigns import Campaign, changing, open_campaign
-from reassess.annotation.store.creation import create_campaign
+from reassess.annotation import (
+    Campaign,
+    CampaignPlan,
+    Rules,
+    Turn,
+    add_person,
+    create_campaign,
+    exclude_rater,
+    export_campaign,
+    export_votes,
+    next_turn,
+    open_campaign,
+    suggest,
+)
+from reassess.annotation.store.campaigns import changing
 from reassess.annotation.store.database import open_engine
-from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.given_answers import exclude_rater
 from reassess.annotation.store.owner_lists import LogEntry, last_entries
-from reassess.annotation.store.people import add_person
 from reassess.annotation.store.schema import questions
-from reassess.annotation.store.suggestions import suggest
-from reassess.annotation.store.turns import Turn, next_turn
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.core.stop_rule import StopRule
-from reassess.core.tasks import Tasks
-from reassess.data.benchmark_folders import open_benchmark
-from reassess.data.benchmark_settings import update_benchmark
-from reassess.data.loading import read_original, read_votes
+from reassess.core import LabelSets, Questions, StopRule, Tasks
+from reassess.data import open_benchmark, read_original, read_votes, update_benchmark
 from reassess.errors import OutputError, ReassessWarning
 from tests.annotation.campaigns import CLASSES, golden_of, tasks_of, vote_on_all
 

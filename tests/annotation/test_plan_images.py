@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reassess.annotation.plan_images import hash_images, read_examples, stored_names
-from reassess.core.classes import Classes
-from reassess.core.image_names import Match
-from reassess.data.image_sources import open_images
+from reassess.annotation import hash_images, read_examples, stored_names
+from reassess.core import Classes, Match
+from reassess.data import open_images
 from reassess.errors import MissingPackageError
 from tests.annotation.campaigns import code_of
 from tests.helpers import message, number_of, picture, validation_name, write_files

@@ -10,12 +10,22 @@ from typing import Any
 
 import pytest
 
-from reassess.annotation.store.campaigns import Campaign, open_campaign
-from reassess.annotation.store.given_answers import GivenAnswer, exclude_rater, include_rater, save_answers, skip_task
-from reassess.annotation.store.people import add_person
-from reassess.annotation.store.suggestions import suggest
-from reassess.annotation.store.turns import NoTurn, Turn, last_turn, next_turn
-from reassess.core.stop_rule import StopRule
+from reassess.annotation import (
+    Campaign,
+    GivenAnswer,
+    NoTurn,
+    Turn,
+    add_person,
+    exclude_rater,
+    include_rater,
+    last_turn,
+    next_turn,
+    open_campaign,
+    save_answers,
+    skip_task,
+    suggest,
+)
+from reassess.core import StopRule
 from reassess.errors import DataError
 from tests.annotation.campaigns import CLASSES, campaign_at, raters_of
 from tests.annotation.invariants import State, check, check_end

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
 from reassess.annotation.served_images import CampaignImages, strip_metadata
-from reassess.data.image_sources import open_images
+from reassess.data import open_images
 from tests.annotation.campaigns import code_of
 from tests.helpers import message
 from tests.pictures import claim, scene

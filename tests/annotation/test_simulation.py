@@ -18,8 +18,7 @@ from reassess.annotation import (
     simulate,
     truth_of_campaign,
 )
-from reassess.core import LabelSets
-from reassess.core.stop_rule import StopRule
+from reassess.core import LabelSets, StopRule
 from tests.annotation.campaigns import CLASSES, campaign_at, code_of, vote_on_all
 
 NOW = 1e9

@@ -3,11 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from reassess.cleaning import HeldOutPredictions
 from reassess.cleaning.class_candidates import ClassCandidates
-from reassess.cleaning.held_out import HeldOutPredictions
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
+from reassess.core import Classes, LabelSets, Predictions
 
 __all__ = ["candidates_of", "held_out_of", "labels_of_classes", "matrix_of", "simulated", "wrong_labels"]
 

@@ -6,11 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from reassess.aggregation.golden import Golden
-from reassess.cleaning.checked_labels import checked_truth, corrected, known_labels
-from reassess.core.classes import Classes
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
+from reassess.aggregation import Golden
+from reassess.cleaning import checked_truth
+from reassess.cleaning.checked_labels import corrected, known_labels
+from reassess.core import Classes, Questions, Votes
 from reassess.errors import ReassessWarning
 from tests.cleaning.simulated import held_out_of
 from tests.helpers import fault_of

@@ -11,10 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.cleaning import groups_within, make_folds
-from reassess.core.classes import Classes
-from reassess.core.duplicates import Duplicates
-from reassess.core.folds import Folds
-from reassess.core.labels import LabelSets
+from reassess.core import Classes, Duplicates, Folds, LabelSets
 from reassess.errors import ReassessWarning
 from tests.helpers import code_of, fault_of
 

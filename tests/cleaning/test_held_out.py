@@ -5,12 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from reassess.cleaning import HeldOutPredictions
 from reassess.cleaning.class_candidates import CANDIDATES, ClassCandidates
-from reassess.cleaning.held_out import HeldOutPredictions
-from reassess.core.classes import Classes
-from reassess.core.folds import Folds
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
+from reassess.core import Classes, Folds, LabelSets, Predictions
 from reassess.errors import ReassessWarning
 from tests.cleaning.simulated import held_out_of, labels_of_classes, simulated
 from tests.helpers import code_of, fault_of, labels_of, message

@@ -14,15 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.aggregation.golden import Golden
-from reassess.cleaning import find_label_errors, noise_model
-from reassess.cleaning.held_out import HeldOutPredictions
-from reassess.cleaning.label_errors import CleaningMethod
+from reassess.aggregation import Golden
+from reassess.cleaning import CleaningMethod, HeldOutPredictions, find_label_errors, noise_model
 from reassess.cleaning.noise_model import fit_noise
-from reassess.core.class_names import UnknownClasses
-from reassess.core.cleaning import Cleaning
-from reassess.core.predictions import Predictions
-from reassess.core.questions import Questions
+from reassess.core import Cleaning, Predictions, Questions, UnknownClasses
 from reassess.errors import DataError, MissingPackageError, ReassessWarning
 from tests.cleaning.simulated import candidates_of, held_out_of, labels_of_classes, simulated, wrong_labels
 from tests.helpers import code_of, fault_of

@@ -9,15 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from reassess.aggregation.golden import Golden
+from reassess.aggregation import Golden
 from reassess.cleaning import HeldOutPredictions, find_label_errors
 from reassess.cleaning.checked_labels import corrected, known_labels
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.cleaning.noise_model import fit_noise
-from reassess.core.cleaning import Cleaning
-from reassess.core.questions import Questions
-from reassess.data.loading import read_original
-from reassess.formats.predictions import read_predictions
+from reassess.core import Cleaning, Questions
+from reassess.data import read_original
+from reassess.formats import read_predictions
 from tests.cleaning.simulated import matrix_of
 
 

@@ -8,12 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.cleaning.targets import training_targets
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
-from reassess.core.training_targets import TrainingTargets
+from reassess.cleaning import training_targets
+from reassess.core import Classes, LabelSets, Questions, Scores, TrainingTargets
 from reassess.errors import ReassessWarning
 from tests.helpers import code_of, fault_of
 

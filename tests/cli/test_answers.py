@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.formats.score_files import read_score_file
+from reassess.formats import read_score_file
 from tests.helpers import Run, results_of, write_csv
 
 HEADINGS = "image,class,rater,answer"

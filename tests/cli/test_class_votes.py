@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from reassess.core.classes import Classes
-from reassess.data.loading import read_original, read_scores
-from reassess.evaluation.mistakes import KINDS
-from reassess.formats.label_files import read_label_file
+from reassess.core import Classes
+from reassess.data import read_original, read_scores
+from reassess.evaluation import KINDS
+from reassess.formats import read_label_file
 from tests.helpers import Run, document_of, results_of, write_files
 from tests.references import average_precision
 

@@ -8,18 +8,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from reassess.aggregation import aggregate, calibrated_recipe
-from reassess.aggregation.golden import golden_truth
-from reassess.aggregation.golden_items import with_golden_votes
+from reassess.aggregation import aggregate, calibrated_recipe, golden_truth, label_sets, replay_stops, with_golden_votes
 from reassess.aggregation.recipe import score_by_recipe
-from reassess.aggregation.stopping import replay_stops
-from reassess.aggregation.thresholds import label_sets
-from reassess.comparison.findings import Findings
-from reassess.core.classes import Classes
-from reassess.core.predictions import Predictions
-from reassess.core.stop_rule import StopRule
-from reassess.core.votes import Votes
-from reassess.data.loading import read_original, read_votes
+from reassess.comparison import Findings
+from reassess.core import Classes, Predictions, StopRule, Votes
+from reassess.data import read_original, read_votes
 from reassess.errors import Missing
 from tests.helpers import Run, results_of, write_files
 

@@ -13,8 +13,8 @@ import pytest
 
 from reassess.cli import app, main, screen
 from reassess.cli.help_pages import OPTIONS, Command
-from reassess.core.labels import LabelSets
-from reassess.report.charts import CHARTS
+from reassess.core import LabelSets
+from reassess.report import CHARTS
 from tests.helpers import Run, in_one_line, leaves, picture, write_files
 
 _SECTIONS = ("Options:", "Benchmark:", "Reading files:", "Examples:", "Docs:")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reassess.core.labels import LabelSets
+from reassess.core import LabelSets
 from tests.helpers import Run, write_csv
 
 OWN = "for images that are not ImageNet's, give --benchmark FOLDER, or their label sets with --labels FILE"

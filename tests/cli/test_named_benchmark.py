@@ -10,13 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.core.classes import LIST_CLASSES, Classes
-from reassess.core.common_classes import Classed, align_classes, classes_of
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
-from reassess.data.loading import read_scores
+from reassess.core import Classed, Classes, LabelSets, Predictions, Questions, Scores, align_classes, classes_of
+from reassess.core.classes import LIST_CLASSES
+from reassess.data import read_scores
 from tests.helpers import Run, message, results_of, votes_of, write_csv
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

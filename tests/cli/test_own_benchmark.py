@@ -10,8 +10,8 @@ import pytest
 
 from reassess.cli.fixes import in_options
 from reassess.core.classes import GIVE_CLASSES, LIST_CLASSES
-from reassess.data.loading import read_labels
-from reassess.formats.label_files import read_label_file, write_labels
+from reassess.data import read_labels
+from reassess.formats import read_label_file, write_labels
 from reassess.formats.predictions.output_lists import LIST_OUTPUTS
 from tests.helpers import Run, document_of
 

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.comparison.co_occurrence import co_occurrence
+from reassess.comparison import co_occurrence
 from reassess.comparison.taxonomy import OFTEN
 from reassess.core import Classes, LabelSets
 from tests.helpers import numbered_labels

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.comparison import AGREEMENTS, CROSSTAB, label_diff
-from reassess.comparison.label_agreement import label_agreement
+from reassess.comparison import AGREEMENTS, CROSSTAB, label_agreement, label_diff
 from reassess.core import Classes, LabelSets, MultiLabels
 from reassess.core.classes import LIST_CLASSES
 from reassess.data import read_labels

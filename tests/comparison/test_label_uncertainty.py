@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from reassess.aggregation import Relabelling
-from reassess.comparison import LabelUncertainty, Panel, every_pair
-from reassess.comparison.label_uncertainty import label_uncertainty
+from reassess.comparison import LabelUncertainty, Panel, every_pair, label_uncertainty
 from reassess.core import LabelSets, Questions
 from tests.helpers import message
 from tests.studies import PLAIN, Study, draw, true_accuracies

@@ -8,10 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.benchmark import class_folder_order
-from reassess.core.classes import Classes
+from reassess.core import Classes, LabelSets, class_folder_order
 from reassess.core.image_names import validation_names
-from reassess.core.labels import LabelSets
 from tests.helpers import write_files
 
 

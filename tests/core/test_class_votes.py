@@ -9,10 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.classes import Classes
-from reassess.core.posterior import Posterior
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes, in_common_classes
+from reassess.core import Classes, Posterior, Questions, Votes
+from reassess.core.votes import in_common_classes
 from tests.helpers import validation_name, votes_of
 
 NAMES = ("ant", "bee", "cow")

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reassess.core import Classes, LabelSets, align_classes
 from reassess.core.class_names import class_number
-from reassess.core.classes import GIVE_CLASSES, LIST_CLASSES, Classes
-from reassess.core.common_classes import align_classes
-from reassess.core.labels import LabelSets
-from reassess.data.loading import benchmark_classes
+from reassess.core.classes import GIVE_CLASSES, LIST_CLASSES
+from reassess.data import benchmark_classes
 from reassess.errors import ReassessWarning
 
 NUMBER = "a class is called by a number that is not its id"

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.core.classes import Classes
-from reassess.core.cleaning import Cleaning, LabelNoise
+from reassess.core import Classes, Cleaning, LabelNoise
 
 CLASSES = Classes(4, names=("ant", "bee", "cat", "dog"))
 

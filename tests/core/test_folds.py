@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.folds import Folds
+from reassess.core import Folds
 
 
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=12).filter(lambda numbers: len(set(numbers)) > 1))

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.classes import Classes
-from reassess.core.hierarchy import Hierarchy
+from reassess.core import Classes, Hierarchy
 
 CLASSES = Classes(3, wnids=("n00000001", "n00000002", "n00000003"), names=("poodle, dog", "tabby", "cup"))
 PAIRS = [("n00000001", "dog kind"), ("tabby", "cat kind"), ("dog kind", "animal"), (" cat kind", "animal")]

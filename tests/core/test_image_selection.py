@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.image_names import Match
-from reassess.core.image_selection import ImageSelection
+from reassess.core import ImageSelection, Match
 
 SELECTION = ImageSelection(("a/1.png", "b/2.png"), ("c/3.png",), "training part of fold 0")
 names = st.sets(st.sampled_from([f"{folder}/{stem}.png" for folder in "ab" for stem in "123"])).map(sorted)

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from reassess.core.classes import Classes
-from reassess.core.cleaning import CheckedLabels, LabelNoise
+from reassess.core import CheckedLabels, Classes, LabelNoise
 
 COUNTS = np.array([[80.0, 15.0, 5.0], [0.0, 60.0, 0.0], [15.0, 1.0, 24.0]])
 CHECKED = CheckedLabels(checked=100, wrong=12, by_model=0.2, corrected=0.13, interval=(0.07, 0.19), agree=False)

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
+from reassess.core import Classes, LabelSets
 from reassess.errors import DataError
 from reassess.numeric.arrays import runs
 from tests.helpers import labels_of

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from reassess.core.leaderboard import Leaderboard, LeaderboardRow
+from reassess.core import Leaderboard, LeaderboardRow
 
 IMAGENET, REAL = "results-imagenet.csv", "results-imagenet-real.csv"
 LEVEL = 100 * 42_164 / 46_837

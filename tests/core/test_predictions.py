@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.predictions import Predictions
+from reassess.core import Predictions
 from tests.helpers import message
 
 TYPES = ["i1", "u1", "i2", "i4", "i8", "u8", ">i4", ">u8"]

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
+from reassess.core import Questions, Scores
 
 
 def of(*values: float) -> Scores:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from reassess.core.stop_rule import StopRule
+from reassess.core import StopRule
 from tests.helpers import message
 
 

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.core.questions import Questions
-from reassess.core.tasks import Tasks
+from reassess.core import Questions, Tasks
 
 QUESTIONS = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([7, 3, 7]))
 

@@ -11,12 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reassess.core import Questions, Votes
 from reassess.core.answers import ordered_answers
 from reassess.core.items import find_items, normal_id, unite_items
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.formats.votes import read_vote_file, write_votes
+from reassess.formats import read_vote_file, write_votes
 from tests.helpers import WORDS
 
 

@@ -8,15 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.benchmark import IMAGENET, Benchmark
+from reassess.core import IMAGENET, Benchmark, Classes, StopRule
 from reassess.core.class_names import class_number
-from reassess.core.classes import GIVE_CLASSES, Classes
-from reassess.core.stop_rule import StopRule
-from reassess.data.benchmark_folders import has_class_folders, open_benchmark, original_of_class_folders, part_path
-from reassess.data.benchmark_settings import update_benchmark
-from reassess.data.loading import collapsed_classes
+from reassess.core.classes import GIVE_CLASSES
+from reassess.data import (
+    collapsed_classes,
+    has_class_folders,
+    open_benchmark,
+    original_of_class_folders,
+    part_path,
+    update_benchmark,
+)
 from reassess.errors import ReassessWarning
-from reassess.formats.class_tables import read_groups
+from reassess.formats import read_groups
 from tests.helpers import message, write_files
 
 FIX_FOLDERS = "put each image into the folder of its class, or list the classes of the images in original.csv"

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.data.benchmark_settings import read_settings, update_benchmark
+from reassess.data import update_benchmark
+from reassess.data.benchmark_settings import read_settings
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.data import update_benchmark
-from reassess.data.benchmark_folders import open_benchmark
-from reassess.data.benchmark_status import BenchmarkCheck, check_benchmark
-from reassess.data.name_problems import NameProblem
+from reassess.data import BenchmarkCheck, NameProblem, check_benchmark, open_benchmark, update_benchmark
 from reassess.errors import DataError
 from reassess.formats.files import sha256
 from tests.helpers import write_files

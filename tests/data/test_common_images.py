@@ -6,12 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.core.benchmark import Benchmark
-from reassess.core.common_classes import Classed
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
-from reassess.data.joined_parts import check_common_images, warn_of_other_images
+from reassess.core import Benchmark, Classed, LabelSets, Questions, Scores
+from reassess.data import check_common_images, warn_of_other_images
 from reassess.errors import ReassessWarning
 from tests.helpers import message, votes_of
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.data.image_folders import _OTHER_PICTURES, PICTURE_SUFFIXES, list_images, pictures_in
+from reassess.data import list_images
+from reassess.data.image_folders import _OTHER_PICTURES, PICTURE_SUFFIXES, pictures_in
 from reassess.data.pictures import _FORMATS
 from reassess.errors import ReassessWarning
 from tests.helpers import write_files

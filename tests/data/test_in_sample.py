@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.data.loading import known_in_sample
+from reassess.core import IMAGENET, Benchmark
+from reassess.data import known_in_sample
 
 
 def test_only_the_known_files_of_a_benchmark_are_known_to_be_in_sample(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reassess.core.labels import LabelSets
-from reassess.data.loading import label_set_name, read_labels
+from reassess.core import LabelSets
+from reassess.data import label_set_name, read_labels
 
 
 @pytest.mark.parametrize(

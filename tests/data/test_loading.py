@@ -7,20 +7,10 @@ from typing import Any
 
 import pytest
 
-from reassess.core.benchmark import IMAGENET
-from reassess.core.classes import GIVE_CLASSES, Classes
+from reassess.core import IMAGENET, Classes, LabelSets, MultiLabels, Votes
+from reassess.core.classes import GIVE_CLASSES
 from reassess.core.image_names import validation_names
-from reassess.core.labels import LabelSets
-from reassess.core.multi_labels import MultiLabels
-from reassess.core.votes import Votes
-from reassess.data.loading import (
-    benchmark_classes,
-    in_benchmark_classes,
-    read_labels,
-    read_original,
-    read_scores,
-    read_votes,
-)
+from reassess.data import benchmark_classes, in_benchmark_classes, read_labels, read_original, read_scores, read_votes
 from reassess.evaluation.mistakes import expert_share
 
 WNIDS = [f"n{10_000_000 + i}" for i in range(1000)]

@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 
-from reassess.data import downloads, sources
-from reassess.data.catalogue import SOURCES, KnownFile, Source, WheelMember
+from reassess.data import SOURCES, KnownFile, Source, WheelMember, downloads, sources
 from reassess.errors import DataError, OutputError, ReassessWarning, SourceError
 from tests.helpers import GOOD, GOOD_SHA, no_network, no_package, python
 

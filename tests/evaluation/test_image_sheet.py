@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.aggregation.aggregate import aggregate
+from reassess.aggregation import aggregate
 from reassess.core import Classes, LabelSets, Predictions, Questions, Scores, Votes
-from reassess.evaluation import Candidate
-from reassess.evaluation.image_sheet import image_sheet
+from reassess.evaluation import Candidate, image_sheet
 from tests.helpers import code_of, message, votes_of
 
 SKI, ALP, FOX = 0, 1, 2

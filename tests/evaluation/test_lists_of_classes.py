@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from reassess.comparison import Panel
 from reassess.core import Classes, LabelSets, Predictions, Questions, Scores, align_classes
 from reassess.core.classes import GIVE_CLASSES
-from reassess.evaluation import evaluate, find_outcomes
-from reassess.evaluation.image_sheet import image_sheet
+from reassess.evaluation import evaluate, find_outcomes, image_sheet
 from reassess.formats import read_label_file, read_predictions
 from reassess.proposals import unasked_candidates
 from tests.helpers import code_of, message

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation.aggregate import aggregate
+from reassess.aggregation import aggregate
 from reassess.core import Classes, LabelSets, Predictions, Questions, Scores, Votes
 from reassess.evaluation import KINDS, find_outcomes, known_kinds
 from reassess.proposals import unasked_candidates

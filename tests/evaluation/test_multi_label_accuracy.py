@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from reassess.core import Classes, LabelSets, MultiLabels, Predictions
 from reassess.errors import DataError
-from reassess.evaluation import VERDICTS, MultiLabelAccuracy, find_outcomes, summarize, verdicts
-from reassess.evaluation.multi_label_accuracy import multi_label_accuracy
+from reassess.evaluation import VERDICTS, MultiLabelAccuracy, find_outcomes, multi_label_accuracy, summarize, verdicts
 from tests.helpers import refused
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")  # drawn models are by chance

@@ -9,10 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core import Classes, MultiLabels, Predictions, UnknownClasses
-from reassess.evaluation import evaluate, find_outcomes
-from reassess.evaluation.image_sheet import image_sheet
-from reassess.evaluation.multi_label_accuracy import multi_label_accuracy
-from reassess.evaluation.outcomes_table import outcomes_table
+from reassess.evaluation import evaluate, find_outcomes, image_sheet, multi_label_accuracy, outcomes_table
 from tests.helpers import message, numbered_labels, scores_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")  # drawn models are by chance

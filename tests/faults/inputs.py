@@ -7,9 +7,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from reassess.core.classes import Classes
-from reassess.core.questions import Questions
-from reassess.core.tasks import Tasks
+from reassess.core import Classes, Questions, Tasks
 
 __all__ = ["INPUTS"]
 

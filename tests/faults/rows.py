@@ -17,8 +17,7 @@ import reassess
 from reassess.__main__ import entry
 from reassess.aggregation import MeasuredCurve, replay_stops
 from reassess.core import VALIDITY, LabelNoise, RaterModel
-from reassess.data import sources
-from reassess.data.catalogue import SOURCES, KnownFile, Source
+from reassess.data import SOURCES, KnownFile, Source, sources
 from reassess.errors import ReassessError
 from reassess.report import draw_choice, draw_curves, draw_leaderboard, draw_noise, draw_replays
 from tests.helpers import CURVE, GOOD, GOOD_SHA

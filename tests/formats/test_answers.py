@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from reassess.core.votes import Votes
+from reassess.core import Votes
 from reassess.errors import DataError, ReassessWarning
-from reassess.formats.votes import read_vote_file, write_votes
+from reassess.formats import read_vote_file, write_votes
 from tests.helpers import WORDS
 
 GIVE_ALL = (

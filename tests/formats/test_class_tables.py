@@ -11,17 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reassess
+from reassess.core import Classes
 from reassess.core.class_names import class_number
-from reassess.core.classes import Classes
-from reassess.data.loading import collapsed_classes
+from reassess.data import collapsed_classes
 from reassess.errors import ReassessWarning
-from reassess.formats.class_tables import (
-    read_class_file,
-    read_collapsed_file,
-    read_groups,
-    read_hierarchy,
-    write_classes,
-)
+from reassess.formats import read_class_file, read_collapsed_file, read_groups, read_hierarchy, write_classes
 
 KITCHEN = Classes(3, wnids=("n00000001", "n00000002", "n00000003"), names=("cup", "mug, beaker", "pot"))
 NUMBER = (

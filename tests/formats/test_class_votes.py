@@ -10,11 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.classes import Classes
-from reassess.core.votes import Votes
+from reassess.core import Classes, Votes
 from reassess.errors import ReassessWarning
-from reassess.formats.label_files import read_original_file
-from reassess.formats.votes import read_vote_file, write_votes
+from reassess.formats import read_original_file, read_vote_file, write_votes
 
 LISTED = Classes(3, wnids=("n00000001", "n00000005", "n00000009"), names=("dog, hound", "emu", "cat"))
 NAMED = "image,rater,answer\na.png,ann,dog\na.png,7,cat\n01,ann,dog\nb.png,,\n"

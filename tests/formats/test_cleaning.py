@@ -7,8 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from reassess.core.classes import Classes
-from reassess.core.cleaning import Cleaning, LabelNoise
+from reassess.core import Classes, Cleaning, LabelNoise
 from reassess.errors import OutputError
 from reassess.formats import read_clean_list, write_clean_list, write_details, write_noise
 from reassess.formats.files import read_lines

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from reassess import data, formats
-from reassess.core.classes import Classes
-from reassess.proposals.preprocessing import read_transform
+from reassess.core import Classes
+from reassess.proposals import read_transform
 from tests.helpers import message
 
 COUNT = 10

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from reassess.core.folds import Folds
+from reassess.core import Folds
 from reassess.formats import read_folds, write_folds
 from reassess.formats.tables import TABLE_SUFFIXES
 

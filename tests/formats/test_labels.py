@@ -12,11 +12,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from reassess.core.classes import GIVE_CLASSES, Classes
+from reassess.core import Classes, LabelSets
+from reassess.core.classes import GIVE_CLASSES
 from reassess.core.image_names import validation_names
-from reassess.core.labels import LabelSets
 from reassess.errors import DataError, ReassessWarning
-from reassess.formats.label_files import read_label_file, read_original_file, write_labels
+from reassess.formats import read_label_file, read_original_file, write_labels
 from reassess.text import composed
 from tests.helpers import labels_of
 

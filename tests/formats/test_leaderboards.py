@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from reassess.core.leaderboard import LeaderboardRow
-from reassess.formats.leaderboard_files import read_leaderboard
+from reassess.core import LeaderboardRow
+from reassess.formats import read_leaderboard
 
 WHOLE = "model,original,real\na,76.1,82.9\nb,79.5,84.6\n"
 ORIGINAL = (

@@ -11,12 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.multi_labels import MultiLabels
-from reassess.data.loading import read_labels
+from reassess.core import Classes, LabelSets, MultiLabels
+from reassess.data import read_labels
 from reassess.errors import ReassessWarning
-from reassess.formats.label_files import read_label_file
+from reassess.formats import read_label_file
 from tests.helpers import labels_of
 
 SETS = {

@@ -8,11 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from reassess.core.class_names import UnknownClasses
-from reassess.core.classes import GIVE_CLASSES, Classes
+from reassess.core import Classes, UnknownClasses
+from reassess.core.classes import GIVE_CLASSES
 from reassess.errors import ReassessWarning
-from reassess.formats.label_files import read_label_file
-from reassess.formats.predictions import read_predictions
+from reassess.formats import read_label_file, read_predictions
 from tests.helpers import NAME_OUTPUTS
 
 NAMED = Classes(3, names=("bowl", "cup", "mug"), has_local_ids=True)

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.posterior import Posterior
-from reassess.core.questions import Questions
+from reassess.core import Posterior, Questions
 from reassess.errors import DataError
 from reassess.formats import read_posterior, write_posterior
 

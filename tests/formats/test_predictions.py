@@ -15,12 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from reassess.core.class_names import UnknownClasses
-from reassess.core.classes import Classes
-from reassess.core.predictions import Predictions
+from reassess.core import Classes, Predictions, UnknownClasses
 from reassess.errors import ReassessWarning
+from reassess.formats import read_predictions, write_predictions
 from reassess.formats.files import read_lines
-from reassess.formats.predictions import read_predictions, write_predictions
 from tests.helpers import NAME_OUTPUTS, save_npz
 
 CLASSES = Classes(3, ("n01", "n02", "n03"), ("crane", "dog, hound", "crane"))

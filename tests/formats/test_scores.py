@@ -12,11 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.classes import Classes
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
+from reassess.core import Classes, Questions, Scores
 from reassess.data import read_scores, update_benchmark
-from reassess.formats.score_files import read_score_file, write_scores
+from reassess.formats import read_score_file, write_scores
 from tests.helpers import save_npz, scores_of
 
 SUFFIXES = (".npz", ".csv", ".tsv", ".jsonl", ".parquet")

@@ -8,11 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.classes import Classes
-from reassess.core.questions import Questions
-from reassess.core.tasks import Tasks
-from reassess.formats.task_files import read_tasks, write_tasks
-from reassess.proposals.task_grouping import make_tasks
+from reassess.core import Classes, Questions, Tasks
+from reassess.formats import read_tasks, write_tasks
+from reassess.proposals import make_tasks
 
 NAMED = Classes(3, names=("cat", "dog", "cup, beaker"))
 FORM = '{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "all of the image"}'

@@ -10,11 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.classes import Classes
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
+from reassess.core import Classes, Questions, Votes
 from reassess.errors import DataError, OutputError
-from reassess.formats.votes import read_vote_file, write_votes
+from reassess.formats import read_vote_file, write_votes
 from tests.helpers import WORDS, votes_of
 
 INFO = np.array([["a.png", "7"], ["a.png", "3"], ["b.png", "7"]])

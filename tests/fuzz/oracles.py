@@ -13,16 +13,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from reassess.core.candidates import Candidates
-from reassess.core.duplicates import Duplicates
-from reassess.core.folds import Folds
-from reassess.core.labels import LabelSets
-from reassess.core.posterior import Posterior
-from reassess.core.predictions import Predictions
-from reassess.core.rater_model import RaterModel
-from reassess.core.scores import Scores
-from reassess.core.tasks import Tasks
-from reassess.core.votes import Votes
+from reassess.core import (
+    Candidates,
+    Duplicates,
+    Folds,
+    LabelSets,
+    Posterior,
+    Predictions,
+    RaterModel,
+    Scores,
+    Tasks,
+    Votes,
+)
 from reassess.formats.tables import read_table
 from reassess.numeric.arrays import as_floats
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 import reassess
-from reassess.core.classes import Classes
+from reassess.core import Classes
 from reassess.data import list_images, open_images
 from reassess.formats import read_hierarchy, read_posterior, read_rater_model
 from reassess.formats.tables import read_table

@@ -11,19 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from reassess.aggregation.golden import Golden
-from reassess.core.benchmark import Benchmark
-from reassess.core.candidates import Candidates
-from reassess.core.class_names import UnknownClasses
-from reassess.core.model_choice import ModelSubset
-from reassess.core.predictions import Predictions
-from reassess.core.proposal_result import ProposalResult
-from reassess.core.questions import Questions
-from reassess.numeric.proportion import Proportion
-from reassess.proposals import subset_search
-from reassess.proposals.choice import choose_models
+from reassess.aggregation import Golden
+from reassess.core import Benchmark, Candidates, ModelSubset, Predictions, ProposalResult, Questions, UnknownClasses
+from reassess.numeric import Proportion
+from reassess.proposals import choose_models, propose, subset_search
 from reassess.proposals.proposed_pairs import golden_pairs
-from reassess.proposals.proposing import propose
 from tests.helpers import fault_of, labels_of
 
 IMAGES = [f"{number:02}.png" for number in range(18)]

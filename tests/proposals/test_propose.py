@@ -10,16 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.core.benchmark import Benchmark
-from reassess.core.candidates import ORIGINAL_SOURCE, Candidates
-from reassess.core.class_names import UnknownClasses
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
-from reassess.core.proposal_result import ProposalResult
+from reassess.core import (
+    ORIGINAL_SOURCE,
+    Benchmark,
+    Candidates,
+    Classes,
+    LabelSets,
+    Predictions,
+    ProposalResult,
+    UnknownClasses,
+)
 from reassess.errors import DataError
 from reassess.evaluation.probabilities import class_probabilities
-from reassess.proposals.proposing import propose
+from reassess.proposals import propose
 from tests.helpers import code_of, fault_of, labels_of
 
 NAMES = [f"{number:02}.png" for number in range(14)]

@@ -9,12 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.classes import Classes
-from reassess.core.hierarchy import Hierarchy
-from reassess.core.questions import Questions
-from reassess.core.tasks import Tasks
-from reassess.core.votes import Votes
-from reassess.proposals.task_grouping import _cut, _exchange, make_tasks, seconds_per_vote
+from reassess.core import Classes, Hierarchy, Questions, Tasks, Votes
+from reassess.proposals import make_tasks, seconds_per_vote
+from reassess.proposals.task_grouping import _cut, _exchange
 from tests.helpers import code_of, fault_of, votes_of
 
 NAMES = ("tabby", "poodle", "mug", "cup", "collie", "vase")

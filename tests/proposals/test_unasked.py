@@ -7,13 +7,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.candidates import NOT_ASKED, UNRATED, Candidates
-from reassess.core.class_names import UnknownClasses
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
-from reassess.core.scores import Scores
-from reassess.evaluation.measure import find_outcomes
-from reassess.proposals.unasked import unasked_candidates
+from reassess.core import NOT_ASKED, UNRATED, Candidates, LabelSets, Predictions, Scores, UnknownClasses
+from reassess.evaluation import find_outcomes
+from reassess.proposals import unasked_candidates
 from tests.helpers import code_of, scores_of
 
 IMAGES = [f"{i:02}.png" for i in range(12)]

@@ -11,18 +11,19 @@ from PIL import Image, ImageDraw
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from reassess.annotation.app.application import make_app
+from reassess.annotation import (
+    Campaign,
+    CampaignPlan,
+    Rules,
+    add_person,
+    create_campaign,
+    make_app,
+    make_link,
+    open_campaign,
+)
 from reassess.annotation.app.security import csrf_of
-from reassess.annotation.assignment import Rules
-from reassess.annotation.plan import CampaignPlan
-from reassess.annotation.store.campaigns import Campaign, open_campaign
-from reassess.annotation.store.creation import create_campaign
-from reassess.annotation.store.people import add_person, make_link
-from reassess.core.classes import Classes
-from reassess.core.questions import Questions
-from reassess.core.tasks import Tasks
-from reassess.core.votes import Votes
-from reassess.data.image_sources import open_images
+from reassess.core import Classes, Questions, Tasks, Votes
+from reassess.data import open_images
 from tests.helpers import WORDS
 
 HOSTILE = "<img src=x onerror=alert(1)>"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from reassess.annotation import make_app
 from reassess.annotation.app import rating_page
-from reassess.annotation.app.application import make_app
 from reassess.annotation.store import database
 from tests.annotation.app.sites import Site
 

@@ -11,13 +11,10 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from reassess.annotation.plan import ExampleImage
-from reassess.annotation.store.campaigns import pause, resume
+from reassess.annotation import ExampleImage, exclude_rater, make_link, pause, resume
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.given_answers import exclude_rater
-from reassess.annotation.store.people import make_link
 from reassess.annotation.store.schema import suggestions, turns
-from reassess.core.classes import Classes
+from reassess.core import Classes
 from tests.annotation.app.browsing import VIEWS, Work, check_page
 from tests.annotation.app.sites import HOSTILE
 from tests.pictures import scene

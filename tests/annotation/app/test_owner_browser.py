@@ -10,12 +10,19 @@ import pytest
 from PIL import Image
 
 from reassess import read_votes
-from reassess.annotation.assignment import Rules
-from reassess.annotation.store.campaigns import pause, resume
-from reassess.annotation.store.given_answers import GivenAnswer, save_answers
-from reassess.annotation.store.people import admit, find_person, make_link
-from reassess.annotation.store.turns import Turn, next_turn
-from reassess.core.stop_rule import StopRule
+from reassess.annotation import (
+    GivenAnswer,
+    Rules,
+    Turn,
+    admit,
+    find_person,
+    make_link,
+    next_turn,
+    pause,
+    resume,
+    save_answers,
+)
+from reassess.core import StopRule
 from tests.annotation.app.browsing import VIEWS, Work, check_page
 from tests.annotation.app.sites import HOSTILE
 

@@ -12,18 +12,26 @@ import pytest
 from sqlalchemy import Connection, event, select
 
 from reassess import open_benchmark, read_votes
+from reassess.annotation import (
+    GivenAnswer,
+    NoTurn,
+    Rules,
+    Turn,
+    export_campaign,
+    find_person,
+    next_turn,
+    pause,
+    people_of,
+    progress_of,
+    save_answers,
+    skip_task,
+)
 from reassess.annotation.app import owner_page
-from reassess.annotation.assignment import Rules
-from reassess.annotation.export_folder import export_campaign
-from reassess.annotation.store.campaigns import changing, pause
+from reassess.annotation.store.campaigns import changing
 from reassess.annotation.store.database import UnavailableError, reading
-from reassess.annotation.store.given_answers import GivenAnswer, save_answers, skip_task
 from reassess.annotation.store.owner_lists import disputed_golden, last_entries, uncertain_questions
-from reassess.annotation.store.people import find_person, people_of
-from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import answers, questions, tasks
-from reassess.annotation.store.turns import NoTurn, Turn, next_turn
-from reassess.core.stop_rule import StopRule
+from reassess.core import StopRule
 from tests.annotation.app.sites import CLASSES, HOSTILE, Site, make_site
 
 BODIES = {

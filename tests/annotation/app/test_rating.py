@@ -11,11 +11,9 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from reassess.annotation.plan import ExampleImage
+from reassess.annotation import ExampleImage, exclude_rater, pause
 from reassess.annotation.served_images import CampaignImages, strip_metadata
-from reassess.annotation.store.campaigns import pause
-from reassess.annotation.store.given_answers import exclude_rater
-from reassess.core.classes import Classes
+from reassess.core import Classes
 from tests.annotation.app.sites import HOSTILE, Site, draw_images, make_site
 
 

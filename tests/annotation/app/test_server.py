@@ -14,9 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from reassess.annotation.app.server import serve
-from reassess.annotation.store.backup_and_upgrade import upgrade_campaign
-from reassess.annotation.store.campaign_files import only_process
+from reassess.annotation import only_process, serve, upgrade_campaign
 from tests.annotation.app.serving import Server
 from tests.annotation.app.sites import make_site
 from tests.helpers import message

@@ -10,8 +10,8 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
+from reassess.annotation import Rules
 from reassess.annotation.app import application
-from reassess.annotation.assignment import Rules
 from reassess.annotation.store.shown_items import find_image
 from tests.annotation.app.sites import Site, make_site
 from tests.annotation.app.test_security import BODIES

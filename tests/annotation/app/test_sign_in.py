@@ -6,7 +6,7 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from reassess.annotation.store.people import make_link, revoke_link
+from reassess.annotation import make_link, revoke_link
 from tests.annotation.app.sites import HOSTILE, Site, csrf
 
 JSON = {"Content-Type": "application/json"}

@@ -10,17 +10,23 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from reassess.annotation.plan import CampaignPlan
+from reassess.annotation import (
+    Campaign,
+    CampaignPlan,
+    GivenAnswer,
+    Turn,
+    backup_campaign,
+    create_campaign,
+    export_votes,
+    last_turn,
+    next_turn,
+    open_campaign,
+    save_answers,
+)
 from reassess.annotation.store import database as database_module
-from reassess.annotation.store.backup_and_upgrade import backup_campaign
-from reassess.annotation.store.campaigns import Campaign, open_campaign
-from reassess.annotation.store.creation import create_campaign
 from reassess.annotation.store.database import _prepare, is_server, reading
-from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.given_answers import GivenAnswer, save_answers
 from reassess.annotation.store.schema import answers, metadata
-from reassess.annotation.store.turns import Turn, last_turn, next_turn
-from reassess.core.votes import Votes
+from reassess.core import Votes
 from reassess.errors import OutputError
 from tests.annotation.campaigns import campaign_at, tasks_of, vote_on_all
 from tests.helpers import WORDS, message

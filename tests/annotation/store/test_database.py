@@ -17,15 +17,22 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 
-from reassess.annotation.app.application import make_app
+from reassess.annotation import (
+    add_person,
+    backup_campaign,
+    export_votes,
+    make_app,
+    only_process,
+    open_campaign,
+    people_of,
+    progress_of,
+    resume,
+    upgrade_campaign,
+    using_campaign,
+)
 from reassess.annotation.store import database as store
-from reassess.annotation.store.backup_and_upgrade import backup_campaign, upgrade_campaign
-from reassess.annotation.store.campaign_files import only_process
-from reassess.annotation.store.campaigns import changing, open_campaign, resume, using_campaign
+from reassess.annotation.store.campaigns import changing
 from reassess.annotation.store.database import database_errors, reading
-from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.people import add_person, people_of
-from reassess.annotation.store.progress import progress_of
 from tests.annotation.campaigns import campaign_at, vote_on_all
 from tests.helpers import message
 

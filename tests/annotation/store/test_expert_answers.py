@@ -6,21 +6,33 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from reassess.annotation.assignment import Rules
-from reassess.annotation.plan import CampaignPlan
-from reassess.annotation.store.campaigns import Campaign, changing, open_campaign
-from reassess.annotation.store.creation import create_campaign
+from reassess.annotation import (
+    Campaign,
+    CampaignPlan,
+    GivenAnswer,
+    NoTurn,
+    Rules,
+    Turn,
+    add_person,
+    admit,
+    create_campaign,
+    exclude_rater,
+    export_votes,
+    last_turn,
+    next_turn,
+    open_campaign,
+    progress_of,
+    release,
+    save_answers,
+    skip_task,
+)
+from reassess.annotation.store.campaigns import changing
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.given_answers import GivenAnswer, exclude_rater, save_answers, skip_task
 from reassess.annotation.store.owner_lists import last_entries
-from reassess.annotation.store.people import add_person, admit
 from reassess.annotation.store.practice import PracticeResult
-from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import campaign as settings
 from reassess.annotation.store.schema import golden_counts, questions
-from reassess.annotation.store.turns import NoTurn, Turn, last_turn, next_turn, release
-from reassess.core.stop_rule import StopRule
+from reassess.core import StopRule
 from tests.annotation.campaigns import golden_of, tasks_of
 from tests.helpers import message
 

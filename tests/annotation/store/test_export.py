@@ -5,17 +5,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.annotation.plan import CampaignPlan
-from reassess.annotation.store.campaigns import open_campaign
-from reassess.annotation.store.creation import create_campaign
-from reassess.annotation.store.export import Suggestion, export_votes, golden_votes_of
-from reassess.annotation.store.given_answers import GivenAnswer, exclude_rater, save_answers, skip_task
-from reassess.annotation.store.people import add_person
-from reassess.annotation.store.suggestions import suggest
-from reassess.annotation.store.turns import Turn, next_turn, release
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.votes import Votes
+from reassess.annotation import (
+    CampaignPlan,
+    GivenAnswer,
+    Suggestion,
+    Turn,
+    add_person,
+    create_campaign,
+    exclude_rater,
+    export_votes,
+    next_turn,
+    open_campaign,
+    release,
+    save_answers,
+    skip_task,
+    suggest,
+)
+from reassess.annotation.store.export import golden_votes_of
+from reassess.core import Classes, LabelSets, Votes
 from tests.annotation.campaigns import CLASSES, campaign_at, golden_of, raters_of, tasks_of, vote_on_all
 
 NOW = 1e9

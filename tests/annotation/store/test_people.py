@@ -10,28 +10,35 @@ import pytest
 from sqlalchemy import event, select, text
 from sqlalchemy.exc import DatabaseError
 
-from reassess.annotation.plan import CampaignPlan
-from reassess.annotation.store.campaigns import Campaign, changing, open_campaign, pause, resume
-from reassess.annotation.store.creation import create_campaign
-from reassess.annotation.store.database import reading
-from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.given_answers import GivenAnswer, save_answers
-from reassess.annotation.store.people import (
+from reassess.annotation import (
+    Campaign,
+    CampaignPlan,
+    GivenAnswer,
+    NoTurn,
+    Turn,
     add_people,
     add_person,
     admit,
     consent,
+    create_campaign,
     delete_person,
+    export_votes,
     find_person,
     make_link,
+    next_turn,
+    open_campaign,
+    pause,
     people_of,
     person_of_session,
+    resume,
     revoke_link,
+    save_answers,
     sign_in,
     sign_out,
 )
+from reassess.annotation.store.campaigns import changing
+from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import log, people, sessions
-from reassess.annotation.store.turns import NoTurn, Turn, next_turn
 from tests.annotation.campaigns import code_of, tasks_of, waiting
 from tests.helpers import message
 

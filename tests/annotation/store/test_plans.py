@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import event
 
-from reassess.annotation.store.turns import next_turn
-from reassess.core.stop_rule import StopRule
+from reassess.annotation import next_turn
+from reassess.core import StopRule
 from tests.annotation.campaigns import campaign_at, vote_on_all
 
 # Tables that grow with the images or the answers, and the indexes that hold a few of their rows.

@@ -11,23 +11,32 @@ import numpy as np
 import pytest
 from sqlalchemy import Row, select, update
 
-from reassess.aggregation.golden_items import golden_votes
-from reassess.aggregation.reliability import rater_reliability
-from reassess.annotation.assignment import Rules
-from reassess.annotation.plan import CampaignPlan
-from reassess.annotation.store.campaigns import Campaign, open_campaign, pause
-from reassess.annotation.store.creation import create_campaign
-from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.given_answers import GivenAnswer, exclude_rater, save_answers, skip_task
+from reassess.aggregation import golden_votes, rater_reliability
+from reassess.annotation import (
+    Campaign,
+    CampaignPlan,
+    GivenAnswer,
+    Rules,
+    Turn,
+    add_person,
+    create_campaign,
+    exclude_rater,
+    export_votes,
+    image_addresses,
+    make_link,
+    next_turn,
+    open_campaign,
+    pause,
+    progress_of,
+    revoke_link,
+    save_answers,
+    skip_task,
+)
 from reassess.annotation.store.owner_lists import split_golden
-from reassess.annotation.store.people import add_person, make_link, revoke_link
 from reassess.annotation.store.practice import PracticeResult
-from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import answers, images, questions, tasks
-from reassess.annotation.store.shown_items import image_addresses
-from reassess.annotation.store.turns import Turn, next_turn
-from reassess.core.stop_rule import StopRule
-from reassess.numeric.proportion import Proportion
+from reassess.core import StopRule
+from reassess.numeric import Proportion
 from tests.annotation.campaigns import campaign_at, golden_of, raters_of, tasks_of, vote_on_all
 
 NOW = 1e9

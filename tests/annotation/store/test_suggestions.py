@@ -7,21 +7,32 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
-from reassess.annotation.assignment import Rules
-from reassess.annotation.plan import CampaignPlan
+from reassess.annotation import (
+    Campaign,
+    CampaignPlan,
+    GivenAnswer,
+    NoTurn,
+    Rules,
+    Turn,
+    add_person,
+    admit,
+    create_campaign,
+    exclude_rater,
+    export_votes,
+    include_rater,
+    next_turn,
+    open_campaign,
+    progress_of,
+    release,
+    save_answers,
+    suggest,
+)
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaigns import Campaign, changing, open_campaign
-from reassess.annotation.store.creation import create_campaign
+from reassess.annotation.store.campaigns import changing
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.export import export_votes
-from reassess.annotation.store.given_answers import GivenAnswer, exclude_rater, include_rater, save_answers
 from reassess.annotation.store.owner_lists import last_entries
-from reassess.annotation.store.people import add_person, admit
-from reassess.annotation.store.progress import progress_of
 from reassess.annotation.store.schema import questions, suggestions, tasks
-from reassess.annotation.store.suggestions import suggest
-from reassess.annotation.store.turns import NoTurn, Turn, next_turn, release
-from reassess.core.labels import LabelSets
+from reassess.core import LabelSets
 from tests.annotation.campaigns import CLASSES, campaign_at, golden_of, tasks_of, waiting
 from tests.helpers import message
 

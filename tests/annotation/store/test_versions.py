@@ -12,13 +12,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
-from reassess.annotation.addresses import shown_address
+from reassess.annotation import Upgraded, export_votes, open_campaign, shown_address, upgrade_campaign
 from reassess.annotation.store import backup_and_upgrade as upgrades
 from reassess.annotation.store import schema
-from reassess.annotation.store.backup_and_upgrade import Upgraded, upgrade_campaign
-from reassess.annotation.store.campaigns import open_campaign
 from reassess.annotation.store.database import open_engine
-from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.schema import FORM
 from reassess.errors import DataError, MissingPackageError, OutputError
 from tests.annotation.campaigns import campaign_at, vote_on_all

@@ -5,13 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.aggregation.thresholds import label_sets
-from reassess.core.votes import Votes
-from reassess.data.loading import read_original
-from reassess.formats import read_posterior
-from reassess.formats.label_files import read_label_file
-from reassess.formats.score_files import read_rater_model, read_score_file
-from reassess.formats.votes import write_votes
+from reassess.aggregation import label_sets
+from reassess.core import Votes
+from reassess.data import read_original
+from reassess.formats import read_label_file, read_posterior, read_rater_model, read_score_file, write_votes
 from tests.helpers import document_of
 
 Run = Callable[..., Any]

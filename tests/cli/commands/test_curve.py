@@ -9,9 +9,8 @@ import polars as pl
 import pytest
 
 from reassess.aggregation import aggregate
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
-from reassess.formats.score_files import write_scores
+from reassess.core import Scores, Votes
+from reassess.formats import write_scores
 from tests.helpers import Run, results_of, write_files
 from tests.report.cases import BEGINNINGS
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from reassess import __version__
-from reassess.data import sources
-from reassess.data.catalogue import SOURCES, KnownFile, Source, WheelMember
+from reassess.data import SOURCES, KnownFile, Source, WheelMember, sources
 from tests.helpers import GOOD, GOOD_SHA, Run, no_network, no_package
 
 Data = Callable[..., tuple[int, str, str]]

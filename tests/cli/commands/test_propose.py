@@ -7,11 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
-from reassess.formats.candidate_files import read_candidates
-from reassess.formats.predictions import write_predictions
+from reassess.core import Classes, LabelSets, Predictions
+from reassess.formats import read_candidates, write_predictions
 from reassess.formats.tables import read_table
 from tests.helpers import Run, document_of, write_files
 

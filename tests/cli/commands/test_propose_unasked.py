@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.core.labels import LabelSets
-from reassess.formats.score_files import read_score_file
+from reassess.core import LabelSets
+from reassess.formats import read_score_file
 from reassess.formats.tables import read_table
 from tests.helpers import Run, document_of
 

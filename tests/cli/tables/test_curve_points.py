@@ -5,14 +5,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from reassess.aggregation.baseline_rules import Rule
-from reassess.aggregation.curves import Curve, Point
-from reassess.aggregation.golden import Golden
-from reassess.aggregation.measured_curves import MeasuredCurve
-from reassess.aggregation.thresholds import Goal, operating_point
+from reassess.aggregation import Curve, Goal, Golden, MeasuredCurve, Point, Rule, operating_point
 from reassess.cli.tables.curve_table import write_points
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
+from reassess.core import Questions, Scores
 
 QUESTIONS = Questions.from_columns(["a", "b"], np.array([1, 1]))
 CURVE = Curve(Golden(QUESTIONS, np.array([True, False])), np.array([0.9, 0.25]), in_sample=True)

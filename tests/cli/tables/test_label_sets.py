@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.core.labels import LabelSets
+from reassess.core import LabelSets
 from tests.helpers import document_of, results_of, validation_name, write_csv
 
 Evaluate = Callable[..., Any]

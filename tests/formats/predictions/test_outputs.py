@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.class_names import UnknownClasses
-from reassess.core.classes import Classes
+from reassess.core import Classes, UnknownClasses
 from reassess.errors import ReassessWarning
-from reassess.formats.predictions import read_predictions
+from reassess.formats import read_predictions
 from tests.helpers import write_csv
 
 ANIMALS = Classes(

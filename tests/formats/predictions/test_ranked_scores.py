@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.classes import Classes
-from reassess.core.predictions import Predictions
-from reassess.formats.predictions import read_predictions, write_predictions
+from reassess.core import Classes, Predictions
+from reassess.formats import read_predictions, write_predictions
 
 NAMED = Classes(4, names=("cat", "dog", "fox", "cup"))
 

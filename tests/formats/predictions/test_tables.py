@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.classes import Classes
+from reassess.core import Classes
 from reassess.errors import DataError
-from reassess.formats.predictions import read_predictions
+from reassess.formats import read_predictions
 from reassess.formats.predictions.id_columns import _unquoted as unquoted
 from reassess.formats.predictions.id_columns import unpacked
 

@@ -10,13 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.class_names import UnknownClasses
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
+from reassess.core import Classes, LabelSets, Predictions, UnknownClasses
 from reassess.errors import ReassessWarning
-from reassess.evaluation.measure import evaluate, find_outcomes
-from reassess.formats.predictions import read_predictions, write_predictions
+from reassess.evaluation import evaluate, find_outcomes
+from reassess.formats import read_predictions, write_predictions
 from tests.helpers import write_csv
 
 WHOLE = Classes(

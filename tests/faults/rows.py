@@ -14,6 +14,7 @@ from unittest import mock
 import numpy as np
 
 import reassess
+from reassess import formats, report
 from reassess.__main__ import entry
 from reassess.aggregation import MeasuredCurve, replay_stops
 from reassess.core import VALIDITY, LabelNoise, RaterModel
@@ -31,11 +32,11 @@ SERVING = ("annotate demo", "annotate serve", "annotate simulate")
 
 _JUDGED = "one.csv two.csv --benchmark b"
 PRINTING = (
-    f"compare {_JUDGED} --replicates 40",
+    f"compare {_JUDGED} --json",
     "fetch",
     "status b",
     f"evaluate {_JUDGED} --json",
-    "show a.png --predictions one.csv --benchmark b",
+    "show a.png one.csv --benchmark b",
     "annotate invite c.db ann",
     "annotate exclude c.db bob",
     "status c.db",
@@ -55,11 +56,14 @@ WRITING = (
     "fetch imagenet-real",
     "fetch imagenet-train-clean",
     "evaluate shifted.csv --labels numbered.csv --details out.parquet",
+    f"evaluate {_JUDGED} -o out.csv",
+    f"compare {_JUDGED} -o out.tex",
+    f"compare {_JUDGED} --details out.csv",
     "folds --benchmark b --k 2 -o out.parquet",
     "labels b/scores.csv --threshold 0.5 -o out.json",
     "labels --benchmark b -o b/labels.csv --force",
     "leaderboard board.csv -o out.pdf",
-    f"plot label-count {_JUDGED} -o out.png",
+    f"report {_JUDGED} --chart label-count -o out.png",
     f"propose {_JUDGED} --per-image 3 -o out.parquet",
     f"propose {_JUDGED} --choose recall=0.5 --details out.svg -o out.csv",
     f"propose {_JUDGED} --unasked -o out.jsonl",
@@ -160,7 +164,8 @@ def _call(name: str, path: str, force: bool) -> None:
     else:
         from tests.formats.test_paths import WRITERS  # what each writes is made here
 
-        getattr(reassess, name)(path, *WRITERS[name][1], force=force)
+        face = next(face for face in (formats, report) if name in face.__all__)
+        getattr(face, name)(path, *WRITERS[name][1], force=force)
 
 
 def take_away_chance() -> None:

@@ -8,7 +8,19 @@ import numpy as np
 import pytest
 
 import reassess
-from reassess import Classes, Findings, LabelSets, Predictions, Questions, Scores, Votes
+from reassess import (
+    Classes,
+    Findings,
+    LabelSets,
+    Predictions,
+    Questions,
+    Scores,
+    Votes,
+    data,
+    formats,
+    proposals,
+    report,
+)
 from reassess.core import Candidates, Cleaning, Duplicates, Folds, LabelNoise, Posterior, RaterModel
 from reassess.formats import read_rater_model, write_rater_model
 
@@ -50,6 +62,9 @@ WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "write_scores": (".csv", (Scores(QUESTIONS, np.array([0.25, 0.5, 1.0])),)),
     "write_tasks": (".jsonl", (reassess.make_tasks(QUESTIONS),)),
     "write_votes": (".csv", (VOTES,)),
+    "write_label_errors": (".csv", (CLEANING,)),
+    "write_posterior": (".csv", (POSTERIOR,)),
+    "write_rater_model": (".npz", (MODEL,)),
 }
 READERS: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "read_classes": (".txt", "cat\ndog\n", ()),
@@ -71,13 +86,19 @@ READERS: dict[str, tuple[str, str, tuple[Any, ...]]] = {
 }
 
 
-def public(start: str) -> set[str]:
-    return {name for name in reassess.__all__ if name.startswith(start)}  # type: ignore[attr-defined]
+FACES: tuple[Any, ...] = (data, formats, proposals, report)
+NOT_TEXT = {"read_rater_model", "read_posterior"}  # tested with their writers
+
+
+def named(start: str) -> dict[str, Callable[..., Any]]:
+    """The functions of the faces whose names start so; those of formats whose known names `data` resolves are there."""
+    names = {name: getattr(face, name) for face in FACES for name in face.__all__ if name.startswith(start)}
+    return {name: function for name, function in names.items() if not name.endswith("_file")}
 
 
 def test_every_reader_and_writer_is_tried_here() -> None:
-    assert public("write_") == WRITERS.keys()
-    assert public("read_") == READERS.keys()
+    assert named("write_").keys() - {"write_classes", "write_wrong_labels"} == WRITERS.keys()
+    assert named("read_").keys() - NOT_TEXT == READERS.keys()
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -86,7 +107,7 @@ def test_a_writer_takes_a_text_and_a_path(name: str, tmp_path: Path, needs: Call
         needs("matplotlib")
         needs("jinja2")
     suffix, arguments = WRITERS[name]
-    write = getattr(reassess, name)
+    write = named("write_")[name]
     write(tmp_path / f"path{suffix}", *arguments)
     write(str(tmp_path / f"text{suffix}"), *arguments)
     assert (tmp_path / f"path{suffix}").read_bytes() == (tmp_path / f"text{suffix}").read_bytes()
@@ -97,7 +118,7 @@ def test_a_reader_takes_a_text_and_a_path(name: str, tmp_path: Path) -> None:
     suffix, content, arguments = READERS[name]
     path = tmp_path / f"file{suffix}"
     path.write_text(content)
-    read = getattr(reassess, name)
+    read = named("read_")[name]
     assert repr(read(str(path), *arguments)) == repr(read(path, *arguments))
 
 
